@@ -1,0 +1,41 @@
+"""The case reference `[#235]`: the number as people see it, written and read here and nowhere else."""
+
+import re
+from functools import cached_property
+
+import msgspec
+
+MAX_DIGITS = 15  # below 2**53, so that a number survives every JSON reader
+
+# Unicode's Bidi_Control property: what follows one may be shown elsewhere than it stands; nothing after it is believed.
+_BIDI_CONTROL = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+class CaseReference(msgspec.Struct, frozen=True, dict=True):
+    """The form of the reference in this installation; `prefix` is a word before the number, as in `[Case #235]`.
+
+    The form without the prefix is always read too, so that mails sent before a change of the setting find their case.
+    """
+
+    prefix: str = ""
+
+    def write(self, number: int) -> str:
+        """`[#235]`, or with the prefix `[Case #235]`. Raises ValueError for a number that could not be read back."""
+        if not 0 < number < 10**MAX_DIGITS:
+            raise ValueError(f"case number {number} is not between 1 and {10**MAX_DIGITS - 1}")
+        return f"[{self.prefix} #{number}]" if self.prefix else f"[#{number}]"
+
+    def find(self, subject: str) -> list[int]:
+        """Every case number in a decoded, unfolded subject, in order and without repeats; empty where there is none.
+
+        Digits are ASCII, at most 15, without sign or leading zero; blanks inside the brackets are allowed.
+        """
+        control = _BIDI_CONTROL.search(subject)
+        visible = subject[: control.start()] if control else subject
+        return list(dict.fromkeys(int(digits) for digits in self._pattern.findall(visible)))
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        prefix = rf"(?:{re.escape(self.prefix)}[ \t]{{0,4}})?" if self.prefix else ""
+        blanks = r"[ \t]{0,4}"
+        return re.compile(rf"\[{blanks}{prefix}#([1-9][0-9]{{0,{MAX_DIGITS - 1}}}){blanks}\]", re.IGNORECASE)

@@ -1,0 +1,48 @@
+"""What the router tells the case writer: one command a mail, with the decision and the evidence for it."""
+
+import msgspec
+
+from schemas.mails import RawMail
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a mail goes where it goes; stored whole in `mails.decision`.
+
+    `rule` is the constant name of the rule that decided; `evidence` holds short texts that the rule went by. `cases`
+    are candidate case numbers, best first; `thread_ids` are Message-IDs that the mail refers to, nearest first, for the
+    case writer to look up. `resolution` is added by the case writer where it ended otherwise than the rule proposed.
+    """
+
+    rule: str
+    evidence: list[str] = []
+    cases: list[int] = []
+    thread_ids: list[str] = []
+    resolution: str | None = None
+
+
+class _Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+    mail: RawMail
+    decision: Decision
+
+
+class OpenCase(_Command, frozen=True, kw_only=True, tag="OpenCase.v1"):
+    """Open a case, unless a Message-ID among `decision.thread_ids` is known to belong to one."""
+
+
+class AppendToCase(_Command, frozen=True, kw_only=True, tag="AppendToCase.v1"):
+    """Add the mail to the first case of `decision.cases` that exists."""
+
+
+class ParkMail(_Command, frozen=True, kw_only=True, tag="ParkMail.v1"):
+    """Keep the mail whole for a person to decide; `reason` is a constant name."""
+
+    reason: str
+
+
+class IgnoreMail(_Command, frozen=True, kw_only=True, tag="IgnoreMail.v1"):
+    """Record the mail without a case; `reason` is a constant name."""
+
+    reason: str
+
+
+Command = OpenCase | AppendToCase | ParkMail | IgnoreMail

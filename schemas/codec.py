@@ -1,0 +1,66 @@
+"""Bytes to messages and back: MessagePack between the stages, JSON for events. Unknown fields are accepted."""
+
+from typing import Any
+
+import msgspec
+
+from schemas.cases import Command
+from schemas.events import Event, MailsRecorded
+from schemas.mails import RawMail
+
+_pack = msgspec.msgpack.Encoder()
+_json = msgspec.json.Encoder()
+_raw_mail = msgspec.msgpack.Decoder(RawMail)
+_command = msgspec.msgpack.Decoder(Command)
+_event = msgspec.json.Decoder(Event)
+_receipt = msgspec.json.Decoder(MailsRecorded)
+
+
+class UnreadableMessageError(ValueError):
+    """The bytes break the contract of the message they claim to be; the text says where."""
+
+
+def encode(message: msgspec.Struct) -> bytes:
+    """MessagePack bytes, with the tag (`RawMail.v1`) under `type`."""
+    return _pack.encode(message)
+
+
+def encode_json(message: msgspec.Struct) -> bytes:
+    """JSON bytes, with the tag under `type`; times as RFC 3339."""
+    return _json.encode(message)
+
+
+def tag_of(message: msgspec.Struct) -> str:
+    """The name and version on the wire, such as `RawMail.v1`."""
+    return str(message.__struct_config__.tag)
+
+
+def decode_raw_mail(body: bytes) -> RawMail:
+    """A message of the exchange `mailcase.mail`. Raises UnreadableMessageError."""
+    mail: RawMail = _decode(_raw_mail, body)
+    return mail
+
+
+def decode_command(body: bytes) -> Command:
+    """A message of the exchange `mailcase.case`. Raises UnreadableMessageError."""
+    command: Command = _decode(_command, body)
+    return command
+
+
+def decode_event(body: bytes) -> Event:
+    """A `case.…` or `mail.…` event, except receipts. Raises UnreadableMessageError."""
+    event: Event = _decode(_event, body)
+    return event
+
+
+def decode_receipt(body: bytes) -> MailsRecorded:
+    """A receipt, routing key `mail.recorded.<mailbox>`. Raises UnreadableMessageError."""
+    receipt: MailsRecorded = _decode(_receipt, body)
+    return receipt
+
+
+def _decode(decoder: Any, body: bytes) -> Any:
+    try:
+        return decoder.decode(body)
+    except (msgspec.MsgspecError, ValueError) as error:  # ValueError: text that is not UTF-8, times out of range
+        raise UnreadableMessageError(str(error)) from error

@@ -1,0 +1,53 @@
+"""What the case writer tells the world, as JSON: events for anyone, receipts for the fetchers."""
+
+from datetime import datetime
+
+import msgspec
+
+
+class _MailEvent(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+    """`mail_key` names the mail that caused the event; an event may come twice, with the same `type` and `mail_key`."""
+
+    mail_key: str
+    process: str
+    mailbox: str
+    at: datetime
+
+
+class CaseOpened(_MailEvent, frozen=True, kw_only=True, tag="CaseOpened.v1"):
+    """A mail opened case number `case` at `stage`; routing key `case.opened.<process>`."""
+
+    case: int
+    stage: str
+    title: str
+
+
+class CaseAppended(_MailEvent, frozen=True, kw_only=True, tag="CaseAppended.v1"):
+    """A mail was added to case number `case`; `process` is the case's; routing key `case.appended.<process>`."""
+
+    case: int
+
+
+class MailParked(_MailEvent, frozen=True, kw_only=True, tag="MailParked.v1"):
+    """A mail waits for a person; routing key `mail.parked.<process>`."""
+
+    reason: str
+
+
+class MailIgnored(_MailEvent, frozen=True, kw_only=True, tag="MailIgnored.v1"):
+    """A mail was recorded without a case; routing key `mail.ignored.<process>`."""
+
+    reason: str
+
+
+class MailsRecorded(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="MailsRecorded.v1"):
+    """The receipt: the outcomes of these mails are written by a majority of the database, so they may leave `mailbox`.
+
+    Routing key `mail.recorded.<mailbox>`. `keys` are mail keys, in no order; a key may come more than once.
+    """
+
+    mailbox: str
+    keys: list[str]
+
+
+Event = CaseOpened | CaseAppended | MailParked | MailIgnored

@@ -1,0 +1,50 @@
+"""A mail on its way into Mailcase: the message between fetcher and router, and the mail's identity."""
+
+import hashlib
+from datetime import datetime
+
+import msgspec
+
+
+def mail_key(mailbox: str, raw: bytes) -> str:
+    """The identity of a mail everywhere: SHA-256 hex (64 characters) of mailbox name + NUL + the raw bytes as fetched.
+
+    The same bytes in two mailboxes are two mails; the same bytes twice in one mailbox are one.
+    """
+    digest = hashlib.sha256(mailbox.encode())
+    digest.update(b"\0")
+    digest.update(raw)
+    return digest.hexdigest()
+
+
+class BlobRef(msgspec.Struct, frozen=True, kw_only=True):
+    """Bytes kept in the database's blob store under their SHA-256 (hex); `size` in bytes."""
+
+    sha256: str
+    size: int
+
+
+class RawMail(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="RawMail.v1"):
+    """One mail exactly as the mail server gave it.
+
+    Either `raw` holds the bytes, or, for a mail over the inline limit, `blob` tells where they are and `head` holds the
+    first part of them, enough to classify by. `received_at` is the mail server's time (IMAP INTERNALDATE, RFC 9051
+    section 2.3.3), None where the server keeps none (POP3, files). `origin` says how the mail came: `fetch`, `ingest`,
+    `replay` or `retry`. Times are aware UTC; `size` is the length of the raw bytes.
+    """
+
+    key: str
+    process: str
+    mailbox: str
+    size: int
+    fetched_at: datetime
+    received_at: datetime | None = None
+    raw: bytes | None = None
+    blob: BlobRef | None = None
+    head: bytes | None = None
+    origin: str = "fetch"
+
+    @property
+    def classifiable(self) -> bytes:
+        """The bytes to classify by: all of the mail, or its first part where the mail travels as a blob."""
+        return self.raw if self.raw is not None else self.head or b""

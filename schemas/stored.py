@@ -1,0 +1,117 @@
+"""The documents in MongoDB. Field names are the contract; times are aware UTC, to the millisecond."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+from schemas.cases import Decision
+
+CommentKind = Literal["mail", "sent", "note", "bounce", "automatic"]
+CaseStatus = Literal["open", "closed"]
+Outcome = Literal["opened", "appended", "ignored", "parked"]
+
+
+class Person(msgspec.Struct, frozen=True):
+    """A name and an address as a mail gave them; either may be empty."""
+
+    name: str
+    address: str
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True):
+    """Collection `cases`. `number` is global: 1, 2, 3 … without gaps. `participants` are addresses."""
+
+    number: int = msgspec.field(name="_id")
+    process: str
+    stage: str
+    status: CaseStatus
+    title: str
+    mailbox: str
+    opened_at: datetime
+    updated_at: datetime
+    opened_by: Person
+    participants: list[str]
+    comment_count: int
+    attachment_count: int
+
+
+class Attachment(msgspec.Struct, frozen=True, kw_only=True):
+    """Part of a comment. `name` is safe for any file system; `blob` is the id in the blob store; `size` in bytes."""
+
+    name: str
+    content_type: str
+    size: int
+    sha256: str
+    inline: bool
+    content_id: str | None
+    blob: str
+    original_name: str | None = None
+    flags: list[str] = []
+
+
+class Comment(msgspec.Struct, frozen=True, kw_only=True):
+    """Collection `comments`: one entry of a case. `id` is the mail key where the entry is a mail.
+
+    `text` is what the author wrote now, `full_text` has the quotes too; `html` is sanitised; `original` is the blob of
+    the whole mail where it was kept; `flags` are constant words about the mail (defects found in reading, warnings).
+    """
+
+    id: str = msgspec.field(name="_id")
+    case: int
+    kind: CommentKind
+    at: datetime
+    sent_at: datetime | None
+    author: Person
+    subject: str
+    text: str
+    full_text: str
+    html: str | None
+    message_id: str | None
+    in_reply_to: str | None
+    attachments: list[Attachment]
+    original: str | None
+    flags: list[str]
+
+
+class Thread(msgspec.Struct, frozen=True, kw_only=True):
+    """Collection `threads`: which case a Message-ID belongs to within a process; see `thread_id`.
+
+    `claimed_by` is the key of the mail that bears the id, None while it was only referred to.
+    """
+
+    id: str = msgspec.field(name="_id")
+    case: int
+    claimed_by: str | None
+
+
+class Mail(msgspec.Struct, frozen=True, kw_only=True):
+    """Collection `mails`: what became of a mail, written once. `id` is the mail key.
+
+    `raw` is the blob of the whole mail, always kept for `parked` and `ignored`. `deliveries` counts how often the mail
+    came, replays not. `written_by` names the writer's attempt, so that it knows its own work after an unclear commit.
+    """
+
+    id: str = msgspec.field(name="_id")
+    mailbox: str
+    process: str
+    outcome: Outcome
+    case: int | None
+    reason: str | None
+    decision: Decision
+    deliveries: int
+    raw: str | None
+    received_at: datetime | None
+    recorded_at: datetime
+    written_by: str
+
+
+def thread_id(process: str, message_id: str) -> str:
+    """The key of a Message-ID within a process; names of processes have no blank."""
+    return f"{process} {message_id}"
+
+
+def to_document(stored: msgspec.Struct) -> dict[str, Any]:
+    """The MongoDB document of one of the structs above, with `_id` and times left as datetimes."""
+    document: dict[str, Any] = msgspec.to_builtins(stored, builtin_types=(datetime,))
+    return document
