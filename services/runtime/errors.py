@@ -2,7 +2,8 @@
 
 `TransientError`: the same call may succeed later, so hold the mail and try again for as long as it takes.
 `PermanentError`: the same call fails in the same way for ever, so park what caused it and go on.
-Adapters translate their driver's errors into these two, chain the cause (`raise ... from error`) and name the mail.
+Adapters translate their driver's errors into these two, chain the cause (`raise ... from error`) and name the
+mail.
 """
 
 from collections.abc import Iterable
@@ -12,8 +13,8 @@ from dataclasses import dataclass
 class MailcaseError(Exception):
     """Every error that Mailcase raises on purpose.
 
-    `mail_key` (64 hex digits) and `mailbox` (its name) say which mail it was about; each is None where no mail is
-    meant. The message itself holds no password, address or text of a mail: it may be logged as it is.
+    `mail_key` (64 hex digits) and `mailbox` (its name) say which mail it was about; each is None where no mail
+    is meant. The message itself holds no password, address or text of a mail: it may be logged as it is.
     """
 
     def __init__(self, message: str = "", *, mail_key: str | None = None, mailbox: str | None = None) -> None:
@@ -37,15 +38,15 @@ class PermanentError(MailcaseError):
 
 
 class ContractError(PermanentError):
-    """A message on the wire breaks its contract: bytes that do not decode, an unknown tag, a missing field."""
+    """A message on the wire breaks its contract: undecodable bytes, an unknown tag, a missing field."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
     """One mistake in the settings: where, what, and how to mend it.
 
-    `path` is written as in the file, `process.invoices.mailbox[0].server`; it is empty if the whole file is meant.
-    `mend` is empty where the problem says it all.
+    `path` is written as in the file, `process.invoices.mailbox[0].server`; it is empty if the whole file is
+    meant. `mend` is empty where the problem says it all.
     """
 
     path: str
@@ -59,10 +60,10 @@ class Mistake:
 
 
 class SettingsError(MailcaseError):
-    """The settings cannot be used; `mistakes` lists every reason at once, in the order of the file.
+    """The settings cannot be used; `mistakes` lists every reason at once.
 
-    Not a `PermanentError`, because no mail is at fault and none may be parked for it. `str()` gives one line a
-    mistake, each beginning with the file's name where that is known.
+    Not a `PermanentError`, because no mail is at fault and none may be parked for it. `str()` gives one line
+    for each mistake, beginning with the file's name where that is known.
     """
 
     def __init__(self, mistakes: Iterable[Mistake], *, file: str = "", mailbox: str | None = None) -> None:
