@@ -1,0 +1,79 @@
+"""Read the settings' file to a tree of tables; whatever is wrong with it is told with its line and column."""
+
+import codecs
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from services.runtime.errors import Mistake, SettingsError
+
+# No settings come near it; a mailbox file given by mistake does.
+MAX_FILE_BYTES = 4 * 1024 * 1024
+
+_PLACE = re.compile(r" \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$")
+
+
+def read_tree(path: Path) -> dict[str, Any]:
+    """The tables of the TOML file at `path`.
+
+    A UTF-8 byte order mark, which Windows editors put in front, is ignored.
+
+    :raises SettingsError: with one mistake, if the file cannot be read, is no UTF-8 or no TOML.
+    """
+    try:
+        return _parse(_read(path))
+    except SettingsError as error:
+        raise SettingsError(error.mistakes, file=str(path)) from error.__cause__
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+    except FileNotFoundError as error:
+        mend = "create it (docs/example.toml is a start) or name another with --config"
+        raise _unusable("there is no such file", mend) from error
+    except IsADirectoryError as error:
+        raise _unusable("is a directory", "name the file in it with --config") from error
+    except OSError as error:
+        raise _unusable(f"cannot be read: {error.strerror}", "let the user of this service read it") from error
+    if len(data) > MAX_FILE_BYTES:
+        raise _unusable(f"is larger than {MAX_FILE_BYTES // 2**20} MiB", "name the settings' file with --config")
+    return data
+
+
+def _parse(data: bytes) -> dict[str, Any]:
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise _unusable("is UTF-16", "save it as UTF-8")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode("utf-8-sig")
+        # Not chained: the error carries the whole file.
+        raise _unusable(f"{_end_of(before)}: is not UTF-8", "save it as UTF-8") from None
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _unusable(_placed(str(error), text), "mend this line first") from error
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, brackets nested as deep
+        raise _unusable("holds a number or a nesting that is too large", "mend this first") from error
+
+
+def _placed(message: str, text: str) -> str:
+    """The parser's message with its place in front: `line 3, column 8: Invalid value`."""
+    place = _PLACE.search(message)
+    if place is None:
+        return message
+    where = f"line {place['line']}, column {place['column']}" if place["line"] else _end_of(text)
+    return f"{where}: {message[: place.start()]}"
+
+
+def _end_of(text: str) -> str:
+    """The place just behind `text`: lines and columns count from 1."""
+    lines = text.split("\n")
+    return f"line {len(lines)}, column {len(lines[-1]) + 1}"
+
+
+def _unusable(problem: str, mend: str) -> SettingsError:
+    return SettingsError([Mistake("", problem, mend)])

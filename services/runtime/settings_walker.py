@@ -1,0 +1,220 @@
+"""From a tree of tables to structs, gathering every mistake on the way. Pure.
+
+`msgspec.convert` stops at the first mistake; here it converts leaf by leaf, so that all of them are known at once.
+A struct is the only description of a section: its annotations give types and ranges, `Meta(description=...)` says
+what a pattern asks for. Understood are structs, `dict[name, ...]`, `tuple[..., ...]`, `... | None` and the leaves
+of msgspec.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from math import isfinite
+from pathlib import Path
+from types import NoneType
+from typing import Any, TypeVar, get_args
+
+import msgspec
+from msgspec import inspect
+from msgspec.structs import FieldInfo, fields
+
+from services.runtime.errors import Mistake
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+# In place of a value that cannot be used; no value of a TOML file is this object.
+_BROKEN = object()
+_PLAIN_WORDS: dict[type, str] = {
+    inspect.BoolType: "true or false",
+    inspect.StrType: "text",
+    inspect.CustomType: "text",
+    inspect.VarTupleType: "a list",
+}
+
+
+def join(path: str, key: str) -> str:
+    """The path of `key` in the table at `path` as TOML writes it: quoted if it has to be."""
+    written = key if _BARE_KEY.fullmatch(key) else json.dumps(key)
+    return f"{path}.{written}" if path else written
+
+
+def did_you_mean(word: str, known: Sequence[str]) -> str:
+    """A mend for an unknown word: the known one that looks like it, or else all of them."""
+    close = get_close_matches(word, known, n=1)
+    if close:
+        return f'did you mean "{close[0]}"?'
+    return f"known here: {', '.join(known)}" if known else "there is none yet"
+
+
+def expected(annotation: object) -> str:
+    """What a value of this type looks like, in words that follow "needs"."""
+    shape = inspect.type_info(annotation)
+    match shape:
+        case inspect.Metadata(extra_json_schema=schema):
+            words = str((schema or {}).get("description") or "a value")
+        case inspect.IntType() | inspect.FloatType():
+            words = ("a whole number" if isinstance(shape, inspect.IntType) else "a number") + _range(shape)
+        case inspect.LiteralType():  # in the order of the annotation, which the shape has lost
+            words = " or ".join(json.dumps(value) for value in get_args(annotation))
+        case _:
+            words = _PLAIN_WORDS.get(type(shape), "a table")
+    return words
+
+
+def _range(shape: inspect.IntType | inspect.FloatType) -> str:
+    lowest = f"from {shape.ge}" if shape.ge is not None else f"above {shape.gt}" if shape.gt is not None else ""
+    highest = f"up to {shape.le}" if shape.le is not None else ""
+    return "".join(f" {end}" for end in (lowest, highest) if end)
+
+
+def _kind(value: object) -> str:
+    """The kind of a TOML value, without the value: it may be a secret that was written in the wrong place."""
+    names = {str: "text", bool: "true or false", int: "a whole number", float: "a number", dict: "a table"}
+    return names.get(type(value), "a list" if isinstance(value, list) else "a date or time")
+
+
+class Walker:
+    """Converts tables to structs; `mistakes` holds what was wrong, in the order in which it was met.
+
+    A broken value is replaced by its default, or by an empty value of its type where it has none, so that the
+    struct can still be built and be checked further; the struct must not be used if there are mistakes.
+    """
+
+    def __init__(self, mends: Mapping[str, str] | None = None) -> None:
+        """`mends` gives the advice for keys that are unknown everywhere, such as `password`."""
+        self.mistakes: list[Mistake] = []
+        self._mends = mends or {}
+
+    def table(self, struct: type[T], tree: object, path: str = "") -> T:
+        """The struct that `tree`, the value found at `path`, stands for."""
+        known = {field.encode_name: field for field in fields(struct)}
+        values: dict[str, Any] = {}
+        for key, value in self._entries(tree, path).items():
+            if key in known:
+                field = known[key]
+                values[field.name] = self._value(field.type, value, join(path, key))
+            else:
+                mend = self._mends.get(key) or did_you_mean(key, list(known))
+                self._wrong(join(path, key), "there is no such setting", mend)
+        if isinstance(tree, dict):
+            self._missing(known, tree, path)
+        for field in known.values():
+            if values.get(field.name, _BROKEN) is _BROKEN:
+                values.pop(field.name, None)
+                if field.required:
+                    values[field.name] = _empty(field.type)
+        return struct(**values)
+
+    def _entries(self, tree: object, path: str) -> dict[str, object]:
+        if isinstance(tree, dict):
+            return tree
+        many = isinstance(tree, list) and all(isinstance(item, dict) for item in tree)
+        mend = f"write [{path}] with single brackets" if many else f"write it as [{path}]"
+        self._wrong(path, f"needs a table, is {_kind(tree)}", mend)
+        return {}
+
+    def _missing(self, known: Mapping[str, FieldInfo], tree: Mapping[str, object], path: str) -> None:
+        for key, field in known.items():
+            if field.required and key not in tree:
+                self._wrong(join(path, key), "is missing", _wanted(field.type, join(path, key)))
+
+    def _value(self, annotation: Any, value: object, path: str) -> object:
+        """The converted value, or `_BROKEN`; a table is built even from broken parts."""
+        options = [option for option in get_args(annotation) if option is not NoneType]
+        match inspect.type_info(annotation):
+            case inspect.UnionType():  # only ever "... | None", and TOML knows no null
+                return self._value(options[0], value, path)
+            case inspect.StructType(cls=struct):
+                return self.table(struct, value, path)
+            case inspect.DictType():
+                return self._named_tables(options[0], options[1], value, path)
+            case inspect.VarTupleType():
+                return self._list(options[0], value, path)
+            case inspect.CustomType(cls=cls) if cls is Path:
+                text = self._leaf(str, value, path)
+                return Path(text) if isinstance(text, str) else text
+            case _:
+                return self._leaf(annotation, value, path)
+
+    def _named_tables(self, name: Any, content: Any, value: object, path: str) -> dict[str, object]:
+        found = {}
+        for key, item in self._entries(value, f"{path}.NAME" if not isinstance(value, dict) else path).items():
+            if _converted(name, key) is _BROKEN:
+                self._wrong(join(path, key), "is not a usable name", f"it needs {expected(name)}")
+            found[key] = self._value(content, item, join(path, key))
+        return found
+
+    def _list(self, item: Any, value: object, path: str) -> object:
+        if not isinstance(value, list):
+            tables = isinstance(value, dict) and isinstance(inspect.type_info(item), inspect.StructType)
+            mend = f"write [[{path}]] with double brackets" if tables else "put it in [ ]"
+            self._wrong(path, f"needs a list, is {_kind(value)}", mend)
+            return _BROKEN
+        found = [self._value(item, entry, f"{path}[{index}]") for index, entry in enumerate(value)]
+        return tuple(_empty(item) if entry is _BROKEN else entry for entry in found)
+
+    def _leaf(self, annotation: Any, value: object, path: str) -> object:
+        converted = _converted(annotation, value)
+        if converted is _BROKEN:
+            self._wrong(path, *_explain(annotation, value))
+        return converted
+
+    def _wrong(self, path: str, problem: str, mend: str = "") -> None:
+        self.mistakes.append(Mistake(path, problem, mend))
+
+
+def _wanted(annotation: Any, path: str) -> str:
+    """How to write what is missing at `path`."""
+    match inspect.type_info(annotation):
+        case inspect.VarTupleType(item_type=inspect.StructType()):
+            return f"write at least one, as [[{path}]]"
+        case inspect.DictType():
+            return f"write at least one, as [{path}.NAME]"
+        case _:
+            return f"it needs {expected(annotation)}"
+
+
+def _converted(annotation: Any, value: object) -> object:
+    if isinstance(value, float) and not isfinite(value):
+        return _BROKEN  # TOML knows inf and nan; no setting means anything by them
+    try:
+        return msgspec.convert(value, annotation)
+    except msgspec.ValidationError:
+        return _BROKEN
+
+
+def _explain(annotation: Any, value: object) -> tuple[str, str]:
+    """Problem and mend of a leaf that does not convert.
+
+    The value itself is shown only where numbers or fixed words are expected: text may be a misplaced secret.
+    """
+    shape = inspect.type_info(annotation)
+    needs = f"needs {expected(annotation)}"
+    if isinstance(shape, inspect.LiteralType) and isinstance(value, str):
+        close = get_close_matches(value.lower(), [str(known) for known in shape.values], n=1)
+        return f"{needs}, is {json.dumps(value[:40])}", f'did you mean "{close[0]}"?' if close else ""
+    plain = isinstance(shape, inspect.IntType | inspect.FloatType | inspect.BoolType)
+    if plain and isinstance(value, str):
+        return f"{needs}, is text", "write it without quotes"
+    if plain and isinstance(value, int | float):
+        return f"{needs}, is {json.dumps(value)}", ""
+    return (needs, "") if isinstance(value, str) else (f"{needs}, is {_kind(value)}", "")
+
+
+def _empty(annotation: Any) -> object:
+    """Something of the type to go on with after a mistake; for a table, one whose parts are all empty."""
+    shape = inspect.type_info(annotation)
+    while isinstance(shape, inspect.Metadata):
+        shape = shape.type
+    match shape:
+        case inspect.StructType(cls=struct):
+            return Walker().table(struct, {})
+        case inspect.LiteralType(values=values):
+            return values[0]
+        case inspect.CustomType(cls=cls):
+            return cls()
+        case _:
+            empty = {inspect.IntType: 0, inspect.FloatType: 0.0, inspect.BoolType: False, inspect.StrType: ""}
+            return empty.get(type(shape), ())
