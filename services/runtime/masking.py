@@ -2,9 +2,7 @@
 
 import re
 
-# The password of `scheme://user:password@host`. Up to the last @ before a blank, because a password that was not
-# percent-encoded may hold @ and / itself; rather too much is masked than too little.
-_USER_INFO = re.compile(r"(://[^\s:/@]*):\S*@")
+_WORD = re.compile(r"\S+")
 # Options of a MongoDB URL that carry a secret:
 # https://www.mongodb.com/docs/manual/reference/connection-string-options/
 _OPTION = re.compile(r"([?&](?:[a-z]*password|authmechanismproperties)=)[^&\s]*", re.IGNORECASE)
@@ -13,9 +11,24 @@ _OPTION = re.compile(r"([?&](?:[a-z]*password|authmechanismproperties)=)[^&\s]*"
 def mask_secrets(text: str) -> str:
     """Return `text` with `***` for every password inside a URL; unchanged, and cheap, if it holds no URL.
 
+    Takes time linear in the length. Rather too much is masked than too little.
+
     >>> mask_secrets("amqp://guest:guest@mq.example:5672/")
     'amqp://guest:***@mq.example:5672/'
     """
     if "://" not in text:
         return text
-    return _OPTION.sub(r"\1***", _USER_INFO.sub(r"\1:***@", text))
+    return _WORD.sub(_masked_word, text)
+
+
+def _masked_word(match: re.Match[str]) -> str:
+    word = match[0]
+    scheme = word.find("://")
+    if scheme < 0:
+        return word
+    # Up to the last @, because a password that was not percent-encoded may hold @ and / itself.
+    end = word.rfind("@")
+    colon = word.find(":", scheme + 3, end) if end > scheme else -1
+    if colon >= 0:
+        word = f"{word[:colon]}:***{word[end:]}"
+    return _OPTION.sub(r"\1***", word)

@@ -1,0 +1,257 @@
+"""One event a line: a constant name with identifiers, as JSON for machines or short for people.
+
+    log = get_logger(__name__)
+    log.info("mail_routed", mail_key=key, case=235)
+
+Log what happened and to which mail, case, queue: never the text of a mail, a subject, an address, a file name or a
+password. Passwords inside URLs are masked here whatever is logged; the rest is up to the caller.
+No value can begin a line of its own, reorder one, or colour a terminal: what cannot be printed is written as an escape.
+"""
+
+import logging
+import sys
+import traceback
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from enum import Enum
+from itertools import islice
+from pathlib import PurePath
+from types import TracebackType
+from typing import Any, Final, Literal, TextIO
+from uuid import UUID
+
+import msgspec
+
+from services.runtime.errors import MailcaseError
+from services.runtime.masking import mask_secrets
+
+MAX_VALUE_CHARS: Final = 2000
+MAX_TRACEBACK_CHARS: Final = 20_000
+MAX_ITEMS: Final = 100
+MAX_DEPTH: Final = 4
+
+# Our own loggers follow the level of the settings. All others (aio_pika, aiormq, pymongo, asyncio, ...) stay at
+# warning: at info a client logs every connection, at debug every frame with what is in it.
+OWN_LOGGERS: Final = ("services", "schemas", "deploy", "__main__")
+
+_HANDLER_NAME: Final = "mailcase"
+_LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+_COLOURS: Final = {"debug": "\x1b[2m", "warning": "\x1b[33m", "error": "\x1b[31m", "critical": "\x1b[31;1m"}
+_RESET: Final = "\x1b[0m"
+_SPEAKABLE: Final = (str, BaseException, PurePath, date, time, timedelta, Enum, UUID)
+_OWN_KEYS: Final = frozenset(("ts", "level", "logger", "event"))
+
+ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
+
+
+class EventRecord(logging.LogRecord):
+    """A record whose message is the constant name of an event; `fields` are its identifiers."""
+
+    def __init__(self, name: str, level: int, event: str, fields: Mapping[str, object], exc: ExcInfo | None) -> None:
+        super().__init__(name, level, "", 0, event, None, exc)
+        self.fields = fields
+
+
+class Logger:
+    """A thin layer over `logging.Logger` for events with fields.
+
+    `error` may be given to each method: its class, its message, its direct cause's class and, for our own errors, mail
+    key and mailbox become fields. The traceback comes along at debug, and for an unexpected error (none of ours) that
+    is logged at error level.
+    """
+
+    __slots__ = ("_logger",)
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._logger = logger
+
+    def debug(self, event: str, /, *, error: BaseException | None = None, **fields: object) -> None:
+        """What only someone who looks for a fault wants to know."""
+        if self._logger.isEnabledFor(logging.DEBUG):
+            self._emit(logging.DEBUG, event, fields, error)
+
+    def info(self, event: str, /, *, error: BaseException | None = None, **fields: object) -> None:
+        """What happens as it should."""
+        if self._logger.isEnabledFor(logging.INFO):
+            self._emit(logging.INFO, event, fields, error)
+
+    def warning(self, event: str, /, *, error: BaseException | None = None, **fields: object) -> None:
+        """What mends itself, or is expected to go wrong at times."""
+        if self._logger.isEnabledFor(logging.WARNING):
+            self._emit(logging.WARNING, event, fields, error)
+
+    def error(self, event: str, /, *, error: BaseException | None = None, **fields: object) -> None:
+        """What a person has to look at."""
+        if self._logger.isEnabledFor(logging.ERROR):
+            unexpected = error is not None and not isinstance(error, MailcaseError)
+            self._emit(logging.ERROR, event, fields, error, with_traceback=unexpected)
+
+    def exception(self, event: str, /, **fields: object) -> None:
+        """As `error`, for the exception being handled and always with its traceback."""
+        if self._logger.isEnabledFor(logging.ERROR):
+            self._emit(logging.ERROR, event, fields, sys.exc_info()[1], with_traceback=True)
+
+    def _emit(
+        self,
+        level: int,
+        event: str,
+        fields: dict[str, object],
+        error: BaseException | None,
+        *,
+        with_traceback: bool = False,
+    ) -> None:
+        exc: ExcInfo | None = None
+        if error is not None:
+            fields = _error_fields(error) | fields
+            if with_traceback or self._logger.isEnabledFor(logging.DEBUG):
+                exc = (type(error), error, error.__traceback__)
+        self._logger.handle(EventRecord(self._logger.name, level, event, fields, exc))
+
+
+def get_logger(name: str) -> Logger:
+    """The logger of a module: `get_logger(__name__)`."""
+    return Logger(logging.getLogger(name))
+
+
+def configure_logs(
+    format: Literal["auto", "json", "console"],  # noqa: A002 - the name that the setting has
+    level: Literal["debug", "info", "warning", "error"],
+    stream: TextIO | None = None,
+) -> None:
+    """Send every log of this process to `stream` (None: the standard error), formatted; may be called again.
+
+    `auto` is `console` on a terminal and `json` elsewhere. Python's warnings are logged too.
+    """
+    stream = sys.stderr if stream is None else stream
+    on_terminal = stream.isatty()
+    as_json = format == "json" or (format == "auto" and not on_terminal)
+    handler = logging.StreamHandler(stream)
+    handler.set_name(_HANDLER_NAME)
+    handler.setFormatter(JsonFormatter() if as_json else ConsoleFormatter(colour=on_terminal))
+    root = logging.getLogger()
+    for known in [known for known in root.handlers if known.get_name() == _HANDLER_NAME]:
+        root.removeHandler(known)
+    root.addHandler(handler)
+    root.setLevel(max(logging.WARNING, _LEVELS[level]))
+    for name in OWN_LOGGERS:
+        logging.getLogger(name).setLevel(_LEVELS[level])
+    logging.captureWarnings(capture=True)
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: `ts` (RFC 3339, UTC), `level`, `logger`, `event`, then the fields.
+
+    A field that is named like one of these four gets an underscore. `traceback`, where there is one, is a single
+    string with line breaks. The records of libraries have the event `library_message` and their text in `message`.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, without its end."""
+        line: dict[str, object] = {
+            "ts": datetime.fromtimestamp(record.created, UTC),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "event": _event(record),
+        }
+        for key, value in _fields(record).items():
+            line[f"{key}_" if key in _OWN_KEYS else key] = _plain(value)
+        if lines := _traceback_lines(record):
+            line["traceback"] = "\n".join(lines)
+        return msgspec.json.encode(line).decode()
+
+
+class ConsoleFormatter(logging.Formatter):
+    """`23:59:59.123Z warning router.service mail_parked mail_key=… reason="no process"`; a traceback is indented."""
+
+    def __init__(self, *, colour: bool) -> None:
+        super().__init__()
+        self._colour = colour
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, without its end; more lines, each behind a bar, where there is a traceback."""
+        level = record.levelname.lower()
+        at = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S.%f")[:-3]
+        colour = _COLOURS.get(level, "") if self._colour else ""
+        shown_level = f"{colour}{level:<7}{_RESET if colour else ''}"
+        fields = [f"{key}={_shown(_plain(value))}" for key, value in _fields(record).items()]
+        line = " ".join((f"{at}Z", shown_level, record.name.removeprefix("services."), _event(record), *fields))
+        return "\n".join((line, *(f"    | {traced}" for traced in _traceback_lines(record))))
+
+
+def _error_fields(error: BaseException) -> dict[str, object]:
+    fields: dict[str, object] = {"error": type(error).__name__, "error_message": error}
+    if error.__cause__ is not None:
+        fields["error_cause"] = type(error.__cause__).__name__
+    return fields | error.identifiers if isinstance(error, MailcaseError) else fields
+
+
+def _event(record: logging.LogRecord) -> str:
+    return _printable(str(record.msg)) if isinstance(record, EventRecord) else "library_message"
+
+
+def _fields(record: logging.LogRecord) -> Mapping[str, object]:
+    if isinstance(record, EventRecord):
+        return {_printable(key): value for key, value in record.fields.items()}
+    try:
+        return {"message": record.getMessage()}
+    except (TypeError, ValueError, KeyError):  # a library whose arguments do not fit its text
+        return {"message": record.msg}
+
+
+def _traceback_lines(record: logging.LogRecord) -> list[str]:
+    """The lines of the traceback, the error's own last; empty without one. No local variables: they hold mail."""
+    if record.exc_info is None or record.exc_info[1] is None:
+        return []
+    whole = "".join(traceback.format_exception(record.exc_info[1]))
+    # Cut twice, as in `_text`.
+    text = mask_secrets(whole[-2 * MAX_TRACEBACK_CHARS :])[-MAX_TRACEBACK_CHARS:]
+    return [_printable(line) for line in text.rstrip("\n").split("\n")]
+
+
+def _plain(value: Any, depth: int = 0) -> Any:
+    """What may be said of a value in JSON: masked, cut and free of control characters.
+
+    Of what is not known to be harmless only the class is told: the text of a message object is a whole mail.
+    """
+    if value is None or isinstance(value, bool | float):
+        return value
+    if isinstance(value, int):
+        # Larger ones are valid JSON too, but many readers make floats of them.
+        return int(value) if -(2**63) <= value < 2**63 else hex(value)[:40]
+    if isinstance(value, Mapping | list | tuple | set | frozenset) and depth < MAX_DEPTH:
+        return _plain_items(value, depth + 1)
+    if isinstance(value, bytes | bytearray | memoryview):
+        return f"<{len(value)} bytes>"
+    return _text(value) if isinstance(value, _SPEAKABLE) else f"<{type(value).__name__}>"
+
+
+def _plain_items(value: Any, depth: int) -> Any:
+    if isinstance(value, Mapping):
+        return {_text(key): _plain(item, depth) for key, item in islice(value.items(), MAX_ITEMS)}
+    return [_plain(item, depth) for item in islice(value, MAX_ITEMS)]
+
+
+def _text(value: object) -> str:
+    try:
+        text = str(value)
+    except Exception as error:  # noqa: BLE001 - a log line must not fail by the value that it tells of
+        return f"<{type(value).__name__}: {type(error).__name__}>"
+    # Cut before masking to bound the work, and well behind the second cut, so that no cut leaves half a URL.
+    text = mask_secrets(text[: 4 * MAX_VALUE_CHARS])
+    return _printable(text if len(text) <= MAX_VALUE_CHARS else f"{text[:MAX_VALUE_CHARS]}…")
+
+
+def _printable(text: str) -> str:
+    """`text` with escapes for what is no visible character: line breaks, colours, direction marks, half surrogates."""
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
+    )
+
+
+def _shown(value: Any) -> str:
+    """A value on a console line: bare if it is one word, else as JSON, so that it cannot pass for another field."""
+    if isinstance(value, str) and value and not any(character in ' ="' for character in value):
+        return value
+    return msgspec.json.encode(value).decode()
