@@ -1,0 +1,1 @@
+"""How Mailcase is run: private servers on one machine (`deploy.local`), containers and Kubernetes manifests."""

@@ -1,0 +1,146 @@
+"""A private RabbitMQ node with an epmd of its own.
+
+Everything that a packaged node shares with the machine (settings under /etc, the Erlang cookie, the port mapper, the
+database folder) is pointed elsewhere by the environment, as rabbitmq.com/docs/configure and .../relocate describe.
+"""
+
+import os
+import secrets
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from deploy.local.amqp_probe import probe
+from deploy.local.errors import LocalServerError
+from deploy.local.processes import GuardedProcess, run_guarded
+from deploy.local.programs import find_programs
+from deploy.local.server import Server, pause, wait_for_port
+
+NODE = "mailcase@localhost"
+LOOPBACK_ONLY = "-kernel inet_dist_use_interface {127,0,0,1}"
+PORT_SETTINGS = {
+    "rabbitmq_management": "management.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {port}\n",
+    "rabbitmq_prometheus": "prometheus.tcp.ip = 127.0.0.1\nprometheus.tcp.port = {port}\n",
+}
+
+
+class Broker(Server):
+    """`plugins` are RabbitMQ's names, e.g. `rabbitmq_management`; see `plugin_port` for where they listen."""
+
+    name = "broker"
+    start_patience_s = 120.0
+
+    def __init__(self, data_dir: Path, plugins: Sequence[str] = ()) -> None:
+        super().__init__(data_dir)
+        self.plugins = tuple(plugins)
+        self.port = 0
+        self._dist_port = self._epmd_port = 0
+        self._plugin_ports: dict[str, int] = {}
+        log, pid = self._guarded("epmd")
+        self._epmd = GuardedProcess("epmd", self._epmd_command, log, pid, env=self._env, grace_s=1)
+        log, pid = self._guarded("broker")
+        self._node = GuardedProcess("broker", self._node_command, log, pid, env=self._env, grace_s=20)
+
+    @property
+    def processes(self) -> Sequence[GuardedProcess]:
+        return [self._epmd, self._node]
+
+    @property
+    def url(self) -> str:
+        return f"amqp://guest:guest@127.0.0.1:{self.port}/"
+
+    def plugin_port(self, plugin: str) -> int:
+        """The HTTP port of `rabbitmq_management` or `rabbitmq_prometheus`. Raises KeyError when it isn't enabled."""
+        return self._plugin_ports[plugin]
+
+    def required_programs(self) -> Sequence[str]:
+        return ["rabbitmq-server", "rabbitmqctl", "epmd"]
+
+    def ctl(self, *arguments: str, timeout_s: float = 60.0) -> str:
+        """Runs rabbitmqctl against this node and returns what it printed, without its headings.
+
+        Raises LocalServerError when the node is not running, and with rabbitmqctl's words when it fails.
+        """
+        if not self.running:
+            raise LocalServerError("the broker is not running: rabbitmqctl has nobody to talk to")
+        argv = [find_programs(["rabbitmqctl"])["rabbitmqctl"], "--quiet", *arguments]
+        output, status = run_guarded(argv, self._env(), timeout_s)
+        if status != 0:
+            raise LocalServerError(f"rabbitmqctl {' '.join(arguments)} failed: {output.strip()}")
+        return output
+
+    def _start(self) -> None:
+        find_programs(self.required_programs())
+        deadline = time.monotonic() + self.start_patience_s
+        self._choose_ports()
+        self._write_configuration()
+        self._epmd.start()
+        wait_for_port(self._epmd, self._epmd_port, deadline)
+        self._node.start()
+        wait_for_port(self._node, self.port, deadline)
+        while True:
+            try:
+                probe(self.port)
+            except OSError:
+                pause(self._node, deadline)
+            else:
+                return
+
+    def _choose_ports(self) -> None:
+        self.port = self.ports.get("broker")
+        self._dist_port = self.ports.get("broker-distribution")
+        self._epmd_port = self.ports.get("broker-epmd")
+        self._plugin_ports = {name: self.ports.get(name) for name in self.plugins if name in PORT_SETTINGS}
+
+    def _write_configuration(self) -> None:
+        home = self.folder / "home"
+        home.mkdir(parents=True, exist_ok=True)
+        self.folder.chmod(0o700)
+        cookie = home / ".erlang.cookie"
+        if not cookie.exists():
+            cookie.write_text(secrets.token_hex(16))
+            cookie.chmod(0o400)  # Erlang refuses one that others may read
+        settings = [
+            f"listeners.tcp.local = 127.0.0.1:{self.port}\n",
+            "raft.wal_max_size_bytes = 64000000\n",  # the default of 512 MB stays in memory before it is written out
+            *(PORT_SETTINGS[name].format(port=port) for name, port in self._plugin_ports.items()),
+        ]
+        (self.folder / "rabbitmq.conf").write_text("".join(settings))
+        (self.folder / "rabbitmq-env.conf").write_text("")
+        (self.folder / "enabled_plugins").write_text(f"[{','.join(self.plugins)}].\n")
+
+    def _epmd_command(self) -> list[str]:
+        return [find_programs(["epmd"])["epmd"], "-port", str(self._epmd_port), "-address", "127.0.0.1"]
+
+    def _node_command(self) -> list[str]:
+        return [find_programs(["rabbitmq-server"])["rabbitmq-server"]]
+
+    def _env(self) -> dict[str, str]:
+        """A whole environment: whatever RABBITMQ_ or ERL_ variables the user has are for other nodes."""
+        database = self.folder / "db"
+        return {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "LANG": "C.UTF-8",
+            "HOME": str(self.folder / "home"),
+            "ERL_EPMD_PORT": str(self._epmd_port),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            # With ALLOW_INPUT the start script becomes the Erlang machine instead of waiting for it as a shell, so
+            # that the guardian's child is the node itself; -noinput then gives the usual behaviour back.
+            "RABBITMQ_ALLOW_INPUT": "1",
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"-noinput {LOOPBACK_ONLY}",
+            "RABBITMQ_CTL_ERL_ARGS": LOOPBACK_ONLY,
+            "RABBITMQ_NODENAME": NODE,
+            "RABBITMQ_DIST_PORT": str(self._dist_port),
+            "RABBITMQ_CONF_ENV_FILE": str(self.folder / "rabbitmq-env.conf"),
+            "RABBITMQ_CONFIG_FILE": str(self.folder / "rabbitmq.conf"),
+            "RABBITMQ_ADVANCED_CONFIG_FILE": str(self.folder / "advanced.config"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.folder / "enabled_plugins"),
+            "RABBITMQ_MNESIA_BASE": str(database),
+            "RABBITMQ_MNESIA_DIR": str(database / "node"),
+            "RABBITMQ_FEATURE_FLAGS_FILE": str(database / "feature_flags"),
+            "RABBITMQ_PLUGINS_EXPAND_DIR": str(database / "plugins"),
+            "RABBITMQ_GENERATED_CONFIG_DIR": str(database / "config"),
+            "RABBITMQ_PID_FILE": str(database / "node.pid"),
+            "RABBITMQ_LOG_BASE": str(self.data_dir / "logs"),
+            "RABBITMQ_LOGS": "-",  # standard output, which the guardian puts into the log file
+        }

@@ -1,0 +1,200 @@
+"""A private Dovecot (2.3): IMAP and POP3, each with STARTTLS and with implicit TLS, on loopback.
+
+It always runs without root, as doc.dovecot.org/2.3 describes under "Rootless installation": as ourselves, or, when we
+are root, as the unprivileged user `nobody`, since Dovecot refuses to open mail for root.
+"""
+
+import base64
+import grp
+import itertools
+import os
+import pwd
+import re
+import shutil
+import socket
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import trustme
+
+from deploy.local.errors import LocalServerError
+from deploy.local.processes import GuardedProcess, run_guarded
+from deploy.local.programs import find_programs
+from deploy.local.server import Server, pause, wait_for_port
+
+ADDRESS = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+=-]*@[A-Za-z0-9.-]+")
+# The address of a Unix socket has at most 107 bytes (unix(7)), so Dovecot's do not go below a deep data folder.
+SCRATCH_PARENT = "/tmp"  # noqa: S108 - mkdtemp below it; the user's TMPDIR may be deep
+LASTING_PARENT = "/var/tmp"  # noqa: S108 - as above; see `MailServer._choose_folder`
+TEMPLATE = Path(__file__).with_name("dovecot.conf")
+
+
+class MailServer(Server):
+    """The ports are 0 until the first start."""
+
+    name = "mail"
+    start_patience_s = 30.0
+
+    def __init__(self, data_dir: Path) -> None:
+        super().__init__(data_dir)
+        self.imap_port = self.imaps_port = self.pop3_port = self.pop3s_port = 0
+        self._owner = _unprivileged() if os.geteuid() == 0 else None
+        self._scratch = ""
+        log, pid = self._guarded("mail")
+        self._process = GuardedProcess(
+            "mail", self._command, log, pid, env=_env, owner=self._owner, grace_s=5, scratch=lambda: [self._scratch]
+        )
+        self._serial = itertools.count()
+
+    @property
+    def processes(self) -> Sequence[GuardedProcess]:
+        return [self._process]
+
+    @property
+    def ca_file(self) -> Path:
+        """The certificate (PEM) by which a client verifies this server as `localhost` or `127.0.0.1`."""
+        return self.folder.resolve() / "ca.pem"
+
+    def required_programs(self) -> Sequence[str]:
+        return ["dovecot"]
+
+    def add_user(self, address: str, password: str) -> None:
+        """Adds an account, or changes its password; valid for the next log-in, whether the server runs or not.
+
+        Raises ValueError for an address with other than letters, digits and `_.+=-`.
+        """
+        if not ADDRESS.fullmatch(address):
+            raise ValueError(f"not an address for a test account: {address!r}")
+        self._prepare_folder()
+        # A file for each account: Dovecot looks at the clock once a second before it reads a shared one again.
+        secret = base64.b64encode(password.encode()).decode()
+        self._write_owned(self.folder / "users" / address, f"{address}:{{PLAIN.b64}}{secret}\n".encode())
+
+    def deliver(self, address: str, mail: bytes) -> None:
+        """Puts a mail into an account's inbox as a local delivery agent does; IMAP IDLE reports it at once.
+
+        Far quicker than IMAP APPEND. The bytes are kept as they are, but read with CRLF line ends (RFC 3501, 2.2).
+        """
+        inbox = self.folder / "maildirs" / address / "Maildir"
+        for folder in (inbox.parent, inbox, inbox / "tmp", inbox / "new", inbox / "cur"):
+            self._make_owned_folder(folder)
+        unique = f"{time.time_ns()}.{os.getpid()}_{next(self._serial)}.localhost"
+        self._write_owned(inbox / "tmp" / unique, mail)
+        (inbox / "tmp" / unique).rename(inbox / "new" / unique)
+
+    def wipe(self) -> None:
+        target = self.folder.resolve()
+        super().wipe()
+        if self.folder.is_symlink():
+            shutil.rmtree(target, ignore_errors=True)
+            self.folder.unlink()
+
+    def _start(self) -> None:
+        dovecot = find_programs(self.required_programs())["dovecot"]
+        _check_version(dovecot)
+        deadline = time.monotonic() + self.start_patience_s
+        self.imap_port = self.ports.get("imap")
+        self.imaps_port = self.ports.get("imaps")
+        self.pop3_port = self.ports.get("pop3")
+        self.pop3s_port = self.ports.get("pop3s")
+        self._prepare_folder()
+        self._scratch = tempfile.mkdtemp(prefix="mailcase-", dir=SCRATCH_PARENT)
+        self._give_away(Path(self._scratch))
+        self._make_certificate()
+        self._write_owned(self.folder / "dovecot.conf", self._configuration().encode())
+        self._process.start()
+        for port, greeting in ((self.imap_port, b"* OK"), (self.pop3_port, b"+OK")):
+            wait_for_port(self._process, port, deadline)
+            while not _greets(port, greeting):
+                pause(self._process, deadline)
+        for port in (self.imaps_port, self.pop3s_port):
+            wait_for_port(self._process, port, deadline)
+
+    def _command(self) -> list[str]:
+        configuration = self.folder.resolve() / "dovecot.conf"
+        return [find_programs(["dovecot"])["dovecot"], "-F", "-c", str(configuration)]
+
+    def _configuration(self) -> str:
+        uid, gid = self._owner or (os.geteuid(), os.getegid())
+        return TEMPLATE.read_text().format(
+            folder=self.folder.resolve(),
+            scratch=self._scratch,
+            user=pwd.getpwuid(uid).pw_name,
+            group=grp.getgrgid(gid).gr_name,
+            uid=uid,
+            gid=gid,
+            imap_port=self.imap_port,
+            imaps_port=self.imaps_port,
+            pop3_port=self.pop3_port,
+            pop3s_port=self.pop3s_port,
+        )
+
+    def _prepare_folder(self) -> None:
+        if not self.folder.is_dir():  # or it is a link whose target was cleaned away
+            self._choose_folder()
+        for folder in (self.folder.resolve(), self.folder / "users", self.folder / "maildirs"):
+            self._make_owned_folder(folder)
+
+    def _choose_folder(self) -> None:
+        """Below the data folder; or, where `nobody` could not reach that (below /root, say), a folder of its own to
+        which a link leads from there."""
+        self.folder.unlink(missing_ok=True)
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        if self._owner is None or _open_to_all(self.data_dir.resolve()):
+            self.folder.mkdir()
+        else:
+            self.folder.symlink_to(tempfile.mkdtemp(prefix="mailcase-mail-", dir=LASTING_PARENT))
+
+    def _make_certificate(self) -> None:
+        if self.ca_file.exists():
+            return
+        authority = trustme.CA()
+        certificate = authority.issue_cert("localhost", "127.0.0.1")
+        self._write_owned(self.folder / "server.pem", certificate.private_key_and_cert_chain_pem.bytes())
+        self._write_owned(self.folder / "ca.pem", authority.cert_pem.bytes())
+
+    def _make_owned_folder(self, folder: Path) -> None:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        self._give_away(folder)
+
+    def _write_owned(self, file: Path, content: bytes) -> None:
+        """Written whole or not at all, readable by the owner only."""
+        new = file.with_name(f".{file.name}.new")
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
+            stream.write(content)
+        self._give_away(new)
+        new.replace(file)
+
+    def _give_away(self, path: Path) -> None:
+        if self._owner is not None:
+            os.chown(path, *self._owner)
+
+
+def _unprivileged() -> tuple[int, int]:
+    entry = pwd.getpwnam("nobody")
+    return entry.pw_uid, entry.pw_gid
+
+
+def _open_to_all(folder: Path) -> bool:
+    return all(place.stat().st_mode & 0o001 for place in (folder, *folder.parents))
+
+
+def _env() -> dict[str, str]:
+    return {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"}
+
+
+def _check_version(dovecot: str) -> None:
+    """The settings' syntax changed with 2.4."""
+    version = run_guarded([dovecot, "--version"], _env(), timeout_s=10)[0].strip()
+    if not version.startswith("2.3."):
+        raise LocalServerError(f"the private mail server needs Dovecot 2.3; {dovecot} is {version or 'unusable'}")
+
+
+def _greets(port: int, greeting: bytes) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as link:
+            return link.recv(200).startswith(greeting)
+    except OSError:
+        return False

@@ -1,0 +1,64 @@
+"""Free loopback ports, chosen once and kept in the data folder, so that a restart finds its clients again."""
+
+import json
+import secrets
+import socket
+import threading
+from pathlib import Path
+
+# Below the range from which the kernel takes ports for outgoing connections (32768 by default, ip(7)): a port of ours
+# that is closed while its server is down cannot be taken by some client in the meantime.
+LOWEST_PORT = 15_000
+HIGHEST_PORT = 32_000
+
+_given_out: set[int] = set()
+_lock = threading.Lock()
+
+
+class Ports:
+    """The ports of one data folder, by name."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def get(self, name: str) -> int:
+        """The port under this name: the kept one where it is free now, else a new one, which is then kept."""
+        with _lock:
+            kept = self._read()
+            port = kept.get(name)
+            if port is None or not is_free(port):
+                port = _free_port()
+                self._write({**kept, name: port})
+            _given_out.add(port)
+            return port
+
+    def _read(self) -> dict[str, int]:
+        try:
+            return {str(name): int(port) for name, port in json.loads(self._file.read_bytes()).items()}
+        except (OSError, ValueError, AttributeError, TypeError):
+            return {}
+
+    def _write(self, ports: dict[str, int]) -> None:
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        new = self._file.with_suffix(".new")
+        new.write_text(json.dumps(ports, indent=1))
+        new.replace(self._file)
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on 127.0.0.1 at this port now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # closed connections in TIME_WAIT do not count
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def _free_port() -> int:
+    """A random one, since launchers in other processes choose at the same moment."""
+    while True:
+        port = secrets.choice(range(LOWEST_PORT, HIGHEST_PORT))
+        if port not in _given_out and is_free(port):
+            return port

@@ -1,0 +1,197 @@
+"""A process under a guardian (see `guardian`): started, stopped, killed, frozen, and ended even if we are killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deploy.local.errors import LocalServerError, last_lines
+from deploy.local.guardian import KILL_PATIENCE_S, Spec, boot_id, descendants, process_table, signal_all
+
+GUARDIAN = Path(__file__).with_name("guardian.py")
+LOG_LIMIT_BYTES = 20_000_000
+
+
+@dataclass
+class GuardedProcess:
+    """One server process. `command` is asked at each start, so that it may depend on what changed since.
+
+    `grace_s` is how long `stop` waits before it kills. `owner` is (uid, gid), None for ourselves.
+    """
+
+    name: str
+    command: Callable[[], list[str]]
+    log_file: Path
+    pid_file: Path
+    env: Callable[[], dict[str, str]] = lambda: dict(os.environ)
+    owner: tuple[int, int] | None = None
+    grace_s: float = 10.0
+    scratch: Callable[[], list[str]] = list
+    _guardian: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+
+    @property
+    def running(self) -> bool:
+        return self._guardian is not None and self._guardian.poll() is None
+
+    @property
+    def pids(self) -> list[int]:
+        """The server's processes, the guardian excluded; empty when it is not running."""
+        return descendants(self._guardian.pid) if self._guardian is not None and self.running else []
+
+    def start(self) -> None:
+        """Starts the process; does not wait until it serves. Does nothing when it runs already."""
+        if self.running:
+            return
+        self._close_guardian()
+        self.log_file.parent.mkdir(parents=True, exist_ok=True)
+        self.pid_file.parent.mkdir(parents=True, exist_ok=True)
+        if self.log_file.exists() and self.log_file.stat().st_size > LOG_LIMIT_BYTES:
+            self.log_file.replace(self.log_file.with_suffix(".log.1"))
+        spec: Spec = {
+            "argv": self.command(),
+            "env": self.env(),
+            "owner": self.owner,
+            "pid_file": str(self.pid_file.resolve()),
+            "scratch": self.scratch(),
+            "grace_s": self.grace_s,
+        }
+        with self.log_file.open("ab") as log:
+            self._guardian = start_guardian(spec, stdout=log.fileno(), stderr=log.fileno())
+
+    def check_alive(self) -> None:
+        """Raises LocalServerError, with the end of the log, when the process has ended by itself."""
+        if not self.running:
+            raise LocalServerError(f"{self.name} ended while starting{self.epilogue()}")
+
+    def epilogue(self) -> str:
+        return f"; its log {self.log_file} ends with:{last_lines(self.log_file)}"
+
+    def stop(self) -> None:
+        """An orderly end: SIGTERM, after `grace_s` SIGKILL. Returns when no process of it is left."""
+        self._end(signal.SIGTERM, self.grace_s + KILL_PATIENCE_S + 5)
+
+    def kill(self) -> None:
+        """SIGKILL to every process of it at once, as the kernel or a power cut would do it."""
+        self._end(signal.SIGUSR1, KILL_PATIENCE_S + 5)
+
+    def _end(self, number: int, patience_s: float) -> None:
+        if self._guardian is None:
+            return
+        self._guardian.send_signal(number)
+        try:
+            self._guardian.wait(patience_s)
+        except subprocess.TimeoutExpired as error:
+            left = self.pids
+            self._guardian.kill()
+            raise LocalServerError(f"{self.name} did not end within {patience_s:.0f} s: {left}") from error
+        finally:
+            self._close_guardian()
+
+    def freeze(self) -> None:
+        """SIGSTOP to every process of it: connections stay open and fall silent. Returns when all have stopped."""
+
+        def all_stopped() -> bool:
+            table = process_table()
+            moving = [pid for pid in self.pids if table.get(pid, (0, "T", 0))[1] not in "TtZX"]
+            signal_all(moving, signal.SIGSTOP)
+            return not moving
+
+        _wait_until(all_stopped, KILL_PATIENCE_S)
+
+    def thaw(self) -> None:
+        """SIGCONT to every process of it."""
+        signal_all(self.pids, signal.SIGCONT)
+
+    def end_leftover(self) -> None:
+        """Ends what an earlier, crashed launcher left running; only processes that are provably those it started."""
+        recorded = recorded_processes(self.pid_file)
+        doomed = recorded | {
+            (pid, start)
+            for ancestor, _ in living(recorded)
+            for pid in descendants(ancestor)
+            if (start := process_table().get(pid, (0, "", -1))[2]) >= 0
+        }
+        if not living(doomed):
+            return
+        # The guardian, if it lives, ends the rest in good order; it is probably at it, since its launcher is dead.
+        guardian = {(pid, start) for pid, start in living(doomed) if _is_guardian(pid)}
+        signal_all([pid for pid, _ in guardian], signal.SIGTERM)
+        if guardian and _wait_until(lambda: not living(doomed), self.grace_s + KILL_PATIENCE_S):
+            return
+        signal_all([pid for pid, _ in living(doomed)], signal.SIGKILL)
+        if not _wait_until(lambda: not living(doomed), KILL_PATIENCE_S):
+            left = " ".join(str(pid) for pid, _ in living(doomed))
+            raise LocalServerError(f"{self.name} of an earlier run does not end; end it yourself: kill -9 {left}")
+
+    def _close_guardian(self) -> None:
+        if self._guardian is not None and self._guardian.poll() is not None:
+            if self._guardian.stdin is not None:
+                self._guardian.stdin.close()
+            self._guardian = None
+
+
+def start_guardian(spec: Spec, stdout: int, stderr: int) -> subprocess.Popen[bytes]:
+    """Starts a guardian in a session of its own, so that Ctrl-C on the terminal reaches the launcher only."""
+    command = [sys.executable, "-I", "-S", str(GUARDIAN), json.dumps(spec)]
+    return subprocess.Popen(  # noqa: S603 - our own program, run by our own interpreter, without a shell
+        command, stdin=subprocess.PIPE, stdout=stdout, stderr=stderr, start_new_session=True
+    )
+
+
+def run_guarded(argv: list[str], env: dict[str, str], timeout_s: float) -> tuple[str, int]:
+    """Runs a command once, leaving no daemon of it behind: what it printed, errors included, and its exit status.
+
+    Raises LocalServerError when it takes longer than `timeout_s`.
+    """
+    spec: Spec = {"argv": argv, "env": env, "owner": None, "pid_file": None, "scratch": [], "grace_s": 1.0}
+    with tempfile.TemporaryFile() as output, start_guardian(spec, output.fileno(), output.fileno()) as guardian:
+        try:
+            # Not communicate(), which closes the pipe, and with that ends the command.
+            status = guardian.wait(timeout_s)
+        except subprocess.TimeoutExpired as error:
+            guardian.send_signal(signal.SIGUSR1)
+            raise LocalServerError(f"{' '.join(argv)} took longer than {timeout_s:.0f} s") from error
+        output.seek(0)
+        return output.read().decode(errors="replace"), status
+
+
+def recorded_processes(pid_file: Path) -> set[tuple[int, int]]:
+    """(pid, start time) of the guardian and its server as the guardian noted them; empty when there is no readable
+    note or it is from before a reboot."""
+    try:
+        note = json.loads(pid_file.read_bytes())
+        return {(int(pid), int(start)) for pid, start in note["processes"]} if note["boot"] == boot_id() else set()
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+
+
+def living(processes: set[tuple[int, int]]) -> set[tuple[int, int]]:
+    """Those still there. The start time tells a process from a later one with its pid; a zombie is gone."""
+    table = process_table()
+    return {
+        (pid, start)
+        for pid, start in processes
+        if pid in table and table[pid][2] == start and table[pid][1] not in "ZX"
+    }
+
+
+def _is_guardian(pid: int) -> bool:
+    try:
+        return str(GUARDIAN).encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+def _wait_until(condition: Callable[[], bool], patience_s: float) -> bool:
+    deadline = time.monotonic() + patience_s
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True

