@@ -38,7 +38,7 @@ _HANDLER_NAME: Final = "mailcase"
 _LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 _COLOURS: Final = {"debug": "\x1b[2m", "warning": "\x1b[33m", "error": "\x1b[31m", "critical": "\x1b[31;1m"}
 _RESET: Final = "\x1b[0m"
-_SPEAKABLE: Final = (str, BaseException, PurePath, date, time, timedelta, Enum, UUID)
+_SPEAKABLE: Final = (BaseException, PurePath, date, time, timedelta, Enum, UUID)
 _OWN_KEYS: Final = frozenset(("ts", "level", "logger", "event"))
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
@@ -213,6 +213,8 @@ def _plain(value: Any, depth: int = 0) -> Any:
 
     Of what is not known to be harmless only the class is told: the text of a message object is a whole mail.
     """
+    if isinstance(value, str):
+        return _text(value)
     if value is None or isinstance(value, bool | float):
         return value
     if isinstance(value, int):

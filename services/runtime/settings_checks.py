@@ -110,7 +110,8 @@ def _mailboxes(file: SettingsFile, broken: AbstractSet[str]) -> Iterator[Mistake
     for process_name, process in file.process.items():
         for index, mailbox in enumerate(process.mailbox):
             path = f"{join('process', process_name)}.mailbox[{index}]"
-            yield from _mailbox(mailbox, file.server, path)
+            if "server" not in broken:
+                yield from _mailbox(mailbox, file.server, path)
             if not broken & {f"{path}.password_file", f"{path}.password_env"}:
                 yield from _password(mailbox, path)
             if not any(_within(f"{path}.{key}", other) for key in ("name", "address", "server") for other in broken):

@@ -111,8 +111,10 @@ class Walker:
         if isinstance(tree, dict):
             return tree
         many = isinstance(tree, list) and all(isinstance(item, dict) for item in tree)
-        mend = f"write [{path}] with single brackets" if many else f"write it as [{path}]"
-        self._wrong(path, f"needs a table, is {_kind(tree)}", mend)
+        header = f"[[{path.rpartition('[')[0]}]]" if path.endswith("]") else f"[{path}]"
+        self._wrong(
+            path, f"needs a table, is {_kind(tree)}", f"write {header}{' with single brackets' if many else ''}"
+        )
         return {}
 
     def _missing(self, known: Mapping[str, FieldInfo], tree: Mapping[str, object], path: str) -> None:
@@ -139,8 +141,11 @@ class Walker:
                 return self._leaf(annotation, value, path)
 
     def _named_tables(self, name: Any, content: Any, value: object, path: str) -> dict[str, object]:
+        if not isinstance(value, dict):
+            self._wrong(path, f"needs tables with names, is {_kind(value)}", f"write [{path}.NAME]")
+            return {}
         found = {}
-        for key, item in self._entries(value, f"{path}.NAME" if not isinstance(value, dict) else path).items():
+        for key, item in value.items():
             if _converted(name, key) is _BROKEN:
                 self._wrong(join(path, key), "is not a usable name", f"it needs {expected(name)}")
             found[key] = self._value(content, item, join(path, key))
@@ -199,7 +204,7 @@ def _explain(annotation: Any, value: object) -> tuple[str, str]:
     if plain and isinstance(value, str):
         return f"{needs}, is text", "write it without quotes"
     if plain and isinstance(value, int | float):
-        return f"{needs}, is {json.dumps(value)}", ""
+        return f"{needs}, is {str(value).lower()}", ""
     return (needs, "") if isinstance(value, str) else (f"{needs}, is {_kind(value)}", "")
 
 
@@ -215,6 +220,8 @@ def _empty(annotation: Any) -> object:
             return values[0]
         case inspect.CustomType(cls=cls):
             return cls()
+        case inspect.DictType():
+            return {}
         case _:
             empty = {inspect.IntType: 0, inspect.FloatType: 0.0, inspect.BoolType: False, inspect.StrType: ""}
             return empty.get(type(shape), ())
