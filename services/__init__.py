@@ -1,0 +1,1 @@
+"""The stages of Mailcase, what they share, and the `mailcase` command above them."""

@@ -1,0 +1,62 @@
+"""From commands to items: the mails read, their attachments in the blob store. Safe to repeat."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+from schemas.cases import AppendToCase, Command, OpenCase
+from schemas.mails import BlobRef, RawMail
+from services.case_writer import metrics
+from services.case_writer.placing import Item
+from services.case_writer.ports import BlobStore
+from services.case_writer.reading import MailReading, read_mail
+from services.runtime.errors import PermanentError
+
+ASIDE_BYTES = 256 * 1024  # a larger mail is read in a thread, so that the event loop keeps turning
+
+
+class Intake:
+    """Reads mails; `keeps_original` tells for a mailbox whether the whole mail is attached to the case."""
+
+    def __init__(self, blobs: BlobStore, keeps_original: Callable[[str], bool]) -> None:
+        self._blobs = blobs
+        self._keeps_original = keeps_original
+
+    async def items(self, commands: Sequence[Command]) -> list[Item]:
+        """One item a command. Raises TransientError in an outage, PermanentError where a mail cannot be read at all."""
+        readings: list[MailReading | None] = []
+        contents: list[bytes] = []
+        for command in commands:
+            raw = await self._raw(command.mail)
+            reading = await _read(command.mail, raw) if isinstance(command, OpenCase | AppendToCase) else None
+            readings.append(reading)
+            contents += [attachment.content for attachment in reading.attachments] if reading else []
+            if self._keeps_whole(command, reading):
+                contents.append(raw)
+        blobs = iter(await self._blobs.put_all(contents))
+        return [self._item(command, reading, blobs) for command, reading in zip(commands, readings, strict=True)]
+
+    def _item(self, command: Command, reading: MailReading | None, blobs: Iterator[BlobRef]) -> Item:
+        attachments = tuple(next(blobs) for _ in reading.attachments) if reading else ()
+        original = next(blobs) if self._keeps_whole(command, reading) else None
+        return Item(command, reading, attachments, original)
+
+    def _keeps_whole(self, command: Command, reading: MailReading | None) -> bool:
+        return reading is None or self._keeps_original(command.mail.mailbox)
+
+    async def _raw(self, mail: RawMail) -> bytes:
+        if mail.raw is not None:
+            return mail.raw
+        if mail.blob is None:
+            raise PermanentError("the message holds neither the mail nor a reference to it", mail_key=mail.key)
+        return await self._blobs.get(mail.blob.sha256)
+
+
+async def _read(mail: RawMail, raw: bytes) -> MailReading:
+    started = time.monotonic()
+    try:
+        reading = await asyncio.to_thread(read_mail, raw) if len(raw) > ASIDE_BYTES else read_mail(raw)
+    except Exception as error:  # whatever a mail does to the reader, it must not stop the next one
+        raise PermanentError(f"reading failed: {error!r}", mail_key=mail.key, mailbox=mail.mailbox) from error
+    metrics.READ_SECONDS.observe(time.monotonic() - started)
+    return reading

@@ -1,0 +1,69 @@
+"""The case writer as a process: what it is made of, and how deliveries become commands."""
+
+from collections.abc import Sequence
+
+from schemas.codec import UnreadableMessageError, decode_command
+from services.case_writer.intake import Intake
+from services.case_writer.mongo import MongoCases
+from services.case_writer.service import Arrived, CaseWriter
+from services.runtime.blobs import Blobs
+from services.runtime.broker import Broker, Delivery, dead_letter, keep_connected
+from services.runtime.consuming import handle_batches
+from services.runtime.health import Health
+from services.runtime.lifecycle import Stop
+from services.runtime.settings import Settings
+from services.runtime.stage import broker_url, connection_name, healthy_on, store_ready, store_url, topology_of
+from services.runtime.store import Store
+from services.runtime.topology import CASE_WRITER_COMMANDS
+
+
+async def run(settings: Settings, http_port: int, stop: Stop) -> None:
+    """Write cases until `stop`."""
+    health = Health("broker", "store")
+    async with Store.opened(store_url(settings), settings.store.database) as store, healthy_on(health, http_port):
+        blobs = Blobs(store)
+        cases = MongoCases(store, {name: process.initial_stage.name for name, process in settings.processes.items()})
+        intake = Intake(blobs, lambda mailbox: _keeps_original(settings, mailbox))
+        own_addresses = frozenset(mailbox.address.lower() for mailbox in settings.mailboxes.values())
+
+        async def prepare() -> None:
+            await cases.ensure_indexes()
+            await blobs.ensure_indexes()
+
+        async def session(broker: Broker) -> None:
+            writer = CaseWriter(cases, intake, broker, own_addresses=own_addresses, health=health, stop=stop)
+            batch = settings.case_writer.batch_mails
+            await handle_batches(
+                broker, CASE_WRITER_COMMANDS, _handler(writer, broker), stop, batch=batch, prefetch=2 * batch
+            )
+
+        if await store_ready(prepare, stop, health):
+            name = connection_name("case-writer")
+            await keep_connected(broker_url(settings), name, topology_of(settings), session, stop=stop, health=health)
+
+
+class _handler:  # noqa: N801 - a function with what it closes over
+    """Deliveries to commands; what breaks its contract goes to the dead letters and holds up nothing."""
+
+    def __init__(self, writer: CaseWriter, broker: Broker) -> None:
+        self._writer = writer
+        self._broker = broker
+
+    async def __call__(self, deliveries: Sequence[Delivery]) -> None:
+        arrived: list[Arrived] = []
+        sources: dict[str, Delivery] = {}
+        for delivery in deliveries:
+            try:
+                command = decode_command(delivery.body)
+            except UnreadableMessageError as error:
+                await dead_letter(self._broker, CASE_WRITER_COMMANDS, delivery, f"unreadable: {error}")
+            else:
+                arrived.append(Arrived(command, delivery.redelivered))
+                sources[command.mail.key] = delivery
+        for refused in await self._writer.handle(arrived):
+            await dead_letter(self._broker, CASE_WRITER_COMMANDS, sources[refused.mail_key or ""], str(refused))
+
+
+def _keeps_original(settings: Settings, mailbox: str) -> bool:
+    known = settings.mailboxes.get(mailbox)
+    return known is not None and settings.servers[known.server].attach_original

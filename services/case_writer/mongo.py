@@ -1,0 +1,102 @@
+"""The case writer's side of the database: what is known, and one transaction a batch."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from schemas.stored import to_document
+from services.case_writer.documents import CaseChange, Documents, Writing, documents
+from services.case_writer.placing import Plan
+from services.case_writer.ports import Known, KnownCase, KnownThread, Query, RecordedMail
+from services.runtime.store import ConflictError, Session, Store
+
+COUNTER = "case"
+
+
+class MongoCases:
+    """Cases, comments, threads and outcomes in MongoDB. Methods raise the errors of `Store.transaction`."""
+
+    def __init__(self, store: Store, initial_stages: Mapping[str, str]) -> None:
+        """`initial_stages` maps each process to the name of its initial stage."""
+        self._store = store
+        self._initial_stages = initial_stages
+        self._cases = store.collection("cases")
+        self._comments = store.collection("comments")
+        self._threads = store.collection("threads")
+        self._mails = store.collection("mails")
+        self._counters = store.collection("counters")
+
+    async def ensure_indexes(self) -> None:
+        """What people and `mailcase` look things up by; the rest goes by `_id`."""
+        await self._comments.ensure_index("case", "at")
+        await self._comments.ensure_index("message_id")
+        await self._cases.ensure_index("process", "status", "-updated_at")
+        await self._threads.ensure_index("case")
+        await self._mails.ensure_index("outcome", "recorded_at")
+        await self._mails.ensure_index("case")
+
+    async def known(self, query: Query) -> Known:
+        """What the database holds of the things asked about, as a majority wrote it."""
+        mails = {
+            one["_id"]: RecordedMail(one["outcome"], one["process"], one["case"], one["reason"], one["written_by"])
+            for one in await _by_ids(self._mails, query.mails, ["outcome", "process", "case", "reason", "written_by"])
+        }
+        threads = {
+            one["_id"]: KnownThread(one["case"], one["claimed_by"])
+            for one in await _by_ids(self._threads, query.threads)
+        }
+        numbers = {*query.cases, *(one.case for one in threads.values())}
+        numbers.update(one.case for one in mails.values() if one.case is not None)
+        fields = ["process", "stage", "status", "title", "participants"]
+        cases = {
+            one["_id"]: KnownCase(
+                one["process"], one["stage"], one["status"], one["title"], frozenset(one["participants"])
+            )
+            for one in await _by_ids(self._cases, sorted(numbers), fields)
+        }
+        return Known(mails, cases, threads)
+
+    async def write(self, plan: Plan, attempt: str) -> Documents:
+        """Write a plan whole or not at all; returns what was written."""
+
+        async def body(session: Session) -> Documents:
+            return await self._write(plan, attempt, session)
+
+        return await self._store.transaction(body)
+
+    async def _write(self, plan: Plan, attempt: str, session: Session) -> Documents:
+        await self._mails.update_each([({"_id": key}, {"$inc": {"deliveries": 1}}) for key in plan.duplicates], session)
+        # Late, so that other writers wait for this number as shortly as may be; inside, so that numbers have no gaps.
+        opened = len(plan.new_cases)
+        last = await self._counters.increment(COUNTER, "value", opened, session) if opened else 0
+        now = datetime.now(UTC)
+        written = documents(plan, Writing(now, attempt, last - opened + 1, self._initial_stages))
+        await self._mails.insert([to_document(one) for one in written.mails], session)
+        await self._comments.insert([to_document(one) for one in written.comments], session)
+        await self._cases.insert([to_document(one) for one in written.cases], session)
+        await self._threads.insert([to_document(one) for one in written.threads], session)
+        for claim in written.claims:
+            change = {"$set": {"claimed_by": claim.claimed_by, "case": claim.case}}
+            if not await self._threads.update({"_id": claim.id, "claimed_by": None}, change, session):
+                raise ConflictError(f"another mail claimed the thread {claim.id!r} first")
+        await self._cases.update_each(
+            [({"_id": number}, _case_change(change, now)) for number, change in written.changes.items()], session
+        )
+        return written
+
+
+async def _by_ids(collection: Any, ids: Sequence[Any], fields: Sequence[str] | None = None) -> list[dict[str, Any]]:
+    if not ids:
+        return []
+    found: list[dict[str, Any]] = await collection.find({"_id": {"$in": list(ids)}}, fields)
+    return found
+
+
+def _case_change(change: CaseChange, now: datetime) -> dict[str, Any]:
+    update: dict[str, Any] = {
+        "$inc": {"comment_count": change.comments, "attachment_count": change.attachments},
+        "$max": {"updated_at": now},
+    }
+    if change.participants:
+        update["$addToSet"] = {"participants": {"$each": list(dict.fromkeys(change.participants))}}
+    return update

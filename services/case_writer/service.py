@@ -1,0 +1,237 @@
+"""The case writer's use case, in order: read the mails, place them, write, tell, and only then let go of them."""
+
+import asyncio
+import random
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from schemas import codec
+from schemas.cases import Command, ParkMail
+from schemas.events import CaseAppended, CaseOpened, Event, MailParked, MailsRecorded
+from services.case_writer import metrics
+from services.case_writer.documents import Documents, event_again
+from services.case_writer.intake import Intake
+from services.case_writer.placing import Plan, plan, query
+from services.case_writer.ports import Cases, Known, Outlet
+from services.runtime.broker import Outgoing
+from services.runtime.errors import ContractError, PermanentError, TransientError
+from services.runtime.health import Health
+from services.runtime.lifecycle import Stop
+from services.runtime.logs import get_logger
+from services.runtime.metrics import RETRIES
+from services.runtime.retry import Backoff
+from services.runtime.store import ConflictError, UnclearCommitError
+from services.runtime.topology import EVENT, receipt_key
+
+log = get_logger(__name__)
+
+GROUP_BYTES = 16 * 1024 * 1024  # of mail in one transaction, so that a batch of large mails fits in memory
+CONFLICTS_TOGETHER = 8  # after so many conflicts a batch is written mail by mail
+CANNOT_BE_WRITTEN = "cannot-be-written"
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """A command, and the broker's word that it may have been delivered before."""
+
+    command: Command
+    redelivered: bool
+
+
+@dataclass(frozen=True)
+class _Written:
+    known: Known
+    plan: Plan
+    documents: Documents
+
+
+class CaseWriter:
+    """Writes commands in batches, one transaction each, for as long as it takes."""
+
+    def __init__(
+        self,
+        cases: Cases,
+        intake: Intake,
+        outlet: Outlet,
+        *,
+        own_addresses: frozenset[str] = frozenset(),
+        health: Health,
+        stop: Stop,
+    ) -> None:
+        self._cases = cases
+        self._intake = intake
+        self._outlet = outlet
+        self._own_addresses = own_addresses
+        self._health = health
+        self._stop = stop
+
+    async def handle(self, arrived: Sequence[Arrived]) -> list[ContractError]:
+        """Give each mail its one outcome and tell of it; when this returns, all of them may be acknowledged.
+
+        Returns an error, with the mail key, for each command that cannot be written in any way. Raises TransientError
+        where the broker does not take the events, or where the stage shall stop during an outage of the database: the
+        commands are delivered again then, which is safe.
+        """
+        refused: list[ContractError] = []
+        for group in _groups(arrived):
+            for written in await self._write(group):
+                if isinstance(written, ContractError):
+                    refused.append(written)
+                else:
+                    await self._tell(group, written)
+        return refused
+
+    async def _write(self, group: Sequence[Arrived]) -> list[_Written | ContractError]:
+        """Write a group as one; mail by mail where it fails together."""
+        try:
+            return [await self._until_written(group)]
+        except PermanentError as error:
+            if len(group) == 1:
+                return [await self._park(group[0], error)]
+            log.warning("batch_split", mails=len(group), error=error)
+            metrics.SPLITS.inc()
+        return [written for one in group for written in await self._write([one])]
+
+    async def _park(self, arrived: Arrived, error: PermanentError) -> _Written | ContractError:
+        """Keep a mail that fails by itself whole, for a person."""
+        command = arrived.command
+        mail = command.mail
+        log.error("mail_cannot_be_written", mail_key=mail.key, mailbox=mail.mailbox, error=error)
+        park = ParkMail(mail=mail, decision=command.decision, reason=CANNOT_BE_WRITTEN)
+        try:
+            return await self._until_written([Arrived(park, arrived.redelivered)])
+        except PermanentError as again:
+            return ContractError(f"the mail cannot even be parked: {again}", mail_key=mail.key)
+
+    async def _until_written(self, group: Sequence[Arrived]) -> _Written:
+        """Repeat until written: after a conflict with a short random pause, in an outage for as long as it lasts."""
+        attempt = uuid.uuid4().hex
+        backoff = Backoff(initial_s=0.2, maximum_s=10.0)
+        conflicts = 0
+        while True:
+            try:
+                written = await self._write_once(group, attempt)
+            except ConflictError as error:
+                conflicts += 1
+                metrics.CONFLICTS.inc()
+                if conflicts >= CONFLICTS_TOGETHER and len(group) > 1:
+                    raise PermanentError(f"{conflicts} conflicts with other writers, lastly: {error}") from error
+                await asyncio.sleep(random.uniform(0.001, 0.01) * min(conflicts, 20))  # noqa: S311 - a pause, no secret
+            except TransientError as error:
+                pause_s = 0.0 if isinstance(error, UnclearCommitError) else backoff.next_s()
+                RETRIES.labels("write").inc()
+                self._health.down("store", str(error))
+                log.warning("write_postponed", mails=len(group), error=error, again_in_s=round(pause_s, 1))
+                if await self._stop.wait(pause_s):
+                    raise
+            except PermanentError:
+                raise
+            except Exception as error:  # a fault of ours, met by this mail: it must not hold up the next one
+                raise PermanentError(f"unexpected: {error!r}") from error
+            else:
+                self._health.up("store")
+                return written
+
+    async def _write_once(self, group: Sequence[Arrived], attempt: str) -> _Written:
+        items = await self._intake.items([arrived.command for arrived in group])
+        known = await self._cases.known(query(items))
+        placed = plan(items, known, attempt=attempt, own_addresses=self._own_addresses)
+        started = time.monotonic()
+        documents = await self._cases.write(placed, attempt)
+        metrics.TRANSACTION_SECONDS.observe(time.monotonic() - started)
+        return _Written(known, placed, documents)
+
+    async def _tell(self, group: Sequence[Arrived], written: _Written) -> None:
+        """Events first, then receipts: a mail leaves its mailbox only when the world knows of it."""
+        events = [*written.documents.events, *_events_again(group, written)]
+        await self._outlet.publish_all([_event_message(event) for event in events])
+        keys = (
+            {one.id for one in written.documents.mails}
+            | set(written.plan.duplicates)
+            | set(written.plan.written_before)
+        )
+        by_mailbox: dict[str, list[str]] = defaultdict(list)
+        for arrived in group:
+            mail = arrived.command.mail
+            if mail.key in keys:
+                by_mailbox[mail.mailbox].append(mail.key)
+        await self._outlet.publish_all([_receipt(mailbox, of) for mailbox, of in by_mailbox.items()])
+        _count(group, written)
+
+
+def _groups(arrived: Sequence[Arrived]) -> Iterator[Sequence[Arrived]]:
+    group: list[Arrived] = []
+    size = 0
+    for one in arrived:
+        if group and size + one.command.mail.size > GROUP_BYTES:
+            yield group
+            group, size = [], 0
+        group.append(one)
+        size += one.command.mail.size
+    if group:
+        yield group
+
+
+def _events_again(group: Sequence[Arrived], written: _Written) -> list[Event]:
+    """Events that may never have gone out: of an unclear commit, or of a writer that died before it could tell."""
+    events = []
+    for arrived in group:
+        mail = arrived.command.mail
+        recorded = written.known.mails.get(mail.key)
+        untold = mail.key in written.plan.written_before or arrived.redelivered
+        if recorded is None or not untold:
+            continue
+        event = event_again(mail, recorded, written.known.cases.get(recorded.case) if recorded.case else None)
+        if event is not None:
+            events.append(event)
+    return events
+
+
+def _event_message(event: Event) -> Outgoing:
+    return Outgoing(
+        exchange=EVENT,
+        routing_key=f"{_word(event)}.{event.process}",
+        body=codec.encode_json(event),
+        tag=codec.tag_of(event),
+        message_id=event.mail_key,
+        content_type="application/json",
+        mandatory=False,  # nobody need listen
+    )
+
+
+def _word(event: Event) -> str:
+    if isinstance(event, CaseOpened):
+        return "case.opened"
+    if isinstance(event, CaseAppended):
+        return "case.appended"
+    return "mail.parked" if isinstance(event, MailParked) else "mail.ignored"
+
+
+def _receipt(mailbox: str, keys: list[str]) -> Outgoing:
+    receipt = MailsRecorded(mailbox=mailbox, keys=keys)
+    return Outgoing(
+        exchange=EVENT,
+        routing_key=receipt_key(mailbox),
+        body=codec.encode_json(receipt),
+        tag=codec.tag_of(receipt),
+        message_id=keys[0],
+        content_type="application/json",
+        mandatory=False,  # a fetcher that is away asks again
+    )
+
+
+def _count(group: Sequence[Arrived], written: _Written) -> None:
+    now = datetime.now(UTC)
+    fetched = {arrived.command.mail.key: arrived.command.mail.fetched_at for arrived in group}
+    for mail in written.documents.mails:
+        metrics.OUTCOMES.labels(mail.process, mail.outcome).inc()
+        metrics.END_TO_END_SECONDS.labels(mail.process).observe(max(0.0, (now - fetched[mail.id]).total_seconds()))
+        log.info("mail_recorded", mail_key=mail.id, mailbox=mail.mailbox, outcome=mail.outcome, case=mail.case)
+    processes = {arrived.command.mail.key: arrived.command.mail.process for arrived in group}
+    for key in written.plan.duplicates:
+        metrics.DUPLICATES.labels(processes[key]).inc()
+        log.info("mail_duplicate", mail_key=key)

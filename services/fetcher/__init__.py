@@ -1,0 +1,1 @@
+"""The stage that takes mail out of mailboxes: publish, wait for the receipt, and only then remove."""

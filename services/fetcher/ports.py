@@ -1,0 +1,78 @@
+"""What the fetcher asks of a mail server, whatever its protocol."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from services.runtime.errors import TransientError
+
+
+class Trouble(StrEnum):
+    """Kinds of failure of a mailbox, as logs and metrics name them."""
+
+    CONNECTION = "connection"
+    CERTIFICATE = "certificate"
+    LOGIN = "login"
+    FOLDER = "folder"
+    PASSWORD = "password"  # noqa: S105 - a kind of trouble: the secret could not be read
+    PROTOCOL = "protocol"
+    DEPENDENCY = "dependency"  # the mailbox is well; the broker or the database does not take its mail
+
+
+class MailboxError(TransientError):
+    """A mailbox cannot be read now; `mend` tells a person what to do about it. It is tried again all the same."""
+
+    def __init__(self, message: str, *, mailbox: str, trouble: Trouble, mend: str) -> None:
+        super().__init__(message, mailbox=mailbox)
+        self.trouble = trouble
+        self.mend = mend
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A mail in the mailbox: `id` names it for as long as the mailbox exists, `size` is in bytes."""
+
+    id: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A mail's exact bytes; `received_at` is the server's time, None where it keeps none."""
+
+    id: str
+    raw: bytes
+    received_at: datetime | None
+
+
+class MailSource(Protocol):
+    """One mailbox, one session at a time. Blocking; all calls but `wake` and `abort` come from one thread.
+
+    Every method raises MailboxError where the server does not do as asked, and `connect` may be called again then.
+    """
+
+    def connect(self) -> None:
+        """Log in and open the folder; after this every mail in it is new to the session."""
+
+    def news(self, most: int) -> list[Waiting]:
+        """Mails that this session has not handed out yet, oldest first; empty where there are none."""
+
+    def fetch(self, ids: Sequence[str]) -> list[Fetched]:
+        """The mails, without changing their flags; one that is gone from the mailbox is left out."""
+
+    def remove(self, ids: Sequence[str]) -> None:
+        """Delete or flag these mails, as the settings say, and no others. Those gone already are no error."""
+
+    def wait(self, timeout_s: float) -> None:
+        """Return when there may be news, when `wake` is called, or after `timeout_s` seconds."""
+
+    def wake(self) -> None:
+        """End a `wait` under way, or the next one at once; from any thread."""
+
+    def close(self) -> None:
+        """Take leave of the server, if there is a session; never raises."""
+
+    def abort(self) -> None:
+        """Cut the connection, so that a call under way fails soon; from any thread, never raises."""

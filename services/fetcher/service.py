@@ -1,0 +1,221 @@
+"""The fetcher's use case for one mailbox: take what is new, publish it, remove it once its receipt is there."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol, TypeVar
+
+from schemas.codec import UnreadableMessageError, decode_receipt
+from services.fetcher import metrics
+from services.fetcher.dispatch import Dispatcher
+from services.fetcher.ports import Fetched, MailboxError, MailSource, Trouble, Waiting
+from services.fetcher.window import InFlight
+from services.runtime.broker import Deliveries, Outgoing
+from services.runtime.errors import TransientError
+from services.runtime.health import Health
+from services.runtime.lifecycle import Stop, first_of
+from services.runtime.logs import get_logger
+from services.runtime.retry import Backoff
+
+log = get_logger(__name__)
+
+T = TypeVar("T")
+
+FETCH_MAILS = 50  # in one command to the mail server
+FETCH_BYTES = 8 * 1024 * 1024
+DRAIN_S = 10.0  # how long a stopping fetcher waits for the receipts of what it published
+
+
+class Publisher(Protocol):
+    """The broker, as far as the fetcher needs it."""
+
+    async def publish_all(self, messages: list[Outgoing]) -> None:
+        """Publish with confirms. Raises TransientError."""
+
+
+class MailboxReader:
+    """Reads one mailbox while the lease on it is held.
+
+    The mailbox is the write-ahead log: what is published and not recorded is still there, so that whatever dies, the
+    next reader finds it.
+    """
+
+    def __init__(
+        self,
+        mailbox: str,
+        source: MailSource,
+        dispatcher: Dispatcher,
+        publisher: Publisher,
+        window: InFlight,
+        *,
+        max_mail_bytes: int,
+        poll_interval_s: float,
+        health: Health,
+        stop: Stop,
+        backoff: Backoff | None = None,
+    ) -> None:
+        self._mailbox = mailbox
+        self._source = source
+        self._dispatcher = dispatcher
+        self._publisher = publisher
+        self._window = window
+        self._max_mail_bytes = max_mail_bytes
+        self._poll_interval_s = poll_interval_s
+        self._health = health
+        self._stop = stop
+        self._backoff = backoff or Backoff(initial_s=1.0, maximum_s=60.0)
+        self._recorded: list[str] = []  # ids whose receipts came, to be removed
+        self._pending: list[Waiting] = []  # handed out by the source, not yet published
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"mailbox-{mailbox}")
+
+    async def run(self, receipts: Deliveries) -> None:
+        """Read until the stage stops. Raises TransientError where the broker fails."""
+        try:
+            await first_of(self._read_until_stopped(), self._take_receipts(receipts), self._wake_at_stop())
+        finally:
+            self._source.abort()
+            self._thread.shutdown(wait=False)
+            self._health.member_gone(self._mailbox)
+
+    async def _read_until_stopped(self) -> None:
+        while not self._stop.requested:
+            try:
+                await self._session()
+            except TransientError as error:
+                pause_s = self._backoff.next_s()
+                self._report_down(error, pause_s)
+                await self._call(self._source.close)
+                await self._stop.wait(pause_s)
+        await self._call(self._source.close)
+
+    async def _session(self) -> None:
+        await self._call(self._source.connect)
+        self._pending.clear()
+        metrics.CONNECTS.labels(self._mailbox).inc()
+        log.info("mailbox_connected", mailbox=self._mailbox)
+        while not self._stop.requested:
+            await self._remove_recorded()
+            await self._publish_overdue()
+            if not await self._take_new():
+                self._report_up()
+                await self._call(self._source.wait, self._poll_interval_s)
+        await self._drain()
+
+    async def _take_new(self) -> bool:
+        """Fetch and publish one batch of what fits in the window; False where there is nothing to do."""
+        if not self._pending:
+            self._pending = [
+                one for one in await self._call(self._source.news, FETCH_MAILS * 10) if one.id not in self._window
+            ]
+        batch = self._next_batch()
+        if batch:
+            await self._publish(await self._call(self._source.fetch, [one.id for one in batch]), batch)
+        return bool(batch)
+
+    def _next_batch(self) -> list[Waiting]:
+        batch: list[Waiting] = []
+        size = 0
+        while self._pending and len(batch) < FETCH_MAILS:
+            waiting = self._pending[0]
+            if waiting.size > self._max_mail_bytes:
+                self._leave_too_large(self._pending.pop(0))
+                continue
+            size += waiting.size
+            if not self._window.fits(len(batch) + 1, size) or (batch and size > FETCH_BYTES):
+                break
+            batch.append(self._pending.pop(0))
+        return batch
+
+    async def _publish(self, fetched: Sequence[Fetched], asked: Sequence[Waiting]) -> None:
+        messages = [await self._dispatcher.message(mail.raw, mail.received_at) for mail in fetched]
+        now_s = time.monotonic()
+        for mail, message in zip(fetched, messages, strict=True):
+            self._window.add(mail.id, message.message_id, len(mail.raw), now_s)
+        try:
+            await self._publisher.publish_all(messages)
+        except TransientError:
+            self._window.forget(mail.id for mail in fetched)
+            raise
+        self._window.forget({one.id for one in asked} - {mail.id for mail in fetched})  # gone from the mailbox
+        for message in messages:
+            log.info("mail_published", mail_key=message.message_id, mailbox=self._mailbox)
+        metrics.FETCHED.labels(self._mailbox).inc(len(fetched))
+        metrics.FETCHED_BYTES.labels(self._mailbox).inc(sum(len(mail.raw) for mail in fetched))
+        self._measure()
+
+    async def _publish_overdue(self) -> None:
+        ids = self._window.overdue(time.monotonic())[:FETCH_MAILS]
+        if ids:
+            log.warning("receipts_overdue", mailbox=self._mailbox, mails=len(ids))
+            metrics.REPUBLISHED.labels(self._mailbox).inc(len(ids))
+            await self._publish(await self._call(self._source.fetch, ids), [Waiting(one, 0) for one in ids])
+
+    async def _remove_recorded(self) -> None:
+        if self._recorded:
+            ids = list(self._recorded)
+            await self._call(self._source.remove, ids)
+            self._recorded = self._recorded[len(ids) :]
+            metrics.REMOVED.labels(self._mailbox).inc(len(ids))
+            log.info("mails_removed", mailbox=self._mailbox, mails=len(ids))
+
+    async def _take_receipts(self, receipts: Deliveries) -> None:
+        while batch := await receipts.next_batch(1000):
+            for delivery in batch:
+                try:
+                    keys = decode_receipt(delivery.body).keys
+                except UnreadableMessageError as error:
+                    log.warning("receipt_unreadable", mailbox=self._mailbox, error=error)
+                    continue
+                self._recorded += self._window.landed(keys)
+            self._measure()
+            self._source.wake()
+
+    async def _drain(self) -> None:
+        """Let the mails in hand be recorded and removed, so that the next reader need not publish them again."""
+        deadline_s = time.monotonic() + DRAIN_S
+        while (len(self._window) or self._recorded) and time.monotonic() < deadline_s:
+            await self._remove_recorded()
+            if len(self._window):
+                await self._call(self._source.wait, max(0.05, deadline_s - time.monotonic()))
+
+    async def _wake_at_stop(self) -> None:
+        await self._stop.wait()
+        self._source.wake()
+        await asyncio.Event().wait()  # the reader ends by itself, after its drain
+
+    async def _call(self, call: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
+
+    def _leave_too_large(self, waiting: Waiting) -> None:
+        metrics.TOO_LARGE.labels(self._mailbox).inc()
+        log.error(
+            "mail_too_large",
+            mailbox=self._mailbox,
+            id=waiting.id,
+            size=waiting.size,
+            mend="raise limits.max_mail_bytes, or take the mail out of the mailbox by hand",
+        )
+
+    def _report_up(self) -> None:
+        self._backoff.reset()
+        self._health.member_up(self._mailbox)
+        metrics.LAST_SUCCESS.labels(self._mailbox).set_to_current_time()
+
+    def _report_down(self, error: TransientError, pause_s: float) -> None:
+        trouble = error.trouble if isinstance(error, MailboxError) else Trouble.DEPENDENCY
+        mend = error.mend if isinstance(error, MailboxError) else "see the broker's and the database's logs"
+        self._health.member_down(self._mailbox, f"{trouble}: {error}")
+        metrics.FAILURES.labels(self._mailbox, trouble).inc()
+        log.error(
+            "mailbox_down",
+            mailbox=self._mailbox,
+            kind=str(trouble),
+            error=error,
+            mend=mend,
+            again_in_s=round(pause_s, 1),
+        )
+
+    def _measure(self) -> None:
+        metrics.IN_FLIGHT.labels(self._mailbox).set(len(self._window))
+        metrics.IN_FLIGHT_BYTES.labels(self._mailbox).set(self._window.bytes)

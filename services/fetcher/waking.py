@@ -1,0 +1,37 @@
+"""Waiting for a socket in a way that another thread can end."""
+
+import os
+import select
+import weakref
+
+
+class Wake:
+    """A pipe to itself: `set` from any thread ends a `wait` under way, or the next one at once."""
+
+    def __init__(self) -> None:
+        self._read_end, self._write_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        weakref.finalize(self, _close, self._read_end, self._write_end)
+
+    def set(self) -> None:
+        try:
+            os.write(self._write_end, b".")
+        except BlockingIOError:
+            return  # as full of wake-ups as a pipe can be
+
+    def wait(self, timeout_s: float, other: int | None = None) -> None:
+        """Until `set`, until the file descriptor `other` can be read, or for `timeout_s` seconds."""
+        poller = select.poll()
+        poller.register(self._read_end, select.POLLIN)
+        if other is not None:
+            poller.register(other, select.POLLIN)
+        poller.poll(timeout_s * 1000)
+        try:
+            while os.read(self._read_end, 4096):
+                pass
+        except BlockingIOError:
+            return
+
+
+def _close(*ends: int) -> None:
+    for end in ends:
+        os.close(end)

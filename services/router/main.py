@@ -1,0 +1,43 @@
+"""The router as a process."""
+
+from collections.abc import Sequence
+
+from schemas.case_ref import CaseReference
+from schemas.codec import UnreadableMessageError, decode_raw_mail
+from services.router.service import route
+from services.runtime.broker import Broker, Delivery, Outgoing, dead_letter, keep_connected
+from services.runtime.consuming import handle_batches
+from services.runtime.health import Health
+from services.runtime.lifecycle import Stop
+from services.runtime.settings import Settings
+from services.runtime.stage import broker_url, connection_name, healthy_on, topology_of
+from services.runtime.topology import ROUTER_MAIL
+
+
+async def run(settings: Settings, http_port: int, stop: Stop) -> None:
+    """Route mails until `stop`."""
+    health = Health("broker")
+    reference = CaseReference()
+    prefetch = settings.router.prefetch_mails
+
+    async def session(broker: Broker) -> None:
+        async def handle(deliveries: Sequence[Delivery]) -> None:
+            await broker.publish_all(
+                [message for one in deliveries if (message := await _routed(broker, one, reference))]
+            )
+
+        await handle_batches(broker, ROUTER_MAIL, handle, stop, batch=max(1, prefetch // 2), prefetch=prefetch)
+
+    async with healthy_on(health, http_port):
+        name = connection_name("router")
+        await keep_connected(broker_url(settings), name, topology_of(settings), session, stop=stop, health=health)
+
+
+async def _routed(broker: Broker, delivery: Delivery, reference: CaseReference) -> Outgoing | None:
+    """The message to pass on; None for one that broke its contract and went to the dead letters."""
+    try:
+        mail = decode_raw_mail(delivery.body)
+    except UnreadableMessageError as error:
+        await dead_letter(broker, ROUTER_MAIL, delivery, f"unreadable: {error}")
+        return None
+    return route(mail, reference)

@@ -1,0 +1,1 @@
+"""What the stages share: settings, broker, database, errors, lifecycle, health, metrics, logs."""

@@ -1,0 +1,308 @@
+"""RabbitMQ behind one adapter: a connection, confirmed publishing, declared topology, batches of deliveries.
+
+A connection is used until it breaks, then replaced as a whole, with everything declared again (see `keep_connected`):
+what was not acknowledged is delivered again, and a broker that came back empty gets its queues back.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import aio_pika
+import aiormq.exceptions
+from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
+
+from services.runtime import metrics
+from services.runtime.errors import MailcaseError, TransientError
+from services.runtime.health import Health
+from services.runtime.lifecycle import Stop, first_of
+from services.runtime.logs import get_logger
+from services.runtime.masking import mask_secrets
+from services.runtime.retry import Backoff
+from services.runtime.topology import Queue, Topology, dead_name
+
+log = get_logger(__name__)
+
+HEARTBEAT_S = 10  # an owner of a lease that froze is cut off within about two of these
+CONNECT_TIMEOUT_S = 15.0
+
+# RuntimeError: what the driver raises for a channel or connection that is already closed.
+_DRIVER_ERRORS = (aiormq.exceptions.AMQPError, aio_pika.exceptions.AMQPError, OSError, RuntimeError, TimeoutError)
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """A message to publish: `tag` goes to the AMQP property `type`, `message_id` is the mail key."""
+
+    exchange: str
+    routing_key: str
+    body: bytes
+    tag: str
+    message_id: str
+    content_type: str = "application/msgpack"
+    mandatory: bool = True
+    headers: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A message as it came: `redelivered` is the broker's word that it may have come before."""
+
+    body: bytes
+    message_id: str
+    tag: str
+    redelivered: bool
+    routing_key: str
+    exchange: str
+    headers: dict[str, Any]
+
+
+class Deliveries:
+    """What one queue delivers, in batches: whatever waits, up to a number, without waiting for more."""
+
+    def __init__(self, queue: str) -> None:
+        self.queue = queue
+        self._waiting: list[AbstractIncomingMessage] = []
+        self._arrived = asyncio.Event()
+        self._last: AbstractIncomingMessage | None = None
+        self._ended = False
+
+    async def put(self, message: AbstractIncomingMessage) -> None:
+        self._waiting.append(message)
+        self._arrived.set()
+
+    def end(self) -> None:
+        """Hand out nothing more; what was not handed out is delivered again to someone else."""
+        self._ended = True
+        self._arrived.set()
+
+    async def next_batch(self, most: int) -> list[Delivery]:
+        """Wait for at least one delivery, then take up to `most`; empty once the deliveries have ended."""
+        await self._arrived.wait()
+        if self._ended:
+            return []
+        messages, self._waiting = self._waiting[:most], self._waiting[most:]
+        if not self._waiting:
+            self._arrived.clear()
+        self._last = messages[-1]
+        return [_delivery(message) for message in messages]
+
+    async def acknowledge(self) -> None:
+        """Acknowledge everything handed out so far. Raises TransientError."""
+        if self._last is not None:
+            last, self._last = self._last, None
+            with _translated("acknowledge"):
+                await last.ack(multiple=True)
+
+
+class Broker:
+    """One connection to RabbitMQ. Every method raises TransientError where the broker does not do as asked."""
+
+    def __init__(self, connection: AbstractConnection, channel: AbstractChannel) -> None:
+        self._connection = connection
+        self._channel = channel
+        self._broken = asyncio.Event()
+        self._reason = "closed"
+        connection.close_callbacks.add(self._on_close)
+        channel.close_callbacks.add(self._on_close)
+
+    @classmethod
+    @asynccontextmanager
+    async def connected(cls, url: str, name: str) -> AsyncIterator["Broker"]:
+        """A connection called `name` in the broker's own lists."""
+        with _translated(f"connect to {mask_secrets(url)}"):
+            connection = await aio_pika.connect(
+                url, timeout=CONNECT_TIMEOUT_S, heartbeat=HEARTBEAT_S, client_properties={"connection_name": name}
+            )
+        try:
+            with _translated("open a channel"):
+                channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
+            yield cls(connection, channel)
+        finally:
+            await _close_quietly(connection)
+
+    async def broken(self) -> None:
+        """Wait until the connection or one of its channels is gone, then raise TransientError."""
+        await self._broken.wait()
+        raise TransientError(f"the connection to the broker ended: {self._reason}")
+
+    async def declare(self, topology: Topology) -> None:
+        """Make every exchange, queue and binding exist. A queue that exists with other arguments is used as it is."""
+        for exchange in topology.exchanges:
+            with _translated(f"declare exchange {exchange}"):
+                await self._channel.declare_exchange(exchange, aio_pika.ExchangeType.TOPIC, durable=True)
+        for queue in topology.queues:
+            await self._declare_queue(queue)
+
+    async def publish(self, message: Outgoing) -> None:
+        """Publish and wait for the broker's confirm. A message that no queue takes is a failure, though confirmed."""
+        with _translated(f"publish to {message.exchange} as {message.routing_key}"):
+            exchange = await self._channel.get_exchange(message.exchange, ensure=False) if message.exchange else None
+            target = exchange or self._channel.default_exchange
+            await target.publish(
+                aio_pika.Message(
+                    message.body,
+                    headers=message.headers,
+                    content_type=message.content_type,
+                    delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
+                    message_id=message.message_id,
+                    type=message.tag,
+                ),
+                message.routing_key,
+                mandatory=message.mandatory,
+            )
+        metrics.PUBLISHED.labels(message.exchange or "default").inc()
+
+    async def publish_all(self, messages: list[Outgoing]) -> None:
+        """Publish together and wait for all confirms; raises the first failure after all have ended."""
+        results = await asyncio.gather(*(self.publish(message) for message in messages), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+
+    async def consume(self, queue: str, prefetch: int) -> Deliveries:
+        """Deliveries of `queue`, at most `prefetch` unacknowledged, on a channel of their own."""
+        deliveries = Deliveries(queue)
+        with _translated(f"consume {queue}"):
+            channel = await self._open_channel(prefetch)
+            # Passive: the queue is declared with its arguments elsewhere, and a missing one is an error here.
+            source = await channel.declare_queue(queue, passive=True)
+            await source.consume(deliveries.put)
+        return deliveries
+
+    async def take_lease(self, queue: str, exchange: str, routing_key: str) -> "Lease | None":
+        """Declare the exclusive `queue`, bound to `exchange`; None while another connection owns it.
+
+        It lives as long as this connection, so that owning it shows that no other process holds the lease.
+        """
+        with _translated(f"take the lease {queue}"):
+            channel = await self._connection.channel(publisher_confirms=False)
+            try:
+                owned = await channel.declare_queue(queue, exclusive=True, durable=False)
+            except aiormq.exceptions.ChannelLockedResource:
+                return None
+            await owned.bind(exchange, routing_key)
+            deliveries = Deliveries(queue)
+            await owned.consume(deliveries.put, no_ack=True)
+            channel.close_callbacks.add(self._on_close)
+        return Lease(deliveries, channel)
+
+    async def _open_channel(self, prefetch: int) -> AbstractChannel:
+        channel = await self._connection.channel(publisher_confirms=False)
+        await channel.set_qos(prefetch_count=prefetch)
+        channel.close_callbacks.add(self._on_close)
+        return channel
+
+    async def _declare_queue(self, queue: Queue) -> None:
+        with _translated(f"declare queue {queue.name}"):
+            channel = await self._connection.channel(publisher_confirms=False)
+            try:
+                await channel.declare_queue(queue.name, durable=True, arguments=queue.arguments)
+            except aiormq.exceptions.ChannelPreconditionFailed as error:
+                log.warning("queue_differs", queue=queue.name, error=error, mend="a policy changes what it holds to")
+                channel = await self._connection.channel(publisher_confirms=False)
+            declared = await channel.get_queue(queue.name, ensure=False)
+            for binding in queue.bindings:
+                await declared.bind(binding.exchange, binding.pattern)
+            await channel.close()
+
+    def _on_close(self, _sender: object, error: BaseException | None) -> None:
+        self._reason = str(error or "closed")
+        self._broken.set()
+
+
+class Lease:
+    """An owned exclusive queue and what it delivers; given back by `release`."""
+
+    def __init__(self, deliveries: Deliveries, channel: AbstractChannel) -> None:
+        self.deliveries = deliveries
+        self._channel = channel
+
+    async def release(self) -> None:
+        """Delete the queue, so that another process may take the lease at once."""
+        self._channel.close_callbacks.clear()
+        try:
+            await self._channel.queue_delete(self.deliveries.queue)
+            await self._channel.close()
+        except _DRIVER_ERRORS as error:
+            log.debug("lease_release_failed", queue=self.deliveries.queue, error=error)
+
+
+async def dead_letter(broker: Broker, queue: str, delivery: Delivery, reason: str) -> None:
+    """Copy a message that can never be processed to `<queue>.dead`, with the reason and where it came from."""
+    headers = {"x-mailcase-reason": reason[:500], "x-mailcase-queue": queue}
+    origin = {"x-mailcase-exchange": delivery.exchange, "x-mailcase-routing-key": delivery.routing_key}
+    await broker.publish(
+        Outgoing("", dead_name(queue), delivery.body, delivery.tag, delivery.message_id, headers=headers | origin)
+    )
+    metrics.DEAD_LETTERED.labels(queue).inc()
+    log.error("message_dead_lettered", queue=queue, mail_key=delivery.message_id, reason=reason)
+
+
+async def keep_connected(
+    url: str,
+    name: str,
+    topology: Topology,
+    session: Callable[[Broker], Awaitable[None]],
+    *,
+    stop: Stop,
+    health: Health,
+) -> None:
+    """Run `session` on a connection with the topology declared, again on a new one after every failure, until `stop`.
+
+    `session` returns once `stop` is requested and its work in hand is done.
+    """
+    backoff = Backoff(initial_s=0.2, maximum_s=10.0)
+    while not stop.requested:
+        try:
+            async with Broker.connected(url, name) as broker:
+                await broker.declare(topology)
+                health.up("broker")
+                backoff.reset()
+                await first_of(session(broker), broker.broken())
+        except TransientError as error:
+            pause_s = backoff.next_s()
+            health.down("broker", str(error))
+            log.warning("broker_session_ended", error=error, again_in_s=round(pause_s, 1), broker=mask_secrets(url))
+            await stop.wait(pause_s)
+
+
+def _delivery(message: AbstractIncomingMessage) -> Delivery:
+    return Delivery(
+        body=message.body,
+        message_id=message.message_id or "",
+        tag=message.type or "",
+        redelivered=bool(message.redelivered),
+        routing_key=message.routing_key or "",
+        exchange=message.exchange or "",
+        headers=dict(message.headers),
+    )
+
+
+class _translated:  # noqa: N801 - reads as a word in a with statement
+    """Driver errors become TransientError, with what was tried."""
+
+    def __init__(self, attempt: str) -> None:
+        self._attempt = attempt
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, MailcaseError) or not (isinstance(error, _DRIVER_ERRORS) or _cancelled_by_driver(error)):
+            return
+        raise TransientError(f"cannot {self._attempt}: {error or type(error).__name__}") from error
+
+
+def _cancelled_by_driver(error: BaseException | None) -> bool:
+    """The driver cancels its waiting futures when a connection ends; that is no wish of ours to cancel the task."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and task is not None and not task.cancelling()
+
+
+async def _close_quietly(connection: AbstractConnection) -> None:
+    try:
+        await asyncio.wait_for(connection.close(), 5.0)
+    except _DRIVER_ERRORS as error:
+        log.debug("broker_close_failed", error=error)

@@ -1,0 +1,65 @@
+"""Whether a stage is alive and ready, as its parts report it."""
+
+import asyncio
+import time
+from typing import Any
+
+from services.runtime.metrics import DEPENDENCY_UP
+
+
+class Health:
+    """What the parts of a stage say of themselves.
+
+    A *need* (the broker, the database) must be up for the stage to be ready. *Members* (the mailboxes of a fetcher)
+    are reported one by one, and the stage is ready while at least one of them is up, so that a wrong password in one
+    mailbox does not hold up a rollout. Written from the event loop, read from the HTTP thread, an item at a time.
+    """
+
+    patience_s = 15.0
+
+    def __init__(self, *needs: str) -> None:
+        self._needs: dict[str, str | None] = dict.fromkeys(needs, "starting")
+        self._members: dict[str, str | None] = {}
+        self._last_beat = time.monotonic()
+
+        for need in needs:
+            DEPENDENCY_UP.labels(need).set(0)
+
+    def up(self, need: str) -> None:
+        self._needs[need] = None
+        DEPENDENCY_UP.labels(need).set(1)
+
+    def down(self, need: str, reason: str) -> None:
+        self._needs[need] = reason
+        DEPENDENCY_UP.labels(need).set(0)
+
+    def member_up(self, member: str) -> None:
+        self._members[member] = None
+
+    def member_down(self, member: str, reason: str) -> None:
+        self._members[member] = reason
+
+    def member_gone(self, member: str) -> None:
+        self._members.pop(member, None)
+
+    @property
+    def ready(self) -> bool:
+        members = list(self._members.values())
+        return not any(self._needs.values()) and (not members or None in members)
+
+    def report(self) -> dict[str, Any]:
+        """Every part with `up`, or why it is down."""
+        report: dict[str, Any] = {need: reason or "up" for need, reason in list(self._needs.items())}
+        if self._members:
+            report["mailboxes"] = {name: reason or "up" for name, reason in sorted(self._members.items())}
+        return report
+
+    def alive(self, now: float) -> bool:
+        """Whether the event loop turned within the last `patience_s` seconds; `now` is `time.monotonic()`."""
+        return now - self._last_beat < self.patience_s
+
+    async def beat(self) -> None:
+        """Run for ever beside the stage: the proof that its event loop turns."""
+        while True:
+            self._last_beat = time.monotonic()
+            await asyncio.sleep(1.0)

@@ -1,0 +1,256 @@
+"""MongoDB behind one adapter: the only module that knows the driver.
+
+Everything above it speaks of documents as dicts and of the errors of `services.runtime.errors`, so that a change from
+Motor to PyMongo's own async API is a change of this file.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, TypeVar
+
+import pymongo
+from bson.codec_options import CodecOptions
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession, AsyncIOMotorDatabase
+from pymongo import errors as mongo
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from services.runtime.errors import MailcaseError, PermanentError, TransientError
+
+T = TypeVar("T")
+Document = dict[str, Any]
+
+# One slow answer must not hold a mail for ever; a write that times out is repeated, and repeating is safe.
+_CLIENT_OPTIONS: dict[str, Any] = {
+    "appname": "mailcase",
+    "tz_aware": True,
+    "connectTimeoutMS": 5_000,
+    "serverSelectionTimeoutMS": 5_000,
+    "socketTimeoutMS": 30_000,
+}
+_WRITE_TIMEOUT_MS = 10_000
+_DUPLICATE_KEY = 11000
+_COMMIT_ATTEMPTS = 3
+
+
+class ConflictError(TransientError):
+    """Another writer was first: read again what is there, then repeat. The database itself is well."""
+
+
+class UnclearCommitError(TransientError):
+    """The transaction may or may not have been written: look before repeating."""
+
+
+class Collection:
+    """The few operations that Mailcase needs, inside a transaction where a session is given."""
+
+    def __init__(self, database: "AsyncIOMotorDatabase[Document]", name: str) -> None:
+        self._collection = database[name]
+
+    async def find_one(self, query: Mapping[str, Any], fields: Sequence[str] | None = None) -> Document | None:
+        """The document, or None where there is none."""
+        with translated():
+            return await self._collection.find_one(query, fields)
+
+    async def find(
+        self, query: Mapping[str, Any], fields: Sequence[str] | None = None, *, sort: str = "_id", limit: int = 0
+    ) -> list[Document]:
+        """All matches in the order of one field; `limit` 0 means no limit."""
+        with translated():
+            return await self._collection.find(query, fields).sort(sort).limit(limit).to_list(None)
+
+    async def count(self, query: Mapping[str, Any]) -> int:
+        with translated():
+            return await self._collection.count_documents(query)
+
+    async def insert(self, documents: Sequence[Document], session: "Session | None" = None) -> None:
+        """Insert all; none of them may exist."""
+        if documents:
+            with translated():
+                await self._collection.insert_many(documents, session=driver_session(session))
+
+    async def insert_missing(self, documents: Sequence[Document]) -> None:
+        """Insert those whose unique keys are not taken yet. Outside transactions only."""
+        try:
+            with translated():
+                await self._collection.insert_many(documents, ordered=False)
+        except _DuplicatesError:
+            return
+
+    async def update(
+        self, query: Mapping[str, Any], change: Mapping[str, Any], session: "Session | None" = None
+    ) -> int:
+        """Change one document; returns how many matched: 0 or 1."""
+        with translated():
+            result = await self._collection.update_one(query, change, session=driver_session(session))
+            return result.matched_count
+
+    async def update_each(
+        self, changes: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], session: "Session | None" = None
+    ) -> None:
+        """Many changes of one document each, (query, change), in one round trip."""
+        if changes:
+            operations = [pymongo.UpdateOne(query, change) for query, change in changes]
+            with translated():
+                await self._collection.bulk_write(operations, ordered=False, session=driver_session(session))
+
+    async def increment(self, key: str, field: str, by: int, session: "Session | None" = None) -> int:
+        """Add to a number of the document `key`, made where it is missing; returns the new value."""
+        with translated():
+            document = await self._collection.find_one_and_update(
+                {"_id": key},
+                {"$inc": {field: by}},
+                upsert=True,
+                return_document=pymongo.ReturnDocument.AFTER,
+                session=driver_session(session),
+            )
+            return int(document[field])
+
+    async def ensure_index(self, *fields: str, unique: bool = False) -> None:
+        """Make an ascending index exist; a `-` before a field makes it descending. The same call again does nothing."""
+        keys = [(field.lstrip("-"), -1 if field.startswith("-") else 1) for field in fields]
+        with translated():
+            await self._collection.create_index(keys, unique=unique)
+
+
+class Session:
+    """A transaction in progress; passed to the operations that belong to it."""
+
+    def __init__(self, driver: AsyncIOMotorClientSession) -> None:
+        self.driver = driver
+
+
+class Store:
+    """A database. Collections are attributes of nothing: ask `collection(name)`."""
+
+    def __init__(self, url: str, database: str) -> None:
+        with translated():
+            self._client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(url, **_CLIENT_OPTIONS)
+        self._database: AsyncIOMotorDatabase[Document] = self._client.get_database(
+            database,
+            codec_options=CodecOptions(tz_aware=True),
+            read_concern=ReadConcern("majority"),
+            write_concern=WriteConcern(w="majority", wtimeout=_WRITE_TIMEOUT_MS),
+        )
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(cls, url: str, database: str) -> AsyncIterator["Store"]:
+        """A store that connects at its first use; closed at the end of the block."""
+        store = cls(url, database)
+        try:
+            yield store
+        finally:
+            store._client.close()
+
+    def collection(self, name: str) -> Collection:
+        return Collection(self._database, name)
+
+    async def ping(self) -> None:
+        """Raise TransientError unless a primary answers."""
+        with translated():
+            await self._client.admin.command({"ping": 1})
+
+    async def server(self) -> Document:
+        """What the server says of itself: `version`, and `setName` where it is a replica set."""
+        with translated():
+            build = await self._client.admin.command("buildInfo")
+            hello = await self._client.admin.command("hello")
+        return {"version": build["version"], "setName": hello.get("setName"), "hosts": hello.get("hosts", [])}
+
+    async def transaction(self, body: Callable[[Session], Awaitable[T]]) -> T:
+        """Run `body` in one transaction, written by a majority when this returns.
+
+        Raises ConflictError, UnclearCommitError, TransientError or PermanentError; only after UnclearCommitError may it
+        have been written all the same.
+        """
+        with translated():
+            async with await self._client.start_session() as driver:
+                async with self._begin(driver):
+                    result = await body(Session(driver))
+                    await _commit(driver)
+                return result
+
+    @asynccontextmanager
+    async def _begin(self, driver: AsyncIOMotorClientSession) -> AsyncIterator[None]:
+        driver.start_transaction(
+            read_concern=ReadConcern("snapshot"),
+            write_concern=WriteConcern(w="majority", wtimeout=_WRITE_TIMEOUT_MS),
+            read_preference=pymongo.ReadPreference.PRIMARY,
+        )
+        try:
+            yield
+        finally:
+            if driver.in_transaction:  # type: ignore[truthy-function] # a property, which the stubs show as a method
+                await _abort(driver)
+
+
+async def _commit(driver: AsyncIOMotorClientSession) -> None:
+    """Commit, repeated where the driver says that repeating is how to find out (MongoDB manual, transactions)."""
+    for attempt in range(1, _COMMIT_ATTEMPTS + 1):
+        try:
+            await driver.commit_transaction()
+        except mongo.PyMongoError as error:
+            if not error.has_error_label("UnknownTransactionCommitResult"):
+                raise
+            if attempt == _COMMIT_ATTEMPTS:
+                raise UnclearCommitError(f"unclear whether the transaction was written: {error}") from error
+        else:
+            return
+
+
+async def _abort(driver: AsyncIOMotorClientSession) -> None:
+    try:
+        await asyncio.shield(driver.abort_transaction())
+    except mongo.PyMongoError:
+        return  # the server ends it by itself
+
+
+def driver_session(session: Session | None) -> AsyncIOMotorClientSession | None:
+    return session.driver if session else None
+
+
+class _DuplicatesError(ConflictError):
+    """A unique key is taken, and nothing else went wrong."""
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Driver errors become ours: again, or never."""
+    try:
+        yield
+    except MailcaseError:
+        raise
+    except mongo.PyMongoError as error:
+        raise _translation(error) from error
+
+
+def _translation(error: mongo.PyMongoError) -> MailcaseError:
+    text = f"the database: {str(error)[:500]}"
+    if _only_duplicates(error):
+        return _DuplicatesError(text)
+    if isinstance(error, mongo.ConnectionFailure):  # also inside a transaction: the outage, not another writer
+        return TransientError(text)
+    if error.has_error_label("TransientTransactionError"):
+        return ConflictError(text)
+    if isinstance(error, _NEVER) or (isinstance(error, mongo.OperationFailure) and error.code in _NEVER_CODES):
+        return PermanentError(text)
+    return TransientError(text)
+
+
+# The document or the call is at fault, not the server.
+_NEVER = (mongo.DocumentTooLarge, mongo.InvalidOperation, mongo.ConfigurationError, mongo.InvalidURI)
+# BadValue, TypeMismatch, DocumentValidationFailure, BSONObjectTooLarge (and its older code)
+_NEVER_CODES = frozenset({2, 14, 121, 10334, 17280})
+
+
+def _only_duplicates(error: mongo.PyMongoError) -> bool:
+    if isinstance(error, mongo.DuplicateKeyError):
+        return True
+    if not isinstance(error, mongo.BulkWriteError):
+        return False
+    details = error.details or {}
+    failures = details.get("writeErrors", [])
+    concern = details.get("writeConcernErrors", [])
+    return bool(failures) and not concern and all(one.get("code") == _DUPLICATE_KEY for one in failures)

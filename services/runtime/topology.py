@@ -1,0 +1,99 @@
+"""Every name on the broker, as data. Declaring is idempotent; stages and tests take the names from here."""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+MAIL: Final = "mailcase.mail"
+CASE: Final = "mailcase.case"
+EVENT: Final = "mailcase.event"
+
+ROUTER_MAIL: Final = "router.mail"
+MAIL_ARCHIVE: Final = "mail.archive"
+CASE_WRITER_COMMANDS: Final = "case_writer.commands"
+
+# High on purpose: a redelivery is the broker's doing (a stage was killed), not the mail's. What fails by the mail itself,
+# the case writer sees at once and parks.
+DELIVERY_LIMIT: Final = 50
+
+
+@dataclass(frozen=True)
+class Binding:
+    """Messages of `exchange` whose routing key matches `pattern` go to the queue."""
+
+    exchange: str
+    pattern: str
+
+
+@dataclass(frozen=True)
+class Queue:
+    """A durable queue; `arguments` as RabbitMQ names them (rabbitmq.com/docs/queues, /quorum-queues, /streams)."""
+
+    name: str
+    arguments: dict[str, Any]
+    bindings: tuple[Binding, ...] = ()
+
+
+@dataclass(frozen=True)
+class Topology:
+    """All durable exchanges (topic) and queues."""
+
+    exchanges: tuple[str, ...] = (MAIL, CASE, EVENT)
+    queues: tuple[Queue, ...] = field(default=())
+
+
+def mailcase_topology(*, archive_max_age_days: float, archive_max_bytes: int) -> Topology:
+    """The topology of an installation; the archive keeps mail up to the given age in days and size in bytes."""
+    archive = Queue(
+        MAIL_ARCHIVE,
+        {
+            "x-queue-type": "stream",
+            "x-max-age": f"{max(1, round(archive_max_age_days * 86400))}s",
+            "x-max-length-bytes": archive_max_bytes,
+        },
+        (Binding(MAIL, "raw.#"),),
+    )
+    return Topology(
+        queues=(
+            dead_letter_queue(ROUTER_MAIL),
+            _work_queue(ROUTER_MAIL, Binding(MAIL, "raw.#")),
+            archive,
+            dead_letter_queue(CASE_WRITER_COMMANDS),
+            _work_queue(CASE_WRITER_COMMANDS, Binding(CASE, "#")),
+        )
+    )
+
+
+def dead_name(queue: str) -> str:
+    """Where messages go that broke their contract or their delivery limit in `queue`."""
+    return f"{queue}.dead"
+
+
+def dead_letter_queue(queue: str) -> Queue:
+    # Nothing is dropped from here but by a person: RabbitMQ 4 would drop after 20 redeliveries if no limit were given.
+    return Queue(dead_name(queue), {"x-queue-type": "quorum", "x-delivery-limit": 1_000_000})
+
+
+def _work_queue(name: str, *bindings: Binding) -> Queue:
+    arguments: dict[str, str | int] = {
+        "x-queue-type": "quorum",
+        "x-delivery-limit": DELIVERY_LIMIT,
+        "x-dead-letter-exchange": "",
+        "x-dead-letter-routing-key": dead_name(name),
+        # At-least-once dead-lettering needs the overflow that refuses instead of dropping.
+        "x-dead-letter-strategy": "at-least-once",
+        "x-overflow": "reject-publish",
+    }
+    return Queue(name, arguments, bindings)
+
+
+def lease_queue(mailbox: str) -> str:
+    """The exclusive queue that holds a mailbox's lease and its receipts."""
+    return f"fetcher.{mailbox}"
+
+
+def raw_key(process: str, mailbox: str) -> str:
+    return f"raw.{process}.{mailbox}"
+
+
+def receipt_key(mailbox: str) -> str:
+    return f"mail.recorded.{mailbox}"
