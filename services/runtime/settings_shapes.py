@@ -130,7 +130,7 @@ class MailboxTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class ProcessTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A process as the file writes it; `settings.Process` is what it becomes."""
 
-    title: Text = ""
+    title: Text | None = None
     stage: tuple[Stage, ...]
     mailbox: tuple[MailboxTable, ...] = ()
 

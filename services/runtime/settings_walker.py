@@ -26,6 +26,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 # In place of a value that cannot be used; no value of a TOML file is this object.
 _BROKEN = object()
+_PRINTABLE = 2**64
 _PLAIN_WORDS: dict[type, str] = {
     inspect.BoolType: "true or false",
     inspect.StrType: "text",
@@ -44,8 +45,8 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
     """A mend for an unknown word: the known one that looks like it, or else all of them."""
     close = get_close_matches(word, known, n=1)
     if close:
-        return f'did you mean "{close[0]}"?'
-    return f"known here: {', '.join(known)}" if known else "there is none yet"
+        return f"did you mean {json.dumps(close[0])}?"
+    return f"known here: {', '.join(join('', name) for name in known)}" if known else "there is none yet"
 
 
 def expected(annotation: object) -> str:
@@ -110,11 +111,8 @@ class Walker:
     def _entries(self, tree: object, path: str) -> dict[str, object]:
         if isinstance(tree, dict):
             return tree
-        many = isinstance(tree, list) and all(isinstance(item, dict) for item in tree)
         header = f"[[{path.rpartition('[')[0]}]]" if path.endswith("]") else f"[{path}]"
-        self._wrong(
-            path, f"needs a table, is {_kind(tree)}", f"write {header}{' with single brackets' if many else ''}"
-        )
+        self._wrong(path, f"needs a table, is {_kind(tree)}", f"write {header}")
         return {}
 
     def _missing(self, known: Mapping[str, FieldInfo], tree: Mapping[str, object], path: str) -> None:
@@ -204,7 +202,9 @@ def _explain(annotation: Any, value: object) -> tuple[str, str]:
     if plain and isinstance(value, str):
         return f"{needs}, is text", "write it without quotes"
     if plain and isinstance(value, int | float):
-        return f"{needs}, is {str(value).lower()}", ""
+        # A hexadecimal number may have more digits than Python is willing to print.
+        shown = str(value).lower() if isinstance(value, float) or value < _PRINTABLE else "much larger"
+        return f"{needs}, is {shown}", ""
     return (needs, "") if isinstance(value, str) else (f"{needs}, is {_kind(value)}", "")
 
 

@@ -112,6 +112,16 @@ def _error_of(file: Path) -> SettingsError | None:
         ("host =", "port = 0\nhost =", "server.corp.port: needs a whole number from 1 up to 65535, is 0"),
         ("host =", "port = true\nhost =", "server.corp.port: needs a whole number from 1 up to 65535, is true"),
         ("host =", "timeout_s = nan\nhost =", "server.corp.timeout_s: needs a number above 0 up to 600, is nan"),
+        (
+            "host =",
+            f"timeout_s = 0x{'f' * 9000}\nhost =",
+            "server.corp.timeout_s: needs a number above 0 up to 600, is much larger",
+        ),
+        (
+            "host =",
+            "timeout_s = -inf\nhost =",
+            "server.corp.timeout_s: needs a number above 0 up to 600, is much larger",
+        ),
         ("host =", "idle = 1\nhost =", "server.corp.idle: needs true or false, is 1"),
         ("host =", "idle = 2026-03-01\nhost =", "server.corp.idle: needs true or false, is a date or time"),
         (
@@ -318,6 +328,11 @@ def test_a_name_that_no_routing_key_could_hold_is_refused(mistakes: Mistakes, na
     assert told.startswith("process.invoices.stage[1].name: needs a name of at most 63 ASCII letters")
 
 
+def test_a_name_in_a_mend_stays_on_its_line(mistakes: Mistakes) -> None:
+    told = mistakes(WHOLE.replace("[server.corp]", '[server."a\\nb"]'))
+    assert told[1] == 'process.invoices.mailbox[0].server: no server is named "corp"; known here: "a\\nb"'
+
+
 def test_an_empty_file_lacks_a_process(mistakes: Mistakes) -> None:
     assert mistakes("") == ["process: is missing; write at least one, as [process.NAME]"]
     assert mistakes("[process]") == ["process: there is none; write at least one, as [process.NAME] with its stages"]
@@ -367,7 +382,8 @@ def test_what_only_follows_from_a_mistake_is_not_told(mistakes: Mistakes) -> Non
 VALUES = st.recursive(
     st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.sampled_from(["imap", "corp", "approval"]),
     lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["url", "name", "stage", "é"]), inner, max_size=3)
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["url", "name", "stage", "\n"]), inner, max_size=3)
     ),
     max_leaves=5,
 )
