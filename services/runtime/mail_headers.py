@@ -1,0 +1,187 @@
+"""The header block of a mail or of one of its parts: found, cut into fields, decoded. Pure; never raises.
+
+Shared by the router, which sees every mail and decides by headers alone, and by the case writer's reading.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from email.utils import parsedate_tz
+
+from services.runtime.mail_addresses import Address, parse_addresses
+from services.runtime.mail_words import header_text
+
+__all__ = ["MAX_HEADER_BYTES", "Address", "MailHeaders", "parse_date"]
+
+MAX_HEADER_BYTES = 256 * 1024
+MAX_MESSAGE_IDS = 200
+_MAX_ID_CHARS = 998  # a line of a mail, RFC 5322 section 2.1.1
+
+_EMPTY_LINE = re.compile(rb"\r*+\n")
+_BLANK_LINE = re.compile(rb"\n\r*+\n")
+_LEADING = re.compile(rb"(?:\xef\xbb\xbf)?[\r\n]*+(?:>?From [^\r\n]*+\r*+\n)?")
+_FIELD = re.compile(rb"^([!-9;-~]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)", re.MULTILINE)
+_ID = re.compile(r"<([^<>]+)>")
+_BLANKS = re.compile(r"\s+")
+# RFC 5322 section 3.3, with the obsolete forms that programs still write left to the standard library.
+_DATE = re.compile(
+    r"(?:[A-Za-z]{3},? +)?(\d{1,2}) ([A-Za-z]{3}) (\d{4}) (\d\d):(\d\d)(?::(\d\d))? ([+-])(\d\d)(\d\d)(?: *\(.*)?$"
+)
+_MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTHS = {name: month for month, name in enumerate(_MONTH_NAMES, 1)}
+_OLDEST_YEAR = 1970  # an older date is a clock that was never set
+
+
+class MailHeaders:
+    """The fields of one header block; names are looked up without regard to case, in the order of the mail.
+
+    `body_start` is the offset in the parsed bytes where the body begins, `shortened` tells that fields beyond
+    `max_bytes` were left out.
+    """
+
+    __slots__ = ("_fields", "body_start", "shortened")
+
+    def __init__(self, fields: dict[bytes, list[bytes]], body_start: int, *, shortened: bool) -> None:
+        self._fields = fields
+        self.body_start = body_start
+        self.shortened = shortened
+
+    @classmethod
+    def parse(cls, raw: bytes, *, max_bytes: int = MAX_HEADER_BYTES) -> "MailHeaders":
+        """The header block of a whole mail: up to the first blank line, CRLF, LF or both mixed.
+
+        A byte order mark, empty lines and an mbox `From ` line before the first field are passed over. Where lines that
+        are no fields come last, without a blank line before them, the body begins with them.
+        """
+        begin = _LEADING.match(raw)
+        return cls.parse_part(raw, begin.end() if begin else 0, len(raw), max_bytes=max_bytes)
+
+    @classmethod
+    def parse_part(cls, raw: bytes, start: int, end: int, *, max_bytes: int = MAX_HEADER_BYTES) -> "MailHeaders":
+        """The header block of the part `raw[start:end]`; a blank line at its start means that it has none."""
+        none = _EMPTY_LINE.match(raw, start, end)
+        if none:
+            return cls({}, none.end(), shortened=False)
+        blank = _BLANK_LINE.search(raw, start, end)
+        stop = blank.start() + 1 if blank else end
+        shortened = stop - start > max_bytes
+        block = raw[start : min(stop, start + max_bytes)]
+        if b"\r" in block and b"\n" not in block:
+            return cls._with_bare_returns(block, start, shortened=shortened)
+        fields, used = _fields(block)
+        body = blank.end() if blank and (used >= len(block) or shortened) else start + used
+        return cls(fields, body if blank or not shortened else end, shortened=shortened)
+
+    @classmethod
+    def _with_bare_returns(cls, block: bytes, start: int, *, shortened: bool) -> "MailHeaders":
+        """Lines that end with CR alone, as on old Macintosh machines."""
+        blank = block.find(b"\r\r")
+        fields, _ = _fields((block[:blank] if blank >= 0 else block).replace(b"\r", b"\n"))
+        return cls(fields, start + (blank + 2 if blank >= 0 else len(block)), shortened=shortened)
+
+    def __contains__(self, name: str) -> bool:
+        return name.lower().encode("ascii", "replace") in self._fields
+
+    def __iter__(self) -> Iterator[str]:
+        """The names of the fields in small letters, each once."""
+        return (name.decode("ascii") for name in self._fields)
+
+    def raw(self, name: str) -> bytes | None:
+        """The value of the first such field as it stands in the mail, folded; None if absent."""
+        values = self._fields.get(name.lower().encode("ascii", "replace"))
+        return values[0].strip() if values else None
+
+    def raws(self, name: str) -> list[bytes]:
+        """The values of all such fields as they stand in the mail, folded; empty if absent."""
+        return [value.strip() for value in self._fields.get(name.lower().encode("ascii", "replace"), ())]
+
+    def text(self, name: str) -> str | None:
+        """The first such field unfolded and decoded, on a single line; None if absent."""
+        value = self.raw(name)
+        return None if value is None else header_text(value)
+
+    def texts(self, name: str) -> list[str]:
+        """All such fields unfolded and decoded, a single line each; empty if absent."""
+        return [header_text(value) for value in self.raws(name)]
+
+    def addresses(self, *names: str) -> list[Address]:
+        """The addresses of all fields of these names, in the order asked; see `parse_addresses`."""
+        return [address for name in names for value in self.raws(name) for address in parse_addresses(value)]
+
+    def message_ids(self, *names: str) -> list[str]:
+        """The Message-IDs of all fields of these names, `<a@b>`, in the order asked, without repeats.
+
+        Of a field with more than 200 the last 200 count: in References they are the nearest (RFC 5322 section 3.6.4).
+        A field without angle brackets gives its words that hold an `@`.
+        """
+        found = (one for name in names for value in self.raws(name) for one in _message_ids(value))
+        return list(dict.fromkeys(found))
+
+    def date(self, name: str = "Date") -> datetime | None:
+        """The time that the first such field tells, in UTC; None if it is absent, unreadable or before 1970."""
+        value = self.text(name)
+        return parse_date(value) if value else None
+
+
+def parse_date(text: str) -> datetime | None:
+    """A mail's date as aware UTC, to the second; None where the text is none. A missing zone is taken as UTC."""
+    match = _DATE.match(text)
+    if match is None or match[2].lower() not in _MONTHS:
+        return _odd_date(text)
+    day, month, year, hour, minute, second, sign, zone_hours, zone_minutes = match.groups()
+    offset = (int(zone_hours) * 60 + int(zone_minutes)) * (-60 if sign == "-" else 60)
+    clock = (int(year), _MONTHS[month.lower()], int(day), int(hour), int(minute), min(int(second or 0), 59))
+    return _utc(clock, offset)
+
+
+def _odd_date(text: str) -> datetime | None:
+    text = text[:200]
+    try:
+        return _bounded(datetime.fromisoformat(text))
+    except (ValueError, OverflowError):
+        pass
+    try:
+        parsed = parsedate_tz(text)
+    except (ValueError, IndexError, TypeError, OverflowError):  # on odd words in odd places, versions differ
+        return None
+    if parsed is None:
+        return None
+    year, month, day, hour, minute, second = parsed[:6]
+    return _utc((year, month, day, hour, minute, min(second, 59)), parsed[9] or 0)
+
+
+def _utc(clock: tuple[int, int, int, int, int, int], offset_s: int) -> datetime | None:
+    try:
+        return _bounded(datetime(*clock, tzinfo=timezone(timedelta(seconds=offset_s))))
+    except (ValueError, OverflowError):
+        return None
+
+
+def _bounded(when: datetime) -> datetime | None:
+    aware = when if when.tzinfo else when.replace(tzinfo=UTC)
+    utc = aware.astimezone(UTC).replace(microsecond=0)
+    return utc if utc.year >= _OLDEST_YEAR else None
+
+
+def _fields(block: bytes) -> tuple[dict[bytes, list[bytes]], int]:
+    """The fields by name in small letters, and the offset after the last of them and its line's end."""
+    fields: dict[bytes, list[bytes]] = {}
+    end = 0
+    for match in _FIELD.finditer(block):
+        name, value = match.groups()
+        name = name.lower()
+        if name in fields:
+            fields[name].append(value)
+        else:
+            fields[name] = [value]
+        end = match.end() + 1
+    return fields, end
+
+
+def _message_ids(raw: bytes) -> list[str]:
+    text = header_text(raw)
+    inner = _ID.findall(text)
+    if not inner and "@" in text:
+        inner = [word.strip("<>,;\"'") for word in text.split() if "@" in word]
+    ids = [_BLANKS.sub("", one) for one in inner[-MAX_MESSAGE_IDS:]]
+    return [f"<{one}>" for one in ids if one and len(one) <= _MAX_ID_CHARS]

@@ -1,0 +1,95 @@
+"""Header values to text: encoded words (RFC 2047), raw 8-bit, one clean line. Never raises, for any bytes.
+
+More is read than RFC 2047 allows, since mail programs write more: words without blanks around them, words cut within a
+letter or within a base64 group, blanks and question marks inside a word.
+"""
+
+import re
+from binascii import Error as _Base64Error
+from binascii import a2b_base64, a2b_qp
+
+from services.runtime.mail_charsets import decode
+
+# `=?` may not come within a word, so each search ends at the next word's start and the whole stays linear.
+_WORD = re.compile(
+    rb"=\?([!->@-~]{1,80})\?([bBqQ])\?((?:[^?=]++|=(?!\?(?!=))|\?(?!=))*+)\?=",
+)
+_LANGUAGE = b"*"  # RFC 2231 section 5: `=?utf-8*pl?Q?…?=`
+_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
+_FOLD = re.compile(rb"[ \t]*+[\r\n]+[ \t]*+")
+# Controls, among them NUL and U+0085; and the separators that some programs show as a line's end.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+
+
+def header_text(raw: bytes) -> str:
+    """The text of a header's value as a person reads it: unfolded, decoded, one line without controls."""
+    if b"\n" in raw or b"\r" in raw:
+        raw = _FOLD.sub(b" ", raw)
+    if raw.isascii() and b"=?" not in raw and b"\x1b" not in raw:
+        return one_line(raw.decode("ascii"))
+    return one_line(decode_words(raw))
+
+
+def one_line(text: str) -> str:
+    """`text` with each run of line ends and controls as one blank, without blanks around it."""
+    return text.strip() if text.isprintable() else _CONTROL.sub(" ", text).strip()
+
+
+def decode_words(raw: bytes) -> str:
+    """All encoded words of an unfolded value decoded; the rest by UTF-8 or repair. May hold controls."""
+    pieces: list[str] = []
+    run: list[tuple[bytes, bytes, bytes]] = []
+    end = 0
+    for match in _WORD.finditer(raw):
+        between = raw[end : match.start()]
+        if run and (between.strip(b" \t") or not _joins(run[-1], match)):
+            pieces.append(_decode_run(run))
+            run = []
+        if between.strip(b" \t") or (between and not pieces and not run):
+            pieces.append(decode(between)[0])
+        charset, encoding, payload = match.groups()
+        run.append((charset.partition(_LANGUAGE)[0].lower(), encoding.upper(), payload))
+        end = match.end()
+    if run:
+        pieces.append(_decode_run(run))
+    pieces.append(decode(raw[end:])[0])
+    return "".join(pieces)
+
+
+def _joins(before: tuple[bytes, bytes, bytes], match: re.Match[bytes]) -> bool:
+    """Whether two neighbours are one text whose bytes may be cut anywhere: they name the same charset."""
+    return before[0] == match[1].partition(_LANGUAGE)[0].lower()
+
+
+def _decode_run(run: list[tuple[bytes, bytes, bytes]]) -> str:
+    """Neighbouring words of one charset: their bytes are joined before they are decoded."""
+    if len(run) > 1 and all(encoding == b"B" for _, encoding, _ in run) and _cut_within_base64(run):
+        data = unbase64(b"".join(payload for _, _, payload in run))
+    else:
+        data = b"".join(_word_bytes(encoding, payload) for _, encoding, payload in run)
+    return decode(data, run[0][0].decode("ascii"))[0]
+
+
+def _cut_within_base64(run: list[tuple[bytes, bytes, bytes]]) -> bool:
+    """Some programs encode first and cut after, so that a word ends within a group of four without padding."""
+    return any(len(payload.strip()) % 4 and not payload.endswith(b"=") for _, _, payload in run[:-1])
+
+
+def _word_bytes(encoding: bytes, payload: bytes) -> bytes:
+    return unbase64(payload) if encoding == b"B" else a2b_qp(payload, header=True)
+
+
+def unbase64(data: bytes) -> bytes:
+    """Base64 as far as it goes: foreign bytes left out, lost padding added; what follows padding goes on."""
+    try:
+        return a2b_base64(data, strict_mode=True)
+    except _Base64Error:
+        pass
+    return b"".join(_unbase64_run(run) for run in data.split(b"="))
+
+
+def _unbase64_run(run: bytes) -> bytes:
+    run = _NOT_BASE64.sub(b"", run)
+    if len(run) % 4 == 1:  # six bits are no byte
+        run = run[:-1]
+    return a2b_base64(run + b"=" * (-len(run) % 4))
