@@ -86,10 +86,9 @@ class Logger:
             unexpected = error is not None and not isinstance(error, MailcaseError)
             self._emit(logging.ERROR, event, fields, error, with_traceback=unexpected)
 
-    def exception(self, event: str, /, **fields: object) -> None:
-        """As `error`, for the exception being handled and always with its traceback."""
-        if self._logger.isEnabledFor(logging.ERROR):
-            self._emit(logging.ERROR, event, fields, sys.exc_info()[1], with_traceback=True)
+    def exception(self, event: str, /, *, error: BaseException | None = None, **fields: object) -> None:
+        """As `error`, for the exception being handled unless another is given."""
+        self.error(event, error=error or sys.exc_info()[1], **fields)
 
     def _emit(
         self,
@@ -131,6 +130,7 @@ def configure_logs(
     root = logging.getLogger()
     for known in [known for known in root.handlers if known.get_name() == _HANDLER_NAME]:
         root.removeHandler(known)
+        known.close()  # leaves the stream open
     root.addHandler(handler)
     root.setLevel(max(logging.WARNING, _LEVELS[level]))
     for name in OWN_LOGGERS:

@@ -120,7 +120,7 @@ def _error_of(file: Path) -> SettingsError | None:
         (
             "host =",
             "timeout_s = -inf\nhost =",
-            "server.corp.timeout_s: needs a number above 0 up to 600, is much larger",
+            "server.corp.timeout_s: needs a number above 0 up to 600, is -inf",
         ),
         ("host =", "idle = 1\nhost =", "server.corp.idle: needs true or false, is 1"),
         ("host =", "idle = 2026-03-01\nhost =", "server.corp.idle: needs true or false, is a date or time"),
