@@ -151,7 +151,7 @@ class Walker:
 
     def _list(self, item: Any, value: object, path: str) -> object:
         if not isinstance(value, list):
-            tables = isinstance(value, dict) and isinstance(inspect.type_info(item), inspect.StructType)
+            tables = isinstance(inspect.type_info(item), inspect.StructType)
             mend = f"write [[{path}]] with double brackets" if tables else "put it in [ ]"
             self._wrong(path, f"needs a list, is {_kind(value)}", mend)
             return _BROKEN
