@@ -70,8 +70,7 @@ class SettingsError(MailcaseError):
         self.mistakes = tuple(mistakes)
         self.file = file
         super().__init__(mailbox=mailbox)
-        # What pickle calls the class with, so that the error survives the way back from a worker process.
-        self.args = (self.mistakes,)
+        self.args = (self.mistakes,)  # what repr() and pickle go by
 
     def __str__(self) -> str:
         where = f"{self.file}: " if self.file else ""

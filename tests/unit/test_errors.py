@@ -37,10 +37,11 @@ def test_an_error_names_the_mail_as_far_as_it_is_known() -> None:
 )
 def test_an_error_survives_the_way_between_processes(error: MailcaseError) -> None:
     back = pickle.loads(pickle.dumps(error))
-    assert (type(back), str(back), back.identifiers) == (type(error), str(error), error.identifiers)
+    assert (repr(back), str(back), back.identifiers) == (repr(error), str(error), error.identifiers)
 
 
 def test_settings_mistakes_are_one_line_each() -> None:
     mistakes = [Mistake("a.b", "is 1", "lower it"), Mistake("", "is empty")]
+    assert "lower it" in repr(SettingsError(mistakes))
     assert str(SettingsError(mistakes)) == "a.b: is 1; lower it\nis empty"
     assert str(SettingsError(mistakes, file="f.toml")) == "f.toml: a.b: is 1; lower it\nf.toml: is empty"

@@ -176,6 +176,14 @@ def _error_of(file: Path) -> SettingsError | None:
             ),
         ),
         (
+            "guest:hunter2",
+            "guest:1#hunter2",
+            (
+                "broker.url: has an @ or # behind its host; write special characters of user and password in percent "
+                "notation, such as %2F for /"
+            ),
+        ),
+        (
             "guest:hunter2@127.0.0.1:5672",
             "guest:hunter2@",
             "broker.url: names no host; it looks like amqp://user:password@host/",

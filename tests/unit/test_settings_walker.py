@@ -78,3 +78,13 @@ def test_what_stands_in_place_of_a_table_is_told_by_its_kind_alone() -> None:
         "relay: needs a table, is text; write [relay]",
         "spare[0]: needs a table, is a number; write [[spare]]",
     ]
+
+
+def test_no_setting_is_infinite_or_no_number() -> None:
+    walker = Walker()
+    for value in (float("inf"), float("nan")):
+        walker.table(Sender, {"relay": RELAY | {"pause_s": value}})
+    assert [str(mistake) for mistake in walker.mistakes] == [
+        "relay.pause_s: needs a number, is inf",
+        "relay.pause_s: needs a number, is nan",
+    ]
