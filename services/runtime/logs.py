@@ -28,7 +28,7 @@ from services.runtime.masking import mask_secrets
 MAX_VALUE_CHARS: Final = 2000
 MAX_TRACEBACK_CHARS: Final = 20_000
 MAX_ITEMS: Final = 100
-MAX_DEPTH: Final = 4
+MAX_DEPTH: Final = 6
 
 # Our own loggers follow the level of the settings. All others (aio_pika, aiormq, pymongo, asyncio, ...) stay at
 # warning: at info a client logs every connection, at debug every frame with what is in it.

@@ -251,7 +251,7 @@ class UnspeakableError(Exception):
         (2**20_000, hex(2**20_000)[:40]),
         ({1: {2: 3}}, {"1": {"2": 3}}),
         ({"a"}, ["a"]),
-        ([[[[["deep"]]]]], [[[["<list>"]]]]),
+        ([[[[[[["deep"]]]]]]], [[[[[["<list>"]]]]]]),
         (list(range(200)), list(range(100))),
         (UnspeakableError(), "<UnspeakableError: ValueError>"),
         (3000 * "x", 2000 * "x" + "…"),

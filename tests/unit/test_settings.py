@@ -1,11 +1,13 @@
 """The settings' file: what loads, which files do not, and where secrets come from and do not go."""
 
+import json
 import traceback
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from services.runtime import logs
 from services.runtime.errors import SettingsError
 from services.runtime.settings import Settings, load_settings, masked
 
@@ -213,3 +215,9 @@ def test_shown_settings_hold_no_secret(place: Place) -> None:
     assert shown["broker"] == {"url": "amqp://guest:***@127.0.0.1:5672/"}
     assert shown["processes"]["invoices"]["mailboxes"] == ["invoices", "second"]
     assert msgspec.json.encode(shown)
+
+
+def test_the_shown_settings_fit_into_a_log_line(place: Place) -> None:
+    record = logs.EventRecord("services", 20, "settings_loaded", {"settings": masked(place.load(WHOLE))}, None)
+    shown = json.loads(logs.JsonFormatter().format(record))["settings"]
+    assert shown == json.loads(msgspec.json.encode(masked(place.load(WHOLE))))
