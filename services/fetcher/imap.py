@@ -66,6 +66,17 @@ class ImapSource:
             self._last_uid = 0
             self._backlog.clear()
 
+    def describe(self) -> str:
+        with self._told("look at the folder"):
+            status = self._session.folder.status(self._mailbox.folder, ["MESSAGES"])
+            abilities = [name for name in ("IDLE", "UIDPLUS", "MOVE") if name in self._capabilities]
+        tls = self._session.client.sock.version() if isinstance(self._session.client.sock, ssl.SSLSocket) else "no TLS"
+        keeps = "delete" if self._server.delete_after_fetch else f"flag with {self._mark}"
+        return (
+            f"IMAP at {self._server.host}:{self._server.port}, {tls}, folder {self._mailbox.folder}: "
+            f"{status['MESSAGES']} mails; {', '.join(abilities) or 'no extensions'}; after the receipt: {keeps}"
+        )
+
     def news(self, most: int) -> list[Waiting]:
         with self._told("list the mails"):
             if not self._backlog:

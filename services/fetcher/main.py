@@ -44,7 +44,7 @@ def _reader(
     inline_bytes = settings.limits.inline_mail_bytes
     return MailboxReader(
         mailbox.name,
-        _source(settings, mailbox),
+        mail_source(settings, mailbox),
         Dispatcher(mailbox.process, mailbox.name, inline_bytes=inline_bytes, put_blob=blobs.put),
         broker,
         InFlight(server.max_in_flight_mails, server.max_in_flight_bytes),
@@ -55,5 +55,6 @@ def _reader(
     )
 
 
-def _source(settings: Settings, mailbox: Mailbox) -> MailSource:
+def mail_source(settings: Settings, mailbox: Mailbox) -> MailSource:
+    """The adapter for a mailbox's protocol, not connected yet."""
     return ImapSource(mailbox, settings.servers[mailbox.server], lambda: mailbox.password(os.environ))

@@ -56,6 +56,9 @@ class MailSource(Protocol):
     def connect(self) -> None:
         """Log in and open the folder; after this every mail in it is new to the session."""
 
+    def describe(self) -> str:
+        """The connected server, its folder and what may be done there, for a person."""
+
     def news(self, most: int) -> list[Waiting]:
         """Mails that this session has not handed out yet, oldest first; empty where there are none."""
 

@@ -128,6 +128,13 @@ class Broker:
         await self._broken.wait()
         raise TransientError(f"the connection to the broker ended: {self._reason}")
 
+    def server(self) -> str:
+        """Product, version and name of the broker's cluster, as it introduces itself."""
+        transport = self._connection.transport
+        properties = transport.connection.server_properties if transport else {}
+        words = [str(properties.get(name, "?")) for name in ("product", "version", "cluster_name")]
+        return f"{words[0]} {words[1]}, cluster {words[2]}"
+
     async def declare(self, topology: Topology) -> None:
         """Make every exchange, queue and binding exist. A queue that exists with other arguments is used as it is."""
         for exchange in topology.exchanges:

@@ -11,8 +11,8 @@ ROUTER_MAIL: Final = "router.mail"
 MAIL_ARCHIVE: Final = "mail.archive"
 CASE_WRITER_COMMANDS: Final = "case_writer.commands"
 
-# High on purpose: a redelivery is the broker's doing (a stage was killed), not the mail's. What fails by the mail itself,
-# the case writer sees at once and parks.
+# High on purpose: a redelivery is the broker's doing (a stage was killed), not the mail's. What fails by the mail
+# itself, the case writer sees at once and parks.
 DELIVERY_LIMIT: Final = 50
 
 

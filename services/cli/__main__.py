@@ -1,0 +1,5 @@
+"""`python -m services.cli` is `mailcase`."""
+
+from services.cli import main
+
+main()

@@ -1,0 +1,93 @@
+"""`mailcase check`: are the settings right, and does everything that they name answer?"""
+
+import asyncio
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import msgspec
+
+from services.cli.common import DEFAULT_CONFIG, Config, Json
+from services.fetcher.main import mail_source
+from services.fetcher.ports import MailboxError
+from services.runtime.broker import Broker
+from services.runtime.errors import MailcaseError
+from services.runtime.settings import Mailbox, Settings, load_settings
+from services.runtime.stage import connection_name
+from services.runtime.store import Store
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report; `mend` is empty where all is well."""
+
+    subject: str
+    ok: bool
+    detail: str
+    mend: str = ""
+
+    def __str__(self) -> str:
+        mark = "ok  " if self.ok else "FAIL"
+        return f"{mark}  {self.subject}: {self.detail}" + (f"; {self.mend}" if self.mend else "")
+
+
+def check(config: Config = DEFAULT_CONFIG, json: Json = False) -> int:
+    """Check the settings, then log in to the broker, the database and every mailbox.
+
+    One line each; exit status 1 if any of them fails, 2 if the settings cannot be used.
+
+    Example: `mailcase check --config /etc/mailcase.toml`
+    """
+    settings = load_settings(config, os.environ)
+    findings = asyncio.run(_findings(settings, config))
+    for finding in findings:
+        print(msgspec.json.encode(asdict(finding)).decode() if json else finding)
+    return 0 if all(finding.ok for finding in findings) else 1
+
+
+async def _findings(settings: Settings, config: Path) -> list[Finding]:
+    counts = f"{len(settings.processes)} processes, {len(settings.mailboxes)} mailboxes"
+    good = Finding("settings", ok=True, detail=f"{config} is valid: {counts}")
+    servers = [_check_broker(settings), _check_store(settings)]
+    mailboxes = [asyncio.to_thread(_check_mailbox, settings, mailbox) for mailbox in settings.mailboxes.values()]
+    return [good, *await asyncio.gather(*servers, *mailboxes)]
+
+
+async def _check_broker(settings: Settings) -> Finding:
+    if settings.broker.url is None:
+        return Finding("broker", ok=True, detail="no URL: `mailcase up` runs its own")
+    try:
+        async with Broker.connected(settings.broker.url, connection_name("check")) as broker:
+            detail = broker.server()
+    except MailcaseError as error:
+        return Finding("broker", ok=False, detail=str(error), mend="check [broker].url and that the server runs")
+    return Finding("broker", ok=True, detail=detail)
+
+
+async def _check_store(settings: Settings) -> Finding:
+    if settings.store.url is None:
+        return Finding("store", ok=True, detail="no URL: `mailcase up` runs its own")
+    try:
+        async with Store.opened(settings.store.url, settings.store.database) as store:
+            server = await store.server()
+    except MailcaseError as error:
+        return Finding("store", ok=False, detail=str(error), mend="check [store].url and that the server runs")
+    version = f"MongoDB {server['version']}"
+    if server["setName"] is None:
+        mend = "run it as a replica set: transactions need one"
+        return Finding("store", ok=False, detail=f"{version}, a single server", mend=mend)
+    members = len(server["hosts"])
+    return Finding("store", ok=True, detail=f"{version}, replica set {server['setName']} of {members}")
+
+
+def _check_mailbox(settings: Settings, mailbox: Mailbox) -> Finding:
+    subject = f"mailbox {mailbox.name}"
+    source = mail_source(settings, mailbox)
+    try:
+        source.connect()
+        detail = source.describe()
+    except MailboxError as error:
+        return Finding(subject, ok=False, detail=str(error), mend=error.mend)
+    finally:
+        source.close()
+    return Finding(subject, ok=True, detail=detail)

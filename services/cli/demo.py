@@ -1,0 +1,205 @@
+"""`mailcase demo`: the main path on real servers of its own, told step by step from what the servers hold."""
+
+import asyncio
+import ssl
+import tempfile
+import threading
+import time
+from collections.abc import Iterable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from imap_tools import MailBox
+from rich.console import Console
+
+from deploy.local.servers import PrivateServers
+from deploy.local.stages import Stages
+from schemas.case_ref import CaseReference
+from schemas.mails import mail_key
+from services.cli import demo_mails
+from services.cli.demo_report import counters, show_cases, show_counters, show_mails
+from services.cli.up import stop_signal
+from services.runtime.errors import PermanentError
+from services.runtime.store import Document, Store
+
+PATIENCE_S = 60.0
+DATABASE = "mailcase"
+PASSWORD = "demo"  # noqa: S105 - for a server that only this machine can reach, for as long as the demo runs
+STAGES = {"fetcher": 1, "router": 2, "case-writer": 2}
+MAILBOXES = {demo_mails.INVOICES: "invoices", demo_mails.COMPLAINTS: "complaints"}
+
+SETTINGS = """\
+[store]
+database = "{database}"
+
+[server.demo]
+protocol = "imap"
+host = "localhost"
+port = {port}
+ca_file = "{ca_file}"
+
+[process.invoices]
+title = "Cost invoice circulation"
+[[process.invoices.stage]]
+name = "registration"
+initial = true
+next = ["approval"]
+[[process.invoices.stage]]
+name = "approval"
+[[process.invoices.mailbox]]
+server = "demo"
+address = "{invoices}"
+password_file = "password"
+
+[process.complaints]
+title = "Customers' complaints"
+[[process.complaints.stage]]
+name = "received"
+initial = true
+[[process.complaints.mailbox]]
+server = "demo"
+address = "{complaints}"
+password_file = "password"
+"""
+
+Keep = Annotated[bool, Parameter(name="--keep", negative="", help="Stay up at the end, until Ctrl-C.")]
+Data = Annotated[Path | None, Parameter(name="--data", help="Where the servers keep their data; by default nowhere.")]
+
+
+def demo(*, keep: Keep = False, data: Data = None) -> int:
+    """Turn a handful of mails into cases on private servers, send a reply, and show what came of each.
+
+    Everything that is shown is read back from the servers. Ends by itself with status 0 if all went as it should.
+
+    Example: `mailcase demo --keep`
+    """
+    console = Console(soft_wrap=True)
+    with stop_signal() as stop, ExitStack() as stack:
+        folder = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mailcase-demo-")))
+        console.print("Starting a private RabbitMQ, MongoDB and Dovecot …")
+        servers = stack.enter_context(PrivateServers(folder / "servers", mail=True))
+        story = _Demo(console, servers, stop)
+        story.fill_mailboxes()
+        console.print("Starting one fetcher, two routers and two case writers …")
+        urls = {"MAILCASE_BROKER_URL": servers.broker.url, "MAILCASE_STORE_URL": servers.store.url}
+        stages = stack.enter_context(Stages(_settings(folder, servers), folder, STAGES, env=urls))
+        stages.wait_until_ready(PATIENCE_S)
+        story.tell(stages)
+        if keep and not stop.is_set():
+            _stay(console, folder, servers, stages, stop)
+        console.print("Stopping everything …")
+    return 0
+
+
+class _Demo:
+    """What happens, in order; the mails sent so far by their keys."""
+
+    def __init__(self, console: Console, servers: PrivateServers, stop: threading.Event) -> None:
+        self._console = console
+        self._servers = servers
+        self._stop = stop
+        self._sent: list[str] = []
+
+    def fill_mailboxes(self) -> None:
+        """Mails that lie there before any stage runs."""
+        mails = demo_mails.first_mails()
+        for address, of_address in mails.items():
+            self._servers.mail.add_user(address, PASSWORD)
+            self._append(address, of_address)
+        self._console.print(f"{len(self._sent)} mails lie in {len(mails)} mailboxes.")
+
+    def tell(self, stages: Stages) -> None:
+        """Cases are opened; a customer answers with the number in the subject; one mail is delivered twice."""
+        before = counters(stages)
+        self._until_recorded()
+        answered = self._case_of(demo_mails.ANSWERED_SUBJECT)
+        reference = CaseReference().write(answered["_id"])
+        self._console.print(
+            f"Case {reference} is answered: a mail with {reference} in its subject, and one mail once more."
+        )
+        started = time.monotonic()
+        repeated = demo_mails.first_mails()[demo_mails.COMPLAINTS][-1]
+        self._append(demo_mails.INVOICES, [demo_mails.reply(demo_mails.INVOICES, reference)])
+        self._append(demo_mails.COMPLAINTS, [repeated])
+        self._until_recorded()
+        self._console.print(f"Recorded {time.monotonic() - started:.1f} s after they were sent.\n")
+        mails, cases, comments = asyncio.run(self._read_back())
+        show_mails(self._console, mails, comments)
+        show_cases(self._console, cases, comments)
+        show_counters(self._console, before, counters(stages))
+        self._check(answered["_id"], mails, comments)
+
+    def _append(self, address: str, mails: Iterable[bytes]) -> None:
+        context = ssl.create_default_context(cafile=str(self._servers.mail.ca_file))
+        with MailBox("localhost", self._servers.mail.imaps_port, ssl_context=context).login(address, PASSWORD) as box:
+            for mail in mails:
+                box.append(mail)
+                self._sent.append(mail_key(MAILBOXES[address], mail))
+
+    def _until_recorded(self) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while sum(one["deliveries"] for one in asyncio.run(self._find("mails"))) < len(self._sent):
+            if time.monotonic() > deadline or self._stop.wait(0.1):
+                raise PermanentError("the demo was stopped, or its mails were not recorded within a minute")
+
+    def _case_of(self, subject: str) -> Document:
+        cases = asyncio.run(self._find("cases"))
+        return next(case for case in cases if case["title"] == subject)
+
+    async def _find(self, collection: str) -> list[Document]:
+        async with Store.opened(self._servers.store.url, DATABASE) as store:
+            return await store.collection(collection).find({})
+
+    async def _read_back(self) -> tuple[list[Document], list[Document], list[Document]]:
+        mails, cases, comments = [await self._find(name) for name in ("mails", "cases", "comments")]
+        return sorted(mails, key=lambda mail: mail["recorded_at"]), cases, sorted(comments, key=lambda one: one["at"])
+
+    def _check(self, answered: int, mails: list[Document], comments: list[Document]) -> None:
+        """Raises PermanentError unless everything came out as promised."""
+        expected = len(set(self._sent))
+        joined = [one for one in comments if one["case"] == answered]
+        if len(mails) != expected or len(comments) != expected or len(joined) != 2:
+            raise PermanentError(f"{len(mails)} outcomes and {len(comments)} comments for {expected} mails")
+        for address in MAILBOXES:
+            left = self._left(address)
+            if left:
+                raise PermanentError(f"{left} mails were left in the mailbox {address}")
+        self._console.print(f"\n{expected} mails, {expected} outcomes, both mailboxes empty. All went as it should.")
+
+    def _left(self, address: str) -> int:
+        context = ssl.create_default_context(cafile=str(self._servers.mail.ca_file))
+        deadline = time.monotonic() + PATIENCE_S
+        with MailBox("localhost", self._servers.mail.imaps_port, ssl_context=context).login(address, PASSWORD) as box:
+            while (left := box.folder.status("INBOX", ["MESSAGES"])["MESSAGES"]) and time.monotonic() < deadline:
+                self._stop.wait(0.1)  # they are removed a moment after they are recorded
+        return left
+
+
+def _settings(folder: Path, servers: PrivateServers) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "password").write_text(PASSWORD)
+    file = folder / "mailcase.toml"
+    file.write_text(
+        SETTINGS.format(
+            database=DATABASE,
+            port=servers.mail.imaps_port,
+            ca_file=servers.mail.ca_file,
+            invoices=demo_mails.INVOICES,
+            complaints=demo_mails.COMPLAINTS,
+        )
+    )
+    return file
+
+
+def _stay(console: Console, folder: Path, servers: PrivateServers, stages: Stages, stop: threading.Event) -> None:
+    console.print("\nEverything stays up until Ctrl-C. In another terminal:")
+    console.print(f"  export MAILCASE_BROKER_URL='{servers.broker.url}' MAILCASE_STORE_URL='{servers.store.url}'")
+    console.print(f"  .venv/bin/mailcase case show 1 --config {folder / 'mailcase.toml'}")
+    for address in MAILBOXES:
+        port = servers.mail.imaps_port
+        console.print(f"  send to {address}: IMAP localhost:{port} (TLS), user {address}, password {PASSWORD}")
+    for process in stages.all:
+        console.print(f"  {process.name}: http://127.0.0.1:{process.http_port}/metrics, log {process.log_file}")
+    stop.wait()

@@ -1,0 +1,186 @@
+"""`mailcase ingest`: mails from files take the same way as if they had been fetched."""
+
+import asyncio
+import mailbox as mailbox_files
+import sys
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from schemas.codec import decode_receipt
+from services.cli.common import DEFAULT_CONFIG, Config, loaded
+from services.fetcher.dispatch import Dispatcher
+from services.runtime.blobs import Blobs
+from services.runtime.broker import Broker, Lease
+from services.runtime.errors import Mistake, SettingsError, TransientError
+from services.runtime.settings import Settings
+from services.runtime.stage import broker_url, connection_name, store_url, topology_of
+from services.runtime.store import Store
+from services.runtime.topology import EVENT, lease_queue, receipt_key
+
+IN_FLIGHT = 200
+PATIENCE_S = 15.0  # without any receipt, before the user is told what may be amiss
+
+ProcessName = Annotated[str, Parameter(name="--process", help="The process that the mails belong to.")]
+MailboxName = Annotated[
+    str | None, Parameter(name="--mailbox", help="As if fetched from this mailbox; by default the process's only one.")
+]
+Wait = Annotated[bool, Parameter(name="--wait", help="Wait until every mail's outcome is recorded.")]
+Files = Annotated[list[Path], Parameter(help="Mails as .eml files, or mbox files; folders are searched for both.")]
+
+
+def ingest(
+    files: Files,
+    /,
+    *,
+    process: ProcessName,
+    mailbox: MailboxName = None,
+    config: Config = DEFAULT_CONFIG,
+    wait: Wait = True,
+) -> int:
+    """Bring in mails from files, byte for byte.
+
+    A mail that came before, from the mailbox or from a file, is counted as a further delivery and has no other effect.
+
+    Example: `mailcase ingest letters/*.eml --process invoices`
+    """
+    settings = loaded(config)
+    return asyncio.run(_ingest(settings, files, process, mailbox, wait=wait))
+
+
+async def _ingest(settings: Settings, files: Sequence[Path], process: str, name: str | None, *, wait: bool) -> int:
+    mailbox_name = _mailbox_name(settings, process, name)
+    run = _Run(mailbox_name)
+    async with (
+        Store.opened(store_url(settings), settings.store.database) as store,
+        Broker.connected(broker_url(settings), connection_name("ingest")) as broker,
+    ):
+        await broker.declare(topology_of(settings))
+        lease = await broker.take_lease(lease_queue(f"ingest.{uuid.uuid4().hex}"), EVENT, receipt_key(mailbox_name))
+        if lease is None:
+            raise TransientError("the broker gave no queue for receipts; try again")
+        inline_bytes = settings.limits.inline_mail_bytes
+        dispatcher = Dispatcher(process, mailbox_name, inline_bytes=inline_bytes, put_blob=Blobs(store).put)
+        await run.publish_all(files, dispatcher, broker, lease, settings.limits.max_mail_bytes, wait=wait)
+        if wait:
+            await run.report(store)
+    return 1 if run.failed else 0
+
+
+class _Run:
+    """One call of the command: what was published, what is recorded, what could not be read."""
+
+    def __init__(self, mailbox_name: str) -> None:
+        self._mailbox = mailbox_name
+        self._published: dict[str, str] = {}  # mail key → the file it came from
+        self._waiting: set[str] = set()
+        self.failed = 0
+
+    async def publish_all(
+        self, files: Sequence[Path], dispatcher: Dispatcher, broker: Broker, lease: Lease, max_bytes: int, *, wait: bool
+    ) -> None:
+        """Publish with a bounded number in flight, so that a large mbox file does not end up in memory."""
+        with _progress() as progress:
+            task = progress.add_task("mails recorded" if wait else "mails published", total=None)
+            for source, raw in self._mails(files):
+                if len(raw) > max_bytes:
+                    self._complain(f"{source}: {len(raw)} bytes are more than limits.max_mail_bytes allows")
+                    continue
+                message = await dispatcher.message(raw, None, origin="ingest")
+                await broker.publish(message)
+                self._published[message.message_id] = source
+                self._waiting.add(message.message_id)
+                progress.update(task, total=len(self._published))
+                while wait and len(self._waiting) >= IN_FLIGHT:
+                    await self._receive(lease)
+                progress.update(task, completed=len(self._published) - (len(self._waiting) if wait else 0))
+            while wait and self._waiting:
+                await self._receive(lease)
+                progress.update(task, completed=len(self._published) - len(self._waiting))
+
+    async def _receive(self, lease: Lease) -> None:
+        try:
+            deliveries = await asyncio.wait_for(lease.deliveries.next_batch(1000), PATIENCE_S)
+        except TimeoutError:
+            print(
+                f"mailcase: {len(self._waiting)} mails are safe in the queues and not recorded yet; do a router and a "
+                "case writer run? Ctrl-C stops waiting",
+                file=sys.stderr,
+            )
+            return
+        for delivery in deliveries:
+            self._waiting.difference_update(decode_receipt(delivery.body).keys)
+
+    async def report(self, store: Store) -> None:
+        """What came of each mail, as the database has it."""
+        keys = list(self._published)
+        for start in range(0, len(keys), 500):
+            chunk = keys[start : start + 500]
+            documents = await store.collection("mails").find({"_id": {"$in": chunk}})
+            outcomes = {document["_id"]: document for document in documents}
+            for key in chunk:
+                recorded = outcomes[key]
+                again = f" (delivery {recorded['deliveries']})" if recorded["deliveries"] > 1 else ""
+                where = f" case {recorded['case']}" if recorded["case"] else f" ({recorded['reason']})"
+                print(f"{self._published[key]}: {recorded['outcome']}{where}{again}")
+
+    def _mails(self, files: Iterable[Path]) -> Iterator[tuple[str, bytes]]:
+        for file in _expanded(files):
+            try:
+                yield from _mails_of(file)
+            except (OSError, mailbox_files.Error) as error:
+                self._complain(f"{file}: cannot be read: {error}")
+
+    def _complain(self, text: str) -> None:
+        self.failed += 1
+        print(f"mailcase: {text}", file=sys.stderr)
+
+
+def _mailbox_name(settings: Settings, process: str, name: str | None) -> str:
+    if process not in settings.processes:
+        known = ", ".join(settings.processes) or "none"
+        raise SettingsError([Mistake("--process", f"there is no process {process!r}", f"the settings have: {known}")])
+    own = [mailbox.name for mailbox in settings.processes[process].mailboxes]
+    if name is None:
+        if len(own) > 1:
+            raise SettingsError([Mistake("--mailbox", f"{process} has several", f"choose one of {', '.join(own)}")])
+        return own[0] if own else process
+    if name not in own:
+        mend = f"choose one of {', '.join(own)}" if own else "leave it out: the process has no mailbox"
+        raise SettingsError([Mistake("--mailbox", f"{process} has no mailbox {name!r}", mend)])
+    return name
+
+
+def _expanded(files: Iterable[Path]) -> Iterator[Path]:
+    for file in files:
+        if file.is_dir():
+            yield from sorted(one for one in file.rglob("*") if one.suffix in {".eml", ".mbox"} and one.is_file())
+        else:
+            yield file
+
+
+def _mails_of(file: Path) -> Iterator[tuple[str, bytes]]:
+    """The file itself, or each mail of an mbox file, which is one that begins with `From ` (RFC 4155)."""
+    with file.open("rb") as opened:
+        is_mbox = opened.read(5) == b"From "
+    if not is_mbox:
+        yield str(file), file.read_bytes()
+        return
+    box = mailbox_files.mbox(file, create=False)
+    try:
+        for number, key in enumerate(box.keys(), 1):
+            yield f"{file}:{number}", box.get_bytes(key)
+    finally:
+        box.close()
+
+
+def _progress() -> Progress:
+    """A bar on a terminal, nothing elsewhere: the report that follows is plain lines anyway."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=console, disable=not console.is_terminal, transient=True)

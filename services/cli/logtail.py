@@ -1,0 +1,38 @@
+"""What the stages log, shown as it comes."""
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import BinaryIO, Self
+
+MAX_BYTES_AT_ONCE = 256 * 1024
+
+
+class LogTail:
+    """Follows log files from their present end; `show` copies whole new lines to the standard error."""
+
+    def __init__(self, files: Iterable[Path]) -> None:
+        self._paths = list(files)
+        self._open: dict[Path, BinaryIO] = {}
+        self._partial: dict[Path, bytes] = {}
+
+    def __enter__(self) -> Self:
+        for path in self._paths:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+            self._open[path] = path.open("rb")
+            self._open[path].seek(0, 2)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.show()
+        for file in self._open.values():
+            file.close()
+
+    def show(self) -> None:
+        for path, file in self._open.items():
+            text = self._partial.get(path, b"") + file.read(MAX_BYTES_AT_ONCE)
+            lines, end, self._partial[path] = text.rpartition(b"\n")
+            for line in lines.splitlines() if end else []:
+                sys.stderr.write(f"{path.stem}: {line.decode(errors='replace')}\n")
+        sys.stderr.flush()
