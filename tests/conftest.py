@@ -9,30 +9,31 @@ from pathlib import Path
 import pytest
 
 from deploy.local import MissingProgramError, PrivateServers
+from deploy.local.programs import find_programs
 
 
 @pytest.fixture(scope="session")
-def servers() -> Iterator[PrivateServers]:
+def server_programs() -> None:
+    """For tests that run servers: where a program is missing they are skipped; under CI=true they fail."""
+    try:
+        find_programs(["rabbitmq-server", "rabbitmqctl", "epmd", "mongod", "dovecot"])
+    except MissingProgramError as error:
+        if os.environ.get("CI") == "true":
+            pytest.fail(str(error), pytrace=False)
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def servers(server_programs: None) -> Iterator[PrivateServers]:
     """RabbitMQ, a one-member replica set and Dovecot, empty at first and shared by the whole session.
 
-    A test that stops, kills or freezes one of them puts it right again before it ends. Where a program is missing the
-    test is skipped; under CI=true it fails.
+    A test that stops, kills or freezes one of them puts it right again before it ends.
     """
     folder = Path(tempfile.mkdtemp(prefix="mailcase-tests-"))
     folder.chmod(0o711)  # the mail server's user must be able to pass through
     private = PrivateServers(folder, mail=True)
     try:
-        private.start()
-        yield private
-    except MissingProgramError as error:
-        missing_program(error)
+        yield private.start()
     finally:
         private.wipe()
         shutil.rmtree(folder)
-
-
-def missing_program(error: MissingProgramError) -> None:
-    """Ends a test that cannot run here: fails it under CI=true, skips it elsewhere."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(str(error), pytrace=False)
-    pytest.skip(str(error))

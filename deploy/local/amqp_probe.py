@@ -13,7 +13,7 @@ START, START_OK, TUNE, TUNE_OK, OPEN, OPEN_OK, CLOSE, CLOSE_OK = 10, 11, 30, 31,
 
 
 def probe(port: int, timeout_s: float = 5.0) -> None:
-    """Logs in to `/` on 127.0.0.1 as guest. Raises OSError (ConnectionError where the broker refuses) when that fails."""
+    """Logs in to `/` on 127.0.0.1 as guest. Raises OSError, of which ConnectionError says that the broker refuses."""
     with socket.create_connection(("127.0.0.1", port), timeout=timeout_s) as link:
         link.sendall(PROTOCOL_HEADER)
         _expect(link, START)

@@ -5,7 +5,6 @@ are root, as the unprivileged user `nobody`, since Dovecot refuses to open mail 
 """
 
 import base64
-import grp
 import itertools
 import os
 import pwd
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import trustme
 
+from deploy.local.dovecot import Settings
 from deploy.local.errors import LocalServerError
 from deploy.local.processes import GuardedProcess, run_guarded
 from deploy.local.programs import find_programs
@@ -28,7 +28,6 @@ ADDRESS = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+=-]*@[A-Za-z0-9.-]+")
 # The address of a Unix socket has at most 107 bytes (unix(7)), so Dovecot's do not go below a deep data folder.
 SCRATCH_PARENT = "/tmp"  # noqa: S108 - mkdtemp below it; the user's TMPDIR may be deep
 LASTING_PARENT = "/var/tmp"  # noqa: S108 - as above; see `MailServer._choose_folder`
-TEMPLATE = Path(__file__).with_name("dovecot.conf")
 
 
 class MailServer(Server):
@@ -103,7 +102,10 @@ class MailServer(Server):
         self._scratch = tempfile.mkdtemp(prefix="mailcase-", dir=SCRATCH_PARENT)
         self._give_away(Path(self._scratch))
         self._make_certificate()
-        self._write_owned(self.folder / "dovecot.conf", self._configuration().encode())
+        uid, gid = self._owner or (os.geteuid(), os.getegid())
+        ports = (self.imap_port, self.imaps_port, self.pop3_port, self.pop3s_port)
+        settings = Settings(self.folder.resolve(), self._scratch, uid, gid, *ports)
+        self._write_owned(self.folder / "dovecot.conf", settings.text().encode())
         self._process.start()
         for port, greeting in ((self.imap_port, b"* OK"), (self.pop3_port, b"+OK")):
             wait_for_port(self._process, port, deadline)
@@ -116,34 +118,20 @@ class MailServer(Server):
         configuration = self.folder.resolve() / "dovecot.conf"
         return [find_programs(["dovecot"])["dovecot"], "-F", "-c", str(configuration)]
 
-    def _configuration(self) -> str:
-        uid, gid = self._owner or (os.geteuid(), os.getegid())
-        return TEMPLATE.read_text().format(
-            folder=self.folder.resolve(),
-            scratch=self._scratch,
-            user=pwd.getpwuid(uid).pw_name,
-            group=grp.getgrgid(gid).gr_name,
-            uid=uid,
-            gid=gid,
-            imap_port=self.imap_port,
-            imaps_port=self.imaps_port,
-            pop3_port=self.pop3_port,
-            pop3s_port=self.pop3s_port,
-        )
-
     def _prepare_folder(self) -> None:
-        if not self.folder.is_dir():  # or it is a link whose target was cleaned away
-            self._choose_folder()
+        if not self.folder.is_dir() or self.folder.stat().st_uid not in {os.geteuid(), *(self._owner or ())}:
+            self._choose_folder()  # there is none, or its target was cleaned away, and perhaps taken by somebody else
         for folder in (self.folder.resolve(), self.folder / "users", self.folder / "maildirs"):
             self._make_owned_folder(folder)
 
     def _choose_folder(self) -> None:
         """Below the data folder; or, where `nobody` could not reach that (below /root, say), a folder of its own to
         which a link leads from there."""
-        self.folder.unlink(missing_ok=True)
+        if self.folder.is_symlink():
+            self.folder.unlink()
         self.data_dir.mkdir(parents=True, exist_ok=True)
         if self._owner is None or _open_to_all(self.data_dir.resolve()):
-            self.folder.mkdir()
+            self.folder.mkdir(exist_ok=True)
         else:
             self.folder.symlink_to(tempfile.mkdtemp(prefix="mailcase-mail-", dir=LASTING_PARENT))
 

@@ -67,7 +67,9 @@ class GuardedProcess:
     def check_alive(self) -> None:
         """Raises LocalServerError, with the end of the log, when the process has ended by itself."""
         if not self.running:
-            raise LocalServerError(f"{self.name} ended while starting{self.epilogue()}")
+            status = self._guardian.returncode if self._guardian is not None else None
+            hint = " (MongoDB 5 and later need a processor with AVX)" if status == 128 + signal.SIGILL else ""
+            raise LocalServerError(f"{self.name} ended while starting, with status {status}{hint}{self.epilogue()}")
 
     def epilogue(self) -> str:
         return f"; its log {self.log_file} ends with:{last_lines(self.log_file)}"
@@ -121,7 +123,8 @@ class GuardedProcess:
             return
         # The guardian, if it lives, ends the rest in good order; it is probably at it, since its launcher is dead.
         guardian = {(pid, start) for pid, start in living(doomed) if _is_guardian(pid)}
-        signal_all([pid for pid, _ in guardian], signal.SIGTERM)
+        for number in (signal.SIGTERM, signal.SIGCONT):
+            signal_all([pid for pid, _ in guardian], number)
         if guardian and _wait_until(lambda: not living(doomed), self.grace_s + KILL_PATIENCE_S):
             return
         signal_all([pid for pid, _ in living(doomed)], signal.SIGKILL)

