@@ -16,16 +16,22 @@ BAD_SETTINGS = 2
 app = App(
     name="mailcase",
     help="Turns mail into cases. Each stage is a command; `mailcase up` runs them all on this machine.",
+    help_epilogue="Example: `mailcase up --config mailcase.toml --data mailcase-data`",
     version_flags=["--version"],
     help_format="markdown",
 )
-for name in ("fetcher", "router", "case-writer"):
-    app.command(f"services.cli.stages:{name.replace('-', '_')}", name=name)
-app.command("services.cli.up:up", name="up")
-app.command("services.cli.demo:demo", name="demo")
-app.command("services.cli.check:check", name="check")
-app.command("services.cli.ingest:ingest", name="ingest")
-app.command("services.cli.case:app", name="case")
+# name, where it is, what it does, an example
+for name, where, summary, example in (
+    ("up", "up:up", "Run every stage on this machine, until Ctrl-C.", "up --config mailcase.toml --data mailcase-data"),
+    ("fetcher", "stages:fetcher", "Read the mailboxes and publish every mail.", "fetcher --http-port 9401"),
+    ("router", "stages:router", "Decide which case each mail opens or belongs to.", "router --http-port 9402"),
+    ("case-writer", "stages:case_writer", "Write cases and comments.", "case-writer --http-port 9403"),
+    ("check", "check:check", "Check the settings and log in everywhere.", "check --config mailcase.toml"),
+    ("ingest", "ingest:ingest", "Bring in mails from files, byte for byte.", "ingest letters/*.eml --process invoices"),
+    ("case", "case:app", "Look at cases.", "case show 235"),
+    ("demo", "demo:demo", "See the main path at work on private servers.", "demo --keep"),
+):
+    app.command(f"services.cli.{where}", name=name, help=summary, help_epilogue=f"Example: `mailcase {example}`")
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -33,7 +39,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         status = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
-        _complain(f"{error}; see `mailcase --help`")
+        _complain(f"{str(error).rstrip('.')}; see `mailcase --help`")
         status = BAD_SETTINGS
     except SettingsError as error:
         _complain(str(error))

@@ -35,8 +35,6 @@ def check(config: Config = DEFAULT_CONFIG, json: Json = False) -> int:
     """Check the settings, then log in to the broker, the database and every mailbox.
 
     One line each; exit status 1 if any of them fails, 2 if the settings cannot be used.
-
-    Example: `mailcase check --config /etc/mailcase.toml`
     """
     settings = load_settings(config, os.environ)
     findings = asyncio.run(_findings(settings, config))

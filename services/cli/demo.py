@@ -72,8 +72,6 @@ def demo(*, keep: Keep = False, data: Data = None) -> int:
     """Turn a handful of mails into cases on private servers, send a reply, and show what came of each.
 
     Everything that is shown is read back from the servers. Ends by itself with status 0 if all went as it should.
-
-    Example: `mailcase demo --keep`
     """
     console = Console(soft_wrap=True)
     with stop_signal() as stop, ExitStack() as stack:
@@ -100,19 +98,18 @@ class _Demo:
         self._console = console
         self._servers = servers
         self._stop = stop
+        self._mails = demo_mails.first_mails()
         self._sent: list[str] = []
 
     def fill_mailboxes(self) -> None:
         """Mails that lie there before any stage runs."""
-        mails = demo_mails.first_mails()
-        for address, of_address in mails.items():
+        for address, mails in self._mails.items():
             self._servers.mail.add_user(address, PASSWORD)
-            self._append(address, of_address)
-        self._console.print(f"{len(self._sent)} mails lie in {len(mails)} mailboxes.")
+            self._append(address, mails)
+        self._console.print(f"{len(self._sent)} mails lie in {len(self._mails)} mailboxes.")
 
     def tell(self, stages: Stages) -> None:
         """Cases are opened; a customer answers with the number in the subject; one mail is delivered twice."""
-        before = counters(stages)
         self._until_recorded()
         answered = self._case_of(demo_mails.ANSWERED_SUBJECT)
         reference = CaseReference().write(answered["_id"])
@@ -120,15 +117,14 @@ class _Demo:
             f"Case {reference} is answered: a mail with {reference} in its subject, and one mail once more."
         )
         started = time.monotonic()
-        repeated = demo_mails.first_mails()[demo_mails.COMPLAINTS][-1]
         self._append(demo_mails.INVOICES, [demo_mails.reply(demo_mails.INVOICES, reference)])
-        self._append(demo_mails.COMPLAINTS, [repeated])
+        self._append(demo_mails.COMPLAINTS, self._mails[demo_mails.COMPLAINTS][-1:])
         self._until_recorded()
         self._console.print(f"Recorded {time.monotonic() - started:.1f} s after they were sent.\n")
         mails, cases, comments = asyncio.run(self._read_back())
         show_mails(self._console, mails, comments)
         show_cases(self._console, cases, comments)
-        show_counters(self._console, before, counters(stages))
+        show_counters(self._console, counters(stages))
         self._check(answered["_id"], mails, comments)
 
     def _append(self, address: str, mails: Iterable[bytes]) -> None:
@@ -140,13 +136,16 @@ class _Demo:
 
     def _until_recorded(self) -> None:
         deadline = time.monotonic() + PATIENCE_S
+        # Every mail has its outcome, and every further delivery of one was counted.
         while sum(one["deliveries"] for one in asyncio.run(self._find("mails"))) < len(self._sent):
             if time.monotonic() > deadline or self._stop.wait(0.1):
                 raise PermanentError("the demo was stopped, or its mails were not recorded within a minute")
 
     def _case_of(self, subject: str) -> Document:
-        cases = asyncio.run(self._find("cases"))
-        return next(case for case in cases if case["title"] == subject)
+        for case in asyncio.run(self._find("cases")):
+            if case["title"] == subject:
+                return case
+        raise PermanentError(f"no case was opened by the mail {subject!r}; see the stages' logs")
 
     async def _find(self, collection: str) -> list[Document]:
         async with Store.opened(self._servers.store.url, DATABASE) as store:

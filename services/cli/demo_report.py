@@ -51,14 +51,13 @@ def show_cases(console: Console, cases: Sequence[Document], comments: Sequence[D
         print_case(console, case, [comment for comment in comments if comment["case"] == case["_id"]])
 
 
-def show_counters(console: Console, before: Counters, after: Counters) -> None:
-    """The counters that moved while the demo ran."""
+def show_counters(console: Console, moved: Counters) -> None:
+    """The counters that moved; the stages started with all of them at zero."""
     table = Table(title="Metrics that moved", title_justify="left")
     table.add_column("metric")
     table.add_column("by", justify="right")
-    for name in sorted(after):
-        moved = after[name] - before.get(name, 0.0)
-        if moved:
-            table.add_row(Text(name), f"{moved:g}")
+    for name, count in sorted(moved.items()):
+        if count:
+            table.add_row(Text(name), f"{count:g}")
     console.print()
     console.print(table)

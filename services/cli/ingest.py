@@ -46,8 +46,6 @@ def ingest(
     """Bring in mails from files, byte for byte.
 
     A mail that came before, from the mailbox or from a file, is counted as a further delivery and has no other effect.
-
-    Example: `mailcase ingest letters/*.eml --process invoices`
     """
     settings = loaded(config)
     return asyncio.run(_ingest(settings, files, process, mailbox, wait=wait))

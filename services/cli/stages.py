@@ -11,10 +11,7 @@ log = get_logger(__name__)
 
 
 def fetcher(config: Config = DEFAULT_CONFIG, http_port: HttpPort = 0) -> None:
-    """Read the mailboxes and publish every mail; remove it once its outcome is recorded.
-
-    Example: `mailcase fetcher --config /etc/mailcase.toml --http-port 9401`
-    """
+    """Read the mailboxes and publish every mail; remove it once its outcome is recorded."""
     from services.fetcher.main import run  # noqa: PLC0415 - a stage loads its own drivers only
 
     settings = loaded(config)
@@ -23,10 +20,7 @@ def fetcher(config: Config = DEFAULT_CONFIG, http_port: HttpPort = 0) -> None:
 
 
 def router(config: Config = DEFAULT_CONFIG, http_port: HttpPort = 0) -> None:
-    """Decide for every mail whether it opens a case or belongs to one.
-
-    Example: `mailcase router --config /etc/mailcase.toml --http-port 9402`
-    """
+    """Decide for every mail whether it opens a case or belongs to one."""
     from services.router.main import run  # noqa: PLC0415 - as above
 
     settings = loaded(config)
@@ -35,10 +29,7 @@ def router(config: Config = DEFAULT_CONFIG, http_port: HttpPort = 0) -> None:
 
 
 def case_writer(config: Config = DEFAULT_CONFIG, http_port: HttpPort = 0) -> None:
-    """Write cases, comments, attachments and outcomes.
-
-    Example: `mailcase case-writer --config /etc/mailcase.toml --http-port 9403`
-    """
+    """Write cases, comments, attachments and outcomes."""
     from services.case_writer.main import run  # noqa: PLC0415 - as above
 
     settings = loaded(config)

@@ -28,8 +28,6 @@ def up(config: Config = DEFAULT_CONFIG, data: Data = Path("mailcase-data"), repl
     """Run the fetcher, the router and the case writer until Ctrl-C.
 
     Without `[broker].url` and `[store].url` a private RabbitMQ node and a private MongoDB are started below `--data`.
-
-    Example: `mailcase up --config mailcase.toml --data /var/lib/mailcase`
     """
     settings = loaded(config)
     with stop_signal() as stop, private_servers(settings, data) as urls:
