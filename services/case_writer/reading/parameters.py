@@ -1,0 +1,118 @@
+"""Content-Type and Content-Disposition with their parameters: RFC 2045, RFC 2231, and what programs write instead."""
+
+import re
+from urllib.parse import unquote_to_bytes
+
+from services.runtime.mail_charsets import decode
+from services.runtime.mail_words import decode_words, one_line
+
+MAX_PARAMETERS = 100
+MAX_VALUE_BYTES = 8192
+
+_FOLD = re.compile(rb"[ \t]*+[\r\n]+[ \t]*+")
+# A bare value may hold blanks (`filename=my file.pdf`); it ends at a semicolon.
+_PARAMETER = re.compile(rb';[ \t;]*+([^\s=;"]{1,80})[ \t]*+=[ \t]*+(?:"((?:[^"\\]++|\\.)*+)"|([^;]*+))', re.DOTALL)
+_PIECE = re.compile(rb"([^*]+)\*(\d{1,3})(\*?)$")
+_ESCAPED = re.compile(rb'\\(["\\])')
+_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,80}/[a-z0-9!#$&^_.+-]{1,100}")
+
+
+class Parameters:
+    """A header value such as `text/plain; charset=utf-8`: its first word in small letters, and its parameters."""
+
+    __slots__ = ("_values", "value")
+
+    def __init__(self, raw: bytes | None) -> None:
+        self._values: dict[bytes, bytes] = {}
+        self.value = ""
+        if raw is None:
+            return
+        if b"\n" in raw or b"\r" in raw:
+            raw = _FOLD.sub(b" ", raw)
+        head, semicolon, _ = raw.partition(b";")
+        self.value = head.strip().decode("latin-1").lower()
+        if semicolon:
+            self._read(raw[len(head) :])
+
+    def _read(self, raw: bytes) -> None:
+        for count, match in enumerate(_PARAMETER.finditer(raw)):
+            if count == MAX_PARAMETERS:
+                break
+            name, quoted, bare = match.groups()
+            value = _unescape(quoted) if quoted is not None else bare.strip()
+            self._values.setdefault(name.lower(), value[:MAX_VALUE_BYTES])
+
+    def token(self, name: str) -> str | None:
+        """A parameter for machines (charset, boundary, format) as it stands; None if absent."""
+        value = self._values.get(name.encode())
+        if value is None and self._values:
+            return self.text(name)
+        return None if value is None else value.decode("latin-1").strip()
+
+    def boundary(self) -> bytes | None:
+        """The boundary of a multipart, without blanks at its end; None if absent or empty."""
+        value = self._values.get(b"boundary")
+        if value is None and (text := self.text("boundary")):
+            value = text.encode("latin-1", "replace")
+        return (value or b"").rstrip() or None
+
+    def text(self, name: str) -> str | None:
+        """A parameter for people, decoded, on one line; None if absent or empty.
+
+        RFC 2231 first (`name*=utf-8''…`, `name*0*=…`), which a program only writes when it means it; else the plain
+        form, where encoded words are decoded though RFC 2047 section 5 forbids them there.
+        """
+        key = name.encode()
+        extended = self._values.get(key + b"*")
+        if extended is not None:
+            return one_line(_extended(extended)) or None
+        pieces = self._pieces(key)
+        if pieces is not None:
+            return one_line(pieces) or None
+        plain = self._values.get(key)
+        return (one_line(decode_words(plain)) or None) if plain is not None else None
+
+    def _pieces(self, key: bytes) -> str | None:
+        """`name*0`, `name*1*` … joined (RFC 2231 section 3): bytes first, since a cut may split a letter."""
+        found: dict[int, tuple[bytes, bool]] = {}
+        for name, value in self._values.items():
+            match = _PIECE.match(name)
+            if match and match[1] == key:
+                found.setdefault(int(match[2]), (value, bool(match[3])))
+        if not found:
+            return None
+        charset: str | None = None
+        joined: list[bytes] = []
+        for position, index in enumerate(sorted(found)):
+            value, is_extended = found[index]
+            if is_extended and position == 0:
+                charset, value = _charset(value)
+            joined.append(unquote_to_bytes(value) if is_extended else value)
+        data = b"".join(joined)
+        return decode(data, charset)[0] if charset or b"=?" not in data else decode_words(data)
+
+
+def media_type(parameters: Parameters) -> str | None:
+    """`text/plain` and the like in small letters; None where the header is absent or says no type."""
+    value = parameters.value.partition(" ")[0]
+    if _TYPE.fullmatch(value):
+        return value
+    return "text/plain" if value == "text" else None  # RFC 1049 and old programs
+
+
+def _extended(value: bytes) -> str:
+    charset, rest = _charset(value)
+    return decode(unquote_to_bytes(rest), charset)[0]
+
+
+def _charset(value: bytes) -> tuple[str | None, bytes]:
+    """`utf-8'pl'%C5%82` cut into charset and rest; some programs leave the charset and its quotes out."""
+    pieces = value.split(b"'", 2)
+    if len(pieces) < 3:
+        return None, value
+    return pieces[0].decode("latin-1") or None, pieces[2]
+
+
+def _unescape(quoted: bytes) -> bytes:
+    """Quoted pairs undone, but not in `C:\\Users\\jan\\fa.pdf`, which old programs wrote without doubling."""
+    return _ESCAPED.sub(rb"\1", quoted) if b"\\" in quoted else quoted

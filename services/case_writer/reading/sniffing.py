@@ -1,0 +1,107 @@
+"""What kind of file some bytes are, whatever their name and declared type say (libmagic)."""
+
+import mimetypes
+
+import magic
+
+_SNIFFED_BYTES = 8192  # an Office file tells its kind in the first entries of its archive
+_UNKNOWN = frozenset({"application/octet-stream", "text/plain", "application/x-empty", "inode/x-empty"})
+_GENERIC = frozenset({"application/octet-stream", "application/x-unknown", "application/force-download",
+    "application/download", "application/unknown", "binary/octet-stream", "application/binary"})  # fmt: skip
+PROGRAMS = frozenset(
+    {
+        "application/java-archive",
+        "application/vnd.microsoft.portable-executable",
+        "application/x-dosexec",
+        "application/x-executable",
+        "application/x-mach-binary",
+        "application/x-ms-shortcut",
+        "application/x-msdownload",
+        "application/x-msi",
+        "application/x-pie-executable",
+        "application/x-sharedlib",
+    }
+)
+# Names that differ while the file is one; each row's first word is the family.
+_FAMILIES = {
+    member: row[0]
+    for row in (
+        ("image/jpeg", "image/jpg", "image/pjpeg"),
+        ("image/png", "image/x-png", "image/apng"),
+        ("image/bmp", "image/x-bmp", "image/x-ms-bmp"),
+        ("image/tiff", "image/tif", "image/x-tiff"),
+        ("image/vnd.microsoft.icon", "image/x-icon", "image/ico"),
+        ("image/heic", "image/heif"),
+        ("application/pdf", "application/x-pdf", "application/acrobat"),
+        ("application/rtf", "text/rtf"),
+        ("audio/mpeg", "audio/mp3", "audio/mpegapplication/octet-stream"),
+        ("audio/wav", "audio/x-wav", "audio/wave", "audio/vnd.wave"),
+        ("video/mp4", "audio/mp4", "video/quicktime", "audio/x-m4a", "video/x-m4v", "video/3gpp"),
+        ("application/gzip", "application/x-gzip"),
+        ("application/x-rar", "application/vnd.rar", "application/x-rar-compressed"),
+        ("application/vnd.tnef", "application/ms-tnef", "application/x-ms-tnef"),
+    )
+    for member in row
+}
+_ZIPPED = ("application/zip", "application/vnd.openxmlformats-", "application/vnd.oasis.", "application/epub",
+    "application/x-zip", "application/vnd.ms-", "application/vnd.android.", "application/java-archive",
+    "application/msword", "application/vnd.etsi.asic")  # fmt: skip
+_OLE = ("application/msword", "application/vnd.ms-", "application/x-ole-storage", "application/cdfv2",
+    "application/x-msi",    "application/vnd.visio", "application/encrypted", "application/vnd.openxmlformats-")  # fmt: skip
+
+
+def sniff(content: bytes) -> str:
+    """The media type that the bytes look like; `application/octet-stream` where they look like nothing known."""
+    try:
+        return magic.from_buffer(content[:_SNIFFED_BYTES], mime=True)
+    except (magic.MagicException, UnicodeDecodeError):  # libmagic gives up on some damaged files
+        return "application/octet-stream"
+
+
+def contradicts(declared: str, name: str, found: str) -> bool:
+    """Whether a file is something else than its declared type says, or than its name says where the type says nothing.
+
+    Kinds that only share a container (Office files are archives) and text of any kind contradict nothing.
+    """
+    if declared in _GENERIC:
+        declared = mimetypes.guess_type(name, strict=False)[0] or found
+    claimed, real = _family(declared), _family(found)
+    if claimed == real or found in ("application/x-empty", "inode/x-empty"):
+        return False
+    if real in _UNKNOWN:
+        return _is_marked(claimed)
+    if real.startswith(("text/", "message/")) or real.endswith(("json", "xml")):
+        return _is_marked(claimed)
+    if real.startswith(_ZIPPED) or real == "application/zip":
+        return not claimed.startswith(_ZIPPED)
+    if real.startswith(_OLE):
+        return not claimed.startswith(_OLE)
+    return _is_marked(claimed) or _is_marked(real) or claimed.startswith("text/")
+
+
+def _family(media_type: str) -> str:
+    media_type = media_type.lower()
+    return _FAMILIES.get(media_type, media_type)
+
+
+def _is_marked(family: str) -> bool:
+    """Whether files of this kind begin with bytes that give them away, so that a file without them is none."""
+    if family.startswith(("image/", "audio/", "video/")):
+        return family not in ("image/svg+xml", "image/x-eps", "image/vnd.dxf", "image/x-portable-pixmap", "audio/midi")
+    return family in _MARKED or family in PROGRAMS
+
+
+_MARKED = frozenset(
+    {
+        "application/gzip",
+        "application/pdf",
+        "application/rtf",
+        "application/vnd.ms-excel",
+        "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        "application/x-7z-compressed",
+        "application/x-rar",
+        "application/zip",
+    }
+)

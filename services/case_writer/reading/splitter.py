@@ -1,0 +1,156 @@
+"""A mail cut into its parts (RFC 2046), in one pass and without recursion. Offsets only: no byte is copied.
+
+A boundary counts only as a whole line, also that of an outer multipart, which then closes the inner ones (their own end
+was lost on the way). Both line ends are understood, mixed too; the line end before a boundary belongs to the boundary.
+"""
+
+from dataclasses import dataclass, field
+
+from services.case_writer.reading.parameters import Parameters, media_type
+from services.case_writer.reading.values import Defects, ReadingLimits
+from services.runtime.mail_headers import MailHeaders
+
+_MAX_LINE = 1000  # a boundary has at most 70 bytes (RFC 2046 section 5.1.1); some programs write more
+
+
+@dataclass(slots=True)
+class Part:
+    """One part: `raw[start:end]` with its headers, `raw[body:end]` without.
+
+    `children` are indexes into the list that `split` returns; a multipart in which no part was found is no multipart.
+    `content_type` is never empty.
+    """
+
+    headers: MailHeaders
+    content_type: str
+    parameters: Parameters
+    start: int
+    body: int
+    end: int
+    boundary: bytes | None = None
+    children: list[int] = field(default_factory=list)
+
+    @property
+    def is_multipart(self) -> bool:
+        return bool(self.children)
+
+
+@dataclass(slots=True, frozen=True)
+class _Line:
+    """A boundary line: where it starts, where the next line starts, whose it is, and whether it is the last one."""
+
+    start: int
+    after: int
+    depth: int
+    closes: bool
+
+
+def split(raw: bytes, headers: MailHeaders, limits: ReadingLimits, defects: Defects) -> list[Part]:
+    """The parts of the mail that `headers` begin, parents before children, the whole mail first."""
+    return _Splitter(raw, limits, defects).split(headers)
+
+
+class _Splitter:
+    def __init__(self, raw: bytes, limits: ReadingLimits, defects: Defects) -> None:
+        self._raw = raw
+        self._limits = limits
+        self._defects = defects
+        self._parts: list[Part] = []
+        self._open: list[Part] = []  # multiparts whose end has not come yet, innermost last
+        self._known: dict[bytes, tuple[int, bool]] = {}  # boundary line → place in `_open`, whether it closes
+        self._leaf: Part | None = None
+
+    def split(self, headers: MailHeaders) -> list[Part]:
+        self._begin(headers, 0, "text/plain")
+        position = headers.body_start
+        while self._open:
+            line = self._next_boundary(position, len(self._raw))
+            if line is None:
+                break
+            self._end_inner(line.depth + 1, line.start)
+            if line.closes:
+                self._open.pop().end = line.after
+                self._relearn()
+                position = line.after
+            elif len(self._parts) >= self._limits.max_parts:
+                self._defects.add("too-many-parts")
+                break
+            else:
+                position = self._begin_child(self._open[-1], line.after)
+        self._end_inner(0, len(self._raw))
+        return self._parts
+
+    def _next_boundary(self, position: int, stop: int) -> _Line | None:
+        """The first boundary line of an open multipart that starts between `position`, a line's start, and `stop`."""
+        raw, known = self._raw, self._known
+        start = position if raw.startswith(b"--", position) else raw.find(b"\n--", position, stop) + 1 or stop
+        while start < stop:
+            line_end = raw.find(b"\n", start, start + _MAX_LINE)
+            after = line_end + 1 if line_end >= 0 else min(len(raw), start + _MAX_LINE)
+            found = known.get(raw[start:after].rstrip(b" \t\r\n"))
+            if found is not None:
+                return _Line(start, after, *found)
+            start = raw.find(b"\n--", start, stop) + 1 or stop
+        return None
+
+    def _begin_child(self, parent: Part, start: int) -> int:
+        """Begin the part after a boundary line; returns where the search for the next boundary goes on."""
+        raw, limit = self._raw, self._limits.max_header_bytes
+        window = min(len(raw), start + limit + 2)
+        blanks = (raw.find(b"\n\r\n", start, window), raw.find(b"\n\n", start, window))
+        blank = min((at for at in blanks if at >= 0), default=window)
+        following = self._next_boundary(start, blank)
+        headers = MailHeaders.parse_part(raw, start, following.start if following else window, max_bytes=limit)
+        parent.children.append(len(self._parts))
+        self._begin(headers, start, "message/rfc822" if parent.content_type == "multipart/digest" else "text/plain")
+        return headers.body_start
+
+    def _begin(self, headers: MailHeaders, start: int, default: str) -> None:
+        parameters = Parameters(headers.raw("content-type"))
+        content_type = media_type(parameters) or _instead(headers, parameters, default)
+        self._defects.add("header-shortened", headers.shortened)
+        part = Part(headers, content_type, parameters, start, headers.body_start, len(self._raw))
+        self._parts.append(part)
+        self._leaf = part
+        if not content_type.startswith("multipart/"):
+            return
+        part.boundary = parameters.boundary()
+        if part.boundary is None:
+            self._defects.add("multipart-without-boundary")
+        elif len(self._open) >= self._limits.max_nesting:
+            self._defects.add("nested-too-deep")
+            part.content_type, part.body = "message/rfc822", part.start  # kept whole, as a mail of its own
+        else:
+            self._open.append(part)
+            self._leaf = None
+            self._relearn()
+
+    def _end_inner(self, depth: int, end: int) -> None:
+        """What is open from `depth` inwards ends where the line at `end` starts, or with the mail."""
+        raw = self._raw
+        if end < len(raw):  # the line end belongs to the boundary
+            end -= 1 if raw[end - 1 : end] == b"\n" else 0
+            end -= 1 if raw[end - 1 : end] == b"\r" else 0
+        if self._leaf is not None:
+            self._leaf.end = max(end, self._leaf.body)
+            self._leaf = None
+        if len(self._open) > depth:
+            for part in self._open[depth:]:
+                part.end = max(end, part.body)
+            self._defects.add("multipart-not-closed")
+            del self._open[depth:]
+            self._relearn()
+
+    def _relearn(self) -> None:
+        self._known = {}
+        for depth, part in enumerate(self._open):
+            line = b"--" + (part.boundary or b"")
+            self._known[line + b"--"] = (depth, True)
+            self._known[line] = (depth, False)
+
+
+def _instead(headers: MailHeaders, parameters: Parameters, default: str) -> str:
+    """The type of a part that names none: what RFC 2045 section 5.2 says, or plain data where it is named as a file."""
+    if not parameters.value:
+        return default
+    return "application/octet-stream" if "content-disposition" in headers else "text/plain"

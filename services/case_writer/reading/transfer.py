@@ -1,0 +1,66 @@
+"""Content-Transfer-Encoding undone (RFC 2045 section 6): exact bytes; damage is told, not raised."""
+
+import re
+from binascii import Error as _BinasciiError
+from binascii import a2b_base64, a2b_qp, a2b_uu
+
+from services.runtime.mail_words import unbase64
+
+_AS_IT_STANDS = frozenset({"", "7bit", "8bit", "binary", "8-bit", "7-bit"})
+_UU = frozenset({"x-uuencode", "uuencode", "uue", "x-uue"})
+_BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
+# RFC 2045 section 6.7 rule 3: blanks at a line's end were added on the way.
+_SOFT_BREAK = re.compile(rb"=[ \t]+(\r?\n)")
+
+
+def undo(content: bytes, encoding: str) -> tuple[bytes, bool]:
+    """The bytes as they were before sending, and whether something in the encoding was damaged or unknown."""
+    encoding = encoding.strip("\"' ;").lower()
+    if encoding in _AS_IT_STANDS:
+        return content, False
+    if encoding == "base64":
+        return _base64(content)
+    if encoding == "quoted-printable":
+        return _quoted_printable(content), False
+    if encoding in _UU:
+        return _uuencoded(content)
+    return content, True
+
+
+def _base64(content: bytes) -> tuple[bytes, bool]:
+    compact = content.translate(None, b"\r\n \t")
+    try:
+        return a2b_base64(compact, strict_mode=True), False
+    except _BinasciiError:
+        return _damaged_base64(compact), True
+
+
+def _damaged_base64(compact: bytes) -> bytes:
+    """As much as can be had; text that a gateway added after the padding is no content."""
+    head, padding, tail = compact.partition(b"=")
+    if padding and tail.lstrip(b"=").translate(None, _BASE64):
+        return unbase64(head)
+    return unbase64(compact)
+
+
+def _quoted_printable(content: bytes) -> bytes:
+    if b"= " in content or b"=\t" in content:
+        content = _SOFT_BREAK.sub(rb"=\1", content)
+    return a2b_qp(content)
+
+
+def _uuencoded(content: bytes) -> tuple[bytes, bool]:
+    """Lines between `begin` and `end` as the old program uuencode wrote them."""
+    decoded: list[bytes] = []
+    inside = damaged = False
+    for line in content.splitlines():
+        if not inside:
+            inside = line.startswith(b"begin ")
+        elif line == b"end":
+            return b"".join(decoded), damaged
+        else:
+            try:
+                decoded.append(a2b_uu(line))
+            except _BinasciiError:
+                damaged = True
+    return (b"".join(decoded), True) if inside else (content, True)

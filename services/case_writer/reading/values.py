@@ -1,0 +1,97 @@
+"""What reading a mail gives, the limits it works under, and the words for what was wrong with the mail."""
+
+from datetime import datetime
+
+import msgspec
+
+from services.runtime.mail_headers import Address
+
+
+class ReadingLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of a mail is read. Over a limit the reading is shortened, with a defect; the mail itself stays whole.
+
+    Sizes of text are in characters, those of raw data in bytes. The defaults keep a comment below MongoDB's 16 MiB.
+    """
+
+    max_header_bytes: int = 256 * 1024  # of the mail and of each part
+    max_nesting: int = 40  # multiparts within multiparts
+    max_parts: int = 1000
+    max_attachments: int = 500
+    max_text_chars: int = 500_000
+    max_html_chars: int = 1_000_000  # given to the HTML reader; a longer one is cut
+    max_html_bytes: int = 3_000_000  # of the sanitised HTML; a longer one is left out
+    max_subject_chars: int = 2000
+    max_recipients: int = 500
+
+
+class Attachment(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that came with a mail.
+
+    `name` is safe for any file system and URL and unique within the mail; `original_name` is the name as the mail gave
+    it, None where it gave none: data, never a path. `content` is byte for byte what was attached. `inline` tells that
+    it is shown within the text. `content_id` is without angle brackets, None if absent. `flags` are constant words:
+    `blocked-type`, `name-changed`, `type-mismatch`, `encrypted`, `signature`, `damaged`, `from-winmail`, `inner-mail`.
+    """
+
+    name: str
+    original_name: str | None
+    content_type: str
+    content: bytes
+    inline: bool = False
+    content_id: str | None = None
+    flags: list[str] = []
+
+
+class MailReading(msgspec.Struct, frozen=True, kw_only=True):
+    """A mail as a person reads it. All strings are valid UTF-8 without NUL; those that mean a line are one line.
+
+    `sent_at` is aware UTC, None where the mail tells no believable time. `references` are the Message-IDs of
+    In-Reply-To and References, nearest first. `text` is what the author wrote now, `full_text` has quotes and signature too; `html`
+    is sanitised, None where the mail has none. `defects` are constant words, each once, in the order found;
+    `remote_images` counts the pictures that were kept from loading.
+    """
+
+    subject: str
+    author: Address
+    reply_to: list[Address]
+    recipients: list[Address]
+    sent_at: datetime | None
+    message_id: str | None
+    in_reply_to: str | None
+    references: list[str]
+    text: str
+    full_text: str
+    html: str | None
+    attachments: list[Attachment]
+    defects: list[str]
+    remote_images: int = 0
+
+
+# Defects after which the reading lacks something that the mail has: the whole mail is worth keeping.
+SHORTENED = frozenset(
+    {
+        "header-shortened",
+        "html-left-out",
+        "html-shortened",
+        "nested-too-deep",
+        "text-shortened",
+        "too-many-attachments",
+        "too-many-parts",
+        "too-many-recipients",
+    }
+)
+
+
+class Defects:
+    """Collects constant words, each once, in the order found."""
+
+    def __init__(self) -> None:
+        self._words: dict[str, None] = {}
+
+    def add(self, word: str, when: object = True) -> None:
+        """Note `word` if `when` is true."""
+        if when:
+            self._words[word] = None
+
+    def list(self) -> "list[str]":
+        return list(self._words)
