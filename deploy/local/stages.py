@@ -15,6 +15,7 @@ from deploy.local.errors import LocalServerError
 from deploy.local.ports import Ports
 from deploy.local.processes import GuardedProcess
 
+MAILCASE = ("-m", "services.cli")
 DRAIN_GRACE_S = 30.0
 _PROBE_TIMEOUT_S = 5.0
 
@@ -24,13 +25,25 @@ class StageProcess(GuardedProcess):
 
     http_port: int
 
-    def __init__(self, stage: str, name: str, config: Path, data_dir: Path, env: Mapping[str, str]) -> None:
-        """`env` is added to our own environment; log, pid and port are kept below `data_dir`."""
+    def __init__(
+        self,
+        stage: str,
+        name: str,
+        config: Path,
+        data_dir: Path,
+        *,
+        env: Mapping[str, str],
+        program: Sequence[str] = MAILCASE,
+    ) -> None:
+        """`env` is added to our own environment; log, pid and port are kept below `data_dir`.
+
+        `program` are the interpreter's arguments that run `mailcase`.
+        """
         self.http_port = Ports(data_dir / "ports.json").get(f"http-{name}")
         arguments = [stage, "--config", str(config), "--http-port", str(self.http_port)]
         super().__init__(
             name,
-            lambda: [sys.executable, "-m", "services.cli", *arguments],
+            lambda: [sys.executable, *program, *arguments],
             log_file=data_dir / "logs" / f"{name}.log",
             pid_file=data_dir / "pids" / f"{name}.json",
             env=lambda: {**os.environ, **env},
@@ -63,7 +76,7 @@ class Stages:
     ) -> None:
         """`replicas` maps the name of each stage to how many of it shall run."""
         self.all = [
-            StageProcess(stage, stage if count == 1 else f"{stage}-{index}", config, data_dir, env or {})
+            StageProcess(stage, stage if count == 1 else f"{stage}-{index}", config, data_dir, env=env or {})
             for stage, count in replicas.items()
             for index in range(1, count + 1)
         ]

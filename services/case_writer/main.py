@@ -7,10 +7,11 @@ from services.case_writer.intake import Intake
 from services.case_writer.mongo import MongoCases
 from services.case_writer.service import Arrived, CaseWriter
 from services.runtime.blobs import Blobs
-from services.runtime.broker import Broker, Delivery, dead_letter, keep_connected
+from services.runtime.broker import Broker, dead_letter, keep_connected
 from services.runtime.consuming import handle_batches
 from services.runtime.health import Health
 from services.runtime.lifecycle import Stop
+from services.runtime.messages import Delivery
 from services.runtime.settings import Settings
 from services.runtime.stage import broker_url, connection_name, healthy_on, store_ready, store_url, topology_of
 from services.runtime.store import Store

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from schemas.mails import BlobRef
 from schemas.stored import CaseStatus, Outcome
-from services.runtime.broker import Outgoing
+from services.runtime.messages import Outgoing
 
 if TYPE_CHECKING:  # both are built from the values below
     from services.case_writer.documents import Documents

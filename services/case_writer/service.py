@@ -17,11 +17,11 @@ from services.case_writer.documents import Documents, event_again
 from services.case_writer.intake import Intake
 from services.case_writer.placing import Plan, plan, query
 from services.case_writer.ports import Cases, Known, Outlet
-from services.runtime.broker import Outgoing
 from services.runtime.errors import ContractError, PermanentError, TransientError
 from services.runtime.health import Health
 from services.runtime.lifecycle import Stop
 from services.runtime.logs import get_logger
+from services.runtime.messages import Outgoing
 from services.runtime.metrics import RETRIES
 from services.runtime.retry import Backoff
 from services.runtime.store import ConflictError, UnclearCommitError

@@ -30,7 +30,7 @@ def show(number: Number, /, *, config: Config = DEFAULT_CONFIG, json: Json = Fal
     if json:
         print(msgspec.json.format(msgspec.json.encode(case | {"comments": comments})).decode())
     else:
-        print_case(Console(), case, comments)
+        print_case(Console(markup=False, highlight=False), case, comments)
 
 
 async def read_case(settings: Settings, number: int) -> tuple[Document, list[Document]]:

@@ -73,7 +73,7 @@ def demo(*, keep: Keep = False, data: Data = None) -> int:
 
     Everything that is shown is read back from the servers. Ends by itself with status 0 if all went as it should.
     """
-    console = Console(soft_wrap=True)
+    console = Console(soft_wrap=True, markup=False, highlight=False)
     with stop_signal() as stop, ExitStack() as stack:
         folder = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mailcase-demo-")))
         console.print("Starting a private RabbitMQ, MongoDB and Dovecot …")

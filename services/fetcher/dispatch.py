@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from schemas.codec import encode, tag_of
 from schemas.mails import BlobRef, RawMail, mail_key
-from services.runtime.broker import Outgoing
+from services.runtime.messages import Outgoing
 from services.runtime.topology import MAIL, raw_key
 
 HEAD_BYTES = 256 * 1024  # enough to classify by, also where a delivery report follows the headers

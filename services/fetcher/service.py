@@ -11,11 +11,12 @@ from services.fetcher import metrics
 from services.fetcher.dispatch import Dispatcher
 from services.fetcher.ports import Fetched, MailboxError, MailSource, Trouble, Waiting
 from services.fetcher.window import InFlight
-from services.runtime.broker import Deliveries, Outgoing
+from services.runtime.broker import Deliveries
 from services.runtime.errors import TransientError
 from services.runtime.health import Health
 from services.runtime.lifecycle import Stop, first_of
 from services.runtime.logs import get_logger
+from services.runtime.messages import Outgoing
 from services.runtime.retry import Backoff
 
 log = get_logger(__name__)

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from schemas.case_ref import CaseReference
 from schemas.codec import UnreadableMessageError, decode_raw_mail
 from services.router.service import route
-from services.runtime.broker import Broker, Delivery, Outgoing, dead_letter, keep_connected
+from services.runtime.broker import Broker, dead_letter, keep_connected
 from services.runtime.consuming import handle_batches
 from services.runtime.health import Health
 from services.runtime.lifecycle import Stop
+from services.runtime.messages import Delivery, Outgoing
 from services.runtime.settings import Settings
 from services.runtime.stage import broker_url, connection_name, healthy_on, topology_of
 from services.runtime.topology import ROUTER_MAIL

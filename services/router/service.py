@@ -6,9 +6,9 @@ from schemas.codec import encode, tag_of
 from schemas.mails import RawMail
 from services.router import metrics
 from services.router.classify import Verdict, classify
-from services.runtime.broker import Outgoing
 from services.runtime.logs import get_logger
 from services.runtime.mail_headers import MailHeaders
+from services.runtime.messages import Outgoing
 from services.runtime.topology import CASE
 
 log = get_logger(__name__)

@@ -7,8 +7,6 @@ what was not acknowledged is delivered again, and a broker that came back empty 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Any
 
 import aio_pika
 import aiormq.exceptions
@@ -20,6 +18,7 @@ from services.runtime.health import Health
 from services.runtime.lifecycle import Stop, first_of
 from services.runtime.logs import get_logger
 from services.runtime.masking import mask_secrets
+from services.runtime.messages import Delivery, Outgoing
 from services.runtime.retry import Backoff
 from services.runtime.topology import Queue, Topology, dead_name
 
@@ -30,33 +29,6 @@ CONNECT_TIMEOUT_S = 15.0
 
 # RuntimeError: what the driver raises for a channel or connection that is already closed.
 _DRIVER_ERRORS = (aiormq.exceptions.AMQPError, aio_pika.exceptions.AMQPError, OSError, RuntimeError, TimeoutError)
-
-
-@dataclass(frozen=True)
-class Outgoing:
-    """A message to publish: `tag` goes to the AMQP property `type`, `message_id` is the mail key."""
-
-    exchange: str
-    routing_key: str
-    body: bytes
-    tag: str
-    message_id: str
-    content_type: str = "application/msgpack"
-    mandatory: bool = True
-    headers: dict[str, Any] | None = None
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """A message as it came: `redelivered` is the broker's word that it may have come before."""
-
-    body: bytes
-    message_id: str
-    tag: str
-    redelivered: bool
-    routing_key: str
-    exchange: str
-    headers: dict[str, Any]
 
 
 class Deliveries:

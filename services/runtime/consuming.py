@@ -5,8 +5,9 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from services.runtime import metrics
-from services.runtime.broker import Broker, Deliveries, Delivery
+from services.runtime.broker import Broker, Deliveries
 from services.runtime.lifecycle import Stop
+from services.runtime.messages import Delivery
 
 
 async def handle_batches(

@@ -1,0 +1,31 @@
+"""What goes to the broker and what comes from it, as values."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """A message to publish: `tag` goes to the AMQP property `type`, `message_id` is the mail key."""
+
+    exchange: str
+    routing_key: str
+    body: bytes
+    tag: str
+    message_id: str
+    content_type: str = "application/msgpack"
+    mandatory: bool = True
+    headers: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A message as it came: `redelivered` is the broker's word that it may have come before."""
+
+    body: bytes
+    message_id: str
+    tag: str
+    redelivered: bool
+    routing_key: str
+    exchange: str
+    headers: dict[str, Any]
