@@ -96,7 +96,7 @@ class _Builder:
             change.comments += 1
             change.attachments += len(comment.attachments)
             change.participants += placed.joins
-        self._documents.events.append(CaseAppended(case=number, **_about(mail)))
+        self._documents.events.append(appended_event(mail, number, placed.process))
 
     def _case(self, placed: Placed, number: int, first: Comment, plan: Plan) -> Case:
         joined = [one for one in plan.placed if one.target is placed.target]
@@ -209,6 +209,11 @@ def opened_event(mail: RawMail, case: int, stage: str, title: str) -> CaseOpened
     return CaseOpened(case=case, stage=stage, title=title, **_about(mail))
 
 
+def appended_event(mail: RawMail, case: int, process: str) -> CaseAppended:
+    """`process` is the case's, which a mail sent to another process's mailbox may refer to."""
+    return CaseAppended(case=case, **(_about(mail) | {"process": process}))
+
+
 def event_again(mail: RawMail, recorded: RecordedMail, case: KnownCase | None) -> Event | None:
     """The event of a mail recorded before; None where its case is gone.
 
@@ -223,7 +228,7 @@ def event_again(mail: RawMail, recorded: RecordedMail, case: KnownCase | None) -
     if recorded.case is None or case is None:
         return None
     if recorded.outcome == "appended":
-        return CaseAppended(case=recorded.case, **about)
+        return appended_event(mail, recorded.case, case.process)
     return opened_event(mail, recorded.case, case.stage, case.title)
 
 

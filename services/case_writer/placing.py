@@ -5,6 +5,7 @@ one thread the later joins the earlier one's case, whichever comes first; unique
 between writers, and the loser of a race plans again with what the winner wrote.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
@@ -52,11 +53,15 @@ Target = int | NewCase
 
 @dataclass(frozen=True)
 class Placed:
-    """A mail and the case that it goes to; `joins` are the addresses that take part in an existing case through it."""
+    """A mail and the case that it goes to, with the case's process, which may be another than the mailbox's.
+
+    `joins` are the addresses that take part in an existing case through it.
+    """
 
     item: Item
     reading: MailReading
     target: Target
+    process: str
     decision: Decision
     flags: tuple[str, ...] = ()
     joins: tuple[str, ...] = ()
@@ -74,7 +79,11 @@ class Aside:
 
 @dataclass
 class Plan:
-    """What a batch does. `threads` are new ids, `claims` are ids reserved earlier that their mail now claims."""
+    """What a batch does. `threads` are new ids, `claims` are ids reserved earlier that their mail now claims.
+
+    `duplicates` holds the key of each further delivery, to be counted after the mails are written: a mail may come
+    twice in its first batch. `written_before` is what an earlier try of the same attempt wrote after all.
+    """
 
     new_cases: list[NewCase] = field(default_factory=list)
     placed: list[Placed] = field(default_factory=list)
@@ -93,17 +102,22 @@ def query(items: Sequence[Item]) -> Query:
 
 
 def plan(items: Sequence[Item], known: Known, *, attempt: str, own_addresses: frozenset[str] = frozenset()) -> Plan:
-    """Place each mail; `attempt` names this writer's attempt at the batch, the same over its repetitions."""
+    """Place each mail; `attempt` names this writer's attempt at the batch, the same over its repetitions.
+
+    `own_addresses`, in small letters, are the mailboxes' own: they take part in no case.
+    """
     return _Planner(known, attempt, own_addresses).plan(items)
 
 
 class _Planner:
     def __init__(self, known: Known, attempt: str, own_addresses: frozenset[str]) -> None:
         self._known = known
-        self._attempt = attempt
         self._own_addresses = own_addresses
+        # A transaction is written whole or not at all: one mail of this attempt shows that nothing is left to write.
+        self._attempt_is_written = any(one.written_by == attempt for one in known.mails.values())
         self._plan = Plan()
         self._seen: set[str] = set()
+        self._joined: dict[int, list[str]] = defaultdict(list)
 
     def plan(self, items: Sequence[Item]) -> Plan:
         for item in items:
@@ -114,7 +128,7 @@ class _Planner:
 
     def _came_before(self, item: Item) -> bool:
         recorded = self._known.mails.get(item.key)
-        if recorded is not None and recorded.written_by == self._attempt and item.key not in self._seen:
+        if recorded is not None and self._attempt_is_written:
             self._plan.written_before[item.key] = recorded
             return True
         if recorded is None and item.key not in self._seen:
@@ -141,13 +155,14 @@ class _Planner:
             target = NewCase(item.command.mail.process)
             self._plan.new_cases.append(target)
         present = self._participants(target)
-        verified = opens or reading.author.address in present
+        verified = opens or _comparable(reading.author.address) in present
         joins = self._joining(target, present, reading) if verified else ()
         flags = (
             *(() if verified else (UNVERIFIED_SENDER,)),
             *(("message-id-reused",) if self._own_id_is_taken(item, reading) else ()),
         )
-        self._plan.placed.append(Placed(item, reading, target, decision, flags, joins, opens))
+        process = self._process(target, item)
+        self._plan.placed.append(Placed(item, reading, target, process, decision, flags, joins, opens))
         self._claim(item, reading, target)
 
     def _target(self, item: Item, reading: MailReading) -> tuple[Target | None, Decision]:
@@ -202,19 +217,32 @@ class _Planner:
     def _joining(self, target: Target, present: Collection[str], reading: MailReading) -> tuple[str, ...]:
         """Whom the mail of a participant brings in; a stranger who only knows the number brings in nobody."""
         addresses = [reading.author.address, *(one.address for one in reading.recipients)]
-        wanted = dict.fromkeys(
-            one for one in addresses if one and one not in present and one not in self._own_addresses
-        )
-        joins = tuple(wanted)[: max(0, MAX_PARTICIPANTS - len(present))]
-        if isinstance(target, NewCase):
-            target.participants.extend(joins)
+        wanted: dict[str, str] = {}
+        for address in addresses:
+            key = _comparable(address)
+            if key and key not in present and key not in self._own_addresses:
+                wanted.setdefault(key, address)
+        joins = tuple(wanted.values())[: max(0, MAX_PARTICIPANTS - len(present))]
+        (target.participants if isinstance(target, NewCase) else self._joined[target]).extend(joins)
         return joins
 
     def _participants(self, target: Target) -> Collection[str]:
+        """Who takes part, earlier mails of this batch counted, in the form to compare by."""
         if isinstance(target, NewCase):
-            return target.participants
+            return {_comparable(one) for one in target.participants}
         known = self._known.cases.get(target)
-        return known.participants if known else ()
+        return {_comparable(one) for one in (*(known.participants if known else ()), *self._joined[target])}
+
+    def _process(self, target: Target, item: Item) -> str:
+        if isinstance(target, NewCase):
+            return target.process
+        known = self._known.cases.get(target)
+        return known.process if known else item.command.mail.process
+
+
+def _comparable(address: str) -> str:
+    # RFC 5321 section 2.4 leaves the case of the local part to its server; in practice people write it either way.
+    return address.lower()
 
 
 def _thread_decision(decision: Decision, message_id: str) -> Decision:
