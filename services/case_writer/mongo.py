@@ -65,13 +65,14 @@ class MongoCases:
         return await self._store.transaction(body)
 
     async def _write(self, plan: Plan, attempt: str, session: Session) -> Documents:
-        await self._mails.update_each([({"_id": key}, {"$inc": {"deliveries": 1}}) for key in plan.duplicates], session)
         # Late, so that other writers wait for this number as shortly as may be; inside, so that numbers have no gaps.
         opened = len(plan.new_cases)
         last = await self._counters.increment(COUNTER, "value", opened, session) if opened else 0
         now = datetime.now(UTC)
         written = documents(plan, Writing(now, attempt, last - opened + 1, self._initial_stages))
         await self._mails.insert([to_document(one) for one in written.mails], session)
+        # After the mails: one of them may have come twice in this batch.
+        await self._mails.update_each([({"_id": key}, {"$inc": {"deliveries": 1}}) for key in plan.duplicates], session)
         await self._comments.insert([to_document(one) for one in written.comments], session)
         await self._cases.insert([to_document(one) for one in written.cases], session)
         await self._threads.insert([to_document(one) for one in written.threads], session)
