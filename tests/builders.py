@@ -1,0 +1,93 @@
+"""Short ways to the values that tests of the case writer and the router pass around. All people are invented."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from schemas.cases import AppendToCase, Command, Decision, IgnoreMail, OpenCase, ParkMail
+from schemas.mails import BlobRef, RawMail, mail_key
+from services.case_writer.placing import Item, Plan, plan, query
+from services.case_writer.ports import Cases
+from services.case_writer.reading import MailReading
+from services.runtime.mail_headers import Address
+
+NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
+ANNA = Address("Anna Nowak", "anna@customer.example")
+JAN = Address("Jan Kowalski", "jan@supplier.example")
+EVE = Address("", "eve@stranger.example")
+OFFICE = Address("", "invoices@office.example")
+STAGES = {"invoices": "registration", "claims": "intake"}
+
+
+def raw_bytes(text: str = "Hello", *, subject: str = "Invoice 17", sender: Address = ANNA, headers: str = "") -> bytes:
+    """A small whole mail; `headers` are further header lines, each with its CRLF."""
+    lines = [f"From: {sender.name} <{sender.address}>", f"To: {OFFICE.address}", f"Subject: {subject}"]
+    return ("\r\n".join(lines) + "\r\n" + headers + "\r\n" + text + "\r\n").encode()
+
+
+def raw_mail(raw: bytes = b"", *, mailbox: str = "invoices", process: str = "invoices", **more: Any) -> RawMail:
+    content = raw or raw_bytes()
+    fields: dict[str, Any] = {
+        "key": mail_key(mailbox, content),
+        "process": process,
+        "mailbox": mailbox,
+        "size": len(content),
+        "fetched_at": NOW,
+        "raw": content,
+    }
+    return RawMail(**(fields | more))
+
+
+def reading(message_id: str | None = None, *, author: Address = ANNA, **more: Any) -> MailReading:
+    fields: dict[str, Any] = {
+        "subject": "Invoice 17",
+        "author": author,
+        "reply_to": [],
+        "recipients": [OFFICE],
+        "sent_at": NOW,
+        "message_id": message_id,
+        "in_reply_to": None,
+        "references": [],
+        "text": "Hello",
+        "full_text": "Hello",
+        "html": None,
+        "attachments": [],
+        "defects": [],
+    }
+    return MailReading(**(fields | more))
+
+
+def opening(name: str, *, thread_ids: Sequence[str] = (), **mail: Any) -> OpenCase:
+    """The command to open a case for a mail whose text is `name`; equal names are equal mails."""
+    decision = Decision(rule="new-case", thread_ids=list(thread_ids))
+    return OpenCase(mail=raw_mail(raw_bytes(name), **mail), decision=decision)
+
+
+def appending(name: str, *cases: int, thread_ids: Sequence[str] = (), **mail: Any) -> AppendToCase:
+    decision = Decision(rule="case-reference", cases=list(cases), thread_ids=list(thread_ids))
+    return AppendToCase(mail=raw_mail(raw_bytes(name), **mail), decision=decision)
+
+
+def parking(name: str, reason: str = "virus") -> ParkMail:
+    return ParkMail(mail=raw_mail(raw_bytes(name)), decision=Decision(rule=reason), reason=reason)
+
+
+def ignoring(name: str, reason: str = "loop") -> IgnoreMail:
+    return IgnoreMail(mail=raw_mail(raw_bytes(name)), decision=Decision(rule=reason), reason=reason)
+
+
+def item(command: Command, message_id: str | None = None, **read: Any) -> Item:
+    """A command with a reading made up for it; a parked or ignored one has none, and its whole mail is kept."""
+    if isinstance(command, ParkMail | IgnoreMail):
+        return Item(command, None, original=BlobRef(sha256="f" * 64, size=command.mail.size))
+    return Item(command, reading(message_id, **read))
+
+
+def opened(name: str, message_id: str | None = None, *, thread_ids: Sequence[str] = (), **read: Any) -> Item:
+    """An item that opens a case unless its thread is known."""
+    return item(opening(name, thread_ids=thread_ids), message_id, **read)
+
+
+async def planned(cases: Cases, items: Sequence[Item], attempt: str = "attempt") -> Plan:
+    """What a writer would do with these items now."""
+    return plan(items, await cases.known(query(items)), attempt=attempt)

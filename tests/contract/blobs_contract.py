@@ -1,0 +1,32 @@
+"""What the port `BlobStore` promises; the fake and the adapter both pass it. A subclass gives the fixture `blobs`."""
+
+import hashlib
+
+import pytest
+
+from services.case_writer.ports import BlobStore
+from services.runtime.errors import PermanentError
+
+
+class BlobsContract:
+    @pytest.mark.parametrize("content", [b"", b"a", bytes(range(256)) * 3000], ids=["empty", "byte", "several chunks"])
+    async def test_a_content_comes_back_byte_for_byte(self, blobs: BlobStore, content: bytes) -> None:
+        [reference] = await blobs.put_all([content])
+        assert (reference.sha256, reference.size) == (hashlib.sha256(content).hexdigest(), len(content))
+        assert await blobs.get(reference.sha256) == content
+
+    async def test_references_come_in_the_order_of_the_contents(self, blobs: BlobStore) -> None:
+        contents = [b"b", b"a", b"b", b"", b"c"]
+        references = await blobs.put_all(iter(contents))
+        assert [await blobs.get(one.sha256) for one in references] == contents
+
+    async def test_keeping_a_content_again_changes_nothing(self, blobs: BlobStore) -> None:
+        assert await blobs.put_all([b"twice"]) == await blobs.put_all([b"twice"])
+        assert await blobs.get(hashlib.sha256(b"twice").hexdigest()) == b"twice"
+
+    async def test_nothing_to_keep_is_no_error(self, blobs: BlobStore) -> None:
+        assert await blobs.put_all([]) == []
+
+    async def test_a_missing_content_is_an_error_for_ever(self, blobs: BlobStore) -> None:
+        with pytest.raises(PermanentError):
+            await blobs.get("0" * 64)

@@ -1,0 +1,155 @@
+"""What the port `Cases` promises; the fake and MongoDB's adapter both pass it.
+
+A subclass gives the fixture `cases`: empty, for the processes of `tests.builders.STAGES`.
+"""
+
+from typing import Any, Protocol
+
+import pytest
+
+from schemas.mails import BlobRef
+from schemas.stored import thread_id
+from services.case_writer.placing import Item
+from services.case_writer.ports import Cases, Query
+from services.case_writer.reading import Attachment
+from services.runtime.errors import PermanentError
+from services.runtime.store import ConflictError
+from tests.builders import ANNA, JAN, appending, ignoring, item, opened, opening, parking, planned, reading
+
+
+class CasesUnderTest(Cases, Protocol):
+    """The port, and a look at what it wrote: the documents of a collection by `_id`."""
+
+    async def all(self, collection: str) -> dict[Any, dict[str, Any]]: ...
+
+
+async def write(cases: CasesUnderTest, *items: Item, attempt: str = "attempt") -> None:
+    await cases.write(await planned(cases, items, attempt), attempt)
+
+
+async def everything(cases: CasesUnderTest) -> dict[str, dict[Any, dict[str, Any]]]:
+    return {name: await cases.all(name) for name in ("cases", "comments", "mails", "threads")}
+
+
+class CasesContract:
+    async def test_nothing_is_known_at_first(self, cases: CasesUnderTest) -> None:
+        known = await cases.known(Query(["a" * 64], [1], ["invoices <a@x.example>"]))
+        assert (known.mails, known.cases, known.threads) == ({}, {}, {})
+
+    async def test_an_opened_case_is_written_whole_and_known(self, cases: CasesUnderTest) -> None:
+        mail = opened("one", "<1@x.example>", thread_ids=["<0@x.example>"])
+        await write(cases, mail, attempt="first")
+        thread = thread_id("invoices", "<1@x.example>")
+        known = await cases.known(Query([mail.key], [1], [thread]))
+        recorded = known.mails[mail.key]
+        assert (recorded.outcome, recorded.case, recorded.written_by) == ("opened", 1, "first")
+        assert (known.cases[1].process, known.cases[1].stage) == ("invoices", "registration")
+        assert known.cases[1].participants == {ANNA.address, "invoices@office.example"}
+        assert (known.threads[thread].case, known.threads[thread].claimed_by) == (1, mail.key)
+        found = await everything(cases)
+        assert list(found["cases"]) == [1]
+        assert [(one["_id"], one["case"]) for one in found["comments"].values()] == [(mail.key, 1)]
+        assert found["threads"][thread_id("invoices", "<0@x.example>")]["claimed_by"] is None
+
+    async def test_a_mail_or_a_thread_leads_to_its_case(self, cases: CasesUnderTest) -> None:
+        mail = opened("one", "<1@x.example>")
+        await write(cases, mail)
+        by_mail = await cases.known(Query([mail.key], [], []))
+        by_thread = await cases.known(Query([], [], [thread_id("invoices", "<1@x.example>")]))
+        assert by_mail.cases == by_thread.cases
+        assert list(by_mail.cases) == [1]
+
+    async def test_numbers_follow_each_other_over_batches(self, cases: CasesUnderTest) -> None:
+        await write(cases, opened("one"), opened("two"))
+        await write(cases, opened("three"))
+        assert sorted(await cases.all("cases")) == [1, 2, 3]
+
+    async def test_a_comment_changes_its_case(self, cases: CasesUnderTest) -> None:
+        await write(cases, opened("one"))
+        file = Attachment(name="a.txt", original_name="a.txt", content_type="text/plain", content=b"a")
+        read = reading(author=ANNA, recipients=[JAN], attachments=[file])
+        await write(cases, Item(appending("two", 1), read, (BlobRef(sha256="a" * 64, size=1),)))
+        case = (await cases.all("cases"))[1]
+        assert (case["comment_count"], case["attachment_count"]) == (2, 1)
+        assert case["participants"] == [ANNA.address, "invoices@office.example", JAN.address]
+        assert case["updated_at"] >= case["opened_at"]
+
+    async def test_mails_set_aside_are_recorded_without_a_case(self, cases: CasesUnderTest) -> None:
+        parked, ignored = item(parking("p")), item(ignoring("i"))
+        await write(cases, parked, ignored)
+        mails = await cases.all("mails")
+        assert {key: (one["outcome"], one["reason"], one["case"]) for key, one in mails.items()} == {
+            parked.key: ("parked", "virus", None),
+            ignored.key: ("ignored", "loop", None),
+        }
+        assert all(one["raw"] for one in mails.values())
+        assert await cases.all("cases") == {}
+
+    async def test_further_deliveries_are_only_counted(self, cases: CasesUnderTest) -> None:
+        mail = opened("one", "<1@x.example>")
+        await write(cases, mail, attempt="first")
+        before = await everything(cases)
+        await write(cases, mail, mail, attempt="second")
+        after = await everything(cases)
+        assert after["mails"][mail.key].pop("deliveries") == 3
+        assert before["mails"][mail.key].pop("deliveries") == 1
+        assert after == before
+
+    async def test_a_mail_twice_in_its_first_batch_counts_two_deliveries(self, cases: CasesUnderTest) -> None:
+        mail = opened("one")
+        await write(cases, mail, mail)
+        assert (await cases.all("mails"))[mail.key]["deliveries"] == 2
+        assert sorted(await cases.all("cases")) == [1]
+
+    async def test_a_replay_does_not_count(self, cases: CasesUnderTest) -> None:
+        await write(cases, opened("one"))
+        await write(cases, item(opening("one", origin="replay")), attempt="second")
+        assert [one["deliveries"] for one in (await cases.all("mails")).values()] == [1]
+
+    async def test_own_work_is_not_done_again(self, cases: CasesUnderTest) -> None:
+        mail, known_before = opened("one", "<1@x.example>"), opened("zero")
+        await write(cases, known_before, attempt="earlier")
+        batch = [mail, mail, known_before]
+        await write(cases, *batch, attempt="same")
+        before = await everything(cases)
+        await write(cases, *batch, attempt="same")
+        assert await everything(cases) == before
+
+    async def test_a_plan_that_missed_another_writers_mail_conflicts(self, cases: CasesUnderTest) -> None:
+        late = await planned(cases, [opened("same"), opened("other", "<2@x.example>")], "late")
+        await write(cases, opened("same"), attempt="early")
+        before = await everything(cases)
+        with pytest.raises(ConflictError):
+            await cases.write(late, "late")
+        assert await everything(cases) == before
+
+    async def test_a_plan_that_missed_a_thread_conflicts(self, cases: CasesUnderTest) -> None:
+        late = await planned(cases, [opened("reply", "<2@x.example>", thread_ids=["<1@x.example>"])], "late")
+        await write(cases, opened("first", "<1@x.example>"), attempt="early")
+        with pytest.raises(ConflictError):
+            await cases.write(late, "late")
+        await write(cases, opened("reply", "<2@x.example>", thread_ids=["<1@x.example>"]), attempt="late")
+        assert sorted(await cases.all("cases")) == [1]
+
+    async def test_a_reserved_id_is_claimed_once(self, cases: CasesUnderTest) -> None:
+        await write(cases, opened("reply", "<2@x.example>", thread_ids=["<1@x.example>"]))
+        first, second = opened("first", "<1@x.example>"), opened("second", "<1@x.example>")
+        late = await planned(cases, [second], "late")
+        await write(cases, first, attempt="early")
+        with pytest.raises(ConflictError):
+            await cases.write(late, "late")
+        thread = (await cases.all("threads"))[thread_id("invoices", "<1@x.example>")]
+        assert (thread["case"], thread["claimed_by"]) == (1, first.key)
+
+    async def test_a_mail_by_reference_takes_its_reserved_id_along(self, cases: CasesUnderTest) -> None:
+        await write(cases, opened("one"), opened("two", "<3@x.example>", thread_ids=["<2@x.example>"]))
+        await write(cases, item(appending("by number", 1), "<2@x.example>"))
+        assert (await cases.all("threads"))[thread_id("invoices", "<2@x.example>")]["case"] == 1
+
+    async def test_a_process_that_is_in_no_settings_writes_nothing(self, cases: CasesUnderTest) -> None:
+        unknown = item(opening("two", process="gone", mailbox="gone"))
+        with pytest.raises(PermanentError, match="gone"):
+            await write(cases, opened("one"), unknown)
+        assert all(not documents for documents in (await everything(cases)).values())
+        await write(cases, opened("three"))
+        assert sorted(await cases.all("cases")) == [1]

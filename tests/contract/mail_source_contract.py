@@ -1,0 +1,69 @@
+"""What the port `MailSource` promises of one mailbox, whatever the protocol.
+
+A subclass gives the fixtures `source`, not connected yet, and `deliver`, which puts a raw mail in its mailbox.
+"""
+
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from services.fetcher.ports import MailboxError, MailSource
+from tests.builders import raw_bytes
+
+Deliver = Callable[[bytes], object]
+
+
+class MailSourceContract:
+    def test_mails_come_byte_for_byte_oldest_first(self, source: MailSource, deliver: Deliver) -> None:
+        mails = [raw_bytes("one"), raw_bytes("Zażółć"), b"no header at all\r\n"]
+        for raw in mails:
+            deliver(raw)
+        source.connect()
+        news = source.news(10)
+        assert [one.size for one in news] == [len(raw) for raw in mails]
+        assert [one.raw for one in source.fetch([one.id for one in news])] == mails
+
+    def test_a_session_hands_out_each_mail_once_and_the_next_session_again(
+        self, source: MailSource, deliver: Deliver
+    ) -> None:
+        for number in range(3):
+            deliver(raw_bytes(str(number)))
+        source.connect()
+        first, rest, none = source.news(2), source.news(2), source.news(2)
+        assert (len(first), len(rest), none) == (2, 1, [])
+        source.close()
+        source.connect()
+        assert source.news(10) == [*first, *rest]
+
+    def test_only_the_asked_mails_are_removed_and_gone_ones_are_no_error(
+        self, source: MailSource, deliver: Deliver
+    ) -> None:
+        for number in range(3):
+            deliver(raw_bytes(str(number)))
+        source.connect()
+        ids = [one.id for one in source.news(10)]
+        source.remove([ids[1]])
+        source.remove([ids[1]])
+        assert [one.id for one in source.fetch(ids)] == [ids[0], ids[2]]
+
+    def test_waking_before_or_during_a_wait_ends_it(self, source: MailSource) -> None:
+        source.connect()
+        source.wake()
+        source.wait(60.0)
+        waiting = threading.Thread(target=source.wait, args=(60.0,))
+        waiting.start()
+        source.wake()
+        waiting.join(timeout=10.0)
+        assert not waiting.is_alive()
+
+    def test_without_a_session_there_is_no_mail(self, source: MailSource) -> None:
+        with pytest.raises(MailboxError):
+            source.news(1)
+
+    def test_taking_leave_twice_or_never_having_come_is_no_error(self, source: MailSource) -> None:
+        source.close()
+        source.connect()
+        source.close()
+        source.close()
+        source.abort()

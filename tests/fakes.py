@@ -1,0 +1,164 @@
+"""In-memory stand-ins for the ports. Each passes the test class in `tests/contract` that its real adapter passes."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from schemas.mails import BlobRef
+from schemas.stored import Case, Comment, Mail, Thread, to_document
+from services.case_writer.documents import CaseChange, Documents, Writing, documents
+from services.case_writer.placing import Plan
+from services.case_writer.ports import Known, KnownCase, KnownThread, Query, RecordedMail
+from services.runtime.errors import MailcaseError, PermanentError, TransientError
+from services.runtime.messages import Outgoing
+from services.runtime.store import ConflictError, UnclearCommitError
+
+
+class FakeBlobs:
+    """The port `BlobStore`. `failures` are raised by the next calls, first to last."""
+
+    def __init__(self) -> None:
+        self.contents: dict[str, bytes] = {}
+        self.failures: list[MailcaseError] = []
+
+    async def put_all(self, contents: Iterable[bytes]) -> list[BlobRef]:
+        self._fail()
+        references = []
+        for content in contents:
+            sha256 = hashlib.sha256(content).hexdigest()
+            self.contents[sha256] = content
+            references.append(BlobRef(sha256=sha256, size=len(content)))
+        return references
+
+    async def get(self, sha256: str) -> bytes:
+        self._fail()
+        if sha256 not in self.contents:
+            raise PermanentError(f"no blob {sha256}")
+        return self.contents[sha256]
+
+    def _fail(self) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+
+
+@dataclass
+class _Failure:
+    error: MailcaseError | Exception
+    written: bool  # an unclear commit may have been written all the same
+
+
+class FakeCases:
+    """The port `Cases`, with the unique keys of the real one: `_id` of mails, comments, threads and cases.
+
+    `fails` makes the next writes fail; `poison` is asked about every plan and may raise; `meanwhile` runs once, between
+    what a writer knows and what it writes, as another writer would.
+    """
+
+    def __init__(self, initial_stages: Mapping[str, str]) -> None:
+        self._initial_stages = initial_stages
+        self.cases: dict[int, Case] = {}
+        self.comments: dict[str, Comment] = {}
+        self.mails: dict[str, Mail] = {}
+        self.threads: dict[str, Thread] = {}
+        self.plans: list[Plan] = []  # every plan that a writer tried to write
+        self.poison: Callable[[Plan], None] = lambda _plan: None
+        self.meanwhile: Callable[[], None] | None = None
+        self._failures: list[_Failure] = []
+
+    def fails(self, error: Exception, times: int = 1, *, written: bool = False) -> None:
+        """The next `times` writes raise `error`; with `written`, after they were written."""
+        self._failures += [_Failure(error, written)] * times
+
+    def fails_unclearly(self, *, written: bool) -> None:
+        self.fails(UnclearCommitError("the answer got lost"), written=written)
+
+    async def known(self, query: Query) -> Known:
+        mails = {
+            key: RecordedMail(mail.outcome, mail.process, mail.case, mail.reason, mail.written_by)
+            for key in query.mails
+            if (mail := self.mails.get(key))
+        }
+        threads = {
+            key: KnownThread(thread.case, thread.claimed_by)
+            for key in query.threads
+            if (thread := self.threads.get(key))
+        }
+        numbers = {*query.cases, *(one.case for one in threads.values())}
+        numbers.update(one.case for one in mails.values() if one.case is not None)
+        cases = {
+            number: KnownCase(case.process, case.stage, case.status, case.title, frozenset(case.participants))
+            for number in numbers
+            if (case := self.cases.get(number))
+        }
+        return Known(mails, cases, threads)
+
+    async def write(self, plan: Plan, attempt: str) -> Documents:
+        self.plans.append(plan)
+        if self.meanwhile:
+            meanwhile, self.meanwhile = self.meanwhile, None
+            meanwhile()
+        failure = self._failures.pop(0) if self._failures else None
+        if failure and not failure.written:
+            raise failure.error
+        self.poison(plan)
+        now = datetime.now(UTC)
+        written = documents(plan, Writing(now, attempt, len(self.cases) + 1, self._initial_stages))
+        self._check_unique(written)
+        self._apply(written, plan, attempt, now)
+        if failure:
+            raise failure.error
+        return written
+
+    async def all(self, collection: str) -> dict[Any, dict[str, Any]]:
+        """The documents of a collection by `_id`, as the database would hold them."""
+        stored: Mapping[Any, msgspec.Struct] = getattr(self, collection)
+        return {key: to_document(one) for key, one in stored.items()}
+
+    def _check_unique(self, written: Documents) -> None:
+        taken = [one.id for one in written.mails if one.id in self.mails]
+        taken += [one.id for one in written.threads if one.id in self.threads]
+        claimed = [one.id for one in written.claims if self.threads[one.id].claimed_by is not None]
+        if taken or claimed:
+            raise ConflictError(f"another writer was first: {taken + claimed}")
+
+    def _apply(self, written: Documents, plan: Plan, attempt: str, now: datetime) -> None:
+        self.mails |= {one.id: one for one in written.mails}
+        self.comments |= {one.id: one for one in written.comments}
+        self.cases |= {one.number: one for one in written.cases}
+        self.threads |= {one.id: one for one in [*written.threads, *written.claims]}
+        for key in plan.duplicates:
+            mail = self.mails[key]
+            self.mails[key] = msgspec.structs.replace(mail, deliveries=mail.deliveries + 1)
+        for number, change in written.changes.items():
+            self.cases[number] = _changed(self.cases[number], change, now)
+
+
+def _changed(case: Case, change: CaseChange, now: datetime) -> Case:
+    return msgspec.structs.replace(
+        case,
+        comment_count=case.comment_count + change.comments,
+        attachment_count=case.attachment_count + change.attachments,
+        updated_at=max(case.updated_at, now),
+        participants=list(dict.fromkeys([*case.participants, *change.participants])),
+    )
+
+
+class FakeOutlet:
+    """The port `Outlet`: what was published, in order. `unroutable` exchanges have no queue that takes anything."""
+
+    def __init__(self, unroutable: Iterable[str] = ()) -> None:
+        self.published: list[Outgoing] = []
+        self.failures: list[TransientError] = []
+        self._unroutable = frozenset(unroutable)
+
+    async def publish_all(self, messages: list[Outgoing]) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+        lost = [one for one in messages if one.exchange in self._unroutable]
+        self.published += [one for one in messages if one not in lost]
+        if any(one.mandatory for one in lost):
+            raise TransientError("no queue takes the message")

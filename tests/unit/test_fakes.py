@@ -1,0 +1,62 @@
+"""The fakes keep the promises of the ports that they stand in for."""
+
+from collections.abc import Callable
+
+import pytest
+
+from services.case_writer.ports import Outlet
+from tests.builders import STAGES
+from tests.contract.blobs_contract import BlobsContract
+from tests.contract.cases_contract import CasesContract
+from tests.contract.mail_source_contract import MailSourceContract
+from tests.contract.outlet_contract import OutletContract, Received
+from tests.fake_mailbox import FakeMailbox, FakeMailSource
+from tests.fakes import FakeBlobs, FakeCases, FakeOutlet
+
+
+class TestFakeCases(CasesContract):
+    @pytest.fixture
+    def cases(self) -> FakeCases:
+        return FakeCases(STAGES)
+
+
+class TestFakeBlobs(BlobsContract):
+    @pytest.fixture
+    def blobs(self) -> FakeBlobs:
+        return FakeBlobs()
+
+
+class TestFakeOutlet(OutletContract):
+    @pytest.fixture
+    def nowhere(self) -> str:
+        return "nowhere"
+
+    @pytest.fixture
+    def routed(self) -> str:
+        return "routed"
+
+    @pytest.fixture
+    def outlet(self, nowhere: str) -> FakeOutlet:
+        return FakeOutlet([nowhere])
+
+    @pytest.fixture
+    def received(self, outlet: Outlet) -> Received:
+        async def bodies(_count: int) -> list[bytes]:
+            assert isinstance(outlet, FakeOutlet)
+            return [one.body for one in outlet.published]
+
+        return bodies
+
+
+class TestFakeMailSource(MailSourceContract):
+    @pytest.fixture
+    def mailbox(self) -> FakeMailbox:
+        return FakeMailbox()
+
+    @pytest.fixture
+    def source(self, mailbox: FakeMailbox) -> FakeMailSource:
+        return FakeMailSource(mailbox)
+
+    @pytest.fixture
+    def deliver(self, mailbox: FakeMailbox) -> Callable[[bytes], str]:
+        return mailbox.deliver
