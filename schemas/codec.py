@@ -62,5 +62,6 @@ def decode_receipt(body: bytes) -> MailsRecorded:
 def _decode(decoder: Any, body: bytes) -> Any:
     try:
         return decoder.decode(body)
-    except (msgspec.MsgspecError, ValueError) as error:  # ValueError: text that is not UTF-8, times out of range
+    # ValueError: text that is not UTF-8, times out of range; RecursionError: an unknown field nested without end
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise UnreadableMessageError(str(error)) from error

@@ -1,8 +1,8 @@
 """What the case writer tells the world, as JSON: events for anyone, receipts for the fetchers."""
 
-from datetime import datetime
-
 import msgspec
+
+from schemas.mails import Moment
 
 
 class _MailEvent(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
@@ -11,7 +11,7 @@ class _MailEvent(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
     mail_key: str
     process: str
     mailbox: str
-    at: datetime
+    at: Moment
 
 
 class CaseOpened(_MailEvent, frozen=True, kw_only=True, tag="CaseOpened.v1"):

@@ -2,8 +2,11 @@
 
 import hashlib
 from datetime import datetime
+from typing import Annotated
 
 import msgspec
+
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]  # on the wire a time without a zone is a broken contract
 
 
 def mail_key(mailbox: str, raw: bytes) -> str:
@@ -37,8 +40,8 @@ class RawMail(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="
     process: str
     mailbox: str
     size: int
-    fetched_at: datetime
-    received_at: datetime | None = None
+    fetched_at: Moment
+    received_at: Moment | None = None
     raw: bytes | None = None
     blob: BlobRef | None = None
     head: bytes | None = None
