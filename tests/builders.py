@@ -25,7 +25,7 @@ def raw_bytes(text: str = "Hello", *, subject: str = "Invoice 17", sender: Addre
     return ("\r\n".join(lines) + "\r\n" + headers + "\r\n" + text + "\r\n").encode()
 
 
-def raw_mail(raw: bytes = b"", *, mailbox: str = "invoices", process: str = "invoices", **more: Any) -> RawMail:
+def raw_mail(raw: bytes = b"", /, *, mailbox: str = "invoices", process: str = "invoices", **more: Any) -> RawMail:
     content = raw or raw_bytes()
     fields: dict[str, Any] = {
         "key": mail_key(mailbox, content),

@@ -1,0 +1,92 @@
+"""One message of each tag and version that Mailcase ever sent, and the bytes of it that were stored then.
+
+A sample is never changed. For a new version, or a first one, add the message to `SAMPLES` and run
+
+    python -m tests.contract.samples
+
+which writes the files that are missing, touches none that is there, and prints what it wrote; commit them together.
+When a struct grows, its old sample stays as it is, and the value below is what today's code must read in the old bytes.
+"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from schemas.cases import AppendToCase, Decision, IgnoreMail, OpenCase, ParkMail
+from schemas.codec import encode, encode_json, tag_of
+from schemas.events import CaseAppended, CaseOpened, MailIgnored, MailParked, MailsRecorded
+from schemas.mails import BlobRef, RawMail
+
+FOLDER = Path(__file__).parent / "samples"
+_FETCHED = datetime(2026, 11, 23, 8, 15, 30, 250_000, tzinfo=UTC)
+_RECEIVED = datetime(2026, 11, 23, 8, 15, 12, tzinfo=UTC)
+_RAW = b"From: Anna Nowak <anna@customer.example>\r\nSubject: Faktura 17/2026\r\n\r\nDzie\xc5\x84 dobry\r\n"
+_INLINE = RawMail(
+    key="0f" * 32,
+    process="invoices",
+    mailbox="invoices-pl",
+    size=len(_RAW),
+    fetched_at=_FETCHED,
+    received_at=_RECEIVED,
+    raw=_RAW,
+    origin="ingest",
+)
+_AS_BLOB = RawMail(
+    key="1e" * 32,
+    process="invoices",
+    mailbox="invoices-pl",
+    size=5_000_000,
+    fetched_at=_FETCHED,
+    blob=BlobRef(sha256="2d" * 32, size=5_000_000),
+    head=_RAW[:60],
+)
+_DECISION = Decision(
+    rule="case-reference",
+    evidence=["[#235]", "<a1@customer.example>"],
+    cases=[235, 17],
+    thread_ids=["<b2@office.example>", "<a1@customer.example>"],
+    resolution="no-such-case",
+)
+_ABOUT = {"mail_key": "0f" * 32, "process": "invoices", "mailbox": "invoices-pl", "at": _RECEIVED}
+
+SAMPLES: dict[str, msgspec.Struct] = {
+    "RawMail.v1": _INLINE,
+    "RawMail.v1.blob": _AS_BLOB,
+    "OpenCase.v1": OpenCase(mail=_AS_BLOB, decision=Decision(rule="new-case", thread_ids=["<a1@customer.example>"])),
+    "AppendToCase.v1": AppendToCase(mail=_INLINE, decision=_DECISION),
+    "ParkMail.v1": ParkMail(mail=_INLINE, decision=Decision(rule="too-deep"), reason="too-deep"),
+    "IgnoreMail.v1": IgnoreMail(mail=_INLINE, decision=Decision(rule="own-mail"), reason="mail-loop"),
+    "CaseOpened.v1": CaseOpened(case=235, stage="registration", title="Faktura 17/2026 – zażółć", **_ABOUT),
+    "CaseAppended.v1": CaseAppended(case=235, **_ABOUT),
+    "MailParked.v1": MailParked(reason="too-deep", **_ABOUT),
+    "MailIgnored.v1": MailIgnored(reason="mail-loop", **_ABOUT),
+    "MailsRecorded.v1": MailsRecorded(mailbox="invoices-pl", keys=["0f" * 32, "1e" * 32]),
+}
+
+MESSAGEPACK = (RawMail, OpenCase, AppendToCase, ParkMail, IgnoreMail)
+
+
+def path_of(name: str) -> Path:
+    """Where a sample's bytes are; the name is the tag, with a word where a tag has several samples."""
+    return FOLDER / f"{name}.{'msgpack' if isinstance(SAMPLES[name], MESSAGEPACK) else 'json'}"
+
+
+def encoded(name: str) -> bytes:
+    """The sample as today's code writes it."""
+    message = SAMPLES[name]
+    return encode(message) if isinstance(message, MESSAGEPACK) else encode_json(message)
+
+
+def write_missing() -> list[Path]:
+    """Store the samples that have no file yet; returns the new files."""
+    missing = [name for name in SAMPLES if not path_of(name).exists()]
+    for name in missing:
+        assert name.startswith(tag_of(SAMPLES[name])), f"{name} is not named by its tag"
+        path_of(name).write_bytes(encoded(name))
+    return [path_of(name) for name in missing]
+
+
+if __name__ == "__main__":
+    for path in write_missing():
+        print(path)
