@@ -20,13 +20,18 @@ from services.runtime.settings_file import read_tree
 from services.runtime.settings_shapes import (
     Archive,
     Broker,
+    CaseReference,
     CaseWriter,
+    Fetcher,
     IncomingServer,
     Limits,
     Logs,
     MailboxTable,
+    OAuth2,
     ProcessTable,
+    Reading,
     Router,
+    Rules,
     Sections,
     SettingsFile,
     Stage,
@@ -37,13 +42,18 @@ from services.runtime.settings_walker import Walker
 __all__ = [
     "Archive",
     "Broker",
+    "CaseReference",
     "CaseWriter",
+    "Fetcher",
     "IncomingServer",
     "Limits",
     "Logs",
     "Mailbox",
+    "OAuth2",
     "Process",
+    "Reading",
     "Router",
+    "Rules",
     "Settings",
     "Stage",
     "Store",
@@ -61,7 +71,7 @@ _MENDS = dict.fromkeys(("password", "passwd", "pass", "secret"), _NO_SECRETS_HER
 class Mailbox(Struct, frozen=True, kw_only=True):
     """One account and folder on a mail server; `process` and `server` are names.
 
-    Exactly one of `password_file` and `password_env` is not None.
+    Exactly one of `password_file`, `password_env` and `oauth2` (the name of a section) is not None.
     """
 
     name: str
@@ -71,7 +81,10 @@ class Mailbox(Struct, frozen=True, kw_only=True):
     user: str
     password_file: Path | None = None
     password_env: str | None = None
+    oauth2: str | None = None
     folder: str = "INBOX"
+    allow_senders: tuple[str, ...] = ()
+    deny_senders: tuple[str, ...] = ()
 
     def password(self, environ: Mapping[str, str]) -> str:
         """The password as it is now, without one newline at its end; never empty, always one line.
@@ -117,7 +130,7 @@ class Mailbox(Struct, frozen=True, kw_only=True):
         return SettingsError([Mistake(f"mailbox {self.name}", f"no password: {problem}", mend)], mailbox=self.name)
 
 
-class Process(Struct, frozen=True, kw_only=True):
+class Process(Rules, frozen=True, kw_only=True):
     """A workflow: at least one stage, exactly one of them initial; mailboxes in the order of the file, maybe none."""
 
     name: str
@@ -135,6 +148,7 @@ class Settings(Sections, frozen=True, kw_only=True):
     """Everything that is set. The mappings go by name, in the order of the file."""
 
     servers: Mapping[str, IncomingServer]
+    oauth2: Mapping[str, OAuth2] = {}
     processes: Mapping[str, Process]
     mailboxes: Mapping[str, Mailbox]
 
@@ -189,8 +203,11 @@ def _built(file: SettingsFile, base: Path) -> Settings:
     processes = {name: _process(name, table, base) for name, table in file.process.items()}
     mailboxes = {mailbox.name: mailbox for process in processes.values() for mailbox in process.mailboxes}
     sections = {name: getattr(file, name) for name in Sections.__struct_fields__}
+    key_file = _under(base, file.case_reference.key_file)
+    sections["case_reference"] = replace(file.case_reference, key_file=key_file)
     servers = {name: replace(server, ca_file=_under(base, server.ca_file)) for name, server in file.server.items()}
-    return Settings(servers=servers, processes=processes, mailboxes=mailboxes, **sections)
+    oauth2 = {name: replace(one, secret_file=_under(base, one.secret_file)) for name, one in file.oauth2.items()}
+    return Settings(servers=servers, oauth2=oauth2, processes=processes, mailboxes=mailboxes, **sections)
 
 
 def _process(name: str, table: ProcessTable, base: Path) -> Process:
@@ -199,6 +216,7 @@ def _process(name: str, table: ProcessTable, base: Path) -> Process:
         title=table.title or name,
         stages=table.stage,
         mailboxes=tuple(_mailbox(name, mailbox, base) for mailbox in table.mailbox),
+        **{rule: getattr(table, rule) for rule in Rules.__struct_fields__},
     )
 
 

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from datetime import date
 from urllib.parse import SplitResult, urlsplit
 
 from services.runtime.errors import Mistake
-from services.runtime.settings_shapes import IncomingServer, MailboxTable, ProcessTable, SettingsFile
+from services.runtime.settings_shapes import IncomingServer, MailboxTable, OAuth2, ProcessTable, SettingsFile
 from services.runtime.settings_walker import did_you_mean, join
 
 _SCHEMES = {"broker": ("amqp", "amqps"), "store": ("mongodb", "mongodb+srv")}
@@ -21,6 +22,8 @@ def check(file: SettingsFile, broken: AbstractSet[str], url_sources: Mapping[str
     found = [*_urls(file, url_sources), *_limits(file)]
     for name, server in file.server.items():
         found += _server(server, join("server", name))
+    for name, oauth2 in file.oauth2.items():
+        found += _oauth2(oauth2, join("oauth2", name))
     if not file.process:
         found.append(Mistake("process", "there is none", "write at least one, as [process.NAME] with its stages"))
     for name, process in file.process.items():
@@ -78,6 +81,33 @@ def _server(server: IncomingServer, path: str) -> Iterator[Mistake]:
         mend = 'set security = "tls" or "starttls", or leave ca_file out'
         yield Mistake(f"{path}.ca_file", 'means nothing with security = "none"', mend)
 
+    if server.move_to is not None and server.protocol == "pop3":
+        yield Mistake(f"{path}.move_to", "POP3 has no folders", "leave it out, or read this server by IMAP")
+    elif server.move_to is not None and not server.delete_after_fetch:
+        problem = "is set, and delete_after_fetch = false keeps mails where they are"
+        yield Mistake(f"{path}.move_to", problem, "keep one of the two")
+
+
+def _oauth2(oauth2: OAuth2, path: str) -> Iterator[Mistake]:
+    if (oauth2.secret_file is None) == (oauth2.secret_env is None):
+        yield Mistake(path, "needs one secret", "give either secret_file or secret_env")
+    if oauth2.secret_expires is not None and not _is_day(oauth2.secret_expires):
+        yield Mistake(f"{path}.secret_expires", f"there is no {oauth2.secret_expires}", "correct the day")
+    microsoft = oauth2.provider == "microsoft"
+    for key, value in (("tenant", oauth2.tenant), ("client_id", oauth2.client_id)):
+        if microsoft and value is None and (key == "client_id" or oauth2.token_url is None):
+            yield Mistake(f"{path}.{key}", "missing", "the app registration in Microsoft Entra shows it")
+        elif not microsoft and value is not None:
+            yield Mistake(f"{path}.{key}", "means nothing for google", "leave it out: the JSON secret says it all")
+
+
+def _is_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
 
 def _stages(process: ProcessTable, path: str, broken: AbstractSet[str]) -> Iterator[Mistake]:
     yield from _initial_stage(process, f"{path}.stage", broken)
@@ -112,8 +142,11 @@ def _mailboxes(file: SettingsFile, broken: AbstractSet[str]) -> Iterator[Mistake
             path = f"{join('process', process_name)}.mailbox[{index}]"
             if "server" not in broken:
                 yield from _mailbox(mailbox, file.server, path)
-            if not broken & {f"{path}.password_file", f"{path}.password_env"}:
+            if not broken & {f"{path}.password_file", f"{path}.password_env", f"{path}.oauth2"}:
                 yield from _password(mailbox, path)
+            if mailbox.oauth2 is not None and mailbox.oauth2 not in file.oauth2 and "oauth2" not in broken:
+                problem = f"no section oauth2.{mailbox.oauth2} is there"
+                yield Mistake(f"{path}.oauth2", problem, did_you_mean(mailbox.oauth2, list(file.oauth2)))
             if not any(_within(f"{path}.{key}", other) for key in ("name", "address", "server") for other in broken):
                 yield from _taken(mailbox, process_name, path, taken)
 
@@ -128,10 +161,12 @@ def _mailbox(mailbox: MailboxTable, servers: Mapping[str, IncomingServer], path:
 
 
 def _password(mailbox: MailboxTable, path: str) -> Iterator[Mistake]:
-    if mailbox.password_file is None and mailbox.password_env is None:
+    ways = {"password_file": mailbox.password_file, "password_env": mailbox.password_env, "oauth2": mailbox.oauth2}
+    given = [name for name, value in ways.items() if value is not None]
+    if not given:
         yield Mistake(path, "has no password", "add password_file or password_env")
-    elif mailbox.password_file is not None and mailbox.password_env is not None:
-        yield Mistake(path, "has password_file and password_env", "keep one of them")
+    elif len(given) > 1:
+        yield Mistake(path, f"has {' and '.join(given)}", "keep one of them")
 
 
 def _taken(mailbox: MailboxTable, process: str, path: str, taken: dict[tuple[str, ...], str]) -> Iterator[Mistake]:

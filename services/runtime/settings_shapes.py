@@ -52,6 +52,21 @@ Variable = Annotated[
     ),
 ]
 Port = Annotated[int, Meta(ge=1, le=65535)]
+Day = Annotated[
+    str,
+    Meta(
+        pattern=r"\A\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])\Z",
+        description='a day such as "2027-01-31"',
+    ),
+]
+# Without TLS only to this machine: the request carries a secret, its answer the key to the mailboxes.
+TokenUrl = Annotated[
+    str,
+    Meta(
+        pattern=r"\A(?:https://[^\s@]+|http://(?:127\.0\.0\.1|localhost)(?::\d+)?/[^\s@]*)\Z",
+        description="a URL that begins with https://",
+    ),
+]
 
 _USUAL_PORTS = {("imap", True): 993, ("imap", False): 143, ("pop3", True): 995, ("pop3", False): 110}
 
@@ -96,10 +111,26 @@ class IncomingServer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     idle: bool = True
     max_in_flight_mails: Annotated[int, Meta(ge=1, le=10_000)] = 200
     max_in_flight_bytes: Annotated[int, Meta(ge=1, le=GIB)] = 64 * MIB
+    # An IMAP folder for mails whose outcome is written, instead of deleting them.
+    move_to: Text | None = None
 
     def __post_init__(self) -> None:
         if not self.port:
             force_setattr(self, "port", _USUAL_PORTS[self.protocol, self.security == "tls"])
+
+
+class OAuth2(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How access tokens for mailboxes are had (RFC 6749); exactly one of `secret_file` and `secret_env` is not None."""
+
+    provider: Literal["microsoft", "google"]
+    # Microsoft only: the directory and the application in it.
+    tenant: Text | None = None
+    client_id: Text | None = None
+    secret_file: Path | None = None
+    secret_env: Variable | None = None
+    secret_expires: Day | None = None
+    token_url: TokenUrl | None = None
+    scope: Text | None = None
 
 
 class Stage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -115,6 +146,46 @@ class Stage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             force_setattr(self, "title", self.name)
 
 
+class CaseReference(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a case's number is written for people, and the keys that sign it in our Message-IDs."""
+
+    # Before the number, as in [Case #235]; nothing that could end the brackets.
+    prefix: Annotated[
+        str,
+        Meta(
+            pattern=r"\A[^\x00-\x1f\x7f\[\]#]{0,40}\Z",
+            description="at most 40 characters without brackets and #",
+        ),
+    ] = ""
+    # One key a line, the first signs, all of them verify; None: our Message-IDs are not recognised.
+    key_file: Path | None = None
+
+
+Sender = Annotated[
+    str,
+    Meta(
+        pattern=r"\A[^\s\x00-\x1f\x7f@<>(),;:\"]*@[^\s\x00-\x1f\x7f@<>(),;:\"]+\Z",
+        description='an address such as "jan@example.com", or a whole domain such as "@example.com"',
+    ),
+]
+
+
+class Rules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What of a process's settings decides where a mail goes."""
+
+    # Whether a number may lead to another process's case.
+    reference_scope: Literal["any", "process"] = "any"
+    # Who may add to a case: anyone; participants, and others open a case; participants, and others wait for a person.
+    reply_from: Literal["anyone", "participants", "hold"] = "anyone"
+    reply_to_closed: Literal["reopen", "append", "new-case"] = "reopen"
+    # 0: no limit.
+    max_new_cases_per_sender: Annotated[int, Meta(ge=0, le=100_000)] = 20
+    new_cases_window_s: Annotated[float, Meta(gt=0, le=86_400)] = 600.0
+    spam: Literal["flag", "park", "accept"] = "flag"
+    # The authserv-id of RFC 8601 section 2.5; empty: Authentication-Results are not believed.
+    authentication_server: Annotated[str, Meta(pattern=r"\A[^\s;]{0,253}\Z", description="a server's name")] = ""
+
+
 class MailboxTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A mailbox as the file writes it; `settings.Mailbox` is what it becomes."""
 
@@ -124,10 +195,13 @@ class MailboxTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     user: Text | None = None
     password_file: Path | None = None
     password_env: Variable | None = None
+    oauth2: Name | None = None
     folder: Text = "INBOX"
+    allow_senders: tuple[Sender, ...] = ()
+    deny_senders: tuple[Sender, ...] = ()
 
 
-class ProcessTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ProcessTable(Rules, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A process as the file writes it; `settings.Process` is what it becomes."""
 
     title: Text | None = None
@@ -151,6 +225,14 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_mail_bytes: Annotated[int, Meta(ge=KIB, le=100 * MIB)] = 50 * MIB
 
 
+class Fetcher(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One fetcher's share of the mailboxes."""
+
+    max_mailboxes: Annotated[int, Meta(ge=1, le=10_000)] = 100
+    # Mails between a mail server and the broker, over all mailboxes of one fetcher; a larger one passes alone.
+    max_buffered_bytes: Annotated[int, Meta(ge=1, le=16 * GIB)] = 32 * MIB
+
+
 class Logs(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How the services log, to the standard error."""
 
@@ -169,7 +251,24 @@ class CaseWriter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How the case writer gathers mails for one transaction."""
 
     batch_mails: Annotated[int, Meta(ge=1, le=1000)] = 50
-    batch_wait_s: Annotated[float, Meta(ge=0, le=10)] = 0.02
+
+
+class Reading(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How much of a mail is read; what is over a limit is left out, and the whole mail is kept with the case."""
+
+    max_header_bytes: Annotated[int, Meta(ge=KIB, le=16 * MIB)] = 256 * KIB
+    max_nesting: Annotated[int, Meta(ge=1, le=1000)] = 40
+    max_parts: Annotated[int, Meta(ge=1, le=100_000)] = 1000
+    max_attachments: Annotated[int, Meta(ge=0, le=10_000)] = 500
+    max_text_chars: Annotated[int, Meta(ge=KIB, le=2_000_000)] = 500_000
+    max_html_chars: Annotated[int, Meta(ge=KIB, le=5_000_000)] = 1_000_000
+    max_html_bytes: Annotated[int, Meta(ge=KIB, le=5_000_000)] = 3_000_000
+    max_subject_chars: Annotated[int, Meta(ge=80, le=10_000)] = 2000
+    max_recipients: Annotated[int, Meta(ge=1, le=10_000)] = 500
+    # A mail over these two is parked; they hold for mails that are read aside, in a process of their own.
+    max_seconds: Annotated[float, Meta(gt=0, le=600)] = 5.0
+    max_memory_bytes: Annotated[int, Meta(ge=128 * MIB, le=16 * GIB)] = 1024 * MIB
+    aside_bytes: Annotated[int, Meta(ge=0, le=GIB)] = 256 * KIB
 
 
 class Sections(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -180,12 +279,16 @@ class Sections(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     archive: Archive = Archive()
     limits: Limits = Limits()
     logs: Logs = Logs()
+    fetcher: Fetcher = Fetcher()
     router: Router = Router()
     case_writer: CaseWriter = CaseWriter()
+    case_reference: CaseReference = CaseReference()
+    reading: Reading = Reading()
 
 
 class SettingsFile(Sections, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file."""
 
     server: dict[Name, IncomingServer] = {}
+    oauth2: dict[Name, OAuth2] = {}
     process: dict[Name, ProcessTable]

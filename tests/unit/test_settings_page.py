@@ -67,7 +67,7 @@ def test_the_page_tells_every_setting_with_its_default_and_range() -> None:
 def test_the_example_loads_and_shows_every_setting_with_its_default() -> None:
     text = (DOCS / "example.toml").read_text()
     settings = load_settings(DOCS / "example.toml", {})
-    assert list(settings.mailboxes) == ["invoices", "invoices-branch", "complaints"]
+    assert list(settings.mailboxes) == ["invoices", "invoices-branch", "invoices-cloud", "complaints"]
     for struct in _sections(SettingsFile).values():
         for field in msgspec.structs.fields(struct):
             assert re.search(rf"^(# )?{field.encode_name} = |^\[\[?process\.\w+\.{field.encode_name}\]", text, re.M)
