@@ -31,8 +31,8 @@ class Stop:
         try:
             await asyncio.wait_for(self._event.wait(), timeout_s)
         except TimeoutError:
-            return False
-        return True
+            pass  # also where the wish was there before: with a timeout of 0 the event is not even looked at
+        return self.requested
 
 
 async def first_of(*awaitables: Awaitable[object]) -> None:
