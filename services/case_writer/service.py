@@ -5,7 +5,7 @@ import random
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -15,7 +15,8 @@ from schemas.events import CaseAppended, CaseOpened, Event, MailParked, MailsRec
 from services.case_writer import metrics
 from services.case_writer.documents import Documents, event_again
 from services.case_writer.intake import Intake
-from services.case_writer.placing import Plan, plan, query
+from services.case_writer.placing import plan, query
+from services.case_writer.plan import Plan
 from services.case_writer.ports import Cases, Known, Outlet
 from services.runtime.errors import ContractError, PermanentError, TransientError
 from services.runtime.health import Health
@@ -49,6 +50,10 @@ class _Written:
     documents: Documents
 
 
+def _outage_backoff() -> Backoff:
+    return Backoff(initial_s=0.2, maximum_s=10.0)
+
+
 class CaseWriter:
     """Writes commands in batches, one transaction each, for as long as it takes."""
 
@@ -61,6 +66,7 @@ class CaseWriter:
         own_addresses: frozenset[str] = frozenset(),
         health: Health,
         stop: Stop,
+        new_backoff: Callable[[], Backoff] = _outage_backoff,
     ) -> None:
         self._cases = cases
         self._intake = intake
@@ -68,6 +74,7 @@ class CaseWriter:
         self._own_addresses = own_addresses
         self._health = health
         self._stop = stop
+        self._new_backoff = new_backoff
 
     async def handle(self, arrived: Sequence[Arrived]) -> list[ContractError]:
         """Give each mail its one outcome and tell of it; when this returns, all of them may be acknowledged.
@@ -110,18 +117,20 @@ class CaseWriter:
     async def _until_written(self, group: Sequence[Arrived]) -> _Written:
         """Repeat until written: after a conflict with a short random pause, in an outage for as long as it lasts."""
         attempt = uuid.uuid4().hex
-        backoff = Backoff(initial_s=0.2, maximum_s=10.0)
+        backoff = self._new_backoff()
         conflicts = 0
+        unclear = False  # if so, only this attempt can tell its own work from another writer's
         while True:
             try:
                 written = await self._write_once(group, attempt)
             except ConflictError as error:
                 conflicts += 1
                 metrics.CONFLICTS.inc()
-                if conflicts >= CONFLICTS_TOGETHER and len(group) > 1:
+                if conflicts >= CONFLICTS_TOGETHER and len(group) > 1 and not unclear:
                     raise PermanentError(f"{conflicts} conflicts with other writers, lastly: {error}") from error
                 await asyncio.sleep(random.uniform(0.001, 0.01) * min(conflicts, 20))  # noqa: S311 - a pause, no secret
             except TransientError as error:
+                unclear = unclear or isinstance(error, UnclearCommitError)
                 pause_s = 0.0 if isinstance(error, UnclearCommitError) else backoff.next_s()
                 RETRIES.labels("write").inc()
                 self._health.down("store", str(error))
