@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from schemas.cases import AppendToCase, Command, OpenCase
 from schemas.mails import BlobRef, RawMail
 from services.case_writer import metrics
-from services.case_writer.placing import Item
+from services.case_writer.plan import Item
 from services.case_writer.ports import BlobStore
 from services.case_writer.reading import MailReading, read_mail
 from services.runtime.errors import PermanentError
@@ -42,7 +42,9 @@ class Intake:
         return Item(command, reading, attachments, original)
 
     def _keeps_whole(self, command: Command, reading: MailReading | None) -> bool:
-        return reading is None or self._keeps_original(command.mail.mailbox)
+        if reading is None or not SHORTENED.isdisjoint(reading.defects):
+            return True  # the case lacks something that the mail has
+        return self._keeps_original(command.mail.mailbox)
 
     async def _raw(self, mail: RawMail) -> bytes:
         if mail.raw is not None:
