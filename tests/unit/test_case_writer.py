@@ -1,0 +1,319 @@
+"""The case writer's use case on fakes: outages wait, poison is parked alone, nothing is told before it is written."""
+
+from collections.abc import Iterable
+
+import pytest
+
+from schemas.cases import Command
+from schemas.codec import decode_event, decode_receipt
+from schemas.events import CaseAppended, CaseOpened, MailParked
+from services.case_writer.intake import Intake
+from services.case_writer.placing import Plan from services.case_writer.service import CONFLICTS_TOGETHER, Arrived, CaseWriter from services.runtime.errors import PermanentError, TransientError from services.runtime.health import Health from services.runtime.lifecycle import Stop from services.runtime.retry import Backoff from services.runtime.store import ConflictError from services.runtime.topology import EVENT from tests.builders import STAGES, appending, ignoring, opening, parking from tests.fakes import FakeBlobs, FakeCases, FakeOutlet  OUTAGE = TransientError"no primary"
+
+
+class Writer:
+    """A case writer on fakes; outages are waited out without waiting."""
+
+    def __init__(self) -> None:
+        self.cases = FakeCases(STAGES)
+        self.blobs = FakeBlobs()
+        self.outlet = FakeOutlet()
+        self.stop = Stop()
+        self.health = Health("store")
+        self._service = CaseWriter(
+            self.cases,
+            Intake(self.blobs, lambda _mailbox: False),
+            self.outlet,
+            health=self.health,
+            stop=self.stop,
+            new_backoff=lambda: Backoff(0.0, 0.0),
+        )
+
+    async def handle(self, *commands: Command, redelivered: bool = False) -> list[str | None]:
+        """The mail keys of the refused commands."""
+        arrived = [Arrived(one, redelivered) for one in commands]
+        return [error.mail_key for error in await self._service.handle(arrived)]
+
+    @property
+    def outcomes(self) -> dict[str, str]:
+        return {key: mail.outcome for key, mail in self.cases.mails.items()}
+
+    @property
+    def events(self) -> list[object]:
+        messages = [one for one in self.outlet.published if not one.routing_key.startswith("mail.recorded.")]
+        return [decode_event(one.body) for one in messages]
+
+    @property
+    def receipts(self) -> dict[str, list[str]]:
+        messages = [one for one in self.outlet.published if one.routing_key.startswith("mail.recorded.")]
+        read = [(one.routing_key.removeprefix("mail.recorded."), decode_receipt(one.body)) for one in messages]
+        assert all(mailbox == receipt.mailbox for mailbox, receipt in read)
+        return {mailbox: receipt.keys for mailbox, receipt in read}
+
+    def poison(self, *texts: str, also_parked: bool = False) -> None:
+        """Mails with these texts cannot be written to a case, nor `also_parked` at all."""
+
+        def check(plan: Plan) -> None:
+            items = [one.item for one in plan.placed] + [one.item for one in plan.aside if also_parked]
+            for one in items:
+                if any(text.encode() in (one.command.mail.raw or b"") for text in texts):
+                    raise PermanentError("the document is too large")
+
+        self.cases.poison = check
+
+
+@pytest.fixture
+def writer() -> Writer:
+    return Writer()
+
+
+def keys(commands: Iterable[Command]) -> list[str]:
+    return [one.mail.key for one in commands]
+
+
+class TestTelling:
+    async def test_events_go_out_before_receipts_and_receipts_by_mailbox(self, writer: Writer) -> None:
+        here = [opening("one"), parking("two"), ignoring("three")]
+        there = opening("four", mailbox="invoices-pl")
+        assert await writer.handle(*here, there) == []
+        routing = [one.routing_key for one in writer.outlet.published]
+        assert sorted(routing[:4]) == [
+            "case.opened.invoices",
+            "case.opened.invoices",
+            "mail.ignored.invoices",
+            "mail.parked.invoices",
+        ]
+        assert sorted(routing[4:]) == ["mail.recorded.invoices", "mail.recorded.invoices-pl"]
+        assert writer.receipts == {"invoices": keys(here), "invoices-pl": [there.mail.key]}
+
+    async def test_what_is_published_is_labelled_for_its_readers(self, writer: Writer) -> None:
+        command = opening("one")
+        await writer.handle(command)
+        event, receipt = writer.outlet.published
+        assert (event.exchange, event.tag, event.message_id) == (EVENT, "CaseOpened.v1", command.mail.key)
+        assert (receipt.exchange, receipt.tag, receipt.content_type) == (EVENT, "MailsRecorded.v1", "application/json")
+        assert not event.mandatory
+        assert not receipt.mandatory
+
+    async def test_an_appended_mail_is_told_of_under_the_process_of_its_case(self, writer: Writer) -> None:
+        await writer.handle(opening("one", process="claims", mailbox="claims"))
+        await writer.handle(appending("two", 1))
+        assert writer.outlet.published[-2].routing_key == "case.appended.claims"
+
+    async def test_nothing_is_told_of_a_batch_before_it_is_written(self, writer: Writer) -> None:
+        writer.cases.fails(OUTAGE, 3)
+        writer.cases.poison = lambda _plan: _assert_nothing(writer.outlet)
+        await writer.handle(opening("one"), opening("two"))
+        assert len(writer.events) == 2
+
+    async def test_a_broker_that_takes_no_events_leaves_no_receipt(self, writer: Writer) -> None:
+        writer.outlet.failures = [TransientError("gone")]
+        with pytest.raises(TransientError):
+            await writer.handle(opening("one"))
+        assert writer.outlet.published == []
+
+    async def test_a_redelivered_mail_has_its_event_published_again(self, writer: Writer) -> None:
+        command = opening("one")
+        writer.outlet.failures = [TransientError("died before telling")]
+        with pytest.raises(TransientError):
+            await writer.handle(command)
+        await writer.handle(command, redelivered=True)
+        [event] = writer.events
+        assert isinstance(event, CaseOpened)
+        assert (event.mail_key, event.case) == (command.mail.key, 1)
+        assert writer.receipts == {"invoices": [command.mail.key]}
+        assert len(writer.cases.cases) == 1
+
+    async def test_a_duplicate_gets_a_receipt_and_no_event(self, writer: Writer) -> None:
+        command = opening("one")
+        await writer.handle(command)
+        writer.outlet.published.clear()
+        await writer.handle(command)
+        assert writer.events == []
+        assert writer.receipts == {"invoices": [command.mail.key]}
+        assert writer.cases.mails[command.mail.key].deliveries == 2
+
+    async def test_a_replay_of_a_recorded_mail_is_silent(self, writer: Writer) -> None:
+        await writer.handle(opening("one"))
+        writer.outlet.published.clear()
+        await writer.handle(opening("one", origin="replay"))
+        assert writer.outlet.published == []
+
+
+def _assert_nothing(outlet: FakeOutlet) -> None:
+    assert outlet.published == []
+
+
+class TestPoison:
+    async def test_a_poisonous_mail_is_parked_and_the_others_are_written(self, writer: Writer) -> None:
+        writer.poison("poison")
+        commands = [opening("one"), opening("poison"), opening("three")]
+        assert await writer.handle(*commands) == []
+        assert list(writer.outcomes.items()) == list(
+            zip(keys(commands), ["opened", "parked", "opened"], strict=True)
+        )
+        parked = writer.cases.mails[commands[1].mail.key]
+        assert parked.reason == "cannot-be-written"
+        assert parked.raw is not None
+        assert await writer.blobs.get(parked.raw) == commands[1].mail.raw
+        assert writer.receipts.keys() == {"invoices"}
+        assert [type(one) for one in writer.events] == [CaseOpened, MailParked, CaseOpened]
+
+    async def test_a_mail_that_cannot_even_be_parked_is_refused_alone(self, writer: Writer) -> None:
+        writer.poison("poison", also_parked=True)
+        commands = [opening("one"), opening("poison")]
+        assert await writer.handle(*commands) == [commands[1].mail.key]
+        assert writer.outcomes == {commands[0].mail.key: "opened"}
+
+    async def test_a_mail_without_its_bytes_is_refused(self, writer: Writer) -> None:
+        command = opening("one", raw=None)
+        assert await writer.handle(command, opening("two")) == [command.mail.key]
+        assert len(writer.cases.mails) == 1
+
+    async def test_a_fault_of_ours_met_by_one_mail_parks_that_mail(self, writer: Writer) -> None:
+        def check(plan: Plan) -> None:
+            if any(b"odd" in (one.item.command.mail.raw or b"") for one in plan.placed):
+                raise ZeroDivisionError
+
+        writer.cases.poison = check
+        await writer.handle(opening("odd"), opening("two"))
+        assert sorted(writer.outcomes.values()) == ["opened", "parked"]
+
+    async def test_a_mail_that_breaks_the_reader_is_parked(
+        self, writer: Writer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def broken(_raw: bytes) -> None:
+            raise RecursionError
+
+        monkeypatch.setattr("services.case_writer.intake.read_mail", broken)
+        await writer.handle(opening("one"))
+        assert list(writer.outcomes.values()) == ["parked"]
+
+    async def test_a_process_that_left_the_settings_parks_its_mails_only(self, writer: Writer) -> None:
+        await writer.handle(opening("one"), opening("two", process="gone", mailbox="gone"))
+        assert sorted(writer.outcomes.values()) == ["opened", "parked"]
+
+
+class TestOutage:
+    async def test_an_outage_waits_and_then_goes_on_with_nothing_parked(self, writer: Writer) -> None:
+        writer.cases.fails(OUTAGE, 20)
+        assert await writer.handle(opening("one"), opening("two")) == []
+        assert set(writer.outcomes.values()) == {"opened"}
+        assert len(writer.cases.plans) == 21
+        assert all(len(one.placed) == 2 for one in writer.cases.plans)
+        assert writer.health.ready
+
+    async def test_an_outage_of_the_blobs_is_an_outage_too(self, writer: Writer) -> None:
+        writer.blobs.failures = [TransientError("no primary")] * 3
+        await writer.handle(opening("one"))
+        assert list(writer.outcomes.values()) == ["opened"]
+
+    async def test_during_an_outage_the_stage_is_not_ready(self, writer: Writer) -> None:
+        writer.cases.fails(OUTAGE)
+        seen: list[bool] = []
+        writer.cases.poison = lambda _plan: seen.append(writer.health.ready)
+        await writer.handle(opening("one"))
+        assert (seen, writer.health.ready) == ([False], True)
+
+    async def test_a_stop_during_an_outage_gives_the_mails_back(self, writer: Writer) -> None:
+        def stop(_plan: Plan) -> None:
+            writer.stop.request()
+            raise OUTAGE
+
+        writer.cases.poison = stop
+        with pytest.raises(TransientError, match="no primary"):
+            await writer.handle(opening("one"))
+        assert (writer.cases.mails, writer.outlet.published) == ({}, [])
+
+    async def test_a_stop_does_not_keep_a_batch_from_being_finished(self, writer: Writer) -> None:
+        writer.stop.request()
+        await writer.handle(opening("one"))
+        assert len(writer.events) == 1
+
+
+class TestUnclearCommit:
+    async def test_a_commit_that_was_written_is_recognised_and_told_of(self, writer: Writer) -> None:
+        writer.cases.fails_unclearly(written=True)
+        one, two = opening("one"), opening("two")
+        await writer.handle(one, two, one)
+        assert {key: mail.deliveries for key, mail in writer.cases.mails.items()} == {one.mail.key: 2, two.mail.key: 1}
+        assert [type(event) for event in writer.events if event] == [CaseOpened] * 3
+        assert set(writer.receipts["invoices"]) == {one.mail.key, two.mail.key}
+        assert sorted(writer.cases.cases) == [1, 2]
+
+    async def test_a_commit_that_was_not_written_is_repeated(self, writer: Writer) -> None:
+        writer.cases.fails_unclearly(written=False)
+        await writer.handle(opening("one"))
+        assert (len(writer.events), sorted(writer.cases.cases)) == (1, [1])
+
+    async def test_own_work_that_is_not_visible_yet_is_waited_for(self, writer: Writer) -> None:
+        """Committed by the primary and not by a majority: the keys are taken, and nothing can be read yet."""
+        writer.cases.fails_unclearly(written=False)
+        writer.cases.fails(ConflictError("taken"), 2 * CONFLICTS_TOGETHER)
+        await writer.handle(opening("one"), opening("two"))
+        assert all(len(plan.placed) == 2 for plan in writer.cases.plans)
+        assert len({mail.written_by for mail in writer.cases.mails.values()}) == 1
+
+
+class TestConflicts:
+    async def test_the_loser_of_a_race_plans_again_with_what_the_winner_wrote(self, writer: Writer) -> None:
+        first, reply = opening("one", thread_ids=["<t@x.example>"]), opening("two", thread_ids=["<t@x.example>"])
+
+        rival = Writer()
+        await rival.handle(first)
+        writer.cases.meanwhile = lambda: _copy(rival.cases, writer.cases)
+        await writer.handle(reply)
+        assert sorted(writer.cases.cases) == [1]
+        assert [type(event) for event in writer.events] == [CaseAppended]
+
+    async def test_a_batch_that_keeps_losing_is_written_mail_by_mail(self, writer: Writer) -> None:
+        writer.cases.fails(ConflictError("taken"), CONFLICTS_TOGETHER)
+        await writer.handle(opening("one"), opening("two"))
+        assert [len(plan.placed) for plan in writer.cases.plans] == [2] * CONFLICTS_TOGETHER + [1, 1]
+        assert set(writer.outcomes.values()) == {"opened"}
+
+    async def test_a_single_mail_that_keeps_losing_is_never_parked(self, writer: Writer) -> None:
+        writer.cases.fails(ConflictError("taken"), 2 * CONFLICTS_TOGETHER)
+        await writer.handle(opening("one"))
+        assert list(writer.outcomes.values()) == ["opened"]
+
+    async def test_a_mail_that_another_writer_recorded_meanwhile_is_a_duplicate(self, writer: Writer) -> None:
+        rival = Writer()
+        await rival.handle(opening("one"))
+        writer.cases.meanwhile = lambda: _copy(rival.cases, writer.cases)
+        await writer.handle(opening("one"), opening("two"))
+        assert sorted(mail.deliveries for mail in writer.cases.mails.values()) == [1, 2]
+        assert sorted(writer.cases.cases) == [1, 2]
+
+
+def _copy(source: FakeCases, target: FakeCases) -> None:
+    for name in ("cases", "comments", "mails", "threads"):
+        getattr(target, name).update(getattr(source, name))
+
+
+class TestGroups:
+    async def test_large_mails_are_written_in_transactions_of_bounded_size(self, writer: Writer) -> None:
+        commands = [opening(str(number), size=7 * 1024 * 1024) for number in range(5)]
+        await writer.handle(*commands)
+        assert [len(plan.placed) for plan in writer.cases.plans] == [2, 2, 1]
+
+    async def test_a_mail_larger_than_the_bound_goes_alone(self, writer: Writer) -> None:
+        await writer.handle(opening("one"), opening("two", size=90 * 1024 * 1024), opening("three"))
+        assert [len(plan.placed) for plan in writer.cases.plans] == [1, 1, 1]
+
+    async def test_nothing_to_do_writes_nothing(self, writer: Writer) -> None:
+        assert await writer.handle() == []
+        assert (writer.cases.plans, writer.outlet.published) == ([], [])
+
+    async def test_an_earlier_group_keeps_its_outcome_when_a_later_one_fails(self, writer: Writer) -> None:
+        first = opening("one", size=16 * 1024 * 1024)
+
+        def stop(plan: Plan) -> None:
+            if first.mail.key not in {one.item.key for one in plan.placed}:
+                writer.stop.request()
+                raise OUTAGE
+
+        writer.cases.poison = stop
+        with pytest.raises(TransientError):
+            await writer.handle(first, opening("two"))
+        assert writer.receipts == {"invoices": [first.mail.key]}

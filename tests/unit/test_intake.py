@@ -1,0 +1,112 @@
+"""From commands to read mails with their attachments kept."""
+
+import hashlib
+
+import pytest
+
+from schemas.mails import BlobRef
+from services.case_writer import intake as intake_module
+from services.case_writer.intake import Intake
+from services.runtime.errors import PermanentError, TransientError
+from tests.builders import ignoring, opening, parking, raw_mail
+from tests.fakes import FakeBlobs
+
+BOUNDARY_MAIL = (
+    b"From: Anna <anna@customer.example>\r\nSubject: Two files\r\nMIME-Version: 1.0\r\n"
+    b'Content-Type: multipart/mixed; boundary="b"\r\n\r\n'
+    b"--b\r\nContent-Type: text/plain\r\n\r\nSee the files\r\n"
+    b"--b\r\nContent-Type: application/octet-stream\r\n"
+    b'Content-Disposition: attachment; filename="a.bin"\r\n\r\nfirst\r\n'
+    b"--b\r\nContent-Type: application/octet-stream\r\n"
+    b'Content-Disposition: attachment; filename="b.bin"\r\n\r\nsecond\r\n--b--\r\n'
+)
+
+
+@pytest.fixture
+def blobs() -> FakeBlobs:
+    return FakeBlobs()
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+async def test_each_mail_gets_its_own_attachments_in_their_order(blobs: FakeBlobs) -> None:
+    mail = raw_mail(BOUNDARY_MAIL)
+    commands = [opening("no file"), opening("two files", raw=BOUNDARY_MAIL, key=mail.key), parking("parked")]
+    none, two, parked = await Intake(blobs, lambda _mailbox: False).items(commands)
+    assert none.blobs == ()
+    assert [one.sha256 for one in two.blobs] == [sha256(b"first"), sha256(b"second")]
+    assert two.reading is not None
+    assert [one.name for one in two.reading.attachments] == ["a.bin", "b.bin"]
+    assert (none.original, two.original) == (None, None)
+    assert parked.original == BlobRef(sha256=sha256(commands[2].mail.raw or b""), size=commands[2].mail.size)
+
+
+@pytest.mark.parametrize("command", [parking("m"), ignoring("m")])
+async def test_a_mail_set_aside_is_kept_whole_and_not_read(
+    blobs: FakeBlobs, command: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake_module, "read_mail", None)
+    [item] = await Intake(blobs, lambda _mailbox: False).items([command])  # type: ignore[list-item] # of two kinds
+    assert item.reading is None
+    assert item.original is not None
+    assert await blobs.get(item.original.sha256) == item.command.mail.raw
+
+
+async def test_the_original_is_kept_for_the_mailboxes_that_ask_for_it(blobs: FakeBlobs) -> None:
+    intake = Intake(blobs, lambda mailbox: mailbox == "keeps")
+    kept, not_kept = await intake.items([opening("m", mailbox="keeps"), opening("m")])
+    assert kept.original == BlobRef(sha256=sha256(kept.command.mail.raw or b""), size=kept.command.mail.size)
+    assert not_kept.original is None
+
+
+async def test_a_mail_too_much_for_reading_is_kept_whole(blobs: FakeBlobs) -> None:
+    long = b"From: anna@customer.example\r\nSubject: long\r\n\r\n" + b"word " * 200_000
+    [item] = await Intake(blobs, lambda _mailbox: False).items([opening("m", raw=long)])
+    assert item.reading is not None
+    assert "text-shortened" in item.reading.defects
+    assert item.original is not None
+    assert await blobs.get(item.original.sha256) == long
+
+
+async def test_a_mail_that_travels_as_a_blob_is_read_whole(blobs: FakeBlobs) -> None:
+    [reference] = await blobs.put_all([BOUNDARY_MAIL])
+    [item] = await Intake(blobs, lambda _mailbox: False).items(
+        [opening("m", raw=None, blob=reference, head=BOUNDARY_MAIL[:20])]
+    )
+    assert item.reading is not None
+    assert item.reading.subject == "Two files"
+    assert len(item.blobs) == 2
+
+
+async def test_a_mail_whose_blob_is_gone_fails_for_ever(blobs: FakeBlobs) -> None:
+    missing = opening("m", raw=None, blob=BlobRef(sha256="0" * 64, size=5))
+    with pytest.raises(PermanentError):
+        await Intake(blobs, lambda _mailbox: False).items([missing])
+
+
+async def test_a_message_without_the_mail_fails_for_ever_and_names_it(blobs: FakeBlobs) -> None:
+    command = opening("m", raw=None)
+    with pytest.raises(PermanentError) as caught:
+        await Intake(blobs, lambda _mailbox: False).items([command])
+    assert caught.value.mail_key == command.mail.key
+
+
+async def test_whatever_a_mail_does_to_the_reader_it_is_the_mail_s_fault(
+    blobs: FakeBlobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_raw: bytes) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(intake_module, "read_mail", broken)
+    for text in ("small", "large " * 100_000):
+        with pytest.raises(PermanentError, match="MemoryError") as caught:
+            await Intake(blobs, lambda _mailbox: False).items([opening(text)])
+        assert caught.value.mailbox == "invoices"
+
+
+async def test_a_store_that_does_not_answer_is_no_fault_of_the_mail(blobs: FakeBlobs) -> None:
+    blobs.failures = [TransientError("no primary")]
+    with pytest.raises(TransientError):
+        await Intake(blobs, lambda _mailbox: True).items([opening("m")])
