@@ -1,8 +1,13 @@
 """What the router tells the case writer: one command a mail, with the decision and the evidence for it."""
 
+from typing import Literal
+
 import msgspec
 
 from schemas.mails import RawMail
+
+CommentKind = Literal["mail", "sent", "note", "bounce", "automatic"]
+Otherwise = Literal["open", "park", "ignore"]
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
@@ -10,7 +15,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 
     `rule` is the constant name of the rule that decided; `evidence` holds short texts that the rule went by. `cases`
     are candidate case numbers, best first; `thread_ids` are Message-IDs that the mail refers to, nearest first, for the
-    case writer to look up. `resolution` is added by the case writer where it ended otherwise than the rule proposed.
+    case writer to look up. `flags` are constant words for the comment. `resolution` is added by the case writer where
+    it ended otherwise than the rule proposed.
     """
 
     rule: str
@@ -18,6 +24,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     cases: list[int] = []
     thread_ids: list[str] = []
     resolution: str | None = None
+    flags: list[str] = []
 
 
 class _Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
@@ -30,7 +37,15 @@ class OpenCase(_Command, frozen=True, kw_only=True, tag="OpenCase.v1"):
 
 
 class AppendToCase(_Command, frozen=True, kw_only=True, tag="AppendToCase.v1"):
-    """Add the mail to the first case of `decision.cases` that exists."""
+    """Add the mail to the first case of `decision.cases` that exists, or that one of `decision.thread_ids` belongs to.
+
+    Where there is none, `otherwise` tells what becomes of the mail: `open` a case, `park` or `ignore` it, for `reason`.
+    `kind` is the comment's.
+    """
+
+    kind: CommentKind = "mail"
+    otherwise: Otherwise = "open"
+    reason: str = ""
 
 
 class ParkMail(_Command, frozen=True, kw_only=True, tag="ParkMail.v1"):

@@ -23,9 +23,13 @@ class CaseOpened(_MailEvent, frozen=True, kw_only=True, tag="CaseOpened.v1"):
 
 
 class CaseAppended(_MailEvent, frozen=True, kw_only=True, tag="CaseAppended.v1"):
-    """A mail was added to case number `case`; `process` is the case's; routing key `case.appended.<process>`."""
+    """A mail was added to case number `case`; `process` is the case's; routing key `case.appended.<process>`.
+
+    `reopened` tells that the case was closed until then.
+    """
 
     case: int
+    reopened: bool = False
 
 
 class MailParked(_MailEvent, frozen=True, kw_only=True, tag="MailParked.v1"):
@@ -40,6 +44,15 @@ class MailIgnored(_MailEvent, frozen=True, kw_only=True, tag="MailIgnored.v1"):
     reason: str
 
 
+class SenderLimited(_MailEvent, frozen=True, kw_only=True, tag="SenderLimited.v1"):
+    """An alert: `address` opened so many cases lately that its further mails are parked, this one the first of them.
+
+    Once in the window of the limit; routing key `alert.sender-limited.<process>`.
+    """
+
+    address: str
+
+
 class MailsRecorded(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="MailsRecorded.v1"):
     """The receipt: the outcomes of these mails are written by a majority of the database, so they may leave `mailbox`.
 
@@ -50,4 +63,4 @@ class MailsRecorded(msgspec.Struct, frozen=True, kw_only=True, tag_field="type",
     keys: list[str]
 
 
-Event = CaseOpened | CaseAppended | MailParked | MailIgnored
+Event = CaseOpened | CaseAppended | MailParked | MailIgnored | SenderLimited

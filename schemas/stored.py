@@ -5,9 +5,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from schemas.cases import Decision
+from schemas.cases import CommentKind, Decision
 
-CommentKind = Literal["mail", "sent", "note", "bounce", "automatic"]
 CaseStatus = Literal["open", "closed"]
 Outcome = Literal["opened", "appended", "ignored", "parked"]
 
@@ -20,7 +19,10 @@ class Person(msgspec.Struct, frozen=True):
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
-    """Collection `cases`. `number` is global: 1, 2, 3 … without gaps. `participants` are addresses."""
+    """Collection `cases`. `number` is global: 1, 2, 3 … without gaps. `participants` are addresses.
+
+    `refers_to` is the case that the opening mail spoke of and could not be added to, None for most.
+    """
 
     number: int = msgspec.field(name="_id")
     process: str
@@ -34,6 +36,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     participants: list[str]
     comment_count: int
     attachment_count: int
+    refers_to: int | None = None
 
 
 class Attachment(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +88,27 @@ class Thread(msgspec.Struct, frozen=True, kw_only=True):
     claimed_by: str | None
 
 
+class Sender(msgspec.Struct, frozen=True, kw_only=True):
+    """Collection `senders`: when an address lately opened cases of a process; `id` is process, blank, address.
+
+    `version` grows with each write, so that writers who race notice it; gone by itself after `expires_at`.
+    """
+
+    id: str = msgspec.field(name="_id")
+    times: list[datetime]
+    alerted_at: datetime | None
+    version: int
+    expires_at: datetime
+
+
+class Discard(msgspec.Struct, frozen=True, kw_only=True):
+    """That a person set a parked mail aside for good: who (the account's name), why, when."""
+
+    by: str
+    why: str
+    at: datetime
+
+
 class Mail(msgspec.Struct, frozen=True, kw_only=True):
     """Collection `mails`: what became of a mail, written once. `id` is the mail key.
 
@@ -104,6 +128,7 @@ class Mail(msgspec.Struct, frozen=True, kw_only=True):
     received_at: datetime | None
     recorded_at: datetime
     written_by: str
+    discarded: Discard | None = None
 
 
 def thread_id(process: str, message_id: str) -> str:

@@ -6,7 +6,8 @@ from typing import Any
 
 from schemas.cases import AppendToCase, Command, Decision, IgnoreMail, OpenCase, ParkMail
 from schemas.mails import BlobRef, RawMail, mail_key
-from services.case_writer.placing import Item, Plan, plan, query
+from services.case_writer.placing import plan, query
+from services.case_writer.plan import Item, Plan
 from services.case_writer.ports import Cases
 from services.case_writer.reading import MailReading
 from services.runtime.mail_headers import Address

@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from schemas.cases import Decision
-from schemas.events import CaseAppended, CaseOpened, Event, MailIgnored, MailParked
+from schemas.events import CaseAppended, CaseOpened, Event, MailIgnored, MailParked, SenderLimited
 from schemas.mails import BlobRef, RawMail
 from schemas.stored import Attachment, Case, Comment, Mail, Person, Thread
-from services.case_writer.placing import Aside, NewCase, Placed, Plan, Target
+from services.case_writer.plan import Aside, NewCase, Placed, Plan, Target
 from services.case_writer.ports import KnownCase, RecordedMail
 from services.runtime.errors import PermanentError
 
@@ -25,6 +25,7 @@ class CaseChange:
     comments: int = 0
     attachments: int = 0
     participants: list[str] = field(default_factory=list)
+    reopens: bool = False
 
 
 @dataclass
@@ -61,12 +62,16 @@ class _Builder:
         self._writing = writing
         self._numbers = numbers
         self._documents = Documents()
+        self._deliveries: dict[str, int] = {}
 
     def build(self, plan: Plan) -> Documents:
+        self._deliveries = {key: recorded.deliveries for key, recorded in plan.retried.items()}
         for placed in plan.placed:
             self._add(placed, plan)
         for aside in plan.aside:
             self._set_aside(aside)
+        for alert in plan.alerts:
+            self._documents.events.append(SenderLimited(address=alert.address, **_about(alert.item.command.mail)))
         self._documents.threads = [
             Thread(id=key, case=self._number(target), claimed_by=claimed)
             for key, (target, claimed) in plan.threads.items()
@@ -96,7 +101,8 @@ class _Builder:
             change.comments += 1
             change.attachments += len(comment.attachments)
             change.participants += placed.joins
-        self._documents.events.append(appended_event(mail, number, placed.process))
+            change.reopens = change.reopens or placed.reopens
+        self._documents.events.append(appended_event(mail, number, placed.process, reopened=placed.reopens))
 
     def _case(self, placed: Placed, number: int, first: Comment, plan: Plan) -> Case:
         joined = [one for one in plan.placed if one.target is placed.target]
@@ -116,14 +122,16 @@ class _Builder:
             opened_by=first.author,
             participants=list(placed.target.participants) if isinstance(placed.target, NewCase) else [],
             comment_count=len(joined),
+            refers_to=placed.target.refers_to if isinstance(placed.target, NewCase) else None,
             attachment_count=sum(len(one.item.blobs) + (one.item.original is not None) for one in joined),
         )
 
     def _set_aside(self, aside: Aside) -> None:
         mail = aside.item.command.mail
         raw = aside.item.original.sha256 if aside.item.original else None
-        decision = aside.item.command.decision
-        self._documents.mails.append(self._mail(mail, decision, aside.outcome, None, reason=aside.reason, raw=raw))
+        self._documents.mails.append(
+            self._mail(mail, aside.decision, aside.outcome, None, reason=aside.reason, raw=raw)
+        )
         event = MailParked if aside.outcome == "parked" else MailIgnored
         self._documents.events.append(event(reason=aside.reason, **_about(mail)))
 
@@ -145,7 +153,7 @@ class _Builder:
             case=case,
             reason=reason,
             decision=decision,
-            deliveries=0 if mail.origin == "replay" else 1,
+            deliveries=self._deliveries.get(mail.key, 0 if mail.origin == "replay" else 1),
             raw=raw,
             received_at=mail.received_at,
             recorded_at=self._writing.now,
@@ -176,7 +184,7 @@ def comment_of(placed: Placed, case: int) -> Comment:
     return Comment(
         id=mail.key,
         case=case,
-        kind="mail",
+        kind=placed.kind,
         at=mail.received_at or mail.fetched_at,
         sent_at=reading.sent_at,
         author=Person(reading.author.name, reading.author.address),
@@ -188,7 +196,7 @@ def comment_of(placed: Placed, case: int) -> Comment:
         in_reply_to=reading.in_reply_to,
         attachments=attachments,
         original=original.sha256 if original else None,
-        flags=[*reading.defects, *placed.flags],
+        flags=list(dict.fromkeys([*reading.defects, *placed.decision.flags, *placed.flags])),
     )
 
 
@@ -209,9 +217,9 @@ def opened_event(mail: RawMail, case: int, stage: str, title: str) -> CaseOpened
     return CaseOpened(case=case, stage=stage, title=title, **_about(mail))
 
 
-def appended_event(mail: RawMail, case: int, process: str) -> CaseAppended:
+def appended_event(mail: RawMail, case: int, process: str, *, reopened: bool = False) -> CaseAppended:
     """`process` is the case's, which a mail sent to another process's mailbox may refer to."""
-    return CaseAppended(case=case, **(_about(mail) | {"process": process}))
+    return CaseAppended(case=case, reopened=reopened, **(_about(mail) | {"process": process}))
 
 
 def event_again(mail: RawMail, recorded: RecordedMail, case: KnownCase | None) -> Event | None:

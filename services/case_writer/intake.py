@@ -3,24 +3,40 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from schemas.cases import AppendToCase, Command, OpenCase
 from schemas.mails import BlobRef, RawMail
 from services.case_writer import metrics
-from services.case_writer.plan import Item
+from services.case_writer.plan import Item, Plan
 from services.case_writer.ports import BlobStore
-from services.case_writer.reading import MailReading, read_mail
+from services.case_writer.reading import SHORTENED, MailReading, read_mail
 from services.runtime.errors import PermanentError
 
 ASIDE_BYTES = 256 * 1024  # a larger mail is read in a thread, so that the event loop keeps turning
 
 
 class Intake:
-    """Reads mails; `keeps_original` tells for a mailbox whether the whole mail is attached to the case."""
+    """Reads mails; `keeps_original` tells for a mailbox whether the whole mail is attached to the case.
+
+    It is attached, too, where the mail was too much for the limits of reading, so that nothing is lost.
+    """
 
     def __init__(self, blobs: BlobStore, keeps_original: Callable[[str], bool]) -> None:
         self._blobs = blobs
         self._keeps_original = keeps_original
+
+    async def with_originals(self, plan: Plan) -> Plan:
+        """The plan with every mail that goes to no case kept whole, also where the rules decided so only now."""
+        missing = [aside for aside in plan.aside if aside.item.original is None]
+        if missing:
+            kept = await self._blobs.put_all([await self._raw(aside.item.command.mail) for aside in missing])
+            originals = {aside.item.key: blob for aside, blob in zip(missing, kept, strict=True)}
+            plan.aside = [
+                replace(aside, item=replace(aside.item, original=originals.get(aside.item.key, aside.item.original)))
+                for aside in plan.aside
+            ]
+        return plan
 
     async def items(self, commands: Sequence[Command]) -> list[Item]:
         """One item a command. Raises TransientError in an outage, PermanentError where a mail cannot be read at all."""

@@ -32,7 +32,15 @@ async def run(settings: Settings, http_port: int, stop: Stop) -> None:
             await blobs.ensure_indexes()
 
         async def session(broker: Broker) -> None:
-            writer = CaseWriter(cases, intake, broker, own_addresses=own_addresses, health=health, stop=stop)
+            writer = CaseWriter(
+                cases,
+                intake,
+                broker,
+                own_addresses=own_addresses,
+                rules=settings.processes,
+                health=health,
+                stop=stop,
+            )
             batch = settings.case_writer.batch_mails
             await handle_batches(
                 broker, CASE_WRITER_COMMANDS, _handler(writer, broker), stop, batch=batch, prefetch=2 * batch

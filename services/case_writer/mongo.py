@@ -1,16 +1,19 @@
 """The case writer's side of the database: what is known, and one transaction a batch."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from schemas.stored import to_document
+from schemas.stored import Sender, to_document
 from services.case_writer.documents import CaseChange, Documents, Writing, documents
-from services.case_writer.placing import Plan
-from services.case_writer.ports import Known, KnownCase, KnownThread, Query, RecordedMail
+from services.case_writer.plan import Plan
+from services.case_writer.ports import Known, KnownCase, KnownThread, Openings, Query, RecordedMail
 from services.runtime.store import ConflictError, Session, Store
 
 COUNTER = "case"
+SENDERS_KEPT = timedelta(days=1)  # the longest window that the settings allow
+
+_RECORDED = ("outcome", "process", "case", "reason", "written_by", "deliveries")
 
 
 class MongoCases:
@@ -25,6 +28,7 @@ class MongoCases:
         self._threads = store.collection("threads")
         self._mails = store.collection("mails")
         self._counters = store.collection("counters")
+        self._senders = store.collection("senders")
 
     async def ensure_indexes(self) -> None:
         """What people and `mailcase` look things up by; the rest goes by `_id`."""
@@ -34,16 +38,21 @@ class MongoCases:
         await self._threads.ensure_index("case")
         await self._mails.ensure_index("outcome", "recorded_at")
         await self._mails.ensure_index("case")
+        await self._senders.ensure_expiry("expires_at")
 
     async def known(self, query: Query) -> Known:
         """What the database holds of the things asked about, as a majority wrote it."""
         mails = {
-            one["_id"]: RecordedMail(one["outcome"], one["process"], one["case"], one["reason"], one["written_by"])
-            for one in await _by_ids(self._mails, query.mails, ["outcome", "process", "case", "reason", "written_by"])
+            one["_id"]: RecordedMail(**{name: one[name] for name in _RECORDED})
+            for one in await _by_ids(self._mails, query.mails, _RECORDED)
         }
         threads = {
             one["_id"]: KnownThread(one["case"], one["claimed_by"])
             for one in await _by_ids(self._threads, query.threads)
+        }
+        senders = {
+            one["_id"]: Openings(tuple(one["times"]), one["alerted_at"], one["version"])
+            for one in await _by_ids(self._senders, query.senders)
         }
         numbers = {*query.cases, *(one.case for one in threads.values())}
         numbers.update(one.case for one in mails.values() if one.case is not None)
@@ -54,7 +63,7 @@ class MongoCases:
             )
             for one in await _by_ids(self._cases, sorted(numbers), fields)
         }
-        return Known(mails, cases, threads)
+        return Known(mails, cases, threads, senders)
 
     async def write(self, plan: Plan, attempt: str) -> Documents:
         """Write a plan whole or not at all; returns what was written."""
@@ -70,6 +79,7 @@ class MongoCases:
         last = await self._counters.increment(COUNTER, "value", opened, session) if opened else 0
         now = datetime.now(UTC)
         written = documents(plan, Writing(now, attempt, last - opened + 1, self._initial_stages))
+        await self._forget_retried(plan, session)
         await self._mails.insert([to_document(one) for one in written.mails], session)
         # After the mails: one of them may have come twice in this batch.
         await self._mails.update_each([({"_id": key}, {"$inc": {"deliveries": 1}}) for key in plan.duplicates], session)
@@ -83,7 +93,33 @@ class MongoCases:
         await self._cases.update_each(
             [({"_id": number}, _case_change(change, now)) for number, change in written.changes.items()], session
         )
+        await self._count_openings(plan, now, session)
         return written
+
+    async def _forget_retried(self, plan: Plan, session: Session) -> None:
+        """The outcomes that a retry replaces; someone else's retry may have been first."""
+        for key, recorded in plan.retried.items():
+            if not await self._mails.delete({"_id": key, "written_by": recorded.written_by}, session):
+                raise ConflictError(f"mail {key} was retried by someone else")
+
+    async def _count_openings(self, plan: Plan, now: datetime, session: Session) -> None:
+        new, known = [], []
+        for key, openings in plan.senders.items():
+            sender = Sender(
+                id=key,
+                times=list(openings.times),
+                alerted_at=openings.alerted_at,
+                version=openings.version + 1,
+                expires_at=now + SENDERS_KEPT,
+            )
+            document = to_document(sender)
+            if openings.version:
+                known.append(({"_id": key, "version": openings.version}, {"$set": document}))
+            else:
+                new.append(document)
+        await self._senders.insert(new, session)
+        if await self._senders.update_each(known, session) != len(known):
+            raise ConflictError("another writer counted a new case of the same sender first")
 
 
 async def _by_ids(collection: Any, ids: Sequence[Any], fields: Sequence[str] | None = None) -> list[dict[str, Any]]:
@@ -98,6 +134,8 @@ def _case_change(change: CaseChange, now: datetime) -> dict[str, Any]:
         "$inc": {"comment_count": change.comments, "attachment_count": change.attachments},
         "$max": {"updated_at": now},
     }
+    if change.reopens:
+        update["$set"] = {"status": "open"}
     if change.participants:
         update["$addToSet"] = {"participants": {"$each": list(dict.fromkeys(change.participants))}}
     return update

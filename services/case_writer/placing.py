@@ -6,113 +6,55 @@ between writers, and the loser of a race plans again with what the winner wrote.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import msgspec
 
-from schemas.cases import AppendToCase, Command, Decision, IgnoreMail, ParkMail
-from schemas.mails import BlobRef
+from schemas.cases import AppendToCase, CommentKind, Decision, IgnoreMail, ParkMail
 from schemas.stored import Outcome, thread_id
-from services.case_writer.ports import Known, Query, RecordedMail
+from services.case_writer.plan import Alert, Aside, Item, NewCase, Placed, Plan, Target
+from services.case_writer.ports import Known, Openings, Query
 from services.case_writer.reading import MailReading
+from services.runtime.settings_shapes import Rules
 
 UNVERIFIED_SENDER = "unverified-sender"
+NOT_A_PARTICIPANT = "not-a-participant"
+TOO_MANY_NEW_CASES = "too-many-new-cases"
 MAX_PARTICIPANTS = 500  # a case's document stays small however many write to it
 MAX_RESERVED = 20  # Message-IDs reserved for one mail; a References header may hold hundreds
-
-
-@dataclass(frozen=True)
-class Item:
-    """A command whose mail has been read; `reading` is None where the outcome needs none (parked, ignored).
-
-    `blobs` are the reading's attachments in the blob store, in their order; `original` is the whole mail there, None
-    where it is not kept.
-    """
-
-    command: Command
-    reading: MailReading | None
-    blobs: tuple[BlobRef, ...] = ()
-    original: BlobRef | None = None
-
-    @property
-    def key(self) -> str:
-        return self.command.mail.key
-
-
-@dataclass(eq=False)
-class NewCase:
-    """A case to be opened in this batch; its number comes with the writing."""
-
-    process: str
-    participants: list[str] = field(default_factory=list)
-
-
-Target = int | NewCase
-
-
-@dataclass(frozen=True)
-class Placed:
-    """A mail and the case that it goes to, with the case's process, which may be another than the mailbox's.
-
-    `joins` are the addresses that take part in an existing case through it.
-    """
-
-    item: Item
-    reading: MailReading
-    target: Target
-    process: str
-    decision: Decision
-    flags: tuple[str, ...] = ()
-    joins: tuple[str, ...] = ()
-    opens: bool = False
-
-
-@dataclass(frozen=True)
-class Aside:
-    """A mail that goes to no case."""
-
-    item: Item
-    outcome: Outcome
-    reason: str
-
-
-@dataclass
-class Plan:
-    """What a batch does. `threads` are new ids, `claims` are ids reserved earlier that their mail now claims.
-
-    `duplicates` holds the key of each further delivery, to be counted after the mails are written: a mail may come
-    twice in its first batch. `written_before` is what an earlier try of the same attempt wrote after all.
-    """
-
-    new_cases: list[NewCase] = field(default_factory=list)
-    placed: list[Placed] = field(default_factory=list)
-    aside: list[Aside] = field(default_factory=list)
-    threads: dict[str, tuple[Target, str | None]] = field(default_factory=dict)
-    claims: dict[str, tuple[Target, str]] = field(default_factory=dict)
-    duplicates: list[str] = field(default_factory=list)
-    written_before: dict[str, RecordedMail] = field(default_factory=dict)
 
 
 def query(items: Sequence[Item]) -> Query:
     """Everything that placing these mails may ask about."""
     threads = dict.fromkeys(one for item in items for one in _thread_ids(item))
     cases = dict.fromkeys(number for item in items for number in item.command.decision.cases)
-    return Query([item.key for item in items], list(cases), list(threads))
+    senders = dict.fromkeys(_sender_id(item, item.reading) for item in items if item.reading is not None)
+    return Query([item.key for item in items], list(cases), list(threads), list(senders))
 
 
-def plan(items: Sequence[Item], known: Known, *, attempt: str, own_addresses: frozenset[str] = frozenset()) -> Plan:
+def plan(
+    items: Sequence[Item],
+    known: Known,
+    *,
+    attempt: str,
+    own_addresses: frozenset[str] = frozenset(),
+    rules: Mapping[str, Rules] | None = None,
+) -> Plan:
     """Place each mail; `attempt` names this writer's attempt at the batch, the same over its repetitions.
 
-    `own_addresses`, in small letters, are the mailboxes' own: they take part in no case.
+    `own_addresses`, in small letters, are the mailboxes' own: they take part in no case. `rules` are the settings of
+    each process by its name; a process without any has the defaults.
     """
-    return _Planner(known, attempt, own_addresses).plan(items)
+    return _Planner(known, attempt, own_addresses, rules or {}).plan(items)
 
 
 class _Planner:
-    def __init__(self, known: Known, attempt: str, own_addresses: frozenset[str]) -> None:
+    def __init__(self, known: Known, attempt: str, own_addresses: frozenset[str], rules: Mapping[str, Rules]) -> None:
         self._known = known
         self._own_addresses = own_addresses
+        self._rules = rules
         # A transaction is written whole or not at all: one mail of this attempt shows that nothing is left to write.
         self._attempt_is_written = any(one.written_by == attempt for one in known.mails.values())
         self._plan = Plan()
@@ -133,45 +75,134 @@ class _Planner:
             return True
         if recorded is None and item.key not in self._seen:
             return False
-        if item.command.mail.origin != "replay":
+        origin = item.command.mail.origin
+        if origin == "retry" and recorded and recorded.outcome in {"parked", "ignored"} and item.key not in self._seen:
+            self._plan.retried[item.key] = recorded
+            return False
+        if origin not in {"replay", "retry"}:
             self._plan.duplicates.append(item.key)
         return True
 
     def _place(self, item: Item) -> None:
         command = item.command
         if isinstance(command, ParkMail):
-            self._plan.aside.append(Aside(item, "parked", command.reason))
+            self._set_aside(item, "parked", command.reason, command.decision)
         elif isinstance(command, IgnoreMail):
-            self._plan.aside.append(Aside(item, "ignored", command.reason))
+            self._set_aside(item, "ignored", command.reason, command.decision)
         elif item.reading is None:
             raise ValueError(f"mail {item.key} was not read")
         else:
-            self._place_in_case(item, item.reading)
+            self._place_read(item, item.reading)
 
-    def _place_in_case(self, item: Item, reading: MailReading) -> None:
+    def _set_aside(self, item: Item, outcome: Outcome, reason: str, decision: Decision) -> None:
+        self._plan.aside.append(Aside(item, outcome, reason, decision))
+
+    def _place_read(self, item: Item, reading: MailReading) -> None:
         target, decision = self._target(item, reading)
-        opens = target is None
         if target is None:
-            target = NewCase(item.command.mail.process)
-            self._plan.new_cases.append(target)
-        present = self._participants(target)
-        verified = opens or _comparable(reading.author.address) in present
-        joins = self._joining(target, present, reading) if verified else ()
-        flags = (
-            *(() if verified else (UNVERIFIED_SENDER,)),
-            *(("message-id-reused",) if self._own_id_is_taken(item, reading) else ()),
-        )
+            self._without_case(item, reading, decision)
+            return
         process = self._process(target, item)
-        self._plan.placed.append(Placed(item, reading, target, process, decision, flags, joins, opens))
+        rules = self._rules_of(process)
+        kind = item.command.kind if isinstance(item.command, AppendToCase) else "mail"
+        verified = _comparable(reading.author.address) in self._participants(target)
+        closed = self._is_closed(target)
+        if closed and rules.reply_to_closed == "new-case" and kind == "mail":
+            self._open(item, reading, _resolved(decision, "case-closed"), refers_to=target)
+        elif not verified and kind == "mail" and rules.reply_from == "participants" and not _decided_by_person(item):
+            self._open(item, reading, _resolved(decision, NOT_A_PARTICIPANT), refers_to=target)
+        elif not verified and kind == "mail" and rules.reply_from == "hold" and not _decided_by_person(item):
+            self._set_aside(item, "parked", NOT_A_PARTICIPANT, _resolved(decision, NOT_A_PARTICIPANT))
+        else:
+            reopens = closed and rules.reply_to_closed == "reopen" and kind == "mail"
+            self._append(item, reading, target, decision, kind=kind, verified=verified, reopens=reopens)
+
+    def _append(
+        self,
+        item: Item,
+        reading: MailReading,
+        target: Target,
+        decision: Decision,
+        *,
+        kind: CommentKind,
+        verified: bool,
+        reopens: bool,
+    ) -> None:
+        joins = self._joining(target, reading) if verified and kind == "mail" else ()
+        stranger = () if verified or kind == "bounce" else (UNVERIFIED_SENDER,)
+        flags = (*stranger, *self._own_flags(item, reading))
+        process = self._process(target, item)
+        self._plan.placed.append(
+            Placed(item, reading, target, process, decision, flags, joins, reopens=reopens, kind=kind)
+        )
         self._claim(item, reading, target)
 
+    def _without_case(self, item: Item, reading: MailReading, decision: Decision) -> None:
+        command = item.command
+        if not isinstance(command, AppendToCase):
+            self._open(item, reading, decision)
+            return
+        resolution = decision.resolution or ("no-such-case" if decision.cases else "no-known-case")
+        decision = _resolved(decision, resolution)
+        if command.otherwise == "open":
+            self._open(item, reading, decision)
+        else:
+            outcome: Outcome = "parked" if command.otherwise == "park" else "ignored"
+            self._set_aside(item, outcome, command.reason or decision.rule, decision)
+
+    def _open(self, item: Item, reading: MailReading, decision: Decision, *, refers_to: Target | None = None) -> None:
+        if not self._may_open(item, reading):
+            self._set_aside(item, "parked", TOO_MANY_NEW_CASES, decision)
+            return
+        target = NewCase(item.command.mail.process, refers_to=refers_to if isinstance(refers_to, int) else None)
+        self._plan.new_cases.append(target)
+        joins = self._joining(target, reading)
+        flags = self._own_flags(item, reading)
+        self._plan.placed.append(Placed(item, reading, target, target.process, decision, flags, joins, opens=True))
+        self._claim(item, reading, target)
+
+    def _may_open(self, item: Item, reading: MailReading) -> bool:
+        """Count a new case for its sender; False where he has had too many within the window, before or after."""
+        rules = self._rules_of(item.command.mail.process)
+        limit, window = rules.max_new_cases_per_sender, timedelta(seconds=rules.new_cases_window_s)
+        if not limit or not reading.author.address or _decided_by_person(item):
+            return True
+        sender, at = _sender_id(item, reading), _time(item)
+        openings = self._plan.senders.get(sender) or self._known.senders.get(sender) or Openings()
+        if sum(abs(at - one) < window for one in openings.times) < limit:
+            times = tuple(sorted([*openings.times, at])[-limit:])
+            self._plan.senders[sender] = replace(openings, times=times)
+            return True
+        if openings.alerted_at is None or abs(at - openings.alerted_at) >= window:
+            self._plan.alerts.append(Alert(item, reading.author.address))
+            self._plan.senders[sender] = replace(openings, alerted_at=at)
+        return False
+
+    def _own_flags(self, item: Item, reading: MailReading) -> tuple[str, ...]:
+        return ("message-id-reused",) if self._own_id_is_taken(item, reading) else ()
+
+    def _rules_of(self, process: str) -> Rules:
+        return self._rules.get(process) or Rules()
+
+    def _is_closed(self, target: Target) -> bool:
+        known = None if isinstance(target, NewCase) else self._known.cases.get(target)
+        return known is not None and known.status == "closed"
+
     def _target(self, item: Item, reading: MailReading) -> tuple[Target | None, Decision]:
+        """An existing case, or one opened earlier in this batch; None where the mail belongs to none."""
         decision = item.command.decision
+        own_process = item.command.mail.process
+        only_own = self._rules_of(own_process).reference_scope == "process"
         for number in decision.cases:
-            if number in self._known.cases:
-                return number, decision
-        if isinstance(item.command, AppendToCase):
-            decision = msgspec.structs.replace(decision, resolution="no-such-case")
+            known = self._known.cases.get(number)
+            if known is None:
+                continue
+            if only_own and known.process != own_process:
+                decision = _resolved(decision, "other-process")
+                continue
+            return number, decision
+        if decision.cases and decision.resolution is None:
+            decision = _resolved(decision, "no-such-case")
         return self._by_thread(item, reading, decision)
 
     def _by_thread(self, item: Item, reading: MailReading, decision: Decision) -> tuple[Target | None, Decision]:
@@ -214,17 +245,23 @@ class _Planner:
             if self._thread(key) is None:
                 self._plan.threads[key] = (target, None)
 
-    def _joining(self, target: Target, present: Collection[str], reading: MailReading) -> tuple[str, ...]:
+    def _joining(self, target: Target, reading: MailReading) -> tuple[str, ...]:
         """Whom the mail of a participant brings in; a stranger who only knows the number brings in nobody."""
+        present = self._participants(target)
         addresses = [reading.author.address, *(one.address for one in reading.recipients)]
         wanted: dict[str, str] = {}
         for address in addresses:
             key = _comparable(address)
-            if key and key not in present and key not in self._own_addresses:
+            if key and key not in present and not self._is_own(key):
                 wanted.setdefault(key, address)
         joins = tuple(wanted.values())[: max(0, MAX_PARTICIPANTS - len(present))]
         (target.participants if isinstance(target, NewCase) else self._joined[target]).extend(joins)
         return joins
+
+    def _is_own(self, address: str) -> bool:
+        """Also with `+235` or the like behind the local part (RFC 5233)."""
+        local, _, domain = address.rpartition("@")
+        return address in self._own_addresses or f"{local.partition('+')[0]}@{domain}" in self._own_addresses
 
     def _participants(self, target: Target) -> Collection[str]:
         """Who takes part, earlier mails of this batch counted, in the form to compare by."""
@@ -243,6 +280,24 @@ class _Planner:
 def _comparable(address: str) -> str:
     # RFC 5321 section 2.4 leaves the case of the local part to its server; in practice people write it either way.
     return address.lower()
+
+
+def _resolved(decision: Decision, resolution: str) -> Decision:
+    return msgspec.structs.replace(decision, resolution=resolution)
+
+
+def _decided_by_person(item: Item) -> bool:
+    """A mail that a person retried, or that is replayed, was let through before."""
+    return item.command.mail.origin in {"retry", "replay"}
+
+
+def _sender_id(item: Item, reading: MailReading) -> str:
+    return f"{item.command.mail.process} {_comparable(reading.author.address)}"
+
+
+def _time(item: Item) -> datetime:
+    mail = item.command.mail
+    return mail.received_at or mail.fetched_at
 
 
 def _thread_decision(decision: Decision, message_id: str) -> Decision:

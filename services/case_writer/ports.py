@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from schemas.mails import BlobRef
@@ -10,7 +11,7 @@ from services.runtime.messages import Outgoing
 
 if TYPE_CHECKING:  # both are built from the values below
     from services.case_writer.documents import Documents
-    from services.case_writer.placing import Plan
+    from services.case_writer.plan import Plan
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class RecordedMail:
     case: int | None
     reason: str | None
     written_by: str
+    deliveries: int = 1
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,15 @@ class KnownCase:
     status: CaseStatus
     title: str
     participants: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Openings:
+    """When a sender lately opened cases of a process; `version` is 0 where nothing is known, and grows by writing."""
+
+    times: tuple[datetime, ...] = ()
+    alerted_at: datetime | None = None
+    version: int = 0
 
 
 @dataclass(frozen=True)
@@ -50,15 +61,17 @@ class Known:
     mails: dict[str, RecordedMail] = field(default_factory=dict)
     cases: dict[int, KnownCase] = field(default_factory=dict)
     threads: dict[str, KnownThread] = field(default_factory=dict)
+    senders: dict[str, Openings] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Query:
-    """The identities that a batch asks about: mail keys, case numbers, thread ids."""
+    """The identities that a batch asks about: mail keys, case numbers, thread ids, sender ids."""
 
     mails: Sequence[str]
     cases: Sequence[int]
     threads: Sequence[str]
+    senders: Sequence[str] = ()
 
 
 class BlobStore(Protocol):

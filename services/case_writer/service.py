@@ -5,13 +5,13 @@ import random
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from schemas import codec
 from schemas.cases import Command, ParkMail
-from schemas.events import CaseAppended, CaseOpened, Event, MailParked, MailsRecorded
+from schemas.events import CaseAppended, CaseOpened, Event, MailParked, MailsRecorded, SenderLimited
 from services.case_writer import metrics
 from services.case_writer.documents import Documents, event_again
 from services.case_writer.intake import Intake
@@ -25,6 +25,7 @@ from services.runtime.logs import get_logger
 from services.runtime.messages import Outgoing
 from services.runtime.metrics import RETRIES
 from services.runtime.retry import Backoff
+from services.runtime.settings_shapes import Rules
 from services.runtime.store import ConflictError, UnclearCommitError
 from services.runtime.topology import EVENT, receipt_key
 
@@ -64,6 +65,7 @@ class CaseWriter:
         outlet: Outlet,
         *,
         own_addresses: frozenset[str] = frozenset(),
+        rules: Mapping[str, Rules] | None = None,
         health: Health,
         stop: Stop,
         new_backoff: Callable[[], Backoff] = _outage_backoff,
@@ -72,6 +74,7 @@ class CaseWriter:
         self._intake = intake
         self._outlet = outlet
         self._own_addresses = own_addresses
+        self._rules = rules or {}
         self._health = health
         self._stop = stop
         self._new_backoff = new_backoff
@@ -148,7 +151,8 @@ class CaseWriter:
     async def _write_once(self, group: Sequence[Arrived], attempt: str) -> _Written:
         items = await self._intake.items([arrived.command for arrived in group])
         known = await self._cases.known(query(items))
-        placed = plan(items, known, attempt=attempt, own_addresses=self._own_addresses)
+        placed = plan(items, known, attempt=attempt, own_addresses=self._own_addresses, rules=self._rules)
+        await self._intake.with_originals(placed)
         started = time.monotonic()
         documents = await self._cases.write(placed, attempt)
         metrics.TRANSACTION_SECONDS.observe(time.monotonic() - started)
@@ -217,6 +221,8 @@ def _word(event: Event) -> str:
         return "case.opened"
     if isinstance(event, CaseAppended):
         return "case.appended"
+    if isinstance(event, SenderLimited):
+        return "alert.sender-limited"
     return "mail.parked" if isinstance(event, MailParked) else "mail.ignored"
 
 

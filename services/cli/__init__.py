@@ -20,18 +20,47 @@ app = App(
     version_flags=["--version"],
     help_format="markdown",
 )
-# name, where it is, what it does, an example
-for name, where, summary, example in (
-    ("up", "up:up", "Run every stage on this machine, until Ctrl-C.", "up --config mailcase.toml --data mailcase-data"),
-    ("fetcher", "stages:fetcher", "Read the mailboxes and publish every mail.", "fetcher --http-port 9401"),
-    ("router", "stages:router", "Decide which case each mail opens or belongs to.", "router --http-port 9402"),
-    ("case-writer", "stages:case_writer", "Write cases and comments.", "case-writer --http-port 9403"),
-    ("check", "check:check", "Check the settings and log in everywhere.", "check --config mailcase.toml"),
-    ("ingest", "ingest:ingest", "Bring in mails from files, byte for byte.", "ingest letters/*.eml --process invoices"),
-    ("case", "case:app", "Look at cases.", "case show 235"),
-    ("demo", "demo:demo", "See the main path at work on private servers.", "demo --keep"),
+_GROUPS = {
+    "": app,
+    "case": App(name="case", help="Look at cases.", help_epilogue="Example: `mailcase case show 235`"),
+    "parked": App(
+        name="parked",
+        help="Mails that went to no case: see, retry, discard them.",
+        help_epilogue="Example: `mailcase parked list`",
+    ),
+}
+# group, name, where it is, what it does, an example
+for group, name, where, summary, example in (
+    (
+        "",
+        "up",
+        "up:up",
+        "Run every stage on this machine, until Ctrl-C.",
+        "up --config mailcase.toml --data mailcase-data",
+    ),
+    ("", "fetcher", "stages:fetcher", "Read the mailboxes and publish every mail.", "fetcher --http-port 9401"),
+    ("", "router", "stages:router", "Decide which case each mail opens or belongs to.", "router --http-port 9402"),
+    ("", "case-writer", "stages:case_writer", "Write cases and comments.", "case-writer --http-port 9403"),
+    ("", "check", "check:check", "Check the settings and log in everywhere.", "check --config mailcase.toml"),
+    ("", "ingest", "ingest:ingest", "Bring in mails from files.", "ingest letters/*.eml --process invoices"),
+    ("", "demo", "demo:demo", "See the main path at work on private servers.", "demo --keep"),
+    ("case", "show", "case:show", "Show a case with its comments and attachments.", "case show 235"),
+    ("parked", "list", "parked:list_mails", "List parked mails, the oldest first.", "parked list --reason spam"),
+    ("parked", "show", "parked:show", "Show why, or the whole mail.", "parked show 5f1d0c2a --raw > mail.eml"),
+    ("parked", "retry", "parked:retry", "Decide again, by today's settings.", "parked retry --all --reason spam"),
+    (
+        "parked",
+        "discard",
+        "parked:discard",
+        "Set mails aside for good.",
+        "parked discard 5f1d0c2a --why 'an advertisement'",
+    ),
 ):
-    app.command(f"services.cli.{where}", name=name, help=summary, help_epilogue=f"Example: `mailcase {example}`")
+    _GROUPS[group].command(
+        f"services.cli.{where}", name=name, help=summary, help_epilogue=f"Example: `mailcase {example}`"
+    )
+for name in ("case", "parked"):
+    app.command(_GROUPS[name])
 
 
 def main(arguments: list[str] | None = None) -> None:

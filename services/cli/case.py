@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
-from cyclopts import App, Parameter
+from cyclopts import Parameter
 from rich.console import Console
 from rich.text import Text
 
@@ -15,17 +15,11 @@ from services.runtime.settings import Settings
 from services.runtime.stage import store_url
 from services.runtime.store import Document, Store
 
-app = App(name="case", help="Look at cases.")
-
 Number = Annotated[int, Parameter(help="The case's number, as in [#235].")]
 
 
-@app.command
 def show(number: Number, /, *, config: Config = DEFAULT_CONFIG, json: Json = False) -> None:
-    """Show a case with its comments and attachments.
-
-    Example: `mailcase case show 235`
-    """
+    """Show a case with its comments and attachments."""
     case, comments = asyncio.run(read_case(loaded(config), number))
     if json:
         print(msgspec.json.format(msgspec.json.encode(case | {"comments": comments})).decode())

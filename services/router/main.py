@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from schemas.case_ref import CaseReference
 from schemas.codec import UnreadableMessageError, decode_raw_mail
+from services.router.policy import PolicyOf, policies
 from services.router.service import route
 from services.runtime.broker import Broker, dead_letter, keep_connected
 from services.runtime.consuming import handle_batches
@@ -18,13 +18,13 @@ from services.runtime.topology import ROUTER_MAIL
 async def run(settings: Settings, http_port: int, stop: Stop) -> None:
     """Route mails until `stop`."""
     health = Health("broker")
-    reference = CaseReference()
+    policy_of = policies(settings)
     prefetch = settings.router.prefetch_mails
 
     async def session(broker: Broker) -> None:
         async def handle(deliveries: Sequence[Delivery]) -> None:
             await broker.publish_all(
-                [message for one in deliveries if (message := await _routed(broker, one, reference))]
+                [message for one in deliveries if (message := await _routed(broker, one, policy_of))]
             )
 
         await handle_batches(broker, ROUTER_MAIL, handle, stop, batch=max(1, prefetch // 2), prefetch=prefetch)
@@ -34,11 +34,11 @@ async def run(settings: Settings, http_port: int, stop: Stop) -> None:
         await keep_connected(broker_url(settings), name, topology_of(settings), session, stop=stop, health=health)
 
 
-async def _routed(broker: Broker, delivery: Delivery, reference: CaseReference) -> Outgoing | None:
+async def _routed(broker: Broker, delivery: Delivery, policy_of: PolicyOf) -> Outgoing | None:
     """The message to pass on; None for one that broke its contract and went to the dead letters."""
     try:
         mail = decode_raw_mail(delivery.body)
     except UnreadableMessageError as error:
         await dead_letter(broker, ROUTER_MAIL, delivery, f"unreadable: {error}")
         return None
-    return route(mail, reference)
+    return route(mail, policy_of(mail.process, mail.mailbox))

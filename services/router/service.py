@@ -1,11 +1,11 @@
 """The router's use case: read the headers, decide, pass the mail on untouched with the decision."""
 
-from schemas.case_ref import CaseReference
 from schemas.cases import AppendToCase, Command, IgnoreMail, OpenCase, ParkMail
 from schemas.codec import encode, tag_of
 from schemas.mails import RawMail
 from services.router import metrics
 from services.router.classify import Verdict, classify
+from services.router.policy import Policy
 from services.runtime.logs import get_logger
 from services.runtime.mail_headers import MailHeaders
 from services.runtime.messages import Outgoing
@@ -14,9 +14,9 @@ from services.runtime.topology import CASE
 log = get_logger(__name__)
 
 
-def route(mail: RawMail, reference: CaseReference) -> Outgoing:
+def route(mail: RawMail, policy: Policy) -> Outgoing:
     """The message for the case writer that carries `mail` and what to do with it."""
-    verdict = classify(MailHeaders.parse(mail.classifiable), reference)
+    verdict = classify(MailHeaders.parse(mail.classifiable), mail.classifiable, policy)
     command = _command(mail, verdict)
     metrics.DECISIONS.labels(mail.process, verdict.action, verdict.decision.rule).inc()
     log.info("mail_routed", mail_key=mail.key, mailbox=mail.mailbox, action=verdict.action, rule=verdict.decision.rule)
@@ -34,7 +34,13 @@ def _command(mail: RawMail, verdict: Verdict) -> Command:
         case "open":
             return OpenCase(mail=mail, decision=verdict.decision)
         case "append":
-            return AppendToCase(mail=mail, decision=verdict.decision)
+            return AppendToCase(
+                mail=mail,
+                decision=verdict.decision,
+                kind=verdict.kind,
+                otherwise=verdict.otherwise,
+                reason=verdict.reason or "",
+            )
         case "park":
             return ParkMail(mail=mail, decision=verdict.decision, reason=verdict.reason or verdict.decision.rule)
         case "ignore":

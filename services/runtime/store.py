@@ -88,12 +88,20 @@ class Collection:
 
     async def update_each(
         self, changes: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], session: "Session | None" = None
-    ) -> None:
-        """Many changes of one document each, (query, change), in one round trip."""
-        if changes:
-            operations = [pymongo.UpdateOne(query, change) for query, change in changes]
-            with translated():
-                await self._collection.bulk_write(operations, ordered=False, session=driver_session(session))
+    ) -> int:
+        """Many changes of one document each, (query, change), in one round trip; returns how many matched."""
+        if not changes:
+            return 0
+        operations = [pymongo.UpdateOne(query, change) for query, change in changes]
+        with translated():
+            result = await self._collection.bulk_write(operations, ordered=False, session=driver_session(session))
+            return result.matched_count
+
+    async def delete(self, query: Mapping[str, Any], session: "Session | None" = None) -> int:
+        """Delete all matches; returns how many."""
+        with translated():
+            result = await self._collection.delete_many(query, session=driver_session(session))
+            return result.deleted_count
 
     async def increment(self, key: str, field: str, by: int, session: "Session | None" = None) -> int:
         """Add to a number of the document `key`, made where it is missing; returns the new value."""
@@ -106,6 +114,11 @@ class Collection:
                 session=driver_session(session),
             )
             return int(document[field])
+
+    async def ensure_expiry(self, field: str) -> None:
+        """Let the database delete each document once the time in `field` has come, give or take a minute."""
+        with translated():
+            await self._collection.create_index(field, expireAfterSeconds=0)
 
     async def ensure_index(self, *fields: str, unique: bool = False) -> None:
         """Make an ascending index exist; a `-` before a field makes it descending. The same call again does nothing."""

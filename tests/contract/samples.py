@@ -15,7 +15,7 @@ import msgspec
 
 from schemas.cases import AppendToCase, Decision, IgnoreMail, OpenCase, ParkMail
 from schemas.codec import encode, encode_json, tag_of
-from schemas.events import CaseAppended, CaseOpened, MailIgnored, MailParked, MailsRecorded
+from schemas.events import CaseAppended, CaseOpened, MailIgnored, MailParked, MailsRecorded, SenderLimited
 from schemas.mails import BlobRef, RawMail
 
 FOLDER = Path(__file__).parent / "samples"
@@ -55,10 +55,19 @@ SAMPLES: dict[str, msgspec.Struct] = {
     "RawMail.v1.blob": _AS_BLOB,
     "OpenCase.v1": OpenCase(mail=_AS_BLOB, decision=Decision(rule="new-case", thread_ids=["<a1@customer.example>"])),
     "AppendToCase.v1": AppendToCase(mail=_INLINE, decision=_DECISION),
+    "AppendToCase.v1.bounce": AppendToCase(
+        mail=_INLINE,
+        decision=Decision(rule="delivery-report", cases=[235], flags=["undeliverable"]),
+        kind="bounce",
+        otherwise="park",
+        reason="delivery-report",
+    ),
     "ParkMail.v1": ParkMail(mail=_INLINE, decision=Decision(rule="too-deep"), reason="too-deep"),
     "IgnoreMail.v1": IgnoreMail(mail=_INLINE, decision=Decision(rule="own-mail"), reason="mail-loop"),
     "CaseOpened.v1": CaseOpened(case=235, stage="registration", title="Faktura 17/2026 – zażółć", **_ABOUT),
     "CaseAppended.v1": CaseAppended(case=235, **_ABOUT),
+    "CaseAppended.v1.reopened": CaseAppended(case=235, reopened=True, **_ABOUT),
+    "SenderLimited.v1": SenderLimited(address="machine@customer.example", **_ABOUT),
     "MailParked.v1": MailParked(reason="too-deep", **_ABOUT),
     "MailIgnored.v1": MailIgnored(reason="mail-loop", **_ABOUT),
     "MailsRecorded.v1": MailsRecorded(mailbox="invoices-pl", keys=["0f" * 32, "1e" * 32]),

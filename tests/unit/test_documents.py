@@ -11,7 +11,11 @@ from schemas.events import CaseAppended, CaseOpened, MailIgnored, MailParked
 from schemas.mails import BlobRef
 from schemas.stored import Person, to_document
 from services.case_writer.documents import NO_SUBJECT, Documents, Writing, documents, event_again
-from services.case_writer.placing import plan from services.case_writer.ports import Known, KnownCase, RecordedMail from services.case_writer.reading import Attachment from services.runtime.errors import PermanentError from tests.builders import      ANNA, JAN, NOW, OFFICE, STAGES, appending, ignoring, item, opened, opening, parking, reading
+from services.case_writer.placing import plan
+from services.case_writer.ports import Known, KnownCase, RecordedMail
+from services.case_writer.reading import Attachment
+from services.runtime.errors import PermanentError
+from tests.builders import ANNA, JAN, NOW, OFFICE, STAGES, appending, ignoring, item, opened, opening, parking, reading
 from services.case_writer.plan import Item
 
 LATER = NOW + timedelta(seconds=3)
@@ -54,6 +58,7 @@ def test_a_mail_becomes_a_case_a_comment_an_outcome_and_an_event() -> None:
         "participants": [ANNA.address, OFFICE.address, JAN.address],
         "comment_count": 1,
         "attachment_count": 0,
+        "refers_to": None,
     }
     assert to_document(comment) == {
         "_id": mail.key,
@@ -85,6 +90,7 @@ def test_a_mail_becomes_a_case_a_comment_an_outcome_and_an_event() -> None:
         "received_at": received,
         "recorded_at": LATER,
         "written_by": "attempt",
+        "discarded": None,
     }
     assert event == CaseOpened(
         mail_key=mail.key,

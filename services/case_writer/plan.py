@@ -1,0 +1,98 @@
+"""What a batch does, as values: mails that were read, where each goes, and what has to be known for that. Pure."""
+
+from dataclasses import dataclass, field
+
+from schemas.cases import Command, CommentKind, Decision
+from schemas.mails import BlobRef
+from schemas.stored import Outcome
+from services.case_writer.ports import Openings, RecordedMail
+from services.case_writer.reading import MailReading
+
+
+@dataclass(frozen=True)
+class Item:
+    """A command whose mail has been read; `reading` is None where the outcome needs none (parked, ignored).
+
+    `blobs` are the reading's attachments in the blob store, in their order; `original` is the whole mail there, None
+    where it is not kept.
+    """
+
+    command: Command
+    reading: MailReading | None
+    blobs: tuple[BlobRef, ...] = ()
+    original: BlobRef | None = None
+
+    @property
+    def key(self) -> str:
+        return self.command.mail.key
+
+
+@dataclass(eq=False)
+class NewCase:
+    """A case to be opened in this batch; its number comes with the writing."""
+
+    process: str
+    participants: list[str] = field(default_factory=list)
+    refers_to: int | None = None
+
+
+Target = int | NewCase
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A mail and the case that it goes to, with the case's process, which may be another than the mailbox's.
+
+    `joins` are the addresses that take part in an existing case through it; `kind` is the comment's.
+    """
+
+    item: Item
+    reading: MailReading
+    target: Target
+    process: str
+    decision: Decision
+    flags: tuple[str, ...] = ()
+    joins: tuple[str, ...] = ()
+    opens: bool = False
+    reopens: bool = False
+    kind: CommentKind = "mail"
+
+
+@dataclass(frozen=True)
+class Aside:
+    """A mail that goes to no case."""
+
+    item: Item
+    outcome: Outcome
+    reason: str
+    decision: Decision
+
+
+@dataclass(frozen=True)
+class Alert:
+    """A sender went over the limit of new cases with this mail; told once in the window."""
+
+    item: Item
+    address: str
+
+
+@dataclass
+class Plan:
+    """What a batch does. `threads` are new ids, `claims` are ids reserved earlier that their mail now claims.
+
+    `senders` is what is to be known of senders from now on, `alerts` the ids of those who just went over their limit.
+    `retried` are mails whose outcome is replaced because a person asked for it.
+    `duplicates` holds the key of each further delivery, to be counted after the mails are written: a mail may come
+    twice in its first batch. `written_before` is what an earlier try of the same attempt wrote after all.
+    """
+
+    new_cases: list[NewCase] = field(default_factory=list)
+    placed: list[Placed] = field(default_factory=list)
+    aside: list[Aside] = field(default_factory=list)
+    threads: dict[str, tuple[Target, str | None]] = field(default_factory=dict)
+    claims: dict[str, tuple[Target, str]] = field(default_factory=dict)
+    senders: dict[str, Openings] = field(default_factory=dict)
+    alerts: list[Alert] = field(default_factory=list)
+    retried: dict[str, RecordedMail] = field(default_factory=dict)
+    duplicates: list[str] = field(default_factory=list)
+    written_before: dict[str, RecordedMail] = field(default_factory=dict)

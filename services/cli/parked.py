@@ -1,0 +1,191 @@
+"""`mailcase parked`: mails that went to no case, shown whole, tried again or set aside by a person."""
+
+import asyncio
+import getpass
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import msgspec
+from cyclopts import Parameter
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from schemas.stored import Discard
+from services.cli.common import DEFAULT_CONFIG, Config, Json, loaded, printable
+from services.fetcher.dispatch import Dispatcher
+from services.runtime.blobs import Blobs
+from services.runtime.broker import Broker
+from services.runtime.errors import PermanentError
+from services.runtime.mail_headers import MailHeaders
+from services.runtime.settings import Settings
+from services.runtime.stage import broker_url, connection_name, store_url, topology_of
+from services.runtime.store import Document, Store
+
+MIN_KEY = 8  # characters of a mail key that name a mail
+PATIENCE_S = 30.0
+RETRIED_TOGETHER = 100
+
+Keys = Annotated[list[str], Parameter(help="Mail keys; their first 8 characters are enough.")]
+Key = Annotated[str, Parameter(help="The mail's key; its first 8 characters are enough.")]
+Reason = Annotated[str | None, Parameter(name="--reason", help="Only mails with this reason.")]
+Process = Annotated[str | None, Parameter(name="--process", help="Only mails of this process.")]
+Ignored = Annotated[bool, Parameter(name="--ignored", negative="", help="Ignored mails instead of parked ones.")]
+Everything = Annotated[bool, Parameter(name="--all", negative="", help="Every mail that the other options choose.")]
+Raw = Annotated[bool, Parameter(name="--raw", negative="", help="Write the mail's exact bytes and nothing else.")]
+Why = Annotated[str, Parameter(name="--why", help="Recorded with the mail.")]
+Limit = Annotated[int, Parameter(name="--limit", help="At most so many; 0 shows all.")]
+
+
+def list_mails(
+    *,
+    reason: Reason = None,
+    process: Process = None,
+    ignored: Ignored = False,
+    limit: Limit = 100,
+    config: Config = DEFAULT_CONFIG,
+    json: Json = False,
+) -> None:
+    """List parked mails, the oldest first."""
+    mails = asyncio.run(_find(loaded(config), _query(reason, process, ignored=ignored), limit))
+    if json:
+        for mail in mails:
+            print(msgspec.json.encode(mail).decode())
+        return
+    table = Table()
+    for heading in ("mail key", "recorded", "mailbox", "reason", "evidence"):
+        table.add_column(heading)
+    for mail in mails:
+        evidence = ", ".join(mail["decision"]["evidence"])
+        cells = (mail["_id"][:12], f"{mail['recorded_at']:%Y-%m-%d %H:%M}", mail["mailbox"], mail["reason"], evidence)
+        table.add_row(*(Text(printable(cell)) for cell in cells))
+    Console().print(table)
+
+
+def show(key: Key, /, *, raw: Raw = False, config: Config = DEFAULT_CONFIG) -> None:
+    """Show why a mail was parked or ignored, and its header; or the whole mail."""
+    mail, content = asyncio.run(_whole(loaded(config), key))
+    if raw:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+        return
+    print(f"{mail['_id']}: {mail['outcome']}, {mail['reason']}; {len(content)} bytes in mailbox {mail['mailbox']}")
+    print(
+        f"  rule {mail['decision']['rule']}; evidence: {printable(', '.join(mail['decision']['evidence'])) or 'none'}"
+    )
+    if mail.get("discarded"):
+        print(f"  discarded by {mail['discarded']['by']}: {printable(mail['discarded']['why'])}")
+    headers = MailHeaders.parse(content)
+    for name in ("Date", "From", "To", "Subject", "Message-ID"):
+        print(f"  {name}: {printable(headers.text(name) or '')}")
+
+
+def retry(
+    keys: Keys | None = None,
+    /,
+    *,
+    everything: Everything = False,
+    reason: Reason = None,
+    process: Process = None,
+    ignored: Ignored = False,
+    config: Config = DEFAULT_CONFIG,
+) -> int:
+    """Send mails through the router again, which decides by the settings of now; the outcome is replaced."""
+    if bool(keys) == everything:
+        raise PermanentError("name mail keys, or give --all with the options that choose")
+    settings = loaded(config)
+    return asyncio.run(_retry(settings, keys or [], _query(reason, process, ignored=ignored)))
+
+
+def discard(keys: Keys, /, *, why: Why, config: Config = DEFAULT_CONFIG) -> None:
+    """Set parked mails aside for good; they are kept whole, and can still be retried."""
+    for key in asyncio.run(_discard(loaded(config), keys, why)):
+        print(f"{key}: discarded")
+
+
+def _query(reason: str | None, process: str | None, *, ignored: bool) -> dict[str, Any]:
+    wanted = {"outcome": "ignored" if ignored else "parked", "reason": reason, "process": process}
+    return {name: value for name, value in wanted.items() if value is not None}
+
+
+async def _find(settings: Settings, query: dict[str, Any], limit: int) -> list[Document]:
+    async with Store.opened(store_url(settings), settings.store.database) as store:
+        return await store.collection("mails").find(query, sort="recorded_at", limit=limit)
+
+
+async def _by_key(store: Store, key: str) -> Document:
+    """The one mail without a case whose key begins so. Raises PermanentError."""
+    if len(key) < MIN_KEY or not all(one in "0123456789abcdef" for one in key):
+        raise PermanentError(
+            f"{key!r} is no mail key: give at least its first {MIN_KEY} characters, as `parked list` does"
+        )
+    upper = key + "g"  # behind every key that begins so
+    found = await store.collection("mails").find({"_id": {"$gte": key, "$lt": upper}}, limit=2)
+    if not found:
+        raise PermanentError(f"there is no mail {key}")
+    if len(found) > 1:
+        raise PermanentError(f"{key} begins the keys of several mails: give more of it")
+    if found[0]["outcome"] not in {"parked", "ignored"}:
+        raise PermanentError(f"mail {key} was {found[0]['outcome']}: it is in case {found[0]['case']}")
+    return found[0]
+
+
+async def _whole(settings: Settings, key: str) -> tuple[Document, bytes]:
+    async with Store.opened(store_url(settings), settings.store.database) as store:
+        mail = await _by_key(store, key)
+        return mail, await Blobs(store).get(mail["raw"])
+
+
+async def _discard(settings: Settings, keys: Sequence[str], why: str) -> list[str]:
+    async with Store.opened(store_url(settings), settings.store.database) as store:
+        mails = [await _by_key(store, key) for key in keys]
+        note = msgspec.to_builtins(
+            Discard(by=getpass.getuser(), why=why, at=datetime.now(UTC)), builtin_types=(datetime,)
+        )
+        change = {"$set": {"outcome": "ignored", "reason": "discarded", "discarded": note}}
+        await store.collection("mails").update_each([({"_id": mail["_id"]}, change) for mail in mails])
+        return [mail["_id"] for mail in mails]
+
+
+async def _retry(settings: Settings, keys: Sequence[str], query: dict[str, Any]) -> int:
+    async with (
+        Store.opened(store_url(settings), settings.store.database) as store,
+        Broker.connected(broker_url(settings), connection_name("retry")) as broker,
+    ):
+        await broker.declare(topology_of(settings))
+        mails = [await _by_key(store, key) for key in keys] or await store.collection("mails").find(query)
+        waiting = 0
+        for start in range(0, len(mails), RETRIED_TOGETHER):
+            chunk = mails[start : start + RETRIED_TOGETHER]
+            for mail in chunk:
+                await _publish(settings, store, broker, mail)
+            waiting += await _report(store, chunk)
+    if not mails:
+        print("no mail to retry")
+    return 1 if waiting else 0
+
+
+async def _publish(settings: Settings, store: Store, broker: Broker, mail: Document) -> None:
+    blobs = Blobs(store)
+    inline_bytes = settings.limits.inline_mail_bytes
+    dispatcher = Dispatcher(mail["process"], mail["mailbox"], inline_bytes=inline_bytes, put_blob=blobs.put)
+    raw = await blobs.get(mail["raw"])
+    await broker.publish(await dispatcher.message(raw, mail["received_at"], origin="retry"))
+
+
+async def _report(store: Store, mails: Sequence[Document]) -> int:
+    """Print what came of each, as soon as it is written; returns how many were still waiting in the end."""
+    before = {mail["_id"]: mail["written_by"] for mail in mails}
+    deadline = asyncio.get_running_loop().time() + PATIENCE_S
+    while before and asyncio.get_running_loop().time() < deadline:
+        for mail in await store.collection("mails").find({"_id": {"$in": list(before)}}):
+            if mail["written_by"] != before[mail["_id"]]:
+                del before[mail["_id"]]
+                where = f"case {mail['case']}" if mail["case"] else mail["reason"]
+                print(f"{mail['_id'][:12]}: {mail['outcome']}, {where}", flush=True)
+        await asyncio.sleep(0.1)
+    for key in before:
+        print(f"{key[:12]}: in the queue; do a router and a case writer run?", file=sys.stderr)
+    return len(before)

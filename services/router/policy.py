@@ -1,0 +1,74 @@
+"""What the settings say about classifying, for one mailbox."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from schemas.case_ref import CaseReference
+from schemas.own_ids import OwnIds
+from services.runtime.errors import Mistake, SettingsError
+from services.runtime.settings import Settings
+
+MIN_KEY_BYTES = 32
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How mails to one mailbox are classified.
+
+    `own_addresses` are those of all mailboxes, in small letters. `allow_senders` and `deny_senders` hold addresses and
+    `@domains`, in small letters; an empty allow list allows everyone. `authentication_server` is the name by which the
+    receiving server signs its Authentication-Results (RFC 8601 section 2.5); empty means that none is believed.
+    """
+
+    reference: CaseReference = field(default_factory=CaseReference)
+    own_ids: OwnIds = field(default_factory=lambda: OwnIds(()))
+    own_addresses: frozenset[str] = frozenset()
+    allow_senders: Collection[str] = ()
+    deny_senders: Collection[str] = ()
+    spam: Literal["flag", "park", "accept"] = "flag"
+    authentication_server: str = ""
+
+
+PolicyOf = Callable[[str, str], Policy]
+
+
+def policies(settings: Settings) -> PolicyOf:
+    """A function from process and mailbox to their policy; the installation's own where the settings know neither.
+
+    Raises SettingsError where the keys cannot be read.
+    """
+    common = Policy(
+        reference=CaseReference(settings.case_reference.prefix),
+        own_ids=OwnIds(_keys(settings.case_reference.key_file)),
+        own_addresses=frozenset(mailbox.address.lower() for mailbox in settings.mailboxes.values()),
+    )
+    by_process = {
+        name: replace(common, spam=process.spam, authentication_server=process.authentication_server)
+        for name, process in settings.processes.items()
+    }
+    by_mailbox = {
+        name: replace(
+            by_process[mailbox.process],
+            allow_senders=frozenset(one.lower() for one in mailbox.allow_senders),
+            deny_senders=frozenset(one.lower() for one in mailbox.deny_senders),
+        )
+        for name, mailbox in settings.mailboxes.items()
+    }
+    return lambda process, mailbox: by_mailbox.get(mailbox) or by_process.get(process) or common
+
+
+def _keys(file: Path | None) -> list[bytes]:
+    if file is None:
+        return []
+    try:
+        keys = [line.strip() for line in file.read_bytes().splitlines() if line.strip()]
+    except OSError as error:
+        mend = "put the keys there, one a line, and let this service read them"
+        raise SettingsError([Mistake("case_reference.key_file", f"{file}: {error.strerror}", mend)]) from error
+    if any(len(key) < MIN_KEY_BYTES for key in keys) or not keys:
+        mend = "make one with: openssl rand -hex 32"
+        problem = f"{file} holds no key, or one shorter than {MIN_KEY_BYTES} characters"
+        raise SettingsError([Mistake("case_reference.key_file", problem, mend)])
+    return keys

@@ -1,0 +1,89 @@
+"""Delivery reports: is it one, and which mail does it speak of? Pure; the body is searched for header lines only.
+
+Sources: RFC 3462 (multipart/report), RFC 3464 (delivery status), and how servers write reports that follow neither.
+"""
+
+import re
+from dataclasses import dataclass
+
+from services.runtime.mail_headers import MailHeaders
+
+MAX_BODY_BYTES = 256 * 1024  # a report's returned headers stand near its beginning
+
+_ROBOTS = {"mailer-daemon", "mail-daemon", "mailerdaemon", "postmaster", "mmdf", "mdaemon", "maildelivery"}
+_SUBJECT = re.compile(
+    r"undeliver|delivery (?:status|failure|has failed|report|problem|notification)|returned mail|"
+    r"return(?:ed)? to sender|mail delivery|delivery incomplete|failure notice|could ?n[o']t be delivered|"
+    r"non[- ]?delivery|nondeliverable|"
+    r"warning: could not send|delayed|unzustellbar|zustellung|niet bezorgd|non remis|non consegnat|"
+    r"niedostarcz|nie dostarczono|nie mo[żz]na dostarczy[ćc]|zwrot (?:wiadomo|poczty)|b[łl][ąa]d dostarcz",
+    re.IGNORECASE,
+)
+_RETURNED = re.compile(rb"^(?:>\s?)?[ \t]*(Message-ID|In-Reply-To|References|Subject):", re.IGNORECASE | re.MULTILINE)
+_ACTION = re.compile(rb"^Action:[ \t]*([A-Za-z]+)", re.IGNORECASE | re.MULTILINE)
+_FOLDED = re.compile(rb"[^\n]{0,2000}(?:\n[ \t][^\n]{0,2000}){0,100}")
+_MAX_RETURNED_LINES = 200
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a report says: the returned mail's own Message-IDs and the ids that it answered, its subjects, the action.
+
+    `action` is `failed`, `delayed`, `delivered`, `relayed` or `expanded` (RFC 3464 section 2.3.3), `failed` where the
+    report does not tell.
+    """
+
+    evidence: str
+    message_ids: list[str]
+    references: list[str]
+    subjects: list[str]
+    action: str
+
+
+def read_report(headers: MailHeaders, raw: bytes) -> Report | None:
+    """The report in a mail, None where the mail is none. `raw` is the mail, or its first part."""
+    evidence = _evidence(headers)
+    if evidence is None:
+        return None
+    body = raw[headers.body_start : headers.body_start + MAX_BODY_BYTES]
+    returned = [_returned_header(body, match.start(1)) for match in _some(_RETURNED, body)]
+    ids = [one for part in returned for one in part.message_ids("Message-ID")]
+    references = [one for part in returned for one in part.message_ids("In-Reply-To", "References")]
+    subjects = [subject for part in returned if (subject := part.text("Subject"))]
+    action = _ACTION.search(body)
+    return Report(
+        evidence=evidence,
+        message_ids=list(dict.fromkeys(ids)),
+        references=list(dict.fromkeys(references)),
+        subjects=subjects,
+        action=action[1].decode("ascii").lower() if action else "failed",
+    )
+
+
+def _evidence(headers: MailHeaders) -> str | None:
+    kind = (headers.text("Content-Type") or "").lower()
+    if kind.startswith("multipart/report") and "disposition-notification" not in kind:
+        return "Content-Type: multipart/report"
+    if "X-Failed-Recipients" in headers:
+        return "X-Failed-Recipients"
+    if not _SUBJECT.search(headers.text("Subject") or ""):
+        return None
+    senders = headers.addresses("From", "Return-Path", "Sender")
+    if any(sender.address.partition("@")[0].lower() in _ROBOTS for sender in senders):
+        return "from a mail server's own address"
+    return None
+
+
+def _some(pattern: re.Pattern[bytes], body: bytes) -> list[re.Match[bytes]]:
+    found = []
+    for match in pattern.finditer(body):
+        found.append(match)
+        if len(found) == _MAX_RETURNED_LINES:
+            break
+    return found
+
+
+def _returned_header(body: bytes, start: int) -> MailHeaders:
+    """One header of the returned mail, with its folded lines."""
+    folded = _FOLDED.match(body, start)
+    return MailHeaders.parse(folded[0] if folded else b"")
