@@ -58,7 +58,10 @@ def decode(data: bytes, charset: str | None = None) -> tuple[str, bool]:
     The text holds no lone surrogate and no byte order mark; where bytes mean nothing, U+FFFD stands.
     """
     codec = codec_of(charset)
-    if codec in _READERS or b"\x1b" in data or (codec is not None and codec.startswith("utf-")):
+    if codec == _UTF_8:
+        text, repaired = _utf_8(data)
+        return (text[1:] if text.startswith("\ufeff") else text), repaired
+    if codec in _READERS or b"\x1b" in data:
         text, repaired = _READERS.get(codec or "", _by_name)(data, codec)
         return _whole(text), repaired
     if data.isascii() and codec not in _NOT_ASCII:
@@ -122,7 +125,7 @@ def _guess(data: bytes) -> str:
     return data.decode("cp1252" if western else _central(sample), "replace")
 
 
-def _utf_8(data: bytes, _: str | None) -> tuple[str, bool]:
+def _utf_8(data: bytes) -> tuple[str, bool]:
     try:
         return data.decode(_UTF_8), False
     except UnicodeDecodeError:
@@ -224,7 +227,6 @@ def _whole(text: str) -> str:
 _DOUBLE_BYTE = frozenset({"gb18030", "big5hkscs", "cp950", "cp932", "euc-jp", "cp949"})
 _NOT_ASCII = frozenset({"utf-7", "hz", "iso2022-kr"})
 _READERS: dict[str, Callable[[bytes, str | None], tuple[str, bool]]] = {
-    _UTF_8: _utf_8,
     _JAPANESE_MAIL: _japanese,
     "utf-7": _by_name,
     "hz": _by_name,

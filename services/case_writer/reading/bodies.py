@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from services.case_writer.reading.parameters import Parameters
 from services.case_writer.reading.splitter import Part
+from services.case_writer.reading.transfer import undo
 
 _HTML = frozenset({"text/html", "application/xhtml+xml"})
 _PLAIN = frozenset({"text/plain", "text/enriched", "text/richtext", "text/markdown", "text/x-markdown"})
@@ -22,11 +23,18 @@ class Segment:
 
 @dataclass(slots=True)
 class FilePart:
-    """A part that is no text of the mail. `related` tells that it belongs to the text beside it (RFC 2387)."""
+    """A part of `raw` that is no text; `related` to the text beside it (RFC 2387), `encrypted` by RFC 1847."""
 
+    raw: bytes
     part: Part
     disposition: Parameters
     related: bool
+    encrypted: bool
+
+    def content(self) -> tuple[bytes, bool]:
+        """The bytes of the file, and whether its transfer encoding was damaged."""
+        encoding = self.part.headers.text("content-transfer-encoding") or ""
+        return undo(self.raw[self.part.body : self.part.end], encoding)
 
 
 @dataclass(slots=True)
@@ -37,16 +45,17 @@ class Bodies:
     files: list[FilePart] = field(default_factory=list)
 
 
-TextOf = Callable[[Part, bool], str]
+TextOf = Callable[[Part, str], str]
 
 
-def arrange(parts: list[Part], text_of: TextOf) -> Bodies:
-    """Sort the parts of `split` into text and files; `text_of(part, is_html)` reads a text part."""
-    return _Arranger(parts, text_of).arrange()
+def arrange(raw: bytes, parts: list[Part], text_of: TextOf) -> Bodies:
+    """Sort the parts of `raw` into text and files; `text_of(part, content_type)` reads a text part."""
+    return _Arranger(raw, parts, text_of).arrange()
 
 
 class _Arranger:
-    def __init__(self, parts: list[Part], text_of: TextOf) -> None:
+    def __init__(self, raw: bytes, parts: list[Part], text_of: TextOf) -> None:
+        self._raw = raw
         self._parts = parts
         self._text_of = text_of
         self._parent = {child: part for part in parts for child in part.children}
@@ -71,11 +80,12 @@ class _Arranger:
             content_type = "text/plain"
         is_html = content_type in _HTML
         if (is_html or content_type in _PLAIN) and self._is_text(part, parent, disposition):
-            text = self._text_of(part, is_html)
+            text = self._text_of(part, content_type)
             self._has_text = self._has_text or bool(text.strip())
             self._segments[index] = [Segment(html=text) if is_html else Segment(plain=text)]
         elif content_type not in _COPIES or parent is None or parent.content_type != "multipart/alternative":
-            self._files.append(FilePart(part, disposition, self._is_related(part, parent)))
+            encrypted = parent is not None and parent.content_type == "multipart/encrypted"
+            self._files.append(FilePart(self._raw, part, disposition, self._is_related(part, parent), encrypted))
 
     def _is_text(self, part: Part, parent: Part | None, disposition: Parameters) -> bool:
         """A text part is a file if it says so, or if it has a file's name and comes after a text."""

@@ -5,9 +5,15 @@ lose it (`data-remote-src` holds it, for a reader who asks) and are counted.
 """
 
 import re
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import nh3
 from resiliparse.extract.html2text import extract_plain_text
+
+from services.case_writer.reading.taming import is_suspicious, tame
+from services.case_writer.reading.texts import without_controls
+from services.runtime.mail_words import unbase64
 
 _TAGS = {
     "a", "abbr", "address", "b", "bdi", "bdo", "big", "blockquote", "br", "caption", "center", "cite", "code",
@@ -40,6 +46,8 @@ _STYLES = {
     "padding-right", "padding-top", "text-align", "text-decoration", "text-transform", "vertical-align", "white-space",
 }  # fmt: skip
 
+_QUOTE_CLASS = "gmail_quote"
+
 
 def _absolute(url: str) -> str | None:
     """`//host/picture` is remote; anything else without a scheme would point into the page that shows the mail."""
@@ -51,6 +59,7 @@ _CLEANER = nh3.Cleaner(
     clean_content_tags=_WITHOUT_CONTENT,
     attributes=_ATTRIBUTES,
     filter_style_properties=_STYLES,
+    allowed_classes={"blockquote": {_QUOTE_CLASS}},
     url_schemes={"http", "https", "mailto", "tel", "cid"},
     url_relative=_absolute,
     link_rel="noopener noreferrer nofollow",
@@ -59,29 +68,94 @@ _CLEANER = nh3.Cleaner(
 # In nh3's output each attribute is quoted with `"`, and quotes within are escaped.
 _IMAGE_SOURCE = re.compile(r'(<img(?: [a-z-]+="[^"]*+")*? )src="(?!cid:)')
 _STYLE = re.compile(r'(<[a-z0-9]+(?: [a-z-]+="[^"]*+")*?) style="([^"]*+)"')
-_REACHES_OUT = ("url", "expression", "image", "\\", "@import", "javascript:")
+_REACHES_OUT = (b"url", b"expression", b"\\")  # the last, since CSS may spell the others with it
 _CONTENT_ID = re.compile(r"""\bcid:([^"'<>\s)]{1,300})""", re.IGNORECASE)
+_QUOTE_TAG = re.compile(r'<(/?)blockquote((?: [a-z-]+="[^"]*+")*+)>')
+_QUOTE_MARKS = (' type="cite"', f' class="{_QUOTE_CLASS}"')
+_OPEN, _CLOSE = "\ue000", "\ue001"  # private use: stands for the edges of a quote while HTML becomes text
+_DATA_PICTURE = re.compile(
+    r"""(\bsrc\s{0,9}=\s{0,9}["']?)data:image/(png|jpe?g|gif|webp|bmp)\s{0,9};\s{0,9}base64,([A-Za-z0-9+/=\s]++)""",
+    re.IGNORECASE,
+)
+_MAX_DATA_PICTURES = 100
+_MAX_QUOTE_DEPTH = 50
 
 
-def sanitise(html: str) -> tuple[str, int]:
-    """HTML that is safe to show in a page's box, and how many remote pictures it would have loaded."""
-    safe = _CLEANER.clean(html)
-    if any(word in safe.lower() for word in _REACHES_OUT):
-        safe = _STYLE.sub(_without_reach, safe)
-    return _IMAGE_SOURCE.subn(r'\1data-remote-src="', safe)
+class Picture(NamedTuple):
+    """A picture that stood within the HTML (RFC 2397), now referred to by `content_id`."""
+
+    content_id: str
+    content_type: str
+    content: bytes
+
+
+def sanitise(html: str) -> tuple[str, int, bool]:
+    """HTML that is safe to show in a page's box, how many remote pictures it would load, whether it had to be tamed."""
+    tamed = is_suspicious(html)
+    safe = _CLEANER.clean(tame(html) if tamed else html)
+    if ("(" in safe or "\\" in safe) and _reaches_out(safe):
+        safe = _STYLE.sub(lambda match: match[1] if _reaches_out(match[2]) else match[0], safe)
+    safe, remote = _IMAGE_SOURCE.subn(r'\1data-remote-src="', safe)
+    return safe, remote, tamed
 
 
 def to_text(safe: str) -> str:
-    """The text of sanitised HTML, laid out in lines as a reader sees it."""
+    """The text of sanitised HTML, laid out in lines as a reader sees it; what is quoted is marked with `>`."""
+    has_quotes = any(mark in safe for mark in _QUOTE_MARKS)
+    if has_quotes:
+        safe = _mark_quotes(safe.replace(_OPEN, "").replace(_CLOSE, ""))
     text: str = extract_plain_text(safe, preserve_formatting=True, list_bullets=True, alt_texts=False, links=False)
-    return text
+    return without_controls("\n".join(_quoted_lines(text)) if has_quotes else text)
+
+
+def _mark_quotes(safe: str) -> str:
+    """Sanitised HTML with a mark at each edge of what mail programs quote; other indented text has none."""
+    is_quote: list[bool] = []
+
+    def mark(tag: re.Match[str]) -> str:
+        if not tag[1]:
+            is_quote.append(any(mark in tag[2] for mark in _QUOTE_MARKS))
+            return f"{tag[0]}<div>{_OPEN}</div>" if is_quote[-1] else tag[0]
+        return f"<div>{_CLOSE}</div>{tag[0]}" if is_quote and is_quote.pop() else tag[0]
+
+    return _QUOTE_TAG.sub(mark, safe)
+
+
+def _quoted_lines(text: str) -> Iterator[str]:
+    depth = 0
+    for line in text.split("\n"):
+        opened, closed = line.count(_OPEN), line.count(_CLOSE)
+        depth += opened
+        if opened or closed:
+            line = line.replace(_OPEN, "").replace(_CLOSE, "").strip()  # noqa: PLW2901 - the same line, unmarked
+        if line or not (opened or closed):
+            yield f"{'>' * min(depth, _MAX_QUOTE_DEPTH)} {line}".rstrip() if depth else line
+        depth = max(0, depth - closed)
 
 
 def content_ids(html: str) -> set[str]:
     """The Content-IDs that HTML refers to with `cid:` (RFC 2392), without angle brackets."""
-    return set(_CONTENT_ID.findall(html)) if "cid:" in html or "CID:" in html else set()
+    return set(_CONTENT_ID.findall(html)) if "cid:" in html else set()
 
 
-def _without_reach(match: re.Match[str]) -> str:
-    style = match[2].lower()
-    return match[1] if any(word in style for word in _REACHES_OUT) else match[0]
+def lift_pictures(html: str, count: int) -> tuple[str, list[Picture]]:
+    """HTML whose `data:` pictures are replaced by `cid:` addresses, and these pictures; `count` were lifted before."""
+    if "data:image/" not in html:
+        return html, []
+    pictures: list[Picture] = []
+
+    def lift(match: re.Match[str]) -> str:
+        number = count + len(pictures) + 1
+        if number > _MAX_DATA_PICTURES:
+            return match[1]
+        kind = match[2].lower().replace("jpg", "jpeg")
+        pictures.append(Picture(f"data-{number}", f"image/{kind}", unbase64(match[3].encode("ascii"))))
+        return f"{match[1]}cid:{pictures[-1].content_id}"
+
+    return _DATA_PICTURE.sub(lift, html), pictures
+
+
+def _reaches_out(style: str) -> bool:
+    """Whether style might load something or run: nh3 allows properties, not values. As bytes: searched much faster."""
+    low = style.encode().lower()
+    return any(word in low for word in _REACHES_OUT)

@@ -1,94 +1,145 @@
 """A mail read as a person reads it: bytes in, a value with a list of defects out, never an exception."""
 
-from datetime import datetime
+import mimetypes
 
 from services.case_writer.reading import html as markup
-from services.case_writer.reading.bodies import Bodies, Segment, arrange, html_of
-from services.case_writer.reading.files import Files
+from services.case_writer.reading.bodies import Bodies, FilePart, Segment, arrange, html_of
+from services.case_writer.reading.envelope import read_envelope
+from services.case_writer.reading.files import CMS_TYPES, Files
 from services.case_writer.reading.quotes import written_now
+from services.case_writer.reading.signed import BEGIN_ENCRYPTED, is_encrypted, signed_content, without_armour
 from services.case_writer.reading.splitter import Part, split
 from services.case_writer.reading.texts import body_text
 from services.case_writer.reading.transfer import undo
 from services.case_writer.reading.values import Attachment, Defects, MailReading, ReadingLimits
-from services.runtime.mail_headers import Address, MailHeaders
-from services.runtime.mail_words import header_text
+from services.case_writer.reading.winmail import Winmail, WinmailFile, open_winmail
+from services.runtime.mail_headers import MailHeaders
+from services.runtime.mail_words import one_line
 
-_NOBODY = Address("", "")
-_STUB_CHARS = 400  # a plain part that only tells people to get an HTML program is shorter
+_DEFAULT_LIMITS = ReadingLimits()
+_STUB_CHARS = 400  # a plain part that only tells people to get another program is shorter
+_MAX_WRAPPED = 3  # signed mails within signed mails
+_WINMAIL_TYPES = frozenset({"application/ms-tnef", "application/vnd.ms-tnef", "application/x-ms-tnef"})
 
 
-def read_mail(raw: bytes, limits: ReadingLimits = ReadingLimits()) -> MailReading:  # noqa: B008 - immutable
+def read_mail(raw: bytes, limits: ReadingLimits = _DEFAULT_LIMITS) -> MailReading:
     """Read a whole mail. Any bytes give a value; what was wrong with them is in `defects`."""
+    if b"\n" not in raw and b"\r" in raw:  # lines as on old Macintosh machines
+        raw = raw.replace(b"\r", b"\n")
     return _Reader(raw, limits).read()
 
 
 class _Reader:
     def __init__(self, raw: bytes, limits: ReadingLimits) -> None:
-        if b"\n" not in raw and b"\r" in raw:  # lines as on old Macintosh machines
-            raw = raw.replace(b"\r", b"\n")
         self._raw = raw
         self._limits = limits
         self._defects = Defects()
         self._html_left = limits.max_html_chars
+        self._pictures: list[markup.Picture] = []
+        self._winmails: list[Winmail] = []
+        self._remote_images = 0
 
     def read(self) -> MailReading:
         headers = MailHeaders.parse(self._raw, max_bytes=self._limits.max_header_bytes)
-        parts = split(self._raw, headers, self._limits, self._defects)
-        bodies = arrange(parts, self._text_of)
-        full_text, html, remote = self._text(bodies.segments)
+        envelope = read_envelope(headers, self._limits, self._defects)
+        bodies = self._bodies(self._raw, headers)
+        self._unwrap(bodies)
         shown = {one for segment in bodies.segments if segment.html for one in markup.content_ids(segment.html)}
-        in_reply_to = headers.message_ids("in-reply-to")
+        full_text, html = self._text(bodies.segments)
         return MailReading(
-            subject=self._subject(headers),
-            author=self._author(headers),
-            reply_to=headers.addresses("reply-to"),
-            recipients=self._recipients(headers),
-            sent_at=self._sent_at(headers),
-            message_id=next(iter(headers.message_ids("message-id")), None),
-            in_reply_to=in_reply_to[0] if in_reply_to else None,
-            references=list(dict.fromkeys([*in_reply_to, *reversed(headers.message_ids("references"))])),
-            text=written_now(full_text),
+            subject=envelope.subject,
+            author=envelope.author,
+            reply_to=envelope.reply_to,
+            recipients=envelope.recipients,
+            sent_at=envelope.sent_at,
+            message_id=envelope.message_id,
+            in_reply_to=envelope.in_reply_to,
+            references=envelope.references,
+            text=written_now(without_armour(full_text)),
             full_text=full_text,
             html=html,
-            attachments=self._attachments(bodies, shown),
+            attachments=self._attachments(bodies.files, Files(shown)),
             defects=self._defects.list(),
-            remote_images=remote,
+            remote_images=self._remote_images,
         )
 
-    def _text_of(self, part: Part, is_html: bool) -> str:
-        data, damaged = undo(
-            self._raw[part.body : part.end], header_text(part.headers.raw("content-transfer-encoding") or b"")
-        )
-        self._defects.add("text-damaged", damaged)
-        text, repaired = body_text(data, part.parameters, is_html=is_html)
-        self._defects.add("charset-repaired", repaired)
-        return text
+    def _bodies(self, raw: bytes, headers: MailHeaders) -> Bodies:
+        parts = split(raw, headers, self._limits, self._defects)
 
-    def _text(self, segments: list[Segment]) -> tuple[str, str | None, int]:
-        """The full text, the sanitised HTML or None, and the count of remote pictures."""
+        def text_of(part: Part, content_type: str) -> str:
+            data, damaged = undo(raw[part.body : part.end], part.headers.text("content-transfer-encoding") or "")
+            self._defects.add("text-damaged", damaged)
+            text, repaired = body_text(data, part.parameters, content_type)
+            self._defects.add("charset-repaired", repaired)
+            return text
+
+        return arrange(raw, parts, text_of)
+
+    def _unwrap(self, bodies: Bodies) -> None:
+        """Add what signed or Outlook containers hold; the containers stay among the files."""
+        wrapped = 0
+        for file in bodies.files:  # grows while it is walked: what is unwrapped may hold more
+            if file.encrypted:
+                self._defects.add("encrypted")
+            elif file.part.content_type in CMS_TYPES and wrapped < _MAX_WRAPPED:
+                wrapped += 1
+                self._unwrap_signed(file, bodies)
+            elif file.part.content_type in _WINMAIL_TYPES or _is_winmail(file):
+                self._unwrap_winmail(file, bodies)
+
+    def _unwrap_signed(self, file: FilePart, bodies: Bodies) -> None:
+        content, _ = file.content()
+        inner = signed_content(content)
+        self._defects.add("encrypted", is_encrypted(content))
+        if inner is not None:
+            within = self._bodies(inner, MailHeaders.parse(inner, max_bytes=self._limits.max_header_bytes))
+            bodies.segments += within.segments
+            bodies.files += within.files
+
+    def _unwrap_winmail(self, file: FilePart, bodies: Bodies) -> None:
+        content, _ = file.content()
+        winmail = open_winmail(content)
+        self._defects.add("winmail-damaged", winmail is None or not winmail.whole)
+        if winmail is None:
+            return
+        self._winmails.append(winmail)
+        has_text = any((one.plain or one.html or "").strip() for one in bodies.segments)
+        if not has_text and (winmail.plain or winmail.html):
+            bodies.segments.append(Segment(winmail.plain or None, winmail.html or None))
+        self._defects.add(
+            "winmail-text-unread", not has_text and winmail.has_rtf and not (winmail.plain or winmail.html)
+        )
+
+    def _text(self, segments: list[Segment]) -> tuple[str, str | None]:
+        """The full text, and the sanitised HTML or None."""
         texts: list[str] = []
         safe_pieces: list[str] = []
-        remote = 0
+        has_html = False
         for segment in segments:
             safe = None
             if segment.html is not None:
-                safe, count = self._safe(segment.html)
-                remote += count
+                safe = self._safe(segment.html)
+                has_html = True
             texts.append(_best_text(segment.plain, safe))
             safe_pieces.append(safe if safe is not None else html_of(segment))
-        has_html = any(segment.html is not None for segment in segments)
-        full_text = "\n\n".join(filter(None, (text.strip("\n") for text in texts))).rstrip()
+        full_text = "\n\n".join([text for text in (text.strip("\n") for text in texts) if text]).rstrip("\n\t ")
         if len(full_text) > self._limits.max_text_chars:
             self._defects.add("text-shortened")
             full_text = full_text[: self._limits.max_text_chars]
-        return full_text, self._bounded("\n".join(safe_pieces)) if has_html else None, remote
+        self._defects.add("encrypted", BEGIN_ENCRYPTED in full_text)
+        return full_text, self._bounded("\n".join(safe_pieces)) if has_html else None
 
-    def _safe(self, html: str) -> tuple[str, int]:
+    def _safe(self, html: str) -> str:
+        html, pictures = markup.lift_pictures(html, len(self._pictures))
+        self._pictures += pictures
         if len(html) > self._html_left:
             self._defects.add("html-shortened")
             html = html[: self._html_left]
         self._html_left -= len(html)
-        return markup.sanitise(html)
+        safe, remote, tamed = markup.sanitise(html)
+        self._remote_images += remote
+        self._defects.add("html-simplified", tamed)
+        return safe
 
     def _bounded(self, html: str) -> str | None:
         if len(html) * 4 > self._limits.max_html_bytes and len(html.encode()) > self._limits.max_html_bytes:
@@ -96,47 +147,33 @@ class _Reader:
             return None
         return html
 
-    def _attachments(self, bodies: Bodies, shown: set[str]) -> list[Attachment]:
-        limit = self._limits.max_attachments
-        self._defects.add("too-many-attachments", len(bodies.files) > limit)
-        files = Files(self._raw, shown)
-        return [files.from_part(file) for file in bodies.files[:limit]]
-
-    def _subject(self, headers: MailHeaders) -> str:
-        subject = headers.text("subject") or ""
-        self._defects.add("subject-shortened", len(subject) > self._limits.max_subject_chars)
-        return subject[: self._limits.max_subject_chars]
-
-    def _author(self, headers: MailHeaders) -> Address:
-        """The first of From that has an address; else of Sender; else a bare name."""
-        found = headers.addresses("from")
-        addressed = [one for one in found if one.address]
-        self._defects.add("several-authors", len(addressed) > 1)
-        if addressed:
-            self._defects.add("address-in-author-name", _names_another(addressed[0]))
-            return addressed[0]
-        self._defects.add("no-author")
-        sender = [one for one in headers.addresses("sender") if one.address]
-        if sender:
-            return Address(found[0].name if found else sender[0].name, sender[0].address)
-        return found[0] if found else _NOBODY
-
-    def _recipients(self, headers: MailHeaders) -> list[Address]:
-        found = list({one.address: one for one in reversed(headers.addresses("to", "cc")) if one.address}.values())[
-            ::-1
-        ]
-        self._defects.add("too-many-recipients", len(found) > self._limits.max_recipients)
-        return found[: self._limits.max_recipients]
-
-    def _sent_at(self, headers: MailHeaders) -> datetime | None:
-        sent_at = headers.date("date")
-        self._defects.add("no-date", sent_at is None)
-        return sent_at
+    def _attachments(self, parts: list[FilePart], files: Files) -> list[Attachment]:
+        found = [files.from_part(part) for part in parts[: self._limits.max_attachments]]
+        found.extend(
+            files.make(one.content, one.content_type, None, content_id=one.content_id, inline=True)
+            for one in self._pictures
+        )
+        found.extend(_from_winmail(one, files) for winmail in self._winmails for one in winmail.files)
+        self._defects.add("too-many-attachments", max(len(parts), len(found)) > self._limits.max_attachments)
+        return found[: self._limits.max_attachments]
 
 
-def _names_another(author: Address) -> bool:
-    """Whether a display name shows an address that is not the author's, as phishing does."""
-    return "@" in author.name and author.address not in author.name.lower()
+def _from_winmail(file: WinmailFile, files: Files) -> Attachment:
+    kind = file.content_type or mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+    content_id = file.content_id.strip("<> ") or None
+    return files.make(
+        file.content,
+        one_line(kind).lower(),
+        one_line(file.name) or None,
+        content_id=one_line(content_id) if content_id else None,
+        inline=files.is_shown(content_id),
+        flags=["from-winmail"],
+    )
+
+
+def _is_winmail(file: FilePart) -> bool:
+    name = file.disposition.text("filename") or file.part.parameters.text("name") or ""
+    return name.lower() == "winmail.dat"
 
 
 def _best_text(plain: str | None, safe_html: str | None) -> str:

@@ -6,8 +6,10 @@ import magic
 
 _SNIFFED_BYTES = 8192  # an Office file tells its kind in the first entries of its archive
 _UNKNOWN = frozenset({"application/octet-stream", "text/plain", "application/x-empty", "inode/x-empty"})
-_GENERIC = frozenset({"application/octet-stream", "application/x-unknown", "application/force-download",
-    "application/download", "application/unknown", "binary/octet-stream", "application/binary"})  # fmt: skip
+_GENERIC = frozenset({
+    "application/octet-stream", "application/x-unknown", "application/force-download", "application/download",
+    "application/unknown", "binary/octet-stream", "application/binary",
+})  # fmt: skip
 PROGRAMS = frozenset(
     {
         "application/java-archive",
@@ -43,11 +45,15 @@ _FAMILIES = {
     )
     for member in row
 }
-_ZIPPED = ("application/zip", "application/vnd.openxmlformats-", "application/vnd.oasis.", "application/epub",
+_ZIPPED = (
+    "application/zip", "application/vnd.openxmlformats-", "application/vnd.oasis.", "application/epub",
     "application/x-zip", "application/vnd.ms-", "application/vnd.android.", "application/java-archive",
-    "application/msword", "application/vnd.etsi.asic")  # fmt: skip
-_OLE = ("application/msword", "application/vnd.ms-", "application/x-ole-storage", "application/cdfv2",
-    "application/x-msi",    "application/vnd.visio", "application/encrypted", "application/vnd.openxmlformats-")  # fmt: skip
+    "application/msword", "application/vnd.etsi.asic",
+)  # fmt: skip
+_OLE = (
+    "application/msword", "application/vnd.ms-", "application/x-ole-storage", "application/cdfv2",
+    "application/x-msi", "application/vnd.visio", "application/encrypted", "application/vnd.openxmlformats-",
+)  # fmt: skip
 
 
 def sniff(content: bytes) -> str:

@@ -4,6 +4,7 @@ A boundary counts only as a whole line, also that of an outer multipart, which t
 was lost on the way). Both line ends are understood, mixed too; the line end before a boundary belongs to the boundary.
 """
 
+import re
 from dataclasses import dataclass, field
 
 from services.case_writer.reading.parameters import Parameters, media_type
@@ -11,6 +12,8 @@ from services.case_writer.reading.values import Defects, ReadingLimits
 from services.runtime.mail_headers import MailHeaders
 
 _MAX_LINE = 1000  # a boundary has at most 70 bytes (RFC 2046 section 5.1.1); some programs write more
+_GUESS_WITHIN = 64 * 1024
+_LIKELY_BOUNDARY = re.compile(rb"(?:^|\n)--([^\r\n]{1,200}?)[ \t]*\r?\nContent-[A-Za-z-]{1,30}:", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -47,12 +50,20 @@ class _Line:
 
 def split(raw: bytes, headers: MailHeaders, limits: ReadingLimits, defects: Defects) -> list[Part]:
     """The parts of the mail that `headers` begin, parents before children, the whole mail first."""
-    return _Splitter(raw, limits, defects).split(headers)
+    parts = _Splitter(raw, limits, defects).split(headers)
+    if not parts[0].content_type.startswith("multipart/") or parts[0].children:
+        return parts
+    guess = _LIKELY_BOUNDARY.search(raw, max(0, parts[0].body - 1), parts[0].body + _GUESS_WITHIN)
+    if guess is None:
+        return parts
+    defects.add("boundary-guessed")
+    return _Splitter(raw, limits, defects, guess[1]).split(headers)
 
 
 class _Splitter:
-    def __init__(self, raw: bytes, limits: ReadingLimits, defects: Defects) -> None:
+    def __init__(self, raw: bytes, limits: ReadingLimits, defects: Defects, boundary: bytes | None = None) -> None:
         self._raw = raw
+        self._boundary = boundary  # of the whole mail, where its own is lost or untrue
         self._limits = limits
         self._defects = defects
         self._parts: list[Part] = []
@@ -97,8 +108,10 @@ class _Splitter:
         """Begin the part after a boundary line; returns where the search for the next boundary goes on."""
         raw, limit = self._raw, self._limits.max_header_bytes
         window = min(len(raw), start + limit + 2)
-        blanks = (raw.find(b"\n\r\n", start, window), raw.find(b"\n\n", start, window))
-        blank = min((at for at in blanks if at >= 0), default=window)
+        found = raw.find(b"\n\r\n", start, window)
+        blank = found if found >= 0 else window
+        found = raw.find(b"\n\n", start, blank)
+        blank = found if found >= 0 else blank
         following = self._next_boundary(start, blank)
         headers = MailHeaders.parse_part(raw, start, following.start if following else window, max_bytes=limit)
         parent.children.append(len(self._parts))
@@ -114,7 +127,7 @@ class _Splitter:
         self._leaf = part
         if not content_type.startswith("multipart/"):
             return
-        part.boundary = parameters.boundary()
+        part.boundary = (self._boundary if len(self._parts) == 1 else None) or parameters.boundary()
         if part.boundary is None:
             self._defects.add("multipart-without-boundary")
         elif len(self._open) >= self._limits.max_nesting:

@@ -7,33 +7,61 @@ from services.runtime.mail_charsets import codec_of, decode
 
 # Controls but tab and line feed; U+FFFE and U+FFFF are no characters.
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]+")
+_CONTROL_BYTES = bytes({*range(0x20), 0x7F} - {0x09, 0x0A, 0x0D})
 _LINE_END = re.compile("\r\n?|[\x85\u2028\u2029]")
 _META_CHARSET = re.compile(rb"<meta[^<>]{0,200}?charset\s{0,5}=\s{0,5}[\"']?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
 _META_WITHIN = 2048
 _SIGNATURE = "-- "
+_TAG = re.compile(r"<[^<>\n]{0,200}>")
 
 
-def body_text(data: bytes, parameters: Parameters, *, is_html: bool) -> tuple[str, bool]:
+def body_text(data: bytes, parameters: Parameters, content_type: str) -> tuple[str, bool]:
     """The text of a part's decoded bytes with `\\n` between lines, and whether its charset had to be repaired."""
     charset = parameters.token("charset")
+    is_html = content_type.endswith("html")
     if is_html and not data.isascii() and codec_of(charset) in (None, "ascii"):
         meta = _META_CHARSET.search(data, 0, _META_WITHIN)
-        if meta and codec_of(named := meta[1].decode("ascii")) not in (None, "utf-16", "utf-32"):
+        if meta and (codec_of(named := meta[1].decode("ascii")) or "utf-16")[:6] not in ("utf-16", "utf-32"):
             charset = named
     text, repaired = decode(data, charset)
-    text = clean(text)
-    if not is_html and (parameters.token("format") or "").lower() == "flowed":
+    if is_html:  # its parser takes controls out
+        return text, repaired
+    if repaired or not _is_plain(data, charset):
+        text = clean(text)
+    elif "\r" in text:
+        text = _LINE_END.sub("\n", text) if "\r" in (text := text.replace("\r\n", "\n")) else text
+    if content_type in ("text/enriched", "text/richtext"):
+        text = _TAG.sub("", text.replace("<<", "\ue000")).replace("\ue000", "<")  # RFC 1896
+    elif (parameters.token("format") or "").lower() == "flowed":
         text = unflow(text, delete_space=(parameters.token("delsp") or "").lower() == "yes")
     return text, repaired
 
 
+def _is_plain(data: bytes, charset: str | None) -> bool:
+    """Whether text of these bytes is clean but for its line ends: seen in bytes at a quarter of the cost."""
+    if len(data.translate(None, _CONTROL_BYTES)) != len(data):
+        return False
+    # The controls and separators beyond ASCII begin so in UTF-8: C2 80 to C2 9F, E2 80 A8, E2 80 A9, EF BF BE.
+    return data.isascii() or (
+        codec_of(charset) == "utf-8" and not (b"\xc2" in data or b"\xe2\x80" in data or b"\xef" in data)
+    )
+
+
 def clean(text: str) -> str:
     """Line ends as `\\n`, no controls."""
-    if "\r" in text:
+    if "\r\n" in text:
         text = text.replace("\r\n", "\n")
-    if not text.isascii() or "\r" in text:
-        text = _LINE_END.sub("\n", text)
-    return _CONTROL.sub("", text)
+    return text if _is_clean(text) else _CONTROL.sub("", _LINE_END.sub("\n", text))
+
+
+def without_controls(text: str) -> str:
+    """`text` without controls but tab and line feed."""
+    return text if _is_clean(text) else _CONTROL.sub("", text)
+
+
+def _is_clean(text: str) -> bool:
+    """Cheaper by far than a regular expression; a blank of another script only makes the caller look closer."""
+    return text.replace("\n", "").replace("\t", "").replace("\xa0", "").isprintable()
 
 
 def unflow(text: str, *, delete_space: bool) -> str:

@@ -46,8 +46,8 @@ class MailReading(msgspec.Struct, frozen=True, kw_only=True):
     """A mail as a person reads it. All strings are valid UTF-8 without NUL; those that mean a line are one line.
 
     `sent_at` is aware UTC, None where the mail tells no believable time. `references` are the Message-IDs of
-    In-Reply-To and References, nearest first. `text` is what the author wrote now, `full_text` has quotes and signature too; `html`
-    is sanitised, None where the mail has none. `defects` are constant words, each once, in the order found;
+    In-Reply-To and References, nearest first. `text` is what the author wrote now, `full_text` has quotes and signature
+    too; `html` is sanitised, None where the mail has none. `defects` are constant words, each once, in the order found;
     `remote_images` counts the pictures that were kept from loading.
     """
 
