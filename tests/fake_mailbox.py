@@ -28,6 +28,7 @@ class FakeMailSource:
     def __init__(self, mailbox: FakeMailbox, *, received_at: datetime | None = None) -> None:
         self.failures: list[MailboxError] = []
         self.sessions = 0
+        self.left: list[str] = []  # what cannot be taken
         self._mailbox = mailbox
         self._received_at = received_at
         self._handed_out: set[str] = set()
@@ -64,6 +65,10 @@ class FakeMailSource:
         for mail_id in ids:
             if self._mailbox.mails.pop(mail_id, None) is not None:
                 self._mailbox.removed.append(mail_id)
+
+    def leave(self, ids: Sequence[str]) -> None:
+        self._answer()
+        self.left += ids
 
     def wait(self, timeout_s: float) -> None:
         self._answer()

@@ -8,19 +8,22 @@ import imaplib
 import re
 import socket
 import ssl
+import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, suppress
 from io import BufferedReader
-from typing import Any
 
-from imap_tools import BaseMailBox, MailBox, MailBoxStartTls, MailBoxUnencrypted
-from imap_tools.errors import ImapToolsError, MailboxFolderSelectError, MailboxLoginError, MailboxStarttlsError
+from imap_tools import BaseMailBox
+from imap_tools.utils import encode_folder
 
-from services.fetcher.ports import Fetched, MailboxError, Trouble, Waiting
+from services.fetcher import metrics
+from services.fetcher.credentials import Credential
+from services.fetcher.imap_answers import Item, bodies, numbers, sequence_set, sizes
+from services.fetcher.imap_session import BROKEN, capabilities, checked, hang_up, log_in, open_session, select, untagged
+from services.fetcher.ports import Fetched, Trouble, Waiting
+from services.fetcher.transport import RefusedError, told
 from services.fetcher.waking import Wake
-from services.runtime.errors import SettingsError
 from services.runtime.logs import get_logger
 from services.runtime.settings import IncomingServer, Mailbox
 
@@ -28,91 +31,108 @@ log = get_logger(__name__)
 
 KEYWORD = "$MailcaseRecorded"  # on a mail that stays in its mailbox after its receipt
 MAX_IDLE_S = 9 * 60.0  # RFC 2177 allows 29 minutes; routers forget a silent connection much sooner
+RENEW_S = 3600.0  # a session is opened anew, to look again at what could not be taken and to use renewed secrets
 _SIZES_AT_ONCE = 500
-
-# An item of imaplib's answer: a line, or a pair of what stands before a literal and the literal.
-_Item = bytes | tuple[bytes, bytes]
-
-_UID = re.compile(rb"\bUID (\d+)")
-_SIZE = re.compile(rb"\bRFC822\.SIZE (\d+)")
-_INTERNAL_DATE = re.compile(rb'INTERNALDATE "([^"]{1,40})"')
-_EMPTY_BODY = re.compile(rb'BODY\[\] (?:NIL|"")')
+imaplib.Commands.setdefault("MOVE", ("SELECTED",))  # RFC 6851
 
 
 class ImapSource:
     """One folder of one IMAP account. Ids are `UIDVALIDITY:UID`, so that a renewed folder holds new mails only."""
 
-    def __init__(self, mailbox: Mailbox, server: IncomingServer, password: Callable[[], str]) -> None:
-        """`password` is called at each connect, so that a changed secret needs no restart."""
+    def __init__(self, mailbox: Mailbox, server: IncomingServer, credential: Callable[[], Credential]) -> None:
+        """`credential` is called at each connect, so that a changed secret needs no restart."""
         self._mailbox = mailbox
         self._server = server
-        self._password = password
+        self._credential = credential
         self._wake = Wake()
         self._box: BaseMailBox | None = None
+        self._connected_at_s = 0.0
+        self._sessions = 0
         self._validity = ""
         self._last_uid = 0
         self._backlog: deque[int] = deque()
         self._capabilities: frozenset[str] = frozenset()
-        self._mark = ""
+        self._permanent_flags = b""
 
     def connect(self) -> None:
         self.close()
         with self._told("connect"):
-            self._box = box = self._open()
-            self._log_in(box)
-            self._capabilities = _capabilities(box)
-            self._validity = _response_number(box, "UIDVALIDITY")
-            self._mark = _recorded_mark(box)
-            self._last_uid = 0
-            self._backlog.clear()
+            self._box = box = open_session(self._mailbox, self._server)
+            log_in(box, self._mailbox, self._credential())
+            self._capabilities = capabilities(box)
+            select(box, self._mailbox)
+        self._sessions += 1
+        validity = untagged(box, "UIDVALIDITY")
+        # Without one, or where UIDs do not outlive the session (RFC 4315 section 2), an id may not either.
+        lasting = validity and not untagged(box, "UIDNOTSTICKY")
+        self._validity = str(int(validity[-1])) if lasting else f"session{self._sessions}"
+        self._permanent_flags = b" ".join(untagged(box, "PERMANENTFLAGS"))
+        self._connected_at_s = time.monotonic()
+        self._last_uid = 0
+        self._backlog.clear()
 
     def describe(self) -> str:
         with self._told("look at the folder"):
-            status = self._session.folder.status(self._mailbox.folder, ["MESSAGES"])
-            abilities = [name for name in ("IDLE", "UIDPLUS", "MOVE") if name in self._capabilities]
-        tls = self._session.client.sock.version() if isinstance(self._session.client.sock, ssl.SSLSocket) else "no TLS"
-        keeps = "delete" if self._server.delete_after_fetch else f"flag with {self._mark}"
+            client = self._session.client
+            mails = self._contents()
+            abilities: list[str] = [name for name in ("IDLE", "UIDPLUS", "MOVE") if name in self._capabilities]
+            abilities += ["keywords"] if rb"\*" in self._permanent_flags else []
+            greeting = re.sub(r"^\S+ \S+ (\[[^\]]*\] ?)?", "", client.welcome.decode("ascii", "replace")).strip()[:80]
+        tls = client.sock.version() if isinstance(client.sock, ssl.SSLSocket) else "no TLS"
         return (
-            f"IMAP at {self._server.host}:{self._server.port}, {tls}, folder {self._mailbox.folder}: "
-            f"{status['MESSAGES']} mails; {', '.join(abilities) or 'no extensions'}; after the receipt: {keeps}"
+            f"IMAP at {self._server.host}:{self._server.port} ({greeting}), {tls}, folder {self._mailbox.folder}: "
+            f"{mails}; {', '.join(abilities) or 'no extensions'}; "
+            f"after the receipt: {self._after_receipt()}"
         )
 
     def news(self, most: int) -> list[Waiting]:
         with self._told("list the mails"):
             if not self._backlog:
                 self._backlog.extend(self._search())
+                metrics.LEFT.labels(self._mailbox.name).set(len(self._backlog))
             uids = [self._backlog.popleft() for _ in range(min(most, _SIZES_AT_ONCE, len(self._backlog)))]
-            sizes = dict(self._sizes(uids)) if uids else {}
+            data = self._command("FETCH", sequence_set(uids), "(UID RFC822.SIZE INTERNALDATE)") if uids else []
+        found = {uid: Waiting(f"{self._validity}:{uid}", size, at) for uid, size, at in sizes(data)}
         # A mail that is gone again has no size; it needs no fetching.
-        return [Waiting(f"{self._validity}:{uid}", sizes[uid]) for uid in uids if uid in sizes]
+        return [found[uid] for uid in uids if uid in found]
 
     def fetch(self, ids: Sequence[str]) -> list[Fetched]:
         uids = self._uids(ids)
         if not uids:
             return []
         with self._told("fetch mails"):
-            data = self._command("FETCH", _sequence_set(uids), "(UID INTERNALDATE BODY.PEEK[])")
+            data = self._fetch_readable(uids)
         asked = set(uids)
-        return [
-            Fetched(f"{self._validity}:{uid}", raw, received_at)
-            for uid, raw, received_at in _bodies(data)
-            if uid in asked
-        ]
+        found = {uid: Fetched(f"{self._validity}:{uid}", raw, at) for uid, raw, at in bodies(data) if uid in asked}
+        return [found[uid] for uid in uids if uid in found]
 
     def remove(self, ids: Sequence[str]) -> None:
         uids = self._uids(ids)
         if not uids:
             return
         with self._told("remove recorded mails"):
-            if self._server.delete_after_fetch:
+            if self._server.move_to:
+                self._move(uids, self._server.move_to)
+            elif self._server.delete_after_fetch:
                 self._delete(uids)
             else:
-                self._command("STORE", _sequence_set(uids), "+FLAGS.SILENT", f"({self._mark})")
+                self._command("STORE", sequence_set(uids), "+FLAGS.SILENT", f"({self._mark})")
+
+    def leave(self, ids: Sequence[str]) -> None:
+        uids = self._uids(ids)
+        if uids and rb"\Flagged" in self._permanent_flags:
+            with self._told("flag mails"):
+                self._command("STORE", sequence_set(uids), "+FLAGS.SILENT", r"(\Flagged)")
 
     def wait(self, timeout_s: float) -> None:
+        if not self._backlog and time.monotonic() - self._connected_at_s > RENEW_S:
+            self.connect()
+            return
         with self._told("wait for new mail"):
             if self._backlog:
                 self._wake.wait(timeout_s)
+            elif self._has_announced():
+                return  # while another command ran: IDLE would not say it again
             elif self._server.idle and "IDLE" in self._capabilities:
                 self._idle(min(timeout_s, MAX_IDLE_S))
             else:
@@ -128,17 +148,17 @@ class ImapSource:
             return
         try:
             box.logout()
-        except (ImapToolsError, imaplib.IMAP4.error, OSError) as error:
+        except (*BROKEN, OSError) as error:
             log.debug("imap_logout_failed", mailbox=self._mailbox.name, error=error)
-            with suppress(OSError):
-                box.client.shutdown()
+            hang_up(box)
 
     def abort(self) -> None:
         self._wake.set()
-        if self._box is not None:
+        box = self._box
+        if box is not None:
             with suppress(OSError):
                 # The plain socket's: imaplib's own waits for the thread that reads, TLS's would lose its state to it.
-                socket.socket.shutdown(self._box.client.sock, socket.SHUT_RDWR)
+                socket.socket.shutdown(box.client.sock, socket.SHUT_RDWR)
 
     @property
     def _session(self) -> BaseMailBox:
@@ -146,50 +166,81 @@ class ImapSource:
             raise imaplib.IMAP4.abort("not connected")
         return self._box
 
-    def _open(self) -> BaseMailBox:
-        server = self._server
-        if server.security == "none":
-            return MailBoxUnencrypted(server.host, server.port, timeout=server.timeout_s)
-        context = ssl.create_default_context(cafile=str(server.ca_file) if server.ca_file else None)
-        if server.security == "starttls":
-            return MailBoxStartTls(server.host, server.port, timeout=server.timeout_s, ssl_context=context)
-        return MailBox(server.host, server.port, timeout=server.timeout_s, ssl_context=context)
+    @property
+    def _mark(self) -> str:
+        r"""The flag for a mail that stays: our keyword, or `\Seen` where the folder allows no keywords of clients'."""
+        allowed = rb"\*" in self._permanent_flags or KEYWORD.encode() in self._permanent_flags
+        return KEYWORD if allowed else r"\Seen"
 
-    def _log_in(self, box: BaseMailBox) -> None:
-        password = self._password()
-        log_in = box.login if password.isascii() and self._mailbox.user.isascii() else box.login_utf8
-        log_in(self._mailbox.user, password, initial_folder=None)
-        box.folder.set(self._mailbox.folder)
+    def _after_receipt(self) -> str:
+        if self._server.move_to:
+            return f"move to {self._server.move_to}"
+        return "delete" if self._server.delete_after_fetch else f"flag with {self._mark}"
 
     def _search(self) -> list[int]:
         """UIDs that came after the last one seen, ascending; in an unseen folder all that are not recorded."""
-        fresh = f"UID {self._last_uid + 1}:*"
-        kept = "" if self._server.delete_after_fetch else f" {_unmarked(self._mark)}"
+        self._session.client.untagged_responses.pop("EXISTS", None)
+        keeps = not (self._server.delete_after_fetch or self._server.move_to)
+        kept = f" {_unmarked(self._mark)}" if keeps else ""
         # `n:*` names the last mail even where its UID is below n (RFC 9051 section 9, seq-range).
-        uids = [uid for uid in self._search_uids(f"{fresh}{kept} UNDELETED") if uid > self._last_uid]
+        found = numbers(self._command("SEARCH", f"UID {self._last_uid + 1}:*{kept} UNDELETED"))
+        uids = [uid for uid in found if uid > self._last_uid]
         self._last_uid = uids[-1] if uids else self._last_uid
         return uids
 
-    def _sizes(self, uids: Sequence[int]) -> Iterator[tuple[int, int]]:
-        for line in self._command("FETCH", _sequence_set(uids), "(UID RFC822.SIZE)"):
-            text = line if isinstance(line, bytes) else b""
-            uid, size = _UID.search(text), _SIZE.search(text)
-            if uid and size:
-                yield int(uid[1]), int(size[1])
+    def _has_announced(self) -> bool:
+        """Whether the server told of a new mail since the last search began."""
+        return bool(untagged(self._session, "EXISTS"))
+
+    def _fetch_readable(self, uids: Sequence[int]) -> list[Item]:
+        """What the server can read of these; one that it cannot stays for the next session and stops no other."""
+        try:
+            return self._command("FETCH", sequence_set(uids), "(UID INTERNALDATE BODY.PEEK[])")
+        except imaplib.IMAP4.abort:
+            raise
+        except imaplib.IMAP4.error as error:
+            if len(uids) > 1:
+                return [item for uid in uids for item in self._fetch_readable([uid])]
+            metrics.UNREADABLE.labels(self._mailbox.name).inc()
+            mend = "look at this mail on the mail server: it cannot give it out; it is asked for again within the hour"
+            log.warning("mail_unreadable", mailbox=self._mailbox.name, id=str(uids[0]), error=error, mend=mend)
+            return []
 
     def _delete(self, uids: Sequence[int]) -> None:
-        mails = _sequence_set(uids)
+        mails = sequence_set(uids)
         self._command("STORE", mails, "+FLAGS.SILENT", r"(\Deleted)")
         if "UIDPLUS" in self._capabilities:
             self._command("EXPUNGE", mails)
             return
         # Without UIDPLUS an expunge takes every mail marked as deleted: unmark the others' for that moment.
-        others = sorted(set(self._search_uids("DELETED")) - set(uids))
+        others = sorted(set(numbers(self._command("SEARCH", "DELETED"))) - set(uids))
         if others:
-            self._command("STORE", _sequence_set(others), "-FLAGS.SILENT", r"(\Deleted)")
-        _checked(self._session.client.expunge())
+            self._command("STORE", sequence_set(others), "-FLAGS.SILENT", r"(\Deleted)")
+        checked(self._session.client.expunge())
         if others:
-            self._command("STORE", _sequence_set(others), "+FLAGS.SILENT", r"(\Deleted)")
+            self._command("STORE", sequence_set(others), "+FLAGS.SILENT", r"(\Deleted)")
+
+    def _move(self, uids: Sequence[int], folder: str) -> None:
+        """In one step where the server can (RFC 6851); else a copy first, so that none is lost between the two."""
+        target = encode_folder(folder).decode("ascii")
+        try:
+            self._command("MOVE" if "MOVE" in self._capabilities else "COPY", sequence_set(uids), target)
+        except imaplib.IMAP4.abort:
+            raise
+        except imaplib.IMAP4.error as error:
+            mend = f"create the folder {folder!r}, or correct server.{self._mailbox.server}.move_to"
+            raise RefusedError(f"mails cannot be moved to {folder}: {error}", Trouble.FOLDER, mend) from error
+        if "MOVE" not in self._capabilities:
+            self._delete(uids)
+
+    def _contents(self) -> str:
+        """How many mails there are, and how old the oldest is."""
+        uids = numbers(self._command("SEARCH", "UNDELETED"))
+        if not uids:
+            return "0 mails"
+        oldest = sizes(self._command("FETCH", str(uids[0]), "(UID RFC822.SIZE INTERNALDATE)"))
+        since = next((f", the oldest of {at:%Y-%m-%d %H:%M} UTC" for _, _, at in oldest if at), "")
+        return f"{len(uids)} mails{since}"
 
     def _idle(self, timeout_s: float) -> None:
         box = self._session
@@ -200,122 +251,20 @@ class ImapSource:
         finally:
             box.idle.stop()  # type: ignore[no-untyped-call]
 
-    def _command(self, name: str, *arguments: str) -> list[_Item]:
-        return _checked(self._session.client.uid(name, *arguments))
-
-    def _search_uids(self, criteria: str) -> list[int]:
-        lines = self._command("SEARCH", criteria)
-        return sorted(int(uid) for line in lines if isinstance(line, bytes) for uid in line.split())
+    def _command(self, name: str, *arguments: str) -> list[Item]:
+        return checked(self._session.client.uid(name, *arguments))
 
     def _uids(self, ids: Iterable[str]) -> list[int]:
         """The UIDs of this session's folder; ids from before a change of UIDVALIDITY name nothing any more."""
         pairs = (one.partition(":") for one in ids)
         return [int(uid) for validity, _, uid in pairs if validity == self._validity]
 
-    @contextmanager
-    def _told(self, attempt: str) -> Iterator[None]:
-        """Whatever goes wrong becomes a MailboxError with what was tried and the mend."""
-        try:
-            yield
-        except (ImapToolsError, imaplib.IMAP4.error, OSError, SettingsError, ValueError) as error:
-            trouble, mend = self._diagnosis(error)
-            text = f"cannot {attempt} at {self._server.host}:{self._server.port}: {_short(error)}"
-            raise MailboxError(text, mailbox=self._mailbox.name, trouble=trouble, mend=mend) from error
-
-    def _diagnosis(self, error: Exception) -> tuple[Trouble, str]:
-        where = f"server.{self._mailbox.server}"
-        match error:
-            case SettingsError():
-                return Trouble.PASSWORD, "make the secret readable for this service"
-            case ssl.SSLCertVerificationError():
-                return (
-                    Trouble.CERTIFICATE,
-                    f"correct {where}.host, or name the authority's certificate in {where}.ca_file",
-                )
-            case ssl.SSLError() | MailboxStarttlsError():
-                return Trouble.CERTIFICATE, f"check that the port of {where} speaks what {where}.security says"
-            case MailboxLoginError():
-                return Trouble.LOGIN, f"check user and password of mailbox {self._mailbox.name}"
-            case MailboxFolderSelectError():
-                return Trouble.FOLDER, f"create the folder {self._mailbox.folder!r} or correct the mailbox's setting"
-            case imaplib.IMAP4.abort() | OSError():
-                return Trouble.CONNECTION, f"check that the host and port of {where} are right and reachable from here"
-            case _:
-                return Trouble.PROTOCOL, "see the mail server's log; the session is opened anew"
-
-
-def _checked(result: tuple[str, list[Any]]) -> list[_Item]:
-    status, data = result
-    if status != "OK":
-        raise imaplib.IMAP4.error(f"{status}: {data!r}"[:200])
-    return [item for item in data if item is not None]
-
-
-def _capabilities(box: BaseMailBox) -> frozenset[str]:
-    """Asked again after the log-in, since servers offer more then (RFC 9051 section 6.1.1)."""
-    lines = [line for line in _checked(box.client.capability()) if isinstance(line, bytes)]
-    return frozenset(b" ".join(lines).decode("ascii", "replace").upper().split())
-
-
-def _response_number(box: BaseMailBox, name: str) -> str:
-    """A number that the server gave when it opened the folder; `0` where it gave none."""
-    values = _untagged(box, name)
-    return str(int(values[-1])) if values else "0"
-
-
-def _recorded_mark(box: BaseMailBox) -> str:
-    r"""The flag for a mail that stays: our keyword, or `\Seen` where the folder allows no keywords of clients' own."""
-    allowed = b" ".join(_untagged(box, "PERMANENTFLAGS"))
-    return KEYWORD if rb"\*" in allowed or KEYWORD.encode() in allowed else r"\Seen"
-
-
-def _untagged(box: BaseMailBox, name: str) -> list[bytes]:
-    return [value for value in box.client.untagged_responses.get(name) or [] if isinstance(value, bytes)]
+    def _told(self, attempt: str) -> AbstractContextManager[None]:
+        return told(attempt, self._mailbox, self._server, broken=BROKEN)
 
 
 def _unmarked(mark: str) -> str:
     return "UNSEEN" if mark == r"\Seen" else f"UNKEYWORD {mark}"
-
-
-def _bodies(data: Sequence[_Item]) -> Iterator[tuple[int, bytes, datetime | None]]:
-    """UID, literal and INTERNALDATE of each mail in imaplib's data.
-
-    A literal comes as a pair (what stands before it, the literal); what stands after it is the next item. The order of
-    the attributes is the server's choice.
-    """
-    for index, item in enumerate(data):
-        if isinstance(item, tuple):
-            before, raw = item
-            after = data[index + 1] if index + 1 < len(data) else b""
-            around = before + b" " + (after if isinstance(after, bytes) else b"")
-        elif item and _EMPTY_BODY.search(item):
-            around, raw = item, b""
-        else:
-            continue
-        uid = _UID.search(around)
-        if uid:
-            yield int(uid[1]), raw, _internal_date(around)
-
-
-def _internal_date(around: bytes) -> datetime | None:
-    found = _INTERNAL_DATE.search(around)
-    if found is None:
-        return None
-    try:
-        return datetime.strptime(found[1].decode("ascii").strip(), "%d-%b-%Y %H:%M:%S %z").astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
-def _sequence_set(uids: Sequence[int]) -> str:
-    """`1:3,7`: neighbours as ranges, so that a command stays short."""
-    ranges: list[list[int]] = []
-    for uid in sorted(uids):
-        if ranges and uid == ranges[-1][1] + 1:
-            ranges[-1][1] = uid
-        else:
-            ranges.append([uid, uid])
-    return ",".join(str(first) if first == last else f"{first}:{last}" for first, last in ranges)
 
 
 def _has_buffered(client: imaplib.IMAP4) -> bool:
@@ -328,7 +277,3 @@ def _has_buffered(client: imaplib.IMAP4) -> bool:
         return False
     finally:
         client.sock.settimeout(timeout_s)
-
-
-def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__

@@ -2,6 +2,7 @@
 
 import os
 
+from services.fetcher.credentials import Password
 from services.fetcher.dispatch import Dispatcher
 from services.fetcher.imap import ImapSource
 from services.fetcher.leases import hold_lease
@@ -57,4 +58,4 @@ def _reader(
 
 def mail_source(settings: Settings, mailbox: Mailbox) -> MailSource:
     """The adapter for a mailbox's protocol, not connected yet."""
-    return ImapSource(mailbox, settings.servers[mailbox.server], lambda: mailbox.password(os.environ))
+    return ImapSource(mailbox, settings.servers[mailbox.server], lambda: Password(mailbox.password(os.environ)))

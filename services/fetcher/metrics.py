@@ -6,10 +6,19 @@ FETCHED = Counter("mailcase_mailbox_mails_fetched_total", "Mails published from 
 FETCHED_BYTES = Counter("mailcase_mailbox_bytes_fetched_total", "Bytes of mails published from a mailbox", ["mailbox"])
 REMOVED = Counter("mailcase_mailbox_mails_removed_total", "Mails deleted or flagged after their receipt", ["mailbox"])
 TOO_LARGE = Counter("mailcase_mailbox_mails_too_large_total", "Mails over the limit left in the mailbox", ["mailbox"])
+UNREADABLE = Counter("mailcase_mailbox_mails_unreadable_total", "Mails the server could not give out", ["mailbox"])
 REPUBLISHED = Counter("mailcase_mailbox_mails_republished_total", "Mails whose receipt was late", ["mailbox"])
 IN_FLIGHT = Gauge("mailcase_mailbox_mails_in_flight", "Mails published and not yet recorded", ["mailbox"])
 IN_FLIGHT_BYTES = Gauge("mailcase_mailbox_in_flight_bytes", "Bytes published and not yet recorded", ["mailbox"])
+LEFT = Gauge("mailcase_mailbox_mails_left", "Mails that wait in the mailbox to be fetched", ["mailbox"])
+OLDEST_AGE = Gauge(
+    "mailcase_mailbox_oldest_unfetched_age_seconds", "Age of the oldest mail that waits, 0 without one", ["mailbox"]
+)
+PAUSED = Gauge(
+    "mailcase_mailbox_paused", "1 while a dependency does not take mail: broker, store or receipts", ["mailbox", "by"]
+)
 CONNECTS = Counter("mailcase_mailbox_connects_total", "Successful log-ins", ["mailbox"])
 FAILURES = Counter("mailcase_mailbox_failures_total", "Failures by kind", ["mailbox", "kind"])
 LEASE_HELD = Gauge("mailcase_mailbox_lease_held", "1 while this process owns the mailbox", ["mailbox"])
 LAST_SUCCESS = Gauge("mailcase_mailbox_last_success_timestamp_seconds", "When the mailbox was last read", ["mailbox"])
+SECRET_EXPIRY = Gauge("mailcase_secret_expiry_seconds", "Seconds until the OAuth2 client's secret ends", ["oauth2"])

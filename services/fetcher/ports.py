@@ -13,10 +13,10 @@ class Trouble(StrEnum):
     """Kinds of failure of a mailbox, as logs and metrics name them."""
 
     CONNECTION = "connection"
-    CERTIFICATE = "certificate"
+    CERTIFICATE = "certificate"  # also where the server does not come to the agreed encryption
     LOGIN = "login"
     FOLDER = "folder"
-    PASSWORD = "password"  # noqa: S105 - a kind of trouble: the secret could not be read
+    PASSWORD = "password"  # noqa: S105 - a kind of trouble: the secret, or the token made from it, cannot be had
     PROTOCOL = "protocol"
     DEPENDENCY = "dependency"  # the mailbox is well; the broker or the database does not take its mail
 
@@ -32,10 +32,14 @@ class MailboxError(TransientError):
 
 @dataclass(frozen=True)
 class Waiting:
-    """A mail in the mailbox: `id` names it for as long as the mailbox exists, `size` is in bytes."""
+    """A mail in the mailbox: `id` names it for as long as the mailbox exists, `size` is in bytes.
+
+    `received_at` is the server's time, None where it tells none in a listing.
+    """
 
     id: str
     size: int
+    received_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,7 @@ class MailSource(Protocol):
     """One mailbox, one session at a time. Blocking; all calls but `wake` and `abort` come from one thread.
 
     Every method raises MailboxError where the server does not do as asked, and `connect` may be called again then.
+    A source may renew its session by itself in `wait`, and then hands out again what is still in the mailbox.
     """
 
     def connect(self) -> None:
@@ -63,10 +68,13 @@ class MailSource(Protocol):
         """Mails that this session has not handed out yet, oldest first; empty where there are none."""
 
     def fetch(self, ids: Sequence[str]) -> list[Fetched]:
-        """The mails, without changing their flags; one that is gone from the mailbox is left out."""
+        """The mails, without changing their flags; left out is one that is gone, or that the server cannot read."""
 
     def remove(self, ids: Sequence[str]) -> None:
-        """Delete or flag these mails, as the settings say, and no others. Those gone already are no error."""
+        """Delete, move or flag these mails, as the settings say, and no others. Those gone already are no error."""
+
+    def leave(self, ids: Sequence[str]) -> None:
+        """Make these mails, which cannot be taken, stand out for a person where the protocol has a way to."""
 
     def wait(self, timeout_s: float) -> None:
         """Return when there may be news, when `wake` is called, or after `timeout_s` seconds."""

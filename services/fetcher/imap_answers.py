@@ -1,0 +1,68 @@
+"""From imaplib's data to values. Pure; knows no driver."""
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+# An item of imaplib's answer: a line, or a pair of what stands before a literal and the literal.
+Item = bytes | tuple[bytes, bytes]
+
+_UID = re.compile(rb"\bUID (\d+)")
+_SIZE = re.compile(rb"\bRFC822\.SIZE (\d+)")
+_INTERNAL_DATE = re.compile(rb'INTERNALDATE "([^"]{1,40})"')
+_EMPTY_BODY = re.compile(rb'BODY\[\] ""')
+
+
+def bodies(data: Sequence[Item]) -> Iterator[tuple[int, bytes, datetime | None]]:
+    """UID, literal and INTERNALDATE of each mail in an answer to `UID FETCH … (UID INTERNALDATE BODY.PEEK[])`.
+
+    A literal comes as a pair (what stands before it, the literal); what stands after it is the next item. The order of
+    the attributes is the server's choice. `BODY[] NIL` is no mail: the server has lost it (RFC 3501 section 7.4.2).
+    """
+    for index, item in enumerate(data):
+        if isinstance(item, tuple):
+            before, raw = item
+            after = data[index + 1] if index + 1 < len(data) else b""
+            around = before + b" " + (after if isinstance(after, bytes) else b"")
+        elif _EMPTY_BODY.search(item):
+            around, raw = item, b""
+        else:
+            continue
+        uid = _UID.search(around)
+        if uid:
+            yield int(uid[1]), raw, _internal_date(around)
+
+
+def sizes(data: Sequence[Item]) -> Iterator[tuple[int, int, datetime | None]]:
+    """UID, size in bytes and INTERNALDATE of each mail in an answer to `UID FETCH … (UID RFC822.SIZE INTERNALDATE)`."""
+    for line in data:
+        text = line if isinstance(line, bytes) else b""
+        uid, size = _UID.search(text), _SIZE.search(text)
+        if uid and size:
+            yield int(uid[1]), int(size[1]), _internal_date(text)
+
+
+def numbers(data: Sequence[Item]) -> list[int]:
+    """All numbers of an answer to SEARCH, ascending."""
+    return sorted(int(number) for line in data if isinstance(line, bytes) for number in line.split())
+
+
+def sequence_set(uids: Sequence[int]) -> str:
+    """`1:3,7`: neighbours as ranges, so that a command stays short."""
+    ranges: list[list[int]] = []
+    for uid in sorted(uids):
+        if ranges and uid == ranges[-1][1] + 1:
+            ranges[-1][1] = uid
+        else:
+            ranges.append([uid, uid])
+    return ",".join(str(first) if first == last else f"{first}:{last}" for first, last in ranges)
+
+
+def _internal_date(around: bytes) -> datetime | None:
+    found = _INTERNAL_DATE.search(around)
+    if found is None:
+        return None
+    try:
+        return datetime.strptime(found[1].decode("ascii").strip(), "%d-%b-%Y %H:%M:%S %z").astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

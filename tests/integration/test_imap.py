@@ -1,0 +1,340 @@
+"""The IMAP adapter against a real server."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.local import PrivateServers
+from services.fetcher.credentials import Password
+from services.fetcher.imap import KEYWORD, ImapSource
+from services.fetcher.ports import MailboxError, Trouble
+from services.runtime.errors import Mistake, SettingsError
+from tests.contract.mail_source_contract import Deliver, MailSourceContract
+from tests.integration.mailboxes import Account, in_background, password, wrong_authority
+
+HEAD = b"From: a@x.test\r\nSubject: "
+ODD_MAILS = {
+    "8-bit": HEAD + b"8-bit\r\n\r\nza\xbf\xf3\xb3\xe6 g\xea\xb6l\xb1 ja\xbc\xf1\r\n",
+    "control": HEAD + b"controls\r\n\r\n" + bytes(one for one in range(1, 256) if one not in b"\r\n") + b"\r\n",
+    "long line": HEAD + b"long\r\n\r\n" + b"x" * 300_000 + b"\r\n",
+    "no final newline": HEAD + b"open end\r\n\r\nthe end",
+    "header only": HEAD + b"no blank line",
+    "dots": HEAD + b"dots\r\n\r\n.\r\n..\r\n.dot\r\n",
+    "literal alike": HEAD + b"{5}\r\n\r\nA1 OK FETCH done\r\n* 1 FETCH (UID 1 BODY[] {3}\r\n",
+    "large": HEAD + b"large\r\n\r\n" + b"0123456789abcdef\r\n" * 300_000,
+}
+
+
+@pytest.fixture
+def account(servers: PrivateServers) -> Account:
+    return Account(servers, "imap")
+
+
+@pytest.fixture
+def made() -> Iterator[list[ImapSource]]:
+    """Sources that are closed at the end."""
+    sources: list[ImapSource] = []
+    yield sources
+    for source in sources:
+        source.close()
+
+
+def source_of(account: Account, made: list[ImapSource], security: str = "tls", **server: Any) -> ImapSource:
+    made.append(ImapSource(account.mailbox(), account.server("imap", security, **server), password))
+    return made[-1]
+
+
+@pytest.mark.parametrize("security", ["tls", "starttls", "none"])
+class TestImapSource(MailSourceContract):
+    @pytest.fixture
+    def source(self, account: Account, made: list[ImapSource], security: str) -> ImapSource:
+        return source_of(account, made, security)
+
+    @pytest.fixture
+    def deliver(self, account: Account) -> Deliver:
+        return account.deliver
+
+
+@pytest.mark.parametrize("raw", ODD_MAILS.values(), ids=ODD_MAILS.keys())
+def test_any_bytes_come_as_the_server_has_them(account: Account, made: list[ImapSource], raw: bytes) -> None:
+    account.deliver(raw)
+    source = source_of(account, made)
+    source.connect()
+    (waiting,) = source.news(10)
+    (fetched,) = source.fetch([waiting.id])
+    assert fetched.raw == raw
+    assert waiting.size == len(raw)
+    assert fetched.received_at is not None
+    assert waiting.received_at == fetched.received_at
+
+
+def test_an_empty_mail_is_a_mail(account: Account, made: list[ImapSource]) -> None:
+    with account.client() as box:
+        box.append(b"\r\n")
+    source = source_of(account, made)
+    source.connect()
+    assert [one.raw for one in source.fetch([one.id for one in source.news(1)])] == [b"\r\n"]
+
+
+@pytest.mark.parametrize("security", ["tls", "none"])
+def test_idle_ends_at_once_when_a_mail_comes(account: Account, made: list[ImapSource], security: str) -> None:
+    source = source_of(account, made, security)
+    source.connect()
+    assert source.news(10) == []
+    started = time.monotonic()
+    with in_background(lambda: _wait_for_news(source)) as waiting:
+        account.deliver(HEAD + b"new\r\n\r\n\r\n")
+        waiting.join(10)
+        assert time.monotonic() - started < 5
+
+
+def _wait_for_news(source: ImapSource) -> None:
+    while not source.news(10):
+        source.wait(60)
+
+
+def test_a_mail_between_listing_and_idle_is_not_missed(account: Account, made: list[ImapSource]) -> None:
+    """The server tells of it in the answer to another command, and not again when IDLE begins."""
+    account.deliver(HEAD + b"one\r\n\r\n\r\n")
+    source = source_of(account, made)
+    source.connect()
+    (first,) = source.news(10)
+    account.deliver(HEAD + b"two\r\n\r\n\r\n")
+    assert source.fetch([first.id])
+    source.remove([first.id])  # its answer carries the announcement
+    started = time.monotonic()
+    source.wait(60)
+    assert time.monotonic() - started < 5
+    assert len(source.news(10)) == 1
+
+
+def test_without_idle_the_mailbox_is_polled(account: Account, made: list[ImapSource]) -> None:
+    source = source_of(account, made, idle=False)
+    source.connect()
+    assert source.news(10) == []
+    account.deliver(HEAD + b"one\r\n\r\n\r\n")
+    source.wait(0.1)
+    assert len(source.news(10)) == 1
+
+
+def test_aborting_ends_a_wait_with_an_error(account: Account, made: list[ImapSource]) -> None:
+    source = source_of(account, made)
+    source.connect()
+    assert source.news(10) == []
+    with pytest.raises(MailboxError), in_background(lambda: _wait_twice(source)):
+        source.abort()
+
+
+def _wait_twice(source: ImapSource) -> None:
+    """Aborting wakes as well: the first wait may end by that, the second cannot."""
+    source.wait(60)
+    source.wait(60)
+
+
+@pytest.mark.parametrize("uidplus", [True, False])
+def test_deleting_takes_our_own_mails_only(account: Account, made: list[ImapSource], uidplus: bool) -> None:
+    for text in (b"theirs", b"ours", b"kept"):
+        account.deliver(HEAD + text + b"\r\n\r\n\r\n")
+    source = source_of(account, made)
+    source.connect()
+    if not uidplus:
+        source._capabilities -= {"UIDPLUS"}
+    _, ours, _ = source.news(10)
+    with account.client() as box:
+        box.client.uid("STORE", box.uids()[0], "+FLAGS", r"(\Deleted)")  # somebody else's wish, not expunged yet
+    source.remove([ours.id])
+    with account.client() as box:
+        left = {message.subject: message.flags for message in box.fetch(mark_seen=False)}
+    assert set(left) == {"theirs", "kept"}
+    assert r"\Deleted" in left["theirs"]
+    assert r"\Deleted" not in left["kept"]
+
+
+def test_keeping_flags_a_mail_and_hands_it_out_no_more(account: Account, made: list[ImapSource]) -> None:
+    for text in (b"one", b"two"):
+        account.deliver(HEAD + text + b"\r\n\r\n\r\n")
+    source = source_of(account, made, delete_after_fetch=False)
+    source.connect()
+    first, second = source.news(10)
+    source.remove([first.id])
+    source.connect()
+    assert [one.id for one in source.news(10)] == [second.id]
+    with account.client() as box:
+        flags = [message.flags for message in box.fetch(mark_seen=False)]
+    assert [KEYWORD in one for one in flags] == [True, False]
+    assert not any(r"\Seen" in one for one in flags)
+
+
+def test_where_keywords_are_not_allowed_a_kept_mail_is_marked_as_seen(account: Account, made: list[ImapSource]) -> None:
+    account.deliver(HEAD + b"one\r\n\r\n\r\n")
+    source = source_of(account, made, delete_after_fetch=False)
+    source.connect()
+    source._permanent_flags = rb"(\Seen \Deleted)"
+    (first,) = source.news(10)
+    source.remove([first.id])
+    with account.client() as box:
+        assert [message.flags for message in box.fetch(mark_seen=False)] == [(r"\Seen",)]
+    assert source.news(10) == []
+
+
+@pytest.mark.parametrize("move", [True, False])
+def test_moving_leaves_the_mail_in_the_other_folder(account: Account, made: list[ImapSource], move: bool) -> None:
+    for text in (b"one", b"two"):
+        account.deliver(HEAD + text + b"\r\n\r\n\r\n")
+    with account.client() as box:
+        box.folder.create("Done & więcej")
+    source = source_of(account, made, move_to="Done & więcej")
+    source.connect()
+    if not move:
+        source._capabilities -= {"MOVE"}
+    first, _ = source.news(10)
+    source.remove([first.id])
+    with account.client() as box:
+        assert [message.subject for message in box.fetch(mark_seen=False)] == ["two"]
+        box.folder.set("Done & więcej")
+        assert [message.subject for message in box.fetch(mark_seen=False)] == ["one"]
+
+
+def test_moving_to_a_folder_that_is_missing_says_so_and_deletes_nothing(
+    account: Account, made: list[ImapSource]
+) -> None:
+    account.deliver(HEAD + b"one\r\n\r\n\r\n")
+    source = source_of(account, made, move_to="Nowhere")
+    source.connect()
+    (first,) = source.news(10)
+    with pytest.raises(MailboxError) as caught:
+        source.remove([first.id])
+    assert caught.value.trouble == Trouble.FOLDER
+    assert "move_to" in caught.value.mend
+    assert account.left() == 1
+
+
+def test_a_mail_that_cannot_be_taken_is_flagged_for_people(account: Account, made: list[ImapSource]) -> None:
+    account.deliver(HEAD + b"one\r\n\r\n\r\n")
+    source = source_of(account, made)
+    source.connect()
+    source.leave([one.id for one in source.news(10)])
+    with account.client() as box:
+        assert [message.flags for message in box.fetch(mark_seen=False)] == [(r"\Flagged",)]
+
+
+def test_a_folder_made_anew_holds_new_mails_and_old_ids_name_none(account: Account, made: list[ImapSource]) -> None:
+    source = ImapSource(account.mailbox(folder="Work"), account.server(), password)
+    made.append(source)
+    with account.client() as box:
+        box.folder.create("Work")
+        box.append(HEAD + b"old\r\n\r\n\r\n", "Work")
+    source.connect()
+    (old,) = source.news(10)
+    source.close()
+    with account.client() as box:
+        box.folder.delete("Work")
+        box.folder.create("Work")
+        box.append(HEAD + b"new\r\n\r\n\r\n", "Work")
+    source.connect()
+    (new,) = source.news(10)
+    assert old.id.partition(":")[2] == new.id.partition(":")[2]
+    source.remove([old.id])
+    assert source.fetch([old.id]) == []
+    assert [one.raw for one in source.fetch([new.id])] == [HEAD + b"new\r\n\r\n\r\n"]
+
+
+def test_a_non_ascii_password_logs_in(servers: PrivateServers, made: list[ImapSource]) -> None:
+    account = Account(servers, "imap")
+    servers.mail.add_user(account.address, 'zażółć "gęślą\\')
+    made.append(ImapSource(account.mailbox(), account.server(), lambda: Password('zażółć "gęślą\\')))
+    made[-1].connect()
+    assert "0 mails" in made[-1].describe()
+
+
+def test_what_the_mailbox_can_do_is_told_to_a_person(account: Account, made: list[ImapSource]) -> None:
+    account.deliver(HEAD + b"one\r\n\r\n\r\n")
+    source = source_of(account, made)
+    source.connect()
+    told = source.describe()
+    for word in ("Dovecot", "TLSv1.", "INBOX", "1 mails", "the oldest of 20", "IDLE", "UIDPLUS", "keywords", "delete"):
+        assert word in told
+
+
+class TestTroubles:
+    @pytest.mark.parametrize("wrong", ["wrong", "żle"])
+    def test_a_wrong_password(self, account: Account, wrong: str) -> None:
+        source = ImapSource(account.mailbox(), account.server(), lambda: Password(wrong))
+        _assert_trouble(source, Trouble.LOGIN, "check user and password")
+
+    def test_a_folder_that_is_missing(self, account: Account) -> None:
+        source = ImapSource(account.mailbox(folder="Nowhere"), account.server(), password)
+        _assert_trouble(source, Trouble.FOLDER, "create the folder 'Nowhere'")
+
+    def test_nobody_listens(self, account: Account) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as reserved:
+            port = reserved.getsockname()[1]
+        source = ImapSource(account.mailbox(), account.server(port=port), password)
+        _assert_trouble(source, Trouble.CONNECTION, "host and port of server.s")
+
+    @pytest.mark.parametrize("security", ["tls", "starttls"])
+    def test_a_certificate_of_an_authority_that_is_not_trusted(
+        self, account: Account, tmp_path: Path, security: str
+    ) -> None:
+        server = account.server("imap", security, ca_file=wrong_authority(tmp_path))
+        source = ImapSource(account.mailbox(), server, _no_password_is_asked_for)
+        _assert_trouble(source, Trouble.CERTIFICATE, "server.s.ca_file")
+
+    @pytest.mark.parametrize("security", ["tls", "starttls"])
+    def test_a_certificate_for_another_host(self, account: Account, security: str) -> None:
+        server = account.server("imap", security, host="127.0.0.2")
+        source = ImapSource(account.mailbox(), server, _no_password_is_asked_for)
+        _assert_trouble(source, Trouble.CERTIFICATE if _listens(server.port) else Trouble.CONNECTION, "server.s")
+
+    def test_tls_where_the_server_speaks_plainly(self, account: Account) -> None:
+        server = account.server(port=account.mail.imap_port)
+        _assert_trouble(ImapSource(account.mailbox(), server, password), Trouble.CERTIFICATE, "security")
+
+    def test_authorities_that_cannot_be_read(self, account: Account, tmp_path: Path) -> None:
+        source = ImapSource(account.mailbox(), account.server(ca_file=tmp_path / "none.pem"), password)
+        _assert_trouble(source, Trouble.CERTIFICATE, "let this service read the file of server.s.ca_file")
+        (tmp_path / "empty.pem").write_text("")
+        source = ImapSource(account.mailbox(), account.server(ca_file=tmp_path / "empty.pem"), password)
+        _assert_trouble(source, Trouble.CERTIFICATE, "PEM certificates")
+
+    def test_a_secret_that_cannot_be_read(self, account: Account) -> None:
+        def missing() -> Password:
+            raise SettingsError([Mistake("mailbox", "no password", "put it there")])
+
+        _assert_trouble(ImapSource(account.mailbox(), account.server(), missing), Trouble.PASSWORD, "readable")
+
+
+def _assert_trouble(source: ImapSource, trouble: Trouble, mend: str) -> None:
+    with pytest.raises(MailboxError) as caught:
+        source.connect()
+    source.close()
+    assert caught.value.trouble == trouble, caught.value
+    assert mend in caught.value.mend
+    assert "secret" not in str(caught.value)
+
+
+def _no_password_is_asked_for() -> Password:
+    raise AssertionError("the password was read before the server proved who it is")
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.2", port), timeout=2).close()
+    except OSError:
+        return False
+    return True
+
+
+def test_waking_from_another_thread_ends_idle(account: Account, made: list[ImapSource]) -> None:
+    source = source_of(account, made)
+    source.connect()
+    assert source.news(1) == []
+    started = time.monotonic()
+    threading.Timer(0.2, source.wake).start()
+    source.wait(30)
+    assert time.monotonic() - started < 5
