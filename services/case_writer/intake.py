@@ -9,22 +9,35 @@ from schemas.cases import AppendToCase, Command, OpenCase
 from schemas.mails import BlobRef, RawMail
 from services.case_writer import metrics
 from services.case_writer.plan import Item, Plan
-from services.case_writer.ports import BlobStore
-from services.case_writer.reading import SHORTENED, MailReading, read_mail
+from services.case_writer.ports import BlobStore, MailReader, UnreadableMailError
+from services.case_writer.reading import SHORTENED, MailReading, ReadingLimits, read_mail
 from services.runtime.errors import PermanentError
 
-ASIDE_BYTES = 256 * 1024  # a larger mail is read in a thread, so that the event loop keeps turning
+ASIDE_BYTES = 256 * 1024
 
 
 class Intake:
     """Reads mails; `keeps_original` tells for a mailbox whether the whole mail is attached to the case.
 
-    It is attached, too, where the mail was too much for the limits of reading, so that nothing is lost.
+    It is attached, too, where the mail was too much for the limits of reading, so that nothing is lost. A mail of more
+    than `aside_bytes` is read by `aside`, which can be ended, and keeps the event loop free; where there is none, in a
+    thread.
     """
 
-    def __init__(self, blobs: BlobStore, keeps_original: Callable[[str], bool]) -> None:
+    def __init__(
+        self,
+        blobs: BlobStore,
+        keeps_original: Callable[[str], bool],
+        *,
+        limits: ReadingLimits | None = None,
+        aside: MailReader | None = None,
+        aside_bytes: int = ASIDE_BYTES,
+    ) -> None:
         self._blobs = blobs
         self._keeps_original = keeps_original
+        self._limits = limits or ReadingLimits()
+        self._aside = aside
+        self._aside_bytes = aside_bytes
 
     async def with_originals(self, plan: Plan) -> Plan:
         """The plan with every mail that goes to no case kept whole, also where the rules decided so only now."""
@@ -44,7 +57,7 @@ class Intake:
         contents: list[bytes] = []
         for command in commands:
             raw = await self._raw(command.mail)
-            reading = await _read(command.mail, raw) if isinstance(command, OpenCase | AppendToCase) else None
+            reading = await self._read(command.mail, raw) if isinstance(command, OpenCase | AppendToCase) else None
             readings.append(reading)
             contents += [attachment.content for attachment in reading.attachments] if reading else []
             if self._keeps_whole(command, reading):
@@ -69,12 +82,22 @@ class Intake:
             raise PermanentError("the message holds neither the mail nor a reference to it", mail_key=mail.key)
         return await self._blobs.get(mail.blob.sha256)
 
+    async def _read(self, mail: RawMail, raw: bytes) -> MailReading:
+        started = time.monotonic()
+        try:
+            reading = await self._reading(raw)
+        except UnreadableMailError as error:
+            error.mail_key, error.mailbox = mail.key, mail.mailbox
+            raise
+        except Exception as error:  # whatever a mail does to the reader, it must not stop the next one
+            text = repr(error)
+            raise UnreadableMailError("reading-failed", text, mail_key=mail.key, mailbox=mail.mailbox) from error
+        metrics.READ_SECONDS.observe(time.monotonic() - started)
+        return reading
 
-async def _read(mail: RawMail, raw: bytes) -> MailReading:
-    started = time.monotonic()
-    try:
-        reading = await asyncio.to_thread(read_mail, raw) if len(raw) > ASIDE_BYTES else read_mail(raw)
-    except Exception as error:  # whatever a mail does to the reader, it must not stop the next one
-        raise PermanentError(f"reading failed: {error!r}", mail_key=mail.key, mailbox=mail.mailbox) from error
-    metrics.READ_SECONDS.observe(time.monotonic() - started)
-    return reading
+    async def _reading(self, raw: bytes) -> MailReading:
+        if len(raw) <= self._aside_bytes:
+            return read_mail(raw, self._limits)
+        if self._aside is None:
+            return await asyncio.to_thread(read_mail, raw, self._limits)
+        return await self._aside.read(raw)

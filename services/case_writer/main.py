@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from schemas.codec import UnreadableMessageError, decode_command
 from services.case_writer.intake import Intake
 from services.case_writer.mongo import MongoCases
+from services.case_writer.reading import ReadingLimits
+from services.case_writer.reading_aside import ReaderProcess
 from services.case_writer.service import Arrived, CaseWriter
 from services.runtime.blobs import Blobs
 from services.runtime.broker import Broker, dead_letter, keep_connected
@@ -24,7 +26,18 @@ async def run(settings: Settings, http_port: int, stop: Stop) -> None:
     async with Store.opened(store_url(settings), settings.store.database) as store, healthy_on(health, http_port):
         blobs = Blobs(store)
         cases = MongoCases(store, {name: process.initial_stage.name for name, process in settings.processes.items()})
-        intake = Intake(blobs, lambda mailbox: _keeps_original(settings, mailbox))
+        aside = ReaderProcess(
+            reading_limits(settings),
+            max_seconds=settings.reading.max_seconds,
+            max_memory_bytes=settings.reading.max_memory_bytes,
+        )
+        intake = Intake(
+            blobs,
+            lambda mailbox: _keeps_original(settings, mailbox),
+            limits=reading_limits(settings),
+            aside=aside,
+            aside_bytes=settings.reading.aside_bytes,
+        )
         own_addresses = frozenset(mailbox.address.lower() for mailbox in settings.mailboxes.values())
 
         async def prepare() -> None:
@@ -46,9 +59,13 @@ async def run(settings: Settings, http_port: int, stop: Stop) -> None:
                 broker, CASE_WRITER_COMMANDS, _handler(writer, broker), stop, batch=batch, prefetch=2 * batch
             )
 
-        if await store_ready(prepare, stop, health):
-            name = connection_name("case-writer")
-            await keep_connected(broker_url(settings), name, topology_of(settings), session, stop=stop, health=health)
+        try:
+            if await store_ready(prepare, stop, health):
+                name = connection_name("case-writer")
+                url, topology = broker_url(settings), topology_of(settings)
+                await keep_connected(url, name, topology, session, stop=stop, health=health)
+        finally:
+            await aside.close()
 
 
 class _handler:  # noqa: N801 - a function with what it closes over
@@ -71,6 +88,11 @@ class _handler:  # noqa: N801 - a function with what it closes over
                 sources[command.mail.key] = delivery
         for refused in await self._writer.handle(arrived):
             await dead_letter(self._broker, CASE_WRITER_COMMANDS, sources[refused.mail_key or ""], str(refused))
+
+
+def reading_limits(settings: Settings) -> ReadingLimits:
+    """The limits of the settings that reading itself keeps to."""
+    return ReadingLimits(**{name: getattr(settings.reading, name) for name in ReadingLimits.__struct_fields__})
 
 
 def _keeps_original(settings: Settings, mailbox: str) -> bool:

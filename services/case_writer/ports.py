@@ -7,11 +7,28 @@ from typing import TYPE_CHECKING, Protocol
 
 from schemas.mails import BlobRef
 from schemas.stored import CaseStatus, Outcome
+from services.case_writer.reading import MailReading
+from services.runtime.errors import PermanentError
 from services.runtime.messages import Outgoing
 
 if TYPE_CHECKING:  # both are built from the values below
     from services.case_writer.documents import Documents
     from services.case_writer.plan import Plan
+
+
+class UnreadableMailError(PermanentError):
+    """A mail that cannot be read within the limits; `reason` is the constant name that it is parked with."""
+
+    def __init__(self, reason: str, text: str, *, mail_key: str | None = None, mailbox: str | None = None) -> None:
+        super().__init__(f"{reason}: {text}", mail_key=mail_key, mailbox=mailbox)
+        self.reason = reason
+
+
+class MailReader(Protocol):
+    """What turns bytes into a reading; `services.case_writer.reading_aside.ReaderProcess` is one for doubtful mails."""
+
+    async def read(self, raw: bytes) -> MailReading:
+        """Raises UnreadableMailError."""
 
 
 @dataclass(frozen=True)

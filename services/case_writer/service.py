@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from msgspec import structs
+
 from schemas import codec
 from schemas.cases import Command, ParkMail
 from schemas.events import CaseAppended, CaseOpened, Event, MailParked, MailsRecorded, SenderLimited
@@ -16,8 +18,8 @@ from services.case_writer import metrics
 from services.case_writer.documents import Documents, event_again
 from services.case_writer.intake import Intake
 from services.case_writer.placing import plan, query
-from services.case_writer.plan import Plan
-from services.case_writer.ports import Cases, Known, Outlet
+from services.case_writer.plan import Item, Plan
+from services.case_writer.ports import Cases, Known, Outlet, UnreadableMailError
 from services.runtime.errors import ContractError, PermanentError, TransientError
 from services.runtime.health import Health
 from services.runtime.lifecycle import Stop
@@ -111,7 +113,9 @@ class CaseWriter:
         command = arrived.command
         mail = command.mail
         log.error("mail_cannot_be_written", mail_key=mail.key, mailbox=mail.mailbox, error=error)
-        park = ParkMail(mail=mail, decision=command.decision, reason=CANNOT_BE_WRITTEN)
+        reason = error.reason if isinstance(error, UnreadableMailError) else CANNOT_BE_WRITTEN
+        decision = structs.replace(command.decision, evidence=[*command.decision.evidence, str(error)])
+        park = ParkMail(mail=mail, decision=decision, reason=reason)
         try:
             return await self._until_written([Arrived(park, arrived.redelivered)])
         except PermanentError as again:
@@ -123,9 +127,11 @@ class CaseWriter:
         backoff = self._new_backoff()
         conflicts = 0
         unclear = False  # if so, only this attempt can tell its own work from another writer's
+        items: list[Item] = []
         while True:
             try:
-                written = await self._write_once(group, attempt)
+                items = items or await self._intake.items([arrived.command for arrived in group])
+                written = await self._write_once(items, attempt)
             except ConflictError as error:
                 conflicts += 1
                 metrics.CONFLICTS.inc()
@@ -148,8 +154,7 @@ class CaseWriter:
                 self._health.up("store")
                 return written
 
-    async def _write_once(self, group: Sequence[Arrived], attempt: str) -> _Written:
-        items = await self._intake.items([arrived.command for arrived in group])
+    async def _write_once(self, items: Sequence[Item], attempt: str) -> _Written:
         known = await self._cases.known(query(items))
         placed = plan(items, known, attempt=attempt, own_addresses=self._own_addresses, rules=self._rules)
         await self._intake.with_originals(placed)

@@ -267,7 +267,7 @@ class Reading(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_recipients: Annotated[int, Meta(ge=1, le=10_000)] = 500
     # A mail over these two is parked; they hold for mails that are read aside, in a process of their own.
     max_seconds: Annotated[float, Meta(gt=0, le=600)] = 5.0
-    max_memory_bytes: Annotated[int, Meta(ge=128 * MIB, le=16 * GIB)] = 1024 * MIB
+    max_memory_bytes: Annotated[int, Meta(ge=128 * MIB, le=16 * GIB)] = 320 * MIB
     aside_bytes: Annotated[int, Meta(ge=0, le=GIB)] = 256 * KIB
 
 

@@ -12,11 +12,11 @@ from schemas.mails import BlobRef
 from schemas.stored import Person, to_document
 from services.case_writer.documents import NO_SUBJECT, Documents, Writing, documents, event_again
 from services.case_writer.placing import plan
+from services.case_writer.plan import Item
 from services.case_writer.ports import Known, KnownCase, RecordedMail
 from services.case_writer.reading import Attachment
 from services.runtime.errors import PermanentError
 from tests.builders import ANNA, JAN, NOW, OFFICE, STAGES, appending, ignoring, item, opened, opening, parking, reading
-from services.case_writer.plan import Item
 
 LATER = NOW + timedelta(seconds=3)
 FILE = Attachment(name="a.txt", original_name="../a.txt", content_type="text/plain", content=b"abc", flags=["damaged"])

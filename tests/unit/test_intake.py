@@ -96,7 +96,7 @@ async def test_a_message_without_the_mail_fails_for_ever_and_names_it(blobs: Fak
 async def test_whatever_a_mail_does_to_the_reader_it_is_the_mail_s_fault(
     blobs: FakeBlobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(_raw: bytes) -> None:
+    def broken(_raw: bytes, _limits: object) -> None:
         raise MemoryError
 
     monkeypatch.setattr(intake_module, "read_mail", broken)

@@ -1,0 +1,46 @@
+"""Reading in a process that can be ended."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from services.case_writer.ports import UnreadableMailError
+from services.case_writer.reading import ReadingLimits, read_mail
+from services.case_writer.reading_aside import TOO_LARGE, TOO_SLOW, ReaderProcess
+
+MAIL = b"From: a@b.test\r\nSubject: hello\r\n\r\ntext\r\n"
+MIB = 1024 * 1024
+
+
+@pytest.fixture
+async def reader() -> AsyncIterator[ReaderProcess]:
+    made = ReaderProcess(ReadingLimits(), max_seconds=10, max_memory_bytes=160 * MIB)
+    yield made
+    await made.close()
+
+
+async def test_a_mail_read_aside_reads_as_it_does_here(reader: ReaderProcess) -> None:
+    assert await reader.read(MAIL) == read_mail(MAIL)
+
+
+async def test_a_mail_that_needs_too_much_memory_is_refused_and_the_next_one_is_read(reader: ReaderProcess) -> None:
+    with pytest.raises(UnreadableMailError) as refused:
+        await reader.read(MAIL + b"x" * 200 * MIB)
+    assert refused.value.reason == TOO_LARGE
+    assert (await reader.read(MAIL)).subject == "hello"
+
+
+async def test_a_mail_that_takes_too_long_is_refused() -> None:
+    hasty = ReaderProcess(ReadingLimits(), max_seconds=0.000_1, max_memory_bytes=400 * MIB)
+    with pytest.raises(UnreadableMailError) as refused:
+        await hasty.read(MAIL + b"x" * 20 * MIB)
+    assert refused.value.reason == TOO_SLOW
+    await hasty.close()
+
+
+async def test_a_reader_whose_process_was_killed_reads_on(reader: ReaderProcess) -> None:
+    await reader.read(MAIL)
+    assert reader._child is not None
+    reader._child.kill()
+    await reader._child.wait()
+    assert (await reader.read(MAIL)).subject == "hello"
