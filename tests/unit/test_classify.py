@@ -130,24 +130,22 @@ def test_a_mail_that_goes_in_circles_is_ignored() -> None:
     assert decide("Received: from a by b\r\n" * 30).action == "open"
 
 
-REPORT = "\r\n".join(
-    [
-        "--b",
-        "Content-Type: text/plain",
-        "",
-        "Your message could not be delivered.",
-        "--b",
-        "Content-Type: message/delivery-status",
-        "",
-        "Final-Recipient: rfc822; nobody@customer.example",
-        "Action: failed",
-        "--b",
-        "Content-Type: text/rfc822-headers",
-        "",
-        "{returned}",
-        "--b--",
-    ]
-)
+REPORT = """\
+--b
+Content-Type: text/plain
+
+Your message could not be delivered.
+--b
+Content-Type: message/delivery-status
+
+Final-Recipient: rfc822; nobody@customer.example
+Action: failed
+--b
+Content-Type: text/rfc822-headers
+
+{returned}
+--b--
+""".replace("\n", "\r\n")
 REPORT_HEADERS = {
     "From": "MAILER-DAEMON@mx.example",
     "Subject": "Undelivered Mail Returned to Sender",

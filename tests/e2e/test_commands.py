@@ -1,0 +1,101 @@
+"""The commands as a person calls them: processes of their own, beside a running pipeline."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+
+from schemas.mails import mail_key
+from tests.pipeline import Pipeline
+from tests.sample_mails import new_mails
+
+SPAM = b"From: prize@lottery.test\r\nSubject: You won\r\nX-Spam-Flag: YES\r\n\r\nA million, \xbf\xf3\xb3w"
+
+
+def mailcase(pipeline: Pipeline, *arguments: str, config: bool = True) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "services.cli", *arguments]
+    options = ["--config", str(pipeline.config)] if config else []
+    return subprocess.run(
+        command + options, env={**os.environ, **pipeline.env}, capture_output=True, timeout=60, check=False
+    )
+
+
+def set_spam(pipeline: Pipeline, what: str) -> None:
+    text = pipeline.config.read_text().replace('spam = "park"\n', "")
+    pipeline.config.write_text(text.replace("[process.invoices]\n", f'[process.invoices]\nspam = "{what}"\n'))
+
+
+def test_a_parked_mail_is_listed_shown_whole_and_opens_a_case_once_the_settings_allow_it(pipeline: Pipeline) -> None:
+    key = mail_key("invoices", SPAM)
+    set_spam(pipeline, "park")
+    pipeline.append("invoices", [SPAM])
+    with pipeline.stages(fetcher=1, router=1, case_writer=1):
+        pipeline.until_recorded(1)
+        pipeline.until_empty("invoices")
+        assert b"spam" in mailcase(pipeline, "parked", "list").stdout
+        assert mailcase(pipeline, "parked", "show", key[:8], "--raw").stdout == SPAM
+        still = mailcase(pipeline, "parked", "retry", key[:8])
+        assert (still.returncode, still.stdout.decode().split(": ")[1].strip()) == (0, "parked, spam")
+    set_spam(pipeline, "flag")
+    with pipeline.stages(router=1, case_writer=1):
+        retried = mailcase(pipeline, "parked", "retry", "--all", "--reason", "spam")
+    assert (retried.returncode, retried.stdout.decode().split(": ")[1].strip()) == (0, "opened, case 1")
+    [comment] = pipeline.database["comments"].find()
+    assert comment["flags"][-1] == "spam"
+    [mail] = pipeline.database["mails"].find()
+    assert (mail["outcome"], mail["deliveries"]) == ("opened", 1)
+
+
+def test_a_discarded_mail_says_who_and_why_and_can_still_be_retried(pipeline: Pipeline) -> None:
+    set_spam(pipeline, "park")
+    pipeline.append("invoices", [SPAM])
+    with pipeline.stages(fetcher=1, router=1, case_writer=1):
+        pipeline.until_recorded(1)
+        key = mail_key("invoices", SPAM)
+        assert mailcase(pipeline, "parked", "discard", key[:12], "--why", "a lottery").returncode == 0
+        shown = mailcase(pipeline, "parked", "show", key).stdout.decode()
+        assert "ignored, discarded" in shown
+        assert "a lottery" in shown
+        assert mailcase(pipeline, "parked", "retry", key).returncode == 0
+
+
+def test_mails_from_files_are_cases_as_if_they_had_been_fetched(pipeline: Pipeline) -> None:
+    samples = new_mails(4)
+    files = list(written(pipeline, [sample.raw for sample in samples]))
+    with pipeline.stages(router=1, case_writer=1):
+        first = mailcase(pipeline, "ingest", *files, "--process", "invoices")
+        again = mailcase(pipeline, "ingest", files[0], "--process", "invoices")
+    assert (first.returncode, first.stdout.count(b": opened case")) == (0, 4)
+    assert b"(delivery 2)" in again.stdout
+    keys = {mail["_id"] for mail in pipeline.database["mails"].find()}
+    assert keys == {mail_key("invoices", sample.raw) for sample in samples}
+    assert pipeline.database["comments"].count_documents({}) == 4
+
+
+def test_a_case_is_shown_and_a_missing_one_is_an_error_of_one_line(pipeline: Pipeline) -> None:
+    [file] = written(pipeline, [new_mails(1)[0].raw])
+    with pipeline.stages(router=1, case_writer=1):
+        assert mailcase(pipeline, "ingest", file, "--process", "invoices").returncode == 0
+    shown = mailcase(pipeline, "case", "show", "1")
+    assert shown.stdout.startswith(b"Case [#1]")
+    missing = mailcase(pipeline, "case", "show", "2")
+    assert (missing.returncode, missing.stderr) == (1, b"mailcase: there is no case 2\n")
+
+
+def test_check_passes_where_all_is_well_and_names_what_is_not(pipeline: Pipeline) -> None:
+    good = mailcase(pipeline, "check")
+    assert good.returncode == 0, good.stdout
+    (pipeline.folder / "password").write_text("wrong")
+    bad = mailcase(pipeline, "check")
+    assert bad.returncode == 1
+    assert b"mailbox invoices" in bad.stdout
+    broken = mailcase(pipeline, "check", "--config", "/nonexistent.toml", config=False)
+    assert broken.returncode == 2
+    assert broken.stderr.startswith(b"mailcase: /nonexistent.toml")
+
+
+def written(pipeline: Pipeline, mails: Iterable[bytes]) -> Iterable[str]:
+    for number, mail in enumerate(mails):
+        file = pipeline.folder / f"{number}.eml"
+        file.write_bytes(mail)
+        yield str(file)
