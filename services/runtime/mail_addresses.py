@@ -25,6 +25,10 @@ _TOKEN = re.compile(
     | (?P<plain>[^"<>,;:()\\=]++|.)""",
     re.VERBOSE | re.DOTALL,
 )
+# What nearly all fields are: one name, perhaps quoted, and one address, in plain letters.
+_USUAL = re.compile(
+    rb"""(?:"([A-Za-z0-9 ._'-]*+)"|([A-Za-z0-9 ._'-]*+))\s*+<([A-Za-z0-9._%+-]{1,64}+)@([A-Za-z0-9.-]{1,200}+)>"""
+)
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 _AROUND_AT = re.compile(rb"\s*@\s*")
 _ROUTE = re.compile(r"^@[^:]*:")  # `<@relay.example:jan@x.example>`, RFC 5322 section 4.4
@@ -47,6 +51,13 @@ def parse_addresses(raw: bytes) -> list[Address]:
     A value without any address gives its names (`From: Jan Kowalski`); an empty group (`undisclosed-recipients:;`)
     gives nothing.
     """
+    usual = _USUAL.fullmatch(raw)
+    if usual:
+        quoted, plain, local, domain = usual.groups()
+        name = (quoted or plain or b"").decode("ascii").strip(" '")
+        return [
+            Address(name[:_MAX_NAME_CHARS], f"{local.decode('ascii')}@{domain.decode('ascii').rstrip('.').lower()}")
+        ]
     reader = _Reader()
     for token in _TOKEN.finditer(raw):
         reader.take(token.lastgroup or "", token[token.lastgroup or 0])

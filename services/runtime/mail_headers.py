@@ -5,8 +5,9 @@ Shared by the router, which sees every mail and decides by headers alone, and by
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_tz
+from functools import lru_cache
 
 from services.runtime.mail_addresses import Address, parse_addresses
 from services.runtime.mail_words import header_text
@@ -29,6 +30,7 @@ _DATE = re.compile(
 )
 _MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTHS = {name: month for month, name in enumerate(_MONTH_NAMES, 1)}
+_DAY_S = 24 * 60 * 60
 _OLDEST_YEAR = 1970  # an older date is a clock that was never set
 
 
@@ -80,7 +82,7 @@ class MailHeaders:
         return cls(fields, start + (blank + 2 if blank >= 0 else len(block)), shortened=shortened)
 
     def __contains__(self, name: str) -> bool:
-        return name.lower().encode("ascii", "replace") in self._fields
+        return _key(name) in self._fields
 
     def __iter__(self) -> Iterator[str]:
         """The names of the fields in small letters, each once."""
@@ -88,12 +90,12 @@ class MailHeaders:
 
     def raw(self, name: str) -> bytes | None:
         """The value of the first such field as it stands in the mail, folded; None if absent."""
-        values = self._fields.get(name.lower().encode("ascii", "replace"))
+        values = self._fields.get(_key(name))
         return values[0].strip() if values else None
 
     def raws(self, name: str) -> list[bytes]:
         """The values of all such fields as they stand in the mail, folded; empty if absent."""
-        return [value.strip() for value in self._fields.get(name.lower().encode("ascii", "replace"), ())]
+        return [value.strip() for value in self._fields.get(_key(name), ())]
 
     def text(self, name: str) -> str | None:
         """The first such field unfolded and decoded, on a single line; None if absent."""
@@ -121,6 +123,11 @@ class MailHeaders:
         """The time that the first such field tells, in UTC; None if it is absent, unreadable or before 1970."""
         value = self.text(name)
         return parse_date(value) if value else None
+
+
+@lru_cache(maxsize=256)
+def _key(name: str) -> bytes:
+    return name.lower().encode("ascii", "replace")
 
 
 def parse_date(text: str) -> datetime | None:
@@ -152,9 +159,10 @@ def _odd_date(text: str) -> datetime | None:
 
 def _utc(clock: tuple[int, int, int, int, int, int], offset_s: int) -> datetime | None:
     try:
-        return _bounded(datetime(*clock, tzinfo=timezone(timedelta(seconds=offset_s))))
+        utc = datetime(*clock, tzinfo=UTC) - timedelta(seconds=offset_s)
     except (ValueError, OverflowError):
         return None
+    return utc if utc.year >= _OLDEST_YEAR and abs(offset_s) < _DAY_S else None
 
 
 def _bounded(when: datetime) -> datetime | None:
@@ -166,16 +174,16 @@ def _bounded(when: datetime) -> datetime | None:
 def _fields(block: bytes) -> tuple[dict[bytes, list[bytes]], int]:
     """The fields by name in small letters, and the offset after the last of them and its line's end."""
     fields: dict[bytes, list[bytes]] = {}
-    end = 0
-    for match in _FIELD.finditer(block):
-        name, value = match.groups()
-        name = name.lower()
-        if name in fields:
-            fields[name].append(value)
-        else:
-            fields[name] = [value]
-        end = match.end() + 1
-    return fields, end
+    found = _FIELD.findall(block)
+    for name, value in found:
+        fields.setdefault(name.lower(), []).append(value)
+    if not found:
+        return fields, 0
+    last = b"%b:%b\n" % found[-1]
+    if block.endswith((last, last[:-1])):
+        return fields, len(block)
+    end = max(match.end() for match in _FIELD.finditer(block))
+    return fields, end + 1
 
 
 def _message_ids(raw: bytes) -> list[str]:

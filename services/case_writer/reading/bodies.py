@@ -81,7 +81,7 @@ class _Arranger:
         is_html = content_type in _HTML
         if (is_html or content_type in _PLAIN) and self._is_text(part, parent, disposition):
             text = self._text_of(part, content_type)
-            self._has_text = self._has_text or bool(text.strip())
+            self._has_text = self._has_text or bool(text and not text.isspace())
             self._segments[index] = [Segment(html=text) if is_html else Segment(plain=text)]
         elif content_type not in _COPIES or parent is None or parent.content_type != "multipart/alternative":
             encrypted = parent is not None and parent.content_type == "multipart/encrypted"

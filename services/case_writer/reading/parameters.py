@@ -20,10 +20,11 @@ _TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,80}/[a-z0-9!#$&^_.+-]{1,100}")
 class Parameters:
     """A header value such as `text/plain; charset=utf-8`: its first word in small letters, and its parameters."""
 
-    __slots__ = ("_values", "value")
+    __slots__ = ("_has_pieces", "_values", "value")
 
     def __init__(self, raw: bytes | None) -> None:
         self._values: dict[bytes, bytes] = {}
+        self._has_pieces = False
         self.value = ""
         if raw is None:
             return
@@ -41,6 +42,7 @@ class Parameters:
             name, quoted, bare = match.groups()
             value = _unescape(quoted) if quoted is not None else bare.strip()
             self._values.setdefault(name.lower(), value[:MAX_VALUE_BYTES])
+        self._has_pieces = any(b"*" in name for name in self._values)
 
     def token(self, name: str) -> str | None:
         """A parameter for machines (charset, boundary, format) as it stands; None if absent."""
@@ -63,12 +65,11 @@ class Parameters:
         form, where encoded words are decoded though RFC 2047 section 5 forbids them there.
         """
         key = name.encode()
-        extended = self._values.get(key + b"*")
-        if extended is not None:
-            return one_line(_extended(extended)) or None
-        pieces = self._pieces(key)
-        if pieces is not None:
-            return one_line(pieces) or None
+        if self._has_pieces:
+            extended = self._values.get(key + b"*")
+            text = self._pieces(key) if extended is None else _extended(extended)
+            if text is not None:
+                return one_line(text) or None
         plain = self._values.get(key)
         return (one_line(decode_words(plain)) or None) if plain is not None else None
 

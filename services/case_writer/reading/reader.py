@@ -44,8 +44,8 @@ class _Reader:
         envelope = read_envelope(headers, self._limits, self._defects)
         bodies = self._bodies(self._raw, headers)
         self._unwrap(bodies)
-        shown = {one for segment in bodies.segments if segment.html for one in markup.content_ids(segment.html)}
         full_text, html = self._text(bodies.segments)
+        shown = markup.content_ids(html) if html and (bodies.files or self._winmails) else set()
         return MailReading(
             subject=envelope.subject,
             author=envelope.author,
@@ -180,7 +180,7 @@ def _best_text(plain: str | None, safe_html: str | None) -> str:
     """Plain text, unless it is empty or a mere stub beside real HTML."""
     if safe_html is None:
         return plain or ""
-    if plain is None or not plain.strip():
+    if not plain or plain.isspace():
         return markup.to_text(safe_html)
     if len(plain) <= _STUB_CHARS and "html" in plain.lower():
         other = markup.to_text(safe_html)

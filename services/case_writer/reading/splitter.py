@@ -68,7 +68,7 @@ class _Splitter:
         self._defects = defects
         self._parts: list[Part] = []
         self._open: list[Part] = []  # multiparts whose end has not come yet, innermost last
-        self._known: dict[bytes, tuple[int, bool]] = {}  # boundary line → place in `_open`, whether it closes
+        self._ahead: list[_Line | None] = []  # the next boundary line of each of them, as far as searched
         self._leaf: Part | None = None
 
     def split(self, headers: MailHeaders) -> list[Part]:
@@ -81,7 +81,7 @@ class _Splitter:
             self._end_inner(line.depth + 1, line.start)
             if line.closes:
                 self._open.pop().end = line.after
-                self._relearn()
+                self._ahead.pop()
                 position = line.after
             elif len(self._parts) >= self._limits.max_parts:
                 self._defects.add("too-many-parts")
@@ -92,17 +92,35 @@ class _Splitter:
         return self._parts
 
     def _next_boundary(self, position: int, stop: int) -> _Line | None:
-        """The first boundary line of an open multipart that starts between `position`, a line's start, and `stop`."""
-        raw, known = self._raw, self._known
-        start = position if raw.startswith(b"--", position) else raw.find(b"\n--", position, stop) + 1 or stop
-        while start < stop:
+        """The first boundary line of an open multipart that starts between `position`, a line's start, and `stop`.
+
+        Each boundary is searched for by itself, since a long needle is found much faster than `--`; once, ahead; and
+        only as far as an outer boundary, which ends the inner multipart anyway.
+        """
+        best, end = None, len(self._raw)
+        for depth in range(len(self._open)):
+            line = self._ahead[depth]
+            if line is None or line.start < position:
+                line = self._ahead[depth] = self._search(depth, position, end)
+            if best is None or line.start <= best.start:  # of two that are spelled alike the inner one is meant
+                best = line
+                end = min(end, line.after)
+        return best if best is not None and best.start < stop else None
+
+    def _search(self, depth: int, position: int, end: int) -> _Line:
+        """The next boundary line of one multipart that ends by `end`; one beyond the mail where there is none."""
+        raw, dashed = self._raw, b"--" + (self._open[depth].boundary or b"")
+        start = (
+            position if raw.startswith(dashed, position, end) else raw.find(b"\n" + dashed, position, end) + 1 or end
+        )
+        while start < end:
             line_end = raw.find(b"\n", start, start + _MAX_LINE)
             after = line_end + 1 if line_end >= 0 else min(len(raw), start + _MAX_LINE)
-            found = known.get(raw[start:after].rstrip(b" \t\r\n"))
-            if found is not None:
-                return _Line(start, after, *found)
-            start = raw.find(b"\n--", start, stop) + 1 or stop
-        return None
+            rest = raw[start + len(dashed) : after].rstrip(b" \t\r\n")
+            if rest in (b"", b"--"):
+                return _Line(start, after, depth, rest == b"--")
+            start = raw.find(b"\n" + dashed, start, end) + 1 or end
+        return _Line(len(raw) + 1, len(raw) + 1, depth, closes=True)
 
     def _begin_child(self, parent: Part, start: int) -> int:
         """Begin the part after a boundary line; returns where the search for the next boundary goes on."""
@@ -135,8 +153,8 @@ class _Splitter:
             part.content_type, part.body = "message/rfc822", part.start  # kept whole, as a mail of its own
         else:
             self._open.append(part)
+            self._ahead.append(None)
             self._leaf = None
-            self._relearn()
 
     def _end_inner(self, depth: int, end: int) -> None:
         """What is open from `depth` inwards ends where the line at `end` starts, or with the mail."""
@@ -151,15 +169,7 @@ class _Splitter:
             for part in self._open[depth:]:
                 part.end = max(end, part.body)
             self._defects.add("multipart-not-closed")
-            del self._open[depth:]
-            self._relearn()
-
-    def _relearn(self) -> None:
-        self._known = {}
-        for depth, part in enumerate(self._open):
-            line = b"--" + (part.boundary or b"")
-            self._known[line + b"--"] = (depth, True)
-            self._known[line] = (depth, False)
+            del self._open[depth:], self._ahead[depth:]
 
 
 def _instead(headers: MailHeaders, parameters: Parameters, default: str) -> str:

@@ -44,7 +44,7 @@ def _damaged_base64(compact: bytes) -> bytes:
 
 
 def _quoted_printable(content: bytes) -> bytes:
-    if b"= " in content or b"=\t" in content:
+    if b"= \n" in content or b"= \r\n" in content:
         content = _SOFT_BREAK.sub(rb"=\1", content)
     return a2b_qp(content)
 
