@@ -18,7 +18,7 @@ from services.case_writer.reading import read_mail
 
 _WORDS = (
     "zamówienie", "faktura", "proszę", "dziękuję", "pozdrawiam", "załącznik", "termin", "płatności", "kwota", "netto",
-    "umowa", "the", "invoice", "please", "find", "attached", "order", "number", "delivery", "schönen", "Grüße", "Rechnung",
+    "umowa", "the", "invoice", "please", "find", "attached", "order", "number", "delivery", "Grüße", "Rechnung",
 )  # fmt: skip
 _LIMIT = 1.5
 
