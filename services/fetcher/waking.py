@@ -18,18 +18,20 @@ class Wake:
         except BlockingIOError:
             return  # as full of wake-ups as a pipe can be
 
-    def wait(self, timeout_s: float, other: int | None = None) -> None:
-        """Until `set`, until the file descriptor `other` can be read, or for `timeout_s` seconds."""
+    def wait(self, timeout_s: float, other: int | None = None) -> bool:
+        """Until `set`, until the file descriptor `other` can be read, or for `timeout_s` seconds; True if by `set`."""
         poller = select.poll()
         poller.register(self._read_end, select.POLLIN)
         if other is not None:
             poller.register(other, select.POLLIN)
         poller.poll(timeout_s * 1000)
+        woken = False
         try:
             while os.read(self._read_end, 4096):
-                pass
+                woken = True
         except BlockingIOError:
-            return
+            pass
+        return woken
 
 
 def _close(*ends: int) -> None:

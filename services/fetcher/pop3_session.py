@@ -1,0 +1,153 @@
+"""A POP3 session (RFC 1939) as far as poplib does not do it: encryption that is checked, tokens, exact bytes."""
+
+import base64
+import poplib
+import socket
+import ssl
+from contextlib import suppress
+
+from services.fetcher.credentials import AccessToken, Credential, xoauth2
+from services.fetcher.transport import has_leftover, login_refused, no_encryption, tls_context
+from services.runtime.settings import IncomingServer, Mailbox
+
+BROKEN = (poplib.error_proto,)
+_PIECE_BYTES = 64 * 1024
+
+
+class BrokenAnswerError(OSError):
+    """The server's answer ended early or does not end: what came of it is no mail."""
+
+
+class Pop3Session:
+    """One connection; it may hold the maildrop's lock until `quit` or `hang_up`.
+
+    Every method raises poplib.error_proto where the server says no, and OSError where the connection ends.
+    """
+
+    def __init__(self, mailbox: Mailbox, server: IncomingServer) -> None:
+        """Connected, and encrypted as the settings say; nothing secret was sent yet. Raises RefusedError too."""
+        self._mailbox = mailbox
+        self._client = _opened(mailbox, server)
+        self.greeting = self._client.welcome.decode("ascii", "replace").removeprefix("+OK").strip()[:80]
+
+    @property
+    def socket(self) -> socket.socket:
+        return self._client.sock
+
+    def log_in(self, credential: Credential) -> None:
+        """Raises RefusedError where the server refuses."""
+        try:
+            if isinstance(credential, AccessToken):
+                self._xoauth2(credential)
+            else:
+                self._client.user(self._mailbox.user)
+                self._client.pass_(credential.text)
+        except poplib.error_proto as error:
+            raise login_refused(self._mailbox, answer(error)) from error
+
+    def capabilities(self) -> frozenset[str]:
+        """Names of RFC 2449; empty where the server knows no CAPA."""
+        try:
+            return frozenset(self._client.capa())
+        except poplib.error_proto:
+            return frozenset()
+
+    def listing(self) -> list[tuple[int, str, int]]:
+        """Number, UIDL and size in bytes of each mail, oldest first."""
+        pairs = [line.split() for line in self._lines("LIST")]
+        sizes = {int(number): int(size) for number, size, *_ in pairs}
+        uidls = [line.split(maxsplit=1) for line in self._lines("UIDL")]
+        found = [(int(number), uidl.decode("ascii", "backslashreplace").strip()) for number, uidl in uidls]
+        return sorted((number, uidl, sizes[number]) for number, uidl in found if number in sizes)
+
+    def retrieve(self, number: int, expected_bytes: int) -> bytes:
+        """A mail's bytes, with the line ends that the server sends and without what RETR adds (RFC 1939 section 3).
+
+        `expected_bytes` bounds how much is read: some servers count a line end as one byte.
+        """
+        self._command(f"RETR {number}")
+        return self._multi_line(2 * expected_bytes + 1024 * 1024)
+
+    def delete(self, number: int) -> None:
+        """Takes effect with `quit`."""
+        self._command(f"DELE {number}")
+
+    def quit(self) -> None:
+        """End the session and with it delete for good."""
+        self._client.quit()
+
+    def hang_up(self) -> None:
+        """End the connection, and undo every deletion; never raises."""
+        with suppress(OSError):
+            self._client.close()
+
+    def _command(self, line: str) -> bytes:
+        self._client._putcmd(line)  # type: ignore[attr-defined]  # noqa: SLF001 - poplib has no public way to a raw answer
+        response: bytes = self._client._getresp()  # type: ignore[attr-defined]  # noqa: SLF001 - as above
+        return response
+
+    def _lines(self, command: str) -> list[bytes]:
+        self._command(command)
+        return self._multi_line(1 << 30).split(b"\r\n")[:-1]
+
+    def _multi_line(self, most_bytes: int) -> bytes:
+        """Up to the line with a single dot. In pieces, because a line has no longest length in the mails that come."""
+        pieces: list[bytes] = []
+        size, at_line_start = 0, True
+        while True:
+            piece = self._client.file.readline(_PIECE_BYTES)
+            if not piece:
+                raise BrokenAnswerError("the connection ended inside a mail")
+            if at_line_start and piece.startswith(b"."):
+                if piece in {b".\r\n", b".\n"}:
+                    return b"".join(pieces)
+                piece = piece[1:]
+            pieces.append(piece)
+            size += len(piece)
+            if size > most_bytes:
+                raise BrokenAnswerError(f"an answer goes on beyond {most_bytes} bytes")
+            at_line_start = piece.endswith(b"\n")
+
+    def _xoauth2(self, token: AccessToken) -> None:
+        """In two steps, because a token is longer than a command may be (RFC 5034 section 4)."""
+        response = xoauth2(self._mailbox.user, token)
+        answered = self._command("AUTH XOAUTH2")
+        while answered.startswith(b"+ ") or answered == b"+":
+            answered = self._command(base64.b64encode(response(answered)).decode("ascii"))
+
+
+def answer(error: poplib.error_proto) -> str:
+    """The server's words."""
+    said = error.args[0] if error.args else b""
+    return (said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said))[:200]
+
+
+def _opened(mailbox: Mailbox, server: IncomingServer) -> poplib.POP3:
+    if server.security == "tls":
+        context = tls_context(mailbox, server)
+        return poplib.POP3_SSL(server.host, server.port, timeout=server.timeout_s, context=context)
+    if server.security == "none":
+        return poplib.POP3(server.host, server.port, timeout=server.timeout_s)
+    context = tls_context(mailbox, server)
+    client = poplib.POP3(server.host, server.port, timeout=server.timeout_s)
+    try:
+        _start_tls(client, mailbox, context)
+    except BaseException:
+        with suppress(OSError):
+            client.close()
+        raise
+    return client
+
+
+def _start_tls(client: poplib.POP3, mailbox: Mailbox, context: ssl.SSLContext) -> None:
+    """Nothing that was said in the clear is believed afterwards (RFC 2595 section 4)."""
+    plain = client.file
+    try:
+        client.stls(context)
+    except ssl.SSLCertVerificationError:
+        raise
+    except (poplib.error_proto, ssl.SSLError) as error:
+        said = answer(error) if isinstance(error, poplib.error_proto) else str(error)
+        raise no_encryption(mailbox, f"STLS failed: {said}") from error
+    if has_leftover(plain):
+        raise no_encryption(mailbox, "plain text followed the server's answer to STLS")
