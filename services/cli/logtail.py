@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO, Self
 
+import msgspec
+
 MAX_BYTES_AT_ONCE = 256 * 1024
 
 
@@ -34,5 +36,20 @@ class LogTail:
             text = self._partial.get(path, b"") + file.read(MAX_BYTES_AT_ONCE)
             lines, end, self._partial[path] = text.rpartition(b"\n")
             for line in lines.splitlines() if end else []:
-                sys.stderr.write(f"{path.stem}: {line.decode(errors='replace')}\n")
+                sys.stderr.write(f"{path.stem}: {short(line) if sys.stderr.isatty() else _text(line)}\n")
         sys.stderr.flush()
+
+
+def short(line: bytes) -> str:
+    """A JSON line of a log for a person: time, level, event and identifiers; any other line as it is."""
+    try:
+        event = msgspec.json.decode(line, type=dict[str, object])
+    except msgspec.DecodeError:
+        return _text(line)
+    known = [str(event.pop(name, "")) for name in ("ts", "level", "logger", "event")]
+    fields = " ".join(f"{name}={value}" for name, value in event.items())
+    return f"{known[0][11:19]} {known[1]} {known[3]} {fields}".rstrip()
+
+
+def _text(line: bytes) -> str:
+    return line.decode(errors="replace")
