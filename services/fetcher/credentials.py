@@ -11,9 +11,10 @@ class Password:
 
 @dataclass(frozen=True)
 class AccessToken:
-    """A bearer token of OAuth 2.0 (RFC 6750)."""
+    """A bearer token of OAuth 2.0 (RFC 6750); call `refused` where a mail server does not take it."""
 
     text: str = field(repr=False)
+    refused: Callable[[], None] = field(default=lambda: None, repr=False, compare=False)
 
 
 Credential = Password | AccessToken

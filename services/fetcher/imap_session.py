@@ -51,6 +51,8 @@ def log_in(box: BaseMailBox, mailbox: Mailbox, credential: Credential) -> None:
     except imaplib.IMAP4.abort:
         raise
     except BROKEN as error:
+        if isinstance(credential, AccessToken):
+            credential.refused()
         raise login_refused(mailbox, _answer(error)) from error
 
 

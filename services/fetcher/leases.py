@@ -14,24 +14,42 @@ log = get_logger(__name__)
 RETRY_S = 5.0  # how often a replica asks for a mailbox that another one owns
 
 
-async def hold_lease(broker: Broker, mailbox: str, read: Callable[[Deliveries], Awaitable[None]], stop: Stop) -> None:
-    """Take the lease on `mailbox` as soon as it is free, then `read` with its receipts until `stop`; give it back.
+class Leases:
+    """The leases of one replica on one connection, at most `max_mailboxes` of them at once.
 
-    The lease dies with the broker's connection, on which the mails are published too: who lost it cannot publish.
-    Raises TransientError where the broker fails.
+    A lease dies with the broker's connection, on which the mails are published too: who lost it cannot publish.
     """
-    metrics.LEASE_HELD.labels(mailbox).set(0)
-    while not stop.requested:
-        lease = await broker.take_lease(lease_queue(mailbox), EVENT, receipt_key(mailbox))
-        if lease is None:
-            log.debug("lease_taken_elsewhere", mailbox=mailbox)
-            await stop.wait(random.uniform(0.6, 1.0) * RETRY_S)  # noqa: S311 - spreads replicas, no secret
-            continue
-        log.info("lease_taken", mailbox=mailbox)
-        metrics.LEASE_HELD.labels(mailbox).set(1)
+
+    def __init__(self, broker: Broker, max_mailboxes: int, stop: Stop) -> None:
+        self._broker = broker
+        self._free = max_mailboxes
+        self._stop = stop
+
+    async def hold(self, mailbox: str, read: Callable[[Deliveries], Awaitable[None]]) -> None:
+        """Take the lease on `mailbox` as soon as it is free, then `read` with its receipts; give it back at the stop.
+
+        Raises TransientError where the broker fails.
+        """
+        metrics.LEASE_HELD.labels(mailbox).set(0)
+        while not self._stop.requested:
+            if not self._free or not await self._read(mailbox, read):
+                await self._stop.wait(random.uniform(0.6, 1.0) * RETRY_S)  # noqa: S311 - spreads replicas, no secret
+
+    async def _read(self, mailbox: str, read: Callable[[Deliveries], Awaitable[None]]) -> bool:
+        self._free -= 1  # before the answer, so that many mailboxes that ask at once stay within the limit
         try:
-            await read(lease.deliveries)
+            lease = await self._broker.take_lease(lease_queue(mailbox), EVENT, receipt_key(mailbox))
+            if lease is None:
+                log.debug("lease_taken_elsewhere", mailbox=mailbox)
+                return False
+            log.info("lease_taken", mailbox=mailbox)
+            metrics.LEASE_HELD.labels(mailbox).set(1)
+            try:
+                await read(lease.deliveries)
+            finally:
+                metrics.LEASE_HELD.labels(mailbox).set(0)
+            await lease.release()
+            log.info("lease_given_back", mailbox=mailbox)
+            return True
         finally:
-            metrics.LEASE_HELD.labels(mailbox).set(0)
-        await lease.release()
-        log.info("lease_given_back", mailbox=mailbox)
+            self._free += 1

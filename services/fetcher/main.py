@@ -1,11 +1,19 @@
 """The fetcher as a process: a reader for every mailbox whose lease it gets."""
 
+import asyncio
 import os
+import random
+from collections.abc import Callable, Mapping
+from functools import partial
 
-from services.fetcher.credentials import Password
+from services.fetcher.budget import Budget
+from services.fetcher.credentials import Credential, Password
 from services.fetcher.dispatch import Dispatcher
 from services.fetcher.imap import ImapSource
-from services.fetcher.leases import hold_lease
+from services.fetcher.leases import Leases
+from services.fetcher.memory import Memory, NoMemory, StoredMemory
+from services.fetcher.oauth2 import TokenSource
+from services.fetcher.pop3 import Pop3Source
 from services.fetcher.ports import MailSource
 from services.fetcher.service import MailboxReader
 from services.fetcher.window import InFlight
@@ -21,41 +29,56 @@ from services.runtime.store import Store
 async def run(settings: Settings, http_port: int, stop: Stop) -> None:
     """Fetch mail until `stop`."""
     health = Health("broker")
+    tokens = token_sources(settings)
+    budget = Budget(settings.fetcher.max_buffered_bytes)
     async with Store.opened(store_url(settings), settings.store.database) as store, healthy_on(health, http_port):
-        blobs = Blobs(store)
 
         async def session(broker: Broker) -> None:
-            await all_of(serve(broker, mailbox) for mailbox in settings.mailboxes.values())
+            leases = Leases(broker, settings.fetcher.max_mailboxes, stop)
+            mailboxes = random.sample(list(settings.mailboxes.values()), k=len(settings.mailboxes))  # replicas differ
+            await all_of(leases.hold(mailbox.name, partial(read, broker, mailbox)) for mailbox in mailboxes)
             await stop.wait()  # also where there is no mailbox
 
-        async def serve(broker: Broker, mailbox: Mailbox) -> None:
-            async def read(receipts: Deliveries) -> None:
-                await _reader(settings, mailbox, broker=broker, blobs=blobs, health=health, stop=stop).run(receipts)
-
-            await hold_lease(broker, mailbox.name, read, stop)
+        async def read(broker: Broker, mailbox: Mailbox, receipts: Deliveries) -> None:
+            server, limits = settings.servers[mailbox.server], settings.limits
+            memory = StoredMemory(store, mailbox.name, asyncio.get_running_loop())
+            reader = MailboxReader(
+                mailbox.name,
+                mail_source(settings, mailbox, tokens, memory),
+                Dispatcher(
+                    mailbox.process, mailbox.name, inline_bytes=limits.inline_mail_bytes, put_blob=Blobs(store).put
+                ),
+                broker,
+                InFlight(server.max_in_flight_mails, server.max_in_flight_bytes),
+                max_mail_bytes=limits.max_mail_bytes,
+                poll_interval_s=server.poll_interval_s,
+                health=health,
+                stop=stop,
+                budget=budget,
+            )
+            await reader.run(receipts)
 
         name = connection_name("fetcher")
         await keep_connected(broker_url(settings), name, topology_of(settings), session, stop=stop, health=health)
 
 
-def _reader(
-    settings: Settings, mailbox: Mailbox, *, broker: Broker, blobs: Blobs, health: Health, stop: Stop
-) -> MailboxReader:
+def token_sources(settings: Settings) -> dict[str, TokenSource]:
+    """One for each `[oauth2.NAME]`."""
+    return {name: TokenSource(name, oauth2, os.environ) for name, oauth2 in settings.oauth2.items()}
+
+
+def mail_source(
+    settings: Settings, mailbox: Mailbox, tokens: Mapping[str, TokenSource] | None = None, memory: Memory | None = None
+) -> MailSource:
+    """The adapter for a mailbox's protocol, not connected yet; without `memory` it only looks."""
     server = settings.servers[mailbox.server]
-    inline_bytes = settings.limits.inline_mail_bytes
-    return MailboxReader(
-        mailbox.name,
-        mail_source(settings, mailbox),
-        Dispatcher(mailbox.process, mailbox.name, inline_bytes=inline_bytes, put_blob=blobs.put),
-        broker,
-        InFlight(server.max_in_flight_mails, server.max_in_flight_bytes),
-        max_mail_bytes=settings.limits.max_mail_bytes,
-        poll_interval_s=server.poll_interval_s,
-        health=health,
-        stop=stop,
-    )
+    credential = _credential(mailbox, tokens if tokens is not None else token_sources(settings))
+    if server.protocol == "pop3":
+        return Pop3Source(mailbox, server, credential, memory or NoMemory())
+    return ImapSource(mailbox, server, credential)
 
 
-def mail_source(settings: Settings, mailbox: Mailbox) -> MailSource:
-    """The adapter for a mailbox's protocol, not connected yet."""
-    return ImapSource(mailbox, settings.servers[mailbox.server], lambda: Password(mailbox.password(os.environ)))
+def _credential(mailbox: Mailbox, tokens: Mapping[str, TokenSource]) -> Callable[[], Credential]:
+    if mailbox.oauth2 is not None:
+        return partial(tokens[mailbox.oauth2].token, mailbox.user)
+    return lambda: Password(mailbox.password(os.environ))

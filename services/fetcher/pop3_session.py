@@ -43,6 +43,8 @@ class Pop3Session:
                 self._client.user(self._mailbox.user)
                 self._client.pass_(credential.text)
         except poplib.error_proto as error:
+            if isinstance(credential, AccessToken):
+                credential.refused()
             raise login_refused(self._mailbox, answer(error)) from error
 
     def capabilities(self) -> frozenset[str]:

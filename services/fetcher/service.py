@@ -4,10 +4,12 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
 from schemas.codec import UnreadableMessageError, decode_receipt
 from services.fetcher import metrics
+from services.fetcher.budget import Budget
 from services.fetcher.dispatch import Dispatcher
 from services.fetcher.ports import Fetched, MailboxError, MailSource, Trouble, Waiting
 from services.fetcher.window import InFlight
@@ -25,6 +27,8 @@ T = TypeVar("T")
 
 FETCH_MAILS = 50  # in one command to the mail server
 FETCH_BYTES = 8 * 1024 * 1024
+CONFIRM_PATIENCE_S = 5.0
+MAX_PAUSE_S = 60.0  # between two attempts at a mailbox that fails
 DRAIN_S = 10.0  # how long a stopping fetcher waits for the receipts of what it published
 
 
@@ -54,6 +58,7 @@ class MailboxReader:
         poll_interval_s: float,
         health: Health,
         stop: Stop,
+        budget: Budget | None = None,
         backoff: Backoff | None = None,
     ) -> None:
         self._mailbox = mailbox
@@ -65,9 +70,11 @@ class MailboxReader:
         self._poll_interval_s = poll_interval_s
         self._health = health
         self._stop = stop
-        self._backoff = backoff or Backoff(initial_s=1.0, maximum_s=60.0)
+        self._budget = budget or Budget(window.max_bytes)
+        self._backoff = backoff or Backoff(initial_s=min(1.0, MAX_PAUSE_S), maximum_s=MAX_PAUSE_S)
         self._recorded: list[str] = []  # ids whose receipts came, to be removed
         self._pending: list[Waiting] = []  # handed out by the source, not yet published
+        self._listed_at = datetime.now(UTC)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"mailbox-{mailbox}")
 
     async def run(self, receipts: Deliveries) -> None:
@@ -76,6 +83,7 @@ class MailboxReader:
             await first_of(self._read_until_stopped(), self._take_receipts(receipts), self._wake_at_stop())
         finally:
             self._source.abort()
+            self._thread.submit(self._source.close)
             self._thread.shutdown(wait=False)
             self._health.member_gone(self._mailbox)
 
@@ -94,39 +102,52 @@ class MailboxReader:
         await self._call(self._source.connect)
         self._pending.clear()
         metrics.CONNECTS.labels(self._mailbox).inc()
+        metrics.OLDEST_AGE.labels(self._mailbox).set_function(self._oldest_age_s)
         log.info("mailbox_connected", mailbox=self._mailbox)
         while not self._stop.requested:
             await self._remove_recorded()
             await self._publish_overdue()
             if not await self._take_new():
                 self._report_up()
+                metrics.PAUSED.labels(self._mailbox, "receipts").set(bool(self._pending))
                 await self._call(self._source.wait, self._poll_interval_s)
         await self._drain()
 
     async def _take_new(self) -> bool:
         """Fetch and publish one batch of what fits in the window; False where there is nothing to do."""
         if not self._pending:
-            self._pending = [
-                one for one in await self._call(self._source.news, FETCH_MAILS * 10) if one.id not in self._window
-            ]
-        batch = self._next_batch()
+            self._listed_at = datetime.now(UTC)
+            news = await self._call(self._source.news, FETCH_MAILS * 10)
+            # A source that began a new session hands out again what is under way.
+            under_way = {one.id for one in news if one.id in self._window} | set(self._recorded)
+            self._pending = [one for one in news if one.id not in under_way]
+        batch, too_large = self._next_batch()
+        if too_large:
+            await self._leave(too_large)
         if batch:
-            await self._publish(await self._call(self._source.fetch, [one.id for one in batch]), batch)
-        return bool(batch)
+            await self._fetch_and_publish(batch)
+            self._report_up()
+        return bool(batch or too_large)
 
-    def _next_batch(self) -> list[Waiting]:
+    async def _fetch_and_publish(self, batch: Sequence[Waiting]) -> None:
+        async with self._budget.held(sum(one.size for one in batch)):
+            await self._publish(await self._call(self._source.fetch, [one.id for one in batch]), batch)
+
+    def _next_batch(self) -> tuple[list[Waiting], list[Waiting]]:
+        """What to fetch now, and the mails before it that are too large to be fetched at all."""
         batch: list[Waiting] = []
+        too_large: list[Waiting] = []
         size = 0
         while self._pending and len(batch) < FETCH_MAILS:
             waiting = self._pending[0]
             if waiting.size > self._max_mail_bytes:
-                self._leave_too_large(self._pending.pop(0))
+                too_large.append(self._pending.pop(0))
                 continue
             size += waiting.size
             if not self._window.fits(len(batch) + 1, size) or (batch and size > FETCH_BYTES):
                 break
             batch.append(self._pending.pop(0))
-        return batch
+        return batch, too_large
 
     async def _publish(self, fetched: Sequence[Fetched], asked: Sequence[Waiting]) -> None:
         messages = [await self._dispatcher.message(mail.raw, mail.received_at) for mail in fetched]
@@ -134,7 +155,7 @@ class MailboxReader:
         for mail, message in zip(fetched, messages, strict=True):
             self._window.add(mail.id, message.message_id, len(mail.raw), now_s)
         try:
-            await self._publisher.publish_all(messages)
+            await self._confirmed(messages)
         except TransientError:
             self._window.forget(mail.id for mail in fetched)
             raise
@@ -150,7 +171,8 @@ class MailboxReader:
         if ids:
             log.warning("receipts_overdue", mailbox=self._mailbox, mails=len(ids))
             metrics.REPUBLISHED.labels(self._mailbox).inc(len(ids))
-            await self._publish(await self._call(self._source.fetch, ids), [Waiting(one, 0) for one in ids])
+            for one in ids:  # singly: their sizes together may be beyond what memory is for
+                await self._fetch_and_publish([Waiting(one, self._window.size_of(one))])
 
     async def _remove_recorded(self) -> None:
         if self._recorded:
@@ -188,23 +210,44 @@ class MailboxReader:
     async def _call(self, call: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
 
-    def _leave_too_large(self, waiting: Waiting) -> None:
-        metrics.TOO_LARGE.labels(self._mailbox).inc()
-        log.error(
-            "mail_too_large",
-            mailbox=self._mailbox,
-            id=waiting.id,
-            size=waiting.size,
-            mend="raise limits.max_mail_bytes, or take the mail out of the mailbox by hand",
-        )
+    async def _leave(self, too_large: Sequence[Waiting]) -> None:
+        await self._call(self._source.leave, [one.id for one in too_large])
+        mend = "raise limits.max_mail_bytes, or take the mail out of the mailbox by hand"
+        for one in too_large:
+            metrics.TOO_LARGE.labels(self._mailbox).inc()
+            log.error("mail_too_large", mailbox=self._mailbox, id=one.id, size=one.size, mend=mend)
+
+    async def _confirmed(self, messages: list[Outgoing]) -> None:
+        """Publish; where the broker takes nothing (an alarm of memory or disk), wait for as long as that lasts."""
+        paused = metrics.PAUSED.labels(self._mailbox, "broker")
+        publishing = asyncio.ensure_future(self._publisher.publish_all(messages))
+        try:
+            ended, _ = await asyncio.wait({publishing}, timeout=CONFIRM_PATIENCE_S)
+            if not ended:
+                paused.set(1)
+                log.warning("confirms_late", mailbox=self._mailbox, mails=len(messages), mend="see the broker's alarms")
+            await publishing
+        finally:
+            publishing.cancel()
+            paused.set(0)
+
+    def _oldest_age_s(self) -> float:
+        """Of the mails not fetched yet; counted from their first sight where the server tells no time."""
+        first = self._pending[:1]
+        if not first:
+            return 0.0
+        since = first[0].received_at or self._listed_at
+        return max(0.0, (datetime.now(UTC) - since).total_seconds())
 
     def _report_up(self) -> None:
         self._backoff.reset()
+        metrics.PAUSED.labels(self._mailbox, "store").set(0)
         self._health.member_up(self._mailbox)
         metrics.LAST_SUCCESS.labels(self._mailbox).set_to_current_time()
 
     def _report_down(self, error: TransientError, pause_s: float) -> None:
         trouble = error.trouble if isinstance(error, MailboxError) else Trouble.DEPENDENCY
+        metrics.PAUSED.labels(self._mailbox, "store").set(trouble == Trouble.DEPENDENCY)
         mend = error.mend if isinstance(error, MailboxError) else "see the broker's and the database's logs"
         self._health.member_down(self._mailbox, f"{trouble}: {error}")
         metrics.FAILURES.labels(self._mailbox, trouble).inc()

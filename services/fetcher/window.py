@@ -39,6 +39,15 @@ class InFlight:
     def bytes(self) -> int:
         return self._bytes
 
+    @property
+    def max_bytes(self) -> int:
+        return self._max_bytes
+
+    def size_of(self, mail_id: str) -> int:
+        """Bytes of a mail; 0 where it is not under way."""
+        flight = self._flights.get(mail_id)
+        return flight.size if flight else 0
+
     def fits(self, mails: int, size: int) -> bool:
         """Whether so many mails, of `size` bytes together, may be published now."""
         if not self._flights and mails == 1:

@@ -1,0 +1,219 @@
+"""The whole fetcher on real servers; the test stands in for the stages behind it."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prometheus_client import REGISTRY
+
+from deploy.local import PrivateServers
+from schemas.mails import mail_key
+from tests.integration.mailboxes import Account
+from tests.integration.proxy import Fault, Proxy
+from tests.integration.recorder import Bench, fetching, until
+
+MAILS = 200
+
+
+@pytest.fixture
+def bench(servers: PrivateServers, tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(servers, tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def account(servers: PrivateServers) -> Account:
+    return Account(servers, "whole")
+
+
+def raw(number: int, size: int = 2000) -> bytes:
+    return b"Subject: %d\r\n\r\n" % number + b"0123456789abcdef\r\n" * (size // 18) + b"\xb3\xf3\xbf\r\n"
+
+
+def server(account: Account, protocol: str, **more: object) -> str:
+    port = getattr(account.mail, f"{protocol}_port")
+    fields = {"protocol": protocol, "host": "localhost", "port": port, "security": "none"}
+    fields |= {"timeout_s": 2.0, "poll_interval_s": 0.3} | more
+    return "\n".join(f"{key} = {_toml(value)}" for key, value in fields.items())
+
+
+def _toml(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def sample(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+@pytest.mark.parametrize("protocol", ["imap", "pop3"])
+async def test_a_mail_leaves_its_mailbox_only_after_its_receipt(bench: Bench, account: Account, protocol: str) -> None:
+    mails = [raw(number) for number in range(3)]
+    for mail in mails:
+        account.deliver(mail)
+    async with bench.recorder() as recorder, fetching(bench.settings({"a": account}, server(account, protocol))):
+        recorder.receipts = False
+        await until(lambda: len(recorder.mails) == 3, lambda: f"{len(recorder.mails)} came")
+        await asyncio.sleep(0.5)  # time enough to delete too early
+        assert account.left() == 3
+        await recorder.send_receipts("a", [mail_key("a", mails[1])])
+        await until(lambda: account.left() == 2, lambda: "the recorded one is gone")
+        await recorder.send_receipts("a", [mail_key("a", mail) for mail in mails])
+        await until(lambda: account.left() == 0, lambda: "all are gone")
+    assert sorted(recorder.mails.values()) == sorted(mails)
+    assert recorder.doubles == 0
+
+
+@pytest.mark.parametrize("protocol", ["imap", "pop3"])
+async def test_mails_that_stay_are_published_once(bench: Bench, account: Account, protocol: str) -> None:
+    settings = bench.settings({"a": account}, server(account, protocol, delete_after_fetch=False))
+    account.deliver(raw(1))
+    async with bench.recorder() as recorder:
+        for count in (1, 2):
+            async with fetching(settings):
+                await until(lambda count=count: len(recorder.mails) == count, lambda: "it came")  # type: ignore[misc]
+                await asyncio.sleep(1)  # several polls
+            account.deliver(raw(count + 1))
+    assert recorder.doubles == 0
+    assert account.left() == 3
+
+
+async def test_a_broken_mailbox_stops_no_other_and_is_named(
+    bench: Bench, servers: PrivateServers, account: Account
+) -> None:
+    broken = Account(servers, "broken")
+    servers.mail.add_user(broken.address, "another password")
+    account.deliver(raw(1))
+    failures = sample("mailcase_mailbox_failures_total", mailbox="broken", kind="login")
+    settings = bench.settings({"broken": broken, "well": account}, server(account, "imap"))
+    async with bench.recorder() as recorder, fetching(settings):
+        await until(lambda: len(recorder.mails) == 1, lambda: "the mail of the other")
+        counted = lambda: sample("mailcase_mailbox_failures_total", mailbox="broken", kind="login")  # noqa: E731
+        await until(lambda: counted() > failures, lambda: "the failure is counted")
+
+
+FAULTS = {
+    "imap": [
+        *(Fault(cut_after=size) for size in (20_000, 60_000, 150_000)),
+        Fault(slow_s=2),
+        *(Fault(reset_at=word) for word in (b"STORE", b"EXPUNGE", b"FETCH")),
+        Fault(bye_after=30_000),
+        Fault(silent_after=30_000),
+        Fault(reset_at=b"EXPUNGE"),
+    ],
+    "pop3": [
+        *(Fault(cut_after=size) for size in (20_000, 60_000, 150_000)),
+        Fault(slow_s=2),
+        *(Fault(reset_at=word) for word in (b"DELE", b"QUIT", b"RETR")),
+        Fault(silent_after=30_000),
+        Fault(reset_at=b"QUIT"),
+    ],
+}
+
+
+@pytest.mark.parametrize("protocol", ["imap", "pop3"])
+async def test_through_every_fault_of_the_way_each_mail_comes_with_its_bytes(
+    bench: Bench, account: Account, protocol: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.fetcher.service.MAX_PAUSE_S", 0.2)
+    mails = [raw(number) for number in range(MAILS)]
+    for mail in mails:
+        account.deliver(mail)
+    with Proxy(getattr(account.mail, f"{protocol}_port"), FAULTS[protocol]) as proxy:
+        settings = bench.settings({"a": account}, server(account, protocol, port=proxy.port, max_in_flight_mails=20))
+        async with bench.recorder() as recorder, fetching(settings):
+            await until(lambda: len(recorder.mails) == MAILS, lambda: f"{len(recorder.mails)} came", 90)
+            await until(lambda: account.left() == 0, lambda: f"{account.left()} are left", 60)
+        assert proxy.suffered == len(FAULTS[protocol])
+    assert sorted(recorder.mails.values()) == sorted(mails)
+
+
+async def test_a_mail_of_25_mib_passes_a_broker_that_takes_16(bench: Bench, account: Account) -> None:
+    large = raw(1, 25 * 1024 * 1024)
+    account.deliver(large)
+    account.deliver(raw(2))
+    failures = sample("mailcase_mailbox_failures_total", mailbox="a", kind="dependency")
+    async with bench.recorder() as recorder, fetching(bench.settings({"a": account}, server(account, "imap"))):
+        await until(lambda: len(recorder.mails) == 2, lambda: "both came")
+        await until(lambda: account.left() == 0, lambda: "both are gone")
+    assert recorder.mails[mail_key("a", large)] == large
+    assert sample("mailcase_mailbox_failures_total", mailbox="a", kind="dependency") == failures
+
+
+async def test_a_mail_over_the_limit_stays_flagged_and_stops_no_other(bench: Bench, account: Account) -> None:
+    account.deliver(raw(1, 20_000))
+    account.deliver(raw(2))
+    before = sample("mailcase_mailbox_mails_too_large_total", mailbox="a")
+    more = "[limits]\nmax_mail_bytes = 10_000\ninline_mail_bytes = 1000"
+    async with bench.recorder() as recorder, fetching(bench.settings({"a": account}, server(account, "imap"), more)):
+        await until(lambda: len(recorder.mails) == 1, lambda: "the small one came")
+        await until(lambda: account.left() == 1, lambda: "the small one is gone")
+    with account.client() as box:
+        assert [message.flags for message in box.fetch(mark_seen=False)] == [(r"\Flagged",)]
+    assert sample("mailcase_mailbox_mails_too_large_total", mailbox="a") == before + 1
+
+
+async def test_no_more_mails_are_under_way_than_the_window_lets(bench: Bench, account: Account) -> None:
+    for number in range(30):
+        account.deliver(raw(number))
+    settings = bench.settings({"a": account}, server(account, "imap", max_in_flight_mails=7))
+    async with bench.recorder() as recorder, fetching(settings):
+        recorder.receipts = False
+        await until(lambda: len(recorder.mails) == 7, lambda: f"{len(recorder.mails)} came")
+        await until(lambda: sample("mailcase_mailbox_paused", mailbox="a", by="receipts") == 1, lambda: "it says so")
+        assert sample("mailcase_mailbox_mails_in_flight", mailbox="a") == 7
+        assert sample("mailcase_mailbox_oldest_unfetched_age_seconds", mailbox="a") > 0
+        assert len(recorder.mails) == 7
+        recorder.receipts = True
+        await recorder.send_receipts("a", list(recorder.mails))
+        await until(lambda: account.left() == 0, lambda: "all are gone")
+    assert recorder.doubles == 0
+
+
+async def test_while_the_broker_is_blocked_mail_waits_and_goes_on_afterwards(
+    bench: Bench, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.fetcher.service.CONFIRM_PATIENCE_S", 0.2)
+    ctl = bench.servers.broker.ctl
+    async with bench.recorder() as recorder, fetching(bench.settings({"a": account}, server(account, "imap"))):
+        await until(lambda: sample("mailcase_mailbox_lease_held", mailbox="a") == 1, lambda: "the lease")
+        ctl("set_vm_memory_high_watermark", "0.00001")
+        try:
+            for number in range(5):
+                account.deliver(raw(number))
+            await until(lambda: sample("mailcase_mailbox_paused", mailbox="a", by="broker") == 1, lambda: "it says so")
+            assert account.left() == 5
+        finally:
+            ctl("set_vm_memory_high_watermark", "0.4")
+        await until(lambda: account.left() == 0, lambda: "all are gone")
+    assert len(recorder.mails) == 5
+
+
+async def test_after_a_folder_is_made_anew_its_new_mails_come(bench: Bench, account: Account) -> None:
+    """UIDVALIDITY changes and UIDs begin again, while the fetcher is away."""
+    count = 100
+    with account.client() as box:
+        box.folder.create("Work")
+        for number in range(count):
+            box.append(raw(number), "Work")
+    settings = bench.settings({"a": account}, server(account, "imap"), 'folder = "Work"')
+    async with bench.recorder() as recorder:
+        recorder.receipts = False
+        async with fetching(settings):
+            await until(lambda: len(recorder.mails) == count, lambda: f"{len(recorder.mails)} came")
+            with account.client() as box:
+                box.folder.delete("Work")
+                box.folder.create("Work")
+                for number in range(count, 2 * count):
+                    box.append(raw(number), "Work")
+            await recorder.send_receipts("a", list(recorder.mails))
+            recorder.receipts = True
+            await until(lambda: len(recorder.mails) == 2 * count, lambda: f"{len(recorder.mails)} came", 90)
+            await until(lambda: _left(account, "Work") == 0, lambda: "all are gone")
+    assert recorder.doubles == 0
+
+
+def _left(account: Account, folder: str) -> int:
+    with account.client() as box:
+        return int(box.folder.status(folder, ["MESSAGES"])["MESSAGES"])
