@@ -12,7 +12,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, suppress
-from io import BufferedReader
 
 from imap_tools import BaseMailBox
 from imap_tools.utils import encode_folder
@@ -22,7 +21,7 @@ from services.fetcher.credentials import Credential
 from services.fetcher.imap_answers import Item, bodies, numbers, sequence_set, sizes
 from services.fetcher.imap_session import BROKEN, capabilities, checked, hang_up, log_in, open_session, select, untagged
 from services.fetcher.ports import Fetched, Trouble, Waiting
-from services.fetcher.transport import RefusedError, told
+from services.fetcher.transport import RefusedError, has_buffered, told
 from services.fetcher.waking import Wake
 from services.runtime.logs import get_logger
 from services.runtime.settings import IncomingServer, Mailbox
@@ -246,7 +245,7 @@ class ImapSource:
         box = self._session
         box.idle.start()  # type: ignore[no-untyped-call] # the library leaves these two without types
         try:
-            if not _has_buffered(box.client):
+            if not has_buffered(box.client.file, box.client.sock):
                 self._wake.wait(timeout_s, box.client.sock.fileno())
         finally:
             box.idle.stop()  # type: ignore[no-untyped-call]
@@ -265,15 +264,3 @@ class ImapSource:
 
 def _unmarked(mark: str) -> str:
     return "UNSEEN" if mark == r"\Seen" else f"UNKEYWORD {mark}"
-
-
-def _has_buffered(client: imaplib.IMAP4) -> bool:
-    """Whether something of the server's was read together with its answer to IDLE; the socket would not tell."""
-    timeout_s = client.sock.gettimeout()
-    client.sock.settimeout(0)
-    try:
-        return isinstance(client.file, BufferedReader) and bool(client.file.peek(1))
-    except OSError:  # over TLS, nothing to read is an error
-        return False
-    finally:
-        client.sock.settimeout(timeout_s)

@@ -11,7 +11,7 @@ from imap_tools.errors import ImapToolsError, MailboxFolderSelectError, Unexpect
 from services.fetcher.credentials import AccessToken, Credential, xoauth2
 from services.fetcher.imap_answers import Item
 from services.fetcher.ports import Trouble
-from services.fetcher.transport import RefusedError, has_leftover, login_refused, no_encryption, tls_context
+from services.fetcher.transport import RefusedError, guarded, login_refused, no_encryption, tls_context
 from services.runtime.settings import IncomingServer, Mailbox
 
 BROKEN = (ImapToolsError, imaplib.IMAP4.error)
@@ -98,15 +98,12 @@ def _start_tls(client: imaplib.IMAP4, mailbox: Mailbox, context: ssl.SSLContext)
         raise no_encryption(mailbox, "the server takes us for logged in from the start (PREAUTH)")
     if "STARTTLS" not in client.capabilities:
         raise no_encryption(mailbox, "the server does not offer STARTTLS")
-    plain = client.file
     try:
-        client.starttls(context)
+        client.starttls(guarded(context, client.file, mailbox))
     except ssl.SSLCertVerificationError:
         raise
     except (imaplib.IMAP4.error, ssl.SSLError) as error:
         raise no_encryption(mailbox, f"STARTTLS failed: {error}") from error
-    if has_leftover(plain):
-        raise no_encryption(mailbox, "plain text followed the server's answer to STARTTLS")
     client.untagged_responses.clear()
 
 

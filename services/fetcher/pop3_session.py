@@ -7,7 +7,7 @@ import ssl
 from contextlib import suppress
 
 from services.fetcher.credentials import AccessToken, Credential, xoauth2
-from services.fetcher.transport import has_leftover, login_refused, no_encryption, tls_context
+from services.fetcher.transport import guarded, login_refused, no_encryption, tls_context
 from services.runtime.settings import IncomingServer, Mailbox
 
 BROKEN = (poplib.error_proto,)
@@ -40,8 +40,8 @@ class Pop3Session:
             if isinstance(credential, AccessToken):
                 self._xoauth2(credential)
             else:
-                self._client.user(self._mailbox.user)
-                self._client.pass_(credential.text)
+                self._command(f"USER {self._mailbox.user}")
+                self._command(f"PASS {credential.text}")
         except poplib.error_proto as error:
             if isinstance(credential, AccessToken):
                 credential.refused()
@@ -84,8 +84,14 @@ class Pop3Session:
             self._client.close()
 
     def _command(self, line: str) -> bytes:
-        self._client._putcmd(line)  # type: ignore[attr-defined]  # noqa: SLF001 - poplib has no public way to a raw answer
-        response: bytes = self._client._getresp()  # type: ignore[attr-defined]  # noqa: SLF001 - as above
+        # poplib has no public way to a raw answer.
+        self._client._putcmd(line)  # type: ignore[attr-defined]  # noqa: SLF001 - as above
+        try:
+            response: bytes = self._client._getresp()  # type: ignore[attr-defined]  # noqa: SLF001 - as above
+        except poplib.error_proto as error:
+            if error.args and isinstance(error.args[0], bytes):
+                raise  # the server's own words
+            raise BrokenAnswerError(answer(error)) from error  # the connection ended, says poplib by the same error
         return response
 
     def _lines(self, command: str) -> list[bytes]:
@@ -143,13 +149,10 @@ def _opened(mailbox: Mailbox, server: IncomingServer) -> poplib.POP3:
 
 def _start_tls(client: poplib.POP3, mailbox: Mailbox, context: ssl.SSLContext) -> None:
     """Nothing that was said in the clear is believed afterwards (RFC 2595 section 4)."""
-    plain = client.file
     try:
-        client.stls(context)
+        client.stls(guarded(context, client.file, mailbox))
     except ssl.SSLCertVerificationError:
         raise
     except (poplib.error_proto, ssl.SSLError) as error:
         said = answer(error) if isinstance(error, poplib.error_proto) else str(error)
         raise no_encryption(mailbox, f"STLS failed: {said}") from error
-    if has_leftover(plain):
-        raise no_encryption(mailbox, "plain text followed the server's answer to STLS")

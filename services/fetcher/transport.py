@@ -1,9 +1,11 @@
 """What the adapters of both protocols share: TLS, and telling a person what went wrong."""
 
+import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedReader
+from typing import cast
 
 from services.fetcher.ports import MailboxError, Trouble
 from services.runtime.errors import SettingsError
@@ -49,18 +51,37 @@ def login_refused(mailbox: Mailbox, answer: str) -> RefusedError:
     return RefusedError(f"the log-in is refused: {answer}", Trouble.LOGIN, mend)
 
 
-def has_leftover(file: object) -> bool:
-    """Whether plain text was read together with the answer to STARTTLS.
+class _Guard:
+    def __init__(self, context: ssl.SSLContext, file: object, mailbox: Mailbox) -> None:
+        self._context = context
+        self._file = file
+        self._mailbox = mailbox
+
+    def wrap_socket(self, sock: socket.socket, server_hostname: str) -> ssl.SSLSocket:
+        if has_buffered(self._file, sock):
+            raise no_encryption(self._mailbox, "plain text followed the server's answer to STARTTLS")
+        return self._context.wrap_socket(sock, server_hostname=server_hostname)
+
+
+def guarded(context: ssl.SSLContext, file: object, mailbox: Mailbox) -> ssl.SSLContext:
+    """For STARTTLS: refuses the connection where plain text came together with the server's answer.
 
     Someone on the way may have put it there, to be taken for words that came encrypted (RFC 9051 section 11.3; the
-    command injections of 2011 and 2021).
+    response injections of 2021). `file` is what the answers are read from.
     """
-    if not isinstance(file, BufferedReader):
-        return False
+    return cast("ssl.SSLContext", _Guard(context, file, mailbox))  # all that the drivers use of it is `wrap_socket`
+
+
+def has_buffered(file: object, sock: socket.socket) -> bool:
+    """Whether more than the last answer was read or can be read now, without waiting for it."""
+    timeout_s = sock.gettimeout()
+    sock.settimeout(0)
     try:
-        return bool(file.peek(1))
-    except (OSError, ValueError):  # nothing is buffered, and the plain socket is taken away
+        return isinstance(file, BufferedReader) and bool(file.peek(1))
+    except OSError:  # over TLS, nothing to read is an error
         return False
+    finally:
+        sock.settimeout(timeout_s)
 
 
 @contextmanager

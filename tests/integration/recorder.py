@@ -16,7 +16,7 @@ from services.runtime.blobs import Blobs
 from services.runtime.broker import Broker
 from services.runtime.lifecycle import Stop
 from services.runtime.messages import Outgoing
-from services.runtime.settings import Settings, load_settings
+from services.runtime.settings import Archive, Settings, load_settings
 from services.runtime.store import Store
 from services.runtime.topology import EVENT, ROUTER_MAIL, mailcase_topology, receipt_key
 from tests.integration.mailboxes import PASSWORD, Account
@@ -91,7 +91,7 @@ class Bench:
 
     @asynccontextmanager
     async def recorder(self) -> AsyncIterator[Recorder]:
-        topology = mailcase_topology(archive_max_age_days=1, archive_max_bytes=10**9)
+        topology = mailcase_topology(archive_max_age_days=Archive().max_age_days, archive_max_bytes=Archive().max_bytes)
         url = self.environ["MAILCASE_BROKER_URL"]
         async with Broker.connected(url, "test") as broker, Store.opened(self.servers.store.url, self.name) as store:
             await broker.declare(topology)

@@ -1,0 +1,48 @@
+"""A mail server that behaves badly on purpose; it remembers what it was told."""
+
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+
+class Scripted:
+    """`answer` maps a client's line to the bytes to send, b"" to hang up; `heard` are all its lines, in any form."""
+
+    def __init__(self, greeting: bytes, answer: Callable[[bytes], bytes]) -> None:
+        self._greeting = greeting
+        self._answer = answer
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self.heard: list[bytes] = []
+        self._thread = threading.Thread(target=self._serve)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join(10)
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            with client, suppress(OSError):
+                client.settimeout(10)
+                client.sendall(self._greeting)
+                for line in client.makefile("rb"):
+                    self.heard.append(line)
+                    said = self._answer(line)
+                    if not said:
+                        break
+                    client.sendall(said)

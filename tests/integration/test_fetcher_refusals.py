@@ -1,0 +1,99 @@
+"""A server that cannot prove itself hears no password."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.local import PrivateServers
+from services.fetcher.imap import ImapSource
+from services.fetcher.pop3 import Pop3Source
+from services.fetcher.ports import MailboxError, Trouble
+from tests.integration.mailboxes import PASSWORD, Account, password, wrong_authority
+from tests.integration.proxy import Proxy
+from tests.integration.scripted import Scripted
+
+Answer = Callable[[bytes], bytes]
+SOURCES = {"imap": ImapSource, "pop3": Pop3Source}
+LOGINS = (b"LOGIN", b"AUTHENTICATE", b"USER", b"PASS", b"AUTH ", PASSWORD.encode())
+
+
+@pytest.fixture
+def account(servers: PrivateServers) -> Account:
+    return Account(servers, "refused")
+
+
+def imap(*, offers: bytes = b"STARTTLS", starttls: bytes = b"OK go", after: bytes = b"") -> Answer:
+    def answer(line: bytes) -> bytes:
+        tag, _, command = line.strip().partition(b" ")
+        if command == b"CAPABILITY":
+            return b"* CAPABILITY IMAP4rev1 " + offers + b"\r\n" + tag + b" OK done\r\n"
+        if command == b"STARTTLS":
+            return tag + b" " + starttls + b"\r\n" + after
+        return tag + b" OK done\r\n"
+
+    return answer
+
+
+def pop3(*, offers: bytes = b"STLS", stls: bytes = b"+OK go", after: bytes = b"") -> Answer:
+    def answer(line: bytes) -> bytes:
+        if line.strip() == b"CAPA":
+            return b"+OK\r\n" + offers + b"\r\n.\r\n"
+        return stls + b"\r\n" + after if line.strip() == b"STLS" else b"+OK\r\n"
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("protocol", "greeting", "answer"),
+    [
+        ("imap", b"* OK hello\r\n", imap(offers=b"")),
+        ("imap", b"* OK hello\r\n", imap(starttls=b"NO not today")),
+        ("imap", b"* OK hello\r\n", imap(starttls=b"BAD what")),
+        ("imap", b"* OK hello\r\n", imap(after=b"* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\n")),
+        ("imap", b"* PREAUTH hello\r\n", imap()),
+        ("pop3", b"+OK hello\r\n", pop3(offers=b"TOP")),
+        ("pop3", b"+OK hello\r\n", pop3(stls=b"-ERR not today")),
+        ("pop3", b"+OK hello\r\n", pop3(after=b"+OK logged in\r\n")),
+    ],
+)
+def test_starttls_offered_badly_is_refused_before_any_password(
+    account: Account, protocol: str, greeting: bytes, answer: Answer
+) -> None:
+    with Scripted(greeting, answer) as server:
+        settings = account.server(protocol, "starttls", port=server.port, timeout_s=2.0)
+        with pytest.raises(MailboxError) as caught:
+            SOURCES[protocol](account.mailbox(), settings, password).connect()
+    assert caught.value.trouble == Trouble.CERTIFICATE
+    assert not any(word in line.upper() or word in line for line in server.heard for word in LOGINS)
+
+
+def test_where_the_server_takes_no_log_in_none_is_tried(account: Account) -> None:
+    with Scripted(b"* OK hello\r\n", imap(offers=b"LOGINDISABLED")) as server:
+        settings = account.server("imap", "none", port=server.port)
+        source = ImapSource(account.mailbox(), settings, password)
+        with pytest.raises(MailboxError, match="LOGINDISABLED"):
+            source.connect()
+        source.close()
+    assert not any(b"LOGIN" in line for line in server.heard)
+
+
+@pytest.mark.parametrize("protocol", ["imap", "pop3"])
+@pytest.mark.parametrize("security", ["tls", "starttls"])
+def test_a_wrong_certificate_means_no_log_in_at_the_server(
+    account: Account, tmp_path: Path, protocol: str, security: str
+) -> None:
+    port: Any = getattr(account.mail, f"{protocol}s_port" if security == "tls" else f"{protocol}_port")
+    log = account.mail.processes[0].log_file
+    before = log.stat().st_size
+    with Proxy(port) as proxy:
+        settings = account.server(protocol, security, port=proxy.port, ca_file=wrong_authority(tmp_path))
+        with pytest.raises(MailboxError) as caught:
+            SOURCES[protocol](account.mailbox(), settings, password).connect()
+    assert caught.value.trouble == Trouble.CERTIFICATE
+    assert proxy.connections == 1
+    assert not any(word in proxy.client_bytes for word in LOGINS)
+    with log.open("rb") as file:
+        file.seek(before)
+        assert account.address.encode() not in file.read()
