@@ -60,12 +60,13 @@ class ImapSource:
             log_in(box, self._mailbox, self._credential())
             self._capabilities = capabilities(box)
             select(box, self._mailbox)
-        self._sessions += 1
-        validity = untagged(box, "UIDVALIDITY")
-        # Without one, or where UIDs do not outlive the session (RFC 4315 section 2), an id may not either.
-        lasting = validity and not untagged(box, "UIDNOTSTICKY")
-        self._validity = str(int(validity[-1])) if lasting else f"session{self._sessions}"
-        self._permanent_flags = b" ".join(untagged(box, "PERMANENTFLAGS"))
+            self._sessions += 1
+            validity = untagged(box, "UIDVALIDITY")
+            # Without one, or where UIDs do not outlive the session (RFC 4315 section 2), an id may not either.
+            lasting = validity and not untagged(box, "UIDNOTSTICKY")
+            self._validity = str(int(validity[-1])) if lasting else f"session{self._sessions}"
+            self._permanent_flags = b" ".join(untagged(box, "PERMANENTFLAGS"))
+            self._check_rights()
         self._connected_at_s = time.monotonic()
         self._last_uid = 0
         self._backlog.clear()
@@ -75,6 +76,7 @@ class ImapSource:
             client = self._session.client
             mails = self._contents()
             abilities: list[str] = [name for name in ("IDLE", "UIDPLUS", "MOVE") if name in self._capabilities]
+            abilities += ["deleting"] if rb"\Deleted" in self._permanent_flags else []
             abilities += ["keywords"] if rb"\*" in self._permanent_flags else []
             greeting = re.sub(r"^\S+ \S+ (\[[^\]]*\] ?)?", "", client.welcome.decode("ascii", "replace")).strip()[:80]
         tls = client.sock.version() if isinstance(client.sock, ssl.SSLSocket) else "no TLS"
@@ -231,6 +233,13 @@ class ImapSource:
             raise RefusedError(f"mails cannot be moved to {folder}: {error}", Trouble.FOLDER, mend) from error
         if "MOVE" not in self._capabilities:
             self._delete(uids)
+
+    def _check_rights(self) -> None:
+        """Where the folder's flags are told and deleting is not among them, each session would publish all again."""
+        deletes = self._server.delete_after_fetch or self._server.move_to
+        if deletes and self._permanent_flags and rb"\Deleted" not in self._permanent_flags:
+            mend = f"give the user of mailbox {self._mailbox.name} that right, or set delete_after_fetch = false"
+            raise RefusedError("the user may not delete in this folder", Trouble.FOLDER, mend)
 
     def _contents(self) -> str:
         """How many mails there are, and how old the oldest is."""

@@ -1,5 +1,6 @@
 """A server that cannot prove itself hears no password."""
 
+import base64
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 
 from deploy.local import PrivateServers
+from services.fetcher.credentials import AccessToken
 from services.fetcher.imap import ImapSource
 from services.fetcher.pop3 import Pop3Source
 from services.fetcher.ports import MailboxError, Trouble
@@ -97,3 +99,68 @@ def test_a_wrong_certificate_means_no_log_in_at_the_server(
     with log.open("rb") as file:
         file.seek(before)
         assert account.address.encode() not in file.read()
+
+
+def test_imap_logs_in_with_a_token(account: Account) -> None:
+    tags: list[bytes] = []
+    refused: list[bool] = []
+
+    def answer(line: bytes) -> bytes:
+        if b"AUTHENTICATE XOAUTH2" in line:
+            tags.append(line.split()[0])
+            return b"+ \r\n"
+        if line.strip() == TOKEN_RESPONSE:
+            return b"+ eyJzdGF0dXMiOiI0MDEifQ==\r\n"  # the reason, as base64 of JSON
+        return tags[-1] + b" NO refused\r\n" if line == b"\r\n" else imap()(line)
+
+    with Scripted(b"* OK hello\r\n", answer) as server:
+        source = ImapSource(
+            account.mailbox(user="a@x.test"), account.server("imap", "none", port=server.port), _token(refused)
+        )
+        with pytest.raises(MailboxError) as caught:
+            source.connect()
+        source.close()
+    assert TOKEN_RESPONSE + b"\r\n" in server.heard
+    assert caught.value.trouble == Trouble.LOGIN
+    assert refused == [True]
+
+
+def test_pop3_logs_in_with_a_token_in_two_steps(account: Account) -> None:
+    def answer(line: bytes) -> bytes:
+        if line.strip() == b"AUTH XOAUTH2":
+            return b"+ \r\n"
+        return b"+OK\r\n.\r\n" if line.strip() in {b"UIDL", b"LIST"} else b"+OK\r\n"
+
+    with Scripted(b"+OK hello\r\n", answer) as server:
+        source = Pop3Source(
+            account.mailbox(user="a@x.test"), account.server("pop3", "none", port=server.port), _token([])
+        )
+        source.connect()
+        assert source.news(1) == []
+        source.close()
+    assert server.heard[:2] == [b"AUTH XOAUTH2\r\n", TOKEN_RESPONSE + b"\r\n"]
+
+
+def test_a_token_that_pop3_refuses_is_not_used_again(account: Account) -> None:
+    def answer(line: bytes) -> bytes:
+        if line.strip() == b"AUTH XOAUTH2":
+            return b"+ \r\n"
+        return b"-ERR refused\r\n" if line == b"\r\n" else b"+ eyJzdGF0dXMiOiI0MDEifQ==\r\n"
+
+    refused: list[bool] = []
+    with Scripted(b"+OK hello\r\n", answer) as server:
+        source = Pop3Source(
+            account.mailbox(user="a@x.test"), account.server("pop3", "none", port=server.port), _token(refused)
+        )
+        with pytest.raises(MailboxError) as caught:
+            source.connect()
+        source.close()
+    assert caught.value.trouble == Trouble.LOGIN
+    assert refused == [True]
+
+
+TOKEN_RESPONSE = base64.b64encode(b"user=a@x.test\1auth=Bearer tok\1\1")
+
+
+def _token(refused: list[bool]) -> Callable[[], AccessToken]:
+    return lambda: AccessToken("tok", lambda: refused.append(True))

@@ -1,0 +1,73 @@
+"""`mailcase check` against real servers."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.local import PrivateServers
+from tests.integration.mailboxes import Account
+from tests.integration.recorder import Bench
+from tests.integration.test_fetcher import raw, server
+
+
+@pytest.fixture
+def bench(servers: PrivateServers, tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(servers, tmp_path)
+    yield made
+    made.close()
+
+
+def check(bench: Bench, config: Path) -> tuple[int, dict[str, dict[str, str]]]:
+    """Exit status, and each finding by its subject."""
+    command = [sys.executable, "-m", "services.cli", "check", "--config", str(config), "--json"]
+    ended = subprocess.run(
+        command, env={**os.environ, **bench.environ}, capture_output=True, text=True, timeout=60, check=False
+    )
+    findings = [json.loads(line) for line in ended.stdout.splitlines()]
+    return ended.returncode, {finding["subject"]: finding for finding in findings}
+
+
+@pytest.mark.parametrize("protocol", ["imap", "pop3"])
+def test_all_is_well(bench: Bench, servers: PrivateServers, protocol: str) -> None:
+    account = Account(servers, "checked")
+    account.deliver(raw(1))
+    secure = {
+        "port": getattr(servers.mail, f"{protocol}s_port"),
+        "security": "tls",
+        "ca_file": str(servers.mail.ca_file),
+    }
+    status, findings = check(bench, bench.config({"a": account}, server(account, protocol, **secure)))
+    assert status == 0, findings
+    assert set(findings) == {"settings", "broker", "store", "mailbox a"}
+    for word in ("TLSv1.", "1 mails", "delete"):
+        assert word in findings["mailbox a"]["detail"]
+    assert "RabbitMQ 3." in findings["broker"]["detail"]
+    assert "replica set" in findings["store"]["detail"]
+    assert account.left() == 1
+
+
+def test_each_failure_is_a_line_with_its_mend(bench: Bench, servers: PrivateServers) -> None:
+    wrong, well = Account(servers, "checked"), Account(servers, "checked")
+    servers.mail.add_user(wrong.address, "another password")
+    status, findings = check(bench, bench.config({"wrong": wrong, "well": well}, server(well, "imap")))
+    assert status == 1
+    assert findings["mailbox well"]["ok"]
+    assert not findings["mailbox wrong"]["ok"]
+    assert "check user and password" in findings["mailbox wrong"]["mend"]
+
+
+def test_files_that_cannot_be_read_are_told(bench: Bench, servers: PrivateServers) -> None:
+    account = Account(servers, "checked")
+    tls = {"port": servers.mail.imaps_port, "security": "tls"}
+    config = bench.config({"a": account}, server(account, "imap", **tls, ca_file="missing.pem"))
+    assert "missing.pem cannot be read" in check(bench, config)[1]["mailbox a"]["detail"]
+    config = bench.config({"a": account}, server(account, "imap", **tls, ca_file=str(servers.mail.ca_file)))
+    (bench.folder / "password").unlink()
+    status, findings = check(bench, config)
+    assert status == 1
+    assert "password cannot be read" in findings["mailbox a"]["detail"]

@@ -1,0 +1,104 @@
+"""Several fetchers as processes: one reader a mailbox, whoever dies or freezes."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.local import PrivateServers
+from deploy.local.stages import Stages
+from tests.integration.mailboxes import Account
+from tests.integration.recorder import Bench, until
+from tests.integration.test_fetcher import raw, server
+
+MAILS = 1000  # in each of three mailboxes
+WINDOW = 100
+TAKE_OVER_S = 30.0
+
+
+@pytest.fixture
+def bench(servers: PrivateServers, tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(servers, tmp_path)
+    yield made
+    made.close()
+
+
+async def test_a_killed_and_a_frozen_fetcher_lose_nothing_and_double_only_what_was_under_way(
+    bench: Bench, servers: PrivateServers
+) -> None:
+    accounts = {name: Account(servers, name) for name in ("a", "b", "c")}
+    for account in accounts.values():
+        for number in range(MAILS):
+            account.deliver(raw(number, 200))
+    limits = server(accounts["a"], "imap", max_in_flight_mails=WINDOW)
+    config = bench.config(accounts, limits, "[fetcher]\nmax_mailboxes = 2")
+    async with bench.recorder() as recorder:
+        with Stages(config, bench.folder, {"fetcher": 4}, env=bench.environ) as stages:
+            await until(lambda: len(recorder.mails) > MAILS // 2, lambda: f"{len(recorder.mails)} came")
+            owners = [process for process in stages.all if _held(process.get("/metrics")[1])]
+            held = [_held(process.get("/metrics")[1]) for process in owners]
+            assert sorted(name for names in held for name in names) == ["a", "b", "c"]
+            assert max(len(names) for names in held) <= 2
+            owners[0].kill()
+            owners[1].freeze()
+            struck = asyncio.get_running_loop().time()
+            await until(lambda: len(recorder.mails) == 3 * MAILS, lambda: f"{len(recorder.mails)} came", 60)
+            taken_over_s = asyncio.get_running_loop().time() - struck
+            owners[1].thaw()
+            await until(lambda: not any(one.left() for one in accounts.values()), lambda: "all are empty", 60)
+            doubles = recorder.doubles
+            await asyncio.sleep(2)  # the thawed one does no harm
+    assert taken_over_s < TAKE_OVER_S + 10  # reading included
+    assert doubles <= 3 * WINDOW
+    assert recorder.doubles == doubles
+    assert {name: len(set(keys)) for name, keys in recorder.keys_of.items()} == dict.fromkeys("abc", MAILS)
+
+
+def _held(metrics: str) -> list[str]:
+    """Mailboxes whose lease a fetcher has."""
+    lines = [line for line in metrics.splitlines() if line.startswith("mailcase_mailbox_lease_held{")]
+    return [line.split('"')[1] for line in lines if line.endswith(" 1.0")]
+
+
+async def test_readyz_names_the_mailbox_that_is_down(bench: Bench, servers: PrivateServers) -> None:
+    broken, well = Account(servers, "broken"), Account(servers, "well")
+    servers.mail.add_user(broken.address, "another password")
+    config = bench.config({"broken": broken, "well": well}, server(well, "imap"))
+    async with bench.recorder():
+        with Stages(config, bench.folder, {"fetcher": 1}, env=bench.environ) as stages:
+            (process,) = stages.all
+            await until(lambda: len(_parts(process.readiness())) == 2, lambda: str(process.readiness()))
+            report = process.readiness()
+    assert report["ok"]
+    assert _parts(report)["well"] == "up"
+    assert str(_parts(report)["broken"]).startswith("login: ")
+
+
+def _parts(report: dict[str, object]) -> dict[str, object]:
+    for value in [report, *report.values()]:
+        if isinstance(value, dict) and isinstance(value.get("mailboxes"), dict):
+            found: dict[str, object] = value["mailboxes"]
+            return found
+    return {}
+
+
+async def test_a_mailbox_of_25_mib_mails_takes_less_than_300_mb(bench: Bench, servers: PrivateServers) -> None:
+    accounts = {name: Account(servers, name) for name in ("a", "b")}
+    for account in accounts.values():
+        for number in range(4):
+            account.deliver(raw(number, 25 * 1024 * 1024))
+    config = bench.config(accounts, server(accounts["a"], "imap", max_in_flight_bytes=200 * 1024 * 1024, timeout_s=30))
+    async with bench.recorder() as recorder:
+        with Stages(config, bench.folder, {"fetcher": 1}, env=bench.environ) as stages:
+            await until(lambda: len(recorder.mails) == 8, lambda: f"{len(recorder.mails)} came", 90)
+            peaks = [_peak_bytes(pid) for pid in stages.all[0].pids]
+    assert max(peaks) < 300 * 1000 * 1000, peaks
+
+
+def _peak_bytes(pid: int) -> int:
+    """The most memory that a process ever held (proc(5), VmHWM)."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    return 0
