@@ -115,6 +115,7 @@ def delivery_report(facts: Facts) -> Verdict | None:
         return None
     cases = [*_own_cases(facts.policy.own_ids, [*report.message_ids, *report.references])]
     cases += [number for subject in report.subjects for number in facts.policy.reference.find(subject)]
+    cases += facts.trail.cases  # some servers return nothing and only answer: In-Reply-To, or our subject in theirs
     decision = Decision(
         rule="delivery-report",
         evidence=[report.evidence, *report.message_ids[:1]],
