@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 
 import uvloop
 
@@ -28,11 +29,9 @@ class Stop:
 
     async def wait(self, timeout_s: float | None = None) -> bool:
         """Wait for the wish, or for `timeout_s` seconds; True if the stage shall end."""
-        try:
+        with suppress(TimeoutError):
             await asyncio.wait_for(self._event.wait(), timeout_s)
-        except TimeoutError:
-            pass  # also where the wish was there before: with a timeout of 0 the event is not even looked at
-        return self.requested
+        return self.requested  # asked, since a wait of no length does not look at the event
 
 
 async def first_of(*awaitables: Awaitable[object]) -> None:
