@@ -13,6 +13,7 @@ from services.case_writer.reading import MailReading
 from services.runtime.mail_headers import Address
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
+DATE = "Date: Wed, 04 Mar 2026 05:06:07 +0000"
 ANNA = Address("Anna Nowak", "anna@customer.example")
 JAN = Address("Jan Kowalski", "jan@supplier.example")
 EVE = Address("", "eve@stranger.example")
@@ -22,7 +23,7 @@ STAGES = {"invoices": "registration", "claims": "intake"}
 
 def raw_bytes(text: str = "Hello", *, subject: str = "Invoice 17", sender: Address = ANNA, headers: str = "") -> bytes:
     """A small whole mail; `headers` are further header lines, each with its CRLF."""
-    lines = [f"From: {sender.name} <{sender.address}>", f"To: {OFFICE.address}", f"Subject: {subject}"]
+    lines = [f"From: {sender.name} <{sender.address}>", f"To: {OFFICE.address}", f"Subject: {subject}", DATE]
     return ("\r\n".join(lines) + "\r\n" + headers + "\r\n" + text + "\r\n").encode()
 
 

@@ -8,7 +8,18 @@ from schemas.cases import Command
 from schemas.codec import decode_event, decode_receipt
 from schemas.events import CaseAppended, CaseOpened, MailParked
 from services.case_writer.intake import Intake
-from services.case_writer.placing import Plan from services.case_writer.service import CONFLICTS_TOGETHER, Arrived, CaseWriter from services.runtime.errors import PermanentError, TransientError from services.runtime.health import Health from services.runtime.lifecycle import Stop from services.runtime.retry import Backoff from services.runtime.store import ConflictError from services.runtime.topology import EVENT from tests.builders import STAGES, appending, ignoring, opening, parking from tests.fakes import FakeBlobs, FakeCases, FakeOutlet  OUTAGE = TransientError"no primary"
+from services.case_writer.plan import Plan
+from services.case_writer.service import CONFLICTS_TOGETHER, Arrived, CaseWriter
+from services.runtime.errors import PermanentError, TransientError
+from services.runtime.health import Health
+from services.runtime.lifecycle import Stop
+from services.runtime.retry import Backoff
+from services.runtime.store import ConflictError
+from services.runtime.topology import EVENT
+from tests.builders import STAGES, appending, ignoring, opening, parking
+from tests.fakes import FakeBlobs, FakeCases, FakeOutlet
+
+OUTAGE = TransientError("no primary")
 
 
 class Writer:
@@ -149,9 +160,7 @@ class TestPoison:
         writer.poison("poison")
         commands = [opening("one"), opening("poison"), opening("three")]
         assert await writer.handle(*commands) == []
-        assert list(writer.outcomes.items()) == list(
-            zip(keys(commands), ["opened", "parked", "opened"], strict=True)
-        )
+        assert list(writer.outcomes.items()) == list(zip(keys(commands), ["opened", "parked", "opened"], strict=True))
         parked = writer.cases.mails[commands[1].mail.key]
         assert parked.reason == "cannot-be-written"
         assert parked.raw is not None
@@ -182,7 +191,7 @@ class TestPoison:
     async def test_a_mail_that_breaks_the_reader_is_parked(
         self, writer: Writer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def broken(_raw: bytes) -> None:
+        def broken(_raw: bytes, _limits: object) -> None:
             raise RecursionError
 
         monkeypatch.setattr("services.case_writer.intake.read_mail", broken)

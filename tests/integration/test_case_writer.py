@@ -1,0 +1,169 @@
+"""The case writer on a real replica set: numbers without gaps, one case a thread, whatever the race."""
+
+import asyncio
+import uuid
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+import pytest
+
+from deploy.local import PrivateServers
+from schemas.cases import Command
+from schemas.mails import mail_key
+from services.case_writer import intake as intake_module
+from services.case_writer.intake import Intake
+from services.case_writer.mongo import MongoCases
+from services.case_writer.service import Arrived, CaseWriter
+from services.runtime.blobs import Blobs
+from services.runtime.health import Health
+from services.runtime.lifecycle import Stop
+from services.runtime.mail_headers import Address
+from services.runtime.store import Store
+from tests.builders import STAGES, appending, opening, raw_bytes
+from tests.contract.cases_contract import CasesContract
+from tests.fakes import FakeOutlet
+
+WRITERS = 4
+MAILS = 50
+
+
+class Observed(MongoCases):
+    """MongoDB's adapter, and a look at what is in the database."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store, STAGES)
+        self.store = store
+
+    async def all(self, collection: str) -> dict[Any, dict[str, Any]]:
+        return {one["_id"]: one for one in await self.store.collection(collection).find({})}
+
+
+@pytest.fixture
+def database() -> str:
+    """A database name of its own for every test."""
+    return f"test_{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+async def cases(servers: PrivateServers, database: str) -> AsyncIterator[Observed]:
+    async with Store.opened(servers.store.url, database) as store:
+        observed = Observed(store)
+        await observed.ensure_indexes()
+        await Blobs(store).ensure_indexes()
+        yield observed
+
+
+class TestMongoCases(CasesContract):
+    pass
+
+
+@asynccontextmanager
+async def case_writer(url: str, database: str) -> AsyncIterator[tuple[CaseWriter, FakeOutlet]]:
+    """A writer with a connection of its own, as another process would have."""
+    async with Store.opened(url, database) as store:
+        outlet = FakeOutlet()
+        intake = Intake(Blobs(store), lambda _mailbox: False)
+        cases = MongoCases(store, STAGES)
+        yield CaseWriter(cases, intake, outlet, health=Health("store"), stop=Stop()), outlet
+
+
+async def handle_in_batches(url: str, database: str, commands: Sequence[Command], batch: int = 10) -> list[str]:
+    """One writer's work; returns the routing keys of what it told."""
+    async with case_writer(url, database) as (writer, outlet):
+        for start in range(0, len(commands), batch):
+            refused = await writer.handle([Arrived(one, False) for one in commands[start : start + batch]])
+            assert refused == []
+        return [one.routing_key for one in outlet.published]
+
+
+async def together(url: str, database: str, work: Sequence[Sequence[Command]]) -> list[str]:
+    told = await asyncio.wait_for(
+        asyncio.gather(*(handle_in_batches(url, database, commands) for commands in work)), 60.0
+    )
+    return [one for keys in told for one in keys]
+
+
+async def test_four_writers_give_numbers_without_gaps_and_without_doubles(
+    servers: PrivateServers, cases: Observed, database: str
+) -> None:
+    work = [[_from_someone(w * MAILS + m) for m in range(MAILS)] for w in range(WRITERS)]
+    told = await together(servers.store.url, database, work)
+    written, comments, mails = await cases.all("cases"), await cases.all("comments"), await cases.all("mails")
+    assert sorted(written) == list(range(1, WRITERS * MAILS + 1))
+    assert sorted(one["case"] for one in comments.values()) == sorted(written)
+    assert {key: (one["outcome"], one["deliveries"]) for key, one in mails.items()} == {
+        one.mail.key: ("opened", 1) for commands in work for one in commands
+    }
+    assert Counter(told)["case.opened.invoices"] == WRITERS * MAILS
+
+
+def _from_someone(number: int) -> Command:
+    """A mail of a sender who writes no other: the new cases of one sender may be limited."""
+    return opening(
+        "m", raw=(raw := raw_bytes(sender=Address("", f"{number}@x.example"))), key=mail_key("invoices", raw)
+    )
+
+
+async def test_the_same_mails_through_four_writers_at_once_have_one_effect(
+    servers: PrivateServers, cases: Observed, database: str
+) -> None:
+    mails = [_from_someone(number) for number in range(20)]
+    work = [mails, mails[::-1], mails[10:] + mails[:10], mails]
+    await together(servers.store.url, database, work)
+    assert sorted(await cases.all("cases")) == list(range(1, 21))
+    assert len(await cases.all("comments")) == 20
+    assert {one["deliveries"] for one in (await cases.all("mails")).values()} == {4}
+
+
+async def test_writers_racing_for_threads_end_with_one_case_a_thread(
+    servers: PrivateServers, cases: Observed, database: str
+) -> None:
+    def mail(thread: int, place: int) -> Command:
+        ids = [f"<{thread}.{number}@x.example>" for number in range(WRITERS)]
+        raw = raw_bytes(f"thread {thread} place {place}", headers=f"Message-ID: {ids[place]}\r\n")
+        return opening(f"{thread} {place}", thread_ids=ids[:place][::-1], raw=raw)
+
+    work = [[mail(thread, place) for thread in range(15)] for place in range(WRITERS)]
+    await together(servers.store.url, database, work)
+    comments, written = await cases.all("comments"), await cases.all("cases")
+    by_case = Counter(one["case"] for one in comments.values())
+    assert by_case == dict.fromkeys(range(1, 16), WRITERS)
+    assert {number: one["comment_count"] for number, one in written.items()} == dict(by_case)
+    for number in written:
+        threads = {one["message_id"].split(".")[0] for one in comments.values() if one["case"] == number}
+        assert len(threads) == 1
+    assert all(one["claimed_by"] for one in (await cases.all("threads")).values())
+    assert [one["flags"] for one in comments.values()] == [[]] * len(comments)
+
+
+async def test_writers_adding_to_one_case_lose_no_comment(
+    servers: PrivateServers, cases: Observed, database: str
+) -> None:
+    await handle_in_batches(servers.store.url, database, [opening("first")])
+    work = [[appending(f"writer {w} mail {m}", 1) for m in range(20)] for w in range(WRITERS)]
+    await together(servers.store.url, database, work)
+    case = (await cases.all("cases"))[1]
+    assert case["comment_count"] == 1 + WRITERS * 20 == len(await cases.all("comments"))
+
+
+async def test_a_mail_too_large_for_a_document_is_parked_and_its_neighbours_are_written(
+    servers: PrivateServers, cases: Observed, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reading that outgrows MongoDB's 16 MiB: a fault of ours that must not hold up anyone."""
+    real = intake_module.read_mail
+
+    def oversized(raw: bytes, *more: Any) -> Any:
+        read = real(raw, *more)
+        return msgspec.structs.replace(read, html="x" * (17 * 1024 * 1024)) if b"oversized" in raw else read
+
+    monkeypatch.setattr(intake_module, "read_mail", oversized)
+    commands = [opening("before"), opening("oversized"), opening("after")]
+    await handle_in_batches(servers.store.url, database, commands)
+    mails = await cases.all("mails")
+    assert [mails[one.mail.key]["outcome"] for one in commands] == ["opened", "parked", "opened"]
+    raw = await Blobs(cases.store).get(mails[commands[1].mail.key]["raw"])
+    assert raw == commands[1].mail.raw
+    assert sorted(await cases.all("cases")) == [1, 2]

@@ -1,0 +1,195 @@
+"""The database's adapter and the blob store on a real replica set."""
+
+import asyncio
+import hashlib
+import socket
+import uuid
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import pytest
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorGridFSBucket
+
+from deploy.local import PrivateServers
+from services.runtime import blobs as blobs_module
+from services.runtime.blobs import CHUNKS, FILES, Blobs
+from services.runtime.errors import PermanentError, TransientError
+from services.runtime.store import ConflictError, Session, Store
+from tests.contract.blobs_contract import BlobsContract
+
+LARGE = bytes(range(256)) * 4000  # about 1 MB: several chunks, the last one short
+
+
+@pytest.fixture
+def database() -> str:
+    """A database name of its own for every test."""
+    return f"test_{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+async def store(servers: PrivateServers, database: str) -> AsyncIterator[Store]:
+    async with Store.opened(servers.store.url, database) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def blobs(store: Store) -> Blobs:
+    kept = Blobs(store)
+    await kept.ensure_indexes()
+    return kept
+
+
+class TestBlobs(BlobsContract):
+    pass
+
+
+async def test_the_same_content_is_kept_once(store: Store, blobs: Blobs) -> None:
+    await blobs.put_all([LARGE, b"small", LARGE])
+    await blobs.put(LARGE)
+    assert await store.collection(FILES).count({}) == 2
+    assert await store.collection(CHUNKS).count({}) == len(LARGE) // blobs_module.CHUNK_BYTES + 2
+
+
+async def test_writers_of_the_same_content_at_once_keep_it_once(store: Store, blobs: Blobs) -> None:
+    references = await asyncio.gather(*(blobs.put(LARGE) for _ in range(8)))
+    assert len(set(references)) == 1
+    assert await store.collection(FILES).count({}) == 1
+    assert await blobs.get(references[0].sha256) == LARGE
+
+
+async def test_every_gridfs_reader_reads_a_blob(servers: PrivateServers, blobs: Blobs, database: str) -> None:
+    reference = await blobs.put(LARGE)
+    client: AsyncIOMotorClient[dict[str, object]] = AsyncIOMotorClient(servers.store.url)
+    try:
+        bucket = AsyncIOMotorGridFSBucket(client.get_database(database), "blobs")
+        stream = await bucket.open_download_stream(reference.sha256)
+        assert await stream.read() == LARGE
+        assert (stream.length, stream.chunk_size) == (len(LARGE), blobs_module.CHUNK_BYTES)
+    finally:
+        client.close()
+
+
+async def test_half_an_upload_cannot_be_seen_and_the_next_one_completes_it(store: Store, blobs: Blobs) -> None:
+    sha256 = hashlib.sha256(LARGE).hexdigest()
+    first = {"files_id": sha256, "n": 0, "data": LARGE[: blobs_module.CHUNK_BYTES]}
+    await store.collection(CHUNKS).insert([first])
+    with pytest.raises(PermanentError, match="no blob"):
+        await blobs.get(sha256)
+    assert (await blobs.put(LARGE)).sha256 == sha256
+    assert await blobs.get(sha256) == LARGE
+
+
+async def test_a_blob_that_lost_a_chunk_is_not_handed_out(store: Store, blobs: Blobs) -> None:
+    reference = await blobs.put(LARGE)
+    await store.collection(CHUNKS).update({"files_id": reference.sha256, "n": 1}, {"$set": {"data": b"other"}})
+    with pytest.raises(PermanentError, match="torn"):
+        await blobs.get(reference.sha256)
+
+
+async def test_a_transaction_that_fails_half_way_leaves_nothing(store: Store) -> None:
+    one, two = store.collection("one"), store.collection("two")
+
+    async def body(session: Session) -> None:
+        await one.insert([{"_id": 1}], session)
+        await two.increment("counter", "value", 5, session)
+        raise PermanentError("half-way")
+
+    with pytest.raises(PermanentError, match="half-way"):
+        await store.transaction(body)
+    assert (await one.count({}), await two.count({})) == (0, 0)
+
+
+async def test_a_cancelled_transaction_leaves_nothing_and_no_lock(store: Store) -> None:
+    one = store.collection("one")
+    inside = asyncio.Event()
+
+    async def body(session: Session) -> None:
+        await one.insert([{"_id": 1}], session)
+        inside.set()
+        await asyncio.Event().wait()
+
+    running = asyncio.ensure_future(store.transaction(body))
+    await asyncio.wait_for(inside.wait(), 10.0)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    await asyncio.wait_for(one.insert([{"_id": 1}]), 10.0)
+
+
+async def test_a_taken_key_is_a_conflict_inside_and_outside_a_transaction(store: Store) -> None:
+    one = store.collection("one")
+    await one.insert([{"_id": 1}])
+
+    async def body(session: Session) -> None:
+        await one.insert([{"_id": 0}, {"_id": 1}], session)
+
+    with pytest.raises(ConflictError):
+        await store.transaction(body)
+    with pytest.raises(ConflictError):
+        await one.insert([{"_id": 1}])
+    assert await one.count({}) == 1
+
+
+async def test_two_transactions_on_one_document_conflict_and_one_of_them_wins(store: Store) -> None:
+    counters = store.collection("counters")
+    await counters.increment("case", "value", 1)
+    held, go_on = asyncio.Event(), asyncio.Event()
+
+    async def first(session: Session) -> int:
+        value = await counters.increment("case", "value", 1, session)
+        held.set()
+        await go_on.wait()
+        return value
+
+    async def second(session: Session) -> int:
+        return await counters.increment("case", "value", 1, session)
+
+    winner = asyncio.ensure_future(store.transaction(first))
+    await asyncio.wait_for(held.wait(), 10.0)
+    with pytest.raises(ConflictError):
+        await store.transaction(second)
+    go_on.set()
+    assert await winner == 2
+    assert await store.transaction(second) == 3
+
+
+async def test_a_document_that_is_too_large_is_no_outage(store: Store) -> None:
+    async def body(session: Session) -> None:
+        await store.collection("one").insert([{"_id": 1, "text": "x" * (17 * 1024 * 1024)}], session)
+
+    with pytest.raises(PermanentError):
+        await store.transaction(body)
+
+
+async def test_a_database_that_is_away_is_a_transient_failure() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    url = f"mongodb://127.0.0.1:{port}/?replicaSet=rs0&serverSelectionTimeoutMS=200"
+    async with Store.opened(url, "away") as away:
+        with pytest.raises(TransientError):
+            await away.ping()
+
+
+async def test_an_index_may_be_asked_for_again(store: Store) -> None:
+    one = store.collection("one")
+    for _ in range(2):
+        await one.ensure_index("a", "-b", unique=True)
+    await one.insert([{"_id": 1, "a": 1, "b": 1}])
+    with pytest.raises(ConflictError):
+        await one.insert([{"_id": 2, "a": 1, "b": 1}])
+
+
+async def test_the_server_introduces_itself(store: Store) -> None:
+    server = await store.server()
+    assert server["setName"]
+    assert len(server["hosts"]) == 1
+    assert server["version"].count(".") == 2
+
+
+async def test_times_come_back_aware(store: Store) -> None:
+    when = datetime(2026, 3, 4, 5, 6, 7, 89_000, tzinfo=UTC)
+    await store.collection("one").insert([{"_id": 1, "at": when}])
+    found = await store.collection("one").find_one({"_id": 1})
+    assert found is not None
+    assert found["at"] == when
+    assert found["at"].tzinfo is not None
