@@ -37,3 +37,11 @@ def servers(server_programs: None) -> Iterator[PrivateServers]:
     finally:
         private.wipe()
         shutil.rmtree(folder)
+
+
+@pytest.fixture
+def server_folder(tmp_path: Path) -> Path:
+    """For a test's own PrivateServers. The mail server's user reaches it, unlike pytest's own folders."""
+    for place in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+        place.chmod(0o711)
+    return tmp_path / "data"

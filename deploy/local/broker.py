@@ -71,6 +71,8 @@ class Broker(Server):
 
     def _start(self) -> None:
         find_programs(self.required_programs())
+        if {"'", '"'} & set(str(self.folder)):  # its disk monitor hands the path to a shell, and would wait for ever
+            raise LocalServerError(f"RabbitMQ needs a folder without quotes in its path, which {self.folder} has")
         deadline = time.monotonic() + self.start_patience_s
         self._choose_ports()
         self._write_configuration()

@@ -10,11 +10,12 @@ from deploy.local.errors import LocalServerError
 
 @dataclass(frozen=True)
 class Settings:
-    """`folder` holds certificates, accounts and mail; `scratch` the sockets, so its path is short. All processes run as
-    `uid` and `gid`, which must not be root's. One port each for STARTTLS and for implicit TLS."""
+    """`folder` holds certificates, accounts and mail; `scratch` the sockets. Both paths are plain ASCII without blanks
+    or `%`, which the settings' syntax cannot quote, and `scratch` is short. All processes run as `uid` and `gid`, which
+    must not be root's. One port each for STARTTLS and for implicit TLS."""
 
     folder: Path
-    scratch: str
+    scratch: Path
     uid: int
     gid: int
     imap_port: int

@@ -27,6 +27,8 @@ from deploy.local.server import Server, pause, wait_for_port
 ADDRESS = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+=-]*@[A-Za-z0-9.-]+")
 # The address of a Unix socket has at most 107 bytes (unix(7)), so Dovecot's do not go below a deep data folder.
 SCRATCH_PARENT = "/tmp"  # noqa: S108 - mkdtemp below it; the user's TMPDIR may be deep
+SETTINGS = "private.conf"  # Dovecot itself puts a link named dovecot.conf beside its sockets
+SCRATCH_PREFIX = "mailcase-"
 LASTING_PARENT = "/var/tmp"  # noqa: S108 - as above; see `MailServer._choose_folder`
 
 
@@ -40,10 +42,10 @@ class MailServer(Server):
         super().__init__(data_dir)
         self.imap_port = self.imaps_port = self.pop3_port = self.pop3s_port = 0
         self._owner = _unprivileged() if os.geteuid() == 0 else None
-        self._scratch = ""
+        self._scratch = Path()
         log, pid = self._guarded("mail")
         self._process = GuardedProcess(
-            "mail", self._command, log, pid, env=_env, owner=self._owner, grace_s=5, scratch=lambda: [self._scratch]
+            "mail", self._command, log, pid, env=_env, owner=self._owner, grace_s=5, scratch=self._scratch_folders
         )
         self._serial = itertools.count()
 
@@ -67,9 +69,17 @@ class MailServer(Server):
         if not ADDRESS.fullmatch(address):
             raise ValueError(f"not an address for a test account: {address!r}")
         self._prepare_folder()
-        # A file for each account: Dovecot looks at the clock once a second before it reads a shared one again.
-        secret = base64.b64encode(password.encode()).decode()
-        self._write_owned(self.folder / "users" / address, f"{address}:{{PLAIN.b64}}{secret}\n".encode())
+        # A file for each account, since Dovecot looks again at one that it has read once a second only, by its size and
+        # time of change in seconds. So only a changed password takes a moment.
+        file = self.folder / "users" / address
+        line = f"{address}:{{PLAIN.b64}}{base64.b64encode(password.encode()).decode()}\n".encode()
+        before = file.stat().st_mtime if file.exists() and file.read_bytes() != line else None
+        self._write_owned(file, line)
+        if before is not None:
+            changed = max(time.time(), before + 1)
+            os.utime(file, (changed, changed))
+            if self.running:
+                time.sleep(1.0 - time.time() % 1 + 0.01)
 
     def deliver(self, address: str, mail: bytes) -> None:
         """Puts a mail into an account's inbox as a local delivery agent does; IMAP IDLE reports it at once.
@@ -85,6 +95,8 @@ class MailServer(Server):
 
     def wipe(self) -> None:
         target = self.folder.resolve()
+        if not self.running:
+            self._remove_old_scratch()
         super().wipe()
         if self.folder.is_symlink():
             shutil.rmtree(target, ignore_errors=True)
@@ -99,13 +111,8 @@ class MailServer(Server):
         self.pop3_port = self.ports.get("pop3")
         self.pop3s_port = self.ports.get("pop3s")
         self._prepare_folder()
-        self._scratch = tempfile.mkdtemp(prefix="mailcase-", dir=SCRATCH_PARENT)
-        self._give_away(Path(self._scratch))
         self._make_certificate()
-        uid, gid = self._owner or (os.geteuid(), os.getegid())
-        ports = (self.imap_port, self.imaps_port, self.pop3_port, self.pop3s_port)
-        settings = Settings(self.folder.resolve(), self._scratch, uid, gid, *ports)
-        self._write_owned(self.folder / "dovecot.conf", settings.text().encode())
+        self._make_scratch()
         self._process.start()
         for port, greeting in ((self.imap_port, b"* OK"), (self.pop3_port, b"+OK")):
             wait_for_port(self._process, port, deadline)
@@ -115,11 +122,35 @@ class MailServer(Server):
             wait_for_port(self._process, port, deadline)
 
     def _command(self) -> list[str]:
-        configuration = self.folder.resolve() / "dovecot.conf"
-        return [find_programs(["dovecot"])["dovecot"], "-F", "-c", str(configuration)]
+        return [find_programs(["dovecot"])["dovecot"], "-F", "-c", str(self._scratch / SETTINGS)]
+
+    def _scratch_folders(self) -> list[str]:
+        return [str(self._scratch)]
+
+    def _make_scratch(self) -> None:
+        """The settings, and a link by which they name the data folder, whatever its path is made of."""
+        self._remove_old_scratch()
+        self._scratch = Path(tempfile.mkdtemp(prefix=SCRATCH_PREFIX, dir=SCRATCH_PARENT))
+        self._write_owned(self.folder / "scratch", str(self._scratch).encode())
+        self._give_away(self._scratch)
+        (self._scratch / "data").symlink_to(self.folder.resolve())
+        uid, gid = self._owner or (os.geteuid(), os.getegid())
+        ports = (self.imap_port, self.imaps_port, self.pop3_port, self.pop3s_port)
+        settings = Settings(self._scratch / "data", self._scratch, uid, gid, *ports)
+        self._write_owned(self._scratch / SETTINGS, settings.text().encode())
+
+    def _remove_old_scratch(self) -> None:
+        """The guardian does it, unless it was killed itself. The note may be anything by now, so it is not trusted."""
+        note = self.folder / "scratch"
+        noted = Path(note.read_text()) if note.exists() else Path()
+        if noted.parent == Path(SCRATCH_PARENT) and noted.name.startswith(SCRATCH_PREFIX) and self._is_ours(noted):
+            shutil.rmtree(noted, ignore_errors=True)
+
+    def _is_ours(self, folder: Path) -> bool:
+        return folder.is_dir() and folder.stat().st_uid in {os.geteuid(), *(self._owner or ())}
 
     def _prepare_folder(self) -> None:
-        if not self.folder.is_dir() or self.folder.stat().st_uid not in {os.geteuid(), *(self._owner or ())}:
+        if not self._is_ours(self.folder):
             self._choose_folder()  # there is none, or its target was cleaned away, and perhaps taken by somebody else
         for folder in (self.folder.resolve(), self.folder / "users", self.folder / "maildirs"):
             self._make_owned_folder(folder)

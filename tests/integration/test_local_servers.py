@@ -1,215 +1,48 @@
-"""The private servers themselves: what they serve, and that nothing of them is left behind."""
+"""The private servers themselves: what they serve, what they keep, what they say. See also test_local_processes."""
 
 import imaplib
-import json
 import os
 import poplib
-import signal
 import socket
 import ssl
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from pymongo import MongoClient
-from pymongo.errors import PyMongoError
 
-from deploy.local import DataFolderInUseError, LocalServerError, MissingProgramError, PrivateServers, amqp_probe
+from deploy.local import LocalServerError, MissingProgramError, PrivateServers, amqp_probe
 from deploy.local import programs as local_programs
-from deploy.local.guardian import boot_id, descendants, process_table
 from deploy.local.mail import MailServer
 from deploy.local.ports import Ports
-from deploy.local.processes import GuardedProcess, living
-
-ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_S = 40.0
-
-LAUNCHER = """
-import json, signal, sys
-from pathlib import Path
-from deploy.local import PrivateServers
-asked = json.loads(sys.argv[2])
-servers = PrivateServers(Path(sys.argv[1]), **asked).start()
-print(json.dumps([pid for server in servers.all for pid in server.pids]), flush=True)
-signal.pause()
-"""
-
 
 pytestmark = pytest.mark.usefixtures("server_programs")
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Reachable for the mail server's user: pytest's own folders are closed."""
-    for place in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        place.chmod(0o711)
-    return tmp_path / "data"
-
-
-@contextmanager
-def launcher(folder: Path, **asked: object) -> Iterator[tuple[subprocess.Popen[str], set[tuple[int, int]]]]:
-    """A launcher in a process (and process group) of its own, and every process that it started: (pid, start time)."""
-    command = [sys.executable, "-c", LAUNCHER, str(folder), json.dumps(asked)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, process_group=0) as process:
-        try:
-            assert process.stdout is not None
-            assert json.loads(process.stdout.readline())
-            table = process_table()
-            yield process, {(pid, table[pid][2]) for pid in descendants(process.pid)}
-        finally:
-            process.kill()
-
-
-def eventually(condition: Callable[[], object], what: str, patience_s: float = PATIENCE_S) -> None:
-    deadline = time.monotonic() + patience_s
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {patience_s:.0f} s: {what}"
-        time.sleep(0.02)
 
 
 def trusting(mail: MailServer) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=mail.ca_file)
 
 
-# --- nothing is left behind
-
-
-def test_kill_9_of_the_launcher_leaves_no_process_and_its_folder_can_be_used_again(folder: Path) -> None:
-    with launcher(folder, mail=True) as (process, started):
-        names = " ".join(Path(f"/proc/{pid}/cmdline").read_text() for pid, _ in started)
-        assert all(name in names for name in ("beam.smp", "epmd", "mongod", "dovecot", "guardian.py"))
-        ports = json.loads((folder / "ports.json").read_text())
-        process.kill()
-        process.wait()
-        # At once: the guardians are still ending the servers.
-        with PrivateServers(folder, mail=True) as servers:
-            assert not living(started)
-            amqp_probe.probe(servers.broker.port)
-            assert json.loads((folder / "ports.json").read_text()) == ports
-            second = {(pid, process_table()[pid][2]) for pid in descendants(os.getpid())}
-    assert not living(second)
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
-def test_no_process_outlives_a_launcher_ended_by_a_signal_to_its_group(folder: Path, number: signal.Signals) -> None:
-    with launcher(folder, mail=True, broker=False, store=False) as (process, started):
-        os.killpg(process.pid, number)
-        process.wait()
-        eventually(lambda: not living(started), f"no process is left after {number.name}")
-
-
-def test_a_guardian_killed_with_9_takes_its_server_along(folder: Path) -> None:
-    with PrivateServers(folder, broker=False, mail=True) as servers:
-        started = {(pid, process_table()[pid][2]) for pid in [*servers.store.pids, *servers.mail.pids]}
-        for pid in [pid for pid in descendants(os.getpid()) if b"guardian.py" in cmdline(pid)]:
-            os.kill(pid, signal.SIGKILL)
-        eventually(lambda: not living(started), "mongod and dovecot are gone")
-        assert not servers.store.running
-        servers.store.start()
-        assert servers.store.running
-
-
-def cmdline(pid: int) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b""
-
-
-def test_no_process_outlives_a_launcher_that_dies_while_its_servers_are_frozen(folder: Path) -> None:
-    with launcher(folder, broker=False) as (process, started):
-        for pid, _ in started:
-            if b"mongod" in cmdline(pid) and b"guardian.py" not in cmdline(pid):
-                os.kill(pid, signal.SIGSTOP)
-        process.kill()
-        process.wait()
-        eventually(lambda: not living(started), "the frozen mongod is gone")
-
-
-def test_a_server_still_running_from_a_crashed_run_is_ended_before_the_next_starts(folder: Path) -> None:
-    with launcher(folder, broker=False) as (process, started):
-        guardians = [pid for pid, _ in started if b"guardian.py" in cmdline(pid)]
-        for pid in guardians:
-            os.kill(pid, signal.SIGSTOP)  # so that the servers outlive their launcher
-        process.kill()
-        process.wait()
-        assert living(started) == started
-        with PrivateServers(folder, broker=False) as servers:
-            assert not living(started)
-            assert servers.store.running
-
-
-def test_a_process_that_only_has_the_noted_pid_is_left_alone(folder: Path) -> None:
-    with subprocess.Popen(["sleep", "600"]) as innocent:
-        start_time = process_table()[innocent.pid][2]
-        pid_file = folder / "stale.pid"
-        folder.mkdir()
-        process = GuardedProcess("stale", list, folder / "log", pid_file)
-        pid_file.write_text(json.dumps({"boot": boot_id(), "processes": [[innocent.pid, start_time - 1]]}))
-        process.end_leftover()
-        pid_file.write_text(json.dumps({"boot": "another", "processes": [[innocent.pid, start_time]]}))
-        process.end_leftover()
-        pid_file.write_text('{"torn')
-        process.end_leftover()
-        assert innocent.poll() is None
-        innocent.kill()
-
-
-def test_a_start_that_fails_shows_the_log_and_leaves_no_process(folder: Path) -> None:
-    servers = PrivateServers(folder, broker=False)
-    folder.mkdir()
-    (folder / "store-0").mkdir()
-    (folder / "store-0" / "storage.bson").write_bytes(b"not what mongod wrote")
-    before = set(descendants(os.getpid()))
-    with pytest.raises(
-        LocalServerError, match=r"(?s)store-0 ended while starting, with status [1-9]\d*; its log .* ends with:\n"
-    ):
-        servers.start()
-    assert set(descendants(os.getpid())) <= before
-
-
-def test_two_launchers_do_not_share_a_folder(folder: Path) -> None:
-    second = PrivateServers(folder, broker=False, store=False, mail=True)
-    with (
-        launcher(folder, broker=False, store=False, mail=True) as (process, _),
-        pytest.raises(DataFolderInUseError, match=rf"by process {process.pid}\b"),
-    ):
-        second.start()
-
-
-def test_every_listening_socket_is_on_loopback(servers: PrivateServers) -> None:
-    pids = [pid for server in servers.all for pid in server.pids]
-    inodes = {link.split("[")[1].rstrip("]") for pid in pids for link in open_files(pid) if link.startswith("socket:[")}
-    listening = []
-    for family, loopback in (("tcp", "0100007F"), ("tcp6", "00000000000000000000000001000000")):
-        for line in Path(f"/proc/net/{family}").read_text().splitlines()[1:]:
-            fields = line.split()
-            if fields[3] == "0A" and fields[9] in inodes:  # LISTEN; proc_net_tcp
-                listening.append((fields[1].split(":")[0], loopback))
-    assert len(listening) >= 8  # AMQP, distribution, epmd, mongod, and four of mail
-    assert all(address == loopback for address, loopback in listening)
-
-
-def open_files(pid: int) -> list[str]:
-    try:
-        return [str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()]
-    except OSError:
-        return []
+def test_the_data_folder_may_have_any_name_but_one_with_quotes_for_the_broker(server_folder: Path) -> None:
+    odd = server_folder / "a b" / "100% {uid} zażółć #"
+    with PrivateServers(odd, broker=False, store=False, mail=True) as servers:
+        servers.mail.add_user("odd@example.test", "secret")
+        with imap(servers.mail, "odd@example.test", "secret") as session:
+            assert session.select()[0] == "OK"
+    with pytest.raises(LocalServerError, match="without quotes"):
+        PrivateServers(server_folder / "o'clock", store=False).start()
 
 
 # --- data and ports
 
 
-def test_ports_and_data_outlast_a_stop_and_a_kill(folder: Path) -> None:
-    with PrivateServers(folder, broker=False) as servers:
+def test_ports_and_data_outlast_a_stop_and_a_kill(server_folder: Path) -> None:
+    with PrivateServers(server_folder, broker=False) as servers:
         url = servers.store.url
         put(url, 1)
-    with PrivateServers(folder, broker=False) as servers:
+    with PrivateServers(server_folder, broker=False) as servers:
         assert servers.store.url == url
         assert everything(url) == [1]
         put(url, 2)
@@ -220,20 +53,20 @@ def test_ports_and_data_outlast_a_stop_and_a_kill(folder: Path) -> None:
         assert everything(url) == [1, 2]
 
 
-def test_a_port_taken_in_the_meantime_is_replaced_and_the_replica_set_follows(folder: Path) -> None:
-    with PrivateServers(folder, broker=False) as servers:
+def test_a_port_taken_in_the_meantime_is_replaced_and_the_replica_set_follows(server_folder: Path) -> None:
+    with PrivateServers(server_folder, broker=False) as servers:
         port = servers.store.members[0].port
         put(servers.store.url, 1)
     with socket.socket() as other:
         other.bind(("127.0.0.1", port))
-        with PrivateServers(folder, broker=False) as servers:
+        with PrivateServers(server_folder, broker=False) as servers:
             assert servers.store.members[0].port != port
             put(servers.store.url, 2)
             assert everything(servers.store.url) == [1, 2]
 
 
-def test_wipe_deletes_the_data_only_when_the_server_is_stopped(folder: Path) -> None:
-    with PrivateServers(folder, broker=False, mail=True) as servers:
+def test_wipe_deletes_the_data_only_when_the_server_is_stopped(server_folder: Path) -> None:
+    with PrivateServers(server_folder, broker=False, mail=True) as servers:
         put(servers.store.url, 1)
         servers.mail.deliver("wiped@example.test", b"Subject: gone\r\n\r\n")
         for server in servers.all:
@@ -270,26 +103,18 @@ def test_ports_are_kept_and_lie_below_those_for_outgoing_connections(tmp_path: P
 # --- the store
 
 
-def test_three_members_elect_another_primary_when_theirs_dies(folder: Path) -> None:
-    with PrivateServers(folder, broker=False, store_members=3) as servers:
+def test_three_members_elect_another_primary_when_theirs_dies(server_folder: Path) -> None:
+    with PrivateServers(server_folder, broker=False, store_members=3) as servers:
         put(servers.store.url, 1)
         first = servers.store.primary
         assert first is not None
         first.kill()
-        with MongoClient[dict[str, int]](servers.store.url, w="majority") as client:
-            eventually(lambda: inserted(client, 2), "a write after the election")
+        put(servers.store.url, 2)  # the driver waits for the election
         assert servers.store.primary not in {None, first}
         assert not servers.store.running
         servers.store.start()
         assert all(member.running for member in servers.store.members)
         assert everything(servers.store.url) == [1, 2]
-
-
-def inserted(client: MongoClient[dict[str, int]], number: int) -> bool:
-    try:
-        return client.mailcase.numbers.insert_one({"_id": number}).acknowledged
-    except PyMongoError:
-        return False
 
 
 # --- the broker
@@ -416,19 +241,19 @@ def test_root_may_keep_mail_below_a_folder_closed_to_others(tmp_path: Path) -> N
 
 
 def test_missing_programs_are_named_together_with_their_mend(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(local_programs, "SYSTEM_FOLDERS", (str(tmp_path),))
     monkeypatch.setattr(local_programs, "RABBITMQ_FOLDERS", (str(tmp_path),))
     with pytest.raises(MissingProgramError) as raised:
-        PrivateServers(folder, store=False, mail=True).start()
+        PrivateServers(server_folder, store=False, mail=True).start()
     assert "not installed: rabbitmq-server, rabbitmqctl, epmd, dovecot" in str(raised.value)
     assert "sudo apt-get install rabbitmq-server erlang-base dovecot-imapd dovecot-pop3d" in str(raised.value)
     assert "\n" not in str(raised.value)
-    assert not folder.exists()
+    assert not server_folder.exists()
 
 
-def test_a_server_that_was_not_asked_for_says_how_to_ask(folder: Path) -> None:
+def test_a_server_that_was_not_asked_for_says_how_to_ask(server_folder: Path) -> None:
     with pytest.raises(LocalServerError, match="mail=True"):
-        _ = PrivateServers(folder).mail
+        _ = PrivateServers(server_folder).mail
