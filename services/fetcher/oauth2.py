@@ -111,6 +111,9 @@ class TokenSource:
                 return url, {"grant_type": JWT_GRANT, "assertion": assertion}
             names = ("client_id", "client_secret", "refresh_token")
             return url, {"grant_type": "refresh_token"} | {name: str(key[name]) for name in names}
+        except ImportError as error:
+            mend = "install the extra: pip install 'mailcase[oauth2]'"
+            raise self._refused("signing for a service account needs cryptography", mend) from error
         except (ValueError, KeyError, TypeError) as error:  # not chained: it may show what the secret holds
             problem = f"its secret is no JSON key of Google's ({type(error).__name__})"
             raise self._refused(problem, "save the JSON of a service account's key or of an authorized user") from None

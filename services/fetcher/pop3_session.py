@@ -5,6 +5,7 @@ import poplib
 import socket
 import ssl
 from contextlib import suppress
+from typing import Any
 
 from services.fetcher.credentials import AccessToken, Credential, xoauth2
 from services.fetcher.transport import guarded, login_refused, no_encryption, tls_context
@@ -130,14 +131,30 @@ def answer(error: poplib.error_proto) -> str:
     return (said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said))[:200]
 
 
+class _Plain(poplib.POP3):
+    """Closes its connection where the greeting is none; poplib leaves it open."""
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        try:
+            super().__init__(*arguments, **more)
+        except BaseException:
+            if hasattr(self, "sock"):
+                self.close()
+            raise
+
+
+class _Encrypted(_Plain, poplib.POP3_SSL):
+    """As above."""
+
+
 def _opened(mailbox: Mailbox, server: IncomingServer) -> poplib.POP3:
     if server.security == "tls":
         context = tls_context(mailbox, server)
-        return poplib.POP3_SSL(server.host, server.port, timeout=server.timeout_s, context=context)
+        return _Encrypted(server.host, server.port, timeout=server.timeout_s, context=context)
     if server.security == "none":
-        return poplib.POP3(server.host, server.port, timeout=server.timeout_s)
+        return _Plain(server.host, server.port, timeout=server.timeout_s)
     context = tls_context(mailbox, server)
-    client = poplib.POP3(server.host, server.port, timeout=server.timeout_s)
+    client = _Plain(server.host, server.port, timeout=server.timeout_s)
     try:
         _start_tls(client, mailbox, context)
     except BaseException:

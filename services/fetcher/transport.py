@@ -92,7 +92,9 @@ def told(
 
     `broken` are the driver's errors; an end of the connection among them is an OSError or EOFError.
     """
-    caught: tuple[type[Exception], ...] = (*broken, RefusedError, SettingsError, OSError, EOFError, ValueError)
+    # LookupError, AttributeError, TypeError: what the drivers raise at nonsense, which must stop one mailbox only.
+    nonsense = (ValueError, LookupError, AttributeError, TypeError)
+    caught: tuple[type[Exception], ...] = (*broken, RefusedError, SettingsError, OSError, EOFError, *nonsense)
     try:
         yield
     except caught as error:

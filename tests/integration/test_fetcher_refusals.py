@@ -71,6 +71,31 @@ def test_starttls_offered_badly_is_refused_before_any_password(
     assert not any(word in line.upper() or word in line for line in server.heard for word in LOGINS)
 
 
+@pytest.mark.parametrize(
+    ("protocol", "greeting", "said"),
+    [
+        ("imap", b"* OK hello\r\n", b"* 1 FETCH ((((\r\n"),
+        ("imap", b"* OK hello\r\n", b"\xff\x00\r\n"),
+        ("imap", b"\r\n", b"\r\n"),
+        ("imap", b"* BYE go away\r\n", b""),
+        ("pop3", b"+OK hello\r\n", b"+\r\n"),
+        ("pop3", b"+OK hello\r\n", b"+OK\r\nx\r\n.\r\n"),
+        ("pop3", b"-ERR go away\r\n", b""),
+        ("pop3", b"nonsense\r\n", b""),
+    ],
+)
+def test_nonsense_is_a_trouble_of_its_mailbox_only(
+    account: Account, protocol: str, greeting: bytes, said: bytes
+) -> None:
+    with Scripted(greeting, lambda _line: said) as server:
+        source = SOURCES[protocol](
+            account.mailbox(), account.server(protocol, "none", port=server.port, timeout_s=1), password
+        )
+        with pytest.raises(MailboxError):
+            source.connect()
+        source.close()
+
+
 def test_where_the_server_takes_no_log_in_none_is_tried(account: Account) -> None:
     with Scripted(b"* OK hello\r\n", imap(offers=b"LOGINDISABLED")) as server:
         settings = account.server("imap", "none", port=server.port)
