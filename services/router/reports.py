@@ -4,7 +4,10 @@ Sources: RFC 3462 (multipart/report), RFC 3464 (delivery status), and how server
 """
 
 import re
+from binascii import Error as BinasciiError
+from binascii import a2b_base64, a2b_qp
 from dataclasses import dataclass
+from itertools import islice
 
 from services.runtime.mail_headers import MailHeaders
 
@@ -22,7 +25,10 @@ _SUBJECT = re.compile(
 _RETURNED = re.compile(rb"^(?:>\s?)?[ \t]*(Message-ID|In-Reply-To|References|Subject):", re.IGNORECASE | re.MULTILINE)
 _ACTION = re.compile(rb"^Action:[ \t]*([A-Za-z]+)", re.IGNORECASE | re.MULTILINE)
 _FOLDED = re.compile(rb"[^\n]{0,2000}(?:\n[ \t][^\n]{0,2000}){0,100}")
+_ENCODED = re.compile(rb"^Content-Transfer-Encoding:[ \t]*(base64|quoted-printable)\b", re.IGNORECASE | re.MULTILINE)
+_BLANK_LINE = re.compile(rb"\n\r?\n")
 _MAX_RETURNED_LINES = 200
+_MAX_ENCODED_PARTS = 10
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,7 @@ def read_report(headers: MailHeaders, raw: bytes) -> Report | None:
     evidence = _evidence(headers)
     if evidence is None:
         return None
-    body = raw[headers.body_start : headers.body_start + MAX_BODY_BYTES]
+    body = _legible(raw[headers.body_start : headers.body_start + MAX_BODY_BYTES])
     returned = [_returned_header(body, match.start(1)) for match in _some(_RETURNED, body)]
     ids = [one for part in returned for one in part.message_ids("Message-ID")]
     references = [one for part in returned for one in part.message_ids("In-Reply-To", "References")]
@@ -72,6 +78,22 @@ def _evidence(headers: MailHeaders) -> str | None:
     if any(sender.address.partition("@")[0].lower() in _ROBOTS for sender in senders):
         return "from a mail server's own address"
     return None
+
+
+def _legible(body: bytes) -> bytes:
+    """The body, then what its encoded parts say: some servers encode the returned header (RFC 2045 section 6)."""
+    pieces = [body]
+    for match in islice(_ENCODED.finditer(body), _MAX_ENCODED_PARTS):
+        blank = _BLANK_LINE.search(body, match.end())
+        if blank is None:
+            break
+        end = body.find(b"\n--", blank.end())
+        content = body[blank.end() : end if end >= 0 else len(body)]
+        try:
+            pieces.append(a2b_base64(content) if match[1].lower() == b"base64" else a2b_qp(content))
+        except BinasciiError:  # cut or damaged: what stands in the clear is all there is
+            continue
+    return b"\n\n".join(pieces)
 
 
 def _some(pattern: re.Pattern[bytes], body: bytes) -> list[re.Match[bytes]]:
