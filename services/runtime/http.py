@@ -1,6 +1,7 @@
 """`/healthz`, `/readyz` and `/metrics` of a stage, served from a thread so that a stuck event loop can be seen."""
 
 import json
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -13,15 +14,29 @@ from prometheus_client import make_wsgi_app
 
 from services.runtime.errors import PermanentError
 from services.runtime.health import Health
+from services.runtime.logs import get_logger
 
+log = get_logger(__name__)
+
+_STOP_CHECK_S = 0.1  # how soon the server notices that it shall end
 _StartResponse = Callable[[str, list[tuple[str, str]]], object]
 
 
 class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
 
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the standard library's signature
+        """One line in the log, where the standard library would write a traceback between the lines."""
+        error = sys.exc_info()[1]
+        if isinstance(error, OSError):  # a probe that gave up
+            log.debug("http_client_left", error=error)
+        else:
+            log.error("http_request_failed", error=error)
+
 
 class _QuietHandler(WSGIRequestHandler):
+    timeout = 10.0  # seconds, after which a client that says nothing no longer holds a thread
+
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the standard library's name
         """Probes and scrapes come every few seconds; a line for each would drown the log."""
 
@@ -30,15 +45,14 @@ class _QuietHandler(WSGIRequestHandler):
 def serving(health: Health, port: int, host: str = "0.0.0.0") -> Iterator[int]:  # noqa: S104 - probed from outside the pod
     """Serve until the block ends; yields the port, a free one where `port` is 0.
 
-    Raises PermanentError where the port is taken.
+    Raises PermanentError where the port is taken or there is no such port.
     """
     try:
         server = make_server(host, port, _application(health), _Server, _QuietHandler)
-    except OSError as error:
-        raise PermanentError(
-            f"cannot serve HTTP on port {port}: {error.strerror}; choose another --http-port"
-        ) from error
-    thread = Thread(target=server.serve_forever, name="http", daemon=True)
+    except (OSError, OverflowError) as error:  # OverflowError: no number of a port
+        reason = getattr(error, "strerror", None) or error
+        raise PermanentError(f"cannot serve HTTP on port {port}: {reason}; choose another --http-port") from error
+    thread = Thread(target=server.serve_forever, args=(_STOP_CHECK_S,), name="http", daemon=True)
     thread.start()
     try:
         yield server.server_port
@@ -58,7 +72,7 @@ def _application(health: Health) -> Callable[[dict[str, Any], _StartResponse], I
             case "/healthz":
                 return _answer(start_response, health.alive(time.monotonic()), {"alive_within_s": health.patience_s})
             case "/readyz":
-                return _answer(start_response, health.ready, health.report())
+                return _answer(start_response, health.is_ready(), health.report())
             case _:
                 start_response("404 Not Found", [("Content-Type", "text/plain; charset=utf-8")])
                 return [b"/healthz, /readyz and /metrics are served here\n"]
