@@ -8,8 +8,10 @@ which writes the files that are missing, touches none that is there, and prints 
 When a struct grows, its old sample stays as it is, and the value below is what today's code must read in the old bytes.
 """
 
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -48,7 +50,7 @@ _DECISION = Decision(
     thread_ids=["<b2@office.example>", "<a1@customer.example>"],
     resolution="no-such-case",
 )
-_ABOUT = {"mail_key": "0f" * 32, "process": "invoices", "mailbox": "invoices-pl", "at": _RECEIVED}
+_ABOUT: dict[str, Any] = {"mail_key": "0f" * 32, "process": "invoices", "mailbox": "invoices-pl", "at": _RECEIVED}
 
 SAMPLES: dict[str, msgspec.Struct] = {
     "RawMail.v1": _INLINE,
@@ -98,4 +100,4 @@ def write_missing() -> list[Path]:
 
 if __name__ == "__main__":
     for path in write_missing():
-        print(path)
+        sys.stdout.write(f"{path}\n")

@@ -16,6 +16,7 @@ from schemas.mails import mail_key
 from services.case_writer import intake as intake_module
 from services.case_writer.intake import Intake
 from services.case_writer.mongo import MongoCases
+from services.case_writer.reading import read_mail
 from services.case_writer.service import Arrived, CaseWriter
 from services.runtime.blobs import Blobs
 from services.runtime.health import Health
@@ -153,7 +154,7 @@ async def test_a_mail_too_large_for_a_document_is_parked_and_its_neighbours_are_
     servers: PrivateServers, cases: Observed, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A reading that outgrows MongoDB's 16 MiB: a fault of ours that must not hold up anyone."""
-    real = intake_module.read_mail
+    real = read_mail
 
     def oversized(raw: bytes, *more: Any) -> Any:
         read = real(raw, *more)

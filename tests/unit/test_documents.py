@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -204,7 +204,7 @@ def test_a_process_without_a_stage_is_a_fault_that_time_does_not_mend() -> None:
 
 class TestEventsAgain:
     MAIL = opening("m").mail
-    ABOUT = {"mail_key": MAIL.key, "mailbox": "invoices", "at": NOW}  # noqa: RUF012 - read only
+    ABOUT: ClassVar[dict[str, Any]] = {"mail_key": MAIL.key, "mailbox": "invoices", "at": NOW}
 
     def again(self, outcome: Any, case: int | None = 5, reason: str | None = None) -> Any:
         known = known_case("claims")[5] if case == 5 else None

@@ -4,6 +4,7 @@ import hashlib
 
 import pytest
 
+from schemas.cases import Command
 from schemas.mails import BlobRef
 from services.case_writer import intake as intake_module
 from services.case_writer.intake import Intake
@@ -33,7 +34,8 @@ def sha256(content: bytes) -> str:
 
 async def test_each_mail_gets_its_own_attachments_in_their_order(blobs: FakeBlobs) -> None:
     mail = raw_mail(BOUNDARY_MAIL)
-    commands = [opening("no file"), opening("two files", raw=BOUNDARY_MAIL, key=mail.key), parking("parked")]
+    with_files = opening("two files", raw=BOUNDARY_MAIL, key=mail.key)
+    commands: list[Command] = [opening("no file"), with_files, parking("parked")]
     none, two, parked = await Intake(blobs, lambda _mailbox: False).items(commands)
     assert none.blobs == ()
     assert [one.sha256 for one in two.blobs] == [sha256(b"first"), sha256(b"second")]
@@ -45,10 +47,10 @@ async def test_each_mail_gets_its_own_attachments_in_their_order(blobs: FakeBlob
 
 @pytest.mark.parametrize("command", [parking("m"), ignoring("m")])
 async def test_a_mail_set_aside_is_kept_whole_and_not_read(
-    blobs: FakeBlobs, command: object, monkeypatch: pytest.MonkeyPatch
+    blobs: FakeBlobs, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(intake_module, "read_mail", None)
-    [item] = await Intake(blobs, lambda _mailbox: False).items([command])  # type: ignore[list-item] # of two kinds
+    [item] = await Intake(blobs, lambda _mailbox: False).items([command])
     assert item.reading is None
     assert item.original is not None
     assert await blobs.get(item.original.sha256) == item.command.mail.raw

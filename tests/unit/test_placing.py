@@ -62,7 +62,7 @@ class TestByReference:
 
     def test_the_number_wins_over_the_thread(self) -> None:
         mail = item(appending("m", 3, thread_ids=[A]))
-        known = {"threads": threads(a=(5, "k")), "cases": {3: case(), 5: case()}}
+        known: dict[str, Any] = {"threads": threads(a=(5, "k")), "cases": {3: case(), 5: case()}}
         assert the_one(place(mail, **known)).target == 3
 
     def test_a_mail_by_number_brings_its_reserved_id_into_that_case(self) -> None:
@@ -77,7 +77,7 @@ class TestByThread:
         assert (placed.target, placed.decision.rule, placed.decision.evidence) == (5, "thread", [A])
 
     def test_the_nearest_known_id_decides(self) -> None:
-        known = {"threads": threads(a=(5, "k"), b=(6, "l")), "cases": {5: case(), 6: case()}}
+        known: dict[str, Any] = {"threads": threads(a=(5, "k"), b=(6, "l")), "cases": {5: case(), 6: case()}}
         assert the_one(place(opened("m", thread_ids=["<new@x.example>", B, A]), **known)).target == 6
 
     def test_a_mail_that_was_answered_before_it_came_joins_the_answer(self) -> None:
@@ -149,7 +149,7 @@ class TestReusedIds:
         assert len(done.new_cases) == 3
 
     def test_a_mail_with_a_reused_id_still_joins_what_it_answers(self) -> None:
-        known = {"threads": threads(a=(5, "k"), b=(6, "l")), "cases": {5: case(), 6: case()}}
+        known: dict[str, Any] = {"threads": threads(a=(5, "k"), b=(6, "l")), "cases": {5: case(), 6: case()}}
         placed = the_one(place(opened("m", A, thread_ids=[B]), **known))
         assert (placed.target, placed.flags) == (6, ("message-id-reused",))
 
