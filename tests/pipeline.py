@@ -33,12 +33,16 @@ class Pipeline:
         self.mailboxes = dict(mailboxes)
         self.virtual_host = f"test-{folder.name}-{number}"
         self.database_name = f"test_{hashlib.sha256(str(folder).encode()).hexdigest()[:12]}_{number}"
-        servers.broker.ctl("add_vhost", self.virtual_host)
-        servers.broker.ctl("set_permissions", "-p", self.virtual_host, "guest", ".*", ".*", ".*")
+        self.add_virtual_host()
         for address in self.mailboxes.values():
             servers.mail.add_user(address, PASSWORD)
         self.config = self._write_settings(server)
         self._client: pymongo.MongoClient[Document] = pymongo.MongoClient(servers.store.url, tz_aware=True)
+
+    def add_virtual_host(self) -> None:
+        """Again after the broker lost everything."""
+        self.servers.broker.ctl("add_vhost", self.virtual_host)
+        self.servers.broker.ctl("set_permissions", "-p", self.virtual_host, "guest", ".*", ".*", ".*")
 
     @property
     def env(self) -> dict[str, str]:

@@ -13,8 +13,8 @@ from typing import BinaryIO
 
 import msgspec
 
-from services.case_writer.reading import MailReading, ReadingLimits, read_mail
 from services.case_writer.ports import UnreadableMailError
+from services.case_writer.reading import MailReading, ReadingLimits, read_mail
 
 TOO_SLOW = "reading-takes-too-long"
 TOO_LARGE = "reading-takes-too-much-memory"

@@ -5,6 +5,7 @@ what was not acknowledged is delivered again, and a broker that came back empty 
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -26,6 +27,7 @@ log = get_logger(__name__)
 
 HEARTBEAT_S = 10  # an owner of a lease that froze is cut off within about two of these
 CONNECT_TIMEOUT_S = 15.0
+_PATIENCE_FOR_INESSENTIAL_S = 10.0  # a stream's new leader takes about a second
 
 # RuntimeError: what the driver raises for a channel or connection that is already closed.
 _DRIVER_ERRORS = (aiormq.exceptions.AMQPError, aio_pika.exceptions.AMQPError, OSError, RuntimeError, TimeoutError)
@@ -113,7 +115,10 @@ class Broker:
             with _translated(f"declare exchange {exchange}"):
                 await self._channel.declare_exchange(exchange, aio_pika.ExchangeType.TOPIC, durable=True)
         for queue in topology.queues:
-            await self._declare_queue(queue)
+            if queue.essential:
+                await self._declare_queue(queue)
+            else:
+                await self._declare_or_do_without(queue)
 
     async def publish(self, message: Outgoing) -> None:
         """Publish and wait for the broker's confirm. A message that no queue takes is a failure, though confirmed."""
@@ -173,6 +178,27 @@ class Broker:
         await channel.set_qos(prefetch_count=prefetch)
         channel.close_callbacks.add(self._on_close)
         return channel
+
+    async def _declare_or_do_without(self, queue: Queue) -> None:
+        """Go on after some patience without a queue that the broker knows and cannot serve; nothing is routed to it.
+
+        RabbitMQ 3.10 can lose sight of a stream when it is killed within minutes of the stream's making.
+        """
+        deadline = time.monotonic() + _PATIENCE_FOR_INESSENTIAL_S
+        while True:
+            try:
+                await self._declare_queue(queue)
+            except TransientError as error:
+                if not isinstance(error.__cause__, aiormq.exceptions.ChannelNotFoundEntity):
+                    raise
+                if time.monotonic() > deadline:
+                    break
+                await asyncio.sleep(0.5)
+            else:
+                metrics.ARCHIVE_UP.set(1)
+                return
+        metrics.ARCHIVE_UP.set(0)
+        log.error("queue_unavailable", queue=queue.name, mend=f"rabbitmqctl delete_queue {queue.name}; restart a stage")
 
     async def _declare_queue(self, queue: Queue) -> None:
         with _translated(f"declare queue {queue.name}"):

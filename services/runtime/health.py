@@ -42,8 +42,8 @@ class Health:
     def member_gone(self, member: str) -> None:
         self._members.pop(member, None)
 
-    @property
-    def ready(self) -> bool:
+    def is_ready(self) -> bool:
+        """Whether every need is up, and a member if there are any."""
         members = list(self._members.values())
         return not any(self._needs.values()) and (not members or None in members)
 

@@ -27,7 +27,9 @@ _TOKEN = re.compile(
 )
 # What nearly all fields are: one name, perhaps quoted, and one address, in plain letters.
 _USUAL = re.compile(
-    rb"""(?:"([A-Za-z0-9 ._'-]*+)"|([A-Za-z0-9 ._'-]*+))\s*+<([A-Za-z0-9._%+-]{1,64}+)@([A-Za-z0-9.-]{1,200}+)>"""
+    rb"""(?:"([A-Za-z0-9\ ._'-]*+)"|([A-Za-z0-9\ ._'-]*+))\s*+
+    <([A-Za-z0-9._%+-]{1,64}+)@([A-Za-z0-9][A-Za-z0-9.-]{0,200}+)>""",
+    re.VERBOSE,
 )
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 _AROUND_AT = re.compile(rb"\s*@\s*")
@@ -55,9 +57,7 @@ def parse_addresses(raw: bytes) -> list[Address]:
     if usual:
         quoted, plain, local, domain = usual.groups()
         name = (quoted or plain or b"").decode("ascii").strip(" '")
-        return [
-            Address(name[:_MAX_NAME_CHARS], f"{local.decode('ascii')}@{domain.decode('ascii').rstrip('.').lower()}")
-        ]
+        return [Address(_short(name), f"{local.decode('ascii')}@{domain.decode('ascii').rstrip('.').lower()}")]
     reader = _Reader()
     for token in _TOKEN.finditer(raw):
         reader.take(token.lastgroup or "", token[token.lastgroup or 0])
@@ -104,8 +104,8 @@ class _Reader:
         names = [name for name in (_name(raw) for raw in self._names) if name]
         hidden = _IN_NAME.search(names[0]) if len(names) == 1 else None
         if hidden and _clean(hidden[1]):  # the program encoded the whole entry, address and all
-            return [Address(names[0][: hidden.start()].strip(' "'), _clean(hidden[1]))]
-        return [Address(", ".join(names)[:_MAX_NAME_CHARS], "")] if names else []
+            return [Address(_short(names[0][: hidden.start()].strip(' "')), _clean(hidden[1]))]
+        return [Address(_short(", ".join(names)), "")] if names else []
 
     def _bracket(self, value: bytes) -> None:
         if value == b"(":
@@ -157,7 +157,11 @@ class _Reader:
 
 
 def _name(raw: bytes) -> str:
-    return _BIDI.sub("", header_text(raw)).strip(" '\"")[:_MAX_NAME_CHARS] if raw else ""
+    return _short(_BIDI.sub("", header_text(raw)).strip(" '\"")) if raw else ""
+
+
+def _short(name: str) -> str:
+    return name.strip()[:_MAX_NAME_CHARS].rstrip()
 
 
 def _address(raw: bytes) -> str:

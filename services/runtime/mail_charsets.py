@@ -159,7 +159,7 @@ def _japanese(data: bytes, _: str | None) -> tuple[str, bool]:
             return text, False
     if not data.isascii():
         return _first_strict(data, (_UTF_8, "cp932", "euc-jp")) or data.decode("cp932", "replace"), True
-    mended = _LOST_ESCAPE.sub(rb"\x1b$\1\2\x1b(\3", data)
+    mended = _LOST_ESCAPE.sub(b"\x1b$\\1\\2\x1b(\\3", data)
     return _japanese_by_hand(mended), True
 
 

@@ -12,4 +12,5 @@ BATCH_MAILS = Histogram(
     "mailcase_batch_mails", "Mails in a batch", ["queue"], buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500)
 )
 RETRIES = Counter("mailcase_retries_total", "Attempts repeated after a transient failure", ["what"])
+ARCHIVE_UP = Gauge("mailcase_archive_up", "1 while mails go to the archive, 0 where the broker cannot serve it")
 DEPENDENCY_UP = Gauge("mailcase_dependency_up", "1 while the broker or the database answers", ["dependency"])

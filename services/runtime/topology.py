@@ -31,6 +31,7 @@ class Queue:
     name: str
     arguments: dict[str, Any]
     bindings: tuple[Binding, ...] = ()
+    essential: bool = True  # False: mail flows on without it where the broker cannot serve it
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ def mailcase_topology(*, archive_max_age_days: float, archive_max_bytes: int) ->
             "x-max-length-bytes": archive_max_bytes,
         },
         (Binding(MAIL, "raw.#"),),
+        essential=False,
     )
     return Topology(
         queues=(

@@ -33,7 +33,7 @@ def read_envelope(headers: MailHeaders, limits: ReadingLimits, defects: Defects)
     answered = headers.message_ids("in-reply-to")
     references = headers.message_ids("references")
     return Envelope(
-        subject=subject[: limits.max_subject_chars],
+        subject=subject[: limits.max_subject_chars].rstrip(),
         author=_author(headers, defects),
         reply_to=[one for one in headers.addresses("reply-to") if one.address][: limits.max_recipients],
         recipients=_recipients(headers, limits, defects),

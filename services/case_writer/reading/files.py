@@ -73,7 +73,7 @@ class Files:
         name = unique_name(safe or self._invented(content, content_type), self._taken)
         return Attachment(
             name=name,
-            original_name=original[:_MAX_ORIGINAL_CHARS] if original else None,
+            original_name=original[:_MAX_ORIGINAL_CHARS].rstrip() if original else None,
             content_type=content_type,
             content=content,
             inline=inline,
@@ -120,4 +120,4 @@ def _flags(content: bytes, content_type: str, name: str, original: str | None) -
 
 def _content_id(headers: MailHeaders) -> str | None:
     text = headers.text("content-id")
-    return (text.strip("<> \t")[:_MAX_ID_CHARS] or None) if text else None
+    return (text.strip("<> \t")[:_MAX_ID_CHARS].strip() or None) if text else None

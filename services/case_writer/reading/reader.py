@@ -9,7 +9,7 @@ from services.case_writer.reading.files import CMS_TYPES, Files
 from services.case_writer.reading.quotes import written_now
 from services.case_writer.reading.signed import BEGIN_ENCRYPTED, is_encrypted, signed_content, without_armour
 from services.case_writer.reading.splitter import Part, split
-from services.case_writer.reading.texts import body_text
+from services.case_writer.reading.texts import body_text, clean
 from services.case_writer.reading.transfer import undo
 from services.case_writer.reading.values import Attachment, Defects, MailReading, ReadingLimits
 from services.case_writer.reading.winmail import Winmail, WinmailFile, open_winmail
@@ -105,7 +105,7 @@ class _Reader:
         self._winmails.append(winmail)
         has_text = any((one.plain or one.html or "").strip() for one in bodies.segments)
         if not has_text and (winmail.plain or winmail.html):
-            bodies.segments.append(Segment(winmail.plain or None, winmail.html or None))
+            bodies.segments.append(Segment(clean(winmail.plain) or None, winmail.html or None))
         self._defects.add(
             "winmail-text-unread", not has_text and winmail.has_rtf and not (winmail.plain or winmail.html)
         )

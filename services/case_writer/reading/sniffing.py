@@ -41,6 +41,12 @@ _FAMILIES = {
         ("video/mp4", "audio/mp4", "video/quicktime", "audio/x-m4a", "video/x-m4v", "video/3gpp"),
         ("application/gzip", "application/x-gzip"),
         ("application/x-rar", "application/vnd.rar", "application/x-rar-compressed"),
+        (
+            "application/x-dosexec",
+            "application/x-msdownload",
+            "application/x-msdos-program",
+            "application/vnd.microsoft.portable-executable",
+        ),
         ("application/vnd.tnef", "application/ms-tnef", "application/x-ms-tnef"),
     )
     for member in row
@@ -71,6 +77,8 @@ def contradicts(declared: str, name: str, found: str) -> bool:
     """
     if declared in _GENERIC:
         declared = mimetypes.guess_type(name, strict=False)[0] or found
+        if declared in _GENERIC:
+            return False
     claimed, real = _family(declared), _family(found)
     if claimed == real or found in ("application/x-empty", "inode/x-empty"):
         return False

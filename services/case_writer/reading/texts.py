@@ -41,10 +41,11 @@ def _is_plain(data: bytes, charset: str | None) -> bool:
     """Whether text of these bytes is clean but for its line ends: seen in bytes at a quarter of the cost."""
     if len(data.translate(None, _CONTROL_BYTES)) != len(data):
         return False
+    codec = codec_of(charset) or "ascii"
+    if data.isascii():
+        return codec in ("ascii", "utf-8") or codec.startswith(("iso8859", "cp"))  # others spell letters in ASCII
     # The controls and separators beyond ASCII begin so in UTF-8: C2 80 to C2 9F, E2 80 A8, E2 80 A9, EF BF BE.
-    return data.isascii() or (
-        codec_of(charset) == "utf-8" and not (b"\xc2" in data or b"\xe2\x80" in data or b"\xef" in data)
-    )
+    return codec == "utf-8" and not (b"\xc2" in data or b"\xe2\x80" in data or b"\xef" in data)
 
 
 def clean(text: str) -> str:

@@ -9,6 +9,8 @@ from services.runtime.mail_words import unbase64
 _AS_IT_STANDS = frozenset({"", "7bit", "8bit", "binary", "8-bit", "7-bit"})
 _UU = frozenset({"x-uuencode", "uuencode", "uue", "x-uue"})
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
+_BLANKS = b"\r\n \t"
+_BLANK_LINE = re.compile(rb"\n\r?\n")
 # RFC 2045 section 6.7 rule 3: blanks at a line's end were added on the way.
 _SOFT_BREAK = re.compile(rb"=[ \t]+(\r?\n)")
 
@@ -28,19 +30,25 @@ def undo(content: bytes, encoding: str) -> tuple[bytes, bool]:
 
 
 def _base64(content: bytes) -> tuple[bytes, bool]:
-    compact = content.translate(None, b"\r\n \t")
+    compact = content.translate(None, _BLANKS)
     try:
         return a2b_base64(compact, strict_mode=True), False
     except _BinasciiError:
-        return _damaged_base64(compact), True
+        return _damaged_base64(content), True
 
 
-def _damaged_base64(compact: bytes) -> bytes:
-    """As much as can be had; text that a gateway added after the padding is no content."""
+def _damaged_base64(content: bytes) -> bytes:
+    """As much as can be had; text that a gateway added, after the padding or a blank line, is no content."""
+    end = _BLANK_LINE.search(content)
+    if end and _is_foreign(content[end.end() :]) and not _is_foreign(content[: end.start()]):
+        return unbase64(content[: end.start()].translate(None, _BLANKS))
+    compact = content.translate(None, _BLANKS)
     head, padding, tail = compact.partition(b"=")
-    if padding and tail.lstrip(b"=").translate(None, _BASE64):
-        return unbase64(head)
-    return unbase64(compact)
+    return unbase64(head if padding and _is_foreign(tail) else compact)
+
+
+def _is_foreign(data: bytes) -> bool:
+    return data.translate(None, _BASE64 + _BLANKS) != b""
 
 
 def _quoted_printable(content: bytes) -> bytes:
