@@ -42,7 +42,8 @@ class Health:
     def member_gone(self, member: str) -> None:
         self._members.pop(member, None)
 
-    def is_ready(self) -> bool:
+    @property
+    def ready(self) -> bool:
         """Whether every need is up, and a member if there are any."""
         members = list(self._members.values())
         return not any(self._needs.values()) and (not members or None in members)

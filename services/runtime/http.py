@@ -72,7 +72,7 @@ def _application(health: Health) -> Callable[[dict[str, Any], _StartResponse], I
             case "/healthz":
                 return _answer(start_response, health.alive(time.monotonic()), {"alive_within_s": health.patience_s})
             case "/readyz":
-                return _answer(start_response, health.is_ready(), health.report())
+                return _answer(start_response, health.ready, health.report())
             case _:
                 start_response("404 Not Found", [("Content-Type", "text/plain; charset=utf-8")])
                 return [b"/healthz, /readyz and /metrics are served here\n"]

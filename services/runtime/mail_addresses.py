@@ -32,7 +32,6 @@ _USUAL = re.compile(
     re.VERBOSE,
 )
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
-_AROUND_AT = re.compile(rb"\s*@\s*")
 _ROUTE = re.compile(r"^@[^:]*:")  # `<@relay.example:jan@x.example>`, RFC 5322 section 4.4
 # Blanks, controls, and characters that only change how a text is shown: none of them is part of an address.
 _UNSEEN = re.compile('[\\s\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff<>"(),;:]+')
@@ -145,7 +144,7 @@ class _Reader:
 
     def _bare(self, phrase: bytes, comment: bytes) -> None:
         """`jan@x.example (Jan Kowalski)`, or words with an address among them."""
-        words = _AROUND_AT.sub(b"@", phrase).split()
+        words = b"@".join([piece.strip() for piece in phrase.split(b"@")]).split()
         for index in reversed(range(len(words))):
             address = _address(words[index])
             if address:

@@ -49,7 +49,10 @@ _LATIN_2_POLISH = re.compile(rb"[\xb1\xb6\xbc\xa1\xa6\xac]")
 _POLISH = re.compile(rb"[\xb3\xea\xbf]")  # ł ę ż: the same in both
 _CZECH = re.compile(rb"[\xec\xf8\xf9\xbe]")  # ě ř ů ž: what \xb9 is š beside
 _JAPANESE_ESCAPE = re.compile(rb"\x1b(?:\$[@B]|\([BJI])")
-_LOST_ESCAPE = re.compile(rb"(?<!\x1b)\$([@B])((?:[!-~]{2}){1,400}?)(?<!\x1b)\(([BJ])")
+_LOST_ESCAPE = re.compile(rb"\$[@B]")
+_LOST_RETURN = re.compile(rb"\([BJ]")
+_DAMAGED_RUN_BYTES = 800
+_MENDED_BYTES = 1_000_000
 
 
 def decode(data: bytes, charset: str | None = None) -> tuple[str, bool]:
@@ -159,8 +162,24 @@ def _japanese(data: bytes, _: str | None) -> tuple[str, bool]:
             return text, False
     if not data.isascii():
         return _first_strict(data, (_UTF_8, "cp932", "euc-jp")) or data.decode("cp932", "replace"), True
-    mended = _LOST_ESCAPE.sub(b"\x1b$\\1\\2\x1b(\\3", data)
-    return _japanese_by_hand(mended), True
+    return _japanese_by_hand(_with_escapes(data)), True
+
+
+def _with_escapes(data: bytes) -> bytes:
+    """`$B…(B` with the escape bytes that were lost, where an even number of bytes stands between."""
+    pieces: list[bytes] = []
+    done = 0
+    start = _LOST_ESCAPE.search(data, 0, _MENDED_BYTES)
+    while start:
+        at, end = start.span()
+        back = _LOST_RETURN.search(data, end, end + _DAMAGED_RUN_BYTES)
+        while back and (back.start() - end) % 2:  # a pair of bytes that happens to look like the way back
+            back = _LOST_RETURN.search(data, back.start() + 1, end + _DAMAGED_RUN_BYTES)
+        if back and data[at - 1 : at] != b"\x1b":
+            pieces += (data[done:at], b"\x1b", data[at : back.start()], b"\x1b", back.group())
+            done = end = back.end()
+        start = _LOST_ESCAPE.search(data, end, _MENDED_BYTES)
+    return b"".join((*pieces, data[done:]))
 
 
 def _japanese_by_hand(data: bytes) -> str:

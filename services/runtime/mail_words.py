@@ -16,18 +16,23 @@ _WORD = re.compile(
 )
 _LANGUAGE = b"*"  # RFC 2231 section 5: `=?utf-8*pl?Q?…?=`
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
-_FOLD = re.compile(rb"[ \t]*+[\r\n]+[ \t]*+")
 # Controls, among them NUL and U+0085; and the separators that some programs show as a line's end.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 def header_text(raw: bytes) -> str:
     """The text of a header's value as a person reads it: unfolded, decoded, one line without controls."""
-    if b"\n" in raw or b"\r" in raw:
-        raw = _FOLD.sub(b" ", raw)
+    raw = unfold(raw)
     if raw.isascii() and b"=?" not in raw and b"\x1b" not in raw:
         return one_line(raw.decode("ascii"))
     return one_line(decode_words(raw))
+
+
+def unfold(raw: bytes) -> bytes:
+    """A value without line ends; each, with the blanks around it, becomes one blank (RFC 5322 section 2.2.3)."""
+    if b"\n" not in raw and b"\r" not in raw:
+        return raw
+    return b" ".join([line.strip(b" \t") for line in raw.splitlines()])  # no pattern: blanks in a row made it quadratic
 
 
 def one_line(text: str) -> str:

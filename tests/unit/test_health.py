@@ -24,32 +24,32 @@ def ready(health: Health) -> bool:
 class TestReadiness:
     def test_a_stage_is_ready_once_everything_that_it_needs_is_up(self) -> None:
         health = Health("broker", "store")
-        assert not health.is_ready()
+        assert not ready(health)
         health.up("broker")
-        assert not health.is_ready()
+        assert not ready(health)
         health.up("store")
-        assert health.is_ready()
+        assert ready(health)
         health.down("broker", "connection refused")
-        assert not health.is_ready()
+        assert not ready(health)
 
     def test_a_stage_without_needs_is_ready(self) -> None:
-        assert Health().is_ready()
+        assert Health().ready
 
     def test_one_working_mailbox_is_enough_and_none_is_not(self) -> None:
         health = Health()
         health.member_down("one", "login refused")
-        assert not health.is_ready()
+        assert not ready(health)
         health.member_up("two")
-        assert health.is_ready()
+        assert ready(health)
         health.member_gone("two")
-        assert not health.is_ready()
+        assert not ready(health)
         health.member_gone("one")
-        assert health.is_ready()
+        assert ready(health)
 
     def test_working_mailboxes_do_not_make_up_for_a_need(self) -> None:
         health = Health("broker")
         health.member_up("one")
-        assert not health.is_ready()
+        assert not ready(health)
 
     def test_the_report_names_every_part_with_its_reason(self) -> None:
         health = Health("broker", "store")

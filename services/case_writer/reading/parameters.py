@@ -4,12 +4,11 @@ import re
 from urllib.parse import unquote_to_bytes
 
 from services.runtime.mail_charsets import decode
-from services.runtime.mail_words import decode_words, one_line
+from services.runtime.mail_words import decode_words, one_line, unfold
 
 MAX_PARAMETERS = 100
 MAX_VALUE_BYTES = 8192
 
-_FOLD = re.compile(rb"[ \t]*+[\r\n]+[ \t]*+")
 # A bare value may hold blanks (`filename=my file.pdf`); it ends at a semicolon.
 _PARAMETER = re.compile(rb';[ \t]*+([^\s=;"]{1,80})[ \t]*+=[ \t]*+(?:"((?:[^"\\]++|\\.)*+)"|([^;]*+))', re.DOTALL)
 _PIECE = re.compile(rb"([^*]+)\*(\d{1,3})(\*?)$")
@@ -28,8 +27,7 @@ class Parameters:
         self.value = ""
         if raw is None:
             return
-        if b"\n" in raw or b"\r" in raw:
-            raw = _FOLD.sub(b" ", raw)
+        raw = unfold(raw)
         head, semicolon, _ = raw.partition(b";")
         self.value = head.strip().decode("latin-1").lower()
         if semicolon:
