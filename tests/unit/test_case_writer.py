@@ -210,7 +210,7 @@ class TestOutage:
         assert set(writer.outcomes.values()) == {"opened"}
         assert len(writer.cases.plans) == 21
         assert all(len(one.placed) == 2 for one in writer.cases.plans)
-        assert writer.health.is_ready()
+        assert writer.health.ready
 
     async def test_an_outage_of_the_blobs_is_an_outage_too(self, writer: Writer) -> None:
         writer.blobs.failures = [TransientError("no primary")] * 3
@@ -220,9 +220,9 @@ class TestOutage:
     async def test_during_an_outage_the_stage_is_not_ready(self, writer: Writer) -> None:
         writer.cases.fails(OUTAGE)
         seen: list[bool] = []
-        writer.cases.poison = lambda _plan: seen.append(writer.health.is_ready())
+        writer.cases.poison = lambda _plan: seen.append(writer.health.ready)
         await writer.handle(opening("one"))
-        assert (seen, writer.health.is_ready()) == ([False], True)
+        assert (seen, writer.health.ready) == ([False], True)
 
     async def test_a_stop_during_an_outage_gives_the_mails_back(self, writer: Writer) -> None:
         def stop(_plan: Plan) -> None:
