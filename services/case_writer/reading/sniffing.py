@@ -47,7 +47,7 @@ _FAMILIES = {
             "application/x-msdos-program",
             "application/vnd.microsoft.portable-executable",
         ),
-        ("application/vnd.tnef", "application/ms-tnef", "application/x-ms-tnef"),
+        ("application/vnd.ms-tnef", "application/vnd.tnef", "application/ms-tnef", "application/x-ms-tnef"),
     )
     for member in row
 }
