@@ -170,14 +170,22 @@ class Broker:
             await owned.bind(exchange, routing_key)
             deliveries = Deliveries(queue)
             await owned.consume(deliveries.put, no_ack=True)
-            channel.close_callbacks.add(self._on_close)
+            await self._watch(channel)
         return Lease(deliveries, channel)
 
     async def _open_channel(self, prefetch: int) -> AbstractChannel:
         channel = await self._connection.channel(publisher_confirms=False)
         await channel.set_qos(prefetch_count=prefetch)
-        channel.close_callbacks.add(self._on_close)
+        await self._watch(channel)
         return channel
+
+    async def _watch(self, channel: AbstractChannel) -> None:
+        """Take the end of a channel for the end of the connection, and that of a consumer too: it hears nothing more.
+
+        The broker ends a consumer whose queue is deleted (rabbitmq.com/docs/consumer-cancel).
+        """
+        channel.close_callbacks.add(self._on_close)
+        (await channel.get_underlay_channel()).on_consumer_cancel_callbacks.add(self._on_cancel)
 
     async def _declare_or_do_without(self, queue: Queue) -> None:
         """Go on after some patience without a queue that the broker knows and cannot serve; nothing is routed to it.
@@ -213,6 +221,10 @@ class Broker:
                 await declared.bind(binding.exchange, binding.pattern)
             await channel.close()
 
+    def _on_cancel(self, _frame: object) -> None:
+        self._reason = "a queue was deleted under its consumer"
+        self._broken.set()
+
     def _on_close(self, _sender: object, error: BaseException | None) -> None:
         self._reason = str(error or "closed")
         self._broken.set()
@@ -229,6 +241,7 @@ class Lease:
         """Delete the queue, so that another process may take the lease at once."""
         self._channel.close_callbacks.clear()
         try:
+            (await self._channel.get_underlay_channel()).on_consumer_cancel_callbacks.clear()
             await self._channel.queue_delete(self.deliveries.queue)
             await self._channel.close()
         except _DRIVER_ERRORS as error:
