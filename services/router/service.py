@@ -1,6 +1,6 @@
 """The router's use case: read the headers, decide, pass the mail on untouched with the decision."""
 
-from schemas.cases import AppendToCase, Command, IgnoreMail, OpenCase, ParkMail
+from schemas.cases import AppendToCase, Command, Decision, IgnoreMail, OpenCase, ParkMail
 from schemas.codec import encode, tag_of
 from schemas.mails import RawMail
 from services.router import metrics
@@ -13,10 +13,15 @@ from services.runtime.topology import CASE
 
 log = get_logger(__name__)
 
+CANNOT_BE_CLASSIFIED = "cannot-be-classified"
+
 
 def route(mail: RawMail, policy: Policy) -> Outgoing:
-    """The message for the case writer that carries `mail` and what to do with it."""
-    verdict = classify(MailHeaders.parse(mail.classifiable), mail.classifiable, policy)
+    """The message for the case writer that carries `mail` and what to do with it.
+
+    A mail that the rules fail on is parked, so that it holds up no other.
+    """
+    verdict = _verdict(mail, policy)
     command = _command(mail, verdict)
     metrics.DECISIONS.labels(mail.process, verdict.action, verdict.decision.rule).inc()
     log.info("mail_routed", mail_key=mail.key, mailbox=mail.mailbox, action=verdict.action, rule=verdict.decision.rule)
@@ -27,6 +32,15 @@ def route(mail: RawMail, policy: Policy) -> Outgoing:
         tag=tag_of(command),
         message_id=mail.key,
     )
+
+
+def _verdict(mail: RawMail, policy: Policy) -> Verdict:
+    try:
+        return classify(MailHeaders.parse(mail.classifiable), mail.classifiable, policy)
+    except Exception as error:  # a fault of ours, met by this mail: it must not hold up the next one
+        log.exception("mail_cannot_be_classified", mail_key=mail.key, mailbox=mail.mailbox)
+        decision = Decision(rule=CANNOT_BE_CLASSIFIED, evidence=[type(error).__name__])
+        return Verdict("park", decision, CANNOT_BE_CLASSIFIED)
 
 
 def _command(mail: RawMail, verdict: Verdict) -> Command:

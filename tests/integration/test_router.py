@@ -1,0 +1,112 @@
+"""The router as a process, on a real broker: bytes forwarded unchanged, broken messages set aside."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from deploy.local import PrivateServers
+from schemas.codec import decode_command, encode, tag_of
+from schemas.mails import RawMail
+from services.router.main import run
+from services.runtime.broker import Broker, Deliveries
+from services.runtime.lifecycle import Stop
+from services.runtime.messages import Outgoing
+from services.runtime.settings import Settings, load_settings
+from services.runtime.stage import topology_of
+from services.runtime.topology import CASE_WRITER_COMMANDS, MAIL, ROUTER_MAIL, dead_name, raw_key
+from tests.builders import raw_bytes, raw_mail
+
+PATIENCE_S = 20.0
+SETTINGS = """
+[broker]
+url = "{url}"
+
+[process.invoices]
+title = "Invoices"
+[[process.invoices.stage]]
+name = "registration"
+initial = true
+"""
+
+
+@pytest.fixture
+def settings(servers: PrivateServers, tmp_path: Path) -> Settings:
+    """With a virtual host of its own, so that other tests' mails are not routed too."""
+    host = f"router-{uuid.uuid4().hex[:8]}"
+    servers.broker.ctl("add_vhost", host)
+    servers.broker.ctl("set_permissions", "-p", host, "guest", ".*", ".*", ".*")
+    file = tmp_path / "mailcase.toml"
+    file.write_text(SETTINGS.format(url=f"{servers.broker.url.rstrip('/')}/{host}"))
+    return load_settings(file, {})
+
+
+@pytest.fixture
+async def broker(settings: Settings) -> AsyncIterator[Broker]:
+    assert settings.broker.url is not None
+    async with Broker.connected(settings.broker.url, "test") as broker:
+        await broker.declare(topology_of(settings))
+        yield broker
+
+
+@asynccontextmanager
+async def router(settings: Settings) -> AsyncIterator[None]:
+    """Runs during the block; afterwards it must end by itself."""
+    stop = Stop()
+    running = asyncio.ensure_future(run(settings, 0, stop))
+    try:
+        yield
+    finally:
+        stop.request()
+        await asyncio.wait_for(running, PATIENCE_S)
+
+
+def message(mail: RawMail, body: bytes | None = None) -> Outgoing:
+    return Outgoing(MAIL, raw_key(mail.process, mail.mailbox), body or encode(mail), tag_of(mail), mail.key)
+
+
+async def bodies(deliveries: Deliveries, count: int) -> list[bytes]:
+    found: list[bytes] = []
+    while len(found) < count:
+        found += [one.body for one in await asyncio.wait_for(deliveries.next_batch(1000), PATIENCE_S)]
+    await deliveries.acknowledge()
+    return found
+
+
+async def test_every_mail_is_forwarded_byte_for_byte(settings: Settings, broker: Broker) -> None:
+    raws = [raw_bytes(f"mail {number}", subject=f"Invoice {number}") for number in range(300)]
+    mails = [raw_mail(raw) for raw in [*raws, bytes(range(256)) * 4096, b"\x00", b"no header\r\nat all"]]
+    commands = await broker.consume(CASE_WRITER_COMMANDS, 1000)
+    async with router(settings):
+        await broker.publish_all([message(mail) for mail in mails])
+        routed = [decode_command(body).mail for body in await bodies(commands, len(mails))]
+    assert {mail.key: mail for mail in routed} == {mail.key: mail for mail in mails}
+    assert len(routed) == len(mails)
+
+
+async def test_an_unreadable_message_is_set_aside_and_the_next_one_goes_on(settings: Settings, broker: Broker) -> None:
+    broken = [b"\xc1 no message", encode(raw_mail())[:-3], b"\x82\xa4type\xaaRawMail.v1\xa1x" + b"\x91" * 100_000]
+    commands = await broker.consume(CASE_WRITER_COMMANDS, 1000)
+    async with router(settings):
+        await broker.publish_all([message(raw_mail(), body) for body in [*broken, encode(raw_mail())]])
+        assert [decode_command(one).mail for one in await bodies(commands, 1)] == [raw_mail()]
+        dead = await broker.consume(dead_name(ROUTER_MAIL), 10)
+        assert sorted(await bodies(dead, len(broken))) == sorted(broken)
+
+
+async def test_a_router_that_stops_leaves_nothing_in_hand(settings: Settings, broker: Broker) -> None:
+    mails = [raw_mail(raw_bytes(f"mail {number}")) for number in range(200)]
+    commands = await broker.consume(CASE_WRITER_COMMANDS, 1000)
+    await broker.publish_all([message(mail) for mail in mails])
+    keys: list[str] = []
+    for _ in range(2):
+        async with router(settings):
+            keys += [decode_command(body).mail.key for body in await bodies(commands, 1)]
+    async with router(settings):
+        while len(set(keys)) < len(mails):
+            keys += [decode_command(body).mail.key for body in await bodies(commands, 1)]
+    assert set(keys) == {mail.key for mail in mails}
+    assert len(keys) == len(mails)
