@@ -1,0 +1,234 @@
+"""The `mailcase` command without servers: exit statuses, mistakes on one line, hostile text kept harmless."""
+
+import io
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from services.cli import common, main
+from services.cli.case import print_case
+from services.cli.check import Finding
+from services.cli.common import printable, size_text
+from services.cli.ingest import _expanded, _mailbox_name, _mails_of
+from services.runtime.errors import SettingsError
+from services.runtime.settings import Settings, load_settings
+
+SETTINGS = """
+[server.corp]
+protocol = "imap"
+host = "imap.example.com"
+[process.invoices]
+title = "Invoices"
+stage = [{ name = "registration", initial = true }]
+[[process.invoices.mailbox]]
+server = "corp"
+address = "invoices@example.com"
+password_env = "PASSWORD"
+[process.claims]
+title = "Claims"
+stage = [{ name = "intake", initial = true }]
+[[process.claims.mailbox]]
+name = "claims-en"
+server = "corp"
+address = "claims@example.com"
+password_env = "PASSWORD"
+[[process.claims.mailbox]]
+name = "claims-pl"
+server = "corp"
+address = "szkody@example.com"
+password_env = "PASSWORD"
+[process.letters]
+title = "Letters"
+stage = [{ name = "intake", initial = true }]
+"""
+COMMANDS = [
+    ["up"],
+    ["fetcher"],
+    ["router"],
+    ["case-writer"],
+    ["check"],
+    ["ingest"],
+    ["demo"],
+    ["case", "show"],
+    ["parked", "list"],
+    ["parked", "show"],
+    ["parked", "retry"],
+    ["parked", "discard"],
+]
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(common, "configure_logs", lambda *_: None)  # pytest has its own
+    for variable in ("MAILCASE_BROKER_URL", "MAILCASE_STORE_URL"):
+        monkeypatch.delenv(variable, raising=False)
+    file = tmp_path / "mailcase.toml"
+    file.write_text(SETTINGS)
+    return file
+
+
+@pytest.fixture
+def settings(config: Path) -> Settings:
+    return load_settings(config, {"PASSWORD": "secret"})
+
+
+def status(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as caught:
+        main(list(arguments))
+    assert isinstance(caught.value.code, int)
+    return caught.value.code
+
+
+class TestExitStatus:
+    @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+    def test_every_command_has_help_with_an_example(
+        self, command: list[str], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert status(*command, "--help") == 0
+        assert "Example" in capsys.readouterr().out
+
+    @pytest.mark.parametrize("command", [["router"], ["check"], ["up"], ["case", "show", "1"], ["parked", "list"]])
+    def test_settings_that_are_not_there_are_told_on_one_line(
+        self, command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert status(*command, "--config", str(tmp_path / "missing.toml")) == 2
+        lines = capsys.readouterr().err.splitlines()
+        assert len(lines) == 1
+        assert lines[0].startswith("mailcase: ")
+        assert "missing.toml" in lines[0]
+
+    def test_every_mistake_in_the_settings_has_its_line(self, config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        config.write_text(SETTINGS.replace('protocol = "imap"', 'protocol = "fax"').replace("initial = true", "a = 1"))
+        assert status("check", "--config", str(config)) == 2
+        assert len(capsys.readouterr().err.splitlines()) >= 3
+
+    @pytest.mark.parametrize(
+        "arguments", [["no-such-command"], ["router", "--no-such-option"], ["case", "show", "many"], ["ingest"]]
+    )
+    def test_arguments_of_no_use_are_told_on_one_line(
+        self, arguments: list[str], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert status(*arguments) == 2
+        assert len(capsys.readouterr().err.splitlines()) == 1
+
+    def test_a_stage_without_a_broker_says_where_to_set_it(
+        self, config: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert status("case", "show", "1", "--config", str(config)) == 2
+        assert "MAILCASE_STORE_URL" in capsys.readouterr().err
+
+    def test_an_unknown_process_is_told_with_those_that_there_are(
+        self, config: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert status("ingest", str(config), "--process", "invoice", "--config", str(config)) == 2
+        assert "invoices, claims, letters" in capsys.readouterr().err
+
+
+class TestIngest:
+    @pytest.mark.parametrize(
+        ("process", "asked", "mailbox"),
+        [
+            ("invoices", None, "invoices"),
+            ("invoices", "invoices", "invoices"),
+            ("claims", "claims-pl", "claims-pl"),
+            ("letters", None, "letters"),
+        ],
+    )
+    def test_mails_come_as_if_from_the_process_s_mailbox(
+        self, settings: Settings, process: str, asked: str | None, mailbox: str
+    ) -> None:
+        assert _mailbox_name(settings, process, asked) == mailbox
+
+    @pytest.mark.parametrize(
+        ("process", "asked", "mend"),
+        [
+            ("claims", None, "claims-en, claims-pl"),
+            ("invoices", "claims-en", "invoices"),
+            ("letters", "letters", "leave it out"),
+            ("other", None, "invoices, claims, letters"),
+        ],
+    )
+    def test_a_mailbox_that_is_not_clear_is_asked_for(
+        self, settings: Settings, process: str, asked: str | None, mend: str
+    ) -> None:
+        with pytest.raises(SettingsError, match=mend):
+            _mailbox_name(settings, process, asked)
+
+    @pytest.mark.parametrize("raw", [b"", b"Subject: x\r\n\r\nFrom here\r\n", b"\xff\x00", b"from me"])
+    def test_a_file_is_a_mail_byte_for_byte(self, tmp_path: Path, raw: bytes) -> None:
+        file = tmp_path / "one.eml"
+        file.write_bytes(raw)
+        assert list(_mails_of(file)) == [(str(file), raw)]
+
+    def test_an_mbox_file_gives_its_mails_without_their_envelopes(self, tmp_path: Path) -> None:
+        file = tmp_path / "all.mbox"
+        first, second = b"Subject: one\n\n>From the start\n\xff\n", b"Subject: two\r\n\r\ntext\r\n"
+        envelope = b"From anna@customer.example Wed Mar  4 05:06:07 2026\n"
+        file.write_bytes(envelope + first + b"\n" + envelope + second)
+        assert list(_mails_of(file)) == [(f"{file}:1", first), (f"{file}:2", second)]
+
+    def test_folders_are_searched_for_mails_in_a_settled_order(self, tmp_path: Path) -> None:
+        for name in ("b.eml", "deep/a.eml", "deep/c.mbox", "notes.txt", "folder.eml/d.eml"):
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).write_bytes(b"x")
+        found = [str(one.relative_to(tmp_path)) for one in _expanded([tmp_path, tmp_path / "notes.txt"])]
+        assert found == ["b.eml", "deep/a.eml", "deep/c.mbox", "folder.eml/d.eml", "notes.txt"]
+
+
+class TestShowing:
+    @pytest.mark.parametrize(
+        ("text", "shown"),
+        [
+            ("Zażółć gęślą\tjaźń\n", "Zażółć gęślą\tjaźń\n"),
+            ("\x1b[2Jgone", "\ufffd[2Jgone"),
+            ("a\rb\x00\x07\x9b", "a\ufffdb\ufffd\ufffd\ufffd"),
+            ("\u202egpj.exe", "\ufffdgpj.exe"),
+            ("zero\u200bwidth \u2028 line", "zero\ufffdwidth \ufffd line"),
+            ("\ud800", "\ufffd"),
+        ],
+    )
+    def test_what_could_drive_a_terminal_becomes_visible(self, text: str, shown: str) -> None:
+        assert printable(text) == shown
+
+    @pytest.mark.parametrize(
+        ("size", "text"),
+        [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (3_400_000, "3.4 MB"), (5 * 10**12, "5000.0 GB")],
+    )
+    def test_sizes_are_short(self, size: int, text: str) -> None:
+        assert size_text(size) == text
+
+    def test_a_finding_is_one_line_with_its_mend(self) -> None:
+        assert str(Finding("broker", ok=True, detail="RabbitMQ 4")) == "ok    broker: RabbitMQ 4"
+        assert str(Finding("store", ok=False, detail="refused", mend="start it")) == "FAIL  store: refused; start it"
+
+    def test_a_case_of_hostile_text_is_shown_harmless_and_whole(self) -> None:
+        now = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
+        hostile = "[bold]\x1b]0;title\x07 [link=https://evil.example]x[/link] \u202e"
+        case: dict[str, Any] = {
+            "_id": 235,
+            "title": hostile,
+            "process": "invoices",
+            "stage": "registration",
+            "status": "open",
+            "opened_at": now,
+            "participants": [hostile],
+        }
+        attachment = {"name": hostile, "content_type": "text/plain", "size": 3, "inline": True}
+        comment: dict[str, Any] = {
+            "at": now,
+            "kind": "mail",
+            "author": {"name": hostile, "address": "a@x.example"},
+            "flags": ["unverified-sender"],
+            "text": f"first\n{hostile}",
+            "attachments": [attachment],
+        }
+        out = io.StringIO()
+        print_case(Console(file=out, markup=False, highlight=False, width=500), case, [comment])
+        shown = out.getvalue()
+        assert "Case [#235] [bold]" in shown
+        assert not set(shown) & set("\x1b\x07\u202e")
+        assert shown.count("[link=https://evil.example]x[/link]") == 5
+        assert "(unverified-sender)" in shown
