@@ -15,7 +15,9 @@ _WORD = re.compile(
     rb"=\?([!->@-~]{1,80})\?([bBqQ])\?((?:[^?=]++|=(?!\?(?!=))|\?(?!=))*+)\?=",
 )
 _LANGUAGE = b"*"  # RFC 2231 section 5: `=?utf-8*pl?Q?…?=`
-_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
+_MAX_PADDED = 1000  # pieces of base64 with padding of their own, put one after the other
+_BASE64 = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
+_NOT_BASE64 = bytes(byte for byte in range(256) if byte not in _BASE64)
 # Controls, among them NUL and U+0085; and the separators that some programs show as a line's end.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
@@ -90,11 +92,13 @@ def unbase64(data: bytes) -> bytes:
         return a2b_base64(data, strict_mode=True)
     except _Base64Error:
         pass
-    return b"".join(_unbase64_run(run) for run in data.split(b"="))
+    if data.count(b"=") > _MAX_PADDED:
+        data = data.translate(None, b"=")
+    return b"".join([_unbase64_run(run) for run in data.split(b"=")])
 
 
 def _unbase64_run(run: bytes) -> bytes:
-    run = _NOT_BASE64.sub(b"", run)
+    run = run.translate(None, _NOT_BASE64)
     if len(run) % 4 == 1:  # six bits are no byte
         run = run[:-1]
     return a2b_base64(run + b"=" * (-len(run) % 4))

@@ -107,7 +107,7 @@ class Files:
 
 
 def _flags(content: bytes, content_type: str, name: str, original: str | None) -> list[str]:
-    found = sniff(content)
+    found = sniff(content, content_type)
     checks = (
         ("blocked-type", extension(name) in BLOCKED_EXTENSIONS or found in PROGRAMS),
         ("name-changed", bool(original) and name != original),

@@ -69,11 +69,22 @@ class _Reader:
         def text_of(part: Part, content_type: str) -> str:
             data, damaged = undo(raw[part.body : part.end], part.headers.text("content-transfer-encoding") or "")
             self._defects.add("text-damaged", damaged)
+            data = self._bounded_bytes(data, content_type)
             text, repaired = body_text(data, part.parameters, content_type)
             self._defects.add("charset-repaired", repaired)
             return text
 
         return arrange(raw, parts, text_of)
+
+    def _bounded_bytes(self, data: bytes, content_type: str) -> bytes:
+        """Not more than the limit may need at four bytes a letter, up to a line's end: the rest would be cut anyway."""
+        is_html = content_type.endswith("html")
+        limit = 4 * (self._limits.max_html_chars if is_html else self._limits.max_text_chars)
+        if len(data) <= limit or (is_html and b"data:image/" in data):
+            return data
+        self._defects.add("html-shortened" if is_html else "text-shortened")
+        end = data.rfind(b"\n", limit // 2, limit)
+        return data[: end if end > 0 else limit]
 
     def _unwrap(self, bodies: Bodies) -> None:
         """Add what signed or Outlook containers hold; the containers stay among the files."""

@@ -11,7 +11,9 @@ from services.case_writer.reading.parameters import Parameters, media_type
 from services.case_writer.reading.values import Defects, ReadingLimits
 from services.runtime.mail_headers import MailHeaders
 
-_MAX_LINE = 1000  # a boundary has at most 70 bytes (RFC 2046 section 5.1.1); some programs write more
+# What follows the boundary in its line: `--` at the last one, blanks that were added on the way.
+_REST_OF_LINE = re.compile(rb"(--)?[ \t\r]{0,998}(?:\n|\Z)")
+_SIMILAR_LINES = 200  # lines that only begin alike are passed over one by one; if many come, by a pattern
 _GUESS_WITHIN = 64 * 1024
 _LIKELY_BOUNDARY = re.compile(rb"(?:^|\n)--([^\r\n]{1,200}?)[ \t]*\r?\nContent-[A-Za-z-]{1,30}:", re.IGNORECASE)
 
@@ -113,14 +115,19 @@ class _Splitter:
         start = (
             position if raw.startswith(dashed, position, end) else raw.find(b"\n" + dashed, position, end) + 1 or end
         )
-        while start < end:
-            line_end = raw.find(b"\n", start, start + _MAX_LINE)
-            after = line_end + 1 if line_end >= 0 else min(len(raw), start + _MAX_LINE)
-            rest = raw[start + len(dashed) : after].rstrip(b" \t\r\n")
-            if rest in (b"", b"--"):
-                return _Line(start, after, depth, rest == b"--")
+        for _ in range(_SIMILAR_LINES):
+            if start >= end:
+                return self._none(depth)
+            found = _REST_OF_LINE.match(raw, start + len(dashed))
+            if found:
+                return _Line(start, found.end(), depth, found[1] is not None)
             start = raw.find(b"\n" + dashed, start, end) + 1 or end
-        return _Line(len(raw) + 1, len(raw) + 1, depth, closes=True)
+        pattern = re.compile(b"\n" + re.escape(dashed) + _REST_OF_LINE.pattern)
+        match = pattern.search(raw, start - 1, end)
+        return _Line(match.start() + 1, match.end(), depth, match[1] is not None) if match else self._none(depth)
+
+    def _none(self, depth: int) -> _Line:
+        return _Line(len(self._raw) + 1, len(self._raw) + 1, depth, closes=True)
 
     def _begin_child(self, parent: Part, start: int) -> int:
         """Begin the part after a boundary line; returns where the search for the next boundary goes on."""
