@@ -18,6 +18,7 @@ from services.fetcher.dispatch import Dispatcher
 from services.runtime.blobs import Blobs
 from services.runtime.broker import Broker, Lease
 from services.runtime.errors import Mistake, SettingsError, TransientError
+from services.runtime.lifecycle import first_of
 from services.runtime.settings import Settings
 from services.runtime.stage import broker_url, connection_name, store_url, topology_of
 from services.runtime.store import Store
@@ -64,7 +65,8 @@ async def _ingest(settings: Settings, files: Sequence[Path], process: str, name:
             raise TransientError("the broker gave no queue for receipts; try again")
         inline_bytes = settings.limits.inline_mail_bytes
         dispatcher = Dispatcher(process, mailbox_name, inline_bytes=inline_bytes, put_blob=Blobs(store).put)
-        await run.publish_all(files, dispatcher, broker, lease, settings.limits.max_mail_bytes, wait=wait)
+        publishing = run.publish_all(files, dispatcher, broker, lease, settings.limits.max_mail_bytes, wait=wait)
+        await first_of(publishing, broker.broken())  # a lost connection is told, not waited for
         if wait:
             await run.report(store)
     return 1 if run.failed else 0
