@@ -15,6 +15,8 @@ from tests.integration.test_fetcher import raw, server
 MAILS = 1000  # in each of three mailboxes
 WINDOW = 100
 TAKE_OVER_S = 30.0
+READING_S = 60  # what is left of 3,000 mails, on a busy machine
+EMPTY_S = 420  # past the five minutes after which a mail whose receipt was lost is published again
 
 
 @pytest.fixture
@@ -43,13 +45,13 @@ async def test_a_killed_and_a_frozen_fetcher_lose_nothing_and_double_only_what_w
             owners[0].kill()
             owners[1].freeze()
             struck = asyncio.get_running_loop().time()
-            await until(lambda: len(recorder.mails) == 3 * MAILS, lambda: f"{len(recorder.mails)} came", 60)
+            await until(lambda: len(recorder.mails) == 3 * MAILS, lambda: f"{len(recorder.mails)} came", 120)
             taken_over_s = asyncio.get_running_loop().time() - struck
             owners[1].thaw()
-            await until(lambda: not any(one.left() for one in accounts.values()), lambda: "all are empty", 60)
+            await until(lambda: not any(one.left() for one in accounts.values()), lambda: "all are empty", EMPTY_S)
             doubles = recorder.doubles
             await asyncio.sleep(2)  # the thawed one does no harm
-    assert taken_over_s < TAKE_OVER_S + 10  # reading included
+    assert taken_over_s < TAKE_OVER_S + READING_S
     assert doubles <= 3 * WINDOW
     assert recorder.doubles == doubles
     assert {name: len(set(keys)) for name, keys in recorder.keys_of.items()} == dict.fromkeys("abc", MAILS)
