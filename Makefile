@@ -39,7 +39,7 @@ fuzz: setup-python
 	@set -e; for script in tests/fuzz/fuzz_*.py; do echo "== $$script"; $(PY) "$$script" $(FUZZ_SECONDS); done
 
 faults: setup
-	$(PY) -m pytest tests/faults $(ARGS)
+	$(PY) -m pytest -m "slow or not slow" tests/faults tests/integration/test_fetcher_replicas.py $(ARGS)
 
 # The editable project is left out of the locks; `tools/setup` adds it.
 lock:

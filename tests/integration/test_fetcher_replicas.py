@@ -26,6 +26,7 @@ def bench(servers: PrivateServers, tmp_path: Path) -> Iterator[Bench]:
     made.close()
 
 
+@pytest.mark.slow  # four processes against the clock of the broker's heartbeats
 async def test_a_killed_and_a_frozen_fetcher_lose_nothing_and_double_only_what_was_under_way(
     bench: Bench, servers: PrivateServers
 ) -> None:
