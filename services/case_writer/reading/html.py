@@ -68,8 +68,8 @@ _CLEANER = nh3.Cleaner(
 # In nh3's output each attribute is quoted with `"`, and quotes within are escaped.
 _IMAGE_SOURCE = re.compile(r'(<img(?: [a-z-]+="[^"]*+")*? )src="(?!cid:)')
 _STYLE = re.compile(r'(<[a-z0-9]+(?: [a-z-]+="[^"]*+")*?) style="([^"]*+)"')
-# nh3 spells `url(` in small letters, whatever the mail did; the other was run by old Internet Explorers only.
-_REACHES_OUT = ("url(", "xpression(", "XPRESSION(", "\\")
+_STYLE_WITH_CALL = re.compile(r' style="[^"(]*+\(')
+_REACHES_OUT = ("url(", "expression(", "\\")
 _CONTENT_ID = re.compile(r"""\bcid:([^"'<>\s)]{1,300})""", re.IGNORECASE)
 _QUOTE_TAG = re.compile(r'<(/?)blockquote((?: [a-z-]+="[^"]*+")*+)>')
 _QUOTE_MARKS = (' type="cite"', f' class="{_QUOTE_CLASS}"')
@@ -94,7 +94,7 @@ def sanitise(html: str) -> tuple[str, int, bool]:
     """HTML that is safe to show in a page's box, how many remote pictures it would load, whether it had to be tamed."""
     tamed = is_suspicious(html)
     safe = _CLEANER.clean(tame(html) if tamed else html)
-    if ("(" in safe or "\\" in safe) and _reaches_out(safe):
+    if "\\" in safe or ("(" in safe and _STYLE_WITH_CALL.search(safe)):
         safe = _STYLE.sub(lambda match: match[1] if _reaches_out(match[2]) else match[0], safe)
     safe, remote = _IMAGE_SOURCE.subn(r'\1data-remote-src="', safe)
     return safe, remote, tamed
@@ -158,4 +158,5 @@ def lift_pictures(html: str, count: int) -> tuple[str, list[Picture]]:
 
 def _reaches_out(style: str) -> bool:
     """Whether style might load something or run: nh3 checks the names of properties, not their values."""
-    return any(word in style for word in _REACHES_OUT)
+    low = style.lower()
+    return any(word in low for word in _REACHES_OUT)
