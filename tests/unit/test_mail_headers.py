@@ -236,11 +236,11 @@ def test_any_bytes_give_values(raw: bytes) -> None:
         *(b"=?utf-8?b?=?= ", b"\r ", b"x\n ", b"\x80", b"$B", b"<a@b>", b";", b"?", b"=", b"'"),
     ],
 )  # fmt: skip
-def test_a_field_of_100_kb_is_read_within_a_second(bomb: bytes) -> None:
+def test_a_field_of_100_kb_is_read_within_five_seconds(bomb: bytes) -> None:
     headers = MailHeaders.parse(b"X: a" + bomb * (100_000 // len(bomb)) + b"\nSubject: after\n\n")
     started = time.monotonic()
     headers.text("x")
     headers.addresses("x")
     headers.message_ids("x")
     headers.date("x")
-    assert time.monotonic() - started < 2.0
+    assert time.monotonic() - started < 5.0

@@ -159,7 +159,7 @@ class TestTaming:
     def test_a_bomb_of_200_kb_goes_off_without_harm(self, unit: str) -> None:
         html = unit * (200_000 // len(unit))
         assert is_suspicious(html)
-        _takes_less_than_two_seconds(html)
+        _takes_less_than_five_seconds(html)
 
     @pytest.mark.parametrize(
         "html",
@@ -173,14 +173,14 @@ class TestTaming:
         ],
     )
     def test_a_bomb_below_the_limits_of_size_goes_off_without_harm(self, html: str) -> None:
-        _takes_less_than_two_seconds(html)
+        _takes_less_than_five_seconds(html)
 
 
-def _takes_less_than_two_seconds(html: str) -> None:
+def _takes_less_than_five_seconds(html: str) -> None:
     started = time.monotonic()
     safe, _, _ = markup.sanitise(html)
     markup.to_text(safe)
-    assert time.monotonic() - started < 2.0
+    assert time.monotonic() - started < 5.0
 
 
 def _is_nested(html: str) -> bool:

@@ -92,11 +92,11 @@ def test_what_was_written_is_a_piece_of_the_text(mail: str) -> None:
 
 
 @pytest.mark.parametrize("line", [*LINES, "x:", "on a", "from: a\nx"])
-def test_a_hundred_thousand_letters_take_less_than_two_seconds(line: str) -> None:
+def test_a_hundred_thousand_letters_take_less_than_five_seconds(line: str) -> None:
     mail = f"{line}\n" * (100_000 // (len(line) + 1))
     started = time.monotonic()
     written_now(mail)
-    assert time.monotonic() - started < 2.0
+    assert time.monotonic() - started < 5.0
 
 
 class TestSignedText:
