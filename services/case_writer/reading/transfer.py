@@ -3,6 +3,7 @@
 import re
 from binascii import Error as _BinasciiError
 from binascii import a2b_base64, a2b_qp, a2b_uu
+from io import BytesIO
 
 from services.runtime.mail_words import unbase64
 
@@ -59,16 +60,19 @@ def _quoted_printable(content: bytes) -> bytes:
 
 def _uuencoded(content: bytes) -> tuple[bytes, bool]:
     """Lines between `begin` and `end` as the old program uuencode wrote them."""
-    decoded: list[bytes] = []
+    decoded = bytearray()
     inside = damaged = False
-    for line in content.splitlines():
+    for line_with_end in BytesIO(content):  # one by one: a list of 25 million empty lines would take a gigabyte
+        line = line_with_end.rstrip(b"\r\n")
         if not inside:
             inside = line.startswith(b"begin ")
         elif line == b"end":
-            return b"".join(decoded), damaged
-        else:
+            return bytes(decoded), damaged
+        elif len(decoded) > len(content):  # a short line is filled up with zeros: true files get smaller
+            break
+        elif line:
             try:
-                decoded.append(a2b_uu(line))
+                decoded += a2b_uu(line)
             except _BinasciiError:
                 damaged = True
-    return (b"".join(decoded), True) if inside else (content, True)
+    return (bytes(decoded), True) if inside else (content, True)

@@ -138,6 +138,11 @@ class TestTransferEncodings:
     def test_an_unknown_encoding_leaves_the_bytes(self) -> None:
         assert undo(b"abc", "x-gzip64") == (b"abc", True)
 
+    def test_uuencoded_lines_that_only_claim_to_be_long_fill_no_memory(self) -> None:
+        content, damaged = undo(b"begin 644 x\n" + b"\n" * 100_000 + b"M\n" * 100_000, "x-uuencode")
+        assert damaged
+        assert len(content) < 400_000
+
 
 class TestKinds:
     @pytest.mark.parametrize(
