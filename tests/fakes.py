@@ -11,8 +11,8 @@ import msgspec
 from schemas.mails import BlobRef
 from schemas.stored import Case, Comment, Mail, Thread, to_document
 from services.case_writer.documents import CaseChange, Documents, Writing, documents
+from services.case_writer.known import Known, KnownCase, KnownThread, Query, RecordedMail
 from services.case_writer.plan import Plan
-from services.case_writer.ports import Known, KnownCase, KnownThread, Query, RecordedMail
 from services.runtime.errors import MailcaseError, PermanentError, TransientError
 from services.runtime.messages import Outgoing
 from services.runtime.store import ConflictError, UnclearCommitError

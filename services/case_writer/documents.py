@@ -10,8 +10,8 @@ from schemas.cases import Decision
 from schemas.events import CaseAppended, CaseOpened, Event, MailIgnored, MailParked, SenderLimited
 from schemas.mails import BlobRef, RawMail
 from schemas.stored import Attachment, Case, Comment, Mail, Person, Thread
+from services.case_writer.known import KnownCase, RecordedMail
 from services.case_writer.plan import Aside, NewCase, Placed, Plan, Target
-from services.case_writer.ports import KnownCase, RecordedMail
 from services.runtime.errors import PermanentError
 
 NO_SUBJECT = "(no subject)"

@@ -6,8 +6,8 @@ from typing import Any
 
 from schemas.stored import Sender, to_document
 from services.case_writer.documents import CaseChange, Documents, Writing, documents
+from services.case_writer.known import Known, KnownCase, KnownThread, Openings, Query, RecordedMail
 from services.case_writer.plan import Plan
-from services.case_writer.ports import Known, KnownCase, KnownThread, Openings, Query, RecordedMail
 from services.runtime.store import ConflictError, Session, Store
 
 COUNTER = "case"

@@ -14,8 +14,8 @@ import msgspec
 
 from schemas.cases import AppendToCase, CommentKind, Decision, IgnoreMail, ParkMail
 from schemas.stored import Outcome, thread_id
+from services.case_writer.known import Known, Openings, Query
 from services.case_writer.plan import Alert, Aside, Item, NewCase, Placed, Plan, Target
-from services.case_writer.ports import Known, Openings, Query
 from services.case_writer.reading import MailReading
 from services.runtime.settings_shapes import Rules
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from schemas.cases import Command, CommentKind, Decision
 from schemas.mails import BlobRef
 from schemas.stored import Outcome
-from services.case_writer.ports import Openings, RecordedMail
+from services.case_writer.known import Openings, RecordedMail
 from services.case_writer.reading import MailReading
 
 

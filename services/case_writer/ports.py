@@ -1,19 +1,15 @@
-"""What the case writer needs from the outside, and the values that pass through."""
+"""What the case writer needs from the outside."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Iterable
+from typing import Protocol
 
 from schemas.mails import BlobRef
-from schemas.stored import CaseStatus, Outcome
+from services.case_writer.documents import Documents
+from services.case_writer.known import Known, Query
+from services.case_writer.plan import Plan
 from services.case_writer.reading import MailReading
 from services.runtime.errors import PermanentError
 from services.runtime.messages import Outgoing
-
-if TYPE_CHECKING:  # both are built from the values below
-    from services.case_writer.documents import Documents
-    from services.case_writer.plan import Plan
 
 
 class UnreadableMailError(PermanentError):
@@ -29,66 +25,6 @@ class MailReader(Protocol):
 
     async def read(self, raw: bytes) -> MailReading:
         """Raises UnreadableMailError."""
-
-
-@dataclass(frozen=True)
-class RecordedMail:
-    """A mail whose outcome is written; `written_by` is the attempt that wrote it."""
-
-    outcome: Outcome
-    process: str
-    case: int | None
-    reason: str | None
-    written_by: str
-    deliveries: int = 1
-
-
-@dataclass(frozen=True)
-class KnownCase:
-    """A case that exists, as far as placing a mail needs it."""
-
-    process: str
-    stage: str
-    status: CaseStatus
-    title: str
-    participants: frozenset[str]
-
-
-@dataclass(frozen=True)
-class Openings:
-    """When a sender lately opened cases of a process; `version` is 0 where nothing is known, and grows by writing."""
-
-    times: tuple[datetime, ...] = ()
-    alerted_at: datetime | None = None
-    version: int = 0
-
-
-@dataclass(frozen=True)
-class KnownThread:
-    """A Message-ID that belongs to a case; `claimed_by` is None while no mail with that id has come."""
-
-    case: int
-    claimed_by: str | None
-
-
-@dataclass(frozen=True)
-class Known:
-    """What the database holds of the things that a batch asks about; what is missing is in no mapping."""
-
-    mails: dict[str, RecordedMail] = field(default_factory=dict)
-    cases: dict[int, KnownCase] = field(default_factory=dict)
-    threads: dict[str, KnownThread] = field(default_factory=dict)
-    senders: dict[str, Openings] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Query:
-    """The identities that a batch asks about: mail keys, case numbers, thread ids, sender ids."""
-
-    mails: Sequence[str]
-    cases: Sequence[int]
-    threads: Sequence[str]
-    senders: Sequence[str] = ()
 
 
 class BlobStore(Protocol):
@@ -107,7 +43,7 @@ class Cases(Protocol):
     async def known(self, query: Query) -> Known:
         """What is there of the things asked about. Raises TransientError."""
 
-    async def write(self, plan: "Plan", attempt: str) -> "Documents":
+    async def write(self, plan: Plan, attempt: str) -> Documents:
         """Write a plan whole or not at all.
 
         Raises ConflictError where another writer was first, UnclearCommitError where it may have been written all the

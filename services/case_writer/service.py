@@ -17,9 +17,10 @@ from schemas.events import CaseAppended, CaseOpened, Event, MailParked, MailsRec
 from services.case_writer import metrics
 from services.case_writer.documents import Documents, event_again
 from services.case_writer.intake import Intake
+from services.case_writer.known import Known
 from services.case_writer.placing import plan, query
 from services.case_writer.plan import Item, Plan
-from services.case_writer.ports import Cases, Known, Outlet, UnreadableMailError
+from services.case_writer.ports import Cases, Outlet, UnreadableMailError
 from services.runtime.errors import ContractError, PermanentError, TransientError
 from services.runtime.health import Health
 from services.runtime.lifecycle import Stop

@@ -9,8 +9,9 @@ import pytest
 
 from schemas.mails import BlobRef
 from schemas.stored import thread_id
+from services.case_writer.known import Query
 from services.case_writer.plan import Item
-from services.case_writer.ports import Cases, Query
+from services.case_writer.ports import Cases
 from services.case_writer.reading import Attachment
 from services.runtime.errors import PermanentError
 from services.runtime.store import ConflictError

@@ -11,9 +11,9 @@ from schemas.events import CaseAppended, CaseOpened, MailIgnored, MailParked
 from schemas.mails import BlobRef
 from schemas.stored import Person, to_document
 from services.case_writer.documents import NO_SUBJECT, Documents, Writing, documents, event_again
+from services.case_writer.known import Known, KnownCase, RecordedMail
 from services.case_writer.placing import plan
 from services.case_writer.plan import Item
-from services.case_writer.ports import Known, KnownCase, RecordedMail
 from services.case_writer.reading import Attachment
 from services.runtime.errors import PermanentError
 from tests.builders import ANNA, JAN, NOW, OFFICE, STAGES, appending, ignoring, item, opened, opening, parking, reading

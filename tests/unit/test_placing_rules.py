@@ -7,9 +7,9 @@ import msgspec
 import pytest
 
 from schemas.cases import AppendToCase, Decision
+from services.case_writer.known import Known, KnownCase, Openings, RecordedMail
 from services.case_writer.placing import plan
 from services.case_writer.plan import Item, Plan
-from services.case_writer.ports import Known, KnownCase, Openings, RecordedMail
 from services.case_writer.reading import MailReading
 from services.runtime.settings_shapes import Rules
 from tests.builders import ANNA, EVE, NOW, appending, item, opened, raw_mail, reading

@@ -1,0 +1,67 @@
+"""What the database holds of the things that a batch asks about, as values."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from schemas.stored import CaseStatus, Outcome
+
+
+@dataclass(frozen=True)
+class RecordedMail:
+    """A mail whose outcome is written; `written_by` is the attempt that wrote it."""
+
+    outcome: Outcome
+    process: str
+    case: int | None
+    reason: str | None
+    written_by: str
+    deliveries: int = 1
+
+
+@dataclass(frozen=True)
+class KnownCase:
+    """A case that exists, as far as placing a mail needs it."""
+
+    process: str
+    stage: str
+    status: CaseStatus
+    title: str
+    participants: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Openings:
+    """When a sender lately opened cases of a process; `version` is 0 where nothing is known, and grows by writing."""
+
+    times: tuple[datetime, ...] = ()
+    alerted_at: datetime | None = None
+    version: int = 0
+
+
+@dataclass(frozen=True)
+class KnownThread:
+    """A Message-ID that belongs to a case; `claimed_by` is None while no mail with that id has come."""
+
+    case: int
+    claimed_by: str | None
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the database holds of the things that a batch asks about; what is missing is in no mapping."""
+
+    mails: dict[str, RecordedMail] = field(default_factory=dict)
+    cases: dict[int, KnownCase] = field(default_factory=dict)
+    threads: dict[str, KnownThread] = field(default_factory=dict)
+    senders: dict[str, Openings] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Query:
+    """The identities that a batch asks about: mail keys, case numbers, thread ids, sender ids."""
+
+    mails: Sequence[str]
+    cases: Sequence[int]
+    threads: Sequence[str]
+    senders: Sequence[str] = ()
