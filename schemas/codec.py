@@ -7,11 +7,14 @@ import msgspec
 from schemas.cases import Command
 from schemas.events import Event, MailsRecorded
 from schemas.mails import RawMail
+from schemas.sending import AnswerCase, SendMail
 
 _pack = msgspec.msgpack.Encoder()
 _json = msgspec.json.Encoder()
 _raw_mail = msgspec.msgpack.Decoder(RawMail)
 _command = msgspec.msgpack.Decoder(Command)
+_case_message = msgspec.msgpack.Decoder(Command | AnswerCase)
+_send_mail = msgspec.msgpack.Decoder(SendMail)
 _event = msgspec.json.Decoder(Event)
 _receipt = msgspec.json.Decoder(MailsRecorded)
 
@@ -42,9 +45,21 @@ def decode_raw_mail(body: bytes) -> RawMail:
 
 
 def decode_command(body: bytes) -> Command:
-    """A message of the exchange `mailcase.case`. Raises UnreadableMessageError."""
+    """What the router tells of a mail on the exchange `mailcase.case`. Raises UnreadableMessageError."""
     command: Command = _decode(_command, body)
     return command
+
+
+def decode_case_message(body: bytes) -> Command | AnswerCase:
+    """Any message of the exchange `mailcase.case`. Raises UnreadableMessageError."""
+    message: Command | AnswerCase = _decode(_case_message, body)
+    return message
+
+
+def decode_send_mail(body: bytes) -> SendMail:
+    """A message of the queue `sender.work`. Raises UnreadableMessageError."""
+    message: SendMail = _decode(_send_mail, body)
+    return message
 
 
 def decode_event(body: bytes) -> Event:

@@ -8,6 +8,8 @@ import msgspec
 from schemas.cases import CommentKind, Decision
 
 CaseStatus = Literal["open", "closed"]
+OutgoingKind = Literal["acknowledgement", "answer"]
+OutgoingState = Literal["pending", "claimed", "sent", "refused", "given-up", "suppressed"]
 Outcome = Literal["opened", "appended", "ignored", "parked"]
 
 
@@ -58,6 +60,7 @@ class Comment(msgspec.Struct, frozen=True, kw_only=True):
 
     `text` is what the author wrote now, `full_text` has the quotes too; `html` is sanitised; `original` is the blob of
     the whole mail where it was kept; `flags` are constant words about the mail (defects found in reading, warnings).
+    `failure` tells in the mail servers' words why a mail of ours (`sent`) did not arrive; None for most.
     """
 
     id: str = msgspec.field(name="_id")
@@ -75,6 +78,7 @@ class Comment(msgspec.Struct, frozen=True, kw_only=True):
     attachments: list[Attachment]
     original: str | None
     flags: list[str]
+    failure: str | None = None
 
 
 class Thread(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,6 +133,57 @@ class Mail(msgspec.Struct, frozen=True, kw_only=True):
     recorded_at: datetime
     written_by: str
     discarded: Discard | None = None
+
+
+class OutgoingMail(msgspec.Struct, frozen=True, kw_only=True):
+    """Collection `outbox`: a mail that goes out from a case, written with what caused it (`caused_by`: a mail key, or
+    the id of an answer). `id` is `ack <case>` or `answer <id>`, so that neither is ever written twice.
+
+    Everything that its headers need is settled here: every attempt sends the same mail. `subject` and `text` are None
+    for an acknowledgement until its first attempt, which makes them from the process's templates. `remaining` are the
+    recipients that no mail server took it for yet. It is due at `due_at`, which for a claimed one is when the claim of
+    `claimed_by` (one sender's attempt) ends. `counted_at` is when an automatic mail passed the limits. `failure` is the
+    last answer that it was not taken; `bounced_by` the key of a mail that reports it undeliverable.
+    """
+
+    id: str = msgspec.field(name="_id")
+    kind: OutgoingKind
+    case: int
+    process: str
+    state: OutgoingState
+    message_id: str
+    author: Person
+    reply_to: str | None
+    to: list[str]
+    remaining: list[str]
+    subject: str | None
+    text: str | None
+    attachments: list[Attachment]
+    in_reply_to: str | None
+    references: list[str]
+    caused_by: str
+    created_at: datetime
+    due_at: datetime
+    attempts: int = 0
+    claimed_by: str | None = None
+    counted_at: datetime | None = None
+    ended_at: datetime | None = None
+    failure: str | None = None
+    bounced_by: str | None = None
+
+
+class AutomaticMails(msgspec.Struct, frozen=True, kw_only=True):
+    """Collection `automatic`: when automatic mails lately went out, to one address (`to <address>`) or in all (`all`).
+
+    `held_until` is when the circuit breaker closes again. `version` grows with each write, so that senders who race
+    notice it; gone by itself after `expires_at`.
+    """
+
+    id: str = msgspec.field(name="_id")
+    times: list[datetime]
+    held_until: datetime | None
+    version: int
+    expires_at: datetime
 
 
 def thread_id(process: str, message_id: str) -> str:

@@ -10,6 +10,7 @@ EVENT: Final = "mailcase.event"
 ROUTER_MAIL: Final = "router.mail"
 MAIL_ARCHIVE: Final = "mail.archive"
 CASE_WRITER_COMMANDS: Final = "case_writer.commands"
+SENDER_WORK: Final = "sender.work"
 
 # High on purpose: a redelivery is the broker's doing (a stage was killed), not the mail's. What fails by the mail
 # itself, the case writer sees at once and parks.
@@ -61,6 +62,8 @@ def mailcase_topology(*, archive_max_age_days: float, archive_max_bytes: int) ->
             archive,
             dead_letter_queue(CASE_WRITER_COMMANDS),
             _work_queue(CASE_WRITER_COMMANDS, Binding(CASE, "#")),
+            dead_letter_queue(SENDER_WORK),
+            _work_queue(SENDER_WORK),
         )
     )
 
@@ -95,6 +98,10 @@ def lease_queue(mailbox: str) -> str:
 
 def raw_key(process: str, mailbox: str) -> str:
     return f"raw.{process}.{mailbox}"
+
+
+def answer_key(process: str) -> str:
+    return f"answer.{process}"
 
 
 def receipt_key(mailbox: str) -> str:

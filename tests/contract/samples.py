@@ -19,6 +19,7 @@ from schemas.cases import AppendToCase, Decision, IgnoreMail, OpenCase, ParkMail
 from schemas.codec import encode, encode_json, tag_of
 from schemas.events import CaseAppended, CaseOpened, MailIgnored, MailParked, MailsRecorded, SenderLimited
 from schemas.mails import BlobRef, RawMail
+from schemas.sending import AnswerCase, AnswerFile, SendMail
 
 FOLDER = Path(__file__).parent / "samples"
 _FETCHED = datetime(2026, 11, 23, 8, 15, 30, 250_000, tzinfo=UTC)
@@ -66,6 +67,19 @@ SAMPLES: dict[str, msgspec.Struct] = {
     ),
     "ParkMail.v1": ParkMail(mail=_INLINE, decision=Decision(rule="too-deep"), reason="too-deep"),
     "IgnoreMail.v1": IgnoreMail(mail=_INLINE, decision=Decision(rule="own-mail"), reason="mail-loop"),
+    "AnswerCase.v1": AnswerCase(
+        id="7c9e6679-7425-40de-944b-e07fc1f90ae7",
+        case=235,
+        text="Dzień dobry,\n\nproszę o numer zamówienia.\n",
+        at=_RECEIVED,
+        subject="Faktura 17/2026",
+        to=["anna@customer.example"],
+        files=[
+            AnswerFile(name="zamówienie.pdf", content_type="application/pdf", content=b"%PDF-1.4"),
+            AnswerFile(name="scan.tiff", blob=BlobRef(sha256="2d" * 32, size=5_000_000)),
+        ],
+    ),
+    "SendMail.v1": SendMail(id="answer 7c9e6679-7425-40de-944b-e07fc1f90ae7"),
     "CaseOpened.v1": CaseOpened(case=235, stage="registration", title="Faktura 17/2026 – zażółć", **_ABOUT),
     "CaseAppended.v1": CaseAppended(case=235, **_ABOUT),
     "CaseAppended.v1.reopened": CaseAppended(case=235, reopened=True, **_ABOUT),
@@ -75,7 +89,7 @@ SAMPLES: dict[str, msgspec.Struct] = {
     "MailsRecorded.v1": MailsRecorded(mailbox="invoices-pl", keys=["0f" * 32, "1e" * 32]),
 }
 
-MESSAGEPACK = (RawMail, OpenCase, AppendToCase, ParkMail, IgnoreMail)
+MESSAGEPACK = (RawMail, OpenCase, AppendToCase, ParkMail, IgnoreMail, AnswerCase, SendMail)
 
 
 def path_of(name: str) -> Path:

@@ -8,10 +8,19 @@ from typing import Any
 import msgspec
 import pytest
 
-from schemas import cases, codec, events, mails
-from schemas.codec import decode_command, decode_event, decode_raw_mail, decode_receipt, tag_of
+from schemas import cases, codec, events, mails, sending
+from schemas.codec import (
+    decode_case_message,
+    decode_command,
+    decode_event,
+    decode_raw_mail,
+    decode_receipt,
+    decode_send_mail,
+    tag_of,
+)
 from schemas.events import MailsRecorded
 from schemas.mails import RawMail
+from schemas.sending import AnswerCase, SendMail
 from tests.contract.samples import FOLDER, MESSAGEPACK, SAMPLES, encoded, path_of
 
 Decode = Callable[[bytes], msgspec.Struct]
@@ -23,6 +32,10 @@ def decoder(name: str) -> Decode:
         return decode_raw_mail
     if isinstance(message, MailsRecorded):
         return decode_receipt
+    if isinstance(message, SendMail):
+        return decode_send_mail
+    if isinstance(message, AnswerCase):
+        return decode_case_message
     return decode_command if isinstance(message, MESSAGEPACK) else decode_event
 
 
@@ -33,7 +46,9 @@ def plain(name: str, body: bytes) -> Any:
 
 def tagged_types() -> set[str]:
     """The tags of all messages that `schemas` defines, unfinished bases left out."""
-    found = [one for module in (mails, cases, events) for _, one in inspect.getmembers(module, inspect.isclass)]
+    found = [
+        one for module in (mails, cases, events, sending) for _, one in inspect.getmembers(module, inspect.isclass)
+    ]
     structs = [one for one in found if issubclass(one, msgspec.Struct)]
     return {str(one.__struct_config__.tag) for one in structs if one.__struct_config__.tag and one.__name__[0] != "_"}
 

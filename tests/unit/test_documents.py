@@ -76,6 +76,7 @@ def test_a_mail_becomes_a_case_a_comment_an_outcome_and_an_event() -> None:
         "attachments": [],
         "original": None,
         "flags": [],
+        "failure": None,
     }
     assert to_document(outcome) == {
         "_id": mail.key,

@@ -4,6 +4,7 @@ import pytest
 
 from services.runtime.topology import (
     Queue,
+    answer_key,
     dead_name,
     lease_queue,
     mailcase_topology,
@@ -13,7 +14,7 @@ from services.runtime.topology import (
 
 TOPOLOGY = mailcase_topology(archive_max_age_days=30, archive_max_bytes=5_000_000_000)
 QUEUES = {queue.name: queue for queue in TOPOLOGY.queues}
-WORK = ["router.mail", "case_writer.commands"]
+WORK = ["router.mail", "case_writer.commands", "sender.work"]
 
 
 def bindings(queue: Queue) -> list[tuple[str, str]]:
@@ -29,6 +30,7 @@ def test_every_queue_gets_what_it_is_for() -> None:
     assert bindings(QUEUES["router.mail"]) == [("mailcase.mail", "raw.#")]
     assert bindings(QUEUES["mail.archive"]) == [("mailcase.mail", "raw.#")]
     assert bindings(QUEUES["case_writer.commands"]) == [("mailcase.case", "#")]
+    assert bindings(QUEUES["sender.work"]) == []
 
 
 @pytest.mark.parametrize("name", WORK)
@@ -64,4 +66,5 @@ def test_every_binding_is_to_an_exchange_that_is_declared() -> None:
 def test_names_made_from_others() -> None:
     assert lease_queue("invoices-pl") == "fetcher.invoices-pl"
     assert raw_key("invoices", "invoices-pl") == "raw.invoices.invoices-pl"
+    assert answer_key("invoices") == "answer.invoices"
     assert receipt_key("invoices-pl") == "mail.recorded.invoices-pl"

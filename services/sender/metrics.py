@@ -1,0 +1,27 @@
+"""What the sender counts."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from services.runtime.metrics import SECONDS
+
+ENDED = Counter(
+    "mailcase_sender_mails_total",
+    "Outgoing mails that came to their end: sent, refused, given-up, suppressed",
+    ["process", "kind", "state"],
+)
+SUPPRESSED = Counter(
+    "mailcase_sender_suppressed_total", "Automatic mails that were not sent, by reason", ["process", "reason"]
+)
+ATTEMPTS = Counter(
+    "mailcase_sender_attempts_total", "Attempts to hand over a mail: accepted, again, refused", ["smtp", "result"]
+)
+SEND_SECONDS = Histogram(
+    "mailcase_sender_send_seconds", "Time of an attempt, from connecting to the answer", ["smtp"], buckets=SECONDS
+)
+END_TO_END_SECONDS = Histogram(
+    "mailcase_sender_end_to_end_seconds", "From writing an outgoing mail to its acceptance", ["kind"], buckets=SECONDS
+)
+PENDING = Gauge("mailcase_sender_outbox_pending", "Outgoing mails that are not at their end yet")
+OLDEST_AGE = Gauge("mailcase_sender_outbox_oldest_age_seconds", "Age of the oldest of them, 0 without one")
+BREAKER_OPEN = Gauge("mailcase_sender_breaker_open", "1 while automatic mail is held because too much of it went out")
+BREAKER_TRIPS = Counter("mailcase_sender_breaker_trips_total", "How often automatic mail was stopped")
