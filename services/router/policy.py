@@ -2,15 +2,12 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Literal
 
 from schemas.case_ref import CaseReference
 from schemas.own_ids import OwnIds
-from services.runtime.errors import Mistake, SettingsError
 from services.runtime.settings import Settings
-
-MIN_KEY_BYTES = 32
+from services.runtime.signing import own_ids
 
 
 @dataclass(frozen=True)
@@ -41,7 +38,7 @@ def policies(settings: Settings) -> PolicyOf:
     """
     common = Policy(
         reference=CaseReference(settings.case_reference.prefix),
-        own_ids=OwnIds(_keys(settings.case_reference.key_file)),
+        own_ids=own_ids(settings),
         own_addresses=frozenset(mailbox.address.lower() for mailbox in settings.mailboxes.values()),
     )
     by_process = {
@@ -57,18 +54,3 @@ def policies(settings: Settings) -> PolicyOf:
         for name, mailbox in settings.mailboxes.items()
     }
     return lambda process, mailbox: by_mailbox.get(mailbox) or by_process.get(process) or common
-
-
-def _keys(file: Path | None) -> list[bytes]:
-    if file is None:
-        return []
-    try:
-        keys = [line.strip() for line in file.read_bytes().splitlines() if line.strip()]
-    except OSError as error:
-        mend = "put the keys there, one a line, and let this service read them"
-        raise SettingsError([Mistake("case_reference.key_file", f"{file}: {error.strerror}", mend)]) from error
-    if any(len(key) < MIN_KEY_BYTES for key in keys) or not keys:
-        mend = "make one with: openssl rand -hex 32"
-        problem = f"{file} holds no key, or one shorter than {MIN_KEY_BYTES} characters"
-        raise SettingsError([Mistake("case_reference.key_file", problem, mend)])
-    return keys

@@ -5,19 +5,20 @@
 Nothing else reads the file or the environment, but for passwords, which are read at each connection.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
-from msgspec import Struct
 from msgspec.structs import asdict, replace
 
-from services.runtime.errors import Mistake, SettingsError
+from services.runtime.errors import SettingsError
 from services.runtime.masking import mask_secrets
 from services.runtime.settings_checks import check
 from services.runtime.settings_file import read_tree
+from services.runtime.settings_secrets import Account
 from services.runtime.settings_shapes import (
+    Acknowledgement,
     Archive,
     Broker,
     CaseReference,
@@ -28,11 +29,13 @@ from services.runtime.settings_shapes import (
     Logs,
     MailboxTable,
     OAuth2,
+    OutgoingServer,
     ProcessTable,
     Reading,
     Router,
     Rules,
     Sections,
+    SenderLimits,
     SettingsFile,
     Stage,
     Store,
@@ -40,6 +43,7 @@ from services.runtime.settings_shapes import (
 from services.runtime.settings_walker import Walker
 
 __all__ = [
+    "Acknowledgement",
     "Archive",
     "Broker",
     "CaseReference",
@@ -54,7 +58,9 @@ __all__ = [
     "Reading",
     "Router",
     "Rules",
+    "SenderLimits",
     "Settings",
+    "Smtp",
     "Stage",
     "Store",
     "load_settings",
@@ -62,81 +68,65 @@ __all__ = [
 ]
 
 URL_VARIABLES = {"broker": "MAILCASE_BROKER_URL", "store": "MAILCASE_STORE_URL"}
-MAX_PASSWORD_BYTES = 64 * 1024
 
 _NO_SECRETS_HERE = "a secret never stands in this file: name its file in password_file or its variable in password_env"
 _MENDS = dict.fromkeys(("password", "passwd", "pass", "secret"), _NO_SECRETS_HERE)
 
 
-class Mailbox(Struct, frozen=True, kw_only=True):
+class Mailbox(Account, frozen=True, kw_only=True):
     """One account and folder on a mail server; `process` and `server` are names.
 
     Exactly one of `password_file`, `password_env` and `oauth2` (the name of a section) is not None.
     """
 
-    name: str
     process: str
     server: str
     address: str
     user: str
-    password_file: Path | None = None
-    password_env: str | None = None
-    oauth2: str | None = None
     folder: str = "INBOX"
+    plus_addressing: bool = False
     allow_senders: tuple[str, ...] = ()
     deny_senders: tuple[str, ...] = ()
 
-    def password(self, environ: Mapping[str, str]) -> str:
-        """The password as it is now, without one newline at its end; never empty, always one line.
+    @property
+    def owner(self) -> str:
+        return f"mailbox {self.name}"
 
-        Call it at each connection, so that a changed password needs no restart. A file is read, so it may block.
+    @property
+    def _mailbox(self) -> str | None:
+        return self.name
 
-        :raises SettingsError: naming mailbox and mend, if it cannot be had. It may be there a moment later, when
-            whoever rotates secrets is done: worth another try.
-        """
-        if self.password_file is not None:
-            where, secret = str(self.password_file), self._from_file(self.password_file)
-        else:
-            where, secret = f"the variable {self.password_env}", self._from_variable(environ)
-        secret = secret.removesuffix("\n").removesuffix("\r")
-        if not secret:
-            raise self._no_password(f"{where} is empty", "put the password there")
-        if any(character in secret for character in "\r\n\0"):
-            # A line break would end the log-in command of POP3 and begin another.
-            raise self._no_password(f"{where} holds more than one line", "leave the password alone there")
-        return secret
 
-    def _from_file(self, path: Path) -> str:
-        try:
-            with path.open("rb") as file:
-                return file.read(MAX_PASSWORD_BYTES).decode()
-        except OSError as error:
-            mend = "put the password into this file and let the user of this service read it"
-            raise self._no_password(f"{path} cannot be read: {error.strerror}", mend) from error
-        except UnicodeDecodeError:
-            # Not chained: the error carries the bytes.
-            raise self._no_password(f"{path} is not UTF-8", "save the password as UTF-8") from None
+class Smtp(Account, frozen=True, kw_only=True):
+    """A server that outgoing mail is handed to; `user` is None where there is no log-in."""
 
-    def _from_variable(self, environ: Mapping[str, str]) -> str:
-        secret = environ.get(self.password_env or "")
-        if secret is None:
-            raise self._no_password(f"the variable {self.password_env} is not set", "set it for this service")
-        if not secret.isascii() and any("\ud800" <= character <= "\udfff" for character in secret):
-            # What os.environ makes of other bytes; encoding it later would raise an error that carries the password.
-            raise self._no_password(f"the variable {self.password_env} is not UTF-8", "set it as UTF-8")
-        return secret
+    host: str
+    port: int
+    security: Literal["tls", "starttls", "none"]
+    ca_file: Path | None = None
+    user: str | None = None
+    timeout_s: float = 60.0
 
-    def _no_password(self, problem: str, mend: str) -> SettingsError:
-        return SettingsError([Mistake(f"mailbox {self.name}", f"no password: {problem}", mend)], mailbox=self.name)
+    @property
+    def owner(self) -> str:
+        return f"smtp {self.name}"
 
 
 class Process(Rules, frozen=True, kw_only=True):
-    """A workflow: at least one stage, exactly one of them initial; mailboxes in the order of the file, maybe none."""
+    """A workflow: at least one stage, exactly one of them initial; mailboxes in the order of the file, maybe none.
+
+    `smtp` names the server that its mail goes out by, None where it sends none. `from_address` is None where mail goes
+    out under the address of the case's mailbox.
+    """
 
     name: str
     title: str
     stages: tuple[Stage, ...]
     mailboxes: tuple[Mailbox, ...] = ()
+    smtp: str | None = None
+    from_address: str | None = None
+    from_name: str = ""
+    acknowledgement: Acknowledgement = Acknowledgement()
 
     @property
     def initial_stage(self) -> Stage:
@@ -149,6 +139,7 @@ class Settings(Sections, frozen=True, kw_only=True):
 
     servers: Mapping[str, IncomingServer]
     oauth2: Mapping[str, OAuth2] = {}
+    smtp: Mapping[str, Smtp] = {}
     processes: Mapping[str, Process]
     mailboxes: Mapping[str, Mailbox]
 
@@ -177,7 +168,10 @@ def masked(settings: Settings) -> dict[str, Any]:
     shown: dict[str, Any] = msgspec.to_builtins(settings, enc_hook=str)
     for mailbox in shown["mailboxes"].values():
         mailbox |= {"address": "***", "user": "***"}
+    for smtp in shown["smtp"].values():
+        smtp |= {"user": "***"}
     for process in shown["processes"].values():
+        process |= {"from_address": "***"}
         process["mailboxes"] = [mailbox["name"] for mailbox in process["mailboxes"]]
     result: dict[str, Any] = _mask_all(shown)
     return result
@@ -200,22 +194,27 @@ def _with_urls(file: SettingsFile, urls: Mapping[str, str]) -> SettingsFile:
 
 
 def _built(file: SettingsFile, base: Path) -> Settings:
-    processes = {name: _process(name, table, base) for name, table in file.process.items()}
+    processes = {name: _process(name, table, base, list(file.smtp)) for name, table in file.process.items()}
     mailboxes = {mailbox.name: mailbox for process in processes.values() for mailbox in process.mailboxes}
     sections = {name: getattr(file, name) for name in Sections.__struct_fields__}
     key_file = _under(base, file.case_reference.key_file)
     sections["case_reference"] = replace(file.case_reference, key_file=key_file)
     servers = {name: replace(server, ca_file=_under(base, server.ca_file)) for name, server in file.server.items()}
     oauth2 = {name: replace(one, secret_file=_under(base, one.secret_file)) for name, one in file.oauth2.items()}
-    return Settings(servers=servers, oauth2=oauth2, processes=processes, mailboxes=mailboxes, **sections)
+    smtp = {name: _smtp(name, one, base) for name, one in file.smtp.items()}
+    return Settings(servers=servers, oauth2=oauth2, smtp=smtp, processes=processes, mailboxes=mailboxes, **sections)
 
 
-def _process(name: str, table: ProcessTable, base: Path) -> Process:
+def _process(name: str, table: ProcessTable, base: Path, smtp: Sequence[str]) -> Process:
     return Process(
         name=name,
         title=table.title or name,
         stages=table.stage,
         mailboxes=tuple(_mailbox(name, mailbox, base) for mailbox in table.mailbox),
+        smtp=table.smtp or (smtp[0] if len(smtp) == 1 else None),
+        from_address=table.from_address,
+        from_name=table.from_name or table.title or name,
+        acknowledgement=table.acknowledgement,
         **{rule: getattr(table, rule) for rule in Rules.__struct_fields__},
     )
 
@@ -227,6 +226,11 @@ def _mailbox(process: str, table: MailboxTable, base: Path) -> Mailbox:
         "password_file": _under(base, table.password_file),
     }
     return Mailbox(process=process, **known)
+
+
+def _smtp(name: str, table: OutgoingServer, base: Path) -> Smtp:
+    files = {"ca_file": _under(base, table.ca_file), "password_file": _under(base, table.password_file)}
+    return Smtp(name=name, **(asdict(table) | files))
 
 
 def _under(base: Path, path: Path | None) -> Path | None:

@@ -7,6 +7,7 @@ from datetime import date
 from urllib.parse import SplitResult, urlsplit
 
 from services.runtime.errors import Mistake
+from services.runtime.settings_sending import sending_mistakes
 from services.runtime.settings_shapes import IncomingServer, MailboxTable, OAuth2, ProcessTable, SettingsFile
 from services.runtime.settings_walker import did_you_mean, join
 
@@ -29,6 +30,7 @@ def check(file: SettingsFile, broken: AbstractSet[str], url_sources: Mapping[str
     for name, process in file.process.items():
         found += _stages(process, join("process", name), broken)
     found += _mailboxes(file, broken)
+    found += sending_mistakes(file, broken)
     return [mistake for mistake in found if not any(_within(mistake.path, path) for path in broken)]
 
 

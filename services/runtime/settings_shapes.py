@@ -10,63 +10,21 @@ from msgspec import Meta, Struct
 from msgspec.structs import force_setattr
 
 from services.runtime.masking import mask_secrets
-
-KIB = 1024
-MIB = 1024 * KIB
-GIB = 1024 * MIB
-
-# Names become parts of AMQP routing keys and queue names, hence no dots, and of database keys.
-Name = Annotated[
-    str,
-    Meta(
-        pattern=r"\A[A-Za-z0-9][A-Za-z0-9_-]{0,62}\Z",
-        description="a name of at most 63 ASCII letters, digits, - and _ that begins with a letter or digit",
-    ),
-]
-Text = Annotated[
-    str,
-    Meta(pattern=r"\A[^\x00-\x1f\x7f]{1,255}\Z", description="1 to 255 characters of text on one line"),
-]
-# Only what other parts rely on (one @, nothing that could end a header or a list); mail servers know the rest.
-Address = Annotated[
-    str,
-    Meta(
-        pattern=r"\A[^\s\x00-\x1f\x7f@<>(),;:\"]+@[^\s\x00-\x1f\x7f@<>(),;:\"]+\Z",
-        max_length=254,  # RFC 5321 section 4.5.3.1.3, without the angle brackets
-        description='an address such as "invoices@example.com"',
-    ),
-]
-Host = Annotated[
-    str,
-    Meta(
-        pattern=r"\A(?:[^\s\x00-\x1f\x7f/@:\[\]]+|[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*)\Z",
-        max_length=253,
-        description="a host name or an IP address alone, without scheme and port",
-    ),
-]
-Variable = Annotated[
-    str,
-    Meta(
-        pattern=r"\A[A-Za-z_][A-Za-z0-9_]*\Z",
-        description="the name of an environment variable, such as INVOICES_PASSWORD, not the password itself",
-    ),
-]
-Port = Annotated[int, Meta(ge=1, le=65535)]
-Day = Annotated[
-    str,
-    Meta(
-        pattern=r"\A\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])\Z",
-        description='a day such as "2027-01-31"',
-    ),
-]
-# Without TLS only to this machine: the request carries a secret, its answer the key to the mailboxes.
-TokenUrl = Annotated[
-    str,
-    Meta(
-        pattern=r"\A(?:https://[^\s@]+|http://(?:127\.0\.0\.1|localhost)(?::\d+)?/[^\s@]*)\Z",
-        description="a URL that begins with https://",
-    ),
-]
+from services.runtime.settings_types import (
+    GIB,
+    KIB,
+    MIB,
+    Address,
+    Day,
+    Host,
+    Name,
+    Port,
+    Sender,
+    Template,
+    Text,
+    TokenUrl,
+    Variable,
+)
 
 _USUAL_PORTS = {("imap", True): 993, ("imap", False): 143, ("pop3", True): 995, ("pop3", False): 110}
 
@@ -133,6 +91,26 @@ class OAuth2(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     scope: Text | None = None
 
 
+class OutgoingServer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An SMTP server that mail is handed to, as the file writes it; `settings.Smtp` is what it becomes."""
+
+    host: Host
+    security: Literal["tls", "starttls", "none"] = "tls"
+    # Never 0 once built: the usual port of the security where none was given.
+    port: Port = 0
+    ca_file: Path | None = None
+    # None: without a log-in.
+    user: Text | None = None
+    password_file: Path | None = None
+    password_env: Variable | None = None
+    oauth2: Name | None = None
+    timeout_s: Annotated[float, Meta(gt=0, le=600)] = 60.0
+
+    def __post_init__(self) -> None:
+        if not self.port:  # RFC 8314 sections 3.3 and 7.3, RFC 6409 section 3.1
+            force_setattr(self, "port", {"tls": 465, "starttls": 587, "none": 25}[self.security])
+
+
 class Stage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A step of a process. Once built, `title` is the name where none was given."""
 
@@ -161,15 +139,6 @@ class CaseReference(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     key_file: Path | None = None
 
 
-Sender = Annotated[
-    str,
-    Meta(
-        pattern=r"\A[^\s\x00-\x1f\x7f@<>(),;:\"]*@[^\s\x00-\x1f\x7f@<>(),;:\"]+\Z",
-        description='an address such as "jan@example.com", or a whole domain such as "@example.com"',
-    ),
-]
-
-
 class Rules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What of a process's settings decides where a mail goes."""
 
@@ -186,6 +155,15 @@ class Rules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     authentication_server: Annotated[str, Meta(pattern=r"\A[^\s;]{0,253}\Z", description="a server's name")] = ""
 
 
+class Acknowledgement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The automatic answer to a mail that opens a case; the templates that are None are those of `language`."""
+
+    enabled: bool = False
+    language: Literal["en", "pl", "de"] = "en"
+    subject: Template | None = None
+    text: Template | None = None
+
+
 class MailboxTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A mailbox as the file writes it; `settings.Mailbox` is what it becomes."""
 
@@ -197,6 +175,8 @@ class MailboxTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     password_env: Variable | None = None
     oauth2: Name | None = None
     folder: Text = "INBOX"
+    # Whether mail to local+235@domain comes here too (RFC 5233).
+    plus_addressing: bool = False
     allow_senders: tuple[Sender, ...] = ()
     deny_senders: tuple[Sender, ...] = ()
 
@@ -207,6 +187,10 @@ class ProcessTable(Rules, frozen=True, kw_only=True, forbid_unknown_fields=True)
     title: Text | None = None
     stage: tuple[Stage, ...]
     mailbox: tuple[MailboxTable, ...] = ()
+    smtp: Name | None = None
+    from_address: Address | None = None
+    from_name: Text | None = None
+    acknowledgement: Acknowledgement = Acknowledgement()
 
 
 class Archive(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -253,6 +237,27 @@ class CaseWriter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     batch_mails: Annotated[int, Meta(ge=1, le=1000)] = 50
 
 
+class SenderLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How mail goes out, and how much of it by itself; the limits hold over all senders together."""
+
+    mails_at_once: Annotated[int, Meta(ge=1, le=100)] = 4
+    sweep_interval_s: Annotated[float, Meta(gt=0, le=3600)] = 5.0
+    # Pauses between attempts double from the first to the second.
+    retry_first_s: Annotated[float, Meta(gt=0, le=3600)] = 30.0
+    retry_longest_s: Annotated[float, Meta(gt=0, le=86_400)] = 1800.0
+    # RFC 5321 section 4.5.4.1 asks for four or five days; people want to know sooner.
+    give_up_after_s: Annotated[float, Meta(gt=0, le=2_592_000)] = 172_800.0
+    # 0: no limit.
+    max_acknowledgements_per_address: Annotated[int, Meta(ge=0, le=1000)] = 5
+    acknowledgements_window_s: Annotated[float, Meta(gt=0, le=86_400)] = 3600.0
+    max_automatic_mails_per_minute: Annotated[int, Meta(ge=1, le=10_000)] = 60
+    breaker_pause_s: Annotated[float, Meta(gt=0, le=86_400)] = 300.0
+    # An automatic mail that is still not out by then is not sent any more.
+    automatic_within_s: Annotated[float, Meta(gt=0, le=2_592_000)] = 86_400.0
+    max_recipients: Annotated[int, Meta(ge=1, le=1000)] = 100
+    max_mail_bytes: Annotated[int, Meta(ge=64 * KIB, le=100 * MIB)] = 25 * MIB
+
+
 class Reading(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How much of a mail is read; what is over a limit is left out, and the whole mail is kept with the case."""
 
@@ -284,6 +289,7 @@ class Sections(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     case_writer: CaseWriter = CaseWriter()
     case_reference: CaseReference = CaseReference()
     reading: Reading = Reading()
+    sender: SenderLimits = SenderLimits()
 
 
 class SettingsFile(Sections, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -291,4 +297,5 @@ class SettingsFile(Sections, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     server: dict[Name, IncomingServer] = {}
     oauth2: dict[Name, OAuth2] = {}
+    smtp: dict[Name, OutgoingServer] = {}
     process: dict[Name, ProcessTable]

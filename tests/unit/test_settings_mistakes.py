@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.runtime.errors import SettingsError
@@ -404,6 +404,7 @@ def places(tree: object) -> list[tuple[Any, Any]]:
     return here + [place for inside, key in here for place in places(inside[key])]  # type: ignore[index]  # either kind has them
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_whatever_stands_in_some_places_the_walk_and_the_checks_go_on(data: st.DataObject) -> None:
     tree = tomllib.loads(WHOLE + SECOND_MAILBOX)

@@ -14,7 +14,9 @@ ROW = re.compile(r"^\| `(\w+)` \| (.*?) \| (.*?) \| ", re.MULTILINE)
 # What is worked out from other settings, in the words of the page.
 WORKED_OUT = {
     ("[server.NAME]", "port"): "by protocol and security",
+    ("[smtp.NAME]", "port"): "by security",
     ("[process.NAME]", "title"): "the name",
+    ("[process.NAME]", "acknowledgement"): "off",
     ("[[process.NAME.stage]]", "title"): "the name",
     ("[[process.NAME.mailbox]]", "name"): "the process's name",
     ("[[process.NAME.mailbox]]", "user"): "the address",

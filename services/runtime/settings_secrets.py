@@ -1,0 +1,71 @@
+"""Secrets that settings point to: read when they are needed, never kept."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from msgspec import Struct
+
+from services.runtime.errors import Mistake, SettingsError
+
+MAX_PASSWORD_BYTES = 64 * 1024
+
+
+class Account(Struct, frozen=True, kw_only=True):
+    """What logs in somewhere: at most one of `password_file`, `password_env` and `oauth2` (a section) is not None."""
+
+    name: str
+    password_file: Path | None = None
+    password_env: str | None = None
+    oauth2: str | None = None
+
+    @property
+    def owner(self) -> str:
+        """The account as messages name it."""
+        return self.name
+
+    @property
+    def _mailbox(self) -> str | None:
+        return None
+
+    def password(self, environ: Mapping[str, str]) -> str:
+        """The password as it is now, without one newline at its end; never empty, always one line.
+
+        Call it at each connection, so that a changed password needs no restart. A file is read, so it may block.
+
+        :raises SettingsError: naming the account and the mend, if it cannot be had. It may be there a moment later,
+            when whoever rotates secrets is done: worth another try.
+        """
+        if self.password_file is not None:
+            where, secret = str(self.password_file), self._from_file(self.password_file)
+        else:
+            where, secret = f"the variable {self.password_env}", self._from_variable(environ)
+        secret = secret.removesuffix("\n").removesuffix("\r")
+        if not secret:
+            raise self._no_password(f"{where} is empty", "put the password there")
+        if any(character in secret for character in "\r\n\0"):
+            # A line break would end the log-in command of POP3 and begin another.
+            raise self._no_password(f"{where} holds more than one line", "leave the password alone there")
+        return secret
+
+    def _from_file(self, path: Path) -> str:
+        try:
+            with path.open("rb") as file:
+                return file.read(MAX_PASSWORD_BYTES).decode()
+        except OSError as error:
+            mend = "put the password into this file and let the user of this service read it"
+            raise self._no_password(f"{path} cannot be read: {error.strerror}", mend) from error
+        except UnicodeDecodeError:
+            # Not chained: the error carries the bytes.
+            raise self._no_password(f"{path} is not UTF-8", "save the password as UTF-8") from None
+
+    def _from_variable(self, environ: Mapping[str, str]) -> str:
+        secret = environ.get(self.password_env or "")
+        if secret is None:
+            raise self._no_password(f"the variable {self.password_env} is not set", "set it for this service")
+        if not secret.isascii() and any("\ud800" <= character <= "\udfff" for character in secret):
+            # What os.environ makes of other bytes; encoding it later would raise an error that carries the password.
+            raise self._no_password(f"the variable {self.password_env} is not UTF-8", "set it as UTF-8")
+        return secret
+
+    def _no_password(self, problem: str, mend: str) -> SettingsError:
+        return SettingsError([Mistake(self.owner, f"no password: {problem}", mend)], mailbox=self._mailbox)
