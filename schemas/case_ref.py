@@ -9,6 +9,9 @@ MAX_DIGITS = 15  # below 2**53, so that a number survives every JSON reader
 
 # Unicode's Bidi_Control property: what follows one may be shown elsewhere than it stands; nothing after it is believed.
 _BIDI_CONTROL = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# But programs set for Hebrew or Arabic begin each subject with marks that only tell its direction. They hide nothing
+# unless they touch the reference itself, whose brackets they turn around.
+_LEADING_MARKS = re.compile("[\u061c\u200e\u200f]++(?![\\s\u061c\u200e\u200f]*+\\[)")
 
 
 class CaseReference(msgspec.Struct, frozen=True, dict=True):
@@ -30,7 +33,8 @@ class CaseReference(msgspec.Struct, frozen=True, dict=True):
 
         Digits are ASCII, at most 15, without sign or leading zero; blanks inside the brackets are allowed.
         """
-        control = _BIDI_CONTROL.search(subject)
+        marks = _LEADING_MARKS.match(subject)
+        control = _BIDI_CONTROL.search(subject, marks.end() if marks else 0)
         visible = subject[: control.start()] if control else subject
         return list(dict.fromkeys(int(digits) for digits in self._pattern.findall(visible)))
 

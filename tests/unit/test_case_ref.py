@@ -52,6 +52,13 @@ def test_nothing_after_a_bidi_control_is_believed(control: str) -> None:
     assert PLAIN.find(f"[#{control}12]") == []
 
 
+@pytest.mark.parametrize("marks", ["\u200f", "\u200e", "\u061c", "\u200f\u200f\u200e"])
+def test_marks_of_direction_before_a_subjects_first_word_are_harmless(marks: str) -> None:
+    assert PLAIN.find(f"{marks}RE: [#12]") == [12]
+    assert PLAIN.find(f"{marks}[#12]") == PLAIN.find(f"{marks} [#12]") == []
+    assert PLAIN.find(f"{marks}RE: \u202e[#12]") == PLAIN.find(f"\u202e{marks}RE: [#12]") == []
+
+
 @pytest.mark.parametrize("subject", ["[Case #12]", "[case #12]", "[ CASE  #12 ]", "[Case#12]", "[#12]"])
 def test_a_prefix_is_read_in_any_case_and_may_be_missing(subject: str) -> None:
     assert PREFIXED.find(subject) == [12]
