@@ -13,7 +13,7 @@ _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
 _BLANKS = b"\r\n \t"
 _BLANK_LINE = re.compile(rb"\n\r?\n")
 # RFC 2045 section 6.7 rule 3: blanks at a line's end were added on the way.
-_SOFT_BREAK = re.compile(rb"=[ \t]+(\r?\n)")
+_SOFT_BREAK = re.compile(rb"=[ \t]++(\r?\n)")
 
 
 def undo(content: bytes, encoding: str) -> tuple[bytes, bool]:
@@ -53,7 +53,7 @@ def _is_foreign(data: bytes) -> bool:
 
 
 def _quoted_printable(content: bytes) -> bytes:
-    if b"= \n" in content or b"= \r\n" in content:
+    if b"= " in content or b"=\t" in content:
         content = _SOFT_BREAK.sub(rb"=\1", content)
     return a2b_qp(content)
 
