@@ -1,26 +1,23 @@
-"""HTML of a mail made safe to show, and turned to text. The allow-list is nh3's work; what a mail may keep is ours.
+"""HTML of a mail made safe to show. The allow-list is nh3's work; what a mail may keep is ours.
 
 Nothing in the result loads from anywhere: pictures of the mail itself keep their `cid:` address, those of other places
 lose it (`data-remote-src` holds it, for a reader who asks) and are counted.
 """
 
 import re
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import nh3
-from resiliparse.extract.html2text import extract_plain_text
 
 from services.case_writer.reading.taming import is_suspicious, tame
-from services.case_writer.reading.texts import without_controls
 from services.runtime.mail_words import unbase64
 
 _TAGS = {
-    "a", "abbr", "address", "b", "bdi", "bdo", "big", "blockquote", "br", "caption", "center", "cite", "code",
-    "col", "colgroup", "dd", "del", "dfn", "div", "dl", "dt", "em", "figcaption", "figure", "font", "h1", "h2",
-    "h3", "h4", "h5", "h6", "hr", "i", "img", "ins", "kbd", "li", "mark", "ol", "p", "pre", "q", "s", "samp",
-    "small", "span", "strike", "strong", "sub", "sup", "table", "tbody", "td", "tfoot", "th", "thead", "tr",
-    "tt", "u", "ul", "var", "wbr",
+    "a", "abbr", "address", "article", "aside", "b", "bdi", "bdo", "big", "blockquote", "br", "caption", "center",
+    "cite", "code", "col", "colgroup", "dd", "del", "dfn", "div", "dl", "dt", "em", "figcaption", "figure", "font",
+    "footer", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "i", "img", "ins", "kbd", "li", "main", "mark",
+    "ol", "p", "pre", "q", "s", "samp", "section", "small", "span", "strike", "strong", "sub", "sup", "table",
+    "tbody", "td", "tfoot", "th", "thead", "tr", "tt", "u", "ul", "var", "wbr",
 }  # fmt: skip
 _WITHOUT_CONTENT = {"script", "style", "title", "template", "iframe", "object", "noembed", "noframes", "xmp", "select"}
 _ATTRIBUTES = {
@@ -71,15 +68,11 @@ _STYLE = re.compile(r'(<[a-z0-9]+(?: [a-z-]+="[^"]*+")*?) style="([^"]*+)"')
 _STYLE_WITH_CALL = re.compile(r' style="[^"(]*+\(')
 _REACHES_OUT = ("url(", "expression(", "\\")
 _CONTENT_ID = re.compile(r"""\bcid:([^"'<>\s)]{1,300})""", re.IGNORECASE)
-_QUOTE_TAG = re.compile(r'<(/?)blockquote((?: [a-z-]+="[^"]*+")*+)>')
-_QUOTE_MARKS = (' type="cite"', f' class="{_QUOTE_CLASS}"')
-_OPEN, _CLOSE = "\ue000", "\ue001"  # private use: stands for the edges of a quote while HTML becomes text
 _DATA_PICTURE = re.compile(
     r"""(\bsrc\s{0,9}=\s{0,9}["']?)data:image/(png|jpe?g|gif|webp|bmp)\s{0,9};\s{0,9}base64,([A-Za-z0-9+/=\s]++)""",
     re.IGNORECASE,
 )
 _MAX_DATA_PICTURES = 100
-_MAX_QUOTE_DEPTH = 50
 
 
 class Picture(NamedTuple):
@@ -96,42 +89,9 @@ def sanitise(html: str) -> tuple[str, int, bool]:
     safe = _CLEANER.clean(tame(html) if tamed else html)
     if "\\" in safe or ("(" in safe and _STYLE_WITH_CALL.search(safe)):
         safe = _STYLE.sub(lambda match: match[1] if _reaches_out(match[2]) else match[0], safe)
-    safe, remote = _IMAGE_SOURCE.subn(r'\1data-remote-src="', safe)
-    return safe, remote, tamed
-
-
-def to_text(safe: str) -> str:
-    """The text of sanitised HTML, laid out in lines as a reader sees it; what is quoted is marked with `>`."""
-    has_quotes = any(mark in safe for mark in _QUOTE_MARKS)
-    if has_quotes:
-        safe = _mark_quotes(safe.replace(_OPEN, "").replace(_CLOSE, ""))
-    text: str = extract_plain_text(safe, preserve_formatting=True, list_bullets=True, alt_texts=False, links=False)
-    return without_controls("\n".join(_quoted_lines(text)) if has_quotes else text)
-
-
-def _mark_quotes(safe: str) -> str:
-    """Sanitised HTML with a mark at each edge of what mail programs quote; other indented text has none."""
-    is_quote: list[bool] = []
-
-    def mark(tag: re.Match[str]) -> str:
-        if not tag[1]:
-            is_quote.append(any(mark in tag[2] for mark in _QUOTE_MARKS))
-            return f"{tag[0]}<div>{_OPEN}</div>" if is_quote[-1] else tag[0]
-        return f"<div>{_CLOSE}</div>{tag[0]}" if is_quote and is_quote.pop() else tag[0]
-
-    return _QUOTE_TAG.sub(mark, safe)
-
-
-def _quoted_lines(text: str) -> Iterator[str]:
-    depth = 0
-    for line in text.split("\n"):
-        opened, closed = line.count(_OPEN), line.count(_CLOSE)
-        depth += opened
-        if opened or closed:
-            line = line.replace(_OPEN, "").replace(_CLOSE, "").strip()  # noqa: PLW2901 - the same line, unmarked
-        if line or not (opened or closed):
-            yield f"{'>' * min(depth, _MAX_QUOTE_DEPTH)} {line}".rstrip() if depth else line
-        depth = max(0, depth - closed)
+    pieces = _IMAGE_SOURCE.split(safe)  # text, what stands before a `src`, text …
+    safe = 'data-remote-src="'.join([*map("".join, zip(pieces[0:-1:2], pieces[1::2], strict=True)), pieces[-1]])
+    return safe, len(pieces) // 2, tamed
 
 
 def content_ids(html: str) -> set[str]:

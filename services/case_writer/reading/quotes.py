@@ -29,9 +29,12 @@ _TO_PLAIN = str.maketrans(
 _RULE = "_-=* "
 
 
-def written_now(full_text: str) -> str:
-    """The part of `full_text` that its author wrote now; all of it where nothing marks the rest, or nothing is left."""
-    lines = _Lines(full_text)
+def written_now(full_text: str, *, quotes_are_marked: bool = False) -> str:
+    """The part of `full_text` that its author wrote now; all of it where nothing marks the rest, or nothing is left.
+
+    `quotes_are_marked` tells that `>` came from the marks of HTML, so that it stands before nothing but quotes.
+    """
+    lines = _Lines(full_text, quotes_are_marked=quotes_are_marked)
     kept = lines.without_signature(lines.without_quotes(lines.without_original()))
     if len(kept) == len(lines.lines):
         return full_text
@@ -40,7 +43,8 @@ def written_now(full_text: str) -> str:
 
 
 class _Lines:
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, quotes_are_marked: bool = False) -> None:
+        self._quotes_are_marked = quotes_are_marked
         self.lines = text.split("\n")
         self._bare = [line.strip() for line in self.lines]
 
@@ -66,14 +70,22 @@ class _Lines:
         top = self._attribution_above(first)
         if any(self._bare[index] for index in self._between(quoted)):
             return kept
+        if top == first and not self._shows_itself(quoted):
+            return kept  # `> 3 items` may be words of his own
         before = any(self._bare[:top])
         tail = self.without_signature(range(last + 1, kept.stop))
         after = any(self._bare[index].strip(_RULE) for index in tail)
         if before and after:
             return kept
-        if after:  # written below the quote; without its attribution it may be a quote of something else
-            return range(last + 1, kept.stop) if top < first else kept
-        return range(top)
+        return range(last + 1, kept.stop) if after else range(top)
+
+    def _shows_itself(self, quoted: list[int]) -> bool:
+        """Whether a program quoted these lines: a blank or twice quoted one among them, an original's header."""
+        inner = [self._bare[index][1:].lstrip() for index in quoted]
+        if self._quotes_are_marked or any(line[:1] in ("", ">") for line in inner):
+            return True
+        head = _Lines("\n".join(inner[:_HEADER_LINES]))
+        return len(head.without_original()) < len(head.lines)
 
     def _between(self, quoted: list[int]) -> list[int]:
         """The lines between quoted ones, but for attributions: answers, if they are not blank."""
@@ -153,7 +165,8 @@ class _Lines:
     def _attribution_start(self, end: int, *, strict: bool) -> int | None:
         """The first line of the attribution that ends with line `end`, programs wrap it; None if it is none.
 
-        Strictly it must tell a time or an address, as a program does and a person hardly.
+        Strictly it must tell a time or an address, as a program does and a person hardly; else either will do, since
+        the words of most languages are not known here.
         """
         joined = ""
         for start in range(end, max(end - _ATTRIBUTION_LINES, -1), -1):
@@ -185,10 +198,9 @@ def _label(low: str) -> str:
 
 def _attributes(joined: str, *, strict: bool) -> bool:
     words = f" {joined.replace(',', ' ').replace(':', ' ')} "
-    if not any(f" {verb} " in words for verb in VERBS):
-        return False
-    if not strict:
-        return True
+    has_verb = any(f" {verb} " in words for verb in VERBS)
+    if has_verb is not strict:
+        return has_verb
     has_address = "@" in joined and ("<" in joined or "[" in joined)
     return has_address or (_has_year(words) and _has_time(joined))
 

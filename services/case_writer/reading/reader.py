@@ -1,13 +1,13 @@
 """A mail read as a person reads it: bytes in, a value with a list of defects out, never an exception."""
 
-import mimetypes
-
 from services.case_writer.reading import html as markup
 from services.case_writer.reading.bodies import Bodies, FilePart, Segment, arrange, html_of
 from services.case_writer.reading.envelope import read_envelope
 from services.case_writer.reading.files import CMS_TYPES, Files
+from services.case_writer.reading.layout import has_quotes, to_text
 from services.case_writer.reading.quotes import written_now
 from services.case_writer.reading.signed import BEGIN_ENCRYPTED, is_encrypted, signed_content, without_armour
+from services.case_writer.reading.sniffing import type_by_name
 from services.case_writer.reading.splitter import Part, split
 from services.case_writer.reading.texts import body_text, clean
 from services.case_writer.reading.transfer import undo
@@ -38,6 +38,7 @@ class _Reader:
         self._pictures: list[markup.Picture] = []
         self._winmails: list[Winmail] = []
         self._remote_images = 0
+        self._quotes_are_marked = False
 
     def read(self) -> MailReading:
         headers = MailHeaders.parse(self._raw, max_bytes=self._limits.max_header_bytes)
@@ -55,7 +56,7 @@ class _Reader:
             message_id=envelope.message_id,
             in_reply_to=envelope.in_reply_to,
             references=envelope.references,
-            text=written_now(without_armour(full_text)),
+            text=written_now(without_armour(full_text), quotes_are_marked=self._quotes_are_marked),
             full_text=full_text,
             html=html,
             attachments=self._attachments(bodies.files, Files(shown)),
@@ -131,7 +132,7 @@ class _Reader:
             if segment.html is not None:
                 safe = self._safe(segment.html)
                 has_html = True
-            texts.append(_best_text(segment.plain, safe))
+            texts.append(self._best_text(segment.plain, safe))
             safe_pieces.append(safe if safe is not None else html_of(segment))
         full_text = "\n\n".join([text for text in (text.strip("\n") for text in texts) if text]).rstrip("\n\t ")
         if len(full_text) > self._limits.max_text_chars:
@@ -139,6 +140,21 @@ class _Reader:
             full_text = full_text[: self._limits.max_text_chars]
         self._defects.add("encrypted", BEGIN_ENCRYPTED in full_text)
         return full_text, self._bounded("\n".join(safe_pieces)) if has_html else None
+
+    def _best_text(self, plain: str | None, safe_html: str | None) -> str:
+        """Plain text, unless it is empty or a mere stub beside real HTML."""
+        if safe_html is None:
+            return plain or ""
+        if not plain or plain.isspace():
+            return self._laid_out(safe_html)
+        if len(plain) <= _STUB_CHARS and "html" in plain.lower():
+            other = self._laid_out(safe_html)
+            return other if len(other) > 2 * len(plain) else plain
+        return plain
+
+    def _laid_out(self, safe_html: str) -> str:
+        self._quotes_are_marked = self._quotes_are_marked or has_quotes(safe_html)
+        return to_text(safe_html)
 
     def _safe(self, html: str) -> str:
         html, pictures = markup.lift_pictures(html, len(self._pictures))
@@ -170,7 +186,7 @@ class _Reader:
 
 
 def _from_winmail(file: WinmailFile, files: Files) -> Attachment:
-    kind = file.content_type or mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+    kind = file.content_type or type_by_name(file.name) or "application/octet-stream"
     content_id = file.content_id.strip("<> ") or None
     return files.make(
         file.content,
@@ -185,15 +201,3 @@ def _from_winmail(file: WinmailFile, files: Files) -> Attachment:
 def _is_winmail(file: FilePart) -> bool:
     name = file.disposition.text("filename") or file.part.parameters.text("name") or ""
     return name.lower() == "winmail.dat"
-
-
-def _best_text(plain: str | None, safe_html: str | None) -> str:
-    """Plain text, unless it is empty or a mere stub beside real HTML."""
-    if safe_html is None:
-        return plain or ""
-    if not plain or plain.isspace():
-        return markup.to_text(safe_html)
-    if len(plain) <= _STUB_CHARS and "html" in plain.lower():
-        other = markup.to_text(safe_html)
-        return other if len(other) > 2 * len(plain) else plain
-    return plain

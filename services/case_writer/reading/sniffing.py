@@ -4,6 +4,8 @@ import mimetypes
 
 import magic
 
+# Python's own list: with the machine's mime.types a mail would be read differently from machine to machine.
+_TYPES = mimetypes.MimeTypes(filenames=())
 _TEXT_BYTES = 1024
 _CONTROLS = bytes({*range(0x20), 0x7F} - {0x09, 0x0A, 0x0D})
 _TEXT_WITH_A_KIND = (b"<", b"%", b"{\\rtf", b"#!")
@@ -78,6 +80,11 @@ def sniff(content: bytes, declared: str) -> str:
         return "application/octet-stream"
 
 
+def type_by_name(name: str) -> str | None:
+    """The media type that a file's name claims; None where its extension is not known."""
+    return _TYPES.guess_type(name, strict=False)[0]
+
+
 def _is_text(head: bytes) -> bool:
     if head.lstrip().startswith(_TEXT_WITH_A_KIND):
         return False
@@ -90,7 +97,7 @@ def contradicts(declared: str, name: str, found: str) -> bool:
     Kinds that only share a container (Office files are archives) and text of any kind contradict nothing.
     """
     if declared in _GENERIC:
-        declared = mimetypes.guess_type(name, strict=False)[0] or found
+        declared = type_by_name(name) or found
         if declared in _GENERIC:
             return False
     claimed, real = _family(declared), _family(found)

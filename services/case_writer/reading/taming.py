@@ -34,10 +34,10 @@ _TAG_END = re.compile(r"[\s/]*+>")
 
 _VOID = frozenset({"br", "hr", "img", "wbr", "col"})
 _KEPT = frozenset(_FORMATTING.split("|")) | _VOID | {
-    "a", "abbr", "address", "article", "bdi", "bdo", "blockquote", "caption", "center", "cite", "colgroup", "dd",
-    "del", "dfn", "div", "dl", "dt", "figcaption", "figure", "footer", "h1", "h2", "h3", "h4", "h5", "h6", "header",
-    "ins", "kbd", "li", "main", "mark", "ol", "p", "pre", "q", "samp", "section", "span", "sub", "sup", "table",
-    "tbody", "td", "tfoot", "th", "thead", "tr", "ul", "var",
+    "a", "abbr", "address", "article", "aside", "bdi", "bdo", "blockquote", "caption", "center", "cite", "colgroup",
+    "dd", "del", "dfn", "div", "dl", "dt", "figcaption", "figure", "footer", "h1", "h2", "h3", "h4", "h5", "h6",
+    "header", "ins", "kbd", "li", "main", "mark", "ol", "p", "pre", "q", "samp", "section", "span", "sub", "sup",
+    "table", "tbody", "td", "tfoot", "th", "thead", "tr", "ul", "var",
 }  # fmt: skip
 _INLINE = frozenset(_FORMATTING.split("|")) | {
     "a", "abbr", "bdi", "bdo", "cite", "del", "dfn", "ins", "kbd", "mark", "q", "samp", "span", "sub", "sup", "var",

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.case_writer.reading import html as markup
+from services.case_writer.reading.layout import to_text
 from services.case_writer.reading.taming import is_suspicious, tame
 
 HARMFUL = re.compile(
@@ -115,15 +116,6 @@ def test_svg_pictures_within_the_html_are_left_out() -> None:
     assert markup.sanitise(html)[0] == "<img>"
 
 
-class TestText:
-    def test_paragraphs_lists_and_breaks_are_lines(self) -> None:
-        assert markup.to_text("<p>a<br>b</p><p>c</p><ol><li>d</li></ol>") == "a\nb\n\nc\n\n  1. d"
-
-    def test_quotes_of_mail_programs_are_marked_and_others_are_not(self) -> None:
-        html = '<p>new</p><blockquote type="cite">old<blockquote class="gmail_quote">older</blockquote></blockquote>'
-        assert markup.to_text(html + "<blockquote>indented</blockquote>") == "new\n\n> old\n>> older\nindented"
-
-
 class TestTaming:
     def test_ordinary_html_reads_the_same_tamed(self) -> None:
         html = (
@@ -132,7 +124,7 @@ class TestTaming:
         )
         plain, _, _ = markup.sanitise(html)
         tamed, _, _ = markup.sanitise(tame(html))
-        assert markup.to_text(tamed) == markup.to_text(plain)
+        assert to_text(tamed) == to_text(plain)
         assert tamed == plain
 
     def test_what_it_gives_is_properly_closed(self) -> None:
@@ -153,7 +145,7 @@ class TestTaming:
         tamed = tame(html)
         assert _is_nested(tamed)
         assert tame(tamed) == tamed
-        markup.to_text(markup.sanitise(tamed)[0])
+        to_text(markup.sanitise(tamed)[0])
 
     @pytest.mark.parametrize("unit", BOMBS)
     def test_a_bomb_of_200_kb_goes_off_without_harm(self, unit: str) -> None:
@@ -179,7 +171,7 @@ class TestTaming:
 def _takes_less_than_five_seconds(html: str) -> None:
     started = time.monotonic()
     safe, _, _ = markup.sanitise(html)
-    markup.to_text(safe)
+    to_text(safe)
     assert time.monotonic() - started < 5.0
 
 

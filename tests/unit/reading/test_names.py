@@ -1,5 +1,6 @@
 """Names of attachments: safe on any file system and in any URL, whatever the mail says."""
 
+import mimetypes
 import unicodedata
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.case_writer.reading.names import MAX_NAME_BYTES, extension, safe_name, unique_name
+from services.case_writer.reading.sniffing import type_by_name
 
 
 @pytest.mark.parametrize(
@@ -85,3 +87,10 @@ def test_a_number_never_makes_a_name_too_long() -> None:
     names = [unique_name(long, taken) for _ in range(30)]
     assert len(set(names)) == len(names)
     assert all(len(name.encode()) <= MAX_NAME_BYTES and name.endswith(".pdf") for name in names)
+
+
+def test_a_name_claims_the_same_type_on_every_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mimetypes, "_db", mimetypes.MimeTypes())
+    mimetypes.add_type("application/x-odd", ".pdf")
+    assert type_by_name("a.pdf") == "application/pdf"
+    assert type_by_name("a.unheard-of") is None

@@ -37,6 +37,8 @@ def test_text_without_marks_is_what_was_written() -> None:
         "Anna Nowak <anna@x.example> wrote:",
         "Użytkownik Anna Nowak napisał:",
         "Zitat von Anna Nowak <anna@x.example>:",
+        "2026年11月23日(月) 10:11 田中 <tanaka@x.example>:",
+        "пн, 23 нояб. 2026 г. в 10:11, Анна <anna@x.example>:",
     ],
 )
 def test_an_attribution_goes_with_its_quote(attribution: str) -> None:
@@ -44,7 +46,9 @@ def test_an_attribution_goes_with_its_quote(attribution: str) -> None:
 
 
 def test_a_sentence_above_a_quote_is_no_attribution() -> None:
-    assert written_now(text("See what the contract has:", "> § 1")) == "See what the contract has:"
+    mail = text("See what the contract has:", "> § 1")
+    assert written_now(mail) == mail
+    assert written_now(mail, quotes_are_marked=True) == "See what the contract has:"
 
 
 def test_an_answer_between_quotes_keeps_them_all() -> None:
@@ -56,6 +60,17 @@ def test_only_the_attribution_makes_a_quote_above_disappear() -> None:
     quote = text("> one", "", "answer")
     assert written_now(quote) == quote
     assert written_now(text("On 23.11.2026 10:11, Anna wrote:", quote)) == "answer"
+
+
+def test_lines_that_begin_like_a_quote_stay_unless_a_program_quoted_them() -> None:
+    for own in (
+        text("Please order", "> 3 items of A"),
+        text("Needed:", "", "> 3 items", "> 10 boxes", "", "-- ", "Jan"),
+    ):
+        assert text(*own.split("\n")[:2]) in written_now(own)
+        assert "> 3 items" in written_now(own)
+    for mark in (">", ">> Tuesday?", "> On 23.11.2026 10:11, Anna wrote:", "> -----Original Message-----"):
+        assert written_now(text("Yes.", "", mark, "> When?")) == "Yes."
 
 
 def test_a_header_of_two_lines_is_none() -> None:
