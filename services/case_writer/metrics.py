@@ -1,15 +1,38 @@
 """What the case writer counts."""
 
-from prometheus_client import Counter, Histogram
+from collections.abc import Iterable
 
-from services.runtime.metrics import SECONDS
+from prometheus_client import Counter, Gauge, Histogram
 
-OUTCOMES = Counter("mailcase_mails_recorded_total", "Mails whose outcome was written", ["process", "outcome"])
+from services.runtime.metrics import LONG_SECONDS, RETRIES, SECONDS
+
+# `reason` is that of a parked or ignored mail, a constant name; empty for the others.
+OUTCOMES = Counter("mailcase_mails_recorded_total", "Mails whose outcome was written", ["process", "outcome", "reason"])
 DUPLICATES = Counter("mailcase_mails_duplicate_total", "Further deliveries of recorded mails", ["process"])
 END_TO_END_SECONDS = Histogram(
     "mailcase_mail_end_to_end_seconds", "From fetching a mail to its recorded outcome", ["process"], buckets=SECONDS
+)
+AGE_SECONDS = Histogram(
+    "mailcase_mail_arrival_to_recorded_seconds",
+    "From a fetched mail's arrival in its mailbox to its recorded outcome",
+    ["process"],
+    buckets=LONG_SECONDS,
 )
 READ_SECONDS = Histogram("mailcase_mail_read_seconds", "Time to read a mail", buckets=SECONDS)
 TRANSACTION_SECONDS = Histogram("mailcase_transaction_seconds", "Time of a written transaction", buckets=SECONDS)
 CONFLICTS = Counter("mailcase_transaction_conflicts_total", "Transactions repeated because another writer was first")
 SPLITS = Counter("mailcase_batches_split_total", "Batches written mail by mail after they failed together")
+PARKED = Gauge("mailcase_parked_mails", "Parked mails that wait for a person", ["process", "reason"])
+PARKED_OLDEST = Gauge(
+    "mailcase_parked_oldest_timestamp_seconds", "When the oldest waiting mail of a process was parked", ["process"]
+)
+
+
+def introduce(processes: Iterable[str]) -> None:
+    """Let the series of each process begin at 0 before anything happens, so that the first mail counts as a rise."""
+    RETRIES.labels("write")
+    for process in processes:
+        for outcome in ("opened", "appended"):
+            OUTCOMES.labels(process, outcome, "")
+        for family in (DUPLICATES, END_TO_END_SECONDS, AGE_SECONDS):
+            family.labels(process)

@@ -8,6 +8,7 @@ from schemas.stored import Sender, to_document
 from services.case_writer.documents import CaseChange, Documents, Writing, documents
 from services.case_writer.known import Known, KnownCase, KnownThread, Openings, Query, RecordedMail
 from services.case_writer.plan import Plan
+from services.case_writer.standing import ParkedGroup
 from services.runtime.store import ConflictError, Session, Store
 
 COUNTER = "case"
@@ -64,6 +65,17 @@ class MongoCases:
             for one in await _by_ids(self._cases, sorted(numbers), fields)
         }
         return Known(mails, cases, threads, senders)
+
+    async def parked(self) -> list[ParkedGroup]:
+        """The parked mails that nobody discarded, by process and reason."""
+        waiting = {"outcome": "parked", "discarded": None}  # also where there is no such field
+        by = {"process": "$process", "reason": "$reason"}
+        sums = {"mails": {"$sum": 1}, "oldest": {"$min": "$recorded_at"}}
+        groups = await self._mails.aggregate([{"$match": waiting}, {"$group": {"_id": by, **sums}}])
+        return [
+            ParkedGroup(one["_id"]["process"], one["_id"].get("reason") or "", one["mails"], one["oldest"])
+            for one in groups
+        ]
 
     async def write(self, plan: Plan, attempt: str) -> Documents:
         """Write a plan whole or not at all; returns what was written."""

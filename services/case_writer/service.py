@@ -247,10 +247,14 @@ def _receipt(mailbox: str, keys: list[str]) -> Outgoing:
 
 def _count(group: Sequence[Arrived], written: _Written) -> None:
     now = datetime.now(UTC)
-    fetched = {arrived.command.mail.key: arrived.command.mail.fetched_at for arrived in group}
+    sources = {arrived.command.mail.key: arrived.command.mail for arrived in group}
     for mail in written.documents.mails:
-        metrics.OUTCOMES.labels(mail.process, mail.outcome).inc()
-        metrics.END_TO_END_SECONDS.labels(mail.process).observe(max(0.0, (now - fetched[mail.id]).total_seconds()))
+        source = sources[mail.id]
+        metrics.OUTCOMES.labels(mail.process, mail.outcome, mail.reason or "").inc()
+        metrics.END_TO_END_SECONDS.labels(mail.process).observe(max(0.0, (now - source.fetched_at).total_seconds()))
+        if source.origin == "fetch":  # what is retried or read from a file may be as old as it likes
+            age_s = max(0.0, (now - (source.received_at or source.fetched_at)).total_seconds())
+            metrics.AGE_SECONDS.labels(mail.process).observe(age_s, {"mail_key": mail.id})
         log.info("mail_recorded", mail_key=mail.id, mailbox=mail.mailbox, outcome=mail.outcome, case=mail.case)
     processes = {arrived.command.mail.key: arrived.command.mail.process for arrived in group}
     for key in written.plan.duplicates:

@@ -30,6 +30,7 @@ class Leases:
 
         Raises TransientError where the broker fails.
         """
+        metrics.introduce(mailbox)
         metrics.LEASE_HELD.labels(mailbox).set(0)
         while not self._stop.requested:
             if not self._free or not await self._read(mailbox, read):
@@ -48,6 +49,7 @@ class Leases:
                 await read(lease.deliveries)
             finally:
                 metrics.LEASE_HELD.labels(mailbox).set(0)
+                metrics.rest(mailbox)
             await lease.release()
             log.info("lease_given_back", mailbox=mailbox)
             return True

@@ -1,6 +1,9 @@
 """What the fetcher counts, per mailbox."""
 
-from prometheus_client import Counter, Gauge
+from prometheus_client import Counter, Gauge, Histogram
+
+from services.fetcher.ports import Trouble
+from services.runtime.metrics import MAILS, SECONDS
 
 FETCHED = Counter("mailcase_mailbox_mails_fetched_total", "Mails published from a mailbox", ["mailbox"])
 FETCHED_BYTES = Counter("mailcase_mailbox_bytes_fetched_total", "Bytes of mails published from a mailbox", ["mailbox"])
@@ -14,11 +17,38 @@ LEFT = Gauge("mailcase_mailbox_mails_left", "Mails that wait in the mailbox to b
 OLDEST_AGE = Gauge(
     "mailcase_mailbox_oldest_unfetched_age_seconds", "Age of the oldest mail that waits, 0 without one", ["mailbox"]
 )
+OLDEST_IN_FLIGHT_AGE = Gauge(
+    "mailcase_mailbox_oldest_in_flight_age_seconds",
+    "Age of the oldest mail that is published and not yet recorded, 0 without one",
+    ["mailbox"],
+)
 PAUSED = Gauge(
     "mailcase_mailbox_paused", "1 while a dependency does not take mail: broker, store or receipts", ["mailbox", "by"]
 )
+UP = Gauge("mailcase_mailbox_up", "1 while this process reads the mailbox and it does not fail", ["mailbox"])
 CONNECTS = Counter("mailcase_mailbox_connects_total", "Successful log-ins", ["mailbox"])
 FAILURES = Counter("mailcase_mailbox_failures_total", "Failures by kind", ["mailbox", "kind"])
 LEASE_HELD = Gauge("mailcase_mailbox_lease_held", "1 while this process owns the mailbox", ["mailbox"])
 LAST_SUCCESS = Gauge("mailcase_mailbox_last_success_timestamp_seconds", "When the mailbox was last read", ["mailbox"])
+FETCH_SECONDS = Histogram("mailcase_fetch_seconds", "Time to fetch a batch from a mail server", buckets=SECONDS)
+FETCH_MAILS = Histogram("mailcase_fetch_mails", "Mails fetched in a batch", buckets=MAILS)
 SECRET_EXPIRY = Gauge("mailcase_secret_expiry_seconds", "Seconds until the OAuth2 client's secret ends", ["oauth2"])
+
+
+def introduce(mailbox: str) -> None:
+    """Let a mailbox's series begin at 0 before anything happens, so that the first event counts as a rise."""
+    for counter in (FETCHED, FETCHED_BYTES, REMOVED, TOO_LARGE, UNREADABLE, REPUBLISHED, CONNECTS):
+        counter.labels(mailbox)
+    for trouble in Trouble:
+        FAILURES.labels(mailbox, trouble)
+    rest(mailbox)
+
+
+def rest(mailbox: str) -> None:
+    """This process no longer reads the mailbox; what waits there is another's to tell."""
+    for age in (OLDEST_AGE, OLDEST_IN_FLIGHT_AGE):
+        age.labels(mailbox).set_function(lambda: 0.0)
+    for gauge in (IN_FLIGHT, IN_FLIGHT_BYTES, LEFT, UP):
+        gauge.labels(mailbox).set(0)
+    for dependency in ("broker", "store", "receipts"):
+        PAUSED.labels(mailbox, dependency).set(0)

@@ -103,6 +103,7 @@ class MailboxReader:
         self._pending.clear()
         metrics.CONNECTS.labels(self._mailbox).inc()
         metrics.OLDEST_AGE.labels(self._mailbox).set_function(self._oldest_age_s)
+        metrics.OLDEST_IN_FLIGHT_AGE.labels(self._mailbox).set_function(self._oldest_in_flight_age_s)
         log.info("mailbox_connected", mailbox=self._mailbox)
         while not self._stop.requested:
             await self._remove_recorded()
@@ -131,7 +132,11 @@ class MailboxReader:
 
     async def _fetch_and_publish(self, batch: Sequence[Waiting]) -> None:
         async with self._budget.held(sum(one.size for one in batch)):
-            await self._publish(await self._call(self._source.fetch, [one.id for one in batch]), batch)
+            started_s = time.monotonic()
+            fetched = await self._call(self._source.fetch, [one.id for one in batch])
+            metrics.FETCH_SECONDS.observe(time.monotonic() - started_s)
+            metrics.FETCH_MAILS.observe(len(fetched))
+            await self._publish(fetched, batch)
 
     def _next_batch(self) -> tuple[list[Waiting], list[Waiting]]:
         """What to fetch now, and the mails before it that are too large to be fetched at all."""
@@ -151,9 +156,10 @@ class MailboxReader:
 
     async def _publish(self, fetched: Sequence[Fetched], asked: Sequence[Waiting]) -> None:
         messages = [await self._dispatcher.message(mail.raw, mail.received_at) for mail in fetched]
-        now_s = time.monotonic()
+        now_s, now = time.monotonic(), datetime.now(UTC)
         for mail, message in zip(fetched, messages, strict=True):
-            self._window.add(mail.id, message.message_id, len(mail.raw), now_s)
+            since_s = (mail.received_at or now).timestamp()
+            self._window.add(mail.id, message.message_id, len(mail.raw), now_s, since_s)
         try:
             await self._confirmed(messages)
         except TransientError:
@@ -190,6 +196,8 @@ class MailboxReader:
                 except UnreadableMessageError as error:
                     log.warning("receipt_unreadable", mailbox=self._mailbox, error=error)
                     continue
+                for key in keys:
+                    log.info("receipt_taken", mail_key=key, mailbox=self._mailbox)
                 self._recorded += self._window.landed(keys)
             self._measure()
             self._source.wake()
@@ -239,8 +247,13 @@ class MailboxReader:
         since = first[0].received_at or self._listed_at
         return max(0.0, (datetime.now(UTC) - since).total_seconds())
 
+    def _oldest_in_flight_age_s(self) -> float:
+        since_s = self._window.oldest_since_s()
+        return max(0.0, time.time() - since_s) if since_s else 0.0
+
     def _report_up(self) -> None:
         self._backoff.reset()
+        metrics.UP.labels(self._mailbox).set(1)
         metrics.PAUSED.labels(self._mailbox, "store").set(0)
         self._health.member_up(self._mailbox)
         metrics.LAST_SUCCESS.labels(self._mailbox).set_to_current_time()
@@ -249,6 +262,7 @@ class MailboxReader:
         trouble = error.trouble if isinstance(error, MailboxError) else Trouble.DEPENDENCY
         metrics.PAUSED.labels(self._mailbox, "store").set(trouble == Trouble.DEPENDENCY)
         mend = error.mend if isinstance(error, MailboxError) else "see the broker's and the database's logs"
+        metrics.UP.labels(self._mailbox).set(trouble == Trouble.DEPENDENCY)  # the mailbox itself is well then
         self._health.member_down(self._mailbox, f"{trouble}: {error}")
         metrics.FAILURES.labels(self._mailbox, trouble).inc()
         log.error(

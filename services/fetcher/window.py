@@ -10,6 +10,7 @@ class _Flight:
     size: int
     due_s: float
     patience_s: float
+    since_s: float
 
 
 class InFlight:
@@ -54,12 +55,17 @@ class InFlight:
             return True
         return len(self._flights) + mails <= self._max_mails and self._bytes + size <= self._max_bytes
 
-    def add(self, mail_id: str, key: str, size: int, now_s: float) -> None:
-        """A mail was published, for the first time or again."""
+    def oldest_since_s(self) -> float | None:
+        """When the oldest mail under way came, seconds since the epoch; None without one. From any thread."""
+        return min((flight.since_s for flight in list(self._flights.values())), default=None)
+
+    def add(self, mail_id: str, key: str, size: int, now_s: float, since_s: float = 0.0) -> None:
+        """A mail was published, for the first time or again; it came at `since_s`, seconds since the epoch."""
         earlier = self._flights.pop(mail_id, None)
         patience_s = min(earlier.patience_s * 2, self._max_patience_s) if earlier else self._patience_s
         self._bytes += size - (earlier.size if earlier else 0)
-        self._flights[mail_id] = _Flight(key, size, now_s + patience_s, patience_s)
+        since_s = min(since_s, earlier.since_s) if earlier else since_s
+        self._flights[mail_id] = _Flight(key, size, now_s + patience_s, patience_s, since_s)
 
     def landed(self, keys: Iterable[str]) -> list[str]:
         """Receipts came: the ids that may leave the mailbox. One key may stand for several equal mails."""

@@ -28,6 +28,8 @@ log = get_logger(__name__)
 HEARTBEAT_S = 10  # an owner of a lease that froze is cut off within about two of these
 CONNECT_TIMEOUT_S = 15.0
 _PATIENCE_FOR_INESSENTIAL_S = 10.0  # a stream's new leader takes about a second
+# AMQP's own property counts in whole seconds, too coarse to see where a mail waits.
+_PUBLISHED_AT_MS = "x-mailcase-published-at-ms"
 
 # RuntimeError: what the driver raises for a channel or connection that is already closed.
 _DRIVER_ERRORS = (aiormq.exceptions.AMQPError, aio_pika.exceptions.AMQPError, OSError, RuntimeError, TimeoutError)
@@ -41,6 +43,8 @@ class Deliveries:
         self._waiting: list[AbstractIncomingMessage] = []
         self._arrived = asyncio.Event()
         self._last: AbstractIncomingMessage | None = None
+        self._handed_out = 0
+        self._oldest_handed_out_s: float | None = None
         self._ended = False
 
     async def put(self, message: AbstractIncomingMessage) -> None:
@@ -61,14 +65,26 @@ class Deliveries:
         if not self._waiting:
             self._arrived.clear()
         self._last = messages[-1]
+        self._handed_out += len(messages)
+        self._oldest_handed_out_s = self._oldest_handed_out_s or _published_at_s(messages[0])
         return [_delivery(message) for message in messages]
 
     async def acknowledge(self) -> None:
         """Acknowledge everything handed out so far. Raises TransientError."""
         if self._last is not None:
             last, self._last = self._last, None
+            self._handed_out, self._oldest_handed_out_s = 0, None
             with _translated("acknowledge"):
                 await last.ack(multiple=True)
+
+    def in_hand(self) -> int:
+        """How many have come and are not acknowledged. From any thread."""
+        return len(self._waiting) + self._handed_out
+
+    def oldest_age_s(self) -> float:
+        """How long ago the first of those in hand was published; 0 without one. From any thread."""
+        since = self._oldest_handed_out_s or next((_published_at_s(first) for first in self._waiting[:1]), None)
+        return max(0.0, time.time() - since) if since else 0.0
 
 
 class Broker:
@@ -122,13 +138,23 @@ class Broker:
 
     async def publish(self, message: Outgoing) -> None:
         """Publish and wait for the broker's confirm. A message that no queue takes is a failure, though confirmed."""
+        where, started_s = message.exchange or "default", time.monotonic()
+        try:
+            await self._publish(message)
+        except TransientError:
+            metrics.UNCONFIRMED.labels(where).inc()
+            raise
+        metrics.PUBLISHED.labels(where).inc()
+        metrics.CONFIRM_SECONDS.labels(where).observe(time.monotonic() - started_s)
+
+    async def _publish(self, message: Outgoing) -> None:
         with _translated(f"publish to {message.exchange} as {message.routing_key}"):
             exchange = await self._channel.get_exchange(message.exchange, ensure=False) if message.exchange else None
             target = exchange or self._channel.default_exchange
             await target.publish(
                 aio_pika.Message(
                     message.body,
-                    headers=message.headers,
+                    headers={**(message.headers or {}), _PUBLISHED_AT_MS: int(time.time() * 1000)},
                     content_type=message.content_type,
                     delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
                     message_id=message.message_id,
@@ -137,7 +163,6 @@ class Broker:
                 message.routing_key,
                 mandatory=message.mandatory,
             )
-        metrics.PUBLISHED.labels(message.exchange or "default").inc()
 
     async def publish_all(self, messages: list[Outgoing]) -> None:
         """Publish together and wait for all confirms; raises the first failure after all have ended."""
@@ -283,6 +308,7 @@ async def keep_connected(
         except TransientError as error:
             pause_s = backoff.next_s()
             health.down("broker", str(error))
+            metrics.RETRIES.labels("broker").inc()
             log.warning("broker_session_ended", error=error, again_in_s=round(pause_s, 1), broker=mask_secrets(url))
             await stop.wait(pause_s)
 
@@ -296,7 +322,13 @@ def _delivery(message: AbstractIncomingMessage) -> Delivery:
         routing_key=message.routing_key or "",
         exchange=message.exchange or "",
         headers=dict(message.headers),
+        published_at_s=_published_at_s(message),
     )
+
+
+def _published_at_s(message: AbstractIncomingMessage) -> float | None:
+    published_ms = message.headers.get(_PUBLISHED_AT_MS)
+    return published_ms / 1000 if isinstance(published_ms, int) else None
 
 
 class _translated:  # noqa: N801 - reads as a word in a with statement

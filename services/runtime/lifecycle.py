@@ -8,6 +8,7 @@ from contextlib import suppress
 import uvloop
 
 from services.runtime.logs import get_logger
+from services.runtime.metrics import introduce_stage
 
 log = get_logger(__name__)
 
@@ -73,6 +74,7 @@ async def _until_stopped(name: str, stage: Callable[[Stop], Awaitable[None]]) ->
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.request)
+    introduce_stage(name)
     log.info("stage_started", stage=name)
     running = asyncio.ensure_future(stage(stop))
     asked = asyncio.ensure_future(stop.wait())

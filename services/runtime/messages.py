@@ -20,7 +20,10 @@ class Outgoing:
 
 @dataclass(frozen=True)
 class Delivery:
-    """A message as it came: `redelivered` is the broker's word that it may have come before."""
+    """A message as it came: `redelivered` is the broker's word that it may have come before.
+
+    `published_at_s` is in seconds since the epoch by the publisher's clock, None where it did not tell.
+    """
 
     body: bytes
     message_id: str
@@ -29,3 +32,4 @@ class Delivery:
     routing_key: str
     exchange: str
     headers: dict[str, Any]
+    published_at_s: float | None = None

@@ -11,6 +11,7 @@ from services.runtime.health import Health
 from services.runtime.http import serving
 from services.runtime.lifecycle import Stop
 from services.runtime.logs import get_logger
+from services.runtime.metrics import RETRIES
 from services.runtime.retry import Backoff
 from services.runtime.settings import Settings
 from services.runtime.topology import Topology, mailcase_topology
@@ -60,6 +61,7 @@ async def store_ready(prepare: Callable[[], Awaitable[None]], stop: Stop, health
         except TransientError as error:
             pause_s = backoff.next_s()
             health.down("store", str(error))
+            RETRIES.labels("store").inc()
             log.warning("store_unreachable", error=error, again_in_s=round(pause_s, 1))
             await stop.wait(pause_s)
         else:

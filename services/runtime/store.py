@@ -60,6 +60,11 @@ class Collection:
         with translated():
             return await self._collection.find(query, fields).sort(sort).limit(limit).to_list(None)
 
+    async def aggregate(self, pipeline: Sequence[Mapping[str, Any]]) -> list[Document]:
+        """All results of an aggregation."""
+        with translated():
+            return await self._collection.aggregate(pipeline).to_list(None)
+
     async def count(self, query: Mapping[str, Any]) -> int:
         with translated():
             return await self._collection.count_documents(query)

@@ -2,10 +2,12 @@
 
 import asyncio
 import itertools
+import time
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 
+import aio_pika
 import pytest
 
 from deploy.local import PrivateServers
@@ -100,7 +102,32 @@ class TestPublishing(OutletContract):
             routing_key="a.b.c",
             exchange=routed,
             headers={"x-a": 1, **{key: value for key, value in delivery.headers.items() if key != "x-a"}},
+            published_at_s=delivery.published_at_s,
         )
+
+    async def test_the_age_of_what_is_in_hand_is_known_until_it_is_acknowledged(
+        self, broker: Broker, routed: str
+    ) -> None:
+        deliveries = await broker.consume(routed, 10)
+        before_s = time.time()
+        for body in (b"1", b"2", b"3"):
+            await broker.publish(message(routed, body))
+        first = await asyncio.wait_for(deliveries.next_batch(1), PATIENCE_S)
+        assert first[0].published_at_s == pytest.approx(before_s, abs=PATIENCE_S)
+        while deliveries.in_hand() < 3:  # noqa: ASYNC110 - no event tells of a delivery that waits
+            await asyncio.sleep(0.01)
+        assert 0.0 < deliveries.oldest_age_s() <= time.time() - before_s + 0.001
+        await deliveries.acknowledge()
+        assert deliveries.in_hand() == 2
+        assert await bodies(deliveries, 2) == [b"2", b"3"]
+        assert (deliveries.in_hand(), deliveries.oldest_age_s()) == (0, 0.0)
+
+    async def test_a_message_without_its_time_has_no_age(self, broker: Broker, routed: str) -> None:
+        deliveries = await broker.consume(routed, 10)
+        other = aio_pika.Message(b"from elsewhere", headers={"x-mailcase-published-at-ms": "yesterday"})
+        await (await broker._channel.get_exchange(routed)).publish(other, "a.b")
+        [delivery] = await asyncio.wait_for(deliveries.next_batch(10), PATIENCE_S)
+        assert (delivery.published_at_s, deliveries.oldest_age_s()) == (None, 0.0)
 
     async def test_an_exchange_that_is_gone_fails_and_breaks_the_connection(self, broker: Broker, name: str) -> None:
         with pytest.raises(TransientError):

@@ -23,7 +23,7 @@ from services.runtime.health import Health
 from services.runtime.lifecycle import Stop
 from services.runtime.mail_headers import Address
 from services.runtime.store import Store
-from tests.builders import STAGES, appending, opening, raw_bytes
+from tests.builders import STAGES, appending, opening, parking, raw_bytes
 from tests.contract.cases_contract import CasesContract
 from tests.fakes import FakeOutlet
 
@@ -148,6 +148,21 @@ async def test_writers_adding_to_one_case_lose_no_comment(
     await together(servers.store.url, database, work)
     case = (await cases.all("cases"))[1]
     assert case["comment_count"] == 1 + WRITERS * 20 == len(await cases.all("comments"))
+
+
+async def test_parked_mails_are_counted_by_process_and_reason_until_they_are_discarded(
+    servers: PrivateServers, cases: Observed, database: str
+) -> None:
+    commands: list[Command] = [parking("one", reason="spam"), parking("two", reason="spam"), opening("three")]
+    commands.append(parking("four", reason="delivery-report", process="claims"))
+    await handle_in_batches(servers.store.url, database, commands)
+    counted = {(one.process, one.reason): one.mails for one in await cases.parked()}
+    assert counted == {("invoices", "spam"): 2, ("claims", "delivery-report"): 1}
+    mails = cases.store.collection("mails")
+    await mails.update({"_id": commands[0].mail.key}, {"$set": {"discarded": {"by": "a person"}}})
+    [group] = [one for one in await cases.parked() if one.process == "invoices"]
+    second = await mails.find_one({"_id": commands[1].mail.key})
+    assert (group.mails, group.oldest) == (1, (second or {})["recorded_at"])
 
 
 async def test_a_mail_too_large_for_a_document_is_parked_and_its_neighbours_are_written(

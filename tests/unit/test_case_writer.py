@@ -1,8 +1,10 @@
 """The case writer's use case on fakes: outages wait, poison is parked alone, nothing is told before it is written."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from prometheus_client import REGISTRY
 
 from schemas.cases import Command
 from schemas.codec import decode_event, decode_receipt
@@ -149,6 +151,49 @@ class TestTelling:
         writer.outlet.published.clear()
         await writer.handle(opening("one", origin="replay"))
         assert writer.outlet.published == []
+
+
+class TestMeasuring:
+    AGE = "mailcase_mail_arrival_to_recorded_seconds"
+
+    async def test_the_age_counts_from_the_arrival_in_the_mailbox(self, writer: Writer) -> None:
+        arrived = datetime.now(UTC) - timedelta(seconds=100)
+        measured = Rise(f"{self.AGE}_sum", process="claims")
+        within_a_minute = Rise(f"{self.AGE}_bucket", process="claims", le="60.0")
+        within_five = Rise(f"{self.AGE}_bucket", process="claims", le="300.0")
+        await writer.handle(opening("late", received_at=arrived, fetched_at=datetime.now(UTC), process="claims"))
+        assert 100 <= measured.so_far < 160
+        assert (within_a_minute.so_far, within_five.so_far) == (0, 1)
+
+    async def test_only_fetched_mail_counts_for_the_objective(self, writer: Writer) -> None:
+        for_the_objective = Rise(f"{self.AGE}_count", process="claims")
+        all_of_it = Rise("mailcase_mail_end_to_end_seconds_count", process="claims")
+        for origin in ("ingest", "retry", "replay"):
+            await writer.handle(opening(origin, origin=origin, process="claims"))
+        assert (for_the_objective.so_far, all_of_it.so_far) == (0, 3)
+
+    async def test_outcomes_are_counted_with_their_reason(self, writer: Writer) -> None:
+        opened = Rise("mailcase_mails_recorded_total", process="claims", outcome="opened", reason="")
+        parked = Rise("mailcase_mails_recorded_total", process="claims", outcome="parked", reason="spam")
+        duplicate = Rise("mailcase_mails_duplicate_total", process="claims")
+        await writer.handle(opening("a", process="claims"), parking("b", reason="spam", process="claims"))
+        await writer.handle(opening("a", process="claims"))
+        assert (opened.so_far, parked.so_far, duplicate.so_far) == (1, 1, 1)
+
+
+class Rise:
+    """How much a sample has grown since."""
+
+    def __init__(self, name: str, **labels: str) -> None:
+        self._name, self._labels = name, labels
+        self._before = self._now()
+
+    @property
+    def so_far(self) -> float:
+        return self._now() - self._before
+
+    def _now(self) -> float:
+        return REGISTRY.get_sample_value(self._name, self._labels) or 0.0
 
 
 def _assert_nothing(outlet: FakeOutlet) -> None:

@@ -44,6 +44,17 @@ def test_patience_doubles_with_each_time_a_receipt_is_late() -> None:
     assert (len(window), window.bytes) == (1, 10)
 
 
+def test_the_oldest_mail_under_way_keeps_its_time_when_it_is_published_again() -> None:
+    window = InFlight(9, 100)
+    assert window.oldest_since_s() is None
+    window.add("1", "a", 10, now_s=0, since_s=1000.0)
+    window.add("2", "b", 10, now_s=0, since_s=1005.0)
+    window.add("1", "a", 10, now_s=300, since_s=1300.0)
+    assert window.oldest_since_s() == 1000.0
+    window.landed(["a"])
+    assert window.oldest_since_s() == 1005.0
+
+
 def test_what_is_gone_is_forgotten_once() -> None:
     window = InFlight(9, 100)
     window.add("1", "a", 10, now_s=0)
