@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from schemas.cases import Command
-from schemas.events import Event, MailsRecorded
+from schemas.events import Event, MailsRecorded, MailsReplayed
 from schemas.mails import RawMail
 from schemas.sending import AnswerCase, SendMail
 
@@ -17,6 +17,7 @@ _case_message = msgspec.msgpack.Decoder(Command | AnswerCase)
 _send_mail = msgspec.msgpack.Decoder(SendMail)
 _event = msgspec.json.Decoder(Event)
 _receipt = msgspec.json.Decoder(MailsRecorded)
+_replayed = msgspec.json.Decoder(MailsReplayed)
 
 
 class UnreadableMessageError(ValueError):
@@ -63,7 +64,7 @@ def decode_send_mail(body: bytes) -> SendMail:
 
 
 def decode_event(body: bytes) -> Event:
-    """A `case.…` or `mail.…` event, except receipts. Raises UnreadableMessageError."""
+    """A `case.…` or `mail.…` event, except receipts and what a replay hears. Raises UnreadableMessageError."""
     event: Event = _decode(_event, body)
     return event
 
@@ -72,6 +73,12 @@ def decode_receipt(body: bytes) -> MailsRecorded:
     """A receipt, routing key `mail.recorded.<mailbox>`. Raises UnreadableMessageError."""
     receipt: MailsRecorded = _decode(_receipt, body)
     return receipt
+
+
+def decode_replayed(body: bytes) -> MailsReplayed:
+    """The effects of a replay, routing key `mail.replayed.<run>`. Raises UnreadableMessageError."""
+    replayed: MailsReplayed = _decode(_replayed, body)
+    return replayed
 
 
 def _decode(decoder: Any, body: bytes) -> Any:

@@ -1,5 +1,7 @@
 """What the case writer tells the world, as JSON: events for anyone, receipts for the fetchers."""
 
+from typing import Literal
+
 import msgspec
 
 from schemas.mails import Moment
@@ -30,6 +32,16 @@ class CaseAppended(_MailEvent, frozen=True, kw_only=True, tag="CaseAppended.v1")
 
     case: int
     reopened: bool = False
+
+
+class CaseMoved(_MailEvent, frozen=True, kw_only=True, tag="CaseMoved.v1"):
+    """A mail that was in case `was` is in `case` from now on: a person had it decided anew; routing key `case.moved.…`.
+
+    `process` is that of the case where it is now.
+    """
+
+    case: int
+    was: int
 
 
 class MailParked(_MailEvent, frozen=True, kw_only=True, tag="MailParked.v1"):
@@ -63,4 +75,26 @@ class MailsRecorded(msgspec.Struct, frozen=True, kw_only=True, tag_field="type",
     keys: list[str]
 
 
-Event = CaseOpened | CaseAppended | MailParked | MailIgnored | SenderLimited
+class ReplayEffect(msgspec.Struct, frozen=True, kw_only=True):
+    """What a replay did with one mail; `case` is where it is or, for `differs`, where it would go, None for no case.
+
+    `opened`, `appended`, `parked`, `ignored`: it had no outcome before. `unchanged`: it had one, which stands.
+    `rederived`: what is derived from it was replaced. `moved`: it went to another case, or to one from none. `differs`:
+    it would, and was left where it is. `was` is its case until then; `detail` is a constant name that says more.
+    """
+
+    mail_key: str
+    effect: Literal["opened", "appended", "parked", "ignored", "unchanged", "rederived", "moved", "differs"]
+    case: int | None = None
+    was: int | None = None
+    detail: str = ""
+
+
+class MailsReplayed(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="MailsReplayed.v1"):
+    """The effects of replay `run`, told once they are written; routing key `mail.replayed.<run>`."""
+
+    run: str
+    effects: list[ReplayEffect]
+
+
+Event = CaseOpened | CaseAppended | CaseMoved | MailParked | MailIgnored | SenderLimited

@@ -27,13 +27,29 @@ class BlobRef(msgspec.Struct, frozen=True, kw_only=True):
     size: int
 
 
+class Replay(msgspec.Struct, frozen=True, kw_only=True):
+    """What a replay wants with a mail, beside bringing back one that has no outcome.
+
+    `run` names the replay, which hears of the effect. `case` is the number of the case that the mail was in when it was
+    recorded before, None where that is not known; `opener` is the key of the mail that opened that case, the mail's own
+    where it did, None where that is not known. `rederive` asks to read and decide a recorded mail anew, in place; with
+    `move` it goes to the case where it belongs by today's rules.
+    """
+
+    run: str
+    case: int | None = None
+    opener: str | None = None
+    rederive: bool = False
+    move: bool = False
+
+
 class RawMail(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="RawMail.v1"):
     """One mail exactly as the mail server gave it.
 
     Either `raw` holds the bytes, or, for a mail over the inline limit, `blob` tells where they are and `head` holds the
     first part of them, enough to classify by. `received_at` is the mail server's time (IMAP INTERNALDATE, RFC 9051
     section 2.3.3), None where the server keeps none (POP3, files). `origin` says how the mail came: `fetch`, `ingest`,
-    `replay` or `retry`. Times are aware UTC; `size` is the length of the raw bytes.
+    `replay` or `retry`, and `replay` what a replay wants. Times are aware UTC; `size` is the length of the raw bytes.
     """
 
     key: str
@@ -46,6 +62,7 @@ class RawMail(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="
     blob: BlobRef | None = None
     head: bytes | None = None
     origin: str = "fetch"
+    replay: Replay | None = None
 
     @property
     def classifiable(self) -> bytes:

@@ -1,7 +1,7 @@
 """The documents in MongoDB. Field names are the contract; times are aware UTC, to the millisecond."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -118,6 +118,7 @@ class Mail(msgspec.Struct, frozen=True, kw_only=True):
 
     `raw` is the blob of the whole mail, always kept for `parked` and `ignored`. `deliveries` counts how often the mail
     came, replays not. `written_by` names the writer's attempt, so that it knows its own work after an unclear commit.
+    `rederived_at` is when a replay last replaced something that was derived from the mail.
     """
 
     id: str = msgspec.field(name="_id")
@@ -133,6 +134,7 @@ class Mail(msgspec.Struct, frozen=True, kw_only=True):
     recorded_at: datetime
     written_by: str
     discarded: Discard | None = None
+    rederived_at: datetime | None = None
 
 
 class OutgoingMail(msgspec.Struct, frozen=True, kw_only=True):
@@ -189,6 +191,14 @@ class AutomaticMails(msgspec.Struct, frozen=True, kw_only=True):
 def thread_id(process: str, message_id: str) -> str:
     """The key of a Message-ID within a process; names of processes have no blank."""
     return f"{process} {message_id}"
+
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+def from_document(document: dict[str, Any], kind: type[T]) -> T:
+    """One of the structs above from its MongoDB document. Raises msgspec.ValidationError where it breaks the shape."""
+    return msgspec.convert(document, kind)
 
 
 def to_document(stored: msgspec.Struct) -> dict[str, Any]:

@@ -61,6 +61,7 @@ class FakeCases:
     def __init__(self, initial_stages: Mapping[str, str]) -> None:
         self._initial_stages = initial_stages
         self.cases: dict[int, Case] = {}
+        self.counter = 0
         self.comments: dict[str, Comment] = {}
         self.mails: dict[str, Mail] = {}
         self.threads: dict[str, Thread] = {}
@@ -78,7 +79,9 @@ class FakeCases:
 
     async def known(self, query: Query) -> Known:
         mails = {
-            key: RecordedMail(mail.outcome, mail.process, mail.case, mail.reason, mail.written_by)
+            key: RecordedMail(
+                mail.outcome, mail.process, mail.case, mail.reason, mail.written_by, decision=mail.decision
+            )
             for key in query.mails
             if (mail := self.mails.get(key))
         }
@@ -106,7 +109,9 @@ class FakeCases:
             raise failure.error
         self.poison(plan)
         now = datetime.now(UTC)
-        written = documents(plan, Writing(now, attempt, len(self.cases) + 1, self._initial_stages))
+        self.counter = max([self.counter, *(case.number for case in plan.new_cases if case.number is not None)])
+        written = documents(plan, Writing(now, attempt, self.counter + 1, self._initial_stages))
+        assert not written.replaced, "only the database itself derives again"
         self._check_unique(written)
         self._apply(written, plan, attempt, now)
         if failure:
@@ -121,6 +126,7 @@ class FakeCases:
     def _check_unique(self, written: Documents) -> None:
         taken = [one.id for one in written.mails if one.id in self.mails]
         taken += [one.id for one in written.threads if one.id in self.threads]
+        taken += [str(one.number) for one in written.cases if one.number in self.cases]
         claimed = [one.id for one in written.claims if self.threads[one.id].claimed_by is not None]
         if taken or claimed:
             raise ConflictError(f"another writer was first: {taken + claimed}")
@@ -129,6 +135,7 @@ class FakeCases:
         self.mails |= {one.id: one for one in written.mails}
         self.comments |= {one.id: one for one in written.comments}
         self.cases |= {one.number: one for one in written.cases}
+        self.counter = max(self.cases, default=self.counter)
         self.threads |= {one.id: one for one in [*written.threads, *written.claims]}
         for key in plan.duplicates:
             mail = self.mails[key]

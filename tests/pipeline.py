@@ -80,10 +80,10 @@ class Pipeline:
         return self.database["mails"].count_documents({})
 
     def queued(self) -> dict[str, int]:
-        """Messages in each queue, ready or not acknowledged; the archive, which keeps them, left out."""
+        """Messages in each queue, ready or not acknowledged; the archives, which keep them, left out."""
         listing = self.servers.broker.ctl("list_queues", "-q", "-p", self.virtual_host, "name", "messages")
         rows = [line.split("\t") for line in listing.splitlines() if "\t" in line]
-        return {name: int(count) for name, count in rows if count.isdecimal() and name != "mail.archive"}
+        return {name: int(count) for name, count in rows if count.isdecimal() and not name.endswith(".archive")}
 
     def until(self, condition: Callable[[], bool], what: str, patience_s: float = 60.0) -> None:
         """Raises AssertionError if `condition` does not come true in time."""

@@ -7,25 +7,47 @@ from datetime import datetime
 from typing import Any
 
 from schemas.cases import Decision
-from schemas.events import CaseAppended, CaseOpened, Event, MailIgnored, MailParked, SenderLimited
-from schemas.mails import BlobRef, RawMail
-from schemas.stored import Attachment, Case, Comment, Mail, Person, Thread
-from services.case_writer.known import KnownCase, RecordedMail
-from services.case_writer.plan import Aside, NewCase, Placed, Plan, Target
+from schemas.events import Event, MailIgnored, MailParked, SenderLimited
+from schemas.mails import RawMail
+from schemas.stored import Case, Comment, Mail, Outcome, Thread, thread_id
+from services.case_writer.comments import comment_of, derived_again
+from services.case_writer.events import about, appended_event, moved_event, opened_event
+from services.case_writer.plan import Aside, NewCase, Placed, Plan, Reread, Target
 from services.runtime.errors import PermanentError
 
 NO_SUBJECT = "(no subject)"
-ORIGINAL_NAME = "original.eml"
 
 
 @dataclass
 class CaseChange:
-    """What a batch adds to a case that exists."""
+    """What a batch adds to a case that exists; `touches` tells that something came, so that the case is updated."""
 
+    touches: bool = False
     comments: int = 0
     attachments: int = 0
     participants: list[str] = field(default_factory=list)
     reopens: bool = False
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """A recorded mail's comment and decision of today, in place of those of version `seen` of the mail.
+
+    `was` is its case until now; `threads` are the keys of Message-IDs that go with it if it moves.
+    """
+
+    key: str
+    seen: str
+    outcome: Outcome
+    was: int
+    before: Comment
+    comment: Comment
+    decision: Decision
+    threads: list[str]
+
+    @property
+    def moves(self) -> bool:
+        return self.comment.case != self.was
 
 
 @dataclass
@@ -38,6 +60,7 @@ class Documents:
     threads: list[Thread] = field(default_factory=list)
     claims: list[Thread] = field(default_factory=list)
     changes: dict[int, CaseChange] = field(default_factory=lambda: defaultdict(CaseChange))
+    replaced: list[Replacement] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
 
 
@@ -52,8 +75,12 @@ class Writing:
 
 
 def documents(plan: Plan, writing: Writing) -> Documents:
-    """All documents of a plan; new cases are numbered from `writing.first_number` in the order of the plan."""
-    numbers = {id(case): writing.first_number + index for index, case in enumerate(plan.new_cases)}
+    """All documents of a plan; new cases are numbered from `writing.first_number` in the order of the plan.
+
+    Those that had a number before have it again.
+    """
+    fresh = [case for case in plan.new_cases if case.number is None]
+    numbers = {id(case): writing.first_number + index for index, case in enumerate(fresh)}
     return _Builder(writing, numbers).build(plan)
 
 
@@ -70,8 +97,10 @@ class _Builder:
             self._add(placed, plan)
         for aside in plan.aside:
             self._set_aside(aside)
+        for reread in plan.reread:
+            self._replace(reread, plan)
         for alert in plan.alerts:
-            self._documents.events.append(SenderLimited(address=alert.address, **_about(alert.item.command.mail)))
+            self._documents.events.append(SenderLimited(address=alert.address, **about(alert.item.command.mail)))
         self._documents.threads = [
             Thread(id=key, case=self._number(target), claimed_by=claimed)
             for key, (target, claimed) in plan.threads.items()
@@ -82,7 +111,9 @@ class _Builder:
         return self._documents
 
     def _number(self, target: Target) -> int:
-        return self._numbers[id(target)] if isinstance(target, NewCase) else target
+        if isinstance(target, NewCase):
+            return self._numbers[id(target)] if target.number is None else target.number
+        return target
 
     def _add(self, placed: Placed, plan: Plan) -> None:
         mail, number = placed.item.command.mail, self._number(placed.target)
@@ -98,6 +129,7 @@ class _Builder:
             return
         if not isinstance(placed.target, NewCase):
             change = self._documents.changes[number]
+            change.touches = True
             change.comments += 1
             change.attachments += len(comment.attachments)
             change.participants += placed.joins
@@ -105,7 +137,8 @@ class _Builder:
         self._documents.events.append(appended_event(mail, number, placed.process, reopened=placed.reopens))
 
     def _case(self, placed: Placed, number: int, first: Comment, plan: Plan) -> Case:
-        joined = [one for one in plan.placed if one.target is placed.target]
+        everyone = [*plan.placed, *(one.placed for one in plan.reread)]
+        joined = [one for one in everyone if one.target is placed.target]
         process = placed.item.command.mail.process
         stage = self._writing.initial_stages.get(process)
         if stage is None:
@@ -126,6 +159,44 @@ class _Builder:
             attachment_count=sum(len(one.item.blobs) + (one.item.original is not None) for one in joined),
         )
 
+    def _replace(self, reread: Reread, plan: Plan) -> None:
+        """A comment that reads as before is left alone, so that deriving again changes nothing."""
+        placed, before, was = reread.placed, reread.comment, reread.recorded.case
+        number = self._number(placed.target)
+        comment = derived_again(before, comment_of(placed, number))
+        if was is None or (comment, placed.decision) == (before, reread.recorded.decision):
+            return
+        key, process = placed.item.key, placed.item.command.mail.process
+        ids = [*([comment.message_id] if comment.message_id else []), *placed.decision.thread_ids]
+        outcome: Outcome = reread.recorded.outcome
+        if reread.moves:
+            outcome = "opened" if placed.opens else "appended"
+            self._move(placed, comment, before, was, plan)
+        else:
+            self._documents.changes[number].attachments += len(comment.attachments) - len(before.attachments)
+        if placed.joins and not placed.opens:
+            self._documents.changes[number].participants += placed.joins
+        threads = [thread_id(process, one) for one in ids]
+        self._documents.replaced.append(
+            Replacement(key, reread.recorded.written_by, outcome, was, before, comment, placed.decision, threads)
+        )
+
+    def _move(self, placed: Placed, comment: Comment, before: Comment, was: int, plan: Plan) -> None:
+        mail = placed.item.command.mail
+        left = self._documents.changes[was]
+        left.comments -= 1
+        left.attachments -= len(before.attachments)
+        if placed.opens:
+            case = self._case(placed, comment.case, comment, plan)
+            self._documents.cases.append(case)
+            self._documents.events.append(opened_event(mail, case.number, case.stage, case.title))
+        else:
+            change = self._documents.changes[comment.case]
+            change.touches = True
+            change.comments += 1
+            change.attachments += len(comment.attachments)
+        self._documents.events.append(moved_event(mail, comment.case, was, placed.process))
+
     def _set_aside(self, aside: Aside) -> None:
         mail = aside.item.command.mail
         raw = aside.item.original.sha256 if aside.item.original else None
@@ -133,7 +204,7 @@ class _Builder:
             self._mail(mail, aside.decision, aside.outcome, None, reason=aside.reason, raw=raw)
         )
         event = MailParked if aside.outcome == "parked" else MailIgnored
-        self._documents.events.append(event(reason=aside.reason, **_about(mail)))
+        self._documents.events.append(event(reason=aside.reason, **about(mail)))
 
     def _mail(
         self,
@@ -159,87 +230,3 @@ class _Builder:
             recorded_at=self._writing.now,
             written_by=self._writing.attempt,
         )
-
-
-def comment_of(placed: Placed, case: int) -> Comment:
-    """The comment that a mail becomes."""
-    mail, reading = placed.item.command.mail, placed.reading
-    attachments = [
-        Attachment(
-            name=one.name,
-            content_type=one.content_type,
-            size=len(one.content),
-            sha256=blob.sha256,
-            inline=one.inline,
-            content_id=one.content_id,
-            blob=blob.sha256,
-            original_name=one.original_name,
-            flags=list(one.flags),
-        )
-        for one, blob in zip(reading.attachments, placed.item.blobs, strict=True)
-    ]
-    original = placed.item.original
-    if original is not None:
-        attachments.append(_original(original))
-    return Comment(
-        id=mail.key,
-        case=case,
-        kind=placed.kind,
-        at=mail.received_at or mail.fetched_at,
-        sent_at=reading.sent_at,
-        author=Person(reading.author.name, reading.author.address),
-        subject=reading.subject,
-        text=reading.text,
-        full_text=reading.full_text,
-        html=reading.html,
-        message_id=reading.message_id,
-        in_reply_to=reading.in_reply_to,
-        attachments=attachments,
-        original=original.sha256 if original else None,
-        flags=list(dict.fromkeys([*reading.defects, *placed.decision.flags, *placed.flags])),
-    )
-
-
-def _original(blob: BlobRef) -> Attachment:
-    return Attachment(
-        name=ORIGINAL_NAME,
-        content_type="message/rfc822",
-        size=blob.size,
-        sha256=blob.sha256,
-        inline=False,
-        content_id=None,
-        blob=blob.sha256,
-        flags=["original"],
-    )
-
-
-def opened_event(mail: RawMail, case: int, stage: str, title: str) -> CaseOpened:
-    return CaseOpened(case=case, stage=stage, title=title, **_about(mail))
-
-
-def appended_event(mail: RawMail, case: int, process: str, *, reopened: bool = False) -> CaseAppended:
-    """`process` is the case's, which a mail sent to another process's mailbox may refer to."""
-    return CaseAppended(case=case, reopened=reopened, **(_about(mail) | {"process": process}))
-
-
-def event_again(mail: RawMail, recorded: RecordedMail, case: KnownCase | None) -> Event | None:
-    """The event of a mail recorded before; None where its case is gone.
-
-    For a mail that is delivered again because its writer died, or whose commit was unclear: its event may never have
-    gone out.
-    """
-    about = _about(mail)
-    if recorded.outcome == "parked":
-        return MailParked(reason=recorded.reason or "", **about)
-    if recorded.outcome == "ignored":
-        return MailIgnored(reason=recorded.reason or "", **about)
-    if recorded.case is None or case is None:
-        return None
-    if recorded.outcome == "appended":
-        return appended_event(mail, recorded.case, case.process)
-    return opened_event(mail, recorded.case, case.stage, case.title)
-
-
-def _about(mail: RawMail) -> dict[str, Any]:
-    at = mail.received_at or mail.fetched_at
-    return {"mail_key": mail.key, "process": mail.process, "mailbox": mail.mailbox, "at": at}

@@ -5,12 +5,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from schemas.cases import AppendToCase, Command, OpenCase
+from schemas.cases import AppendToCase, Command, OpenCase, ParkMail
 from schemas.mails import BlobRef, RawMail
 from services.case_writer import metrics
 from services.case_writer.plan import Item, Plan
 from services.case_writer.ports import BlobStore, MailReader, UnreadableMailError
 from services.case_writer.reading import SHORTENED, MailReading, ReadingLimits, read_mail
+from services.case_writer.restoring import CONTENT_MISSING
 from services.runtime.errors import PermanentError
 
 ASIDE_BYTES = 256 * 1024
@@ -41,7 +42,7 @@ class Intake:
 
     async def with_originals(self, plan: Plan) -> Plan:
         """The plan with every mail that goes to no case kept whole, also where the rules decided so only now."""
-        missing = [aside for aside in plan.aside if aside.item.original is None]
+        missing = [one for one in plan.aside if one.item.original is None and one.reason != CONTENT_MISSING]
         if missing:
             kept = await self._blobs.put_all([await self._raw(aside.item.command.mail) for aside in missing])
             originals = {aside.item.key: blob for aside, blob in zip(missing, kept, strict=True)}
@@ -56,8 +57,11 @@ class Intake:
         readings: list[MailReading | None] = []
         contents: list[bytes] = []
         for command in commands:
+            if _lacks_content(command):
+                readings.append(None)
+                continue
             raw = await self._raw(command.mail)
-            reading = await self._read(command.mail, raw) if isinstance(command, OpenCase | AppendToCase) else None
+            reading = await self._read(command.mail, raw) if _is_read(command) else None
             readings.append(reading)
             contents += [attachment.content for attachment in reading.attachments] if reading else []
             if self._keeps_whole(command, reading):
@@ -71,6 +75,8 @@ class Intake:
         return Item(command, reading, attachments, original)
 
     def _keeps_whole(self, command: Command, reading: MailReading | None) -> bool:
+        if _lacks_content(command):
+            return False
         if reading is None or not SHORTENED.isdisjoint(reading.defects):
             return True  # the case lacks something that the mail has
         return self._keeps_original(command.mail.mailbox)
@@ -80,7 +86,12 @@ class Intake:
             return mail.raw
         if mail.blob is None:
             raise PermanentError("the message holds neither the mail nor a reference to it", mail_key=mail.key)
-        return await self._blobs.get(mail.blob.sha256)
+        try:
+            return await self._blobs.get(mail.blob.sha256)
+        except PermanentError as error:
+            if mail.origin != "replay":
+                raise  # it is in its mailbox still, and comes again with its content
+            raise UnreadableMailError(CONTENT_MISSING, str(error), mail_key=mail.key, mailbox=mail.mailbox) from error
 
     async def _read(self, mail: RawMail, raw: bytes) -> MailReading:
         started = time.monotonic()
@@ -101,3 +112,12 @@ class Intake:
         if self._aside is None:
             return await asyncio.to_thread(read_mail, raw, self._limits)
         return await self._aside.read(raw)
+
+
+def _is_read(command: Command) -> bool:
+    """A replayed mail may be in a case whatever the rules say of it today."""
+    return isinstance(command, OpenCase | AppendToCase) or command.mail.replay is not None
+
+
+def _lacks_content(command: Command) -> bool:
+    return isinstance(command, ParkMail) and command.reason == CONTENT_MISSING

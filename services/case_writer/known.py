@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from schemas.stored import CaseStatus, Outcome
+from schemas.cases import Decision
+from schemas.stored import CaseStatus, Comment, Outcome
 
 
 @dataclass(frozen=True)
 class RecordedMail:
-    """A mail whose outcome is written; `written_by` is the attempt that wrote it."""
+    """A mail whose outcome is written; `written_by` is the attempt that wrote it last, so that it names the version."""
 
     outcome: Outcome
     process: str
@@ -17,6 +18,7 @@ class RecordedMail:
     reason: str | None
     written_by: str
     deliveries: int = 1
+    decision: Decision | None = None
 
 
 @dataclass(frozen=True)
@@ -55,13 +57,15 @@ class Known:
     cases: dict[int, KnownCase] = field(default_factory=dict)
     threads: dict[str, KnownThread] = field(default_factory=dict)
     senders: dict[str, Openings] = field(default_factory=dict)
+    comments: dict[str, Comment] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Query:
-    """The identities that a batch asks about: mail keys, case numbers, thread ids, sender ids."""
+    """The identities that a batch asks about: mail keys, case numbers, thread ids, sender ids, ids of comments."""
 
     mails: Sequence[str]
     cases: Sequence[int]
     threads: Sequence[str]
     senders: Sequence[str] = ()
+    comments: Sequence[str] = ()

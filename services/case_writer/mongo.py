@@ -4,8 +4,12 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from schemas.stored import Sender, to_document
-from services.case_writer.documents import CaseChange, Documents, Writing, documents
+import msgspec
+
+from schemas.cases import Decision
+from schemas.stored import Comment, Sender, from_document, to_document
+from services.case_writer.comments import emptied_note
+from services.case_writer.documents import NO_SUBJECT, CaseChange, Documents, Replacement, Writing, documents
 from services.case_writer.known import Known, KnownCase, KnownThread, Openings, Query, RecordedMail
 from services.case_writer.plan import Plan
 from services.case_writer.standing import ParkedGroup
@@ -15,6 +19,7 @@ COUNTER = "case"
 SENDERS_KEPT = timedelta(days=1)  # the longest window that the settings allow
 
 _RECORDED = ("outcome", "process", "case", "reason", "written_by", "deliveries")
+_MAIL_KINDS = ["mail", "bounce", "automatic"]  # comments that are mails which came
 
 
 class MongoCases:
@@ -44,9 +49,13 @@ class MongoCases:
     async def known(self, query: Query) -> Known:
         """What the database holds of the things asked about, as a majority wrote it."""
         mails = {
-            one["_id"]: RecordedMail(**{name: one[name] for name in _RECORDED})
-            for one in await _by_ids(self._mails, query.mails, _RECORDED)
+            one["_id"]: RecordedMail(
+                **{name: one[name] for name in _RECORDED}, decision=msgspec.convert(one["decision"], Decision)
+            )
+            for one in await _by_ids(self._mails, query.mails, [*_RECORDED, "decision"])
         }
+        # After the mails: a mail's version then is no newer than its comment, and a stale one is refused in writing.
+        comments = {one["_id"]: from_document(one, Comment) for one in await _by_ids(self._comments, query.comments)}
         threads = {
             one["_id"]: KnownThread(one["case"], one["claimed_by"])
             for one in await _by_ids(self._threads, query.threads)
@@ -64,7 +73,7 @@ class MongoCases:
             )
             for one in await _by_ids(self._cases, sorted(numbers), fields)
         }
-        return Known(mails, cases, threads, senders)
+        return Known(mails, cases, threads, senders, comments)
 
     async def parked(self) -> list[ParkedGroup]:
         """The parked mails that nobody discarded, by process and reason."""
@@ -87,7 +96,10 @@ class MongoCases:
 
     async def _write(self, plan: Plan, attempt: str, session: Session) -> Documents:
         # Late, so that other writers wait for this number as shortly as may be; inside, so that numbers have no gaps.
-        opened = len(plan.new_cases)
+        before = [case.number for case in plan.new_cases if case.number is not None]
+        if before:
+            await self._counters.raise_to(COUNTER, "value", max(before), session)
+        opened = len(plan.new_cases) - len(before)
         last = await self._counters.increment(COUNTER, "value", opened, session) if opened else 0
         now = datetime.now(UTC)
         written = documents(plan, Writing(now, attempt, last - opened + 1, self._initial_stages))
@@ -105,8 +117,73 @@ class MongoCases:
         await self._cases.update_each(
             [({"_id": number}, _case_change(change, now)) for number, change in written.changes.items()], session
         )
+        await self._replace(written.replaced, attempt, now, session)
+        await self._reconsider(plan, attempt, now, session)
         await self._count_openings(plan, now, session)
         return written
+
+    async def _replace(self, replaced: Sequence[Replacement], attempt: str, now: datetime, session: Session) -> None:
+        """Comments and decisions of today, unless someone else changed the mail since it was looked at."""
+        mails = [
+            (
+                {"_id": one.key, "written_by": one.seen},
+                {
+                    "$set": {
+                        "decision": to_document(one.decision),
+                        "outcome": one.outcome,
+                        "case": one.comment.case,
+                        "written_by": attempt,
+                        "rederived_at": now,
+                    }
+                },
+            )
+            for one in replaced
+        ]
+        if await self._mails.update_each(mails, session) != len(mails):
+            raise ConflictError("another writer changed a mail first")
+        await self._comments.update_each(
+            [({"_id": one.key}, {"$set": to_document(one.comment)}) for one in replaced], session
+        )
+        stayed = [one for one in replaced if one.outcome == "opened" and not one.moves]
+        await self._cases.update_each([change for one in stayed for change in _derived_of_case(one)], session)
+        moved = [one for one in replaced if one.moves]
+        for one in moved:
+            mine = {"$or": [{"claimed_by": one.key}, {"claimed_by": None, "case": one.was}]}
+            new_home = {"$set": {"case": one.comment.case}}
+            await self._threads.update_all({"_id": {"$in": one.threads}, **mine}, new_home, session)
+        for number, to in {one.was: one.comment.case for one in moved}.items():
+            await self._settle(number, to, attempt, now, session)
+
+    async def _settle(self, number: int, to: int, attempt: str, now: datetime, session: Session) -> None:
+        """A case that a mail has left: closed with a note where it was the last one, else opened by the oldest left."""
+        if not await self._comments.count({"case": number, "kind": {"$in": _MAIL_KINDS}}, session):
+            note = emptied_note(number, to, f"{attempt}.{number}", now)
+            await self._comments.insert([to_document(note)], session)
+            change = {"$set": {"status": "closed"}, "$inc": {"comment_count": 1}, "$max": {"updated_at": now}}
+            await self._cases.update({"_id": number}, change, session)
+            return
+        if await self._mails.count({"case": number, "outcome": "opened"}, session):
+            return
+        for oldest in await self._mails.find({"case": number}, ["_id"], sort="recorded_at", limit=1, session=session):
+            await self._mails.update(oldest, {"$set": {"outcome": "opened", "written_by": attempt}}, session)
+
+    async def _reconsider(self, plan: Plan, attempt: str, now: datetime, session: Session) -> None:
+        changes = [
+            (
+                {"_id": one.item.key, "written_by": one.recorded.written_by},
+                {
+                    "$set": {
+                        "decision": to_document(one.decision),
+                        "reason": one.reason,
+                        "written_by": attempt,
+                        "rederived_at": now,
+                    }
+                },
+            )
+            for one in plan.reconsidered
+        ]
+        if await self._mails.update_each(changes, session) != len(changes):
+            raise ConflictError("another writer changed a mail first")
 
     async def _forget_retried(self, plan: Plan, session: Session) -> None:
         """The outcomes that a retry replaces; someone else's retry may have been first."""
@@ -134,6 +211,19 @@ class MongoCases:
             raise ConflictError("another writer counted a new case of the same sender first")
 
 
+def _derived_of_case(one: Replacement) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Title and opener of a case follow the mail that opened it, unless a person gave it another title."""
+    before, today, number = one.before, one.comment, one.comment.case
+    changes: list[tuple[dict[str, Any], dict[str, Any]]] = []
+    if before.subject != today.subject:
+        found = {"_id": number, "title": before.subject or NO_SUBJECT}
+        changes.append((found, {"$set": {"title": today.subject or NO_SUBJECT}}))
+    if before.author != today.author:
+        found = {"_id": number, "opened_by": to_document(before.author)}
+        changes.append((found, {"$set": {"opened_by": to_document(today.author)}}))
+    return changes
+
+
 async def _by_ids(collection: Any, ids: Sequence[Any], fields: Sequence[str] | None = None) -> list[dict[str, Any]]:
     if not ids:
         return []
@@ -144,8 +234,9 @@ async def _by_ids(collection: Any, ids: Sequence[Any], fields: Sequence[str] | N
 def _case_change(change: CaseChange, now: datetime) -> dict[str, Any]:
     update: dict[str, Any] = {
         "$inc": {"comment_count": change.comments, "attachment_count": change.attachments},
-        "$max": {"updated_at": now},
     }
+    if change.touches:
+        update["$max"] = {"updated_at": now}
     if change.reopens:
         update["$set"] = {"status": "open"}
     if change.participants:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from schemas.cases import Command, CommentKind, Decision
 from schemas.mails import BlobRef
-from schemas.stored import Outcome
+from schemas.stored import Comment, Outcome
 from services.case_writer.known import Openings, RecordedMail
 from services.case_writer.reading import MailReading
 
@@ -29,9 +29,10 @@ class Item:
 
 @dataclass(eq=False)
 class NewCase:
-    """A case to be opened in this batch; its number comes with the writing."""
+    """A case to be opened in this batch; `number` is the one that it had before, None for most: it comes in writing."""
 
     process: str
+    number: int | None = None
     participants: list[str] = field(default_factory=list)
     refers_to: int | None = None
 
@@ -76,6 +77,37 @@ class Alert:
     address: str
 
 
+@dataclass(frozen=True)
+class Reread:
+    """A recorded mail that is derived anew: where it belongs from now on, and the comment that this replaces."""
+
+    placed: Placed
+    recorded: RecordedMail
+    comment: Comment
+
+    @property
+    def moves(self) -> bool:
+        return self.placed.target != self.recorded.case
+
+
+@dataclass(frozen=True)
+class Reconsidered:
+    """A mail without a case whose outcome stands, for a reason and a decision of today."""
+
+    item: Item
+    recorded: RecordedMail
+    reason: str
+    decision: Decision
+
+
+@dataclass(frozen=True)
+class Differs:
+    """A recorded mail that today's rules would place otherwise, and that stays; `target` None means no case."""
+
+    target: Target | None
+    detail: str
+
+
 @dataclass
 class Plan:
     """What a batch does. `threads` are new ids, `claims` are ids reserved earlier that their mail now claims.
@@ -84,6 +116,7 @@ class Plan:
     `retried` are mails whose outcome is replaced because a person asked for it.
     `duplicates` holds the key of each further delivery, to be counted after the mails are written: a mail may come
     twice in its first batch. `written_before` is what an earlier try of the same attempt wrote after all.
+    `reread`, `reconsidered` and `differs` are of a replay that derives recorded mails anew.
     """
 
     new_cases: list[NewCase] = field(default_factory=list)
@@ -96,3 +129,6 @@ class Plan:
     retried: dict[str, RecordedMail] = field(default_factory=dict)
     duplicates: list[str] = field(default_factory=list)
     written_before: dict[str, RecordedMail] = field(default_factory=dict)
+    reread: list[Reread] = field(default_factory=list)
+    reconsidered: list[Reconsidered] = field(default_factory=list)
+    differs: dict[str, Differs] = field(default_factory=dict)

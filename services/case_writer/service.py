@@ -13,9 +13,20 @@ from msgspec import structs
 
 from schemas import codec
 from schemas.cases import Command, ParkMail
-from schemas.events import CaseAppended, CaseOpened, Event, MailParked, MailsRecorded, SenderLimited
+from schemas.events import (
+    CaseAppended,
+    CaseMoved,
+    CaseOpened,
+    Event,
+    MailParked,
+    MailsRecorded,
+    MailsReplayed,
+    SenderLimited,
+)
 from services.case_writer import metrics
-from services.case_writer.documents import Documents, event_again
+from services.case_writer.documents import Documents
+from services.case_writer.effects import replayed
+from services.case_writer.events import event_again
 from services.case_writer.intake import Intake
 from services.case_writer.known import Known
 from services.case_writer.placing import plan, query
@@ -30,7 +41,7 @@ from services.runtime.metrics import RETRIES
 from services.runtime.retry import Backoff
 from services.runtime.settings_shapes import Rules
 from services.runtime.store import ConflictError, UnclearCommitError
-from services.runtime.topology import EVENT, receipt_key
+from services.runtime.topology import EVENT, receipt_key, replayed_key
 
 log = get_logger(__name__)
 
@@ -179,6 +190,9 @@ class CaseWriter:
             if mail.key in keys:
                 by_mailbox[mail.mailbox].append(mail.key)
         await self._outlet.publish_all([_receipt(mailbox, of) for mailbox, of in by_mailbox.items()])
+        mails = [arrived.command.mail for arrived in group]
+        effects = replayed(mails, written.known, written.plan, written.documents)
+        await self._outlet.publish_all([_effects_message(one) for one in effects])
         _count(group, written)
 
 
@@ -202,6 +216,8 @@ def _events_again(group: Sequence[Arrived], written: _Written) -> list[Event]:
         mail = arrived.command.mail
         recorded = written.known.mails.get(mail.key)
         untold = mail.key in written.plan.written_before or arrived.redelivered
+        if mail.replay is not None and mail.replay.rederive:
+            continue  # nothing but a move is news then, and that is told with the writing
         if recorded is None or not untold:
             continue
         event = event_again(mail, recorded, written.known.cases.get(recorded.case) if recorded.case else None)
@@ -227,6 +243,8 @@ def _word(event: Event) -> str:
         return "case.opened"
     if isinstance(event, CaseAppended):
         return "case.appended"
+    if isinstance(event, CaseMoved):
+        return "case.moved"
     if isinstance(event, SenderLimited):
         return "alert.sender-limited"
     return "mail.parked" if isinstance(event, MailParked) else "mail.ignored"
@@ -245,17 +263,31 @@ def _receipt(mailbox: str, keys: list[str]) -> Outgoing:
     )
 
 
+def _effects_message(replayed: MailsReplayed) -> Outgoing:
+    return Outgoing(
+        exchange=EVENT,
+        routing_key=replayed_key(replayed.run),
+        body=codec.encode_json(replayed),
+        tag=codec.tag_of(replayed),
+        message_id=replayed.run,
+        content_type="application/json",
+        mandatory=False,  # a replay that was ended looks into the database
+    )
+
+
 def _count(group: Sequence[Arrived], written: _Written) -> None:
     now = datetime.now(UTC)
     sources = {arrived.command.mail.key: arrived.command.mail for arrived in group}
     for mail in written.documents.mails:
         source = sources[mail.id]
+        log.info("mail_recorded", mail_key=mail.id, mailbox=mail.mailbox, outcome=mail.outcome, case=mail.case)
+        if source.origin == "replay":
+            continue  # recorded once already, or fetched long ago: no figures of today's mail
         metrics.OUTCOMES.labels(mail.process, mail.outcome, mail.reason or "").inc()
         metrics.END_TO_END_SECONDS.labels(mail.process).observe(max(0.0, (now - source.fetched_at).total_seconds()))
         if source.origin == "fetch":  # what is retried or read from a file may be as old as it likes
             age_s = max(0.0, (now - (source.received_at or source.fetched_at)).total_seconds())
             metrics.AGE_SECONDS.labels(mail.process).observe(age_s, {"mail_key": mail.id})
-        log.info("mail_recorded", mail_key=mail.id, mailbox=mail.mailbox, outcome=mail.outcome, case=mail.case)
     processes = {arrived.command.mail.key: arrived.command.mail.process for arrived in group}
     for key in written.plan.duplicates:
         metrics.DUPLICATES.labels(processes[key]).inc()

@@ -32,7 +32,7 @@ _PATIENCE_FOR_INESSENTIAL_S = 10.0  # a stream's new leader takes about a second
 _PUBLISHED_AT_MS = "x-mailcase-published-at-ms"
 
 # RuntimeError: what the driver raises for a channel or connection that is already closed.
-_DRIVER_ERRORS = (aiormq.exceptions.AMQPError, aio_pika.exceptions.AMQPError, OSError, RuntimeError, TimeoutError)
+DRIVER_ERRORS = (aiormq.exceptions.AMQPError, aio_pika.exceptions.AMQPError, OSError, RuntimeError, TimeoutError)
 
 
 class Deliveries:
@@ -74,7 +74,7 @@ class Deliveries:
         if self._last is not None:
             last, self._last = self._last, None
             self._handed_out, self._oldest_handed_out_s = 0, None
-            with _translated("acknowledge"):
+            with translated("acknowledge"):
                 await last.ack(multiple=True)
 
     def in_hand(self) -> int:
@@ -102,12 +102,12 @@ class Broker:
     @asynccontextmanager
     async def connected(cls, url: str, name: str) -> AsyncIterator["Broker"]:
         """A connection called `name` in the broker's own lists."""
-        with _translated(f"connect to {mask_secrets(url)}"):
+        with translated(f"connect to {mask_secrets(url)}"):
             connection = await aio_pika.connect(
                 url, timeout=CONNECT_TIMEOUT_S, heartbeat=HEARTBEAT_S, client_properties={"connection_name": name}
             )
         try:
-            with _translated("open a channel"):
+            with translated("open a channel"):
                 channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
             yield cls(connection, channel)
         finally:
@@ -128,13 +128,13 @@ class Broker:
     async def declare(self, topology: Topology) -> None:
         """Make every exchange, queue and binding exist. A queue that exists with other arguments is used as it is."""
         for exchange in topology.exchanges:
-            with _translated(f"declare exchange {exchange}"):
+            with translated(f"declare exchange {exchange}"):
                 await self._channel.declare_exchange(exchange, aio_pika.ExchangeType.TOPIC, durable=True)
         for queue in topology.queues:
             if queue.essential:
                 await self._declare_queue(queue)
-            else:
-                await self._declare_or_do_without(queue)
+        # Together: the patience with one that is lost shall not add up.
+        await asyncio.gather(*(self._declare_or_do_without(one) for one in topology.queues if not one.essential))
 
     async def publish(self, message: Outgoing) -> None:
         """Publish and wait for the broker's confirm. A message that no queue takes is a failure, though confirmed."""
@@ -148,7 +148,7 @@ class Broker:
         metrics.CONFIRM_SECONDS.labels(where).observe(time.monotonic() - started_s)
 
     async def _publish(self, message: Outgoing) -> None:
-        with _translated(f"publish to {message.exchange} as {message.routing_key}"):
+        with translated(f"publish to {message.exchange} as {message.routing_key}"):
             exchange = await self._channel.get_exchange(message.exchange, ensure=False) if message.exchange else None
             target = exchange or self._channel.default_exchange
             await target.publish(
@@ -174,8 +174,8 @@ class Broker:
     async def consume(self, queue: str, prefetch: int) -> Deliveries:
         """Deliveries of `queue`, at most `prefetch` unacknowledged, on a channel of their own."""
         deliveries = Deliveries(queue)
-        with _translated(f"consume {queue}"):
-            channel = await self._open_channel(prefetch)
+        with translated(f"consume {queue}"):
+            channel = await self.open_channel(prefetch)
             # Passive: the queue is declared with its arguments elsewhere, and a missing one is an error here.
             source = await channel.declare_queue(queue, passive=True)
             await source.consume(deliveries.put)
@@ -186,7 +186,7 @@ class Broker:
 
         It lives as long as this connection, so that owning it shows that no other process holds the lease.
         """
-        with _translated(f"take the lease {queue}"):
+        with translated(f"take the lease {queue}"):
             channel = await self._connection.channel(publisher_confirms=False)
             try:
                 owned = await channel.declare_queue(queue, exclusive=True, durable=False)
@@ -198,7 +198,8 @@ class Broker:
             await self._watch(channel)
         return Lease(deliveries, channel)
 
-    async def _open_channel(self, prefetch: int) -> AbstractChannel:
+    async def open_channel(self, prefetch: int) -> AbstractChannel:
+        """A channel whose end counts as the end of the connection."""
         channel = await self._connection.channel(publisher_confirms=False)
         await channel.set_qos(prefetch_count=prefetch)
         await self._watch(channel)
@@ -228,13 +229,13 @@ class Broker:
                     break
                 await asyncio.sleep(0.5)
             else:
-                metrics.ARCHIVE_UP.set(1)
+                metrics.ARCHIVE_UP.labels(queue.name).set(1)
                 return
-        metrics.ARCHIVE_UP.set(0)
+        metrics.ARCHIVE_UP.labels(queue.name).set(0)
         log.error("queue_unavailable", queue=queue.name, mend=f"rabbitmqctl delete_queue {queue.name}; restart a stage")
 
     async def _declare_queue(self, queue: Queue) -> None:
-        with _translated(f"declare queue {queue.name}"):
+        with translated(f"declare queue {queue.name}"):
             channel = await self._connection.channel(publisher_confirms=False)
             try:
                 await channel.declare_queue(queue.name, durable=True, arguments=queue.arguments)
@@ -269,7 +270,7 @@ class Lease:
             (await self._channel.get_underlay_channel()).on_consumer_cancel_callbacks.clear()
             await self._channel.queue_delete(self.deliveries.queue)
             await self._channel.close()
-        except _DRIVER_ERRORS as error:
+        except DRIVER_ERRORS as error:
             log.debug("lease_release_failed", queue=self.deliveries.queue, error=error)
 
 
@@ -331,7 +332,7 @@ def _published_at_s(message: AbstractIncomingMessage) -> float | None:
     return published_ms / 1000 if isinstance(published_ms, int) else None
 
 
-class _translated:  # noqa: N801 - reads as a word in a with statement
+class translated:  # noqa: N801 - reads as a word in a with statement
     """Driver errors become TransientError, with what was tried."""
 
     def __init__(self, attempt: str) -> None:
@@ -340,7 +341,7 @@ class _translated:  # noqa: N801 - reads as a word in a with statement
     def __enter__(self) -> None: ...
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, MailcaseError) or not (isinstance(error, _DRIVER_ERRORS) or _cancelled_by_driver(error)):
+        if isinstance(error, MailcaseError) or not (isinstance(error, DRIVER_ERRORS) or _cancelled_by_driver(error)):
             return
         raise TransientError(f"cannot {self._attempt}: {error or type(error).__name__}") from error
 
@@ -354,5 +355,5 @@ def _cancelled_by_driver(error: BaseException | None) -> bool:
 async def _close_quietly(connection: AbstractConnection) -> None:
     try:
         await asyncio.wait_for(connection.close(), 5.0)
-    except _DRIVER_ERRORS as error:
+    except DRIVER_ERRORS as error:
         log.debug("broker_close_failed", error=error)

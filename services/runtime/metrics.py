@@ -34,7 +34,7 @@ BATCH_SECONDS = Histogram("mailcase_batch_seconds", "Time to process a batch of 
 BATCH_MAILS = Histogram("mailcase_batch_mails", "Mails in a batch", ["queue"], buckets=MAILS)
 BATCH_FAILURES = Counter("mailcase_batch_failures_total", "Batches given up and delivered again", ["queue"])
 RETRIES = Counter("mailcase_retries_total", "Attempts repeated after a transient failure", ["what"])
-ARCHIVE_UP = Gauge("mailcase_archive_up", "1 while mails go to the archive, 0 where the broker cannot serve it")
+ARCHIVE_UP = Gauge("mailcase_archive_up", "1 while an archive takes what it keeps, 0 where it cannot", ["queue"])
 DEPENDENCY_UP = Gauge("mailcase_dependency_up", "1 while the broker or the database answers", ["dependency"])
 
 

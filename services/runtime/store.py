@@ -54,20 +54,29 @@ class Collection:
             return await self._collection.find_one(query, fields)
 
     async def find(
-        self, query: Mapping[str, Any], fields: Sequence[str] | None = None, *, sort: str = "_id", limit: int = 0
+        self,
+        query: Mapping[str, Any],
+        fields: Sequence[str] | None = None,
+        *,
+        sort: str = "_id",
+        limit: int = 0,
+        session: "Session | None" = None,
     ) -> list[Document]:
         """All matches in the order of one field; `limit` 0 means no limit."""
         with translated():
-            return await self._collection.find(query, fields).sort(sort).limit(limit).to_list(None)
+            cursor = self._collection.find(query, fields, session=driver_session(session))
+            return await cursor.sort(sort).limit(limit).to_list(None)
 
-    async def aggregate(self, pipeline: Sequence[Mapping[str, Any]]) -> list[Document]:
+    async def aggregate(
+        self, pipeline: Sequence[Mapping[str, Any]], session: "Session | None" = None
+    ) -> list[Document]:
         """All results of an aggregation."""
         with translated():
-            return await self._collection.aggregate(pipeline).to_list(None)
+            return await self._collection.aggregate(pipeline, session=driver_session(session)).to_list(None)
 
-    async def count(self, query: Mapping[str, Any]) -> int:
+    async def count(self, query: Mapping[str, Any], session: "Session | None" = None) -> int:
         with translated():
-            return await self._collection.count_documents(query)
+            return await self._collection.count_documents(query, session=driver_session(session))
 
     async def insert(self, documents: Sequence[Document], session: "Session | None" = None) -> None:
         """Insert all; none of them may exist."""
@@ -89,6 +98,14 @@ class Collection:
         """Change one document; returns how many matched: 0 or 1."""
         with translated():
             result = await self._collection.update_one(query, change, session=driver_session(session))
+            return result.matched_count
+
+    async def update_all(
+        self, query: Mapping[str, Any], change: Mapping[str, Any], session: "Session | None" = None
+    ) -> int:
+        """Change all matches in the same way; returns how many matched."""
+        with translated():
+            result = await self._collection.update_many(query, change, session=driver_session(session))
             return result.matched_count
 
     async def update_each(
@@ -119,6 +136,12 @@ class Collection:
                 session=driver_session(session),
             )
             return int(document[field])
+
+    async def raise_to(self, key: str, field: str, least: int, session: "Session | None" = None) -> None:
+        """Make a number of the document `key` at least so high; the document is made where it is missing."""
+        with translated():
+            change = {"$max": {field: least}}
+            await self._collection.update_one({"_id": key}, change, upsert=True, session=driver_session(session))
 
     async def ensure_expiry(self, field: str) -> None:
         """Let the database delete each document once the time in `field` has come, give or take a minute."""

@@ -9,6 +9,7 @@ EVENT: Final = "mailcase.event"
 
 ROUTER_MAIL: Final = "router.mail"
 MAIL_ARCHIVE: Final = "mail.archive"
+EVENT_ARCHIVE: Final = "event.archive"
 CASE_WRITER_COMMANDS: Final = "case_writer.commands"
 SENDER_WORK: Final = "sender.work"
 
@@ -44,22 +45,22 @@ class Topology:
 
 
 def mailcase_topology(*, archive_max_age_days: float, archive_max_bytes: int) -> Topology:
-    """The topology of an installation; the archive keeps mail up to the given age in days and size in bytes."""
-    archive = Queue(
-        MAIL_ARCHIVE,
-        {
-            "x-queue-type": "stream",
-            "x-max-age": f"{max(1, round(archive_max_age_days * 86400))}s",
-            "x-max-length-bytes": archive_max_bytes,
-        },
-        (Binding(MAIL, "raw.#"),),
-        essential=False,
-    )
+    """The topology of an installation; the archives keep mails and events up to the given age in days and bytes each.
+
+    The archive of events tells which case a mail was in, also when the database no longer can.
+    """
+    kept: dict[str, Any] = {
+        "x-queue-type": "stream",
+        "x-max-age": f"{max(1, round(archive_max_age_days * 86400))}s",
+        "x-max-length-bytes": archive_max_bytes,
+    }
+    events = (Binding(EVENT, "case.#"), Binding(EVENT, "mail.parked.#"), Binding(EVENT, "mail.ignored.#"))
     return Topology(
         queues=(
             dead_letter_queue(ROUTER_MAIL),
             _work_queue(ROUTER_MAIL, Binding(MAIL, "raw.#")),
-            archive,
+            Queue(MAIL_ARCHIVE, kept, (Binding(MAIL, "raw.#"),), essential=False),
+            Queue(EVENT_ARCHIVE, kept, events, essential=False),
             dead_letter_queue(CASE_WRITER_COMMANDS),
             _work_queue(CASE_WRITER_COMMANDS, Binding(CASE, "#")),
             dead_letter_queue(SENDER_WORK),
@@ -102,6 +103,10 @@ def raw_key(process: str, mailbox: str) -> str:
 
 def answer_key(process: str) -> str:
     return f"answer.{process}"
+
+
+def replayed_key(run: str) -> str:
+    return f"mail.replayed.{run}"
 
 
 def receipt_key(mailbox: str) -> str:

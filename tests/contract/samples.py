@@ -17,8 +17,18 @@ import msgspec
 
 from schemas.cases import AppendToCase, Decision, IgnoreMail, OpenCase, ParkMail
 from schemas.codec import encode, encode_json, tag_of
-from schemas.events import CaseAppended, CaseOpened, MailIgnored, MailParked, MailsRecorded, SenderLimited
-from schemas.mails import BlobRef, RawMail
+from schemas.events import (
+    CaseAppended,
+    CaseMoved,
+    CaseOpened,
+    MailIgnored,
+    MailParked,
+    MailsRecorded,
+    MailsReplayed,
+    ReplayEffect,
+    SenderLimited,
+)
+from schemas.mails import BlobRef, RawMail, Replay
 from schemas.sending import AnswerCase, AnswerFile, SendMail
 
 FOLDER = Path(__file__).parent / "samples"
@@ -56,6 +66,11 @@ _ABOUT: dict[str, Any] = {"mail_key": "0f" * 32, "process": "invoices", "mailbox
 SAMPLES: dict[str, msgspec.Struct] = {
     "RawMail.v1": _INLINE,
     "RawMail.v1.blob": _AS_BLOB,
+    "RawMail.v1.replay": msgspec.structs.replace(
+        _INLINE,
+        origin="replay",
+        replay=Replay(run="20261125-0815-ab12", case=235, opener="1e" * 32, rederive=True, move=True),
+    ),
     "OpenCase.v1": OpenCase(mail=_AS_BLOB, decision=Decision(rule="new-case", thread_ids=["<a1@customer.example>"])),
     "AppendToCase.v1": AppendToCase(mail=_INLINE, decision=_DECISION),
     "AppendToCase.v1.bounce": AppendToCase(
@@ -84,9 +99,17 @@ SAMPLES: dict[str, msgspec.Struct] = {
     "CaseAppended.v1": CaseAppended(case=235, **_ABOUT),
     "CaseAppended.v1.reopened": CaseAppended(case=235, reopened=True, **_ABOUT),
     "SenderLimited.v1": SenderLimited(address="machine@customer.example", **_ABOUT),
+    "CaseMoved.v1": CaseMoved(case=235, was=17, **_ABOUT),
     "MailParked.v1": MailParked(reason="too-deep", **_ABOUT),
     "MailIgnored.v1": MailIgnored(reason="mail-loop", **_ABOUT),
     "MailsRecorded.v1": MailsRecorded(mailbox="invoices-pl", keys=["0f" * 32, "1e" * 32]),
+    "MailsReplayed.v1": MailsReplayed(
+        run="20261125-0815-ab12",
+        effects=[
+            ReplayEffect(mail_key="0f" * 32, effect="moved", case=235, was=17),
+            ReplayEffect(mail_key="1e" * 32, effect="parked", detail="case-not-restored"),
+        ],
+    ),
 }
 
 MESSAGEPACK = (RawMail, OpenCase, AppendToCase, ParkMail, IgnoreMail, AnswerCase, SendMail)

@@ -15,10 +15,11 @@ from schemas.codec import (
     decode_event,
     decode_raw_mail,
     decode_receipt,
+    decode_replayed,
     decode_send_mail,
     tag_of,
 )
-from schemas.events import MailsRecorded
+from schemas.events import MailsRecorded, MailsReplayed
 from schemas.mails import RawMail
 from schemas.sending import AnswerCase, SendMail
 from tests.contract.samples import FOLDER, MESSAGEPACK, SAMPLES, encoded, path_of
@@ -32,6 +33,8 @@ def decoder(name: str) -> Decode:
         return decode_raw_mail
     if isinstance(message, MailsRecorded):
         return decode_receipt
+    if isinstance(message, MailsReplayed):
+        return decode_replayed
     if isinstance(message, SendMail):
         return decode_send_mail
     if isinstance(message, AnswerCase):

@@ -10,7 +10,8 @@ from schemas.cases import Decision
 from schemas.events import CaseAppended, CaseOpened, MailIgnored, MailParked
 from schemas.mails import BlobRef
 from schemas.stored import Person, to_document
-from services.case_writer.documents import NO_SUBJECT, Documents, Writing, documents, event_again
+from services.case_writer.documents import NO_SUBJECT, Documents, Writing, documents
+from services.case_writer.events import event_again
 from services.case_writer.known import Known, KnownCase, RecordedMail
 from services.case_writer.placing import plan
 from services.case_writer.plan import Item
@@ -92,6 +93,7 @@ def test_a_mail_becomes_a_case_a_comment_an_outcome_and_an_event() -> None:
         "recorded_at": LATER,
         "written_by": "attempt",
         "discarded": None,
+        "rederived_at": None,
     }
     assert event == CaseOpened(
         mail_key=mail.key,

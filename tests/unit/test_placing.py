@@ -8,8 +8,10 @@ import pytest
 from schemas.cases import Decision
 from schemas.stored import thread_id
 from services.case_writer.known import Known, KnownCase, KnownThread, RecordedMail
-from services.case_writer.placing import MAX_PARTICIPANTS, MAX_RESERVED, plan, query
+from services.case_writer.placing import plan, query
 from services.case_writer.plan import Item, NewCase, Placed, Plan
+from services.case_writer.targets import MAX_PARTICIPANTS
+from services.case_writer.threads import MAX_RESERVED
 from services.runtime.mail_headers import Address
 from tests.builders import ANNA, EVE, JAN, OFFICE, appending, ignoring, item, opened, opening, parking
 

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from schemas.cases import AppendToCase, Decision
+from schemas.mails import Replay
 from services.case_writer.known import Known, KnownCase, Openings, RecordedMail
 from services.case_writer.placing import plan
 from services.case_writer.plan import Item, Plan
@@ -116,13 +117,16 @@ def test_the_limit_counts_what_other_writers_opened_within_the_window_only() -> 
     assert allowed.senders[sender].version == 7
 
 
-def test_a_limit_of_nought_is_none_and_a_replay_is_not_limited() -> None:
+def test_a_limit_of_nought_is_none_and_a_mail_that_was_in_a_case_is_not_limited() -> None:
     assert len(place(*(opened(f"m{number}") for number in range(50)), max_new_cases_per_sender=0).new_cases) == 50
     replayed = [opened(f"m{number}") for number in range(3)]
-    replayed = [item_of_origin(one, "replay") for one in replayed]
-    assert len(place(*replayed, max_new_cases_per_sender=1).new_cases) == 3
+    known = [replayed_from(one, number) for number, one in enumerate(replayed, 7)]
+    assert len(place(*known, max_new_cases_per_sender=1).new_cases) == 3
+    unknown = [replayed_from(one, None) for one in replayed]
+    assert len(place(*unknown, max_new_cases_per_sender=1).new_cases) == 1
 
 
-def item_of_origin(one: Item, origin: str) -> Item:
-    mail = msgspec.structs.replace(one.command.mail, origin=origin)
+def replayed_from(one: Item, case: int | None) -> Item:
+    replay = Replay(run="r", case=case, opener=one.key)
+    mail = msgspec.structs.replace(one.command.mail, origin="replay", replay=replay)
     return Item(msgspec.structs.replace(one.command, mail=mail), one.reading)

@@ -1,0 +1,45 @@
+"""The events of a batch. Pure."""
+
+from typing import Any
+
+from schemas.events import CaseAppended, CaseMoved, CaseOpened, Event, MailIgnored, MailParked
+from schemas.mails import RawMail
+from services.case_writer.known import KnownCase, RecordedMail
+
+
+def opened_event(mail: RawMail, case: int, stage: str, title: str) -> CaseOpened:
+    return CaseOpened(case=case, stage=stage, title=title, **about(mail))
+
+
+def appended_event(mail: RawMail, case: int, process: str, *, reopened: bool = False) -> CaseAppended:
+    """`process` is the case's, which a mail sent to another process's mailbox may refer to."""
+    return CaseAppended(case=case, reopened=reopened, **(about(mail) | {"process": process}))
+
+
+def moved_event(mail: RawMail, case: int, was: int, process: str) -> CaseMoved:
+    """`process` is that of the case where the mail is now."""
+    return CaseMoved(case=case, was=was, **(about(mail) | {"process": process}))
+
+
+def event_again(mail: RawMail, recorded: RecordedMail, case: KnownCase | None) -> Event | None:
+    """The event of a mail recorded before; None where its case is gone.
+
+    For a mail that is delivered again because its writer died, or whose commit was unclear: its event may never have
+    gone out.
+    """
+    common = about(mail)
+    if recorded.outcome == "parked":
+        return MailParked(reason=recorded.reason or "", **common)
+    if recorded.outcome == "ignored":
+        return MailIgnored(reason=recorded.reason or "", **common)
+    if recorded.case is None or case is None:
+        return None
+    if recorded.outcome == "appended":
+        return appended_event(mail, recorded.case, case.process)
+    return opened_event(mail, recorded.case, case.stage, case.title)
+
+
+def about(mail: RawMail) -> dict[str, Any]:
+    """What every event tells of its mail."""
+    at = mail.received_at or mail.fetched_at
+    return {"mail_key": mail.key, "process": mail.process, "mailbox": mail.mailbox, "at": at}

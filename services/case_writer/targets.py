@@ -1,0 +1,134 @@
+"""Which case a mail belongs to by today's rules, who takes part in it, and how many cases a sender may open. Pure."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import msgspec
+
+from schemas.cases import Decision
+from services.case_writer.known import Known, Openings
+from services.case_writer.plan import Alert, Item, NewCase, Plan, Target
+from services.case_writer.reading import MailReading
+from services.case_writer.threads import Threads
+from services.runtime.settings_shapes import Rules
+
+UNVERIFIED_SENDER = "unverified-sender"
+MAX_PARTICIPANTS = 500  # a case's document stays small however many write to it
+
+
+class Targets:
+    """Answers from what is known and what the batch planned so far; `joining` and `may_open` note what they allow."""
+
+    def __init__(
+        self, known: Known, plan: Plan, threads: Threads, own_addresses: frozenset[str], rules: Mapping[str, Rules]
+    ) -> None:
+        self._known = known
+        self._plan = plan
+        self._threads = threads
+        self._own_addresses = own_addresses
+        self._rules = rules
+        self._joined: dict[int, list[str]] = defaultdict(list)
+
+    def rules_of(self, process: str) -> Rules:
+        return self._rules.get(process) or Rules()
+
+    def of(self, item: Item, reading: MailReading, *, without: Collection[int] = ()) -> tuple[Target | None, Decision]:
+        """An existing case, or one opened earlier in this batch; None where the mail belongs to none.
+
+        `without` is as for `Threads.target`.
+        """
+        decision = item.command.decision
+        own_process = item.command.mail.process
+        only_own = self.rules_of(own_process).reference_scope == "process"
+        for number in decision.cases:
+            known = self._known.cases.get(number)
+            if known is None:
+                continue
+            if only_own and known.process != own_process:
+                decision = resolved(decision, "other-process")
+                continue
+            return number, decision
+        if decision.cases and decision.resolution is None:
+            decision = resolved(decision, "no-such-case")
+        return self._threads.target(item, reading, decision, without=without)
+
+    def exists(self, number: int) -> bool:
+        return number in self._known.cases
+
+    def process_of(self, target: Target, item: Item) -> str:
+        if isinstance(target, NewCase):
+            return target.process
+        known = self._known.cases.get(target)
+        return known.process if known else item.command.mail.process
+
+    def is_closed(self, target: Target) -> bool:
+        known = None if isinstance(target, NewCase) else self._known.cases.get(target)
+        return known is not None and known.status == "closed"
+
+    def joining(self, target: Target, reading: MailReading) -> tuple[str, ...]:
+        """Whom the mail of a participant brings in; a stranger who only knows the number brings in nobody."""
+        present = self.participants(target)
+        addresses = [reading.author.address, *(one.address for one in reading.recipients)]
+        wanted: dict[str, str] = {}
+        for address in addresses:
+            key = comparable(address)
+            if key and key not in present and not self._is_own(key):
+                wanted.setdefault(key, address)
+        joins = tuple(wanted.values())[: max(0, MAX_PARTICIPANTS - len(present))]
+        (target.participants if isinstance(target, NewCase) else self._joined[target]).extend(joins)
+        return joins
+
+    def participants(self, target: Target) -> Collection[str]:
+        """Who takes part, earlier mails of this batch counted, in the form to compare by."""
+        if isinstance(target, NewCase):
+            return {comparable(one) for one in target.participants}
+        known = self._known.cases.get(target)
+        return {comparable(one) for one in (*(known.participants if known else ()), *self._joined[target])}
+
+    def may_open(self, item: Item, reading: MailReading) -> bool:
+        """Count a new case for its sender; False where he has had too many within the window, before or after."""
+        rules = self.rules_of(item.command.mail.process)
+        limit, window = rules.max_new_cases_per_sender, timedelta(seconds=rules.new_cases_window_s)
+        if not limit or not reading.author.address or decided_before(item):
+            return True
+        sender, at = sender_id(item, reading), _time(item)
+        openings = self._plan.senders.get(sender) or self._known.senders.get(sender) or Openings()
+        if sum(abs(at - one) < window for one in openings.times) < limit:
+            times = tuple(sorted([*openings.times, at])[-limit:])
+            self._plan.senders[sender] = replace(openings, times=times)
+            return True
+        if openings.alerted_at is None or abs(at - openings.alerted_at) >= window:
+            self._plan.alerts.append(Alert(item, reading.author.address))
+            self._plan.senders[sender] = replace(openings, alerted_at=at)
+        return False
+
+    def _is_own(self, address: str) -> bool:
+        """Also with `+235` or the like behind the local part (RFC 5233)."""
+        local, _, domain = address.rpartition("@")
+        return address in self._own_addresses or f"{local.partition('+')[0]}@{domain}" in self._own_addresses
+
+
+def comparable(address: str) -> str:
+    # RFC 5321 section 2.4 leaves the case of the local part to its server; in practice people write it either way.
+    return address.lower()
+
+
+def resolved(decision: Decision, resolution: str) -> Decision:
+    return msgspec.structs.replace(decision, resolution=resolution)
+
+
+def decided_before(item: Item) -> bool:
+    """A mail that a person retried, or one that is known to have been in a case, was let through before."""
+    mail = item.command.mail
+    return mail.origin == "retry" or (mail.replay is not None and mail.replay.case is not None)
+
+
+def sender_id(item: Item, reading: MailReading) -> str:
+    return f"{item.command.mail.process} {comparable(reading.author.address)}"
+
+
+def _time(item: Item) -> datetime:
+    mail = item.command.mail
+    return mail.received_at or mail.fetched_at
