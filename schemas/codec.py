@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from schemas.cases import Command
-from schemas.events import Event, MailsRecorded, MailsReplayed
+from schemas.events import Event, FetcherPresent, MailsRecorded, MailsReplayed
 from schemas.mails import RawMail
 from schemas.sending import AnswerCase, SendMail
 
@@ -18,6 +18,7 @@ _send_mail = msgspec.msgpack.Decoder(SendMail)
 _event = msgspec.json.Decoder(Event)
 _receipt = msgspec.json.Decoder(MailsRecorded)
 _replayed = msgspec.json.Decoder(MailsReplayed)
+_presence = msgspec.json.Decoder(FetcherPresent)
 
 
 class UnreadableMessageError(ValueError):
@@ -79,6 +80,12 @@ def decode_replayed(body: bytes) -> MailsReplayed:
     """The effects of a replay, routing key `mail.replayed.<run>`. Raises UnreadableMessageError."""
     replayed: MailsReplayed = _decode(_replayed, body)
     return replayed
+
+
+def decode_presence(body: bytes) -> FetcherPresent:
+    """What a fetcher announces, routing key `fetcher.present`. Raises UnreadableMessageError."""
+    presence: FetcherPresent = _decode(_presence, body)
+    return presence
 
 
 def _decode(decoder: Any, body: bytes) -> Any:

@@ -1,4 +1,4 @@
-"""What the case writer tells the world, as JSON: events for anyone, receipts for the fetchers."""
+"""What is told as JSON: events for anyone, receipts for the fetchers, and what fetchers tell each other."""
 
 from typing import Literal
 
@@ -95,6 +95,17 @@ class MailsReplayed(msgspec.Struct, frozen=True, kw_only=True, tag_field="type",
 
     run: str
     effects: list[ReplayEffect]
+
+
+class FetcherPresent(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="FetcherPresent.v1"):
+    """A fetcher tells the others what it reads, every few seconds; routing key `fetcher.present`.
+
+    `replica` names it for as long as its connection lives, `room` is how many mailboxes more it would read.
+    """
+
+    replica: str
+    mailboxes: list[str]
+    room: int
 
 
 Event = CaseOpened | CaseAppended | CaseMoved | MailParked | MailIgnored | SenderLimited

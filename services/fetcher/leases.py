@@ -1,17 +1,31 @@
 """One reader a mailbox, over all replicas: owning the mailbox's exclusive queue is the lease."""
 
+import asyncio
 import random
-from collections.abc import Awaitable, Callable
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
 
+from schemas.codec import UnreadableMessageError, decode_presence, encode_json, tag_of
+from schemas.events import FetcherPresent
 from services.fetcher import metrics
-from services.runtime.broker import Broker, Deliveries
-from services.runtime.lifecycle import Stop
+from services.fetcher.presence import Peers
+from services.runtime.broker import Broker, Deliveries, Lease
+from services.runtime.errors import TransientError
+from services.runtime.lifecycle import Stop, all_of, first_of
 from services.runtime.logs import get_logger
-from services.runtime.topology import EVENT, lease_queue, receipt_key
+from services.runtime.messages import Outgoing
+from services.runtime.topology import EVENT, FETCHER_PRESENT, lease_queue, receipt_key, replica_queue
 
 log = get_logger(__name__)
 
-RETRY_S = 5.0  # how often a replica asks for a mailbox that another one owns
+RETRY_S = 3.0  # how often a replica asks for a mailbox that nobody is known to read
+ANNOUNCE_S = 2.0
+POORER_FIRST_S = 8.0  # how long a free mailbox is left to replicas that read fewer
+REST_S = 15.0  # how long a replica does not ask for what it gave back
+
+Read = Callable[[str, Deliveries, Stop], Awaitable[None]]
 
 
 class Leases:
@@ -20,38 +34,117 @@ class Leases:
     A lease dies with the broker's connection, on which the mails are published too: who lost it cannot publish.
     """
 
-    def __init__(self, broker: Broker, max_mailboxes: int, stop: Stop) -> None:
+    def __init__(self, broker: Broker, mailboxes: Collection[str], max_mailboxes: int, stop: Stop) -> None:
         self._broker = broker
-        self._free = max_mailboxes
+        self._mailboxes = mailboxes
+        self._max = max_mailboxes
         self._stop = stop
+        self._name = secrets.token_hex(8)
+        self._peers = Peers(self._name)
+        self._asked: set[str] = set()  # whose lease we hold or have just asked for
+        self._held: dict[str, Stop] = {}  # what ends the reading of each
+        self._given: set[str] = set()  # of these, on their way back
+        self._free_since_s: dict[str, float] = {}
+        self._rest_until_s: dict[str, float] = {}
+        self._changed = asyncio.Event()
 
-    async def hold(self, mailbox: str, read: Callable[[Deliveries], Awaitable[None]]) -> None:
-        """Take the lease on `mailbox` as soon as it is free, then `read` with its receipts; give it back at the stop.
+    async def hold(self, read: Read) -> None:
+        """Take leases as they are free and `read` with their receipts, until the stage stops.
 
-        Raises TransientError where the broker fails.
+        `read` ends soon once its Stop is requested. Raises TransientError where the broker fails.
         """
-        metrics.introduce(mailbox)
-        metrics.LEASE_HELD.labels(mailbox).set(0)
-        while not self._stop.requested:
-            if not self._free or not await self._read(mailbox, read):
-                await self._stop.wait(random.uniform(0.6, 1.0) * RETRY_S)  # noqa: S311 - spreads replicas, no secret
+        for mailbox in self._mailboxes:
+            metrics.introduce(mailbox)
+            metrics.LEASE_HELD.labels(mailbox).set(0)
+        news = await self._broker.take_lease(replica_queue(self._name), EVENT, FETCHER_PRESENT)
+        assert news is not None  # noqa: S101 - the name is drawn anew and nobody else's
+        order = random.sample(list(self._mailboxes), k=len(self._mailboxes))  # replicas differ
+        reading = all_of([self._hold(mailbox, read) for mailbox in order] + [self._end_with_stage()])
+        await first_of(reading, self._listen(news.deliveries), self._announce())
+        with suppress(TransientError):
+            await self._tell()  # that we have nothing, so that others need not wait for our silence
 
-    async def _read(self, mailbox: str, read: Callable[[Deliveries], Awaitable[None]]) -> bool:
-        self._free -= 1  # before the answer, so that many mailboxes that ask at once stay within the limit
+    async def _end_with_stage(self) -> None:
+        await self._stop.wait()
+        for ending in self._held.values():
+            ending.request()
+
+    async def _hold(self, mailbox: str, read: Read) -> None:
+        while not self._stop.requested:
+            lease = await self._take(mailbox) if self._wants(mailbox, time.monotonic()) else None
+            if lease is not None:
+                await self._read(mailbox, lease, read)
+            await self._stop.wait(random.uniform(0.6, 1.0) * RETRY_S)  # noqa: S311 - spreads replicas, no secret
+
+    def _wants(self, mailbox: str, now_s: float) -> bool:
+        """Whether to ask for a lease. Asking for one that is taken costs a channel and a line in the broker's log."""
+        if self._peers.reads(mailbox, now_s):
+            self._free_since_s.pop(mailbox, None)
+            return False
+        free_s = now_s - self._free_since_s.setdefault(mailbox, now_s)
+        if len(self._asked) >= self._max or self._rest_until_s.get(mailbox, 0.0) > now_s:
+            return False
+        return free_s >= POORER_FIRST_S or not self._peers.poorer(len(self._asked), now_s)
+
+    async def _take(self, mailbox: str) -> Lease | None:
+        self._asked.add(mailbox)  # before the answer, so that many mailboxes that ask at once stay within the limit
         try:
             lease = await self._broker.take_lease(lease_queue(mailbox), EVENT, receipt_key(mailbox))
-            if lease is None:
-                log.debug("lease_taken_elsewhere", mailbox=mailbox)
-                return False
-            log.info("lease_taken", mailbox=mailbox)
-            metrics.LEASE_HELD.labels(mailbox).set(1)
-            try:
-                await read(lease.deliveries)
-            finally:
-                metrics.LEASE_HELD.labels(mailbox).set(0)
-                metrics.rest(mailbox)
-            await lease.release()
-            log.info("lease_given_back", mailbox=mailbox)
-            return True
+        except BaseException:
+            self._asked.discard(mailbox)
+            raise
+        if lease is None:
+            self._asked.discard(mailbox)
+            log.debug("lease_taken_elsewhere", mailbox=mailbox)
+        return lease
+
+    async def _read(self, mailbox: str, lease: Lease, read: Read) -> None:
+        log.info("lease_taken", mailbox=mailbox)
+        metrics.LEASE_HELD.labels(mailbox).set(1)
+        self._held[mailbox] = ending = Stop()
+        self._changed.set()
+        if self._stop.requested:
+            ending.request()
+        try:
+            await read(mailbox, lease.deliveries, ending)
         finally:
-            self._free += 1
+            metrics.LEASE_HELD.labels(mailbox).set(0)
+            metrics.rest(mailbox)
+            del self._held[mailbox]
+            self._asked.discard(mailbox)
+            self._given.discard(mailbox)
+            self._free_since_s.pop(mailbox, None)
+        await lease.release()
+        self._changed.set()
+        log.info("lease_given_back", mailbox=mailbox)
+
+    async def _listen(self, news: Deliveries) -> None:
+        while batch := await news.next_batch(1000):
+            for delivery in batch:
+                try:
+                    self._peers.heard(decode_presence(delivery.body), time.monotonic())
+                except UnreadableMessageError as error:
+                    log.warning("presence_unreadable", error=error)
+
+    async def _announce(self) -> None:
+        while True:
+            await self._tell()
+            self._balance(time.monotonic())
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), ANNOUNCE_S)
+            self._changed.clear()
+
+    async def _tell(self) -> None:
+        room = 0 if self._stop.requested else max(0, self._max - len(self._asked))
+        presence = FetcherPresent(replica=self._name, mailboxes=sorted(self._held), room=room)
+        message = Outgoing(EVENT, FETCHER_PRESENT, encode_json(presence), tag_of(presence), "", mandatory=False)
+        await self._broker.publish(message)
+
+    def _balance(self, now_s: float) -> None:
+        """Give back what others should read."""
+        mine = [mailbox for mailbox in self._held if mailbox not in self._given]
+        for mailbox in random.sample(mine, k=self._peers.surplus(mine, self._mailboxes, now_s)):
+            log.info("lease_given_up", mailbox=mailbox, reason="another replica reads fewer mailboxes")
+            self._given.add(mailbox)
+            self._rest_until_s[mailbox] = now_s + REST_S
+            self._held[mailbox].request()

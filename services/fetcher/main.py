@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import random
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -20,7 +19,7 @@ from services.fetcher.window import InFlight
 from services.runtime.blobs import Blobs
 from services.runtime.broker import Broker, Deliveries, keep_connected
 from services.runtime.health import Health
-from services.runtime.lifecycle import Stop, all_of
+from services.runtime.lifecycle import Stop
 from services.runtime.settings import Mailbox, Settings
 from services.runtime.stage import broker_url, connection_name, healthy_on, store_url, topology_of
 from services.runtime.store import Store
@@ -34,12 +33,11 @@ async def run(settings: Settings, http_port: int, stop: Stop) -> None:
     async with Store.opened(store_url(settings), settings.store.database) as store, healthy_on(health, http_port):
 
         async def session(broker: Broker) -> None:
-            leases = Leases(broker, settings.fetcher.max_mailboxes, stop)
-            mailboxes = random.sample(list(settings.mailboxes.values()), k=len(settings.mailboxes))  # replicas differ
-            await all_of(leases.hold(mailbox.name, partial(read, broker, mailbox)) for mailbox in mailboxes)
-            await stop.wait()  # also where there is no mailbox
+            leases = Leases(broker, list(settings.mailboxes), settings.fetcher.max_mailboxes, stop)
+            await leases.hold(partial(read, broker))
 
-        async def read(broker: Broker, mailbox: Mailbox, receipts: Deliveries) -> None:
+        async def read(broker: Broker, name: str, receipts: Deliveries, ending: Stop) -> None:
+            mailbox = settings.mailboxes[name]
             server, limits = settings.servers[mailbox.server], settings.limits
             memory = StoredMemory(store, mailbox.name, asyncio.get_running_loop())
             reader = MailboxReader(
@@ -53,7 +51,7 @@ async def run(settings: Settings, http_port: int, stop: Stop) -> None:
                 max_mail_bytes=limits.max_mail_bytes,
                 poll_interval_s=server.poll_interval_s,
                 health=health,
-                stop=stop,
+                stop=ending,
                 budget=budget,
             )
             await reader.run(receipts)

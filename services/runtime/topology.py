@@ -12,6 +12,7 @@ MAIL_ARCHIVE: Final = "mail.archive"
 EVENT_ARCHIVE: Final = "event.archive"
 CASE_WRITER_COMMANDS: Final = "case_writer.commands"
 SENDER_WORK: Final = "sender.work"
+FETCHER_PRESENT: Final = "fetcher.present"  # the routing key by which fetchers tell each other what they read
 
 # High on purpose: a redelivery is the broker's doing (a stage was killed), not the mail's. What fails by the mail
 # itself, the case writer sees at once and parks.
@@ -95,6 +96,11 @@ def _work_queue(name: str, *bindings: Binding) -> Queue:
 def lease_queue(mailbox: str) -> str:
     """The exclusive queue that holds a mailbox's lease and its receipts."""
     return f"fetcher.{mailbox}"
+
+
+def replica_queue(replica: str) -> str:
+    """The exclusive queue by which one fetcher hears the others. No mailbox's name has a dot."""
+    return f"fetcher.replica.{replica}"
 
 
 def raw_key(process: str, mailbox: str) -> str:

@@ -21,6 +21,7 @@ from schemas.events import (
     CaseAppended,
     CaseMoved,
     CaseOpened,
+    FetcherPresent,
     MailIgnored,
     MailParked,
     MailsRecorded,
@@ -102,6 +103,7 @@ SAMPLES: dict[str, msgspec.Struct] = {
     "CaseMoved.v1": CaseMoved(case=235, was=17, **_ABOUT),
     "MailParked.v1": MailParked(reason="too-deep", **_ABOUT),
     "MailIgnored.v1": MailIgnored(reason="mail-loop", **_ABOUT),
+    "FetcherPresent.v1": FetcherPresent(replica="9a0b1c2d3e4f5061", mailboxes=["invoices-pl", "orders"], room=98),
     "MailsRecorded.v1": MailsRecorded(mailbox="invoices-pl", keys=["0f" * 32, "1e" * 32]),
     "MailsReplayed.v1": MailsReplayed(
         run="20261125-0815-ab12",

@@ -13,13 +13,14 @@ from schemas.codec import (
     decode_case_message,
     decode_command,
     decode_event,
+    decode_presence,
     decode_raw_mail,
     decode_receipt,
     decode_replayed,
     decode_send_mail,
     tag_of,
 )
-from schemas.events import MailsRecorded, MailsReplayed
+from schemas.events import FetcherPresent, MailsRecorded, MailsReplayed
 from schemas.mails import RawMail
 from schemas.sending import AnswerCase, SendMail
 from tests.contract.samples import FOLDER, MESSAGEPACK, SAMPLES, encoded, path_of
@@ -39,6 +40,8 @@ def decoder(name: str) -> Decode:
         return decode_send_mail
     if isinstance(message, AnswerCase):
         return decode_case_message
+    if isinstance(message, FetcherPresent):
+        return decode_presence
     return decode_command if isinstance(message, MESSAGEPACK) else decode_event
 
 

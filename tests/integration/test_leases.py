@@ -1,0 +1,87 @@
+"""Leases over several replicas on a real broker: spread, taken over, one reader at any time."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from deploy.local import PrivateServers
+from services.fetcher.leases import Leases
+from services.runtime.broker import Broker, Deliveries
+from services.runtime.lifecycle import Stop
+from services.runtime.topology import mailcase_topology
+from tests.integration.recorder import Bench, until
+
+MAILBOXES = ["a", "b", "c", "d"]
+
+
+@pytest.fixture
+def bench(servers: PrivateServers, tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(servers, tmp_path)
+    yield made
+    made.close()
+
+
+class Readers:
+    """Who reads what; a second reader of one mailbox is an error."""
+
+    def __init__(self) -> None:
+        self.by_replica: dict[str, set[str]] = {}
+        self.most: Counter[str] = Counter()
+
+    async def read(self, replica: str, mailbox: str, ending: Stop) -> None:
+        readers = sum(mailbox in mine for mine in self.by_replica.values())
+        self.most[mailbox] = max(self.most[mailbox], readers + 1)
+        self.by_replica[replica].add(mailbox)
+        try:
+            await ending.wait()
+        finally:
+            self.by_replica[replica].discard(mailbox)
+
+    @property
+    def counts(self) -> list[int]:
+        return sorted(len(mine) for mine in self.by_replica.values())
+
+
+@asynccontextmanager
+async def replica(bench: Bench, readers: Readers, name: str, most: int = 100) -> AsyncIterator[None]:
+    """A replica during the block; its end is like its death: the connection goes, and nothing is said."""
+    readers.by_replica[name] = set()
+
+    async def read(mailbox: str, _receipts: Deliveries, ending: Stop) -> None:
+        await readers.read(name, mailbox, ending)
+
+    async with Broker.connected(bench.environ["MAILCASE_BROKER_URL"], name) as broker:
+        await broker.declare(mailcase_topology(archive_max_age_days=1, archive_max_bytes=1024 * 1024))
+        running = asyncio.ensure_future(Leases(broker, MAILBOXES, most, Stop()).hold(read))
+        try:
+            yield
+            assert not running.done(), running
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+    del readers.by_replica[name]
+
+
+async def test_leases_spread_over_the_replicas_that_are_there(bench: Bench) -> None:
+    readers = Readers()
+    async with AsyncExitStack() as first, AsyncExitStack() as later:
+        await first.enter_async_context(replica(bench, readers, "one"))
+        await until(lambda: readers.counts == [4], lambda: str(readers.by_replica))
+        await later.enter_async_context(replica(bench, readers, "two"))
+        await until(lambda: readers.counts == [2, 2], lambda: str(readers.by_replica))
+        await later.enter_async_context(replica(bench, readers, "three"))
+        await until(lambda: readers.counts == [1, 1, 2], lambda: str(readers.by_replica))
+        await first.aclose()
+        await until(lambda: readers.counts == [2, 2], lambda: str(readers.by_replica))
+    assert set(readers.most.values()) == {1}
+
+
+async def test_a_full_replica_takes_no_more_and_the_others_read_the_rest(bench: Bench) -> None:
+    readers = Readers()
+    async with replica(bench, readers, "small", most=1), replica(bench, readers, "large"):
+        await until(lambda: readers.counts == [1, 3], lambda: str(readers.by_replica))
+    assert set(readers.most.values()) == {1}
