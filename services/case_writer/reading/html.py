@@ -66,7 +66,8 @@ _CLEANER = nh3.Cleaner(
 _IMAGE_SOURCE = re.compile(r'(<img(?: [a-z-]+="[^"]*+")*? )src="(?!cid:)')
 _STYLE = re.compile(r'(<[a-z0-9]+(?: [a-z-]+="[^"]*+")*?) style="([^"]*+)"')
 _STYLE_WITH_CALL = re.compile(r' style="[^"(]*+\(')
-_REACHES_OUT = ("url(", "expression(", "\\")
+_CALL = re.compile(r"([a-z-]*+)\s*+\(")
+_HARMLESS_CALLS = {"rgb", "rgba", "hsl", "hsla", "calc", "min", "max", "clamp", "var"}
 _CONTENT_ID = re.compile(r"""\bcid:([^"'<>\s)]{1,300})""", re.IGNORECASE)
 _DATA_PICTURE = re.compile(
     r"""(\bsrc\s{0,9}=\s{0,9}["']?)data:image/(png|jpe?g|gif|webp|bmp)\s{0,9};\s{0,9}base64,([A-Za-z0-9+/=\s]++)""",
@@ -118,5 +119,4 @@ def lift_pictures(html: str, count: int) -> tuple[str, list[Picture]]:
 
 def _reaches_out(style: str) -> bool:
     """Whether style might load something or run: nh3 checks the names of properties, not their values."""
-    low = style.lower()
-    return any(word in low for word in _REACHES_OUT)
+    return "\\" in style or not _HARMLESS_CALLS.issuperset(_CALL.findall(style.lower()))

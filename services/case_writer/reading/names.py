@@ -12,6 +12,7 @@ _LOOKED_AT_CHARS = 1000
 _PATH = re.compile(r"^(?:[A-Za-z]:[\\/]|[\\/]{1,2}|\.{1,2}[\\/]|file:)")
 # Signs that a file system, a shell, a URL or a header gives a meaning of its own.
 _FORBIDDEN = frozenset('/\\:*?"<>|#%`$;')
+_SLASHES = "\u2044\u2215\u29f8\u29f9"
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.,()+-]*(?: [A-Za-z0-9_.,()+-]+)*")
 # Windows: "Naming Files, Paths, and Namespaces"; the superscript digits count as digits there.
 _RESERVED = frozenset(
@@ -129,9 +130,9 @@ def _seen(character: str) -> str:
     if unicodedata.category(character) in _UNSEEN_CATEGORIES:
         return ""
     plain = unicodedata.normalize("NFKC", character)  # full-width and the like turn into signs further on
-    return (
-        "_" if _FORBIDDEN.intersection(plain) or ".." in plain or character in "\u2044\u2215\u29f8\u29f9" else character
-    )
+    if plain == ".":  # an ending that some system sees is an ending for all
+        return plain
+    return "_" if _FORBIDDEN.intersection(plain) or ".." in plain or character in _SLASHES else character
 
 
 def _unreserved(name: str) -> str:

@@ -5,11 +5,11 @@ All in small letters. They are matched against whole lines or a line's first wor
 
 # The header that Outlook and others put above a quoted or forwarded mail, by what a line of it tells.
 _LABELS = {
-    "from": "from|od|von|de|da|van|från|fra|odesílatel|absender|nadawca",
+    "from": "from|od|von|de|da|van|från|fra|odesílatel|absender|nadawca|от|від",
     "sent": "sent|date|sent at|wysłano|wysłane|data|gesendet|datum|envoyé|enviado|fecha|inviato|verzonden|odesláno|"
-    "skickat",
-    "to": "to|do|an|à|para|aan|a|till|til|komu|adresat|empfänger",
-    "subject": "subject|temat|betreff|objet|asunto|oggetto|onderwerp|předmět|ämne|emne|assunto|tytuł",
+    "skickat|sendt|отправлено|дата|надіслано",
+    "to": "to|do|an|à|para|aan|a|till|til|komu|adresat|empfänger|til|кому",
+    "subject": "subject|temat|betreff|objet|asunto|oggetto|onderwerp|předmět|ämne|emne|assunto|tytuł|тема",
     "more": "cc|bcc|dw|udw|kopia|kopie|do wiadomości|reply-to|antwort an|odpowiedź do|odpowiedz do|importance|ważność|"
     "priority|priorytet|wichtigkeit|priorität|attachments|załączniki|anlagen|anhänge|kopia do|copie à|copia",
 }
@@ -27,6 +27,8 @@ SEPARATORS = frozenset(
         "message transféré",
         "messaggio originale",
         "oorspronkelijk bericht",
+        "opprinnelig melding",
+        "oprindelig meddelelse",
         "original appointment",
         "original message",
         "original-nachricht",
@@ -64,17 +66,17 @@ FORWARDS = frozenset(
 
 # What an attribution begins with: `On …, Jan wrote:`, `W dniu … Jan pisze:`, `Am … schrieb Jan:`.
 STARTERS = (
-    "on ", "at ", "w dniu ", "dnia ", "am ", "le ", "el ", "il ", "op ", "den ", "dne ", "pon.", "wt.", "śr.", "czw.",
-    "pt.", "sob.", "niedz.", "poniedziałek", "wtorek", "środa", "czwartek", "piątek", "sobota", "niedziela", "mon,",
-    "tue,", "wed,", "thu,", "fri,", "sat,", "sun,", "wiadomość napisana przez ", "użytkownik ", "zitat von ",
+    "on ", "at ", "w dniu ", "dnia ", "am ", "le ", "el ", "il ", "op ", "den ", "dne ", "på ", "pon.", "wt.", "śr.",
+    "czw.", "pt.", "sob.", "niedz.", "poniedziałek", "wtorek", "środa", "czwartek", "piątek", "sobota", "niedziela",
+    "mon,", "tue,", "wed,", "thu,", "fri,", "sat,", "sun,", "wiadomość napisana przez ", "użytkownik ", "zitat von ",
     "quoting ", "cytowanie ",
 )  # fmt: skip
 
 # What it says; a word among others, so with blanks or signs around it.
 VERBS = (
     "wrote", "writes", "said", "pisze", "napisał", "napisała", "napisał(a)", "napisano", "napisali", "napisana",
-    "schrieb", "schreibt", "geschrieben", "a écrit", "escribió", "ha scritto", "schreef", "skrev", "napsal",
-    "napsala", "zitat von", "quoting", "cytowanie",
+    "schrieb", "schreibt", "geschrieben", "a écrit", "escribió", "ha scritto", "schreef", "skrev", "napsal", "napsala",
+    "geschreven", "zitat von", "quoting", "cytowanie",
 )  # fmt: skip
 
 # How the programs of telephones sign: the beginning of a line.

@@ -116,16 +116,17 @@ class _Lines:
 
     def _begins_original(self, index: int, low: str) -> bool:
         if low[0] in _RULE:
-            separator = low.startswith(("--", "__", "**", "==")) and low.strip(_RULE).rstrip(":") in SEPARATORS
+            words = low.strip(_RULE) if low.startswith(("--", "__", "**", "==")) else ""
+            separator = words.rstrip(":") in SEPARATORS or (low.endswith("--") and _attributes(words, strict=True))
             if separator or low[0] != "*":
                 return separator
         if low[-1] == ":" and low.rstrip(" :") in FORWARDS:
             following = self._next_line(index + 1)
             return following is not None and (self._bare[following][0] == ">" or len(self._header(following)) >= 2)
-        if _label(low) not in ("from", "subject"):
+        if _label(low) not in ("from", "subject", "sent"):
             return False
         kinds = self._header(index)
-        return "from" in kinds and len(kinds & {"sent", "to", "subject"}) >= 2
+        return "from" in kinds and "subject" in kinds and bool(kinds & {"sent", "to"})
 
     def _header(self, index: int) -> set[str]:
         """Which labels the lines from `index` on have; a few wrapped lines between them are passed over."""

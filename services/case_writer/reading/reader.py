@@ -5,6 +5,7 @@ from services.case_writer.reading.bodies import Bodies, FilePart, Segment, arran
 from services.case_writer.reading.envelope import read_envelope
 from services.case_writer.reading.files import CMS_TYPES, Files
 from services.case_writer.reading.layout import has_quotes, to_text
+from services.case_writer.reading.parameters import Parameters
 from services.case_writer.reading.quotes import written_now
 from services.case_writer.reading.signed import BEGIN_ENCRYPTED, is_encrypted, signed_content, without_armour
 from services.case_writer.reading.sniffing import type_by_name
@@ -56,7 +57,7 @@ class _Reader:
             message_id=envelope.message_id,
             in_reply_to=envelope.in_reply_to,
             references=envelope.references,
-            text=written_now(without_armour(full_text), quotes_are_marked=self._quotes_are_marked),
+            text=self._written_now(full_text, headers),
             full_text=full_text,
             html=html,
             attachments=self._attachments(bodies.files, Files(shown)),
@@ -140,6 +141,11 @@ class _Reader:
             full_text = full_text[: self._limits.max_text_chars]
         self._defects.add("encrypted", BEGIN_ENCRYPTED in full_text)
         return full_text, self._bounded("\n".join(safe_pieces)) if has_html else None
+
+    def _written_now(self, full_text: str, headers: MailHeaders) -> str:
+        if Parameters(headers.raw("content-type")).value == "multipart/report":  # what it quotes is its message
+            return full_text
+        return written_now(without_armour(full_text), quotes_are_marked=self._quotes_are_marked)
 
     def _best_text(self, plain: str | None, safe_html: str | None) -> str:
         """Plain text, unless it is empty or a mere stub beside real HTML."""

@@ -8,6 +8,7 @@ import magic
 _TYPES = mimetypes.MimeTypes(filenames=())
 _TEXT_BYTES = 1024
 _CONTROLS = bytes({*range(0x20), 0x7F} - {0x09, 0x0A, 0x0D})
+_CLOSER = ("text/html", "image/", "audio/", "video/")
 _TEXT_WITH_A_KIND = (b"<", b"%", b"{\\rtf", b"#!")
 _SNIFFED_BYTES = 8192  # an Office file tells its kind in the first entries of its archive
 _UNKNOWN = frozenset({"application/octet-stream", "text/plain", "application/x-empty", "inode/x-empty"})
@@ -70,9 +71,9 @@ _OLE = (
 def sniff(content: bytes, declared: str) -> str:
     """The media type that the bytes look like; `application/octet-stream` where they look like nothing known.
 
-    What is declared as plain text of some kind and is text is not looked at closer: libmagic takes milliseconds for it.
+    Plain text is not looked at closer, unless it may be a picture's or HTML: libmagic takes milliseconds for it.
     """
-    if declared.startswith("text/") and declared != "text/html" and _is_text(content[:_TEXT_BYTES]):
+    if content and not declared.startswith(_CLOSER) and _is_text(content[:_TEXT_BYTES]):
         return "text/plain"
     try:
         return magic.from_buffer(content[:_SNIFFED_BYTES], mime=True)

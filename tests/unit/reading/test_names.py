@@ -18,6 +18,7 @@ from services.case_writer.reading.sniffing import type_by_name
         ("Zażółć gęślą jaźń.pdf", "Zażółć gęślą jaźń.pdf"),
         ("請求書.pdf", "請求書.pdf"),
         ("a/b.pdf", "a_b.pdf"),
+        ("a\uff0eexe", "a.exe"),
         ("/etc/passwd", "passwd"),
         ("..\\..\\windows\\x.ini", "x.ini"),
         ("C:\\x\\y.doc", "y.doc"),
