@@ -19,7 +19,8 @@ class AnswerCase(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", ta
 
     `id` (8 to 64 ASCII letters, digits and `-`) names the answer: the same id again has no further effect. `to` are
     plain addresses; without any, the case's participants get it. `subject` is by default the case's title; the case's
-    reference is put in where it is missing.
+    reference is put in where it is missing. `automatic` tells that no person wrote it: it is marked `auto-generated`
+    then, and the circuit breaker holds for it.
     """
 
     id: str
@@ -29,6 +30,7 @@ class AnswerCase(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", ta
     subject: str | None = None
     to: list[str] = []
     files: list[AnswerFile] = []
+    automatic: bool = False
 
 
 class SendMail(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="SendMail.v1"):

@@ -142,10 +142,14 @@ class OutgoingMail(msgspec.Struct, frozen=True, kw_only=True):
     the id of an answer). `id` is `ack <case>` or `answer <id>`, so that neither is ever written twice.
 
     Everything that its headers need is settled here: every attempt sends the same mail. `subject` and `text` are None
-    for an acknowledgement until its first attempt, which makes them from the process's templates. `remaining` are the
-    recipients that no mail server took it for yet. It is due at `due_at`, which for a claimed one is when the claim of
-    `claimed_by` (one sender's attempt) ends. `counted_at` is when an automatic mail passed the limits. `failure` is the
-    last answer that it was not taken; `bounced_by` the key of a mail that reports it undeliverable.
+    for an acknowledgement until its first attempt, which makes them from the process's templates. `auto_submitted` is
+    the keyword of RFC 3834 for an automatic mail, None for a person's; `counted_at` is when such a mail passed the
+    limits.
+
+    It is due at `due_at`, which for a claimed one is when the claim of `claimed_by` (one sender's attempt) ends.
+    `remaining` are the recipients whom no mail server took it for yet, nor refused, which `refused` tells in its words;
+    `failure` is why it was not taken the last time, and in the end why somebody did not get it. `bounced_by` is the key
+    of a mail that reports it undeliverable.
     """
 
     id: str = msgspec.field(name="_id")
@@ -163,6 +167,7 @@ class OutgoingMail(msgspec.Struct, frozen=True, kw_only=True):
     attachments: list[Attachment]
     in_reply_to: str | None
     references: list[str]
+    auto_submitted: str | None
     caused_by: str
     created_at: datetime
     due_at: datetime
@@ -170,6 +175,7 @@ class OutgoingMail(msgspec.Struct, frozen=True, kw_only=True):
     claimed_by: str | None = None
     counted_at: datetime | None = None
     ended_at: datetime | None = None
+    refused: list[str] = []
     failure: str | None = None
     bounced_by: str | None = None
 

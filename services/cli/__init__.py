@@ -41,6 +41,7 @@ for group, name, where, summary, example in (
     ("", "fetcher", "stages:fetcher", "Read the mailboxes and publish every mail.", "fetcher --http-port 9401"),
     ("", "router", "stages:router", "Decide which case each mail opens or belongs to.", "router --http-port 9402"),
     ("", "case-writer", "stages:case_writer", "Write cases and comments.", "case-writer --http-port 9403"),
+    ("", "sender", "stages:sender", "Mail acknowledgements and answers.", "sender --http-port 9404"),
     ("", "check", "check:check", "Check the settings and log in everywhere.", "check --config mailcase.toml"),
     ("", "ingest", "ingest:ingest", "Bring in mails from files.", "ingest letters/*.eml --process invoices"),
     ("", "demo", "demo:demo", "See the main path at work on private servers.", "demo --keep"),

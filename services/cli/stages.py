@@ -35,3 +35,12 @@ def case_writer(config: Config = DEFAULT_CONFIG, http_port: HttpPort = 0) -> Non
     settings = loaded(config)
     log.info("settings_loaded", settings=masked(settings))
     run_stage("case-writer", partial(run, settings, http_port))
+
+
+def sender(config: Config = DEFAULT_CONFIG, http_port: HttpPort = 0) -> None:
+    """Mail acknowledgements and answers from cases."""
+    from services.sender.main import run  # noqa: PLC0415 - as above
+
+    settings = loaded(config)
+    log.info("settings_loaded", settings=masked(settings))
+    run_stage("sender", partial(run, settings, http_port))

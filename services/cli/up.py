@@ -21,11 +21,11 @@ from services.runtime.settings import URL_VARIABLES, Settings
 Data = Annotated[
     Path, Parameter(name="--data", help="Where private servers keep their data, and the stages their logs.")
 ]
-Replicas = Annotated[int, Parameter(help="How many routers and case writers to run.")]
+Replicas = Annotated[int, Parameter(help="How many routers, case writers and senders to run.")]
 
 
 def up(config: Config = DEFAULT_CONFIG, data: Data = Path("mailcase-data"), replicas: Replicas = 1) -> None:
-    """Run the fetcher, the router and the case writer until Ctrl-C.
+    """Run the fetcher, the router, the case writer and the sender until Ctrl-C.
 
     Without `[broker].url` and `[store].url` a private RabbitMQ node and a private MongoDB are started below `--data`.
     """
@@ -43,7 +43,7 @@ def up(config: Config = DEFAULT_CONFIG, data: Data = Path("mailcase-data"), repl
 
 def stage_replicas(replicas: int) -> dict[str, int]:
     """How many processes of each stage run."""
-    return {"fetcher": 1, "router": replicas, "case-writer": replicas}
+    return {"fetcher": 1, "router": replicas, "case-writer": replicas, "sender": replicas}
 
 
 @contextmanager

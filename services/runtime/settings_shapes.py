@@ -250,7 +250,7 @@ class SenderLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     # 0: no limit.
     max_acknowledgements_per_address: Annotated[int, Meta(ge=0, le=1000)] = 5
     acknowledgements_window_s: Annotated[float, Meta(gt=0, le=86_400)] = 3600.0
-    max_automatic_mails_per_minute: Annotated[int, Meta(ge=1, le=10_000)] = 60
+    max_automatic_mails_per_minute: Annotated[int, Meta(ge=1, le=1000)] = 60
     breaker_pause_s: Annotated[float, Meta(gt=0, le=86_400)] = 300.0
     # An automatic mail that is still not out by then is not sent any more.
     automatic_within_s: Annotated[float, Meta(gt=0, le=2_592_000)] = 86_400.0

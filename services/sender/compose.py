@@ -1,0 +1,75 @@
+"""An outgoing mail as bytes. Pure, and the same bytes for the same mail: every attempt sends one and the same."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+
+from schemas.case_ref import CaseReference
+from schemas.stored import OutgoingMail
+from services.sender.headers import header, list_value, one_line, person_value, text_value
+
+CASE_HEADER = "X-Mailcase-Case"  # the router knows our own mail by it
+MAX_SUBJECT_CHARS = 200
+_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,60}/[A-Za-z0-9!#$&^_.+-]{1,60}")
+
+
+def subject_of(text: str, number: int, reference: CaseReference) -> str:
+    """The text on one line with the case's reference, which is put first where it is missing or not the first."""
+    line = one_line(text)[:MAX_SUBJECT_CHARS].strip()
+    if reference.find(line)[:1] == [number]:
+        return line
+    return f"{reference.write(number)} {line}".strip()
+
+
+def compose(mail: OutgoingMail, files: Sequence[bytes]) -> bytes:
+    """The whole mail; `files` are the contents of its attachments, in their order.
+
+    Raises ValueError where a part of it could break out of its header.
+    """
+    return _headers(mail) + _body(mail, files)
+
+
+def _headers(mail: OutgoingMail) -> bytes:
+    lines = [
+        ("Date", format_datetime(mail.created_at)),
+        ("From", person_value("From", mail.author.name, mail.author.address)),
+        ("To", list_value(mail.to, ",")),
+        ("Subject", text_value("Subject", mail.subject or "")),
+        ("Message-ID", mail.message_id),
+        (CASE_HEADER, str(mail.case)),
+    ]
+    if mail.reply_to:
+        lines.append(("Reply-To", mail.reply_to))
+    if mail.in_reply_to:
+        lines.append(("In-Reply-To", mail.in_reply_to))
+    if mail.references:
+        lines.append(("References", list_value(mail.references)))
+    if mail.auto_submitted:  # RFC 3834 section 5; the other is what Exchange heeds (MS-OXCMAIL section 2.1.3.2.20)
+        lines += [("Auto-Submitted", mail.auto_submitted), ("X-Auto-Response-Suppress", "OOF, AutoReply")]
+    return b"".join(header(name, value) for name, value in lines)
+
+
+def _body(mail: OutgoingMail, files: Sequence[bytes]) -> bytes:
+    body = EmailMessage(policy=SMTP)
+    # Quoted-printable keeps long lines, "From " at a line's beginning and blanks at its end, whatever relays do.
+    body.set_content(_lines(mail.text or ""), charset="utf-8", cte="quoted-printable")
+    for attachment, content in zip(mail.attachments, files, strict=True):
+        kind, _, subkind = _content_type(attachment.content_type).partition("/")
+        body.add_attachment(content, maintype=kind, subtype=subkind, filename=one_line(attachment.name))
+    if files:
+        body.set_boundary("mailcase-" + hashlib.sha256(mail.message_id.encode()).hexdigest()[:40])
+    return body.as_bytes()
+
+
+def _content_type(given: str) -> str:
+    """A type that a part with base64 content may bear."""
+    usable = _TYPE.fullmatch(given) and not given.lower().startswith(("multipart/", "message/"))
+    return given if usable else "application/octet-stream"
+
+
+def _lines(text: str) -> str:
+    """Line ends alike; what no charset can carry is replaced."""
+    return "\n".join(text.encode(errors="replace").decode().splitlines()) + "\n"

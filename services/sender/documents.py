@@ -1,0 +1,31 @@
+"""How an outgoing mail shows on its case. Pure."""
+
+from datetime import datetime
+
+from schemas.stored import Comment, OutgoingMail
+
+UNDELIVERABLE = "undeliverable"
+
+
+def comment_of(mail: OutgoingMail, at: datetime, *, sent: bool, failure: str | None) -> Comment:
+    """The comment of kind `sent`. A mail that some or all did not get is flagged, and `failure` says why."""
+    flags = ["automatic"] if mail.auto_submitted else []
+    missed = not sent or failure is not None or mail.bounced_by is not None
+    return Comment(
+        id=mail.id,
+        case=mail.case,
+        kind="sent",
+        at=at,
+        sent_at=at if sent else None,
+        author=mail.author,
+        subject=mail.subject or "",
+        text=mail.text or "",
+        full_text=mail.text or "",
+        html=None,
+        message_id=mail.message_id,
+        in_reply_to=mail.in_reply_to,
+        attachments=mail.attachments,
+        original=None,
+        flags=[*flags, UNDELIVERABLE] if missed else flags,
+        failure=failure,
+    )

@@ -1,0 +1,52 @@
+"""The sender as a process."""
+
+from collections.abc import Sequence
+
+from schemas.codec import UnreadableMessageError, decode_send_mail
+from services.runtime.blobs import Blobs
+from services.runtime.broker import Broker, dead_letter, keep_connected
+from services.runtime.consuming import handle_batches
+from services.runtime.health import Health
+from services.runtime.lifecycle import Stop, all_of
+from services.runtime.messages import Delivery
+from services.runtime.settings import Settings
+from services.runtime.stage import broker_url, connection_name, healthy_on, store_ready, store_url, topology_of
+from services.runtime.store import Store
+from services.runtime.topology import SENDER_WORK
+from services.sender.outbox import MongoOutbox
+from services.sender.service import Sender
+from services.sender.smtp import transports
+from services.sender.templates import Templates
+from services.sender.work import Work
+
+WAKES = 100
+
+
+async def run(settings: Settings, http_port: int, stop: Stop) -> None:
+    """Send mails until `stop`."""
+    health = Health("broker", "store")
+    templates = Templates(settings)
+    async with Store.opened(store_url(settings), settings.store.database) as store, healthy_on(health, http_port):
+        outbox = MongoOutbox(store)
+        sender = Sender(outbox, Blobs(store), transports(settings), templates, settings, stop=stop)
+        work = Work(sender, outbox, at_once=settings.sender.mails_at_once, health=health, stop=stop)
+
+        async def session(broker: Broker) -> None:
+            async def wake(deliveries: Sequence[Delivery]) -> None:
+                for delivery in deliveries:
+                    try:
+                        work.start(decode_send_mail(delivery.body).id)
+                    except UnreadableMessageError as error:
+                        await dead_letter(broker, SENDER_WORK, delivery, f"unreadable: {error}")
+
+            await handle_batches(broker, SENDER_WORK, wake, stop, batch=WAKES, prefetch=2 * WAKES)
+
+        if await store_ready(outbox.ensure_indexes, stop, health):
+            url, topology = broker_url(settings), topology_of(settings)
+            name = connection_name("sender")
+            await all_of(
+                [
+                    keep_connected(url, name, topology, session, stop=stop, health=health),
+                    work.sweep_until_stop(settings.sender.sweep_interval_s),
+                ]
+            )

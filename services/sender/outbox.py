@@ -1,0 +1,128 @@
+"""The outbox in MongoDB. A claim is a conditional update, so that one sender at a time has a mail."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from schemas.stored import AutomaticMails, OutgoingMail, Thread, thread_id, to_document
+from services.runtime.store import ConflictError, Session, Store
+from services.sender.limits import Past
+from services.sender.ports import Ending, Waiting
+
+PASTS_KEPT = timedelta(days=1)  # the longest window that the settings allow
+_OPEN = {"$in": ["pending", "claimed"]}
+
+
+class MongoOutbox:
+    """The port `Outbox`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._outbox = store.collection("outbox")
+        self._automatic = store.collection("automatic")
+        self._cases = store.collection("cases")
+        self._comments = store.collection("comments")
+        self._threads = store.collection("threads")
+
+    async def ensure_indexes(self) -> None:
+        await self._outbox.ensure_index("state", "due_at")
+        await self._outbox.ensure_index("case")
+        await self._outbox.ensure_index("message_id")
+        await self._automatic.ensure_expiry("expires_at")
+
+    async def due(self, now: datetime, most: int) -> list[str]:
+        found = await self._outbox.find({"state": _OPEN, "due_at": {"$lte": now}}, ["_id"], sort="due_at", limit=most)
+        return [one["_id"] for one in found]
+
+    async def claim(self, mail_id: str, claim: str, now: datetime, until: datetime) -> OutgoingMail | None:
+        query = {"_id": mail_id, "state": _OPEN, "due_at": {"$lte": now}}
+        change = {"$set": {"state": "claimed", "claimed_by": claim, "due_at": until}, "$inc": {"attempts": 1}}
+        if not await self._outbox.update(query, change):
+            return None
+        document = await self._outbox.find_one({"_id": mail_id, "claimed_by": claim})
+        return msgspec.convert(document, OutgoingMail) if document else None
+
+    async def extend(self, mail_id: str, claim: str, until: datetime) -> bool:
+        return bool(await self._outbox.update(_claimed(mail_id, claim), {"$set": {"due_at": until}}))
+
+    async def settle(self, mail_id: str, claim: str, subject: str, text: str) -> bool:
+        change = {"$set": {"subject": subject, "text": text}}
+        return bool(await self._outbox.update(_claimed(mail_id, claim), change))
+
+    async def pasts(self, keys: Sequence[str]) -> dict[str, Past]:
+        found = {one["_id"]: one for one in await self._automatic.find({"_id": {"$in": list(keys)}})}
+        return {
+            key: Past(tuple(one["times"]), one["held_until"], one["version"]) if (one := found.get(key)) else Past()
+            for key in keys
+        }
+
+    async def count(self, pasts: Mapping[str, Past], now: datetime, counted: tuple[str, str] | None) -> None:
+        async def body(session: Session) -> None:
+            for key, past in pasts.items():
+                await self._write_past(key, past, now, session)
+            if counted is not None:
+                await self._outbox.update(_claimed(*counted), {"$set": {"counted_at": now}}, session)
+
+        await self._store.transaction(body)
+
+    async def _write_past(self, key: str, past: Past, now: datetime, session: Session) -> None:
+        document = to_document(
+            AutomaticMails(
+                id=key,
+                times=list(past.times),
+                held_until=past.held_until,
+                version=past.version + 1,
+                expires_at=max(now, past.held_until or now) + PASTS_KEPT,
+            )
+        )
+        if not past.version:
+            await self._automatic.insert([document], session)
+        elif not await self._automatic.update({"_id": key, "version": past.version}, {"$set": document}, session):
+            raise ConflictError("another sender counted an automatic mail first")
+
+    async def release(self, mail: OutgoingMail, claim: str) -> bool:
+        given_back = {
+            "state": "pending",
+            "claimed_by": None,
+            "due_at": mail.due_at,
+            "remaining": mail.remaining,
+            "refused": mail.refused,
+            "failure": mail.failure,
+        }
+        return bool(await self._outbox.update(_claimed(mail.id, claim), {"$set": given_back}))
+
+    async def end(self, mail: OutgoingMail, claim: str, ending: Ending) -> bool:
+        async def body(session: Session) -> bool:
+            change = {"state": ending.state, "ended_at": ending.at, "failure": ending.failure, "claimed_by": None}
+            if not await self._outbox.update(_claimed(mail.id, claim), {"$set": change}, session):
+                return False
+            if ending.comment is not None:
+                await self._show(mail, ending, session)
+            return True
+
+        return await self._store.transaction(body)
+
+    async def _show(self, mail: OutgoingMail, ending: Ending, session: Session) -> None:
+        comment = to_document(ending.comment) if ending.comment else {}
+        await self._comments.insert([comment], session)
+        added = {"comment_count": 1, "attachment_count": len(mail.attachments)}
+        await self._cases.update({"_id": mail.case}, {"$inc": added, "$max": {"updated_at": ending.at}}, session)
+        if ending.state != "sent":
+            return
+        key = thread_id(mail.process, mail.message_id)
+        # It may be there: whoever was quick to answer has reserved it.
+        if not await self._threads.update({"_id": key}, {"$set": {"claimed_by": mail.id}}, session):
+            await self._threads.insert([to_document(Thread(id=key, case=mail.case, claimed_by=mail.id))], session)
+
+    async def waiting(self) -> Waiting:
+        oldest: list[dict[str, Any]] = await self._outbox.find(
+            {"state": _OPEN}, ["created_at"], sort="created_at", limit=1
+        )
+        count = await self._outbox.count({"state": _OPEN}) if oldest else 0
+        return Waiting(count, oldest[0]["created_at"] if oldest else None)
+
+
+def _claimed(mail_id: str, claim: str) -> dict[str, Any]:
+    return {"_id": mail_id, "state": "claimed", "claimed_by": claim}

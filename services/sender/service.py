@@ -1,0 +1,238 @@
+"""The sender's use case: claim a mail that is due, see whether it may go out, hand it over, write down what came of it.
+
+The outbox is the truth. Whoever crashes leaves a claim that ends by itself; the next attempt sends the same bytes under
+the same Message-ID.
+"""
+
+import asyncio
+import random
+import re
+import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from msgspec import structs
+
+from schemas.case_ref import CaseReference
+from schemas.stored import OutgoingMail, OutgoingState
+from services.runtime.errors import PermanentError, TransientError
+from services.runtime.lifecycle import Stop
+from services.runtime.logs import get_logger
+from services.runtime.retry import Backoff
+from services.runtime.settings import SenderLimits, Settings
+from services.runtime.store import ConflictError
+from services.sender import metrics
+from services.sender.compose import compose, subject_of
+from services.sender.documents import comment_of
+from services.sender.limits import EVERYONE, Go, Hold, Suppress, Verdict, address_key, judge
+from services.sender.ports import Ending, Files, Handed, Outbox, Transport
+from services.sender.templates import Templates, Values
+
+log = get_logger(__name__)
+
+CLAIM_S = 60.0  # how long a mail of a sender that died waits; a living one extends its claim in time
+NO_SERVER = "the settings name no smtp server for this process"
+
+
+class Sender:
+    """Hands over one mail at a time; calls for different mails may run at once."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        files: Files,
+        transports: Mapping[str, Transport],
+        templates: Templates,
+        settings: Settings,
+        *,
+        stop: Stop,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        claim_s: float = CLAIM_S,
+    ) -> None:
+        """`transports` go by the names of `[smtp.NAME]`."""
+        self._outbox = outbox
+        self._files = files
+        self._transports = transports
+        self._templates = templates
+        self._processes = settings.processes
+        self._limits: SenderLimits = settings.sender
+        self._reference = CaseReference(settings.case_reference.prefix)
+        self._stop = stop
+        self._clock = clock
+        self._claim_s = claim_s
+
+    async def deliver(self, mail_id: str) -> None:
+        """Send one mail if it is due and nobody else's. Raises TransientError in an outage of the database."""
+        claim = uuid.uuid4().hex
+        now = self._clock()
+        mail = await self._outbox.claim(mail_id, claim, now, now + timedelta(seconds=self._claim_s))
+        if mail is None:
+            return
+        async with self._kept(mail, claim):
+            if mail.auto_submitted and mail.counted_at is None and not await self._may_go(mail, claim):
+                return
+            mail = await self._settled(mail, claim)
+            handed = await self._handed(mail)
+            await self._recorded(mail, claim, handed)
+
+    @asynccontextmanager
+    async def _kept(self, mail: OutgoingMail, claim: str) -> AsyncIterator[None]:
+        """Extend the claim during the block, however long the mail server takes."""
+
+        async def extending() -> None:
+            while True:
+                await asyncio.sleep(self._claim_s / 3)
+                try:
+                    await self._outbox.extend(mail.id, claim, self._clock() + timedelta(seconds=self._claim_s))
+                except TransientError as error:
+                    log.warning("claim_not_extended", mail=mail.id, error=error)
+
+        task = asyncio.ensure_future(extending())
+        try:
+            yield
+        finally:
+            task.cancel()
+
+    async def _may_go(self, mail: OutgoingMail, claim: str) -> bool:
+        """Ask the limits; a mail that may not go is released or ended here."""
+        match await self._judged(mail, claim):
+            case Hold(until=until):
+                held = structs.replace(mail, due_at=until, failure="held: too much automatic mail went out")
+                await self._outbox.release(held, claim)
+                log.warning("automatic_mail_held", mail=mail.id, case=mail.case, process=mail.process)
+                return False
+            case Suppress(reason=reason):
+                metrics.SUPPRESSED.labels(mail.process, reason).inc()
+                await self._end(mail, claim, "suppressed", reason, show=False)
+                return False
+            case _:
+                return True
+
+    async def _judged(self, mail: OutgoingMail, claim: str) -> Verdict:
+        """The verdict, once what it changes is written; another sender may count at the same time."""
+        keys = [EVERYONE, address_key(mail.to[0])]
+        while True:
+            now = self._clock()
+            verdict = judge(mail, now, await self._outbox.pasts(keys), self._limits)
+            try:
+                if isinstance(verdict, Go):
+                    await self._outbox.count(verdict.pasts, now, (mail.id, claim))
+                elif isinstance(verdict, Hold) and verdict.tripped is not None:
+                    await self._outbox.count({EVERYONE: verdict.tripped}, now, None)
+                    metrics.BREAKER_TRIPS.inc()
+                    log.error("breaker_opened", until=verdict.until.isoformat(), mend="look for a mail loop")
+            except ConflictError:
+                await asyncio.sleep(random.uniform(0.001, 0.02))  # noqa: S311 - a pause, no secret
+            else:
+                return verdict
+
+    async def _settled(self, mail: OutgoingMail, claim: str) -> OutgoingMail:
+        """The mail with its subject and text, written down before its first attempt."""
+        if mail.subject is not None and mail.text is not None:
+            return mail
+        process = self._processes.get(mail.process)
+        values = Values(
+            reference=self._reference.write(mail.case),
+            number=mail.case,
+            process=process.title if process else mail.process,
+            stage=process.initial_stage.title if process else "",
+            opened_at=mail.created_at,
+        )
+        subject, text = self._templates.render(mail.process, values)
+        settled = structs.replace(mail, subject=subject_of(subject, mail.case, self._reference), text=text)
+        await self._outbox.settle(mail.id, claim, settled.subject or "", text)
+        return settled
+
+    async def _handed(self, mail: OutgoingMail) -> Handed:
+        """One attempt, whatever goes wrong with it."""
+        process = self._processes.get(mail.process)
+        name = process.smtp if process else None
+        if name is None or name not in self._transports:
+            return Handed(again=dict.fromkeys(mail.remaining, NO_SERVER))
+        try:
+            files = [await self._files.get(one.blob) for one in mail.attachments]
+            message = compose(mail, files)
+        except (PermanentError, ValueError) as error:
+            return Handed(refused=dict.fromkeys(mail.remaining, f"it cannot be put together: {error}"))
+        if len(message) > self._limits.max_mail_bytes:
+            too_large = f"its {len(message)} bytes are more than sender.max_mail_bytes allows"
+            return Handed(refused=dict.fromkeys(mail.remaining, too_large))
+        started = time.monotonic()
+        handed = await self._transports[name].send(mail.author.address, mail.remaining, message)
+        metrics.SEND_SECONDS.labels(name).observe(time.monotonic() - started)
+        result = "again" if handed.again else "accepted" if handed.taken else "refused"
+        metrics.ATTEMPTS.labels(name, result).inc()
+        return handed
+
+    async def _recorded(self, mail: OutgoingMail, claim: str, handed: Handed) -> None:
+        """What came of an attempt: the next one is for those who may still get it."""
+        now = self._clock()
+        after = after_attempt(mail, handed)
+        deadline = mail.created_at + timedelta(seconds=self._limits.give_up_after_s)
+        if after.remaining and now < deadline:
+            pause = timedelta(seconds=pause_s(mail.attempts, self._limits))
+            after = structs.replace(after, due_at=min(now + pause, deadline))
+            log.warning(
+                "mail_postponed", mail=mail.id, case=mail.case, attempts=mail.attempts, answer=_safe(after.failure)
+            )
+            await self._until_written(partial(self._outbox.release, after, claim))
+            return
+        missed = [*after.refused, *handed.again_words]
+        got_it = len(after.to) > len(after.remaining) + len(after.refused)
+        state: OutgoingState = "sent" if got_it else "given-up" if after.remaining else "refused"
+        await self._end(after, claim, state, "; ".join(missed) or None)
+
+    async def _end(
+        self, mail: OutgoingMail, claim: str, state: OutgoingState, failure: str | None, *, show: bool = True
+    ) -> None:
+        now = self._clock()
+        comment = comment_of(mail, now, sent=state == "sent", failure=failure) if show else None
+        ending = Ending(state, now, failure, comment)
+        if not await self._until_written(partial(self._outbox.end, mail, claim, ending)):
+            log.warning("claim_lost", mail=mail.id, case=mail.case, state=state)
+            return
+        metrics.ENDED.labels(mail.process, mail.kind, state).inc()
+        if state == "sent":
+            metrics.END_TO_END_SECONDS.labels(mail.kind).observe(max(0.0, (now - mail.created_at).total_seconds()))
+        level = log.info if failure is None else log.warning
+        level("mail_ended", mail=mail.id, case=mail.case, state=state, attempts=mail.attempts, answer=_safe(failure))
+
+    async def _until_written(self, write: Callable[[], Awaitable[bool]]) -> bool:
+        """Repeat in an outage, since the mail may be out; where the stage ends before, another attempt sends it again.
+
+        False where the claim is not ours any more: also after a commit that turned out to be written.
+        """
+        backoff = Backoff(initial_s=0.05, maximum_s=5.0)
+        while True:
+            try:
+                return await write()
+            except ConflictError:
+                await asyncio.sleep(min(0.1, backoff.next_s()))
+            except TransientError as error:
+                log.warning("ending_postponed", error=error)
+                if await self._stop.wait(backoff.next_s()):
+                    raise
+
+
+def after_attempt(mail: OutgoingMail, handed: Handed) -> OutgoingMail:
+    """The mail with those left out who got it or are refused."""
+    refused = [f"{address}: {answer}" for address, answer in handed.refused.items()]
+    return structs.replace(
+        mail,
+        remaining=list(handed.again),
+        refused=[*mail.refused, *refused],
+        failure="; ".join(handed.again_words) or None,
+    )
+
+
+def pause_s(attempts: int, limits: SenderLimits) -> float:
+    """Seconds until the next attempt, after so many."""
+    return min(limits.retry_longest_s, limits.retry_first_s * 2.0 ** min(max(0, attempts - 1), 32))
+
+
+def _safe(answer: str | None) -> str | None:
+    """A mail server's words without the addresses in them."""
+    return re.sub(r"\S*@\S*", "…", answer)[:300] if answer else None

@@ -1,0 +1,125 @@
+"""SMTP by aiosmtplib: a connection a mail, and answers sorted into taken, refused, and to be tried again."""
+
+import asyncio
+import os
+import ssl
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+
+import aiosmtplib
+from aiosmtplib import SMTP, SMTPException, SMTPRecipientsRefused, SMTPResponseException
+
+from services.runtime.errors import SettingsError
+from services.runtime.logs import get_logger
+from services.runtime.settings import Settings, Smtp
+from services.sender.ports import Handed
+
+log = get_logger(__name__)
+
+# A server may take long over a whole mail, and asking again doubles it: RFC 5321 section 4.5.3.2 gives 2 to 10 minutes.
+PATIENCE = 5
+_GOODBYE_S = 2.0
+_AUTHENTICATION = {530, 534, 535, 538}  # RFC 4954 section 6: the log-in's fault, not the mail's
+
+Secret = Callable[[], str]  # a password, or an access token; may block
+
+
+class SmtpTransport:
+    """The port `Transport` for one `[smtp.NAME]`."""
+
+    def __init__(self, smtp: Smtp, secret: Secret | None) -> None:
+        """`secret` is None where there is no log-in."""
+        self._smtp = smtp
+        self._secret = secret
+
+    async def send(self, sender: str, recipients: Sequence[str], message: bytes) -> Handed:
+        try:
+            client = await self._connected()
+        except (SMTPException, SettingsError, OSError, ssl.SSLError, ValueError) as error:
+            return Handed(again=dict.fromkeys(recipients, _words(error)))  # no mail is at fault
+        try:
+            refusals, _ = await client.sendmail(
+                sender, list(recipients), message, timeout=PATIENCE * self._smtp.timeout_s
+            )
+            return _handed(recipients, {name: (answer.code, answer.message) for name, answer in refusals.items()})
+        except SMTPRecipientsRefused as error:
+            return _handed(recipients, {one.recipient: (one.code, one.message) for one in error.recipients})
+        except SMTPResponseException as error:
+            return _handed(recipients, dict.fromkeys(recipients, (error.code, error.message)))
+        except ValueError as error:  # an address that cannot be sent
+            return Handed(refused=dict.fromkeys(recipients, _words(error)))
+        except (SMTPException, OSError) as error:
+            return Handed(again=dict.fromkeys(recipients, _words(error)))
+        finally:
+            await _goodbye(client)
+
+    async def check(self) -> str:
+        """Connect and log in, without sending; how the server introduces itself. Raises OSError or SMTPException."""
+        client = await self._connected()
+        try:
+            answer = client.last_ehlo_response
+            return answer.message.split()[0] if answer and answer.message else "an SMTP server"
+        finally:
+            await _goodbye(client)
+
+    async def _connected(self) -> SMTP:
+        smtp = self._smtp
+        client = SMTP(
+            hostname=smtp.host,
+            port=smtp.port,
+            timeout=smtp.timeout_s,
+            use_tls=smtp.security == "tls",
+            start_tls=smtp.security == "starttls",
+            tls_context=None if smtp.security == "none" else _tls_context(smtp),
+        )
+        secret = await asyncio.to_thread(self._secret) if self._secret else None
+        try:
+            await client.connect()
+            if smtp.user is not None and secret is not None:
+                await (client.auth_xoauth2 if smtp.oauth2 else client.login)(smtp.user, secret)
+        except BaseException:
+            client.close()
+            raise
+        return client
+
+
+def transports(settings: Settings) -> dict[str, SmtpTransport]:
+    """One for each `[smtp.NAME]`."""
+    return {name: SmtpTransport(smtp, _secret(smtp)) for name, smtp in settings.smtp.items()}
+
+
+def _secret(smtp: Smtp) -> Secret | None:
+    return None if smtp.user is None else lambda: smtp.password(os.environ)
+
+
+def _tls_context(smtp: Smtp) -> ssl.SSLContext:
+    """Certificates and host names are verified."""
+    return ssl.create_default_context(cafile=str(smtp.ca_file) if smtp.ca_file else None)
+
+
+async def _goodbye(client: SMTP) -> None:
+    """The mail is taken or not by now: how the session ends is of no matter."""
+    with suppress(aiosmtplib.SMTPException, OSError, TimeoutError):
+        async with asyncio.timeout(_GOODBYE_S):
+            await client.quit()
+    client.close()
+
+
+def _handed(recipients: Iterable[str], answers: Mapping[str, tuple[int, str]]) -> Handed:
+    refused = {name: _answer(*answer) for name, answer in answers.items() if _is_final(answer[0])}
+    again = {name: _answer(*answer) for name, answer in answers.items() if name not in refused}
+    return Handed([name for name in recipients if name not in answers], refused, again)
+
+
+def _is_final(code: int) -> bool:
+    return 500 <= code < 600 and code not in _AUTHENTICATION
+
+
+def _answer(code: int, message: str) -> str:
+    return f"{code} {' '.join(message.split())}"[:300]
+
+
+def _words(error: BaseException) -> str:
+    if isinstance(error, SMTPResponseException):
+        return _answer(error.code, error.message)
+    return (" ".join(str(error).split()) or type(error).__name__)[:300]

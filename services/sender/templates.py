@@ -1,0 +1,108 @@
+"""Subject and text of acknowledgements, from templates of the settings or our own. Jinja2 lives here alone.
+
+A template sees the values below and nothing else: no word of a mail is among them, so none can be evaluated or quoted.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import jinja2
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from services.runtime.errors import Mistake, SettingsError
+from services.runtime.logs import get_logger
+from services.runtime.settings import Acknowledgement, Settings
+
+log = get_logger(__name__)
+
+MAX_TEXT_CHARS = 100_000
+
+_EN = """\
+Hello,
+
+thank you for your mail. It has been received and has the number {{ reference }}.
+
+To add something, answer this mail; leave the number in its subject.
+
+This is an automatic message.
+
+{{ process }}
+"""
+_PL = """\
+Dzień dobry,
+
+dziękujemy za wiadomość. Została przyjęta pod numerem {{ reference }}.
+
+Aby coś dodać, prosimy odpowiedzieć na tę wiadomość, pozostawiając numer w temacie.
+
+Ta wiadomość została wysłana automatycznie.
+
+{{ process }}
+"""
+_DE = """\
+Guten Tag,
+
+vielen Dank für Ihre Nachricht. Sie ist eingegangen und trägt die Nummer {{ reference }}.
+
+Für Ergänzungen antworten Sie bitte auf diese Nachricht und lassen die Nummer im Betreff stehen.
+
+Diese Nachricht wurde automatisch versandt.
+
+{{ process }}
+"""
+_OWN = {
+    "en": ("Case {{ reference }} was opened", _EN),
+    "pl": ("Sprawa {{ reference }} została założona", _PL),
+    "de": ("Vorgang {{ reference }} wurde angelegt", _DE),
+}
+
+
+@dataclass(frozen=True)
+class Values:
+    """What a template may use. `process` and `stage` are titles from the settings."""
+
+    reference: str
+    number: int
+    process: str
+    stage: str
+    opened_at: datetime
+
+
+class Templates:
+    """The acknowledgements of every process. Raises SettingsError where a template cannot be used."""
+
+    def __init__(self, settings: Settings) -> None:
+        # Plain text mail: there is nothing to escape for.
+        self._environment = ImmutableSandboxedEnvironment(undefined=jinja2.StrictUndefined, autoescape=False)
+        self._by_process = {name: process.acknowledgement for name, process in settings.processes.items()}
+        mistakes = [mistake for name, one in self._by_process.items() for mistake in self._mistakes(name, one)]
+        if mistakes:
+            raise SettingsError(mistakes)
+
+    def render(self, process: str, values: Values) -> tuple[str, str]:
+        """Subject and text. A template that fails on these values gives way to our own."""
+        chosen = self._by_process.get(process, Acknowledgement())
+        subject, text = _OWN[chosen.language]
+        try:
+            return self._rendered(chosen.subject or subject, chosen.text or text, values)
+        except Exception:  # whatever a template does, the mail goes out
+            log.exception("template_failed", process=process)
+            return self._rendered(subject, text, values)
+
+    def _rendered(self, subject: str, text: str, values: Values) -> tuple[str, str]:
+        known: Mapping[str, object] = vars(values)
+        made = [self._environment.from_string(one).render(known) for one in (subject, text)]
+        return made[0], made[1][:MAX_TEXT_CHARS]
+
+    def _mistakes(self, process: str, chosen: Acknowledgement) -> list[Mistake]:
+        sample = Values("[#1]", 1, process, "stage", datetime.now(UTC))
+        found = []
+        for key, template in (("subject", chosen.subject), ("text", chosen.text)):
+            try:
+                self._rendered(template or "", "", sample)
+            except Exception as error:  # noqa: BLE001 - templates may raise anything
+                problem = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+                mend = "it knows reference, number, process, stage and opened_at"
+                found.append(Mistake(f"process.{process}.acknowledgement.{key}", problem, mend))
+        return found
