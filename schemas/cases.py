@@ -15,8 +15,9 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 
     `rule` is the constant name of the rule that decided; `evidence` holds short texts that the rule went by. `cases`
     are candidate case numbers, best first; `thread_ids` are Message-IDs that the mail refers to, nearest first, for the
-    case writer to look up. `flags` are constant words for the comment. `resolution` is added by the case writer where
-    it ended otherwise than the rule proposed.
+    case writer to look up. `flags` are constant words for the comment. `reports_on` are the Message-IDs of mails of
+    ours that a delivery report is about. `resolution` is added by the case writer where it ended otherwise than the
+    rule proposed.
     """
 
     rule: str
@@ -25,6 +26,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     thread_ids: list[str] = []
     resolution: str | None = None
     flags: list[str] = []
+    reports_on: list[str] = []
 
 
 class _Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):

@@ -1,7 +1,7 @@
 """The documents and events of a placed batch. Pure: values in, values out."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -9,13 +9,16 @@ from typing import Any
 from schemas.cases import Decision
 from schemas.events import Event, MailIgnored, MailParked, SenderLimited
 from schemas.mails import RawMail
-from schemas.stored import Case, Comment, Mail, Outcome, Thread, thread_id
+from schemas.stored import Case, Comment, Mail, Outcome, OutgoingMail, Thread, thread_id
 from services.case_writer.comments import comment_of, derived_again
 from services.case_writer.events import about, appended_event, moved_event, opened_event
 from services.case_writer.plan import Aside, NewCase, Placed, Plan, Reread, Target
 from services.runtime.errors import PermanentError
 
+Acknowledge = Callable[[Placed, int, datetime], OutgoingMail | None]
+
 NO_SUBJECT = "(no subject)"
+UNDELIVERABLE = "undeliverable"
 
 
 @dataclass
@@ -50,6 +53,15 @@ class Replacement:
         return self.comment.case != self.was
 
 
+@dataclass(frozen=True)
+class Bounced:
+    """Mails of ours, by their Message-IDs, that a delivery report in the same case calls undeliverable."""
+
+    case: int
+    message_ids: list[str]
+    mail_key: str
+
+
 @dataclass
 class Documents:
     """Everything that one transaction writes, beside the counter."""
@@ -62,16 +74,22 @@ class Documents:
     changes: dict[int, CaseChange] = field(default_factory=lambda: defaultdict(CaseChange))
     replaced: list[Replacement] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    outgoing: list[OutgoingMail] = field(default_factory=list)
+    bounced: list[Bounced] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Writing:
-    """One attempt: its time, its name, the number of its first new case, and each process's initial stage by name."""
+    """One attempt: its time, its name, the number of its first new case, and each process's initial stage by name.
+
+    `acknowledge` makes the acknowledgement of a mail that opened a case of that number, None where there is none.
+    """
 
     now: datetime
     attempt: str
     first_number: int
     initial_stages: Mapping[str, str]
+    acknowledge: Acknowledge = lambda *_: None
 
 
 def documents(plan: Plan, writing: Writing) -> Documents:
@@ -126,6 +144,8 @@ class _Builder:
             case = self._case(placed, number, comment, plan)
             self._documents.cases.append(case)
             self._documents.events.append(opened_event(mail, number, case.stage, case.title))
+            acknowledgement = self._writing.acknowledge(placed, number, self._writing.now)
+            self._documents.outgoing += [acknowledgement] if acknowledgement else []
             return
         if not isinstance(placed.target, NewCase):
             change = self._documents.changes[number]
@@ -134,6 +154,8 @@ class _Builder:
             change.attachments += len(comment.attachments)
             change.participants += placed.joins
             change.reopens = change.reopens or placed.reopens
+        if placed.kind == "bounce" and UNDELIVERABLE in placed.decision.flags and placed.decision.reports_on:
+            self._documents.bounced.append(Bounced(number, placed.decision.reports_on, mail.key))
         self._documents.events.append(appended_event(mail, number, placed.process, reopened=placed.reopens))
 
     def _case(self, placed: Placed, number: int, first: Comment, plan: Plan) -> Case:

@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 
-from schemas.codec import UnreadableMessageError, decode_command
+from schemas.codec import UnreadableMessageError, decode_case_message
+from schemas.sending import AnswerCase
 from services.case_writer import metrics
+from services.case_writer.answers import Answers, MongoAnswers
 from services.case_writer.intake import Intake
 from services.case_writer.mongo import MongoCases
+from services.case_writer.outgoing import Correspondence
 from services.case_writer.reading import ReadingLimits
 from services.case_writer.reading_aside import ReaderProcess
 from services.case_writer.service import Arrived, CaseWriter
@@ -13,10 +16,12 @@ from services.case_writer.standing import Watch
 from services.runtime.blobs import Blobs
 from services.runtime.broker import Broker, dead_letter, keep_connected
 from services.runtime.consuming import handle_batches
+from services.runtime.errors import PermanentError
 from services.runtime.health import Health
 from services.runtime.lifecycle import Stop, all_of
 from services.runtime.messages import Delivery
 from services.runtime.settings import Settings
+from services.runtime.signing import own_ids
 from services.runtime.stage import broker_url, connection_name, healthy_on, store_ready, store_url, topology_of
 from services.runtime.store import Store
 from services.runtime.topology import CASE_WRITER_COMMANDS
@@ -28,7 +33,12 @@ async def run(settings: Settings, http_port: int, stop: Stop) -> None:
     metrics.introduce(settings.processes)
     async with Store.opened(store_url(settings), settings.store.database) as store, healthy_on(health, http_port):
         blobs = Blobs(store)
-        cases = MongoCases(store, {name: process.initial_stage.name for name, process in settings.processes.items()})
+        correspondence = Correspondence(settings, own_ids(settings))
+        cases = MongoCases(
+            store,
+            {name: process.initial_stage.name for name, process in settings.processes.items()},
+            correspondence.acknowledgement,
+        )
         aside = ReaderProcess(
             reading_limits(settings),
             max_seconds=settings.reading.max_seconds,
@@ -57,10 +67,10 @@ async def run(settings: Settings, http_port: int, stop: Stop) -> None:
                 health=health,
                 stop=stop,
             )
+            answers = Answers(MongoAnswers(store), blobs, correspondence, broker, health=health, stop=stop)
             batch = settings.case_writer.batch_mails
-            await handle_batches(
-                broker, CASE_WRITER_COMMANDS, _handler(writer, broker), stop, batch=batch, prefetch=2 * batch
-            )
+            handler = _handler(writer, answers, broker)
+            await handle_batches(broker, CASE_WRITER_COMMANDS, handler, stop, batch=batch, prefetch=2 * batch)
 
         try:
             if await store_ready(prepare, stop, health):
@@ -75,23 +85,33 @@ async def run(settings: Settings, http_port: int, stop: Stop) -> None:
 class _handler:  # noqa: N801 - a function with what it closes over
     """Deliveries to commands; what breaks its contract goes to the dead letters and holds up nothing."""
 
-    def __init__(self, writer: CaseWriter, broker: Broker) -> None:
+    def __init__(self, writer: CaseWriter, answers: Answers, broker: Broker) -> None:
         self._writer = writer
+        self._answers = answers
         self._broker = broker
 
     async def __call__(self, deliveries: Sequence[Delivery]) -> None:
         arrived: list[Arrived] = []
         sources: dict[str, Delivery] = {}
+        answers: list[tuple[AnswerCase, Delivery]] = []
         for delivery in deliveries:
             try:
-                command = decode_command(delivery.body)
+                message = decode_case_message(delivery.body)
             except UnreadableMessageError as error:
                 await dead_letter(self._broker, CASE_WRITER_COMMANDS, delivery, f"unreadable: {error}")
             else:
-                arrived.append(Arrived(command, delivery.redelivered))
-                sources[command.mail.key] = delivery
+                if isinstance(message, AnswerCase):
+                    answers.append((message, delivery))
+                else:
+                    arrived.append(Arrived(message, delivery.redelivered))
+                    sources[message.mail.key] = delivery
         for refused in await self._writer.handle(arrived):
             await dead_letter(self._broker, CASE_WRITER_COMMANDS, sources[refused.mail_key or ""], str(refused))
+        for answer, delivery in answers:  # after the mails, one of which may have opened the case
+            try:
+                await self._answers.handle(answer)
+            except PermanentError as error:
+                await dead_letter(self._broker, CASE_WRITER_COMMANDS, delivery, str(error))
 
 
 def reading_limits(settings: Settings) -> ReadingLimits:

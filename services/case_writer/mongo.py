@@ -9,7 +9,17 @@ import msgspec
 from schemas.cases import Decision
 from schemas.stored import Comment, Sender, from_document, to_document
 from services.case_writer.comments import emptied_note
-from services.case_writer.documents import NO_SUBJECT, CaseChange, Documents, Replacement, Writing, documents
+from services.case_writer.documents import (
+    NO_SUBJECT,
+    UNDELIVERABLE,
+    Acknowledge,
+    Bounced,
+    CaseChange,
+    Documents,
+    Replacement,
+    Writing,
+    documents,
+)
 from services.case_writer.known import Known, KnownCase, KnownThread, Openings, Query, RecordedMail
 from services.case_writer.plan import Plan
 from services.case_writer.standing import ParkedGroup
@@ -25,16 +35,20 @@ _MAIL_KINDS = ["mail", "bounce", "automatic"]  # comments that are mails which c
 class MongoCases:
     """Cases, comments, threads and outcomes in MongoDB. Methods raise the errors of `Store.transaction`."""
 
-    def __init__(self, store: Store, initial_stages: Mapping[str, str]) -> None:
-        """`initial_stages` maps each process to the name of its initial stage."""
+    def __init__(
+        self, store: Store, initial_stages: Mapping[str, str], acknowledge: Acknowledge = lambda *_: None
+    ) -> None:
+        """`initial_stages` maps each process to the name of its initial stage; for `acknowledge` see `Writing`."""
         self._store = store
         self._initial_stages = initial_stages
+        self._acknowledge = acknowledge
         self._cases = store.collection("cases")
         self._comments = store.collection("comments")
         self._threads = store.collection("threads")
         self._mails = store.collection("mails")
         self._counters = store.collection("counters")
         self._senders = store.collection("senders")
+        self._outbox = store.collection("outbox")
 
     async def ensure_indexes(self) -> None:
         """What people and `mailcase` look things up by; the rest goes by `_id`."""
@@ -45,6 +59,8 @@ class MongoCases:
         await self._mails.ensure_index("outcome", "recorded_at")
         await self._mails.ensure_index("case")
         await self._senders.ensure_expiry("expires_at")
+        await self._outbox.ensure_index("case")
+        await self._outbox.ensure_index("message_id")
 
     async def known(self, query: Query) -> Known:
         """What the database holds of the things asked about, as a majority wrote it."""
@@ -102,7 +118,7 @@ class MongoCases:
         opened = len(plan.new_cases) - len(before)
         last = await self._counters.increment(COUNTER, "value", opened, session) if opened else 0
         now = datetime.now(UTC)
-        written = documents(plan, Writing(now, attempt, last - opened + 1, self._initial_stages))
+        written = documents(plan, Writing(now, attempt, last - opened + 1, self._initial_stages, self._acknowledge))
         await self._forget_retried(plan, session)
         await self._mails.insert([to_document(one) for one in written.mails], session)
         # After the mails: one of them may have come twice in this batch.
@@ -120,6 +136,9 @@ class MongoCases:
         await self._replace(written.replaced, attempt, now, session)
         await self._reconsider(plan, attempt, now, session)
         await self._count_openings(plan, now, session)
+        await self._outbox.insert([to_document(one) for one in written.outgoing], session)
+        for bounced in written.bounced:
+            await self._mark_bounced(bounced, session)
         return written
 
     async def _replace(self, replaced: Sequence[Replacement], attempt: str, now: datetime, session: Session) -> None:
@@ -184,6 +203,16 @@ class MongoCases:
         ]
         if await self._mails.update_each(changes, session) != len(changes):
             raise ConflictError("another writer changed a mail first")
+
+    async def _mark_bounced(self, bounced: Bounced, session: Session) -> None:
+        """On the sent comment, and in the outbox, from where a comment that is not written yet gets it."""
+        ours = {"case": bounced.case, "message_id": {"$in": bounced.message_ids}}
+        change = {
+            "$addToSet": {"flags": UNDELIVERABLE},
+            "$set": {"failure": f"a delivery report came, see comment {bounced.mail_key}"},
+        }
+        await self._comments.update({**ours, "kind": "sent"}, change, session)
+        await self._outbox.update(ours, {"$set": {"bounced_by": bounced.mail_key}}, session)
 
     async def _forget_retried(self, plan: Plan, session: Session) -> None:
         """The outcomes that a retry replaces; someone else's retry may have been first."""

@@ -23,6 +23,7 @@ from schemas.events import (
     MailsReplayed,
     SenderLimited,
 )
+from schemas.sending import SendMail
 from services.case_writer import metrics
 from services.case_writer.documents import Documents
 from services.case_writer.effects import replayed
@@ -41,7 +42,7 @@ from services.runtime.metrics import RETRIES
 from services.runtime.retry import Backoff
 from services.runtime.settings_shapes import Rules
 from services.runtime.store import ConflictError, UnclearCommitError
-from services.runtime.topology import EVENT, receipt_key, replayed_key
+from services.runtime.topology import EVENT, SENDER_WORK, receipt_key, replayed_key
 
 log = get_logger(__name__)
 
@@ -193,6 +194,7 @@ class CaseWriter:
         mails = [arrived.command.mail for arrived in group]
         effects = replayed(mails, written.known, written.plan, written.documents)
         await self._outlet.publish_all([_effects_message(one) for one in effects])
+        await self._outlet.publish_all([wake_sender(one.id) for one in written.documents.outgoing])
         _count(group, written)
 
 
@@ -273,6 +275,12 @@ def _effects_message(replayed: MailsReplayed) -> Outgoing:
         content_type="application/json",
         mandatory=False,  # a replay that was ended looks into the database
     )
+
+
+def wake_sender(outgoing_id: str) -> Outgoing:
+    """The word that a mail of the outbox is due; where it gets lost, the sender finds the mail all the same."""
+    message = SendMail(id=outgoing_id)
+    return Outgoing("", SENDER_WORK, codec.encode(message), codec.tag_of(message), outgoing_id)
 
 
 def _count(group: Sequence[Arrived], written: _Written) -> None:

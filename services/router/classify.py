@@ -122,6 +122,7 @@ def delivery_report(facts: Facts) -> Verdict | None:
         cases=list(dict.fromkeys(cases))[:MAX_CASES],
         thread_ids=[*report.message_ids, *report.references, *facts.trail.thread_ids][:MAX_THREAD_IDS],
         flags=[_report_flag(report)],
+        reports_on=_own_ids(facts.policy.own_ids, report.message_ids or facts.trail.thread_ids[:1]),
     )
     return Verdict("append", decision, reason="delivery-report", kind="bounce", otherwise="park")
 
@@ -216,6 +217,10 @@ def _plus_numbers(headers: MailHeaders, own_addresses: frozenset[str]) -> list[i
 
 def _own_cases(own_ids: OwnIds, message_ids: list[str]) -> list[int]:
     return [case for one in message_ids if (case := own_ids.case_of(one)) is not None]
+
+
+def _own_ids(own_ids: OwnIds, message_ids: list[str]) -> list[str]:
+    return [one for one in message_ids if own_ids.case_of(one) is not None]
 
 
 def _thread_ids(headers: MailHeaders) -> list[str]:

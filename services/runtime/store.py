@@ -62,10 +62,11 @@ class Collection:
         limit: int = 0,
         session: "Session | None" = None,
     ) -> list[Document]:
-        """All matches in the order of one field; `limit` 0 means no limit."""
+        """All matches in the order of one field, descending with a `-` before it; `limit` 0 means no limit."""
+        order = [(sort.lstrip("-"), -1 if sort.startswith("-") else 1)]
         with translated():
             cursor = self._collection.find(query, fields, session=driver_session(session))
-            return await cursor.sort(sort).limit(limit).to_list(None)
+            return await cursor.sort(order).limit(limit).to_list(None)
 
     async def aggregate(
         self, pipeline: Sequence[Mapping[str, Any]], session: "Session | None" = None

@@ -1,0 +1,176 @@
+"""An office that writes to its customers: router, case writer and senders in this process, an SMTP server beside it."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+from pathlib import Path
+from typing import Any
+
+from deploy.local import PrivateServers
+from deploy.local.smtp import SmtpSink, TakenMail
+from schemas.codec import encode, tag_of
+from schemas.mails import RawMail, mail_key
+from schemas.own_ids import OwnIds
+from schemas.sending import AnswerCase
+from services.case_writer import main as case_writer
+from services.router import main as router
+from services.runtime.broker import Broker
+from services.runtime.lifecycle import Stop
+from services.runtime.messages import Outgoing
+from services.runtime.settings import Settings, load_settings
+from services.runtime.stage import topology_of
+from services.runtime.store import Store
+from services.runtime.topology import CASE, MAIL, answer_key, raw_key
+from services.sender import main as sender
+
+KEY = "0123456789abcdef0123456789abcdef"
+ADDRESS = "invoices@office.example"
+_numbers = itertools.count(1)
+
+SETTINGS = """
+[store]
+database = "{name}"
+[server.s]
+protocol = "imap"
+host = "127.0.0.1"
+[smtp.relay]
+host = "127.0.0.1"
+port = {port}
+security = "none"
+timeout_s = {timeout_s}
+[case_reference]
+key_file = "keys"
+[sender]
+sweep_interval_s = 0.2
+retry_first_s = 0.1
+retry_longest_s = 0.5
+{sender}
+[process.invoices]
+title = "Faktury kosztowe"
+max_new_cases_per_sender = 0
+[process.invoices.acknowledgement]
+enabled = true
+language = "pl"
+[[process.invoices.stage]]
+name = "registration"
+initial = true
+[[process.invoices.mailbox]]
+server = "s"
+address = "{address}"
+password_file = "password"
+{mailbox}
+"""
+
+
+class Office:
+    """Settings, a virtual host and a database for one test, and what came of it."""
+
+    def __init__(
+        self,
+        servers: PrivateServers,
+        folder: Path,
+        sink: SmtpSink,
+        *,
+        sender: str = "",
+        mailbox: str = "",
+        timeout_s: float = 10.0,
+    ) -> None:
+        self.name = f"office{next(_numbers)}-{folder.name}"[:60]
+        self.servers = servers
+        self.sink = sink
+        self.own_ids = OwnIds([KEY.encode()])
+        servers.broker.ctl("add_vhost", self.name)
+        servers.broker.ctl("set_permissions", "-p", self.name, "guest", ".*", ".*", ".*")
+        (folder / "keys").write_text(KEY + "\n")
+        config = folder / "mailcase.toml"
+        values = {"name": self.name, "port": sink.port, "sender": sender, "mailbox": mailbox, "timeout_s": timeout_s}
+        config.write_text(SETTINGS.format(address=ADDRESS, **values))
+        self.config = config
+        self.settings: Settings = load_settings(config, self.environ)
+        self._store: Store | None = None
+        self._broker: Broker | None = None
+
+    @property
+    def environ(self) -> dict[str, str]:
+        url = f"{self.servers.broker.url.rstrip('/')}/{self.name}"
+        return {"MAILCASE_BROKER_URL": url, "MAILCASE_STORE_URL": self.servers.store.url}
+
+    @asynccontextmanager
+    async def open(self, *, senders: int = 1) -> AsyncIterator["Office"]:
+        """Every stage runs during the block, the fetcher left out."""
+        stop = Stop()
+        async with (
+            Store.opened(self.servers.store.url, self.name) as self._store,
+            Broker.connected(self.environ["MAILCASE_BROKER_URL"], "test") as self._broker,
+        ):
+            await self._broker.declare(topology_of(self.settings))
+            runs = [router.run, case_writer.run, *[sender.run] * senders]
+            stages = [asyncio.ensure_future(run(self.settings, 0, stop)) for run in runs]
+            try:
+                yield self
+                assert not [stage for stage in stages if stage.done()]
+            finally:
+                stop.request()
+                await asyncio.wait_for(asyncio.gather(*stages), 60)
+                self.servers.broker.ctl("delete_vhost", self.name)
+
+    async def receive(self, raw: bytes, **more: Any) -> str:
+        """A mail comes in; returns its key."""
+        assert self._broker is not None
+        key = mail_key("invoices", raw)
+        fields: dict[str, Any] = {"key": key, "process": "invoices", "mailbox": "invoices", "size": len(raw)}
+        mail = RawMail(**(fields | {"fetched_at": datetime.now(UTC), "raw": raw} | more))
+        message = Outgoing(MAIL, raw_key("invoices", "invoices"), encode(mail), tag_of(mail), key)
+        await self._broker.publish(message)
+        return key
+
+    async def answer(self, answer: AnswerCase) -> None:
+        assert self._broker is not None
+        message = Outgoing(CASE, answer_key("invoices"), encode(answer), tag_of(answer), answer.id)
+        await self._broker.publish(message)
+
+    async def all(self, collection: str) -> dict[Any, dict[str, Any]]:
+        assert self._store is not None
+        return {one["_id"]: one for one in await self._store.collection(collection).find({})}
+
+    async def case_of(self, key: str) -> int:
+        """The case that a mail went to, once it is recorded."""
+        await self.until(lambda mails: key in mails, "mails")
+        mail = (await self.all("mails"))[key]
+        assert mail["case"] is not None, mail
+        return int(mail["case"])
+
+    async def until(self, condition: Callable[[dict[Any, dict[str, Any]]], bool], collection: str) -> None:
+        """Raises AssertionError if the collection does not come to that within a minute."""
+        deadline = asyncio.get_running_loop().time() + 60
+        while not condition(found := await self.all(collection)):
+            assert asyncio.get_running_loop().time() < deadline, found
+            await asyncio.sleep(0.03)  # between two looks at what tells nobody when it changes
+
+    async def until_ended(self, count: int) -> dict[Any, dict[str, Any]]:
+        """The outbox, once so many mails of it came to their end."""
+        await self.until(lambda mails: sum(one["ended_at"] is not None for one in mails.values()) >= count, "outbox")
+        return await self.all("outbox")
+
+
+def parsed(mail: TakenMail) -> EmailMessage:
+    message = message_from_bytes(mail.raw, policy=default)
+    assert isinstance(message, EmailMessage)
+    return message
+
+
+def letter(number: int = 1, *, sender: str = "Anna Nowak <anna@customer.example>", headers: str = "") -> bytes:
+    """A customer's mail that opens a case."""
+    lines = [
+        "Return-Path: <bounce@customer.example>",
+        f"From: {sender}",
+        f"To: {ADDRESS}",
+        f"Subject: =?utf-8?q?Zam=C3=B3wienie?= {number}",
+        f"Message-ID: <letter-{number}@customer.example>",
+    ]
+    return ("\r\n".join(lines) + "\r\n" + headers + f"\r\nLetter {number}.\r\n").encode()
