@@ -71,7 +71,7 @@ class MailHeaders:
         if b"\r" in block and b"\n" not in block:
             return cls._with_bare_returns(block, start, shortened=shortened)
         fields, used = _fields(block)
-        body = blank.end() if blank and (used >= len(block) or shortened) else start + used
+        body = blank.end() if blank and (used >= len(block) or shortened) else min(start + used, end)
         return cls(fields, body if blank or not shortened else end, shortened=shortened)
 
     @classmethod
