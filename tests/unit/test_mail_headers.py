@@ -214,11 +214,11 @@ class TestCharsets:
         decode(data, charset)[0].encode()
 
 
-@given(BYTES_OF_MAIL | st.binary(max_size=300))
 def test_a_last_field_without_its_line_end_leaves_an_empty_body() -> None:
     assert MailHeaders.parse(b"Subject :").body_start == 9
 
 
+@given(BYTES_OF_MAIL | st.binary(max_size=300))
 @settings(max_examples=150, deadline=None)
 def test_any_bytes_give_values(raw: bytes) -> None:
     headers = MailHeaders.parse(raw)
