@@ -45,8 +45,8 @@ faults: setup
 lock:
 	@command -v uv >/dev/null || { echo "lock: uv is not installed: pipx install uv, or pip install --user uv" >&2; exit 1; }
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-		pyproject.toml -o requirements/runtime.lock
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra local --extra dev \
+		--extra oauth2 pyproject.toml -o requirements/runtime.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra local --extra oauth2 --extra dev \
 		-c requirements/runtime.lock pyproject.toml -o requirements/dev.lock
 
 setup:

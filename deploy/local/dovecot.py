@@ -22,6 +22,7 @@ class Settings:
     imaps_port: int
     pop3_port: int
     pop3s_port: int
+    token_port: int  # where `tokens.TokenEndpoint` is asked about tokens, if one is served
 
     def text(self) -> str:
         """The settings file. Raises LocalServerError when the uid or the gid has no name: Dovecot takes no numbers."""
@@ -31,6 +32,10 @@ class Settings:
             mend = "run as a user of /etc/passwd with a group of /etc/group"
             raise LocalServerError(f"the private mail server needs a user and a group with names: {mend}") from error
         return TEMPLATE.format(**vars(self), user=user, group=group)
+
+    def oauth2_text(self) -> str:
+        """The file `oauth2.conf` in `folder`."""
+        return OAUTH2_TEMPLATE.format(token_port=self.token_port)
 
 
 TEMPLATE = """\
@@ -50,7 +55,7 @@ ssl = yes
 ssl_cert = <{folder}/server.pem
 ssl_key = <{folder}/server.pem
 disable_plaintext_auth = no
-auth_mechanisms = plain login
+auth_mechanisms = plain login xoauth2 oauthbearer
 # A wrong password is answered at once, and not more slowly each time from the same address.
 auth_failure_delay = 0
 
@@ -65,7 +70,13 @@ first_valid_uid = {uid}
 first_valid_gid = {gid}
 
 passdb {{
+  driver = oauth2
+  mechanisms = xoauth2 oauthbearer
+  args = {folder}/oauth2.conf
+}}
+passdb {{
   driver = passwd-file
+  mechanisms = plain login
   args = scheme=PLAIN username_format=%u {folder}/users/%u
 }}
 userdb {{
@@ -115,4 +126,12 @@ protocol imap {{
 protocol pop3 {{
   mail_max_userip_connections = 1000
 }}
+"""
+
+OAUTH2_TEMPLATE = """\
+introspection_mode = post
+introspection_url = http://127.0.0.1:{token_port}/introspect
+username_attribute = username
+active_attribute = active
+active_value = true
 """

@@ -1,5 +1,7 @@
 """A private Dovecot (2.3): IMAP and POP3, each with STARTTLS and with implicit TLS, on loopback.
 
+It takes passwords, and the tokens of a `tokens.TokenEndpoint` on its `token_port`.
+
 It always runs without root, as doc.dovecot.org/2.3 describes under "Rootless installation": as ourselves, or, when we
 are root, as the unprivileged user `nobody`, since Dovecot refuses to open mail for root.
 """
@@ -40,7 +42,7 @@ class MailServer(Server):
 
     def __init__(self, data_dir: Path) -> None:
         super().__init__(data_dir)
-        self.imap_port = self.imaps_port = self.pop3_port = self.pop3s_port = 0
+        self.imap_port = self.imaps_port = self.pop3_port = self.pop3s_port = self.token_port = 0
         self._owner = _unprivileged() if os.geteuid() == 0 else None
         self._scratch = Path()
         log, pid = self._guarded("mail")
@@ -110,6 +112,7 @@ class MailServer(Server):
         self.imaps_port = self.ports.get("imaps")
         self.pop3_port = self.ports.get("pop3")
         self.pop3s_port = self.ports.get("pop3s")
+        self.token_port = self.ports.get("oauth2")
         self._prepare_folder()
         self._make_certificate()
         self._make_scratch()
@@ -135,9 +138,10 @@ class MailServer(Server):
         self._give_away(self._scratch)
         (self._scratch / "data").symlink_to(self.folder.resolve())
         uid, gid = self._owner or (os.geteuid(), os.getegid())
-        ports = (self.imap_port, self.imaps_port, self.pop3_port, self.pop3s_port)
+        ports = (self.imap_port, self.imaps_port, self.pop3_port, self.pop3s_port, self.token_port)
         settings = Settings(self._scratch / "data", self._scratch, uid, gid, *ports)
         self._write_owned(self._scratch / SETTINGS, settings.text().encode())
+        self._write_owned(self.folder / "oauth2.conf", settings.oauth2_text().encode())
 
     def _remove_old_scratch(self) -> None:
         """The guardian does it, unless it was killed itself. The note may be anything by now, so it is not trusted."""

@@ -1,16 +1,13 @@
 """Access tokens for mail servers that take no passwords: OAuth 2.0 (RFC 6749) as Microsoft and Google want it.
 
-Each flow is one form posted to the token endpoint, so no library of theirs is needed; only signing Google's assertion
-for a service account needs `cryptography` (the extra `oauth2`).
+The flows are those of the makers' own libraries, msal and google-auth (the extra `oauth2`), loaded when the first token
+is asked for. They block, so they run in the thread of the mailbox that asks.
 """
 
-import base64
 import json
 import threading
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -18,10 +15,9 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from services.fetcher import metrics
 from services.fetcher.credentials import AccessToken
+from services.fetcher.oauth2_http import NoTokenError, TokenHttp
 from services.fetcher.ports import Trouble
 from services.fetcher.transport import RefusedError
 from services.runtime.settings import OAuth2
@@ -30,18 +26,10 @@ MICROSOFT_URL = "https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token"
 MICROSOFT_SCOPE = "https://outlook.office365.com/.default"
 GOOGLE_URL = "https://oauth2.googleapis.com/token"
 GOOGLE_SCOPE = "https://mail.google.com/"
-JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"  # RFC 7523
 
-TIMEOUT_S = 15.0
 EARLY_S = 300.0  # a token is renewed so long before its end, so that none ends during a log-in
-_MAX_ANSWER_BYTES = 256 * 1024
-
-
-class _Answer(msgspec.Struct):
-    """RFC 6749 section 5.1."""
-
-    access_token: str
-    expires_in: float = 300.0
+SHORT_S = 300.0  # how long a token is kept whose end is not told
+MEND_EXTRA = "install the extra: pip install 'mailcase[oauth2]'"
 
 
 class TokenSource:
@@ -71,9 +59,9 @@ class TokenSource:
         with self._lock:
             token, end_s = self._kept.get(subject, (None, 0.0))
             if token is None or end_s - EARLY_S <= self._clock():
-                answer = self._ask(*self._request(subject))
-                token = AccessToken(answer.access_token, partial(self._forget, subject))
-                self._kept[subject] = (token, self._clock() + answer.expires_in)
+                text, lasts_s = self._ask(subject)
+                token = AccessToken(text, partial(self._forget, subject))
+                self._kept[subject] = (token, self._clock() + lasts_s)
             return token
 
     def _forget(self, subject: str) -> None:
@@ -88,33 +76,31 @@ class TokenSource:
         day = date.fromisoformat(self._oauth2.secret_expires) + timedelta(days=1)
         return datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() - self._clock()
 
-    def _request(self, user: str) -> tuple[str, dict[str, str]]:
-        """URL and form."""
-        oauth2, secret = self._oauth2, self._secret()
-        if oauth2.provider == "google":
-            return self._google(secret, user)
-        form = {
-            "grant_type": "client_credentials",  # RFC 6749 section 4.4
-            "client_id": oauth2.client_id or "",
-            "client_secret": secret,
-            "scope": oauth2.scope or MICROSOFT_SCOPE,
-        }
-        return oauth2.token_url or MICROSOFT_URL.format(tenant=urllib.parse.quote(oauth2.tenant or "")), form
-
-    def _google(self, secret: str, user: str) -> tuple[str, dict[str, str]]:
-        """The secret is the JSON that Google gives out: a service account's key, or a user's refresh token."""
+    def _ask(self, user: str) -> tuple[str, float]:
+        """A new token, and for how many seconds it is good."""
+        secret = self._secret()
         try:
-            key: dict[str, Any] = json.loads(secret)
-            kind, url = key["type"], self._oauth2.token_url or GOOGLE_URL
-            if kind == "service_account":
-                assertion = _assertion(key, user, self._oauth2.scope or GOOGLE_SCOPE, url, int(self._clock()))
-                return url, {"grant_type": JWT_GRANT, "assertion": assertion}
-            names = ("client_id", "client_secret", "refresh_token")
-            return url, {"grant_type": "refresh_token"} | {name: str(key[name]) for name in names}
+            return (
+                _microsoft(self._oauth2, secret) if self._oauth2.provider == "microsoft" else self._google(secret, user)
+            )
         except ImportError as error:
-            mend = "install the extra: pip install 'mailcase[oauth2]'"
-            raise self._refused("signing for a service account needs cryptography", mend) from error
-        except (ValueError, KeyError, TypeError) as error:  # not chained: it may show what the secret holds
+            raise self._refused(f"{error.name} is not installed", MEND_EXTRA) from error
+        except NoTokenError as error:  # not chained: libraries' errors around it may show what was sent
+            raise self._refused(str(error), "check tenant, client and secret, and the app's rights") from None
+        except (OSError, HTTPException) as error:
+            problem = f"{urllib.parse.urlsplit(self._url).hostname} does not answer: {error}"
+            raise self._refused(problem, "check that this service may reach it") from error
+
+    @property
+    def _url(self) -> str:
+        return self._oauth2.token_url or (
+            GOOGLE_URL if self._oauth2.provider == "google" else _microsoft_url(self._oauth2)
+        )
+
+    def _google(self, secret: str, user: str) -> tuple[str, float]:
+        try:
+            return _google(secret, user, self._oauth2.scope or GOOGLE_SCOPE, self._url)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:  # not chained: it may show the secret
             problem = f"its secret is no JSON key of Google's ({type(error).__name__})"
             raise self._refused(problem, "save the JSON of a service account's key or of an authorized user") from None
 
@@ -137,61 +123,54 @@ class TokenSource:
         except UnicodeDecodeError:  # not chained: the error carries the bytes
             raise self._refused(f"{path} is not UTF-8", "save the secret as UTF-8") from None
 
-    def _ask(self, url: str, form: Mapping[str, str]) -> _Answer:
-        request = urllib.request.Request(url, urllib.parse.urlencode(form).encode())  # noqa: S310 - TokenUrl checks it
-        try:
-            with _opener.open(request, timeout=TIMEOUT_S) as response:
-                return msgspec.json.decode(response.read(_MAX_ANSWER_BYTES), type=_Answer, strict=False)
-        except urllib.error.HTTPError as error:
-            with error:
-                raise self._refused(_reason(error), "check tenant, client and secret, and the app's rights") from None
-        except (OSError, HTTPException) as error:
-            problem = f"{urllib.parse.urlsplit(url).hostname} does not answer: {error}"
-            raise self._refused(problem, "check that this service may reach it") from error
-        except msgspec.MsgspecError:  # not chained: it may show part of a token
-            raise self._refused("the answer holds no token", "check token_url") from None
-
     def _refused(self, problem: str, mend: str) -> RefusedError:
         return RefusedError(f"no token from oauth2.{self._name}: {problem}", Trouble.PASSWORD, mend)
 
 
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A secret goes where the settings say and nowhere else."""
-
-    def redirect_request(self, *_arguments: object, **_more: object) -> None:
-        return None
+def _microsoft_url(oauth2: OAuth2) -> str:
+    return MICROSOFT_URL.format(tenant=urllib.parse.quote(oauth2.tenant or ""))
 
 
-_opener = urllib.request.build_opener(_NoRedirects)
+def _microsoft(oauth2: OAuth2, secret: str) -> tuple[str, float]:
+    """The application's own token (RFC 6749 section 4.4), by the client that msal's applications are made of.
 
-
-def _reason(error: urllib.error.HTTPError) -> str:
-    """The endpoint's own words (RFC 6749 section 5.2), which hold no secret."""
-    try:
-        told = json.loads(error.read(_MAX_ANSWER_BYTES))
-        words = " ".join(f"{told['error']} {told.get('error_description', '')}".split())
-    except (ValueError, KeyError, TypeError, OSError, AttributeError):
-        words = ""
-    return f"HTTP {error.code} {words}".strip()[:300]
-
-
-def _assertion(key: Mapping[str, Any], user: str, scope: str, audience: str, now_s: int) -> str:
-    """A signed JWT by which a service account acts for `user`.
-
-    developers.google.com/identity/protocols/oauth2/service-account#httprest; RS256 is RFC 7518 section 3.3.
+    They themselves first ask the directory for its endpoints, which are known, and take no `token_url`.
     """
-    from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415 - an extra, `oauth2`
-    from cryptography.hazmat.primitives.asymmetric import padding, rsa  # noqa: PLC0415 - as above
+    from msal.oauth2cli import Client  # noqa: PLC0415 - an extra, `oauth2`
 
-    private = serialization.load_pem_private_key(str(key["private_key"]).encode(), password=None)
-    if not isinstance(private, rsa.RSAPrivateKey):
-        raise TypeError("not an RSA key")
-    claims = {"iss": key["client_email"], "sub": user, "scope": scope, "aud": audience}
-    claims |= {"iat": now_s, "exp": now_s + 3600}
-    head = {"alg": "RS256", "typ": "JWT"} | ({"kid": key["private_key_id"]} if "private_key_id" in key else {})
-    signed = b".".join(_base64(json.dumps(part).encode()) for part in (head, claims))
-    return b".".join([signed, _base64(private.sign(signed, padding.PKCS1v15(), hashes.SHA256()))]).decode()
+    configuration = {"token_endpoint": oauth2.token_url or _microsoft_url(oauth2)}
+    client = Client(configuration, oauth2.client_id, http_client=TokenHttp(), default_body={"client_secret": secret})
+    told: dict[str, Any] = client.obtain_token_for_client(scope=oauth2.scope or MICROSOFT_SCOPE)
+    return told["access_token"], _seconds(told.get("expires_in"))
 
 
-def _base64(content: bytes) -> bytes:
-    return base64.urlsafe_b64encode(content).rstrip(b"=")
+def _google(secret: str, user: str, scope: str, url: str) -> tuple[str, float]:
+    """The secret is the JSON that Google gives out: a service account's key, or a user's refresh token."""
+    key: dict[str, Any] = json.loads(secret)
+    from google.auth.exceptions import GoogleAuthError  # noqa: PLC0415 - an extra, `oauth2`
+    from google.oauth2 import credentials, service_account  # noqa: PLC0415 - as above
+
+    # The library leaves these two without types.
+    from_key: Any = service_account.Credentials.from_service_account_info
+    from_token: Any = credentials.Credentials
+    if key["type"] == "service_account":
+        # The address in the file is not where the signature goes: a file is easier to exchange than the settings.
+        info = key | {"token_uri": url}
+        made = from_key(info, scopes=[scope], subject=user)
+    else:
+        names = ("client_id", "client_secret", "refresh_token")
+        known = {name: str(key[name]) for name in names}
+        made = from_token(None, token_uri=url, **known)
+    try:
+        made.refresh(TokenHttp())
+    except GoogleAuthError as error:
+        raise NoTokenError(str(error.args[0] if error.args else error)[:300]) from None
+    ends: datetime | None = made.expiry  # UTC without its zone
+    return made.token, SHORT_S if ends is None else (ends.replace(tzinfo=UTC) - datetime.now(UTC)).total_seconds()
+
+
+def _seconds(told: object) -> float:
+    try:
+        return float(str(told))
+    except ValueError:
+        return SHORT_S

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -121,21 +122,33 @@ def test_google_takes_a_service_accounts_signature_for_each_user(endpoint: Endpo
     encoded = private.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
+    elsewhere = "https://elsewhere.example/token"  # the file does not decide where the signature goes
     key = {"type": "service_account", "client_email": "app@project.test", "private_key": encoded.decode()}
+    key["token_uri"] = elsewhere
     (tmp_path / "key.json").write_text(json.dumps(key))
     source = google(endpoint, tmp_path / "key.json")
     assert source.token("a@x.test") != source.token("b@x.test")
     signed, _, signature = endpoint.forms[0]["assertion"].rpartition(".")
     private.public_key().verify(_decoded(signature), signed.encode(), padding.PKCS1v15(), hashes.SHA256())
     claims = json.loads(_decoded(signed.split(".")[1]))
-    assert claims == {
+    assert claims["exp"] - claims["iat"] == 3600
+    assert {name: claims[name] for name in ("iss", "sub", "scope")} == {
         "iss": "app@project.test",
         "sub": "a@x.test",
         "scope": "https://mail.google.com/",
-        "aud": endpoint.url,
-        "iat": int(Clock.now_s),
-        "exp": int(Clock.now_s) + 3600,
     }
+
+
+@pytest.mark.parametrize("library", ["msal.oauth2cli", "google.oauth2"])
+def test_a_library_that_is_not_installed_is_told_with_the_mend(
+    endpoint: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, library: str
+) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
+    (tmp_path / "key.json").write_text('{"type": "authorized_user"}')
+    source = microsoft(endpoint) if library.startswith("msal") else google(endpoint, tmp_path / "key.json")
+    with pytest.raises(RefusedError, match="is not installed") as caught:
+        source.token("a@x.test")
+    assert "mailcase[oauth2]" in caught.value.mend
 
 
 @pytest.mark.parametrize(

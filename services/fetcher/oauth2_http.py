@@ -1,0 +1,98 @@
+"""The way to a token endpoint, for both makers' libraries: they take it in place of one of their own.
+
+Theirs follow redirects and read answers without end; a secret goes where the settings say and nowhere else.
+"""
+
+import json
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+TIMEOUT_S = 15.0
+_MAX_ANSWER_BYTES = 256 * 1024
+
+
+class NoTokenError(Exception):
+    """The endpoint's refusal, in its own words (RFC 6749 section 5.2), which hold no secret."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """As msal (`status_code`, `text`) and as google-auth (`status`, `data`) read it: always a token's JSON object."""
+
+    status: int
+    data: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def status_code(self) -> int:
+        return self.status
+
+    @property
+    def text(self) -> str:
+        return self.data.decode()
+
+
+class TokenHttp:
+    """Raises NoTokenError, OSError or http.client.HTTPException."""
+
+    def post(
+        self,
+        url: str,
+        params: object = None,  # noqa: ARG002 - msal's signature
+        data: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """As msal asks."""
+        return _sent(url, urllib.parse.urlencode(data or {}).encode(), headers or {})
+
+    def __call__(
+        self,
+        url: str,
+        method: str = "POST",  # noqa: ARG002 - google-auth's signature; a token is always posted for
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        **_more: object,
+    ) -> Answer:
+        """As google-auth asks."""
+        return _sent(url, body or b"", headers or {})
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_arguments: object, **_more: object) -> None:
+        return None
+
+
+_opener = urllib.request.build_opener(_NoRedirects)
+
+
+def _sent(url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+    request = urllib.request.Request(url, body, dict(headers))  # noqa: S310 - TokenUrl checks it
+    try:
+        with _opener.open(request, timeout=TIMEOUT_S) as response:
+            answer = Answer(response.status, response.read(_MAX_ANSWER_BYTES))
+    except urllib.error.HTTPError as error:
+        with error:
+            raise NoTokenError(_reason(error)) from None
+    if not _holds_token(answer.data):  # not shown: it may be part of one
+        raise NoTokenError("the answer holds no token")
+    return answer
+
+
+def _holds_token(data: bytes) -> bool:
+    try:
+        told = json.loads(data)
+    except ValueError:
+        return False
+    return isinstance(told, dict) and isinstance(told.get("access_token"), str)
+
+
+def _reason(error: urllib.error.HTTPError) -> str:
+    try:
+        told = json.loads(error.read(_MAX_ANSWER_BYTES))
+        words = " ".join(f"{told['error']} {told.get('error_description', '')}".split())
+    except (ValueError, KeyError, TypeError, OSError, AttributeError):
+        words = ""
+    return f"HTTP {error.code} {words}".strip()[:300]
