@@ -11,7 +11,7 @@ help:
 	@echo "make demo     from mails in a mailbox to cases, before your eyes"
 	@echo "make test     the whole suite, with private servers (some minutes)"
 	@echo "make check    lint, format, types, import rules, quick tests (under a minute, no servers)"
-	@echo "make bench    measure each stage"
+	@echo "make bench    each stage and the whole path beside what the servers would allow (ten minutes)"
 	@echo "make fuzz     feed the reader of mails with odd bytes for FUZZ_SECONDS=$(FUZZ_SECONDS)"
 	@echo "make faults   kill, freeze and cut off everything while mail flows"
 	@echo "make lock     choose the dependencies' versions anew (needs uv)"
@@ -33,7 +33,7 @@ check: setup-python
 	$(PY) -m pytest tests/unit tests/contract $(ARGS)
 
 bench: setup
-	@set -e; for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(PY) "$$script" $(ARGS); done
+	$(PY) -m benchmarks $(ARGS)
 
 fuzz: setup-python
 	@set -e; for script in tests/fuzz/fuzz_*.py; do echo "== $$script"; $(PY) "$$script" $(FUZZ_SECONDS); done

@@ -1,0 +1,93 @@
+"""`make bench`: what Mailcase reaches beside what its servers would allow.
+
+    python -m benchmarks [speed] [memory] [latency] [--rounds 5] [--sets text,mix] [--json FILE] [--chart FILE]
+
+Without names of sections: all of them. Ratios are from measurements in turns, so that a busy machine slows both sides.
+"""
+
+import argparse
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+
+import msgspec
+import uvloop
+
+from benchmarks.chart import chart
+from benchmarks.ground import Ground
+from benchmarks.latency import latencies
+from benchmarks.memory import memory
+from benchmarks.results import Results, empty_results
+from benchmarks.speed import TRIALS, speeds
+from benchmarks.tables import table
+
+SETS = ("text", "html", "mix", "pdf")
+LOADS = (0, 0.1, 0.5, 0.9)
+
+
+async def _speed(ground: Ground, options: argparse.Namespace, results: Results) -> None:
+    for trial in options.trials:
+        async for speed in speeds(ground, trial, options.sets, options.rounds, options.round_s):
+            results.speed.append(speed)
+            _progress(f"{trial}, {speed.mail_set}: {speed.ratio.median:.2f} of the floor")
+
+
+async def _memory(ground: Ground, _: argparse.Namespace, results: Results) -> None:
+    for name, mails in (("mix", 200), ("huge", 6)):
+        results.memory.append(await memory(ground, name, mails))
+        _progress(f"peak memory, {name}: {results.memory[-1].peak_mb}")
+
+
+async def _latency(ground: Ground, options: argparse.Namespace, results: Results) -> None:
+    async for latency in latencies(ground, LOADS, options.latency_s):
+        results.latency.append(latency)
+        _progress(f"latency at {latency.rate:.0f} mails/s: p50 {latency.p50_ms:.0f} ms")
+
+
+SECTIONS: dict[str, Callable[[Ground, argparse.Namespace, Results], Coroutine[None, None, None]]] = {
+    "speed": _speed,
+    "memory": _memory,
+    "latency": _latency,
+}
+
+
+async def _measure(options: argparse.Namespace, results: Results) -> None:
+    with Ground.laid() as ground:
+        for section in options.sections or SECTIONS:
+            await SECTIONS[section](ground, options, results)
+
+
+def _progress(line: str) -> None:
+    print(line, flush=True)
+
+
+def _options() -> argparse.Namespace:
+    def names(text: str) -> list[str]:
+        return text.split(",")
+
+    parser = argparse.ArgumentParser(prog="make bench", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("sections", nargs="*", choices=[*SECTIONS, []], help="default: all")
+    parser.add_argument("--sets", type=names, default=SETS, help=f"mail sets for speed (default {','.join(SETS)})")
+    parser.add_argument("--trials", type=names, default=list(TRIALS), help=f"default {','.join(TRIALS)}")
+    parser.add_argument("--rounds", type=int, default=5, help="repetitions of each side (default 5)")
+    parser.add_argument("--round-s", type=float, default=1.0, help="about how long a round takes (default 1)")
+    parser.add_argument("--latency-s", type=float, default=10.0, help="how long each load is kept up (default 10)")
+    parser.add_argument("--json", type=Path, default=Path(".run/bench.json"), help="default .run/bench.json")
+    parser.add_argument("--chart", type=Path, default=Path(".run/bench.svg"), help="default .run/bench.svg")
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = _options()
+    results = empty_results()
+    uvloop.run(_measure(options, results))
+    for file, content in (
+        (options.json, msgspec.json.format(msgspec.json.encode(results))),
+        (options.chart, chart(results).encode()),
+    ):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+    print(f"\n{table(results)}\n\n{options.json} and {options.chart} hold the same")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""Results as one picture: how much of its floor each stage reaches, where a mail's processor time goes, latencies."""
+
+from collections.abc import Iterator, Sequence
+from html import escape
+
+from benchmarks.results import Latency, Results, Speed
+
+_COLOURS = {
+    "fetcher": "#4c78a8",
+    "router": "#72b7b2",
+    "case-writer": "#54a24b",
+    "RabbitMQ": "#f58518",
+    "mongod": "#b279a2",
+    "Dovecot": "#9d9d9d",
+}
+_WIDTH = 760
+_LEFT = 190
+_BAR = 16
+_ROW = 22
+_STYLE = "font-family: sans-serif; font-size: 12px; fill: #222"
+
+
+class _Canvas:
+    """Shapes and texts, downwards from the top."""
+
+    def __init__(self) -> None:
+        self.y = 10
+        self._shapes: list[str] = []
+
+    def heading(self, text: str) -> None:
+        self.y += 26
+        self.text(10, text, bold=True)
+        self.y += 10
+
+    def text(self, x: float, text: str, *, bold: bool = False, end: bool = False) -> None:
+        weight = ' font-weight="bold"' if bold else ""
+        anchor = ' text-anchor="end"' if end else ""
+        self._shapes.append(f'<text x="{x:.0f}" y="{self.y + 13}"{weight}{anchor}>{escape(text)}</text>')
+
+    def bar(self, x: float, width: float, colour: str, title: str) -> None:
+        self._shapes.append(
+            f'<rect x="{x:.1f}" y="{self.y}" width="{max(width, 0.5):.1f}" height="{_BAR}" fill="{colour}">'
+            f"<title>{escape(title)}</title></rect>"
+        )
+
+    def line(self, x: float, top: int, colour: str = "#222", dash: str = "4 3") -> None:
+        self._shapes.append(
+            f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{top}" y2="{self.y}" stroke="{colour}" stroke-dasharray="{dash}"/>'
+        )
+
+    def row(self) -> None:
+        self.y += _ROW
+
+    def svg(self) -> str:
+        height = self.y + 20
+        size = f'viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}"'
+        head = f'<svg xmlns="http://www.w3.org/2000/svg" {size}>'
+        ground = f'<rect width="{_WIDTH}" height="{height}" fill="white"/>'
+        return "\n".join([head, ground, f'<g style="{_STYLE}">', *self._shapes, "</g>", "</svg>", ""])
+
+
+def chart(results: Results) -> str:
+    """An SVG of what was measured."""
+    canvas = _Canvas()
+    if results.speed:
+        _ratios(canvas, results.speed)
+        _costs(canvas, [speed for speed in results.speed if speed.trial == "whole path"])
+    if results.latency:
+        _latencies(canvas, results.latency)
+    return canvas.svg()
+
+
+def _ratios(canvas: _Canvas, speeds: Sequence[Speed]) -> None:
+    canvas.heading("Rate as a part of the floor (the line; whiskers: lowest and highest of the repetitions)")
+    width = (_WIDTH - _LEFT - 110) / max(1.1, *(speed.ratio.high for speed in speeds))
+    top = canvas.y
+    for speed in speeds:
+        canvas.text(_LEFT - 8, f"{speed.trial}, {speed.mail_set}", end=True)
+        canvas.bar(_LEFT, width * speed.ratio.median, "#4c78a8", f"{speed.ratio.median}")
+        canvas.bar(_LEFT + width * speed.ratio.low, width * (speed.ratio.high - speed.ratio.low), "#22222266", "spread")
+        rates = f"{speed.ratio.median:.2f}  {speed.mailcase.rate.median:.0f}/s"
+        canvas.text(_LEFT + width * speed.ratio.high + 6, rates)
+        canvas.row()
+    canvas.line(_LEFT + width, top)
+
+
+def _costs(canvas: _Canvas, speeds: Sequence[Speed]) -> None:
+    canvas.heading(
+        "Processor time of a mail over the whole path, as a part of the floor's (upper: Mailcase, lower: floor)"
+    )
+    _legend(canvas)
+    totals = [sum(side.cpu_ms.values()) for speed in speeds for side in (speed.mailcase, speed.floor)]
+    for speed, (ours, floor) in zip(speeds, zip(totals[::2], totals[1::2], strict=True), strict=True):
+        width = (_WIDTH - _LEFT - 90) / max(ours, floor)
+        for name, side in (("", speed.floor), (speed.mail_set, speed.mailcase))[::-1]:
+            canvas.text(_LEFT - 8, name, end=True)
+            _stack(canvas, side.cpu_ms, width)
+            canvas.text(_LEFT + width * sum(side.cpu_ms.values()) + 6, f"{sum(side.cpu_ms.values()):.1f} ms")
+            canvas.y += _BAR + 2
+        canvas.y += 6
+
+
+def _stack(canvas: _Canvas, parts: dict[str, float], width: float) -> None:
+    x: float = _LEFT
+    for name, ms in parts.items():
+        canvas.bar(x, width * ms, _COLOURS.get(name, "#000"), f"{name} {ms:.2f} ms")
+        x += width * ms
+
+
+def _legend(canvas: _Canvas) -> None:
+    x: float = _LEFT
+    for name, colour in _COLOURS.items():
+        canvas.bar(x, _BAR, colour, name)
+        canvas.text(x + _BAR + 4, name)
+        x += _BAR + 14 + 7 * len(name)
+    canvas.row()
+
+
+def _latencies(canvas: _Canvas, latencies: Sequence[Latency]) -> None:
+    canvas.heading("From arrival to recorded, ms: p50, p95, p99 (dark to light)")
+    width = (_WIDTH - _LEFT - 170) / max(one.p99_ms for one in latencies)
+    for one in latencies:
+        load = f"{one.load:.0%} of the highest" if one.load else "idle"
+        canvas.text(_LEFT - 8, f"{load}, {one.rate:.0f}/s", end=True)
+        for value, colour in reversed(list(_shades(one))):
+            canvas.bar(_LEFT, width * value, colour, f"{value} ms")
+        canvas.text(_LEFT + width * one.p99_ms + 6, f"{one.p50_ms:.0f} / {one.p95_ms:.0f} / {one.p99_ms:.0f} ms")
+        canvas.row()
+
+
+def _shades(one: Latency) -> Iterator[tuple[float, str]]:
+    yield from zip((one.p50_ms, one.p95_ms, one.p99_ms), ("#2f4b6e", "#4c78a8", "#a8c3de"), strict=True)

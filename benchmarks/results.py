@@ -1,0 +1,96 @@
+"""What was measured, as values: written as JSON, printed as tables, drawn as charts."""
+
+import os
+import platform
+import statistics
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import msgspec
+
+
+class Figure(msgspec.Struct, frozen=True):
+    """The median of repeated measurements, and the lowest and highest of them."""
+
+    median: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Figure":
+        return cls(*(round(value, 4) for value in (statistics.median(values), min(values), max(values))))
+
+
+class SideSpeed(msgspec.Struct, frozen=True):
+    """One side of a comparison: mails a second, and by process the processor's ms a mail and the peak memory in MB."""
+
+    rate: Figure
+    cpu_ms: dict[str, float]
+    peak_mb: dict[str, float]
+
+
+class Speed(msgspec.Struct, frozen=True):
+    """Mailcase beside its floor: `ratio` of the rates, pair by pair; `mails` a round."""
+
+    trial: str
+    mail_set: str
+    mails: int
+    mailcase: SideSpeed
+    floor: SideSpeed
+    ratio: Figure
+
+
+class Latency(msgspec.Struct, frozen=True):
+    """From the delivery into the mailbox to the receipt's arrival, in ms; `load` is the share of the highest rate."""
+
+    load: float  # 0: idle
+    rate: float  # mails a second
+    mails: int
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+
+
+class Memory(msgspec.Struct, frozen=True):
+    """Peak memory in MB of each stage over the whole path, its child processes added."""
+
+    mail_set: str
+    mails: int
+    peak_mb: dict[str, float]
+
+
+class Growth(msgspec.Struct, frozen=True):
+    """Mailcase's rate as one thing grows; `ratio` is against the first row of the same kind, taken in turns."""
+
+    what: str
+    size: int
+    rate: Figure
+    ratio: Figure
+
+
+class Peer(msgspec.Struct, frozen=True):
+    """Another program on the same mails; `ratio` is how many times its rate Mailcase's is. None: why it is missing."""
+
+    name: str
+    rate: Figure | None = None
+    ratio: Figure | None = None
+    missing: str | None = None
+
+
+class Results(msgspec.Struct):
+    """All sections; those that were not asked for are empty."""
+
+    machine: str
+    at: str
+    speed: list[Speed] = []
+    memory: list[Memory] = []
+    latency: list[Latency] = []
+    peers: list[Peer] = []
+    growth: list[Growth] = []
+
+
+def empty_results() -> Results:
+    machine = (
+        f"{os.cpu_count()} cores, {platform.machine()}, Linux {platform.release()}, Python {platform.python_version()}"
+    )
+    return Results(machine, datetime.now(UTC).isoformat(timespec="seconds"))

@@ -1,0 +1,69 @@
+"""Mailcase beside its floor: each stage alone and the whole path, the two sides in turns."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
+from statistics import median
+
+from benchmarks.ground import Ground
+from benchmarks.mails import MailSet, mail_set, names
+from benchmarks.results import Figure, SideSpeed, Speed
+from benchmarks.trials import Everything, Fetching, Round, Routing, Trial, Writing
+
+TRIALS: dict[str, type[Trial]] = {
+    "fetcher": Fetching,
+    "router": Routing,
+    "case writer": Writing,
+    "whole path": Everything,
+}
+_MOST_BYTES = 150_000_000  # waiting in a round
+_LEAST_MAILS = 8
+
+
+async def speeds(ground: Ground, trial: str, sets: Sequence[str], rounds: int, round_s: float) -> AsyncIterator[Speed]:
+    """One trial over several mail sets; a round takes Mailcase about `round_s` seconds."""
+    async with AsyncExitStack() as stack:
+        ours, floor = [
+            await stack.enter_async_context(TRIALS[trial].on(ground.side(name))) for name in ("mailcase", "floor")
+        ]
+        for name in sets:
+            yield await _speed(trial, mail_set(name), (ours, floor), rounds, round_s)
+
+
+async def _speed(trial: str, mails: MailSet, sides: tuple[Trial, Trial], rounds: int, round_s: float) -> Speed:
+    ours, floor = sides
+    feed = Feed(mails)
+    count = max(_LEAST_MAILS, 100_000 // mails.mean_bytes)
+    for _ in range(2):  # the first warms up, the second tells how many mails a round takes
+        tried = [await one.run(feed.take(count)) for one in (floor, ours)]
+        count = _mails_for(round_s, tried[1].rate, mails.mean_bytes)
+    done: dict[Trial, list[Round]] = {ours: [], floor: []}
+    for index in range(rounds):
+        for one in (ours, floor) if index % 2 else (floor, ours):
+            done[one].append(await one.run(feed.take(count)))
+    ratios = [own.rate / bare.rate for own, bare in zip(done[ours], done[floor], strict=True)]
+    return Speed(trial, mails.name, count, _side(done[ours]), _side(done[floor]), Figure.of(ratios))
+
+
+class Feed:
+    """Mails of a set that were not used before."""
+
+    def __init__(self, mails: MailSet) -> None:
+        self._mails = mails
+        self._next = names().index(mails.name) * 10**8  # a token names one mail over all sets
+
+    def take(self, count: int) -> list[bytes]:
+        taken = list(self._mails.mails(count, first=self._next))
+        self._next += count
+        return taken
+
+
+def _mails_for(round_s: float, rate: float, mean_bytes: int) -> int:
+    return max(_LEAST_MAILS, min(round(rate * round_s), _MOST_BYTES // mean_bytes))
+
+
+def _side(rounds: Sequence[Round]) -> SideSpeed:
+    def medians(of: Sequence[dict[str, float]]) -> dict[str, float]:
+        return {name: round(median(one[name] for one in of), 3) for name in of[0]}
+
+    peaks = {name: round(max(one.peak_mb[name] for one in rounds), 1) for name in rounds[0].peak_mb}
+    return SideSpeed(Figure.of([one.rate for one in rounds]), medians([one.cpu_ms for one in rounds]), peaks)

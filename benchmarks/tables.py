@@ -1,0 +1,64 @@
+"""Results as text for a terminal."""
+
+from collections.abc import Iterator
+
+from benchmarks.limits import checks
+from benchmarks.results import Figure, Results
+
+
+def table(results: Results) -> str:
+    """Every section that was measured."""
+    sections = (_speed(results), _memory(results), _latency(results), _peers(results), _growth(results))
+    blocks = [f"{results.machine}, {results.at}", *filter(None, ("\n".join(lines) for lines in sections))]
+    blocks.append("\n".join(_checks(results)))
+    return "\n\n".join(blocks)
+
+
+def _speed(results: Results) -> Iterator[str]:
+    if results.speed:
+        heads = f"{'':12} {'mails':5} {'mails/s':>9} {'floor':>8} {'ratio':>6} {'(spread)':>13}"
+        yield f"{heads}  processor ms a mail / the floor's"
+    for speed in results.speed:
+        costs = (f"{name} {ms:.2f}/{speed.floor.cpu_ms[name]:.2f}" for name, ms in speed.mailcase.cpu_ms.items())
+        yield (
+            f"{speed.trial:12} {speed.mail_set:5} {speed.mailcase.rate.median:9.1f} {speed.floor.rate.median:8.1f} "
+            f"{_ratio(speed.ratio)}  {', '.join(costs)}"
+        )
+
+
+def _memory(results: Results) -> Iterator[str]:
+    for memory in results.memory:
+        peaks = ", ".join(f"{stage} {mb:.0f}" for stage, mb in memory.peak_mb.items())
+        yield f"peak memory, {memory.mails} mails of {memory.mail_set}, MB: {peaks}"
+
+
+def _latency(results: Results) -> Iterator[str]:
+    for one in results.latency:
+        load = f"{one.load:.0%} of the highest rate" if one.load else "idle"
+        yield (
+            f"arrival to recorded, {load:24} {one.rate:7.1f} mails/s: "
+            f"p50 {one.p50_ms:7.1f} ms, p95 {one.p95_ms:7.1f} ms, p99 {one.p99_ms:7.1f} ms ({one.mails} mails)"
+        )
+
+
+def _peers(results: Results) -> Iterator[str]:
+    for peer in results.peers:
+        if peer.rate is None or peer.ratio is None:
+            yield f"{peer.name}: not measured: {peer.missing}"
+        else:
+            yield f"{peer.name}: {peer.rate.median:.1f} mails/s; Mailcase has {_ratio(peer.ratio)} times that"
+
+
+def _growth(results: Results) -> Iterator[str]:
+    for one in results.growth:
+        yield f"{one.size:>9,} {one.what:24} {one.rate.median:8.1f} mails/s {_ratio(one.ratio)} of the least"
+
+
+def _checks(results: Results) -> Iterator[str]:
+    for check in checks(results):
+        relation = "at least" if check.at_least else "at most"
+        yield f"{'holds' if check.holds else 'FAILS':5}  {check.what}: {check.measured:.2f}, {relation} {check.limit:g}"
+
+
+def _ratio(figure: Figure) -> str:
+    return f"{figure.median:6.2f} ({figure.low:.2f}-{figure.high:.2f})"

@@ -1,0 +1,45 @@
+"""That the benchmarks measure at all; how fast it is, they tell themselves."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.chart import chart
+from benchmarks.ground import Ground
+from benchmarks.mails import mail_set
+from benchmarks.results import empty_results
+from benchmarks.speed import speeds
+from benchmarks.tables import table
+from deploy.local import PrivateServers
+from services.case_writer.reading import read_mail
+
+
+@pytest.fixture
+def ground(servers: PrivateServers, server_folder: Path) -> Ground:
+    server_folder.mkdir(mode=0o711)
+    return Ground(servers, server_folder)
+
+
+def test_every_mail_of_a_set_is_another_mail_with_an_attachment_of_its_own() -> None:
+    mails = list(mail_set("mix").mails(100))
+
+    readings = [read_mail(mail) for mail in mails]
+    contents = [one.content for reading in readings for one in reading.attachments]
+    assert len({reading.message_id for reading in readings}) == len({*mails}) == 100
+    assert len({*contents}) == len(contents) > 10
+    assert [reading.defects for reading in readings if reading.defects] == []
+
+
+@pytest.mark.parametrize("trial", ["router", pytest.param("whole path", marks=pytest.mark.slow)])
+async def test_a_trial_is_measured_beside_its_floor(ground: Ground, trial: str) -> None:
+    results = empty_results()
+
+    async for speed in speeds(ground, trial, ["text"], rounds=1, round_s=0.1):
+        results.speed.append(speed)
+
+    (speed,) = results.speed
+    assert speed.mailcase.rate.median > 0
+    assert speed.floor.rate.median > 0
+    assert {"RabbitMQ", "mongod", "Dovecot"} < set(speed.mailcase.cpu_ms) == set(speed.floor.cpu_ms)
+    assert trial in table(results)
+    assert trial in chart(results)
