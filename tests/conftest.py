@@ -15,8 +15,18 @@ from deploy.local.programs import find_programs
 @pytest.fixture(scope="session")
 def server_programs() -> None:
     """For tests that run servers: where a program is missing they are skipped; under CI=true they fail."""
+    _need("rabbitmq-server", "rabbitmqctl", "epmd", "mongod", "dovecot")
+
+
+@pytest.fixture(scope="session")
+def prometheus_programs() -> None:
+    """For tests of what is watched: as above."""
+    _need("prometheus", "promtool")
+
+
+def _need(*programs: str) -> None:
     try:
-        find_programs(["rabbitmq-server", "rabbitmqctl", "epmd", "mongod", "dovecot"])
+        find_programs(programs)
     except MissingProgramError as error:
         if os.environ.get("CI") == "true":
             pytest.fail(str(error), pytrace=False)

@@ -1,0 +1,48 @@
+"""The alert rules, the dashboards and the scaling triggers as data, and the expressions in them."""
+
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+RULES = ROOT / "deploy/k8s/components/monitoring/rules.yaml"
+AUTOSCALING = ROOT / "deploy/k8s/components/autoscaling"
+
+# A series with what selects it: `name{…}`, or `{__name__=~"…"}`. Names of ours and of the servers that we scrape.
+_SELECTOR = re.compile(r'(?:(?<![\w:])(?:mailcase|rabbitmq|process)[\w:]*(?:\{[^}]*\})?)|\{__name__=~"[^}]*"\}')
+_LABEL_LISTS = re.compile(r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)")
+
+
+class Expression(NamedTuple):
+    """PromQL, and where it stands, for a test's message."""
+
+    where: str
+    text: str
+
+
+def rule_groups() -> list[dict[str, Any]]:
+    groups: list[dict[str, Any]] = yaml.safe_load(RULES.read_text())["spec"]["groups"]
+    return groups
+
+
+def rules() -> list[dict[str, Any]]:
+    return [rule for group in rule_groups() for rule in group["rules"]]
+
+
+def triggers() -> list[Expression]:
+    """The Prometheus queries of KEDA's ScaledObjects."""
+    found = []
+    for file in sorted(AUTOSCALING.glob("*.yaml")):
+        for document in yaml.safe_load_all(file.read_text()):
+            for trigger in (document or {}).get("spec", {}).get("triggers", ()):
+                if trigger["type"] == "prometheus":
+                    where = f"{file.name}: {trigger.get('name', trigger['type'])}"
+                    found.append(Expression(where, trigger["metadata"]["query"]))
+    return found
+
+
+def selectors(expression: str) -> set[str]:
+    """The series that an expression reads, each with its label matchers and without its range."""
+    return set(_SELECTOR.findall(_LABEL_LISTS.sub("", expression)))
