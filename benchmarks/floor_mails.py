@@ -11,9 +11,9 @@ from schemas.codec import encode_json
 from schemas.mails import BlobRef, RawMail, mail_key
 from schemas.stored import Sender, to_document
 from services.case_writer.documents import Writing, documents
+from services.case_writer.known import Known
 from services.case_writer.placing import plan
 from services.case_writer.plan import Item
-from services.case_writer.ports import Known
 from services.case_writer.reading import read_mail
 from services.runtime.blobs import CHUNK_BYTES
 
