@@ -44,6 +44,13 @@ for group, name, where, summary, example in (
     ("", "sender", "stages:sender", "Mail acknowledgements and answers.", "sender --http-port 9404"),
     ("", "check", "check:check", "Check the settings and log in everywhere.", "check --config mailcase.toml"),
     ("", "ingest", "ingest:ingest", "Bring in mails from files.", "ingest letters/*.eml --process invoices"),
+    (
+        "",
+        "replay",
+        "replay:replay",
+        "Replay mails of the archive: what is missing, or what reads otherwise now.",
+        "replay --since 7d --dry-run",
+    ),
     ("", "demo", "demo:demo", "See the main path at work on private servers.", "demo --keep"),
     ("case", "show", "case:show", "Show a case with its comments and attachments.", "case show 235"),
     ("parked", "list", "parked:list_mails", "List parked mails, the oldest first.", "parked list --reason spam"),

@@ -34,6 +34,11 @@ def route(mail: RawMail, policy: Policy) -> Outgoing:
     )
 
 
+def decide(mail: RawMail, policy: Policy) -> Command:
+    """What the case writer would be told of `mail`, without telling it."""
+    return _command(mail, _verdict(mail, policy))
+
+
 def _verdict(mail: RawMail, policy: Policy) -> Verdict:
     try:
         return classify(MailHeaders.parse(mail.classifiable), mail.classifiable, policy)

@@ -67,7 +67,7 @@ class Deliveries:
         self._last = messages[-1]
         self._handed_out += len(messages)
         self._oldest_handed_out_s = self._oldest_handed_out_s or _published_at_s(messages[0])
-        return [_delivery(message) for message in messages]
+        return [as_delivery(message) for message in messages]
 
     async def acknowledge(self) -> None:
         """Acknowledge everything handed out so far. Raises TransientError."""
@@ -180,6 +180,12 @@ class Broker:
             source = await channel.declare_queue(queue, passive=True)
             await source.consume(deliveries.put)
         return deliveries
+
+    async def length(self, queue: str) -> int:
+        """Messages that wait in the queue, as of a moment ago."""
+        with translated(f"look at {queue}"):
+            declared = await self._channel.declare_queue(queue, passive=True)
+            return declared.declaration_result.message_count or 0
 
     async def take_lease(self, queue: str, exchange: str, routing_key: str) -> "Lease | None":
         """Declare the exclusive `queue`, bound to `exchange`; None while another connection owns it.
@@ -314,7 +320,8 @@ async def keep_connected(
             await stop.wait(pause_s)
 
 
-def _delivery(message: AbstractIncomingMessage) -> Delivery:
+def as_delivery(message: AbstractIncomingMessage) -> Delivery:
+    """The driver's message as a value."""
     return Delivery(
         body=message.body,
         message_id=message.message_id or "",

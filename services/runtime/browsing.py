@@ -1,0 +1,52 @@
+"""A queue looked through by a person: how long it is, what is in it, one message after the other taken or left."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aio_pika.abc import AbstractIncomingMessage, AbstractQueue
+
+from services.runtime.broker import Broker, as_delivery, translated
+from services.runtime.messages import Delivery
+
+
+class Found:
+    """A message that is held: taken for good by `take`, else back in the queue when the looking ends."""
+
+    def __init__(self, message: AbstractIncomingMessage) -> None:
+        self._message = message
+        self.delivery: Delivery = as_delivery(message)
+
+    async def take(self) -> None:
+        """Raises TransientError."""
+        with translated("take a message"):
+            await self._message.ack()
+
+
+class Browser:
+    """Hands out each message once; none is lost, whatever happens."""
+
+    def __init__(self, queue: AbstractQueue) -> None:
+        self._queue = queue
+
+    async def __aiter__(self) -> AsyncIterator[Found]:
+        """Until the queue has no more. Raises TransientError."""
+        while True:
+            with translated(f"look into {self._queue.name}"):
+                message = await self._queue.get(fail=False)
+            if message is None:
+                return
+            yield Found(message)
+
+
+@asynccontextmanager
+async def browsing(broker: Broker, queue: str) -> AsyncIterator[Browser]:
+    """Look through a queue; what was not taken goes back to its place at the end. Raises TransientError."""
+    with translated(f"look into {queue}"):
+        channel = await broker.open_channel(prefetch=0)
+        source = await channel.declare_queue(queue, passive=True)
+    try:
+        yield Browser(source)
+    finally:
+        channel.close_callbacks.clear()
+        with translated(f"leave {queue}"):
+            await channel.close()

@@ -1,0 +1,87 @@
+"""`mailcase replay` beside running stages: nothing changes that is right, and what is missing or wrong comes right."""
+
+from typing import Any
+
+from schemas.mails import mail_key
+from tests.e2e.test_commands import mailcase
+from tests.pipeline import Document, Pipeline
+from tests.sample_mails import Sample, new_mails, replies
+
+COLLECTIONS = ("cases", "comments", "mails", "threads", "counters", "senders", "outbox", "blobs.files", "blobs.chunks")
+
+Dump = dict[str, dict[Any, Document]]
+
+
+def dump(pipeline: Pipeline) -> Dump:
+    return {name: {one["_id"]: one for one in pipeline.database[name].find()} for name in COLLECTIONS}
+
+
+def restore(pipeline: Pipeline, backup: Dump) -> None:
+    for name, documents in backup.items():
+        pipeline.database[name].delete_many({})
+        if documents:
+            pipeline.database[name].insert_many(list(documents.values()))
+
+
+def replay(pipeline: Pipeline, *options: str) -> str:
+    done = mailcase(pipeline, "replay", *options)
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout.decode()
+
+
+def placed(state: Dump) -> dict[str, Any]:
+    """What a mail became, as a customer sees it: the case, and what is in the comment."""
+    return {
+        key: (one["case"], one["text"], [file["blob"] for file in one["attachments"]])
+        for key, one in state["comments"].items()
+    }
+
+
+def fetch(pipeline: Pipeline, mails: list[Sample] | list[bytes]) -> None:
+    """Through the mailbox, until all of them are recorded."""
+    before = pipeline.recorded()
+    pipeline.append("invoices", [one.raw if isinstance(one, Sample) else one for one in mails])
+    pipeline.until_recorded(before + len(mails))
+    pipeline.until_empty("invoices", patience_s=60)
+
+
+def test_a_restored_database_gets_its_cases_back_under_their_numbers(pipeline: Pipeline) -> None:
+    """Some mails were in the backup, others came after it; mail that came after the restore took one of the numbers."""
+    opening = new_mails(9)
+    threads = [reply_to(one, f"t{number}") for number, one in enumerate(opening)]
+    with pipeline.stages(fetcher=1, router=1, case_writer=2) as stages:
+        stages.wait_until_ready()
+        fetch(pipeline, opening[:3])
+        backup = dump(pipeline)
+        fetch(pipeline, opening[3:8])
+        fetch(pipeline, [*replies([1, 5, 7], 6), *threads[:8]])
+        lost = dump(pipeline)
+        restore(pipeline, backup)
+        fetch(pipeline, [opening[8]])  # opens case 4, which was another's
+        told = replay(pipeline, "--since", "1h")
+        now = dump(pipeline)
+        again = replay(pipeline)
+        unchanged = dump(pipeline)
+        fetch(pipeline, [threads[8]])
+    [key_of_4] = [key for key, one in lost["mails"].items() if one["case"] == 4 and one["outcome"] == "opened"]
+    moved = {key for key, one in lost["mails"].items() if one["case"] == 4}
+    expected = {key: (9 if key in moved else case, *rest) for key, (case, *rest) in placed(lost).items()}
+    assert {key: tuple(value) for key, value in placed(now).items() if key in expected} == {
+        key: tuple(value) for key, value in expected.items()
+    }
+    assert "number-taken" in now["comments"][key_of_4]["flags"]
+    assert f"{key_of_4[:12]}: opened, case 9 (number-taken)" in told
+    for number in (1, 2, 3, 5, 6, 7, 8):
+        for field in ("comment_count", "attachment_count", "title", "participants"):
+            assert now["cases"][number][field] == lost["cases"][number][field], (number, field)
+    assert "23 unchanged" in again
+    assert unchanged == now
+    assert pipeline.database["comments"].find_one({"_id": mail_key("invoices", threads[8].raw)})["case"] == 4  # type: ignore[index]
+
+
+def reply_to(sample: Sample, name: str) -> Sample:
+    """An answer that only the Message-ID leads home."""
+    _, _, rest = sample.raw.partition(b"Message-ID: ")
+    message_id = rest.split(b"\r\n")[0].decode()
+    head = f"From: helper@customers.test\r\nSubject: answer {name}\r\nMessage-ID: <{name}@helpers.test>\r\n"
+    return Sample(f"{head}In-Reply-To: {message_id}\r\n\r\nmore {name}\r\n".encode(), {})
