@@ -13,6 +13,7 @@ from services.case_writer.reading import ReadingLimits
 from services.case_writer.reading_aside import ReaderProcess
 from services.case_writer.service import Arrived, CaseWriter
 from services.case_writer.standing import Watch
+from services.case_writer.sweeping import Sweeping
 from services.runtime.blobs import Blobs
 from services.runtime.broker import Broker, dead_letter, keep_connected
 from services.runtime.consuming import handle_batches
@@ -53,9 +54,12 @@ async def run(settings: Settings, http_port: int, stop: Stop) -> None:
         )
         own_addresses = frozenset(mailbox.address.lower() for mailbox in settings.mailboxes.values())
 
+        sweeping = Sweeping(store)
+
         async def prepare() -> None:
             await cases.ensure_indexes()
             await blobs.ensure_indexes()
+            await sweeping.ensure_indexes()
 
         async def session(broker: Broker) -> None:
             writer = CaseWriter(
@@ -77,7 +81,7 @@ async def run(settings: Settings, http_port: int, stop: Stop) -> None:
                 name = connection_name("case-writer")
                 url, topology = broker_url(settings), topology_of(settings)
                 writing = keep_connected(url, name, topology, session, stop=stop, health=health)
-                await all_of([writing, Watch(cases, settings.processes).run(stop)])
+                await all_of([writing, Watch(cases, settings.processes).run(stop), sweeping.run(stop)])
         finally:
             await aside.close()
 

@@ -20,6 +20,7 @@ AGE_SECONDS = Histogram(
 )
 READ_SECONDS = Histogram("mailcase_mail_read_seconds", "Time to read a mail", buckets=SECONDS)
 TRANSACTION_SECONDS = Histogram("mailcase_transaction_seconds", "Time of a written transaction", buckets=SECONDS)
+BLOBS_SWEPT = Counter("mailcase_blobs_removed_total", "Blobs removed because nothing referred to them")
 CONFLICTS = Counter("mailcase_transaction_conflicts_total", "Transactions repeated because another writer was first")
 SPLITS = Counter("mailcase_batches_split_total", "Batches written mail by mail after they failed together")
 PARKED = Gauge("mailcase_parked_mails", "Parked mails that wait for a person", ["process", "reason"])

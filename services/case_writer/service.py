@@ -48,6 +48,8 @@ log = get_logger(__name__)
 
 GROUP_BYTES = 16 * 1024 * 1024  # of mail in one transaction, so that a batch of large mails fits in memory
 CONFLICTS_TOGETHER = 8  # after so many conflicts a batch is written mail by mail
+# Blobs that nothing refers to yet are removed after a day: after so long an outage they are put again.
+ITEMS_STAND_S = 3600.0
 CANNOT_BE_WRITTEN = "cannot-be-written"
 
 
@@ -141,9 +143,12 @@ class CaseWriter:
         conflicts = 0
         unclear = False  # if so, only this attempt can tell its own work from another writer's
         items: list[Item] = []
+        read_s = 0.0
         while True:
             try:
-                items = items or await self._intake.items([arrived.command for arrived in group])
+                if not items or time.monotonic() - read_s > ITEMS_STAND_S:
+                    items = await self._intake.items([arrived.command for arrived in group])
+                    read_s = time.monotonic()
                 written = await self._write_once(items, attempt)
             except ConflictError as error:
                 conflicts += 1

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from schemas.codec import decode_receipt
 from services.cli.common import DEFAULT_CONFIG, Config, loaded
 from services.fetcher.dispatch import Dispatcher
-from services.runtime.blobs import Blobs
+from services.fetcher.main import kept_blobs
 from services.runtime.broker import Broker, Lease
 from services.runtime.errors import Mistake, SettingsError, TransientError
 from services.runtime.lifecycle import first_of
@@ -64,7 +64,9 @@ async def _ingest(settings: Settings, files: Sequence[Path], process: str, name:
         if lease is None:
             raise TransientError("the broker gave no queue for receipts; try again")
         inline_bytes = settings.limits.inline_mail_bytes
-        dispatcher = Dispatcher(process, mailbox_name, inline_bytes=inline_bytes, put_blob=Blobs(store).put)
+        dispatcher = Dispatcher(
+            process, mailbox_name, inline_bytes=inline_bytes, put_blob=kept_blobs(store, settings).put
+        )
         publishing = run.publish_all(files, dispatcher, broker, lease, settings.limits.max_mail_bytes, wait=wait)
         await first_of(publishing, broker.broken())  # a lost connection is told, not waited for
         if wait:

@@ -16,6 +16,7 @@ from rich.text import Text
 from schemas.stored import Discard
 from services.cli.common import DEFAULT_CONFIG, Config, Json, loaded, printable
 from services.fetcher.dispatch import Dispatcher
+from services.fetcher.main import kept_blobs
 from services.runtime.blobs import Blobs
 from services.runtime.broker import Broker
 from services.runtime.errors import PermanentError
@@ -170,7 +171,8 @@ async def _retry(settings: Settings, keys: Sequence[str], query: dict[str, Any])
 async def _publish(settings: Settings, store: Store, broker: Broker, mail: Document) -> None:
     blobs = Blobs(store)
     inline_bytes = settings.limits.inline_mail_bytes
-    dispatcher = Dispatcher(mail["process"], mail["mailbox"], inline_bytes=inline_bytes, put_blob=blobs.put)
+    put_blob = kept_blobs(store, settings).put
+    dispatcher = Dispatcher(mail["process"], mail["mailbox"], inline_bytes=inline_bytes, put_blob=put_blob)
     raw = await blobs.get(mail["raw"])
     await broker.publish(await dispatcher.message(raw, mail["received_at"], origin="retry"))
 

@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from functools import partial
 
 from services.fetcher.budget import Budget
@@ -24,6 +25,8 @@ from services.runtime.settings import Mailbox, Settings
 from services.runtime.stage import broker_url, connection_name, healthy_on, store_url, topology_of
 from services.runtime.store import Store
 
+ARCHIVE_LATE = timedelta(days=2)  # the broker drops what is too old in whole segments, and a queue may hold mail too
+
 
 async def run(settings: Settings, http_port: int, stop: Stop) -> None:
     """Fetch mail until `stop`."""
@@ -38,13 +41,17 @@ async def run(settings: Settings, http_port: int, stop: Stop) -> None:
 
         async def read(broker: Broker, name: str, receipts: Deliveries, ending: Stop) -> None:
             mailbox = settings.mailboxes[name]
+            put_blob = kept_blobs(store, settings).put
             server, limits = settings.servers[mailbox.server], settings.limits
             memory = StoredMemory(store, mailbox.name, asyncio.get_running_loop())
             reader = MailboxReader(
                 mailbox.name,
                 mail_source(settings, mailbox, tokens, memory),
                 Dispatcher(
-                    mailbox.process, mailbox.name, inline_bytes=limits.inline_mail_bytes, put_blob=Blobs(store).put
+                    mailbox.process,
+                    mailbox.name,
+                    inline_bytes=limits.inline_mail_bytes,
+                    put_blob=put_blob,
                 ),
                 broker,
                 InFlight(server.max_in_flight_mails, server.max_in_flight_bytes),
@@ -58,6 +65,11 @@ async def run(settings: Settings, http_port: int, stop: Stop) -> None:
 
         name = connection_name("fetcher")
         await keep_connected(broker_url(settings), name, topology_of(settings), session, stop=stop, health=health)
+
+
+def kept_blobs(store: Store, settings: Settings) -> Blobs:
+    """Whole mails that travel as references: messages, and the archive for as long as it keeps them, refer to them."""
+    return Blobs(store, kept_for=timedelta(days=settings.archive.max_age_days) + ARCHIVE_LATE)
 
 
 def token_sources(settings: Settings) -> dict[str, TokenSource]:

@@ -4,11 +4,15 @@
 source/gridfs), so that every GridFS reader can read them. Writing differs from the drivers' in one thing: the id is the
 content's hash and every chunk has a settled place, so that two writers of the same content, or one again after a crash,
 write the same documents: a chunk that is there is right. The file's document comes last; half a blob cannot be seen.
+
+What nothing refers to is removed some time later (`services.case_writer.sweeping`). `uploadDate` is when the content
+was last put, give or take half a day: until a day later nobody removes it, so that whoever put it can refer to it.
+`keep_until`, where there is one, keeps what only messages refer to.
 """
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from schemas.mails import BlobRef
 from services.runtime.errors import PermanentError
@@ -16,14 +20,16 @@ from services.runtime.store import Document, Store
 
 CHUNK_BYTES = 255 * 1024  # GridFS's default. Never change it: chunks of a content written twice must be the same
 _CHUNKS_AT_ONCE = 32  # about 8 MiB a round trip
+FRESH = timedelta(hours=12)  # half of what the sweep waits: a content put lately need not be touched
 FILES = "blobs.files"
 CHUNKS = "blobs.chunks"
 
 
 class Blobs:
-    """Content-addressed bytes."""
+    """Content-addressed bytes. With `kept_for`, what is put stays that long though no document refers to it."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, kept_for: timedelta | None = None) -> None:
+        self._kept_for = kept_for
         self._files = store.collection(FILES)
         self._chunks = store.collection(CHUNKS)
 
@@ -41,15 +47,45 @@ class Blobs:
         if not by_hash:
             return []
         wanted = dict(by_hash)
-        known = await self._files.find({"_id": {"$in": list(wanted)}}, ["_id"])
-        for document in known:
-            del wanted[document["_id"]]
-        for group in _groups(wanted):
-            await self._chunks.insert_missing(group)
-        if wanted:
-            now = datetime.now(UTC)
-            await self._files.insert_missing([_file(sha256, content, now) for sha256, content in wanted.items()])
+        now = datetime.now(UTC)
+        for sha256 in await self._kept_already(list(wanted), now):
+            del wanted[sha256]
+        await self._put_new(wanted, now)
         return [BlobRef(sha256=sha256, size=len(content)) for sha256, content in by_hash]
+
+    async def _kept_already(self, hashes: list[str], now: datetime) -> list[str]:
+        """Those that are there and stay; what was put long ago is touched first, and then looked for."""
+        known = await self._files.find({"_id": {"$in": hashes}}, ["uploadDate", "keep_until"])
+        stale = [one["_id"] for one in known if self._is_stale(one, now)]
+        if not stale:
+            return [one["_id"] for one in known]
+        change: Document = {"$max": {"uploadDate": now}}
+        if self._kept_for is not None:
+            change["$max"]["keep_until"] = now + self._kept_for
+        await self._files.update_all({"_id": {"$in": stale}}, change)
+        # The sweep may have been first with one of them; what is here now, it leaves alone for a day.
+        there = await self._files.find({"_id": {"$in": [one["_id"] for one in known]}}, ["_id"])
+        return [one["_id"] for one in there]
+
+    def _is_stale(self, file: Document, now: datetime) -> bool:
+        if file["uploadDate"] < now - FRESH:
+            return True
+        until = file.get("keep_until")
+        return self._kept_for is not None and (until is None or until < now + self._kept_for - FRESH)
+
+    async def _put_new(self, contents: dict[str, bytes], now: datetime) -> None:
+        if not contents:
+            return
+        all_new = all([await self._chunks.insert_missing(group) for group in _groups(contents)])
+        keep_until = now + self._kept_for if self._kept_for is not None else None
+        await self._files.insert_missing(
+            [_file(sha256, content, now, keep_until) for sha256, content in contents.items()]
+        )
+        if not all_new:
+            # Chunks without a file, left by a crash: the sweep may have removed them since. With the file it no longer
+            # can, so that this time they stay.
+            for group in _groups(contents):
+                await self._chunks.insert_missing(group)
 
     async def get(self, sha256: str) -> bytes:
         """The content. Raises PermanentError where it is missing or torn."""
@@ -75,5 +111,6 @@ def _groups(contents: dict[str, bytes]) -> Iterator[list[Document]]:
         yield group
 
 
-def _file(sha256: str, content: bytes, now: datetime) -> Document:
-    return {"_id": sha256, "length": len(content), "chunkSize": CHUNK_BYTES, "uploadDate": now}
+def _file(sha256: str, content: bytes, now: datetime, keep_until: datetime | None) -> Document:
+    file: Document = {"_id": sha256, "length": len(content), "chunkSize": CHUNK_BYTES, "uploadDate": now}
+    return file if keep_until is None else file | {"keep_until": keep_until}

@@ -85,13 +85,14 @@ class Collection:
             with translated():
                 await self._collection.insert_many(documents, session=driver_session(session))
 
-    async def insert_missing(self, documents: Sequence[Document]) -> None:
-        """Insert those whose unique keys are not taken yet. Outside transactions only."""
+    async def insert_missing(self, documents: Sequence[Document]) -> bool:
+        """Insert those whose unique keys are not taken yet; False where one was. Outside transactions only."""
         try:
             with translated():
                 await self._collection.insert_many(documents, ordered=False)
         except _DuplicatesError:
-            return
+            return False
+        return True
 
     async def update(
         self, query: Mapping[str, Any], change: Mapping[str, Any], session: "Session | None" = None
@@ -149,11 +150,15 @@ class Collection:
         with translated():
             await self._collection.create_index(field, expireAfterSeconds=0)
 
-    async def ensure_index(self, *fields: str, unique: bool = False) -> None:
-        """Make an ascending index exist; a `-` before a field makes it descending. The same call again does nothing."""
+    async def ensure_index(self, *fields: str, unique: bool = False, where: Mapping[str, Any] | None = None) -> None:
+        """Make an ascending index exist; a `-` before a field makes it descending. The same call again does nothing.
+
+        `where` leaves documents out of it.
+        """
         keys = [(field.lstrip("-"), -1 if field.startswith("-") else 1) for field in fields]
+        options: dict[str, Any] = {"unique": unique} | ({"partialFilterExpression": where} if where else {})
         with translated():
-            await self._collection.create_index(keys, unique=unique)
+            await self._collection.create_index(keys, **options)
 
 
 class Session:

@@ -1,0 +1,165 @@
+"""Blobs that nothing refers to are removed, and none that a writer is about to refer to."""
+
+import asyncio
+import hashlib
+import uuid
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from bson import ObjectId
+
+from deploy.local import PrivateServers
+from services.case_writer import sweeping
+from services.case_writer.sweeping import EVERY, Sweeper, Sweeping, Swept, referenced
+from services.runtime.blobs import CHUNK_BYTES, CHUNKS, FILES, Blobs
+from services.runtime.store import Session, Store
+
+NOW = datetime.now(UTC)
+LONG_AGO = NOW - timedelta(days=2)
+
+
+@pytest.fixture
+async def store(servers: PrivateServers) -> AsyncIterator[Store]:
+    async with Store.opened(servers.store.url, f"test_{uuid.uuid4().hex[:12]}") as opened:
+        await Blobs(opened).ensure_indexes()
+        await Sweeper(opened).ensure_indexes()
+        yield opened
+
+
+async def put_long_ago(store: Store, content: bytes) -> str:
+    sha256 = (await Blobs(store).put(content)).sha256
+    await store.collection(FILES).update({"_id": sha256}, {"$set": {"uploadDate": LONG_AGO}})
+    return sha256
+
+
+async def leave_torso(store: Store, content: bytes) -> str:
+    """Chunks without their file, as a crash two days ago left them; the last one is missing too."""
+    sha256 = hashlib.sha256(content).hexdigest()
+    pieces = [content[start : start + CHUNK_BYTES] for start in range(0, len(content), CHUNK_BYTES)]
+    chunks = [
+        {"_id": ObjectId.from_datetime(LONG_AGO), "files_id": sha256, "n": n, "data": one}
+        for n, one in enumerate(pieces[:-1] or pieces)
+    ]
+    for n, chunk in enumerate(chunks):
+        chunk["_id"] = ObjectId(chunk["_id"].binary[:11] + bytes([n]))  # type: ignore[attr-defined]
+    await store.collection(CHUNKS).insert(chunks)
+    return sha256
+
+
+async def sweep(store: Store) -> Swept:
+    swept = Swept()
+    async for page in Sweeper(store).pages(datetime.now(UTC)):
+        swept.files += page.files
+        swept.torsos += page.torsos
+    return swept
+
+
+async def contents(store: Store) -> tuple[set[str], set[str]]:
+    """What has a file, and what has chunks."""
+    files = await store.collection(FILES).find({}, ["_id"])
+    chunks = await store.collection(CHUNKS).find({}, ["files_id"])
+    return {one["_id"] for one in files}, {one["files_id"] for one in chunks}
+
+
+async def test_only_what_is_old_and_not_referred_to_is_removed(store: Store) -> None:
+    kept = {}
+    for collection, field in sweeping.REFERENCES:
+        name = f"{collection} {field}"
+        kept[name] = await put_long_ago(store, name.encode())
+        outer, _, inner = field.partition(".")
+        value: Any = [{inner: "f" * 64}, {inner: kept[name]}] if inner else kept[name]
+        await store.collection(collection).insert([{"_id": name, outer: value}])
+    kept["fresh"] = (await Blobs(store).put(b"fresh")).sha256
+    kept["for the archive"] = (await Blobs(store, kept_for=timedelta(days=30)).put(b"for the archive")).sha256
+    await store.collection(FILES).update({"_id": kept["for the archive"]}, {"$set": {"uploadDate": LONG_AGO}})
+    gone = [await put_long_ago(store, content) for content in (b"", b"gone", b"x" * (3 * CHUNK_BYTES))]
+    torso = await leave_torso(store, b"y" * (2 * CHUNK_BYTES))
+    assert await sweep(store) == Swept(files=3, torsos=1)
+    files, chunks = await contents(store)
+    assert files == chunks == set(kept.values())
+    assert not {*gone, torso} & files
+    assert await sweep(store) == Swept()
+
+
+async def test_the_archive_s_time_ends_too(store: Store) -> None:
+    sha256 = await put_long_ago(store, b"archived")
+    await store.collection(FILES).update({"_id": sha256}, {"$set": {"keep_until": NOW - timedelta(seconds=1)}})
+    assert await sweep(store) == Swept(files=1)
+
+
+async def test_a_torso_that_is_being_written_now_stays(store: Store) -> None:
+    sha256 = hashlib.sha256(b"half").hexdigest()
+    await store.collection(CHUNKS).insert([{"files_id": sha256, "n": 0, "data": b"half"}])
+    assert await sweep(store) == Swept()
+
+
+async def test_putting_it_again_keeps_it_another_day(store: Store) -> None:
+    sha256 = await put_long_ago(store, b"again")
+    await Blobs(store).put(b"again")
+    assert await sweep(store) == Swept()
+    archived = Blobs(store, kept_for=timedelta(days=30))
+    await archived.put(b"again")
+    [file] = await store.collection(FILES).find({"_id": sha256})
+    assert file["keep_until"] > NOW + timedelta(days=29)
+
+
+async def test_a_writer_between_the_look_and_the_removal_keeps_its_blob(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await put_long_ago(store, b"wanted")
+
+    async def then_put(of: Store, ids: Any, session: Session | None = None) -> set[str]:
+        found = await referenced(of, ids, session)
+        if session is None:
+            await Blobs(store).put(b"wanted")
+        return found
+
+    monkeypatch.setattr(sweeping, "referenced", then_put)
+    assert await sweep(store) == Swept()
+    assert await Blobs(store).get(hashlib.sha256(b"wanted").hexdigest()) == b"wanted"
+
+
+async def test_a_writer_that_finds_the_chunks_of_a_torso_writes_them_again_when_they_go(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sweep comes exactly between the writer's chunks, which it found there, and its file."""
+    content = b"z" * (3 * CHUNK_BYTES)
+    await leave_torso(store, content)
+    blobs = Blobs(store)
+    real = blobs._chunks.insert_missing
+
+    async def then_sweep(documents: Any) -> bool:
+        all_new = await real(documents)
+        young = {"files_id": documents[0]["files_id"], "n": 2}  # the writer's own; without it the torso is old
+        [own] = await store.collection(CHUNKS).find(young)
+        await store.collection(CHUNKS).delete({"_id": own["_id"]})
+        assert await sweep(store) == Swept(torsos=1)
+        monkeypatch.undo()
+        return all_new
+
+    monkeypatch.setattr(blobs._chunks, "insert_missing", then_sweep)
+    reference = await blobs.put(content)
+    assert await blobs.get(reference.sha256) == content
+
+
+@pytest.mark.parametrize("left", [put_long_ago, leave_torso])
+async def test_whoever_wins_the_race_what_was_put_can_be_read(store: Store, left: Callable[..., Any]) -> None:
+    for number in range(20):
+        content = f"round {number} ".encode() * 40_000
+        await left(store, content)
+        _, reference = await asyncio.gather(sweep(store), Blobs(store).put(content))
+        assert await Blobs(store).get(reference.sha256) == content
+        await store.collection(FILES).delete({})
+        await store.collection(CHUNKS).delete({})
+
+
+async def test_replicas_sweep_in_turn_and_not_too_often(store: Store) -> None:
+    await put_long_ago(store, b"gone")
+    one, other = Sweeping(store), Sweeping(store)
+    now = datetime.now(UTC)
+    done = await asyncio.gather(one.sweep_if_due(now), other.sweep_if_due(now))
+    assert sorted(swept.files if swept else 0 for swept in done) == [0, 1]
+    assert await other.sweep_if_due(now + EVERY / 2) is None
+    assert await other.sweep_if_due(now + EVERY) == Swept()
