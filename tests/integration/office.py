@@ -19,7 +19,7 @@ from schemas.own_ids import OwnIds
 from schemas.sending import AnswerCase
 from services.case_writer import main as case_writer
 from services.router import main as router
-from services.runtime.broker import Broker
+from services.runtime.broker import Broker, Deliveries
 from services.runtime.lifecycle import Stop
 from services.runtime.messages import Outgoing
 from services.runtime.settings import Settings, load_settings
@@ -134,9 +134,17 @@ class Office:
         message = Outgoing(CASE, answer_key("invoices"), encode(answer), tag_of(answer), answer.id)
         await self._broker.publish(message)
 
+    async def dead_letters(self, queue: str) -> Deliveries:
+        assert self._broker is not None
+        return await self._broker.consume(queue, 10)
+
     async def all(self, collection: str) -> dict[Any, dict[str, Any]]:
         assert self._store is not None
         return {one["_id"]: one for one in await self._store.collection(collection).find({})}
+
+    async def change(self, collection: str, query: dict[str, Any], fields: dict[str, Any]) -> None:
+        assert self._store is not None
+        assert await self._store.collection(collection).update(query, {"$set": fields})
 
     async def case_of(self, key: str) -> int:
         """The case that a mail went to, once it is recorded."""
@@ -164,13 +172,13 @@ def parsed(mail: TakenMail) -> EmailMessage:
     return message
 
 
-def letter(number: int = 1, *, sender: str = "Anna Nowak <anna@customer.example>", headers: str = "") -> bytes:
+def letter(name: str, *, sender: str = "Anna Nowak <anna@customer.example>", headers: str = "") -> bytes:
     """A customer's mail that opens a case."""
     lines = [
         "Return-Path: <bounce@customer.example>",
         f"From: {sender}",
         f"To: {ADDRESS}",
-        f"Subject: =?utf-8?q?Zam=C3=B3wienie?= {number}",
-        f"Message-ID: <letter-{number}@customer.example>",
+        f"Subject: =?utf-8?q?Zam=C3=B3wienie?= {name}",
+        f"Message-ID: <letter-{name}@customer.example>",
     ]
-    return ("\r\n".join(lines) + "\r\n" + headers + f"\r\nLetter {number}.\r\n").encode()
+    return ("\r\n".join(lines) + "\r\n" + headers + f"\r\nLetter {name}.\r\n").encode()

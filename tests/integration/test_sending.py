@@ -1,40 +1,262 @@
-"""Mail goes out from cases by SMTP, and comes back to them."""
+"""Mail goes out from cases by SMTP, through real servers, whatever the SMTP server does."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from deploy.local import PrivateServers
-from deploy.local.smtp import SmtpSink
+from deploy.local.smtp import TakenMail
+from schemas.mails import BlobRef
+from schemas.sending import AnswerCase, AnswerFile
+from services.runtime.blobs import Blobs
+from services.runtime.store import Store
 from tests.integration.office import ADDRESS, Office, letter, parsed
+from tests.integration.smtp_moods import FAULTS, MoodySink
+
+LIMITS = "max_automatic_mails_per_minute = 1000"
 
 
-@pytest.fixture
-def sink() -> Iterator[SmtpSink]:
-    with SmtpSink() as sink:
-        yield sink
+@pytest.fixture(scope="module")
+async def office(servers: PrivateServers, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Office]:
+    """With two senders; every test has customers of its own."""
+    folder: Path = tmp_path_factory.mktemp("office")
+    with MoodySink() as sink:
+        async with Office(servers, folder, sink, sender=LIMITS, timeout_s=1.0).open(senders=2) as office:
+            yield office
 
 
-async def test_a_mail_that_opens_a_case_is_acknowledged_once_and_the_case_shows_it(
-    servers: PrivateServers, tmp_path: Path, sink: SmtpSink
-) -> None:
-    async with Office(servers, tmp_path, sink).open(senders=2) as office:
-        number = await office.case_of(await office.receive(letter()))
-        outbox = await office.until_ended(1)
-        assert outbox[f"ack {number}"]["state"] == "sent"
-        [taken] = sink.mails
-        assert (taken.sender, taken.recipients) == (ADDRESS, ("anna@customer.example",))
-        mail = parsed(taken)
-        assert mail["Subject"] == f"Sprawa [#{number}] została założona"
-        assert f"[#{number}]" in mail.get_content()
-        assert mail["In-Reply-To"] == "<letter-1@customer.example>"
-        assert mail["Auto-Submitted"] == "auto-replied"
-        assert mail["X-Mailcase-Case"] == str(number)
-        assert office.own_ids.case_of(mail["Message-ID"]) == number
-        assert b"Zam" not in taken.raw
-        comment = (await office.all("comments"))[f"ack {number}"]
-        assert (comment["kind"], comment["message_id"], comment["flags"]) == ("sent", mail["Message-ID"], ["automatic"])
-        thread = (await office.all("threads"))[f"invoices {mail['Message-ID']}"]
-        assert (thread["case"], thread["claimed_by"]) == (number, f"ack {number}")
-        assert (await office.all("cases"))[number]["comment_count"] == 2
+def sink_of(office: Office) -> MoodySink:
+    assert isinstance(office.sink, MoodySink)
+    return office.sink
+
+
+async def opened(office: Office, name: str, **more: Any) -> int:
+    """The number of a case opened by `name`, whose acknowledgement came to its end."""
+    number = await office.case_of(await office.receive(letter(name, sender=f"{name}@customer.example", **more)))
+    await office.until(lambda mails: f"ack {number}" in mails and bool(mails[f"ack {number}"]["ended_at"]), "outbox")
+    return number
+
+
+def answer(number: int, name: str, **more: Any) -> AnswerCase:
+    return AnswerCase(id=f"answer-{name}", case=number, text="Dziękujemy.\n", at=datetime.now(UTC), **more)
+
+
+async def answered(office: Office, one: AnswerCase) -> dict[str, Any]:
+    """The outbox's document of an answer that came to its end."""
+    await office.answer(one)
+    key = f"answer {one.id}"
+    await office.until(lambda mails: key in mails and bool(mails[key]["ended_at"]), "outbox")
+    return (await office.all("outbox"))[key]
+
+
+async def test_a_mail_that_opens_a_case_is_acknowledged_once_and_the_case_shows_it(office: Office) -> None:
+    number = await opened(office, "anna")
+    [taken] = sink_of(office).taken_by("anna@customer.example")
+    assert (taken.sender, taken.recipients) == (ADDRESS, ("anna@customer.example",))
+    mail = parsed(taken)
+    assert mail["Subject"] == f"Sprawa [#{number}] została założona"
+    assert f"[#{number}]" in mail.get_content()
+    assert mail["In-Reply-To"] == "<letter-anna@customer.example>"
+    assert (mail["Auto-Submitted"], mail["X-Mailcase-Case"]) == ("auto-replied", str(number))
+    assert office.own_ids.case_of(mail["Message-ID"]) == number
+    for foreign in (b"Zam", b"Letter"):  # its subject, its text
+        assert foreign not in taken.raw
+    comment = (await office.all("comments"))[f"ack {number}"]
+    assert (comment["kind"], comment["message_id"], comment["flags"]) == ("sent", mail["Message-ID"], ["automatic"])
+    thread = (await office.all("threads"))[f"invoices {mail['Message-ID']}"]
+    assert (thread["case"], thread["claimed_by"]) == (number, f"ack {number}")
+    assert (await office.all("cases"))[number]["comment_count"] == 2
+
+
+async def test_our_own_mail_that_comes_back_is_ignored(office: Office) -> None:
+    await opened(office, "boomerang")
+    [taken] = sink_of(office).taken_by("boomerang@customer.example")
+    key = await office.receive(taken.raw)
+    await office.until(lambda mails: key in mails, "mails")
+    mail = (await office.all("mails"))[key]
+    assert (mail["outcome"], mail["reason"]) == ("ignored", "own-mail")
+
+
+UNANSWERED = {
+    "list": "List-Id: <news.customer.example>\r\n",
+    "bulk": "Precedence: bulk\r\n",
+    "robot": "Auto-Submitted: auto-generated\r\n",
+    "scanner": "X-Auto-Response-Suppress: All\r\n",
+    "noreply": "",
+}
+
+
+async def test_machines_are_not_answered(office: Office) -> None:
+    keys = [
+        await office.receive(letter(name, sender=f"{name}@customer.example", headers=headers))
+        for name, headers in UNANSWERED.items()
+    ]
+    no_path = letter("path", sender="path@customer.example").replace(b"<bounce@customer.example>", b"<>")
+    keys.append(await office.receive(no_path))
+    keys.append(await office.receive(letter("old", sender="old@customer.example"), origin="replay"))
+    numbers = [await office.case_of(key) for key in keys]
+    assert not {f"ack {number}" for number in numbers} & set(await office.all("outbox"))
+
+
+async def test_an_answer_goes_to_the_participants_with_its_files_once(office: Office) -> None:
+    number = await opened(office, "olga")
+    content, large = b"%PDF-1.4 \xff\x00", bytes(range(256)) * 4000
+    async with Store.opened(office.servers.store.url, office.name) as store:
+        blob: BlobRef = await Blobs(store).put(large)
+    files = [AnswerFile(name="zamówienie.pdf", content_type="application/pdf", content=content)]
+    files.append(AnswerFile(name="scan.tiff", content_type="image/tiff", blob=blob))
+    one = answer(number, "olga", files=files, subject=f"Case [#{number}] was accepted")
+    assert (await answered(office, one))["state"] == "sent"
+    await office.answer(one)  # a workflow system repeats itself
+    later = await answered(office, answer(number, "olga-2"))
+    taken = sink_of(office).taken_by("olga@customer.example")
+    assert len(taken) == 3  # with the acknowledgement
+    mail = parsed(taken[1])
+    assert mail["Subject"] == f"Case [#{number}] was accepted"
+    assert (mail["In-Reply-To"], mail["Auto-Submitted"]) == ("<letter-olga@customer.example>", None)
+    body = mail.get_body()
+    assert body is not None
+    assert body.get_content().splitlines() == ["Dziękujemy."]
+    attached = {part.get_filename(): part.get_payload(decode=True) for part in mail.iter_attachments()}
+    assert attached == {"zamówienie.pdf": content, "scan.tiff": large}
+    comment = (await office.all("comments"))[f"answer {one.id}"]
+    assert (comment["kind"], comment["text"], len(comment["attachments"])) == ("sent", "Dziękujemy.\n", 2)
+    assert later["subject"] == f"[#{number}] Zamówienie olga"
+    case = (await office.all("cases"))[number]
+    assert (case["comment_count"], case["attachment_count"]) == (4, 2)
+
+
+async def test_a_stranger_who_wrote_to_the_case_gets_no_answer(office: Office) -> None:
+    number = await opened(office, "petra")
+    stranger = letter("eve", sender="eve@stranger.example").replace(b"Subject: ", b"Subject: [#%d] " % number)
+    assert await office.case_of(await office.receive(stranger)) == number
+    assert (await answered(office, answer(number, "petra")))["to"] == ["petra@customer.example"]
+    assert sink_of(office).taken_by("eve@stranger.example") == []
+
+
+async def test_an_answer_that_can_never_go_out_is_a_dead_letter_with_its_reason(office: Office) -> None:
+    dead = await office.dead_letters("case_writer.commands.dead")
+    await office.answer(answer(999_999, "nobody"))
+    letters = await asyncio.wait_for(dead.next_batch(1), 60)
+    await dead.acknowledge()
+    assert letters[0].headers["x-mailcase-reason"] == "no-such-case: 999999"
+    assert letters[0].headers["x-mailcase-routing-key"] == "answer.invoices"
+
+
+async def test_whatever_the_server_does_a_mail_goes_out_and_doubles_are_no_more_than_faults(office: Office) -> None:
+    moods = ["later", "hang", "cut", "lost"]
+    await asyncio.gather(*(opened(office, mood) for mood in moods))
+    for mood in moods:
+        taken = sink_of(office).taken_by(f"{mood}@customer.example")
+        doubles = FAULTS[mood] if mood in {"hang", "cut"} else 0  # those after DATA
+        assert 1 <= len(taken) <= 1 + doubles, mood
+        assert len({mail.raw for mail in taken}) == 1, mood  # to the byte, so the Message-ID too
+        assert sink_of(office).attempts[mood] == FAULTS[mood] + 1
+
+
+async def test_a_refusal_and_the_giving_up_are_shown_on_the_case(office: Office) -> None:
+    async def two_days_later() -> None:
+        """Give the mail that is never taken an age at which it is given up."""
+        await office.until(
+            lambda mails: any(one["to"] == ["never@customer.example"] for one in mails.values()), "outbox"
+        )
+        await office.change(
+            "outbox", {"to": "never@customer.example"}, {"created_at": datetime.now(UTC) - timedelta(2.1)}
+        )
+
+    cases = (opened(office, "no"), opened(office, "never"), opened(office, "unknown"))
+    *numbers, _ = await asyncio.gather(*cases, two_days_later())
+    outbox, comments = await office.all("outbox"), await office.all("comments")
+    assert [outbox[f"ack {number}"]["state"] for number in numbers] == ["refused", "given-up", "refused"]
+    words = [comments[f"ack {number}"]["failure"] for number in numbers]
+    assert words == [
+        "no@customer.example: 554 5.7.1 refused by policy",
+        "never@customer.example: 451 4.3.0 try again later",
+        "unknown@customer.example: 550 5.1.1 no such user",
+    ]
+    for number in numbers:
+        assert comments[f"ack {number}"]["flags"] == ["automatic", "undeliverable"]
+        assert comments[f"ack {number}"]["sent_at"] is None
+    assert (outbox[f"ack {numbers[0]}"]["attempts"], outbox[f"ack {numbers[2]}"]["attempts"]) == (1, 1)
+
+
+async def test_of_several_recipients_each_gets_it_once(office: Office) -> None:
+    number = await opened(office, "team")
+    to = ["one@customer.example", "unknown@customer.example", "grey@customer.example"]
+    document = await answered(office, answer(number, "team", to=to))
+    assert document["state"] == "sent"
+    assert document["failure"] == "unknown@customer.example: 550 5.1.1 no such user"
+    [first], [second] = (sink_of(office).taken_by(address) for address in (to[0], to[2]))
+    assert (first.recipients, second.recipients) == ((to[0],), (to[2],))
+    assert first.raw == second.raw
+    assert (await office.all("comments"))[f"answer {document['caused_by']}"]["flags"] == ["undeliverable"]
+
+
+async def test_a_robot_that_answers_every_mail_for_fifty_rounds_gets_few(office: Office) -> None:
+    """Each of its mails is new: another subject, no references, nothing that tells a machine; two senders race."""
+    numbers = []
+    for turn in range(50):
+        sender = "parrot@customer.example" if turn % 2 else f"parrot+{turn}@Customer.example"
+        numbers.append(await office.case_of(await office.receive(letter(f"round-{turn}", sender=sender))))
+    acks = {f"ack {number}" for number in numbers}
+    await office.until(lambda mails: all(key in mails and mails[key]["ended_at"] for key in acks), "outbox")
+    outbox = await office.all("outbox")
+    states = [outbox[key]["state"] for key in acks]
+    assert (states.count("sent"), states.count("suppressed")) == (5, 45)
+    assert {outbox[key]["failure"] for key in acks} == {None, "too-many-acknowledgements"}
+    assert sum(mail.recipients[0].startswith("parrot") for mail in sink_of(office).mails) == 5
+
+
+def report_on(taken: TakenMail) -> bytes:
+    """What a mail server writes when it cannot deliver (RFC 3464)."""
+    head = taken.raw.split(b"\r\n\r\n")[0]
+    lines = [
+        b"Return-Path: <>",
+        b"From: Mail Delivery System <MAILER-DAEMON@mx.customer.example>",
+        b"To: " + ADDRESS.encode(),
+        b"Subject: Undelivered Mail Returned to Sender",
+        b"Message-ID: <report@mx.customer.example>",
+        b"Auto-Submitted: auto-replied",
+        b"Content-Type: multipart/report; report-type=delivery-status; boundary=b",
+        b"",
+        b"--b",
+        b"",
+        b"No such user.",
+        b"--b",
+        b"Content-Type: message/delivery-status",
+        b"",
+        b"Reporting-MTA: dns; mx.customer.example",
+        b"",
+        b"Final-Recipient: rfc822; gone@customer.example",
+        b"Action: failed",
+        b"Status: 5.1.1",
+        b"--b",
+        b"Content-Type: text/rfc822-headers",
+        b"",
+        head,
+        b"--b--",
+        b"",
+    ]
+    return b"\r\n".join(lines)
+
+
+async def test_a_delivery_report_marks_the_sent_comment_undeliverable_and_is_not_answered(office: Office) -> None:
+    number = await opened(office, "gone")
+    await answered(office, answer(number, "gone"))
+    acknowledgement, second = sink_of(office).taken_by("gone@customer.example")
+    key = await office.receive(report_on(second))
+    assert await office.case_of(key) == number
+    comments, outbox = await office.all("comments"), await office.all("outbox")
+    assert comments[key]["kind"] == "bounce"
+    marked = comments["answer answer-gone"]
+    assert (marked["flags"], marked["failure"]) == (["undeliverable"], f"a delivery report came, see comment {key}")
+    assert outbox["answer answer-gone"]["bounced_by"] == key
+    assert comments[f"ack {number}"]["flags"] == ["automatic"]  # that one did arrive
+    assert len(sink_of(office).taken_by("gone@customer.example")) == 2
+    forged = report_on(acknowledgement).replace(parsed(acknowledgement)["Message-ID"].encode()[-60:-20], b"0" * 40)
+    await office.case_of(await office.receive(forged))
+    assert (await office.all("comments"))[f"ack {number}"]["flags"] == ["automatic"]

@@ -1,0 +1,54 @@
+"""An SMTP server whose moods go by the recipient's name."""
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from deploy.local.smtp import SmtpSink, TakenMail
+
+FAULTS = {"later": 3, "hang": 1, "cut": 2, "lost": 2, "never": 10**6}
+
+
+class MoodySink(SmtpSink):
+    """To `later@…` it says 451 three times; to `hang@…` it takes the mail and never answers, once; to `cut@…` it takes
+    the mail and cuts the connection, twice; to `lost@…` it cuts it and has not taken the mail; to `never@…` it says 451
+    for ever. It refuses what goes to `no@…`, knows no `unknown@…`, and postpones `grey@…` at the first RCPT.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.attempts: Counter[str] = Counter()
+
+    async def take(self, server: SMTP, mail: TakenMail) -> str:
+        mood = mail.recipients[0].partition("@")[0]
+        self.attempts[mood] += 1
+        if mood == "no":
+            return "554 5.7.1 refused by policy"
+        if self.attempts[mood] > FAULTS.get(mood, 0):
+            return await super().take(server, mail)
+        if mood in {"later", "never"}:
+            return "451 4.3.0 try again later"
+        if mood in {"hang", "cut"}:
+            await super().take(server, mail)
+        if mood == "hang":
+            await asyncio.sleep(3600)
+        assert isinstance(server.transport, asyncio.Transport)
+        server.transport.abort()
+        return "421 never heard"
+
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd's
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
+    ) -> str:
+        name = address.partition("@")[0]
+        self.attempts[f"rcpt {name}"] += 1
+        if name == "unknown":
+            return "550 5.1.1 no such user"
+        if name == "grey" and self.attempts["rcpt grey"] == 1:
+            return "450 4.7.1 greylisted"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    def taken_by(self, address: str) -> list[TakenMail]:
+        return [mail for mail in self.mails if address in mail.recipients]

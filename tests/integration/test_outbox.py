@@ -1,0 +1,135 @@
+"""The outbox on a real replica set: one sender at a time has a mail, and the limits hold over all of them."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from deploy.local import PrivateServers
+from schemas.stored import OutgoingMail, to_document
+from services.runtime.blobs import Blobs
+from services.runtime.lifecycle import Stop
+from services.runtime.settings import Settings
+from services.runtime.store import Store
+from services.sender.outbox import MongoOutbox
+from services.sender.ports import Handed
+from services.sender.service import Sender
+from services.sender.templates import Templates
+from tests.unit.sender.builders import outgoing, settings
+
+
+class CountingTransport:
+    """The port `Transport`: takes everything, after a moment."""
+
+    def __init__(self) -> None:
+        self.taken: list[tuple[str, bytes]] = []
+
+    async def send(self, sender: str, recipients: Sequence[str], message: bytes) -> Handed:
+        await asyncio.sleep(0)
+        self.taken += [(recipient, message) for recipient in recipients]
+        return Handed(list(recipients))
+
+
+@pytest.fixture
+async def store(servers: PrivateServers) -> AsyncIterator[Store]:
+    """A database of its own for every test."""
+    async with Store.opened(servers.store.url, f"test_{uuid.uuid4().hex[:12]}") as store:
+        await MongoOutbox(store).ensure_indexes()
+        yield store
+
+
+def sender(store: Store, transport: CountingTransport, chosen: Settings, **more: Any) -> Sender:
+    transports = {"relay": transport}
+    return Sender(MongoOutbox(store), Blobs(store), transports, Templates(chosen), chosen, stop=Stop(), **more)
+
+
+def pending(number: int, **more: Any) -> OutgoingMail:
+    now = datetime.now(UTC)
+    fields: dict[str, Any] = {"id": f"ack {number}", "case": number, "state": "pending", "attempts": 0}
+    fields |= {"message_id": f"<{number}@office.example>", "created_at": now, "due_at": now}
+    return outgoing(**(fields | {"to": (to := [f"c{number}@x.example"]), "remaining": to} | more))
+
+
+async def written(store: Store, mails: Sequence[OutgoingMail]) -> None:
+    await store.collection("outbox").insert([to_document(mail) for mail in mails])
+
+
+async def read(store: Store) -> dict[str, OutgoingMail]:
+    return {one["_id"]: msgspec.convert(one, OutgoingMail) for one in await store.collection("outbox").find({})}
+
+
+async def test_many_senders_at_once_send_each_mail_once(store: Store, tmp_path: Path) -> None:
+    chosen, transport = settings(tmp_path), CountingTransport()
+    mails = [pending(number) for number in range(1, 21)]
+    await written(store, mails)
+    senders = [sender(store, transport, chosen) for _ in range(4)]
+    await asyncio.gather(*(one.deliver(mail.id) for one in senders for mail in mails))
+    assert sorted(recipient for recipient, _ in transport.taken) == sorted(mail.to[0] for mail in mails)
+    assert {one.state for one in (await read(store)).values()} == {"sent"}
+    assert len(await store.collection("comments").find({})) == 20
+
+
+async def test_a_claim_that_ended_is_another_sender_s_and_its_word_counts_no_more(store: Store, tmp_path: Path) -> None:
+    outbox, now = MongoOutbox(store), datetime.now(UTC)
+    await written(store, [pending(1)])
+    later = now + timedelta(seconds=60)
+    claimed = await outbox.claim("ack 1", "first", later, later + timedelta(seconds=1))
+    assert claimed is not None
+    assert await outbox.claim("ack 1", "second", later, later + timedelta(seconds=60)) is None
+    assert await outbox.due(later, 10) == []
+    after = later + timedelta(seconds=2)
+    assert await outbox.due(after, 10) == ["ack 1"]
+    taken_over = await outbox.claim("ack 1", "second", after, after + timedelta(seconds=60))
+    assert taken_over is not None
+    assert taken_over.attempts == 2
+    assert not await outbox.release(claimed, "first")
+    assert not await outbox.extend("ack 1", "first", after)
+    assert (await read(store))["ack 1"].claimed_by == "second"
+
+
+async def test_a_customer_who_answers_before_we_wrote_it_down_finds_the_same_case(store: Store, tmp_path: Path) -> None:
+    """Her mail has reserved the id of ours, in the case that it went to."""
+    await written(store, [mail := pending(1)])
+    thread = {"_id": f"invoices {mail.message_id}", "case": 1, "claimed_by": None}
+    await store.collection("threads").insert([thread])
+    await sender(store, CountingTransport(), settings(tmp_path)).deliver(mail.id)
+    assert await store.collection("threads").find({}) == [thread | {"claimed_by": "ack 1"}]
+
+
+async def test_the_breaker_stops_what_goes_out_by_itself_over_all_senders(store: Store, tmp_path: Path) -> None:
+    limits = "[sender]\nmax_automatic_mails_per_minute = 6\nbreaker_pause_s = 600\n"
+    chosen, transport = settings(tmp_path, more=limits), CountingTransport()
+    mails = [pending(number) for number in range(1, 21)]
+    person = pending(21, id="answer 21", kind="answer", auto_submitted=None)
+    await written(store, [*mails, person])
+    senders = [sender(store, transport, chosen) for _ in range(3)]
+    work = [senders[number % 3].deliver(mail.id) for number, mail in enumerate([*mails, person])]
+    await asyncio.gather(*work)
+    found = await read(store)
+    states = [found[mail.id].state for mail in mails]
+    assert (states.count("sent"), states.count("pending")) == (6, 14)
+    assert found["answer 21"].state == "sent"  # what a person writes is not held
+    assert len(transport.taken) == 7
+    everyone = (await MongoOutbox(store).pasts(["all"]))["all"]
+    assert everyone.held_until is not None
+    held = [one for one in found.values() if one.state == "pending"]
+    assert {one.due_at for one in held} == {everyone.held_until}
+    senders = [sender(store, transport, chosen, clock=lambda: datetime.now(UTC) + timedelta(seconds=601))]
+    await asyncio.gather(*(senders[0].deliver(one.id) for one in held[:3]))
+    assert len(transport.taken) == 10
+
+
+async def test_five_an_hour_to_one_address_whoever_sends_them(store: Store, tmp_path: Path) -> None:
+    chosen, transport = settings(tmp_path), CountingTransport()
+    to = ["anna@customer.example"]
+    mails = [pending(number, to=to, remaining=to) for number in range(1, 21)]
+    await written(store, mails)
+    senders = [sender(store, transport, chosen) for _ in range(4)]
+    await asyncio.gather(*(senders[number % 4].deliver(mail.id) for number, mail in enumerate(mails)))
+    assert len(transport.taken) == 5
+    assert sorted(one.state for one in (await read(store)).values()) == ["sent"] * 5 + ["suppressed"] * 15
