@@ -50,6 +50,9 @@ class RawMail(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="
     first part of them, enough to classify by. `received_at` is the mail server's time (IMAP INTERNALDATE, RFC 9051
     section 2.3.3), None where the server keeps none (POP3, files). `origin` says how the mail came: `fetch`, `ingest`,
     `replay` or `retry`, and `replay` what a replay wants. Times are aware UTC; `size` is the length of the raw bytes.
+
+    `whole_size` is None for a whole mail. Otherwise the mail is larger than what is taken: these are only its first
+    bytes, and this is its size on the mail server, where it stays.
     """
 
     key: str
@@ -63,6 +66,7 @@ class RawMail(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="
     head: bytes | None = None
     origin: str = "fetch"
     replay: Replay | None = None
+    whole_size: int | None = None
 
     @property
     def classifiable(self) -> bytes:

@@ -27,6 +27,8 @@ from services.runtime.store import Document, Store
 
 MIN_KEY = 8  # characters of a mail key that name a mail
 PATIENCE_S = 30.0
+MAIL_TOO_LARGE = "mail-too-large"  # as the router parks it
+MEND_TOO_LARGE = "raise limits.max_mail_bytes and restart the fetchers, which then take it whole; then discard this"
 RETRIED_TOGETHER = 100
 
 Keys = Annotated[list[str], Parameter(help="Mail keys; their first 8 characters are enough.")]
@@ -156,8 +158,12 @@ async def _retry(settings: Settings, keys: Sequence[str], query: dict[str, Any])
         Broker.connected(broker_url(settings), connection_name("retry")) as broker,
     ):
         await broker.declare(topology_of(settings))
-        mails = [await _by_key(store, key) for key in keys] or await store.collection("mails").find(query)
-        waiting = 0
+        found = [await _by_key(store, key) for key in keys] or await store.collection("mails").find(query)
+        mails = [mail for mail in found if mail["reason"] != MAIL_TOO_LARGE]
+        for mail in found:
+            if mail["reason"] == MAIL_TOO_LARGE:
+                print(f"{mail['_id'][:12]}: only its beginning is here; {MEND_TOO_LARGE}", file=sys.stderr)
+        waiting = len(found) - len(mails) if keys else 0
         for start in range(0, len(mails), RETRIED_TOGETHER):
             chunk = mails[start : start + RETRIED_TOGETHER]
             for mail in chunk:

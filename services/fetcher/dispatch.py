@@ -5,10 +5,9 @@ from datetime import UTC, datetime
 
 from schemas.codec import encode, tag_of
 from schemas.mails import BlobRef, RawMail, mail_key
+from services.fetcher.ports import HEAD_BYTES
 from services.runtime.messages import Outgoing
 from services.runtime.topology import MAIL, raw_key
-
-HEAD_BYTES = 256 * 1024  # enough to classify by, also where a delivery report follows the headers
 
 
 class Dispatcher:
@@ -22,8 +21,13 @@ class Dispatcher:
         self._inline_bytes = inline_bytes
         self._put_blob = put_blob
 
-    async def message(self, raw: bytes, received_at: datetime | None, origin: str = "fetch") -> Outgoing:
-        """The message for `mailcase.mail`; its `message_id` is the mail key. Raises TransientError."""
+    async def message(
+        self, raw: bytes, received_at: datetime | None, origin: str = "fetch", *, whole_size: int | None = None
+    ) -> Outgoing:
+        """The message for `mailcase.mail`; its `message_id` is the mail key. Raises TransientError.
+
+        `whole_size` tells that `raw` is only the first part of a mail, and how large that is.
+        """
         inline = len(raw) <= self._inline_bytes
         mail = RawMail(
             key=mail_key(self._mailbox, raw),
@@ -36,6 +40,7 @@ class Dispatcher:
             blob=None if inline else await self._put_blob(raw),
             head=None if inline else raw[:HEAD_BYTES],
             origin=origin,
+            whole_size=whole_size,
         )
         return Outgoing(
             exchange=MAIL,

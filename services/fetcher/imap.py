@@ -20,7 +20,8 @@ from services.fetcher import metrics
 from services.fetcher.credentials import Credential
 from services.fetcher.imap_answers import Item, bodies, numbers, sequence_set, sizes
 from services.fetcher.imap_session import BROKEN, capabilities, checked, hang_up, log_in, open_session, select, untagged
-from services.fetcher.ports import Fetched, Trouble, Waiting
+from services.fetcher.memory import HEAD_OF, Memory, NoMemory
+from services.fetcher.ports import HEAD_BYTES, Fetched, Trouble, Waiting
 from services.fetcher.transport import RefusedError, has_buffered, told
 from services.fetcher.waking import Wake
 from services.runtime.logs import get_logger
@@ -38,11 +39,21 @@ imaplib.Commands.setdefault("MOVE", ("SELECTED",))  # RFC 6851
 class ImapSource:
     """One folder of one IMAP account. Ids are `UIDVALIDITY:UID`, so that a renewed folder holds new mails only."""
 
-    def __init__(self, mailbox: Mailbox, server: IncomingServer, credential: Callable[[], Credential]) -> None:
-        """`credential` is called at each connect, so that a changed secret needs no restart."""
+    def __init__(
+        self,
+        mailbox: Mailbox,
+        server: IncomingServer,
+        credential: Callable[[], Credential],
+        memory: Memory | None = None,
+    ) -> None:
+        """`credential` is called at each connect, so that a changed secret needs no restart.
+
+        `memory` is for large mails of a folder without flags.
+        """
         self._mailbox = mailbox
         self._server = server
         self._credential = credential
+        self._memory = memory or NoMemory()
         self._wake = Wake()
         self._box: BaseMailBox | None = None
         self._connected_at_s = 0.0
@@ -52,6 +63,7 @@ class ImapSource:
         self._backlog: deque[int] = deque()
         self._capabilities: frozenset[str] = frozenset()
         self._permanent_flags = b""
+        self._left: set[str] = set()  # too large to be taken and not flagged: they stay, whatever is recorded of them
 
     def connect(self) -> None:
         self.close()
@@ -108,7 +120,8 @@ class ImapSource:
         return [found[uid] for uid in uids if uid in found]
 
     def remove(self, ids: Sequence[str]) -> None:
-        uids = self._uids(ids)
+        self._memory.remember([HEAD_OF + one for one in ids if one in self._left])
+        uids = self._uids(one for one in ids if one not in self._left)
         if not uids:
             return
         with self._told("remove recorded mails"):
@@ -119,11 +132,22 @@ class ImapSource:
             else:
                 self._command("STORE", sequence_set(uids), "+FLAGS.SILENT", f"({self._mark})")
 
-    def leave(self, ids: Sequence[str]) -> None:
-        uids = self._uids(ids)
-        if uids and rb"\Flagged" in self._permanent_flags:
-            with self._told("flag mails"):
-                self._command("STORE", sequence_set(uids), "+FLAGS.SILENT", r"(\Flagged)")
+    def leave(self, ids: Sequence[str]) -> list[Fetched]:
+        with self._told("flag mails"):
+            uids = self._uids(ids)
+            if not uids or self._flagged(uids):
+                return []
+        known = self._memory.known()
+        uids = self._uids(one for one in ids if HEAD_OF + one not in known)
+        with self._told("look at large mails"):
+            data = (
+                self._command("FETCH", sequence_set(uids), f"(UID INTERNALDATE BODY.PEEK[]<0.{HEAD_BYTES}>)")
+                if uids
+                else []
+            )
+        heads = [Fetched(f"{self._validity}:{uid}", raw, at) for uid, raw, at in bodies(data) if uid in uids]
+        self._left.update(head.id for head in heads)
+        return heads
 
     def wait(self, timeout_s: float) -> None:
         if not self._backlog and time.monotonic() - self._connected_at_s > RENEW_S:
@@ -188,6 +212,19 @@ class ImapSource:
         uids = [uid for uid in found if uid > self._last_uid]
         self._last_uid = uids[-1] if uids else self._last_uid
         return uids
+
+    def _flagged(self, uids: Sequence[int]) -> bool:
+        """Whether these mails could be flagged for a person."""
+        if rb"\Flagged" not in self._permanent_flags:
+            return False
+        try:
+            self._command("STORE", sequence_set(uids), "+FLAGS.SILENT", r"(\Flagged)")
+        except imaplib.IMAP4.abort:
+            raise
+        except imaplib.IMAP4.error as error:  # the right may be missing although the flag is there
+            log.warning("mail_not_flagged", mailbox=self._mailbox.name, error=error)
+            return False
+        return True
 
     def _has_announced(self) -> bool:
         """Whether the server told of a new mail since the last search began."""

@@ -85,7 +85,7 @@ def mail_source(
     credential = _credential(mailbox, tokens if tokens is not None else token_sources(settings))
     if server.protocol == "pop3":
         return Pop3Source(mailbox, server, credential, memory or NoMemory())
-    return ImapSource(mailbox, server, credential)
+    return ImapSource(mailbox, server, credential, memory)
 
 
 def _credential(mailbox: Mailbox, tokens: Mapping[str, TokenSource]) -> Callable[[], Credential]:

@@ -1,4 +1,4 @@
-"""Which mails of a POP3 mailbox are recorded and stay there: remembered in the database, since POP3 has no flags."""
+"""Which mails are recorded and stay in their mailbox: remembered in the database where the server has no flags."""
 
 import asyncio
 from collections.abc import Coroutine, Sequence
@@ -12,6 +12,7 @@ from services.runtime.store import Store
 T = TypeVar("T")
 
 FETCHED = "fetched"
+HEAD_OF = "head of "  # before the id of a mail that is recorded by its beginning; no id of a mail has a blank
 
 
 class Memory(Protocol):

@@ -14,9 +14,9 @@ from contextlib import AbstractContextManager, suppress
 
 from services.fetcher import metrics
 from services.fetcher.credentials import Credential
-from services.fetcher.memory import Memory, NoMemory
+from services.fetcher.memory import HEAD_OF, Memory, NoMemory
 from services.fetcher.pop3_session import BROKEN, Pop3Session
-from services.fetcher.ports import Fetched, Waiting
+from services.fetcher.ports import HEAD_BYTES, Fetched, Waiting
 from services.fetcher.transport import told
 from services.fetcher.waking import Wake
 from services.runtime.logs import get_logger
@@ -54,6 +54,7 @@ class Pop3Source:
         self._hashes: dict[str, bytes] = {}  # of what was fetched and is not deleted for good
         self._deleted: set[str] = set()  # in this session, until QUIT
         self._unsettled: set[str] = set()  # recorded, and not known to be deleted for good
+        self._left: set[str] = set()  # too large to be taken: they stay, whatever is recorded of them
 
     def connect(self) -> None:
         self.close()
@@ -90,6 +91,8 @@ class Pop3Source:
         return fetched
 
     def remove(self, ids: Sequence[str]) -> None:
+        self._memory.remember([HEAD_OF + one for one in ids if one in self._left])
+        ids = [one for one in ids if one not in self._left]
         with self._told("remove recorded mails"):
             if not self._server.delete_after_fetch:
                 self._memory.remember(ids)
@@ -105,8 +108,15 @@ class Pop3Source:
                     self._delete(session, one)
             self._settle(session)
 
-    def leave(self, ids: Sequence[str]) -> None:
-        """POP3 has no flags: log and metrics tell of these mails."""
+    def leave(self, ids: Sequence[str]) -> list[Fetched]:
+        """POP3 has no flags, so each is recorded by its beginning, once."""
+        known = self._memory.known()
+        with self._told("look at large mails"):
+            session = self._connected()
+            there = [one for one in ids if one in self._listed and HEAD_OF + one not in known]
+            heads = [(one, session.retrieve_head(*self._listed[one], HEAD_BYTES)) for one in there]
+        self._left.update(there)
+        return [Fetched(one, head, None) for one, head in heads]
 
     def wait(self, timeout_s: float) -> None:
         with self._told("end the session"):
@@ -151,7 +161,7 @@ class Pop3Source:
         self._new = [one for one in self._listed if one not in self._deleted]
         if not self._server.delete_after_fetch:
             known = self._memory.known()
-            self._memory.forget(sorted(known - set(self._listed)))
+            self._memory.forget(sorted(one for one in known if one.removeprefix(HEAD_OF) not in self._listed))
             self._new = [one for one in self._new if one not in known]
         metrics.LEFT.labels(self._mailbox.name).set(len(self._new))
 

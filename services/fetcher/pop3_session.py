@@ -71,6 +71,11 @@ class Pop3Session:
         self._command(f"RETR {number}")
         return self._multi_line(2 * expected_bytes + 1024 * 1024)
 
+    def retrieve_head(self, number: int, expected_bytes: int, most_bytes: int) -> bytes:
+        """The first `most_bytes` of a mail; the rest is read as well, since TOP is not everywhere, and thrown away."""
+        self._command(f"RETR {number}")
+        return self._multi_line(2 * expected_bytes + 1024 * 1024, kept_bytes=most_bytes)[:most_bytes]
+
     def delete(self, number: int) -> None:
         """Takes effect with `quit`."""
         self._command(f"DELE {number}")
@@ -99,8 +104,11 @@ class Pop3Session:
         self._command(command)
         return self._multi_line(1 << 30).split(b"\r\n")[:-1]
 
-    def _multi_line(self, most_bytes: int) -> bytes:
-        """Up to the line with a single dot. In pieces, because a line has no longest length in the mails that come."""
+    def _multi_line(self, most_bytes: int, kept_bytes: int | None = None) -> bytes:
+        """Up to the line with a single dot. In pieces, because a line has no longest length in the mails that come.
+
+        What follows the first `kept_bytes` is left out, in whole pieces.
+        """
         pieces: list[bytes] = []
         size, at_line_start = 0, True
         while True:
@@ -111,7 +119,8 @@ class Pop3Session:
                 if piece in {b".\r\n", b".\n"}:
                     return b"".join(pieces)
                 piece = piece[1:]
-            pieces.append(piece)
+            if kept_bytes is None or size < kept_bytes:
+                pieces.append(piece)
             size += len(piece)
             if size > most_bytes:
                 raise BrokenAnswerError(f"an answer goes on beyond {most_bytes} bytes")

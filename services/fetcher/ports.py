@@ -30,6 +30,9 @@ class MailboxError(TransientError):
         self.mend = mend
 
 
+HEAD_BYTES = 256 * 1024  # enough to classify by, also where a delivery report follows the headers
+
+
 @dataclass(frozen=True)
 class Waiting:
     """A mail in the mailbox: `id` names it for as long as the mailbox exists, `size` is in bytes.
@@ -73,8 +76,12 @@ class MailSource(Protocol):
     def remove(self, ids: Sequence[str]) -> None:
         """Delete, move or flag these mails, as the settings say, and no others. Those gone already are no error."""
 
-    def leave(self, ids: Sequence[str]) -> None:
-        """Make these mails, which cannot be taken, stand out for a person where the protocol has a way to."""
+    def leave(self, ids: Sequence[str]) -> list[Fetched]:
+        """Make these mails, which are too large to be taken, stand out for a person where the server has a way to.
+
+        Where it has none, the first HEAD_BYTES of each are returned, to be recorded in its place, until `remove` is
+        told that this is done; that takes nothing from the mailbox then.
+        """
 
     def wait(self, timeout_s: float) -> None:
         """Return when there may be news, when `wake` is called, or after `timeout_s` seconds."""

@@ -12,6 +12,7 @@ from services.fetcher import metrics
 from services.fetcher.budget import Budget
 from services.fetcher.dispatch import Dispatcher
 from services.fetcher.ports import Fetched, MailboxError, MailSource, Trouble, Waiting
+from services.fetcher.suspects import Suspects
 from services.fetcher.window import InFlight
 from services.runtime.broker import Deliveries
 from services.runtime.errors import TransientError
@@ -72,6 +73,8 @@ class MailboxReader:
         self._stop = stop
         self._budget = budget or Budget(window.max_bytes)
         self._backoff = backoff or Backoff(initial_s=min(1.0, MAX_PAUSE_S), maximum_s=MAX_PAUSE_S)
+        self._suspects = Suspects()
+        self._too_large: dict[str, Waiting] = {}  # told of already
         self._recorded: list[str] = []  # ids whose receipts came, to be removed
         self._pending: list[Waiting] = []  # handed out by the source, not yet published
         self._listed_at = datetime.now(UTC)
@@ -121,10 +124,10 @@ class MailboxReader:
             news = await self._call(self._source.news, FETCH_MAILS * 10)
             # A source that began a new session hands out again what is under way.
             under_way = {one.id for one in news if one.id in self._window} | set(self._recorded)
-            self._pending = [one for one in news if one.id not in under_way]
+            self._pending = self._suspects.ordered([one for one in news if one.id not in under_way], time.monotonic())
         batch, too_large = self._next_batch()
-        if too_large:
-            await self._leave(too_large)
+        for one in too_large:
+            await self._leave(one)
         if batch:
             await self._fetch_and_publish(batch)
             self._report_up()
@@ -133,10 +136,25 @@ class MailboxReader:
     async def _fetch_and_publish(self, batch: Sequence[Waiting]) -> None:
         async with self._budget.held(sum(one.size for one in batch)):
             started_s = time.monotonic()
-            fetched = await self._call(self._source.fetch, [one.id for one in batch])
+            fetched = await self._fetched([one.id for one in batch], self._source.fetch)
             metrics.FETCH_SECONDS.observe(time.monotonic() - started_s)
             metrics.FETCH_MAILS.observe(len(fetched))
             await self._publish(fetched, batch)
+
+    async def _fetched(self, ids: Sequence[str], fetch: Callable[[Sequence[str]], list[Fetched]]) -> list[Fetched]:
+        try:
+            fetched = await self._call(fetch, ids)
+        except MailboxError as error:
+            if self._suspects.broke(ids, time.monotonic()):
+                self._unreadable(ids[0], error)
+            raise
+        self._suspects.came(ids)
+        return fetched
+
+    def _unreadable(self, mail_id: str, error: MailboxError) -> None:
+        metrics.UNREADABLE.labels(self._mailbox).inc()
+        mend = "look at this mail on the mail server: the session breaks at it; it is asked for again in ten minutes"
+        log.error("mail_unreadable", mailbox=self._mailbox, id=mail_id, error=error, mend=mend)
 
     def _next_batch(self) -> tuple[list[Waiting], list[Waiting]]:
         """What to fetch now, and the mails before it that are too large to be fetched at all."""
@@ -149,13 +167,20 @@ class MailboxReader:
                 too_large.append(self._pending.pop(0))
                 continue
             size += waiting.size
-            if not self._window.fits(len(batch) + 1, size) or (batch and size > FETCH_BYTES):
+            alone = self._suspects.alone(waiting.id)
+            if not self._window.fits(len(batch) + 1, size) or (batch and (alone or size > FETCH_BYTES)):
                 break
             batch.append(self._pending.pop(0))
+            if alone:
+                break
         return batch, too_large
 
     async def _publish(self, fetched: Sequence[Fetched], asked: Sequence[Waiting]) -> None:
-        messages = [await self._dispatcher.message(mail.raw, mail.received_at) for mail in fetched]
+        sizes = {one.id: one.size for one in asked if one.id in self._too_large}
+        messages = [
+            await self._dispatcher.message(mail.raw, mail.received_at, whole_size=sizes.get(mail.id))
+            for mail in fetched
+        ]
         now_s, now = time.monotonic(), datetime.now(UTC)
         for mail, message in zip(fetched, messages, strict=True):
             since_s = (mail.received_at or now).timestamp()
@@ -178,7 +203,11 @@ class MailboxReader:
             log.warning("receipts_overdue", mailbox=self._mailbox, mails=len(ids))
             metrics.REPUBLISHED.labels(self._mailbox).inc(len(ids))
             for one in ids:  # singly: their sizes together may be beyond what memory is for
-                await self._fetch_and_publish([Waiting(one, self._window.size_of(one))])
+                large = self._too_large.get(one)
+                if large:
+                    await self._leave(large)
+                else:
+                    await self._fetch_and_publish([Waiting(one, self._window.size_of(one))])
 
     async def _remove_recorded(self) -> None:
         if self._recorded:
@@ -218,12 +247,18 @@ class MailboxReader:
     async def _call(self, call: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
 
-    async def _leave(self, too_large: Sequence[Waiting]) -> None:
-        await self._call(self._source.leave, [one.id for one in too_large])
-        mend = "raise limits.max_mail_bytes, or take the mail out of the mailbox by hand"
-        for one in too_large:
+    async def _leave(self, mail: Waiting) -> None:
+        """A mail that is too large stays in the mailbox, flagged; or its beginning is published, to be parked."""
+        if mail.id not in self._too_large:
             metrics.TOO_LARGE.labels(self._mailbox).inc()
-            log.error("mail_too_large", mailbox=self._mailbox, id=one.id, size=one.size, mend=mend)
+            mend = "raise limits.max_mail_bytes, or take the mail out of the mailbox by hand"
+            log.error("mail_too_large", mailbox=self._mailbox, id=mail.id, size=mail.size, mend=mend)
+        self._too_large[mail.id] = mail
+        heads = await self._fetched([mail.id], self._source.leave)
+        if heads:
+            await self._publish(heads, [mail])
+        else:
+            self._window.forget([mail.id])
 
     async def _confirmed(self, messages: list[Outgoing]) -> None:
         """Publish; where the broker takes nothing (an alarm of memory or disk), wait for as long as that lasts."""

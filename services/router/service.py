@@ -14,6 +14,7 @@ from services.runtime.topology import CASE
 log = get_logger(__name__)
 
 CANNOT_BE_CLASSIFIED = "cannot-be-classified"
+MAIL_TOO_LARGE = "mail-too-large"
 
 
 def route(mail: RawMail, policy: Policy) -> Outgoing:
@@ -40,6 +41,9 @@ def decide(mail: RawMail, policy: Policy) -> Command:
 
 
 def _verdict(mail: RawMail, policy: Policy) -> Verdict:
+    if mail.whole_size is not None:
+        decision = Decision(rule=MAIL_TOO_LARGE, evidence=[f"{mail.whole_size} bytes, left on the mail server"])
+        return Verdict("park", decision, MAIL_TOO_LARGE)
     try:
         return classify(MailHeaders.parse(mail.classifiable), mail.classifiable, policy)
     except Exception as error:  # a fault of ours, met by this mail: it must not hold up the next one

@@ -72,6 +72,7 @@ SAMPLES: dict[str, msgspec.Struct] = {
         origin="replay",
         replay=Replay(run="20261125-0815-ab12", case=235, opener="1e" * 32, rederive=True, move=True),
     ),
+    "RawMail.v1.too-large": msgspec.structs.replace(_INLINE, origin="fetch", whole_size=60_000_000),
     "OpenCase.v1": OpenCase(mail=_AS_BLOB, decision=Decision(rule="new-case", thread_ids=["<a1@customer.example>"])),
     "AppendToCase.v1": AppendToCase(mail=_INLINE, decision=_DECISION),
     "AppendToCase.v1.bounce": AppendToCase(

@@ -32,6 +32,7 @@ class Recorder:
         self.counts: Counter[str] = Counter()
         self.mails: dict[str, bytes] = {}
         self.keys_of: dict[str, list[str]] = {}
+        self.heads_of: dict[int, bytes] = {}  # by the size of the whole mail, where only a beginning came
         self.receipts = True
         self._blobs = Blobs(store)
 
@@ -43,6 +44,8 @@ class Recorder:
                 raw = mail.raw if mail.raw is not None else await self._blobs.get(mail.blob.sha256 if mail.blob else "")
                 assert mail.key == mail_key(mail.mailbox, raw)
                 self.counts[mail.key] += 1
+                if mail.whole_size is not None:
+                    self.heads_of[mail.whole_size] = raw
                 self.mails[mail.key] = raw
                 self.keys_of.setdefault(mail.mailbox, []).append(mail.key)
                 if self.receipts:

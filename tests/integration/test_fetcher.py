@@ -9,6 +9,7 @@ from prometheus_client import REGISTRY
 
 from deploy.local import PrivateServers
 from schemas.mails import mail_key
+from services.fetcher.ports import HEAD_BYTES
 from tests.integration.mailboxes import Account
 from tests.integration.proxy import Fault, Proxy
 from tests.integration.recorder import Bench, fetching, until
@@ -157,6 +158,30 @@ async def test_a_mail_over_the_limit_stays_flagged_and_stops_no_other(bench: Ben
     with account.client() as box:
         assert [message.flags for message in box.fetch(mark_seen=False)] == [(r"\Flagged",)]
     assert sample("mailcase_mailbox_mails_too_large_total", mailbox="a") == before + 1
+
+
+async def test_without_flags_a_mail_over_the_limit_is_recorded_once_by_its_beginning(
+    bench: Bench, account: Account
+) -> None:
+    """POP3; and once the limit is raised it comes whole."""
+    large = raw(1, 600_000)
+    account.deliver(large)
+    account.deliver(raw(2))
+    small = "[limits]\nmax_mail_bytes = 100_000\ninline_mail_bytes = 1000"
+    raised = "[limits]\nmax_mail_bytes = 1_000_000\ninline_mail_bytes = 1000"
+    async with bench.recorder() as recorder:
+        for number in (11, 12):  # the second fetcher finds it told
+            async with fetching(bench.settings({"a": account}, server(account, "pop3"), small)):
+                await until(lambda: len(recorder.mails) >= 2, lambda: f"{len(recorder.mails)} came")
+                await until(lambda: account.left() == 1, lambda: "the small one is gone")
+                account.deliver(raw(number))
+                await until(lambda: account.left() == 1, lambda: "a later one as well")
+        assert recorder.heads_of == {len(large): large[:HEAD_BYTES]}
+        assert recorder.doubles == 0
+        async with fetching(bench.settings({"a": account}, server(account, "pop3"), raised)):
+            await until(lambda: account.left() == 0, lambda: "it is gone")
+    assert recorder.mails[mail_key("a", large)] == large
+    assert recorder.doubles == 0
 
 
 async def test_no_more_mails_are_under_way_than_the_window_lets(bench: Bench, account: Account) -> None:

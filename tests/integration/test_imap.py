@@ -218,9 +218,23 @@ def test_a_mail_that_cannot_be_taken_is_flagged_for_people(account: Account, mad
     account.deliver(HEAD + b"one\r\n\r\n\r\n")
     source = source_of(account, made)
     source.connect()
-    source.leave([one.id for one in source.news(10)])
+    assert source.leave([one.id for one in source.news(10)]) == []
     with account.client() as box:
         assert [message.flags for message in box.fetch(mark_seen=False)] == [(r"\Flagged",)]
+
+
+def test_where_nothing_can_be_flagged_a_large_mail_gives_its_beginning_and_stays(
+    account: Account, made: list[ImapSource]
+) -> None:
+    mail = HEAD + b"one\r\n\r\n" + b"x" * 70 + b"\r\n"
+    account.deliver(mail)
+    source = source_of(account, made)
+    source.connect()
+    source._permanent_flags = rb"\Deleted"
+    [waiting] = source.news(10)
+    assert [(head.id, head.raw) for head in source.leave([waiting.id])] == [(waiting.id, mail)]
+    source.remove([waiting.id])
+    assert account.left() == 1
 
 
 def test_a_folder_made_anew_holds_new_mails_and_old_ids_name_none(account: Account, made: list[ImapSource]) -> None:
