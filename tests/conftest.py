@@ -7,9 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from deploy.local import MissingProgramError, PrivateServers
 from deploy.local.programs import find_programs
+
+# The same examples on every run, so that a run says something about the change under test; `make fuzz` seeks new ones.
+settings.register_profile("steady", derandomize=True, deadline=None, database=None)
+settings.register_profile("seeking", deadline=None, print_blob=True)
+settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session")

@@ -136,12 +136,12 @@ class _Planner:
         rules = self._targets.rules_of(self._targets.process_of(target, item))
         kind = item.command.kind if isinstance(item.command, AppendToCase) else "mail"
         verified = comparable(reading.author.address) in self._targets.participants(target)
-        doubtful = not verified and kind == "mail" and not decided_before(item)
+        doubtful = not verified and kind == "mail"
         if self._targets.is_closed(target) and rules.reply_to_closed == "new-case" and kind == "mail":
             self._open(item, reading, resolved(decision, "case-closed"), refers_to=target)
         elif doubtful and rules.reply_from == "participants":
             self._open(item, reading, resolved(decision, NOT_A_PARTICIPANT), refers_to=target)
-        elif doubtful and rules.reply_from == "hold":
+        elif doubtful and rules.reply_from == "hold" and not decided_before(item):  # a person lets it through
             self._set_aside(item, "parked", NOT_A_PARTICIPANT, resolved(decision, NOT_A_PARTICIPANT))
         else:
             reopens = self._reopens(target, item, kind)

@@ -60,7 +60,7 @@ def reply_evidence(headers: MailHeaders) -> str | None:
         return "Content-Type: disposition-notification"
     subject = headers.text("Subject") or ""
     if _REPLY_SUBJECT.match(subject.lstrip()) and _from_a_machine(headers):
-        return "subject of an automatic answer, without a return path"
+        return "subject of an automatic answer, sent by a machine"
     return None
 
 
@@ -87,7 +87,11 @@ def has_empty_return_path(headers: MailHeaders) -> bool:
 def _from_a_machine(headers: MailHeaders) -> bool:
     submitted = _first_word(headers, "Auto-Submitted")
     suppressed = "X-Auto-Response-Suppress" in headers
-    return has_empty_return_path(headers) or suppressed or submitted not in {"", "no"}
+    # Old vacation programs mark their answers so; a newsletter names its list.
+    marked = _first_word(headers, "Precedence") in {"bulk", "junk"} and not any(
+        name in headers for name in ("List-Id", "List-Unsubscribe", "List-Post")
+    )
+    return has_empty_return_path(headers) or suppressed or marked or submitted not in {"", "no"}
 
 
 def _first_word(headers: MailHeaders, name: str) -> str:

@@ -70,6 +70,8 @@ def _evidence(headers: MailHeaders) -> str | None:
     kind = (headers.text("Content-Type") or "").lower()
     if kind.startswith("multipart/report") and "disposition-notification" not in kind:
         return "Content-Type: multipart/report"
+    if kind.startswith("message/delivery-status"):
+        return "Content-Type: message/delivery-status"
     if "X-Failed-Recipients" in headers:
         return "X-Failed-Recipients"
     if not _SUBJECT.search(headers.text("Subject") or ""):

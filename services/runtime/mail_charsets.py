@@ -48,6 +48,11 @@ _CP1250_POLISH = re.compile(rb"[\xb9\x9c\x9f\xa5\x8c\x8f]")
 _LATIN_2_POLISH = re.compile(rb"[\xb1\xb6\xbc\xa1\xa6\xac]")
 _POLISH = re.compile(rb"[\xb3\xea\xbf]")  # ł ę ż: the same in both
 _CZECH = re.compile(rb"[\xec\xf8\xf9\xbe]")  # ě ř ů ž: what \xb9 is š beside
+# Three and more letters beyond ASCII in a row, all from the upper half: words of an alphabet that is not Latin.
+_CYRILLIC = re.compile(rb"[\xc0-\xff\xa3\xb3\xa8\xb8]{3,}")
+_FEWEST_CYRILLIC_BYTES = 10
+_NOT_HIGH = bytes(range(0x80))
+_LOWER_IN_1251 = bytes(range(0xE0, 0x100))  # in KOI8-R these are capitals
 _JAPANESE_ESCAPE = re.compile(rb"\x1b(?:\$[@B]|\([BJI])")
 _LOST_ESCAPE = re.compile(rb"\$[@B]")
 _LOST_RETURN = re.compile(rb"\([BJ]")
@@ -77,7 +82,7 @@ def codec_of(charset: str | None) -> str | None:
     """Python's name for a declared charset; None where it is absent or unknown."""
     if not charset:
         return None
-    name = charset.strip(" \t'\"").lower()
+    name = charset.partition("(")[0].strip(" \t'\"").lower()  # behind it a comment, RFC 2045 section 5.1
     return _CODECS.get(name) or _CODECS.get(name.replace("_", "-"))
 
 
@@ -110,6 +115,8 @@ def _better_single_byte(sample: bytes, codec: str) -> str | None:
         meant = _CP1250_POLISH.search(sample) and _POLISH.search(sample)
         return "cp1250" if meant and not _LATIN_2_POLISH.search(sample) and not _CZECH.search(sample) else None
     if codec in (_LATIN_1, "cp1252"):
+        if cyrillic := _cyrillic(sample):
+            return cyrillic
         if len(_CENTRAL.findall(sample)) > len(_WESTERN.findall(sample)):
             return _central(sample)
         return "cp1252" if codec == _LATIN_1 and _C1.search(sample) else None
@@ -121,9 +128,21 @@ def _central(sample: bytes) -> str:
     return _LATIN_2 if iso > windows else "cp1250"
 
 
+def _cyrillic(sample: bytes) -> str | None:
+    """Windows-1251 or KOI8-R where nearly all letters beyond ASCII stand in words of their own, else None."""
+    in_words = sum(map(len, _CYRILLIC.findall(sample)))
+    high = sample.translate(None, _NOT_HIGH)
+    if in_words < _FEWEST_CYRILLIC_BYTES or in_words * 10 < len(high) * 8:
+        return None
+    capitals_in_koi = len(high) - len(high.translate(None, _LOWER_IN_1251))
+    return "cp1251" if capitals_in_koi * 2 > len(high) else "koi8-r"
+
+
 def _guess(data: bytes) -> str:
     """Undeclared and not UTF-8. Both code pages agree on German letters; where nothing tells, Polish is assumed."""
     sample = data[:_GUESS_BYTES]
+    if cyrillic := _cyrillic(sample):
+        return data.decode(cyrillic, "replace")
     western = len(_WESTERN.findall(sample)) > len(_CENTRAL.findall(sample))
     return data.decode("cp1252" if western else _central(sample), "replace")
 

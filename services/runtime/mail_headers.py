@@ -183,7 +183,7 @@ def _fields(block: bytes) -> tuple[dict[bytes, list[bytes]], int]:
     if block.endswith((last, last[:-1])):
         return fields, len(block)
     end = max(match.end() for match in _FIELD.finditer(block))
-    return fields, end + 1
+    return fields, min(end + 1, len(block))
 
 
 def _message_ids(raw: bytes) -> list[str]:

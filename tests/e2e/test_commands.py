@@ -46,6 +46,23 @@ def test_a_parked_mail_is_listed_shown_whole_and_opens_a_case_once_the_settings_
     assert (mail["outcome"], mail["deliveries"]) == ("opened", 1)
 
 
+def test_an_ignored_mail_is_shown_whole_and_opens_a_case_once_its_sender_is_denied_no_more(pipeline: Pipeline) -> None:
+    allowed = pipeline.config.read_text()
+    password = 'password_file = "password"\n'
+    pipeline.config.write_text(allowed.replace(password, f'{password}deny_senders = ["@lottery.test"]\n'))
+    pipeline.append("invoices", [SPAM])
+    with pipeline.stages(fetcher=1, router=1, case_writer=1):
+        pipeline.until_recorded(1)
+        pipeline.until_empty("invoices")
+    assert mailcase(pipeline, "parked", "list", "--json").stdout == b""
+    assert b"denied-sender" in mailcase(pipeline, "parked", "list", "--ignored", "--json").stdout
+    assert mailcase(pipeline, "parked", "show", mail_key("invoices", SPAM), "--raw").stdout == SPAM
+    pipeline.config.write_text(allowed)
+    with pipeline.stages(router=1, case_writer=1):
+        retried = mailcase(pipeline, "parked", "retry", "--all", "--ignored")
+    assert (retried.returncode, retried.stdout.decode().split(": ")[1].strip()) == (0, "opened, case 1")
+
+
 def test_a_discarded_mail_says_who_and_why_and_can_still_be_retried(pipeline: Pipeline) -> None:
     set_spam(pipeline, "park")
     pipeline.append("invoices", [SPAM])

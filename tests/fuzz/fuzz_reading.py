@@ -57,9 +57,9 @@ def check(raw: bytes) -> MailReading:
 
     Raises BrokenPromiseError; any other exception breaks a promise too.
     """
-    started = time.monotonic()
+    started = time.process_time()  # of this process: a busy machine is no fault of the reader
     reading = read_mail(raw)
-    seconds = time.monotonic() - started
+    seconds = time.process_time() - started
     if seconds > MAX_SECONDS:
         raise BrokenPromiseError(f"reading took {seconds:.1f} s")
     for text in _texts(reading):
@@ -183,13 +183,16 @@ def seeds() -> list[bytes]:
     return [raw for path in sorted(CORPUS.rglob("*.eml")) if len(raw := path.read_bytes()) < _MAX_BYTES // 4]
 
 
-def fuzz(seconds: float, seed: int) -> tuple[int, int, int]:
-    """Run for that long. Returns how many mails were read, how many joined the pool, how many lines were reached."""
-    random_, reached, pool = random.Random(seed), Reached(), seeds()
-    first, count, ends = len(pool), 0, time.monotonic() + seconds
+def fuzz(goes_on: Callable[[int], bool], seed: int, pool: list[bytes]) -> tuple[int, int, int]:
+    """Read mails made from `pool`, which grows, while `goes_on(how many)`.
+
+    Returns how many mails were read, joined the pool, how many lines were reached. One seed gives one sequence.
+    """
+    random_, reached = random.Random(seed), Reached()
+    first, count = len(pool), 0
     for raw in pool:
         reached.by(raw)
-    while time.monotonic() < ends:
+    while goes_on(count):
         raw = mutate(random_, pool)
         count += 1
         try:
@@ -215,7 +218,8 @@ def main() -> None:
     say = sys.stdout.write
     say(f"fuzzing the reader for {arguments.seconds:g} s, seed {seed}\n")
     sys.stdout.flush()
-    count, joined, lines = fuzz(arguments.seconds, seed)
+    ends = time.monotonic() + arguments.seconds
+    count, joined, lines = fuzz(lambda _: time.monotonic() < ends, seed, seeds())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     say(f"{count} mails read, {joined} of them new to the pool, {lines} lines reached, at most {peak} MB\n")
 

@@ -22,6 +22,7 @@ from services.runtime.blobs import Blobs
 from services.runtime.health import Health
 from services.runtime.lifecycle import Stop
 from services.runtime.mail_headers import Address
+from services.runtime.settings_shapes import Rules
 from services.runtime.store import Store
 from tests.builders import STAGES, appending, opening, parking, raw_bytes
 from tests.contract.cases_contract import CasesContract
@@ -148,6 +149,17 @@ async def test_writers_adding_to_one_case_lose_no_comment(
     await together(servers.store.url, database, work)
     case = (await cases.all("cases"))[1]
     assert case["comment_count"] == 1 + WRITERS * 20 == len(await cases.all("comments"))
+
+
+async def test_one_sender_has_his_limit_and_one_alert_whoever_writes_his_mails(
+    servers: PrivateServers, cases: Observed, database: str
+) -> None:
+    work = [[opening(f"writer {w} mail {m}") for m in range(15)] for w in range(WRITERS)]
+    told = Counter(await together(servers.store.url, database, work))
+    limit = Rules().max_new_cases_per_sender
+    assert (told["case.opened.invoices"], told["mail.parked.invoices"]) == (limit, WRITERS * 15 - limit)
+    assert told["alert.sender-limited.invoices"] == 1
+    assert sorted(await cases.all("cases")) == list(range(1, limit + 1))
 
 
 async def test_parked_mails_are_counted_by_process_and_reason_until_they_are_discarded(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from services.router.classify import classify
 from services.router.policy import Policy
 from services.runtime.mail_headers import MailHeaders
-from tests.fuzz.fuzz_reading import PIECES, check
+from tests.fuzz.fuzz_reading import PIECES, check, fuzz, seeds
 
 SEEDS = [path.read_bytes() for path in sorted((Path(__file__).parents[1] / "mails").rglob("*.eml"))]
 SMALL_SEEDS = [raw for raw in SEEDS if len(raw) < 20_000]
@@ -37,3 +37,9 @@ def test_any_bytes_give_a_verdict_whose_texts_can_be_stored(raw: bytes) -> None:
     assert verdict.action in {"open", "append", "park", "ignore"}
     for text in (*verdict.decision.evidence, *verdict.decision.thread_ids, *verdict.decision.flags):
         text.encode()
+
+
+def test_mails_that_grow_towards_unseen_lines_keep_the_promises() -> None:
+    read, joined, _ = fuzz(lambda count: count < 300, 235, seeds()[::10])
+    assert read == 300
+    assert joined > 0

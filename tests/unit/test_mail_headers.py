@@ -4,7 +4,7 @@ import time
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.runtime.mail_addresses import MAX_ADDRESSES
@@ -219,6 +219,7 @@ def test_a_last_field_without_its_line_end_leaves_an_empty_body() -> None:
 
 
 @given(BYTES_OF_MAIL | st.binary(max_size=300))
+@example(b"Subject :")
 @settings(max_examples=150, deadline=None)
 def test_any_bytes_give_values(raw: bytes) -> None:
     headers = MailHeaders.parse(raw)
@@ -242,9 +243,9 @@ def test_any_bytes_give_values(raw: bytes) -> None:
 )  # fmt: skip
 def test_a_field_of_100_kb_is_read_within_five_seconds(bomb: bytes) -> None:
     headers = MailHeaders.parse(b"X: a" + bomb * (100_000 // len(bomb)) + b"\nSubject: after\n\n")
-    started = time.monotonic()
+    started = time.process_time()
     headers.text("x")
     headers.addresses("x")
     headers.message_ids("x")
     headers.date("x")
-    assert time.monotonic() - started < 5.0
+    assert time.process_time() - started < 5.0

@@ -60,6 +60,8 @@ def test_where_strangers_are_held_their_mail_is_parked_until_a_person_lets_it_th
     made = place(retried, known=known, reply_from="hold")
     assert made.placed[0].target == 235
     assert made.retried == {retried.key: parked}
+    changed = place(retried, known=known, reply_from="participants")
+    assert changed.new_cases[0].refers_to == 235
 
 
 def test_a_retry_of_a_mail_that_went_to_a_case_does_nothing() -> None:

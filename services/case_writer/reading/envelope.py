@@ -45,7 +45,7 @@ def read_envelope(headers: MailHeaders, limits: ReadingLimits, defects: Defects)
 
 
 def _author(headers: MailHeaders, defects: Defects) -> Address:
-    """The first of From with an address; else the Sender, under the name that From gives; else a bare name."""
+    """The first of From with an address; else who sent it or is to be answered, under From's name; else a bare name."""
     found = headers.addresses("from")
     addressed = [one for one in found if one.address]
     defects.add("several-authors", len(addressed) > 1)
@@ -53,7 +53,7 @@ def _author(headers: MailHeaders, defects: Defects) -> Address:
         defects.add("address-in-author-name", _shows_another(addressed[0]))
         return addressed[0]
     defects.add("no-author")
-    for sender in headers.addresses("sender"):
+    for sender in headers.addresses("sender", "reply-to", "return-path"):
         if sender.address:
             return Address(found[0].name if found else sender.name, sender.address)
     return found[0] if found else _NOBODY

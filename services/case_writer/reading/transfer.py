@@ -11,6 +11,7 @@ _AS_IT_STANDS = frozenset({"", "7bit", "8bit", "binary", "8-bit", "7-bit"})
 _UU = frozenset({"x-uuencode", "uuencode", "uue", "x-uue"})
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
 _BLANKS = b"\r\n \t"
+_COMMENT = re.compile(r"\([^()]*+\)|[;,].*", re.DOTALL)
 _BLANK_LINE = re.compile(rb"\n\r?\n")
 # RFC 2045 section 6.7 rule 3: blanks at a line's end were added on the way.
 _SOFT_BREAK = re.compile(rb"=[ \t]++(\r?\n)")
@@ -18,7 +19,7 @@ _SOFT_BREAK = re.compile(rb"=[ \t]++(\r?\n)")
 
 def undo(content: bytes, encoding: str) -> tuple[bytes, bool]:
     """The bytes as they were before sending, and whether something in the encoding was damaged or unknown."""
-    encoding = encoding.strip("\"' ;").lower()
+    encoding = _COMMENT.sub("", encoding).strip("\"' ;").lower().replace(" ", "-")
     if encoding in _AS_IT_STANDS:
         return content, False
     if encoding == "base64":

@@ -169,10 +169,10 @@ class TestTaming:
 
 
 def _takes_less_than_five_seconds(html: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     safe, _, _ = markup.sanitise(html)
     to_text(safe)
-    assert time.monotonic() - started < 5.0
+    assert time.process_time() - started < 5.0
 
 
 def _is_nested(html: str) -> bool:

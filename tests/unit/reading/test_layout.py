@@ -39,6 +39,6 @@ def test_quotes_of_mail_programs_are_marked_and_others_are_not() -> None:
 )
 def test_a_hundred_thousand_of_anything_take_less_than_five_seconds(unit: str) -> None:
     safe = sanitise(unit * 100_000)[0]
-    started = time.monotonic()
+    started = time.process_time()
     to_text(safe)
-    assert time.monotonic() - started < 5.0
+    assert time.process_time() - started < 5.0

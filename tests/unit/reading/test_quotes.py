@@ -109,9 +109,9 @@ def test_what_was_written_is_a_piece_of_the_text(mail: str) -> None:
 @pytest.mark.parametrize("line", [*LINES, "x:", "on a", "from: a\nx"])
 def test_a_hundred_thousand_letters_take_less_than_five_seconds(line: str) -> None:
     mail = f"{line}\n" * (100_000 // (len(line) + 1))
-    started = time.monotonic()
+    started = time.process_time()
     written_now(mail)
-    assert time.monotonic() - started < 5.0
+    assert time.process_time() - started < 5.0
 
 
 class TestSignedText:

@@ -59,16 +59,16 @@ def test_mails_of_the_corpus_survive_mutation() -> None:
 @pytest.mark.parametrize("content_type", CONTENT_TYPES)
 def test_a_hundred_kilobytes_of_anything_takes_less_than_five_seconds(content_type: bytes) -> None:
     for unit in UNITS:
-        started = time.monotonic()
+        started = time.process_time()
         read_mail(HEAD + b"Content-Type: " + content_type + b"\n\n" + unit * (100_000 // len(unit)))
-        assert time.monotonic() - started < 5.0, unit
+        assert time.process_time() - started < 5.0, unit
 
 
 def test_a_header_of_parameters_without_end_takes_less_than_five_seconds() -> None:
     for unit in (b";", b"; ", b";a=", b';a="', b"*0*=", b";filename*1=x", b" ", b"%"):
-        started = time.monotonic()
+        started = time.process_time()
         read_mail(HEAD + b"Content-Type: text/plain" + unit * (200_000 // len(unit)) + b"\n\ntext")
-        assert time.monotonic() - started < 5.0, unit
+        assert time.process_time() - started < 5.0, unit
 
 
 def test_many_multiparts_in_one_another_and_beside_take_less_than_five_seconds() -> None:
@@ -80,9 +80,9 @@ def test_many_multiparts_in_one_another_and_beside_take_less_than_five_seconds()
         HEAD + b"Content-Type: multipart/mixed; boundary=b\n\n" + beside + b"\n--bx" * 200_000,
         HEAD + within + b"\n--b1x" * 200_000,
     ):
-        started = time.monotonic()
+        started = time.process_time()
         read_mail(raw)
-        assert time.monotonic() - started < 5.0
+        assert time.process_time() - started < 5.0
 
 
 class TestLimits:
