@@ -15,6 +15,7 @@ from pymongo.database import Database
 
 from deploy.local.servers import PrivateServers
 from deploy.local.stages import Stages
+from tests.vhosts import add_virtual_host
 
 PASSWORD = "secret"
 _numbers = itertools.count(1)
@@ -25,12 +26,24 @@ Document = dict[str, Any]
 class Pipeline:
     """Processes with a mailbox each, named `p1`, `p2` …; the stages are up to the test."""
 
-    def __init__(self, servers: PrivateServers, folder: Path, mailboxes: Mapping[str, str], server: str = "") -> None:
-        """`mailboxes` maps names of processes (and mailboxes) to addresses; `server` is more TOML for the server."""
+    def __init__(
+        self,
+        servers: PrivateServers,
+        folder: Path,
+        mailboxes: Mapping[str, str],
+        server: str = "",
+        *,
+        fresh: bool = False,
+    ) -> None:
+        """`mailboxes` maps names of processes (and mailboxes) to addresses; `server` is more TOML for the server.
+
+        `fresh` is for tests that kill the broker (see `add_virtual_host`).
+        """
         number = next(_numbers)
         self.servers = servers
         self.folder = folder
         self.mailboxes = dict(mailboxes)
+        self._fresh = fresh
         self.virtual_host = f"test-{folder.name}-{number}"
         self.database_name = f"test_{hashlib.sha256(str(folder).encode()).hexdigest()[:12]}_{number}"
         self.add_virtual_host()
@@ -41,8 +54,7 @@ class Pipeline:
 
     def add_virtual_host(self) -> None:
         """Again after the broker lost everything."""
-        self.servers.broker.ctl("add_vhost", self.virtual_host)
-        self.servers.broker.ctl("set_permissions", "-p", self.virtual_host, "guest", ".*", ".*", ".*")
+        add_virtual_host(self.servers, self.virtual_host, self.folder, fresh=self._fresh)
 
     @property
     def env(self) -> dict[str, str]:

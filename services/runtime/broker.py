@@ -12,8 +12,9 @@ from contextlib import asynccontextmanager
 import aio_pika
 import aiormq.exceptions
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
+from aio_pika.connection import make_url
 
-from services.runtime import metrics
+from services.runtime import declaring, metrics
 from services.runtime.errors import MailcaseError, TransientError
 from services.runtime.health import Health
 from services.runtime.lifecycle import Stop, first_of
@@ -21,13 +22,13 @@ from services.runtime.logs import get_logger
 from services.runtime.masking import mask_secrets
 from services.runtime.messages import Delivery, Outgoing
 from services.runtime.retry import Backoff
-from services.runtime.topology import Queue, Topology, dead_name
+from services.runtime.topology import Topology, dead_name
 
 log = get_logger(__name__)
 
 HEARTBEAT_S = 10  # an owner of a lease that froze is cut off within about two of these
 CONNECT_TIMEOUT_S = 15.0
-_PATIENCE_FOR_INESSENTIAL_S = 10.0  # a stream's new leader takes about a second
+CONSUME_PATIENCE_S = 20.0
 # AMQP's own property counts in whole seconds, too coarse to see where a mail waits.
 _PUBLISHED_AT_MS = "x-mailcase-published-at-ms"
 
@@ -102,11 +103,12 @@ class Broker:
     @asynccontextmanager
     async def connected(cls, url: str, name: str) -> AsyncIterator["Broker"]:
         """A connection called `name` in the broker's own lists."""
-        with translated(f"connect to {mask_secrets(url)}"):
-            connection = await aio_pika.connect(
-                url, timeout=CONNECT_TIMEOUT_S, heartbeat=HEARTBEAT_S, client_properties={"connection_name": name}
-            )
+        connection = aio_pika.Connection(
+            make_url(url, heartbeat=HEARTBEAT_S), client_properties={"connection_name": name}
+        )
         try:
+            with translated(f"connect to {mask_secrets(url)}"):
+                await connection.connect(timeout=CONNECT_TIMEOUT_S)
             with translated("open a channel"):
                 channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
             yield cls(connection, channel)
@@ -126,15 +128,9 @@ class Broker:
         return f"{words[0]} {words[1]}, cluster {words[2]}"
 
     async def declare(self, topology: Topology) -> None:
-        """Make every exchange, queue and binding exist. A queue that exists with other arguments is used as it is."""
-        for exchange in topology.exchanges:
-            with translated(f"declare exchange {exchange}"):
-                await self._channel.declare_exchange(exchange, aio_pika.ExchangeType.TOPIC, durable=True)
-        for queue in topology.queues:
-            if queue.essential:
-                await self._declare_queue(queue)
-        # Together: the patience with one that is lost shall not add up.
-        await asyncio.gather(*(self._declare_or_do_without(one) for one in topology.queues if not one.essential))
+        """Make every exchange, queue and binding exist; see `declaring`."""
+        with translated("declare the topology"):
+            await declaring.declare(self._connection, topology)
 
     async def publish(self, message: Outgoing) -> None:
         """Publish and wait for the broker's confirm. A message that no queue takes is a failure, though confirmed."""
@@ -178,7 +174,12 @@ class Broker:
             channel = await self.open_channel(prefetch)
             # Passive: the queue is declared with its arguments elsewhere, and a missing one is an error here.
             source = await channel.declare_queue(queue, passive=True)
-            await source.consume(deliveries.put)
+            try:
+                await asyncio.wait_for(source.consume(deliveries.put), CONSUME_PATIENCE_S)
+            except TimeoutError as error:
+                mend = f"if this lasts: rabbitmqctl delete_queue {queue}; mails in it are fetched again"
+                log.error("queue_without_leader", queue=queue, mend=mend)  # noqa: TRY400 - its trace tells nothing
+                raise TransientError(f"the queue {queue} takes no consumer: it has no leader") from error
         return deliveries
 
     async def length(self, queue: str) -> int:
@@ -218,40 +219,6 @@ class Broker:
         """
         channel.close_callbacks.add(self._on_close)
         (await channel.get_underlay_channel()).on_consumer_cancel_callbacks.add(self._on_cancel)
-
-    async def _declare_or_do_without(self, queue: Queue) -> None:
-        """Go on after some patience without a queue that the broker knows and cannot serve; nothing is routed to it.
-
-        RabbitMQ 3.10 can lose sight of a stream when it is killed within minutes of the stream's making.
-        """
-        deadline = time.monotonic() + _PATIENCE_FOR_INESSENTIAL_S
-        while True:
-            try:
-                await self._declare_queue(queue)
-            except TransientError as error:
-                if not isinstance(error.__cause__, aiormq.exceptions.ChannelNotFoundEntity):
-                    raise
-                if time.monotonic() > deadline:
-                    break
-                await asyncio.sleep(0.5)
-            else:
-                metrics.ARCHIVE_UP.labels(queue.name).set(1)
-                return
-        metrics.ARCHIVE_UP.labels(queue.name).set(0)
-        log.error("queue_unavailable", queue=queue.name, mend=f"rabbitmqctl delete_queue {queue.name}; restart a stage")
-
-    async def _declare_queue(self, queue: Queue) -> None:
-        with translated(f"declare queue {queue.name}"):
-            channel = await self._connection.channel(publisher_confirms=False)
-            try:
-                await channel.declare_queue(queue.name, durable=True, arguments=queue.arguments)
-            except aiormq.exceptions.ChannelPreconditionFailed as error:
-                log.warning("queue_differs", queue=queue.name, error=error, mend="a policy changes what it holds to")
-                channel = await self._connection.channel(publisher_confirms=False)
-            declared = await channel.get_queue(queue.name, ensure=False)
-            for binding in queue.bindings:
-                await declared.bind(binding.exchange, binding.pattern)
-            await channel.close()
 
     def _on_cancel(self, _frame: object) -> None:
         self._reason = "a queue was deleted under its consumer"
@@ -360,7 +327,14 @@ def _cancelled_by_driver(error: BaseException | None) -> bool:
 
 
 async def _close_quietly(connection: AbstractConnection) -> None:
+    """Also for a connection that never came about, or whose end does not come.
+
+    One that is dropped unclosed makes the driver begin to close it in whatever thread collects it; where that has no
+    event loop, nobody awaits what was begun (`aio_pika.Connection.__del__`).
+    """
     try:
         await asyncio.wait_for(connection.close(), 5.0)
     except DRIVER_ERRORS as error:
         log.debug("broker_close_failed", error=error)
+    finally:
+        await connection.close()  # after the first call nothing is left but to note that it is closed

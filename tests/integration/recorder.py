@@ -20,6 +20,7 @@ from services.runtime.settings import Archive, Settings, load_settings
 from services.runtime.store import Store
 from services.runtime.topology import EVENT, ROUTER_MAIL, mailcase_topology, receipt_key
 from tests.integration.mailboxes import PASSWORD, Account
+from tests.vhosts import add_virtual_host
 
 _numbers = itertools.count(1)
 
@@ -69,8 +70,7 @@ class Bench:
         self.servers = servers
         self.folder = folder
         self.name = f"fetch{next(_numbers)}-{folder.name}"[:60]
-        servers.broker.ctl("add_vhost", self.name)
-        servers.broker.ctl("set_permissions", "-p", self.name, "guest", ".*", ".*", ".*")
+        add_virtual_host(servers, self.name, folder)
         (folder / "password").write_text(PASSWORD)
 
     @property

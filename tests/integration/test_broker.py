@@ -1,9 +1,12 @@
 """The broker's adapter on a real RabbitMQ: what is confirmed is kept, what breaks is seen, who owns a lease owns it."""
 
 import asyncio
+import gc
 import itertools
+import socket
 import time
 import uuid
+import warnings
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 
@@ -22,6 +25,12 @@ from tests.contract.outlet_contract import OutletContract, Received
 
 PATIENCE_S = 20.0
 _numbers = itertools.count(1)
+
+
+@pytest.fixture(autouse=True)
+def _no_settling(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody kills the broker here."""
+    monkeypatch.setattr("services.runtime.declaring.SETTLE_S", 0.0)
 
 
 @pytest.fixture
@@ -170,6 +179,21 @@ class TestDeclaring:
             async with Broker.connected("amqp://guest:hidden@127.0.0.1:1/", "test"):
                 pass
         assert "hidden" not in str(caught.value)
+
+    async def test_a_connection_that_never_came_about_leaves_nothing_unclosed(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The driver would close it where it is collected, which is no place to await anything."""
+        monkeypatch.setattr("services.runtime.broker.CONNECT_TIMEOUT_S", 0.2)
+        with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(TransientError):
+            async with Broker.connected(f"amqp://127.0.0.1:{silent.getsockname()[1]}/", "test"):
+                pass
+        found: list[str] = []
+        with warnings.catch_warnings(), monkeypatch.context() as patch:
+            patch.setattr("sys.unraisablehook", lambda unraisable: found.append(repr(unraisable)))
+            warnings.simplefilter("error")
+            await asyncio.to_thread(gc.collect)
+        assert not [one for one in found if "Connection.close" in one]
 
     async def test_a_refused_login_is_a_transient_failure_without_the_password(self, servers: PrivateServers) -> None:
         url = servers.broker.url.replace("guest:guest", "guest:hidden")

@@ -19,6 +19,7 @@ from services.runtime.settings import Settings, load_settings
 from services.runtime.stage import topology_of
 from services.runtime.topology import CASE_WRITER_COMMANDS, MAIL, ROUTER_MAIL, dead_name, raw_key
 from tests.builders import raw_bytes, raw_mail
+from tests.vhosts import add_virtual_host
 
 PATIENCE_S = 20.0
 SETTINGS = """
@@ -37,8 +38,7 @@ initial = true
 def settings(servers: PrivateServers, tmp_path: Path) -> Settings:
     """With a virtual host of its own, so that other tests' mails are not routed too."""
     host = f"router-{uuid.uuid4().hex[:8]}"
-    servers.broker.ctl("add_vhost", host)
-    servers.broker.ctl("set_permissions", "-p", host, "guest", ".*", ".*", ".*")
+    add_virtual_host(servers, host, tmp_path)
     file = tmp_path / "mailcase.toml"
     file.write_text(SETTINGS.format(url=f"{servers.broker.url.rstrip('/')}/{host}"))
     return load_settings(file, {})

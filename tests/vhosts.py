@@ -1,0 +1,30 @@
+"""Virtual hosts for tests on the shared broker."""
+
+import json
+from pathlib import Path
+
+from deploy.local import PrivateServers
+from services.runtime.topology import Topology
+
+
+def add_virtual_host(servers: PrivateServers, name: str, folder: Path, *, fresh: bool = False) -> None:
+    """Make `name`, with guest's permissions, in one call.
+
+    Unless `fresh`, the exchanges are there already: stages that find one missing wait until the queues that they make
+    are on the broker's disk, which only tests that kill the broker need (see `services.runtime.declaring`).
+    """
+    every = {"configure": ".*", "write": ".*", "read": ".*"}
+    exchanges = [] if fresh else [_exchange(exchange, name) for exchange in Topology().exchanges]
+    definitions = {
+        "vhosts": [{"name": name}],
+        "permissions": [{"user": "guest", "vhost": name, **every}],
+        "exchanges": exchanges,
+    }
+    file = folder / "virtual-host.json"
+    file.write_text(json.dumps(definitions))
+    servers.broker.ctl("import_definitions", str(file))
+
+
+def _exchange(exchange: str, host: str) -> dict[str, object]:
+    shape = {"type": "topic", "durable": True, "auto_delete": False, "internal": False, "arguments": {}}
+    return {"name": exchange, "vhost": host, **shape}
