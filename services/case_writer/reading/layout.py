@@ -5,6 +5,7 @@ It understands what nh3 writes and nothing else: known tags, properly closed, ea
 
 import re
 from collections.abc import Iterator
+from typing import cast
 
 from services.case_writer.reading.texts import without_controls
 
@@ -63,18 +64,17 @@ class _Layout:
         self._is_quote: list[bool] = []
 
     def marked(self, safe: str) -> str:
-        pieces = _TAG.split(safe)
-        marked, before = pieces[:1], ""
-        for name, attributes, text in zip(pieces[1::3], pieces[2::3], pieces[3::3], strict=True):
-            mark = _MARKS.get(name, "")
-            if mark is None:
-                mark = self._mark(name, attributes, before)
-            elif before == "li" and mark == _PARAGRAPH:  # it would stand below its own bullet
-                mark = ""
-            marked.append(mark)
-            marked.append(text)
-            before = name if not text or text.isspace() else ""
-        return "".join(marked)
+        pieces = _TAG.split(safe)  # text, a tag's name, its attributes, text …
+        names = pieces[1::3]
+        marks = [_MARKS.get(name, "") for name in names]
+        for index in [index for index, mark in enumerate(marks) if mark is None]:
+            before = names[index - 1] if index and not pieces[3 * index].strip() else ""
+            marks[index] = self._mark(names[index], pieces[3 * index + 2], before)
+            if names[index : index + 2] == ["li", "p"] and not pieces[3 * index + 3].strip():
+                marks[index + 1] = ""  # the paragraph would stand below its own bullet
+        pieces[1::3] = cast("list[str]", marks)
+        pieces[2::3] = [""] * len(names)
+        return "".join(pieces)
 
     def _mark(self, name: str, attributes: str, before: str) -> str:
         if name == "li":

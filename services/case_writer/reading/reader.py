@@ -5,7 +5,6 @@ from services.case_writer.reading.bodies import Bodies, FilePart, Segment, arran
 from services.case_writer.reading.envelope import read_envelope
 from services.case_writer.reading.files import CMS_TYPES, Files
 from services.case_writer.reading.layout import has_quotes, to_text
-from services.case_writer.reading.parameters import Parameters
 from services.case_writer.reading.quotes import written_now
 from services.case_writer.reading.signed import BEGIN_ENCRYPTED, is_encrypted, signed_content, without_armour
 from services.case_writer.reading.sniffing import type_by_name
@@ -143,7 +142,7 @@ class _Reader:
         return full_text, self._bounded("\n".join(safe_pieces)) if has_html else None
 
     def _written_now(self, full_text: str, headers: MailHeaders) -> str:
-        if Parameters(headers.raw("content-type")).value == "multipart/report":  # what it quotes is its message
+        if (headers.raw("content-type") or b"")[:16].lower() == b"multipart/report":  # what it quotes is its message
             return full_text
         return written_now(without_armour(full_text), quotes_are_marked=self._quotes_are_marked)
 

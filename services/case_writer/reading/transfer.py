@@ -8,6 +8,7 @@ from io import BytesIO
 from services.runtime.mail_words import unbase64
 
 _AS_IT_STANDS = frozenset({"", "7bit", "8bit", "binary", "8-bit", "7-bit"})
+_USUAL = frozenset({"", "7bit", "8bit", "base64", "quoted-printable"})
 _UU = frozenset({"x-uuencode", "uuencode", "uue", "x-uue"})
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
 _BLANKS = b"\r\n \t"
@@ -19,7 +20,9 @@ _SOFT_BREAK = re.compile(rb"=[ \t]++(\r?\n)")
 
 def undo(content: bytes, encoding: str) -> tuple[bytes, bool]:
     """The bytes as they were before sending, and whether something in the encoding was damaged or unknown."""
-    encoding = _COMMENT.sub("", encoding).strip("\"' ;").lower().replace(" ", "-")
+    encoding = encoding.lower()
+    if encoding not in _USUAL:
+        encoding = _COMMENT.sub("", encoding).strip("\"' ").replace(" ", "-")
     if encoding in _AS_IT_STANDS:
         return content, False
     if encoding == "base64":
