@@ -19,6 +19,7 @@ _SUBJECT = re.compile(
     r"return(?:ed)? to sender|mail delivery|delivery incomplete|failure notice|could ?n[o']t be delivered|"
     r"non[- ]?delivery|nondeliverable|"
     r"warning: could not send|delayed|unzustellbar|zustellung|niet bezorgd|non remis|non consegnat|"
+    r"nicht zugestellt|no se (?:ha podido|pudo) entregar|[ée]chec de (?:la )?(?:remise|distribution)|"
     r"niedostarcz|nie dostarczono|nie mo[żz]na dostarczy[ćc]|zwrot (?:wiadomo|poczty)|b[łl][ąa]d dostarcz",
     re.IGNORECASE,
 )
