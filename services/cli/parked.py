@@ -30,6 +30,7 @@ PATIENCE_S = 30.0
 MAIL_TOO_LARGE = "mail-too-large"  # as the router parks it
 MEND_TOO_LARGE = "raise limits.max_mail_bytes and restart the fetchers, which then take it whole; then discard this"
 RETRIED_TOGETHER = 100
+_LINE_IN_A_PIPE = 300  # characters: there, a cell cut into lines would be found by no grep
 
 Keys = Annotated[list[str], Parameter(help="Mail keys; their first 8 characters are enough.")]
 Key = Annotated[str, Parameter(help="The mail's key; its first 8 characters are enough.")]
@@ -64,7 +65,7 @@ def list_mails(
         evidence = ", ".join(mail["decision"]["evidence"])
         cells = (mail["_id"][:12], f"{mail['recorded_at']:%Y-%m-%d %H:%M}", mail["mailbox"], mail["reason"], evidence)
         table.add_row(*(Text(printable(cell)) for cell in cells))
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else _LINE_IN_A_PIPE).print(table)
 
 
 def show(key: Key, /, *, raw: Raw = False, config: Config = DEFAULT_CONFIG) -> None:
