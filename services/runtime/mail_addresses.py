@@ -35,7 +35,8 @@ _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 _ROUTE = re.compile(r"^@[^:]*:")  # `<@relay.example:jan@x.example>`, RFC 5322 section 4.4
 # Blanks, controls, and characters that only change how a text is shown: none of them is part of an address.
 _UNSEEN = re.compile('[\\s\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff<>"(),;:]+')
-_BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_HIDDEN = re.compile("[\xad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
+_BLANKS = re.compile(" {2,}")
 _IN_NAME = re.compile(r"<([^<>@\s]{1,64}@[^<>@\s]{1,255})>")
 
 
@@ -82,7 +83,8 @@ class _Reader:
         elif self._depth:
             self._comment.append(value)
         elif kind == "angle":
-            self._complete(value)
+            for one in value.split(b",") if b'"' not in value else (value,):  # several in one pair of brackets
+                self._complete(one)
         elif kind == "plain" and value.startswith(b"@") and self._quoted:
             domain, _, rest = value.partition(b" ")
             self._phrase.pop()
@@ -156,11 +158,11 @@ class _Reader:
 
 
 def _name(raw: bytes) -> str:
-    return _short(_BIDI.sub("", header_text(raw)).strip(" '\"")) if raw else ""
+    return _short(_HIDDEN.sub("", header_text(raw)).strip(" '\"")) if raw else ""
 
 
 def _short(name: str) -> str:
-    return name.strip()[:_MAX_NAME_CHARS].rstrip()
+    return _BLANKS.sub(" ", name.strip()[:_MAX_NAME_CHARS]).rstrip()
 
 
 def _address(raw: bytes) -> str:
