@@ -54,7 +54,7 @@ class Pipeline:
 
     def add_virtual_host(self) -> None:
         """Again after the broker lost everything."""
-        add_virtual_host(self.servers, self.virtual_host, self.folder, fresh=self._fresh)
+        add_virtual_host(self.servers, self.virtual_host, fresh=self._fresh)
 
     @property
     def env(self) -> dict[str, str]:
@@ -123,7 +123,7 @@ class Pipeline:
     def close(self) -> None:
         self._client.drop_database(self.database_name)
         self._client.close()
-        self.servers.broker.ctl("delete_vhost", self.virtual_host)
+        self.servers.broker.delete_virtual_host(self.virtual_host)
 
     def _write_settings(self, server: str) -> Path:
         (self.folder / "password").write_text(PASSWORD)

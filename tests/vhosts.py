@@ -1,13 +1,10 @@
 """Virtual hosts for tests on the shared broker."""
 
-import json
-from pathlib import Path
-
 from deploy.local import PrivateServers
 from services.runtime.topology import Topology
 
 
-def add_virtual_host(servers: PrivateServers, name: str, folder: Path, *, fresh: bool = False) -> None:
+def add_virtual_host(servers: PrivateServers, name: str, *, fresh: bool = False) -> None:
     """Make `name`, with guest's permissions, in one call.
 
     Unless `fresh`, the exchanges are there already: stages that find one missing wait until the queues that they make
@@ -20,9 +17,7 @@ def add_virtual_host(servers: PrivateServers, name: str, folder: Path, *, fresh:
         "permissions": [{"user": "guest", "vhost": name, **every}],
         "exchanges": exchanges,
     }
-    file = folder / "virtual-host.json"
-    file.write_text(json.dumps(definitions))
-    servers.broker.ctl("import_definitions", str(file))
+    servers.broker.import_definitions(definitions)
 
 
 def _exchange(exchange: str, host: str) -> dict[str, object]:

@@ -27,6 +27,7 @@ from services.runtime.stage import topology_of
 from services.runtime.store import Store
 from services.runtime.topology import CASE, MAIL, answer_key, raw_key
 from services.sender import main as sender
+from tests.vhosts import add_virtual_host
 
 KEY = "0123456789abcdef0123456789abcdef"
 ADDRESS = "invoices@office.example"
@@ -84,8 +85,7 @@ class Office:
         self.servers = servers
         self.sink = sink
         self.own_ids = OwnIds([KEY.encode()])
-        servers.broker.ctl("add_vhost", self.name)
-        servers.broker.ctl("set_permissions", "-p", self.name, "guest", ".*", ".*", ".*")
+        add_virtual_host(servers, self.name)
         (folder / "keys").write_text(KEY + "\n")
         config = folder / "mailcase.toml"
         values = {"name": self.name, "port": sink.port, "sender": sender, "mailbox": mailbox, "timeout_s": timeout_s}
@@ -117,7 +117,7 @@ class Office:
             finally:
                 stop.request()
                 await asyncio.wait_for(asyncio.gather(*stages), 60)
-                self.servers.broker.ctl("delete_vhost", self.name)
+                self.servers.broker.delete_virtual_host(self.name)
 
     async def receive(self, raw: bytes, **more: Any) -> str:
         """A mail comes in; returns its key."""

@@ -70,7 +70,7 @@ class Bench:
         self.servers = servers
         self.folder = folder
         self.name = f"fetch{next(_numbers)}-{folder.name}"[:60]
-        add_virtual_host(servers, self.name, folder)
+        add_virtual_host(servers, self.name)
         (folder / "password").write_text(PASSWORD)
 
     @property
@@ -108,7 +108,7 @@ class Bench:
                 await asyncio.gather(taking, return_exceptions=not failed)
 
     def close(self) -> None:
-        self.servers.broker.ctl("delete_vhost", self.name)
+        self.servers.broker.delete_virtual_host(self.name)
 
 
 @asynccontextmanager

@@ -38,7 +38,7 @@ initial = true
 def settings(servers: PrivateServers, tmp_path: Path) -> Settings:
     """With a virtual host of its own, so that other tests' mails are not routed too."""
     host = f"router-{uuid.uuid4().hex[:8]}"
-    add_virtual_host(servers, host, tmp_path)
+    add_virtual_host(servers, host)
     file = tmp_path / "mailcase.toml"
     file.write_text(SETTINGS.format(url=f"{servers.broker.url.rstrip('/')}/{host}"))
     return load_settings(file, {})
