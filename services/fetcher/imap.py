@@ -10,8 +10,8 @@ import socket
 import ssl
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 
 from imap_tools import BaseMailBox
 from imap_tools.utils import encode_folder
@@ -19,6 +19,7 @@ from imap_tools.utils import encode_folder
 from services.fetcher import metrics
 from services.fetcher.credentials import Credential
 from services.fetcher.imap_answers import Item, bodies, numbers, sequence_set, sizes
+from services.fetcher.imap_client import MAX_LINE_BYTES, bounded
 from services.fetcher.imap_session import BROKEN, capabilities, checked, hang_up, log_in, open_session, select, untagged
 from services.fetcher.memory import HEAD_OF, Memory, NoMemory
 from services.fetcher.ports import HEAD_BYTES, Fetched, Trouble, Waiting
@@ -32,6 +33,7 @@ log = get_logger(__name__)
 KEYWORD = "$MailcaseRecorded"  # on a mail that stays in its mailbox after its receipt
 MAX_IDLE_S = 9 * 60.0  # RFC 2177 allows 29 minutes; routers forget a silent connection much sooner
 RENEW_S = 3600.0  # a session is opened anew, to look again at what could not be taken and to use renewed secrets
+UNKNOWN_SIZE = 100 * 1024 * 1024  # no more than the highest `limits.max_mail_bytes`
 _SIZES_AT_ONCE = 500
 imaplib.Commands.setdefault("MOVE", ("SELECTED",))  # RFC 6851
 
@@ -61,6 +63,7 @@ class ImapSource:
         self._validity = ""
         self._last_uid = 0
         self._backlog: deque[int] = deque()
+        self._sizes: dict[int, int] = {}  # of mails that were handed out and not fetched yet, as the server tells them
         self._capabilities: frozenset[str] = frozenset()
         self._permanent_flags = b""
         self._left: set[str] = set()  # too large to be taken and not flagged: they stay, whatever is recorded of them
@@ -82,6 +85,7 @@ class ImapSource:
         self._connected_at_s = time.monotonic()
         self._last_uid = 0
         self._backlog.clear()
+        self._sizes.clear()
 
     def describe(self) -> str:
         with self._told("look at the folder"):
@@ -106,6 +110,7 @@ class ImapSource:
             uids = [self._backlog.popleft() for _ in range(min(most, _SIZES_AT_ONCE, len(self._backlog)))]
             data = self._command("FETCH", sequence_set(uids), "(UID RFC822.SIZE INTERNALDATE)") if uids else []
         found = {uid: Waiting(f"{self._validity}:{uid}", size, at) for uid, size, at in sizes(data)}
+        self._sizes |= {uid: mail.size for uid, mail in found.items()}
         # A mail that is gone again has no size; it needs no fetching.
         return [found[uid] for uid in uids if uid in found]
 
@@ -113,7 +118,7 @@ class ImapSource:
         uids = self._uids(ids)
         if not uids:
             return []
-        with self._told("fetch mails"):
+        with self._told("fetch mails"), self._bounded(sum(self._sizes.pop(uid, UNKNOWN_SIZE) for uid in uids)):
             data = self._fetch_readable(uids)
         asked = set(uids)
         found = {uid: Fetched(f"{self._validity}:{uid}", raw, at) for uid, raw, at in bodies(data) if uid in asked}
@@ -295,6 +300,16 @@ class ImapSource:
                 self._wake.wait(timeout_s, box.client.sock.fileno())
         finally:
             box.idle.stop()  # type: ignore[no-untyped-call]
+
+    @contextmanager
+    def _bounded(self, size: int) -> Iterator[None]:
+        """Mails of `size` bytes are about to come. Servers may count line ends as one byte, and estimate."""
+        client = bounded(self._session)
+        client.most_bytes = 2 * size + MAX_LINE_BYTES
+        try:
+            yield
+        finally:
+            client.most_bytes = MAX_LINE_BYTES
 
     def _command(self, name: str, *arguments: str) -> list[Item]:
         return checked(self._session.client.uid(name, *arguments))

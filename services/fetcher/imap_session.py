@@ -5,11 +5,12 @@ import ssl
 from contextlib import suppress
 from typing import Any
 
-from imap_tools import BaseMailBox, MailBox, MailBoxUnencrypted
+from imap_tools import BaseMailBox
 from imap_tools.errors import ImapToolsError, MailboxFolderSelectError, UnexpectedCommandStatusError
 
 from services.fetcher.credentials import AccessToken, Credential, xoauth2
 from services.fetcher.imap_answers import Item
+from services.fetcher.imap_client import PlainBox, TlsBox
 from services.fetcher.ports import Trouble
 from services.fetcher.transport import RefusedError, guarded, login_refused, no_encryption, tls_context
 from services.runtime.settings import IncomingServer, Mailbox
@@ -24,11 +25,11 @@ def open_session(mailbox: Mailbox, server: IncomingServer) -> BaseMailBox:
     """
     if server.security == "tls":
         context = tls_context(mailbox, server)
-        return MailBox(server.host, server.port, timeout=server.timeout_s, ssl_context=context)
+        return TlsBox(server.host, server.port, timeout=server.timeout_s, ssl_context=context)
     if server.security == "none":
-        return MailBoxUnencrypted(server.host, server.port, timeout=server.timeout_s)
+        return PlainBox(server.host, server.port, timeout=server.timeout_s)
     context = tls_context(mailbox, server)
-    box = MailBoxUnencrypted(server.host, server.port, timeout=server.timeout_s)
+    box = PlainBox(server.host, server.port, timeout=server.timeout_s)
     try:
         _start_tls(box.client, mailbox, context)
     except BaseException:

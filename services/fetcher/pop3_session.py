@@ -13,6 +13,7 @@ from services.runtime.settings import IncomingServer, Mailbox
 
 BROKEN = (poplib.error_proto,)
 _PIECE_BYTES = 64 * 1024
+_MAX_LISTING_BYTES = 64 * 1024 * 1024  # about a million mails
 
 
 class BrokenAnswerError(OSError):
@@ -102,7 +103,7 @@ class Pop3Session:
 
     def _lines(self, command: str) -> list[bytes]:
         self._command(command)
-        return self._multi_line(1 << 30).split(b"\r\n")[:-1]
+        return self._multi_line(_MAX_LISTING_BYTES).split(b"\r\n")[:-1]
 
     def _multi_line(self, most_bytes: int, kept_bytes: int | None = None) -> bytes:
         """Up to the line with a single dot. In pieces, because a line has no longest length in the mails that come.

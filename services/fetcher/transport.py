@@ -92,8 +92,8 @@ def told(
 
     `broken` are the driver's errors; an end of the connection among them is an OSError or EOFError.
     """
-    # LookupError, AttributeError, TypeError: what the drivers raise at nonsense, which must stop one mailbox only.
-    nonsense = (ValueError, LookupError, AttributeError, TypeError)
+    # What the drivers raise at nonsense, which must stop one mailbox only.
+    nonsense = (ValueError, LookupError, AttributeError, TypeError, ArithmeticError)
     caught: tuple[type[Exception], ...] = (*broken, RefusedError, SettingsError, OSError, EOFError, *nonsense)
     try:
         yield
