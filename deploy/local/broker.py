@@ -139,6 +139,7 @@ class Broker(Server):
             cookie.chmod(0o400)  # Erlang refuses one that others may read
         settings = [
             f"listeners.tcp.local = 127.0.0.1:{self.port}\n",
+            "max_message_size = 16777216\n",  # as strict as RabbitMQ 4, whose default this is
             "raft.wal_max_size_bytes = 64000000\n",  # the default of 512 MB stays in memory before it is written out
             *(PORT_SETTINGS[name].format(port=port) for name, port in self._plugin_ports.items()),
         ]

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import msgspec
 
+from services.cli.broker_nodes import NodesUnknownError, nodes_of
 from services.cli.common import DEFAULT_CONFIG, Config, Json
 from services.fetcher.main import mail_source
 from services.fetcher.ports import MailboxError
 from services.runtime.broker import Broker
 from services.runtime.errors import MailcaseError
+from services.runtime.settings import Broker as BrokerSettings
 from services.runtime.settings import Mailbox, Settings, load_settings
 from services.runtime.stage import connection_name
 from services.runtime.store import Store
@@ -59,7 +61,19 @@ async def _check_broker(settings: Settings) -> Finding:
             detail = broker.server()
     except MailcaseError as error:
         return Finding("broker", ok=False, detail=str(error), mend="check [broker].url and that the server runs")
-    return Finding("broker", ok=True, detail=detail)
+    return await asyncio.to_thread(_count_nodes, settings.broker, detail)
+
+
+def _count_nodes(settings: BrokerSettings, detail: str) -> Finding:
+    """Adds to `detail` whether the broker is a cluster, and how its nodes are."""
+    try:
+        nodes = nodes_of(settings.url or "", settings.management_url)
+    except NodesUnknownError as error:
+        return Finding("broker", ok=True, detail=f"{detail}; nodes not counted ({error})")
+    kind = "a single node" if nodes.count == 1 else f"a cluster of {nodes.count} nodes"
+    wrong = [f"{name} is down" for name in nodes.down] + nodes.alarms
+    mend = "start the node, or end the alarm: publishing waits for it" if wrong else ""
+    return Finding("broker", ok=not wrong, detail=", ".join([f"{detail}: {kind}", *wrong]), mend=mend)
 
 
 async def _check_store(settings: Settings) -> Finding:
@@ -75,7 +89,8 @@ async def _check_store(settings: Settings) -> Finding:
         mend = "run it as a replica set: transactions need one"
         return Finding("store", ok=False, detail=f"{version}, a single server", mend=mend)
     members = len(server["hosts"])
-    return Finding("store", ok=True, detail=f"{version}, replica set {server['setName']} of {members}")
+    kind = "a single member" if members == 1 else f"{members} members"
+    return Finding("store", ok=True, detail=f"{version}, replica set {server['setName']}: {kind}")
 
 
 def _check_mailbox(settings: Settings, mailbox: Mailbox) -> Finding:

@@ -45,6 +45,15 @@ class _Connection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 class Broker(_Connection, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """RabbitMQ; `url` is None where `mailcase up` runs its own."""
 
+    # Of the management plugin, for `mailcase check`; None: the usual port of the broker's own host.
+    management_url: (
+        Annotated[
+            str,
+            Meta(pattern=r"\Ahttps?://[^\s/@]+/?\Z", description='a URL such as "http://rabbitmq.example.com:15672"'),
+        ]
+        | None
+    ) = None
+
 
 class Store(_Connection, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """MongoDB; `url` is None where `mailcase up` runs its own."""

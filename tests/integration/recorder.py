@@ -80,7 +80,9 @@ class Bench:
 
     def config(self, accounts: Mapping[str, Account], server: str, more: str = "") -> Path:
         """`accounts` maps names of mailboxes to accounts of `[server.s]`, which `server` describes."""
-        lines = ["[store]", f'database = "{self.name}"', "[server.s]", server]
+        management = f"http://127.0.0.1:{self.servers.broker.plugin_port('rabbitmq_management')}"
+        lines = ["[broker]", f'management_url = "{management}"', "[store]", f'database = "{self.name}"']
+        lines += ["[server.s]", server]
         lines += ["[process.invoices]", "[[process.invoices.stage]]", 'name = "registration"', "initial = true"]
         for name, account in accounts.items():
             lines += ["[[process.invoices.mailbox]]", f'name = "{name}"', 'server = "s"']

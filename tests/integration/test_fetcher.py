@@ -1,7 +1,8 @@
 """The whole fetcher on real servers; the test stands in for the stages behind it."""
 
 import asyncio
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,15 @@ from prometheus_client import REGISTRY
 from deploy.local import PrivateServers
 from schemas.mails import mail_key
 from services.fetcher.ports import HEAD_BYTES
+from services.runtime.errors import TransientError
+from services.runtime.messages import Outgoing
+from services.runtime.topology import EVENT
 from tests.integration.mailboxes import Account
 from tests.integration.proxy import Fault, Proxy
 from tests.integration.recorder import Bench, fetching, until
 
 MAILS = 1000
+CHANNEL_CLOSED = re.compile(r"operation basic\.publish caused a channel exception")
 
 
 @pytest.fixture
@@ -136,6 +141,8 @@ async def test_through_every_fault_of_the_way_each_mail_comes_with_its_bytes(
 
 
 async def test_a_mail_of_25_mib_passes_a_broker_that_takes_16(bench: Bench, account: Account) -> None:
+    """And no channel is closed, which would be told in the broker's log."""
+    told = CHANNEL_CLOSED.findall(_broker_log(bench))
     large = raw(1, 25 * 1024 * 1024)
     account.deliver(large)
     account.deliver(raw(2))
@@ -145,6 +152,19 @@ async def test_a_mail_of_25_mib_passes_a_broker_that_takes_16(bench: Bench, acco
         await until(lambda: account.left() == 0, lambda: "both are gone")
     assert recorder.mails[mail_key("a", large)] == large
     assert sample("mailcase_mailbox_failures_total", mailbox="a", kind="dependency") == failures
+    assert CHANNEL_CLOSED.findall(_broker_log(bench)) == told
+
+
+async def test_the_broker_takes_no_message_over_16_mib(bench: Bench) -> None:
+    """So that the test before this one shows something."""
+    async with bench.recorder() as recorder:
+        with pytest.raises(TransientError):
+            await recorder.broker.publish(Outgoing(EVENT, "x", bytes(17 * 1024 * 1024), "T.v1", "", mandatory=False))
+    assert CHANNEL_CLOSED.search(_broker_log(bench))
+
+
+def _broker_log(bench: Bench) -> str:
+    return (bench.servers.data_dir / "logs" / "broker.log").read_text(errors="replace")
 
 
 async def test_a_mail_over_the_limit_stays_flagged_and_stops_no_other(bench: Bench, account: Account) -> None:
@@ -201,33 +221,38 @@ async def test_no_more_mails_are_under_way_than_the_window_lets(bench: Bench, ac
     assert recorder.doubles == 0
 
 
+@pytest.mark.parametrize(
+    "alarm",
+    [("set_vm_memory_high_watermark", "0.00001", "0.4"), ("set_disk_free_limit", "9999GB", "50MB")],
+    ids=["memory", "disk"],
+)
 async def test_while_the_broker_is_blocked_mail_waits_and_goes_on_afterwards(
-    bench: Bench, account: Account, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, account: Account, monkeypatch: pytest.MonkeyPatch, alarm: tuple[str, str, str]
 ) -> None:
     monkeypatch.setattr("services.fetcher.service.CONFIRM_PATIENCE_S", 0.2)
-    ctl = bench.servers.broker.ctl
+    ctl, (limit, alarming, usual) = bench.servers.broker.ctl, alarm
     async with bench.recorder() as recorder, fetching(bench.settings({"a": account}, server(account, "imap"))):
         await until(lambda: sample("mailcase_mailbox_lease_held", mailbox="a") == 1, lambda: "the lease")
-        ctl("set_vm_memory_high_watermark", "0.00001")
+        ctl(limit, alarming)
         try:
             for number in range(5):
                 account.deliver(raw(number))
             await until(lambda: sample("mailcase_mailbox_paused", mailbox="a", by="broker") == 1, lambda: "it says so")
             assert account.left() == 5
         finally:
-            ctl("set_vm_memory_high_watermark", "0.4")
+            ctl(limit, usual)
         await until(lambda: account.left() == 0, lambda: "all are gone")
     assert len(recorder.mails) == 5
 
 
 async def test_after_a_folder_is_made_anew_its_new_mails_come(bench: Bench, account: Account) -> None:
-    """UIDVALIDITY changes and UIDs begin again, while the fetcher is away."""
-    count = 100
+    """UIDVALIDITY changes and UIDs begin again, while 500 old mails are under way."""
+    count = 500
     with account.client() as box:
         box.folder.create("Work")
-        for number in range(count):
-            box.append(raw(number), "Work")
-    settings = bench.settings({"a": account}, server(account, "imap"), 'folder = "Work"')
+    _fill(account, "Work", range(count))
+    limits = server(account, "imap", max_in_flight_mails=count, timeout_s=30)
+    settings = bench.settings({"a": account}, limits, 'folder = "Work"')
     async with bench.recorder() as recorder:
         recorder.receipts = False
         async with fetching(settings):
@@ -235,13 +260,22 @@ async def test_after_a_folder_is_made_anew_its_new_mails_come(bench: Bench, acco
             with account.client() as box:
                 box.folder.delete("Work")
                 box.folder.create("Work")
-                for number in range(count, 2 * count):
-                    box.append(raw(number), "Work")
+            _fill(account, "Work", range(count, 2 * count))
             await recorder.send_receipts("a", list(recorder.mails))
             recorder.receipts = True
             await until(lambda: len(recorder.mails) == 2 * count, lambda: f"{len(recorder.mails)} came", 90)
             await until(lambda: _left(account, "Work") == 0, lambda: "all are gone")
     assert recorder.doubles == 0
+
+
+def _fill(account: Account, folder: str, numbers: Iterable[int]) -> None:
+    """By way of the inbox, which is quicker than appending one by one."""
+    for number in numbers:
+        account.deliver(raw(number, 200))
+    with account.client() as box:
+        box.folder.set("INBOX")
+        status, _ = box.client.uid("MOVE", "1:*", folder)
+        assert status == "OK"
 
 
 def _left(account: Account, folder: str) -> int:

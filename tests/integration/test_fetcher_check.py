@@ -2,14 +2,17 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from deploy.local import PrivateServers
+from services.cli.broker_nodes import NodesUnknownError, nodes_of
 from tests.integration.mailboxes import Account
 from tests.integration.recorder import Bench
 from tests.integration.test_fetcher import raw, server
@@ -46,8 +49,8 @@ def test_all_is_well(bench: Bench, servers: PrivateServers, protocol: str) -> No
     assert set(findings) == {"settings", "broker", "store", "mailbox a"}
     for word in ("TLSv1.", "1 mails", "delete"):
         assert word in findings["mailbox a"]["detail"]
-    assert "RabbitMQ 3." in findings["broker"]["detail"]
-    assert "replica set" in findings["store"]["detail"]
+    assert re.match(r"RabbitMQ \d.*: a single node$", findings["broker"]["detail"])
+    assert re.match(r"MongoDB \d.*, replica set \w+: a single member$", findings["store"]["detail"])
     assert account.left() == 1
 
 
@@ -71,3 +74,21 @@ def test_files_that_cannot_be_read_are_told(bench: Bench, servers: PrivateServer
     status, findings = check(bench, config)
     assert status == 1
     assert "password cannot be read" in findings["mailbox a"]["detail"]
+
+
+def test_an_alarm_of_the_broker_is_a_failure_with_its_mend(bench: Bench, servers: PrivateServers) -> None:
+    account = Account(servers, "checked")
+    servers.broker.ctl("set_vm_memory_high_watermark", "0.00001")
+    try:
+        deadline_s = time.monotonic() + 60  # the management plugin hears of it a few seconds later
+        while not (found := check(bench, bench.config({"a": account}, server(account, "imap"))))[0]:
+            assert time.monotonic() < deadline_s, found
+    finally:
+        servers.broker.ctl("set_vm_memory_high_watermark", "0.4")
+    assert "memory alarm at" in found[1]["broker"]["detail"]
+    assert found[1]["broker"]["mend"]
+
+
+def test_without_the_management_plugin_the_nodes_are_not_counted() -> None:
+    with pytest.raises(NodesUnknownError, match=r"no management plugin at 127\.0\.0\.1:1"):
+        nodes_of("amqp://guest:guest@127.0.0.1/", "http://127.0.0.1:1")

@@ -212,7 +212,7 @@ def test_shown_settings_hold_no_secret(place: Place) -> None:
     shown = masked(settings)
     assert "hunter2" not in f"{shown!r} {settings!r} {settings} {settings.store!r} {settings.broker.__rich_repr__()}"
     assert "@example.com" not in repr(shown)
-    assert shown["broker"] == {"url": "amqp://guest:***@127.0.0.1:5672/"}
+    assert shown["broker"] == {"url": "amqp://guest:***@127.0.0.1:5672/", "management_url": None}
     assert shown["processes"]["invoices"]["mailboxes"] == ["invoices", "second"]
     assert msgspec.json.encode(shown)
 

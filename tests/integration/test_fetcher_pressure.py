@@ -1,0 +1,48 @@
+"""The database away: mail waits in its mailbox, the metrics say so, and all goes on by itself."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.local import PrivateServers
+from tests.pipeline import Pipeline
+
+MAILS, WINDOW = 120, 50
+LARGE = b"Subject: large\r\n\r\n" + b"0123456789abcdef\r\n" * 100_000  # over the inline limit: it goes by the database
+
+
+@pytest.fixture
+def pipeline(servers: PrivateServers, tmp_path: Path) -> Iterator[Pipeline]:
+    mailboxes = {name: f"{name}.{tmp_path.name}@example.test" for name in ("small", "large")}
+    made = Pipeline(servers, tmp_path, mailboxes, f"max_in_flight_mails = {WINDOW}")
+    yield made
+    made.close()
+
+
+def test_while_the_database_is_away_mail_waits_in_its_mailbox_and_goes_on_afterwards(pipeline: Pipeline) -> None:
+    database, mail = pipeline.servers.store.members[0], pipeline.servers.mail
+    with pipeline.stages(fetcher=1, router=1, case_writer=1) as stages:
+        stages.wait_until_ready()
+        [fetcher] = stages.named("fetcher")
+
+        def paused(mailbox: str, by: str) -> bool:
+            line = f'mailcase_mailbox_paused{{by="{by}",mailbox="{mailbox}"}} 1.0'
+            return line in fetcher.get("/metrics")[1].splitlines()
+
+        database.freeze()
+        try:
+            for number in range(MAILS):
+                mail.deliver(pipeline.mailboxes["small"], b"Subject: %d\r\n\r\ntext\r\n" % number)
+            mail.deliver(pipeline.mailboxes["large"], LARGE)
+            pipeline.until(lambda: paused("small", "receipts"), "a full window is told", 120)
+            pipeline.until(lambda: paused("large", "store"), "a large mail that cannot be kept is told", 120)
+            in_flight = f'mailcase_mailbox_mails_in_flight{{mailbox="small"}} {WINDOW}.0'
+            assert in_flight in fetcher.get("/metrics")[1].splitlines()
+            assert (pipeline.left("small"), pipeline.left("large")) == (MAILS, 1)
+        finally:
+            database.thaw()
+        pipeline.until_recorded(MAILS + 1, patience_s=120)
+        pipeline.until_empty("small", patience_s=90)
+        pipeline.until_empty("large", patience_s=90)
+    assert pipeline.database["mails"].count_documents({}) == MAILS + 1
