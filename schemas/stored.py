@@ -113,6 +113,21 @@ class Discard(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
 
 
+class DiscardedMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """Collection `discards`: a dead letter that a person took out of the broker; `body` is the blob of its bytes.
+
+    `queue` is where it died, `reason` why; `tag` and `message_id` are its AMQP properties, empty where it had none.
+    """
+
+    id: str = msgspec.field(name="_id")
+    queue: str
+    tag: str
+    message_id: str
+    reason: str
+    body: str
+    discarded: Discard
+
+
 class Mail(msgspec.Struct, frozen=True, kw_only=True):
     """Collection `mails`: what became of a mail, written once. `id` is the mail key.
 

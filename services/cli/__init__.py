@@ -23,6 +23,11 @@ app = App(
 _GROUPS = {
     "": app,
     "case": App(name="case", help="Look at cases.", help_epilogue="Example: `mailcase case show 235`"),
+    "dead": App(
+        name="dead",
+        help="Messages that no stage could take: see, retry, discard them.",
+        help_epilogue="Example: `mailcase dead list`",
+    ),
     "parked": App(
         name="parked",
         help="Mails that went to no case: see, retry, discard them.",
@@ -53,6 +58,10 @@ for group, name, where, summary, example in (
     ),
     ("", "demo", "demo:demo", "See the main path at work on private servers.", "demo --keep"),
     ("case", "show", "case:show", "Show a case with its comments and attachments.", "case show 235"),
+    ("dead", "list", "dead:list_messages", "List dead letters.", "dead list --queue router.mail"),
+    ("dead", "show", "dead:show", "Show why a message died, or its bytes.", "dead show 5f1d0c2a9b7e"),
+    ("dead", "retry", "dead:retry", "Put messages back where they died.", "dead retry --all --before 2h"),
+    ("dead", "discard", "dead:discard", "Take messages out for good.", "dead discard 5f1d0c2a9b7e --why 'a test'"),
     ("parked", "list", "parked:list_mails", "List parked mails, the oldest first.", "parked list --reason spam"),
     ("parked", "show", "parked:show", "Show why, or the whole mail.", "parked show 5f1d0c2a --raw > mail.eml"),
     ("parked", "retry", "parked:retry", "Decide again, by today's settings.", "parked retry --all --reason spam"),
@@ -67,7 +76,7 @@ for group, name, where, summary, example in (
     _GROUPS[group].command(
         f"services.cli.{where}", name=name, help=summary, help_epilogue=f"Example: `mailcase {example}`"
     )
-for name in ("case", "parked"):
+for name in ("case", "dead", "parked"):
     app.command(_GROUPS[name])
 
 

@@ -14,7 +14,10 @@ from rich.table import Table
 from rich.text import Text
 
 from schemas.stored import Discard
-from services.cli.common import DEFAULT_CONFIG, Config, Json, loaded, printable
+from services.case_writer.main import reading_limits
+from services.case_writer.ports import UnreadableMailError
+from services.case_writer.reading_aside import ReaderProcess
+from services.cli.common import DEFAULT_CONFIG, Config, Json, loaded, moment, printable
 from services.fetcher.dispatch import Dispatcher
 from services.fetcher.main import kept_blobs
 from services.runtime.blobs import Blobs
@@ -36,6 +39,7 @@ Keys = Annotated[list[str], Parameter(help="Mail keys; their first 8 characters 
 Key = Annotated[str, Parameter(help="The mail's key; its first 8 characters are enough.")]
 Reason = Annotated[str | None, Parameter(name="--reason", help="Only mails with this reason.")]
 Process = Annotated[str | None, Parameter(name="--process", help="Only mails of this process.")]
+Before = Annotated[str | None, Parameter(name="--before", help="Only mails recorded before: a time, or an age as 2d.")]
 Ignored = Annotated[bool, Parameter(name="--ignored", negative="", help="Ignored mails instead of parked ones.")]
 Everything = Annotated[bool, Parameter(name="--all", negative="", help="Every mail that the other options choose.")]
 Raw = Annotated[bool, Parameter(name="--raw", negative="", help="Write the mail's exact bytes and nothing else.")]
@@ -47,13 +51,14 @@ def list_mails(
     *,
     reason: Reason = None,
     process: Process = None,
+    before: Before = None,
     ignored: Ignored = False,
     limit: Limit = 100,
     config: Config = DEFAULT_CONFIG,
     json: Json = False,
 ) -> None:
     """List parked mails, the oldest first."""
-    mails = asyncio.run(_find(loaded(config), _query(reason, process, ignored=ignored), limit))
+    mails = asyncio.run(_find(loaded(config), _query(reason, process, before, ignored=ignored), limit))
     if json:
         for mail in mails:
             print(msgspec.json.encode(mail).decode())
@@ -69,8 +74,9 @@ def list_mails(
 
 
 def show(key: Key, /, *, raw: Raw = False, config: Config = DEFAULT_CONFIG) -> None:
-    """Show why a mail was parked or ignored, and its header; or the whole mail."""
-    mail, content = asyncio.run(_whole(loaded(config), key))
+    """Show why a mail was parked or ignored, its header, and what is wrong with it; or the whole mail."""
+    settings = loaded(config)
+    mail, content = asyncio.run(_whole(settings, key))
     if raw:
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
@@ -84,6 +90,7 @@ def show(key: Key, /, *, raw: Raw = False, config: Config = DEFAULT_CONFIG) -> N
     headers = MailHeaders.parse(content)
     for name in ("Date", "From", "To", "Subject", "Message-ID"):
         print(f"  {name}: {printable(headers.text(name) or '')}")
+    print(f"  defects: {', '.join(asyncio.run(_defects(settings, content))) or 'none'}")
 
 
 def retry(
@@ -93,6 +100,7 @@ def retry(
     everything: Everything = False,
     reason: Reason = None,
     process: Process = None,
+    before: Before = None,
     ignored: Ignored = False,
     config: Config = DEFAULT_CONFIG,
 ) -> int:
@@ -100,7 +108,7 @@ def retry(
     if bool(keys) == everything:
         raise PermanentError("name mail keys, or give --all with the options that choose")
     settings = loaded(config)
-    return asyncio.run(_retry(settings, keys or [], _query(reason, process, ignored=ignored)))
+    return asyncio.run(_retry(settings, keys or [], _query(reason, process, before, ignored=ignored)))
 
 
 def discard(keys: Keys, /, *, why: Why, config: Config = DEFAULT_CONFIG) -> None:
@@ -109,9 +117,11 @@ def discard(keys: Keys, /, *, why: Why, config: Config = DEFAULT_CONFIG) -> None
         print(f"{key}: discarded")
 
 
-def _query(reason: str | None, process: str | None, *, ignored: bool) -> dict[str, Any]:
-    wanted = {"outcome": "ignored" if ignored else "parked", "reason": reason, "process": process}
-    return {name: value for name, value in wanted.items() if value is not None}
+def _query(reason: str | None, process: str | None, before: str | None, *, ignored: bool) -> dict[str, Any]:
+    latest = {"$lt": moment(before, "--before", datetime.now(UTC))} if before else None
+    wanted = {"reason": reason, "process": process, "recorded_at": latest}
+    chosen: dict[str, Any] = {"outcome": "ignored" if ignored else "parked"}
+    return chosen | {name: value for name, value in wanted.items() if value is not None}
 
 
 async def _find(settings: Settings, query: dict[str, Any], limit: int) -> list[Document]:
@@ -139,7 +149,24 @@ async def _by_key(store: Store, key: str) -> Document:
 async def _whole(settings: Settings, key: str) -> tuple[Document, bytes]:
     async with Store.opened(store_url(settings), settings.store.database) as store:
         mail = await _by_key(store, key)
+        if mail["raw"] is None:
+            mend = "replay its time once more where the archive or a backup has the content"
+            raise PermanentError(f"mail {key} was parked as {mail['reason']}: its content is not there; {mend}")
         return mail, await Blobs(store).get(mail["raw"])
+
+
+async def _defects(settings: Settings, content: bytes) -> list[str]:
+    """What reading the mail finds wrong with it; in a process of its own, since no one knows what it is."""
+    reading = settings.reading
+    reader = ReaderProcess(
+        reading_limits(settings), max_seconds=reading.max_seconds, max_memory_bytes=reading.max_memory_bytes
+    )
+    try:
+        return (await reader.read(content)).defects
+    except UnreadableMailError as error:
+        return [error.reason]
+    finally:
+        await reader.close()
 
 
 async def _discard(settings: Settings, keys: Sequence[str], why: str) -> list[str]:
@@ -168,8 +195,11 @@ async def _retry(settings: Settings, keys: Sequence[str], query: dict[str, Any])
         for start in range(0, len(mails), RETRIED_TOGETHER):
             chunk = mails[start : start + RETRIED_TOGETHER]
             for mail in chunk:
-                await _publish(settings, store, broker, mail)
-            waiting += await _report(store, chunk)
+                if mail["raw"] is None:
+                    print(f"{mail['_id'][:12]}: its content is not there", file=sys.stderr)
+                else:
+                    await _publish(settings, store, broker, mail)
+            waiting += await _report(store, [mail for mail in chunk if mail["raw"] is not None])
     if not mails:
         print("no mail to retry")
     return 1 if waiting else 0

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from services.cli.common import DEFAULT_CONFIG, Config, loaded
-from services.cli.replaying.choice import Choice, bracketed, checked, moment
+from services.cli.common import DEFAULT_CONFIG, Config, loaded, moment
+from services.cli.replaying.choice import Choice, bracketed, checked
 from services.cli.replaying.dry import DryRun
 from services.cli.replaying.numbers import keep_numbers, tell_of_gaps
 from services.cli.replaying.passes import Passes

@@ -1,9 +1,8 @@
 """Which mails of the archive are meant. Pure."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from schemas.mails import RawMail
 from services.runtime.errors import Mistake, SettingsError
@@ -12,8 +11,6 @@ from services.runtime.mail_headers import MailHeaders
 NO_OUTCOME = "none"
 OUTCOMES = ("opened", "appended", "parked", "ignored", NO_OUTCOME)
 
-_AGE = re.compile(r"([0-9]{1,6})\s*([smhdw])", re.ASCII)
-_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _LATE = timedelta(hours=1)  # how long after its fetching a mail may come into the archive, at most, in practice
 
 
@@ -48,22 +45,6 @@ class Choice:
     def is_over(self, mail: RawMail) -> bool:
         """Whether no mail behind this one can be meant."""
         return self.until is not None and mail.fetched_at > self.until + _LATE
-
-
-def moment(text: str, option: str, now: datetime) -> datetime:
-    """A time such as `2026-11-23T08:15` or `2026-11-23`, UTC unless it says otherwise, or an age such as `2h` or `7d`.
-
-    Raises SettingsError, naming `option`.
-    """
-    age = _AGE.fullmatch(text.strip())
-    if age:
-        return now - timedelta(seconds=int(age[1]) * _UNITS_S[age[2]])
-    try:
-        time = datetime.fromisoformat(text.strip())
-    except ValueError:
-        mend = "give a time such as 2026-11-23T08:15 (UTC) or an age such as 90m, 2h, 7d"
-        raise SettingsError([Mistake(option, f"{text!r} is neither a time nor an age", mend)]) from None
-    return time if time.tzinfo is not None else time.replace(tzinfo=UTC)
 
 
 def checked(known: Mapping[str, str], process: str | None, mailbox: str | None, outcome: str | None) -> None:

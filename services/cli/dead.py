@@ -1,0 +1,228 @@
+"""`mailcase dead`: messages that broke their contract or their delivery limit, tried again or set aside by a person."""
+
+import asyncio
+import getpass
+import sys
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from typing import Annotated
+
+import msgspec
+from cyclopts import Parameter
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from schemas.mails import RawMail
+from schemas.stored import Discard, DiscardedMessage, to_document
+from services.cli.common import DEFAULT_CONFIG, Config, Json, loaded, moment, printable
+from services.cli.dead_letters import ID_DIGITS, DeadLetter
+from services.runtime.blobs import Blobs
+from services.runtime.broker import Broker
+from services.runtime.browsing import Found, browsing
+from services.runtime.errors import Mistake, PermanentError, SettingsError
+from services.runtime.mail_headers import MailHeaders
+from services.runtime.messages import Outgoing
+from services.runtime.settings import Settings
+from services.runtime.stage import broker_url, connection_name, store_url, topology_of
+from services.runtime.store import Store
+
+MIN_ID = 6
+_DEAD = ".dead"
+
+Ids = Annotated[list[str], Parameter(help="Ids, as `dead list` prints them; the first 6 characters are enough.")]
+Id = Annotated[str, Parameter(help="The message's id, as `dead list` prints it.")]
+Queue = Annotated[str | None, Parameter(name="--queue", help="Only what died in this queue, as router.mail.")]
+Reason = Annotated[str | None, Parameter(name="--reason", help="Only messages whose reason contains this.")]
+Process = Annotated[str | None, Parameter(name="--process", help="Only mails of this process.")]
+Before = Annotated[str | None, Parameter(name="--before", help="Only what died before: a time (UTC), or an age as 2h.")]
+Everything = Annotated[bool, Parameter(name="--all", negative="", help="Every message that the other options choose.")]
+Raw = Annotated[bool, Parameter(name="--raw", negative="", help="Write the message's exact bytes and nothing else.")]
+Why = Annotated[str, Parameter(name="--why", help="Recorded with the message.")]
+
+Chosen = Callable[[DeadLetter], bool]
+
+
+def list_messages(
+    *,
+    queue: Queue = None,
+    reason: Reason = None,
+    process: Process = None,
+    before: Before = None,
+    config: Config = DEFAULT_CONFIG,
+    json: Json = False,
+) -> None:
+    """List dead letters; each stays where it is."""
+    chosen = _choice(None, reason, process, before)
+    letters = asyncio.run(_letters(loaded(config), queue, chosen))
+    if json:
+        for letter in letters:
+            print(msgspec.json.encode(_plain(letter)).decode())
+        return
+    table = Table()
+    for heading in ("id", "died", "in", "message", "mail key", "reason"):
+        table.add_column(heading)
+    for letter in letters:
+        since = f"{letter.since:%Y-%m-%d %H:%M}" if letter.since else "?"
+        delivery = letter.delivery
+        cells = (letter.id, since, letter.origin, delivery.tag, delivery.message_id[:12], letter.reason)
+        table.add_row(*(Text(printable(cell)) for cell in cells))
+    Console().print(table)
+
+
+def show(id_: Id, /, *, raw: Raw = False, config: Config = DEFAULT_CONFIG) -> None:
+    """Show where a message came from, why it is here and whose mail it carries; or its bytes."""
+    letter = asyncio.run(_one(loaded(config), id_))
+    delivery, content = letter.delivery, letter.content
+    if raw:
+        sys.stdout.buffer.write(delivery.body)
+        sys.stdout.buffer.flush()
+        return
+    print(printable(f"{letter.id}: {delivery.tag or 'no type'}, {len(delivery.body)} bytes, died in {letter.origin}"))
+    print(printable(f"  reason: {letter.reason}"))
+    print(printable(f"  published to: {letter.came_by()}; message id {delivery.message_id or 'none'}"))
+    for name, value in sorted(letter.headers.items()):
+        print(printable(f"  header {name}: {value}"))
+    if not isinstance(content, RawMail):
+        print("  cannot be read by this version" if content is None else f"  {printable(str(content))}")
+        return
+    print(printable(f"  mail {content.key} of mailbox {content.mailbox}, fetched {content.fetched_at:%Y-%m-%d %H:%M}"))
+    headers = MailHeaders.parse(content.classifiable)
+    for name in ("Date", "From", "To", "Subject", "Message-ID"):
+        print(f"  {name}: {printable(headers.text(name) or '')}")
+
+
+def retry(
+    ids: Ids | None = None,
+    /,
+    *,
+    everything: Everything = False,
+    queue: Queue = None,
+    reason: Reason = None,
+    process: Process = None,
+    before: Before = None,
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Put messages back into the queues where they died."""
+    if bool(ids) == everything:
+        raise PermanentError("name ids, or give --all with the options that choose")
+    settings = loaded(config)
+    for letter in asyncio.run(_retry(settings, queue, _choice(ids, reason, process, before), ids)):
+        print(f"{letter.id}: back in {letter.origin}")
+
+
+def discard(ids: Ids, /, *, why: Why, config: Config = DEFAULT_CONFIG) -> None:
+    """Take messages out for good; each is kept in the database with who did it and why."""
+    settings = loaded(config)
+    for letter in asyncio.run(_discard(settings, _choice(ids, None, None, None), ids, why)):
+        print(f"{letter.id}: discarded")
+
+
+def _choice(ids: list[str] | None, reason: str | None, process: str | None, before: str | None) -> Chosen:
+    for one in ids or ():
+        if len(one) < MIN_ID:
+            raise SettingsError([Mistake("id", f"{one!r} is too short", f"give at least {MIN_ID} characters")])
+    latest = moment(before, "--before", datetime.now(UTC)) if before else None
+
+    def chosen(letter: DeadLetter) -> bool:
+        return (
+            (ids is None or any(letter.id.startswith(one[:ID_DIGITS]) for one in ids))
+            and (reason is None or reason in letter.reason)
+            and process in {None, letter.process}
+            and (latest is None or (letter.since is not None and letter.since < latest))
+        )
+
+    return chosen
+
+
+async def _found(
+    settings: Settings, broker: Broker, queue: str | None, chosen: Chosen
+) -> AsyncIterator[tuple[Found, DeadLetter]]:
+    """Those that are chosen, held until the whole looking ends, so that none is seen twice."""
+    await broker.declare(topology_of(settings))
+    origins = [one.name.removesuffix(_DEAD) for one in topology_of(settings).queues if one.name.endswith(_DEAD)]
+    if queue is not None and queue.removesuffix(_DEAD) not in origins:
+        raise SettingsError([Mistake("--queue", f"{queue} has no dead letters", f"choose one of {', '.join(origins)}")])
+    async with AsyncExitStack() as stack:
+        for origin in origins:
+            if queue is not None and queue.removesuffix(_DEAD) != origin:
+                continue
+            async for found in await stack.enter_async_context(browsing(broker, origin + _DEAD)):
+                letter = DeadLetter(origin, found.delivery)
+                if chosen(letter):
+                    yield found, letter
+
+
+async def _letters(settings: Settings, queue: str | None, chosen: Chosen) -> list[DeadLetter]:
+    async with Broker.connected(broker_url(settings), connection_name("dead")) as broker:
+        return [letter async for _, letter in _found(settings, broker, queue, chosen)]
+
+
+async def _one(settings: Settings, id_: str) -> DeadLetter:
+    letters = await _letters(settings, None, _choice([id_], None, None, None))
+    if len({letter.id for letter in letters}) > 1:
+        raise PermanentError(f"{id_} begins the ids of several messages: give more of it")
+    return _all_there(letters, [id_])[0]
+
+
+async def _retry(settings: Settings, queue: str | None, chosen: Chosen, ids: list[str] | None) -> list[DeadLetter]:
+    async with Broker.connected(broker_url(settings), connection_name("dead")) as broker:
+        letters = []
+        async for found, letter in _found(settings, broker, queue, chosen):
+            delivery = letter.delivery
+            # Straight to its queue: the exchange would hand it to the archive once more.
+            again = Outgoing(
+                "", letter.origin, delivery.body, delivery.tag, delivery.message_id, headers=letter.headers
+            )
+            await broker.publish(again)
+            await found.take()
+            letters.append(letter)
+        return _all_there(letters, ids)
+
+
+async def _discard(settings: Settings, chosen: Chosen, ids: list[str], why: str) -> list[DeadLetter]:
+    async with (
+        Store.opened(store_url(settings), settings.store.database) as store,
+        Broker.connected(broker_url(settings), connection_name("dead")) as broker,
+    ):
+        letters = []
+        note = Discard(by=getpass.getuser(), why=why, at=datetime.now(UTC))
+        async for found, letter in _found(settings, broker, None, chosen):
+            body = await Blobs(store).put(letter.delivery.body)
+            discarded = DiscardedMessage(
+                id=uuid.uuid4().hex,
+                queue=letter.origin,
+                tag=letter.delivery.tag,
+                message_id=letter.delivery.message_id,
+                reason=letter.reason,
+                body=body.sha256,
+                discarded=note,
+            )
+            await store.collection("discards").insert([to_document(discarded)])
+            await found.take()
+            letters.append(letter)
+        return _all_there(letters, ids)
+
+
+def _all_there(letters: list[DeadLetter], ids: list[str] | None) -> list[DeadLetter]:
+    for one in ids or ():
+        if not any(letter.id.startswith(one[:ID_DIGITS]) for letter in letters):
+            raise PermanentError(f"there is no dead letter {one}")
+    return letters
+
+
+def _plain(letter: DeadLetter) -> dict[str, object]:
+    delivery = letter.delivery
+    return {
+        "id": letter.id,
+        "queue": letter.origin,
+        "reason": letter.reason,
+        "died_at": letter.since,
+        "type": delivery.tag,
+        "message_id": delivery.message_id,
+        "process": letter.process,
+        "size": len(delivery.body),
+        "published_to": letter.came_by(),
+    }

@@ -1,0 +1,80 @@
+"""`mailcase dead`: what no stage could take is seen, tried again, or set aside with a reason."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import aio_pika
+import pytest
+
+from schemas.codec import encode
+from schemas.mails import RawMail
+from services.cli import common, dead
+from services.runtime.errors import PermanentError
+from tests.builders import raw_bytes, raw_mail
+from tests.pipeline import Pipeline
+
+
+def send_to_dead(pipeline: Pipeline, queue: str, body: bytes, headers: dict[str, Any] | None = None) -> None:
+    async def send() -> None:
+        async with await aio_pika.connect(pipeline.env["MAILCASE_BROKER_URL"]) as connection:
+            channel = await connection.channel()
+            await channel.default_exchange.publish(
+                aio_pika.Message(body, headers=headers, type="RawMail.v1", message_id="a" * 64, delivery_mode=2),
+                f"{queue}.dead",
+            )
+
+    asyncio.run(send())
+
+
+@pytest.fixture
+def commands(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commands run in this process, which is faster than one of their own each."""
+    monkeypatch.setattr(common, "configure_logs", lambda *_: None)
+    for name, value in pipeline.env.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_dead_letters_are_listed_shown_tried_again_or_discarded_with_who_and_why(
+    pipeline: Pipeline, commands: None, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    def said(command: Callable[..., None], *arguments: Any, **options: Any) -> str:
+        command(*arguments, config=pipeline.config, **options)
+        return capsysbinary.readouterr().out.decode()
+
+    def listed(**options: str) -> list[dict[str, str]]:
+        return [json.loads(line) for line in said(dead.list_messages, json=True, **options).splitlines()]
+
+    mail: RawMail = raw_mail(raw_bytes("a repaired fault", subject="Invoice 18"))
+    assert listed() == []  # and the queues are there from now on
+    reason = {"x-mailcase-reason": "unreadable: a fault of yesterday", "x-trace": "t-1"}
+    send_to_dead(pipeline, "router.mail", encode(mail), reason)
+    send_to_dead(pipeline, "case_writer.commands", b"\xc1 garbage \x1b[31m", {"x-mailcase-reason": "no command"})
+
+    found = {one["reason"]: one for one in listed()}
+    good, bad = found["unreadable: a fault of yesterday"], found["no command"]
+    assert (good["queue"], good["process"], bad["queue"]) == ("router.mail", "invoices", "case_writer.commands")
+    assert [one["id"] for one in listed(process="invoices")] == [good["id"]]
+    assert listed(queue="router.mail", reason="no command") == []
+    shown = said(dead.show, good["id"])
+    assert "Subject: Invoice 18" in shown
+    assert "header x-trace: t-1" in shown
+    dead.show(bad["id"][:6], raw=True, config=pipeline.config)
+    assert capsysbinary.readouterr().out == b"\xc1 garbage \x1b[31m"
+
+    with pipeline.stages(router=1, case_writer=1):
+        assert f"{good['id']}: back in router.mail" in said(dead.retry, [good["id"]])
+        pipeline.until_recorded(1)
+    assert said(dead.discard, [bad["id"]], why="never was ours") == f"{bad['id']}: discarded\n"
+    assert listed() == []
+    [kept] = pipeline.database["discards"].find()
+    assert (kept["queue"], kept["reason"], kept["discarded"]["why"]) == (
+        "case_writer.commands",
+        "no command",
+        "never was ours",
+    )
+    assert kept["discarded"]["by"]
+    assert pipeline.blob(kept["body"]) == b"\xc1 garbage \x1b[31m"
+    with pytest.raises(PermanentError, match="there is no dead letter"):
+        dead.retry([bad["id"]], config=pipeline.config)
