@@ -29,7 +29,7 @@ COUNTER = "case"
 SENDERS_KEPT = timedelta(days=1)  # the longest window that the settings allow
 
 _RECORDED = ("outcome", "process", "case", "reason", "written_by", "deliveries")
-_MAIL_KINDS = ["mail", "bounce", "automatic"]  # comments that are mails which came
+MAIL_KINDS = ["mail", "bounce", "automatic"]  # comments that are mails which came
 
 
 class MongoCases:
@@ -175,7 +175,7 @@ class MongoCases:
 
     async def _settle(self, number: int, to: int, attempt: str, now: datetime, session: Session) -> None:
         """A case that a mail has left: closed with a note where it was the last one, else opened by the oldest left."""
-        if not await self._comments.count({"case": number, "kind": {"$in": _MAIL_KINDS}}, session):
+        if not await self._comments.count({"case": number, "kind": {"$in": MAIL_KINDS}}, session):
             note = emptied_note(number, to, f"{attempt}.{number}", now)
             await self._comments.insert([to_document(note)], session)
             change = {"$set": {"status": "closed"}, "$inc": {"comment_count": 1}, "$max": {"updated_at": now}}

@@ -58,6 +58,7 @@ for group, name, where, summary, example in (
     ),
     ("", "demo", "demo:demo", "See the main path at work on private servers.", "demo --keep"),
     ("case", "show", "case:show", "Show a case with its comments and attachments.", "case show 235"),
+    ("", "audit", "audit:audit", "Check that nothing is lost, doubled or torn.", "audit --deep"),
     ("dead", "list", "dead:list_messages", "List dead letters.", "dead list --queue router.mail"),
     ("dead", "show", "dead:show", "Show why a message died, or its bytes.", "dead show 5f1d0c2a9b7e"),
     ("dead", "retry", "dead:retry", "Put messages back where they died.", "dead retry --all --before 2h"),

@@ -1,0 +1,77 @@
+"""What an audit finds, as values; and the checks that need no database. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Document = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`check` is a constant name, `what` names the documents; a harmless one is told and wrongs nothing."""
+
+    check: str
+    what: str
+    harmless: bool = False
+
+
+def of_mail(mail: Document, comment: Document | None) -> Iterable[Finding]:
+    """One outcome, with what belongs to it: a comment in the same case, or the whole mail and no comment."""
+    key, outcome = mail["_id"], mail["outcome"]
+    if outcome in {"opened", "appended"}:
+        if comment is None:
+            yield Finding("mail-without-comment", f"mail {key} was {outcome} to case {mail['case']}")
+        elif comment["case"] != mail["case"]:
+            yield Finding("mail-in-two-cases", f"mail {key}: case {mail['case']}, its comment in {comment['case']}")
+    else:
+        if comment is not None:
+            yield Finding("comment-of-aside-mail", f"mail {key} is {outcome}, and in case {comment['case']}")
+        if mail["raw"] is None:
+            yield Finding("aside-mail-without-content", f"mail {key} is {outcome} as {mail['reason']}")
+
+
+def of_case(case: Document, comments: int, attachments: int, mails: int, openers: int) -> Iterable[Finding]:
+    """Counts as they are; one mail that opened it, unless the last one was moved away."""
+    number = case["_id"]
+    if case["comment_count"] != comments:
+        yield Finding("comment-count", f"case {number} has {comments} comments and counts {case['comment_count']}")
+    if case["attachment_count"] != attachments:
+        yield Finding(
+            "attachment-count", f"case {number} has {attachments} attachments and counts {case['attachment_count']}"
+        )
+    if openers != (1 if mails else 0):
+        yield Finding("case-openers", f"case {number} was opened by {openers} mails")
+
+
+def of_thread(thread: Document, cases: Mapping[str, int | None]) -> Iterable[Finding]:
+    """`cases` maps the keys of recorded mails to their cases."""
+    claimed_by = thread["claimed_by"]
+    if claimed_by is None:
+        return
+    if claimed_by not in cases:
+        yield Finding("thread-of-no-mail", f"{thread['_id']} is claimed by mail {claimed_by}")
+    elif cases[claimed_by] != thread["case"]:
+        yield Finding(
+            "thread-in-another-case",
+            f"{thread['_id']} leads to case {thread['case']}, its mail {claimed_by} is in {cases[claimed_by]}",
+        )
+
+
+def gaps(numbers: Iterable[int], last: int) -> Iterable[tuple[int, int]]:
+    """The ranges of 1 to `last` that are not among the ascending `numbers`."""
+    expected = 1
+    for number in numbers:
+        if number > expected:
+            yield expected, number - 1
+        expected = number + 1
+    if last >= expected:
+        yield expected, last
+
+
+def of_gap(first: int, last: int, left_out: Sequence[Document]) -> Finding:
+    """Numbers that a replay left out on purpose, so that they are not given twice, are no fault."""
+    known = any(one["after"] < first and last <= one["to"] for one in left_out)
+    what = f"case {first}" if first == last else f"cases {first} to {last}"
+    why = ": not brought back after a restore" if known else ""
+    return Finding("number-gap", f"no {what}{why}", harmless=known)
