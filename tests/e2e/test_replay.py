@@ -1,9 +1,13 @@
 """`mailcase replay` beside running stages: nothing changes that is right, and what is missing or wrong comes right."""
 
+import os
+import signal
+import subprocess
+import sys
 from typing import Any
 
 from schemas.mails import mail_key
-from tests.e2e.test_commands import mailcase
+from tests.e2e.test_commands import mailcase, written
 from tests.pipeline import Document, Pipeline
 from tests.sample_mails import Sample, new_mails, replies
 
@@ -77,6 +81,38 @@ def test_a_restored_database_gets_its_cases_back_under_their_numbers(pipeline: P
     assert "23 unchanged" in again
     assert unchanged == now
     assert pipeline.database["comments"].find_one({"_id": mail_key("invoices", threads[8].raw)})["case"] == 4  # type: ignore[index]
+
+
+def test_a_replay_says_what_it_would_do_is_stopped_and_goes_on_where_it_was(pipeline: Pipeline) -> None:
+    samples = new_mails(12)
+    comments = pipeline.database["comments"]
+    with pipeline.stages(router=1, case_writer=1):
+        files = list(written(pipeline, [sample.raw for sample in samples]))
+        assert mailcase(pipeline, "ingest", *files, "--process", "invoices").returncode == 0
+        right = dump(pipeline)
+        comments.update_many({}, {"$set": {"text": "garbled"}})
+        garbled = dump(pipeline)
+        dry = replay(pipeline, "--rederive", "--dry-run")
+        assert dump(pipeline) == garbled
+        first = start_replay(pipeline, "--rederive", "--rate", "2")
+        pipeline.until(lambda: comments.count_documents({"text": "garbled"}) < 11, "some are derived anew")
+        first.send_signal(signal.SIGINT)
+        told, _ = first.communicate(timeout=60)
+        left = comments.count_documents({"text": "garbled"})
+        again = replay(pipeline, *told.decode().split("the same command with ")[1].split(), "--rederive")
+        audited = mailcase(pipeline, "audit", "--deep")
+    assert dry.count(": opened [#") == 12
+    assert dry.endswith("12 rederived\n")
+    assert first.returncode == 130
+    assert 0 < left < 11
+    assert f"{left} rederived" in again
+    assert placed(dump(pipeline)) == placed(right)
+    assert (audited.returncode, audited.stdout.decode().splitlines()[-1]) == (0, "nothing is wrong"), audited.stdout
+
+
+def start_replay(pipeline: Pipeline, *options: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "services.cli", "replay", *options, "--config", str(pipeline.config)]
+    return subprocess.Popen(command, env={**os.environ, **pipeline.env}, stdout=subprocess.PIPE)
 
 
 def reply_to(sample: Sample, name: str) -> Sample:

@@ -85,6 +85,7 @@ class Run:
             if not await self._has_room(broker, lease):
                 return False
             await broker.publish(self._message(one))
+            self._offset = one.offset + 1
         return not self._stop.requested
 
     @property
