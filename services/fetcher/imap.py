@@ -21,6 +21,7 @@ from services.fetcher.credentials import Credential
 from services.fetcher.imap_answers import Item, bodies, numbers, sequence_set, sizes
 from services.fetcher.imap_client import MAX_LINE_BYTES, bounded
 from services.fetcher.imap_session import BROKEN, capabilities, checked, hang_up, log_in, open_session, select, untagged
+from services.fetcher.looking import next_look_s
 from services.fetcher.memory import HEAD_OF, Memory, NoMemory
 from services.fetcher.ports import HEAD_BYTES, Fetched, Trouble, Waiting
 from services.fetcher.transport import RefusedError, has_buffered, told
@@ -59,6 +60,7 @@ class ImapSource:
         self._wake = Wake()
         self._box: BaseMailBox | None = None
         self._connected_at_s = 0.0
+        self._last_news_s = float("-inf")
         self._sessions = 0
         self._validity = ""
         self._last_uid = 0
@@ -164,7 +166,7 @@ class ImapSource:
             elif self._has_announced():
                 return  # while another command ran: IDLE would not say it again
             elif self._server.idle and "IDLE" in self._capabilities:
-                self._idle(min(timeout_s, MAX_IDLE_S))
+                self._attend(timeout_s)
             else:
                 self._wake.wait(timeout_s)
                 self._session.client.noop()
@@ -215,7 +217,8 @@ class ImapSource:
         # `n:*` names the last mail even where its UID is below n (RFC 9051 section 9, seq-range).
         found = numbers(self._command("SEARCH", f"UID {self._last_uid + 1}:*{kept} UNDELETED"))
         uids = [uid for uid in found if uid > self._last_uid]
-        self._last_uid = uids[-1] if uids else self._last_uid
+        if uids:
+            self._last_uid, self._last_news_s = uids[-1], time.monotonic()
         return uids
 
     def _flagged(self, uids: Sequence[int]) -> bool:
@@ -291,6 +294,17 @@ class ImapSource:
         oldest = sizes(self._command("FETCH", str(uids[0]), "(UID RFC822.SIZE INTERNALDATE)"))
         since = next((f", the oldest of {at:%Y-%m-%d %H:%M} UTC" for _, _, at in oldest if at), "")
         return f"{len(uids)} mails{since}"
+
+    def _attend(self, timeout_s: float) -> None:
+        """Wait in IDLE; first, while the last mail is not long ago, ask again at intervals that grow."""
+        deadline_s = time.monotonic() + timeout_s
+        while (pause_s := next_look_s(time.monotonic() - self._last_news_s)) is not None:
+            if self._wake.wait(pause_s) or time.monotonic() > deadline_s:
+                return
+            self._session.client.noop()
+            if self._has_announced():
+                return
+        self._idle(min(max(0.0, deadline_s - time.monotonic()), MAX_IDLE_S))
 
     def _idle(self, timeout_s: float) -> None:
         box = self._session

@@ -113,6 +113,19 @@ def test_a_mail_between_listing_and_idle_is_not_missed(account: Account, made: l
     assert len(source.news(10)) == 1
 
 
+def test_soon_after_a_mail_the_next_one_is_asked_for(
+    account: Account, made: list[ImapSource], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account.deliver(HEAD + b"one\r\n\r\n\r\n")
+    source = source_of(account, made)
+    source.connect()
+    assert len(source.news(10)) == 1
+    monkeypatch.setattr(source, "_idle", lambda _timeout_s: pytest.fail("the server was waited for"))
+    account.deliver(HEAD + b"two\r\n\r\n\r\n")
+    source.wait(60)
+    assert len(source.news(10)) == 1
+
+
 def test_without_idle_the_mailbox_is_polled(account: Account, made: list[ImapSource]) -> None:
     source = source_of(account, made, idle=False)
     source.connect()
