@@ -11,7 +11,8 @@ from schemas.codec import UnreadableMessageError, decode_presence, encode_json, 
 from schemas.events import FetcherPresent
 from services.fetcher import metrics
 from services.fetcher.presence import Peers
-from services.runtime.broker import Broker, Deliveries, Lease
+from services.runtime.broker import Broker, Lease
+from services.runtime.deliveries import Deliveries
 from services.runtime.errors import TransientError
 from services.runtime.lifecycle import Stop, all_of, first_of
 from services.runtime.logs import get_logger

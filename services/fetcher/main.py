@@ -18,7 +18,8 @@ from services.fetcher.ports import MailSource
 from services.fetcher.service import MailboxReader
 from services.fetcher.window import InFlight
 from services.runtime.blobs import Blobs
-from services.runtime.broker import Broker, Deliveries, keep_connected
+from services.runtime.broker import Broker, keep_connected
+from services.runtime.deliveries import Deliveries
 from services.runtime.health import Health
 from services.runtime.lifecycle import Stop
 from services.runtime.settings import Mailbox, Settings

@@ -14,7 +14,7 @@ from services.fetcher.dispatch import Dispatcher
 from services.fetcher.ports import Fetched, MailboxError, MailSource, Trouble, Waiting
 from services.fetcher.suspects import Suspects
 from services.fetcher.window import InFlight
-from services.runtime.broker import Deliveries
+from services.runtime.deliveries import Deliveries
 from services.runtime.errors import TransientError
 from services.runtime.health import Health
 from services.runtime.lifecycle import Stop, first_of

@@ -8,14 +8,17 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import cast
 
 import aio_pika
 import aiormq.exceptions
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
 from aio_pika.connection import make_url
+from pamqp.commands import Basic
 
 from services.runtime import declaring, metrics
-from services.runtime.errors import MailcaseError, TransientError
+from services.runtime.deliveries import DRIVER_ERRORS, PUBLISHED_AT_MS, Deliveries, published_at_s, translated
+from services.runtime.errors import TransientError
 from services.runtime.health import Health
 from services.runtime.lifecycle import Stop, first_of
 from services.runtime.logs import get_logger
@@ -29,63 +32,6 @@ log = get_logger(__name__)
 HEARTBEAT_S = 10  # an owner of a lease that froze is cut off within about two of these
 CONNECT_TIMEOUT_S = 15.0
 CONSUME_PATIENCE_S = 20.0
-# AMQP's own property counts in whole seconds, too coarse to see where a mail waits.
-_PUBLISHED_AT_MS = "x-mailcase-published-at-ms"
-
-# RuntimeError: what the driver raises for a channel or connection that is already closed.
-DRIVER_ERRORS = (aiormq.exceptions.AMQPError, aio_pika.exceptions.AMQPError, OSError, RuntimeError, TimeoutError)
-
-
-class Deliveries:
-    """What one queue delivers, in batches: whatever waits, up to a number, without waiting for more."""
-
-    def __init__(self, queue: str) -> None:
-        self.queue = queue
-        self._waiting: list[AbstractIncomingMessage] = []
-        self._arrived = asyncio.Event()
-        self._last: AbstractIncomingMessage | None = None
-        self._handed_out = 0
-        self._oldest_handed_out_s: float | None = None
-        self._ended = False
-
-    async def put(self, message: AbstractIncomingMessage) -> None:
-        self._waiting.append(message)
-        self._arrived.set()
-
-    def end(self) -> None:
-        """Hand out nothing more; what was not handed out is delivered again to someone else."""
-        self._ended = True
-        self._arrived.set()
-
-    async def next_batch(self, most: int) -> list[Delivery]:
-        """Wait for at least one delivery, then take up to `most`; empty once the deliveries have ended."""
-        await self._arrived.wait()
-        if self._ended:
-            return []
-        messages, self._waiting = self._waiting[:most], self._waiting[most:]
-        if not self._waiting:
-            self._arrived.clear()
-        self._last = messages[-1]
-        self._handed_out += len(messages)
-        self._oldest_handed_out_s = self._oldest_handed_out_s or _published_at_s(messages[0])
-        return [as_delivery(message) for message in messages]
-
-    async def acknowledge(self) -> None:
-        """Acknowledge everything handed out so far. Raises TransientError."""
-        if self._last is not None:
-            last, self._last = self._last, None
-            self._handed_out, self._oldest_handed_out_s = 0, None
-            with translated("acknowledge"):
-                await last.ack(multiple=True)
-
-    def in_hand(self) -> int:
-        """How many have come and are not acknowledged. From any thread."""
-        return len(self._waiting) + self._handed_out
-
-    def oldest_age_s(self) -> float:
-        """How long ago the first of those in hand was published; 0 without one. From any thread."""
-        since = self._oldest_handed_out_s or next((_published_at_s(first) for first in self._waiting[:1]), None)
-        return max(0.0, time.time() - since) if since else 0.0
 
 
 class Broker:
@@ -145,19 +91,20 @@ class Broker:
 
     async def _publish(self, message: Outgoing) -> None:
         with translated(f"publish to {message.exchange} as {message.routing_key}"):
-            exchange = await self._channel.get_exchange(message.exchange, ensure=False) if message.exchange else None
-            target = exchange or self._channel.default_exchange
-            await target.publish(
-                aio_pika.Message(
-                    message.body,
-                    headers={**(message.headers or {}), _PUBLISHED_AT_MS: int(time.time() * 1000)},
+            below = cast("aiormq.Channel", await self._channel.get_underlay_channel())  # its interface lacks `wait`
+            await below.basic_publish(
+                message.body,
+                exchange=message.exchange,
+                routing_key=message.routing_key,
+                mandatory=message.mandatory,
+                properties=Basic.Properties(
+                    headers={**(message.headers or {}), PUBLISHED_AT_MS: int(time.time() * 1000)},
                     content_type=message.content_type,
                     delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
                     message_id=message.message_id,
-                    type=message.tag,
+                    message_type=message.tag,
                 ),
-                message.routing_key,
-                mandatory=message.mandatory,
+                wait=False,  # for the socket, message by message; the broker's confirm is what counts
             )
 
     async def publish_all(self, messages: list[Outgoing]) -> None:
@@ -173,9 +120,9 @@ class Broker:
         with translated(f"consume {queue}"):
             channel = await self.open_channel(prefetch)
             # Passive: the queue is declared with its arguments elsewhere, and a missing one is an error here.
-            source = await channel.declare_queue(queue, passive=True)
+            await channel.declare_queue(queue, passive=True)
             try:
-                await asyncio.wait_for(source.consume(deliveries.put), CONSUME_PATIENCE_S)
+                await asyncio.wait_for(deliveries.consume(channel), CONSUME_PATIENCE_S)
             except TimeoutError as error:
                 mend = f"if this lasts: rabbitmqctl delete_queue {queue}; mails in it are fetched again"
                 log.error("queue_without_leader", queue=queue, mend=mend)  # noqa: TRY400 - its trace tells nothing
@@ -201,7 +148,7 @@ class Broker:
                 return None
             await owned.bind(exchange, routing_key)
             deliveries = Deliveries(queue)
-            await owned.consume(deliveries.put, no_ack=True)
+            await deliveries.consume(channel, no_ack=True)
             await self._watch(channel)
         return Lease(deliveries, channel)
 
@@ -297,33 +244,8 @@ def as_delivery(message: AbstractIncomingMessage) -> Delivery:
         routing_key=message.routing_key or "",
         exchange=message.exchange or "",
         headers=dict(message.headers),
-        published_at_s=_published_at_s(message),
+        published_at_s=published_at_s(message.headers),
     )
-
-
-def _published_at_s(message: AbstractIncomingMessage) -> float | None:
-    published_ms = message.headers.get(_PUBLISHED_AT_MS)
-    return published_ms / 1000 if isinstance(published_ms, int) else None
-
-
-class translated:  # noqa: N801 - reads as a word in a with statement
-    """Driver errors become TransientError, with what was tried."""
-
-    def __init__(self, attempt: str) -> None:
-        self._attempt = attempt
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, MailcaseError) or not (isinstance(error, DRIVER_ERRORS) or _cancelled_by_driver(error)):
-            return
-        raise TransientError(f"cannot {self._attempt}: {error or type(error).__name__}") from error
-
-
-def _cancelled_by_driver(error: BaseException | None) -> bool:
-    """The driver cancels its waiting futures when a connection ends; that is no wish of ours to cancel the task."""
-    task = asyncio.current_task()
-    return isinstance(error, asyncio.CancelledError) and task is not None and not task.cancelling()
 
 
 async def _close_quietly(connection: AbstractConnection) -> None:

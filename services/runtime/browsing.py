@@ -5,7 +5,8 @@ from contextlib import asynccontextmanager
 
 from aio_pika.abc import AbstractIncomingMessage, AbstractQueue
 
-from services.runtime.broker import Broker, as_delivery, translated
+from services.runtime.broker import Broker, as_delivery
+from services.runtime.deliveries import translated
 from services.runtime.messages import Delivery
 
 

@@ -5,7 +5,8 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from services.runtime import metrics
-from services.runtime.broker import Broker, Deliveries
+from services.runtime.broker import Broker
+from services.runtime.deliveries import Deliveries
 from services.runtime.errors import TransientError
 from services.runtime.lifecycle import Stop
 from services.runtime.messages import Delivery

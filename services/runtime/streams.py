@@ -11,7 +11,8 @@ from typing import Literal
 
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
-from services.runtime.broker import Broker, translated
+from services.runtime.broker import Broker
+from services.runtime.deliveries import translated
 
 _PREFETCH = 200  # a stream asks for one; of mails of a MiB at most, so that memory is bounded
 

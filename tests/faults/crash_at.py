@@ -15,14 +15,14 @@ from typing import Any
 
 from services.case_writer import mongo, service
 from services.cli import main
-from services.runtime import broker
+from services.runtime import broker, deliveries
 
 POINTS: dict[str, tuple[type, str, str]] = {
     "before-transaction": (mongo.MongoCases, "write", "before"),
     "after-transaction": (mongo.MongoCases, "write", "after"),
     "before-events": (service.CaseWriter, "_tell", "before"),
-    "before-ack": (broker.Deliveries, "acknowledge", "before"),
-    "after-ack": (broker.Deliveries, "acknowledge", "after"),
+    "before-ack": (deliveries.Deliveries, "acknowledge", "before"),
+    "after-ack": (deliveries.Deliveries, "acknowledge", "after"),
     "before-publish": (broker.Broker, "publish_all", "before"),
     "after-confirm": (broker.Broker, "publish_all", "after"),
 }

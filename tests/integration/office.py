@@ -19,7 +19,8 @@ from schemas.own_ids import OwnIds
 from schemas.sending import AnswerCase
 from services.case_writer import main as case_writer
 from services.router import main as router
-from services.runtime.broker import Broker, Deliveries
+from services.runtime.broker import Broker
+from services.runtime.deliveries import Deliveries
 from services.runtime.lifecycle import Stop
 from services.runtime.messages import Outgoing
 from services.runtime.settings import Settings, load_settings

@@ -14,8 +14,9 @@ import aio_pika
 import pytest
 
 from deploy.local import PrivateServers
-from services.runtime.broker import Broker, Deliveries, dead_letter, keep_connected
+from services.runtime.broker import Broker, dead_letter, keep_connected
 from services.runtime.consuming import handle_batches
+from services.runtime.deliveries import Deliveries
 from services.runtime.errors import TransientError
 from services.runtime.health import Health
 from services.runtime.lifecycle import Stop

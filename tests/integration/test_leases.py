@@ -10,7 +10,8 @@ import pytest
 
 from deploy.local import PrivateServers
 from services.fetcher.leases import Leases
-from services.runtime.broker import Broker, Deliveries
+from services.runtime.broker import Broker
+from services.runtime.deliveries import Deliveries
 from services.runtime.lifecycle import Stop
 from services.runtime.topology import mailcase_topology
 from tests.integration.recorder import Bench, until

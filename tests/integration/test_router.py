@@ -12,7 +12,8 @@ from deploy.local import PrivateServers
 from schemas.codec import decode_command, encode, tag_of
 from schemas.mails import RawMail
 from services.router.main import run
-from services.runtime.broker import Broker, Deliveries
+from services.runtime.broker import Broker
+from services.runtime.deliveries import Deliveries
 from services.runtime.lifecycle import Stop
 from services.runtime.messages import Outgoing
 from services.runtime.settings import Settings, load_settings

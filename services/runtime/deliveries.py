@@ -1,0 +1,131 @@
+"""What a queue delivers, in batches, and the broker's errors as ours: what every use of the broker shares."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import aio_pika
+import aiormq.abc
+import aiormq.exceptions
+from aio_pika.abc import AbstractChannel
+
+from services.runtime.errors import MailcaseError, TransientError
+from services.runtime.messages import Delivery
+
+# AMQP's own property counts in whole seconds, too coarse to see where a mail waits.
+PUBLISHED_AT_MS = "x-mailcase-published-at-ms"
+
+# RuntimeError: what the driver raises for a channel or connection that is already closed.
+DRIVER_ERRORS = (aiormq.exceptions.AMQPError, aio_pika.exceptions.AMQPError, OSError, RuntimeError, TimeoutError)
+
+
+class Deliveries:
+    """What one queue delivers, in batches: whatever waits, up to a number, without waiting for more.
+
+    Here and in publishing, aio-pika's channel is used as aiormq's below it: a message object and a task more for each
+    message cost a third of the whole.
+    """
+
+    def __init__(self, queue: str) -> None:
+        self.queue = queue
+        self._waiting: list[_Received] = []
+        self._arrived = asyncio.Event()
+        self._last: _Received | None = None
+        self._handed_out = 0
+        self._oldest_handed_out_s: float | None = None
+        self._ended = False
+
+    async def consume(self, channel: AbstractChannel, *, no_ack: bool = False) -> None:
+        """Let the broker deliver on this channel."""
+        below = await channel.get_underlay_channel()
+        await below.basic_consume(self.queue, self._put, no_ack=no_ack)
+
+    async def _put(self, message: aiormq.abc.DeliveredMessage) -> None:
+        self._waiting.append(_Received.of(message))
+        self._arrived.set()
+
+    def end(self) -> None:
+        """Hand out nothing more; what was not handed out is delivered again to someone else."""
+        self._ended = True
+        self._arrived.set()
+
+    async def next_batch(self, most: int) -> list[Delivery]:
+        """Wait for at least one delivery, then take up to `most`; empty once the deliveries have ended."""
+        await self._arrived.wait()
+        if self._ended:
+            return []
+        batch, self._waiting = self._waiting[:most], self._waiting[most:]
+        if not self._waiting:
+            self._arrived.clear()
+        self._last = batch[-1]
+        self._handed_out += len(batch)
+        self._oldest_handed_out_s = self._oldest_handed_out_s or batch[0].delivery.published_at_s
+        return [one.delivery for one in batch]
+
+    async def acknowledge(self) -> None:
+        """Acknowledge everything handed out so far. Raises TransientError."""
+        if self._last is not None:
+            last, self._last = self._last, None
+            self._handed_out, self._oldest_handed_out_s = 0, None
+            with translated("acknowledge"):
+                await last.channel.basic_ack(last.tag, multiple=True)
+
+    def in_hand(self) -> int:
+        """How many have come and are not acknowledged. From any thread."""
+        return len(self._waiting) + self._handed_out
+
+    def oldest_age_s(self) -> float:
+        """How long ago the first of those in hand was published; 0 without one. From any thread."""
+        since = self._oldest_handed_out_s or next((one.delivery.published_at_s for one in self._waiting[:1]), None)
+        return max(0.0, time.time() - since) if since else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Received:
+    """A delivery, and what it is acknowledged by."""
+
+    delivery: Delivery
+    channel: aiormq.abc.AbstractChannel
+    tag: int
+
+    @classmethod
+    def of(cls, message: aiormq.abc.DeliveredMessage) -> "_Received":
+        properties = message.header.properties
+        delivery = Delivery(
+            body=message.body,
+            message_id=properties.message_id or "",
+            tag=properties.message_type or "",
+            redelivered=bool(message.redelivered),
+            routing_key=message.routing_key or "",
+            exchange=message.exchange or "",
+            headers=dict(properties.headers or {}),
+            published_at_s=published_at_s(properties.headers),
+        )
+        return cls(delivery, message.channel, message.delivery_tag or 0)
+
+
+def published_at_s(headers: Mapping[str, Any] | None) -> float | None:
+    published_ms = headers.get(PUBLISHED_AT_MS) if headers else None
+    return published_ms / 1000 if isinstance(published_ms, int) else None
+
+
+class translated:  # noqa: N801 - reads as a word in a with statement
+    """Driver errors become TransientError, with what was tried."""
+
+    def __init__(self, attempt: str) -> None:
+        self._attempt = attempt
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, MailcaseError) or not (isinstance(error, DRIVER_ERRORS) or _cancelled_by_driver(error)):
+            return
+        raise TransientError(f"cannot {self._attempt}: {error or type(error).__name__}") from error
+
+
+def _cancelled_by_driver(error: BaseException | None) -> bool:
+    """The driver cancels its waiting futures when a connection ends; that is no wish of ours to cancel the task."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and task is not None and not task.cancelling()
