@@ -77,6 +77,8 @@ class Broker:
         """Make every exchange, queue and binding exist; see `declaring`."""
         with translated("declare the topology"):
             await declaring.declare(self._connection, topology)
+        for exchange in topology.exchanges:
+            metrics.UNCONFIRMED.labels(exchange)  # begins at 0
 
     async def publish(self, message: Outgoing) -> None:
         """Publish and wait for the broker's confirm. A message that no queue takes is a failure, though confirmed."""

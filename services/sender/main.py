@@ -13,6 +13,7 @@ from services.runtime.settings import Settings
 from services.runtime.stage import broker_url, connection_name, healthy_on, store_ready, store_url, topology_of
 from services.runtime.store import Store
 from services.runtime.topology import SENDER_WORK
+from services.sender import metrics
 from services.sender.outbox import MongoOutbox
 from services.sender.service import Sender
 from services.sender.smtp import transports
@@ -25,6 +26,7 @@ WAKES = 100
 async def run(settings: Settings, http_port: int, stop: Stop) -> None:
     """Send mails until `stop`."""
     health = Health("broker", "store")
+    metrics.introduce(settings.processes, settings.smtp)
     templates = Templates(settings)
     async with Store.opened(store_url(settings), settings.store.database) as store, healthy_on(health, http_port):
         outbox = MongoOutbox(store)

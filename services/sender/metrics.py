@@ -1,5 +1,8 @@
 """What the sender counts."""
 
+from collections.abc import Iterable
+from itertools import product
+
 from prometheus_client import Counter, Gauge, Histogram
 
 from services.runtime.metrics import SECONDS
@@ -25,3 +28,13 @@ PENDING = Gauge("mailcase_sender_outbox_pending", "Outgoing mails that are not a
 OLDEST_AGE = Gauge("mailcase_sender_outbox_oldest_age_seconds", "Age of the oldest of them, 0 without one")
 BREAKER_OPEN = Gauge("mailcase_sender_breaker_open", "1 while automatic mail is held because too much of it went out")
 BREAKER_TRIPS = Counter("mailcase_sender_breaker_trips_total", "How often automatic mail was stopped")
+
+
+def introduce(processes: Iterable[str], servers: Iterable[str]) -> None:
+    """Let the series of each process and SMTP server begin at 0, so that the first refusal counts as a rise."""
+    for labels in product(processes, ("acknowledgement", "answer"), ("sent", "refused", "given-up", "suppressed")):
+        ENDED.labels(*labels)
+    for server in servers:
+        SEND_SECONDS.labels(server)
+        for result in ("accepted", "again", "refused"):
+            ATTEMPTS.labels(server, result)

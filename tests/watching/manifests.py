@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from deploy.grafana.__main__ import DASHBOARDS
+
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "deploy/k8s/components/monitoring/rules.yaml"
 AUTOSCALING = ROOT / "deploy/k8s/components/autoscaling"
@@ -20,6 +22,20 @@ class Expression(NamedTuple):
 
     where: str
     text: str
+
+
+def panels() -> list[Expression]:
+    """What the dashboards ask, with Grafana's variables filled in."""
+    filled = {"$__rate_interval": "5m", "$__range": "1h", "$process": ".*"}
+
+    def fill(text: str) -> str:
+        return re.sub("|".join(map(re.escape, filled)), lambda variable: filled[variable[0]], text)
+
+    return [
+        Expression(f"{dashboard.title}: {title}", fill(text))
+        for dashboard in DASHBOARDS.values()
+        for title, text in dashboard.queries()
+    ]
 
 
 def rule_groups() -> list[dict[str, Any]]:

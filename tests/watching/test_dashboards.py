@@ -1,0 +1,56 @@
+"""The dashboards' JSON is what their source says, and shows only what exists."""
+
+import json
+from itertools import combinations
+from typing import Any
+
+import pytest
+
+from deploy.grafana.__main__ import DASHBOARDS, FOLDER, text_of
+from tests.unit.test_metrics_page import exported
+from tests.watching.manifests import panels, rules, selectors, triggers
+
+HISTOGRAM = ("_bucket", "_sum", "_count")
+LIBRARY = {"process_cpu_seconds_total", "process_resident_memory_bytes"}
+
+
+@pytest.fixture(params=sorted(DASHBOARDS))
+def dashboard(request: pytest.FixtureRequest) -> dict[str, Any]:
+    read: dict[str, Any] = json.loads((FOLDER / request.param).read_text())
+    return read
+
+
+@pytest.mark.parametrize("name", sorted(DASHBOARDS))
+def test_the_json_is_made_from_its_source(name: str) -> None:
+    assert (FOLDER / name).read_text() == text_of(DASHBOARDS[name]), "run: python -m deploy.grafana"
+
+
+def test_a_dashboard_loads_anywhere(dashboard: dict[str, Any]) -> None:
+    """Without an id of another Grafana's, and with the data source as a choice, which every panel takes."""
+    assert dashboard["id"] is None
+    assert [one["name"] for one in dashboard["templating"]["list"] if one["type"] == "datasource"] == ["datasource"]
+    chosen = {"type": "prometheus", "uid": "${datasource}"}
+    for panel in dashboard["panels"]:
+        if panel["type"] != "row":
+            assert all(source["datasource"] == chosen for source in [panel, *panel["targets"]])
+            assert len({target["refId"] for target in panel["targets"]}) == len(panel["targets"])
+    ids = [panel["id"] for panel in dashboard["panels"]]
+    assert len(set(ids)) == len(ids)
+
+
+def test_panels_lie_beside_each_other(dashboard: dict[str, Any]) -> None:
+    places = [panel["gridPos"] for panel in dashboard["panels"]]
+    assert all(place["x"] + place["w"] <= 24 for place in places)
+    for one, other in combinations(places, 2):
+        beside = one["x"] + one["w"] <= other["x"] or other["x"] + other["w"] <= one["x"]
+        assert beside or one["y"] + one["h"] <= other["y"] or other["y"] + other["h"] <= one["y"]
+
+
+def test_every_metric_that_is_asked_for_is_exported() -> None:
+    known = LIBRARY | {rule["record"] for rule in rules() if "record" in rule}
+    for name, (kind, _) in exported().items():
+        known |= {name + ending for ending in HISTOGRAM} if kind == "histogram" else {name}
+    asked = [*panels(), *triggers(), *(rule["expr"] for rule in rules())]
+    expressions = [one if isinstance(one, str) else one.text for one in asked]
+    names = {selector.partition("{")[0] for expression in expressions for selector in selectors(expression)}
+    assert {name for name in names if name and not name.startswith("rabbitmq_")} <= known
