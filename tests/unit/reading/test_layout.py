@@ -37,8 +37,8 @@ def test_quotes_of_mail_programs_are_marked_and_others_are_not() -> None:
 @pytest.mark.parametrize(
     "unit", ["<br>", "<li>", " ", "<td>", "<pre> ", "\x01", "<blockquote type=cite>", "&nbsp;", "<ul>"]
 )
-def test_a_hundred_thousand_of_anything_take_less_than_five_seconds(unit: str) -> None:
-    safe = sanitise(unit * 100_000)[0]
+def test_twenty_thousand_of_anything_take_less_than_five_seconds(unit: str) -> None:
+    safe = sanitise(unit * 20_000)[0]
     started = time.process_time()
     to_text(safe)
     assert time.process_time() - started < 5.0
