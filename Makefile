@@ -1,7 +1,7 @@
 # `make demo` and `make test` work on a fresh Debian 12 or Ubuntu machine: what is missing is installed first.
 # ARGS passes arguments on: make demo ARGS=--keep, make test ARGS="-k reply".
 .POSIX:
-.PHONY: help demo test check bench fuzz faults lock setup setup-python clean
+.PHONY: help demo test check bench fuzz faults image lock setup setup-python clean
 
 PY = .venv/bin/python
 ARGS =
@@ -14,6 +14,7 @@ help:
 	@echo "make bench    each stage and the whole path beside what the servers would allow (ten minutes)"
 	@echo "make fuzz     feed the reader of mails with odd bytes for FUZZ_SECONDS=$(FUZZ_SECONDS)"
 	@echo "make faults   kill, freeze and cut off everything while mail flows"
+	@echo "make image    take the Dockerfile's steps by hand, and run every stage from what comes out"
 	@echo "make lock     choose the dependencies' versions anew (needs uv)"
 	@echo "make setup    only install what the above need; they all do it by themselves"
 	@echo "make clean    remove what make made: .venv, caches, private servers' data"
@@ -42,6 +43,9 @@ fuzz: setup-python
 faults: setup
 	$(PY) -m pytest -m "slow or not slow" tests/faults tests/integration/test_fetcher_replicas.py $(ARGS)
 
+image: setup
+	$(PY) -m pytest -m "slow or not slow" tests/deploy/test_image.py $(ARGS)
+
 # The editable project is left out of the locks; `tools/setup` adds it.
 lock:
 	@command -v uv >/dev/null || { echo "lock: uv is not installed: pipx install uv, or pip install --user uv" >&2; exit 1; }
@@ -49,6 +53,8 @@ lock:
 		--extra oauth2 pyproject.toml -o requirements/runtime.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra local --extra oauth2 --extra dev \
 		-c requirements/runtime.lock pyproject.toml -o requirements/dev.lock
+	echo "setuptools>=77" | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-annotate -c requirements/dev.lock - -o requirements/build.lock
 
 setup:
 	@tools/setup all

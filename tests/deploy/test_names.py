@@ -1,0 +1,314 @@
+"""Names that meet in several places are the same in all of them; schemas cannot see that."""
+
+import importlib
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prometheus_client import REGISTRY
+
+from services.cli import app
+from services.runtime.lifecycle import DRAIN_DEADLINE_S
+from services.runtime.settings import URL_VARIABLES, Settings, load_settings
+from services.runtime.topology import mailcase_topology
+from tests.deploy.manifests import (
+    K8S,
+    OVERLAYS,
+    ROOT,
+    Labels,
+    Manifest,
+    container,
+    named,
+    of_kind,
+    pod_labels,
+    selects,
+    stages,
+    values,
+)
+
+CLOSING_S = 2.0  # what a stage may take beyond its drain, see services/runtime/lifecycle.py
+OWN_LABEL = "app.kubernetes.io/name"
+# What the operators put on their pods.
+SERVER_PODS: list[Labels] = [{OWN_LABEL: "mailcase-rabbitmq"}, {"app": "mailcase-mongodb-svc"}]
+# Secrets and ConfigMaps that are no part of the manifests; docs/kubernetes.md tells how they come about.
+FROM_OUTSIDE = {
+    "mailcase-broker", "mailcase-store", "mailcase-mailboxes", "mailcase-keys", "mailcase-smtp", "mailcase-ca",
+    "mailcase-rabbitmq-tls", "mailcase-rabbitmq-default-user",
+    "mailcase-mongodb-tls", "mailcase-mongodb-stages", "mailcase-mongodb-stages-password",
+    "mailcase-mongodb-reader", "mailcase-mongodb-reader-password",
+}  # fmt: skip
+overlays = pytest.mark.parametrize("overlay", OVERLAYS)
+
+
+@overlays
+def test_every_stage_of_the_command_line_is_deployed_under_its_own_name(overlay: str) -> None:
+    in_code = {path.parent.name.replace("_", "-") for path in (ROOT / "services").glob("*/main.py")}
+    assert {deployment["metadata"]["name"] for deployment in stages(overlay)} == in_code
+    for deployment in stages(overlay):
+        command, *options = container(deployment)["args"]
+        assert command == deployment["metadata"]["name"] == pod_labels(deployment)["app.kubernetes.io/component"]
+        _, bound, _ = app.parse_args([command, *options], exit_on_error=False, print_error=False)
+        (port,) = container(deployment)["ports"]
+        assert bound.arguments["http_port"] == port["containerPort"] == 8080
+        assert bound.arguments["config"] == _settings_file(deployment)
+
+
+@overlays
+def test_selectors_select_the_pods_that_they_are_for(overlay: str) -> None:
+    for deployment in stages(overlay):
+        name, labels = deployment["metadata"]["name"], pod_labels(deployment)
+        assert [
+            one["metadata"]["name"]
+            for one in stages(overlay)
+            if selects(deployment["spec"]["selector"], pod_labels(one))
+        ] == [name]
+        assert selects(named(overlay, "PodDisruptionBudget", name)["spec"]["selector"], labels)
+        for spread in deployment["spec"]["template"]["spec"]["topologySpreadConstraints"]:
+            assert selects(spread["labelSelector"], labels)
+            assert {"app.kubernetes.io/component", "pod-template-hash"} == set(spread["matchLabelKeys"])
+
+
+@overlays
+def test_no_selector_selects_nothing(overlay: str) -> None:
+    pods = [pod_labels(deployment) for deployment in stages(overlay)] + SERVER_PODS
+    kinds, keys = ("PodDisruptionBudget", "PodMonitor", "NetworkPolicy"), ("selector", "podSelector")
+    specs = [manifest["spec"] for kind in kinds for manifest in of_kind(overlay, kind)]
+    selectors = [selector for spec in specs for key in keys for selector in values(spec, key)]
+    elsewhere = {"matchLabels": {"k8s-app": "kube-dns"}}
+    assert selectors
+    for selector in selectors:
+        assert selector == elsewhere or any(selects(selector, labels) for labels in pods), selector
+
+
+@overlays
+def test_a_disruption_takes_one_pod_of_a_stage_at_a_time(overlay: str) -> None:
+    budgets = of_kind(overlay, "PodDisruptionBudget")
+    assert {budget["metadata"]["name"] for budget in budgets} >= {one["metadata"]["name"] for one in stages(overlay)}
+    assert {budget["spec"]["maxUnavailable"] for budget in budgets} == {1}
+
+
+@overlays
+def test_stages_have_accounts_of_their_own_without_a_token(overlay: str) -> None:
+    accounts = {one["metadata"]["name"]: one for one in of_kind(overlay, "ServiceAccount")}
+    for deployment in stages(overlay):
+        account = accounts.pop(deployment["spec"]["template"]["spec"]["serviceAccountName"])
+        assert account["automountServiceAccountToken"] is False
+    assert accounts == {}
+
+
+@overlays
+def test_probes_ask_where_the_stages_answer(overlay: str) -> None:
+    answered = (ROOT / "services/runtime/http.py").read_text()
+    for deployment in stages(overlay):
+        one = container(deployment)
+        paths = {probe: one[probe]["httpGet"]["path"] for probe in ("startupProbe", "livenessProbe", "readinessProbe")}
+        assert paths == {"startupProbe": "/healthz", "livenessProbe": "/healthz", "readinessProbe": "/readyz"}
+        assert all(f'case "{path}":' in answered for path in paths.values())
+        assert {one[probe]["httpGet"]["port"] for probe in paths} == {one["ports"][0]["name"]}
+    for monitor in of_kind(overlay, "PodMonitor"):
+        (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
+        assert (endpoint["port"], endpoint["path"]) == ("http", "/metrics")
+        assert all(selects(monitor["spec"]["selector"], pod_labels(deployment)) for deployment in stages(overlay))
+
+
+@overlays
+def test_a_stage_has_the_time_to_drain_before_it_is_killed(overlay: str) -> None:
+    for deployment in stages(overlay):
+        pod = deployment["spec"]["template"]["spec"]
+        assert "preStop" not in str(pod)  # its time would count as well
+        assert pod["terminationGracePeriodSeconds"] > DRAIN_DEADLINE_S + CLOSING_S
+
+
+@overlays
+def test_the_settings_load_and_name_secrets_where_they_are_mounted(overlay: str) -> None:
+    for deployment in stages(overlay):
+        settings = _settings(overlay, deployment)
+        mounted = {Path(mount["mountPath"]) for mount in container(deployment)["volumeMounts"]}
+        if deployment["metadata"]["name"] == "fetcher":
+            files = [mailbox.password_file for mailbox in settings.mailboxes.values() if mailbox.password_file]
+            assert files
+            assert {file.parent for file in files} <= mounted
+        if settings.case_reference.key_file is not None and "keys" in str(mounted):
+            assert settings.case_reference.key_file.parent in mounted
+
+
+@overlays
+def test_a_stage_gets_the_urls_of_just_the_servers_that_it_uses(overlay: str) -> None:
+    reachable = named(overlay, "NetworkPolicy", "stages-to-store")["spec"]["podSelector"]
+    for deployment in stages(overlay):
+        module = importlib.import_module(f"services.{deployment['metadata']['name'].replace('-', '_')}.main")
+        used = {variable for name, variable in URL_VARIABLES.items() if hasattr(module, f"{name}_url")}
+        assert {one["name"] for one in container(deployment)["env"]} & set(URL_VARIABLES.values()) == used
+        assert selects(reachable, pod_labels(deployment)) == (URL_VARIABLES["store"] in used)
+
+
+@overlays
+def test_names_of_secrets_and_config_maps_lead_somewhere(overlay: str) -> None:
+    known = {one["metadata"]["name"] for one in of_kind(overlay, "ConfigMap")} | FROM_OUTSIDE
+    keys = ("secretName", "configMap", "secretKeyRef", "secretTargetRef", "configMapTargetRef", "passwordSecretRef",
+            "certificateKeySecretRef", "caConfigMapRef")  # fmt: skip
+    manifests = [one for kind in ("Deployment", "TriggerAuthentication", "RabbitmqCluster", "MongoDBCommunity")
+                 for one in of_kind(overlay, kind)]  # fmt: skip
+    found = {
+        name for manifest in manifests for key in keys for value in values(manifest, key) for name in _names(value)
+    }
+    assert found
+    assert found - known == set()
+    told = (ROOT / "docs/kubernetes.md").read_text()
+    assert [name for name in sorted(FROM_OUTSIDE) if f"`{name}`" not in told] == []
+
+
+@overlays
+def test_every_image_is_of_this_version(overlay: str) -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    images = {container(deployment)["image"] for deployment in stages(overlay)}
+    assert images == {f"registry.example.com/mailcase:{version}"}
+    assert f"ARG VERSION={version}\n" in (ROOT / "deploy/Dockerfile").read_text()
+
+
+@overlays
+def test_scaling_goes_by_queues_and_metrics_that_exist(overlay: str) -> None:
+    queues = {queue.name for queue in mailcase_topology(archive_max_age_days=1, archive_max_bytes=1).queues}
+    exported = _exported_metrics()
+    for scaled in of_kind(overlay, "ScaledObject"):
+        target = scaled["spec"]["scaleTargetRef"]["name"]
+        deployment = named(overlay, "Deployment", target)
+        assert scaled["metadata"]["name"] == target
+        assert "replicas" not in deployment["spec"]  # applying it again would undo the scaling
+        for trigger in scaled["spec"]["triggers"]:
+            if trigger["type"] == "rabbitmq":
+                assert trigger["metadata"]["queueName"] in queues
+                named(overlay, "TriggerAuthentication", trigger["authenticationRef"]["name"])
+            else:
+                names = set(re.findall(r"\bmailcase_\w+", trigger["metadata"]["query"]))
+                assert names
+                assert names - exported == set()
+                assert set(re.findall(r'queue="([^"]+)"', trigger["metadata"]["query"])) <= queues
+
+
+@overlays
+def test_whoever_scales_all_stages_scales_each_of_them(overlay: str) -> None:
+    scaled = {one["metadata"]["name"] for one in of_kind(overlay, "ScaledObject")}
+    assert scaled in (set(), {deployment["metadata"]["name"] for deployment in stages(overlay)})
+
+
+@overlays
+def test_fetchers_have_room_for_all_mailboxes_when_one_of_them_is_gone(overlay: str) -> None:
+    for scaled in of_kind(overlay, "ScaledObject"):
+        if scaled["metadata"]["name"] == "fetcher":
+            (trigger,) = scaled["spec"]["triggers"]
+            settings = _settings(overlay, named(overlay, "Deployment", "fetcher"))
+            assert int(trigger["metadata"]["threshold"]) < settings.fetcher.max_mailboxes
+            assert scaled["spec"]["minReplicaCount"] >= 2
+
+
+@overlays
+def test_only_stages_whose_work_waits_in_a_queue_may_go_to_zero(overlay: str) -> None:
+    for scaled in of_kind(overlay, "ScaledObject"):
+        if scaled["metadata"]["name"] not in ("router", "case-writer"):
+            assert scaled["spec"]["minReplicaCount"] > 0
+
+
+@overlays
+def test_the_broker_has_room_for_the_archive(overlay: str) -> None:
+    for cluster in of_kind(overlay, "RabbitmqCluster"):
+        storage = int(cluster["spec"]["persistence"]["storage"].removesuffix("Gi")) * 2**30
+        config = cluster["spec"]["rabbitmq"]["additionalConfig"]
+        (kept_free,) = re.findall(r"^disk_free_limit\.absolute = (\d+)GB$", config, re.MULTILINE)
+        settings = _settings(overlay, named(overlay, "Deployment", "fetcher"))
+        assert settings.archive.max_bytes + 2 * int(kept_free) * 10**9 <= storage
+        assert settings.limits.inline_mail_bytes < int(
+            re.findall(r"^max_message_size = (\d+)$", config, re.MULTILINE)[0]
+        )
+
+
+@overlays
+def test_database_users_have_rights_in_the_settings_database_alone(overlay: str) -> None:
+    database = _settings(overlay, named(overlay, "Deployment", "case-writer")).store.database
+    for server in of_kind(overlay, "MongoDBCommunity"):
+        roles = {user["name"]: user["roles"] for user in server["spec"]["users"]}
+        assert roles == {
+            "mailcase-stages": [{"name": "readWrite", "db": database}],
+            "mailcase-reader": [{"name": "read", "db": database}],
+        }
+
+
+@overlays
+def test_nothing_is_reachable_but_by_a_link_that_exists(overlay: str) -> None:
+    policies = {one["metadata"]["name"]: one["spec"] for one in of_kind(overlay, "NetworkPolicy")}
+    assert policies.pop("default-deny") == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    for name, spec in policies.items():
+        rules = spec.get("ingress", []) + spec.get("egress", [])
+        assert rules, name
+        assert all(rule.get("ports") for rule in rules), f"{name} opens every port"
+        assert all(rule.get("from") for rule in spec.get("ingress", [])), f"{name} lets everyone in"
+
+
+def test_prod_reaches_only_its_own_servers() -> None:
+    for name, server in (("stages-to-broker", SERVER_PODS[0]), ("stages-to-store", SERVER_PODS[1])):
+        (rule,) = named("prod", "NetworkPolicy", name)["spec"]["egress"]
+        assert rule["to"] == [{"podSelector": {"matchLabels": server}}]
+
+
+@pytest.mark.parametrize("overlay", ["prod"])
+def test_prod_speaks_tls_with_certificates_that_the_stages_trust(overlay: str) -> None:
+    (broker,), (store,) = of_kind(overlay, "RabbitmqCluster"), of_kind(overlay, "MongoDBCommunity")
+    assert broker["spec"]["tls"]["disableNonTLSListeners"] is True
+    assert store["spec"]["security"]["tls"]["enabled"] is True
+    for deployment in stages(overlay):
+        (trusted,) = [one["value"] for one in container(deployment)["env"] if one["name"] == "SSL_CERT_FILE"]
+        (mount,) = [one for one in container(deployment)["volumeMounts"] if one["name"] == "private-ca"]
+        assert trusted == f"{mount['mountPath']}/ca.crt"
+    access = named(overlay, "TriggerAuthentication", "mailcase-broker")["spec"]
+    assert {one["parameter"] for one in access["configMapTargetRef"]} == {"tls", "ca"}
+
+
+def test_every_component_is_used_by_an_overlay() -> None:
+    used = "".join((K8S / "overlays" / overlay / "kustomization.yaml").read_text() for overlay in OVERLAYS)
+    for component in (K8S / "components").iterdir():
+        assert f"components/{component.name}\n" in used
+
+
+def _settings_file(deployment: Manifest) -> Path:
+    (mount,) = [one for one in container(deployment)["volumeMounts"] if one["name"] == "settings"]
+    return Path(mount["mountPath"]) / "mailcase.toml"
+
+
+def _settings(overlay: str, deployment: Manifest) -> Settings:
+    """The settings of a stage, loaded from the ConfigMap that its volume names, with the variables that it gets."""
+    (volume,) = [one for one in deployment["spec"]["template"]["spec"]["volumes"] if one["name"] == "settings"]
+    config_map = named(overlay, "ConfigMap", volume["configMap"]["name"])
+    assert config_map["immutable"] is True
+    (source,) = [
+        file
+        for file in (K8S / "overlays" / overlay).glob("*.toml")
+        if file.read_text() == config_map["data"][file.name]
+    ]
+    urls = {"MAILCASE_BROKER_URL": "amqps://broker.test/", "MAILCASE_STORE_URL": "mongodb://store.test/"}
+    return load_settings(source, {one["name"]: urls.get(one["name"], "") for one in container(deployment)["env"]})
+
+
+def _names(reference: object) -> Iterator[str]:
+    if isinstance(reference, str):
+        yield reference
+    elif isinstance(reference, dict):
+        yield reference["name"]
+    elif isinstance(reference, list):
+        for one in reference:
+            yield from _names(one)
+
+
+def _exported_metrics() -> set[str]:
+    """The series' names of every metric that a stage defines."""
+    for file in (ROOT / "services").glob("*/metrics.py"):
+        importlib.import_module(f"services.{file.parent.name}.metrics")
+    names: set[str] = set()
+    for family in REGISTRY.collect():
+        names |= {
+            family.name,
+            f"{family.name}_total",
+            *(f"{family.name}_{part}" for part in ("bucket", "count", "sum")),
+        }
+    return names
