@@ -12,7 +12,7 @@ from prometheus_client import REGISTRY
 from services.cli import app
 from services.runtime.lifecycle import DRAIN_DEADLINE_S
 from services.runtime.settings import URL_VARIABLES, Settings, load_settings
-from services.runtime.topology import mailcase_topology
+from services.runtime.topology import lease_queue, mailcase_topology
 from tests.deploy.manifests import (
     K8S,
     OVERLAYS,
@@ -28,6 +28,7 @@ from tests.deploy.manifests import (
     values,
 )
 
+TOPOLOGY = mailcase_topology(archive_max_age_days=1, archive_max_bytes=1)
 CLOSING_S = 2.0  # what a stage may take beyond its drain, see services/runtime/lifecycle.py
 OWN_LABEL = "app.kubernetes.io/name"
 # What the operators put on their pods.
@@ -170,7 +171,7 @@ def test_every_image_is_of_this_version(overlay: str) -> None:
 
 @overlays
 def test_scaling_goes_by_queues_and_metrics_that_exist(overlay: str) -> None:
-    queues = {queue.name for queue in mailcase_topology(archive_max_age_days=1, archive_max_bytes=1).queues}
+    queues = {queue.name for queue in TOPOLOGY.queues}
     exported = _exported_metrics()
     for scaled in of_kind(overlay, "ScaledObject"):
         target = scaled["spec"]["scaleTargetRef"]["name"]
@@ -218,7 +219,8 @@ def test_the_broker_has_room_for_the_archive(overlay: str) -> None:
         config = cluster["spec"]["rabbitmq"]["additionalConfig"]
         (kept_free,) = re.findall(r"^disk_free_limit\.absolute = (\d+)GB$", config, re.MULTILINE)
         settings = _settings(overlay, named(overlay, "Deployment", "fetcher"))
-        assert settings.archive.max_bytes + 2 * int(kept_free) * 10**9 <= storage
+        archives = sum(queue.arguments["x-queue-type"] == "stream" for queue in TOPOLOGY.queues)
+        assert archives * settings.archive.max_bytes + 2 * int(kept_free) * 10**9 <= storage
         assert settings.limits.inline_mail_bytes < int(
             re.findall(r"^max_message_size = (\d+)$", config, re.MULTILINE)[0]
         )
@@ -263,6 +265,13 @@ def test_prod_speaks_tls_with_certificates_that_the_stages_trust(overlay: str) -
         assert trusted == f"{mount['mountPath']}/ca.crt"
     access = named(overlay, "TriggerAuthentication", "mailcase-broker")["spec"]
     assert {one["parameter"] for one in access["configMapTargetRef"]} == {"tls", "ca"}
+
+
+def test_the_rights_that_the_guide_names_cover_every_name_on_the_broker() -> None:
+    (pattern,) = re.findall(r"configure, write and read on `(.*)`", (ROOT / "docs/kubernetes.md").read_text())
+    names = [queue.name for queue in TOPOLOGY.queues] + list(TOPOLOGY.exchanges) + [lease_queue("invoices")]
+    assert [name for name in names if not re.search(pattern, name)] == []
+    assert not re.search(pattern, "another.queue")
 
 
 def test_every_component_is_used_by_an_overlay() -> None:
