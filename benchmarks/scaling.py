@@ -140,13 +140,12 @@ class Bench:
 
 
 async def _fill(url: str, seed: int, mails: int) -> None:
+    dispatcher = Dispatcher("bench", "bench", inline_bytes=1_000_000, put_blob=_no_blob)
+    messages = [await dispatcher.message(_mail(seed, number), None) for number in range(mails)]
     async with Broker.connected(url, "bench") as broker:
         await broker.declare(mailcase_topology(archive_max_age_days=1, archive_max_bytes=100_000_000))
-        dispatcher = Dispatcher("bench", "bench", inline_bytes=1_000_000, put_blob=_no_blob)
         for start in range(0, mails, 200):
-            await broker.publish_all(
-                [await dispatcher.message(_mail(seed, start + index), None) for index in range(min(200, mails - start))]
-            )
+            await broker.publish_all(messages[start : start + 200])
 
 
 async def _no_blob(raw: bytes) -> BlobRef:
