@@ -5,6 +5,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from prometheus_client import REGISTRY
@@ -109,6 +110,8 @@ def test_probes_ask_where_the_stages_answer(overlay: str) -> None:
         assert all(f'case "{path}":' in answered for path in paths.values())
         assert {one[probe]["httpGet"]["port"] for probe in paths} == {one["ports"][0]["name"]}
     for monitor in of_kind(overlay, "PodMonitor"):
+        if monitor["metadata"]["name"] != "mailcase":
+            continue
         (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
         assert (endpoint["port"], endpoint["path"]) == ("http", "/metrics")
         assert all(selects(monitor["spec"]["selector"], pod_labels(deployment)) for deployment in stages(overlay))
@@ -252,6 +255,14 @@ def test_prod_reaches_only_its_own_servers() -> None:
     for name, server in (("stages-to-broker", SERVER_PODS[0]), ("stages-to-store", SERVER_PODS[1])):
         (rule,) = named("prod", "NetworkPolicy", name)["spec"]["egress"]
         assert rule["to"] == [{"podSelector": {"matchLabels": server}}]
+
+
+def test_prod_scrapes_its_broker_where_the_page_on_metrics_says() -> None:
+    endpoints = named("prod", "PodMonitor", "mailcase-rabbitmq")["spec"]["podMetricsEndpoints"]
+    families = [("family", family) for one in endpoints for family in one.get("params", {}).get("family", [])]
+    paths = {one["path"] for one in endpoints}
+    assert paths == {"/metrics", "/metrics/detailed"}
+    assert f"/metrics/detailed?{urlencode(families)}\n" in (ROOT / "docs/metrics.md").read_text()
 
 
 @pytest.mark.parametrize("overlay", ["prod"])
