@@ -12,10 +12,11 @@ from services.fetcher.credentials import AccessToken, Credential, xoauth2
 from services.fetcher.imap_answers import Item
 from services.fetcher.imap_client import PlainBox, TlsBox
 from services.fetcher.ports import Trouble
-from services.fetcher.transport import RefusedError, guarded, login_refused, no_encryption, tls_context
+from services.fetcher.transport import NONSENSE, RefusedError, guarded, login_refused, no_encryption, tls_context
 from services.runtime.settings import IncomingServer, Mailbox
 
 BROKEN = (ImapToolsError, imaplib.IMAP4.error)
+MAX_FOLDERS = 20
 
 
 def open_session(mailbox: Mailbox, server: IncomingServer) -> BaseMailBox:
@@ -65,8 +66,18 @@ def select(box: BaseMailBox, mailbox: Mailbox) -> None:
         mend = f"give the user of mailbox {mailbox.name} the right to delete and flag there"
         raise RefusedError("the folder may only be read", Trouble.FOLDER, mend) from error
     except MailboxFolderSelectError as error:
-        mend = f"create the folder {mailbox.folder!r} or correct the mailbox's setting"
+        mend = f"create the folder {mailbox.folder!r} or correct the mailbox's setting; {_folders(box)}"
         raise RefusedError(f"the folder cannot be opened: {_answer(error)}", Trouble.FOLDER, mend) from error
+
+
+def _folders(box: BaseMailBox) -> str:
+    """The folders that are there, as the settings name them: some servers want a prefix such as `INBOX.`."""
+    try:
+        names = [one.name for one in box.folder.list()]
+    except (*BROKEN, OSError, *NONSENSE):
+        return "the server does not tell which there are"
+    shown = ", ".join(name if name.isprintable() else ascii(name) for name in names[:MAX_FOLDERS])
+    return f"there are: {shown}{' …' if len(names) > MAX_FOLDERS else ''}"
 
 
 def capabilities(box: BaseMailBox) -> frozenset[str]:

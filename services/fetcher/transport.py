@@ -11,6 +11,9 @@ from services.fetcher.ports import MailboxError, Trouble
 from services.runtime.errors import SettingsError
 from services.runtime.settings import IncomingServer, Mailbox
 
+# What the drivers raise at a server's nonsense, which must stop one mailbox only.
+NONSENSE = (ValueError, LookupError, AttributeError, TypeError, ArithmeticError)
+
 
 class RefusedError(Exception):
     """What a server said, or we decline, with its kind and mend settled where it was seen."""
@@ -92,9 +95,7 @@ def told(
 
     `broken` are the driver's errors; an end of the connection among them is an OSError or EOFError.
     """
-    # What the drivers raise at nonsense, which must stop one mailbox only.
-    nonsense = (ValueError, LookupError, AttributeError, TypeError, ArithmeticError)
-    caught: tuple[type[Exception], ...] = (*broken, RefusedError, SettingsError, OSError, EOFError, *nonsense)
+    caught: tuple[type[Exception], ...] = (*broken, RefusedError, SettingsError, OSError, EOFError, *NONSENSE)
     try:
         yield
     except caught as error:

@@ -15,7 +15,7 @@ from services.runtime.errors import TransientError
 from services.runtime.messages import Outgoing
 from services.runtime.topology import EVENT
 from tests.integration.mailboxes import Account
-from tests.integration.proxy import Fault, Proxy
+from tests.integration.proxy import SLOW_BYTES_S, Fault, Proxy
 from tests.integration.recorder import Bench, fetching, until
 
 MAILS = 1000
@@ -103,7 +103,14 @@ async def test_a_broken_mailbox_stops_no_other_and_is_named(
 
 
 CUTS = [Fault(cut_after=size) for size in (20_000, 60_000, 150_000)]
+
+
 # Each ends its connection, so that the next one's turn comes.
+def faults(protocol: str, slow_s: float) -> list[Fault]:
+    slow = Fault(slow_s=slow_s, cut_after=int(slow_s) * SLOW_BYTES_S + 40_000)
+    return [slow if one.slow_s else one for one in FAULTS[protocol]]
+
+
 FAULTS = {
     "imap": [
         *CUTS,
@@ -123,18 +130,22 @@ FAULTS = {
 }
 
 
+@pytest.mark.parametrize("patience_s", [2.0, pytest.param(60.0, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("protocol", ["imap", "pop3"])
 async def test_through_every_fault_of_the_way_each_mail_comes_with_its_bytes(
-    bench: Bench, account: Account, protocol: str, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, account: Account, protocol: str, patience_s: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """`patience_s` is how long the way is slow, and how long the fetcher bears its silence."""
     monkeypatch.setattr("services.fetcher.service.MAX_PAUSE_S", 0.2)
     mails = [raw(number) for number in range(MAILS)]
     for mail in mails:
         account.deliver(mail)
-    with Proxy(getattr(account.mail, f"{protocol}_port"), FAULTS[protocol]) as proxy:
-        settings = bench.settings({"a": account}, server(account, protocol, port=proxy.port, max_in_flight_mails=100))
-        async with bench.recorder() as recorder, fetching(settings):
-            await until(lambda: len(recorder.mails) == MAILS, lambda: f"{len(recorder.mails)} came", 90)
+    with Proxy(getattr(account.mail, f"{protocol}_port"), faults(protocol, patience_s)) as proxy:
+        limits = server(account, protocol, port=proxy.port, max_in_flight_mails=100, timeout_s=patience_s)
+        async with bench.recorder() as recorder, fetching(bench.settings({"a": account}, limits)):
+            await until(
+                lambda: len(recorder.mails) == MAILS, lambda: f"{len(recorder.mails)} came", 90 + 6 * patience_s
+            )
             await until(lambda: account.left() == 0, lambda: f"{account.left()} are left", 60)
         assert proxy.suffered == len(FAULTS[protocol])
     assert sorted(recorder.mails.values()) == sorted(mails)

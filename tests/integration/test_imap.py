@@ -12,6 +12,7 @@ import pytest
 from deploy.local import PrivateServers
 from services.fetcher.credentials import Password
 from services.fetcher.imap import KEYWORD, ImapSource
+from services.fetcher.pop3 import Pop3Source
 from services.fetcher.ports import MailboxError, Trouble
 from services.runtime.errors import Mistake, SettingsError
 from tests.contract.mail_source_contract import Deliver, MailSourceContract
@@ -271,12 +272,55 @@ def test_a_folder_made_anew_holds_new_mails_and_old_ids_name_none(account: Accou
     assert [one.raw for one in source.fetch([new.id])] == [HEAD + b"new\r\n\r\n\r\n"]
 
 
-def test_a_non_ascii_password_logs_in(servers: PrivateServers, made: list[ImapSource]) -> None:
-    account = Account(servers, "imap")
-    servers.mail.add_user(account.address, 'zażółć "gęślą\\')
-    made.append(ImapSource(account.mailbox(), account.server(), lambda: Password('zażółć "gęślą\\')))
-    made[-1].connect()
-    assert "0 mails" in made[-1].describe()
+ODD_FOLDERS = ["Zażółć gęślą", "Rechnungen & Ähnliches", 'say "hello"', "back\\slash", "a%b*c", "日本語", "&amp;-", "Sub.Box"]
+    "Zażółć gęślą",
+    "Rechnungen & Ähnliches",
+    'say "hello"',
+    "back\\slash",
+    "a%b*c",
+    "日本語",
+    "&amp;-",
+    "Sub.Folder",
+]
+
+
+@pytest.mark.parametrize("name", ODD_FOLDERS)
+def test_a_folder_of_any_name_is_read_and_moved_to(account: Account, made: list[ImapSource], name: str) -> None:
+    mail = HEAD + b"one\r\n\r\n\r\n"
+    with account.client() as box:
+        for folder in (name, f"{name} done"):
+            box.folder.create(folder)
+        box.append(mail, name)
+    source = ImapSource(account.mailbox(folder=name), account.server(move_to=f"{name} done"), password)
+    made.append(source)
+    source.connect()
+    ids = [one.id for one in source.news(10)]
+    assert [one.raw for one in source.fetch(ids)] == [mail]
+    source.remove(ids)
+    with account.client() as box:
+        assert [box.folder.status(one)["MESSAGES"] for one in (name, f"{name} done")] == [0, 1]
+
+
+def test_a_missing_folder_is_told_with_those_that_are_there(account: Account, made: list[ImapSource]) -> None:
+    with account.client() as box:
+        box.folder.create("Zażółć")
+    source = ImapSource(account.mailbox(folder="Work"), account.server(), password)
+    made.append(source)
+    with pytest.raises(MailboxError) as caught:
+        source.connect()
+    assert {"INBOX", "Zażółć"} <= set(caught.value.mend.partition("there are: ")[2].split(", "))
+
+
+@pytest.mark.parametrize("secret", ['quo"te', "back\\slash", "{5}", "bl ank ", "tęcza", "(", "%u", "*"])
+@pytest.mark.parametrize("protocol", ["imap", "pop3"])
+def test_a_password_of_any_characters_logs_in(servers: PrivateServers, protocol: str, secret: str) -> None:
+    account = Account(servers, "odd")
+    account.mail.add_user(account.address, secret)
+    source = {"imap": ImapSource, "pop3": Pop3Source}[protocol](
+        account.mailbox(), account.server(protocol), lambda: Password(secret)
+    )
+    source.connect()
+    source.close()
 
 
 def test_what_the_mailbox_can_do_is_told_to_a_person(account: Account, made: list[ImapSource]) -> None:
