@@ -259,7 +259,7 @@ def test_a_folder_made_anew_holds_new_mails_and_old_ids_name_none(account: Accou
         box.append(HEAD + b"old\r\n\r\n\r\n", "Work")
     source.connect()
     (old,) = source.news(10)
-    source.close()
+ODD_FOLDERS = [
     with account.client() as box:
         box.folder.delete("Work")
         box.folder.create("Work")
