@@ -257,6 +257,12 @@ def test_prod_reaches_only_its_own_servers() -> None:
         assert rule["to"] == [{"podSelector": {"matchLabels": server}}]
 
 
+def test_every_dashboard_is_brought_along() -> None:
+    found = named("prod", "ConfigMap", "mailcase-dashboards")
+    assert found["metadata"]["labels"]["grafana_dashboard"] == "1"
+    assert found["data"] == {file.name: file.read_text() for file in (ROOT / "deploy/grafana").glob("*.json")}
+
+
 def test_prod_scrapes_its_broker_where_the_page_on_metrics_says() -> None:
     endpoints = named("prod", "PodMonitor", "mailcase-rabbitmq")["spec"]["podMetricsEndpoints"]
     families = [("family", family) for one in endpoints for family in one.get("params", {}).get("family", [])]
