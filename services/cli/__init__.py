@@ -56,6 +56,7 @@ for group, name, where, summary, example in (
         "Replay mails of the archive: what is missing, or what reads otherwise now.",
         "replay --since 7d --dry-run",
     ),
+    ("", "reply", "reply:reply", "Mail from a case.", "reply 235 --text-file accepted.txt --attach order.pdf"),
     ("", "demo", "demo:demo", "See the main path at work on private servers.", "demo --keep"),
     ("case", "show", "case:show", "Show a case with its comments and attachments.", "case show 235"),
     ("", "audit", "audit:audit", "Check that nothing is lost, doubled or torn.", "audit --deep"),

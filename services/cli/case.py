@@ -1,6 +1,7 @@
 """`mailcase case show N`: a case as it stands in the database."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -20,29 +21,38 @@ Number = Annotated[int, Parameter(help="The case's number, as in [#235].")]
 
 def show(number: Number, /, *, config: Config = DEFAULT_CONFIG, json: Json = False) -> None:
     """Show a case with its comments and attachments."""
-    case, comments = asyncio.run(read_case(loaded(config), number))
+    case, comments, waiting = asyncio.run(read_case(loaded(config), number))
     if json:
-        print(msgspec.json.format(msgspec.json.encode(case | {"comments": comments})).decode())
+        whole = case | {"comments": comments, "waiting": waiting}
+        print(msgspec.json.format(msgspec.json.encode(whole)).decode())
     else:
-        print_case(Console(markup=False, highlight=False), case, comments)
+        print_case(Console(markup=False, highlight=False), case, comments, waiting)
 
 
-async def read_case(settings: Settings, number: int) -> tuple[Document, list[Document]]:
-    """The case and its comments, oldest first. Raises PermanentError where there is no such case."""
+async def read_case(settings: Settings, number: int) -> tuple[Document, list[Document], list[Document]]:
+    """The case, its comments and its mails that are not out yet, oldest first.
+
+    Raises PermanentError where there is no such case.
+    """
     async with Store.opened(store_url(settings), settings.store.database) as store:
         case = await store.collection("cases").find_one({"_id": number})
         if case is None:
             raise PermanentError(f"there is no case {number}")
-        return case, await store.collection("comments").find({"case": number}, sort="at")
+        comments = await store.collection("comments").find({"case": number}, sort="at")
+        waiting = {"case": number, "state": {"$in": ["pending", "claimed"]}}
+        return case, comments, await store.collection("outbox").find(waiting, sort="created_at")
 
 
-def print_case(console: Console, case: Document, comments: list[Document]) -> None:
+def print_case(console: Console, case: Document, comments: list[Document], waiting: Sequence[Document] = ()) -> None:
     """A case for a person; nothing in it can drive the terminal."""
     _line(console, f"Case [#{case['_id']}] {case['title']}", "bold")
     _line(console, f"  {case['process']} / {case['stage']}, {case['status']}; opened {_time(case['opened_at'])}")
     _line(console, f"  participants: {', '.join(case['participants']) or 'none'}")
     for comment in comments:
         print_comment(console, comment)
+    for mail in waiting:
+        reason = f": {mail['failure']}" if mail["failure"] else ""
+        _line(console, f"\n  {mail['kind']} to {', '.join(mail['to'])} is not out yet{reason}", "yellow")
 
 
 def print_comment(console: Console, comment: dict[str, Any]) -> None:
@@ -50,6 +60,8 @@ def print_comment(console: Console, comment: dict[str, Any]) -> None:
     who = f"{author['name']} <{author['address']}>" if author["name"] else author["address"] or "unknown sender"
     flags = f"  ({', '.join(comment['flags'])})" if comment["flags"] else ""
     _line(console, f"\n  {_time(comment['at'])}  {comment['kind']} from {who}{flags}", "cyan")
+    if comment.get("failure"):
+        _line(console, f"    ! not delivered: {comment['failure']}", "red")
     for line in comment["text"].splitlines():
         _line(console, f"    {line}")
     for one in comment["attachments"]:

@@ -1,17 +1,22 @@
 """Mail goes out from cases by SMTP, through real servers, whatever the SMTP server does."""
 
 import asyncio
+import os
+import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from deploy.local import PrivateServers
 from deploy.local.smtp import TakenMail
 from schemas.mails import BlobRef
 from schemas.sending import AnswerCase, AnswerFile
+from services.cli.case import print_case, read_case
 from services.runtime.blobs import Blobs
 from services.runtime.store import Store
 from tests.integration.office import ADDRESS, Office, letter, parsed
@@ -161,12 +166,10 @@ async def test_whatever_the_server_does_a_mail_goes_out_and_doubles_are_no_more_
 async def test_a_refusal_and_the_giving_up_are_shown_on_the_case(office: Office) -> None:
     async def two_days_later() -> None:
         """Give the mail that is never taken an age at which it is given up."""
-        await office.until(
-            lambda mails: any(one["to"] == ["never@customer.example"] for one in mails.values()), "outbox"
-        )
-        await office.change(
-            "outbox", {"to": "never@customer.example"}, {"created_at": datetime.now(UTC) - timedelta(2.1)}
-        )
+        never = {"to": "never@customer.example", "failure": {"$ne": None}}
+        tried = [never["to"]]
+        await office.until(lambda mails: any(one["to"] == tried and one["failure"] for one in mails.values()), "outbox")
+        await office.change("outbox", never, {"created_at": datetime.now(UTC) - timedelta(days=2.1)})
 
     cases = (opened(office, "no"), opened(office, "never"), opened(office, "unknown"))
     *numbers, _ = await asyncio.gather(*cases, two_days_later())
@@ -260,3 +263,39 @@ async def test_a_delivery_report_marks_the_sent_comment_undeliverable_and_is_not
     forged = report_on(acknowledgement).replace(parsed(acknowledgement)["Message-ID"].encode()[-60:-20], b"0" * 40)
     await office.case_of(await office.receive(forged))
     assert (await office.all("comments"))[f"ack {number}"]["flags"] == ["automatic"]
+
+
+async def mailcase(office: Office, *arguments: str) -> tuple[int, str, str]:
+    """Status, output and complaints of a command."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "services.cli", *arguments, "--config", str(office.config)),
+        env={**os.environ, **office.environ},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await asyncio.wait_for(process.communicate(), 120)
+    return process.returncode or 0, out.decode(), err.decode()
+
+
+async def test_the_command_replies_from_a_case_and_the_case_shows_it(office: Office, tmp_path: Path) -> None:
+    number = await opened(office, "clara")
+    (tmp_path / "text.txt").write_text("Zamówienie przyjęte.\n")
+    (tmp_path / "order.pdf").write_bytes(b"%PDF-1.4 order")
+    command = ("reply", str(number), "--text-file", str(tmp_path / "text.txt"))
+    good, refused = await asyncio.gather(
+        mailcase(office, *command, "--attach", str(tmp_path / "order.pdf"), "--subject", "Order accepted"),
+        mailcase(office, *command, "--to", "no@customer.example"),
+    )
+    assert (good[0], good[2]) == (0, "")
+    first, second = good[1].splitlines()
+    assert first == f"case {number}: [#{number}] Order accepted, to clara@customer.example"
+    assert second.startswith(f"sent as <mc.{number}.")
+    mail = parsed(sink_of(office).taken_by("clara@customer.example")[-1])
+    [file] = mail.iter_attachments()
+    assert (file.get_content_type(), file.get_payload(decode=True)) == ("application/pdf", b"%PDF-1.4 order")
+    assert (refused[0], refused[2]) == (1, "mailcase: refused: no@customer.example: 554 5.7.1 refused by policy\n")
+    console = Console(file=(page := StringIO()), width=200)
+    print_case(console, *await read_case(office.settings, number))
+    assert "sent from Faktury kosztowe" in page.getvalue()
+    assert "! not delivered: no@customer.example: 554 5.7.1 refused by policy" in page.getvalue()

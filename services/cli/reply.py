@@ -1,0 +1,143 @@
+"""`mailcase reply N`: a mail from a case to those who take part in it."""
+
+import asyncio
+import mimetypes
+import sys
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from msgspec import structs
+
+from schemas.codec import encode, tag_of
+from schemas.sending import AnswerCase, AnswerFile
+from services.case_writer.answers import MongoAnswers
+from services.case_writer.outgoing import Correspondence, answer_document_id
+from services.cli.common import DEFAULT_CONFIG, Config, loaded, printable
+from services.runtime.blobs import Blobs
+from services.runtime.broker import Broker
+from services.runtime.errors import PermanentError
+from services.runtime.messages import Outgoing
+from services.runtime.settings import Settings
+from services.runtime.signing import own_ids
+from services.runtime.stage import broker_url, connection_name, store_url, topology_of
+from services.runtime.store import Document, Store
+from services.runtime.topology import CASE, answer_key
+
+PATIENCE_S = 30.0
+
+Number = Annotated[int, Parameter(help="The case's number, as in [#235].")]
+TextFile = Annotated[Path, Parameter(name="--text-file", help="The text, in UTF-8; `-` reads the standard input.")]
+Attach = Annotated[
+    list[Path] | None, Parameter(name="--attach", negative="", help="A file to attach; may be given again.")
+]
+To = Annotated[
+    list[str] | None,
+    Parameter(name="--to", negative="", help="A recipient in place of the participants; may be given again."),
+]
+Subject = Annotated[str | None, Parameter(name="--subject", help="In place of the case's title.")]
+Automatic = Annotated[
+    bool, Parameter(name="--automatic", negative="", help="Mark it as written by a program: no machine answers it.")
+]
+
+
+def reply(
+    number: Number,
+    /,
+    *,
+    text_file: TextFile,
+    attach: Attach = None,
+    to: To = None,
+    subject: Subject = None,
+    automatic: Automatic = False,
+    config: Config = DEFAULT_CONFIG,
+) -> int:
+    """Mail a text from a case, with its number in the subject; the answers join the case.
+
+    Waits up to half a minute for the mail to go out. One that the mail server postpones is tried again by the sender.
+    """
+    settings = loaded(config)
+    answer = AnswerCase(
+        id=str(uuid.uuid4()),
+        case=number,
+        text=_text(text_file),
+        at=datetime.now(UTC),
+        subject=subject,
+        to=to or [],
+        files=[_file(path) for path in attach or []],
+        automatic=automatic,
+    )
+    return asyncio.run(_reply(settings, answer))
+
+
+def _text(path: Path) -> str:
+    try:
+        content = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+        return content.decode()
+    except OSError as error:
+        raise PermanentError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise PermanentError(f"{path} is not UTF-8: save it so") from error
+
+
+def _file(path: Path) -> AnswerFile:
+    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    try:
+        return AnswerFile(name=path.name, content_type=kind, content=path.read_bytes())
+    except OSError as error:
+        raise PermanentError(f"{path} cannot be read: {error.strerror}") from error
+
+
+async def _reply(settings: Settings, answer: AnswerCase) -> int:
+    async with (
+        Store.opened(store_url(settings), settings.store.database) as store,
+        Broker.connected(broker_url(settings), connection_name("reply")) as broker,
+    ):
+        case = await MongoAnswers(store).case(answer.case)
+        if case is None:
+            raise PermanentError(f"there is no case {answer.case}")
+        mail = Correspondence(settings, own_ids(settings)).answer(answer, case, [], answer.at)  # tells what is wrong
+        await broker.declare(topology_of(settings))
+        message = await _with_blobs(store, answer)
+        key = answer_key(case.process)
+        await broker.publish(Outgoing(CASE, key, encode(message), tag_of(message), message.id))
+        print(f"case {mail.case}: {printable(mail.subject or '')}, to {printable(', '.join(mail.to))}", flush=True)
+        return _told(await _ended(store, answer_document_id(message)))
+
+
+async def _with_blobs(store: Store, answer: AnswerCase) -> AnswerCase:
+    """The files travel as references: a message may not be large."""
+    blobs = await Blobs(store).put_all([one.content or b"" for one in answer.files])
+    files = [
+        AnswerFile(name=one.name, content_type=one.content_type, blob=blob)
+        for one, blob in zip(answer.files, blobs, strict=True)
+    ]
+    return structs.replace(answer, files=files)
+
+
+async def _ended(store: Store, document_id: str) -> Document | None:
+    """The outbox's document once it came to its end, or as it is after half a minute."""
+    deadline = asyncio.get_running_loop().time() + PATIENCE_S
+    while True:
+        document = await store.collection("outbox").find_one({"_id": document_id})
+        if (document and document["ended_at"]) or asyncio.get_running_loop().time() > deadline:
+            return document
+        await asyncio.sleep(0.1)
+
+
+def _told(document: Document | None) -> int:
+    if document is None:
+        print("mailcase: in the queue; does a case writer run?", file=sys.stderr)
+        return 1
+    failure = f": {printable(document['failure'])}" if document["failure"] else ""
+    if document["state"] == "sent":
+        print(f"sent as {document['message_id']}{failure}")
+        return 0
+    if document["ended_at"] is None:
+        attempts = f"after {document['attempts']} attempts{failure}" if document["attempts"] else "does a sender run?"
+        print(f"mailcase: in the outbox, not sent yet; {attempts}", file=sys.stderr)
+        return 0
+    print(f"mailcase: {document['state']}{failure}", file=sys.stderr)
+    return 1
