@@ -2,11 +2,13 @@
 
 import struct
 import zlib
+from base64 import b64encode
 from email.message import EmailMessage
 from email.utils import formatdate
 
 INVOICES = "invoices@demo.example"
 COMPLAINTS = "complaints@demo.example"
+NADIA = "nadia.okoye@paperworks.example"
 ANSWERED_SUBJECT = "Invoice INV-2041 for November"
 
 
@@ -18,15 +20,35 @@ def first_mails() -> dict[str, list[bytes]]:
     }
 
 
-def reply(to: str, reference: str) -> bytes:
-    """A customer's answer with the case's number in its subject, and the original quoted below."""
-    mail = _mail("Nadia Okoye <nadia.okoye@paperworks.example>", to, f"RE: Case {reference} was accepted")
+def answer(subject: str, message_id: str) -> bytes:
+    """Nadia answers a mail as her client does: the subject after RE:, the id of the mail, the text quoted below."""
+    mail = _mail(f"Nadia Okoye <{NADIA}>", INVOICES, f"RE: {subject}")
     mail["Message-ID"] = "<answer-1@paperworks.example>"
+    mail["In-Reply-To"] = message_id
     mail.set_content(
         "Thank you, that was quick. The purchase order is PO-7715.\n\n"
         "On Monday, Accounts wrote:\n> Your invoice was accepted.\n> Which purchase order does it belong to?\n"
     )
     return _bytes(mail)
+
+
+def mangled_answer(subject: str) -> bytes:
+    """She answers from a phone that names no mail and encodes the subject in two words, cut within the number."""
+    text = f"Odp: {subject}"
+    cut = text.index("#") + 1
+    words = [f"=?utf-8?b?{b64encode(part.encode()).decode()}?=" for part in (text[:cut], text[cut:])]
+    lines = [
+        f"From: {NADIA}",
+        f"To: {INVOICES}",
+        f"Subject: {words[0]}",
+        f" {words[1]}",
+        f"Date: {formatdate()}",
+        "Message-ID: <phone-1@paperworks.example>",
+        "",
+        "One more thing: please pay before Friday.",
+        "",
+    ]
+    return "\r\n".join(lines).encode()
 
 
 def _polish_invoice() -> bytes:
@@ -40,7 +62,7 @@ def _polish_invoice() -> bytes:
 
 
 def _english_invoice() -> bytes:
-    mail = _mail("Nadia Okoye <nadia.okoye@paperworks.example>", INVOICES, ANSWERED_SUBJECT)
+    mail = _mail(f"Nadia Okoye <{NADIA}>", INVOICES, ANSWERED_SUBJECT)
     mail["Message-ID"] = "<inv-2041@paperworks.example>"
     mail.set_content("Hello,\n\nplease find our invoice INV-2041 over 1,250.00 EUR attached.\n\nKind regards\nNadia\n")
     mail.add_attachment(_pdf("Invoice INV-2041"), maintype="application", subtype="pdf", filename="INV-2041.pdf")

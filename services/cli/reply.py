@@ -69,7 +69,7 @@ def reply(
         files=[_file(path) for path in attach or []],
         automatic=automatic,
     )
-    return asyncio.run(_reply(settings, answer))
+    return asyncio.run(send_reply(settings, answer))
 
 
 def _text(path: Path) -> str:
@@ -90,7 +90,8 @@ def _file(path: Path) -> AnswerFile:
         raise PermanentError(f"{path} cannot be read: {error.strerror}") from error
 
 
-async def _reply(settings: Settings, answer: AnswerCase) -> int:
+async def send_reply(settings: Settings, answer: AnswerCase) -> int:
+    """Publish an answer and tell what comes of it; returns the command's status."""
     async with (
         Store.opened(store_url(settings), settings.store.database) as store,
         Broker.connected(broker_url(settings), connection_name("reply")) as broker,
