@@ -259,7 +259,7 @@ def test_a_folder_made_anew_holds_new_mails_and_old_ids_name_none(account: Accou
         box.append(HEAD + b"old\r\n\r\n\r\n", "Work")
     source.connect()
     (old,) = source.news(10)
-ODD_FOLDERS = [
+    source.close()
     with account.client() as box:
         box.folder.delete("Work")
         box.folder.create("Work")
@@ -272,7 +272,7 @@ ODD_FOLDERS = [
     assert [one.raw for one in source.fetch([new.id])] == [HEAD + b"new\r\n\r\n\r\n"]
 
 
-ODD_FOLDERS = ["Zażółć gęślą", "Rechnungen & Ähnliches", 'say "hello"', "back\\slash", "a%b*c", "日本語", "&amp;-", "Sub.Box"]
+ODD_FOLDERS = [
     "Zażółć gęślą",
     "Rechnungen & Ähnliches",
     'say "hello"',
