@@ -15,8 +15,11 @@ from services.runtime.broker import Broker
 from services.runtime.errors import MailcaseError
 from services.runtime.settings import Broker as BrokerSettings
 from services.runtime.settings import Mailbox, Settings, load_settings
+from services.runtime.signing import own_ids
 from services.runtime.stage import connection_name
 from services.runtime.store import Store
+from services.sender.smtp import SmtpTransport, transports
+from services.sender.templates import Templates
 
 
 @dataclass(frozen=True)
@@ -34,11 +37,13 @@ class Finding:
 
 
 def check(config: Config = DEFAULT_CONFIG, json: Json = False) -> int:
-    """Check the settings, then log in to the broker, the database and every mailbox.
+    """Check the settings, then log in to the broker, the database, every mailbox and every SMTP server.
 
     One line each; exit status 1 if any of them fails, 2 if the settings cannot be used.
     """
     settings = load_settings(config, os.environ)
+    own_ids(settings)  # raises where the keys cannot be used
+    Templates(settings)  # or a template
     findings = asyncio.run(_findings(settings, config))
     for finding in findings:
         print(msgspec.json.encode(asdict(finding)).decode() if json else finding)
@@ -50,7 +55,8 @@ async def _findings(settings: Settings, config: Path) -> list[Finding]:
     good = Finding("settings", ok=True, detail=f"{config} is valid: {counts}")
     servers = [_check_broker(settings), _check_store(settings)]
     mailboxes = [asyncio.to_thread(_check_mailbox, settings, mailbox) for mailbox in settings.mailboxes.values()]
-    return [good, *await asyncio.gather(*servers, *mailboxes)]
+    smtp = [_check_smtp(name, transport) for name, transport in transports(settings).items()]
+    return [good, *await asyncio.gather(*servers, *mailboxes, *smtp)]
 
 
 async def _check_broker(settings: Settings) -> Finding:
@@ -91,6 +97,16 @@ async def _check_store(settings: Settings) -> Finding:
     members = len(server["hosts"])
     kind = "a single member" if members == 1 else f"{members} members"
     return Finding("store", ok=True, detail=f"{version}, replica set {server['setName']}: {kind}")
+
+
+async def _check_smtp(name: str, transport: SmtpTransport) -> Finding:
+    subject = f"smtp {name}"
+    try:
+        detail = await transport.check()
+    except MailcaseError as error:
+        mend = f"check host, port, security, user and password of [smtp.{name}]"
+        return Finding(subject, ok=False, detail=str(error), mend=mend)
+    return Finding(subject, ok=True, detail=detail)
 
 
 def _check_mailbox(settings: Settings, mailbox: Mailbox) -> Finding:

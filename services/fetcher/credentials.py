@@ -3,18 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from services.runtime.oauth2 import AccessToken
+
 
 @dataclass(frozen=True)
 class Password:
     text: str = field(repr=False)
-
-
-@dataclass(frozen=True)
-class AccessToken:
-    """A bearer token of OAuth 2.0 (RFC 6750); call `refused` where a mail server does not take it."""
-
-    text: str = field(repr=False)
-    refused: Callable[[], None] = field(default=lambda: None, repr=False, compare=False)
 
 
 Credential = Password | AccessToken

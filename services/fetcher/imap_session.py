@@ -8,11 +8,12 @@ from typing import Any
 from imap_tools import BaseMailBox
 from imap_tools.errors import ImapToolsError, MailboxFolderSelectError, UnexpectedCommandStatusError
 
-from services.fetcher.credentials import AccessToken, Credential, xoauth2
+from services.fetcher.credentials import Credential, xoauth2
 from services.fetcher.imap_answers import Item
 from services.fetcher.imap_client import PlainBox, TlsBox
 from services.fetcher.ports import Trouble
 from services.fetcher.transport import NONSENSE, RefusedError, guarded, login_refused, no_encryption, tls_context
+from services.runtime.oauth2 import AccessToken
 from services.runtime.settings import IncomingServer, Mailbox
 
 BROKEN = (ImapToolsError, imaplib.IMAP4.error)

@@ -12,7 +12,6 @@ from services.fetcher.dispatch import Dispatcher
 from services.fetcher.imap import ImapSource
 from services.fetcher.leases import Leases
 from services.fetcher.memory import Memory, NoMemory, StoredMemory
-from services.fetcher.oauth2 import TokenSource
 from services.fetcher.pop3 import Pop3Source
 from services.fetcher.ports import MailSource
 from services.fetcher.service import MailboxReader
@@ -22,6 +21,7 @@ from services.runtime.broker import Broker, keep_connected
 from services.runtime.deliveries import Deliveries
 from services.runtime.health import Health
 from services.runtime.lifecycle import Stop
+from services.runtime.oauth2 import TokenSource, token_sources
 from services.runtime.settings import Mailbox, Settings
 from services.runtime.stage import broker_url, connection_name, healthy_on, store_url, topology_of
 from services.runtime.store import Store
@@ -71,11 +71,6 @@ async def run(settings: Settings, http_port: int, stop: Stop) -> None:
 def kept_blobs(store: Store, settings: Settings) -> Blobs:
     """Whole mails that travel as references: messages, and the archive for as long as it keeps them, refer to them."""
     return Blobs(store, kept_for=timedelta(days=settings.archive.max_age_days) + ARCHIVE_LATE)
-
-
-def token_sources(settings: Settings) -> dict[str, TokenSource]:
-    """One for each `[oauth2.NAME]`."""
-    return {name: TokenSource(name, oauth2, os.environ) for name, oauth2 in settings.oauth2.items()}
 
 
 def mail_source(

@@ -32,7 +32,6 @@ LEASE_HELD = Gauge("mailcase_mailbox_lease_held", "1 while this process owns the
 LAST_SUCCESS = Gauge("mailcase_mailbox_last_success_timestamp_seconds", "When the mailbox was last read", ["mailbox"])
 FETCH_SECONDS = Histogram("mailcase_fetch_seconds", "Time to fetch a batch from a mail server", buckets=SECONDS)
 FETCH_MAILS = Histogram("mailcase_fetch_mails", "Mails fetched in a batch", buckets=MAILS)
-SECRET_EXPIRY = Gauge("mailcase_secret_expiry_seconds", "Seconds until the OAuth2 client's secret ends", ["oauth2"])
 
 
 def introduce(mailbox: str) -> None:

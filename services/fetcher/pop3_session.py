@@ -7,8 +7,9 @@ import ssl
 from contextlib import suppress
 from typing import Any
 
-from services.fetcher.credentials import AccessToken, Credential, xoauth2
+from services.fetcher.credentials import Credential, xoauth2
 from services.fetcher.transport import guarded, login_refused, no_encryption, tls_context
+from services.runtime.oauth2 import AccessToken
 from services.runtime.settings import IncomingServer, Mailbox
 
 BROKEN = (poplib.error_proto,)

@@ -9,6 +9,7 @@ from typing import cast
 
 from services.fetcher.ports import MailboxError, Trouble
 from services.runtime.errors import SettingsError
+from services.runtime.oauth2 import TokenRefusedError
 from services.runtime.settings import IncomingServer, Mailbox
 
 # What the drivers raise at a server's nonsense, which must stop one mailbox only.
@@ -95,7 +96,8 @@ def told(
 
     `broken` are the driver's errors; an end of the connection among them is an OSError or EOFError.
     """
-    caught: tuple[type[Exception], ...] = (*broken, RefusedError, SettingsError, OSError, EOFError, *NONSENSE)
+    ours = (RefusedError, TokenRefusedError, SettingsError)
+    caught: tuple[type[Exception], ...] = (*broken, *ours, OSError, EOFError, *NONSENSE)
     try:
         yield
     except caught as error:
@@ -109,6 +111,8 @@ def _diagnosis(error: Exception, mailbox: Mailbox) -> tuple[Trouble, str]:
     match error:
         case RefusedError():
             return error.trouble, error.mend
+        case TokenRefusedError():
+            return Trouble.PASSWORD, error.mend
         case SettingsError():
             return Trouble.PASSWORD, "make the secret readable for this service"
         case ssl.SSLCertVerificationError():

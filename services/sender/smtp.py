@@ -5,23 +5,30 @@ import os
 import ssl
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 
 import aiosmtplib
-from aiosmtplib import SMTP, SMTPException, SMTPRecipientsRefused, SMTPResponseException
+from aiosmtplib import (
+    SMTP,
+    SMTPAuthenticationError,
+    SMTPException,
+    SMTPRecipientsRefused,
+    SMTPResponseException,
+)
 
-from services.runtime.errors import SettingsError
-from services.runtime.logs import get_logger
+from services.runtime.errors import SettingsError, TransientError
+from services.runtime.oauth2 import AccessToken, TokenRefusedError, TokenSource, token_sources
 from services.runtime.settings import Settings, Smtp
 from services.sender.ports import Handed
-
-log = get_logger(__name__)
 
 # A server may take long over a whole mail, and asking again doubles it: RFC 5321 section 4.5.3.2 gives 2 to 10 minutes.
 PATIENCE = 5
 _GOODBYE_S = 2.0
+# ValueError: what a server's nonsense becomes in the driver.
+_NO_SESSION = (SMTPException, SettingsError, TokenRefusedError, OSError, ValueError)
 _AUTHENTICATION = {530, 534, 535, 538}  # RFC 4954 section 6: the log-in's fault, not the mail's
 
-Secret = Callable[[], str]  # a password, or an access token; may block
+Secret = Callable[[], str | AccessToken]  # a password, or a token; may block
 
 
 class SmtpTransport:
@@ -35,7 +42,7 @@ class SmtpTransport:
     async def send(self, sender: str, recipients: Sequence[str], message: bytes) -> Handed:
         try:
             client = await self._connected()
-        except (SMTPException, SettingsError, OSError, ssl.SSLError, ValueError) as error:
+        except _NO_SESSION as error:
             return Handed(again=dict.fromkeys(recipients, _words(error)))  # no mail is at fault
         try:
             refusals, _ = await client.sendmail(
@@ -54,13 +61,19 @@ class SmtpTransport:
             await _goodbye(client)
 
     async def check(self) -> str:
-        """Connect and log in, without sending; how the server introduces itself. Raises OSError or SMTPException."""
-        client = await self._connected()
+        """Connect and log in, without sending; how the server introduces itself. Raises TransientError."""
         try:
-            answer = client.last_ehlo_response
-            return answer.message.split()[0] if answer and answer.message else "an SMTP server"
+            client = await self._connected()
+        except _NO_SESSION as error:
+            where = f"{self._smtp.host}:{self._smtp.port}"
+            raise TransientError(f"cannot log in to {where}: {_words(error)}") from error
+        try:
+            words = (await client.ehlo()).message.split()
+        except (SMTPException, OSError) as error:
+            raise TransientError(f"no answer to EHLO: {_words(error)}") from error
         finally:
             await _goodbye(client)
+        return words[0] if words else "an SMTP server"
 
     async def _connected(self) -> SMTP:
         smtp = self._smtp
@@ -75,8 +88,10 @@ class SmtpTransport:
         secret = await asyncio.to_thread(self._secret) if self._secret else None
         try:
             await client.connect()
-            if smtp.user is not None and secret is not None:
-                await (client.auth_xoauth2 if smtp.oauth2 else client.login)(smtp.user, secret)
+            if isinstance(secret, AccessToken):
+                await _log_in_by_token(client, smtp.user or "", secret)
+            elif secret is not None:
+                await client.login(smtp.user or "", secret)
         except BaseException:
             client.close()
             raise
@@ -85,11 +100,24 @@ class SmtpTransport:
 
 def transports(settings: Settings) -> dict[str, SmtpTransport]:
     """One for each `[smtp.NAME]`."""
-    return {name: SmtpTransport(smtp, _secret(smtp)) for name, smtp in settings.smtp.items()}
+    tokens = token_sources(settings)
+    return {name: SmtpTransport(smtp, _secret(smtp, tokens)) for name, smtp in settings.smtp.items()}
 
 
-def _secret(smtp: Smtp) -> Secret | None:
-    return None if smtp.user is None else lambda: smtp.password(os.environ)
+def _secret(smtp: Smtp, tokens: Mapping[str, TokenSource]) -> Secret | None:
+    if smtp.user is None:
+        return None
+    if smtp.oauth2 is not None:
+        return partial(tokens[smtp.oauth2].token, smtp.user)
+    return lambda: smtp.password(os.environ)
+
+
+async def _log_in_by_token(client: SMTP, user: str, token: AccessToken) -> None:
+    try:
+        await client.auth_xoauth2(user, token.text)
+    except SMTPAuthenticationError:
+        token.refused()  # the next attempt asks for another
+        raise
 
 
 def _tls_context(smtp: Smtp) -> ssl.SSLContext:

@@ -14,10 +14,8 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from services.fetcher.credentials import AccessToken, xoauth2
-from services.fetcher.oauth2 import EARLY_S, TokenSource
-from services.fetcher.ports import Trouble
-from services.fetcher.transport import RefusedError
+from services.fetcher.credentials import xoauth2
+from services.runtime.oauth2 import EARLY_S, AccessToken, TokenRefusedError, TokenSource
 from services.runtime.settings import OAuth2
 
 
@@ -146,7 +144,7 @@ def test_a_library_that_is_not_installed_is_told_with_the_mend(
     monkeypatch.setitem(sys.modules, library, None)
     (tmp_path / "key.json").write_text('{"type": "authorized_user"}')
     source = microsoft(endpoint) if library.startswith("msal") else google(endpoint, tmp_path / "key.json")
-    with pytest.raises(RefusedError, match="is not installed") as caught:
+    with pytest.raises(TokenRefusedError, match="is not installed") as caught:
         source.token("a@x.test")
     assert "mailcase[oauth2]" in caught.value.mend
 
@@ -165,9 +163,8 @@ def test_a_refusal_is_told_with_the_mend_and_without_the_secret(
     endpoint: Endpoint, status: int, answer: object, told: str
 ) -> None:
     endpoint.status, endpoint.answer = status, answer
-    with pytest.raises(RefusedError, match=told) as caught:
+    with pytest.raises(TokenRefusedError, match=told) as caught:
         microsoft(endpoint).token("a@x.test")
-    assert caught.value.trouble == Trouble.PASSWORD
     assert caught.value.mend
     assert "hush" not in str(caught.value)
     assert len(endpoint.forms) == 1
@@ -175,21 +172,21 @@ def test_a_refusal_is_told_with_the_mend_and_without_the_secret(
 
 def test_an_endpoint_that_nobody_serves_is_told(endpoint: Endpoint) -> None:
     source = microsoft(endpoint, token_url="http://127.0.0.1:1/token")
-    with pytest.raises(RefusedError, match="does not answer"):
+    with pytest.raises(TokenRefusedError, match="does not answer"):
         source.token("a@x.test")
 
 
 @pytest.mark.parametrize("content", ["", "scribble", "[]", '{"type": "service_account"}'])
 def test_a_secret_that_is_no_key_is_told_without_its_content(endpoint: Endpoint, tmp_path: Path, content: str) -> None:
     (tmp_path / "key.json").write_text(content)
-    with pytest.raises(RefusedError, match="secret") as caught:
+    with pytest.raises(TokenRefusedError, match="secret") as caught:
         google(endpoint, tmp_path / "key.json").token("a@x.test")
     assert not content or content not in str(caught.value)
     assert endpoint.forms == []
 
 
 def test_a_secret_file_that_is_missing_is_told(endpoint: Endpoint, tmp_path: Path) -> None:
-    with pytest.raises(RefusedError, match="cannot be read"):
+    with pytest.raises(TokenRefusedError, match="cannot be read"):
         google(endpoint, tmp_path / "none.json").token("a@x.test")
 
 

@@ -1,26 +1,25 @@
 """Access tokens for mail servers that take no passwords: OAuth 2.0 (RFC 6749) as Microsoft and Google want it.
 
 The flows are those of the makers' own libraries, msal and google-auth (the extra `oauth2`), loaded when the first token
-is asked for. They block, so they run in the thread of the mailbox that asks.
+is asked for. They block, so they run in the thread of whoever asks.
 """
 
 import json
+import os
 import threading
 import time
 import urllib.parse
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-from services.fetcher import metrics
-from services.fetcher.credentials import AccessToken
-from services.fetcher.oauth2_http import NoTokenError, TokenHttp
-from services.fetcher.ports import Trouble
-from services.fetcher.transport import RefusedError
-from services.runtime.settings import OAuth2
+from services.runtime import metrics
+from services.runtime.oauth2_http import NoTokenError, TokenHttp
+from services.runtime.settings import OAuth2, Settings
 
 MICROSOFT_URL = "https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token"
 MICROSOFT_SCOPE = "https://outlook.office365.com/.default"
@@ -30,6 +29,22 @@ GOOGLE_SCOPE = "https://mail.google.com/"
 EARLY_S = 300.0  # a token is renewed so long before its end, so that none ends during a log-in
 SHORT_S = 300.0  # how long a token is kept whose end is not told
 MEND_EXTRA = "install the extra: pip install 'mailcase[oauth2]'"
+
+
+class TokenRefusedError(Exception):
+    """There is no token to be had; `mend` tells a person what to do. Worth another try all the same."""
+
+    def __init__(self, message: str, mend: str) -> None:
+        super().__init__(message)
+        self.mend = mend
+
+
+@dataclass(frozen=True)
+class AccessToken:
+    """A bearer token of OAuth 2.0 (RFC 6750); call `refused` where a mail server does not take it."""
+
+    text: str = field(repr=False)
+    refused: Callable[[], None] = field(default=lambda: None, repr=False, compare=False)
 
 
 class TokenSource:
@@ -54,7 +69,7 @@ class TokenSource:
             metrics.SECRET_EXPIRY.labels(name).set_function(lambda: self.secret_expiry_s() or 0.0)
 
     def token(self, user: str) -> AccessToken:
-        """A token for the mailbox of `user`. Raises RefusedError where there is none to be had."""
+        """A token for the mailbox of `user`. Raises TokenRefusedError where there is none to be had."""
         subject = "" if self._oauth2.provider == "microsoft" else user
         with self._lock:
             token, end_s = self._kept.get(subject, (None, 0.0))
@@ -123,8 +138,13 @@ class TokenSource:
         except UnicodeDecodeError:  # not chained: the error carries the bytes
             raise self._refused(f"{path} is not UTF-8", "save the secret as UTF-8") from None
 
-    def _refused(self, problem: str, mend: str) -> RefusedError:
-        return RefusedError(f"no token from oauth2.{self._name}: {problem}", Trouble.PASSWORD, mend)
+    def _refused(self, problem: str, mend: str) -> TokenRefusedError:
+        return TokenRefusedError(f"no token from oauth2.{self._name}: {problem}", mend)
+
+
+def token_sources(settings: Settings) -> dict[str, TokenSource]:
+    """One for each `[oauth2.NAME]`."""
+    return {name: TokenSource(name, oauth2, os.environ) for name, oauth2 in settings.oauth2.items()}
 
 
 def _microsoft_url(oauth2: OAuth2) -> str:
