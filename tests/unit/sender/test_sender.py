@@ -1,0 +1,316 @@
+"""The sender's steps with a fake outbox: what it writes down, whatever happens in between."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from schemas.stored import Attachment, OutgoingMail
+from services.runtime.errors import PermanentError, TransientError
+from services.runtime.health import Health
+from services.runtime.lifecycle import Stop
+from services.runtime.settings import Settings
+from services.runtime.store import ConflictError
+from services.sender.limits import EVERYONE, Past
+from services.sender.ports import Ending, Handed, Waiting
+from services.sender.service import NO_SERVER, Sender
+from services.sender.templates import Templates
+from services.sender.work import Work
+from tests.unit.sender.builders import NOW, outgoing, settings
+
+ANNA = "anna@customer.example"
+
+
+@dataclass
+class FakeOutbox:
+    """The port `Outbox`, with the conditions of the real one. `failures` are raised by the next writes of an end."""
+
+    mails: dict[str, OutgoingMail] = field(default_factory=dict)
+    endings: list[Ending] = field(default_factory=list)
+    known: dict[str, Past] = field(default_factory=dict)
+    failures: list[Exception] = field(default_factory=list)
+    extended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def due(self, now: datetime, most: int) -> list[str]:
+        open_ = [one for one in self.mails.values() if one.state in {"pending", "claimed"} and one.due_at <= now]
+        return [one.id for one in open_][:most]
+
+    async def claim(self, mail_id: str, claim: str, now: datetime, until: datetime) -> OutgoingMail | None:
+        if mail_id not in await self.due(now, 1000):
+            return None
+        mail = self.mails[mail_id]
+        changes: dict[str, Any] = {"state": "claimed", "claimed_by": claim, "due_at": until}
+        self.mails[mail_id] = structs.replace(mail, attempts=mail.attempts + 1, **changes)
+        return self.mails[mail_id]
+
+    async def extend(self, mail_id: str, claim: str, until: datetime) -> bool:
+        self.extended.set()
+        return self._change(mail_id, claim, due_at=until)
+
+    async def settle(self, mail_id: str, claim: str, subject: str, text: str) -> bool:
+        return self._change(mail_id, claim, subject=subject, text=text)
+
+    async def pasts(self, keys: Sequence[str]) -> dict[str, Past]:
+        return {key: self.known.get(key, Past()) for key in keys}
+
+    async def count(self, pasts: Mapping[str, Past], now: datetime, counted: tuple[str, str] | None) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+        self.known |= {key: Past(past.times, past.held_until, past.version + 1) for key, past in pasts.items()}
+        if counted:
+            self._change(*counted, counted_at=now)
+
+    async def release(self, mail: OutgoingMail, claim: str) -> bool:
+        changes = {name: getattr(mail, name) for name in ("due_at", "remaining", "refused", "failure")}
+        return self._change(mail.id, claim, state="pending", claimed_by=None, **changes)
+
+    async def end(self, mail: OutgoingMail, claim: str, ending: Ending) -> bool:
+        if self.failures:
+            raise self.failures.pop(0)
+        if not self._change(mail.id, claim, state=ending.state, ended_at=ending.at, failure=ending.failure):
+            return False
+        self.endings.append(ending)
+        return True
+
+    async def waiting(self) -> Waiting:
+        return Waiting(0, None)
+
+    def _change(self, mail_id: str, claim: str, **changes: Any) -> bool:
+        mail = self.mails[mail_id]
+        if mail.claimed_by != claim or mail.state != "claimed":
+            return False
+        self.mails[mail_id] = structs.replace(mail, **changes)
+        return True
+
+
+class FakeTransport:
+    """Answers with what `answer` makes of the recipients."""
+
+    def __init__(self, answer: Callable[[Sequence[str]], Handed] = Handed) -> None:
+        self.answer = answer
+        self.messages: list[bytes] = []
+        self.recipients: list[list[str]] = []
+
+    async def send(self, sender: str, recipients: Sequence[str], message: bytes) -> Handed:
+        self.messages.append(message)
+        self.recipients.append(list(recipients))
+        return self.answer(recipients)
+
+
+class NoFiles:
+    async def get(self, sha256: str) -> bytes:
+        raise PermanentError(f"no blob {sha256}")
+
+
+@dataclass
+class Bench:
+    outbox: FakeOutbox
+    transport: FakeTransport
+    settings: Settings
+    now: datetime = NOW
+    stop: Stop = field(default_factory=Stop)
+
+    @property
+    def sender(self) -> Sender:
+        transports = {"relay": self.transport}
+        templates = Templates(self.settings)
+        options: dict[str, Any] = {"stop": self.stop, "clock": lambda: self.now, "claim_s": 60.0}
+        return Sender(self.outbox, NoFiles(), transports, templates, self.settings, **options)
+
+    def put(self, **more: Any) -> None:
+        mail = outgoing(**({"state": "pending", "attempts": 0} | more))
+        self.outbox.mails[mail.id] = mail
+
+    @property
+    def mail(self) -> OutgoingMail:
+        [mail] = self.outbox.mails.values()
+        return mail
+
+    async def deliver(self) -> OutgoingMail:
+        await self.sender.deliver(self.mail.id)
+        return self.mail
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(FakeOutbox(), FakeTransport(), settings(tmp_path))
+
+
+def again(recipients: Sequence[str]) -> Handed:
+    return Handed(again=dict.fromkeys(recipients, "451 later"))
+
+
+async def test_the_text_is_settled_before_the_first_attempt_and_stays(bench: Bench, tmp_path: Path) -> None:
+    bench.put(subject=None, text=None)
+    bench.transport.answer = again
+    first = await bench.deliver()
+    assert (first.subject, first.state, first.attempts) == ("Case [#235] was opened", "pending", 1)
+    assert first.due_at == NOW + timedelta(seconds=30)
+    (other := tmp_path / "other").mkdir()
+    bench.settings = settings(other, ("enabled = true", "enabled = true\nlanguage = 'de'"))
+    bench.now = first.due_at
+    await bench.deliver()
+    assert bench.transport.messages[0] == bench.transport.messages[1]
+
+
+async def test_a_mail_that_is_not_due_or_is_someone_else_s_is_left_alone(bench: Bench) -> None:
+    bench.put(due_at=NOW + timedelta(seconds=1))
+    assert (await bench.deliver()).attempts == 0
+    bench.put(state="claimed", claimed_by="another", due_at=NOW + timedelta(seconds=1))
+    assert (await bench.deliver()).claimed_by == "another"
+    assert bench.transport.messages == []
+
+
+async def test_an_outage_between_the_server_s_word_and_ours_is_waited_for(bench: Bench) -> None:
+    bench.put()
+    bench.outbox.known = {EVERYONE: Past()}
+    bench.transport.answer = lambda recipients: _failing_then(bench, recipients)
+    mail = await bench.deliver()
+    assert (mail.state, len(bench.transport.messages)) == ("sent", 1)
+    [ending] = bench.outbox.endings
+    assert ending.comment is not None
+    assert (ending.comment.kind, ending.comment.sent_at, ending.comment.flags) == ("sent", NOW, ["automatic"])
+
+
+def _failing_then(bench: Bench, recipients: Sequence[str]) -> Handed:
+    bench.outbox.failures = [TransientError("no primary"), ConflictError("busy"), TransientError("no primary")]
+    return Handed(list(recipients))
+
+
+async def test_a_stage_that_ends_in_the_outage_leaves_the_mail_to_another(bench: Bench) -> None:
+    bench.put()
+
+    def taken(recipients: Sequence[str]) -> Handed:
+        bench.outbox.failures = [TransientError("no primary")] * 3
+        bench.stop.request()
+        return Handed(list(recipients))
+
+    bench.transport.answer = taken
+    with pytest.raises(TransientError, match="no primary"):
+        await bench.deliver()
+    assert bench.mail.state == "claimed"
+    bench.outbox.failures = []
+    bench.now = bench.mail.due_at
+    bench.stop = Stop()
+    bench.transport.answer = Handed
+    assert (await bench.deliver()).state == "sent"
+    assert bench.transport.messages[0] == bench.transport.messages[1]
+
+
+async def test_a_mail_that_bounced_before_its_comment_was_written_is_flagged(bench: Bench) -> None:
+    bench.put(bounced_by="1e" * 32)
+    await bench.deliver()
+    comment = bench.outbox.endings[0].comment
+    assert comment is not None
+    assert comment.flags == ["automatic", "undeliverable"]
+
+
+ENDS: list[tuple[Handed, str, str | None]] = [
+    (Handed([ANNA]), "sent", None),
+    (Handed(refused={ANNA: "550 no"}), "refused", f"{ANNA}: 550 no"),
+    (Handed(again={ANNA: "451 later"}), "given-up", f"{ANNA}: 451 later"),
+]
+
+
+@pytest.mark.parametrize(("handed", "state", "failure"), ENDS)
+async def test_how_a_mail_ends_when_its_time_is_over(
+    bench: Bench, handed: Handed, state: str, failure: str | None
+) -> None:
+    bench.put(counted_at=NOW, created_at=NOW - timedelta(days=2))
+    bench.transport.answer = lambda _recipients: handed
+    mail = await bench.deliver()
+    assert (mail.state, mail.failure) == (state, failure)
+    comment = bench.outbox.endings[0].comment
+    assert comment is not None
+    assert (comment.failure, "undeliverable" in comment.flags) == (failure, failure is not None)
+
+
+async def test_a_mail_that_somebody_got_is_sent_though_the_others_are_given_up(bench: Bench) -> None:
+    both = [ANNA, "jan@supplier.example"]
+    bench.put(counted_at=NOW, created_at=NOW - timedelta(days=2), to=both, remaining=both[1:])
+    bench.transport.answer = again
+    mail = await bench.deliver()
+    assert (mail.state, mail.failure) == ("sent", "jan@supplier.example: 451 later")
+    assert bench.transport.recipients == [both[1:]]
+
+
+async def test_a_process_without_a_server_waits_for_its_settings(bench: Bench) -> None:
+    bench.put(process="gone")
+    mail = await bench.deliver()
+    assert (mail.state, mail.failure) == ("pending", f"{ANNA}: {NO_SERVER}")
+
+
+async def test_a_mail_that_cannot_be_put_together_is_refused(bench: Bench) -> None:
+    file = Attachment(name="a", content_type="a/b", size=1, sha256="x", inline=False, content_id=None, blob="gone")
+    bench.put(attachments=[file])
+    mail = await bench.deliver()
+    assert (mail.state, mail.failure) == ("refused", f"{ANNA}: it cannot be put together: no blob gone")
+
+
+async def test_a_mail_over_the_limit_of_size_is_refused(bench: Bench) -> None:
+    bench.put(text="long " * 6_000_000)
+    mail = await bench.deliver()
+    assert mail.state == "refused"
+    assert "more than sender.max_mail_bytes allows" in (mail.failure or "")
+
+
+async def test_another_sender_that_counted_first_is_no_hindrance(bench: Bench) -> None:
+    bench.put()
+    bench.outbox.failures = [ConflictError("another was first")] * 3
+    assert (await bench.deliver()).state == "sent"
+
+
+async def test_an_attempt_counts_towards_the_limits_once(bench: Bench) -> None:
+    bench.put()
+    bench.transport.answer = again
+    first = await bench.deliver()
+    assert first.counted_at == NOW
+    bench.now = first.due_at
+    await bench.deliver()
+    assert len(bench.outbox.known[EVERYONE].times) == 1
+
+
+async def test_a_claim_is_extended_while_the_server_takes_its_time(bench: Bench) -> None:
+    bench.put()
+
+    class Slow(FakeTransport):
+        async def send(self, sender: str, recipients: Sequence[str], message: bytes) -> Handed:
+            await asyncio.wait_for(bench.outbox.extended.wait(), 60)
+            return Handed(list(recipients))
+
+    bench.transport = Slow()
+    options: dict[str, Any] = {"stop": bench.stop, "clock": lambda: NOW, "claim_s": 0.03}
+    templates = Templates(bench.settings)
+    sender = Sender(bench.outbox, NoFiles(), {"relay": bench.transport}, templates, bench.settings, **options)
+    await sender.deliver(bench.mail.id)
+    assert bench.mail.state == "sent"
+
+
+async def test_a_fault_of_ours_with_one_mail_holds_up_no_other(bench: Bench, tmp_path: Path) -> None:
+    reached = asyncio.Event()
+
+    class Odd(FakeTransport):
+        async def send(self, sender: str, recipients: Sequence[str], message: bytes) -> Handed:
+            if recipients[0] == "odd@x.example":
+                raise ZeroDivisionError
+            reached.set()
+            return Handed(list(recipients))
+
+    bench.transport = Odd()
+    for number, name in enumerate(["odd", "even"]):
+        to = [f"{name}@x.example"]
+        bench.put(id=f"ack {number}", to=to, remaining=to)
+    work = Work(bench.sender, bench.outbox, at_once=1, health=Health("store"), stop=bench.stop)
+    for mail_id in [*bench.outbox.mails, "ack 7"]:
+        work.start(mail_id)
+    sweeping = asyncio.ensure_future(work.sweep_until_stop(60.0))
+    await asyncio.wait_for(reached.wait(), 60)
+    bench.stop.request()
+    await sweeping  # what is in hand is finished
+    assert bench.outbox.mails["ack 1"].state == "sent"
+    assert bench.outbox.mails["ack 0"].state == "claimed"  # until its claim ends
