@@ -252,8 +252,9 @@ async def test_a_mail_that_cannot_be_put_together_is_refused(bench: Bench) -> No
     assert (mail.state, mail.failure) == ("refused", f"{ANNA}: it cannot be put together: no blob gone")
 
 
-async def test_a_mail_over_the_limit_of_size_is_refused(bench: Bench) -> None:
-    bench.put(text="long " * 6_000_000)
+async def test_a_mail_over_the_limit_of_size_is_refused(bench: Bench, tmp_path: Path) -> None:
+    bench.settings = settings(tmp_path, more="[sender]\nmax_mail_bytes = 65536\n")
+    bench.put(text="long " * 20_000)
     mail = await bench.deliver()
     assert mail.state == "refused"
     assert "more than sender.max_mail_bytes allows" in (mail.failure or "")
