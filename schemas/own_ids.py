@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from schemas.case_ref import MAX_DIGITS
 
+OWN_MAIL_HEADER = "X-Mailcase-Case"  # on every mail that we send, with the case's number
 _MAC_DIGITS = 32  # half of SHA-256's, as RFC 2104 section 5 allows
 _ID = re.compile(
     rf"<mc\.([1-9][0-9]{{0,{MAX_DIGITS - 1}}})\.([A-Za-z0-9]{{8,40}})\.([0-9a-f]{{{_MAC_DIGITS}}})@[^<>@\s]+>"

@@ -8,6 +8,7 @@ import msgspec
 from schemas.cases import CommentKind, Decision
 
 CaseStatus = Literal["open", "closed"]
+UNDELIVERABLE = "undeliverable"  # the flag of a mail of ours that somebody did not get, and of the report on it
 OutgoingKind = Literal["acknowledgement", "answer"]
 OutgoingState = Literal["pending", "claimed", "sent", "refused", "given-up", "suppressed"]
 Outcome = Literal["opened", "appended", "ignored", "parked"]
@@ -207,6 +208,11 @@ class AutomaticMails(msgspec.Struct, frozen=True, kw_only=True):
     held_until: datetime | None
     version: int
     expires_at: datetime
+
+
+def reported_by(mail_key: str) -> str:
+    """The failure of a mail of ours that a delivery report calls undeliverable."""
+    return f"a delivery report came, see comment {mail_key}"
 
 
 def thread_id(process: str, message_id: str) -> str:

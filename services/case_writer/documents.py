@@ -9,7 +9,7 @@ from typing import Any
 from schemas.cases import Decision
 from schemas.events import Event, MailIgnored, MailParked, SenderLimited
 from schemas.mails import RawMail
-from schemas.stored import Case, Comment, Mail, Outcome, OutgoingMail, Thread, thread_id
+from schemas.stored import UNDELIVERABLE, Case, Comment, Mail, Outcome, OutgoingMail, Thread, thread_id
 from services.case_writer.comments import comment_of, derived_again
 from services.case_writer.events import about, appended_event, moved_event, opened_event
 from services.case_writer.plan import Aside, NewCase, Placed, Plan, Reread, Target
@@ -18,7 +18,6 @@ from services.runtime.errors import PermanentError
 Acknowledge = Callable[[Placed, int, datetime], OutgoingMail | None]
 
 NO_SUBJECT = "(no subject)"
-UNDELIVERABLE = "undeliverable"
 
 
 @dataclass

@@ -7,11 +7,10 @@ from typing import Any
 import msgspec
 
 from schemas.cases import Decision
-from schemas.stored import Comment, Sender, from_document, to_document
+from schemas.stored import UNDELIVERABLE, Comment, Sender, from_document, reported_by, to_document
 from services.case_writer.comments import emptied_note
 from services.case_writer.documents import (
     NO_SUBJECT,
-    UNDELIVERABLE,
     Acknowledge,
     Bounced,
     CaseChange,
@@ -209,7 +208,7 @@ class MongoCases:
         ours = {"case": bounced.case, "message_id": {"$in": bounced.message_ids}}
         change = {
             "$addToSet": {"flags": UNDELIVERABLE},
-            "$set": {"failure": f"a delivery report came, see comment {bounced.mail_key}"},
+            "$set": {"failure": reported_by(bounced.mail_key)},
         }
         await self._comments.update({**ours, "kind": "sent"}, change, session)
         await self._outbox.update(ours, {"$set": {"bounced_by": bounced.mail_key}}, session)

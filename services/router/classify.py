@@ -12,7 +12,7 @@ from typing import Literal
 
 from schemas.case_ref import MAX_DIGITS
 from schemas.cases import Decision
-from schemas.own_ids import OwnIds
+from schemas.own_ids import OWN_MAIL_HEADER, OwnIds
 from services.router import automatic
 from services.router.policy import Policy
 from services.router.reports import Report, read_report
@@ -21,7 +21,6 @@ from services.runtime.mail_headers import MailHeaders
 MAX_CASES = 20
 MAX_THREAD_IDS = 50  # a References header may grow with every answer; the nearest ids decide
 MAX_HOPS = 50  # RFC 5321 section 6.3 counts 100 as a loop; no mail has been seen to need 30
-OWN_MAIL_HEADER = "X-Mailcase-Case"  # on every mail that we send
 
 _RECIPIENTS = ("To", "Cc", "Delivered-To", "X-Original-To", "Envelope-To")
 _PLUS = re.compile(rf"(?P<local>[^+@]+)\+(?P<number>[1-9][0-9]{{0,{MAX_DIGITS - 1}}})@(?P<domain>.+)", re.ASCII)

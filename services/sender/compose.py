@@ -8,10 +8,10 @@ from email.policy import SMTP
 from email.utils import format_datetime
 
 from schemas.case_ref import CaseReference
+from schemas.own_ids import OWN_MAIL_HEADER
 from schemas.stored import OutgoingMail
 from services.sender.headers import header, list_value, one_line, person_value, text_value
 
-CASE_HEADER = "X-Mailcase-Case"  # the router knows our own mail by it
 MAX_SUBJECT_CHARS = 200
 _TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,60}/[A-Za-z0-9!#$&^_.+-]{1,60}")
 
@@ -39,7 +39,7 @@ def _headers(mail: OutgoingMail) -> bytes:
         ("To", list_value(mail.to, ",")),
         ("Subject", text_value("Subject", mail.subject or "")),
         ("Message-ID", mail.message_id),
-        (CASE_HEADER, str(mail.case)),
+        (OWN_MAIL_HEADER, str(mail.case)),
     ]
     if mail.reply_to:
         lines.append(("Reply-To", mail.reply_to))

@@ -2,15 +2,13 @@
 
 from datetime import datetime
 
-from schemas.stored import Comment, OutgoingMail
-
-UNDELIVERABLE = "undeliverable"
+from schemas.stored import UNDELIVERABLE, Comment, OutgoingMail
 
 
 def comment_of(mail: OutgoingMail, at: datetime, *, sent: bool, failure: str | None) -> Comment:
     """The comment of kind `sent`. A mail that some or all did not get is flagged, and `failure` says why."""
     flags = ["automatic"] if mail.auto_submitted else []
-    missed = not sent or failure is not None or mail.bounced_by is not None
+    missed = not sent or failure is not None
     return Comment(
         id=mail.id,
         case=mail.case,

@@ -5,8 +5,18 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
-from schemas.stored import AutomaticMails, OutgoingMail, Thread, thread_id, to_document
+from schemas.stored import (
+    UNDELIVERABLE,
+    AutomaticMails,
+    Comment,
+    OutgoingMail,
+    Thread,
+    reported_by,
+    thread_id,
+    to_document,
+)
 from services.runtime.store import ConflictError, Session, Store
 from services.sender.limits import Past
 from services.sender.ports import Ending, Waiting
@@ -95,18 +105,29 @@ class MongoOutbox:
 
     async def end(self, mail: OutgoingMail, claim: str, ending: Ending) -> bool:
         async def body(session: Session) -> bool:
-            change = {"state": ending.state, "ended_at": ending.at, "failure": ending.failure, "claimed_by": None}
+            change = {
+                "state": ending.state,
+                "ended_at": ending.at,
+                "failure": ending.failure,
+                "claimed_by": None,
+                "remaining": mail.remaining,
+                "refused": mail.refused,
+            }
             if not await self._outbox.update(_claimed(mail.id, claim), {"$set": change}, session):
                 return False
             if ending.comment is not None:
-                await self._show(mail, ending, session)
+                await self._show(mail, ending, ending.comment, session)
             return True
 
         return await self._store.transaction(body)
 
-    async def _show(self, mail: OutgoingMail, ending: Ending, session: Session) -> None:
-        comment = to_document(ending.comment) if ending.comment else {}
-        await self._comments.insert([comment], session)
+    async def _show(self, mail: OutgoingMail, ending: Ending, comment: Comment, session: Session) -> None:
+        now = await self._outbox.find({"_id": mail.id}, ["bounced_by"], session=session)
+        bounced_by = now[0]["bounced_by"] if now else None
+        if bounced_by:  # the report was quicker than we are
+            flags = list(dict.fromkeys([*comment.flags, UNDELIVERABLE]))
+            comment = structs.replace(comment, flags=flags, failure=comment.failure or reported_by(bounced_by))
+        await self._comments.insert([to_document(comment)], session)
         added = {"comment_count": 1, "attachment_count": len(mail.attachments)}
         await self._cases.update({"_id": mail.case}, {"$inc": added, "$max": {"updated_at": ending.at}}, session)
         if ending.state != "sent":

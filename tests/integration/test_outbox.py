@@ -101,6 +101,19 @@ async def test_a_customer_who_answers_before_we_wrote_it_down_finds_the_same_cas
     assert await store.collection("threads").find({}) == [thread | {"claimed_by": "ack 1"}]
 
 
+async def test_a_delivery_report_that_is_quicker_than_our_word_marks_the_comment(store: Store, tmp_path: Path) -> None:
+    class Bouncing(CountingTransport):
+        async def send(self, sender: str, recipients: Sequence[str], message: bytes) -> Handed:
+            await store.collection("outbox").update({"_id": "ack 1"}, {"$set": {"bounced_by": "1e" * 32}})
+            return await super().send(sender, recipients, message)
+
+    await written(store, [pending(1)])
+    await sender(store, Bouncing(), settings(tmp_path)).deliver("ack 1")
+    [comment] = await store.collection("comments").find({})
+    assert comment["flags"] == ["automatic", "undeliverable"]
+    assert comment["failure"] == f"a delivery report came, see comment {'1e' * 32}"
+
+
 async def test_the_breaker_stops_what_goes_out_by_itself_over_all_senders(store: Store, tmp_path: Path) -> None:
     limits = "[sender]\nmax_automatic_mails_per_minute = 6\nbreaker_pause_s = 600\n"
     chosen, transport = settings(tmp_path, more=limits), CountingTransport()

@@ -202,14 +202,6 @@ async def test_a_stage_that_ends_in_the_outage_leaves_the_mail_to_another(bench:
     assert bench.transport.messages[0] == bench.transport.messages[1]
 
 
-async def test_a_mail_that_bounced_before_its_comment_was_written_is_flagged(bench: Bench) -> None:
-    bench.put(bounced_by="1e" * 32)
-    await bench.deliver()
-    comment = bench.outbox.endings[0].comment
-    assert comment is not None
-    assert comment.flags == ["automatic", "undeliverable"]
-
-
 ENDS: list[tuple[Handed, str, str | None]] = [
     (Handed([ANNA]), "sent", None),
     (Handed(refused={ANNA: "550 no"}), "refused", f"{ANNA}: 550 no"),
