@@ -18,6 +18,7 @@ from services.case_writer.placing import plan, query
 from services.case_writer.plan import Item
 from services.case_writer.ports import UnreadableMailError
 from services.case_writer.reading_aside import ReaderProcess
+from services.case_writer.service import CANNOT_BE_WRITTEN
 from services.cli.common import printable
 from services.cli.replaying.choice import Choice
 from services.cli.replaying.past import Past
@@ -27,6 +28,7 @@ from services.router.policy import policies
 from services.router.service import decide
 from services.runtime.blobs import Blobs
 from services.runtime.broker import Broker
+from services.runtime.errors import PermanentError
 from services.runtime.lifecycle import Stop
 from services.runtime.settings import Settings
 from services.runtime.store import Store
@@ -107,8 +109,9 @@ class DryRun:
     async def _item(self, command: Command) -> Item:
         try:
             return (await self._intake.items([command]))[0]
-        except UnreadableMailError as error:
-            return Item(ParkMail(mail=command.mail, decision=command.decision, reason=error.reason), None)
+        except PermanentError as error:
+            reason = error.reason if isinstance(error, UnreadableMailError) else CANNOT_BE_WRITTEN
+            return Item(ParkMail(mail=command.mail, decision=command.decision, reason=reason), None)
 
     def _with_pretended(self, known: Known, asked: Query) -> Known:
         mails_ = {key: one for key in asked.mails if (one := self._pretended.mails.get(key))}

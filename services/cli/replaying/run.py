@@ -28,6 +28,7 @@ from services.runtime.topology import ROUTER_MAIL
 NOT_RECORDED = "not-recorded"
 LISTED = ("parked", "moved", "differs")
 _NEXT_LOOK_S = 1.0
+_TOGETHER = 50  # publishing one by one waits for each confirm
 _DRAIN_S = 15.0
 _GIVE_UP_S = 120.0
 
@@ -81,11 +82,13 @@ class Run:
 
     async def _publish(self, broker: Broker, lease: Lease, chosen: Sequence[ArchivedMail]) -> bool:
         """False where the replay shall stop before the end of them."""
-        for one in chosen:
-            if not await self._has_room(broker, lease):
+        together = max(1, min(_TOGETHER, round(self._how.rate / 10) if self._how.rate else _TOGETHER))
+        for start in range(0, len(chosen), together):
+            group = chosen[start : start + together]
+            if not await self._has_room(broker, lease, len(group)):
                 return False
-            await broker.publish(self._message(one))
-            self._offset = one.offset + 1
+            await broker.publish_all([self._message(one) for one in group])
+            self._offset = group[-1].offset + 1
         return not self._stop.requested
 
     @property
@@ -142,9 +145,9 @@ class Run:
         self._pace.sent()
         return Outgoing("", ROUTER_MAIL, encode(mail), tag_of(mail), mail.key)
 
-    async def _has_room(self, broker: Broker, lease: Lease) -> bool:
+    async def _has_room(self, broker: Broker, lease: Lease, mails: int) -> bool:
         """Wait for effects, for the rate, and for live mail; False where the replay shall stop."""
-        while len(self._under_way) >= self._how.window and not self._stop.requested:
+        while len(self._under_way) + mails > self._how.window and not self._stop.requested:
             await self._hear(lease, _GIVE_UP_S)
         await self._stop.wait(self._pace.pause_s())
         while self._pace.looks_again() and not self._stop.requested:
