@@ -19,7 +19,7 @@ from deploy.grafana.model import Panel
 SHOWN = ("Mails a second", "From arrival to recorded", "Oldest by place", "Mails by place")
 WIDTH, HEIGHT, MARGIN = 460, 210, 16
 PLOT_LEFT, PLOT_TOP, PLOT_BOTTOM = 46, 30, 46
-COLOURS = ("#2f6fab", "#d9822b", "#3d9a5f", "#b13f3f", "#7a55a8", "#6b7280")
+COLOURS = ("#2f6fab", "#d9822b", "#3d9a5f", "#b13f3f", "#7a55a8", "#6b7280", "#1c9aa0", "#a3761a")
 STEPS = 150
 
 Points = list[tuple[float, float]]

@@ -62,7 +62,7 @@ QUEUES = Row(
             "Waiting in the queue",
             [
                 Query(
-                    'max by (queue) (rabbitmq_detailed_queue_messages_ready{queue!~"mail\\\\.archive|fetcher\\\\..*"})',
+                    'max by (queue) (rabbitmq_detailed_queue_messages_ready{queue!~".*archive|fetcher\\\\..*"})',
                     "{{queue}}",
                 )
             ],
@@ -81,7 +81,7 @@ QUEUES = Row(
             "Consumers",
             [
                 Query(
-                    'max by (queue) (rabbitmq_detailed_queue_consumers{queue!~"mail\\\\.archive|fetcher\\\\..*"})',
+                    'max by (queue) (rabbitmq_detailed_queue_consumers{queue!~".*archive|fetcher\\\\..*"})',
                     "{{queue}}",
                 )
             ],
