@@ -81,7 +81,7 @@ def chart(panel: Panel, lines: Sequence[Line], span: Span) -> str:
         parts.append(f'<polyline points="{" ".join(places)}" stroke="{colour}"/>')
     minutes = (span.end_s - span.start_s) / 60
     for share in (0.0, 0.5, 1.0):
-        label = f"{minutes * share:.0f} min" if share else "0"
+        label = f"{minutes * share:.1f} min" if share else "0"
         anchor = "axis end" if share == 1.0 else "axis"
         parts.append(_text(PLOT_LEFT + plot_width * share, HEIGHT - PLOT_BOTTOM + 13, label, anchor))
     return "".join(parts) + _legend(lines)
