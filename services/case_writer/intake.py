@@ -8,7 +8,7 @@ from dataclasses import replace
 from schemas.cases import AppendToCase, Command, OpenCase, ParkMail
 from schemas.mails import BlobRef, RawMail
 from services.case_writer import metrics
-from services.case_writer.plan import Item, Plan
+from services.case_writer.plan import FAILURES, Item, Plan
 from services.case_writer.ports import BlobStore, MailReader, UnreadableMailError
 from services.case_writer.reading import SHORTENED, MailReading, ReadingLimits, read_mail
 from services.case_writer.restoring import CONTENT_MISSING
@@ -115,8 +115,11 @@ class Intake:
 
 
 def _is_read(command: Command) -> bool:
-    """A replayed mail may be in a case whatever the rules say of it today."""
-    return isinstance(command, OpenCase | AppendToCase) or command.mail.replay is not None
+    """A replayed mail may be in a case whatever the rules say of it today; but what failed here is not tried again."""
+    if isinstance(command, OpenCase | AppendToCase):
+        return True
+    failed = isinstance(command, ParkMail) and command.reason.startswith(FAILURES)
+    return command.mail.replay is not None and not failed
 
 
 def _lacks_content(command: Command) -> bool:

@@ -39,6 +39,9 @@ class NewCase:
 
 Target = int | NewCase
 
+# How the reasons begin that say: reading or writing failed, not the rules. Another version may succeed.
+FAILURES = ("reading-", "cannot-be-written")
+
 
 @dataclass(frozen=True)
 class Placed:

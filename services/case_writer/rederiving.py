@@ -8,7 +8,7 @@ from msgspec import structs
 
 from schemas.cases import AppendToCase, CommentKind, Decision, IgnoreMail, ParkMail
 from services.case_writer.known import Known, RecordedMail
-from services.case_writer.plan import Differs, Item, NewCase, Placed, Plan, Reconsidered, Reread, Target
+from services.case_writer.plan import FAILURES, Differs, Item, NewCase, Placed, Plan, Reconsidered, Reread, Target
 from services.case_writer.reading import MailReading
 from services.case_writer.restoring import NUMBER_TAKEN
 from services.case_writer.targets import UNVERIFIED_SENDER, Targets, comparable
@@ -16,8 +16,6 @@ from services.case_writer.threads import MESSAGE_ID_REUSED, Threads
 
 _PLACING_FLAGS = frozenset({UNVERIFIED_SENDER, MESSAGE_ID_REUSED, NUMBER_TAKEN})  # as it was when the mail was placed
 DISCARDED = "discarded"  # by a person, whose word stands
-# Parked because reading or writing failed, not because of what the rules say: today it may succeed.
-_FAILURES = ("cannot-be-", "reading-")
 
 
 class Rederiving:
@@ -63,7 +61,7 @@ class Rederiving:
         command = item.command
         if isinstance(command, ParkMail | IgnoreMail):
             return recorded.outcome == ("parked" if isinstance(command, ParkMail) else "ignored")
-        failed = (recorded.reason or "").startswith(_FAILURES)
+        failed = (recorded.reason or "").startswith(("cannot-be-classified", *FAILURES))
         return not failed and _says_the_same(command.decision, recorded.decision)
 
     def _today(

@@ -55,5 +55,5 @@ class Restoring:
     def has_what_it_wants(self, item: Item, recorded: RecordedMail) -> bool:
         """Whether a mail that was parked for want of something can be placed now."""
         if recorded.reason == CONTENT_MISSING:
-            return item.reading is not None  # whoever brings it
+            return item.reading is not None or item.original is not None  # whoever brings it
         return item.command.mail.origin == "replay" and not isinstance(self.target(item), str)

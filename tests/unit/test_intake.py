@@ -3,11 +3,15 @@
 import hashlib
 
 import pytest
+from msgspec import structs
 
-from schemas.cases import Command
-from schemas.mails import BlobRef
+from schemas.cases import Command, Decision, OpenCase, ParkMail
+from schemas.mails import BlobRef, Replay
 from services.case_writer import intake as intake_module
 from services.case_writer.intake import Intake
+from services.case_writer.plan import Aside, Plan
+from services.case_writer.ports import UnreadableMailError
+from services.case_writer.restoring import CONTENT_MISSING
 from services.runtime.errors import PermanentError, TransientError
 from tests.builders import ignoring, opening, parking, raw_mail
 from tests.fakes import FakeBlobs
@@ -112,3 +116,37 @@ async def test_a_store_that_does_not_answer_is_no_fault_of_the_mail(blobs: FakeB
     blobs.failures = [TransientError("no primary")]
     with pytest.raises(TransientError):
         await Intake(blobs, lambda _mailbox: True).items([opening("m")])
+
+
+async def test_a_replayed_mail_is_read_whatever_the_rules_say_but_not_what_failed_here(
+    blobs: FakeBlobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What failed in reading is parked then; reading it once more would fail once more."""
+    replayed = {"origin": "replay", "replay": Replay(run="r")}
+    spam, failed, unwritten = (
+        structs.replace(one, mail=structs.replace(one.mail, **replayed))
+        for one in (parking("m", "spam"), parking("m", "reading-takes-too-long"), parking("m", "cannot-be-written"))
+    )
+    items = await Intake(blobs, lambda _mailbox: False).items([spam, failed, unwritten])
+    assert [item.reading is not None for item in items] == [True, False, False]
+
+
+async def test_a_replayed_mail_whose_content_is_lost_is_kept_without_any(blobs: FakeBlobs) -> None:
+    mail = raw_mail(raw=None, blob=BlobRef(sha256="0" * 64, size=7), origin="replay", replay=Replay(run="r"))
+    command = OpenCase(mail=mail, decision=Decision(rule="new-case"))
+    intake = Intake(blobs, lambda _mailbox: False)
+    with pytest.raises(UnreadableMailError) as caught:
+        await intake.items([command])
+    assert caught.value.reason == CONTENT_MISSING
+    [item] = await intake.items([ParkMail(mail=mail, decision=command.decision, reason=CONTENT_MISSING)])
+    assert (item.reading, item.original) == (None, None)
+    plan = Plan(aside=[Aside(item, "parked", CONTENT_MISSING, command.decision)])
+    assert (await intake.with_originals(plan)).aside[0].item.original is None
+
+
+async def test_a_fetched_mail_whose_content_is_lost_is_not_kept_at_all(blobs: FakeBlobs) -> None:
+    """It is in its mailbox still, and comes again with its content."""
+    mail = raw_mail(raw=None, blob=BlobRef(sha256="0" * 64, size=7))
+    with pytest.raises(PermanentError) as caught:
+        await Intake(blobs, lambda _mailbox: False).items([OpenCase(mail=mail, decision=Decision(rule="new-case"))])
+    assert not isinstance(caught.value, UnreadableMailError)

@@ -92,6 +92,13 @@ class TestRestoring:
         known = {mail.key: RecordedMail("parked", "invoices", None, CONTENT_MISSING, "w", 0)}
         assert numbers(place(mail, mails=known)) == {mail.key: 100}
 
+    def test_so_it_is_where_the_rules_park_it_once_it_is_whole(self) -> None:
+        mail = item(parking("m"))
+        known = {mail.key: RecordedMail("parked", "invoices", None, CONTENT_MISSING, "w", 0)}
+        assert [one.reason for one in place(mail, mails=known).aside] == ["virus"]
+        without = Item(mail.command, None)
+        assert place(without, mails=known).aside == []
+
     def test_everything_that_it_asks_about_is_in_the_query(self) -> None:
         asked = query([replayed(opened("r"), case=7, opener="a" * 64)])
         assert "a" * 64 in asked.mails
