@@ -21,8 +21,16 @@ _replayed = msgspec.json.Decoder(MailsReplayed)
 _presence = msgspec.json.Decoder(FetcherPresent)
 
 
+class _Tagged(msgspec.Struct):
+    type: str = ""
+
+
 class UnreadableMessageError(ValueError):
     """The bytes break the contract of the message they claim to be; the text says where."""
+
+
+class NewerVersionError(UnreadableMessageError):
+    """A message of a version that came after this program; a newer one can read it."""
 
 
 def encode(message: msgspec.Struct) -> bytes:
@@ -93,4 +101,29 @@ def _decode(decoder: Any, body: bytes) -> Any:
         return decoder.decode(body)
     # ValueError: text that is not UTF-8, times out of range; RecursionError: an unknown field nested without end
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        tag = _tag_in(decoder, body)
+        if _is_newer(tag, _known_tags(decoder)):
+            raise NewerVersionError(f"{tag} is newer than this program") from error
         raise UnreadableMessageError(str(error)) from error
+
+
+def _tag_in(decoder: Any, body: bytes) -> str:
+    """The tag alone, whatever else the message holds; "" where there is none."""
+    protocol: Any = msgspec.msgpack if isinstance(decoder, msgspec.msgpack.Decoder) else msgspec.json
+    try:
+        tagged: _Tagged = protocol.decode(body, type=_Tagged)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return ""
+    return tagged.type
+
+
+def _known_tags(decoder: Any) -> set[str]:
+    types = getattr(decoder.type, "__args__", (decoder.type,))
+    return {str(one.__struct_config__.tag) for one in types}
+
+
+def _is_newer(tag: str, known: set[str]) -> bool:
+    """Whether the message is known by name, in earlier versions only."""
+    name, _, version = tag.rpartition(".v")
+    versions = [int(one.rpartition(".v")[2]) for one in known if one.rpartition(".v")[0] == name]
+    return bool(versions) and version.isdecimal() and int(version) > max(versions)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 
 from schemas.cases import AppendToCase, Command, OpenCase, ParkMail
@@ -52,8 +52,11 @@ class Intake:
             ]
         return plan
 
-    async def items(self, commands: Sequence[Command]) -> list[Item]:
-        """One item a command. Raises TransientError in an outage, PermanentError where a mail cannot be read at all."""
+    async def items(self, commands: Sequence[Command], suspects: Collection[str] = ()) -> list[Item]:
+        """One item a command; the mails of `suspects` are read aside.
+
+        Raises TransientError in an outage, PermanentError where a mail cannot be read at all.
+        """
         readings: list[MailReading | None] = []
         contents: list[bytes] = []
         for command in commands:
@@ -61,7 +64,9 @@ class Intake:
                 readings.append(None)
                 continue
             raw = await self._raw(command.mail)
-            reading = await self._read(command.mail, raw) if _is_read(command) else None
+            reading = (
+                await self._read(command.mail, raw, apart=command.mail.key in suspects) if _is_read(command) else None
+            )
             readings.append(reading)
             contents += [attachment.content for attachment in reading.attachments] if reading else []
             if self._keeps_whole(command, reading):
@@ -93,10 +98,10 @@ class Intake:
                 raise  # it is in its mailbox still, and comes again with its content
             raise UnreadableMailError(CONTENT_MISSING, str(error), mail_key=mail.key, mailbox=mail.mailbox) from error
 
-    async def _read(self, mail: RawMail, raw: bytes) -> MailReading:
+    async def _read(self, mail: RawMail, raw: bytes, *, apart: bool) -> MailReading:
         started = time.monotonic()
         try:
-            reading = await self._reading(raw)
+            reading = await self._reading(raw, apart=apart)
         except UnreadableMailError as error:
             error.mail_key, error.mailbox = mail.key, mail.mailbox
             raise
@@ -106,8 +111,8 @@ class Intake:
         metrics.READ_SECONDS.observe(time.monotonic() - started)
         return reading
 
-    async def _reading(self, raw: bytes) -> MailReading:
-        if len(raw) <= self._aside_bytes:
+    async def _reading(self, raw: bytes, *, apart: bool) -> MailReading:
+        if len(raw) <= self._aside_bytes and not apart:
             return read_mail(raw, self._limits)
         if self._aside is None:
             return await asyncio.to_thread(read_mail, raw, self._limits)

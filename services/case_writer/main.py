@@ -15,7 +15,7 @@ from services.case_writer.service import Arrived, CaseWriter
 from services.case_writer.standing import Watch
 from services.case_writer.sweeping import Sweeping
 from services.runtime.blobs import Blobs
-from services.runtime.broker import Broker, dead_letter, keep_connected
+from services.runtime.broker import Broker, dead_letter, keep_connected, refuse
 from services.runtime.consuming import handle_batches
 from services.runtime.errors import PermanentError
 from services.runtime.health import Health
@@ -74,7 +74,9 @@ async def run(settings: Settings, http_port: int, stop: Stop) -> None:
             answers = Answers(MongoAnswers(store), blobs, correspondence, broker, health=health, stop=stop)
             batch = settings.case_writer.batch_mails
             handler = _handler(writer, answers, broker)
-            await handle_batches(broker, CASE_WRITER_COMMANDS, handler, stop, batch=batch, prefetch=2 * batch)
+            await handle_batches(
+                broker, CASE_WRITER_COMMANDS, handler, stop, batch=batch, prefetch=2 * batch, decode=decode_case_message
+            )
 
         try:
             if await store_ready(prepare, stop, health):
@@ -102,12 +104,12 @@ class _handler:  # noqa: N801 - a function with what it closes over
             try:
                 message = decode_case_message(delivery.body)
             except UnreadableMessageError as error:
-                await dead_letter(self._broker, CASE_WRITER_COMMANDS, delivery, f"unreadable: {error}")
+                await refuse(self._broker, CASE_WRITER_COMMANDS, delivery, error)
             else:
                 if isinstance(message, AnswerCase):
                     answers.append((message, delivery))
                 else:
-                    arrived.append(Arrived(message, delivery.redelivered))
+                    arrived.append(Arrived(message, delivery.redelivered, delivery.attempts))
                     sources[message.mail.key] = delivery
         for refused in await self._writer.handle(arrived):
             await dead_letter(self._broker, CASE_WRITER_COMMANDS, sources[refused.mail_key or ""], str(refused))

@@ -50,15 +50,17 @@ GROUP_BYTES = 16 * 1024 * 1024  # of mail in one transaction, so that a batch of
 CONFLICTS_TOGETHER = 8  # after so many conflicts a batch is written mail by mail
 # Blobs that nothing refers to yet are removed after a day: after so long an outage they are put again.
 ITEMS_STAND_S = 3600.0
+ATTEMPTS = 5  # after so many deliveries a mail is read in a process of its own
 CANNOT_BE_WRITTEN = "cannot-be-written"
 
 
 @dataclass(frozen=True)
 class Arrived:
-    """A command, and the broker's word that it may have been delivered before."""
+    """A command, and the broker's word that it may have been delivered before, and how often."""
 
     command: Command
     redelivered: bool
+    attempts: int = 1
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,7 @@ class CaseWriter:
         while True:
             try:
                 if not items or time.monotonic() - read_s > ITEMS_STAND_S:
-                    items = await self._intake.items([arrived.command for arrived in group])
+                    items = await self._intake.items([one.command for one in group], _suspects(group))
                     read_s = time.monotonic()
                 written = await self._write_once(items, attempt)
             except ConflictError as error:
@@ -201,6 +203,11 @@ class CaseWriter:
         await self._outlet.publish_all([_effects_message(one) for one in effects])
         await self._outlet.publish_all([wake_sender(one.id) for one in written.documents.outgoing])
         _count(group, written)
+
+
+def _suspects(group: Sequence[Arrived]) -> frozenset[str]:
+    """Mails that may be what ended the writers before; where an outage was, reading them apart does no harm."""
+    return frozenset(one.command.mail.key for one in group if one.attempts > ATTEMPTS)
 
 
 def _groups(arrived: Sequence[Arrived]) -> Iterator[Sequence[Arrived]]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from schemas.codec import UnreadableMessageError, decode_raw_mail
 from services.router.policy import PolicyOf, policies
 from services.router.service import route
-from services.runtime.broker import Broker, dead_letter, keep_connected
+from services.runtime.broker import Broker, keep_connected, refuse
 from services.runtime.consuming import handle_batches
 from services.runtime.health import Health
 from services.runtime.lifecycle import Stop
@@ -27,7 +27,9 @@ async def run(settings: Settings, http_port: int, stop: Stop) -> None:
                 [message for one in deliveries if (message := await _routed(broker, one, policy_of))]
             )
 
-        await handle_batches(broker, ROUTER_MAIL, handle, stop, batch=max(1, prefetch // 2), prefetch=prefetch)
+        await handle_batches(
+            broker, ROUTER_MAIL, handle, stop, batch=max(1, prefetch // 2), prefetch=prefetch, decode=decode_raw_mail
+        )
 
     async with healthy_on(health, http_port):
         name = connection_name("router")
@@ -39,6 +41,6 @@ async def _routed(broker: Broker, delivery: Delivery, policy_of: PolicyOf) -> Ou
     try:
         mail = decode_raw_mail(delivery.body)
     except UnreadableMessageError as error:
-        await dead_letter(broker, ROUTER_MAIL, delivery, f"unreadable: {error}")
+        await refuse(broker, ROUTER_MAIL, delivery, error)
         return None
     return route(mail, policy_of(mail.process, mail.mailbox))

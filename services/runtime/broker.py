@@ -6,9 +6,10 @@ what was not acknowledged is delivered again, and a broker that came back empty 
 
 import asyncio
 import time
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import cast
+from typing import Any, cast
 
 import aio_pika
 import aiormq.exceptions
@@ -16,8 +17,17 @@ from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMe
 from aio_pika.connection import make_url
 from pamqp.commands import Basic
 
+from schemas.codec import NewerVersionError, UnreadableMessageError
 from services.runtime import declaring, metrics
-from services.runtime.deliveries import DRIVER_ERRORS, PUBLISHED_AT_MS, Deliveries, published_at_s, translated
+from services.runtime.deliveries import (
+    DELIVERY_COUNT,
+    DRIVER_ERRORS,
+    PUBLISHED_AT_MS,
+    Deliveries,
+    earlier_deliveries,
+    published_at_s,
+    translated,
+)
 from services.runtime.errors import TransientError
 from services.runtime.health import Health
 from services.runtime.lifecycle import Stop, first_of
@@ -25,7 +35,7 @@ from services.runtime.logs import get_logger
 from services.runtime.masking import mask_secrets
 from services.runtime.messages import Delivery, Outgoing
 from services.runtime.retry import Backoff
-from services.runtime.topology import Topology, dead_name
+from services.runtime.topology import Topology, dead_name, newer_name
 
 log = get_logger(__name__)
 
@@ -196,9 +206,29 @@ class Lease:
             log.debug("lease_release_failed", queue=self.deliveries.queue, error=error)
 
 
-async def dead_letter(broker: Broker, queue: str, delivery: Delivery, reason: str) -> None:
-    """Copy a message that can never be processed to `<queue>.dead`, with the reason and where it came from."""
-    headers = {"x-mailcase-reason": reason[:500], "x-mailcase-queue": queue}
+async def refuse(broker: Broker, queue: str, delivery: Delivery, error: UnreadableMessageError) -> None:
+    """Take a message that cannot be read out of the way: to the dead letters, or where newer versions wait."""
+    if not isinstance(error, NewerVersionError):
+        await dead_letter(broker, queue, delivery, f"unreadable: {error}", error)
+        return
+    await broker.publish(
+        Outgoing("", newer_name(queue), delivery.body, delivery.tag, delivery.message_id, headers=own_headers(delivery))
+    )
+    log.warning("message_waits_for_newer_version", queue=queue, mail_key=delivery.message_id, tag=delivery.tag)
+
+
+def own_headers(delivery: Delivery) -> dict[str, Any]:
+    """The message's own, without the queue's count of its deliveries."""
+    return {name: value for name, value in delivery.headers.items() if name != DELIVERY_COUNT}
+
+
+async def dead_letter(
+    broker: Broker, queue: str, delivery: Delivery, reason: str, error: BaseException | None = None
+) -> None:
+    """Copy a message that can never be processed to `<queue>.dead`: why, whence, after how many deliveries."""
+    headers = {"x-mailcase-reason": reason[:500], "x-mailcase-queue": queue, "x-mailcase-attempts": delivery.attempts}
+    if error is not None:
+        headers["x-mailcase-trace"] = "".join(traceback.format_exception(error))[-4000:]
     origin = {"x-mailcase-exchange": delivery.exchange, "x-mailcase-routing-key": delivery.routing_key}
     await broker.publish(
         Outgoing("", dead_name(queue), delivery.body, delivery.tag, delivery.message_id, headers=headers | origin)
@@ -247,6 +277,7 @@ def as_delivery(message: AbstractIncomingMessage) -> Delivery:
         exchange=message.exchange or "",
         headers=dict(message.headers),
         published_at_s=published_at_s(message.headers),
+        attempts=earlier_deliveries(message.headers) + 1,
     )
 
 

@@ -1,9 +1,10 @@
 """A queue looked through by a person: how long it is, what is in it, one message after the other taken or left."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from aio_pika.abc import AbstractIncomingMessage, AbstractQueue
+from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
 
 from services.runtime.broker import Broker, as_delivery
 from services.runtime.deliveries import translated
@@ -47,7 +48,15 @@ async def browsing(broker: Broker, queue: str) -> AsyncIterator[Browser]:
         source = await channel.declare_queue(queue, passive=True)
     try:
         yield Browser(source)
-    finally:
-        channel.close_callbacks.clear()
-        with translated(f"leave {queue}"):
-            await channel.close()
+    except asyncio.CancelledError:
+        raise  # perhaps amid a call, whose answer the driver would wait for; the connection's end closes the channel
+    except BaseException:
+        await _leave(channel, queue)
+        raise
+    await _leave(channel, queue)
+
+
+async def _leave(channel: AbstractChannel, queue: str) -> None:
+    channel.close_callbacks.clear()
+    with translated(f"leave {queue}"):
+        await channel.close()

@@ -4,12 +4,21 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
+from schemas.codec import NewerVersionError, UnreadableMessageError
 from services.runtime import metrics
-from services.runtime.broker import Broker
+from services.runtime.broker import Broker, own_headers
+from services.runtime.browsing import browsing
 from services.runtime.deliveries import Deliveries
 from services.runtime.errors import TransientError
-from services.runtime.lifecycle import Stop
-from services.runtime.messages import Delivery
+from services.runtime.lifecycle import Stop, all_of
+from services.runtime.logs import get_logger
+from services.runtime.messages import Delivery, Outgoing
+from services.runtime.topology import newer_name
+
+log = get_logger(__name__)
+
+LOOK_AGAIN_S = 30.0  # for messages that an earlier version set aside
+UNKNOWN_AT_MOST = 100  # then this version is the earlier one: the rest waits unread
 
 
 async def handle_batches(
@@ -20,11 +29,61 @@ async def handle_batches(
     *,
     batch: int,
     prefetch: int,
+    decode: Callable[[bytes], object],
 ) -> None:
     """Handle `queue` in batches of up to `batch` messages until `stop`; the batch in hand is finished first.
 
-    Whatever `handle` raises ends the loop with nothing of its batch acknowledged.
+    Whatever `handle` raises ends the loop with nothing of its batch acknowledged. Beside it, messages that waited for a
+    version that `decode` reads are put back into the queue.
     """
+    ended = Stop()
+
+    async def handling() -> None:
+        try:
+            await _handle_batches(broker, queue, handle, stop, batch=batch, prefetch=prefetch)
+        finally:
+            ended.request()
+
+    await all_of([handling(), _take_back(broker, queue, decode, ended)])
+
+
+async def _take_back(broker: Broker, queue: str, decode: Callable[[bytes], object], ended: Stop) -> None:
+    """A stage of a version that knows more than an earlier one, which set these messages aside."""
+    while not ended.requested:
+        async with browsing(broker, newer_name(queue)) as browser:
+            unknown = 0
+            async for found in browser:
+                if _is_newer(decode, found.delivery.body):
+                    unknown += 1
+                    if unknown == UNKNOWN_AT_MOST:
+                        break
+                    continue
+                one = found.delivery
+                await broker.publish(Outgoing("", queue, one.body, one.tag, one.message_id, headers=own_headers(one)))
+                await found.take()
+                log.info("message_taken_back", queue=queue, mail_key=one.message_id, tag=one.tag)
+        await ended.wait(LOOK_AGAIN_S)
+
+
+def _is_newer(decode: Callable[[bytes], object], body: bytes) -> bool:
+    try:
+        decode(body)
+    except NewerVersionError:
+        return True
+    except UnreadableMessageError:
+        return False  # whoever takes it from the queue sees to it
+    return False
+
+
+async def _handle_batches(
+    broker: Broker,
+    queue: str,
+    handle: Callable[[Sequence[Delivery]], Awaitable[None]],
+    stop: Stop,
+    *,
+    batch: int,
+    prefetch: int,
+) -> None:
     deliveries = await broker.consume(queue, prefetch)
     metrics.introduce_queue(queue, prefetch)
     metrics.IN_HAND.labels(queue).set_function(deliveries.in_hand)

@@ -14,6 +14,7 @@ from aio_pika.abc import AbstractChannel
 from services.runtime.errors import MailcaseError, TransientError
 from services.runtime.messages import Delivery
 
+DELIVERY_COUNT = "x-delivery-count"
 # AMQP's own property counts in whole seconds, too coarse to see where a mail waits.
 PUBLISHED_AT_MS = "x-mailcase-published-at-ms"
 
@@ -102,6 +103,7 @@ class _Received:
             exchange=message.exchange or "",
             headers=dict(properties.headers or {}),
             published_at_s=published_at_s(properties.headers),
+            attempts=earlier_deliveries(properties.headers) + 1,
         )
         return cls(delivery, message.channel, message.delivery_tag or 0)
 
@@ -109,6 +111,12 @@ class _Received:
 def published_at_s(headers: Mapping[str, Any] | None) -> float | None:
     published_ms = headers.get(PUBLISHED_AT_MS) if headers else None
     return published_ms / 1000 if isinstance(published_ms, int) else None
+
+
+def earlier_deliveries(headers: Mapping[str, Any] | None) -> int:
+    """As a quorum queue counts them (rabbitmq.com/docs/quorum-queues, poison message handling)."""
+    count = headers.get(DELIVERY_COUNT) if headers else None
+    return count if isinstance(count, int) else 0
 
 
 class translated:  # noqa: N801 - reads as a word in a with statement

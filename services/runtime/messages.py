@@ -22,6 +22,7 @@ class Outgoing:
 class Delivery:
     """A message as it came: `redelivered` is the broker's word that it may have come before.
 
+    `attempts` counts this delivery and those before it, of which an outage may have caused any.
     `published_at_s` is in seconds since the epoch by the publisher's clock, None where it did not tell.
     """
 
@@ -33,3 +34,4 @@ class Delivery:
     exchange: str
     headers: dict[str, Any]
     published_at_s: float | None = None
+    attempts: int = 1

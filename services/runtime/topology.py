@@ -14,9 +14,10 @@ CASE_WRITER_COMMANDS: Final = "case_writer.commands"
 SENDER_WORK: Final = "sender.work"
 FETCHER_PRESENT: Final = "fetcher.present"  # the routing key by which fetchers tell each other what they read
 
-# High on purpose: a redelivery is the broker's doing (a stage was killed), not the mail's. What fails by the mail
-# itself, the case writer sees at once and parks.
-DELIVERY_LIMIT: Final = 50
+# As good as none: quorum queues count every redelivery, also those that an outage or a killed stage causes, and no
+# outage may make a mail a dead letter. RabbitMQ 4 would take 20 if none were given. What fails by the mail itself is
+# seen by the stage; what kills the case writer is read in a process of its own from the sixth delivery on.
+DELIVERY_LIMIT: Final = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -59,12 +60,15 @@ def mailcase_topology(*, archive_max_age_days: float, archive_max_bytes: int) ->
     return Topology(
         queues=(
             dead_letter_queue(ROUTER_MAIL),
+            newer_queue(ROUTER_MAIL),
             _work_queue(ROUTER_MAIL, Binding(MAIL, "raw.#")),
             Queue(MAIL_ARCHIVE, kept, (Binding(MAIL, "raw.#"),), essential=False),
             Queue(EVENT_ARCHIVE, kept, events, essential=False),
             dead_letter_queue(CASE_WRITER_COMMANDS),
+            newer_queue(CASE_WRITER_COMMANDS),
             _work_queue(CASE_WRITER_COMMANDS, Binding(CASE, "#")),
             dead_letter_queue(SENDER_WORK),
+            newer_queue(SENDER_WORK),
             _work_queue(SENDER_WORK),
         )
     )
@@ -75,9 +79,18 @@ def dead_name(queue: str) -> str:
     return f"{queue}.dead"
 
 
+def newer_name(queue: str) -> str:
+    """Where messages of `queue` wait whose contract version is newer than the stage that got them."""
+    return f"{queue}.newer"
+
+
+def newer_queue(queue: str) -> Queue:
+    return Queue(newer_name(queue), {"x-queue-type": "quorum", "x-delivery-limit": DELIVERY_LIMIT})
+
+
 def dead_letter_queue(queue: str) -> Queue:
     # Nothing is dropped from here but by a person: RabbitMQ 4 would drop after 20 redeliveries if no limit were given.
-    return Queue(dead_name(queue), {"x-queue-type": "quorum", "x-delivery-limit": 1_000_000})
+    return Queue(dead_name(queue), {"x-queue-type": "quorum", "x-delivery-limit": DELIVERY_LIMIT})
 
 
 def _work_queue(name: str, *bindings: Binding) -> Queue:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from schemas.codec import UnreadableMessageError, decode_send_mail
 from services.runtime.blobs import Blobs
-from services.runtime.broker import Broker, dead_letter, keep_connected
+from services.runtime.broker import Broker, keep_connected, refuse
 from services.runtime.consuming import handle_batches
 from services.runtime.health import Health
 from services.runtime.lifecycle import Stop, all_of
@@ -39,9 +39,11 @@ async def run(settings: Settings, http_port: int, stop: Stop) -> None:
                     try:
                         work.start(decode_send_mail(delivery.body).id)
                     except UnreadableMessageError as error:
-                        await dead_letter(broker, SENDER_WORK, delivery, f"unreadable: {error}")
+                        await refuse(broker, SENDER_WORK, delivery, error)
 
-            await handle_batches(broker, SENDER_WORK, wake, stop, batch=WAKES, prefetch=2 * WAKES)
+            await handle_batches(
+                broker, SENDER_WORK, wake, stop, batch=WAKES, prefetch=2 * WAKES, decode=decode_send_mail
+            )
 
         if await store_ready(outbox.ensure_indexes, stop, health):
             url, topology = broker_url(settings), topology_of(settings)

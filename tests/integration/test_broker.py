@@ -11,17 +11,30 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 
 import aio_pika
+import msgspec
 import pytest
 
 from deploy.local import PrivateServers
-from services.runtime.broker import Broker, dead_letter, keep_connected
+from schemas.codec import UnreadableMessageError, decode_raw_mail, encode
+from services.runtime.broker import Broker, dead_letter, keep_connected, refuse
+from services.runtime.browsing import browsing
 from services.runtime.consuming import handle_batches
 from services.runtime.deliveries import Deliveries
 from services.runtime.errors import TransientError
 from services.runtime.health import Health
 from services.runtime.lifecycle import Stop
 from services.runtime.messages import Delivery, Outgoing
-from services.runtime.topology import Binding, Queue, Topology, dead_letter_queue, dead_name, mailcase_topology
+from services.runtime.topology import (
+    Binding,
+    Queue,
+    Topology,
+    dead_letter_queue,
+    dead_name,
+    mailcase_topology,
+    newer_name,
+    newer_queue,
+)
+from tests.builders import raw_mail
 from tests.contract.outlet_contract import OutletContract, Received
 
 PATIENCE_S = 20.0
@@ -53,7 +66,7 @@ async def broker(servers: PrivateServers) -> AsyncIterator[Broker]:
 def topology(name: str, **arguments: object) -> Topology:
     """An exchange and a work queue with its dead letters, all called by the test's word."""
     queue = Queue(name, {"x-queue-type": "quorum"} | arguments, (Binding(name, "#"),))
-    return Topology((name,), (dead_letter_queue(name), queue))
+    return Topology((name,), (dead_letter_queue(name), newer_queue(name), queue))
 
 
 def message(exchange: str, body: bytes, key: str = "a.b") -> Outgoing:
@@ -76,6 +89,12 @@ def end_connection(servers: PrivateServers, name: str) -> None:
         pid, _, properties = line.partition("\t")
         if name in properties:
             servers.broker.ctl("close_connection", pid, "as a test asks")
+
+
+async def waiting(broker: Broker, queue: str) -> int:
+    """How many messages are in a queue that nobody consumes."""
+    async with browsing(broker, queue) as browser:
+        return len([found async for found in browser])
 
 
 class TestPublishing(OutletContract):
@@ -268,13 +287,15 @@ class TestConsuming:
         assert (dead.body, dead.tag, dead.message_id) == (b"\xff broken", "RawMail.v1", "key")
         assert dead.headers["x-mailcase-reason"].startswith("unreadable: xxx")
         assert len(dead.headers["x-mailcase-reason"]) == 500
+        assert dead.headers["x-mailcase-attempts"] == 1
         origin = {key: dead.headers[f"x-mailcase-{key}"] for key in ("queue", "exchange", "routing-key")}
         assert origin == {"queue": name, "exchange": name, "routing-key": "raw.a.b"}
 
 
 class TestHandlingBatches:
     async def handled(self, broker: Broker, name: str, handle: object, stop: Stop) -> None:
-        await asyncio.wait_for(handle_batches(broker, name, handle, stop, batch=5, prefetch=20), PATIENCE_S)  # type: ignore[arg-type] # each test has its own
+        handling = handle_batches(broker, name, handle, stop, batch=5, prefetch=20, decode=decode_raw_mail)  # type: ignore[arg-type] # each test has its own
+        await asyncio.wait_for(handling, PATIENCE_S)
 
     async def test_a_batch_is_acknowledged_after_it_was_handled(self, servers: PrivateServers, name: str) -> None:
         stop = Stop()
@@ -307,6 +328,40 @@ class TestHandlingBatches:
                 await self.handled(broker, name, handle, Stop())
         async with connected(servers) as broker:
             assert sorted(await bodies(await broker.consume(name, 10), 2)) == [b"1", b"2"]
+
+    async def test_a_newer_version_waits_aside_for_a_stage_that_reads_it(
+        self, servers: PrivateServers, broker: Broker, name: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """An old router gets a mail of tomorrow between two of today; tomorrow's router gets it then."""
+        monkeypatch.setattr("services.runtime.consuming.LOOK_AGAIN_S", 0.1)
+        await broker.declare(topology(name))
+        known, newer = encode(raw_mail()), msgspec.msgpack.encode({"type": "RawMail.v2", "what": "else"})
+        for body in (known, newer, known):
+            await broker.publish(Outgoing(name, "a.b", body, "t", "key", headers={"x-a": 1}))
+        read: list[object] = []
+        stop = Stop()
+
+        async def today(deliveries: Sequence[Delivery]) -> None:
+            for delivery in deliveries:
+                try:
+                    read.append(decode_raw_mail(delivery.body))
+                except UnreadableMessageError as error:
+                    await refuse(broker, name, delivery, error)
+            if len(read) == 2:
+                stop.request()
+
+        async with connected(servers) as old:
+            await self.handled(old, name, today, stop)
+        assert (await waiting(broker, newer_name(name)), await waiting(broker, dead_name(name))) == (1, 0)
+        stop = Stop()
+
+        async def tomorrow(deliveries: Sequence[Delivery]) -> None:
+            read.extend((one.body, one.headers["x-a"], one.attempts) for one in deliveries)
+            stop.request()
+
+        handling = handle_batches(broker, name, tomorrow, stop, batch=5, prefetch=20, decode=msgspec.msgpack.decode)
+        await asyncio.wait_for(handling, PATIENCE_S)
+        assert read[2:] == [(newer, 1, 1)]
 
     async def test_a_stop_ends_an_idle_consumer(self, broker: Broker, name: str) -> None:
         async def handle(_deliveries: Sequence[Delivery]) -> None:

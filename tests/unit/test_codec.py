@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from schemas.codec import (
+    NewerVersionError,
     UnreadableMessageError,
     decode_command,
     decode_event,
@@ -146,3 +147,19 @@ def test_a_mail_is_classified_by_its_bytes_or_else_by_its_head() -> None:
     assert raw_mail(b"whole").classifiable == b"whole"
     assert raw_mail(raw=None, blob=blob, head=b"head").classifiable == b"head"
     assert RawMail(key="k", process="p", mailbox="m", size=0, fetched_at=NOW).classifiable == b""
+
+
+@pytest.mark.parametrize(
+    ("decode", "tag"),
+    [(decode_raw_mail, "RawMail.v2"), (decode_command, "OpenCase.v2"), (decode_command, "ParkMail.v12")],
+)
+def test_a_known_message_of_a_later_version_is_newer_and_not_broken(decode: Decoder, tag: str) -> None:
+    with pytest.raises(NewerVersionError):
+        decode(msgspec.msgpack.encode({"type": tag, "mail": 7}))
+
+
+@pytest.mark.parametrize("tag", ["RawMail.v0", "RawMail.vx", "RawMail", "Other.v2", "", 7])
+def test_another_unknown_message_is_broken(tag: object) -> None:
+    with pytest.raises(UnreadableMessageError) as caught:
+        decode_raw_mail(msgspec.msgpack.encode({"type": tag}))
+    assert not isinstance(caught.value, NewerVersionError)

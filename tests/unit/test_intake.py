@@ -11,6 +11,7 @@ from services.case_writer import intake as intake_module
 from services.case_writer.intake import Intake
 from services.case_writer.plan import Aside, Plan
 from services.case_writer.ports import UnreadableMailError
+from services.case_writer.reading import MailReading
 from services.case_writer.restoring import CONTENT_MISSING
 from services.runtime.errors import PermanentError, TransientError
 from tests.builders import ignoring, opening, parking, raw_mail
@@ -150,3 +151,15 @@ async def test_a_fetched_mail_whose_content_is_lost_is_not_kept_at_all(blobs: Fa
     with pytest.raises(PermanentError) as caught:
         await Intake(blobs, lambda _mailbox: False).items([OpenCase(mail=mail, decision=Decision(rule="new-case"))])
     assert not isinstance(caught.value, UnreadableMailError)
+
+
+async def test_a_suspect_is_read_aside_however_small_it_is() -> None:
+    class Reader:
+        async def read(self, raw: bytes) -> MailReading:
+            raise UnreadableMailError("reading-takes-too-long", f"{len(raw)} bytes")
+
+    intake = Intake(FakeBlobs(), lambda _mailbox: False, aside=Reader())
+    command = opening("m")
+    await intake.items([command])
+    with pytest.raises(UnreadableMailError, match="bytes"):
+        await intake.items([command], {command.mail.key})
