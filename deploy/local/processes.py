@@ -74,20 +74,23 @@ class GuardedProcess:
     def epilogue(self) -> str:
         return f"; its log {self.log_file} ends with:{last_lines(self.log_file)}"
 
-    def stop(self) -> None:
-        """An orderly end: SIGTERM, after `grace_s` SIGKILL. Returns when no process of it is left."""
-        self._end(signal.SIGTERM, self.grace_s + KILL_PATIENCE_S + 5)
+    def stop(self) -> int | None:
+        """An orderly end: SIGTERM, after `grace_s` SIGKILL. Returns when no process of it is left.
+
+        The exit status, 128 and the signal's number where a signal ended it; None where it did not run.
+        """
+        return self._end(signal.SIGTERM, self.grace_s + KILL_PATIENCE_S + 5)
 
     def kill(self) -> None:
         """SIGKILL to every process of it at once, as the kernel or a power cut would do it."""
         self._end(signal.SIGUSR1, KILL_PATIENCE_S + 5)
 
-    def _end(self, number: int, patience_s: float) -> None:
+    def _end(self, number: int, patience_s: float) -> int | None:
         if self._guardian is None:
-            return
+            return None
         self._guardian.send_signal(number)
         try:
-            self._guardian.wait(patience_s)
+            return self._guardian.wait(patience_s)
         except subprocess.TimeoutExpired as error:
             left = self.pids
             self._guardian.kill()

@@ -2,19 +2,23 @@
 
     python tests/faults/crash_at.py POINT case-writer --config FILE …
 
-The point is reached once: the file that MAILCASE_CRASH_MARK names is made just before the crash, and where it exists
-the stage runs as usual. Nothing in the stages knows of this.
+It does so as often as MAILCASE_CRASH_TIMES says: the file that MAILCASE_CRASH_MARK names, with the crash's number
+behind it, is made just before; where all of them exist, the stage runs as usual. Nothing in the stages knows of this.
 """
 
+import asyncio
+import inspect
 import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from services.case_writer import mongo, service
 from services.cli import main
+from services.fetcher import imap, window
 from services.runtime import broker, deliveries
 
 POINTS: dict[str, tuple[type, str, str]] = {
@@ -23,6 +27,12 @@ POINTS: dict[str, tuple[type, str, str]] = {
     "before-events": (service.CaseWriter, "_tell", "before"),
     "before-ack": (deliveries.Deliveries, "acknowledge", "before"),
     "after-ack": (deliveries.Deliveries, "acknowledge", "after"),
+    "during-transaction": (mongo.MongoCases, "write", "during"),
+    "during-events": (service.CaseWriter, "_tell", "during"),
+    "after-receipt": (window.InFlight, "landed", "after"),
+    "before-delete": (imap.ImapSource, "remove", "before"),
+    "after-delete": (imap.ImapSource, "remove", "after"),
+    "during-publish": (broker.Broker, "publish_all", "during"),
     "before-publish": (broker.Broker, "publish_all", "before"),
     "after-confirm": (broker.Broker, "publish_all", "after"),
 }
@@ -30,18 +40,29 @@ POINTS: dict[str, tuple[type, str, str]] = {
 
 def crash_once() -> None:
     """Leave the mark, then die as by a power cut."""
-    mark = Path(os.environ["MAILCASE_CRASH_MARK"])
-    try:
-        mark.touch(exist_ok=False)
-    except FileExistsError:
-        return
-    os.kill(os.getpid(), signal.SIGKILL)
+    for number in range(int(os.environ["MAILCASE_CRASH_TIMES"])):
+        with suppress(FileExistsError):
+            Path(f"{os.environ['MAILCASE_CRASH_MARK']}{number}").touch(exist_ok=False)
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 def wrap(owner: type, name: str, when: str) -> None:
     original: Callable[..., Any] = getattr(owner, name)
 
+    def crashing_call(*arguments: object, **named: object) -> object:
+        if when == "before":
+            crash_once()
+        result = original(*arguments, **named)
+        if when == "after":
+            crash_once()
+        return result
+
     async def crashing(*arguments: object, **named: object) -> object:
+        if when == "during":
+            running = asyncio.ensure_future(original(*arguments, **named))
+            await asyncio.wait({running}, timeout=0.003)
+            crash_once()
+            return await running
         if when == "before":
             crash_once()
         result = await original(*arguments, **named)
@@ -49,7 +70,7 @@ def wrap(owner: type, name: str, when: str) -> None:
             crash_once()
         return result
 
-    setattr(owner, name, crashing)
+    setattr(owner, name, crashing if inspect.iscoroutinefunction(original) else crashing_call)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
-"""A server dies while mail flows: when it is back, every mail has its one outcome."""
+"""A server dies, or is away, while mail flows: when it is back, every mail has its one outcome."""
 
 import asyncio
-import shutil
-import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.servers import PrivateServers
-from schemas.mails import mail_key
+from deploy.local.stages import Stages
 from services.runtime import declaring
 from services.runtime.broker import Broker
 from services.runtime.errors import TransientError
@@ -18,42 +17,39 @@ from services.runtime.messages import Outgoing
 from services.runtime.settings import load_settings
 from services.runtime.stage import broker_url, topology_of
 from services.runtime.topology import CASE, CASE_WRITER_COMMANDS, MAIL, ROUTER_MAIL
+from tests.faults.ledger import Ledger
 from tests.pipeline import Pipeline
-from tests.sample_mails import Sample, new_mails
+from tests.sample_mails import new_mails
 
-MAILS = 300
-
-
-@pytest.fixture(scope="module")
-def doomed(server_programs: None) -> Iterator[PrivateServers]:
-    """Servers of their own: what is done to them must not reach the other tests."""
-    folder = Path(tempfile.mkdtemp(prefix="mailcase-faults-"))
-    folder.chmod(0o711)
-    private = PrivateServers(folder, mail=True)
-    try:
-        yield private.start()
-    finally:
-        private.wipe()
-        shutil.rmtree(folder)
+SIZES = [300, pytest.param(1000, marks=pytest.mark.slow)]
+LONG = pytest.param(1000, 60.0, marks=pytest.mark.slow)
+REPLICAS = {"fetcher": 1, "router": 1, "case_writer": 2}
+MEMORY_GROWTH_BYTES = 100 * 1000 * 1000
+CONSUMER_TIMEOUT_S = 8
+STEP_DOWNS = 10
 
 
-@pytest.fixture
-def pipeline(doomed: PrivateServers, tmp_path: Path) -> Iterator[Pipeline]:
-    made = Pipeline(doomed, tmp_path, {"invoices": f"invoices.{tmp_path.name}@example.test"}, fresh=True)
-    yield made
-    made.close()
-
-
-def test_a_broker_killed_half_way_costs_nothing(pipeline: Pipeline) -> None:
-    samples = new_mails(MAILS)
-    pipeline.append("invoices", [sample.raw for sample in samples])
-    with pipeline.stages(fetcher=1, router=1, case_writer=2):
-        pipeline.until_recorded(MAILS // 10)
+@pytest.mark.parametrize("mails", SIZES)
+def test_a_broker_killed_half_way_costs_nothing(pipeline: Pipeline, ledger: Ledger, mails: int) -> None:
+    ledger.send(new_mails(mails))
+    with pipeline.stages(**REPLICAS):
+        pipeline.until_recorded(mails // 10)
         pipeline.servers.broker.kill()
         pipeline.servers.broker.start()
-        pipeline.until_recorded(MAILS, patience_s=120)
-        pipeline.until_empty("invoices", patience_s=90)
-    assert_each_has_its_case(pipeline, samples)
+        ledger.settle(patience_s=180)
+    ledger.assert_all_is_well()
+
+
+@pytest.mark.slow
+def test_a_broker_away_for_a_minute_costs_nothing(pipeline: Pipeline, ledger: Ledger) -> None:
+    ledger.send(new_mails(1000))
+    with pipeline.stages(**REPLICAS):
+        pipeline.until_recorded(100)
+        pipeline.servers.broker.stop()
+        _away(60)
+        pipeline.servers.broker.start()
+        ledger.settle(patience_s=180)
+    ledger.assert_all_is_well()
 
 
 def test_queues_that_a_killed_broker_brings_back_without_a_leader_are_made_anew(
@@ -91,35 +87,111 @@ def test_queues_that_a_killed_broker_brings_back_without_a_leader_are_made_anew(
     assert found == [ROUTER_MAIL.encode(), CASE_WRITER_COMMANDS.encode()]
 
 
-def test_a_broker_that_lost_all_its_data_costs_nothing(pipeline: Pipeline) -> None:
-    samples = new_mails(MAILS)
-    pipeline.append("invoices", [sample.raw for sample in samples])
-    with pipeline.stages(fetcher=1, router=1, case_writer=2):
-        pipeline.until_recorded(MAILS // 10)
+@pytest.mark.parametrize("mails", SIZES)
+def test_a_broker_that_lost_all_its_data_costs_nothing(pipeline: Pipeline, ledger: Ledger, mails: int) -> None:
+    ledger.send(new_mails(mails))
+    with pipeline.stages(**REPLICAS):
+        pipeline.until_recorded(mails // 10)
         pipeline.servers.broker.kill()
         pipeline.servers.broker.wipe()
         pipeline.servers.broker.start()
         pipeline.add_virtual_host()
-        pipeline.until_recorded(MAILS, patience_s=120)
-        pipeline.until_empty("invoices", patience_s=90)
-    assert_each_has_its_case(pipeline, samples)
+        ledger.settle(patience_s=180)
+    ledger.assert_all_is_well()
 
 
-def test_a_database_killed_half_way_parks_nothing(pipeline: Pipeline) -> None:
-    samples = new_mails(MAILS)
-    pipeline.append("invoices", [sample.raw for sample in samples])
-    with pipeline.stages(fetcher=1, router=1, case_writer=2):
-        pipeline.until_recorded(MAILS // 10)
+@pytest.mark.parametrize(("mails", "alarm_s"), [(200, 4.0), LONG])
+def test_an_alarm_of_the_brokers_memory_holds_mail_in_its_mailbox(
+    pipeline: Pipeline, ledger: Ledger, mails: int, alarm_s: float
+) -> None:
+    ctl = pipeline.servers.broker.ctl
+    ledger.send(new_mails(mails))
+    with pipeline.stages(**REPLICAS) as stages:
+        pipeline.until_recorded(mails // 10)
+        before = _resident_bytes(stages, "fetcher")
+        ctl("set_vm_memory_high_watermark", "absolute", "1MB")
+        try:
+            _away(alarm_s)
+            growth = _resident_bytes(stages, "fetcher") - before
+        finally:
+            ctl("set_vm_memory_high_watermark", "0.4")
+        ledger.settle(patience_s=180)
+    print(f"the fetcher's memory grew by {growth / 1e6:.1f} MB")
+    assert growth < MEMORY_GROWTH_BYTES
+    ledger.assert_all_is_well()
+
+
+@pytest.mark.parametrize("mails", SIZES)
+def test_a_database_killed_half_way_parks_nothing(pipeline: Pipeline, ledger: Ledger, mails: int) -> None:
+    ledger.send(new_mails(mails))
+    with pipeline.stages(**REPLICAS):
+        pipeline.until_recorded(mails // 10)
         pipeline.servers.store.kill()
         pipeline.servers.store.start()
-        pipeline.until_recorded(MAILS, patience_s=120)
-        pipeline.until_empty("invoices", patience_s=90)
-    assert_each_has_its_case(pipeline, samples)
+        ledger.settle(patience_s=180)
+    ledger.assert_all_is_well()
 
 
-def assert_each_has_its_case(pipeline: Pipeline, samples: list[Sample]) -> None:
-    database = pipeline.database
-    outcomes = {mail["_id"]: mail["outcome"] for mail in database["mails"].find()}
-    assert outcomes == {mail_key("invoices", sample.raw): "opened" for sample in samples}
-    assert sorted(case["_id"] for case in database["cases"].find()) == list(range(1, len(samples) + 1))
-    assert database["comments"].count_documents({}) == len(samples)
+@pytest.mark.parametrize(("mails", "times"), [(60, 1), pytest.param(1000, 4, marks=pytest.mark.slow)])
+def test_a_database_away_for_longer_than_consumers_may_hold_messages_parks_nothing(
+    pipeline: Pipeline, ledger: Ledger, mails: int, times: int
+) -> None:
+    """The broker's 30 minutes are 8 seconds here: it closes the writers' channels again and again."""
+    ctl, log = pipeline.servers.broker.ctl, pipeline.servers.broker.log_file
+    ctl("eval", f"application:set_env(rabbit, consumer_timeout, {CONSUMER_TIMEOUT_S * 1000}).")
+    ctl("eval", "application:set_env(rabbit, channel_tick_interval, 1000).")
+    told = log.read_text().count("Timeout value used")
+    try:
+        with pipeline.stages(**REPLICAS) as stages:
+            stages.wait_until_ready()
+            pipeline.servers.store.kill()
+            ledger.send(new_mails(mails))
+            pipeline.until(
+                lambda: log.read_text().count("Timeout value used") >= told + times, "consumers are timed out", 180
+            )
+            pipeline.servers.store.start()
+            ledger.settle(patience_s=180)
+            pipeline.until_queues_empty(patience_s=60)
+    finally:
+        ctl("eval", "application:set_env(rabbit, consumer_timeout, 1800000).")
+        ctl("eval", "application:set_env(rabbit, channel_tick_interval, 60000).")
+    ledger.assert_all_is_well()
+
+
+@pytest.fixture
+def three_members(server_folder: Path, server_programs: None) -> Iterator[Pipeline]:
+    with PrivateServers(server_folder, mail=True, store_members=3) as servers:
+        yield Pipeline(servers, server_folder.parent, {"invoices": "invoices@example.test"}, fresh=True)
+        servers.kill()
+
+
+@pytest.mark.slow
+def test_a_primary_that_steps_down_ten_times_parks_nothing(three_members: Pipeline) -> None:
+    ledger, store, mails = Ledger(three_members), three_members.servers.store, new_mails(1000)
+    share = len(mails) // STEP_DOWNS
+    with three_members.stages(**REPLICAS):
+        for number in range(STEP_DOWNS):
+            ledger.send(mails[number * share : (number + 1) * share])
+            three_members.until_recorded(number * share + share // 5, patience_s=120)
+            three_members.until(lambda: store.primary is not None, "there is a primary")
+            primary = store.primary
+            assert primary is not None
+            with suppress(Exception), primary.client() as client:  # it ends the connection that asks
+                client.admin.command("replSetStepDown", 5, force=True)
+        ledger.settle(patience_s=180)
+    ledger.assert_all_is_well()
+
+
+def _resident_bytes(stages: Stages, stage: str) -> int:
+    """Resident memory of a stage's processes (proc(5), VmRSS)."""
+    sizes = 0
+    for process in stages.named(stage):
+        for pid in process.pids:
+            lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+            sizes += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS:"))
+    return sizes
+
+
+def _away(seconds: float) -> None:
+    """How long the fault lasts is what is tested."""
+    time.sleep(seconds)

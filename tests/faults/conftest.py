@@ -1,0 +1,50 @@
+"""Servers that may be ruined, and a seed that is printed."""
+
+import os
+import random
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.local.servers import PrivateServers
+from tests.faults.ledger import Ledger
+from tests.pipeline import Pipeline
+
+
+@pytest.fixture(scope="session")
+def doomed(server_programs: None) -> Iterator[PrivateServers]:
+    """Servers of their own: what is done to them must not reach the other tests."""
+    folder = Path(tempfile.mkdtemp(prefix="mailcase-faults-"))
+    folder.chmod(0o711)
+    private = PrivateServers(folder, mail=True)
+    try:
+        yield private.start()
+    finally:
+        private.wipe()
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def pipeline(doomed: PrivateServers, tmp_path: Path) -> Iterator[Pipeline]:
+    doomed.broker.start()  # where the test before ended early
+    doomed.store.start()
+    made = Pipeline(doomed, tmp_path, {"invoices": f"invoices.{tmp_path.name}@example.test"}, fresh=True)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def ledger(pipeline: Pipeline) -> Ledger:
+    return Ledger(pipeline)
+
+
+@pytest.fixture
+def chance() -> random.Random:
+    """A failure shows the seed; MAILCASE_FAULTS_SEED repeats it."""
+    seed = int(os.environ.get("MAILCASE_FAULTS_SEED") or secrets.randbelow(1_000_000))
+    print(f"MAILCASE_FAULTS_SEED={seed}")
+    return random.Random(seed)

@@ -1,0 +1,62 @@
+"""Stages killed at random, and stages asked to end, while mail flows: nothing is lost, nothing is doubled."""
+
+import random
+import time
+from itertools import cycle, islice
+
+import pytest
+
+from tests.faults.ledger import Ledger
+from tests.pipeline import Pipeline
+from tests.sample_mails import new_mails, replies
+
+REPLICAS = {"fetcher": 2, "router": 2, "case_writer": 2}
+TERM_WITHIN_S = 30.0
+
+
+@pytest.mark.parametrize(
+    ("mails", "kills", "pause_s"), [(240, 5, (0.5, 1.5)), pytest.param(5000, 30, (2, 5), marks=pytest.mark.slow)]
+)
+def test_random_kills_lose_and_double_nothing(
+    pipeline: Pipeline, ledger: Ledger, chance: random.Random, mails: int, kills: int, pause_s: tuple[float, float]
+) -> None:
+    opening, share = new_mails(mails // 2), mails // 2 // kills
+    with pipeline.stages(**REPLICAS) as stages:
+        for number in range(kills):
+            ledger.send(opening[number * share : (number + 1) * share])
+            pipeline.until(lambda: pipeline.database["cases"].count_documents({}) > 0, "a case to answer to")
+            known = [case["_id"] for case in pipeline.database["cases"].find({}, ["_id"])]
+            ledger.send(replies(known, share, seed=1000 + number), known)
+            _pause(chance.uniform(*pause_s))
+            victim = chance.choice(stages.all)
+            victim.kill()
+            victim.start()
+        ledger.settle(patience_s=max(180.0, mails / 10))
+    ledger.assert_all_is_well()
+
+
+@pytest.mark.parametrize(("mails", "rounds"), [(150, 1), pytest.param(2000, 20, marks=pytest.mark.slow)])
+def test_stages_that_are_asked_to_end_do_so_in_time_and_leave_nothing_undone(
+    pipeline: Pipeline, ledger: Ledger, mails: int, rounds: int
+) -> None:
+    took_s: list[float] = []
+    opening, turns = new_mails(mails), rounds * len(REPLICAS)
+    share = mails // turns
+    with pipeline.stages(**REPLICAS) as stages:
+        stages.wait_until_ready()
+        for number, process in enumerate(islice(cycle(stages.all[::2]), turns)):
+            ledger.send(opening[number * share : (number + 1) * share])
+            pipeline.until_recorded(number * share // 2)
+            started_s = time.monotonic()
+            assert process.stop() == 0, process.epilogue()
+            took_s.append(time.monotonic() - started_s)
+            process.start()
+        ledger.settle(patience_s=180)
+    print(f"longest drain {max(took_s):.1f} s of {len(took_s)}")
+    assert max(took_s) < TERM_WITHIN_S
+    ledger.assert_all_is_well()
+
+
+def _pause(seconds: float) -> None:
+    """The fault strikes at a moment that no event announces."""
+    time.sleep(seconds)

@@ -1,0 +1,73 @@
+"""A link falls silent while mail flows: the work goes on soon after it heals, and nothing is lost or doubled."""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from deploy.local.servers import PrivateServers
+from deploy.local.stages import Stages
+from tests.faults.ledger import Ledger
+from tests.faults.link import Link
+from tests.pipeline import Pipeline
+from tests.sample_mails import new_mails
+
+REPLICAS = {"fetcher": 1, "router": 1, "case-writer": 2}
+WORKS_AGAIN_WITHIN_S = 60.0
+
+
+class Linked(Pipeline):
+    """Its stages reach each server through a link of its own."""
+
+    def __init__(self, servers: PrivateServers, folder: Path, links: dict[str, Link]) -> None:
+        self.links = links
+        super().__init__(servers, folder, {"invoices": f"invoices.{folder.name}@example.test"})
+        text = self.config.read_text()
+        self.config.write_text(text.replace(f"port = {servers.mail.imaps_port}", f"port = {links['mail'].port}"))
+
+    @property
+    def env(self) -> dict[str, str]:
+        broker = f"amqp://guest:guest@127.0.0.1:{self.links['broker'].port}/{self.virtual_host}"
+        store = f"mongodb://127.0.0.1:{self.links['store'].port}/?directConnection=true"
+        return {"MAILCASE_BROKER_URL": broker, "MAILCASE_STORE_URL": store}
+
+
+@pytest.fixture
+def linked(doomed: PrivateServers, tmp_path: Path) -> Iterator[Linked]:
+    doomed.broker.start()
+    doomed.store.start()
+    ports = {
+        "mail": doomed.mail.imaps_port,
+        "broker": doomed.broker.port,
+        "store": doomed.store.members[0].port,
+    }
+    with ExitStack() as opened:
+        made = Linked(doomed, tmp_path, {name: opened.enter_context(Link(port)) for name, port in ports.items()})
+        yield made
+        made.close()
+
+
+@pytest.mark.parametrize(("mails", "silent_s"), [(120, 3.0), pytest.param(600, 60.0, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("link", ["mail", "broker", "store"])
+def test_a_link_that_falls_silent_works_again_soon_after_it_heals(
+    linked: Linked, link: str, mails: int, silent_s: float
+) -> None:
+    ledger, samples = Ledger(linked), new_mails(mails)
+    ledger.send(samples[: mails // 2])
+    with Stages(linked.config, linked.folder, REPLICAS, env=linked.env) as stages:
+        linked.until_recorded(mails // 10)
+        linked.links[link].cut()
+        ledger.send(samples[mails // 2 :])
+        time.sleep(silent_s)  # how long the fault lasts is what is tested
+        stuck = linked.recorded()
+        linked.links[link].heal()
+        healed_s = time.monotonic()
+        linked.until(
+            lambda: linked.recorded() > stuck or stuck == mails, "mail flows again", patience_s=WORKS_AGAIN_WITHIN_S
+        )
+        print(f"{link}: mail flowed {time.monotonic() - healed_s:.1f} s after the link healed, {stuck} were recorded")
+        ledger.settle(patience_s=180)
+        assert all(process.running for process in stages.all)
+    ledger.assert_all_is_well()

@@ -1,0 +1,38 @@
+"""Four writers at once: no gap in the numbers, no comment lost, no document that grows for ever."""
+
+import pytest
+
+from tests.faults.ledger import Ledger
+from tests.pipeline import Pipeline
+from tests.sample_mails import new_mails, replies
+
+REPLICAS = {"fetcher": 1, "router": 1, "case_writer": 4}
+MAILS = 2000
+REPLIES = 5000
+LARGEST_BYTES = 64 * 1024  # of a document that many mails write to
+LONGEST_LIST = 200
+
+
+@pytest.mark.slow  # at a smaller size: tests/integration/test_case_writer.py
+def test_new_mails_through_four_writers_have_numbers_without_a_gap(pipeline: Pipeline, ledger: Ledger) -> None:
+    ledger.send(new_mails(MAILS))
+    with pipeline.stages(**REPLICAS):
+        ledger.settle(patience_s=300)
+    ledger.assert_all_is_well()
+    assert pipeline.database["cases"].count_documents({}) == MAILS
+
+
+@pytest.mark.slow
+def test_replies_to_one_case_through_four_writers_all_become_its_comments(pipeline: Pipeline, ledger: Ledger) -> None:
+    with pipeline.stages(**REPLICAS):
+        ledger.send(new_mails(1))
+        pipeline.until_recorded(1)
+        ledger.send(replies([1], REPLIES), [1])
+        ledger.settle(patience_s=600)
+    ledger.assert_all_is_well()
+    database = pipeline.database
+    assert database["comments"].count_documents({"case": 1}) == REPLIES + 1
+    for name in ("cases", "threads", "mails", "counters", "senders"):
+        for document in database[name].aggregate([{"$addFields": {"bytes": {"$bsonSize": "$$ROOT"}}}]):
+            assert document["bytes"] < LARGEST_BYTES, (name, document["_id"])
+            assert all(len(one) <= LONGEST_LIST for one in document.values() if isinstance(one, list)), name
