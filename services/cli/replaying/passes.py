@@ -8,7 +8,7 @@ from services.runtime.lifecycle import Stop, first_of
 from services.runtime.retry import Backoff
 from services.runtime.stage import connection_name
 from services.runtime.streams import Start
-from services.runtime.topology import EVENT, replayed_key
+from services.runtime.topology import EVENT, lease_queue, replayed_key
 
 TRIES = 10  # without any progress, before the operator is told to go on later
 
@@ -67,7 +67,7 @@ class Passes:
 
     async def _connected(self, start: Start, end: int | None, bar: Bar, *, openings: bool) -> None:
         async with Broker.connected(self._url, connection_name("replay")) as broker:
-            lease = await broker.take_lease(f"replay.{self._run.name}", EVENT, replayed_key(self._run.name))
+            lease = await broker.take_lease(lease_queue(f"replay.{self._run.name}"), EVENT, replayed_key(self._run.name))
             if lease is None:
                 raise TransientError("the broker still holds the queue of the connection before")
             await first_of(self._run.over(broker, lease, start, end, bar, openings=openings), broker.broken())
