@@ -144,7 +144,7 @@ async def test_through_every_fault_of_the_way_each_mail_comes_with_its_bytes(
         limits = server(account, protocol, port=proxy.port, max_in_flight_mails=100, timeout_s=patience_s)
         async with bench.recorder() as recorder, fetching(bench.settings({"a": account}, limits)):
             await until(
-                lambda: len(recorder.mails) == MAILS, lambda: f"{len(recorder.mails)} came", 90 + 6 * patience_s
+                lambda: len(recorder.mails) == MAILS, lambda: f"{len(recorder.mails)} came", 180 + 6 * patience_s
             )
             await until(lambda: account.left() == 0, lambda: f"{account.left()} are left", 60)
         assert proxy.suffered == len(FAULTS[protocol])

@@ -1,7 +1,7 @@
 """Several fetchers as processes: one reader a mailbox, whoever dies or freezes."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -34,29 +34,37 @@ async def test_a_killed_and_a_frozen_fetcher_lose_nothing_and_double_only_what_w
     clock = asyncio.get_running_loop().time
     async with bench.recorder() as recorder:
         with Stages(config, bench.folder, {"fetcher": 4}, env=bench.environ) as stages:
-            await until(lambda: sorted(_leases(stages.all)) == ["a", "b", "c"], lambda: str(_leases(stages.all)))
-            await until(lambda: max(map(len, map(_held, stages.all))) == 1, lambda: str(_leases(stages.all)))
+            await until_seen(lambda: sorted(_leases(stages.all)) == ["a", "b", "c"], lambda: str(_leases(stages.all)))
+            await until_seen(lambda: max(map(len, map(_held, stages.all))) == 1, lambda: str(_leases(stages.all)))
             for account in accounts.values():
                 for number in range(MAILS):
                     account.deliver(raw(number, 200))
             await until(lambda: len(recorder.mails) > MAILS // 2, lambda: f"{len(recorder.mails)} came")
-            killed, frozen, *others = sorted(stages.all, key=_held, reverse=True)
+            killed, frozen, *others = await asyncio.to_thread(sorted, stages.all, key=_held, reverse=True)
             killed.kill()
             frozen.freeze()
             struck_s = clock()
-            await until(lambda: sorted(_leases(others)) == ["a", "b", "c"], lambda: str(_leases(others)), 120)
+            await until_seen(lambda: sorted(_leases(others)) == ["a", "b", "c"], lambda: str(_leases(others)), 120)
             taken_over_s = clock() - struck_s
             await until(lambda: len(recorder.mails) == 3 * MAILS, lambda: f"{len(recorder.mails)} came", 120)
             frozen.thaw()
-            await until(lambda: not any(one.left() for one in accounts.values()), lambda: "all are empty", 120)
+            await until_seen(lambda: not any(one.left() for one in accounts.values()), lambda: "all are empty", 120)
             emptied_s = clock() - struck_s
             doubles = recorder.doubles
-            await until(lambda: frozen.readiness().get("ok") is True, lambda: str(frozen.readiness()))
+            await until_seen(lambda: frozen.readiness().get("ok") is True, lambda: str(frozen.readiness()))
     print(f"taken over in {taken_over_s:.1f} s, all empty after {emptied_s:.1f} s, {doubles} doubles")  # noqa: T201
     assert taken_over_s < TAKE_OVER_S
     assert doubles <= 2 * WINDOW
     assert recorder.doubles == doubles  # the thawed one has done no harm
     assert {name: len(set(keys)) for name, keys in recorder.keys_of.items()} == dict.fromkeys("abc", MAILS)
+
+
+async def until_seen(condition: Callable[[], bool], what: Callable[[], str], patience_s: float = 60.0) -> None:
+    """As `until`, for a look that blocks: the test's own connection to the broker goes on meanwhile."""
+    deadline_s = asyncio.get_running_loop().time() + patience_s
+    while not await asyncio.to_thread(condition):
+        assert asyncio.get_running_loop().time() < deadline_s, f"not within {patience_s:.0f} s: {what()}"
+        await asyncio.sleep(0.2)
 
 
 def _leases(processes: Sequence[StageProcess]) -> list[str]:
