@@ -5,10 +5,12 @@ from itertools import combinations
 from typing import Any
 
 import pytest
+import yaml
 
 from deploy.grafana.__main__ import DASHBOARDS, FOLDER, text_of
+from deploy.local.prometheus import DETAILED
 from tests.unit.test_metrics_page import exported
-from tests.watching.manifests import panels, rules, selectors, triggers
+from tests.watching.manifests import ROOT, panels, rules, selectors, triggers
 
 HISTOGRAM = ("_bucket", "_sum", "_count")
 LIBRARY = {"process_cpu_seconds_total", "process_resident_memory_bytes"}
@@ -54,3 +56,11 @@ def test_every_metric_that_is_asked_for_is_exported() -> None:
     expressions = [one if isinstance(one, str) else one.text for one in asked]
     names = {selector.partition("{")[0] for expression in expressions for selector in selectors(expression)}
     assert {name for name in names if name and not name.startswith("rabbitmq_")} <= known
+
+
+def test_a_cluster_scrapes_of_the_broker_what_the_dashboards_need() -> None:
+    """The real scrape asks the broker for the same."""
+    manifest = yaml.safe_load((ROOT / "deploy/k8s/components/rabbitmq-monitoring/pods.yaml").read_text())
+    ends = {end["path"]: end.get("params", {}) for end in manifest["spec"]["podMetricsEndpoints"]}
+    assert set(ends) == {"/metrics", "/metrics/detailed"}
+    assert set(ends["/metrics/detailed"]["family"]) >= set(DETAILED["family"])
