@@ -1,7 +1,7 @@
 """Several fetchers as processes: one reader a mailbox, whoever dies or freezes."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -36,9 +36,7 @@ async def test_a_killed_and_a_frozen_fetcher_lose_nothing_and_double_only_what_w
         with Stages(config, bench.folder, {"fetcher": 4}, env=bench.environ) as stages:
             await until_seen(lambda: sorted(_leases(stages.all)) == ["a", "b", "c"], lambda: str(_leases(stages.all)))
             await until_seen(lambda: max(map(len, map(_held, stages.all))) == 1, lambda: str(_leases(stages.all)))
-            for account in accounts.values():
-                for number in range(MAILS):
-                    account.deliver(raw(number, 200))
+            filling = asyncio.ensure_future(asyncio.to_thread(_fill, accounts.values()))
             await until(lambda: len(recorder.mails) > MAILS // 2, lambda: f"{len(recorder.mails)} came")
             killed, frozen, *others = await asyncio.to_thread(sorted, stages.all, key=_held, reverse=True)
             killed.kill()
@@ -46,6 +44,7 @@ async def test_a_killed_and_a_frozen_fetcher_lose_nothing_and_double_only_what_w
             struck_s = clock()
             await until_seen(lambda: sorted(_leases(others)) == ["a", "b", "c"], lambda: str(_leases(others)), 120)
             taken_over_s = clock() - struck_s
+            await filling
             await until(lambda: len(recorder.mails) == 3 * MAILS, lambda: f"{len(recorder.mails)} came", 120)
             frozen.thaw()
             await until_seen(lambda: not any(one.left() for one in accounts.values()), lambda: "all are empty", 120)
@@ -57,6 +56,12 @@ async def test_a_killed_and_a_frozen_fetcher_lose_nothing_and_double_only_what_w
     assert doubles <= 2 * WINDOW
     assert recorder.doubles == doubles  # the thawed one has done no harm
     assert {name: len(set(keys)) for name, keys in recorder.keys_of.items()} == dict.fromkeys("abc", MAILS)
+
+
+def _fill(accounts: Iterable[Account]) -> None:
+    for account in accounts:
+        for number in range(MAILS):
+            account.deliver(raw(number, 200))
 
 
 async def until_seen(condition: Callable[[], bool], what: Callable[[], str], patience_s: float = 60.0) -> None:
