@@ -67,7 +67,8 @@ class Passes:
 
     async def _connected(self, start: Start, end: int | None, bar: Bar, *, openings: bool) -> None:
         async with Broker.connected(self._url, connection_name("replay")) as broker:
-            lease = await broker.take_lease(lease_queue(f"replay.{self._run.name}"), EVENT, replayed_key(self._run.name))
+            name = self._run.name
+            lease = await broker.take_lease(lease_queue(f"replay.{name}"), EVENT, replayed_key(name))
             if lease is None:
                 raise TransientError("the broker still holds the queue of the connection before")
             await first_of(self._run.over(broker, lease, start, end, bar, openings=openings), broker.broken())
