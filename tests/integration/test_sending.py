@@ -16,6 +16,7 @@ from deploy.local import PrivateServers
 from deploy.local.smtp import TakenMail
 from schemas.mails import BlobRef
 from schemas.sending import AnswerCase, AnswerFile
+from services.cli.auditing.checks import Auditor
 from services.cli.case import print_case, read_case
 from services.runtime.blobs import Blobs
 from services.runtime.store import Store
@@ -299,3 +300,10 @@ async def test_the_command_replies_from_a_case_and_the_case_shows_it(office: Off
     print_case(console, *await read_case(office.settings, number))
     assert "sent from Faktury kosztowe" in page.getvalue()
     assert "! not delivered: no@customer.example: 554 5.7.1 refused by policy" in page.getvalue()
+
+
+async def test_the_audit_finds_nothing_wrong_with_what_went_out(office: Office) -> None:
+    number = await opened(office, "irena")
+    await answered(office, answer(number, "irena"))
+    async with Store.opened(office.servers.store.url, office.name) as store:
+        assert [one async for one in Auditor(store, deep=True).findings() if not one.harmless] == []

@@ -113,9 +113,12 @@ class Auditor:
         ]
 
     async def _threads(self, threads: Sequence[Document], session: Session) -> list[Finding]:
-        mails = await self._by_id("mails", {one["claimed_by"] for one in threads} - {None}, ["case"], session)
+        claims = {one["claimed_by"] for one in threads} - {None}
+        mails = await self._by_id("mails", claims, ["case"], session)
+        comments = await self._by_id("comments", claims - set(mails), ["case", "kind"], session)
+        sent = {key: comment for key, comment in comments.items() if comment["kind"] == "sent"}
         cases = await self._by_id("cases", {one["case"] for one in threads}, [], session)
-        places = {key: mail["case"] for key, mail in mails.items()}
+        places = {key: one["case"] for key, one in (mails | sent).items()}
         lost = [one for one in threads if one["case"] not in cases]
         found = [Finding("thread-without-case", f"{one['_id']} leads to case {one['case']}") for one in lost]
         return found + [finding for one in threads for finding in of_thread(one, places)]

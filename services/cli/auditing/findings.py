@@ -45,7 +45,7 @@ def of_case(case: Document, comments: int, attachments: int, mails: int, openers
 
 
 def of_thread(thread: Document, cases: Mapping[str, int | None]) -> Iterable[Finding]:
-    """`cases` maps the keys of recorded mails to their cases."""
+    """`cases` maps the keys of recorded mails, and the ids of comments on mails of ours, to their cases."""
     claimed_by = thread["claimed_by"]
     if claimed_by is None:
         return
