@@ -1,11 +1,13 @@
 """`make bench`: what Mailcase reaches beside what its servers would allow.
 
-    python -m benchmarks [speed] [memory] [latency] [--rounds 5] [--sets text,mix] [--json FILE] [--chart FILE]
+    python -m benchmarks [speed] [memory] [latency] [peer] [growth] [--rounds 5] [--sets text,mix] [--json FILE]
 
-Without names of sections: all of them. Ratios are from measurements in turns, so that a busy machine slows both sides.
+`growth` takes some minutes more and is asked for by name. Ratios are from measurements in turns, so that a busy machine
+slows both sides.
 """
 
 import argparse
+import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 
@@ -14,8 +16,10 @@ import uvloop
 
 from benchmarks.chart import chart
 from benchmarks.ground import Ground
+from benchmarks.growth import growths
 from benchmarks.latency import latencies
 from benchmarks.memory import memory
+from benchmarks.peer import peer
 from benchmarks.results import Results, empty_results
 from benchmarks.speed import TRIALS, speeds
 from benchmarks.tables import table
@@ -43,16 +47,29 @@ async def _latency(ground: Ground, options: argparse.Namespace, results: Results
         _progress(f"latency at {latency.rate:.0f} mails/s: p50 {latency.p50_ms:.0f} ms")
 
 
+async def _growth(ground: Ground, options: argparse.Namespace, results: Results) -> None:
+    async for growth in growths(ground, options.rounds):
+        results.growth.append(growth)
+        _progress(f"{growth.size:,} {growth.what}: {growth.ratio.median:.2f} of the least")
+
+
+async def _peer(ground: Ground, options: argparse.Namespace, results: Results) -> None:
+    results.peers.append(await peer(ground, options.rounds, options.peer_python))
+
+
 SECTIONS: dict[str, Callable[[Ground, argparse.Namespace, Results], Coroutine[None, None, None]]] = {
     "speed": _speed,
     "memory": _memory,
     "latency": _latency,
+    "peer": _peer,
+    "growth": _growth,
 }
+BY_DEFAULT = ("speed", "memory", "latency", "peer")
 
 
 async def _measure(options: argparse.Namespace, results: Results) -> None:
     with Ground.laid() as ground:
-        for section in options.sections or SECTIONS:
+        for section in options.sections or BY_DEFAULT:
             await SECTIONS[section](ground, options, results)
 
 
@@ -65,12 +82,13 @@ def _options() -> argparse.Namespace:
         return text.split(",")
 
     parser = argparse.ArgumentParser(prog="make bench", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("sections", nargs="*", choices=[*SECTIONS, []], help="default: all")
+    parser.add_argument("sections", nargs="*", choices=[*SECTIONS, []], help=f"default: {' '.join(BY_DEFAULT)}")
     parser.add_argument("--sets", type=names, default=SETS, help=f"mail sets for speed (default {','.join(SETS)})")
     parser.add_argument("--trials", type=names, default=list(TRIALS), help=f"default {','.join(TRIALS)}")
     parser.add_argument("--rounds", type=int, default=5, help="repetitions of each side (default 5)")
     parser.add_argument("--round-s", type=float, default=1.0, help="about how long a round takes (default 1)")
     parser.add_argument("--latency-s", type=float, default=10.0, help="how long each load is kept up (default 10)")
+    parser.add_argument("--peer-python", default=sys.executable, help="an interpreter that has django-helpdesk")
     parser.add_argument("--json", type=Path, default=Path(".run/bench.json"), help="default .run/bench.json")
     parser.add_argument("--chart", type=Path, default=Path(".run/bench.svg"), help="default .run/bench.svg")
     return parser.parse_args()

@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
 
+_AT_ONCE = 100
+
 
 class Inbox:
     """Bodies of what a queue delivers."""
@@ -61,12 +63,13 @@ class Link:
         await (await self._channel.get_queue(queue, ensure=False)).purge()
 
     async def publish(self, exchange: str, key: str, bodies: Sequence[bytes], *, mandatory: bool = True) -> None:
-        """All together, then all confirms."""
+        """Together, up to a hundred at once, and all confirms."""
         channel = self._channel
         target = await channel.get_exchange(exchange, ensure=False) if exchange else channel.default_exchange
         persistent = aio_pika.DeliveryMode.PERSISTENT
-        messages = [aio_pika.Message(body, delivery_mode=persistent) for body in bodies]
-        await asyncio.gather(*(target.publish(message, key, mandatory=mandatory) for message in messages))
+        for start in range(0, len(bodies), _AT_ONCE):
+            messages = [aio_pika.Message(body, delivery_mode=persistent) for body in bodies[start : start + _AT_ONCE]]
+            await asyncio.gather(*(target.publish(message, key, mandatory=mandatory) for message in messages))
 
     async def consume(self, queue: str, prefetch: int, *, no_ack: bool = False) -> Inbox:
         inbox = Inbox()

@@ -34,6 +34,10 @@ class Ground:
 
     def side(self, name: str) -> Side:
         """`mailcase` or `floor`, with a virtual host, a database and a mailbox that nothing used before."""
+        return Side(name, self.servers, self.fresh_folder(name))
+
+    def fresh_folder(self, name: str) -> Path:
+        """An empty folder that is gone with the ground."""
         folder = self._folder / f"{name}-{next(self._numbers)}"
         folder.mkdir(mode=0o711)
-        return Side(name, self.servers, folder)
+        return folder

@@ -8,7 +8,14 @@ from benchmarks.results import Figure, Results
 
 def table(results: Results) -> str:
     """Every section that was measured."""
-    sections = (_speed(results), _memory(results), _latency(results), _peers(results), _growth(results))
+    sections = (
+        _speed(results),
+        _costs(results),
+        _memory(results),
+        _latency(results),
+        _peers(results),
+        _growth(results),
+    )
     blocks = [f"{results.machine}, {results.at}", *filter(None, ("\n".join(lines) for lines in sections))]
     blocks.append("\n".join(_checks(results)))
     return "\n\n".join(blocks)
@@ -16,14 +23,23 @@ def table(results: Results) -> str:
 
 def _speed(results: Results) -> Iterator[str]:
     if results.speed:
-        heads = f"{'':12} {'mails':5} {'mails/s':>9} {'floor':>8} {'ratio':>6} {'(spread)':>13}"
-        yield f"{heads}  processor ms a mail / the floor's"
+        yield f"{'trial':12} {'mails':5} {'mails/s':>9} {'floor':>9}  ratio (lowest-highest)"
     for speed in results.speed:
-        costs = (f"{name} {ms:.2f}/{speed.floor.cpu_ms[name]:.2f}" for name, ms in speed.mailcase.cpu_ms.items())
         yield (
-            f"{speed.trial:12} {speed.mail_set:5} {speed.mailcase.rate.median:9.1f} {speed.floor.rate.median:8.1f} "
-            f"{_ratio(speed.ratio)}  {', '.join(costs)}"
+            f"{speed.trial:12} {speed.mail_set:5} {speed.mailcase.rate.median:9.1f} {speed.floor.rate.median:9.1f} "
+            f"{_ratio(speed.ratio)}"
         )
+
+
+def _costs(results: Results) -> Iterator[str]:
+    processes = max((list(speed.mailcase.cpu_ms) for speed in results.speed), key=len, default=[])
+    if results.speed:
+        heads = " ".join(f"{name:>13}" for name in processes)
+        yield f"{'processor ms':12} {'mails':5} {heads}   (after / the floor's)"
+    for speed in results.speed:
+        pairs = ((speed.mailcase.cpu_ms.get(name), speed.floor.cpu_ms.get(name)) for name in processes)
+        cells = ("" if ours is None or floor is None else f"{ours:.2f}/{floor:.2f}" for ours, floor in pairs)
+        yield f"{speed.trial:12} {speed.mail_set:5} {' '.join(f'{cell:>13}' for cell in cells)}"
 
 
 def _memory(results: Results) -> Iterator[str]:

@@ -17,7 +17,7 @@ from benchmarks.floor_broker import Inbox, Link
 from benchmarks.floor_mails import BENCH, ENVELOPE, HEAD_BYTES, INLINE_BYTES, blob_documents, mark_of
 from benchmarks.meter import cpu_s, forget_peak, peak_rss_mb
 from benchmarks.sides import Side
-from schemas.cases import Decision, OpenCase
+from schemas.cases import AppendToCase, Command, Decision, OpenCase
 from schemas.codec import decode_receipt, encode, encode_json
 from schemas.events import MailsRecorded
 from schemas.mails import BlobRef, RawMail, mail_key
@@ -180,7 +180,7 @@ class _Receipted(Trial):
 class Writing(_Receipted):
     """`case_writer.commands` to the database, until the receipts are out."""
 
-    stages = ("case-writer",)
+    stages: Sequence[str] = ("case-writer",)
 
     async def fill(self, mails: Sequence[bytes]) -> None:
         async with Store.opened(self.side.servers.store.url, self.side.pipeline.database_name) as store:
@@ -192,7 +192,10 @@ class Writing(_Receipted):
             return self._bare_body(raw)
         if len(raw) > INLINE_BYTES:
             await Blobs(store).put(raw)
-        return encode(OpenCase(mail=raw_mail(raw), decision=Decision(rule="new-case")))
+        return encode(self._command(raw))
+
+    def _command(self, raw: bytes) -> Command:
+        return OpenCase(mail=raw_mail(raw), decision=Decision(rule="new-case"))
 
     def _bare_body(self, raw: bytes) -> bytes:
         if len(raw) <= INLINE_BYTES:
@@ -201,6 +204,32 @@ class Writing(_Receipted):
         self.side.pipeline.database["blobs.chunks"].insert_many(chunks)
         self.side.pipeline.database["blobs.files"].insert_many(files)
         return ENVELOPE + raw[:HEAD_BYTES]
+
+
+class Appending(Writing):
+    """The same, every mail an answer to case 1."""
+
+    def _command(self, raw: bytes) -> Command:
+        return AppendToCase(mail=raw_mail(raw), decision=Decision(rule="case-reference", cases=[1]))
+
+
+class Waiting(Writing):
+    """The same for a case writer that starts when the queue is full; `rate` may be called once."""
+
+    stages = ()
+
+    async def rate(self, mails: Sequence[bytes], *, measured: int) -> float:
+        """Mails a second between the first batches and mail number `measured`."""
+        await self.fill(mails)
+        async with self.side.running(Writing.stages):
+            deadline = time.monotonic() + PATIENCE_S
+            while len(self.seen) < measured:
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"{measured} of {len(mails)} mails are not written")
+                await asyncio.sleep(_LOOK_S)
+        moments = sorted(self.seen.values())[:measured]
+        skipped = measured // 5  # while the writer warms up
+        return (measured - skipped) / (moments[-1] - moments[skipped - 1])
 
 
 class Everything(_Receipted):
