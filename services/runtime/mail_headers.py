@@ -41,10 +41,11 @@ class MailHeaders:
     `max_bytes` were left out.
     """
 
-    __slots__ = ("_fields", "body_start", "shortened")
+    __slots__ = ("_fields", "_texts", "body_start", "shortened")
 
     def __init__(self, fields: dict[bytes, list[bytes]], body_start: int, *, shortened: bool) -> None:
         self._fields = fields
+        self._texts: dict[bytes, str] = {}  # decoded once, however many rules ask
         self.body_start = body_start
         self.shortened = shortened
 
@@ -100,11 +101,17 @@ class MailHeaders:
     def text(self, name: str) -> str | None:
         """The first such field unfolded and decoded, on a single line; None if absent."""
         value = self.raw(name)
-        return None if value is None else header_text(value)
+        return None if value is None else self._text(value)
 
     def texts(self, name: str) -> list[str]:
         """All such fields unfolded and decoded, a single line each; empty if absent."""
-        return [header_text(value) for value in self.raws(name)]
+        return [self._text(value) for value in self.raws(name)]
+
+    def _text(self, value: bytes) -> str:
+        text = self._texts.get(value)
+        if text is None:
+            text = self._texts[value] = header_text(value)
+        return text
 
     def addresses(self, *names: str) -> list[Address]:
         """The addresses of all fields of these names, in the order asked; see `parse_addresses`."""
@@ -116,7 +123,7 @@ class MailHeaders:
         Of a field with more than 200 the last 200 count: in References they are the nearest (RFC 5322 section 3.6.4).
         A field without angle brackets gives its words that hold an `@`.
         """
-        found = (one for name in names for value in self.raws(name) for one in _message_ids(value))
+        found = (one for name in names for value in self.raws(name) for one in _message_ids(self._text(value)))
         return list(dict.fromkeys(found))
 
     def date(self, name: str = "Date") -> datetime | None:
@@ -186,8 +193,7 @@ def _fields(block: bytes) -> tuple[dict[bytes, list[bytes]], int]:
     return fields, min(end + 1, len(block))
 
 
-def _message_ids(raw: bytes) -> list[str]:
-    text = header_text(raw)
+def _message_ids(text: str) -> list[str]:
     inner = _ID.findall(text)
     if not inner and "@" in text:
         inner = [word.strip("<>,;\"'") for word in text.split() if "@" in word]
