@@ -18,6 +18,8 @@ DELIVERY_COUNT = "x-delivery-count"
 # AMQP's own property counts in whole seconds, too coarse to see where a mail waits.
 PUBLISHED_AT_MS = "x-mailcase-published-at-ms"
 
+BATCH_BYTES = 8 * 1024 * 1024  # handed out together, so that many large mails do not meet in memory
+
 # RuntimeError: what the driver raises for a channel or connection that is already closed.
 DRIVER_ERRORS = (aiormq.exceptions.AMQPError, aio_pika.exceptions.AMQPError, OSError, RuntimeError, TimeoutError)
 
@@ -53,17 +55,26 @@ class Deliveries:
         self._arrived.set()
 
     async def next_batch(self, most: int) -> list[Delivery]:
-        """Wait for at least one delivery, then take up to `most`; empty once the deliveries have ended."""
+        """Wait for at least one delivery, then take up to `most` and BATCH_BYTES; empty once they have ended."""
         await self._arrived.wait()
         if self._ended:
             return []
-        batch, self._waiting = self._waiting[:most], self._waiting[most:]
+        count = self._first_within_bounds(most)
+        batch, self._waiting = self._waiting[:count], self._waiting[count:]
         if not self._waiting:
             self._arrived.clear()
         self._last = batch[-1]
         self._handed_out += len(batch)
         self._oldest_handed_out_s = self._oldest_handed_out_s or batch[0].delivery.published_at_s
         return [one.delivery for one in batch]
+
+    def _first_within_bounds(self, most: int) -> int:
+        size = 0
+        for count, one in enumerate(self._waiting[:most]):
+            size += len(one.delivery.body)
+            if count and size > BATCH_BYTES:
+                return count
+        return most
 
     async def acknowledge(self) -> None:
         """Acknowledge everything handed out so far. Raises TransientError."""

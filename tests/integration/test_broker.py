@@ -233,6 +233,20 @@ class TestConsuming:
             sizes.append(len(await asyncio.wait_for(deliveries.next_batch(10), PATIENCE_S)))
         assert max(sizes) <= 10
 
+    async def test_large_messages_are_handed_out_a_few_at_a_time(
+        self, broker: Broker, name: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("services.runtime.deliveries.BATCH_BYTES", 10)
+        await broker.declare(topology(name))
+        await broker.publish_all([message(name, str(number).encode() * 7) for number in range(9)])
+        await broker.publish(message(name, b"more than a batch"))
+        deliveries = await broker.consume(name, 100)
+        batches: list[list[bytes]] = []
+        while sum(map(len, batches)) < 10:
+            batch = await asyncio.wait_for(deliveries.next_batch(10), PATIENCE_S)
+            batches.append([one.body for one in batch])
+        assert batches == [[str(number).encode() * 7] for number in range(9)] + [[b"more than a batch"]]
+
     async def test_no_more_than_the_prefetch_is_in_hand(self, broker: Broker, name: str) -> None:
         await broker.declare(topology(name))
         await broker.publish_all([message(name, str(number).encode()) for number in range(10)])
