@@ -4,11 +4,13 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
 from schemas.codec import UnreadableMessageError, decode_receipt
 from services.fetcher import metrics
+from services.fetcher.beside import Beside
 from services.fetcher.budget import Budget
 from services.fetcher.dispatch import Dispatcher
 from services.fetcher.ports import Fetched, MailboxError, MailSource, Trouble, Waiting
@@ -77,6 +79,7 @@ class MailboxReader:
         self._too_large: dict[str, Waiting] = {}  # told of already
         self._recorded: list[str] = []  # ids whose receipts came, to be removed
         self._pending: list[Waiting] = []  # handed out by the source, not yet published
+        self._publishing = Beside()  # one batch, while the next is fetched
         self._listed_at = datetime.now(UTC)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"mailbox-{mailbox}")
 
@@ -86,6 +89,7 @@ class MailboxReader:
             await first_of(self._read_until_stopped(), self._take_receipts(receipts), self._wake_at_stop())
         finally:
             self._source.abort()
+            await self._publishing.abandon()
             self._thread.submit(self._source.close)
             self._thread.shutdown(wait=False)
             self._health.member_gone(self._mailbox)
@@ -97,6 +101,8 @@ class MailboxReader:
             except TransientError as error:
                 pause_s = self._backoff.next_s()
                 self._report_down(error, pause_s)
+                with suppress(TransientError):  # what was fetched before is not fetched again
+                    await self._publishing.ended()
                 await self._call(self._source.close)
                 await self._stop.wait(pause_s)
         await self._call(self._source.close)
@@ -112,9 +118,11 @@ class MailboxReader:
             await self._remove_recorded()
             await self._publish_overdue()
             if not await self._take_new():
+                await self._published()
                 self._report_up()
                 metrics.PAUSED.labels(self._mailbox, "receipts").set(bool(self._pending))
                 await self._call(self._source.wait, self._poll_interval_s)
+        await self._publishing.ended()
         await self._drain()
 
     async def _take_new(self) -> bool:
@@ -130,16 +138,24 @@ class MailboxReader:
             await self._leave(one)
         if batch:
             await self._fetch_and_publish(batch)
-            self._report_up()
         return bool(batch or too_large)
 
     async def _fetch_and_publish(self, batch: Sequence[Waiting]) -> None:
-        async with self._budget.held(sum(one.size for one in batch)):
+        """Fetch, and let the publishing go on beside what comes next; one batch at a time is published."""
+        async with AsyncExitStack() as held:
+            await held.enter_async_context(self._budget.held(sum(one.size for one in batch)))
             started_s = time.monotonic()
             fetched = await self._fetched([one.id for one in batch], self._source.fetch)
             metrics.FETCH_SECONDS.observe(time.monotonic() - started_s)
             metrics.FETCH_MAILS.observe(len(fetched))
-            await self._publish(fetched, batch)
+            await self._published()
+            messages = await self._messages(fetched, batch)
+            self._publishing.start(self._publish(fetched, messages, batch, held.pop_all()))
+
+    async def _published(self) -> None:
+        """Wait for the batch that is being published. Raises TransientError where the broker does not take it."""
+        if await self._publishing.ended():
+            self._report_up()
 
     async def _fetched(self, ids: Sequence[str], fetch: Callable[[Sequence[str]], list[Fetched]]) -> list[Fetched]:
         try:
@@ -175,7 +191,8 @@ class MailboxReader:
                 break
         return batch, too_large
 
-    async def _publish(self, fetched: Sequence[Fetched], asked: Sequence[Waiting]) -> None:
+    async def _messages(self, fetched: Sequence[Fetched], asked: Sequence[Waiting]) -> list[Outgoing]:
+        """The mails as messages, counted as under way from now on."""
         sizes = {one.id: one.size for one in asked if one.id in self._too_large}
         messages = [
             await self._dispatcher.message(mail.raw, mail.received_at, whole_size=sizes.get(mail.id))
@@ -185,11 +202,22 @@ class MailboxReader:
         for mail, message in zip(fetched, messages, strict=True):
             since_s = (mail.received_at or now).timestamp()
             self._window.add(mail.id, message.message_id, len(mail.raw), now_s, since_s)
-        try:
-            await self._confirmed(messages)
-        except TransientError:
-            self._window.forget(mail.id for mail in fetched)
-            raise
+        return messages
+
+    async def _publish(
+        self,
+        fetched: Sequence[Fetched],
+        messages: list[Outgoing],
+        asked: Sequence[Waiting],
+        held: AsyncExitStack,
+    ) -> None:
+        """Publish with confirms, and give back what is `held` then."""
+        async with held:
+            try:
+                await self._confirmed(messages)
+            except BaseException:
+                self._window.forget(mail.id for mail in fetched)
+                raise
         self._window.forget({one.id for one in asked} - {mail.id for mail in fetched})  # gone from the mailbox
         for message in messages:
             log.info("mail_published", mail_key=message.message_id, mailbox=self._mailbox)
@@ -256,7 +284,7 @@ class MailboxReader:
         self._too_large[mail.id] = mail
         heads = await self._fetched([mail.id], self._source.leave)
         if heads:
-            await self._publish(heads, [mail])
+            await self._publish(heads, await self._messages(heads, [mail]), [mail], AsyncExitStack())
         else:
             self._window.forget([mail.id])
 
