@@ -30,16 +30,17 @@ class _Canvas:
     def heading(self, text: str) -> None:
         self.y += 26
         self.text(10, text, bold=True)
-        self.y += 10
+        self.y += 24
 
     def text(self, x: float, text: str, *, bold: bool = False, end: bool = False) -> None:
         weight = ' font-weight="bold"' if bold else ""
         anchor = ' text-anchor="end"' if end else ""
         self._shapes.append(f'<text x="{x:.0f}" y="{self.y + 13}"{weight}{anchor}>{escape(text)}</text>')
 
-    def bar(self, x: float, width: float, colour: str, title: str) -> None:
+    def bar(self, x: float, width: float, colour: str, title: str, *, thin: bool = False) -> None:
+        y, height = (self.y + _BAR / 2 - 1, 2) if thin else (self.y, _BAR)
         self._shapes.append(
-            f'<rect x="{x:.1f}" y="{self.y}" width="{max(width, 0.5):.1f}" height="{_BAR}" fill="{colour}">'
+            f'<rect x="{x:.1f}" y="{y}" width="{max(width, 0.5):.1f}" height="{height}" fill="{colour}">'
             f"<title>{escape(title)}</title></rect>"
         )
 
@@ -71,13 +72,14 @@ def chart(results: Results) -> str:
 
 
 def _ratios(canvas: _Canvas, speeds: Sequence[Speed]) -> None:
-    canvas.heading("Rate as a part of the floor (the line; whiskers: lowest and highest of the repetitions)")
+    canvas.heading("Rate as a part of the floor (dashed); thin: from the lowest to the highest repetition")
     width = (_WIDTH - _LEFT - 110) / max(1.1, *(speed.ratio.high for speed in speeds))
     top = canvas.y
     for speed in speeds:
         canvas.text(_LEFT - 8, f"{speed.trial}, {speed.mail_set}", end=True)
         canvas.bar(_LEFT, width * speed.ratio.median, "#4c78a8", f"{speed.ratio.median}")
-        canvas.bar(_LEFT + width * speed.ratio.low, width * (speed.ratio.high - speed.ratio.low), "#22222266", "spread")
+        spread = width * (speed.ratio.high - speed.ratio.low)
+        canvas.bar(_LEFT + width * speed.ratio.low, spread, "#222", "lowest to highest", thin=True)
         rates = f"{speed.ratio.median:.2f}  {speed.mailcase.rate.median:.0f}/s"
         canvas.text(_LEFT + width * speed.ratio.high + 6, rates)
         canvas.row()
