@@ -65,6 +65,9 @@ class Arrived:
 
 @dataclass(frozen=True)
 class _Written:
+    """What was written together: a whole group, or one mail of it."""
+
+    group: Sequence[Arrived]
     known: Known
     plan: Plan
     documents: Documents
@@ -111,7 +114,7 @@ class CaseWriter:
                 if isinstance(written, ContractError):
                     refused.append(written)
                 else:
-                    await self._tell(group, written)
+                    await self._tell(written)
         return refused
 
     async def _write(self, group: Sequence[Arrived]) -> list[_Written | ContractError]:
@@ -151,7 +154,7 @@ class CaseWriter:
                 if not items or time.monotonic() - read_s > ITEMS_STAND_S:
                     items = await self._intake.items([one.command for one in group], _suspects(group))
                     read_s = time.monotonic()
-                written = await self._write_once(items, attempt)
+                written = await self._write_once(group, items, attempt)
             except ConflictError as error:
                 conflicts += 1
                 metrics.CONFLICTS.inc()
@@ -174,18 +177,18 @@ class CaseWriter:
                 self._health.up("store")
                 return written
 
-    async def _write_once(self, items: Sequence[Item], attempt: str) -> _Written:
+    async def _write_once(self, group: Sequence[Arrived], items: Sequence[Item], attempt: str) -> _Written:
         known = await self._cases.known(query(items))
         placed = plan(items, known, attempt=attempt, own_addresses=self._own_addresses, rules=self._rules)
         await self._intake.with_originals(placed)
         started = time.monotonic()
         documents = await self._cases.write(placed, attempt)
         metrics.TRANSACTION_SECONDS.observe(time.monotonic() - started)
-        return _Written(known, placed, documents)
+        return _Written(group, known, placed, documents)
 
-    async def _tell(self, group: Sequence[Arrived], written: _Written) -> None:
+    async def _tell(self, written: _Written) -> None:
         """Events first, then receipts: a mail leaves its mailbox only when the world knows of it."""
-        events = [*written.documents.events, *_events_again(group, written)]
+        events = [*written.documents.events, *_events_again(written)]
         await self._outlet.publish_all([_event_message(event) for event in events])
         keys = (
             {one.id for one in written.documents.mails}
@@ -193,16 +196,16 @@ class CaseWriter:
             | set(written.plan.written_before)
         )
         by_mailbox: dict[str, list[str]] = defaultdict(list)
-        for arrived in group:
+        for arrived in written.group:
             mail = arrived.command.mail
             if mail.key in keys:
                 by_mailbox[mail.mailbox].append(mail.key)
         await self._outlet.publish_all([_receipt(mailbox, of) for mailbox, of in by_mailbox.items()])
-        mails = [arrived.command.mail for arrived in group]
+        mails = [arrived.command.mail for arrived in written.group]
         effects = replayed(mails, written.known, written.plan, written.documents)
         await self._outlet.publish_all([_effects_message(one) for one in effects])
         await self._outlet.publish_all([wake_sender(one.id) for one in written.documents.outgoing])
-        _count(group, written)
+        _count(written)
 
 
 def _suspects(group: Sequence[Arrived]) -> frozenset[str]:
@@ -223,10 +226,10 @@ def _groups(arrived: Sequence[Arrived]) -> Iterator[Sequence[Arrived]]:
         yield group
 
 
-def _events_again(group: Sequence[Arrived], written: _Written) -> list[Event]:
+def _events_again(written: _Written) -> list[Event]:
     """Events that may never have gone out: of an unclear commit, or of a writer that died before it could tell."""
     events = []
-    for arrived in group:
+    for arrived in written.group:
         mail = arrived.command.mail
         recorded = written.known.mails.get(mail.key)
         untold = mail.key in written.plan.written_before or arrived.redelivered
@@ -295,9 +298,9 @@ def wake_sender(outgoing_id: str) -> Outgoing:
     return Outgoing("", SENDER_WORK, codec.encode(message), codec.tag_of(message), outgoing_id)
 
 
-def _count(group: Sequence[Arrived], written: _Written) -> None:
+def _count(written: _Written) -> None:
     now = datetime.now(UTC)
-    sources = {arrived.command.mail.key: arrived.command.mail for arrived in group}
+    sources = {arrived.command.mail.key: arrived.command.mail for arrived in written.group}
     for mail in written.documents.mails:
         source = sources[mail.id]
         log.info("mail_recorded", mail_key=mail.id, mailbox=mail.mailbox, outcome=mail.outcome, case=mail.case)
@@ -308,7 +311,7 @@ def _count(group: Sequence[Arrived], written: _Written) -> None:
         if source.origin == "fetch":  # what is retried or read from a file may be as old as it likes
             age_s = max(0.0, (now - (source.received_at or source.fetched_at)).total_seconds())
             metrics.AGE_SECONDS.labels(mail.process).observe(age_s, {"mail_key": mail.id})
-    processes = {arrived.command.mail.key: arrived.command.mail.process for arrived in group}
+    processes = {arrived.command.mail.key: arrived.command.mail.process for arrived in written.group}
     for key in written.plan.duplicates:
         metrics.DUPLICATES.labels(processes[key]).inc()
         log.info("mail_duplicate", mail_key=key)

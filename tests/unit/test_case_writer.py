@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from prometheus_client import REGISTRY
 
 from schemas.cases import Command
-from schemas.codec import decode_event, decode_receipt
+from schemas.codec import decode_event, decode_receipt, decode_replayed
 from schemas.events import CaseAppended, CaseOpened, MailParked
+from schemas.mails import Replay
 from services.case_writer.intake import Intake
 from services.case_writer.plan import Plan
 from services.case_writer.service import CONFLICTS_TOGETHER, Arrived, CaseWriter
@@ -218,6 +220,15 @@ class TestPoison:
         commands = [opening("one"), opening("poison")]
         assert await writer.handle(*commands) == [commands[1].mail.key]
         assert writer.outcomes == {commands[0].mail.key: "opened"}
+
+    async def test_a_replay_hears_of_each_mail_of_a_split_batch_what_became_of_that_mail(self, writer: Writer) -> None:
+        writer.poison("poison", also_parked=True)
+        more: dict[str, Any] = {"origin": "replay", "replay": Replay(run="r")}
+        one, poison, three = [opening(name, **more) for name in ("one", "poison", "three")]
+        assert await writer.handle(one, poison, three) == [poison.mail.key]
+        told = [decode_replayed(sent.body) for sent in writer.outlet.published if sent.tag == "MailsReplayed.v1"]
+        effects = [(effect.mail_key, effect.effect) for each in told for effect in each.effects]
+        assert effects == [(one.mail.key, "opened"), (three.mail.key, "opened")]
 
     async def test_a_mail_without_its_bytes_is_refused(self, writer: Writer) -> None:
         command = opening("one", raw=None)
