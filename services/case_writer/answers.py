@@ -12,7 +12,7 @@ from services.case_writer.ports import BlobStore, Outlet
 from services.case_writer.reading.names import safe_name, unique_name
 from services.case_writer.service import wake_sender
 from services.case_writer.targets import UNVERIFIED_SENDER
-from services.runtime.errors import ContractError, TransientError
+from services.runtime.errors import ContractError, PermanentError, TransientError
 from services.runtime.health import Health
 from services.runtime.lifecycle import Stop
 from services.runtime.logs import get_logger
@@ -85,7 +85,7 @@ class Answers:
     async def handle(self, answer: AnswerCase) -> None:
         """When this returns, the answer is in the outbox.
 
-        Raises ContractError for one that can never go out, TransientError where the stage shall stop in an outage.
+        Raises PermanentError for one that can never go out, TransientError where the stage shall stop in an outage.
         """
         backoff = Backoff(initial_s=0.2, maximum_s=10.0)
         while True:
@@ -98,6 +98,10 @@ class Answers:
                 log.warning("answer_postponed", answer=answer.id, error=error)
                 if await self._stop.wait(backoff.next_s()):
                     raise
+            except PermanentError:
+                raise
+            except Exception as error:  # a fault of ours, met by this answer: the queue goes on without it
+                raise PermanentError(f"unexpected: {error!r}") from error
             else:
                 self._health.up("store")
                 break
