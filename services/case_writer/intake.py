@@ -12,7 +12,7 @@ from services.case_writer.plan import FAILURES, Item, Plan
 from services.case_writer.ports import BlobStore, MailReader, UnreadableMailError
 from services.case_writer.reading import SHORTENED, MailReading, ReadingLimits, read_mail
 from services.case_writer.restoring import CONTENT_MISSING
-from services.runtime.errors import PermanentError
+from services.runtime.errors import PermanentError, TransientError
 
 ASIDE_BYTES = 256 * 1024
 
@@ -104,6 +104,8 @@ class Intake:
             reading = await self._reading(raw, apart=apart)
         except UnreadableMailError as error:
             error.mail_key, error.mailbox = mail.key, mail.mailbox
+            raise
+        except TransientError:
             raise
         except Exception as error:  # whatever a mail does to the reader, it must not stop the next one
             text = repr(error)

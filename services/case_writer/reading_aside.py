@@ -15,6 +15,7 @@ import msgspec
 
 from services.case_writer.ports import UnreadableMailError
 from services.case_writer.reading import MailReading, ReadingLimits, read_mail
+from services.runtime.errors import TransientError
 
 TOO_SLOW = "reading-takes-too-long"
 TOO_LARGE = "reading-takes-too-much-memory"
@@ -36,7 +37,10 @@ class ReaderProcess:
         self._turn = asyncio.Lock()
 
     async def read(self, raw: bytes) -> MailReading:
-        """The reading. Raises UnreadableMailError where the mail takes too long or too much memory."""
+        """The reading. Raises UnreadableMailError where the mail takes too long or too much memory.
+
+        Raises TransientError where the machine has no room for another process: no mail is at fault.
+        """
         async with self._turn:
             was_fresh = self._child is None
             answer = await self._answer(raw)
@@ -72,18 +76,22 @@ class ReaderProcess:
 
     async def _start(self) -> asyncio.subprocess.Process:
         limits = msgspec.json.encode(self._limits).decode()
-        self._child = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            __name__,
-            limits,
-            str(self._max_memory_bytes),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            limit=_STREAM_LIMIT,
-        )
-        # The first answer, to no mail, shows that it is up: starting is not part of any mail's time.
-        await _ask(self._child, b"")
+        try:
+            self._child = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                __name__,
+                limits,
+                str(self._max_memory_bytes),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                limit=_STREAM_LIMIT,
+            )
+            # The first answer, to no mail, shows that it is up: starting is not part of any mail's time.
+            await _ask(self._child, b"")
+        except (OSError, asyncio.IncompleteReadError) as error:
+            await self.close()
+            raise TransientError(f"no process to read in: {error}") from error
         return self._child
 
 

@@ -4,9 +4,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from services.case_writer.intake import Intake
 from services.case_writer.ports import UnreadableMailError
 from services.case_writer.reading import ReadingLimits, read_mail
 from services.case_writer.reading_aside import TOO_LARGE, TOO_SLOW, ReaderProcess
+from services.runtime.errors import TransientError
+from tests.builders import opening
+from tests.fakes import FakeBlobs
 
 MAIL = b"From: a@b.test\r\nSubject: hello\r\n\r\ntext\r\n"
 MIB = 1024 * 1024
@@ -44,3 +48,15 @@ async def test_a_reader_whose_process_was_killed_reads_on(reader: ReaderProcess)
     reader._child.kill()
     await reader._child.wait()
     assert (await reader.read(MAIL)).subject == "hello"
+
+
+async def test_a_machine_without_room_for_a_process_parks_no_mail(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = ReaderProcess(ReadingLimits(), max_seconds=10, max_memory_bytes=160 * MIB)
+    intake = Intake(FakeBlobs(), lambda _mailbox: False, aside=reader, aside_bytes=0)
+    for program in ("/nonexistent/python", "/bin/false"):
+        monkeypatch.setattr("services.case_writer.reading_aside.sys.executable", program)
+        with pytest.raises(TransientError, match="no process to read in"):
+            await intake.items([opening("one")])
+    monkeypatch.undo()
+    assert len(await intake.items([opening("one")])) == 1
+    await reader.close()
