@@ -21,6 +21,7 @@ from services.runtime.settings import Mailbox, Process, Settings
 
 MAX_REFERENCES = 20
 MAX_TITLE_CHARS = 150
+MAX_TEXT_CHARS = 1_000_000  # it is in the outbox and, twice, in the comment, whose document has 16 MiB at most
 # What the router flags that no machine may answer.
 _MACHINES = frozenset({"auto-generated", "bulk", "list", "no-answer-wanted", "spam"})
 _ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?")
@@ -105,6 +106,8 @@ class Correspondence:
         process = self._processes.get(case.process)
         if process is None or process.smtp is None:
             raise ContractError(f"no-smtp-server: process {case.process} sends no mail; set its smtp")
+        if len(answer.text) > MAX_TEXT_CHARS:
+            raise ContractError(f"text-too-long: {len(answer.text)} characters; send it as a file")
         return self._outgoing(
             process,
             case.mailbox,

@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -74,9 +75,9 @@ class Sender:
         async with self._kept(mail, claim):
             if mail.auto_submitted and mail.counted_at is None and not await self._may_go(mail, claim):
                 return
-            mail = await self._settled(mail, claim)
-            handed = await self._handed(mail)
-            await self._recorded(mail, claim, handed)
+            settled = await self._settled(mail, claim)
+            if settled is not None:
+                await self._recorded(settled, claim, await self._handed(settled))
 
     @asynccontextmanager
     async def _kept(self, mail: OutgoingMail, claim: str) -> AsyncIterator[None]:
@@ -129,8 +130,8 @@ class Sender:
             else:
                 return verdict
 
-    async def _settled(self, mail: OutgoingMail, claim: str) -> OutgoingMail:
-        """The mail with its subject and text, written down before its first attempt."""
+    async def _settled(self, mail: OutgoingMail, claim: str) -> OutgoingMail | None:
+        """The mail with its subject and text, written down before its first attempt; None where it is no more ours."""
         if mail.subject is not None and mail.text is not None:
             return mail
         process = self._processes.get(mail.process)
@@ -143,8 +144,7 @@ class Sender:
         )
         subject, text = self._templates.render(mail.process, values)
         settled = structs.replace(mail, subject=subject_of(subject, mail.case, self._reference), text=text)
-        await self._outbox.settle(mail.id, claim, settled.subject or "", text)
-        return settled
+        return settled if await self._outbox.settle(mail.id, claim, settled.subject or "", text) else None
 
     async def _handed(self, mail: OutgoingMail) -> Handed:
         """One attempt, whatever goes wrong with it."""
@@ -191,7 +191,7 @@ class Sender:
         now = self._clock()
         comment = comment_of(mail, now, sent=state == "sent", failure=failure) if show else None
         ending = Ending(state, now, failure, comment)
-        if not await self._until_written(partial(self._outbox.end, mail, claim, ending)):
+        if not await self._ended(mail, claim, ending):
             log.warning("claim_lost", mail=mail.id, case=mail.case, state=state)
             return
         metrics.ENDED.labels(mail.process, mail.kind, state).inc()
@@ -199,6 +199,14 @@ class Sender:
             metrics.END_TO_END_SECONDS.labels(mail.kind).observe(max(0.0, (now - mail.created_at).total_seconds()))
         level = log.info if failure is None else log.warning
         level("mail_ended", mail=mail.id, case=mail.case, state=state, attempts=mail.attempts, answer=_safe(failure))
+
+    async def _ended(self, mail: OutgoingMail, claim: str, ending: Ending) -> bool:
+        """Whether we wrote the end; without its comment where that cannot be, or the mail would go out again."""
+        try:
+            return await self._until_written(partial(self._outbox.end, mail, claim, ending))
+        except PermanentError as error:
+            log.error("sent_comment_not_written", mail=mail.id, case=mail.case, error=error)  # noqa: TRY400 - no fault of ours
+            return await self._until_written(partial(self._outbox.end, mail, claim, replace(ending, comment=None)))
 
     async def _until_written(self, write: Callable[[], Awaitable[bool]]) -> bool:
         """Repeat in an outage, since the mail may be out; where the stage ends before, another attempt sends it again.

@@ -185,6 +185,7 @@ REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({}, {"participants": ["invoices@office.example"]}, "no-recipient"),
     ({"to": [f"{number}@x.example" for number in range(101)]}, {}, "too-many-recipients"),
     ({}, {"process": "unknown"}, "no-smtp-server"),
+    ({"text": "x" * 1_000_001}, {}, "text-too-long"),
     ({"id": "short"}, {}, "bad-id"),
     ({"id": "answer 17\r\n"}, {}, "bad-id"),
 ]

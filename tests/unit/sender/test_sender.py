@@ -202,6 +202,31 @@ async def test_a_stage_that_ends_in_the_outage_leaves_the_mail_to_another(bench:
     assert bench.transport.messages[0] == bench.transport.messages[1]
 
 
+async def test_a_mail_whose_comment_cannot_be_written_does_not_go_out_again(bench: Bench) -> None:
+    bench.put()
+
+    def taken(recipients: Sequence[str]) -> Handed:
+        bench.outbox.failures = [PermanentError("the document is too large")]
+        return Handed(list(recipients))
+
+    bench.transport.answer = taken
+    assert (await bench.deliver()).state == "sent"
+    assert [one.comment for one in bench.outbox.endings] == [None]
+
+
+async def test_a_claim_that_ended_before_the_text_was_settled_sends_nothing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.put(subject=None, text=None)
+
+    async def lost(*_args: object) -> bool:
+        return False
+
+    monkeypatch.setattr(bench.outbox, "settle", lost)
+    assert (await bench.deliver()).state == "claimed"
+    assert bench.transport.messages == []
+
+
 ENDS: list[tuple[Handed, str, str | None]] = [
     (Handed([ANNA]), "sent", None),
     (Handed(refused={ANNA: "550 no"}), "refused", f"{ANNA}: 550 no"),
