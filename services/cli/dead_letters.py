@@ -15,7 +15,7 @@ ID_DIGITS = 12
 # What dead-lettering added, by us or by the broker (rabbitmq.com/docs/dlx): it is not part of the message.
 _ADDED = ("x-death", "x-first-death-", "x-last-death-", "x-delivery-count", "x-acquired-count")
 _OURS = tuple(
-    f"x-mailcase-{word}" for word in ("reason", "queue", "exchange", "routing-key", "attempts", "published-at")
+    f"x-mailcase-{word}" for word in ("reason", "queue", "exchange", "routing-key", "attempts", "trace", "published-at")
 )
 
 

@@ -25,14 +25,19 @@ class Found:
 
 
 class Browser:
-    """Hands out each message once; none is lost, whatever happens."""
+    """Hands out each message once; none is lost, whatever happens.
+
+    No more than were there at the beginning: one that comes back while someone looks would be found without end.
+    """
 
     def __init__(self, queue: AbstractQueue) -> None:
         self._queue = queue
+        # A queue whose leader is away says 0: taking one shows what is wrong.
+        self._at_most = max(1, queue.declaration_result.message_count or 0)
 
     async def __aiter__(self) -> AsyncIterator[Found]:
         """Until the queue has no more. Raises TransientError."""
-        while True:
+        for _ in range(self._at_most):
             with translated(f"look into {self._queue.name}"):
                 message = await self._queue.get(fail=False)
             if message is None:

@@ -97,6 +97,21 @@ async def waiting(broker: Broker, queue: str) -> int:
         return len([found async for found in browser])
 
 
+async def test_what_comes_back_while_someone_looks_is_not_found_again(broker: Broker, name: str) -> None:
+    await broker.declare(topology(name))
+    await broker.publish_all([message(name, str(number).encode()) for number in range(3)])
+    found = []
+    async with browsing(broker, name) as browser:
+        async for one in browser:
+            found.append(one.delivery.body)
+            await broker.publish(message(name, one.delivery.body))
+            await one.take()
+            if len(found) > 3:
+                break
+    assert sorted(found) == [b"0", b"1", b"2"]
+    assert await waiting(broker, name) == 3
+
+
 class TestPublishing(OutletContract):
     @pytest.fixture
     async def routed(self, broker: Broker, name: str) -> str:
