@@ -105,7 +105,7 @@ class Pipeline:
             assert time.monotonic() < deadline, f"not within {patience_s:.0f} s: {what}"
             _pause(pause)
 
-    def until_recorded(self, count: int, patience_s: float = 60.0) -> None:
+    def until_recorded(self, count: int, patience_s: float = 120.0) -> None:
         self.until(lambda: self.recorded() >= count, f"{count} mails recorded, {self.recorded()} are", patience_s)
 
     def until_empty(self, mailbox: str, patience_s: float = 30.0) -> None:
