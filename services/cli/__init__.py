@@ -3,12 +3,13 @@
 Commands are named by their import path, so that a stage does not load what it does not need.
 """
 
+import logging
 import sys
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, UnknownCommandError
 
 from deploy.local.errors import LocalServerError
-from services.runtime.errors import MailcaseError, SettingsError
+from services.runtime.errors import MailcaseError, SettingsError, TransientError
 
 WORK_FAILED = 1
 BAD_SETTINGS = 2
@@ -84,14 +85,18 @@ for name in ("case", "dead", "parked"):
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command and exit: 0 for success, 1 for work that failed, 2 for settings or arguments of no use."""
+    logging.getLogger("aiormq.connection").addFilter(_is_news)
     try:
         status = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
-        _complain(f"{str(error).rstrip('.')}; see `mailcase --help`")
+        _complain(_argument_error(error))
         status = BAD_SETTINGS
     except SettingsError as error:
         _complain(str(error))
         status = BAD_SETTINGS
+    except TransientError as error:
+        _complain(f"{error}; `mailcase check` tells what answers and what does not")
+        status = WORK_FAILED
     except (MailcaseError, LocalServerError) as error:
         _complain(str(error))
         status = WORK_FAILED
@@ -100,6 +105,19 @@ def main(arguments: list[str] | None = None) -> None:
     except BrokenPipeError:
         status = WORK_FAILED
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _argument_error(error: CycloptsError) -> str:
+    text = str(error)
+    if isinstance(error, UnknownCommandError):
+        text = text.partition(" Available commands:")[0]  # the first eight, which are not all
+    command = " ".join(("mailcase", *(error.command_chain or ())))
+    return f"{text.rstrip('.')}; see `{command} --help`"
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """The library logs a connection that fails, and then raises it: it would be told twice."""
+    return not record.getMessage().startswith("error when creating transport")
 
 
 def _complain(text: str) -> None:

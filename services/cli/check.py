@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from services.cli.broker_nodes import NodesUnknownError, nodes_of
-from services.cli.common import DEFAULT_CONFIG, Config, Json
+from services.cli.common import DEFAULT_CONFIG, Config, Json, counted
 from services.fetcher.main import mail_source
 from services.fetcher.ports import MailboxError
 from services.runtime.broker import Broker
@@ -51,8 +51,9 @@ def check(config: Config = DEFAULT_CONFIG, json: Json = False) -> int:
 
 
 async def _findings(settings: Settings, config: Path) -> list[Finding]:
-    counts = f"{len(settings.processes)} processes, {len(settings.mailboxes)} mailboxes"
-    good = Finding("settings", ok=True, detail=f"{config} is valid: {counts}")
+    processes = counted(len(settings.processes), "process", "processes")
+    mailboxes_named = counted(len(settings.mailboxes), "mailbox", "mailboxes")
+    good = Finding("settings", ok=True, detail=f"{config} is valid: {processes}, {mailboxes_named}")
     servers = [_check_broker(settings), _check_store(settings)]
     mailboxes = [asyncio.to_thread(_check_mailbox, settings, mailbox) for mailbox in settings.mailboxes.values()]
     smtp = [_check_smtp(name, transport) for name, transport in transports(settings).items()]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from services.runtime.errors import Mistake, SettingsError
 from services.runtime.logs import configure_logs
@@ -15,7 +16,12 @@ from services.runtime.settings import Settings, load_settings
 
 Config = Annotated[Path, Parameter(name="--config", help="The settings, a TOML file.")]
 HttpPort = Annotated[
-    int, Parameter(name="--http-port", help="Where /healthz, /readyz and /metrics are served; 0 takes a free port.")
+    int,
+    Parameter(
+        name="--http-port",
+        help="Where /healthz, /readyz and /metrics are served; 0 takes a free port.",
+        validator=Number(gte=0, lte=65535),
+    ),
 ]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON for programs.")]
 
@@ -54,6 +60,11 @@ def printable(text: str) -> str:
         one if one in "\n\t" or unicodedata.category(one) not in {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"} else "\ufffd"
         for one in text
     )
+
+
+def counted(count: int, one: str, several: str) -> str:
+    """`1 process`, `2 processes`."""
+    return f"{count} {one if count == 1 else several}"
 
 
 def size_text(size: int) -> str:

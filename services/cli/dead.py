@@ -61,6 +61,9 @@ def list_messages(
         for letter in letters:
             print(msgspec.json.encode(_plain(letter)).decode())
         return
+    if not letters:
+        print("no dead letters")
+        return
     table = Table()
     for heading in ("id", "died", "in", "message", "mail key", "reason"):
         table.add_column(heading)
@@ -107,7 +110,8 @@ def retry(
 ) -> None:
     """Put messages back into the queues where they died."""
     if bool(ids) == everything:
-        raise PermanentError("name ids, or give --all with the options that choose")
+        mend = "name ids, or give --all with the options that choose"
+        raise SettingsError([Mistake("dead retry", "needs either ids or --all", mend)])
     settings = loaded(config)
     for letter in asyncio.run(_retry(settings, queue, _choice(ids, reason, process, before), ids)):
         print(f"{letter.id}: back in {letter.origin}")

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import msgspec
 from cyclopts import Parameter
+from cyclopts.validators import Number
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -22,7 +23,7 @@ from services.fetcher.dispatch import Dispatcher
 from services.fetcher.main import kept_blobs
 from services.runtime.blobs import Blobs
 from services.runtime.broker import Broker
-from services.runtime.errors import PermanentError
+from services.runtime.errors import Mistake, PermanentError, SettingsError
 from services.runtime.mail_headers import MailHeaders
 from services.runtime.settings import Settings
 from services.runtime.stage import broker_url, connection_name, store_url, topology_of
@@ -44,7 +45,7 @@ Ignored = Annotated[bool, Parameter(name="--ignored", negative="", help="Ignored
 Everything = Annotated[bool, Parameter(name="--all", negative="", help="Every mail that the other options choose.")]
 Raw = Annotated[bool, Parameter(name="--raw", negative="", help="Write the mail's exact bytes and nothing else.")]
 Why = Annotated[str, Parameter(name="--why", help="Recorded with the mail.")]
-Limit = Annotated[int, Parameter(name="--limit", help="At most so many; 0 shows all.")]
+Limit = Annotated[int, Parameter(name="--limit", help="At most so many; 0 shows all.", validator=Number(gte=0))]
 
 
 def list_mails(
@@ -62,6 +63,9 @@ def list_mails(
     if json:
         for mail in mails:
             print(msgspec.json.encode(mail).decode())
+        return
+    if not mails:
+        print(f"no {'ignored' if ignored else 'parked'} mails")
         return
     table = Table()
     for heading in ("mail key", "recorded", "mailbox", "reason", "evidence"):
@@ -106,7 +110,8 @@ def retry(
 ) -> int:
     """Send mails through the router again, which decides by the settings of now; the outcome is replaced."""
     if bool(keys) == everything:
-        raise PermanentError("name mail keys, or give --all with the options that choose")
+        mend = "name mail keys, or give --all with the options that choose"
+        raise SettingsError([Mistake("parked retry", "needs either mail keys or --all", mend)])
     settings = loaded(config)
     return asyncio.run(_retry(settings, keys or [], _query(reason, process, before, ignored=ignored)))
 

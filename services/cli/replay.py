@@ -84,6 +84,8 @@ def replay(
         message_id=bracketed(message_id),
         outcome=outcome,
     )
+    if choice.since and choice.until and choice.since >= choice.until:
+        raise SettingsError([Mistake("--until", "is not after --since", "an age such as 2h is later than 7d")])
     run = f"{now:%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
     how = How(run=run, rederive=rederive, move=move, rate=rate)
     return asyncio.run(_replay(settings, choice, how, from_offset, dry=dry_run))

@@ -10,18 +10,20 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from deploy.local.servers import PrivateServers
 from deploy.local.stages import Stages
 from services.cli.common import DEFAULT_CONFIG, Config, loaded
 from services.cli.logtail import LogTail
+from services.runtime.errors import Mistake, SettingsError
 from services.runtime.retry import Backoff
 from services.runtime.settings import URL_VARIABLES, Settings
 
 Data = Annotated[
     Path, Parameter(name="--data", help="Where private servers keep their data, and the stages their logs.")
 ]
-Replicas = Annotated[int, Parameter(help="How many routers, case writers and senders to run.")]
+Replicas = Annotated[int, Parameter(help="How many routers, case writers and senders to run.", validator=Number(gte=1))]
 
 
 def up(config: Config = DEFAULT_CONFIG, data: Data = Path("mailcase-data"), replicas: Replicas = 1) -> None:
@@ -30,6 +32,7 @@ def up(config: Config = DEFAULT_CONFIG, data: Data = Path("mailcase-data"), repl
     Without `[broker].url` and `[store].url` a private RabbitMQ node and a private MongoDB are started below `--data`.
     """
     settings = loaded(config)
+    _make(data)
     with stop_signal() as stop, private_servers(settings, data) as urls:
         stages = Stages(config.absolute(), data, stage_replicas(replicas), env=urls)
         with LogTail(process.log_file for process in stages.all) as logs, stages:
@@ -39,6 +42,14 @@ def up(config: Config = DEFAULT_CONFIG, data: Data = Path("mailcase-data"), repl
                 )
             _supervise(stages, stop, logs)
             print("stopping", flush=True)
+
+
+def _make(data: Path) -> None:
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        mend = "name a folder that can be made and written to"
+        raise SettingsError([Mistake("--data", f"{data} cannot be made: {error.strerror}", mend)]) from error
 
 
 def stage_replicas(replicas: int) -> dict[str, int]:

@@ -5,6 +5,7 @@ Motor to PyMongo's own async API is a change of this file.
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
@@ -273,8 +274,12 @@ def translated() -> Iterator[None]:
         raise _translation(error) from error
 
 
+# What the driver appends to a reason: its time limits, and how it sees each server.
+_DRIVERS_VIEW = re.compile(r" \(configured timeouts: [^)]*\)|, Timeout: [\d.]+s, Topology Description: .*", re.DOTALL)
+
+
 def _translation(error: mongo.PyMongoError) -> MailcaseError:
-    text = f"the database: {str(error)[:500]}"
+    text = f"the database: {_DRIVERS_VIEW.sub('', str(error))[:500]}"
     if _only_duplicates(error):
         return _DuplicatesError(text)
     if isinstance(error, mongo.ConnectionFailure):  # also inside a transaction: the outage, not another writer

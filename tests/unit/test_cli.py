@@ -112,13 +112,57 @@ class TestExitStatus:
         assert len(capsys.readouterr().err.splitlines()) >= 3
 
     @pytest.mark.parametrize(
-        "arguments", [["no-such-command"], ["router", "--no-such-option"], ["case", "show", "many"], ["ingest"]]
+        "arguments",
+        [
+            ["no-such-command"],
+            ["router", "--no-such-option"],
+            ["case", "show", "many"],
+            ["ingest"],
+            ["router", "--http-port", "70000"],
+        ],
     )
     def test_arguments_of_no_use_are_told_on_one_line(
         self, arguments: list[str], capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert status(*arguments) == 2
         assert len(capsys.readouterr().err.splitlines()) == 1
+
+    def test_an_unknown_command_leads_to_all_of_them(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert status("chek") == 2
+        assert (
+            capsys.readouterr().err
+            == 'mailcase: Unknown command "chek". Did you mean "check"?; see `mailcase --help`\n'
+        )
+
+    def test_wrong_arguments_lead_to_the_help_of_their_command(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert status("parked", "discard", "5f1d0c2a") == 2
+        assert "see `mailcase parked discard --help`" in capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ["parked", "retry"],
+            ["dead", "retry"],
+            ["replay", "--since", "2h", "--until", "7d"],
+            ["up", "--data", "/dev/null/data"],
+        ],
+    )
+    def test_arguments_that_do_not_go_together_are_told_on_one_line(
+        self, arguments: list[str], config: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert status(*arguments, "--config", str(config)) == 2
+        assert len(capsys.readouterr().err.splitlines()) == 1
+
+    @pytest.mark.parametrize("arguments", [["case", "show", "1"], ["dead", "list"]])
+    def test_a_server_that_is_not_there_is_told_on_one_line(
+        self, arguments: list[str], config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("MAILCASE_BROKER_URL", "amqp://guest:guest@127.0.0.1:1/")
+        monkeypatch.setenv("MAILCASE_STORE_URL", "mongodb://127.0.0.1:1/?replicaSet=rs0&serverSelectionTimeoutMS=100")
+        assert status(*arguments, "--config", str(config)) == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "mailcase check" in line
+        assert "Topology" not in line
 
     def test_a_stage_without_a_broker_says_where_to_set_it(
         self, config: Path, capsys: pytest.CaptureFixture[str]
