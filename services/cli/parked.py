@@ -3,6 +3,7 @@
 import asyncio
 import getpass
 import sys
+import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -177,12 +178,20 @@ async def _defects(settings: Settings, content: bytes) -> list[str]:
 async def _discard(settings: Settings, keys: Sequence[str], why: str) -> list[str]:
     async with Store.opened(store_url(settings), settings.store.database) as store:
         mails = [await _by_key(store, key) for key in keys]
-        note = msgspec.to_builtins(
-            Discard(by=getpass.getuser(), why=why, at=datetime.now(UTC)), builtin_types=(datetime,)
-        )
-        change = {"$set": {"outcome": "ignored", "reason": "discarded", "discarded": note}}
-        await store.collection("mails").update_each([({"_id": mail["_id"]}, change) for mail in mails])
+        note = Discard(by=getpass.getuser(), why=why, at=datetime.now(UTC))
+        for mail in mails:
+            await set_aside(store, mail, note)
         return [mail["_id"] for mail in mails]
+
+
+async def set_aside(store: Store, mail: Document, note: Discard) -> None:
+    """Discard a mail as it was when it was looked at. Raises PermanentError where it has another outcome since."""
+    seen = {"_id": mail["_id"], "written_by": mail["written_by"]}
+    discarded = msgspec.to_builtins(note, builtin_types=(datetime,))
+    # A version of its own, so that whoever looked at the mail before writes nothing over this.
+    changed = {"outcome": "ignored", "reason": "discarded", "discarded": discarded, "written_by": uuid.uuid4().hex}
+    if not await store.collection("mails").update(seen, {"$set": changed}):
+        raise PermanentError(f"mail {mail['_id']} has another outcome since a moment ago: look at it again")
 
 
 async def _retry(settings: Settings, keys: Sequence[str], query: dict[str, Any]) -> int:
