@@ -60,6 +60,7 @@ async def run(settings: Settings, http_port: int, stop: Stop) -> None:
             await cases.ensure_indexes()
             await blobs.ensure_indexes()
             await sweeping.ensure_indexes()
+            await cases.ensure_numbers()
 
         async def session(broker: Broker) -> None:
             writer = CaseWriter(

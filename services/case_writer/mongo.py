@@ -61,6 +61,14 @@ class MongoCases:
         await self._outbox.ensure_index("case")
         await self._outbox.ensure_index("message_id")
 
+    async def ensure_numbers(self) -> None:
+        """Let no case get a number that another has, though the counter be lost or older than the cases.
+
+        So it is in a backup that was not one consistent picture; then no mail could open a case.
+        """
+        for last in await self._cases.find({}, ["_id"], sort="-_id", limit=1):
+            await self._counters.raise_to(COUNTER, "value", last["_id"])
+
     async def known(self, query: Query) -> Known:
         """What the database holds of the things asked about, as a majority wrote it."""
         mails = {

@@ -5,6 +5,7 @@ import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -13,12 +14,15 @@ import pytest
 from deploy.local import PrivateServers
 from schemas.cases import Command
 from schemas.mails import mail_key
+from schemas.stored import Discard
 from services.case_writer import intake as intake_module
 from services.case_writer.intake import Intake
 from services.case_writer.mongo import MongoCases
 from services.case_writer.reading import read_mail
 from services.case_writer.service import Arrived, CaseWriter
+from services.cli.parked import set_aside
 from services.runtime.blobs import Blobs
+from services.runtime.errors import PermanentError
 from services.runtime.health import Health
 from services.runtime.lifecycle import Stop
 from services.runtime.mail_headers import Address
@@ -175,6 +179,30 @@ async def test_parked_mails_are_counted_by_process_and_reason_until_they_are_dis
     [group] = [one for one in await cases.parked() if one.process == "invoices"]
     second = await mails.find_one({"_id": commands[1].mail.key})
     assert (group.mails, group.oldest) == (1, (second or {})["recorded_at"])
+
+
+async def test_a_mail_that_came_into_a_case_meanwhile_is_not_discarded(
+    servers: PrivateServers, cases: Observed, database: str
+) -> None:
+    note = Discard(by="jan", why="a lottery", at=datetime.now(UTC))
+    parked, retried = parking("one", reason="spam"), opening("one", origin="retry")
+    await handle_in_batches(servers.store.url, database, [parked])
+    [seen] = (await cases.all("mails")).values()
+    await handle_in_batches(servers.store.url, database, [retried])
+    with pytest.raises(PermanentError, match="another outcome"):
+        await set_aside(cases.store, seen, note)
+    [mail] = (await cases.all("mails")).values()
+    assert (mail["outcome"], mail["case"]) == ("opened", 1)
+
+
+async def test_a_counter_that_is_older_than_the_cases_stops_no_mail(
+    servers: PrivateServers, cases: Observed, database: str
+) -> None:
+    await handle_in_batches(servers.store.url, database, [_from_someone(number) for number in range(3)])
+    await cases.store.collection("counters").update({"_id": "case"}, {"$set": {"value": 1}})
+    await cases.ensure_numbers()
+    await together(servers.store.url, database, [[_from_someone(4)]])
+    assert sorted(await cases.all("cases")) == [1, 2, 3, 4]
 
 
 async def test_a_mail_too_large_for_a_document_is_parked_and_its_neighbours_are_written(
