@@ -286,7 +286,7 @@ def _translation(error: mongo.PyMongoError) -> MailcaseError:
         return TransientError(text)
     if error.has_error_label("TransientTransactionError"):
         return ConflictError(text)
-    if isinstance(error, _NEVER) or (isinstance(error, mongo.OperationFailure) and error.code in _NEVER_CODES):
+    if isinstance(error, _NEVER) or (isinstance(error, mongo.OperationFailure) and _codes(error) & _NEVER_CODES):
         return PermanentError(text)
     return TransientError(text)
 
@@ -295,6 +295,12 @@ def _translation(error: mongo.PyMongoError) -> MailcaseError:
 _NEVER = (mongo.DocumentTooLarge, mongo.InvalidOperation, mongo.ConfigurationError, mongo.InvalidURI)
 # BadValue, TypeMismatch, DocumentValidationFailure, BSONObjectTooLarge (and its older code)
 _NEVER_CODES = frozenset({2, 14, 121, 10334, 17280})
+
+
+def _codes(error: mongo.OperationFailure) -> set[int | None]:
+    """Its code, and those of the single writes in it."""
+    failures = (error.details or {}).get("writeErrors", [])
+    return {error.code, *(one.get("code") for one in failures)}
 
 
 def _only_duplicates(error: mongo.PyMongoError) -> bool:
