@@ -16,6 +16,7 @@ from schemas.sending import AnswerCase, AnswerFile
 from services.case_writer.answers import MongoAnswers
 from services.case_writer.outgoing import Correspondence, answer_document_id
 from services.cli.common import DEFAULT_CONFIG, Config, loaded, printable
+from services.fetcher.main import kept_blobs
 from services.runtime.blobs import Blobs
 from services.runtime.broker import Broker
 from services.runtime.errors import PermanentError
@@ -101,16 +102,16 @@ async def send_reply(settings: Settings, answer: AnswerCase) -> int:
             raise PermanentError(f"there is no case {answer.case}")
         mail = Correspondence(settings, own_ids(settings)).answer(answer, case, [], answer.at)  # tells what is wrong
         await broker.declare(topology_of(settings))
-        message = await _with_blobs(store, answer)
+        message = await _with_blobs(kept_blobs(store, settings), answer)
         key = answer_key(case.process)
         await broker.publish(Outgoing(CASE, key, encode(message), tag_of(message), message.id))
         print(f"case {mail.case}: {printable(mail.subject or '')}, to {printable(', '.join(mail.to))}", flush=True)
         return _told(await _ended(store, answer_document_id(message)))
 
 
-async def _with_blobs(store: Store, answer: AnswerCase) -> AnswerCase:
-    """The files travel as references: a message may not be large."""
-    blobs = await Blobs(store).put_all([one.content or b"" for one in answer.files])
+async def _with_blobs(kept: Blobs, answer: AnswerCase) -> AnswerCase:
+    """The files travel as references, for a message may not be large; they stay as long as it may wait."""
+    blobs = await kept.put_all([one.content or b"" for one in answer.files])
     files = [
         AnswerFile(name=one.name, content_type=one.content_type, blob=blob)
         for one, blob in zip(answer.files, blobs, strict=True)
