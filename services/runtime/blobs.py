@@ -54,8 +54,8 @@ class Blobs:
         return [BlobRef(sha256=sha256, size=len(content)) for sha256, content in by_hash]
 
     async def _kept_already(self, hashes: list[str], now: datetime) -> list[str]:
-        """Those that are there and stay; what was put long ago is touched first, and then looked for."""
-        known = await self._files.find({"_id": {"$in": hashes}}, ["uploadDate", "keep_until"])
+        """Those that are there, whole, and stay; what was put long ago is touched first, and then looked for."""
+        known = await self._whole(await self._files.find({"_id": {"$in": hashes}}))
         stale = [one["_id"] for one in known if self._is_stale(one, now)]
         if not stale:
             return [one["_id"] for one in known]
@@ -66,6 +66,16 @@ class Blobs:
         # The sweep may have been first with one of them; what is here now, it leaves alone for a day.
         there = await self._files.find({"_id": {"$in": [one["_id"] for one in known]}}, ["_id"])
         return [one["_id"] for one in there]
+
+    async def _whole(self, files: list[Document]) -> list[Document]:
+        """Those that lack no chunk, by the index alone. One that someone damaged is completed by putting it again."""
+        if not files:
+            return []
+        mine = {"$match": {"files_id": {"$in": [one["_id"] for one in files]}}}
+        number = {"$group": {"_id": "$files_id", "chunks": {"$sum": 1}}}
+        rows = await self._chunks.aggregate([mine, {"$project": {"_id": 0, "files_id": 1, "n": 1}}, number])
+        chunks = {row["_id"]: row["chunks"] for row in rows}
+        return [one for one in files if chunks.get(one["_id"], 0) == -(-one["length"] // CHUNK_BYTES)]
 
     def _is_stale(self, file: Document, now: datetime) -> bool:
         if file["uploadDate"] < now - FRESH:

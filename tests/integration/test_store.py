@@ -87,6 +87,15 @@ async def test_a_blob_that_lost_a_chunk_is_not_handed_out(store: Store, blobs: B
         await blobs.get(reference.sha256)
 
 
+async def test_a_blob_that_lacks_a_chunk_is_completed_by_putting_it_again(store: Store, blobs: Blobs) -> None:
+    reference = await blobs.put(LARGE)
+    await store.collection(CHUNKS).delete({"files_id": reference.sha256, "n": 1})
+    with pytest.raises(PermanentError, match="torn"):
+        await blobs.get(reference.sha256)
+    await blobs.put_all([LARGE, b"new"])
+    assert await blobs.get(reference.sha256) == LARGE
+
+
 async def test_a_transaction_that_fails_half_way_leaves_nothing(store: Store) -> None:
     one, two = store.collection("one"), store.collection("two")
 
@@ -160,6 +169,12 @@ async def test_a_document_that_is_too_large_is_no_outage(store: Store) -> None:
 
     with pytest.raises(PermanentError):
         await store.transaction(body)
+
+
+async def test_one_change_of_many_that_can_never_be_made_is_no_outage(store: Store) -> None:
+    await store.collection("one").insert([{"_id": 1, "count": "seven"}, {"_id": 2, "count": 7}])
+    with pytest.raises(PermanentError):
+        await store.collection("one").update_each([({"_id": key}, {"$inc": {"count": 1}}) for key in (1, 2)])
 
 
 async def test_a_database_that_is_away_is_a_transient_failure() -> None:
