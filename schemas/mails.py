@@ -8,6 +8,9 @@ import msgspec
 
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]  # on the wire a time without a zone is a broken contract
 
+# Keys and names become parts of AMQP routing keys and properties, which have 255 bytes at most.
+Word = Annotated[str, msgspec.Meta(pattern=r"\A[!-~]{1,64}\Z")]
+
 
 def mail_key(mailbox: str, raw: bytes) -> str:
     """The identity of a mail everywhere: SHA-256 hex (64 characters) of mailbox name + NUL + the raw bytes as fetched.
@@ -36,7 +39,7 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
     `move` it goes to the case where it belongs by today's rules.
     """
 
-    run: str
+    run: Word
     case: int | None = None
     opener: str | None = None
     rederive: bool = False
@@ -55,9 +58,9 @@ class RawMail(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="
     bytes, and this is its size on the mail server, where it stays.
     """
 
-    key: str
-    process: str
-    mailbox: str
+    key: Word
+    process: Word
+    mailbox: Word
     size: int
     fetched_at: Moment
     received_at: Moment | None = None
