@@ -1,7 +1,7 @@
 # `make demo` and `make test` work on a fresh Debian 12 or Ubuntu machine: what is missing is installed first.
 # ARGS passes arguments on: make demo ARGS=--keep, make test ARGS="-k reply".
 .POSIX:
-.PHONY: help demo test check bench fuzz faults image lock setup setup-python clean
+.PHONY: help demo test check bench fuzz faults image lock setup setup-servers setup-python clean
 
 PY = .venv/bin/python
 ARGS =
@@ -20,7 +20,7 @@ help:
 	@echo "make clean    remove what make made: .venv, caches, private servers' data"
 	@echo "ARGS=... passes arguments on, e.g. make demo ARGS=--keep"
 
-demo: setup
+demo: setup-servers
 	@.venv/bin/mailcase demo $(ARGS)
 
 test: setup
@@ -33,7 +33,7 @@ check: setup-python
 	.venv/bin/lint-imports
 	$(PY) -m pytest tests/unit tests/contract $(ARGS)
 
-bench: setup
+bench: setup-servers
 	$(PY) -m benchmarks $(ARGS)
 
 fuzz: setup-python
@@ -58,6 +58,9 @@ lock:
 
 setup:
 	@tools/setup all
+
+setup-servers:
+	@tools/setup servers
 
 setup-python:
 	@tools/setup python
