@@ -21,8 +21,6 @@ from services.runtime.store import ConflictError, Store
 
 log = get_logger(__name__)
 
-LOOKED_AT_MAILS = 50  # the latest of a case, among which one of a participant is looked for
-
 
 class MongoAnswers:
     """The outbox and what an answer has to know of its case, in MongoDB."""
