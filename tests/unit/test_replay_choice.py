@@ -106,6 +106,14 @@ def test_a_number_given_twice_stays_apart_by_the_mails_that_opened_its_cases() -
     assert [past.of(key) for key in "aby"] == [Was(7, "a"), Was(7, "a"), Was(7, "x")]
 
 
+def test_a_reply_that_was_told_of_before_its_case_belongs_to_the_mail_that_opened_it() -> None:
+    """Else a number given again after a restore would lead it into a stranger's case."""
+    past = Past()
+    for event in (appended("b", 7), opened("a", 7), opened("x", 7), appended("y", 7)):
+        past.note(event)
+    assert [past.of(key) for key in "by"] == [Was(7, "a"), Was(7, "x")]
+
+
 def test_the_last_word_on_a_mail_stands() -> None:
     past = Past()
     parked = MailParked(mail_key="a", process="p", mailbox="p", at=NOW, reason="spam")
@@ -119,7 +127,7 @@ def test_the_last_word_on_a_mail_stands() -> None:
 def test_where_the_opening_mail_moved_away_the_others_follow_the_number() -> None:
     past = Past()
     moved = CaseMoved(mail_key="a", process="p", mailbox="p", at=NOW, case=2, was=7)
-    for event in (opened("z", 2), opened("a", 7), appended("b", 7), moved, appended("c", 7)):
+    for event in (opened("z", 2), opened("a", 7), appended("b", 7), moved, appended("c", 7), opened("x", 7)):
         past.note(event)
     assert [past.of(key) for key in "abc"] == [Was(2, "z"), Was(7, None), Was(7, None)]
 
