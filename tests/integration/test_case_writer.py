@@ -21,6 +21,7 @@ from services.case_writer.mongo import MongoCases
 from services.case_writer.reading import read_mail
 from services.case_writer.service import Arrived, CaseWriter
 from services.cli.parked import set_aside
+from services.cli.replaying.numbers import keep_numbers
 from services.runtime.blobs import Blobs
 from services.runtime.errors import PermanentError
 from services.runtime.health import Health
@@ -203,6 +204,19 @@ async def test_a_counter_that_is_older_than_the_cases_stops_no_mail(
     await cases.ensure_numbers()
     await together(servers.store.url, database, [[_from_someone(4)]])
     assert sorted(await cases.all("cases")) == [1, 2, 3, 4]
+
+
+async def test_numbers_that_are_left_out_are_noted_once_and_never_given(
+    servers: PrivateServers, cases: Observed, database: str
+) -> None:
+    await keep_numbers(cases.store, 3)
+    await asyncio.gather(*(keep_numbers(cases.store, 9) for _ in range(3)))
+    await keep_numbers(cases.store, 5)
+    await handle_in_batches(servers.store.url, database, [_from_someone(1)])
+    [counter] = (await cases.all("counters")).values()
+    assert counter["value"] == 10
+    assert [(one["after"], one["to"]) for one in counter["raised"]] == [(0, 3), (3, 9)]
+    assert sorted(await cases.all("cases")) == [10]
 
 
 async def test_a_mail_too_large_for_a_document_is_parked_and_its_neighbours_are_written(

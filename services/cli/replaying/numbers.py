@@ -8,14 +8,20 @@ from services.runtime.store import Store
 
 async def keep_numbers(store: Store, highest: int) -> None:
     """Let new cases have numbers above `highest` from this moment on, and note which numbers were left out for that."""
-    counters = store.collection("counters")
-    counter = await counters.find_one({"_id": COUNTER})
-    last = counter["value"] if counter else 0
-    if highest <= last:
+    if not highest:
         return
-    await counters.raise_to(COUNTER, "value", highest)
-    raised = {"after": last, "to": highest, "at": datetime.now(UTC)}
-    await counters.update({"_id": COUNTER}, {"$push": {"raised": raised}})
+    counters = store.collection("counters")
+    await counters.insert_missing([{"_id": COUNTER, "value": 0}])
+    while (last := await _last(store)) < highest:
+        # Together, and from the number that was looked at: a gap that nobody noted is a wrong one ever after.
+        raised = {"after": last, "to": highest, "at": datetime.now(UTC)}
+        change = {"$set": {"value": highest}, "$push": {"raised": raised}}
+        await counters.update({"_id": COUNTER, "value": last}, change)
+
+
+async def _last(store: Store) -> int:
+    counter = await store.collection("counters").find_one({"_id": COUNTER})
+    return int(counter["value"]) if counter else 0
 
 
 async def tell_of_gaps(store: Store, highest: int) -> None:
