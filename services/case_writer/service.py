@@ -33,6 +33,7 @@ from services.case_writer.known import Known
 from services.case_writer.placing import plan, query
 from services.case_writer.plan import Item, Plan
 from services.case_writer.ports import Cases, Outlet, UnreadableMailError
+from services.case_writer.restoring import CONTENT_MISSING
 from services.runtime.errors import ContractError, PermanentError, TransientError
 from services.runtime.health import Health
 from services.runtime.lifecycle import Stop
@@ -190,11 +191,7 @@ class CaseWriter:
         """Events first, then receipts: a mail leaves its mailbox only when the world knows of it."""
         events = [*written.documents.events, *_events_again(written)]
         await self._outlet.publish_all([_event_message(event) for event in events])
-        keys = (
-            {one.id for one in written.documents.mails}
-            | set(written.plan.duplicates)
-            | set(written.plan.written_before)
-        )
+        keys = _kept(written)
         by_mailbox: dict[str, list[str]] = defaultdict(list)
         for arrived in written.group:
             mail = arrived.command.mail
@@ -211,6 +208,13 @@ class CaseWriter:
 def _suspects(group: Sequence[Arrived]) -> frozenset[str]:
     """Mails that may be what ended the writers before; where an outage was, reading them apart does no harm."""
     return frozenset(one.command.mail.key for one in group if one.attempts > ATTEMPTS)
+
+
+def _kept(written: _Written) -> set[str]:
+    """The mails that may leave their mailboxes: not those whose only content may be there."""
+    reasons = {one.id: one.reason for one in written.documents.mails}
+    reasons |= {key: one.reason for key, one in written.plan.written_before.items()}
+    return {key for key, reason in reasons.items() if reason != CONTENT_MISSING} | set(written.plan.duplicates)
 
 
 def _groups(arrived: Sequence[Arrived]) -> Iterator[Sequence[Arrived]]:

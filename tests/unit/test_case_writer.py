@@ -5,12 +5,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from prometheus_client import REGISTRY
 
 from schemas.cases import Command
 from schemas.codec import decode_event, decode_receipt, decode_replayed
 from schemas.events import CaseAppended, CaseOpened, MailParked
-from schemas.mails import Replay
+from schemas.mails import BlobRef, Replay
 from services.case_writer.intake import Intake
 from services.case_writer.plan import Plan
 from services.case_writer.service import CONFLICTS_TOGETHER, Arrived, CaseWriter
@@ -153,6 +154,16 @@ class TestTelling:
         writer.outlet.published.clear()
         await writer.handle(opening("one", origin="replay"))
         assert writer.outlet.published == []
+
+    async def test_a_mail_whose_content_is_gone_does_not_leave_its_mailbox(self, writer: Writer) -> None:
+        """A replay may know it by a reference only, while the mail itself still waits where it came from."""
+        more: dict[str, Any] = {"origin": "replay", "replay": Replay(run="r")}
+        gone = opening("one", raw=None, blob=BlobRef(sha256="0" * 64, size=7), **more)
+        writer.cases.fails_unclearly(written=True)
+        assert await writer.handle(gone) == []
+        assert writer.cases.mails[gone.mail.key].reason == "content-missing"
+        assert await writer.handle(replace(gone, mail=replace(gone.mail, key="other"))) == []
+        assert [sent.tag for sent in writer.outlet.published if sent.routing_key.startswith("mail.recorded")] == []
 
 
 class TestMeasuring:
