@@ -44,6 +44,10 @@ CONNECT_TIMEOUT_S = 15.0
 CONSUME_PATIENCE_S = 20.0
 
 
+class LeaderlessError(TransientError):
+    """The broker answers, but a queue that is consumed here has no leader."""
+
+
 class Broker:
     """One connection to RabbitMQ. Every method raises TransientError where the broker does not do as asked."""
 
@@ -138,7 +142,7 @@ class Broker:
             except TimeoutError as error:
                 mend = f"if this lasts: rabbitmqctl delete_queue {queue}; mails in it are fetched again"
                 log.error("queue_without_leader", queue=queue, mend=mend)  # noqa: TRY400 - its trace tells nothing
-                raise TransientError(f"the queue {queue} takes no consumer: it has no leader") from error
+                raise LeaderlessError(f"the queue {queue} takes no consumer: it has no leader") from error
         return deliveries
 
     async def length(self, queue: str) -> int:
@@ -248,22 +252,31 @@ async def keep_connected(
 ) -> None:
     """Run `session` on a connection with the topology declared, again on a new one after every failure, until `stop`.
 
-    `session` returns once `stop` is requested and its work in hand is done.
+    `session` returns once `stop` is requested and its work in hand is done. After a queue without a leader the broker
+    counts as up only once a session lasts, so that the stage does not seem ready at each attempt.
     """
-    backoff = Backoff(initial_s=0.2, maximum_s=10.0)
+    backoff, proof_s = Backoff(initial_s=0.2, maximum_s=10.0), 0.0
     while not stop.requested:
         try:
             async with Broker.connected(url, name) as broker:
                 await broker.declare(topology)
-                health.up("broker")
                 backoff.reset()
-                await first_of(session(broker), broker.broken())
+                await first_of(_up_after(proof_s, health), session(broker), broker.broken())
         except TransientError as error:
+            proof_s = 2 * CONSUME_PATIENCE_S if isinstance(error, LeaderlessError) else 0.0
             pause_s = backoff.next_s()
             health.down("broker", str(error))
             metrics.RETRIES.labels("broker").inc()
             log.warning("broker_session_ended", error=error, again_in_s=round(pause_s, 1), broker=mask_secrets(url))
             await stop.wait(pause_s)
+
+
+async def _up_after(proof_s: float, health: Health) -> None:
+    """Report the broker as up after so long without a failure, then wait for ever."""
+    if proof_s:
+        await asyncio.sleep(proof_s)
+    health.up("broker")
+    await asyncio.Event().wait()
 
 
 def as_delivery(message: AbstractIncomingMessage) -> Delivery:

@@ -16,7 +16,7 @@ import pytest
 
 from deploy.local import PrivateServers
 from schemas.codec import UnreadableMessageError, decode_raw_mail, encode
-from services.runtime.broker import Broker, dead_letter, keep_connected, refuse
+from services.runtime.broker import Broker, LeaderlessError, dead_letter, keep_connected, refuse
 from services.runtime.browsing import browsing
 from services.runtime.consuming import handle_batches
 from services.runtime.deliveries import Deliveries
@@ -498,6 +498,32 @@ class TestKeepingConnected:
         stop.request()
         await asyncio.wait_for(keeping, PATIENCE_S)
         assert "cannot connect" in health.report()["broker"]
+
+    async def test_after_a_queue_without_a_leader_the_broker_is_up_only_once_a_session_lasts(
+        self, servers: PrivateServers, name: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("services.runtime.broker.CONSUME_PATIENCE_S", 0.1)
+        stop, said, attempts = Stop(), list[str](), itertools.count(1)
+
+        class Watched(Health):
+            def up(self, need: str) -> None:
+                said.append("up")
+                if len(said) > 1:
+                    stop.request()
+
+            def down(self, need: str, reason: str) -> None:
+                said.append("down")
+
+        async def session(_broker: Broker) -> None:
+            if next(attempts) < 3:
+                raise LeaderlessError
+            await stop.wait()
+
+        await asyncio.wait_for(
+            keep_connected(servers.broker.url, name, topology(name), session, stop=stop, health=Watched("broker")),
+            3 * PATIENCE_S,
+        )
+        assert said == ["up", "down", "down", "up"]
 
     async def test_a_fault_of_ours_in_a_session_is_not_hidden(self, servers: PrivateServers, name: str) -> None:
         async def session(_broker: Broker) -> None:
