@@ -161,7 +161,9 @@ def test_a_database_away_for_longer_than_consumers_may_hold_messages_parks_nothi
 @pytest.fixture
 def three_members(server_folder: Path, server_programs: None) -> Iterator[Pipeline]:
     with PrivateServers(server_folder, mail=True, store_members=3) as servers:
-        yield Pipeline(servers, server_folder.parent, {"invoices": "invoices@example.test"}, fresh=True)
+        made = Pipeline(servers, server_folder.parent, {"invoices": "invoices@example.test"}, fresh=True)
+        yield made
+        made.close()
         servers.kill()
 
 
