@@ -11,14 +11,12 @@ from typing import Annotated
 
 import msgspec
 from cyclopts import Parameter
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from schemas.mails import RawMail
 from schemas.stored import Discard, DiscardedMessage, to_document
 from services.cli.common import DEFAULT_CONFIG, Config, Json, loaded, moment, printable
 from services.cli.dead_letters import ID_DIGITS, DeadLetter
+from services.cli.tables import print_table
 from services.runtime.blobs import Blobs
 from services.runtime.broker import Broker
 from services.runtime.browsing import Found, browsing
@@ -64,15 +62,12 @@ def list_messages(
     if not letters:
         print("no dead letters")
         return
-    table = Table()
-    for heading in ("id", "died", "in", "message", "mail key", "reason"):
-        table.add_column(heading)
-    for letter in letters:
-        since = f"{letter.since:%Y-%m-%d %H:%M}" if letter.since else "?"
-        delivery = letter.delivery
-        cells = (letter.id, since, letter.origin, delivery.tag, delivery.message_id[:12], letter.reason)
-        table.add_row(*(Text(printable(cell)) for cell in cells))
-    Console().print(table)
+    print_table(("id", "died", "in", "message", "mail key", "reason"), [_cells(letter) for letter in letters])
+
+
+def _cells(letter: DeadLetter) -> tuple[str, ...]:
+    since = f"{letter.since:%Y-%m-%d %H:%M}" if letter.since else "?"
+    return letter.id, since, letter.origin, letter.delivery.tag, letter.delivery.message_id[:12], letter.reason
 
 
 def show(id_: Id, /, *, raw: Raw = False, config: Config = DEFAULT_CONFIG) -> None:

@@ -11,15 +11,13 @@ from typing import Annotated, Any
 import msgspec
 from cyclopts import Parameter
 from cyclopts.validators import Number
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from schemas.stored import Discard
 from services.case_writer.main import reading_limits
 from services.case_writer.ports import UnreadableMailError
 from services.case_writer.reading_aside import ReaderProcess
 from services.cli.common import DEFAULT_CONFIG, Config, Json, loaded, moment, printable
+from services.cli.tables import print_table
 from services.fetcher.dispatch import Dispatcher
 from services.fetcher.main import kept_blobs
 from services.runtime.blobs import Blobs
@@ -35,7 +33,6 @@ PATIENCE_S = 30.0
 MAIL_TOO_LARGE = "mail-too-large"  # as the router parks it
 MEND_TOO_LARGE = "raise limits.max_mail_bytes and restart the fetchers, which then take it whole; then discard this"
 RETRIED_TOGETHER = 100
-_LINE_IN_A_PIPE = 300  # characters: there, a cell cut into lines would be found by no grep
 
 Keys = Annotated[list[str], Parameter(help="Mail keys; their first 8 characters are enough.")]
 Key = Annotated[str, Parameter(help="The mail's key; its first 8 characters are enough.")]
@@ -68,14 +65,12 @@ def list_mails(
     if not mails:
         print(f"no {'ignored' if ignored else 'parked'} mails")
         return
-    table = Table()
-    for heading in ("mail key", "recorded", "mailbox", "reason", "evidence"):
-        table.add_column(heading)
-    for mail in mails:
-        evidence = ", ".join(mail["decision"]["evidence"])
-        cells = (mail["_id"][:12], f"{mail['recorded_at']:%Y-%m-%d %H:%M}", mail["mailbox"], mail["reason"], evidence)
-        table.add_row(*(Text(printable(cell)) for cell in cells))
-    Console(width=None if sys.stdout.isatty() else _LINE_IN_A_PIPE).print(table)
+    print_table(("mail key", "recorded", "mailbox", "reason", "evidence"), [_cells(mail) for mail in mails])
+
+
+def _cells(mail: Document) -> tuple[str, ...]:
+    evidence = ", ".join(mail["decision"]["evidence"])
+    return mail["_id"][:12], f"{mail['recorded_at']:%Y-%m-%d %H:%M}", mail["mailbox"], mail["reason"], evidence
 
 
 def show(key: Key, /, *, raw: Raw = False, config: Config = DEFAULT_CONFIG) -> None:
