@@ -10,37 +10,7 @@ import pytest
 from services.runtime import logs
 from services.runtime.errors import SettingsError
 from services.runtime.settings import Settings, load_settings, masked
-
-WHOLE = """
-[broker]
-url = "amqp://guest:hunter2@127.0.0.1:5672/"
-[store]
-url = "mongodb://u:hunter2@a.example,b.example:27018/?replicaSet=rs0&tlsCertificateKeyFilePassword=hunter2"
-
-[server.corp]
-protocol = "imap"
-host = "imap.example.com"
-
-[process.invoices]
-title = "Cost invoice circulation"
-[[process.invoices.stage]]
-name = "registration"
-initial = true
-next = ["approval"]
-[[process.invoices.stage]]
-name = "approval"
-[[process.invoices.mailbox]]
-server = "corp"
-address = "invoices@example.com"
-password_file = "secrets/invoices"
-"""
-SECOND_MAILBOX = """
-[[process.invoices.mailbox]]
-name = "second"
-server = "corp"
-address = "second@example.com"
-password_env = "SECOND"
-"""
+from tests.unit.settings_texts import SECOND_MAILBOX, WHOLE
 
 
 class Place:
