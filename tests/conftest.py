@@ -56,8 +56,9 @@ def servers(server_programs: None) -> Iterator[PrivateServers]:
 
 
 @pytest.fixture
-def server_folder(tmp_path: Path) -> Path:
-    """For a test's own PrivateServers. The mail server's user reaches it, unlike pytest's own folders."""
-    for place in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        place.chmod(0o711)
-    return tmp_path / "data"
+def server_folder() -> Iterator[Path]:
+    """For a test's own PrivateServers. Not below pytest's own folders, which another run of it closes to others."""
+    place = Path(tempfile.mkdtemp(prefix="mailcase-tests-"))
+    place.chmod(0o711)
+    yield place / "data"
+    shutil.rmtree(place)
