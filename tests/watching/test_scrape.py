@@ -17,6 +17,7 @@ QUIET = {
     "mailcase_mailbox_mails_republished_total": "a receipt that is five minutes late",
     "mailcase_mailbox_mails_unreadable_total": "a mail server with a damaged mail",
     "mailcase_messages_unconfirmed_total": "a connection that ends between a publish and its confirm",
+    "mailcase_queue_oldest_age_seconds": "old messages at a full second; the eventful minute itself waits for some",
     "mailcase_sender_breaker_open": "hundreds of automatic mails",
     "mailcase_transaction_conflicts_total": "two writers in the same millisecond",
     "rabbitmq_alarms_free_disk_space_watermark": "a full disk",
