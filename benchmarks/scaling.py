@@ -204,7 +204,7 @@ def _held_to(share: float | None, groups: list[list[int]]) -> Iterator[None]:
             began = time.monotonic()
             for group in groups:
                 _signal(group, SIGCONT)
-                time.sleep(share * SLICE_S)
+                time.sleep(share * SLICE_S)  # this share of each slice is what a replica may run
                 _signal(group, SIGSTOP)
             time.sleep(max(0.0, SLICE_S - (time.monotonic() - began)))
 
@@ -243,7 +243,7 @@ def _until(condition: Callable[[], bool]) -> None:
     while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError("the backlog does not drain")
-        time.sleep(0.02)
+        time.sleep(0.02)  # nothing tells when a queue has drained
 
 
 def _compare(bench: Bench, stage: str, mails: int, rounds: int, share: float | None) -> None:
