@@ -12,7 +12,6 @@ from schemas.sending import AnswerCase, SendMail
 _pack = msgspec.msgpack.Encoder()
 _json = msgspec.json.Encoder()
 _raw_mail = msgspec.msgpack.Decoder(RawMail)
-_command = msgspec.msgpack.Decoder(Command)
 _case_message = msgspec.msgpack.Decoder(Command | AnswerCase)
 _send_mail = msgspec.msgpack.Decoder(SendMail)
 _event = msgspec.json.Decoder(Event)
@@ -54,14 +53,8 @@ def decode_raw_mail(body: bytes) -> RawMail:
     return mail
 
 
-def decode_command(body: bytes) -> Command:
-    """What the router tells of a mail on the exchange `mailcase.case`. Raises UnreadableMessageError."""
-    command: Command = _decode(_command, body)
-    return command
-
-
 def decode_case_message(body: bytes) -> Command | AnswerCase:
-    """Any message of the exchange `mailcase.case`. Raises UnreadableMessageError."""
+    """A message of the exchange `mailcase.case`: of a mail, or to answer one. Raises UnreadableMessageError."""
     message: Command | AnswerCase = _decode(_case_message, body)
     return message
 

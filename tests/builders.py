@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from schemas.cases import AppendToCase, Command, Decision, IgnoreMail, OpenCase, ParkMail
+from schemas.codec import decode_case_message
 from schemas.mails import BlobRef, RawMail, mail_key
+from schemas.sending import AnswerCase
 from services.case_writer.placing import plan, query
 from services.case_writer.plan import Item, Plan
 from services.case_writer.ports import Cases
@@ -38,6 +40,13 @@ def raw_mail(raw: bytes = b"", /, *, mailbox: str = "invoices", process: str = "
         "raw": content,
     }
     return RawMail(**(fields | more))
+
+
+def command_in(body: bytes) -> Command:
+    """What a router decided, as the case writer gets it."""
+    message = decode_case_message(body)
+    assert not isinstance(message, AnswerCase)
+    return message
 
 
 def reading(message_id: str | None = None, *, author: Address = ANNA, **more: Any) -> MailReading:

@@ -11,7 +11,6 @@ import pytest
 from schemas import cases, codec, events, mails, sending
 from schemas.codec import (
     decode_case_message,
-    decode_command,
     decode_event,
     decode_presence,
     decode_raw_mail,
@@ -22,7 +21,7 @@ from schemas.codec import (
 )
 from schemas.events import FetcherPresent, MailsRecorded, MailsReplayed
 from schemas.mails import RawMail
-from schemas.sending import AnswerCase, SendMail
+from schemas.sending import SendMail
 from tests.contract.samples import FOLDER, MESSAGEPACK, SAMPLES, encoded, path_of
 
 Decode = Callable[[bytes], msgspec.Struct]
@@ -38,11 +37,9 @@ def decoder(name: str) -> Decode:
         return decode_replayed
     if isinstance(message, SendMail):
         return decode_send_mail
-    if isinstance(message, AnswerCase):
-        return decode_case_message
     if isinstance(message, FetcherPresent):
         return decode_presence
-    return decode_command if isinstance(message, MESSAGEPACK) else decode_event
+    return decode_case_message if isinstance(message, MESSAGEPACK) else decode_event
 
 
 def plain(name: str, body: bytes) -> Any:

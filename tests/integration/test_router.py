@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local import PrivateServers
-from schemas.codec import decode_command, encode, tag_of
+from schemas.codec import encode, tag_of
 from schemas.mails import RawMail
 from services.router.main import run
 from services.runtime.broker import Broker
@@ -19,7 +19,7 @@ from services.runtime.messages import Outgoing
 from services.runtime.settings import Settings, load_settings
 from services.runtime.stage import topology_of
 from services.runtime.topology import CASE_WRITER_COMMANDS, MAIL, ROUTER_MAIL, dead_name, raw_key
-from tests.builders import raw_bytes, raw_mail
+from tests.builders import command_in, raw_bytes, raw_mail
 from tests.vhosts import add_virtual_host
 
 PATIENCE_S = 20.0
@@ -83,7 +83,7 @@ async def test_every_mail_is_forwarded_byte_for_byte(settings: Settings, broker:
     commands = await broker.consume(CASE_WRITER_COMMANDS, 1000)
     async with router(settings):
         await broker.publish_all([message(mail) for mail in mails])
-        routed = [decode_command(body).mail for body in await bodies(commands, len(mails))]
+        routed = [command_in(body).mail for body in await bodies(commands, len(mails))]
     assert {mail.key: mail for mail in routed} == {mail.key: mail for mail in mails}
     assert len(routed) == len(mails)
 
@@ -93,7 +93,7 @@ async def test_an_unreadable_message_is_set_aside_and_the_next_one_goes_on(setti
     commands = await broker.consume(CASE_WRITER_COMMANDS, 1000)
     async with router(settings):
         await broker.publish_all([message(raw_mail(), body) for body in [*broken, encode(raw_mail())]])
-        assert [decode_command(one).mail for one in await bodies(commands, 1)] == [raw_mail()]
+        assert [command_in(one).mail for one in await bodies(commands, 1)] == [raw_mail()]
         dead = await broker.consume(dead_name(ROUTER_MAIL), 10)
         assert sorted(await bodies(dead, len(broken))) == sorted(broken)
 
@@ -105,9 +105,9 @@ async def test_a_router_that_stops_leaves_nothing_in_hand(settings: Settings, br
     keys: list[str] = []
     for _ in range(2):
         async with router(settings):
-            keys += [decode_command(body).mail.key for body in await bodies(commands, 1)]
+            keys += [command_in(body).mail.key for body in await bodies(commands, 1)]
     async with router(settings):
         while len(set(keys)) < len(mails):
-            keys += [decode_command(body).mail.key for body in await bodies(commands, 1)]
+            keys += [command_in(body).mail.key for body in await bodies(commands, 1)]
     assert set(keys) == {mail.key for mail in mails}
     assert len(keys) == len(mails)

@@ -9,7 +9,7 @@ import pytest
 from schemas.codec import (
     NewerVersionError,
     UnreadableMessageError,
-    decode_command,
+    decode_case_message,
     decode_event,
     decode_raw_mail,
     decode_receipt,
@@ -68,7 +68,7 @@ def test_a_torn_message_is_unreadable_wherever_it_was_cut() -> None:
     whole = encode(opening("torn"))
     for end in range(len(whole)):
         with pytest.raises(UnreadableMessageError):
-            decode_command(whole[:end])
+            decode_case_message(whole[:end])
 
 
 def test_a_message_with_one_wrong_byte_is_read_or_unreadable_and_nothing_else() -> None:
@@ -78,7 +78,7 @@ def test_a_message_with_one_wrong_byte_is_read_or_unreadable_and_nothing_else() 
         for flip in (0x01, 0x80, 0xFF):
             whole[place] ^= flip
             try:
-                decode_command(bytes(whole))
+                decode_case_message(bytes(whole))
             except UnreadableMessageError:
                 refused += 1
             whole[place] ^= flip
@@ -96,7 +96,7 @@ def test_fields_with_defaults_may_be_missing() -> None:
 
 @pytest.mark.parametrize("command", [opening("o", thread_ids=["<a@x.example>"]), parking("p"), ignoring("i")])
 def test_a_command_comes_back_as_it_was(command: Any) -> None:
-    assert decode_command(encode(command)) == command
+    assert decode_case_message(encode(command)) == command
 
 
 def test_the_bytes_of_a_mail_travel_untouched() -> None:
@@ -113,7 +113,7 @@ def test_times_keep_their_zone() -> None:
     [
         (decode_event, encode_json(RECEIPT)),
         (decode_receipt, encode_json(EVENT)),
-        (decode_command, encode(raw_mail())),
+        (decode_case_message, encode(raw_mail())),
         (decode_raw_mail, encode(parking("p"))),
         (decode_event, b'{"type":"MailParked.v1","x":' + b"[" * 100_000),
         (decode_event, encode_json(EVENT).replace(b"invoices", b"\xff", 1)),
@@ -155,7 +155,7 @@ def test_a_mail_is_classified_by_its_bytes_or_else_by_its_head() -> None:
 
 @pytest.mark.parametrize(
     ("decode", "tag"),
-    [(decode_raw_mail, "RawMail.v2"), (decode_command, "OpenCase.v2"), (decode_command, "ParkMail.v12")],
+    [(decode_raw_mail, "RawMail.v2"), (decode_case_message, "OpenCase.v2"), (decode_case_message, "ParkMail.v12")],
 )
 def test_a_known_message_of_a_later_version_is_newer_and_not_broken(decode: Decoder, tag: str) -> None:
     with pytest.raises(NewerVersionError):

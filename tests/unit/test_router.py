@@ -3,14 +3,13 @@
 import pytest
 
 from schemas.cases import AppendToCase, Decision, IgnoreMail, OpenCase, ParkMail
-from schemas.codec import decode_command
 from schemas.mails import BlobRef
 from services.router import service
 from services.router.classify import Verdict, classify
 from services.router.policy import Policy
 from services.router.service import route
 from services.runtime.topology import CASE
-from tests.builders import raw_bytes, raw_mail
+from tests.builders import command_in, raw_bytes, raw_mail
 
 POLICY = Policy()
 
@@ -20,7 +19,7 @@ def test_a_new_mail_opens_a_case_of_its_process() -> None:
     message = route(mail, POLICY)
     assert (message.exchange, message.routing_key, message.tag) == (CASE, "open.claims", "OpenCase.v1")
     assert (message.message_id, message.mandatory) == (mail.key, True)
-    command = decode_command(message.body)
+    command = command_in(message.body)
     assert isinstance(command, OpenCase)
     assert command.mail == mail
     assert command.decision.thread_ids == ["<a@x.example>"]
@@ -29,7 +28,7 @@ def test_a_new_mail_opens_a_case_of_its_process() -> None:
 def test_a_case_reference_appends() -> None:
     mail = raw_mail(raw_bytes(subject="RE: Case [#235] was accepted"))
     message = route(mail, POLICY)
-    command = decode_command(message.body)
+    command = command_in(message.body)
     assert message.routing_key == "append.invoices"
     assert isinstance(command, AppendToCase)
     assert (command.decision.cases, command.mail) == ([235], mail)
@@ -38,7 +37,7 @@ def test_a_case_reference_appends() -> None:
 def test_a_mail_that_travels_as_a_blob_is_classified_by_its_head() -> None:
     head = raw_bytes(subject="[#235]")
     mail = raw_mail(raw=None, blob=BlobRef(sha256="a" * 64, size=5_000_000), head=head, size=5_000_000)
-    command = decode_command(route(mail, POLICY).body)
+    command = command_in(route(mail, POLICY).body)
     assert command.decision.cases == [235]
     assert command.mail == mail
 
@@ -48,13 +47,13 @@ def test_a_mail_that_travels_as_a_blob_is_classified_by_its_head() -> None:
 )
 def test_any_bytes_are_routed_untouched(raw: bytes) -> None:
     mail = raw_mail(raw)
-    assert decode_command(route(mail, POLICY).body).mail == mail
+    assert command_in(route(mail, POLICY).body).mail == mail
 
 
 @pytest.mark.parametrize("word", [b"=?utf-16-le?B?ANg=?=", b"=?utf-7?Q?+2AA-?=", b"=?utf-8?B?7aCA?=", b"\xed\xa0\x80"])
 def test_half_a_surrogate_in_any_header_stops_nothing(word: bytes) -> None:
     fields = b"".join(name + b": <" + word + b"@x.example>\r\n" for name in (b"From", b"Subject", b"References"))
-    assert decode_command(route(raw_mail(fields + b"\r\n"), POLICY).body).mail.raw == fields + b"\r\n"
+    assert command_in(route(raw_mail(fields + b"\r\n"), POLICY).body).mail.raw == fields + b"\r\n"
 
 
 def test_a_mail_that_the_rules_fail_on_is_parked_and_the_next_one_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,12 +67,12 @@ def test_a_mail_that_the_rules_fail_on_is_parked_and_the_next_one_goes_on(monkey
     monkeypatch.setattr(service, "classify", failing)
     odd = raw_mail(raw_bytes("odd"))
     message = route(odd, POLICY)
-    command = decode_command(message.body)
+    command = command_in(message.body)
     assert message.routing_key == "park.invoices"
     assert isinstance(command, ParkMail)
     assert (command.reason, command.mail) == ("cannot-be-classified", odd)
     assert command.decision.evidence == ["RecursionError"]
-    assert isinstance(decode_command(route(raw_mail(raw_bytes("even")), POLICY).body), OpenCase)
+    assert isinstance(command_in(route(raw_mail(raw_bytes("even")), POLICY).body), OpenCase)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +84,7 @@ def test_a_mail_without_a_case_carries_its_reason(
     verdict = Verdict(action, Decision(rule="a-rule"))  # type: ignore[arg-type] # one of two words
     monkeypatch.setattr(service, "classify", lambda *_: verdict)
     message = route(raw_mail(), POLICY)
-    command = decode_command(message.body)
+    command = command_in(message.body)
     assert message.routing_key == key
     assert isinstance(command, kind)
     assert command.reason == "a-rule"
