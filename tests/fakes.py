@@ -34,6 +34,14 @@ class FakeBlobs:
             references.append(BlobRef(sha256=sha256, size=len(content)))
         return references
 
+    async def missing(self, refs: Iterable[BlobRef]) -> list[BlobRef]:
+        self._fail()
+        return [
+            one
+            for one in refs
+            if len(self.contents.get(one.sha256, b"")) != one.size or one.sha256 not in self.contents
+        ]
+
     async def get(self, sha256: str) -> bytes:
         self._fail()
         if sha256 not in self.contents:

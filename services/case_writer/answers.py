@@ -119,6 +119,11 @@ class Answers:
         log.info("answer_written", answer=answer.id, case=answer.case, recipients=len(mail.to))
 
     async def _kept(self, files: Sequence[AnswerFile]) -> list[Attachment]:
+        referred = [one for one in files if one.content is None and one.blob is not None]
+        lost = await self._blobs.missing(one.blob for one in referred if one.blob is not None)
+        for one in referred:
+            if one.blob in lost:
+                raise ContractError(f"no-such-blob: {one.name[:80]!r} names one that is not there, or of another size")
         kept = iter(await self._blobs.put_all([one.content for one in files if one.content is not None]))
         return list(_attachments(files, kept))
 

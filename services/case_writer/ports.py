@@ -33,6 +33,9 @@ class BlobStore(Protocol):
     async def put_all(self, contents: Iterable[bytes]) -> list[BlobRef]:
         """Keep each content; safe to repeat. Raises TransientError."""
 
+    async def missing(self, refs: Iterable[BlobRef]) -> list[BlobRef]:
+        """Those that are not there as they say; the others stay for whoever refers to them. Raises TransientError."""
+
     async def get(self, sha256: str) -> bytes:
         """Raises PermanentError where the content is missing, TransientError where the store does not answer."""
 

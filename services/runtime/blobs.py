@@ -53,6 +53,17 @@ class Blobs:
         await self._put_new(wanted, now)
         return [BlobRef(sha256=sha256, size=len(content)) for sha256, content in by_hash]
 
+    async def missing(self, refs: Iterable[BlobRef]) -> list[BlobRef]:
+        """Those whose content is not there, whole and of that size; the others stay a day. Raises TransientError."""
+        asked = list(refs)
+        if not asked:
+            return []
+        kept = await self._kept_already(list({one.sha256 for one in asked}), datetime.now(UTC))
+        there = {
+            BlobRef(sha256=one["_id"], size=one["length"]) for one in await self._files.find({"_id": {"$in": kept}})
+        }
+        return [one for one in asked if one not in there]
+
     async def _kept_already(self, hashes: list[str], now: datetime) -> list[str]:
         """Those that are there, whole, and stay; what was put long ago is touched first, and then looked for."""
         known = await self._whole(await self._files.find({"_id": {"$in": hashes}}))

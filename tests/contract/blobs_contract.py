@@ -4,6 +4,7 @@ import hashlib
 
 import pytest
 
+from schemas.mails import BlobRef
 from services.case_writer.ports import BlobStore
 from services.runtime.errors import PermanentError
 
@@ -30,3 +31,10 @@ class BlobsContract:
     async def test_a_missing_content_is_an_error_for_ever(self, blobs: BlobStore) -> None:
         with pytest.raises(PermanentError):
             await blobs.get("0" * 64)
+
+    async def test_references_to_what_is_not_there_are_told(self, blobs: BlobStore) -> None:
+        there, empty = await blobs.put_all([b"there", b""])
+        absent, shorter = BlobRef(sha256="0" * 64, size=5), BlobRef(sha256=there.sha256, size=4)
+        nothing = BlobRef(sha256="1" * 64, size=0)
+        assert await blobs.missing([absent, there, empty, nothing, shorter]) == [absent, nothing, shorter]
+        assert await blobs.missing([]) == []

@@ -2,12 +2,15 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import bson
 import pytest
 
+from schemas.mails import BlobRef
 from schemas.own_ids import OwnIds
-from schemas.sending import AnswerCase
+from schemas.sending import AnswerCase, AnswerFile
+from schemas.stored import OutgoingMail
 from services.case_writer.answers import Answers, MongoAnswers
 from services.case_writer.outgoing import Answerable, Correspondence
 from services.runtime.errors import PermanentError
@@ -19,22 +22,50 @@ from tests.unit.sender.builders import settings
 BEYOND_BSON = 2**63  # MessagePack carries it, the database has no such number
 
 
-class Unasked(MongoAnswers):
-    """Encodes what is asked for, as the driver does, and knows nothing."""
+class OneCase(MongoAnswers):
+    """Encodes what is asked for, as the driver does, and knows case 235."""
 
-    def __init__(self) -> None: ...
+    def __init__(self) -> None:
+        self.written: list[OutgoingMail] = []
 
     async def is_written(self, document_id: str) -> bool:
         return False
 
     async def case(self, number: int) -> Answerable | None:
         bson.encode({"_id": number})
-        return None
+        case = Answerable(number, "invoices", "invoices", "Invoice 17", ["anna@customer.example"], in_reply_to=None)
+        return case if number == 235 else None
+
+    async def write(self, mail: OutgoingMail) -> None:
+        self.written.append(mail)
+
+
+def answers_to(stored: OneCase, folder: Path, blobs: FakeBlobs) -> Answers:
+    correspondence = Correspondence(settings(folder), OwnIds([b"key"]))
+    return Answers(stored, blobs, correspondence, FakeOutlet(), health=Health("store"), stop=Stop())
+
+
+def answer(number: int = 235, **more: Any) -> AnswerCase:
+    return AnswerCase(id="answer-1", case=number, text="Yes", at=datetime.now(UTC), **more)
 
 
 @pytest.mark.parametrize("number", [4711, BEYOND_BSON])
 async def test_an_answer_to_a_number_that_is_no_case_s_can_never_go_out(tmp_path: Path, number: int) -> None:
-    correspondence = Correspondence(settings(tmp_path), OwnIds([b"key"]))
-    answers = Answers(Unasked(), FakeBlobs(), correspondence, FakeOutlet(), health=Health("store"), stop=Stop())
+    answers = answers_to(OneCase(), tmp_path, FakeBlobs())
     with pytest.raises(PermanentError):
-        await answers.handle(AnswerCase(id="answer-1", case=number, text="Yes", at=datetime.now(UTC)))
+        await answers.handle(answer(number))
+
+
+async def test_an_answer_with_a_blob_that_is_not_there_can_never_go_out_and_others_do(tmp_path: Path) -> None:
+    stored, blobs = OneCase(), FakeBlobs()
+    [there] = await blobs.put_all([b"a scan"])
+    answers = answers_to(stored, tmp_path, blobs)
+    good, absent = (
+        AnswerFile(name="scan.tiff", blob=there),
+        AnswerFile(name="b.pdf", blob=BlobRef(sha256="0" * 64, size=9)),
+    )
+    with pytest.raises(PermanentError, match=r"no-such-blob: 'b\.pdf'"):
+        await answers.handle(answer(files=[good, absent]))
+    await answers.handle(answer(files=[good]))
+    [mail] = stored.written
+    assert [one.blob for one in mail.attachments] == [there.sha256]

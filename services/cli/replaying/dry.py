@@ -137,6 +137,9 @@ class _NothingKept:
     async def put_all(self, contents: Iterable[bytes]) -> list[BlobRef]:
         return [BlobRef(sha256=hashlib.sha256(one).hexdigest(), size=len(one)) for one in contents]
 
+    async def missing(self, refs: Iterable[BlobRef]) -> list[BlobRef]:
+        return await self._blobs.missing(refs)
+
     async def get(self, sha256: str) -> bytes:
         return await self._blobs.get(sha256)
 
