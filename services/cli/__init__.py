@@ -8,7 +8,6 @@ import sys
 
 from cyclopts import App, CycloptsError, UnknownCommandError
 
-from deploy.local.errors import LocalServerError
 from services.runtime.errors import MailcaseError, SettingsError, TransientError
 
 WORK_FAILED = 1
@@ -97,7 +96,7 @@ def main(arguments: list[str] | None = None) -> None:
     except TransientError as error:
         _complain(f"{error}; `mailcase check` tells what answers and what does not")
         status = WORK_FAILED
-    except (MailcaseError, LocalServerError) as error:
+    except MailcaseError as error:
         _complain(str(error))
         status = WORK_FAILED
     except KeyboardInterrupt:

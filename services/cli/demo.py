@@ -28,7 +28,7 @@ from schemas.sending import AnswerCase
 from services.cli import demo_mails
 from services.cli.demo_report import counters, show_cases, show_counters, show_mails
 from services.cli.reply import send_reply
-from services.cli.up import stop_signal
+from services.cli.up import local_failures, stop_signal
 from services.runtime.errors import PermanentError
 from services.runtime.settings import Settings, Smtp, load_settings
 from services.runtime.store import Document, Store
@@ -94,7 +94,7 @@ def demo(*, keep: Keep = False, data: Data = None) -> int:
     Everything that is shown is read back from the servers. Ends by itself with status 0 if all went as it should.
     """
     console = Console(soft_wrap=True, markup=False, highlight=False)
-    with stop_signal() as stop, ExitStack() as stack:
+    with local_failures(), stop_signal() as stop, ExitStack() as stack:
         folder = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mailcase-demo-")))
         console.print("Starting a private RabbitMQ, MongoDB and Dovecot …")
         servers = stack.enter_context(PrivateServers(folder / "servers", mail=True))

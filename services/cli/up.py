@@ -12,11 +12,12 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from deploy.local.errors import LocalServerError
 from deploy.local.servers import PrivateServers
 from deploy.local.stages import Stages
 from services.cli.common import DEFAULT_CONFIG, Config, loaded
 from services.cli.logtail import LogTail
-from services.runtime.errors import Mistake, SettingsError
+from services.runtime.errors import Mistake, PermanentError, SettingsError
 from services.runtime.retry import Backoff
 from services.runtime.settings import URL_VARIABLES, Settings
 
@@ -33,7 +34,7 @@ def up(config: Config = DEFAULT_CONFIG, data: Data = Path("mailcase-data"), repl
     """
     settings = loaded(config)
     _make(data)
-    with stop_signal() as stop, private_servers(settings, data) as urls:
+    with local_failures(), stop_signal() as stop, private_servers(settings, data) as urls:
         stages = Stages(config.absolute(), data, stage_replicas(replicas), env=urls)
         with LogTail(process.log_file for process in stages.all) as logs, stages:
             for process in stages.all:
@@ -55,6 +56,15 @@ def _make(data: Path) -> None:
 def stage_replicas(replicas: int) -> dict[str, int]:
     """How many processes of each stage run."""
     return {"fetcher": 1, "router": replicas, "case-writer": replicas, "sender": replicas}
+
+
+@contextmanager
+def local_failures() -> Iterator[None]:
+    """What a private server fails by becomes a PermanentError, which the command tells in one line."""
+    try:
+        yield
+    except LocalServerError as error:
+        raise PermanentError(str(error)) from error
 
 
 @contextmanager

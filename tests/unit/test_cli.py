@@ -1,6 +1,8 @@
 """The `mailcase` command without servers: exit statuses, mistakes on one line, hostile text kept harmless."""
 
 import io
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from services.cli.case import print_case
 from services.cli.check import Finding
 from services.cli.common import printable, size_text
 from services.cli.ingest import _expanded, _mailbox_name, _mails_of
+from services.runtime import store
 from services.runtime.errors import SettingsError
 from services.runtime.settings import Settings, load_settings
 
@@ -158,11 +161,18 @@ class TestExitStatus:
         self, arguments: list[str], config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("MAILCASE_BROKER_URL", "amqp://guest:guest@127.0.0.1:1/")
-        monkeypatch.setenv("MAILCASE_STORE_URL", "mongodb://127.0.0.1:1/?replicaSet=rs0&serverSelectionTimeoutMS=100")
+        monkeypatch.setenv("MAILCASE_STORE_URL", "mongodb://127.0.0.1:1/?replicaSet=rs0")
+        monkeypatch.setitem(store._CLIENT_OPTIONS, "serverSelectionTimeoutMS", 100)
         assert status(*arguments, "--config", str(config)) == 1
         (line,) = capsys.readouterr().err.splitlines()
         assert "mailcase check" in line
         assert "Topology" not in line
+
+    def test_a_router_loads_neither_a_database_s_driver_nor_the_private_servers(self) -> None:
+        """Half a second of a processor and tens of megabytes, at each start."""
+        program = "import sys, services.cli, services.router.main; print(*sys.modules)"
+        loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+        assert not {"pymongo", "motor", "gridfs", "deploy"} & set(loaded.split())
 
     def test_a_stage_without_a_broker_says_where_to_set_it(
         self, config: Path, capsys: pytest.CaptureFixture[str]
