@@ -1,7 +1,7 @@
 # `make demo` and `make test` work on a fresh Debian 12 or Ubuntu machine: what is missing is installed first.
 # ARGS passes arguments on: make demo ARGS=--keep, make test ARGS="-k reply".
 .POSIX:
-.PHONY: help demo test check bench fuzz faults image lock setup setup-servers setup-python clean
+.PHONY: help demo test check check-types check-tests bench fuzz faults image lock setup setup-servers setup-python clean
 
 PY = .venv/bin/python
 ARGS =
@@ -29,8 +29,13 @@ test: setup
 check: setup-python
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	.venv/bin/mypy
 	.venv/bin/lint-imports
+	@$(MAKE) -j2 check-types check-tests
+
+check-types:
+	.venv/bin/mypy
+
+check-tests:
 	$(PY) -m pytest tests/unit tests/contract $(ARGS)
 
 bench: setup-servers
