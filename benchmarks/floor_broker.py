@@ -1,28 +1,35 @@
-"""The broker's side of the bare programs: what waits in a queue, and publishing together with confirms."""
+"""The broker's side of the bare programs: what waits in a queue, and publishing together with confirms.
+
+By the driver's calls that Mailcase uses, aiormq's; aio-pika's message objects above them would make the floor dearer.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-import aio_pika
-from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
+import aiormq
+import aiormq.abc
+from pamqp.commands import Basic
 
 _AT_ONCE = 100
+_PERSISTENT = 2
+
+Message = aiormq.abc.DeliveredMessage
 
 
 class Inbox:
     """Bodies of what a queue delivers."""
 
     def __init__(self) -> None:
-        self._waiting: list[AbstractIncomingMessage] = []
+        self._waiting: list[Message] = []
         self._arrived = asyncio.Event()
-        self._last: AbstractIncomingMessage | None = None
+        self._last: Message | None = None
 
-    async def put(self, message: AbstractIncomingMessage) -> None:
+    async def put(self, message: Message) -> None:
         self._waiting.append(message)
         self._arrived.set()
 
-    async def messages(self, most: int) -> AsyncIterator[list[AbstractIncomingMessage]]:
+    async def messages(self, most: int) -> AsyncIterator[list[Message]]:
         """Whatever waits, up to `most`."""
         while await self._arrived.wait():
             taken, self._waiting = self._waiting[:most], self._waiting[most:]
@@ -37,52 +44,64 @@ class Inbox:
             yield [message.body for message in taken]
 
     async def acknowledge(self) -> None:
-        if self._last is not None:
-            await self._last.ack(multiple=True)
+        if self._last is not None and self._last.delivery_tag is not None:
+            await self._last.channel.basic_ack(self._last.delivery_tag, multiple=True)
 
 
 class Link:
     """A connection with one channel to publish on."""
 
-    def __init__(self, connection: AbstractConnection, channel: AbstractChannel) -> None:
+    def __init__(self, connection: aiormq.Connection, channel: aiormq.Channel) -> None:
         self._connection = connection
         self._channel = channel
 
     @classmethod
     @asynccontextmanager
     async def opened(cls, url: str) -> AsyncIterator["Link"]:
-        async with await aio_pika.connect(url, heartbeat=60) as connection:
-            yield cls(connection, await connection.channel(publisher_confirms=True))
+        connection = aiormq.Connection(url)
+        await connection.connect()
+        try:
+            yield cls(connection, await _channel(connection, confirms=True))
+        finally:
+            await connection.close()
 
     async def depth(self, queue: str) -> int:
         """Messages ready in a queue."""
-        declared = await self._channel.declare_queue(queue, passive=True)
-        return declared.declaration_result.message_count or 0
+        return (await self._channel.queue_declare(queue, passive=True)).message_count or 0
 
     async def purge(self, queue: str) -> None:
-        await (await self._channel.get_queue(queue, ensure=False)).purge()
+        await self._channel.queue_purge(queue)
 
     async def publish(self, exchange: str, key: str, bodies: Sequence[bytes], *, mandatory: bool = True) -> None:
         """Together, up to a hundred at once, and all confirms."""
-        channel = self._channel
-        target = await channel.get_exchange(exchange, ensure=False) if exchange else channel.default_exchange
-        persistent = aio_pika.DeliveryMode.PERSISTENT
+
+        async def one(body: bytes) -> None:
+            properties = Basic.Properties(delivery_mode=_PERSISTENT)
+            await self._channel.basic_publish(
+                body, exchange=exchange, routing_key=key, mandatory=mandatory, properties=properties, wait=False
+            )
+
         for start in range(0, len(bodies), _AT_ONCE):
-            messages = [aio_pika.Message(body, delivery_mode=persistent) for body in bodies[start : start + _AT_ONCE]]
-            await asyncio.gather(*(target.publish(message, key, mandatory=mandatory) for message in messages))
+            await asyncio.gather(*(one(body) for body in bodies[start : start + _AT_ONCE]))
 
     async def consume(self, queue: str, prefetch: int, *, no_ack: bool = False) -> Inbox:
         inbox = Inbox()
-        channel = await self._connection.channel(publisher_confirms=False)
-        await channel.set_qos(prefetch_count=prefetch)
-        await (await channel.get_queue(queue, ensure=False)).consume(inbox.put, no_ack=no_ack)
+        channel = await _channel(self._connection, confirms=False)
+        await channel.basic_qos(prefetch_count=prefetch)
+        await channel.basic_consume(queue, inbox.put, no_ack=no_ack)
         return inbox
 
     async def consume_own(self, queue: str, exchange: str, key: str) -> Inbox:
         """An exclusive queue, bound; nothing to acknowledge."""
         inbox = Inbox()
-        channel = await self._connection.channel(publisher_confirms=False)
-        declared = await channel.declare_queue(queue, exclusive=True, durable=False)
-        await declared.bind(exchange, key)
-        await declared.consume(inbox.put, no_ack=True)
+        channel = await _channel(self._connection, confirms=False)
+        await channel.queue_declare(queue, exclusive=True, durable=False)
+        await channel.queue_bind(queue, exchange, key)
+        await channel.basic_consume(queue, inbox.put, no_ack=True)
         return inbox
+
+
+async def _channel(connection: aiormq.Connection, *, confirms: bool) -> aiormq.Channel:
+    channel = await connection.channel(publisher_confirms=confirms)
+    assert isinstance(channel, aiormq.Channel)  # its interface lacks what is used here
+    return channel

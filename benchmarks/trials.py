@@ -114,7 +114,7 @@ class Fetching(Trial):
 
     async def _receipt(self, arrived: Inbox) -> None:
         async for messages in arrived.messages(50):
-            keys = [message.message_id or "" for message in messages]
+            keys = [message.header.properties.message_id or "" for message in messages]
             receipt = encode_json(MailsRecorded(mailbox=BENCH, keys=keys))
             await self.link.publish(EVENT, receipt_key(BENCH), [receipt], mandatory=False)
 
