@@ -52,11 +52,16 @@ class Latency(msgspec.Struct, frozen=True):
 
 
 class Memory(msgspec.Struct, frozen=True):
-    """Peak memory in MB of each stage over the whole path, its child processes added."""
+    """Memory in MB of each stage over the whole path.
+
+    `peak_mb` adds up the highest resident memory of each of its processes, whenever it was; `held_mb` is the most that
+    they held together at one moment, shared pages counted once and files in memory counted too.
+    """
 
     mail_set: str
     mails: int
     peak_mb: dict[str, float]
+    held_mb: dict[str, float] = {}
 
 
 class Growth(msgspec.Struct, frozen=True):

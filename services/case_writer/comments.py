@@ -23,7 +23,7 @@ def comment_of(placed: Placed, case: int) -> Comment:
         Attachment(
             name=one.name,
             content_type=one.content_type,
-            size=len(one.content),
+            size=blob.size,
             sha256=blob.sha256,
             inline=one.inline,
             content_id=one.content_id,

@@ -2,15 +2,17 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+
+from msgspec import structs
 
 from schemas.cases import AppendToCase, Command, OpenCase, ParkMail
 from schemas.mails import BlobRef, RawMail
 from services.case_writer import metrics
 from services.case_writer.plan import FAILURES, Item, Plan
 from services.case_writer.ports import BlobStore, MailReader, UnreadableMailError
-from services.case_writer.reading import SHORTENED, MailReading, ReadingLimits, read_mail
+from services.case_writer.reading import SHORTENED, Attachment, MailReading, ReadingLimits, read_mail
 from services.case_writer.restoring import CONTENT_MISSING
 from services.runtime.errors import PermanentError, TransientError
 
@@ -44,7 +46,7 @@ class Intake:
         """The plan with every mail that goes to no case kept whole, also where the rules decided so only now."""
         missing = [one for one in plan.aside if one.item.original is None and one.reason != CONTENT_MISSING]
         if missing:
-            kept = await self._blobs.put_all([await self._raw(aside.item.command.mail) for aside in missing])
+            kept = await self._whole([aside.item.command.mail for aside in missing])
             originals = {aside.item.key: blob for aside, blob in zip(missing, kept, strict=True)}
             plan.aside = [
                 replace(aside, item=replace(aside.item, original=originals.get(aside.item.key, aside.item.original)))
@@ -60,24 +62,33 @@ class Intake:
         readings: list[MailReading | None] = []
         contents: list[bytes] = []
         for command in commands:
-            if _lacks_content(command):
-                readings.append(None)
-                continue
-            raw = await self._raw(command.mail)
-            reading = (
-                await self._read(command.mail, raw, apart=command.mail.key in suspects) if _is_read(command) else None
-            )
+            reading = None
+            if _is_read(command) and not _lacks_content(command):
+                reading = await self._read(command.mail, apart=command.mail.key in suspects)
+                contents += [attachment.content for attachment in reading.attachments]
+                reading = structs.replace(reading, attachments=[_emptied(one) for one in reading.attachments])
             readings.append(reading)
-            contents += [attachment.content for attachment in reading.attachments] if reading else []
-            if self._keeps_whole(command, reading):
-                contents.append(raw)
         blobs = iter(await self._blobs.put_all(contents))
-        return [self._item(command, reading, blobs) for command, reading in zip(commands, readings, strict=True)]
+        del contents
+        pairs = list(zip(commands, readings, strict=True))
+        whole = iter(await self._whole([command.mail for command, of in pairs if self._keeps_whole(command, of)]))
+        return [
+            Item(
+                command,
+                reading,
+                tuple(next(blobs) for _ in reading.attachments) if reading else (),
+                next(whole) if self._keeps_whole(command, reading) else None,
+            )
+            for command, reading in pairs
+        ]
 
-    def _item(self, command: Command, reading: MailReading | None, blobs: Iterator[BlobRef]) -> Item:
-        attachments = tuple(next(blobs) for _ in reading.attachments) if reading else ()
-        original = next(blobs) if self._keeps_whole(command, reading) else None
-        return Item(command, reading, attachments, original)
+    async def _whole(self, mails: Sequence[RawMail]) -> list[BlobRef]:
+        """The mails themselves in the blob store, where the large ones are already."""
+        put = iter(await self._blobs.put_all([mail.raw for mail in mails if mail.raw is not None]))
+        large = {_reference(mail): mail for mail in mails if mail.raw is None}
+        for gone in await self._blobs.missing(large):
+            raise _lost(large[gone], f"the database has no blob {gone.sha256} of {gone.size} bytes")
+        return [_reference(mail) if mail.raw is None else next(put) for mail in mails]
 
     def _keeps_whole(self, command: Command, reading: MailReading | None) -> bool:
         if _lacks_content(command):
@@ -89,16 +100,14 @@ class Intake:
     async def _raw(self, mail: RawMail) -> bytes:
         if mail.raw is not None:
             return mail.raw
-        if mail.blob is None:
-            raise PermanentError("the message holds neither the mail nor a reference to it", mail_key=mail.key)
+        reference = _reference(mail)
         try:
-            return await self._blobs.get(mail.blob.sha256)
+            return await self._blobs.get(reference.sha256)
         except PermanentError as error:
-            if mail.origin != "replay":
-                raise  # it is in its mailbox still, and comes again with its content
-            raise UnreadableMailError(CONTENT_MISSING, str(error), mail_key=mail.key, mailbox=mail.mailbox) from error
+            raise _lost(mail, str(error)) from error
 
-    async def _read(self, mail: RawMail, raw: bytes, *, apart: bool) -> MailReading:
+    async def _read(self, mail: RawMail, *, apart: bool) -> MailReading:
+        raw = await self._raw(mail)
         started = time.monotonic()
         try:
             reading = await self._reading(raw, apart=apart)
@@ -127,6 +136,23 @@ def _is_read(command: Command) -> bool:
         return True
     failed = isinstance(command, ParkMail) and command.reason.startswith(FAILURES)
     return command.mail.replay is not None and not failed
+
+
+def _reference(mail: RawMail) -> BlobRef:
+    if mail.blob is None:
+        raise PermanentError("the message holds neither the mail nor a reference to it", mail_key=mail.key)
+    return mail.blob
+
+
+def _lost(mail: RawMail, text: str) -> PermanentError:
+    """What to raise where a large mail's content is gone."""
+    if mail.origin == "replay":
+        return UnreadableMailError(CONTENT_MISSING, text, mail_key=mail.key, mailbox=mail.mailbox)
+    return PermanentError(text, mail_key=mail.key, mailbox=mail.mailbox)  # it comes again out of its mailbox
+
+
+def _emptied(attachment: Attachment) -> Attachment:
+    return structs.replace(attachment, content=b"")
 
 
 def _lacks_content(command: Command) -> bool:

@@ -20,6 +20,7 @@ from services.runtime.consuming import handle_batches
 from services.runtime.errors import PermanentError
 from services.runtime.health import Health
 from services.runtime.lifecycle import Stop, all_of
+from services.runtime.memory import give_back_large_blocks
 from services.runtime.messages import Delivery
 from services.runtime.settings import Settings
 from services.runtime.signing import own_ids
@@ -30,6 +31,7 @@ from services.runtime.topology import CASE_WRITER_COMMANDS
 
 async def run(settings: Settings, http_port: int, stop: Stop) -> None:
     """Write cases until `stop`."""
+    give_back_large_blocks()
     health = Health("broker", "store")
     metrics.introduce(settings.processes)
     async with Store.opened(store_url(settings), settings.store.database) as store, healthy_on(health, http_port):

@@ -13,8 +13,8 @@ from services.case_writer.reading import MailReading
 class Item:
     """A command whose mail has been read; `reading` is None where the outcome needs none (parked, ignored).
 
-    `blobs` are the reading's attachments in the blob store, in their order; `original` is the whole mail there, None
-    where it is not kept.
+    `blobs` are the reading's attachments in the blob store, in their order; the reading itself holds their contents no
+    longer. `original` is the whole mail there, None where it is not kept.
     """
 
     command: Command

@@ -13,6 +13,7 @@ from services.case_writer.plan import Aside, Plan
 from services.case_writer.ports import UnreadableMailError
 from services.case_writer.reading import MailReading
 from services.case_writer.restoring import CONTENT_MISSING
+from services.case_writer.service import CANNOT_BE_WRITTEN
 from services.runtime.errors import PermanentError, TransientError
 from tests.builders import ignoring, opening, parking, raw_mail
 from tests.fakes import FakeBlobs
@@ -85,6 +86,27 @@ async def test_a_mail_that_travels_as_a_blob_is_read_whole(blobs: FakeBlobs) -> 
     assert item.reading is not None
     assert item.reading.subject == "Two files"
     assert len(item.blobs) == 2
+
+
+async def test_a_large_mail_that_is_kept_whole_is_kept_where_it_is(
+    blobs: FakeBlobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not even fetched, unless it is read; what is gone, or of another size, cannot be kept."""
+    [reference] = await blobs.put_all([BOUNDARY_MAIL])
+    monkeypatch.setattr(blobs, "get", None)
+    monkeypatch.setattr(intake_module, "read_mail", None)
+    intake = Intake(blobs, lambda _mailbox: False)
+    small, large = await intake.items([parking("small"), parking("large", raw=None, blob=reference)])
+    assert small.original is not None
+    assert large.original == reference
+    gone = structs.replace(reference, size=1)
+    with pytest.raises(PermanentError, match="no blob"):
+        await intake.items([parking("large", raw=None, blob=gone)])
+    with pytest.raises(UnreadableMailError) as caught:
+        await intake.items(
+            [parking("large", CANNOT_BE_WRITTEN, raw=None, blob=gone, origin="replay", replay=Replay(run="r"))]
+        )
+    assert caught.value.reason == CONTENT_MISSING
 
 
 async def test_a_mail_whose_blob_is_gone_fails_for_ever(blobs: FakeBlobs) -> None:

@@ -45,8 +45,8 @@ async def test_a_mail_that_takes_too_long_is_refused() -> None:
 async def test_a_reader_whose_process_was_killed_reads_on(reader: ReaderProcess) -> None:
     await reader.read(MAIL)
     assert reader._child is not None
-    reader._child.kill()
-    await reader._child.wait()
+    reader._child.process.kill()
+    await reader._child.process.wait()
     assert (await reader.read(MAIL)).subject == "hello"
 
 

@@ -12,6 +12,8 @@ _USUAL = frozenset({"", "7bit", "8bit", "base64", "quoted-printable"})
 _UU = frozenset({"x-uuencode", "uuencode", "uue", "x-uue"})
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
 _BLANKS = b"\r\n \t"
+_BLOCK_BYTES = 1024 * 1024
+_FOUR_LETTERS = b"AAAA"
 _COMMENT = re.compile(r"\([^()]*+\)|[;,].*", re.DOTALL)
 _BLANK_LINE = re.compile(rb"\n\r?\n")
 # RFC 2045 section 6.7 rule 3: blanks at a line's end were added on the way.
@@ -35,11 +37,26 @@ def undo(content: bytes, encoding: str) -> tuple[bytes, bool]:
 
 
 def _base64(content: bytes) -> tuple[bytes, bool]:
-    compact = content.translate(None, _BLANKS)
     try:
-        return a2b_base64(compact, strict_mode=True), False
+        return _sound_base64(content), False
     except _BinasciiError:
         return _damaged_base64(content), True
+
+
+def _sound_base64(content: bytes) -> bytes:
+    """Block by block, so that a large file is not there once more without its line ends. Raises binascii.Error."""
+    decoded = BytesIO()
+    rest, is_padded = b"", False
+    for start in range(0, len(content), _BLOCK_BYTES):
+        compact = rest + content[start : start + _BLOCK_BYTES].translate(None, _BLANKS)
+        if is_padded and compact:
+            raise _BinasciiError("data after the padding")
+        is_last = start + _BLOCK_BYTES >= len(content)
+        end = len(compact) if is_last else len(compact) // 4 * 4
+        before = _FOUR_LETTERS if decoded.tell() else b""  # padding is judged by whether letters came before it
+        decoded.write(a2b_base64(before + compact[:end], strict_mode=True)[len(before) // 4 * 3 :])
+        rest, is_padded = compact[end:], is_padded or compact[:end].endswith(b"=")
+    return decoded.getvalue()
 
 
 def _damaged_base64(content: bytes) -> bytes:

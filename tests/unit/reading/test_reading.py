@@ -1,5 +1,6 @@
 """Reading whole mails: the promises for any bytes, limits, and time."""
 
+import base64
 import random
 import time
 
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.case_writer.reading import SHORTENED, ReadingLimits, read_mail
+from services.case_writer.reading import SHORTENED, ReadingLimits, read_mail, transfer
 from services.case_writer.reading.sniffing import contradicts, sniff
 from services.case_writer.reading.transfer import undo
 from tests.fuzz.fuzz_reading import PIECES, check, mutate, seeds
@@ -131,6 +132,17 @@ class TestTransferEncodings:
 
     def test_base64_of_nothing_is_nothing(self) -> None:
         assert undo(b"\r\n", "base64") == (b"", False)
+
+    def test_base64_in_blocks_is_what_it_is_in_one_piece(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        chance = random.Random("blocks")
+        whole = [base64.encodebytes(chance.randbytes(size)) for size in range(130)]
+        damaged = [one[:at] + chance.choice([b"=", b"==", b"-", b"\n", b"A", b""]) + one[at:]
+                   for one in whole for at in (0, len(one) // 2, len(one))]  # fmt: skip
+        at_once = [undo(one, "base64") for one in (*whole, *damaged)]
+        assert {is_damaged for _, is_damaged in at_once} == {True, False}
+        for block_bytes in (1, 3, 4, 7, 64):
+            monkeypatch.setattr(transfer, "_BLOCK_BYTES", block_bytes)
+            assert [undo(one, "base64") for one in (*whole, *damaged)] == at_once
 
     def test_quoted_printable_joins_lines_with_blanks_after_the_sign(self) -> None:
         assert undo(b"a= \r\nb=\t \nc", "quoted-printable") == (b"abc", False)
