@@ -75,6 +75,8 @@ class Member(Server):
             *("--setParameter", "diagnosticDataCollectionEnabled=false"),  # up to 200 MB of samples otherwise
             # A member of three that is told to stop would first wait 15 s for its clients to look elsewhere.
             *("--setParameter", "shutdownTimeoutMillisForSignaledShutdown=100"),
+            # What a killed case writer had begun keeps the others from the counter for so long, and half as long again.
+            *("--setParameter", "transactionLifetimeLimitSeconds=20"),
         ]
 
 

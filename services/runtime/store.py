@@ -9,6 +9,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
+from urllib.parse import parse_qsl, urlsplit
 
 import pymongo
 from bson.codec_options import CodecOptions
@@ -23,6 +24,7 @@ T = TypeVar("T")
 Document = dict[str, Any]
 
 # One slow answer must not hold a mail for ever; a write that times out is repeated, and repeating is safe.
+# What the URL says of these goes before it.
 _CLIENT_OPTIONS: dict[str, Any] = {
     "appname": "mailcase",
     "tz_aware": True,
@@ -174,7 +176,8 @@ class Store:
 
     def __init__(self, url: str, database: str) -> None:
         with translated():
-            self._client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(url, **_CLIENT_OPTIONS)
+            self._client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(url, **_options_beside(url))
+        self._idle: list[AsyncIOMotorClientSession] = []
         self._database: AsyncIOMotorDatabase[Document] = self._client.get_database(
             database,
             codec_options=CodecOptions(tz_aware=True),
@@ -190,6 +193,8 @@ class Store:
         try:
             yield store
         finally:
+            for driver in store._idle:
+                await driver.end_session()
             store._client.close()
 
     def collection(self, name: str) -> Collection:
@@ -214,11 +219,29 @@ class Store:
         have been written all the same.
         """
         with translated():
-            async with await self._client.start_session() as driver:
-                async with self._begin(driver):
-                    result = await body(Session(driver))
-                    await _commit(driver)
-                return result
+            async with self._session() as driver, self._begin(driver):
+                result = await body(Session(driver))
+                await _commit(driver)
+            return result
+
+    @asynccontextmanager
+    async def _session(self) -> AsyncIterator[AsyncIOMotorClientSession]:
+        """A session that no other transaction is using, kept for the next one.
+
+        What was begun over a link that then fell silent stays open on the server, and keeps all others from the counter
+        of cases until its lifetime ends, more than a minute later. The next transaction of the same session ends it at
+        once, and makes the server refuse what of it comes in late (driver specification, transactions, txnNumber).
+        """
+        driver = self._idle.pop() if self._idle else await self._client.start_session()
+        try:
+            yield driver
+        except asyncio.CancelledError:
+            await driver.end_session()  # an operation of it may still be running in the driver's thread
+            raise
+        except Exception:
+            self._idle.append(driver)
+            raise
+        self._idle.append(driver)
 
     @asynccontextmanager
     async def _begin(self, driver: AsyncIOMotorClientSession) -> AsyncIterator[None]:
@@ -232,6 +255,11 @@ class Store:
         finally:
             if driver.in_transaction:  # type: ignore[truthy-function] # a property, which the stubs show as a method
                 await _abort(driver)
+
+
+def _options_beside(url: str) -> dict[str, Any]:
+    named = {name.lower() for name, _ in parse_qsl(urlsplit(url).query)}
+    return {name: value for name, value in _CLIENT_OPTIONS.items() if name.lower() not in named}
 
 
 async def _commit(driver: AsyncIOMotorClientSession) -> None:

@@ -10,7 +10,7 @@ import pytest
 from deploy.local.servers import PrivateServers
 from deploy.local.stages import Stages
 from tests.faults.ledger import Ledger
-from tests.faults.link import Link
+from tests.link import Link
 from tests.pipeline import Pipeline
 from tests.sample_mails import new_mails
 

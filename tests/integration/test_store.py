@@ -5,7 +5,7 @@ import hashlib
 import io
 import socket
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -17,6 +17,7 @@ from services.runtime.blobs import CHUNKS, FILES, Blobs
 from services.runtime.errors import PermanentError, TransientError
 from services.runtime.store import ConflictError, Session, Store
 from tests.contract.blobs_contract import BlobsContract
+from tests.link import Link
 
 LARGE = bytes(range(256)) * 4000  # about 1 MB: several chunks, the last one short
 
@@ -161,6 +162,39 @@ async def test_two_transactions_on_one_document_conflict_and_one_of_them_wins(st
     go_on.set()
     assert await winner == 2
     assert await store.transaction(second) == 3
+
+
+async def test_a_transaction_that_a_silent_link_cut_off_holds_nobody_up(servers: PrivateServers, database: str) -> None:
+    """What it had begun would stay open on the server, holding the counter, for as long as a transaction may live."""
+    with Link(servers.store.members[0].port) as link:
+        url = f"mongodb://127.0.0.1:{link.port}/?directConnection=true&socketTimeoutMS=1000"
+        async with Store.opened(url, database) as store:
+            counters = store.collection("counters")
+            await counters.increment("case", "value", 1)
+
+            async def cut_off(session: Session) -> None:
+                await counters.increment("case", "value", 1, session)
+                link.cut()
+                await counters.increment("case", "value", 1, session)
+
+            with pytest.raises(TransientError):
+                await store.transaction(cut_off)
+            link.heal()
+            assert (
+                await _as_soon_as_it_answers(store, lambda session: counters.increment("case", "value", 1, session))
+                == 2
+            )
+
+
+async def _as_soon_as_it_answers(store: Store, body: Callable[[Session], Awaitable[int]]) -> int:
+    """Repeated after an outage, never after a conflict."""
+    while True:
+        try:
+            return await store.transaction(body)
+        except ConflictError:
+            raise
+        except TransientError:
+            continue
 
 
 async def test_a_document_that_is_too_large_is_no_outage(store: Store) -> None:
