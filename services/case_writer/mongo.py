@@ -1,5 +1,6 @@
 """The case writer's side of the database: what is known, and one transaction a batch."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -71,22 +72,11 @@ class MongoCases:
 
     async def known(self, query: Query) -> Known:
         """What the database holds of the things asked about, as a majority wrote it."""
-        mails = {
-            one["_id"]: RecordedMail(
-                **{name: one[name] for name in _RECORDED}, decision=msgspec.convert(one["decision"], Decision)
-            )
-            for one in await _by_ids(self._mails, query.mails, [*_RECORDED, "decision"])
-        }
+        mails, threads, senders = await asyncio.gather(
+            self._known_mails(query), self._known_threads(query), self._known_senders(query)
+        )
         # After the mails: a mail's version then is no newer than its comment, and a stale one is refused in writing.
         comments = {one["_id"]: from_document(one, Comment) for one in await _by_ids(self._comments, query.comments)}
-        threads = {
-            one["_id"]: KnownThread(one["case"], one["claimed_by"])
-            for one in await _by_ids(self._threads, query.threads)
-        }
-        senders = {
-            one["_id"]: Openings(tuple(one["times"]), one["alerted_at"], one["version"])
-            for one in await _by_ids(self._senders, query.senders)
-        }
         numbers = {*query.cases, *(one.case for one in threads.values())}
         numbers.update(one.case for one in mails.values() if one.case is not None)
         fields = ["process", "stage", "status", "title", "participants"]
@@ -97,6 +87,26 @@ class MongoCases:
             for one in await _by_ids(self._cases, sorted(numbers), fields)
         }
         return Known(mails, cases, threads, senders, comments)
+
+    async def _known_mails(self, query: Query) -> dict[str, RecordedMail]:
+        return {
+            one["_id"]: RecordedMail(
+                **{name: one[name] for name in _RECORDED}, decision=msgspec.convert(one["decision"], Decision)
+            )
+            for one in await _by_ids(self._mails, query.mails, [*_RECORDED, "decision"])
+        }
+
+    async def _known_threads(self, query: Query) -> dict[str, KnownThread]:
+        return {
+            one["_id"]: KnownThread(one["case"], one["claimed_by"])
+            for one in await _by_ids(self._threads, query.threads)
+        }
+
+    async def _known_senders(self, query: Query) -> dict[str, Openings]:
+        return {
+            one["_id"]: Openings(tuple(one["times"]), one["alerted_at"], one["version"])
+            for one in await _by_ids(self._senders, query.senders)
+        }
 
     async def parked(self) -> list[ParkedGroup]:
         """The parked mails that nobody discarded, by process and reason."""

@@ -5,9 +5,10 @@ what was not acknowledged is delivered again, and a broker that came back empty 
 """
 
 import asyncio
+import collections
 import time
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
@@ -15,14 +16,13 @@ import aio_pika
 import aiormq.exceptions
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
 from aio_pika.connection import make_url
-from pamqp.commands import Basic
+from prometheus_client import Counter
 
 from schemas.codec import NewerVersionError, UnreadableMessageError
-from services.runtime import declaring, metrics
+from services.runtime import declaring, metrics, publishing
 from services.runtime.deliveries import (
     DELIVERY_COUNT,
     DRIVER_ERRORS,
-    PUBLISHED_AT_MS,
     Deliveries,
     earlier_deliveries,
     published_at_s,
@@ -96,39 +96,29 @@ class Broker:
 
     async def publish(self, message: Outgoing) -> None:
         """Publish and wait for the broker's confirm. A message that no queue takes is a failure, though confirmed."""
-        where, started_s = message.exchange or "default", time.monotonic()
-        try:
-            await self._publish(message)
-        except TransientError:
-            metrics.UNCONFIRMED.labels(where).inc()
-            raise
-        metrics.PUBLISHED.labels(where).inc()
-        metrics.CONFIRM_SECONDS.labels(where).observe(time.monotonic() - started_s)
+        await self.publish_all([message])
 
-    async def _publish(self, message: Outgoing) -> None:
-        with translated(f"publish to {message.exchange} as {message.routing_key}"):
-            below = cast("aiormq.Channel", await self._channel.get_underlay_channel())  # its interface lacks `wait`
-            await below.basic_publish(
-                message.body,
-                exchange=message.exchange,
-                routing_key=message.routing_key,
-                mandatory=message.mandatory,
-                properties=Basic.Properties(
-                    headers={**(message.headers or {}), PUBLISHED_AT_MS: int(time.time() * 1000)},
-                    content_type=message.content_type,
-                    delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
-                    message_id=message.message_id,
-                    message_type=message.tag,
-                ),
-                wait=False,  # for the socket, message by message; the broker's confirm is what counts
-            )
-
-    async def publish_all(self, messages: list[Outgoing]) -> None:
+    async def publish_all(self, messages: Sequence[Outgoing]) -> None:
         """Publish together and wait for all confirms; raises the first failure after all have ended."""
-        results = await asyncio.gather(*(self.publish(message) for message in messages), return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
+        started_s = time.monotonic()
+        try:
+            with translated("publish"):
+                channel = cast("aiormq.Channel", await self._channel.get_underlay_channel())
+                failures = await publishing.publish(channel, messages)
+        except TransientError:
+            _count(metrics.UNCONFIRMED, messages)
+            raise
+        results = list(zip(messages, failures, strict=True))
+        _count(metrics.PUBLISHED, [message for message, failure in results if failure is None])
+        _count(metrics.UNCONFIRMED, [message for message, failure in results if failure is not None])
+        for message, failure in results:
+            if failure is not None:
+                why = str(failure) or type(failure).__name__
+                raise TransientError(
+                    f"cannot publish to {message.exchange} as {message.routing_key}: {why}"
+                ) from failure
+        for exchange in {message.exchange for message in messages}:
+            metrics.CONFIRM_SECONDS.labels(exchange or "default").observe(time.monotonic() - started_s)
 
     async def consume(self, queue: str, prefetch: int) -> Deliveries:
         """Deliveries of `queue`, at most `prefetch` unacknowledged, on a channel of their own."""
@@ -292,6 +282,11 @@ def as_delivery(message: AbstractIncomingMessage) -> Delivery:
         published_at_s=published_at_s(message.headers),
         attempts=earlier_deliveries(message.headers) + 1,
     )
+
+
+def _count(counter: Counter, messages: Sequence[Outgoing]) -> None:
+    for exchange, number in collections.Counter(message.exchange for message in messages).items():
+        counter.labels(exchange or "default").inc(number)
 
 
 async def _close_quietly(connection: AbstractConnection) -> None:
