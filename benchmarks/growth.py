@@ -16,7 +16,7 @@ from tests.pipeline import Document, Pipeline
 
 _CASES = (1_000, 1_000_000)
 _COMMENTS = (10, 10_000)
-_WAITING = (1_000, 10_000, 50_000)
+_WAITING = (1_000, 50_000, 100_000)
 _MAILS = 1_000  # a round
 _BLOCK = 1_000
 
@@ -27,7 +27,7 @@ async def growths(ground: Ground, rounds: int) -> AsyncIterator[Growth]:
         yield growth
     for growth in await _comments(ground, rounds):
         yield growth
-    for growth in await _waiting(ground, min(3, rounds)):
+    for growth in await _waiting(ground, rounds):
         yield growth
 
 
@@ -81,9 +81,9 @@ def fill_with_cases(pipeline: Pipeline, cases: int, *, comments: int) -> None:
     blocks = -(-cases * comments // _BLOCK)
     database["blocks"].insert_many([{"_id": block} for block in range(blocks)])
     number = {"$add": [{"$mod": ["$n", cases]}, 1]}
-    spread = {
-        "$concat": [{"$substrBytes": [{"$toString": {"$rand": {}}}, 2, 9]}, " ", {"$toString": "$n"}]
-    }  # over the range of the mail keys, as those are
+    digits = {"$substrBytes": [{"$toString": {"$rand": {}}}, 2, 14]}
+    # As long as mail keys and as much over their whole range; the number keeps them apart.
+    spread = {"$concat": [digits, digits, digits, digits, " ", {"$toString": "$n"}]}
     person = {"name": "Person", "address": {"$concat": ["person.", {"$toString": "$n"}, "@old.example"]}}
     case = {
         "_id": {"$add": ["$n", 1]}, "process": BENCH, "stage": STAGE, "status": "open", "mailbox": BENCH,
