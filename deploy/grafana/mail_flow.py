@@ -11,6 +11,7 @@ OLDEST_IN_FLIGHT = "mailcase_mailbox_oldest_in_flight_age_seconds"
 WORK = r"router\\.mail|case_writer\\.commands|sender\\.work"
 QUEUED = f'max by (queue) (rabbitmq_detailed_queue_messages{{queue=~"{WORK}"}})'
 DEAD = 'rabbitmq_detailed_queue_messages{queue=~".+\\\\.dead"}'
+NEWER = 'max by (queue) (rabbitmq_detailed_queue_messages{queue=~".+\\\\.newer"})'
 FETCHED = "sum(increase(mailcase_mailbox_mails_fetched_total[$__range]))"
 ENDED = (
     "sum(increase(mailcase_mails_recorded_total[$__range])) + sum(increase(mailcase_mails_duplicate_total[$__range]))"
@@ -112,7 +113,9 @@ WAITING = Row(
                 Query("sum(mailcase_mailbox_mails_left)", "mailbox"),
                 Query(QUEUED, "{{queue}}"),
                 Query("max(mailcase_sender_outbox_pending)", "outbox"),
+                Query(NEWER, "{{queue}}"),
             ],
+            description="What is in a queue whose name ends in newer waits for a stage of that version.",
             width=12,
         ),
         Panel(

@@ -1,6 +1,7 @@
 """The dashboards' JSON is what their source says, and shows only what exists."""
 
 import json
+import re
 from itertools import combinations
 from typing import Any
 
@@ -9,6 +10,7 @@ import yaml
 
 from deploy.grafana.__main__ import DASHBOARDS, FOLDER, text_of
 from deploy.local.prometheus import DETAILED
+from services.runtime.topology import mailcase_topology
 from tests.unit.test_metrics_page import exported
 from tests.watching.manifests import ROOT, panels, rules, selectors, triggers
 
@@ -56,6 +58,17 @@ def test_every_metric_that_is_asked_for_is_exported() -> None:
     expressions = [one if isinstance(one, str) else one.text for one in asked]
     names = {selector.partition("{")[0] for expression in expressions for selector in selectors(expression)}
     assert {name for name in names if name and not name.startswith("rabbitmq_")} <= known
+
+
+def test_every_queue_that_is_asked_for_is_declared() -> None:
+    topology = mailcase_topology(archive_max_age_days=1, archive_max_bytes=1)
+    queues = [queue.name for queue in topology.queues]
+    asked = " ".join([*(one.text for one in [*panels(), *triggers()]), *(rule["expr"] for rule in rules())])
+    found = re.findall(r'\bqueue(=~?)"([^"]+)"', asked)
+    patterns = {re.escape(text) if how == "=" else text.replace("\\\\", "\\") for how, text in found}
+    kinds = {pattern for whole in patterns for pattern in whole.split("|")}
+    assert {pattern for pattern in kinds if not any(re.fullmatch(pattern, queue) for queue in queues)} == set()
+    assert kinds >= {r".+\.dead", r".+\.newer", r"router\.mail"}
 
 
 def test_a_cluster_scrapes_of_the_broker_what_the_dashboards_need() -> None:

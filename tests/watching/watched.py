@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
 
+import msgspec
 from aiosmtpd.smtp import SMTP
 
 from deploy.local import PrivateServers
@@ -87,8 +88,10 @@ class Watched:
             if mail_key in line and line.startswith("{")
         ]
 
-    def publish_nonsense(self) -> None:
-        asyncio.run(_publish(self.pipeline.env["MAILCASE_BROKER_URL"], b"no mail at all"))
+    def publish_unreadable(self) -> None:
+        """A message that breaks its contract, and one of a version that is still to come."""
+        bodies = [b"no mail at all", msgspec.msgpack.encode({"type": "RawMail.v2"})]
+        asyncio.run(_publish(self.pipeline.env["MAILCASE_BROKER_URL"], bodies))
 
     def deliver(self, *mails: bytes) -> None:
         self.pipeline.append("invoices", mails)
@@ -118,9 +121,10 @@ class Watched:
             ctl("set_vm_memory_high_watermark", "0.4")
 
 
-async def _publish(url: str, body: bytes) -> None:
+async def _publish(url: str, bodies: list[bytes]) -> None:
     async with Broker.connected(url, "someone else") as broker:
-        await broker.publish(Outgoing(MAIL, "raw.invoices.invoices", body, "Other.v1", "nonsense"))
+        for body in bodies:
+            await broker.publish(Outgoing(MAIL, "raw.invoices.invoices", body, "Other.v1", "unreadable"))
 
 
 class PickySink(SmtpSink):
@@ -187,7 +191,7 @@ def eventful_minute(everything: Watched) -> list[bytes]:
     ordinary = [letter(number) for number in range(2 * MAILS)]
     everything.deliver(*ordinary[:MAILS], ordinary[0], bounce(), LOOP, TOO_LARGE, letter(0, "refused.example"))
     everything.deliver_late(letter(1, "late.example"))
-    everything.publish_nonsense()
+    everything.publish_unreadable()
     everything.pipeline.until_recorded(MAILS + 4, PATIENCE_S)
     with everything.without_database():
         everything.deliver(*ordinary[MAILS:])
@@ -207,6 +211,7 @@ def eventful_minute(everything: Watched) -> list[bytes]:
     everything.pipeline.until_recorded(2 * MAILS + 5, PATIENCE_S)
     everything.until('sum(mailcase_mails_recorded_total{outcome="opened"})', lambda count: count >= 2 * MAILS + 3)
     everything.until("sum(mailcase:parked_mails)")
+    everything.until('max(rabbitmq_detailed_queue_messages{queue="router.mail.newer"})')
     everything.until("mailcase:mails_late:increase1h")
     for state in ("sent", "refused"):
         everything.until(f'mailcase_sender_mails_total{{state="{state}"}}')
