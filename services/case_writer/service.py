@@ -6,7 +6,7 @@ import time
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from msgspec import structs
@@ -52,6 +52,7 @@ CONFLICTS_TOGETHER = 8  # after so many conflicts a batch is written mail by mai
 # Blobs that nothing refers to yet are removed after a day: after so long an outage they are put again.
 ITEMS_STAND_S = 3600.0
 ATTEMPTS = 5  # after so many deliveries a mail is read in a process of its own
+TRIES = 5  # of one mail by itself that our own code fails on, before it is parked
 CANNOT_BE_WRITTEN = "cannot-be-written"
 
 
@@ -72,6 +73,10 @@ class _Written:
     known: Known
     plan: Plan
     documents: Documents
+
+
+class _FaultError(PermanentError):
+    """Our own code failed, which another try may or may not show again."""
 
 
 def _outage_backoff() -> Backoff:
@@ -118,16 +123,23 @@ class CaseWriter:
                     await self._tell(written)
         return refused
 
-    async def _write(self, group: Sequence[Arrived]) -> list[_Written | ContractError]:
-        """Write a group as one; mail by mail where it fails together."""
+    async def _write(self, group: Sequence[Arrived], tries: int = 1) -> list[_Written | ContractError]:
+        """Write a group as one; mail by mail where it fails together; up to TRIES times where our own code fails."""
         try:
             return [await self._until_written(group)]
         except PermanentError as error:
-            if len(group) == 1:
-                return [await self._park(group[0], error)]
-            log.warning("batch_split", mails=len(group), error=error)
+            failure = error
+        # As if delivered again: a commit that was unclear may have written them, and nobody has told of it.
+        again = [replace(one, redelivered=True) for one in group]
+        if len(again) > 1:
+            log.warning("batch_split", mails=len(again), error=failure)
             metrics.SPLITS.inc()
-        return [written for one in group for written in await self._write([one])]
+            return [written for one in again for written in await self._write([one])]
+        if isinstance(failure, _FaultError) and tries < TRIES:
+            log.warning("write_tried_again", mail_key=again[0].command.mail.key, tries=tries, error=failure)
+            await _moment(tries)
+            return await self._write(again, tries + 1)
+        return [await self._park(again[0], failure)]
 
     async def _park(self, arrived: Arrived, error: PermanentError) -> _Written | ContractError:
         """Keep a mail that fails by itself whole, for a person."""
@@ -138,7 +150,7 @@ class CaseWriter:
         decision = structs.replace(command.decision, evidence=[*command.decision.evidence, str(error)])
         park = ParkMail(mail=mail, decision=decision, reason=reason)
         try:
-            return await self._until_written([Arrived(park, arrived.redelivered)])
+            return await self._until_written([replace(arrived, command=park)])
         except PermanentError as again:
             return ContractError(f"the mail cannot even be parked: {again}", mail_key=mail.key)
 
@@ -161,7 +173,7 @@ class CaseWriter:
                 metrics.CONFLICTS.inc()
                 if conflicts >= CONFLICTS_TOGETHER and len(group) > 1 and not unclear:
                     raise PermanentError(f"{conflicts} conflicts with other writers, lastly: {error}") from error
-                await asyncio.sleep(random.uniform(0.001, 0.01) * min(conflicts, 20))  # noqa: S311 - a pause, no secret
+                await _moment(conflicts)
             except TransientError as error:
                 unclear = unclear or isinstance(error, UnclearCommitError)
                 pause_s = 0.0 if isinstance(error, UnclearCommitError) else backoff.next_s()
@@ -173,7 +185,7 @@ class CaseWriter:
             except PermanentError:
                 raise
             except Exception as error:  # a fault of ours, met by this mail: it must not hold up the next one
-                raise PermanentError(f"unexpected: {error!r}") from error
+                raise _FaultError(f"unexpected: {error!r}") from error
             else:
                 self._health.up("store")
                 return written
@@ -203,6 +215,11 @@ class CaseWriter:
         await self._outlet.publish_all([_effects_message(one) for one in effects])
         await self._outlet.publish_all([wake_sender(one.id) for one in written.documents.outgoing])
         _count(written)
+
+
+async def _moment(times: int) -> None:
+    """A random pause that grows to a tenth of a second: enough for another writer to be through."""
+    await asyncio.sleep(random.uniform(0.001, 0.01) * min(times, 20))  # noqa: S311 - a pause, no secret
 
 
 def _suspects(group: Sequence[Arrived]) -> frozenset[str]:

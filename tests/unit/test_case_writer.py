@@ -14,7 +14,7 @@ from schemas.events import CaseAppended, CaseOpened, MailParked
 from schemas.mails import BlobRef, Replay
 from services.case_writer.intake import Intake
 from services.case_writer.plan import Plan
-from services.case_writer.service import CONFLICTS_TOGETHER, Arrived, CaseWriter
+from services.case_writer.service import CONFLICTS_TOGETHER, TRIES, Arrived, CaseWriter
 from services.runtime.errors import PermanentError, TransientError
 from services.runtime.health import Health
 from services.runtime.lifecycle import Stop
@@ -252,8 +252,17 @@ class TestPoison:
                 raise ZeroDivisionError
 
         writer.cases.poison = check
-        await writer.handle(opening("odd"), opening("two"))
+        odd = opening("odd")
+        await writer.handle(odd, opening("two"))
         assert sorted(writer.outcomes.values()) == ["opened", "parked"]
+        alone = [plan for plan in writer.cases.plans if [one.item.key for one in plan.placed] == [odd.mail.key]]
+        assert len(alone) == TRIES
+        assert writer.cases.mails[odd.mail.key].decision.evidence[-1] == "unexpected: ZeroDivisionError()"
+
+    async def test_a_fault_of_ours_that_passes_costs_a_mail_nothing(self, writer: Writer) -> None:
+        writer.cases.fails(ZeroDivisionError(), TRIES - 1)
+        await writer.handle(opening("one"))
+        assert list(writer.outcomes.values()) == ["opened"]
 
     async def test_a_mail_that_breaks_the_reader_is_parked(
         self, writer: Writer, monkeypatch: pytest.MonkeyPatch
@@ -316,6 +325,14 @@ class TestUnclearCommit:
         assert [type(event) for event in writer.events if event] == [CaseOpened] * 3
         assert set(writer.receipts["invoices"]) == {one.mail.key, two.mail.key}
         assert sorted(writer.cases.cases) == [1, 2]
+
+    async def test_a_commit_that_was_written_is_told_of_when_the_batch_is_split_after_it(self, writer: Writer) -> None:
+        writer.cases.fails_unclearly(written=True)
+        writer.cases.fails(ZeroDivisionError())
+        commands = [opening("one"), opening("two")]
+        await writer.handle(*commands)
+        assert [type(event) for event in writer.events] == [CaseOpened] * 2
+        assert sum(one.tag == "MailsRecorded.v1" for one in writer.outlet.published) == len(commands)
 
     async def test_a_commit_that_was_not_written_is_repeated(self, writer: Writer) -> None:
         writer.cases.fails_unclearly(written=False)
