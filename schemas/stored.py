@@ -134,7 +134,8 @@ class Mail(msgspec.Struct, frozen=True, kw_only=True):
 
     `raw` is the blob of the whole mail, always kept for `parked` and `ignored`. `deliveries` counts how often the mail
     came, replays not. `written_by` names the writer's attempt, so that it knows its own work after an unclear commit.
-    `rederived_at` is when a replay last replaced something that was derived from the mail.
+    `rederived_at` is when a replay last replaced something that was derived from the mail; `moved_from` is the case
+    that it left when a replay last moved it, None where none did.
     """
 
     id: str = msgspec.field(name="_id")
@@ -151,6 +152,7 @@ class Mail(msgspec.Struct, frozen=True, kw_only=True):
     written_by: str
     discarded: Discard | None = None
     rederived_at: datetime | None = None
+    moved_from: int | None = None
 
 
 class OutgoingMail(msgspec.Struct, frozen=True, kw_only=True):

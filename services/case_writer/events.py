@@ -25,9 +25,13 @@ def event_again(mail: RawMail, recorded: RecordedMail, case: KnownCase | None) -
     """The event of a mail recorded before; None where its case is gone.
 
     For a mail that is delivered again because its writer died, or whose commit was unclear: its event may never have
-    gone out.
+    gone out. Where a mail is derived again, nothing but its move is news.
     """
     common = about(mail)
+    if mail.replay is not None and mail.replay.rederive:
+        if not mail.replay.move or recorded.case is None or recorded.moved_from is None or case is None:
+            return None
+        return moved_event(mail, recorded.case, recorded.moved_from, case.process)
     if recorded.outcome == "parked":
         return MailParked(reason=recorded.reason or "", **common)
     if recorded.outcome == "ignored":

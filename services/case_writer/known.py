@@ -19,6 +19,7 @@ class RecordedMail:
     written_by: str
     deliveries: int = 1
     decision: Decision | None = None
+    moved_from: int | None = None
 
 
 @dataclass(frozen=True)

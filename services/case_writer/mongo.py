@@ -91,9 +91,11 @@ class MongoCases:
     async def _known_mails(self, query: Query) -> dict[str, RecordedMail]:
         return {
             one["_id"]: RecordedMail(
-                **{name: one[name] for name in _RECORDED}, decision=msgspec.convert(one["decision"], Decision)
+                **{name: one[name] for name in _RECORDED},
+                decision=msgspec.convert(one["decision"], Decision),
+                moved_from=one.get("moved_from"),  # not in documents of earlier versions
             )
-            for one in await _by_ids(self._mails, query.mails, [*_RECORDED, "decision"])
+            for one in await _by_ids(self._mails, query.mails, [*_RECORDED, "decision", "moved_from"])
         }
 
     async def _known_threads(self, query: Query) -> dict[str, KnownThread]:
@@ -171,6 +173,7 @@ class MongoCases:
                         "written_by": attempt,
                         "rederived_at": now,
                     }
+                    | ({"moved_from": one.was} if one.moves else {})
                 },
             )
             for one in replaced
@@ -228,8 +231,8 @@ class MongoCases:
             "$addToSet": {"flags": UNDELIVERABLE},
             "$set": {"failure": reported_by(bounced.mail_key)},
         }
-        await self._comments.update({**ours, "kind": "sent"}, change, session)
-        await self._outbox.update(ours, {"$set": {"bounced_by": bounced.mail_key}}, session)
+        await self._comments.update_all({**ours, "kind": "sent"}, change, session)
+        await self._outbox.update_all(ours, {"$set": {"bounced_by": bounced.mail_key}}, session)
 
     async def _forget_retried(self, plan: Plan, session: Session) -> None:
         """The outcomes that a retry replaces; someone else's retry may have been first."""

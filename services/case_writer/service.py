@@ -254,8 +254,6 @@ def _events_again(written: _Written) -> list[Event]:
         mail = arrived.command.mail
         recorded = written.known.mails.get(mail.key)
         untold = mail.key in written.plan.written_before or arrived.redelivered
-        if mail.replay is not None and mail.replay.rederive:
-            continue  # nothing but a move is news then, and that is told with the writing
         if recorded is None or not untold:
             continue
         event = event_again(mail, recorded, written.known.cases.get(recorded.case) if recorded.case else None)

@@ -10,8 +10,8 @@ from msgspec import structs
 from deploy.local import PrivateServers
 from schemas.case_ref import CaseReference
 from schemas.cases import Command
-from schemas.codec import decode_replayed
-from schemas.events import ReplayEffect
+from schemas.codec import decode_event, decode_replayed
+from schemas.events import CaseMoved, ReplayEffect
 from schemas.mails import BlobRef, RawMail, Replay, mail_key
 from services.case_writer.service import Arrived
 from services.cli.auditing.checks import Auditor
@@ -150,6 +150,21 @@ async def test_a_mail_whose_number_was_overlooked_moves_when_asked_and_its_empti
     await assert_all_is_well(cases)
     assert await rederive(servers, database, [lost], move=True, policy=KNOWING) == [("unchanged", 1)]
     assert await dump(cases) == now
+
+
+async def test_a_move_is_told_of_again_where_the_writer_died_before_it_could(
+    servers: PrivateServers, cases: Observed, database: str
+) -> None:
+    first, lost = mail("first"), mail("lost", subject="RE: [Case #1] more", sender=JAN)
+    await write(servers, database, [first])
+    await write(servers, database, [lost])
+    await rederive(servers, database, [lost], move=True, policy=KNOWING)
+    command = decide(replayed(lost, rederive=True, move=True), KNOWING)
+    async with case_writer(servers.store.url, database) as (writer, outlet):
+        await writer.handle([Arrived(command, redelivered=True)])
+    [event] = [decode_event(one.body) for one in outlet.published if one.tag == "CaseMoved.v1"]
+    assert isinstance(event, CaseMoved)
+    assert (event.mail_key, event.was, event.case) == (lost.key, 2, 1)
 
 
 async def test_a_case_whose_opening_mail_moves_away_is_opened_by_the_next(

@@ -94,6 +94,7 @@ def test_a_mail_becomes_a_case_a_comment_an_outcome_and_an_event() -> None:
         "written_by": "attempt",
         "discarded": None,
         "rederived_at": None,
+        "moved_from": None,
     }
     assert event == CaseOpened(
         mail_key=mail.key,
