@@ -13,6 +13,7 @@ from deploy.local.programs import find_programs
 from deploy.local.server import Server, pause, wait_for_port
 
 DETAILED = {"family": ["queue_coarse_metrics", "queue_consumer_count"]}
+NAMESPACE = "mailcase"  # what Prometheus' operator would add to every series of a pod
 _TIMEOUT_S = 20.0
 
 Series = list[dict[str, Any]]
@@ -100,11 +101,10 @@ class Prometheus(Server):
     def _configuration(self) -> dict[str, Any]:
         every = {"scrape_interval": self._every, "evaluation_interval": self._every}
         jobs: list[dict[str, Any]] = [
-            {"job_name": f"mailcase/{name}", "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}
-            for name, port in self._stages.items()
+            {"job_name": f"mailcase/{name}", "static_configs": _target(port)} for name, port in self._stages.items()
         ]
         if self._broker_port is not None:
-            targets = [{"targets": [f"127.0.0.1:{self._broker_port}"]}]
+            targets = _target(self._broker_port)
             jobs.append({"job_name": "rabbitmq", "static_configs": targets})
             detailed = {"metrics_path": "/metrics/detailed", "params": DETAILED}
             jobs.append({"job_name": "rabbitmq-detailed", "static_configs": targets, **detailed})
@@ -119,3 +119,7 @@ class Prometheus(Server):
             "--enable-feature=exemplar-storage",
             "--log.level=warn",
         ]
+
+
+def _target(port: int) -> list[dict[str, Any]]:
+    return [{"targets": [f"127.0.0.1:{port}"], "labels": {"namespace": NAMESPACE}}]

@@ -35,7 +35,12 @@ def kubectl() -> str:
 @cache
 def rendered(overlay: str) -> tuple[Manifest, ...]:
     """Every manifest of an overlay."""
-    command = [kubectl(), "kustomize", str(K8S / "overlays" / overlay)]
+    return render(K8S / "overlays" / overlay)
+
+
+def render(folder: Path) -> tuple[Manifest, ...]:
+    """Every manifest of a kustomization."""
+    command = [kubectl(), "kustomize", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stderr == "", "kustomize warns"

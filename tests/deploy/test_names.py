@@ -2,6 +2,7 @@
 
 import importlib
 import re
+import shutil
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,7 @@ from tests.deploy.manifests import (
     named,
     of_kind,
     pod_labels,
+    render,
     selects,
     stages,
     values,
@@ -197,6 +199,21 @@ def test_scaling_goes_by_queues_and_metrics_that_exist(overlay: str) -> None:
                 assert names
                 assert names - exported == set()
                 assert set(re.findall(r'queue="([^"]+)"', trigger["metadata"]["query"])) <= queues
+                assert _namespaces(scaled) == {scaled["metadata"]["namespace"]}
+
+
+@pytest.mark.parametrize("overlay", ["managed", "prod"])
+def test_a_copy_of_an_overlay_is_in_another_namespace_by_one_line(overlay: str, tmp_path: Path) -> None:
+    for needed in ("k8s", "grafana"):
+        shutil.copytree(ROOT / "deploy" / needed, tmp_path / needed)
+    folder = tmp_path / "k8s" / "overlays" / overlay
+    text = (folder / "kustomization.yaml").read_text()
+    (folder / "kustomization.yaml").write_text(text.replace("\nnamespace: mailcase\n", "\nnamespace: elsewhere\n"))
+    copy = render(folder)
+    scaled = [one for one in copy if one["kind"] == "ScaledObject"]
+    assert set().union(*map(_namespaces, scaled)) == {"elsewhere"}
+    assert {one["metadata"]["namespace"] for one in copy if one["kind"] != "Namespace"} == {"elsewhere"}
+    assert {name.split(".")[1] for name in values(copy, "serverName")} <= {"elsewhere"}
 
 
 @overlays
@@ -302,6 +319,13 @@ def test_every_component_is_used_by_an_overlay() -> None:
     used = "".join((K8S / "overlays" / overlay / "kustomization.yaml").read_text() for overlay in OVERLAYS)
     for component in (K8S / "components").iterdir():
         assert f"components/{component.name}\n" in used
+
+
+def _namespaces(scaled: Manifest) -> set[str]:
+    """Of the series that Prometheus is asked for; each names one."""
+    queries = [one["metadata"]["query"] for one in scaled["spec"]["triggers"] if one["type"] == "prometheus"]
+    series = [selector for query in queries for selector in re.findall(r"\bmailcase_\w+(?:{[^}]*})?", query)]
+    return {(re.findall(r'namespace="([^"]+)"', one) or ["none"])[0] for one in series}
 
 
 def _settings_file(deployment: Manifest) -> Path:
