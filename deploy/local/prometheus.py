@@ -31,15 +31,16 @@ class Prometheus(Server):
         stages: Mapping[str, int],
         broker_port: int | None = None,
         rule_groups: Sequence[Mapping[str, Any]] = (),
-        every_s: int = 1,
+        every: str = "1s",
     ) -> None:
-        """`stages` maps names to HTTP ports; `broker_port` is that of the plugin `rabbitmq_prometheus`."""
+        """`stages` maps names to HTTP ports; `broker_port` is that of the plugin `rabbitmq_prometheus`;
+        `every` is how often it scrapes, as Prometheus writes it."""
         super().__init__(data_dir)
         self.port = 0
         self._stages = dict(stages)
         self._broker_port = broker_port
         self._rule_groups = list(rule_groups)
-        self._every = f"{every_s}s"
+        self._every = every
         log, pid = self._guarded(self.name)
         self._process = GuardedProcess(self.name, self._command, log, pid)
 

@@ -5,7 +5,6 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
-from email.message import EmailMessage
 from pathlib import Path
 
 import msgspec
@@ -17,15 +16,16 @@ from deploy.local.smtp import SmtpSink, TakenMail
 from deploy.local.stages import Stages
 from services.runtime.broker import Broker
 from services.runtime.messages import Outgoing
-from services.runtime.topology import MAIL
+from services.runtime.topology import MAIL, ROUTER_MAIL, dead_name
+from tests.integration.scripted import Scripted
+from tests.integration.test_hostile_servers import GREETINGS, SICK, Imap
 from tests.pipeline import Pipeline
 from tests.watching.manifests import rule_groups
 
 PATIENCE_S = 90.0
-MAILS = 12
-WINDOW = 8  # fewer than MAILS, so that in an outage some stay in the mailbox
-TOO_LARGE = b"From: Anna <anna@customer.example>\r\nSubject: large\r\n\r\n" + b"0123456789\r\n" * 20_000
-LOOP = b"Received: by relay.example; Mon, 2 Mar 2026 10:00:00 +0000\r\n" * 60 + b"Subject: round and round\r\n\r\nx\r\n"
+EVERY = "500ms"  # scrapes, and looks at the rules
+WINDOW = 8  # mails in flight
+AUTOMATIC_MAILS = 14  # acknowledgements a minute, before the breaker opens
 
 SETTINGS = """
 [limits]
@@ -37,6 +37,7 @@ port = {smtp_port}
 security = "none"
 [sender]
 sweep_interval_s = 0.5
+max_automatic_mails_per_minute = {automatic_mails}
 [case_reference]
 key_file = "keys"
 [process.invoices.acknowledgement]
@@ -56,7 +57,27 @@ initial = true
 server = "private"
 address = "{address}"
 password_env = "WRONG_PASSWORD"
+[server.sick]
+protocol = "imap"
+host = "127.0.0.1"
+port = {sick_port}
+security = "none"
+idle = false
+[process.sick]
+title = "A mailbox with a mail that its server cannot read"
+[[process.sick.stage]]
+name = "registration"
+initial = true
+[[process.sick.mailbox]]
+server = "sick"
+address = "sick@example.test"
+password_file = "password"
 """
+
+
+def highest(series: str) -> str:
+    """The expression for the largest value that any of these series has had in the scene."""
+    return f"max_over_time(max({series})[10m:{EVERY}])"
 
 
 class Watched:
@@ -89,9 +110,12 @@ class Watched:
         ]
 
     def publish_unreadable(self) -> None:
-        """A message that breaks its contract, and one of a version that is still to come."""
+        """A message that breaks its contract, and one of a version that is still to come.
+
+        The queue for the first is gone, until a router that cannot be rid of it connects again and declares it.
+        """
         bodies = [b"no mail at all", msgspec.msgpack.encode({"type": "RawMail.v2"})]
-        asyncio.run(_publish(self.pipeline.env["MAILCASE_BROKER_URL"], bodies))
+        asyncio.run(_publish_unreadable(self.pipeline.env["MAILCASE_BROKER_URL"], bodies))
 
     def deliver(self, *mails: bytes) -> None:
         self.pipeline.append("invoices", mails)
@@ -111,18 +135,35 @@ class Watched:
             store.start()
 
     @contextmanager
-    def without_memory(self) -> Iterator[None]:
-        """The broker has an alarm, and takes no messages."""
-        ctl = self.pipeline.servers.broker.ctl
-        ctl("set_vm_memory_high_watermark", "0.0001")
+    def beside_another_writer(self, collection: str, document: object) -> Iterator[None]:
+        """Someone else has changed the document in a transaction that is still open, and in the end gives it up."""
+        database = self.pipeline.database
+        with database.client.start_session() as session, session.start_transaction():
+            changed = database[collection].update_one({"_id": document}, {"$set": {"theirs": 1}}, session=session)
+            assert changed.matched_count == 1
+            yield
+            session.abort_transaction()
+
+    @contextmanager
+    def without_room(self) -> Iterator[None]:
+        """The broker has alarms for memory and disk, and takes no messages."""
         try:
+            self._give_broker(memory="0.0001", free_disk_bytes=10**15)
             yield
         finally:
-            ctl("set_vm_memory_high_watermark", "0.4")
+            self._give_broker(memory="0.4", free_disk_bytes=50_000_000)
+
+    def _give_broker(self, memory: str, free_disk_bytes: int) -> None:
+        """The share of memory that it may use, and what has to stay free."""
+        watermark = f"vm_memory_monitor:set_vm_memory_high_watermark({memory})"
+        limit = f"rabbit_disk_monitor:set_disk_free_limit({free_disk_bytes})"
+        self.pipeline.servers.broker.ctl("eval", f"{watermark}, {limit}.")
 
 
-async def _publish(url: str, bodies: list[bytes]) -> None:
+async def _publish_unreadable(url: str, bodies: list[bytes]) -> None:
     async with Broker.connected(url, "someone else") as broker:
+        channel = await broker.open_channel(1)
+        await channel.queue_delete(dead_name(ROUTER_MAIL))
         for body in bodies:
             await broker.publish(Outgoing(MAIL, "raw.invoices.invoices", body, "Other.v1", "unreadable"))
 
@@ -136,23 +177,6 @@ class PickySink(SmtpSink):
         return await super().take(server, mail)
 
 
-def letter(number: int, domain: str = "customer.example") -> bytes:
-    """A small mail that opens a case."""
-    head = b"From: Anna Nowak <anna%d@%s>\r\nTo: invoices@example.test\r\n" % (number, domain.encode())
-    return head + b"Message-ID: <%d@customer.example>\r\nSubject: Invoice %d\r\n\r\nPlease pay.\r\n" % (number, number)
-
-
-def bounce() -> bytes:
-    """A report on a mail that is none of ours: parked."""
-    report = EmailMessage()
-    report["From"] = "MAILER-DAEMON@relay.example"
-    report["To"] = "invoices@example.test"
-    report["Subject"] = "Undelivered Mail Returned to Sender"
-    report["Content-Type"] = 'multipart/report; report-type=delivery-status; boundary="b"'
-    head = report.as_bytes().replace(b"\n", b"\r\n")
-    return head + b"--b\r\n\r\nNo such user.\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n\r\n--b--\r\n"
-
-
 @contextmanager
 def watched(servers: PrivateServers, folder: Path) -> Iterator[Watched]:
     """Everything runs and was scraped at least once."""
@@ -161,10 +185,15 @@ def watched(servers: PrivateServers, folder: Path) -> Iterator[Watched]:
         pipeline = Pipeline(servers, folder, addresses, f"max_in_flight_mails = {WINDOW}")
         stack.callback(pipeline.close)
         sink = stack.enter_context(PickySink())
+        damaged = Imap({SICK: b"TAG NO it is damaged\r\n"})
+        damaged.left = {11: damaged.left[11]}  # that one alone
+        sick = stack.enter_context(Scripted(GREETINGS["imap"], damaged))
         broken = f"broken.{folder.name}@example.test"
         servers.mail.add_user(broken, "another password")
         (folder / "keys").write_text("0123456789abcdef0123456789abcdef\n")
-        more = SETTINGS.format(smtp_port=sink.port, address=broken)
+        more = SETTINGS.format(
+            smtp_port=sink.port, sick_port=sick.port, address=broken, automatic_mails=AUTOMATIC_MAILS
+        )
         pipeline.config.write_text(pipeline.config.read_text() + more)
         replicas = {"fetcher": 1, "router": 1, "case-writer": 1, "sender": 1}
         stages = Stages(pipeline.config, folder, replicas, env=pipeline.env | {"WRONG_PASSWORD": "wrong"})
@@ -172,8 +201,9 @@ def watched(servers: PrivateServers, folder: Path) -> Iterator[Watched]:
         prometheus = Prometheus(
             folder / "watching",
             stages={process.name: process.http_port for process in stages.all},
+            every=EVERY,
             broker_port=servers.broker.plugin_port("rabbitmq_prometheus"),
-            rule_groups=[group | {"interval": "1s"} for group in rule_groups()],
+            rule_groups=[group | {"interval": EVERY} for group in rule_groups()],
         )
         stack.callback(prometheus.kill)
         prometheus.start()
@@ -181,38 +211,3 @@ def watched(servers: PrivateServers, folder: Path) -> Iterator[Watched]:
         everything = Watched(pipeline, stages, prometheus, sink)
         everything.until("count(mailcase_build_info)", lambda count: count == len(stages.all))
         yield everything
-
-
-def eventful_minute(everything: Watched) -> list[bytes]:
-    """Mail of every kind, a broken message, an outage of the database, alarm and lost connections at the broker.
-
-    Returns the ordinary mails.
-    """
-    ordinary = [letter(number) for number in range(2 * MAILS)]
-    everything.deliver(*ordinary[:MAILS], ordinary[0], bounce(), LOOP, TOO_LARGE, letter(0, "refused.example"))
-    everything.deliver_late(letter(1, "late.example"))
-    everything.publish_unreadable()
-    everything.pipeline.until_recorded(MAILS + 4, PATIENCE_S)
-    with everything.without_database():
-        everything.deliver(*ordinary[MAILS:])
-        everything.until("mailcase_messages_in_hand", lambda count: count >= WINDOW)
-        everything.until("max(mailcase_mailbox_oldest_unfetched_age_seconds)")
-        everything.until('max_over_time(mailcase_retries_total{what="write"}[5m])')
-        everything.until("max(mailcase:oldest_mail_age_seconds) > 1")
-        everything.until("sum(mailcase_mailbox_mails_in_flight)")
-        everything.until('max(mailcase_queue_oldest_age_seconds{queue="case_writer.commands"}) > 1')
-        virtual_host = everything.pipeline.virtual_host
-        everything.pipeline.servers.broker.ctl("close_all_connections", "--vhost", virtual_host, "a test asks for it")
-    everything.pipeline.until_recorded(2 * MAILS + 4, PATIENCE_S)
-    with everything.without_memory():
-        everything.until("max(rabbitmq_alarms_memory_used_watermark)")
-        everything.deliver(letter(2, "patient.example"))
-        everything.until('mailcase_mailbox_paused{by="broker"}')
-    everything.pipeline.until_recorded(2 * MAILS + 5, PATIENCE_S)
-    everything.until('sum(mailcase_mails_recorded_total{outcome="opened"})', lambda count: count >= 2 * MAILS + 3)
-    everything.until("sum(mailcase:parked_mails)")
-    everything.until('max(rabbitmq_detailed_queue_messages{queue="router.mail.newer"})')
-    everything.until("mailcase:mails_late:increase1h")
-    for state in ("sent", "refused"):
-        everything.until(f'mailcase_sender_mails_total{{state="{state}"}}')
-    return ordinary

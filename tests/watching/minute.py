@@ -1,0 +1,118 @@
+"""An eventful minute in the life of a Mailcase: everything that its metrics tell of happens once."""
+
+from email.message import EmailMessage
+
+from schemas.mails import mail_key
+from tests.watching.watched import AUTOMATIC_MAILS, PATIENCE_S, WINDOW, Watched, highest
+
+MAILS = 12  # more than WINDOW, so that in an outage some stay in the mailbox; with two more, AUTOMATIC_MAILS at most
+BURST = AUTOMATIC_MAILS + 2
+TOO_LARGE = b"From: Anna <anna@customer.example>\r\nSubject: large\r\n\r\n" + b"0123456789\r\n" * 20_000
+LOOP = b"Received: by relay.example; Mon, 2 Mar 2026 10:00:00 +0000\r\n" * 60 + b"Subject: round and round\r\n\r\nx\r\n"
+
+
+def eventful_minute(everything: Watched) -> list[bytes]:
+    """Mail of every kind and broken messages, another writer, an outage of the database, a broker without room.
+
+    Returns the ordinary mails.
+    """
+    ordinary = [letter(number) for number in range(2 * MAILS)]
+    recorded = mail_of_every_kind(everything, ordinary[:MAILS])
+    recorded += beside_another_writer(everything, ordinary[0], recorded)
+    recorded += without_database(everything, ordinary[MAILS:], recorded)
+    recorded += without_room_at_the_broker(everything, recorded)
+    everything.until("sum(mailcase_mails_recorded_total)", lambda count: count >= recorded)
+    everything.until(highest("mailcase:parked_mails"))  # counted every 15 s
+    everything.until(highest("mailcase:mails_late:increase1h"))
+    everything.until(highest("mailcase_mailbox_mails_unreadable_total"))
+    return ordinary
+
+
+def mail_of_every_kind(everything: Watched, ordinary: list[bytes]) -> int:
+    """Returns how many outcomes it makes, as do the others."""
+    everything.publish_unreadable()
+    everything.until('max(mailcase_batch_failures_total{queue="router.mail"})')
+    everything.until('max(rabbitmq_detailed_queue_messages{queue="router.mail.newer"})')
+    everything.deliver(*ordinary, ordinary[0], bounce(), LOOP, TOO_LARGE, letter(0, "refused.example"))
+    everything.deliver_late(letter(1, "late.example"))
+    recorded = len(ordinary) + 4
+    everything.pipeline.until_recorded(recorded, PATIENCE_S)
+    for state in ("sent", "refused"):
+        everything.until(f'mailcase_sender_mails_total{{state="{state}"}}')
+    return recorded
+
+
+def beside_another_writer(everything: Watched, opener: bytes, recorded: int) -> int:
+    """A reply meets another writer of its case; what came behind it, together, then meets one of the case counter."""
+    mails = everything.pipeline.database["mails"]
+    (opened,) = mails.find({"_id": mail_key("invoices", opener)}, ["case"])
+    with everything.beside_another_writer("counters", "case"):
+        with everything.beside_another_writer("cases", opened["case"]):
+            everything.deliver(reply(opened["case"]))
+            everything.until("mailcase_transaction_conflicts_total")
+            everything.deliver(*(letter(number, "burst.example") for number in range(BURST)))
+            in_hand = 'mailcase_messages_in_hand{queue="case_writer.commands"}'
+            everything.until(in_hand, lambda count: count >= WINDOW)
+        everything.until("mailcase_batches_split_total")
+    everything.pipeline.until_recorded(recorded + BURST + 1, PATIENCE_S)
+    everything.until(highest("mailcase_sender_breaker_open"))
+    return BURST + 1
+
+
+def without_database(everything: Watched, ordinary: list[bytes], recorded: int) -> int:
+    """In the outage the broker closes all connections, too."""
+    with everything.without_database():
+        everything.deliver(*ordinary)
+        everything.until("mailcase_messages_in_hand", lambda count: count >= WINDOW)
+        everything.until("max(mailcase_mailbox_oldest_unfetched_age_seconds)")
+        everything.until(highest('mailcase_retries_total{what="write"}'))
+        everything.until("max(mailcase:oldest_mail_age_seconds) > 1")
+        everything.until("sum(mailcase_mailbox_mails_in_flight)")
+        everything.until('max(mailcase_queue_oldest_age_seconds{queue="case_writer.commands"}) > 1')
+        virtual_host = everything.pipeline.virtual_host
+        everything.pipeline.servers.broker.ctl("close_all_connections", "--vhost", virtual_host, "a test asks for it")
+    everything.pipeline.until_recorded(recorded + len(ordinary), PATIENCE_S)
+    return len(ordinary)
+
+
+def without_room_at_the_broker(everything: Watched, recorded: int) -> int:
+    """A router has mails in hand that it cannot pass on, and a fetcher waits."""
+    (router,) = everything.stages.named("router")
+    router.freeze()
+    try:
+        everything.deliver(*(letter(number, "patient.example") for number in range(3)))
+        everything.until("sum(mailcase_mailbox_mails_in_flight)", lambda count: count >= 3)
+        with everything.without_room():
+            everything.until("max(rabbitmq_alarms_memory_used_watermark)")
+            everything.until("max(rabbitmq_alarms_free_disk_space_watermark)")
+            router.thaw()
+            everything.until('mailcase_queue_oldest_age_seconds{queue="router.mail"}')
+            everything.deliver(letter(3, "patient.example"))
+            everything.until('mailcase_mailbox_paused{by="broker"}')
+    finally:
+        router.thaw()
+    everything.pipeline.until_recorded(recorded + 4, PATIENCE_S)
+    return 4
+
+
+def letter(number: int, domain: str = "customer.example") -> bytes:
+    """A small mail that opens a case."""
+    head = b"From: Anna Nowak <anna%d@%s>\r\nTo: invoices@example.test\r\n" % (number, domain.encode())
+    return head + b"Message-ID: <%d@customer.example>\r\nSubject: Invoice %d\r\n\r\nPlease pay.\r\n" % (number, number)
+
+
+def bounce() -> bytes:
+    """A report on a mail that is none of ours: parked."""
+    report = EmailMessage()
+    report["From"] = "MAILER-DAEMON@relay.example"
+    report["To"] = "invoices@example.test"
+    report["Subject"] = "Undelivered Mail Returned to Sender"
+    report["Content-Type"] = 'multipart/report; report-type=delivery-status; boundary="b"'
+    head = report.as_bytes().replace(b"\n", b"\r\n")
+    return head + b"--b\r\n\r\nNo such user.\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n\r\n--b--\r\n"
+
+
+def reply(case: int) -> bytes:
+    """Of someone who names a case."""
+    head = b"From: Anna Nowak <anna0@customer.example>\r\nTo: invoices@example.test\r\n"
+    return head + b"Message-ID: <reply@customer.example>\r\nSubject: Re: [#%d] Invoice\r\n\r\nPaid?\r\n" % case
