@@ -86,7 +86,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--sets", type=names, default=SETS, help=f"mail sets for speed (default {','.join(SETS)})")
     parser.add_argument("--trials", type=names, default=list(TRIALS), help=f"default {','.join(TRIALS)}")
     parser.add_argument("--rounds", type=int, default=5, help="repetitions of each side (default 5)")
-    parser.add_argument("--round-s", type=float, default=1.0, help="about how long a round takes (default 1)")
+    parser.add_argument("--round-s", type=float, default=2.0, help="about how long a round takes (default 2)")
     parser.add_argument("--latency-s", type=float, default=10.0, help="how long each load is kept up (default 10)")
     parser.add_argument("--peer-python", default=sys.executable, help="an interpreter that has django-helpdesk")
     parser.add_argument("--json", type=Path, default=Path(".run/bench.json"), help="default .run/bench.json")

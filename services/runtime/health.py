@@ -4,7 +4,9 @@ import asyncio
 import time
 from typing import Any
 
-from services.runtime.metrics import DEPENDENCY_UP
+from services.runtime.metrics import DEPENDENCY_UP, LOOP_LAG_SECONDS
+
+BEAT_S = 0.25
 
 
 class Health:
@@ -63,4 +65,5 @@ class Health:
         """Run for ever beside the stage: the proof that its event loop turns."""
         while True:
             self._last_beat = time.monotonic()
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(BEAT_S)
+            LOOP_LAG_SECONDS.observe(max(0.0, time.monotonic() - self._last_beat - BEAT_S))

@@ -36,6 +36,9 @@ BATCH_FAILURES = Counter("mailcase_batch_failures_total", "Batches given up and 
 RETRIES = Counter("mailcase_retries_total", "Attempts repeated after a transient failure", ["what"])
 ARCHIVE_UP = Gauge("mailcase_archive_up", "1 while an archive takes what it keeps, 0 where it cannot", ["queue"])
 SECRET_EXPIRY = Gauge("mailcase_secret_expiry_seconds", "Seconds until the OAuth2 client's secret ends", ["oauth2"])
+LOOP_LAG_SECONDS = Histogram(
+    "mailcase_event_loop_lag_seconds", "How much later than asked for the event loop turned", buckets=SECONDS
+)
 DEPENDENCY_UP = Gauge("mailcase_dependency_up", "1 while the broker or the database answers", ["dependency"])
 
 

@@ -10,9 +10,10 @@ import urllib.request
 from collections.abc import Iterator
 
 import pytest
+from prometheus_client import REGISTRY
 
 from services.runtime.errors import PermanentError
-from services.runtime.health import Health
+from services.runtime.health import BEAT_S, Health
 from services.runtime.http import serving
 
 
@@ -79,6 +80,19 @@ async def test_a_beat_shows_that_the_loop_turns() -> None:
     await asyncio.sleep(0)
     assert health.alive(time.monotonic())
     beating.cancel()
+
+
+async def test_a_loop_that_something_blocks_is_seen_to_lag() -> None:
+    def lag_s() -> float:
+        return REGISTRY.get_sample_value("mailcase_event_loop_lag_seconds_sum") or 0.0
+
+    before = lag_s()
+    beating = asyncio.ensure_future(Health().beat())
+    await asyncio.sleep(0)
+    asyncio.get_running_loop().call_soon(time.sleep, BEAT_S + 0.2)
+    await asyncio.sleep(BEAT_S + 0.1)  # after the beat, which is due before that
+    beating.cancel()
+    assert lag_s() >= before + 0.19
 
 
 class TestServing:
