@@ -31,7 +31,7 @@ from services.runtime.settings import IncomingServer, Mailbox
 
 log = get_logger(__name__)
 
-KEYWORD = "$MailcaseRecorded"  # on a mail that stays in its mailbox after its receipt
+KEYWORD = "$MailcaseRecorded"  # on a mail whose receipt came: one that stays, or one about to be expunged
 MAX_IDLE_S = 9 * 60.0  # RFC 2177 allows 29 minutes; routers forget a silent connection much sooner
 RENEW_S = 3600.0  # a session is opened anew, to look again at what could not be taken and to use renewed secrets
 UNKNOWN_SIZE = 100 * 1024 * 1024  # no more than the highest `limits.max_mail_bytes`
@@ -64,6 +64,7 @@ class ImapSource:
         self._sessions = 0
         self._validity = ""
         self._last_uid = 0
+        self._removals_ended = False  # those that an earlier session was cut off in
         self._backlog: deque[int] = deque()
         self._sizes: dict[int, int] = {}  # of mails that were handed out and not fetched yet, as the server tells them
         self._capabilities: frozenset[str] = frozenset()
@@ -86,6 +87,7 @@ class ImapSource:
             self._check_rights()
         self._connected_at_s = time.monotonic()
         self._last_uid = 0
+        self._removals_ended = False
         self._backlog.clear()
         self._sizes.clear()
 
@@ -106,6 +108,8 @@ class ImapSource:
 
     def news(self, most: int) -> list[Waiting]:
         with self._told("list the mails"):
+            if not self._removals_ended:
+                self._end_removals()
             if not self._backlog:
                 self._backlog.extend(self._search())
                 metrics.LEFT.labels(self._mailbox.name).set(len(self._backlog))
@@ -201,8 +205,11 @@ class ImapSource:
     @property
     def _mark(self) -> str:
         r"""The flag for a mail that stays: our keyword, or `\Seen` where the folder allows no keywords of clients'."""
-        allowed = rb"\*" in self._permanent_flags or KEYWORD.encode() in self._permanent_flags
-        return KEYWORD if allowed else r"\Seen"
+        return KEYWORD if self._has_keyword else r"\Seen"
+
+    @property
+    def _has_keyword(self) -> bool:
+        return rb"\*" in self._permanent_flags or KEYWORD.encode() in self._permanent_flags
 
     def _after_receipt(self) -> str:
         if self._server.move_to:
@@ -253,10 +260,22 @@ class ImapSource:
             return []
 
     def _delete(self, uids: Sequence[int]) -> None:
-        mails = sequence_set(uids)
-        self._command("STORE", mails, "+FLAGS.SILENT", r"(\Deleted)")
+        flags = rf"(\Deleted {KEYWORD})" if self._has_keyword else r"(\Deleted)"
+        self._command("STORE", sequence_set(uids), "+FLAGS.SILENT", flags)
+        self._expunge(uids)
+
+    def _end_removals(self) -> None:
+        """Expunge what a session marked that was cut off before it could; others' deleted mails are no concern."""
+        if self._has_keyword and (self._server.delete_after_fetch or self._server.move_to):
+            uids = numbers(self._command("SEARCH", f"DELETED KEYWORD {KEYWORD}"))
+            if uids:
+                self._expunge(uids)
+                log.info("removals_ended", mailbox=self._mailbox.name, mails=len(uids))
+        self._removals_ended = True
+
+    def _expunge(self, uids: Sequence[int]) -> None:
         if "UIDPLUS" in self._capabilities:
-            self._command("EXPUNGE", mails)
+            self._command("EXPUNGE", sequence_set(uids))
             return
         # Without UIDPLUS an expunge takes every mail marked as deleted: unmark the others' for that moment.
         others = sorted(set(numbers(self._command("SEARCH", "DELETED"))) - set(uids))

@@ -56,6 +56,8 @@ class Imap:
             return b"* 3 EXISTS\r\n* OK [UIDVALIDITY 7] ok\r\n* OK [PERMANENTFLAGS (\\Deleted \\Flagged \\*)] ok\r\n"
         if command.startswith(b"CAPABILITY"):
             return b"* CAPABILITY IMAP4rev1 UIDPLUS\r\n"
+        if command.startswith(b"UID SEARCH DELETED"):
+            return b"* SEARCH\r\n"
         if command.startswith(b"UID SEARCH"):
             return b"* SEARCH %s\r\n" % b" ".join(b"%d" % uid for uid in reversed(self.left))  # out of order
         if b"RFC822.SIZE" in command:

@@ -169,6 +169,30 @@ def test_deleting_takes_our_own_mails_only(account: Account, made: list[ImapSour
     assert r"\Deleted" not in left["kept"]
 
 
+@pytest.mark.parametrize("uidplus", [True, False])
+def test_a_removal_that_was_cut_off_before_the_expunge_is_ended_by_the_next_session(
+    account: Account, made: list[ImapSource], monkeypatch: pytest.MonkeyPatch, uidplus: bool
+) -> None:
+    for text in (b"theirs", b"ours", b"new"):
+        account.deliver(HEAD + text + b"\r\n\r\n\r\n")
+    source = source_of(account, made)
+    source.connect()
+    _, ours, new = source.news(10)
+    with account.client() as box:
+        box.client.uid("STORE", box.uids()[0], "+FLAGS", r"(\Deleted)")
+    with monkeypatch.context() as patch:
+        patch.setattr(source, "_expunge", lambda _uids: source.abort())
+        source.remove([ours.id])
+    source.connect()
+    if not uidplus:
+        source._capabilities -= {"UIDPLUS"}
+    assert [one.id for one in source.news(10)] == [new.id]
+    with account.client() as box:
+        left = {message.subject: message.flags for message in box.fetch(mark_seen=False)}
+    assert set(left) == {"theirs", "new"}
+    assert r"\Deleted" in left["theirs"]
+
+
 def test_keeping_flags_a_mail_and_hands_it_out_no_more(account: Account, made: list[ImapSource]) -> None:
     for text in (b"one", b"two"):
         account.deliver(HEAD + text + b"\r\n\r\n\r\n")
