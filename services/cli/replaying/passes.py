@@ -1,5 +1,7 @@
 """A replay from its start to its end, over as many connections as it takes."""
 
+import time
+
 from services.cli.replaying.progress import Bar
 from services.cli.replaying.run import NobodyAnswersError, Run, complain
 from services.runtime.broker import Broker
@@ -10,7 +12,7 @@ from services.runtime.stage import connection_name
 from services.runtime.streams import Start
 from services.runtime.topology import EVENT, lease_queue, replayed_key
 
-TRIES = 10  # without any progress, before the operator is told to go on later
+GIVE_UP_S = 600.0  # without any progress, before the operator is told to go on later
 
 
 class Passes:
@@ -47,7 +49,7 @@ class Passes:
             print(f"not all of it: go on by the same command{option}")
 
     async def _pass(self, what: str, start: Start, end: int | None, *, openings: bool) -> None:
-        backoff, failures, reached = Backoff(initial_s=0.5, maximum_s=15.0), 0, -1
+        backoff, reached, since_s = Backoff(initial_s=0.5, maximum_s=15.0), -1, time.monotonic()
         self._run.begin()
         with Bar(what) as bar:
             while True:
@@ -57,9 +59,10 @@ class Passes:
                     raise
                 except TransientError as error:
                     await self._run.settle_lost()
-                    failures = failures + 1 if self._run.resume_at == reached else 1
-                    reached = self._run.resume_at
-                    if failures >= TRIES or await self._stop.wait(backoff.next_s()):
+                    if self._run.resume_at != reached:
+                        reached, since_s = self._run.resume_at, time.monotonic()
+                        backoff.reset()
+                    if time.monotonic() - since_s > GIVE_UP_S or await self._stop.wait(backoff.next_s()):
                         raise
                     complain(f"{error}; going on")
                 else:
