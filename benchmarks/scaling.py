@@ -261,8 +261,15 @@ def _compare(bench: Bench, stage: str, mails: int, rounds: int, share: float | N
                 flush=True,
             )
     ratio, cost = statistics.median(ratios), statistics.median(costs)
-    print(f"{stage}{held}: rate of two to one {ratio:.2f} (each: {', '.join(f'{one:.2f}' for one in ratios)})")
-    print(f"{stage}{held}: CPU a mail of two to one {cost:.2f}, so that with cores for all two do {2 / cost:.2f} times")
+    print(f"{stage}{held}: rate of two to one {ratio:.2f} {_each(ratios)}")
+    print(
+        f"{stage}{held}: CPU a mail of two to one {cost:.2f} {_each(costs)}, "
+        f"so that with cores for all two do {2 / cost:.2f} times"
+    )
+
+
+def _each(ratios: list[float]) -> str:
+    return f"(each: {', '.join(f'{one:.2f}' for one in ratios)})"
 
 
 def main() -> None:
