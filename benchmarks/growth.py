@@ -1,6 +1,6 @@
-"""How the case writer's rate changes as one thing grows: cases, waiting mails, comments on a case.
+"""How the rate changes as one thing grows: cases, waiting mails, comments on a case (case writer), bytes (whole path).
 
-The small and the large of a kind are measured in turns, each with a database and a queue of its own.
+The small and the large of a kind are measured in turns.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -11,13 +11,14 @@ from benchmarks.ground import Ground
 from benchmarks.mails import mail_set
 from benchmarks.results import Figure, Growth
 from benchmarks.speed import Feed
-from benchmarks.trials import Appending, Waiting, Writing
+from benchmarks.trials import Appending, Everything, Waiting, Writing
 from tests.pipeline import Document, Pipeline
 
 _CASES = (1_000, 1_000_000)
 _COMMENTS = (10, 10_000)
 _WAITING = (1_000, 50_000, 100_000)
 _MAILS = 1_000  # a round
+_MAILS_OF_BYTES = {"5kB": 600, "50kB": 300, "500kB": 60, "5MB": 8}
 _BLOCK = 1_000
 
 
@@ -28,6 +29,8 @@ async def growths(ground: Ground, rounds: int) -> AsyncIterator[Growth]:
     for growth in await _comments(ground, rounds):
         yield growth
     for growth in await _waiting(ground, rounds):
+        yield growth
+    for growth in await _bytes(ground, rounds):
         yield growth
 
 
@@ -66,6 +69,18 @@ async def _waiting(ground: Ground, rounds: int) -> list[Growth]:
             async with Waiting.on(ground.side("mailcase")) as trial:
                 of_size.append(await trial.rate(feed.take(size), measured=_WAITING[0]))
     return _growths("mails waiting", _WAITING, rates)
+
+
+async def _bytes(ground: Ground, rounds: int) -> list[Growth]:
+    """The whole path. The first round of each size warms up and does not count."""
+    sets = [mail_set(name) for name in _MAILS_OF_BYTES]
+    feeds = [Feed(one) for one in sets]
+    rates: list[list[float]] = [[] for _ in feeds]
+    async with Everything.on(ground.side("mailcase")) as trial:
+        for _ in range(1 + rounds):
+            for feed, count, of_size in zip(feeds, _MAILS_OF_BYTES.values(), rates, strict=True):
+                of_size.append((await trial.run(feed.take(count))).rate)
+    return _growths("bytes a mail", [one.mean_bytes for one in sets], [of_size[1:] for of_size in rates])
 
 
 def _growths(what: str, sizes: Sequence[int], rates: Sequence[Sequence[float]]) -> list[Growth]:

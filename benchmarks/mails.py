@@ -5,10 +5,10 @@ Making a mail is filling a token into a sample, so that a set of any size costs 
 
 import base64
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from email.message import EmailMessage
-from functools import cache
+from functools import cache, partial
 
 ADDRESS = "bench@example.test"
 # What the bare programs look for in the bytes of a mail: its set, the number of its sample, and its token.
@@ -49,7 +49,7 @@ def filled(sample: bytes, number: int) -> bytes:
 
 @cache
 def mail_set(name: str) -> MailSet:
-    """`text`, `html`, `pdf`, `mix` or `huge`."""
+    """One of `names`."""
     title, make = _SETS[name]
     return MailSet(name, title, tuple(make(random.Random(f"mailcase {name}"))))
 
@@ -86,12 +86,21 @@ def _mix_set(chance: random.Random) -> list[bytes]:
     return mails
 
 
-_SETS = {
+def _sized_set(size: int, chance: random.Random) -> list[bytes]:
+    """About `size` bytes, most of them an attachment in base64."""
+    return [_mail(chance, "sized", 0, text=1_000, attached=(size - 3_000) * 73 // 100)]
+
+
+_SETS: dict[str, tuple[str, Callable[[random.Random], list[bytes]]]] = {
     "text": ("5 kB text", _text_set),
     "html": ("60 kB HTML with text", _html_set),
     "pdf": ("3 MB with a PDF", _pdf_set),
     "mix": ("mix, 100 kB in the mean", _mix_set),
     "huge": ("25 MB with an archive", _huge_set),
+    "5kB": ("5 kB with an attachment", partial(_sized_set, 5_000)),
+    "50kB": ("50 kB with an attachment", partial(_sized_set, 50_000)),
+    "500kB": ("500 kB with an attachment", partial(_sized_set, 500_000)),
+    "5MB": ("5 MB with an attachment", partial(_sized_set, 5_000_000)),
 }
 
 

@@ -15,7 +15,12 @@ TERM_WITHIN_S = 30.0
 
 
 @pytest.mark.parametrize(
-    ("mails", "kills", "pause_s"), [(240, 5, (0.5, 1.5)), pytest.param(5000, 30, (2, 5), marks=pytest.mark.slow)]
+    ("mails", "kills", "pause_s"),
+    [
+        (240, 5, (0.5, 1.5)),
+        pytest.param(5000, 30, (2, 5), marks=pytest.mark.slow),
+        pytest.param(5000, 100, (2, 5), marks=pytest.mark.slow),
+    ],
 )
 def test_random_kills_lose_and_double_nothing(
     pipeline: Pipeline, ledger: Ledger, chance: random.Random, mails: int, kills: int, pause_s: tuple[float, float]
