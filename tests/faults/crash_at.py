@@ -31,6 +31,7 @@ POINTS: dict[str, tuple[type, str, str]] = {
     "during-events": (service.CaseWriter, "_tell", "during"),
     "after-receipt": (window.InFlight, "landed", "after"),
     "before-delete": (imap.ImapSource, "remove", "before"),
+    "before-expunge": (imap.ImapSource, "_expunge", "before"),
     "after-delete": (imap.ImapSource, "remove", "after"),
     "during-publish": (broker.Broker, "publish_all", "during"),
     "before-publish": (broker.Broker, "publish_all", "before"),

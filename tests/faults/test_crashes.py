@@ -29,6 +29,7 @@ BOUNDARIES = [
     ("fetcher", "after-confirm"),
     ("fetcher", "after-receipt"),
     ("fetcher", "before-delete"),
+    ("fetcher", "before-expunge"),
     ("fetcher", "after-delete"),
 ]
 SHARE = 5  # mails that come after each crash
