@@ -1,29 +1,31 @@
 """Dashboard "Mail flow": is mail flowing, how old is the oldest, where does it wait, what came of it?"""
 
-from deploy.grafana.model import Dashboard, Panel, Query, Row, Variable
-from deploy.grafana.promql import percentiles, quantile, rate
+from deploy.grafana.model import PER_SECOND, Dashboard, Panel, Query, Row, Variable
+from deploy.grafana.promql import each_once, increase, percentiles, quantile, rate, series
 
 PROCESS = 'process=~"$process"'
-RECORDED = f"mailcase_mails_recorded_total{{{PROCESS}}}"
+RECORDED = "mailcase_mails_recorded_total"
+ON_TIME = 'le="60.0"'
 AGE = "mailcase_mail_arrival_to_recorded_seconds"
 OLDEST_UNFETCHED = "mailcase_mailbox_oldest_unfetched_age_seconds"
 OLDEST_IN_FLIGHT = "mailcase_mailbox_oldest_in_flight_age_seconds"
 WORK = r"router\\.mail|case_writer\\.commands|sender\\.work"
-QUEUED = f'max by (queue) (rabbitmq_detailed_queue_messages{{queue=~"{WORK}"}})'
-DEAD = 'rabbitmq_detailed_queue_messages{queue=~".+\\\\.dead"}'
-NEWER = 'max by (queue) (rabbitmq_detailed_queue_messages{queue=~".+\\\\.newer"})'
-FETCHED = "sum(increase(mailcase_mailbox_mails_fetched_total[$__range]))"
-ENDED = (
-    "sum(increase(mailcase_mails_recorded_total[$__range])) + sum(increase(mailcase_mails_duplicate_total[$__range]))"
-)
+QUEUED = each_once("rabbitmq_detailed_queue_messages", "queue", f'queue=~"{WORK}"')
+DEAD = each_once("rabbitmq_detailed_queue_messages", "queue", 'queue=~".+\\\\.dead"')
+NEWER = each_once("rabbitmq_detailed_queue_messages", "queue", 'queue=~".+\\\\.newer"')
+FETCHED = increase("mailcase_mailbox_mails_fetched_total")
+ENDED = f"{increase(RECORDED)} + {increase('mailcase_mails_duplicate_total')}"
+
+LEFT = series("mailcase_mailbox_mails_left")
+UP = f"max by (namespace, mailbox) ({series('mailcase_mailbox_up')})"
 
 FLOWING = Row(
     "Is mail flowing?",
     [
-        Panel("Recorded a minute", [Query(f"60 * {rate(RECORDED)}")], kind="stat", width=4, decimals=1),
+        Panel("Recorded a minute", [Query(f"60 * {rate(RECORDED, '', PROCESS)}")], kind="stat", width=4, decimals=1),
         Panel(
             "Oldest mail",
-            [Query("max(mailcase:oldest_mail_age_seconds)")],
+            [Query(f"max({series('mailcase:oldest_mail_age_seconds')})")],
             "s",
             "Since its arrival in the mailbox, without an outcome yet.",
             kind="stat",
@@ -34,8 +36,8 @@ FLOWING = Row(
             "On time",
             [
                 Query(
-                    f'sum(increase({AGE}_bucket{{le="60.0", {PROCESS}}}[$__range]))'
-                    f" / sum(increase({AGE}_count{{{PROCESS}}}[$__range]))"
+                    f"sum(increase({series(f'{AGE}_bucket', ON_TIME, PROCESS)}[$__range]))"
+                    f" / sum(increase({series(f'{AGE}_count', PROCESS)}[$__range]))"
                 )
             ],
             "percentunit",
@@ -48,14 +50,14 @@ FLOWING = Row(
         ),
         Panel(
             "Waiting",
-            [Query("sum(mailcase_mailbox_mails_left) + sum(mailcase_mailbox_mails_in_flight)")],
+            [Query(f"sum({LEFT}) + sum({series('mailcase_mailbox_mails_in_flight')})")],
             description="In the mailboxes as last looked, and under way without an outcome.",
             kind="stat",
             width=4,
         ),
         Panel(
             "Parked",
-            [Query("sum(mailcase:parked_mails)")],
+            [Query(f"sum({series('mailcase:parked_mails')})")],
             description="Wait for a person: mailcase parked list.",
             kind="stat",
             width=4,
@@ -63,7 +65,7 @@ FLOWING = Row(
         ),
         Panel(
             "Dead letters",
-            [Query(f"sum(max by (queue) ({DEAD}))")],
+            [Query(f"sum({DEAD})")],
             description="Messages that could not be processed at all.",
             kind="stat",
             width=4,
@@ -73,17 +75,17 @@ FLOWING = Row(
             "Mails a second",
             [
                 Query(rate("mailcase_mailbox_mails_fetched_total"), "fetched"),
-                Query(rate(f"mailcase_mails_routed_total{{{PROCESS}}}"), "routed"),
-                Query(rate(RECORDED), "recorded"),
-                Query(rate(f"mailcase_mails_duplicate_total{{{PROCESS}}}"), "known already"),
+                Query(rate("mailcase_mails_routed_total", "", PROCESS), "routed"),
+                Query(rate(RECORDED, "", PROCESS), "recorded"),
+                Query(rate("mailcase_mails_duplicate_total", "", PROCESS), "known already"),
             ],
-            "reqps",
+            PER_SECOND,
             "The lines lie on each other while nothing builds up.",
             width=12,
         ),
         Panel(
             "From arrival to recorded",
-            percentiles(AGE, matchers=PROCESS),
+            percentiles(AGE, PROCESS),
             "s",
             "Exemplars are mail keys; look for one in the logs.",
             width=12,
@@ -99,10 +101,10 @@ WAITING = Row(
         Panel(
             "Oldest by place",
             [
-                Query(f"max({OLDEST_UNFETCHED})", "mailbox"),
-                Query(f"max({OLDEST_IN_FLIGHT})", "published, not recorded"),
-                Query("max by (queue) (mailcase_queue_oldest_age_seconds)", "{{queue}}"),
-                Query("max(mailcase_sender_outbox_oldest_age_seconds)", "outbox"),
+                Query(f"max({series(OLDEST_UNFETCHED)})", "mailbox"),
+                Query(f"max({series(OLDEST_IN_FLIGHT)})", "published, not recorded"),
+                Query(f"max by (queue) ({series('mailcase_queue_oldest_age_seconds')})", "{{queue}}"),
+                Query(f"max({series('mailcase_sender_outbox_oldest_age_seconds')})", "outbox"),
             ],
             "s",
             width=12,
@@ -110,9 +112,9 @@ WAITING = Row(
         Panel(
             "Mails by place",
             [
-                Query("sum(mailcase_mailbox_mails_left)", "mailbox"),
+                Query(f"sum({LEFT})", "mailbox"),
                 Query(QUEUED, "{{queue}}"),
-                Query("max(mailcase_sender_outbox_pending)", "outbox"),
+                Query(each_once("mailcase_sender_outbox_pending"), "outbox"),
                 Query(NEWER, "{{queue}}"),
             ],
             description="What is in a queue whose name ends in newer waits for a stage of that version.",
@@ -125,12 +127,12 @@ WAITING = Row(
         ),
         Panel(
             "Fetching is held up by",
-            [Query("sum by (by) (mailcase_mailbox_paused)", "{{by}}")],
+            [Query(f"sum by (by) ({series('mailcase_mailbox_paused')})", "{{by}}")],
             description="Mailboxes that wait: for the broker (an alarm), the store, or receipts (the stages behind).",
         ),
         Panel(
             "Oldest by mailbox",
-            [Query("topk(10, mailcase:oldest_mail_age_seconds)", "{{mailbox}}")],
+            [Query(f"topk(10, {series('mailcase:oldest_mail_age_seconds')})", "{{mailbox}}")],
             "s",
         ),
     ],
@@ -139,12 +141,12 @@ WAITING = Row(
 OUTCOMES = Row(
     "What came of it?",
     [
-        Panel("By outcome", [Query(rate(RECORDED, "outcome"), "{{outcome}}")], "reqps", stacked=True),
-        Panel("By process", [Query(rate(RECORDED, "process"), "{{process}}")], "reqps", stacked=True),
+        Panel("By outcome", [Query(rate(RECORDED, "outcome", PROCESS), "{{outcome}}")], PER_SECOND, stacked=True),
+        Panel("By process", [Query(rate(RECORDED, "process", PROCESS), "{{process}}")], PER_SECOND, stacked=True),
         Panel(
             "By rule",
-            [Query(rate(f"mailcase_mails_routed_total{{{PROCESS}}}", "rule"), "{{rule}}")],
-            "reqps",
+            [Query(rate("mailcase_mails_routed_total", "rule", PROCESS), "{{rule}}")],
+            PER_SECOND,
             "The rule of the router that decided.",
             stacked=True,
         ),
@@ -152,8 +154,8 @@ OUTCOMES = Row(
             "Parked, by reason",
             [
                 Query(
-                    f"sum by (process, reason) (max by (process, reason) (mailcase_parked_mails{{{PROCESS}}})) > 0"
-                    f" or sum(mailcase_parked_mails{{{PROCESS}}}) * 0",
+                    f"{each_once('mailcase_parked_mails', 'process, reason', PROCESS)} > 0"
+                    f" or sum({series('mailcase_parked_mails', PROCESS)}) * 0",
                     "{{process}} {{reason}}",
                 )
             ],
@@ -163,11 +165,11 @@ OUTCOMES = Row(
             "Set aside, by reason",
             [
                 Query(
-                    rate(f'mailcase_mails_recorded_total{{outcome=~"parked|ignored", {PROCESS}}}', "reason"),
+                    rate(RECORDED, "reason", 'outcome=~"parked|ignored"', PROCESS),
                     "{{reason}}",
                 )
             ],
-            "reqps",
+            PER_SECOND,
             stacked=True,
         ),
         Panel(
@@ -175,6 +177,7 @@ OUTCOMES = Row(
             [Query(f"{FETCHED} - ({ENDED})", "difference")],
             description="Over the time shown; small and passing is what is in flight. Mails from files, retries and"
             " replays make it negative; so does a process that was killed.",
+            signed=True,
         ),
     ],
 )
@@ -185,25 +188,26 @@ MAILBOXES = Row(
         Panel(
             "Mailboxes that can be read",
             [
-                Query("sum(max by (mailbox) (mailcase_mailbox_up))", "up"),
-                Query("count(max by (mailbox) (mailcase_mailbox_up))", "all"),
+                Query(f"sum({UP})", "up"),
+                Query(f"count({UP})", "all"),
             ],
         ),
         Panel(
             "Failures",
             [
                 Query(
-                    rate("mailcase_mailbox_failures_total", "mailbox, kind") + " > 0 or sum(mailcase_mailbox_up) * 0",
+                    f"{rate('mailcase_mailbox_failures_total', 'mailbox, kind')} > 0"
+                    f" or sum({series('mailcase_mailbox_up')}) * 0",
                     "{{mailbox}} {{kind}}",
                 )
             ],
-            "reqps",
+            PER_SECOND,
         ),
         Panel(
             "Left in the mailbox for a person",
             [
-                Query("sum(increase(mailcase_mailbox_mails_too_large_total[2h]))", "too large"),
-                Query("sum(increase(mailcase_mailbox_mails_unreadable_total[2h]))", "unreadable"),
+                Query(increase("mailcase_mailbox_mails_too_large_total", "2h"), "too large"),
+                Query(increase("mailcase_mailbox_mails_unreadable_total", "2h"), "unreadable"),
             ],
         ),
     ],
@@ -214,5 +218,8 @@ MAIL_FLOW = Dashboard(
     "Mailcase: mail flow",
     "Is mail flowing, how old is the oldest, where does it wait, what came of it?",
     [FLOWING, WAITING, OUTCOMES, MAILBOXES],
-    [Variable("process", "Process", "mailcase_mails_recorded_total")],
+    [
+        Variable("namespace", "Namespace", "mailcase_build_info"),
+        Variable("process", "Process", series("mailcase_mails_recorded_total")),
+    ],
 )

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 SCHEMA_VERSION = 41
 COLUMNS = 24
+PER_SECOND = "suffix:/s"  # Grafana's own are of requests, reads and other things that mails are not
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 
 Json = dict[str, Any]
@@ -27,7 +28,8 @@ class Query:
 class Panel:
     """`limits` are values from which on it is shown orange and red; `below` tells that lower values are worse.
 
-    Units are Grafana's: `s`, `bytes`, `percentunit`, `short`, `reqps` … `description` is shown at the panel's i.
+    Units are Grafana's: `s`, `bytes`, `percentunit`, `short`, or `PER_SECOND` for mails, messages and the like.
+    `description` is shown at the panel's i. `signed`: values below 0 have a meaning, and are shown.
     """
 
     title: str
@@ -40,6 +42,7 @@ class Panel:
     below: bool = False
     stacked: bool = False
     exemplars: bool = False
+    signed: bool = False
     decimals: int | None = None
 
 
@@ -51,7 +54,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Variable:
-    """A choice at the top, taken from the values of a label."""
+    """A choice at the top, taken from the values of a label: those of the series that `values_of` selects."""
 
     name: str
     label: str
@@ -197,7 +200,9 @@ def _target(panel: Panel, query: Query, ref_id: str) -> Json:
 
 
 def _defaults(panel: Panel) -> Json:
-    defaults: Json = {"unit": panel.unit, "min": 0, "color": {"mode": "palette-classic"}, "mappings": []}
+    defaults: Json = {"unit": panel.unit, "color": {"mode": "palette-classic"}, "mappings": []}
+    if not panel.signed:
+        defaults["min"] = 0
     if panel.decimals is not None:
         defaults["decimals"] = panel.decimals
     if panel.kind == "stat":

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
 from deploy.grafana.mail_flow import MAIL_FLOW
-from deploy.grafana.model import Panel
+from deploy.grafana.model import PER_SECOND, Panel
 
 SHOWN = ("Mails a second", "From arrival to recorded", "Oldest by place", "Mails by place")
 WIDTH, HEIGHT, MARGIN = 460, 210, 16
@@ -47,7 +47,7 @@ def lines_of(panel: Panel, url: str, span: Span) -> list[Line]:
     """What Prometheus has for the panel's queries."""
     found = []
     for query in panel.queries:
-        text = query.expr.replace("$__rate_interval", "30s").replace("$process", ".*")
+        text = query.expr.replace("$__rate_interval", "30s").replace("$process", ".*").replace("$namespace", ".*")
         asked = {"query": text, "start": span.start_s, "end": span.end_s, "step": span.step_s}
         with urllib.request.urlopen(f"{url}/api/v1/query_range?{urllib.parse.urlencode(asked)}", timeout=30) as answer:  # noqa: S310 - the operator's own
             series = json.load(answer)["data"]["result"]
@@ -111,7 +111,7 @@ def _round_up(value: float) -> float:
 
 
 def _amount(value: float, unit: str) -> str:
-    return f"{value:g}" + {"s": " s", "reqps": "/s"}.get(unit, "")
+    return f"{value:g}" + {"s": " s", PER_SECOND: "/s"}.get(unit, "")
 
 
 def _text(x: float, y: float, text: str, style: str) -> str:

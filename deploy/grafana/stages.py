@@ -1,31 +1,46 @@
 """Dashboard "Stages": of each stage its throughput, latency, errors, saturation and replicas."""
 
-from deploy.grafana.model import Dashboard, Panel, Query, Row
-from deploy.grafana.promql import mean, of_stage, percentiles, quantile, rate
+from deploy.grafana.model import PER_SECOND, Dashboard, Panel, Query, Row, Variable
+from deploy.grafana.promql import RATE, each_once, mean, of_stage, percentiles, quantile, rate, series
+
+WORK = 'queue!~".*archive|fetcher\\\\..*"'
+
+CPU = f"rate({series('process_cpu_seconds_total')}{RATE})"
+LAG = f"rate({series('mailcase_event_loop_lag_seconds_bucket')}{RATE})"
 
 OVERVIEW = Row(
     "All stages",
     [
-        Panel("Replicas", [Query("count by (stage) (mailcase_build_info)", "{{stage}}")], width=6),
-        Panel("Versions", [Query("count by (stage, version) (mailcase_build_info)", "{{stage}} {{version}}")], width=6),
+        Panel("Replicas", [Query(f"count by (stage) ({series('mailcase_build_info')})", "{{stage}}")], width=6),
+        Panel(
+            "Versions",
+            [Query(f"count by (stage, version) ({series('mailcase_build_info')})", "{{stage}} {{version}}")],
+            width=6,
+        ),
         Panel(
             "Servers that answer",
-            [Query("min by (dependency) (mailcase_dependency_up)", "{{dependency}}, at every process")],
+            [Query(f"min by (dependency) ({series('mailcase_dependency_up')})", "{{dependency}}, at every process")],
             description="0 while at least one process does not reach it.",
             width=6,
         ),
-        Panel("Attempts repeated", [Query(rate("mailcase_retries_total", "what"), "{{what}}")], "reqps", width=6),
+        Panel("Attempts repeated", [Query(rate("mailcase_retries_total", "what"), "{{what}}")], PER_SECOND, width=6),
         Panel(
             "Processors in use, by stage",
-            [Query(f"sum by (stage) ({of_stage('rate(process_cpu_seconds_total[$__rate_interval])')})", "{{stage}}")],
+            [Query(f"sum by (stage) ({of_stage(CPU)})", "{{stage}}")],
             description="1 is one whole core.",
-            width=12,
         ),
         Panel(
             "Memory, largest replica of each stage",
-            [Query(f"max by (stage) ({of_stage('process_resident_memory_bytes')})", "{{stage}}")],
+            [Query(f"max by (stage) ({of_stage(series('process_resident_memory_bytes'))})", "{{stage}}")],
             "bytes",
-            width=12,
+        ),
+        Panel(
+            "Event loop late by (p99)",
+            [Query(f"histogram_quantile(0.99, sum by (le, stage) ({of_stage(LAG)}))", "{{stage}}")],
+            "s",
+            "How much later than asked for a process's event loop turned. Over a second, something blocks it: look at"
+            " its processor, and at what it reads.",
+            limits=(1, 5),
         ),
     ],
 )
@@ -33,14 +48,15 @@ OVERVIEW = Row(
 QUEUES = Row(
     "Router, case writer and sender, by the queue that each works on",
     [
-        Panel("Throughput", [Query(rate("mailcase_batch_mails_sum", "queue"), "{{queue}}")], "reqps"),
-        Panel("Time of a batch", percentiles("mailcase_batch_seconds", (0.5, 0.99), "queue"), "s"),
+        Panel("Throughput", [Query(rate("mailcase_batch_mails_sum", "queue"), "{{queue}}")], PER_SECOND),
+        Panel("Time of a batch", percentiles("mailcase_batch_seconds", shares=(0.5, 0.99), by="queue"), "s"),
         Panel("Mails in a batch (mean)", [Query(mean("mailcase_batch_mails", "queue"), "{{queue}}")]),
         Panel(
             "Busy",
             [
                 Query(
-                    f"{rate('mailcase_batch_seconds_sum', 'queue')} / count by (queue) (mailcase_batch_seconds_count)",
+                    f"{rate('mailcase_batch_seconds_sum', 'queue')}"
+                    f" / count by (queue) ({series('mailcase_batch_seconds_count')})",
                     "{{queue}}",
                 )
             ],
@@ -52,7 +68,8 @@ QUEUES = Row(
             "In hand, of what is delivered ahead",
             [
                 Query(
-                    "sum by (queue) (mailcase_messages_in_hand) / sum by (queue) (mailcase_messages_in_hand_limit)",
+                    f"sum by (queue) ({series('mailcase_messages_in_hand')})"
+                    f" / sum by (queue) ({series('mailcase_messages_in_hand_limit')})",
                     "{{queue}}",
                 )
             ],
@@ -60,13 +77,7 @@ QUEUES = Row(
         ),
         Panel(
             "Waiting in the queue",
-            [
-                Query(
-                    'max by (queue) (rabbitmq_detailed_queue_messages_ready{queue!~".*archive|fetcher\\\\..*"})',
-                    "{{queue}}",
-                )
-            ],
-            "short",
+            [Query(each_once("rabbitmq_detailed_queue_messages_ready", "queue", WORK), "{{queue}}")],
         ),
         Panel(
             "Errors",
@@ -75,18 +86,17 @@ QUEUES = Row(
                 Query(rate("mailcase_messages_dead_lettered_total", "queue"), "dead {{queue}}"),
                 Query(rate("mailcase_messages_redelivered_total", "queue"), "redelivered {{queue}}"),
             ],
-            "reqps",
+            PER_SECOND,
         ),
         Panel(
             "Consumers",
-            [
-                Query(
-                    'max by (queue) (rabbitmq_detailed_queue_consumers{queue!~".*archive|fetcher\\\\..*"})',
-                    "{{queue}}",
-                )
-            ],
+            [Query(each_once("rabbitmq_detailed_queue_consumers", "queue", WORK), "{{queue}}")],
         ),
-        Panel("Oldest in hand", [Query("max by (queue) (mailcase_queue_oldest_age_seconds)", "{{queue}}")], "s"),
+        Panel(
+            "Oldest in hand",
+            [Query(f"max by (queue) ({series('mailcase_queue_oldest_age_seconds')})", "{{queue}}")],
+            "s",
+        ),
     ],
 )
 
@@ -94,22 +104,27 @@ FETCHER = Row(
     "Fetcher",
     [
         Panel(
-            "Mails fetched a second", [Query(rate("mailcase_mailbox_mails_fetched_total"), "mails")], "reqps", width=6
+            "Mails fetched a second",
+            [Query(rate("mailcase_mailbox_mails_fetched_total"), "mails")],
+            PER_SECOND,
+            width=6,
         ),
         Panel("Bytes fetched a second", [Query(rate("mailcase_mailbox_bytes_fetched_total"), "bytes")], "Bps", width=6),
         Panel("Time to fetch a batch", percentiles("mailcase_fetch_seconds"), "s", width=6),
         Panel("Mails fetched in a batch (p50)", [Query(quantile(0.5, "mailcase_fetch_mails"), "mails")], width=6),
         Panel(
-            "Mailboxes by replica", [Query("sum by (instance) (mailcase_mailbox_lease_held)", "{{instance}}")], width=6
+            "Mailboxes by replica",
+            [Query(f"sum by (instance) ({series('mailcase_mailbox_lease_held')})", "{{instance}}")],
+            width=6,
         ),
-        Panel("Under way", [Query("sum(mailcase_mailbox_in_flight_bytes)", "bytes")], "bytes", width=6),
+        Panel("Under way", [Query(f"sum({series('mailcase_mailbox_in_flight_bytes')})", "bytes")], "bytes", width=6),
         Panel(
             "Published again",
             [Query(rate("mailcase_mailbox_mails_republished_total"), "receipt late")],
-            "reqps",
+            PER_SECOND,
             width=6,
         ),
-        Panel("Log-ins", [Query(rate("mailcase_mailbox_connects_total"), "log-ins")], "reqps", width=6),
+        Panel("Log-ins", [Query(rate("mailcase_mailbox_connects_total"), "log-ins")], PER_SECOND, width=6),
     ],
 )
 
@@ -124,7 +139,7 @@ CASE_WRITER = Row(
                 Query(rate("mailcase_transaction_conflicts_total"), "conflicts"),
                 Query(rate("mailcase_batches_split_total"), "splits"),
             ],
-            "reqps",
+            PER_SECOND,
             "Conflicts rise with the number of writers; when they rise and throughput does not, there are too many.",
             width=6,
         ),
@@ -138,7 +153,7 @@ BROKER = Row(
         Panel(
             "Messages confirmed",
             [Query(rate("mailcase_messages_published_total", "exchange"), "{{exchange}}")],
-            "reqps",
+            PER_SECOND,
         ),
         Panel(
             "Time to the confirm (p99)",
@@ -152,8 +167,8 @@ BROKER = Row(
                     rate("mailcase_messages_unconfirmed_total", "exchange"),
                     "not taken {{exchange}}",
                 ),
-                Query("max(rabbitmq_alarms_free_disk_space_watermark)", "disk alarm"),
-                Query("max(rabbitmq_alarms_memory_used_watermark)", "memory alarm"),
+                Query(f"max({series('rabbitmq_alarms_free_disk_space_watermark')})", "disk alarm"),
+                Query(f"max({series('rabbitmq_alarms_memory_used_watermark')})", "memory alarm"),
             ],
         ),
     ],
@@ -162,19 +177,21 @@ BROKER = Row(
 SENDER = Row(
     "Sender",
     [
-        Panel("Came to its end", [Query(rate("mailcase_sender_mails_total", "state"), "{{state}}")], "reqps", width=6),
+        Panel(
+            "Came to its end", [Query(rate("mailcase_sender_mails_total", "state"), "{{state}}")], PER_SECOND, width=6
+        ),
         Panel(
             "Attempts",
             [Query(rate("mailcase_sender_attempts_total", "smtp, result"), "{{smtp}} {{result}}")],
-            "reqps",
+            PER_SECOND,
             width=6,
         ),
         Panel("Time of an attempt", percentiles("mailcase_sender_send_seconds"), "s", width=6),
         Panel(
             "Outbox",
             [
-                Query("max(mailcase_sender_outbox_pending)", "pending"),
-                Query("max(mailcase_sender_breaker_open)", "held by the breaker"),
+                Query(each_once("mailcase_sender_outbox_pending"), "pending"),
+                Query(f"max({series('mailcase_sender_breaker_open')})", "held by the breaker"),
             ],
             width=6,
         ),
@@ -186,4 +203,5 @@ STAGES = Dashboard(
     "Mailcase: stages",
     "Of each stage its throughput, latency, errors, saturation and replicas.",
     [OVERVIEW, QUEUES, FETCHER, CASE_WRITER, BROKER, SENDER],
+    [Variable("namespace", "Namespace", "mailcase_build_info")],
 )

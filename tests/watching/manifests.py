@@ -26,7 +26,7 @@ class Expression(NamedTuple):
 
 def panels() -> list[Expression]:
     """What the dashboards ask, with Grafana's variables filled in."""
-    filled = {"$__rate_interval": "5m", "$__range": "1h", "$process": ".*"}
+    filled = {"$__rate_interval": "5m", "$__range": "1h", "$process": ".*", "$namespace": "mailcase"}
 
     def fill(text: str) -> str:
         return re.sub("|".join(map(re.escape, filled)), lambda variable: filled[variable[0]], text)

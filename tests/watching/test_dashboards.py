@@ -42,6 +42,21 @@ def test_a_dashboard_loads_anywhere(dashboard: dict[str, Any]) -> None:
     assert len(set(ids)) == len(ids)
 
 
+def test_every_query_goes_by_the_namespaces_that_are_chosen(dashboard: dict[str, Any]) -> None:
+    """As the alerts and KEDA's queries do; All is the first choice, and takes series without a namespace too."""
+    variables = {one["name"]: one for one in dashboard["templating"]["list"]}
+    chosen = variables["namespace"]
+    assert (chosen["includeAll"], chosen["multi"], chosen["allValue"]) == (True, True, ".*")
+    assert chosen["current"] == {"text": ["All"], "value": ["$__all"]}
+    queries = [target["expr"] for panel in dashboard["panels"] for target in panel.get("targets", ())]
+    queries += [one["definition"].rpartition(",")[0] for name, one in variables.items() if name == "process"]
+    assert len(queries) > 30
+    for query in queries:
+        found = selectors(query)
+        assert found
+        assert [one for one in found if 'namespace=~"$namespace"' not in one] == [], query
+
+
 def test_panels_lie_beside_each_other(dashboard: dict[str, Any]) -> None:
     places = [panel["gridPos"] for panel in dashboard["panels"]]
     assert all(place["x"] + place["w"] <= 24 for place in places)
