@@ -20,6 +20,7 @@ WORD = re.compile(r"(?<![\w.-])[a-z]+(?:_[a-z]+)+(?![\w.])")
 OTHERS = {  # words of other programs, which our code does not say, and of tests
     "authorized_user",
     "check_running",
+    "enable_feature_flag",
     "list_queues",
     "message_bytes",
     "lmtp_save_to_detail_mailbox",
