@@ -134,8 +134,10 @@ class Mail(msgspec.Struct, frozen=True, kw_only=True):
 
     `raw` is the blob of the whole mail, always kept for `parked` and `ignored`. `deliveries` counts how often the mail
     came, replays not. `written_by` names the writer's attempt, so that it knows its own work after an unclear commit.
+    `counted_by` is the attempt that counted the last further delivery, so that none counts one twice.
     `rederived_at` is when a replay last replaced something that was derived from the mail; `moved_from` is the case
-    that it left when a replay last moved it, None where none did.
+    that it left when a replay last moved it, None where none did. `placed_by` is the replay that gave it this outcome,
+    None where none did; `reopened` tells that it opened a closed case again. Both are for events that go out late.
     """
 
     id: str = msgspec.field(name="_id")
@@ -153,6 +155,9 @@ class Mail(msgspec.Struct, frozen=True, kw_only=True):
     discarded: Discard | None = None
     rederived_at: datetime | None = None
     moved_from: int | None = None
+    counted_by: str | None = None
+    placed_by: str | None = None
+    reopened: bool = False
 
 
 class OutgoingMail(msgspec.Struct, frozen=True, kw_only=True):

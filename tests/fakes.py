@@ -1,6 +1,7 @@
 """In-memory stand-ins for the ports. Each passes the test class in `tests/contract` that its real adapter passes."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ from services.case_writer.known import Known, KnownCase, KnownThread, Query, Rec
 from services.case_writer.plan import Plan
 from services.runtime.errors import MailcaseError, PermanentError, TransientError
 from services.runtime.messages import Outgoing
-from services.runtime.store import ConflictError, UnclearCommitError
+from services.runtime.store import TakenError, UnclearCommitError
 
 
 class FakeBlobs:
@@ -88,7 +89,14 @@ class FakeCases:
     async def known(self, query: Query) -> Known:
         mails = {
             key: RecordedMail(
-                mail.outcome, mail.process, mail.case, mail.reason, mail.written_by, decision=mail.decision
+                mail.outcome,
+                mail.process,
+                mail.case,
+                mail.reason,
+                mail.written_by,
+                decision=mail.decision,
+                placed_by=mail.placed_by,
+                reopened=mail.reopened,
             )
             for key in query.mails
             if (mail := self.mails.get(key))
@@ -137,7 +145,7 @@ class FakeCases:
         taken += [str(one.number) for one in written.cases if one.number in self.cases]
         claimed = [one.id for one in written.claims if self.threads[one.id].claimed_by is not None]
         if taken or claimed:
-            raise ConflictError(f"another writer was first: {taken + claimed}")
+            raise TakenError(f"another writer was first: {taken + claimed}")
 
     def _apply(self, written: Documents, plan: Plan, attempt: str, now: datetime) -> None:
         self.mails |= {one.id: one for one in written.mails}
@@ -145,9 +153,11 @@ class FakeCases:
         self.cases |= {one.number: one for one in written.cases}
         self.counter = max(self.cases, default=self.counter)
         self.threads |= {one.id: one for one in [*written.threads, *written.claims]}
-        for key in plan.duplicates:
+        for key, by in Counter(plan.duplicates).items():
             mail = self.mails[key]
-            self.mails[key] = msgspec.structs.replace(mail, deliveries=mail.deliveries + 1)
+            if mail.counted_by != attempt:
+                counted = mail.deliveries + by
+                self.mails[key] = msgspec.structs.replace(mail, deliveries=counted, counted_by=attempt)
         for number, change in written.changes.items():
             self.cases[number] = _changed(self.cases[number], change, now)
 

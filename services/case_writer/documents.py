@@ -137,7 +137,7 @@ class _Builder:
         comment = comment_of(placed, number)
         self._documents.comments.append(comment)
         self._documents.mails.append(
-            self._mail(mail, placed.decision, "opened" if placed.opens else "appended", number)
+            self._mail(mail, placed.decision, "opened" if placed.opens else "appended", number, reopened=placed.reopens)
         )
         if placed.opens:
             case = self._case(placed, number, comment, plan)
@@ -236,6 +236,7 @@ class _Builder:
         *,
         reason: str | None = None,
         raw: str | None = None,
+        reopened: bool = False,
     ) -> Mail:
         return Mail(
             id=mail.key,
@@ -250,4 +251,6 @@ class _Builder:
             received_at=mail.received_at,
             recorded_at=self._writing.now,
             written_by=self._writing.attempt,
+            placed_by=mail.replay.run if mail.replay is not None else None,
+            reopened=reopened,
         )

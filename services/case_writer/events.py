@@ -21,17 +21,24 @@ def moved_event(mail: RawMail, case: int, was: int, process: str) -> CaseMoved:
     return CaseMoved(case=case, was=was, **(about(mail) | {"process": process}))
 
 
-def event_again(mail: RawMail, recorded: RecordedMail, case: KnownCase | None) -> Event | None:
-    """The event of a mail recorded before; None where its case is gone.
+def events_again(mail: RawMail, recorded: RecordedMail, case: KnownCase | None) -> list[Event]:
+    """The events of a mail recorded before; none where its case is gone.
 
-    For a mail that is delivered again because its writer died, or whose commit was unclear: its event may never have
-    gone out. Where a mail is derived again, nothing but its move is news.
+    For a mail that is delivered again because its writer died, or whose commit was unclear: its events may never have
+    gone out. Where a mail is derived again, its move is news, or that this replay gave it another outcome.
     """
+    placed = _placed_again(mail, recorded, case)
+    if mail.replay is None or not mail.replay.rederive:
+        return [placed] if placed else []
+    news = [placed] if placed and recorded.placed_by == mail.replay.run else []
+    if mail.replay.move and recorded.case is not None and recorded.moved_from is not None and case is not None:
+        opens = [placed] if placed and recorded.outcome == "opened" and not news else []
+        return [*news, *opens, moved_event(mail, recorded.case, recorded.moved_from, case.process)]
+    return news
+
+
+def _placed_again(mail: RawMail, recorded: RecordedMail, case: KnownCase | None) -> Event | None:
     common = about(mail)
-    if mail.replay is not None and mail.replay.rederive:
-        if not mail.replay.move or recorded.case is None or recorded.moved_from is None or case is None:
-            return None
-        return moved_event(mail, recorded.case, recorded.moved_from, case.process)
     if recorded.outcome == "parked":
         return MailParked(reason=recorded.reason or "", **common)
     if recorded.outcome == "ignored":
@@ -39,7 +46,7 @@ def event_again(mail: RawMail, recorded: RecordedMail, case: KnownCase | None) -
     if recorded.case is None or case is None:
         return None
     if recorded.outcome == "appended":
-        return appended_event(mail, recorded.case, case.process)
+        return appended_event(mail, recorded.case, case.process, reopened=recorded.reopened)
     return opened_event(mail, recorded.case, case.stage, case.title)
 
 

@@ -20,6 +20,8 @@ class RecordedMail:
     deliveries: int = 1
     decision: Decision | None = None
     moved_from: int | None = None
+    placed_by: str | None = None
+    reopened: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The case writer's side of the database: what is known, and one transaction a batch."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -29,6 +30,7 @@ COUNTER = "case"
 SENDERS_KEPT = timedelta(days=1)  # the longest window that the settings allow
 
 _RECORDED = ("outcome", "process", "case", "reason", "written_by", "deliveries")
+_LATER = ("moved_from", "placed_by", "reopened")  # not in documents of earlier versions
 MAIL_KINDS = ["mail", "bounce", "automatic"]  # comments that are mails which came
 
 
@@ -93,9 +95,9 @@ class MongoCases:
             one["_id"]: RecordedMail(
                 **{name: one[name] for name in _RECORDED},
                 decision=msgspec.convert(one["decision"], Decision),
-                moved_from=one.get("moved_from"),  # not in documents of earlier versions
+                **{name: one[name] for name in _LATER if name in one},
             )
-            for one in await _by_ids(self._mails, query.mails, [*_RECORDED, "decision", "moved_from"])
+            for one in await _by_ids(self._mails, query.mails, [*_RECORDED, *_LATER, "decision"])
         }
 
     async def _known_threads(self, query: Query) -> dict[str, KnownThread]:
@@ -141,7 +143,17 @@ class MongoCases:
         await self._forget_retried(plan, session)
         await self._mails.insert([to_document(one) for one in written.mails], session)
         # After the mails: one of them may have come twice in this batch.
-        await self._mails.update_each([({"_id": key}, {"$inc": {"deliveries": 1}}) for key in plan.duplicates], session)
+        await self._mails.update_each(
+            [
+                # Nothing else in the database shows, after an unclear commit, that this attempt has counted it.
+                (
+                    {"_id": key, "counted_by": {"$ne": attempt}},
+                    {"$inc": {"deliveries": by}, "$set": {"counted_by": attempt}},
+                )
+                for key, by in Counter(plan.duplicates).items()
+            ],
+            session,
+        )
         await self._comments.insert([to_document(one) for one in written.comments], session)
         await self._cases.insert([to_document(one) for one in written.cases], session)
         await self._threads.insert([to_document(one) for one in written.threads], session)

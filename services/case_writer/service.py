@@ -27,7 +27,7 @@ from schemas.sending import SendMail
 from services.case_writer import metrics
 from services.case_writer.documents import Documents
 from services.case_writer.effects import replayed
-from services.case_writer.events import event_again
+from services.case_writer.events import events_again
 from services.case_writer.intake import Intake
 from services.case_writer.known import Known
 from services.case_writer.placing import plan, query
@@ -42,13 +42,16 @@ from services.runtime.messages import Outgoing
 from services.runtime.metrics import RETRIES
 from services.runtime.retry import Backoff
 from services.runtime.settings_shapes import Rules
-from services.runtime.store import ConflictError, UnclearCommitError
+from services.runtime.store import ConflictError, TakenError, UnclearCommitError
 from services.runtime.topology import EVENT, SENDER_WORK, receipt_key, replayed_key
 
 log = get_logger(__name__)
 
 GROUP_BYTES = 16 * 1024 * 1024  # of mail in one transaction, so that a batch of large mails fits in memory
 CONFLICTS_TOGETHER = 8  # after so many conflicts a batch is written mail by mail
+# After another writer's commit a key is seen to be taken within moments. One that stays taken by what cannot be found
+# is a contradiction in the database, such as a comment whose outcome is gone, and would hold up every mail for ever.
+TAKEN_PATIENCE_S = 60.0
 # Blobs that nothing refers to yet are removed after a day: after so long an outage they are put again.
 ITEMS_STAND_S = 3600.0
 ATTEMPTS = 5  # after so many deliveries a mail is read in a process of its own
@@ -139,10 +142,10 @@ class CaseWriter:
             log.warning("write_tried_again", mail_key=again[0].command.mail.key, tries=tries, error=failure)
             await _moment(tries)
             return await self._write(again, tries + 1)
-        return [await self._park(again[0], failure)]
+        return [await self._park(again[0], failure, tries)]
 
-    async def _park(self, arrived: Arrived, error: PermanentError) -> _Written | ContractError:
-        """Keep a mail that fails by itself whole, for a person."""
+    async def _park(self, arrived: Arrived, error: PermanentError, tries: int) -> _Written | ContractError:
+        """Keep a mail that fails by itself, after so many tries, whole for a person."""
         command = arrived.command
         mail = command.mail
         log.error("mail_cannot_be_written", mail_key=mail.key, mailbox=mail.mailbox, error=error)
@@ -152,7 +155,10 @@ class CaseWriter:
         try:
             return await self._until_written([replace(arrived, command=park)])
         except PermanentError as again:
-            return ContractError(f"the mail cannot even be parked: {again}", mail_key=mail.key)
+            tried = (
+                f"it was tried {tries} times, then to park it" if tries > 1 else "it was tried once, then to park it"
+            )
+            return ContractError(f"the mail cannot even be parked: {again}; {tried}", mail_key=mail.key)
 
     async def _until_written(self, group: Sequence[Arrived]) -> _Written:
         """Repeat until written: after a conflict with a short random pause, in an outage for as long as it lasts."""
@@ -162,6 +168,7 @@ class CaseWriter:
         unclear = False  # if so, only this attempt can tell its own work from another writer's
         items: list[Item] = []
         read_s = 0.0
+        taken_since_s: float | None = None
         while True:
             try:
                 if not items or time.monotonic() - read_s > ITEMS_STAND_S:
@@ -173,8 +180,10 @@ class CaseWriter:
                 metrics.CONFLICTS.inc()
                 if conflicts >= CONFLICTS_TOGETHER and len(group) > 1 and not unclear:
                     raise PermanentError(f"{conflicts} conflicts with other writers, lastly: {error}") from error
+                taken_since_s = _taken_since_s(error, taken_since_s)
                 await _moment(conflicts)
             except TransientError as error:
+                taken_since_s = None
                 unclear = unclear or isinstance(error, UnclearCommitError)
                 pause_s = 0.0 if isinstance(error, UnclearCommitError) else backoff.next_s()
                 RETRIES.labels("write").inc()
@@ -222,6 +231,16 @@ async def _moment(times: int) -> None:
     await asyncio.sleep(random.uniform(0.001, 0.01) * min(times, 20))  # noqa: S311 - a pause, no secret
 
 
+def _taken_since_s(error: ConflictError, since_s: float | None) -> float | None:
+    """Since when nothing but taken keys is in the way. Raises PermanentError where that lasts."""
+    if not isinstance(error, TakenError):
+        return None
+    now_s = time.monotonic()
+    if since_s is not None and now_s - since_s > TAKEN_PATIENCE_S:
+        raise PermanentError(f"the database contradicts itself: {error}") from error
+    return now_s if since_s is None else since_s
+
+
 def _suspects(group: Sequence[Arrived]) -> frozenset[str]:
     """Mails that may be what ended the writers before; where an outage was, reading them apart does no harm."""
     return frozenset(one.command.mail.key for one in group if one.attempts > ATTEMPTS)
@@ -249,16 +268,14 @@ def _groups(arrived: Sequence[Arrived]) -> Iterator[Sequence[Arrived]]:
 
 def _events_again(written: _Written) -> list[Event]:
     """Events that may never have gone out: of an unclear commit, or of a writer that died before it could tell."""
-    events = []
+    events: list[Event] = []
     for arrived in written.group:
         mail = arrived.command.mail
         recorded = written.known.mails.get(mail.key)
         untold = mail.key in written.plan.written_before or arrived.redelivered
         if recorded is None or not untold:
             continue
-        event = event_again(mail, recorded, written.known.cases.get(recorded.case) if recorded.case else None)
-        if event is not None:
-            events.append(event)
+        events += events_again(mail, recorded, written.known.cases.get(recorded.case) if recorded.case else None)
     return events
 
 

@@ -5,14 +5,17 @@ from collections.abc import Sequence
 from schemas.codec import UnreadableMessageError, decode_raw_mail
 from services.router.policy import PolicyOf, policies
 from services.router.service import route
-from services.runtime.broker import Broker, keep_connected, refuse
+from services.runtime.broker import Broker, dead_letter, keep_connected, refuse
 from services.runtime.consuming import handle_batches
 from services.runtime.health import Health
 from services.runtime.lifecycle import Stop
+from services.runtime.logs import get_logger
 from services.runtime.messages import Delivery, Outgoing
 from services.runtime.settings import Settings
 from services.runtime.stage import broker_url, connection_name, healthy_on, topology_of
 from services.runtime.topology import ROUTER_MAIL
+
+log = get_logger(__name__)
 
 
 async def run(settings: Settings, http_port: int, stop: Stop) -> None:
@@ -37,10 +40,15 @@ async def run(settings: Settings, http_port: int, stop: Stop) -> None:
 
 
 async def _routed(broker: Broker, delivery: Delivery, policy_of: PolicyOf) -> Outgoing | None:
-    """The message to pass on; None for one that broke its contract and went to the dead letters."""
+    """The message to pass on; None for one that went to the dead letters."""
     try:
         mail = decode_raw_mail(delivery.body)
     except UnreadableMessageError as error:
         await refuse(broker, ROUTER_MAIL, delivery, error)
         return None
-    return route(mail, policy_of(mail.process, mail.mailbox))
+    try:
+        return route(mail, policy_of(mail.process, mail.mailbox))
+    except Exception as error:  # a fault of ours: not even parked, the mail must not hold up the next one
+        log.exception("mail_cannot_be_routed", mail_key=mail.key, mailbox=mail.mailbox)
+        await dead_letter(broker, ROUTER_MAIL, delivery, f"cannot be routed: {error!r}", error)
+        return None

@@ -23,16 +23,15 @@ def route(mail: RawMail, policy: Policy) -> Outgoing:
     A mail that the rules fail on is parked, so that it holds up no other.
     """
     verdict = _verdict(mail, policy)
-    command = _command(mail, verdict)
+    try:
+        message = _message(mail, verdict)
+    except Exception as error:  # as in `_verdict`
+        log.exception("mail_cannot_be_classified", mail_key=mail.key, mailbox=mail.mailbox)
+        verdict = _unclassifiable(error)
+        message = _message(mail, verdict)
     metrics.DECISIONS.labels(mail.process, verdict.action, verdict.decision.rule).inc()
     log.info("mail_routed", mail_key=mail.key, mailbox=mail.mailbox, action=verdict.action, rule=verdict.decision.rule)
-    return Outgoing(
-        exchange=CASE,
-        routing_key=f"{verdict.action}.{mail.process}",
-        body=encode(command),
-        tag=tag_of(command),
-        message_id=mail.key,
-    )
+    return message
 
 
 def decide(mail: RawMail, policy: Policy) -> Command:
@@ -48,8 +47,23 @@ def _verdict(mail: RawMail, policy: Policy) -> Verdict:
         return classify(MailHeaders.parse(mail.classifiable), mail.classifiable, policy)
     except Exception as error:  # a fault of ours, met by this mail: it must not hold up the next one
         log.exception("mail_cannot_be_classified", mail_key=mail.key, mailbox=mail.mailbox)
-        decision = Decision(rule=CANNOT_BE_CLASSIFIED, evidence=[type(error).__name__])
-        return Verdict("park", decision, CANNOT_BE_CLASSIFIED)
+        return _unclassifiable(error)
+
+
+def _unclassifiable(error: Exception) -> Verdict:
+    decision = Decision(rule=CANNOT_BE_CLASSIFIED, evidence=[type(error).__name__])
+    return Verdict("park", decision, CANNOT_BE_CLASSIFIED)
+
+
+def _message(mail: RawMail, verdict: Verdict) -> Outgoing:
+    command = _command(mail, verdict)
+    return Outgoing(
+        exchange=CASE,
+        routing_key=f"{verdict.action}.{mail.process}",
+        body=encode(command),
+        tag=tag_of(command),
+        message_id=mail.key,
+    )
 
 
 def _command(mail: RawMail, verdict: Verdict) -> Command:

@@ -41,6 +41,10 @@ class ConflictError(TransientError):
     """Another writer was first: read again what is there, then repeat. The database itself is well."""
 
 
+class TakenError(ConflictError):
+    """A unique key is taken, and nothing else went wrong."""
+
+
 class UnclearCommitError(TransientError):
     """The transaction may or may not have been written: look before repeating."""
 
@@ -93,7 +97,7 @@ class Collection:
         try:
             with translated():
                 await self._collection.insert_many(documents, ordered=False)
-        except _DuplicatesError:
+        except TakenError:
             return False
         return True
 
@@ -287,10 +291,6 @@ def driver_session(session: Session | None) -> AsyncIOMotorClientSession | None:
     return session.driver if session else None
 
 
-class _DuplicatesError(ConflictError):
-    """A unique key is taken, and nothing else went wrong."""
-
-
 @contextmanager
 def translated() -> Iterator[None]:
     """Driver errors become ours: again, or never."""
@@ -309,7 +309,7 @@ _DRIVERS_VIEW = re.compile(r" \(configured timeouts: [^)]*\)|, Timeout: [\d.]+s,
 def _translation(error: mongo.PyMongoError) -> MailcaseError:
     text = f"the database: {_DRIVERS_VIEW.sub('', str(error))[:500]}"
     if _only_duplicates(error):
-        return _DuplicatesError(text)
+        return TakenError(text)
     if isinstance(error, mongo.ConnectionFailure):  # also inside a transaction: the outage, not another writer
         return TransientError(text)
     if error.has_error_label("TransientTransactionError"):

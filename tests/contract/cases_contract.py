@@ -52,6 +52,16 @@ class CasesContract:
         assert [(one["_id"], one["case"]) for one in found["comments"].values()] == [(mail.key, 1)]
         assert found["threads"][thread_id("invoices", "<0@x.example>")]["claimed_by"] is None
 
+    async def test_a_further_delivery_is_counted_once_by_an_attempt_however_often_it_is_written(
+        self, cases: CasesUnderTest
+    ) -> None:
+        """As after a commit of which it was unclear whether it was written."""
+        mail = opened("one")
+        await write(cases, mail, attempt="first")
+        for attempt in ("second", "second", "third"):
+            await write(cases, mail, mail, attempt=attempt)
+        assert [one["deliveries"] for one in (await cases.all("mails")).values()] == [5]
+
     async def test_a_mail_or_a_thread_leads_to_its_case(self, cases: CasesUnderTest) -> None:
         mail = opened("one", "<1@x.example>")
         await write(cases, mail)
@@ -93,6 +103,10 @@ class CasesContract:
         await write(cases, mail, mail, attempt="second")
         after = await everything(cases)
         assert after["mails"][mail.key].pop("deliveries") == 3
+        assert (before["mails"][mail.key].pop("counted_by"), after["mails"][mail.key].pop("counted_by")) == (
+            None,
+            "second",
+        )
         assert before["mails"][mail.key].pop("deliveries") == 1
         assert after == before
 

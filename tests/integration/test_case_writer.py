@@ -16,6 +16,7 @@ from schemas.cases import Command
 from schemas.mails import mail_key
 from schemas.stored import Discard
 from services.case_writer import intake as intake_module
+from services.case_writer import service as service_module
 from services.case_writer.intake import Intake
 from services.case_writer.mongo import MongoCases
 from services.case_writer.reading import read_mail
@@ -123,6 +124,23 @@ async def test_the_same_mails_through_four_writers_at_once_have_one_effect(
     assert sorted(await cases.all("cases")) == list(range(1, 21))
     assert len(await cases.all("comments")) == 20
     assert {one["deliveries"] for one in (await cases.all("mails")).values()} == {4}
+
+
+async def test_a_mail_that_the_database_contradicts_itself_about_is_parked_and_holds_up_no_other(
+    servers: PrivateServers, cases: Observed, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its outcome is gone and its comment is there, as after a repair by hand: the key is taken for ever."""
+    monkeypatch.setattr(service_module, "TAKEN_PATIENCE_S", 0.5)
+    odd = opening("odd")
+    await handle_in_batches(servers.store.url, database, [odd])
+    await cases.store.collection("mails").delete({"_id": odd.mail.key})
+    work = handle_in_batches(servers.store.url, database, [odd, opening("even")])
+    told = await asyncio.wait_for(work, 30.0)
+    mails = await cases.all("mails")
+    assert {key == odd.mail.key: one["outcome"] for key, one in mails.items()} == {True: "parked", False: "opened"}
+    assert mails[odd.mail.key]["reason"] == "cannot-be-written"
+    assert "contradicts itself" in mails[odd.mail.key]["decision"]["evidence"][-1]
+    assert told.count("mail.recorded.invoices") == 2
 
 
 async def test_writers_racing_for_threads_end_with_one_case_a_thread(

@@ -167,6 +167,23 @@ async def test_a_move_is_told_of_again_where_the_writer_died_before_it_could(
     assert (event.mail_key, event.was, event.case) == (lost.key, 2, 1)
 
 
+async def test_a_parked_mail_that_a_replay_placed_is_told_of_again_where_the_writer_died_before_it_could(
+    servers: PrivateServers, cases: Observed, database: str
+) -> None:
+    denied = mail("denied", sender=EVE)
+    strict = Policy(allow_senders=frozenset({"anna@customer.example"}))
+    await write(servers, database, [denied], strict)
+    command = decide(replayed(denied, rederive=True, move=True), Policy())
+    async with case_writer(servers.store.url, database) as (writer, outlet):
+        for redelivered in (False, True):
+            await writer.handle([Arrived(command, redelivered)])
+        later = replayed(denied, rederive=True, move=True)
+        later = structs.replace(later, replay=Replay(run="later", rederive=True, move=True))
+        await writer.handle([Arrived(decide(later, Policy()), redelivered=True)])
+    opened = [decode_event(one.body) for one in outlet.published if one.tag == "CaseOpened.v1"]
+    assert [one.mail_key for one in opened] == [denied.key] * 2
+
+
 async def test_a_case_whose_opening_mail_moves_away_is_opened_by_the_next(
     servers: PrivateServers, cases: Observed, database: str
 ) -> None:

@@ -12,6 +12,8 @@ from deploy.local import PrivateServers
 from schemas.codec import encode, tag_of
 from schemas.mails import RawMail
 from services.router.main import run
+from services.router.policy import Policy
+from services.router.service import route
 from services.runtime.broker import Broker
 from services.runtime.deliveries import Deliveries
 from services.runtime.lifecycle import Stop
@@ -96,6 +98,25 @@ async def test_an_unreadable_message_is_set_aside_and_the_next_one_goes_on(setti
         assert [command_in(one).mail for one in await bodies(commands, 1)] == [raw_mail()]
         dead = await broker.consume(dead_name(ROUTER_MAIL), 10)
         assert sorted(await bodies(dead, len(broken))) == sorted(broken)
+
+
+async def test_a_mail_that_our_own_code_fails_on_is_set_aside_and_the_next_one_goes_on(
+    settings: Settings, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd, even = raw_mail(raw_bytes("odd")), raw_mail(raw_bytes("even"))
+
+    def failing(mail: RawMail, policy: Policy) -> Outgoing:
+        if mail == odd:
+            raise ZeroDivisionError
+        return route(mail, policy)
+
+    monkeypatch.setattr("services.router.main.route", failing)
+    commands = await broker.consume(CASE_WRITER_COMMANDS, 10)
+    dead = await broker.consume(dead_name(ROUTER_MAIL), 10)
+    async with router(settings):
+        await broker.publish_all([message(odd), message(even)])
+        assert [command_in(one).mail for one in await bodies(commands, 1)] == [even]
+        assert await bodies(dead, 1) == [encode(odd)]
 
 
 async def test_a_router_that_stops_leaves_nothing_in_hand(settings: Settings, broker: Broker) -> None:

@@ -36,7 +36,7 @@ class Writer:
         self.outlet = FakeOutlet()
         self.stop = Stop()
         self.health = Health("store")
-        self._service = CaseWriter(
+        self.service = CaseWriter(
             self.cases,
             Intake(self.blobs, lambda _mailbox: False),
             self.outlet,
@@ -48,7 +48,7 @@ class Writer:
     async def handle(self, *commands: Command, redelivered: bool = False) -> list[str | None]:
         """The mail keys of the refused commands."""
         arrived = [Arrived(one, redelivered) for one in commands]
-        return [error.mail_key for error in await self._service.handle(arrived)]
+        return [error.mail_key for error in await self.service.handle(arrived)]
 
     @property
     def outcomes(self) -> dict[str, str]:
@@ -139,6 +139,18 @@ class TestTelling:
         assert (event.mail_key, event.case) == (command.mail.key, 1)
         assert writer.receipts == {"invoices": [command.mail.key]}
         assert len(writer.cases.cases) == 1
+
+    async def test_a_mail_that_opened_a_case_again_is_told_so_also_where_its_writer_died_first(
+        self, writer: Writer
+    ) -> None:
+        await writer.handle(opening("one"))
+        writer.cases.cases[1] = replace(writer.cases.cases[1], status="closed")
+        writer.outlet.failures = [TransientError("died before telling")]
+        with pytest.raises(TransientError):
+            await writer.handle(appending("two", 1))
+        await writer.handle(appending("two", 1), redelivered=True)
+        assert isinstance(event := writer.events[-1], CaseAppended)
+        assert event.reopened
 
     async def test_a_duplicate_gets_a_receipt_and_no_event(self, writer: Writer) -> None:
         command = opening("one")
@@ -231,6 +243,11 @@ class TestPoison:
         commands = [opening("one"), opening("poison")]
         assert await writer.handle(*commands) == [commands[1].mail.key]
         assert writer.outcomes == {commands[0].mail.key: "opened"}
+
+    async def test_a_refusal_tells_how_often_the_mail_was_tried(self, writer: Writer) -> None:
+        writer.cases.fails(ZeroDivisionError(), TRIES + 1)
+        [refused] = await writer.service.handle([Arrived(opening("one"), False)])
+        assert str(refused).endswith(f"ZeroDivisionError(); it was tried {TRIES} times, then to park it")
 
     async def test_a_replay_hears_of_each_mail_of_a_split_batch_what_became_of_that_mail(self, writer: Writer) -> None:
         writer.poison("poison", also_parked=True)

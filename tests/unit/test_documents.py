@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, ClassVar
 
+import msgspec
 import pytest
 
 from schemas.cases import Decision
-from schemas.events import CaseAppended, CaseOpened, MailIgnored, MailParked
-from schemas.mails import BlobRef
+from schemas.events import CaseAppended, CaseMoved, CaseOpened, MailIgnored, MailParked
+from schemas.mails import BlobRef, Replay
 from schemas.stored import Person, to_document
 from services.case_writer.documents import NO_SUBJECT, Documents, Writing, documents
-from services.case_writer.events import event_again
+from services.case_writer.events import events_again
 from services.case_writer.known import Known, KnownCase, RecordedMail
 from services.case_writer.placing import plan
 from services.case_writer.plan import Item
@@ -95,6 +96,9 @@ def test_a_mail_becomes_a_case_a_comment_an_outcome_and_an_event() -> None:
         "discarded": None,
         "rederived_at": None,
         "moved_from": None,
+        "counted_by": None,
+        "placed_by": None,
+        "reopened": False,
     }
     assert event == CaseOpened(
         mail_key=mail.key,
@@ -212,7 +216,8 @@ class TestEventsAgain:
 
     def again(self, outcome: Any, case: int | None = 5, reason: str | None = None) -> Any:
         known = known_case("claims")[5] if case == 5 else None
-        return event_again(self.MAIL, RecordedMail(outcome, "invoices", case, reason, "someone"), known)
+        [event] = events_again(self.MAIL, RecordedMail(outcome, "invoices", case, reason, "someone"), known)
+        return event
 
     def test_each_outcome_has_its_event(self) -> None:
         assert self.again("opened") == CaseOpened(
@@ -223,14 +228,31 @@ class TestEventsAgain:
         assert self.again("ignored", None, "loop") == MailIgnored(reason="loop", process="invoices", **self.ABOUT)
 
     def test_a_case_that_is_gone_has_none(self) -> None:
-        assert self.again("opened", case=6) is None
+        assert events_again(self.MAIL, RecordedMail("opened", "invoices", 6, None, "someone"), None) == []
+
+    def test_a_case_that_the_mail_opened_again_is_told_so(self) -> None:
+        recorded = RecordedMail("appended", "invoices", 5, None, "someone", reopened=True)
+        [event] = events_again(self.MAIL, recorded, known_case()[5])
+        assert isinstance(event, CaseAppended)
+        assert event.reopened
+
+    @pytest.mark.parametrize(("placed_by", "news"), [("r", [CaseOpened]), ("earlier", []), (None, [])])
+    def test_a_replay_tells_again_only_of_what_it_placed_itself(self, placed_by: str | None, news: list[type]) -> None:
+        mail = msgspec.structs.replace(self.MAIL, origin="replay", replay=Replay(run="r", rederive=True, move=True))
+        recorded = RecordedMail("opened", "invoices", 5, None, "someone", placed_by=placed_by)
+        assert [type(one) for one in events_again(mail, recorded, known_case()[5])] == news
+
+    def test_a_move_into_a_new_case_is_told_with_the_case(self) -> None:
+        mail = msgspec.structs.replace(self.MAIL, origin="replay", replay=Replay(run="r", rederive=True, move=True))
+        recorded = RecordedMail("opened", "invoices", 5, None, "someone", moved_from=4)
+        assert [type(one) for one in events_again(mail, recorded, known_case()[5])] == [CaseOpened, CaseMoved]
 
     def test_it_equals_the_first_one(self) -> None:
         mail = opened("m")
         built = build([mail], first_number=5)
         case = KnownCase("invoices", "registration", "open", built.cases[0].title, frozenset())
         recorded = RecordedMail("opened", "invoices", 5, None, "someone")
-        assert event_again(mail.command.mail, recorded, case) == built.events[0]
+        assert events_again(mail.command.mail, recorded, case) == built.events
 
 
 def test_a_decision_is_stored_as_it_was_made() -> None:

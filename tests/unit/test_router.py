@@ -75,6 +75,14 @@ def test_a_mail_that_the_rules_fail_on_is_parked_and_the_next_one_goes_on(monkey
     assert isinstance(command_in(route(raw_mail(raw_bytes("even")), POLICY).body), OpenCase)
 
 
+def test_a_verdict_that_cannot_be_put_into_a_message_parks_its_mail(monkeypatch: pytest.MonkeyPatch) -> None:
+    verdict = Verdict("open", Decision(rule="a-rule", evidence=["half a surrogate: \ud800"]))
+    monkeypatch.setattr(service, "classify", lambda *_: verdict)
+    command = command_in(route(raw_mail(), POLICY).body)
+    assert isinstance(command, ParkMail)
+    assert (command.reason, command.decision.evidence) == ("cannot-be-classified", ["UnicodeEncodeError"])
+
+
 @pytest.mark.parametrize(
     ("action", "kind", "key"), [("park", ParkMail, "park.invoices"), ("ignore", IgnoreMail, "ignore.invoices")]
 )
