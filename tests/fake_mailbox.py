@@ -1,7 +1,7 @@
 """A mailbox in memory, and the fetcher's port to it."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from services.fetcher.ports import Fetched, MailboxError, Trouble, Waiting
@@ -32,6 +32,7 @@ class FakeMailSource:
         self._mailbox = mailbox
         self._received_at = received_at
         self._handed_out: set[str] = set()
+        self._listed: list[str] = []
         self._connected = False
         self._woken = threading.Event()
 
@@ -53,7 +54,11 @@ class FakeMailSource:
         new = [Waiting(mail_id, len(raw)) for mail_id, raw in self._mailbox.mails.items()]
         new = [one for one in new if one.id not in self._handed_out][:most]
         self._handed_out.update(one.id for one in new)
+        self._listed = list(self._mailbox.mails)
         return new
+
+    def still_listed(self, known: Collection[str]) -> int:
+        return len(set(self._listed) - self._handed_out - set(known))
 
     def fetch(self, ids: Sequence[str]) -> list[Fetched]:
         self._answer()

@@ -10,7 +10,7 @@ import socket
 import ssl
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 
 from imap_tools import BaseMailBox
@@ -112,13 +112,18 @@ class ImapSource:
                 self._end_removals()
             if not self._backlog:
                 self._backlog.extend(self._search())
-                metrics.LEFT.labels(self._mailbox.name).set(len(self._backlog))
             uids = [self._backlog.popleft() for _ in range(min(most, _SIZES_AT_ONCE, len(self._backlog)))]
             data = self._command("FETCH", sequence_set(uids), "(UID RFC822.SIZE INTERNALDATE)") if uids else []
         found = {uid: Waiting(f"{self._validity}:{uid}", size, at) for uid, size, at in sizes(data)}
         self._sizes |= {uid: mail.size for uid, mail in found.items()}
         # A mail that is gone again has no size; it needs no fetching.
         return [found[uid] for uid in uids if uid in found]
+
+    def still_listed(self, known: Collection[str]) -> int:
+        uids = list(self._backlog)
+        # Ascending, and handed out from the front.
+        among = [uid for uid in self._uids(known) if uid >= uids[0]] if uids else []
+        return max(0, len(uids) - len(among))
 
     def fetch(self, ids: Sequence[str]) -> list[Fetched]:
         uids = self._uids(ids)

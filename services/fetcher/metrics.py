@@ -13,7 +13,9 @@ UNREADABLE = Counter("mailcase_mailbox_mails_unreadable_total", "Mails the serve
 REPUBLISHED = Counter("mailcase_mailbox_mails_republished_total", "Mails whose receipt was late", ["mailbox"])
 IN_FLIGHT = Gauge("mailcase_mailbox_mails_in_flight", "Mails published and not yet recorded", ["mailbox"])
 IN_FLIGHT_BYTES = Gauge("mailcase_mailbox_in_flight_bytes", "Bytes published and not yet recorded", ["mailbox"])
-LEFT = Gauge("mailcase_mailbox_mails_left", "Mails that wait in the mailbox to be fetched", ["mailbox"])
+LEFT = Gauge(
+    "mailcase_mailbox_mails_left", "Mails that the last look found and that are not published yet", ["mailbox"]
+)
 OLDEST_AGE = Gauge(
     "mailcase_mailbox_oldest_unfetched_age_seconds", "Age of the oldest mail that waits, 0 without one", ["mailbox"]
 )
@@ -45,9 +47,9 @@ def introduce(mailbox: str) -> None:
 
 def rest(mailbox: str) -> None:
     """This process no longer reads the mailbox; what waits there is another's to tell."""
-    for age in (OLDEST_AGE, OLDEST_IN_FLIGHT_AGE):
-        age.labels(mailbox).set_function(lambda: 0.0)
-    for gauge in (IN_FLIGHT, IN_FLIGHT_BYTES, LEFT, UP):
+    for told in (OLDEST_AGE, OLDEST_IN_FLIGHT_AGE, LEFT):
+        told.labels(mailbox).set_function(lambda: 0.0)
+    for gauge in (IN_FLIGHT, IN_FLIGHT_BYTES, UP):
         gauge.labels(mailbox).set(0)
     for dependency in ("broker", "store", "receipts"):
         PAUSED.labels(mailbox, dependency).set(0)

@@ -9,7 +9,7 @@ be the same, because a server may give an old UIDL to a new mail.
 import hashlib
 import socket
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager, suppress
 
 from services.fetcher import metrics
@@ -77,6 +77,9 @@ class Pop3Source:
             self._connected()
         ids, self._new = self._new[:most], self._new[most:]
         return [Waiting(one, self._listed[one][1]) for one in ids]
+
+    def still_listed(self, known: Collection[str]) -> int:
+        return len(set(self._new).difference(known))
 
     def fetch(self, ids: Sequence[str]) -> list[Fetched]:
         with self._told("fetch mails"):
@@ -152,6 +155,7 @@ class Pop3Source:
         return self._session
 
     def _begin(self) -> None:
+        self._new = []
         self._session = session = Pop3Session(self._mailbox, self._server)
         session.log_in(self._credential())
         self._listed = _named(session.listing())
@@ -163,7 +167,6 @@ class Pop3Source:
             known = self._memory.known()
             self._memory.forget(sorted(one for one in known if one.removeprefix(HEAD_OF) not in self._listed))
             self._new = [one for one in self._new if one not in known]
-        metrics.LEFT.labels(self._mailbox.name).set(len(self._new))
 
     def _settle(self, session: Pop3Session) -> None:
         """Delete what earlier sessions recorded and could not delete for good."""
@@ -200,7 +203,6 @@ class Pop3Source:
         """Quit, which deletes for good; without a session nothing happens."""
         session, self._session = self._session, None
         self._resting = True
-        self._new = []
         if session is None:
             return
         try:

@@ -1,6 +1,6 @@
 """What the fetcher asks of a mail server, whatever its protocol."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -69,6 +69,12 @@ class MailSource(Protocol):
 
     def news(self, most: int) -> list[Waiting]:
         """Mails that this session has not handed out yet, oldest first; empty where there are none."""
+
+    def still_listed(self, known: Collection[str]) -> int:
+        """How many mails the last look at the mailbox found beside the `known` ones that are not handed out yet.
+
+        Asks the server nothing; from any thread.
+        """
 
     def fetch(self, ids: Sequence[str]) -> list[Fetched]:
         """The mails, without changing their flags; left out is one that is gone, or that the server cannot read."""

@@ -113,6 +113,7 @@ class MailboxReader:
         metrics.CONNECTS.labels(self._mailbox).inc()
         metrics.OLDEST_AGE.labels(self._mailbox).set_function(self._oldest_age_s)
         metrics.OLDEST_IN_FLIGHT_AGE.labels(self._mailbox).set_function(self._oldest_in_flight_age_s)
+        metrics.LEFT.labels(self._mailbox).set_function(self._left)
         log.info("mailbox_connected", mailbox=self._mailbox)
         while not self._stop.requested:
             await self._remove_recorded()
@@ -313,6 +314,12 @@ class MailboxReader:
     def _oldest_in_flight_age_s(self) -> float:
         since_s = self._window.oldest_since_s()
         return max(0.0, time.time() - since_s) if since_s else 0.0
+
+    def _left(self) -> float:
+        """Mails found and not published; what a new session lists again is under way, recorded, or handed out."""
+        pending = [one.id for one in self._pending]
+        known = {*pending, *self._recorded, *self._window.ids()}
+        return len(pending) + self._source.still_listed(known)
 
     def _report_up(self) -> None:
         self._backoff.reset()

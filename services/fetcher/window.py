@@ -44,6 +44,10 @@ class InFlight:
     def max_bytes(self) -> int:
         return self._max_bytes
 
+    def ids(self) -> list[str]:
+        """Of all mails under way; from any thread."""
+        return list(self._flights)
+
     def size_of(self, mail_id: str) -> int:
         """Bytes of a mail; 0 where it is not under way."""
         flight = self._flights.get(mail_id)

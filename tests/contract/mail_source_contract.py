@@ -36,6 +36,23 @@ class MailSourceContract:
         source.connect()
         assert source.news(10) == [*first, *rest]
 
+    def test_what_is_found_and_not_handed_out_is_counted_without_what_is_known(
+        self, source: MailSource, deliver: Deliver
+    ) -> None:
+        assert source.still_listed([]) == 0
+        for number in range(5):
+            deliver(raw_bytes(str(number)))
+        source.connect()
+        first = [one.id for one in source.news(2)]
+        assert source.still_listed(first) == 3
+        source.close()
+        source.connect()
+        again = [one.id for one in source.news(1)]
+        assert again == first[:1]
+        assert (source.still_listed(first), source.still_listed([])) == (3, 4)
+        source.news(10)
+        assert source.still_listed([]) == 0
+
     def test_only_the_asked_mails_are_removed_and_gone_ones_are_no_error(
         self, source: MailSource, deliver: Deliver
     ) -> None:

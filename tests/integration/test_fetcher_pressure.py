@@ -46,3 +46,19 @@ def test_while_the_database_is_away_mail_waits_in_its_mailbox_and_goes_on_afterw
         pipeline.until_empty("small", patience_s=90)
         pipeline.until_empty("large", patience_s=90)
     assert pipeline.database["mails"].count_documents({}) == MAILS + 1
+
+
+def test_what_waits_behind_a_full_window_is_counted_beside_what_is_under_way(pipeline: Pipeline) -> None:
+    for number in range(MAILS):
+        pipeline.servers.mail.deliver(pipeline.mailboxes["small"], b"Subject: %d\r\n\r\ntext\r\n" % number)
+    with pipeline.stages(fetcher=1, router=0, case_writer=0) as stages:
+        stages.wait_until_ready()
+        [fetcher] = stages.named("fetcher")
+
+        def told(metric: str) -> float:
+            lines = fetcher.get("/metrics")[1].splitlines()
+            (line,) = [one for one in lines if one.startswith(f'{metric}{{mailbox="small"}} ')]
+            return float(line.split()[1])
+
+        pipeline.until(lambda: told("mailcase_mailbox_mails_in_flight") == WINDOW, "a full window", 60)
+        pipeline.until(lambda: told("mailcase_mailbox_mails_left") == MAILS - WINDOW, "the rest is left", 10)
