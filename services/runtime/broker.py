@@ -27,6 +27,7 @@ from services.runtime.deliveries import (
     earlier_deliveries,
     published_at_s,
     translated,
+    uncancelled,
 )
 from services.runtime.errors import TransientError
 from services.runtime.health import Health
@@ -105,8 +106,10 @@ class Broker:
             with translated("publish"):
                 channel = cast("aiormq.Channel", await self._channel.get_underlay_channel())
                 failures = await publishing.publish(channel, messages)
-        except TransientError:
+        except TransientError as error:
             _count(metrics.UNCONFIRMED, messages)
+            if isinstance(error.__cause__, TimeoutError):
+                self._break(str(error))  # with a new connection everything is declared, and looked at, again
             raise
         results = list(zip(messages, failures, strict=True))
         _count(metrics.PUBLISHED, [message for message, failure in results if failure is None])
@@ -174,11 +177,13 @@ class Broker:
         (await channel.get_underlay_channel()).on_consumer_cancel_callbacks.add(self._on_cancel)
 
     def _on_cancel(self, _frame: object) -> None:
-        self._reason = "a queue was deleted under its consumer"
-        self._broken.set()
+        self._break("a queue was deleted under its consumer")
 
     def _on_close(self, _sender: object, error: BaseException | None) -> None:
-        self._reason = str(error or "closed")
+        self._break(str(error or "closed"))
+
+    def _break(self, reason: str) -> None:
+        self._reason = reason
         self._broken.set()
 
 
@@ -193,10 +198,11 @@ class Lease:
         """Delete the queue, so that another process may take the lease at once."""
         self._channel.close_callbacks.clear()
         try:
-            (await self._channel.get_underlay_channel()).on_consumer_cancel_callbacks.clear()
-            await self._channel.queue_delete(self.deliveries.queue)
-            await self._channel.close()
-        except DRIVER_ERRORS as error:
+            with translated("release the lease"):
+                (await self._channel.get_underlay_channel()).on_consumer_cancel_callbacks.clear()
+                await self._channel.queue_delete(self.deliveries.queue)
+                await self._channel.close()
+        except TransientError as error:
             log.debug("lease_release_failed", queue=self.deliveries.queue, error=error)
 
 
@@ -251,7 +257,8 @@ async def keep_connected(
             async with Broker.connected(url, name) as broker:
                 await broker.declare(topology)
                 backoff.reset()
-                await first_of(_up_after(proof_s, health), session(broker), broker.broken())
+                with uncancelled("use the connection"):
+                    await first_of(_up_after(proof_s, health), session(broker), broker.broken())
         except TransientError as error:
             proof_s = 2 * CONSUME_PATIENCE_S if isinstance(error, LeaderlessError) else 0.0
             pause_s = backoff.next_s()

@@ -144,6 +144,14 @@ class translated:  # noqa: N801 - reads as a word in a with statement
         raise TransientError(f"cannot {self._attempt}: {error or type(error).__name__}") from error
 
 
+class uncancelled(translated):  # noqa: N801 - as above
+    """As `translated`, for the driver's cancellations only: one that nobody wished for must not end a stage."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, asyncio.CancelledError):
+            super().__exit__(kind, error, trace)
+
+
 def _cancelled_by_driver(error: BaseException | None) -> bool:
     """The driver cancels its waiting futures when a connection ends; that is no wish of ours to cancel the task."""
     task = asyncio.current_task()

@@ -20,8 +20,12 @@ from pamqp.header import ContentHeader
 from services.runtime.deliveries import PUBLISHED_AT_MS
 from services.runtime.messages import Outgoing
 
+# As long as the fetcher waits for a receipt. A queue that lost its leader, or a broker that lost the confirm, would
+# otherwise be waited for without end, and unseen.
+CONFIRM_PATIENCE_S = 300.0
 WRITE_BYTES = 256 * 1024  # of bodies that go to the socket together, so that no batch is in memory a second time
 
+_LOOKS = 20  # for an alarm, in that time
 _PERSISTENT = 2
 _Identified = tuple[str, Outgoing]
 
@@ -30,20 +34,38 @@ async def publish(channel: aiormq.Channel, messages: Sequence[Outgoing]) -> list
     """Publish all and wait for all confirms; for each message None, or what went wrong with it.
 
     A message that is `mandatory` and that no queue takes has gone wrong. Raises the driver's errors where the channel
-    is closed. The channel must have confirms.
+    is closed, and TimeoutError where confirms do not come though the broker has no alarm; during one they are waited
+    for as long as it lasts. The channel must have confirms.
     """
     identified = [(message.message_id or uuid.uuid4().hex, message) for message in messages]  # returned by its id
     confirms: dict[int, asyncio.Future[Any]] = {}  # by the channel's number of the message
     try:
         for group in _groups(identified):
             confirms |= await _write(channel, group)
-        if confirms:
-            await asyncio.wait(confirms.values())
+        await _all_done(channel, set(confirms.values()))
     finally:
         for (message_id, _), number in zip(identified, confirms, strict=False):
             if channel.message_id_delivery_tag.get(message_id) == number:
                 del channel.message_id_delivery_tag[message_id]
     return [_failure(confirm) for confirm in confirms.values()]
+
+
+async def _all_done(channel: aiormq.Channel, confirms: set[asyncio.Future[Any]]) -> None:
+    looks = 0  # one after the other at which the broker had no alarm
+    while confirms:
+        _, confirms = await asyncio.wait(confirms, timeout=CONFIRM_PATIENCE_S / _LOOKS)
+        looks = 0 if confirms and await _is_blocked(channel) else looks + 1
+        if confirms and looks > _LOOKS:
+            raise TimeoutError(f"{len(confirms)} confirms did not come within {CONFIRM_PATIENCE_S:.0f} s")
+
+
+async def _is_blocked(channel: aiormq.Channel) -> bool:
+    """Whether the broker said that it takes nothing (rabbitmq.com/docs/connection-blocked)."""
+    try:
+        await asyncio.wait_for(channel.connection.ready(), 0.1)
+    except TimeoutError:
+        return True
+    return False
 
 
 async def _write(channel: aiormq.Channel, group: Sequence[_Identified]) -> dict[int, asyncio.Future[Any]]:

@@ -185,6 +185,8 @@ class Store:
         self._database: AsyncIOMotorDatabase[Document] = self._client.get_database(
             database,
             codec_options=CodecOptions(tz_aware=True),
+            # Whatever the URL says: what was just written has to be seen, and a secondary lags behind.
+            read_preference=pymongo.ReadPreference.PRIMARY,
             read_concern=ReadConcern("majority"),
             write_concern=WriteConcern(w="majority", wtimeout=_WRITE_TIMEOUT_MS),
         )

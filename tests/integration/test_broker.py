@@ -190,6 +190,36 @@ class TestPublishing(OutletContract):
         with pytest.raises(TransientError):
             await one_by_one()
 
+    async def test_a_confirm_that_never_comes_ends_the_connection(
+        self, servers: PrivateServers, broker: Broker, name: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The queue's process stands still, as a leader without its followers."""
+        monkeypatch.setattr("services.runtime.publishing.CONFIRM_PATIENCE_S", 0.5)
+        await broker.declare(topology(name))
+        for step in ("suspend", "resume"):
+            await asyncio.to_thread(servers.broker.ctl, "eval", f"sys:{step}(whereis('%2F_{name}')).")
+            if step == "suspend":
+                with pytest.raises(TransientError, match="1 confirms did not come within"):
+                    await asyncio.wait_for(broker.publish(message(name, b"lost")), PATIENCE_S)
+                with pytest.raises(TransientError, match="did not come"):
+                    await asyncio.wait_for(broker.broken(), PATIENCE_S)
+
+    async def test_an_alarm_of_the_broker_is_waited_out(
+        self, servers: PrivateServers, broker: Broker, name: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("services.runtime.publishing.CONFIRM_PATIENCE_S", 2.0)
+        await broker.declare(topology(name))
+        ctl = servers.broker.ctl
+        await asyncio.to_thread(ctl, "set_vm_memory_high_watermark", "0.00001")
+        try:
+            publishing = asyncio.ensure_future(broker.publish(message(name, b"held up")))
+            ended, _ = await asyncio.wait({publishing}, timeout=5.0)
+            assert not ended
+        finally:
+            await asyncio.to_thread(ctl, "set_vm_memory_high_watermark", "0.4")
+        await asyncio.wait_for(publishing, PATIENCE_S)
+        assert await waiting(broker, name) == 1
+
 
 class TestDeclaring:
     async def test_everything_may_be_declared_again(self, broker: Broker) -> None:
@@ -475,6 +505,40 @@ class TestKeepingConnected:
         assert health.report() == {"broker": "up"}
         stop.request()
         await asyncio.wait_for(keeping, PATIENCE_S)
+
+    async def test_a_cancellation_of_the_drivers_ends_the_session_and_not_the_stage(
+        self, servers: PrivateServers, name: str
+    ) -> None:
+        """The driver cancels what waits for an answer when a frozen connection ends, deep inside a session too."""
+        stop, health = Stop(), Health("broker")
+        sessions: list[Broker] = []
+
+        async def session(broker: Broker) -> None:
+            sessions.append(broker)
+            if len(sessions) == 1:
+                answer = asyncio.get_running_loop().create_future()
+                answer.cancel()
+                await answer
+            stop.request()
+
+        keeping = keep_connected(servers.broker.url, name, topology(name), session, stop=stop, health=health)
+        await asyncio.wait_for(keeping, PATIENCE_S)
+        assert len(sessions) == 2
+
+    async def test_a_stage_that_is_cancelled_ends(self, servers: PrivateServers, name: str) -> None:
+        started = asyncio.Event()
+
+        async def session(_broker: Broker) -> None:
+            started.set()
+            await asyncio.Event().wait()
+
+        keeping = asyncio.ensure_future(
+            keep_connected(servers.broker.url, name, topology(name), session, stop=Stop(), health=Health("broker"))
+        )
+        await asyncio.wait_for(started.wait(), PATIENCE_S)
+        keeping.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(keeping, PATIENCE_S)
 
     async def test_a_broker_that_is_away_is_asked_again_until_the_stop(self) -> None:
         stop = Stop()

@@ -243,3 +243,11 @@ async def test_times_come_back_aware(store: Store) -> None:
     assert found is not None
     assert found["at"] == when
     assert found["at"].tzinfo is not None
+
+
+async def test_what_was_just_written_is_read_whatever_the_url_says_of_secondaries(
+    servers: PrivateServers, database: str
+) -> None:
+    async with Store.opened(f"{servers.store.url}&readPreference=secondary", database) as store:
+        await store.collection("any").insert([{"_id": 1}])
+        assert await store.collection("any").find({}) == [{"_id": 1}]
