@@ -32,7 +32,6 @@ class Broker(Server):
     """`plugins` are RabbitMQ's names, e.g. `rabbitmq_management`; see `plugin_port` for where they listen."""
 
     name = "broker"
-    start_patience_s = 120.0
 
     def __init__(self, data_dir: Path, plugins: Sequence[str] = ()) -> None:
         super().__init__(data_dir)

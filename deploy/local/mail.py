@@ -36,7 +36,6 @@ class MailServer(Server):
     """The ports are 0 until the first start."""
 
     name = "mail"
-    start_patience_s = 30.0
 
     def __init__(self, data_dir: Path) -> None:
         super().__init__(data_dir)

@@ -19,7 +19,7 @@ class Server(ABC):
     """
 
     name: str
-    start_patience_s = 60.0
+    start_patience_s = 180.0  # a disk shared with others may stand still for a minute
 
     def __init__(self, data_dir: Path) -> None:
         self.data_dir = data_dir
