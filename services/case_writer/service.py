@@ -42,16 +42,13 @@ from services.runtime.messages import Outgoing
 from services.runtime.metrics import RETRIES
 from services.runtime.retry import Backoff
 from services.runtime.settings_shapes import Rules
-from services.runtime.store import ConflictError, TakenError, UnclearCommitError
+from services.runtime.store import ConflictError, Taken, UnclearCommitError
 from services.runtime.topology import EVENT, SENDER_WORK, receipt_key, replayed_key
 
 log = get_logger(__name__)
 
 GROUP_BYTES = 16 * 1024 * 1024  # of mail in one transaction, so that a batch of large mails fits in memory
 CONFLICTS_TOGETHER = 8  # after so many conflicts a batch is written mail by mail
-# After another writer's commit a key is seen to be taken within moments. One that stays taken by what cannot be found
-# is a contradiction in the database, such as a comment whose outcome is gone, and would hold up every mail for ever.
-TAKEN_PATIENCE_S = 60.0
 # Blobs that nothing refers to yet are removed after a day: after so long an outage they are put again.
 ITEMS_STAND_S = 3600.0
 ATTEMPTS = 5  # after so many deliveries a mail is read in a process of its own
@@ -168,7 +165,7 @@ class CaseWriter:
         unclear = False  # if so, only this attempt can tell its own work from another writer's
         items: list[Item] = []
         read_s = 0.0
-        taken_since_s: float | None = None
+        taken = Taken()
         while True:
             try:
                 if not items or time.monotonic() - read_s > ITEMS_STAND_S:
@@ -180,10 +177,10 @@ class CaseWriter:
                 metrics.CONFLICTS.inc()
                 if conflicts >= CONFLICTS_TOGETHER and len(group) > 1 and not unclear:
                     raise PermanentError(f"{conflicts} conflicts with other writers, lastly: {error}") from error
-                taken_since_s = _taken_since_s(error, taken_since_s)
+                taken.met(error)
                 await _moment(conflicts)
             except TransientError as error:
-                taken_since_s = None
+                taken.met(error)
                 unclear = unclear or isinstance(error, UnclearCommitError)
                 pause_s = 0.0 if isinstance(error, UnclearCommitError) else backoff.next_s()
                 RETRIES.labels("write").inc()
@@ -229,16 +226,6 @@ class CaseWriter:
 async def _moment(times: int) -> None:
     """A random pause that grows to a tenth of a second: enough for another writer to be through."""
     await asyncio.sleep(random.uniform(0.001, 0.01) * min(times, 20))  # noqa: S311 - a pause, no secret
-
-
-def _taken_since_s(error: ConflictError, since_s: float | None) -> float | None:
-    """Since when nothing but taken keys is in the way. Raises PermanentError where that lasts."""
-    if not isinstance(error, TakenError):
-        return None
-    now_s = time.monotonic()
-    if since_s is not None and now_s - since_s > TAKEN_PATIENCE_S:
-        raise PermanentError(f"the database contradicts itself: {error}") from error
-    return now_s if since_s is None else since_s
 
 
 def _suspects(group: Sequence[Arrived]) -> frozenset[str]:

@@ -6,6 +6,7 @@ Motor to PyMongo's own async API is a change of this file.
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
@@ -43,6 +44,28 @@ class ConflictError(TransientError):
 
 class TakenError(ConflictError):
     """A unique key is taken, and nothing else went wrong."""
+
+
+# After another writer's commit a key is seen to be taken within moments. One that stays taken by what cannot be found
+# is a contradiction in the database, such as a comment whose outcome is gone, and would be tried again for ever.
+TAKEN_PATIENCE_S = 60.0
+
+
+class Taken:
+    """Watches the failures of one piece of writing for a key that stays taken."""
+
+    def __init__(self) -> None:
+        self._since_s: float | None = None
+
+    def met(self, error: TransientError) -> None:
+        """Raises PermanentError where nothing but taken keys has been in the way for TAKEN_PATIENCE_S."""
+        now_s = time.monotonic()
+        if not isinstance(error, TakenError):
+            self._since_s = None
+        elif self._since_s is None:
+            self._since_s = now_s
+        elif now_s - self._since_s > TAKEN_PATIENCE_S:
+            raise PermanentError(f"the database contradicts itself: {error}") from error
 
 
 class UnclearCommitError(TransientError):

@@ -24,7 +24,7 @@ from services.runtime.lifecycle import Stop
 from services.runtime.logs import get_logger
 from services.runtime.retry import Backoff
 from services.runtime.settings import SenderLimits, Settings
-from services.runtime.store import ConflictError
+from services.runtime.store import ConflictError, Taken
 from services.sender import metrics
 from services.sender.compose import compose, subject_of
 from services.sender.documents import comment_of
@@ -77,7 +77,7 @@ class Sender:
                 return
             settled = await self._settled(mail, claim)
             if settled is not None:
-                await self._recorded(settled, claim, await self._handed(settled))
+                await self._recorded(settled, claim, await self._attempted(settled))
 
     @asynccontextmanager
     async def _kept(self, mail: OutgoingMail, claim: str) -> AsyncIterator[None]:
@@ -146,8 +146,17 @@ class Sender:
         settled = structs.replace(mail, subject=subject_of(subject, mail.case, self._reference), text=text)
         return settled if await self._outbox.settle(mail.id, claim, settled.subject or "", text) else None
 
+    async def _attempted(self, mail: OutgoingMail) -> Handed:
+        """One attempt, whatever goes wrong with it. Raises TransientError in an outage of the database."""
+        try:
+            return await self._handed(mail)
+        except TransientError:
+            raise
+        except Exception as error:  # a fault of ours, met by this mail: the next attempt comes later and later
+            log.exception("attempt_failed", mail=mail.id, case=mail.case)
+            return Handed(again=dict.fromkeys(mail.remaining, f"a fault of ours: {type(error).__name__}"))
+
     async def _handed(self, mail: OutgoingMail) -> Handed:
-        """One attempt, whatever goes wrong with it."""
         process = self._processes.get(mail.process)
         name = process.smtp if process else None
         if name is None or name not in self._transports:
@@ -189,9 +198,7 @@ class Sender:
         self, mail: OutgoingMail, claim: str, state: OutgoingState, failure: str | None, *, show: bool = True
     ) -> None:
         now = self._clock()
-        comment = comment_of(mail, now, sent=state == "sent", failure=failure) if show else None
-        ending = Ending(state, now, failure, comment)
-        if not await self._ended(mail, claim, ending):
+        if not await self._ended(mail, claim, Ending(state, now, failure), show=show):
             log.warning("claim_lost", mail=mail.id, case=mail.case, state=state)
             return
         metrics.ENDED.labels(mail.process, mail.kind, state).inc()
@@ -200,26 +207,32 @@ class Sender:
         level = log.info if failure is None else log.warning
         level("mail_ended", mail=mail.id, case=mail.case, state=state, attempts=mail.attempts, answer=_safe(failure))
 
-    async def _ended(self, mail: OutgoingMail, claim: str, ending: Ending) -> bool:
+    async def _ended(self, mail: OutgoingMail, claim: str, ending: Ending, *, show: bool) -> bool:
         """Whether we wrote the end; without its comment where that cannot be, or the mail would go out again."""
         try:
+            sent = ending.state == "sent"
+            comment = comment_of(mail, ending.at, sent=sent, failure=ending.failure) if show else None
+            return await self._until_written(partial(self._outbox.end, mail, claim, replace(ending, comment=comment)))
+        except TransientError:
+            raise
+        except Exception:  # the document cannot be written, or a fault of ours
+            log.exception("sent_comment_not_written", mail=mail.id, case=mail.case)
             return await self._until_written(partial(self._outbox.end, mail, claim, ending))
-        except PermanentError as error:
-            log.error("sent_comment_not_written", mail=mail.id, case=mail.case, error=error)  # noqa: TRY400 - no fault of ours
-            return await self._until_written(partial(self._outbox.end, mail, claim, replace(ending, comment=None)))
 
     async def _until_written(self, write: Callable[[], Awaitable[bool]]) -> bool:
         """Repeat in an outage, since the mail may be out; where the stage ends before, another attempt sends it again.
 
         False where the claim is not ours any more: also after a commit that turned out to be written.
         """
-        backoff = Backoff(initial_s=0.05, maximum_s=5.0)
+        backoff, taken = Backoff(initial_s=0.05, maximum_s=5.0), Taken()
         while True:
             try:
                 return await write()
-            except ConflictError:
+            except ConflictError as error:
+                taken.met(error)
                 await asyncio.sleep(min(0.1, backoff.next_s()))
             except TransientError as error:
+                taken.met(error)
                 log.warning("ending_postponed", error=error)
                 if await self._stop.wait(backoff.next_s()):
                     raise

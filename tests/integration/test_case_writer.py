@@ -16,7 +16,6 @@ from schemas.cases import Command
 from schemas.mails import mail_key
 from schemas.stored import Discard
 from services.case_writer import intake as intake_module
-from services.case_writer import service as service_module
 from services.case_writer.intake import Intake
 from services.case_writer.mongo import MongoCases
 from services.case_writer.reading import read_mail
@@ -130,7 +129,7 @@ async def test_a_mail_that_the_database_contradicts_itself_about_is_parked_and_h
     servers: PrivateServers, cases: Observed, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its outcome is gone and its comment is there, as after a repair by hand: the key is taken for ever."""
-    monkeypatch.setattr(service_module, "TAKEN_PATIENCE_S", 0.5)
+    monkeypatch.setattr("services.runtime.store.TAKEN_PATIENCE_S", 0.5)
     odd = opening("odd")
     await handle_in_batches(servers.store.url, database, [odd])
     await cases.store.collection("mails").delete({"_id": odd.mail.key})

@@ -15,7 +15,7 @@ from services.runtime.errors import PermanentError, TransientError
 from services.runtime.health import Health
 from services.runtime.lifecycle import Stop
 from services.runtime.settings import Settings
-from services.runtime.store import ConflictError
+from services.runtime.store import ConflictError, TakenError
 from services.sender.limits import EVERYONE, Past
 from services.sender.ports import Ending, Handed, Waiting
 from services.sender.service import NO_SERVER, Sender
@@ -202,16 +202,44 @@ async def test_a_stage_that_ends_in_the_outage_leaves_the_mail_to_another(bench:
     assert bench.transport.messages[0] == bench.transport.messages[1]
 
 
-async def test_a_mail_whose_comment_cannot_be_written_does_not_go_out_again(bench: Bench) -> None:
+@pytest.mark.parametrize(
+    "failures",
+    [[PermanentError("the document is too large")], [ZeroDivisionError()], [TakenError("a comment is there")] * 4],
+)
+async def test_a_mail_whose_comment_cannot_be_written_does_not_go_out_again(
+    bench: Bench, failures: list[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.runtime.store.TAKEN_PATIENCE_S", 0.1)
     bench.put()
 
     def taken(recipients: Sequence[str]) -> Handed:
-        bench.outbox.failures = [PermanentError("the document is too large")]
+        bench.outbox.failures = list(failures)
         return Handed(list(recipients))
 
     bench.transport.answer = taken
     assert (await bench.deliver()).state == "sent"
     assert [one.comment for one in bench.outbox.endings] == [None]
+
+
+async def test_a_mail_whose_comment_cannot_even_be_made_does_not_go_out_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.sender.service.comment_of", lambda *_, **__: 1 / 0)
+    bench.put()
+    assert (await bench.deliver()).state == "sent"
+    assert [one.comment for one in bench.outbox.endings] == [None]
+
+
+async def test_a_fault_of_ours_at_a_mail_is_tried_again_later_and_given_up_in_its_time(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.sender.service.compose", lambda *_: 1 / 0)
+    bench.put(counted_at=NOW)
+    first = await bench.deliver()
+    assert (first.state, first.due_at) == ("pending", NOW + timedelta(seconds=30))
+    bench.now = NOW + timedelta(days=9)
+    last = await bench.deliver()
+    assert (last.state, last.failure) == ("given-up", f"{ANNA}: a fault of ours: ZeroDivisionError")
 
 
 async def test_a_claim_that_ended_before_the_text_was_settled_sends_nothing(
@@ -331,4 +359,4 @@ async def test_a_fault_of_ours_with_one_mail_holds_up_no_other(bench: Bench, tmp
     bench.stop.request()
     await sweeping  # what is in hand is finished
     assert bench.outbox.mails["ack 1"].state == "sent"
-    assert bench.outbox.mails["ack 0"].state == "claimed"  # until its claim ends
+    assert bench.outbox.mails["ack 0"].state == "pending"
