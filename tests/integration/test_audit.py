@@ -3,18 +3,24 @@
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from deploy.local import PrivateServers
 from schemas.cases import Command, ParkMail
+from schemas.stored import OutgoingMail, to_document
 from services.case_writer.sweeping import Sweeper
 from services.cli.auditing.checks import Auditor
 from services.runtime.blobs import Blobs
 from services.runtime.store import Store
+from services.sender.documents import comment_of
+from services.sender.outbox import MongoOutbox
+from services.sender.ports import Ending
 from tests.builders import appending, ignoring, opening, parking, raw_bytes
 from tests.integration.test_case_writer import handle_in_batches
+from tests.unit.sender.builders import outgoing
 
 FILE = (
     'Content-Type: multipart/mixed; boundary="b"\r\n\r\n--b\r\n\r\ntext\r\n'
@@ -39,7 +45,25 @@ async def store(servers: PrivateServers) -> AsyncIterator[Store]:
         commands += [appending("d", 1, thread_ids=["<a@x.example>"]), appending("e", 2), parking("f"), ignoring("g")]
         assert isinstance(commands[-2], ParkMail)
         await handle_in_batches(servers.store.url, database, commands)
+        await send(opened, 1, caused_by=commands[0].mail.key)
+        await opened.collection("outbox").insert([to_document(waiting(2, caused_by=commands[1].mail.key))])
         yield opened
+
+
+def waiting(case: int, **more: Any) -> OutgoingMail:
+    now = datetime.now(UTC)
+    fields: dict[str, Any] = {"id": f"ack {case}", "case": case, "state": "pending", "created_at": now, "due_at": now}
+    return outgoing(**(fields | {"message_id": f"<ack.{case}@office.example>"} | more))
+
+
+async def send(store: Store, case: int, **more: Any) -> None:
+    """An acknowledgement that went out."""
+    outbox, now = MongoOutbox(store), datetime.now(UTC)
+    await store.collection("outbox").insert([to_document(waiting(case, **more))])
+    mail = await outbox.claim(f"ack {case}", "claim", now, now)
+    assert mail is not None
+    ending = Ending("sent", now, None, comment_of(mail, now, sent=True, failure=None))
+    assert await outbox.end(mail, "claim", ending)
 
 
 async def findings(store: Store, *, deep: bool = False) -> list[str]:
@@ -75,7 +99,12 @@ DAMAGES: dict[str, tuple[str, dict[str, Any], Change, str]] = {
         {"$set": {"case": 1}},
         "attachment-count case-openers comment-count mail-in-two-cases",
     ),
-    "a lost case": ("cases", {"_id": 2}, None, "comment-without-case number-gap thread-without-case"),
+    "a lost case": (
+        "cases",
+        {"_id": 2},
+        None,
+        "comment-without-case number-gap outgoing-without-case thread-without-case",
+    ),
     "a wrong count": ("cases", {"_id": 1}, {"$inc": {"comment_count": 1}}, "comment-count"),
     "a second opener": ("mails", {"outcome": "appended"}, {"$set": {"outcome": "opened"}}, "case-openers"),
     "a thread to nowhere": (
@@ -93,6 +122,49 @@ DAMAGES: dict[str, tuple[str, dict[str, Any], Change, str]] = {
     "a lost content": ("mails", {"outcome": "parked"}, {"$set": {"raw": None}}, "aside-mail-without-content"),
     "a lost file": ("blobs.files", {"length": 1}, None, "blob-missing"),
     "a lost chunk": ("blobs.chunks", {"data": b"a"}, None, "blob-torn"),
+    "an outgoing mail of no case": (
+        "outbox",
+        {"_id": "ack 2"},
+        {"$set": {"case": 99}},
+        "outgoing-twice outgoing-without-case",
+    ),
+    "a second acknowledgement": ("outbox", {"_id": "ack 2"}, {"$set": {"case": 1}}, "outgoing-twice"),
+    "an acknowledgement of nothing": (
+        "outbox",
+        {"_id": "ack 2"},
+        {"$set": {"caused_by": "x"}},
+        "outgoing-without-cause",
+    ),
+    "a mail that nobody sends": (
+        "outbox",
+        {"_id": "ack 2"},
+        {"$set": {"due_at": datetime(2026, 1, 1, tzinfo=UTC)}},
+        "outgoing-stuck",
+    ),
+    "a mail that is stuck in sending": (
+        "outbox",
+        {"_id": "ack 2"},
+        {"$set": {"due_at": datetime(2026, 1, 1, tzinfo=UTC), "state": "claimed"}},
+        "outgoing-stuck",
+    ),
+    "a mail about to go out again": (
+        "outbox",
+        {"_id": "ack 1"},
+        {"$set": {"state": "pending"}},
+        "outgoing-again",
+    ),
+    "an end that is not shown": (
+        "outbox",
+        {"_id": "ack 2"},
+        {"$set": {"state": "refused"}},
+        "outgoing-without-comment",
+    ),
+    "a sent mail in another case": (
+        "comments",
+        {"kind": "sent"},
+        {"$set": {"case": 3}},
+        "comment-count outgoing-in-two-cases thread-in-another-case",
+    ),
     "a counter set back": ("counters", {}, {"$set": {"value": 2}}, "number-beyond-counter"),
 }
 

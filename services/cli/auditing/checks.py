@@ -3,11 +3,12 @@
 import hashlib
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from services.case_writer.mongo import COUNTER, MAIL_KINDS
 from services.case_writer.sweeping import referenced
-from services.cli.auditing.findings import Document, Finding, gaps, of_case, of_gap, of_mail, of_thread
+from services.cli.auditing.findings import Document, Finding, gaps, of_case, of_gap, of_mail, of_outgoing, of_thread
 from services.runtime.blobs import CHUNKS, FILES
 from services.runtime.store import Session, Store
 
@@ -31,6 +32,7 @@ class Auditor:
             "comments": (self._comments, ["case", "kind", "attachments", "original"]),
             "cases": (self._cases, ["comment_count", "attachment_count"]),
             "threads": (self._threads, ["case", "claimed_by"]),
+            "outbox": (self._outgoing, ["kind", "case", "state", "due_at", "caused_by", "attachments"]),
             FILES: (self._blobs, ["length", "chunkSize"]),
         }
         for collection, (check, fields) in checks.items():
@@ -122,6 +124,18 @@ class Auditor:
         lost = [one for one in threads if one["case"] not in cases]
         found = [Finding("thread-without-case", f"{one['_id']} leads to case {one['case']}") for one in lost]
         return found + [finding for one in threads for finding in of_thread(one, places)]
+
+    async def _outgoing(self, mails: Sequence[Document], session: Session) -> list[Finding]:
+        cases = await self._by_id("cases", {one["case"] for one in mails}, [], session)
+        causes = await self._by_id("mails", {one["caused_by"] for one in mails}, [], session)
+        comments = await self._by_id("comments", [one["_id"] for one in mails], ["case"], session)
+        now = datetime.now(UTC)
+        found: list[Finding] = []
+        for one in mails:
+            case, caused = one["case"] in cases, one["caused_by"] in causes
+            found += of_outgoing(one, case=case, caused=caused, comment=comments.get(one["_id"]), now=now)
+        files = {file["blob"]: f"outgoing {one['_id']!r}" for one in mails for file in one["attachments"]}
+        return found + await self._missing_blobs(files, session)
 
     async def _blobs(self, files: Sequence[Document], session: Session) -> list[Finding]:
         """Whether all chunks are there, from the index alone."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 Document = Mapping[str, Any]
@@ -42,6 +43,34 @@ def of_case(case: Document, comments: int, attachments: int, mails: int, openers
         )
     if openers != (1 if mails else 0):
         yield Finding("case-openers", f"case {number} was opened by {openers} mails")
+
+
+STUCK = timedelta(minutes=10)
+
+
+def of_outgoing(
+    mail: Document, *, case: bool, caused: bool, comment: Document | None, now: datetime
+) -> Iterable[Finding]:
+    """A mail of ours: its case and what caused it are there, and its comment from its end on, not before."""
+    name = f"outgoing {mail['_id']!r} of case {mail['case']}"
+    if not case:
+        yield Finding("outgoing-without-case", name)
+    if mail["kind"] == "acknowledgement":
+        if mail["_id"] != f"ack {mail['case']}":  # the key sees to it that no case has two
+            yield Finding("outgoing-twice", f"{name} acknowledges it beside 'ack {mail['case']}'")
+        if not caused:
+            yield Finding("outgoing-without-cause", f"{name} acknowledges mail {mail['caused_by']}")
+    if mail["state"] in {"pending", "claimed"}:
+        if comment is not None:
+            yield Finding("outgoing-again", f"{name} is shown in case {comment['case']}, and about to go out")
+        if mail["due_at"] < now - STUCK:
+            yield Finding(
+                "outgoing-stuck", f"{name} is {mail['state']}, and due since {mail['due_at']:%Y-%m-%d %H:%M} UTC"
+            )
+    elif mail["state"] != "suppressed" and comment is None:
+        yield Finding("outgoing-without-comment", f"{name} is {mail['state']}, and not shown there")
+    elif comment is not None and comment["case"] != mail["case"]:
+        yield Finding("outgoing-in-two-cases", f"{name} is shown in case {comment['case']}")
 
 
 def of_thread(thread: Document, cases: Mapping[str, int | None]) -> Iterable[Finding]:
