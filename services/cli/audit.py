@@ -12,7 +12,8 @@ from cyclopts import Parameter
 from services.cli.auditing.archive import in_flight, told_otherwise, unrecorded
 from services.cli.auditing.checks import Auditor
 from services.cli.auditing.findings import Finding
-from services.cli.common import DEFAULT_CONFIG, Config, Json, loaded, moment, printable
+from services.cli.common import DEFAULT_CONFIG, Config, Json, loaded, printable
+from services.cli.options import since_moment
 from services.runtime.broker import Broker
 from services.runtime.settings import Settings
 from services.runtime.stage import broker_url, connection_name, store_url, topology_of
@@ -34,7 +35,7 @@ def audit(
     json: Json = False,
 ) -> int:
     """Check that each mail has one outcome, each comment its case, each attachment its bytes; exit status 1 if not."""
-    start = moment(since, "--since", datetime.now(UTC)) if since else None
+    start = since_moment(since, datetime.now(UTC))
     return asyncio.run(_audit(loaded(config), start, deep=deep, archive=not no_archive, json=json))
 
 

@@ -3,23 +3,21 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-from cyclopts import Parameter
 from rich.console import Console
 from rich.text import Text
 
 from services.cli.common import DEFAULT_CONFIG, Config, Json, loaded, printable, size_text
+from services.cli.options import CaseNumber
 from services.runtime.errors import PermanentError
 from services.runtime.settings import Settings
 from services.runtime.stage import store_url
 from services.runtime.store import Document, Store
 
-Number = Annotated[int, Parameter(help="The case's number, as in [#235].")]
 
-
-def show(number: Number, /, *, config: Config = DEFAULT_CONFIG, json: Json = False) -> None:
+def show(number: CaseNumber, /, *, config: Config = DEFAULT_CONFIG, json: Json = False) -> None:
     """Show a case with its comments and attachments."""
     case, comments, waiting = asyncio.run(read_case(loaded(config), number))
     if json:

@@ -1,16 +1,13 @@
-"""What the commands share: the settings, the logs, how times and texts are shown."""
+"""What the commands share: the settings, the logs, how texts are shown."""
 
 import os
-import re
 import unicodedata
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from services.runtime.errors import Mistake, SettingsError
 from services.runtime.logs import configure_logs
 from services.runtime.settings import Settings, load_settings
 
@@ -25,9 +22,6 @@ HttpPort = Annotated[
 ]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON for programs.")]
 
-_AGE = re.compile(r"([0-9]{1,6})\s*([smhdw])", re.ASCII)
-_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
-
 DEFAULT_CONFIG = Path("mailcase.toml")
 
 
@@ -36,22 +30,6 @@ def loaded(config: Path) -> Settings:
     settings = load_settings(config, os.environ)
     configure_logs(settings.logs.format, settings.logs.level)
     return settings
-
-
-def moment(text: str, option: str, now: datetime) -> datetime:
-    """A time such as `2026-11-23T08:15` or `2026-11-23`, UTC unless it says otherwise, or an age such as `2h` or `7d`.
-
-    Raises SettingsError, naming `option`.
-    """
-    age = _AGE.fullmatch(text.strip())
-    if age:
-        return now - timedelta(seconds=int(age[1]) * _UNITS_S[age[2]])
-    try:
-        time = datetime.fromisoformat(text.strip())
-    except ValueError:
-        mend = "give a time such as 2026-11-23T08:15 (UTC) or an age such as 90m, 2h, 7d"
-        raise SettingsError([Mistake(option, f"{text!r} is neither a time nor an age", mend)]) from None
-    return time if time.tzinfo is not None else time.replace(tzinfo=UTC)
 
 
 def printable(text: str) -> str:

@@ -14,8 +14,9 @@ from cyclopts import Parameter
 
 from schemas.mails import RawMail
 from schemas.stored import Discard, DiscardedMessage, to_document
-from services.cli.common import DEFAULT_CONFIG, Config, Json, loaded, moment, printable
+from services.cli.common import DEFAULT_CONFIG, Config, Json, loaded, printable
 from services.cli.dead_letters import ID_DIGITS, DeadLetter
+from services.cli.options import Before, Everything, Process, Raw, Why, before_moment, hex_prefix, one_choice
 from services.cli.tables import print_table
 from services.runtime.blobs import Blobs
 from services.runtime.broker import Broker
@@ -34,11 +35,6 @@ Ids = Annotated[list[str], Parameter(help="Ids, as `dead list` prints them; the 
 Id = Annotated[str, Parameter(help="The message's id, as `dead list` prints it.")]
 Queue = Annotated[str | None, Parameter(name="--queue", help="Only what died in this queue, as router.mail.")]
 Reason = Annotated[str | None, Parameter(name="--reason", help="Only messages whose reason contains this.")]
-Process = Annotated[str | None, Parameter(name="--process", help="Only mails of this process.")]
-Before = Annotated[str | None, Parameter(name="--before", help="Only what died before: a time (UTC), or an age as 2h.")]
-Everything = Annotated[bool, Parameter(name="--all", negative="", help="Every message that the other options choose.")]
-Raw = Annotated[bool, Parameter(name="--raw", negative="", help="Write the message's exact bytes and nothing else.")]
-Why = Annotated[str, Parameter(name="--why", help="Recorded with the message.")]
 
 Chosen = Callable[[DeadLetter], bool]
 
@@ -104,26 +100,21 @@ def retry(
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Put messages back into the queues where they died."""
-    if bool(ids) == everything:
-        mend = "name ids, or give --all with the options that choose"
-        raise SettingsError([Mistake("dead retry", "needs either ids or --all", mend)])
+    one_choice("dead retry", "ids", ids, everything=everything)
     settings = loaded(config)
-    for letter in asyncio.run(_retry(settings, queue, _choice(ids, reason, process, before), ids)):
-        print(f"{letter.id}: back in {letter.origin}")
+    if not asyncio.run(_retry(settings, queue, _choice(ids, reason, process, before), ids)):
+        print("no dead letter to retry")
 
 
 def discard(ids: Ids, /, *, why: Why, config: Config = DEFAULT_CONFIG) -> None:
     """Take messages out for good; each is kept in the database with who did it and why."""
     settings = loaded(config)
-    for letter in asyncio.run(_discard(settings, _choice(ids, None, None, None), ids, why)):
-        print(f"{letter.id}: discarded")
+    asyncio.run(_discard(settings, _choice(ids, None, None, None), ids, why))
 
 
 def _choice(ids: list[str] | None, reason: str | None, process: str | None, before: str | None) -> Chosen:
-    for one in ids or ():
-        if len(one) < MIN_ID:
-            raise SettingsError([Mistake("id", f"{one!r} is too short", f"give at least {MIN_ID} characters")])
-    latest = moment(before, "--before", datetime.now(UTC)) if before else None
+    ids = None if ids is None else [hex_prefix(one, MIN_ID, 64, "`mailcase dead list`") for one in ids]
+    latest = before_moment(before, datetime.now(UTC))
 
     def chosen(letter: DeadLetter) -> bool:
         return (
@@ -161,14 +152,15 @@ async def _letters(settings: Settings, queue: str | None, chosen: Chosen) -> lis
 
 async def _one(settings: Settings, id_: str) -> DeadLetter:
     letters = await _letters(settings, None, _choice([id_], None, None, None))
-    if len({letter.id for letter in letters}) > 1:
-        raise PermanentError(f"{id_} begins the ids of several messages: give more of it")
-    return _all_there(letters, [id_])[0]
+    _each_names_one(letters, [id_])
+    return letters[0]
 
 
-async def _retry(settings: Settings, queue: str | None, chosen: Chosen, ids: list[str] | None) -> list[DeadLetter]:
+async def _retry(settings: Settings, queue: str | None, chosen: Chosen, ids: list[str] | None) -> int:
+    count = 0
     async with Broker.connected(broker_url(settings), connection_name("dead")) as broker:
-        letters = []
+        if ids:
+            _each_names_one([letter async for _, letter in _found(settings, broker, queue, chosen)], ids)
         async for found, letter in _found(settings, broker, queue, chosen):
             delivery = letter.delivery
             # Straight to its queue: the exchange would hand it to the archive once more.
@@ -177,16 +169,17 @@ async def _retry(settings: Settings, queue: str | None, chosen: Chosen, ids: lis
             )
             await broker.publish(again)
             await found.take()
-            letters.append(letter)
-        return _all_there(letters, ids)
+            count += 1
+            print(f"{letter.id}: back in {letter.origin}", flush=True)
+    return count
 
 
-async def _discard(settings: Settings, chosen: Chosen, ids: list[str], why: str) -> list[DeadLetter]:
+async def _discard(settings: Settings, chosen: Chosen, ids: list[str], why: str) -> None:
     async with (
         Store.opened(store_url(settings), settings.store.database) as store,
         Broker.connected(broker_url(settings), connection_name("dead")) as broker,
     ):
-        letters = []
+        _each_names_one([letter async for _, letter in _found(settings, broker, None, chosen)], ids)
         note = Discard(by=getpass.getuser(), why=why, at=datetime.now(UTC))
         async for found, letter in _found(settings, broker, None, chosen):
             body = await Blobs(store).put(letter.delivery.body)
@@ -201,15 +194,17 @@ async def _discard(settings: Settings, chosen: Chosen, ids: list[str], why: str)
             )
             await store.collection("discards").insert([to_document(discarded)])
             await found.take()
-            letters.append(letter)
-        return _all_there(letters, ids)
+            print(f"{letter.id}: discarded", flush=True)
 
 
-def _all_there(letters: list[DeadLetter], ids: list[str] | None) -> list[DeadLetter]:
-    for one in ids or ():
-        if not any(letter.id.startswith(one[:ID_DIGITS]) for letter in letters):
-            raise PermanentError(f"there is no dead letter {one}")
-    return letters
+def _each_names_one(letters: list[DeadLetter], ids: list[str]) -> None:
+    """Raise PermanentError where an id names no message, or several; equal ones are one."""
+    for one in ids:
+        named = {letter.id for letter in letters if letter.id.startswith(one[:ID_DIGITS].lower())}
+        if not named:
+            raise PermanentError(f"there is no dead letter {one}; `mailcase dead list` has those that there are")
+        if len(named) > 1:
+            raise PermanentError(f"{one} begins the ids of several messages: give more of it")
 
 
 def _plain(letter: DeadLetter) -> dict[str, object]:

@@ -10,13 +10,23 @@ from typing import Annotated, Any
 
 import msgspec
 from cyclopts import Parameter
-from cyclopts.validators import Number
 
 from schemas.stored import Discard
 from services.case_writer.main import reading_limits
 from services.case_writer.ports import UnreadableMailError
 from services.case_writer.reading_aside import ReaderProcess
-from services.cli.common import DEFAULT_CONFIG, Config, Json, loaded, moment, printable
+from services.cli.common import DEFAULT_CONFIG, Config, Json, loaded, printable
+from services.cli.options import (
+    Before,
+    Everything,
+    Limit,
+    Process,
+    Raw,
+    Why,
+    before_moment,
+    key_prefix,
+    one_choice,
+)
 from services.cli.tables import print_table
 from services.fetcher.dispatch import Dispatcher
 from services.fetcher.main import kept_blobs
@@ -28,7 +38,6 @@ from services.runtime.settings import Settings
 from services.runtime.stage import broker_url, connection_name, store_url, topology_of
 from services.runtime.store import Document, Store
 
-MIN_KEY = 8  # characters of a mail key that name a mail
 PATIENCE_S = 30.0
 MAIL_TOO_LARGE = "mail-too-large"  # as the router parks it
 MEND_TOO_LARGE = "raise limits.max_mail_bytes and restart the fetchers, which then take it whole; then discard this"
@@ -37,13 +46,7 @@ RETRIED_TOGETHER = 100
 Keys = Annotated[list[str], Parameter(help="Mail keys; their first 8 characters are enough.")]
 Key = Annotated[str, Parameter(help="The mail's key; its first 8 characters are enough.")]
 Reason = Annotated[str | None, Parameter(name="--reason", help="Only mails with this reason.")]
-Process = Annotated[str | None, Parameter(name="--process", help="Only mails of this process.")]
-Before = Annotated[str | None, Parameter(name="--before", help="Only mails recorded before: a time, or an age as 2d.")]
 Ignored = Annotated[bool, Parameter(name="--ignored", negative="", help="Ignored mails instead of parked ones.")]
-Everything = Annotated[bool, Parameter(name="--all", negative="", help="Every mail that the other options choose.")]
-Raw = Annotated[bool, Parameter(name="--raw", negative="", help="Write the mail's exact bytes and nothing else.")]
-Why = Annotated[str, Parameter(name="--why", help="Recorded with the mail.")]
-Limit = Annotated[int, Parameter(name="--limit", help="At most so many; 0 shows all.", validator=Number(gte=0))]
 
 
 def list_mails(
@@ -105,9 +108,10 @@ def retry(
     config: Config = DEFAULT_CONFIG,
 ) -> int:
     """Send mails through the router again, which decides by the settings of now; the outcome is replaced."""
-    if bool(keys) == everything:
-        mend = "name mail keys, or give --all with the options that choose"
-        raise SettingsError([Mistake("parked retry", "needs either mail keys or --all", mend)])
+    one_choice("parked retry", "mail keys", keys, everything=everything)
+    if keys and (reason, process, before) != (None, None, None):
+        mend = "leave out the keys or the options"
+        raise SettingsError([Mistake("parked retry", "options that choose go with --all only", mend)])
     settings = loaded(config)
     return asyncio.run(_retry(settings, keys or [], _query(reason, process, before, ignored=ignored)))
 
@@ -119,8 +123,8 @@ def discard(keys: Keys, /, *, why: Why, config: Config = DEFAULT_CONFIG) -> None
 
 
 def _query(reason: str | None, process: str | None, before: str | None, *, ignored: bool) -> dict[str, Any]:
-    latest = {"$lt": moment(before, "--before", datetime.now(UTC))} if before else None
-    wanted = {"reason": reason, "process": process, "recorded_at": latest}
+    latest = before_moment(before, datetime.now(UTC))
+    wanted = {"reason": reason, "process": process, "recorded_at": {"$lt": latest} if latest else None}
     chosen: dict[str, Any] = {"outcome": "ignored" if ignored else "parked"}
     return chosen | {name: value for name, value in wanted.items() if value is not None}
 
@@ -131,11 +135,8 @@ async def _find(settings: Settings, query: dict[str, Any], limit: int) -> list[D
 
 
 async def _by_key(store: Store, key: str) -> Document:
-    """The one mail without a case whose key begins so. Raises PermanentError."""
-    if len(key) < MIN_KEY or not all(one in "0123456789abcdef" for one in key):
-        raise PermanentError(
-            f"{key!r} is no mail key: give at least its first {MIN_KEY} characters, as `parked list` does"
-        )
+    """The one mail without a case whose key begins so. Raises PermanentError, or SettingsError where it is no key."""
+    key = key_prefix(key)
     upper = key + "g"  # behind every key that begins so
     found = await store.collection("mails").find({"_id": {"$gte": key, "$lt": upper}}, limit=2)
     if not found:

@@ -8,7 +8,8 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from services.cli.common import DEFAULT_CONFIG, Config, loaded, moment
+from services.cli.common import DEFAULT_CONFIG, Config, loaded
+from services.cli.options import FromOffset, Mailbox, Process, Rate, key_prefix, moment, said, since_moment
 from services.cli.replaying.choice import Choice, bracketed, checked
 from services.cli.replaying.dry import DryRun
 from services.cli.replaying.numbers import keep_numbers, tell_of_gaps
@@ -29,15 +30,16 @@ STOPPED = 130  # what shells give for SIGINT
 
 Since = Annotated[str | None, Parameter(name="--since", help="Mails fetched since: a time (UTC) or an age as 2h, 7d.")]
 Until = Annotated[str | None, Parameter(name="--until", help="Mails fetched before: a time (UTC) or an age.")]
-Process = Annotated[str | None, Parameter(name="--process", help="Only mails of this process.")]
-Mailbox = Annotated[str | None, Parameter(name="--mailbox", help="Only mails of this mailbox.")]
 MailKey = Annotated[str | None, Parameter(name="--mail-key", help="Only the mail whose key is or begins so.")]
-MessageId = Annotated[str | None, Parameter(name="--message-id", help="Only mails that bear this Message-ID.")]
+MessageId = Annotated[
+    str | None, Parameter(name="--message-id", help="Only mails that bear this Message-ID.", validator=said)
+]
 Outcome = Annotated[
     str | None, Parameter(name="--outcome", help="Only mails opened, appended, parked or ignored; or none yet.")
 ]
 Only = Annotated[
-    Literal["missing"], Parameter(name="--only", help="Have effect only where no outcome is recorded; the default.")
+    Literal["missing"] | None,
+    Parameter(name="--only", help="Have effect only where no outcome is recorded; the default."),
 ]
 Rederive = Annotated[
     bool, Parameter(name="--rederive", negative="", help="Read and decide recorded mails anew, in place.")
@@ -48,8 +50,6 @@ Move = Annotated[
 Dry = Annotated[
     bool, Parameter(name="--dry-run", negative="", help="Print the recorded and today's decision for each mail.")
 ]
-Rate = Annotated[float, Parameter(name="--rate", help="Mails a second at most; 0 for no limit.")]
-FromOffset = Annotated[int | None, Parameter(name="--from-offset", help="Go on where a replay before this one ended.")]
 
 
 def replay(
@@ -61,7 +61,7 @@ def replay(
     mail_key: MailKey = None,
     message_id: MessageId = None,
     outcome: Outcome = None,
-    only: Only = "missing",  # noqa: ARG001 - there to be said aloud; --rederive is the other way
+    only: Only = None,
     rederive: Rederive = False,
     move: Move = False,
     dry_run: Dry = False,
@@ -73,14 +73,16 @@ def replay(
     settings = loaded(config)
     if move and not rederive:
         raise SettingsError([Mistake("--move", "goes with --rederive only", "add --rederive")])
+    if only and rederive:
+        raise SettingsError([Mistake("--only", "does not go with --rederive", "leave out one of them")])
     now = datetime.now(UTC)
     checked({one.name: one.process for one in settings.mailboxes.values()}, process, mailbox, outcome)
     choice = Choice(
-        since=moment(since, "--since", now) if since else None,
-        until=moment(until, "--until", now) if until else None,
+        since=since_moment(since, now),
+        until=moment(until, "--until", now) if until is not None else None,
         process=process,
         mailbox=mailbox,
-        mail_key=mail_key,
+        mail_key=None if mail_key is None else key_prefix(mail_key),
         message_id=bracketed(message_id),
         outcome=outcome,
     )

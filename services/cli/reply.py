@@ -16,6 +16,7 @@ from schemas.sending import AnswerCase, AnswerFile
 from services.case_writer.answers import MongoAnswers
 from services.case_writer.outgoing import Correspondence, answer_document_id
 from services.cli.common import DEFAULT_CONFIG, Config, loaded, printable
+from services.cli.options import CaseNumber
 from services.fetcher.main import kept_blobs
 from services.runtime.blobs import Blobs
 from services.runtime.broker import Broker
@@ -29,7 +30,6 @@ from services.runtime.topology import CASE, answer_key
 
 PATIENCE_S = 30.0
 
-Number = Annotated[int, Parameter(help="The case's number, as in [#235].")]
 TextFile = Annotated[Path, Parameter(name="--text-file", help="The text, in UTF-8; `-` reads the standard input.")]
 Attach = Annotated[
     list[Path] | None, Parameter(name="--attach", negative="", help="A file to attach; may be given again.")
@@ -45,7 +45,7 @@ Automatic = Annotated[
 
 
 def reply(
-    number: Number,
+    number: CaseNumber,
     /,
     *,
     text_file: TextFile,

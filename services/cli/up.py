@@ -24,7 +24,9 @@ from services.runtime.settings import URL_VARIABLES, Settings
 Data = Annotated[
     Path, Parameter(name="--data", help="Where private servers keep their data, and the stages their logs.")
 ]
-Replicas = Annotated[int, Parameter(help="How many routers, case writers and senders to run.", validator=Number(gte=1))]
+Replicas = Annotated[
+    int, Parameter(help="How many routers, case writers and senders to run.", validator=Number(gte=1, lte=100))
+]
 
 
 def up(config: Config = DEFAULT_CONFIG, data: Data = Path("mailcase-data"), replicas: Replicas = 1) -> None:

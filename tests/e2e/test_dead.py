@@ -1,6 +1,8 @@
 """`mailcase dead`: what no stage could take is seen, tried again, or set aside with a reason."""
 
 import asyncio
+import hashlib
+import itertools
 import json
 from collections.abc import Callable
 from typing import Any
@@ -78,3 +80,35 @@ def test_dead_letters_are_listed_shown_tried_again_or_discarded_with_who_and_why
     assert pipeline.blob(kept["body"]) == b"\xc1 garbage \x1b[31m"
     with pytest.raises(PermanentError, match="there is no dead letter"):
         dead.retry([bad["id"]], config=pipeline.config)
+
+
+def alike(digits: int) -> tuple[bytes, bytes]:
+    """Two bodies whose ids begin with the same digits."""
+    seen: dict[str, bytes] = {}
+    for number in itertools.count():
+        body = f"no message {number}".encode()
+        start = hashlib.sha256(body).hexdigest()[:digits]
+        if start in seen:
+            return seen[start], body
+        seen[start] = body
+    raise AssertionError
+
+
+def test_an_id_that_names_several_messages_or_none_leaves_all_of_them_where_they_are(
+    pipeline: Pipeline, commands: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bodies = alike(dead.MIN_ID)
+    dead.list_messages(config=pipeline.config)  # and the queues are there from now on
+    for body in bodies:
+        send_to_dead(pipeline, "router.mail", body)
+    ids = [hashlib.sha256(body).hexdigest()[:12] for body in bodies]
+    for wrong in ([ids[0][: dead.MIN_ID]], [ids[0], "0" * 12]):
+        with pytest.raises(PermanentError):
+            dead.discard(wrong, why="a test", config=pipeline.config)
+        with pytest.raises(PermanentError):
+            dead.retry(wrong, config=pipeline.config)
+    capsys.readouterr()
+    dead.list_messages(json=True, config=pipeline.config)
+    assert {json.loads(line)["id"] for line in capsys.readouterr().out.splitlines()} == set(ids)
+    dead.discard([one.upper() for one in ids], why="a test", config=pipeline.config)
+    assert pipeline.database["discards"].count_documents({}) == 2

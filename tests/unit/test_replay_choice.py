@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from schemas.events import CaseAppended, CaseMoved, CaseOpened, MailParked
-from services.cli.common import moment
+from services.cli.options import moment
 from services.cli.replaying.choice import Choice, bracketed, checked
 from services.cli.replaying.past import Past, Was
 from services.runtime.errors import SettingsError
