@@ -14,29 +14,27 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 
 from imap_tools import BaseMailBox
-from imap_tools.utils import encode_folder
 
 from services.fetcher import metrics
 from services.fetcher.credentials import Credential
 from services.fetcher.imap_answers import Item, bodies, numbers, sequence_set, sizes
 from services.fetcher.imap_client import MAX_LINE_BYTES, bounded
-from services.fetcher.imap_session import BROKEN, capabilities, checked, hang_up, log_in, open_session, select, untagged
+from services.fetcher.imap_removal import Removal
+from services.fetcher.imap_session import BROKEN, Folder, hang_up, log_in, open_session, select, untagged
 from services.fetcher.looking import next_look_s
 from services.fetcher.memory import HEAD_OF, Memory, NoMemory
-from services.fetcher.ports import HEAD_BYTES, Fetched, Trouble, Waiting
-from services.fetcher.transport import RefusedError, has_buffered, told
+from services.fetcher.ports import HEAD_BYTES, Fetched, Waiting
+from services.fetcher.transport import has_buffered, told
 from services.fetcher.waking import Wake
 from services.runtime.logs import get_logger
 from services.runtime.settings import IncomingServer, Mailbox
 
 log = get_logger(__name__)
 
-KEYWORD = "$MailcaseRecorded"  # on a mail whose receipt came: one that stays, or one about to be expunged
 MAX_IDLE_S = 9 * 60.0  # RFC 2177 allows 29 minutes; routers forget a silent connection much sooner
 RENEW_S = 3600.0  # a session is opened anew, to look again at what could not be taken and to use renewed secrets
 UNKNOWN_SIZE = 100 * 1024 * 1024  # no more than the highest `limits.max_mail_bytes`
 _SIZES_AT_ONCE = 500
-imaplib.Commands.setdefault("MOVE", ("SELECTED",))  # RFC 6851
 
 
 class ImapSource:
@@ -58,7 +56,9 @@ class ImapSource:
         self._credential = credential
         self._memory = memory or NoMemory()
         self._wake = Wake()
+        self._removal = Removal(mailbox, server)
         self._box: BaseMailBox | None = None
+        self._folder: Folder | None = None  # of that session
         self._connected_at_s = 0.0
         self._last_news_s = float("-inf")
         self._sessions = 0
@@ -67,8 +67,6 @@ class ImapSource:
         self._removals_ended = False  # those that an earlier session was cut off in
         self._backlog: deque[int] = deque()
         self._sizes: dict[int, int] = {}  # of mails that were handed out and not fetched yet, as the server tells them
-        self._capabilities: frozenset[str] = frozenset()
-        self._permanent_flags = b""
         self._left: set[str] = set()  # too large to be taken and not flagged: they stay, whatever is recorded of them
 
     def connect(self) -> None:
@@ -76,15 +74,13 @@ class ImapSource:
         with self._told("connect"):
             self._box = box = open_session(self._mailbox, self._server)
             log_in(box, self._mailbox, self._credential())
-            self._capabilities = capabilities(box)
-            select(box, self._mailbox)
+            self._folder = select(box, self._mailbox)
             self._sessions += 1
             validity = untagged(box, "UIDVALIDITY")
             # Without one, or where UIDs do not outlive the session (RFC 4315 section 2), an id may not either.
             lasting = validity and not untagged(box, "UIDNOTSTICKY")
             self._validity = str(int(validity[-1])) if lasting else f"session{self._sessions}"
-            self._permanent_flags = b" ".join(untagged(box, "PERMANENTFLAGS"))
-            self._check_rights()
+            self._removal.check_rights(self._folder)
         self._connected_at_s = time.monotonic()
         self._last_uid = 0
         self._removals_ended = False
@@ -93,23 +89,25 @@ class ImapSource:
 
     def describe(self) -> str:
         with self._told("look at the folder"):
-            client = self._session.client
+            folder = self._selected
+            client = folder.box.client
             mails = self._contents()
-            abilities: list[str] = [name for name in ("IDLE", "UIDPLUS", "MOVE") if name in self._capabilities]
-            abilities += ["deleting"] if rb"\Deleted" in self._permanent_flags else []
-            abilities += ["keywords"] if rb"\*" in self._permanent_flags else []
+            abilities: list[str] = [name for name in ("IDLE", "UIDPLUS", "MOVE") if name in folder.capabilities]
+            abilities += ["deleting"] if rb"\Deleted" in folder.permanent_flags else []
+            abilities += ["keywords"] if rb"\*" in folder.permanent_flags else []
             greeting = re.sub(r"^\S+ \S+ (\[[^\]]*\] ?)?", "", client.welcome.decode("ascii", "replace")).strip()[:80]
         tls = client.sock.version() if isinstance(client.sock, ssl.SSLSocket) else "no TLS"
         return (
             f"IMAP at {self._server.host}:{self._server.port} ({greeting}), {tls}, folder {self._mailbox.folder}: "
             f"{mails}; {', '.join(abilities) or 'no extensions'}; "
-            f"after the receipt: {self._after_receipt()}"
+            f"after the receipt: {self._removal.describe(folder)}"
         )
 
     def news(self, most: int) -> list[Waiting]:
         with self._told("list the mails"):
             if not self._removals_ended:
-                self._end_removals()
+                self._removal.end_cut_off(self._selected)
+                self._removals_ended = True
             if not self._backlog:
                 self._backlog.extend(self._search())
             uids = [self._backlog.popleft() for _ in range(min(most, _SIZES_AT_ONCE, len(self._backlog)))]
@@ -141,12 +139,7 @@ class ImapSource:
         if not uids:
             return
         with self._told("remove recorded mails"):
-            if self._server.move_to:
-                self._move(uids, self._server.move_to)
-            elif self._server.delete_after_fetch:
-                self._delete(uids)
-            else:
-                self._command("STORE", sequence_set(uids), "+FLAGS.SILENT", f"({self._mark})")
+            self._removal.remove(self._selected, uids)
 
     def leave(self, ids: Sequence[str]) -> list[Fetched]:
         with self._told("flag mails"):
@@ -174,7 +167,7 @@ class ImapSource:
                 self._wake.wait(timeout_s)
             elif self._has_announced():
                 return  # while another command ran: IDLE would not say it again
-            elif self._server.idle and "IDLE" in self._capabilities:
+            elif self._server.idle and "IDLE" in self._selected.capabilities:
                 self._attend(timeout_s)
             else:
                 self._wake.wait(timeout_s)
@@ -184,7 +177,7 @@ class ImapSource:
         self._wake.set()
 
     def close(self) -> None:
-        box, self._box = self._box, None
+        box, self._box, self._folder = self._box, None, None
         if box is None:
             return
         try:
@@ -202,32 +195,21 @@ class ImapSource:
                 socket.socket.shutdown(box.client.sock, socket.SHUT_RDWR)
 
     @property
-    def _session(self) -> BaseMailBox:
-        if self._box is None:
+    def _selected(self) -> Folder:
+        if self._folder is None:
             raise imaplib.IMAP4.abort("not connected")
-        return self._box
+        return self._folder
 
     @property
-    def _mark(self) -> str:
-        r"""The flag for a mail that stays: our keyword, or `\Seen` where the folder allows no keywords of clients'."""
-        return KEYWORD if self._has_keyword else r"\Seen"
-
-    @property
-    def _has_keyword(self) -> bool:
-        return rb"\*" in self._permanent_flags or KEYWORD.encode() in self._permanent_flags
-
-    def _after_receipt(self) -> str:
-        if self._server.move_to:
-            return f"move to {self._server.move_to}"
-        return "delete" if self._server.delete_after_fetch else f"flag with {self._mark}"
+    def _session(self) -> BaseMailBox:
+        return self._selected.box
 
     def _search(self) -> list[int]:
         """UIDs that came after the last one seen, ascending; in an unseen folder all that are not recorded."""
         self._session.client.untagged_responses.pop("EXISTS", None)
-        keeps = not (self._server.delete_after_fetch or self._server.move_to)
-        kept = f" {_unmarked(self._mark)}" if keeps else ""
         # `n:*` names the last mail even where its UID is below n (RFC 9051 section 9, seq-range).
-        found = numbers(self._command("SEARCH", f"UID {self._last_uid + 1}:*{kept} UNDELETED"))
+        keys = [f"UID {self._last_uid + 1}:*", self._removal.condition(self._selected), "UNDELETED"]
+        found = numbers(self._command("SEARCH", " ".join(filter(None, keys))))
         uids = [uid for uid in found if uid > self._last_uid]
         if uids:
             self._last_uid, self._last_news_s = uids[-1], time.monotonic()
@@ -235,7 +217,7 @@ class ImapSource:
 
     def _flagged(self, uids: Sequence[int]) -> bool:
         """Whether these mails could be flagged for a person."""
-        if rb"\Flagged" not in self._permanent_flags:
+        if rb"\Flagged" not in self._selected.permanent_flags:
             return False
         try:
             self._command("STORE", sequence_set(uids), "+FLAGS.SILENT", r"(\Flagged)")
@@ -263,52 +245,6 @@ class ImapSource:
             mend = "look at this mail on the mail server: it cannot give it out; it is asked for again within the hour"
             log.warning("mail_unreadable", mailbox=self._mailbox.name, id=str(uids[0]), error=error, mend=mend)
             return []
-
-    def _delete(self, uids: Sequence[int]) -> None:
-        flags = rf"(\Deleted {KEYWORD})" if self._has_keyword else r"(\Deleted)"
-        self._command("STORE", sequence_set(uids), "+FLAGS.SILENT", flags)
-        self._expunge(uids)
-
-    def _end_removals(self) -> None:
-        """Expunge what a session marked that was cut off before it could; others' deleted mails are no concern."""
-        if self._has_keyword and (self._server.delete_after_fetch or self._server.move_to):
-            uids = numbers(self._command("SEARCH", f"DELETED KEYWORD {KEYWORD}"))
-            if uids:
-                self._expunge(uids)
-                log.info("removals_ended", mailbox=self._mailbox.name, mails=len(uids))
-        self._removals_ended = True
-
-    def _expunge(self, uids: Sequence[int]) -> None:
-        if "UIDPLUS" in self._capabilities:
-            self._command("EXPUNGE", sequence_set(uids))
-            return
-        # Without UIDPLUS an expunge takes every mail marked as deleted: unmark the others' for that moment.
-        others = sorted(set(numbers(self._command("SEARCH", "DELETED"))) - set(uids))
-        if others:
-            self._command("STORE", sequence_set(others), "-FLAGS.SILENT", r"(\Deleted)")
-        checked(self._session.client.expunge())
-        if others:
-            self._command("STORE", sequence_set(others), "+FLAGS.SILENT", r"(\Deleted)")
-
-    def _move(self, uids: Sequence[int], folder: str) -> None:
-        """In one step where the server can (RFC 6851); else a copy first, so that none is lost between the two."""
-        target = encode_folder(folder).decode("ascii")
-        try:
-            self._command("MOVE" if "MOVE" in self._capabilities else "COPY", sequence_set(uids), target)
-        except imaplib.IMAP4.abort:
-            raise
-        except imaplib.IMAP4.error as error:
-            mend = f"create the folder {folder!r}, or correct server.{self._mailbox.server}.move_to"
-            raise RefusedError(f"mails cannot be moved to {folder}: {error}", Trouble.FOLDER, mend) from error
-        if "MOVE" not in self._capabilities:
-            self._delete(uids)
-
-    def _check_rights(self) -> None:
-        """Where the folder's flags are told and deleting is not among them, each session would publish all again."""
-        deletes = self._server.delete_after_fetch or self._server.move_to
-        if deletes and self._permanent_flags and rb"\Deleted" not in self._permanent_flags:
-            mend = f"give the user of mailbox {self._mailbox.name} that right, or set delete_after_fetch = false"
-            raise RefusedError("the user may not delete in this folder", Trouble.FOLDER, mend)
 
     def _contents(self) -> str:
         """How many mails there are, and how old the oldest is."""
@@ -350,7 +286,7 @@ class ImapSource:
             client.most_bytes = MAX_LINE_BYTES
 
     def _command(self, name: str, *arguments: str) -> list[Item]:
-        return checked(self._session.client.uid(name, *arguments))
+        return self._selected.command(name, *arguments)
 
     def _uids(self, ids: Iterable[str]) -> list[int]:
         """The UIDs of this session's folder; ids from before a change of UIDVALIDITY name nothing any more."""
@@ -359,7 +295,3 @@ class ImapSource:
 
     def _told(self, attempt: str) -> AbstractContextManager[None]:
         return told(attempt, self._mailbox, self._server, broken=BROKEN)
-
-
-def _unmarked(mark: str) -> str:
-    return "UNSEEN" if mark == r"\Seen" else f"UNKEYWORD {mark}"

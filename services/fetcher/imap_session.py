@@ -1,8 +1,9 @@
-"""The beginning of an IMAP session: the connection, its encryption, the log-in, the folder."""
+"""An IMAP session: the connection, its encryption, the log-in, the folder, and a command in it."""
 
 import imaplib
 import ssl
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from imap_tools import BaseMailBox
@@ -18,6 +19,19 @@ from services.runtime.settings import IncomingServer, Mailbox
 
 BROKEN = (ImapToolsError, imaplib.IMAP4.error)
 MAX_FOLDERS = 20
+
+
+@dataclass
+class Folder:
+    """A folder that is open for reading and writing; `permanent_flags` are those that its server keeps there."""
+
+    box: BaseMailBox
+    capabilities: frozenset[str]
+    permanent_flags: bytes
+
+    def command(self, name: str, *arguments: str) -> list[Item]:
+        """A command by UIDs. Raises OSError, IMAP4.abort where the session broke, IMAP4.error where it is refused."""
+        return checked(self.box.client.uid(name, *arguments))
 
 
 def open_session(mailbox: Mailbox, server: IncomingServer) -> BaseMailBox:
@@ -59,8 +73,9 @@ def log_in(box: BaseMailBox, mailbox: Mailbox, credential: Credential) -> None:
         raise login_refused(mailbox, _answer(error)) from error
 
 
-def select(box: BaseMailBox, mailbox: Mailbox) -> None:
-    """Open the folder for reading and writing. Raises RefusedError, OSError or IMAP4.abort."""
+def select(box: BaseMailBox, mailbox: Mailbox) -> Folder:
+    """Open the folder. Raises RefusedError, OSError or IMAP4.abort."""
+    able = _capabilities(box)
     try:
         box.folder.set(mailbox.folder)
     except imaplib.IMAP4.readonly as error:
@@ -69,6 +84,7 @@ def select(box: BaseMailBox, mailbox: Mailbox) -> None:
     except MailboxFolderSelectError as error:
         mend = f"create the folder {mailbox.folder!r} or correct the mailbox's setting; {_folders(box)}"
         raise RefusedError(f"the folder cannot be opened: {_answer(error)}", Trouble.FOLDER, mend) from error
+    return Folder(box, able, b" ".join(untagged(box, "PERMANENTFLAGS")))
 
 
 def _folders(box: BaseMailBox) -> str:
@@ -81,7 +97,7 @@ def _folders(box: BaseMailBox) -> str:
     return f"there are: {shown}{' …' if len(names) > MAX_FOLDERS else ''}"
 
 
-def capabilities(box: BaseMailBox) -> frozenset[str]:
+def _capabilities(box: BaseMailBox) -> frozenset[str]:
     """Asked again after the log-in, since servers offer more then (RFC 9051 section 6.1.1)."""
     lines = [line for line in checked(box.client.capability()) if isinstance(line, bytes)]
     return frozenset(b" ".join(lines).decode("ascii", "replace").upper().split())

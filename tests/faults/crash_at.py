@@ -14,14 +14,15 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from services.case_writer import mongo, service
 from services.cli import main
-from services.fetcher import imap, window
+from services.fetcher import imap, imap_removal, window
 from services.runtime import broker, deliveries
 
-POINTS: dict[str, tuple[type, str, str]] = {
+POINTS: dict[str, tuple[type | ModuleType, str, str]] = {
     "before-transaction": (mongo.MongoCases, "write", "before"),
     "after-transaction": (mongo.MongoCases, "write", "after"),
     "before-events": (service.CaseWriter, "_tell", "before"),
@@ -31,7 +32,7 @@ POINTS: dict[str, tuple[type, str, str]] = {
     "during-events": (service.CaseWriter, "_tell", "during"),
     "after-receipt": (window.InFlight, "landed", "after"),
     "before-delete": (imap.ImapSource, "remove", "before"),
-    "before-expunge": (imap.ImapSource, "_expunge", "before"),
+    "before-expunge": (imap_removal, "expunge", "before"),
     "after-delete": (imap.ImapSource, "remove", "after"),
     "during-publish": (broker.Broker, "publish_all", "during"),
     "before-publish": (broker.Broker, "publish_all", "before"),
@@ -47,7 +48,7 @@ def crash_once() -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def wrap(owner: type, name: str, when: str) -> None:
+def wrap(owner: type | ModuleType, name: str, when: str) -> None:
     original: Callable[..., Any] = getattr(owner, name)
 
     def crashing_call(*arguments: object, **named: object) -> object:

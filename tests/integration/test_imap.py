@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 
 from deploy.local import PrivateServers
+from services.fetcher import imap_removal
 from services.fetcher.credentials import Password
-from services.fetcher.imap import KEYWORD, ImapSource
+from services.fetcher.imap import ImapSource
+from services.fetcher.imap_removal import KEYWORD
+from services.fetcher.imap_session import Folder
 from services.fetcher.pop3 import Pop3Source
 from services.fetcher.ports import MailboxError, Trouble
 from services.runtime.errors import Mistake, SettingsError
@@ -48,6 +51,12 @@ def made() -> Iterator[list[ImapSource]]:
 def source_of(account: Account, made: list[ImapSource], security: str = "tls", **server: Any) -> ImapSource:
     made.append(ImapSource(account.mailbox(), account.server("imap", security, **server), password))
     return made[-1]
+
+
+def folder_of(source: ImapSource) -> Folder:
+    """To change what the server is taken to be able to."""
+    assert source._folder is not None
+    return source._folder
 
 
 @pytest.mark.parametrize("security", ["tls", "starttls", "none"])
@@ -157,7 +166,7 @@ def test_deleting_takes_our_own_mails_only(account: Account, made: list[ImapSour
     source = source_of(account, made)
     source.connect()
     if not uidplus:
-        source._capabilities -= {"UIDPLUS"}
+        folder_of(source).capabilities -= {"UIDPLUS"}
     _, ours, _ = source.news(10)
     with account.client() as box:
         box.client.uid("STORE", box.uids()[0], "+FLAGS", r"(\Deleted)")  # somebody else's wish, not expunged yet
@@ -181,11 +190,11 @@ def test_a_removal_that_was_cut_off_before_the_expunge_is_ended_by_the_next_sess
     with account.client() as box:
         box.client.uid("STORE", box.uids()[0], "+FLAGS", r"(\Deleted)")
     with monkeypatch.context() as patch:
-        patch.setattr(source, "_expunge", lambda _uids: source.abort())
+        patch.setattr(imap_removal, "expunge", lambda _folder, _uids: source.abort())
         source.remove([ours.id])
     source.connect()
     if not uidplus:
-        source._capabilities -= {"UIDPLUS"}
+        folder_of(source).capabilities -= {"UIDPLUS"}
     assert [one.id for one in source.news(10)] == [new.id]
     with account.client() as box:
         left = {message.subject: message.flags for message in box.fetch(mark_seen=False)}
@@ -212,7 +221,7 @@ def test_where_keywords_are_not_allowed_a_kept_mail_is_marked_as_seen(account: A
     account.deliver(HEAD + b"one\r\n\r\n\r\n")
     source = source_of(account, made, delete_after_fetch=False)
     source.connect()
-    source._permanent_flags = rb"(\Seen \Deleted)"
+    folder_of(source).permanent_flags = rb"(\Seen \Deleted)"
     (first,) = source.news(10)
     source.remove([first.id])
     with account.client() as box:
@@ -229,7 +238,7 @@ def test_moving_leaves_the_mail_in_the_other_folder(account: Account, made: list
     source = source_of(account, made, move_to="Done & więcej")
     source.connect()
     if not move:
-        source._capabilities -= {"MOVE"}
+        folder_of(source).capabilities -= {"MOVE"}
     first, _ = source.news(10)
     source.remove([first.id])
     with account.client() as box:
@@ -268,7 +277,7 @@ def test_where_nothing_can_be_flagged_a_large_mail_gives_its_beginning_and_stays
     account.deliver(mail)
     source = source_of(account, made)
     source.connect()
-    source._permanent_flags = rb"\Deleted"
+    folder_of(source).permanent_flags = rb"\Deleted"
     [waiting] = source.news(10)
     assert [(head.id, head.raw) for head in source.leave([waiting.id])] == [(waiting.id, mail)]
     source.remove([waiting.id])
