@@ -21,8 +21,8 @@ imaplib.Commands.setdefault("MOVE", ("SELECTED",))  # RFC 6851
 class Removal:
     """Deletes, moves or flags, as the settings of the server say.
 
-    Methods raise RefusedError, OSError or IMAP4.error. A removal that is cut off leaves a mail as it was, or marked so that
-    `end_cut_off` finds it.
+    Methods raise RefusedError, OSError or IMAP4.error. What is cut off leaves a mail as it was, or marked for
+    `end_cut_off`.
     """
 
     def __init__(self, mailbox: Mailbox, server: IncomingServer) -> None:
