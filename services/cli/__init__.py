@@ -5,6 +5,7 @@ Commands are named by their import path, so that a stage does not load what it d
 
 import logging
 import sys
+from importlib.metadata import version
 
 from cyclopts import App, CycloptsError, UnknownCommandError
 
@@ -17,6 +18,7 @@ app = App(
     name="mailcase",
     help="Turns mail into cases. Each stage is a command; `mailcase up` runs them all on this machine.",
     help_epilogue="Example: `mailcase up --config mailcase.toml --data mailcase-data`",
+    version=lambda: version("mailcase"),
     version_flags=["--version"],
     help_format="markdown",
 )
@@ -103,7 +105,30 @@ def main(arguments: list[str] | None = None) -> None:
         status = 130  # what shells give for SIGINT
     except BrokenPipeError:
         status = WORK_FAILED
-    sys.exit(status if isinstance(status, int) else 0)
+    except OSError as error:  # a full disk, a file that may not be written: whatever it is, one line says it
+        _complain(_system_error(error))
+        status = WORK_FAILED
+    sys.exit(_flushed(status if isinstance(status, int) else 0))
+
+
+def _flushed(status: int) -> int:
+    """The status, or that of failed work where what was printed cannot be written: to a full disk, a closed pipe."""
+    if sys.stdout is None:  # it was closed before the start
+        return status
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        if status == 0 and not isinstance(error, BrokenPipeError):
+            _complain(_system_error(error))
+        # What is left in the buffer would be written once more at the end, with a complaint of Python's own.
+        sys.stdout = None
+        return status or WORK_FAILED
+    return status
+
+
+def _system_error(error: OSError) -> str:
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error}"
 
 
 def _argument_error(error: CycloptsError) -> str:

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from schemas.codec import decode_receipt
-from services.cli.common import DEFAULT_CONFIG, Config, loaded
+from services.cli.common import DEFAULT_CONFIG, Config, counted, loaded, printable, size_text
+from services.cli.mail_files import NoMailError, expanded, mails_of
+from services.cli.progress import Count
 from services.fetcher.dispatch import Dispatcher
 from services.fetcher.main import kept_blobs
 from services.runtime.broker import Broker, Lease
@@ -21,7 +21,7 @@ from services.runtime.errors import Mistake, SettingsError, TransientError
 from services.runtime.lifecycle import first_of
 from services.runtime.settings import Settings
 from services.runtime.stage import broker_url, connection_name, store_url, topology_of
-from services.runtime.store import Store
+from services.runtime.store import Document, Store
 from services.runtime.topology import EVENT, lease_queue, receipt_key
 
 IN_FLIGHT = 200
@@ -32,7 +32,9 @@ MailboxName = Annotated[
     str | None, Parameter(name="--mailbox", help="As if fetched from this mailbox; by default the process's only one.")
 ]
 Wait = Annotated[bool, Parameter(name="--wait", help="Wait until every mail's outcome is recorded.")]
-Files = Annotated[list[Path], Parameter(help="Mails as .eml files, or mbox files; folders are searched for both.")]
+Files = Annotated[
+    list[str], Parameter(help="Mails: .eml files, one mail each; mbox files; folders of *.eml and *.mbox files.")
+]
 
 
 def ingest(
@@ -48,8 +50,10 @@ def ingest(
 
     A mail that came before, from the mailbox or from a file, is counted as a further delivery and has no other effect.
     """
+    if not all(files):  # or a script's empty variable would bring in the whole folder that one stands in
+        raise SettingsError([Mistake("FILES", "a name is empty", "leave it out, or write . for this folder")])
     settings = loaded(config)
-    return asyncio.run(_ingest(settings, files, process, mailbox, wait=wait))
+    return asyncio.run(_ingest(settings, [Path(file) for file in files], process, mailbox, wait=wait))
 
 
 async def _ingest(settings: Settings, files: Sequence[Path], process: str, name: str | None, *, wait: bool) -> int:
@@ -71,6 +75,8 @@ async def _ingest(settings: Settings, files: Sequence[Path], process: str, name:
         await first_of(publishing, broker.broken())  # a lost connection is told, not waited for
         if wait:
             await run.report(store)
+        else:
+            run.count_published()
     return 1 if run.failed else 0
 
 
@@ -79,7 +85,7 @@ class _Run:
 
     def __init__(self, mailbox_name: str) -> None:
         self._mailbox = mailbox_name
-        self._published: dict[str, str] = {}  # mail key → the file it came from
+        self._published: list[tuple[str, str]] = []  # the file that a mail came from, its key
         self._waiting: set[str] = set()
         self.failed = 0
 
@@ -87,23 +93,18 @@ class _Run:
         self, files: Sequence[Path], dispatcher: Dispatcher, broker: Broker, lease: Lease, max_bytes: int, *, wait: bool
     ) -> None:
         """Publish with a bounded number in flight, so that a large mbox file does not end up in memory."""
-        with _progress() as progress:
-            task = progress.add_task("mails recorded" if wait else "mails published", total=None)
-            for source, raw in self._mails(files):
-                if len(raw) > max_bytes:
-                    self._complain(f"{source}: {len(raw)} bytes are more than limits.max_mail_bytes allows")
-                    continue
+        with Count("mails recorded" if wait else "mails published") as count:
+            for source, raw in self._mails(files, max_bytes):
                 message = await dispatcher.message(raw, None, origin="ingest")
                 await broker.publish(message)
-                self._published[message.message_id] = source
+                self._published.append((source, message.message_id))
                 self._waiting.add(message.message_id)
-                progress.update(task, total=len(self._published))
                 while wait and len(self._waiting) >= IN_FLIGHT:
                     await self._receive(lease)
-                progress.update(task, completed=len(self._published) - (len(self._waiting) if wait else 0))
+                count.show(len(self._published) - (len(self._waiting) if wait else 0), len(self._published))
             while wait and self._waiting:
                 await self._receive(lease)
-                progress.update(task, completed=len(self._published) - len(self._waiting))
+                count.show(len(self._published) - len(self._waiting), len(self._published))
 
     async def _receive(self, lease: Lease) -> None:
         try:
@@ -120,27 +121,49 @@ class _Run:
 
     async def report(self, store: Store) -> None:
         """What came of each mail, as the database has it."""
-        keys = list(self._published)
-        for start in range(0, len(keys), 500):
-            chunk = keys[start : start + 500]
-            documents = await store.collection("mails").find({"_id": {"$in": chunk}})
+        for start in range(0, len(self._published), 500):
+            chunk = self._published[start : start + 500]
+            documents = await store.collection("mails").find({"_id": {"$in": sorted({key for _, key in chunk})}})
             outcomes = {document["_id"]: document for document in documents}
-            for key in chunk:
-                recorded = outcomes[key]
-                again = f" (delivery {recorded['deliveries']})" if recorded["deliveries"] > 1 else ""
-                where = f" case {recorded['case']}" if recorded["case"] else f" ({recorded['reason']})"
-                print(f"{self._published[key]}: {recorded['outcome']}{where}{again}")
+            for source, key in chunk:
+                if key not in outcomes:
+                    self._complain(f"{source}: recorded, and gone from the database since; was it restored?")
+                    continue
+                print(f"{source}: {_told(outcomes[key])}")
 
-    def _mails(self, files: Iterable[Path]) -> Iterator[tuple[str, bytes]]:
-        for file in _expanded(files):
+    def count_published(self) -> None:
+        """All that can be said by one who does not wait."""
+        print(f"{counted(len(self._published), 'mail', 'mails')} published")
+
+    def _mails(self, files: Iterable[Path], max_bytes: int) -> Iterator[tuple[str, bytes]]:
+        for given in files:
             try:
-                yield from _mails_of(file)
+                for file in expanded(given):
+                    yield from self._good(mails_of(file, max_bytes), max_bytes)
             except (OSError, mailbox_files.Error) as error:
-                self._complain(f"{file}: cannot be read: {error}")
+                where = getattr(error, "filename", None) or given
+                self._complain(f"{where}: cannot be read: {getattr(error, 'strerror', None) or error}")
+            except NoMailError as error:
+                self._complain(f"{given}: {error}")
+
+    def _good(self, mails: Iterable[tuple[str, bytes]], max_bytes: int) -> Iterator[tuple[str, bytes]]:
+        for source, raw in mails:
+            if not raw.strip():
+                self._complain(f"{source}: is empty")
+            elif len(raw) > max_bytes:
+                self._complain(f"{source}: is larger than limits.max_mail_bytes allows, {size_text(max_bytes)}")
+            else:
+                yield source, raw
 
     def _complain(self, text: str) -> None:
         self.failed += 1
-        print(f"mailcase: {text}", file=sys.stderr)
+        print(f"mailcase: {printable(text)}", file=sys.stderr)
+
+
+def _told(recorded: Document) -> str:
+    again = f" (delivery {recorded['deliveries']})" if recorded["deliveries"] > 1 else ""
+    where = f" case {recorded['case']}" if recorded["case"] else f" ({recorded['reason']})"
+    return f"{recorded['outcome']}{where}{again}"
 
 
 def _mailbox_name(settings: Settings, process: str, name: str | None) -> str:
@@ -156,33 +179,3 @@ def _mailbox_name(settings: Settings, process: str, name: str | None) -> str:
         mend = f"choose one of {', '.join(own)}" if own else "leave it out: the process has no mailbox"
         raise SettingsError([Mistake("--mailbox", f"{process} has no mailbox {name!r}", mend)])
     return name
-
-
-def _expanded(files: Iterable[Path]) -> Iterator[Path]:
-    for file in files:
-        if file.is_dir():
-            yield from sorted(one for one in file.rglob("*") if one.suffix in {".eml", ".mbox"} and one.is_file())
-        else:
-            yield file
-
-
-def _mails_of(file: Path) -> Iterator[tuple[str, bytes]]:
-    """The file itself, or each mail of an mbox file, which is one that begins with `From ` (RFC 4155)."""
-    with file.open("rb") as opened:
-        is_mbox = opened.read(5) == b"From "
-    if not is_mbox:
-        yield str(file), file.read_bytes()
-        return
-    box = mailbox_files.mbox(file, create=False)
-    try:
-        for number, key in enumerate(box.keys(), 1):
-            yield f"{file}:{number}", box.get_bytes(key)
-    finally:
-        box.close()
-
-
-def _progress() -> Progress:
-    """A bar on a terminal, nothing elsewhere: the report that follows is plain lines anyway."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=console, disable=not console.is_terminal, transient=True)

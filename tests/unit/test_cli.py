@@ -1,20 +1,25 @@
 """The `mailcase` command without servers: exit statuses, mistakes on one line, hostile text kept harmless."""
 
 import io
+import os
 import subprocess
 import sys
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from rich.console import Console
 
-from services.cli import common, main
+from services.cli import common, main, progress
 from services.cli.case import print_case
 from services.cli.check import Finding
 from services.cli.common import printable, size_text
-from services.cli.ingest import _expanded, _mailbox_name, _mails_of
+from services.cli.ingest import _mailbox_name, _Run
+from services.cli.mail_files import expanded, mails_of
+from services.cli.progress import Count
 from services.runtime import store
 from services.runtime.errors import SettingsError
 from services.runtime.settings import Settings, load_settings
@@ -164,6 +169,7 @@ class TestExitStatus:
             ["replay", "--only", "missing", "--rederive"],
             ["replay", "--mail-key", "zzzzzzzz"],
             ["audit", "--since", ""],
+            ["ingest", "", "--process", "invoices"],
             ["audit", "--since", "999999w"],
             ["parked", "list", "--before", "999999w"],
             ["parked", "list", "--before", "1 fortnight"],
@@ -211,6 +217,41 @@ class TestExitStatus:
         assert "invoices, claims, letters" in capsys.readouterr().err
 
 
+class TestOutput:
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+    @pytest.mark.parametrize("unbuffered", ["", "1"])
+    def test_output_that_finds_no_room_is_told_on_one_line(self, unbuffered: str) -> None:
+        environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+        with Path("/dev/full").open("wb") as full:
+            run = subprocess.run(
+                [sys.executable, "-m", "services.cli", "--help"],
+                stdout=full,
+                stderr=subprocess.PIPE,
+                env=environment,
+                check=False,
+            )
+        assert (run.returncode, run.stderr) == (1, b"mailcase: No space left on device\n")
+
+    @pytest.mark.parametrize("unbuffered", ["", "1"])
+    def test_a_reader_that_has_seen_enough_is_no_error_to_tell(self, unbuffered: str) -> None:
+        reading, writing = os.pipe()
+        os.close(reading)
+        with os.fdopen(writing, "wb") as pipe:
+            environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+            run = subprocess.run(
+                [sys.executable, "-m", "services.cli", "--help"],
+                stdout=pipe,
+                stderr=subprocess.PIPE,
+                env=environment,
+                check=False,
+            )
+        assert (run.returncode, run.stderr) == (1, b"")
+
+    def test_the_version_is_the_package_s(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert status("--version") == 0
+        assert capsys.readouterr().out.strip() == version("mailcase")
+
+
 class TestIngest:
     @pytest.mark.parametrize(
         ("process", "asked", "mailbox"),
@@ -245,21 +286,71 @@ class TestIngest:
     def test_a_file_is_a_mail_byte_for_byte(self, tmp_path: Path, raw: bytes) -> None:
         file = tmp_path / "one.eml"
         file.write_bytes(raw)
-        assert list(_mails_of(file)) == [(str(file), raw)]
+        assert list(mails_of(file, 10_000)) == [(str(file), raw)]
 
     def test_an_mbox_file_gives_its_mails_without_their_envelopes(self, tmp_path: Path) -> None:
         file = tmp_path / "all.mbox"
         first, second = b"Subject: one\n\n>From the start\n\xff\n", b"Subject: two\r\n\r\ntext\r\n"
         envelope = b"From anna@customer.example Wed Mar  4 05:06:07 2026\n"
         file.write_bytes(envelope + first + b"\n" + envelope + second)
-        assert list(_mails_of(file)) == [(f"{file}:1", first), (f"{file}:2", second)]
+        assert list(mails_of(file, 10_000)) == [(f"{file}:1", first), (f"{file}:2", second)]
 
     def test_folders_are_searched_for_mails_in_a_settled_order(self, tmp_path: Path) -> None:
-        for name in ("b.eml", "deep/a.eml", "deep/c.mbox", "notes.txt", "folder.eml/d.eml"):
+        for name in ("b.EML", "deep/a.eml", "deep/c.mbox", "notes.txt", "folder.eml/d.eml"):
             (tmp_path / name).parent.mkdir(exist_ok=True)
             (tmp_path / name).write_bytes(b"x")
-        found = [str(one.relative_to(tmp_path)) for one in _expanded([tmp_path, tmp_path / "notes.txt"])]
-        assert found == ["b.eml", "deep/a.eml", "deep/c.mbox", "folder.eml/d.eml", "notes.txt"]
+        found = [str(one.relative_to(tmp_path)) for one in expanded(tmp_path) + expanded(tmp_path / "notes.txt")]
+        assert found == ["b.EML", "deep/a.eml", "deep/c.mbox", "folder.eml/d.eml", "notes.txt"]
+
+    def test_a_file_without_end_is_read_no_further_than_the_limit(self) -> None:
+        [(_, raw)] = mails_of(Path("/dev/zero"), 1000)
+        assert len(raw) == 1001
+
+    def test_what_gives_no_mail_is_told_and_the_rest_goes_on(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        (tmp_path / "folder").mkdir()
+        for name, content in {"empty": b"", "blank": b"\n", "large": b"x" * 101, "good": b"Subject: x\n"}.items():
+            (tmp_path / name).write_bytes(content)
+        run = _Run("invoices")
+        names = ("missing", "folder", "empty", "blank", "large", "good")
+        good = list(run._mails([tmp_path / name for name in names], 100))
+        assert good == [(str(tmp_path / "good"), b"Subject: x\n")]
+        complaints = capsys.readouterr().err.replace(f"{tmp_path}/", "").splitlines()
+        assert complaints == [
+            "mailcase: missing: cannot be read: No such file or directory",
+            "mailcase: folder: there is no .eml or .mbox file in this folder",
+            "mailcase: empty: is empty",
+            "mailcase: blank: is empty",
+            "mailcase: large: is larger than limits.max_mail_bytes allows, 100 B",
+        ]
+        assert run.failed == len(complaints)
+
+    async def test_every_file_is_reported_also_of_equal_mails_and_of_those_gone_since(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        run = _Run("invoices")
+        run._published = [("a.eml", "k1"), ("copy of a.eml", "k1"), ("b.eml", "k2"), ("c.eml", "k3")]
+        parked = {"_id": "k2", "outcome": "parked", "case": None, "reason": "spam", "deliveries": 1}
+        opened = {"_id": "k1", "outcome": "opened", "case": 7, "reason": None, "deliveries": 2}
+        collection = mock.Mock(find=mock.AsyncMock(return_value=[parked, opened]))
+        await run.report(mock.Mock(collection=mock.Mock(return_value=collection)))
+        said = capsys.readouterr()
+        assert said.out.splitlines() == [
+            "a.eml: opened case 7 (delivery 2)",
+            "copy of a.eml: opened case 7 (delivery 2)",
+            "b.eml: parked (spam)",
+        ]
+        assert said.err.startswith("mailcase: c.eml: ")
+        assert run.failed == 1
+
+    def test_off_a_terminal_plain_lines_tell_how_far_it_is(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(progress, "LINE_EVERY_S", 0.0)
+        with Count("mails recorded") as count:
+            count.show(3, 10)
+        assert capsys.readouterr().err == "mails recorded: 3 of 10 so far\n"
 
 
 class TestShowing:

@@ -2,7 +2,7 @@
 
 import time
 
-from services.cli.replaying.progress import Bar
+from services.cli.progress import Bar
 from services.cli.replaying.run import NobodyAnswersError, Run, complain
 from services.runtime.broker import Broker
 from services.runtime.errors import TransientError

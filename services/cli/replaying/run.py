@@ -13,9 +13,9 @@ from schemas.events import ReplayEffect
 from schemas.mails import RawMail, Replay
 from services.case_writer.restoring import WANTING
 from services.cli.common import printable
+from services.cli.progress import Bar
 from services.cli.replaying.choice import Choice
 from services.cli.replaying.past import Past
-from services.cli.replaying.progress import Bar
 from services.cli.replaying.reading import ArchivedMail, mails
 from services.runtime.broker import Broker, Lease
 from services.runtime.errors import TransientError
