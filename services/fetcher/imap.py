@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from datetime import datetime
 
 from imap_tools import BaseMailBox
 
@@ -67,6 +68,7 @@ class ImapSource:
         self._removals_ended = False  # those that an earlier session was cut off in
         self._backlog: deque[int] = deque()
         self._sizes: dict[int, int] = {}  # of mails that were handed out and not fetched yet, as the server tells them
+        self._fetched: dict[str, tuple[int, datetime | None]] = {}  # in which session, and the mail's INTERNALDATE
         self._left: set[str] = set()  # too large to be taken and not flagged: they stay, whatever is recorded of them
 
     def connect(self) -> None:
@@ -112,7 +114,8 @@ class ImapSource:
                 self._backlog.extend(self._search())
             uids = [self._backlog.popleft() for _ in range(min(most, _SIZES_AT_ONCE, len(self._backlog)))]
             data = self._command("FETCH", sequence_set(uids), "(UID RFC822.SIZE INTERNALDATE)") if uids else []
-        found = {uid: Waiting(f"{self._validity}:{uid}", size, at) for uid, size, at in sizes(data)}
+            found = {uid: Waiting(f"{self._validity}:{uid}", size, at) for uid, size, at in sizes(data)}
+            self._tell_unreadable(set(uids) - set(found))
         self._sizes |= {uid: mail.size for uid, mail in found.items()}
         # A mail that is gone again has no size; it needs no fetching.
         return [found[uid] for uid in uids if uid in found]
@@ -127,19 +130,25 @@ class ImapSource:
         uids = self._uids(ids)
         if not uids:
             return []
-        with self._told("fetch mails"), self._bounded(sum(self._sizes.pop(uid, UNKNOWN_SIZE) for uid in uids)):
-            data = self._fetch_readable(uids)
-        asked = set(uids)
-        found = {uid: Fetched(f"{self._validity}:{uid}", raw, at) for uid, raw, at in bodies(data) if uid in asked}
+        listed = {uid: self._sizes.pop(uid, UNKNOWN_SIZE) for uid in uids}
+        refused: set[int] = set()
+        with self._told("fetch mails"), self._bounded(sum(listed.values())):
+            data = self._fetch_readable(uids, refused)
+            # Nothing, of a mail that was listed with a size, is what a server says that has lost it for now.
+            whole = [(uid, raw, at) for uid, raw, at in bodies(data) if uid in listed and (raw or not listed[uid])]
+            found = {uid: Fetched(f"{self._validity}:{uid}", raw, at) for uid, raw, at in whole}
+            self._tell_unreadable(set(uids) - set(found) - refused)
+        self._fetched |= {mail.id: (self._sessions, mail.received_at) for mail in found.values()}
         return [found[uid] for uid in uids if uid in found]
 
     def remove(self, ids: Sequence[str]) -> None:
         self._memory.remember([HEAD_OF + one for one in ids if one in self._left])
-        uids = self._uids(one for one in ids if one not in self._left)
-        if not uids:
-            return
         with self._told("remove recorded mails"):
-            self._removal.remove(self._selected, uids)
+            uids = self._unchanged([one for one in ids if one not in self._left])
+            if uids:
+                self._removal.remove(self._selected, uids)
+        for one in ids:
+            self._fetched.pop(one, None)
 
     def leave(self, ids: Sequence[str]) -> list[Fetched]:
         with self._told("flag mails"):
@@ -232,7 +241,26 @@ class ImapSource:
         """Whether the server told of a new mail since the last search began."""
         return bool(untagged(self._session, "EXISTS"))
 
-    def _fetch_readable(self, uids: Sequence[int]) -> list[Item]:
+    def _unchanged(self, ids: Sequence[str]) -> list[int]:
+        """The UIDs of these, without one that names another mail by now.
+
+        A server that came back from a backup under the same UIDVALIDITY gives UIDs again that it gave before. A mail
+        that was fetched in this session is what it was.
+        """
+        earlier: dict[int, datetime | None] = {}
+        for one in ids:
+            session, at = self._fetched.get(one, (self._sessions, None))
+            if session != self._sessions:
+                earlier |= dict.fromkeys(self._uids([one]), at)
+        if not earlier:
+            return self._uids(ids)
+        data = self._command("FETCH", sequence_set(list(earlier)), "(UID RFC822.SIZE INTERNALDATE)")
+        others = {uid for uid, _, at in sizes(data) if uid in earlier and at != earlier[uid]}
+        if others:
+            log.warning("uids_given_again", mailbox=self._mailbox.name, mails=len(others), mend="they are fetched anew")
+        return [uid for uid in self._uids(ids) if uid not in others]
+
+    def _fetch_readable(self, uids: Sequence[int], refused: set[int]) -> list[Item]:
         """What the server can read of these; one that it cannot stays for the next session and stops no other."""
         try:
             return self._command("FETCH", sequence_set(uids), "(UID INTERNALDATE BODY.PEEK[])")
@@ -240,11 +268,20 @@ class ImapSource:
             raise
         except imaplib.IMAP4.error as error:
             if len(uids) > 1:
-                return [item for uid in uids for item in self._fetch_readable([uid])]
-            metrics.UNREADABLE.labels(self._mailbox.name).inc()
-            mend = "look at this mail on the mail server: it cannot give it out; it is asked for again within the hour"
-            log.warning("mail_unreadable", mailbox=self._mailbox.name, id=str(uids[0]), error=error, mend=mend)
+                return [item for uid in uids for item in self._fetch_readable([uid], refused)]
+            refused.add(uids[0])
+            self._unreadable(uids[0], error)
             return []
+
+    def _tell_unreadable(self, uids: Collection[int]) -> None:
+        """Of mails that did not come though the server said yes, tell of those that are not gone."""
+        for uid in self._selected.there(uids):
+            self._unreadable(uid, imaplib.IMAP4.error("the server says yes and gives nothing"))
+
+    def _unreadable(self, uid: int, error: Exception) -> None:
+        metrics.UNREADABLE.labels(self._mailbox.name).inc()
+        mend = "look at this mail on the mail server: it cannot give it out; it is asked for again within the hour"
+        log.warning("mail_unreadable", mailbox=self._mailbox.name, id=str(uid), error=error, mend=mend)
 
     def _contents(self) -> str:
         """How many mails there are, and how old the oldest is."""

@@ -71,7 +71,12 @@ class Removal:
         except imaplib.IMAP4.abort:
             raise
         except imaplib.IMAP4.error as error:
-            mend = f"create the folder {target!r}, or correct server.{self._mailbox.server}.move_to"
+            left = folder.there(uids)
+            if len(left) < len(uids):  # somebody else took some away, or the server stopped half-way
+                if left:
+                    self._move(folder, left, target)
+                return
+            mend = f"create the folder {target!r}, make room in it, or correct server.{self._mailbox.server}.move_to"
             raise RefusedError(f"mails cannot be moved to {target}: {error}", Trouble.FOLDER, mend) from error
         if not can_move:
             _delete(folder, uids)
@@ -93,7 +98,14 @@ def expunge(folder: Folder, uids: Sequence[int]) -> None:
 
 def _delete(folder: Folder, uids: Sequence[int]) -> None:
     flags = rf"(\Deleted {KEYWORD})" if _has_keyword(folder) else r"(\Deleted)"
-    folder.command("STORE", sequence_set(uids), "+FLAGS.SILENT", flags)
+    try:
+        folder.command("STORE", sequence_set(uids), "+FLAGS.SILENT", flags)
+    except imaplib.IMAP4.abort:
+        raise
+    except imaplib.IMAP4.error:  # a folder has room for so many keywords; deleting needs none
+        if not _has_keyword(folder):
+            raise
+        folder.command("STORE", sequence_set(uids), "+FLAGS.SILENT", r"(\Deleted)")
     expunge(folder, uids)
 
 

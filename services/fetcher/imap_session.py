@@ -2,6 +2,7 @@
 
 import imaplib
 import ssl
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ from imap_tools import BaseMailBox
 from imap_tools.errors import ImapToolsError, MailboxFolderSelectError, UnexpectedCommandStatusError
 
 from services.fetcher.credentials import Credential, xoauth2
-from services.fetcher.imap_answers import Item
+from services.fetcher.imap_answers import Item, numbers, sequence_set
 from services.fetcher.imap_client import PlainBox, TlsBox
 from services.fetcher.ports import Trouble
 from services.fetcher.transport import NONSENSE, RefusedError, guarded, login_refused, no_encryption, tls_context
@@ -32,6 +33,11 @@ class Folder:
     def command(self, name: str, *arguments: str) -> list[Item]:
         """A command by UIDs. Raises OSError, IMAP4.abort where the session broke, IMAP4.error where it is refused."""
         return checked(self.box.client.uid(name, *arguments))
+
+    def there(self, uids: Collection[int]) -> list[int]:
+        """Those of these that are in the folder. Raises as `command`."""
+        found = numbers(self.command("SEARCH", f"UID {sequence_set(sorted(uids))}")) if uids else []
+        return sorted(set(found) & set(uids))
 
 
 def open_session(mailbox: Mailbox, server: IncomingServer) -> BaseMailBox:

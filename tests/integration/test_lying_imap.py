@@ -1,0 +1,133 @@
+"""IMAP servers that lose, mix up or refuse: no mail is removed that was not taken."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from prometheus_client import REGISTRY
+
+from services.fetcher.imap import ImapSource
+from services.runtime.settings import IncomingServer
+from tests.integration.mailboxes import password
+from tests.integration.scripted import Scripted
+from tests.integration.test_hostile_servers import GREETINGS, MAILBOX, Imap
+
+WITH_MOVE = {b"CAPABILITY": b"* CAPABILITY IMAP4rev1 UIDPLUS MOVE\r\nTAG OK done\r\n"}
+
+
+class Dated(Imap):
+    """Tells when each mail came."""
+
+    def __init__(self) -> None:
+        super().__init__({})
+        self.days = dict.fromkeys(self.left, 1)
+
+    def _said(self, command: bytes, uids: list[int]) -> bytes:
+        said = super()._said(command, uids)
+        for uid in uids:
+            date = b'UID %d INTERNALDATE "%02d-Mar-2026 05:06:07 +0000" ' % (uid, self.days[uid])
+            said = said.replace(b"(UID %d " % uid, b"(" + date)
+        return said
+
+
+class Losing(Imap):
+    """Says `instead` of mail 11."""
+
+    def __init__(self, instead: bytes) -> None:
+        super().__init__({})
+        self.instead = instead
+
+    def _said(self, command: bytes, uids: list[int]) -> bytes:
+        if b"BODY.PEEK" not in command or 11 not in uids:
+            return super()._said(command, uids)
+        return self.instead + super()._said(command, [uid for uid in uids if uid != 11])
+
+
+@contextmanager
+def source_at(server: Imap, **more: Any) -> Iterator[ImapSource]:
+    with Scripted(GREETINGS["imap"], server) as scripted:
+        fields: dict[str, Any] = {"protocol": "imap", "host": "127.0.0.1", "port": scripted.port, "security": "none"}
+        source = ImapSource(MAILBOX, IncomingServer(**(fields | {"timeout_s": 5.0, "idle": False} | more)), password)
+        source.connect()
+        try:
+            yield source
+        finally:
+            source.close()
+
+
+def unreadable() -> float:
+    return REGISTRY.get_sample_value("mailcase_mailbox_mails_unreadable_total", {"mailbox": "a"}) or 0.0
+
+
+@pytest.mark.parametrize(
+    "instead",
+    [
+        b'* 1 FETCH (UID 11 BODY[] "")\r\n',
+        b"* 1 FETCH (UID 11 BODY[] {0}\r\n)\r\n",
+        b"* 1 FETCH (UID 11 BODY[] NIL)\r\n",
+        b"",
+    ],
+)
+def test_a_mail_of_which_the_server_gives_nothing_is_no_empty_mail_and_is_told_of(instead: bytes) -> None:
+    before = unreadable()
+    with source_at(Losing(instead)) as source:
+        ids = [one.id for one in source.news(10)]
+        assert [one.id for one in source.fetch(ids)] == ["7:12", "7:13"]
+    assert unreadable() == before + 1
+
+
+def test_a_mail_that_is_gone_is_not_told_of() -> None:
+    server, before = Imap({}), unreadable()
+    with source_at(server) as source:
+        ids = [one.id for one in source.news(10)]
+        del server.left[11]
+        assert [one.id for one in source.fetch(ids)] == ["7:12", "7:13"]
+    assert unreadable() == before
+
+
+def test_a_mail_without_a_size_is_told_of() -> None:
+    before = unreadable()
+    with source_at(
+        Imap({b"UID FETCH 11:13 (UID RFC822": b"* 1 FETCH (UID 12 RFC822.SIZE 9)\r\nTAG OK done\r\n"})
+    ) as source:
+        assert [one.id for one in source.news(10)] == ["7:12"]
+    assert unreadable() == before + 2
+
+
+def test_a_uid_that_another_mail_has_by_now_is_not_removed() -> None:
+    """The server came back from a backup: same UIDVALIDITY, and the next mail got a UID that one had before."""
+    server = Dated()
+    with source_at(server) as source:
+        ids = [one.id for one in source.news(10)]
+        source.fetch(ids)
+        source.close()
+        server.left[12], server.days[12] = b"Subject: new\r\n\r\nnever fetched\r\n", 2
+        source.connect()
+        source.remove(ids)
+        assert list(server.left) == [12]
+        [there] = source.news(10)
+        [new] = source.fetch([there.id])
+        assert new.raw == server.left[12]
+        source.remove([new.id])
+    assert server.left == {}
+
+
+def test_a_folder_without_room_for_a_keyword_is_deleted_from_all_the_same() -> None:
+    server = Imap({rb"UID STORE 11 +FLAGS.SILENT (\Deleted $": b"TAG NO too many keywords\r\n"})
+    with source_at(server) as source:
+        source.news(10)
+        source.remove(["7:11"])
+    assert list(server.left) == [12, 13]
+
+
+@pytest.mark.parametrize("taken", [[11], [11, 12]])
+def test_recorded_mails_that_somebody_took_away_do_not_keep_the_others_from_being_moved(taken: list[int]) -> None:
+    server = Imap(WITH_MOVE | {b"UID MOVE 11": b"TAG NO [EXPUNGEISSUED] some are gone\r\n"})
+    with source_at(server, move_to="Done") as source:
+        ids = [one.id for one in source.news(10)][:2]
+        for uid in taken:
+            del server.left[uid]
+        source.remove(ids)
+        source.remove([])
+    assert server.left.keys() == {12, 13} - set(taken)
