@@ -13,6 +13,7 @@ from services.runtime.oauth2 import AccessToken
 from services.runtime.settings import IncomingServer, Mailbox
 
 BROKEN = (poplib.error_proto,)
+_EMPTY_BYTES = 4  # the most that a server may list for a mail of no bytes: the line ends that RETR adds
 _PIECE_BYTES = 64 * 1024
 _MAX_LISTING_BYTES = 64 * 1024 * 1024  # about a million mails
 
@@ -68,10 +69,14 @@ class Pop3Session:
     def retrieve(self, number: int, expected_bytes: int) -> bytes:
         """A mail's bytes, with the line ends that the server sends and without what RETR adds (RFC 1939 section 3).
 
-        `expected_bytes` bounds how much is read: some servers count a line end as one byte.
+        `expected_bytes` bounds how much is read: some servers count a line end as one byte. Nothing, of a mail that was
+        listed with a size, is what a server says that has lost it for now: as good as a no.
         """
         self._command(f"RETR {number}")
-        return self._multi_line(2 * expected_bytes + 1024 * 1024)
+        raw = self._multi_line(2 * expected_bytes + 1024 * 1024)
+        if not raw and expected_bytes > _EMPTY_BYTES:
+            raise poplib.error_proto(b"-ERR the server says yes and gives nothing")
+        return raw
 
     def retrieve_head(self, number: int, expected_bytes: int, most_bytes: int) -> bytes:
         """The first `most_bytes` of a mail; the rest is read as well, since TOP is not everywhere, and thrown away."""

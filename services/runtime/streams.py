@@ -13,7 +13,9 @@ from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
 from services.runtime.broker import Broker
 from services.runtime.deliveries import translated
+from services.runtime.errors import TransientError
 
+SILENCE_S = 30.0  # a stream that owes us messages and delivers none for so long is given up
 _PREFETCH = 200  # a stream asks for one; of mails of a MiB at most, so that memory is bounded
 
 Start = int | datetime | Literal["first", "last"]
@@ -82,12 +84,17 @@ async def last_offset(broker: Broker, name: str, quiet_s: float = 1.0) -> int | 
     """The offset of the last message that the stream holds, None where it is empty. Raises TransientError.
 
     The broker tells no such thing over AMQP; but the last chunk of messages can be read, and ends when nothing more
-    comes for `quiet_s` seconds. What comes after a few seconds came after the question.
+    comes for `quiet_s` seconds. What comes after a few seconds came after the question. A stream that has messages, as
+    the broker counts them, and delivers none is not taken for an empty one: a replay would end with nothing done.
     """
     stream = await read_stream(broker, name, "last")
     last = None
     for _ in range(100):
         batch = await stream.next_batch(quiet_s if last is not None else 2 * quiet_s)
+        if not batch and last is None and await broker.length(name):
+            batch = await stream.next_batch(SILENCE_S)
+            if not batch:
+                raise TransientError(f"{name} has messages and delivers none")
         if not batch:
             break
         last = batch[-1].offset

@@ -117,6 +117,7 @@ def bench(servers: PrivateServers, tmp_path: Path) -> Iterator[Bench]:
         ("imap", {SICK: b"TAG BAD no\r\n"}),
         ("pop3", {b"RETR 11": b""}),
         ("pop3", {b"RETR 11": b"-ERR no\r\n"}),
+        ("pop3", {b"RETR 11": b"+OK\r\n.\r\n"}),  # nothing, though it was listed with its size
         ("pop3", {b"RETR 11": b"+OK\r\n" + b"x" * 3_000_000}),  # longer than it was said to be
     ],
 )

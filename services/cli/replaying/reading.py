@@ -11,13 +11,13 @@ from services.runtime.broker import Broker
 from services.runtime.errors import TransientError
 from services.runtime.logs import get_logger
 from services.runtime.store import Store
-from services.runtime.streams import Archived, Start, last_offset, read_stream
+from services.runtime.streams import SILENCE_S, Archived, Start, last_offset, read_stream
 from services.runtime.topology import EVENT_ARCHIVE, MAIL_ARCHIVE
 
 log = get_logger(__name__)
 
 QUIET_S = 1.0
-SILENCE_S = 30.0  # a stream that owes us messages and delivers none for so long is given up
+NONE_S = 10.0  # after so long nothing is behind a time
 _CLOCKS_S = 300  # how far the clocks of fetchers and broker may be apart
 _BEHIND_THE_END = 2000
 
@@ -50,7 +50,7 @@ async def archived(broker: Broker, name: str, start: Start, end: int | None) -> 
             continue
         silent_s += QUIET_S
         # A time may lie behind everything that there is; then nothing comes at all.
-        if last >= end or (last < 0 and isinstance(start, datetime) and silent_s > 3 * QUIET_S):
+        if last >= end or (last < 0 and isinstance(start, datetime) and silent_s > NONE_S):
             break
         if silent_s > SILENCE_S:
             raise TransientError(f"{name} delivers nothing behind offset {last}, and should up to {end}")
