@@ -4,6 +4,7 @@ Commands are named by their import path, so that a stage does not load what it d
 """
 
 import logging
+import signal
 import sys
 from importlib.metadata import version
 
@@ -108,6 +109,9 @@ def main(arguments: list[str] | None = None) -> None:
     except OSError as error:  # a full disk, a file that may not be written: whatever it is, one line says it
         _complain(_system_error(error))
         status = WORK_FAILED
+    if arguments is None:
+        # All that is left is threads that end: Ctrl-C ends the program at once, without a word of how Python ends.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     sys.exit(_flushed(status if isinstance(status, int) else 0))
 
 

@@ -14,13 +14,13 @@ from msgspec import structs
 from schemas.codec import encode, tag_of
 from schemas.sending import AnswerCase, AnswerFile
 from services.case_writer.answers import MongoAnswers
-from services.case_writer.outgoing import Correspondence, answer_document_id
+from services.case_writer.outgoing import Correspondence, answer_document_id, mailable
 from services.cli.common import DEFAULT_CONFIG, Config, loaded, printable
-from services.cli.options import CaseNumber
+from services.cli.options import CaseNumber, said
 from services.fetcher.main import kept_blobs
 from services.runtime.blobs import Blobs
 from services.runtime.broker import Broker
-from services.runtime.errors import PermanentError
+from services.runtime.errors import Mistake, PermanentError, SettingsError
 from services.runtime.messages import Outgoing
 from services.runtime.settings import Settings
 from services.runtime.signing import own_ids
@@ -30,7 +30,10 @@ from services.runtime.topology import CASE, answer_key
 
 PATIENCE_S = 30.0
 
-TextFile = Annotated[Path, Parameter(name="--text-file", help="The text, in UTF-8; `-` reads the standard input.")]
+TextFile = Annotated[
+    Path,
+    Parameter(name="--text-file", allow_leading_hyphen=True, help="The text, in UTF-8; `-` reads the standard input."),
+]
 Attach = Annotated[
     list[Path] | None, Parameter(name="--attach", negative="", help="A file to attach; may be given again.")
 ]
@@ -38,7 +41,7 @@ To = Annotated[
     list[str] | None,
     Parameter(name="--to", negative="", help="A recipient in place of the participants; may be given again."),
 ]
-Subject = Annotated[str | None, Parameter(name="--subject", help="In place of the case's title.")]
+Subject = Annotated[str | None, Parameter(name="--subject", help="In place of the case's title.", validator=said)]
 Automatic = Annotated[
     bool, Parameter(name="--automatic", negative="", help="Mark it as written by a program: no machine answers it.")
 ]
@@ -60,6 +63,10 @@ def reply(
     Waits up to half a minute for the mail to go out. One that the mail server postpones is tried again by the sender.
     """
     settings = loaded(config)
+    unusable = [one for one in to or () if mailable(one) is None]
+    if unusable:
+        mend = "give each as name@example.com, without the name of the person"
+        raise SettingsError([Mistake("--to", f"{printable(one)!r} is no address to mail to", mend) for one in unusable])
     answer = AnswerCase(
         id=str(uuid.uuid4()),
         case=number,
@@ -76,11 +83,14 @@ def reply(
 def _text(path: Path) -> str:
     try:
         content = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
-        return content.decode()
+        text = content.decode("utf-8-sig")
     except OSError as error:
         raise PermanentError(f"{path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise PermanentError(f"{path} is not UTF-8: save it so") from error
+    if not text.strip():
+        raise PermanentError(f"{path} is empty: there is nothing to send")
+    return text
 
 
 def _file(path: Path) -> AnswerFile:

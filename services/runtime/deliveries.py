@@ -1,6 +1,7 @@
 """What a queue delivers, in batches, and the broker's errors as ours: what every use of the broker shares."""
 
 import asyncio
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ BATCH_BYTES = 8 * 1024 * 1024  # handed out together, so that many large mails d
 
 # RuntimeError: what the driver raises for a channel or connection that is already closed.
 DRIVER_ERRORS = (aiormq.exceptions.AMQPError, aio_pika.exceptions.AMQPError, OSError, RuntimeError, TimeoutError)
+_OBJECT = re.compile(r"<(\w[\w.]*)(?: object|: [^>]*)? at 0x[0-9a-f]+>")  # as Python shows one
 
 
 class Deliveries:
@@ -141,7 +143,7 @@ class translated:  # noqa: N801 - reads as a word in a with statement
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if isinstance(error, MailcaseError) or not (isinstance(error, DRIVER_ERRORS) or _cancelled_by_driver(error)):
             return
-        raise TransientError(f"cannot {self._attempt}: {error or type(error).__name__}") from error
+        raise TransientError(f"cannot {self._attempt}: {_reason(error)}") from error
 
 
 class uncancelled(translated):  # noqa: N801 - as above
@@ -150,6 +152,18 @@ class uncancelled(translated):  # noqa: N801 - as above
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, asyncio.CancelledError):
             super().__exit__(kind, error, trace)
+
+
+def _reason(error: BaseException | None) -> str:
+    """The driver's words, without its objects; ours where it has none."""
+    text = _OBJECT.sub(r"\1", str(error))
+    if "Connection.OpenOk" in text:
+        return "the virtual host of its URL is not there, or this user may not use it"
+    if isinstance(error, aiormq.exceptions.IncompatibleProtocolError):
+        return "what answers there is no RabbitMQ"
+    if isinstance(error, TimeoutError):
+        return text or "no answer in time"
+    return text or type(error).__name__
 
 
 def _cancelled_by_driver(error: BaseException | None) -> bool:

@@ -327,8 +327,10 @@ def translated() -> Iterator[None]:
         raise _translation(error) from error
 
 
-# What the driver appends to a reason: its time limits, and how it sees each server.
-_DRIVERS_VIEW = re.compile(r" \(configured timeouts: [^)]*\)|, Timeout: [\d.]+s, Topology Description: .*", re.DOTALL)
+# What the driver appends to a reason: its time limits, how it sees each server, the answer as a document.
+_DRIVERS_VIEW = re.compile(
+    r" \(configured timeouts: [^)]*\)|, Timeout: [\d.]+s, Topology Description: .*|, full error: .*", re.DOTALL
+)
 
 
 def _translation(error: mongo.PyMongoError) -> MailcaseError:

@@ -217,6 +217,47 @@ class TestExitStatus:
         assert "invoices, claims, letters" in capsys.readouterr().err
 
 
+class TestReply:
+    @pytest.fixture
+    def sent(self, monkeypatch: pytest.MonkeyPatch) -> mock.AsyncMock:
+        sending = mock.AsyncMock(return_value=0)
+        monkeypatch.setattr("services.cli.reply.send_reply", sending)
+        return sending
+
+    def test_the_text_may_come_from_the_standard_input(
+        self, config: Path, sent: mock.AsyncMock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO("Dzięki".encode())))
+        assert status("reply", "2", "--text-file", "-", "--config", str(config)) == 0
+        assert sent.call_args.args[1].text == "Dzięki"
+
+    @pytest.mark.parametrize(
+        ("text", "options", "expected"),
+        [
+            (b" \n", [], (1, "is empty")),
+            (b"caf\xe9", [], (1, "is not UTF-8")),
+            (b"Thanks", ["--to", "nobody"], (2, "'nobody' is no address")),
+            (b"Thanks", ["--to", ""], (2, "'' is no address")),
+            (b"Thanks", ["--subject", ""], (2, "--subject")),
+        ],
+    )
+    @pytest.mark.usefixtures("sent")
+    def test_what_cannot_be_meant_is_not_sent(
+        self,
+        config: Path,
+        capsys: pytest.CaptureFixture[str],
+        text: bytes,
+        options: list[str],
+        expected: tuple[int, str],
+    ) -> None:
+        code, told = expected
+        file = config.with_name("text.txt")
+        file.write_bytes(text)
+        assert status("reply", "2", "--text-file", str(file), *options, "--config", str(config)) == code
+        (line,) = capsys.readouterr().err.splitlines()
+        assert told in line
+
+
 class TestOutput:
     @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
     @pytest.mark.parametrize("unbuffered", ["", "1"])
@@ -246,6 +287,14 @@ class TestOutput:
                 check=False,
             )
         assert (run.returncode, run.stderr) == (1, b"")
+
+    def test_ctrl_c_at_the_very_end_shows_nothing_of_python(self) -> None:
+        program = (
+            "import atexit, signal, sys; from services.cli import main; sys.argv[1:] = ['--version'];"
+            "atexit.register(lambda: print(signal.getsignal(signal.SIGINT) == signal.SIG_DFL)); main()"
+        )
+        said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+        assert said.split() == [version("mailcase"), "True"]
 
     def test_the_version_is_the_package_s(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert status("--version") == 0
