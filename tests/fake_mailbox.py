@@ -57,6 +57,11 @@ class FakeMailSource:
         self._listed = list(self._mailbox.mails)
         return new
 
+    def look(self, known: Collection[str]) -> None:
+        self._answer()
+        self._handed_out.update(known)
+        self._listed = list(self._mailbox.mails)
+
     def still_listed(self, known: Collection[str]) -> int:
         return len(set(self._listed) - self._handed_out - set(known))
 

@@ -120,6 +120,12 @@ class ImapSource:
         # A mail that is gone again has no size; it needs no fetching.
         return [found[uid] for uid in uids if uid in found]
 
+    def look(self, known: Collection[str]) -> None:
+        with self._told("list the mails"):
+            self._session.client.noop()  # a search may see only what the server has told of
+            among = set(self._uids(known))
+            self._backlog.extend(uid for uid in self._search() if uid not in among)
+
     def still_listed(self, known: Collection[str]) -> int:
         uids = list(self._backlog)
         # Ascending, and handed out from the front.

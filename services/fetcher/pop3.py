@@ -78,6 +78,12 @@ class Pop3Source:
         ids, self._new = self._new[:most], self._new[most:]
         return [Waiting(one, self._listed[one][1]) for one in ids]
 
+    def look(self, known: Collection[str]) -> None:
+        """A session tells of nothing that comes after its beginning, so this begins one, but for one that is open."""
+        with self._told("list the mails"):
+            self._connected()
+        self._new = [one for one in self._new if one not in known]
+
     def still_listed(self, known: Collection[str]) -> int:
         return len(set(self._new).difference(known))
 

@@ -70,6 +70,9 @@ class MailSource(Protocol):
     def news(self, most: int) -> list[Waiting]:
         """Mails that this session has not handed out yet, oldest first; empty where there are none."""
 
+    def look(self, known: Collection[str]) -> None:
+        """Find what has come since the last look, though nothing can be taken; `news` leaves the `known` out of it."""
+
     def still_listed(self, known: Collection[str]) -> int:
         """How many mails the last look at the mailbox found beside the `known` ones that are not handed out yet.
 

@@ -122,6 +122,8 @@ class MailboxReader:
                 await self._published()
                 self._report_up()
                 metrics.PAUSED.labels(self._mailbox, "receipts").set(bool(self._pending))
+                if self._pending:
+                    await self._call(self._source.look, self._known())
                 await self._call(self._source.wait, self._poll_interval_s)
         await self._publishing.ended()
         await self._drain()
@@ -316,10 +318,11 @@ class MailboxReader:
         return max(0.0, time.time() - since_s) if since_s else 0.0
 
     def _left(self) -> float:
-        """Mails found and not published; what a new session lists again is under way, recorded, or handed out."""
-        pending = [one.id for one in self._pending]
-        known = {*pending, *self._recorded, *self._window.ids()}
-        return len(pending) + self._source.still_listed(known)
+        """Mails found and not published; a new session lists again what is under way, recorded, or handed out."""
+        return len(self._pending) + self._source.still_listed(self._known())
+
+    def _known(self) -> set[str]:
+        return {*(one.id for one in self._pending), *self._recorded, *self._window.ids()}
 
     def _report_up(self) -> None:
         self._backoff.reset()

@@ -53,6 +53,22 @@ class MailSourceContract:
         source.news(10)
         assert source.still_listed([]) == 0
 
+    def test_a_look_finds_what_has_come_and_what_is_known_is_not_handed_out_again(
+        self, source: MailSource, deliver: Deliver
+    ) -> None:
+        deliver(raw_bytes("first"))
+        source.connect()
+        (known,) = [one.id for one in source.news(10)]
+        source.wait(0.0)  # by which a session may end
+        for number in range(3):
+            deliver(raw_bytes(str(number)))
+        source.look([known])
+        assert source.still_listed([known]) == 3
+        found = [one.id for one in source.news(10)]
+        assert len(found) == 3
+        assert known not in found
+        assert source.still_listed([known, *found]) == 0
+
     def test_only_the_asked_mails_are_removed_and_gone_ones_are_no_error(
         self, source: MailSource, deliver: Deliver
     ) -> None:

@@ -62,3 +62,7 @@ def test_what_waits_behind_a_full_window_is_counted_beside_what_is_under_way(pip
 
         pipeline.until(lambda: told("mailcase_mailbox_mails_in_flight") == WINDOW, "a full window", 60)
         pipeline.until(lambda: told("mailcase_mailbox_mails_left") == MAILS - WINDOW, "the rest is left", 10)
+        for number in range(5):
+            pipeline.servers.mail.deliver(pipeline.mailboxes["small"], b"Subject: late %d\r\n\r\ntext\r\n" % number)
+        pipeline.until(lambda: told("mailcase_mailbox_mails_left") == MAILS - WINDOW + 5, "late mails are seen", 30)
+        assert told("mailcase_mailbox_mails_fetched_total") == WINDOW

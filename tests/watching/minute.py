@@ -6,6 +6,7 @@ from schemas.mails import mail_key
 from tests.watching.watched import AUTOMATIC_MAILS, PATIENCE_S, WINDOW, Watched, highest
 
 MAILS = 12  # more than WINDOW, so that in an outage some stay in the mailbox; with two more, AUTOMATIC_MAILS at most
+IN_FLIGHT = "mailcase_mailbox_mails_in_flight"
 BURST = AUTOMATIC_MAILS + 2
 TOO_LARGE = b"From: Anna <anna@customer.example>\r\nSubject: large\r\n\r\n" + b"0123456789\r\n" * 20_000
 LOOP = b"Received: by relay.example; Mon, 2 Mar 2026 10:00:00 +0000\r\n" * 60 + b"Subject: round and round\r\n\r\nx\r\n"
@@ -68,6 +69,8 @@ def without_database(everything: Watched, ordinary: list[bytes], recorded: int) 
         everything.until(highest('mailcase_retries_total{what="write"}'))
         everything.until("max(mailcase:oldest_mail_age_seconds) > 1")
         everything.until("sum(mailcase_mailbox_mails_in_flight)")
+        waiting = [f'sum({series}{{mailbox="invoices"}})' for series in ("mailcase_mailbox_mails_left", IN_FLIGHT)]
+        everything.until(" + ".join(waiting), lambda count: count == len(ordinary))
         everything.until('max(mailcase_queue_oldest_age_seconds{queue="case_writer.commands"}) > 1')
         virtual_host = everything.pipeline.virtual_host
         everything.pipeline.servers.broker.ctl("close_all_connections", "--vhost", virtual_host, "a test asks for it")
