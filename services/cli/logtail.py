@@ -36,17 +36,24 @@ class LogTail:
             text = self._partial.get(path, b"") + file.read(MAX_BYTES_AT_ONCE)
             lines, end, self._partial[path] = text.rpartition(b"\n")
             for line in lines.splitlines() if end else []:
-                sys.stderr.write(f"{path.stem}: {short(line) if sys.stderr.isatty() else _text(line)}\n")
+                shown = short(line) if sys.stderr.isatty() else _text(line)
+                if shown:
+                    sys.stderr.write(f"{path.stem}: {shown}\n")
         sys.stderr.flush()
 
 
 def short(line: bytes) -> str:
-    """A JSON line of a log for a person: time, level, event and identifiers; any other line as it is."""
+    """A JSON line of a log for a person: time, level, event and identifiers; any other line as it is.
+
+    Empty for the list of all settings, four screens of it, which is in the log's file.
+    """
     try:
         event = msgspec.json.decode(line, type=dict[str, object])
     except msgspec.DecodeError:
         return _text(line)
     known = [str(event.pop(name, "")) for name in ("ts", "level", "logger", "event")]
+    if known[3] == "settings_loaded":
+        return ""
     fields = " ".join(f"{name}={value}" for name, value in event.items())
     return f"{known[0][11:19]} {known[1]} {known[3]} {fields}".rstrip()
 

@@ -101,6 +101,7 @@ def private_servers(settings: Settings, data: Path) -> Iterator[Mapping[str, str
             urls[URL_VARIABLES["broker"]] = servers.broker.url
         if store:
             urls[URL_VARIABLES["store"]] = servers.store.url
+        print("# for the other commands, in another terminal:", flush=True)
         for variable, url in urls.items():
             print(f"export {variable}='{url}'", flush=True)
         yield urls

@@ -28,7 +28,7 @@ GOOGLE_SCOPE = "https://mail.google.com/"
 
 EARLY_S = 300.0  # a token is renewed so long before its end, so that none ends during a log-in
 SHORT_S = 300.0  # how long a token is kept whose end is not told
-MEND_EXTRA = "install the extra: pip install 'mailcase[oauth2]'"
+MEND_EXTRA = "install the extra: .venv/bin/pip install '.[oauth2]' in Mailcase's folder"
 
 
 class TokenRefusedError(Exception):
