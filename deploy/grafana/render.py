@@ -73,18 +73,30 @@ def chart(panel: Panel, lines: Sequence[Line], span: Span) -> str:
         parts.append(f'<path d="M{PLOT_LEFT} {y:.1f}h{plot_width}" class="grid"/>')
         parts.append(_text(PLOT_LEFT - 6, y + 3, _amount(top * share, panel.unit), "axis end"))
     for line, colour in zip(lines, COLOURS, strict=False):
-        places = [
-            f"{PLOT_LEFT + plot_width * (at - span.start_s) / (span.end_s - span.start_s):.1f}"
-            f" {PLOT_TOP + plot_height * (1 - value / top):.1f}"
-            for at, value in line.points
-        ]
-        parts.append(f'<polyline points="{" ".join(places)}" stroke="{colour}"/>')
+        for points in pieces(line.points, span.step_s):
+            places = [
+                f"{PLOT_LEFT + plot_width * (at - span.start_s) / (span.end_s - span.start_s):.1f}"
+                f" {PLOT_TOP + plot_height * (1 - value / top):.1f}"
+                for at, value in points
+            ]
+            parts.append(f'<polyline points="{" ".join(places)}" stroke="{colour}"/>')
     minutes = (span.end_s - span.start_s) / 60
     for share in (0.0, 0.5, 1.0):
         label = f"{minutes * share:.1f} min" if share else "0"
         anchor = "axis end" if share == 1.0 else "axis"
         parts.append(_text(PLOT_LEFT + plot_width * share, HEIGHT - PLOT_BOTTOM + 13, label, anchor))
     return "".join(parts) + _legend(lines)
+
+
+def pieces(points: Points, step_s: float) -> list[Points]:
+    """Apart where there is no value for a while, as Grafana shows it."""
+    found: list[Points] = []
+    for point in points:
+        if found and point[0] - found[-1][-1][0] < 1.5 * step_s:
+            found[-1].append(point)
+        else:
+            found.append([point])
+    return found
 
 
 def _legend(lines: Sequence[Line]) -> str:

@@ -33,6 +33,7 @@ from services.runtime.settings import IncomingServer, Mailbox
 log = get_logger(__name__)
 
 MAX_IDLE_S = 9 * 60.0  # RFC 2177 allows 29 minutes; routers forget a silent connection much sooner
+LOOK_S = 10.0  # between two looks while nothing can be taken
 RENEW_S = 3600.0  # a session is opened anew, to look again at what could not be taken and to use renewed secrets
 UNKNOWN_SIZE = 100 * 1024 * 1024  # no more than the highest `limits.max_mail_bytes`
 _SIZES_AT_ONCE = 500
@@ -179,7 +180,7 @@ class ImapSource:
             return
         with self._told("wait for new mail"):
             if self._backlog:
-                self._wake.wait(timeout_s)
+                self._wake.wait(min(timeout_s, LOOK_S))  # nothing more can be taken, and `look` asks what has come
             elif self._has_announced():
                 return  # while another command ran: IDLE would not say it again
             elif self._server.idle and "IDLE" in self._selected.capabilities:

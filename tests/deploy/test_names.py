@@ -91,6 +91,10 @@ def test_a_disruption_takes_one_pod_of_a_stage_at_a_time(overlay: str) -> None:
     budgets = of_kind(overlay, "PodDisruptionBudget")
     assert {budget["metadata"]["name"] for budget in budgets} >= {one["metadata"]["name"] for one in stages(overlay)}
     assert {budget["spec"]["maxUnavailable"] for budget in budgets} == {1}
+    names = {one["metadata"]["name"] for one in stages(overlay)}
+    of_stages = [budget["spec"] for budget in budgets if budget["metadata"]["name"] in names]
+    # Without it an outage, in which no stage is ready, would hold up every drain of a node.
+    assert {budget["unhealthyPodEvictionPolicy"] for budget in of_stages} == {"AlwaysAllow"}
 
 
 @overlays
@@ -369,3 +373,14 @@ def _exported_metrics() -> set[str]:
             *(f"{family.name}_{part}" for part in ("bucket", "count", "sum")),
         }
     return names
+
+
+@overlays
+def test_a_case_writer_has_memory_for_the_most_that_its_settings_allow(overlay: str) -> None:
+    """Messages in hand, the process that reads a large mail, and that mail between both; 100 MB are its own."""
+    deployment = named(overlay, "Deployment", "case-writer")
+    settings = _settings(overlay, deployment)
+    in_hand = 2 * settings.case_writer.batch_mails * settings.limits.inline_mail_bytes
+    most = 100_000_000 + in_hand + settings.reading.max_memory_bytes + 2 * settings.limits.max_mail_bytes
+    assert container(deployment)["resources"]["limits"]["memory"] == "1Gi"
+    assert most < 0.8 * 2**30

@@ -18,16 +18,18 @@ CODE = re.compile(r"`([^`\n]+)`|^ {4}(\S.*)$", re.MULTILINE)
 COMMAND = re.compile(r"(?<![\w/-])mailcase ([a-z][a-z-]*)(?: ([a-z][a-z-]*))?([^|;#]*)")
 WORD = re.compile(r"(?<![\w.-])[a-z]+(?:_[a-z]+)+(?![\w.])")
 OTHERS = {  # words of other programs, which our code does not say, and of tests
+    "add_replica",
     "authorized_user",
     "check_running",
     "enable_feature_flag",
+    "forget_cluster_node",
     "list_queues",
-    "message_bytes",
     "lmtp_save_to_detail_mailbox",
     "process_open_fds",
     "recipient_delimiter",
     "server_folder",
     "set_policy",
+    "stop_app",
     "test_a_folded_subject_still_yields_its_case_number",  # an example of a name
 }
 

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from deploy.grafana.__main__ import DASHBOARDS, FOLDER, text_of
+from deploy.grafana.render import pieces
 from deploy.local.prometheus import DETAILED
 from services.runtime.topology import mailcase_topology
 from tests.unit.test_metrics_page import exported
@@ -92,3 +93,8 @@ def test_a_cluster_scrapes_of_the_broker_what_the_dashboards_need() -> None:
     ends = {end["path"]: end.get("params", {}) for end in manifest["spec"]["podMetricsEndpoints"]}
     assert set(ends) == {"/metrics", "/metrics/detailed"}
     assert set(ends["/metrics/detailed"]["family"]) >= set(DETAILED["family"])
+
+
+def test_a_line_of_the_picture_ends_where_there_is_no_value() -> None:
+    assert pieces([(0.0, 1.0), (1.0, 2.0), (5.0, 3.0)], 1.0) == [[(0.0, 1.0), (1.0, 2.0)], [(5.0, 3.0)]]
+    assert pieces([], 1.0) == []
