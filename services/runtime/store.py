@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
@@ -233,6 +234,13 @@ class Store:
         """Raise TransientError unless a primary answers."""
         with translated():
             await self._client.admin.command({"ping": 1})
+
+    async def now(self) -> datetime:
+        """The time by the primary's clock."""
+        with translated():
+            hello = await self._client.admin.command("hello")
+        now: datetime = hello["localTime"]  # in UTC, which answers to commands do not say
+        return now.replace(tzinfo=UTC)
 
     async def server(self) -> Document:
         """What the server says of itself: `version`, and `setName` where it is a replica set."""

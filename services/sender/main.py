@@ -14,6 +14,7 @@ from services.runtime.stage import broker_url, connection_name, healthy_on, stor
 from services.runtime.store import Store
 from services.runtime.topology import SENDER_WORK
 from services.sender import metrics
+from services.sender.clock import SharedClock
 from services.sender.outbox import MongoOutbox
 from services.sender.service import Sender
 from services.sender.smtp import transports
@@ -30,8 +31,9 @@ async def run(settings: Settings, http_port: int, stop: Stop) -> None:
     templates = Templates(settings)
     async with Store.opened(store_url(settings), settings.store.database) as store, healthy_on(health, http_port):
         outbox = MongoOutbox(store)
-        sender = Sender(outbox, Blobs(store), transports(settings), templates, settings, stop=stop)
-        work = Work(sender, outbox, at_once=settings.sender.mails_at_once, health=health, stop=stop)
+        clock = SharedClock()
+        sender = Sender(outbox, Blobs(store), transports(settings), templates, settings, stop=stop, clock=clock)
+        work = Work(sender, outbox, clock, at_once=settings.sender.mails_at_once, health=health, stop=stop)
 
         async def session(broker: Broker) -> None:
             async def wake(deliveries: Sequence[Delivery]) -> None:

@@ -42,6 +42,9 @@ class MongoOutbox:
         await self._outbox.ensure_index("message_id")
         await self._automatic.ensure_expiry("expires_at")
 
+    async def now(self) -> datetime:
+        return await self._store.now()
+
     async def due(self, now: datetime, most: int) -> list[str]:
         found = await self._outbox.find({"state": _OPEN, "due_at": {"$lte": now}}, ["_id"], sort="due_at", limit=most)
         return [one["_id"] for one in found]

@@ -48,6 +48,9 @@ class Outbox(Protocol):
     nothing, and say so, where the mail is not claimed by it any more.
     """
 
+    async def now(self) -> datetime:
+        """The database's time."""
+
     async def due(self, now: datetime, most: int) -> list[str]:
         """Ids of mails that are due, longest first."""
 

@@ -1,13 +1,13 @@
 """Which mails this sender works on: those that it is woken for, and those that a sweep finds due."""
 
 import asyncio
-from datetime import UTC, datetime
 
 from services.runtime.errors import TransientError
 from services.runtime.health import Health
 from services.runtime.lifecycle import Stop
 from services.runtime.logs import get_logger
 from services.sender import metrics
+from services.sender.clock import SharedClock
 from services.sender.limits import EVERYONE
 from services.sender.ports import Outbox
 from services.sender.service import Sender
@@ -20,9 +20,13 @@ MOST = 500  # mails that wait in memory for their turn; the outbox has the other
 class Work:
     """Runs deliveries beside each other, each mail once at a time, up to a number at the same time."""
 
-    def __init__(self, sender: Sender, outbox: Outbox, *, at_once: int, health: Health, stop: Stop) -> None:
+    def __init__(
+        self, sender: Sender, outbox: Outbox, clock: SharedClock, *, at_once: int, health: Health, stop: Stop
+    ) -> None:
+        """`clock` is the sender's too; each sweep sets it, and nothing is sent before the first."""
         self._sender = sender
         self._outbox = outbox
+        self._clock = clock
         self._turn = asyncio.Semaphore(at_once)
         self._health = health
         self._stop = stop
@@ -30,7 +34,7 @@ class Work:
 
     def start(self, mail_id: str) -> None:
         """Deliver a mail soon; nothing where it is in hand, or where too many are: a sweep finds it then."""
-        if mail_id in self._running or len(self._running) >= MOST or self._stop.requested:
+        if mail_id in self._running or len(self._running) >= MOST or self._stop.requested or not self._clock.is_known:
             return
         task = asyncio.ensure_future(self._deliver(mail_id))
         self._running[mail_id] = task
@@ -45,7 +49,8 @@ class Work:
 
     async def _sweep(self) -> None:
         try:
-            now = datetime.now(UTC)
+            now = await self._outbox.now()
+            self._clock.tell(now)
             for mail_id in await self._outbox.due(now, MOST):
                 self.start(mail_id)
             waiting = await self._outbox.waiting()

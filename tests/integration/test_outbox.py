@@ -16,6 +16,7 @@ from services.runtime.blobs import Blobs
 from services.runtime.lifecycle import Stop
 from services.runtime.settings import Settings
 from services.runtime.store import Store
+from services.sender.clock import SharedClock
 from services.sender.outbox import MongoOutbox
 from services.sender.ports import Handed
 from services.sender.service import Sender
@@ -53,6 +54,16 @@ def pending(number: int, **more: Any) -> OutgoingMail:
     fields: dict[str, Any] = {"id": f"ack {number}", "case": number, "state": "pending", "attempts": 0}
     fields |= {"message_id": f"<{number}@office.example>", "created_at": now, "due_at": now}
     return outgoing(**(fields | {"to": (to := [f"c{number}@x.example"]), "remaining": to} | more))
+
+
+async def test_a_sender_whose_clock_is_behind_claims_by_the_databases_time(store: Store) -> None:
+    """By its own clock the claim would have ended before it began, for everybody else."""
+    outbox, clock = MongoOutbox(store), SharedClock()
+    clock.tell(datetime.now(UTC) - timedelta(minutes=10))
+    clock.tell(await outbox.now())
+    await written(store, [pending(1)])
+    assert await outbox.claim("ack 1", "slow clock", clock(), clock() + timedelta(seconds=60)) is not None
+    assert await outbox.due(datetime.now(UTC), 10) == []
 
 
 async def written(store: Store, mails: Sequence[OutgoingMail]) -> None:

@@ -16,6 +16,7 @@ from services.runtime.health import Health
 from services.runtime.lifecycle import Stop
 from services.runtime.settings import Settings
 from services.runtime.store import ConflictError, TakenError
+from services.sender.clock import SharedClock
 from services.sender.limits import EVERYONE, Past
 from services.sender.ports import Ending, Handed, Waiting
 from services.sender.service import NO_SERVER, Sender
@@ -35,6 +36,9 @@ class FakeOutbox:
     known: dict[str, Past] = field(default_factory=dict)
     failures: list[Exception] = field(default_factory=list)
     extended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def now(self) -> datetime:
+        return NOW
 
     async def due(self, now: datetime, most: int) -> list[str]:
         open_ = [one for one in self.mails.values() if one.state in {"pending", "claimed"} and one.due_at <= now]
@@ -351,7 +355,9 @@ async def test_a_fault_of_ours_with_one_mail_holds_up_no_other(bench: Bench, tmp
     for number, name in enumerate(["odd", "even"]):
         to = [f"{name}@x.example"]
         bench.put(id=f"ack {number}", to=to, remaining=to)
-    work = Work(bench.sender, bench.outbox, at_once=1, health=Health("store"), stop=bench.stop)
+    clock = SharedClock()
+    clock.tell(NOW)
+    work = Work(bench.sender, bench.outbox, clock, at_once=1, health=Health("store"), stop=bench.stop)
     for mail_id in [*bench.outbox.mails, "ack 7"]:
         work.start(mail_id)
     sweeping = asyncio.ensure_future(work.sweep_until_stop(60.0))
@@ -360,3 +366,24 @@ async def test_a_fault_of_ours_with_one_mail_holds_up_no_other(bench: Bench, tmp
     await sweeping  # what is in hand is finished
     assert bench.outbox.mails["ack 1"].state == "sent"
     assert bench.outbox.mails["ack 0"].state == "pending"
+
+
+async def test_nothing_is_claimed_before_the_databases_time_is_known(bench: Bench) -> None:
+    bench.put()
+    work = Work(bench.sender, bench.outbox, SharedClock(), at_once=1, health=Health("store"), stop=bench.stop)
+    work.start(bench.mail.id)
+    bench.stop.request()
+    await work.sweep_until_stop(60.0)
+    assert bench.mail.state == "pending"
+
+
+@pytest.mark.parametrize(
+    ("told", "seems"),
+    [([0], 0), ([0, 60], 60), ([60, 0], 0), ([0, -0.5], 0)],
+    ids=["once", "ahead", "set back", "a late answer"],
+)
+def test_senders_go_by_the_databases_time(told: list[float], seems: float) -> None:
+    clock = SharedClock()
+    for seconds in told:
+        clock.tell(NOW + timedelta(seconds=seconds))
+    assert timedelta(0) <= clock() - (NOW + timedelta(seconds=seems)) < timedelta(seconds=0.4)
