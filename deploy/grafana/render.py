@@ -17,8 +17,8 @@ from deploy.grafana.mail_flow import MAIL_FLOW
 from deploy.grafana.model import PER_SECOND, Panel
 
 SHOWN = ("Mails a second", "From arrival to recorded", "Oldest by place", "Mails by place")
-WIDTH, HEIGHT, MARGIN = 460, 210, 16
-PLOT_LEFT, PLOT_TOP, PLOT_BOTTOM = 46, 30, 46
+WIDTH, HEIGHT, MARGIN = 460, 224, 16
+PLOT_LEFT, PLOT_TOP, PLOT_BOTTOM = 46, 30, 60
 COLOURS = ("#2f6fab", "#d9822b", "#3d9a5f", "#b13f3f", "#7a55a8", "#6b7280", "#1c9aa0", "#a3761a")
 STEPS = 150
 
@@ -100,9 +100,9 @@ def pieces(points: Points, step_s: float) -> list[Points]:
 
 
 def _legend(lines: Sequence[Line]) -> str:
-    parts, x, y = [], 12.0, HEIGHT - 18.0
+    parts, x, y = [], 12.0, HEIGHT - 32.0
     for line, colour in zip(lines, COLOURS, strict=False):
-        width = 22 + 5.6 * len(line.name)
+        width = 26 + 5.9 * len(line.name)
         if x + width > WIDTH:
             x, y = 12.0, y + 12
         parts.append(f'<rect x="{x:.0f}" y="{y - 6:.0f}" width="10" height="4" fill="{colour}"/>')
