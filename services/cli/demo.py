@@ -171,8 +171,7 @@ class _Demo:
         deadline = time.monotonic() + PATIENCE_S
         with self._mailbox(address) as box:
             while len(found := list(box.fetch(mark_seen=False))) < count:
-                if time.monotonic() > deadline or self._stop.wait(0.1):
-                    raise PermanentError(f"the demo was stopped, or {address} got no mail within a minute")
+                self._wait(deadline, f"{address} got no mail within a minute")
         return found
 
     def _append(self, address: str, mails: Iterable[bytes]) -> None:
@@ -190,8 +189,14 @@ class _Demo:
         deadline = time.monotonic() + PATIENCE_S
         # Every mail has its outcome, and every further delivery of one was counted.
         while sum(one["deliveries"] for one in asyncio.run(self._find("mails"))) < len(self._sent):
-            if time.monotonic() > deadline or self._stop.wait(0.1):
-                raise PermanentError("the demo was stopped, or its mails were not recorded within a minute")
+            self._wait(deadline, "the demo's mails were not recorded within a minute")
+
+    def _wait(self, deadline: float, failure: str) -> None:
+        """A moment. Raises KeyboardInterrupt where the demo shall end, PermanentError behind the deadline."""
+        if self._stop.wait(0.1):
+            raise KeyboardInterrupt
+        if time.monotonic() > deadline:
+            raise PermanentError(failure)
 
     def _case_of(self, subject: str) -> Document:
         for case in asyncio.run(self._find("cases")):

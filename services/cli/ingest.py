@@ -4,7 +4,7 @@ import asyncio
 import mailbox as mailbox_files
 import sys
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -72,7 +72,8 @@ async def _ingest(settings: Settings, files: Sequence[Path], process: str, name:
             process, mailbox_name, inline_bytes=inline_bytes, put_blob=kept_blobs(store, settings).put
         )
         publishing = run.publish_all(files, dispatcher, broker, lease, settings.limits.max_mail_bytes, wait=wait)
-        await first_of(publishing, broker.broken())  # a lost connection is told, not waited for
+        # A lost connection is told, not waited for.
+        await run.told_if_stopped(first_of(publishing, broker.broken()))
         if wait:
             await run.report(store)
         else:
@@ -105,6 +106,18 @@ class _Run:
             while wait and self._waiting:
                 await self._receive(lease)
                 count.show(len(self._published) - len(self._waiting), len(self._published))
+
+    async def told_if_stopped(self, work: Awaitable[None]) -> None:
+        """The work; where Ctrl-C ends it, what became of the mails so far."""
+        try:
+            await work
+        except asyncio.CancelledError:
+            count = counted(len(self._published), "mail is", "mails are")
+            print(
+                f"mailcase: stopped; {count} published and will be recorded. The same command again brings in the rest",
+                file=sys.stderr,
+            )
+            raise
 
     async def _receive(self, lease: Lease) -> None:
         try:

@@ -1,5 +1,6 @@
 """The `mailcase` command without servers: exit statuses, mistakes on one line, hostile text kept harmless."""
 
+import asyncio
 import io
 import os
 import subprocess
@@ -13,7 +14,7 @@ from unittest import mock
 import pytest
 from rich.console import Console
 
-from services.cli import common, main, progress
+from services.cli import common, demo, main, progress
 from services.cli.case import print_case
 from services.cli.check import Finding
 from services.cli.common import printable, size_text
@@ -21,7 +22,7 @@ from services.cli.ingest import _mailbox_name, _Run
 from services.cli.mail_files import expanded, mails_of
 from services.cli.progress import Count
 from services.runtime import store
-from services.runtime.errors import SettingsError
+from services.runtime.errors import PermanentError, SettingsError
 from services.runtime.settings import Settings, load_settings
 
 SETTINGS = """
@@ -258,6 +259,22 @@ class TestReply:
         assert told in line
 
 
+class TestDemo:
+    @pytest.mark.parametrize(
+        ("stopped", "error"), [(True, KeyboardInterrupt), (False, PermanentError)], ids=["stopped", "late"]
+    )
+    def test_a_demo_that_is_stopped_does_not_call_its_mails_late(
+        self, monkeypatch: pytest.MonkeyPatch, stopped: bool, error: type[BaseException]
+    ) -> None:
+        monkeypatch.setattr(demo, "PATIENCE_S", 3600.0 if stopped else 0.0)
+        stop = mock.Mock(wait=mock.Mock(return_value=stopped))
+        story = demo._Demo(Console(), mock.Mock(), mock.Mock(), stop)
+        monkeypatch.setattr(story, "_find", mock.AsyncMock(return_value=[]))
+        story._sent.append("a mail that was sent")
+        with pytest.raises(error):
+            story._until_recorded()
+
+
 class TestOutput:
     @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
     @pytest.mark.parametrize("unbuffered", ["", "1"])
@@ -392,6 +409,16 @@ class TestIngest:
         ]
         assert said.err.startswith("mailcase: c.eml: ")
         assert run.failed == 1
+
+    async def test_who_stops_it_is_told_what_became_of_the_mails(self, capsys: pytest.CaptureFixture[str]) -> None:
+        run = _Run("invoices")
+        run._published = [("a.eml", "k1")]
+        working = asyncio.ensure_future(run.told_if_stopped(asyncio.Event().wait()))  # type: ignore[arg-type] # endless
+        await asyncio.sleep(0)
+        working.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await working
+        assert "stopped; 1 mail is published" in capsys.readouterr().err
 
     def test_off_a_terminal_plain_lines_tell_how_far_it_is(
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
