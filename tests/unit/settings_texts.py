@@ -30,3 +30,33 @@ server = "corp"
 address = "second@example.com"
 password_env = "SECOND"
 """
+
+# Processes with one mailbox, two and none.
+THREE_PROCESSES = """
+[server.corp]
+protocol = "imap"
+host = "imap.example.com"
+[process.invoices]
+title = "Invoices"
+stage = [{ name = "registration", initial = true }]
+[[process.invoices.mailbox]]
+server = "corp"
+address = "invoices@example.com"
+password_env = "PASSWORD"
+[process.claims]
+title = "Claims"
+stage = [{ name = "intake", initial = true }]
+[[process.claims.mailbox]]
+name = "claims-en"
+server = "corp"
+address = "claims@example.com"
+password_env = "PASSWORD"
+[[process.claims.mailbox]]
+name = "claims-pl"
+server = "corp"
+address = "szkody@example.com"
+password_env = "PASSWORD"
+[process.letters]
+title = "Letters"
+stage = [{ name = "intake", initial = true }]
+"""
