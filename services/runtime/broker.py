@@ -21,7 +21,7 @@ from prometheus_client import Counter
 from schemas.codec import NewerVersionError, UnreadableMessageError
 from services.runtime import declaring, metrics, publishing
 from services.runtime.deliveries import (
-    DELIVERY_COUNT,
+    COUNTS,
     DRIVER_ERRORS,
     Deliveries,
     earlier_deliveries,
@@ -218,8 +218,8 @@ async def refuse(broker: Broker, queue: str, delivery: Delivery, error: Unreadab
 
 
 def own_headers(delivery: Delivery) -> dict[str, Any]:
-    """The message's own, without the queue's count of its deliveries."""
-    return {name: value for name, value in delivery.headers.items() if name != DELIVERY_COUNT}
+    """The message's own, without the queue's counts of its deliveries."""
+    return {name: value for name, value in delivery.headers.items() if name not in COUNTS}
 
 
 async def dead_letter(

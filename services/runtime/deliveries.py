@@ -15,7 +15,9 @@ from aio_pika.abc import AbstractChannel
 from services.runtime.errors import MailcaseError, TransientError
 from services.runtime.messages import Delivery
 
-DELIVERY_COUNT = "x-delivery-count"
+# What a quorum queue counts: up to RabbitMQ 4.2 each delivery before this one, from 4.3 on by the first only those that
+# ended badly, by the second all (rabbitmq.com/docs/quorum-queues, poison message handling).
+COUNTS = ("x-delivery-count", "x-acquired-count")
 # AMQP's own property counts in whole seconds, too coarse to see where a mail waits.
 PUBLISHED_AT_MS = "x-mailcase-published-at-ms"
 
@@ -111,7 +113,7 @@ class _Received:
             body=message.body,
             message_id=properties.message_id or "",
             tag=properties.message_type or "",
-            redelivered=bool(message.redelivered),
+            redelivered=bool(message.redelivered) or earlier_deliveries(properties.headers) > 0,
             routing_key=message.routing_key or "",
             exchange=message.exchange or "",
             headers=dict(properties.headers or {}),
@@ -127,9 +129,9 @@ def published_at_s(headers: Mapping[str, Any] | None) -> float | None:
 
 
 def earlier_deliveries(headers: Mapping[str, Any] | None) -> int:
-    """As a quorum queue counts them (rabbitmq.com/docs/quorum-queues, poison message handling)."""
-    count = headers.get(DELIVERY_COUNT) if headers else None
-    return count if isinstance(count, int) else 0
+    """As the queue counts them; 0 where it does not."""
+    counts = [headers.get(name) for name in COUNTS] if headers else []
+    return max((one for one in counts if isinstance(one, int)), default=0)
 
 
 class translated:  # noqa: N801 - reads as a word in a with statement
