@@ -6,14 +6,16 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from schemas.codec import UnreadableMessageError, decode_receipt
 from services.fetcher import metrics
 from services.fetcher.beside import Beside
 from services.fetcher.budget import Budget
 from services.fetcher.dispatch import Dispatcher
-from services.fetcher.ports import Fetched, MailboxError, MailSource, Trouble, Waiting
+from services.fetcher.forwarding import Forwarding, Publisher
+from services.fetcher.ports import Fetched, MailboxError, MailSource, Waiting
+from services.fetcher.reporting import Reporter
 from services.fetcher.suspects import Suspects
 from services.fetcher.window import InFlight
 from services.runtime.deliveries import Deliveries
@@ -30,16 +32,8 @@ T = TypeVar("T")
 
 FETCH_MAILS = 50  # in one command to the mail server
 FETCH_BYTES = 8 * 1024 * 1024
-CONFIRM_PATIENCE_S = 5.0
 MAX_PAUSE_S = 60.0  # between two attempts at a mailbox that fails
 DRAIN_S = 10.0  # how long a stopping fetcher waits for the receipts of what it published
-
-
-class Publisher(Protocol):
-    """The broker, as far as the fetcher needs it."""
-
-    async def publish_all(self, messages: list[Outgoing]) -> None:
-        """Publish with confirms. Raises TransientError."""
 
 
 class MailboxReader:
@@ -66,12 +60,11 @@ class MailboxReader:
     ) -> None:
         self._mailbox = mailbox
         self._source = source
-        self._dispatcher = dispatcher
-        self._publisher = publisher
+        self._forwarding = Forwarding(mailbox, dispatcher, publisher, window)
         self._window = window
         self._max_mail_bytes = max_mail_bytes
         self._poll_interval_s = poll_interval_s
-        self._health = health
+        self._report = Reporter(mailbox, health)
         self._stop = stop
         self._budget = budget or Budget(window.max_bytes)
         self._backoff = backoff or Backoff(initial_s=min(1.0, MAX_PAUSE_S), maximum_s=MAX_PAUSE_S)
@@ -92,7 +85,7 @@ class MailboxReader:
             await self._publishing.abandon()
             self._thread.submit(self._source.close)
             self._thread.shutdown(wait=False)
-            self._health.member_gone(self._mailbox)
+            self._report.gone()
 
     async def _read_until_stopped(self) -> None:
         while not self._stop.requested:
@@ -100,7 +93,7 @@ class MailboxReader:
                 await self._session()
             except TransientError as error:
                 pause_s = self._backoff.next_s()
-                self._report_down(error, pause_s)
+                self._report.down(error, pause_s)
                 with suppress(TransientError):  # what was fetched before is not fetched again
                     await self._publishing.ended()
                 await self._call(self._source.close)
@@ -120,7 +113,7 @@ class MailboxReader:
             await self._publish_overdue()
             if not await self._take_new():
                 await self._published()
-                self._report_up()
+                self._note_success()
                 metrics.PAUSED.labels(self._mailbox, "receipts").set(bool(self._pending))
                 if self._pending:
                     await self._call(self._source.look, self._known())
@@ -152,28 +145,23 @@ class MailboxReader:
             metrics.FETCH_SECONDS.observe(time.monotonic() - started_s)
             metrics.FETCH_MAILS.observe(len(fetched))
             await self._published()
-            messages = await self._messages(fetched, batch)
+            messages = await self._forwarding.messages(fetched, {})
             self._publishing.start(self._publish(fetched, messages, batch, held.pop_all()))
 
     async def _published(self) -> None:
         """Wait for the batch that is being published. Raises TransientError where the broker does not take it."""
         if await self._publishing.ended():
-            self._report_up()
+            self._note_success()
 
     async def _fetched(self, ids: Sequence[str], fetch: Callable[[Sequence[str]], list[Fetched]]) -> list[Fetched]:
         try:
             fetched = await self._call(fetch, ids)
         except MailboxError as error:
             if self._suspects.broke(ids, time.monotonic()):
-                self._unreadable(ids[0], error)
+                self._report.unreadable(ids[0], error)
             raise
         self._suspects.came(ids)
         return fetched
-
-    def _unreadable(self, mail_id: str, error: MailboxError) -> None:
-        metrics.UNREADABLE.labels(self._mailbox).inc()
-        mend = "look at this mail on the mail server: the session breaks at it; it is asked for again in ten minutes"
-        log.error("mail_unreadable", mailbox=self._mailbox, id=mail_id, error=error, mend=mend)
 
     def _next_batch(self) -> tuple[list[Waiting], list[Waiting]]:
         """What to fetch now, and the mails before it that are too large to be fetched at all."""
@@ -194,19 +182,6 @@ class MailboxReader:
                 break
         return batch, too_large
 
-    async def _messages(self, fetched: Sequence[Fetched], asked: Sequence[Waiting]) -> list[Outgoing]:
-        """The mails as messages, counted as under way from now on."""
-        sizes = {one.id: one.size for one in asked if one.id in self._too_large}
-        messages = [
-            await self._dispatcher.message(mail.raw, mail.received_at, whole_size=sizes.get(mail.id))
-            for mail in fetched
-        ]
-        now_s, now = time.monotonic(), datetime.now(UTC)
-        for mail, message in zip(fetched, messages, strict=True):
-            since_s = (mail.received_at or now).timestamp()
-            self._window.add(mail.id, message.message_id, len(mail.raw), now_s, since_s)
-        return messages
-
     async def _publish(
         self,
         fetched: Sequence[Fetched],
@@ -214,18 +189,10 @@ class MailboxReader:
         asked: Sequence[Waiting],
         held: AsyncExitStack,
     ) -> None:
-        """Publish with confirms, and give back what is `held` then."""
+        """Publish, and give back what is `held` then; what was asked for and did not come is gone from the mailbox."""
         async with held:
-            try:
-                await self._confirmed(messages)
-            except BaseException:
-                self._window.forget(mail.id for mail in fetched)
-                raise
-        self._window.forget({one.id for one in asked} - {mail.id for mail in fetched})  # gone from the mailbox
-        for message in messages:
-            log.info("mail_published", mail_key=message.message_id, mailbox=self._mailbox)
-        metrics.FETCHED.labels(self._mailbox).inc(len(fetched))
-        metrics.FETCHED_BYTES.labels(self._mailbox).inc(sum(len(mail.raw) for mail in fetched))
+            await self._forwarding.publish(fetched, messages)
+        self._window.forget({one.id for one in asked} - {mail.id for mail in fetched})
         self._measure()
 
     async def _publish_overdue(self) -> None:
@@ -281,29 +248,14 @@ class MailboxReader:
     async def _leave(self, mail: Waiting) -> None:
         """A mail that is too large stays in the mailbox, flagged; or its beginning is published, to be parked."""
         if mail.id not in self._too_large:
-            metrics.TOO_LARGE.labels(self._mailbox).inc()
-            mend = "raise limits.max_mail_bytes, or take the mail out of the mailbox by hand"
-            log.error("mail_too_large", mailbox=self._mailbox, id=mail.id, size=mail.size, mend=mend)
+            self._report.too_large(mail)
         self._too_large[mail.id] = mail
         heads = await self._fetched([mail.id], self._source.leave)
         if heads:
-            await self._publish(heads, await self._messages(heads, [mail]), [mail], AsyncExitStack())
+            messages = await self._forwarding.messages(heads, {mail.id: mail.size})
+            await self._publish(heads, messages, [mail], AsyncExitStack())
         else:
             self._window.forget([mail.id])
-
-    async def _confirmed(self, messages: list[Outgoing]) -> None:
-        """Publish; where the broker takes nothing (an alarm of memory or disk), wait for as long as that lasts."""
-        paused = metrics.PAUSED.labels(self._mailbox, "broker")
-        publishing = asyncio.ensure_future(self._publisher.publish_all(messages))
-        try:
-            ended, _ = await asyncio.wait({publishing}, timeout=CONFIRM_PATIENCE_S)
-            if not ended:
-                paused.set(1)
-                log.warning("confirms_late", mailbox=self._mailbox, mails=len(messages), mend="see the broker's alarms")
-            await publishing
-        finally:
-            publishing.cancel()
-            paused.set(0)
 
     def _oldest_age_s(self) -> float:
         """Of the mails not fetched yet; counted from their first sight where the server tells no time."""
@@ -324,28 +276,9 @@ class MailboxReader:
     def _known(self) -> set[str]:
         return {*(one.id for one in self._pending), *self._recorded, *self._window.ids()}
 
-    def _report_up(self) -> None:
+    def _note_success(self) -> None:
         self._backoff.reset()
-        metrics.UP.labels(self._mailbox).set(1)
-        metrics.PAUSED.labels(self._mailbox, "store").set(0)
-        self._health.member_up(self._mailbox)
-        metrics.LAST_SUCCESS.labels(self._mailbox).set_to_current_time()
-
-    def _report_down(self, error: TransientError, pause_s: float) -> None:
-        trouble = error.trouble if isinstance(error, MailboxError) else Trouble.DEPENDENCY
-        metrics.PAUSED.labels(self._mailbox, "store").set(trouble == Trouble.DEPENDENCY)
-        mend = error.mend if isinstance(error, MailboxError) else "see the broker's and the database's logs"
-        metrics.UP.labels(self._mailbox).set(trouble == Trouble.DEPENDENCY)  # the mailbox itself is well then
-        self._health.member_down(self._mailbox, f"{trouble}: {error}")
-        metrics.FAILURES.labels(self._mailbox, trouble).inc()
-        log.error(
-            "mailbox_down",
-            mailbox=self._mailbox,
-            kind=str(trouble),
-            error=error,
-            mend=mend,
-            again_in_s=round(pause_s, 1),
-        )
+        self._report.up()
 
     def _measure(self) -> None:
         metrics.IN_FLIGHT.labels(self._mailbox).set(len(self._window))

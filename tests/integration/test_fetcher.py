@@ -240,7 +240,7 @@ async def test_no_more_mails_are_under_way_than_the_window_lets(bench: Bench, ac
 async def test_while_the_broker_is_blocked_mail_waits_and_goes_on_afterwards(
     bench: Bench, account: Account, monkeypatch: pytest.MonkeyPatch, alarm: tuple[str, str, str]
 ) -> None:
-    monkeypatch.setattr("services.fetcher.service.CONFIRM_PATIENCE_S", 0.2)
+    monkeypatch.setattr("services.fetcher.forwarding.CONFIRM_PATIENCE_S", 0.2)
     ctl, (limit, alarming, usual) = bench.servers.broker.ctl, alarm
     async with bench.recorder() as recorder, fetching(bench.settings({"a": account}, server(account, "imap"))):
         await until(lambda: sample("mailcase_mailbox_lease_held", mailbox="a") == 1, lambda: "the lease")
