@@ -10,7 +10,7 @@ from schemas.stored import Attachment, OutgoingMail, to_document
 from services.case_writer.outgoing import Answerable, Correspondence, answer_document_id
 from services.case_writer.ports import BlobStore, Outlet
 from services.case_writer.reading.names import safe_name, unique_name
-from services.case_writer.service import wake_sender
+from services.case_writer.service import wake_senders
 from services.case_writer.targets import UNVERIFIED_SENDER
 from services.runtime.errors import ContractError, PermanentError, TransientError
 from services.runtime.health import Health
@@ -103,7 +103,7 @@ class Answers:
             else:
                 self._health.up("store")
                 break
-        await self._outlet.publish_all([wake_sender(answer_document_id(answer))])
+        await wake_senders(self._outlet, [answer_document_id(answer)])
 
     async def _write(self, answer: AnswerCase) -> None:
         if await self._stored.is_written(answer_document_id(answer)):

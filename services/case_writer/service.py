@@ -53,6 +53,7 @@ CONFLICTS_TOGETHER = 8  # after so many conflicts a batch is written mail by mai
 ITEMS_STAND_S = 3600.0
 ATTEMPTS = 5  # after so many deliveries a mail is read in a process of its own
 TRIES = 5  # of one mail by itself that our own code fails on, before it is parked
+WAKE_PATIENCE_S = 5.0
 CANNOT_BE_WRITTEN = "cannot-be-written"
 
 
@@ -219,7 +220,7 @@ class CaseWriter:
         mails = [arrived.command.mail for arrived in written.group]
         effects = replayed(mails, written.known, written.plan, written.documents)
         await self._outlet.publish_all([_effects_message(one) for one in effects])
-        await self._outlet.publish_all([wake_sender(one.id) for one in written.documents.outgoing])
+        await wake_senders(self._outlet, [one.id for one in written.documents.outgoing])
         _count(written)
 
 
@@ -315,10 +316,17 @@ def _effects_message(replayed: MailsReplayed) -> Outgoing:
     )
 
 
-def wake_sender(outgoing_id: str) -> Outgoing:
-    """The word that a mail of the outbox is due; where it gets lost, the sender finds the mail all the same."""
-    message = SendMail(id=outgoing_id)
-    return Outgoing("", SENDER_WORK, codec.encode(message), codec.tag_of(message), outgoing_id)
+async def wake_senders(outlet: Outlet, outgoing_ids: Sequence[str]) -> None:
+    """Say that mails of the outbox are due; where the word gets lost, a sender finds them all the same.
+
+    So a queue that takes nothing, of a sender that nobody runs perhaps, does not hold up the mail that comes in.
+    """
+    messages = [SendMail(id=one) for one in outgoing_ids]
+    wakes = [Outgoing("", SENDER_WORK, codec.encode(one), codec.tag_of(one), one.id) for one in messages]
+    try:
+        await asyncio.wait_for(outlet.publish_all(wakes), WAKE_PATIENCE_S)
+    except (TransientError, TimeoutError) as error:
+        log.warning("senders_not_woken", mails=len(wakes), error=error)
 
 
 def _count(written: _Written) -> None:

@@ -1,5 +1,6 @@
 """Answers on their way to the outbox: what one of them breaks holds up no other."""
 
+import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,10 @@ from schemas.sending import AnswerCase, AnswerFile
 from schemas.stored import OutgoingMail
 from services.case_writer.answers import Answers, MongoAnswers
 from services.case_writer.outgoing import Answerable, Correspondence
-from services.runtime.errors import PermanentError
+from services.runtime.errors import PermanentError, TransientError
 from services.runtime.health import Health
 from services.runtime.lifecycle import Stop
+from services.runtime.messages import Outgoing
 from tests.fakes import FakeBlobs, FakeOutlet
 from tests.unit.sender.builders import settings
 
@@ -69,3 +71,20 @@ async def test_an_answer_with_a_blob_that_is_not_there_can_never_go_out_and_othe
     await answers.handle(answer(files=[good]))
     [mail] = stored.written
     assert [one.blob for one in mail.attachments] == [there.sha256]
+
+
+@pytest.mark.parametrize("nack", [True, False])
+async def test_a_queue_of_the_senders_that_takes_nothing_holds_up_no_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nack: bool
+) -> None:
+    class Full(FakeOutlet):
+        async def publish_all(self, messages: list[Outgoing]) -> None:
+            if nack:
+                raise TransientError("the queue is full")
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr("services.case_writer.service.WAKE_PATIENCE_S", 0.05)
+    stored, correspondence = OneCase(), Correspondence(settings(tmp_path), OwnIds([b"key"]))
+    answers = Answers(stored, FakeBlobs(), correspondence, Full(), health=Health("store"), stop=Stop())
+    await asyncio.wait_for(answers.handle(answer()), 10)
+    assert len(stored.written) == 1
