@@ -114,7 +114,7 @@ def _diagnosis(error: Exception, mailbox: Mailbox) -> tuple[Trouble, str]:
         case TokenRefusedError():
             return Trouble.PASSWORD, error.mend
         case SettingsError():
-            return Trouble.PASSWORD, "make the secret readable for this service"
+            return Trouble.PASSWORD, error.mistakes[0].mend or "make the secret readable for this service"
         case ssl.SSLCertVerificationError():
             mend = f"correct {where}.host, or name the authority's certificate in {where}.ca_file"
             return Trouble.CERTIFICATE, mend
@@ -129,4 +129,8 @@ def _diagnosis(error: Exception, mailbox: Mailbox) -> tuple[Trouble, str]:
 
 
 def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__
+    text = str(error)
+    if isinstance(error, SettingsError):  # its mend, and the mailbox where it is about one, are told apart
+        mistake = error.mistakes[0]
+        text = mistake.problem if error.mailbox else f"{mistake.path}: {mistake.problem}"
+    return " ".join(text.split())[:300] or type(error).__name__

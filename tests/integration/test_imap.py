@@ -408,9 +408,13 @@ class TestTroubles:
 
     def test_a_secret_that_cannot_be_read(self, account: Account) -> None:
         def missing() -> Password:
-            raise SettingsError([Mistake("mailbox", "no password", "put it there")])
+            raise SettingsError([Mistake("mailbox m", "no password", "put it there")], mailbox="m")
 
-        _assert_trouble(ImapSource(account.mailbox(), account.server(), missing), Trouble.PASSWORD, "readable")
+        source = ImapSource(account.mailbox(), account.server(), missing)
+        _assert_trouble(source, Trouble.PASSWORD, "put it there")
+        with pytest.raises(MailboxError, match=r"cannot connect at \S+: no password$"):
+            source.connect()
+        source.close()
 
 
 def _assert_trouble(source: ImapSource, trouble: Trouble, mend: str) -> None:
