@@ -18,6 +18,7 @@ class Trouble(StrEnum):
     FOLDER = "folder"
     PASSWORD = "password"  # noqa: S105 - a kind of trouble: the secret, or the token made from it, cannot be had
     PROTOCOL = "protocol"
+    FAULT = "fault"  # our own code fails on this mailbox
     DEPENDENCY = "dependency"  # the mailbox is well; the broker or the database does not take its mail
 
 
@@ -28,6 +29,12 @@ class MailboxError(TransientError):
         super().__init__(message, mailbox=mailbox)
         self.trouble = trouble
         self.mend = mend
+
+
+def fault(mailbox: str, error: Exception) -> MailboxError:
+    """What to tell of an error that our own code made."""
+    mend = "its trace is in the log, with mailbox_fault: go back to the version before, and report it"
+    return MailboxError(f"a fault of ours: {error!r}", mailbox=mailbox, trouble=Trouble.FAULT, mend=mend)
 
 
 HEAD_BYTES = 256 * 1024  # enough to classify by, also where a delivery report follows the headers

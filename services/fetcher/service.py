@@ -14,7 +14,7 @@ from services.fetcher.beside import Beside
 from services.fetcher.budget import Budget
 from services.fetcher.dispatch import Dispatcher
 from services.fetcher.forwarding import Forwarding, Publisher
-from services.fetcher.ports import Fetched, MailboxError, MailSource, Waiting
+from services.fetcher.ports import Fetched, MailboxError, MailSource, Waiting, fault
 from services.fetcher.reporting import Reporter
 from services.fetcher.suspects import Suspects
 from services.fetcher.window import InFlight
@@ -92,13 +92,19 @@ class MailboxReader:
             try:
                 await self._session()
             except TransientError as error:
-                pause_s = self._backoff.next_s()
-                self._report.down(error, pause_s)
-                with suppress(TransientError):  # what was fetched before is not fetched again
-                    await self._publishing.ended()
-                await self._call(self._source.close)
-                await self._stop.wait(pause_s)
+                await self._down(error)
+            except Exception as error:  # a fault of ours, met by this mailbox: it must not stop the others
+                log.exception("mailbox_fault", mailbox=self._mailbox)
+                await self._down(fault(self._mailbox, error))
         await self._call(self._source.close)
+
+    async def _down(self, error: TransientError) -> None:
+        pause_s = self._backoff.next_s()
+        self._report.down(error, pause_s)
+        with suppress(Exception):  # what was fetched before is not fetched again
+            await self._publishing.ended()
+        await self._call(self._source.close)
+        await self._stop.wait(pause_s)
 
     async def _session(self) -> None:
         await self._call(self._source.connect)

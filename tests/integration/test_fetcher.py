@@ -4,12 +4,14 @@ import asyncio
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client import REGISTRY
 
 from deploy.local import PrivateServers
 from schemas.mails import mail_key
+from services.fetcher.dispatch import Dispatcher
 from services.fetcher.ports import HEAD_BYTES
 from services.runtime.errors import TransientError
 from services.runtime.messages import Outgoing
@@ -100,6 +102,30 @@ async def test_a_broken_mailbox_stops_no_other_and_is_named(
             lambda: sample("mailcase_mailbox_failures_total", mailbox="broken", kind="login") > failures,
             lambda: "the failure is counted",
         )
+
+
+async def test_a_fault_of_ours_at_one_mailbox_stops_no_other(
+    bench: Bench, servers: PrivateServers, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, odd = Dispatcher.message, Account(servers, "odd")
+
+    async def failing(dispatcher: Dispatcher, mail: bytes, *arguments: Any, **more: Any) -> Outgoing:
+        if mail == raw(2):
+            raise ZeroDivisionError
+        return await real(dispatcher, mail, *arguments, **more)
+
+    monkeypatch.setattr(Dispatcher, "message", failing)
+    odd.deliver(raw(2))
+    failures = sample("mailcase_mailbox_failures_total", mailbox="odd", kind="fault")
+    settings = bench.settings({"odd": odd, "well": account}, server(account, "imap"))
+    async with bench.recorder() as recorder, fetching(settings):
+        await until(
+            lambda: sample("mailcase_mailbox_failures_total", mailbox="odd", kind="fault") > failures,
+            lambda: "the failure is counted",
+        )
+        account.deliver(raw(1))
+        await until(lambda: len(recorder.mails) == 1, lambda: "the mail of the other")
+    assert odd.left() == 1
 
 
 CUTS = [Fault(cut_after=size) for size in (20_000, 60_000, 150_000)]
