@@ -6,7 +6,7 @@ import io
 import socket
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorGridFSBucket
@@ -251,3 +251,5 @@ async def test_what_was_just_written_is_read_whatever_the_url_says_of_secondarie
     async with Store.opened(f"{servers.store.url}&readPreference=secondary", database) as store:
         await store.collection("any").insert([{"_id": 1}])
         assert await store.collection("any").find({}) == [{"_id": 1}]
+        await store.ping()
+        assert abs(await store.now() - datetime.now(UTC)) < timedelta(seconds=30)
