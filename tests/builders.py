@@ -12,7 +12,7 @@ from services.case_writer.placing import plan, query
 from services.case_writer.plan import Item, Plan
 from services.case_writer.ports import Cases
 from services.case_writer.reading import MailReading
-from services.runtime.mail_headers import Address
+from services.runtime.mail.headers import Address
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 DATE = "Date: Wed, 04 Mar 2026 05:06:07 +0000"

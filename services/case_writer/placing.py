@@ -16,7 +16,7 @@ from services.case_writer.rederiving import Rederiving
 from services.case_writer.restoring import NUMBER_TAKEN, RESTORED, WANTING, Restoring
 from services.case_writer.targets import UNVERIFIED_SENDER, Targets, comparable, decided_before, resolved, sender_id
 from services.case_writer.threads import Threads, thread_ids
-from services.runtime.settings_shapes import Rules
+from services.runtime.settings.shapes import Rules
 
 NOT_A_PARTICIPANT = "not-a-participant"
 TOO_MANY_NEW_CASES = "too-many-new-cases"

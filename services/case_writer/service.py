@@ -41,7 +41,7 @@ from services.runtime.logs import get_logger
 from services.runtime.messages import Outgoing
 from services.runtime.metrics import RETRIES
 from services.runtime.retry import Backoff
-from services.runtime.settings_shapes import Rules
+from services.runtime.settings.shapes import Rules
 from services.runtime.store import ConflictError, Taken, UnclearCommitError
 from services.runtime.topology import EVENT, SENDER_WORK, receipt_key, replayed_key
 

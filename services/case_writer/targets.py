@@ -12,7 +12,7 @@ from services.case_writer.known import Known, Openings
 from services.case_writer.plan import Alert, Item, NewCase, Plan, Target
 from services.case_writer.reading import MailReading
 from services.case_writer.threads import Threads
-from services.runtime.settings_shapes import Rules
+from services.runtime.settings.shapes import Rules
 
 UNVERIFIED_SENDER = "unverified-sender"
 MAX_PARTICIPANTS = 500  # a case's document stays small however many write to it

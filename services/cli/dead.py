@@ -22,7 +22,7 @@ from services.runtime.blobs import Blobs
 from services.runtime.broker import Broker
 from services.runtime.browsing import Found, browsing
 from services.runtime.errors import Mistake, PermanentError, SettingsError
-from services.runtime.mail_headers import MailHeaders
+from services.runtime.mail.headers import MailHeaders
 from services.runtime.messages import Outgoing
 from services.runtime.settings import Settings
 from services.runtime.stage import broker_url, connection_name, store_url, topology_of

@@ -6,7 +6,7 @@ receipts), and the headers that vendors' products are seen to write.
 
 import re
 
-from services.runtime.mail_headers import MailHeaders
+from services.runtime.mail.headers import MailHeaders
 
 AUTO_GENERATED = "auto-generated"
 BULK = "bulk"

@@ -16,7 +16,7 @@ from schemas.own_ids import OWN_MAIL_HEADER, OwnIds
 from services.router import automatic
 from services.router.policy import Policy
 from services.router.reports import Report, read_report
-from services.runtime.mail_headers import MailHeaders
+from services.runtime.mail.headers import MailHeaders
 
 MAX_CASES = 20
 MAX_THREAD_IDS = 50  # a References header may grow with every answer; the nearest ids decide

@@ -9,7 +9,7 @@ from binascii import a2b_base64, a2b_qp
 from dataclasses import dataclass
 from itertools import islice
 
-from services.runtime.mail_headers import MailHeaders
+from services.runtime.mail.headers import MailHeaders
 
 MAX_BODY_BYTES = 256 * 1024  # a report's returned headers stand near its beginning
 

@@ -7,7 +7,7 @@ from services.router import metrics
 from services.router.classify import Verdict, classify
 from services.router.policy import Policy
 from services.runtime.logs import get_logger
-from services.runtime.mail_headers import MailHeaders
+from services.runtime.mail.headers import MailHeaders
 from services.runtime.messages import Outgoing
 from services.runtime.topology import CASE
 

@@ -26,8 +26,8 @@ from services.runtime.blobs import Blobs
 from services.runtime.errors import PermanentError
 from services.runtime.health import Health
 from services.runtime.lifecycle import Stop
-from services.runtime.mail_headers import Address
-from services.runtime.settings_shapes import Rules
+from services.runtime.mail.headers import Address
+from services.runtime.settings.shapes import Rules
 from services.runtime.store import Store
 from tests.builders import STAGES, appending, opening, parking, raw_bytes
 from tests.contract.cases_contract import CasesContract

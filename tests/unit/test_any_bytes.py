@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from services.router.classify import classify
 from services.router.policy import Policy
-from services.runtime.mail_headers import MailHeaders
+from services.runtime.mail.headers import MailHeaders
 from tests.fuzz.fuzz_reading import PIECES, check, fuzz, seeds
 
 SEEDS = [path.read_bytes() for path in sorted((Path(__file__).parents[1] / "mails").rglob("*.eml"))]

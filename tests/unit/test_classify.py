@@ -9,7 +9,7 @@ from schemas.case_ref import CaseReference
 from schemas.own_ids import OwnIds
 from services.router.classify import Verdict, classify
 from services.router.policy import Policy
-from services.runtime.mail_headers import MailHeaders
+from services.runtime.mail.headers import MailHeaders
 
 KEY = b"0123456789abcdef0123456789abcdef"
 OWN = OwnIds([KEY]).make(235, "abcdefgh12345678", "office.example")

@@ -11,7 +11,7 @@ from schemas.own_ids import OwnIds
 from services.case_writer.reading import MailReading, ReadingLimits, read_mail
 from services.router.classify import classify
 from services.router.policy import Policy
-from services.runtime.mail_headers import Address, MailHeaders
+from services.runtime.mail.headers import Address, MailHeaders
 
 MAILS = Path(__file__).parents[1] / "mails"
 KEY = b"0123456789abcdef0123456789abcdef"

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from services.runtime.mail_addresses import MAX_ADDRESSES
-from services.runtime.mail_charsets import decode
-from services.runtime.mail_headers import MAX_MESSAGE_IDS, Address, MailHeaders, parse_date
-from services.runtime.mail_words import header_text
+from services.runtime.mail.addresses import MAX_ADDRESSES
+from services.runtime.mail.charsets import decode
+from services.runtime.mail.headers import MAX_MESSAGE_IDS, Address, MailHeaders, parse_date
+from services.runtime.mail.words import header_text
 
 BYTES_OF_MAIL = st.lists(
     st.sampled_from(

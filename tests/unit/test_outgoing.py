@@ -13,7 +13,7 @@ from schemas.stored import OutgoingMail
 from services.case_writer.outgoing import Answerable, Correspondence, mailable
 from services.case_writer.plan import NewCase, Placed
 from services.runtime.errors import ContractError
-from services.runtime.mail_headers import Address
+from services.runtime.mail.headers import Address
 from tests.builders import ANNA, NOW, item, opening
 from tests.unit.sender.builders import IDS, settings
 

@@ -12,7 +12,7 @@ from services.case_writer.placing import plan, query
 from services.case_writer.plan import Item, NewCase, Placed, Plan
 from services.case_writer.targets import MAX_PARTICIPANTS
 from services.case_writer.threads import MAX_RESERVED
-from services.runtime.mail_headers import Address
+from services.runtime.mail.headers import Address
 from tests.builders import ANNA, EVE, JAN, OFFICE, appending, ignoring, item, opened, opening, parking
 
 A, B, C = "<a@x.example>", "<b@x.example>", "<c@x.example>"

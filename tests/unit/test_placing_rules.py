@@ -12,7 +12,7 @@ from services.case_writer.known import Known, KnownCase, Openings, RecordedMail
 from services.case_writer.placing import plan
 from services.case_writer.plan import Item, Plan
 from services.case_writer.reading import MailReading
-from services.runtime.settings_shapes import Rules
+from services.runtime.settings.shapes import Rules
 from tests.builders import ANNA, EVE, NOW, appending, item, opened, raw_mail, reading
 
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from services.runtime.errors import SettingsError
 from services.runtime.settings import load_settings
-from services.runtime.settings_checks import check
-from services.runtime.settings_shapes import SettingsFile
-from services.runtime.settings_walker import Walker
+from services.runtime.settings.checks import check
+from services.runtime.settings.shapes import SettingsFile
+from services.runtime.settings.walker import Walker
 from tests.unit.settings_texts import SECOND_MAILBOX, WHOLE
 
 # Takes the settings' text, gives the mistakes as a person reads them; none if it loads.

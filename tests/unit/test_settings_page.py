@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from services.runtime.settings import load_settings
-from services.runtime.settings_shapes import SettingsFile
+from services.runtime.settings.shapes import SettingsFile
 
 DOCS = Path(__file__).parents[2] / "docs"
 HEADING = re.compile(r"^## (\[.*\])$", re.MULTILINE)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from services.runtime.settings_walker import Walker
+from services.runtime.settings.walker import Walker
 
 
 class Relay(Struct, frozen=True, kw_only=True):

@@ -2,6 +2,6 @@
 
 from services.case_writer.reading.reader import read_mail
 from services.case_writer.reading.values import SHORTENED, Attachment, MailReading, ReadingLimits
-from services.runtime.mail_headers import Address
+from services.runtime.mail.headers import Address
 
 __all__ = ["SHORTENED", "Address", "Attachment", "MailReading", "ReadingLimits", "read_mail"]

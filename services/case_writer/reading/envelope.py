@@ -5,7 +5,7 @@ from datetime import datetime
 import msgspec
 
 from services.case_writer.reading.values import Defects, ReadingLimits
-from services.runtime.mail_headers import Address, MailHeaders
+from services.runtime.mail.headers import Address, MailHeaders
 
 _NOBODY = Address("", "")
 

@@ -8,7 +8,7 @@ from services.case_writer.reading.names import BLOCKED_EXTENSIONS, EXTENSION_OF,
 from services.case_writer.reading.signed import is_encrypted
 from services.case_writer.reading.sniffing import PROGRAMS, contradicts, sniff
 from services.case_writer.reading.values import Attachment
-from services.runtime.mail_headers import MailHeaders
+from services.runtime.mail.headers import MailHeaders
 
 CMS_TYPES = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
 

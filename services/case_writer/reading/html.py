@@ -10,7 +10,7 @@ from typing import NamedTuple
 import nh3
 
 from services.case_writer.reading.taming import is_suspicious, tame
-from services.runtime.mail_words import unbase64
+from services.runtime.mail.words import unbase64
 
 _TAGS = {
     "a", "abbr", "address", "article", "aside", "b", "bdi", "bdo", "big", "blockquote", "br", "caption", "center",

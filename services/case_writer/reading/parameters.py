@@ -3,8 +3,8 @@
 import re
 from urllib.parse import unquote_to_bytes
 
-from services.runtime.mail_charsets import decode
-from services.runtime.mail_words import decode_words, one_line, unfold
+from services.runtime.mail.charsets import decode
+from services.runtime.mail.words import decode_words, one_line, unfold
 
 MAX_PARAMETERS = 100
 MAX_VALUE_BYTES = 8192

@@ -13,8 +13,8 @@ from services.case_writer.reading.texts import body_text, clean
 from services.case_writer.reading.transfer import undo
 from services.case_writer.reading.values import Attachment, Defects, MailReading, ReadingLimits
 from services.case_writer.reading.winmail import Winmail, WinmailFile, open_winmail
-from services.runtime.mail_headers import MailHeaders
-from services.runtime.mail_words import one_line
+from services.runtime.mail.headers import MailHeaders
+from services.runtime.mail.words import one_line
 
 _DEFAULT_LIMITS = ReadingLimits()
 _STUB_CHARS = 400  # a plain part that only tells people to get another program is shorter

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from services.case_writer.reading.parameters import Parameters, media_type
 from services.case_writer.reading.values import Defects, ReadingLimits
-from services.runtime.mail_headers import MailHeaders
+from services.runtime.mail.headers import MailHeaders
 
 # What follows the boundary in its line: `--` at the last one, blanks that were added on the way.
 _REST_OF_LINE = re.compile(rb"(--)?[ \t\r]{0,998}(?:\n|\Z)")

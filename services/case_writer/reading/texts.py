@@ -3,7 +3,7 @@
 import re
 
 from services.case_writer.reading.parameters import Parameters
-from services.runtime.mail_charsets import codec_of, decode
+from services.runtime.mail.charsets import codec_of, decode
 
 # Controls but tab and line feed; U+FFFE and U+FFFF are no characters.
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]+")

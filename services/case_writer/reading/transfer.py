@@ -5,7 +5,7 @@ from binascii import Error as _BinasciiError
 from binascii import a2b_base64, a2b_qp, a2b_uu
 from io import BytesIO
 
-from services.runtime.mail_words import unbase64
+from services.runtime.mail.words import unbase64
 
 _AS_IT_STANDS = frozenset({"", "7bit", "8bit", "binary", "8-bit", "7-bit"})
 _USUAL = frozenset({"", "7bit", "8bit", "base64", "quoted-printable"})

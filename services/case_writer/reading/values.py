@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 
-from services.runtime.mail_headers import Address
+from services.runtime.mail.headers import Address
 
 
 class ReadingLimits(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ came before the damage. Compressed RTF bodies stay in winmail.dat, which is kept
 import struct
 from dataclasses import dataclass, field
 
-from services.runtime.mail_charsets import decode
+from services.runtime.mail.charsets import decode
 
 _SIGNATURE = b"\x78\x9f\x3e\x22"
 _ATTRIBUTE = struct.Struct("<BII")  # level, id, length; a checksum of two bytes follows the data

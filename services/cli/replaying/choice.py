@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from schemas.mails import RawMail
 from services.runtime.errors import Mistake, SettingsError
-from services.runtime.mail_headers import MailHeaders
+from services.runtime.mail.headers import MailHeaders
 
 NO_OUTCOME = "none"
 OUTCOMES = ("opened", "appended", "parked", "ignored", NO_OUTCOME)

@@ -14,7 +14,7 @@ from services.case_writer.reading import ReadingLimits, read_mail
 from services.case_writer.reading.splitter import Part, split
 from services.case_writer.reading.transfer import undo
 from services.case_writer.reading.values import Defects
-from services.runtime.mail_headers import MailHeaders
+from services.runtime.mail.headers import MailHeaders
 
 MAILS = Path(__file__).resolve().parents[2] / "mails"
 # Where the two differ on purpose: the standard library loses a body without a blank line before it, does not see a

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.runtime.mail_headers import MailHeaders
+from services.runtime.mail.headers import MailHeaders
 from services.sender.headers import LINE, header, list_value, one_line, person_value, text_value
 
 LONG = "konstantynopolitańczykowianeczka " * 6

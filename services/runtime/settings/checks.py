@@ -7,9 +7,9 @@ from datetime import date
 from urllib.parse import SplitResult, urlsplit
 
 from services.runtime.errors import Mistake
-from services.runtime.settings_sending import sending_mistakes
-from services.runtime.settings_shapes import IncomingServer, MailboxTable, OAuth2, ProcessTable, SettingsFile
-from services.runtime.settings_walker import did_you_mean, join
+from services.runtime.settings.sending import sending_mistakes
+from services.runtime.settings.shapes import IncomingServer, MailboxTable, OAuth2, ProcessTable, SettingsFile
+from services.runtime.settings.walker import did_you_mean, join
 
 _SCHEMES = {"broker": ("amqp", "amqps"), "store": ("mongodb", "mongodb+srv")}
 

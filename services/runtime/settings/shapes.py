@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import force_setattr
 
 from services.runtime.masking import mask_secrets
-from services.runtime.settings_types import (
+from services.runtime.settings.types import (
     GIB,
     KIB,
     MIB,

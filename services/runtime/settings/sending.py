@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 
 from services.runtime.errors import Mistake
-from services.runtime.settings_shapes import OutgoingServer, ProcessTable, SettingsFile
-from services.runtime.settings_walker import did_you_mean, join
+from services.runtime.settings.shapes import OutgoingServer, ProcessTable, SettingsFile
+from services.runtime.settings.walker import did_you_mean, join
 
 
 def sending_mistakes(file: SettingsFile, broken: AbstractSet[str]) -> Iterator[Mistake]:

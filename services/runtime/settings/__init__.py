@@ -14,10 +14,10 @@ from msgspec.structs import asdict, replace
 
 from services.runtime.errors import SettingsError
 from services.runtime.masking import mask_secrets
-from services.runtime.settings_checks import check
-from services.runtime.settings_file import read_tree
-from services.runtime.settings_secrets import Account
-from services.runtime.settings_shapes import (
+from services.runtime.settings.checks import check
+from services.runtime.settings.file import read_tree
+from services.runtime.settings.secrets import Account
+from services.runtime.settings.shapes import (
     Acknowledgement,
     Archive,
     Broker,
@@ -40,7 +40,7 @@ from services.runtime.settings_shapes import (
     Stage,
     Store,
 )
-from services.runtime.settings_walker import Walker
+from services.runtime.settings.walker import Walker
 
 __all__ = [
     "Acknowledgement",

@@ -8,7 +8,7 @@ import re
 from binascii import Error as _Base64Error
 from binascii import a2b_base64, a2b_qp
 
-from services.runtime.mail_charsets import decode
+from services.runtime.mail.charsets import decode
 
 # `=?` may not come within a word, so each search ends at the next word's start and the whole stays linear.
 _WORD = re.compile(

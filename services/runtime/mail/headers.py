@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_tz
 from functools import lru_cache
 
-from services.runtime.mail_addresses import Address, parse_addresses
-from services.runtime.mail_words import header_text
+from services.runtime.mail.addresses import Address, parse_addresses
+from services.runtime.mail.words import header_text
 
 __all__ = ["MAX_HEADER_BYTES", "Address", "MailHeaders", "parse_date"]
 

@@ -8,7 +8,7 @@ import re
 
 import msgspec
 
-from services.runtime.mail_words import header_text
+from services.runtime.mail.words import header_text
 
 MAX_ADDRESSES = 1000
 _MAX_ADDRESS_CHARS = 320  # RFC 3696 errata 1690 has 254; RFC 5321 section 4.5.3.1 allows 64 + 1 + 255
