@@ -27,6 +27,8 @@ from services.runtime.stage import broker_url, connection_name, healthy_on, stor
 from services.runtime.store import Store
 from services.runtime.topology import CASE_WRITER_COMMANDS
 
+COMING = 50  # mails that come while a batch is written; each may be as large as a message
+
 
 async def run(settings: Settings, http_port: int, stop: Stop) -> None:
     """Write cases until `stop`."""
@@ -55,7 +57,13 @@ async def run(settings: Settings, http_port: int, stop: Stop) -> None:
             answers = Answers(MongoAnswers(store), blobs, correspondence, broker, health=health, stop=stop)
             handle = Handling(writer, answers, broker).handle
             await handle_batches(
-                broker, CASE_WRITER_COMMANDS, handle, stop, batch=batch, prefetch=2 * batch, decode=decode_case_message
+                broker,
+                CASE_WRITER_COMMANDS,
+                handle,
+                stop,
+                batch=batch,
+                prefetch=batch + COMING,
+                decode=decode_case_message,
             )
 
         if await store_ready(prepare, stop, health):

@@ -243,7 +243,7 @@ class Router(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class CaseWriter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How the case writer gathers mails for one transaction."""
 
-    batch_mails: Annotated[int, Meta(ge=1, le=1000)] = 100
+    batch_mails: Annotated[int, Meta(ge=1, le=1000)] = 200
 
 
 class SenderLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
