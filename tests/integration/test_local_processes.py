@@ -23,6 +23,7 @@ LAUNCHER = """
 import json, os, signal, sys
 from pathlib import Path
 from deploy.local import PrivateServers
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what it runs in the background without it
 asked = json.loads(sys.argv[2])
 heir = asked.pop("heir", False)
 servers = PrivateServers(Path(sys.argv[1]), **asked).start()
@@ -84,7 +85,7 @@ def test_kill_9_of_the_launcher_leaves_no_process_and_its_folder_can_be_used_aga
 def test_no_process_outlives_a_launcher_whose_group_gets_a_signal(server_folder: Path, number: signal.Signals) -> None:
     with launcher(server_folder, mail=True, broker=False, store=False) as (process, started):
         os.killpg(process.pid, number)
-        process.wait()
+        process.wait(PATIENCE_S)
         eventually(lambda: not living(started), f"no process is left after {number.name}")
 
 
