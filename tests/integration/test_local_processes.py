@@ -23,7 +23,8 @@ LAUNCHER = """
 import json, os, signal, sys
 from pathlib import Path
 from deploy.local import PrivateServers
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what it runs in the background without it
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell runs in the background begins without it,
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # what nohup runs without this
 asked = json.loads(sys.argv[2])
 heir = asked.pop("heir", False)
 servers = PrivateServers(Path(sys.argv[1]), **asked).start()
