@@ -30,11 +30,11 @@ def events_again(mail: RawMail, recorded: RecordedMail, case: KnownCase | None) 
     placed = _placed_again(mail, recorded, case)
     if mail.replay is None or not mail.replay.rederive:
         return [placed] if placed else []
-    news = [placed] if placed and recorded.placed_by == mail.replay.run else []
+    moved = None
     if mail.replay.move and recorded.case is not None and recorded.moved_from is not None and case is not None:
-        opens = [placed] if placed and recorded.outcome == "opened" and not news else []
-        return [*news, *opens, moved_event(mail, recorded.case, recorded.moved_from, case.process)]
-    return news
+        moved = moved_event(mail, recorded.case, recorded.moved_from, case.process)
+    is_news = recorded.placed_by == mail.replay.run or (moved is not None and recorded.outcome == "opened")
+    return [event for event in (placed if is_news else None, moved) if event is not None]
 
 
 def _placed_again(mail: RawMail, recorded: RecordedMail, case: KnownCase | None) -> Event | None:

@@ -42,7 +42,7 @@ async def run(settings: Settings, http_port: int, stop: Stop) -> None:
     ):
         blobs, sweeping = Blobs(store), Sweeping(store)
         correspondence = Correspondence(settings, own_ids(settings))
-        cases = MongoCases(store, _initial_stages(settings), correspondence.acknowledgement)
+        cases = MongoCases(store, settings.initial_stages, correspondence.acknowledgement)
         intake = _intake(settings, blobs, aside)
 
         async def prepare() -> None:
@@ -52,7 +52,7 @@ async def run(settings: Settings, http_port: int, stop: Stop) -> None:
             await cases.ensure_numbers()
 
         async def session(broker: Broker) -> None:
-            own, rules, batch = _own_addresses(settings), settings.processes, settings.case_writer.batch_mails
+            own, rules, batch = settings.own_addresses, settings.processes, settings.case_writer.batch_mails
             writer = CaseWriter(cases, intake, broker, own_addresses=own, rules=rules, health=health, stop=stop)
             answers = Answers(MongoAnswers(store), blobs, correspondence, broker, health=health, stop=stop)
             handle = Handling(writer, answers, broker).handle
@@ -91,14 +91,6 @@ def _intake(settings: Settings, blobs: Blobs, aside: ReaderProcess) -> Intake:
 
     limits, aside_bytes = reading_limits(settings), settings.reading.aside_bytes
     return Intake(blobs, keeps_original, limits=limits, aside=aside, aside_bytes=aside_bytes)
-
-
-def _initial_stages(settings: Settings) -> dict[str, str]:
-    return {name: process.initial_stage.name for name, process in settings.processes.items()}
-
-
-def _own_addresses(settings: Settings) -> frozenset[str]:
-    return frozenset(mailbox.address.lower() for mailbox in settings.mailboxes.values())
 
 
 def reading_limits(settings: Settings) -> ReadingLimits:

@@ -58,8 +58,8 @@ class Correspondence:
         self._own_ids = own_ids
         self._reference = CaseReference(settings.case_reference.prefix)
         self._max_recipients = settings.sender.max_recipients
-        froms = [one.from_address for one in settings.processes.values() if one.from_address]
-        self._own = frozenset(one.lower() for one in [*froms, *(box.address for box in settings.mailboxes.values())])
+        froms = {one.from_address.lower() for one in settings.processes.values() if one.from_address}
+        self._own = settings.own_addresses | froms
 
     def acknowledgement(self, placed: Placed, number: int, now: datetime) -> OutgoingMail | None:
         """The acknowledgement of a mail that opened case `number`; None where there shall be none."""

@@ -39,7 +39,7 @@ def policies(settings: Settings) -> PolicyOf:
     common = Policy(
         reference=CaseReference(settings.case_reference.prefix),
         own_ids=own_ids(settings),
-        own_addresses=frozenset(mailbox.address.lower() for mailbox in settings.mailboxes.values()),
+        own_addresses=settings.own_addresses,
     )
     by_process = {
         name: replace(common, spam=process.spam, authentication_server=process.authentication_server)

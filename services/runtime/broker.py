@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import aio_pika
 import aiormq.exceptions
-from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
+from aio_pika.abc import AbstractChannel, AbstractConnection
 from aio_pika.connection import make_url
 from prometheus_client import Counter
 
@@ -24,8 +24,6 @@ from services.runtime.deliveries import (
     COUNTS,
     DRIVER_ERRORS,
     Deliveries,
-    earlier_deliveries,
-    published_at_s,
     translated,
     uncancelled,
 )
@@ -274,21 +272,6 @@ async def _up_after(proof_s: float, health: Health) -> None:
         await asyncio.sleep(proof_s)
     health.up("broker")
     await asyncio.Event().wait()
-
-
-def as_delivery(message: AbstractIncomingMessage) -> Delivery:
-    """The driver's message as a value."""
-    return Delivery(
-        body=message.body,
-        message_id=message.message_id or "",
-        tag=message.type or "",
-        redelivered=bool(message.redelivered),
-        routing_key=message.routing_key or "",
-        exchange=message.exchange or "",
-        headers=dict(message.headers),
-        published_at_s=published_at_s(message.headers),
-        attempts=earlier_deliveries(message.headers) + 1,
-    )
 
 
 def _count(counter: Counter, messages: Sequence[Outgoing]) -> None:

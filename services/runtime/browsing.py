@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
 
-from services.runtime.broker import Broker, as_delivery
-from services.runtime.deliveries import translated
+from services.runtime.broker import Broker
+from services.runtime.deliveries import as_delivery, translated
 from services.runtime.messages import Delivery
 
 
@@ -16,7 +16,7 @@ class Found:
 
     def __init__(self, message: AbstractIncomingMessage) -> None:
         self._message = message
-        self.delivery: Delivery = as_delivery(message)
+        self.delivery: Delivery = as_delivery(message, message.properties)
 
     async def take(self) -> None:
         """Raises TransientError."""

@@ -10,7 +10,8 @@ from typing import Any
 import aio_pika
 import aiormq.abc
 import aiormq.exceptions
-from aio_pika.abc import AbstractChannel
+import pamqp.commands
+from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
 from services.runtime.errors import MailcaseError, TransientError
 from services.runtime.messages import Delivery
@@ -108,19 +109,25 @@ class _Received:
 
     @classmethod
     def of(cls, message: aiormq.abc.DeliveredMessage) -> "_Received":
-        properties = message.header.properties
-        delivery = Delivery(
-            body=message.body,
-            message_id=properties.message_id or "",
-            tag=properties.message_type or "",
-            redelivered=bool(message.redelivered) or earlier_deliveries(properties.headers) > 0,
-            routing_key=message.routing_key or "",
-            exchange=message.exchange or "",
-            headers=dict(properties.headers or {}),
-            published_at_s=published_at_s(properties.headers),
-            attempts=earlier_deliveries(properties.headers) + 1,
-        )
-        return cls(delivery, message.channel, message.delivery_tag or 0)
+        return cls(as_delivery(message, message.header.properties), message.channel, message.delivery_tag or 0)
+
+
+def as_delivery(
+    message: aiormq.abc.DeliveredMessage | AbstractIncomingMessage, properties: pamqp.commands.Basic.Properties
+) -> Delivery:
+    """The driver's message, whichever of the two it is, as a value."""
+    earlier = earlier_deliveries(properties.headers)
+    return Delivery(
+        body=message.body,
+        message_id=properties.message_id or "",
+        tag=properties.message_type or "",
+        redelivered=bool(message.redelivered) or earlier > 0,
+        routing_key=message.routing_key or "",
+        exchange=message.exchange or "",
+        headers=dict(properties.headers or {}),
+        published_at_s=published_at_s(properties.headers),
+        attempts=earlier + 1,
+    )
 
 
 def published_at_s(headers: Mapping[str, Any] | None) -> float | None:

@@ -45,7 +45,7 @@ class DryRun:
         self._choice = choice
         self._past = past
         self._stop = stop
-        self._stages = {name: process.initial_stage.name for name, process in settings.processes.items()}
+        self._stages = settings.initial_stages
         self._cases = MongoCases(store, self._stages)
         self._policy_of = policies(settings)
         reading = settings.reading
@@ -97,7 +97,7 @@ class DryRun:
             [item],
             known,
             attempt="dry",
-            own_addresses=frozenset(one.address.lower() for one in self._settings.mailboxes.values()),
+            own_addresses=self._settings.own_addresses,
             rules=self._settings.processes,
         )
         written = documents(planned, Writing(datetime.now(UTC), "dry", A_NEW_CASE, self._stages))

@@ -143,6 +143,16 @@ class Settings(Sections, frozen=True, kw_only=True):
     processes: Mapping[str, Process]
     mailboxes: Mapping[str, Mailbox]
 
+    @property
+    def own_addresses(self) -> frozenset[str]:
+        """Of all mailboxes, in small letters."""
+        return frozenset(mailbox.address.lower() for mailbox in self.mailboxes.values())
+
+    @property
+    def initial_stages(self) -> dict[str, str]:
+        """The name of the stage where a new case begins, by process."""
+        return {name: process.initial_stage.name for name, process in self.processes.items()}
+
 
 def load_settings(path: Path, environ: Mapping[str, str]) -> Settings:
     """The settings in the TOML file at `path`.
