@@ -206,7 +206,7 @@ def _held_to(share: float | None, groups: list[list[int]]) -> Iterator[None]:
                 _signal(group, SIGCONT)
                 time.sleep(share * SLICE_S)  # this share of each slice is what a replica may run
                 _signal(group, SIGSTOP)
-            time.sleep(max(0.0, SLICE_S - (time.monotonic() - began)))
+            time.sleep(max(0.0, SLICE_S - (time.monotonic() - began)))  # the rest of the slice
 
     for group in groups:
         _signal(group, SIGSTOP)

@@ -31,6 +31,7 @@ def prometheus_programs() -> None:
 
 
 def _need(*programs: str) -> None:
+    """A machine without them skips these tests; CI=true makes that a failure."""
     try:
         find_programs(programs)
     except MissingProgramError as error:

@@ -197,7 +197,7 @@ class Guardian:
         while (left := descendants(os.getpid())) and time.monotonic() < deadline:
             signal_all(left, signal.SIGKILL)
             self._reap()
-            time.sleep(POLL_S)
+            time.sleep(POLL_S)  # grandchildren end without a word to us
         self._reap()
 
     def _remove_traces(self) -> None:

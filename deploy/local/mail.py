@@ -78,7 +78,7 @@ class MailServer(Server):
             changed = max(time.time(), before + 1)
             os.utime(file, (changed, changed))
             if self.running:
-                time.sleep(1.0 - time.time() % 1 + 0.01)
+                time.sleep(1.0 - time.time() % 1 + 0.01)  # until the next second, as above
 
     def deliver(self, address: str, mail: bytes) -> None:
         """Puts a mail into an account's inbox as a local delivery agent does; IMAP IDLE reports it at once.

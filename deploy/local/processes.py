@@ -199,5 +199,5 @@ def _wait_until(condition: Callable[[], bool], patience_s: float) -> bool:
     while not condition():
         if time.monotonic() > deadline:
             return False
-        time.sleep(0.05)
+        time.sleep(0.05)  # what is waited for is in /proc, which tells nobody when it changes
     return True

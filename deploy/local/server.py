@@ -121,4 +121,4 @@ def pause(process: GuardedProcess, deadline: float) -> None:
     process.check_alive()
     if time.monotonic() > deadline:
         raise LocalServerError(f"{process.name} does not serve in time{process.epilogue()}")
-    time.sleep(0.05)
+    time.sleep(0.05)  # a port that opens tells nobody
