@@ -6,6 +6,7 @@ import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from typing import IO
 from unittest import mock
 
 import pytest
@@ -235,19 +236,18 @@ class TestDemo:
             story._until_recorded()
 
 
+def help_into(output: IO[bytes], unbuffered: str) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "services.cli", "--help"]
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    return subprocess.run(command, stdout=output, stderr=subprocess.PIPE, env=environment, check=False)
+
+
 class TestOutput:
     @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
     @pytest.mark.parametrize("unbuffered", ["", "1"])
     def test_output_that_finds_no_room_is_told_on_one_line(self, unbuffered: str) -> None:
-        environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
         with Path("/dev/full").open("wb") as full:
-            run = subprocess.run(
-                [sys.executable, "-m", "services.cli", "--help"],
-                stdout=full,
-                stderr=subprocess.PIPE,
-                env=environment,
-                check=False,
-            )
+            run = help_into(full, unbuffered)
         assert (run.returncode, run.stderr) == (1, b"mailcase: No space left on device\n")
 
     @pytest.mark.parametrize("unbuffered", ["", "1"])
@@ -255,14 +255,7 @@ class TestOutput:
         reading, writing = os.pipe()
         os.close(reading)
         with os.fdopen(writing, "wb") as pipe:
-            environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
-            run = subprocess.run(
-                [sys.executable, "-m", "services.cli", "--help"],
-                stdout=pipe,
-                stderr=subprocess.PIPE,
-                env=environment,
-                check=False,
-            )
+            run = help_into(pipe, unbuffered)
         assert (run.returncode, run.stderr) == (1, b"")
 
     def test_ctrl_c_at_the_very_end_shows_nothing_of_python(self) -> None:

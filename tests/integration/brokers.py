@@ -1,0 +1,57 @@
+"""A real RabbitMQ for one test: its own names, its connections, and what is in its queues."""
+
+import asyncio
+from contextlib import AbstractAsyncContextManager
+
+from deploy.local import PrivateServers
+from services.runtime.broker import Broker
+from services.runtime.browsing import browsing
+from services.runtime.deliveries import Deliveries
+from services.runtime.messages import Outgoing
+from services.runtime.topology import (
+    Binding,
+    Queue,
+    Topology,
+    dead_letter_queue,
+    newer_queue,
+)
+
+PATIENCE_S = 20.0
+
+
+def connected(servers: PrivateServers, name: str = "test") -> AbstractAsyncContextManager[Broker]:
+    return Broker.connected(servers.broker.url, name)
+
+
+def topology(name: str, **arguments: object) -> Topology:
+    """An exchange and a work queue with its dead letters, all called by the test's word."""
+    queue = Queue(name, {"x-queue-type": "quorum"} | arguments, (Binding(name, "#"),))
+    return Topology((name,), (dead_letter_queue(name), newer_queue(name), queue))
+
+
+def message(exchange: str, body: bytes, key: str = "a.b") -> Outgoing:
+    return Outgoing(exchange, key, body, "Test.v1", f"id of {body.decode()}")
+
+
+async def bodies(deliveries: Deliveries, count: int) -> list[bytes]:
+    """The next `count` bodies, acknowledged."""
+    found: list[bytes] = []
+    while len(found) < count:
+        batch = await asyncio.wait_for(deliveries.next_batch(count - len(found)), PATIENCE_S)
+        found += [one.body for one in batch]
+    await deliveries.acknowledge()
+    return found
+
+
+def end_connection(servers: PrivateServers, name: str) -> None:
+    """The broker closes the connection of this name, as an operator would."""
+    for line in servers.broker.ctl("list_connections", "pid", "client_properties").splitlines():
+        pid, _, properties = line.partition("\t")
+        if name in properties:
+            servers.broker.ctl("close_connection", pid, "as a test asks")
+
+
+async def waiting(broker: Broker, queue: str) -> int:
+    """How many messages are in a queue that nobody consumes."""
+    async with browsing(broker, queue) as browser:
+        return len([found async for found in browser])

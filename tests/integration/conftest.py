@@ -1,0 +1,31 @@
+"""A broker's connection, and names that no other test has."""
+
+import itertools
+import uuid
+from collections.abc import AsyncIterator
+
+import pytest
+
+from deploy.local import PrivateServers
+from services.runtime.broker import Broker
+from tests.integration.brokers import connected
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def no_settling(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody kills the broker here."""
+    monkeypatch.setattr("services.runtime.declaring.SETTLE_S", 0.0)
+
+
+@pytest.fixture
+def name() -> str:
+    """A word of its own for every test, for its queues and exchanges."""
+    return f"t{next(_numbers)}-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture
+async def broker(servers: PrivateServers) -> AsyncIterator[Broker]:
+    async with connected(servers) as one:
+        yield one

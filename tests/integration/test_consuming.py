@@ -1,0 +1,204 @@
+"""What a real RabbitMQ delivers: in batches, again where it was not acknowledged, and to whom."""
+
+import asyncio
+from collections.abc import Sequence
+
+import msgspec
+import pytest
+
+from deploy.local import PrivateServers
+from schemas.codec import UnreadableMessageError, decode_raw_mail, encode
+from services.runtime.broker import Broker, dead_letter, refuse
+from services.runtime.browsing import browsing
+from services.runtime.consuming import handle_batches
+from services.runtime.errors import TransientError
+from services.runtime.lifecycle import Stop
+from services.runtime.messages import Delivery, Outgoing
+from services.runtime.topology import (
+    dead_name,
+    newer_name,
+)
+from tests.builders import raw_mail
+from tests.integration.brokers import PATIENCE_S, bodies, connected, message, topology, waiting
+
+pytestmark = pytest.mark.usefixtures("no_settling")
+
+
+async def test_what_comes_back_while_someone_looks_is_not_found_again(broker: Broker, name: str) -> None:
+    await broker.declare(topology(name))
+    await broker.publish_all([message(name, str(number).encode()) for number in range(3)])
+    found = []
+    async with browsing(broker, name) as browser:
+        async for one in browser:
+            found.append(one.delivery.body)
+            await broker.publish(message(name, one.delivery.body))
+            await one.take()
+            if len(found) > 3:
+                break
+    assert sorted(found) == [b"0", b"1", b"2"]
+    assert await waiting(broker, name) == 3
+
+
+class TestConsuming:
+    async def test_deliveries_come_in_batches_up_to_the_asked_number(self, broker: Broker, name: str) -> None:
+        await broker.declare(topology(name))
+        await broker.publish_all([message(name, str(number).encode()) for number in range(25)])
+        deliveries = await broker.consume(name, 100)
+        sizes: list[int] = []
+        while sum(sizes) < 25:
+            sizes.append(len(await asyncio.wait_for(deliveries.next_batch(10), PATIENCE_S)))
+        assert max(sizes) <= 10
+
+    async def test_large_messages_are_handed_out_a_few_at_a_time(
+        self, broker: Broker, name: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("services.runtime.deliveries.BATCH_BYTES", 10)
+        await broker.declare(topology(name))
+        await broker.publish_all([message(name, str(number).encode() * 7) for number in range(9)])
+        await broker.publish(message(name, b"more than a batch"))
+        deliveries = await broker.consume(name, 100)
+        batches: list[list[bytes]] = []
+        while sum(map(len, batches)) < 10:
+            batch = await asyncio.wait_for(deliveries.next_batch(10), PATIENCE_S)
+            batches.append([one.body for one in batch])
+        assert batches == [[str(number).encode() * 7] for number in range(9)] + [[b"more than a batch"]]
+
+    async def test_no_more_than_the_prefetch_is_in_hand(self, broker: Broker, name: str) -> None:
+        await broker.declare(topology(name))
+        await broker.publish_all([message(name, str(number).encode()) for number in range(10)])
+        deliveries = await broker.consume(name, 4)
+        assert await bodies(deliveries, 4) == [b"0", b"1", b"2", b"3"]
+        taken: list[Delivery] = []
+        while len(taken) < 4:
+            taken += await asyncio.wait_for(deliveries.next_batch(10), PATIENCE_S)
+        other = await broker.consume(name, 10)
+        assert await bodies(other, 2) == [b"8", b"9"]
+
+    async def test_what_was_not_acknowledged_comes_again_and_says_so(self, servers: PrivateServers, name: str) -> None:
+        async with connected(servers) as first:
+            await first.declare(topology(name))
+            await first.publish_all([message(name, body) for body in (b"1", b"2", b"3")])
+            deliveries = await first.consume(name, 10)
+            assert await bodies(deliveries, 1) == [b"1"]
+            await asyncio.wait_for(deliveries.next_batch(1), PATIENCE_S)
+        async with connected(servers) as second:
+            deliveries = await second.consume(name, 10)
+            again: list[Delivery] = []
+            while len(again) < 2:
+                again += await asyncio.wait_for(deliveries.next_batch(10), PATIENCE_S)
+            assert [one.body for one in again] == [b"2", b"3"]
+            assert again[0].redelivered
+
+    async def test_a_queue_that_is_missing_is_a_transient_failure(self, broker: Broker, name: str) -> None:
+        with pytest.raises(TransientError):
+            await broker.consume(f"{name}-missing", 10)
+
+    async def test_a_queue_deleted_under_a_consumer_breaks_the_connection(self, broker: Broker, name: str) -> None:
+        await broker.declare(topology(name))
+        await broker.consume(name, 10)
+        await broker._channel.queue_delete(name)
+        with pytest.raises(TransientError):
+            await asyncio.wait_for(broker.broken(), PATIENCE_S)
+
+    async def test_after_the_end_nothing_is_handed_out(self, broker: Broker, name: str) -> None:
+        await broker.declare(topology(name))
+        deliveries = await broker.consume(name, 10)
+        waiting = asyncio.ensure_future(deliveries.next_batch(10))
+        deliveries.end()
+        assert await asyncio.wait_for(waiting, PATIENCE_S) == []
+
+    async def test_a_dead_letter_keeps_the_bytes_and_says_why(self, broker: Broker, name: str) -> None:
+        await broker.declare(topology(name))
+        deliveries = await broker.consume(name, 10)
+        await broker.publish(Outgoing(name, "raw.a.b", b"\xff broken", "RawMail.v1", "key"))
+        [delivery] = await asyncio.wait_for(deliveries.next_batch(1), PATIENCE_S)
+        await dead_letter(broker, name, delivery, "unreadable: " + "x" * 1000)
+        [dead] = await asyncio.wait_for((await broker.consume(dead_name(name), 1)).next_batch(1), PATIENCE_S)
+        assert (dead.body, dead.tag, dead.message_id) == (b"\xff broken", "RawMail.v1", "key")
+        assert dead.headers["x-mailcase-reason"].startswith("unreadable: xxx")
+        assert len(dead.headers["x-mailcase-reason"]) == 500
+        assert dead.headers["x-mailcase-attempts"] == 1
+        origin = {key: dead.headers[f"x-mailcase-{key}"] for key in ("queue", "exchange", "routing-key")}
+        assert origin == {"queue": name, "exchange": name, "routing-key": "raw.a.b"}
+
+
+class TestHandlingBatches:
+    async def handled(self, broker: Broker, name: str, handle: object, stop: Stop) -> None:
+        handling = handle_batches(broker, name, handle, stop, batch=5, prefetch=20, decode=decode_raw_mail)  # type: ignore[arg-type] # each test has its own
+        await asyncio.wait_for(handling, PATIENCE_S)
+
+    async def test_a_batch_is_acknowledged_after_it_was_handled(self, servers: PrivateServers, name: str) -> None:
+        stop = Stop()
+        seen: list[bytes] = []
+
+        async def handle(deliveries: Sequence[Delivery]) -> None:
+            assert len(deliveries) <= 5
+            seen.extend(one.body for one in deliveries)
+            if len(seen) == 12:
+                stop.request()
+
+        async with connected(servers) as broker:
+            await broker.declare(topology(name))
+            await broker.publish_all([message(name, str(number).encode()) for number in range(12)])
+            await self.handled(broker, name, handle, stop)
+        assert seen == [str(number).encode() for number in range(12)]
+        async with connected(servers) as broker:
+            deliveries = await broker.consume(name, 10)
+            await broker.publish(message(name, b"next"))
+            assert await bodies(deliveries, 1) == [b"next"]
+
+    async def test_a_failure_leaves_the_batch_to_another(self, servers: PrivateServers, name: str) -> None:
+        async def handle(_deliveries: Sequence[Delivery]) -> None:
+            raise TransientError("no primary")
+
+        async with connected(servers) as broker:
+            await broker.declare(topology(name))
+            await broker.publish_all([message(name, b"1"), message(name, b"2")])
+            with pytest.raises(TransientError, match="no primary"):
+                await self.handled(broker, name, handle, Stop())
+        async with connected(servers) as broker:
+            assert sorted(await bodies(await broker.consume(name, 10), 2)) == [b"1", b"2"]
+
+    async def test_a_newer_version_waits_aside_for_a_stage_that_reads_it(
+        self, servers: PrivateServers, broker: Broker, name: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """An old router gets a mail of tomorrow between two of today; tomorrow's router gets it then."""
+        monkeypatch.setattr("services.runtime.consuming.LOOK_AGAIN_S", 0.1)
+        await broker.declare(topology(name))
+        known, newer = encode(raw_mail()), msgspec.msgpack.encode({"type": "RawMail.v2", "what": "else"})
+        for body in (known, newer, known):
+            await broker.publish(Outgoing(name, "a.b", body, "t", "key", headers={"x-a": 1}))
+        read: list[object] = []
+        stop = Stop()
+
+        async def today(deliveries: Sequence[Delivery]) -> None:
+            for delivery in deliveries:
+                try:
+                    read.append(decode_raw_mail(delivery.body))
+                except UnreadableMessageError as error:
+                    await refuse(broker, name, delivery, error)
+            if len(read) == 2:
+                stop.request()
+
+        async with connected(servers) as old:
+            await self.handled(old, name, today, stop)
+        assert (await waiting(broker, newer_name(name)), await waiting(broker, dead_name(name))) == (1, 0)
+        stop = Stop()
+
+        async def tomorrow(deliveries: Sequence[Delivery]) -> None:
+            read.extend((one.body, one.headers["x-a"], one.attempts) for one in deliveries)
+            stop.request()
+
+        handling = handle_batches(broker, name, tomorrow, stop, batch=5, prefetch=20, decode=msgspec.msgpack.decode)
+        await asyncio.wait_for(handling, PATIENCE_S)
+        assert read[2:] == [(newer, 1, 1)]
+
+    async def test_a_stop_ends_an_idle_consumer(self, broker: Broker, name: str) -> None:
+        async def handle(_deliveries: Sequence[Delivery]) -> None:
+            raise AssertionError
+
+        await broker.declare(topology(name))
+        stop = Stop()
+        running = asyncio.ensure_future(self.handled(broker, name, handle, stop))
+        stop.request()
+        await running
