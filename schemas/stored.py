@@ -6,6 +6,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from schemas.cases import CommentKind, Decision
+from schemas.changes import FieldValue
 
 CaseStatus = Literal["open", "closed"]
 UNDELIVERABLE = "undeliverable"  # the flag of a mail of ours that somebody did not get, and of the report on it
@@ -25,6 +26,13 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     """Collection `cases`. `number` is global: 1, 2, 3 … without gaps. `participants` are addresses.
 
     `refers_to` is the case that the opening mail spoke of and could not be added to, None for most.
+
+    `revision` is the number of the last entry in the history, 0 for a case that is older than its
+    history. `stage_since` is when the case entered its stage. `assignee` is a user's address, or
+    `group:NAME`, None for nobody. `overdue_at` is when the case was found to be past `due_at`, None
+    while it is not. `fields` go by the names in the settings. `flags` are constant words about the
+    case. `merged_into` is the case that took this one in, None for most; `closed_at` is when the case
+    was closed, None while it is open.
     """
 
     number: int = msgspec.field(name="_id")
@@ -40,6 +48,15 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     comment_count: int
     attachment_count: int
     refers_to: int | None = None
+    revision: int = 0
+    stage_since: datetime | None = None
+    assignee: str | None = None
+    due_at: datetime | None = None
+    overdue_at: datetime | None = None
+    fields: dict[str, FieldValue] = {}
+    flags: list[str] = []
+    merged_into: int | None = None
+    closed_at: datetime | None = None
 
 
 class Attachment(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,6 +18,8 @@ WORKED_OUT = {
     ("[process.NAME]", "title"): "the name",
     ("[process.NAME]", "acknowledgement"): "off",
     ("[[process.NAME.stage]]", "title"): "the name",
+    ("[[process.NAME.stage]]", "on_enter"): "nothing",
+    ("[[process.NAME.field]]", "title"): "the name",
     ("[[process.NAME.mailbox]]", "name"): "the process's name",
     ("[[process.NAME.mailbox]]", "user"): "the address",
 }
@@ -72,7 +74,7 @@ def test_the_example_loads_and_shows_every_setting_with_its_default() -> None:
     assert list(settings.mailboxes) == ["invoices", "invoices-branch", "invoices-cloud", "complaints"]
     for struct in _sections(SettingsFile).values():
         for field in msgspec.structs.fields(struct):
-            assert re.search(rf"^(# )?{field.encode_name} = |^\[\[?process\.\w+\.{field.encode_name}\]", text, re.M)
+            assert re.search(rf"^(# )?{field.encode_name} = |^\[\[?process\.[\w.]+\.{field.encode_name}\]", text, re.M)
     for section in (settings.archive, settings.limits, settings.router, settings.case_writer, settings.logs):
         assert section == type(section)()
     corp, branch = settings.servers["corp"], settings.servers["branch"]

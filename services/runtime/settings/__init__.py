@@ -18,12 +18,14 @@ from services.runtime.settings.checks import check
 from services.runtime.settings.file import read_tree
 from services.runtime.settings.secrets import Account
 from services.runtime.settings.shapes import (
+    Access,
     Acknowledgement,
     Archive,
     Broker,
     CaseReference,
     CaseWriter,
     Fetcher,
+    Field,
     IncomingServer,
     Limits,
     Logs,
@@ -43,12 +45,14 @@ from services.runtime.settings.shapes import (
 from services.runtime.settings.walker import Walker
 
 __all__ = [
+    "Access",
     "Acknowledgement",
     "Archive",
     "Broker",
     "CaseReference",
     "CaseWriter",
     "Fetcher",
+    "Field",
     "IncomingServer",
     "Limits",
     "Logs",
@@ -127,11 +131,22 @@ class Process(Rules, frozen=True, kw_only=True):
     from_address: str | None = None
     from_name: str = ""
     acknowledgement: Acknowledgement = Acknowledgement()
+    access: tuple[Access, ...] = ()
+    fields: tuple[Field, ...] = ()
+    retention_days: int = 0
 
     @property
     def initial_stage(self) -> Stage:
         """The stage at which its cases open."""
         return next(stage for stage in self.stages if stage.initial)
+
+    def stage(self, name: str) -> Stage | None:
+        """The stage of that name, None when there is none."""
+        return next((stage for stage in self.stages if stage.name == name), None)
+
+    def field(self, name: str) -> Field | None:
+        """The field of that name, None when there is none."""
+        return next((field for field in self.fields if field.name == name), None)
 
 
 class Settings(Sections, frozen=True, kw_only=True):
@@ -225,6 +240,9 @@ def _process(name: str, table: ProcessTable, base: Path, smtp: Sequence[str]) ->
         from_address=table.from_address,
         from_name=table.from_name or table.title or name,
         acknowledgement=table.acknowledgement,
+        access=table.access,
+        fields=table.field,
+        retention_days=table.retention_days,
         **{rule: getattr(table, rule) for rule in Rules.__struct_fields__},
     )
 

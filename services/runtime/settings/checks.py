@@ -7,6 +7,7 @@ from datetime import date
 from urllib.parse import SplitResult, urlsplit
 
 from services.runtime.errors import Mistake
+from services.runtime.settings.case_rules import case_rule_mistakes
 from services.runtime.settings.sending import sending_mistakes
 from services.runtime.settings.shapes import IncomingServer, MailboxTable, OAuth2, ProcessTable, SettingsFile
 from services.runtime.settings.walker import did_you_mean, join
@@ -29,6 +30,7 @@ def check(file: SettingsFile, broken: AbstractSet[str], url_sources: Mapping[str
         found.append(Mistake("process", "there is none", "write at least one, as [process.NAME] with its stages"))
     for name, process in file.process.items():
         found += _stages(process, join("process", name), broken)
+        found += case_rule_mistakes(process, join("process", name))
     found += _mailboxes(file, broken)
     found += sending_mistakes(file, broken)
     return [mistake for mistake in found if not any(_within(mistake.path, path) for path in broken)]

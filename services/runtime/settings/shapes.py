@@ -15,7 +15,9 @@ from services.runtime.settings.types import (
     KIB,
     MIB,
     Address,
+    Assignee,
     Day,
+    Duration,
     Host,
     Name,
     Port,
@@ -23,6 +25,7 @@ from services.runtime.settings.types import (
     Template,
     Text,
     TokenUrl,
+    User,
     Variable,
 )
 
@@ -120,13 +123,30 @@ class OutgoingServer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             force_setattr(self, "port", {"tls": 465, "starttls": 587, "none": 25}[self.security])
 
 
+class OnEnter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What happens by itself when a person or a program moves a case into a stage; no mail triggers it."""
+
+    assign: Assignee | None = None
+    # `participants`, or a fixed address; None: nothing is sent.
+    send_to: Literal["participants"] | Address | None = None
+    subject: Template | None = None
+    text: Template | None = None
+
+
 class Stage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A step of a process. Once built, `title` is the name where none was given."""
 
     name: Name
     title: Text = ""
     initial: bool = False
+    # Entering it closes the case.
+    final: bool = False
     next: tuple[Name, ...] = ()
+    # How long a case may stay before it is overdue; None: as long as it likes.
+    due_after: Duration | None = None
+    # Who may move a case out of this stage; empty: whoever may work on it.
+    roles: tuple[Name, ...] = ()
+    on_enter: OnEnter = OnEnter()
 
     def __post_init__(self) -> None:
         if not self.title:
@@ -173,6 +193,36 @@ class Acknowledgement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     text: Template | None = None
 
 
+class Access(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who has a role in a process."""
+
+    # reader, worker or manager, or a name of the process's own, which works as worker.
+    role: Name
+    users: tuple[User, ...] = ()
+    groups: tuple[Text, ...] = ()
+
+
+FieldType = Literal["text", "number", "money", "date", "choice", "bool", "email", "nip", "iban", "ksef"]
+
+
+class Field(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A typed value that the cases of a process have. Once built, `title` is the name where none was given."""
+
+    name: Name
+    title: Text = ""
+    type: FieldType = "text"
+    # The values of a choice.
+    choices: tuple[Text, ...] = ()
+    # Stages that cannot be entered without it.
+    required_for: tuple[Name, ...] = ()
+    # Holds personal data: it is removed when a person's data is erased.
+    personal: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.title:
+            force_setattr(self, "title", self.name)
+
+
 class MailboxTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A mailbox as the file writes it; `settings.Mailbox` is what it becomes."""
 
@@ -200,6 +250,10 @@ class ProcessTable(Rules, frozen=True, kw_only=True, forbid_unknown_fields=True)
     from_address: Address | None = None
     from_name: Text | None = None
     acknowledgement: Acknowledgement = Acknowledgement()
+    access: tuple[Access, ...] = ()
+    field: tuple[Field, ...] = ()
+    # Closed cases are removed after so many days; 0: they are kept.
+    retention_days: Annotated[int, Meta(ge=0, le=36_500)] = 0
 
 
 class Archive(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -69,3 +69,27 @@ Sender = Annotated[
         description='an address such as "jan@example.com", or a whole domain such as "@example.com"',
     ),
 ]
+
+Duration = Annotated[
+    str,
+    Meta(
+        pattern=r"\A[1-9][0-9]{0,4}(?:m|h|d|w)\Z",
+        description='a duration such as "30m", "4h", "2d" or "1w"',
+    ),
+]
+User = Annotated[
+    str,
+    Meta(
+        pattern=r"\A[^\s\x00-\x1f\x7f@<>(),;:\"]+@[^\s\x00-\x1f\x7f@<>(),;:\"]+\Z",
+        max_length=254,
+        description='a user\'s address such as "anna@example.com"',
+    ),
+]
+Assignee = Annotated[
+    str,
+    Meta(
+        pattern=r"\A(?:group:[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]{0,199}|[^\s\x00-\x1f\x7f@<>(),;:\"]+@[^\s\x00-\x1f\x7f@<>(),;:\"]+)\Z",
+        max_length=254,
+        description='a user\'s address, or "group:NAME"',
+    ),
+]

@@ -1,0 +1,271 @@
+"""The history of a case: who did what, and when. One change per revision, append-only.
+
+A change holds everything that it does to the case document, so that folding the history of a case
+gives the document again (`services.casework.history`). It is the outbox of events as well: a change
+whose `published_at` is None is published by any process that finds it.
+"""
+
+from datetime import datetime
+from typing import ClassVar, Literal
+
+import msgspec
+
+ActorKind = Literal["mail", "person", "token", "rule"]
+
+
+class Actor(msgspec.Struct, frozen=True, kw_only=True):
+    """Who made a change.
+
+    `id` is the mail key, the user's address, the token's id, or the rule's name. `name` is for people;
+    it is empty when there is none.
+    """
+
+    kind: ActorKind
+    id: str
+    name: str = ""
+
+
+class FieldValue(msgspec.Struct, frozen=True, kw_only=True):
+    """A field of a case with the evidence it came from.
+
+    `value` is in the normal form of the field's type: text for everything except `bool`; an ISO date;
+    a decimal with a point; an amount as `1234.56 PLN`. `source` is `person` or the name of a source in
+    the settings; `evidence` says where the value stands, empty for a person's; `by` is the id of the
+    actor or the mail key; `rule` is the hash of the rule that read it, None for a person's.
+    """
+
+    value: str | bool
+    source: str
+    evidence: str
+    by: str
+    at: datetime
+    rule: str | None = None
+
+
+class _What(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+    """What a change does to its case."""
+
+
+class Adopted(_What, frozen=True, kw_only=True, tag="adopted"):
+    """The state of a case that is older than its history; always revision 1."""
+
+    process: str
+    stage: str
+    status: Literal["open", "closed"]
+    title: str
+    mailbox: str
+    opened_at: datetime
+
+
+class Opened(_What, frozen=True, kw_only=True, tag="opened"):
+    """The case was opened: by a mail, or by a split from `split_from`.
+
+    `due_at` follows from the stage. `opened_at` is the time of the mail, not of the writing.
+    """
+
+    process: str
+    stage: str
+    title: str
+    mailbox: str
+    opened_at: datetime
+    comment: str
+    due_at: datetime | None = None
+    refers_to: int | None = None
+    split_from: int | None = None
+
+
+class MailAdded(_What, frozen=True, kw_only=True, tag="mail-added"):
+    """A mail became the comment `comment`; `kind` is the comment's.
+
+    `reopened` is true when the case was closed until then.
+    """
+
+    comment: str
+    kind: str = "mail"
+    reopened: bool = False
+
+
+class MailMoved(_What, frozen=True, kw_only=True, tag="mail-moved"):
+    """A rederived mail left for case `to`, or came from case `was`; exactly one of them is not None.
+
+    `closed` is true when no mail was left and the case was closed.
+    """
+
+    comment: str
+    to: int | None = None
+    was: int | None = None
+    closed: bool = False
+
+
+class Answered(_What, frozen=True, kw_only=True, tag="answered"):
+    """An answer was put into the outbox as `outgoing`; its comment appears once it is sent."""
+
+    outgoing: str
+    to: list[str]
+
+
+class AnswerRecalled(_What, frozen=True, kw_only=True, tag="answer-recalled"):
+    """The answer `outgoing` was taken back before it was sent."""
+
+    outgoing: str
+
+
+class Noted(_What, frozen=True, kw_only=True, tag="noted"):
+    """A note became the comment `comment`."""
+
+    comment: str
+
+
+class StageMoved(_What, frozen=True, kw_only=True, tag="stage-moved"):
+    """The case entered `to`; `closed` is true when that stage is final, `reopened` when it left one.
+
+    `from_process` and `to_process` differ when the case went to another process.
+    """
+
+    from_stage: str
+    to_stage: str
+    from_process: str
+    to_process: str
+    due_at: datetime | None = None
+    closed: bool = False
+    reopened: bool = False
+
+
+class Assigned(_What, frozen=True, kw_only=True, tag="assigned"):
+    """`to` works on the case from now on; None when nobody does."""
+
+    was: str | None
+    to: str | None
+
+
+class Titled(_What, frozen=True, kw_only=True, tag="titled"):
+    """The title changed."""
+
+    was: str
+    to: str
+
+
+class DueSet(_What, frozen=True, kw_only=True, tag="due-set"):
+    """The due date changed; None means none."""
+
+    was: datetime | None
+    to: datetime | None
+
+
+class Overdue(_What, frozen=True, kw_only=True, tag="overdue"):
+    """The case is still open after `due_at`."""
+
+    due_at: datetime
+
+
+class FieldsSet(_What, frozen=True, kw_only=True, tag="fields-set"):
+    """Fields got values; None removes one. `was` has the values before, without those that had none.
+
+    `flags` are the flags of the case from now on; None leaves them as they are.
+    """
+
+    values: dict[str, FieldValue | None]
+    was: dict[str, FieldValue] = {}
+    flags: list[str] | None = None
+
+
+class Closed(_What, frozen=True, kw_only=True, tag="closed"):
+    """The case was closed at the stage where it is."""
+
+
+class Reopened(_What, frozen=True, kw_only=True, tag="reopened"):
+    """The case was opened again at the stage where it is."""
+
+    due_at: datetime | None = None
+
+
+class Merged(_What, frozen=True, kw_only=True, tag="merged"):
+    """This case was merged into `into`, or took in `absorbed`; exactly one of them is not None.
+
+    `was_status` is the status of the merged case before. `joined` are the participants that the target
+    got from the merged case.
+    """
+
+    into: int | None = None
+    absorbed: int | None = None
+    was_status: Literal["open", "closed"] = "open"
+    joined: list[str] = []
+
+
+class Unmerged(_What, frozen=True, kw_only=True, tag="unmerged"):
+    """This case left `out_of` and has `status` again, or gave back `released`.
+
+    `left` are the participants that the target loses again.
+    """
+
+    out_of: int | None = None
+    released: int | None = None
+    status: Literal["open", "closed"] = "open"
+    left: list[str] = []
+
+
+class Split(_What, frozen=True, kw_only=True, tag="split"):
+    """The comments `comments` went to the new case `to`."""
+
+    to: int
+    comments: list[str]
+
+
+class Erased(_What, frozen=True, kw_only=True, tag="erased"):
+    """A person's data was redacted; nothing here says whose.
+
+    `title` is the redacted title, None when the title held nothing of that person. `fields` are the
+    names of the fields that were removed.
+    """
+
+    comments: int
+    title: str | None = None
+    fields: list[str] = []
+
+
+What = (
+    Adopted
+    | Opened
+    | MailAdded
+    | MailMoved
+    | Answered
+    | AnswerRecalled
+    | Noted
+    | StageMoved
+    | Assigned
+    | Titled
+    | DueSet
+    | Overdue
+    | FieldsSet
+    | Closed
+    | Reopened
+    | Merged
+    | Unmerged
+    | Split
+    | Erased
+)
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """Collection `changes`: the entry of revision `revision` of case `case`; `id` is `change_id` of both.
+
+    `mail_key` is the mail that caused the change, None for most others. `process` is the case's after
+    the change; events are routed by it.
+    """
+
+    COLLECTION: ClassVar[str] = "changes"
+
+    id: str = msgspec.field(name="_id")
+    case: int
+    revision: int
+    at: datetime
+    actor: Actor
+    process: str
+    what: What
+    mail_key: str | None = None
+    published_at: datetime | None = None
+
+
+def change_id(case: int, revision: int) -> str:
+    """The key of a change: `235.17`."""
+    return f"{case}.{revision}"

@@ -1,0 +1,74 @@
+"""What a person or a program may ask to be done to a case. Tagged structs, so that an API can take them as JSON."""
+
+from datetime import datetime
+
+import msgspec
+
+
+class _Action(msgspec.Struct, frozen=True, kw_only=True, tag_field="action", forbid_unknown_fields=True):
+    """One wish. Times are aware UTC."""
+
+
+class Move(_Action, frozen=True, kw_only=True, tag="move"):
+    """Move the case to `stage`; with `process`, to that process (None: its own initial stage)."""
+
+    stage: str | None = None
+    process: str | None = None
+
+
+class Assign(_Action, frozen=True, kw_only=True, tag="assign"):
+    """Assign the case to a user (an address) or a group (`group:NAME`); None takes it from everyone."""
+
+    to: str | None
+
+
+class SetTitle(_Action, frozen=True, kw_only=True, tag="set-title"):
+    """Give the case another title."""
+
+    title: str
+
+
+class SetDue(_Action, frozen=True, kw_only=True, tag="set-due"):
+    """Set the due date; None removes it."""
+
+    due_at: datetime | None
+
+
+class SetFields(_Action, frozen=True, kw_only=True, tag="set-fields"):
+    """Set fields by name, as a person types them; None removes one."""
+
+    fields: dict[str, str | bool | None]
+
+
+class AddNote(_Action, frozen=True, kw_only=True, tag="add-note"):
+    """Add a note; `files` are attachments already in the blob store."""
+
+    text: str
+
+
+class Close(_Action, frozen=True, kw_only=True, tag="close"):
+    """Close the case at its stage."""
+
+
+class Reopen(_Action, frozen=True, kw_only=True, tag="reopen"):
+    """Open a closed case again at its stage."""
+
+
+class MergeInto(_Action, frozen=True, kw_only=True, tag="merge"):
+    """Merge the case into `target`: its number leads there from now on."""
+
+    target: int
+
+
+class Unmerge(_Action, frozen=True, kw_only=True, tag="unmerge"):
+    """Take the case out of the one that it was merged into."""
+
+
+class SplitOff(_Action, frozen=True, kw_only=True, tag="split"):
+    """Open a new case with some of the comments, by their ids."""
+
+    comments: list[str]
+    title: str | None = None
+
+
+Action = Move | Assign | SetTitle | SetDue | SetFields | AddNote | Close | Reopen | MergeInto | Unmerge | SplitOff
