@@ -79,7 +79,7 @@ def situation(subject: Case | None = None, acting: ActingAs = WORKER, **more: An
 def change(subject: Case, what: What, **more: Any) -> Change:
     """The next change of a case."""
     revision = subject.revision + 1
-    fields = {"at": NOW, "actor": ANNA, "process": subject.process} | more
+    fields: dict[str, Any] = {"at": NOW, "actor": ANNA, "process": subject.process} | more
     return Change(id=change_id(subject.number, revision), case=subject.number, revision=revision, what=what, **fields)
 
 
