@@ -61,6 +61,15 @@ def test_a_mail_becomes_a_case_a_comment_an_outcome_and_an_event() -> None:
         "comment_count": 1,
         "attachment_count": 0,
         "refers_to": None,
+        "revision": 0,
+        "stage_since": None,
+        "assignee": None,
+        "due_at": None,
+        "overdue_at": None,
+        "fields": {},
+        "flags": [],
+        "merged_into": None,
+        "closed_at": None,
     }
     assert to_document(comment) == {
         "_id": mail.key,
