@@ -40,7 +40,7 @@ class StageProcess(GuardedProcess):
         `program` are the interpreter's arguments that run `mailcase`.
         """
         self.http_port = Ports(data_dir / "ports.json").get(f"http-{name}")
-        arguments = [stage, "--config", str(config), "--http-port", str(self.http_port)]
+        arguments = [stage, "--config", str(config), "--http-host", "127.0.0.1", "--http-port", str(self.http_port)]
         super().__init__(
             name,
             lambda: [sys.executable, *program, *arguments],

@@ -19,6 +19,7 @@ from services.runtime.blobs import Blobs
 from services.runtime.broker import Broker, keep_connected
 from services.runtime.consuming import handle_batches
 from services.runtime.health import Health
+from services.runtime.http import ANY_HOST
 from services.runtime.lifecycle import Stop, all_of
 from services.runtime.memory import give_back_large_blocks
 from services.runtime.settings import Settings
@@ -30,14 +31,14 @@ from services.runtime.topology import CASE_WRITER_COMMANDS
 COMING = 50  # mails that come while a batch is written; each may be as large as a message
 
 
-async def run(settings: Settings, http_port: int, stop: Stop) -> None:
+async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = ANY_HOST) -> None:
     """Write cases until `stop`."""
     give_back_large_blocks()
     health = Health("broker", "store")
     metrics.introduce(settings.processes)
     async with (
         Store.opened(store_url(settings), settings.store.database) as store,
-        healthy_on(health, http_port),
+        healthy_on(health, http_port, http_host),
         _reading_aside(settings) as aside,
     ):
         blobs, sweeping = Blobs(store), Sweeping(store)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import stat
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from services.sender.templates import Templates
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the report; `mend` is empty where all is well."""
+    """One line of the report. One that is `ok` and has a `mend` is a warning: it works, and should be changed."""
 
     subject: str
     ok: bool
@@ -32,7 +33,7 @@ class Finding:
     mend: str = ""
 
     def __str__(self) -> str:
-        mark = "ok  " if self.ok else "FAIL"
+        mark = "FAIL" if not self.ok else "warn" if self.mend else "ok  "
         return f"{mark}  {self.subject}: {self.detail}" + (f"; {self.mend}" if self.mend else "")
 
 
@@ -56,7 +57,12 @@ async def _findings(settings: Settings, config: Path) -> list[Finding]:
     servers = [_check_broker(settings), _check_store(settings)]
     mailboxes = [asyncio.to_thread(_check_mailbox, settings, mailbox) for mailbox in settings.mailboxes.values()]
     smtp = [_check_smtp(name, transport) for name, transport in transports(settings).items()]
-    return [good, *check_keys(settings), *await asyncio.gather(*servers, *mailboxes, *smtp)]
+    return [
+        good,
+        *check_keys(settings),
+        *check_secret_files(settings),
+        *await asyncio.gather(*servers, *mailboxes, *smtp),
+    ]
 
 
 async def _check_broker(settings: Settings) -> Finding:
@@ -109,6 +115,34 @@ def check_keys(settings: Settings) -> list[Finding]:
     except SettingsError as error:
         return [Finding("keys", ok=False, detail=str(error))]
     return [Finding("keys", ok=True, detail=f"{file} signs our Message-IDs")]
+
+
+def check_secret_files(settings: Settings) -> list[Finding]:
+    """A warning for each file with a secret that every user of this machine may read."""
+    named = {
+        **{box.password_file: f"password of mailbox {box.name}" for box in settings.mailboxes.values()},
+        **{smtp.password_file: f"password of [smtp.{name}]" for name, smtp in settings.smtp.items()},
+        **{one.secret_file: f"secret of [oauth2.{name}]" for name, one in settings.oauth2.items()},
+        settings.case_reference.key_file: "keys of [case_reference]",
+    }
+    return [
+        Finding(
+            "secret file",
+            ok=True,
+            detail=f"every user of this machine can read {file}, the {what}",
+            mend=f"chmod 600 {file}, as the user that Mailcase runs as",
+        )
+        for file, what in named.items()
+        if file is not None and _world_readable(file)
+    ]
+
+
+def _world_readable(file: Path) -> bool:
+    """False for a file that cannot be found: whoever needs it reports that."""
+    try:
+        return bool(file.stat().st_mode & stat.S_IROTH)
+    except OSError:
+        return False
 
 
 async def _check_smtp(name: str, transport: SmtpTransport) -> Finding:

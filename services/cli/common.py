@@ -1,6 +1,7 @@
 """What the commands share: the settings, the logs, how texts are shown."""
 
 import os
+import sys
 import unicodedata
 from pathlib import Path
 from typing import Annotated
@@ -20,6 +21,10 @@ HttpPort = Annotated[
         validator=Number(gte=0, lte=65535),
     ),
 ]
+HttpHost = Annotated[
+    str,
+    Parameter(name="--http-host", help="The address to serve them on; 127.0.0.1 keeps them on this machine."),
+]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON for programs.")]
 
 DEFAULT_CONFIG = Path("mailcase.toml")
@@ -38,6 +43,11 @@ def printable(text: str) -> str:
         one if one in "\n\t" or unicodedata.category(one) not in {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"} else "\ufffd"
         for one in text
     )
+
+
+def report_failure(name: str, what: str) -> None:
+    """One of several that a command works on failed, and the others go on: a line of its own."""
+    print(printable(f"{name}: {what}"), file=sys.stderr, flush=True)
 
 
 def counted(count: int, one: str, several: str) -> str:

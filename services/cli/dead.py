@@ -4,7 +4,7 @@ import asyncio
 import getpass
 import sys
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Annotated
@@ -14,14 +14,14 @@ from cyclopts import Parameter
 
 from schemas.mails import RawMail
 from schemas.stored import Discard, DiscardedMessage, to_document
-from services.cli.common import DEFAULT_CONFIG, Config, Json, loaded, printable
+from services.cli.common import DEFAULT_CONFIG, Config, Json, loaded, printable, report_failure
 from services.cli.dead_letters import ID_DIGITS, DeadLetter
 from services.cli.options import Before, Everything, Process, Raw, Why, before_moment, hex_prefix, one_choice
 from services.cli.tables import print_table
 from services.runtime.blobs import Blobs
 from services.runtime.broker import Broker
 from services.runtime.browsing import Found, browsing
-from services.runtime.errors import Mistake, PermanentError, SettingsError
+from services.runtime.errors import MailcaseError, Mistake, PermanentError, SettingsError
 from services.runtime.mail.headers import MailHeaders
 from services.runtime.messages import Outgoing
 from services.runtime.settings import Settings
@@ -98,18 +98,24 @@ def retry(
     process: Process = None,
     before: Before = None,
     config: Config = DEFAULT_CONFIG,
-) -> None:
-    """Put messages back into the queues where they died."""
+) -> int:
+    """Put messages back into the queues where they died. One that fails is reported and stays; the others go on."""
     one_choice("dead retry", "ids", ids, everything=everything)
     settings = loaded(config)
-    if not asyncio.run(_retry(settings, queue, _choice(ids, reason, process, before), ids)):
+    retried, failed = asyncio.run(_retry(settings, queue, _choice(ids, reason, process, before), ids))
+    if not retried and not failed:
         print("no dead letter to retry")
+    return 1 if failed else 0
 
 
-def discard(ids: Ids, /, *, why: Why, config: Config = DEFAULT_CONFIG) -> None:
-    """Take messages out for good; each is kept in the database with who did it and why."""
+def discard(ids: Ids, /, *, why: Why, queue: Queue = None, config: Config = DEFAULT_CONFIG) -> int:
+    """Take messages out for good; each is kept in the database with who did it and why.
+
+    One that fails is reported and stays; the others go on.
+    """
     settings = loaded(config)
-    asyncio.run(_discard(settings, _choice(ids, None, None, None), ids, why))
+    _, failed = asyncio.run(_discard(settings, queue, _choice(ids, None, None, None), ids, why))
+    return 1 if failed else 0
 
 
 def _choice(ids: list[str] | None, reason: str | None, process: str | None, before: str | None) -> Chosen:
@@ -156,12 +162,30 @@ async def _one(settings: Settings, id_: str) -> DeadLetter:
     return letters[0]
 
 
-async def _retry(settings: Settings, queue: str | None, chosen: Chosen, ids: list[str] | None) -> int:
-    count = 0
+Act = Callable[[Found, DeadLetter], Awaitable[str]]
+
+
+async def _each(found: AsyncIterator[tuple[Found, DeadLetter]], act: Act, what_failed: str) -> tuple[int, int]:
+    """Do something to each message and print what it says; how many it was done to, and how many it failed for."""
+    done = failed = 0
+    async for one, letter in found:
+        try:
+            said = await act(one, letter)
+        except MailcaseError as error:
+            failed += 1
+            report_failure(letter.id, f"{what_failed}, and still in {letter.origin}{_DEAD}: {error}")
+        else:
+            done += 1
+            print(f"{letter.id}: {said}", flush=True)
+    return done, failed
+
+
+async def _retry(settings: Settings, queue: str | None, chosen: Chosen, ids: list[str] | None) -> tuple[int, int]:
     async with Broker.connected(broker_url(settings), connection_name("dead")) as broker:
         if ids:
             _each_names_one([letter async for _, letter in _found(settings, broker, queue, chosen)], ids)
-        async for found, letter in _found(settings, broker, queue, chosen):
+
+        async def put_back(found: Found, letter: DeadLetter) -> str:
             delivery = letter.delivery
             # Straight to its queue: the exchange would hand it to the archive once more.
             again = Outgoing(
@@ -169,19 +193,20 @@ async def _retry(settings: Settings, queue: str | None, chosen: Chosen, ids: lis
             )
             await broker.publish(again)
             await found.take()
-            count += 1
-            print(f"{letter.id}: back in {letter.origin}", flush=True)
-    return count
+            return f"back in {letter.origin}"
+
+        return await _each(_found(settings, broker, queue, chosen), put_back, "not retried")
 
 
-async def _discard(settings: Settings, chosen: Chosen, ids: list[str], why: str) -> None:
+async def _discard(settings: Settings, queue: str | None, chosen: Chosen, ids: list[str], why: str) -> tuple[int, int]:
     async with (
         Store.opened(store_url(settings), settings.store.database) as store,
         Broker.connected(broker_url(settings), connection_name("dead")) as broker,
     ):
-        _each_names_one([letter async for _, letter in _found(settings, broker, None, chosen)], ids)
+        _each_names_one([letter async for _, letter in _found(settings, broker, queue, chosen)], ids)
         note = Discard(by=getpass.getuser(), why=why, at=datetime.now(UTC))
-        async for found, letter in _found(settings, broker, None, chosen):
+
+        async def set_aside(found: Found, letter: DeadLetter) -> str:
             body = await Blobs(store).put(letter.delivery.body)
             discarded = DiscardedMessage(
                 id=uuid.uuid4().hex,
@@ -194,7 +219,9 @@ async def _discard(settings: Settings, chosen: Chosen, ids: list[str], why: str)
             )
             await store.collection("discards").insert([to_document(discarded)])
             await found.take()
-            print(f"{letter.id}: discarded", flush=True)
+            return "discarded"
+
+        return await _each(_found(settings, broker, queue, chosen), set_aside, "not discarded")
 
 
 def _each_names_one(letters: list[DeadLetter], ids: list[str]) -> None:

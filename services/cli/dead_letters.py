@@ -21,14 +21,15 @@ _OURS = tuple(
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """A message of `<origin>.dead`. Equal contents in one queue have one id: they are the same message twice."""
+    """A message of `<origin>.dead`. Equal contents have one id in one queue, where they are the same message twice, and
+    another in each other queue: what is done to one of them there does not touch those here."""
 
     origin: str
     delivery: Delivery
 
     @cached_property
     def id(self) -> str:
-        return hashlib.sha256(self.delivery.body).hexdigest()[:ID_DIGITS]
+        return hashlib.sha256(self.origin.encode() + b"\0" + self.delivery.body).hexdigest()[:ID_DIGITS]
 
     @property
     def reason(self) -> str:

@@ -15,7 +15,7 @@ from schemas.stored import Discard
 from services.case_writer.main import reading_limits
 from services.case_writer.ports import UnreadableMailError
 from services.case_writer.reading_aside import ReaderProcess
-from services.cli.common import DEFAULT_CONFIG, Config, Json, loaded, printable
+from services.cli.common import DEFAULT_CONFIG, Config, Json, loaded, printable, report_failure
 from services.cli.options import (
     Before,
     Everything,
@@ -32,7 +32,7 @@ from services.fetcher.dispatch import Dispatcher
 from services.fetcher.main import kept_blobs
 from services.runtime.blobs import Blobs
 from services.runtime.broker import Broker
-from services.runtime.errors import Mistake, PermanentError, SettingsError
+from services.runtime.errors import MailcaseError, Mistake, PermanentError, SettingsError
 from services.runtime.mail.headers import MailHeaders
 from services.runtime.settings import Settings
 from services.runtime.stage import broker_url, connection_name, store_url, topology_of
@@ -116,10 +116,12 @@ def retry(
     return asyncio.run(_retry(settings, keys or [], _query(reason, process, before, ignored=ignored)))
 
 
-def discard(keys: Keys, /, *, why: Why, config: Config = DEFAULT_CONFIG) -> None:
-    """Set parked mails aside for good; they are kept whole, and can still be retried."""
-    for key in asyncio.run(_discard(loaded(config), keys, why)):
-        print(f"{key}: discarded")
+def discard(keys: Keys, /, *, why: Why, config: Config = DEFAULT_CONFIG) -> int:
+    """Set parked mails aside for good; they are kept whole, and can still be retried.
+
+    One that fails is reported; the others go on.
+    """
+    return 1 if asyncio.run(_discard(loaded(config), keys, why)) else 0
 
 
 def _query(reason: str | None, process: str | None, before: str | None, *, ignored: bool) -> dict[str, Any]:
@@ -171,13 +173,21 @@ async def _defects(settings: Settings, content: bytes) -> list[str]:
         await reader.close()
 
 
-async def _discard(settings: Settings, keys: Sequence[str], why: str) -> list[str]:
+async def _discard(settings: Settings, keys: Sequence[str], why: str) -> int:
+    """Returns how many could not be discarded."""
+    failed = 0
     async with Store.opened(store_url(settings), settings.store.database) as store:
         mails = [await _by_key(store, key) for key in keys]
         note = Discard(by=getpass.getuser(), why=why, at=datetime.now(UTC))
         for mail in mails:
-            await set_aside(store, mail, note)
-        return [mail["_id"] for mail in mails]
+            try:
+                await set_aside(store, mail, note)
+            except MailcaseError as error:
+                failed += 1
+                report_failure(mail["_id"][:12], f"not discarded: {error}")
+            else:
+                print(f"{mail['_id']}: discarded", flush=True)
+    return failed
 
 
 async def set_aside(store: Store, mail: Document, note: Discard) -> None:
@@ -204,15 +214,24 @@ async def _retry(settings: Settings, keys: Sequence[str], query: dict[str, Any])
         waiting = len(found) - len(mails) if keys else 0
         for start in range(0, len(mails), RETRIED_TOGETHER):
             chunk = mails[start : start + RETRIED_TOGETHER]
-            for mail in chunk:
-                if mail["raw"] is None:
-                    print(f"{mail['_id'][:12]}: its content is not there", file=sys.stderr)
-                else:
-                    await _publish(settings, store, broker, mail)
-            waiting += await _report(store, [mail for mail in chunk if mail["raw"] is not None])
+            published = [mail for mail in chunk if await _published(settings, store, broker, mail)]
+            failed = [mail for mail in chunk if mail not in published and (keys or mail["raw"] is not None)]
+            waiting += len(failed) + await _report(store, published)
     if not mails:
         print("no mail to retry")
     return 1 if waiting else 0
+
+
+async def _published(settings: Settings, store: Store, broker: Broker, mail: Document) -> bool:
+    """Whether the mail is on its way to the router; if not, why is reported."""
+    try:
+        if mail["raw"] is None:
+            raise PermanentError("its content is not there")
+        await _publish(settings, store, broker, mail)
+    except MailcaseError as error:
+        report_failure(mail["_id"][:12], f"not retried: {error}")
+        return False
+    return True
 
 
 async def _publish(settings: Settings, store: Store, broker: Broker, mail: Document) -> None:

@@ -20,6 +20,7 @@ from services.runtime.blobs import Blobs
 from services.runtime.broker import Broker, keep_connected
 from services.runtime.deliveries import Deliveries
 from services.runtime.health import Health
+from services.runtime.http import ANY_HOST
 from services.runtime.lifecycle import Stop
 from services.runtime.oauth2 import TokenSource, token_sources
 from services.runtime.settings import Mailbox, Settings
@@ -29,12 +30,15 @@ from services.runtime.store import Store
 ARCHIVE_LATE = timedelta(days=2)  # the broker drops what is too old in whole segments, and a queue may hold mail too
 
 
-async def run(settings: Settings, http_port: int, stop: Stop) -> None:
+async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = ANY_HOST) -> None:
     """Fetch mail until `stop`."""
     health = Health("broker")
     tokens = token_sources(settings)
     budget = Budget(settings.fetcher.max_buffered_bytes)
-    async with Store.opened(store_url(settings), settings.store.database) as store, healthy_on(health, http_port):
+    async with (
+        Store.opened(store_url(settings), settings.store.database) as store,
+        healthy_on(health, http_port, http_host),
+    ):
 
         async def session(broker: Broker) -> None:
             leases = Leases(broker, list(settings.mailboxes), settings.fetcher.max_mailboxes, stop)

@@ -8,6 +8,7 @@ from services.router.service import route
 from services.runtime.broker import Broker, dead_letter, keep_connected, refuse
 from services.runtime.consuming import handle_batches
 from services.runtime.health import Health
+from services.runtime.http import ANY_HOST
 from services.runtime.lifecycle import Stop
 from services.runtime.logs import get_logger
 from services.runtime.messages import Delivery, Outgoing
@@ -18,7 +19,7 @@ from services.runtime.topology import ROUTER_MAIL
 log = get_logger(__name__)
 
 
-async def run(settings: Settings, http_port: int, stop: Stop) -> None:
+async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = ANY_HOST) -> None:
     """Route mails until `stop`."""
     health = Health("broker")
     policy_of = policies(settings)
@@ -34,7 +35,7 @@ async def run(settings: Settings, http_port: int, stop: Stop) -> None:
             broker, ROUTER_MAIL, handle, stop, batch=max(1, prefetch // 2), prefetch=prefetch, decode=decode_raw_mail
         )
 
-    async with healthy_on(health, http_port):
+    async with healthy_on(health, http_port, http_host):
         name = connection_name("router")
         await keep_connected(broker_url(settings), name, topology_of(settings), session, stop=stop, health=health)
 

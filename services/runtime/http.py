@@ -18,6 +18,7 @@ from services.runtime.logs import get_logger
 
 log = get_logger(__name__)
 
+ANY_HOST = "0.0.0.0"  # noqa: S104 - probed and scraped from outside the pod
 _STOP_CHECK_S = 0.1  # how soon the server notices that it shall end
 _StartResponse = Callable[[str, list[tuple[str, str]]], object]
 
@@ -42,16 +43,17 @@ class _QuietHandler(WSGIRequestHandler):
 
 
 @contextmanager
-def serving(health: Health, port: int, host: str = "0.0.0.0") -> Iterator[int]:  # noqa: S104 - probed from outside the pod
+def serving(health: Health, port: int, host: str = ANY_HOST) -> Iterator[int]:
     """Serve until the block ends; yields the port, a free one where `port` is 0.
 
-    Raises PermanentError where the port is taken or there is no such port.
+    Raises PermanentError if the port is taken, or if this machine has no such port or address.
     """
     try:
         server = make_server(host, port, _application(health), _Server, _QuietHandler)
-    except (OSError, OverflowError) as error:  # OverflowError: no number of a port
+    except (OSError, OverflowError, UnicodeError) as error:  # OverflowError: no port; UnicodeError: no host name
         reason = getattr(error, "strerror", None) or error
-        raise PermanentError(f"cannot serve HTTP on port {port}: {reason}; choose another --http-port") from error
+        hint = "choose another --http-port, or an address of this machine as --http-host"
+        raise PermanentError(f"cannot serve HTTP on port {port} of {host}: {reason}; {hint}") from error
     thread = Thread(target=server.serve_forever, args=(_STOP_CHECK_S,), name="http", daemon=True)
     thread.start()
     try:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from services.runtime.errors import Mistake, SettingsError, TransientError
 from services.runtime.health import Health
-from services.runtime.http import serving
+from services.runtime.http import ANY_HOST, serving
 from services.runtime.lifecycle import Stop
 from services.runtime.logs import get_logger
 from services.runtime.metrics import RETRIES
@@ -41,9 +41,9 @@ def connection_name(stage: str) -> str:
 
 
 @asynccontextmanager
-async def healthy_on(health: Health, http_port: int) -> AsyncIterator[int]:
+async def healthy_on(health: Health, http_port: int, http_host: str = ANY_HOST) -> AsyncIterator[int]:
     """Serve `/healthz`, `/readyz` and `/metrics` during the block; yields the port."""
-    with serving(health, http_port) as port:
+    with serving(health, http_port, http_host) as port:
         beating = asyncio.ensure_future(health.beat())
         log.info("http_serving", port=port)
         try:

@@ -7,6 +7,7 @@ from services.runtime.blobs import Blobs
 from services.runtime.broker import Broker, keep_connected, refuse
 from services.runtime.consuming import handle_batches
 from services.runtime.health import Health
+from services.runtime.http import ANY_HOST
 from services.runtime.lifecycle import Stop, all_of
 from services.runtime.messages import Delivery
 from services.runtime.settings import Settings
@@ -24,12 +25,15 @@ from services.sender.work import Work
 WAKES = 100
 
 
-async def run(settings: Settings, http_port: int, stop: Stop) -> None:
+async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = ANY_HOST) -> None:
     """Send mails until `stop`."""
     health = Health("broker", "store")
     metrics.introduce(settings.processes, settings.smtp)
     templates = Templates(settings)
-    async with Store.opened(store_url(settings), settings.store.database) as store, healthy_on(health, http_port):
+    async with (
+        Store.opened(store_url(settings), settings.store.database) as store,
+        healthy_on(health, http_port, http_host),
+    ):
         outbox = MongoOutbox(store)
         clock = SharedClock()
         sender = Sender(outbox, Blobs(store), transports(settings), templates, settings, stop=stop, clock=clock)

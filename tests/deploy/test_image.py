@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+import tomllib
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,6 +40,19 @@ def test_the_image_runs_the_command_as_the_user_whom_the_manifests_name() -> Non
         for deployment in stages(overlay):
             context = deployment["spec"]["template"]["spec"]["securityContext"]
             assert (context["runAsUser"], context["runAsGroup"]) == (USER, USER)
+
+
+def test_the_image_has_the_python_that_the_tests_run_on() -> None:
+    image = re.findall(r"^ARG PYTHON_IMAGE=python:(\d+)\.(\d+)", TEXT, re.MULTILINE)
+    running = sys.version_info[:2]
+    if [tuple(map(int, version)) for version in image] == [running]:
+        return
+    reason = f"the image has Python {image}, these tests run on {running}: they say nothing about the image"
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason, pytrace=False)
+    tested = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mypy"]["python_version"]
+    assert [".".join(version) for version in image] == [tested], reason
+    pytest.skip(reason)
 
 
 def test_only_locked_wheels_with_hashes_get_into_the_image() -> None:

@@ -1,7 +1,6 @@
 """`mailcase dead`: what no stage could take is seen, tried again, or set aside with a reason."""
 
 import asyncio
-import hashlib
 import itertools
 import json
 from collections.abc import Callable
@@ -13,7 +12,10 @@ import pytest
 from schemas.codec import encode
 from schemas.mails import RawMail
 from services.cli import common, dead
-from services.runtime.errors import PermanentError
+from services.cli.dead_letters import DeadLetter
+from services.runtime.broker import Broker
+from services.runtime.errors import PermanentError, TransientError
+from services.runtime.messages import Delivery, Outgoing
 from tests.builders import raw_bytes, raw_mail
 from tests.pipeline import Pipeline
 
@@ -41,7 +43,7 @@ def commands(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_dead_letters_are_listed_shown_tried_again_or_discarded_with_who_and_why(
     pipeline: Pipeline, commands: None, capsysbinary: pytest.CaptureFixture[bytes]
 ) -> None:
-    def said(command: Callable[..., None], *arguments: Any, **options: Any) -> str:
+    def said(command: Callable[..., object], *arguments: Any, **options: Any) -> str:
         command(*arguments, config=pipeline.config, **options)
         return capsysbinary.readouterr().out.decode()
 
@@ -82,12 +84,16 @@ def test_dead_letters_are_listed_shown_tried_again_or_discarded_with_who_and_why
         dead.retry([bad["id"]], config=pipeline.config)
 
 
+def id_of(body: bytes, queue: str = "router.mail") -> str:
+    return DeadLetter(queue, Delivery(body, "", "", False, f"{queue}.dead", "", {})).id
+
+
 def alike(digits: int) -> tuple[bytes, bytes]:
-    """Two bodies whose ids begin with the same digits."""
+    """Two bodies whose ids in `router.mail` begin with the same digits."""
     seen: dict[str, bytes] = {}
     for number in itertools.count():
         body = f"no message {number}".encode()
-        start = hashlib.sha256(body).hexdigest()[:digits]
+        start = id_of(body)[:digits]
         if start in seen:
             return seen[start], body
         seen[start] = body
@@ -101,7 +107,7 @@ def test_an_id_that_names_several_messages_or_none_leaves_all_of_them_where_they
     dead.list_messages(config=pipeline.config)  # and the queues are there from now on
     for body in bodies:
         send_to_dead(pipeline, "router.mail", body)
-    ids = [hashlib.sha256(body).hexdigest()[:12] for body in bodies]
+    ids = [id_of(body) for body in bodies]
     for wrong in ([ids[0][: dead.MIN_ID]], [ids[0], "0" * 12]):
         with pytest.raises(PermanentError):
             dead.discard(wrong, why="a test", config=pipeline.config)
@@ -112,3 +118,42 @@ def test_an_id_that_names_several_messages_or_none_leaves_all_of_them_where_they
     assert {json.loads(line)["id"] for line in capsys.readouterr().out.splitlines()} == set(ids)
     dead.discard([one.upper() for one in ids], why="a test", config=pipeline.config)
     assert pipeline.database["discards"].count_documents({}) == 2
+
+
+def test_one_message_that_cannot_be_put_back_is_reported_and_the_others_go_on(
+    pipeline: Pipeline, commands: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what is said of one queue does not touch an equal message of another."""
+    dead.list_messages(config=pipeline.config)  # and the queues are there from now on
+    for body in (b"first", b"stubborn", b"last"):
+        send_to_dead(pipeline, "router.mail", body)
+    send_to_dead(pipeline, "sender.work", b"stubborn")
+    publish = Broker.publish
+
+    async def refuse_one(broker: Broker, message: Outgoing) -> None:
+        if message.body == b"stubborn":
+            raise TransientError("the queue is full")
+        await publish(broker, message)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Broker, "publish", refuse_one)
+        assert dead.retry(everything=True, queue="router.mail", config=pipeline.config) == 1
+    told = capsys.readouterr()
+    assert told.err == f"{id_of(b'stubborn')}: not retried, and still in router.mail.dead: the queue is full\n"
+    assert {f"{id_of(body)}: back in router.mail" for body in (b"first", b"last")} < set(told.out.splitlines())
+
+    with monkeypatch.context() as patched:
+        patched.setattr(dead, "to_document", refuse_document)
+        assert dead.discard([id_of(b"stubborn")], why="a test", queue="router.mail", config=pipeline.config) == 1
+    assert f"{id_of(b'stubborn')}: not discarded, and still in router.mail.dead" in capsys.readouterr().err
+    with pytest.raises(PermanentError, match="there is no dead letter"):
+        dead.discard([id_of(b"stubborn")], why="a test", queue="sender.work", config=pipeline.config)
+    assert dead.discard([id_of(b"stubborn")], why="a test", queue="router.mail", config=pipeline.config) == 0
+    capsys.readouterr()
+    dead.list_messages(json=True, config=pipeline.config)
+    [left] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (left["queue"], left["id"]) == ("sender.work", id_of(b"stubborn", "sender.work"))
+
+
+def refuse_document(_document: object) -> None:
+    raise TransientError("the database has no primary")

@@ -66,8 +66,10 @@ def test_a_mail_is_found_in_its_message_and_in_a_command() -> None:
         assert letter(encode(message)).process == "invoices"
 
 
-def test_equal_messages_have_one_id() -> None:
-    assert letter(b"a").id == letter(b"a", **OURS).id != letter(b"b").id
+def test_equal_messages_of_one_queue_have_one_id_and_another_in_each_other_queue() -> None:
+    one = letter(b"a")
+    assert one.id == letter(b"a", **OURS).id != letter(b"b").id
+    assert one.id != DeadLetter("case_writer.commands", one.delivery).id
 
 
 def test_a_time_without_a_zone_is_the_broker_s_utc() -> None:

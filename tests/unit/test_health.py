@@ -120,6 +120,11 @@ class TestServing:
         status, body = self.get(port, "/readyz")
         assert (status, json.loads(body)) == (200, {"ok": True, "broker": "up"})
 
+    def test_an_address_that_this_machine_does_not_have_is_named_with_the_option(self, health: Health) -> None:
+        hint = r"port 0 of 192\.0\.2\.1: .*--http-host"
+        with pytest.raises(PermanentError, match=hint), serving(health, 0, "192.0.2.1"):
+            pass
+
     def test_a_stage_may_be_alive_without_being_ready(self, health: Health, port: int) -> None:
         assert self.get(port, "/healthz")[0] == 200
         health._last_beat = float("-inf")
