@@ -28,6 +28,10 @@ class CaseReference(msgspec.Struct, frozen=True, dict=True):
             raise ValueError(f"case number {number} is not between 1 and {10**MAX_DIGITS - 1}")
         return f"[{self.prefix} #{number}]" if self.prefix else f"[#{number}]"
 
+    def title(self, number: int, word: str) -> str:
+        """The reference after `word`, the word for a case: `Case [#235]`. A prefix takes the word's place."""
+        return self.write(number) if self.prefix else f"{word} {self.write(number)}"
+
     def find(self, subject: str) -> list[int]:
         """Every case number in a decoded, unfolded subject, in order and without repeats; empty where there is none.
 

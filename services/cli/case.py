@@ -9,6 +9,7 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
+from schemas.case_ref import CaseReference
 from services.cli.common import DEFAULT_CONFIG, Config, Json, loaded, printable, size_text
 from services.cli.options import CaseNumber
 from services.runtime.errors import PermanentError
@@ -16,15 +17,19 @@ from services.runtime.settings import Settings
 from services.runtime.stage import store_url
 from services.runtime.store import Document, Store
 
+_PLAIN = CaseReference()
+
 
 def show(number: CaseNumber, /, *, config: Config = DEFAULT_CONFIG, json: Json = False) -> None:
     """Show a case with its comments and attachments."""
-    case, comments, waiting = asyncio.run(read_case(loaded(config), number))
+    settings = loaded(config)
+    case, comments, waiting = asyncio.run(read_case(settings, number))
     if json:
         whole = case | {"comments": comments, "waiting": waiting}
         print(msgspec.json.format(msgspec.json.encode(whole)).decode())
     else:
-        print_case(Console(markup=False, highlight=False), case, comments, waiting)
+        reference = CaseReference(settings.case_reference.prefix)
+        print_case(Console(markup=False, highlight=False), case, comments, waiting, reference=reference)
 
 
 async def read_case(settings: Settings, number: int) -> tuple[Document, list[Document], list[Document]]:
@@ -41,9 +46,16 @@ async def read_case(settings: Settings, number: int) -> tuple[Document, list[Doc
         return case, comments, await store.collection("outbox").find(waiting, sort="created_at")
 
 
-def print_case(console: Console, case: Document, comments: list[Document], waiting: Sequence[Document] = ()) -> None:
-    """A case for a person; nothing in it can drive the terminal."""
-    _line(console, f"Case [#{case['_id']}] {case['title']}", "bold")
+def print_case(
+    console: Console,
+    case: Document,
+    comments: list[Document],
+    waiting: Sequence[Document] = (),
+    *,
+    reference: CaseReference = _PLAIN,
+) -> None:
+    """A case for a person, its number as the settings write it; nothing in it can drive the terminal."""
+    _line(console, f"{reference.title(case['_id'], 'Case')} {case['title']}", "bold")
     _line(console, f"  {case['process']} / {case['stage']}, {case['status']}; opened {_time(case['opened_at'])}")
     _line(console, f"  participants: {', '.join(case['participants']) or 'none'}")
     for comment in comments:

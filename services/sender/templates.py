@@ -52,10 +52,11 @@ Diese Nachricht wurde automatisch versandt.
 {{ process }}
 """
 _OWN = {
-    "en": ("Case {{ reference }} was opened", _EN),
-    "pl": ("Sprawa {{ reference }} została założona", _PL),
-    "de": ("Vorgang {{ reference }} wurde angelegt", _DE),
+    "en": ("{{ reference }} was opened", _EN),
+    "pl": ("{{ reference }} została założona", _PL),
+    "de": ("{{ reference }} wurde angelegt", _DE),
 }
+_CASE = {"en": "Case", "pl": "Sprawa", "de": "Vorgang"}
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ class Templates:
         # Plain text mail: there is nothing to escape for.
         self._environment = ImmutableSandboxedEnvironment(undefined=jinja2.StrictUndefined, autoescape=False)
         self._by_process = {name: process.acknowledgement for name, process in settings.processes.items()}
+        self._has_prefix = bool(settings.case_reference.prefix)
         mistakes = [mistake for name, one in self._by_process.items() for mistake in self._mistakes(name, one)]
         if mistakes:
             raise SettingsError(mistakes)
@@ -84,6 +86,8 @@ class Templates:
         """Subject and text. A template that fails on these values gives way to our own."""
         chosen = self._by_process.get(process, Acknowledgement())
         subject, text = _OWN[chosen.language]
+        # A prefix says what the number is, often in the same word: "Sprawa [Sprawa #1]" would say it twice.
+        subject = subject if self._has_prefix else f"{_CASE[chosen.language]} {subject}"
         try:
             return self._rendered(chosen.subject or subject, chosen.text or text, values)
         except Exception:  # whatever a template does, the mail goes out

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from schemas.case_ref import CaseReference
 from services.cli.case import print_case
 from services.cli.check import Finding
 from services.cli.common import printable, size_text
@@ -37,6 +38,20 @@ class TestShowing:
     def test_a_finding_is_one_line_with_its_mend(self) -> None:
         assert str(Finding("broker", ok=True, detail="RabbitMQ 4")) == "ok    broker: RabbitMQ 4"
         assert str(Finding("store", ok=False, detail="refused", mend="start it")) == "FAIL  store: refused; start it"
+
+    def test_a_case_is_shown_under_the_reference_of_the_settings(self) -> None:
+        case = {
+            "_id": 235,
+            "title": "Invoice 17",
+            "process": "invoices",
+            "stage": "registration",
+            "status": "open",
+            "opened_at": datetime(2026, 3, 4, tzinfo=UTC),
+            "participants": [],
+        }
+        console = Console(file=(out := io.StringIO()), width=200)
+        print_case(console, case, [], reference=CaseReference("Sprawa"))
+        assert out.getvalue().startswith("[Sprawa #235] Invoice 17\n")
 
     def test_a_case_of_hostile_text_is_shown_harmless_and_whole(self) -> None:
         now = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)

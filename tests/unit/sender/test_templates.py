@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from services.runtime.errors import SettingsError
+from services.runtime.settings.shapes import CaseReference
 from services.sender.templates import Templates, Values
 from tests.unit.sender.builders import NOW, settings
 
@@ -29,6 +31,23 @@ def test_each_language_has_a_subject_and_a_text(tmp_path: Path, language: str, s
     assert rendered[0] == subject
     assert "[#235]" in rendered[1]
     assert "Faktury kosztowe" in rendered[1]
+
+
+@pytest.mark.parametrize(
+    ("language", "prefix", "subject"),
+    [
+        ("pl", "Sprawa", "[Sprawa #235] została założona"),
+        ("en", "Case", "[Case #235] was opened"),
+        ("de", "Ticket", "[Ticket #235] wurde angelegt"),
+    ],
+)
+def test_a_prefix_stands_in_place_of_our_word_for_a_case(
+    tmp_path: Path, language: str, prefix: str, subject: str
+) -> None:
+    chosen = settings(tmp_path, (HEAD, f'{HEAD}\nlanguage = "{language}"'))
+    chosen = structs.replace(chosen, case_reference=CaseReference(prefix=prefix))
+    values = Values(f"[{prefix} #235]", 235, "Faktury kosztowe", "Registration", NOW)
+    assert Templates(chosen).render("invoices", values)[0] == subject
 
 
 def test_a_template_of_the_settings_sees_the_values(tmp_path: Path) -> None:
