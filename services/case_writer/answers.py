@@ -55,6 +55,11 @@ class MongoAnswers:
             references=ids,
         )
 
+    async def latest_author(self, number: int) -> str | None:
+        """The address of whoever wrote the case's latest mail, a stranger too; None without one."""
+        mails = await self._comments.find({"case": number, "kind": "mail"}, ["author"], sort="-at", limit=1)
+        return mails[0]["author"]["address"] or None if mails else None
+
     async def write(self, mail: OutgoingMail) -> None:
         """Raises ConflictError where it is there already."""
         await self._outbox.insert([to_document(mail)])

@@ -4,18 +4,21 @@ import asyncio
 import mimetypes
 import sys
 import uuid
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 from cyclopts import Parameter
 from msgspec import structs
 
 from schemas.codec import encode, tag_of
 from schemas.sending import AnswerCase, AnswerFile
+from schemas.stored import OutgoingMail
 from services.case_writer.answers import MongoAnswers
 from services.case_writer.outgoing import Correspondence, answer_document_id, mailable
-from services.cli.common import DEFAULT_CONFIG, Config, loaded, printable
+from services.cli.common import DEFAULT_CONFIG, Config, Json, loaded, printable
 from services.cli.options import CaseNumber, said
 from services.fetcher.main import kept_blobs
 from services.runtime.blobs import Blobs
@@ -57,6 +60,7 @@ def reply(
     subject: Subject = None,
     automatic: Automatic = False,
     config: Config = DEFAULT_CONFIG,
+    json: Json = False,
 ) -> int:
     """Mail a text from a case, with its number in the subject; the answers join the case.
 
@@ -77,7 +81,7 @@ def reply(
         files=[_file(path) for path in attach or []],
         automatic=automatic,
     )
-    return asyncio.run(send_reply(settings, answer))
+    return asyncio.run(send_reply(settings, answer, json=json))
 
 
 def _text(path: Path) -> str:
@@ -101,22 +105,55 @@ def _file(path: Path) -> AnswerFile:
         raise PermanentError(f"{path} cannot be read: {error.strerror}") from error
 
 
-async def send_reply(settings: Settings, answer: AnswerCase) -> int:
+async def send_reply(settings: Settings, answer: AnswerCase, *, json: bool = False) -> int:
     """Publish an answer and tell what comes of it; returns the command's status."""
     async with (
         Store.opened(store_url(settings), settings.store.database) as store,
         Broker.connected(broker_url(settings), connection_name("reply")) as broker,
     ):
-        case = await MongoAnswers(store).case(answer.case)
+        stored = MongoAnswers(store)
+        case = await stored.case(answer.case)
         if case is None:
             raise PermanentError(f"there is no case {answer.case}")
         mail = Correspondence(settings, own_ids(settings)).answer(answer, case, [], answer.at)  # tells what is wrong
+        own = settings.own_addresses
+        warnings = missing_author(answer.case, await stored.latest_author(answer.case), mail.to, own)
+        for warning in warnings:
+            print(f"mailcase: warning: {printable(warning)}", file=sys.stderr, flush=True)
         await broker.declare(topology_of(settings))
         message = await _with_blobs(kept_blobs(store, settings), answer)
         key = answer_key(case.process)
         await broker.publish(Outgoing(CASE, key, encode(message), tag_of(message), message.id))
-        print(f"case {mail.case}: {printable(mail.subject or '')}, to {printable(', '.join(mail.to))}", flush=True)
-        return _told(await _ended(store, answer_document_id(message)))
+        if not json:
+            print(f"case {mail.case}: {printable(mail.subject or '')}, to {printable(', '.join(mail.to))}", flush=True)
+        ended = await _ended(store, answer_document_id(message))
+        if json:
+            print(_as_json(mail, warnings, ended))
+        return _told(ended, json=json)
+
+
+def missing_author(case: int, author: str | None, to: Sequence[str], own: Collection[str]) -> list[str]:
+    """A warning if whoever wrote the case's latest mail does not get the answer; the mailboxes' `own` need none."""
+    known = mailable(author) if author else None
+    if author is None or (known or author).lower() in {*own, *(one.lower() for one in to)}:
+        return []
+    hint = f"; to send it there, repeat it with --to {known}" if known else ""
+    return [f"the latest mail of case {case} is from {author}, who is not among the recipients{hint}"]
+
+
+def _as_json(mail: OutgoingMail, warnings: Sequence[str], ended: Document | None) -> str:
+    """One object; `state` is null while the answer waits in the queue."""
+    known = ended or {}
+    shown = {
+        "case": mail.case,
+        "subject": mail.subject,
+        "to": mail.to,
+        "state": known.get("state"),
+        "message_id": known.get("message_id"),
+        "failure": known.get("failure"),
+        "warnings": list(warnings),
+    }
+    return msgspec.json.format(msgspec.json.encode(shown)).decode()
 
 
 async def _with_blobs(kept: Blobs, answer: AnswerCase) -> AnswerCase:
@@ -139,13 +176,14 @@ async def _ended(store: Store, document_id: str) -> Document | None:
         await asyncio.sleep(0.1)
 
 
-def _told(document: Document | None) -> int:
+def _told(document: Document | None, *, json: bool = False) -> int:
     if document is None:
         print("mailcase: in the queue; does a case writer run?", file=sys.stderr)
         return 1
     failure = f": {printable(document['failure'])}" if document["failure"] else ""
     if document["state"] == "sent":
-        print(f"sent as {document['message_id']}{failure}")
+        if not json:
+            print(f"sent as {document['message_id']}{failure}")
         return 0
     if document["ended_at"] is None:
         attempts = f"after {document['attempts']} attempts{failure}" if document["attempts"] else "does a sender run?"

@@ -1,6 +1,7 @@
 """Mail goes out from cases by SMTP, through real servers, whatever the SMTP server does."""
 
 import asyncio
+import json
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -295,11 +296,28 @@ async def test_the_command_replies_from_a_case_and_the_case_shows_it(office: Off
     mail = parsed(sink_of(office).taken_by("clara@customer.example")[-1])
     [file] = mail.iter_attachments()
     assert (file.get_content_type(), file.get_payload(decode=True)) == ("application/pdf", b"%PDF-1.4 order")
-    assert (refused[0], refused[2]) == (1, "mailcase: refused: no@customer.example: 554 5.7.1 refused by policy\n")
+    warning, failure = refused[2].splitlines()
+    assert "clara@customer.example, who is not among the recipients" in warning
+    assert (refused[0], failure) == (1, "mailcase: refused: no@customer.example: 554 5.7.1 refused by policy")
     console = Console(file=(page := StringIO()), width=200)
     print_case(console, *await read_case(office.settings, number))
     assert "sent from Faktury kosztowe" in page.getvalue()
     assert "! not delivered: no@customer.example: 554 5.7.1 refused by policy" in page.getvalue()
+
+
+async def test_a_reply_warns_that_a_stranger_who_wrote_last_does_not_get_it(office: Office, tmp_path: Path) -> None:
+    number = await opened(office, "dora")
+    late = letter("late", sender="late@supplier.example")
+    late = late.replace(b"Subject: ", f"Subject: Re: [#{number}] ".encode())
+    assert await office.case_of(await office.receive(late)) == number
+    (tmp_path / "text.txt").write_text("Zamówienie przyjęte.\n")
+    status, out, err = await mailcase(office, "reply", str(number), "--text-file", str(tmp_path / "text.txt"), "--json")
+    told = json.loads(out)
+    assert (status, told["state"], told["to"]) == (0, "sent", ["dora@customer.example"])
+    [warning] = told["warnings"]
+    assert "from late@supplier.example, who is not among the recipients" in warning
+    assert "--to late@supplier.example" in warning
+    assert err == f"mailcase: warning: {warning}\n"
 
 
 async def test_the_audit_finds_nothing_wrong_with_what_went_out(office: Office) -> None:

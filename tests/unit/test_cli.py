@@ -13,6 +13,7 @@ import pytest
 from rich.console import Console
 
 from services.cli import common, demo, main
+from services.cli.reply import missing_author
 from services.runtime import store
 from services.runtime.errors import PermanentError
 from tests.unit.settings_texts import THREE_PROCESSES
@@ -180,6 +181,26 @@ class TestExitStatus:
 
 
 class TestReply:
+    @pytest.mark.parametrize(
+        ("author", "to", "warned"),
+        [
+            ("eve@supplier.example", ["anna@customer.example"], True),
+            ("Anna@customer.example", ["anna@customer.example"], False),
+            ("invoices@office.example", ["anna@customer.example"], False),
+            (None, ["anna@customer.example"], False),
+        ],
+    )
+    def test_it_warns_if_the_author_of_the_latest_mail_gets_no_answer(
+        self, author: str | None, to: list[str], warned: bool
+    ) -> None:
+        found = missing_author(235, author, to, {"invoices@office.example"})
+        assert [f"--to {author}" in one for one in found] == ([True] if warned else [])
+
+    def test_the_author_of_the_latest_mail_may_have_no_address_to_mail_to(self) -> None:
+        [warning] = missing_author(235, "root", ["anna@customer.example"], set())
+        assert "from root" in warning
+        assert "--to" not in warning
+
     @pytest.fixture
     def sent(self, monkeypatch: pytest.MonkeyPatch) -> mock.AsyncMock:
         sending = mock.AsyncMock(return_value=0)
