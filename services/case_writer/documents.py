@@ -176,9 +176,14 @@ class _Builder:
             opened_by=first.author,
             participants=list(placed.target.participants) if isinstance(placed.target, NewCase) else [],
             comment_count=len(joined),
-            refers_to=placed.target.refers_to if isinstance(placed.target, NewCase) else None,
+            refers_to=self._refers_to(placed.target),
             attachment_count=sum(len(one.item.blobs) + (one.item.original is not None) for one in joined),
         )
+
+    def _refers_to(self, target: Target) -> int | None:
+        if not isinstance(target, NewCase) or target.refers_to is None:
+            return None
+        return self._number(target.refers_to)
 
     def _replace(self, reread: Reread, plan: Plan) -> None:
         """A comment that reads as before is left alone, so that deriving again changes nothing."""

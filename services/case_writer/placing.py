@@ -1,8 +1,9 @@
 """Which case each mail of a batch belongs to. Pure: what is known goes in, placements come out.
 
 Order is never assumed. A mail claims its own Message-ID and reserves the ids that it refers to, so that of two mails of
-one thread the later joins the earlier one's case, whichever comes first; unique keys in the database settle races
-between writers, and the loser of a race plans again with what the winner wrote.
+one thread the later joins the earlier one's case, whichever comes first. If the author of the later one takes no part
+in that case, a reserved id proves nothing: the mail opens a case of its own and claims its id for that. Unique keys in
+the database settle races between writers, and the loser of a race plans again with what the winner wrote.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,7 @@ from services.case_writer.threads import Threads, thread_ids
 from services.runtime.settings.shapes import Rules
 
 NOT_A_PARTICIPANT = "not-a-participant"
+ID_RESERVED = "id-reserved"  # the resolution of a mail whose id only a stranger's mail had named
 TOO_MANY_NEW_CASES = "too-many-new-cases"
 
 
@@ -174,15 +176,22 @@ class _Planner:
     def _without_case(self, item: Item, reading: MailReading, decision: Decision) -> None:
         command = item.command
         if not isinstance(command, AppendToCase):
-            self._open(item, reading, decision)
+            self._open_own(item, reading, decision)
             return
         resolution = decision.resolution or ("no-such-case" if decision.cases else "no-known-case")
         decision = resolved(decision, resolution)
         if command.otherwise == "open":
-            self._open(item, reading, decision)
+            self._open_own(item, reading, decision)
         else:
             outcome: Outcome = "parked" if command.otherwise == "park" else "ignored"
             self._set_aside(item, outcome, command.reason or decision.rule, decision)
+
+    def _open_own(self, item: Item, reading: MailReading, decision: Decision) -> None:
+        """A case of its own, which refers to the case that reserved the mail's id or one that it answers."""
+        refers_to = self._threads.reserved_by(item, reading)
+        if refers_to is not None and decision.resolution is None:
+            decision = resolved(decision, ID_RESERVED)
+        self._open(item, reading, decision, refers_to=refers_to)
 
     def _open(
         self,
@@ -196,8 +205,7 @@ class _Planner:
         if not self._targets.may_open(item, reading):
             self._set_aside(item, "parked", TOO_MANY_NEW_CASES, decision)
             return
-        known = refers_to if isinstance(refers_to, int) else None
-        target = NewCase(item.command.mail.process, number=number, refers_to=known)
+        target = NewCase(item.command.mail.process, number=number, refers_to=refers_to)
         self._plan.new_cases.append(target)
         self._restoring.opens(item, target)
         joins = self._targets.joining(target, reading)

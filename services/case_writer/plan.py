@@ -29,12 +29,15 @@ class Item:
 
 @dataclass(eq=False)
 class NewCase:
-    """A case to be opened in this batch; `number` is the one that it had before, None for most: it comes in writing."""
+    """A case to be opened in this batch; `number` is the one that it had before, None for most: it comes in writing.
+
+    `refers_to` is the case that the mail speaks of and is not added to, which this batch may open, too.
+    """
 
     process: str
     number: int | None = None
     participants: list[str] = field(default_factory=list)
-    refers_to: int | None = None
+    refers_to: "Target | None" = None
 
 
 Target = int | NewCase

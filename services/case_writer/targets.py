@@ -52,7 +52,14 @@ class Targets:
             return number, decision
         if decision.cases and decision.resolution is None:
             decision = resolved(decision, "no-such-case")
-        return self._threads.target(item, reading, decision, without=without)
+        author = comparable(reading.author.address)
+        return self._threads.target(
+            item,
+            reading,
+            decision,
+            takes_part=lambda target: author in self.participants(target),
+            without=without,
+        )
 
     def exists(self, number: int) -> bool:
         return number in self._known.cases

@@ -1,6 +1,6 @@
 """Which case a Message-ID belongs to, as the database and the batch so far have it. Pure."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import msgspec
 
@@ -33,21 +33,40 @@ class Threads:
         return (known.case, known.claimed_by) if known else None
 
     def target(
-        self, item: Item, reading: MailReading, decision: Decision, *, without: Collection[int] = ()
+        self,
+        item: Item,
+        reading: MailReading,
+        decision: Decision,
+        *,
+        takes_part: Callable[[Target], bool],
+        without: Collection[int] = (),
     ) -> tuple[Target | None, Decision]:
         """The case of the nearest id that the mail refers to, or that reserved the mail's own id.
 
-        An id that was only reserved, for a case among `without`, does not count.
+        Anyone can reserve an id by referring to it, also one that is still to come. So an id that
+        is only reserved counts if the author takes part in that case, and it is not in `without`.
         """
         process, own = item.command.mail.process, reading.message_id
         for message_id in decision.thread_ids:
             found = self.find(process, message_id)
-            if found and message_id != own and (found[1] is not None or found[0] not in without):
-                return found[0], thread_decision(decision, message_id)
+            if found is None or message_id == own:
+                continue
+            target, claimed_by = found
+            if claimed_by is not None or (target not in without and takes_part(target)):
+                return target, thread_decision(decision, message_id)
         reserved = self.find(process, own) if own else None
-        if own and reserved and reserved[1] is None:
+        if own and reserved and reserved[1] is None and takes_part(reserved[0]):
             return reserved[0], thread_decision(decision, own)
         return None, decision
+
+    def reserved_by(self, item: Item, reading: MailReading) -> Target | None:
+        """The case that only reserved one of the mail's ids: what a mail that does not join it refers to."""
+        own = [reading.message_id] if reading.message_id else []
+        for message_id in [*item.command.decision.thread_ids, *own]:
+            found = self.find(item.command.mail.process, message_id)
+            if found is not None and found[1] is None:
+                return found[0]
+        return None
 
     def flags(self, item: Item, reading: MailReading) -> tuple[str, ...]:
         """The flag of a mail whose own id another mail bears."""

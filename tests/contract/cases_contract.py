@@ -156,6 +156,20 @@ class CasesContract:
         thread = (await cases.all("threads"))[thread_id("invoices", "<1@x.example>")]
         assert (thread["case"], thread["claimed_by"]) == (1, first.key)
 
+    async def test_a_mail_whose_id_a_stranger_named_takes_the_id_along_when_it_loses_the_race(
+        self, cases: CasesUnderTest
+    ) -> None:
+        real = opened("real", "<1@x.example>", author=JAN)
+        late = await planned(cases, [real], "late")
+        await write(cases, opened("forged", "<2@x.example>", thread_ids=["<1@x.example>"]), attempt="early")
+        with pytest.raises(ConflictError):
+            await cases.write(late, "late")
+        await write(cases, real, attempt="late")
+        thread = (await cases.all("threads"))[thread_id("invoices", "<1@x.example>")]
+        assert (thread["case"], thread["claimed_by"]) == (2, real.key)
+        assert [one.get("refers_to") for one in (await cases.all("cases")).values()] == [None, 1]
+        assert {one["case"] for one in (await cases.all("mails")).values()} == {1, 2}
+
     async def test_a_mail_by_reference_takes_its_reserved_id_along(self, cases: CasesUnderTest) -> None:
         await write(cases, opened("one"), opened("two", "<3@x.example>", thread_ids=["<2@x.example>"]))
         await write(cases, item(appending("by number", 1), "<2@x.example>"))

@@ -3,17 +3,19 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import pytest
 
 from schemas.cases import Decision
 from schemas.stored import thread_id
+from services.case_writer.documents import Writing, documents
 from services.case_writer.known import Known, KnownCase, KnownThread, RecordedMail
 from services.case_writer.placing import plan, query
 from services.case_writer.plan import Item, NewCase, Placed, Plan
 from services.case_writer.targets import MAX_PARTICIPANTS
 from services.case_writer.threads import MAX_RESERVED
 from services.runtime.mail.headers import Address
-from tests.builders import ANNA, EVE, JAN, OFFICE, appending, ignoring, item, opened, opening, parking
+from tests.builders import ANNA, EVE, JAN, NOW, OFFICE, STAGES, appending, ignoring, item, opened, opening, parking
 
 A, B, C = "<a@x.example>", "<b@x.example>", "<c@x.example>"
 
@@ -132,6 +134,52 @@ class TestByThread:
         done = place(opened("m", B, thread_ids=[A, C]), threads=threads(a=(5, "k"), c=(6, None)), cases={5: case()})
         assert list(done.threads) == [thread_id("invoices", B)]
         assert done.claims == {}
+
+
+class TestReservedIds:
+    """Whoever names an id that is still to come reserves it, and gets no hold on its author's mail by that."""
+
+    def test_a_mail_whose_id_a_stranger_named_opens_a_case_that_refers_to_the_strangers(self) -> None:
+        mail = opened("m", A, author=JAN)
+        done = place(mail, threads=threads(a=(5, None)), cases={5: case(EVE.address)})
+        placed = the_one(done)
+        assert (placed.opens, placed.decision.resolution) == (True, "id-reserved")
+        assert done.new_cases[0].refers_to == 5
+        assert done.claims == {thread_id("invoices", A): (placed.target, mail.key)}
+
+    @pytest.mark.parametrize("real_first", [False, True])
+    def test_answers_to_it_follow_its_author_whichever_comes_first(self, real_first: bool) -> None:
+        forged = opened("forged", B, thread_ids=[A], author=EVE)
+        real = opened("real", A, author=JAN)
+        answer = opened("answer", C, thread_ids=[A], author=ANNA)
+        done = place(*([real, forged] if real_first else [forged, real]), answer)
+        by_key = {one.item.key: one for one in done.placed}
+        assert by_key[real.key].opens
+        assert by_key[answer.key].target is by_key[real.key].target
+        assert done.threads[thread_id("invoices", A)] == (by_key[real.key].target, real.key)
+        if not real_first:
+            assert by_key[forged.key].target is not by_key[real.key].target
+            written = documents(done, Writing(NOW, "now", 7, STAGES))
+            assert [(one.number, one.refers_to) for one in written.cases] == [(7, None), (8, 7)]
+
+    def test_an_answer_to_an_id_that_only_a_stranger_named_does_not_join_him(self) -> None:
+        mail = opened("m", B, thread_ids=[A], author=JAN)
+        done = place(mail, threads=threads(a=(5, None)), cases={5: case(EVE.address)})
+        assert the_one(done).opens
+        assert done.new_cases[0].refers_to == 5
+        assert (list(done.threads), done.claims) == ([thread_id("invoices", B)], {})
+
+    def test_a_claimed_id_counts_before_a_reserved_one_of_strangers(self) -> None:
+        known: dict[str, Any] = {"cases": {5: case(EVE.address), 6: case(ANNA.address)}}
+        mail = opened("m", thread_ids=[A, B], author=JAN)
+        placed = the_one(place(mail, threads=threads(a=(5, None), b=(6, "k")), **known))
+        assert (placed.target, placed.decision.evidence) == (6, [B])
+
+    def test_an_automatic_answer_gets_into_no_case_by_a_reserved_id(self) -> None:
+        command = appending("m", thread_ids=[A])
+        command = msgspec.structs.replace(command, kind="automatic", otherwise="ignore", reason="automatic-reply")
+        done = place(item(command, B, author=JAN), threads=threads(a=(5, None)), cases={5: case(EVE.address)})
+        assert [(one.outcome, one.reason) for one in done.aside] == [("ignored", "automatic-reply")]
 
 
 class TestReusedIds:
