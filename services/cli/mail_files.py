@@ -1,10 +1,15 @@
 """Mails in files: .eml files, mbox files, and folders of both."""
 
-import mailbox as mailbox_files
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 _SUFFIXES = {".eml", ".mbox"}
+# `From :` is a mail's own field; RFC 5322 section 4.5 still allows the blank before the colon.
+_ENVELOPE = re.compile(rb"From (?![ \t]*+:)")
+_FIELD = re.compile(rb"[!-9;-~]{1,200}+[ \t]*+:|>From ")
+_DATED = re.compile(rb"\d\d:\d\d.{0,40}\b(?:19|20)\d\d\b|\b(?:19|20)\d\d\b.{0,40}\d\d:\d\d")
+_LOOKED_AT_BYTES = 1000
 
 
 class NoMailError(Exception):
@@ -28,12 +33,51 @@ def mails_of(file: Path, max_bytes: int) -> Iterator[tuple[str, bytes]]:
     """
     with file.open("rb") as opened:
         start = opened.read(5)
-        if start != b"From ":
+        if start == b"From ":
+            start += opened.readline(_LOOKED_AT_BYTES)
+        if _ENVELOPE.match(start):
+            if not start.endswith(b"\n"):
+                opened.readline()
+            for number, mail in enumerate(_mails_of_mbox(opened, is_dated=bool(_DATED.search(start))), 1):
+                yield f"{file}:{number}", mail
+        else:
             yield str(file), start + opened.read(max(0, max_bytes + 1 - len(start)))
-            return
-    box = mailbox_files.mbox(file, create=False)
-    try:
-        for number, key in enumerate(box.keys(), 1):
-            yield f"{file}:{number}", box.get_bytes(key)
-    finally:
-        box.close()
+
+
+def _mails_of_mbox(lines: Iterable[bytes], *, is_dated: bool) -> Iterator[bytes]:
+    """The mails behind a first `From ` line, without such lines and without the blank line that ends each of several.
+
+    Of a file with one mail all is kept: such a blank line may be its own, and a line too many harms
+    less than one too few.
+    """
+    mail: list[bytes] = []
+    count = 0
+    waiting: bytes | None = None  # a line that may begin the next mail: the line behind it tells
+    for line in lines:
+        if waiting is not None:
+            if _FIELD.match(line, 0, _LOOKED_AT_BYTES):
+                yield _joined(mail, ends_blank=True)
+                mail, count = [], count + 1
+            else:
+                mail.append(waiting)
+            waiting = None
+        if _begins_mail(line, mail, is_dated=is_dated):
+            waiting = line
+        else:
+            mail.append(line)
+    if waiting is not None:
+        mail.append(waiting)
+    yield _joined(mail, ends_blank=count > 0)
+
+
+def _begins_mail(line: bytes, before: list[bytes], *, is_dated: bool) -> bool:
+    """Whether `line` may be an envelope: with a date if the first one has one, else after a blank line."""
+    if not line.startswith(b"From ") or not _ENVELOPE.match(line):
+        return False
+    return bool(_DATED.search(line, 0, _LOOKED_AT_BYTES)) if is_dated else not before or not before[-1].strip()
+
+
+def _joined(mail: list[bytes], *, ends_blank: bool) -> bytes:
+    if ends_blank and mail and mail[-1] in (b"\n", b"\r\n"):
+        mail.pop()
+    return b"".join(mail)

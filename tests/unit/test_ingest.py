@@ -65,6 +65,32 @@ class TestIngest:
         file.write_bytes(envelope + first + b"\n" + envelope + second)
         assert list(mails_of(file, 10_000)) == [(f"{file}:1", first), (f"{file}:2", second)]
 
+    @pytest.mark.parametrize("end", [b"text\n\n", b"text\r\n\r\n", b"text\n", b"text"])
+    def test_a_single_mail_behind_an_envelope_keeps_its_last_line(self, tmp_path: Path, end: bytes) -> None:
+        file = tmp_path / "one.eml"
+        file.write_bytes(b"From - Wed Mar  4 05:06:07 2026\nSubject: one\n\n" + end)
+        assert list(mails_of(file, 10_000)) == [(f"{file}:1", b"Subject: one\n\n" + end)]
+
+    def test_from_with_a_blank_before_its_colon_is_a_field_and_no_envelope(self, tmp_path: Path) -> None:
+        file = tmp_path / "one.eml"
+        raw = b"From : Anna <anna@firma.example>\nSubject: one\n\nFrom : here\nTo: there\n\n"
+        file.write_bytes(raw)
+        assert list(mails_of(file, 10_000)) == [(str(file), raw)]
+
+    def test_a_sentence_that_begins_with_from_begins_no_mail(self, tmp_path: Path) -> None:
+        file = tmp_path / "all.mbox"
+        envelope = b"From anna@customer.example Wed Mar  4 05:06:07 2026\r\n"
+        first = b"Subject: one\r\n\r\nHello,\r\n\r\nFrom Monday at 10:30 on we are open.\r\n\r\nAnna\r\n"
+        second = b"Subject: two\r\n\r\nFrom now on\r\nNote: closed\r\n"
+        file.write_bytes(envelope + first + b"\r\n" + envelope + second + b"\r\n")
+        assert list(mails_of(file, 10_000)) == [(f"{file}:1", first), (f"{file}:2", second)]
+
+    def test_an_envelope_needs_no_blank_line_before_it_where_it_has_a_time(self, tmp_path: Path) -> None:
+        file = tmp_path / "all.mbox"
+        envelope = b"From - Wed Mar  4 05:06:07 2026\n"
+        file.write_bytes(envelope + b"Subject: one\n\ntext\n" + envelope + b"Subject: two\n\ntext\n")
+        assert [raw for _, raw in mails_of(file, 10_000)] == [b"Subject: one\n\ntext\n", b"Subject: two\n\ntext\n"]
+
     def test_folders_are_searched_for_mails_in_a_settled_order(self, tmp_path: Path) -> None:
         for name in ("b.EML", "deep/a.eml", "deep/c.mbox", "notes.txt", "folder.eml/d.eml"):
             (tmp_path / name).parent.mkdir(exist_ok=True)

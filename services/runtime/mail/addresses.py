@@ -22,7 +22,8 @@ _TOKEN = re.compile(
     | (?P<colon>:)
     | (?P<bracket>[()])
     | \\(?P<escaped>.)
-    | (?P<plain>[^"<>,;:()\\=]++|.)""",
+    | (?P<literal>\[[0-9A-Fa-fIPv:.]{2,60}\])
+    | (?P<plain>[^"<>,;:()\\=\[]++|.)""",
     re.VERBOSE | re.DOTALL,
 )
 # What nearly all fields are: one name, perhaps quoted, and one address, in plain letters.
@@ -32,12 +33,18 @@ _USUAL = re.compile(
     re.VERBOSE,
 )
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
+_SEPARATOR = re.compile(rb"[,;]")
 _ROUTE = re.compile(r"^@[^:]*:")  # `<@relay.example:jan@x.example>`, RFC 5322 section 4.4
-# Blanks, controls, and characters that only change how a text is shown: none of them is part of an address.
-_UNSEEN = re.compile('[\\s\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff<>"(),;:]+')
+_COMMENT_TOKEN = re.compile(rb'(?P<quoted>"(?:[^"\\]++|\\.)*+")|\\.|[()]|[^"\\()]++|.', re.DOTALL)
+# Blanks, controls, and characters that only change how a text is shown: none of them is part of an
+# address, and the syntax of RFC 5322 (section 4.4) allows blanks around its dots and its `@`.
+_UNSEEN = re.compile("[\\s\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+")
+# Never part of an address outside quotes; deleting them would invent another address.
+_SPECIAL = re.compile(r'[<>"(),;:@\\\[\]]')
+_LITERAL = re.compile(r"\[[0-9a-z:.]+\]")  # `[192.0.2.1]`, RFC 5321 section 4.1.3
 _HIDDEN = re.compile("[\xad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
 _BLANKS = re.compile(" {2,}")
-_IN_NAME = re.compile(r"<([^<>@\s]{1,64}@[^<>@\s]{1,255})>")
+_IN_NAME = re.compile(r"(?:<|^)([^<>@\s]{1,64}@[^<>@\s]{1,255})(?:>|$)")
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -58,54 +65,87 @@ def parse_addresses(raw: bytes) -> list[Address]:
         quoted, plain, local, domain = usual.groups()
         name = (quoted or plain or b"").decode("ascii").strip(" '")
         return [Address(_short(name), f"{local.decode('ascii')}@{domain.decode('ascii').rstrip('.').lower()}")]
-    reader = _Reader()
+    reader = _read(raw, brackets_are_comments=True)
+    if reader.is_in_comment:  # `Jan (office <jan@x.example>`: an open bracket is no comment
+        reader = _read(raw, brackets_are_comments=False)
+    return reader.end()
+
+
+def _read(raw: bytes, *, brackets_are_comments: bool) -> "_Reader":
+    reader = _Reader(brackets_are_comments=brackets_are_comments)
     for token in _TOKEN.finditer(raw):
         reader.take(token.lastgroup or "", token[token.lastgroup or 0])
         if len(reader.found) >= MAX_ADDRESSES:
             break
-    return reader.end()
+    return reader
 
 
 class _Reader:
     """Takes tokens one by one; a comma ends an entry, a bracketed address completes one."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, brackets_are_comments: bool) -> None:
         self.found: list[Address] = []
         self._phrase: list[bytes] = []
+        self._comments: list[bytes] = []  # those of the entry that stand outside its address
         self._comment: list[bytes] = []
         self._depth = 0
+        self._brackets_are_comments = brackets_are_comments
+        self._is_refused = False  # the entry's angle brackets hold no address
+        self._after_comment = False
         self._quoted = b""  # the quoted text just taken, which a following `@` makes a local part
+        self._before_quoted = (0, 0)  # phrases and comments before it
         self._names: list[bytes] = []  # entries that were only a name: `Kowalski, Jan <jan@x.example>`
+        self._any_refused = False
+
+    @property
+    def is_in_comment(self) -> bool:
+        return self._depth > 0 and len(self.found) < MAX_ADDRESSES
 
     def take(self, kind: str, value: bytes) -> None:
-        if kind == "bracket":
+        if kind == "bracket" and self._brackets_are_comments and (self._depth or value == b"("):
             self._bracket(value)
-        elif self._depth:
+            return
+        if self._depth:
             self._comment.append(value)
-        elif kind == "angle":
-            for one in value.split(b",") if b'"' not in value else (value,):  # several in one pair of brackets
-                self._complete(one)
-        elif kind == "plain" and value.startswith(b"@") and self._quoted:
-            domain, _, rest = value.partition(b" ")
-            self._phrase.pop()
+            return
+        before = (len(self._phrase), len(self._comments))
+        self._take_outside(kind, value)
+        self._before_quoted = before
+        self._quoted = value if kind == "quoted" else b""
+        self._after_comment = False
+
+    def _take_outside(self, kind: str, value: bytes) -> None:
+        if kind == "angle":
+            self._angle(value)
+        elif kind == "plain" and self._quoted and value.lstrip().startswith(b"@"):
+            domain, *rest = _glued(value)
+            phrases, comments = self._before_quoted
+            del self._phrase[phrases:], self._comments[comments:]  # comments between the two are in the address
             self._complete(b'"' + self._quoted + b'"' + domain)
-            self._phrase.append(rest)
+            self._phrase += [b" ".join(rest)]
         elif kind == "comma":
             self._end_entry()
         elif kind == "colon":
             self._phrase.clear()  # a group's name, or `mailto:`
         else:
-            self._phrase.append(_ESCAPED.sub(rb"\1", value) if kind == "quoted" else value)
-        self._quoted = value if kind == "quoted" and not self._depth else b""
+            self._plain(_ESCAPED.sub(rb"\1", value) if kind == "quoted" else value)
+
+    def _plain(self, value: bytes) -> None:
+        if self._after_comment and self._comments:
+            before = b"".join(self._phrase[-3:]).rstrip()
+            if value.lstrip().startswith((b"@", b".")) or before.endswith((b"@", b".")):
+                self._comments.pop()  # within the address: not the name of a person
+        self._phrase.append(value)
 
     def end(self) -> list[Address]:
         self._end_entry()
         if self.found:
             return self.found[:MAX_ADDRESSES]
         names = [name for name in (_name(raw) for raw in self._names) if name]
-        hidden = _IN_NAME.search(names[0]) if len(names) == 1 else None
-        if hidden and _clean(hidden[1]):  # the program encoded the whole entry, address and all
-            return [Address(_short(names[0][: hidden.start()].strip(' "')), _clean(hidden[1]))]
+        if len(names) == 1 and b"=?" in self._names[0] and not self._any_refused:
+            hidden = _IN_NAME.search(names[0])
+            if hidden and _clean(hidden[1]):  # the program encoded the whole entry, address and all
+                return [Address(_short(names[0][: hidden.start()].strip(' "')), _clean(hidden[1]))]
         return [Address(_short(", ".join(names)), "")] if names else []
 
     def _bracket(self, value: bytes) -> None:
@@ -113,31 +153,45 @@ class _Reader:
             if self._depth:
                 self._comment.append(value)
             self._depth += 1
-        elif self._depth:
+        elif self._depth > 1:
             self._depth -= 1
-            self._comment.append(value if self._depth else b"")
+            self._comment.append(value)
         else:
-            self._phrase.append(value)
+            self._depth = 0
+            self._comments.append(b"".join(self._comment).strip())
+            self._comment.clear()
+            if not (self._phrase and self._phrase[-1].endswith((b"@", b"."))):
+                self._phrase.append(b" ")  # RFC 5322 section 3.2.2: a comment is worth a blank
+            self._after_comment = True
 
-    def _complete(self, inner: bytes) -> None:
+    def _angle(self, value: bytes) -> None:
+        pieces = [value] if b'"' in value or b"(" in value else _SEPARATOR.split(value)
+        if not all(b"@" in one for one in pieces if one.strip()):
+            pieces = [value]  # `<anna,office@x.example>` is no list, and neither half is an address
+        addressed = [self._complete(_without_comments(one)) for one in pieces]
+        self._is_refused = not any(addressed)
+        self._any_refused |= self._is_refused
+
+    def _complete(self, inner: bytes) -> bool:
         address = _address(inner)
         phrase = b"".join(self._phrase).strip()
         self._phrase.clear()
         if not address:
             self._phrase.append(phrase or inner.strip())
-            return
+            return False
         if phrase and self._names:
             phrase = b", ".join((*self._names, phrase))
         self._names.clear()
         self.found.append(Address(_name(phrase), address))
+        return True
 
     def _end_entry(self) -> None:
         phrase = b"".join(self._phrase).strip()
-        comment = b"".join(self._comment).strip()
+        comment = b" ".join(self._comments).strip()
         self._phrase.clear()
-        self._comment.clear()
-        self._depth = 0
-        if b"@" in phrase:
+        self._comments.clear()
+        is_refused, self._is_refused = self._is_refused, False
+        if b"@" in phrase and not is_refused:
             self._bare(phrase, comment)
         elif phrase:
             self._names.append(phrase)
@@ -146,15 +200,54 @@ class _Reader:
 
     def _bare(self, phrase: bytes, comment: bytes) -> None:
         """`jan@x.example (Jan Kowalski)`, or words with an address among them."""
-        words = b"@".join([piece.strip() for piece in phrase.split(b"@")]).split()
+        words = _glued(phrase)
         for index in reversed(range(len(words))):
-            address = _address(words[index])
+            before, _, word = words[index].rpartition(b"<")  # `Jan <jan@x.example`, never closed
+            address = _address(word.strip(b"<>")) if b"@" in word else ""
             if address:
-                rest = b" ".join((*words[:index], *words[index + 1 :]))
+                rest = b" ".join((*words[:index], before, *words[index + 1 :])).strip()
                 self.found.append(Address(_name(rest or comment), address))
                 self._names.clear()
                 return
         self._names.append(phrase)
+
+
+def _glued(phrase: bytes) -> list[bytes]:
+    """The words of a phrase; blanks around the `@` and the dots of an address separate nothing.
+
+    RFC 5322 section 4.4 still allows `jan @ x . example`. `Jan K. jan@x.example` keeps its blank: a
+    dot with a blank behind it only is the end of a word, but in `jan@x. example`.
+    """
+    words: list[bytes] = []
+    goes_on = False
+    for word in phrase.split():
+        if words and (goes_on or word.startswith((b"@", b"."))):
+            words[-1] += word
+        else:
+            words.append(word)
+        last = words[-1]
+        alone = word == b"." or (word.startswith(b".") and word.endswith(b"."))
+        goes_on = last.endswith(b"@") or (
+            last.endswith(b".") and (alone or (b"@" in last and b"." not in last.rpartition(b"@")[2][:-1]))
+        )
+    return words
+
+
+def _without_comments(raw: bytes) -> bytes:
+    """What stands between angle brackets, less the comments in it (RFC 5322 section 3.2.2)."""
+    if b"(" not in raw:
+        return raw
+    kept: list[bytes] = []
+    depth = 0
+    for token in _COMMENT_TOKEN.finditer(raw):
+        piece = token.group()
+        if piece == b"(":
+            depth += 1
+        elif piece == b")" and depth:
+            depth -= 1
+        elif not depth:
+            kept.append(piece)
+    return raw if depth else b"".join(kept)
 
 
 def _name(raw: bytes) -> str:
@@ -166,26 +259,40 @@ def _short(name: str) -> str:
 
 
 def _address(raw: bytes) -> str:
+    if not raw.isascii():
+        try:
+            raw.decode()  # RFC 6532 section 3.2: UTF-8 and nothing else; a guessed letter is another address
+        except UnicodeDecodeError:
+            return ""
     return _clean(header_text(raw))
 
 
 def _clean(text: str) -> str:
     """An address in one form, or "" where the text is none."""
+    text = text.strip()
     if text[:7].lower() == "mailto:":
         text = text[7:]
-    local, _, domain = _ROUTE.sub("", text.strip()).rpartition("@")
+    if text.startswith("'") and text.endswith("'"):
+        text = text[1:-1]
+    local, _, domain = _ROUTE.sub("", text).rpartition("@")
     domain = _UNSEEN.sub("", domain).rstrip(".").lower()
     if domain.endswith("]") and not domain.startswith("["):
         domain = domain.rstrip("]")
     local = _local_part(local.strip())
     if not (local and domain) or len(local) + len(domain) >= _MAX_ADDRESS_CHARS:
         return ""
+    if _SPECIAL.search(domain) and not _LITERAL.fullmatch(domain):
+        return ""
     return f"{local}@{domain}"
 
 
 def _local_part(text: str) -> str:
-    """Without quotes where it needs none (RFC 5321 section 4.1.2); else with them, or it would be another mailbox."""
+    """Without quotes where it needs none (RFC 5321 section 4.1.2); else with them, or it would be another mailbox.
+
+    "" where it holds what no local part may hold: leaving that out would invent an address.
+    """
     if text.startswith('"') and text.endswith('"') and len(text) > 2:
         inner = text[1:-1]
-        return text if _UNSEEN.search(inner) or "\\" in inner or "@" in inner else inner
-    return _UNSEEN.sub("", text)
+        return text if _UNSEEN.search(inner) or _SPECIAL.search(inner) else inner
+    text = _UNSEEN.sub("", text)
+    return "" if _SPECIAL.search(text) else text

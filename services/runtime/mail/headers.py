@@ -20,7 +20,7 @@ _MAX_ID_CHARS = 998  # a line of a mail, RFC 5322 section 2.1.1
 
 _EMPTY_LINE = re.compile(rb"\r*+\n")
 _BLANK_LINE = re.compile(rb"\n\r*+\n")
-_LEADING = re.compile(rb"(?:\xef\xbb\xbf)?[\r\n]*+(?:>?From [^\r\n]*+\r*+\n)?")
+_LEADING = re.compile(rb"(?:\xef\xbb\xbf)?[\r\n]*+(?:>?From (?![ \t]*+:)[^\r\n]*+\r*+\n)?")
 _FIELD = re.compile(rb"^([!-9;-~]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)", re.MULTILINE)
 _ID = re.compile(r"<([^<>]+)>")
 _BLANKS = re.compile(r"\s+")
@@ -53,8 +53,9 @@ class MailHeaders:
     def parse(cls, raw: bytes, *, max_bytes: int = MAX_HEADER_BYTES) -> "MailHeaders":
         """The header block of a whole mail: up to the first blank line, CRLF, LF or both mixed.
 
-        A byte order mark, empty lines and an mbox `From ` line before the first field are passed over. Where lines that
-        are no fields come last, without a blank line before them, the body begins with them.
+        A byte order mark, empty lines and an mbox `From ` line before the first field are passed over;
+        `From :` is a field, since RFC 5322 section 4.5 allows the blank. Where lines that are no fields
+        come last, without a blank line before them, the body begins with them.
         """
         begin = _LEADING.match(raw)
         return cls.parse_part(raw, begin.end() if begin else 0, len(raw), max_bytes=max_bytes)
