@@ -1,7 +1,7 @@
 """The documents in MongoDB. Field names are the contract; times are aware UTC, to the millisecond."""
 
 from datetime import datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import msgspec
 
@@ -34,6 +34,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     case. `merged_into` is the case that took this one in, None for most; `closed_at` is when the case
     was closed, None while it is open.
     """
+
+    COLLECTION: ClassVar[str] = "cases"
 
     number: int = msgspec.field(name="_id")
     process: str
@@ -81,6 +83,8 @@ class Comment(msgspec.Struct, frozen=True, kw_only=True):
     `failure` tells in the mail servers' words why a mail of ours (`sent`) did not arrive; None for most.
     """
 
+    COLLECTION: ClassVar[str] = "comments"
+
     id: str = msgspec.field(name="_id")
     case: int
     kind: CommentKind
@@ -105,6 +109,8 @@ class Thread(msgspec.Struct, frozen=True, kw_only=True):
     `claimed_by` is the key of the mail that bears the id, None while it was only referred to.
     """
 
+    COLLECTION: ClassVar[str] = "threads"
+
     id: str = msgspec.field(name="_id")
     case: int
     claimed_by: str | None
@@ -115,6 +121,8 @@ class Sender(msgspec.Struct, frozen=True, kw_only=True):
 
     `version` grows with each write, so that writers who race notice it; gone by itself after `expires_at`.
     """
+
+    COLLECTION: ClassVar[str] = "senders"
 
     id: str = msgspec.field(name="_id")
     times: list[datetime]
@@ -137,6 +145,8 @@ class DiscardedMessage(msgspec.Struct, frozen=True, kw_only=True):
     `queue` is where it died, `reason` why; `tag` and `message_id` are its AMQP properties, empty where it had none.
     """
 
+    COLLECTION: ClassVar[str] = "discards"
+
     id: str = msgspec.field(name="_id")
     queue: str
     tag: str
@@ -156,6 +166,8 @@ class Mail(msgspec.Struct, frozen=True, kw_only=True):
     that it left when a replay last moved it, None where none did. `placed_by` is the replay that gave it this outcome,
     None where none did; `reopened` tells that it opened a closed case again. Both are for events that go out late.
     """
+
+    COLLECTION: ClassVar[str] = "mails"
 
     id: str = msgspec.field(name="_id")
     mailbox: str
@@ -192,6 +204,8 @@ class OutgoingMail(msgspec.Struct, frozen=True, kw_only=True):
     of a mail that reports it undeliverable.
     """
 
+    COLLECTION: ClassVar[str] = "outbox"
+
     id: str = msgspec.field(name="_id")
     kind: OutgoingKind
     case: int
@@ -226,6 +240,8 @@ class AutomaticMails(msgspec.Struct, frozen=True, kw_only=True):
     `held_until` is when the circuit breaker closes again. `version` grows with each write, so that senders who race
     notice it; gone by itself after `expires_at`.
     """
+
+    COLLECTION: ClassVar[str] = "automatic"
 
     id: str = msgspec.field(name="_id")
     times: list[datetime]

@@ -1,0 +1,105 @@
+"""Changes of cases as CloudEvents 1.0 in the structured JSON form, for anyone who listens.
+
+Source: the CloudEvents specification, version 1.0.2 (github.com/cloudevents/spec). `id` and `source`
+together identify an event: one that comes twice has the same `id`. Within one case `revision` orders
+the events; the first copy of each comes in that order.
+"""
+
+from typing import Any
+
+import msgspec
+
+from schemas.changes import (
+    Answered,
+    Change,
+    FieldsSet,
+    MailAdded,
+    MailMoved,
+    Merged,
+    Noted,
+    Opened,
+    Overdue,
+    Split,
+    StageMoved,
+    Unmerged,
+    What,
+)
+from schemas.mails import Moment
+
+SOURCE = "/mailcase/cases"
+CONTENT_TYPE = "application/cloudevents+json"
+# Routing keys and types name a mail that joined a case as the outcome of that mail is named.
+_NAMES = {"mail-added": "appended"}
+
+
+class CaseChanged(msgspec.Struct, frozen=True, kw_only=True):
+    """What happened to a case; `details` has what a listener needs to act, by the kind of change.
+
+    There is no title, address or text: a listener reads them from the case, if it may.
+    """
+
+    case: int
+    revision: int
+    process: str
+    actor: str
+    mail_key: str | None = None
+    details: dict[str, Any] = {}
+
+
+class CloudEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """One event; `subject` is the case's number."""
+
+    specversion: str = "1.0"
+    id: str
+    source: str
+    type: str
+    subject: str
+    time: Moment
+    datacontenttype: str = "application/json"
+    data: CaseChanged
+
+
+def name_of(what: What) -> str:
+    """The name of a kind of change in routing keys and event types: `stage-moved`."""
+    tag = str(what.__struct_config__.tag)
+    return _NAMES.get(tag, tag)
+
+
+def cloud_event(change: Change) -> CloudEvent:
+    """The event of a change: the same bytes whenever and by whomever it is published."""
+    return CloudEvent(
+        id=change.id,
+        source=SOURCE,
+        type=f"mailcase.case.{name_of(change.what)}.v1",
+        subject=str(change.case),
+        time=change.at,
+        data=CaseChanged(
+            case=change.case,
+            revision=change.revision,
+            process=change.process,
+            actor=change.actor.kind,
+            mail_key=change.mail_key,
+            details=_details(change.what),
+        ),
+    )
+
+
+def _details(what: What) -> dict[str, Any]:
+    details: dict[str, Any] = {name: getattr(what, name) for name in _DETAILS.get(type(what), ())}
+    if isinstance(what, FieldsSet):
+        details["fields"] = sorted(what.values)
+    return details
+
+
+_DETAILS: dict[type, tuple[str, ...]] = {
+    Opened: ("stage", "mailbox", "comment", "split_from"),
+    MailAdded: ("comment", "kind", "reopened"),
+    MailMoved: ("comment", "to", "was"),
+    Noted: ("comment",),
+    Answered: ("outgoing",),
+    StageMoved: ("from_stage", "to_stage", "from_process", "to_process", "closed", "reopened"),
+    Merged: ("into", "absorbed"),
+    Unmerged: ("out_of", "released"),
+    Split: ("to", "comments"),
+    Overdue: ("due_at",),
+}

@@ -1,0 +1,82 @@
+"""Cases that stay too long: one change and one event when the due date passes, over all replicas.
+
+The time is the database's, so that a replica whose clock is wrong finds nothing too early. Who marks a
+case increments its revision in the same transaction, so that of two replicas one is refused.
+"""
+
+from datetime import datetime
+
+from schemas.changes import Actor, Change, Overdue
+from schemas.stored import Case, from_document, to_document
+from services.casework.publisher import ChangePublisher
+from services.casework.records import WrittenChanges, at_revision, changed_fields
+from services.runtime.errors import TransientError
+from services.runtime.lifecycle import Stop
+from services.runtime.logs import get_logger
+from services.runtime.store import ConflictError, Session, Store
+
+log = get_logger(__name__)
+
+INTERVAL_S = 30.0
+PAGE = 100
+RULE = Actor(kind="rule", id="due-after")
+
+
+class OverdueSweep:
+    """Marks open cases that are past their due date."""
+
+    def __init__(self, store: Store, publisher: ChangePublisher) -> None:
+        self._store = store
+        self._publisher = publisher
+        self._cases = store.collection(Case.COLLECTION)
+        self._changes = store.collection(Change.COLLECTION)
+
+    async def run(self, stop: Stop) -> None:
+        """Sweep until `stop`. An outage is waited for."""
+        while not await stop.wait(INTERVAL_S):
+            try:
+                await self.sweep()
+            except TransientError as error:
+                log.warning("overdue_sweep_failed", error=error)
+
+    async def sweep(self) -> int:
+        """Mark every case that is due; returns how many this call marked. Raises TransientError."""
+        marked = 0
+        while True:
+            now = await self._store.now()
+            found = await self._cases.find(_overdue(now), sort="due_at", limit=PAGE)
+            for document in found:
+                marked += await self._mark(from_document(document, Case), now)
+            if len(found) < PAGE:
+                return marked
+
+    async def count(self) -> int:
+        """How many open cases are marked as overdue. Raises TransientError."""
+        return await self._cases.count({"status": "open", "overdue_at": {"$ne": None}})
+
+    async def _mark(self, case: Case, now: datetime) -> bool:
+        if case.due_at is None:
+            return False
+        written = WrittenChanges()
+        written.add(case, [Overdue(due_at=case.due_at)], RULE, now)
+        fields = changed_fields(case, written.cases[case.number])
+
+        async def body(session: Session) -> bool:
+            query = {"_id": case.number, **at_revision(case.revision)}
+            if not await self._cases.update(query, {"$set": fields}, session):
+                return False  # another replica marked it, or the case moved on
+            await self._changes.insert([to_document(one) for one in written.changes], session)
+            return True
+
+        try:
+            if not await self._store.transaction(body):
+                return False
+        except ConflictError:
+            return False
+        log.info("case_overdue", case=case.number, process=case.process)
+        await self._publisher.publish(written.changes)
+        return True
+
+
+def _overdue(now: datetime) -> dict[str, object]:
+    return {"status": "open", "due_at": {"$ne": None, "$lte": now}, "overdue_at": None}

@@ -1,0 +1,139 @@
+"""The documents that an action writes. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from msgspec import structs
+
+from schemas.changes import Actor, Adopted, Change, Merged, Opened, Unmerged, What, change_id
+from schemas.stored import Attachment, Case, Comment, Person, to_document
+from services.casework.decide import CommentInfo, Situation
+from services.casework.history import apply
+
+COUNTERS = "counters"
+CASE_COUNTER = "case"
+MIGRATION = Actor(kind="rule", id="history-began")
+
+
+@dataclass
+class WrittenChanges:
+    """The changes of one action, with each case before and after them.
+
+    `opened` is the first change of a new case; its document does not stand in `cases`.
+    """
+
+    before: dict[int, Case] = field(default_factory=dict)
+    cases: dict[int, Case] = field(default_factory=dict)
+    changes: list[Change] = field(default_factory=list)
+    opened: Change | None = None
+
+    def add(self, case: Case, whats: Sequence[What], actor: Actor, now: datetime) -> None:
+        """Let `whats` happen to a case, after what happened to it before."""
+        self.before.setdefault(case.number, case)
+        current = self.cases.get(case.number, case)
+        if current.revision == 0:
+            current = self._append(current, adoption(current), MIGRATION, now)
+        for what in whats:
+            current = self._append(current, what, actor, now)
+        self.cases[case.number] = current
+
+    def open(self, number: int, opened: Opened, actor: Actor, now: datetime) -> None:
+        """Begin the history of a new case."""
+        self.opened = new_change(number, 1, opened, actor=actor, now=now, process=opened.process)
+        self.changes.append(self.opened)
+
+    def _append(self, case: Case, what: What, actor: Actor, now: datetime) -> Case:
+        change = new_change(case.number, case.revision + 1, what, actor=actor, now=now, process=case.process)
+        after = apply(case, change)
+        self.changes.append(structs.replace(change, process=after.process))
+        return with_participants(after, what)
+
+
+def new_change(
+    case: int,
+    revision: int,
+    what: What,
+    *,
+    actor: Actor,
+    now: datetime,
+    process: str,
+    mail_key: str | None = None,
+) -> Change:
+    """An unpublished change."""
+    return Change(
+        id=change_id(case, revision),
+        case=case,
+        revision=revision,
+        at=now,
+        actor=actor,
+        process=process,
+        what=what,
+        mail_key=mail_key,
+    )
+
+
+def adoption(case: Case) -> Adopted:
+    """The first change of a case that was written before cases had a history."""
+    return Adopted(
+        process=case.process,
+        stage=case.stage,
+        status=case.status,
+        title=case.title,
+        mailbox=case.mailbox,
+        opened_at=case.opened_at,
+    )
+
+
+def with_participants(case: Case, what: What) -> Case:
+    """Merging and unmerging change who takes part; no other action does."""
+    if isinstance(what, Merged) and what.joined:
+        return structs.replace(case, participants=[*case.participants, *what.joined])
+    if isinstance(what, Unmerged) and what.left:
+        gone = set(what.left)
+        return structs.replace(case, participants=[one for one in case.participants if one not in gone])
+    return case
+
+
+def changed_fields(before: Case, after: Case) -> dict[str, Any]:
+    """The fields of the case document that differ, as MongoDB stores them."""
+    old, new = to_document(before), to_document(after)
+    return {name: value for name, value in new.items() if old[name] != value}
+
+
+def at_revision(revision: int) -> dict[str, Any]:
+    """A query for a document at this revision; documents older than the history lack the field."""
+    return {"revision": {"$in": [0, None]} if revision == 0 else revision}
+
+
+def note(situation: Situation, text: str, files: Sequence[Attachment]) -> Comment:
+    """The comment of a note."""
+    actor = situation.acting.actor
+    return Comment(
+        id=situation.comment_id,
+        case=situation.case.number,
+        kind="note",
+        at=situation.now,
+        sent_at=None,
+        author=Person(actor.name or actor.id, actor.id if "@" in actor.id else ""),
+        subject="",
+        text=text,
+        full_text=text,
+        html=None,
+        message_id=None,
+        in_reply_to=None,
+        attachments=list(files),
+        original=None,
+        flags=[],
+    )
+
+
+def comment_info(document: dict[str, Any]) -> CommentInfo:
+    return CommentInfo(
+        id=document["_id"],
+        kind=document["kind"],
+        at=document["at"],
+        subject=document["subject"],
+        author=document["author"]["address"],
+    )
