@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from deploy.local.stages import Stages
-from services.cli.case import print_case
+from services.cli.case.show import print_case
 from services.cli.common import printable
 from services.runtime.store import Document
 

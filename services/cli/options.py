@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from cyclopts import Parameter
+from cyclopts import Parameter, Token
 from cyclopts.validators import Number
 
 from services.runtime.errors import Mistake, SettingsError
@@ -19,7 +19,21 @@ def said(_type: object, value: str | None) -> None:
         raise ValueError("is empty")
 
 
-CaseNumber = Annotated[int, Parameter(help="The case's number: 235 for [#235].", validator=Number(gte=1, lte=_LARGEST))]
+def _case_number(_type: object, tokens: Sequence[Token]) -> int:
+    """A number as people copy it: `235`, `#235`, `[#235]`, `[Case #235]`."""
+    text = tokens[0].value.strip()
+    found = re.fullmatch(r"\[?\s*(?:[^\[\]#]{0,40}#)?\s*([1-9][0-9]{0,18})\s*\]?", text, re.ASCII)
+    if found is None or int(found[1]) > _LARGEST:
+        raise ValueError(f"{text!r} is no case number: give it as 235, #235 or [#235]")
+    return int(found[1])
+
+
+CaseNumber = Annotated[
+    int,
+    Parameter(
+        help="The case's number: 235, #235 or [#235].", converter=_case_number, n_tokens=1, allow_leading_hyphen=True
+    ),
+]
 Limit = Annotated[
     int, Parameter(name="--limit", help="At most so many; 0 shows all.", validator=Number(gte=0, lte=2**31 - 1))
 ]

@@ -19,6 +19,7 @@ from schemas.stored import OutgoingMail
 from services.case_writer.answers import MongoAnswers
 from services.case_writer.outgoing import Correspondence, answer_document_id, mailable
 from services.cli.common import DEFAULT_CONFIG, Config, Json, loaded, printable
+from services.cli.files import read_bytes, read_text
 from services.cli.options import CaseNumber, said
 from services.fetcher.main import kept_blobs
 from services.runtime.blobs import Blobs
@@ -74,7 +75,7 @@ def reply(
     answer = AnswerCase(
         id=str(uuid.uuid4()),
         case=number,
-        text=_text(text_file),
+        text=read_text(text_file),
         at=datetime.now(UTC),
         subject=subject,
         to=to or [],
@@ -84,25 +85,9 @@ def reply(
     return asyncio.run(send_reply(settings, answer, json=json))
 
 
-def _text(path: Path) -> str:
-    try:
-        content = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
-        text = content.decode("utf-8-sig")
-    except OSError as error:
-        raise PermanentError(f"{path} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise PermanentError(f"{path} is not UTF-8: save it so") from error
-    if not text.strip():
-        raise PermanentError(f"{path} is empty: there is nothing to send")
-    return text
-
-
 def _file(path: Path) -> AnswerFile:
     kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    try:
-        return AnswerFile(name=path.name, content_type=kind, content=path.read_bytes())
-    except OSError as error:
-        raise PermanentError(f"{path} cannot be read: {error.strerror}") from error
+    return AnswerFile(name=path.name, content_type=kind, content=read_bytes(path))
 
 
 async def send_reply(settings: Settings, answer: AnswerCase, *, json: bool = False) -> int:

@@ -18,7 +18,7 @@ from deploy.local.smtp import TakenMail
 from schemas.mails import BlobRef
 from schemas.sending import AnswerCase, AnswerFile
 from services.cli.auditing.checks import Auditor
-from services.cli.case import print_case, read_case
+from services.cli.case.show import print_case, read_case
 from services.runtime.blobs import Blobs
 from services.runtime.store import Store
 from tests.integration.office import ADDRESS, Office, letter, parsed

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from schemas.case_ref import CaseReference
-from services.cli.case import print_case
+from services.cli.case.show import print_case
 from services.cli.check import Finding
 from services.cli.common import printable, size_text
 

@@ -1,0 +1,61 @@
+"""Lists of cases: what to choose and in which order, as a database query. Pure."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+Status = Literal["open", "closed"]
+SORT_FIELDS = {"updated": "updated_at", "opened": "opened_at", "due": "due_at", "number": "_id"}
+
+
+@dataclass(frozen=True)
+class CaseFilter:
+    """Which cases a list shows; None stands for all.
+
+    `processes` limits the list to what the reader may see; None when they may see everything. `assignee`
+    is a user's address, `group:NAME`, or an empty text for cases that nobody works on. `text` is looked
+    for in title, opener and participants, without regard to case.
+    """
+
+    process: str | None = None
+    stage: str | None = None
+    status: Status | None = None
+    assignee: str | None = None
+    overdue: bool = False
+    text: str | None = None
+    opened_before: datetime | None = None
+    processes: Sequence[str] | None = None
+
+    def query(self) -> dict[str, Any]:
+        """The filter of a MongoDB query."""
+        wanted: dict[str, Any] = {
+            "process": self.process,
+            "stage": self.stage,
+            "status": self.status,
+        }
+        query: dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
+        if self.assignee is not None:
+            query["assignee"] = self.assignee or None
+        if self.overdue:
+            query |= {"status": "open", "overdue_at": {"$ne": None}}
+        if self.opened_before is not None:
+            query["opened_at"] = {"$lt": self.opened_before}
+        if self.text is not None:
+            query["$or"] = _text_query(self.text)
+        if self.processes is not None:
+            query = {"$and": [query, {"process": {"$in": list(self.processes)}}]}
+        return query
+
+
+def sort_order(sort: str, *, descending: bool) -> str:
+    """One of SORT_FIELDS as the order of a query."""
+    field = SORT_FIELDS[sort]
+    return f"-{field}" if descending else field
+
+
+def _text_query(text: str) -> list[dict[str, Any]]:
+    pattern = {"$regex": re.escape(text), "$options": "i"}
+    fields = ("title", "opened_by.name", "opened_by.address", "participants")
+    return [{field: pattern} for field in fields]

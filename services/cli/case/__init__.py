@@ -1,0 +1,1 @@
+"""`mailcase case`: look at cases and work them."""

@@ -1,0 +1,45 @@
+"""What the commands of `mailcase case` share: who acts, on which database, and how a refusal reads."""
+
+import getpass
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from schemas.changes import Actor
+from services.casework.actors import ActingAs
+from services.casework.repository import CaseRepository, no_such_case
+from services.runtime.errors import PermanentError
+from services.runtime.settings import Settings
+from services.runtime.stage import store_url
+from services.runtime.store import Store
+
+AsUser = Annotated[
+    str | None,
+    Parameter(
+        name="--as",
+        help="Act as this user, with the roles that the settings give them; default: with every role.",
+    ),
+]
+
+
+def acting(as_user: str | None) -> ActingAs:
+    """The account's name with every role, or a user with the roles of the settings."""
+    if as_user is not None:
+        return ActingAs(Actor(kind="person", id=as_user, name=as_user))
+    account = getpass.getuser()
+    return ActingAs(Actor(kind="person", id=f"cli:{account}", name=account), everything=True)
+
+
+@asynccontextmanager
+async def opened_repository(settings: Settings) -> AsyncIterator[tuple[Store, CaseRepository]]:
+    """The database of the settings, and the cases in it."""
+    async with Store.opened(store_url(settings), settings.store.database) as store:
+        yield store, CaseRepository(store, settings.processes)
+
+
+async def existing(repository: CaseRepository, number: int) -> None:
+    """Raise PermanentError when there is no such case."""
+    if await repository.case(number) is None:
+        raise PermanentError(str(no_such_case(number)))

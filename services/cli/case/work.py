@@ -1,0 +1,293 @@
+"""`mailcase case move|assign|note|set|title|due|close|reopen|merge|unmerge|split`: one action each."""
+
+import asyncio
+import mimetypes
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from cyclopts import Parameter
+from msgspec import structs
+
+from schemas.stored import Attachment, Comment, to_document
+from services.casework import actions
+from services.casework.repository import Done
+from services.cli.case.context import AsUser, acting, opened_repository
+from services.cli.common import DEFAULT_CONFIG, Config, Json, loaded, printable
+from services.cli.files import read_bytes, read_text
+from services.cli.options import CaseNumber, moment, said
+from services.fetcher.main import kept_blobs
+from services.runtime.errors import Mistake, SettingsError
+from services.runtime.settings import Settings
+from services.runtime.store import Store
+
+Revision = Annotated[
+    int | None,
+    Parameter(name="--revision", help="Only if the case is still at this revision; otherwise nothing changes."),
+]
+Stage = Annotated[str, Parameter(help="The stage to enter.")]
+User = Annotated[str | None, Parameter(help="A user's address, or group:NAME.")]
+Nobody = Annotated[bool, Parameter(name="--nobody", negative="", help="Take the case from whoever has it.")]
+ToMe = Annotated[bool, Parameter(name="--to-me", negative="", help="Assign the case to the user of --as.")]
+Fields = Annotated[list[str], Parameter(help="field=value for each; field= removes the value.")]
+TextFile = Annotated[
+    Path,
+    Parameter(name="--text-file", allow_leading_hyphen=True, help="The text, in UTF-8; `-` reads standard input."),
+]
+Attach = Annotated[
+    list[Path] | None,
+    Parameter(name="--attach", negative="", help="A file to attach; may be given again."),
+]
+ToProcess = Annotated[
+    str | None,
+    Parameter(name="--process", help="Move to this process, to its initial stage.", validator=said),
+]
+CommentIds = Annotated[list[str], Parameter(name="--comment", negative="", help="A comment's id; may be given again.")]
+Title = Annotated[str | None, Parameter(name="--title", help="The new case's title.", validator=said)]
+
+
+def move(
+    number: CaseNumber,
+    stage: Annotated[str | None, Parameter(help="The stage to enter.")] = None,
+    /,
+    *,
+    process: ToProcess = None,
+    revision: Revision = None,
+    as_user: AsUser = None,
+    config: Config = DEFAULT_CONFIG,
+    json: Json = False,
+) -> None:
+    """Move a case to a stage of its process, or to another process."""
+    if stage is None and process is None:
+        raise SettingsError([Mistake("case move", "needs a stage or --process", "name where the case goes")])
+    wish = actions.Move(stage=stage, process=process)
+    _act(number, wish, config, as_user=as_user, revision=revision, json=json)
+
+
+def assign(
+    number: CaseNumber,
+    user: User = None,
+    /,
+    *,
+    to_me: ToMe = False,
+    nobody: Nobody = False,
+    revision: Revision = None,
+    as_user: AsUser = None,
+    config: Config = DEFAULT_CONFIG,
+    json: Json = False,
+) -> None:
+    """Assign a case to a user or a group, or take it from everyone."""
+    if (user is not None) + to_me + nobody != 1:
+        hint = "give a user, or --to-me, or --nobody"
+        raise SettingsError([Mistake("case assign", "needs exactly one assignee", hint)])
+    if to_me and as_user is None:
+        hint = "add --as with your address"
+        raise SettingsError([Mistake("--to-me", "does not say who you are", hint)])
+    wish = actions.Assign(to=as_user if to_me else user)
+    _act(number, wish, config, as_user=as_user, revision=revision, json=json)
+
+
+def note(
+    number: CaseNumber,
+    /,
+    *,
+    text_file: TextFile,
+    attach: Attach = None,
+    revision: Revision = None,
+    as_user: AsUser = None,
+    config: Config = DEFAULT_CONFIG,
+    json: Json = False,
+) -> None:
+    """Add a note, with files if there are any; nobody outside sees it."""
+    files = [(path, read_bytes(path)) for path in attach or ()]
+    wish = actions.AddNote(text=read_text(text_file))
+    _act(number, wish, config, as_user=as_user, revision=revision, json=json, files=files)
+
+
+def set_fields(
+    number: CaseNumber,
+    fields: Fields,
+    /,
+    *,
+    revision: Revision = None,
+    as_user: AsUser = None,
+    config: Config = DEFAULT_CONFIG,
+    json: Json = False,
+) -> None:
+    """Set fields of a case; each value is checked by its field's type."""
+    values: dict[str, str | bool | None] = {}
+    for text in fields:
+        name, equals, value = text.partition("=")
+        if not equals:
+            hint = "write field=value; field= removes the value"
+            raise SettingsError([Mistake("case set", f"{text!r} sets nothing", hint)])
+        values[name.strip()] = value.strip() or None
+    _act(number, actions.SetFields(fields=values), config, as_user=as_user, revision=revision, json=json)
+
+
+def title(
+    number: CaseNumber,
+    text: Annotated[str, Parameter(help="The title.")],
+    /,
+    *,
+    revision: Revision = None,
+    as_user: AsUser = None,
+    config: Config = DEFAULT_CONFIG,
+    json: Json = False,
+) -> None:
+    """Give a case another title."""
+    _act(number, actions.SetTitle(title=text), config, as_user=as_user, revision=revision, json=json)
+
+
+def due(
+    number: CaseNumber,
+    when: Annotated[str, Parameter(help="A time such as 2026-12-24T12:00 (UTC), or `never`.")],
+    /,
+    *,
+    revision: Revision = None,
+    as_user: AsUser = None,
+    config: Config = DEFAULT_CONFIG,
+    json: Json = False,
+) -> None:
+    """Set or remove a case's due date."""
+    due_at = None if when == "never" else moment(when, "case due", datetime.now(UTC))
+    _act(number, actions.SetDue(due_at=due_at), config, as_user=as_user, revision=revision, json=json)
+
+
+def close(
+    number: CaseNumber,
+    /,
+    *,
+    revision: Revision = None,
+    as_user: AsUser = None,
+    config: Config = DEFAULT_CONFIG,
+    json: Json = False,
+) -> None:
+    """Close a case at the stage where it is."""
+    _act(number, actions.Close(), config, as_user=as_user, revision=revision, json=json)
+
+
+def reopen(
+    number: CaseNumber,
+    /,
+    *,
+    revision: Revision = None,
+    as_user: AsUser = None,
+    config: Config = DEFAULT_CONFIG,
+    json: Json = False,
+) -> None:
+    """Open a closed case again."""
+    _act(number, actions.Reopen(), config, as_user=as_user, revision=revision, json=json)
+
+
+def merge(
+    number: CaseNumber,
+    into: CaseNumber,
+    /,
+    *,
+    revision: Revision = None,
+    as_user: AsUser = None,
+    config: Config = DEFAULT_CONFIG,
+    json: Json = False,
+) -> None:
+    """Merge a case into another: mail to its number goes there from now on."""
+    _act(number, actions.MergeInto(target=into), config, as_user=as_user, revision=revision, json=json)
+
+
+def unmerge(
+    number: CaseNumber,
+    /,
+    *,
+    revision: Revision = None,
+    as_user: AsUser = None,
+    config: Config = DEFAULT_CONFIG,
+    json: Json = False,
+) -> None:
+    """Take a case out of the one that it was merged into, as it was before."""
+    _act(number, actions.Unmerge(), config, as_user=as_user, revision=revision, json=json)
+
+
+def split(
+    number: CaseNumber,
+    /,
+    *,
+    comment: CommentIds,
+    title: Title = None,
+    revision: Revision = None,
+    as_user: AsUser = None,
+    config: Config = DEFAULT_CONFIG,
+    json: Json = False,
+) -> None:
+    """Open a new case with some of a case's comments."""
+    wish = actions.SplitOff(comments=comment, title=title)
+    _act(number, wish, config, as_user=as_user, revision=revision, json=json)
+
+
+def _act(
+    number: int,
+    wish: actions.Action,
+    config: Path,
+    *,
+    as_user: str | None,
+    revision: int | None,
+    json: bool,
+    files: Sequence[tuple[Path, bytes]] = (),
+) -> None:
+    settings = loaded(config)
+    done = asyncio.run(_done(settings, number, wish, as_user=as_user, revision=revision, files=files))
+    if json:
+        answer = {
+            "case": to_document(done.case),
+            "changes": [to_document(change) for change in done.changes],
+            "comment": done.comment,
+            "new_case": done.new_case,
+        }
+        print(msgspec.json.encode(answer).decode())
+        return
+    case = done.case
+    print(f"case {case.number}: {case.process} / {case.stage}, {case.status}, revision {case.revision}")
+    print(f"  {printable(case.title)}")
+    if done.new_case is not None:
+        print(f"opened case {done.new_case}")
+
+
+async def _done(
+    settings: Settings,
+    number: int,
+    wish: actions.Action,
+    *,
+    as_user: str | None,
+    revision: int | None,
+    files: Sequence[tuple[Path, bytes]],
+) -> Done:
+    async with opened_repository(settings) as (store, repository):
+        if isinstance(wish, actions.SplitOff):
+            wish = structs.replace(wish, comments=await _whole_ids(store, number, wish.comments))
+        kept = await _attachments(settings, store, files)
+        return await repository.act(number, wish, acting(as_user), expected=revision, files=kept)
+
+
+async def _whole_ids(store: Store, number: int, beginnings: Sequence[str]) -> list[str]:
+    """The ids of the case's comments that begin so; a beginning of several ids, or of none, stays as it is."""
+    comments = await store.collection(Comment.COLLECTION).find({"case": number}, ["_id"])
+    ids = [str(comment["_id"]) for comment in comments]
+    found = {text: [one for one in ids if one.startswith(text)] for text in beginnings}
+    return [matches[0] if len(matches) == 1 else text for text, matches in found.items()]
+
+
+async def _attachments(settings: Settings, store: Store, files: Sequence[tuple[Path, bytes]]) -> list[Attachment]:
+    blobs = await kept_blobs(store, settings).put_all([content for _, content in files])
+    return [
+        Attachment(
+            name=path.name,
+            content_type=mimetypes.guess_type(path.name)[0] or "application/octet-stream",
+            size=blob.size,
+            sha256=blob.sha256,
+            inline=False,
+            content_id=None,
+            blob=blob.sha256,
+        )
+        for (path, _), blob in zip(files, blobs, strict=True)
+    ]
