@@ -15,6 +15,7 @@ from services.runtime.stage import broker_url, connection_name, healthy_on, stor
 from services.runtime.store import Store
 from services.runtime.topology import SENDER_WORK
 from services.sender import metrics
+from services.sender.circuits import Circuit, WatchedTransport
 from services.sender.clock import SharedClock
 from services.sender.outbox import MongoOutbox
 from services.sender.service import Sender
@@ -36,16 +37,20 @@ async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = A
     ):
         outbox = MongoOutbox(store)
         clock = SharedClock()
-        sender = Sender(outbox, Blobs(store), transports(settings), templates, settings, stop=stop, clock=clock)
-        work = Work(sender, outbox, clock, at_once=settings.sender.mails_at_once, health=health, stop=stop)
+        circuits = {name: Circuit(name) for name in settings.smtp}
+        watched = {name: WatchedTransport(one, circuits[name]) for name, one in transports(settings).items()}
+        sender = Sender(outbox, Blobs(store), watched, templates, settings, stop=stop, clock=clock)
+        work = Work(sender, outbox, clock, circuits, settings, health=health, stop=stop)
 
         async def session(broker: Broker) -> None:
             async def wake(deliveries: Sequence[Delivery]) -> None:
+                mail_ids = []
                 for delivery in deliveries:
                     try:
-                        work.start(decode_send_mail(delivery.body).id)
+                        mail_ids.append(decode_send_mail(delivery.body).id)
                     except UnreadableMessageError as error:
                         await refuse(broker, SENDER_WORK, delivery, error)
+                await work.wake(mail_ids)
 
             await handle_batches(
                 broker, SENDER_WORK, wake, stop, batch=WAKES, prefetch=2 * WAKES, decode=decode_send_mail

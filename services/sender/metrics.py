@@ -21,6 +21,9 @@ ATTEMPTS = Counter(
 SEND_SECONDS = Histogram(
     "mailcase_sender_send_seconds", "Time of an attempt, from connecting to the answer", ["smtp"], buckets=SECONDS
 )
+SERVER_UP = Gauge(
+    "mailcase_sender_server_up", "1 while sessions with the SMTP server succeed, 0 from one that failed on", ["smtp"]
+)
 END_TO_END_SECONDS = Histogram(
     "mailcase_sender_end_to_end_seconds", "From writing an outgoing mail to its acceptance", ["kind"], buckets=SECONDS
 )
@@ -36,5 +39,6 @@ def introduce(processes: Iterable[str], servers: Iterable[str]) -> None:
         ENDED.labels(*labels)
     for server in servers:
         SEND_SECONDS.labels(server)
+        SERVER_UP.labels(server).set(1)
         for result in ("accepted", "again", "refused"):
             ATTEMPTS.labels(server, result)

@@ -19,10 +19,11 @@ from schemas.stored import (
 )
 from services.runtime.store import ConflictError, Session, Store
 from services.sender.limits import Past
-from services.sender.ports import Ending, Waiting
+from services.sender.ports import EVERYTHING, Addressed, Ending, Share, Waiting
 
 PASTS_KEPT = timedelta(days=1)  # the longest window that the settings allow
 _OPEN = {"$in": ["pending", "claimed"]}
+_ANSWER = "answer"
 
 
 class MongoOutbox:
@@ -38,6 +39,7 @@ class MongoOutbox:
 
     async def ensure_indexes(self) -> None:
         await self._outbox.ensure_index("state", "due_at")
+        await self._outbox.ensure_index("process", "state", "kind", "due_at")
         await self._outbox.ensure_index("case")
         await self._outbox.ensure_index("message_id")
         await self._automatic.ensure_expiry("expires_at")
@@ -45,9 +47,18 @@ class MongoOutbox:
     async def now(self) -> datetime:
         return await self._store.now()
 
-    async def due(self, now: datetime, most: int) -> list[str]:
-        found = await self._outbox.find({"state": _OPEN, "due_at": {"$lte": now}}, ["_id"], sort="due_at", limit=most)
+    async def due(self, now: datetime, most: int, share: Share = EVERYTHING) -> list[str]:
+        query = {"state": _OPEN, "due_at": {"$lte": now}, **_of(share)}
+        found = await self._outbox.find(query, ["_id"], sort="due_at", limit=most)
         return [one["_id"] for one in found]
+
+    async def addressed(self, mail_ids: Sequence[str]) -> list[Addressed]:
+        query = {"_id": {"$in": list(mail_ids)}, "state": _OPEN}
+        found = {
+            one["_id"]: Addressed(one["_id"], one["process"], one["kind"] == _ANSWER)
+            for one in await self._outbox.find(query, ["process", "kind"])
+        }
+        return [found[one] for one in dict.fromkeys(mail_ids) if one in found]
 
     async def claim(self, mail_id: str, claim: str, now: datetime, until: datetime) -> OutgoingMail | None:
         query = {"_id": mail_id, "state": _OPEN, "due_at": {"$lte": now}}
@@ -146,6 +157,17 @@ class MongoOutbox:
         )
         count = await self._outbox.count({"state": _OPEN}) if oldest else 0
         return Waiting(count, oldest[0]["created_at"] if oldest else None)
+
+
+def _of(share: Share) -> dict[str, Any]:
+    query: dict[str, Any] = {}
+    if share.processes or not share.others:
+        query["process"] = {"$nin" if share.others else "$in": list(share.processes)}
+    if share.answers is not None:
+        query["kind"] = _ANSWER if share.answers else {"$ne": _ANSWER}
+    if share.created_before is not None:
+        query["created_at"] = {"$lt": share.created_before}
+    return query
 
 
 def _claimed(mail_id: str, claim: str) -> dict[str, Any]:

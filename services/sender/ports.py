@@ -1,9 +1,10 @@
 """What the sender needs from the outside, and the values that pass through."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 from schemas.stored import Comment, OutgoingMail, OutgoingState
 from services.sender.limits import Past
@@ -16,11 +17,18 @@ class Handed:
     taken: Sequence[str] = ()
     refused: Mapping[str, str] = field(default_factory=dict)
     again: Mapping[str, str] = field(default_factory=dict)
+    # `failed`: no session with the server, or it broke, so that no mail is at fault.
+    session: Literal["held", "failed"] = "held"
 
     @property
     def again_words(self) -> list[str]:
         """The last, with the addresses."""
         return [f"{address}: {answer}" for address, answer in self.again.items()]
+
+
+def without_addresses(answer: str | None) -> str | None:
+    """A mail server's words without the addresses in them, for a log."""
+    return re.sub(r"\S*@\S*", "…", answer)[:300] if answer else None
 
 
 @dataclass(frozen=True)
@@ -29,6 +37,28 @@ class Waiting:
 
     count: int
     oldest: datetime | None
+
+
+@dataclass(frozen=True)
+class Addressed:
+    """An outgoing mail by what decides on its queue."""
+
+    id: str
+    process: str
+    is_answer: bool
+
+
+@dataclass(frozen=True)
+class Share:
+    """Which outgoing mails: of these processes, or of all `others`; only answers, or only what is none."""
+
+    processes: Sequence[str] = ()
+    others: bool = False
+    answers: bool | None = None
+    created_before: datetime | None = None
+
+
+EVERYTHING = Share(others=True)
 
 
 @dataclass(frozen=True)
@@ -51,8 +81,11 @@ class Outbox(Protocol):
     async def now(self) -> datetime:
         """The database's time."""
 
-    async def due(self, now: datetime, most: int) -> list[str]:
+    async def due(self, now: datetime, most: int, share: Share = EVERYTHING) -> list[str]:
         """Ids of mails that are due, longest first."""
+
+    async def addressed(self, mail_ids: Sequence[str]) -> list[Addressed]:
+        """Those of some mails that are not at their end, in the same order."""
 
     async def claim(self, mail_id: str, claim: str, now: datetime, until: datetime) -> OutgoingMail | None:
         """The mail, which is the claim's until then; None where it is not due, or someone else's."""

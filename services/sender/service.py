@@ -6,7 +6,6 @@ the same Message-ID.
 
 import asyncio
 import random
-import re
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -29,7 +28,7 @@ from services.sender import metrics
 from services.sender.compose import compose, subject_of
 from services.sender.documents import comment_of
 from services.sender.limits import EVERYONE, Go, Hold, Suppress, Verdict, address_key, judge
-from services.sender.ports import Ending, Files, Handed, Outbox, Transport
+from services.sender.ports import Ending, Files, Handed, Outbox, Transport, without_addresses
 from services.sender.templates import Templates, Values
 
 log = get_logger(__name__)
@@ -65,8 +64,11 @@ class Sender:
         self._clock = clock
         self._claim_s = claim_s
 
-    async def deliver(self, mail_id: str) -> None:
-        """Send one mail if it is due and nobody else's. Raises TransientError in an outage of the database."""
+    async def deliver(self, mail_id: str, unreachable: str | None = None) -> None:
+        """Send one mail if it is due and nobody else's. Raises TransientError in an outage of the database.
+
+        With `unreachable`, why its server is known to be down, it fails for that reason without an attempt.
+        """
         claim = uuid.uuid4().hex
         now = self._clock()
         mail = await self._outbox.claim(mail_id, claim, now, now + timedelta(seconds=self._claim_s))
@@ -77,7 +79,8 @@ class Sender:
                 return
             settled = await self._settled(mail, claim)
             if settled is not None:
-                await self._recorded(settled, claim, await self._attempted(settled))
+                handed = await self._attempted(settled) if unreachable is None else _failed(settled, unreachable)
+                await self._recorded(settled, claim, handed)
 
     @asynccontextmanager
     async def _kept(self, mail: OutgoingMail, claim: str) -> AsyncIterator[None]:
@@ -154,13 +157,13 @@ class Sender:
             raise
         except Exception as error:  # a fault of ours, met by this mail: the next attempt comes later and later
             log.exception("attempt_failed", mail=mail.id, case=mail.case)
-            return Handed(again=dict.fromkeys(mail.remaining, f"a fault of ours: {type(error).__name__}"))
+            return _failed(mail, f"a fault of ours: {type(error).__name__}")
 
     async def _handed(self, mail: OutgoingMail) -> Handed:
         process = self._processes.get(mail.process)
         name = process.smtp if process else None
         if name is None or name not in self._transports:
-            return Handed(again=dict.fromkeys(mail.remaining, NO_SERVER))
+            return _failed(mail, NO_SERVER)
         try:
             files = [await self._files.get(one.blob) for one in mail.attachments]
             message = compose(mail, files)
@@ -185,7 +188,11 @@ class Sender:
             pause = timedelta(seconds=pause_s(mail.attempts, self._limits))
             after = structs.replace(after, due_at=min(now + pause, deadline))
             log.warning(
-                "mail_postponed", mail=mail.id, case=mail.case, attempts=mail.attempts, answer=_safe(after.failure)
+                "mail_postponed",
+                mail=mail.id,
+                case=mail.case,
+                attempts=mail.attempts,
+                answer=without_addresses(after.failure),
             )
             await self._until_written(partial(self._outbox.release, after, claim))
             return
@@ -205,7 +212,14 @@ class Sender:
         if state == "sent":
             metrics.END_TO_END_SECONDS.labels(mail.kind).observe(max(0.0, (now - mail.created_at).total_seconds()))
         level = log.info if failure is None else log.warning
-        level("mail_ended", mail=mail.id, case=mail.case, state=state, attempts=mail.attempts, answer=_safe(failure))
+        level(
+            "mail_ended",
+            mail=mail.id,
+            case=mail.case,
+            state=state,
+            attempts=mail.attempts,
+            answer=without_addresses(failure),
+        )
 
     async def _ended(self, mail: OutgoingMail, claim: str, ending: Ending, *, show: bool) -> bool:
         """Whether we wrote the end; without its comment where that cannot be, or the mail would go out again."""
@@ -249,11 +263,10 @@ def after_attempt(mail: OutgoingMail, handed: Handed) -> OutgoingMail:
     )
 
 
+def _failed(mail: OutgoingMail, words: str) -> Handed:
+    return Handed(again=dict.fromkeys(mail.remaining, words))
+
+
 def pause_s(attempts: int, limits: SenderLimits) -> float:
     """Seconds until the next attempt, after so many."""
     return min(limits.retry_longest_s, limits.retry_first_s * 2.0 ** min(max(0, attempts - 1), 32))
-
-
-def _safe(answer: str | None) -> str | None:
-    """A mail server's words without the addresses in them."""
-    return re.sub(r"\S*@\S*", "…", answer)[:300] if answer else None

@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from typing import Literal
 
 import aiosmtplib
 from aiosmtplib import (
@@ -27,6 +28,7 @@ _GOODBYE_S = 2.0
 # ValueError: what a server's nonsense becomes in the driver.
 _NO_SESSION = (SMTPException, SettingsError, TokenRefusedError, OSError, ValueError)
 _AUTHENTICATION = {530, 534, 535, 538}  # RFC 4954 section 6: the log-in's fault, not the mail's
+_SERVERS_FAULT = _AUTHENTICATION | {421}  # RFC 5321 section 4.2.3: not available, closing the channel
 
 Secret = Callable[[], str | AccessToken]  # a password, or a token; may block
 
@@ -43,7 +45,7 @@ class SmtpTransport:
         try:
             client = await self._connected()
         except _NO_SESSION as error:
-            return Handed(again=dict.fromkeys(recipients, _words(error)))  # no mail is at fault
+            return _no_session(recipients, error)
         try:
             refusals, _ = await client.sendmail(
                 sender, list(recipients), message, timeout=PATIENCE * self._smtp.timeout_s
@@ -56,7 +58,7 @@ class SmtpTransport:
         except ValueError as error:  # an address that cannot be sent
             return Handed(refused=dict.fromkeys(recipients, _words(error)))
         except (SMTPException, OSError) as error:
-            return Handed(again=dict.fromkeys(recipients, _words(error)))
+            return _no_session(recipients, error)
         finally:
             await _goodbye(client)
 
@@ -136,7 +138,13 @@ async def _goodbye(client: SMTP) -> None:
 def _handed(recipients: Iterable[str], answers: Mapping[str, tuple[int, str]]) -> Handed:
     refused = {name: _answer(*answer) for name, answer in answers.items() if _is_final(answer[0])}
     again = {name: _answer(*answer) for name, answer in answers.items() if name not in refused}
-    return Handed([name for name in recipients if name not in answers], refused, again)
+    codes = {code for code, _ in answers.values()}
+    session: Literal["held", "failed"] = "failed" if codes & _SERVERS_FAULT else "held"
+    return Handed([name for name in recipients if name not in answers], refused, again, session)
+
+
+def _no_session(recipients: Iterable[str], error: BaseException) -> Handed:
+    return Handed(again=dict.fromkeys(recipients, _words(error)), session="failed")
 
 
 def _is_final(code: int) -> bool:

@@ -16,9 +16,10 @@ from services.runtime.health import Health
 from services.runtime.lifecycle import Stop
 from services.runtime.settings import Settings
 from services.runtime.store import ConflictError, TakenError
+from services.sender.circuits import Circuit
 from services.sender.clock import SharedClock
 from services.sender.limits import EVERYONE, Past
-from services.sender.ports import Ending, Handed, Waiting
+from services.sender.ports import EVERYTHING, Addressed, Ending, Handed, Share, Waiting
 from services.sender.service import NO_SERVER, Sender
 from services.sender.templates import Templates
 from services.sender.work import Work
@@ -40,9 +41,13 @@ class FakeOutbox:
     async def now(self) -> datetime:
         return NOW
 
-    async def due(self, now: datetime, most: int) -> list[str]:
+    async def due(self, now: datetime, most: int, share: Share = EVERYTHING) -> list[str]:
         open_ = [one for one in self.mails.values() if one.state in {"pending", "claimed"} and one.due_at <= now]
-        return [one.id for one in open_][:most]
+        return [one.id for one in open_ if _is_of(share, one)][:most]
+
+    async def addressed(self, mail_ids: Sequence[str]) -> list[Addressed]:
+        found = [self.mails[one] for one in mail_ids if one in self.mails]
+        return [Addressed(one.id, one.process, one.kind == "answer") for one in found]
 
     async def claim(self, mail_id: str, claim: str, now: datetime, until: datetime) -> OutgoingMail | None:
         if mail_id not in await self.due(now, 1000):
@@ -90,6 +95,14 @@ class FakeOutbox:
             return False
         self.mails[mail_id] = structs.replace(mail, **changes)
         return True
+
+
+def _is_of(share: Share, mail: OutgoingMail) -> bool:
+    return (
+        (mail.process in share.processes) != share.others
+        and (share.answers is None or share.answers == (mail.kind == "answer"))
+        and (share.created_before is None or mail.created_at < share.created_before)
+    )
 
 
 class FakeTransport:
@@ -341,6 +354,11 @@ async def test_a_claim_is_extended_while_the_server_takes_its_time(bench: Bench)
     assert bench.mail.state == "sent"
 
 
+def work_of(bench: Bench, clock: SharedClock) -> Work:
+    circuits = {"relay": Circuit("relay")}
+    return Work(bench.sender, bench.outbox, clock, circuits, bench.settings, health=Health("store"), stop=bench.stop)
+
+
 async def test_a_fault_of_ours_with_one_mail_holds_up_no_other(bench: Bench, tmp_path: Path) -> None:
     reached = asyncio.Event()
 
@@ -357,9 +375,8 @@ async def test_a_fault_of_ours_with_one_mail_holds_up_no_other(bench: Bench, tmp
         bench.put(id=f"ack {number}", to=to, remaining=to)
     clock = SharedClock()
     clock.tell(NOW)
-    work = Work(bench.sender, bench.outbox, clock, at_once=1, health=Health("store"), stop=bench.stop)
-    for mail_id in [*bench.outbox.mails, "ack 7"]:
-        work.start(mail_id)
+    work = work_of(bench, clock)
+    await work.wake([*bench.outbox.mails, "ack 7"])
     sweeping = asyncio.ensure_future(work.sweep_until_stop(60.0))
     await asyncio.wait_for(reached.wait(), 60)
     bench.stop.request()
@@ -370,8 +387,8 @@ async def test_a_fault_of_ours_with_one_mail_holds_up_no_other(bench: Bench, tmp
 
 async def test_nothing_is_claimed_before_the_databases_time_is_known(bench: Bench) -> None:
     bench.put()
-    work = Work(bench.sender, bench.outbox, SharedClock(), at_once=1, health=Health("store"), stop=bench.stop)
-    work.start(bench.mail.id)
+    work = work_of(bench, SharedClock())
+    await work.wake([bench.mail.id])
     bench.stop.request()
     await work.sweep_until_stop(60.0)
     assert bench.mail.state == "pending"
@@ -387,3 +404,11 @@ def test_senders_go_by_the_databases_time(told: list[float], seems: float) -> No
     for seconds in told:
         clock.tell(NOW + timedelta(seconds=seconds))
     assert timedelta(0) <= clock() - (NOW + timedelta(seconds=seems)) < timedelta(seconds=0.4)
+
+
+async def test_a_mail_behind_a_server_that_is_down_is_given_up_in_its_time_without_an_attempt(bench: Bench) -> None:
+    bench.put(kind="answer", auto_submitted=None)
+    bench.now = NOW + timedelta(seconds=bench.settings.sender.give_up_after_s)
+    await bench.sender.deliver(bench.mail.id, "connection refused")
+    assert (bench.mail.state, bench.transport.messages) == ("given-up", [])
+    assert "connection refused" in (bench.mail.failure or "")
