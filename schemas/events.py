@@ -51,18 +51,31 @@ class MailParked(_MailEvent, frozen=True, kw_only=True, tag="MailParked.v1"):
 
 
 class MailIgnored(_MailEvent, frozen=True, kw_only=True, tag="MailIgnored.v1"):
-    """A mail was recorded without a case; routing key `mail.ignored.<process>`."""
+    """A mail was recorded without a case; routing key `mail.ignored.<process>`.
+
+    `case` is where the mail is of which this one is a copy (`reason` is `copy`), None for other reasons.
+    """
 
     reason: str
+    case: int | None = None
 
 
 class SenderLimited(_MailEvent, frozen=True, kw_only=True, tag="SenderLimited.v1"):
     """An alert: `address` opened so many cases lately that its further mails are parked, this one the first of them.
 
+    It is empty for mails without an author's address, which count as one sender.
+
     Once in the window of the limit; routing key `alert.sender-limited.<process>`.
     """
 
     address: str
+
+
+class MailboxLimited(_MailEvent, frozen=True, kw_only=True, tag="MailboxLimited.v1"):
+    """An alert: mails to `mailbox` opened so many cases lately that further ones are parked.
+
+    This one is the first of them. Once in the window of the limit; routing key `alert.mailbox-limited.<process>`.
+    """
 
 
 class MailsRecorded(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="MailsRecorded.v1"):
@@ -108,4 +121,4 @@ class FetcherPresent(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"
     room: int
 
 
-Event = CaseOpened | CaseAppended | CaseMoved | MailParked | MailIgnored | SenderLimited
+Event = CaseOpened | CaseAppended | CaseMoved | MailParked | MailIgnored | SenderLimited | MailboxLimited

@@ -107,6 +107,8 @@ class Thread(msgspec.Struct, frozen=True, kw_only=True):
     """Collection `threads`: which case a Message-ID belongs to within a process; see `thread_id`.
 
     `claimed_by` is the key of the mail that bears the id, None while it was only referred to.
+    `digest` is that mail's, by which copies of it are known; None for mails of ours and for those
+    of earlier versions.
     """
 
     COLLECTION: ClassVar[str] = "threads"
@@ -114,10 +116,13 @@ class Thread(msgspec.Struct, frozen=True, kw_only=True):
     id: str = msgspec.field(name="_id")
     case: int
     claimed_by: str | None
+    digest: str | None = None
 
 
 class Sender(msgspec.Struct, frozen=True, kw_only=True):
     """Collection `senders`: when an address lately opened cases of a process; `id` is process, blank, address.
+
+    Mails to a mailbox are counted under `mailbox: ` and its name.
 
     `version` grows with each write, so that writers who race notice it; gone by itself after `expires_at`.
     """
@@ -156,6 +161,16 @@ class DiscardedMessage(msgspec.Struct, frozen=True, kw_only=True):
     discarded: Discard
 
 
+class LimitAlert(msgspec.Struct, frozen=True):
+    """That a mail was the first beyond its sender's or its mailbox's limit of new cases.
+
+    `address` is its author's, empty if there is none.
+    """
+
+    limit: Literal["sender", "mailbox"]
+    address: str
+
+
 class Mail(msgspec.Struct, frozen=True, kw_only=True):
     """Collection `mails`: what became of a mail, written once. `id` is the mail key.
 
@@ -164,7 +179,8 @@ class Mail(msgspec.Struct, frozen=True, kw_only=True):
     `counted_by` is the attempt that counted the last further delivery, so that none counts one twice.
     `rederived_at` is when a replay last replaced something that was derived from the mail; `moved_from` is the case
     that it left when a replay last moved it, None where none did. `placed_by` is the replay that gave it this outcome,
-    None where none did; `reopened` tells that it opened a closed case again. Both are for events that go out late.
+    None where none did; `reopened` tells that it opened a closed case again; `alert` is the alert that went out with
+    it. All of these are for events that go out late. `refers_to` is the case with the mail that this one is a copy of.
     """
 
     COLLECTION: ClassVar[str] = "mails"
@@ -187,6 +203,8 @@ class Mail(msgspec.Struct, frozen=True, kw_only=True):
     counted_by: str | None = None
     placed_by: str | None = None
     reopened: bool = False
+    alert: LimitAlert | None = None
+    refers_to: int | None = None
 
 
 class OutgoingMail(msgspec.Struct, frozen=True, kw_only=True):

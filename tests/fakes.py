@@ -12,7 +12,7 @@ import msgspec
 from schemas.mails import BlobRef
 from schemas.stored import Case, Comment, Mail, Thread, to_document
 from services.case_writer.documents import CaseChange, Documents, Writing, documents
-from services.case_writer.known import Known, KnownCase, KnownThread, Query, RecordedMail
+from services.case_writer.known import Known, KnownCase, KnownThread, Openings, Query, RecordedMail
 from services.case_writer.plan import Plan
 from services.runtime.errors import MailcaseError, PermanentError, TransientError
 from services.runtime.messages import Outgoing
@@ -74,6 +74,7 @@ class FakeCases:
         self.comments: dict[str, Comment] = {}
         self.mails: dict[str, Mail] = {}
         self.threads: dict[str, Thread] = {}
+        self.senders: dict[str, Openings] = {}
         self.plans: list[Plan] = []  # every plan that a writer tried to write
         self.poison: Callable[[Plan], None] = lambda _plan: None
         self.meanwhile: Callable[[], None] | None = None
@@ -97,12 +98,14 @@ class FakeCases:
                 decision=mail.decision,
                 placed_by=mail.placed_by,
                 reopened=mail.reopened,
+                alert=mail.alert,
+                refers_to=mail.refers_to,
             )
             for key in query.mails
             if (mail := self.mails.get(key))
         }
         threads = {
-            key: KnownThread(thread.case, thread.claimed_by)
+            key: KnownThread(thread.case, thread.claimed_by, thread.digest)
             for key in query.threads
             if (thread := self.threads.get(key))
         }
@@ -113,7 +116,8 @@ class FakeCases:
             for number in numbers
             if (case := self.cases.get(number))
         }
-        return Known(mails, cases, threads)
+        senders = {key: one for key in query.senders if (one := self.senders.get(key))}
+        return Known(mails, cases, threads, senders)
 
     async def write(self, plan: Plan, attempt: str) -> Documents:
         self.plans.append(plan)
@@ -152,6 +156,7 @@ class FakeCases:
         self.comments |= {one.id: one for one in written.comments}
         self.cases |= {one.number: one for one in written.cases}
         self.counter = max(self.cases, default=self.counter)
+        self.senders |= plan.senders
         self.threads |= {one.id: one for one in [*written.threads, *written.claims]}
         for key, by in Counter(plan.duplicates).items():
             mail = self.mails[key]

@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from msgspec import structs
+
 from schemas.cases import Decision
-from schemas.events import Event, MailIgnored, MailParked, SenderLimited
+from schemas.events import Event
 from schemas.mails import RawMail
 from schemas.stored import UNDELIVERABLE, Case, Comment, Mail, Outcome, OutgoingMail, Thread, thread_id
 from services.case_writer.comments import comment_of, derived_again
-from services.case_writer.events import about, appended_event, moved_event, opened_event
+from services.case_writer.events import appended_event, aside_event, limited_event, moved_event, opened_event
 from services.case_writer.plan import Aside, NewCase, Placed, Plan, Reread, Target
 from services.runtime.errors import PermanentError
 
@@ -113,19 +115,19 @@ class _Builder:
         for placed in plan.placed:
             self._add(placed, plan)
         for aside in plan.aside:
-            self._set_aside(aside)
+            self._set_aside(aside, plan)
         for reread in plan.reread:
             self._replace(reread, plan)
         for alert in plan.alerts:
-            self._documents.events.append(SenderLimited(address=alert.address, **about(alert.item.command.mail)))
+            self._documents.events.append(limited_event(alert.item.command.mail, alert.alert))
         self._documents.threads = [
-            Thread(id=key, case=self._number(target), claimed_by=claimed)
-            for key, (target, claimed) in plan.threads.items()
+            self._thread(key, target, claimed, plan) for key, (target, claimed) in plan.threads.items()
         ]
-        self._documents.claims = [
-            Thread(id=key, case=self._number(target), claimed_by=mail) for key, (target, mail) in plan.claims.items()
-        ]
+        self._documents.claims = [self._thread(key, target, mail, plan) for key, (target, mail) in plan.claims.items()]
         return self._documents
+
+    def _thread(self, key: str, target: Target, claimed_by: str | None, plan: Plan) -> Thread:
+        return Thread(id=key, case=self._number(target), claimed_by=claimed_by, digest=plan.digests.get(key))
 
     def _number(self, target: Target) -> int:
         if isinstance(target, NewCase):
@@ -223,14 +225,14 @@ class _Builder:
             change.attachments += len(comment.attachments)
         self._documents.events.append(moved_event(mail, comment.case, was, placed.process))
 
-    def _set_aside(self, aside: Aside) -> None:
+    def _set_aside(self, aside: Aside, plan: Plan) -> None:
         mail = aside.item.command.mail
         raw = aside.item.original.sha256 if aside.item.original else None
-        self._documents.mails.append(
-            self._mail(mail, aside.decision, aside.outcome, None, reason=aside.reason, raw=raw)
-        )
-        event = MailParked if aside.outcome == "parked" else MailIgnored
-        self._documents.events.append(event(reason=aside.reason, **about(mail)))
+        written = self._mail(mail, aside.decision, aside.outcome, None, reason=aside.reason, raw=raw)
+        refers_to = None if aside.refers_to is None else self._number(aside.refers_to)
+        alert = next((one.alert for one in plan.alerts if one.item.key == mail.key), None)
+        self._documents.mails.append(structs.replace(written, refers_to=refers_to, alert=alert))
+        self._documents.events.append(aside_event(mail, aside.outcome, aside.reason, refers_to))
 
     def _mail(
         self,

@@ -2,8 +2,18 @@
 
 from typing import Any
 
-from schemas.events import CaseAppended, CaseMoved, CaseOpened, Event, MailIgnored, MailParked
+from schemas.events import (
+    CaseAppended,
+    CaseMoved,
+    CaseOpened,
+    Event,
+    MailboxLimited,
+    MailIgnored,
+    MailParked,
+    SenderLimited,
+)
 from schemas.mails import RawMail
+from schemas.stored import LimitAlert, Outcome
 from services.case_writer.known import KnownCase, RecordedMail
 
 
@@ -21,6 +31,19 @@ def moved_event(mail: RawMail, case: int, was: int, process: str) -> CaseMoved:
     return CaseMoved(case=case, was=was, **(about(mail) | {"process": process}))
 
 
+def aside_event(mail: RawMail, outcome: Outcome, reason: str, refers_to: int | None) -> MailParked | MailIgnored:
+    """`refers_to` is where the mail is of which this one is a copy."""
+    if outcome == "parked":
+        return MailParked(reason=reason, **about(mail))
+    return MailIgnored(reason=reason, case=refers_to, **about(mail))
+
+
+def limited_event(mail: RawMail, alert: LimitAlert) -> SenderLimited | MailboxLimited:
+    if alert.limit == "sender":
+        return SenderLimited(address=alert.address, **about(mail))
+    return MailboxLimited(**about(mail))
+
+
 def events_again(mail: RawMail, recorded: RecordedMail, case: KnownCase | None) -> list[Event]:
     """The events of a mail recorded before; none where its case is gone.
 
@@ -28,21 +51,20 @@ def events_again(mail: RawMail, recorded: RecordedMail, case: KnownCase | None) 
     gone out. Where a mail is derived again, its move is news, or that this replay gave it another outcome.
     """
     placed = _placed_again(mail, recorded, case)
+    alert = limited_event(mail, recorded.alert) if recorded.alert is not None else None
     if mail.replay is None or not mail.replay.rederive:
-        return [placed] if placed else []
+        return [event for event in (placed, alert) if event is not None]
     moved = None
     if mail.replay.move and recorded.case is not None and recorded.moved_from is not None and case is not None:
         moved = moved_event(mail, recorded.case, recorded.moved_from, case.process)
     is_news = recorded.placed_by == mail.replay.run or (moved is not None and recorded.outcome == "opened")
-    return [event for event in (placed if is_news else None, moved) if event is not None]
+    news = (placed, alert) if is_news else ()
+    return [event for event in (*news, moved) if event is not None]
 
 
 def _placed_again(mail: RawMail, recorded: RecordedMail, case: KnownCase | None) -> Event | None:
-    common = about(mail)
-    if recorded.outcome == "parked":
-        return MailParked(reason=recorded.reason or "", **common)
-    if recorded.outcome == "ignored":
-        return MailIgnored(reason=recorded.reason or "", **common)
+    if recorded.outcome in {"parked", "ignored"}:
+        return aside_event(mail, recorded.outcome, recorded.reason or "", recorded.refers_to)
     if recorded.case is None or case is None:
         return None
     if recorded.outcome == "appended":

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from schemas.cases import Decision
-from schemas.stored import CaseStatus, Comment, Outcome
+from schemas.stored import CaseStatus, Comment, LimitAlert, Outcome
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,8 @@ class RecordedMail:
     moved_from: int | None = None
     placed_by: str | None = None
     reopened: bool = False
+    alert: LimitAlert | None = None
+    refers_to: int | None = None
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class KnownCase:
 
 @dataclass(frozen=True)
 class Openings:
-    """When a sender lately opened cases of a process; `version` is 0 where nothing is known, and grows by writing."""
+    """When a sender or a mailbox lately opened cases; `version` is 0 where nothing is known, and grows by writing."""
 
     times: tuple[datetime, ...] = ()
     alerted_at: datetime | None = None
@@ -46,10 +48,14 @@ class Openings:
 
 @dataclass(frozen=True)
 class KnownThread:
-    """A Message-ID that belongs to a case; `claimed_by` is None while no mail with that id has come."""
+    """A Message-ID that belongs to a case; `claimed_by` is None while no mail with that id has come.
+
+    `digest` is that mail's, None if it is not known.
+    """
 
     case: int
     claimed_by: str | None
+    digest: str | None = None
 
 
 @dataclass(frozen=True)

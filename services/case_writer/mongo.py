@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from schemas.cases import Decision
-from schemas.stored import UNDELIVERABLE, Comment, Sender, from_document, reported_by, to_document
+from schemas.stored import UNDELIVERABLE, Comment, LimitAlert, Sender, from_document, reported_by, to_document
 from services.case_writer.comments import emptied_note
 from services.case_writer.documents import (
     NO_SUBJECT,
@@ -30,7 +30,7 @@ COUNTER = "case"
 SENDERS_KEPT = timedelta(days=1)  # the longest window that the settings allow
 
 _RECORDED = ("outcome", "process", "case", "reason", "written_by", "deliveries")
-_LATER = ("moved_from", "placed_by", "reopened")  # not in documents of earlier versions
+_LATER = ("moved_from", "placed_by", "reopened", "refers_to")  # not in documents of earlier versions
 MAIL_KINDS = ["mail", "bounce", "automatic"]  # comments that are mails which came
 
 
@@ -95,14 +95,15 @@ class MongoCases:
             one["_id"]: RecordedMail(
                 **{name: one[name] for name in _RECORDED},
                 decision=msgspec.convert(one["decision"], Decision),
+                alert=msgspec.convert(one.get("alert"), LimitAlert | None),
                 **{name: one[name] for name in _LATER if name in one},
             )
-            for one in await _by_ids(self._mails, query.mails, [*_RECORDED, *_LATER, "decision"])
+            for one in await _by_ids(self._mails, query.mails, [*_RECORDED, *_LATER, "decision", "alert"])
         }
 
     async def _known_threads(self, query: Query) -> dict[str, KnownThread]:
         return {
-            one["_id"]: KnownThread(one["case"], one["claimed_by"])
+            one["_id"]: KnownThread(one["case"], one["claimed_by"], one.get("digest"))
             for one in await _by_ids(self._threads, query.threads)
         }
 
@@ -158,7 +159,7 @@ class MongoCases:
         await self._cases.insert([to_document(one) for one in written.cases], session)
         await self._threads.insert([to_document(one) for one in written.threads], session)
         for claim in written.claims:
-            change = {"$set": {"claimed_by": claim.claimed_by, "case": claim.case}}
+            change = {"$set": {"claimed_by": claim.claimed_by, "case": claim.case, "digest": claim.digest}}
             if not await self._threads.update({"_id": claim.id, "claimed_by": None}, change, session):
                 raise ConflictError(f"another mail claimed the thread {claim.id!r} first")
         await self._cases.update_each(

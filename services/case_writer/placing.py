@@ -8,20 +8,22 @@ the database settle races between writers, and the loser of a race plans again w
 
 from collections.abc import Mapping, Sequence
 
+from msgspec import structs
+
 from schemas.cases import AppendToCase, CommentKind, Decision, IgnoreMail, ParkMail
 from schemas.stored import Outcome
 from services.case_writer.known import Known, Query, RecordedMail
+from services.case_writer.new_case_limits import NewCaseLimits, opening_ids
 from services.case_writer.plan import Aside, Item, NewCase, Placed, Plan, Target
 from services.case_writer.reading import MailReading
 from services.case_writer.rederiving import Rederiving
 from services.case_writer.restoring import NUMBER_TAKEN, RESTORED, WANTING, Restoring
-from services.case_writer.targets import UNVERIFIED_SENDER, Targets, comparable, decided_before, resolved, sender_id
-from services.case_writer.threads import Threads, thread_ids
+from services.case_writer.targets import UNVERIFIED_SENDER, Targets, comparable, decided_before, resolved
+from services.case_writer.threads import COPY, Threads, thread_ids
 from services.runtime.settings.shapes import Rules
 
 NOT_A_PARTICIPANT = "not-a-participant"
 ID_RESERVED = "id-reserved"  # the resolution of a mail whose id only a stranger's mail had named
-TOO_MANY_NEW_CASES = "too-many-new-cases"
 
 
 def query(items: Sequence[Item]) -> Query:
@@ -32,7 +34,8 @@ def query(items: Sequence[Item]) -> Query:
     threads = dict.fromkeys(one for item in items for one in thread_ids(item))
     cases = dict.fromkeys(number for item in items for number in item.command.decision.cases)
     cases |= dict.fromkeys(one.case for one in replays if one is not None and one.case is not None)
-    senders = dict.fromkeys(sender_id(item, item.reading) for item in items if item.reading is not None)
+    read = [(item, item.reading) for item in items if item.reading is not None]
+    senders = dict.fromkeys(one for item, reading in read for one in opening_ids(item, reading))
     comments = [item.key for item, one in zip(items, replays, strict=True) if one is not None and one.rederive]
     return Query(list(mails), list(cases), list(threads), list(senders), comments)
 
@@ -62,6 +65,7 @@ class _Planner:
         self._seen: set[str] = set()
         self._threads = Threads(known, self._plan)
         self._targets = Targets(known, self._plan, self._threads, own_addresses, rules)
+        self._limits = NewCaseLimits(known, self._plan, self._targets.rules_of)
         self._restoring = Restoring(known)
         self._rederiving = Rederiving(known, self._plan, self._threads, self._targets)
 
@@ -113,8 +117,10 @@ class _Planner:
         else:
             self._place_read(item, item.reading)
 
-    def _set_aside(self, item: Item, outcome: Outcome, reason: str, decision: Decision) -> None:
-        self._plan.aside.append(Aside(item, outcome, reason, decision))
+    def _set_aside(
+        self, item: Item, outcome: Outcome, reason: str, decision: Decision, refers_to: Target | None = None
+    ) -> None:
+        self._plan.aside.append(Aside(item, outcome, reason, decision, refers_to))
 
     def _restore(self, item: Item, reading: MailReading) -> None:
         """To the case that the mail was in before the database lost it."""
@@ -131,6 +137,13 @@ class _Planner:
             self._append(item, reading, target, decision, kind=kind, verified=verified, reopens=reopens)
 
     def _place_read(self, item: Item, reading: MailReading) -> None:
+        copy = self._threads.copy_of(item, reading)
+        if copy is not None and not self._is_wanted_all_the_same(item):
+            case, key = copy
+            evidence = [*item.command.decision.evidence, key]
+            decision = structs.replace(item.command.decision, evidence=evidence, resolution=COPY)
+            self._set_aside(item, "ignored", COPY, decision, refers_to=case)
+            return
         target, decision = self._targets.of(item, reading)
         if target is None:
             self._without_case(item, reading, decision)
@@ -148,6 +161,11 @@ class _Planner:
         else:
             reopens = self._reopens(target, item, kind)
             self._append(item, reading, target, decision, kind=kind, verified=verified, reopens=reopens)
+
+    def _is_wanted_all_the_same(self, item: Item) -> bool:
+        """Whether a person retries a mail that was ignored as a copy."""
+        before = self._plan.retried.get(item.key)
+        return before is not None and before.reason == COPY and item.command.mail.origin == "retry"
 
     def _reopens(self, target: Target, item: Item, kind: CommentKind) -> bool:
         rules = self._targets.rules_of(self._targets.process_of(target, item))
@@ -202,8 +220,9 @@ class _Planner:
         refers_to: Target | None = None,
         number: int | None = None,
     ) -> None:
-        if not self._targets.may_open(item, reading):
-            self._set_aside(item, "parked", TOO_MANY_NEW_CASES, decision)
+        reason = None if decided_before(item) else self._limits.exceeded(item, reading)
+        if reason is not None:
+            self._set_aside(item, "parked", reason, decision)
             return
         target = NewCase(item.command.mail.process, number=number, refers_to=refers_to)
         self._plan.new_cases.append(target)

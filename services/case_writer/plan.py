@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from schemas.cases import Command, CommentKind, Decision
 from schemas.mails import BlobRef
-from schemas.stored import Comment, Outcome
+from schemas.stored import Comment, LimitAlert, Outcome
 from services.case_writer.known import Openings, RecordedMail
 from services.case_writer.reading import MailReading
 
@@ -67,20 +67,21 @@ class Placed:
 
 @dataclass(frozen=True)
 class Aside:
-    """A mail that goes to no case."""
+    """A mail that goes to no case; `refers_to` is where the mail is of which it is a copy."""
 
     item: Item
     outcome: Outcome
     reason: str
     decision: Decision
+    refers_to: Target | None = None
 
 
 @dataclass(frozen=True)
 class Alert:
-    """A sender went over the limit of new cases with this mail; told once in the window."""
+    """A sender or a mailbox went over the limit of new cases with this mail; told once in the window."""
 
     item: Item
-    address: str
+    alert: LimitAlert
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,7 @@ class Differs:
 class Plan:
     """What a batch does. `threads` are new ids, `claims` are ids reserved earlier that their mail now claims.
 
+    `digests` are those of the mails that claim ids, by the same keys.
     `senders` is what is to be known of senders from now on, `alerts` the ids of those who just went over their limit.
     `retried` are mails whose outcome is replaced because a person asked for it.
     `duplicates` holds the key of each further delivery, to be counted after the mails are written: a mail may come
@@ -130,6 +132,7 @@ class Plan:
     aside: list[Aside] = field(default_factory=list)
     threads: dict[str, tuple[Target, str | None]] = field(default_factory=dict)
     claims: dict[str, tuple[Target, str]] = field(default_factory=dict)
+    digests: dict[str, str] = field(default_factory=dict)
     senders: dict[str, Openings] = field(default_factory=dict)
     alerts: list[Alert] = field(default_factory=list)
     retried: dict[str, RecordedMail] = field(default_factory=dict)

@@ -12,7 +12,7 @@ from services.case_writer.plan import FAILURES, Differs, Item, NewCase, Placed, 
 from services.case_writer.reading import MailReading
 from services.case_writer.restoring import NUMBER_TAKEN
 from services.case_writer.targets import UNVERIFIED_SENDER, Targets, comparable
-from services.case_writer.threads import MESSAGE_ID_REUSED, Threads
+from services.case_writer.threads import COPY, MESSAGE_ID_REUSED, Threads
 
 _PLACING_FLAGS = frozenset({UNVERIFIED_SENDER, MESSAGE_ID_REUSED, NUMBER_TAKEN})  # as it was when the mail was placed
 DISCARDED = "discarded"  # by a person, whose word stands
@@ -59,6 +59,8 @@ class Rederiving:
 
     def _stays_aside(self, item: Item, recorded: RecordedMail) -> bool:
         command = item.command
+        if recorded.reason == COPY and item.reading is not None and self._threads.copy_of(item, item.reading):
+            return True
         if isinstance(command, ParkMail | IgnoreMail):
             return recorded.outcome == ("parked" if isinstance(command, ParkMail) else "ignored")
         failed = (recorded.reason or "").startswith(("cannot-be-classified", *FAILURES))

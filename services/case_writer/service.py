@@ -18,6 +18,7 @@ from schemas.events import (
     CaseMoved,
     CaseOpened,
     Event,
+    MailboxLimited,
     MailParked,
     MailsRecorded,
     MailsReplayed,
@@ -288,6 +289,8 @@ def _word(event: Event) -> str:
         return "case.moved"
     if isinstance(event, SenderLimited):
         return "alert.sender-limited"
+    if isinstance(event, MailboxLimited):
+        return "alert.mailbox-limited"
     return "mail.parked" if isinstance(event, MailParked) else "mail.ignored"
 
 

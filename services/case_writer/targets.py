@@ -1,15 +1,13 @@
-"""Which case a mail belongs to by today's rules, who takes part in it, and how many cases a sender may open. Pure."""
+"""Which case a mail belongs to by today's rules, and who takes part in it. Pure."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
-from dataclasses import replace
-from datetime import datetime, timedelta
 
 import msgspec
 
 from schemas.cases import Decision
-from services.case_writer.known import Known, Openings
-from services.case_writer.plan import Alert, Item, NewCase, Plan, Target
+from services.case_writer.known import Known
+from services.case_writer.plan import Item, NewCase, Plan, Target
 from services.case_writer.reading import MailReading
 from services.case_writer.threads import Threads
 from services.runtime.settings.shapes import Rules
@@ -19,7 +17,7 @@ MAX_PARTICIPANTS = 500  # a case's document stays small however many write to it
 
 
 class Targets:
-    """Answers from what is known and what the batch planned so far; `joining` and `may_open` note what they allow."""
+    """Answers from what is known and what the batch planned so far; `joining` notes whom it allows."""
 
     def __init__(
         self, known: Known, plan: Plan, threads: Threads, own_addresses: frozenset[str], rules: Mapping[str, Rules]
@@ -94,23 +92,6 @@ class Targets:
         known = self._known.cases.get(target)
         return {comparable(one) for one in (*(known.participants if known else ()), *self._joined[target])}
 
-    def may_open(self, item: Item, reading: MailReading) -> bool:
-        """Count a new case for its sender; False where he has had too many within the window, before or after."""
-        rules = self.rules_of(item.command.mail.process)
-        limit, window = rules.max_new_cases_per_sender, timedelta(seconds=rules.new_cases_window_s)
-        if not limit or not reading.author.address or decided_before(item):
-            return True
-        sender, at = sender_id(item, reading), _time(item)
-        openings = self._plan.senders.get(sender) or self._known.senders.get(sender) or Openings()
-        if sum(abs(at - one) < window for one in openings.times) < limit:
-            times = tuple(sorted([*openings.times, at])[-limit:])
-            self._plan.senders[sender] = replace(openings, times=times)
-            return True
-        if openings.alerted_at is None or abs(at - openings.alerted_at) >= window:
-            self._plan.alerts.append(Alert(item, reading.author.address))
-            self._plan.senders[sender] = replace(openings, alerted_at=at)
-        return False
-
     def _is_own(self, address: str) -> bool:
         """Also with `+235` or the like behind the local part (RFC 5233)."""
         local, _, domain = address.rpartition("@")
@@ -130,12 +111,3 @@ def decided_before(item: Item) -> bool:
     """A mail that a person retried, or one that is known to have been in a case, was let through before."""
     mail = item.command.mail
     return mail.origin == "retry" or (mail.replay is not None and mail.replay.case is not None)
-
-
-def sender_id(item: Item, reading: MailReading) -> str:
-    return f"{item.command.mail.process} {comparable(reading.author.address)}"
-
-
-def _time(item: Item) -> datetime:
-    mail = item.command.mail
-    return mail.received_at or mail.fetched_at

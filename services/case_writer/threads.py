@@ -11,6 +11,7 @@ from services.case_writer.plan import Item, Plan, Target
 from services.case_writer.reading import MailReading
 
 MESSAGE_ID_REUSED = "message-id-reused"
+COPY = "copy"  # the reason of a mail that another route brought before
 MAX_RESERVED = 20  # Message-IDs reserved for one mail; a References header may hold hundreds
 
 Thread = tuple[Target, str | None]  # the case, and the key of the mail that claimed the id, None while only reserved
@@ -68,6 +69,21 @@ class Threads:
                 return found[0]
         return None
 
+    def copy_of(self, item: Item, reading: MailReading) -> tuple[Target, str] | None:
+        """Where the mail is already, by another route, and its key there; None if it is no copy.
+
+        Whoever knows a Message-ID can send it first, with another content: that is no copy.
+        """
+        if not reading.message_id or not reading.digest:
+            return None
+        found = self.find(item.command.mail.process, reading.message_id)
+        if found is None or found[1] in {None, item.key}:
+            return None
+        key = thread_id(item.command.mail.process, reading.message_id)
+        known = self._known.threads.get(key)
+        digest = self._plan.digests.get(key) or (known.digest if known else None)
+        return (found[0], found[1]) if digest == reading.digest and found[1] else None
+
     def flags(self, item: Item, reading: MailReading) -> tuple[str, ...]:
         """The flag of a mail whose own id another mail bears."""
         found = self.find(item.command.mail.process, reading.message_id) if reading.message_id else None
@@ -83,6 +99,8 @@ class Threads:
                 self._plan.threads[key] = (target, item.key)
             elif found[1] is None:
                 self._plan.claims[key] = (target, item.key)
+            if reading.digest and (found is None or found[1] is None):
+                self._plan.digests[key] = reading.digest
         self._reserve(item, target)
 
     def claim_if_free(self, item: Item, reading: MailReading, target: Target) -> None:

@@ -3,17 +3,20 @@
 A subclass gives the fixture `cases`: empty, for the processes of `tests.builders.STAGES`.
 """
 
+from dataclasses import replace
 from typing import Any, Protocol
 
 import pytest
 
 from schemas.mails import BlobRef
-from schemas.stored import thread_id
+from schemas.stored import LimitAlert, thread_id
 from services.case_writer.known import Query
+from services.case_writer.placing import plan, query
 from services.case_writer.plan import Item
 from services.case_writer.ports import Cases
 from services.case_writer.reading import Attachment
 from services.runtime.errors import PermanentError
+from services.runtime.settings.shapes import Rules
 from services.runtime.store import ConflictError
 from tests.builders import ANNA, JAN, appending, ignoring, item, opened, opening, parking, planned, reading
 
@@ -169,6 +172,38 @@ class CasesContract:
         assert (thread["case"], thread["claimed_by"]) == (2, real.key)
         assert [one.get("refers_to") for one in (await cases.all("cases")).values()] == [None, 1]
         assert {one["case"] for one in (await cases.all("mails")).values()} == {1, 2}
+
+    async def test_a_copy_that_loses_the_race_is_known_by_its_digest(self, cases: CasesUnderTest) -> None:
+        first, copy = (opened(name, "<1@x.example>", digest="d" * 64) for name in ("first", "copy"))
+        late = await planned(cases, [copy], "late")
+        await write(cases, first, attempt="early")
+        with pytest.raises(ConflictError):
+            await cases.write(late, "late")
+        again = await planned(cases, [copy], "late")
+        assert [(one.reason, one.refers_to) for one in again.aside] == [("copy", 1)]
+        kept = BlobRef(sha256="e" * 64, size=9)
+        again.aside = [replace(one, item=replace(one.item, original=kept)) for one in again.aside]
+        await cases.write(again, "late")
+        mail = (await cases.all("mails"))[copy.key]
+        assert (mail["outcome"], mail["reason"], mail["case"], mail["refers_to"]) == ("ignored", "copy", None, 1)
+        known = await cases.known(Query([copy.key], [], []))
+        assert known.mails[copy.key].refers_to == 1
+
+    async def test_the_digest_of_a_mail_comes_with_its_claim_of_a_reserved_id(self, cases: CasesUnderTest) -> None:
+        thread = thread_id("invoices", "<1@x.example>")
+        await write(cases, opened("reply", thread_ids=["<1@x.example>"]))
+        assert (await cases.known(Query([], [], [thread]))).threads[thread].digest is None
+        await write(cases, opened("first", "<1@x.example>", digest="d" * 64))
+        assert (await cases.known(Query([], [], [thread]))).threads[thread].digest == "d" * 64
+
+    async def test_the_alert_of_a_mail_beyond_a_limit_is_known_with_it(self, cases: CasesUnderTest) -> None:
+        rules = {"invoices": Rules(max_new_cases_per_sender=1)}
+        mails = [opened(name) for name in ("one", "two", "three")]
+        done = plan(mails, await cases.known(query(mails)), attempt="attempt", rules=rules)
+        await cases.write(done, "attempt")
+        known = await cases.known(Query([one.key for one in mails], [], []))
+        alert = LimitAlert("sender", ANNA.address)
+        assert [known.mails[one.key].alert for one in mails] == [None, alert, None]
 
     async def test_a_mail_by_reference_takes_its_reserved_id_along(self, cases: CasesUnderTest) -> None:
         await write(cases, opened("one"), opened("two", "<3@x.example>", thread_ids=["<2@x.example>"]))

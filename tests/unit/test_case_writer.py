@@ -1,6 +1,6 @@
 """The case writer's use case on fakes: outages wait, poison is parked alone, nothing is told before it is written."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,9 +8,9 @@ import pytest
 from msgspec.structs import replace
 from prometheus_client import REGISTRY
 
-from schemas.cases import Command
+from schemas.cases import Command, Decision, OpenCase
 from schemas.codec import decode_event, decode_receipt, decode_replayed
-from schemas.events import CaseAppended, CaseOpened, MailParked
+from schemas.events import CaseAppended, CaseOpened, MailboxLimited, MailIgnored, MailParked, SenderLimited
 from schemas.mails import BlobRef, Replay
 from services.case_writer.intake import Intake
 from services.case_writer.plan import Plan
@@ -19,9 +19,10 @@ from services.runtime.errors import PermanentError, TransientError
 from services.runtime.health import Health
 from services.runtime.lifecycle import Stop
 from services.runtime.retry import Backoff
+from services.runtime.settings.shapes import Rules
 from services.runtime.store import ConflictError
 from services.runtime.topology import EVENT
-from tests.builders import STAGES, appending, ignoring, opening, parking
+from tests.builders import DATE, STAGES, appending, ignoring, opening, parking, raw_bytes, raw_mail
 from tests.fakes import FakeBlobs, FakeCases, FakeOutlet
 
 OUTAGE = TransientError("no primary")
@@ -30,7 +31,7 @@ OUTAGE = TransientError("no primary")
 class Writer:
     """A case writer on fakes; outages are waited out without waiting."""
 
-    def __init__(self) -> None:
+    def __init__(self, rules: Mapping[str, Rules] | None = None) -> None:
         self.cases = FakeCases(STAGES)
         self.blobs = FakeBlobs()
         self.outlet = FakeOutlet()
@@ -40,6 +41,7 @@ class Writer:
             self.cases,
             Intake(self.blobs, lambda _mailbox: False),
             self.outlet,
+            rules=rules,
             health=self.health,
             stop=self.stop,
             new_backoff=lambda: Backoff(0.0, 0.0),
@@ -81,6 +83,13 @@ class Writer:
 @pytest.fixture
 def writer() -> Writer:
     return Writer()
+
+
+def routed(relay: str, **mail: Any) -> OpenCase:
+    """The same mail by another route; the router sees nothing that it answers."""
+    received = f"Received: from {relay}.example by mx.office.example; {DATE[6:]}\r\n"
+    raw = received.encode() + raw_bytes(headers="Message-ID: <m@customer.example>\r\n")
+    return OpenCase(mail=raw_mail(raw, **mail), decision=Decision(rule="new-case"))
 
 
 def keys(commands: Iterable[Command]) -> list[str]:
@@ -151,6 +160,42 @@ class TestTelling:
         await writer.handle(appending("two", 1), redelivered=True)
         assert isinstance(event := writer.events[-1], CaseAppended)
         assert event.reopened
+
+    @pytest.mark.parametrize(
+        ("rules", "expected"),
+        [
+            (Rules(max_new_cases_per_sender=1), (SenderLimited, "alert.sender-limited.invoices")),
+            (Rules(max_new_cases_per_mailbox=1), (MailboxLimited, "alert.mailbox-limited.invoices")),
+        ],
+    )
+    async def test_an_alert_goes_out_also_where_its_writer_died_first(
+        self, rules: Rules, expected: tuple[type, str]
+    ) -> None:
+        writer = Writer({"invoices": rules})
+        await writer.handle(opening("one"))
+        mails = opening("two"), opening("three")
+        writer.outlet.failures = [TransientError("died before telling")]
+        with pytest.raises(TransientError):
+            await writer.handle(*mails)
+        await writer.handle(*mails, redelivered=True)
+        kind, key = expected
+        [alert] = [event for event in writer.events if isinstance(event, SenderLimited | MailboxLimited)]
+        assert (type(alert), alert.mail_key) == (kind, mails[0].mail.key)
+        assert key in [one.routing_key for one in writer.outlet.published]
+
+    async def test_a_copy_by_another_route_is_told_of_with_its_case_and_leaves_its_mailbox(
+        self, writer: Writer
+    ) -> None:
+        first, copy = routed("mx1"), routed("mx2", mailbox="invoices-pl")
+        await writer.handle(first)
+        writer.outlet.published.clear()
+        await writer.handle(copy)
+        [event] = writer.events
+        assert isinstance(event, MailIgnored)
+        assert (event.reason, event.case, event.mail_key) == ("copy", 1, copy.mail.key)
+        assert writer.receipts == {"invoices-pl": [copy.mail.key]}
+        assert (len(writer.cases.cases), list(writer.cases.comments)) == (1, [first.mail.key])
+        assert writer.cases.mails[copy.mail.key].raw is not None
 
     async def test_a_duplicate_gets_a_receipt_and_no_event(self, writer: Writer) -> None:
         command = opening("one")
@@ -375,6 +420,14 @@ class TestConflicts:
         await writer.handle(reply)
         assert sorted(writer.cases.cases) == [1]
         assert [type(event) for event in writer.events] == [CaseAppended]
+
+    async def test_of_two_copies_that_race_one_opens_the_case(self, writer: Writer) -> None:
+        rival = Writer()
+        await rival.handle(routed("mx1"))
+        writer.cases.meanwhile = lambda: _copy(rival.cases, writer.cases)
+        await writer.handle(routed("mx2"))
+        assert sorted(writer.cases.cases) == [1]
+        assert sorted(writer.outcomes.values()) == ["ignored", "opened"]
 
     async def test_a_batch_that_keeps_losing_is_written_mail_by_mail(self, writer: Writer) -> None:
         writer.cases.fails(ConflictError("taken"), CONFLICTS_TOGETHER)

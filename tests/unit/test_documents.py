@@ -108,6 +108,8 @@ def test_a_mail_becomes_a_case_a_comment_an_outcome_and_an_event() -> None:
         "counted_by": None,
         "placed_by": None,
         "reopened": False,
+        "alert": None,
+        "refers_to": None,
     }
     assert event == CaseOpened(
         mail_key=mail.key,

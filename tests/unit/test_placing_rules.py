@@ -8,12 +8,14 @@ import pytest
 
 from schemas.cases import AppendToCase, Decision
 from schemas.mails import Replay
+from schemas.stored import LimitAlert
 from services.case_writer.known import Known, KnownCase, Openings, RecordedMail
-from services.case_writer.placing import plan
+from services.case_writer.placing import plan, query
 from services.case_writer.plan import Item, Plan
 from services.case_writer.reading import MailReading
+from services.runtime.mail.headers import Address
 from services.runtime.settings.shapes import Rules
-from tests.builders import ANNA, EVE, NOW, appending, item, opened, raw_mail, reading
+from tests.builders import ANNA, EVE, NOW, appending, item, opened, opening, raw_mail, reading
 
 
 def case(*, process: str = "invoices", status: Any = "open") -> KnownCase:
@@ -105,7 +107,7 @@ def test_more_new_cases_than_the_limit_are_parked_with_one_alert() -> None:
     made = place(*(opened(f"m{number}") for number in range(8)), known=Known(), max_new_cases_per_sender=5)
     assert len(made.new_cases) == 5
     assert [one.reason for one in made.aside] == ["too-many-new-cases"] * 3
-    assert [alert.address for alert in made.alerts] == [ANNA.address]
+    assert [alert.alert.address for alert in made.alerts] == [ANNA.address]
 
 
 def test_the_limit_counts_what_other_writers_opened_within_the_window_only() -> None:
@@ -132,3 +134,39 @@ def replayed_from(one: Item, case: int | None) -> Item:
     replay = Replay(run="r", case=case, opener=one.key)
     mail = msgspec.structs.replace(one.command.mail, origin="replay", replay=replay)
     return Item(msgspec.structs.replace(one.command, mail=mail), one.reading)
+
+
+def test_mails_without_an_authors_address_count_as_one_sender() -> None:
+    mails = [opened(f"m{number}", author=Address(f"Nobody {number}", "")) for number in range(4)]
+    made = place(*mails, known=Known(), max_new_cases_per_sender=3)
+    assert len(made.new_cases) == 3
+    assert [one.reason for one in made.aside] == ["too-many-new-cases"]
+    assert [one.alert for one in made.alerts] == [LimitAlert("sender", "")]
+
+
+def test_addresses_that_differ_in_a_tag_only_count_as_one_sender() -> None:
+    names = ["anna", "anna+1", "ANNA+2", "anna+1+2", "+anna", "+bert"]
+    mails = [opened(name, author=Address("", f"{name}@customer.example")) for name in names]
+    made = place(*mails, known=Known(), max_new_cases_per_sender=3)
+    assert [one.item.command.mail.key for one in made.aside] == [mails[3].command.mail.key]
+
+
+def test_the_limit_of_a_mailbox_counts_whoever_writes() -> None:
+    mails = [opened(f"m{number}", author=Address("", f"{number}@crowd.example")) for number in range(7)]
+    other = item(opening("other", mailbox="invoices-pl"))
+    made = place(*mails, other, known=Known(), max_new_cases_per_mailbox=5)
+    assert len(made.new_cases) == 5 + 1
+    assert [one.reason for one in made.aside] == ["mailbox-limit-reached"] * 2
+    assert [one.alert for one in made.alerts] == [LimitAlert("mailbox", "5@crowd.example")]
+    assert len(made.senders["mailbox: invoices"].times) == 5
+
+
+def test_a_mail_beyond_its_senders_limit_takes_nothing_of_the_mailboxs() -> None:
+    flood = [opened(f"m{number}") for number in range(9)]
+    made = place(*flood, known=Known(), max_new_cases_per_sender=2, max_new_cases_per_mailbox=4)
+    assert [one.reason for one in made.aside] == ["too-many-new-cases"] * 7
+    assert len(made.senders["mailbox: invoices"].times) == 2
+
+
+def test_what_the_limits_count_is_in_the_query() -> None:
+    assert list(query([opened("m")]).senders) == [f"invoices {ANNA.address}", "mailbox: invoices"]

@@ -2,6 +2,7 @@
 
 from services.case_writer.reading import html as markup
 from services.case_writer.reading.bodies import Bodies, FilePart, Segment, arrange, html_of
+from services.case_writer.reading.digest import content_digest
 from services.case_writer.reading.envelope import read_envelope
 from services.case_writer.reading.files import CMS_TYPES, Files
 from services.case_writer.reading.layout import has_quotes, to_text
@@ -62,6 +63,7 @@ class _Reader:
             attachments=self._attachments(bodies.files, Files(shown)),
             defects=self._defects.list(),
             remote_images=self._remote_images,
+            digest=content_digest(self._raw, headers),
         )
 
     def _bodies(self, raw: bytes, headers: MailHeaders) -> Bodies:

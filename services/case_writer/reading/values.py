@@ -48,7 +48,7 @@ class MailReading(msgspec.Struct, frozen=True, kw_only=True):
     `sent_at` is aware UTC, None where the mail tells no believable time. `references` are the Message-IDs of
     In-Reply-To and References, nearest first. `text` is what the author wrote now, `full_text` has quotes and signature
     too; `html` is sanitised, None where the mail has none. `defects` are constant words, each once, in the order found;
-    `remote_images` counts the pictures that were kept from loading.
+    `remote_images` counts the pictures that were kept from loading; `digest` is the same for copies of one mail.
     """
 
     subject: str
@@ -65,6 +65,7 @@ class MailReading(msgspec.Struct, frozen=True, kw_only=True):
     attachments: list[Attachment]
     defects: list[str]
     remote_images: int = 0
+    digest: str | None = None
 
 
 # Defects after which the reading lacks something that the mail has: the whole mail is worth keeping.

@@ -178,6 +178,8 @@ class Rules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reply_to_closed: Literal["reopen", "append", "new-case"] = "reopen"
     # 0: no limit.
     max_new_cases_per_sender: Annotated[int, Meta(ge=0, le=100_000)] = 20
+    # 0: no limit. Every new case of a mailbox writes its count, so writers race for it.
+    max_new_cases_per_mailbox: Annotated[int, Meta(ge=0, le=10_000)] = 0
     new_cases_window_s: Annotated[float, Meta(gt=0, le=86_400)] = 600.0
     spam: Literal["flag", "park", "accept"] = "flag"
     # The authserv-id of RFC 8601 section 2.5; empty: Authentication-Results are not believed.

@@ -1,0 +1,56 @@
+"""What copies of one mail have in common, whatever route each of them came by."""
+
+import pytest
+
+from services.case_writer.reading import read_mail
+
+MAIL = (
+    b"From: Anna Nowak <anna@customer.example>\r\n"
+    b"To: invoices@office.example\r\n"
+    b"Date: Wed, 04 Mar 2026 05:06:07 +0000\r\n"
+    b"Subject: Invoice 17 for the\r\n third quarter\r\n"
+    b"Message-ID: <m@customer.example>\r\n"
+    b"\r\n"
+    b"Please find it below.\r\n"
+    b"Anna\r\n"
+)
+
+
+def digest(raw: bytes) -> str | None:
+    return read_mail(raw).digest
+
+
+@pytest.mark.parametrize(
+    "copy",
+    [
+        b"Received: from mx1.example by mx2.example; Wed, 04 Mar 2026 05:06:08 +0000\r\n" + MAIL,
+        b"Delivered-To: office@office.example\r\nReturn-Path: <anna@customer.example>\r\n" + MAIL,
+        b"Authentication-Results: mx.example; dmarc=pass\r\nX-Spam-Flag: NO\r\n" + MAIL,
+        MAIL.replace(b"\r\n", b"\n"),
+        MAIL.replace(b"\r\n third", b" third"),
+        MAIL + b"\r\n\r\n",
+    ],
+)
+def test_what_servers_add_on_the_way_changes_nothing(copy: bytes) -> None:
+    assert digest(copy) == digest(MAIL)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"anna@", b"eve@"),
+        (b"05:06:07", b"05:06:08"),
+        (b"Invoice 17", b"Invoice 18"),
+        (b"Please find it below.", b"Please pay to this account."),
+        (b"To: ", b"Cc: eve@stranger.example\r\nTo: "),
+        (b"Message-ID", b"In-Reply-To: <other@stranger.example>\r\nMessage-ID"),
+        (b"Message-ID", b"Content-Type: text/html\r\nMessage-ID"),
+    ],
+)
+def test_another_author_time_subject_or_text_is_another_mail(old: bytes, new: bytes) -> None:
+    assert digest(MAIL.replace(old, new)) != digest(MAIL)
+
+
+@pytest.mark.parametrize("raw", [b"", b"\r\n\r\n", b"\x00\xff" * 100, b"From: x", b"\n" * 100_000, MAIL[:60]])
+def test_any_bytes_have_a_digest(raw: bytes) -> None:
+    assert len(digest(raw) or "") == 64
