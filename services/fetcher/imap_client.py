@@ -2,9 +2,11 @@
 
 import imaplib
 import ssl
-from typing import cast
+from typing import Any, cast
 
 from imap_tools import BaseMailBox, MailBox, MailBoxUnencrypted
+
+from services.fetcher.pace import PacedFile
 
 MAX_LINE_BYTES = 16 * 1024 * 1024  # a SEARCH of two million mails; imaplib's own 1 MB ends at about 125,000
 _PIECE_BYTES = 1024 * 1024
@@ -13,14 +15,25 @@ _PIECE_BYTES = 1024 * 1024
 class Bounded(imaplib.IMAP4):
     """At most `most_bytes` are taken after each thing that was sent; more ends the session.
 
-    So a literal that claims a length without end, lines without end and answers that never end fill no memory.
+    So a literal that claims a length without end, lines without end and answers that never end fill no memory. The
+    answer has a deadline too (`pace.py`).
     """
 
     most_bytes = MAX_LINE_BYTES
     _taken = 0
 
+    @property
+    def file(self) -> Any:  # a PacedFile, which has what imaplib uses of a file
+        """What imaplib made of its socket, at first and again after STARTTLS."""
+        return self._paced
+
+    @file.setter
+    def file(self, file: Any) -> None:
+        self._paced = PacedFile(file, self.sock.gettimeout())
+
     def send(self, data: bytes) -> None:  # type: ignore[override] # typeshed allows any buffer; imaplib sends bytes
         self._taken = 0
+        self.file.begin()
         super().send(data)
 
     def read(self, size: int) -> bytes:
@@ -33,7 +46,7 @@ class Bounded(imaplib.IMAP4):
         return b"".join(pieces)
 
     def readline(self) -> bytes:
-        line = cast("bytes", self.file.readline(MAX_LINE_BYTES + 1))
+        line: bytes = self.file.readline(MAX_LINE_BYTES + 1)
         self._count(len(line))
         return line
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from services.fetcher.credentials import Credential, xoauth2
+from services.fetcher.pace import PacedFile
 from services.fetcher.transport import guarded, login_refused, no_encryption, tls_context
 from services.runtime.oauth2 import AccessToken
 from services.runtime.settings import IncomingServer, Mailbox
@@ -148,7 +149,20 @@ def answer(error: poplib.error_proto) -> str:
 
 
 class _Plain(poplib.POP3):
-    """Closes its connection where the greeting is none; poplib leaves it open."""
+    """Closes its connection where the greeting is none; poplib leaves it open. Every answer has a deadline."""
+
+    @property
+    def file(self) -> Any:  # a PacedFile, which has what poplib uses of a file
+        """What poplib made of its socket, at first and again after STLS."""
+        return self._paced
+
+    @file.setter
+    def file(self, file: Any) -> None:
+        self._paced = None if file is None else PacedFile(file, self.sock.gettimeout())  # None once it is closed
+
+    def _putline(self, line: bytes) -> None:
+        self.file.begin()
+        super()._putline(line)  # type: ignore[misc] # without a type, as all of poplib's own parts
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
         try:

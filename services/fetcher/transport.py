@@ -4,9 +4,9 @@ import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BufferedReader
 from typing import cast
 
+from services.fetcher.pace import PacedFile, TooSlowError
 from services.fetcher.ports import MailboxError, Trouble
 from services.runtime.errors import SettingsError
 from services.runtime.oauth2 import TokenRefusedError
@@ -81,7 +81,7 @@ def has_buffered(file: object, sock: socket.socket) -> bool:
     timeout_s = sock.gettimeout()
     sock.settimeout(0)
     try:
-        return isinstance(file, BufferedReader) and bool(file.peek(1))
+        return isinstance(file, PacedFile) and bool(file.peek())
     except OSError:  # over TLS, nothing to read is an error
         return False
     finally:
@@ -122,6 +122,9 @@ def _diagnosis(error: Exception, mailbox: Mailbox) -> tuple[Trouble, str]:
             return Trouble.CONNECTION, f"check that the port of {where} speaks what {where}.security says"
         case ssl.SSLError():
             return Trouble.CERTIFICATE, f"check that the port of {where} speaks what {where}.security says"
+        case TooSlowError():
+            mend = f"see how the server and the way to it are doing, or raise {where}.timeout_s; other mailboxes go on"
+            return Trouble.CONNECTION, mend
         case OSError() | EOFError():
             return Trouble.CONNECTION, f"check that the host and port of {where} are right and reachable from here"
         case _:
