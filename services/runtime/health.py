@@ -13,8 +13,8 @@ class Health:
     """What the parts of a stage say of themselves.
 
     A *need* (the broker, the database) must be up for the stage to be ready. *Members* (the mailboxes of a fetcher)
-    are reported one by one, and the stage is ready while at least one of them is up, so that a wrong password in one
-    mailbox does not hold up a rollout. Written from the event loop, read from the HTTP thread, an item at a time.
+    are reported one by one and count for nothing: a wrong password in a mailbox must not hold up a rollout, however the
+    mailboxes are spread over the replicas. Written from the event loop, read from the HTTP thread, an item at a time.
     """
 
     patience_s = 15.0
@@ -46,9 +46,8 @@ class Health:
 
     @property
     def ready(self) -> bool:
-        """Whether every need is up, and a member if there are any."""
-        members = list(self._members.values())
-        return not any(self._needs.values()) and (not members or None in members)
+        """Whether every need is up."""
+        return not any(self._needs.values())
 
     def report(self) -> dict[str, Any]:
         """Every part with `up`, or why it is down."""
