@@ -117,6 +117,26 @@ FETCHER = Row(
             [Query(f"sum by (instance) ({series('mailcase_mailbox_lease_held')})", "{{instance}}")],
             width=6,
         ),
+        Panel(
+            "Without a reader",
+            [Query(f"min by (mailbox) ({series('mailcase_mailbox_unread_seconds')}) > 10", "{{mailbox}}")],
+            "s",
+            "Mailboxes whose lease no fetcher has had for more than ten seconds.",
+            width=6,
+        ),
+        Panel(
+            "Since the last look",
+            [
+                Query(
+                    f"time() - max by (mailbox) ({series('mailcase_mailbox_last_success_timestamp_seconds')})"
+                    f" > 2 * max by (mailbox) ({series('mailcase_mailbox_poll_interval_seconds')})",
+                    "{{mailbox}}",
+                )
+            ],
+            "s",
+            "Mailboxes that were not looked into for longer than two poll intervals.",
+            width=6,
+        ),
         Panel("Under way", [Query(f"sum({series('mailcase_mailbox_in_flight_bytes')})", "bytes")], "bytes", width=6),
         Panel(
             "Published again",

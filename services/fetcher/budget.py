@@ -1,28 +1,78 @@
 """How many bytes of mails one process holds in memory, over all its mailboxes."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+PATIENCE_S = 10.0
+
+
+@dataclass(eq=False)
+class _Request:
+    mailbox: str
+    size: int
+    since_s: float
+    granted: asyncio.Event = field(default_factory=asyncio.Event)
+    from_share: bool = False
 
 
 class Budget:
-    """At most `max_bytes` at once; more than that passes alone. First come, first served, so that none starves."""
+    """At most `max_bytes` at once; a single larger request passes alone.
 
-    def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
-        self._used = 0
-        self._turn = asyncio.Lock()
-        self._freed = asyncio.Condition()
+    Half of it is divided into guaranteed shares: what fits in its mailbox's share never waits for another mailbox,
+    however slow that one's server is. The other half is for all. There small requests pass large ones, until one has
+    waited for PATIENCE_S: then nothing passes it.
+    """
+
+    def __init__(self, max_bytes: int, mailboxes: int = 1, clock: Callable[[], float] = time.monotonic) -> None:
+        self._share = max_bytes // (2 * max(1, mailboxes))
+        self._common = max_bytes - self._share * max(1, mailboxes)
+        self._shares_used: Counter[str] = Counter()
+        self._common_used = 0
+        self._waiting: list[_Request] = []
+        self._clock = clock
+
+    def available(self, mailbox: str) -> int:
+        """Bytes that `mailbox` can have without waiting."""
+        common = 0 if self._waiting else self._common - self._common_used
+        return max(self._share - self._shares_used[mailbox], common, 0)
 
     @asynccontextmanager
-    async def held(self, size: int) -> AsyncIterator[None]:
+    async def held(self, mailbox: str, size: int) -> AsyncIterator[None]:
         """Wait until `size` bytes are free, and hold them during the block."""
-        async with self._turn, self._freed:
-            await self._freed.wait_for(lambda: self._used == 0 or self._used + size <= self._max_bytes)
-            self._used += size
+        request = _Request(mailbox, size, self._clock())
+        self._waiting.append(request)
+        self._grant()
         try:
+            await request.granted.wait()
             yield
         finally:
-            self._used -= size
-            async with self._freed:
-                self._freed.notify_all()
+            if request in self._waiting:
+                self._waiting.remove(request)
+            elif request.from_share:
+                self._shares_used[mailbox] -= size
+            else:
+                self._common_used -= size
+            self._grant()
+
+    def _grant(self) -> None:
+        for request in list(self._waiting):
+            if self._shares_used[request.mailbox] + request.size <= self._share:
+                self._shares_used[request.mailbox] += request.size
+                self._pass(request, from_share=True)
+        now_s = self._clock()
+        impatient = [one for one in self._waiting if now_s - one.since_s >= PATIENCE_S]
+        others = [one for one in self._waiting if one not in impatient]
+        for request in [*impatient, *sorted(others, key=lambda one: one.size)]:
+            if self._common_used and self._common_used + request.size > self._common:
+                return
+            self._common_used += request.size
+            self._pass(request, from_share=False)
+
+    def _pass(self, request: _Request, *, from_share: bool) -> None:
+        self._waiting.remove(request)
+        request.from_share = from_share
+        request.granted.set()

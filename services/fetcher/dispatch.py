@@ -14,12 +14,27 @@ class Dispatcher:
     """Wraps mails of one mailbox; a mail over `inline_bytes` goes to the blob store first."""
 
     def __init__(
-        self, process: str, mailbox: str, *, inline_bytes: int, put_blob: Callable[[bytes], Awaitable[BlobRef]]
+        self,
+        process: str,
+        mailbox: str,
+        *,
+        inline_bytes: int,
+        put_blob: Callable[[bytes], Awaitable[BlobRef]],
+        ping_store: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._process = process
         self._mailbox = mailbox
         self._inline_bytes = inline_bytes
         self._put_blob = put_blob
+        self._ping_store = ping_store
+
+    async def check_store_for(self, size: int) -> None:
+        """Ask the database, if a mail of `size` bytes goes there first: while it is away, fetching would be in vain.
+
+        Raises TransientError.
+        """
+        if size > self._inline_bytes and self._ping_store is not None:
+            await self._ping_store()
 
     async def message(
         self, raw: bytes, received_at: datetime | None, origin: str = "fetch", *, whole_size: int | None = None

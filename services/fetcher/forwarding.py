@@ -34,6 +34,10 @@ class Forwarding:
         self._publisher = publisher
         self._window = window
 
+    async def check_store_for(self, size: int) -> None:
+        """Raises TransientError where a mail of `size` bytes could not be taken now."""
+        await self._dispatcher.check_store_for(size)
+
     async def messages(self, fetched: Sequence[Fetched], whole_sizes: Mapping[str, int]) -> list[Outgoing]:
         """The mails as messages, counted as under way from now on.
 

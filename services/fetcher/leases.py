@@ -1,4 +1,4 @@
-"""One reader a mailbox, over all replicas: owning the mailbox's exclusive queue is the lease."""
+"""One reader a mailbox, over all replicas: which mailboxes this one asks for, keeps and gives back."""
 
 import asyncio
 import random
@@ -10,33 +10,39 @@ from contextlib import suppress
 from schemas.codec import UnreadableMessageError, decode_presence, encode_json, tag_of
 from schemas.events import FetcherPresent
 from services.fetcher import metrics
+from services.fetcher.lease_store import LeaseStore
 from services.fetcher.presence import Peers
-from services.runtime.broker import Broker, Lease
+from services.fetcher.tenure import LeaseLostError, Tenure
+from services.runtime.broker import Broker
 from services.runtime.deliveries import Deliveries
 from services.runtime.errors import TransientError
 from services.runtime.lifecycle import Stop, all_of, first_of
 from services.runtime.logs import get_logger
 from services.runtime.messages import Outgoing
-from services.runtime.topology import EVENT, FETCHER_PRESENT, lease_queue, receipt_key, replica_queue
+from services.runtime.topology import EVENT, FETCHER_PRESENT, receipt_key, receipts_queue, replica_queue
 
 log = get_logger(__name__)
 
 RETRY_S = 3.0  # how often a replica asks for a mailbox that nobody is known to read
+RENEW_S = 5.0  # several attempts within a lease's time
 ANNOUNCE_S = 2.0
 POORER_FIRST_S = 8.0  # how long a free mailbox is left to replicas that read fewer
 REST_S = 15.0  # how long a replica does not ask for what it gave back
 
-Read = Callable[[str, Deliveries, Stop], Awaitable[None]]
+Read = Callable[[str, Deliveries, Stop, Tenure], Awaitable[None]]
 
 
 class Leases:
     """The leases of one replica on one connection, at most `max_mailboxes` of them at once.
 
-    A lease dies with the broker's connection, on which the mails are published too: who lost it cannot publish.
+    The database decides who has a lease (`lease_store.py`). Who cannot renew it pauses before another may take it.
     """
 
-    def __init__(self, broker: Broker, mailboxes: Collection[str], max_mailboxes: int, stop: Stop) -> None:
+    def __init__(
+        self, broker: Broker, store: LeaseStore, mailboxes: Collection[str], max_mailboxes: int, stop: Stop
+    ) -> None:
         self._broker = broker
+        self._store = store
         self._mailboxes = mailboxes
         self._max = max_mailboxes
         self._stop = stop
@@ -44,6 +50,7 @@ class Leases:
         self._peers = Peers(self._name)
         self._asked: set[str] = set()  # whose lease we hold or have just asked for
         self._held: dict[str, Stop] = {}  # what ends the reading of each
+        self._tenures: dict[str, Tenure] = {}
         self._given: set[str] = set()  # of these, on their way back
         self._free_since_s: dict[str, float] = {}
         self._rest_until_s: dict[str, float] = {}
@@ -61,7 +68,7 @@ class Leases:
         assert news is not None  # noqa: S101 - the name is drawn anew and nobody else's
         order = random.sample(list(self._mailboxes), k=len(self._mailboxes))  # replicas differ
         reading = all_of([self._hold(mailbox, read) for mailbox in order] + [self._end_with_stage()])
-        await first_of(reading, self._listen(news.deliveries), self._announce())
+        await first_of(reading, self._listen(news.deliveries), self._announce(), self._renew())
         with suppress(TransientError):
             await self._tell()  # that we have nothing, so that others need not wait for our silence
 
@@ -72,13 +79,13 @@ class Leases:
 
     async def _hold(self, mailbox: str, read: Read) -> None:
         while not self._stop.requested:
-            lease = await self._take(mailbox) if self._wants(mailbox, time.monotonic()) else None
-            if lease is not None:
-                await self._read(mailbox, lease, read)
+            tenure = await self._take(mailbox) if self._wants(mailbox, time.monotonic()) else None
+            if tenure is not None:
+                await self._read(mailbox, tenure, read)
             await self._stop.wait(random.uniform(0.6, 1.0) * RETRY_S)  # noqa: S311 - spreads replicas, no secret
 
     def _wants(self, mailbox: str, now_s: float) -> bool:
-        """Whether to ask for a lease. Asking for one that is taken costs a channel and a line in the broker's log."""
+        """Whether to ask for a lease."""
         if self._peers.reads(mailbox, now_s):
             self._free_since_s.pop(mailbox, None)
             return False
@@ -87,37 +94,76 @@ class Leases:
             return False
         return free_s >= POORER_FIRST_S or not self._peers.poorer(len(self._asked), now_s)
 
-    async def _take(self, mailbox: str) -> Lease | None:
+    async def _take(self, mailbox: str) -> Tenure | None:
         self._asked.add(mailbox)  # before the answer, so that many mailboxes that ask at once stay within the limit
         try:
-            lease = await self._broker.take_lease(lease_queue(mailbox), EVENT, receipt_key(mailbox))
+            until_s = await self._store.acquire(mailbox)
+        except TransientError as error:
+            self._asked.discard(mailbox)
+            log.warning("lease_not_asked_for", mailbox=mailbox, error=error, hint="see the database's log")
+            return None
         except BaseException:
             self._asked.discard(mailbox)
             raise
-        if lease is None:
+        if until_s is None:
             self._asked.discard(mailbox)
             log.debug("lease_taken_elsewhere", mailbox=mailbox)
-        return lease
+            return None
+        return Tenure(until_s)
 
-    async def _read(self, mailbox: str, lease: Lease, read: Read) -> None:
+    async def _read(self, mailbox: str, tenure: Tenure, read: Read) -> None:
         log.info("lease_taken", mailbox=mailbox)
-        metrics.LEASE_HELD.labels(mailbox).set(1)
+        self._tenures[mailbox] = tenure
         self._held[mailbox] = ending = Stop()
+        metrics.LEASE_HELD.labels(mailbox).set(1)
         self._changed.set()
         if self._stop.requested:
             ending.request()
         try:
-            await read(mailbox, lease.deliveries, ending)
+            await self._read_with_receipts(mailbox, tenure, ending, read)
+        except LeaseLostError as error:
+            log.warning("lease_lost", mailbox=mailbox, error=error)
         finally:
             metrics.LEASE_HELD.labels(mailbox).set(0)
             metrics.rest(mailbox)
-            del self._held[mailbox]
+            del self._held[mailbox], self._tenures[mailbox]
             self._asked.discard(mailbox)
             self._given.discard(mailbox)
             self._free_since_s.pop(mailbox, None)
-        await lease.release()
+        await self._release(mailbox)
         self._changed.set()
-        log.info("lease_given_back", mailbox=mailbox)
+
+    async def _read_with_receipts(self, mailbox: str, tenure: Tenure, ending: Stop, read: Read) -> None:
+        queue = receipts_queue(mailbox, self._name)
+        receipts = await self._broker.take_lease(queue, EVENT, receipt_key(mailbox))
+        if receipts is None:  # the name is drawn anew for each connection and nobody else's
+            raise TransientError(f"the queue {queue} belongs to another connection", mailbox=mailbox)
+        try:
+            await first_of(read(mailbox, receipts.deliveries, ending, tenure), tenure.lost())
+        except LeaseLostError:
+            await receipts.release()
+            raise
+        await receipts.release()
+
+    async def _release(self, mailbox: str) -> None:
+        try:
+            await self._store.release(mailbox)
+        except TransientError as error:
+            log.warning("lease_not_released", mailbox=mailbox, error=error, hint="it ends by itself within 20 s")
+        else:
+            log.info("lease_given_back", mailbox=mailbox)
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(RENEW_S)
+            asked = dict(self._tenures)
+            try:
+                ours, until_s = await self._store.renew(asked)
+            except TransientError as error:
+                log.warning("leases_not_renewed", mailboxes=len(asked), error=error, hint="see the database's log")
+                continue
+            for mailbox, tenure in asked.items():
+                tenure.extend(until_s) if mailbox in ours else tenure.lose()
 
     async def _listen(self, news: Deliveries) -> None:
         while batch := await news.next_batch(1000):

@@ -7,21 +7,24 @@ from datetime import timedelta
 from functools import partial
 
 from services.fetcher.budget import Budget
+from services.fetcher.coverage import Coverage
 from services.fetcher.credentials import Credential, Password
 from services.fetcher.dispatch import Dispatcher
 from services.fetcher.imap import ImapSource
+from services.fetcher.lease_store import StoredLeases
 from services.fetcher.leases import Leases
 from services.fetcher.memory import Memory, NoMemory, StoredMemory
 from services.fetcher.pop3 import Pop3Source
 from services.fetcher.ports import MailSource
 from services.fetcher.service import MailboxReader
+from services.fetcher.tenure import Tenure
 from services.fetcher.window import InFlight
 from services.runtime.blobs import Blobs
 from services.runtime.broker import Broker, keep_connected
 from services.runtime.deliveries import Deliveries
 from services.runtime.health import Health
 from services.runtime.http import ANY_HOST
-from services.runtime.lifecycle import Stop
+from services.runtime.lifecycle import Stop, first_of
 from services.runtime.oauth2 import TokenSource, token_sources
 from services.runtime.settings import Mailbox, Settings
 from services.runtime.stage import broker_url, connection_name, healthy_on, store_url, topology_of
@@ -32,19 +35,23 @@ ARCHIVE_LATE = timedelta(days=2)  # the broker drops what is too old in whole se
 
 async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = ANY_HOST) -> None:
     """Fetch mail until `stop`."""
-    health = Health("broker")
+    health = Health("broker", "store")
     tokens = token_sources(settings)
-    budget = Budget(settings.fetcher.max_buffered_bytes)
+    read_here = min(len(settings.mailboxes), settings.fetcher.max_mailboxes)
+    budget = Budget(settings.fetcher.max_buffered_bytes, read_here)
     async with (
         Store.opened(store_url(settings), settings.store.database) as store,
         healthy_on(health, http_port, http_host),
     ):
+        stored_leases = StoredLeases(store)
+        coverage = Coverage(stored_leases, list(settings.mailboxes), health)
 
         async def session(broker: Broker) -> None:
-            leases = Leases(broker, list(settings.mailboxes), settings.fetcher.max_mailboxes, stop)
+            most = settings.fetcher.max_mailboxes
+            leases = Leases(broker, stored_leases, list(settings.mailboxes), most, stop)
             await leases.hold(partial(read, broker))
 
-        async def read(broker: Broker, name: str, receipts: Deliveries, ending: Stop) -> None:
+        async def read(broker: Broker, name: str, receipts: Deliveries, ending: Stop, tenure: Tenure) -> None:
             mailbox = settings.mailboxes[name]
             put_blob = kept_blobs(store, settings).put
             server, limits = settings.servers[mailbox.server], settings.limits
@@ -57,6 +64,7 @@ async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = A
                     mailbox.name,
                     inline_bytes=limits.inline_mail_bytes,
                     put_blob=put_blob,
+                    ping_store=store.ping,
                 ),
                 broker,
                 InFlight(server.max_in_flight_mails, server.max_in_flight_bytes),
@@ -65,11 +73,21 @@ async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = A
                 health=health,
                 stop=ending,
                 budget=budget,
+                tenure=tenure,
             )
             await reader.run(receipts)
 
         name = connection_name("fetcher")
-        await keep_connected(broker_url(settings), name, topology_of(settings), session, stop=stop, health=health)
+        await first_of(
+            keep_connected(broker_url(settings), name, topology_of(settings), session, stop=stop, health=health),
+            _watch(coverage, stop),
+        )
+
+
+async def _watch(coverage: Coverage, stop: Stop) -> None:
+    """Until the stage stops, then leave the end to the readers, which drain."""
+    await coverage.watch(stop)
+    await asyncio.Event().wait()
 
 
 def kept_blobs(store: Store, settings: Settings) -> Blobs:

@@ -32,6 +32,12 @@ CONNECTS = Counter("mailcase_mailbox_connects_total", "Successful log-ins", ["ma
 FAILURES = Counter("mailcase_mailbox_failures_total", "Failures by kind", ["mailbox", "kind"])
 LEASE_HELD = Gauge("mailcase_mailbox_lease_held", "1 while this process owns the mailbox", ["mailbox"])
 LAST_SUCCESS = Gauge("mailcase_mailbox_last_success_timestamp_seconds", "When the mailbox was last read", ["mailbox"])
+POLL_INTERVAL = Gauge(
+    "mailcase_mailbox_poll_interval_seconds", "The longest time between two looks, by the settings", ["mailbox"]
+)
+UNREAD_SECONDS = Gauge(
+    "mailcase_mailbox_unread_seconds", "Seconds since any fetcher was seen to have the mailbox's lease", ["mailbox"]
+)
 FETCH_SECONDS = Histogram("mailcase_fetch_seconds", "Time to fetch a batch from a mail server", buckets=SECONDS)
 FETCH_MAILS = Histogram("mailcase_fetch_mails", "Mails fetched in a batch", buckets=MAILS)
 

@@ -39,6 +39,11 @@ class Reporter:
             again_in_s=round(pause_s, 1),
         )
 
+    def lease_expired(self) -> None:
+        metrics.PAUSED.labels(self._mailbox, "store").set(1)
+        mend = "see the database's log: the mailbox is read on once it answers"
+        log.warning("mailbox_paused", mailbox=self._mailbox, reason="the lease cannot be renewed", mend=mend)
+
     def gone(self) -> None:
         """Another replica reads it, or nobody does."""
         self._health.member_gone(self._mailbox)

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -14,9 +13,11 @@ from services.fetcher.beside import Beside
 from services.fetcher.budget import Budget
 from services.fetcher.dispatch import Dispatcher
 from services.fetcher.forwarding import Forwarding, Publisher
+from services.fetcher.mailbox_thread import MailboxThread
 from services.fetcher.ports import Fetched, MailboxError, MailSource, Waiting, fault
 from services.fetcher.reporting import Reporter
 from services.fetcher.suspects import Suspects
+from services.fetcher.tenure import Tenure, unlimited
 from services.fetcher.window import InFlight
 from services.runtime.deliveries import Deliveries
 from services.runtime.errors import TransientError
@@ -56,6 +57,7 @@ class MailboxReader:
         health: Health,
         stop: Stop,
         budget: Budget | None = None,
+        tenure: Tenure | None = None,
         backoff: Backoff | None = None,
     ) -> None:
         self._mailbox = mailbox
@@ -67,14 +69,17 @@ class MailboxReader:
         self._report = Reporter(mailbox, health)
         self._stop = stop
         self._budget = budget or Budget(window.max_bytes)
+        self._tenure = tenure or unlimited()
         self._backoff = backoff or Backoff(initial_s=min(1.0, MAX_PAUSE_S), maximum_s=MAX_PAUSE_S)
         self._suspects = Suspects()
         self._too_large: dict[str, Waiting] = {}  # told of already
         self._recorded: list[str] = []  # ids whose receipts came, to be removed
-        self._pending: list[Waiting] = []  # handed out by the source, not yet published
+        self._pending: list[Waiting] = []  # handed out by the source, not asked for yet
+        self._in_hand: list[Waiting] = []  # being fetched, or waiting for room in memory
         self._publishing = Beside()  # one batch, while the next is fetched
         self._listed_at = datetime.now(UTC)
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"mailbox-{mailbox}")
+        metrics.POLL_INTERVAL.labels(mailbox).set(poll_interval_s)
+        self._thread = MailboxThread(f"mailbox-{mailbox}")
 
     async def run(self, receipts: Deliveries) -> None:
         """Read until the stage stops. Raises TransientError where the broker fails."""
@@ -83,8 +88,7 @@ class MailboxReader:
         finally:
             self._source.abort()
             await self._publishing.abandon()
-            self._thread.submit(self._source.close)
-            self._thread.shutdown(wait=False)
+            self._thread.end(self._source.close)
             self._report.gone()
 
     async def _read_until_stopped(self) -> None:
@@ -96,7 +100,6 @@ class MailboxReader:
             except Exception as error:  # a fault of ours, met by this mailbox: it must not stop the others
                 log.exception("mailbox_fault", mailbox=self._mailbox)
                 await self._down(fault(self._mailbox, error))
-        await self._call(self._source.close)
 
     async def _down(self, error: TransientError) -> None:
         pause_s = self._backoff.next_s()
@@ -106,9 +109,16 @@ class MailboxReader:
         await self._call(self._source.close)
         await self._stop.wait(pause_s)
 
+    async def _connected(self) -> bool:
+        """False if the stage stops first: a server that does not answer must not keep it."""
+        connecting = asyncio.ensure_future(self._ask(self._source.connect))
+        await first_of(connecting, self._stop.wait())
+        return not connecting.cancelled()
+
     async def _session(self) -> None:
-        await self._call(self._source.connect)
-        self._pending.clear()
+        if not await self._connected():
+            return
+        self._in_hand, self._pending = [*self._in_hand, *self._pending], []  # they count until the new listing is there
         metrics.CONNECTS.labels(self._mailbox).inc()
         metrics.OLDEST_AGE.labels(self._mailbox).set_function(self._oldest_age_s)
         metrics.OLDEST_IN_FLIGHT_AGE.labels(self._mailbox).set_function(self._oldest_in_flight_age_s)
@@ -122,36 +132,42 @@ class MailboxReader:
                 self._note_success()
                 metrics.PAUSED.labels(self._mailbox, "receipts").set(bool(self._pending))
                 if self._pending:
-                    await self._call(self._source.look, self._known())
-                await self._call(self._source.wait, self._poll_interval_s)
+                    await self._ask(self._source.look, self._known())
+                await self._ask(self._source.wait, self._poll_interval_s)
         await self._publishing.ended()
         await self._drain()
+        await self._call(self._source.close)
 
     async def _take_new(self) -> bool:
         """Fetch and publish one batch of what fits in the window; False where there is nothing to do."""
         if not self._pending:
             self._listed_at = datetime.now(UTC)
-            news = await self._call(self._source.news, FETCH_MAILS * 10)
+            news = await self._ask(self._source.news, FETCH_MAILS * 10)
             # A source that began a new session hands out again what is under way.
             under_way = {one.id for one in news if one.id in self._window} | set(self._recorded)
+            self._in_hand = []
             self._pending = self._suspects.ordered([one for one in news if one.id not in under_way], time.monotonic())
         batch, too_large = self._next_batch()
         for one in too_large:
             await self._leave(one)
         if batch:
+            self._in_hand = batch
             await self._fetch_and_publish(batch)
         return bool(batch or too_large)
 
     async def _fetch_and_publish(self, batch: Sequence[Waiting]) -> None:
         """Fetch, and let the publishing go on beside what comes next; one batch at a time is published."""
         async with AsyncExitStack() as held:
-            await held.enter_async_context(self._budget.held(sum(one.size for one in batch)))
+            await self._forwarding.check_store_for(max(one.size for one in batch))
+            await held.enter_async_context(self._budget.held(self._mailbox, sum(one.size for one in batch)))
             started_s = time.monotonic()
             fetched = await self._fetched([one.id for one in batch], self._source.fetch)
             metrics.FETCH_SECONDS.observe(time.monotonic() - started_s)
             metrics.FETCH_MAILS.observe(len(fetched))
             await self._published()
+            await self._permitted()  # the lease may have ended while the server took its time
             messages = await self._forwarding.messages(fetched, {})
+            self._in_hand = []  # counted as under way from here on
             self._publishing.start(self._publish(fetched, messages, batch, held.pop_all()))
 
     async def _published(self) -> None:
@@ -161,7 +177,7 @@ class MailboxReader:
 
     async def _fetched(self, ids: Sequence[str], fetch: Callable[[Sequence[str]], list[Fetched]]) -> list[Fetched]:
         try:
-            fetched = await self._call(fetch, ids)
+            fetched = await self._ask(fetch, ids)
         except MailboxError as error:
             if self._suspects.broke(ids, time.monotonic()):
                 self._report.unreadable(ids[0], error)
@@ -173,7 +189,7 @@ class MailboxReader:
         """What to fetch now, and the mails before it that are too large to be fetched at all."""
         batch: list[Waiting] = []
         too_large: list[Waiting] = []
-        size = 0
+        size, most = 0, min(FETCH_BYTES, self._budget.available(self._mailbox))
         while self._pending and len(batch) < FETCH_MAILS:
             waiting = self._pending[0]
             if waiting.size > self._max_mail_bytes:
@@ -181,7 +197,7 @@ class MailboxReader:
                 continue
             size += waiting.size
             alone = self._suspects.alone(waiting.id)
-            if not self._window.fits(len(batch) + 1, size) or (batch and (alone or size > FETCH_BYTES)):
+            if not self._window.fits(len(batch) + 1, size) or (batch and (alone or size > most)):
                 break
             batch.append(self._pending.pop(0))
             if alone:
@@ -216,7 +232,7 @@ class MailboxReader:
     async def _remove_recorded(self) -> None:
         if self._recorded:
             ids = list(self._recorded)
-            await self._call(self._source.remove, ids)
+            await self._ask(self._source.remove, ids)
             self._recorded = self._recorded[len(ids) :]
             metrics.REMOVED.labels(self._mailbox).inc(len(ids))
             log.info("mails_removed", mailbox=self._mailbox, mails=len(ids))
@@ -241,15 +257,29 @@ class MailboxReader:
         while (len(self._window) or self._recorded) and time.monotonic() < deadline_s:
             await self._remove_recorded()
             if len(self._window):
-                await self._call(self._source.wait, max(0.05, deadline_s - time.monotonic()))
+                await self._ask(self._source.wait, max(0.05, deadline_s - time.monotonic()))
 
     async def _wake_at_stop(self) -> None:
         await self._stop.wait()
         self._source.wake()
         await asyncio.Event().wait()  # the reader ends by itself, after its drain
 
+    async def _ask(self, call: Callable[..., T], *arguments: object) -> T:
+        """A call to the mail server, while the lease holds."""
+        await self._permitted()
+        return await self._call(call, *arguments)
+
     async def _call(self, call: Callable[..., T], *arguments: object) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
+        return await self._thread.call(call, *arguments)
+
+    async def _permitted(self) -> None:
+        """Wait while the lease cannot be renewed. Raises LeaseLostError, or TransientError if the stage stops."""
+        if self._tenure.valid:
+            return
+        self._report.lease_expired()
+        await first_of(self._tenure.wait_until_valid(), self._stop.wait())
+        if not self._tenure.valid:
+            raise TransientError("the lease cannot be renewed, and the stage stops", mailbox=self._mailbox)
 
     async def _leave(self, mail: Waiting) -> None:
         """A mail that is too large stays in the mailbox, flagged; or its beginning is published, to be parked."""
@@ -265,7 +295,7 @@ class MailboxReader:
 
     def _oldest_age_s(self) -> float:
         """Of the mails not fetched yet; counted from their first sight where the server tells no time."""
-        first = self._pending[:1]
+        first = [*self._in_hand[:1], *self._pending[:1]]
         if not first:
             return 0.0
         since = first[0].received_at or self._listed_at
@@ -277,10 +307,11 @@ class MailboxReader:
 
     def _left(self) -> float:
         """Mails found and not published; a new session lists again what is under way, recorded, or handed out."""
-        return len(self._pending) + self._source.still_listed(self._known())
+        return len(self._in_hand) + len(self._pending) + self._source.still_listed(self._known())
 
     def _known(self) -> set[str]:
-        return {*(one.id for one in self._pending), *self._recorded, *self._window.ids()}
+        handed_out = [*self._in_hand, *self._pending]
+        return {*(one.id for one in handed_out), *self._recorded, *self._window.ids()}
 
     def _note_success(self) -> None:
         self._backoff.reset()

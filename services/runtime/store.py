@@ -24,6 +24,7 @@ from services.runtime.errors import MailcaseError, PermanentError, TransientErro
 
 T = TypeVar("T")
 Document = dict[str, Any]
+Change = Mapping[str, Any] | list[dict[str, Any]]  # operators, or a pipeline of stages
 
 # One slow answer must not hold a mail for ever; a write that times out is repeated, and repeating is safe.
 # What the URL says of these goes before it.
@@ -125,17 +126,13 @@ class Collection:
             return False
         return True
 
-    async def update(
-        self, query: Mapping[str, Any], change: Mapping[str, Any], session: "Session | None" = None
-    ) -> int:
+    async def update(self, query: Mapping[str, Any], change: Change, session: "Session | None" = None) -> int:
         """Change one document; returns how many matched: 0 or 1."""
         with translated():
             result = await self._collection.update_one(query, change, session=driver_session(session))
             return result.matched_count
 
-    async def update_all(
-        self, query: Mapping[str, Any], change: Mapping[str, Any], session: "Session | None" = None
-    ) -> int:
+    async def update_all(self, query: Mapping[str, Any], change: Change, session: "Session | None" = None) -> int:
         """Change all matches in the same way; returns how many matched."""
         with translated():
             result = await self._collection.update_many(query, change, session=driver_session(session))

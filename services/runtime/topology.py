@@ -107,8 +107,13 @@ def _work_queue(name: str, *bindings: Binding) -> Queue:
 
 
 def lease_queue(mailbox: str) -> str:
-    """The exclusive queue that holds a mailbox's lease and its receipts."""
+    """An exclusive queue that only one process of its kind can have."""
     return f"fetcher.{mailbox}"
+
+
+def receipts_queue(mailbox: str, replica: str) -> str:
+    """The exclusive queue of a mailbox's receipts: another name at each replica, so that none is in another's way."""
+    return f"fetcher.receipts.{mailbox}.{replica}"
 
 
 def replica_queue(replica: str) -> str:

@@ -9,11 +9,14 @@ from pathlib import Path
 import pytest
 
 from deploy.local import PrivateServers
+from services.fetcher.lease_store import StoredLeases
 from services.fetcher.leases import Leases
+from services.fetcher.tenure import Tenure
 from services.runtime.broker import Broker
 from services.runtime.deliveries import Deliveries
 from services.runtime.lifecycle import Stop
-from services.runtime.topology import mailcase_topology
+from services.runtime.store import Store
+from services.runtime.topology import lease_queue, mailcase_topology
 from tests.integration.recorder import Bench, until
 
 MAILBOXES = ["a", "b", "c", "d"]
@@ -52,12 +55,16 @@ async def replica(bench: Bench, readers: Readers, name: str, most: int = 100) ->
     """A replica during the block; its end is like its death: the connection goes, and nothing is said."""
     readers.by_replica[name] = set()
 
-    async def read(mailbox: str, _receipts: Deliveries, ending: Stop) -> None:
+    async def read(mailbox: str, _receipts: Deliveries, ending: Stop, _tenure: Tenure) -> None:
         await readers.read(name, mailbox, ending)
 
-    async with Broker.connected(bench.environ["MAILCASE_BROKER_URL"], name) as broker:
+    async with (
+        Broker.connected(bench.environ["MAILCASE_BROKER_URL"], name) as broker,
+        Store.opened(bench.servers.store.url, bench.name) as store,
+    ):
         await broker.declare(mailcase_topology(archive_max_age_days=1, archive_max_bytes=1024 * 1024))
-        running = asyncio.ensure_future(Leases(broker, MAILBOXES, most, Stop()).hold(read))
+        leases = Leases(broker, StoredLeases(store), MAILBOXES, most, Stop())
+        running = asyncio.ensure_future(leases.hold(read))
         try:
             yield
             assert not running.done(), running
@@ -86,3 +93,52 @@ async def test_a_full_replica_takes_no_more_and_the_others_read_the_rest(bench: 
     async with replica(bench, readers, "small", most=1), replica(bench, readers, "large"):
         await until(lambda: readers.counts == [1, 3], lambda: str(readers.by_replica))
     assert set(readers.most.values()) == {1}
+
+
+async def test_a_queue_that_the_broker_keeps_for_a_dead_node_keeps_no_mailbox_from_being_read(bench: Bench) -> None:
+    """As RabbitMQ 4.2 does it: somebody who reads nothing has the exclusive queue that once was the lease."""
+    readers = Readers()
+    async with Broker.connected(bench.environ["MAILCASE_BROKER_URL"], "dead") as dead:
+        await dead.declare(mailcase_topology(archive_max_age_days=1, archive_max_bytes=1024 * 1024))
+        for mailbox in MAILBOXES:
+            assert await dead.take_lease(lease_queue(mailbox), "mailcase.event", "nothing")
+        async with replica(bench, readers, "one"):
+            await until(lambda: readers.counts == [4], lambda: str(readers.by_replica), 30)
+
+
+async def test_a_lease_is_free_for_others_once_its_holder_is_silent_for_its_time(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.fetcher.lease_store.TTL_S", 3.0)
+    async with Store.opened(bench.servers.store.url, bench.name) as store:
+        one, other = StoredLeases(store), StoredLeases(store)
+        await one.prepare(["a", "b"])
+        until_s = await one.acquire("a")
+        assert until_s is not None
+        assert await one.held() == {"a"}
+        assert await other.acquire("a") is None
+        assert await other.acquire("b") is not None
+        assert (await one.renew(["a", "b"]))[0] == {"a"}
+        await other.release("a")
+        assert await other.acquire("a") is None  # only its holder gives it back
+        await one.release("a")
+        assert await other.acquire("a") is not None
+        assert await one.acquire("a") is None
+        taken: list[float | None] = []
+
+        async def ask() -> None:
+            while not taken:
+                if (until := await one.acquire("a")) is not None:
+                    taken.append(until)
+
+        await asyncio.wait_for(ask(), 20)
+        assert (await other.renew(["a"]))[0] == set()
+
+
+async def test_leases_survive_that_the_database_is_emptied(bench: Bench) -> None:
+    async with Store.opened(bench.servers.store.url, bench.name) as store:
+        leases = StoredLeases(store)
+        assert await leases.acquire("a") is not None
+        await store.collection("mailbox_leases").delete({})
+        assert (await leases.renew(["a"]))[0] == set()
+        assert await leases.acquire("a") is not None

@@ -1,10 +1,5 @@
 """The window of mails under way, and the memory that they share."""
 
-import asyncio
-
-import pytest
-
-from services.fetcher.budget import Budget
 from services.fetcher.window import InFlight
 
 
@@ -60,35 +55,3 @@ def test_what_is_gone_is_forgotten_once() -> None:
     window.add("1", "a", 10, now_s=0)
     window.forget(["1", "1", "2"])
     assert (len(window), window.bytes, window.size_of("1")) == (0, 0, 0)
-
-
-async def test_mailboxes_share_the_memory_and_take_turns() -> None:
-    budget, order = Budget(100), list[str]()
-    started = {name: asyncio.Event() for name in "abc"}
-
-    async def hold(name: str, size: int, until: asyncio.Event) -> None:
-        async with budget.held(size):
-            order.append(name)
-            started[name].set()
-            await until.wait()
-
-    first, rest = asyncio.Event(), asyncio.Event()
-    rest.set()
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(hold("a", 60, first))
-        await started["a"].wait()
-        tasks.create_task(hold("b", 500, rest))  # larger than all: alone, and not overtaken
-        tasks.create_task(hold("c", 10, rest))
-        await asyncio.sleep(0)
-        assert order == ["a"]
-        first.set()
-    assert order == ["a", "b", "c"]
-
-
-async def test_memory_is_given_back_when_a_fetch_fails() -> None:
-    budget = Budget(100)
-    with pytest.raises(OSError, match="gone"):
-        async with budget.held(100):
-            raise OSError("gone")
-    async with asyncio.timeout(5), budget.held(100):
-        pass

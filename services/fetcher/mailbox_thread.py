@@ -1,0 +1,66 @@
+"""The thread in which one mailbox's blocking calls run."""
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class MailboxThread:
+    """One call at a time, in order.
+
+    A daemon, because nothing ends a look-up of a host's name or a connection that is being made: at its exit Python
+    waits for the threads of an executor (concurrent.futures), not for this one.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    async def call(self, function: Callable[..., T], *arguments: object) -> T:
+        """Run it in the thread. Raises what it raises; a call that nobody awaits any more is not begun."""
+        loop = asyncio.get_running_loop()
+        result: asyncio.Future[T] = loop.create_future()
+
+        def run() -> None:
+            if result.cancelled():
+                return
+            try:
+                value = function(*arguments)
+            except BaseException as error:  # noqa: BLE001 - goes to whoever awaits the call
+                _give(loop, result, result.set_exception, error)
+            else:
+                _give(loop, result, result.set_result, value)
+
+        self._calls.put(run)
+        return await result
+
+    def end(self, last: Callable[[], object]) -> None:
+        """Run `last` after the calls before it, then end; nobody waits for that."""
+        self._calls.put(lambda: _quietly(last))
+        self._calls.put(None)
+
+    def _run(self) -> None:
+        while (call := self._calls.get()) is not None:
+            call()
+
+
+def _give(
+    loop: asyncio.AbstractEventLoop, result: "asyncio.Future[Any]", give: Callable[[Any], None], value: object
+) -> None:
+    def give_if_awaited() -> None:
+        if not result.done():
+            give(value)
+
+    with suppress(RuntimeError):  # the loop is closed: the process ends
+        loop.call_soon_threadsafe(give_if_awaited)
+
+
+def _quietly(last: Callable[[], object]) -> None:
+    with suppress(Exception):
+        last()
