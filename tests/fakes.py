@@ -78,6 +78,8 @@ class FakeCases:
         self.plans: list[Plan] = []  # every plan that a writer tried to write
         self.poison: Callable[[Plan], None] = lambda _plan: None
         self.meanwhile: Callable[[], None] | None = None
+        self.replicates = True
+        self.proofs_failed = 0
         self._failures: list[_Failure] = []
 
     def fails(self, error: Exception, times: int = 1, *, written: bool = False) -> None:
@@ -118,6 +120,12 @@ class FakeCases:
         }
         senders = {key: one for key in query.senders if (one := self.senders.get(key))}
         return Known(mails, cases, threads, senders)
+
+    async def prove_majority(self) -> None:
+        if self.replicates:
+            return
+        self.proofs_failed += 1
+        raise TransientError("no majority takes a write")
 
     async def write(self, plan: Plan, attempt: str) -> Documents:
         self.plans.append(plan)

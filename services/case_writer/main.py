@@ -24,7 +24,15 @@ from services.runtime.lifecycle import Stop, all_of
 from services.runtime.memory import give_back_large_blocks
 from services.runtime.settings import Settings
 from services.runtime.signing import own_ids
-from services.runtime.stage import broker_url, connection_name, healthy_on, store_ready, store_url, topology_of
+from services.runtime.stage import (
+    broker_url,
+    connection_name,
+    healthy_on,
+    keep_pinging,
+    store_ready,
+    store_url,
+    topology_of,
+)
 from services.runtime.store import Store
 from services.runtime.topology import CASE_WRITER_COMMANDS
 
@@ -70,7 +78,8 @@ async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = A
         if await store_ready(prepare, stop, health):
             name, url, topology = connection_name("case-writer"), broker_url(settings), topology_of(settings)
             writing = keep_connected(url, name, topology, session, stop=stop, health=health)
-            await all_of([writing, Watch(cases, settings.processes).run(stop), sweeping.run(stop)])
+            watching = Watch(cases, settings.processes).run(stop)
+            await all_of([writing, watching, sweeping.run(stop), keep_pinging(store.prove_majority, health, stop)])
 
 
 @asynccontextmanager

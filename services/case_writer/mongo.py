@@ -124,6 +124,9 @@ class MongoCases:
             for one in groups
         ]
 
+    async def prove_majority(self) -> None:
+        await self._store.prove_majority()
+
     async def write(self, plan: Plan, attempt: str) -> Documents:
         """Write a plan whole or not at all; returns what was written."""
 

@@ -53,6 +53,9 @@ class Cases(Protocol):
         same, other TransientErrors in an outage, PermanentError where this plan can never be written.
         """
 
+    async def prove_majority(self) -> None:
+        """Raise TransientError unless a majority of the database takes a write."""
+
 
 class Outlet(Protocol):
     """Where events and receipts go; the broker is the real one."""

@@ -167,7 +167,7 @@ class CaseWriter:
         unclear = False  # if so, only this attempt can tell its own work from another writer's
         items: list[Item] = []
         read_s = 0.0
-        taken = Taken()
+        taken = Taken(self._cases.prove_majority)
         while True:
             try:
                 if not items or time.monotonic() - read_s > ITEMS_STAND_S:
@@ -179,10 +179,10 @@ class CaseWriter:
                 metrics.CONFLICTS.inc()
                 if conflicts >= CONFLICTS_TOGETHER and len(group) > 1 and not unclear:
                     raise PermanentError(f"{conflicts} conflicts with other writers, lastly: {error}") from error
-                taken.met(error)
+                await taken.met(error)
                 await _moment(conflicts)
             except TransientError as error:
-                taken.met(error)
+                await taken.met(error)
                 unclear = unclear or isinstance(error, UnclearCommitError)
                 pause_s = 0.0 if isinstance(error, UnclearCommitError) else backoff.next_s()
                 RETRIES.labels("write").inc()

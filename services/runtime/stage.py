@@ -18,6 +18,8 @@ from services.runtime.topology import Topology, mailcase_topology
 
 log = get_logger(__name__)
 
+PING_EVERY_S = 10.0
+
 
 def broker_url(settings: Settings) -> str:
     """Raises SettingsError where it is not set."""
@@ -68,6 +70,20 @@ async def store_ready(prepare: Callable[[], Awaitable[None]], stop: Stop, health
             health.up("store")
             return True
     return False
+
+
+async def keep_pinging(
+    ping: Callable[[], Awaitable[None]], health: Health, stop: Stop, *, every_s: float = PING_EVERY_S
+) -> None:
+    """Report whether the database answers `ping`, also while there is nothing to write; until `stop`."""
+    while not await stop.wait(every_s):
+        try:
+            await ping()
+        except TransientError as error:
+            health.down("store", str(error))
+            log.warning("store_unreachable", error=error, again_in_s=every_s)
+        else:
+            health.up("store")
 
 
 def _required(url: str | None, section: str, variable: str) -> str:

@@ -54,20 +54,37 @@ TAKEN_PATIENCE_S = 60.0
 
 
 class Taken:
-    """Watches the failures of one piece of writing for a key that stays taken."""
+    """Watches the failures of one piece of writing for a key that stays taken.
 
-    def __init__(self) -> None:
+    A primary that cannot replicate knows keys which reads of what a majority has do not show: those of a commit of
+    ours that ended unclear, or of another writer. So a contradiction is judged only after `prove`, which writes
+    something that a majority takes: by then whatever was written before is shown too, or is gone.
+    """
+
+    def __init__(self, prove: Callable[[], Awaitable[None]]) -> None:
+        """`prove` raises TransientError while no majority takes a write; see `Store.prove_majority`."""
+        self._prove = prove
         self._since_s: float | None = None
+        self._proven = False
 
-    def met(self, error: TransientError) -> None:
-        """Raises PermanentError where nothing but taken keys has been in the way for TAKEN_PATIENCE_S."""
+    async def met(self, error: TransientError) -> None:
+        """Raises PermanentError if nothing but taken keys was in the way for TAKEN_PATIENCE_S, and still is after a
+        majority took a write.
+        """
         now_s = time.monotonic()
         if not isinstance(error, TakenError):
-            self._since_s = None
+            self._since_s, self._proven = None, False
         elif self._since_s is None:
             self._since_s = now_s
-        elif now_s - self._since_s > TAKEN_PATIENCE_S:
+        elif self._proven:
             raise PermanentError(f"the database contradicts itself: {error}") from error
+        elif now_s - self._since_s > TAKEN_PATIENCE_S:
+            try:
+                await self._prove()
+            except TransientError:
+                self._since_s = None
+            else:
+                self._proven = True  # one more look: what was taken may be shown now
 
 
 class UnclearCommitError(TransientError):
@@ -231,6 +248,12 @@ class Store:
         """Raise TransientError unless a primary answers."""
         with translated():
             await self._client.admin.command({"ping": 1})
+
+    async def prove_majority(self) -> None:
+        """Raise TransientError unless a majority takes a write: a primary that cannot replicate answers a ping."""
+        change = {"$currentDate": {"at": True}}
+        with translated():
+            await self._database["probes"].update_one({"_id": "majority"}, change, upsert=True)
 
     async def now(self) -> datetime:
         """The time by the primary's clock."""

@@ -11,7 +11,15 @@ from services.runtime.http import ANY_HOST
 from services.runtime.lifecycle import Stop, all_of
 from services.runtime.messages import Delivery
 from services.runtime.settings import Settings
-from services.runtime.stage import broker_url, connection_name, healthy_on, store_ready, store_url, topology_of
+from services.runtime.stage import (
+    broker_url,
+    connection_name,
+    healthy_on,
+    keep_pinging,
+    store_ready,
+    store_url,
+    topology_of,
+)
 from services.runtime.store import Store
 from services.runtime.topology import SENDER_WORK
 from services.sender import metrics
@@ -63,5 +71,6 @@ async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = A
                 [
                     keep_connected(url, name, topology, session, stop=stop, health=health),
                     work.sweep_until_stop(settings.sender.sweep_interval_s),
+                    keep_pinging(store.prove_majority, health, stop),
                 ]
             )

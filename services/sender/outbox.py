@@ -151,6 +151,9 @@ class MongoOutbox:
         if not await self._threads.update({"_id": key}, {"$set": {"claimed_by": mail.id}}, session):
             await self._threads.insert([to_document(Thread(id=key, case=mail.case, claimed_by=mail.id))], session)
 
+    async def prove_majority(self) -> None:
+        await self._store.prove_majority()
+
     async def waiting(self) -> Waiting:
         oldest: list[dict[str, Any]] = await self._outbox.find(
             {"state": _OPEN}, ["created_at"], sort="created_at", limit=1

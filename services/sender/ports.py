@@ -111,6 +111,9 @@ class Outbox(Protocol):
     async def end(self, mail: OutgoingMail, claim: str, ending: Ending) -> bool:
         """Write how the mail ended, with the comment and the Message-ID's thread, in one transaction."""
 
+    async def prove_majority(self) -> None:
+        """Raise TransientError unless a majority of the database takes a write."""
+
     async def waiting(self) -> Waiting:
         """How much waits."""
 

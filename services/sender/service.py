@@ -238,15 +238,15 @@ class Sender:
 
         False where the claim is not ours any more: also after a commit that turned out to be written.
         """
-        backoff, taken = Backoff(initial_s=0.05, maximum_s=5.0), Taken()
+        backoff, taken = Backoff(initial_s=0.05, maximum_s=5.0), Taken(self._outbox.prove_majority)
         while True:
             try:
                 return await write()
             except ConflictError as error:
-                taken.met(error)
+                await taken.met(error)
                 await asyncio.sleep(min(0.1, backoff.next_s()))
             except TransientError as error:
-                taken.met(error)
+                await taken.met(error)
                 log.warning("ending_postponed", error=error)
                 if await self._stop.wait(backoff.next_s()):
                     raise

@@ -89,7 +89,6 @@ class Work:
             self._health.down("store", str(error))
             log.warning("sweep_failed", error=error)
             return
-        self._health.up("store")
         metrics.PENDING.set(waiting.count)
         metrics.OLDEST_AGE.set(max(0.0, (now - waiting.oldest).total_seconds()) if waiting.oldest else 0)
         metrics.BREAKER_OPEN.set(held_until is not None and held_until > now)

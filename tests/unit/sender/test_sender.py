@@ -86,6 +86,9 @@ class FakeOutbox:
         self.endings.append(ending)
         return True
 
+    async def prove_majority(self) -> None:
+        """A majority takes it."""
+
     async def waiting(self) -> Waiting:
         return Waiting(0, None)
 
@@ -221,7 +224,7 @@ async def test_a_stage_that_ends_in_the_outage_leaves_the_mail_to_another(bench:
 
 @pytest.mark.parametrize(
     "failures",
-    [[PermanentError("the document is too large")], [ZeroDivisionError()], [TakenError("a comment is there")] * 4],
+    [[PermanentError("the document is too large")], [ZeroDivisionError()], [TakenError("a comment is there")] * 5],
 )
 async def test_a_mail_whose_comment_cannot_be_written_does_not_go_out_again(
     bench: Bench, failures: list[Exception], monkeypatch: pytest.MonkeyPatch

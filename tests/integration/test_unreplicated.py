@@ -1,0 +1,67 @@
+"""A primary that cannot replicate: one member is down, and the other is locked for a backup."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from deploy.local import PrivateServers
+from services.case_writer.intake import Intake
+from services.case_writer.mongo import MongoCases
+from services.case_writer.service import Arrived, CaseWriter
+from services.runtime.blobs import Blobs
+from services.runtime.errors import TransientError
+from services.runtime.health import Health
+from services.runtime.lifecycle import Stop
+from services.runtime.store import Store
+from tests.builders import STAGES, opening
+from tests.fakes import FakeOutlet
+
+
+class Watched(MongoCases):
+    """Tells when the proof of a majority was asked for and failed."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store, STAGES)
+        self.unproven = asyncio.Event()
+
+    async def prove_majority(self) -> None:
+        try:
+            await super().prove_majority()
+        except TransientError:
+            self.unproven.set()
+            raise
+
+
+async def test_good_mail_is_neither_parked_nor_refused_while_the_primary_cannot_replicate(
+    server_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.runtime.store.TAKEN_PATIENCE_S", 0.2)
+    with PrivateServers(server_folder, broker=False, store_members=3) as servers:
+        members = servers.store.members
+        primary = servers.store.primary
+        dead, locked = (one for one in members if one is not primary)
+        async with Store.opened(servers.store.url, "unreplicated") as store:
+            cases, outlet = Watched(store), FakeOutlet()
+            await cases.ensure_indexes()
+            await Blobs(store).ensure_indexes()
+            intake = Intake(Blobs(store), lambda _mailbox: False)
+            writer = CaseWriter(cases, intake, outlet, health=Health("store"), stop=Stop())
+            monkeypatch.setattr("services.runtime.store._WRITE_TIMEOUT_MS", 300)
+            dead.stop()
+            with locked.client() as client:
+                client.admin.command("fsync", lock=True)
+                try:
+                    command = opening("invoice")
+                    handling = asyncio.ensure_future(writer.handle([Arrived(command, False)]))
+                    waiting = asyncio.ensure_future(cases.unproven.wait())
+                    await asyncio.wait({handling, waiting}, timeout=60, return_when=asyncio.FIRST_COMPLETED)
+                    assert cases.unproven.is_set()
+                    assert not handling.done()
+                finally:
+                    client.admin.command("fsyncUnlock")
+            assert await asyncio.wait_for(handling, 60) == []
+            recorded = await store.collection("mails").find({})
+            assert [(one["_id"], one["outcome"]) for one in recorded] == [(command.mail.key, "opened")]
+            assert await store.collection("comments").count({}) == 1
+            assert await store.collection("cases").count({}) == 1
