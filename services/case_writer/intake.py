@@ -12,7 +12,7 @@ from schemas.mails import BlobRef, RawMail
 from services.case_writer import metrics
 from services.case_writer.plan import FAILURES, Item, Plan
 from services.case_writer.ports import BlobStore, MailReader, UnreadableMailError
-from services.case_writer.reading import SHORTENED, Attachment, MailReading, ReadingLimits, read_mail
+from services.case_writer.reading import Attachment, MailReading, ReadingLimits, needs_original, read_mail
 from services.case_writer.restoring import CONTENT_MISSING
 from services.runtime.errors import PermanentError, TransientError
 
@@ -22,7 +22,8 @@ ASIDE_BYTES = 256 * 1024
 class Intake:
     """Reads mails; `keeps_original` tells for a mailbox whether the whole mail is attached to the case.
 
-    It is attached, too, where the mail was too much for the limits of reading, so that nothing is lost. A mail of more
+    It is attached, too, if the mail was too much for the limits of reading or its reading is doubtful, so that nothing
+    is lost. A mail of more
     than `aside_bytes` is read by `aside`, which can be ended, and keeps the event loop free; where there is none, in a
     thread.
     """
@@ -94,8 +95,8 @@ class Intake:
     def _keeps_whole(self, command: Command, reading: MailReading | None) -> bool:
         if _lacks_content(command):
             return False
-        if reading is None or not SHORTENED.isdisjoint(reading.defects):
-            return True  # the case lacks something that the mail has
+        if reading is None or needs_original(reading):
+            return True  # the case lacks something that the mail has, or may have
         return self._keeps_original(command.mail.mailbox)
 
     async def _raw(self, mail: RawMail) -> bytes:

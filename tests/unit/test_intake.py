@@ -78,6 +78,28 @@ async def test_a_mail_too_much_for_reading_is_kept_whole(blobs: FakeBlobs) -> No
     assert await blobs.get(item.original.sha256) == long
 
 
+DAMAGED_MAILS = {
+    "contradicting boundaries": b"Content-Type: multipart/mixed; boundary=a\n"
+    b"Content-Type: multipart/mixed; boundary=b\n\n--b\n\ntext\n--a\n\nother\n--b--\n",
+    "fields that are text": b"\n\nTo: everyone\n\ntext",
+    "base64 that is text": b"Content-Transfer-Encoding: base64\n\nThis is plain text, 12 EUR.\n",
+    "broken uuencode": b"Content-Transfer-Encoding: x-uuencode\n\nbegin 644 a\nno such line\nend\n",
+    "two encodings": b"Content-Transfer-Encoding: base64, quoted-printable\n\nsome=20words\n",
+    "a part behind the end": b"Content-Type: multipart/mixed; boundary=b\n\n--b\n\none\n--b--\n--b\n\ntwo\n--b--\n",
+    "text behind the end": b"Content-Type: multipart/mixed; boundary=b\n\n--b\n\none\n--b--\nand more\n",
+    "a damaged file": b"Content-Type: application/pdf\nContent-Transfer-Encoding: base64\n\nQUJ*D=\n",
+    "a line that is no field": b"Subject: x\nMy words\nX-Mailer: y\n\ntext",
+}
+
+
+@pytest.mark.parametrize("rest", DAMAGED_MAILS.values(), ids=DAMAGED_MAILS.keys())
+async def test_a_mail_that_can_be_read_in_more_than_one_way_is_kept_whole(blobs: FakeBlobs, rest: bytes) -> None:
+    raw = rest if rest.startswith(b"\n") else b"From: anna@customer.example\n" + rest
+    [item] = await Intake(blobs, lambda _mailbox: False).items([opening("m", raw=raw)])
+    assert item.original is not None
+    assert await blobs.get(item.original.sha256) == raw
+
+
 async def test_a_mail_that_travels_as_a_blob_is_read_whole(blobs: FakeBlobs) -> None:
     [reference] = await blobs.put_all([BOUNDARY_MAIL])
     [item] = await Intake(blobs, lambda _mailbox: False).items(

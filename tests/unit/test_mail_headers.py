@@ -67,6 +67,33 @@ class TestTheBlock:
         for before in (b"From jan@x.example Mon Nov 23\n", b"\xef\xbb\xbf", b"\r\n\r\n", b"\n>From x\r\n"):
             assert MailHeaders.parse(before + b"Subject: x\n\nbody").text("Subject") == "x"
 
+    @pytest.mark.parametrize("before", [b"\n", b"\r\n\r\n", b"\xef\xbb\xbf\n", b"Hello all,\n"])
+    def test_without_a_known_field_is_text_after_blank_lines_or_other_words(self, before: bytes) -> None:
+        raw = before + b"Invoice: 17\nAmount: 12 EUR\n\nPlease pay."
+        headers = MailHeaders.parse(raw)
+        assert list(headers) == []
+        assert headers.uncertain
+        assert raw[headers.body_start :].endswith(b"Invoice: 17\nAmount: 12 EUR\n\nPlease pay.")
+
+    def test_is_no_mbox_line_if_no_known_field_follows(self) -> None:
+        raw = b"From the beginning we said:\nno.\n\nAnna"
+        assert MailHeaders.parse(raw).body_start == 0
+
+    @pytest.mark.parametrize(
+        ("raw", "malformed", "uncertain"),
+        [
+            (b"Subject: x\nFrom : a@b.example\n\n", False, False),
+            (b"Subject: x\nno field\nTo: a@b.example\n\n", True, False),
+            (b"Subject: x\n\n", False, False),
+            (b"\nSubject: x\n\n", False, True),
+            (b"\nFrom: a@b.example\nDate: x\n\n", False, False),
+            (b"Amount: 12\n\n", False, True),
+        ],
+    )
+    def test_tells_what_makes_it_doubtful(self, raw: bytes, malformed: bool, uncertain: bool) -> None:
+        headers = MailHeaders.parse(raw)
+        assert (headers.malformed, headers.uncertain) == (malformed, uncertain)
+
     def test_is_bounded_and_its_body_is_found_beyond_the_bound(self) -> None:
         raw = b"Subject: first\n" + b"X-Pad: p\n" * 1000 + b"To: last@x.example\n\nbody"
         headers = MailHeaders.parse(raw, max_bytes=500)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from services.case_writer.reading.parameters import Parameters
 from services.case_writer.reading.splitter import Part
-from services.case_writer.reading.transfer import undo
+from services.case_writer.reading.transfer import encoding_of, undo
 
 _HTML = frozenset({"text/html", "application/xhtml+xml"})
 _PLAIN = frozenset({"text/plain", "text/enriched", "text/richtext", "text/markdown", "text/x-markdown"})
@@ -23,26 +23,42 @@ class Segment:
 
 @dataclass(slots=True)
 class FilePart:
-    """A part of `raw` that is no text; `related` to the text beside it (RFC 2387), `encrypted` by RFC 1847."""
+    """A part of `raw` that is no text; `related` to the text beside it (RFC 2387), `encrypted` by RFC 1847.
+
+    `reported` tells that a report brings it (RFC 3462), `from_message` that it is a part of an attached message.
+    """
 
     raw: bytes
     part: Part
     disposition: Parameters
     related: bool
     encrypted: bool
+    reported: bool = False
+    from_message: bool = False
+    opened: tuple[bytes, bool] | None = None
+
+    def open(self) -> bytes:
+        """The bytes of the file, which are the same object as those of `content` from now on."""
+        self.opened = self.content()
+        return self.opened[0]
 
     def content(self) -> tuple[bytes, bool]:
         """The bytes of the file, and whether its transfer encoding was damaged."""
-        encoding = self.part.headers.text("content-transfer-encoding") or ""
-        return undo(self.raw[self.part.body : self.part.end], encoding)
+        if self.opened is not None:
+            return self.opened
+        return undo(self.raw[self.part.body : self.part.end], encoding_of(self.part.headers))
 
 
 @dataclass(slots=True)
 class Bodies:
-    """A mail's text and files, both in their order."""
+    """A mail's text and files, both in their order.
+
+    `has_other_text` tells that forms of the same text differ, and one of them is left out.
+    """
 
     segments: list[Segment] = field(default_factory=list)
     files: list[FilePart] = field(default_factory=list)
+    has_other_text: bool = False
 
 
 TextOf = Callable[[Part, str], str]
@@ -62,6 +78,7 @@ class _Arranger:
         self._segments: list[list[Segment]] = [[] for _ in parts]
         self._files: list[FilePart] = []
         self._has_text = False
+        self._has_other_text = False
 
     def arrange(self) -> Bodies:
         for index, part in enumerate(self._parts):
@@ -70,7 +87,7 @@ class _Arranger:
         for index in reversed(range(len(self._parts))):  # children come after their parent
             if self._parts[index].children:
                 self._segments[index] = self._combined(self._parts[index])
-        return Bodies(self._segments[0], self._files)
+        return Bodies(self._segments[0], self._files, self._has_other_text)
 
     def _sort(self, index: int, part: Part) -> None:
         parent = self._parent.get(index)
@@ -84,8 +101,17 @@ class _Arranger:
             self._has_text = self._has_text or bool(text and not text.isspace())
             self._segments[index] = [Segment(html=text) if is_html else Segment(plain=text)]
         elif content_type not in _COPIES or parent is None or parent.content_type != "multipart/alternative":
-            encrypted = parent is not None and parent.content_type == "multipart/encrypted"
-            self._files.append(FilePart(self._raw, part, disposition, self._is_related(part, parent), encrypted))
+            around = "" if parent is None else parent.content_type
+            self._files.append(
+                FilePart(
+                    self._raw,
+                    part,
+                    disposition,
+                    self._is_related(part, parent),
+                    encrypted=around == "multipart/encrypted",
+                    reported=around == "multipart/report",
+                )
+            )
 
     def _is_text(self, part: Part, parent: Part | None, disposition: Parameters) -> bool:
         """A text part is a file if it says so, or if it has a file's name and comes after a text."""
@@ -104,22 +130,38 @@ class _Arranger:
     def _combined(self, part: Part) -> list[Segment]:
         inner = [self._segments[child] for child in part.children]
         if part.content_type == "multipart/alternative":
-            return _alternative(inner)
+            segments, left_out = _alternative(inner)
+            self._has_other_text = self._has_other_text or left_out
+            return segments
         return [segment for segments in inner for segment in segments]
 
 
-def _alternative(choices: list[list[Segment]]) -> list[Segment]:
-    """One text in several forms: the first plain one that says something, the last one with HTML (the richest)."""
-    plain: str | None = None
-    html: str | None = None
+def _alternative(choices: list[list[Segment]]) -> tuple[list[Segment], bool]:
+    """One text in several forms: the first plain one that says something, the last one with HTML (the richest).
+
+    And whether another one says something else.
+    """
+    plains: list[str] = []
+    htmls: list[str] = []
     for segments in choices:
-        if not segments:
-            continue
         if any(segment.html is not None for segment in segments):
-            html = "\n".join(html_of(segment) for segment in segments)
-        elif plain is None or not plain.strip():
-            plain = "\n".join(segment.plain or "" for segment in segments)
-    return [] if plain is None and html is None else [Segment(plain, html)]
+            htmls.append("\n".join(html_of(segment) for segment in segments))
+            both = [segment.plain for segment in segments if segment.plain and segment.html is not None]
+            plains += ["\n".join(both)] if both else []
+        elif segments:
+            plains.append("\n".join(segment.plain or "" for segment in segments))
+    plain = next((one for one in plains if one.strip()), plains[-1] if plains else None)
+    html = htmls[-1] if htmls else None
+    left_out = _differs(plains, plain) or _differs(htmls, html)
+    return [] if plain is None and html is None else [Segment(plain, html)], left_out
+
+
+def _differs(forms: list[str], chosen: str | None) -> bool:
+    """Whether a form that is not blank says something else than the chosen one."""
+    if len(forms) < 2:
+        return False
+    words = (chosen or "").split()
+    return any(one.split() not in ([], words) for one in forms)
 
 
 def html_of(segment: Segment) -> str:

@@ -11,11 +11,12 @@ from services.case_writer.reading.values import Attachment
 from services.runtime.mail.headers import MailHeaders
 
 CMS_TYPES = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
+MAIL_TYPES = frozenset({"message/rfc822", "message/global"})
+FROM_MESSAGE = "from-message"
 
 _MAX_ORIGINAL_CHARS = 1000
 _MAX_ID_CHARS = 300
 _SUBJECT_WITHIN = 65536
-_MAILS = frozenset({"message/rfc822", "message/global"})
 _SIGNATURES = frozenset({"application/pkcs7-signature", "application/x-pkcs7-signature", "application/pgp-signature"})
 _USUAL_NAMES = {
     "application/ms-tnef": "winmail.dat",
@@ -55,7 +56,15 @@ class Files:
             file.disposition.text("filename") or part.parameters.text("name"),
             content_id=content_id,
             inline=self._is_inline(file, content_id),
-            flags=[word for word, is_true in (("damaged", damaged), ("encrypted", file.encrypted)) if is_true],
+            flags=[
+                word
+                for word, is_true in (
+                    (FROM_MESSAGE, file.from_message),
+                    ("damaged", damaged),
+                    ("encrypted", file.encrypted),
+                )
+                if is_true
+            ],
         )
 
     def make(
@@ -98,7 +107,7 @@ class Files:
         usual = _USUAL_NAMES.get(content_type)
         if usual:
             return usual
-        if content_type in _MAILS:
+        if content_type in MAIL_TYPES:
             subject = MailHeaders.parse(content[:_SUBJECT_WITHIN]).text("subject")
             return f"{safe_name((subject or '')[:80]) or 'message'}.eml"
         self._unnamed += 1

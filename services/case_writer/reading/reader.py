@@ -1,26 +1,23 @@
 """A mail read as a person reads it: bytes in, a value with a list of defects out, never an exception."""
 
 from services.case_writer.reading import html as markup
-from services.case_writer.reading.bodies import Bodies, FilePart, Segment, arrange, html_of
+from services.case_writer.reading.bodies import FilePart, Segment, html_of
+from services.case_writer.reading.containers import Containers, Found
 from services.case_writer.reading.digest import content_digest
 from services.case_writer.reading.envelope import read_envelope
-from services.case_writer.reading.files import CMS_TYPES, Files
+from services.case_writer.reading.files import FROM_MESSAGE, Files
 from services.case_writer.reading.layout import has_quotes, to_text
 from services.case_writer.reading.quotes import written_now
-from services.case_writer.reading.signed import BEGIN_ENCRYPTED, is_encrypted, signed_content, without_armour
+from services.case_writer.reading.signed import BEGIN_ENCRYPTED, without_armour
 from services.case_writer.reading.sniffing import type_by_name
-from services.case_writer.reading.splitter import Part, split
-from services.case_writer.reading.texts import body_text, clean
-from services.case_writer.reading.transfer import undo
+from services.case_writer.reading.uuencoded import UuencodedFile
 from services.case_writer.reading.values import Attachment, Defects, MailReading, ReadingLimits
-from services.case_writer.reading.winmail import Winmail, WinmailFile, open_winmail
+from services.case_writer.reading.winmail import WinmailFile
 from services.runtime.mail.headers import MailHeaders
 from services.runtime.mail.words import one_line
 
 _DEFAULT_LIMITS = ReadingLimits()
 _STUB_CHARS = 400  # a plain part that only tells people to get another program is shorter
-_MAX_WRAPPED = 3  # signed mails within signed mails
-_WINMAIL_TYPES = frozenset({"application/ms-tnef", "application/vnd.ms-tnef", "application/x-ms-tnef"})
 
 
 def read_mail(raw: bytes, limits: ReadingLimits = _DEFAULT_LIMITS) -> MailReading:
@@ -37,17 +34,22 @@ class _Reader:
         self._defects = Defects()
         self._html_left = limits.max_html_chars
         self._pictures: list[markup.Picture] = []
-        self._winmails: list[Winmail] = []
         self._remote_images = 0
         self._quotes_are_marked = False
 
     def read(self) -> MailReading:
         headers = MailHeaders.parse(self._raw, max_bytes=self._limits.max_header_bytes)
         envelope = read_envelope(headers, self._limits, self._defects)
-        bodies = self._bodies(self._raw, headers)
-        self._unwrap(bodies)
-        full_text, html = self._text(bodies.segments)
-        shown = markup.content_ids(html) if html and (bodies.files or self._winmails) else set()
+        containers = Containers(self._limits, self._defects)
+        found = containers.open_mail(self._raw, headers)
+        full_text, html = self._text(found.segments)
+        text = None
+        if not full_text:
+            full_text, html, text = self._other_text(found, html)
+        if text is None:
+            text = self._written_now(full_text, headers)
+        has_files = found.files or found.winmails or found.uuencoded
+        shown = markup.content_ids(html) if html and has_files else set()
         return MailReading(
             subject=envelope.subject,
             author=envelope.author,
@@ -57,72 +59,36 @@ class _Reader:
             message_id=envelope.message_id,
             in_reply_to=envelope.in_reply_to,
             references=envelope.references,
-            text=self._written_now(full_text, headers),
+            text=text,
             full_text=full_text,
             html=html,
-            attachments=self._attachments(bodies.files, Files(shown)),
+            attachments=self._attachments(found, Files(shown)),
             defects=self._defects.list(),
             remote_images=self._remote_images,
             digest=content_digest(self._raw, headers),
         )
 
-    def _bodies(self, raw: bytes, headers: MailHeaders) -> Bodies:
-        parts = split(raw, headers, self._limits, self._defects)
+    def _other_text(self, found: Found, html: str | None) -> tuple[str, str | None, str | None]:
+        """What is shown of a mail that says nothing itself: full text, HTML, and the text if it is not the usual one.
 
-        def text_of(part: Part, content_type: str) -> str:
-            data, damaged = undo(raw[part.body : part.end], part.headers.text("content-transfer-encoding") or "")
-            self._defects.add("text-damaged", damaged)
-            data = self._bounded_bytes(data, content_type)
-            text, repaired = body_text(data, part.parameters, content_type)
-            self._defects.add("charset-repaired", repaired)
-            return text
-
-        return arrange(raw, parts, text_of)
-
-    def _bounded_bytes(self, data: bytes, content_type: str) -> bytes:
-        """Not more than the limit may need at four bytes a letter, up to a line's end: the rest would be cut anyway."""
-        is_html = content_type.endswith("html")
-        limit = 4 * (self._limits.max_html_chars if is_html else self._limits.max_text_chars)
-        if len(data) <= limit or (is_html and b"data:image/" in data):
-            return data
-        self._defects.add("html-shortened" if is_html else "text-shortened")
-        end = data.rfind(b"\n", limit // 2, limit)
-        return data[: end if end > 0 else limit]
-
-    def _unwrap(self, bodies: Bodies) -> None:
-        """Add what signed or Outlook containers hold; the containers stay among the files."""
-        wrapped = 0
-        for file in bodies.files:  # grows while it is walked: what is unwrapped may hold more
-            if file.encrypted:
-                self._defects.add("encrypted")
-            elif file.part.content_type in CMS_TYPES and wrapped < _MAX_WRAPPED:
-                wrapped += 1
-                self._unwrap_signed(file, bodies)
-            elif file.part.content_type in _WINMAIL_TYPES or _is_winmail(file):
-                self._unwrap_winmail(file, bodies)
-
-    def _unwrap_signed(self, file: FilePart, bodies: Bodies) -> None:
-        content, _ = file.content()
-        inner = signed_content(content)
-        self._defects.add("encrypted", is_encrypted(content))
-        if inner is not None:
-            within = self._bodies(inner, MailHeaders.parse(inner, max_bytes=self._limits.max_header_bytes))
-            bodies.segments += within.segments
-            bodies.files += within.files
-
-    def _unwrap_winmail(self, file: FilePart, bodies: Bodies) -> None:
-        content, _ = file.content()
-        winmail = open_winmail(content)
-        self._defects.add("winmail-damaged", winmail is None or not winmail.whole)
-        if winmail is None:
-            return
-        self._winmails.append(winmail)
-        has_text = any((one.plain or one.html or "").strip() for one in bodies.segments)
-        if not has_text and (winmail.plain or winmail.html):
-            bodies.segments.append(Segment(clean(winmail.plain) or None, winmail.html or None))
-        self._defects.add(
-            "winmail-text-unread", not has_text and winmail.has_rtf and not (winmail.plain or winmail.html)
-        )
+        A report says what its parts for programs say; a message that is attached alone is what the mail is about.
+        """
+        reports = [Segment(plain=text) for text in found.report_texts]
+        messages = [message for message in found.messages if message.has_text]
+        if reports:
+            full_text, _ = self._text(reports)
+            self._defects.add("text-from-report", full_text)
+            return full_text, html, full_text
+        if not messages:
+            return "", html, None
+        self._defects.add("text-from-message")
+        for message in messages:
+            for word in message.defects.list():
+                self._defects.add(word)
+        segments = [segment for message in messages for segment in message.segments]
+        full_text, other_html = self._text(segments)
+        html = self._bounded("\n".join([one for one in (html, other_html) if one])) if other_html else html
+        return full_text, html, full_text if len(messages) > 1 else None
 
     def _text(self, segments: list[Segment]) -> tuple[str, str | None]:
         """The full text, and the sanitised HTML or None."""
@@ -181,18 +147,29 @@ class _Reader:
             return None
         return html
 
-    def _attachments(self, parts: list[FilePart], files: Files) -> list[Attachment]:
-        found = [files.from_part(part) for part in parts[: self._limits.max_attachments]]
-        found.extend(
+    def _attachments(self, found: Found, files: Files) -> list[Attachment]:
+        """Those of the mail itself first, as parts of attached messages may be too many."""
+        own = [one for one in found.files if not one.from_message]
+        inner = [one for one in found.files if one.from_message]
+        most = self._limits.max_attachments
+        made = [files.from_part(part) for part in own[:most]]
+        made.extend(
             files.make(one.content, one.content_type, None, content_id=one.content_id, inline=True)
             for one in self._pictures
         )
-        found.extend(_from_winmail(one, files) for winmail in self._winmails for one in winmail.files)
-        self._defects.add("too-many-attachments", max(len(parts), len(found)) > self._limits.max_attachments)
-        return found[: self._limits.max_attachments]
+        made.extend(_from_text(one, files) for one in found.uuencoded)
+        made.extend(_from_winmail(one, files, origin) for origin, winmail in found.winmails for one in winmail.files)
+        made.extend(files.from_part(part) for part in inner[: max(0, most - len(made))])
+        self._defects.add("too-many-attachments", max(len(own) + len(inner), len(made)) > most)
+        return made[:most]
 
 
-def _from_winmail(file: WinmailFile, files: Files) -> Attachment:
+def _from_text(file: UuencodedFile, files: Files) -> Attachment:
+    kind = type_by_name(file.name) or "application/octet-stream"
+    return files.make(file.content, kind, file.name or None, flags=["from-text"])
+
+
+def _from_winmail(file: WinmailFile, files: Files, origin: FilePart) -> Attachment:
     kind = file.content_type or type_by_name(file.name) or "application/octet-stream"
     content_id = file.content_id.strip("<> ") or None
     return files.make(
@@ -201,10 +178,5 @@ def _from_winmail(file: WinmailFile, files: Files) -> Attachment:
         one_line(file.name) or None,
         content_id=one_line(content_id) if content_id else None,
         inline=files.is_shown(content_id),
-        flags=["from-winmail"],
+        flags=[*([FROM_MESSAGE] if origin.from_message else []), "from-winmail"],
     )
-
-
-def _is_winmail(file: FilePart) -> bool:
-    name = file.disposition.text("filename") or file.part.parameters.text("name") or ""
-    return name.lower() == "winmail.dat"

@@ -1,46 +1,93 @@
-"""Content-Transfer-Encoding undone (RFC 2045 section 6): exact bytes; damage is told, not raised."""
+"""Content-Transfer-Encoding undone (RFC 2045 section 6): exact bytes; damage is returned, not raised."""
 
 import re
 from binascii import Error as _BinasciiError
 from binascii import a2b_base64, a2b_qp, a2b_uu
 from io import BytesIO
 
+from services.runtime.mail.headers import MailHeaders
 from services.runtime.mail.words import unbase64
 
 _AS_IT_STANDS = frozenset({"", "7bit", "8bit", "binary", "8-bit", "7-bit"})
 _USUAL = frozenset({"", "7bit", "8bit", "base64", "quoted-printable"})
 _UU = frozenset({"x-uuencode", "uuencode", "uue", "x-uue"})
-_BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
 _BLANKS = b"\r\n \t"
 _BLOCK_BYTES = 1024 * 1024
 _FOUR_LETTERS = b"AAAA"
-_COMMENT = re.compile(r"\([^()]*+\)|[;,].*", re.DOTALL)
-_BLANK_LINE = re.compile(rb"\n\r?\n")
+_STRICTEST_FIRST = ("x-uuencode", "base64", "quoted-printable")
+_COMMENT = re.compile(r"\([^()]*+\)|;.*", re.DOTALL)
+_INK = re.compile(rb"[^\s\0]")
+# Programs hardly write blanks between the letters of a line of base64; people write them between words.
+_INNER_BLANK = re.compile(rb"[A-Za-z0-9+/=][ \t]++[A-Za-z0-9+/=]")
+_BASE64_LINES = re.compile(rb"(?:[ \t\r\n]*+[A-Za-z0-9+/]++={0,2}+[ \t\r]*+(?:\n|\Z))*+")
+_LONG_BASE64_LINE = re.compile(rb"(?:^|(?<=\n))[A-Za-z0-9+/]{40,}+={0,2}+[ \t\r]*+(?:\n|\Z)")
+_WORDS = re.compile(rb"\s*+(?:(?:[A-Z]?[a-z]++|[A-Z]++)[0-9]*+(?:\s++|\Z))++")
+_LEAST_TEXT_BYTES = 6  # fewer may be text by chance
+_CONTROLS = bytes({*range(0x20), 0x7F} - set(b"\t\n\f\r"))
 # RFC 2045 section 6.7 rule 3: blanks at a line's end were added on the way.
 _SOFT_BREAK = re.compile(rb"=[ \t]++(\r?\n)")
 
 
-def undo(content: bytes, encoding: str) -> tuple[bytes, bool]:
-    """The bytes as they were before sending, and whether something in the encoding was damaged or unknown."""
-    encoding = encoding.lower()
-    if encoding not in _USUAL:
-        encoding = _COMMENT.sub("", encoding).strip("\"' ").replace(" ", "-")
-    if encoding in _AS_IT_STANDS:
+def encoding_of(headers: MailHeaders) -> str:
+    """All that the header says of the transfer encoding, for `undo`; empty where it says nothing."""
+    return ", ".join(headers.texts("content-transfer-encoding"))
+
+
+def undo(content: bytes, encoding: str, *, is_text: bool = False) -> tuple[bytes, bool]:
+    """The bytes as they were before sending, and whether something in the encoding was damaged or unknown.
+
+    Of several encodings, which contradict each other, the first that the content is sound in counts. Of a part
+    that is to be text, words that only look like base64 stay as they are.
+    """
+    decoded, damaged = _undo_declared(content, encoding)
+    if is_text and not damaged and decoded is not content and _WORDS.fullmatch(content) and not _is_text(decoded):
+        return content, True  # the number of its letters happens to be a multiple of four
+    return decoded, damaged
+
+
+def _undo_declared(content: bytes, encoding: str) -> tuple[bytes, bool]:
+    name = encoding.lower()
+    if name in _USUAL:
+        return _undo(content, name)
+    names = list(dict.fromkeys(map(_normalized, name.split(","))))
+    if len(names) == 1:
+        return _undo(content, names[0])
+    for name in sorted(names, key=lambda one: one in _STRICTEST_FIRST and _STRICTEST_FIRST.index(one)):
+        if name in _STRICTEST_FIRST:
+            decoded, damaged = _undo(content, name)
+            if decoded and not damaged:
+                return decoded, True
+    if "base64" in names:
+        return _damaged_base64(content), True
+    return content, not _AS_IT_STANDS.issuperset(names)
+
+
+def _normalized(encoding: str) -> str:
+    name = _COMMENT.sub("", encoding).strip("\"' ").replace(" ", "-")
+    return "x-uuencode" if name in _UU else name
+
+
+def _undo(content: bytes, name: str) -> tuple[bytes, bool]:
+    if name in _AS_IT_STANDS:
         return content, False
-    if encoding == "base64":
+    if name == "base64":
         return _base64(content)
-    if encoding == "quoted-printable":
+    if name == "quoted-printable":
         return _quoted_printable(content), False
-    if encoding in _UU:
+    if name in _UU:
         return _uuencoded(content)
     return content, True
 
 
 def _base64(content: bytes) -> tuple[bytes, bool]:
     try:
-        return _sound_base64(content), False
+        decoded = _sound_base64(content)
     except _BinasciiError:
         return _damaged_base64(content), True
+    has_blanks = b" " in content or b"\t" in content
+    if has_blanks and _INNER_BLANK.search(content) and not _is_text(decoded):
+        return _damaged_base64(content), True
+    return decoded, False
 
 
 def _sound_base64(content: bytes) -> bytes:
@@ -60,17 +107,29 @@ def _sound_base64(content: bytes) -> bytes:
 
 
 def _damaged_base64(content: bytes) -> bytes:
-    """As much as can be had; text that a gateway added, after the padding or a blank line, is no content."""
-    end = _BLANK_LINE.search(content)
-    if end and _is_foreign(content[end.end() :]) and not _is_foreign(content[: end.start()]):
-        return unbase64(content[: end.start()].translate(None, _BLANKS))
-    compact = content.translate(None, _BLANKS)
-    head, padding, tail = compact.partition(b"=")
-    return unbase64(head if padding and _is_foreign(tail) else compact)
+    """As much as can be had: without the text that a gateway added at the end; text that never was base64 stays."""
+    lines = _BASE64_LINES.match(content)
+    end = lines.end() if lines else 0
+    has_more = _INK.search(content, end) is None or _LONG_BASE64_LINE.search(content, end) is not None
+    head = unbase64(content[: len(content) if has_more else end].translate(None, _BLANKS))
+    if _LONG_BASE64_LINE.search(content) is None and _is_printable(content):
+        whole = unbase64(content.translate(None, _BLANKS))
+        likely = (one for one, least in ((head, 1), (whole, _LEAST_TEXT_BYTES)) if len(one) >= least and _is_text(one))
+        return next(likely, content)
+    return head
 
 
-def _is_foreign(data: bytes) -> bool:
-    return data.translate(None, _BASE64 + _BLANKS) != b""
+def _is_printable(content: bytes) -> bool:
+    return len(content.translate(None, _CONTROLS)) == len(content)
+
+
+def _is_text(decoded: bytes) -> bool:
+    """Whether this is text beyond doubt: UTF-8 without controls."""
+    try:
+        decoded.decode()
+    except UnicodeDecodeError:
+        return False
+    return _is_printable(decoded)
 
 
 def _quoted_printable(content: bytes) -> bytes:
@@ -80,15 +139,17 @@ def _quoted_printable(content: bytes) -> bytes:
 
 
 def _uuencoded(content: bytes) -> tuple[bytes, bool]:
-    """Lines between `begin` and `end` as the old program uuencode wrote them."""
+    """Lines between `begin` and `end` as the old program uuencode wrote them; text around them counts as damage."""
     decoded = bytearray()
     inside = damaged = False
-    for line_with_end in BytesIO(content):  # one by one: a list of 25 million empty lines would take a gigabyte
+    lines = BytesIO(content)
+    for line_with_end in lines:  # one by one: a list of 25 million empty lines would take a gigabyte
         line = line_with_end.rstrip(b"\r\n")
         if not inside:
             inside = line.startswith(b"begin ")
+            damaged = damaged or not (inside or line.isspace() or not line)
         elif line == b"end":
-            return bytes(decoded), damaged
+            return bytes(decoded), damaged or _INK.search(content, lines.tell()) is not None
         elif len(decoded) > len(content):  # a short line is filled up with zeros: true files get smaller
             break
         elif line:

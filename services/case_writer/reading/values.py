@@ -30,7 +30,8 @@ class Attachment(msgspec.Struct, frozen=True, kw_only=True):
     `name` is safe for any file system and URL and unique within the mail; `original_name` is the name as the mail gave
     it, None where it gave none: data, never a path. `content` is byte for byte what was attached. `inline` tells that
     it is shown within the text. `content_id` is without angle brackets, None if absent. `flags` are constant words:
-    `blocked-type`, `name-changed`, `type-mismatch`, `encrypted`, `signature`, `damaged`, `from-winmail`, `inner-mail`.
+    `blocked-type`, `name-changed`, `type-mismatch`, `encrypted`, `signature`, `damaged`, `from-winmail`,
+    `from-message`, `from-text`.
     """
 
     name: str
@@ -68,19 +69,32 @@ class MailReading(msgspec.Struct, frozen=True, kw_only=True):
     digest: str | None = None
 
 
-# Defects after which the reading lacks something that the mail has: the whole mail is worth keeping.
+AMBIGUOUS = "ambiguous-structure"
+
+# Defects after which the reading lacks something that the mail has.
 SHORTENED = frozenset(
     {
         "header-shortened",
         "html-left-out",
         "html-shortened",
         "nested-too-deep",
+        "subject-shortened",
         "text-shortened",
         "too-many-attachments",
         "too-many-parts",
         "too-many-recipients",
     }
 )
+# Defects after which the reading may lack something, or show it wrongly: the mail can be read in more than one way.
+DOUBTFUL = frozenset({AMBIGUOUS, "boundary-guessed", "header-malformed", "multipart-without-boundary", "text-damaged"})
+_DAMAGED = "damaged"
+
+
+def needs_original(reading: MailReading) -> bool:
+    """Whether the mail has something that the reading lacks, or may have: then the whole mail is worth keeping."""
+    if not (SHORTENED | DOUBTFUL).isdisjoint(reading.defects):
+        return True
+    return any(_DAMAGED in attachment.flags for attachment in reading.attachments)
 
 
 class Defects:

@@ -18,9 +18,19 @@ MAX_HEADER_BYTES = 256 * 1024
 MAX_MESSAGE_IDS = 200
 _MAX_ID_CHARS = 998  # a line of a mail, RFC 5322 section 2.1.1
 
+# A block of fields that has none of these, nor one that begins so, is hardly a header (RFC 5322 section 3.6, RFC 2045).
+_KNOWN_FIELDS = frozenset(
+    b"apparently-to auto-submitted bcc cc comments date delivered-to disposition-notification-to envelope-to errors-to "
+    b"from importance in-reply-to keywords message-id mime-version organization precedence priority received "
+    b"received-spf references reply-to return-path return-receipt-to sender sensitivity status subject thread-index "
+    b"thread-topic to user-agent".split()
+)
+_KNOWN_PREFIXES = (b"content-", b"x-", b"list-", b"resent-", b"arc-", b"dkim-", b"authentication-", b"original-")
+
 _EMPTY_LINE = re.compile(rb"\r*+\n")
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _BLANK_LINE = re.compile(rb"\n\r*+\n")
-_LEADING = re.compile(rb"(?:\xef\xbb\xbf)?[\r\n]*+(?:>?From (?![ \t]*+:)[^\r\n]*+\r*+\n)?")
+_LEADING = re.compile(rb"(?:\xef\xbb\xbf)?[\r\n]*+(>?From (?![ \t]*+:)[^\r\n]*+\r*+\n)?")
 _FIELD = re.compile(rb"^([!-9;-~]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)", re.MULTILINE)
 _ID = re.compile(r"<([^<>]+)>")
 _BLANKS = re.compile(r"\s+")
@@ -38,27 +48,47 @@ class MailHeaders:
     """The fields of one header block; names are looked up without regard to case, in the order of the mail.
 
     `body_start` is the offset in the parsed bytes where the body begins, `shortened` tells that fields beyond
-    `max_bytes` were left out.
+    `max_bytes` were left out, `malformed` that lines between the fields are no fields, and `uncertain` that the fields
+    may be lines of the text: they come after blank lines, or none of them is known.
     """
 
-    __slots__ = ("_fields", "_texts", "body_start", "shortened")
+    __slots__ = ("_fields", "_texts", "body_start", "malformed", "shortened", "uncertain")
 
-    def __init__(self, fields: dict[bytes, list[bytes]], body_start: int, *, shortened: bool) -> None:
+    def __init__(
+        self,
+        fields: dict[bytes, list[bytes]],
+        body_start: int,
+        *,
+        shortened: bool,
+        malformed: bool = False,
+    ) -> None:
         self._fields = fields
         self._texts: dict[bytes, str] = {}  # decoded once, however many rules ask
         self.body_start = body_start
         self.shortened = shortened
+        self.malformed = malformed
+        self.uncertain = bool(fields) and not self.has_known_field
 
     @classmethod
     def parse(cls, raw: bytes, *, max_bytes: int = MAX_HEADER_BYTES) -> "MailHeaders":
         """The header block of a whole mail: up to the first blank line, CRLF, LF or both mixed.
 
         A byte order mark, empty lines and an mbox `From ` line before the first field are passed over;
-        `From :` is a field, since RFC 5322 section 4.5 allows the blank. Where lines that are no fields
-        come last, without a blank line before them, the body begins with them.
+        `From :` is a field, since RFC 5322 section 4.5 allows the blank. After these, or among lines
+        that are no fields, only a known field makes a header: without one, all of it is the text. If
+        lines that are no fields come last, without a blank line before them, the body begins with them.
         """
         begin = _LEADING.match(raw)
-        return cls.parse_part(raw, begin.end() if begin else 0, len(raw), max_bytes=max_bytes)
+        start = begin.end() if begin else 0
+        headers = cls.parse_part(raw, start, len(raw), max_bytes=max_bytes)
+        mbox_line = begin.start(1) if begin else -1
+        after_blank = raw[:4].removeprefix(_BYTE_ORDER_MARK).startswith((b"\r", b"\n"))
+        if (after_blank or mbox_line >= 0 or headers.malformed) and not headers.has_known_field:
+            text = cls({}, mbox_line if mbox_line >= 0 else start, shortened=False)
+            text.uncertain = mbox_line >= 0 or headers.uncertain
+            return text
+        headers.uncertain = headers.uncertain or (after_blank and not _is_certain(headers))
+        return headers
 
     @classmethod
     def parse_part(cls, raw: bytes, start: int, end: int, *, max_bytes: int = MAX_HEADER_BYTES) -> "MailHeaders":
@@ -72,16 +102,18 @@ class MailHeaders:
         block = raw[start : min(stop, start + max_bytes)]
         if b"\r" in block and b"\n" not in block:
             return cls._with_bare_returns(block, start, shortened=shortened)
-        fields, used = _fields(block)
+        fields, used, malformed = _fields(block)
         body = blank.end() if blank and (used >= len(block) or shortened) else min(start + used, end)
-        return cls(fields, body if blank or not shortened else end, shortened=shortened)
+        body = body if blank or not shortened else end
+        return cls(fields, body, shortened=shortened, malformed=malformed)
 
     @classmethod
     def _with_bare_returns(cls, block: bytes, start: int, *, shortened: bool) -> "MailHeaders":
         """Lines that end with CR alone, as on old Macintosh machines."""
         blank = block.find(b"\r\r")
-        fields, _ = _fields((block[:blank] if blank >= 0 else block).replace(b"\r", b"\n"))
-        return cls(fields, start + (blank + 2 if blank >= 0 else len(block)), shortened=shortened)
+        fields, _, malformed = _fields((block[:blank] if blank >= 0 else block).replace(b"\r", b"\n"))
+        body = start + (blank + 2 if blank >= 0 else len(block))
+        return cls(fields, body, shortened=shortened, malformed=malformed)
 
     def __contains__(self, name: str) -> bool:
         return _key(name) in self._fields
@@ -89,6 +121,11 @@ class MailHeaders:
     def __iter__(self) -> Iterator[str]:
         """The names of the fields in small letters, each once."""
         return (name.decode("ascii") for name in self._fields)
+
+    @property
+    def has_known_field(self) -> bool:
+        """Whether a field is one that mail programs write; what has none may be a text with colons."""
+        return any(name in _KNOWN_FIELDS or name.startswith(_KNOWN_PREFIXES) for name in self._fields)
 
     def raw(self, name: str) -> bytes | None:
         """The value of the first such field as it stands in the mail, folded; None if absent."""
@@ -131,6 +168,11 @@ class MailHeaders:
         """The time that the first such field tells, in UTC; None if it is absent, unreadable or before 1970."""
         value = self.text(name)
         return parse_date(value) if value else None
+
+
+def _is_certain(headers: MailHeaders) -> bool:
+    """Whether an author and what programs add stand together, as they hardly do in a text."""
+    return "from" in headers and any(name in headers for name in ("date", "message-id", "received"))
 
 
 @lru_cache(maxsize=256)
@@ -179,19 +221,23 @@ def _bounded(when: datetime) -> datetime | None:
     return utc if utc.year >= _OLDEST_YEAR else None
 
 
-def _fields(block: bytes) -> tuple[dict[bytes, list[bytes]], int]:
-    """The fields by name in small letters, and the offset after the last of them and its line's end."""
+def _fields(block: bytes) -> tuple[dict[bytes, list[bytes]], int, bool]:
+    """The fields by name in small letters, the offset after the last of them, and whether lines before it are none."""
     fields: dict[bytes, list[bytes]] = {}
     found = _FIELD.findall(block)
+    length = 0
     for name, value in found:
         fields.setdefault(name.lower(), []).append(value)
+        length += len(name) + len(value) + 2
     if not found:
-        return fields, 0
-    last = b"%b:%b\n" % found[-1]
-    if block.endswith((last, last[:-1])):
-        return fields, len(block)
-    end = max(match.end() for match in _FIELD.finditer(block))
-    return fields, min(end + 1, len(block))
+        return fields, 0, False
+    if length in (len(block), len(block) + 1):  # the colons and line ends counted: nothing else is there
+        return fields, len(block), False
+    end, malformed = 0, False
+    for match in _FIELD.finditer(block):
+        malformed = malformed or bool(block[end : match.start()].strip())
+        end = min(match.end() + 1, len(block))
+    return fields, end, malformed
 
 
 def _message_ids(text: str) -> list[str]:

@@ -127,6 +127,36 @@ class TestTransferEncodings:
         assert undo(b"QUJD\n\n-- \nscanned\n", "base64") == (b"ABC", True)
         assert undo(b"QUI=\n-- scanned\n", "base64") == (b"AB", True)
 
+    @pytest.mark.parametrize("footer", [b"Scanned by ACME\n", b"\n-- \nA list\n", b"_____\nfooter\n"])
+    def test_base64_of_bytes_ends_where_a_footer_begins(self, footer: bytes) -> None:
+        content = bytes(range(256))
+        assert undo(base64.encodebytes(content) + footer, "base64") == (content, True)
+
+    def test_base64_with_a_damaged_line_goes_on_behind_it(self) -> None:
+        content = bytes(range(256))
+        encoded = base64.encodebytes(content)
+        assert undo(encoded[:100] + b"*!" + encoded[100:], "base64") == (content, True)
+
+    @pytest.mark.parametrize("text", [b"Dear\nMr Smith, pay.\n", b"Hello!", b"12 EUR, 13 EUR\n" * 100])
+    def test_text_that_only_claims_to_be_base64_stays_as_it_is(self, text: bytes) -> None:
+        assert undo(text, "base64") == (text, True)
+
+    def test_small_files_in_base64_are_never_taken_for_words(self) -> None:
+        content = base64.b64decode(b"abcdefgh")
+        assert undo(b"abcdefgh", "base64") == (content, False)
+        assert undo(b"abcdefgh", "base64", is_text=True) == (b"abcdefgh", True)
+
+    def test_of_two_encodings_the_one_counts_that_the_bytes_are_sound_in(self) -> None:
+        assert undo(b"QUJDREVG\n", "quoted-printable, base64") == (b"ABCDEF", True)
+        assert undo(b"caf=C3=A9 au lait", "base64, quoted-printable") == ("caf\u00e9 au lait".encode(), True)
+        assert undo(b"as it is", "7bit, 8bit") == (b"as it is", False)
+
+    @pytest.mark.parametrize("unit", [b"A\n", b"A A\n", b"\n", b" ", b"=", b"abc ", b"A" * 39 + b"\n", b"=\n"])
+    def test_a_large_text_that_claims_to_be_base64_takes_less_than_five_seconds(self, unit: bytes) -> None:
+        started = time.process_time()
+        undo(unit * (10_000_000 // len(unit)) + b"*", "base64", is_text=True)
+        assert time.process_time() - started < 5.0
+
     def test_base64_in_several_padded_pieces_is_joined(self) -> None:
         assert undo(b"QQ==\nQg==\n", "base64") == (b"AB", True)
 
