@@ -1,7 +1,7 @@
 """The documents in MongoDB. Field names are the contract; times are aware UTC, to the millisecond."""
 
 from datetime import datetime
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 import msgspec
 
@@ -12,6 +12,9 @@ CaseStatus = Literal["open", "closed"]
 UNDELIVERABLE = "undeliverable"  # the flag of a mail of ours that somebody did not get, and of the report on it
 OutgoingKind = Literal["acknowledgement", "answer"]
 OutgoingState = Literal["pending", "claimed", "sent", "refused", "given-up", "suppressed"]
+BLOB_MARK = "blob"
+# The SHA-256 of a content in the blob store: what refers to it keeps it from the sweep.
+BlobId = Annotated[str, msgspec.Meta(extra={BLOB_MARK: True})]
 Outcome = Literal["opened", "appended", "ignored", "parked"]
 
 
@@ -70,7 +73,7 @@ class Attachment(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str
     inline: bool
     content_id: str | None
-    blob: str
+    blob: BlobId
     original_name: str | None = None
     flags: list[str] = []
 
@@ -98,7 +101,7 @@ class Comment(msgspec.Struct, frozen=True, kw_only=True):
     message_id: str | None
     in_reply_to: str | None
     attachments: list[Attachment]
-    original: str | None
+    original: BlobId | None
     flags: list[str]
     failure: str | None = None
 
@@ -157,7 +160,7 @@ class DiscardedMessage(msgspec.Struct, frozen=True, kw_only=True):
     tag: str
     message_id: str
     reason: str
-    body: str
+    body: BlobId
     discarded: Discard
 
 
@@ -193,7 +196,7 @@ class Mail(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None
     decision: Decision
     deliveries: int
-    raw: str | None
+    raw: BlobId | None
     received_at: datetime | None
     recorded_at: datetime
     written_by: str

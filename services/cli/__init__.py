@@ -76,6 +76,8 @@ for group, name, where, summary, example in (
     ("case", "merge", "case.work:merge", "Merge a case into another.", "case merge 236 235"),
     ("case", "unmerge", "case.work:unmerge", "Undo a merge.", "case unmerge 236"),
     ("case", "split", "case.work:split", "Open a new case with some comments.", "case split 235 --comment 5f1d0c2a"),
+    ("", "erase", "erase:erase", "Erase a person's data.", "erase jan@example.com --dry-run"),
+    ("", "retention", "erase:retention", "Empty cases closed long ago.", "retention --dry-run"),
     ("", "audit", "audit:audit", "Check that nothing is lost, doubled or torn.", "audit --deep"),
     ("dead", "list", "dead:list_messages", "List dead letters.", "dead list --queue router.mail"),
     ("dead", "show", "dead:show", "Show why a message died, or its bytes.", "dead show 5f1d0c2a9b7e"),

@@ -1,0 +1,79 @@
+"""`mailcase erase ADDRESS`: a person's data out of the database, with a report that proves it."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import msgspec
+from cyclopts import Parameter
+
+from services.casework.erasure import Eraser, ErasureReport
+from services.cli.case.context import acting, opened_repository
+from services.cli.common import DEFAULT_CONFIG, Config, Json, counted, loaded, printable
+from services.runtime.errors import Mistake, SettingsError
+from services.runtime.settings import Settings
+
+Address = Annotated[str, Parameter(help="The person's address.")]
+DryRun = Annotated[
+    bool, Parameter(name="--dry-run", negative="", help="Only count what would be erased; change nothing.")
+]
+
+
+def erase(
+    address: Address,
+    /,
+    *,
+    dry_run: DryRun = False,
+    config: Config = DEFAULT_CONFIG,
+    json: Json = False,
+) -> None:
+    """Erase what cases hold of a person: texts, files, names and addresses. It cannot be undone."""
+    if address.count("@") != 1 or address != address.strip() or address.startswith("@"):
+        hint = "give the address as it stands in the case"
+        raise SettingsError([Mistake("erase", f"{printable(address)!r} is no address", hint)])
+    settings = loaded(config)
+    report = asyncio.run(_erased(settings, address, dry_run=dry_run))
+    until = datetime.now(UTC) + timedelta(days=settings.archive.max_age_days)
+    if json:
+        answer = msgspec.to_builtins(report) | {"dry_run": dry_run, "archives_until": until}
+        print(msgspec.json.encode(answer).decode())
+        return
+    _print(report, until, dry_run=dry_run)
+
+
+def retention(*, dry_run: DryRun = False, config: Config = DEFAULT_CONFIG, json: Json = False) -> None:
+    """Empty the cases that were closed longer ago than `retention_days` of their process. It cannot be undone."""
+    settings = loaded(config)
+    report = asyncio.run(_retired(settings, dry_run=dry_run))
+    if json:
+        print(msgspec.json.encode(msgspec.to_builtins(report) | {"dry_run": dry_run}).decode())
+        return
+    _print_counts(report, dry_run=dry_run)
+
+
+async def _retired(settings: Settings, *, dry_run: bool) -> ErasureReport:
+    async with opened_repository(settings) as (store, _):
+        eraser = Eraser(store, settings.processes)
+        return await eraser.retire(datetime.now(UTC), acting(None).actor, dry_run=dry_run)
+
+
+async def _erased(settings: Settings, address: str, *, dry_run: bool) -> ErasureReport:
+    async with opened_repository(settings) as (store, _):
+        eraser = Eraser(store, settings.processes)
+        return await eraser.erase(address, acting(None).actor, dry_run=dry_run)
+
+
+def _print(report: ErasureReport, until: datetime, *, dry_run: bool) -> None:
+    _print_counts(report, dry_run=dry_run)
+    print("what is not searched: compressed files of others, backups")
+    print(f"the archives mail.archive and event.archive keep their mails until {until:%Y-%m-%d} at the latest")
+
+
+def _print_counts(report: ErasureReport, *, dry_run: bool) -> None:
+    print("would erase:" if dry_run else "erased:")
+    print(f"  {counted(report.comments, 'comment', 'comments')} in {counted(len(report.cases), 'case', 'cases')}")
+    print(f"  {counted(report.outgoing, 'outgoing mail', 'outgoing mails')}")
+    print(f"  {counted(report.mails, 'parked or ignored mail', 'parked or ignored mails')}")
+    print(f"  {counted(report.blobs, 'stored content', 'stored contents')}")
+    if report.cases:
+        print(f"  cases: {', '.join(str(number) for number in report.cases)}")

@@ -1,0 +1,198 @@
+"""After an erasure no byte of the database shows the person, and everything still fits together."""
+
+import uuid
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from bson import BSON
+from msgspec import structs
+
+from deploy.local import PrivateServers
+from schemas.cases import Decision
+from schemas.stored import Attachment, Case, Comment, Mail, OutgoingMail, Person, Sender, to_document
+from services.casework import actions
+from services.casework.erasure import Eraser
+from services.casework.repository import CaseRepository
+from services.cli.auditing.checks import Auditor
+from services.runtime.blobs import Blobs
+from services.runtime.settings import Field, Process
+from services.runtime.store import Store
+from tests.integration.test_casework import assert_histories_hold, comment, mail_key, open_case
+from tests.unit.casework.builders import ANNA, INVOICES, OPERATOR
+from tests.unit.sender.builders import outgoing
+
+JAN = "Jan.Kowalski@customer.example"
+NAME = "Jan Kowalski"
+PHRASES = (
+    "My knee has hurt since the accident in March.",
+    "Please pay to my sister's account.",
+    "I live at Long Street 7.",
+)
+PROCESSES = {
+    "invoices": Process(
+        name="invoices",
+        title="Invoices",
+        stages=INVOICES.stages,
+        fields=(Field(name="claimant", personal=True), Field(name="note")),
+    )
+}
+
+
+@pytest.fixture
+async def store(servers: PrivateServers) -> AsyncIterator[Store]:
+    async with Store.opened(servers.store.url, f"test_{uuid.uuid4().hex[:12]}") as store:
+        await CaseRepository(store, PROCESSES).ensure_indexes()
+        yield store
+
+
+async def every_byte(store: Store) -> bytes:
+    """All documents of all collections, chunks of blobs among them."""
+    names = [
+        *("cases", "changes", "comments", "threads", "mails", "outbox", "senders", "automatic"),
+        *("blobs.files", "blobs.chunks", "counters", "discards"),
+    ]
+    found = [document for name in names for document in await store.collection(name).find({})]
+    return b"\n".join(BSON.encode(document) for document in found)
+
+
+async def attach(store: Store, key: str, content: bytes, name: str) -> None:
+    blob = await Blobs(store).put(content)
+    one = Attachment(
+        name=name,
+        content_type="text/plain",
+        size=blob.size,
+        sha256=blob.sha256,
+        inline=False,
+        content_id=None,
+        blob=blob.sha256,
+    )
+    change: dict[str, Any] = {"$push": {"attachments": to_document(one)}}
+    await store.collection(Comment.COLLECTION).update({"_id": key}, change)
+    await store.collection(Case.COLLECTION).update({"_id": 1}, {"$inc": {"attachment_count": 1}})
+
+
+@pytest.fixture
+async def worked(store: Store) -> Store:
+    """A case of Jan's with an answer that quotes him, a case of someone else, a parked mail of his."""
+    comments, cases = store.collection(Comment.COLLECTION), store.collection(Case.COLLECTION)
+    await open_case(store, 1, mails=("a", "b"), opened_by=Person(NAME, JAN), participants=[JAN, "ola@x.example"])
+    await open_case(store, 2)
+    by_jan = {"author": {"name": NAME, "address": JAN}, "text": "\n".join(PHRASES), "full_text": "\n".join(PHRASES)}
+    await comments.update({"_id": mail_key(1, "a")}, {"$set": by_jan | {"html": f"<p>{PHRASES[0]}</p>"}})
+    quoting = "> " + "\n> ".join(PHRASES)
+    by_other = {"text": f"Dear {NAME}, thank you.", "full_text": f"Dear {NAME}, thank you.\n{quoting}"}
+    await comments.update({"_id": mail_key(1, "b")}, {"$set": by_other})
+    await attach(store, mail_key(1, "a"), f"signed {NAME}".encode(), f"{NAME}.txt")
+    await attach(store, mail_key(1, "b"), b"price list", "prices.txt")
+    repository = CaseRepository(store, PROCESSES)
+    await repository.act(1, actions.SetTitle(title=f"Claim of {NAME}"), OPERATOR)
+    await repository.act(1, actions.SetFields(fields={"claimant": NAME, "note": f"ask {NAME}"}), OPERATOR)
+    await repository.act(1, actions.AddNote(text=f"Called {NAME.upper()} at home."), OPERATOR)
+    now = datetime.now(UTC).replace(microsecond=0)
+    waiting = outgoing(id="ack 1", case=1, to=[JAN], remaining=[JAN], text=f"Dear {NAME}", caused_by=mail_key(1, "a"))
+    await store.collection(OutgoingMail.COLLECTION).insert([to_document(waiting)])
+    raw = await Blobs(store).put(f"From: {NAME} <{JAN}>\r\nSubject: x\r\n\r\n{PHRASES[1]}\r\n".encode())
+    parked = to_document(_parked(raw.sha256, now))
+    await store.collection(Mail.COLLECTION).insert([parked])
+    limits = Sender(id=f"invoices {JAN.lower()}", times=[now], alerted_at=None, version=1, expires_at=now)
+    await store.collection(Sender.COLLECTION).insert([to_document(limits)])
+    assert await cases.count({}) == 2
+    return store
+
+
+def _parked(raw: str, now: datetime) -> Mail:
+
+    return Mail(
+        id="f" * 64,
+        mailbox="invoices",
+        process="invoices",
+        outcome="parked",
+        case=None,
+        reason="spam",
+        decision=Decision(rule="spam", evidence=[f"from {JAN}"]),
+        deliveries=1,
+        raw=raw,
+        received_at=now,
+        recorded_at=now,
+        written_by="test",
+    )
+
+
+async def test_nothing_of_the_person_is_left_and_the_audit_is_clean(worked: Store) -> None:
+    before = (await every_byte(worked)).lower()
+    traces = [text.lower().encode() for text in (NAME, JAN, *PHRASES)]
+    assert all(trace in before for trace in traces)
+    report = await Eraser(worked, PROCESSES).erase(JAN, ANNA)
+    after = (await every_byte(worked)).lower()
+    assert [trace for trace in traces if trace in after] == []
+    assert (report.cases, report.comments, report.outgoing, report.mails) == ([1], 3, 1, 1)
+    assert [finding async for finding in Auditor(worked, deep=True).findings() if not finding.harmless] == []
+    await assert_histories_hold(worked)
+
+
+async def test_what_belongs_to_others_stays(worked: Store) -> None:
+    await Eraser(worked, PROCESSES).erase(JAN, ANNA)
+    case = await CaseRepository(worked, PROCESSES).case(1)
+    assert case is not None
+    assert case.participants == ["ola@x.example"]
+    assert (case.comment_count, case.attachment_count) == (3, 2)
+    other = await worked.collection(Comment.COLLECTION).find_one({"_id": mail_key(1, "b")})
+    assert other is not None
+    assert other["text"] == "Dear [erased], thank you."
+    assert [one["name"] for one in other["attachments"]] == ["prices.txt"]
+    untouched = await worked.collection(Comment.COLLECTION).find_one({"_id": mail_key(2, "a")})
+    assert untouched is not None
+    assert untouched == to_document(comment(mail_key(2, "a"), 2, untouched["at"]))
+
+
+async def test_a_dry_run_counts_the_same_and_changes_nothing(worked: Store) -> None:
+    before = await every_byte(worked)
+    counted = await Eraser(worked, PROCESSES).erase(JAN, ANNA, dry_run=True)
+    assert await every_byte(worked) == before
+    done = await Eraser(worked, PROCESSES).erase(JAN.upper(), ANNA)
+    assert (counted.cases, counted.comments, counted.mails) == (done.cases, done.comments, done.mails)
+
+
+async def test_erasing_again_finds_nothing(worked: Store) -> None:
+    await Eraser(worked, PROCESSES).erase(JAN, ANNA)
+    again = await Eraser(worked, PROCESSES).erase(JAN, ANNA)
+    assert (again.cases, again.comments, again.outgoing, again.mails, again.blobs) == ([], 0, 0, 0, 0)
+
+
+async def test_a_mail_that_was_about_to_go_to_the_person_is_not_sent(worked: Store) -> None:
+    await Eraser(worked, PROCESSES).erase(JAN, ANNA)
+    mail = await worked.collection(OutgoingMail.COLLECTION).find_one({"_id": "ack 1"})
+    assert mail is not None
+    assert (mail["state"], mail["remaining"]) == ("suppressed", [])
+
+
+async def test_cases_closed_longer_ago_than_their_process_keeps_them_are_emptied(worked: Store) -> None:
+    keeping = {"invoices": structs.replace(PROCESSES["invoices"], retention_days=30)}
+    await CaseRepository(worked, PROCESSES).act(1, actions.Close(), OPERATOR)
+    now = datetime.now(UTC)
+    assert (await Eraser(worked, keeping).retire(now + timedelta(days=29), ANNA)).cases == []
+    later = now + timedelta(days=31)
+    counted = await Eraser(worked, keeping).retire(later, ANNA, dry_run=True)
+    done = await Eraser(worked, keeping).retire(later, ANNA)
+    assert (counted.cases, done.cases, done.comments) == ([1], [1], 3)
+    assert (await Eraser(worked, keeping).retire(later, ANNA)).cases == []
+    left = (await every_byte(worked)).lower()
+    in_parked_mail = PHRASES[1].lower().encode()
+    traces = [text.lower().encode() for text in (*PHRASES, "price list", "at home")]
+    assert [trace for trace in traces if trace in left] == [in_parked_mail]
+    assert [finding async for finding in Auditor(worked).findings() if not finding.harmless] == []
+    await assert_histories_hold(worked)
+
+
+async def test_a_blob_that_another_case_refers_to_stays(worked: Store) -> None:
+    await attach(worked, mail_key(2, "a"), b"shared contract", "contract.txt")
+    await worked.collection(Case.COLLECTION).update({"_id": 1}, {"$inc": {"attachment_count": -1}})
+    await worked.collection(Case.COLLECTION).update({"_id": 2}, {"$inc": {"attachment_count": 1}})
+    await attach(worked, mail_key(1, "a"), b"shared contract", "contract.txt")
+    await Eraser(worked, PROCESSES).erase(JAN, ANNA)
+    assert [finding async for finding in Auditor(worked).findings() if not finding.harmless] == []
+    kept = await worked.collection(Comment.COLLECTION).find_one({"_id": mail_key(2, "a")})
+    assert kept is not None
+    assert await Blobs(worked).get(kept["attachments"][0]["blob"]) == b"shared contract"
