@@ -114,7 +114,9 @@ class FakeCases:
         numbers = {*query.cases, *(one.case for one in threads.values())}
         numbers.update(one.case for one in mails.values() if one.case is not None)
         cases = {
-            number: KnownCase(case.process, case.stage, case.status, case.title, frozenset(case.participants))
+            number: KnownCase(
+                case.process, case.stage, case.status, case.title, frozenset(case.participants), case.refers_to
+            )
             for number in numbers
             if (case := self.cases.get(number))
         }

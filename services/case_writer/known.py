@@ -28,13 +28,14 @@ class RecordedMail:
 
 @dataclass(frozen=True)
 class KnownCase:
-    """A case that exists, as far as placing a mail needs it."""
+    """A case that exists, as far as placing a mail needs it; `refers_to` is as in `Case`."""
 
     process: str
     stage: str
     status: CaseStatus
     title: str
     participants: frozenset[str]
+    refers_to: int | None = None
 
 
 @dataclass(frozen=True)

@@ -81,10 +81,15 @@ class MongoCases:
         comments = {one["_id"]: from_document(one, Comment) for one in await _by_ids(self._comments, query.comments)}
         numbers = {*query.cases, *(one.case for one in threads.values())}
         numbers.update(one.case for one in mails.values() if one.case is not None)
-        fields = ["process", "stage", "status", "title", "participants"]
+        fields = ["process", "stage", "status", "title", "participants", "refers_to"]
         cases = {
             one["_id"]: KnownCase(
-                one["process"], one["stage"], one["status"], one["title"], frozenset(one["participants"])
+                one["process"],
+                one["stage"],
+                one["status"],
+                one["title"],
+                frozenset(one["participants"]),
+                one.get("refers_to"),
             )
             for one in await _by_ids(self._cases, sorted(numbers), fields)
         }

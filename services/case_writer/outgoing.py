@@ -14,8 +14,8 @@ from schemas.case_ref import CaseReference
 from schemas.own_ids import OwnIds
 from schemas.sending import AnswerCase
 from schemas.stored import Attachment, OutgoingKind, OutgoingMail, Person
-from services.case_writer.placing import NOT_A_PARTICIPANT
 from services.case_writer.plan import Placed
+from services.case_writer.rule_changes import NOT_A_PARTICIPANT
 from services.runtime.errors import ContractError
 from services.runtime.settings import Mailbox, Process, Settings
 

@@ -18,11 +18,11 @@ from services.case_writer.plan import Aside, Item, NewCase, Placed, Plan, Target
 from services.case_writer.reading import MailReading
 from services.case_writer.rederiving import Rederiving
 from services.case_writer.restoring import NUMBER_TAKEN, RESTORED, WANTING, Restoring
+from services.case_writer.rule_changes import CASE_CLOSED, NOT_A_PARTICIPANT, RELEASED
 from services.case_writer.targets import UNVERIFIED_SENDER, Targets, comparable, decided_before, resolved
 from services.case_writer.threads import COPY, Threads, thread_ids
 from services.runtime.settings.shapes import Rules
 
-NOT_A_PARTICIPANT = "not-a-participant"
 ID_RESERVED = "id-reserved"  # the resolution of a mail whose id only a stranger's mail had named
 
 
@@ -153,12 +153,14 @@ class _Planner:
         verified = comparable(reading.author.address) in self._targets.participants(target)
         doubtful = not verified and kind == "mail"
         if self._targets.is_closed(target) and rules.reply_to_closed == "new-case" and kind == "mail":
-            self._open(item, reading, resolved(decision, "case-closed"), refers_to=target)
+            self._open(item, reading, resolved(decision, CASE_CLOSED), refers_to=target)
         elif doubtful and rules.reply_from == "participants":
             self._open(item, reading, resolved(decision, NOT_A_PARTICIPANT), refers_to=target)
         elif doubtful and rules.reply_from == "hold" and not decided_before(item):  # a person lets it through
             self._set_aside(item, "parked", NOT_A_PARTICIPANT, resolved(decision, NOT_A_PARTICIPANT))
         else:
+            if doubtful and rules.reply_from == "hold":
+                decision = resolved(decision, RELEASED)
             reopens = self._reopens(target, item, kind)
             self._append(item, reading, target, decision, kind=kind, verified=verified, reopens=reopens)
 

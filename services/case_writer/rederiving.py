@@ -1,7 +1,8 @@
 """Recorded mails read and decided anew, in place: what stands, what is replaced, what goes to another case. Pure.
 
-What decides whether a mail belongs elsewhere is whether the rules say otherwise of it than they did. A state that has
-changed since (a case closed, a thread come together) moves nothing.
+What decides whether a mail belongs elsewhere is whether the rules say otherwise of it than they did: the router's, and
+the process's settings `reply_from`, `reference_scope` and `reply_to_closed`. A state that has changed since (a case
+closed, a thread come together) moves nothing, nor does a limit of new cases.
 """
 
 from msgspec import structs
@@ -11,6 +12,7 @@ from services.case_writer.known import Known, RecordedMail
 from services.case_writer.plan import FAILURES, Differs, Item, NewCase, Placed, Plan, Reconsidered, Reread, Target
 from services.case_writer.reading import MailReading
 from services.case_writer.restoring import NUMBER_TAKEN
+from services.case_writer.rule_changes import NOT_A_PARTICIPANT, RuleChanges
 from services.case_writer.targets import UNVERIFIED_SENDER, Targets, comparable
 from services.case_writer.threads import COPY, MESSAGE_ID_REUSED, Threads
 
@@ -26,6 +28,7 @@ class Rederiving:
         self._plan = plan
         self._threads = threads
         self._targets = targets
+        self._rule_changes = RuleChanges(known, targets)
 
     def moves_into_a_case(self, item: Item, recorded: RecordedMail) -> bool:
         """Whether the rules of today give a mail without a case another outcome; then it is placed like a new one."""
@@ -63,6 +66,9 @@ class Rederiving:
             return True
         if isinstance(command, ParkMail | IgnoreMail):
             return recorded.outcome == ("parked" if isinstance(command, ParkMail) else "ignored")
+        if recorded.reason == NOT_A_PARTICIPANT and item.reading is not None:
+            same = _says_the_same(command.decision, recorded.decision)
+            return same and self._rule_changes.still_held(item, item.reading)
         failed = (recorded.reason or "").startswith(("cannot-be-classified", *FAILURES))
         return not failed and _says_the_same(command.decision, recorded.decision)
 
@@ -74,15 +80,30 @@ class Rederiving:
         if isinstance(command, ParkMail | IgnoreMail):
             return None, command.decision, command.reason
         if recorded.decision is not None and _says_the_same(command.decision, recorded.decision):
+            change = self._rule_changes.of(item, reading, recorded)
+            if change is not None:
+                return change.target, change.decision, change.setting
             return case, structs.replace(recorded.decision, flags=command.decision.flags), ""
         target, decision = self._targets.of(item, reading, without=(case,))
         if target == case or (target is None and recorded.outcome == "opened"):
             return case, decision, ""
         if target is not None:
-            return target, decision, decision.rule
+            return self._admitted(target, item, reading, recorded, decision)
         if isinstance(command, AppendToCase) and command.otherwise != "open":
             return None, decision, command.reason or decision.rule
         return NewCase(item.command.mail.process), decision, decision.rule
+
+    def _admitted(
+        self, target: Target, item: Item, reading: MailReading, recorded: RecordedMail, decision: Decision
+    ) -> tuple[Target | None, Decision, str]:
+        """As `_today` for a case that the mail was not in; its process may not let the mail in."""
+        setting = self._rule_changes.refusal(target, item, reading)
+        if setting is None:
+            return target, decision, decision.rule
+        change = self._rule_changes.elsewhere(target, item, decision, setting)
+        if recorded.outcome == "opened" and change.target is not None:
+            return recorded.case, change.decision, ""
+        return change.target, change.decision, setting
 
     def _reread(
         self, item: Item, reading: MailReading, recorded: RecordedMail, target: Target, decision: Decision

@@ -13,6 +13,7 @@ from services.case_writer.threads import Threads
 from services.runtime.settings.shapes import Rules
 
 UNVERIFIED_SENDER = "unverified-sender"
+OTHER_PROCESS = "other-process"  # the resolution of a mail whose number is a case's that it may not lead to
 MAX_PARTICIPANTS = 500  # a case's document stays small however many write to it
 
 
@@ -45,7 +46,7 @@ class Targets:
             if known is None:
                 continue
             if only_own and known.process != own_process:
-                decision = resolved(decision, "other-process")
+                decision = resolved(decision, OTHER_PROCESS)
                 continue
             return number, decision
         if decision.cases and decision.resolution is None:
@@ -103,7 +104,7 @@ def comparable(address: str) -> str:
     return address.lower()
 
 
-def resolved(decision: Decision, resolution: str) -> Decision:
+def resolved(decision: Decision, resolution: str | None) -> Decision:
     return msgspec.structs.replace(decision, resolution=resolution)
 
 

@@ -219,12 +219,6 @@ class TestRederiving:
         done = again(one, before, move=True)
         assert (done.differs, done.retried, done.placed) == ({}, {}, [])
 
-    def test_a_mail_held_for_its_sender_is_still_held(self) -> None:
-        one = item(appending("m", 5))
-        before = recorded(one, None, "parked", reason="not-a-participant")
-        done = again(one, before, move=True)
-        assert (done.differs, done.retried, done.placed) == ({}, {}, [])
-
     def test_another_reason_to_park_is_recorded(self) -> None:
         one = item(parking("m", reason="denied-sender"))
         before = recorded(one, None, "parked", reason="spam", decision=Decision(rule="spam"))
