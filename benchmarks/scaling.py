@@ -96,7 +96,7 @@ class Bench:
         name = f"bench-{self._round}"
         ctl = self._servers.broker.ctl
         ctl("add_vhost", name)
-        ctl("set_permissions", "-p", name, "guest", ".*", ".*", ".*")
+        ctl("set_permissions", "-p", name, self._servers.broker.user, ".*", ".*", ".*")
         url = f"{self._servers.broker.url.rstrip('/')}/{name}"
         folder = self._folder / name
         folder.mkdir()

@@ -5,7 +5,7 @@ from services.runtime.topology import Topology
 
 
 def add_virtual_host(servers: PrivateServers, name: str, *, fresh: bool = False) -> None:
-    """Make `name`, with guest's permissions, in one call.
+    """Make `name`, with permissions for the broker's user, in one call.
 
     Unless `fresh`, the exchanges are there already: stages that find one missing wait until the queues that they make
     are on the broker's disk, which only tests that kill the broker need (see `services.runtime.declaring`).
@@ -14,7 +14,7 @@ def add_virtual_host(servers: PrivateServers, name: str, *, fresh: bool = False)
     exchanges = [] if fresh else [_exchange(exchange, name) for exchange in Topology().exchanges]
     definitions = {
         "vhosts": [{"name": name}],
-        "permissions": [{"user": "guest", "vhost": name, **every}],
+        "permissions": [{"user": servers.broker.user, "vhost": name, **every}],
         "exchanges": exchanges,
     }
     servers.broker.import_definitions(definitions)

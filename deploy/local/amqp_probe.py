@@ -8,16 +8,16 @@ import struct
 
 PROTOCOL_HEADER = b"AMQP\x00\x00\x09\x01"
 FRAME_END = b"\xce"
-GUEST = b"\0guest\0guest"  # SASL PLAIN, RFC 4616; a fresh node's only account, let in from loopback only
 START, START_OK, TUNE, TUNE_OK, OPEN, OPEN_OK, CLOSE, CLOSE_OK = 10, 11, 30, 31, 40, 41, 50, 51
 
 
-def probe(port: int, timeout_s: float = 5.0) -> None:
-    """Logs in to `/` on 127.0.0.1 as guest. Raises OSError, of which ConnectionError says that the broker refuses."""
+def probe(port: int, user: str, password: str, timeout_s: float = 5.0) -> None:
+    """Logs in to `/` on 127.0.0.1. Raises OSError, of which ConnectionError says that the broker refuses."""
+    plain = f"\0{user}\0{password}".encode()  # SASL PLAIN, RFC 4616
     with socket.create_connection(("127.0.0.1", port), timeout=timeout_s) as link:
         link.sendall(PROTOCOL_HEADER)
         _expect(link, START)
-        _send(link, START_OK, _table() + _short("PLAIN") + struct.pack(">I", len(GUEST)) + GUEST + _short("en_US"))
+        _send(link, START_OK, _table() + _short("PLAIN") + struct.pack(">I", len(plain)) + plain + _short("en_US"))
         limits = _expect(link, TUNE)
         _send(link, TUNE_OK, limits[:8])  # channel-max, frame-max and heartbeat as offered
         _send(link, OPEN, _short("/") + _short("") + b"\0")

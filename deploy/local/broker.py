@@ -5,6 +5,7 @@ database folder) is pointed elsewhere by the environment, as rabbitmq.com/docs/c
 """
 
 import base64
+import hashlib
 import json
 import os
 import secrets
@@ -14,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from deploy.local.amqp_probe import probe
+from deploy.local.broker_place import adopt_place
 from deploy.local.errors import LocalServerError
 from deploy.local.processes import GuardedProcess, run_guarded
 from deploy.local.programs import find_programs
@@ -32,6 +34,7 @@ class Broker(Server):
     """`plugins` are RabbitMQ's names, e.g. `rabbitmq_management`; see `plugin_port` for where they listen."""
 
     name = "broker"
+    user = "mailcase"
 
     def __init__(self, data_dir: Path, plugins: Sequence[str] = ()) -> None:
         super().__init__(data_dir)
@@ -50,7 +53,16 @@ class Broker(Server):
 
     @property
     def url(self) -> str:
-        return f"amqp://guest:guest@127.0.0.1:{self.port}/"
+        return f"amqp://{self.user}:{self.password}@127.0.0.1:{self.port}/"
+
+    @property
+    def password(self) -> str:
+        """Of `user`, who may do everything; empty before the first start."""
+        return self.secrets.read(self.name) or ""
+
+    def probe(self, timeout_s: float = 5.0) -> None:
+        """Logs in and leaves. Raises OSError."""
+        probe(self.port, self.user, self.password, timeout_s)
 
     def plugin_port(self, plugin: str) -> int:
         """The HTTP port of `rabbitmq_management` or `rabbitmq_prometheus`. Raises KeyError when it isn't enabled."""
@@ -96,7 +108,10 @@ class Broker(Server):
         request = urllib.request.Request(
             f"http://127.0.0.1:{self._plugin_ports[MANAGEMENT]}/api/{path}",
             None if body is None else json.dumps(body).encode(),
-            {"Authorization": f"Basic {base64.b64encode(b'guest:guest').decode()}", "Content-Type": "application/json"},
+            {
+                "Authorization": f"Basic {base64.b64encode(f'{self.user}:{self.password}'.encode()).decode()}",
+                "Content-Type": "application/json",
+            },
             method=method,
         )
         with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - as above
@@ -108,19 +123,54 @@ class Broker(Server):
             raise LocalServerError(f"RabbitMQ needs a folder without quotes in its path, which {self.folder} has")
         deadline = time.monotonic() + self.start_patience_s
         self._choose_ports()
-        self._write_configuration()
+        without_login = self._node_folder.exists() and self.secrets.read(self.name) is None
+        if without_login:
+            self._write_configuration("guest", "guest")
+        else:
+            self._write_configuration(self.user, self.secrets.obtain(self.name))
+        adopt_place(self._node_folder)
         self._epmd.start()
         wait_for_port(self._epmd, self._epmd_port, deadline)
         self._node.start()
         for port in (*self._plugin_ports.values(), self.port):
             wait_for_port(self._node, port, deadline)
+        if without_login:
+            self._replace_guest()
+            self._write_configuration(self.user, self.password)
         while True:
             try:
-                probe(self.port)
+                self.probe()
             except OSError:
                 pause(self._node, deadline)
             else:
                 return
+
+    def _replace_guest(self) -> None:
+        """For a folder of a version that had RabbitMQ's own account only. The password is kept when all is done, so
+        that a run that was cut off is repeated, with another one."""
+        password = secrets.token_hex(24)
+        salt = secrets.token_bytes(4)
+        # rabbitmq.com/docs/passwords: the salt, and SHA-256 of it and the password
+        hashed = base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
+        hosts = self.ctl("list_vhosts", "--no-table-headers", "name").splitlines()
+        users = self.ctl("list_users", "--no-table-headers").splitlines()
+        every = {"configure": ".*", "write": ".*", "read": ".*"}
+        algorithm = {"hashing_algorithm": "rabbit_password_hashing_sha256"}
+        file = self.folder / "definitions.json"
+        definitions = {
+            "users": [{"name": self.user, "password_hash": hashed, "tags": "administrator", **algorithm}],
+            "permissions": [{"user": self.user, "vhost": host, **every} for host in hosts],
+        }
+        file.write_text(json.dumps(definitions))
+        self.ctl("import_definitions", str(file))
+        file.unlink()
+        if any(user.split("\t")[0] == "guest" for user in users):
+            self.ctl("delete_user", "guest")
+        self.secrets.write(self.name, password)
+
+    @property
+    def _node_folder(self) -> Path:
+        return self.folder / "db" / "node"
 
     def _choose_ports(self) -> None:
         self.port = self.ports.get("broker")
@@ -128,7 +178,8 @@ class Broker(Server):
         self._epmd_port = self.ports.get("broker-epmd")
         self._plugin_ports = {name: self.ports.get(name) for name in self.plugins if name in PORT_SETTINGS}
 
-    def _write_configuration(self) -> None:
+    def _write_configuration(self, user: str, password: str) -> None:
+        """`user` is whom a node without any data makes."""
         home = self.folder / "home"
         home.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o700)
@@ -138,11 +189,12 @@ class Broker(Server):
             cookie.chmod(0o400)  # Erlang refuses one that others may read
         settings = [
             f"listeners.tcp.local = 127.0.0.1:{self.port}\n",
+            f"default_user = {user}\ndefault_pass = {password}\n",
             "max_message_size = 16777216\n",  # as strict as RabbitMQ 4, whose default this is
             "raft.wal_max_size_bytes = 64000000\n",  # the default of 512 MB stays in memory before it is written out
             *(PORT_SETTINGS[name].format(port=port) for name, port in self._plugin_ports.items()),
         ]
-        (self.folder / "rabbitmq.conf").write_text("".join(settings))
+        (self.folder / "rabbitmq.conf").write_text("".join(settings))  # the folder is closed to others
         (self.folder / "rabbitmq-env.conf").write_text("")
         (self.folder / "enabled_plugins").write_text(f"[{','.join(self.plugins)}].\n")
 
@@ -173,7 +225,7 @@ class Broker(Server):
             "RABBITMQ_ADVANCED_CONFIG_FILE": str(self.folder / "advanced.config"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.folder / "enabled_plugins"),
             "RABBITMQ_MNESIA_BASE": str(database),
-            "RABBITMQ_MNESIA_DIR": str(database / "node"),
+            "RABBITMQ_MNESIA_DIR": str(self._node_folder),
             "RABBITMQ_FEATURE_FLAGS_FILE": str(database / "feature_flags"),
             "RABBITMQ_PLUGINS_EXPAND_DIR": str(database / "plugins"),
             "RABBITMQ_GENERATED_CONFIG_DIR": str(database / "config"),

@@ -15,6 +15,10 @@ class DataFolderInUseError(LocalServerError):
     """Another living launcher holds the data folder."""
 
 
+class SettingsInUseError(LocalServerError):
+    """Another living launcher serves these settings."""
+
+
 def last_lines(log_file: Path, count: int = 12) -> str:
     """The end of a log for an error message, indented; empty when there is no log yet."""
     if not log_file.exists():

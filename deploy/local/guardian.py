@@ -1,7 +1,9 @@
 """Runs one server and ends it, with every process it ever forked, when the launcher that asked for it is gone.
 
-This file is a program: `python -I -S guardian.py SPEC`, SPEC being the JSON of `Spec`. It imports the standard library
-only, little of it, because one starts for every server. The launcher keeps the write end of its standard input.
+This file is a program: `python -I -S guardian.py`. The first line of its standard input is the JSON of `Spec`: not an
+argument, since every user of the machine can read those (proc_pid_cmdline(5)), and the environment in it may hold
+passwords. It imports the standard library only, little of it, because one starts for every server. The launcher keeps
+the write end of its standard input.
 
 It ends its server when
 - the launcher dies, by kill -9 too: the pipe reports end of file, and the launcher's pidfd becomes readable (the
@@ -208,5 +210,16 @@ class Guardian:
                 os.unlink(self.spec["pid_file"])  # noqa: PTH108 - see process_table
 
 
+def read_spec() -> Spec:
+    """Unbuffered: what comes after the line is for the poll to see. Ends the program if the launcher is gone."""
+    line = b""
+    while not line.endswith(b"\n"):
+        if not (part := os.read(0, 65536)):
+            sys.exit(127)
+        line += part
+    spec: Spec = json.loads(line)
+    return spec
+
+
 if __name__ == "__main__":
-    sys.exit(Guardian(json.loads(sys.argv[1])).run())
+    sys.exit(Guardian(read_spec()).run())

@@ -6,6 +6,8 @@ import socket
 import threading
 from pathlib import Path
 
+from deploy.local.errors import LocalServerError
+
 # Below the range from which the kernel takes ports for outgoing connections (32768 by default, ip(7)): a port of ours
 # that is closed while its server is down cannot be taken by some client in the meantime.
 LOWEST_PORT = 15_000
@@ -20,16 +22,25 @@ class Ports:
 
     def __init__(self, file: Path) -> None:
         self._file = file
+        self._given: dict[str, int] = {}
 
     def get(self, name: str) -> int:
-        """The port under this name: the kept one where it is free now, else a new one, which is then kept."""
+        """The port under this name: the kept one if it is free now, else a new one, which is then kept.
+
+        Once given it stays, since clients know it. Raises LocalServerError if another program has taken it since.
+        """
         with _lock:
+            if (given := self._given.get(name)) is not None:
+                if not is_free(given):
+                    raise LocalServerError(f"port {given} of {name} is taken by another program: end that one")
+                return given
             kept = self._read()
             port = kept.get(name)
             if port is None or not is_free(port):
                 port = _free_port()
                 self._write({**kept, name: port})
             _given_out.add(port)
+            self._given[name] = port
             return port
 
     def _read(self) -> dict[str, int]:

@@ -1,5 +1,6 @@
 """A process under a guardian (see `guardian`): started, stopped, killed, frozen, and ended even if we are killed."""
 
+import contextlib
 import json
 import os
 import signal
@@ -37,12 +38,20 @@ class GuardedProcess:
 
     @property
     def running(self) -> bool:
-        return self._guardian is not None and self._guardian.poll() is None
+        guardian = self._guardian
+        return guardian is not None and guardian.poll() is None
 
     @property
     def pids(self) -> list[int]:
         """The server's processes, the guardian excluded; empty when it is not running."""
-        return descendants(self._guardian.pid) if self._guardian is not None and self.running else []
+        guardian = self._guardian
+        return descendants(guardian.pid) if guardian is not None and guardian.poll() is None else []
+
+    @property
+    def exit_status(self) -> int | None:
+        """How it ended by itself, as `stop` has it; None while it runs, and once it was stopped or never started."""
+        guardian = self._guardian
+        return None if guardian is None else guardian.poll()
 
     def start(self) -> None:
         """Starts the process; does not wait until it serves. Does nothing when it runs already."""
@@ -67,7 +76,7 @@ class GuardedProcess:
     def check_alive(self) -> None:
         """Raises LocalServerError, with the end of the log, when the process has ended by itself."""
         if not self.running:
-            status = self._guardian.returncode if self._guardian is not None else None
+            status = self.exit_status
             hint = " (MongoDB 5 and later need a processor with AVX)" if status == 128 + signal.SIGILL else ""
             raise LocalServerError(f"{self.name} ended while starting, with status {status}{hint}{self.epilogue()}")
 
@@ -86,14 +95,15 @@ class GuardedProcess:
         self._end(signal.SIGUSR1, KILL_PATIENCE_S + 5)
 
     def _end(self, number: int, patience_s: float) -> int | None:
-        if self._guardian is None:
+        guardian = self._guardian  # another thread may end it at the same moment
+        if guardian is None:
             return None
-        self._guardian.send_signal(number)
+        guardian.send_signal(number)
         try:
-            return self._guardian.wait(patience_s)
+            return guardian.wait(patience_s)
         except subprocess.TimeoutExpired as error:
             left = self.pids
-            self._guardian.kill()
+            guardian.kill()
             raise LocalServerError(f"{self.name} did not end within {patience_s:.0f} s: {left}") from error
         finally:
             self._close_guardian()
@@ -136,18 +146,28 @@ class GuardedProcess:
             raise LocalServerError(f"{self.name} of an earlier run does not end; end it yourself: kill -9 {left}")
 
     def _close_guardian(self) -> None:
-        if self._guardian is not None and self._guardian.poll() is not None:
-            if self._guardian.stdin is not None:
-                self._guardian.stdin.close()
+        guardian = self._guardian
+        if guardian is not None and guardian.poll() is not None:
+            if guardian.stdin is not None:
+                guardian.stdin.close()
             self._guardian = None
 
 
 def start_guardian(spec: Spec, stdout: int, stderr: int) -> subprocess.Popen[bytes]:
     """Starts a guardian in a session of its own, so that Ctrl-C on the terminal reaches the launcher only."""
-    command = [sys.executable, "-I", "-S", str(GUARDIAN), json.dumps(spec)]
-    return subprocess.Popen(  # noqa: S603 - our own program, run by our own interpreter, without a shell
-        command, stdin=subprocess.PIPE, stdout=stdout, stderr=stderr, start_new_session=True
+    command = [sys.executable, "-I", "-S", str(GUARDIAN)]
+    guardian = subprocess.Popen(  # noqa: S603 - our own program, run by our own interpreter, without a shell
+        command, bufsize=0, stdin=subprocess.PIPE, stdout=stdout, stderr=stderr, start_new_session=True
     )
+    assert guardian.stdin is not None  # noqa: S101 - for the type checker: it is a pipe
+    with contextlib.suppress(BrokenPipeError):  # it was killed already, which shows in its exit status
+        _write_all(guardian.stdin.fileno(), json.dumps(spec).encode() + b"\n")
+    return guardian
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(descriptor, data) :]
 
 
 def run_guarded(argv: list[str], env: dict[str, str], timeout_s: float) -> tuple[str, int]:

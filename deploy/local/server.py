@@ -10,6 +10,7 @@ from pathlib import Path
 from deploy.local.errors import LocalServerError
 from deploy.local.ports import Ports
 from deploy.local.processes import GuardedProcess
+from deploy.local.secrets import Secrets
 
 
 class Server(ABC):
@@ -25,6 +26,7 @@ class Server(ABC):
         self.data_dir = data_dir
         self.folder = data_dir / self.name
         self.ports = Ports(data_dir / "ports.json")
+        self.secrets = Secrets(data_dir / "secrets")
 
     @property
     @abstractmethod
@@ -93,6 +95,11 @@ class Server(ABC):
         if any(process.running for process in self.processes):
             raise LocalServerError(f"{self.name}: stop it before its data is deleted")
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def epilogue(self) -> str:
+        """For a message that it ended: the end of the log of the process that is gone, of several the last to start."""
+        ended = [process for process in self.processes if not process.running]
+        return ended[-1].epilogue() if ended else ""
 
     def end_leftovers(self) -> None:
         """Ends what a crashed launcher left running in this data folder."""

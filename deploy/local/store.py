@@ -1,6 +1,7 @@
 """A private MongoDB replica set, of one member or of three."""
 
 import os
+import secrets
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,7 +16,13 @@ from deploy.local.server import Server, pause, wait_for_port
 
 REPLICA_SET = "rs0"
 NOT_YET_INITIALIZED = 94  # mongodb.com/docs/manual/reference/error-codes
+NO_USER = (13, 18)  # not authorized without a log-in, and no such log-in
 PRIMARY, SECONDARY = 1, 2  # member states, mongodb.com/docs/manual/reference/replica-states
+
+ALREADY_EXISTS = 51003  # what createUser says of a user that is there
+USER = "mailcase"
+PASSWORD_NAME = "store"  # noqa: S105 - the name of the secret that is USER's password
+KEY = "store.key"  # by which the members know each other
 
 Client = MongoClient[dict[str, Any]]
 
@@ -27,6 +34,7 @@ class Member(Server):
         self.name = f"store-{number}"
         super().__init__(data_dir)
         self.port = 0
+        self.login_required = True
         self._cache_gb = cache_gb
         log, pid = self._guarded(self.name)
         self._process = GuardedProcess(self.name, self._command, log, pid, env=_plain_env, grace_s=20)
@@ -42,12 +50,20 @@ class Member(Server):
     def required_programs(self) -> Sequence[str]:
         return ["mongod"]
 
+    @property
+    def has_data(self) -> bool:
+        return (self.folder / "WiredTiger").exists()
+
     def client(self) -> Client:
         """A connection to this member alone, whatever its state. The caller closes it."""
-        return MongoClient("127.0.0.1", self.port, directConnection=True, serverSelectionTimeoutMS=5_000)
+        password = self.secrets.read(PASSWORD_NAME) if self.login_required else None
+        login: dict[str, Any] = {} if password is None else {"username": USER, "password": password}
+        return MongoClient("127.0.0.1", self.port, directConnection=True, serverSelectionTimeoutMS=5_000, **login)
 
-    def launch(self) -> None:
+    def launch(self, *, login_required: bool = True) -> None:
         """Starts it and returns when it answers; it may not belong to a replica set yet."""
+        self.login_required = login_required
+        self.secrets.obtain(KEY)
         deadline = time.monotonic() + self.start_patience_s
         self.port = self.ports.get(self.name)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -71,6 +87,9 @@ class Member(Server):
             find_programs(["mongod"])["mongod"],
             *("--dbpath", str(self.folder), "--port", str(self.port), "--bind_ip", "127.0.0.1", "--nounixsocket"),
             *("--replSet", REPLICA_SET, "--oplogSize", "990"),  # MB; the least that is allowed
+            *(("--keyFile", str(self.secrets.path(KEY))) if self.login_required else ()),  # which implies --auth
+            # The least that is allowed: more only slows down the guessing of passwords that people choose.
+            *("--setParameter", "scramSHA256IterationCount=5000"),
             *("--wiredTigerCacheSizeGB", str(self._cache_gb), "--quiet"),
             *("--setParameter", "diagnosticDataCollectionEnabled=false"),  # up to 200 MB of samples otherwise
             # A member of three that is told to stop would first wait 15 s for its clients to look elsewhere.
@@ -98,7 +117,19 @@ class Store(Server):
 
     @property
     def url(self) -> str:
-        return f"mongodb://{','.join(member.host for member in self.members)}/?replicaSet={REPLICA_SET}"
+        """Without a log-in before the first start, when there is none yet."""
+        login = f"{USER}:{self.password}@" if self.password else ""
+        return f"mongodb://{login}{','.join(member.host for member in self.members)}/?replicaSet={REPLICA_SET}"
+
+    @property
+    def user(self) -> str:
+        """Who may do everything."""
+        return USER
+
+    @property
+    def password(self) -> str | None:
+        """Of `user`; None before the first start."""
+        return self.secrets.read(PASSWORD_NAME)
 
     @property
     def primary(self) -> Member | None:
@@ -127,14 +158,49 @@ class Store(Server):
 
     def _start(self) -> None:
         find_programs(self.required_programs())
+        has_data = any(member.has_data for member in self.members)
+        if has_data and self.password is None:
+            self._introduce_login()
+        elif not has_data:
+            self.secrets.forget(PASSWORD_NAME)  # of an earlier user: the next one is made below
         for member in self.members:
             member.launch()
         self._agree_on_members()
+        if self.password is None:
+            self._create_user()
         for member in self.members:
             member.wait_for(lambda client: _state(client) in {PRIMARY, SECONDARY})
+        self._wait_for_primary()
+
+    def _introduce_login(self) -> None:
+        """For a folder of a version without log-in: once more without, to create the user."""
+        for member in self.members:
+            member.launch(login_required=False)
+        self._agree_on_members()
+        self._create_user()
+        for member in self.members:
+            member.stop()
+
+    def _create_user(self) -> None:
+        """Needs no log-in: as long as a member has no user, it lets the first be made from this machine
+        (mongodb.com/docs/manual/core/localhost-exception). The password is kept once the user is there, so that a run
+        that was cut off is repeated, with another one."""
+        password = secrets.token_hex(24)
+        with self._wait_for_primary().client() as client:
+            majority: dict[str, Any] = {"roles": ["root"], "writeConcern": {"w": "majority"}}
+            try:
+                client.admin.command("createUser", USER, pwd=password, **majority)
+            except OperationFailure as error:
+                if error.code != ALREADY_EXISTS:
+                    raise
+                client.admin.command("updateUser", USER, pwd=password, **majority)
+        self.secrets.write(PASSWORD_NAME, password)
+
+    def _wait_for_primary(self) -> Member:
         deadline = time.monotonic() + self.start_patience_s
-        while self.primary is None:
+        while (primary := self.primary) is None:
             pause(self.processes[0], deadline)
+        return primary
 
     def _agree_on_members(self) -> None:
         """Founds the set, or tells it its members' new ports."""
@@ -157,8 +223,14 @@ class Store(Server):
 
     @staticmethod
     def _configuration(member: Member) -> dict[str, Any] | None:
-        with member.client() as client:
-            return client.local["system.replset"].find_one()
+        """None if it has none, or no user yet to ask by, which is as good: users come with the set."""
+        try:
+            with member.client() as client:
+                return client.local["system.replset"].find_one()
+        except OperationFailure as error:
+            if error.code in NO_USER:
+                return None
+            raise
 
 
 def _plain_env() -> dict[str, str]:

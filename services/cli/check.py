@@ -3,19 +3,21 @@
 import asyncio
 import os
 import stat
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import msgspec
 
 from services.cli.broker_nodes import NodesUnknownError, nodes_of
 from services.cli.common import DEFAULT_CONFIG, Config, Json, counted
+from services.cli.running_up import with_running_servers
+from services.cli.server_urls import origin
 from services.fetcher.main import mail_source
 from services.fetcher.ports import MailboxError
 from services.runtime.broker import Broker
 from services.runtime.errors import MailcaseError, SettingsError
 from services.runtime.settings import Broker as BrokerSettings
-from services.runtime.settings import Mailbox, Settings, load_settings
+from services.runtime.settings import Mailbox, Settings, Smtp, load_settings
 from services.runtime.signing import own_ids
 from services.runtime.stage import connection_name
 from services.runtime.store import Store
@@ -42,7 +44,7 @@ def check(config: Config = DEFAULT_CONFIG, json: Json = False) -> int:
 
     One line each; exit status 1 if any of them fails, 2 if the settings cannot be used.
     """
-    settings = load_settings(config, os.environ)
+    settings = with_running_servers(load_settings(config, os.environ), config)
     Templates(settings)  # raises where one cannot be used
     findings = asyncio.run(_findings(settings, config))
     for finding in findings:
@@ -56,11 +58,10 @@ async def _findings(settings: Settings, config: Path) -> list[Finding]:
     good = Finding("settings", ok=True, detail=f"{config} is valid: {processes}, {mailboxes_named}")
     servers = [_check_broker(settings), _check_store(settings)]
     mailboxes = [asyncio.to_thread(_check_mailbox, settings, mailbox) for mailbox in settings.mailboxes.values()]
-    smtp = [_check_smtp(name, transport) for name, transport in transports(settings).items()]
+    smtp = [_check_smtp(settings, name, transport) for name, transport in transports(settings).items()]
     return [
         good,
         *check_keys(settings),
-        *check_secret_files(settings),
         *await asyncio.gather(*servers, *mailboxes, *smtp),
     ]
 
@@ -72,7 +73,9 @@ async def _check_broker(settings: Settings) -> Finding:
         async with Broker.connected(settings.broker.url, connection_name("check")) as broker:
             detail = broker.server()
     except MailcaseError as error:
-        return Finding("broker", ok=False, detail=str(error), mend="check [broker].url and that the server runs")
+        return Finding(
+            "broker", ok=False, detail=str(error), mend=f"check {origin('broker', os.environ)} and that the server runs"
+        )
     return await asyncio.to_thread(_count_nodes, settings.broker, detail)
 
 
@@ -95,7 +98,9 @@ async def _check_store(settings: Settings) -> Finding:
         async with Store.opened(settings.store.url, settings.store.database) as store:
             server = await store.server()
     except MailcaseError as error:
-        return Finding("store", ok=False, detail=str(error), mend="check [store].url and that the server runs")
+        return Finding(
+            "store", ok=False, detail=str(error), mend=f"check {origin('store', os.environ)} and that the server runs"
+        )
     version = f"MongoDB {server['version']}"
     if server["setName"] is None:
         mend = "run it as a replica set: transactions need one"
@@ -114,38 +119,31 @@ def check_keys(settings: Settings) -> list[Finding]:
         own_ids(settings)
     except SettingsError as error:
         return [Finding("keys", ok=False, detail=str(error))]
-    return [Finding("keys", ok=True, detail=f"{file} signs our Message-IDs")]
+    return [with_file_warning(Finding("keys", ok=True, detail=f"{file} signs our Message-IDs"), file)]
 
 
-def check_secret_files(settings: Settings) -> list[Finding]:
-    """A warning for each file with a secret that every user of this machine may read."""
-    named = {
-        **{box.password_file: f"password of mailbox {box.name}" for box in settings.mailboxes.values()},
-        **{smtp.password_file: f"password of [smtp.{name}]" for name, smtp in settings.smtp.items()},
-        **{one.secret_file: f"secret of [oauth2.{name}]" for name, one in settings.oauth2.items()},
-        settings.case_reference.key_file: "keys of [case_reference]",
-    }
-    return [
-        Finding(
-            "secret file",
-            ok=True,
-            detail=f"every user of this machine can read {file}, the {what}",
-            mend=f"chmod 600 {file}, as the user that Mailcase runs as",
-        )
-        for file, what in named.items()
-        if file is not None and _world_readable(file)
-    ]
+def with_file_warning(finding: Finding, file: Path | None) -> Finding:
+    """The finding, with a warning if every user of this machine can read its file with a secret.
 
-
-def _world_readable(file: Path) -> bool:
-    """False for a file that cannot be found: whoever needs it reports that."""
+    A file that cannot be found is no matter of this: whoever needs it reports that.
+    """
     try:
-        return bool(file.stat().st_mode & stat.S_IROTH)
+        closed = file is None or not file.stat().st_mode & stat.S_IROTH
     except OSError:
-        return False
+        closed = True
+    if closed:
+        return finding
+    detail = f"{finding.detail}; every user of this machine can read {file}"
+    hint = f"chmod 600 {file}, as the user that Mailcase runs as"
+    return replace(finding, detail=detail, mend=f"{finding.mend}; {hint}" if finding.mend else hint)
 
 
-async def _check_smtp(name: str, transport: SmtpTransport) -> Finding:
+async def _check_smtp(settings: Settings, name: str, transport: SmtpTransport) -> Finding:
+    finding = await _log_in(name, transport)
+    return with_file_warning(finding, _secret_file(settings, settings.smtp[name]))
+
+
+async def _log_in(name: str, transport: SmtpTransport) -> Finding:
     subject = f"smtp {name}"
     try:
         detail = await transport.check()
@@ -155,7 +153,18 @@ async def _check_smtp(name: str, transport: SmtpTransport) -> Finding:
     return Finding(subject, ok=True, detail=detail)
 
 
+def _secret_file(settings: Settings, account: Mailbox | Smtp) -> Path | None:
+    """The file by which it logs in: its own, or that of its `[oauth2.NAME]`."""
+    if account.oauth2 is not None:
+        return settings.oauth2[account.oauth2].secret_file
+    return account.password_file
+
+
 def _check_mailbox(settings: Settings, mailbox: Mailbox) -> Finding:
+    return with_file_warning(_look_into(settings, mailbox), _secret_file(settings, mailbox))
+
+
+def _look_into(settings: Settings, mailbox: Mailbox) -> Finding:
     subject = f"mailbox {mailbox.name}"
     source = mail_source(settings, mailbox)
     try:

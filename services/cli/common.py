@@ -9,6 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from services.cli.running_up import with_running_servers
 from services.runtime.logs import configure_logs
 from services.runtime.settings import Settings, load_settings
 
@@ -31,8 +32,11 @@ DEFAULT_CONFIG = Path("mailcase.toml")
 
 
 def loaded(config: Path) -> Settings:
-    """The settings, with logs configured as they say. Raises SettingsError."""
-    settings = load_settings(config, os.environ)
+    """The settings, with logs configured as they say, and the servers of a running `mailcase up` if they name none.
+
+    Raises SettingsError.
+    """
+    settings = with_running_servers(load_settings(config, os.environ), config)
     configure_logs(settings.logs.format, settings.logs.level)
     return settings
 

@@ -2,49 +2,73 @@
 
 import os
 import signal
+import sys
 import threading
-import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from deploy.local.broker import Broker
 from deploy.local.errors import LocalServerError
 from deploy.local.servers import PrivateServers
+from deploy.local.single_instance import only_launcher_of
 from deploy.local.stages import Stages
-from services.cli.common import DEFAULT_CONFIG, Config, loaded
+from deploy.local.store import Store
+from services.cli.common import DEFAULT_CONFIG, Config
 from services.cli.logtail import LogTail
+from services.cli.running_up import announced, data_folder
+from services.cli.server_urls import silent_servers, without_own_exports
+from services.cli.supervisor import Supervisor
 from services.runtime.errors import Mistake, PermanentError, SettingsError
-from services.runtime.retry import Backoff
-from services.runtime.settings import URL_VARIABLES, Settings
+from services.runtime.logs import configure_logs
+from services.runtime.settings import URL_VARIABLES, Settings, load_settings
 
 Data = Annotated[
-    Path, Parameter(name="--data", help="Where private servers keep their data, and the stages their logs.")
+    Path | None,
+    Parameter(
+        name="--data",
+        help="Where private servers keep their data, and the stages their logs; by default `mailcase-data` beside the "
+        "settings.",
+    ),
 ]
 Replicas = Annotated[
     int, Parameter(help="How many routers, case writers and senders to run.", validator=Number(gte=1, lte=100))
 ]
 
 
-def up(config: Config = DEFAULT_CONFIG, data: Data = Path("mailcase-data"), replicas: Replicas = 1) -> None:
+def up(config: Config = DEFAULT_CONFIG, data: Data = None, replicas: Replicas = 1) -> None:
     """Run the fetcher, the router, the case writer and the sender until Ctrl-C.
 
-    Without `[broker].url` and `[store].url` a private RabbitMQ node and a private MongoDB are started below `--data`.
+    Without `[broker].url` and `[store].url` a private RabbitMQ node and a private MongoDB are started below `--data`,
+    and restarted if they end; the other commands find them by the settings.
     """
-    settings = loaded(config)
-    _make(data)
-    with local_failures(), stop_signal() as stop, private_servers(settings, data) as urls:
-        stages = Stages(config.absolute(), data, stage_replicas(replicas), env=urls)
-        with LogTail(process.log_file for process in stages.all) as logs, stages:
-            for process in stages.all:
-                print(
-                    f"{process.name}: http://127.0.0.1:{process.http_port}/readyz, log {process.log_file}", flush=True
-                )
-            _supervise(stages, stop, logs)
-            print("stopping", flush=True)
+    data = data or data_folder(config)
+    environ, own = without_own_exports(os.environ, data)
+    settings = load_settings(config, environ)
+    configure_logs(settings.logs.format, settings.logs.level)
+    with local_failures(), only_launcher_of(config), stop_signal() as stop:
+        _make(data)
+        for variable in own:
+            os.environ.pop(variable)  # which the stages inherit
+            print(f"{variable} names the private server of {data}, which is started again", flush=True)
+        for line in silent_servers(settings, environ):
+            print(f"mailcase: {line}", file=sys.stderr, flush=True)
+        with private_servers(settings, data) as servers, announced(data, urls := _urls(servers)):
+            _print_exports(urls)
+            stages = Stages(config.absolute(), data, stage_replicas(replicas), env=urls)
+            with LogTail(process.log_file for process in stages.all) as logs, stages:
+                for process in stages.all:
+                    print(
+                        f"{process.name}: http://127.0.0.1:{process.http_port}/readyz, log {process.log_file}",
+                        flush=True,
+                    )
+                _supervise(servers, stages, stop, logs)
+                print("stopping", flush=True)
 
 
 def _make(data: Path) -> None:
@@ -88,41 +112,31 @@ def stop_signal() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-@contextmanager
-def private_servers(settings: Settings, data: Path) -> Iterator[Mapping[str, str]]:
-    """The environment that tells the stages of the servers started here; empty where the settings name both."""
-    broker, store = settings.broker.url is None, settings.store.url is None
-    if not (broker or store):
-        yield {}
-        return
-    with PrivateServers(data, broker=broker, store=store) as servers:
-        urls = {}
-        if broker:
-            urls[URL_VARIABLES["broker"]] = servers.broker.url
-        if store:
-            urls[URL_VARIABLES["store"]] = servers.store.url
-        print("# for the other commands, in another terminal:", flush=True)
-        for variable, url in urls.items():
-            print(f"export {variable}='{url}'", flush=True)
-        yield urls
+def private_servers(settings: Settings, data: Path) -> PrivateServers:
+    """The servers that the settings do not name; with both named none, but the data folder is ours all the same."""
+    return PrivateServers(data, broker=settings.broker.url is None, store=settings.store.url is None)
 
 
-def _supervise(stages: Stages, stop: threading.Event, logs: LogTail) -> None:
-    """Start again what ends by itself, ever more slowly, and show what the stages log."""
-    backoffs = {process.name: Backoff(initial_s=1.0, maximum_s=60.0) for process in stages.all}
-    due: dict[str, float] = {}
-    announced = False
-    while not stop.wait(0.2):
-        logs.show()
-        for process in stages.all:
-            if process.running:
-                continue
-            if process.name not in due:
-                due[process.name] = time.monotonic() + backoffs[process.name].next_s()
-                print(f"{process.name} ended; starting it again{process.epilogue()}", flush=True)
-            elif due[process.name] <= time.monotonic():
-                del due[process.name]
-                process.start()
-        if not announced and all(process.readiness()["ok"] for process in stages.all):
-            announced = True
-            print(f"ready (process {os.getpid()}); Ctrl-C stops everything", flush=True)
+def _urls(servers: PrivateServers) -> dict[str, str]:
+    """The environment that leads the stages, and other commands, to the servers started here. It holds passwords."""
+    return {URL_VARIABLES[server.name]: server.url for server in servers.all if isinstance(server, Broker | Store)}
+
+
+def _print_exports(urls: Mapping[str, str]) -> None:
+    if urls:
+        print("# for other programs, in another terminal (with passwords; `mailcase` itself needs none of it):")
+    for variable, url in urls.items():
+        print(f"export {variable}='{url}'", flush=True)
+
+
+def _supervise(servers: PrivateServers, stages: Stages, stop: threading.Event, logs: LogTail) -> None:
+    """Restart what ends by itself, and show what the stages log."""
+    supervisor = Supervisor([*servers.all, *stages.all], partial(print, flush=True))
+    announced_ready = False
+    with closing(supervisor):
+        while not stop.wait(0.2):
+            logs.show()
+            supervisor.poll()
+            if not announced_ready and all(process.readiness()["ok"] for process in stages.all):
+                announced_ready = True
+                print(f"ready (process {os.getpid()}); Ctrl-C stops everything", flush=True)

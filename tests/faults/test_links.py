@@ -29,9 +29,10 @@ class Linked(Pipeline):
 
     @property
     def env(self) -> dict[str, str]:
-        broker = f"amqp://guest:guest@127.0.0.1:{self.links['broker'].port}/{self.virtual_host}"
-        store = f"mongodb://127.0.0.1:{self.links['store'].port}/?directConnection=true"
-        return {"MAILCASE_BROKER_URL": broker, "MAILCASE_STORE_URL": store}
+        own = self.servers
+        broker = f"{own.broker.user}:{own.broker.password}@127.0.0.1:{self.links['broker'].port}/{self.virtual_host}"
+        store = f"{own.store.user}:{own.store.password}@127.0.0.1:{self.links['store'].port}/?directConnection=true"
+        return {"MAILCASE_BROKER_URL": f"amqp://{broker}", "MAILCASE_STORE_URL": f"mongodb://{store}"}
 
 
 @pytest.fixture

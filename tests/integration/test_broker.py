@@ -172,7 +172,7 @@ class TestDeclaring:
         assert not [one for one in found if "Connection.close" in one]
 
     async def test_a_refused_login_is_a_transient_failure_without_the_password(self, servers: PrivateServers) -> None:
-        url = servers.broker.url.replace("guest:guest", "guest:hidden")
+        url = servers.broker.url.replace(servers.broker.password, "hidden")
         with pytest.raises(TransientError) as caught:
             async with Broker.connected(url, "test"):
                 pass

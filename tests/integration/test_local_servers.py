@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from pymongo import MongoClient
 
-from deploy.local import LocalServerError, MissingProgramError, PrivateServers, amqp_probe
+from deploy.local import LocalServerError, MissingProgramError, PrivateServers
 from deploy.local import programs as local_programs
 from deploy.local.mail import MailServer
 from deploy.local.ports import Ports
@@ -125,7 +125,7 @@ def test_the_broker_keeps_its_data_over_kill_9_and_tells_through_rabbitmqctl(ser
     servers.broker.ctl("add_vhost", "kept")
     servers.broker.kill()
     with pytest.raises(OSError, match="refused"):
-        amqp_probe.probe(port)
+        servers.broker.probe()
     with pytest.raises(LocalServerError, match="not running"):
         servers.broker.ctl("list_vhosts")
     servers.broker.start()
@@ -140,11 +140,11 @@ def test_a_frozen_broker_falls_silent_and_goes_on_when_thawed(servers: PrivateSe
     servers.broker.freeze()
     try:
         with pytest.raises(TimeoutError):
-            amqp_probe.probe(servers.broker.port, timeout_s=0.5)
+            servers.broker.probe(timeout_s=0.5)
         assert servers.broker.running
     finally:
         servers.broker.thaw()
-    amqp_probe.probe(servers.broker.port)
+    servers.broker.probe()
 
 
 # --- mail

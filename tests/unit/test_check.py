@@ -3,9 +3,8 @@
 from pathlib import Path
 
 import pytest
-from msgspec.structs import replace
 
-from services.cli.check import check_keys, check_secret_files
+from services.cli.check import Finding, check_keys, with_file_warning
 from tests.unit.sender.builders import settings
 
 
@@ -24,18 +23,27 @@ def test_keys_that_sign_are_a_line_too(tmp_path: Path) -> None:
     assert finding.ok
 
 
-def test_each_secret_file_that_everybody_can_read_is_a_warning_with_the_command_that_closes_it(tmp_path: Path) -> None:
-    loaded = settings(tmp_path)
-    [(name, smtp)] = loaded.smtp.items()
-    opened, closed = tmp_path / "open.password", tmp_path / "closed.password"
-    for file, mode in ((opened, 0o644), (closed, 0o640)):
-        file.write_bytes(b"secret")
-        file.chmod(mode)
-    with_files = [replace(loaded, smtp={name: replace(smtp, password_file=file)}) for file in (opened, closed)]
-    (warning,) = check_secret_files(with_files[0])
-    assert warning.ok
-    assert str(warning).startswith(f"warn  secret file: every user of this machine can read {opened}, the password of")
-    assert f"chmod 600 {opened}" in warning.mend
-    assert check_secret_files(with_files[1]) == []
-    opened.unlink()
-    assert check_secret_files(with_files[0]) == []  # whoever needs the file reports that it is missing
+@pytest.mark.parametrize(("mode", "warned"), [(0o644, True), (0o604, True), (0o640, False), (0o400, False)])
+def test_a_secret_that_everybody_can_read_is_a_warning_with_the_command_that_closes_it(
+    tmp_path: Path, mode: int, warned: bool
+) -> None:
+    file = tmp_path / "keys"
+    file.write_bytes(b"0123456789abcdef0123456789abcdef\n")
+    file.chmod(mode)
+    (finding,) = check_keys(settings(tmp_path))
+    assert finding.ok
+    if warned:
+        assert str(finding).startswith("warn  keys: ")
+        assert f"every user of this machine can read {file}; chmod 600 {file}" in str(finding)
+    else:
+        assert str(finding).startswith("ok    keys: ")
+
+
+def test_a_failure_keeps_its_own_hint_before_that_of_its_file(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    failed = Finding("mailbox invoices", ok=False, detail="log-in refused", mend="check the password")
+    assert with_file_warning(failed, file) == failed  # it is not there, which its own line says
+    file.touch(0o644)
+    told = str(with_file_warning(failed, file))
+    assert told.startswith("FAIL  mailbox invoices: log-in refused; every user of this machine can read ")
+    assert "; check the password; chmod 600 " in told

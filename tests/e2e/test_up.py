@@ -1,0 +1,162 @@
+"""`mailcase up` as a person starts it: found by the other commands, alone, whole again after each crash, movable."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from deploy.local import PrivateServers
+from deploy.local.guardian import descendants
+from deploy.local.processes import living
+from tests.integration.test_local_processes import cmdline, started_by
+from tests.integration.test_local_processes import listening_addresses as listening
+from tests.sample_mails import new_mails
+
+PATIENCE_S = 90.0
+ROOT = Path(__file__).parents[2]
+SETTINGS = """
+[server.private]
+protocol = "imap"
+host = "localhost"
+port = {port}
+ca_file = "{ca_file}"
+[process.invoices]
+[[process.invoices.stage]]
+name = "registration"
+initial = true
+[[process.invoices.mailbox]]
+server = "private"
+address = "up@example.test"
+password_file = "password"
+"""
+
+
+class Up:
+    """A running `mailcase up`, and what it prints."""
+
+    def __init__(self, process: subprocess.Popen[bytes], output: Path) -> None:
+        self.process = process
+        self._output = output
+
+    @property
+    def printed(self) -> str:
+        return self._output.read_text()
+
+    def until(self, condition: Callable[[], object], what: str) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while not condition():
+            assert self.process.poll() is None, self.printed
+            assert time.monotonic() < deadline, f"{what}: {self.printed}"
+            time.sleep(0.05)  # between two looks at what a program prints
+
+    def until_printed(self, text: str) -> None:
+        self.until(lambda: text in self.printed, f"prints {text!r}")
+
+    def kill_9(self, program: bytes) -> None:
+        """The one process of its that runs this program."""
+        [pid] = [
+            pid
+            for pid in descendants(self.process.pid)
+            if program in cmdline(pid).split(b"\0")[0] and b"guardian.py" not in cmdline(pid)
+        ]
+        os.kill(pid, signal.SIGKILL)
+
+    def stop(self) -> None:
+        self.process.terminate()
+        assert self.process.wait(PATIENCE_S) == 0, self.printed
+
+
+@contextmanager
+def up(config: Path, **environ: str) -> Iterator[Up]:
+    """Started from another folder, and ready."""
+    output = config.with_name("printed")
+    command = [sys.executable, "-m", "services.cli", "up", "--config", str(config)]
+    with (
+        output.open("wb") as file,
+        subprocess.Popen(
+            command, env=environment(**environ), stdout=file, stderr=subprocess.STDOUT, cwd=ROOT
+        ) as process,
+    ):
+        try:
+            running = Up(process, output)
+            running.until_printed("ready (process ")
+            yield running
+        finally:
+            if process.poll() is None:
+                process.terminate()
+
+
+def environment(**environ: str) -> dict[str, str]:
+    own = {name: value for name, value in os.environ.items() if not name.startswith("MAILCASE_")}
+    return {**own, **environ}
+
+
+def mailcase(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "services.cli", *map(str, arguments)]
+    return subprocess.run(
+        command, env=environment(), cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
+
+
+@pytest.fixture
+def config(servers: PrivateServers, tmp_path: Path) -> Path:
+    servers.mail.add_user("up@example.test", "secret")
+    file = tmp_path / "here" / "mailcase.toml"
+    file.parent.mkdir()
+    file.write_text(SETTINGS.format(port=servers.mail.imaps_port, ca_file=servers.mail.ca_file))
+    (file.parent / "password").write_text("secret")
+    for number, sample in enumerate(new_mails(3), 1):
+        (file.parent / f"{number}.eml").write_bytes(sample.raw)
+    return file
+
+
+def ingest(config: Path, number: int) -> str:
+    done = mailcase("ingest", config.with_name(f"{number}.eml"), "--process", "invoices", "--config", config)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_up_is_found_alone_on_loopback_restarts_its_servers_and_goes_on_in_a_moved_folder(
+    config: Path, tmp_path: Path
+) -> None:
+    with up(config) as running:
+        started = started_by(running.process.pid)
+        assert "opened case 1" in ingest(config, 1)
+        refused = mailcase("up", "--config", config, "--data", tmp_path / "elsewhere")
+        assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
+        assert f"as process {running.process.pid}" in refused.stderr
+        addresses = listening(descendants(running.process.pid))
+        assert len(addresses) >= 8  # AMQP, distribution, epmd, mongod, and four services
+        assert set(addresses) <= {"0100007F", "00000000000000000000000001000000"}
+        for program, name in ((b"mongod", "store"), (b"beam.smp", "broker")):
+            running.kill_9(program)
+            running.until_printed(f"{name} ended by itself; restarting it in 1 s; its log ")
+            running.until_printed(f"{name} runs again")
+        assert "opened case 2" in ingest(config, 2)
+        exports = dict(re.findall(r"^export (\w+)='(.*)'$", running.printed, re.MULTILINE))
+        running.stop()
+    assert not living(started)
+    assert set(exports) == {"MAILCASE_BROKER_URL", "MAILCASE_STORE_URL"}
+    data = config.parent / "mailcase-data"
+    secrets = [(data / "secrets" / name).read_bytes() for name in ("broker", "store", "store.key")]
+    logs = b"".join(file.read_bytes() for file in (data / "logs").iterdir())
+    assert not [secret for secret in secrets if secret in logs]
+    assert not (data / "up.json").exists()
+
+    moved = tmp_path / "there" / "mailcase.toml"
+    shutil.move(config.parent, moved.parent)
+    with up(moved, **exports) as running:  # from the shell that was given the lines of the run before
+        assert f"MAILCASE_STORE_URL names the private server of {moved.parent / 'mailcase-data'}" in running.printed
+        shown = mailcase("case", "show", "2", "--config", moved)
+        assert shown.stdout.startswith("Case [#2]"), shown.stderr
+        assert "opened case 3" in ingest(moved, 3)
+        running.stop()
+    assert not config.parent.exists()
