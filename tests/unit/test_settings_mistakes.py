@@ -261,7 +261,7 @@ def test_one_mistake_is_told_once_with_its_path_and_mend(mistakes: Mistakes, old
             "password_env",
             'user = "invoices@example.com"\nfolder = "inbox"\npassword_env',
             (
-                "process.invoices.mailbox[1].user: with this server and folder it is process.invoices.mailbox[0]; "
+                "process.invoices.mailbox[1].user: with this host and folder it is process.invoices.mailbox[0]; "
                 "two readers of one folder would double its mail"
             ),
         ),
@@ -282,6 +282,32 @@ def test_mailboxes_of_two_processes_may_not_share_a_name(mistakes: Mistakes) -> 
             "give it a name of its own"
         )
     ]
+
+
+@pytest.mark.parametrize(
+    ("server", "told"),
+    [
+        ('protocol = "imap"\nhost = "IMAP.example.com."', True),
+        ('protocol = "pop3"\nhost = "imap.example.com"\nport = 1995', True),
+        ('protocol = "imap"\nhost = "imap2.example.com"', False),
+    ],
+)
+def test_two_sections_for_one_host_make_no_two_mailboxes_of_an_account(
+    mistakes: Mistakes, server: str, told: bool
+) -> None:
+    section = f"[server.again]\n{server}\n"
+    second = SECOND_MAILBOX.replace("password_env", 'user = "invoices@example.com"\npassword_env')
+    text = section + WHOLE + second.replace('server = "corp"', 'server = "again"')
+    assert [one.partition(";")[0] for one in mistakes(text)] == [
+        "process.invoices.mailbox[1].user: with this host and folder it is process.invoices.mailbox[0]"
+    ] * told
+
+
+def test_two_ports_of_this_machine_may_lead_to_two_servers(mistakes: Mistakes) -> None:
+    local = WHOLE.replace('host = "', 'host = "localhost" # "', 1)
+    section = '[server.again]\nprotocol = "imap"\nhost = "localhost"\nport = 1993\n'
+    second = SECOND_MAILBOX.replace("password_env", 'user = "invoices@example.com"\npassword_env')
+    assert mistakes(section + local + second.replace('server = "corp"', 'server = "again"')) == []
 
 
 def test_two_folders_of_one_account_are_two_mailboxes(mistakes: Mistakes) -> None:

@@ -152,7 +152,7 @@ def _mailboxes(file: SettingsFile, broken: AbstractSet[str]) -> Iterator[Mistake
                 problem = f"no section oauth2.{mailbox.oauth2} is there"
                 yield Mistake(f"{path}.oauth2", problem, did_you_mean(mailbox.oauth2, list(file.oauth2)))
             if not any(_within(f"{path}.{key}", other) for key in ("name", "address", "server") for other in broken):
-                yield from _taken(mailbox, process_name, path, taken)
+                yield from _taken(mailbox, process_name, path, taken, file.server)
 
 
 def _mailbox(mailbox: MailboxTable, servers: Mapping[str, IncomingServer], path: str) -> Iterator[Mistake]:
@@ -173,18 +173,35 @@ def _password(mailbox: MailboxTable, path: str) -> Iterator[Mistake]:
         yield Mistake(path, f"has {' and '.join(given)}", "keep one of them")
 
 
-def _taken(mailbox: MailboxTable, process: str, path: str, taken: dict[tuple[str, ...], str]) -> Iterator[Mistake]:
+def _taken(
+    mailbox: MailboxTable,
+    process: str,
+    path: str,
+    taken: dict[tuple[str, ...], str],
+    servers: Mapping[str, IncomingServer],
+) -> Iterator[Mistake]:
     name, by_default = (mailbox.name, "") if mailbox.name else (process, ", the process's name,")
     # IMAP's INBOX is the same in any case (RFC 3501 section 5.1).
     folder = "INBOX" if mailbox.folder.upper() == "INBOX" else mailbox.folder
-    account = (mailbox.server, mailbox.user or mailbox.address, folder)
+    account = (_place(mailbox.server, servers), mailbox.user or mailbox.address, folder)
     marks = {
         "name": ((name,), f'"{name}"{by_default} is the name of', "give it a name of its own"),
         "address": ((mailbox.address.casefold(),), "is the address of", "each mailbox has an address of its own"),
-        "user": (account, "with this server and folder it is", "two readers of one folder would double its mail"),
+        "user": (account, "with this host and folder it is", "two readers of one folder would double its mail"),
     }
     for key, (mark, problem, mend) in marks.items():
         other = taken.setdefault((key, *mark), path)
         if other != path:
             yield Mistake(f"{path}.{key}", f"{problem} {other}", mend)
             return
+
+
+def _place(name: str, servers: Mapping[str, IncomingServer]) -> str:
+    """What two sections for one mail server have in common, whichever port and protocol each of them names."""
+    server = servers.get(name)
+    if server is None:
+        return name
+    host = server.host.casefold().rstrip(".")
+    # Behind a port of this machine may be a tunnel to any other.
+    local = host == "localhost" or host.startswith("127.") or host.strip("[]") == "::1"
+    return f"{host}:{server.port}" if local else host
