@@ -15,6 +15,7 @@ from services.runtime.settings import IncomingServer, Mailbox
 log = get_logger(__name__)
 
 KEYWORD = "$MailcaseRecorded"  # on a mail whose receipt came: one that stays, or one about to be expunged
+SPARED = "$MailcaseSpared"  # on a mail that others deleted, while ours are expunged by a server without UIDPLUS
 imaplib.Commands.setdefault("MOVE", ("SELECTED",))  # RFC 6851
 
 
@@ -56,7 +57,12 @@ class Removal:
             folder.command("STORE", sequence_set(uids), "+FLAGS.SILENT", f"({_mark(folder)})")
 
     def end_cut_off(self, folder: Folder) -> None:
-        """Expunge what a session marked that ended before it could; mails that others deleted are their concern."""
+        """Expunge what a session marked that ended before it could; mails that others deleted are their concern.
+
+        Those that such a session had unmarked are marked again.
+        """
+        if "UIDPLUS" not in folder.capabilities and _allows(folder, SPARED):
+            _mark_deleted_again(folder, numbers(folder.command("SEARCH", f"KEYWORD {SPARED}")))
         if self._takes_out and _has_keyword(folder):
             uids = numbers(folder.command("SEARCH", f"DELETED KEYWORD {KEYWORD}"))
             if uids:
@@ -89,11 +95,33 @@ def expunge(folder: Folder, uids: Sequence[int]) -> None:
         return
     # Without UIDPLUS an expunge takes every mail marked as deleted: unmark the others' for that moment.
     others = sorted(set(numbers(folder.command("SEARCH", "DELETED"))) - set(uids))
-    if others:
-        folder.command("STORE", sequence_set(others), "-FLAGS.SILENT", r"(\Deleted)")
-    checked(folder.box.client.expunge())
-    if others:
-        folder.command("STORE", sequence_set(others), "+FLAGS.SILENT", r"(\Deleted)")
+    _spare(folder, others)
+    try:
+        checked(folder.box.client.expunge())
+    finally:
+        _mark_deleted_again(folder, others)
+
+
+def _spare(folder: Folder, uids: Sequence[int]) -> None:
+    """Unmark mails that others deleted, with a keyword by which the next session knows them if this one breaks here."""
+    if not uids:
+        return
+    if _allows(folder, SPARED):
+        try:
+            folder.command("STORE", sequence_set(uids), "+FLAGS.SILENT", f"({SPARED})")
+        except imaplib.IMAP4.abort:
+            raise
+        except imaplib.IMAP4.error as error:  # a folder has room for so many keywords
+            log.debug("keyword_not_taken", keyword=SPARED, error=error)
+    folder.command("STORE", sequence_set(uids), "-FLAGS.SILENT", r"(\Deleted)")
+
+
+def _mark_deleted_again(folder: Folder, uids: Sequence[int]) -> None:
+    if not uids:
+        return
+    folder.command("STORE", sequence_set(uids), "+FLAGS.SILENT", r"(\Deleted)")
+    if _allows(folder, SPARED):
+        folder.command("STORE", sequence_set(uids), "-FLAGS.SILENT", f"({SPARED})")
 
 
 def _delete(folder: Folder, uids: Sequence[int]) -> None:
@@ -115,4 +143,8 @@ def _mark(folder: Folder) -> str:
 
 
 def _has_keyword(folder: Folder) -> bool:
-    return rb"\*" in folder.permanent_flags or KEYWORD.encode() in folder.permanent_flags
+    return _allows(folder, KEYWORD)
+
+
+def _allows(folder: Folder, keyword: str) -> bool:
+    return rb"\*" in folder.permanent_flags or keyword.encode() in folder.permanent_flags

@@ -202,6 +202,31 @@ def test_a_removal_that_was_cut_off_before_the_expunge_is_ended_by_the_next_sess
     assert r"\Deleted" in left["theirs"]
 
 
+def test_what_others_deleted_is_marked_again_by_the_next_session_where_one_broke_while_it_was_not(
+    account: Account, made: list[ImapSource], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for text in (b"theirs", b"ours"):
+        account.deliver(HEAD + text + b"\r\n\r\n\r\n")
+    source = source_of(account, made)
+    source.connect()
+    folder_of(source).capabilities -= {"UIDPLUS"}
+    _, ours = source.news(10)
+    with account.client() as box:
+        box.client.uid("STORE", box.uids()[0], "+FLAGS", r"(\Deleted)")
+    monkeypatch.setattr(folder_of(source).box.client, "expunge", source.abort)
+    with pytest.raises(MailboxError):
+        source.remove([ours.id])
+    with account.client() as box:
+        assert not any(r"\Deleted" in one.flags for one in box.fetch(mark_seen=False) if one.subject == "theirs")
+    source.connect()
+    folder_of(source).capabilities -= {"UIDPLUS"}
+    assert source.news(10) == []
+    with account.client() as box:
+        [theirs] = box.fetch(mark_seen=False)
+    assert theirs.subject == "theirs"
+    assert [flag for flag in theirs.flags if flag != r"\Recent"] == [r"\Deleted"]
+
+
 def test_keeping_flags_a_mail_and_hands_it_out_no_more(account: Account, made: list[ImapSource]) -> None:
     for text in (b"one", b"two"):
         account.deliver(HEAD + text + b"\r\n\r\n\r\n")
