@@ -76,9 +76,10 @@ class FakeMailSource:
             if self._mailbox.mails.pop(mail_id, None) is not None:
                 self._mailbox.removed.append(mail_id)
 
-    def leave(self, ids: Sequence[str]) -> None:
+    def leave(self, ids: Sequence[str]) -> list[Fetched]:
         self._answer()
         self.left += ids
+        return []
 
     def wait(self, timeout_s: float) -> None:
         self._answer()

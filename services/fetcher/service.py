@@ -262,6 +262,9 @@ class MailboxReader:
     async def _wake_at_stop(self) -> None:
         await self._stop.wait()
         self._source.wake()
+        await asyncio.sleep(DRAIN_S)
+        if self._in_hand:  # a fetch that takes so long is left to the next reader
+            self._source.abort()
         await asyncio.Event().wait()  # the reader ends by itself, after its drain
 
     async def _ask(self, call: Callable[..., T], *arguments: object) -> T:

@@ -45,4 +45,8 @@ class Scripted:
                     said = self._answer(line)
                     if not said:
                         break
-                    client.sendall(said)
+                    self._send(client, line, said)
+
+    def _send(self, client: socket.socket, _line: bytes, said: bytes) -> None:
+        """`said` answers the line."""
+        client.sendall(said)
