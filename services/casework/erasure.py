@@ -271,7 +271,8 @@ class Eraser:
                 run.gone.add(mail["raw"])
                 if not run.dry_run:
                     decision = redacted(mail["decision"], pattern)
-                    change = {"raw": run.placeholder.sha256, "decision": decision}
+                    alert = redacted(mail.get("alert"), pattern)
+                    change = {"raw": run.placeholder.sha256, "decision": decision, "alert": alert}
                     await self._mails.update({"_id": mail["_id"]}, {"$set": change})
 
     async def _is_theirs(self, sha256: str, traces: Traces, pattern: re.Pattern[str]) -> bool:
@@ -281,9 +282,11 @@ class Eraser:
         return by_them or pattern.search(content.decode("utf-8", "replace")) is not None
 
     async def _forget_limits(self, address: str) -> None:
-        ending = {"_id": {"$regex": f" {re.escape(address)}$", "$options": "i"}}
-        await self._store.collection(Sender.COLLECTION).delete(ending)
-        await self._store.collection(AutomaticMails.COLLECTION).delete(ending)
+        await self._store.collection(AutomaticMails.COLLECTION).delete(_ending(address))
+        # New cases are counted without the `+tag` of an address.
+        local, at, domain = address.rpartition("@")
+        counted = f"{local.partition('+')[0] or local}{at}{domain}"
+        await self._store.collection(Sender.COLLECTION).delete(_ending(counted))
 
     async def _remove_blob(self, sha256: str) -> bool:
         """Remove a content that nothing refers to any more, at once."""
@@ -297,6 +300,10 @@ class Eraser:
             return True
 
         return await self._store.transaction(body)
+
+
+def _ending(address: str) -> Document:
+    return {"_id": {"$regex": f" {re.escape(address)}$", "$options": "i"}}
 
 
 @dataclass

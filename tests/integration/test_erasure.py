@@ -11,7 +11,7 @@ from msgspec import structs
 
 from deploy.local import PrivateServers
 from schemas.cases import Decision
-from schemas.stored import Attachment, Case, Comment, Mail, OutgoingMail, Person, Sender, to_document
+from schemas.stored import Attachment, Case, Comment, LimitAlert, Mail, OutgoingMail, Person, Sender, to_document
 from services.casework import actions
 from services.casework.erasure import Eraser
 from services.casework.repository import CaseRepository
@@ -117,6 +117,7 @@ def _parked(raw: str, now: datetime) -> Mail:
         received_at=now,
         recorded_at=now,
         written_by="test",
+        alert=LimitAlert("sender", JAN),
     )
 
 
@@ -159,6 +160,12 @@ async def test_erasing_again_finds_nothing(worked: Store) -> None:
     await Eraser(worked, PROCESSES).erase(JAN, ANNA)
     again = await Eraser(worked, PROCESSES).erase(JAN, ANNA)
     assert (again.cases, again.comments, again.outgoing, again.mails, again.blobs) == ([], 0, 0, 0, 0)
+
+
+async def test_the_count_of_an_address_goes_whichever_of_its_tags_is_erased(worked: Store) -> None:
+    local, _, domain = JAN.partition("@")
+    await Eraser(worked, PROCESSES).erase(f"{local}+orders@{domain}", ANNA)
+    assert await worked.collection(Sender.COLLECTION).find({}) == []
 
 
 async def test_a_mail_that_was_about_to_go_to_the_person_is_not_sent(worked: Store) -> None:
