@@ -88,6 +88,8 @@ def show(key: Key, /, *, raw: Raw = False, config: Config = DEFAULT_CONFIG) -> N
     print(
         f"  rule {mail['decision']['rule']}; evidence: {printable(', '.join(mail['decision']['evidence'])) or 'none'}"
     )
+    if mail.get("refers_to"):
+        print(f"  a copy of a mail in case {mail['refers_to']}")
     if mail.get("discarded"):
         print(f"  discarded by {mail['discarded']['by']}: {printable(mail['discarded']['why'])}")
     headers = MailHeaders.parse(content)

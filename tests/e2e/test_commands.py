@@ -46,6 +46,24 @@ def test_a_parked_mail_is_listed_shown_whole_and_opens_a_case_once_the_settings_
     assert (mail["outcome"], mail["deliveries"]) == ("opened", 1)
 
 
+def test_a_copy_by_another_route_is_ignored_and_shown_with_the_case_of_the_first(pipeline: Pipeline) -> None:
+    mail = (
+        b"From: anna@customer.example\r\nTo: invoices@office.example\r\nSubject: Invoice 17\r\n"
+        b"Date: Wed, 04 Mar 2026 05:06:07 +0000\r\nMessage-ID: <i17@customer.example>\r\n\r\nPlease see below.\r\n"
+    )
+    routes = [b"Delivered-To: invoices@office.example\r\n", b"Received: from list.example by mx.example; x\r\n"]
+    pipeline.append("invoices", [route + mail for route in routes])
+    with pipeline.stages(fetcher=1, router=1, case_writer=1):
+        pipeline.until_recorded(2)
+        pipeline.until_empty("invoices")
+    assert [case["_id"] for case in pipeline.database["cases"].find()] == [1]
+    [copy] = pipeline.database["mails"].find({"outcome": "ignored"})
+    assert (copy["reason"], copy["refers_to"]) == ("copy", 1)
+    shown = mailcase(pipeline, "parked", "show", copy["_id"]).stdout.decode()
+    assert "a copy of a mail in case 1" in shown
+    assert mailcase(pipeline, "audit", "--no-archive").returncode == 0
+
+
 def test_an_ignored_mail_is_shown_whole_and_opens_a_case_once_its_sender_is_denied_no_more(pipeline: Pipeline) -> None:
     allowed = pipeline.config.read_text()
     password = 'password_file = "password"\n'
