@@ -19,7 +19,7 @@ from services.case_writer.reading import MailReading
 from services.case_writer.rederiving import Rederiving
 from services.case_writer.restoring import NUMBER_TAKEN, RESTORED, WANTING, Restoring
 from services.case_writer.rule_changes import CASE_CLOSED, NOT_A_PARTICIPANT, RELEASED
-from services.case_writer.targets import UNVERIFIED_SENDER, Targets, comparable, decided_before, resolved
+from services.case_writer.targets import UNVERIFIED_SENDER, Targets, decided_before, resolved
 from services.case_writer.threads import COPY, Threads, thread_ids
 from services.runtime.settings.shapes import Rules
 
@@ -132,7 +132,7 @@ class _Planner:
             self._open(item, reading, decision, number=self._restoring.free_number(item))
         else:
             kind = item.command.kind if isinstance(item.command, AppendToCase) else "mail"
-            verified = comparable(reading.author.address) in self._targets.participants(target)
+            verified = self._targets.takes_part(target, reading)
             reopens = self._reopens(target, item, kind)
             self._append(item, reading, target, decision, kind=kind, verified=verified, reopens=reopens)
 
@@ -150,7 +150,7 @@ class _Planner:
             return
         rules = self._targets.rules_of(self._targets.process_of(target, item))
         kind = item.command.kind if isinstance(item.command, AppendToCase) else "mail"
-        verified = comparable(reading.author.address) in self._targets.participants(target)
+        verified = self._targets.takes_part(target, reading)
         doubtful = not verified and kind == "mail"
         if self._targets.is_closed(target) and rules.reply_to_closed == "new-case" and kind == "mail":
             self._open(item, reading, resolved(decision, CASE_CLOSED), refers_to=target)

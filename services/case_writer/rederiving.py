@@ -13,7 +13,7 @@ from services.case_writer.plan import FAILURES, Differs, Item, NewCase, Placed, 
 from services.case_writer.reading import MailReading
 from services.case_writer.restoring import NUMBER_TAKEN
 from services.case_writer.rule_changes import NOT_A_PARTICIPANT, RuleChanges
-from services.case_writer.targets import UNVERIFIED_SENDER, Targets, comparable
+from services.case_writer.targets import UNVERIFIED_SENDER, Targets
 from services.case_writer.threads import COPY, MESSAGE_ID_REUSED, Threads
 
 _PLACING_FLAGS = frozenset({UNVERIFIED_SENDER, MESSAGE_ID_REUSED, NUMBER_TAKEN})  # as it was when the mail was placed
@@ -117,7 +117,7 @@ class Rederiving:
             flags = tuple(flag for flag in comment.flags if flag in _PLACING_FLAGS)
             verified = UNVERIFIED_SENDER not in flags and reading.author.address != comment.author.address
         else:
-            verified = opens or comparable(reading.author.address) in self._targets.participants(target)
+            verified = opens or self._targets.takes_part(target, reading)
             flags = () if verified or kind == "bounce" else (UNVERIFIED_SENDER,)
         joins = self._targets.joining(target, reading) if verified and kind == "mail" else ()
         self._threads.claim_if_free(item, reading, target)

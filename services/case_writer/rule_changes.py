@@ -11,7 +11,7 @@ from schemas.cases import AppendToCase, Decision
 from services.case_writer.known import Known, RecordedMail
 from services.case_writer.plan import Item, NewCase, Target
 from services.case_writer.reading import MailReading
-from services.case_writer.targets import OTHER_PROCESS, UNVERIFIED_SENDER, Targets, comparable, resolved
+from services.case_writer.targets import OTHER_PROCESS, UNVERIFIED_SENDER, Targets, resolved
 
 NOT_A_PARTICIPANT: Final = "not-a-participant"
 CASE_CLOSED: Final = "case-closed"
@@ -56,8 +56,8 @@ class RuleChanges:
         rules = self._targets.rules_of(self._targets.process_of(target, item))
         if rules.reply_to_closed == "new-case" and self._targets.is_closed(target):
             return "reply_to_closed"
-        takes_part = comparable(reading.author.address) in self._targets.participants(target)
-        return "reply_from" if rules.reply_from != "anyone" and not takes_part else None
+        is_refused = rules.reply_from != "anyone" and not self._targets.takes_part(target, reading)
+        return "reply_from" if is_refused else None
 
     def elsewhere(self, refused: Target, item: Item, decision: Decision, setting: str) -> RuleChange:
         """Where a mail goes that case `refused` does not take by `setting`."""

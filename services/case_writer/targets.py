@@ -51,12 +51,11 @@ class Targets:
             return number, decision
         if decision.cases and decision.resolution is None:
             decision = resolved(decision, "no-such-case")
-        author = comparable(reading.author.address)
         return self._threads.target(
             item,
             reading,
             decision,
-            takes_part=lambda target: author in self.participants(target),
+            takes_part=lambda target: self.takes_part(target, reading),
             without=without,
         )
 
@@ -85,6 +84,10 @@ class Targets:
         joins = tuple(wanted.values())[: max(0, MAX_PARTICIPANTS - len(present))]
         (target.participants if isinstance(target, NewCase) else self._joined[target]).extend(joins)
         return joins
+
+    def takes_part(self, target: Target, reading: MailReading) -> bool:
+        """Whether the mail's author is a participant: what every right in a case depends on."""
+        return comparable(reading.author.address) in self.participants(target)
 
     def participants(self, target: Target) -> Collection[str]:
         """Who takes part, earlier mails of this batch counted, in the form to compare by."""
