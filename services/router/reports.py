@@ -1,6 +1,7 @@
 """Delivery reports: is it one, and which mail does it speak of? Pure; the body is searched for header lines only.
 
 Sources: RFC 3462 (multipart/report), RFC 3464 (delivery status), and how servers write reports that follow neither.
+Reports of abuse (RFC 5965), read receipts (RFC 8098) and reports on TLS (RFC 8460) speak of no delivery that failed.
 """
 
 import re
@@ -28,6 +29,16 @@ _ACTION = re.compile(rb"^Action:[ \t]*([A-Za-z]+)", re.IGNORECASE | re.MULTILINE
 _FOLDED = re.compile(rb"[^\n]{0,2000}(?:\n[ \t][^\n]{0,2000}){0,100}")
 _ENCODED = re.compile(rb"^Content-Transfer-Encoding:[ \t]*(base64|quoted-printable)\b", re.IGNORECASE | re.MULTILINE)
 _BLANK_LINE = re.compile(rb"\n\r?\n")
+_REPORT = "multipart/report"
+_REPORT_TYPE = re.compile(r";\s*report-type\s*=\s*\"?([a-z0-9_.+-]+)")
+_OTHER_TYPES = {"feedback-report", "disposition-notification", "tlsrpt"}
+_OTHER_REPORTS = ("message/feedback-report", "message/disposition-notification")
+# The first part for programs tells the kind of a report that does not declare it.
+_STATUS_PART = re.compile(
+    rb"^Content-Type:[ \t]*message/(delivery-status|global-delivery-status|feedback-report|disposition-notification)\b",
+    re.IGNORECASE | re.MULTILINE,
+)
+_OTHER_PARTS = {b"feedback-report", b"disposition-notification"}
 _MAX_RETURNED_LINES = 200
 _MAX_ENCODED_PARTS = 10
 
@@ -49,7 +60,7 @@ class Report:
 
 def read_report(headers: MailHeaders, raw: bytes) -> Report | None:
     """The report in a mail, None where the mail is none. `raw` is the mail, or its first part."""
-    evidence = _evidence(headers)
+    evidence = None if _reports_something_else(headers, raw) else _evidence(headers)
     if evidence is None:
         return None
     body = _legible(raw[headers.body_start : headers.body_start + MAX_BODY_BYTES])
@@ -67,10 +78,24 @@ def read_report(headers: MailHeaders, raw: bytes) -> Report | None:
     )
 
 
+def _reports_something_else(headers: MailHeaders, raw: bytes) -> bool:
+    """Whether it is a report of another kind, as its Content-Type says, or, if that does not, its parts."""
+    kind = (headers.text("Content-Type") or "").lower()
+    if kind.startswith(_OTHER_REPORTS):
+        return True
+    if not kind.startswith(_REPORT):
+        return False
+    declared = _REPORT_TYPE.search(kind)
+    if declared:
+        return declared[1] in _OTHER_TYPES
+    parts = _STATUS_PART.search(raw, headers.body_start, headers.body_start + MAX_BODY_BYTES)
+    return parts is not None and parts[1].lower() in _OTHER_PARTS
+
+
 def _evidence(headers: MailHeaders) -> str | None:
     kind = (headers.text("Content-Type") or "").lower()
-    if kind.startswith("multipart/report") and "disposition-notification" not in kind:
-        return "Content-Type: multipart/report"
+    if kind.startswith(_REPORT):
+        return f"Content-Type: {_REPORT}"
     if kind.startswith("message/delivery-status"):
         return "Content-Type: message/delivery-status"
     if "X-Failed-Recipients" in headers:

@@ -200,6 +200,45 @@ def test_a_person_who_writes_about_a_failed_delivery_is_no_report() -> None:
     assert decide({"From": "jan@customer.example", "Subject": "Delivery failed: my parcel"}).action == "open"
 
 
+ABUSE_REPORT = (
+    "--b\r\nContent-Type: text/plain\r\n\r\nThis is an abuse report.\r\n"
+    "--b\r\nContent-Type: message/feedback-report\r\n\r\nFeedback-Type: abuse\r\n"
+    f"--b\r\nContent-Type: message/rfc822\r\n\r\nMessage-ID: {OWN}\r\nSubject: [#235] invoice\r\n\r\nour mail\r\n"
+    "--b--\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Content-Type": 'multipart/report; report-type="feedback-report"; boundary=b'},
+        {"Content-Type": "multipart/report; boundary=b; Report-Type=FEEDBACK-REPORT"},
+        {"Content-Type": "multipart/report; boundary=b"},
+        {"Content-Type": "multipart/report; report-type=tlsrpt; boundary=b"},
+        {
+            "Content-Type": "multipart/report; report-type=feedback-report; boundary=b",
+            "X-Failed-Recipients": "a@b.test",
+        },
+        {
+            "Content-Type": "multipart/report; report-type=feedback-report; boundary=b",
+            "From": "MAILER-DAEMON@isp.example",
+            "Subject": "Undelivered mail: abuse report",
+        },
+    ],
+)
+def test_an_abuse_report_is_no_failed_delivery(headers: dict[str, str]) -> None:
+    verdict = decide({"From": "feedback@isp.example", "Subject": "complaint"} | headers, body=ABUSE_REPORT)
+    assert verdict.decision.rule != "delivery-report"
+    assert verdict.kind == "mail"
+    assert "undeliverable" not in verdict.decision.flags
+
+
+def test_a_report_on_a_returned_abuse_report_is_a_failed_delivery() -> None:
+    body = "--b\r\nContent-Type: message/delivery-status\r\n\r\nAction: failed\r\n" + ABUSE_REPORT
+    for kind in ("multipart/report; report-type=delivery-status; boundary=b", "multipart/report; boundary=b"):
+        assert decide({"Content-Type": kind}, body=body).decision.rule == "delivery-report"
+
+
 @pytest.mark.parametrize(
     "headers",
     [

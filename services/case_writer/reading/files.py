@@ -29,6 +29,7 @@ _USUAL_NAMES = {
     "application/x-pkcs7-signature": "smime.p7s",
     "message/delivery-status": "delivery-status.txt",
     "message/disposition-notification": "disposition-notification.txt",
+    "message/feedback-report": "feedback-report.txt",
     "text/calendar": "invitation.ics",
     "text/rfc822-headers": "headers.txt",
 }
