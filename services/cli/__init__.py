@@ -31,6 +31,11 @@ _GROUPS = {
         help="Messages that no stage could take: see, retry, discard them.",
         help_epilogue="Example: `mailcase dead list`",
     ),
+    "mail": App(
+        name="mail",
+        help="Single mails, by their keys.",
+        help_epilogue="Example: `mailcase mail save 5f1d0c2a`",
+    ),
     "parked": App(
         name="parked",
         help="Mails that went to no case: see, retry, discard them.",
@@ -83,6 +88,7 @@ for group, name, where, summary, example in (
     ("dead", "show", "dead:show", "Show why a message died, or its bytes.", "dead show 5f1d0c2a9b7e"),
     ("dead", "retry", "dead:retry", "Put messages back where they died.", "dead retry --all --before 2h"),
     ("dead", "discard", "dead:discard", "Take messages out for good.", "dead discard 5f1d0c2a9b7e --why 'a test'"),
+    ("mail", "save", "mail:save", "Save the exact bytes of a mail.", "mail save 5f1d0c2a --to mail.eml"),
     ("parked", "list", "parked:list_mails", "List parked mails, the oldest first.", "parked list --reason spam"),
     ("parked", "show", "parked:show", "Show why, or the whole mail.", "parked show 5f1d0c2a --raw > mail.eml"),
     ("parked", "retry", "parked:retry", "Decide again, by today's settings.", "parked retry --all --reason spam"),
@@ -97,7 +103,7 @@ for group, name, where, summary, example in (
     _GROUPS[group].command(
         f"services.cli.{where}", name=name, help=summary, help_epilogue=f"Example: `mailcase {example}`"
     )
-for name in ("case", "dead", "parked"):
+for name in ("case", "dead", "mail", "parked"):
     app.command(_GROUPS[name])
 
 

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 
 from schemas.mails import mail_key
 from tests.pipeline import Pipeline
@@ -62,6 +63,35 @@ def test_a_copy_by_another_route_is_ignored_and_shown_with_the_case_of_the_first
     shown = mailcase(pipeline, "parked", "show", copy["_id"]).stdout.decode()
     assert "a copy of a mail in case 1" in shown
     assert mailcase(pipeline, "audit", "--no-archive").returncode == 0
+
+
+def test_the_exact_bytes_of_any_mail_are_saved_also_of_one_that_only_the_archive_has(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
+    opened = b"From: anna@customer.test\r\nSubject: Invoice\r\n\r\nPlease pay \xbf\xf3\xb3w"
+    doubtful = b"From: jan@customer.test\r\nno field\r\nSubject: Order\r\n\r\nTwo pallets"
+    set_spam(pipeline, "park")
+    pipeline.append("invoices", [SPAM, opened, doubtful])
+    with pipeline.stages(fetcher=1, router=1, case_writer=1):
+        pipeline.until_recorded(3)
+    kept = {one["_id"]: one["original"] for one in pipeline.database["comments"].find()}
+    assert kept[mail_key("invoices", opened)] is None
+    assert kept[mail_key("invoices", doubtful)] is not None
+    for raw in (SPAM, opened, doubtful):
+        key = mail_key("invoices", raw)
+        printed = mailcase(pipeline, "mail", "save", key[:8], "--to", "-")
+        assert (printed.stdout, printed.stderr) == (raw, b"")
+        saved = mailcase(pipeline, "mail", "save", key, "--to", str(tmp_path))
+        assert (saved.returncode, (tmp_path / f"{key[:12]}.eml").read_bytes()) == (0, raw)
+    file = tmp_path / f"{mail_key('invoices', opened)[:12]}.eml"
+    again = mailcase(pipeline, "mail", "save", mail_key("invoices", opened), "--to", str(file))
+    assert (again.returncode, b"exists" in again.stderr) == (1, True)
+    pipeline.database["mails"].delete_many({})
+    pipeline.database["comments"].delete_many({})
+    assert mailcase(pipeline, "mail", "save", mail_key("invoices", opened), "--to", "-").stdout == opened
+    unknown = mailcase(pipeline, "mail", "save", "0" * 12)
+    assert (unknown.returncode, b"not recorded" in unknown.stderr) == (1, True)
+    assert mailcase(pipeline, "mail", "save", "no-key").returncode == 2
 
 
 def test_an_ignored_mail_is_shown_whole_and_opens_a_case_once_its_sender_is_denied_no_more(pipeline: Pipeline) -> None:

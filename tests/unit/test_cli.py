@@ -33,6 +33,7 @@ COMMANDS = [
     ["dead", "retry"],
     ["dead", "discard"],
     ["case", "show"],
+    ["mail", "save"],
     ["parked", "list"],
     ["parked", "show"],
     ["parked", "retry"],
