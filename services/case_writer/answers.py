@@ -9,8 +9,8 @@ from schemas.sending import AnswerCase, AnswerFile
 from schemas.stored import Attachment, OutgoingMail, to_document
 from services.case_writer.outgoing import Answerable, Correspondence, answer_document_id
 from services.case_writer.ports import BlobStore, Outlet
+from services.case_writer.publishing import wake_senders
 from services.case_writer.reading.names import safe_name, unique_name
-from services.case_writer.service import wake_senders
 from services.case_writer.targets import UNVERIFIED_SENDER
 from services.runtime.errors import ContractError, PermanentError, TransientError
 from services.runtime.health import Health

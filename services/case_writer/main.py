@@ -18,6 +18,7 @@ from services.case_writer.sweeping import Sweeping
 from services.runtime.blobs import Blobs
 from services.runtime.broker import Broker, keep_connected
 from services.runtime.consuming import handle_batches
+from services.runtime.deferring import KnownNames
 from services.runtime.health import Health
 from services.runtime.http import ANY_HOST
 from services.runtime.lifecycle import Stop, all_of
@@ -61,10 +62,11 @@ async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = A
             await cases.ensure_numbers()
 
         async def session(broker: Broker) -> None:
+            known = KnownNames.of(settings)
             own, rules, batch = settings.own_addresses, settings.processes, settings.case_writer.batch_mails
             writer = CaseWriter(cases, intake, broker, own_addresses=own, rules=rules, health=health, stop=stop)
             answers = Answers(MongoAnswers(store), blobs, correspondence, broker, health=health, stop=stop)
-            handle = Handling(writer, answers, broker).handle
+            handle = Handling(writer, answers, broker, known).handle
             await handle_batches(
                 broker,
                 CASE_WRITER_COMMANDS,
@@ -73,6 +75,7 @@ async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = A
                 batch=batch,
                 prefetch=batch + COMING,
                 decode=decode_case_message,
+                known=known,
             )
 
         if await store_ready(prepare, stop, health):

@@ -49,6 +49,14 @@ class Answerable:
     references: Sequence[str] = ()
 
 
+class UnknownProcessError(ContractError):
+    """The settings of this service do not know the process of a case, yet or any more."""
+
+    def __init__(self, process: str) -> None:
+        super().__init__(f"unknown-process: the settings have no process {process}")
+        self.name = f"process {process}"
+
+
 class Correspondence:
     """Makes outgoing mails by the settings: from whom, under which Message-ID, to whom."""
 
@@ -104,7 +112,9 @@ class Correspondence:
     def answer(self, answer: AnswerCase, case: Answerable, files: Sequence[Attachment], now: datetime) -> OutgoingMail:
         """An answer from a case. Raises ContractError where it can go to nobody, or not in this way."""
         process = self._processes.get(case.process)
-        if process is None or process.smtp is None:
+        if process is None:
+            raise UnknownProcessError(case.process)
+        if process.smtp is None:
             raise ContractError(f"no-smtp-server: process {case.process} sends no mail; set its smtp")
         if len(answer.text) > MAX_TEXT_CHARS:
             raise ContractError(f"text-too-long: {len(answer.text)} characters; send it as a file")

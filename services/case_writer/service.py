@@ -14,17 +14,10 @@ from msgspec import structs
 from schemas import codec
 from schemas.cases import Command, ParkMail
 from schemas.events import (
-    CaseAppended,
-    CaseMoved,
-    CaseOpened,
     Event,
-    MailboxLimited,
-    MailParked,
     MailsRecorded,
     MailsReplayed,
-    SenderLimited,
 )
-from schemas.sending import SendMail
 from services.case_writer import metrics
 from services.case_writer.documents import Documents
 from services.case_writer.effects import replayed
@@ -34,6 +27,7 @@ from services.case_writer.known import Known
 from services.case_writer.placing import plan, query
 from services.case_writer.plan import Item, Plan
 from services.case_writer.ports import Cases, Outlet, UnreadableMailError
+from services.case_writer.publishing import publish_events, wake_senders
 from services.case_writer.restoring import CONTENT_MISSING
 from services.runtime.errors import ContractError, PermanentError, TransientError
 from services.runtime.health import Health
@@ -44,7 +38,7 @@ from services.runtime.metrics import RETRIES
 from services.runtime.retry import Backoff
 from services.runtime.settings.shapes import Rules
 from services.runtime.store import ConflictError, Taken, UnclearCommitError
-from services.runtime.topology import EVENT, SENDER_WORK, receipt_key, replayed_key
+from services.runtime.topology import EVENT, receipt_key, replayed_key
 
 log = get_logger(__name__)
 
@@ -54,7 +48,6 @@ CONFLICTS_TOGETHER = 8  # after so many conflicts a batch is written mail by mai
 ITEMS_STAND_S = 3600.0
 ATTEMPTS = 5  # after so many deliveries a mail is read in a process of its own
 TRIES = 5  # of one mail by itself that our own code fails on, before it is parked
-WAKE_PATIENCE_S = 5.0
 CANNOT_BE_WRITTEN = "cannot-be-written"
 
 
@@ -208,9 +201,13 @@ class CaseWriter:
         return _Written(group, known, placed, documents)
 
     async def _tell(self, written: _Written) -> None:
-        """Events first, then receipts: a mail leaves its mailbox only when the world knows of it."""
+        """Events first, then receipts: a mail leaves its mailbox only when the world knows of it.
+
+        An event that our own code fails on is left out: what it tells of is written, and the receipts of the others
+        must not wait for it. Raises TransientError.
+        """
         events = [*written.documents.events, *_events_again(written)]
-        await self._outlet.publish_all([_event_message(event) for event in events])
+        await publish_events(self._outlet, events)
         keys = _kept(written)
         by_mailbox: dict[str, list[str]] = defaultdict(list)
         for arrived in written.group:
@@ -264,34 +261,12 @@ def _events_again(written: _Written) -> list[Event]:
         untold = mail.key in written.plan.written_before or arrived.redelivered
         if recorded is None or not untold:
             continue
-        events += events_again(mail, recorded, written.known.cases.get(recorded.case) if recorded.case else None)
+        case = written.known.cases.get(recorded.case) if recorded.case else None
+        try:
+            events += events_again(mail, recorded, case)
+        except Exception:  # a fault of ours, met by this mail
+            log.exception("event_not_published", mail_key=mail.key, mailbox=mail.mailbox)
     return events
-
-
-def _event_message(event: Event) -> Outgoing:
-    return Outgoing(
-        exchange=EVENT,
-        routing_key=f"{_word(event)}.{event.process}",
-        body=codec.encode_json(event),
-        tag=codec.tag_of(event),
-        message_id=event.mail_key,
-        content_type="application/json",
-        mandatory=False,  # nobody need listen
-    )
-
-
-def _word(event: Event) -> str:
-    if isinstance(event, CaseOpened):
-        return "case.opened"
-    if isinstance(event, CaseAppended):
-        return "case.appended"
-    if isinstance(event, CaseMoved):
-        return "case.moved"
-    if isinstance(event, SenderLimited):
-        return "alert.sender-limited"
-    if isinstance(event, MailboxLimited):
-        return "alert.mailbox-limited"
-    return "mail.parked" if isinstance(event, MailParked) else "mail.ignored"
 
 
 def _receipt(mailbox: str, keys: list[str]) -> Outgoing:
@@ -317,19 +292,6 @@ def _effects_message(replayed: MailsReplayed) -> Outgoing:
         content_type="application/json",
         mandatory=False,  # a replay that was ended looks into the database
     )
-
-
-async def wake_senders(outlet: Outlet, outgoing_ids: Sequence[str]) -> None:
-    """Say that mails of the outbox are due; where the word gets lost, a sender finds them all the same.
-
-    So a queue that takes nothing, of a sender that nobody runs perhaps, does not hold up the mail that comes in.
-    """
-    messages = [SendMail(id=one) for one in outgoing_ids]
-    wakes = [Outgoing("", SENDER_WORK, codec.encode(one), codec.tag_of(one), one.id) for one in messages]
-    try:
-        await asyncio.wait_for(outlet.publish_all(wakes), WAKE_PATIENCE_S)
-    except (TransientError, TimeoutError) as error:
-        log.warning("senders_not_woken", mails=len(wakes), error=error)
 
 
 def _count(written: _Written) -> None:

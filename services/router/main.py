@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from schemas.codec import UnreadableMessageError, decode_raw_mail
 from services.router.policy import PolicyOf, policies
-from services.router.service import route
+from services.router.service import route, unknown_name
 from services.runtime.broker import Broker, dead_letter, keep_connected, refuse
 from services.runtime.consuming import handle_batches
+from services.runtime.deferring import KnownNames, defer, is_out_of_time
 from services.runtime.health import Health
 from services.runtime.http import ANY_HOST
 from services.runtime.lifecycle import Stop
@@ -22,17 +23,24 @@ log = get_logger(__name__)
 async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = ANY_HOST) -> None:
     """Route mails until `stop`."""
     health = Health("broker")
-    policy_of = policies(settings)
+    policy_of, known = policies(settings), KnownNames.of(settings)
     prefetch = settings.router.prefetch_mails
 
     async def session(broker: Broker) -> None:
         async def handle(deliveries: Sequence[Delivery]) -> None:
             await broker.publish_all(
-                [message for one in deliveries if (message := await _routed(broker, one, policy_of))]
+                [message for one in deliveries if (message := await _routed(broker, one, policy_of, known))]
             )
 
         await handle_batches(
-            broker, ROUTER_MAIL, handle, stop, batch=max(1, prefetch // 2), prefetch=prefetch, decode=decode_raw_mail
+            broker,
+            ROUTER_MAIL,
+            handle,
+            stop,
+            batch=max(1, prefetch // 2),
+            prefetch=prefetch,
+            decode=decode_raw_mail,
+            known=known,
         )
 
     async with healthy_on(health, http_port, http_host):
@@ -40,15 +48,19 @@ async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = A
         await keep_connected(broker_url(settings), name, topology_of(settings), session, stop=stop, health=health)
 
 
-async def _routed(broker: Broker, delivery: Delivery, policy_of: PolicyOf) -> Outgoing | None:
-    """The message to pass on; None for one that went to the dead letters."""
+async def _routed(broker: Broker, delivery: Delivery, policy_of: PolicyOf, known: KnownNames) -> Outgoing | None:
+    """The message to pass on; None for one that went to the dead letters, or waits for newer settings."""
     try:
         mail = decode_raw_mail(delivery.body)
     except UnreadableMessageError as error:
         await refuse(broker, ROUTER_MAIL, delivery, error)
         return None
+    unknown = unknown_name(mail, known)
+    if unknown is not None and not is_out_of_time(delivery.headers):
+        await defer(broker, ROUTER_MAIL, delivery, unknown)
+        return None
     try:
-        return route(mail, policy_of(mail.process, mail.mailbox))
+        return route(mail, policy_of(mail.process, mail.mailbox), unknown)
     except Exception as error:  # a fault of ours: not even parked, the mail must not hold up the next one
         log.exception("mail_cannot_be_routed", mail_key=mail.key, mailbox=mail.mailbox)
         await dead_letter(broker, ROUTER_MAIL, delivery, f"cannot be routed: {error!r}", error)

@@ -6,6 +6,7 @@ from schemas.mails import RawMail
 from services.router import metrics
 from services.router.classify import Verdict, classify
 from services.router.policy import Policy
+from services.runtime.deferring import KnownNames, unknown_evidence, unknown_reason
 from services.runtime.logs import get_logger
 from services.runtime.mail.headers import MailHeaders
 from services.runtime.messages import Outgoing
@@ -17,12 +18,23 @@ CANNOT_BE_CLASSIFIED = "cannot-be-classified"
 MAIL_TOO_LARGE = "mail-too-large"
 
 
-def route(mail: RawMail, policy: Policy) -> Outgoing:
+def unknown_name(mail: RawMail, known: KnownNames) -> str | None:
+    """The process or mailbox of a mail that the settings do not know, so that its sender lists and rules are unknown.
+
+    A replay, or a person's retry, may bring mail of a mailbox that is gone.
+    """
+    if mail.origin == "replay":
+        return None
+    return known.first_unknown(process=mail.process, mailbox=None if mail.origin == "retry" else mail.mailbox)
+
+
+def route(mail: RawMail, policy: Policy, unknown: str | None = None) -> Outgoing:
     """The message for the case writer that carries `mail` and what to do with it.
 
-    A mail that the rules fail on is parked, so that it holds up no other.
+    A mail that the rules fail on is parked, so that it holds up no other; so is one whose process or mailbox stayed
+    `unknown`.
     """
-    verdict = _verdict(mail, policy)
+    verdict = _verdict(mail, policy) if unknown is None else _of_unknown(unknown)
     try:
         message = _message(mail, verdict)
     except Exception as error:  # as in `_verdict`
@@ -48,6 +60,11 @@ def _verdict(mail: RawMail, policy: Policy) -> Verdict:
     except Exception as error:  # a fault of ours, met by this mail: it must not hold up the next one
         log.exception("mail_cannot_be_classified", mail_key=mail.key, mailbox=mail.mailbox)
         return _unclassifiable(error)
+
+
+def _of_unknown(name: str) -> Verdict:
+    reason = unknown_reason(name)
+    return Verdict("park", Decision(rule=reason, evidence=[unknown_evidence(name)]), reason)
 
 
 def _unclassifiable(error: Exception) -> Verdict:

@@ -8,6 +8,7 @@ from schemas.codec import NewerVersionError, UnreadableMessageError
 from services.runtime import metrics
 from services.runtime.broker import Broker, own_headers
 from services.runtime.browsing import browsing
+from services.runtime.deferring import KnownNames
 from services.runtime.deliveries import Deliveries
 from services.runtime.errors import TransientError
 from services.runtime.lifecycle import Stop, all_of
@@ -30,11 +31,12 @@ async def handle_batches(
     batch: int,
     prefetch: int,
     decode: Callable[[bytes], object],
+    known: KnownNames | None = None,
 ) -> None:
     """Handle `queue` in batches of up to `batch` messages until `stop`; the batch in hand is finished first.
 
     Whatever `handle` raises ends the loop with nothing of its batch acknowledged. Beside it, messages that waited for a
-    version that `decode` reads are put back into the queue.
+    version that `decode` reads, or for a name that is `known`, are put back into the queue.
     """
     ended = Stop()
 
@@ -44,16 +46,19 @@ async def handle_batches(
         finally:
             ended.request()
 
-    await all_of([handling(), _take_back(broker, queue, decode, ended)])
+    await all_of([handling(), _take_back(broker, queue, decode, known, ended)])
 
 
-async def _take_back(broker: Broker, queue: str, decode: Callable[[bytes], object], ended: Stop) -> None:
-    """A stage of a version that knows more than an earlier one, which set these messages aside."""
+async def _take_back(
+    broker: Broker, queue: str, decode: Callable[[bytes], object], known: KnownNames | None, ended: Stop
+) -> None:
+    """A stage of a version, or with settings, that knows more than an earlier one, which set these messages aside."""
     while not ended.requested:
         async with browsing(broker, newer_name(queue)) as browser:
             unknown = 0
             async for found in browser:
-                if _is_newer(decode, found.delivery.body):
+                unready = known is not None and known.waits_in_vain(found.delivery.headers)
+                if unready or _is_newer(decode, found.delivery.body):
                     unknown += 1
                     if unknown == UNKNOWN_AT_MOST:
                         break

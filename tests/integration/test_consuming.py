@@ -11,6 +11,7 @@ from schemas.codec import UnreadableMessageError, decode_raw_mail, encode
 from services.runtime.broker import Broker, dead_letter, refuse
 from services.runtime.browsing import browsing
 from services.runtime.consuming import handle_batches
+from services.runtime.deferring import WAITS_SINCE_MS, KnownNames, defer
 from services.runtime.errors import TransientError
 from services.runtime.lifecycle import Stop
 from services.runtime.messages import Delivery, Outgoing
@@ -192,6 +193,45 @@ class TestHandlingBatches:
         handling = handle_batches(broker, name, tomorrow, stop, batch=5, prefetch=20, decode=msgspec.msgpack.decode)
         await asyncio.wait_for(handling, PATIENCE_S)
         assert read[2:] == [(newer, 1, 1)]
+
+    async def test_a_message_of_a_new_process_waits_for_a_service_whose_settings_know_it(
+        self, servers: PrivateServers, broker: Broker, name: str
+    ) -> None:
+        await broker.declare(topology(name))
+        mail = raw_mail()
+        await broker.publish(Outgoing(name, "a.b", encode(mail), "RawMail.v1", mail.key))
+        stop = Stop()
+
+        async def before(deliveries: Sequence[Delivery]) -> None:
+            for delivery in deliveries:
+                await defer(broker, name, delivery, "process invoices")
+            stop.request()
+
+        async with connected(servers) as old:
+            await asyncio.wait_for(self.served(old, name, before, stop, KnownNames([], [])), PATIENCE_S)
+        assert await waiting(broker, newer_name(name)) == 1
+        stop = Stop()
+        read: list[Delivery] = []
+
+        async def after(deliveries: Sequence[Delivery]) -> None:
+            read.extend(deliveries)
+            stop.request()
+
+        await asyncio.wait_for(self.served(broker, name, after, stop, KnownNames(["invoices"], [])), PATIENCE_S)
+        assert [decode_raw_mail(one.body) for one in read] == [mail]
+        assert read[0].headers[WAITS_SINCE_MS] > 0
+
+    async def served(self, broker: Broker, name: str, handle: object, stop: Stop, known: KnownNames) -> None:
+        await handle_batches(
+            broker,
+            name,
+            handle,  # type: ignore[arg-type] # each test has its own
+            stop,
+            batch=5,
+            prefetch=20,
+            decode=decode_raw_mail,
+            known=known,
+        )
 
     async def test_a_stop_ends_an_idle_consumer(self, broker: Broker, name: str) -> None:
         async def handle(_deliveries: Sequence[Delivery]) -> None:

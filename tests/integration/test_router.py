@@ -29,11 +29,19 @@ SETTINGS = """
 [broker]
 url = "{url}"
 
+[server.s]
+protocol = "imap"
+host = "127.0.0.1"
+
 [process.invoices]
 title = "Invoices"
 [[process.invoices.stage]]
 name = "registration"
 initial = true
+[[process.invoices.mailbox]]
+server = "s"
+address = "invoices@office.example"
+password_file = "password"
 """
 
 
@@ -105,7 +113,7 @@ async def test_a_mail_that_our_own_code_fails_on_is_set_aside_and_the_next_one_g
 ) -> None:
     odd, even = raw_mail(raw_bytes("odd")), raw_mail(raw_bytes("even"))
 
-    def failing(mail: RawMail, policy: Policy) -> Outgoing:
+    def failing(mail: RawMail, policy: Policy, _unknown: str | None = None) -> Outgoing:
         if mail == odd:
             raise ZeroDivisionError
         return route(mail, policy)

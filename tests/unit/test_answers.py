@@ -83,7 +83,7 @@ async def test_a_queue_of_the_senders_that_takes_nothing_holds_up_no_answer(
                 raise TransientError("the queue is full")
             await asyncio.Event().wait()
 
-    monkeypatch.setattr("services.case_writer.service.WAKE_PATIENCE_S", 0.05)
+    monkeypatch.setattr("services.case_writer.publishing.WAKE_PATIENCE_S", 0.05)
     stored, correspondence = OneCase(), Correspondence(settings(tmp_path), OwnIds([b"key"]))
     answers = Answers(stored, FakeBlobs(), correspondence, Full(), health=Health("store"), stop=Stop())
     await asyncio.wait_for(answers.handle(answer()), 10)

@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 from prometheus_client import REGISTRY
 
+from schemas import codec
 from schemas.cases import Command, Decision, OpenCase
 from schemas.codec import decode_event, decode_receipt, decode_replayed
 from schemas.events import CaseAppended, CaseOpened, MailboxLimited, MailIgnored, MailParked, SenderLimited
@@ -18,6 +19,7 @@ from services.case_writer.service import CONFLICTS_TOGETHER, TRIES, Arrived, Cas
 from services.runtime.errors import PermanentError, TransientError
 from services.runtime.health import Health
 from services.runtime.lifecycle import Stop
+from services.runtime.messages import Outgoing
 from services.runtime.retry import Backoff
 from services.runtime.settings.shapes import Rules
 from services.runtime.store import ConflictError
@@ -480,3 +482,37 @@ class TestGroups:
         with pytest.raises(TransientError):
             await writer.handle(first, opening("two"))
         assert writer.receipts == {"invoices": [first.mail.key]}
+
+
+async def test_an_event_that_our_own_code_fails_on_holds_up_no_other_and_no_receipt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    odd, even = opening("odd"), opening("even")
+    encode_json = codec.encode_json
+
+    def failing(message: Any) -> bytes:
+        if getattr(message, "mail_key", None) == odd.mail.key:
+            raise ZeroDivisionError
+        return encode_json(message)
+
+    monkeypatch.setattr(codec, "encode_json", failing)
+    writer = Writer()
+    assert await writer.handle(odd, even) == []
+    assert [one.mail_key for one in writer.events if isinstance(one, CaseOpened)] == [even.mail.key]
+    assert writer.receipts == {"invoices": [odd.mail.key, even.mail.key]}
+
+
+async def test_an_event_that_cannot_be_published_holds_up_no_other_and_no_receipt() -> None:
+    odd, even = opening("odd"), opening("even")
+    writer = Writer()
+    publish_all = writer.outlet.publish_all
+
+    async def failing(messages: list[Outgoing]) -> None:
+        if any(one.message_id == odd.mail.key and one.tag.startswith("CaseOpened") for one in messages):
+            raise ValueError("the routing key is too long")
+        await publish_all(messages)
+
+    writer.outlet.publish_all = failing  # type: ignore[method-assign] # the broker's driver, for this one message
+    assert await writer.handle(odd, even) == []
+    assert [one.mail_key for one in writer.events if isinstance(one, CaseOpened)] == [even.mail.key]
+    assert writer.receipts == {"invoices": [odd.mail.key, even.mail.key]}

@@ -184,7 +184,7 @@ REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({}, {"participants": []}, "no-recipient"),
     ({}, {"participants": ["invoices@office.example"]}, "no-recipient"),
     ({"to": [f"{number}@x.example" for number in range(101)]}, {}, "too-many-recipients"),
-    ({}, {"process": "unknown"}, "no-smtp-server"),
+    ({}, {"process": "unknown"}, "unknown-process"),
     ({"text": "x" * 1_000_001}, {}, "text-too-long"),
     ({"id": "short"}, {}, "bad-id"),
     ({"id": "answer 17\r\n"}, {}, "bad-id"),
