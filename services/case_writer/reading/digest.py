@@ -6,6 +6,7 @@ and at the end as in RFC 6376 section 3.4.
 """
 
 import hashlib
+from collections.abc import Iterator
 
 from services.runtime.mail.headers import MailHeaders
 
@@ -17,12 +18,36 @@ _FIELDS = (
 )
 
 
+_CHUNK_BYTES = 1024 * 1024  # a copy of the whole body would count against the memory of reading
+_LF = 10
+
+
 def content_digest(raw: bytes, headers: MailHeaders) -> str:
-    """SHA-256 in hex of the mail `raw`; equal for copies of one mail, whatever servers added on their way."""
-    digest = hashlib.sha256()
+    """A BLAKE2b hash in hex; equal for copies of one mail, whatever servers added on their way."""
+    digest = hashlib.blake2b(digest_size=32)
+    digest.update(b"\n".join(_field_lines(headers)) + b"\n\n")
+    start, end = headers.body_start, _end_of_text(raw, headers.body_start)
+    for offset in range(start, end, _CHUNK_BYTES):
+        stop = min(offset + _CHUNK_BYTES, end)
+        chunk = raw[offset:stop]
+        if stop < end and raw[stop] == _LF:
+            chunk = chunk.removesuffix(b"\r")  # its line feed is in the next chunk
+        digest.update(chunk.replace(b"\r\n", b"\n"))
+    return digest.hexdigest()
+
+
+def _field_lines(headers: MailHeaders) -> Iterator[bytes]:
     for name in _FIELDS:
         for value in headers.raws(name):
-            digest.update(b"%s:%s\n" % (name.encode(), b" ".join(value.split())))
-    digest.update(b"\n")
-    digest.update(raw[headers.body_start :].replace(b"\r\n", b"\n").rstrip())
-    return digest.hexdigest()
+            yield name.encode() + b":" + b" ".join(value.split())
+
+
+def _end_of_text(raw: bytes, start: int) -> int:
+    """Where the blank lines at the end begin."""
+    end = len(raw)
+    while end > start:
+        piece = raw[max(start, end - _CHUNK_BYTES) : end]
+        if text := piece.rstrip():
+            return end - len(piece) + len(text)
+        end -= len(piece)
+    return start

@@ -3,6 +3,8 @@
 import pytest
 
 from services.case_writer.reading import read_mail
+from services.case_writer.reading.digest import content_digest
+from services.runtime.mail.headers import MailHeaders
 
 MAIL = (
     b"From: Anna Nowak <anna@customer.example>\r\n"
@@ -49,6 +51,14 @@ def test_what_servers_add_on_the_way_changes_nothing(copy: bytes) -> None:
 )
 def test_another_author_time_subject_or_text_is_another_mail(old: bytes, new: bytes) -> None:
     assert digest(MAIL.replace(old, new)) != digest(MAIL)
+
+
+@pytest.mark.parametrize("shift", range(-2, 3))
+def test_line_ends_of_a_large_body_make_no_difference_wherever_it_is_cut(shift: int) -> None:
+    head = b"From: anna@customer.example\n\n"
+    body = b"x" * (1024 * 1024 + shift) + b"\n" + b"y" * 1024 * 1024 + b"\nend"
+    windows = (head + body).replace(b"\n", b"\r\n") + b"\r\n" * 600_000
+    assert content_digest(windows, MailHeaders.parse(windows)) == content_digest(head + body, MailHeaders.parse(head))
 
 
 @pytest.mark.parametrize("raw", [b"", b"\r\n\r\n", b"\x00\xff" * 100, b"From: x", b"\n" * 100_000, MAIL[:60]])
