@@ -22,10 +22,11 @@ def data_folder(config: Path) -> Path:
 
 
 @contextmanager
-def announced(data: Path, urls: Mapping[str, str]) -> Iterator[None]:
+def announced(config: Path, data: Path, urls: Mapping[str, str]) -> Iterator[None]:
     """During the block, `with_running_servers` finds these URLs; `urls` goes by variable, as the environment."""
     file, new = data / FILE, data / f".{FILE}.new"
-    note = {"pid": os.getpid(), "process": _identity(os.getpid()), "urls": dict(urls)}
+    process = {"pid": os.getpid(), "process": _identity(os.getpid())}
+    note = {**process, "settings": config.name, "urls": dict(urls)}
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
         json.dump(note, stream)
     new.replace(file)
@@ -39,18 +40,19 @@ def with_running_servers(settings: Settings, config: Path) -> Settings:
     """The settings with the URLs of a running `up`'s private servers where they name none themselves."""
     if settings.broker.url is not None and settings.store.url is not None:
         return settings
-    urls = _announced_urls(data_folder(config) / FILE)
+    urls = _announced_urls(config)
     broker = settings.broker.url or urls.get(URL_VARIABLES["broker"])
     store = settings.store.url or urls.get(URL_VARIABLES["store"])
     return replace(settings, broker=replace(settings.broker, url=broker), store=replace(settings.store, url=store))
 
 
-def _announced_urls(file: Path) -> dict[str, str]:
-    """Empty if no `up` runs there, or another user's."""
+def _announced_urls(config: Path) -> dict[str, str]:
+    """Empty if no `up` runs for these settings, or another user's."""
     try:
-        note = json.loads(file.read_bytes())
-        alive = _identity(note["pid"]) == note["process"]
-        return {str(name): str(url) for name, url in note["urls"].items()} if alive else {}
+        note = json.loads((data_folder(config) / FILE).read_bytes())
+        # The name, since the folder may hold other settings too; not the path, which may be written in several ways.
+        ours = note["settings"] == config.name and _identity(note["pid"]) == note["process"]
+        return {str(name): str(url) for name, url in note["urls"].items()} if ours else {}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 

@@ -47,7 +47,7 @@ def up(config: Config = DEFAULT_CONFIG, data: Data = None, replicas: Replicas = 
     Without `[broker].url` and `[store].url` a private RabbitMQ node and a private MongoDB are started below `--data`,
     and restarted if they end; the other commands find them by the settings.
     """
-    data = data or data_folder(config)
+    data = data or _default_data(config)
     environ, own = without_own_exports(os.environ, data)
     settings = load_settings(config, environ)
     configure_logs(settings.logs.format, settings.logs.level)
@@ -58,7 +58,7 @@ def up(config: Config = DEFAULT_CONFIG, data: Data = None, replicas: Replicas = 
             print(f"{variable} names the private server of {data}, which is started again", flush=True)
         for line in silent_servers(settings, environ):
             print(f"mailcase: {line}", file=sys.stderr, flush=True)
-        with private_servers(settings, data) as servers, announced(data, urls := _urls(servers)):
+        with private_servers(settings, data) as servers, announced(config, data, urls := _urls(servers)):
             _print_exports(urls)
             stages = Stages(config.absolute(), data, stage_replicas(replicas), env=urls)
             with LogTail(process.log_file for process in stages.all) as logs, stages:
@@ -69,6 +69,15 @@ def up(config: Config = DEFAULT_CONFIG, data: Data = None, replicas: Replicas = 
                     )
                 _supervise(servers, stages, stop, logs)
                 print("stopping", flush=True)
+
+
+def _default_data(config: Path) -> Path:
+    """Raises SettingsError if the data seems to be where earlier versions kept it: in the folder of the call."""
+    data, before = data_folder(config), Path("mailcase-data").absolute()
+    if not data.exists() and (before / "ports.json").exists() and not before.with_name(DEFAULT_CONFIG.name).exists():
+        hint = f"move that folder to {data}, or name one of them with --data"
+        raise SettingsError([Mistake("--data", f"{before} holds data, and {data} is not there", hint)])
+    return data
 
 
 def _make(data: Path) -> None:

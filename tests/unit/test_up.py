@@ -16,6 +16,8 @@ from deploy.local.secrets import Secrets
 from deploy.local.single_instance import only_launcher_of
 from services.cli.running_up import FILE, announced, data_folder, with_running_servers
 from services.cli.server_urls import origin, silent_servers, without_own_exports
+from services.cli.up import _default_data
+from services.runtime.errors import SettingsError
 from services.runtime.settings import Settings, load_settings
 
 SETTINGS = """
@@ -67,23 +69,25 @@ class TestAnnouncedServers:
         data = data_folder(config)
         assert data == config.parent / "mailcase-data"
         data.mkdir()
-        with announced(data, URLS):
+        with announced(config, data, URLS):
             found = with_running_servers(loaded(config), config)
             assert (found.broker.url, found.store.url) == tuple(URLS.values())
             assert stat.S_IMODE((data / FILE).stat().st_mode) == 0o600
+            other = config.with_name("other.toml")
+            assert with_running_servers(loaded(config), other).broker.url is None
         assert with_running_servers(loaded(config), config).broker.url is None
 
     def test_what_the_settings_or_the_environment_name_comes_first(self, config: Path) -> None:
         data_folder(config).mkdir()
         own = loaded(config, MAILCASE_BROKER_URL="amqp://broker.example/")
-        with announced(data_folder(config), URLS):
+        with announced(config, data_folder(config), URLS):
             found = with_running_servers(own, config)
         assert (found.broker.url, found.store.url) == ("amqp://broker.example/", URLS["MAILCASE_STORE_URL"])
 
     def test_a_file_that_a_killed_one_left_or_that_is_none_counts_for_nothing(self, config: Path) -> None:
         file = data_folder(config) / FILE
         file.parent.mkdir()
-        with announced(file.parent, URLS):
+        with announced(config, file.parent, URLS):
             note = json.loads(file.read_bytes())
         with subprocess.Popen(["true"]) as ended:
             ended.wait()
@@ -121,6 +125,19 @@ class TestExportedUrls:
 
 
 class TestDataFolder:
+    def test_data_of_an_earlier_version_in_the_folder_of_the_call_is_not_left_behind_unsaid(
+        self, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        called_from = tmp_path / "elsewhere"
+        (called_from / "mailcase-data").mkdir(parents=True)
+        monkeypatch.chdir(called_from)
+        assert _default_data(config) == data_folder(config)
+        (called_from / "mailcase-data" / "ports.json").touch()
+        with pytest.raises(SettingsError, match=f"{called_from}/mailcase-data holds data, .* --data"):
+            _default_data(config)
+        (called_from / "mailcase.toml").touch()  # whose data it is
+        assert _default_data(config) == data_folder(config)
+
     def test_secrets_are_made_once_and_nobody_else_can_read_them(self, tmp_path: Path) -> None:
         secrets = Secrets(tmp_path / "secrets")
         assert secrets.read("store") is None
