@@ -9,9 +9,9 @@ import asyncio
 import random
 import uuid
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from services.case_writer import metrics
 from services.runtime.blobs import CHUNK_BYTES, CHUNKS, FILES
@@ -36,15 +36,25 @@ LEASE = "blob-sweep"
 _LEASED_FOR = timedelta(minutes=10)
 _PAGE = 500
 _CHUNKS_PAGE = 5000
+_ASKED_TOGETHER = 50  # blobs in one command
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Place:
+    """How far a sweep has come: everything up to `after` is done, in the files, or then in the chunks."""
+
+    looking_at: Literal["files", "chunks"] = "files"
+    after: str = ""
 
 
 @dataclass
 class Swept:
-    """What a sweep removed: files, and contents that had chunks only."""
+    """What a sweep removed: files, and contents that had chunks only; `place` is where it goes on."""
 
     files: int = 0
     torsos: int = 0
+    place: Place = field(default_factory=Place, compare=False)
 
 
 class Sweeper:
@@ -57,23 +67,25 @@ class Sweeper:
 
     async def ensure_indexes(self) -> None:
         """What the references are looked up by."""
-        for collection, field in REFERENCES:
-            await self._store.collection(collection).ensure_index(field, where={field: {"$gt": ""}})
+        for collection, name in REFERENCES:
+            await self._store.collection(collection).ensure_index(name, where={name: {"$gt": ""}})
 
-    async def pages(self, now: datetime) -> AsyncIterator[Swept]:
-        """Sweep page by page; what is older than a day at `now` is looked at."""
+    async def pages(self, now: datetime, place: Place = Place()) -> AsyncIterator[Swept]:
+        """Sweep page by page from `place` on; what is older than a day at `now` is looked at."""
         cutoff = now - AFTER
-        last = ""
-        while ids := await self._old_files(last, cutoff, now):
+        last = place.after
+        while place.looking_at == "files" and (ids := await self._old_files(last, cutoff, now)):
             last = ids[-1]
             unreferenced = set(ids) - await referenced(self._store, ids)
-            yield Swept(files=sum([await self._remove(one, cutoff, now) for one in sorted(unreferenced)]))
-        last = ""
+            removed = sum([await self._remove(one, cutoff, now) for one in sorted(unreferenced)])
+            yield Swept(files=removed, place=Place("files", last))
+        last = place.after if place.looking_at == "chunks" else ""
         while ids := await self._contents_with_chunks(last):
             last = ids[-1]
             files = await self._files.find({"_id": {"$in": ids}}, ["_id"])
             torsos = set(ids) - {one["_id"] for one in files}
-            yield Swept(torsos=sum([await self._remove_torso(one, cutoff) for one in sorted(torsos)]))
+            removed = sum([await self._remove_torso(one, cutoff) for one in sorted(torsos)])
+            yield Swept(torsos=removed, place=Place("chunks", last))
 
     async def _old_files(self, after: str, cutoff: datetime, now: datetime) -> list[str]:
         found = await self._files.find({"_id": {"$gt": after}, **_is_old(cutoff, now)}, ["_id"], limit=_PAGE)
@@ -145,39 +157,60 @@ class Sweeping:
                 log.warning("blob_sweep_failed", error=error)
 
     async def sweep_if_due(self, now: datetime) -> Swept | None:
-        """None where another replica sweeps or lately did. Raises TransientError."""
+        """None where another replica sweeps or lately did. Raises TransientError.
+
+        A sweep that did not come to its end, whoever began it, goes on at its place.
+        """
         if not await self._take(now, {"next_at": {"$lte": now}}):
             return None
         swept = Swept()
-        async for page in self._sweeper.pages(now):
+        async for page in self._sweeper.pages(now, await self._place()):
             swept.files += page.files
             swept.torsos += page.torsos
             metrics.BLOBS_SWEPT.inc(page.files + page.torsos)
-            if not await self._take(datetime.now(UTC), {}):
+            if not await self._take(datetime.now(UTC), {}, page.place):
                 return swept  # it took too long, and another goes on
             await asyncio.sleep(0)
-        change = {"$set": {"expires_at": _LONG_AGO, "next_at": now + EVERY}}
+        change = {"$set": {"expires_at": _LONG_AGO, "next_at": now + EVERY, "place": None}}
         await self._leases.update({"_id": LEASE, "holder": self._holder}, change)
         log.info("blobs_swept", files=swept.files, torsos=swept.torsos)
         return swept
 
-    async def _take(self, now: datetime, due: dict[str, Any]) -> bool:
-        """Take or renew the lease."""
+    async def _place(self) -> Place:
+        lease = await self._leases.find_one({"_id": LEASE}, ["place"])
+        place = lease.get("place") if lease else None  # not in documents of earlier versions
+        return Place(place["looking_at"], place["after"]) if place else Place()
+
+    async def _take(self, now: datetime, due: dict[str, Any], place: Place | None = None) -> bool:
+        """Take or renew the lease, with the place that the sweep has come to."""
         await self._leases.insert_missing([{"_id": LEASE, "holder": "", "expires_at": _LONG_AGO, "next_at": _LONG_AGO}])
         free = {"$or": [{"holder": self._holder}, {"expires_at": {"$lte": now}}]}
-        change = {"$set": {"holder": self._holder, "expires_at": now + _LEASED_FOR}}
+        change: dict[str, Any] = {"$set": {"holder": self._holder, "expires_at": now + _LEASED_FOR}}
+        if place is not None:
+            change["$set"]["place"] = {"looking_at": place.looking_at, "after": place.after}
         return bool(await self._leases.update({"_id": LEASE, **free, **due}, change))
 
 
 async def referenced(store: Store, ids: Sequence[str], session: Session | None = None) -> set[str]:
-    """Those of some blobs that a document refers to. Raises TransientError."""
+    """Those of some blobs that a document refers to. Raises TransientError.
+
+    One document of each is looked at: a signature's logo may be in a million comments.
+    """
     found: set[str] = set()
-    for collection, field in REFERENCES:
-        asked: dict[str, Any] = {"$match": {field: {"$in": list(ids)}}}
-        each: list[dict[str, Any]] = [{"$unwind": f"${field.partition('.')[0]}"}, asked] if "." in field else []
-        rows = await store.collection(collection).aggregate([asked, *each, {"$group": {"_id": f"${field}"}}], session)
-        found.update(row["_id"] for row in rows)
+    together = _ASKED_TOGETHER if session is None else 1  # no transaction takes $unionWith
+    for collection, name in REFERENCES:
+        asked = [one for one in ids if one not in found]
+        for start in range(0, len(asked), together):
+            first, *others = (_exists(name, one) for one in asked[start : start + together])
+            unions = [{"$unionWith": {"coll": collection, "pipeline": one}} for one in others]
+            rows = await store.collection(collection).aggregate([*first, *unions], session)
+            found.update(row["_id"] for row in rows)
     return found
+
+
+def _exists(name: str, blob: str) -> list[dict[str, Any]]:
+    """The blob as `_id`, where a document refers to it; by the index of `ensure_indexes`."""
+    return [{"$match": {name: blob}}, {"$limit": 1}, {"$project": {"_id": {"$literal": blob}}}]
 
 
 def _is_old(cutoff: datetime, now: datetime) -> dict[str, Any]:

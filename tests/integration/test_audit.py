@@ -197,3 +197,17 @@ async def damaged(store: Store, collection: str, query: dict[str, Any], change: 
     finally:
         await documents.delete({"_id": one["_id"]})
         await documents.insert([one])
+
+
+async def test_a_case_too_large_for_one_transaction_is_counted_all_the_same(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.cli.auditing.checks.COMMENTS_AT_ONCE", 1)
+    assert [one async for one in Auditor(store).findings() if one.check == "comment-count"] == []
+    cases = store.collection("cases")
+    await cases.update({"_id": 1}, {"$inc": {"comment_count": 1}})
+    try:
+        found = [one.what async for one in Auditor(store).findings() if one.check == "comment-count"]
+    finally:
+        await cases.update({"_id": 1}, {"$inc": {"comment_count": -1}})
+    assert [what.partition(" has")[0] for what in found] == ["case 1"]

@@ -14,6 +14,7 @@ from deploy.local import PrivateServers
 from services.case_writer import sweeping
 from services.case_writer.sweeping import EVERY, Sweeper, Sweeping, Swept, referenced
 from services.runtime.blobs import CHUNK_BYTES, CHUNKS, FILES, Blobs
+from services.runtime.errors import TransientError
 from services.runtime.store import Session, Store
 
 NOW = datetime.now(UTC)
@@ -163,3 +164,52 @@ async def test_replicas_sweep_in_turn_and_not_too_often(store: Store) -> None:
     assert sorted(swept.files if swept else 0 for swept in done) == [0, 1]
     assert await other.sweep_if_due(now + EVERY / 2) is None
     assert await other.sweep_if_due(now + EVERY) == Swept()
+
+
+async def test_a_sweep_that_ended_midway_goes_on_at_its_place_whoever_goes_on(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeping, "_PAGE", 1)
+    ids = sorted([await put_long_ago(store, content) for content in (b"1", b"2", b"3")])
+    await store.collection("mails").insert([{"_id": one, "raw": one} for one in ids])
+    asked: list[str] = []
+
+    async def dying(of: Store, page: Any, session: Session | None = None) -> set[str]:
+        if len(asked) == 2:
+            raise TransientError("the process ends here")
+        asked.extend(page)
+        return await referenced(of, page, session)
+
+    monkeypatch.setattr(sweeping, "referenced", dying)
+    now = datetime.now(UTC)
+    with pytest.raises(TransientError):
+        await Sweeping(store).sweep_if_due(now)
+    assert asked == ids[:2]
+    asked.clear()
+    await Sweeping(store).sweep_if_due(now + timedelta(hours=1))  # another process, once the lease has ended
+    assert asked == ids[2:]
+    asked.clear()
+    monkeypatch.setattr(sweeping, "referenced", dying)
+    with pytest.raises(TransientError):  # the next sweep begins at the beginning again
+        await Sweeping(store).sweep_if_due(now + EVERY + timedelta(hours=1))
+    assert asked == ids[:2]
+
+
+async def test_a_blob_of_many_comments_is_asked_for_by_one_of_them(servers: PrivateServers) -> None:
+    """A signature's logo: by what the database itself says that it looked at."""
+    database = f"test_{uuid.uuid4().hex[:12]}"
+    async with Store.opened(servers.store.url, database) as store:
+        await Sweeper(store).ensure_indexes()
+        logo, missing = "a" * 64, "b" * 64
+        await store.collection("comments").insert(
+            [{"_id": number, "attachments": [{"blob": "c" * 64}, {"blob": logo}]} for number in range(2000)]
+        )
+        primary = servers.store.primary
+        assert primary is not None
+        with primary.client() as client:
+            client[database].command("profile", 2)
+            assert await referenced(store, [missing, logo]) == {logo}
+            client[database].command("profile", 0)
+            seen = list(client[database]["system.profile"].find({"op": {"$in": ["command", "query"]}}))
+        assert seen
+        assert sum(one.get("docsExamined", 0) for one in seen) < 10
