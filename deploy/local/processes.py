@@ -80,6 +80,16 @@ class GuardedProcess:
             hint = " (MongoDB 5 and later need a processor with AVX)" if status == 128 + signal.SIGILL else ""
             raise LocalServerError(f"{self.name} ended while starting, with status {status}{hint}{self.epilogue()}")
 
+    def ending(self) -> str:
+        """How it ended by itself, in brackets, with a hint where there is one; empty as long as it runs."""
+        match self.exit_status:
+            case None:
+                return ""
+            case status if status in {128 + signal.SIGKILL, -signal.SIGKILL}:
+                return " (killed; if nobody did it, the machine may be out of memory: see `dmesg`)"
+            case status:
+                return f" (status {status})"
+
     def epilogue(self) -> str:
         return f"; its log {self.log_file} ends with:{last_lines(self.log_file)}"
 

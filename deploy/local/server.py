@@ -96,10 +96,13 @@ class Server(ABC):
             raise LocalServerError(f"{self.name}: stop it before its data is deleted")
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def ending(self) -> str:
+        """How the first of its processes that are gone ended, as `GuardedProcess.ending` has it."""
+        return next((process.ending() for process in self.processes if not process.running), "")
+
     def epilogue(self) -> str:
-        """For a message that it ended: the end of the log of the process that is gone, of several the last to start."""
-        ended = [process for process in self.processes if not process.running]
-        return ended[-1].epilogue() if ended else ""
+        """The end of that process's log, for a message."""
+        return next((process.epilogue() for process in self.processes if not process.running), "")
 
     def end_leftovers(self) -> None:
         """Ends what a crashed launcher left running in this data folder."""

@@ -26,6 +26,8 @@ class Child(Protocol):
 
     def kill(self) -> None: ...
 
+    def ending(self) -> str: ...
+
     def epilogue(self) -> str: ...
 
 
@@ -70,7 +72,9 @@ class Supervisor:
             elif watch.child.running:
                 watch.due_s = None
             elif watch.due_s is None:
-                self._schedule(watch, f"{watch.child.name} ended by itself", watch.child.epilogue())
+                self._schedule(
+                    watch, f"{watch.child.name} ended by itself{watch.child.ending()}", watch.child.epilogue()
+                )
             elif watch.due_s <= self._clock():
                 watch.start = self._pool.submit(watch.child.start)
 

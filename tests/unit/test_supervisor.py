@@ -3,7 +3,11 @@
 import threading
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 
+import pytest
+
+from deploy.local.processes import GuardedProcess
 from services.cli.supervisor import LONGEST_PAUSE_S, STABLE_AFTER_S, Supervisor
 
 PATIENCE_S = 10.0
@@ -29,6 +33,9 @@ class FakeChild:
 
     def kill(self) -> None:
         self.killed.set()
+
+    def ending(self) -> str:
+        return " (status 3)"
 
     def epilogue(self) -> str:
         return f"; the log of {self.name} ends here"
@@ -64,7 +71,7 @@ def test_what_ends_is_named_with_its_log_and_restarted_after_a_pause() -> None:
     scene.after(1.0)
     scene.settle()
     assert [line.partition("; restarting")[0] for line in scene.reports] == [
-        "store ended by itself",
+        "store ended by itself (status 3)",
         "store runs again",
     ]
     assert scene.reports[0].endswith("; the log of store ends here")
@@ -130,3 +137,14 @@ def test_a_restart_that_takes_long_holds_up_neither_the_others_nor_a_full_stop()
     assert quick.started.wait(PATIENCE_S)
     scene.supervisor.close()
     assert slow.killed.is_set()
+
+
+@pytest.mark.parametrize(("script", "expected"), [("exit 3", " (status 3)"), ("kill -9 $$", " (killed; if nobody")])
+def test_how_a_process_ended_is_told_with_a_hint(tmp_path: Path, script: str, expected: str) -> None:
+    process = GuardedProcess("shell", lambda: ["/bin/sh", "-c", script], tmp_path / "log", tmp_path / "pid")
+    assert process.ending() == ""
+    process.start()
+    assert process._guardian is not None
+    process._guardian.wait(PATIENCE_S)
+    assert process.ending().startswith(expected)
+    process.stop()
