@@ -81,6 +81,10 @@ async def test_a_mail_too_much_for_reading_is_kept_whole(blobs: FakeBlobs) -> No
 DAMAGED_MAILS = {
     "contradicting boundaries": b"Content-Type: multipart/mixed; boundary=a\n"
     b"Content-Type: multipart/mixed; boundary=b\n\n--b\n\ntext\n--a\n\nother\n--b--\n",
+    "one header with two boundaries": b"Content-Type: multipart/mixed; boundary=b; boundary=a\n\n--b\n\ntext\n--b--\n",
+    "bytes that are no letters": b"Content-Type: text/plain; charset=utf-8\n\nZa\xc5\xbc\xc3\xb3\xc5\x82\xc4 word\n",
+    "a text in a form for one program": b"Content-Type: multipart/alternative; boundary=b\n\n"
+    b"--b\nContent-Type: text/x-amp-html\n\n<p>text</p>\n--b--\n",
     "fields that are text": b"\n\nTo: everyone\n\ntext",
     "base64 that is text": b"Content-Transfer-Encoding: base64\n\nThis is plain text, 12 EUR.\n",
     "broken uuencode": b"Content-Transfer-Encoding: x-uuencode\n\nbegin 644 a\nno such line\nend\n",

@@ -37,6 +37,11 @@ class FilePart:
     from_message: bool = False
     opened: tuple[bytes, bool] | None = None
 
+    @property
+    def name(self) -> str:
+        """The name as the mail gives it; empty if it gives none."""
+        return self.disposition.text("filename") or self.part.parameters.text("name") or ""
+
     def open(self) -> bytes:
         """The bytes of the file, which are the same object as those of `content` from now on."""
         self.opened = self.content()
@@ -131,6 +136,8 @@ class _Arranger:
         inner = [self._segments[child] for child in part.children]
         if part.content_type == "multipart/alternative":
             segments, left_out = _alternative(inner)
+            copies = any(self._parts[child].content_type in _COPIES for child in part.children)
+            left_out = left_out or (copies and not any(one.plain or one.html for one in segments))
             self._has_other_text = self._has_other_text or left_out
             return segments
         return [segment for segments in inner for segment in segments]

@@ -31,6 +31,7 @@ _REPORT_TYPES = frozenset(
         "message/global-delivery-status",
     }
 )
+_UNTYPED = frozenset({"application/octet-stream", "application/eml", "application/x-eml", "message/eml"})
 # What makes the list of an attached message's files incomplete is a defect of the mail.
 _OF_THE_WHOLE = frozenset({"nested-too-deep", "too-many-parts"})
 
@@ -87,7 +88,7 @@ class Containers:
                 self._open_signed(file, found)
             elif file.part.content_type in _WINMAIL_TYPES or _is_winmail(file):
                 self._open_winmail(file, found)
-            elif file.part.content_type in MAIL_TYPES and not file.part.boundary:  # nested too deep
+            elif _is_message(file):
                 self._open_message(file, found)
         return found
 
@@ -162,6 +163,8 @@ class Containers:
         content = file.open()
         defects = Defects()
         headers = MailHeaders.parse(content, max_bytes=self._limits.max_header_bytes)
+        if file.part.content_type not in MAIL_TYPES and not headers.has_known_field:
+            return
         within = self._bodies(content, headers, defects)
         for word in _OF_THE_WHOLE.intersection(defects.list()):
             self._defects.add(word)
@@ -180,5 +183,11 @@ def _has_text(segments: list[Segment]) -> bool:
 
 
 def _is_winmail(file: FilePart) -> bool:
-    name = file.disposition.text("filename") or file.part.parameters.text("name") or ""
-    return name.lower() == "winmail.dat"
+    return file.name.lower() == "winmail.dat"
+
+
+def _is_message(file: FilePart) -> bool:
+    """By its type, or by its name if the type says nothing: some programs attach saved mails as plain data."""
+    if file.part.content_type in MAIL_TYPES:
+        return not file.part.boundary  # with one it is no message, but a multipart that is nested too deep
+    return file.part.content_type in _UNTYPED and file.name.lower().endswith(".eml")

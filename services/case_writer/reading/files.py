@@ -54,7 +54,7 @@ class Files:
         return self.make(
             content,
             part.content_type,
-            file.disposition.text("filename") or part.parameters.text("name"),
+            file.name or None,
             content_id=content_id,
             inline=self._is_inline(file, content_id),
             flags=[

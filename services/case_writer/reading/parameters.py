@@ -17,13 +17,17 @@ _TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,80}/[a-z0-9!#$&^_.+-]{1,100}")
 
 
 class Parameters:
-    """A header value such as `text/plain; charset=utf-8`: its first word in small letters, and its parameters."""
+    """A header value such as `text/plain; charset=utf-8`: its first word in small letters, and its parameters.
 
-    __slots__ = ("_has_pieces", "_values", "value")
+    Of a parameter that comes twice the first counts; `contradicts_itself` tells that a boundary does, with two values.
+    """
+
+    __slots__ = ("_has_pieces", "_values", "contradicts_itself", "value")
 
     def __init__(self, raw: bytes | None) -> None:
         self._values: dict[bytes, bytes] = {}
         self._has_pieces = False
+        self.contradicts_itself = False
         self.value = ""
         if raw is None:
             return
@@ -39,7 +43,9 @@ class Parameters:
                 break
             name, quoted, bare = match.groups()
             value = _unescape(quoted) if quoted is not None else bare.strip()
-            self._values.setdefault(name.lower(), value[:MAX_VALUE_BYTES])
+            key, value = name.lower(), value[:MAX_VALUE_BYTES]
+            if self._values.setdefault(key, value) != value and key == b"boundary":
+                self.contradicts_itself = True
         self._has_pieces = any(b"*" in name for name in self._values)
 
     def token(self, name: str) -> str | None:

@@ -39,6 +39,7 @@ class _Reader:
 
     def read(self) -> MailReading:
         headers = MailHeaders.parse(self._raw, max_bytes=self._limits.max_header_bytes)
+        digest = content_digest(self._raw, headers)  # first: it needs copies, which no file stands beside yet
         envelope = read_envelope(headers, self._limits, self._defects)
         containers = Containers(self._limits, self._defects)
         found = containers.open_mail(self._raw, headers)
@@ -65,7 +66,7 @@ class _Reader:
             attachments=self._attachments(found, Files(shown)),
             defects=self._defects.list(),
             remote_images=self._remote_images,
-            digest=content_digest(self._raw, headers),
+            digest=digest,
         )
 
     def _other_text(self, found: Found, html: str | None) -> tuple[str, str | None, str | None]:

@@ -14,7 +14,8 @@ from services.runtime.mail.headers import MailHeaders
 # What follows the boundary in its line: `--` at the last one, blanks that were added on the way. Further words do not
 # belong there; such a line counts if it is the last one, or if a part begins below it.
 _REST_OF_LINE = re.compile(
-    rb"(?:(--)?[ \t\r]{0,998}(?:\n|\Z)|(--)[ \t][^\n]{0,998}(?:\n|\Z)|([ \t][^\n]{0,998}\n)(?=[!-9;-~]{1,80}:|\r?\n))"
+    rb"(?:(--)?[ \t\r]{0,998}(?:\n|\Z)|(--)[ \t][^\n]{0,998}(?:\n|\Z)|([ \t][^\n]{0,998}\n)"
+    rb"(?=[!-9;-~]{1,80}:|\r?\n|(?:[^\n]{1,200}\n){1,2}(?i:content-)[A-Za-z-]{1,30}:))"
 )
 _MOST_TYPES = 10  # contradicting Content-Types looked at
 _SIMILAR_LINES = 200  # lines that only begin alike are passed over one by one; if many come, by a pattern
@@ -209,6 +210,7 @@ class _Splitter:
         if not content_type.startswith("multipart/"):
             return
         part.boundary = parameters.boundary()
+        self._defects.add(AMBIGUOUS, parameters.contradicts_itself)
         self._defects.add("multipart-without-boundary", part.boundary is None)
         if len(self._open) >= self._limits.max_nesting:
             self._defects.add("nested-too-deep")

@@ -111,12 +111,20 @@ def _damaged_base64(content: bytes) -> bytes:
     lines = _BASE64_LINES.match(content)
     end = lines.end() if lines else 0
     has_more = _INK.search(content, end) is None or _LONG_BASE64_LINE.search(content, end) is not None
-    head = unbase64(content[: len(content) if has_more else end].translate(None, _BLANKS))
+    head = _likely_base64(content if has_more else content[:end])
     if _LONG_BASE64_LINE.search(content) is None and _is_printable(content):
         whole = unbase64(content.translate(None, _BLANKS))
         likely = (one for one, least in ((head, 1), (whole, _LEAST_TEXT_BYTES)) if len(one) >= least and _is_text(one))
         return next(likely, content)
     return head
+
+
+def _likely_base64(content: bytes) -> bytes:
+    """Sound base64 in blocks, which saves memory; of other content what can be had."""
+    try:
+        return _sound_base64(content)
+    except _BinasciiError:
+        return unbase64(content.translate(None, _BLANKS))
 
 
 def _is_printable(content: bytes) -> bool:

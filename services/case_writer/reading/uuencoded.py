@@ -37,7 +37,7 @@ def extract(text: bytes, max_files: int) -> tuple[bytes, list[UuencodedFile]]:
     files: list[UuencodedFile] = []
     position = 0
     for match in _FILE.finditer(text):
-        content = _decoded(match[2]) if len(files) < max_files else None
+        content = _decoded(text, *match.span(2)) if len(files) < max_files else None
         if content is None:
             continue
         files.append(UuencodedFile(one_line(decode(match[1], None)[0]), content))
@@ -46,10 +46,13 @@ def extract(text: bytes, max_files: int) -> tuple[bytes, list[UuencodedFile]]:
     return b"".join([*kept, text[position:]]), files
 
 
-def _decoded(lines: bytes) -> bytes | None:
+def _decoded(text: bytes, start: int, end: int) -> bytes | None:
     """The bytes of encoded lines, None if a line is not as long as it says or the lines hold nothing."""
-    decoded = bytearray()
-    for line_with_end in BytesIO(lines):  # a list of all lines would take three times the memory
+    decoded = BytesIO()
+    lines = BytesIO(text)  # which shares the bytes; a list of all lines would take three times the memory
+    lines.seek(start)
+    while lines.tell() < end:
+        line_with_end = lines.readline()
         line = line_with_end.rstrip(b"\r\n")
         length = (line[0] - 0x20) & _LENGTH
         needed = (length + 2) // 3 * 4
@@ -57,7 +60,7 @@ def _decoded(lines: bytes) -> bytes | None:
         if length > _LINE_BYTES or not needed - _LOST_BLANKS <= len(line) - 1 <= needed + 1:
             return None
         try:
-            decoded += a2b_uu(line[: needed + 1])
+            decoded.write(a2b_uu(line[: needed + 1]))
         except _BinasciiError:
             return None
-    return bytes(decoded) or None
+    return decoded.getvalue() or None

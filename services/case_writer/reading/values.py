@@ -88,11 +88,14 @@ SHORTENED = frozenset(
 # Defects after which the reading may lack something, or show it wrongly: the mail can be read in more than one way.
 DOUBTFUL = frozenset({AMBIGUOUS, "boundary-guessed", "header-malformed", "multipart-without-boundary", "text-damaged"})
 _DAMAGED = "damaged"
+_LOST_BYTES = "\ufffd"  # what decoding writes for bytes that are no letter
 
 
 def needs_original(reading: MailReading) -> bool:
     """Whether the mail has something that the reading lacks, or may have: then the whole mail is worth keeping."""
     if not (SHORTENED | DOUBTFUL).isdisjoint(reading.defects):
+        return True
+    if "charset-repaired" in reading.defects and _LOST_BYTES in reading.full_text + (reading.html or ""):
         return True
     return any(_DAMAGED in attachment.flags for attachment in reading.attachments)
 

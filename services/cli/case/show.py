@@ -75,7 +75,7 @@ def print_comment(console: Console, comment: dict[str, Any]) -> None:
     for line in comment["text"].splitlines():
         _line(console, f"    {line}")
     for one in comment["attachments"]:
-        mark = "inline, " if one["inline"] else ""
+        mark = "inline, " if one["inline"] else "from an attached message, " if "from-message" in one["flags"] else ""
         _line(console, f"    + {one['name']} ({one['content_type']}, {mark}{size_text(one['size'])})", "green")
 
 

@@ -3,6 +3,8 @@
 import base64
 import time
 
+import pytest
+
 from services.case_writer.reading import ReadingLimits, needs_original, read_mail
 
 HEAD = b"From: a@x.example\nDate: Mon, 23 Nov 2026 10:11:12 +0100\n"
@@ -43,6 +45,21 @@ def test_a_message_in_base64_is_opened_too() -> None:
     reading = read_mail(HEAD + MIXED + part + base64.encodebytes(INNER) + b"--cut--\n")
     assert reading.text == "inner text"
     assert [one.content for one in reading.attachments] == [INNER, b"%PDF-1.7"]
+
+
+@pytest.mark.parametrize("kind", [b"application/octet-stream", b"application/x-eml"])
+def test_a_saved_mail_that_is_attached_as_plain_data_is_opened_by_its_name(kind: bytes) -> None:
+    part = b"--cut\nContent-Type: " + kind + b"; name=order.EML\nContent-Disposition: attachment\n\n"
+    reading = read_mail(HEAD + MIXED + part + INNER + b"\n--cut--\n")
+    assert [one.content for one in reading.attachments] == [INNER, b"%PDF-1.7"]
+    assert reading.text == "inner text"
+
+
+def test_data_that_is_only_named_like_a_mail_stays_closed() -> None:
+    part = b"--cut\nContent-Type: application/octet-stream; name=a.eml\n\n\0\1\2 data\n--cut--\n"
+    reading = read_mail(HEAD + MIXED + part)
+    assert [one.content for one in reading.attachments] == [b"\0\1\2 data"]
+    assert reading.text == ""
 
 
 def test_what_a_report_returns_is_not_opened() -> None:
