@@ -1,6 +1,5 @@
 """Answers from cases: a command becomes a mail in the outbox, once, however often it comes."""
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
@@ -91,11 +90,15 @@ class Answers:
         Raises PermanentError for one that can never go out, TransientError where the stage shall stop in an outage.
         """
         backoff = Backoff(initial_s=0.2, maximum_s=10.0)
+        conflicts = Backoff(initial_s=0.01, maximum_s=1.0)
         while True:
             try:
                 await self._write(answer)
             except ConflictError:
-                await asyncio.sleep(0.01)  # another writer has the same answer: look again
+                # Another writer has the same answer: look again. A primary that cannot replicate has it for as long
+                # as that lasts, and shows it to nobody.
+                if await self._stop.wait(conflicts.next_s()):
+                    raise
             except TransientError as error:
                 self._health.down("store", str(error))
                 log.warning("answer_postponed", answer=answer.id, error=error)

@@ -18,6 +18,7 @@ from services.runtime.errors import PermanentError, TransientError
 from services.runtime.health import Health
 from services.runtime.lifecycle import Stop
 from services.runtime.messages import Outgoing
+from services.runtime.store import TakenError
 from tests.fakes import FakeBlobs, FakeOutlet
 from tests.unit.sender.builders import settings
 
@@ -88,3 +89,21 @@ async def test_a_queue_of_the_senders_that_takes_nothing_holds_up_no_answer(
     answers = Answers(stored, FakeBlobs(), correspondence, Full(), health=Health("store"), stop=Stop())
     await asyncio.wait_for(answers.handle(answer()), 10)
     assert len(stored.written) == 1
+
+
+async def test_a_stop_ends_the_wait_for_an_answer_that_is_there_and_that_nobody_sees(tmp_path: Path) -> None:
+    """As long as a primary cannot replicate, its keys are taken by what no majority has."""
+    stop = Stop()
+
+    class Unreplicated(OneCase):
+        async def write(self, mail: OutgoingMail) -> None:
+            await super().write(mail)
+            if len(self.written) == 3:
+                stop.request()
+            raise TakenError("duplicate key")
+
+    stored, correspondence = Unreplicated(), Correspondence(settings(tmp_path), OwnIds([b"key"]))
+    answers = Answers(stored, FakeBlobs(), correspondence, FakeOutlet(), health=Health("store"), stop=stop)
+    with pytest.raises(TakenError):
+        await asyncio.wait_for(answers.handle(answer()), 10)
+    assert len(stored.written) == 3
