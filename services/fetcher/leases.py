@@ -24,6 +24,7 @@ from services.runtime.topology import EVENT, FETCHER_PRESENT, receipt_key, recei
 log = get_logger(__name__)
 
 RETRY_S = 3.0  # how often a replica asks for a mailbox that nobody is known to read
+STORE_REST_S = 10.0  # how long a replica asks for nothing after the database gave no answer
 RENEW_S = 5.0  # several attempts within a lease's time
 ANNOUNCE_S = 2.0
 POORER_FIRST_S = 8.0  # how long a free mailbox is left to replicas that read fewer
@@ -54,6 +55,7 @@ class Leases:
         self._given: set[str] = set()  # of these, on their way back
         self._free_since_s: dict[str, float] = {}
         self._rest_until_s: dict[str, float] = {}
+        self._store_rest_until_s = float("-inf")
         self._changed = asyncio.Event()
 
     async def hold(self, read: Read) -> None:
@@ -90,6 +92,8 @@ class Leases:
             self._free_since_s.pop(mailbox, None)
             return False
         free_s = now_s - self._free_since_s.setdefault(mailbox, now_s)
+        if now_s < self._store_rest_until_s:
+            return False
         if len(self._asked) >= self._max or self._rest_until_s.get(mailbox, 0.0) > now_s:
             return False
         return free_s >= POORER_FIRST_S or not self._peers.poorer(len(self._asked), now_s)
@@ -100,7 +104,8 @@ class Leases:
             until_s = await self._store.acquire(mailbox)
         except TransientError as error:
             self._asked.discard(mailbox)
-            log.warning("lease_not_asked_for", mailbox=mailbox, error=error, hint="see the database's log")
+            self._store_rest_until_s = time.monotonic() + STORE_REST_S
+            log.warning("lease_not_taken", mailbox=mailbox, error=error, hint="see the database's log")
             return None
         except BaseException:
             self._asked.discard(mailbox)

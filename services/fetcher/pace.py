@@ -48,6 +48,9 @@ class PacedFile:
 
     def readline(self, size: int) -> bytes:
         """Up to the end of a line, at most `size` bytes. Raises OSError."""
+        end = self._buffer.find(b"\n", self._at) + 1
+        if 0 < end - self._at <= size:  # most lines are here already
+            return self._take(end - self._at)
         pieces = []
         while size > 0 and self._filled():
             end = self._buffer.find(b"\n", self._at) + 1 or len(self._buffer)

@@ -17,7 +17,9 @@ from services.runtime.deliveries import Deliveries
 from services.runtime.lifecycle import Stop
 from services.runtime.store import Store
 from services.runtime.topology import lease_queue, mailcase_topology
-from tests.integration.recorder import Bench, until
+from tests.integration.mailboxes import Account
+from tests.integration.recorder import Bench, fetching, until
+from tests.integration.test_fetcher import raw, sample, server
 
 MAILBOXES = ["a", "b", "c", "d"]
 
@@ -142,3 +144,34 @@ async def test_leases_survive_that_the_database_is_emptied(bench: Bench) -> None
         await store.collection("mailbox_leases").delete({})
         assert (await leases.renew(["a"]))[0] == set()
         assert await leases.acquire("a") is not None
+
+
+async def test_while_the_database_is_away_for_longer_than_a_lease_mail_waits_and_is_read_on_afterwards(
+    bench: Bench, servers: PrivateServers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, seconds in (("TTL_S", 3.0), ("MARGIN_S", 1.0), ("ANSWER_S", 1.0)):
+        monkeypatch.setattr(f"services.fetcher.lease_store.{name}", seconds)
+    monkeypatch.setattr("services.fetcher.leases.RENEW_S", 0.2)
+    account, database = Account(servers, "outage"), servers.store.members[0]
+    account.deliver(raw(1))
+
+    def paused() -> bool:
+        labels = {"mailbox": "outage", "by": "store"}
+        return sample("mailcase_mailbox_paused", **labels) == 1.0
+
+    settings = bench.settings({"outage": account}, server(account, "imap", poll_interval_s=0.2))
+    async with bench.recorder() as recorder, fetching(settings):
+        recorder.receipts = False
+        await until(lambda: len(recorder.mails) == 1, lambda: "the first mail came")
+        database.freeze()
+        try:
+            await until(paused, lambda: "the mailbox is paused")
+            account.deliver(raw(2))
+            assert len(recorder.mails) == 1
+        finally:
+            database.thaw()
+        await until(lambda: len(recorder.mails) == 2, lambda: "the second mail came")
+        await recorder.send_receipts("outage", list(recorder.mails))
+        await until(lambda: account.left() == 0, lambda: "both are gone")
+        assert not paused()
+    assert recorder.doubles == 0

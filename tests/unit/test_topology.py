@@ -10,6 +10,7 @@ from services.runtime.topology import (
     mailcase_topology,
     raw_key,
     receipt_key,
+    receipts_queue,
 )
 
 TOPOLOGY = mailcase_topology(archive_max_age_days=30, archive_max_bytes=5_000_000_000)
@@ -65,6 +66,7 @@ def test_every_binding_is_to_an_exchange_that_is_declared() -> None:
 
 def test_names_made_from_others() -> None:
     assert lease_queue("invoices-pl") == "fetcher.invoices-pl"
+    assert receipts_queue("invoices-pl", "0a1b") == "fetcher.receipts.invoices-pl.0a1b"
     assert raw_key("invoices", "invoices-pl") == "raw.invoices.invoices-pl"
     assert answer_key("invoices") == "answer.invoices"
     assert receipt_key("invoices-pl") == "mail.recorded.invoices-pl"
