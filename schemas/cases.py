@@ -7,6 +7,7 @@ import msgspec
 from schemas.mails import RawMail
 
 CommentKind = Literal["mail", "sent", "note", "bounce", "automatic"]
+Authentication = Literal["", "pass", "fail"]
 Otherwise = Literal["open", "park", "ignore"]
 
 
@@ -16,8 +17,9 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     `rule` is the constant name of the rule that decided; `evidence` holds short texts that the rule went by. `cases`
     are candidate case numbers, best first; `thread_ids` are Message-IDs that the mail refers to, nearest first, for the
     case writer to look up. `flags` are constant words for the comment. `reports_on` are the Message-IDs of mails of
-    ours that a delivery report is about. `resolution` is added by the case writer where it ended otherwise than the
-    rule proposed.
+    ours that a delivery report is about. `signed` are the cases that signed Message-IDs of ours in the mail name, which
+    nobody can guess; `authentication` is the receiving server's verdict on the author, empty for none. `resolution` is
+    added by the case writer where it ended otherwise than the rule proposed.
     """
 
     rule: str
@@ -27,6 +29,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     resolution: str | None = None
     flags: list[str] = []
     reports_on: list[str] = []
+    signed: list[int] = []
+    authentication: Authentication = ""
 
 
 class _Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):

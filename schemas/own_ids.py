@@ -8,14 +8,16 @@ import hashlib
 import hmac
 import re
 from collections.abc import Sequence
+from datetime import datetime
 
 from schemas.case_ref import MAX_DIGITS
 
-OWN_MAIL_HEADER = "X-Mailcase-Case"  # on every mail that we send, with the case's number
+OWN_MAIL_HEADER = "X-Mailcase-Case"  # on every mail that we send: the case's number and a MAC
 _MAC_DIGITS = 32  # half of SHA-256's, as RFC 2104 section 5 allows
 _ID = re.compile(
     rf"<mc\.([1-9][0-9]{{0,{MAX_DIGITS - 1}}})\.([A-Za-z0-9]{{8,40}})\.([0-9a-f]{{{_MAC_DIGITS}}})@[^<>@\s]+>"
 )
+_MARK = re.compile(rf"([1-9][0-9]{{0,{MAX_DIGITS - 1}}})\s+([0-9a-f]{{{_MAC_DIGITS}}})")
 
 
 class OwnIds:
@@ -48,6 +50,30 @@ class OwnIds:
         genuine = any(hmac.compare_digest(_mac(key, case, unique), mac) for key in self._keys)
         return case if genuine else None
 
+    def mark(self, case: int, sent_at: datetime) -> str | None:
+        """The value of `OWN_MAIL_HEADER`: it survives a relay that replaces Message-IDs. None if there is no key.
+
+        The MAC covers the mail's Date, so that the header proves nothing on a mail of another time.
+        """
+        return f"{case} {_mark_mac(self._keys[0], case, sent_at)}" if self._keys else None
+
+    def is_marked(self, value: str, sent_at: datetime) -> bool:
+        """Whether `value` is the mark of a mail of ours with this Date."""
+        found = _MARK.fullmatch(value.strip())
+        if found is None:
+            return False
+        case, mac = int(found[1]), found[2]
+        return any(hmac.compare_digest(_mark_mac(key, case, sent_at), mac) for key in self._keys)
+
+
+NO_KEYS = OwnIds(())
+
 
 def _mac(key: bytes, case: int, unique: str) -> str:
     return hmac.new(key, f"{case}.{unique}".encode(), hashlib.sha256).hexdigest()[:_MAC_DIGITS]
+
+
+def _mark_mac(key: bytes, case: int, sent_at: datetime) -> str:
+    """The header's name keeps this MAC apart from that of a Message-ID."""
+    signed = f"{OWN_MAIL_HEADER}:{case}:{int(sent_at.timestamp())}"
+    return hmac.new(key, signed.encode(), hashlib.sha256).hexdigest()[:_MAC_DIGITS]

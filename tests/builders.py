@@ -74,8 +74,11 @@ def opening(name: str, *, thread_ids: Sequence[str] = (), **mail: Any) -> OpenCa
     return OpenCase(mail=raw_mail(raw_bytes(name), **mail), decision=decision)
 
 
-def appending(name: str, *cases: int, thread_ids: Sequence[str] = (), **mail: Any) -> AppendToCase:
-    decision = Decision(rule="case-reference", cases=list(cases), thread_ids=list(thread_ids))
+def appending(
+    name: str, *cases: int, thread_ids: Sequence[str] = (), signed: Sequence[int] = (), **mail: Any
+) -> AppendToCase:
+    """`signed` are the cases whose mails of ours it answers."""
+    decision = Decision(rule="case-reference", cases=list(cases), thread_ids=list(thread_ids), signed=list(signed))
     return AppendToCase(mail=raw_mail(raw_bytes(name), **mail), decision=decision)
 
 

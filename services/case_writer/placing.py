@@ -132,7 +132,7 @@ class _Planner:
             self._open(item, reading, decision, number=self._restoring.free_number(item))
         else:
             kind = item.command.kind if isinstance(item.command, AppendToCase) else "mail"
-            verified = self._targets.takes_part(target, reading)
+            verified = self._targets.takes_part(target, item, reading)
             reopens = self._reopens(target, item, kind)
             self._append(item, reading, target, decision, kind=kind, verified=verified, reopens=reopens)
 
@@ -150,10 +150,12 @@ class _Planner:
             return
         rules = self._targets.rules_of(self._targets.process_of(target, item))
         kind = item.command.kind if isinstance(item.command, AppendToCase) else "mail"
-        verified = self._targets.takes_part(target, reading)
-        doubtful = not verified and kind == "mail"
+        verified = self._targets.takes_part(target, item, reading)
+        doubtful = not verified and (kind == "mail" or not self._targets.is_proven(target, item))
         if self._targets.is_closed(target) and rules.reply_to_closed == "new-case" and kind == "mail":
             self._open(item, reading, resolved(decision, CASE_CLOSED), refers_to=target)
+        elif doubtful and rules.reply_from == "participants" and kind != "mail":
+            self._without_case(item, reading, resolved(decision, NOT_A_PARTICIPANT))
         elif doubtful and rules.reply_from == "participants":
             self._open(item, reading, resolved(decision, NOT_A_PARTICIPANT), refers_to=target)
         elif doubtful and rules.reply_from == "hold" and not decided_before(item):  # a person lets it through
@@ -184,8 +186,9 @@ class _Planner:
         verified: bool,
         reopens: bool,
     ) -> None:
-        joins = self._targets.joining(target, reading) if verified and kind == "mail" else ()
-        stranger = () if verified or kind == "bounce" else (UNVERIFIED_SENDER,)
+        joins = self._targets.joining(target, item, reading) if verified and kind == "mail" else ()
+        known_report = kind == "bounce" and self._targets.is_proven(target, item)
+        stranger = () if verified or known_report else (UNVERIFIED_SENDER,)
         flags = (*stranger, *self._threads.flags(item, reading))
         process = self._targets.process_of(target, item)
         self._plan.placed.append(
@@ -229,7 +232,7 @@ class _Planner:
         target = NewCase(item.command.mail.process, number=number, refers_to=refers_to)
         self._plan.new_cases.append(target)
         self._restoring.opens(item, target)
-        joins = self._targets.joining(target, reading)
+        joins = self._targets.joining(target, item, reading)
         flags = self._threads.flags(item, reading)
         if number is None and self._restoring.was_in_a_case(item):
             flags = (*flags, NUMBER_TAKEN)

@@ -117,9 +117,10 @@ class Rederiving:
             flags = tuple(flag for flag in comment.flags if flag in _PLACING_FLAGS)
             verified = UNVERIFIED_SENDER not in flags and reading.author.address != comment.author.address
         else:
-            verified = opens or self._targets.takes_part(target, reading)
-            flags = () if verified or kind == "bounce" else (UNVERIFIED_SENDER,)
-        joins = self._targets.joining(target, reading) if verified and kind == "mail" else ()
+            verified = opens or self._targets.takes_part(target, item, reading)
+            known_report = kind == "bounce" and self._targets.is_proven(target, item)
+            flags = () if verified or known_report else (UNVERIFIED_SENDER,)
+        joins = self._targets.joining(target, item, reading) if verified and kind == "mail" else ()
         self._threads.claim_if_free(item, reading, target)
         process = self._targets.process_of(target, item)
         placed = Placed(item, reading, target, process, decision, flags, joins, opens=opens, kind=kind)

@@ -51,12 +51,13 @@ class RuleChanges:
 
     def refusal(self, target: Target, item: Item, reading: MailReading) -> str | None:
         """The setting by which the case does not take the mail as it stands; None if it does."""
-        if not _is_plain(item):
+        is_plain = _is_plain(item)
+        if not is_plain and self._targets.is_proven(target, item):
             return None
         rules = self._targets.rules_of(self._targets.process_of(target, item))
-        if rules.reply_to_closed == "new-case" and self._targets.is_closed(target):
+        if is_plain and rules.reply_to_closed == "new-case" and self._targets.is_closed(target):
             return "reply_to_closed"
-        is_refused = rules.reply_from != "anyone" and not self._targets.takes_part(target, reading)
+        is_refused = rules.reply_from != "anyone" and not self._targets.takes_part(target, item, reading)
         return "reply_from" if is_refused else None
 
     def elsewhere(self, refused: Target, item: Item, decision: Decision, setting: str) -> RuleChange:
@@ -66,7 +67,7 @@ class RuleChanges:
             return RuleChange(NewCase(process, refers_to=refused), resolved(decision, CASE_CLOSED), setting)
         today = resolved(decision, NOT_A_PARTICIPANT)
         rules = self._targets.rules_of(self._targets.process_of(refused, item))
-        target = None if rules.reply_from == "hold" else NewCase(process, refers_to=refused)
+        target = None if rules.reply_from == "hold" or not _is_plain(item) else NewCase(process, refers_to=refused)
         return RuleChange(target, today, setting)
 
     def _of_opened(self, item: Item, reading: MailReading, decision: Decision, case: int) -> RuleChange | None:

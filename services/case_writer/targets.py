@@ -55,7 +55,7 @@ class Targets:
             item,
             reading,
             decision,
-            takes_part=lambda target: self.takes_part(target, reading),
+            takes_part=lambda target: self.takes_part(target, item, reading),
             without=without,
         )
 
@@ -72,10 +72,16 @@ class Targets:
         known = None if isinstance(target, NewCase) else self._known.cases.get(target)
         return known is not None and known.status == "closed"
 
-    def joining(self, target: Target, reading: MailReading) -> tuple[str, ...]:
-        """Whom the mail of a participant brings in; a stranger who only knows the number brings in nobody."""
+    def joining(self, target: Target, item: Item, reading: MailReading) -> tuple[str, ...]:
+        """Whom the mail of a participant brings in; a stranger who only knows the number brings in nobody.
+
+        Anyone can write a participant's address as From. Later answers go to those who join, so
+        recipients join only by a mail that is authenticated or answers a mail of ours.
+        """
         present = self.participants(target)
-        addresses = [reading.author.address, *(one.address for one in reading.recipients)]
+        addresses = [reading.author.address]
+        if self._may_bring_in(target, item):
+            addresses += [one.address for one in reading.recipients]
         wanted: dict[str, str] = {}
         for address in addresses:
             key = comparable(address)
@@ -85,9 +91,24 @@ class Targets:
         (target.participants if isinstance(target, NewCase) else self._joined[target]).extend(joins)
         return joins
 
-    def takes_part(self, target: Target, reading: MailReading) -> bool:
+    def takes_part(self, target: Target, item: Item, reading: MailReading) -> bool:
         """Whether the mail's author is a participant: what every right in a case depends on."""
-        return comparable(reading.author.address) in self.participants(target)
+        is_forged = item.command.decision.authentication == "fail"
+        return not is_forged and comparable(reading.author.address) in self.participants(target)
+
+    def is_proven(self, target: Target, item: Item) -> bool:
+        """Whether the mail has what nobody can guess: a signed id of this case, or the id of a mail in it."""
+        decision = item.command.decision
+        if target in decision.signed:
+            return True
+        found = [self._threads.find(item.command.mail.process, one) for one in decision.thread_ids]
+        return any(one is not None and one[1] is not None and one[0] == target for one in found)
+
+    def _may_bring_in(self, target: Target, item: Item) -> bool:
+        decision = item.command.decision
+        if isinstance(target, NewCase):
+            return decision.authentication != "fail"
+        return decision.authentication == "pass" or (target in decision.signed and decision.authentication != "fail")
 
     def participants(self, target: Target) -> Collection[str]:
         """Who takes part, earlier mails of this batch counted, in the form to compare by."""

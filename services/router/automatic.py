@@ -6,6 +6,7 @@ receipts), and the headers that vendors' products are seen to write.
 
 import re
 
+from services.router.comments import without_comments
 from services.runtime.mail.headers import MailHeaders
 
 AUTO_GENERATED = "auto-generated"
@@ -31,19 +32,27 @@ _REPLY_HEADERS = {
     "Delivered-To": "autoresponder",
 }
 _NO = {"no", "n", "false", "0"}
+_BULK = {"bulk", "junk"}
 
-# How the answers of a mailbox that is out of office begin, where nothing else tells.
+# How automatic answers begin that say what they are, if nothing else does.
 _REPLY_SUBJECT = re.compile(
     r"(?:re:\s*|odp:\s*|aw:\s*)?(?:"
     r"auto(?:matic)?[ -]?(?:reply|response|replied)|auto:|out of (?:the )?office|away from (?:the )?office|"
-    r"vacation reply|on (?:annual )?leave\b|"
-    r"automatyczna odpowied[źz]|odpowied[źz] automatyczna|autoodpowied[źz]|poza biurem|nieobecno[śs][ćc]|"
-    r"autoresponder|urlop\b|jestem (?:na urlopie|poza biurem)|ich bin nicht im (?:b[üu]ro|haus)|im urlaub|"
-    r"automatische (?:antwort|r[üu]ckantwort)|abwesenheits(?:notiz|nachricht|meldung|assistent)|abwesend\b|"
+    r"vacation reply|"
+    r"automatyczna odpowied[źz]|odpowied[źz] automatyczna|autoodpowied[źz]|poza biurem|"
+    r"autoresponder|jestem (?:na urlopie|poza biurem)|ich bin nicht im (?:b[üu]ro|haus)|"
+    r"automatische (?:antwort|r[üu]ckantwort)|abwesenheits(?:notiz|nachricht|meldung|assistent)|"
     r"r[ée]ponse automatique|absence du bureau|respuesta autom[áa]tica|fuera de (?:la )?oficina|"
-    r"risposta automatica|fuori sede|resposta autom[áa]tica|automatisch antwoord|afwezig|"
-    r"automatiskt svar|fr[åa]nvaro|autosvar|automatisk svar|automaattinen vastaus|"
+    r"risposta automatica|fuori sede|resposta autom[áa]tica|automatisch antwoord|"
+    r"automatiskt svar|autosvar|automatisk svar|automaattinen vastaus|"
     r"automatick[áa] odpov[ěe][ďd]|automatická odpoveď|automatikus v[áa]lasz|автоответ|автоматический ответ"
+    r")",
+    re.IGNORECASE,
+)
+# Words of leave: an out-of-office answer begins so, and so does a personnel system's mail about an application.
+_LEAVE_SUBJECT = re.compile(
+    r"(?:re:\s*|odp:\s*|aw:\s*)?(?:"
+    r"on (?:annual )?leave\b|nieobecno[śs][ćc]|urlop\b|im urlaub|abwesend\b|afwezig|fr[åa]nvaro"
     r")",
     re.IGNORECASE,
 )
@@ -52,7 +61,7 @@ _EMPTY_PATH = re.compile(r"\s*(?:<\s*>)?\s*")
 
 def reply_evidence(headers: MailHeaders) -> str | None:
     """Why a mail is an automatic answer (out of office, read receipt); None for a mail that is none."""
-    if _first_word(headers, "Auto-Submitted") == "auto-replied":
+    if "auto-replied" in _first_words(headers, "Auto-Submitted"):
         return "Auto-Submitted: auto-replied"
     for name, beginning in _REPLY_HEADERS.items():
         for value in headers.texts(name):
@@ -60,23 +69,32 @@ def reply_evidence(headers: MailHeaders) -> str | None:
                 return name
     if "disposition-notification" in (headers.text("Content-Type") or "").lower():
         return "Content-Type: disposition-notification"
+    return _evidence_of(_REPLY_SUBJECT, headers)
+
+
+def weak_reply_evidence(headers: MailHeaders) -> str | None:
+    """Why a mail may be an automatic answer: a subject that a machine's mail about leave has, too."""
+    return _evidence_of(_LEAVE_SUBJECT, headers)
+
+
+def _evidence_of(beginning: re.Pattern[str], headers: MailHeaders) -> str | None:
     subject = headers.text("Subject") or ""
-    if _REPLY_SUBJECT.match(subject.lstrip()) and _from_a_machine(headers):
+    if beginning.match(subject.lstrip()) and _from_a_machine(headers):
         return "subject of an automatic answer, sent by a machine"
     return None
 
 
 def flags(headers: MailHeaders) -> list[str]:
     """Marks of a machine's mail that opens cases all the same, so that nothing answers it automatically."""
-    precedence = _first_word(headers, "Precedence")
+    precedence = _first_words(headers, "Precedence")
     found = []
-    if _first_word(headers, "Auto-Submitted") not in {"", "no"}:
+    if _first_words(headers, "Auto-Submitted") - {"no"}:
         found.append(AUTO_GENERATED)
-    if precedence in {"bulk", "junk"} or "List-Unsubscribe" in headers or "X-Campaign" in headers:
+    if precedence & _BULK or "List-Unsubscribe" in headers or "X-Campaign" in headers:
         found.append(BULK)
-    if precedence == "list" or "List-Id" in headers or "List-Post" in headers:
+    if "list" in precedence or "List-Id" in headers or "List-Post" in headers:
         found.append(LIST)
-    if "X-Auto-Response-Suppress" in headers or has_empty_return_path(headers):
+    if "" in precedence or "X-Auto-Response-Suppress" in headers or has_empty_return_path(headers):
         found.append(NO_ANSWER_WANTED)
     return found
 
@@ -87,15 +105,19 @@ def has_empty_return_path(headers: MailHeaders) -> bool:
 
 
 def _from_a_machine(headers: MailHeaders) -> bool:
-    submitted = _first_word(headers, "Auto-Submitted")
+    submitted = _first_words(headers, "Auto-Submitted")
     suppressed = "X-Auto-Response-Suppress" in headers
     # Old vacation programs mark their answers so; a newsletter names its list.
-    marked = _first_word(headers, "Precedence") in {"bulk", "junk"} and not any(
+    marked = bool(_first_words(headers, "Precedence") & _BULK) and not any(
         name in headers for name in ("List-Id", "List-Unsubscribe", "List-Post")
     )
-    return has_empty_return_path(headers) or suppressed or marked or submitted not in {"", "no"}
+    return has_empty_return_path(headers) or suppressed or marked or bool(submitted - {"no"})
 
 
-def _first_word(headers: MailHeaders, name: str) -> str:
-    """The value without parameters and comments, in small letters; empty where the header is absent."""
-    return re.split(r"[;(\s]", (headers.text(name) or "").strip().lower(), maxsplit=1)[0]
+def _first_words(headers: MailHeaders, name: str) -> set[str]:
+    """The values without parameters and comments, in small letters; an unreadable one is empty.
+
+    RFC 3834 section 5 allows comments, which may nest (RFC 5322 section 3.2.2), in front of the word too.
+    """
+    values = [without_comments(value).strip().lower() for value in headers.texts(name)]
+    return {re.split(r"[;\s]", value, maxsplit=1)[0] for value in values}

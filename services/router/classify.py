@@ -7,20 +7,23 @@ decides. A new rule is a function and a line in `RULES`.
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import Literal
 
 from schemas.case_ref import MAX_DIGITS
-from schemas.cases import Decision
+from schemas.cases import Authentication, Decision
 from schemas.own_ids import OWN_MAIL_HEADER, OwnIds
 from services.router import automatic
+from services.router.authentication import authentication, dmarc_results
 from services.router.policy import Policy
 from services.router.reports import Report, read_report
 from services.runtime.mail.headers import MailHeaders
 
 MAX_CASES = 20
 MAX_THREAD_IDS = 50  # a References header may grow with every answer; the nearest ids decide
-MAX_HOPS = 50  # RFC 5321 section 6.3 counts 100 as a loop; no mail has been seen to need 30
+MAX_HOPS = 100  # RFC 5321 section 6.3: a server that counts hops allows at least 100
 
 _RECIPIENTS = ("To", "Cc", "Delivered-To", "X-Original-To", "Envelope-To")
 _PLUS = re.compile(rf"(?P<local>[^+@]+)\+(?P<number>[1-9][0-9]{{0,{MAX_DIGITS - 1}}})@(?P<domain>.+)", re.ASCII)
@@ -35,6 +38,7 @@ class Trail:
     evidence: list[str]
     cases: list[int]
     thread_ids: list[str]
+    signed: list[int]  # the cases that signed ids of ours name
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,20 @@ class Facts:
     @cached_property
     def trail(self) -> Trail:
         return _trail(self.headers, self.policy)
+
+    @cached_property
+    def report(self) -> Report | None:
+        return read_report(self.headers, self.raw)
+
+    @cached_property
+    def authentication(self) -> Authentication:
+        return authentication(self.headers, self.policy.authentication_server)
+
+    @property
+    def report_ids(self) -> list[str]:
+        """The ids of the returned mail, of those that it answers, and of those that the report answers."""
+        returned = [*self.report.message_ids, *self.report.references] if self.report else []
+        return [*returned, *self.trail.thread_ids]
 
     @cached_property
     def flags(self) -> list[str]:
@@ -80,15 +98,26 @@ def classify(headers: MailHeaders, raw: bytes, policy: Policy) -> Verdict:
         verdict = rule(facts)
         if verdict is not None:
             return verdict
-    return Verdict("open", Decision(rule="new-case", thread_ids=facts.trail.thread_ids, flags=facts.flags))
+    decision = Decision(
+        rule="new-case",
+        thread_ids=facts.trail.thread_ids,
+        flags=facts.flags,
+        authentication=facts.authentication,
+    )
+    return Verdict("open", decision)
 
 
 def own_mail(facts: Facts) -> Verdict | None:
-    """What we sent ourselves comes back: a forwarding, or a mailbox that feeds another."""
+    """What we sent ourselves comes back: a forwarding, or a mailbox that feeds another.
+
+    Who received a mail of ours can give its id to their own mail, which only has their own mail ignored.
+    """
     for message_id in facts.headers.message_ids("Message-ID"):
         if facts.policy.own_ids.case_of(message_id) is not None:
             return _aside("ignore", "own-mail", message_id)
-    if OWN_MAIL_HEADER in facts.headers:
+    marks = facts.headers.texts(OWN_MAIL_HEADER)
+    sent_at = _date(facts.headers) if marks else None
+    if sent_at is not None and any(facts.policy.own_ids.is_marked(one, sent_at) for one in marks):
         return _aside("ignore", "own-mail", OWN_MAIL_HEADER)
     return None
 
@@ -96,7 +125,7 @@ def own_mail(facts: Facts) -> Verdict | None:
 def loop(facts: Facts) -> Verdict | None:
     """A mail that went through more servers than any way has (RFC 5321 section 6.3)."""
     hops = len(facts.headers.raws("Received"))
-    return _aside("ignore", "mail-loop", f"{hops} Received headers") if hops > MAX_HOPS else None
+    return _aside("park", "mail-loop", f"{hops} Received headers") if hops > MAX_HOPS else None
 
 
 def denied_sender(facts: Facts) -> Verdict | None:
@@ -109,7 +138,7 @@ def denied_sender(facts: Facts) -> Verdict | None:
 
 def delivery_report(facts: Facts) -> Verdict | None:
     """A mail of ours could not be delivered: to the case that it was sent from, else to a person."""
-    report = read_report(facts.headers, facts.raw)
+    report = facts.report
     if report is None:
         return None
     cases = [*_own_cases(facts.policy.own_ids, [*report.message_ids, *report.references])]
@@ -121,16 +150,23 @@ def delivery_report(facts: Facts) -> Verdict | None:
         cases=list(dict.fromkeys(cases))[:MAX_CASES],
         thread_ids=[*report.message_ids, *report.references, *facts.trail.thread_ids][:MAX_THREAD_IDS],
         flags=[_report_flag(report)],
+        signed=_own_cases(facts.policy.own_ids, facts.report_ids)[:MAX_CASES],
+        authentication=facts.authentication,
         reports_on=_own_ids(facts.policy.own_ids, report.message_ids or facts.trail.thread_ids[:1]),
     )
     return Verdict("append", decision, reason="delivery-report", kind="bounce", otherwise="park")
 
 
 def sender_not_allowed(facts: Facts) -> Verdict | None:
-    """Where the mailbox names whom it takes mail from, the others wait for a person."""
+    """If the mailbox names whom it takes mail from, the others wait for a person.
+
+    A report that has a signed id of ours comes from a server that got our mail, whatever its address.
+    """
     allowed = facts.policy.allow_senders
     authors = facts.headers.addresses("From")
     if not allowed or any(_listed(author.address, allowed) for author in authors):
+        return None
+    if facts.report and _own_ids(facts.policy.own_ids, facts.report_ids):
         return None
     return _aside("park", "sender-not-allowed", "allow_senders")
 
@@ -142,19 +178,26 @@ def spam(facts: Facts) -> Verdict | None:
 
 
 def automatic_reply(facts: Facts) -> Verdict | None:
-    """Out of office and its like: kept with its case, and worth nothing without one."""
-    evidence = automatic.reply_evidence(facts.headers)
-    if evidence is None:
-        return None
+    """Out of office and its like: kept with its case, and worth nothing without one.
+
+    Weak evidence counts only on an answer; a mail that answers nothing of ours opens a case.
+    """
     trail = facts.trail
+    evidence = automatic.reply_evidence(facts.headers)
+    weak = automatic.weak_reply_evidence(facts.headers) if evidence is None else None
+    if evidence is None and (weak is None or not (trail.cases or trail.thread_ids)):
+        return None
     decision = Decision(
         rule="automatic-reply",
-        evidence=[evidence, *trail.evidence],
+        evidence=[evidence or weak or "", *trail.evidence],
         cases=trail.cases,
         thread_ids=trail.thread_ids,
         flags=facts.flags,
+        signed=trail.signed,
+        authentication=facts.authentication,
     )
-    return Verdict("append", decision, reason="automatic-reply", kind="automatic", otherwise="ignore")
+    otherwise: Literal["open", "ignore"] = "ignore" if evidence else "open"
+    return Verdict("append", decision, reason="automatic-reply", kind="automatic", otherwise=otherwise)
 
 
 def known_case(facts: Facts) -> Verdict | None:
@@ -170,17 +213,19 @@ def known_case(facts: Facts) -> Verdict | None:
             cases=trail.cases,
             thread_ids=trail.thread_ids,
             flags=facts.flags,
+            signed=trail.signed,
+            authentication=facts.authentication,
         ),
     )
 
 
 RULES: tuple[Rule, ...] = (
     own_mail,
-    loop,
     denied_sender,
-    delivery_report,
+    loop,
     sender_not_allowed,
     spam,
+    delivery_report,
     automatic_reply,
     known_case,
 )
@@ -201,7 +246,7 @@ def _trail(headers: MailHeaders, policy: Policy) -> Trail:
     rule = next((name for name, numbers in found.items() if numbers), "thread")
     cases = list(dict.fromkeys(number for numbers in found.values() for number in numbers))[:MAX_CASES]
     evidence = [f"{name} {policy.reference.write(number)}" for name, numbers in found.items() for number in numbers]
-    return Trail(rule, evidence[:MAX_CASES], cases, thread_ids)
+    return Trail(rule, evidence[:MAX_CASES], cases, thread_ids, found["own-message-id"][:MAX_CASES])
 
 
 def _plus_numbers(headers: MailHeaders, own_addresses: frozenset[str]) -> list[int]:
@@ -229,6 +274,14 @@ def _thread_ids(headers: MailHeaders) -> list[str]:
     return [one for one in dict.fromkeys(ids) if one not in own][:MAX_THREAD_IDS]
 
 
+def _date(headers: MailHeaders) -> datetime | None:
+    try:
+        found = parsedate_to_datetime(headers.text("Date") or "")
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
 def _report_flag(report: Report) -> str:
     return "undeliverable" if report.action == "failed" else f"delivery-{report.action}"
 
@@ -244,9 +297,6 @@ def _spam_evidence(headers: MailHeaders, policy: Policy) -> str | None:
         return "X-Spam-Flag"
     if _SPAM_STATUS.match(headers.text("X-Spam-Status") or ""):
         return "X-Spam-Status"
-    server = policy.authentication_server.lower()
-    for value in headers.texts("Authentication-Results") if server else ():
-        name, _, results = value.lower().partition(";")
-        if name.split()[:1] == [server] and re.search(r"\bdmarc\s*=\s*fail\b", results):
-            return "Authentication-Results: dmarc=fail"
+    if "fail" in dmarc_results(headers, policy.authentication_server):
+        return "Authentication-Results: dmarc=fail"
     return None

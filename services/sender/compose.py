@@ -8,7 +8,7 @@ from email.policy import SMTP
 from email.utils import format_datetime
 
 from schemas.case_ref import CaseReference
-from schemas.own_ids import OWN_MAIL_HEADER
+from schemas.own_ids import NO_KEYS, OWN_MAIL_HEADER, OwnIds
 from schemas.stored import OutgoingMail
 from services.sender.headers import header, list_value, one_line, person_value, text_value
 
@@ -24,23 +24,27 @@ def subject_of(text: str, number: int, reference: CaseReference) -> str:
     return f"{reference.write(number)} {line}".strip()
 
 
-def compose(mail: OutgoingMail, files: Sequence[bytes]) -> bytes:
+def compose(mail: OutgoingMail, files: Sequence[bytes], own_ids: OwnIds = NO_KEYS) -> bytes:
     """The whole mail; `files` are the contents of its attachments, in their order.
+
+    `own_ids` signs the header by which the mail is known as ours if it comes back.
 
     Raises ValueError where a part of it could break out of its header.
     """
-    return _headers(mail) + _body(mail, files)
+    return _headers(mail, own_ids) + _body(mail, files)
 
 
-def _headers(mail: OutgoingMail) -> bytes:
+def _headers(mail: OutgoingMail, own_ids: OwnIds) -> bytes:
     lines = [
         ("Date", format_datetime(mail.created_at)),
         ("From", person_value("From", mail.author.name, mail.author.address)),
         ("To", list_value(mail.to, ",")),
         ("Subject", text_value("Subject", mail.subject or "")),
         ("Message-ID", mail.message_id),
-        (OWN_MAIL_HEADER, str(mail.case)),
     ]
+    mark = own_ids.mark(mail.case, mail.created_at)
+    if mark:
+        lines.append((OWN_MAIL_HEADER, mark))
     if mail.reply_to:
         lines.append(("Reply-To", mail.reply_to))
     if mail.in_reply_to:

@@ -11,6 +11,7 @@ from services.runtime.http import ANY_HOST
 from services.runtime.lifecycle import Stop, all_of
 from services.runtime.messages import Delivery
 from services.runtime.settings import Settings
+from services.runtime.signing import own_ids
 from services.runtime.stage import (
     broker_url,
     connection_name,
@@ -47,7 +48,9 @@ async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = A
         clock = SharedClock()
         circuits = {name: Circuit(name) for name in settings.smtp}
         watched = {name: WatchedTransport(one, circuits[name]) for name, one in transports(settings).items()}
-        sender = Sender(outbox, Blobs(store), watched, templates, settings, stop=stop, clock=clock)
+        sender = Sender(
+            outbox, Blobs(store), watched, templates, settings, stop=stop, clock=clock, own_ids=own_ids(settings)
+        )
         work = Work(sender, outbox, clock, circuits, settings, health=health, stop=stop)
 
         async def session(broker: Broker) -> None:

@@ -17,6 +17,7 @@ from functools import partial
 from msgspec import structs
 
 from schemas.case_ref import CaseReference
+from schemas.own_ids import NO_KEYS, OwnIds
 from schemas.stored import OutgoingMail, OutgoingState
 from services.runtime.errors import PermanentError, TransientError
 from services.runtime.lifecycle import Stop
@@ -51,12 +52,14 @@ class Sender:
         stop: Stop,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         claim_s: float = CLAIM_S,
+        own_ids: OwnIds = NO_KEYS,
     ) -> None:
-        """`transports` go by the names of `[smtp.NAME]`."""
+        """`transports` go by the names of `[smtp.NAME]`; `own_ids` marks mails as ours."""
         self._outbox = outbox
         self._files = files
         self._transports = transports
         self._templates = templates
+        self._own_ids = own_ids
         self._processes = settings.processes
         self._limits: SenderLimits = settings.sender
         self._reference = CaseReference(settings.case_reference.prefix)
@@ -166,7 +169,7 @@ class Sender:
             return _failed(mail, NO_SERVER)
         try:
             files = [await self._files.get(one.blob) for one in mail.attachments]
-            message = compose(mail, files)
+            message = compose(mail, files, self._own_ids)
         except (PermanentError, ValueError) as error:
             return Handed(refused=dict.fromkeys(mail.remaining, f"it cannot be put together: {error}"))
         if len(message) > self._limits.max_mail_bytes:

@@ -82,7 +82,7 @@ class CasesContract:
         await write(cases, opened("one"))
         file = Attachment(name="a.txt", original_name="a.txt", content_type="text/plain", content=b"a")
         read = reading(author=ANNA, recipients=[JAN], attachments=[file])
-        await write(cases, Item(appending("two", 1), read, (BlobRef(sha256="a" * 64, size=1),)))
+        await write(cases, Item(appending("two", 1, signed=[1]), read, (BlobRef(sha256="a" * 64, size=1),)))
         case = (await cases.all("cases"))[1]
         assert (case["comment_count"], case["attachment_count"]) == (2, 1)
         assert case["participants"] == [ANNA.address, "invoices@office.example", JAN.address]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -14,6 +15,8 @@ from services.runtime.mail.headers import MailHeaders
 KEY = b"0123456789abcdef0123456789abcdef"
 OWN = OwnIds([KEY]).make(235, "abcdefgh12345678", "office.example")
 FORGED = OwnIds([b"f" * 32]).make(235, "abcdefgh12345678", "office.example")
+DATE = "Wed, 25 Nov 2026 09:30:15 +0100"
+MARK = OwnIds([KEY]).mark(235, datetime(2026, 11, 25, 8, 30, 15, 250_000, tzinfo=UTC)) or ""
 POLICY = Policy(own_ids=OwnIds([KEY]), own_addresses=frozenset({"invoices@office.example"}))
 
 
@@ -117,7 +120,7 @@ def test_ids_of_others_are_handed_on_nearest_first_without_the_mails_own() -> No
     ("headers", "reason"),
     [
         ({"Message-ID": OWN, "Subject": "[#235]"}, "own-mail"),
-        ({"X-Mailcase-Case": "235"}, "own-mail"),
+        ({"X-Mailcase-Case": MARK, "Date": DATE, "Message-ID": "<rewritten@gateway.example>"}, "own-mail"),
     ],
 )
 def test_our_own_mail_that_comes_back_is_ignored(headers: dict[str, str], reason: str) -> None:
@@ -125,9 +128,52 @@ def test_our_own_mail_that_comes_back_is_ignored(headers: dict[str, str], reason
     assert (verdict.action, verdict.reason) == ("ignore", reason)
 
 
-def test_a_mail_that_goes_in_circles_is_ignored() -> None:
-    assert decide("Received: from a by b\r\n" * 51).reason == "mail-loop"
-    assert decide("Received: from a by b\r\n" * 30).action == "open"
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-Mailcase-Case": "235", "Date": DATE},  # another installation's, or anyone's
+        {"X-Mailcase-Case": MARK.replace("235", "236"), "Date": DATE},
+        {"X-Mailcase-Case": MARK, "Date": "Wed, 25 Nov 2026 09:30:16 +0100"},
+        {"X-Mailcase-Case": MARK},
+        {"X-Mailcase-Case": MARK, "Date": "yesterday"},
+    ],
+)
+def test_a_header_without_our_signature_for_this_mail_proves_nothing(headers: dict[str, str]) -> None:
+    assert decide(headers).action == "open"
+
+
+def test_a_mail_that_goes_in_circles_waits_for_a_person() -> None:
+    circling = decide("Received: from a by b\r\n" * 101)
+    assert (circling.action, circling.reason) == ("park", "mail-loop")
+    assert decide("Received: from a by b\r\n" * 100).action == "open"
+
+
+@pytest.mark.parametrize("value", ["(a (nested) comment) auto-replied", r"(un\)balanced) Auto-Replied; x=y"])
+def test_a_comment_hides_no_mark_of_an_automatic_answer(value: str) -> None:
+    assert decide({"Auto-Submitted": value}).kind == "automatic"
+
+
+@pytest.mark.parametrize(
+    ("headers", "flag"),
+    [
+        ({"Precedence": "(c) bulk"}, "bulk"),
+        ({"Precedence": "(c (d)) list"}, "list"),
+        ({"Precedence": "(never closed bulk"}, "no-answer-wanted"),
+        ({"Auto-Submitted": "(never closed"}, "auto-generated"),
+        ({"Auto-Submitted": ""}, "auto-generated"),
+    ],
+)
+def test_a_mark_that_is_there_but_cannot_be_read_forbids_an_automatic_answer(
+    headers: dict[str, str], flag: str
+) -> None:
+    assert decide(headers).decision.flags == [flag]
+
+
+def test_a_machines_mail_about_leave_opens_a_case_unless_it_answers_something() -> None:
+    application = {"Auto-Submitted": "auto-generated", "Subject": "Urlop wypoczynkowy: wniosek"}
+    assert (decide(application).action, decide(application).decision.flags) == ("open", ["auto-generated"])
+    answers = decide(application | {"In-Reply-To": OWN})
+    assert (answers.kind, answers.otherwise, answers.decision.signed) == ("automatic", "open", [235])
 
 
 REPORT = """\

@@ -151,7 +151,10 @@ def test_a_new_case_counts_everything_that_the_batch_adds_to_it() -> None:
 
 
 def test_an_existing_case_is_changed_by_all_mails_of_the_batch_together() -> None:
-    mails = [with_files(appending("one", 5), recipients=[JAN]), with_files(appending("two", 5), original=WHOLE)]
+    mails = [
+        with_files(appending("one", 5, signed=[5]), recipients=[JAN]),
+        with_files(appending("two", 5, signed=[5]), original=WHOLE),
+    ]
     built = build(mails, cases=known_case())
     change = built.changes[5]
     assert (change.comments, change.attachments, change.participants) == (2, 5, [JAN.address, OFFICE.address])

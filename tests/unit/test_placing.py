@@ -289,7 +289,7 @@ class TestParticipants:
         assert done.new_cases[0].participants == [ANNA.address, JAN.address]
 
     def test_a_participant_brings_others_in(self) -> None:
-        mail = item(appending("m", 5), author=ANNA, recipients=[JAN, OFFICE])
+        mail = item(appending("m", 5, signed=[5]), author=ANNA, recipients=[JAN, OFFICE])
         placed = the_one(place(mail, cases={5: case(ANNA.address)}, own=[OFFICE.address]))
         assert (placed.joins, placed.flags) == ((JAN.address,), ())
 
@@ -299,8 +299,8 @@ class TestParticipants:
         assert (placed.joins, placed.flags) == ((), ("unverified-sender",))
 
     def test_whoever_joined_earlier_in_the_batch_is_no_stranger(self) -> None:
-        invites = item(appending("one", 5), author=ANNA, recipients=[JAN])
-        answers = item(appending("two", 5), author=JAN, recipients=[EVE, JAN])
+        invites = item(appending("one", 5, signed=[5]), author=ANNA, recipients=[JAN])
+        answers = item(appending("two", 5, signed=[5]), author=JAN, recipients=[EVE, JAN])
         done = place(invites, answers, cases={5: case(ANNA.address)})
         assert [(one.joins, one.flags) for one in done.placed] == [((JAN.address,), ()), ((EVE.address,), ())]
 
@@ -321,7 +321,7 @@ class TestParticipants:
     def test_participants_are_bounded_over_a_whole_batch(self) -> None:
         crowd = [Address("", f"{number}@x.example") for number in range(MAX_PARTICIPANTS)]
         half = MAX_PARTICIPANTS // 2
-        mails = [item(appending(str(part[0]), 5), recipients=part) for part in (crowd[:half], crowd[half:])]
+        mails = [item(appending(str(part[0]), 5, signed=[5]), recipients=part) for part in (crowd[:half], crowd[half:])]
         done = place(*mails, cases={5: case(ANNA.address)})
         assert sum(len(one.joins) for one in done.placed) == MAX_PARTICIPANTS - 1
         assert len(place(opened("m", recipients=crowd)).new_cases[0].participants) == MAX_PARTICIPANTS

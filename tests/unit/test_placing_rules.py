@@ -81,16 +81,16 @@ def test_a_mail_to_a_closed_case_does_what_the_process_says(setting: str, opens:
     assert (placed.opens, placed.reopens) == (opens, reopens)
 
 
-def automatic(kind: Any, otherwise: Any, *cases: int) -> Item:
+def automatic(kind: Any, otherwise: Any, *cases: int, **known_by: Any) -> Item:
     raw = raw_mail(kind.encode() + b"\r\n\r\n")
     read: MailReading = reading(author=EVE)
-    decision = Decision(rule="some-rule", cases=list(cases))
+    decision = Decision(rule="some-rule", cases=list(cases), **known_by)
     return Item(AppendToCase(mail=raw, decision=decision, kind=kind, otherwise=otherwise, reason="why"), read)
 
 
 def test_automatic_mail_goes_to_its_case_without_reopening_it_or_joining() -> None:
     known = Known(cases={235: case(status="closed")})
-    [placed] = place(automatic("automatic", "ignore", 235), known=known, reply_from="hold").placed
+    [placed] = place(automatic("automatic", "ignore", 235, signed=[235]), known=known, reply_from="hold").placed
     assert (placed.kind, placed.reopens, placed.joins) == ("automatic", False, ())
 
 
