@@ -17,10 +17,12 @@ _LEADING_MARKS = re.compile("[\u061c\u200e\u200f]++(?![\\s\u061c\u200e\u200f]*+\
 class CaseReference(msgspec.Struct, frozen=True, dict=True):
     """The form of the reference in this installation; `prefix` is a word before the number, as in `[Case #235]`.
 
-    The form without the prefix is always read too, so that mails sent before a change of the setting find their case.
+    The form without the prefix is read too unless `reads_bare` is false, so that mails sent before a change of the
+    setting find their case. Other systems number their tickets in the same form.
     """
 
     prefix: str = ""
+    reads_bare: bool = True
 
     def write(self, number: int) -> str:
         """`[#235]`, or with the prefix `[Case #235]`. Raises ValueError for a number that could not be read back."""
@@ -44,6 +46,7 @@ class CaseReference(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
-        prefix = rf"(?:{re.escape(self.prefix)}[ \t]{{0,4}})?" if self.prefix else ""
+        optional = "?" if self.reads_bare else ""
+        prefix = rf"(?:{re.escape(self.prefix)}[ \t]{{0,4}}){optional}" if self.prefix else ""
         blanks = r"[ \t]{0,4}"
         return re.compile(rf"\[{blanks}{prefix}#([1-9][0-9]{{0,{MAX_DIGITS - 1}}}){blanks}\]", re.IGNORECASE)

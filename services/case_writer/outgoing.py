@@ -64,7 +64,7 @@ class Correspondence:
         self._processes: Mapping[str, Process] = settings.processes
         self._mailboxes: Mapping[str, Mailbox] = settings.mailboxes
         self._own_ids = own_ids
-        self._reference = CaseReference(settings.case_reference.prefix)
+        self._reference = CaseReference(settings.case_reference.prefix, settings.case_reference.read_bare)
         self._max_recipients = settings.sender.max_recipients
         froms = {one.from_address.lower() for one in settings.processes.values() if one.from_address}
         self._own = settings.own_addresses | froms

@@ -23,6 +23,7 @@ from services.case_writer.targets import UNVERIFIED_SENDER, Targets, decided_bef
 from services.case_writer.threads import COPY, Threads, thread_ids
 from services.runtime.settings.shapes import Rules
 
+FOREIGN_NUMBER = "foreign-number"  # the resolution of a stranger's mail whose number may be another system's
 ID_RESERVED = "id-reserved"  # the resolution of a mail whose id only a stranger's mail had named
 
 
@@ -158,6 +159,8 @@ class _Planner:
             self._without_case(item, reading, resolved(decision, NOT_A_PARTICIPANT))
         elif doubtful and rules.reply_from == "participants":
             self._open(item, reading, resolved(decision, NOT_A_PARTICIPANT), refers_to=target)
+        elif self._is_foreign(target, item, reading, rules, doubtful=doubtful and kind == "mail"):
+            self._open(item, reading, resolved(decision, FOREIGN_NUMBER), refers_to=target)
         elif doubtful and rules.reply_from == "hold" and not decided_before(item):  # a person lets it through
             self._set_aside(item, "parked", NOT_A_PARTICIPANT, resolved(decision, NOT_A_PARTICIPANT))
         else:
@@ -170,6 +173,10 @@ class _Planner:
         """Whether a person retries a mail that was ignored as a copy."""
         before = self._plan.retried.get(item.key)
         return before is not None and before.reason == COPY and item.command.mail.origin == "retry"
+
+    def _is_foreign(self, target: Target, item: Item, reading: MailReading, rules: Rules, *, doubtful: bool) -> bool:
+        refers = rules.number_from_strangers == "refer" and rules.reply_from == "anyone"
+        return doubtful and refers and self._targets.is_foreign_number(target, item, reading)
 
     def _reopens(self, target: Target, item: Item, kind: CommentKind) -> bool:
         rules = self._targets.rules_of(self._targets.process_of(target, item))

@@ -1,5 +1,6 @@
 """Which case a mail belongs to by today's rules, and who takes part in it. Pure."""
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 
@@ -14,6 +15,9 @@ from services.runtime.settings.shapes import Rules
 
 UNVERIFIED_SENDER = "unverified-sender"
 OTHER_PROCESS = "other-process"  # the resolution of a mail whose number is a case's that it may not lead to
+MAX_TITLE_CHARS = 1000
+_REFERENCE = re.compile(r"\[[^\[\]#]{0,50}#[0-9]{1,15}\s{0,4}\]")
+_ANSWER_MARKS = re.compile(r"(?:[^\W\d_]{1,5}\s?(?:\[\d{1,3}\])?\s?:\s*)+")  # Re:, Odp:, AW:, RE[2]:
 MAX_PARTICIPANTS = 500  # a case's document stays small however many write to it
 
 
@@ -104,6 +108,13 @@ class Targets:
         found = [self._threads.find(item.command.mail.process, one) for one in decision.thread_ids]
         return any(one is not None and one[1] is not None and one[0] == target for one in found)
 
+    def is_foreign_number(self, target: Target, item: Item, reading: MailReading) -> bool:
+        """Whether the number may be another system's: nothing else leads to the case, not even its title."""
+        if item.command.decision.rule != "case-reference" or self.is_proven(target, item):
+            return False
+        known = None if isinstance(target, NewCase) else self._known.cases.get(target)
+        return known is not None and bare_title(known.title) != bare_title(reading.subject)
+
     def _may_bring_in(self, target: Target, item: Item) -> bool:
         decision = item.command.decision
         if isinstance(target, NewCase):
@@ -121,6 +132,13 @@ class Targets:
         """Also with `+235` or the like behind the local part (RFC 5233)."""
         local, _, domain = address.rpartition("@")
         return address in self._own_addresses or f"{local.partition('+')[0]}@{domain}" in self._own_addresses
+
+
+def bare_title(subject: str) -> str:
+    """A subject without references and the marks of answers, to compare by."""
+    line = " ".join(_REFERENCE.sub(" ", subject[:MAX_TITLE_CHARS]).split())
+    marks = _ANSWER_MARKS.match(line)
+    return line[marks.end() if marks else 0 :].casefold()
 
 
 def comparable(address: str) -> str:

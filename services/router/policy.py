@@ -37,7 +37,7 @@ def policies(settings: Settings) -> PolicyOf:
     Raises SettingsError where the keys cannot be read.
     """
     common = Policy(
-        reference=CaseReference(settings.case_reference.prefix),
+        reference=CaseReference(settings.case_reference.prefix, settings.case_reference.read_bare),
         own_ids=own_ids(settings),
         own_addresses=settings.own_addresses,
     )

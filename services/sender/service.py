@@ -62,7 +62,7 @@ class Sender:
         self._own_ids = own_ids
         self._processes = settings.processes
         self._limits: SenderLimits = settings.sender
-        self._reference = CaseReference(settings.case_reference.prefix)
+        self._reference = CaseReference(settings.case_reference.prefix, settings.case_reference.read_bare)
         self._stop = stop
         self._clock = clock
         self._claim_s = claim_s

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
+from schemas.case_ref import CaseReference
 from schemas.own_ids import OwnIds
 from schemas.stored import thread_id
 from services.case_writer.known import Known, KnownCase, KnownThread
 from services.case_writer.placing import plan
-from services.case_writer.plan import Item, Plan
+from services.case_writer.plan import Item, NewCase, Plan
 from services.case_writer.reading import read_mail
 from services.router.policy import Policy
 from services.router.service import decide
@@ -159,3 +160,28 @@ def test_a_mail_that_failed_authentication_is_a_strangers(results: str) -> None:
 def test_the_recipients_of_a_forged_first_mail_take_no_part() -> None:
     forged = {"Subject": "New", "Authentication-Results": f"{SERVER}; dmarc=fail"}
     assert placed(forged).placed[0].joins == ("eve@stranger.example",)
+
+
+@pytest.mark.parametrize(
+    ("headers", "opens"),
+    [
+        ({"Subject": "[#235] Your ticket was received"}, True),
+        ({"Subject": "Re: [#235] invoice"}, False),
+        ({"Subject": "Odp: RE[2]: Invoice [Case #235]"}, False),
+        ({"Subject": "[#235] Ticket", "In-Reply-To": LETTER}, False),
+        ({"Subject": "[#235] Ticket", "In-Reply-To": SIGNED}, False),
+        ({"Subject": "[#235] Ticket", "From": "anna@customer.example"}, False),
+    ],
+)
+def test_a_number_of_another_system_opens_a_case_that_refers_to_ours(headers: dict[str, str], opens: bool) -> None:
+    [one] = placed(headers, replace(POLICY, reference=CaseReference("Case")), number_from_strangers="refer").placed
+    assert one.opens is opens
+    if isinstance(one.target, NewCase):
+        assert (one.target.refers_to, one.decision.resolution) == (235, "foreign-number")
+    assert not placed(headers).placed[0].opens or "Case" in headers["Subject"]
+
+
+def test_numbers_without_the_prefix_are_not_read_if_the_settings_say_so() -> None:
+    strict = replace(POLICY, reference=CaseReference("Case", reads_bare=False))
+    assert placed({"Subject": "[#235] Ticket"}, strict).placed[0].opens
+    assert placed({"Subject": "[Case #235] Ticket"}, strict).placed[0].target == 235

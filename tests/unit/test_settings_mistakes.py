@@ -79,6 +79,14 @@ def _error_of(file: Path) -> SettingsError | None:
             'port = "993"\nhost =',
             "server.corp.port: needs a whole number from 1 up to 65535, is text; write it without quotes",
         ),
+        (
+            "[server.corp]",
+            "[case_reference]\nread_bare = false\n[server.corp]",
+            (
+                "case_reference.read_bare: is false without a prefix, so that no number would be read; "
+                'set case_reference.prefix, such as "Case", or remove read_bare'
+            ),
+        ),
         ("host =", "port = 0\nhost =", "server.corp.port: needs a whole number from 1 up to 65535, is 0"),
         ("host =", "port = true\nhost =", "server.corp.port: needs a whole number from 1 up to 65535, is true"),
         ("host =", "timeout_s = nan\nhost =", "server.corp.timeout_s: needs a number above 0 up to 600, is nan"),

@@ -12,6 +12,9 @@ def sending_mistakes(file: SettingsFile, broken: AbstractSet[str]) -> Iterator[M
     """`broken` are the paths of mistakes found before."""
     for name, server in file.smtp.items():
         yield from _server(server, join("smtp", name), file)
+    if not file.case_reference.read_bare and not file.case_reference.prefix:
+        mend = 'set case_reference.prefix, such as "Case", or remove read_bare'
+        yield Mistake("case_reference.read_bare", "is false without a prefix, so that no number would be read", mend)
     if file.smtp and file.case_reference.key_file is None:
         mend = "name a file with a key in it, made with: openssl rand -hex 32"
         yield Mistake("case_reference.key_file", "is missing, and mail that goes out is signed with it", mend)

@@ -164,6 +164,8 @@ class CaseReference(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             description="at most 40 characters without brackets and #",
         ),
     ] = ""
+    # Whether [#235] is read beside the form with the prefix; false needs a prefix.
+    read_bare: bool = True
     # One key a line, the first signs, all of them verify; None: our Message-IDs are not recognised.
     key_file: Path | None = None
 
@@ -175,6 +177,8 @@ class Rules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reference_scope: Literal["any", "process"] = "any"
     # Who may add to a case: anyone; participants, and others open a case; participants, and others wait for a person.
     reply_from: Literal["anyone", "participants", "hold"] = "anyone"
+    # What a stranger's mail does that has only the number, with another title and no mail of the case that it answers.
+    number_from_strangers: Literal["join", "refer"] = "join"
     reply_to_closed: Literal["reopen", "append", "new-case"] = "reopen"
     # 0: no limit.
     max_new_cases_per_sender: Annotated[int, Meta(ge=0, le=100_000)] = 20
