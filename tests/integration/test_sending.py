@@ -88,6 +88,39 @@ async def test_our_own_mail_that_comes_back_is_ignored(office: Office) -> None:
     assert (mail["outcome"], mail["reason"]) == ("ignored", "own-mail")
 
 
+async def test_the_header_of_a_mail_of_ours_is_known_without_its_message_id_and_proves_no_other_mail(
+    office: Office,
+) -> None:
+    await opened(office, "gateway")
+    [taken] = sink_of(office).taken_by("gateway@customer.example")
+    mail = parsed(taken)
+    mail.replace_header("Message-ID", "<rewritten@gateway.example>")
+    back = await office.receive(mail.as_bytes())
+    mail.replace_header("Message-ID", "<copied@stranger.example>")
+    mail.replace_header("Date", "Wed, 25 Nov 2020 08:30:15 +0000")
+    copied = await office.receive(mail.as_bytes())
+    await office.until(lambda mails: {back, copied} <= mails.keys(), "mails")
+    mails = await office.all("mails")
+    assert (mails[back]["outcome"], mails[back]["reason"]) == ("ignored", "own-mail")
+    assert mails[copied]["reason"] != "own-mail"
+
+
+@pytest.mark.parametrize("headers", ["X-Failed-Recipients: x\r\n", "Auto-Submitted: auto-replied\r\n", ""])
+async def test_a_forged_mail_with_the_number_is_flagged_and_its_recipients_get_no_answer(
+    office: Office, headers: str
+) -> None:
+    name = f"victim{len(headers)}"
+    number = await opened(office, name)
+    forged = (
+        f"From: eve@stranger.example\r\nTo: {ADDRESS}\r\nCc: mallory@stranger.example\r\n{headers}"
+        f"Subject: [#{number}] accounts\r\nMessage-ID: <forged-{name}@stranger.example>\r\n\r\nText\r\n"
+    )
+    key = await office.receive(forged.encode())
+    assert await office.case_of(key) == number
+    assert "unverified-sender" in (await office.all("comments"))[key]["flags"]
+    assert (await office.all("cases"))[number]["participants"] == [f"{name}@customer.example"]
+
+
 UNANSWERED = {
     "list": "List-Id: <news.customer.example>\r\n",
     "bulk": "Precedence: bulk\r\n",
