@@ -77,24 +77,39 @@ class Opened(_What, frozen=True, kw_only=True, tag="opened"):
 class MailAdded(_What, frozen=True, kw_only=True, tag="mail-added"):
     """A mail became the comment `comment`; `kind` is the comment's.
 
-    `reopened` is true when the case was closed until then.
+    `reopened` is true when the case was closed until then; `due_at` is set with it.
     """
 
     comment: str
     kind: str = "mail"
     reopened: bool = False
+    due_at: datetime | None = None
+
+
+class Rederived(_What, frozen=True, kw_only=True, tag="rederived"):
+    """A replay read the mail of `comment` again.
+
+    `title` is the case's new title, None when it stays; it changes only while it still is `was_title`.
+    """
+
+    comment: str
+    title: str | None = None
+    was_title: str | None = None
+
+
+class Sent(_What, frozen=True, kw_only=True, tag="sent"):
+    """An outgoing mail came to its end and is shown as `comment`; `state` is the outbox's."""
+
+    comment: str
+    state: str
 
 
 class MailMoved(_What, frozen=True, kw_only=True, tag="mail-moved"):
-    """A rederived mail left for case `to`, or came from case `was`; exactly one of them is not None.
-
-    `closed` is true when no mail was left and the case was closed.
-    """
+    """A rederived mail left for case `to`, or came from case `was`; exactly one of them is not None."""
 
     comment: str
     to: int | None = None
     was: int | None = None
-    closed: bool = False
 
 
 class Answered(_What, frozen=True, kw_only=True, tag="answered"):
@@ -227,6 +242,8 @@ What = (
     Adopted
     | Opened
     | MailAdded
+    | Rederived
+    | Sent
     | MailMoved
     | Answered
     | AnswerRecalled

@@ -1,10 +1,11 @@
-"""Changes of cases as CloudEvents 1.0 in the structured JSON form, for anyone who listens.
+"""Changes of cases and outcomes of mails as CloudEvents 1.0 in the structured JSON form, for anyone who listens.
 
 Source: the CloudEvents specification, version 1.0.2 (github.com/cloudevents/spec). `id` and `source`
 together identify an event: one that comes twice has the same `id`. Within one case `revision` orders
 the events; the first copy of each comes in that order.
 """
 
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -19,17 +20,24 @@ from schemas.changes import (
     Noted,
     Opened,
     Overdue,
+    Rederived,
+    Sent,
     Split,
     StageMoved,
     Unmerged,
     What,
 )
+from schemas.events import MailboxLimited, MailIgnored, MailParked, SenderLimited
 from schemas.mails import Moment
 
-SOURCE = "/mailcase/cases"
+CASES = "/mailcase/cases"
+MAILS = "/mailcase/mails"
 CONTENT_TYPE = "application/cloudevents+json"
 # Routing keys and types name a mail that joined a case as the outcome of that mail is named.
 _NAMES = {"mail-added": "appended"}
+
+
+MailEvent = MailParked | MailIgnored | SenderLimited | MailboxLimited
 
 
 class CaseChanged(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,7 +55,7 @@ class CaseChanged(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CloudEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """One event; `subject` is the case's number."""
+    """One event; `subject` is the case's number, or the mail key."""
 
     specversion: str = "1.0"
     id: str
@@ -56,7 +64,7 @@ class CloudEvent(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
     time: Moment
     datacontenttype: str = "application/json"
-    data: CaseChanged
+    data: Any
 
 
 def name_of(what: What) -> str:
@@ -69,7 +77,7 @@ def cloud_event(change: Change) -> CloudEvent:
     """The event of a change: the same bytes whenever and by whomever it is published."""
     return CloudEvent(
         id=change.id,
-        source=SOURCE,
+        source=CASES,
         type=f"mailcase.case.{name_of(change.what)}.v1",
         subject=str(change.case),
         time=change.at,
@@ -84,6 +92,26 @@ def cloud_event(change: Change) -> CloudEvent:
     )
 
 
+def mail_event(event: MailEvent, version: str) -> CloudEvent:
+    """The event of a mail that went to no case, or of a limit; `version` names the outcome that it is about."""
+    name = mail_event_name(event)
+    data = msgspec.to_builtins(event, builtin_types=(datetime,))
+    del data["type"]
+    return CloudEvent(
+        id=f"{event.mail_key}.{name}.{version[:12]}",
+        source=MAILS,
+        type=f"mailcase.{name}.v1",
+        subject=event.mail_key,
+        time=event.at,
+        data=data,
+    )
+
+
+def mail_event_name(event: MailEvent) -> str:
+    """The name in routing keys and event types: `mail.parked`."""
+    return _MAIL_EVENTS[type(event)]
+
+
 def _details(what: What) -> dict[str, Any]:
     details: dict[str, Any] = {name: getattr(what, name) for name in _DETAILS.get(type(what), ())}
     if isinstance(what, FieldsSet):
@@ -95,6 +123,8 @@ _DETAILS: dict[type, tuple[str, ...]] = {
     Opened: ("stage", "mailbox", "comment", "split_from"),
     MailAdded: ("comment", "kind", "reopened"),
     MailMoved: ("comment", "to", "was"),
+    Rederived: ("comment",),
+    Sent: ("comment", "state"),
     Noted: ("comment",),
     Answered: ("outgoing",),
     StageMoved: ("from_stage", "to_stage", "from_process", "to_process", "closed", "reopened"),
@@ -102,4 +132,11 @@ _DETAILS: dict[type, tuple[str, ...]] = {
     Unmerged: ("out_of", "released"),
     Split: ("to", "comments"),
     Overdue: ("due_at",),
+}
+
+_MAIL_EVENTS: dict[type, str] = {
+    MailParked: "mail.parked",
+    MailIgnored: "mail.ignored",
+    SenderLimited: "alert.sender-limited",
+    MailboxLimited: "alert.mailbox-limited",
 }

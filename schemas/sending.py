@@ -2,6 +2,7 @@
 
 import msgspec
 
+from schemas.changes import Actor
 from schemas.mails import BlobRef, Moment
 
 
@@ -20,7 +21,7 @@ class AnswerCase(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", ta
     `id` (8 to 64 ASCII letters, digits and `-`) names the answer: the same id again has no further effect. `to` are
     plain addresses; without any, the case's participants get it. `subject` is by default the case's title; the case's
     reference is put in where it is missing. `automatic` tells that no person wrote it: it is marked `auto-generated`
-    then, and the circuit breaker holds for it.
+    then, and the circuit breaker holds for it. `actor` is who answers, for the history; None when that is not known.
     """
 
     id: str
@@ -31,6 +32,7 @@ class AnswerCase(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", ta
     to: list[str] = []
     files: list[AnswerFile] = []
     automatic: bool = False
+    actor: Actor | None = None
 
 
 class SendMail(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="SendMail.v1"):

@@ -2,21 +2,24 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
+from schemas.changes import Change
 from schemas.mails import BlobRef
 from schemas.stored import Case, Comment, Mail, Thread, to_document
 from services.case_writer.documents import CaseChange, Documents, Writing, documents
+from services.case_writer.history import NumberedHistory, number_history
 from services.case_writer.known import Known, KnownCase, KnownThread, Openings, Query, RecordedMail
 from services.case_writer.plan import Plan
+from services.casework.publisher import event_message, publish_each
 from services.runtime.errors import MailcaseError, PermanentError, TransientError
 from services.runtime.messages import Outgoing
-from services.runtime.store import TakenError, UnclearCommitError
+from services.runtime.store import ConflictError, TakenError, UnclearCommitError
 
 
 class FakeBlobs:
@@ -69,6 +72,7 @@ class FakeCases:
 
     def __init__(self, initial_stages: Mapping[str, str]) -> None:
         self._initial_stages = initial_stages
+        self.changes: dict[str, Change] = {}
         self.cases: dict[int, Case] = {}
         self.counter = 0
         self.comments: dict[str, Comment] = {}
@@ -143,7 +147,14 @@ class FakeCases:
         written = documents(plan, Writing(now, attempt, self.counter + 1, self._initial_stages))
         assert not written.replaced, "only the database itself derives again"
         self._check_unique(written)
-        self._apply(written, plan, attempt, now)
+        for number, seen in plan.seen.items():
+            if (self.cases[number].status, self.cases[number].merged_into) != seen:
+                raise ConflictError(f"case {number} was closed, reopened or merged by someone else first")
+        new = {one.number for one in written.cases}
+        existing = {number: case for number, case in self.cases.items() if number not in new}
+        numbered = number_history(written.history, existing, now, lambda *_: None)
+        written.written_history = numbered.changes
+        self._apply(written, plan, attempt, now, numbered)
         if failure:
             raise failure.error
         return written
@@ -161,7 +172,8 @@ class FakeCases:
         if taken or claimed:
             raise TakenError(f"another writer was first: {taken + claimed}")
 
-    def _apply(self, written: Documents, plan: Plan, attempt: str, now: datetime) -> None:
+    def _apply(self, written: Documents, plan: Plan, attempt: str, now: datetime, numbered: NumberedHistory) -> None:
+        self.changes |= {one.id: one for one in numbered.changes}
         self.mails |= {one.id: one for one in written.mails}
         self.comments |= {one.id: one for one in written.comments}
         self.cases |= {one.number: one for one in written.cases}
@@ -175,6 +187,9 @@ class FakeCases:
                 self.mails[key] = msgspec.structs.replace(mail, deliveries=counted, counted_by=attempt)
         for number, change in written.changes.items():
             self.cases[number] = _changed(self.cases[number], change, now)
+        for number, revision in numbered.revisions.items():
+            fields = numbered.fields.get(number, {})
+            self.cases[number] = msgspec.structs.replace(self.cases[number], **fields, revision=revision)
 
 
 def _changed(case: Case, change: CaseChange, now: datetime) -> Case:
@@ -185,6 +200,24 @@ def _changed(case: Case, change: CaseChange, now: datetime) -> Case:
         updated_at=max(case.updated_at, now),
         participants=list(dict.fromkeys([*case.participants, *change.participants])),
     )
+
+
+class FakePublisher:
+    """The port `HistoryPublisher`: publishes at once what it is given, to an outlet."""
+
+    def __init__(self, cases: FakeCases, outlet: "FakeOutlet") -> None:
+        self._cases = cases
+        self._outlet = outlet
+        self.published: set[str] = set()
+
+    async def publish(self, changes: Sequence[Change]) -> None:
+        await publish_each(self._outlet, changes, event_message)
+        self.published |= {one.id for one in changes}
+
+    async def catch_up(self, cases: Collection[int]) -> None:
+        await self.publish(
+            [one for one in self._cases.changes.values() if one.case in cases and one.id not in self.published]
+        )
 
 
 class FakeOutlet:

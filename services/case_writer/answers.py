@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
+from schemas.changes import Actor, Answered
 from schemas.mails import BlobRef
 from schemas.sending import AnswerCase, AnswerFile
 from schemas.stored import Attachment, OutgoingMail, to_document
@@ -11,20 +12,24 @@ from services.case_writer.ports import BlobStore, Outlet
 from services.case_writer.publishing import wake_senders
 from services.case_writer.reading.names import safe_name, unique_name
 from services.case_writer.targets import UNVERIFIED_SENDER
+from services.casework.recording import record_change
 from services.runtime.errors import ContractError, PermanentError, TransientError
 from services.runtime.health import Health
 from services.runtime.lifecycle import Stop
 from services.runtime.logs import get_logger
 from services.runtime.retry import Backoff
-from services.runtime.store import ConflictError, Store
+from services.runtime.store import ConflictError, Session, Store
 
 log = get_logger(__name__)
+
+BY_MESSAGE = Actor(kind="rule", id="answer-command")  # a program that does not say who it is
 
 
 class MongoAnswers:
     """The outbox and what an answer has to know of its case, in MongoDB."""
 
     def __init__(self, store: Store) -> None:
+        self._store = store
         self._outbox = store.collection("outbox")
         self._cases = store.collection("cases")
         self._comments = store.collection("comments")
@@ -59,9 +64,15 @@ class MongoAnswers:
         mails = await self._comments.find({"case": number, "kind": "mail"}, ["author"], sort="-at", limit=1)
         return mails[0]["author"]["address"] or None if mails else None
 
-    async def write(self, mail: OutgoingMail) -> None:
-        """Raises ConflictError where it is there already."""
-        await self._outbox.insert([to_document(mail)])
+    async def write(self, mail: OutgoingMail, actor: Actor) -> None:
+        """The mail and its entry in the history. Raises ConflictError where it is there already."""
+
+        async def body(session: Session) -> None:
+            await self._outbox.insert([to_document(mail)], session)
+            answered = Answered(outgoing=mail.id, to=mail.to)
+            await record_change(self._store, mail.case, answered, actor, session)
+
+        await self._store.transaction(body)
 
 
 class Answers:
@@ -123,7 +134,7 @@ class Answers:
         # Before the files are kept: what can never go out leaves nothing behind.
         self._correspondence.answer(answer, case, [], datetime.now(UTC))
         mail = self._correspondence.answer(answer, case, await self._kept(answer.files), datetime.now(UTC))
-        await self._stored.write(mail)
+        await self._stored.write(mail, answer.actor or BY_MESSAGE)
         log.info("answer_written", answer=answer.id, case=answer.case, recipients=len(mail.to))
 
     async def _kept(self, files: Sequence[AnswerFile]) -> list[Attachment]:

@@ -9,11 +9,13 @@ from typing import Any
 from msgspec import structs
 
 from schemas.cases import Decision
-from schemas.events import Event
+from schemas.changes import Change, MailAdded, MailMoved, Opened, Rederived, What
+from schemas.cloud_events import MailEvent
 from schemas.mails import RawMail
 from schemas.stored import UNDELIVERABLE, Case, Comment, Mail, Outcome, OutgoingMail, Thread, thread_id
 from services.case_writer.comments import comment_of, derived_again
-from services.case_writer.events import appended_event, aside_event, limited_event, moved_event, opened_event
+from services.case_writer.events import aside_event, limited_event
+from services.case_writer.history import HistoryEntry, by_mail
 from services.case_writer.plan import Aside, NewCase, Placed, Plan, Reread, Target
 from services.runtime.errors import PermanentError
 
@@ -30,7 +32,6 @@ class CaseChange:
     comments: int = 0
     attachments: int = 0
     participants: list[str] = field(default_factory=list)
-    reopens: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,9 @@ class Documents:
     claims: list[Thread] = field(default_factory=list)
     changes: dict[int, CaseChange] = field(default_factory=lambda: defaultdict(CaseChange))
     replaced: list[Replacement] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
+    events: list[MailEvent] = field(default_factory=list)
+    history: list[HistoryEntry] = field(default_factory=list)
+    written_history: list[Change] = field(default_factory=list)
     outgoing: list[OutgoingMail] = field(default_factory=list)
     bounced: list[Bounced] = field(default_factory=list)
 
@@ -144,7 +147,7 @@ class _Builder:
         if placed.opens:
             case = self._case(placed, number, comment, plan)
             self._documents.cases.append(case)
-            self._documents.events.append(opened_event(mail, number, case.stage, case.title))
+            self._happens(number, opened(case, mail.key), mail)
             acknowledgement = self._writing.acknowledge(placed, number, self._writing.now)
             self._documents.outgoing += [acknowledgement] if acknowledgement else []
             return
@@ -154,10 +157,10 @@ class _Builder:
             change.comments += 1
             change.attachments += len(comment.attachments)
             change.participants += placed.joins
-            change.reopens = change.reopens or placed.reopens
         if placed.kind == "bounce" and UNDELIVERABLE in placed.decision.flags and placed.decision.reports_on:
             self._documents.bounced.append(Bounced(number, placed.decision.reports_on, mail.key))
-        self._documents.events.append(appended_event(mail, number, placed.process, reopened=placed.reopens))
+        added = MailAdded(comment=mail.key, kind=placed.kind, reopened=placed.reopens)
+        self._happens(number, added, mail)
 
     def _case(self, placed: Placed, number: int, first: Comment, plan: Plan) -> Case:
         everyone = [*plan.placed, *(one.placed for one in plan.reread)]
@@ -202,6 +205,7 @@ class _Builder:
             self._move(placed, comment, before, was, plan)
         else:
             self._documents.changes[number].attachments += len(comment.attachments) - len(before.attachments)
+            self._happens(number, _rederived(key, outcome, before, comment), placed.item.command.mail)
         if placed.joins and not placed.opens:
             self._documents.changes[number].participants += placed.joins
         threads = [thread_id(process, one) for one in ids]
@@ -217,13 +221,17 @@ class _Builder:
         if placed.opens:
             case = self._case(placed, comment.case, comment, plan)
             self._documents.cases.append(case)
-            self._documents.events.append(opened_event(mail, case.number, case.stage, case.title))
+            self._happens(case.number, opened(case, mail.key), mail)
         else:
             change = self._documents.changes[comment.case]
             change.touches = True
             change.comments += 1
             change.attachments += len(comment.attachments)
-        self._documents.events.append(moved_event(mail, comment.case, was, placed.process))
+        self._happens(was, MailMoved(comment=mail.key, to=comment.case), mail)
+        self._happens(comment.case, MailMoved(comment=mail.key, was=was), mail)
+
+    def _happens(self, number: int, what: What, mail: RawMail) -> None:
+        self._documents.history.append(HistoryEntry(number, what, by_mail(mail.key), mail.key))
 
     def _set_aside(self, aside: Aside, plan: Plan) -> None:
         mail = aside.item.command.mail
@@ -261,3 +269,24 @@ class _Builder:
             placed_by=mail.replay.run if mail.replay is not None else None,
             reopened=reopened,
         )
+
+
+def opened(case: Case, mail_key: str) -> Opened:
+    """The first change of a new case."""
+    return Opened(
+        process=case.process,
+        stage=case.stage,
+        title=case.title,
+        mailbox=case.mailbox,
+        opened_at=case.opened_at,
+        comment=mail_key,
+        refers_to=case.refers_to,
+    )
+
+
+def _rederived(key: str, outcome: Outcome, before: Comment, today: Comment) -> Rederived:
+    """The title of a case follows the mail that opened it."""
+    if outcome != "opened" or before.subject == today.subject:
+        return Rederived(comment=key)
+    title, was_title = today.subject or NO_SUBJECT, before.subject or NO_SUBJECT
+    return Rederived(comment=key, title=title, was_title=was_title)

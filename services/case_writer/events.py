@@ -2,33 +2,11 @@
 
 from typing import Any
 
-from schemas.events import (
-    CaseAppended,
-    CaseMoved,
-    CaseOpened,
-    Event,
-    MailboxLimited,
-    MailIgnored,
-    MailParked,
-    SenderLimited,
-)
+from schemas.cloud_events import MailEvent
+from schemas.events import MailboxLimited, MailIgnored, MailParked, SenderLimited
 from schemas.mails import RawMail
 from schemas.stored import LimitAlert, Outcome
-from services.case_writer.known import KnownCase, RecordedMail
-
-
-def opened_event(mail: RawMail, case: int, stage: str, title: str) -> CaseOpened:
-    return CaseOpened(case=case, stage=stage, title=title, **about(mail))
-
-
-def appended_event(mail: RawMail, case: int, process: str, *, reopened: bool = False) -> CaseAppended:
-    """`process` is the case's, which a mail sent to another process's mailbox may refer to."""
-    return CaseAppended(case=case, reopened=reopened, **(about(mail) | {"process": process}))
-
-
-def moved_event(mail: RawMail, case: int, was: int, process: str) -> CaseMoved:
-    """`process` is that of the case where the mail is now."""
-    return CaseMoved(case=case, was=was, **(about(mail) | {"process": process}))
+from services.case_writer.known import RecordedMail
 
 
 def aside_event(mail: RawMail, outcome: Outcome, reason: str, refers_to: int | None) -> MailParked | MailIgnored:
@@ -44,32 +22,21 @@ def limited_event(mail: RawMail, alert: LimitAlert) -> SenderLimited | MailboxLi
     return MailboxLimited(**about(mail))
 
 
-def events_again(mail: RawMail, recorded: RecordedMail, case: KnownCase | None) -> list[Event]:
-    """The events of a mail recorded before; none where its case is gone.
+def events_again(mail: RawMail, recorded: RecordedMail) -> list[MailEvent]:
+    """The events of a mail recorded before that went to no case, and of the limit that it met.
 
     For a mail that is delivered again because its writer died, or whose commit was unclear: its events may never have
-    gone out. Where a mail is derived again, its move is news, or that this replay gave it another outcome.
+    gone out. Where a mail is derived again, it is news only that this replay gave it another outcome. What happened to
+    cases is in their histories, from which it is published.
     """
-    placed = _placed_again(mail, recorded, case)
-    alert = limited_event(mail, recorded.alert) if recorded.alert is not None else None
-    if mail.replay is None or not mail.replay.rederive:
-        return [event for event in (placed, alert) if event is not None]
-    moved = None
-    if mail.replay.move and recorded.case is not None and recorded.moved_from is not None and case is not None:
-        moved = moved_event(mail, recorded.case, recorded.moved_from, case.process)
-    is_news = recorded.placed_by == mail.replay.run or (moved is not None and recorded.outcome == "opened")
-    news = (placed, alert) if is_news else ()
-    return [event for event in (*news, moved) if event is not None]
-
-
-def _placed_again(mail: RawMail, recorded: RecordedMail, case: KnownCase | None) -> Event | None:
+    if mail.replay is not None and mail.replay.rederive and recorded.placed_by != mail.replay.run:
+        return []
+    events: list[MailEvent] = []
     if recorded.outcome in {"parked", "ignored"}:
-        return aside_event(mail, recorded.outcome, recorded.reason or "", recorded.refers_to)
-    if recorded.case is None or case is None:
-        return None
-    if recorded.outcome == "appended":
-        return appended_event(mail, recorded.case, case.process, reopened=recorded.reopened)
-    return opened_event(mail, recorded.case, case.stage, case.title)
+        events.append(aside_event(mail, recorded.outcome, recorded.reason or "", recorded.refers_to))
+    if recorded.alert is not None:
+        events.append(limited_event(mail, recorded.alert))
+    return events
 
 
 def about(mail: RawMail) -> dict[str, Any]:

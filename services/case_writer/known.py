@@ -28,7 +28,7 @@ class RecordedMail:
 
 @dataclass(frozen=True)
 class KnownCase:
-    """A case that exists, as far as placing a mail needs it; `refers_to` is as in `Case`."""
+    """A case that exists, as far as placing a mail needs it; `refers_to` and `merged_into` as in `Case`."""
 
     process: str
     stage: str
@@ -36,6 +36,7 @@ class KnownCase:
     title: str
     participants: frozenset[str]
     refers_to: int | None = None
+    merged_into: int | None = None
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from schemas.codec import decode_case_message
 from services.case_writer import metrics
@@ -15,6 +16,10 @@ from services.case_writer.reading_aside import ReaderProcess
 from services.case_writer.service import CaseWriter
 from services.case_writer.standing import Watch
 from services.case_writer.sweeping import Sweeping
+from services.casework.decide import due_at_stage
+from services.casework.overdue import OverdueSweep
+from services.casework.publisher import ChangePublisher
+from services.casework.repository import CaseRepository
 from services.runtime.blobs import Blobs
 from services.runtime.broker import Broker, keep_connected
 from services.runtime.consuming import handle_batches
@@ -52,11 +57,13 @@ async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = A
     ):
         blobs, sweeping = Blobs(store), Sweeping(store)
         correspondence = Correspondence(settings, own_ids(settings))
-        cases = MongoCases(store, settings.initial_stages, correspondence.acknowledgement)
+        stage_due = partial(due_at_stage, settings.processes)
+        cases = MongoCases(store, settings.initial_stages, correspondence.acknowledgement, stage_due)
         intake = _intake(settings, blobs, aside)
 
         async def prepare() -> None:
             await cases.ensure_indexes()
+            await CaseRepository(store, settings.processes).ensure_indexes()
             await blobs.ensure_indexes()
             await sweeping.ensure_indexes()
             await cases.ensure_numbers()
@@ -64,10 +71,13 @@ async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = A
         async def session(broker: Broker) -> None:
             known = KnownNames.of(settings)
             own, rules, batch = settings.own_addresses, settings.processes, settings.case_writer.batch_mails
-            writer = CaseWriter(cases, intake, broker, own_addresses=own, rules=rules, health=health, stop=stop)
+            publisher = ChangePublisher(store, broker)
+            writer = CaseWriter(
+                cases, intake, broker, publisher, own_addresses=own, rules=rules, health=health, stop=stop
+            )
             answers = Answers(MongoAnswers(store), blobs, correspondence, broker, health=health, stop=stop)
             handle = Handling(writer, answers, broker, known).handle
-            await handle_batches(
+            consuming = handle_batches(
                 broker,
                 CASE_WRITER_COMMANDS,
                 handle,
@@ -77,6 +87,7 @@ async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = A
                 decode=decode_case_message,
                 known=known,
             )
+            await all_of([consuming, publisher.run(stop), OverdueSweep(store, publisher).run(stop)])
 
         if await store_ready(prepare, stop, health):
             name, url, topology = connection_name("case-writer"), broker_url(settings), topology_of(settings)

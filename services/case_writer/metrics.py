@@ -28,6 +28,8 @@ PARKED_OLDEST = Gauge(
     "mailcase_parked_oldest_timestamp_seconds", "When the oldest waiting mail of a process was parked", ["process"]
 )
 
+OVERDUE = Gauge("mailcase_overdue_cases", "Open cases that are past their due date", ["process"])
+
 
 def introduce(processes: Iterable[str]) -> None:
     """Let the series of each process begin at 0 before anything happens, so that the first mail counts as a rise."""

@@ -2,17 +2,18 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
 from schemas.cases import Decision
-from schemas.stored import UNDELIVERABLE, Comment, LimitAlert, Sender, from_document, reported_by, to_document
+from schemas.changes import Actor, Change, Closed, Noted
+from schemas.stored import UNDELIVERABLE, Case, Comment, LimitAlert, Sender, from_document, reported_by, to_document
 from services.case_writer.comments import emptied_note
 from services.case_writer.documents import (
-    NO_SUBJECT,
     Acknowledge,
     Bounced,
     CaseChange,
@@ -21,9 +22,11 @@ from services.case_writer.documents import (
     Writing,
     documents,
 )
+from services.case_writer.history import HistoryEntry, StageDue, number_history
 from services.case_writer.known import Known, KnownCase, KnownThread, Openings, Query, RecordedMail
 from services.case_writer.plan import Plan
 from services.case_writer.standing import ParkedGroup
+from services.casework.records import at_revision
 from services.runtime.store import ConflictError, Session, Store
 
 COUNTER = "case"
@@ -31,6 +34,7 @@ SENDERS_KEPT = timedelta(days=1)  # the longest window that the settings allow
 
 _RECORDED = ("outcome", "process", "case", "reason", "written_by", "deliveries")
 _LATER = ("moved_from", "placed_by", "reopened", "refers_to")  # not in documents of earlier versions
+EMPTIED = Actor(kind="rule", id="emptied")
 MAIL_KINDS = ["mail", "bounce", "automatic"]  # comments that are mails which came
 
 
@@ -38,12 +42,21 @@ class MongoCases:
     """Cases, comments, threads and outcomes in MongoDB. Methods raise the errors of `Store.transaction`."""
 
     def __init__(
-        self, store: Store, initial_stages: Mapping[str, str], acknowledge: Acknowledge = lambda *_: None
+        self,
+        store: Store,
+        initial_stages: Mapping[str, str],
+        acknowledge: Acknowledge = lambda *_: None,
+        stage_due: StageDue = lambda *_: None,
     ) -> None:
-        """`initial_stages` maps each process to the name of its initial stage; for `acknowledge` see `Writing`."""
+        """`initial_stages` maps each process to the name of its initial stage.
+
+        For `acknowledge` see `Writing`, for `stage_due` see `number_history`.
+        """
         self._store = store
         self._initial_stages = initial_stages
         self._acknowledge = acknowledge
+        self._stage_due = stage_due
+        self._changes = store.collection(Change.COLLECTION)
         self._cases = store.collection("cases")
         self._comments = store.collection("comments")
         self._threads = store.collection("threads")
@@ -81,19 +94,19 @@ class MongoCases:
         comments = {one["_id"]: from_document(one, Comment) for one in await _by_ids(self._comments, query.comments)}
         numbers = {*query.cases, *(one.case for one in threads.values())}
         numbers.update(one.case for one in mails.values() if one.case is not None)
-        fields = ["process", "stage", "status", "title", "participants", "refers_to"]
-        cases = {
-            one["_id"]: KnownCase(
-                one["process"],
-                one["stage"],
-                one["status"],
-                one["title"],
-                frozenset(one["participants"]),
-                one.get("refers_to"),
-            )
-            for one in await _by_ids(self._cases, sorted(numbers), fields)
-        }
-        return Known(mails, cases, threads, senders, comments)
+        return Known(mails, await self._known_cases(numbers), threads, senders, comments)
+
+    async def _known_cases(self, numbers: Collection[int]) -> dict[int, KnownCase]:
+        """The cases, and those that they were merged into, however long the chain."""
+        fields = ["process", "stage", "status", "title", "participants", "refers_to", "merged_into"]
+        known: dict[int, KnownCase] = {}
+        wanted = set(numbers)
+        while wanted:
+            found = await _by_ids(self._cases, sorted(wanted), fields)
+            known |= {one["_id"]: _known_case(one) for one in found}
+            wanted = {one.merged_into for one in known.values() if one.merged_into is not None} - set(known)
+            wanted -= {number for number in wanted if not found}
+        return known
 
     async def _known_mails(self, query: Query) -> dict[str, RecordedMail]:
         return {
@@ -128,6 +141,12 @@ class MongoCases:
             ParkedGroup(one["_id"]["process"], one["_id"].get("reason") or "", one["mails"], one["oldest"])
             for one in groups
         ]
+
+    async def overdue(self) -> dict[str, int]:
+        """How many open cases are overdue, by process."""
+        late = {"$match": {"status": "open", "overdue_at": {"$ne": None}}}
+        groups = await self._cases.aggregate([late, {"$group": {"_id": "$process", "cases": {"$sum": 1}}}])
+        return {one["_id"]: one["cases"] for one in groups}
 
     async def prove_majority(self) -> None:
         await self._store.prove_majority()
@@ -164,16 +183,13 @@ class MongoCases:
             session,
         )
         await self._comments.insert([to_document(one) for one in written.comments], session)
-        await self._cases.insert([to_document(one) for one in written.cases], session)
+        await self._replace(written, attempt, now, session)
+        await self._write_cases(plan, written, now, session)
         await self._threads.insert([to_document(one) for one in written.threads], session)
         for claim in written.claims:
             change = {"$set": {"claimed_by": claim.claimed_by, "case": claim.case, "digest": claim.digest}}
             if not await self._threads.update({"_id": claim.id, "claimed_by": None}, change, session):
                 raise ConflictError(f"another mail claimed the thread {claim.id!r} first")
-        await self._cases.update_each(
-            [({"_id": number}, _case_change(change, now)) for number, change in written.changes.items()], session
-        )
-        await self._replace(written.replaced, attempt, now, session)
         await self._reconsider(plan, attempt, now, session)
         await self._count_openings(plan, now, session)
         await self._outbox.insert([to_document(one) for one in written.outgoing], session)
@@ -181,8 +197,43 @@ class MongoCases:
             await self._mark_bounced(bounced, session)
         return written
 
-    async def _replace(self, replaced: Sequence[Replacement], attempt: str, now: datetime, session: Session) -> None:
+    async def _write_cases(self, plan: Plan, written: Documents, now: datetime, session: Session) -> None:
+        """Cases and their history, unless someone else worked a case since the plan was made."""
+        new = {case.number for case in written.cases}
+        existing = sorted(({entry.case for entry in written.history} | set(written.changes)) - new)
+        found = await self._cases.find({"_id": {"$in": existing}}, session=session) if existing else []
+        cases = {one["_id"]: from_document(one, Case) for one in found}
+        for number, seen in plan.seen.items():
+            case = cases.get(number)
+            if case is not None and (case.status, case.merged_into) != seen:
+                raise ConflictError(f"case {number} was closed, reopened or merged by someone else first")
+        entries = [entry for entry in written.history if entry.case in cases or entry.case in new]
+        numbered = number_history(entries, cases, now, self._stage_due)
+        await self._cases.insert(
+            [
+                to_document(
+                    structs.replace(one, **numbered.fields[one.number], revision=numbered.revisions[one.number])
+                )
+                for one in written.cases
+            ],
+            session,
+        )
+        changes = [
+            (
+                {"_id": number, **at_revision(cases[number].revision)},
+                _case_change(change, numbered.fields.get(number, {}), numbered.revisions.get(number), now),
+            )
+            for number, change in written.changes.items()
+            if number in cases
+        ]
+        if await self._cases.update_each(changes, session) != len(changes):
+            raise ConflictError("another writer changed a case first")
+        await self._changes.insert([to_document(one) for one in numbered.changes], session)
+        written.written_history = numbered.changes
+
+    async def _replace(self, written: Documents, attempt: str, now: datetime, session: Session) -> None:
         """Comments and decisions of today, unless someone else changed the mail since it was looked at."""
+        replaced = written.replaced
         mails = [
             (
                 {"_id": one.key, "written_by": one.seen},
@@ -212,15 +263,20 @@ class MongoCases:
             new_home = {"$set": {"case": one.comment.case}}
             await self._threads.update_all({"_id": {"$in": one.threads}, **mine}, new_home, session)
         for number, to in {one.was: one.comment.case for one in moved}.items():
-            await self._settle(number, to, attempt, now, session)
-
-    async def _settle(self, number: int, to: int, attempt: str, now: datetime, session: Session) -> None:
-        """A case that a mail has left: closed with a note where it was the last one, else opened by the oldest left."""
-        if not await self._comments.count({"case": number, "kind": {"$in": MAIL_KINDS}}, session):
             note = emptied_note(number, to, f"{attempt}.{number}", now)
+            await self._settle(written, note, attempt, session)
+
+    async def _settle(self, written: Documents, note: Comment, attempt: str, session: Session) -> None:
+        """A case that a mail has left: closed with `note` if it was the last one, else opened by the oldest left."""
+        number = note.case
+        if not await self._comments.count({"case": number, "kind": {"$in": MAIL_KINDS}}, session):
             await self._comments.insert([to_document(note)], session)
-            change = {"$set": {"status": "closed"}, "$inc": {"comment_count": 1}, "$max": {"updated_at": now}}
-            await self._cases.update({"_id": number}, change, session)
+            written.changes[number].comments += 1
+            written.changes[number].touches = True
+            written.history += [
+                HistoryEntry(number, Noted(comment=note.id), EMPTIED),
+                HistoryEntry(number, Closed(), EMPTIED),
+            ]
             return
         if await self._mails.count({"case": number, "outcome": "opened"}, session):
             return
@@ -282,12 +338,9 @@ class MongoCases:
 
 
 def _derived_of_case(one: Replacement) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    """Title and opener of a case follow the mail that opened it, unless a person gave it another title."""
+    """The opener of a case follows the mail that opened it; so does its title, by the history."""
     before, today, number = one.before, one.comment, one.comment.case
     changes: list[tuple[dict[str, Any], dict[str, Any]]] = []
-    if before.subject != today.subject:
-        found = {"_id": number, "title": before.subject or NO_SUBJECT}
-        changes.append((found, {"$set": {"title": today.subject or NO_SUBJECT}}))
     if before.author != today.author:
         found = {"_id": number, "opened_by": to_document(before.author)}
         changes.append((found, {"$set": {"opened_by": to_document(today.author)}}))
@@ -301,14 +354,26 @@ async def _by_ids(collection: Any, ids: Sequence[Any], fields: Sequence[str] | N
     return found
 
 
-def _case_change(change: CaseChange, now: datetime) -> dict[str, Any]:
+def _known_case(document: dict[str, Any]) -> KnownCase:
+    return KnownCase(
+        document["process"],
+        document["stage"],
+        document["status"],
+        document["title"],
+        frozenset(document["participants"]),
+        document.get("refers_to"),
+        document.get("merged_into"),
+    )
+
+
+def _case_change(change: CaseChange, fields: Mapping[str, Any], revision: int | None, now: datetime) -> dict[str, Any]:
     update: dict[str, Any] = {
         "$inc": {"comment_count": change.comments, "attachment_count": change.attachments},
     }
+    if revision is not None:
+        update["$set"] = {**fields, "revision": revision}
     if change.touches:
         update["$max"] = {"updated_at": now}
-    if change.reopens:
-        update["$set"] = {"status": "open"}
     if change.participants:
         update["$addToSet"] = {"participants": {"$each": list(dict.fromkeys(change.participants))}}
     return update

@@ -198,6 +198,8 @@ class _Planner:
         stranger = () if verified or known_report else (UNVERIFIED_SENDER,)
         flags = (*stranger, *self._threads.flags(item, reading))
         process = self._targets.process_of(target, item)
+        if isinstance(target, int) and (known := self._known.cases.get(target)) is not None:
+            self._plan.seen[target] = (known.status, known.merged_into)
         self._plan.placed.append(
             Placed(item, reading, target, process, decision, flags, joins, reopens=reopens, kind=kind)
         )

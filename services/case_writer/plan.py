@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from schemas.cases import Command, CommentKind, Decision
 from schemas.mails import BlobRef
-from schemas.stored import Comment, LimitAlert, Outcome
+from schemas.stored import CaseStatus, Comment, LimitAlert, Outcome
 from services.case_writer.known import Openings, RecordedMail
 from services.case_writer.reading import MailReading
 
@@ -124,6 +124,7 @@ class Plan:
     `retried` are mails whose outcome is replaced because a person asked for it.
     `duplicates` holds the key of each further delivery, to be counted after the mails are written: a mail may come
     twice in its first batch. `written_before` is what an earlier try of the same attempt wrote after all.
+    `seen` is the status of existing cases that mails join, and what they were merged into, as the plan was made.
     `reread`, `reconsidered` and `differs` are of a replay that derives recorded mails anew.
     """
 
@@ -141,3 +142,4 @@ class Plan:
     reread: list[Reread] = field(default_factory=list)
     reconsidered: list[Reconsidered] = field(default_factory=list)
     differs: dict[str, Differs] = field(default_factory=dict)
+    seen: dict[int, tuple[CaseStatus, int | None]] = field(default_factory=dict)

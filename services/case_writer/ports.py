@@ -1,8 +1,9 @@
 """What the case writer needs from the outside."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Protocol
 
+from schemas.changes import Change
 from schemas.mails import BlobRef
 from services.case_writer.documents import Documents
 from services.case_writer.known import Known, Query
@@ -55,6 +56,16 @@ class Cases(Protocol):
 
     async def prove_majority(self) -> None:
         """Raise TransientError unless a majority of the database takes a write."""
+
+
+class HistoryPublisher(Protocol):
+    """Publishes changes of cases; `services.casework.publisher.ChangePublisher` is the real one."""
+
+    async def publish(self, changes: Sequence[Change]) -> None:
+        """Publish changes that were just written. Raises TransientError."""
+
+    async def catch_up(self, cases: Collection[int]) -> None:
+        """Publish what is unpublished of these cases. Raises TransientError."""
 
 
 class Outlet(Protocol):

@@ -1,12 +1,13 @@
-"""How the case writer publishes events and wakes senders. One message that fails holds up no other."""
+"""How the case writer publishes the events of mails without a case, and wakes senders."""
 
 import asyncio
 from collections.abc import Sequence
 
 from schemas import codec
-from schemas.events import CaseAppended, CaseMoved, CaseOpened, Event, MailboxLimited, MailParked, SenderLimited
+from schemas.cloud_events import CONTENT_TYPE, MailEvent, mail_event, mail_event_name
 from schemas.sending import SendMail
 from services.case_writer.ports import Outlet
+from services.casework.publisher import publish_each
 from services.runtime.errors import TransientError
 from services.runtime.logs import get_logger
 from services.runtime.messages import Outgoing
@@ -16,58 +17,26 @@ log = get_logger(__name__)
 
 WAKE_PATIENCE_S = 5.0
 
+VersionedEvent = tuple[MailEvent, str]  # the second names the outcome that the event is about
 
-async def publish_events(outlet: Outlet, events: Sequence[Event]) -> None:
+
+async def publish_events(outlet: Outlet, events: Sequence[VersionedEvent]) -> None:
     """Publish all; an event that our own code fails on is logged and left out. Raises TransientError."""
-    messages = []
-    for event in events:
-        try:
-            messages.append(_event_message(event))
-        except Exception:  # a fault of ours, met by this event
-            log.exception("event_not_published", mail_key=event.mail_key)
-    try:
-        await outlet.publish_all(messages)
-    except TransientError:
-        raise
-    except Exception as error:  # noqa: BLE001 - logged with the one that it belongs to: the others go out
-        log.warning("events_published_one_by_one", error=error)
-        for message in messages:
-            await _publish_alone(outlet, message)
+    await publish_each(outlet, events, _event_message)
 
 
-async def _publish_alone(outlet: Outlet, message: Outgoing) -> None:
-    try:
-        await outlet.publish_all([message])
-    except TransientError:
-        raise
-    except Exception:
-        log.exception("event_not_published", mail_key=message.message_id)
-
-
-def _event_message(event: Event) -> Outgoing:
+def _event_message(versioned: VersionedEvent) -> Outgoing:
+    event, version = versioned
+    envelope = mail_event(event, version)
     return Outgoing(
         exchange=EVENT,
-        routing_key=f"{_word(event)}.{event.process}",
-        body=codec.encode_json(event),
-        tag=codec.tag_of(event),
+        routing_key=f"{mail_event_name(event)}.{event.process}",
+        body=codec.encode_json(envelope),
+        tag=envelope.type,
         message_id=event.mail_key,
-        content_type="application/json",
+        content_type=CONTENT_TYPE,
         mandatory=False,  # nobody need listen
     )
-
-
-def _word(event: Event) -> str:
-    if isinstance(event, CaseOpened):
-        return "case.opened"
-    if isinstance(event, CaseAppended):
-        return "case.appended"
-    if isinstance(event, CaseMoved):
-        return "case.moved"
-    if isinstance(event, SenderLimited):
-        return "alert.sender-limited"
-    if isinstance(event, MailboxLimited):
-        return "alert.mailbox-limited"
-    return "mail.parked" if isinstance(event, MailParked) else "mail.ignored"
 
 
 async def wake_senders(outlet: Outlet, outgoing_ids: Sequence[str]) -> None:

@@ -13,21 +13,17 @@ from msgspec import structs
 
 from schemas import codec
 from schemas.cases import Command, ParkMail
-from schemas.events import (
-    Event,
-    MailsRecorded,
-    MailsReplayed,
-)
+from schemas.events import MailsRecorded, MailsReplayed
 from services.case_writer import metrics
 from services.case_writer.documents import Documents
 from services.case_writer.effects import replayed
 from services.case_writer.events import events_again
 from services.case_writer.intake import Intake
-from services.case_writer.known import Known
+from services.case_writer.known import Known, RecordedMail
 from services.case_writer.placing import plan, query
 from services.case_writer.plan import Item, Plan
-from services.case_writer.ports import Cases, Outlet, UnreadableMailError
-from services.case_writer.publishing import publish_events, wake_senders
+from services.case_writer.ports import Cases, HistoryPublisher, Outlet, UnreadableMailError
+from services.case_writer.publishing import VersionedEvent, publish_events, wake_senders
 from services.case_writer.restoring import CONTENT_MISSING
 from services.runtime.errors import ContractError, PermanentError, TransientError
 from services.runtime.health import Health
@@ -86,6 +82,7 @@ class CaseWriter:
         cases: Cases,
         intake: Intake,
         outlet: Outlet,
+        publisher: HistoryPublisher,
         *,
         own_addresses: frozenset[str] = frozenset(),
         rules: Mapping[str, Rules] | None = None,
@@ -96,6 +93,7 @@ class CaseWriter:
         self._cases = cases
         self._intake = intake
         self._outlet = outlet
+        self._publisher = publisher
         self._own_addresses = own_addresses
         self._rules = rules or {}
         self._health = health
@@ -206,8 +204,10 @@ class CaseWriter:
         An event that our own code fails on is left out: what it tells of is written, and the receipts of the others
         must not wait for it. Raises TransientError.
         """
-        events = [*written.documents.events, *_events_again(written)]
-        await publish_events(self._outlet, events)
+        await self._publisher.publish(written.documents.written_history)
+        again = _delivered_again(written)
+        await self._publisher.catch_up({one.case for one in again.values() if one.case is not None})
+        await publish_events(self._outlet, [*_new_events(written), *_events_again(written, again)])
         keys = _kept(written)
         by_mailbox: dict[str, list[str]] = defaultdict(list)
         for arrived in written.group:
@@ -252,20 +252,27 @@ def _groups(arrived: Sequence[Arrived]) -> Iterator[Sequence[Arrived]]:
         yield group
 
 
-def _events_again(written: _Written) -> list[Event]:
-    """Events that may never have gone out: of an unclear commit, or of a writer that died before it could tell."""
-    events: list[Event] = []
-    for arrived in written.group:
-        mail = arrived.command.mail
-        recorded = written.known.mails.get(mail.key)
-        untold = mail.key in written.plan.written_before or arrived.redelivered
-        if recorded is None or not untold:
-            continue
-        case = written.known.cases.get(recorded.case) if recorded.case else None
+def _delivered_again(written: _Written) -> dict[str, RecordedMail]:
+    """Mails recorded before whose events may never have gone out, by their keys."""
+    keys = [one.command.mail.key for one in written.group if one.redelivered]
+    return {
+        key: written.known.mails[key] for key in [*keys, *written.plan.written_before] if key in written.known.mails
+    }
+
+
+def _new_events(written: _Written) -> list[VersionedEvent]:
+    versions = {one.id: one.written_by for one in written.documents.mails}
+    return [(event, versions[event.mail_key]) for event in written.documents.events]
+
+
+def _events_again(written: _Written, again: Mapping[str, RecordedMail]) -> list[VersionedEvent]:
+    mails = {one.command.mail.key: one.command.mail for one in written.group}
+    events: list[VersionedEvent] = []
+    for key, recorded in again.items():
         try:
-            events += events_again(mail, recorded, case)
+            events += [(event, recorded.written_by) for event in events_again(mails[key], recorded)]
         except Exception:  # a fault of ours, met by this mail
-            log.exception("event_not_published", mail_key=mail.key, mailbox=mail.mailbox)
+            log.exception("event_not_published", mail_key=key, mailbox=mails[key].mailbox)
     return events
 
 

@@ -1,6 +1,6 @@
 """What stands in the database, looked up now and then: the parked mails that wait for a person."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -31,6 +31,9 @@ class ParkedMails(Protocol):
     async def parked(self) -> list[ParkedGroup]:
         """Those not discarded. Raises TransientError."""
 
+    async def overdue(self) -> dict[str, int]:
+        """How many open cases are overdue, by process. Raises TransientError."""
+
 
 class Watch:
     """Keeps the gauges of parked mails; every replica does, since any of them may be the only one."""
@@ -44,9 +47,15 @@ class Watch:
         while not stop.requested:
             try:
                 self.show(await self._cases.parked())
+                self.show_overdue(await self._cases.overdue())
             except TransientError as error:
                 log.debug("parked_not_counted", error=error)
             await stop.wait(EVERY_S)
+
+    def show_overdue(self, counts: Mapping[str, int]) -> None:
+        """Set the gauge of overdue cases; a process without any shows 0."""
+        for process in {*(process for process, _ in self._shown), *counts}:
+            metrics.OVERDUE.labels(process).set(counts.get(process, 0))
 
     def show(self, groups: Iterable[ParkedGroup]) -> None:
         """Set the gauges; what was shown and is gone becomes 0."""

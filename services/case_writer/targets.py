@@ -52,16 +52,27 @@ class Targets:
             if only_own and known.process != own_process:
                 decision = resolved(decision, OTHER_PROCESS)
                 continue
-            return number, decision
+            return self._followed(number), decision
         if decision.cases and decision.resolution is None:
             decision = resolved(decision, "no-such-case")
-        return self._threads.target(
+        target, decision = self._threads.target(
             item,
             reading,
             decision,
             takes_part=lambda target: self.takes_part(target, item, reading),
             without=without,
         )
+        return (self._followed(target) if isinstance(target, int) else target), decision
+
+    def _followed(self, number: int) -> int:
+        """The case that a number leads to now: a merged case leads to the one that took it in."""
+        seen = {number}
+        while (known := self._known.cases.get(number)) is not None and known.merged_into is not None:
+            if known.merged_into in seen or known.merged_into not in self._known.cases:
+                break
+            number = known.merged_into
+            seen.add(number)
+        return number
 
     def exists(self, number: int) -> bool:
         return number in self._known.cases

@@ -21,10 +21,10 @@ from schemas.changes import (
     FieldsSet,
     FieldValue,
     MailAdded,
-    MailMoved,
     Merged,
     Opened,
     Overdue,
+    Rederived,
     Reopened,
     StageMoved,
     Titled,
@@ -158,6 +158,10 @@ def _opening() -> dict[str, Any]:
     return {"status": "open", "closed_at": None}
 
 
+def _reopening(due_at: datetime | None) -> dict[str, Any]:
+    return _opening() | {"due_at": due_at, "overdue_at": None}
+
+
 def _empty(number: int, at: datetime) -> Case:
     return Case(
         number=number,
@@ -182,9 +186,9 @@ _EFFECTS: dict[type, Callable[[Case, Any, datetime], dict[str, Any]]] = {
     Overdue: lambda _case, _what, at: {"overdue_at": at},
     FieldsSet: _fields_set,
     Closed: lambda _case, _what, at: _closing(at),
-    Reopened: lambda _case, what, _at: _opening() | {"due_at": what.due_at, "overdue_at": None},
-    MailAdded: lambda _case, what, _at: _opening() if what.reopened else {},
-    MailMoved: lambda _case, what, at: _closing(at) if what.closed else {},
+    Reopened: lambda _case, what, _at: _reopening(what.due_at),
+    MailAdded: lambda _case, what, _at: _reopening(what.due_at) if what.reopened else {},
+    Rederived: lambda _case, what, _at: {} if what.title is None else {"title": what.title},
     StageMoved: _entering,
     Merged: _merged,
     Unmerged: _unmerged,

@@ -50,10 +50,6 @@ class OverdueSweep:
             if len(found) < PAGE:
                 return marked
 
-    async def count(self) -> int:
-        """How many open cases are marked as overdue. Raises TransientError."""
-        return await self._cases.count({"status": "open", "overdue_at": {"$ne": None}})
-
     async def _mark(self, case: Case, now: datetime) -> bool:
         if case.due_at is None:
             return False

@@ -6,13 +6,13 @@ twice. The first copies of a case's events come in the order of its revisions, s
 up a change only after everything before it in that case.
 """
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import Protocol
+from collections.abc import Callable, Collection, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Protocol, TypeVar
 
+from schemas import codec
 from schemas.changes import Change
 from schemas.cloud_events import CONTENT_TYPE, cloud_event, name_of
-from schemas.codec import encode_json
 from schemas.stored import from_document
 from services.runtime.errors import TransientError
 from services.runtime.lifecycle import Stop
@@ -23,8 +23,13 @@ from services.runtime.topology import EVENT
 
 log = get_logger(__name__)
 
+T = TypeVar("T")
+
 PAGE = 200
-SWEEP_INTERVAL_S = 2.0
+MARKED_TOGETHER = 2000
+SWEEP_INTERVAL_S = 1.0
+# Whoever wrote a change publishes it at once and notes that a moment later; the sweep is for what nobody publishes.
+GRACE = timedelta(seconds=3)
 
 
 class EventOutlet(Protocol):
@@ -40,36 +45,51 @@ class ChangePublisher:
     def __init__(self, store: Store, outlet: EventOutlet) -> None:
         self._changes = store.collection(Change.COLLECTION)
         self._outlet = outlet
+        self._published: list[str] = []  # ids of changes, to be marked by the next sweep
 
     async def publish(self, changes: Sequence[Change]) -> None:
         """Publish changes that were just written, with what is still unpublished before them.
 
         Raises TransientError; a sweep publishes them then.
         """
-        await self._publish_before(changes)
-        await self._send(changes)
+        if changes:
+            await self._publish_before(changes)
+            await self._send(changes)
 
-    async def sweep(self) -> int:
-        """Publish everything that is unpublished; returns how many changes. Raises TransientError."""
+    async def catch_up(self, cases: Collection[int]) -> None:
+        """Publish what is unpublished of these cases. Raises TransientError."""
+        if cases:
+            found = await self._changes.find({"published_at": None, "case": {"$in": sorted(cases)}}, sort="revision")
+            await self._send([from_document(one, Change) for one in found])
+
+    async def sweep(self, grace: timedelta = GRACE) -> int:
+        """Publish what is unpublished after `grace`; returns how many changes. Raises TransientError."""
+        await self._mark()
         published = 0
         while True:
-            found = await self._changes.find({"published_at": None}, sort="at", limit=PAGE)
+            old = {"published_at": None, "at": {"$lte": datetime.now(UTC) - grace}}
+            found = await self._changes.find(old, sort="at", limit=PAGE)
             if not found:
                 return published
             changes = [from_document(one, Change) for one in found]
             await self.publish(changes)
+            await self._mark()
             published += len(changes)
 
     async def run(self, stop: Stop) -> None:
         """Sweep until `stop`. An outage is waited for."""
         while not await stop.wait(SWEEP_INTERVAL_S):
-            try:
-                published = await self.sweep()
-            except TransientError as error:
-                log.warning("event_sweep_failed", error=error)
-            else:
-                if published:
-                    log.info("events_published_late", changes=published)
+            await self._swept()
+        await self._swept()
+
+    async def _swept(self) -> None:
+        try:
+            published = await self.sweep()
+        except TransientError as error:
+            log.warning("event_sweep_failed", error=error)
+        else:
+            if published:
+                log.info("events_published_late", changes=published)
 
     async def _publish_before(self, changes: Sequence[Change]) -> None:
         """What other processes left unpublished in the same cases, below these revisions."""
@@ -84,9 +104,46 @@ class ChangePublisher:
 
     async def _send(self, changes: Sequence[Change]) -> None:
         ordered = sorted(changes, key=lambda change: (change.case, change.revision))
-        await self._outlet.publish_all([event_message(change) for change in ordered])
-        marked = {"$set": {"published_at": datetime.now(UTC)}}
-        await self._changes.update_all({"_id": {"$in": [change.id for change in ordered]}}, marked)
+        await publish_each(self._outlet, ordered, event_message)
+        self._published += [change.id for change in ordered]
+
+    async def _mark(self) -> None:
+        """Note what was published, many changes at once; what is lost with the process is published again."""
+        while self._published:
+            ids = self._published[:MARKED_TOGETHER]
+            marked = {"$set": {"published_at": datetime.now(UTC)}}
+            await self._changes.update_all({"_id": {"$in": ids}}, marked)
+            del self._published[: len(ids)]
+
+
+async def publish_each(outlet: EventOutlet, sources: Sequence[T], message: Callable[[T], Outgoing]) -> None:
+    """Publish the message of each source; one that our own code fails on is logged and left out.
+
+    Raises TransientError.
+    """
+    messages = []
+    for source in sources:
+        try:
+            messages.append(message(source))
+        except Exception:  # a fault of ours, met by this event
+            log.exception("event_not_published", source=type(source).__name__)
+    try:
+        await outlet.publish_all(messages)
+    except TransientError:
+        raise
+    except Exception as error:  # noqa: BLE001 - logged with the one that it belongs to: the others go out
+        log.warning("events_published_one_by_one", error=error)
+        for one in messages:
+            await _publish_alone(outlet, one)
+
+
+async def _publish_alone(outlet: EventOutlet, message: Outgoing) -> None:
+    try:
+        await outlet.publish_all([message])
+    except TransientError:
+        raise
+    except Exception:
+        log.exception("event_not_published", event=message.message_id)
 
 
 def event_message(change: Change) -> Outgoing:
@@ -95,7 +152,7 @@ def event_message(change: Change) -> Outgoing:
     return Outgoing(
         exchange=EVENT,
         routing_key=f"case.{name_of(change.what)}.{change.process}",
-        body=encode_json(event),
+        body=codec.encode_json(event),
         tag=event.type,
         message_id=change.id,
         content_type=CONTENT_TYPE,

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
+from schemas.changes import Actor, Sent
 from schemas.stored import (
     UNDELIVERABLE,
     AutomaticMails,
@@ -17,10 +18,12 @@ from schemas.stored import (
     thread_id,
     to_document,
 )
+from services.casework.recording import record_change
 from services.runtime.store import ConflictError, Session, Store
 from services.sender.limits import Past
 from services.sender.ports import EVERYTHING, Addressed, Ending, Share, Waiting
 
+SENDER = Actor(kind="rule", id="sender")
 PASTS_KEPT = timedelta(days=1)  # the longest window that the settings allow
 _OPEN = {"$in": ["pending", "claimed"]}
 _ANSWER = "answer"
@@ -143,7 +146,8 @@ class MongoOutbox:
             comment = structs.replace(comment, flags=flags, failure=comment.failure or reported_by(bounced_by))
         await self._comments.insert([to_document(comment)], session)
         added = {"comment_count": 1, "attachment_count": len(mail.attachments)}
-        await self._cases.update({"_id": mail.case}, {"$inc": added, "$max": {"updated_at": ending.at}}, session)
+        sent = Sent(comment=comment.id, state=ending.state)
+        await record_change(self._store, mail.case, sent, SENDER, session, added=added)
         if ending.state != "sent":
             return
         key = thread_id(mail.process, mail.message_id)

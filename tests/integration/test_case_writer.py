@@ -20,6 +20,7 @@ from services.case_writer.intake import Intake
 from services.case_writer.mongo import MongoCases
 from services.case_writer.reading import read_mail
 from services.case_writer.service import Arrived, CaseWriter
+from services.casework.publisher import ChangePublisher
 from services.cli.parked import set_aside
 from services.cli.replaying.numbers import keep_numbers
 from services.runtime.blobs import Blobs
@@ -74,7 +75,8 @@ async def case_writer(url: str, database: str) -> AsyncIterator[tuple[CaseWriter
         outlet = FakeOutlet()
         intake = Intake(Blobs(store), lambda _mailbox: False)
         cases = MongoCases(store, STAGES)
-        yield CaseWriter(cases, intake, outlet, health=Health("store"), stop=Stop()), outlet
+        publisher = ChangePublisher(store, outlet)
+        yield CaseWriter(cases, intake, outlet, publisher, health=Health("store"), stop=Stop()), outlet
 
 
 async def handle_in_batches(url: str, database: str, commands: Sequence[Command], batch: int = 10) -> list[str]:

@@ -8,9 +8,10 @@ from typing import Any
 from msgspec import structs
 
 from deploy.local import PrivateServers
+from schemas.archived_events import decode_archived_events
 from schemas.case_ref import CaseReference
 from schemas.cases import Command
-from schemas.codec import decode_event, decode_replayed
+from schemas.codec import decode_replayed
 from schemas.events import CaseMoved, ReplayEffect
 from schemas.mails import BlobRef, RawMail, Replay, mail_key
 from services.case_writer.service import Arrived
@@ -162,7 +163,8 @@ async def test_a_move_is_told_of_again_where_the_writer_died_before_it_could(
     command = decide(replayed(lost, rederive=True, move=True), KNOWING)
     async with case_writer(servers.store.url, database) as (writer, outlet):
         await writer.handle([Arrived(command, redelivered=True)])
-    [event] = [decode_event(one.body) for one in outlet.published if one.tag == "CaseMoved.v1"]
+    moved = [one for one in outlet.published if one.tag == "mailcase.case.mail-moved.v1"]
+    [event] = [event for one in moved for event in decode_archived_events(one.body)]
     assert isinstance(event, CaseMoved)
     assert (event.mail_key, event.was, event.case) == (lost.key, 2, 1)
 
@@ -180,8 +182,9 @@ async def test_a_parked_mail_that_a_replay_placed_is_told_of_again_where_the_wri
         later = replayed(denied, rederive=True, move=True)
         later = structs.replace(later, replay=Replay(run="later", rederive=True, move=True))
         await writer.handle([Arrived(decide(later, Policy()), redelivered=True)])
-    opened = [decode_event(one.body) for one in outlet.published if one.tag == "CaseOpened.v1"]
-    assert [one.mail_key for one in opened] == [denied.key] * 2
+    opened = [one for one in outlet.published if one.tag == "mailcase.case.opened.v1"]
+    events = [event for one in opened for event in decode_archived_events(one.body)]
+    assert {event.mail_key for event in events} == {denied.key}
 
 
 async def test_a_case_whose_opening_mail_moves_away_is_opened_by_the_next(

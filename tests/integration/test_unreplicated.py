@@ -9,6 +9,7 @@ from deploy.local import PrivateServers
 from services.case_writer.intake import Intake
 from services.case_writer.mongo import MongoCases
 from services.case_writer.service import Arrived, CaseWriter
+from services.casework.publisher import ChangePublisher
 from services.runtime.blobs import Blobs
 from services.runtime.errors import TransientError
 from services.runtime.health import Health
@@ -46,7 +47,8 @@ async def test_good_mail_is_neither_parked_nor_refused_while_the_primary_cannot_
             await cases.ensure_indexes()
             await Blobs(store).ensure_indexes()
             intake = Intake(Blobs(store), lambda _mailbox: False)
-            writer = CaseWriter(cases, intake, outlet, health=Health("store"), stop=Stop())
+            publisher = ChangePublisher(store, outlet)
+            writer = CaseWriter(cases, intake, outlet, publisher, health=Health("store"), stop=Stop())
             monkeypatch.setattr("services.runtime.store._WRITE_TIMEOUT_MS", 300)
             dead.stop()
             with locked.client() as client:

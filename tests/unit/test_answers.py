@@ -8,6 +8,7 @@ from typing import Any
 import bson
 import pytest
 
+from schemas.changes import Actor
 from schemas.mails import BlobRef
 from schemas.own_ids import OwnIds
 from schemas.sending import AnswerCase, AnswerFile
@@ -39,7 +40,7 @@ class OneCase(MongoAnswers):
         case = Answerable(number, "invoices", "invoices", "Invoice 17", ["anna@customer.example"], in_reply_to=None)
         return case if number == 235 else None
 
-    async def write(self, mail: OutgoingMail) -> None:
+    async def write(self, mail: OutgoingMail, actor: Actor) -> None:
         self.written.append(mail)
 
 

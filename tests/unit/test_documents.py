@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from schemas.cases import Decision
-from schemas.events import CaseAppended, CaseMoved, CaseOpened, MailIgnored, MailParked
+from schemas.changes import MailAdded, Opened
+from schemas.events import MailIgnored, MailParked
 from schemas.mails import BlobRef, Replay
 from schemas.stored import Person, to_document
 from services.case_writer.documents import NO_SUBJECT, Documents, Writing, documents
@@ -45,7 +46,7 @@ def with_files(command: Any, *, original: BlobRef | None = None, **read: Any) ->
 def test_a_mail_becomes_a_case_a_comment_an_outcome_and_an_event() -> None:
     mail = item(opening("m", received_at=NOW - timedelta(hours=1)), "<a@x.example>", recipients=[OFFICE, JAN])
     built = build([mail])
-    [case], [comment], [outcome], [event] = built.cases, built.comments, built.mails, built.events
+    [case], [comment], [outcome], [entry] = built.cases, built.comments, built.mails, built.history
     received = NOW - timedelta(hours=1)
     assert to_document(case) == {
         "_id": 235,
@@ -111,14 +112,14 @@ def test_a_mail_becomes_a_case_a_comment_an_outcome_and_an_event() -> None:
         "alert": None,
         "refers_to": None,
     }
-    assert event == CaseOpened(
-        mail_key=mail.key,
+    assert (entry.case, entry.mail_key, entry.actor.kind) == (235, mail.key, "mail")
+    assert entry.what == Opened(
         process="invoices",
-        mailbox="invoices",
-        at=received,
-        case=235,
         stage="registration",
         title="Invoice 17",
+        mailbox="invoices",
+        opened_at=received,
+        comment=mail.key,
     )
     assert [(one.case, one.claimed_by) for one in built.threads] == [(235, mail.key)]
 
@@ -145,7 +146,7 @@ def test_a_new_case_counts_everything_that_the_batch_adds_to_it() -> None:
     second = with_files(opening("two", thread_ids=["<a@x.example>"]))
     built = build([first, second, opened("other")])
     assert [(one.comment_count, one.attachment_count) for one in built.cases] == [(2, 5), (1, 0)]
-    assert [type(one) for one in built.events] == [CaseOpened, CaseAppended, CaseOpened]
+    assert [type(one.what) for one in built.history] == [Opened, MailAdded, Opened]
     assert [one.outcome for one in built.mails] == ["opened", "appended", "opened"]
     assert built.changes == {}
 
@@ -212,10 +213,10 @@ def test_a_replayed_mail_starts_without_deliveries() -> None:
     assert build([item(opening("m", origin="replay"))]).mails[0].deliveries == 0
 
 
-def test_the_event_of_an_appended_mail_names_the_process_of_the_case() -> None:
+def test_an_appended_mail_is_an_entry_in_the_history_of_its_case() -> None:
     built = build([item(appending("m", 5))], cases=known_case("claims"))
-    [event] = built.events
-    assert (event.process, event.mailbox) == ("claims", "invoices")
+    [entry] = built.history
+    assert (entry.case, entry.what) == (5, MailAdded(comment=built.mails[0].id))
     assert built.mails[0].process == "invoices"
 
 
@@ -226,47 +227,34 @@ def test_a_process_without_a_stage_is_a_fault_that_time_does_not_mend() -> None:
 
 class TestEventsAgain:
     MAIL = opening("m").mail
-    ABOUT: ClassVar[dict[str, Any]] = {"mail_key": MAIL.key, "mailbox": "invoices", "at": NOW}
+    ABOUT: ClassVar[dict[str, Any]] = {
+        "mail_key": MAIL.key,
+        "mailbox": "invoices",
+        "process": "invoices",
+        "at": NOW,
+    }
 
     def again(self, outcome: Any, case: int | None = 5, reason: str | None = None) -> Any:
-        known = known_case("claims")[5] if case == 5 else None
-        [event] = events_again(self.MAIL, RecordedMail(outcome, "invoices", case, reason, "someone"), known)
-        return event
+        return events_again(self.MAIL, RecordedMail(outcome, "invoices", case, reason, "someone"))
 
-    def test_each_outcome_has_its_event(self) -> None:
-        assert self.again("opened") == CaseOpened(
-            case=5, stage="approval", title="Old title", process="invoices", **self.ABOUT
-        )
-        assert self.again("appended") == CaseAppended(case=5, process="claims", **self.ABOUT)
-        assert self.again("parked", None, "virus") == MailParked(reason="virus", process="invoices", **self.ABOUT)
-        assert self.again("ignored", None, "loop") == MailIgnored(reason="loop", process="invoices", **self.ABOUT)
+    def test_a_mail_without_a_case_has_its_event(self) -> None:
+        assert self.again("parked", None, "virus") == [MailParked(reason="virus", **self.ABOUT)]
+        assert self.again("ignored", None, "loop") == [MailIgnored(reason="loop", **self.ABOUT)]
 
-    def test_a_case_that_is_gone_has_none(self) -> None:
-        assert events_again(self.MAIL, RecordedMail("opened", "invoices", 6, None, "someone"), None) == []
+    def test_what_happened_to_a_case_is_in_its_history(self) -> None:
+        assert self.again("opened") == []
+        assert self.again("appended") == []
 
-    def test_a_case_that_the_mail_opened_again_is_told_so(self) -> None:
-        recorded = RecordedMail("appended", "invoices", 5, None, "someone", reopened=True)
-        [event] = events_again(self.MAIL, recorded, known_case()[5])
-        assert isinstance(event, CaseAppended)
-        assert event.reopened
-
-    @pytest.mark.parametrize(("placed_by", "news"), [("r", [CaseOpened]), ("earlier", []), (None, [])])
-    def test_a_replay_tells_again_only_of_what_it_placed_itself(self, placed_by: str | None, news: list[type]) -> None:
+    @pytest.mark.parametrize(("placed_by", "news"), [("r", [MailParked]), ("earlier", []), (None, [])])
+    def test_a_replay_publishes_again_only_what_it_placed_itself(self, placed_by: str | None, news: list[type]) -> None:
         mail = msgspec.structs.replace(self.MAIL, origin="replay", replay=Replay(run="r", rederive=True, move=True))
-        recorded = RecordedMail("opened", "invoices", 5, None, "someone", placed_by=placed_by)
-        assert [type(one) for one in events_again(mail, recorded, known_case()[5])] == news
-
-    def test_a_move_into_a_new_case_is_told_with_the_case(self) -> None:
-        mail = msgspec.structs.replace(self.MAIL, origin="replay", replay=Replay(run="r", rederive=True, move=True))
-        recorded = RecordedMail("opened", "invoices", 5, None, "someone", moved_from=4)
-        assert [type(one) for one in events_again(mail, recorded, known_case()[5])] == [CaseOpened, CaseMoved]
+        recorded = RecordedMail("parked", "invoices", None, "spam", "someone", placed_by=placed_by)
+        assert [type(one) for one in events_again(mail, recorded)] == news
 
     def test_it_equals_the_first_one(self) -> None:
-        mail = opened("m")
-        built = build([mail], first_number=5)
-        case = KnownCase("invoices", "registration", "open", built.cases[0].title, frozenset())
-        recorded = RecordedMail("opened", "invoices", 5, None, "someone")
-        assert events_again(mail.command.mail, recorded, case) == built.events
+        mail = item(parking("m"))
+        recorded = RecordedMail("parked", "invoices", None, "virus", "someone")
+        assert events_again(mail.command.mail, recorded) == build([mail]).events
 
 
 def test_a_decision_is_stored_as_it_was_made() -> None:

@@ -16,6 +16,7 @@ ENDINGS = {
     "total",
     "info",
     "mails",
+    "cases",
     "up",
     "held",
     "left",

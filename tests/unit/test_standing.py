@@ -26,6 +26,9 @@ class Scripted:
             raise answer
         return answer
 
+    async def overdue(self) -> dict[str, int]:
+        return {"late": 2}
+
 
 def parked(process: str, reason: str) -> float | None:
     return REGISTRY.get_sample_value("mailcase_parked_mails", {"process": process, "reason": reason})
@@ -61,3 +64,12 @@ async def test_an_outage_leaves_the_last_count_and_ends_nothing() -> None:
     watch = Watch(Scripted(stop, TransientError("no primary")), ["outage"])
     await first_of(watch.run(stop))
     assert parked("outage", "spam") == 5
+
+
+def test_overdue_cases_are_counted_by_process() -> None:
+    watch = Watch(Scripted(Stop()), ["punctual"])
+    watch.show_overdue({"late": 2})
+    counts = [
+        REGISTRY.get_sample_value("mailcase_overdue_cases", {"process": process}) for process in ("punctual", "late")
+    ]
+    assert counts == [0, 2]

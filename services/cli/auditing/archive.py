@@ -3,7 +3,8 @@
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
-from schemas.codec import UnreadableMessageError, decode_event
+from schemas.archived_events import decode_archived_events
+from schemas.codec import UnreadableMessageError
 from schemas.events import CaseAppended, CaseMoved, CaseOpened
 from services.cli.auditing.findings import Finding
 from services.cli.replaying.reading import archived, begin_at, mails
@@ -45,11 +46,11 @@ async def told_otherwise(broker: Broker, store: Store, since: datetime | None) -
         told: dict[str, int] = {}
         for one in batch:
             try:
-                event = decode_event(one.body)
+                events = decode_archived_events(one.body)
             except UnreadableMessageError:
                 continue
-            if isinstance(event, CaseOpened | CaseAppended | CaseMoved):
-                told[event.mail_key] = event.case
+            in_cases = [event for event in events if isinstance(event, CaseOpened | CaseAppended | CaseMoved)]
+            told |= {event.mail_key: event.case for event in in_cases}
         places = {one["_id"]: one["case"] for one in await recorded.find({"_id": {"$in": list(told)}}, ["case"])}
         for key, case in told.items():
             doubtful.pop(key, None)

@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from schemas.codec import UnreadableMessageError, decode_event, decode_raw_mail
+from schemas.archived_events import decode_archived_events
+from schemas.codec import UnreadableMessageError, decode_raw_mail
 from schemas.mails import RawMail
 from services.cli.replaying.past import Past
 from services.runtime.broker import Broker
@@ -71,12 +72,13 @@ async def learn_past(broker: Broker, store: Store, since: datetime | None) -> Pa
         keys = []
         for one in batch:
             try:
-                event = decode_event(one.body)
+                events = decode_archived_events(one.body)
             except UnreadableMessageError as error:
                 log.warning("event_unreadable", offset=one.offset, error=error)
                 continue
-            past.note(event)
-            keys.append(event.mail_key)
+            for event in events:
+                past.note(event)
+                keys.append(event.mail_key)
         recorded = await store.collection("mails").find({"_id": {"$in": keys}}, ["_id"])
         past.forget(document["_id"] for document in recorded)
     return past
