@@ -40,6 +40,9 @@ def repository(store: Store) -> CaseRepository:
     return CaseRepository(store, PROCESSES)
 
 
+AT_ONCE = timedelta(0)
+
+
 def mail_key(number: int, name: str) -> str:
     return f"{number:032x}{name:0>32}"
 
@@ -266,10 +269,10 @@ class TestEvents:
         for title in ("One", "Two", "Three"):
             await repository.act(1, actions.SetTitle(title=title), WORKER)
         outlet = FakeOutlet()
-        assert await ChangePublisher(store, outlet).sweep() == 4
+        assert await ChangePublisher(store, outlet).sweep(AT_ONCE) == 4
         assert [one.message_id for one in outlet.published] == ["1.1", "1.2", "1.3", "1.4"]
         assert outlet.published[0].routing_key == "case.opened.invoices"
-        assert await ChangePublisher(store, outlet).sweep() == 0
+        assert await ChangePublisher(store, outlet).sweep(AT_ONCE) == 0
 
     async def test_what_another_process_left_behind_goes_out_first(
         self, store: Store, repository: CaseRepository
@@ -289,7 +292,7 @@ class TestEvents:
             for title in range(10):
                 await repository.act(number, actions.SetTitle(title=str(title)), WORKER)
         outlet = FakeOutlet()
-        await asyncio.gather(*(ChangePublisher(store, outlet).sweep() for _ in range(3)))
+        await asyncio.gather(*(ChangePublisher(store, outlet).sweep(AT_ONCE) for _ in range(3)))
         for number in (1, 2):
             first = dict.fromkeys(one.message_id for one in outlet.published if _case_of(one) == number)
             assert list(first) == [f"{number}.{revision}" for revision in range(1, 12)]
