@@ -32,7 +32,7 @@ def test_replies_to_one_case_through_four_writers_all_become_its_comments(pipeli
     ledger.assert_all_is_well()
     database = pipeline.database
     assert database["comments"].count_documents({"case": 1}) == REPLIES + 1
-    for name in ("cases", "threads", "mails", "counters", "senders"):
+    for name in ("cases", "changes", "threads", "mails", "counters", "senders"):
         for document in database[name].aggregate([{"$addFields": {"bytes": {"$bsonSize": "$$ROOT"}}}]):
             assert document["bytes"] < LARGEST_BYTES, (name, document["_id"])
             assert all(len(one) <= LONGEST_LIST for one in document.values() if isinstance(one, list)), name

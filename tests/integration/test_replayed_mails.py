@@ -24,7 +24,7 @@ from tests.integration.test_case_writer import Observed, case_writer, cases, dat
 __all__ = ["cases", "database"]  # the fixtures of the neighbour
 
 KNOWING = Policy(reference=CaseReference("Case"))  # without it, [Case #1] is no reference
-COLLECTIONS = ("cases", "comments", "mails", "threads", "counters", "senders", "blobs.files", "blobs.chunks")
+COLLECTIONS = ("cases", "changes", "comments", "mails", "threads", "counters", "senders", "blobs.files", "blobs.chunks")
 
 Dump = dict[str, dict[Any, dict[str, Any]]]
 

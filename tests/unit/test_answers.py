@@ -97,8 +97,8 @@ async def test_a_stop_ends_the_wait_for_an_answer_that_is_there_and_that_nobody_
     stop = Stop()
 
     class Unreplicated(OneCase):
-        async def write(self, mail: OutgoingMail) -> None:
-            await super().write(mail)
+        async def write(self, mail: OutgoingMail, actor: Actor) -> None:
+            await super().write(mail, actor)
             if len(self.written) == 3:
                 stop.request()
             raise TakenError("duplicate key")
