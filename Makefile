@@ -42,7 +42,7 @@ bench: setup-servers
 	$(PY) -m benchmarks $(ARGS)
 
 fuzz: setup-python
-	$(PY) -m pytest -q --hypothesis-profile=seeking tests/unit/test_any_bytes.py tests/unit/test_mail_headers.py tests/unit/reading
+	$(PY) -m pytest -q --hypothesis-profile=seeking tests/unit/case_writer/reading/test_any_bytes.py tests/unit/runtime/mail/test_headers.py tests/unit/reading
 	@set -e; for script in tests/fuzz/fuzz_*.py; do echo "== $$script"; $(PY) "$$script" $(FUZZ_SECONDS); done
 
 faults: setup

@@ -15,11 +15,11 @@ import msgspec
 import uvloop
 
 from benchmarks.chart import chart
-from benchmarks.ground import Ground
+from benchmarks.comparison import peer
+from benchmarks.environment import Ground
 from benchmarks.growth import growths
 from benchmarks.latency import latencies
 from benchmarks.memory import memory
-from benchmarks.peer import peer
 from benchmarks.results import Results, empty_results
 from benchmarks.speed import TRIALS, speeds
 from benchmarks.tables import table

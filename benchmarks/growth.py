@@ -6,8 +6,8 @@ The small and the large of a kind are measured in turns.
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 
-from benchmarks.floor_mails import BENCH, STAGE
-from benchmarks.ground import Ground
+from benchmarks.baseline_mails import BENCH, STAGE
+from benchmarks.environment import Ground
 from benchmarks.mails import mail_set
 from benchmarks.results import Figure, Growth
 from benchmarks.speed import Feed

@@ -11,8 +11,8 @@ import statistics
 import time
 from collections.abc import AsyncIterator, Sequence
 
-from benchmarks.floor_mails import BENCH
-from benchmarks.ground import Ground
+from benchmarks.baseline_mails import BENCH
+from benchmarks.environment import Ground
 from benchmarks.mails import mail_set
 from benchmarks.results import Latency
 from benchmarks.speed import Feed

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from benchmarks.ground import Ground
+from benchmarks.environment import Ground
 from benchmarks.mails import mail_set
 from benchmarks.meter import held_mb
 from benchmarks.results import Memory

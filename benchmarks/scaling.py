@@ -36,9 +36,9 @@ from deploy.local import PrivateServers
 from deploy.local.guardian import descendants
 from deploy.local.stages import Stages
 from schemas.mails import BlobRef
-from services.fetcher.dispatch import Dispatcher
-from services.runtime.broker import Broker
-from services.runtime.topology import CASE_WRITER_COMMANDS, ROUTER_MAIL, mailcase_topology
+from services.fetcher.message_builder import Dispatcher
+from services.runtime.broker.connection import Broker
+from services.runtime.broker.topology import CASE_WRITER_COMMANDS, ROUTER_MAIL, mailcase_topology
 
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 SLICE_S = 0.1

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from statistics import median
 
-from benchmarks.ground import Ground
+from benchmarks.environment import Ground
 from benchmarks.mails import MailSet, mail_set, names
 from benchmarks.results import Figure, SideSpeed, Speed
 from benchmarks.trials import Everything, Fetching, Round, Routing, Trial, Writing

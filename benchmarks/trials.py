@@ -13,17 +13,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
 
-from benchmarks.floor_broker import Inbox, Link
-from benchmarks.floor_mails import BENCH, ENVELOPE, HEAD_BYTES, INLINE_BYTES, blob_documents, mark_of
+from benchmarks.baseline_broker import Inbox, Link
+from benchmarks.baseline_mails import BENCH, ENVELOPE, HEAD_BYTES, INLINE_BYTES, blob_documents, mark_of
+from benchmarks.contenders import Side
 from benchmarks.meter import cpu_s, forget_peak, peak_rss_mb
-from benchmarks.sides import Side
 from schemas.cases import AppendToCase, Command, Decision, OpenCase
 from schemas.codec import decode_receipt, encode, encode_json
 from schemas.events import MailsRecorded
 from schemas.mails import BlobRef, RawMail, mail_key
-from services.runtime.blobs import Blobs
-from services.runtime.store import Store
-from services.runtime.topology import CASE_WRITER_COMMANDS, EVENT, ROUTER_MAIL, receipt_key
+from services.runtime.broker.topology import CASE_WRITER_COMMANDS, EVENT, ROUTER_MAIL, receipt_key
+from services.runtime.store.blobs import Blobs
+from services.runtime.store.mongo import Store
 
 PATIENCE_S = 120.0
 _LOOK_S = 0.005

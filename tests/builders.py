@@ -8,8 +8,8 @@ from schemas.cases import AppendToCase, Command, Decision, IgnoreMail, OpenCase,
 from schemas.codec import decode_case_message
 from schemas.mails import BlobRef, RawMail, mail_key
 from schemas.sending import AnswerCase
-from services.case_writer.placing import plan, query
-from services.case_writer.plan import Item, Plan
+from services.case_writer.placement.plan import Item, Plan
+from services.case_writer.placement.planner import plan, query
 from services.case_writer.ports import Cases
 from services.case_writer.reading import MailReading
 from services.runtime.mail.headers import Address

@@ -12,14 +12,14 @@ import msgspec
 from schemas.changes import Change
 from schemas.mails import BlobRef
 from schemas.stored import Case, Comment, Mail, Thread, to_document
-from services.case_writer.documents import CaseChange, Documents, Writing, documents
-from services.case_writer.history import NumberedHistory, number_history
-from services.case_writer.known import Known, KnownCase, KnownThread, Openings, Query, RecordedMail
-from services.case_writer.plan import Plan
+from services.case_writer.placement.plan import Plan
+from services.case_writer.placement.snapshot import Known, KnownCase, KnownThread, Openings, Query, RecordedMail
+from services.case_writer.recording.documents import CaseChange, Documents, Writing, documents
+from services.case_writer.recording.history import NumberedHistory, number_history
 from services.casework.publisher import event_message, publish_each
+from services.runtime.broker.messages import Outgoing
 from services.runtime.errors import MailcaseError, PermanentError, TransientError
-from services.runtime.messages import Outgoing
-from services.runtime.store import ConflictError, TakenError, UnclearCommitError
+from services.runtime.store.mongo import ConflictError, TakenError, UnclearCommitError
 
 
 class FakeBlobs:

@@ -6,31 +6,30 @@ from functools import partial
 
 from schemas.codec import decode_case_message
 from services.case_writer import metrics
-from services.case_writer.answers import Answers, MongoAnswers
-from services.case_writer.handling import Handling
-from services.case_writer.intake import Intake
-from services.case_writer.mongo import MongoCases
-from services.case_writer.outgoing import Correspondence
+from services.case_writer.consumer import Handling
+from services.case_writer.housekeeping.blob_sweep import Sweeping
+from services.case_writer.housekeeping.parked_gauge import Watch
+from services.case_writer.isolated_reader import ReaderProcess
+from services.case_writer.outgoing.answers import Answers, MongoAnswers
+from services.case_writer.outgoing.composer import Correspondence
+from services.case_writer.preparation import Intake
 from services.case_writer.reading import ReadingLimits
-from services.case_writer.reading_aside import ReaderProcess
+from services.case_writer.recording.mongo import MongoCases
 from services.case_writer.service import CaseWriter
-from services.case_writer.standing import Watch
-from services.case_writer.sweeping import Sweeping
 from services.casework.decide import due_at_stage
 from services.casework.overdue import OverdueSweep
+from services.casework.persistence.repository import CaseRepository
 from services.casework.publisher import ChangePublisher
-from services.casework.repository import CaseRepository
-from services.runtime.blobs import Blobs
-from services.runtime.broker import Broker, keep_connected
-from services.runtime.consuming import handle_batches
-from services.runtime.deferring import KnownNames
-from services.runtime.health import Health
-from services.runtime.http import ANY_HOST
-from services.runtime.lifecycle import Stop, all_of
-from services.runtime.memory import give_back_large_blocks
-from services.runtime.settings import Settings
-from services.runtime.signing import own_ids
-from services.runtime.stage import (
+from services.runtime.broker.connection import Broker, keep_connected
+from services.runtime.broker.consume import handle_batches
+from services.runtime.broker.defer import KnownNames
+from services.runtime.broker.topology import CASE_WRITER_COMMANDS
+from services.runtime.mail.message_id_keys import own_ids
+from services.runtime.process.health import Health
+from services.runtime.process.http import ANY_HOST
+from services.runtime.process.lifecycle import Stop, all_of
+from services.runtime.process.malloc import give_back_large_blocks
+from services.runtime.process.stage import (
     broker_url,
     connection_name,
     healthy_on,
@@ -39,8 +38,9 @@ from services.runtime.stage import (
     store_url,
     topology_of,
 )
-from services.runtime.store import Store
-from services.runtime.topology import CASE_WRITER_COMMANDS
+from services.runtime.settings import Settings
+from services.runtime.store.blobs import Blobs
+from services.runtime.store.mongo import Store
 
 COMING = 50  # mails that come while a batch is written; each may be as large as a message
 

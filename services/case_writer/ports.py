@@ -5,12 +5,12 @@ from typing import Protocol
 
 from schemas.changes import Change
 from schemas.mails import BlobRef
-from services.case_writer.documents import Documents
-from services.case_writer.known import Known, Query
-from services.case_writer.plan import Plan
+from services.case_writer.placement.plan import Plan
+from services.case_writer.placement.snapshot import Known, Query
 from services.case_writer.reading import MailReading
+from services.case_writer.recording.documents import Documents
+from services.runtime.broker.messages import Outgoing
 from services.runtime.errors import PermanentError
-from services.runtime.messages import Outgoing
 
 
 class UnreadableMailError(PermanentError):
@@ -22,14 +22,14 @@ class UnreadableMailError(PermanentError):
 
 
 class MailReader(Protocol):
-    """What turns bytes into a reading; `services.case_writer.reading_aside.ReaderProcess` is one for doubtful mails."""
+    """What turns bytes into a reading; `services.case_writer.isolated_reader.ReaderProcess` is one for doubtful mails."""
 
     async def read(self, raw: bytes) -> MailReading:
         """Raises UnreadableMailError."""
 
 
 class BlobStore(Protocol):
-    """Content-addressed bytes; `services.runtime.blobs.Blobs` is the real one."""
+    """Content-addressed bytes; `services.runtime.store.blobs.Blobs` is the real one."""
 
     async def put_all(self, contents: Iterable[bytes]) -> list[BlobRef]:
         """Keep each content; safe to repeat. Raises TransientError."""
@@ -42,7 +42,7 @@ class BlobStore(Protocol):
 
 
 class Cases(Protocol):
-    """The case writer's side of the database; `services.case_writer.mongo.MongoCases` is the real one."""
+    """The case writer's side of the database; `services.case_writer.recording.mongo.MongoCases` is the real one."""
 
     async def known(self, query: Query) -> Known:
         """What is there of the things asked about. Raises TransientError."""

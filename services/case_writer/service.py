@@ -15,26 +15,26 @@ from schemas import codec
 from schemas.cases import Command, ParkMail
 from schemas.events import MailsRecorded, MailsReplayed
 from services.case_writer import metrics
-from services.case_writer.documents import Documents
-from services.case_writer.effects import replayed
-from services.case_writer.events import events_again
-from services.case_writer.intake import Intake
-from services.case_writer.known import Known, RecordedMail
-from services.case_writer.placing import plan, query
-from services.case_writer.plan import Item, Plan
+from services.case_writer.notifier import VersionedEvent, publish_events, wake_senders
+from services.case_writer.placement.plan import Item, Plan
+from services.case_writer.placement.planner import plan, query
+from services.case_writer.placement.restore import CONTENT_MISSING
+from services.case_writer.placement.snapshot import Known, RecordedMail
 from services.case_writer.ports import Cases, HistoryPublisher, Outlet, UnreadableMailError
-from services.case_writer.publishing import VersionedEvent, publish_events, wake_senders
-from services.case_writer.restoring import CONTENT_MISSING
+from services.case_writer.preparation import Intake
+from services.case_writer.recording.documents import Documents
+from services.case_writer.recording.events import events_again
+from services.case_writer.recording.replay_effects import replayed
+from services.runtime.broker.messages import Outgoing
+from services.runtime.broker.topology import EVENT, receipt_key, replayed_key
 from services.runtime.errors import ContractError, PermanentError, TransientError
-from services.runtime.health import Health
-from services.runtime.lifecycle import Stop
 from services.runtime.logs import get_logger
-from services.runtime.messages import Outgoing
 from services.runtime.metrics import RETRIES
+from services.runtime.process.health import Health
+from services.runtime.process.lifecycle import Stop
 from services.runtime.retry import Backoff
-from services.runtime.settings.shapes import Rules
-from services.runtime.store import ConflictError, Taken, UnclearCommitError
-from services.runtime.topology import EVENT, receipt_key, replayed_key
+from services.runtime.settings.schema import Rules
+from services.runtime.store.mongo import ConflictError, Taken, UnclearCommitError
 
 log = get_logger(__name__)
 

@@ -8,12 +8,12 @@ from datetime import datetime
 
 from schemas.changes import Actor, Change, Overdue
 from schemas.stored import Case, from_document, to_document
+from services.casework.persistence.records import WrittenChanges, at_revision, changed_fields
 from services.casework.publisher import ChangePublisher
-from services.casework.records import WrittenChanges, at_revision, changed_fields
 from services.runtime.errors import TransientError
-from services.runtime.lifecycle import Stop
 from services.runtime.logs import get_logger
-from services.runtime.store import ConflictError, Session, Store
+from services.runtime.process.lifecycle import Stop
+from services.runtime.store.mongo import ConflictError, Session, Store
 
 log = get_logger(__name__)
 

@@ -14,12 +14,12 @@ from schemas import codec
 from schemas.changes import Change
 from schemas.cloud_events import CONTENT_TYPE, cloud_event, name_of
 from schemas.stored import from_document
+from services.runtime.broker.messages import Outgoing
+from services.runtime.broker.topology import EVENT
 from services.runtime.errors import TransientError
-from services.runtime.lifecycle import Stop
 from services.runtime.logs import get_logger
-from services.runtime.messages import Outgoing
-from services.runtime.store import Store
-from services.runtime.topology import EVENT
+from services.runtime.process.lifecycle import Stop
+from services.runtime.store.mongo import Store
 
 log = get_logger(__name__)
 

@@ -9,18 +9,18 @@ from pathlib import Path
 import msgspec
 
 from services.cli.broker_nodes import NodesUnknownError, nodes_of
-from services.cli.common import DEFAULT_CONFIG, Config, Json, counted
-from services.cli.running_up import with_running_servers
-from services.cli.server_urls import origin
+from services.cli.terminal.output import DEFAULT_CONFIG, Config, Json, counted
+from services.cli.up.running import with_running_servers
+from services.cli.up.server_urls import origin
 from services.fetcher.main import mail_source
 from services.fetcher.ports import MailboxError
-from services.runtime.broker import Broker
+from services.runtime.broker.connection import Broker
 from services.runtime.errors import MailcaseError, SettingsError
+from services.runtime.mail.message_id_keys import own_ids
+from services.runtime.process.stage import connection_name
 from services.runtime.settings import Broker as BrokerSettings
 from services.runtime.settings import Mailbox, Settings, Smtp, load_settings
-from services.runtime.signing import own_ids
-from services.runtime.stage import connection_name
-from services.runtime.store import Store
+from services.runtime.store.mongo import Store
 from services.sender.smtp import SmtpTransport, transports
 from services.sender.templates import Templates
 

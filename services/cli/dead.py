@@ -14,19 +14,19 @@ from cyclopts import Parameter
 
 from schemas.mails import RawMail
 from schemas.stored import Discard, DiscardedMessage, to_document
-from services.cli.common import DEFAULT_CONFIG, Config, Json, loaded, printable, report_failure
 from services.cli.dead_letters import ID_DIGITS, DeadLetter
-from services.cli.options import Before, Everything, Process, Raw, Why, before_moment, hex_prefix, one_choice
-from services.cli.tables import print_table
-from services.runtime.blobs import Blobs
-from services.runtime.broker import Broker
-from services.runtime.browsing import Found, browsing
+from services.cli.terminal.options import Before, Everything, Process, Raw, Why, before_moment, hex_prefix, one_choice
+from services.cli.terminal.output import DEFAULT_CONFIG, Config, Json, loaded, printable, report_failure
+from services.cli.terminal.tables import print_table
+from services.runtime.broker.browse import Found, browsing
+from services.runtime.broker.connection import Broker
+from services.runtime.broker.messages import Outgoing
 from services.runtime.errors import MailcaseError, Mistake, PermanentError, SettingsError
 from services.runtime.mail.headers import MailHeaders
-from services.runtime.messages import Outgoing
+from services.runtime.process.stage import broker_url, connection_name, store_url, topology_of
 from services.runtime.settings import Settings
-from services.runtime.stage import broker_url, connection_name, store_url, topology_of
-from services.runtime.store import Store
+from services.runtime.store.blobs import Blobs
+from services.runtime.store.mongo import Store
 
 MIN_ID = 6
 _DEAD = ".dead"

@@ -9,7 +9,7 @@ from typing import Any
 from schemas.codec import UnreadableMessageError, decode_case_message, decode_raw_mail, decode_send_mail
 from schemas.mails import RawMail
 from schemas.sending import AnswerCase, SendMail
-from services.runtime.messages import Delivery
+from services.runtime.broker.messages import Delivery
 
 ID_DIGITS = 12
 # What dead-lettering added, by us or by the broker (rabbitmq.com/docs/dlx): it is not part of the message.

@@ -7,9 +7,9 @@ from typing import Annotated
 import msgspec
 from cyclopts import Parameter
 
-from services.casework.erasure import Eraser, ErasureReport
+from services.casework.erasure.eraser import Eraser, ErasureReport
 from services.cli.case.context import acting, opened_repository
-from services.cli.common import DEFAULT_CONFIG, Config, Json, counted, loaded, printable
+from services.cli.terminal.output import DEFAULT_CONFIG, Config, Json, counted, loaded, printable
 from services.runtime.errors import Mistake, SettingsError
 from services.runtime.settings import Settings
 

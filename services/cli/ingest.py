@@ -11,18 +11,18 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from schemas.codec import decode_receipt
-from services.cli.common import DEFAULT_CONFIG, Config, counted, loaded, printable, size_text
 from services.cli.mail_files import NoMailError, expanded, mails_of
-from services.cli.progress import Count
-from services.fetcher.dispatch import Dispatcher
+from services.cli.terminal.output import DEFAULT_CONFIG, Config, counted, loaded, printable, size_text
+from services.cli.terminal.progress import Count
 from services.fetcher.main import kept_blobs
-from services.runtime.broker import Broker, Lease
+from services.fetcher.message_builder import Dispatcher
+from services.runtime.broker.connection import Broker, Lease
+from services.runtime.broker.topology import EVENT, lease_queue, receipt_key
 from services.runtime.errors import Mistake, SettingsError, TransientError
-from services.runtime.lifecycle import first_of
+from services.runtime.process.lifecycle import first_of
+from services.runtime.process.stage import broker_url, connection_name, store_url, topology_of
 from services.runtime.settings import Settings
-from services.runtime.stage import broker_url, connection_name, store_url, topology_of
-from services.runtime.store import Document, Store
-from services.runtime.topology import EVENT, lease_queue, receipt_key
+from services.runtime.store.mongo import Document, Store
 
 IN_FLIGHT = 200
 PATIENCE_S = 15.0  # without any receipt, before the user is told what may be amiss

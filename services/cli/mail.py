@@ -12,19 +12,19 @@ from cyclopts import Parameter
 from schemas.codec import UnreadableMessageError, decode_raw_mail
 from schemas.mails import RawMail, mail_key
 from schemas.stored import Comment, Mail
-from services.cli.common import DEFAULT_CONFIG, Config, loaded, printable, size_text
-from services.cli.files import write_new
-from services.cli.options import MIN_KEY, hex_prefix
-from services.cli.progress import Bar
-from services.cli.replaying.reading import archived
-from services.runtime.blobs import Blobs
-from services.runtime.broker import Broker
+from services.cli.replay.archive_reader import archived
+from services.cli.terminal.files import write_new
+from services.cli.terminal.options import MIN_KEY, hex_prefix
+from services.cli.terminal.output import DEFAULT_CONFIG, Config, loaded, printable, size_text
+from services.cli.terminal.progress import Bar
+from services.runtime.broker.connection import Broker
+from services.runtime.broker.streams import Start, last_offset
+from services.runtime.broker.topology import MAIL_ARCHIVE
 from services.runtime.errors import PermanentError
+from services.runtime.process.stage import broker_url, connection_name, store_url, topology_of
 from services.runtime.settings import Settings
-from services.runtime.stage import broker_url, connection_name, store_url, topology_of
-from services.runtime.store import Document, Store
-from services.runtime.streams import Start, last_offset
-from services.runtime.topology import MAIL_ARCHIVE
+from services.runtime.store.blobs import Blobs
+from services.runtime.store.mongo import Document, Store
 
 STDOUT = Path("-")
 _KEY_CHARS = 64

@@ -12,11 +12,10 @@ import msgspec
 from cyclopts import Parameter
 
 from schemas.stored import Discard
+from services.case_writer.isolated_reader import ReaderProcess
 from services.case_writer.main import reading_limits
 from services.case_writer.ports import UnreadableMailError
-from services.case_writer.reading_aside import ReaderProcess
-from services.cli.common import DEFAULT_CONFIG, Config, Json, loaded, printable, report_failure
-from services.cli.options import (
+from services.cli.terminal.options import (
     Before,
     Everything,
     Limit,
@@ -27,16 +26,17 @@ from services.cli.options import (
     key_prefix,
     one_choice,
 )
-from services.cli.tables import print_table
-from services.fetcher.dispatch import Dispatcher
+from services.cli.terminal.output import DEFAULT_CONFIG, Config, Json, loaded, printable, report_failure
+from services.cli.terminal.tables import print_table
 from services.fetcher.main import kept_blobs
-from services.runtime.blobs import Blobs
-from services.runtime.broker import Broker
+from services.fetcher.message_builder import Dispatcher
+from services.runtime.broker.connection import Broker
 from services.runtime.errors import MailcaseError, Mistake, PermanentError, SettingsError
 from services.runtime.mail.headers import MailHeaders
+from services.runtime.process.stage import broker_url, connection_name, store_url, topology_of
 from services.runtime.settings import Settings
-from services.runtime.stage import broker_url, connection_name, store_url, topology_of
-from services.runtime.store import Document, Store
+from services.runtime.store.blobs import Blobs
+from services.runtime.store.mongo import Document, Store
 
 PATIENCE_S = 30.0
 MAIL_TOO_LARGE = "mail-too-large"  # as the router parks it

@@ -16,21 +16,21 @@ from msgspec import structs
 from schemas.codec import encode, tag_of
 from schemas.sending import AnswerCase, AnswerFile
 from schemas.stored import OutgoingMail
-from services.case_writer.answers import MongoAnswers
-from services.case_writer.outgoing import Correspondence, answer_document_id, mailable
-from services.cli.common import DEFAULT_CONFIG, Config, Json, loaded, printable
-from services.cli.files import read_bytes, read_text
-from services.cli.options import CaseNumber, said
+from services.case_writer.outgoing.answers import MongoAnswers
+from services.case_writer.outgoing.composer import Correspondence, answer_document_id, mailable
+from services.cli.terminal.files import read_bytes, read_text
+from services.cli.terminal.options import CaseNumber, said
+from services.cli.terminal.output import DEFAULT_CONFIG, Config, Json, loaded, printable
 from services.fetcher.main import kept_blobs
-from services.runtime.blobs import Blobs
-from services.runtime.broker import Broker
+from services.runtime.broker.connection import Broker
+from services.runtime.broker.messages import Outgoing
+from services.runtime.broker.topology import CASE, answer_key
 from services.runtime.errors import Mistake, PermanentError, SettingsError
-from services.runtime.messages import Outgoing
+from services.runtime.mail.message_id_keys import own_ids
+from services.runtime.process.stage import broker_url, connection_name, store_url, topology_of
 from services.runtime.settings import Settings
-from services.runtime.signing import own_ids
-from services.runtime.stage import broker_url, connection_name, store_url, topology_of
-from services.runtime.store import Document, Store
-from services.runtime.topology import CASE, answer_key
+from services.runtime.store.blobs import Blobs
+from services.runtime.store.mongo import Document, Store
 
 PATIENCE_S = 30.0
 

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from services.fetcher import metrics
-from services.fetcher.dispatch import Dispatcher
+from services.fetcher.in_flight import InFlight
+from services.fetcher.message_builder import Dispatcher
 from services.fetcher.ports import Fetched
-from services.fetcher.window import InFlight
+from services.runtime.broker.messages import Outgoing
 from services.runtime.logs import get_logger
-from services.runtime.messages import Outgoing
 
 log = get_logger(__name__)
 

@@ -6,29 +6,29 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
 
-from services.fetcher.budget import Budget
-from services.fetcher.coverage import Coverage
-from services.fetcher.credentials import Credential, Password
-from services.fetcher.dispatch import Dispatcher
-from services.fetcher.imap import ImapSource
-from services.fetcher.lease_store import StoredLeases
-from services.fetcher.leases import Leases
-from services.fetcher.memory import Memory, NoMemory, StoredMemory
-from services.fetcher.pop3 import Pop3Source
+from services.fetcher.byte_budget import Budget
+from services.fetcher.imap.source import ImapSource
+from services.fetcher.in_flight import InFlight
+from services.fetcher.leases.coverage import Coverage
+from services.fetcher.leases.manager import Leases
+from services.fetcher.leases.store import StoredLeases
+from services.fetcher.leases.tenure import Tenure
+from services.fetcher.message_builder import Dispatcher
+from services.fetcher.pop3.source import Pop3Source
 from services.fetcher.ports import MailSource
 from services.fetcher.service import MailboxReader
-from services.fetcher.tenure import Tenure
-from services.fetcher.window import InFlight
-from services.runtime.blobs import Blobs
-from services.runtime.broker import Broker, keep_connected
-from services.runtime.deliveries import Deliveries
-from services.runtime.health import Health
-from services.runtime.http import ANY_HOST
-from services.runtime.lifecycle import Stop, first_of
-from services.runtime.oauth2 import TokenSource, token_sources
+from services.fetcher.sources.credentials import Credential, Password
+from services.fetcher.sources.seen_ids import Memory, NoMemory, StoredMemory
+from services.runtime.broker.connection import Broker, keep_connected
+from services.runtime.broker.deliveries import Deliveries
+from services.runtime.oauth2.tokens import TokenSource, token_sources
+from services.runtime.process.health import Health
+from services.runtime.process.http import ANY_HOST
+from services.runtime.process.lifecycle import Stop, first_of
+from services.runtime.process.stage import broker_url, connection_name, healthy_on, store_url, topology_of
 from services.runtime.settings import Mailbox, Settings
-from services.runtime.stage import broker_url, connection_name, healthy_on, store_url, topology_of
-from services.runtime.store import Store
+from services.runtime.store.blobs import Blobs
+from services.runtime.store.mongo import Store
 
 ARCHIVE_LATE = timedelta(days=2)  # the broker drops what is too old in whole segments, and a queue may hold mail too
 

@@ -10,21 +10,21 @@ from typing import TypeVar
 from schemas.codec import UnreadableMessageError, decode_receipt
 from services.fetcher import metrics
 from services.fetcher.beside import Beside
-from services.fetcher.budget import Budget
-from services.fetcher.dispatch import Dispatcher
+from services.fetcher.byte_budget import Budget
 from services.fetcher.forwarding import Forwarding, Publisher
-from services.fetcher.mailbox_thread import MailboxThread
+from services.fetcher.in_flight import InFlight
+from services.fetcher.leases.tenure import Tenure, unlimited
+from services.fetcher.message_builder import Dispatcher
 from services.fetcher.ports import Fetched, MailboxError, MailSource, Waiting, fault
-from services.fetcher.reporting import Reporter
-from services.fetcher.suspects import Suspects
-from services.fetcher.tenure import Tenure, unlimited
-from services.fetcher.window import InFlight
-from services.runtime.deliveries import Deliveries
+from services.fetcher.quarantine import Suspects
+from services.fetcher.sources.mailbox_thread import MailboxThread
+from services.fetcher.status import Reporter
+from services.runtime.broker.deliveries import Deliveries
+from services.runtime.broker.messages import Outgoing
 from services.runtime.errors import TransientError
-from services.runtime.health import Health
-from services.runtime.lifecycle import Stop, first_of
 from services.runtime.logs import get_logger
-from services.runtime.messages import Outgoing
+from services.runtime.process.health import Health
+from services.runtime.process.lifecycle import Stop, first_of
 from services.runtime.retry import Backoff
 
 log = get_logger(__name__)

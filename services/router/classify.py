@@ -14,7 +14,7 @@ from typing import Literal
 
 from schemas.case_ref import MAX_DIGITS
 from schemas.cases import Authentication, Decision
-from schemas.own_ids import OWN_MAIL_HEADER, OwnIds
+from schemas.message_ids import OWN_MAIL_HEADER, OwnIds
 from services.router import automatic
 from services.router.authentication import authentication, dmarc_results
 from services.router.policy import Policy

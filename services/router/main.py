@@ -5,17 +5,17 @@ from collections.abc import Sequence
 from schemas.codec import UnreadableMessageError, decode_raw_mail
 from services.router.policy import PolicyOf, policies
 from services.router.service import route, unknown_name
-from services.runtime.broker import Broker, dead_letter, keep_connected, refuse
-from services.runtime.consuming import handle_batches
-from services.runtime.deferring import KnownNames, defer, is_out_of_time
-from services.runtime.health import Health
-from services.runtime.http import ANY_HOST
-from services.runtime.lifecycle import Stop
+from services.runtime.broker.connection import Broker, dead_letter, keep_connected, refuse
+from services.runtime.broker.consume import handle_batches
+from services.runtime.broker.defer import KnownNames, defer, is_out_of_time
+from services.runtime.broker.messages import Delivery, Outgoing
+from services.runtime.broker.topology import ROUTER_MAIL
 from services.runtime.logs import get_logger
-from services.runtime.messages import Delivery, Outgoing
+from services.runtime.process.health import Health
+from services.runtime.process.http import ANY_HOST
+from services.runtime.process.lifecycle import Stop
+from services.runtime.process.stage import broker_url, connection_name, healthy_on, topology_of
 from services.runtime.settings import Settings
-from services.runtime.stage import broker_url, connection_name, healthy_on, topology_of
-from services.runtime.topology import ROUTER_MAIL
 
 log = get_logger(__name__)
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from schemas.case_ref import CaseReference
-from schemas.own_ids import OwnIds
+from schemas.message_ids import OwnIds
+from services.runtime.mail.message_id_keys import own_ids
 from services.runtime.settings import Settings
-from services.runtime.signing import own_ids
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ from schemas.mails import RawMail
 from services.router import metrics
 from services.router.classify import Verdict, classify
 from services.router.policy import Policy
-from services.runtime.deferring import KnownNames, unknown_evidence, unknown_reason
+from services.runtime.broker.defer import KnownNames, unknown_evidence, unknown_reason
+from services.runtime.broker.messages import Outgoing
+from services.runtime.broker.topology import CASE
 from services.runtime.logs import get_logger
 from services.runtime.mail.headers import MailHeaders
-from services.runtime.messages import Outgoing
-from services.runtime.topology import CASE
 
 log = get_logger(__name__)
 

@@ -8,9 +8,9 @@ from email.policy import SMTP
 from email.utils import format_datetime
 
 from schemas.case_ref import CaseReference
-from schemas.own_ids import NO_KEYS, OWN_MAIL_HEADER, OwnIds
+from schemas.message_ids import NO_KEYS, OWN_MAIL_HEADER, OwnIds
 from schemas.stored import OutgoingMail
-from services.sender.headers import header, list_value, one_line, person_value, text_value
+from services.sender.header_encoding import header, list_value, one_line, person_value, text_value
 
 MAX_SUBJECT_CHARS = 200
 _TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,60}/[A-Za-z0-9!#$&^_.+-]{1,60}")

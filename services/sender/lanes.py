@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from services.runtime.lifecycle import Stop
+from services.runtime.process.lifecycle import Stop
 from services.sender.circuits import Circuit
 
 MOST = 500  # mails of each kind that wait in memory for a server; the outbox has the others

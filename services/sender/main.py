@@ -3,16 +3,15 @@
 from collections.abc import Sequence
 
 from schemas.codec import UnreadableMessageError, decode_send_mail
-from services.runtime.blobs import Blobs
-from services.runtime.broker import Broker, keep_connected, refuse
-from services.runtime.consuming import handle_batches
-from services.runtime.health import Health
-from services.runtime.http import ANY_HOST
-from services.runtime.lifecycle import Stop, all_of
-from services.runtime.messages import Delivery
-from services.runtime.settings import Settings
-from services.runtime.signing import own_ids
-from services.runtime.stage import (
+from services.runtime.broker.connection import Broker, keep_connected, refuse
+from services.runtime.broker.consume import handle_batches
+from services.runtime.broker.messages import Delivery
+from services.runtime.broker.topology import SENDER_WORK
+from services.runtime.mail.message_id_keys import own_ids
+from services.runtime.process.health import Health
+from services.runtime.process.http import ANY_HOST
+from services.runtime.process.lifecycle import Stop, all_of
+from services.runtime.process.stage import (
     broker_url,
     connection_name,
     healthy_on,
@@ -21,16 +20,17 @@ from services.runtime.stage import (
     store_url,
     topology_of,
 )
-from services.runtime.store import Store
-from services.runtime.topology import SENDER_WORK
+from services.runtime.settings import Settings
+from services.runtime.store.blobs import Blobs
+from services.runtime.store.mongo import Store
 from services.sender import metrics
 from services.sender.circuits import Circuit, WatchedTransport
 from services.sender.clock import SharedClock
 from services.sender.outbox import MongoOutbox
+from services.sender.scheduler import Work
 from services.sender.service import Sender
 from services.sender.smtp import transports
 from services.sender.templates import Templates
-from services.sender.work import Work
 
 WAKES = 100
 

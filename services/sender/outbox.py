@@ -18,8 +18,8 @@ from schemas.stored import (
     thread_id,
     to_document,
 )
-from services.casework.recording import record_change
-from services.runtime.store import ConflictError, Session, Store
+from services.casework.persistence.recording import record_change
+from services.runtime.store.mongo import ConflictError, Session, Store
 from services.sender.limits import Past
 from services.sender.ports import EVERYTHING, Addressed, Ending, Share, Waiting
 

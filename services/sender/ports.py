@@ -126,7 +126,7 @@ class Transport(Protocol):
 
 
 class Files(Protocol):
-    """Contents of attachments; `services.runtime.blobs.Blobs` is the real one."""
+    """Contents of attachments; `services.runtime.store.blobs.Blobs` is the real one."""
 
     async def get(self, sha256: str) -> bytes:
         """Raises PermanentError where the content is missing, TransientError where the store does not answer."""

@@ -17,17 +17,17 @@ from functools import partial
 from msgspec import structs
 
 from schemas.case_ref import CaseReference
-from schemas.own_ids import NO_KEYS, OwnIds
+from schemas.message_ids import NO_KEYS, OwnIds
 from schemas.stored import OutgoingMail, OutgoingState
 from services.runtime.errors import PermanentError, TransientError
-from services.runtime.lifecycle import Stop
 from services.runtime.logs import get_logger
+from services.runtime.process.lifecycle import Stop
 from services.runtime.retry import Backoff
 from services.runtime.settings import SenderLimits, Settings
-from services.runtime.store import ConflictError, Taken
+from services.runtime.store.mongo import ConflictError, Taken
 from services.sender import metrics
+from services.sender.comments import comment_of
 from services.sender.compose import compose, subject_of
-from services.sender.documents import comment_of
 from services.sender.limits import EVERYONE, Go, Hold, Suppress, Verdict, address_key, judge
 from services.sender.ports import Ending, Files, Handed, Outbox, Transport, without_addresses
 from services.sender.templates import Templates, Values

@@ -18,7 +18,7 @@ from aiosmtplib import (
 )
 
 from services.runtime.errors import SettingsError, TransientError
-from services.runtime.oauth2 import AccessToken, TokenRefusedError, TokenSource, token_sources
+from services.runtime.oauth2.tokens import AccessToken, TokenRefusedError, TokenSource, token_sources
 from services.runtime.settings import Settings, Smtp
 from services.sender.ports import Handed
 

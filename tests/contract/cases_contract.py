@@ -10,14 +10,14 @@ import pytest
 
 from schemas.mails import BlobRef
 from schemas.stored import LimitAlert, thread_id
-from services.case_writer.known import Query
-from services.case_writer.placing import plan, query
-from services.case_writer.plan import Item
+from services.case_writer.placement.plan import Item
+from services.case_writer.placement.planner import plan, query
+from services.case_writer.placement.snapshot import Query
 from services.case_writer.ports import Cases
 from services.case_writer.reading import Attachment
 from services.runtime.errors import PermanentError
-from services.runtime.settings.shapes import Rules
-from services.runtime.store import ConflictError
+from services.runtime.settings.schema import Rules
+from services.runtime.store.mongo import ConflictError
 from tests.builders import ANNA, JAN, appending, ignoring, item, opened, opening, parking, planned, reading
 
 

@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from services.case_writer.ports import Outlet
+from services.runtime.broker.messages import Outgoing
 from services.runtime.errors import TransientError
-from services.runtime.messages import Outgoing
 
 Received = Callable[[int], Awaitable[list[bytes]]]
 

@@ -13,9 +13,9 @@ from prometheus_client import REGISTRY
 
 from services.case_writer.main import COMING
 from services.cli import app
-from services.runtime.lifecycle import DRAIN_DEADLINE_S
+from services.runtime.broker.topology import lease_queue, mailcase_topology, receipts_queue
+from services.runtime.process.lifecycle import DRAIN_DEADLINE_S
 from services.runtime.settings import URL_VARIABLES, Settings, load_settings
-from services.runtime.topology import lease_queue, mailcase_topology, receipts_queue
 from tests.deploy.manifests import (
     K8S,
     OVERLAYS,
@@ -33,7 +33,7 @@ from tests.deploy.manifests import (
 )
 
 TOPOLOGY = mailcase_topology(archive_max_age_days=1, archive_max_bytes=1)
-CLOSING_S = 2.0  # what a stage may take beyond its drain, see services/runtime/lifecycle.py
+CLOSING_S = 2.0  # what a stage may take beyond its drain, see services/runtime/process/lifecycle.py
 OWN_LABEL = "app.kubernetes.io/name"
 # What the operators put on their pods.
 SERVER_PODS: list[Labels] = [{OWN_LABEL: "mailcase-rabbitmq"}, {"app": "mailcase-mongodb-svc"}]
@@ -109,7 +109,7 @@ def test_stages_have_accounts_of_their_own_without_a_token(overlay: str) -> None
 
 @overlays
 def test_probes_ask_where_the_stages_answer(overlay: str) -> None:
-    answered = (ROOT / "services/runtime/http.py").read_text()
+    answered = (ROOT / "services/runtime/process/http.py").read_text()
     for deployment in stages(overlay):
         one = container(deployment)
         paths = {probe: one[probe]["httpGet"]["path"] for probe in ("startupProbe", "livenessProbe", "readinessProbe")}

@@ -11,11 +11,12 @@ import pytest
 
 from schemas.codec import encode
 from schemas.mails import RawMail
-from services.cli import common, dead
+from services.cli import dead
 from services.cli.dead_letters import DeadLetter
-from services.runtime.broker import Broker
+from services.cli.terminal import output as common
+from services.runtime.broker.connection import Broker
+from services.runtime.broker.messages import Delivery, Outgoing
 from services.runtime.errors import PermanentError, TransientError
-from services.runtime.messages import Delivery, Outgoing
 from tests.builders import raw_bytes, raw_mail
 from tests.pipeline import Pipeline
 

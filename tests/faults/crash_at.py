@@ -17,10 +17,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from services.case_writer import mongo, service
+from services.case_writer import service
+from services.case_writer.recording import mongo
 from services.cli import main
-from services.fetcher import imap, imap_removal, window
-from services.runtime import broker, deliveries
+from services.fetcher import in_flight as window
+from services.fetcher.imap import removal as imap_removal
+from services.fetcher.imap import source as imap
+from services.runtime.broker import connection as broker
+from services.runtime.broker import deliveries
 
 POINTS: dict[str, tuple[type | ModuleType, str, str]] = {
     "before-transaction": (mongo.MongoCases, "write", "before"),

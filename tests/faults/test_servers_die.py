@@ -10,13 +10,13 @@ import pytest
 
 from deploy.local.servers import PrivateServers
 from deploy.local.stages import Stages
-from services.runtime import declaring
-from services.runtime.broker import Broker
+from services.runtime.broker import declare as declaring
+from services.runtime.broker.connection import Broker
+from services.runtime.broker.messages import Outgoing
+from services.runtime.broker.topology import CASE, CASE_WRITER_COMMANDS, MAIL, ROUTER_MAIL
 from services.runtime.errors import TransientError
-from services.runtime.messages import Outgoing
+from services.runtime.process.stage import broker_url, topology_of
 from services.runtime.settings import load_settings
-from services.runtime.stage import broker_url, topology_of
-from services.runtime.topology import CASE, CASE_WRITER_COMMANDS, MAIL, ROUTER_MAIL
 from tests.faults.ledger import Ledger
 from tests.pipeline import Pipeline
 from tests.sample_mails import new_mails

@@ -4,11 +4,11 @@ import asyncio
 from contextlib import AbstractAsyncContextManager
 
 from deploy.local import PrivateServers
-from services.runtime.broker import Broker
-from services.runtime.browsing import browsing
-from services.runtime.deliveries import Deliveries
-from services.runtime.messages import Outgoing
-from services.runtime.topology import (
+from services.runtime.broker.browse import browsing
+from services.runtime.broker.connection import Broker
+from services.runtime.broker.deliveries import Deliveries
+from services.runtime.broker.messages import Outgoing
+from services.runtime.broker.topology import (
     Binding,
     Queue,
     Topology,

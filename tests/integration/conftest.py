@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from deploy.local import PrivateServers
-from services.runtime.broker import Broker
+from services.runtime.broker.connection import Broker
 from tests.integration.brokers import connected
 
 _numbers = itertools.count(1)
@@ -16,7 +16,7 @@ _numbers = itertools.count(1)
 @pytest.fixture
 def no_settling(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody kills the broker here."""
-    monkeypatch.setattr("services.runtime.declaring.SETTLE_S", 0.0)
+    monkeypatch.setattr("services.runtime.broker.declare.SETTLE_S", 0.0)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Any
 from imap_tools import MailBox
 
 from deploy.local import PrivateServers
-from services.fetcher.credentials import Password
+from services.fetcher.sources.credentials import Password
 from services.runtime.settings import IncomingServer, Mailbox
 
 PASSWORD = "secret"

@@ -15,18 +15,18 @@ from deploy.local import PrivateServers
 from deploy.local.smtp import SmtpSink, TakenMail
 from schemas.codec import encode, tag_of
 from schemas.mails import RawMail, mail_key
-from schemas.own_ids import OwnIds
+from schemas.message_ids import OwnIds
 from schemas.sending import AnswerCase
 from services.case_writer import main as case_writer
 from services.router import main as router
-from services.runtime.broker import Broker
-from services.runtime.deliveries import Deliveries
-from services.runtime.lifecycle import Stop
-from services.runtime.messages import Outgoing
+from services.runtime.broker.connection import Broker
+from services.runtime.broker.deliveries import Deliveries
+from services.runtime.broker.messages import Outgoing
+from services.runtime.broker.topology import CASE, MAIL, answer_key, raw_key
+from services.runtime.process.lifecycle import Stop
+from services.runtime.process.stage import topology_of
 from services.runtime.settings import Settings, load_settings
-from services.runtime.stage import topology_of
-from services.runtime.store import Store
-from services.runtime.topology import CASE, MAIL, answer_key, raw_key
+from services.runtime.store.mongo import Store
 from services.sender import main as sender
 from tests.vhosts import add_virtual_host
 

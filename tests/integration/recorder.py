@@ -12,13 +12,13 @@ from schemas.codec import decode_raw_mail, encode_json, tag_of
 from schemas.events import MailsRecorded
 from schemas.mails import mail_key
 from services.fetcher.main import run
-from services.runtime.blobs import Blobs
-from services.runtime.broker import Broker
-from services.runtime.lifecycle import Stop
-from services.runtime.messages import Outgoing
+from services.runtime.broker.connection import Broker
+from services.runtime.broker.messages import Outgoing
+from services.runtime.broker.topology import EVENT, ROUTER_MAIL, mailcase_topology, receipt_key
+from services.runtime.process.lifecycle import Stop
 from services.runtime.settings import Archive, Settings, load_settings
-from services.runtime.store import Store
-from services.runtime.topology import EVENT, ROUTER_MAIL, mailcase_topology, receipt_key
+from services.runtime.store.blobs import Blobs
+from services.runtime.store.mongo import Store
 from tests.integration.mailboxes import PASSWORD, Account
 from tests.vhosts import add_virtual_host
 

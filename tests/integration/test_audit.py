@@ -11,11 +11,11 @@ import pytest
 from deploy.local import PrivateServers
 from schemas.cases import Command, ParkMail
 from schemas.stored import OutgoingMail, to_document
-from services.case_writer.sweeping import Sweeper
-from services.cli.auditing.checks import Auditor
-from services.runtime.blobs import Blobs
-from services.runtime.store import Store
-from services.sender.documents import comment_of
+from services.case_writer.housekeeping.blob_sweep import Sweeper
+from services.cli.audit.checks import Auditor
+from services.runtime.store.blobs import Blobs
+from services.runtime.store.mongo import Store
+from services.sender.comments import comment_of
 from services.sender.outbox import MongoOutbox
 from services.sender.ports import Ending
 from tests.builders import appending, ignoring, opening, parking, raw_bytes
@@ -202,7 +202,7 @@ async def damaged(store: Store, collection: str, query: dict[str, Any], change: 
 async def test_a_case_too_large_for_one_transaction_is_counted_all_the_same(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.cli.auditing.checks.COMMENTS_AT_ONCE", 1)
+    monkeypatch.setattr("services.cli.audit.checks.COMMENTS_AT_ONCE", 1)
     assert [one async for one in Auditor(store).findings() if one.check == "comment-count"] == []
     cases = store.collection("cases")
     await cases.update({"_id": 1}, {"$inc": {"comment_count": 1}})

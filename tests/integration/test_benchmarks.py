@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.chart import chart
-from benchmarks.ground import Ground
+from benchmarks.environment import Ground
 from benchmarks.mails import mail_set
 from benchmarks.results import empty_results
 from benchmarks.speed import speeds

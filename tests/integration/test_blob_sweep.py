@@ -11,11 +11,11 @@ import pytest
 from bson import ObjectId
 
 from deploy.local import PrivateServers
-from services.case_writer import sweeping
-from services.case_writer.sweeping import EVERY, Sweeper, Sweeping, Swept, referenced
-from services.runtime.blobs import CHUNK_BYTES, CHUNKS, FILES, Blobs
+from services.case_writer.housekeeping import blob_sweep as sweeping
+from services.case_writer.housekeeping.blob_sweep import EVERY, Sweeper, Sweeping, Swept, referenced
 from services.runtime.errors import TransientError
-from services.runtime.store import Session, Store
+from services.runtime.store.blobs import CHUNK_BYTES, CHUNKS, FILES, Blobs
+from services.runtime.store.mongo import Session, Store
 
 NOW = datetime.now(UTC)
 LONG_AGO = NOW - timedelta(days=2)

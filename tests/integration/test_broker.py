@@ -10,13 +10,13 @@ import aio_pika
 import pytest
 
 from deploy.local import PrivateServers
-from services.runtime.broker import Broker
-from services.runtime.errors import TransientError
-from services.runtime.messages import Delivery, Outgoing
-from services.runtime.topology import (
+from services.runtime.broker.connection import Broker
+from services.runtime.broker.messages import Delivery, Outgoing
+from services.runtime.broker.topology import (
     Topology,
     mailcase_topology,
 )
+from services.runtime.errors import TransientError
 from tests.contract.outlet_contract import OutletContract, Received
 from tests.integration.brokers import PATIENCE_S, bodies, message, topology, waiting
 
@@ -105,7 +105,7 @@ class TestPublishing(OutletContract):
         self, servers: PrivateServers, broker: Broker, name: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The queue's process stands still, as a leader without its followers."""
-        monkeypatch.setattr("services.runtime.publishing.CONFIRM_PATIENCE_S", 0.5)
+        monkeypatch.setattr("services.runtime.broker.publish.CONFIRM_PATIENCE_S", 0.5)
         await broker.declare(topology(name))
         for step in ("suspend", "resume"):
             await asyncio.to_thread(servers.broker.ctl, "eval", f"sys:{step}(whereis('%2F_{name}')).")
@@ -118,7 +118,7 @@ class TestPublishing(OutletContract):
     async def test_an_alarm_of_the_broker_is_waited_out(
         self, servers: PrivateServers, broker: Broker, name: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("services.runtime.publishing.CONFIRM_PATIENCE_S", 2.0)
+        monkeypatch.setattr("services.runtime.broker.publish.CONFIRM_PATIENCE_S", 2.0)
         await broker.declare(topology(name))
         ctl = servers.broker.ctl
         await asyncio.to_thread(ctl, "set_vm_memory_high_watermark", "0.00001")
@@ -160,7 +160,7 @@ class TestDeclaring:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The driver would close it where it is collected, which is no place to await anything."""
-        monkeypatch.setattr("services.runtime.broker.CONNECT_TIMEOUT_S", 0.2)
+        monkeypatch.setattr("services.runtime.broker.connection.CONNECT_TIMEOUT_S", 0.2)
         with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(TransientError):
             async with Broker.connected(f"amqp://127.0.0.1:{silent.getsockname()[1]}/", "test"):
                 pass

@@ -6,13 +6,13 @@ import itertools
 import pytest
 
 from deploy.local import PrivateServers
-from services.runtime.broker import Broker, LeaderlessError, keep_connected
-from services.runtime.errors import TransientError
-from services.runtime.health import Health
-from services.runtime.lifecycle import Stop
-from services.runtime.topology import (
+from services.runtime.broker.connection import Broker, LeaderlessError, keep_connected
+from services.runtime.broker.topology import (
     Topology,
 )
+from services.runtime.errors import TransientError
+from services.runtime.process.health import Health
+from services.runtime.process.lifecycle import Stop
 from tests.integration.brokers import PATIENCE_S, connected, end_connection, message, topology
 
 pytestmark = pytest.mark.usefixtures("no_settling")
@@ -151,7 +151,7 @@ class TestKeepingConnected:
     async def test_after_a_queue_without_a_leader_the_broker_is_up_only_once_a_session_lasts(
         self, servers: PrivateServers, name: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("services.runtime.broker.CONSUME_PATIENCE_S", 0.1)
+        monkeypatch.setattr("services.runtime.broker.connection.CONSUME_PATIENCE_S", 0.1)
         stop, said, attempts = Stop(), list[str](), itertools.count(1)
 
         class Watched(Health):

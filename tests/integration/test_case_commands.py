@@ -11,10 +11,10 @@ import pytest
 
 from deploy.local import PrivateServers
 from schemas.stored import Attachment, Case, Comment, to_document
-from services.casework.repository import CaseRepository
+from services.casework.persistence.repository import CaseRepository
 from services.cli import main
-from services.runtime.blobs import Blobs
-from services.runtime.store import Store
+from services.runtime.store.blobs import Blobs
+from services.runtime.store.mongo import Store
 from tests.integration.test_casework import mail_key, open_case
 from tests.unit.casework.builders import PROCESSES
 

@@ -15,21 +15,21 @@ from deploy.local import PrivateServers
 from schemas.cases import Command
 from schemas.mails import mail_key
 from schemas.stored import Discard
-from services.case_writer import intake as intake_module
-from services.case_writer.intake import Intake
-from services.case_writer.mongo import MongoCases
+from services.case_writer import preparation as intake_module
+from services.case_writer.preparation import Intake
 from services.case_writer.reading import read_mail
+from services.case_writer.recording.mongo import MongoCases
 from services.case_writer.service import Arrived, CaseWriter
 from services.casework.publisher import ChangePublisher
 from services.cli.parked import set_aside
-from services.cli.replaying.numbers import keep_numbers
-from services.runtime.blobs import Blobs
+from services.cli.replay.case_numbers import keep_numbers
 from services.runtime.errors import PermanentError
-from services.runtime.health import Health
-from services.runtime.lifecycle import Stop
 from services.runtime.mail.headers import Address
-from services.runtime.settings.shapes import Rules
-from services.runtime.store import Store
+from services.runtime.process.health import Health
+from services.runtime.process.lifecycle import Stop
+from services.runtime.settings.schema import Rules
+from services.runtime.store.blobs import Blobs
+from services.runtime.store.mongo import Store
 from tests.builders import STAGES, appending, opening, parking, raw_bytes
 from tests.contract.cases_contract import CasesContract
 from tests.fakes import FakeOutlet
@@ -131,7 +131,7 @@ async def test_a_mail_that_the_database_contradicts_itself_about_is_parked_and_h
     servers: PrivateServers, cases: Observed, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its outcome is gone and its comment is there, as after a repair by hand: the key is taken for ever."""
-    monkeypatch.setattr("services.runtime.store.TAKEN_PATIENCE_S", 0.5)
+    monkeypatch.setattr("services.runtime.store.mongo.TAKEN_PATIENCE_S", 0.5)
     odd = opening("odd")
     await handle_in_batches(servers.store.url, database, [odd])
     await cases.store.collection("mails").delete({"_id": odd.mail.key})

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.ground import Ground
+from benchmarks.environment import Ground
 from benchmarks.mails import filled, mail_set
 from benchmarks.trials import Writing
 from deploy.local import PrivateServers

@@ -17,12 +17,12 @@ from schemas.stored import Case, Comment, Mail, Person, Thread, from_document, t
 from services.casework import actions
 from services.casework.history import differences, fold
 from services.casework.overdue import OverdueSweep
+from services.casework.persistence.records import new_change
+from services.casework.persistence.repository import CaseRepository
 from services.casework.publisher import ChangePublisher
-from services.casework.records import new_change
 from services.casework.refusals import ActionRefusedError, StaleRevisionError
-from services.casework.repository import CaseRepository
-from services.runtime.messages import Outgoing
-from services.runtime.store import Store
+from services.runtime.broker.messages import Outgoing
+from services.runtime.store.mongo import Store
 from tests.fakes import FakeOutlet
 from tests.unit.casework.builders import ANNA, OPERATOR, PROCESSES, STRANGER, WORKER, case
 

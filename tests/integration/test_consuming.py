@@ -8,17 +8,17 @@ import pytest
 
 from deploy.local import PrivateServers
 from schemas.codec import UnreadableMessageError, decode_raw_mail, encode
-from services.runtime.broker import Broker, dead_letter, refuse
-from services.runtime.browsing import browsing
-from services.runtime.consuming import handle_batches
-from services.runtime.deferring import WAITS_SINCE_MS, KnownNames, defer
-from services.runtime.errors import TransientError
-from services.runtime.lifecycle import Stop
-from services.runtime.messages import Delivery, Outgoing
-from services.runtime.topology import (
+from services.runtime.broker.browse import browsing
+from services.runtime.broker.connection import Broker, dead_letter, refuse
+from services.runtime.broker.consume import handle_batches
+from services.runtime.broker.defer import WAITS_SINCE_MS, KnownNames, defer
+from services.runtime.broker.messages import Delivery, Outgoing
+from services.runtime.broker.topology import (
     dead_name,
     newer_name,
 )
+from services.runtime.errors import TransientError
+from services.runtime.process.lifecycle import Stop
 from tests.builders import raw_mail
 from tests.integration.brokers import PATIENCE_S, bodies, connected, message, topology, waiting
 
@@ -53,7 +53,7 @@ class TestConsuming:
     async def test_large_messages_are_handed_out_a_few_at_a_time(
         self, broker: Broker, name: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("services.runtime.deliveries.BATCH_BYTES", 10)
+        monkeypatch.setattr("services.runtime.broker.deliveries.BATCH_BYTES", 10)
         await broker.declare(topology(name))
         await broker.publish_all([message(name, str(number).encode() * 7) for number in range(9)])
         await broker.publish(message(name, b"more than a batch"))
@@ -164,7 +164,7 @@ class TestHandlingBatches:
         self, servers: PrivateServers, broker: Broker, name: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """An old router gets a mail of tomorrow between two of today; tomorrow's router gets it then."""
-        monkeypatch.setattr("services.runtime.consuming.LOOK_AGAIN_S", 0.1)
+        monkeypatch.setattr("services.runtime.broker.consume.LOOK_AGAIN_S", 0.1)
         await broker.declare(topology(name))
         known, newer = encode(raw_mail()), msgspec.msgpack.encode({"type": "RawMail.v2", "what": "else"})
         for body in (known, newer, known):

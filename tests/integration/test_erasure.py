@@ -13,12 +13,12 @@ from deploy.local import PrivateServers
 from schemas.cases import Decision
 from schemas.stored import Attachment, Case, Comment, LimitAlert, Mail, OutgoingMail, Person, Sender, to_document
 from services.casework import actions
-from services.casework.erasure import Eraser
-from services.casework.repository import CaseRepository
-from services.cli.auditing.checks import Auditor
-from services.runtime.blobs import Blobs
+from services.casework.erasure.eraser import Eraser
+from services.casework.persistence.repository import CaseRepository
+from services.cli.audit.checks import Auditor
 from services.runtime.settings import Field, Process
-from services.runtime.store import Store
+from services.runtime.store.blobs import Blobs
+from services.runtime.store.mongo import Store
 from tests.integration.test_casework import assert_histories_hold, comment, mail_key, open_case
 from tests.unit.casework.builders import ANNA, INVOICES, OPERATOR
 from tests.unit.sender.builders import outgoing

@@ -11,11 +11,11 @@ from prometheus_client import REGISTRY
 
 from deploy.local import PrivateServers
 from schemas.mails import mail_key
-from services.fetcher.dispatch import Dispatcher
+from services.fetcher.message_builder import Dispatcher
 from services.fetcher.ports import HEAD_BYTES
+from services.runtime.broker.messages import Outgoing
+from services.runtime.broker.topology import EVENT
 from services.runtime.errors import TransientError
-from services.runtime.messages import Outgoing
-from services.runtime.topology import EVENT
 from tests.integration.mailboxes import Account
 from tests.integration.proxy import SLOW_BYTES_S, Fault, Proxy
 from tests.integration.recorder import Bench, fetching, until

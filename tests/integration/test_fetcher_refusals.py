@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from deploy.local import PrivateServers
-from services.fetcher.imap import ImapSource
-from services.fetcher.pop3 import Pop3Source
+from services.fetcher.imap.source import ImapSource
+from services.fetcher.pop3.source import Pop3Source
 from services.fetcher.ports import MailboxError, Trouble
-from services.runtime.oauth2 import AccessToken
+from services.runtime.oauth2.tokens import AccessToken
 from tests.integration.mailboxes import PASSWORD, Account, password, wrong_authority
 from tests.integration.proxy import Proxy
 from tests.integration.scripted import Scripted

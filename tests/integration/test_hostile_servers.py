@@ -11,9 +11,9 @@ from prometheus_client import REGISTRY
 
 from deploy.local import PrivateServers
 from schemas.mails import mail_key
-from services.fetcher import imap_client
-from services.fetcher.imap import ImapSource
-from services.fetcher.pop3 import Pop3Source
+from services.fetcher.imap import client as imap_client
+from services.fetcher.imap.source import ImapSource
+from services.fetcher.pop3.source import Pop3Source
 from services.fetcher.ports import MailboxError, MailSource
 from services.runtime.settings import IncomingServer, Mailbox
 from tests.integration.mailboxes import Account, password
@@ -169,8 +169,8 @@ def test_lies_and_storms_end_the_session_within_bounds(
 ) -> None:
     monkeypatch.setattr(imap_client, "MAX_LINE_BYTES", 100_000)
     monkeypatch.setattr(imap_client.Bounded, "most_bytes", 100_000)
-    monkeypatch.setattr("services.fetcher.imap.MAX_LINE_BYTES", 100_000)
-    monkeypatch.setattr("services.fetcher.pop3_session._MAX_LISTING_BYTES", 1_000_000)
+    monkeypatch.setattr("services.fetcher.imap.source.MAX_LINE_BYTES", 100_000)
+    monkeypatch.setattr("services.fetcher.pop3.session._MAX_LISTING_BYTES", 1_000_000)
     with Scripted(GREETINGS[protocol], SERVERS[protocol](strange)) as scripted:
         server = IncomingServer(
             protocol="imap" if protocol == "imap" else "pop3",

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from deploy.local import PrivateServers
-from services.fetcher import imap_removal
-from services.fetcher.credentials import Password
-from services.fetcher.imap import ImapSource
-from services.fetcher.imap_removal import KEYWORD
-from services.fetcher.imap_session import Folder
-from services.fetcher.pop3 import Pop3Source
+from services.fetcher.imap import removal as imap_removal
+from services.fetcher.imap.removal import KEYWORD
+from services.fetcher.imap.session import Folder
+from services.fetcher.imap.source import ImapSource
+from services.fetcher.pop3.source import Pop3Source
 from services.fetcher.ports import MailboxError, Trouble
+from services.fetcher.sources.credentials import Password
 from services.runtime.errors import Mistake, SettingsError
 from tests.contract.mail_source_contract import Deliver, MailSourceContract
 from tests.integration.mailboxes import Account, in_background, password, wrong_authority

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from deploy.local import PrivateServers
-from services.fetcher.lease_store import StoredLeases
-from services.fetcher.leases import Leases
-from services.fetcher.tenure import Tenure
-from services.runtime.broker import Broker
-from services.runtime.deliveries import Deliveries
-from services.runtime.lifecycle import Stop
-from services.runtime.store import Store
-from services.runtime.topology import lease_queue, mailcase_topology
+from services.fetcher.leases.manager import Leases
+from services.fetcher.leases.store import StoredLeases
+from services.fetcher.leases.tenure import Tenure
+from services.runtime.broker.connection import Broker
+from services.runtime.broker.deliveries import Deliveries
+from services.runtime.broker.topology import lease_queue, mailcase_topology
+from services.runtime.process.lifecycle import Stop
+from services.runtime.store.mongo import Store
 from tests.integration.mailboxes import Account
 from tests.integration.recorder import Bench, fetching, until
 from tests.integration.test_fetcher import raw, sample, server
@@ -111,7 +111,7 @@ async def test_a_queue_that_the_broker_keeps_for_a_dead_node_keeps_no_mailbox_fr
 async def test_a_lease_is_free_for_others_once_its_holder_is_silent_for_its_time(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.fetcher.lease_store.TTL_S", 3.0)
+    monkeypatch.setattr("services.fetcher.leases.store.TTL_S", 3.0)
     async with Store.opened(bench.servers.store.url, bench.name) as store:
         one, other = StoredLeases(store), StoredLeases(store)
         await one.prepare(["a", "b"])
@@ -150,8 +150,8 @@ async def test_while_the_database_is_away_for_longer_than_a_lease_mail_waits_and
     bench: Bench, servers: PrivateServers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, seconds in (("TTL_S", 3.0), ("MARGIN_S", 1.0), ("ANSWER_S", 1.0)):
-        monkeypatch.setattr(f"services.fetcher.lease_store.{name}", seconds)
-    monkeypatch.setattr("services.fetcher.leases.RENEW_S", 0.2)
+        monkeypatch.setattr(f"services.fetcher.leases.store.{name}", seconds)
+    monkeypatch.setattr("services.fetcher.leases.manager.RENEW_S", 0.2)
     account, database = Account(servers, "outage"), servers.store.members[0]
     account.deliver(raw(1))
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
-from services.fetcher.imap import ImapSource
+from services.fetcher.imap.source import ImapSource
 from services.runtime.settings import IncomingServer
 from tests.integration.mailboxes import password
 from tests.integration.scripted import Scripted

@@ -9,11 +9,11 @@ import pytest
 
 from deploy.local import PrivateServers
 from deploy.local.tokens import TokenEndpoint
-from services.fetcher.credentials import Credential
-from services.fetcher.imap import ImapSource
-from services.fetcher.pop3 import Pop3Source
+from services.fetcher.imap.source import ImapSource
+from services.fetcher.pop3.source import Pop3Source
 from services.fetcher.ports import MailboxError, MailSource, Trouble
-from services.runtime.oauth2 import TokenSource
+from services.fetcher.sources.credentials import Credential
+from services.runtime.oauth2.tokens import TokenSource
 from services.runtime.settings import OAuth2
 from tests.integration.mailboxes import Account
 

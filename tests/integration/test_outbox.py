@@ -12,10 +12,10 @@ import pytest
 
 from deploy.local import PrivateServers
 from schemas.stored import OutgoingMail, to_document
-from services.runtime.blobs import Blobs
-from services.runtime.lifecycle import Stop
+from services.runtime.process.lifecycle import Stop
 from services.runtime.settings import Settings
-from services.runtime.store import Store
+from services.runtime.store.blobs import Blobs
+from services.runtime.store.mongo import Store
 from services.sender.clock import SharedClock
 from services.sender.outbox import MongoOutbox
 from services.sender.ports import Handed

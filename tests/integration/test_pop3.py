@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from deploy.local import PrivateServers
-from services.fetcher.credentials import Password
-from services.fetcher.pop3 import Pop3Source
+from services.fetcher.pop3.source import Pop3Source
 from services.fetcher.ports import MailboxError, Trouble
+from services.fetcher.sources.credentials import Password
 from tests.contract.mail_source_contract import Deliver, MailSourceContract
 from tests.integration.mailboxes import Account, password, wrong_authority
 from tests.integration.test_imap import HEAD, ODD_MAILS

@@ -8,13 +8,13 @@ from contextlib import suppress
 import pytest
 
 from deploy.local import PrivateServers
-from services.runtime.broker import Broker
-from services.runtime.deliveries import Deliveries
+from services.runtime.broker.connection import Broker
+from services.runtime.broker.deliveries import Deliveries
+from services.runtime.broker.messages import Outgoing
+from services.runtime.broker.publish import WRITE_BYTES
+from services.runtime.broker.topology import Binding, Queue, Topology
 from services.runtime.errors import TransientError
-from services.runtime.messages import Outgoing
 from services.runtime.metrics import PUBLISHED, UNCONFIRMED
-from services.runtime.publishing import WRITE_BYTES
-from services.runtime.topology import Binding, Queue, Topology
 
 PATIENCE_S = 20.0
 FRAME_BYTES = 128 * 1024  # what RabbitMQ proposes as the largest frame, its own 8 bytes counted

@@ -15,7 +15,7 @@ from schemas.codec import decode_replayed
 from schemas.events import CaseMoved, ReplayEffect
 from schemas.mails import BlobRef, RawMail, Replay, mail_key
 from services.case_writer.service import Arrived
-from services.cli.auditing.checks import Auditor
+from services.cli.audit.checks import Auditor
 from services.router.policy import Policy
 from services.router.service import decide
 from tests.builders import EVE, JAN, raw_bytes, raw_mail

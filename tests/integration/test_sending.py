@@ -17,10 +17,10 @@ from deploy.local import PrivateServers
 from deploy.local.smtp import TakenMail
 from schemas.mails import BlobRef
 from schemas.sending import AnswerCase, AnswerFile
-from services.cli.auditing.checks import Auditor
+from services.cli.audit.checks import Auditor
 from services.cli.case.show import print_case, read_case
-from services.runtime.blobs import Blobs
-from services.runtime.store import Store
+from services.runtime.store.blobs import Blobs
+from services.runtime.store.mongo import Store
 from tests.integration.office import ADDRESS, Office, letter, parsed
 from tests.integration.smtp_moods import FAULTS, MoodySink
 

@@ -9,11 +9,11 @@ from typing import Any
 
 from deploy.local import PrivateServers
 from deploy.local.smtp import SmtpSink, TakenMail
-from schemas.own_ids import OwnIds
+from schemas.message_ids import OwnIds
 from schemas.stored import OutgoingMail, Person, to_document
-from services.runtime.lifecycle import Stop
+from services.runtime.process.lifecycle import Stop
 from services.runtime.settings import load_settings
-from services.runtime.store import Store
+from services.runtime.store.mongo import Store
 from services.sender import main as sender
 from services.sender.outbox import MongoOutbox
 from tests.vhosts import add_virtual_host

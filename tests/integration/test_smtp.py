@@ -11,7 +11,7 @@ from aiosmtpd.smtp import AuthResult, LoginPassword
 
 from deploy.local.smtp import SmtpSink
 from services.runtime.errors import TransientError
-from services.runtime.oauth2 import AccessToken
+from services.runtime.oauth2.tokens import AccessToken
 from services.runtime.settings import Smtp
 from services.sender.smtp import SmtpTransport
 

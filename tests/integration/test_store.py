@@ -12,10 +12,10 @@ import pytest
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorGridFSBucket
 
 from deploy.local import PrivateServers
-from services.runtime import blobs as blobs_module
-from services.runtime.blobs import CHUNKS, FILES, Blobs
 from services.runtime.errors import PermanentError, TransientError
-from services.runtime.store import ConflictError, Session, Store
+from services.runtime.store import blobs as blobs_module
+from services.runtime.store.blobs import CHUNKS, FILES, Blobs
+from services.runtime.store.mongo import ConflictError, Session, Store
 from tests.contract.blobs_contract import BlobsContract
 from tests.link import Link
 

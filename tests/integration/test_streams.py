@@ -6,11 +6,11 @@ import uuid
 import pytest
 
 from deploy.local import PrivateServers
-from services.runtime import streams
-from services.runtime.broker import Broker
-from services.runtime.messages import Outgoing
-from services.runtime.streams import last_offset
-from services.runtime.topology import MAIL, MAIL_ARCHIVE, mailcase_topology
+from services.runtime.broker import streams
+from services.runtime.broker.connection import Broker
+from services.runtime.broker.messages import Outgoing
+from services.runtime.broker.streams import last_offset
+from services.runtime.broker.topology import MAIL, MAIL_ARCHIVE, mailcase_topology
 from tests.vhosts import add_virtual_host
 
 

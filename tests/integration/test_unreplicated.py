@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 
 from deploy.local import PrivateServers
-from services.case_writer.intake import Intake
-from services.case_writer.mongo import MongoCases
+from services.case_writer.preparation import Intake
+from services.case_writer.recording.mongo import MongoCases
 from services.case_writer.service import Arrived, CaseWriter
 from services.casework.publisher import ChangePublisher
-from services.runtime.blobs import Blobs
 from services.runtime.errors import TransientError
-from services.runtime.health import Health
-from services.runtime.lifecycle import Stop
-from services.runtime.store import Store
+from services.runtime.process.health import Health
+from services.runtime.process.lifecycle import Stop
+from services.runtime.store.blobs import Blobs
+from services.runtime.store.mongo import Store
 from tests.builders import STAGES, opening
 from tests.fakes import FakeOutlet
 
@@ -37,7 +37,7 @@ class Watched(MongoCases):
 async def test_good_mail_is_neither_parked_nor_refused_while_the_primary_cannot_replicate(
     server_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.runtime.store.TAKEN_PATIENCE_S", 0.2)
+    monkeypatch.setattr("services.runtime.store.mongo.TAKEN_PATIENCE_S", 0.2)
     with PrivateServers(server_folder, broker=False, store_members=3) as servers:
         members = servers.store.members
         primary = servers.store.primary
@@ -49,7 +49,7 @@ async def test_good_mail_is_neither_parked_nor_refused_while_the_primary_cannot_
             intake = Intake(Blobs(store), lambda _mailbox: False)
             publisher = ChangePublisher(store, outlet)
             writer = CaseWriter(cases, intake, outlet, publisher, health=Health("store"), stop=Stop())
-            monkeypatch.setattr("services.runtime.store._WRITE_TIMEOUT_MS", 300)
+            monkeypatch.setattr("services.runtime.store.mongo._WRITE_TIMEOUT_MS", 300)
             dead.stop()
             with locked.client() as client:
                 client.admin.command("fsync", lock=True)

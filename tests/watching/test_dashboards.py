@@ -11,8 +11,8 @@ import yaml
 from deploy.grafana.__main__ import DASHBOARDS, FOLDER, text_of
 from deploy.grafana.render import pieces
 from deploy.local.prometheus import DETAILED
-from services.runtime.topology import mailcase_topology
-from tests.unit.test_metrics_page import exported
+from services.runtime.broker.topology import mailcase_topology
+from tests.unit.runtime.test_metrics_page import exported
 from tests.watching.manifests import ROOT, panels, rules, selectors, triggers
 
 HISTOGRAM = ("_bucket", "_sum", "_count")

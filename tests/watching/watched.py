@@ -14,9 +14,9 @@ from deploy.local import PrivateServers
 from deploy.local.prometheus import Prometheus
 from deploy.local.smtp import SmtpSink, TakenMail
 from deploy.local.stages import Stages
-from services.runtime.broker import Broker
-from services.runtime.messages import Outgoing
-from services.runtime.topology import MAIL, ROUTER_MAIL, dead_name
+from services.runtime.broker.connection import Broker
+from services.runtime.broker.messages import Outgoing
+from services.runtime.broker.topology import MAIL, ROUTER_MAIL, dead_name
 from tests.integration.scripted import Scripted
 from tests.integration.test_hostile_servers import GREETINGS, SICK, Imap
 from tests.pipeline import Pipeline

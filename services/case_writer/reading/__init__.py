@@ -1,7 +1,6 @@
 """Reading mail: pure, from the bytes of a mail to what a person reads in it."""
 
-from services.case_writer.reading.reader import read_mail
-from services.case_writer.reading.values import (
+from services.case_writer.reading.model import (
     DOUBTFUL,
     SHORTENED,
     Attachment,
@@ -9,6 +8,7 @@ from services.case_writer.reading.values import (
     ReadingLimits,
     needs_original,
 )
+from services.case_writer.reading.reader import read_mail
 from services.runtime.mail.headers import Address
 
 __all__ = [

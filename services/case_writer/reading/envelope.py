@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 
-from services.case_writer.reading.values import Defects, ReadingLimits
+from services.case_writer.reading.model import Defects, ReadingLimits
 from services.runtime.mail.headers import Address, MailHeaders
 
 _NOBODY = Address("", "")

@@ -1,18 +1,18 @@
 """A mail read as a person reads it: bytes in, a value with a list of defects out, never an exception."""
 
-from services.case_writer.reading import html as markup
-from services.case_writer.reading.bodies import FilePart, Segment, html_of
-from services.case_writer.reading.containers import Containers, Found
+from services.case_writer.reading.attachments.builder import FROM_MESSAGE, Files
+from services.case_writer.reading.attachments.containers import Containers, Found
+from services.case_writer.reading.attachments.media_types import type_by_name
+from services.case_writer.reading.attachments.signed import BEGIN_ENCRYPTED, without_armour
+from services.case_writer.reading.attachments.winmail import WinmailFile
 from services.case_writer.reading.digest import content_digest
 from services.case_writer.reading.envelope import read_envelope
-from services.case_writer.reading.files import FROM_MESSAGE, Files
-from services.case_writer.reading.layout import has_quotes, to_text
-from services.case_writer.reading.quotes import written_now
-from services.case_writer.reading.signed import BEGIN_ENCRYPTED, without_armour
-from services.case_writer.reading.sniffing import type_by_name
-from services.case_writer.reading.uuencoded import UuencodedFile
-from services.case_writer.reading.values import Attachment, Defects, MailReading, ReadingLimits
-from services.case_writer.reading.winmail import WinmailFile
+from services.case_writer.reading.html import sanitizer as markup
+from services.case_writer.reading.html.to_text import has_quotes, to_text
+from services.case_writer.reading.mime.structure import FilePart, Segment, html_of
+from services.case_writer.reading.mime.uuencoded import UuencodedFile
+from services.case_writer.reading.model import Attachment, Defects, MailReading, ReadingLimits
+from services.case_writer.reading.text.quotes import written_now
 from services.runtime.mail.headers import MailHeaders
 from services.runtime.mail.words import one_line
 

@@ -9,11 +9,11 @@ from cyclopts import Parameter
 
 from schemas.changes import Actor
 from services.casework.actors import ActingAs
-from services.casework.repository import CaseRepository, no_such_case
+from services.casework.persistence.repository import CaseRepository, no_such_case
 from services.runtime.errors import PermanentError
+from services.runtime.process.stage import store_url
 from services.runtime.settings import Settings
-from services.runtime.stage import store_url
-from services.runtime.store import Store
+from services.runtime.store.mongo import Store
 
 AsUser = Annotated[
     str | None,

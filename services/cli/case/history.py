@@ -9,9 +9,9 @@ from schemas.changes import Change
 from schemas.stored import to_document
 from services.cli.case.context import existing, opened_repository
 from services.cli.case.listing import local_time
-from services.cli.common import DEFAULT_CONFIG, Config, Json, loaded
-from services.cli.options import CaseNumber
-from services.cli.tables import print_table
+from services.cli.terminal.options import CaseNumber
+from services.cli.terminal.output import DEFAULT_CONFIG, Config, Json, loaded
+from services.cli.terminal.tables import print_table
 from services.runtime.settings import Settings
 
 

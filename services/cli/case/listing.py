@@ -11,11 +11,11 @@ from schemas.case_ref import CaseReference
 from schemas.stored import Case
 from services.casework.listing import CaseFilter, sort_order
 from services.cli.case.context import opened_repository
-from services.cli.common import DEFAULT_CONFIG, Config, Json, loaded
-from services.cli.options import Limit, Process, before_moment, said
-from services.cli.tables import print_table
+from services.cli.terminal.options import Limit, Process, before_moment, said
+from services.cli.terminal.output import DEFAULT_CONFIG, Config, Json, loaded
+from services.cli.terminal.tables import print_table
 from services.runtime.settings import Settings
-from services.runtime.store import Document
+from services.runtime.store.mongo import Document
 
 Stage = Annotated[str | None, Parameter(name="--stage", help="Only cases at this stage.", validator=said)]
 Status = Annotated[

@@ -10,12 +10,12 @@ from rich.console import Console
 from rich.text import Text
 
 from schemas.case_ref import CaseReference
-from services.cli.common import DEFAULT_CONFIG, Config, Json, loaded, printable, size_text
-from services.cli.options import CaseNumber
+from services.cli.terminal.options import CaseNumber
+from services.cli.terminal.output import DEFAULT_CONFIG, Config, Json, loaded, printable, size_text
 from services.runtime.errors import PermanentError
+from services.runtime.process.stage import store_url
 from services.runtime.settings import Settings
-from services.runtime.stage import store_url
-from services.runtime.store import Document, Store
+from services.runtime.store.mongo import Document, Store
 
 _PLAIN = CaseReference()
 

@@ -13,15 +13,15 @@ from msgspec import structs
 
 from schemas.stored import Attachment, Comment, to_document
 from services.casework import actions
-from services.casework.repository import Done
+from services.casework.persistence.repository import Done
 from services.cli.case.context import AsUser, acting, opened_repository
-from services.cli.common import DEFAULT_CONFIG, Config, Json, loaded, printable
-from services.cli.files import read_bytes, read_text
-from services.cli.options import CaseNumber, moment, said
+from services.cli.terminal.files import read_bytes, read_text
+from services.cli.terminal.options import CaseNumber, moment, said
+from services.cli.terminal.output import DEFAULT_CONFIG, Config, Json, loaded, printable
 from services.fetcher.main import kept_blobs
 from services.runtime.errors import Mistake, SettingsError
 from services.runtime.settings import Settings
-from services.runtime.store import Store
+from services.runtime.store.mongo import Store
 
 Revision = Annotated[
     int | None,

@@ -14,10 +14,9 @@ from msgspec.structs import asdict, replace
 
 from services.runtime.errors import SettingsError
 from services.runtime.masking import mask_secrets
-from services.runtime.settings.checks import check
-from services.runtime.settings.file import read_tree
-from services.runtime.settings.secrets import Account
-from services.runtime.settings.shapes import (
+from services.runtime.settings.accounts import Account
+from services.runtime.settings.convert import Walker
+from services.runtime.settings.schema import (
     Access,
     Acknowledgement,
     Archive,
@@ -42,7 +41,8 @@ from services.runtime.settings.shapes import (
     Stage,
     Store,
 )
-from services.runtime.settings.walker import Walker
+from services.runtime.settings.toml_file import read_tree
+from services.runtime.settings.validation import check
 
 __all__ = [
     "Access",

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from services.runtime.errors import Mistake
-from services.runtime.settings.shapes import Field, ProcessTable, Stage
-from services.runtime.settings.walker import did_you_mean
+from services.runtime.settings.convert import did_you_mean
+from services.runtime.settings.schema import Field, ProcessTable, Stage
 
 COMMON_ROLES = ("reader", "worker", "manager")
 

@@ -40,7 +40,7 @@ from services.casework.actors import ActingAs
 from services.casework.decide import AutomaticMail, decide
 from services.casework.refusals import ActionRefusedError
 from services.runtime.settings import Process, Stage
-from services.runtime.settings.shapes import OnEnter
+from services.runtime.settings.schema import OnEnter
 from tests.unit.casework.builders import (
     APPROVER,
     HELP,

@@ -10,18 +10,18 @@ from prometheus_client import REGISTRY
 
 from schemas.mails import BlobRef
 from services.fetcher import service
-from services.fetcher.dispatch import Dispatcher
-from services.fetcher.lease_store import now_s
+from services.fetcher.in_flight import InFlight
+from services.fetcher.leases.store import now_s
+from services.fetcher.leases.tenure import Tenure
+from services.fetcher.message_builder import Dispatcher
 from services.fetcher.ports import Fetched, MailboxError, Trouble
-from services.fetcher.reporting import Reporter
 from services.fetcher.service import MailboxReader
-from services.fetcher.tenure import Tenure
-from services.fetcher.window import InFlight
-from services.runtime.deliveries import Deliveries
+from services.fetcher.status import Reporter
+from services.runtime.broker.deliveries import Deliveries
+from services.runtime.broker.messages import Outgoing
 from services.runtime.errors import TransientError
-from services.runtime.health import Health
-from services.runtime.lifecycle import Stop
-from services.runtime.messages import Outgoing
+from services.runtime.process.health import Health
+from services.runtime.process.lifecycle import Stop
 from services.runtime.retry import Backoff
 from tests.fake_mailbox import FakeMailbox, FakeMailSource
 

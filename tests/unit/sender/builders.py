@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from schemas.own_ids import OwnIds
+from schemas.message_ids import OwnIds
 from schemas.stored import OutgoingMail, Person
 from services.runtime.settings import SenderLimits, Settings, load_settings
 

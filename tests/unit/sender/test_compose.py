@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from schemas.case_ref import CaseReference
-from schemas.own_ids import OwnIds
+from schemas.message_ids import OwnIds
 from schemas.stored import Attachment, Person
 from services.case_writer.reading import read_mail
 from services.sender.compose import compose, subject_of

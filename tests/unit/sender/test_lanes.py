@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from services.runtime.lifecycle import Stop
+from services.runtime.process.lifecycle import Stop
 from services.runtime.retry import Backoff
 from services.sender.circuits import Circuit, WatchedTransport
 from services.sender.lanes import ANSWERS_IN_A_ROW, Lane

@@ -12,17 +12,17 @@ from msgspec import structs
 
 from schemas.stored import Attachment, OutgoingMail
 from services.runtime.errors import PermanentError, TransientError
-from services.runtime.health import Health
-from services.runtime.lifecycle import Stop
+from services.runtime.process.health import Health
+from services.runtime.process.lifecycle import Stop
 from services.runtime.settings import Settings
-from services.runtime.store import ConflictError, TakenError
+from services.runtime.store.mongo import ConflictError, TakenError
 from services.sender.circuits import Circuit
 from services.sender.clock import SharedClock
 from services.sender.limits import EVERYONE, Past
 from services.sender.ports import EVERYTHING, Addressed, Ending, Handed, Share, Waiting
+from services.sender.scheduler import Work
 from services.sender.service import NO_SERVER, Sender
 from services.sender.templates import Templates
-from services.sender.work import Work
 from tests.unit.sender.builders import NOW, outgoing, settings
 
 ANNA = "anna@customer.example"
@@ -229,7 +229,7 @@ async def test_a_stage_that_ends_in_the_outage_leaves_the_mail_to_another(bench:
 async def test_a_mail_whose_comment_cannot_be_written_does_not_go_out_again(
     bench: Bench, failures: list[Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.runtime.store.TAKEN_PATIENCE_S", 0.1)
+    monkeypatch.setattr("services.runtime.store.mongo.TAKEN_PATIENCE_S", 0.1)
     bench.put()
 
     def taken(recipients: Sequence[str]) -> Handed:

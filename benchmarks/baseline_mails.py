@@ -1,0 +1,116 @@
+"""What the bare programs know of the mails: the documents that a mail of each sample becomes, ready to be filled in."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from benchmarks.mails import MARK, TOKEN_BYTES, filled, mail_set
+from schemas.cases import Decision, OpenCase
+from schemas.codec import encode_json
+from schemas.mails import BlobRef, RawMail, mail_key
+from schemas.stored import Sender, to_document
+from services.case_writer.placement.plan import Item
+from services.case_writer.placement.planner import plan
+from services.case_writer.placement.snapshot import Known
+from services.case_writer.reading import read_mail
+from services.case_writer.recording.documents import Writing, documents
+from services.runtime.store.blobs import CHUNK_BYTES
+
+BENCH = "bench"  # the name of the process and of its mailbox
+STAGE = "registration"
+INLINE_BYTES = 1024 * 1024
+HEAD_BYTES = 256 * 1024
+ENVELOPE = b"-" * 350  # about what a command is larger than the mail in it
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Filled:
+    """What becomes of one mail: a document a collection, attachments' contents, the event, the whole mail's blob."""
+
+    key: str
+    stored: dict[str, Document]
+    contents: list[tuple[str, bytes]]
+    event: bytes
+    blob: str | None
+
+
+@dataclass(frozen=True)
+class _Shape:
+    stored: dict[str, Document]
+    attached: tuple[int, ...]  # sizes in bytes
+    event: bytes
+    large: bool
+
+
+class Shapes:
+    """The documents of mails, by the mark in their bytes."""
+
+    def __init__(self) -> None:
+        self._shapes: dict[bytes, _Shape] = {}
+
+    def filled(self, body: bytes, number: int) -> Filled:
+        """The documents of the mail in the message `body`, as case `number`."""
+        sample, token = mark_of(body)
+        shape = self._shapes.get(sample) or self._learn(sample)
+        key = token.decode()
+        stored = {name: {**document, "_id": key} for name, document in shape.stored.items()}
+        stored["cases"]["_id"] = stored["comments"]["case"] = stored["mails"]["case"] = number
+        stored["threads"]["case"] = number
+        contents = [(f"{key}-{index}", body[:1] * size) for index, size in enumerate(shape.attached)]
+        return Filled(key, stored, contents, shape.event, key if shape.large else None)
+
+    def _learn(self, sample: bytes) -> _Shape:
+        kind, _, index = sample.decode().partition(" ")
+        shape = self._shapes[sample] = _shape(filled(mail_set(kind).samples[_position(kind, sample)], int(index)))
+        return shape
+
+
+def mark_of(body: bytes) -> tuple[bytes, bytes]:
+    """Sample (`text 07`) and token of the mail in a message."""
+    start = body.index(MARK) + len(MARK)
+    end = body.index(b"\r\n", start)
+    return body[start : end - TOKEN_BYTES - 1], body[end - TOKEN_BYTES : end]
+
+
+def blob_documents(contents: Sequence[tuple[str, bytes]]) -> tuple[list[Document], list[Document]]:
+    """GridFS's files and chunks of (id, content) pairs."""
+    now = datetime.now(UTC)
+    files = [
+        {"_id": name, "length": len(content), "chunkSize": CHUNK_BYTES, "uploadDate": now} for name, content in contents
+    ]
+    chunks = [
+        {"files_id": name, "n": n, "data": content[start : start + CHUNK_BYTES]}
+        for name, content in contents
+        for n, start in enumerate(range(0, len(content), CHUNK_BYTES))
+    ]
+    return files, chunks
+
+
+def _position(kind: str, sample: bytes) -> int:
+    return next(n for n, raw in enumerate(mail_set(kind).samples) if mark_of(raw)[0] == sample)
+
+
+def _shape(raw: bytes) -> _Shape:
+    """By the case writer's own reading and placing."""
+    now = datetime.now(UTC)
+    mail = RawMail(
+        key=mail_key(BENCH, raw), process=BENCH, mailbox=BENCH, size=len(raw), fetched_at=now, received_at=now, raw=raw
+    )
+    reading = read_mail(raw)
+    blobs = tuple(BlobRef(sha256="0" * 64, size=len(one.content)) for one in reading.attachments)
+    item = Item(OpenCase(mail=mail, decision=Decision(rule="new-case")), reading, blobs)
+    planned = plan([item], Known(), attempt="0" * 32)
+    made = documents(planned, Writing(now, "0" * 32, 1, {BENCH: STAGE}))
+    sender = Sender(id="", times=[now], alerted_at=None, version=1, expires_at=now)
+    stored = {
+        "cases": to_document(made.cases[0]),
+        "comments": to_document(made.comments[0]),
+        "mails": to_document(made.mails[0]),
+        "threads": to_document(made.threads[0]),
+        "senders": to_document(sender),
+    }
+    attached = tuple(len(one.content) for one in reading.attachments)
+    return _Shape(stored, attached, encode_json(made.events[0]), len(raw) > INLINE_BYTES)

@@ -1,0 +1,82 @@
+"""From what the queue delivers to cases and answers."""
+
+from collections.abc import Sequence
+
+from msgspec import structs
+
+from schemas.cases import AppendToCase, Command, OpenCase, ParkMail
+from schemas.codec import UnreadableMessageError, decode_case_message
+from schemas.sending import AnswerCase
+from services.case_writer.outgoing.answers import Answers
+from services.case_writer.outgoing.composer import UnknownProcessError
+from services.case_writer.service import Arrived, CaseWriter
+from services.runtime.broker.connection import Broker, dead_letter, refuse
+from services.runtime.broker.defer import (
+    KnownNames,
+    defer,
+    is_out_of_time,
+    unknown_evidence,
+    unknown_reason,
+)
+from services.runtime.broker.messages import Delivery
+from services.runtime.broker.topology import CASE_WRITER_COMMANDS
+from services.runtime.errors import PermanentError
+
+
+class Handling:
+    """What breaks its contract goes to the dead letters and holds up nothing."""
+
+    def __init__(self, writer: CaseWriter, answers: Answers, broker: Broker, known: KnownNames) -> None:
+        self._writer = writer
+        self._answers = answers
+        self._broker = broker
+        self._known = known
+
+    async def handle(self, deliveries: Sequence[Delivery]) -> None:
+        """When this returns, all of them may be acknowledged. Raises TransientError."""
+        arrived: list[Arrived] = []
+        sources: dict[str, Delivery] = {}
+        answers: list[tuple[AnswerCase, Delivery]] = []
+        for delivery in deliveries:
+            try:
+                message = decode_case_message(delivery.body)
+            except UnreadableMessageError as error:
+                await refuse(self._broker, CASE_WRITER_COMMANDS, delivery, error)
+            else:
+                if isinstance(message, AnswerCase):
+                    answers.append((message, delivery))
+                elif (command := await self._ready(message, delivery)) is not None:
+                    arrived.append(Arrived(command, delivery.redelivered, delivery.attempts))
+                    sources[command.mail.key] = delivery
+        for refused in await self._writer.handle(arrived):
+            await dead_letter(self._broker, CASE_WRITER_COMMANDS, sources[refused.mail_key or ""], str(refused))
+        for answer, delivery in answers:  # after the mails, one of which may have opened the case
+            await self._answer(answer, delivery)
+
+    async def _answer(self, answer: AnswerCase, delivery: Delivery) -> None:
+        try:
+            await self._answers.handle(answer)
+        except PermanentError as error:
+            if isinstance(error, UnknownProcessError) and not is_out_of_time(delivery.headers):
+                await defer(self._broker, CASE_WRITER_COMMANDS, delivery, error.name)
+            else:
+                await dead_letter(self._broker, CASE_WRITER_COMMANDS, delivery, str(error))
+
+    async def _ready(self, command: Command, delivery: Delivery) -> Command | None:
+        """The command to write, parked if a name stayed unknown; None if it waits for newer settings."""
+        unknown = self._unknown_name(command)
+        if unknown is None:
+            return command
+        if not is_out_of_time(delivery.headers):
+            await defer(self._broker, CASE_WRITER_COMMANDS, delivery, unknown)
+            return None
+        evidence = [*command.decision.evidence, unknown_evidence(unknown)]
+        decision = structs.replace(command.decision, evidence=evidence)
+        return ParkMail(mail=command.mail, decision=decision, reason=unknown_reason(unknown))
+
+    def _unknown_name(self, command: Command) -> str | None:
+        """What the settings do not know and the case needs: its stages, its rules, what is attached."""
+        mail = command.mail
+        if mail.origin == "replay" or not isinstance(command, OpenCase | AppendToCase):
+            return None
+        return self._known.first_unknown(process=mail.process, mailbox=None if mail.origin == "retry" else mail.mailbox)

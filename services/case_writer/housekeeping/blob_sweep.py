@@ -1,0 +1,218 @@
+"""Blobs that nothing refers to are removed after a day, by one case writer at a time.
+
+They come from crashes between an upload and the transaction that refers to it. The sweep is safe beside every writer,
+and beside another sweep: what a writer puts is fresh for a day (`services.runtime.store.blobs`), and it refers to it within
+an hour; looking, and removing a file with its chunks, are one transaction, which fails where a writer touches the file.
+"""
+
+import asyncio
+import random
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from services.case_writer import metrics
+from services.runtime.errors import MailcaseError
+from services.runtime.logs import get_logger
+from services.runtime.process.lifecycle import Stop
+from services.runtime.store.blobs import CHUNK_BYTES, CHUNKS, FILES
+from services.runtime.store.mongo import ConflictError, Session, Store
+
+log = get_logger(__name__)
+
+AFTER = timedelta(days=1)
+EVERY = timedelta(hours=6)
+# Collection, and the field that names a blob; a list of documents where it has a dot.
+REFERENCES = (
+    ("comments", "attachments.blob"),
+    ("comments", "original"),
+    ("mails", "raw"),
+    ("outbox", "attachments.blob"),
+    ("discards", "body"),
+)
+LEASE = "blob-sweep"
+_LEASED_FOR = timedelta(minutes=10)
+_PAGE = 500
+_CHUNKS_PAGE = 5000
+_ASKED_TOGETHER = 50  # blobs in one command
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Place:
+    """How far a sweep has come: everything up to `after` is done, in the files, or then in the chunks."""
+
+    looking_at: Literal["files", "chunks"] = "files"
+    after: str = ""
+
+
+@dataclass
+class Swept:
+    """What a sweep removed: files, and contents that had chunks only; `place` is where it goes on."""
+
+    files: int = 0
+    torsos: int = 0
+    place: Place = field(default_factory=Place, compare=False)
+
+
+class Sweeper:
+    """Removes what nothing refers to. Methods raise TransientError."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._files = store.collection(FILES)
+        self._chunks = store.collection(CHUNKS)
+
+    async def ensure_indexes(self) -> None:
+        """What the references are looked up by."""
+        for collection, name in REFERENCES:
+            await self._store.collection(collection).ensure_index(name, where={name: {"$gt": ""}})
+
+    async def pages(self, now: datetime, place: Place = Place()) -> AsyncIterator[Swept]:
+        """Sweep page by page from `place` on; what is older than a day at `now` is looked at."""
+        cutoff = now - AFTER
+        last = place.after
+        while place.looking_at == "files" and (ids := await self._old_files(last, cutoff, now)):
+            last = ids[-1]
+            unreferenced = set(ids) - await referenced(self._store, ids)
+            removed = sum([await self._remove(one, cutoff, now) for one in sorted(unreferenced)])
+            yield Swept(files=removed, place=Place("files", last))
+        last = place.after if place.looking_at == "chunks" else ""
+        while ids := await self._contents_with_chunks(last):
+            last = ids[-1]
+            files = await self._files.find({"_id": {"$in": ids}}, ["_id"])
+            torsos = set(ids) - {one["_id"] for one in files}
+            removed = sum([await self._remove_torso(one, cutoff) for one in sorted(torsos)])
+            yield Swept(torsos=removed, place=Place("chunks", last))
+
+    async def _old_files(self, after: str, cutoff: datetime, now: datetime) -> list[str]:
+        found = await self._files.find({"_id": {"$gt": after}, **_is_old(cutoff, now)}, ["_id"], limit=_PAGE)
+        return [one["_id"] for one in found]
+
+    async def _remove(self, sha256: str, cutoff: datetime, now: datetime) -> bool:
+        async def body(session: Session) -> bool:
+            if not await self._files.delete({"_id": sha256, **_is_old(cutoff, now)}, session):
+                return False  # touched since
+            if await referenced(self._store, [sha256], session):
+                raise ConflictError(f"blob {sha256} is referred to")
+            await self._chunks.delete({"files_id": sha256}, session)
+            return True
+
+        return await self._unless_in_use(body)
+
+    async def _contents_with_chunks(self, after: str) -> list[str]:
+        """From the index alone: reading the chunks themselves would be reading everything."""
+        rows = await self._chunks.aggregate(
+            [
+                {"$match": {"files_id": {"$gt": after}}},
+                {"$sort": {"files_id": 1, "n": 1}},
+                {"$limit": _CHUNKS_PAGE},
+                {"$project": {"_id": 0, "files_id": 1}},
+            ]
+        )
+        return list(dict.fromkeys(row["files_id"] for row in rows))
+
+    async def _remove_torso(self, sha256: str, cutoff: datetime) -> bool:
+        """Chunks without a file. A writer of the same content writes its file last, and waits for this transaction."""
+        young = {"files_id": sha256, "$expr": {"$gte": [{"$toDate": "$_id"}, cutoff]}}
+
+        async def body(session: Session) -> bool:
+            claim = {"_id": sha256, "length": 0, "chunkSize": CHUNK_BYTES, "uploadDate": cutoff}
+            await self._files.insert([claim], session)
+            if await self._chunks.count(young, session):
+                raise ConflictError(f"blob {sha256} is being written")
+            await self._chunks.delete({"files_id": sha256}, session)
+            await self._files.delete({"_id": sha256}, session)
+            return True
+
+        return await self._unless_in_use(body)
+
+    async def _unless_in_use(self, body: Any) -> bool:
+        try:
+            removed: bool = await self._store.transaction(body)
+        except ConflictError:
+            return False
+        return removed
+
+
+class Sweeping:
+    """Sweeps every few hours, whichever replica is first; the lease's document says when the next one is due."""
+
+    def __init__(self, store: Store) -> None:
+        self._sweeper = Sweeper(store)
+        self._leases = store.collection("leases")
+        self._holder = uuid.uuid4().hex
+
+    async def ensure_indexes(self) -> None:
+        await self._sweeper.ensure_indexes()
+
+    async def run(self, stop: Stop) -> None:
+        """Until `stop`."""
+        while not await stop.wait(random.uniform(300, 600)):  # noqa: S311 - so that replicas do not ask together
+            try:
+                await self.sweep_if_due(datetime.now(UTC))
+            except MailcaseError as error:
+                log.warning("blob_sweep_failed", error=error)
+
+    async def sweep_if_due(self, now: datetime) -> Swept | None:
+        """None where another replica sweeps or lately did. Raises TransientError.
+
+        A sweep that did not come to its end, whoever began it, goes on at its place.
+        """
+        if not await self._take(now, {"next_at": {"$lte": now}}):
+            return None
+        swept = Swept()
+        async for page in self._sweeper.pages(now, await self._place()):
+            swept.files += page.files
+            swept.torsos += page.torsos
+            metrics.BLOBS_SWEPT.inc(page.files + page.torsos)
+            if not await self._take(datetime.now(UTC), {}, page.place):
+                return swept  # it took too long, and another goes on
+            await asyncio.sleep(0)
+        change = {"$set": {"expires_at": _LONG_AGO, "next_at": now + EVERY, "place": None}}
+        await self._leases.update({"_id": LEASE, "holder": self._holder}, change)
+        log.info("blobs_swept", files=swept.files, torsos=swept.torsos)
+        return swept
+
+    async def _place(self) -> Place:
+        lease = await self._leases.find_one({"_id": LEASE}, ["place"])
+        place = lease.get("place") if lease else None  # not in documents of earlier versions
+        return Place(place["looking_at"], place["after"]) if place else Place()
+
+    async def _take(self, now: datetime, due: dict[str, Any], place: Place | None = None) -> bool:
+        """Take or renew the lease, with the place that the sweep has come to."""
+        await self._leases.insert_missing([{"_id": LEASE, "holder": "", "expires_at": _LONG_AGO, "next_at": _LONG_AGO}])
+        free = {"$or": [{"holder": self._holder}, {"expires_at": {"$lte": now}}]}
+        change: dict[str, Any] = {"$set": {"holder": self._holder, "expires_at": now + _LEASED_FOR}}
+        if place is not None:
+            change["$set"]["place"] = {"looking_at": place.looking_at, "after": place.after}
+        return bool(await self._leases.update({"_id": LEASE, **free, **due}, change))
+
+
+async def referenced(store: Store, ids: Sequence[str], session: Session | None = None) -> set[str]:
+    """Those of some blobs that a document refers to. Raises TransientError.
+
+    One document of each is looked at: a signature's logo may be in a million comments.
+    """
+    found: set[str] = set()
+    together = _ASKED_TOGETHER if session is None else 1  # no transaction takes $unionWith
+    for collection, name in REFERENCES:
+        asked = [one for one in ids if one not in found]
+        for start in range(0, len(asked), together):
+            first, *others = (_exists(name, one) for one in asked[start : start + together])
+            unions = [{"$unionWith": {"coll": collection, "pipeline": one}} for one in others]
+            rows = await store.collection(collection).aggregate([*first, *unions], session)
+            found.update(row["_id"] for row in rows)
+    return found
+
+
+def _exists(name: str, blob: str) -> list[dict[str, Any]]:
+    """The blob as `_id`, where a document refers to it; by the index of `ensure_indexes`."""
+    return [{"$match": {name: blob}}, {"$limit": 1}, {"$project": {"_id": {"$literal": blob}}}]
+
+
+def _is_old(cutoff: datetime, now: datetime) -> dict[str, Any]:
+    kept = {"$or": [{"keep_until": {"$exists": False}}, {"keep_until": {"$lt": now}}]}
+    return {"uploadDate": {"$lt": cutoff}, **kept}

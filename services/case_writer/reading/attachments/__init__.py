@@ -1,0 +1,1 @@
+"""Attachments: file names, media types, containers."""

@@ -1,0 +1,1 @@
+"""HTML: normalized, sanitized, and laid out as text."""

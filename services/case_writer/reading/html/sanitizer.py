@@ -1,0 +1,122 @@
+"""HTML of a mail made safe to show. The allow-list is nh3's work; what a mail may keep is ours.
+
+Nothing in the result loads from anywhere: pictures of the mail itself keep their `cid:` address, those of other places
+lose it (`data-remote-src` holds it, for a reader who asks) and are counted.
+"""
+
+import re
+from typing import NamedTuple
+
+import nh3
+
+from services.case_writer.reading.html.normalizer import is_suspicious, tame
+from services.runtime.mail.words import unbase64
+
+_TAGS = {
+    "a", "abbr", "address", "article", "aside", "b", "bdi", "bdo", "big", "blockquote", "br", "caption", "center",
+    "cite", "code", "col", "colgroup", "dd", "del", "dfn", "div", "dl", "dt", "em", "figcaption", "figure", "font",
+    "footer", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "i", "img", "ins", "kbd", "li", "main", "mark",
+    "ol", "p", "pre", "q", "s", "samp", "section", "small", "span", "strike", "strong", "sub", "sup", "table",
+    "tbody", "td", "tfoot", "th", "thead", "tr", "tt", "u", "ul", "var", "wbr",
+}  # fmt: skip
+_WITHOUT_CONTENT = {"script", "style", "title", "template", "iframe", "object", "noembed", "noframes", "xmp", "select"}
+_ATTRIBUTES = {
+    "*": {"align", "bgcolor", "dir", "lang", "style", "title", "valign"},
+    "a": {"href"},
+    "blockquote": {"type"},
+    "col": {"span", "width"},
+    "colgroup": {"span", "width"},
+    "font": {"color", "face", "size"},
+    "img": {"alt", "height", "src", "width"},
+    "li": {"value"},
+    "ol": {"start", "type"},
+    "table": {"border", "cellpadding", "cellspacing", "width"},
+    "td": {"colspan", "height", "rowspan", "width"},
+    "th": {"colspan", "height", "rowspan", "width"},
+    "ul": {"type"},
+}
+# Nothing that positions, floats, layers, animates, sets sizes or margins: a mail's style stays in the mail's box.
+_STYLES = {
+    "background-color", "border", "border-bottom", "border-collapse", "border-color", "border-left", "border-right",
+    "border-spacing", "border-style", "border-top", "border-width", "color", "direction", "font", "font-family",
+    "font-size", "font-style", "font-variant", "font-weight", "padding", "padding-bottom", "padding-left",
+    "padding-right", "padding-top", "text-align", "text-decoration", "text-transform", "vertical-align", "white-space",
+}  # fmt: skip
+
+_QUOTE_CLASS = "gmail_quote"
+
+
+def _absolute(url: str) -> str | None:
+    """`//host/picture` is remote; anything else without a scheme would point into the page that shows the mail."""
+    return f"https:{url}" if url.startswith("//") else None
+
+
+_CLEANER = nh3.Cleaner(
+    tags=_TAGS,
+    clean_content_tags=_WITHOUT_CONTENT,
+    attributes=_ATTRIBUTES,
+    filter_style_properties=_STYLES,
+    allowed_classes={"blockquote": {_QUOTE_CLASS}},
+    url_schemes={"http", "https", "mailto", "tel", "cid"},
+    url_relative=_absolute,
+    link_rel="noopener noreferrer nofollow",
+)
+
+# In nh3's output each attribute is quoted with `"`, and quotes within are escaped.
+_IMAGE_SOURCE = re.compile(r'(<img(?: [a-z-]+="[^"]*+")*? )src="(?!cid:)')
+_STYLE = re.compile(r'(<[a-z0-9]+(?: [a-z-]+="[^"]*+")*?) style="([^"]*+)"')
+_STYLE_WITH_CALL = re.compile(r' style="[^"(]*+\(')
+_CALL = re.compile(r"([a-z-]*+)\s*+\(")
+_HARMLESS_CALLS = {"rgb", "rgba", "hsl", "hsla", "calc", "min", "max", "clamp", "var"}
+_CONTENT_ID = re.compile(r"""\bcid:([^"'<>\s)]{1,300})""", re.IGNORECASE)
+_DATA_PICTURE = re.compile(
+    r"""(\bsrc\s{0,9}=\s{0,9}["']?)data:image/(png|jpe?g|gif|webp|bmp)\s{0,9};\s{0,9}base64,([A-Za-z0-9+/=\s]++)""",
+    re.IGNORECASE,
+)
+_MAX_DATA_PICTURES = 100
+
+
+class Picture(NamedTuple):
+    """A picture that stood within the HTML (RFC 2397), now referred to by `content_id`."""
+
+    content_id: str
+    content_type: str
+    content: bytes
+
+
+def sanitise(html: str) -> tuple[str, int, bool]:
+    """HTML that is safe to show in a page's box, how many remote pictures it would load, whether it had to be tamed."""
+    tamed = is_suspicious(html)
+    safe = _CLEANER.clean(tame(html) if tamed else html)
+    if "\\" in safe or ("(" in safe and _STYLE_WITH_CALL.search(safe)):
+        safe = _STYLE.sub(lambda match: match[1] if _reaches_out(match[2]) else match[0], safe)
+    pieces = _IMAGE_SOURCE.split(safe)  # text, what stands before a `src`, text …
+    safe = 'data-remote-src="'.join([*map("".join, zip(pieces[0:-1:2], pieces[1::2], strict=True)), pieces[-1]])
+    return safe, len(pieces) // 2, tamed
+
+
+def content_ids(html: str) -> set[str]:
+    """The Content-IDs that HTML refers to with `cid:` (RFC 2392), without angle brackets."""
+    return set(_CONTENT_ID.findall(html)) if "cid:" in html else set()
+
+
+def lift_pictures(html: str, count: int) -> tuple[str, list[Picture]]:
+    """HTML whose `data:` pictures are replaced by `cid:` addresses, and these pictures; `count` were lifted before."""
+    if "data:image/" not in html:
+        return html, []
+    pictures: list[Picture] = []
+
+    def lift(match: re.Match[str]) -> str:
+        number = count + len(pictures) + 1
+        if number > _MAX_DATA_PICTURES:
+            return match[1]
+        kind = match[2].lower().replace("jpg", "jpeg")
+        pictures.append(Picture(f"data-{number}", f"image/{kind}", unbase64(match[3].encode("ascii"))))
+        return f"{match[1]}cid:{pictures[-1].content_id}"
+
+    return _DATA_PICTURE.sub(lift, html), pictures
+
+
+def _reaches_out(style: str) -> bool:
+    """Whether style might load something or run: nh3 checks the names of properties, not their values."""
+    return "\\" in style or not _HARMLESS_CALLS.issuperset(_CALL.findall(style.lower()))

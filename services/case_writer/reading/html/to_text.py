@@ -1,0 +1,145 @@
+"""Sanitised HTML laid out as the lines that a reader sees: one pass over its tags, linear in its length.
+
+It understands what nh3 writes and nothing else: known tags, properly closed, each attribute quoted with `"`.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import cast
+
+from services.case_writer.reading.text.plain import without_controls
+
+_TAG = re.compile(r'<(/?[a-z0-9]+)((?: [a-z-]+="[^"]*+")*+)>')
+# Marks within the text, which itself holds none of these controls. Those of line ends share their first, sought fast.
+_BREAK, _LINE, _PARAGRAPH, _CELL, _ROW, _ROW_ENDS = (f"\x01{sign}" for sign in "\n\x02\x03\x04\x05\x06")
+_OPEN, _CLOSE, _BLANK, _TAB = "\x07\x08\x0e\x0f"
+_ALL_MARKS = "\x01\x02\x03\x04\x05\x06\x07\x08\x0e\x0f"
+_RUN = re.compile("\x01[\x01-\x06\n ]*+")
+_MARKS: dict[str, str | None] = {
+    "br": _BREAK,
+    "tr": _ROW,
+    **dict.fromkeys(("h1", "h2", "h3", "h4", "h5", "h6", "p"), _PARAGRAPH),
+    **dict.fromkeys(("address", "article", "aside", "caption", "center", "dd", "div", "dl", "dt"), _LINE),
+    **dict.fromkeys(("figcaption", "figure", "footer", "header", "hr", "main", "pre", "section"), _LINE),
+    **dict.fromkeys(("table", "tbody", "tfoot", "thead"), _LINE),
+}
+_MARKS |= {f"/{name}": mark for name, mark in _MARKS.items()} | {"/tr": _ROW_ENDS, "/li": _LINE}
+_MARKS |= dict.fromkeys(("blockquote", "/blockquote", "li", "ol", "/ol", "ul", "/ul", "td", "th"))  # these depend
+_QUOTE_MARKS = (' type="cite"', ' class="gmail_quote"')
+_MAX_QUOTE_DEPTH = 50
+_MAX_INDENT = 20
+_NUMBER = re.compile(r' (?:start|value)="(\d{1,6})"')
+_KEEPS_BLANKS = re.compile(r' style="[^"]*?white-space:\s*(?:pre|break-spaces)')
+_BLANKS = str.maketrans({" ": _BLANK, "\t": _TAB, "\n": "<br>"})
+
+
+def to_text(safe: str) -> str:
+    """The text of sanitised HTML, laid out in lines; what mail programs quote is marked with `>`."""
+    if any(mark in safe for mark in _ALL_MARKS):
+        safe = without_controls(safe)
+    if "<pre" in safe or "white-space:" in safe:
+        safe = "".join(_with_blanks_kept(safe))
+    text = _Layout().marked(safe.replace("\n", " ").replace("\t", " "))
+    while "  " in text:
+        text = text.replace("  ", " ")
+    gaps = _Gaps()
+    text = _RUN.sub(lambda run: gaps[run[0]], text).replace(" \n", "\n").replace(" \t", "\t").strip("\n ")
+    text = text.replace(_BLANK, " ").replace(_TAB, "\t")
+    if "&" in text:
+        for reference, sign in (("&lt;", "<"), ("&gt;", ">"), ("&nbsp;", "\xa0"), ("&amp;", "&")):
+            text = text.replace(reference, sign)
+    return without_controls("\n".join(_quoted_lines(text)) if _OPEN in text else text)
+
+
+def has_quotes(safe: str) -> bool:
+    """Whether sanitised HTML holds what a mail program marked as a quote."""
+    return any(mark in safe for mark in _QUOTE_MARKS)
+
+
+class _Layout:
+    """Puts a mark for each tag that begins or ends a line; the others go without a trace."""
+
+    def __init__(self) -> None:
+        self._lists: list[int | None] = []  # the next number of each open list, None where it has bullets
+        self._is_quote: list[bool] = []
+
+    def marked(self, safe: str) -> str:
+        pieces = _TAG.split(safe)  # text, a tag's name, its attributes, text …
+        names = pieces[1::3]
+        marks = [_MARKS.get(name, "") for name in names]
+        for index in [index for index, mark in enumerate(marks) if mark is None]:
+            before = names[index - 1] if index and not pieces[3 * index].strip() else ""
+            marks[index] = self._mark(names[index], pieces[3 * index + 2], before)
+            if names[index : index + 2] == ["li", "p"] and not pieces[3 * index + 3].strip():
+                marks[index + 1] = ""  # the paragraph would stand below its own bullet
+        pieces[1::3] = cast("list[str]", marks)
+        pieces[2::3] = [""] * len(names)
+        return "".join(pieces)
+
+    def _mark(self, name: str, attributes: str, before: str) -> str:
+        if name == "li":
+            return f"{_LINE}{self._bullet(attributes)}"
+        if name in ("td", "th"):
+            return _CELL if before in ("/td", "/th") else _LINE
+        if name.endswith("blockquote"):
+            return self._quote(attributes, opens=name[0] != "/")
+        if name[0] == "/":
+            del self._lists[-1:]
+        else:
+            number = _NUMBER.search(attributes)
+            self._lists.append(None if name == "ul" else int(number[1]) if number else 1)
+        return _LINE if self._lists[1:] or before == "li" else _PARAGRAPH
+
+    def _bullet(self, attributes: str) -> str:
+        indent = _BLANK * 2 * min(max(len(self._lists), 1), _MAX_INDENT)
+        number = self._lists[-1] if self._lists else None
+        if number is None:
+            return f"{indent}•{_BLANK}"
+        given = _NUMBER.search(attributes)
+        number = int(given[1]) if given else number
+        self._lists[-1] = number + 1
+        return f"{indent}{number}.{_BLANK}"
+
+    def _quote(self, attributes: str, *, opens: bool) -> str:
+        if opens:
+            self._is_quote.append(has_quotes(attributes))
+            return f"{_LINE}{_OPEN}{_LINE}" if self._is_quote[-1] else _LINE
+        return f"{_LINE}{_CLOSE}{_LINE}" if self._is_quote and self._is_quote.pop() else _LINE
+
+
+class _Gaps(dict[str, str]):
+    """What a run of marks becomes: the tabs between cells, else as many line ends as a browser would show."""
+
+    def __missing__(self, run: str) -> str:
+        cells = 0 if _ROW in run else run.count(_CELL)
+        is_paragraph = _PARAGRAPH in run and not (_ROW in run and _ROW_ENDS in run)  # rows of cells are lines
+        lines = run.count("\n") + (run[1] != "\n")  # `<br>` ends a line, a block only one that has begun
+        gap = "\t" * cells or "\n" * max(lines, 2 if is_paragraph else 1)
+        self[run] = gap
+        return gap
+
+
+def _with_blanks_kept(safe: str) -> Iterator[str]:
+    """Where the author laid the text out with blanks and line ends, these are marked, so that they stay."""
+    outer, depth, done = "", 0, 0
+    for tag in _TAG.finditer(safe):
+        text = safe[done : tag.start()]
+        yield text.translate(_BLANKS) if depth else text
+        yield tag[0]
+        done = tag.end()
+        if not depth and (tag[1] == "pre" or _KEEPS_BLANKS.search(tag[2])):
+            outer = tag[1]
+        depth += (tag[1] == outer) - (depth > 0 and tag[1] == f"/{outer}")
+    yield safe[done:]
+
+
+def _quoted_lines(text: str) -> Iterator[str]:
+    depth = 0
+    for line in text.split("\n"):
+        opened, closed = line.count(_OPEN), line.count(_CLOSE)
+        depth += opened
+        if opened or closed:
+            line = line.replace(_OPEN, "").replace(_CLOSE, "").strip()  # noqa: PLW2901 - the same line, unmarked
+        if line or not (opened or closed):
+            yield f"{'>' * min(depth, _MAX_QUOTE_DEPTH)} {line}".rstrip() if depth else line
+        depth = max(0, depth - closed)

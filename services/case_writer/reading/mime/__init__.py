@@ -1,0 +1,1 @@
+"""The MIME structure of a mail: parts, parameters, transfer encodings."""

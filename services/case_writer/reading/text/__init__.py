@@ -1,0 +1,1 @@
+"""Plain text: decoding, format=flowed, quotes and signatures."""

@@ -1,0 +1,103 @@
+"""The comment that a mail becomes, and what of it is derived again when the mail is read anew. Pure."""
+
+from datetime import datetime
+
+from msgspec import structs
+
+from schemas.mails import BlobRef
+from schemas.stored import Attachment, Comment, Person
+from services.case_writer.placement.plan import Placed
+
+ORIGINAL = "original"  # the flag of an attachment that is the mail itself
+ORIGINAL_NAME = "original.eml"
+_DERIVED = (
+    *("case", "kind", "sent_at", "author", "subject", "text", "full_text", "html"),
+    *("message_id", "in_reply_to", "flags"),
+)
+
+
+def comment_of(placed: Placed, case: int) -> Comment:
+    """The comment that a mail becomes."""
+    mail, reading = placed.item.command.mail, placed.reading
+    attachments = [
+        Attachment(
+            name=one.name,
+            content_type=one.content_type,
+            size=blob.size,
+            sha256=blob.sha256,
+            inline=one.inline,
+            content_id=one.content_id,
+            blob=blob.sha256,
+            original_name=one.original_name,
+            flags=list(one.flags),
+        )
+        for one, blob in zip(reading.attachments, placed.item.blobs, strict=True)
+    ]
+    original = placed.item.original
+    if original is not None:
+        attachments.append(_original(original))
+    return Comment(
+        id=mail.key,
+        case=case,
+        kind=placed.kind,
+        at=mail.received_at or mail.fetched_at,
+        sent_at=reading.sent_at,
+        author=Person(reading.author.name, reading.author.address),
+        subject=reading.subject,
+        text=reading.text,
+        full_text=reading.full_text,
+        html=reading.html,
+        message_id=reading.message_id,
+        in_reply_to=reading.in_reply_to,
+        attachments=attachments,
+        original=original.sha256 if original else None,
+        flags=list(dict.fromkeys([*reading.defects, *placed.decision.flags, *placed.flags])),
+    )
+
+
+def emptied_note(number: int, to: int, note_id: str, now: datetime) -> Comment:
+    """What a case says whose last mail went to another case."""
+    text = f"The last mail of this case was moved to case {to} when it was decided anew; the case is closed."
+    return Comment(
+        id=note_id,
+        case=number,
+        kind="note",
+        at=now,
+        sent_at=None,
+        author=Person("Mailcase", ""),
+        subject="",
+        text=text,
+        full_text=text,
+        html=None,
+        message_id=None,
+        in_reply_to=None,
+        attachments=[],
+        original=None,
+        flags=["emptied"],
+    )
+
+
+def derived_again(before: Comment, today: Comment) -> Comment:
+    """The comment as it stands with everything that is derived from the mail as of today.
+
+    A whole mail that was attached stays attached.
+    """
+    attachments, original = today.attachments, today.original
+    if original is None and before.original is not None:
+        original = before.original
+        attachments = [*attachments, *(one for one in before.attachments if ORIGINAL in one.flags)]
+    derived = {name: getattr(today, name) for name in _DERIVED}
+    return structs.replace(before, **derived, attachments=attachments, original=original)
+
+
+def _original(blob: BlobRef) -> Attachment:
+    return Attachment(
+        name=ORIGINAL_NAME,
+        content_type="message/rfc822",
+        size=blob.size,
+        sha256=blob.sha256,
+        inline=False,
+        content_id=None,
+        blob=blob.sha256,
+        flags=[ORIGINAL],
+    )

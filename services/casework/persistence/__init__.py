@@ -1,0 +1,1 @@
+"""The database's side of casework: one short transaction per action."""

@@ -1,0 +1,39 @@
+"""One change of a case, written within someone else's transaction."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from schemas.changes import Actor, Change, What
+from schemas.stored import Case, from_document, to_document
+from services.casework.persistence.records import WrittenChanges, at_revision, changed_fields
+from services.runtime.store.mongo import ConflictError, Session, Store
+
+
+async def record_change(
+    store: Store,
+    number: int,
+    what: What,
+    actor: Actor,
+    session: Session,
+    *,
+    added: Mapping[str, int] | None = None,
+) -> bool:
+    """Let `what` happen to case `number`, and add to its counts; False when there is no such case.
+
+    Raises ConflictError when someone else changed the case at the same time.
+    """
+    cases = store.collection(Case.COLLECTION)
+    found = await cases.find({"_id": number}, limit=1, session=session)
+    if not found:
+        return False
+    case, now = from_document(found[0], Case), datetime.now(UTC)
+    written = WrittenChanges()
+    written.add(case, [what], actor, now)
+    change: dict[str, Any] = {"$set": changed_fields(case, written.cases[number]), "$max": {"updated_at": now}}
+    if added:
+        change["$inc"] = dict(added)
+    if not await cases.update({"_id": number, **at_revision(case.revision)}, change, session):
+        raise ConflictError(f"case {number} was changed by someone else first")
+    await store.collection(Change.COLLECTION).insert([to_document(one) for one in written.changes], session)
+    return True

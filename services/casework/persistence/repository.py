@@ -1,0 +1,252 @@
+"""Actions on cases in MongoDB: each in one short transaction of its own.
+
+The case, its history, and whatever else an action writes are written together or not at all. The
+revision guards the case: whoever was second reads again and decides again, or is told of the conflict
+when they named the revision that they had seen.
+"""
+
+import asyncio
+import random
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from schemas.changes import Actor, Change, Merged, Opened
+from schemas.stored import Attachment, Case, Comment, OutgoingMail, from_document, to_document
+from services.casework import actions
+from services.casework.actors import ActingAs
+from services.casework.decide import Accepted, AutomaticMail, Situation, decide
+from services.casework.persistence import records
+from services.casework.persistence.splitting import split_off
+from services.casework.refusals import ActionRefusedError, StaleRevisionError
+from services.runtime.logs import get_logger
+from services.runtime.settings import Process
+from services.runtime.store.mongo import ConflictError, Document, Session, Store
+
+log = get_logger(__name__)
+
+MAX_CONFLICTS = 50
+BY_RULE = "stage-automation"
+
+
+@dataclass(frozen=True)
+class Done:
+    """What an action did: the case as it is now, its new changes, and what else came of it."""
+
+    case: Case
+    changes: Sequence[Change]
+    comment: str | None = None
+    new_case: int | None = None
+    outgoing: Sequence[str] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True)
+class _Request:
+    """One call of `act`, the same over its repetitions."""
+
+    number: int
+    action: actions.Action
+    acting: ActingAs
+    expected: int | None
+    files: Sequence[Attachment]
+    comment_id: str
+
+
+Compose = Callable[[AutomaticMail, Case, datetime], OutgoingMail | None]
+
+
+class CaseRepository:
+    """Reads cases and does what actors ask for.
+
+    `compose` makes the mail that entering a stage sends, None when the process sends no mail. Methods
+    raise TransientError in an outage, ActionRefusedError and StaleRevisionError as they say.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        processes: Mapping[str, Process],
+        *,
+        compose: Compose = lambda *_: None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._store = store
+        self._processes = processes
+        self._compose = compose
+        self._clock = clock
+        self._cases = store.collection(Case.COLLECTION)
+        self._changes = store.collection(Change.COLLECTION)
+        self._comments = store.collection(Comment.COLLECTION)
+        self._outbox = store.collection(OutgoingMail.COLLECTION)
+        self._counters = store.collection(records.COUNTERS)
+
+    async def ensure_indexes(self) -> None:
+        """What lists, histories and the publisher look things up by."""
+        await self._changes.ensure_index("case", "revision", unique=True)
+        await self._changes.ensure_index("published_at", "case", "revision", where={"published_at": None})
+        await self._cases.ensure_index("status", "due_at")
+        await self._cases.ensure_index("assignee", "status")
+        await self._cases.ensure_index("merged_into")
+
+    async def case(self, number: int) -> Case | None:
+        """The case, None when there is none."""
+        document = await self._cases.find_one({"_id": number})
+        return from_document(document, Case) if document else None
+
+    async def history(self, number: int, *, after: int = 0, limit: int = 0) -> list[Change]:
+        """The changes of a case with a revision above `after`, in order; `limit` 0 gives all."""
+        query = {"case": number, "revision": {"$gt": after}}
+        found = await self._changes.find(query, sort="revision", limit=limit)
+        return [from_document(one, Change) for one in found]
+
+    async def act(
+        self,
+        number: int,
+        action: actions.Action,
+        acting: ActingAs,
+        *,
+        expected: int | None = None,
+        files: Sequence[Attachment] = (),
+    ) -> Done:
+        """Do `action` to case `number`; with `expected`, only while the case is at that revision.
+
+        `files` are the attachments of a note, already in the blob store. Raises ActionRefusedError, with
+        the reason `no-such-case` too, and StaleRevisionError.
+        """
+        request = _Request(number, action, acting, expected, files, f"note-{uuid.uuid4().hex}")
+        for attempt in range(1, MAX_CONFLICTS + 1):
+
+            async def body(session: Session) -> Done:
+                return await self._act(request, session)
+
+            try:
+                done = await self._store.transaction(body)
+            except ConflictError:
+                if attempt == MAX_CONFLICTS:
+                    raise
+                await asyncio.sleep(random.uniform(0.001, 0.01) * min(attempt, 20))  # noqa: S311 - a pause
+            else:
+                log.info("case_changed", case=number, action=type(action).__name__, revision=done.case.revision)
+                return done
+        raise AssertionError("unreachable")
+
+    async def _act(self, request: _Request, session: Session) -> Done:
+        case = await self._read(request.number, session)
+        if request.expected is not None and request.expected != case.revision:
+            raise StaleRevisionError(request.number, request.expected, case.revision)
+        situation = await self._situation(case, request, session)
+        accepted = decide(request.action, situation)
+        return await self._write(situation, accepted, request.files, session)
+
+    async def _read(self, number: int, session: Session) -> Case:
+        """The case as it is in this transaction."""
+        found = await self._cases.find({"_id": number}, limit=1, session=session)
+        if not found:
+            raise no_such_case(number)
+        return from_document(found[0], Case)
+
+    async def _situation(self, case: Case, request: _Request, session: Session) -> Situation:
+        situation = Situation(
+            case=case,
+            processes=self._processes,
+            acting=request.acting,
+            now=self._clock(),
+            comment_id=request.comment_id,
+        )
+        match request.action:
+            case actions.MergeInto(target=target):
+                return replace(situation, other=await self._other(target, session))
+            case actions.Unmerge() if case.merged_into is not None:
+                return await self._before_merge(situation, case.merged_into, session)
+            case actions.SplitOff():
+                number = await self._counters.increment(records.CASE_COUNTER, "value", 1, session)
+                comments = await self._comments.find({"case": case.number}, sort="at", session=session)
+                return replace(situation, comments=[records.comment_info(one) for one in comments], new_number=number)
+            case _:
+                return situation
+
+    async def _other(self, number: int, session: Session) -> Case | None:
+        found = await self._cases.find({"_id": number}, limit=1, session=session)
+        return from_document(found[0], Case) if found else None
+
+    async def _before_merge(self, situation: Situation, target: int, session: Session) -> Situation:
+        """What the merge changed, from the histories of both cases, so that exactly that is undone."""
+        case = situation.case
+        of_case = await self._last_merge({"case": case.number, "what.into": target}, session)
+        of_target = await self._last_merge({"case": target, "what.absorbed": case.number}, session)
+        authors = await self._comments.find({"case": target}, ["author", "at"], session=session)
+        wrote = {one["author"]["address"].lower() for one in authors}
+        joined = of_target.joined if of_target else []
+        return replace(
+            situation,
+            other=await self._other(target, session),
+            status_before_merge=of_case.was_status if of_case else "open",
+            joined_by_merge=[one for one in joined if one.lower() not in wrote],
+        )
+
+    async def _last_merge(self, query: Document, session: Session) -> Merged | None:
+        merged = query | {"what.type": "merged"}
+        found = await self._changes.find(merged, sort="-revision", limit=1, session=session)
+        what = from_document(found[0], Change).what if found else None
+        return what if isinstance(what, Merged) else None
+
+    async def _write(
+        self, situation: Situation, accepted: Accepted, files: Sequence[Attachment], session: Session
+    ) -> Done:
+        case, now, actor = situation.case, situation.now, situation.acting.actor
+        written = records.WrittenChanges()
+        rule = Actor(kind="rule", id=BY_RULE)
+        for number, whats in accepted.changes.items():
+            before = case if number == case.number else situation.other
+            if isinstance(whats[0], Opened):
+                written.open(number, whats[0], actor, now)
+                continue
+            if before is None:
+                raise ValueError(f"the action changes case {number}, which was not read")
+            written.add(before, whats, actor, now)
+            if number in accepted.by_rule:
+                written.add(written.cases[number], accepted.by_rule[number], rule, now)
+        comment = None
+        if accepted.note is not None:
+            comment = records.note(situation, accepted.note, files)
+            await self._comments.insert([to_document(comment)], session)
+        if written.opened is not None:
+            await split_off(self._store, situation, written.opened, accepted.split, session)
+        await self._save(written, situation, comment, session)
+        outgoing = await self._send(accepted.mail, written.cases[case.number], now, session)
+        return Done(
+            case=written.cases[case.number],
+            changes=[change for change in written.changes if change.case == case.number],
+            comment=comment.id if comment else None,
+            new_case=situation.new_number if written.opened is not None else None,
+            outgoing=outgoing,
+        )
+
+    async def _save(
+        self, written: records.WrittenChanges, situation: Situation, comment: Comment | None, session: Session
+    ) -> None:
+        """The case documents, guarded by the revisions that were read, then the history."""
+        for number, after in written.cases.items():
+            before = written.before[number]
+            change: dict[str, Any] = {"$set": records.changed_fields(before, after)}
+            change["$max"] = {"updated_at": situation.now}
+            if comment is not None and number == situation.case.number:
+                change["$inc"] = {"comment_count": 1, "attachment_count": len(comment.attachments)}
+            query = {"_id": number, **records.at_revision(before.revision)}
+            if not await self._cases.update(query, change, session):
+                raise ConflictError(f"case {number} was changed by someone else first")
+        await self._changes.insert([to_document(one) for one in written.changes], session)
+
+    async def _send(self, mail: AutomaticMail | None, case: Case, now: datetime, session: Session) -> Sequence[str]:
+        outgoing = self._compose(mail, case, now) if mail is not None else None
+        if outgoing is None:
+            return ()
+        await self._outbox.insert([to_document(outgoing)], session)
+        return (outgoing.id,)
+
+
+def no_such_case(number: int) -> ActionRefusedError:
+    """The same words for a case that does not exist and for one that the actor may not see."""
+    return ActionRefusedError("no-such-case", f"there is no case {number}", "look the number up again")

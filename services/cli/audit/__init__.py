@@ -1,0 +1,1 @@
+"""`mailcase audit`."""

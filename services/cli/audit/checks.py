@@ -1,0 +1,239 @@
+"""The database held against itself, page by page, each page as it was at one moment: live mail makes no false alarm."""
+
+import hashlib
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from services.case_writer.housekeeping.blob_sweep import referenced
+from services.case_writer.recording.mongo import COUNTER, MAIL_KINDS
+from services.cli.audit.findings import Document, Finding, gaps, of_case, of_gap, of_mail, of_outgoing, of_thread
+from services.runtime.store.blobs import CHUNKS, FILES
+from services.runtime.store.mongo import Session, Store
+
+PAGE = 500
+COMMENTS_AT_ONCE = 50_000  # of the cases of one page: a transaction has a minute (transactionLifetimeLimitSeconds)
+LARGE_CASE_LOOKS = 5
+_CASE_FIELDS = ["comment_count", "attachment_count"]
+
+Check = Callable[[Sequence[Document], Session], Awaitable[list[Finding]]]
+
+
+class Auditor:
+    """Finds what is wrong; `sums` are counted on the way. `deep` reads every blob. Raises TransientError."""
+
+    def __init__(self, store: Store, *, deep: bool = False) -> None:
+        self._store = store
+        self._deep = deep
+        self._unreferenced = 0
+        self.sums: Counter[str] = Counter()
+
+    async def findings(self) -> AsyncIterator[Finding]:
+        checks: dict[str, tuple[Check, list[str]]] = {
+            "mails": (self._mails, ["outcome", "case", "reason", "raw", "deliveries"]),
+            "comments": (self._comments, ["case", "kind", "attachments", "original"]),
+            "cases": (self._cases, _CASE_FIELDS),
+            "threads": (self._threads, ["case", "claimed_by"]),
+            "outbox": (self._outgoing, ["kind", "case", "state", "due_at", "caused_by", "attachments"]),
+            FILES: (self._blobs, ["length", "chunkSize"]),
+        }
+        for collection, (check, fields) in checks.items():
+            async for finding in self._paged(collection, fields, check):
+                yield finding
+        async for finding in self._numbers():
+            yield finding
+        if self._deep:
+            async for finding in self._contents():
+                yield finding
+        if self._unreferenced:
+            what = f"{self._unreferenced} blobs: in messages, in the archive, or about to be removed"
+            yield Finding("unreferenced-blobs", what, harmless=True)
+
+    async def _paged(self, collection: str, fields: list[str], check: Check) -> AsyncIterator[Finding]:
+        last: Any = None
+        while True:
+            query = {} if last is None else {"_id": {"$gt": last}}
+
+            async def page(session: Session, query: Document = query) -> tuple[list[Any], list[Finding]]:
+                found = await self._store.collection(collection).find(query, fields, limit=PAGE, session=session)
+                found = _within_budget(found)
+                return found, await check(found, session) if found else []
+
+            documents, findings = await self._store.transaction(page)
+            for finding in findings:
+                yield finding
+            if not documents:
+                return
+            self.sums[collection] += len(documents)
+            last = documents[-1]["_id"]
+
+    async def _mails(self, mails: Sequence[Document], session: Session) -> list[Finding]:
+        comments = await self._by_id("comments", [mail["_id"] for mail in mails], ["case"], session)
+        for mail in mails:
+            self.sums[mail["outcome"]] += 1
+            self.sums["deliveries"] += mail["deliveries"]
+            self.sums["duplicates"] += max(0, mail["deliveries"] - 1)
+        kept = {mail["raw"]: f"mail {mail['_id']}" for mail in mails if mail["raw"] is not None}
+        found = [one for mail in mails for one in of_mail(mail, comments.get(mail["_id"]))]
+        return found + await self._missing_blobs(kept, session)
+
+    async def _comments(self, comments: Sequence[Document], session: Session) -> list[Finding]:
+        found = []
+        cases = await self._by_id("cases", {one["case"] for one in comments}, [], session)
+        mails = await self._by_id("mails", [one["_id"] for one in comments], ["case"], session)
+        blobs: dict[str, str] = {}
+        sizes: dict[str, int] = {}
+        for one in comments:
+            where = f"comment {one['_id']}"
+            if one["case"] not in cases:
+                found.append(Finding("comment-without-case", f"{where} of case {one['case']}"))
+            if one["kind"] in MAIL_KINDS and one["_id"] not in mails:
+                found.append(Finding("comment-without-mail", f"{where} in case {one['case']}"))
+            for file in one["attachments"]:
+                if file["blob"] != file["sha256"]:
+                    found.append(Finding("attachment-hash", f"{where}: {file['name']}"))
+                blobs[file["blob"]], sizes[file["blob"]] = where, file["size"]
+            if one["original"] is not None:
+                blobs[one["original"]] = where
+        return found + await self._missing_blobs(blobs, session, sizes)
+
+    async def _cases(self, cases: Sequence[Document], session: Session) -> list[Finding]:
+        """What every case has beside what it counts; see `_large_case` for the one that is too large for a page."""
+        if cases[0]["comment_count"] > COMMENTS_AT_ONCE:
+            return await self._large_case(cases[0])
+        return await self._counted(cases, session)
+
+    async def _large_case(self, case: Document) -> list[Finding]:
+        """Counted outside a transaction, which would outlive its time, and again if mail came meanwhile."""
+        findings: list[Finding] = []
+        for _ in range(LARGE_CASE_LOOKS):
+            findings = await self._counted([case], None)
+            if not findings:
+                break
+            now = await self._store.collection("cases").find_one({"_id": case["_id"]}, _CASE_FIELDS)
+            if now is None or now == case:
+                break
+            case = now
+        return findings
+
+    async def _counted(self, cases: Sequence[Document], session: Session | None) -> list[Finding]:
+        numbers = [case["_id"] for case in cases]
+        mail = {"$cond": [{"$in": ["$kind", MAIL_KINDS]}, 1, 0]}
+        counts = {"comments": {"$sum": 1}, "files": {"$sum": {"$size": "$attachments"}}, "mails": {"$sum": mail}}
+        asked = {"$match": {"case": {"$in": numbers}}}
+        comments = self._store.collection("comments")
+        rows = await comments.aggregate([asked, {"$group": {"_id": "$case", **counts}}], session)
+        opened = {"$match": {"case": {"$in": numbers}, "outcome": "opened"}}
+        mails = self._store.collection("mails")
+        openers = await mails.aggregate([opened, {"$group": {"_id": "$case", "count": {"$sum": 1}}}], session)
+        by_number = {row["_id"]: row for row in rows}
+        opened_by = {row["_id"]: row["count"] for row in openers}
+        nothing = {"comments": 0, "files": 0, "mails": 0}
+        return [
+            finding
+            for case in cases
+            for row in [by_number.get(case["_id"], nothing)]
+            for finding in of_case(case, row["comments"], row["files"], row["mails"], opened_by.get(case["_id"], 0))
+        ]
+
+    async def _threads(self, threads: Sequence[Document], session: Session) -> list[Finding]:
+        claims = {one["claimed_by"] for one in threads} - {None}
+        mails = await self._by_id("mails", claims, ["case"], session)
+        comments = await self._by_id("comments", claims - set(mails), ["case", "kind"], session)
+        sent = {key: comment for key, comment in comments.items() if comment["kind"] == "sent"}
+        cases = await self._by_id("cases", {one["case"] for one in threads}, [], session)
+        places = {key: one["case"] for key, one in (mails | sent).items()}
+        lost = [one for one in threads if one["case"] not in cases]
+        found = [Finding("thread-without-case", f"{one['_id']} leads to case {one['case']}") for one in lost]
+        return found + [finding for one in threads for finding in of_thread(one, places)]
+
+    async def _outgoing(self, mails: Sequence[Document], session: Session) -> list[Finding]:
+        cases = await self._by_id("cases", {one["case"] for one in mails}, [], session)
+        causes = await self._by_id("mails", {one["caused_by"] for one in mails}, [], session)
+        comments = await self._by_id("comments", [one["_id"] for one in mails], ["case"], session)
+        now = datetime.now(UTC)
+        found: list[Finding] = []
+        for one in mails:
+            case, caused = one["case"] in cases, one["caused_by"] in causes
+            found += of_outgoing(one, case=case, caused=caused, comment=comments.get(one["_id"]), now=now)
+        files = {file["blob"]: f"outgoing {one['_id']!r}" for one in mails for file in one["attachments"]}
+        return found + await self._missing_blobs(files, session)
+
+    async def _blobs(self, files: Sequence[Document], session: Session) -> list[Finding]:
+        """Whether all chunks are there, from the index alone."""
+        ids = [one["_id"] for one in files]
+        pipeline: list[dict[str, Any]] = [
+            {"$match": {"files_id": {"$in": ids}}},
+            {"$project": {"_id": 0, "files_id": 1, "n": 1}},
+            {"$group": {"_id": "$files_id", "count": {"$sum": 1}}},
+        ]
+        rows = await self._store.collection(CHUNKS).aggregate(pipeline, session)
+        counts = {row["_id"]: row["count"] for row in rows}
+        torn = [one["_id"] for one in files if counts.get(one["_id"], 0) != -(-one["length"] // one["chunkSize"])]
+        # Outside the transaction, where many are asked for at once; what it counts is harmless.
+        self._unreferenced += len(set(ids) - await referenced(self._store, ids))
+        return [Finding("blob-torn", f"blob {one} lacks a part") for one in torn]
+
+    async def _contents(self) -> AsyncIterator[Finding]:
+        files, last = self._store.collection(FILES), ""
+        while page := await files.find({"_id": {"$gt": last}}, ["_id"], limit=PAGE):
+            last = page[-1]["_id"]
+            for one in page:
+                if not await self._is_whole(one["_id"]) and await files.count({"_id": one["_id"]}):
+                    yield Finding("blob-torn", f"blob {one['_id']} is not what its SHA-256 says")
+
+    async def _is_whole(self, sha256: str) -> bool:
+        """Chunk after chunk, so that a large blob takes no memory."""
+        digest, n = hashlib.sha256(), 0
+        chunks = self._store.collection(CHUNKS)
+        while chunk := await chunks.find_one({"files_id": sha256, "n": n}, ["data"]):
+            digest.update(chunk["data"])
+            n += 1
+        return digest.hexdigest() == sha256
+
+    async def _numbers(self) -> AsyncIterator[Finding]:
+        counter = await self._store.collection("counters").find_one({"_id": COUNTER}) or {"value": 0}
+        numbers: list[int] = []
+        last, expected = 0, counter["value"]
+        cases = self._store.collection("cases")
+        while page := await cases.find({"_id": {"$gt": last, "$lte": expected}}, ["_id"], limit=20 * PAGE):
+            numbers = [one["_id"] for one in page]
+            for first, end in gaps([number - last for number in numbers], numbers[-1] - last):
+                yield of_gap(first + last, end + last, counter.get("raised", []))
+            last = numbers[-1]
+        if last < expected:
+            yield of_gap(last + 1, expected, counter.get("raised", []))
+        beyond = await cases.find({"_id": {"$gt": expected}}, ["_id"], limit=1)
+        again = await self._store.collection("counters").find_one({"_id": COUNTER}) or {"value": 0}
+        if beyond and beyond[0]["_id"] > again["value"]:
+            yield Finding("number-beyond-counter", f"case {beyond[0]['_id']}, the counter is at {again['value']}")
+
+    async def _missing_blobs(
+        self, wanted: dict[str, str], session: Session, sizes: dict[str, int] | None = None
+    ) -> list[Finding]:
+        files = await self._by_id(FILES, wanted, ["length"], session)
+        found = [Finding("blob-missing", f"blob {one} of {where}") for one, where in wanted.items() if one not in files]
+        for one, size in (sizes or {}).items():
+            if one in files and files[one]["length"] != size:
+                what = f"blob {one} of {wanted[one]}: {files[one]['length']} bytes, not {size}"
+                found.append(Finding("blob-size", what))
+        return found
+
+    async def _by_id(
+        self, collection: str, ids: Iterable[Any], fields: list[str], session: Session
+    ) -> dict[Any, Document]:
+        found = await self._store.collection(collection).find(
+            {"_id": {"$in": list(ids)}}, ["_id", *fields], session=session
+        )
+        return {one["_id"]: one for one in found}
+
+
+def _within_budget(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """As many of a page as have few enough comments together; at least the first."""
+    comments = 0
+    for index, one in enumerate(found):
+        comments += one.get("comment_count", 0)
+        if index and comments > COMMENTS_AT_ONCE:
+            return found[:index]
+    return found

@@ -1,0 +1,79 @@
+"""`mailcase audit`: the database held against itself, against the blobs, and against the broker's archives."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime
+from typing import Annotated
+
+import msgspec
+from cyclopts import Parameter
+
+from services.cli.audit.archive import in_flight, told_otherwise, unrecorded
+from services.cli.audit.checks import Auditor
+from services.cli.audit.findings import Finding
+from services.cli.terminal.options import since_moment
+from services.cli.terminal.output import DEFAULT_CONFIG, Config, Json, loaded, printable
+from services.runtime.broker.connection import Broker
+from services.runtime.process.stage import broker_url, connection_name, store_url, topology_of
+from services.runtime.settings import Settings
+from services.runtime.store.mongo import Store
+
+WRONG = 1
+
+Deep = Annotated[bool, Parameter(name="--deep", negative="", help="Read every blob, and hold it against its SHA-256.")]
+Since = Annotated[str | None, Parameter(name="--since", help="Of the archives, only what is since: a time, or 2h, 7d.")]
+NoArchive = Annotated[bool, Parameter(name="--no-archive", negative="", help="Leave the broker out.")]
+
+
+def audit(
+    *,
+    deep: Deep = False,
+    since: Since = None,
+    no_archive: NoArchive = False,
+    config: Config = DEFAULT_CONFIG,
+    json: Json = False,
+) -> int:
+    """Check that each mail has one outcome, each comment its case, each attachment its bytes; exit status 1 if not."""
+    start = since_moment(since, datetime.now(UTC))
+    return asyncio.run(_audit(loaded(config), start, deep=deep, archive=not no_archive, json=json))
+
+
+async def _audit(settings: Settings, since: datetime | None, *, deep: bool, archive: bool, json: bool) -> int:
+    wrong = 0
+    async with Store.opened(store_url(settings), settings.store.database) as store:
+        auditor = Auditor(store, deep=deep)
+        wrong += await _told(auditor.findings(), json=json)
+        sums: Counter[str] = auditor.sums
+        if archive:
+            async with Broker.connected(broker_url(settings), connection_name("audit")) as broker:
+                await broker.declare(topology_of(settings))
+                wrong += await _told(unrecorded(broker, store, since, datetime.now(UTC)), json=json)
+                wrong += await _told(told_otherwise(broker, store, since), json=json)
+                sums.update(await in_flight(broker, settings))
+    _tell_sums(sums, wrong, json=json)
+    return WRONG if wrong else 0
+
+
+async def _told(findings: AsyncIterator[Finding], *, json: bool) -> int:
+    """Print each; returns how many are wrong."""
+    wrong = 0
+    async for finding in findings:
+        wrong += not finding.harmless
+        if json:
+            print(msgspec.json.encode(finding).decode(), flush=True)
+        else:
+            print(f"{'note' if finding.harmless else 'WRONG'} {finding.check}: {printable(finding.what)}", flush=True)
+    return wrong
+
+
+def _tell_sums(sums: Mapping[str, int], wrong: int, *, json: bool) -> None:
+    if json:
+        print(msgspec.json.encode({"sums": dict(sums), "wrong": wrong}).decode())
+        return
+    outcomes = ("opened", "appended", "ignored", "parked")
+    parts = " + ".join(f"{sums.get(one, 0)} {one}" for one in outcomes)
+    print(f"{sums.get('mails', 0)} mails = {parts}; {sums.get('duplicates', 0)} further deliveries of them")
+    rest = {name: count for name, count in sums.items() if name not in {*outcomes, "mails", "deliveries", "duplicates"}}
+    print(", ".join(f"{count} {name}" for name, count in rest.items()))
+    print("nothing is wrong" if not wrong else f"{wrong} findings")

@@ -1,1 +1,0 @@
-"""What `mailcase audit` is made of: the checks, what they find, and the archives."""

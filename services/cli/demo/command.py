@@ -1,0 +1,278 @@
+"""`mailcase demo`: the main path on real servers of its own, told step by step from what the servers hold."""
+
+import asyncio
+import secrets
+import ssl
+import tempfile
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from imap_tools import BaseMailBox, MailBox, MailMessage
+from rich.console import Console
+
+from deploy.local.servers import PrivateServers
+from deploy.local.smtp import SmtpSink
+from deploy.local.stages import Stages
+from schemas.case_ref import CaseReference
+from schemas.mails import mail_key
+from schemas.sending import AnswerCase
+from services.cli.demo import mails as demo_mails
+from services.cli.demo.report import counters, show_cases, show_counters, show_mails
+from services.cli.reply import send_reply
+from services.cli.up.command import local_failures, stop_signal
+from services.runtime.errors import PermanentError
+from services.runtime.settings import Settings, Smtp, load_settings
+from services.runtime.store.mongo import Document, Store
+from services.sender.smtp import SmtpTransport
+
+PATIENCE_S = 60.0
+DATABASE = "mailcase"
+PASSWORD = "demo"  # noqa: S105 - for a server that only this machine can reach, for as long as the demo runs
+STAGES = {"fetcher": 1, "router": 2, "case-writer": 2, "sender": 2}
+MAILBOXES = {demo_mails.INVOICES: "invoices", demo_mails.COMPLAINTS: "complaints"}
+
+SETTINGS = """\
+[store]
+database = "{database}"
+
+[server.demo]
+protocol = "imap"
+host = "localhost"
+port = {port}
+ca_file = "{ca_file}"
+
+[smtp.demo]
+host = "127.0.0.1"
+port = {smtp_port}
+security = "none"
+
+[case_reference]
+key_file = "keys"
+
+[process.invoices]
+title = "Cost invoice circulation"
+[process.invoices.acknowledgement]
+enabled = true
+[[process.invoices.stage]]
+name = "registration"
+initial = true
+next = ["approval"]
+[[process.invoices.stage]]
+name = "approval"
+[[process.invoices.mailbox]]
+server = "demo"
+address = "{invoices}"
+password_file = "password"
+
+[process.complaints]
+title = "Customers' complaints"
+[[process.complaints.stage]]
+name = "received"
+initial = true
+[[process.complaints.mailbox]]
+server = "demo"
+address = "{complaints}"
+password_file = "password"
+"""
+
+Keep = Annotated[bool, Parameter(name="--keep", negative="", help="Stay up at the end, until Ctrl-C.")]
+Data = Annotated[Path | None, Parameter(name="--data", help="Where the servers keep their data; by default nowhere.")]
+
+
+def demo(*, keep: Keep = False, data: Data = None) -> int:
+    """Turn a handful of mails into cases on private servers, send a reply, and show what came of each.
+
+    Everything that is shown is read back from the servers. Ends by itself with status 0 if all went as it should.
+    """
+    console = Console(soft_wrap=True, markup=False, highlight=False)
+    with local_failures(), stop_signal() as stop, ExitStack() as stack:
+        folder = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mailcase-demo-")))
+        console.print("Starting a private RabbitMQ, MongoDB and Dovecot …")
+        servers = stack.enter_context(PrivateServers(folder / "servers", mail=True))
+        post = stack.enter_context(SmtpSink(partial(_deliver, servers)))
+        story = _Demo(console, servers, post, stop)
+        story.fill_mailboxes()
+        console.print("Starting one fetcher, and two routers, case writers and senders …")
+        urls = {"MAILCASE_BROKER_URL": servers.broker.url, "MAILCASE_STORE_URL": servers.store.url}
+        config = _settings(folder, servers, post)
+        stages = stack.enter_context(Stages(config, folder, STAGES, env=urls))
+        stages.wait_until_ready(PATIENCE_S)
+        story.tell(stages, load_settings(config, urls))
+        if keep and not stop.is_set():
+            _stay(console, folder, servers, stages, stop)
+        console.print("Stopping everything …")
+    return 0
+
+
+class _Demo:
+    """What happens, in order; the mails sent so far by their keys."""
+
+    def __init__(self, console: Console, servers: PrivateServers, post: SmtpSink, stop: threading.Event) -> None:
+        self._console = console
+        self._servers = servers
+        self._post = post
+        self._stop = stop
+        self._mails = demo_mails.first_mails()
+        self._sent: list[str] = []
+
+    def fill_mailboxes(self) -> None:
+        """Mails that lie there before any stage runs."""
+        for address, mails in self._mails.items():
+            self._servers.mail.add_user(address, PASSWORD)
+            self._append(address, mails)
+        self._servers.mail.add_user(demo_mails.NADIA, PASSWORD)
+        self._console.print(f"{len(self._sent)} mails lie in {len(self._mails)} mailboxes.")
+
+    def tell(self, stages: Stages, settings: Settings) -> None:
+        """Cases are opened and acknowledged; one is answered from, and its customer answers, by SMTP and IMAP."""
+        self._until_recorded()
+        number = self._case_of(demo_mails.ANSWERED_SUBJECT)["_id"]
+        [acknowledgement] = self._received(demo_mails.NADIA, 1)
+        self._console.print(f"Case {number} was acknowledged; Nadia reads: {acknowledgement.subject}")
+        self._console.print("It is answered from the case:")
+        asyncio.run(send_reply(settings, _accepted(number)))
+        accepted = self._received(demo_mails.NADIA, 2)[-1]
+        self._console.print(
+            f"Nadia answers {accepted.subject!r}, and from her phone the acknowledgement, its subject mangled and "
+            "without a word of what it answers; and a complaint is delivered once more."
+        )
+        started = time.monotonic()
+        message_id = accepted.headers["message-id"][0].strip()
+        self._post_to_us(demo_mails.answer(accepted.subject, message_id))
+        self._post_to_us(demo_mails.mangled_answer(acknowledgement.subject))
+        self._append(demo_mails.COMPLAINTS, self._mails[demo_mails.COMPLAINTS][-1:])
+        self._until_recorded()
+        self._console.print(f"Recorded {time.monotonic() - started:.1f} s after they were sent.\n")
+        mails, cases, comments = asyncio.run(self._read_back())
+        show_mails(self._console, mails, comments)
+        show_cases(self._console, cases, comments)
+        show_counters(self._console, counters(stages))
+        self._check(number, mails, comments)
+
+    def _post_to_us(self, mail: bytes) -> None:
+        """A customer's mail by SMTP to the server that feeds our mailbox."""
+        server = Smtp(name="customer", host="127.0.0.1", port=self._post.port, security="none")
+        handed = asyncio.run(SmtpTransport(server, None).send(demo_mails.NADIA, [demo_mails.INVOICES], mail))
+        if not handed.taken:
+            raise PermanentError(f"the demo's mail server did not take an answer: {handed.again_words}")
+        self._sent.append(mail_key(MAILBOXES[demo_mails.INVOICES], mail))
+
+    def _received(self, address: str, count: int) -> list[MailMessage]:
+        """The mails in a customer's mailbox, oldest first, once there are so many."""
+        deadline = time.monotonic() + PATIENCE_S
+        with self._mailbox(address) as box:
+            while len(found := list(box.fetch(mark_seen=False))) < count:
+                self._wait(deadline, f"{address} got no mail within a minute")
+        return found
+
+    def _append(self, address: str, mails: Iterable[bytes]) -> None:
+        with self._mailbox(address) as box:
+            for mail in mails:
+                box.append(mail)
+                self._sent.append(mail_key(MAILBOXES[address], mail))
+
+    def _mailbox(self, address: str) -> BaseMailBox:
+        """A log-in, for use in a with statement."""
+        context = ssl.create_default_context(cafile=str(self._servers.mail.ca_file))
+        return MailBox("localhost", self._servers.mail.imaps_port, ssl_context=context).login(address, PASSWORD)
+
+    def _until_recorded(self) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        # Every mail has its outcome, and every further delivery of one was counted.
+        while sum(one["deliveries"] for one in asyncio.run(self._find("mails"))) < len(self._sent):
+            self._wait(deadline, "the demo's mails were not recorded within a minute")
+
+    def _wait(self, deadline: float, failure: str) -> None:
+        """A moment. Raises KeyboardInterrupt where the demo shall end, PermanentError behind the deadline."""
+        if self._stop.wait(0.1):
+            raise KeyboardInterrupt
+        if time.monotonic() > deadline:
+            raise PermanentError(failure)
+
+    def _case_of(self, subject: str) -> Document:
+        for case in asyncio.run(self._find("cases")):
+            if case["title"] == subject:
+                return case
+        raise PermanentError(f"no case was opened by the mail {subject!r}; see the stages' logs")
+
+    async def _find(self, collection: str) -> list[Document]:
+        async with Store.opened(self._servers.store.url, DATABASE) as store:
+            return await store.collection(collection).find({})
+
+    async def _read_back(self) -> tuple[list[Document], list[Document], list[Document]]:
+        mails, cases, comments = [await self._find(name) for name in ("mails", "cases", "comments")]
+        return sorted(mails, key=lambda mail: mail["recorded_at"]), cases, sorted(comments, key=lambda one: one["at"])
+
+    def _check(self, answered: int, mails: list[Document], comments: list[Document]) -> None:
+        """Raises PermanentError unless everything came out as promised."""
+        expected = len(set(self._sent))
+        joined = Counter(one["kind"] for one in comments if one["case"] == answered)
+        ours = sum(one["kind"] == "sent" for one in comments)
+        if len(mails) != expected or len(comments) - ours != expected or joined != {"mail": 3, "sent": 2}:
+            raise PermanentError(f"{len(mails)} outcomes and {len(comments) - ours} comments for {expected} mails")
+        for address in MAILBOXES:
+            left = self._left(address)
+            if left:
+                raise PermanentError(f"{left} mails were left in the mailbox {address}")
+        self._console.print(
+            f"\n{expected} mails, {expected} outcomes, {ours} mails sent, both mailboxes empty. All went as it should."
+        )
+
+    def _left(self, address: str) -> int:
+        deadline = time.monotonic() + PATIENCE_S
+        with self._mailbox(address) as box:
+            while (left := box.folder.status("INBOX", ["MESSAGES"])["MESSAGES"]) and time.monotonic() < deadline:
+                self._stop.wait(0.1)  # they are removed a moment after they are recorded
+        return left
+
+
+def _deliver(servers: PrivateServers, address: str, mail: bytes) -> None:
+    """To the mailboxes that there are; what goes to other customers ends at the SMTP server."""
+    if address in {*MAILBOXES, demo_mails.NADIA}:
+        servers.mail.deliver(address, mail)
+
+
+def _accepted(number: int) -> AnswerCase:
+    text = "Hello Nadia,\n\nyour invoice was accepted. Which purchase order does it belong to?\n\nAccounts\n"
+    subject = f"Case {CaseReference().write(number)} was accepted"
+    return AnswerCase(id=str(uuid.uuid4()), case=number, text=text, at=datetime.now(UTC), subject=subject)
+
+
+def _settings(folder: Path, servers: PrivateServers, post: SmtpSink) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "password").write_text(PASSWORD)
+    (folder / "keys").write_text(secrets.token_hex(32))
+    file = folder / "mailcase.toml"
+    file.write_text(
+        SETTINGS.format(
+            database=DATABASE,
+            port=servers.mail.imaps_port,
+            ca_file=servers.mail.ca_file,
+            smtp_port=post.port,
+            invoices=demo_mails.INVOICES,
+            complaints=demo_mails.COMPLAINTS,
+        )
+    )
+    return file
+
+
+def _stay(console: Console, folder: Path, servers: PrivateServers, stages: Stages, stop: threading.Event) -> None:
+    console.print("\nEverything stays up until Ctrl-C. In another terminal:")
+    console.print(f"  export MAILCASE_BROKER_URL='{servers.broker.url}' MAILCASE_STORE_URL='{servers.store.url}'")
+    console.print(f"  .venv/bin/mailcase case show 1 --config {folder / 'mailcase.toml'}")
+    console.print(f"  echo Thanks | .venv/bin/mailcase reply 2 --text-file - --config {folder / 'mailcase.toml'}")
+    for address in (*MAILBOXES, demo_mails.NADIA):
+        port = servers.mail.imaps_port
+        console.print(f"  mailbox {address}: IMAP localhost:{port} (TLS), user {address}, password {PASSWORD}")
+    for process in stages.all:
+        console.print(f"  {process.name}: http://127.0.0.1:{process.http_port}/metrics, log {process.log_file}")
+    stop.wait()

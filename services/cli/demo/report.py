@@ -1,0 +1,63 @@
+"""What the demo shows: tables of what the servers hold, nothing remembered from sending."""
+
+from collections.abc import Sequence
+
+from prometheus_client.parser import text_string_to_metric_families
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from deploy.local.stages import Stages
+from services.cli.case.show import print_case
+from services.cli.terminal.output import printable
+from services.runtime.store.mongo import Document
+
+Counters = dict[str, float]
+
+
+def counters(stages: Stages) -> Counters:
+    """Every counter of Mailcase's own, summed over the stages, by name and labels."""
+    totals: Counters = {}
+    for process in stages.all:
+        _, text = process.get("/metrics")
+        for family in text_string_to_metric_families(text):
+            if family.type != "counter" or not family.name.startswith("mailcase_"):
+                continue
+            for sample in family.samples:
+                if sample.name.endswith("_total"):
+                    labels = ", ".join(f"{name}={value}" for name, value in sorted(sample.labels.items()))
+                    name = f"{sample.name}{{{labels}}}" if labels else sample.name
+                    totals[name] = totals.get(name, 0.0) + sample.value
+    return totals
+
+
+def show_mails(console: Console, mails: Sequence[Document], comments: Sequence[Document]) -> None:
+    """A row a mail: what it was, what the rules said, what came of it."""
+    by_key = {comment["_id"]: comment for comment in comments}
+    table = Table(title="What came of each mail", title_justify="left")
+    for heading in ("mailbox", "subject", "rule", "outcome", "case", "deliveries"):
+        table.add_column(heading)
+    for mail in mails:
+        subject = by_key[mail["_id"]]["subject"] if mail["_id"] in by_key else ""
+        number = str(mail["case"] or "-")
+        row = (mail["mailbox"], subject, mail["decision"]["rule"], mail["outcome"], number, str(mail["deliveries"]))
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    console.print(table)
+
+
+def show_cases(console: Console, cases: Sequence[Document], comments: Sequence[Document]) -> None:
+    for case in cases:
+        console.print()
+        print_case(console, case, [comment for comment in comments if comment["case"] == case["_id"]])
+
+
+def show_counters(console: Console, moved: Counters) -> None:
+    """The counters that moved; the stages started with all of them at zero."""
+    table = Table(title="Metrics that moved", title_justify="left")
+    table.add_column("metric")
+    table.add_column("by", justify="right")
+    for name, count in sorted(moved.items()):
+        if count:
+            table.add_row(Text(name), f"{count:g}")
+    console.print()
+    console.print(table)

@@ -1,0 +1,68 @@
+"""One command a stage."""
+
+from functools import partial
+from typing import Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+from msgspec.structs import replace
+
+from services.cli.terminal.output import DEFAULT_CONFIG, Config, HttpHost, HttpPort, loaded
+from services.runtime.logs import get_logger
+from services.runtime.process.http import ANY_HOST
+from services.runtime.process.lifecycle import run_stage
+from services.runtime.settings import masked
+
+log = get_logger(__name__)
+
+MaxMailboxes = Annotated[
+    int | None,
+    Parameter(
+        name="--max-mailboxes",
+        help="How many mailboxes it reads at once, whatever `[fetcher].max_mailboxes` says.",
+        validator=Number(gte=1, lte=10_000),
+    ),
+]
+
+
+def fetcher(
+    config: Config = DEFAULT_CONFIG,
+    http_port: HttpPort = 0,
+    http_host: HttpHost = ANY_HOST,
+    max_mailboxes: MaxMailboxes = None,
+) -> None:
+    """Read the mailboxes and publish every mail; remove it once its outcome is recorded."""
+    from services.fetcher.main import run  # noqa: PLC0415 - a stage loads its own drivers only
+
+    settings = loaded(config)
+    if max_mailboxes is not None:
+        settings = replace(settings, fetcher=replace(settings.fetcher, max_mailboxes=max_mailboxes))
+    log.info("settings_loaded", settings=masked(settings))
+    run_stage("fetcher", partial(run, settings, http_port, http_host=http_host))
+
+
+def router(config: Config = DEFAULT_CONFIG, http_port: HttpPort = 0, http_host: HttpHost = ANY_HOST) -> None:
+    """Decide for every mail whether it opens a case or belongs to one."""
+    from services.router.main import run  # noqa: PLC0415 - as above
+
+    settings = loaded(config)
+    log.info("settings_loaded", settings=masked(settings))
+    run_stage("router", partial(run, settings, http_port, http_host=http_host))
+
+
+def case_writer(config: Config = DEFAULT_CONFIG, http_port: HttpPort = 0, http_host: HttpHost = ANY_HOST) -> None:
+    """Write cases, comments, attachments and outcomes."""
+    from services.case_writer.main import run  # noqa: PLC0415 - as above
+
+    settings = loaded(config)
+    log.info("settings_loaded", settings=masked(settings))
+    run_stage("case-writer", partial(run, settings, http_port, http_host=http_host))
+
+
+def sender(config: Config = DEFAULT_CONFIG, http_port: HttpPort = 0, http_host: HttpHost = ANY_HOST) -> None:
+    """Mail acknowledgements and answers from cases."""
+    from services.sender.main import run  # noqa: PLC0415 - as above
+
+    settings = loaded(config)
+    log.info("settings_loaded", settings=masked(settings))
+    run_stage("sender", partial(run, settings, http_port, http_host=http_host))

@@ -1,0 +1,1 @@
+"""`mailcase up`: everything on this machine, supervised."""

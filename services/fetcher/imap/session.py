@@ -1,0 +1,157 @@
+"""An IMAP session: the connection, its encryption, the log-in, the folder, and a command in it."""
+
+import imaplib
+import ssl
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from imap_tools import BaseMailBox
+from imap_tools.errors import ImapToolsError, MailboxFolderSelectError, UnexpectedCommandStatusError
+
+from services.fetcher.imap.client import PlainBox, TlsBox
+from services.fetcher.imap.responses import Item, numbers, sequence_set
+from services.fetcher.ports import Trouble
+from services.fetcher.sources.credentials import Credential, xoauth2
+from services.fetcher.sources.diagnosis import (
+    NONSENSE,
+    RefusedError,
+    guarded,
+    login_refused,
+    no_encryption,
+    tls_context,
+)
+from services.runtime.oauth2.tokens import AccessToken
+from services.runtime.settings import IncomingServer, Mailbox
+
+BROKEN = (ImapToolsError, imaplib.IMAP4.error)
+MAX_FOLDERS = 20
+
+
+@dataclass
+class Folder:
+    """A folder that is open for reading and writing; `permanent_flags` are those that its server keeps there."""
+
+    box: BaseMailBox
+    capabilities: frozenset[str]
+    permanent_flags: bytes
+
+    def command(self, name: str, *arguments: str) -> list[Item]:
+        """A command by UIDs. Raises OSError, IMAP4.abort where the session broke, IMAP4.error where it is refused."""
+        return checked(self.box.client.uid(name, *arguments))
+
+    def there(self, uids: Collection[int]) -> list[int]:
+        """Those of these that are in the folder. Raises as `command`."""
+        found = numbers(self.command("SEARCH", f"UID {sequence_set(sorted(uids))}")) if uids else []
+        return sorted(set(found) & set(uids))
+
+
+def open_session(mailbox: Mailbox, server: IncomingServer) -> BaseMailBox:
+    """Connected, and encrypted as the settings say; nothing secret was sent yet.
+
+    Raises RefusedError, OSError or one of BROKEN.
+    """
+    if server.security == "tls":
+        context = tls_context(mailbox, server)
+        return TlsBox(server.host, server.port, timeout=server.timeout_s, ssl_context=context)
+    if server.security == "none":
+        return PlainBox(server.host, server.port, timeout=server.timeout_s)
+    context = tls_context(mailbox, server)
+    box = PlainBox(server.host, server.port, timeout=server.timeout_s)
+    try:
+        _start_tls(box.client, mailbox, context)
+    except BaseException:
+        hang_up(box)
+        raise
+    return box
+
+
+def log_in(box: BaseMailBox, mailbox: Mailbox, credential: Credential) -> None:
+    """Raises RefusedError, OSError or, where the session broke, IMAP4.abort."""
+    if "LOGINDISABLED" in box.client.capabilities:
+        raise no_encryption(mailbox, "the server takes no log-in on this connection (LOGINDISABLED)")
+    try:
+        if isinstance(credential, AccessToken):
+            box.client.authenticate("XOAUTH2", xoauth2(mailbox.user, credential))
+        elif credential.text.isascii() and mailbox.user.isascii():
+            box.login(mailbox.user, credential.text, initial_folder=None)
+        else:
+            box.login_utf8(mailbox.user, credential.text, initial_folder=None)
+    except imaplib.IMAP4.abort:
+        raise
+    except BROKEN as error:
+        if isinstance(credential, AccessToken):
+            credential.refused()
+        raise login_refused(mailbox, _answer(error)) from error
+
+
+def select(box: BaseMailBox, mailbox: Mailbox) -> Folder:
+    """Open the folder. Raises RefusedError, OSError or IMAP4.abort."""
+    able = _capabilities(box)
+    try:
+        box.folder.set(mailbox.folder)
+    except imaplib.IMAP4.readonly as error:
+        mend = f"give the user of mailbox {mailbox.name} the right to delete and flag there"
+        raise RefusedError("the folder may only be read", Trouble.FOLDER, mend) from error
+    except MailboxFolderSelectError as error:
+        mend = f"create the folder {mailbox.folder!r} or correct the mailbox's setting; {_folders(box)}"
+        raise RefusedError(f"the folder cannot be opened: {_answer(error)}", Trouble.FOLDER, mend) from error
+    return Folder(box, able, b" ".join(untagged(box, "PERMANENTFLAGS")))
+
+
+def _folders(box: BaseMailBox) -> str:
+    """The folders that are there, as the settings name them: some servers want a prefix such as `INBOX.`."""
+    try:
+        names = [one.name for one in box.folder.list()]
+    except (*BROKEN, OSError, *NONSENSE):
+        return "the server does not tell which there are"
+    shown = ", ".join(name if name.isprintable() else ascii(name) for name in names[:MAX_FOLDERS])
+    return f"there are: {shown}{' …' if len(names) > MAX_FOLDERS else ''}"
+
+
+def _capabilities(box: BaseMailBox) -> frozenset[str]:
+    """Asked again after the log-in, since servers offer more then (RFC 9051 section 6.1.1)."""
+    lines = [line for line in checked(box.client.capability()) if isinstance(line, bytes)]
+    return frozenset(b" ".join(lines).decode("ascii", "replace").upper().split())
+
+
+def checked(result: tuple[str, list[Any]]) -> list[Item]:
+    """An answer's data. Raises IMAP4.error where the server said no."""
+    status, data = result
+    if status != "OK":
+        raise imaplib.IMAP4.error(f"{status}: {data!r}"[:200])
+    return [item for item in data if item is not None]
+
+
+def untagged(box: BaseMailBox, name: str) -> list[bytes]:
+    """What the server told beside its answers, the newest last."""
+    return [value for value in box.client.untagged_responses.get(name) or [] if isinstance(value, bytes)]
+
+
+def hang_up(box: BaseMailBox) -> None:
+    with suppress(OSError):
+        box.client.shutdown()
+
+
+def _start_tls(client: imaplib.IMAP4, mailbox: Mailbox, context: ssl.SSLContext) -> None:
+    """Nothing that was said in the clear is believed afterwards (RFC 9051 section 6.2.1)."""
+    if client.state != "NONAUTH":
+        raise no_encryption(mailbox, "the server takes us for logged in from the start (PREAUTH)")
+    if "STARTTLS" not in client.capabilities:
+        raise no_encryption(mailbox, "the server does not offer STARTTLS")
+    try:
+        client.starttls(guarded(context, client.file, mailbox))
+    except ssl.SSLCertVerificationError:
+        raise
+    except (imaplib.IMAP4.error, ssl.SSLError) as error:
+        raise no_encryption(mailbox, f"STARTTLS failed: {error}") from error
+    client.untagged_responses.clear()
+
+
+def _answer(error: Exception) -> str:
+    """The server's words in one of the library's errors."""
+    if not isinstance(error, UnexpectedCommandStatusError):
+        return str(error)[:200]
+    words = error.command_result[1]
+    return b" ".join(word for word in words if isinstance(word, bytes)).decode("utf-8", "replace")[:200]

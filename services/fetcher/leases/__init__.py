@@ -1,0 +1,1 @@
+"""One fetcher per mailbox at a time."""

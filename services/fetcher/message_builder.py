@@ -1,0 +1,66 @@
+"""From a mail's bytes to the message that carries it; also what `mailcase ingest` publishes."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+from schemas.codec import encode, tag_of
+from schemas.mails import BlobRef, RawMail, mail_key
+from services.fetcher.ports import HEAD_BYTES
+from services.runtime.broker.messages import Outgoing
+from services.runtime.broker.topology import MAIL, raw_key
+
+
+class Dispatcher:
+    """Wraps mails of one mailbox; a mail over `inline_bytes` goes to the blob store first."""
+
+    def __init__(
+        self,
+        process: str,
+        mailbox: str,
+        *,
+        inline_bytes: int,
+        put_blob: Callable[[bytes], Awaitable[BlobRef]],
+        ping_store: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        self._process = process
+        self._mailbox = mailbox
+        self._inline_bytes = inline_bytes
+        self._put_blob = put_blob
+        self._ping_store = ping_store
+
+    async def check_store_for(self, size: int) -> None:
+        """Ask the database, if a mail of `size` bytes goes there first: while it is away, fetching would be in vain.
+
+        Raises TransientError.
+        """
+        if size > self._inline_bytes and self._ping_store is not None:
+            await self._ping_store()
+
+    async def message(
+        self, raw: bytes, received_at: datetime | None, origin: str = "fetch", *, whole_size: int | None = None
+    ) -> Outgoing:
+        """The message for `mailcase.mail`; its `message_id` is the mail key. Raises TransientError.
+
+        `whole_size` tells that `raw` is only the first part of a mail, and how large that is.
+        """
+        inline = len(raw) <= self._inline_bytes
+        mail = RawMail(
+            key=mail_key(self._mailbox, raw),
+            process=self._process,
+            mailbox=self._mailbox,
+            size=len(raw),
+            fetched_at=datetime.now(UTC),
+            received_at=received_at,
+            raw=raw if inline else None,
+            blob=None if inline else await self._put_blob(raw),
+            head=None if inline else raw[:HEAD_BYTES],
+            origin=origin,
+            whole_size=whole_size,
+        )
+        return Outgoing(
+            exchange=MAIL,
+            routing_key=raw_key(self._process, self._mailbox),
+            body=encode(mail),
+            tag=tag_of(mail),
+            message_id=mail.key,
+        )

@@ -1,0 +1,1 @@
+"""A mailbox read by POP3 (RFC 1939)."""

@@ -1,0 +1,205 @@
+"""A POP3 session (RFC 1939) as far as poplib does not do it: encryption that is checked, tokens, exact bytes."""
+
+import base64
+import poplib
+import socket
+import ssl
+from contextlib import suppress
+from typing import Any
+
+from services.fetcher.sources.credentials import Credential, xoauth2
+from services.fetcher.sources.diagnosis import guarded, login_refused, no_encryption, tls_context
+from services.fetcher.sources.pace import PacedFile
+from services.runtime.oauth2.tokens import AccessToken
+from services.runtime.settings import IncomingServer, Mailbox
+
+BROKEN = (poplib.error_proto,)
+_EMPTY_BYTES = 4  # the most that a server may list for a mail of no bytes: the line ends that RETR adds
+_PIECE_BYTES = 64 * 1024
+_MAX_LISTING_BYTES = 64 * 1024 * 1024  # about a million mails
+
+
+class BrokenAnswerError(OSError):
+    """The server's answer ended early or does not end: what came of it is no mail."""
+
+
+class Pop3Session:
+    """One connection; it may hold the maildrop's lock until `quit` or `hang_up`.
+
+    Every method raises poplib.error_proto where the server says no, and OSError where the connection ends.
+    """
+
+    def __init__(self, mailbox: Mailbox, server: IncomingServer) -> None:
+        """Connected, and encrypted as the settings say; nothing secret was sent yet. Raises RefusedError too."""
+        self._mailbox = mailbox
+        self._client = _opened(mailbox, server)
+        self.greeting = self._client.welcome.decode("ascii", "replace").removeprefix("+OK").strip()[:80]
+
+    @property
+    def socket(self) -> socket.socket:
+        return self._client.sock
+
+    def log_in(self, credential: Credential) -> None:
+        """Raises RefusedError where the server refuses."""
+        try:
+            if isinstance(credential, AccessToken):
+                self._xoauth2(credential)
+            else:
+                self._command(f"USER {self._mailbox.user}")
+                self._command(f"PASS {credential.text}")
+        except poplib.error_proto as error:
+            if isinstance(credential, AccessToken):
+                credential.refused()
+            raise login_refused(self._mailbox, answer(error)) from error
+
+    def capabilities(self) -> frozenset[str]:
+        """Names of RFC 2449; empty where the server knows no CAPA."""
+        try:
+            return frozenset(self._client.capa())
+        except poplib.error_proto:
+            return frozenset()
+
+    def listing(self) -> list[tuple[int, str, int]]:
+        """Number, UIDL and size in bytes of each mail, oldest first."""
+        pairs = [line.split() for line in self._lines("LIST")]
+        sizes = {int(number): int(size) for number, size, *_ in pairs}
+        uidls = [line.split(maxsplit=1) for line in self._lines("UIDL")]
+        found = [(int(number), uidl.decode("ascii", "backslashreplace").strip()) for number, uidl in uidls]
+        return sorted((number, uidl, sizes[number]) for number, uidl in found if number in sizes)
+
+    def retrieve(self, number: int, expected_bytes: int) -> bytes:
+        """A mail's bytes, with the line ends that the server sends and without what RETR adds (RFC 1939 section 3).
+
+        `expected_bytes` bounds how much is read: some servers count a line end as one byte. Nothing, of a mail that was
+        listed with a size, is what a server says that has lost it for now: as good as a no.
+        """
+        self._command(f"RETR {number}")
+        raw = self._multi_line(2 * expected_bytes + 1024 * 1024)
+        if not raw and expected_bytes > _EMPTY_BYTES:
+            raise poplib.error_proto(b"-ERR the server says yes and gives nothing")
+        return raw
+
+    def retrieve_head(self, number: int, expected_bytes: int, most_bytes: int) -> bytes:
+        """The first `most_bytes` of a mail; the rest is read as well, since TOP is not everywhere, and thrown away."""
+        self._command(f"RETR {number}")
+        return self._multi_line(2 * expected_bytes + 1024 * 1024, kept_bytes=most_bytes)[:most_bytes]
+
+    def delete(self, number: int) -> None:
+        """Takes effect with `quit`."""
+        self._command(f"DELE {number}")
+
+    def quit(self) -> None:
+        """End the session and with it delete for good."""
+        self._client.quit()
+
+    def hang_up(self) -> None:
+        """End the connection, and undo every deletion; never raises."""
+        with suppress(OSError):
+            self._client.close()
+
+    def _command(self, line: str) -> bytes:
+        # poplib has no public way to a raw answer.
+        self._client._putcmd(line)  # type: ignore[attr-defined]  # noqa: SLF001 - as above
+        try:
+            response: bytes = self._client._getresp()  # type: ignore[attr-defined]  # noqa: SLF001 - as above
+        except poplib.error_proto as error:
+            if error.args and isinstance(error.args[0], bytes):
+                raise  # the server's own words
+            raise BrokenAnswerError(answer(error)) from error  # the connection ended, says poplib by the same error
+        return response
+
+    def _lines(self, command: str) -> list[bytes]:
+        self._command(command)
+        return self._multi_line(_MAX_LISTING_BYTES).split(b"\r\n")[:-1]
+
+    def _multi_line(self, most_bytes: int, kept_bytes: int | None = None) -> bytes:
+        """Up to the line with a single dot. In pieces, because a line has no longest length in the mails that come.
+
+        What follows the first `kept_bytes` is left out, in whole pieces.
+        """
+        pieces: list[bytes] = []
+        size, at_line_start = 0, True
+        while True:
+            piece = self._client.file.readline(_PIECE_BYTES)
+            if not piece:
+                raise BrokenAnswerError("the connection ended inside a mail")
+            if at_line_start and piece.startswith(b"."):
+                if piece in {b".\r\n", b".\n"}:
+                    return b"".join(pieces)
+                piece = piece[1:]
+            if kept_bytes is None or size < kept_bytes:
+                pieces.append(piece)
+            size += len(piece)
+            if size > most_bytes:
+                raise BrokenAnswerError(f"an answer goes on beyond {most_bytes} bytes")
+            at_line_start = piece.endswith(b"\n")
+
+    def _xoauth2(self, token: AccessToken) -> None:
+        """In two steps, because a token is longer than a command may be (RFC 5034 section 4)."""
+        response = xoauth2(self._mailbox.user, token)
+        answered = self._command("AUTH XOAUTH2")
+        while answered.startswith(b"+ ") or answered == b"+":
+            answered = self._command(base64.b64encode(response(answered)).decode("ascii"))
+
+
+def answer(error: poplib.error_proto) -> str:
+    """The server's words."""
+    said = error.args[0] if error.args else b""
+    return (said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said))[:200]
+
+
+class _Plain(poplib.POP3):
+    """Closes its connection where the greeting is none; poplib leaves it open. Every answer has a deadline."""
+
+    @property
+    def file(self) -> Any:  # a PacedFile, which has what poplib uses of a file
+        """What poplib made of its socket, at first and again after STLS."""
+        return self._paced
+
+    @file.setter
+    def file(self, file: Any) -> None:
+        self._paced = None if file is None else PacedFile(file, self.sock.gettimeout())  # None once it is closed
+
+    def _putline(self, line: bytes) -> None:
+        self.file.begin()
+        super()._putline(line)  # type: ignore[misc] # without a type, as all of poplib's own parts
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        try:
+            super().__init__(*arguments, **more)
+        except BaseException:
+            if hasattr(self, "sock"):
+                self.close()
+            raise
+
+
+class _Encrypted(_Plain, poplib.POP3_SSL):
+    """As above."""
+
+
+def _opened(mailbox: Mailbox, server: IncomingServer) -> poplib.POP3:
+    if server.security == "tls":
+        context = tls_context(mailbox, server)
+        return _Encrypted(server.host, server.port, timeout=server.timeout_s, context=context)
+    if server.security == "none":
+        return _Plain(server.host, server.port, timeout=server.timeout_s)
+    context = tls_context(mailbox, server)
+    client = _Plain(server.host, server.port, timeout=server.timeout_s)
+    try:
+        _start_tls(client, mailbox, context)
+    except BaseException:
+        with suppress(OSError):
+            client.close()
+        raise
+    return client
+
+
+def _start_tls(client: poplib.POP3, mailbox: Mailbox, context: ssl.SSLContext) -> None:
+    """Nothing that was said in the clear is believed afterwards (RFC 2595 section 4)."""
+    try:
+        client.stls(guarded(context, client.file, mailbox))
+    except ssl.SSLCertVerificationError:
+        raise
+    except (poplib.error_proto, ssl.SSLError) as error:
+        said = answer(error) if isinstance(error, poplib.error_proto) else str(error)
+        raise no_encryption(mailbox, f"STLS failed: {said}") from error

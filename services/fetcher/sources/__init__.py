@@ -1,0 +1,1 @@
+"""What the IMAP and POP3 sources share."""

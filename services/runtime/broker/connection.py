@@ -1,0 +1,295 @@
+"""RabbitMQ behind one adapter: a connection, confirmed publishing, declared topology, batches of deliveries.
+
+A connection is used until it breaks, then replaced as a whole, with everything declared again (see `keep_connected`):
+what was not acknowledged is delivered again, and a broker that came back empty gets its queues back.
+"""
+
+import asyncio
+import collections
+import time
+import traceback
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import aio_pika
+import aiormq.exceptions
+from aio_pika.abc import AbstractChannel, AbstractConnection
+from aio_pika.connection import make_url
+from prometheus_client import Counter
+
+from schemas.codec import NewerVersionError, UnreadableMessageError
+from services.runtime import metrics
+from services.runtime.broker import declare as declaring
+from services.runtime.broker import publish as publishing
+from services.runtime.broker.deliveries import (
+    COUNTS,
+    DRIVER_ERRORS,
+    Deliveries,
+    translated,
+    uncancelled,
+)
+from services.runtime.broker.messages import Delivery, Outgoing
+from services.runtime.broker.topology import Topology, dead_name, newer_name
+from services.runtime.errors import TransientError
+from services.runtime.logs import get_logger
+from services.runtime.masking import mask_secrets
+from services.runtime.process.health import Health
+from services.runtime.process.lifecycle import Stop, first_of
+from services.runtime.retry import Backoff
+
+log = get_logger(__name__)
+
+HEARTBEAT_S = 10  # an owner of a lease that froze is cut off within about two of these
+CONNECT_TIMEOUT_S = 15.0
+CONSUME_PATIENCE_S = 20.0
+
+
+class LeaderlessError(TransientError):
+    """The broker answers, but a queue that is consumed here has no leader."""
+
+
+class Broker:
+    """One connection to RabbitMQ. Every method raises TransientError where the broker does not do as asked."""
+
+    def __init__(self, connection: AbstractConnection, channel: AbstractChannel) -> None:
+        self._connection = connection
+        self._channel = channel
+        self._broken = asyncio.Event()
+        self._reason = "closed"
+        connection.close_callbacks.add(self._on_close)
+        channel.close_callbacks.add(self._on_close)
+
+    @classmethod
+    @asynccontextmanager
+    async def connected(cls, url: str, name: str) -> AsyncIterator["Broker"]:
+        """A connection called `name` in the broker's own lists."""
+        connection = aio_pika.Connection(
+            make_url(url, heartbeat=HEARTBEAT_S), client_properties={"connection_name": name}
+        )
+        try:
+            with translated(f"connect to {mask_secrets(url)}"):
+                await connection.connect(timeout=CONNECT_TIMEOUT_S)
+            with translated("open a channel"):
+                channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
+            yield cls(connection, channel)
+        finally:
+            await _close_quietly(connection)
+
+    async def broken(self) -> None:
+        """Wait until the connection or one of its channels is gone, then raise TransientError."""
+        await self._broken.wait()
+        raise TransientError(f"the connection to the broker ended: {self._reason}")
+
+    def server(self) -> str:
+        """Product, version and name of the broker's cluster, as it introduces itself."""
+        transport = self._connection.transport
+        properties = transport.connection.server_properties if transport else {}
+        words = [str(properties.get(name, "?")) for name in ("product", "version", "cluster_name")]
+        return f"{words[0]} {words[1]}, cluster {words[2]}"
+
+    async def declare(self, topology: Topology) -> None:
+        """Make every exchange, queue and binding exist; see `declaring`."""
+        with translated("declare the topology"):
+            await declaring.declare(self._connection, topology)
+        for exchange in topology.exchanges:
+            metrics.UNCONFIRMED.labels(exchange)  # begins at 0
+
+    async def publish(self, message: Outgoing) -> None:
+        """Publish and wait for the broker's confirm. A message that no queue takes is a failure, though confirmed."""
+        await self.publish_all([message])
+
+    async def publish_all(self, messages: Sequence[Outgoing]) -> None:
+        """Publish together and wait for all confirms; raises the first failure after all have ended."""
+        started_s = time.monotonic()
+        try:
+            with translated("publish"):
+                channel = cast("aiormq.Channel", await self._channel.get_underlay_channel())
+                failures = await publishing.publish(channel, messages)
+        except TransientError as error:
+            _count(metrics.UNCONFIRMED, messages)
+            if isinstance(error.__cause__, TimeoutError):
+                self._break(str(error))  # with a new connection everything is declared, and looked at, again
+            raise
+        results = list(zip(messages, failures, strict=True))
+        _count(metrics.PUBLISHED, [message for message, failure in results if failure is None])
+        _count(metrics.UNCONFIRMED, [message for message, failure in results if failure is not None])
+        for message, failure in results:
+            if failure is not None:
+                why = str(failure) or type(failure).__name__
+                raise TransientError(
+                    f"cannot publish to {message.exchange} as {message.routing_key}: {why}"
+                ) from failure
+        for exchange in {message.exchange for message in messages}:
+            metrics.CONFIRM_SECONDS.labels(exchange or "default").observe(time.monotonic() - started_s)
+
+    async def consume(self, queue: str, prefetch: int) -> Deliveries:
+        """Deliveries of `queue`, at most `prefetch` unacknowledged, on a channel of their own."""
+        deliveries = Deliveries(queue)
+        with translated(f"consume {queue}"):
+            channel = await self.open_channel(prefetch)
+            # Passive: the queue is declared with its arguments elsewhere, and a missing one is an error here.
+            await channel.declare_queue(queue, passive=True)
+            try:
+                await asyncio.wait_for(deliveries.consume(channel), CONSUME_PATIENCE_S)
+            except TimeoutError as error:
+                mend = f"if this lasts: rabbitmqctl delete_queue {queue}; mails in it are fetched again"
+                log.error("queue_without_leader", queue=queue, mend=mend)  # noqa: TRY400 - its trace tells nothing
+                raise LeaderlessError(f"the queue {queue} takes no consumer: it has no leader") from error
+        return deliveries
+
+    async def length(self, queue: str) -> int:
+        """Messages that wait in the queue, as of a moment ago."""
+        with translated(f"look at {queue}"):
+            declared = await self._channel.declare_queue(queue, passive=True)
+            return declared.declaration_result.message_count or 0
+
+    async def take_lease(self, queue: str, exchange: str, routing_key: str) -> "Lease | None":
+        """Declare the exclusive `queue`, bound to `exchange`; None while another connection owns it.
+
+        It lives as long as this connection, so that owning it shows that no other process holds the lease.
+        """
+        with translated(f"take the lease {queue}"):
+            channel = await self._connection.channel(publisher_confirms=False)
+            try:
+                owned = await channel.declare_queue(queue, exclusive=True, durable=False)
+            except aiormq.exceptions.ChannelLockedResource:
+                return None
+            await owned.bind(exchange, routing_key)
+            deliveries = Deliveries(queue)
+            await deliveries.consume(channel, no_ack=True)
+            await self._watch(channel)
+        return Lease(deliveries, channel)
+
+    async def open_channel(self, prefetch: int) -> AbstractChannel:
+        """A channel whose end counts as the end of the connection."""
+        channel = await self._connection.channel(publisher_confirms=False)
+        await channel.set_qos(prefetch_count=prefetch)
+        await self._watch(channel)
+        return channel
+
+    async def _watch(self, channel: AbstractChannel) -> None:
+        """Take the end of a channel for the end of the connection, and that of a consumer too: it hears nothing more.
+
+        The broker ends a consumer whose queue is deleted (rabbitmq.com/docs/consumer-cancel).
+        """
+        channel.close_callbacks.add(self._on_close)
+        (await channel.get_underlay_channel()).on_consumer_cancel_callbacks.add(self._on_cancel)
+
+    def _on_cancel(self, _frame: object) -> None:
+        self._break("a queue was deleted under its consumer")
+
+    def _on_close(self, _sender: object, error: BaseException | None) -> None:
+        self._break(str(error or "closed"))
+
+    def _break(self, reason: str) -> None:
+        self._reason = reason
+        self._broken.set()
+
+
+class Lease:
+    """An owned exclusive queue and what it delivers; given back by `release`."""
+
+    def __init__(self, deliveries: Deliveries, channel: AbstractChannel) -> None:
+        self.deliveries = deliveries
+        self._channel = channel
+
+    async def release(self) -> None:
+        """Delete the queue, so that another process may take the lease at once."""
+        self._channel.close_callbacks.clear()
+        try:
+            with translated("release the lease"):
+                (await self._channel.get_underlay_channel()).on_consumer_cancel_callbacks.clear()
+                await self._channel.queue_delete(self.deliveries.queue)
+                await self._channel.close()
+        except TransientError as error:
+            log.debug("lease_release_failed", queue=self.deliveries.queue, error=error)
+
+
+async def refuse(broker: Broker, queue: str, delivery: Delivery, error: UnreadableMessageError) -> None:
+    """Take a message that cannot be read out of the way: to the dead letters, or where newer versions wait."""
+    if not isinstance(error, NewerVersionError):
+        await dead_letter(broker, queue, delivery, f"unreadable: {error}", error)
+        return
+    await broker.publish(
+        Outgoing("", newer_name(queue), delivery.body, delivery.tag, delivery.message_id, headers=own_headers(delivery))
+    )
+    log.warning("message_waits_for_newer_version", queue=queue, mail_key=delivery.message_id, tag=delivery.tag)
+
+
+def own_headers(delivery: Delivery) -> dict[str, Any]:
+    """The message's own, without the queue's counts of its deliveries."""
+    return {name: value for name, value in delivery.headers.items() if name not in COUNTS}
+
+
+async def dead_letter(
+    broker: Broker, queue: str, delivery: Delivery, reason: str, error: BaseException | None = None
+) -> None:
+    """Copy a message that can never be processed to `<queue>.dead`: why, whence, after how many deliveries."""
+    headers = {"x-mailcase-reason": reason[:500], "x-mailcase-queue": queue, "x-mailcase-attempts": delivery.attempts}
+    if error is not None:
+        headers["x-mailcase-trace"] = "".join(traceback.format_exception(error))[-4000:]
+    origin = {"x-mailcase-exchange": delivery.exchange, "x-mailcase-routing-key": delivery.routing_key}
+    await broker.publish(
+        Outgoing("", dead_name(queue), delivery.body, delivery.tag, delivery.message_id, headers=headers | origin)
+    )
+    metrics.DEAD_LETTERED.labels(queue).inc()
+    log.error("message_dead_lettered", queue=queue, mail_key=delivery.message_id, reason=reason)
+
+
+async def keep_connected(
+    url: str,
+    name: str,
+    topology: Topology,
+    session: Callable[[Broker], Awaitable[None]],
+    *,
+    stop: Stop,
+    health: Health,
+) -> None:
+    """Run `session` on a connection with the topology declared, again on a new one after every failure, until `stop`.
+
+    `session` returns once `stop` is requested and its work in hand is done. After a queue without a leader the broker
+    counts as up only once a session lasts, so that the stage does not seem ready at each attempt.
+    """
+    backoff, proof_s = Backoff(initial_s=0.2, maximum_s=10.0), 0.0
+    while not stop.requested:
+        try:
+            async with Broker.connected(url, name) as broker:
+                await broker.declare(topology)
+                backoff.reset()
+                with uncancelled("use the connection"):
+                    await first_of(_up_after(proof_s, health), session(broker), broker.broken())
+        except TransientError as error:
+            proof_s = 2 * CONSUME_PATIENCE_S if isinstance(error, LeaderlessError) else 0.0
+            pause_s = backoff.next_s()
+            health.down("broker", str(error))
+            metrics.RETRIES.labels("broker").inc()
+            log.warning("broker_session_ended", error=error, again_in_s=round(pause_s, 1), broker=mask_secrets(url))
+            await stop.wait(pause_s)
+
+
+async def _up_after(proof_s: float, health: Health) -> None:
+    """Report the broker as up after so long without a failure, then wait for ever."""
+    if proof_s:
+        await asyncio.sleep(proof_s)
+    health.up("broker")
+    await asyncio.Event().wait()
+
+
+def _count(counter: Counter, messages: Sequence[Outgoing]) -> None:
+    for exchange, number in collections.Counter(message.exchange for message in messages).items():
+        counter.labels(exchange or "default").inc(number)
+
+
+async def _close_quietly(connection: AbstractConnection) -> None:
+    """Also for a connection that never came about, or whose end does not come.
+
+    One that is dropped unclosed makes the driver begin to close it in whatever thread collects it; where that has no
+    event loop, nobody awaits what was begun (`aio_pika.Connection.__del__`).
+    """
+    try:
+        await asyncio.wait_for(connection.close(), 5.0)
+    except DRIVER_ERRORS as error:
+        log.debug("broker_close_failed", error=error)
+    finally:
+        await connection.close()  # after the first call nothing is left but to note that it is closed

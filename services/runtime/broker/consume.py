@@ -1,0 +1,124 @@
+"""A stage's main loop: take what waits in a queue, handle it, acknowledge it last."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+from schemas.codec import NewerVersionError, UnreadableMessageError
+from services.runtime import metrics
+from services.runtime.broker.browse import browsing
+from services.runtime.broker.connection import Broker, own_headers
+from services.runtime.broker.defer import KnownNames
+from services.runtime.broker.deliveries import Deliveries
+from services.runtime.broker.messages import Delivery, Outgoing
+from services.runtime.broker.topology import newer_name
+from services.runtime.errors import TransientError
+from services.runtime.logs import get_logger
+from services.runtime.process.lifecycle import Stop, all_of
+
+log = get_logger(__name__)
+
+LOOK_AGAIN_S = 30.0  # for messages that an earlier version set aside
+UNKNOWN_AT_MOST = 100  # then this version is the earlier one: the rest waits unread
+
+
+async def handle_batches(
+    broker: Broker,
+    queue: str,
+    handle: Callable[[Sequence[Delivery]], Awaitable[None]],
+    stop: Stop,
+    *,
+    batch: int,
+    prefetch: int,
+    decode: Callable[[bytes], object],
+    known: KnownNames | None = None,
+) -> None:
+    """Handle `queue` in batches of up to `batch` messages until `stop`; the batch in hand is finished first.
+
+    Whatever `handle` raises ends the loop with nothing of its batch acknowledged. Beside it, messages that waited for a
+    version that `decode` reads, or for a name that is `known`, are put back into the queue.
+    """
+    ended = Stop()
+
+    async def handling() -> None:
+        try:
+            await _handle_batches(broker, queue, handle, stop, batch=batch, prefetch=prefetch)
+        finally:
+            ended.request()
+
+    await all_of([handling(), _take_back(broker, queue, decode, known, ended)])
+
+
+async def _take_back(
+    broker: Broker, queue: str, decode: Callable[[bytes], object], known: KnownNames | None, ended: Stop
+) -> None:
+    """A stage of a version, or with settings, that knows more than an earlier one, which set these messages aside."""
+    while not ended.requested:
+        async with browsing(broker, newer_name(queue)) as browser:
+            unknown = 0
+            async for found in browser:
+                unready = known is not None and known.waits_in_vain(found.delivery.headers)
+                if unready or _is_newer(decode, found.delivery.body):
+                    unknown += 1
+                    if unknown == UNKNOWN_AT_MOST:
+                        break
+                    continue
+                one = found.delivery
+                await broker.publish(Outgoing("", queue, one.body, one.tag, one.message_id, headers=own_headers(one)))
+                await found.take()
+                log.info("message_taken_back", queue=queue, mail_key=one.message_id, tag=one.tag)
+        await ended.wait(LOOK_AGAIN_S)
+
+
+def _is_newer(decode: Callable[[bytes], object], body: bytes) -> bool:
+    try:
+        decode(body)
+    except NewerVersionError:
+        return True
+    except UnreadableMessageError:
+        return False  # whoever takes it from the queue sees to it
+    return False
+
+
+async def _handle_batches(
+    broker: Broker,
+    queue: str,
+    handle: Callable[[Sequence[Delivery]], Awaitable[None]],
+    stop: Stop,
+    *,
+    batch: int,
+    prefetch: int,
+) -> None:
+    deliveries = await broker.consume(queue, prefetch)
+    metrics.introduce_queue(queue, prefetch)
+    metrics.IN_HAND.labels(queue).set_function(deliveries.in_hand)
+    metrics.OLDEST_SECONDS.labels(queue).set_function(deliveries.oldest_age_s)
+    ending = asyncio.ensure_future(_end_at_stop(deliveries, stop))
+    try:
+        while taken := await deliveries.next_batch(batch):
+            _measure_taken(queue, taken)
+            started = time.monotonic()
+            await handle(taken)
+            await deliveries.acknowledge()
+            metrics.BATCH_SECONDS.labels(queue).observe(time.monotonic() - started)
+            metrics.BATCH_MAILS.labels(queue).observe(len(taken))
+    except TransientError:
+        metrics.BATCH_FAILURES.labels(queue).inc()
+        raise
+    finally:
+        ending.cancel()
+        metrics.IN_HAND.labels(queue).set_function(lambda: 0.0)  # the broker has them again
+        metrics.OLDEST_SECONDS.labels(queue).set_function(lambda: 0.0)
+
+
+def _measure_taken(queue: str, taken: Sequence[Delivery]) -> None:
+    wait, now_s = metrics.WAIT_SECONDS.labels(queue), time.time()
+    for delivery in taken:
+        if delivery.published_at_s is not None:
+            wait.observe(max(0.0, now_s - delivery.published_at_s))
+    metrics.REDELIVERED.labels(queue).inc(sum(delivery.redelivered for delivery in taken))
+
+
+async def _end_at_stop(deliveries: Deliveries, stop: Stop) -> None:
+    await stop.wait()
+    deliveries.end()

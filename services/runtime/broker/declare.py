@@ -1,0 +1,113 @@
+"""Making the topology exist on a broker, in an order that a crash of the broker cannot harm."""
+
+import asyncio
+import time
+
+import aio_pika
+import aiormq.exceptions
+from aio_pika.abc import AbstractConnection
+
+from services.runtime import metrics
+from services.runtime.broker.topology import Queue, Topology
+from services.runtime.errors import TransientError
+from services.runtime.logs import get_logger
+
+log = get_logger(__name__)
+
+# RabbitMQ writes down a new quorum queue or stream up to a second after it says that it is there. Killed before that,
+# it brings the queue back without messages and without a leader, for ever (rabbitmq/rabbitmq-server issue 15725).
+SETTLE_S = 1.5
+_LEADER_PATIENCE_S = 10.0  # an election takes a second
+_ARCHIVE_PATIENCE_S = 10.0
+
+
+async def declare(connection: AbstractConnection, topology: Topology) -> None:
+    """Make every exchange, queue and binding exist. A queue that exists with other arguments is used as it is.
+
+    The exchanges come last, once the queues are on the broker's disk: before, nobody can publish. An exchange that is
+    missing means, for that reason, that no queue ever held a message, so that one without a leader may be made anew.
+    Raises TransientError and the driver's errors.
+    """
+    fresh = bool(topology.queues) and not await _exchanges_exist(connection, topology)
+    served = [queue for queue in topology.queues if queue.essential and await _declare_queue(connection, queue)]
+    others = [queue for queue in topology.queues if not queue.essential]
+    # Together: the patience with one that is lost shall not add up.
+    answers = await asyncio.gather(*(_declare_queue(connection, queue) for queue in others))
+    served += [queue for queue, answer in zip(others, answers, strict=True) if answer]
+    if fresh:
+        for queue in served:
+            await _demand_leader(connection, queue)
+        await _settle()
+    channel = await connection.channel(publisher_confirms=False)
+    for exchange in topology.exchanges:
+        await channel.declare_exchange(exchange, aio_pika.ExchangeType.TOPIC, durable=True)
+    for queue in served:
+        declared = await channel.get_queue(queue.name, ensure=False)
+        for binding in queue.bindings:
+            await declared.bind(binding.exchange, binding.pattern)
+    await channel.close()
+
+
+async def _exchanges_exist(connection: AbstractConnection, topology: Topology) -> bool:
+    channel = await connection.channel(publisher_confirms=False)
+    try:
+        for exchange in topology.exchanges:
+            await channel.get_exchange(exchange)
+    except aiormq.exceptions.ChannelNotFoundEntity:
+        return False
+    await channel.close()
+    return True
+
+
+async def _declare_queue(connection: AbstractConnection, queue: Queue) -> bool:
+    """False for an inessential queue that the broker knows and cannot serve, after some patience.
+
+    Nothing is routed to such a queue, so mail flows on without it.
+    """
+    deadline = time.monotonic() + _ARCHIVE_PATIENCE_S
+    while True:
+        channel = await connection.channel(publisher_confirms=False)
+        try:
+            await channel.declare_queue(queue.name, durable=True, arguments=queue.arguments)
+        except aiormq.exceptions.ChannelPreconditionFailed as error:
+            log.warning("queue_differs", queue=queue.name, error=error, mend="a policy changes what it holds to")
+        except aiormq.exceptions.ChannelNotFoundEntity:
+            if queue.essential:
+                raise
+            if time.monotonic() > deadline:
+                break
+            await asyncio.sleep(0.5)
+            continue
+        else:
+            await channel.close()
+        if not queue.essential:
+            metrics.ARCHIVE_UP.labels(queue.name).set(1)
+        return True
+    metrics.ARCHIVE_UP.labels(queue.name).set(0)
+    log.error("queue_unavailable", queue=queue.name, mend=f"rabbitmqctl delete_queue {queue.name}; restart a stage")
+    return False
+
+
+async def _demand_leader(connection: AbstractConnection, queue: Queue) -> None:
+    """Delete a quorum queue that has no leader, which shows in that it takes no consumer; it is declared again then."""
+    if queue.arguments.get("x-queue-type") != "quorum":
+        return
+    channel = await connection.channel(publisher_confirms=False)
+    await channel.set_qos(prefetch_count=1)
+    probed = await channel.get_queue(queue.name, ensure=False)
+    try:
+        await asyncio.wait_for(probed.consume(_ignore), _LEADER_PATIENCE_S)
+    except TimeoutError:
+        log.warning("queue_made_anew", queue=queue.name, reason="the broker brought it back without a leader")
+        other = await connection.channel(publisher_confirms=False)
+        await asyncio.wait_for(other.queue_delete(queue.name), 2 * _LEADER_PATIENCE_S)
+        raise TransientError(f"the queue {queue.name} had no leader and is made anew") from None
+    await channel.close()
+
+
+async def _settle() -> None:
+    await asyncio.sleep(SETTLE_S)
+
+
+async def _ignore(_message: object) -> None:
+    """What is not acknowledged is delivered to others when the channel closes."""

@@ -1,0 +1,181 @@
+"""What a queue delivers, in batches, and the broker's errors as ours: what every use of the broker shares."""
+
+import asyncio
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import aio_pika
+import aiormq.abc
+import aiormq.exceptions
+import pamqp.commands
+from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
+
+from services.runtime.broker.messages import Delivery
+from services.runtime.errors import MailcaseError, TransientError
+
+# What a quorum queue counts: up to RabbitMQ 4.2 each delivery before this one, from 4.3 on by the first only those that
+# ended badly, by the second all (rabbitmq.com/docs/quorum-queues, poison message handling).
+COUNTS = ("x-delivery-count", "x-acquired-count")
+# AMQP's own property counts in whole seconds, too coarse to see where a mail waits.
+PUBLISHED_AT_MS = "x-mailcase-published-at-ms"
+
+BATCH_BYTES = 8 * 1024 * 1024  # handed out together, so that many large mails do not meet in memory
+
+# RuntimeError: what the driver raises for a channel or connection that is already closed.
+DRIVER_ERRORS = (aiormq.exceptions.AMQPError, aio_pika.exceptions.AMQPError, OSError, RuntimeError, TimeoutError)
+_OBJECT = re.compile(r"<(\w[\w.]*)(?: object|: [^>]*)? at 0x[0-9a-f]+>")  # as Python shows one
+
+
+class Deliveries:
+    """What one queue delivers, in batches: whatever waits, up to a number, without waiting for more.
+
+    Here and in publishing, aio-pika's channel is used as aiormq's below it: a message object and a task more for each
+    message cost a third of the whole.
+    """
+
+    def __init__(self, queue: str) -> None:
+        self.queue = queue
+        self._waiting: list[_Received] = []
+        self._arrived = asyncio.Event()
+        self._last: _Received | None = None
+        self._handed_out = 0
+        self._oldest_handed_out_s: float | None = None
+        self._ended = False
+
+    async def consume(self, channel: AbstractChannel, *, no_ack: bool = False) -> None:
+        """Let the broker deliver on this channel."""
+        below = await channel.get_underlay_channel()
+        await below.basic_consume(self.queue, self._put, no_ack=no_ack)
+
+    async def _put(self, message: aiormq.abc.DeliveredMessage) -> None:
+        self._waiting.append(_Received.of(message))
+        self._arrived.set()
+
+    def end(self) -> None:
+        """Hand out nothing more; what was not handed out is delivered again to someone else."""
+        self._ended = True
+        self._arrived.set()
+
+    async def next_batch(self, most: int) -> list[Delivery]:
+        """Wait for at least one delivery, then take up to `most` and BATCH_BYTES; empty once they have ended."""
+        await self._arrived.wait()
+        if self._ended:
+            return []
+        count = self._first_within_bounds(most)
+        batch, self._waiting = self._waiting[:count], self._waiting[count:]
+        if not self._waiting:
+            self._arrived.clear()
+        self._last = batch[-1]
+        self._handed_out += len(batch)
+        self._oldest_handed_out_s = self._oldest_handed_out_s or batch[0].delivery.published_at_s
+        return [one.delivery for one in batch]
+
+    def _first_within_bounds(self, most: int) -> int:
+        size = 0
+        for count, one in enumerate(self._waiting[:most]):
+            size += len(one.delivery.body)
+            if count and size > BATCH_BYTES:
+                return count
+        return most
+
+    async def acknowledge(self) -> None:
+        """Acknowledge everything handed out so far. Raises TransientError."""
+        if self._last is not None:
+            last, self._last = self._last, None
+            self._handed_out, self._oldest_handed_out_s = 0, None
+            with translated("acknowledge"):
+                await last.channel.basic_ack(last.tag, multiple=True)
+
+    def in_hand(self) -> int:
+        """How many have come and are not acknowledged. From any thread."""
+        return len(self._waiting) + self._handed_out
+
+    def oldest_age_s(self) -> float:
+        """How long ago the first of those in hand was published; 0 without one. From any thread."""
+        since = self._oldest_handed_out_s or next((one.delivery.published_at_s for one in self._waiting[:1]), None)
+        return max(0.0, time.time() - since) if since else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Received:
+    """A delivery, and what it is acknowledged by."""
+
+    delivery: Delivery
+    channel: aiormq.abc.AbstractChannel
+    tag: int
+
+    @classmethod
+    def of(cls, message: aiormq.abc.DeliveredMessage) -> "_Received":
+        return cls(as_delivery(message, message.header.properties), message.channel, message.delivery_tag or 0)
+
+
+def as_delivery(
+    message: aiormq.abc.DeliveredMessage | AbstractIncomingMessage, properties: pamqp.commands.Basic.Properties
+) -> Delivery:
+    """The driver's message, whichever of the two it is, as a value."""
+    earlier = earlier_deliveries(properties.headers)
+    return Delivery(
+        body=message.body,
+        message_id=properties.message_id or "",
+        tag=properties.message_type or "",
+        redelivered=bool(message.redelivered) or earlier > 0,
+        routing_key=message.routing_key or "",
+        exchange=message.exchange or "",
+        headers=dict(properties.headers or {}),
+        published_at_s=published_at_s(properties.headers),
+        attempts=earlier + 1,
+    )
+
+
+def published_at_s(headers: Mapping[str, Any] | None) -> float | None:
+    published_ms = headers.get(PUBLISHED_AT_MS) if headers else None
+    return published_ms / 1000 if isinstance(published_ms, int) else None
+
+
+def earlier_deliveries(headers: Mapping[str, Any] | None) -> int:
+    """As the queue counts them; 0 where it does not."""
+    counts = [headers.get(name) for name in COUNTS] if headers else []
+    return max((one for one in counts if isinstance(one, int)), default=0)
+
+
+class translated:  # noqa: N801 - reads as a word in a with statement
+    """Driver errors become TransientError, with what was tried."""
+
+    def __init__(self, attempt: str) -> None:
+        self._attempt = attempt
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, MailcaseError) or not (isinstance(error, DRIVER_ERRORS) or _cancelled_by_driver(error)):
+            return
+        raise TransientError(f"cannot {self._attempt}: {_reason(error)}") from error
+
+
+class uncancelled(translated):  # noqa: N801 - as above
+    """As `translated`, for the driver's cancellations only: one that nobody wished for must not end a stage."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, asyncio.CancelledError):
+            super().__exit__(kind, error, trace)
+
+
+def _reason(error: BaseException | None) -> str:
+    """The driver's words, without its objects; ours where it has none."""
+    text = _OBJECT.sub(r"\1", str(error))
+    if "Connection.OpenOk" in text:
+        return "the virtual host of its URL is not there, or this user may not use it"
+    if isinstance(error, aiormq.exceptions.IncompatibleProtocolError):
+        return "what answers there is no RabbitMQ"
+    if isinstance(error, TimeoutError):
+        return text or "no answer in time"
+    return text or type(error).__name__
+
+
+def _cancelled_by_driver(error: BaseException | None) -> bool:
+    """The driver cancels its waiting futures when a connection ends; that is no wish of ours to cancel the task."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and task is not None and not task.cancelling()

@@ -1,0 +1,126 @@
+"""Publishing many messages at once on one channel, and their confirms.
+
+The driver's `basic_publish` is for one message: for many at once it takes a task, a time limit and the channel's lock
+each. Here the lock is taken once for as many as go to the socket together. What is unconfirmed stands in the channel's
+own books, as after `basic_publish`, so that confirms, returns and the channel's end find it there.
+"""
+
+import asyncio
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import aiormq
+from aiormq.abc import ChannelFrame
+from pamqp.body import ContentBody
+from pamqp.commands import Basic
+from pamqp.header import ContentHeader
+
+from services.runtime.broker.deliveries import PUBLISHED_AT_MS
+from services.runtime.broker.messages import Outgoing
+
+# As long as the fetcher waits for a receipt. A queue that lost its leader, or a broker that lost the confirm, would
+# otherwise be waited for without end, and unseen.
+CONFIRM_PATIENCE_S = 300.0
+WRITE_BYTES = 256 * 1024  # of bodies that go to the socket together, so that no batch is in memory a second time
+
+_LOOKS = 20  # for an alarm, in that time
+_PERSISTENT = 2
+_Identified = tuple[str, Outgoing]
+
+
+async def publish(channel: aiormq.Channel, messages: Sequence[Outgoing]) -> list[BaseException | None]:
+    """Publish all and wait for all confirms; for each message None, or what went wrong with it.
+
+    A message that is `mandatory` and that no queue takes has gone wrong. Raises the driver's errors where the channel
+    is closed, and TimeoutError where confirms do not come though the broker has no alarm; during one they are waited
+    for as long as it lasts. The channel must have confirms.
+    """
+    identified = [(message.message_id or uuid.uuid4().hex, message) for message in messages]  # returned by its id
+    confirms: dict[int, asyncio.Future[Any]] = {}  # by the channel's number of the message
+    try:
+        for group in _groups(identified):
+            confirms |= await _write(channel, group)
+        await _all_done(channel, set(confirms.values()))
+    finally:
+        for (message_id, _), number in zip(identified, confirms, strict=False):
+            if channel.message_id_delivery_tag.get(message_id) == number:
+                del channel.message_id_delivery_tag[message_id]
+    return [_failure(confirm) for confirm in confirms.values()]
+
+
+async def _all_done(channel: aiormq.Channel, confirms: set[asyncio.Future[Any]]) -> None:
+    looks = 0  # one after the other at which the broker had no alarm
+    while confirms:
+        _, confirms = await asyncio.wait(confirms, timeout=CONFIRM_PATIENCE_S / _LOOKS)
+        looks = 0 if confirms and await _is_blocked(channel) else looks + 1
+        if confirms and looks > _LOOKS:
+            raise TimeoutError(f"{len(confirms)} confirms did not come within {CONFIRM_PATIENCE_S:.0f} s")
+
+
+async def _is_blocked(channel: aiormq.Channel) -> bool:
+    """Whether the broker said that it takes nothing (rabbitmq.com/docs/connection-blocked)."""
+    try:
+        await asyncio.wait_for(channel.connection.ready(), 0.1)
+    except TimeoutError:
+        return True
+    return False
+
+
+async def _write(channel: aiormq.Channel, group: Sequence[_Identified]) -> dict[int, asyncio.Future[Any]]:
+    """Hand a group to the socket's writer; the futures of its confirms, in its order."""
+    async with channel.lock:
+        payload = b"".join(_frames(channel, message_id, message) for message_id, message in group)
+        first = channel.delivery_tag + 1
+        confirms = {number: channel.create_future() for number, _ in enumerate(group, first)}
+        channel.confirmations.update(confirms)
+        channel.message_id_delivery_tag.update(
+            (message_id, number) for number, (message_id, _) in enumerate(group, first)
+        )
+        channel.delivery_tag += len(group)
+        try:
+            await channel.write_queue.put(ChannelFrame(payload=payload, should_close=False))
+        except BaseException:  # not written: the broker will count on from the messages before
+            channel.delivery_tag -= len(group)
+            for number, confirm in confirms.items():
+                del channel.confirmations[number]
+                confirm.cancel()
+            raise
+    return confirms
+
+
+def _frames(channel: aiormq.Channel, message_id: str, message: Outgoing) -> bytes:
+    """A message as the bytes of its frames."""
+    properties = Basic.Properties(
+        headers={**(message.headers or {}), PUBLISHED_AT_MS: int(time.time() * 1000)},
+        content_type=message.content_type,
+        delivery_mode=_PERSISTENT,
+        message_id=message_id,
+        message_type=message.tag,
+    )
+    publish_frame = Basic.Publish(
+        exchange=message.exchange, routing_key=message.routing_key, mandatory=message.mandatory
+    )
+    header = ContentHeader(body_size=len(message.body), properties=properties)
+    size = channel.max_content_size
+    bodies = [ContentBody(message.body[start : start + size]) for start in range(0, len(message.body), size)]
+    return ChannelFrame.marshall(channel.number, [publish_frame, header, *bodies]).payload
+
+
+def _groups(messages: Sequence[_Identified]) -> Iterator[Sequence[_Identified]]:
+    """By WRITE_BYTES; a larger message goes alone."""
+    group: list[_Identified] = []
+    size = 0
+    for one in messages:
+        if group and size + len(one[1].body) > WRITE_BYTES:
+            yield group
+            group, size = [], 0
+        group.append(one)
+        size += len(one[1].body)
+    if group:
+        yield group
+
+
+def _failure(confirm: asyncio.Future[Any]) -> BaseException | None:
+    return asyncio.CancelledError() if confirm.cancelled() else confirm.exception()

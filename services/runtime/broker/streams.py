@@ -1,0 +1,107 @@
+"""Reading a stream of the broker: from a time or an offset on, in order, resumed by hand.
+
+A connection that breaks ends the reading; the reader begins a new one behind the last offset that it has dealt with,
+since a driver's own restart would begin at the first offset again.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
+
+from services.runtime.broker.connection import Broker
+from services.runtime.broker.deliveries import translated
+from services.runtime.errors import TransientError
+
+SILENCE_S = 30.0  # a stream that owes us messages and delivers none for so long is given up
+_PREFETCH = 200  # a stream asks for one; of mails of a MiB at most, so that memory is bounded
+
+Start = int | datetime | Literal["first", "last"]
+
+
+@dataclass(frozen=True)
+class Archived:
+    """A message of a stream; offsets grow, with gaps. `tag` is the AMQP property `type`."""
+
+    offset: int
+    body: bytes
+    message_id: str
+    tag: str
+
+
+class Stream:
+    """What a stream delivers from `start` on."""
+
+    def __init__(self, name: str, channel: AbstractChannel) -> None:
+        self.name = name
+        self._channel = channel
+        self._waiting: list[AbstractIncomingMessage] = []
+        self._arrived = asyncio.Event()
+        self._last: AbstractIncomingMessage | None = None
+
+    async def next_batch(self, patience_s: float) -> list[Archived]:
+        """What came since; empty where nothing comes within `patience_s` seconds. Raises TransientError."""
+        if self._last is not None:
+            last, self._last = self._last, None
+            with translated(f"read {self.name}"):
+                await last.ack(multiple=True)  # not the stream's memory, only the credit for more
+        try:
+            await asyncio.wait_for(self._arrived.wait(), patience_s)
+        except TimeoutError:
+            return []
+        messages, self._waiting = self._waiting, []
+        self._arrived.clear()
+        self._last = messages[-1]
+        return [_archived(message) for message in messages]
+
+    async def close(self) -> None:
+        """End the reading; the stream keeps what it has."""
+        self._channel.close_callbacks.clear()
+        with translated(f"stop reading {self.name}"):
+            await self._channel.close()
+
+    async def put(self, message: AbstractIncomingMessage) -> None:
+        self._waiting.append(message)
+        self._arrived.set()
+
+
+async def read_stream(broker: Broker, name: str, start: Start) -> Stream:
+    """Begin to read; a time begins at the chunk that holds it, so that older messages come too. Raises TransientError.
+
+    See rabbitmq.com/docs/streams, consuming.
+    """
+    with translated(f"read {name}"):
+        channel = await broker.open_channel(_PREFETCH)
+        queue = await channel.declare_queue(name, passive=True)
+        stream = Stream(name, channel)
+        await queue.consume(stream.put, arguments={"x-stream-offset": start})
+    return stream
+
+
+async def last_offset(broker: Broker, name: str, quiet_s: float = 1.0) -> int | None:
+    """The offset of the last message that the stream holds, None where it is empty. Raises TransientError.
+
+    The broker tells no such thing over AMQP; but the last chunk of messages can be read, and ends when nothing more
+    comes for `quiet_s` seconds. What comes after a few seconds came after the question. A stream that has messages, as
+    the broker counts them, and delivers none is not taken for an empty one: a replay would end with nothing done.
+    """
+    stream = await read_stream(broker, name, "last")
+    last = None
+    for _ in range(100):
+        batch = await stream.next_batch(quiet_s if last is not None else 2 * quiet_s)
+        if not batch and last is None and await broker.length(name):
+            batch = await stream.next_batch(SILENCE_S)
+            if not batch:
+                raise TransientError(f"{name} has messages and delivers none")
+        if not batch:
+            break
+        last = batch[-1].offset
+    await stream.close()
+    return last
+
+
+def _archived(message: AbstractIncomingMessage) -> Archived:
+    offset = message.headers.get("x-stream-offset")
+    return Archived(int(str(offset)), message.body, message.message_id or "", message.type or "")

@@ -1,0 +1,29 @@
+"""The keys that sign the case's number in our Message-IDs."""
+
+from pathlib import Path
+
+from schemas.message_ids import OwnIds
+from services.runtime.errors import Mistake, SettingsError
+from services.runtime.settings import Settings
+
+MIN_KEY_BYTES = 32
+
+
+def own_ids(settings: Settings) -> OwnIds:
+    """Makes and recognises our Message-IDs with the keys of the settings. Raises SettingsError for unusable keys."""
+    return OwnIds(_keys(settings.case_reference.key_file))
+
+
+def _keys(file: Path | None) -> list[bytes]:
+    if file is None:
+        return []
+    try:
+        keys = [line.strip() for line in file.read_bytes().splitlines() if line.strip()]
+    except OSError as error:
+        mend = "put the keys there, one a line, and let this service read them"
+        raise SettingsError([Mistake("case_reference.key_file", f"{file}: {error.strerror}", mend)]) from error
+    if any(len(key) < MIN_KEY_BYTES for key in keys) or not keys:
+        mend = "make one with: openssl rand -hex 32"
+        problem = f"{file} holds no key, or one shorter than {MIN_KEY_BYTES} characters"
+        raise SettingsError([Mistake("case_reference.key_file", problem, mend)])
+    return keys

@@ -1,0 +1,1 @@
+"""OAuth2 access tokens for mailboxes and SMTP servers."""

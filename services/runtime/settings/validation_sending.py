@@ -1,0 +1,61 @@
+"""Whether the settings for outgoing mail fit each other. Pure."""
+
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+
+from services.runtime.errors import Mistake
+from services.runtime.settings.convert import did_you_mean, join
+from services.runtime.settings.schema import OutgoingServer, ProcessTable, SettingsFile
+
+
+def sending_mistakes(file: SettingsFile, broken: AbstractSet[str]) -> Iterator[Mistake]:
+    """`broken` are the paths of mistakes found before."""
+    for name, server in file.smtp.items():
+        yield from _server(server, join("smtp", name), file)
+    if not file.case_reference.read_bare and not file.case_reference.prefix:
+        mend = 'set case_reference.prefix, such as "Case", or remove read_bare'
+        yield Mistake("case_reference.read_bare", "is false without a prefix, so that no number would be read", mend)
+    if file.smtp and file.case_reference.key_file is None:
+        mend = "name a file with a key in it, made with: openssl rand -hex 32"
+        yield Mistake("case_reference.key_file", "is missing, and mail that goes out is signed with it", mend)
+    for name, process in file.process.items():
+        if "smtp" not in broken:
+            yield from _process(process, join("process", name), file)
+    if file.sender.retry_first_s > file.sender.retry_longest_s:
+        yield Mistake("sender.retry_first_s", "is above retry_longest_s", "lower it")
+
+
+def _server(server: OutgoingServer, path: str, file: SettingsFile) -> Iterator[Mistake]:
+    secrets = {
+        "password_file": server.password_file,
+        "password_env": server.password_env,
+        "oauth2": server.oauth2,
+    }
+    given = [name for name, value in secrets.items() if value is not None]
+    if len(given) > 1:
+        yield Mistake(path, f"has {' and '.join(given)}", "keep one of them")
+    elif given and server.user is None:
+        yield Mistake(f"{path}.user", "is missing", f"name the user whom {given[0]} belongs to")
+    elif server.user is not None and not given:
+        yield Mistake(path, "has a user and no password", "add password_file, password_env or oauth2")
+    if server.oauth2 is not None and server.oauth2 not in file.oauth2:
+        problem = f"no section oauth2.{server.oauth2} is there"
+        yield Mistake(f"{path}.oauth2", problem, did_you_mean(server.oauth2, list(file.oauth2)))
+    if server.ca_file is not None and server.security == "none":
+        mend = 'set security = "tls" or "starttls", or leave ca_file out'
+        yield Mistake(f"{path}.ca_file", 'means nothing with security = "none"', mend)
+
+
+def _process(process: ProcessTable, path: str, file: SettingsFile) -> Iterator[Mistake]:
+    if process.smtp is not None and process.smtp not in file.smtp:
+        problem = f'no smtp server is named "{process.smtp}"'
+        yield Mistake(f"{path}.smtp", problem, did_you_mean(process.smtp, list(file.smtp)))
+    if not process.acknowledgement.enabled:
+        return
+    where = f"{path}.acknowledgement.enabled"
+    if not file.smtp:
+        yield Mistake(where, "has no server to send by", "write [smtp.NAME]")
+    elif process.smtp is None and len(file.smtp) > 1:
+        yield Mistake(where, "does not tell which smtp server to send by", f"set {path}.smtp")
+    if not process.mailbox and process.from_address is None:
+        yield Mistake(where, "has no address to send from", f"set {path}.from_address, or add a mailbox")

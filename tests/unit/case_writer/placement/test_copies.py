@@ -1,0 +1,127 @@
+"""The same mail by two routes is one mail: the further copy is recorded, and nothing else comes of it."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from schemas.cases import Decision
+from schemas.events import MailIgnored
+from schemas.mails import Replay
+from schemas.stored import thread_id
+from services.case_writer.placement.plan import Item, NewCase, Plan
+from services.case_writer.placement.planner import plan
+from services.case_writer.placement.snapshot import Known, KnownCase, KnownThread, RecordedMail
+from services.case_writer.recording.documents import Writing, documents
+from tests.builders import ANNA, EVE, JAN, NOW, STAGES, appending, item, opened, opening
+
+A = "<a@x.example>"
+CASE = KnownCase("invoices", "registration", "open", "Invoice", frozenset({ANNA.address}))
+DIGEST, OTHER = "1" * 64, "2" * 64
+
+
+def place(*items: Item, **known: Any) -> Plan:
+    return plan(items, Known(**known), attempt="now")
+
+
+def recorded_thread(digest: str | None = DIGEST) -> dict[str, Any]:
+    """The id A is claimed by a mail of case 5."""
+    return {"threads": {thread_id("invoices", A): KnownThread(5, "k" * 64, digest)}, "cases": {5: CASE}}
+
+
+def asides(done: Plan) -> list[tuple[str, str, Any]]:
+    return [(one.outcome, one.reason, one.refers_to) for one in done.aside]
+
+
+def test_a_copy_of_a_recorded_mail_is_ignored_and_refers_to_its_case() -> None:
+    done = place(opened("copy", A, digest=DIGEST), **recorded_thread())
+    assert (done.placed, done.new_cases, done.threads, done.senders) == ([], [], {}, {})
+    assert asides(done) == [("ignored", "copy", 5)]
+    [aside] = done.aside
+    assert (aside.decision.resolution, aside.decision.evidence) == ("copy", ["k" * 64])
+
+
+def test_so_it_is_within_one_batch_and_its_outcome_and_event_name_the_case() -> None:
+    first, copy = opened("first", A, digest=DIGEST), opened("copy", A, digest=DIGEST)
+    done = place(first, copy, opened("third", A, digest=DIGEST))
+    assert [one.item for one in done.placed] == [first]
+    written = documents(done, Writing(NOW, "now", 7, STAGES, lambda *_: None))
+    assert [(one.outcome, one.case, one.refers_to) for one in written.mails] == [
+        ("opened", 7, None),
+        ("ignored", None, 7),
+        ("ignored", None, 7),
+    ]
+    assert [getattr(one, "reason", None) for one in written.events] == ["copy", "copy"]
+    assert [one.case for one in written.events if isinstance(one, MailIgnored)] == [7, 7]
+    assert [(one.claimed_by, one.digest) for one in written.threads] == [(first.key, DIGEST)]
+
+
+def test_a_copy_of_an_answer_adds_no_second_comment() -> None:
+    first, copy = (item(appending(name, 5), A, digest=DIGEST) for name in ("first", "copy"))
+    done = place(first, copy, cases={5: CASE})
+    assert [one.item.key for one in done.placed] == [first.key]
+    assert asides(done) == [("ignored", "copy", 5)]
+
+
+def test_in_another_process_the_same_mail_opens_a_case_of_that_process() -> None:
+    there = item(opening("there", process="claims", mailbox="claims"), A, digest=DIGEST)
+    done = place(opened("here", A, digest=DIGEST), there)
+    assert [isinstance(one.target, NewCase) and one.target.process for one in done.placed] == ["invoices", "claims"]
+
+
+@pytest.mark.parametrize("known", [OTHER, None])
+def test_whoever_knows_a_message_id_cannot_suppress_the_mail_that_bears_it(known: str | None) -> None:
+    real = opened("real", A, author=JAN, digest=DIGEST)
+    done = place(real, **recorded_thread(known))
+    assert [(one.opens, one.flags) for one in done.placed] == [(True, ("message-id-reused",))]
+    forged = opened("forged", A, author=EVE, digest=OTHER)
+    assert len(place(forged, real).new_cases) == 2
+
+
+def test_a_mail_without_a_message_id_is_no_copy() -> None:
+    assert len(place(opened("one", digest=DIGEST), opened("two", digest=DIGEST)).new_cases) == 2
+
+
+def test_a_mail_that_answers_brought_before_is_known_by_its_digest_too() -> None:
+    known = {"threads": {thread_id("invoices", A): KnownThread(5, None)}, "cases": {5: CASE}}
+    done = place(opened("first", A, digest=DIGEST), opened("copy", A, digest=DIGEST), **known)
+    assert asides(done) == [("ignored", "copy", 5)]
+    [claim] = documents(done, Writing(NOW, "now", 7, STAGES)).claims
+    assert (claim.case, claim.digest) == (5, DIGEST)
+
+
+def ignored(one: Item, **more: Any) -> RecordedMail:
+    decision = Decision(rule="new-case", resolution="copy")
+    return RecordedMail("ignored", "invoices", None, "copy", "earlier", **({"decision": decision} | more))
+
+
+def test_a_person_who_retries_a_copy_gets_a_case_for_it() -> None:
+    retried = item(opening("copy", origin="retry"), A, digest=DIGEST)
+    done = place(retried, mails={retried.key: ignored(retried)}, **recorded_thread())
+    assert [(one.opens, one.flags) for one in done.placed] == [(True, ("message-id-reused",))]
+
+
+def test_a_parked_mail_that_is_retried_after_a_copy_of_it_came_is_a_copy() -> None:
+    retried = item(opening("copy", origin="retry"), A, digest=DIGEST)
+    parked = RecordedMail("parked", "invoices", None, "spam", "earlier")
+    assert asides(place(retried, mails={retried.key: parked}, **recorded_thread())) == [("ignored", "copy", 5)]
+
+
+@pytest.mark.parametrize("decision", [Decision(rule="new-case"), Decision(rule="case-reference", cases=[4])])
+def test_a_copy_stays_one_when_it_is_derived_again(decision: Decision) -> None:
+    command = opening("copy", origin="replay", replay=Replay(run="r", rederive=True, move=True))
+    again = item(msgspec.structs.replace(command, decision=decision), A, digest=DIGEST)
+    done = place(again, mails={again.key: ignored(again)}, **recorded_thread())
+    assert (done.placed, done.aside, done.differs, done.retried, done.reconsidered) == ([], [], {}, {}, [])
+
+
+def test_of_a_restored_database_the_mail_that_was_in_the_case_is_back_and_its_copy_is_none() -> None:
+    mail = opened("first", A, digest=DIGEST)
+    replay = Replay(run="r", case=5, opener=mail.key)
+    command = msgspec.structs.replace(
+        mail.command, mail=msgspec.structs.replace(mail.command.mail, origin="replay", replay=replay)
+    )
+    first, copy = Item(command, mail.reading), item(opening("copy", origin="replay"), A, digest=DIGEST)
+    done = place(first, copy)
+    assert [one.item.key for one in done.placed] == [first.key]
+    assert [one.reason for one in done.aside] == ["copy"]

@@ -1,0 +1,44 @@
+"""Sanitised HTML as lines of text."""
+
+import time
+
+import pytest
+
+from services.case_writer.reading.html.sanitizer import sanitise
+from services.case_writer.reading.html.to_text import to_text
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("<p>a<br>b</p><p>c</p><ol><li>d</li></ol>", "a\nb\n\nc\n\n  1. d"),
+        ("<div>a<br></div>\n<div><br></div> <div> b</div>", "a\n\nb"),
+        ("a <b>b</b>  c<i> d</i>\n<u>e</u>", "a b c d e"),
+        ("a&nbsp;&nbsp;b &lt;c&gt; &amp;amp; \x01\x06", "a\xa0\xa0b <c> &amp;"),
+        ("<ul><li>a<ul><li>b</li></ul></li><li><p>c</p></li></ul>d", "  • a\n    • b\n\n  • c\n\nd"),
+        ("<ol start=3><li>a<li value=7>b<li>c</ol>", "  3. a\n  7. b\n  8. c"),
+        ("<table><tr><th>a<th>b<tr><td><p>c</p><td>d</table>e", "a\tb\nc\td\ne"),
+        ("<table><tr><td><table><tr><td>a</table><td>b<tr><td><td>c</table>", "a\tb\nc"),
+        ("<h1>a</h1><section>b</section><section>c</section><hr>d", "a\n\nb\nc\nd"),
+        ("x<pre>a\n  b <b>c\n</b></pre>d", "x\na\n  b c\nd"),
+        ("<div style='color:red;white-space: pre-wrap'>a\n\tb<div> c</div></div> d  e", "a\n\tb\n c\nd e"),
+        ("<div style='white-space:normal'>a\nb</div>", "a b"),
+    ],
+)
+def test_html_is_laid_out_as_a_reader_sees_it(html: str, text: str) -> None:
+    assert to_text(sanitise(html)[0]) == text
+
+
+def test_quotes_of_mail_programs_are_marked_and_others_are_not() -> None:
+    html = '<p>new</p><blockquote type="cite">old<blockquote class="gmail_quote">older</blockquote></blockquote>'
+    assert to_text(html + "<blockquote>indented</blockquote>") == "new\n\n> old\n>> older\nindented"
+
+
+@pytest.mark.parametrize(
+    "unit", ["<br>", "<li>", " ", "<td>", "<pre> ", "\x01", "<blockquote type=cite>", "&nbsp;", "<ul>"]
+)
+def test_twenty_thousand_of_anything_take_less_than_five_seconds(unit: str) -> None:
+    safe = sanitise(unit * 20_000)[0]
+    started = time.process_time()
+    to_text(safe)
+    assert time.process_time() - started < 5.0

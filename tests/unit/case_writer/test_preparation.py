@@ -1,0 +1,213 @@
+"""From commands to read mails with their attachments kept."""
+
+import hashlib
+
+import pytest
+from msgspec import structs
+
+from schemas.cases import Command, Decision, OpenCase, ParkMail
+from schemas.mails import BlobRef, Replay
+from services.case_writer import preparation as intake_module
+from services.case_writer.placement.plan import Aside, Plan
+from services.case_writer.placement.restore import CONTENT_MISSING
+from services.case_writer.ports import UnreadableMailError
+from services.case_writer.preparation import Intake
+from services.case_writer.reading import MailReading
+from services.case_writer.service import CANNOT_BE_WRITTEN
+from services.runtime.errors import PermanentError, TransientError
+from tests.builders import ignoring, opening, parking, raw_mail
+from tests.fakes import FakeBlobs
+
+BOUNDARY_MAIL = (
+    b"From: Anna <anna@customer.example>\r\nSubject: Two files\r\nMIME-Version: 1.0\r\n"
+    b'Content-Type: multipart/mixed; boundary="b"\r\n\r\n'
+    b"--b\r\nContent-Type: text/plain\r\n\r\nSee the files\r\n"
+    b"--b\r\nContent-Type: application/octet-stream\r\n"
+    b'Content-Disposition: attachment; filename="a.bin"\r\n\r\nfirst\r\n'
+    b"--b\r\nContent-Type: application/octet-stream\r\n"
+    b'Content-Disposition: attachment; filename="b.bin"\r\n\r\nsecond\r\n--b--\r\n'
+)
+
+
+@pytest.fixture
+def blobs() -> FakeBlobs:
+    return FakeBlobs()
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+async def test_each_mail_gets_its_own_attachments_in_their_order(blobs: FakeBlobs) -> None:
+    mail = raw_mail(BOUNDARY_MAIL)
+    with_files = opening("two files", raw=BOUNDARY_MAIL, key=mail.key)
+    commands: list[Command] = [opening("no file"), with_files, parking("parked")]
+    none, two, parked = await Intake(blobs, lambda _mailbox: False).items(commands)
+    assert none.blobs == ()
+    assert [one.sha256 for one in two.blobs] == [sha256(b"first"), sha256(b"second")]
+    assert two.reading is not None
+    assert [one.name for one in two.reading.attachments] == ["a.bin", "b.bin"]
+    assert (none.original, two.original) == (None, None)
+    assert parked.original == BlobRef(sha256=sha256(commands[2].mail.raw or b""), size=commands[2].mail.size)
+
+
+@pytest.mark.parametrize("command", [parking("m"), ignoring("m")])
+async def test_a_mail_set_aside_is_kept_whole_and_not_read(
+    blobs: FakeBlobs, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake_module, "read_mail", None)
+    [item] = await Intake(blobs, lambda _mailbox: False).items([command])
+    assert item.reading is None
+    assert item.original is not None
+    assert await blobs.get(item.original.sha256) == item.command.mail.raw
+
+
+async def test_the_original_is_kept_for_the_mailboxes_that_ask_for_it(blobs: FakeBlobs) -> None:
+    intake = Intake(blobs, lambda mailbox: mailbox == "keeps")
+    kept, not_kept = await intake.items([opening("m", mailbox="keeps"), opening("m")])
+    assert kept.original == BlobRef(sha256=sha256(kept.command.mail.raw or b""), size=kept.command.mail.size)
+    assert not_kept.original is None
+
+
+async def test_a_mail_too_much_for_reading_is_kept_whole(blobs: FakeBlobs) -> None:
+    long = b"From: anna@customer.example\r\nSubject: long\r\n\r\n" + b"word " * 200_000
+    [item] = await Intake(blobs, lambda _mailbox: False).items([opening("m", raw=long)])
+    assert item.reading is not None
+    assert "text-shortened" in item.reading.defects
+    assert item.original is not None
+    assert await blobs.get(item.original.sha256) == long
+
+
+DAMAGED_MAILS = {
+    "contradicting boundaries": b"Content-Type: multipart/mixed; boundary=a\n"
+    b"Content-Type: multipart/mixed; boundary=b\n\n--b\n\ntext\n--a\n\nother\n--b--\n",
+    "one header with two boundaries": b"Content-Type: multipart/mixed; boundary=b; boundary=a\n\n--b\n\ntext\n--b--\n",
+    "bytes that are no letters": b"Content-Type: text/plain; charset=utf-8\n\nZa\xc5\xbc\xc3\xb3\xc5\x82\xc4 word\n",
+    "a text in a form for one program": b"Content-Type: multipart/alternative; boundary=b\n\n"
+    b"--b\nContent-Type: text/x-amp-html\n\n<p>text</p>\n--b--\n",
+    "fields that are text": b"\n\nTo: everyone\n\ntext",
+    "base64 that is text": b"Content-Transfer-Encoding: base64\n\nThis is plain text, 12 EUR.\n",
+    "broken uuencode": b"Content-Transfer-Encoding: x-uuencode\n\nbegin 644 a\nno such line\nend\n",
+    "two encodings": b"Content-Transfer-Encoding: base64, quoted-printable\n\nsome=20words\n",
+    "a part behind the end": b"Content-Type: multipart/mixed; boundary=b\n\n--b\n\none\n--b--\n--b\n\ntwo\n--b--\n",
+    "text behind the end": b"Content-Type: multipart/mixed; boundary=b\n\n--b\n\none\n--b--\nand more\n",
+    "a damaged file": b"Content-Type: application/pdf\nContent-Transfer-Encoding: base64\n\nQUJ*D=\n",
+    "a line that is no field": b"Subject: x\nMy words\nX-Mailer: y\n\ntext",
+}
+
+
+@pytest.mark.parametrize("rest", DAMAGED_MAILS.values(), ids=DAMAGED_MAILS.keys())
+async def test_a_mail_that_can_be_read_in_more_than_one_way_is_kept_whole(blobs: FakeBlobs, rest: bytes) -> None:
+    raw = rest if rest.startswith(b"\n") else b"From: anna@customer.example\n" + rest
+    [item] = await Intake(blobs, lambda _mailbox: False).items([opening("m", raw=raw)])
+    assert item.original is not None
+    assert await blobs.get(item.original.sha256) == raw
+
+
+async def test_a_mail_that_travels_as_a_blob_is_read_whole(blobs: FakeBlobs) -> None:
+    [reference] = await blobs.put_all([BOUNDARY_MAIL])
+    [item] = await Intake(blobs, lambda _mailbox: False).items(
+        [opening("m", raw=None, blob=reference, head=BOUNDARY_MAIL[:20])]
+    )
+    assert item.reading is not None
+    assert item.reading.subject == "Two files"
+    assert len(item.blobs) == 2
+
+
+async def test_a_large_mail_that_is_kept_whole_is_kept_where_it_is(
+    blobs: FakeBlobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not even fetched, unless it is read; what is gone, or of another size, cannot be kept."""
+    [reference] = await blobs.put_all([BOUNDARY_MAIL])
+    monkeypatch.setattr(blobs, "get", None)
+    monkeypatch.setattr(intake_module, "read_mail", None)
+    intake = Intake(blobs, lambda _mailbox: False)
+    small, large = await intake.items([parking("small"), parking("large", raw=None, blob=reference)])
+    assert small.original is not None
+    assert large.original == reference
+    gone = structs.replace(reference, size=1)
+    with pytest.raises(PermanentError, match="no blob"):
+        await intake.items([parking("large", raw=None, blob=gone)])
+    with pytest.raises(UnreadableMailError) as caught:
+        await intake.items(
+            [parking("large", CANNOT_BE_WRITTEN, raw=None, blob=gone, origin="replay", replay=Replay(run="r"))]
+        )
+    assert caught.value.reason == CONTENT_MISSING
+
+
+async def test_a_mail_whose_blob_is_gone_fails_for_ever(blobs: FakeBlobs) -> None:
+    missing = opening("m", raw=None, blob=BlobRef(sha256="0" * 64, size=5))
+    with pytest.raises(PermanentError):
+        await Intake(blobs, lambda _mailbox: False).items([missing])
+
+
+async def test_a_message_without_the_mail_fails_for_ever_and_names_it(blobs: FakeBlobs) -> None:
+    command = opening("m", raw=None)
+    with pytest.raises(PermanentError) as caught:
+        await Intake(blobs, lambda _mailbox: False).items([command])
+    assert caught.value.mail_key == command.mail.key
+
+
+async def test_whatever_a_mail_does_to_the_reader_it_is_the_mail_s_fault(
+    blobs: FakeBlobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_raw: bytes, _limits: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(intake_module, "read_mail", broken)
+    for text in ("small", "large " * 100_000):
+        with pytest.raises(PermanentError, match="MemoryError") as caught:
+            await Intake(blobs, lambda _mailbox: False).items([opening(text)])
+        assert caught.value.mailbox == "invoices"
+
+
+async def test_a_store_that_does_not_answer_is_no_fault_of_the_mail(blobs: FakeBlobs) -> None:
+    blobs.failures = [TransientError("no primary")]
+    with pytest.raises(TransientError):
+        await Intake(blobs, lambda _mailbox: True).items([opening("m")])
+
+
+async def test_a_replayed_mail_is_read_whatever_the_rules_say_but_not_what_failed_here(
+    blobs: FakeBlobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What failed in reading is parked then; reading it once more would fail once more."""
+    replayed = {"origin": "replay", "replay": Replay(run="r")}
+    spam, failed, unwritten = (
+        structs.replace(one, mail=structs.replace(one.mail, **replayed))
+        for one in (parking("m", "spam"), parking("m", "reading-takes-too-long"), parking("m", "cannot-be-written"))
+    )
+    items = await Intake(blobs, lambda _mailbox: False).items([spam, failed, unwritten])
+    assert [item.reading is not None for item in items] == [True, False, False]
+
+
+async def test_a_replayed_mail_whose_content_is_lost_is_kept_without_any(blobs: FakeBlobs) -> None:
+    mail = raw_mail(raw=None, blob=BlobRef(sha256="0" * 64, size=7), origin="replay", replay=Replay(run="r"))
+    command = OpenCase(mail=mail, decision=Decision(rule="new-case"))
+    intake = Intake(blobs, lambda _mailbox: False)
+    with pytest.raises(UnreadableMailError) as caught:
+        await intake.items([command])
+    assert caught.value.reason == CONTENT_MISSING
+    [item] = await intake.items([ParkMail(mail=mail, decision=command.decision, reason=CONTENT_MISSING)])
+    assert (item.reading, item.original) == (None, None)
+    plan = Plan(aside=[Aside(item, "parked", CONTENT_MISSING, command.decision)])
+    assert (await intake.with_originals(plan)).aside[0].item.original is None
+
+
+async def test_a_fetched_mail_whose_content_is_lost_is_not_kept_at_all(blobs: FakeBlobs) -> None:
+    """It is in its mailbox still, and comes again with its content."""
+    mail = raw_mail(raw=None, blob=BlobRef(sha256="0" * 64, size=7))
+    with pytest.raises(PermanentError) as caught:
+        await Intake(blobs, lambda _mailbox: False).items([OpenCase(mail=mail, decision=Decision(rule="new-case"))])
+    assert not isinstance(caught.value, UnreadableMailError)
+
+
+async def test_a_suspect_is_read_aside_however_small_it_is() -> None:
+    class Reader:
+        async def read(self, raw: bytes) -> MailReading:
+            raise UnreadableMailError("reading-takes-too-long", f"{len(raw)} bytes")
+
+    intake = Intake(FakeBlobs(), lambda _mailbox: False, aside=Reader())
+    command = opening("m")
+    await intake.items([command])
+    with pytest.raises(UnreadableMailError, match="bytes"):
+        await intake.items([command], {command.mail.key})

@@ -1,0 +1,83 @@
+"""How commands show things: hostile text kept harmless, sizes short."""
+
+import io
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from schemas.case_ref import CaseReference
+from services.cli.case.show import print_case
+from services.cli.check import Finding
+from services.cli.terminal.output import printable, size_text
+
+
+class TestShowing:
+    @pytest.mark.parametrize(
+        ("text", "shown"),
+        [
+            ("Zażółć gęślą\tjaźń\n", "Zażółć gęślą\tjaźń\n"),
+            ("\x1b[2Jgone", "\ufffd[2Jgone"),
+            ("a\rb\x00\x07\x9b", "a\ufffdb\ufffd\ufffd\ufffd"),
+            ("\u202egpj.exe", "\ufffdgpj.exe"),
+            ("zero\u200bwidth \u2028 line", "zero\ufffdwidth \ufffd line"),
+            ("\ud800", "\ufffd"),
+        ],
+    )
+    def test_what_could_drive_a_terminal_becomes_visible(self, text: str, shown: str) -> None:
+        assert printable(text) == shown
+
+    @pytest.mark.parametrize(
+        ("size", "text"),
+        [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (3_400_000, "3.4 MB"), (5 * 10**12, "5000.0 GB")],
+    )
+    def test_sizes_are_short(self, size: int, text: str) -> None:
+        assert size_text(size) == text
+
+    def test_a_finding_is_one_line_with_its_mend(self) -> None:
+        assert str(Finding("broker", ok=True, detail="RabbitMQ 4")) == "ok    broker: RabbitMQ 4"
+        assert str(Finding("store", ok=False, detail="refused", mend="start it")) == "FAIL  store: refused; start it"
+
+    def test_a_case_is_shown_under_the_reference_of_the_settings(self) -> None:
+        case = {
+            "_id": 235,
+            "title": "Invoice 17",
+            "process": "invoices",
+            "stage": "registration",
+            "status": "open",
+            "opened_at": datetime(2026, 3, 4, tzinfo=UTC),
+            "participants": [],
+        }
+        console = Console(file=(out := io.StringIO()), width=200)
+        print_case(console, case, [], reference=CaseReference("Sprawa"))
+        assert out.getvalue().startswith("[Sprawa #235] Invoice 17\n")
+
+    def test_a_case_of_hostile_text_is_shown_harmless_and_whole(self) -> None:
+        now = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
+        hostile = "[bold]\x1b]0;title\x07 [link=https://evil.example]x[/link] \u202e"
+        case: dict[str, Any] = {
+            "_id": 235,
+            "title": hostile,
+            "process": "invoices",
+            "stage": "registration",
+            "status": "open",
+            "opened_at": now,
+            "participants": [hostile],
+        }
+        attachment = {"name": hostile, "content_type": "text/plain", "size": 3, "inline": True}
+        comment: dict[str, Any] = {
+            "at": now,
+            "kind": "mail",
+            "author": {"name": hostile, "address": "a@x.example"},
+            "flags": ["unverified-sender"],
+            "text": f"first\n{hostile}",
+            "attachments": [attachment],
+        }
+        out = io.StringIO()
+        print_case(Console(file=out, markup=False, highlight=False, width=500), case, [comment])
+        shown = out.getvalue()
+        assert "Case [#235] [bold]" in shown
+        assert not set(shown) & set("\x1b\x07\u202e")
+        assert shown.count("[link=https://evil.example]x[/link]") == 5
+        assert "(unverified-sender)" in shown

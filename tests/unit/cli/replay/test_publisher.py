@@ -1,0 +1,81 @@
+"""What a replay counts, where it goes on, and how fast it is allowed to be."""
+
+import asyncio
+from typing import Any, cast
+
+from schemas.mails import mail_key
+from services.cli.replay.archive_reader import ArchivedMail
+from services.cli.replay.case_history import Past
+from services.cli.replay.publisher import How, Pace, Run
+from services.cli.replay.selection import Choice
+from services.runtime.process.lifecycle import Stop
+from services.runtime.store.mongo import Store
+from tests.builders import raw_bytes, raw_mail
+
+KEYS = {offset: mail_key("invoices", raw_bytes(f"mail {offset}")) for offset in range(10, 14)}
+MAILS = [ArchivedMail(offset, raw_mail(raw_bytes(f"mail {offset}"), key=key)) for offset, key in KEYS.items()]
+TWO = {KEYS[11]: "opened", KEYS[12]: "parked"}
+
+
+class RecordedMails:
+    """A database that knows outcomes by mail key, and nothing else."""
+
+    def __init__(self, outcomes: dict[str, str]) -> None:
+        self._outcomes = outcomes
+
+    def collection(self, name: str) -> "RecordedMails":
+        assert name == "mails"
+        return self
+
+    async def find(self, query: dict[str, Any], fields: object) -> list[dict[str, Any]]:
+        asked = query["_id"]["$in"]
+        return [{"_id": key, "outcome": one, "reason": None} for key, one in self._outcomes.items() if key in asked]
+
+
+def run_over(outcomes: dict[str, str], how: How, choice: Choice | None = None) -> Run:
+    return Run(cast("Store", RecordedMails(outcomes)), choice or Choice(), how, Past(), Stop())
+
+
+async def chosen(run: Run) -> list[int]:
+    return [one.offset for one in await run._chosen([*MAILS, MAILS[0], ArchivedMail(14, None)], openings=False)]
+
+
+async def test_only_what_is_missing_is_published_and_each_mail_once() -> None:
+    run = run_over(TWO, How("r"))
+    assert await chosen(run) == [10, 13]
+    assert run.effects == {"unchanged": 2, "unreadable": 1}
+
+
+async def test_only_what_is_recorded_is_derived_anew() -> None:
+    run = run_over(TWO, How("r", rederive=True))
+    assert await chosen(run) == [11, 12]
+    assert run.effects == {"not-recorded": 2, "unreadable": 1}
+    parked = run_over(TWO, How("r", rederive=True), Choice(outcome="parked"))
+    assert await chosen(parked) == [12]
+    assert parked.effects == {"unreadable": 1}
+
+
+async def test_after_a_lost_connection_what_was_recorded_counts_and_the_rest_is_published_again() -> None:
+    outcomes: dict[str, str] = {}
+    run = run_over(outcomes, How("r"))
+    for one in await run._chosen(MAILS, openings=False):
+        run._message(one)
+    run._offset = 14
+    outcomes[KEYS[10]] = "opened"
+    assert run.resume_at == 10
+    await run.settle_lost()
+    assert (run.resume_at, run.is_waiting, dict(run.effects)) == (11, False, {"opened": 1})
+    assert await chosen(run) == [11, 12, 13]
+    assert run.effects["opened"] == 1
+
+
+async def test_the_rate_holds_after_a_pause_too() -> None:
+    pace = Pace(100.0)
+    await asyncio.sleep(0)
+    pace._next_s -= 60.0  # nothing was sent for a minute
+    for _ in range(200):
+        pace.sent()
+    assert 1.5 < pace.pause_s() <= 2.0
+    unlimited = Pace(0)
+    unlimited.sent()
+    assert unlimited.pause_s() == 0.0

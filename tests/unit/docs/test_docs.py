@@ -1,0 +1,85 @@
+"""The pages are held to what there is: links, files, commands with their options, settings, log events."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from services.cli import app
+
+ROOT = Path(__file__).parents[3]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)")
+FILE = re.compile(
+    r"`((?:docs|services|schemas|deploy/(?:k8s|local|grafana)|tests|benchmarks|tools|requirements)/[\w./-]+)`"
+)
+# A span of code, or an indented line: what is typed, set or searched for.
+CODE = re.compile(r"`([^`\n]+)`|^ {4}(\S.*)$", re.MULTILINE)
+COMMAND = re.compile(r"(?<![\w/-])mailcase ([a-z][a-z-]*)(?: ([a-z][a-z-]*))?([^|;#]*)")
+WORD = re.compile(r"(?<![\w.-])[a-z]+(?:_[a-z]+)+(?![\w.])")
+OTHERS = {  # words of other programs, which our code does not say, and of tests
+    "add_replica",
+    "authorized_user",
+    "check_running",
+    "enable_feature_flag",
+    "forget_cluster_node",
+    "list_queues",
+    "lmtp_save_to_detail_mailbox",
+    "process_open_fds",
+    "recipient_delimiter",
+    "server_folder",
+    "set_policy",
+    "stop_app",
+    "test_a_folded_subject_still_yields_its_case_number",  # an example of a name
+}
+
+pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+
+
+def codes(page: Path) -> list[str]:
+    return [span or line for span, line in CODE.findall(page.read_text())]
+
+
+def anchors(page: Path) -> set[str]:
+    """As the sites that show Markdown make them of headings."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def source(*folders: str) -> str:
+    kinds = {".py", ".toml", ".yaml"}
+    files = [file for folder in folders for file in (ROOT / folder).rglob("*") if file.suffix in kinds]
+    return "\n".join(file.read_text() for file in files)
+
+
+@pages
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for name, anchor in LINK.findall(page.read_text()):
+        target = page.parent / name if name else page
+        assert target.exists(), name
+        assert not anchor or anchor in anchors(target), f"{name}#{anchor}"
+
+
+@pages
+def test_every_file_that_is_named_exists(page: Path) -> None:
+    for name in FILE.findall(page.read_text()):
+        assert (ROOT / name).exists(), name
+
+
+@pages
+def test_every_command_that_is_named_exists_with_its_options(page: Path) -> None:
+    typed = source("services/cli")
+    for code in codes(page):
+        line = code.partition(" -- ")[2] if "kubectl" in code else code  # before that it is the namespace
+        for command, within, rest in COMMAND.findall(line):
+            assert command in app, code
+            assert not list(app[command]) or not within or within in app[command], code
+            for option in re.findall(r"(?<!\S)--([a-z][a-z-]*)", rest):
+                assert f'"--{option}"' in typed or f"{option.replace('-', '_')}: " in typed, code
+
+
+def test_every_setting_event_and_metric_that_is_named_exists() -> None:
+    said = set(re.findall(r"\w+", source("services", "schemas", "deploy", "benchmarks")))
+    named = {word for page in PAGES for code in codes(page) for word in WORD.findall(code)}
+    assert "mail_too_large" in named
+    assert named - said - OTHERS <= {word for word in named if word.startswith("rabbitmq_")}

@@ -1,0 +1,80 @@
+"""Who reads too many mailboxes, by what the fetchers tell each other."""
+
+import pytest
+
+from schemas.events import FetcherPresent
+from services.fetcher.leases.peers import SILENT_S, Peers
+
+ALL = [f"box{number}" for number in range(12)]
+
+
+def peers(**others: tuple[int, int]) -> tuple[Peers, list[str]]:
+    """Named fetchers as (mailboxes read, room), and the first of the mailboxes that none of them reads."""
+    found = Peers("me")
+    rest = list(ALL)
+    for name, (count, room) in others.items():
+        found.heard(FetcherPresent(replica=name, mailboxes=rest[:count], room=room), now_s=0.0)
+        rest = rest[count:]
+    return found, rest
+
+
+@pytest.mark.parametrize(
+    ("mine", "others", "expected"),
+    [
+        (4, {}, 0),
+        (4, {"a": (0, 9)}, 2),
+        (3, {"a": (2, 9)}, 0),
+        (12, {"a": (0, 9), "b": (0, 9)}, 8),
+        (12, {"a": (0, 3)}, 3),  # no more than there is room for
+        (5, {"a": (1, 0)}, 0),  # full already
+        (5, {"a": (1, 0), "b": (0, 9)}, 2),
+        (2, {"a": (2, 9), "b": (0, 9)}, 1),  # `me` comes last of the equal ones
+        (2, {"z": (2, 9), "b": (0, 9)}, 0),  # `z` comes after, and gives one
+        (3, {"a": (3, 9), "b": (3, 9), "c": (1, 9)}, 1),
+        (1, {"a": (5, 9), "b": (0, 9)}, 0),
+    ],
+)
+def test_what_is_too_much_is_given_back(mine: int, others: dict[str, tuple[int, int]], expected: int) -> None:
+    known, rest = peers(**others)
+    assert known.surplus(rest[:mine], ALL[: 12 - len(rest) + mine], now_s=1.0) == expected
+
+
+def test_nothing_is_given_back_while_a_mailbox_has_no_reader() -> None:
+    known, rest = peers(a=(0, 9))
+    assert known.surplus(rest[:4], rest[:5], now_s=1.0) == 0
+
+
+def test_a_fetcher_unheard_for_long_counts_for_nothing() -> None:
+    known, rest = peers(a=(0, 9), b=(2, 9))
+    assert known.poorer(1, now_s=1.0)
+    assert known.reads("box0", now_s=1.0)
+    late = SILENT_S + 1
+    assert not known.poorer(1, now_s=late)
+    assert not known.reads("box0", now_s=late)
+    assert known.surplus(rest[:4], rest[:4], now_s=late) == 0
+
+
+def test_our_own_announcement_is_none_of_others() -> None:
+    known = Peers("me")
+    known.heard(FetcherPresent(replica="me", mailboxes=["box0"], room=9), now_s=0.0)
+    assert not known.reads("box0", now_s=1.0)
+
+
+@pytest.mark.parametrize("replicas", [2, 3, 5, 7])
+def test_one_round_after_another_ends_in_an_even_spread(replicas: int) -> None:
+    """Each round every fetcher hears all, then gives; what is given goes to the poorest."""
+    names = [f"r{number}" for number in range(replicas)]
+    reads = {name: list(ALL) if name == "r0" else [] for name in names}
+    for now_s in range(20):
+        given: list[str] = []
+        for name in names:
+            known = Peers(name)
+            for other in names:
+                known.heard(FetcherPresent(replica=other, mailboxes=reads[other], room=99), float(now_s))
+            count = known.surplus(reads[name], ALL, float(now_s))
+            given, reads[name] = given + reads[name][:count], reads[name][count:]
+        for mailbox in given:
+            min(reads.values(), key=len).append(mailbox)
+    counts = [len(mine) for mine in reads.values()]
+    assert sum(counts) == len(ALL)
+    assert max(counts) - min(counts) <= 1

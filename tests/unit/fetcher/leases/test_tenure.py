@@ -1,0 +1,48 @@
+"""How long a lease is known to hold."""
+
+import asyncio
+
+import pytest
+
+from services.fetcher.leases.tenure import LeaseLostError, Tenure
+
+
+class Clock:
+    now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+async def test_a_holder_that_slept_beyond_its_time_waits_until_the_lease_is_renewed(clock: Clock) -> None:
+    tenure = Tenure(10.0, clock)
+    await tenure.wait_until_valid()
+    clock.now_s = 10.0
+    waiting = asyncio.ensure_future(tenure.wait_until_valid())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    tenure.extend(20.0)
+    await asyncio.wait_for(waiting, 5)
+
+
+async def test_a_holder_that_waits_hears_that_another_has_the_lease(clock: Clock) -> None:
+    tenure = Tenure(0.0, clock)
+    waiting, lost = asyncio.ensure_future(tenure.wait_until_valid()), asyncio.ensure_future(tenure.lost())
+    await asyncio.sleep(0)
+    tenure.lose()
+    for task in (waiting, lost):
+        with pytest.raises(LeaseLostError):
+            await asyncio.wait_for(task, 5)
+
+
+def test_what_is_lost_is_not_valid_again(clock: Clock) -> None:
+    tenure = Tenure(10.0, clock)
+    assert tenure.valid
+    tenure.lose()
+    tenure.extend(99.0)
+    assert not tenure.valid

@@ -1,0 +1,141 @@
+"""What the settings do not know yet waits like a newer version, and is parked only after a time."""
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from schemas.cases import IgnoreMail, ParkMail
+from schemas.codec import encode, tag_of
+from schemas.mails import RawMail
+from schemas.sending import AnswerCase
+from services.case_writer.consumer import Handling
+from services.case_writer.outgoing.composer import UnknownProcessError
+from services.router.main import _routed
+from services.router.policy import Policy
+from services.runtime.broker.defer import PATIENCE_S, WAITS_FOR, WAITS_SINCE_MS, KnownNames
+from services.runtime.broker.messages import Delivery, Outgoing
+from tests.builders import command_in, ignoring, opening, raw_mail
+
+OLD = KnownNames(["orders"], ["orders"])  # settings from before the process `invoices`
+NEW = KnownNames(["orders", "invoices"], ["orders", "invoices"])
+LONG_AGO = {WAITS_FOR: "process invoices", WAITS_SINCE_MS: int((time.time() - PATIENCE_S - 1) * 1000)}
+JUST_NOW = {WAITS_FOR: "process invoices", WAITS_SINCE_MS: int((time.time() - 1) * 1000)}
+
+
+class Broker:
+    def __init__(self) -> None:
+        self.published: list[Outgoing] = []
+
+    async def publish(self, message: Outgoing) -> None:
+        self.published.append(message)
+
+
+class Writer:
+    def __init__(self) -> None:
+        self.arrived: list[Any] = []
+
+    async def handle(self, arrived: list[Any]) -> list[Any]:
+        self.arrived += [one.command for one in arrived]
+        return []
+
+
+def delivery(message: Any, headers: dict[str, Any] | None = None) -> Delivery:
+    return Delivery(encode(message), "key", tag_of(message), False, "", "", headers or {})
+
+
+async def routed(mail: RawMail, known: KnownNames, headers: dict[str, Any] | None = None) -> tuple[Any, Broker]:
+    broker = Broker()
+    message = await _routed(broker, delivery(mail, headers), lambda *_: Policy(), known)  # type: ignore[arg-type] # as much of it as is used
+    return message and command_in(message.body), broker
+
+
+async def written(
+    command: Any, known: KnownNames, headers: dict[str, Any] | None = None
+) -> tuple[list[Any], list[Outgoing]]:
+    broker, writer = Broker(), Writer()
+    handling = Handling(writer, None, broker, known)  # type: ignore[arg-type] # as above
+    await handling.handle([delivery(command, headers)])
+    return writer.arrived, broker.published
+
+
+async def test_a_router_defers_mail_of_a_process_that_it_does_not_know() -> None:
+    command, broker = await routed(raw_mail(), OLD)
+    assert command is None
+    [waiting] = broker.published
+    assert waiting.routing_key == "router.mail.newer"
+    assert waiting.headers is not None
+    assert waiting.headers[WAITS_FOR] == "process invoices"
+    assert not OLD.waits_in_vain({})
+    assert OLD.waits_in_vain(waiting.headers)
+    assert not NEW.waits_in_vain(waiting.headers)
+
+
+async def test_a_router_defers_mail_of_a_mailbox_whose_sender_lists_it_does_not_know() -> None:
+    command, broker = await routed(raw_mail(), KnownNames(["invoices"], []))
+    assert (command, len(broker.published)) == (None, 1)
+
+
+async def test_mail_of_a_known_process_is_routed() -> None:
+    command, broker = await routed(raw_mail(), NEW)
+    assert command is not None
+    assert broker.published == []
+
+
+async def test_the_time_counts_from_the_first_wait_whoever_set_the_mail_aside() -> None:
+    _, broker = await routed(raw_mail(), OLD, JUST_NOW)
+    [waiting] = broker.published
+    assert waiting.headers is not None
+    assert waiting.headers[WAITS_SINCE_MS] == JUST_NOW[WAITS_SINCE_MS]
+
+
+async def test_what_nobody_knew_for_ten_minutes_is_parked_with_that_as_the_reason() -> None:
+    assert not OLD.waits_in_vain(LONG_AGO)
+    command, broker = await routed(raw_mail(), OLD, LONG_AGO)
+    assert isinstance(command, ParkMail)
+    assert command.reason == "unknown-process"
+    assert "process invoices" in command.decision.evidence[0]
+    assert broker.published == []
+
+
+@pytest.mark.parametrize("origin", ["retry", "replay"])
+async def test_a_person_may_route_mail_of_a_mailbox_that_is_gone(origin: str) -> None:
+    command, _ = await routed(raw_mail(origin=origin), KnownNames(["invoices"], []))
+    assert command is not None
+
+
+async def test_a_case_writer_defers_a_new_case_of_a_process_that_it_does_not_know() -> None:
+    arrived, [waiting] = await written(opening("first"), OLD)
+    assert arrived == []
+    assert waiting.routing_key == "case_writer.commands.newer"
+    arrived, published = await written(opening("first"), NEW, waiting.headers)
+    assert (len(arrived), published) == (1, [])
+
+
+async def test_a_case_writer_parks_it_after_ten_minutes() -> None:
+    [command], published = await written(opening("first"), OLD, LONG_AGO)
+    assert isinstance(command, ParkMail)
+    assert (command.reason, published) == ("unknown-process", [])
+
+
+async def test_what_goes_to_no_case_needs_no_settings() -> None:
+    [command], published = await written(ignoring("odd"), OLD)
+    assert isinstance(command, IgnoreMail)
+    assert published == []
+
+
+@pytest.mark.parametrize(("headers", "to"), [({}, "newer"), (LONG_AGO, "dead")])
+async def test_an_answer_of_an_unknown_process_waits_and_then_is_a_dead_letter(
+    headers: dict[str, Any], to: str
+) -> None:
+    class Answers:
+        async def handle(self, _answer: object) -> None:
+            raise UnknownProcessError("invoices")
+
+    broker = Broker()
+    handling = Handling(Writer(), Answers(), broker, OLD)  # type: ignore[arg-type] # as above
+    answer = AnswerCase(id="answer-1", case=1, text="Thank you.", at=datetime.now(UTC))
+    await handling.handle([delivery(answer, headers)])
+    [published] = broker.published
+    assert published.routing_key == f"case_writer.commands.{to}"

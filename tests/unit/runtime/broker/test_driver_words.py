@@ -1,0 +1,36 @@
+"""What a driver says, as a person reads it."""
+
+import aiormq.exceptions
+import pytest
+from pymongo.errors import OperationFailure
+
+from services.runtime.broker.deliveries import translated
+from services.runtime.errors import TransientError
+from services.runtime.store.mongo import _translation
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (RuntimeError('<Connection: "amqp://u:***@h:1/?heartbeat=10" at 0x7f871c81db30> closed'), "Connection closed"),
+        (
+            aiormq.exceptions.InvalidFrameError(
+                "Expected one of ['Connection.OpenOk'], got <Connection.Close object at 0x7ff82a9a5d30>"
+            ),
+            "the virtual host of its URL is not there, or this user may not use it",
+        ),
+        (aiormq.exceptions.IncompatibleProtocolError(), "what answers there is no RabbitMQ"),
+        (TimeoutError(), "no answer in time"),
+        (OSError(111, "Connection refused"), "[Errno 111] Connection refused"),
+    ],
+    ids=lambda one: one if isinstance(one, str) else type(one).__name__,
+)
+def test_the_broker_s_driver_says_what_is_wrong_without_its_objects(error: Exception, words: str) -> None:
+    with pytest.raises(TransientError) as caught, translated("connect"):
+        raise error
+    assert str(caught.value) == f"cannot connect: {words}"
+
+
+def test_the_database_s_driver_shows_no_document() -> None:
+    error = OperationFailure("Authentication failed.", 18, {"ok": 0.0, "code": 18, "keyId": 0})
+    assert str(_translation(error)) == "the database: Authentication failed."

@@ -1,0 +1,156 @@
+"""A stage's life: it ends when asked, it drains, and it tells what went wrong."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from services.runtime.process import lifecycle
+from services.runtime.process.lifecycle import Stop, all_of, first_of, run_stage
+
+
+async def for_ever(cancelled: list[str], name: str) -> None:
+    try:
+        await asyncio.Event().wait()
+    finally:
+        cancelled.append(name)
+
+
+async def failing(error: Exception) -> None:
+    raise error
+
+
+class TestStop:
+    async def test_a_wait_ends_with_the_wish(self) -> None:
+        stop = Stop()
+        waiting = asyncio.ensure_future(stop.wait(60.0))
+        stop.request()
+        assert await asyncio.wait_for(waiting, 5.0)
+        assert stop.requested
+
+    async def test_a_wait_without_the_wish_ends_with_its_time(self) -> None:
+        stop = Stop()
+        assert not await stop.wait(0.0)
+        assert not await stop.wait(0.001)
+
+    @pytest.mark.parametrize("timeout_s", [None, 0.0, 60.0])
+    async def test_a_wish_from_before_is_seen_at_once_by_any_wait(self, timeout_s: float | None) -> None:
+        stop = Stop()
+        stop.request()
+        assert await asyncio.wait_for(stop.wait(timeout_s), 5.0)
+
+
+class TestFirstOf:
+    async def test_the_first_end_cancels_the_others(self) -> None:
+        cancelled: list[str] = []
+        await first_of(asyncio.sleep(0), for_ever(cancelled, "a"), for_ever(cancelled, "b"))
+        assert sorted(cancelled) == ["a", "b"]
+
+    async def test_what_the_first_raised_is_raised_after_the_others_ended(self) -> None:
+        cancelled: list[str] = []
+        with pytest.raises(ValueError, match="first"):
+            await first_of(for_ever(cancelled, "a"), failing(ValueError("first")))
+        assert cancelled == ["a"]
+
+    async def test_being_cancelled_cancels_all(self) -> None:
+        cancelled: list[str] = []
+        running = asyncio.ensure_future(first_of(for_ever(cancelled, "a"), for_ever(cancelled, "b")))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        assert sorted(cancelled) == ["a", "b"]
+
+    async def test_a_failure_while_being_cancelled_does_not_hide_the_first(self) -> None:
+        async def fails_at_its_end() -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                raise OSError("second")
+
+        with pytest.raises(ValueError, match="first"):
+            await first_of(fails_at_its_end(), failing(ValueError("first")))
+
+
+class TestAllOf:
+    async def test_all_are_run_to_their_end(self) -> None:
+        done: list[int] = []
+
+        async def work(number: int) -> None:
+            await asyncio.sleep(0)
+            done.append(number)
+
+        await all_of(work(number) for number in range(3))
+        assert sorted(done) == [0, 1, 2]
+
+    async def test_nothing_to_run_is_done_at_once(self) -> None:
+        await asyncio.wait_for(all_of([]), 5.0)
+
+    async def test_the_first_failure_cancels_the_others_and_is_raised(self) -> None:
+        cancelled: list[str] = []
+        with pytest.raises(ValueError, match="one"):
+            await all_of([for_ever(cancelled, "a"), failing(ValueError("one"))])
+        assert cancelled == ["a"]
+
+
+class TestRunStage:
+    """In this process: the stage sends itself the signal that a supervisor would send."""
+
+    def run(self, stage: Callable[[Stop], Awaitable[None]]) -> None:
+        before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            run_stage("test", stage)
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+    def test_a_signal_asks_the_stage_to_stop_and_waits_for_it(self, number: int) -> None:
+        steps: list[str] = []
+
+        async def stage(stop: Stop) -> None:
+            os.kill(os.getpid(), number)
+            await stop.wait(10.0)
+            steps.append("asked" if stop.requested else "not asked")
+            await asyncio.sleep(0)
+            steps.append("drained")
+
+        self.run(stage)
+        assert steps == ["asked", "drained"]
+
+    def test_a_stage_that_ends_by_itself_ends_the_process(self) -> None:
+        async def stage(_stop: Stop) -> None:
+            await asyncio.sleep(0)
+
+        self.run(stage)
+
+    def test_what_a_stage_raised_is_raised(self) -> None:
+        async def stage(_stop: Stop) -> None:
+            raise ValueError("broken")
+
+        with pytest.raises(ValueError, match="broken"):
+            self.run(stage)
+
+    def test_what_a_stage_raised_while_draining_is_raised(self) -> None:
+        async def stage(stop: Stop) -> None:
+            stop_asked = asyncio.ensure_future(stop.wait())
+            os.kill(os.getpid(), signal.SIGTERM)
+            await stop_asked
+            raise ValueError("while draining")
+
+        with pytest.raises(ValueError, match="while draining"):
+            self.run(stage)
+
+    def test_a_drain_that_never_ends_is_cut_short(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(lifecycle, "DRAIN_DEADLINE_S", 0.01)
+        cancelled: list[str] = []
+
+        async def stage(_stop: Stop) -> None:
+            os.kill(os.getpid(), signal.SIGTERM)
+            await for_ever(cancelled, "stage")
+
+        self.run(stage)
+        assert cancelled == ["stage"]

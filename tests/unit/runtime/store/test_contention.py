@@ -1,0 +1,79 @@
+"""When a key that stays taken is a contradiction in the database, and when it is an outage."""
+
+import asyncio
+
+import pytest
+
+from services.runtime.errors import PermanentError, TransientError
+from services.runtime.process.health import Health
+from services.runtime.process.lifecycle import Stop
+from services.runtime.process.stage import keep_pinging
+from services.runtime.store.mongo import Taken, TakenError, UnclearCommitError
+
+TAKEN = TakenError("duplicate key")
+
+
+class Majority:
+    def __init__(self) -> None:
+        self.there = True
+        self.asked = 0
+
+    async def prove(self) -> None:
+        self.asked += 1
+        if not self.there:
+            raise TransientError("no majority")
+
+
+@pytest.fixture
+def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.runtime.store.mongo.TAKEN_PATIENCE_S", -1.0)
+
+
+@pytest.mark.usefixtures("no_patience")
+async def test_a_key_that_stays_taken_after_a_majority_took_a_write_is_a_contradiction() -> None:
+    taken = Taken(Majority().prove)
+    await taken.met(TAKEN)
+    await taken.met(TAKEN)  # proves, and looks once more
+    with pytest.raises(PermanentError, match="contradicts itself"):
+        await taken.met(TAKEN)
+
+
+@pytest.mark.usefixtures("no_patience")
+async def test_without_a_majority_no_taken_key_is_judged_however_long_it_lasts() -> None:
+    majority = Majority()
+    majority.there = False
+    taken = Taken(majority.prove)
+    for _ in range(20):
+        await taken.met(TAKEN)
+    assert majority.asked == 10
+
+
+@pytest.mark.usefixtures("no_patience")
+async def test_after_an_unclear_commit_the_proof_is_asked_for_again() -> None:
+    majority = Majority()
+    taken = Taken(majority.prove)
+    for _ in range(5):
+        await taken.met(TAKEN)
+        await taken.met(TAKEN)
+        await taken.met(UnclearCommitError("no answer"))
+    assert majority.asked == 5
+
+
+async def test_an_idle_stage_reports_a_database_that_died_and_came_back() -> None:
+    health, stop, majority = Health("store"), Stop(), Majority()
+    health.up("store")
+    reports: asyncio.Queue[bool] = asyncio.Queue()
+
+    async def ping() -> None:
+        reports.put_nowait(health.ready)
+        await majority.prove()
+
+    majority.there = False
+    pinging = asyncio.ensure_future(keep_pinging(ping, health, stop, every_s=0.001))
+    assert await reports.get()
+    assert not await reports.get()
+    majority.there = True
+    while not await asyncio.wait_for(reports.get(), 10):
+        pass
+    stop.request()
+    await pinging
