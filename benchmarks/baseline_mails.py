@@ -10,11 +10,11 @@ from schemas.cases import Decision, OpenCase
 from schemas.codec import encode_json
 from schemas.mails import BlobRef, RawMail, mail_key
 from schemas.stored import Sender, to_document
-from services.case_writer.placement.plan import Item
+from services.case_writer.placement.plan import PreparedMail
 from services.case_writer.placement.planner import plan
-from services.case_writer.placement.snapshot import Known
+from services.case_writer.placement.snapshot import Snapshot
 from services.case_writer.reading import read_mail
-from services.case_writer.recording.documents import Writing, documents
+from services.case_writer.recording.documents import TransactionContext, build_documents
 from services.runtime.store.blobs import CHUNK_BYTES
 
 BENCH = "bench"  # the name of the process and of its mailbox
@@ -101,9 +101,9 @@ def _shape(raw: bytes) -> _Shape:
     )
     reading = read_mail(raw)
     blobs = tuple(BlobRef(sha256="0" * 64, size=len(one.content)) for one in reading.attachments)
-    item = Item(OpenCase(mail=mail, decision=Decision(rule="new-case")), reading, blobs)
-    planned = plan([item], Known(), attempt="0" * 32)
-    made = documents(planned, Writing(now, "0" * 32, 1, {BENCH: STAGE}))
+    item = PreparedMail(OpenCase(mail=mail, decision=Decision(rule="new-case")), reading, blobs)
+    planned = plan([item], Snapshot(), attempt="0" * 32)
+    made = build_documents(planned, TransactionContext(now, "0" * 32, 1, {BENCH: STAGE}))
     sender = Sender(id="", times=[now], alerted_at=None, version=1, expires_at=now)
     stored = {
         "cases": to_document(made.cases[0]),

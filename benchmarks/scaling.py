@@ -36,7 +36,7 @@ from deploy.local import PrivateServers
 from deploy.local.guardian import descendants
 from deploy.local.stages import Stages
 from schemas.mails import BlobRef
-from services.fetcher.message_builder import Dispatcher
+from services.fetcher.message_builder import RawMailBuilder
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.topology import CASE_WRITER_COMMANDS, ROUTER_MAIL, mailcase_topology
 
@@ -140,7 +140,7 @@ class Bench:
 
 
 async def _fill(url: str, seed: int, mails: int) -> None:
-    dispatcher = Dispatcher("bench", "bench", inline_bytes=1_000_000, put_blob=_no_blob)
+    dispatcher = RawMailBuilder("bench", "bench", inline_bytes=1_000_000, put_blob=_no_blob)
     messages = [await dispatcher.message(_mail(seed, number), None) for number in range(mails)]
     async with Broker.connected(url, "bench") as broker:
         await broker.declare(mailcase_topology(archive_max_age_days=1, archive_max_bytes=100_000_000))

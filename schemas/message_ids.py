@@ -20,7 +20,7 @@ _ID = re.compile(
 _MARK = re.compile(rf"([1-9][0-9]{{0,{MAX_DIGITS - 1}}})\s+([0-9a-f]{{{_MAC_DIGITS}}})")
 
 
-class OwnIds:
+class MessageIdSigner:
     """Makes and recognises our Message-IDs. The first key signs, all of them verify, so that keys can be rotated.
 
     Without a key none is recognised and none can be made.
@@ -66,7 +66,7 @@ class OwnIds:
         return any(hmac.compare_digest(_mark_mac(key, case, sent_at), mac) for key in self._keys)
 
 
-NO_KEYS = OwnIds(())
+NO_KEYS = MessageIdSigner(())
 
 
 def _mac(key: bytes, case: int, unique: str) -> str:

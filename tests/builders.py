@@ -8,7 +8,7 @@ from schemas.cases import AppendToCase, Command, Decision, IgnoreMail, OpenCase,
 from schemas.codec import decode_case_message
 from schemas.mails import BlobRef, RawMail, mail_key
 from schemas.sending import AnswerCase
-from services.case_writer.placement.plan import Item, Plan
+from services.case_writer.placement.plan import Plan, PreparedMail
 from services.case_writer.placement.planner import plan, query
 from services.case_writer.ports import Cases
 from services.case_writer.reading import MailReading
@@ -90,18 +90,18 @@ def ignoring(name: str, reason: str = "loop") -> IgnoreMail:
     return IgnoreMail(mail=raw_mail(raw_bytes(name)), decision=Decision(rule=reason), reason=reason)
 
 
-def item(command: Command, message_id: str | None = None, **read: Any) -> Item:
+def item(command: Command, message_id: str | None = None, **read: Any) -> PreparedMail:
     """A command with a reading made up for it; a parked or ignored one has none, and its whole mail is kept."""
     if isinstance(command, ParkMail | IgnoreMail):
-        return Item(command, None, original=BlobRef(sha256="f" * 64, size=command.mail.size))
-    return Item(command, reading(message_id, **read))
+        return PreparedMail(command, None, original=BlobRef(sha256="f" * 64, size=command.mail.size))
+    return PreparedMail(command, reading(message_id, **read))
 
 
-def opened(name: str, message_id: str | None = None, *, thread_ids: Sequence[str] = (), **read: Any) -> Item:
+def opened(name: str, message_id: str | None = None, *, thread_ids: Sequence[str] = (), **read: Any) -> PreparedMail:
     """An item that opens a case unless its thread is known."""
     return item(opening(name, thread_ids=thread_ids), message_id, **read)
 
 
-async def planned(cases: Cases, items: Sequence[Item], attempt: str = "attempt") -> Plan:
+async def planned(cases: Cases, items: Sequence[PreparedMail], attempt: str = "attempt") -> Plan:
     """What a writer would do with these items now."""
     return plan(items, await cases.known(query(items)), attempt=attempt)

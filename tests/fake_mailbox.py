@@ -4,7 +4,7 @@ import threading
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from services.fetcher.ports import Fetched, MailboxError, Trouble, Waiting
+from services.fetcher.ports import FailureKind, Fetched, MailboxError, Waiting
 
 
 class FakeMailbox:
@@ -36,8 +36,10 @@ class FakeMailSource:
         self._connected = False
         self._woken = threading.Event()
 
-    def fails(self, trouble: Trouble = Trouble.CONNECTION, times: int = 1) -> None:
-        self.failures += [MailboxError("as told", mailbox="fake", trouble=trouble, mend="stop telling")] * times
+    def fails(self, failure_kind: FailureKind = FailureKind.CONNECTION, times: int = 1) -> None:
+        self.failures += [
+            MailboxError("as told", mailbox="fake", failure_kind=failure_kind, hint="stop telling")
+        ] * times
 
     def connect(self) -> None:
         self._connected = True
@@ -49,7 +51,7 @@ class FakeMailSource:
         self._answer()
         return "a mailbox in memory"
 
-    def news(self, most: int) -> list[Waiting]:
+    def list_new(self, most: int) -> list[Waiting]:
         self._answer()
         new = [Waiting(mail_id, len(raw)) for mail_id, raw in self._mailbox.mails.items()]
         new = [one for one in new if one.id not in self._handed_out][:most]
@@ -57,12 +59,12 @@ class FakeMailSource:
         self._listed = list(self._mailbox.mails)
         return new
 
-    def look(self, known: Collection[str]) -> None:
+    def refresh(self, known: Collection[str]) -> None:
         self._answer()
         self._handed_out.update(known)
         self._listed = list(self._mailbox.mails)
 
-    def still_listed(self, known: Collection[str]) -> int:
+    def count_unlisted(self, known: Collection[str]) -> int:
         return len(set(self._listed) - self._handed_out - set(known))
 
     def fetch(self, ids: Sequence[str]) -> list[Fetched]:
@@ -76,7 +78,7 @@ class FakeMailSource:
             if self._mailbox.mails.pop(mail_id, None) is not None:
                 self._mailbox.removed.append(mail_id)
 
-    def leave(self, ids: Sequence[str]) -> list[Fetched]:
+    def flag_oversized(self, ids: Sequence[str]) -> list[Fetched]:
         self._answer()
         self.left += ids
         return []
@@ -101,4 +103,4 @@ class FakeMailSource:
             self._connected = False
             raise self.failures.pop(0)
         if not self._connected:
-            raise MailboxError("no session", mailbox="fake", trouble=Trouble.CONNECTION, mend="connect first")
+            raise MailboxError("no session", mailbox="fake", failure_kind=FailureKind.CONNECTION, hint="connect first")

@@ -13,8 +13,15 @@ from schemas.changes import Change
 from schemas.mails import BlobRef
 from schemas.stored import Case, Comment, Mail, Thread, to_document
 from services.case_writer.placement.plan import Plan
-from services.case_writer.placement.snapshot import Known, KnownCase, KnownThread, Openings, Query, RecordedMail
-from services.case_writer.recording.documents import CaseChange, Documents, Writing, documents
+from services.case_writer.placement.snapshot import (
+    CaseSnapshot,
+    RecordedMail,
+    SenderHistory,
+    Snapshot,
+    SnapshotQuery,
+    ThreadSnapshot,
+)
+from services.case_writer.recording.documents import CaseChange, Documents, TransactionContext, build_documents
 from services.case_writer.recording.history import NumberedHistory, number_history
 from services.casework.publisher import event_message, publish_each
 from services.runtime.broker.messages import Outgoing
@@ -78,7 +85,7 @@ class FakeCases:
         self.comments: dict[str, Comment] = {}
         self.mails: dict[str, Mail] = {}
         self.threads: dict[str, Thread] = {}
-        self.senders: dict[str, Openings] = {}
+        self.senders: dict[str, SenderHistory] = {}
         self.plans: list[Plan] = []  # every plan that a writer tried to write
         self.poison: Callable[[Plan], None] = lambda _plan: None
         self.meanwhile: Callable[[], None] | None = None
@@ -93,7 +100,7 @@ class FakeCases:
     def fails_unclearly(self, *, written: bool) -> None:
         self.fails(UnclearCommitError("the answer got lost"), written=written)
 
-    async def known(self, query: Query) -> Known:
+    async def known(self, query: SnapshotQuery) -> Snapshot:
         mails = {
             key: RecordedMail(
                 mail.outcome,
@@ -111,21 +118,21 @@ class FakeCases:
             if (mail := self.mails.get(key))
         }
         threads = {
-            key: KnownThread(thread.case, thread.claimed_by, thread.digest)
+            key: ThreadSnapshot(thread.case, thread.claimed_by, thread.digest)
             for key in query.threads
             if (thread := self.threads.get(key))
         }
         numbers = {*query.cases, *(one.case for one in threads.values())}
         numbers.update(one.case for one in mails.values() if one.case is not None)
         cases = {
-            number: KnownCase(
+            number: CaseSnapshot(
                 case.process, case.stage, case.status, case.title, frozenset(case.participants), case.refers_to
             )
             for number in numbers
             if (case := self.cases.get(number))
         }
         senders = {key: one for key in query.senders if (one := self.senders.get(key))}
-        return Known(mails, cases, threads, senders)
+        return Snapshot(mails, cases, threads, senders)
 
     async def prove_majority(self) -> None:
         if self.replicates:
@@ -144,7 +151,7 @@ class FakeCases:
         self.poison(plan)
         now = datetime.now(UTC)
         self.counter = max([self.counter, *(case.number for case in plan.new_cases if case.number is not None)])
-        written = documents(plan, Writing(now, attempt, self.counter + 1, self._initial_stages))
+        written = build_documents(plan, TransactionContext(now, attempt, self.counter + 1, self._initial_stages))
         assert not written.replaced, "only the database itself derives again"
         self._check_unique(written)
         for number, seen in plan.seen.items():

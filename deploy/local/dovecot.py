@@ -29,8 +29,8 @@ class Settings:
         try:
             user, group = pwd.getpwuid(self.uid).pw_name, grp.getgrgid(self.gid).gr_name
         except KeyError as error:
-            mend = "run as a user of /etc/passwd with a group of /etc/group"
-            raise LocalServerError(f"the private mail server needs a user and a group with names: {mend}") from error
+            hint = "run as a user of /etc/passwd with a group of /etc/group"
+            raise LocalServerError(f"the private mail server needs a user and a group with names: {hint}") from error
         return TEMPLATE.format(**vars(self), user=user, group=group)
 
     def oauth2_text(self) -> str:

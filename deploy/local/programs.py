@@ -30,7 +30,7 @@ def find_programs(names: Iterable[str]) -> dict[str, str]:
     found = {name: _find(name) for name in names}
     missing = [name for name, path in found.items() if path is None]
     if missing:
-        raise MissingProgramError(_mend(missing))
+        raise MissingProgramError(_hint(missing))
     return {name: path for name, path in found.items() if path is not None}
 
 
@@ -57,7 +57,7 @@ def _mongod_in_wheel() -> str | None:
     return None
 
 
-def _mend(missing: list[str]) -> str:
+def _hint(missing: list[str]) -> str:
     packages = dict.fromkeys(package for name in missing for package in APT_PACKAGES.get(name, ()))
     mends = []
     if packages:

@@ -9,8 +9,8 @@ from schemas.codec import UnreadableMessageError, decode_case_message
 from schemas.sending import AnswerCase
 from services.case_writer.outgoing.answers import Answers
 from services.case_writer.outgoing.composer import UnknownProcessError
-from services.case_writer.service import Arrived, CaseWriter
-from services.runtime.broker.connection import Broker, dead_letter, refuse
+from services.case_writer.service import CaseWriter, ReceivedCommand
+from services.runtime.broker.connection import Broker, dead_letter, reject_unreadable
 from services.runtime.broker.defer import (
     KnownNames,
     defer,
@@ -23,7 +23,7 @@ from services.runtime.broker.topology import CASE_WRITER_COMMANDS
 from services.runtime.errors import PermanentError
 
 
-class Handling:
+class CommandConsumer:
     """What breaks its contract goes to the dead letters and holds up nothing."""
 
     def __init__(self, writer: CaseWriter, answers: Answers, broker: Broker, known: KnownNames) -> None:
@@ -34,19 +34,19 @@ class Handling:
 
     async def handle(self, deliveries: Sequence[Delivery]) -> None:
         """When this returns, all of them may be acknowledged. Raises TransientError."""
-        arrived: list[Arrived] = []
+        arrived: list[ReceivedCommand] = []
         sources: dict[str, Delivery] = {}
         answers: list[tuple[AnswerCase, Delivery]] = []
         for delivery in deliveries:
             try:
                 message = decode_case_message(delivery.body)
             except UnreadableMessageError as error:
-                await refuse(self._broker, CASE_WRITER_COMMANDS, delivery, error)
+                await reject_unreadable(self._broker, CASE_WRITER_COMMANDS, delivery, error)
             else:
                 if isinstance(message, AnswerCase):
                     answers.append((message, delivery))
                 elif (command := await self._ready(message, delivery)) is not None:
-                    arrived.append(Arrived(command, delivery.redelivered, delivery.attempts))
+                    arrived.append(ReceivedCommand(command, delivery.redelivered, delivery.attempts))
                     sources[command.mail.key] = delivery
         for refused in await self._writer.handle(arrived):
             await dead_letter(self._broker, CASE_WRITER_COMMANDS, sources[refused.mail_key or ""], str(refused))

@@ -40,7 +40,7 @@ class _Answer(msgspec.Struct, frozen=True):
 _decoder = msgspec.msgpack.Decoder(_Answer)
 
 
-class ReaderProcess:
+class IsolatedReader:
     """One child, started when it is first needed and again after it had to be ended. One mail at a time."""
 
     def __init__(self, limits: ReadingLimits, *, max_seconds: float, max_memory_bytes: int) -> None:

@@ -6,13 +6,13 @@ from functools import partial
 
 from schemas.codec import decode_case_message
 from services.case_writer import metrics
-from services.case_writer.consumer import Handling
-from services.case_writer.housekeeping.blob_sweep import Sweeping
-from services.case_writer.housekeeping.parked_gauge import Watch
-from services.case_writer.isolated_reader import ReaderProcess
+from services.case_writer.consumer import CommandConsumer
+from services.case_writer.housekeeping.blob_sweep import BlobSweep
+from services.case_writer.housekeeping.parked_gauge import ParkedGauge
+from services.case_writer.isolated_reader import IsolatedReader
 from services.case_writer.outgoing.answers import Answers, MongoAnswers
-from services.case_writer.outgoing.composer import Correspondence
-from services.case_writer.preparation import Intake
+from services.case_writer.outgoing.composer import OutgoingMailComposer
+from services.case_writer.preparation import MailPreparer
 from services.case_writer.reading import ReadingLimits
 from services.case_writer.recording.mongo import MongoCases
 from services.case_writer.service import CaseWriter
@@ -32,17 +32,17 @@ from services.runtime.process.malloc import give_back_large_blocks
 from services.runtime.process.stage import (
     broker_url,
     connection_name,
-    healthy_on,
     keep_pinging,
-    store_ready,
+    serve_health,
     store_url,
     topology_of,
+    wait_for_store,
 )
 from services.runtime.settings import Settings
 from services.runtime.store.blobs import Blobs
 from services.runtime.store.mongo import Store
 
-COMING = 50  # mails that come while a batch is written; each may be as large as a message
+PREFETCH_AHEAD = 50  # mails that come while a batch is written; each may be as large as a message
 
 
 async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = ANY_HOST) -> None:
@@ -52,11 +52,11 @@ async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = A
     metrics.introduce(settings.processes)
     async with (
         Store.opened(store_url(settings), settings.store.database) as store,
-        healthy_on(health, http_port, http_host),
+        serve_health(health, http_port, http_host),
         _reading_aside(settings) as aside,
     ):
-        blobs, sweeping = Blobs(store), Sweeping(store)
-        correspondence = Correspondence(settings, own_ids(settings))
+        blobs, sweeping = Blobs(store), BlobSweep(store)
+        correspondence = OutgoingMailComposer(settings, own_ids(settings))
         stage_due = partial(due_at_stage, settings.processes)
         cases = MongoCases(store, settings.initial_stages, correspondence.acknowledgement, stage_due)
         intake = _intake(settings, blobs, aside)
@@ -76,45 +76,45 @@ async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = A
                 cases, intake, broker, publisher, own_addresses=own, rules=rules, health=health, stop=stop
             )
             answers = Answers(MongoAnswers(store), blobs, correspondence, broker, health=health, stop=stop)
-            handle = Handling(writer, answers, broker, known).handle
+            handle = CommandConsumer(writer, answers, broker, known).handle
             consuming = handle_batches(
                 broker,
                 CASE_WRITER_COMMANDS,
                 handle,
                 stop,
                 batch=batch,
-                prefetch=batch + COMING,
+                prefetch=batch + PREFETCH_AHEAD,
                 decode=decode_case_message,
                 known=known,
             )
             await all_of([consuming, publisher.run(stop), OverdueSweep(store, publisher).run(stop)])
 
-        if await store_ready(prepare, stop, health):
+        if await wait_for_store(prepare, stop, health):
             name, url, topology = connection_name("case-writer"), broker_url(settings), topology_of(settings)
             writing = keep_connected(url, name, topology, session, stop=stop, health=health)
-            watching = Watch(cases, settings.processes).run(stop)
+            watching = ParkedGauge(cases, settings.processes).run(stop)
             await all_of([writing, watching, sweeping.run(stop), keep_pinging(store.prove_majority, health, stop)])
 
 
 @asynccontextmanager
-async def _reading_aside(settings: Settings) -> AsyncIterator[ReaderProcess]:
+async def _reading_aside(settings: Settings) -> AsyncIterator[IsolatedReader]:
     """The process for large mails, ended after the block."""
     reading = settings.reading
     limits = reading_limits(settings)
-    aside = ReaderProcess(limits, max_seconds=reading.max_seconds, max_memory_bytes=reading.max_memory_bytes)
+    aside = IsolatedReader(limits, max_seconds=reading.max_seconds, max_memory_bytes=reading.max_memory_bytes)
     try:
         yield aside
     finally:
         await aside.close()
 
 
-def _intake(settings: Settings, blobs: Blobs, aside: ReaderProcess) -> Intake:
+def _intake(settings: Settings, blobs: Blobs, aside: IsolatedReader) -> MailPreparer:
     def keeps_original(mailbox: str) -> bool:
         known = settings.mailboxes.get(mailbox)
         return known is not None and settings.servers[known.server].attach_original
 
     limits, aside_bytes = reading_limits(settings), settings.reading.aside_bytes
-    return Intake(blobs, keeps_original, limits=limits, aside=aside, aside_bytes=aside_bytes)
+    return MailPreparer(blobs, keeps_original, limits=limits, aside=aside, aside_bytes=aside_bytes)
 
 
 def reading_limits(settings: Settings) -> ReadingLimits:

@@ -49,4 +49,4 @@ async def wake_senders(outlet: Outlet, outgoing_ids: Sequence[str]) -> None:
     try:
         await asyncio.wait_for(outlet.publish_all(wakes), WAKE_PATIENCE_S)
     except (TransientError, TimeoutError) as error:
-        log.warning("senders_not_woken", mails=len(wakes), error=error)
+        log.warning("sender_wakeup_failed", mails=len(wakes), error=error)

@@ -6,7 +6,7 @@ from typing import Protocol
 from schemas.changes import Change
 from schemas.mails import BlobRef
 from services.case_writer.placement.plan import Plan
-from services.case_writer.placement.snapshot import Known, Query
+from services.case_writer.placement.snapshot import Snapshot, SnapshotQuery
 from services.case_writer.reading import MailReading
 from services.case_writer.recording.documents import Documents
 from services.runtime.broker.messages import Outgoing
@@ -22,7 +22,7 @@ class UnreadableMailError(PermanentError):
 
 
 class MailReader(Protocol):
-    """What turns bytes into a reading; `services.case_writer.isolated_reader.ReaderProcess` is one for doubtful mails."""
+    """What turns bytes into a reading; `services.case_writer.isolated_reader.IsolatedReader` is for doubtful mails."""
 
     async def read(self, raw: bytes) -> MailReading:
         """Raises UnreadableMailError."""
@@ -44,7 +44,7 @@ class BlobStore(Protocol):
 class Cases(Protocol):
     """The case writer's side of the database; `services.case_writer.recording.mongo.MongoCases` is the real one."""
 
-    async def known(self, query: Query) -> Known:
+    async def known(self, query: SnapshotQuery) -> Snapshot:
         """What is there of the things asked about. Raises TransientError."""
 
     async def write(self, plan: Plan, attempt: str) -> Documents:

@@ -10,16 +10,16 @@ from msgspec import structs
 from schemas.cases import AppendToCase, Command, OpenCase, ParkMail
 from schemas.mails import BlobRef, RawMail
 from services.case_writer import metrics
-from services.case_writer.placement.plan import FAILURES, Item, Plan
+from services.case_writer.placement.plan import FAILURES, Plan, PreparedMail
 from services.case_writer.placement.restore import CONTENT_MISSING
 from services.case_writer.ports import BlobStore, MailReader, UnreadableMailError
 from services.case_writer.reading import Attachment, MailReading, ReadingLimits, needs_original, read_mail
 from services.runtime.errors import PermanentError, TransientError
 
-ASIDE_BYTES = 256 * 1024
+ISOLATE_OVER_BYTES = 256 * 1024
 
 
-class Intake:
+class MailPreparer:
     """Reads mails; `keeps_original` tells for a mailbox whether the whole mail is attached to the case.
 
     It is attached, too, if the mail was too much for the limits of reading or its reading is doubtful, so that nothing
@@ -35,7 +35,7 @@ class Intake:
         *,
         limits: ReadingLimits | None = None,
         aside: MailReader | None = None,
-        aside_bytes: int = ASIDE_BYTES,
+        aside_bytes: int = ISOLATE_OVER_BYTES,
     ) -> None:
         self._blobs = blobs
         self._keeps_original = keeps_original
@@ -55,7 +55,7 @@ class Intake:
             ]
         return plan
 
-    async def items(self, commands: Sequence[Command], suspects: Collection[str] = ()) -> list[Item]:
+    async def prepare(self, commands: Sequence[Command], suspects: Collection[str] = ()) -> list[PreparedMail]:
         """One item a command; the mails of `suspects` are read aside.
 
         Raises TransientError in an outage, PermanentError where a mail cannot be read at all.
@@ -75,7 +75,7 @@ class Intake:
         pairs = list(zip(commands, readings, strict=True))
         whole = iter(await self._whole([command.mail for command, of in pairs if self._keeps_whole(command, of)]))
         return [
-            Item(
+            PreparedMail(
                 command,
                 reading,
                 tuple(next(blobs) for _ in reading.attachments) if reading else (),

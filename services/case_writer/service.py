@@ -16,12 +16,12 @@ from schemas.cases import Command, ParkMail
 from schemas.events import MailsRecorded, MailsReplayed
 from services.case_writer import metrics
 from services.case_writer.notifier import VersionedEvent, publish_events, wake_senders
-from services.case_writer.placement.plan import Item, Plan
+from services.case_writer.placement.plan import Plan, PreparedMail
 from services.case_writer.placement.planner import plan, query
 from services.case_writer.placement.restore import CONTENT_MISSING
-from services.case_writer.placement.snapshot import Known, RecordedMail
+from services.case_writer.placement.snapshot import RecordedMail, Snapshot
 from services.case_writer.ports import Cases, HistoryPublisher, Outlet, UnreadableMailError
-from services.case_writer.preparation import Intake
+from services.case_writer.preparation import MailPreparer
 from services.case_writer.recording.documents import Documents
 from services.case_writer.recording.events import events_again
 from services.case_writer.recording.replay_effects import replayed
@@ -34,21 +34,21 @@ from services.runtime.process.health import Health
 from services.runtime.process.lifecycle import Stop
 from services.runtime.retry import Backoff
 from services.runtime.settings.schema import Rules
-from services.runtime.store.mongo import ConflictError, Taken, UnclearCommitError
+from services.runtime.store.mongo import ConflictError, ContentionWatch, UnclearCommitError
 
 log = get_logger(__name__)
 
 GROUP_BYTES = 16 * 1024 * 1024  # of mail in one transaction, so that a batch of large mails fits in memory
 CONFLICTS_TOGETHER = 8  # after so many conflicts a batch is written mail by mail
 # Blobs that nothing refers to yet are removed after a day: after so long an outage they are put again.
-ITEMS_STAND_S = 3600.0
-ATTEMPTS = 5  # after so many deliveries a mail is read in a process of its own
-TRIES = 5  # of one mail by itself that our own code fails on, before it is parked
+PREPARED_TTL_S = 3600.0
+ISOLATE_AFTER_DELIVERIES = 5  # after so many deliveries a mail is read in a process of its own
+MAX_FAULT_ATTEMPTS = 5  # of one mail by itself that our own code fails on, before it is parked
 CANNOT_BE_WRITTEN = "cannot-be-written"
 
 
 @dataclass(frozen=True)
-class Arrived:
+class ReceivedCommand:
     """A command, and the broker's word that it may have been delivered before, and how often."""
 
     command: Command
@@ -57,11 +57,11 @@ class Arrived:
 
 
 @dataclass(frozen=True)
-class _Written:
+class WrittenBatch:
     """What was written together: a whole group, or one mail of it."""
 
-    group: Sequence[Arrived]
-    known: Known
+    group: Sequence[ReceivedCommand]
+    known: Snapshot
     plan: Plan
     documents: Documents
 
@@ -80,7 +80,7 @@ class CaseWriter:
     def __init__(
         self,
         cases: Cases,
-        intake: Intake,
+        intake: MailPreparer,
         outlet: Outlet,
         publisher: HistoryPublisher,
         *,
@@ -100,7 +100,7 @@ class CaseWriter:
         self._stop = stop
         self._new_backoff = new_backoff
 
-    async def handle(self, arrived: Sequence[Arrived]) -> list[ContractError]:
+    async def handle(self, arrived: Sequence[ReceivedCommand]) -> list[ContractError]:
         """Give each mail its one outcome and tell of it; when this returns, all of them may be acknowledged.
 
         Returns an error, with the mail key, for each command that cannot be written in any way. Raises TransientError
@@ -116,7 +116,7 @@ class CaseWriter:
                     await self._tell(written)
         return refused
 
-    async def _write(self, group: Sequence[Arrived], tries: int = 1) -> list[_Written | ContractError]:
+    async def _write(self, group: Sequence[ReceivedCommand], tries: int = 1) -> list[WrittenBatch | ContractError]:
         """Write a group as one; mail by mail where it fails together; up to TRIES times where our own code fails."""
         try:
             return [await self._until_written(group)]
@@ -128,13 +128,13 @@ class CaseWriter:
             log.warning("batch_split", mails=len(again), error=failure)
             metrics.SPLITS.inc()
             return [written for one in again for written in await self._write([one])]
-        if isinstance(failure, _FaultError) and tries < TRIES:
-            log.warning("write_tried_again", mail_key=again[0].command.mail.key, tries=tries, error=failure)
+        if isinstance(failure, _FaultError) and tries < MAX_FAULT_ATTEMPTS:
+            log.warning("write_retried", mail_key=again[0].command.mail.key, tries=tries, error=failure)
             await _moment(tries)
             return await self._write(again, tries + 1)
         return [await self._park(again[0], failure, tries)]
 
-    async def _park(self, arrived: Arrived, error: PermanentError, tries: int) -> _Written | ContractError:
+    async def _park(self, arrived: ReceivedCommand, error: PermanentError, tries: int) -> WrittenBatch | ContractError:
         """Keep a mail that fails by itself, after so many tries, whole for a person."""
         command = arrived.command
         mail = command.mail
@@ -150,19 +150,19 @@ class CaseWriter:
             )
             return ContractError(f"the mail cannot even be parked: {again}; {tried}", mail_key=mail.key)
 
-    async def _until_written(self, group: Sequence[Arrived]) -> _Written:
+    async def _until_written(self, group: Sequence[ReceivedCommand]) -> WrittenBatch:
         """Repeat until written: after a conflict with a short random pause, in an outage for as long as it lasts."""
         attempt = uuid.uuid4().hex
         backoff = self._new_backoff()
         conflicts = 0
         unclear = False  # if so, only this attempt can tell its own work from another writer's
-        items: list[Item] = []
+        items: list[PreparedMail] = []
         read_s = 0.0
-        taken = Taken(self._cases.prove_majority)
+        taken = ContentionWatch(self._cases.prove_majority)
         while True:
             try:
-                if not items or time.monotonic() - read_s > ITEMS_STAND_S:
-                    items = await self._intake.items([one.command for one in group], _suspects(group))
+                if not items or time.monotonic() - read_s > PREPARED_TTL_S:
+                    items = await self._intake.prepare([one.command for one in group], _suspects(group))
                     read_s = time.monotonic()
                 written = await self._write_once(group, items, attempt)
             except ConflictError as error:
@@ -178,7 +178,7 @@ class CaseWriter:
                 pause_s = 0.0 if isinstance(error, UnclearCommitError) else backoff.next_s()
                 RETRIES.labels("write").inc()
                 self._health.down("store", str(error))
-                log.warning("write_postponed", mails=len(group), error=error, again_in_s=round(pause_s, 1))
+                log.warning("write_postponed", mails=len(group), error=error, retry_in_s=round(pause_s, 1))
                 if await self._stop.wait(pause_s):
                     raise
             except PermanentError:
@@ -189,16 +189,18 @@ class CaseWriter:
                 self._health.up("store")
                 return written
 
-    async def _write_once(self, group: Sequence[Arrived], items: Sequence[Item], attempt: str) -> _Written:
+    async def _write_once(
+        self, group: Sequence[ReceivedCommand], items: Sequence[PreparedMail], attempt: str
+    ) -> WrittenBatch:
         known = await self._cases.known(query(items))
         placed = plan(items, known, attempt=attempt, own_addresses=self._own_addresses, rules=self._rules)
         await self._intake.with_originals(placed)
         started = time.monotonic()
         documents = await self._cases.write(placed, attempt)
         metrics.TRANSACTION_SECONDS.observe(time.monotonic() - started)
-        return _Written(group, known, placed, documents)
+        return WrittenBatch(group, known, placed, documents)
 
-    async def _tell(self, written: _Written) -> None:
+    async def _tell(self, written: WrittenBatch) -> None:
         """Events first, then receipts: a mail leaves its mailbox only when the world knows of it.
 
         An event that our own code fails on is left out: what it tells of is written, and the receipts of the others
@@ -227,20 +229,20 @@ async def _moment(times: int) -> None:
     await asyncio.sleep(random.uniform(0.001, 0.01) * min(times, 20))  # noqa: S311 - a pause, no secret
 
 
-def _suspects(group: Sequence[Arrived]) -> frozenset[str]:
+def _suspects(group: Sequence[ReceivedCommand]) -> frozenset[str]:
     """Mails that may be what ended the writers before; where an outage was, reading them apart does no harm."""
-    return frozenset(one.command.mail.key for one in group if one.attempts > ATTEMPTS)
+    return frozenset(one.command.mail.key for one in group if one.attempts > ISOLATE_AFTER_DELIVERIES)
 
 
-def _kept(written: _Written) -> set[str]:
+def _kept(written: WrittenBatch) -> set[str]:
     """The mails that may leave their mailboxes: not those whose only content may be there."""
     reasons = {one.id: one.reason for one in written.documents.mails}
     reasons |= {key: one.reason for key, one in written.plan.written_before.items()}
     return {key for key, reason in reasons.items() if reason != CONTENT_MISSING} | set(written.plan.duplicates)
 
 
-def _groups(arrived: Sequence[Arrived]) -> Iterator[Sequence[Arrived]]:
-    group: list[Arrived] = []
+def _groups(arrived: Sequence[ReceivedCommand]) -> Iterator[Sequence[ReceivedCommand]]:
+    group: list[ReceivedCommand] = []
     size = 0
     for one in arrived:
         if group and size + one.command.mail.size > GROUP_BYTES:
@@ -252,7 +254,7 @@ def _groups(arrived: Sequence[Arrived]) -> Iterator[Sequence[Arrived]]:
         yield group
 
 
-def _delivered_again(written: _Written) -> dict[str, RecordedMail]:
+def _delivered_again(written: WrittenBatch) -> dict[str, RecordedMail]:
     """Mails recorded before whose events may never have gone out, by their keys."""
     keys = [one.command.mail.key for one in written.group if one.redelivered]
     return {
@@ -260,12 +262,12 @@ def _delivered_again(written: _Written) -> dict[str, RecordedMail]:
     }
 
 
-def _new_events(written: _Written) -> list[VersionedEvent]:
+def _new_events(written: WrittenBatch) -> list[VersionedEvent]:
     versions = {one.id: one.written_by for one in written.documents.mails}
     return [(event, versions[event.mail_key]) for event in written.documents.events]
 
 
-def _events_again(written: _Written, again: Mapping[str, RecordedMail]) -> list[VersionedEvent]:
+def _events_again(written: WrittenBatch, again: Mapping[str, RecordedMail]) -> list[VersionedEvent]:
     mails = {one.command.mail.key: one.command.mail for one in written.group}
     events: list[VersionedEvent] = []
     for key, recorded in again.items():
@@ -301,7 +303,7 @@ def _effects_message(replayed: MailsReplayed) -> Outgoing:
     )
 
 
-def _count(written: _Written) -> None:
+def _count(written: WrittenBatch) -> None:
     now = datetime.now(UTC)
     sources = {arrived.command.mail.key: arrived.command.mail for arrived in written.group}
     for mail in written.documents.mails:

@@ -32,11 +32,11 @@ class Finding:
     subject: str
     ok: bool
     detail: str
-    mend: str = ""
+    hint: str = ""
 
     def __str__(self) -> str:
-        mark = "FAIL" if not self.ok else "warn" if self.mend else "ok  "
-        return f"{mark}  {self.subject}: {self.detail}" + (f"; {self.mend}" if self.mend else "")
+        mark = "FAIL" if not self.ok else "warn" if self.hint else "ok  "
+        return f"{mark}  {self.subject}: {self.detail}" + (f"; {self.hint}" if self.hint else "")
 
 
 def check(config: Config = DEFAULT_CONFIG, json: Json = False) -> int:
@@ -74,7 +74,7 @@ async def _check_broker(settings: Settings) -> Finding:
             detail = broker.server()
     except MailcaseError as error:
         return Finding(
-            "broker", ok=False, detail=str(error), mend=f"check {origin('broker', os.environ)} and that the server runs"
+            "broker", ok=False, detail=str(error), hint=f"check {origin('broker', os.environ)} and that the server runs"
         )
     return await asyncio.to_thread(_count_nodes, settings.broker, detail)
 
@@ -87,8 +87,8 @@ def _count_nodes(settings: BrokerSettings, detail: str) -> Finding:
         return Finding("broker", ok=True, detail=f"{detail}; nodes not counted ({error})")
     kind = "a single node" if nodes.count == 1 else f"a cluster of {nodes.count} nodes"
     wrong = [f"{name} is down" for name in nodes.down] + nodes.alarms
-    mend = "start the node, or end the alarm: publishing waits for it" if wrong else ""
-    return Finding("broker", ok=not wrong, detail=", ".join([f"{detail}: {kind}", *wrong]), mend=mend)
+    hint = "start the node, or end the alarm: publishing waits for it" if wrong else ""
+    return Finding("broker", ok=not wrong, detail=", ".join([f"{detail}: {kind}", *wrong]), hint=hint)
 
 
 async def _check_store(settings: Settings) -> Finding:
@@ -99,12 +99,12 @@ async def _check_store(settings: Settings) -> Finding:
             server = await store.server()
     except MailcaseError as error:
         return Finding(
-            "store", ok=False, detail=str(error), mend=f"check {origin('store', os.environ)} and that the server runs"
+            "store", ok=False, detail=str(error), hint=f"check {origin('store', os.environ)} and that the server runs"
         )
     version = f"MongoDB {server['version']}"
     if server["setName"] is None:
-        mend = "run it as a replica set: transactions need one"
-        return Finding("store", ok=False, detail=f"{version}, a single server", mend=mend)
+        hint = "run it as a replica set: transactions need one"
+        return Finding("store", ok=False, detail=f"{version}, a single server", hint=hint)
     members = len(server["hosts"])
     kind = "a single member" if members == 1 else f"{members} members"
     return Finding("store", ok=True, detail=f"{version}, replica set {server['setName']}: {kind}")
@@ -135,7 +135,7 @@ def with_file_warning(finding: Finding, file: Path | None) -> Finding:
         return finding
     detail = f"{finding.detail}; every user of this machine can read {file}"
     hint = f"chmod 600 {file}, as the user that Mailcase runs as"
-    return replace(finding, detail=detail, mend=f"{finding.mend}; {hint}" if finding.mend else hint)
+    return replace(finding, detail=detail, hint=f"{finding.hint}; {hint}" if finding.hint else hint)
 
 
 async def _check_smtp(settings: Settings, name: str, transport: SmtpTransport) -> Finding:
@@ -148,8 +148,8 @@ async def _log_in(name: str, transport: SmtpTransport) -> Finding:
     try:
         detail = await transport.check()
     except MailcaseError as error:
-        mend = f"check host, port, security, user and password of [smtp.{name}]"
-        return Finding(subject, ok=False, detail=str(error), mend=mend)
+        hint = f"check host, port, security, user and password of [smtp.{name}]"
+        return Finding(subject, ok=False, detail=str(error), hint=hint)
     return Finding(subject, ok=True, detail=detail)
 
 
@@ -171,7 +171,7 @@ def _look_into(settings: Settings, mailbox: Mailbox) -> Finding:
         source.connect()
         detail = source.describe()
     except MailboxError as error:
-        return Finding(subject, ok=False, detail=str(error), mend=error.mend)
+        return Finding(subject, ok=False, detail=str(error), hint=error.hint)
     finally:
         source.close()
     return Finding(subject, ok=True, detail=detail)

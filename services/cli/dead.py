@@ -18,7 +18,7 @@ from services.cli.dead_letters import ID_DIGITS, DeadLetter
 from services.cli.terminal.options import Before, Everything, Process, Raw, Why, before_moment, hex_prefix, one_choice
 from services.cli.terminal.output import DEFAULT_CONFIG, Config, Json, loaded, printable, report_failure
 from services.cli.terminal.tables import print_table
-from services.runtime.broker.browse import Found, browsing
+from services.runtime.broker.browse import Found, browse_queue
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.messages import Outgoing
 from services.runtime.errors import MailcaseError, Mistake, PermanentError, SettingsError
@@ -145,7 +145,7 @@ async def _found(
         for origin in origins:
             if queue is not None and queue.removesuffix(_DEAD) != origin:
                 continue
-            async for found in await stack.enter_async_context(browsing(broker, origin + _DEAD)):
+            async for found in await stack.enter_async_context(browse_queue(broker, origin + _DEAD)):
                 letter = DeadLetter(origin, found.delivery)
                 if chosen(letter):
                     yield found, letter

@@ -15,7 +15,7 @@ from services.cli.mail_files import NoMailError, expanded, mails_of
 from services.cli.terminal.output import DEFAULT_CONFIG, Config, counted, loaded, printable, size_text
 from services.cli.terminal.progress import Count
 from services.fetcher.main import kept_blobs
-from services.fetcher.message_builder import Dispatcher
+from services.fetcher.message_builder import RawMailBuilder
 from services.runtime.broker.connection import Broker, Lease
 from services.runtime.broker.topology import EVENT, lease_queue, receipt_key
 from services.runtime.errors import Mistake, SettingsError, TransientError
@@ -64,11 +64,11 @@ async def _ingest(settings: Settings, files: Sequence[Path], process: str, name:
         Broker.connected(broker_url(settings), connection_name("ingest")) as broker,
     ):
         await broker.declare(topology_of(settings))
-        lease = await broker.take_lease(lease_queue(f"ingest.{uuid.uuid4().hex}"), EVENT, receipt_key(mailbox_name))
+        lease = await broker.private_queue(lease_queue(f"ingest.{uuid.uuid4().hex}"), EVENT, receipt_key(mailbox_name))
         if lease is None:
             raise TransientError("the broker gave no queue for receipts; try again")
         inline_bytes = settings.limits.inline_mail_bytes
-        dispatcher = Dispatcher(
+        dispatcher = RawMailBuilder(
             process, mailbox_name, inline_bytes=inline_bytes, put_blob=kept_blobs(store, settings).put
         )
         publishing = run.publish_all(files, dispatcher, broker, lease, settings.limits.max_mail_bytes, wait=wait)
@@ -91,7 +91,14 @@ class _Run:
         self.failed = 0
 
     async def publish_all(
-        self, files: Sequence[Path], dispatcher: Dispatcher, broker: Broker, lease: Lease, max_bytes: int, *, wait: bool
+        self,
+        files: Sequence[Path],
+        dispatcher: RawMailBuilder,
+        broker: Broker,
+        lease: Lease,
+        max_bytes: int,
+        *,
+        wait: bool,
     ) -> None:
         """Publish with a bounded number in flight, so that a large mbox file does not end up in memory."""
         with Count("mails recorded" if wait else "mails published") as count:
@@ -189,6 +196,6 @@ def _mailbox_name(settings: Settings, process: str, name: str | None) -> str:
             raise SettingsError([Mistake("--mailbox", f"{process} has several", f"choose one of {', '.join(own)}")])
         return own[0] if own else process
     if name not in own:
-        mend = f"choose one of {', '.join(own)}" if own else "leave it out: the process has no mailbox"
-        raise SettingsError([Mistake("--mailbox", f"{process} has no mailbox {name!r}", mend)])
+        hint = f"choose one of {', '.join(own)}" if own else "leave it out: the process has no mailbox"
+        raise SettingsError([Mistake("--mailbox", f"{process} has no mailbox {name!r}", hint)])
     return name

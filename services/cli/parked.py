@@ -12,7 +12,7 @@ import msgspec
 from cyclopts import Parameter
 
 from schemas.stored import Discard
-from services.case_writer.isolated_reader import ReaderProcess
+from services.case_writer.isolated_reader import IsolatedReader
 from services.case_writer.main import reading_limits
 from services.case_writer.ports import UnreadableMailError
 from services.cli.terminal.options import (
@@ -29,7 +29,7 @@ from services.cli.terminal.options import (
 from services.cli.terminal.output import DEFAULT_CONFIG, Config, Json, loaded, printable, report_failure
 from services.cli.terminal.tables import print_table
 from services.fetcher.main import kept_blobs
-from services.fetcher.message_builder import Dispatcher
+from services.fetcher.message_builder import RawMailBuilder
 from services.runtime.broker.connection import Broker
 from services.runtime.errors import MailcaseError, Mistake, PermanentError, SettingsError
 from services.runtime.mail.headers import MailHeaders
@@ -112,8 +112,8 @@ def retry(
     """Send mails through the router again, which decides by the settings of now; the outcome is replaced."""
     one_choice("parked retry", "mail keys", keys, everything=everything)
     if keys and (reason, process, before) != (None, None, None):
-        mend = "leave out the keys or the options"
-        raise SettingsError([Mistake("parked retry", "options that choose go with --all only", mend)])
+        hint = "leave out the keys or the options"
+        raise SettingsError([Mistake("parked retry", "options that choose go with --all only", hint)])
     settings = loaded(config)
     return asyncio.run(_retry(settings, keys or [], _query(reason, process, before, ignored=ignored)))
 
@@ -156,15 +156,15 @@ async def _whole(settings: Settings, key: str) -> tuple[Document, bytes]:
     async with Store.opened(store_url(settings), settings.store.database) as store:
         mail = await _by_key(store, key)
         if mail["raw"] is None:
-            mend = "replay its time once more where the archive or a backup has the content"
-            raise PermanentError(f"mail {key} was parked as {mail['reason']}: its content is not there; {mend}")
+            hint = "replay its time once more where the archive or a backup has the content"
+            raise PermanentError(f"mail {key} was parked as {mail['reason']}: its content is not there; {hint}")
         return mail, await Blobs(store).get(mail["raw"])
 
 
 async def _defects(settings: Settings, content: bytes) -> list[str]:
     """What reading the mail finds wrong with it; in a process of its own, since no one knows what it is."""
     reading = settings.reading
-    reader = ReaderProcess(
+    reader = IsolatedReader(
         reading_limits(settings), max_seconds=reading.max_seconds, max_memory_bytes=reading.max_memory_bytes
     )
     try:
@@ -240,7 +240,7 @@ async def _publish(settings: Settings, store: Store, broker: Broker, mail: Docum
     blobs = Blobs(store)
     inline_bytes = settings.limits.inline_mail_bytes
     put_blob = kept_blobs(store, settings).put
-    dispatcher = Dispatcher(mail["process"], mail["mailbox"], inline_bytes=inline_bytes, put_blob=put_blob)
+    dispatcher = RawMailBuilder(mail["process"], mail["mailbox"], inline_bytes=inline_bytes, put_blob=put_blob)
     raw = await blobs.get(mail["raw"])
     await broker.publish(await dispatcher.message(raw, mail["received_at"], origin="retry"))
 

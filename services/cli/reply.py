@@ -17,7 +17,7 @@ from schemas.codec import encode, tag_of
 from schemas.sending import AnswerCase, AnswerFile
 from schemas.stored import OutgoingMail
 from services.case_writer.outgoing.answers import MongoAnswers
-from services.case_writer.outgoing.composer import Correspondence, answer_document_id, mailable
+from services.case_writer.outgoing.composer import OutgoingMailComposer, answer_document_id, mailable
 from services.cli.terminal.files import read_bytes, read_text
 from services.cli.terminal.options import CaseNumber, said
 from services.cli.terminal.output import DEFAULT_CONFIG, Config, Json, loaded, printable
@@ -70,8 +70,8 @@ def reply(
     settings = loaded(config)
     unusable = [one for one in to or () if mailable(one) is None]
     if unusable:
-        mend = "give each as name@example.com, without the name of the person"
-        raise SettingsError([Mistake("--to", f"{printable(one)!r} is no address to mail to", mend) for one in unusable])
+        hint = "give each as name@example.com, without the name of the person"
+        raise SettingsError([Mistake("--to", f"{printable(one)!r} is no address to mail to", hint) for one in unusable])
     answer = AnswerCase(
         id=str(uuid.uuid4()),
         case=number,
@@ -100,7 +100,9 @@ async def send_reply(settings: Settings, answer: AnswerCase, *, json: bool = Fal
         case = await stored.case(answer.case)
         if case is None:
             raise PermanentError(f"there is no case {answer.case}")
-        mail = Correspondence(settings, own_ids(settings)).answer(answer, case, [], answer.at)  # tells what is wrong
+        mail = OutgoingMailComposer(settings, own_ids(settings)).answer(
+            answer, case, [], answer.at
+        )  # tells what is wrong
         own = settings.own_addresses
         warnings = missing_author(answer.case, await stored.latest_author(answer.case), mail.to, own)
         for warning in warnings:

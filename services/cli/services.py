@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from services.cli.terminal.output import DEFAULT_CONFIG, Config, HttpHost, HttpPort, loaded
 from services.runtime.logs import get_logger
 from services.runtime.process.http import ANY_HOST
-from services.runtime.process.lifecycle import run_stage
+from services.runtime.process.lifecycle import run_service
 from services.runtime.settings import masked
 
 log = get_logger(__name__)
@@ -38,7 +38,7 @@ def fetcher(
     if max_mailboxes is not None:
         settings = replace(settings, fetcher=replace(settings.fetcher, max_mailboxes=max_mailboxes))
     log.info("settings_loaded", settings=masked(settings))
-    run_stage("fetcher", partial(run, settings, http_port, http_host=http_host))
+    run_service("fetcher", partial(run, settings, http_port, http_host=http_host))
 
 
 def router(config: Config = DEFAULT_CONFIG, http_port: HttpPort = 0, http_host: HttpHost = ANY_HOST) -> None:
@@ -47,7 +47,7 @@ def router(config: Config = DEFAULT_CONFIG, http_port: HttpPort = 0, http_host: 
 
     settings = loaded(config)
     log.info("settings_loaded", settings=masked(settings))
-    run_stage("router", partial(run, settings, http_port, http_host=http_host))
+    run_service("router", partial(run, settings, http_port, http_host=http_host))
 
 
 def case_writer(config: Config = DEFAULT_CONFIG, http_port: HttpPort = 0, http_host: HttpHost = ANY_HOST) -> None:
@@ -56,7 +56,7 @@ def case_writer(config: Config = DEFAULT_CONFIG, http_port: HttpPort = 0, http_h
 
     settings = loaded(config)
     log.info("settings_loaded", settings=masked(settings))
-    run_stage("case-writer", partial(run, settings, http_port, http_host=http_host))
+    run_service("case-writer", partial(run, settings, http_port, http_host=http_host))
 
 
 def sender(config: Config = DEFAULT_CONFIG, http_port: HttpPort = 0, http_host: HttpHost = ANY_HOST) -> None:
@@ -65,4 +65,4 @@ def sender(config: Config = DEFAULT_CONFIG, http_port: HttpPort = 0, http_host: 
 
     settings = loaded(config)
     log.info("settings_loaded", settings=masked(settings))
-    run_stage("sender", partial(run, settings, http_port, http_host=http_host))
+    run_service("sender", partial(run, settings, http_port, http_host=http_host))

@@ -19,7 +19,7 @@ class _Request:
     from_share: bool = False
 
 
-class Budget:
+class ByteBudget:
     """At most `max_bytes` at once; a single larger request passes alone.
 
     Half of it is divided into guaranteed shares: what fits in its mailbox's share never waits for another mailbox,

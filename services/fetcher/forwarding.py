@@ -8,7 +8,7 @@ from typing import Protocol
 
 from services.fetcher import metrics
 from services.fetcher.in_flight import InFlight
-from services.fetcher.message_builder import Dispatcher
+from services.fetcher.message_builder import RawMailBuilder
 from services.fetcher.ports import Fetched
 from services.runtime.broker.messages import Outgoing
 from services.runtime.logs import get_logger
@@ -28,7 +28,7 @@ class Publisher(Protocol):
 class Forwarding:
     """The way of one mailbox's mails into the broker."""
 
-    def __init__(self, mailbox: str, dispatcher: Dispatcher, publisher: Publisher, window: InFlight) -> None:
+    def __init__(self, mailbox: str, dispatcher: RawMailBuilder, publisher: Publisher, window: InFlight) -> None:
         self._mailbox = mailbox
         self._dispatcher = dispatcher
         self._publisher = publisher
@@ -74,7 +74,7 @@ class Forwarding:
             ended, _ = await asyncio.wait({publishing}, timeout=CONFIRM_PATIENCE_S)
             if not ended:
                 paused.set(1)
-                log.warning("confirms_late", mailbox=self._mailbox, mails=len(messages), mend="see the broker's alarms")
+                log.warning("confirms_late", mailbox=self._mailbox, mails=len(messages), hint="see the broker's alarms")
             await publishing
         finally:
             publishing.cancel()

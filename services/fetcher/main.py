@@ -6,26 +6,26 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
 
-from services.fetcher.byte_budget import Budget
+from services.fetcher.byte_budget import ByteBudget
 from services.fetcher.imap.source import ImapSource
 from services.fetcher.in_flight import InFlight
 from services.fetcher.leases.coverage import Coverage
 from services.fetcher.leases.manager import Leases
 from services.fetcher.leases.store import StoredLeases
 from services.fetcher.leases.tenure import Tenure
-from services.fetcher.message_builder import Dispatcher
+from services.fetcher.message_builder import RawMailBuilder
 from services.fetcher.pop3.source import Pop3Source
 from services.fetcher.ports import MailSource
 from services.fetcher.service import MailboxReader
 from services.fetcher.sources.credentials import Credential, Password
-from services.fetcher.sources.seen_ids import Memory, NoMemory, StoredMemory
+from services.fetcher.sources.seen_ids import NoSeenIds, SeenIds, StoredSeenIds
 from services.runtime.broker.connection import Broker, keep_connected
 from services.runtime.broker.deliveries import Deliveries
 from services.runtime.oauth2.tokens import TokenSource, token_sources
 from services.runtime.process.health import Health
 from services.runtime.process.http import ANY_HOST
 from services.runtime.process.lifecycle import Stop, first_of
-from services.runtime.process.stage import broker_url, connection_name, healthy_on, store_url, topology_of
+from services.runtime.process.stage import broker_url, connection_name, serve_health, store_url, topology_of
 from services.runtime.settings import Mailbox, Settings
 from services.runtime.store.blobs import Blobs
 from services.runtime.store.mongo import Store
@@ -38,10 +38,10 @@ async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = A
     health = Health("broker", "store")
     tokens = token_sources(settings)
     read_here = min(len(settings.mailboxes), settings.fetcher.max_mailboxes)
-    budget = Budget(settings.fetcher.max_buffered_bytes, read_here)
+    budget = ByteBudget(settings.fetcher.max_buffered_bytes, read_here)
     async with (
         Store.opened(store_url(settings), settings.store.database) as store,
-        healthy_on(health, http_port, http_host),
+        serve_health(health, http_port, http_host),
     ):
         stored_leases = StoredLeases(store)
         coverage = Coverage(stored_leases, list(settings.mailboxes), health)
@@ -55,11 +55,11 @@ async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = A
             mailbox = settings.mailboxes[name]
             put_blob = kept_blobs(store, settings).put
             server, limits = settings.servers[mailbox.server], settings.limits
-            memory = StoredMemory(store, mailbox.name, asyncio.get_running_loop())
+            memory = StoredSeenIds(store, mailbox.name, asyncio.get_running_loop())
             reader = MailboxReader(
                 mailbox.name,
                 mail_source(settings, mailbox, tokens, memory),
-                Dispatcher(
+                RawMailBuilder(
                     mailbox.process,
                     mailbox.name,
                     inline_bytes=limits.inline_mail_bytes,
@@ -96,13 +96,13 @@ def kept_blobs(store: Store, settings: Settings) -> Blobs:
 
 
 def mail_source(
-    settings: Settings, mailbox: Mailbox, tokens: Mapping[str, TokenSource] | None = None, memory: Memory | None = None
+    settings: Settings, mailbox: Mailbox, tokens: Mapping[str, TokenSource] | None = None, memory: SeenIds | None = None
 ) -> MailSource:
     """The adapter for a mailbox's protocol, not connected yet; without `memory` it only looks."""
     server = settings.servers[mailbox.server]
     credential = _credential(mailbox, tokens if tokens is not None else token_sources(settings))
     if server.protocol == "pop3":
-        return Pop3Source(mailbox, server, credential, memory or NoMemory())
+        return Pop3Source(mailbox, server, credential, memory or NoSeenIds())
     return ImapSource(mailbox, server, credential, memory)
 
 

@@ -10,7 +10,7 @@ from services.runtime.broker.messages import Outgoing
 from services.runtime.broker.topology import MAIL, raw_key
 
 
-class Dispatcher:
+class RawMailBuilder:
     """Wraps mails of one mailbox; a mail over `inline_bytes` goes to the blob store first."""
 
     def __init__(

@@ -2,7 +2,7 @@
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from services.fetcher.ports import Trouble
+from services.fetcher.ports import FailureKind
 from services.runtime.metrics import MAILS, SECONDS
 
 FETCHED = Counter("mailcase_mailbox_mails_fetched_total", "Mails published from a mailbox", ["mailbox"])
@@ -46,8 +46,8 @@ def introduce(mailbox: str) -> None:
     """Let a mailbox's series begin at 0 before anything happens, so that the first event counts as a rise."""
     for counter in (FETCHED, FETCHED_BYTES, REMOVED, TOO_LARGE, UNREADABLE, REPUBLISHED, CONNECTS):
         counter.labels(mailbox)
-    for trouble in Trouble:
-        FAILURES.labels(mailbox, trouble)
+    for failure_kind in FailureKind:
+        FAILURES.labels(mailbox, failure_kind)
     rest(mailbox)
 
 

@@ -9,7 +9,7 @@ from typing import Protocol
 from services.runtime.errors import TransientError
 
 
-class Trouble(StrEnum):
+class FailureKind(StrEnum):
     """Kinds of failure of a mailbox, as logs and metrics name them."""
 
     CONNECTION = "connection"
@@ -25,16 +25,16 @@ class Trouble(StrEnum):
 class MailboxError(TransientError):
     """A mailbox cannot be read now; `mend` tells a person what to do about it. It is tried again all the same."""
 
-    def __init__(self, message: str, *, mailbox: str, trouble: Trouble, mend: str) -> None:
+    def __init__(self, message: str, *, mailbox: str, failure_kind: FailureKind, hint: str) -> None:
         super().__init__(message, mailbox=mailbox)
-        self.trouble = trouble
-        self.mend = mend
+        self.failure_kind = failure_kind
+        self.hint = hint
 
 
 def fault(mailbox: str, error: Exception) -> MailboxError:
     """What to tell of an error that our own code made."""
-    mend = "its trace is in the log, with mailbox_fault: go back to the version before, and report it"
-    return MailboxError(f"a fault of ours: {error!r}", mailbox=mailbox, trouble=Trouble.FAULT, mend=mend)
+    hint = "its trace is in the log, with mailbox_fault: go back to the version before, and report it"
+    return MailboxError(f"a fault of ours: {error!r}", mailbox=mailbox, failure_kind=FailureKind.FAULT, hint=hint)
 
 
 HEAD_BYTES = 256 * 1024  # enough to classify by, also where a delivery report follows the headers
@@ -74,13 +74,13 @@ class MailSource(Protocol):
     def describe(self) -> str:
         """The connected server, its folder and what may be done there, for a person."""
 
-    def news(self, most: int) -> list[Waiting]:
+    def list_new(self, most: int) -> list[Waiting]:
         """Mails that this session has not handed out yet, oldest first; empty where there are none."""
 
-    def look(self, known: Collection[str]) -> None:
+    def refresh(self, known: Collection[str]) -> None:
         """Find what has come since the last look, though nothing can be taken; `news` leaves the `known` out of it."""
 
-    def still_listed(self, known: Collection[str]) -> int:
+    def count_unlisted(self, known: Collection[str]) -> int:
         """How many mails the last look at the mailbox found beside the `known` ones that are not handed out yet.
 
         Asks the server nothing; from any thread.
@@ -92,7 +92,7 @@ class MailSource(Protocol):
     def remove(self, ids: Sequence[str]) -> None:
         """Delete, move or flag these mails, as the settings say, and no others. Those gone already are no error."""
 
-    def leave(self, ids: Sequence[str]) -> list[Fetched]:
+    def flag_oversized(self, ids: Sequence[str]) -> list[Fetched]:
         """Make these mails, which are too large to be taken, stand out for a person where the server has a way to.
 
         Where it has none, the first HEAD_BYTES of each are returned, to be recorded in its place, until `remove` is

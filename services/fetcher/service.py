@@ -10,15 +10,15 @@ from typing import TypeVar
 from schemas.codec import UnreadableMessageError, decode_receipt
 from services.fetcher import metrics
 from services.fetcher.beside import Beside
-from services.fetcher.byte_budget import Budget
+from services.fetcher.byte_budget import ByteBudget
 from services.fetcher.forwarding import Forwarding, Publisher
 from services.fetcher.in_flight import InFlight
 from services.fetcher.leases.tenure import Tenure, unlimited
-from services.fetcher.message_builder import Dispatcher
+from services.fetcher.message_builder import RawMailBuilder
 from services.fetcher.ports import Fetched, MailboxError, MailSource, Waiting, fault
-from services.fetcher.quarantine import Suspects
+from services.fetcher.quarantine import Quarantine
 from services.fetcher.sources.mailbox_thread import MailboxThread
-from services.fetcher.status import Reporter
+from services.fetcher.status import StatusReporter
 from services.runtime.broker.deliveries import Deliveries
 from services.runtime.broker.messages import Outgoing
 from services.runtime.errors import TransientError
@@ -48,7 +48,7 @@ class MailboxReader:
         self,
         mailbox: str,
         source: MailSource,
-        dispatcher: Dispatcher,
+        dispatcher: RawMailBuilder,
         publisher: Publisher,
         window: InFlight,
         *,
@@ -56,7 +56,7 @@ class MailboxReader:
         poll_interval_s: float,
         health: Health,
         stop: Stop,
-        budget: Budget | None = None,
+        budget: ByteBudget | None = None,
         tenure: Tenure | None = None,
         backoff: Backoff | None = None,
     ) -> None:
@@ -66,12 +66,12 @@ class MailboxReader:
         self._window = window
         self._max_mail_bytes = max_mail_bytes
         self._poll_interval_s = poll_interval_s
-        self._report = Reporter(mailbox, health)
+        self._report = StatusReporter(mailbox, health)
         self._stop = stop
-        self._budget = budget or Budget(window.max_bytes)
+        self._budget = budget or ByteBudget(window.max_bytes)
         self._tenure = tenure or unlimited()
         self._backoff = backoff or Backoff(initial_s=min(1.0, MAX_PAUSE_S), maximum_s=MAX_PAUSE_S)
-        self._suspects = Suspects()
+        self._quarantine = Quarantine()
         self._too_large: dict[str, Waiting] = {}  # told of already
         self._recorded: list[str] = []  # ids whose receipts came, to be removed
         self._pending: list[Waiting] = []  # handed out by the source, not asked for yet
@@ -132,7 +132,7 @@ class MailboxReader:
                 self._note_success()
                 metrics.PAUSED.labels(self._mailbox, "receipts").set(bool(self._pending))
                 if self._pending:
-                    await self._ask(self._source.look, self._known())
+                    await self._ask(self._source.refresh, self._known())
                 await self._ask(self._source.wait, self._poll_interval_s)
         await self._publishing.ended()
         await self._drain()
@@ -142,11 +142,13 @@ class MailboxReader:
         """Fetch and publish one batch of what fits in the window; False where there is nothing to do."""
         if not self._pending:
             self._listed_at = datetime.now(UTC)
-            news = await self._ask(self._source.news, FETCH_MAILS * 10)
+            news = await self._ask(self._source.list_new, FETCH_MAILS * 10)
             # A source that began a new session hands out again what is under way.
             under_way = {one.id for one in news if one.id in self._window} | set(self._recorded)
             self._in_hand = []
-            self._pending = self._suspects.ordered([one for one in news if one.id not in under_way], time.monotonic())
+            self._pending = self._quarantine.prioritize(
+                [one for one in news if one.id not in under_way], time.monotonic()
+            )
         batch, too_large = self._next_batch()
         for one in too_large:
             await self._leave(one)
@@ -179,10 +181,10 @@ class MailboxReader:
         try:
             fetched = await self._ask(fetch, ids)
         except MailboxError as error:
-            if self._suspects.broke(ids, time.monotonic()):
+            if self._quarantine.record_failure(ids, time.monotonic()):
                 self._report.unreadable(ids[0], error)
             raise
-        self._suspects.came(ids)
+        self._quarantine.clear(ids)
         return fetched
 
     def _next_batch(self) -> tuple[list[Waiting], list[Waiting]]:
@@ -196,7 +198,7 @@ class MailboxReader:
                 too_large.append(self._pending.pop(0))
                 continue
             size += waiting.size
-            alone = self._suspects.alone(waiting.id)
+            alone = self._quarantine.must_fetch_alone(waiting.id)
             if not self._window.fits(len(batch) + 1, size) or (batch and (alone or size > most)):
                 break
             batch.append(self._pending.pop(0))
@@ -289,7 +291,7 @@ class MailboxReader:
         if mail.id not in self._too_large:
             self._report.too_large(mail)
         self._too_large[mail.id] = mail
-        heads = await self._fetched([mail.id], self._source.leave)
+        heads = await self._fetched([mail.id], self._source.flag_oversized)
         if heads:
             messages = await self._forwarding.messages(heads, {mail.id: mail.size})
             await self._publish(heads, messages, [mail], AsyncExitStack())
@@ -310,7 +312,7 @@ class MailboxReader:
 
     def _left(self) -> float:
         """Mails found and not published; a new session lists again what is under way, recorded, or handed out."""
-        return len(self._in_hand) + len(self._pending) + self._source.still_listed(self._known())
+        return len(self._in_hand) + len(self._pending) + self._source.count_unlisted(self._known())
 
     def _known(self) -> set[str]:
         handed_out = [*self._in_hand, *self._pending]

@@ -14,7 +14,7 @@ from typing import Literal
 
 from schemas.case_ref import MAX_DIGITS
 from schemas.cases import Authentication, Decision
-from schemas.message_ids import OWN_MAIL_HEADER, OwnIds
+from schemas.message_ids import OWN_MAIL_HEADER, MessageIdSigner
 from services.router import automatic
 from services.router.authentication import authentication, dmarc_results
 from services.router.policy import Policy
@@ -259,11 +259,11 @@ def _plus_numbers(headers: MailHeaders, own_addresses: frozenset[str]) -> list[i
     return numbers
 
 
-def _own_cases(own_ids: OwnIds, message_ids: list[str]) -> list[int]:
+def _own_cases(own_ids: MessageIdSigner, message_ids: list[str]) -> list[int]:
     return [case for one in message_ids if (case := own_ids.case_of(one)) is not None]
 
 
-def _own_ids(own_ids: OwnIds, message_ids: list[str]) -> list[str]:
+def _own_ids(own_ids: MessageIdSigner, message_ids: list[str]) -> list[str]:
     return [one for one in message_ids if own_ids.case_of(one) is not None]
 
 

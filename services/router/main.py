@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from schemas.codec import UnreadableMessageError, decode_raw_mail
 from services.router.policy import PolicyOf, policies
 from services.router.service import route, unknown_name
-from services.runtime.broker.connection import Broker, dead_letter, keep_connected, refuse
+from services.runtime.broker.connection import Broker, dead_letter, keep_connected, reject_unreadable
 from services.runtime.broker.consume import handle_batches
 from services.runtime.broker.defer import KnownNames, defer, is_out_of_time
 from services.runtime.broker.messages import Delivery, Outgoing
@@ -14,7 +14,7 @@ from services.runtime.logs import get_logger
 from services.runtime.process.health import Health
 from services.runtime.process.http import ANY_HOST
 from services.runtime.process.lifecycle import Stop
-from services.runtime.process.stage import broker_url, connection_name, healthy_on, topology_of
+from services.runtime.process.stage import broker_url, connection_name, serve_health, topology_of
 from services.runtime.settings import Settings
 
 log = get_logger(__name__)
@@ -43,7 +43,7 @@ async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = A
             known=known,
         )
 
-    async with healthy_on(health, http_port, http_host):
+    async with serve_health(health, http_port, http_host):
         name = connection_name("router")
         await keep_connected(broker_url(settings), name, topology_of(settings), session, stop=stop, health=health)
 
@@ -53,7 +53,7 @@ async def _routed(broker: Broker, delivery: Delivery, policy_of: PolicyOf, known
     try:
         mail = decode_raw_mail(delivery.body)
     except UnreadableMessageError as error:
-        await refuse(broker, ROUTER_MAIL, delivery, error)
+        await reject_unreadable(broker, ROUTER_MAIL, delivery, error)
         return None
     unknown = unknown_name(mail, known)
     if unknown is not None and not is_out_of_time(delivery.headers):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from schemas.case_ref import CaseReference
-from schemas.message_ids import OwnIds
+from schemas.message_ids import MessageIdSigner
 from services.runtime.mail.message_id_keys import own_ids
 from services.runtime.settings import Settings
 
@@ -20,7 +20,7 @@ class Policy:
     """
 
     reference: CaseReference = field(default_factory=CaseReference)
-    own_ids: OwnIds = field(default_factory=lambda: OwnIds(()))
+    own_ids: MessageIdSigner = field(default_factory=lambda: MessageIdSigner(()))
     own_addresses: frozenset[str] = frozenset()
     allow_senders: Collection[str] = ()
     deny_senders: Collection[str] = ()

@@ -51,12 +51,12 @@ class Mistake:
 
     path: str
     problem: str
-    mend: str = ""
+    hint: str = ""
 
     def __str__(self) -> str:
         where = f"{self.path}: " if self.path else ""
-        mend = f"; {self.mend}" if self.mend else ""
-        return f"{where}{self.problem}{mend}"
+        hint = f"; {self.hint}" if self.hint else ""
+        return f"{where}{self.problem}{hint}"
 
 
 class SettingsError(MailcaseError):

@@ -42,7 +42,7 @@ LOOP_LAG_SECONDS = Histogram(
 DEPENDENCY_UP = Gauge("mailcase_dependency_up", "1 while the broker or the database answers", ["dependency"])
 
 
-def introduce_stage(stage: str) -> None:
+def introduce_service(stage: str) -> None:
     """Tell what runs in this process."""
     BUILD.labels(stage, version("mailcase"), platform.python_version()).set(1)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from services.runtime.logs import get_logger
 from services.runtime.retry import Backoff
 from services.sender import metrics
-from services.sender.ports import Handed, Transport, without_addresses
+from services.sender.ports import DeliveryResult, Transport, without_addresses
 
 log = get_logger(__name__)
 
@@ -79,7 +79,7 @@ class WatchedTransport:
         self._transport = transport
         self._circuit = circuit
 
-    async def send(self, sender: str, recipients: Sequence[str], message: bytes) -> Handed:
+    async def send(self, sender: str, recipients: Sequence[str], message: bytes) -> DeliveryResult:
         started_s = self._circuit.now_s()
         handed = await self._transport.send(sender, recipients, message)
         if handed.session == "failed":

@@ -8,7 +8,7 @@ from email.policy import SMTP
 from email.utils import format_datetime
 
 from schemas.case_ref import CaseReference
-from schemas.message_ids import NO_KEYS, OWN_MAIL_HEADER, OwnIds
+from schemas.message_ids import NO_KEYS, OWN_MAIL_HEADER, MessageIdSigner
 from schemas.stored import OutgoingMail
 from services.sender.header_encoding import header, list_value, one_line, person_value, text_value
 
@@ -24,7 +24,7 @@ def subject_of(text: str, number: int, reference: CaseReference) -> str:
     return f"{reference.write(number)} {line}".strip()
 
 
-def compose(mail: OutgoingMail, files: Sequence[bytes], own_ids: OwnIds = NO_KEYS) -> bytes:
+def compose(mail: OutgoingMail, files: Sequence[bytes], own_ids: MessageIdSigner = NO_KEYS) -> bytes:
     """The whole mail; `files` are the contents of its attachments, in their order.
 
     `own_ids` signs the header by which the mail is known as ours if it comes back.
@@ -34,7 +34,7 @@ def compose(mail: OutgoingMail, files: Sequence[bytes], own_ids: OwnIds = NO_KEY
     return _headers(mail, own_ids) + _body(mail, files)
 
 
-def _headers(mail: OutgoingMail, own_ids: OwnIds) -> bytes:
+def _headers(mail: OutgoingMail, own_ids: MessageIdSigner) -> bytes:
     lines = [
         ("Date", format_datetime(mail.created_at)),
         ("From", person_value("From", mail.author.name, mail.author.address)),

@@ -13,7 +13,7 @@ TOO_MANY = "too-many-acknowledgements"
 
 
 @dataclass(frozen=True)
-class Past:
+class SendingHistory:
     """When automatic mails went out; `version` is 0 where nothing is known, and grows by writing."""
 
     times: tuple[datetime, ...] = ()
@@ -25,7 +25,7 @@ class Past:
 class Go:
     """It may go out; `pasts` are to be written first, by their keys."""
 
-    pasts: dict[str, Past]
+    pasts: dict[str, SendingHistory]
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Hold:
     """The circuit breaker is open until then. `tripped` is what to write where this mail opened it."""
 
     until: datetime
-    tripped: Past | None = None
+    tripped: SendingHistory | None = None
 
 
 @dataclass(frozen=True)
@@ -52,14 +52,14 @@ def address_key(address: str) -> str:
     return f"to {local.partition('+')[0]}@{domain}"
 
 
-def judge(mail: OutgoingMail, now: datetime, pasts: dict[str, Past], limits: SenderLimits) -> Verdict:
+def judge(mail: OutgoingMail, now: datetime, pasts: dict[str, SendingHistory], limits: SenderLimits) -> Verdict:
     """`pasts` has `EVERYONE` and, for an acknowledgement, the key of its address."""
     if now - mail.created_at > timedelta(seconds=limits.automatic_within_s):
         return Suppress(TOO_LATE)
     everyone = pasts[EVERYONE]
     if everyone.held_until is not None and everyone.held_until > now:
         return Hold(everyone.held_until)
-    changed: dict[str, Past] = {}
+    changed: dict[str, SendingHistory] = {}
     if mail.kind == "acknowledgement" and limits.max_acknowledgements_per_address:
         key = address_key(mail.to[0])
         recent = _within(pasts[key], now, timedelta(seconds=limits.acknowledgements_window_s))
@@ -74,5 +74,5 @@ def judge(mail: OutgoingMail, now: datetime, pasts: dict[str, Past], limits: Sen
     return Go(changed)
 
 
-def _within(past: Past, now: datetime, window: timedelta) -> tuple[datetime, ...]:
+def _within(past: SendingHistory, now: datetime, window: timedelta) -> tuple[datetime, ...]:
     return tuple(one for one in past.times if now - one < window)

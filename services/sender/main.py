@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from schemas.codec import UnreadableMessageError, decode_send_mail
-from services.runtime.broker.connection import Broker, keep_connected, refuse
+from services.runtime.broker.connection import Broker, keep_connected, reject_unreadable
 from services.runtime.broker.consume import handle_batches
 from services.runtime.broker.messages import Delivery
 from services.runtime.broker.topology import SENDER_WORK
@@ -14,11 +14,11 @@ from services.runtime.process.lifecycle import Stop, all_of
 from services.runtime.process.stage import (
     broker_url,
     connection_name,
-    healthy_on,
     keep_pinging,
-    store_ready,
+    serve_health,
     store_url,
     topology_of,
+    wait_for_store,
 )
 from services.runtime.settings import Settings
 from services.runtime.store.blobs import Blobs
@@ -42,7 +42,7 @@ async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = A
     templates = Templates(settings)
     async with (
         Store.opened(store_url(settings), settings.store.database) as store,
-        healthy_on(health, http_port, http_host),
+        serve_health(health, http_port, http_host),
     ):
         outbox = MongoOutbox(store)
         clock = SharedClock()
@@ -60,14 +60,14 @@ async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = A
                     try:
                         mail_ids.append(decode_send_mail(delivery.body).id)
                     except UnreadableMessageError as error:
-                        await refuse(broker, SENDER_WORK, delivery, error)
+                        await reject_unreadable(broker, SENDER_WORK, delivery, error)
                 await work.wake(mail_ids)
 
             await handle_batches(
                 broker, SENDER_WORK, wake, stop, batch=WAKES, prefetch=2 * WAKES, decode=decode_send_mail
             )
 
-        if await store_ready(outbox.ensure_indexes, stop, health):
+        if await wait_for_store(outbox.ensure_indexes, stop, health):
             url, topology = broker_url(settings), topology_of(settings)
             name = connection_name("sender")
             await all_of(

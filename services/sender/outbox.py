@@ -20,7 +20,7 @@ from schemas.stored import (
 )
 from services.casework.persistence.recording import record_change
 from services.runtime.store.mongo import ConflictError, Session, Store
-from services.sender.limits import Past
+from services.sender.limits import SendingHistory
 from services.sender.ports import EVERYTHING, Addressed, Ending, Share, Waiting
 
 SENDER = Actor(kind="rule", id="sender")
@@ -78,14 +78,16 @@ class MongoOutbox:
         change = {"$set": {"subject": subject, "text": text}}
         return bool(await self._outbox.update(_claimed(mail_id, claim), change))
 
-    async def pasts(self, keys: Sequence[str]) -> dict[str, Past]:
+    async def pasts(self, keys: Sequence[str]) -> dict[str, SendingHistory]:
         found = {one["_id"]: one for one in await self._automatic.find({"_id": {"$in": list(keys)}})}
         return {
-            key: Past(tuple(one["times"]), one["held_until"], one["version"]) if (one := found.get(key)) else Past()
+            key: SendingHistory(tuple(one["times"]), one["held_until"], one["version"])
+            if (one := found.get(key))
+            else SendingHistory()
             for key in keys
         }
 
-    async def count(self, pasts: Mapping[str, Past], now: datetime, counted: tuple[str, str] | None) -> None:
+    async def count(self, pasts: Mapping[str, SendingHistory], now: datetime, counted: tuple[str, str] | None) -> None:
         async def body(session: Session) -> None:
             for key, past in pasts.items():
                 await self._write_past(key, past, now, session)
@@ -94,7 +96,7 @@ class MongoOutbox:
 
         await self._store.transaction(body)
 
-    async def _write_past(self, key: str, past: Past, now: datetime, session: Session) -> None:
+    async def _write_past(self, key: str, past: SendingHistory, now: datetime, session: Session) -> None:
         document = to_document(
             AutomaticMails(
                 id=key,

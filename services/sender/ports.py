@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from schemas.stored import Comment, OutgoingMail, OutgoingState
-from services.sender.limits import Past
+from services.sender.limits import SendingHistory
 
 
 @dataclass(frozen=True)
-class Handed:
+class DeliveryResult:
     """What a mail server said of a mail, by recipient: taken, refused for ever, or to be tried again, in its words."""
 
     taken: Sequence[str] = ()
@@ -96,10 +96,10 @@ class Outbox(Protocol):
     async def settle(self, mail_id: str, claim: str, subject: str, text: str) -> bool:
         """Write down what every attempt shall say."""
 
-    async def pasts(self, keys: Sequence[str]) -> dict[str, Past]:
+    async def pasts(self, keys: Sequence[str]) -> dict[str, SendingHistory]:
         """What is known of automatic mails, for every key."""
 
-    async def count(self, pasts: Mapping[str, Past], now: datetime, counted: tuple[str, str] | None) -> None:
+    async def count(self, pasts: Mapping[str, SendingHistory], now: datetime, counted: tuple[str, str] | None) -> None:
         """Write pasts, and in the same transaction that the mail `counted` (its id and claim) has passed the limits.
 
         Raises ConflictError where another sender wrote one of them first.
@@ -121,7 +121,7 @@ class Outbox(Protocol):
 class Transport(Protocol):
     """Where mail is handed to; `services.sender.smtp.SmtpTransport` is the real one."""
 
-    async def send(self, sender: str, recipients: Sequence[str], message: bytes) -> Handed:
+    async def send(self, sender: str, recipients: Sequence[str], message: bytes) -> DeliveryResult:
         """One attempt. Whatever goes wrong is in the answer; nothing is raised for it."""
 
 

@@ -17,19 +17,19 @@ from functools import partial
 from msgspec import structs
 
 from schemas.case_ref import CaseReference
-from schemas.message_ids import NO_KEYS, OwnIds
+from schemas.message_ids import NO_KEYS, MessageIdSigner
 from schemas.stored import OutgoingMail, OutgoingState
 from services.runtime.errors import PermanentError, TransientError
 from services.runtime.logs import get_logger
 from services.runtime.process.lifecycle import Stop
 from services.runtime.retry import Backoff
 from services.runtime.settings import SenderLimits, Settings
-from services.runtime.store.mongo import ConflictError, Taken
+from services.runtime.store.mongo import ConflictError, ContentionWatch
 from services.sender import metrics
 from services.sender.comments import comment_of
 from services.sender.compose import compose, subject_of
 from services.sender.limits import EVERYONE, Go, Hold, Suppress, Verdict, address_key, judge
-from services.sender.ports import Ending, Files, Handed, Outbox, Transport, without_addresses
+from services.sender.ports import DeliveryResult, Ending, Files, Outbox, Transport, without_addresses
 from services.sender.templates import Templates, Values
 
 log = get_logger(__name__)
@@ -52,7 +52,7 @@ class Sender:
         stop: Stop,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         claim_s: float = CLAIM_S,
-        own_ids: OwnIds = NO_KEYS,
+        own_ids: MessageIdSigner = NO_KEYS,
     ) -> None:
         """`transports` go by the names of `[smtp.NAME]`; `own_ids` marks mails as ours."""
         self._outbox = outbox
@@ -130,7 +130,7 @@ class Sender:
                 elif isinstance(verdict, Hold) and verdict.tripped is not None:
                     await self._outbox.count({EVERYONE: verdict.tripped}, now, None)
                     metrics.BREAKER_TRIPS.inc()
-                    log.error("breaker_opened", until=verdict.until.isoformat(), mend="look for a mail loop")
+                    log.error("breaker_opened", until=verdict.until.isoformat(), hint="look for a mail loop")
             except ConflictError:
                 await asyncio.sleep(random.uniform(0.001, 0.02))  # noqa: S311 - a pause, no secret
             else:
@@ -152,7 +152,7 @@ class Sender:
         settled = structs.replace(mail, subject=subject_of(subject, mail.case, self._reference), text=text)
         return settled if await self._outbox.settle(mail.id, claim, settled.subject or "", text) else None
 
-    async def _attempted(self, mail: OutgoingMail) -> Handed:
+    async def _attempted(self, mail: OutgoingMail) -> DeliveryResult:
         """One attempt, whatever goes wrong with it. Raises TransientError in an outage of the database."""
         try:
             return await self._handed(mail)
@@ -162,7 +162,7 @@ class Sender:
             log.exception("attempt_failed", mail=mail.id, case=mail.case)
             return _failed(mail, f"a fault of ours: {type(error).__name__}")
 
-    async def _handed(self, mail: OutgoingMail) -> Handed:
+    async def _handed(self, mail: OutgoingMail) -> DeliveryResult:
         process = self._processes.get(mail.process)
         name = process.smtp if process else None
         if name is None or name not in self._transports:
@@ -171,10 +171,10 @@ class Sender:
             files = [await self._files.get(one.blob) for one in mail.attachments]
             message = compose(mail, files, self._own_ids)
         except (PermanentError, ValueError) as error:
-            return Handed(refused=dict.fromkeys(mail.remaining, f"it cannot be put together: {error}"))
+            return DeliveryResult(refused=dict.fromkeys(mail.remaining, f"it cannot be put together: {error}"))
         if len(message) > self._limits.max_mail_bytes:
             too_large = f"its {len(message)} bytes are more than sender.max_mail_bytes allows"
-            return Handed(refused=dict.fromkeys(mail.remaining, too_large))
+            return DeliveryResult(refused=dict.fromkeys(mail.remaining, too_large))
         started = time.monotonic()
         handed = await self._transports[name].send(mail.author.address, mail.remaining, message)
         metrics.SEND_SECONDS.labels(name).observe(time.monotonic() - started)
@@ -182,7 +182,7 @@ class Sender:
         metrics.ATTEMPTS.labels(name, result).inc()
         return handed
 
-    async def _recorded(self, mail: OutgoingMail, claim: str, handed: Handed) -> None:
+    async def _recorded(self, mail: OutgoingMail, claim: str, handed: DeliveryResult) -> None:
         """What came of an attempt: the next one is for those who may still get it."""
         now = self._clock()
         after = after_attempt(mail, handed)
@@ -216,7 +216,7 @@ class Sender:
             metrics.END_TO_END_SECONDS.labels(mail.kind).observe(max(0.0, (now - mail.created_at).total_seconds()))
         level = log.info if failure is None else log.warning
         level(
-            "mail_ended",
+            "outgoing_mail_finished",
             mail=mail.id,
             case=mail.case,
             state=state,
@@ -241,7 +241,7 @@ class Sender:
 
         False where the claim is not ours any more: also after a commit that turned out to be written.
         """
-        backoff, taken = Backoff(initial_s=0.05, maximum_s=5.0), Taken(self._outbox.prove_majority)
+        backoff, taken = Backoff(initial_s=0.05, maximum_s=5.0), ContentionWatch(self._outbox.prove_majority)
         while True:
             try:
                 return await write()
@@ -255,7 +255,7 @@ class Sender:
                     raise
 
 
-def after_attempt(mail: OutgoingMail, handed: Handed) -> OutgoingMail:
+def after_attempt(mail: OutgoingMail, handed: DeliveryResult) -> OutgoingMail:
     """The mail with those left out who got it or are refused."""
     refused = [f"{address}: {answer}" for address, answer in handed.refused.items()]
     return structs.replace(
@@ -266,8 +266,8 @@ def after_attempt(mail: OutgoingMail, handed: Handed) -> OutgoingMail:
     )
 
 
-def _failed(mail: OutgoingMail, words: str) -> Handed:
-    return Handed(again=dict.fromkeys(mail.remaining, words))
+def _failed(mail: OutgoingMail, words: str) -> DeliveryResult:
+    return DeliveryResult(again=dict.fromkeys(mail.remaining, words))
 
 
 def pause_s(attempts: int, limits: SenderLimits) -> float:

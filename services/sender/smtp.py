@@ -20,7 +20,7 @@ from aiosmtplib import (
 from services.runtime.errors import SettingsError, TransientError
 from services.runtime.oauth2.tokens import AccessToken, TokenRefusedError, TokenSource, token_sources
 from services.runtime.settings import Settings, Smtp
-from services.sender.ports import Handed
+from services.sender.ports import DeliveryResult
 
 # A server may take long over a whole mail, and asking again doubles it: RFC 5321 section 4.5.3.2 gives 2 to 10 minutes.
 PATIENCE = 5
@@ -41,7 +41,7 @@ class SmtpTransport:
         self._smtp = smtp
         self._secret = secret
 
-    async def send(self, sender: str, recipients: Sequence[str], message: bytes) -> Handed:
+    async def send(self, sender: str, recipients: Sequence[str], message: bytes) -> DeliveryResult:
         try:
             client = await self._connected()
         except _NO_SESSION as error:
@@ -56,7 +56,7 @@ class SmtpTransport:
         except SMTPResponseException as error:
             return _handed(recipients, dict.fromkeys(recipients, (error.code, error.message)))
         except ValueError as error:  # an address that cannot be sent
-            return Handed(refused=dict.fromkeys(recipients, _words(error)))
+            return DeliveryResult(refused=dict.fromkeys(recipients, _words(error)))
         except (SMTPException, OSError) as error:
             return _no_session(recipients, error)
         finally:
@@ -135,16 +135,16 @@ async def _goodbye(client: SMTP) -> None:
     client.close()
 
 
-def _handed(recipients: Iterable[str], answers: Mapping[str, tuple[int, str]]) -> Handed:
+def _handed(recipients: Iterable[str], answers: Mapping[str, tuple[int, str]]) -> DeliveryResult:
     refused = {name: _answer(*answer) for name, answer in answers.items() if _is_final(answer[0])}
     again = {name: _answer(*answer) for name, answer in answers.items() if name not in refused}
     codes = {code for code, _ in answers.values()}
     session: Literal["held", "failed"] = "failed" if codes & _SERVERS_FAULT else "held"
-    return Handed([name for name in recipients if name not in answers], refused, again, session)
+    return DeliveryResult([name for name in recipients if name not in answers], refused, again, session)
 
 
-def _no_session(recipients: Iterable[str], error: BaseException) -> Handed:
-    return Handed(again=dict.fromkeys(recipients, _words(error)), session="failed")
+def _no_session(recipients: Iterable[str], error: BaseException) -> DeliveryResult:
+    return DeliveryResult(again=dict.fromkeys(recipients, _words(error)), session="failed")
 
 
 def _is_final(code: int) -> bool:

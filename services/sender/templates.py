@@ -107,6 +107,6 @@ class Templates:
                 self._rendered(template or "", "", sample)
             except Exception as error:  # noqa: BLE001 - templates may raise anything
                 problem = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-                mend = "it knows reference, number, process, stage and opened_at"
-                found.append(Mistake(f"process.{process}.acknowledgement.{key}", problem, mend))
+                hint = "it knows reference, number, process, stage and opened_at"
+                found.append(Mistake(f"process.{process}.acknowledgement.{key}", problem, hint))
         return found

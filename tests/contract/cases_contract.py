@@ -10,9 +10,9 @@ import pytest
 
 from schemas.mails import BlobRef
 from schemas.stored import LimitAlert, thread_id
-from services.case_writer.placement.plan import Item
+from services.case_writer.placement.plan import PreparedMail
 from services.case_writer.placement.planner import plan, query
-from services.case_writer.placement.snapshot import Query
+from services.case_writer.placement.snapshot import SnapshotQuery
 from services.case_writer.ports import Cases
 from services.case_writer.reading import Attachment
 from services.runtime.errors import PermanentError
@@ -27,7 +27,7 @@ class CasesUnderTest(Cases, Protocol):
     async def all(self, collection: str) -> dict[Any, dict[str, Any]]: ...
 
 
-async def write(cases: CasesUnderTest, *items: Item, attempt: str = "attempt") -> None:
+async def write(cases: CasesUnderTest, *items: PreparedMail, attempt: str = "attempt") -> None:
     await cases.write(await planned(cases, items, attempt), attempt)
 
 
@@ -37,14 +37,14 @@ async def everything(cases: CasesUnderTest) -> dict[str, dict[Any, dict[str, Any
 
 class CasesContract:
     async def test_nothing_is_known_at_first(self, cases: CasesUnderTest) -> None:
-        known = await cases.known(Query(["a" * 64], [1], ["invoices <a@x.example>"]))
+        known = await cases.known(SnapshotQuery(["a" * 64], [1], ["invoices <a@x.example>"]))
         assert (known.mails, known.cases, known.threads) == ({}, {}, {})
 
     async def test_an_opened_case_is_written_whole_and_known(self, cases: CasesUnderTest) -> None:
         mail = opened("one", "<1@x.example>", thread_ids=["<0@x.example>"])
         await write(cases, mail, attempt="first")
         thread = thread_id("invoices", "<1@x.example>")
-        known = await cases.known(Query([mail.key], [1], [thread]))
+        known = await cases.known(SnapshotQuery([mail.key], [1], [thread]))
         recorded = known.mails[mail.key]
         assert (recorded.outcome, recorded.case, recorded.written_by) == ("opened", 1, "first")
         assert (known.cases[1].process, known.cases[1].stage) == ("invoices", "registration")
@@ -68,8 +68,8 @@ class CasesContract:
     async def test_a_mail_or_a_thread_leads_to_its_case(self, cases: CasesUnderTest) -> None:
         mail = opened("one", "<1@x.example>")
         await write(cases, mail)
-        by_mail = await cases.known(Query([mail.key], [], []))
-        by_thread = await cases.known(Query([], [], [thread_id("invoices", "<1@x.example>")]))
+        by_mail = await cases.known(SnapshotQuery([mail.key], [], []))
+        by_thread = await cases.known(SnapshotQuery([], [], [thread_id("invoices", "<1@x.example>")]))
         assert by_mail.cases == by_thread.cases
         assert list(by_mail.cases) == [1]
 
@@ -82,7 +82,7 @@ class CasesContract:
         await write(cases, opened("one"))
         file = Attachment(name="a.txt", original_name="a.txt", content_type="text/plain", content=b"a")
         read = reading(author=ANNA, recipients=[JAN], attachments=[file])
-        await write(cases, Item(appending("two", 1, signed=[1]), read, (BlobRef(sha256="a" * 64, size=1),)))
+        await write(cases, PreparedMail(appending("two", 1, signed=[1]), read, (BlobRef(sha256="a" * 64, size=1),)))
         case = (await cases.all("cases"))[1]
         assert (case["comment_count"], case["attachment_count"]) == (2, 1)
         assert case["participants"] == [ANNA.address, "invoices@office.example", JAN.address]
@@ -186,22 +186,22 @@ class CasesContract:
         await cases.write(again, "late")
         mail = (await cases.all("mails"))[copy.key]
         assert (mail["outcome"], mail["reason"], mail["case"], mail["refers_to"]) == ("ignored", "copy", None, 1)
-        known = await cases.known(Query([copy.key], [], []))
+        known = await cases.known(SnapshotQuery([copy.key], [], []))
         assert known.mails[copy.key].refers_to == 1
 
     async def test_the_digest_of_a_mail_comes_with_its_claim_of_a_reserved_id(self, cases: CasesUnderTest) -> None:
         thread = thread_id("invoices", "<1@x.example>")
         await write(cases, opened("reply", thread_ids=["<1@x.example>"]))
-        assert (await cases.known(Query([], [], [thread]))).threads[thread].digest is None
+        assert (await cases.known(SnapshotQuery([], [], [thread]))).threads[thread].digest is None
         await write(cases, opened("first", "<1@x.example>", digest="d" * 64))
-        assert (await cases.known(Query([], [], [thread]))).threads[thread].digest == "d" * 64
+        assert (await cases.known(SnapshotQuery([], [], [thread]))).threads[thread].digest == "d" * 64
 
     async def test_the_alert_of_a_mail_beyond_a_limit_is_known_with_it(self, cases: CasesUnderTest) -> None:
         rules = {"invoices": Rules(max_new_cases_per_sender=1)}
         mails = [opened(name) for name in ("one", "two", "three")]
         done = plan(mails, await cases.known(query(mails)), attempt="attempt", rules=rules)
         await cases.write(done, "attempt")
-        known = await cases.known(Query([one.key for one in mails], [], []))
+        known = await cases.known(SnapshotQuery([one.key for one in mails], [], []))
         alert = LimitAlert("sender", ANNA.address)
         assert [known.mails[one.key].alert for one in mails] == [None, alert, None]
 

@@ -20,7 +20,7 @@ class MailSourceContract:
         for raw in mails:
             deliver(raw)
         source.connect()
-        news = source.news(10)
+        news = source.list_new(10)
         assert [one.size for one in news] == [len(raw) for raw in mails]
         assert [one.raw for one in source.fetch([one.id for one in news])] == mails
 
@@ -30,44 +30,44 @@ class MailSourceContract:
         for number in range(3):
             deliver(raw_bytes(str(number)))
         source.connect()
-        first, rest, none = source.news(2), source.news(2), source.news(2)
+        first, rest, none = source.list_new(2), source.list_new(2), source.list_new(2)
         assert (len(first), len(rest), none) == (2, 1, [])
         source.close()
         source.connect()
-        assert source.news(10) == [*first, *rest]
+        assert source.list_new(10) == [*first, *rest]
 
     def test_what_is_found_and_not_handed_out_is_counted_without_what_is_known(
         self, source: MailSource, deliver: Deliver
     ) -> None:
-        assert source.still_listed([]) == 0
+        assert source.count_unlisted([]) == 0
         for number in range(5):
             deliver(raw_bytes(str(number)))
         source.connect()
-        first = [one.id for one in source.news(2)]
-        assert source.still_listed(first) == 3
+        first = [one.id for one in source.list_new(2)]
+        assert source.count_unlisted(first) == 3
         source.close()
         source.connect()
-        again = [one.id for one in source.news(1)]
+        again = [one.id for one in source.list_new(1)]
         assert again == first[:1]
-        assert (source.still_listed(first), source.still_listed([])) == (3, 4)
-        source.news(10)
-        assert source.still_listed([]) == 0
+        assert (source.count_unlisted(first), source.count_unlisted([])) == (3, 4)
+        source.list_new(10)
+        assert source.count_unlisted([]) == 0
 
     def test_a_look_finds_what_has_come_and_what_is_known_is_not_handed_out_again(
         self, source: MailSource, deliver: Deliver
     ) -> None:
         deliver(raw_bytes("first"))
         source.connect()
-        (known,) = [one.id for one in source.news(10)]
+        (known,) = [one.id for one in source.list_new(10)]
         source.wait(0.0)  # by which a session may end
         for number in range(3):
             deliver(raw_bytes(str(number)))
-        source.look([known])
-        assert source.still_listed([known]) == 3
-        found = [one.id for one in source.news(10)]
+        source.refresh([known])
+        assert source.count_unlisted([known]) == 3
+        found = [one.id for one in source.list_new(10)]
         assert len(found) == 3
         assert known not in found
-        assert source.still_listed([known, *found]) == 0
+        assert source.count_unlisted([known, *found]) == 0
 
     def test_only_the_asked_mails_are_removed_and_gone_ones_are_no_error(
         self, source: MailSource, deliver: Deliver
@@ -75,7 +75,7 @@ class MailSourceContract:
         for number in range(3):
             deliver(raw_bytes(str(number)))
         source.connect()
-        ids = [one.id for one in source.news(10)]
+        ids = [one.id for one in source.list_new(10)]
         source.remove([ids[1]])
         source.remove([ids[1]])
         assert [one.id for one in source.fetch(ids)] == [ids[0], ids[2]]
@@ -92,7 +92,7 @@ class MailSourceContract:
 
     def test_without_a_session_there_is_no_mail(self, source: MailSource) -> None:
         with pytest.raises(MailboxError):
-            source.news(1)
+            source.list_new(1)
 
     def test_taking_leave_twice_or_never_having_come_is_no_error(self, source: MailSource) -> None:
         source.close()

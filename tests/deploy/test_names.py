@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import pytest
 from prometheus_client import REGISTRY
 
-from services.case_writer.main import COMING
+from services.case_writer.main import PREFETCH_AHEAD
 from services.cli import app
 from services.runtime.broker.topology import lease_queue, mailcase_topology, receipts_queue
 from services.runtime.process.lifecycle import DRAIN_DEADLINE_S
@@ -384,7 +384,7 @@ def test_a_case_writer_has_memory_for_the_most_that_its_settings_allow(overlay: 
     """Messages in hand, the process that reads a large mail, and that mail between both; 100 MB are its own."""
     deployment = named(overlay, "Deployment", "case-writer")
     settings = _settings(overlay, deployment)
-    in_hand = (settings.case_writer.batch_mails + COMING) * settings.limits.inline_mail_bytes
+    in_hand = (settings.case_writer.batch_mails + PREFETCH_AHEAD) * settings.limits.inline_mail_bytes
     most = 100_000_000 + in_hand + settings.reading.max_memory_bytes + 2 * settings.limits.max_mail_bytes
     assert container(deployment)["resources"]["limits"]["memory"] == "1Gi"
     assert most < 0.8 * 2**30

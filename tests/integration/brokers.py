@@ -4,7 +4,7 @@ import asyncio
 from contextlib import AbstractAsyncContextManager
 
 from deploy.local import PrivateServers
-from services.runtime.broker.browse import browsing
+from services.runtime.broker.browse import browse_queue
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.deliveries import Deliveries
 from services.runtime.broker.messages import Outgoing
@@ -13,7 +13,7 @@ from services.runtime.broker.topology import (
     Queue,
     Topology,
     dead_letter_queue,
-    newer_queue,
+    deferred_queue,
 )
 
 PATIENCE_S = 20.0
@@ -26,7 +26,7 @@ def connected(servers: PrivateServers, name: str = "test") -> AbstractAsyncConte
 def topology(name: str, **arguments: object) -> Topology:
     """An exchange and a work queue with its dead letters, all called by the test's word."""
     queue = Queue(name, {"x-queue-type": "quorum"} | arguments, (Binding(name, "#"),))
-    return Topology((name,), (dead_letter_queue(name), newer_queue(name), queue))
+    return Topology((name,), (dead_letter_queue(name), deferred_queue(name), queue))
 
 
 def message(exchange: str, body: bytes, key: str = "a.b") -> Outgoing:
@@ -53,5 +53,5 @@ def end_connection(servers: PrivateServers, name: str) -> None:
 
 async def waiting(broker: Broker, queue: str) -> int:
     """How many messages are in a queue that nobody consumes."""
-    async with browsing(broker, queue) as browser:
+    async with browse_queue(broker, queue) as browser:
         return len([found async for found in browser])

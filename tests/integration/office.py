@@ -15,7 +15,7 @@ from deploy.local import PrivateServers
 from deploy.local.smtp import SmtpSink, TakenMail
 from schemas.codec import encode, tag_of
 from schemas.mails import RawMail, mail_key
-from schemas.message_ids import OwnIds
+from schemas.message_ids import MessageIdSigner
 from schemas.sending import AnswerCase
 from services.case_writer import main as case_writer
 from services.router import main as router
@@ -85,7 +85,7 @@ class Office:
         self.name = f"office{next(_numbers)}-{folder.name}"[:60]
         self.servers = servers
         self.sink = sink
-        self.own_ids = OwnIds([KEY.encode()])
+        self.own_ids = MessageIdSigner([KEY.encode()])
         add_virtual_host(servers, self.name)
         (folder / "keys").write_text(KEY + "\n")
         config = folder / "mailcase.toml"

@@ -12,7 +12,7 @@ from bson import ObjectId
 
 from deploy.local import PrivateServers
 from services.case_writer.housekeeping import blob_sweep as sweeping
-from services.case_writer.housekeeping.blob_sweep import EVERY, Sweeper, Sweeping, Swept, referenced
+from services.case_writer.housekeeping.blob_sweep import EVERY, BlobSweep, Sweeper, Swept, referenced
 from services.runtime.errors import TransientError
 from services.runtime.store.blobs import CHUNK_BYTES, CHUNKS, FILES, Blobs
 from services.runtime.store.mongo import Session, Store
@@ -158,7 +158,7 @@ async def test_whoever_wins_the_race_what_was_put_can_be_read(store: Store, left
 
 async def test_replicas_sweep_in_turn_and_not_too_often(store: Store) -> None:
     await put_long_ago(store, b"gone")
-    one, other = Sweeping(store), Sweeping(store)
+    one, other = BlobSweep(store), BlobSweep(store)
     now = datetime.now(UTC)
     done = await asyncio.gather(one.sweep_if_due(now), other.sweep_if_due(now))
     assert sorted(swept.files if swept else 0 for swept in done) == [0, 1]
@@ -183,15 +183,15 @@ async def test_a_sweep_that_ended_midway_goes_on_at_its_place_whoever_goes_on(
     monkeypatch.setattr(sweeping, "referenced", dying)
     now = datetime.now(UTC)
     with pytest.raises(TransientError):
-        await Sweeping(store).sweep_if_due(now)
+        await BlobSweep(store).sweep_if_due(now)
     assert asked == ids[:2]
     asked.clear()
-    await Sweeping(store).sweep_if_due(now + timedelta(hours=1))  # another process, once the lease has ended
+    await BlobSweep(store).sweep_if_due(now + timedelta(hours=1))  # another process, once the lease has ended
     assert asked == ids[2:]
     asked.clear()
     monkeypatch.setattr(sweeping, "referenced", dying)
     with pytest.raises(TransientError):  # the next sweep begins at the beginning again
-        await Sweeping(store).sweep_if_due(now + EVERY + timedelta(hours=1))
+        await BlobSweep(store).sweep_if_due(now + EVERY + timedelta(hours=1))
     assert asked == ids[:2]
 
 

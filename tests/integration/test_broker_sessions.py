@@ -23,10 +23,10 @@ class TestLeases:
         self, servers: PrivateServers, broker: Broker, name: str
     ) -> None:
         await broker.declare(topology(name))
-        lease = await broker.take_lease(f"fetcher.{name}", name, "mail.recorded.x")
+        lease = await broker.private_queue(f"fetcher.{name}", name, "mail.recorded.x")
         assert lease is not None
         async with connected(servers) as other:
-            assert await other.take_lease(f"fetcher.{name}", name, "mail.recorded.x") is None
+            assert await other.private_queue(f"fetcher.{name}", name, "mail.recorded.x") is None
             await other.publish(message(name, b"receipt", "mail.recorded.x"))
             assert not other._broken.is_set()
         [delivery] = await asyncio.wait_for(lease.deliveries.next_batch(10), PATIENCE_S)
@@ -36,29 +36,29 @@ class TestLeases:
         self, servers: PrivateServers, broker: Broker, name: str
     ) -> None:
         await broker.declare(topology(name))
-        lease = await broker.take_lease(f"fetcher.{name}", name, "x")
+        lease = await broker.private_queue(f"fetcher.{name}", name, "x")
         assert lease is not None
         await lease.release()
         async with connected(servers) as other:
-            assert await other.take_lease(f"fetcher.{name}", name, "x") is not None
+            assert await other.private_queue(f"fetcher.{name}", name, "x") is not None
         assert not broker._broken.is_set()
 
     async def test_a_lease_is_free_again_when_its_connection_dies(self, servers: PrivateServers, name: str) -> None:
         async with connected(servers, name) as owner, connected(servers) as other:
             await owner.declare(topology(name))
-            assert await owner.take_lease(f"fetcher.{name}", name, "x") is not None
+            assert await owner.private_queue(f"fetcher.{name}", name, "x") is not None
             await asyncio.to_thread(end_connection, servers, name)
             with pytest.raises(TransientError):
                 await asyncio.wait_for(owner.broken(), PATIENCE_S)
             async with asyncio.timeout(PATIENCE_S):
-                while await other.take_lease(f"fetcher.{name}", name, "x") is None:
+                while await other.private_queue(f"fetcher.{name}", name, "x") is None:
                     pass  # the broker deletes the queue within a moment of the connection's end
 
     async def test_a_lease_deleted_under_its_owner_breaks_the_connection(
         self, servers: PrivateServers, broker: Broker, name: str
     ) -> None:
         await broker.declare(topology(name))
-        assert await broker.take_lease(f"fetcher.{name}", name, "x") is not None
+        assert await broker.private_queue(f"fetcher.{name}", name, "x") is not None
         await broker._channel.queue_delete(f"fetcher.{name}")
         with pytest.raises(TransientError):
             await asyncio.wait_for(broker.broken(), PATIENCE_S)

@@ -16,10 +16,10 @@ from schemas.cases import Command
 from schemas.mails import mail_key
 from schemas.stored import Discard
 from services.case_writer import preparation as intake_module
-from services.case_writer.preparation import Intake
+from services.case_writer.preparation import MailPreparer
 from services.case_writer.reading import read_mail
 from services.case_writer.recording.mongo import MongoCases
-from services.case_writer.service import Arrived, CaseWriter
+from services.case_writer.service import CaseWriter, ReceivedCommand
 from services.casework.publisher import ChangePublisher
 from services.cli.parked import set_aside
 from services.cli.replay.case_numbers import keep_numbers
@@ -73,7 +73,7 @@ async def case_writer(url: str, database: str) -> AsyncIterator[tuple[CaseWriter
     """A writer with a connection of its own, as another process would have."""
     async with Store.opened(url, database) as store:
         outlet = FakeOutlet()
-        intake = Intake(Blobs(store), lambda _mailbox: False)
+        intake = MailPreparer(Blobs(store), lambda _mailbox: False)
         cases = MongoCases(store, STAGES)
         publisher = ChangePublisher(store, outlet)
         yield CaseWriter(cases, intake, outlet, publisher, health=Health("store"), stop=Stop()), outlet
@@ -83,7 +83,7 @@ async def handle_in_batches(url: str, database: str, commands: Sequence[Command]
     """One writer's work; returns the routing keys of what it told."""
     async with case_writer(url, database) as (writer, outlet):
         for start in range(0, len(commands), batch):
-            refused = await writer.handle([Arrived(one, False) for one in commands[start : start + batch]])
+            refused = await writer.handle([ReceivedCommand(one, False) for one in commands[start : start + batch]])
             assert refused == []
         return [one.routing_key for one in outlet.published]
 

@@ -8,8 +8,8 @@ import pytest
 
 from deploy.local import PrivateServers
 from schemas.codec import UnreadableMessageError, decode_raw_mail, encode
-from services.runtime.broker.browse import browsing
-from services.runtime.broker.connection import Broker, dead_letter, refuse
+from services.runtime.broker.browse import browse_queue
+from services.runtime.broker.connection import Broker, dead_letter, reject_unreadable
 from services.runtime.broker.consume import handle_batches
 from services.runtime.broker.defer import WAITS_SINCE_MS, KnownNames, defer
 from services.runtime.broker.messages import Delivery, Outgoing
@@ -29,7 +29,7 @@ async def test_what_comes_back_while_someone_looks_is_not_found_again(broker: Br
     await broker.declare(topology(name))
     await broker.publish_all([message(name, str(number).encode()) for number in range(3)])
     found = []
-    async with browsing(broker, name) as browser:
+    async with browse_queue(broker, name) as browser:
         async for one in browser:
             found.append(one.delivery.body)
             await broker.publish(message(name, one.delivery.body))
@@ -177,7 +177,7 @@ class TestHandlingBatches:
                 try:
                     read.append(decode_raw_mail(delivery.body))
                 except UnreadableMessageError as error:
-                    await refuse(broker, name, delivery, error)
+                    await reject_unreadable(broker, name, delivery, error)
             if len(read) == 2:
                 stop.request()
 

@@ -11,7 +11,7 @@ from prometheus_client import REGISTRY
 
 from deploy.local import PrivateServers
 from schemas.mails import mail_key
-from services.fetcher.message_builder import Dispatcher
+from services.fetcher.message_builder import RawMailBuilder
 from services.fetcher.ports import HEAD_BYTES
 from services.runtime.broker.messages import Outgoing
 from services.runtime.broker.topology import EVENT
@@ -107,14 +107,14 @@ async def test_a_broken_mailbox_stops_no_other_and_is_named(
 async def test_a_fault_of_ours_at_one_mailbox_stops_no_other(
     bench: Bench, servers: PrivateServers, account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, odd = Dispatcher.message, Account(servers, "odd")
+    real, odd = RawMailBuilder.message, Account(servers, "odd")
 
-    async def failing(dispatcher: Dispatcher, mail: bytes, *arguments: Any, **more: Any) -> Outgoing:
+    async def failing(dispatcher: RawMailBuilder, mail: bytes, *arguments: Any, **more: Any) -> Outgoing:
         if mail == raw(2):
             raise ZeroDivisionError
         return await real(dispatcher, mail, *arguments, **more)
 
-    monkeypatch.setattr(Dispatcher, "message", failing)
+    monkeypatch.setattr(RawMailBuilder, "message", failing)
     odd.deliver(raw(2))
     failures = sample("mailcase_mailbox_failures_total", mailbox="odd", kind="fault")
     settings = bench.settings({"odd": odd, "well": account}, server(account, "imap"))

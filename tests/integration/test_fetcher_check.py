@@ -67,7 +67,7 @@ def test_each_failure_is_a_line_with_its_mend(bench: Bench, servers: PrivateServ
     assert status == 1
     assert findings["mailbox well"]["ok"]
     assert not findings["mailbox wrong"]["ok"]
-    assert "check user and password" in findings["mailbox wrong"]["mend"]
+    assert "check user and password" in findings["mailbox wrong"]["hint"]
 
 
 def test_files_that_cannot_be_read_are_told(bench: Bench, servers: PrivateServers) -> None:
@@ -92,7 +92,7 @@ def test_an_alarm_of_the_broker_is_a_failure_with_its_mend(bench: Bench, servers
     finally:
         servers.broker.ctl("set_vm_memory_high_watermark", "0.4")
     assert "memory alarm at" in found[1]["broker"]["detail"]
-    assert found[1]["broker"]["mend"]
+    assert found[1]["broker"]["hint"]
 
 
 def test_without_the_management_plugin_the_nodes_are_not_counted() -> None:

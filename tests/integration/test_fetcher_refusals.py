@@ -10,7 +10,7 @@ import pytest
 from deploy.local import PrivateServers
 from services.fetcher.imap.source import ImapSource
 from services.fetcher.pop3.source import Pop3Source
-from services.fetcher.ports import MailboxError, Trouble
+from services.fetcher.ports import FailureKind, MailboxError
 from services.runtime.oauth2.tokens import AccessToken
 from tests.integration.mailboxes import PASSWORD, Account, password, wrong_authority
 from tests.integration.proxy import Proxy
@@ -67,7 +67,7 @@ def test_starttls_offered_badly_is_refused_before_any_password(
         settings = account.server(protocol, "starttls", port=server.port, timeout_s=2.0)
         with pytest.raises(MailboxError) as caught:
             SOURCES[protocol](account.mailbox(), settings, password).connect()
-    assert caught.value.trouble == Trouble.CERTIFICATE
+    assert caught.value.failure_kind == FailureKind.CERTIFICATE
     assert not any(word in line.upper() or word in line for line in server.heard for word in LOGINS)
 
 
@@ -118,7 +118,7 @@ def test_a_wrong_certificate_means_no_log_in_at_the_server(
         settings = account.server(protocol, security, port=proxy.port, ca_file=wrong_authority(tmp_path))
         with pytest.raises(MailboxError) as caught:
             SOURCES[protocol](account.mailbox(), settings, password).connect()
-    assert caught.value.trouble == Trouble.CERTIFICATE
+    assert caught.value.failure_kind == FailureKind.CERTIFICATE
     assert proxy.connections == 1
     assert not any(word in proxy.client_bytes for word in LOGINS)
     with log.open("rb") as file:
@@ -146,7 +146,7 @@ def test_imap_logs_in_with_a_token(account: Account) -> None:
             source.connect()
         source.close()
     assert TOKEN_RESPONSE + b"\r\n" in server.heard
-    assert caught.value.trouble == Trouble.LOGIN
+    assert caught.value.failure_kind == FailureKind.LOGIN
     assert refused == [True]
 
 
@@ -161,7 +161,7 @@ def test_pop3_logs_in_with_a_token_in_two_steps(account: Account) -> None:
             account.mailbox(user="a@x.test"), account.server("pop3", "none", port=server.port), _token([])
         )
         source.connect()
-        assert source.news(1) == []
+        assert source.list_new(1) == []
         source.close()
     assert server.heard[:2] == [b"AUTH XOAUTH2\r\n", TOKEN_RESPONSE + b"\r\n"]
 
@@ -180,7 +180,7 @@ def test_a_token_that_pop3_refuses_is_not_used_again(account: Account) -> None:
         with pytest.raises(MailboxError) as caught:
             source.connect()
         source.close()
-    assert caught.value.trouble == Trouble.LOGIN
+    assert caught.value.failure_kind == FailureKind.LOGIN
     assert refused == [True]
 
 

@@ -193,7 +193,7 @@ def test_lies_and_storms_end_the_session_within_bounds(
 
 def _read(source: MailSource) -> None:
     source.connect()
-    source.fetch([one.id for one in source.news(10)])
+    source.fetch([one.id for one in source.list_new(10)])
 
 
 async def test_a_storm_during_idle_is_taken_for_news_and_ends(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,7 +212,7 @@ async def test_a_storm_during_idle_is_taken_for_news_and_ends(monkeypatch: pytes
         )
         source = ImapSource(MAILBOX, settings, password)
         await asyncio.to_thread(source.connect)
-        await asyncio.to_thread(source.news, 10)
+        await asyncio.to_thread(source.list_new, 10)
         await asyncio.to_thread(source.wait, 60.0)
-        assert [one.id for one in await asyncio.to_thread(source.news, 10)] == []
+        assert [one.id for one in await asyncio.to_thread(source.list_new, 10)] == []
         await asyncio.to_thread(source.close)

@@ -15,7 +15,7 @@ from services.fetcher.imap.removal import KEYWORD
 from services.fetcher.imap.session import Folder
 from services.fetcher.imap.source import ImapSource
 from services.fetcher.pop3.source import Pop3Source
-from services.fetcher.ports import MailboxError, Trouble
+from services.fetcher.ports import FailureKind, MailboxError
 from services.fetcher.sources.credentials import Password
 from services.runtime.errors import Mistake, SettingsError
 from tests.contract.mail_source_contract import Deliver, MailSourceContract
@@ -75,7 +75,7 @@ def test_any_bytes_come_as_the_server_has_them(account: Account, made: list[Imap
     account.deliver(raw)
     source = source_of(account, made)
     source.connect()
-    (waiting,) = source.news(10)
+    (waiting,) = source.list_new(10)
     (fetched,) = source.fetch([waiting.id])
     assert fetched.raw == raw
     assert waiting.size == len(raw)
@@ -88,14 +88,14 @@ def test_an_empty_mail_is_a_mail(account: Account, made: list[ImapSource]) -> No
         box.append(b"\r\n")
     source = source_of(account, made)
     source.connect()
-    assert [one.raw for one in source.fetch([one.id for one in source.news(1)])] == [b"\r\n"]
+    assert [one.raw for one in source.fetch([one.id for one in source.list_new(1)])] == [b"\r\n"]
 
 
 @pytest.mark.parametrize("security", ["tls", "none"])
 def test_idle_ends_at_once_when_a_mail_comes(account: Account, made: list[ImapSource], security: str) -> None:
     source = source_of(account, made, security)
     source.connect()
-    assert source.news(10) == []
+    assert source.list_new(10) == []
     started = time.monotonic()
     with in_background(lambda: _wait_for_news(source)) as waiting:
         account.deliver(HEAD + b"new\r\n\r\n\r\n")
@@ -104,7 +104,7 @@ def test_idle_ends_at_once_when_a_mail_comes(account: Account, made: list[ImapSo
 
 
 def _wait_for_news(source: ImapSource) -> None:
-    while not source.news(10):
+    while not source.list_new(10):
         source.wait(60)
 
 
@@ -113,14 +113,14 @@ def test_a_mail_between_listing_and_idle_is_not_missed(account: Account, made: l
     account.deliver(HEAD + b"one\r\n\r\n\r\n")
     source = source_of(account, made)
     source.connect()
-    (first,) = source.news(10)
+    (first,) = source.list_new(10)
     account.deliver(HEAD + b"two\r\n\r\n\r\n")
     assert source.fetch([first.id])
     source.remove([first.id])  # its answer carries the announcement
     started = time.monotonic()
     source.wait(60)
     assert time.monotonic() - started < 5
-    assert len(source.news(10)) == 1
+    assert len(source.list_new(10)) == 1
 
 
 def test_soon_after_a_mail_the_next_one_is_asked_for(
@@ -129,26 +129,26 @@ def test_soon_after_a_mail_the_next_one_is_asked_for(
     account.deliver(HEAD + b"one\r\n\r\n\r\n")
     source = source_of(account, made)
     source.connect()
-    assert len(source.news(10)) == 1
+    assert len(source.list_new(10)) == 1
     monkeypatch.setattr(source, "_idle", lambda _timeout_s: pytest.fail("the server was waited for"))
     account.deliver(HEAD + b"two\r\n\r\n\r\n")
     source.wait(60)
-    assert len(source.news(10)) == 1
+    assert len(source.list_new(10)) == 1
 
 
 def test_without_idle_the_mailbox_is_polled(account: Account, made: list[ImapSource]) -> None:
     source = source_of(account, made, idle=False)
     source.connect()
-    assert source.news(10) == []
+    assert source.list_new(10) == []
     account.deliver(HEAD + b"one\r\n\r\n\r\n")
     source.wait(0.1)
-    assert len(source.news(10)) == 1
+    assert len(source.list_new(10)) == 1
 
 
 def test_aborting_ends_a_wait_with_an_error(account: Account, made: list[ImapSource]) -> None:
     source = source_of(account, made)
     source.connect()
-    assert source.news(10) == []
+    assert source.list_new(10) == []
     with pytest.raises(MailboxError), in_background(lambda: _wait_twice(source)):
         source.abort()
 
@@ -167,7 +167,7 @@ def test_deleting_takes_our_own_mails_only(account: Account, made: list[ImapSour
     source.connect()
     if not uidplus:
         folder_of(source).capabilities -= {"UIDPLUS"}
-    _, ours, _ = source.news(10)
+    _, ours, _ = source.list_new(10)
     with account.client() as box:
         box.client.uid("STORE", box.uids()[0], "+FLAGS", r"(\Deleted)")  # somebody else's wish, not expunged yet
     source.remove([ours.id])
@@ -186,7 +186,7 @@ def test_a_removal_that_was_cut_off_before_the_expunge_is_ended_by_the_next_sess
         account.deliver(HEAD + text + b"\r\n\r\n\r\n")
     source = source_of(account, made)
     source.connect()
-    _, ours, new = source.news(10)
+    _, ours, new = source.list_new(10)
     with account.client() as box:
         box.client.uid("STORE", box.uids()[0], "+FLAGS", r"(\Deleted)")
     with monkeypatch.context() as patch:
@@ -195,7 +195,7 @@ def test_a_removal_that_was_cut_off_before_the_expunge_is_ended_by_the_next_sess
     source.connect()
     if not uidplus:
         folder_of(source).capabilities -= {"UIDPLUS"}
-    assert [one.id for one in source.news(10)] == [new.id]
+    assert [one.id for one in source.list_new(10)] == [new.id]
     with account.client() as box:
         left = {message.subject: message.flags for message in box.fetch(mark_seen=False)}
     assert set(left) == {"theirs", "new"}
@@ -210,7 +210,7 @@ def test_what_others_deleted_is_marked_again_by_the_next_session_where_one_broke
     source = source_of(account, made)
     source.connect()
     folder_of(source).capabilities -= {"UIDPLUS"}
-    _, ours = source.news(10)
+    _, ours = source.list_new(10)
     with account.client() as box:
         box.client.uid("STORE", box.uids()[0], "+FLAGS", r"(\Deleted)")
     monkeypatch.setattr(folder_of(source).box.client, "expunge", source.abort)
@@ -220,7 +220,7 @@ def test_what_others_deleted_is_marked_again_by_the_next_session_where_one_broke
         assert not any(r"\Deleted" in one.flags for one in box.fetch(mark_seen=False) if one.subject == "theirs")
     source.connect()
     folder_of(source).capabilities -= {"UIDPLUS"}
-    assert source.news(10) == []
+    assert source.list_new(10) == []
     with account.client() as box:
         [theirs] = box.fetch(mark_seen=False)
     assert theirs.subject == "theirs"
@@ -232,10 +232,10 @@ def test_keeping_flags_a_mail_and_hands_it_out_no_more(account: Account, made: l
         account.deliver(HEAD + text + b"\r\n\r\n\r\n")
     source = source_of(account, made, delete_after_fetch=False)
     source.connect()
-    first, second = source.news(10)
+    first, second = source.list_new(10)
     source.remove([first.id])
     source.connect()
-    assert [one.id for one in source.news(10)] == [second.id]
+    assert [one.id for one in source.list_new(10)] == [second.id]
     with account.client() as box:
         flags = [message.flags for message in box.fetch(mark_seen=False)]
     assert [KEYWORD in one for one in flags] == [True, False]
@@ -247,11 +247,11 @@ def test_where_keywords_are_not_allowed_a_kept_mail_is_marked_as_seen(account: A
     source = source_of(account, made, delete_after_fetch=False)
     source.connect()
     folder_of(source).permanent_flags = rb"(\Seen \Deleted)"
-    (first,) = source.news(10)
+    (first,) = source.list_new(10)
     source.remove([first.id])
     with account.client() as box:
         assert [message.flags for message in box.fetch(mark_seen=False)] == [(r"\Seen",)]
-    assert source.news(10) == []
+    assert source.list_new(10) == []
 
 
 @pytest.mark.parametrize("move", [True, False])
@@ -264,7 +264,7 @@ def test_moving_leaves_the_mail_in_the_other_folder(account: Account, made: list
     source.connect()
     if not move:
         folder_of(source).capabilities -= {"MOVE"}
-    first, _ = source.news(10)
+    first, _ = source.list_new(10)
     source.remove([first.id])
     with account.client() as box:
         assert [message.subject for message in box.fetch(mark_seen=False)] == ["two"]
@@ -278,11 +278,11 @@ def test_moving_to_a_folder_that_is_missing_says_so_and_deletes_nothing(
     account.deliver(HEAD + b"one\r\n\r\n\r\n")
     source = source_of(account, made, move_to="Nowhere")
     source.connect()
-    (first,) = source.news(10)
+    (first,) = source.list_new(10)
     with pytest.raises(MailboxError) as caught:
         source.remove([first.id])
-    assert caught.value.trouble == Trouble.FOLDER
-    assert "move_to" in caught.value.mend
+    assert caught.value.failure_kind == FailureKind.FOLDER
+    assert "move_to" in caught.value.hint
     assert account.left() == 1
 
 
@@ -290,7 +290,7 @@ def test_a_mail_that_cannot_be_taken_is_flagged_for_people(account: Account, mad
     account.deliver(HEAD + b"one\r\n\r\n\r\n")
     source = source_of(account, made)
     source.connect()
-    assert source.leave([one.id for one in source.news(10)]) == []
+    assert source.flag_oversized([one.id for one in source.list_new(10)]) == []
     with account.client() as box:
         assert [message.flags for message in box.fetch(mark_seen=False)] == [(r"\Flagged",)]
 
@@ -303,8 +303,8 @@ def test_where_nothing_can_be_flagged_a_large_mail_gives_its_beginning_and_stays
     source = source_of(account, made)
     source.connect()
     folder_of(source).permanent_flags = rb"\Deleted"
-    [waiting] = source.news(10)
-    assert [(head.id, head.raw) for head in source.leave([waiting.id])] == [(waiting.id, mail)]
+    [waiting] = source.list_new(10)
+    assert [(head.id, head.raw) for head in source.flag_oversized([waiting.id])] == [(waiting.id, mail)]
     source.remove([waiting.id])
     assert account.left() == 1
 
@@ -316,14 +316,14 @@ def test_a_folder_made_anew_holds_new_mails_and_old_ids_name_none(account: Accou
         box.folder.create("Work")
         box.append(HEAD + b"old\r\n\r\n\r\n", "Work")
     source.connect()
-    (old,) = source.news(10)
+    (old,) = source.list_new(10)
     source.close()
     with account.client() as box:
         box.folder.delete("Work")
         box.folder.create("Work")
         box.append(HEAD + b"new\r\n\r\n\r\n", "Work")
     source.connect()
-    (new,) = source.news(10)
+    (new,) = source.list_new(10)
     assert old.id.partition(":")[2] == new.id.partition(":")[2]
     source.remove([old.id])
     assert source.fetch([old.id]) == []
@@ -352,7 +352,7 @@ def test_a_folder_of_any_name_is_read_and_moved_to(account: Account, made: list[
     source = ImapSource(account.mailbox(folder=name), account.server(move_to=f"{name} done"), password)
     made.append(source)
     source.connect()
-    ids = [one.id for one in source.news(10)]
+    ids = [one.id for one in source.list_new(10)]
     assert [one.raw for one in source.fetch(ids)] == [mail]
     source.remove(ids)
     with account.client() as box:
@@ -366,7 +366,7 @@ def test_a_missing_folder_is_told_with_those_that_are_there(account: Account, ma
     made.append(source)
     with pytest.raises(MailboxError) as caught:
         source.connect()
-    assert {"INBOX", "Zażółć"} <= set(caught.value.mend.partition("there are: ")[2].split(", "))
+    assert {"INBOX", "Zażółć"} <= set(caught.value.hint.partition("there are: ")[2].split(", "))
 
 
 @pytest.mark.parametrize("secret", ['quo"te', "back\\slash", "{5}", "bl ank ", "tęcza", "(", "%u", "*"])
@@ -394,17 +394,17 @@ class TestTroubles:
     @pytest.mark.parametrize("wrong", ["wrong", "żle"])
     def test_a_wrong_password(self, account: Account, wrong: str) -> None:
         source = ImapSource(account.mailbox(), account.server(), lambda: Password(wrong))
-        _assert_trouble(source, Trouble.LOGIN, "check user and password")
+        _assert_trouble(source, FailureKind.LOGIN, "check user and password")
 
     def test_a_folder_that_is_missing(self, account: Account) -> None:
         source = ImapSource(account.mailbox(folder="Nowhere"), account.server(), password)
-        _assert_trouble(source, Trouble.FOLDER, "create the folder 'Nowhere'")
+        _assert_trouble(source, FailureKind.FOLDER, "create the folder 'Nowhere'")
 
     def test_nobody_listens(self, account: Account) -> None:
         with socket.create_server(("127.0.0.1", 0)) as reserved:
             port = reserved.getsockname()[1]
         source = ImapSource(account.mailbox(), account.server(port=port), password)
-        _assert_trouble(source, Trouble.CONNECTION, "host and port of server.s")
+        _assert_trouble(source, FailureKind.CONNECTION, "host and port of server.s")
 
     @pytest.mark.parametrize("security", ["tls", "starttls"])
     def test_a_certificate_of_an_authority_that_is_not_trusted(
@@ -412,42 +412,44 @@ class TestTroubles:
     ) -> None:
         server = account.server("imap", security, ca_file=wrong_authority(tmp_path))
         source = ImapSource(account.mailbox(), server, _no_password_is_asked_for)
-        _assert_trouble(source, Trouble.CERTIFICATE, "server.s.ca_file")
+        _assert_trouble(source, FailureKind.CERTIFICATE, "server.s.ca_file")
 
     @pytest.mark.parametrize("security", ["tls", "starttls"])
     def test_a_certificate_for_another_host(self, account: Account, security: str) -> None:
         server = account.server("imap", security, host="127.0.0.2")
         source = ImapSource(account.mailbox(), server, _no_password_is_asked_for)
-        _assert_trouble(source, Trouble.CERTIFICATE if _listens(server.port) else Trouble.CONNECTION, "server.s")
+        _assert_trouble(
+            source, FailureKind.CERTIFICATE if _listens(server.port) else FailureKind.CONNECTION, "server.s"
+        )
 
     def test_tls_where_the_server_speaks_plainly(self, account: Account) -> None:
         server = account.server(port=account.mail.imap_port)
-        _assert_trouble(ImapSource(account.mailbox(), server, password), Trouble.CERTIFICATE, "security")
+        _assert_trouble(ImapSource(account.mailbox(), server, password), FailureKind.CERTIFICATE, "security")
 
     def test_authorities_that_cannot_be_read(self, account: Account, tmp_path: Path) -> None:
         source = ImapSource(account.mailbox(), account.server(ca_file=tmp_path / "none.pem"), password)
-        _assert_trouble(source, Trouble.CERTIFICATE, "let this service read the file of server.s.ca_file")
+        _assert_trouble(source, FailureKind.CERTIFICATE, "let this service read the file of server.s.ca_file")
         (tmp_path / "empty.pem").write_text("")
         source = ImapSource(account.mailbox(), account.server(ca_file=tmp_path / "empty.pem"), password)
-        _assert_trouble(source, Trouble.CERTIFICATE, "PEM certificates")
+        _assert_trouble(source, FailureKind.CERTIFICATE, "PEM certificates")
 
     def test_a_secret_that_cannot_be_read(self, account: Account) -> None:
         def missing() -> Password:
             raise SettingsError([Mistake("mailbox m", "no password", "put it there")], mailbox="m")
 
         source = ImapSource(account.mailbox(), account.server(), missing)
-        _assert_trouble(source, Trouble.PASSWORD, "put it there")
+        _assert_trouble(source, FailureKind.PASSWORD, "put it there")
         with pytest.raises(MailboxError, match=r"cannot connect at \S+: no password$"):
             source.connect()
         source.close()
 
 
-def _assert_trouble(source: ImapSource, trouble: Trouble, mend: str) -> None:
+def _assert_trouble(source: ImapSource, failure_kind: FailureKind, hint: str) -> None:
     with pytest.raises(MailboxError) as caught:
         source.connect()
     source.close()
-    assert caught.value.trouble == trouble, caught.value
-    assert mend in caught.value.mend
+    assert caught.value.failure_kind == failure_kind, caught.value
+    assert hint in caught.value.hint
     assert "secret" not in str(caught.value)
 
 
@@ -466,7 +468,7 @@ def _listens(port: int) -> bool:
 def test_waking_from_another_thread_ends_idle(account: Account, made: list[ImapSource]) -> None:
     source = source_of(account, made)
     source.connect()
-    assert source.news(1) == []
+    assert source.list_new(1) == []
     started = time.monotonic()
     threading.Timer(0.2, source.wake).start()
     source.wait(30)

@@ -103,7 +103,7 @@ async def test_a_queue_that_the_broker_keeps_for_a_dead_node_keeps_no_mailbox_fr
     async with Broker.connected(bench.environ["MAILCASE_BROKER_URL"], "dead") as dead:
         await dead.declare(mailcase_topology(archive_max_age_days=1, archive_max_bytes=1024 * 1024))
         for mailbox in MAILBOXES:
-            assert await dead.take_lease(lease_queue(mailbox), "mailcase.event", "nothing")
+            assert await dead.private_queue(lease_queue(mailbox), "mailcase.event", "nothing")
         async with replica(bench, readers, "one"):
             await until(lambda: readers.counts == [4], lambda: str(readers.by_replica), 30)
 

@@ -11,7 +11,7 @@ from deploy.local import PrivateServers
 from deploy.local.tokens import TokenEndpoint
 from services.fetcher.imap.source import ImapSource
 from services.fetcher.pop3.source import Pop3Source
-from services.fetcher.ports import MailboxError, MailSource, Trouble
+from services.fetcher.ports import FailureKind, MailboxError, MailSource
 from services.fetcher.sources.credentials import Credential
 from services.runtime.oauth2.tokens import TokenSource
 from services.runtime.settings import OAuth2
@@ -60,7 +60,7 @@ def test_a_mail_is_taken_with_a_token(account: Account, endpoint: TokenEndpoint,
     account.deliver(b"Subject: one\r\n\r\ntext\r\n")
     opened = source(protocol, tokens(endpoint))
     opened.connect()
-    ids = [one.id for one in opened.news(10)]
+    ids = [one.id for one in opened.list_new(10)]
     assert [mail.raw for mail in opened.fetch(ids)] == [b"Subject: one\r\n\r\ntext\r\n"]
     opened.remove(ids)
     opened.close()
@@ -77,7 +77,7 @@ def test_a_revoked_token_is_refused_once_and_then_a_new_one_is_asked_for(
     endpoint.revoke()
     with pytest.raises(MailboxError) as caught:
         opened.connect()
-    assert caught.value.trouble == Trouble.LOGIN
+    assert caught.value.failure_kind == FailureKind.LOGIN
     assert endpoint.issued[0] not in str(caught.value)
     opened.connect()
     assert len(endpoint.issued) == 2
@@ -87,7 +87,7 @@ def test_a_revoked_token_is_refused_once_and_then_a_new_one_is_asked_for(
 def test_a_token_for_another_account_opens_nothing(endpoint: TokenEndpoint, source: Make, protocol: str) -> None:
     with pytest.raises(MailboxError) as caught:
         source(protocol, tokens(endpoint, "other")).connect()
-    assert caught.value.trouble == Trouble.LOGIN
+    assert caught.value.failure_kind == FailureKind.LOGIN
 
 
 @PROTOCOLS
@@ -99,7 +99,7 @@ def test_a_refresh_token_of_googles_kind_logs_in(
     oauth2 = OAuth2(provider="google", secret_file=tmp_path / "key.json", token_url=endpoint.url)
     opened = source(protocol, TokenSource("cloud", oauth2, {}))
     opened.connect()
-    assert opened.news(10) == []
+    assert opened.list_new(10) == []
 
 
 @PROTOCOLS
@@ -107,5 +107,5 @@ def test_a_wrong_secret_reaches_no_mail_server(endpoint: TokenEndpoint, source: 
     oauth2 = OAuth2(provider="microsoft", client_id="app", secret_env="SECRET", token_url=endpoint.url)
     with pytest.raises(MailboxError, match="invalid_client") as caught:
         source(protocol, TokenSource("cloud", oauth2, {"SECRET": "wrong"})).connect()
-    assert caught.value.trouble == Trouble.PASSWORD
+    assert caught.value.failure_kind == FailureKind.PASSWORD
     assert not endpoint.introspected

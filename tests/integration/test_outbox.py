@@ -18,7 +18,7 @@ from services.runtime.store.blobs import Blobs
 from services.runtime.store.mongo import Store
 from services.sender.clock import SharedClock
 from services.sender.outbox import MongoOutbox
-from services.sender.ports import Handed
+from services.sender.ports import DeliveryResult
 from services.sender.service import Sender
 from services.sender.templates import Templates
 from tests.unit.sender.builders import outgoing, settings
@@ -30,10 +30,10 @@ class CountingTransport:
     def __init__(self) -> None:
         self.taken: list[tuple[str, bytes]] = []
 
-    async def send(self, sender: str, recipients: Sequence[str], message: bytes) -> Handed:
+    async def send(self, sender: str, recipients: Sequence[str], message: bytes) -> DeliveryResult:
         await asyncio.sleep(0)
         self.taken += [(recipient, message) for recipient in recipients]
-        return Handed(list(recipients))
+        return DeliveryResult(list(recipients))
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ async def test_a_customer_who_answers_before_we_wrote_it_down_finds_the_same_cas
 
 async def test_a_delivery_report_that_is_quicker_than_our_word_marks_the_comment(store: Store, tmp_path: Path) -> None:
     class Bouncing(CountingTransport):
-        async def send(self, sender: str, recipients: Sequence[str], message: bytes) -> Handed:
+        async def send(self, sender: str, recipients: Sequence[str], message: bytes) -> DeliveryResult:
             await store.collection("outbox").update({"_id": "ack 1"}, {"$set": {"bounced_by": "1e" * 32}})
             return await super().send(sender, recipients, message)
 

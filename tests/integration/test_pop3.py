@@ -9,7 +9,7 @@ import pytest
 
 from deploy.local import PrivateServers
 from services.fetcher.pop3.source import Pop3Source
-from services.fetcher.ports import MailboxError, Trouble
+from services.fetcher.ports import FailureKind, MailboxError
 from services.fetcher.sources.credentials import Password
 from tests.contract.mail_source_contract import Deliver, MailSourceContract
 from tests.integration.mailboxes import Account, password, wrong_authority
@@ -74,7 +74,7 @@ def test_any_bytes_come_as_the_server_gives_them(account: Account, made: list[Po
     account.deliver(raw)
     source = source_of(account, made)
     source.connect()
-    (fetched,) = source.fetch([one.id for one in source.news(10)])
+    (fetched,) = source.fetch([one.id for one in source.list_new(10)])
     assert fetched.raw.rstrip(b"\r\n") == raw.rstrip(b"\r\n")
     if raw.endswith(b"\r\n"):
         assert fetched.raw == raw
@@ -88,7 +88,7 @@ def test_a_session_that_dies_deletes_nothing_and_the_next_one_makes_good(
         account.deliver(HEAD + text + b"\r\n\r\n\r\n")
     source = source_of(account, made)
     source.connect()
-    first, second = source.fetch([one.id for one in source.news(10)])
+    first, second = source.fetch([one.id for one in source.list_new(10)])
     source.remove([first.id])
     source.abort()
     with pytest.raises(MailboxError):
@@ -96,7 +96,7 @@ def test_a_session_that_dies_deletes_nothing_and_the_next_one_makes_good(
     source.close()
     assert account.left() == 2
     source.connect()
-    assert [one.id for one in source.news(10)] == [second.id]
+    assert [one.id for one in source.list_new(10)] == [second.id]
     source.close()
     assert account.left() == 1
 
@@ -107,7 +107,7 @@ def test_what_was_recorded_while_no_session_was_open_is_deleted_by_the_next(
     account.deliver(HEAD + b"one\r\n\r\n\r\n")
     source = source_of(account, made)
     source.connect()
-    (mail,) = source.fetch([one.id for one in source.news(10)])
+    (mail,) = source.fetch([one.id for one in source.list_new(10)])
     source.wait(0.05)  # no receipt comes: the session ends
     assert account.left() == 1
     source.remove([mail.id])
@@ -119,11 +119,11 @@ def test_an_old_uidl_on_a_new_mail_deletes_nothing(account: Account, made: list[
     account.deliver(HEAD + b"old\r\n\r\n\r\n")
     source = source_of(account, made)
     source.connect()
-    (mail,) = source.fetch([one.id for one in source.news(10)])
+    (mail,) = source.fetch([one.id for one in source.list_new(10)])
     source.wait(0.05)
     source._hashes[mail.id] = b"of another mail"
     source.remove([mail.id])
-    assert [one.id for one in source.news(10)] == [mail.id]
+    assert [one.id for one in source.list_new(10)] == [mail.id]
     source.close()
     assert account.left() == 1
 
@@ -132,9 +132,9 @@ def test_a_mail_that_comes_during_a_session_is_seen_by_the_next(account: Account
     source = source_of(account, made)
     source.connect()
     account.deliver(HEAD + b"late\r\n\r\n\r\n")
-    assert source.news(10) == []
+    assert source.list_new(10) == []
     source.wait(0.05)
-    assert len(source.news(10)) == 1
+    assert len(source.list_new(10)) == 1
 
 
 def test_mails_that_stay_are_remembered_by_their_uidl(account: Account, made: list[Pop3Source]) -> None:
@@ -143,13 +143,13 @@ def test_mails_that_stay_are_remembered_by_their_uidl(account: Account, made: li
         account.deliver(HEAD + text + b"\r\n\r\n\r\n")
     source = source_of(account, made, memory=memory, delete_after_fetch=False)
     source.connect()
-    first, second = source.fetch([one.id for one in source.news(10)])
+    first, second = source.fetch([one.id for one in source.list_new(10)])
     source.remove([first.id])
     source.close()
     assert account.left() == 2
     another = source_of(account, made, memory=memory, delete_after_fetch=False)
     another.connect()
-    assert [one.id for one in another.news(10)] == [second.id]
+    assert [one.id for one in another.list_new(10)] == [second.id]
     another.close()
     with account.client() as box:
         box.delete(box.uids())
@@ -162,7 +162,7 @@ def test_one_bad_mail_stops_no_other(account: Account, made: list[Pop3Source], m
         account.deliver(HEAD + text + b"\r\n\r\n\r\n")
     source = source_of(account, made)
     source.connect()
-    ids = [one.id for one in source.news(10)]
+    ids = [one.id for one in source.list_new(10)]
     source._listed[ids[1]] = (99, 1)  # a number that the server refuses
     fetched = source.fetch(ids)
     assert [one.id for one in fetched] == [ids[0], ids[2]]
@@ -182,7 +182,7 @@ def test_what_the_maildrop_can_do_is_told_to_a_person(account: Account, made: li
 class TestTroubles:
     def test_a_wrong_password(self, account: Account) -> None:
         source = Pop3Source(account.mailbox(), account.server("pop3"), lambda: Password("wrong"))
-        _assert_trouble(source, Trouble.LOGIN, "check user and password")
+        _assert_trouble(source, FailureKind.LOGIN, "check user and password")
 
     @pytest.mark.parametrize("security", ["tls", "starttls"])
     def test_a_certificate_of_an_authority_that_is_not_trusted(
@@ -190,19 +190,19 @@ class TestTroubles:
     ) -> None:
         server = account.server("pop3", security, ca_file=wrong_authority(tmp_path))
         source = Pop3Source(account.mailbox(), server, _no_password_is_asked_for)
-        _assert_trouble(source, Trouble.CERTIFICATE, "server.s.ca_file")
+        _assert_trouble(source, FailureKind.CERTIFICATE, "server.s.ca_file")
 
     def test_tls_where_the_server_speaks_plainly(self, account: Account) -> None:
         server = account.server("pop3", port=account.mail.pop3_port)
-        _assert_trouble(Pop3Source(account.mailbox(), server, password), Trouble.CERTIFICATE, "security")
+        _assert_trouble(Pop3Source(account.mailbox(), server, password), FailureKind.CERTIFICATE, "security")
 
 
-def _assert_trouble(source: Pop3Source, trouble: Trouble, mend: str) -> None:
+def _assert_trouble(source: Pop3Source, failure_kind: FailureKind, hint: str) -> None:
     with pytest.raises(MailboxError) as caught:
         source.connect()
     source.close()
-    assert caught.value.trouble == trouble, caught.value
-    assert mend in caught.value.mend
+    assert caught.value.failure_kind == failure_kind, caught.value
+    assert hint in caught.value.hint
 
 
 def _no_password_is_asked_for() -> Password:
@@ -213,7 +213,7 @@ def test_a_receipt_ends_the_wait_for_receipts(account: Account, made: list[Pop3S
     account.deliver(HEAD + b"one\r\n\r\n\r\n")
     source = source_of(account, made, receipts_s=30.0)
     source.connect()
-    assert source.fetch([one.id for one in source.news(10)])
+    assert source.fetch([one.id for one in source.list_new(10)])
     source.wake()
     started = time.monotonic()
     source.wait(60)

@@ -14,7 +14,7 @@ from schemas.cases import Command
 from schemas.codec import decode_replayed
 from schemas.events import CaseMoved, ReplayEffect
 from schemas.mails import BlobRef, RawMail, Replay, mail_key
-from services.case_writer.service import Arrived
+from services.case_writer.service import ReceivedCommand
 from services.cli.audit.checks import Auditor
 from services.router.policy import Policy
 from services.router.service import decide
@@ -47,7 +47,7 @@ async def write(
     commands: list[Command] = [decide(one, policy or Policy()) for one in mails]
     async with case_writer(servers.store.url, database) as (writer, outlet):
         for start in range(0, len(commands), 5):
-            await writer.handle([Arrived(one, False) for one in commands[start : start + 5]])
+            await writer.handle([ReceivedCommand(one, False) for one in commands[start : start + 5]])
         told = [decode_replayed(one.body) for one in outlet.published if one.routing_key == "mail.replayed.r"]
         return [effect for one in told for effect in one.effects]
 
@@ -162,7 +162,7 @@ async def test_a_move_is_told_of_again_where_the_writer_died_before_it_could(
     await rederive(servers, database, [lost], move=True, policy=KNOWING)
     command = decide(replayed(lost, rederive=True, move=True), KNOWING)
     async with case_writer(servers.store.url, database) as (writer, outlet):
-        await writer.handle([Arrived(command, redelivered=True)])
+        await writer.handle([ReceivedCommand(command, redelivered=True)])
     moved = [one for one in outlet.published if one.tag == "mailcase.case.mail-moved.v1"]
     [event] = [event for one in moved for event in decode_archived_events(one.body)]
     assert isinstance(event, CaseMoved)
@@ -178,10 +178,10 @@ async def test_a_parked_mail_that_a_replay_placed_is_told_of_again_where_the_wri
     command = decide(replayed(denied, rederive=True, move=True), Policy())
     async with case_writer(servers.store.url, database) as (writer, outlet):
         for redelivered in (False, True):
-            await writer.handle([Arrived(command, redelivered)])
+            await writer.handle([ReceivedCommand(command, redelivered)])
         later = replayed(denied, rederive=True, move=True)
         later = structs.replace(later, replay=Replay(run="later", rederive=True, move=True))
-        await writer.handle([Arrived(decide(later, Policy()), redelivered=True)])
+        await writer.handle([ReceivedCommand(decide(later, Policy()), redelivered=True)])
     opened = [one for one in outlet.published if one.tag == "mailcase.case.opened.v1"]
     events = [event for one in opened for event in decode_archived_events(one.body)]
     assert {event.mail_key for event in events} == {denied.key}

@@ -9,7 +9,7 @@ from typing import Any
 
 from deploy.local import PrivateServers
 from deploy.local.smtp import SmtpSink, TakenMail
-from schemas.message_ids import OwnIds
+from schemas.message_ids import MessageIdSigner
 from schemas.stored import OutgoingMail, Person, to_document
 from services.runtime.process.lifecycle import Stop
 from services.runtime.settings import load_settings
@@ -18,7 +18,7 @@ from services.sender import main as sender
 from services.sender.outbox import MongoOutbox
 from tests.vhosts import add_virtual_host
 
-IDS = OwnIds([b"0123456789abcdef0123456789abcdef"])
+IDS = MessageIdSigner([b"0123456789abcdef0123456789abcdef"])
 WITHIN_S = 10.0
 TOML = """
 [store]

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from deploy.local import PrivateServers
-from services.case_writer.preparation import Intake
+from services.case_writer.preparation import MailPreparer
 from services.case_writer.recording.mongo import MongoCases
-from services.case_writer.service import Arrived, CaseWriter
+from services.case_writer.service import CaseWriter, ReceivedCommand
 from services.casework.publisher import ChangePublisher
 from services.runtime.errors import TransientError
 from services.runtime.process.health import Health
@@ -46,7 +46,7 @@ async def test_good_mail_is_neither_parked_nor_refused_while_the_primary_cannot_
             cases, outlet = Watched(store), FakeOutlet()
             await cases.ensure_indexes()
             await Blobs(store).ensure_indexes()
-            intake = Intake(Blobs(store), lambda _mailbox: False)
+            intake = MailPreparer(Blobs(store), lambda _mailbox: False)
             publisher = ChangePublisher(store, outlet)
             writer = CaseWriter(cases, intake, outlet, publisher, health=Health("store"), stop=Stop())
             monkeypatch.setattr("services.runtime.store.mongo._WRITE_TIMEOUT_MS", 300)
@@ -55,7 +55,7 @@ async def test_good_mail_is_neither_parked_nor_refused_while_the_primary_cannot_
                 client.admin.command("fsync", lock=True)
                 try:
                     command = opening("invoice")
-                    handling = asyncio.ensure_future(writer.handle([Arrived(command, False)]))
+                    handling = asyncio.ensure_future(writer.handle([ReceivedCommand(command, False)]))
                     waiting = asyncio.ensure_future(cases.unproven.wait())
                     await asyncio.wait({handling, waiting}, timeout=60, return_when=asyncio.FIRST_COMPLETED)
                     assert cases.unproven.is_set()

@@ -1,8 +1,8 @@
 """Blobs that nothing refers to are removed after a day, by one case writer at a time.
 
 They come from crashes between an upload and the transaction that refers to it. The sweep is safe beside every writer,
-and beside another sweep: what a writer puts is fresh for a day (`services.runtime.store.blobs`), and it refers to it within
-an hour; looking, and removing a file with its chunks, are one transaction, which fails where a writer touches the file.
+and beside another sweep: what a writer puts is fresh for a day (`services.runtime.store.blobs`), and it refers to it
+within an hour; looking, and removing a file with its chunks, are one transaction, which fails where a writer touches the file.
 """
 
 import asyncio
@@ -137,7 +137,7 @@ class Sweeper:
         return removed
 
 
-class Sweeping:
+class BlobSweep:
     """Sweeps every few hours, whichever replica is first; the lease's document says when the next one is due."""
 
     def __init__(self, store: Store) -> None:

@@ -35,7 +35,7 @@ class ParkedMails(Protocol):
         """How many open cases are overdue, by process. Raises TransientError."""
 
 
-class Watch:
+class ParkedGauge:
     """Keeps the gauges of parked mails; every replica does, since any of them may be the only one."""
 
     def __init__(self, cases: ParkedMails, processes: Iterable[str]) -> None:

@@ -8,7 +8,7 @@ from schemas.mails import BlobRef
 from schemas.sending import AnswerCase, AnswerFile
 from schemas.stored import Attachment, OutgoingMail, to_document
 from services.case_writer.notifier import wake_senders
-from services.case_writer.outgoing.composer import Answerable, Correspondence, answer_document_id
+from services.case_writer.outgoing.composer import Answerable, OutgoingMailComposer, answer_document_id
 from services.case_writer.placement.case_resolver import UNVERIFIED_SENDER
 from services.case_writer.ports import BlobStore, Outlet
 from services.case_writer.reading.attachments.file_names import safe_name, unique_name
@@ -82,7 +82,7 @@ class Answers:
         self,
         stored: MongoAnswers,
         blobs: BlobStore,
-        correspondence: Correspondence,
+        correspondence: OutgoingMailComposer,
         outlet: Outlet,
         *,
         health: Health,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from schemas.case_ref import CaseReference
-from schemas.message_ids import OwnIds
+from schemas.message_ids import MessageIdSigner
 from schemas.sending import AnswerCase
 from schemas.stored import Attachment, OutgoingKind, OutgoingMail, Person
 from services.case_writer.placement.plan import Placed
@@ -57,10 +57,10 @@ class UnknownProcessError(ContractError):
         self.name = f"process {process}"
 
 
-class Correspondence:
+class OutgoingMailComposer:
     """Makes outgoing mails by the settings: from whom, under which Message-ID, to whom."""
 
-    def __init__(self, settings: Settings, own_ids: OwnIds) -> None:
+    def __init__(self, settings: Settings, own_ids: MessageIdSigner) -> None:
         self._processes: Mapping[str, Process] = settings.processes
         self._mailboxes: Mapping[str, Mailbox] = settings.mailboxes
         self._own_ids = own_ids

@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping
 import msgspec
 
 from schemas.cases import Decision
-from services.case_writer.placement.plan import Item, NewCase, Plan, Target
-from services.case_writer.placement.snapshot import Known
+from services.case_writer.placement.plan import NewCase, Plan, PreparedMail, Target
+from services.case_writer.placement.snapshot import Snapshot
 from services.case_writer.placement.threads import Threads
 from services.case_writer.reading import MailReading
 from services.runtime.settings.schema import Rules
@@ -21,11 +21,11 @@ _ANSWER_MARKS = re.compile(r"(?:[^\W\d_]{1,5}\s?(?:\[\d{1,3}\])?\s?:\s*)+")  # R
 MAX_PARTICIPANTS = 500  # a case's document stays small however many write to it
 
 
-class Targets:
+class CaseResolver:
     """Answers from what is known and what the batch planned so far; `joining` notes whom it allows."""
 
     def __init__(
-        self, known: Known, plan: Plan, threads: Threads, own_addresses: frozenset[str], rules: Mapping[str, Rules]
+        self, known: Snapshot, plan: Plan, threads: Threads, own_addresses: frozenset[str], rules: Mapping[str, Rules]
     ) -> None:
         self._known = known
         self._plan = plan
@@ -37,7 +37,9 @@ class Targets:
     def rules_of(self, process: str) -> Rules:
         return self._rules.get(process) or Rules()
 
-    def of(self, item: Item, reading: MailReading, *, without: Collection[int] = ()) -> tuple[Target | None, Decision]:
+    def of(
+        self, item: PreparedMail, reading: MailReading, *, without: Collection[int] = ()
+    ) -> tuple[Target | None, Decision]:
         """An existing case, or one opened earlier in this batch; None where the mail belongs to none.
 
         `without` is as for `Threads.target`.
@@ -77,7 +79,7 @@ class Targets:
     def exists(self, number: int) -> bool:
         return number in self._known.cases
 
-    def process_of(self, target: Target, item: Item) -> str:
+    def process_of(self, target: Target, item: PreparedMail) -> str:
         if isinstance(target, NewCase):
             return target.process
         known = self._known.cases.get(target)
@@ -87,7 +89,7 @@ class Targets:
         known = None if isinstance(target, NewCase) else self._known.cases.get(target)
         return known is not None and known.status == "closed"
 
-    def joining(self, target: Target, item: Item, reading: MailReading) -> tuple[str, ...]:
+    def joining(self, target: Target, item: PreparedMail, reading: MailReading) -> tuple[str, ...]:
         """Whom the mail of a participant brings in; a stranger who only knows the number brings in nobody.
 
         Anyone can write a participant's address as From. Later answers go to those who join, so
@@ -106,12 +108,12 @@ class Targets:
         (target.participants if isinstance(target, NewCase) else self._joined[target]).extend(joins)
         return joins
 
-    def takes_part(self, target: Target, item: Item, reading: MailReading) -> bool:
+    def takes_part(self, target: Target, item: PreparedMail, reading: MailReading) -> bool:
         """Whether the mail's author is a participant: what every right in a case depends on."""
         is_forged = item.command.decision.authentication == "fail"
         return not is_forged and comparable(reading.author.address) in self.participants(target)
 
-    def is_proven(self, target: Target, item: Item) -> bool:
+    def is_proven(self, target: Target, item: PreparedMail) -> bool:
         """Whether the mail has what nobody can guess: a signed id of this case, or the id of a mail in it."""
         decision = item.command.decision
         if target in decision.signed:
@@ -119,14 +121,14 @@ class Targets:
         found = [self._threads.find(item.command.mail.process, one) for one in decision.thread_ids]
         return any(one is not None and one[1] is not None and one[0] == target for one in found)
 
-    def is_foreign_number(self, target: Target, item: Item, reading: MailReading) -> bool:
+    def is_foreign_number(self, target: Target, item: PreparedMail, reading: MailReading) -> bool:
         """Whether the number may be another system's: nothing else leads to the case, not even its title."""
         if item.command.decision.rule != "case-reference" or self.is_proven(target, item):
             return False
         known = None if isinstance(target, NewCase) else self._known.cases.get(target)
         return known is not None and bare_title(known.title) != bare_title(reading.subject)
 
-    def _may_bring_in(self, target: Target, item: Item) -> bool:
+    def _may_bring_in(self, target: Target, item: PreparedMail) -> bool:
         decision = item.command.decision
         if isinstance(target, NewCase):
             return decision.authentication != "fail"
@@ -161,7 +163,7 @@ def resolved(decision: Decision, resolution: str | None) -> Decision:
     return msgspec.structs.replace(decision, resolution=resolution)
 
 
-def decided_before(item: Item) -> bool:
+def decided_before(item: PreparedMail) -> bool:
     """A mail that a person retried, or one that is known to have been in a case, was let through before."""
     mail = item.command.mail
     return mail.origin == "retry" or (mail.replay is not None and mail.replay.case is not None)

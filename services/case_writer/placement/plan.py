@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from schemas.cases import Command, CommentKind, Decision
 from schemas.mails import BlobRef
 from schemas.stored import CaseStatus, Comment, LimitAlert, Outcome
-from services.case_writer.placement.snapshot import Openings, RecordedMail
+from services.case_writer.placement.snapshot import RecordedMail, SenderHistory
 from services.case_writer.reading import MailReading
 
 
 @dataclass(frozen=True)
-class Item:
+class PreparedMail:
     """A command whose mail has been read; `reading` is None where the outcome needs none (parked, ignored).
 
     `blobs` are the reading's attachments in the blob store, in their order; the reading itself holds their contents no
@@ -53,7 +53,7 @@ class Placed:
     `joins` are the addresses that take part in an existing case through it; `kind` is the comment's.
     """
 
-    item: Item
+    item: PreparedMail
     reading: MailReading
     target: Target
     process: str
@@ -66,10 +66,10 @@ class Placed:
 
 
 @dataclass(frozen=True)
-class Aside:
+class Unassigned:
     """A mail that goes to no case; `refers_to` is where the mail is of which it is a copy."""
 
-    item: Item
+    item: PreparedMail
     outcome: Outcome
     reason: str
     decision: Decision
@@ -80,12 +80,12 @@ class Aside:
 class Alert:
     """A sender or a mailbox went over the limit of new cases with this mail; told once in the window."""
 
-    item: Item
+    item: PreparedMail
     alert: LimitAlert
 
 
 @dataclass(frozen=True)
-class Reread:
+class RederivedMail:
     """A recorded mail that is derived anew: where it belongs from now on, and the comment that this replaces."""
 
     placed: Placed
@@ -98,17 +98,17 @@ class Reread:
 
 
 @dataclass(frozen=True)
-class Reconsidered:
+class UpdatedVerdict:
     """A mail without a case whose outcome stands, for a reason and a decision of today."""
 
-    item: Item
+    item: PreparedMail
     recorded: RecordedMail
     reason: str
     decision: Decision
 
 
 @dataclass(frozen=True)
-class Differs:
+class Mismatch:
     """A recorded mail that today's rules would place otherwise, and that stays; `target` None means no case."""
 
     target: Target | None
@@ -130,16 +130,16 @@ class Plan:
 
     new_cases: list[NewCase] = field(default_factory=list)
     placed: list[Placed] = field(default_factory=list)
-    aside: list[Aside] = field(default_factory=list)
+    aside: list[Unassigned] = field(default_factory=list)
     threads: dict[str, tuple[Target, str | None]] = field(default_factory=dict)
     claims: dict[str, tuple[Target, str]] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
-    senders: dict[str, Openings] = field(default_factory=dict)
+    senders: dict[str, SenderHistory] = field(default_factory=dict)
     alerts: list[Alert] = field(default_factory=list)
     retried: dict[str, RecordedMail] = field(default_factory=dict)
     duplicates: list[str] = field(default_factory=list)
     written_before: dict[str, RecordedMail] = field(default_factory=dict)
-    reread: list[Reread] = field(default_factory=list)
-    reconsidered: list[Reconsidered] = field(default_factory=list)
-    differs: dict[str, Differs] = field(default_factory=dict)
+    reread: list[RederivedMail] = field(default_factory=list)
+    reconsidered: list[UpdatedVerdict] = field(default_factory=list)
+    differs: dict[str, Mismatch] = field(default_factory=dict)
     seen: dict[int, tuple[CaseStatus, int | None]] = field(default_factory=dict)

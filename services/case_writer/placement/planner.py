@@ -12,13 +12,13 @@ from msgspec import structs
 
 from schemas.cases import AppendToCase, CommentKind, Decision, IgnoreMail, ParkMail
 from schemas.stored import Outcome
-from services.case_writer.placement.case_resolver import UNVERIFIED_SENDER, Targets, decided_before, resolved
+from services.case_writer.placement.case_resolver import UNVERIFIED_SENDER, CaseResolver, decided_before, resolved
 from services.case_writer.placement.new_case_limits import NewCaseLimits, opening_ids
-from services.case_writer.placement.plan import Aside, Item, NewCase, Placed, Plan, Target
+from services.case_writer.placement.plan import NewCase, Placed, Plan, PreparedMail, Target, Unassigned
 from services.case_writer.placement.rederive import Rederiving
 from services.case_writer.placement.restore import NUMBER_TAKEN, RESTORED, WANTING, Restoring
 from services.case_writer.placement.rule_changes import CASE_CLOSED, NOT_A_PARTICIPANT, RELEASED
-from services.case_writer.placement.snapshot import Known, Query, RecordedMail
+from services.case_writer.placement.snapshot import RecordedMail, Snapshot, SnapshotQuery
 from services.case_writer.placement.threads import COPY, Threads, thread_ids
 from services.case_writer.reading import MailReading
 from services.runtime.settings.schema import Rules
@@ -27,7 +27,7 @@ FOREIGN_NUMBER = "foreign-number"  # the resolution of a stranger's mail whose n
 ID_RESERVED = "id-reserved"  # the resolution of a mail whose id only a stranger's mail had named
 
 
-def query(items: Sequence[Item]) -> Query:
+def query(items: Sequence[PreparedMail]) -> SnapshotQuery:
     """Everything that placing these mails may ask about."""
     replays = [item.command.mail.replay for item in items]
     openers = [one.opener for one in replays if one is not None and one.opener is not None]
@@ -38,12 +38,12 @@ def query(items: Sequence[Item]) -> Query:
     read = [(item, item.reading) for item in items if item.reading is not None]
     senders = dict.fromkeys(one for item, reading in read for one in opening_ids(item, reading))
     comments = [item.key for item, one in zip(items, replays, strict=True) if one is not None and one.rederive]
-    return Query(list(mails), list(cases), list(threads), list(senders), comments)
+    return SnapshotQuery(list(mails), list(cases), list(threads), list(senders), comments)
 
 
 def plan(
-    items: Sequence[Item],
-    known: Known,
+    items: Sequence[PreparedMail],
+    known: Snapshot,
     *,
     attempt: str,
     own_addresses: frozenset[str] = frozenset(),
@@ -58,26 +58,28 @@ def plan(
 
 
 class _Planner:
-    def __init__(self, known: Known, attempt: str, own_addresses: frozenset[str], rules: Mapping[str, Rules]) -> None:
+    def __init__(
+        self, known: Snapshot, attempt: str, own_addresses: frozenset[str], rules: Mapping[str, Rules]
+    ) -> None:
         self._known = known
         # A transaction is written whole or not at all: one mail of this attempt shows that nothing is left to write.
         self._attempt_is_written = any(one.written_by == attempt for one in known.mails.values())
         self._plan = Plan()
         self._seen: set[str] = set()
         self._threads = Threads(known, self._plan)
-        self._targets = Targets(known, self._plan, self._threads, own_addresses, rules)
+        self._targets = CaseResolver(known, self._plan, self._threads, own_addresses, rules)
         self._limits = NewCaseLimits(known, self._plan, self._targets.rules_of)
         self._restoring = Restoring(known)
         self._rederiving = Rederiving(known, self._plan, self._threads, self._targets)
 
-    def plan(self, items: Sequence[Item]) -> Plan:
+    def plan(self, items: Sequence[PreparedMail]) -> Plan:
         for item in items:
             if not self._came_before(item):
                 self._place(item)
             self._seen.add(item.key)
         return self._plan
 
-    def _came_before(self, item: Item) -> bool:
+    def _came_before(self, item: PreparedMail) -> bool:
         recorded = self._known.mails.get(item.key)
         if recorded is not None and self._attempt_is_written:
             self._plan.written_before[item.key] = recorded
@@ -94,7 +96,7 @@ class _Planner:
             self._plan.duplicates.append(item.key)
         return True
 
-    def _is_tried_again(self, item: Item, recorded: RecordedMail) -> bool:
+    def _is_tried_again(self, item: PreparedMail, recorded: RecordedMail) -> bool:
         """Whether a mail without a case gets another outcome: a person wants it, or what it lacked is there now."""
         if recorded.outcome not in {"parked", "ignored"}:
             return False
@@ -105,7 +107,7 @@ class _Planner:
             return self._restoring.has_what_it_wants(item, recorded)
         return mail.replay is not None and mail.replay.move and self._rederiving.moves_into_a_case(item, recorded)
 
-    def _place(self, item: Item) -> None:
+    def _place(self, item: PreparedMail) -> None:
         command = item.command
         if item.reading is not None and self._restoring.was_in_a_case(item):
             self._restore(item, item.reading)
@@ -119,11 +121,11 @@ class _Planner:
             self._place_read(item, item.reading)
 
     def _set_aside(
-        self, item: Item, outcome: Outcome, reason: str, decision: Decision, refers_to: Target | None = None
+        self, item: PreparedMail, outcome: Outcome, reason: str, decision: Decision, refers_to: Target | None = None
     ) -> None:
-        self._plan.aside.append(Aside(item, outcome, reason, decision, refers_to))
+        self._plan.aside.append(Unassigned(item, outcome, reason, decision, refers_to))
 
-    def _restore(self, item: Item, reading: MailReading) -> None:
+    def _restore(self, item: PreparedMail, reading: MailReading) -> None:
         """To the case that the mail was in before the database lost it."""
         decision = resolved(item.command.decision, RESTORED)
         target = self._restoring.target(item)
@@ -137,7 +139,7 @@ class _Planner:
             reopens = self._reopens(target, item, kind)
             self._append(item, reading, target, decision, kind=kind, verified=verified, reopens=reopens)
 
-    def _place_read(self, item: Item, reading: MailReading) -> None:
+    def _place_read(self, item: PreparedMail, reading: MailReading) -> None:
         copy = self._threads.copy_of(item, reading)
         if copy is not None and not self._is_wanted_all_the_same(item):
             case, key = copy
@@ -169,22 +171,24 @@ class _Planner:
             reopens = self._reopens(target, item, kind)
             self._append(item, reading, target, decision, kind=kind, verified=verified, reopens=reopens)
 
-    def _is_wanted_all_the_same(self, item: Item) -> bool:
+    def _is_wanted_all_the_same(self, item: PreparedMail) -> bool:
         """Whether a person retries a mail that was ignored as a copy."""
         before = self._plan.retried.get(item.key)
         return before is not None and before.reason == COPY and item.command.mail.origin == "retry"
 
-    def _is_foreign(self, target: Target, item: Item, reading: MailReading, rules: Rules, *, doubtful: bool) -> bool:
+    def _is_foreign(
+        self, target: Target, item: PreparedMail, reading: MailReading, rules: Rules, *, doubtful: bool
+    ) -> bool:
         refers = rules.number_from_strangers == "refer" and rules.reply_from == "anyone"
         return doubtful and refers and self._targets.is_foreign_number(target, item, reading)
 
-    def _reopens(self, target: Target, item: Item, kind: CommentKind) -> bool:
+    def _reopens(self, target: Target, item: PreparedMail, kind: CommentKind) -> bool:
         rules = self._targets.rules_of(self._targets.process_of(target, item))
         return self._targets.is_closed(target) and rules.reply_to_closed == "reopen" and kind == "mail"
 
     def _append(
         self,
-        item: Item,
+        item: PreparedMail,
         reading: MailReading,
         target: Target,
         decision: Decision,
@@ -205,7 +209,7 @@ class _Planner:
         )
         self._threads.claim(item, reading, target)
 
-    def _without_case(self, item: Item, reading: MailReading, decision: Decision) -> None:
+    def _without_case(self, item: PreparedMail, reading: MailReading, decision: Decision) -> None:
         command = item.command
         if not isinstance(command, AppendToCase):
             self._open_own(item, reading, decision)
@@ -218,7 +222,7 @@ class _Planner:
             outcome: Outcome = "parked" if command.otherwise == "park" else "ignored"
             self._set_aside(item, outcome, command.reason or decision.rule, decision)
 
-    def _open_own(self, item: Item, reading: MailReading, decision: Decision) -> None:
+    def _open_own(self, item: PreparedMail, reading: MailReading, decision: Decision) -> None:
         """A case of its own, which refers to the case that reserved the mail's id or one that it answers."""
         refers_to = self._threads.reserved_by(item, reading)
         if refers_to is not None and decision.resolution is None:
@@ -227,7 +231,7 @@ class _Planner:
 
     def _open(
         self,
-        item: Item,
+        item: PreparedMail,
         reading: MailReading,
         decision: Decision,
         *,

@@ -8,21 +8,21 @@ closed, a thread come together) moves nothing, nor does a limit of new cases.
 from msgspec import structs
 
 from schemas.cases import AppendToCase, CommentKind, Decision, IgnoreMail, ParkMail
-from services.case_writer.placement.case_resolver import UNVERIFIED_SENDER, Targets
+from services.case_writer.placement.case_resolver import UNVERIFIED_SENDER, CaseResolver
 from services.case_writer.placement.plan import (
     FAILURES,
-    Differs,
-    Item,
+    Mismatch,
     NewCase,
     Placed,
     Plan,
-    Reconsidered,
-    Reread,
+    PreparedMail,
+    RederivedMail,
     Target,
+    UpdatedVerdict,
 )
 from services.case_writer.placement.restore import NUMBER_TAKEN
 from services.case_writer.placement.rule_changes import NOT_A_PARTICIPANT, RuleChanges
-from services.case_writer.placement.snapshot import Known, RecordedMail
+from services.case_writer.placement.snapshot import RecordedMail, Snapshot
 from services.case_writer.placement.threads import COPY, MESSAGE_ID_REUSED, Threads
 from services.case_writer.reading import MailReading
 
@@ -33,44 +33,44 @@ DISCARDED = "discarded"  # by a person, whose word stands
 class Rederiving:
     """Reconsiders recorded mails of one batch, adding to its plan."""
 
-    def __init__(self, known: Known, plan: Plan, threads: Threads, targets: Targets) -> None:
+    def __init__(self, known: Snapshot, plan: Plan, threads: Threads, targets: CaseResolver) -> None:
         self._known = known
         self._plan = plan
         self._threads = threads
         self._targets = targets
         self._rule_changes = RuleChanges(known, targets)
 
-    def moves_into_a_case(self, item: Item, recorded: RecordedMail) -> bool:
+    def moves_into_a_case(self, item: PreparedMail, recorded: RecordedMail) -> bool:
         """Whether the rules of today give a mail without a case another outcome; then it is placed like a new one."""
         return recorded.reason != DISCARDED and not self._stays_aside(item, recorded)
 
-    def reconsider(self, item: Item, recorded: RecordedMail) -> None:
+    def reconsider(self, item: PreparedMail, recorded: RecordedMail) -> None:
         """Plan what is to be replaced; note where the mail would go if it may not move."""
         if recorded.case is None:
             self._reconsider_aside(item, recorded)
             return
         if item.reading is None or item.key not in self._known.comments or recorded.case not in self._known.cases:
-            self._plan.differs[item.key] = Differs(None, _reason(item) or "damaged")
+            self._plan.differs[item.key] = Mismatch(None, _reason(item) or "damaged")
             return
         target, decision, detail = self._today(item, item.reading, recorded, recorded.case)
         replay = item.command.mail.replay
         if detail and (target is None or replay is None or not replay.move):
-            self._plan.differs[item.key] = Differs(target, detail)
+            self._plan.differs[item.key] = Mismatch(target, detail)
             target, decision = recorded.case, recorded.decision or decision
         stays = recorded.case if target is None else target
         self._reread(item, item.reading, recorded, stays, decision)
 
-    def _reconsider_aside(self, item: Item, recorded: RecordedMail) -> None:
+    def _reconsider_aside(self, item: PreparedMail, recorded: RecordedMail) -> None:
         if recorded.reason == DISCARDED:
             return
         if not self._stays_aside(item, recorded):
-            self._plan.differs[item.key] = Differs(None, _reason(item) or _action(item))
+            self._plan.differs[item.key] = Mismatch(None, _reason(item) or _action(item))
             return
         decision, reason = item.command.decision, _reason(item)
         if reason and (decision, reason) != (recorded.decision, recorded.reason):
-            self._plan.reconsidered.append(Reconsidered(item, recorded, reason, decision))
+            self._plan.reconsidered.append(UpdatedVerdict(item, recorded, reason, decision))
 
-    def _stays_aside(self, item: Item, recorded: RecordedMail) -> bool:
+    def _stays_aside(self, item: PreparedMail, recorded: RecordedMail) -> bool:
         command = item.command
         if recorded.reason == COPY and item.reading is not None and self._threads.copy_of(item, item.reading):
             return True
@@ -83,7 +83,7 @@ class Rederiving:
         return not failed and _says_the_same(command.decision, recorded.decision)
 
     def _today(
-        self, item: Item, reading: MailReading, recorded: RecordedMail, case: int
+        self, item: PreparedMail, reading: MailReading, recorded: RecordedMail, case: int
     ) -> tuple[Target | None, Decision, str]:
         """Where the mail belongs by today's rules, the decision, and what differs: empty where it stays."""
         command = item.command
@@ -104,7 +104,7 @@ class Rederiving:
         return NewCase(item.command.mail.process), decision, decision.rule
 
     def _admitted(
-        self, target: Target, item: Item, reading: MailReading, recorded: RecordedMail, decision: Decision
+        self, target: Target, item: PreparedMail, reading: MailReading, recorded: RecordedMail, decision: Decision
     ) -> tuple[Target | None, Decision, str]:
         """As `_today` for a case that the mail was not in; its process may not let the mail in."""
         setting = self._rule_changes.refusal(target, item, reading)
@@ -116,7 +116,7 @@ class Rederiving:
         return change.target, change.decision, setting
 
     def _reread(
-        self, item: Item, reading: MailReading, recorded: RecordedMail, target: Target, decision: Decision
+        self, item: PreparedMail, reading: MailReading, recorded: RecordedMail, target: Target, decision: Decision
     ) -> None:
         comment = self._known.comments[item.key]
         kind: CommentKind = item.command.kind if isinstance(item.command, AppendToCase) else "mail"
@@ -134,7 +134,7 @@ class Rederiving:
         self._threads.claim_if_free(item, reading, target)
         process = self._targets.process_of(target, item)
         placed = Placed(item, reading, target, process, decision, flags, joins, opens=opens, kind=kind)
-        self._plan.reread.append(Reread(placed, recorded, comment))
+        self._plan.reread.append(RederivedMail(placed, recorded, comment))
 
 
 def _says_the_same(today: Decision, before: Decision | None) -> bool:
@@ -144,9 +144,9 @@ def _says_the_same(today: Decision, before: Decision | None) -> bool:
     return before.rule in {today.rule, "thread"}
 
 
-def _action(item: Item) -> str:
+def _action(item: PreparedMail) -> str:
     return "appended" if isinstance(item.command, AppendToCase) else "opened"
 
 
-def _reason(item: Item) -> str:
+def _reason(item: PreparedMail) -> str:
     return item.command.reason if isinstance(item.command, ParkMail | IgnoreMail) else ""

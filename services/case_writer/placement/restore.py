@@ -6,8 +6,8 @@ the meantime, the opening mail gets a new one, and its replies go along.
 
 from typing import Final
 
-from services.case_writer.placement.plan import Item, NewCase, Target
-from services.case_writer.placement.snapshot import Known, RecordedMail
+from services.case_writer.placement.plan import NewCase, PreparedMail, Target
+from services.case_writer.placement.snapshot import RecordedMail, Snapshot
 
 RESTORED: Final = "restored"  # the resolution of a mail that is back where it was
 NUMBER_TAKEN: Final = "number-taken"  # the flag of one whose number is another case's by now
@@ -19,22 +19,22 @@ WANTING: Final = frozenset({CASE_NOT_RESTORED, CONTENT_MISSING})  # parked only 
 class Restoring:
     """Answers for one batch; it is told which cases the batch opens."""
 
-    def __init__(self, known: Known) -> None:
+    def __init__(self, known: Snapshot) -> None:
         self._known = known
         self._opened: dict[str, NewCase] = {}  # by the key of the mail that opens it
         self._numbers: set[int] = set()
 
-    def was_in_a_case(self, item: Item) -> bool:
+    def was_in_a_case(self, item: PreparedMail) -> bool:
         replay = item.command.mail.replay
         return replay is not None and replay.case is not None
 
-    def opens(self, item: Item, case: NewCase) -> None:
+    def opens(self, item: PreparedMail, case: NewCase) -> None:
         """Note a case that the batch opens."""
         self._opened[item.key] = case
         if case.number is not None:
             self._numbers.add(case.number)
 
-    def target(self, item: Item) -> Target | str | None:
+    def target(self, item: PreparedMail) -> Target | str | None:
         """The case that the mail was in; None where it shall open it; the reason to park it where the case is away."""
         replay = item.command.mail.replay
         if replay is None or replay.case is None or replay.opener == item.key:
@@ -46,13 +46,13 @@ class Restoring:
             return opener.case
         return self._opened.get(replay.opener) or CASE_NOT_RESTORED
 
-    def free_number(self, item: Item) -> int | None:
+    def free_number(self, item: PreparedMail) -> int | None:
         """The number that the mail's case had; None where it is another case's now."""
         replay = item.command.mail.replay
         number = replay.case if replay is not None else None
         return None if number in self._known.cases or number in self._numbers else number
 
-    def has_what_it_wants(self, item: Item, recorded: RecordedMail) -> bool:
+    def has_what_it_wants(self, item: PreparedMail, recorded: RecordedMail) -> bool:
         """Whether a mail that was parked for want of something can be placed now."""
         if recorded.reason == CONTENT_MISSING:
             return item.reading is not None or item.original is not None  # whoever brings it

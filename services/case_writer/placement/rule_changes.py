@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from schemas.cases import AppendToCase, Decision
-from services.case_writer.placement.case_resolver import OTHER_PROCESS, UNVERIFIED_SENDER, Targets, resolved
-from services.case_writer.placement.plan import Item, NewCase, Target
-from services.case_writer.placement.snapshot import Known, RecordedMail
+from services.case_writer.placement.case_resolver import OTHER_PROCESS, UNVERIFIED_SENDER, CaseResolver, resolved
+from services.case_writer.placement.plan import NewCase, PreparedMail, Target
+from services.case_writer.placement.snapshot import RecordedMail, Snapshot
 from services.case_writer.reading import MailReading
 
 NOT_A_PARTICIPANT: Final = "not-a-participant"
@@ -31,11 +31,11 @@ class RuleChange:
 class RuleChanges:
     """Answers for recorded mails of which the router says the same as before."""
 
-    def __init__(self, known: Known, targets: Targets) -> None:
+    def __init__(self, known: Snapshot, targets: CaseResolver) -> None:
         self._known = known
         self._targets = targets
 
-    def of(self, item: Item, reading: MailReading, recorded: RecordedMail) -> RuleChange | None:
+    def of(self, item: PreparedMail, reading: MailReading, recorded: RecordedMail) -> RuleChange | None:
         """What differs for a mail in a case; None if nothing does."""
         if recorded.decision is None or recorded.case is None or recorded.decision.resolution == RELEASED:
             return None
@@ -43,13 +43,13 @@ class RuleChanges:
             return self._of_opened(item, reading, recorded.decision, recorded.case)
         return self._of_appended(item, reading, recorded, recorded.decision, recorded.case)
 
-    def still_held(self, item: Item, reading: MailReading) -> bool:
+    def still_held(self, item: PreparedMail, reading: MailReading) -> bool:
         """Whether the author of a mail that was held would be held today."""
         target, _ = self._targets.of(item, reading)
         rules = self._targets.rules_of(self._targets.process_of(target, item)) if target is not None else None
         return rules is None or rules.reply_from == "hold"
 
-    def refusal(self, target: Target, item: Item, reading: MailReading) -> str | None:
+    def refusal(self, target: Target, item: PreparedMail, reading: MailReading) -> str | None:
         """The setting by which the case does not take the mail as it stands; None if it does."""
         is_plain = _is_plain(item)
         if not is_plain and self._targets.is_proven(target, item):
@@ -60,7 +60,7 @@ class RuleChanges:
         is_refused = rules.reply_from != "anyone" and not self._targets.takes_part(target, item, reading)
         return "reply_from" if is_refused else None
 
-    def elsewhere(self, refused: Target, item: Item, decision: Decision, setting: str) -> RuleChange:
+    def elsewhere(self, refused: Target, item: PreparedMail, decision: Decision, setting: str) -> RuleChange:
         """Where a mail goes that case `refused` does not take by `setting`."""
         process = item.command.mail.process
         if setting == "reply_to_closed":
@@ -70,7 +70,7 @@ class RuleChanges:
         target = None if rules.reply_from == "hold" or not _is_plain(item) else NewCase(process, refers_to=refused)
         return RuleChange(target, today, setting)
 
-    def _of_opened(self, item: Item, reading: MailReading, decision: Decision, case: int) -> RuleChange | None:
+    def _of_opened(self, item: PreparedMail, reading: MailReading, decision: Decision, case: int) -> RuleChange | None:
         """A mail that opened a case, for another one did not take it."""
         setting = _SETTINGS.get(decision.resolution or "")
         refused = self._other_process_case(item) if setting == "reference_scope" else self._known.cases[case].refers_to
@@ -86,14 +86,14 @@ class RuleChanges:
             return self.elsewhere(refused, item, decision, today)
         return None if today else RuleChange(refused, resolved(decision, None), setting)
 
-    def _other_process_case(self, item: Item) -> int | None:
+    def _other_process_case(self, item: PreparedMail) -> int | None:
         """The first existing case of the decision, if a case of another process may be one."""
         if self._targets.rules_of(item.command.mail.process).reference_scope != "any":
             return None
         return next((number for number in item.command.decision.cases if number in self._known.cases), None)
 
     def _of_appended(
-        self, item: Item, reading: MailReading, recorded: RecordedMail, decision: Decision, case: int
+        self, item: PreparedMail, reading: MailReading, recorded: RecordedMail, decision: Decision, case: int
     ) -> RuleChange | None:
         own = item.command.mail.process
         is_foreign = case in decision.cases and self._known.cases[case].process != own
@@ -110,13 +110,13 @@ class RuleChanges:
             return self.elsewhere(case, item, decision, "reply_from")
         return None
 
-    def _without_number(self, item: Item, reading: MailReading) -> RuleChange:
+    def _without_number(self, item: PreparedMail, reading: MailReading) -> RuleChange:
         target, decision = self._targets.of(item, reading)
         if target is None and not (isinstance(item.command, AppendToCase) and item.command.otherwise != "open"):
             target = NewCase(item.command.mail.process)
         return RuleChange(target, decision, "reference_scope")
 
 
-def _is_plain(item: Item) -> bool:
+def _is_plain(item: PreparedMail) -> bool:
     """Not a report or an automatic answer, for which these settings do not hold."""
     return not isinstance(item.command, AppendToCase) or item.command.kind == "mail"

@@ -27,7 +27,7 @@ class RecordedMail:
 
 
 @dataclass(frozen=True)
-class KnownCase:
+class CaseSnapshot:
     """A case that exists, as far as placing a mail needs it; `refers_to` and `merged_into` as in `Case`."""
 
     process: str
@@ -40,7 +40,7 @@ class KnownCase:
 
 
 @dataclass(frozen=True)
-class Openings:
+class SenderHistory:
     """When a sender or a mailbox lately opened cases; `version` is 0 where nothing is known, and grows by writing."""
 
     times: tuple[datetime, ...] = ()
@@ -49,7 +49,7 @@ class Openings:
 
 
 @dataclass(frozen=True)
-class KnownThread:
+class ThreadSnapshot:
     """A Message-ID that belongs to a case; `claimed_by` is None while no mail with that id has come.
 
     `digest` is that mail's, None if it is not known.
@@ -61,18 +61,18 @@ class KnownThread:
 
 
 @dataclass(frozen=True)
-class Known:
+class Snapshot:
     """What the database holds of the things that a batch asks about; what is missing is in no mapping."""
 
     mails: dict[str, RecordedMail] = field(default_factory=dict)
-    cases: dict[int, KnownCase] = field(default_factory=dict)
-    threads: dict[str, KnownThread] = field(default_factory=dict)
-    senders: dict[str, Openings] = field(default_factory=dict)
+    cases: dict[int, CaseSnapshot] = field(default_factory=dict)
+    threads: dict[str, ThreadSnapshot] = field(default_factory=dict)
+    senders: dict[str, SenderHistory] = field(default_factory=dict)
     comments: dict[str, Comment] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Query:
+class SnapshotQuery:
     """The identities that a batch asks about: mail keys, case numbers, thread ids, sender ids, ids of comments."""
 
     mails: Sequence[str]

@@ -6,8 +6,8 @@ import msgspec
 
 from schemas.cases import Decision
 from schemas.stored import thread_id
-from services.case_writer.placement.plan import Item, Plan, Target
-from services.case_writer.placement.snapshot import Known
+from services.case_writer.placement.plan import Plan, PreparedMail, Target
+from services.case_writer.placement.snapshot import Snapshot
 from services.case_writer.reading import MailReading
 
 MESSAGE_ID_REUSED = "message-id-reused"
@@ -20,7 +20,7 @@ Thread = tuple[Target, str | None]  # the case, and the key of the mail that cla
 class Threads:
     """Lookups go through the plan first: a mail of this batch may have claimed what the database does not know yet."""
 
-    def __init__(self, known: Known, plan: Plan) -> None:
+    def __init__(self, known: Snapshot, plan: Plan) -> None:
         self._known = known
         self._plan = plan
 
@@ -35,7 +35,7 @@ class Threads:
 
     def target(
         self,
-        item: Item,
+        item: PreparedMail,
         reading: MailReading,
         decision: Decision,
         *,
@@ -60,7 +60,7 @@ class Threads:
             return reserved[0], thread_decision(decision, own)
         return None, decision
 
-    def reserved_by(self, item: Item, reading: MailReading) -> Target | None:
+    def reserved_by(self, item: PreparedMail, reading: MailReading) -> Target | None:
         """The case that only reserved one of the mail's ids: what a mail that does not join it refers to."""
         own = [reading.message_id] if reading.message_id else []
         for message_id in [*item.command.decision.thread_ids, *own]:
@@ -69,7 +69,7 @@ class Threads:
                 return found[0]
         return None
 
-    def copy_of(self, item: Item, reading: MailReading) -> tuple[Target, str] | None:
+    def copy_of(self, item: PreparedMail, reading: MailReading) -> tuple[Target, str] | None:
         """Where the mail is already, by another route, and its key there; None if it is no copy.
 
         Whoever knows a Message-ID can send it first, with another content: that is no copy.
@@ -84,12 +84,12 @@ class Threads:
         digest = self._plan.digests.get(key) or (known.digest if known else None)
         return (found[0], found[1]) if digest == reading.digest and found[1] else None
 
-    def flags(self, item: Item, reading: MailReading) -> tuple[str, ...]:
+    def flags(self, item: PreparedMail, reading: MailReading) -> tuple[str, ...]:
         """The flag of a mail whose own id another mail bears."""
         found = self.find(item.command.mail.process, reading.message_id) if reading.message_id else None
         return () if found is None or found[1] in {None, item.key} else (MESSAGE_ID_REUSED,)
 
-    def claim(self, item: Item, reading: MailReading, target: Target) -> None:
+    def claim(self, item: PreparedMail, reading: MailReading, target: Target) -> None:
         """Claim the mail's own id and reserve those that it refers to, as far as they are free."""
         process = item.command.mail.process
         if reading.message_id:
@@ -103,7 +103,7 @@ class Threads:
                 self._plan.digests[key] = reading.digest
         self._reserve(item, target)
 
-    def claim_if_free(self, item: Item, reading: MailReading, target: Target) -> None:
+    def claim_if_free(self, item: PreparedMail, reading: MailReading, target: Target) -> None:
         """As `claim`, but for an id that was reserved for another case, which stays there."""
         found = self.find(item.command.mail.process, reading.message_id) if reading.message_id else None
         if found is None or found == (target, None):
@@ -111,7 +111,7 @@ class Threads:
         else:
             self._reserve(item, target)
 
-    def _reserve(self, item: Item, target: Target) -> None:
+    def _reserve(self, item: PreparedMail, target: Target) -> None:
         process = item.command.mail.process
         for message_id in item.command.decision.thread_ids[:MAX_RESERVED]:
             if self.find(process, message_id) is None:
@@ -122,7 +122,7 @@ def thread_decision(decision: Decision, message_id: str) -> Decision:
     return msgspec.structs.replace(decision, rule="thread", evidence=[*decision.evidence, message_id])
 
 
-def thread_ids(item: Item) -> list[str]:
+def thread_ids(item: PreparedMail) -> list[str]:
     """The keys of all Message-IDs that placing the mail may ask about."""
     if item.reading is None:
         return []

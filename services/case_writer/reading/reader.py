@@ -12,7 +12,7 @@ from services.case_writer.reading.html.to_text import has_quotes, to_text
 from services.case_writer.reading.mime.structure import FilePart, Segment, html_of
 from services.case_writer.reading.mime.uuencoded import UuencodedFile
 from services.case_writer.reading.model import Attachment, Defects, MailReading, ReadingLimits
-from services.case_writer.reading.text.quotes import written_now
+from services.case_writer.reading.text.quotes import strip_quotes
 from services.runtime.mail.headers import MailHeaders
 from services.runtime.mail.words import one_line
 
@@ -113,7 +113,7 @@ class _Reader:
     def _written_now(self, full_text: str, headers: MailHeaders) -> str:
         if (headers.raw("content-type") or b"")[:16].lower() == b"multipart/report":  # what it quotes is its message
             return full_text
-        return written_now(without_armour(full_text), quotes_are_marked=self._quotes_are_marked)
+        return strip_quotes(without_armour(full_text), quotes_are_marked=self._quotes_are_marked)
 
     def _best_text(self, plain: str | None, safe_html: str | None) -> str:
         """Plain text, unless it is empty or a mere stub beside real HTML."""

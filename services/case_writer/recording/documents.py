@@ -13,7 +13,7 @@ from schemas.changes import Change, MailAdded, MailMoved, Opened, Rederived, Wha
 from schemas.cloud_events import MailEvent
 from schemas.mails import RawMail
 from schemas.stored import UNDELIVERABLE, Case, Comment, Mail, Outcome, OutgoingMail, Thread, thread_id
-from services.case_writer.placement.plan import Aside, NewCase, Placed, Plan, Reread, Target
+from services.case_writer.placement.plan import NewCase, Placed, Plan, RederivedMail, Target, Unassigned
 from services.case_writer.recording.comments import comment_of, derived_again
 from services.case_writer.recording.events import aside_event, limited_event
 from services.case_writer.recording.history import HistoryEntry, by_mail
@@ -83,7 +83,7 @@ class Documents:
 
 
 @dataclass(frozen=True)
-class Writing:
+class TransactionContext:
     """One attempt: its time, its name, the number of its first new case, and each process's initial stage by name.
 
     `acknowledge` makes the acknowledgement of a mail that opened a case of that number, None where there is none.
@@ -96,7 +96,7 @@ class Writing:
     acknowledge: Acknowledge = lambda *_: None
 
 
-def documents(plan: Plan, writing: Writing) -> Documents:
+def build_documents(plan: Plan, writing: TransactionContext) -> Documents:
     """All documents of a plan; new cases are numbered from `writing.first_number` in the order of the plan.
 
     Those that had a number before have it again.
@@ -107,7 +107,7 @@ def documents(plan: Plan, writing: Writing) -> Documents:
 
 
 class _Builder:
-    def __init__(self, writing: Writing, numbers: dict[int, int]) -> None:
+    def __init__(self, writing: TransactionContext, numbers: dict[int, int]) -> None:
         self._writing = writing
         self._numbers = numbers
         self._documents = Documents()
@@ -190,7 +190,7 @@ class _Builder:
             return None
         return self._number(target.refers_to)
 
-    def _replace(self, reread: Reread, plan: Plan) -> None:
+    def _replace(self, reread: RederivedMail, plan: Plan) -> None:
         """A comment that reads as before is left alone, so that deriving again changes nothing."""
         placed, before, was = reread.placed, reread.comment, reread.recorded.case
         number = self._number(placed.target)
@@ -233,7 +233,7 @@ class _Builder:
     def _happens(self, number: int, what: What, mail: RawMail) -> None:
         self._documents.history.append(HistoryEntry(number, what, by_mail(mail.key), mail.key))
 
-    def _set_aside(self, aside: Aside, plan: Plan) -> None:
+    def _set_aside(self, aside: Unassigned, plan: Plan) -> None:
         mail = aside.item.command.mail
         raw = aside.item.original.sha256 if aside.item.original else None
         written = self._mail(mail, aside.decision, aside.outcome, None, reason=aside.reason, raw=raw)

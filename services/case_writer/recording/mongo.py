@@ -14,7 +14,14 @@ from schemas.changes import Actor, Change, Closed, Noted
 from schemas.stored import UNDELIVERABLE, Case, Comment, LimitAlert, Sender, from_document, reported_by, to_document
 from services.case_writer.housekeeping.parked_gauge import ParkedGroup
 from services.case_writer.placement.plan import Plan
-from services.case_writer.placement.snapshot import Known, KnownCase, KnownThread, Openings, Query, RecordedMail
+from services.case_writer.placement.snapshot import (
+    CaseSnapshot,
+    RecordedMail,
+    SenderHistory,
+    Snapshot,
+    SnapshotQuery,
+    ThreadSnapshot,
+)
 from services.case_writer.recording.comments import emptied_note
 from services.case_writer.recording.documents import (
     Acknowledge,
@@ -22,8 +29,8 @@ from services.case_writer.recording.documents import (
     CaseChange,
     Documents,
     Replacement,
-    Writing,
-    documents,
+    TransactionContext,
+    build_documents,
 )
 from services.case_writer.recording.history import HistoryEntry, StageDue, number_history
 from services.casework.persistence.records import at_revision
@@ -85,7 +92,7 @@ class MongoCases:
         for last in await self._cases.find({}, ["_id"], sort="-_id", limit=1):
             await self._counters.raise_to(COUNTER, "value", last["_id"])
 
-    async def known(self, query: Query) -> Known:
+    async def known(self, query: SnapshotQuery) -> Snapshot:
         """What the database holds of the things asked about, as a majority wrote it."""
         mails, threads, senders = await asyncio.gather(
             self._known_mails(query), self._known_threads(query), self._known_senders(query)
@@ -94,12 +101,12 @@ class MongoCases:
         comments = {one["_id"]: from_document(one, Comment) for one in await _by_ids(self._comments, query.comments)}
         numbers = {*query.cases, *(one.case for one in threads.values())}
         numbers.update(one.case for one in mails.values() if one.case is not None)
-        return Known(mails, await self._known_cases(numbers), threads, senders, comments)
+        return Snapshot(mails, await self._known_cases(numbers), threads, senders, comments)
 
-    async def _known_cases(self, numbers: Collection[int]) -> dict[int, KnownCase]:
+    async def _known_cases(self, numbers: Collection[int]) -> dict[int, CaseSnapshot]:
         """The cases, and those that they were merged into, however long the chain."""
         fields = ["process", "stage", "status", "title", "participants", "refers_to", "merged_into"]
-        known: dict[int, KnownCase] = {}
+        known: dict[int, CaseSnapshot] = {}
         wanted = set(numbers)
         while wanted:
             found = await _by_ids(self._cases, sorted(wanted), fields)
@@ -108,7 +115,7 @@ class MongoCases:
             wanted -= {number for number in wanted if not found}
         return known
 
-    async def _known_mails(self, query: Query) -> dict[str, RecordedMail]:
+    async def _known_mails(self, query: SnapshotQuery) -> dict[str, RecordedMail]:
         return {
             one["_id"]: RecordedMail(
                 **{name: one[name] for name in _RECORDED},
@@ -119,15 +126,15 @@ class MongoCases:
             for one in await _by_ids(self._mails, query.mails, [*_RECORDED, *_LATER, "decision", "alert"])
         }
 
-    async def _known_threads(self, query: Query) -> dict[str, KnownThread]:
+    async def _known_threads(self, query: SnapshotQuery) -> dict[str, ThreadSnapshot]:
         return {
-            one["_id"]: KnownThread(one["case"], one["claimed_by"], one.get("digest"))
+            one["_id"]: ThreadSnapshot(one["case"], one["claimed_by"], one.get("digest"))
             for one in await _by_ids(self._threads, query.threads)
         }
 
-    async def _known_senders(self, query: Query) -> dict[str, Openings]:
+    async def _known_senders(self, query: SnapshotQuery) -> dict[str, SenderHistory]:
         return {
-            one["_id"]: Openings(tuple(one["times"]), one["alerted_at"], one["version"])
+            one["_id"]: SenderHistory(tuple(one["times"]), one["alerted_at"], one["version"])
             for one in await _by_ids(self._senders, query.senders)
         }
 
@@ -167,7 +174,9 @@ class MongoCases:
         opened = len(plan.new_cases) - len(before)
         last = await self._counters.increment(COUNTER, "value", opened, session) if opened else 0
         now = datetime.now(UTC)
-        written = documents(plan, Writing(now, attempt, last - opened + 1, self._initial_stages, self._acknowledge))
+        written = build_documents(
+            plan, TransactionContext(now, attempt, last - opened + 1, self._initial_stages, self._acknowledge)
+        )
         await self._forget_retried(plan, session)
         await self._mails.insert([to_document(one) for one in written.mails], session)
         # After the mails: one of them may have come twice in this batch.
@@ -354,8 +363,8 @@ async def _by_ids(collection: Any, ids: Sequence[Any], fields: Sequence[str] | N
     return found
 
 
-def _known_case(document: dict[str, Any]) -> KnownCase:
-    return KnownCase(
+def _known_case(document: dict[str, Any]) -> CaseSnapshot:
+    return CaseSnapshot(
         document["process"],
         document["stage"],
         document["status"],

@@ -7,11 +7,11 @@ from schemas.events import MailsReplayed, ReplayEffect
 from schemas.mails import RawMail
 from services.case_writer.placement.plan import NewCase, Plan
 from services.case_writer.placement.restore import NUMBER_TAKEN
-from services.case_writer.placement.snapshot import Known
+from services.case_writer.placement.snapshot import Snapshot
 from services.case_writer.recording.documents import Documents
 
 
-def replayed(mails: Sequence[RawMail], known: Known, plan: Plan, written: Documents) -> list[MailsReplayed]:
+def replayed(mails: Sequence[RawMail], known: Snapshot, plan: Plan, written: Documents) -> list[MailsReplayed]:
     """One message a replay; none where no mail of the batch is of one."""
     effects = _Effects(known, plan, written)
     by_run: dict[str, list[ReplayEffect]] = defaultdict(list)
@@ -22,7 +22,7 @@ def replayed(mails: Sequence[RawMail], known: Known, plan: Plan, written: Docume
 
 
 class _Effects:
-    def __init__(self, known: Known, plan: Plan, written: Documents) -> None:
+    def __init__(self, known: Snapshot, plan: Plan, written: Documents) -> None:
         self._known = known
         self._plan = plan
         self._mails = {one.id: one for one in written.mails}

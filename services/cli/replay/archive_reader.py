@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from schemas.archived_events import decode_archived_events
 from schemas.codec import UnreadableMessageError, decode_raw_mail
 from schemas.mails import RawMail
-from services.cli.replay.case_history import Past
+from services.cli.replay.case_history import CaseHistory
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.streams import SILENCE_S, Archived, Start, last_offset, read_stream
 from services.runtime.broker.topology import EVENT_ARCHIVE, MAIL_ARCHIVE
@@ -64,9 +64,9 @@ async def mails(broker: Broker, start: Start, end: int | None) -> AsyncIterator[
         yield [ArchivedMail(one.offset, _mail(one)) for one in batch]
 
 
-async def learn_past(broker: Broker, store: Store, since: datetime | None) -> Past:
+async def learn_past(broker: Broker, store: Store, since: datetime | None) -> CaseHistory:
     """Where the mails were that the database has no outcome of."""
-    past = Past()
+    past = CaseHistory()
     end = await last_offset(broker, EVENT_ARCHIVE)
     async for batch in archived(broker, EVENT_ARCHIVE, begin_at(since), end):
         keys = []

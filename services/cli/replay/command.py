@@ -9,10 +9,10 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from services.cli.replay.archive_reader import begin_at, learn_past
-from services.cli.replay.case_history import Past
+from services.cli.replay.case_history import CaseHistory
 from services.cli.replay.case_numbers import keep_numbers, tell_of_gaps
 from services.cli.replay.dry_run import DryRun
-from services.cli.replay.publisher import How, Run
+from services.cli.replay.publisher import ReplayOptions, ReplayPublisher
 from services.cli.replay.selection import Choice, bracketed, checked
 from services.cli.replay.session import Passes
 from services.cli.terminal.options import FromOffset, Mailbox, Process, Rate, key_prefix, moment, said, since_moment
@@ -89,23 +89,23 @@ def replay(
     if choice.since and choice.until and choice.since >= choice.until:
         raise SettingsError([Mistake("--until", "is not after --since", "an age such as 2h is later than 7d")])
     run = f"{now:%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
-    how = How(run=run, rederive=rederive, move=move, rate=rate)
+    how = ReplayOptions(run=run, rederive=rederive, move=move, rate=rate)
     return asyncio.run(_replay(settings, choice, how, from_offset, dry=dry_run))
 
 
-async def _replay(settings: Settings, choice: Choice, how: How, from_offset: int | None, *, dry: bool) -> int:
+async def _replay(settings: Settings, choice: Choice, how: ReplayOptions, from_offset: int | None, *, dry: bool) -> int:
     stop = Stop()
     _stop_at_signal(stop)
     start: Start = begin_at(choice.since) if from_offset is None else from_offset
     async with Store.opened(store_url(settings), settings.store.database) as store:
         async with Broker.connected(broker_url(settings), connection_name("replay")) as broker:
             await broker.declare(topology_of(settings))
-            past = Past() if how.rederive else await learn_past(broker, store, choice.since)
+            past = CaseHistory() if how.rederive else await learn_past(broker, store, choice.since)
             end = await last_offset(broker, MAIL_ARCHIVE)
             if dry:
                 return await DryRun(settings, store, choice, past, stop).over(broker, start, end)
         await keep_numbers(store, past.highest)
-        passes = Passes(broker_url(settings), Run(store, choice, how, past, stop), stop)
+        passes = Passes(broker_url(settings), ReplayPublisher(store, choice, how, past, stop), stop)
         complete = await passes.over(start, end, openings=past.openings)
         passes.report()
         await tell_of_gaps(store, past.highest)

@@ -8,20 +8,20 @@ from datetime import UTC, datetime
 from schemas.cases import Command, ParkMail
 from schemas.events import ReplayEffect
 from schemas.mails import BlobRef, RawMail
-from services.case_writer.isolated_reader import ReaderProcess
+from services.case_writer.isolated_reader import IsolatedReader
 from services.case_writer.main import reading_limits
-from services.case_writer.placement.plan import Item
+from services.case_writer.placement.plan import PreparedMail
 from services.case_writer.placement.planner import plan, query
-from services.case_writer.placement.snapshot import Known, KnownCase, Query, RecordedMail
+from services.case_writer.placement.snapshot import CaseSnapshot, RecordedMail, Snapshot, SnapshotQuery
 from services.case_writer.ports import UnreadableMailError
-from services.case_writer.preparation import Intake
-from services.case_writer.recording.documents import Writing, documents
+from services.case_writer.preparation import MailPreparer
+from services.case_writer.recording.documents import TransactionContext, build_documents
 from services.case_writer.recording.mongo import MongoCases
 from services.case_writer.recording.replay_effects import replayed
 from services.case_writer.service import CANNOT_BE_WRITTEN
 from services.cli.replay.archive_reader import mails
-from services.cli.replay.case_history import Past
-from services.cli.replay.publisher import How, as_replayed
+from services.cli.replay.case_history import CaseHistory
+from services.cli.replay.publisher import ReplayOptions, as_replayed
 from services.cli.replay.selection import Choice
 from services.cli.terminal.output import printable
 from services.router.policy import policies
@@ -40,7 +40,7 @@ A_NEW_CASE = 0  # the number of a case that has none yet
 class DryRun:
     """Decides every chosen mail as if it were replayed with --rederive, in the order of the archive."""
 
-    def __init__(self, settings: Settings, store: Store, choice: Choice, past: Past, stop: Stop) -> None:
+    def __init__(self, settings: Settings, store: Store, choice: Choice, past: CaseHistory, stop: Stop) -> None:
         self._settings = settings
         self._choice = choice
         self._past = past
@@ -49,17 +49,17 @@ class DryRun:
         self._cases = MongoCases(store, self._stages)
         self._policy_of = policies(settings)
         reading = settings.reading
-        self._aside = ReaderProcess(
+        self._aside = IsolatedReader(
             reading_limits(settings), max_seconds=reading.max_seconds, max_memory_bytes=reading.max_memory_bytes
         )
-        self._intake = Intake(
+        self._intake = MailPreparer(
             _NothingKept(Blobs(store)),
             lambda _mailbox: False,
             limits=reading_limits(settings),
             aside=self._aside,
             aside_bytes=reading.aside_bytes,
         )
-        self._pretended = Known()  # what the mails before would have brought
+        self._pretended = Snapshot()  # what the mails before would have brought
         self._totals: Counter[str] = Counter()
 
     async def over(self, broker: Broker, start: Start, end: int | None) -> int:
@@ -87,7 +87,7 @@ class DryRun:
         return sorted(fresh, key=lambda mail: (was := self._past.of(mail.key)) is None or was.opener != mail.key)
 
     async def _decide(self, mail: RawMail) -> None:
-        asked = as_replayed(mail, How(run="dry", rederive=True), self._past)
+        asked = as_replayed(mail, ReplayOptions(run="dry", rederive=True), self._past)
         item = await self._item(decide(asked, self._policy_of(mail.process, mail.mailbox)))
         known = self._with_pretended(await self._cases.known(query([item])), query([item]))
         recorded = known.mails.get(mail.key)
@@ -100,24 +100,24 @@ class DryRun:
             own_addresses=self._settings.own_addresses,
             rules=self._settings.processes,
         )
-        written = documents(planned, Writing(datetime.now(UTC), "dry", A_NEW_CASE, self._stages))
+        written = build_documents(planned, TransactionContext(datetime.now(UTC), "dry", A_NEW_CASE, self._stages))
         [effect] = [one for told in replayed([asked], known, planned, written) for one in told.effects]
         self._pretend(asked, effect)
         self._totals[f"{effect.effect}" if recorded else f"would be {effect.effect}"] += 1
         print(_line(item, recorded, effect), flush=True)
 
-    async def _item(self, command: Command) -> Item:
+    async def _item(self, command: Command) -> PreparedMail:
         try:
-            return (await self._intake.items([command]))[0]
+            return (await self._intake.prepare([command]))[0]
         except PermanentError as error:
             reason = error.reason if isinstance(error, UnreadableMailError) else CANNOT_BE_WRITTEN
-            return Item(ParkMail(mail=command.mail, decision=command.decision, reason=reason), None)
+            return PreparedMail(ParkMail(mail=command.mail, decision=command.decision, reason=reason), None)
 
-    def _with_pretended(self, known: Known, asked: Query) -> Known:
+    def _with_pretended(self, known: Snapshot, asked: SnapshotQuery) -> Snapshot:
         mails_ = {key: one for key in asked.mails if (one := self._pretended.mails.get(key))}
         numbers = {*asked.cases, *(one.case for one in mails_.values())}
         cases = {number: one for number, one in self._pretended.cases.items() if number in numbers}
-        return Known(mails_ | known.mails, cases | known.cases, known.threads, known.senders, known.comments)
+        return Snapshot(mails_ | known.mails, cases | known.cases, known.threads, known.senders, known.comments)
 
     def _pretend(self, mail: RawMail, effect: ReplayEffect) -> None:
         """A case that comes back is there for the replies to it."""
@@ -125,7 +125,7 @@ class DryRun:
             recorded = RecordedMail("opened", mail.process, effect.case, None, "dry")
             self._pretended.mails[mail.key] = recorded
             stage = self._stages.get(mail.process, "")
-            self._pretended.cases[effect.case] = KnownCase(mail.process, stage, "open", "", frozenset())
+            self._pretended.cases[effect.case] = CaseSnapshot(mail.process, stage, "open", "", frozenset())
 
 
 class _NothingKept:
@@ -151,7 +151,7 @@ class _NothingKept:
         return await self._blobs.get(sha256)
 
 
-def _line(item: Item, recorded: RecordedMail | None, effect: ReplayEffect) -> str:
+def _line(item: PreparedMail, recorded: RecordedMail | None, effect: ReplayEffect) -> str:
     mail = item.command.mail
     before = "no outcome"
     if recorded is not None:

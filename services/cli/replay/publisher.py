@@ -13,7 +13,7 @@ from schemas.events import ReplayEffect
 from schemas.mails import RawMail, Replay
 from services.case_writer.placement.restore import WANTING
 from services.cli.replay.archive_reader import ArchivedMail, mails
-from services.cli.replay.case_history import Past
+from services.cli.replay.case_history import CaseHistory
 from services.cli.replay.selection import Choice
 from services.cli.terminal.output import printable
 from services.cli.terminal.progress import Bar
@@ -34,7 +34,7 @@ _GIVE_UP_S = 120.0
 
 
 @dataclass(frozen=True)
-class How:
+class ReplayOptions:
     """`rate` is mails a second at most, `window` how many may be under way, `patience` the longest the router's queue
     may be before the replay lets live mail go first.
     """
@@ -47,10 +47,10 @@ class How:
     patience: int = 1000
 
 
-class Run:
+class ReplayPublisher:
     """One pass over the archive or more, over as many connections as it takes."""
 
-    def __init__(self, store: Store, choice: Choice, how: How, past: Past, stop: Stop) -> None:
+    def __init__(self, store: Store, choice: Choice, how: ReplayOptions, past: CaseHistory, stop: Stop) -> None:
         self._recorded = store.collection("mails")
         self._choice = choice
         self._how = how
@@ -220,7 +220,7 @@ class Pace:
         return True
 
 
-def as_replayed(mail: RawMail, how: How, past: Past) -> RawMail:
+def as_replayed(mail: RawMail, how: ReplayOptions, past: CaseHistory) -> RawMail:
     """The archived mail as a replay publishes it."""
     was = past.of(mail.key)
     replay = Replay(

@@ -2,7 +2,7 @@
 
 import time
 
-from services.cli.replay.publisher import NobodyAnswersError, Run, complain
+from services.cli.replay.publisher import NobodyAnswersError, ReplayPublisher, complain
 from services.cli.terminal.progress import Bar
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.streams import Start
@@ -18,7 +18,7 @@ GIVE_UP_S = 600.0  # without any progress, before the operator is told to go on 
 class Passes:
     """First the mails that opened cases, so that the others find them; then everything."""
 
-    def __init__(self, url: str, run: Run, stop: Stop) -> None:
+    def __init__(self, url: str, run: ReplayPublisher, stop: Stop) -> None:
         self._url = url
         self._run = run
         self._stop = stop
@@ -71,7 +71,7 @@ class Passes:
     async def _connected(self, start: Start, end: int | None, bar: Bar, *, openings: bool) -> None:
         async with Broker.connected(self._url, connection_name("replay")) as broker:
             name = self._run.name
-            lease = await broker.take_lease(lease_queue(f"replay.{name}"), EVENT, replayed_key(name))
+            lease = await broker.private_queue(lease_queue(f"replay.{name}"), EVENT, replayed_key(name))
             if lease is None:
                 raise TransientError("the broker still holds the queue of the connection before")
             await first_of(self._run.over(broker, lease, start, end, bar, openings=openings), broker.broken())

@@ -103,8 +103,8 @@ def hex_prefix(text: str, shortest: int, longest: int, where: str) -> str:
     """
     small = text.strip().lower()
     if not re.fullmatch(f"[0-9a-f]{{{shortest},{longest}}}", small):
-        mend = f"give its first {shortest} or more of the digits that {where} prints"
-        raise SettingsError([Mistake("", f"{text!r} names nothing", mend)])
+        hint = f"give its first {shortest} or more of the digits that {where} prints"
+        raise SettingsError([Mistake("", f"{text!r} names nothing", hint)])
     return small
 
 
@@ -116,5 +116,5 @@ def key_prefix(text: str) -> str:
 def one_choice(command: str, what: str, named: Sequence[str] | None, *, everything: bool) -> None:
     """Raise SettingsError unless there are either names or `--all`."""
     if bool(named) == everything:
-        mend = f"name {what}, or give --all with the options that choose"
-        raise SettingsError([Mistake(command, f"needs either {what} or --all", mend)])
+        hint = f"name {what}, or give --all with the options that choose"
+        raise SettingsError([Mistake(command, f"needs either {what} or --all", hint)])

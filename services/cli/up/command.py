@@ -84,8 +84,8 @@ def _make(data: Path) -> None:
     try:
         data.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        mend = "name a folder that can be made and written to"
-        raise SettingsError([Mistake("--data", f"{data} cannot be made: {error.strerror}", mend)]) from error
+        hint = "name a folder that can be made and written to"
+        raise SettingsError([Mistake("--data", f"{data} cannot be made: {error.strerror}", hint)]) from error
 
 
 def stage_replicas(replicas: int) -> dict[str, int]:

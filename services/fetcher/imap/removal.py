@@ -7,7 +7,7 @@ from imap_tools.utils import encode_folder
 
 from services.fetcher.imap.responses import numbers, sequence_set
 from services.fetcher.imap.session import Folder, checked
-from services.fetcher.ports import Trouble
+from services.fetcher.ports import FailureKind
 from services.fetcher.sources.diagnosis import RefusedError
 from services.runtime.logs import get_logger
 from services.runtime.settings import IncomingServer, Mailbox
@@ -34,8 +34,8 @@ class Removal:
     def check_rights(self, folder: Folder) -> None:
         """Where the folder's flags are told and deleting is not among them, each session would publish all again."""
         if self._takes_out and folder.permanent_flags and rb"\Deleted" not in folder.permanent_flags:
-            mend = f"give the user of mailbox {self._mailbox.name} that right, or set delete_after_fetch = false"
-            raise RefusedError("the user may not delete in this folder", Trouble.FOLDER, mend)
+            hint = f"give the user of mailbox {self._mailbox.name} that right, or set delete_after_fetch = false"
+            raise RefusedError("the user may not delete in this folder", FailureKind.FOLDER, hint)
 
     def describe(self, folder: Folder) -> str:
         if self._server.move_to:
@@ -82,8 +82,8 @@ class Removal:
                 if left:
                     self._move(folder, left, target)
                 return
-            mend = f"create the folder {target!r}, make room in it, or correct server.{self._mailbox.server}.move_to"
-            raise RefusedError(f"mails cannot be moved to {target}: {error}", Trouble.FOLDER, mend) from error
+            hint = f"create the folder {target!r}, make room in it, or correct server.{self._mailbox.server}.move_to"
+            raise RefusedError(f"mails cannot be moved to {target}: {error}", FailureKind.FOLDER, hint) from error
         if not can_move:
             _delete(folder, uids)
 

@@ -12,7 +12,7 @@ from imap_tools.errors import ImapToolsError, MailboxFolderSelectError, Unexpect
 
 from services.fetcher.imap.client import PlainBox, TlsBox
 from services.fetcher.imap.responses import Item, numbers, sequence_set
-from services.fetcher.ports import Trouble
+from services.fetcher.ports import FailureKind
 from services.fetcher.sources.credentials import Credential, xoauth2
 from services.fetcher.sources.diagnosis import (
     NONSENSE,
@@ -92,11 +92,11 @@ def select(box: BaseMailBox, mailbox: Mailbox) -> Folder:
     try:
         box.folder.set(mailbox.folder)
     except imaplib.IMAP4.readonly as error:
-        mend = f"give the user of mailbox {mailbox.name} the right to delete and flag there"
-        raise RefusedError("the folder may only be read", Trouble.FOLDER, mend) from error
+        hint = f"give the user of mailbox {mailbox.name} the right to delete and flag there"
+        raise RefusedError("the folder may only be read", FailureKind.FOLDER, hint) from error
     except MailboxFolderSelectError as error:
-        mend = f"create the folder {mailbox.folder!r} or correct the mailbox's setting; {_folders(box)}"
-        raise RefusedError(f"the folder cannot be opened: {_answer(error)}", Trouble.FOLDER, mend) from error
+        hint = f"create the folder {mailbox.folder!r} or correct the mailbox's setting; {_folders(box)}"
+        raise RefusedError(f"the folder cannot be opened: {_answer(error)}", FailureKind.FOLDER, hint) from error
     return Folder(box, able, b" ".join(untagged(box, "PERMANENTFLAGS")))
 
 

@@ -24,9 +24,9 @@ from services.fetcher.imap.responses import Item, bodies, numbers, sequence_set,
 from services.fetcher.imap.session import BROKEN, Folder, hang_up, log_in, open_session, select, untagged
 from services.fetcher.ports import HEAD_BYTES, Fetched, Waiting
 from services.fetcher.sources.credentials import Credential
-from services.fetcher.sources.diagnosis import has_buffered, told
-from services.fetcher.sources.seen_ids import HEAD_OF, Memory, NoMemory
-from services.fetcher.sources.wakeup import Wake
+from services.fetcher.sources.diagnosis import as_mailbox_error, has_buffered
+from services.fetcher.sources.seen_ids import HEAD_OF, NoSeenIds, SeenIds
+from services.fetcher.sources.wakeup import WakeupPipe
 from services.runtime.logs import get_logger
 from services.runtime.settings import IncomingServer, Mailbox
 
@@ -47,7 +47,7 @@ class ImapSource:
         mailbox: Mailbox,
         server: IncomingServer,
         credential: Callable[[], Credential],
-        memory: Memory | None = None,
+        memory: SeenIds | None = None,
     ) -> None:
         """`credential` is called at each connect, so that a changed secret needs no restart.
 
@@ -56,8 +56,8 @@ class ImapSource:
         self._mailbox = mailbox
         self._server = server
         self._credential = credential
-        self._memory = memory or NoMemory()
-        self._wake = Wake()
+        self._memory = memory or NoSeenIds()
+        self._wake = WakeupPipe()
         self._removal = Removal(mailbox, server)
         self._box: BaseMailBox | None = None
         self._folder: Folder | None = None  # of that session
@@ -74,7 +74,7 @@ class ImapSource:
 
     def connect(self) -> None:
         self.close()
-        with self._told("connect"):
+        with self._mailbox_error("connect"):
             self._box = box = open_session(self._mailbox, self._server)
             log_in(box, self._mailbox, self._credential())
             self._folder = select(box, self._mailbox)
@@ -91,7 +91,7 @@ class ImapSource:
         self._sizes.clear()
 
     def describe(self) -> str:
-        with self._told("look at the folder"):
+        with self._mailbox_error("look at the folder"):
             folder = self._selected
             client = folder.box.client
             mails = self._contents()
@@ -106,8 +106,8 @@ class ImapSource:
             f"after the receipt: {self._removal.describe(folder)}"
         )
 
-    def news(self, most: int) -> list[Waiting]:
-        with self._told("list the mails"):
+    def list_new(self, most: int) -> list[Waiting]:
+        with self._mailbox_error("list the mails"):
             if not self._removals_ended:
                 self._removal.end_cut_off(self._selected)
                 self._removals_ended = True
@@ -116,18 +116,18 @@ class ImapSource:
             uids = [self._backlog.popleft() for _ in range(min(most, _SIZES_AT_ONCE, len(self._backlog)))]
             data = self._command("FETCH", sequence_set(uids), "(UID RFC822.SIZE INTERNALDATE)") if uids else []
             found = {uid: Waiting(f"{self._validity}:{uid}", size, at) for uid, size, at in sizes(data)}
-            self._tell_unreadable(set(uids) - set(found))
+            self._report_unreadable(set(uids) - set(found))
         self._sizes |= {uid: mail.size for uid, mail in found.items()}
         # A mail that is gone again has no size; it needs no fetching.
         return [found[uid] for uid in uids if uid in found]
 
-    def look(self, known: Collection[str]) -> None:
-        with self._told("list the mails"):
+    def refresh(self, known: Collection[str]) -> None:
+        with self._mailbox_error("list the mails"):
             self._session.client.noop()  # a search may see only what the server has told of
             among = set(self._uids(known))
             self._backlog.extend(uid for uid in self._search() if uid not in among)
 
-    def still_listed(self, known: Collection[str]) -> int:
+    def count_unlisted(self, known: Collection[str]) -> int:
         uids = list(self._backlog)
         # Ascending, and handed out from the front.
         among = [uid for uid in self._uids(known) if uid >= uids[0]] if uids else []
@@ -139,32 +139,32 @@ class ImapSource:
             return []
         listed = {uid: self._sizes.pop(uid, UNKNOWN_SIZE) for uid in uids}
         refused: set[int] = set()
-        with self._told("fetch mails"), self._bounded(sum(listed.values())):
+        with self._mailbox_error("fetch mails"), self._bounded(sum(listed.values())):
             data = self._fetch_readable(uids, refused)
             # Nothing, of a mail that was listed with a size, is what a server says that has lost it for now.
             whole = [(uid, raw, at) for uid, raw, at in bodies(data) if uid in listed and (raw or not listed[uid])]
             found = {uid: Fetched(f"{self._validity}:{uid}", raw, at) for uid, raw, at in whole}
-            self._tell_unreadable(set(uids) - set(found) - refused)
+            self._report_unreadable(set(uids) - set(found) - refused)
         self._fetched |= {mail.id: (self._sessions, mail.received_at) for mail in found.values()}
         return [found[uid] for uid in uids if uid in found]
 
     def remove(self, ids: Sequence[str]) -> None:
         self._memory.remember([HEAD_OF + one for one in ids if one in self._left])
-        with self._told("remove recorded mails"):
+        with self._mailbox_error("remove recorded mails"):
             uids = self._unchanged([one for one in ids if one not in self._left])
             if uids:
                 self._removal.remove(self._selected, uids)
         for one in ids:
             self._fetched.pop(one, None)
 
-    def leave(self, ids: Sequence[str]) -> list[Fetched]:
-        with self._told("flag mails"):
+    def flag_oversized(self, ids: Sequence[str]) -> list[Fetched]:
+        with self._mailbox_error("flag mails"):
             uids = self._uids(ids)
             if not uids or self._flagged(uids):
                 return []
         known = self._memory.known()
         uids = self._uids(one for one in ids if HEAD_OF + one not in known)
-        with self._told("look at large mails"):
+        with self._mailbox_error("look at large mails"):
             data = (
                 self._command("FETCH", sequence_set(uids), f"(UID INTERNALDATE BODY.PEEK[]<0.{HEAD_BYTES}>)")
                 if uids
@@ -178,7 +178,7 @@ class ImapSource:
         if not self._backlog and time.monotonic() - self._connected_at_s > RENEW_S:
             self.connect()
             return
-        with self._told("wait for new mail"):
+        with self._mailbox_error("wait for new mail"):
             if self._backlog:
                 self._wake.wait(min(timeout_s, LOOK_S))  # nothing more can be taken, and `look` asks what has come
             elif self._has_announced():
@@ -264,7 +264,7 @@ class ImapSource:
         data = self._command("FETCH", sequence_set(list(earlier)), "(UID RFC822.SIZE INTERNALDATE)")
         others = {uid for uid, _, at in sizes(data) if uid in earlier and at != earlier[uid]}
         if others:
-            log.warning("uids_given_again", mailbox=self._mailbox.name, mails=len(others), mend="they are fetched anew")
+            log.warning("uid_reused", mailbox=self._mailbox.name, mails=len(others), hint="they are fetched anew")
         return [uid for uid in self._uids(ids) if uid not in others]
 
     def _fetch_readable(self, uids: Sequence[int], refused: set[int]) -> list[Item]:
@@ -280,15 +280,15 @@ class ImapSource:
             self._unreadable(uids[0], error)
             return []
 
-    def _tell_unreadable(self, uids: Collection[int]) -> None:
+    def _report_unreadable(self, uids: Collection[int]) -> None:
         """Of mails that did not come though the server said yes, tell of those that are not gone."""
         for uid in self._selected.there(uids):
             self._unreadable(uid, imaplib.IMAP4.error("the server says yes and gives nothing"))
 
     def _unreadable(self, uid: int, error: Exception) -> None:
         metrics.UNREADABLE.labels(self._mailbox.name).inc()
-        mend = "look at this mail on the mail server: it cannot give it out; it is asked for again within the hour"
-        log.warning("mail_unreadable", mailbox=self._mailbox.name, id=str(uid), error=error, mend=mend)
+        hint = "look at this mail on the mail server: it cannot give it out; it is asked for again within the hour"
+        log.warning("mail_unreadable", mailbox=self._mailbox.name, id=str(uid), error=error, hint=hint)
 
     def _contents(self) -> str:
         """How many mails there are, and how old the oldest is."""
@@ -337,5 +337,5 @@ class ImapSource:
         pairs = (one.partition(":") for one in ids)
         return [int(uid) for validity, _, uid in pairs if validity == self._validity]
 
-    def _told(self, attempt: str) -> AbstractContextManager[None]:
-        return told(attempt, self._mailbox, self._server, broken=BROKEN)
+    def _mailbox_error(self, attempt: str) -> AbstractContextManager[None]:
+        return as_mailbox_error(attempt, self._mailbox, self._server, broken=BROKEN)

@@ -41,10 +41,10 @@ class Coverage:
 
     async def watch(self, stop: Stop) -> None:
         while not stop.requested:
-            await self.look()
+            await self.refresh()
             await stop.wait(LOOK_S)
 
-    async def look(self) -> None:
+    async def refresh(self) -> None:
         """Ask once who reads what, and report what nobody reads."""
         try:
             if not self._prepared:

@@ -66,7 +66,7 @@ class Leases:
         for mailbox in self._mailboxes:
             metrics.introduce(mailbox)
             metrics.LEASE_HELD.labels(mailbox).set(0)
-        news = await self._broker.take_lease(replica_queue(self._name), EVENT, FETCHER_PRESENT)
+        news = await self._broker.private_queue(replica_queue(self._name), EVENT, FETCHER_PRESENT)
         assert news is not None  # noqa: S101 - the name is drawn anew and nobody else's
         order = random.sample(list(self._mailboxes), k=len(self._mailboxes))  # replicas differ
         reading = all_of([self._hold(mailbox, read) for mailbox in order] + [self._end_with_stage()])
@@ -140,7 +140,7 @@ class Leases:
 
     async def _read_with_receipts(self, mailbox: str, tenure: Tenure, ending: Stop, read: Read) -> None:
         queue = receipts_queue(mailbox, self._name)
-        receipts = await self._broker.take_lease(queue, EVENT, receipt_key(mailbox))
+        receipts = await self._broker.private_queue(queue, EVENT, receipt_key(mailbox))
         if receipts is None:  # the name is drawn anew for each connection and nobody else's
             raise TransientError(f"the queue {queue} belongs to another connection", mailbox=mailbox)
         try:
@@ -156,7 +156,7 @@ class Leases:
         except TransientError as error:
             log.warning("lease_not_released", mailbox=mailbox, error=error, hint="it ends by itself within 20 s")
         else:
-            log.info("lease_given_back", mailbox=mailbox)
+            log.info("lease_released", mailbox=mailbox)
 
     async def _renew(self) -> None:
         while True:
@@ -196,7 +196,7 @@ class Leases:
         """Give back what others should read."""
         mine = [mailbox for mailbox in self._held if mailbox not in self._given]
         for mailbox in random.sample(mine, k=self._peers.surplus(mine, self._mailboxes, now_s)):
-            log.info("lease_given_up", mailbox=mailbox, reason="another replica reads fewer mailboxes")
+            log.info("lease_rebalanced", mailbox=mailbox, reason="another replica reads fewer mailboxes")
             self._given.add(mailbox)
             self._rest_until_s[mailbox] = now_s + REST_S
             self._held[mailbox].request()

@@ -16,9 +16,9 @@ from services.fetcher import metrics
 from services.fetcher.pop3.session import BROKEN, Pop3Session
 from services.fetcher.ports import HEAD_BYTES, Fetched, Waiting
 from services.fetcher.sources.credentials import Credential
-from services.fetcher.sources.diagnosis import told
-from services.fetcher.sources.seen_ids import HEAD_OF, Memory, NoMemory
-from services.fetcher.sources.wakeup import Wake
+from services.fetcher.sources.diagnosis import as_mailbox_error
+from services.fetcher.sources.seen_ids import HEAD_OF, NoSeenIds, SeenIds
+from services.fetcher.sources.wakeup import WakeupPipe
 from services.runtime.logs import get_logger
 from services.runtime.settings import IncomingServer, Mailbox
 
@@ -35,7 +35,7 @@ class Pop3Source:
         mailbox: Mailbox,
         server: IncomingServer,
         credential: Callable[[], Credential],
-        memory: Memory | None = None,
+        memory: SeenIds | None = None,
         *,
         receipts_s: float = RECEIPTS_S,
     ) -> None:
@@ -43,9 +43,9 @@ class Pop3Source:
         self._mailbox = mailbox
         self._server = server
         self._credential = credential
-        self._memory = memory or NoMemory()
+        self._memory = memory or NoSeenIds()
         self._receipts_s = receipts_s
-        self._wake = Wake()
+        self._wake = WakeupPipe()
         self._session: Pop3Session | None = None
         self._resting = False  # between two sessions, by our own doing
         self._listed: dict[str, tuple[int, int]] = {}  # id -> number and size, in this session
@@ -58,11 +58,11 @@ class Pop3Source:
 
     def connect(self) -> None:
         self.close()
-        with self._told("connect"):
+        with self._mailbox_error("connect"):
             self._begin()
 
     def describe(self) -> str:
-        with self._told("look at the maildrop"):
+        with self._mailbox_error("look at the maildrop"):
             session = self._connected()
             able = sorted(session.capabilities() & {"UIDL", "PIPELINING", "STLS", "TOP"})
         tls = session.socket.version() if isinstance(session.socket, ssl.SSLSocket) else "no TLS"
@@ -72,23 +72,23 @@ class Pop3Source:
             f"{', '.join(able) or 'no extensions'}; after the receipt: {after}"
         )
 
-    def news(self, most: int) -> list[Waiting]:
-        with self._told("list the mails"):
+    def list_new(self, most: int) -> list[Waiting]:
+        with self._mailbox_error("list the mails"):
             self._connected()
         ids, self._new = self._new[:most], self._new[most:]
         return [Waiting(one, self._listed[one][1]) for one in ids]
 
-    def look(self, known: Collection[str]) -> None:
+    def refresh(self, known: Collection[str]) -> None:
         """A session tells of nothing that comes after its beginning, so this begins one, but for one that is open."""
-        with self._told("list the mails"):
+        with self._mailbox_error("list the mails"):
             self._connected()
         self._new = [one for one in self._new if one not in known]
 
-    def still_listed(self, known: Collection[str]) -> int:
+    def count_unlisted(self, known: Collection[str]) -> int:
         return len(set(self._new).difference(known))
 
     def fetch(self, ids: Sequence[str]) -> list[Fetched]:
-        with self._told("fetch mails"):
+        with self._mailbox_error("fetch mails"):
             session = self._connected()
             there = [one for one in ids if one in self._listed and one not in self._deleted]
             found = [(one, self._retrieve(session, one)) for one in there]
@@ -102,7 +102,7 @@ class Pop3Source:
     def remove(self, ids: Sequence[str]) -> None:
         self._memory.remember([HEAD_OF + one for one in ids if one in self._left])
         ids = [one for one in ids if one not in self._left]
-        with self._told("remove recorded mails"):
+        with self._mailbox_error("remove recorded mails"):
             if not self._server.delete_after_fetch:
                 self._memory.remember(ids)
                 self._awaited.difference_update(ids)
@@ -117,10 +117,10 @@ class Pop3Source:
                     self._delete(session, one)
             self._settle(session)
 
-    def leave(self, ids: Sequence[str]) -> list[Fetched]:
+    def flag_oversized(self, ids: Sequence[str]) -> list[Fetched]:
         """POP3 has no flags, so each is recorded by its beginning, once."""
         known = self._memory.known()
-        with self._told("look at large mails"):
+        with self._mailbox_error("look at large mails"):
             session = self._connected()
             there = [one for one in ids if one in self._listed and HEAD_OF + one not in known]
             heads = [(one, session.retrieve_head(*self._listed[one], HEAD_BYTES)) for one in there]
@@ -128,7 +128,7 @@ class Pop3Source:
         return [Fetched(one, head, None) for one, head in heads]
 
     def wait(self, timeout_s: float) -> None:
-        with self._told("end the session"):
+        with self._mailbox_error("end the session"):
             if self._awaited and self._wake.wait(min(timeout_s, self._receipts_s)):
                 return  # by a receipt, most likely: there is something to remove
             self._end()
@@ -201,8 +201,8 @@ class Pop3Source:
             return session.retrieve(*self._listed[one])
         except BROKEN as error:
             metrics.UNREADABLE.labels(self._mailbox.name).inc()
-            mend = "look at this mail on the mail server: it cannot give it out"
-            log.warning("mail_unreadable", mailbox=self._mailbox.name, id=one, error=error, mend=mend)
+            hint = "look at this mail on the mail server: it cannot give it out"
+            log.warning("mail_unreadable", mailbox=self._mailbox.name, id=one, error=error, hint=hint)
             return None
 
     def _end(self) -> None:
@@ -219,8 +219,8 @@ class Pop3Source:
         finally:
             session.hang_up()
 
-    def _told(self, attempt: str) -> AbstractContextManager[None]:
-        return told(attempt, self._mailbox, self._server, broken=BROKEN)
+    def _mailbox_error(self, attempt: str) -> AbstractContextManager[None]:
+        return as_mailbox_error(attempt, self._mailbox, self._server, broken=BROKEN)
 
 
 def _named(listing: Sequence[tuple[int, str, int]]) -> dict[str, tuple[int, int]]:

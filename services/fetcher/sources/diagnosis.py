@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import cast
 
-from services.fetcher.ports import MailboxError, Trouble
+from services.fetcher.ports import FailureKind, MailboxError
 from services.fetcher.sources.pace import PacedFile, TooSlowError
 from services.runtime.errors import SettingsError
 from services.runtime.oauth2.tokens import TokenRefusedError
@@ -19,10 +19,10 @@ NONSENSE = (ValueError, LookupError, AttributeError, TypeError, ArithmeticError)
 class RefusedError(Exception):
     """What a server said, or we decline, with its kind and mend settled where it was seen."""
 
-    def __init__(self, message: str, trouble: Trouble, mend: str) -> None:
+    def __init__(self, message: str, failure_kind: FailureKind, hint: str) -> None:
         super().__init__(message)
-        self.trouble = trouble
-        self.mend = mend
+        self.failure_kind = failure_kind
+        self.hint = hint
 
 
 def tls_context(mailbox: Mailbox, server: IncomingServer) -> ssl.SSLContext:
@@ -37,22 +37,22 @@ def tls_context(mailbox: Mailbox, server: IncomingServer) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=str(server.ca_file))
     except ssl.SSLError as error:
         problem = f"{server.ca_file} holds no certificate that can be read"
-        raise RefusedError(problem, Trouble.CERTIFICATE, f"name a file of PEM certificates in {where}") from error
+        raise RefusedError(problem, FailureKind.CERTIFICATE, f"name a file of PEM certificates in {where}") from error
     except OSError as error:
         problem = f"{server.ca_file} cannot be read: {error.strerror}"
-        raise RefusedError(problem, Trouble.CERTIFICATE, f"let this service read the file of {where}") from error
+        raise RefusedError(problem, FailureKind.CERTIFICATE, f"let this service read the file of {where}") from error
 
 
 def no_encryption(mailbox: Mailbox, reason: str) -> RefusedError:
     """The server does not come to the agreed encryption: nothing secret was sent, nor will be."""
-    mend = f'check that the server offers STARTTLS on this port, or set server.{mailbox.server}.security = "tls"'
-    return RefusedError(f"no encryption: {reason}", Trouble.CERTIFICATE, mend)
+    hint = f'check that the server offers STARTTLS on this port, or set server.{mailbox.server}.security = "tls"'
+    return RefusedError(f"no encryption: {reason}", FailureKind.CERTIFICATE, hint)
 
 
 def login_refused(mailbox: Mailbox, answer: str) -> RefusedError:
     """`answer` is the server's, in its own words."""
-    mend = f"check user and password of mailbox {mailbox.name}, and that the account may use this protocol"
-    return RefusedError(f"the log-in is refused: {answer}", Trouble.LOGIN, mend)
+    hint = f"check user and password of mailbox {mailbox.name}, and that the account may use this protocol"
+    return RefusedError(f"the log-in is refused: {answer}", FailureKind.LOGIN, hint)
 
 
 class _Guard:
@@ -89,7 +89,7 @@ def has_buffered(file: object, sock: socket.socket) -> bool:
 
 
 @contextmanager
-def told(
+def as_mailbox_error(
     attempt: str, mailbox: Mailbox, server: IncomingServer, *, broken: tuple[type[Exception], ...]
 ) -> Iterator[None]:
     """Whatever goes wrong becomes a MailboxError with what was tried and the mend.
@@ -101,34 +101,34 @@ def told(
     try:
         yield
     except caught as error:
-        trouble, mend = _diagnosis(error, mailbox)
+        failure_kind, hint = _diagnosis(error, mailbox)
         text = f"cannot {attempt} at {server.host}:{server.port}: {_short(error)}"
-        raise MailboxError(text, mailbox=mailbox.name, trouble=trouble, mend=mend) from error
+        raise MailboxError(text, mailbox=mailbox.name, failure_kind=failure_kind, hint=hint) from error
 
 
-def _diagnosis(error: Exception, mailbox: Mailbox) -> tuple[Trouble, str]:
+def _diagnosis(error: Exception, mailbox: Mailbox) -> tuple[FailureKind, str]:
     where = f"server.{mailbox.server}"
     match error:
         case RefusedError():
-            return error.trouble, error.mend
+            return error.failure_kind, error.hint
         case TokenRefusedError():
-            return Trouble.PASSWORD, error.mend
+            return FailureKind.PASSWORD, error.hint
         case SettingsError():
-            return Trouble.PASSWORD, error.mistakes[0].mend or "make the secret readable for this service"
+            return FailureKind.PASSWORD, error.mistakes[0].hint or "make the secret readable for this service"
         case ssl.SSLCertVerificationError():
-            mend = f"correct {where}.host, or name the authority's certificate in {where}.ca_file"
-            return Trouble.CERTIFICATE, mend
+            hint = f"correct {where}.host, or name the authority's certificate in {where}.ca_file"
+            return FailureKind.CERTIFICATE, hint
         case ssl.SSLEOFError() | ssl.SSLZeroReturnError():
-            return Trouble.CONNECTION, f"check that the port of {where} speaks what {where}.security says"
+            return FailureKind.CONNECTION, f"check that the port of {where} speaks what {where}.security says"
         case ssl.SSLError():
-            return Trouble.CERTIFICATE, f"check that the port of {where} speaks what {where}.security says"
+            return FailureKind.CERTIFICATE, f"check that the port of {where} speaks what {where}.security says"
         case TooSlowError():
-            mend = f"see how the server and the way to it are doing, or raise {where}.timeout_s; other mailboxes go on"
-            return Trouble.CONNECTION, mend
+            hint = f"see how the server and the way to it are doing, or raise {where}.timeout_s; other mailboxes go on"
+            return FailureKind.CONNECTION, hint
         case OSError() | EOFError():
-            return Trouble.CONNECTION, f"check that the host and port of {where} are right and reachable from here"
+            return FailureKind.CONNECTION, f"check that the host and port of {where} are right and reachable from here"
         case _:
-            return Trouble.PROTOCOL, "see the mail server's log; the session is opened anew"
+            return FailureKind.PROTOCOL, "see the mail server's log; the session is opened anew"
 
 
 def _short(error: Exception) -> str:

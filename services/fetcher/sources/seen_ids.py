@@ -15,7 +15,7 @@ FETCHED = "fetched"
 HEAD_OF = "head of "  # before the id of a mail that is recorded by its beginning; no id of a mail has a blank
 
 
-class Memory(Protocol):
+class SeenIds(Protocol):
     """Ids of one mailbox. Blocking, like the source that asks. Every method raises TransientError."""
 
     def known(self) -> set[str]: ...
@@ -25,7 +25,7 @@ class Memory(Protocol):
     def forget(self, ids: Sequence[str]) -> None: ...
 
 
-class NoMemory:
+class NoSeenIds:
     """For a mailbox whose mails are deleted, and for a look at one."""
 
     def known(self) -> set[str]:
@@ -38,7 +38,7 @@ class NoMemory:
         """Nothing is kept."""
 
 
-class StoredMemory:
+class StoredSeenIds:
     """Collection `fetched`: `_id` mailbox + blank + id, `mailbox`, `at`. Called from a thread beside `loop`."""
 
     def __init__(self, store: Store, mailbox: str, loop: asyncio.AbstractEventLoop) -> None:

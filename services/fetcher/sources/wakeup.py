@@ -5,7 +5,7 @@ import select
 import weakref
 
 
-class Wake:
+class WakeupPipe:
     """A pipe to itself: `set` from any thread ends a `wait` under way, or the next one at once."""
 
     def __init__(self) -> None:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
 
 from services.runtime.broker.connection import Broker
-from services.runtime.broker.deliveries import as_delivery, translated
+from services.runtime.broker.deliveries import as_delivery, translate_driver_errors
 from services.runtime.broker.messages import Delivery
 
 
@@ -20,7 +20,7 @@ class Found:
 
     async def take(self) -> None:
         """Raises TransientError."""
-        with translated("take a message"):
+        with translate_driver_errors("take a message"):
             await self._message.ack()
 
 
@@ -38,7 +38,7 @@ class Browser:
     async def __aiter__(self) -> AsyncIterator[Found]:
         """Until the queue has no more. Raises TransientError."""
         for _ in range(self._at_most):
-            with translated(f"look into {self._queue.name}"):
+            with translate_driver_errors(f"look into {self._queue.name}"):
                 message = await self._queue.get(fail=False)
             if message is None:
                 return
@@ -46,9 +46,9 @@ class Browser:
 
 
 @asynccontextmanager
-async def browsing(broker: Broker, queue: str) -> AsyncIterator[Browser]:
+async def browse_queue(broker: Broker, queue: str) -> AsyncIterator[Browser]:
     """Look through a queue; what was not taken goes back to its place at the end. Raises TransientError."""
-    with translated(f"look into {queue}"):
+    with translate_driver_errors(f"look into {queue}"):
         channel = await broker.open_channel(prefetch=0)
         source = await channel.declare_queue(queue, passive=True)
     try:
@@ -63,5 +63,5 @@ async def browsing(broker: Broker, queue: str) -> AsyncIterator[Browser]:
 
 async def _leave(channel: AbstractChannel, queue: str) -> None:
     channel.close_callbacks.clear()
-    with translated(f"leave {queue}"):
+    with translate_driver_errors(f"leave {queue}"):
         await channel.close()

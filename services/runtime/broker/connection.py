@@ -26,7 +26,7 @@ from services.runtime.broker.deliveries import (
     COUNTS,
     DRIVER_ERRORS,
     Deliveries,
-    translated,
+    translate_driver_errors,
     uncancelled,
 )
 from services.runtime.broker.messages import Delivery, Outgoing
@@ -68,9 +68,9 @@ class Broker:
             make_url(url, heartbeat=HEARTBEAT_S), client_properties={"connection_name": name}
         )
         try:
-            with translated(f"connect to {mask_secrets(url)}"):
+            with translate_driver_errors(f"connect to {mask_secrets(url)}"):
                 await connection.connect(timeout=CONNECT_TIMEOUT_S)
-            with translated("open a channel"):
+            with translate_driver_errors("open a channel"):
                 channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
             yield cls(connection, channel)
         finally:
@@ -90,7 +90,7 @@ class Broker:
 
     async def declare(self, topology: Topology) -> None:
         """Make every exchange, queue and binding exist; see `declaring`."""
-        with translated("declare the topology"):
+        with translate_driver_errors("declare the topology"):
             await declaring.declare(self._connection, topology)
         for exchange in topology.exchanges:
             metrics.UNCONFIRMED.labels(exchange)  # begins at 0
@@ -103,7 +103,7 @@ class Broker:
         """Publish together and wait for all confirms; raises the first failure after all have ended."""
         started_s = time.monotonic()
         try:
-            with translated("publish"):
+            with translate_driver_errors("publish"):
                 channel = cast("aiormq.Channel", await self._channel.get_underlay_channel())
                 failures = await publishing.publish(channel, messages)
         except TransientError as error:
@@ -126,30 +126,30 @@ class Broker:
     async def consume(self, queue: str, prefetch: int) -> Deliveries:
         """Deliveries of `queue`, at most `prefetch` unacknowledged, on a channel of their own."""
         deliveries = Deliveries(queue)
-        with translated(f"consume {queue}"):
+        with translate_driver_errors(f"consume {queue}"):
             channel = await self.open_channel(prefetch)
             # Passive: the queue is declared with its arguments elsewhere, and a missing one is an error here.
             await channel.declare_queue(queue, passive=True)
             try:
                 await asyncio.wait_for(deliveries.consume(channel), CONSUME_PATIENCE_S)
             except TimeoutError as error:
-                mend = f"if this lasts: rabbitmqctl delete_queue {queue}; mails in it are fetched again"
-                log.error("queue_without_leader", queue=queue, mend=mend)  # noqa: TRY400 - its trace tells nothing
+                hint = f"if this lasts: rabbitmqctl delete_queue {queue}; mails in it are fetched again"
+                log.error("queue_without_leader", queue=queue, hint=hint)  # noqa: TRY400 - its trace tells nothing
                 raise LeaderlessError(f"the queue {queue} takes no consumer: it has no leader") from error
         return deliveries
 
     async def length(self, queue: str) -> int:
         """Messages that wait in the queue, as of a moment ago."""
-        with translated(f"look at {queue}"):
+        with translate_driver_errors(f"look at {queue}"):
             declared = await self._channel.declare_queue(queue, passive=True)
             return declared.declaration_result.message_count or 0
 
-    async def take_lease(self, queue: str, exchange: str, routing_key: str) -> "Lease | None":
+    async def private_queue(self, queue: str, exchange: str, routing_key: str) -> "Lease | None":
         """Declare the exclusive `queue`, bound to `exchange`; None while another connection owns it.
 
         It lives as long as this connection, so that owning it shows that no other process holds the lease.
         """
-        with translated(f"take the lease {queue}"):
+        with translate_driver_errors(f"take the lease {queue}"):
             channel = await self._connection.channel(publisher_confirms=False)
             try:
                 owned = await channel.declare_queue(queue, exclusive=True, durable=False)
@@ -198,7 +198,7 @@ class Lease:
         """Delete the queue, so that another process may take the lease at once."""
         self._channel.close_callbacks.clear()
         try:
-            with translated("release the lease"):
+            with translate_driver_errors("release the lease"):
                 (await self._channel.get_underlay_channel()).on_consumer_cancel_callbacks.clear()
                 await self._channel.queue_delete(self.deliveries.queue)
                 await self._channel.close()
@@ -206,7 +206,7 @@ class Lease:
             log.debug("lease_release_failed", queue=self.deliveries.queue, error=error)
 
 
-async def refuse(broker: Broker, queue: str, delivery: Delivery, error: UnreadableMessageError) -> None:
+async def reject_unreadable(broker: Broker, queue: str, delivery: Delivery, error: UnreadableMessageError) -> None:
     """Take a message that cannot be read out of the way: to the dead letters, or where newer versions wait."""
     if not isinstance(error, NewerVersionError):
         await dead_letter(broker, queue, delivery, f"unreadable: {error}", error)
@@ -264,7 +264,7 @@ async def keep_connected(
             pause_s = backoff.next_s()
             health.down("broker", str(error))
             metrics.RETRIES.labels("broker").inc()
-            log.warning("broker_session_ended", error=error, again_in_s=round(pause_s, 1), broker=mask_secrets(url))
+            log.warning("broker_session_ended", error=error, retry_in_s=round(pause_s, 1), broker=mask_secrets(url))
             await stop.wait(pause_s)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from schemas.codec import NewerVersionError, UnreadableMessageError
 from services.runtime import metrics
-from services.runtime.broker.browse import browsing
+from services.runtime.broker.browse import browse_queue
 from services.runtime.broker.connection import Broker, own_headers
 from services.runtime.broker.defer import KnownNames
 from services.runtime.broker.deliveries import Deliveries
@@ -54,7 +54,7 @@ async def _take_back(
 ) -> None:
     """A stage of a version, or with settings, that knows more than an earlier one, which set these messages aside."""
     while not ended.requested:
-        async with browsing(broker, newer_name(queue)) as browser:
+        async with browse_queue(broker, newer_name(queue)) as browser:
             unknown = 0
             async for found in browser:
                 unready = known is not None and known.waits_in_vain(found.delivery.headers)
@@ -66,7 +66,7 @@ async def _take_back(
                 one = found.delivery
                 await broker.publish(Outgoing("", queue, one.body, one.tag, one.message_id, headers=own_headers(one)))
                 await found.take()
-                log.info("message_taken_back", queue=queue, mail_key=one.message_id, tag=one.tag)
+                log.info("message_requeued", queue=queue, mail_key=one.message_id, tag=one.tag)
         await ended.wait(LOOK_AGAIN_S)
 
 

@@ -70,7 +70,7 @@ async def _declare_queue(connection: AbstractConnection, queue: Queue) -> bool:
         try:
             await channel.declare_queue(queue.name, durable=True, arguments=queue.arguments)
         except aiormq.exceptions.ChannelPreconditionFailed as error:
-            log.warning("queue_differs", queue=queue.name, error=error, mend="a policy changes what it holds to")
+            log.warning("queue_differs", queue=queue.name, error=error, hint="a policy changes what it holds to")
         except aiormq.exceptions.ChannelNotFoundEntity:
             if queue.essential:
                 raise
@@ -84,7 +84,7 @@ async def _declare_queue(connection: AbstractConnection, queue: Queue) -> bool:
             metrics.ARCHIVE_UP.labels(queue.name).set(1)
         return True
     metrics.ARCHIVE_UP.labels(queue.name).set(0)
-    log.error("queue_unavailable", queue=queue.name, mend=f"rabbitmqctl delete_queue {queue.name}; restart a stage")
+    log.error("queue_unavailable", queue=queue.name, hint=f"rabbitmqctl delete_queue {queue.name}; restart a stage")
     return False
 
 
@@ -98,7 +98,7 @@ async def _demand_leader(connection: AbstractConnection, queue: Queue) -> None:
     try:
         await asyncio.wait_for(probed.consume(_ignore), _LEADER_PATIENCE_S)
     except TimeoutError:
-        log.warning("queue_made_anew", queue=queue.name, reason="the broker brought it back without a leader")
+        log.warning("queue_recreated", queue=queue.name, reason="the broker brought it back without a leader")
         other = await connection.channel(publisher_confirms=False)
         await asyncio.wait_for(other.queue_delete(queue.name), 2 * _LEADER_PATIENCE_S)
         raise TransientError(f"the queue {queue.name} had no leader and is made anew") from None

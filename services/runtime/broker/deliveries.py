@@ -86,7 +86,7 @@ class Deliveries:
         if self._last is not None:
             last, self._last = self._last, None
             self._handed_out, self._oldest_handed_out_s = 0, None
-            with translated("acknowledge"):
+            with translate_driver_errors("acknowledge"):
                 await last.channel.basic_ack(last.tag, multiple=True)
 
     def in_hand(self) -> int:
@@ -141,7 +141,7 @@ def earlier_deliveries(headers: Mapping[str, Any] | None) -> int:
     return max((one for one in counts if isinstance(one, int)), default=0)
 
 
-class translated:  # noqa: N801 - reads as a word in a with statement
+class translate_driver_errors:  # noqa: N801 - reads as a word in a with statement
     """Driver errors become TransientError, with what was tried."""
 
     def __init__(self, attempt: str) -> None:
@@ -155,7 +155,7 @@ class translated:  # noqa: N801 - reads as a word in a with statement
         raise TransientError(f"cannot {self._attempt}: {_reason(error)}") from error
 
 
-class uncancelled(translated):  # noqa: N801 - as above
+class uncancelled(translate_driver_errors):  # noqa: N801 - as above
     """As `translated`, for the driver's cancellations only: one that nobody wished for must not end a stage."""
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:

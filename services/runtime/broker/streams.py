@@ -12,7 +12,7 @@ from typing import Literal
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
 from services.runtime.broker.connection import Broker
-from services.runtime.broker.deliveries import translated
+from services.runtime.broker.deliveries import translate_driver_errors
 from services.runtime.errors import TransientError
 
 SILENCE_S = 30.0  # a stream that owes us messages and delivers none for so long is given up
@@ -45,7 +45,7 @@ class Stream:
         """What came since; empty where nothing comes within `patience_s` seconds. Raises TransientError."""
         if self._last is not None:
             last, self._last = self._last, None
-            with translated(f"read {self.name}"):
+            with translate_driver_errors(f"read {self.name}"):
                 await last.ack(multiple=True)  # not the stream's memory, only the credit for more
         try:
             await asyncio.wait_for(self._arrived.wait(), patience_s)
@@ -59,7 +59,7 @@ class Stream:
     async def close(self) -> None:
         """End the reading; the stream keeps what it has."""
         self._channel.close_callbacks.clear()
-        with translated(f"stop reading {self.name}"):
+        with translate_driver_errors(f"stop reading {self.name}"):
             await self._channel.close()
 
     async def put(self, message: AbstractIncomingMessage) -> None:
@@ -72,7 +72,7 @@ async def read_stream(broker: Broker, name: str, start: Start) -> Stream:
 
     See rabbitmq.com/docs/streams, consuming.
     """
-    with translated(f"read {name}"):
+    with translate_driver_errors(f"read {name}"):
         channel = await broker.open_channel(_PREFETCH)
         queue = await channel.declare_queue(name, passive=True)
         stream = Stream(name, channel)

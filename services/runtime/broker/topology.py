@@ -60,15 +60,15 @@ def mailcase_topology(*, archive_max_age_days: float, archive_max_bytes: int) ->
     return Topology(
         queues=(
             dead_letter_queue(ROUTER_MAIL),
-            newer_queue(ROUTER_MAIL),
+            deferred_queue(ROUTER_MAIL),
             _work_queue(ROUTER_MAIL, Binding(MAIL, "raw.#")),
             Queue(MAIL_ARCHIVE, kept, (Binding(MAIL, "raw.#"),), essential=False),
             Queue(EVENT_ARCHIVE, kept, events, essential=False),
             dead_letter_queue(CASE_WRITER_COMMANDS),
-            newer_queue(CASE_WRITER_COMMANDS),
+            deferred_queue(CASE_WRITER_COMMANDS),
             _work_queue(CASE_WRITER_COMMANDS, Binding(CASE, "#")),
             dead_letter_queue(SENDER_WORK),
-            newer_queue(SENDER_WORK),
+            deferred_queue(SENDER_WORK),
             _work_queue(SENDER_WORK),
         )
     )
@@ -84,7 +84,7 @@ def newer_name(queue: str) -> str:
     return f"{queue}.newer"
 
 
-def newer_queue(queue: str) -> Queue:
+def deferred_queue(queue: str) -> Queue:
     return Queue(newer_name(queue), {"x-queue-type": "quorum", "x-delivery-limit": DELIVERY_LIMIT})
 
 

@@ -2,16 +2,16 @@
 
 from pathlib import Path
 
-from schemas.message_ids import OwnIds
+from schemas.message_ids import MessageIdSigner
 from services.runtime.errors import Mistake, SettingsError
 from services.runtime.settings import Settings
 
 MIN_KEY_BYTES = 32
 
 
-def own_ids(settings: Settings) -> OwnIds:
+def own_ids(settings: Settings) -> MessageIdSigner:
     """Makes and recognises our Message-IDs with the keys of the settings. Raises SettingsError for unusable keys."""
-    return OwnIds(_keys(settings.case_reference.key_file))
+    return MessageIdSigner(_keys(settings.case_reference.key_file))
 
 
 def _keys(file: Path | None) -> list[bytes]:
@@ -20,10 +20,10 @@ def _keys(file: Path | None) -> list[bytes]:
     try:
         keys = [line.strip() for line in file.read_bytes().splitlines() if line.strip()]
     except OSError as error:
-        mend = "put the keys there, one a line, and let this service read them"
-        raise SettingsError([Mistake("case_reference.key_file", f"{file}: {error.strerror}", mend)]) from error
+        hint = "put the keys there, one a line, and let this service read them"
+        raise SettingsError([Mistake("case_reference.key_file", f"{file}: {error.strerror}", hint)]) from error
     if any(len(key) < MIN_KEY_BYTES for key in keys) or not keys:
-        mend = "make one with: openssl rand -hex 32"
+        hint = "make one with: openssl rand -hex 32"
         problem = f"{file} holds no key, or one shorter than {MIN_KEY_BYTES} characters"
-        raise SettingsError([Mistake("case_reference.key_file", problem, mend)])
+        raise SettingsError([Mistake("case_reference.key_file", problem, hint)])
     return keys

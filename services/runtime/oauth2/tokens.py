@@ -34,9 +34,9 @@ MEND_EXTRA = "install the extra: .venv/bin/pip install '.[oauth2]' in Mailcase's
 class TokenRefusedError(Exception):
     """There is no token to be had; `mend` tells a person what to do. Worth another try all the same."""
 
-    def __init__(self, message: str, mend: str) -> None:
+    def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
-        self.mend = mend
+        self.hint = hint
 
 
 @dataclass(frozen=True)
@@ -138,8 +138,8 @@ class TokenSource:
         except UnicodeDecodeError:  # not chained: the error carries the bytes
             raise self._refused(f"{path} is not UTF-8", "save the secret as UTF-8") from None
 
-    def _refused(self, problem: str, mend: str) -> TokenRefusedError:
-        return TokenRefusedError(f"no token from oauth2.{self._name}: {problem}", mend)
+    def _refused(self, problem: str, hint: str) -> TokenRefusedError:
+        return TokenRefusedError(f"no token from oauth2.{self._name}: {problem}", hint)
 
 
 def token_sources(settings: Settings) -> dict[str, TokenSource]:

@@ -43,7 +43,7 @@ class _QuietHandler(WSGIRequestHandler):
 
 
 @contextmanager
-def serving(health: Health, port: int, host: str = ANY_HOST) -> Iterator[int]:
+def serve_http(health: Health, port: int, host: str = ANY_HOST) -> Iterator[int]:
     """Serve until the block ends; yields the port, a free one where `port` is 0.
 
     Raises PermanentError if the port is taken, or if this machine has no such port or address.

@@ -8,7 +8,7 @@ from contextlib import suppress
 import uvloop
 
 from services.runtime.logs import get_logger
-from services.runtime.metrics import introduce_stage
+from services.runtime.metrics import introduce_service
 
 log = get_logger(__name__)
 
@@ -60,7 +60,7 @@ async def all_of(awaitables: Iterable[Awaitable[object]]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def run_stage(name: str, stage: Callable[[Stop], Awaitable[None]]) -> None:
+def run_service(name: str, stage: Callable[[Stop], Awaitable[None]]) -> None:
     """Run a stage to its end on uvloop; the first SIGTERM or SIGINT asks it to stop.
 
     Returns after a clean stop, also when the drain deadline cut it short: nothing unacknowledged is lost by that.
@@ -74,7 +74,7 @@ async def _until_stopped(name: str, stage: Callable[[Stop], Awaitable[None]]) ->
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.request)
-    introduce_stage(name)
+    introduce_service(name)
     log.info("stage_started", stage=name)
     running = asyncio.ensure_future(stage(stop))
     asked = asyncio.ensure_future(stop.wait())

@@ -11,7 +11,7 @@ from services.runtime.errors import Mistake, SettingsError, TransientError
 from services.runtime.logs import get_logger
 from services.runtime.metrics import RETRIES
 from services.runtime.process.health import Health
-from services.runtime.process.http import ANY_HOST, serving
+from services.runtime.process.http import ANY_HOST, serve_http
 from services.runtime.process.lifecycle import Stop
 from services.runtime.retry import Backoff
 from services.runtime.settings import Settings
@@ -43,9 +43,9 @@ def connection_name(stage: str) -> str:
 
 
 @asynccontextmanager
-async def healthy_on(health: Health, http_port: int, http_host: str = ANY_HOST) -> AsyncIterator[int]:
+async def serve_health(health: Health, http_port: int, http_host: str = ANY_HOST) -> AsyncIterator[int]:
     """Serve `/healthz`, `/readyz` and `/metrics` during the block; yields the port."""
-    with serving(health, http_port, http_host) as port:
+    with serve_http(health, http_port, http_host) as port:
         beating = asyncio.ensure_future(health.beat())
         log.info("http_serving", port=port)
         try:
@@ -54,7 +54,7 @@ async def healthy_on(health: Health, http_port: int, http_host: str = ANY_HOST) 
             beating.cancel()
 
 
-async def store_ready(prepare: Callable[[], Awaitable[None]], stop: Stop, health: Health) -> bool:
+async def wait_for_store(prepare: Callable[[], Awaitable[None]], stop: Stop, health: Health) -> bool:
     """Call `prepare` (indexes, a ping) until the database takes it; False if the stage shall stop before that."""
     backoff = Backoff(initial_s=0.2, maximum_s=10.0)
     while not stop.requested:
@@ -64,7 +64,7 @@ async def store_ready(prepare: Callable[[], Awaitable[None]], stop: Stop, health
             pause_s = backoff.next_s()
             health.down("store", str(error))
             RETRIES.labels("store").inc()
-            log.warning("store_unreachable", error=error, again_in_s=round(pause_s, 1))
+            log.warning("store_unreachable", error=error, retry_in_s=round(pause_s, 1))
             await stop.wait(pause_s)
         else:
             health.up("store")
@@ -81,13 +81,13 @@ async def keep_pinging(
             await ping()
         except TransientError as error:
             health.down("store", str(error))
-            log.warning("store_unreachable", error=error, again_in_s=every_s)
+            log.warning("store_unreachable", error=error, retry_in_s=every_s)
         else:
             health.up("store")
 
 
 def _required(url: str | None, section: str, variable: str) -> str:
     if url is None:
-        mend = f"set it in the file or in {variable}; `mailcase up` runs without it, on servers of its own"
-        raise SettingsError([Mistake(f"{section}.url", "missing", mend)])
+        hint = f"set it in the file or in {variable}; `mailcase up` runs without it, on servers of its own"
+        raise SettingsError([Mistake(f"{section}.url", "missing", hint)])
     return url

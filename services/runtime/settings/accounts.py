@@ -52,8 +52,8 @@ class Account(Struct, frozen=True, kw_only=True):
             with path.open("rb") as file:
                 return file.read(MAX_PASSWORD_BYTES).decode()
         except OSError as error:
-            mend = "put the password into this file and let the user of this service read it"
-            raise self._no_password(f"{path} cannot be read: {error.strerror}", mend) from error
+            hint = "put the password into this file and let the user of this service read it"
+            raise self._no_password(f"{path} cannot be read: {error.strerror}", hint) from error
         except UnicodeDecodeError:
             # Not chained: the error carries the bytes.
             raise self._no_password(f"{path} is not UTF-8", "save the password as UTF-8") from None
@@ -67,5 +67,5 @@ class Account(Struct, frozen=True, kw_only=True):
             raise self._no_password(f"the variable {self.password_env} is not UTF-8", "set it as UTF-8")
         return secret
 
-    def _no_password(self, problem: str, mend: str) -> SettingsError:
-        return SettingsError([Mistake(self.owner, f"no password: {problem}", mend)], mailbox=self._mailbox)
+    def _no_password(self, problem: str, hint: str) -> SettingsError:
+        return SettingsError([Mistake(self.owner, f"no password: {problem}", hint)], mailbox=self._mailbox)

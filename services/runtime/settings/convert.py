@@ -97,8 +97,8 @@ class Walker:
                 field = known[key]
                 values[field.name] = self._value(field.type, value, join(path, key))
             else:
-                mend = self._mends.get(key) or did_you_mean(key, list(known))
-                self._wrong(join(path, key), "there is no such setting", mend)
+                hint = self._mends.get(key) or did_you_mean(key, list(known))
+                self._wrong(join(path, key), "there is no such setting", hint)
         if isinstance(tree, dict):
             self._missing(known, tree, path)
         for field in known.values():
@@ -152,8 +152,8 @@ class Walker:
     def _list(self, item: Any, value: object, path: str) -> object:
         if not isinstance(value, list):
             tables = isinstance(inspect.type_info(item), inspect.StructType)
-            mend = f"write [[{path}]] with double brackets" if tables else "put it in [ ]"
-            self._wrong(path, f"needs a list, is {_kind(value)}", mend)
+            hint = f"write [[{path}]] with double brackets" if tables else "put it in [ ]"
+            self._wrong(path, f"needs a list, is {_kind(value)}", hint)
             return _BROKEN
         found = [self._value(item, entry, f"{path}[{index}]") for index, entry in enumerate(value)]
         return tuple(_empty(item) if entry is _BROKEN else entry for entry in found)
@@ -164,8 +164,8 @@ class Walker:
             self._wrong(path, *_explain(annotation, value))
         return converted
 
-    def _wrong(self, path: str, problem: str, mend: str = "") -> None:
-        self.mistakes.append(Mistake(path, problem, mend))
+    def _wrong(self, path: str, problem: str, hint: str = "") -> None:
+        self.mistakes.append(Mistake(path, problem, hint))
 
 
 def _wanted(annotation: Any, path: str) -> str:

@@ -32,8 +32,8 @@ def _read(path: Path) -> bytes:
         with path.open("rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError as error:
-        mend = "create it (docs/example.toml is a start) or name another with --config"
-        raise _unusable("there is no such file", mend) from error
+        hint = "create it (docs/example.toml is a start) or name another with --config"
+        raise _unusable("there is no such file", hint) from error
     except IsADirectoryError as error:
         raise _unusable("is a directory", "name the file in it with --config") from error
     except OSError as error:
@@ -75,5 +75,5 @@ def _end_of(text: str) -> str:
     return f"line {len(lines)}, column {len(lines[-1]) + 1}"
 
 
-def _unusable(problem: str, mend: str) -> SettingsError:
-    return SettingsError([Mistake("", problem, mend)])
+def _unusable(problem: str, hint: str) -> SettingsError:
+    return SettingsError([Mistake("", problem, hint)])

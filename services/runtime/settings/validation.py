@@ -76,14 +76,14 @@ def _has_usable_hosts(parts: SplitResult) -> bool:
 def _limits(file: SettingsFile) -> Iterator[Mistake]:
     inline, largest = file.limits.inline_mail_bytes, file.limits.max_mail_bytes
     if inline > largest:
-        mend = "lower it, or raise limits.max_mail_bytes"
-        yield Mistake("limits.inline_mail_bytes", f"is {inline}, above max_mail_bytes, {largest}", mend)
+        hint = "lower it, or raise limits.max_mail_bytes"
+        yield Mistake("limits.inline_mail_bytes", f"is {inline}, above max_mail_bytes, {largest}", hint)
 
 
 def _server(server: IncomingServer, path: str) -> Iterator[Mistake]:
     if server.ca_file is not None and server.security == "none":
-        mend = 'set security = "tls" or "starttls", or leave ca_file out'
-        yield Mistake(f"{path}.ca_file", 'means nothing with security = "none"', mend)
+        hint = 'set security = "tls" or "starttls", or leave ca_file out'
+        yield Mistake(f"{path}.ca_file", 'means nothing with security = "none"', hint)
 
     if server.move_to is not None and server.protocol == "pop3":
         yield Mistake(f"{path}.move_to", "POP3 has no folders", "leave it out, or read this server by IMAP")
@@ -189,10 +189,10 @@ def _taken(
         "address": ((mailbox.address.casefold(),), "is the address of", "each mailbox has an address of its own"),
         "user": (account, "with this host and folder it is", "two readers of one folder would double its mail"),
     }
-    for key, (mark, problem, mend) in marks.items():
+    for key, (mark, problem, hint) in marks.items():
         other = taken.setdefault((key, *mark), path)
         if other != path:
-            yield Mistake(f"{path}.{key}", f"{problem} {other}", mend)
+            yield Mistake(f"{path}.{key}", f"{problem} {other}", hint)
             return
 
 

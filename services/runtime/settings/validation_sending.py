@@ -13,11 +13,11 @@ def sending_mistakes(file: SettingsFile, broken: AbstractSet[str]) -> Iterator[M
     for name, server in file.smtp.items():
         yield from _server(server, join("smtp", name), file)
     if not file.case_reference.read_bare and not file.case_reference.prefix:
-        mend = 'set case_reference.prefix, such as "Case", or remove read_bare'
-        yield Mistake("case_reference.read_bare", "is false without a prefix, so that no number would be read", mend)
+        hint = 'set case_reference.prefix, such as "Case", or remove read_bare'
+        yield Mistake("case_reference.read_bare", "is false without a prefix, so that no number would be read", hint)
     if file.smtp and file.case_reference.key_file is None:
-        mend = "name a file with a key in it, made with: openssl rand -hex 32"
-        yield Mistake("case_reference.key_file", "is missing, and mail that goes out is signed with it", mend)
+        hint = "name a file with a key in it, made with: openssl rand -hex 32"
+        yield Mistake("case_reference.key_file", "is missing, and mail that goes out is signed with it", hint)
     for name, process in file.process.items():
         if "smtp" not in broken:
             yield from _process(process, join("process", name), file)
@@ -42,8 +42,8 @@ def _server(server: OutgoingServer, path: str, file: SettingsFile) -> Iterator[M
         problem = f"no section oauth2.{server.oauth2} is there"
         yield Mistake(f"{path}.oauth2", problem, did_you_mean(server.oauth2, list(file.oauth2)))
     if server.ca_file is not None and server.security == "none":
-        mend = 'set security = "tls" or "starttls", or leave ca_file out'
-        yield Mistake(f"{path}.ca_file", 'means nothing with security = "none"', mend)
+        hint = 'set security = "tls" or "starttls", or leave ca_file out'
+        yield Mistake(f"{path}.ca_file", 'means nothing with security = "none"', hint)
 
 
 def _process(process: ProcessTable, path: str, file: SettingsFile) -> Iterator[Mistake]:

@@ -53,7 +53,7 @@ class TakenError(ConflictError):
 TAKEN_PATIENCE_S = 60.0
 
 
-class Taken:
+class ContentionWatch:
     """Watches the failures of one piece of writing for a key that stays taken.
 
     A primary that cannot replicate knows keys which reads of what a majority has do not show: those of a commit of
@@ -99,7 +99,7 @@ class Collection:
 
     async def find_one(self, query: Mapping[str, Any], fields: Sequence[str] | None = None) -> Document | None:
         """The document, or None where there is none."""
-        with translated():
+        with translate_driver_errors():
             return await self._collection.find_one(query, fields)
 
     async def find(
@@ -113,7 +113,7 @@ class Collection:
     ) -> list[Document]:
         """All matches in the order of one field, descending with a `-` before it; `limit` 0 means no limit."""
         order = [(sort.lstrip("-"), -1 if sort.startswith("-") else 1)]
-        with translated():
+        with translate_driver_errors():
             cursor = self._collection.find(query, fields, session=driver_session(session))
             return await cursor.sort(order).limit(limit).to_list(None)
 
@@ -121,23 +121,23 @@ class Collection:
         self, pipeline: Sequence[Mapping[str, Any]], session: "Session | None" = None
     ) -> list[Document]:
         """All results of an aggregation."""
-        with translated():
+        with translate_driver_errors():
             return await self._collection.aggregate(pipeline, session=driver_session(session)).to_list(None)
 
     async def count(self, query: Mapping[str, Any], session: "Session | None" = None) -> int:
-        with translated():
+        with translate_driver_errors():
             return await self._collection.count_documents(query, session=driver_session(session))
 
     async def insert(self, documents: Sequence[Document], session: "Session | None" = None) -> None:
         """Insert all; none of them may exist."""
         if documents:
-            with translated():
+            with translate_driver_errors():
                 await self._collection.insert_many(documents, session=driver_session(session))
 
     async def insert_missing(self, documents: Sequence[Document]) -> bool:
         """Insert those whose unique keys are not taken yet; False where one was. Outside transactions only."""
         try:
-            with translated():
+            with translate_driver_errors():
                 await self._collection.insert_many(documents, ordered=False)
         except TakenError:
             return False
@@ -145,13 +145,13 @@ class Collection:
 
     async def update(self, query: Mapping[str, Any], change: Change, session: "Session | None" = None) -> int:
         """Change one document; returns how many matched: 0 or 1."""
-        with translated():
+        with translate_driver_errors():
             result = await self._collection.update_one(query, change, session=driver_session(session))
             return result.matched_count
 
     async def update_all(self, query: Mapping[str, Any], change: Change, session: "Session | None" = None) -> int:
         """Change all matches in the same way; returns how many matched."""
-        with translated():
+        with translate_driver_errors():
             result = await self._collection.update_many(query, change, session=driver_session(session))
             return result.matched_count
 
@@ -162,19 +162,19 @@ class Collection:
         if not changes:
             return 0
         operations = [pymongo.UpdateOne(query, change) for query, change in changes]
-        with translated():
+        with translate_driver_errors():
             result = await self._collection.bulk_write(operations, ordered=False, session=driver_session(session))
             return result.matched_count
 
     async def delete(self, query: Mapping[str, Any], session: "Session | None" = None) -> int:
         """Delete all matches; returns how many."""
-        with translated():
+        with translate_driver_errors():
             result = await self._collection.delete_many(query, session=driver_session(session))
             return result.deleted_count
 
     async def increment(self, key: str, field: str, by: int, session: "Session | None" = None) -> int:
         """Add to a number of the document `key`, made where it is missing; returns the new value."""
-        with translated():
+        with translate_driver_errors():
             document = await self._collection.find_one_and_update(
                 {"_id": key},
                 {"$inc": {field: by}},
@@ -186,13 +186,13 @@ class Collection:
 
     async def raise_to(self, key: str, field: str, least: int, session: "Session | None" = None) -> None:
         """Make a number of the document `key` at least so high; the document is made where it is missing."""
-        with translated():
+        with translate_driver_errors():
             change = {"$max": {field: least}}
             await self._collection.update_one({"_id": key}, change, upsert=True, session=driver_session(session))
 
     async def ensure_expiry(self, field: str) -> None:
         """Let the database delete each document once the time in `field` has come, give or take a minute."""
-        with translated():
+        with translate_driver_errors():
             await self._collection.create_index(field, expireAfterSeconds=0)
 
     async def ensure_index(self, *fields: str, unique: bool = False, where: Mapping[str, Any] | None = None) -> None:
@@ -202,7 +202,7 @@ class Collection:
         """
         keys = [(field.lstrip("-"), -1 if field.startswith("-") else 1) for field in fields]
         options: dict[str, Any] = {"unique": unique} | ({"partialFilterExpression": where} if where else {})
-        with translated():
+        with translate_driver_errors():
             await self._collection.create_index(keys, **options)
 
 
@@ -217,7 +217,7 @@ class Store:
     """A database. Collections are attributes of nothing: ask `collection(name)`."""
 
     def __init__(self, url: str, database: str) -> None:
-        with translated():
+        with translate_driver_errors():
             self._client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(url, **_options_beside(url))
         self._idle: list[AsyncIOMotorClientSession] = []
         self._database: AsyncIOMotorDatabase[Document] = self._client.get_database(
@@ -246,25 +246,25 @@ class Store:
 
     async def ping(self) -> None:
         """Raise TransientError unless a primary answers."""
-        with translated():
+        with translate_driver_errors():
             await self._client.admin.command({"ping": 1})
 
     async def prove_majority(self) -> None:
         """Raise TransientError unless a majority takes a write: a primary that cannot replicate answers a ping."""
         change = {"$currentDate": {"at": True}}
-        with translated():
+        with translate_driver_errors():
             await self._database["probes"].update_one({"_id": "majority"}, change, upsert=True)
 
     async def now(self) -> datetime:
         """The time by the primary's clock."""
-        with translated():
+        with translate_driver_errors():
             hello = await self._client.admin.command("hello")
         now: datetime = hello["localTime"]  # in UTC, which answers to commands do not say
         return now.replace(tzinfo=UTC)
 
     async def server(self) -> Document:
         """What the server says of itself: `version`, and `setName` where it is a replica set."""
-        with translated():
+        with translate_driver_errors():
             build = await self._client.admin.command("buildInfo")
             hello = await self._client.admin.command("hello")
         return {"version": build["version"], "setName": hello.get("setName"), "hosts": hello.get("hosts", [])}
@@ -275,7 +275,7 @@ class Store:
         Raises ConflictError, UnclearCommitError, TransientError or PermanentError; only after UnclearCommitError may it
         have been written all the same.
         """
-        with translated():
+        with translate_driver_errors():
             async with self._session() as driver, self._begin(driver):
                 result = await body(Session(driver))
                 await _commit(driver)
@@ -345,7 +345,7 @@ def driver_session(session: Session | None) -> AsyncIOMotorClientSession | None:
 
 
 @contextmanager
-def translated() -> Iterator[None]:
+def translate_driver_errors() -> Iterator[None]:
     """Driver errors become ours: again, or never."""
     try:
         yield

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from services.case_writer.isolated_reader import TOO_LARGE, TOO_SLOW, ReaderProcess
+from services.case_writer.isolated_reader import TOO_LARGE, TOO_SLOW, IsolatedReader
 from services.case_writer.ports import UnreadableMailError
-from services.case_writer.preparation import Intake
+from services.case_writer.preparation import MailPreparer
 from services.case_writer.reading import ReadingLimits, read_mail
 from services.runtime.errors import TransientError
 from tests.builders import opening
@@ -17,17 +17,17 @@ MIB = 1024 * 1024
 
 
 @pytest.fixture
-async def reader() -> AsyncIterator[ReaderProcess]:
-    made = ReaderProcess(ReadingLimits(), max_seconds=10, max_memory_bytes=160 * MIB)
+async def reader() -> AsyncIterator[IsolatedReader]:
+    made = IsolatedReader(ReadingLimits(), max_seconds=10, max_memory_bytes=160 * MIB)
     yield made
     await made.close()
 
 
-async def test_a_mail_read_aside_reads_as_it_does_here(reader: ReaderProcess) -> None:
+async def test_a_mail_read_aside_reads_as_it_does_here(reader: IsolatedReader) -> None:
     assert await reader.read(MAIL) == read_mail(MAIL)
 
 
-async def test_a_mail_that_needs_too_much_memory_is_refused_and_the_next_one_is_read(reader: ReaderProcess) -> None:
+async def test_a_mail_that_needs_too_much_memory_is_refused_and_the_next_one_is_read(reader: IsolatedReader) -> None:
     with pytest.raises(UnreadableMailError) as refused:
         await reader.read(MAIL + b"x" * 200 * MIB)
     assert refused.value.reason == TOO_LARGE
@@ -35,14 +35,14 @@ async def test_a_mail_that_needs_too_much_memory_is_refused_and_the_next_one_is_
 
 
 async def test_a_mail_that_takes_too_long_is_refused() -> None:
-    hasty = ReaderProcess(ReadingLimits(), max_seconds=0.000_1, max_memory_bytes=400 * MIB)
+    hasty = IsolatedReader(ReadingLimits(), max_seconds=0.000_1, max_memory_bytes=400 * MIB)
     with pytest.raises(UnreadableMailError) as refused:
         await hasty.read(MAIL + b"x" * 20 * MIB)
     assert refused.value.reason == TOO_SLOW
     await hasty.close()
 
 
-async def test_a_reader_whose_process_was_killed_reads_on(reader: ReaderProcess) -> None:
+async def test_a_reader_whose_process_was_killed_reads_on(reader: IsolatedReader) -> None:
     await reader.read(MAIL)
     assert reader._child is not None
     reader._child.process.kill()
@@ -51,12 +51,12 @@ async def test_a_reader_whose_process_was_killed_reads_on(reader: ReaderProcess)
 
 
 async def test_a_machine_without_room_for_a_process_parks_no_mail(monkeypatch: pytest.MonkeyPatch) -> None:
-    reader = ReaderProcess(ReadingLimits(), max_seconds=10, max_memory_bytes=160 * MIB)
-    intake = Intake(FakeBlobs(), lambda _mailbox: False, aside=reader, aside_bytes=0)
+    reader = IsolatedReader(ReadingLimits(), max_seconds=10, max_memory_bytes=160 * MIB)
+    intake = MailPreparer(FakeBlobs(), lambda _mailbox: False, aside=reader, aside_bytes=0)
     for program in ("/nonexistent/python", "/bin/false"):
         monkeypatch.setattr("services.case_writer.isolated_reader.sys.executable", program)
         with pytest.raises(TransientError, match="no process to read in"):
-            await intake.items([opening("one")])
+            await intake.prepare([opening("one")])
     monkeypatch.undo()
-    assert len(await intake.items([opening("one")])) == 1
+    assert len(await intake.prepare([opening("one")])) == 1
     await reader.close()

@@ -8,10 +8,10 @@ from msgspec import structs
 from schemas.cases import Command, Decision, OpenCase, ParkMail
 from schemas.mails import BlobRef, Replay
 from services.case_writer import preparation as intake_module
-from services.case_writer.placement.plan import Aside, Plan
+from services.case_writer.placement.plan import Plan, Unassigned
 from services.case_writer.placement.restore import CONTENT_MISSING
 from services.case_writer.ports import UnreadableMailError
-from services.case_writer.preparation import Intake
+from services.case_writer.preparation import MailPreparer
 from services.case_writer.reading import MailReading
 from services.case_writer.service import CANNOT_BE_WRITTEN
 from services.runtime.errors import PermanentError, TransientError
@@ -42,7 +42,7 @@ async def test_each_mail_gets_its_own_attachments_in_their_order(blobs: FakeBlob
     mail = raw_mail(BOUNDARY_MAIL)
     with_files = opening("two files", raw=BOUNDARY_MAIL, key=mail.key)
     commands: list[Command] = [opening("no file"), with_files, parking("parked")]
-    none, two, parked = await Intake(blobs, lambda _mailbox: False).items(commands)
+    none, two, parked = await MailPreparer(blobs, lambda _mailbox: False).prepare(commands)
     assert none.blobs == ()
     assert [one.sha256 for one in two.blobs] == [sha256(b"first"), sha256(b"second")]
     assert two.reading is not None
@@ -56,22 +56,22 @@ async def test_a_mail_set_aside_is_kept_whole_and_not_read(
     blobs: FakeBlobs, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(intake_module, "read_mail", None)
-    [item] = await Intake(blobs, lambda _mailbox: False).items([command])
+    [item] = await MailPreparer(blobs, lambda _mailbox: False).prepare([command])
     assert item.reading is None
     assert item.original is not None
     assert await blobs.get(item.original.sha256) == item.command.mail.raw
 
 
 async def test_the_original_is_kept_for_the_mailboxes_that_ask_for_it(blobs: FakeBlobs) -> None:
-    intake = Intake(blobs, lambda mailbox: mailbox == "keeps")
-    kept, not_kept = await intake.items([opening("m", mailbox="keeps"), opening("m")])
+    intake = MailPreparer(blobs, lambda mailbox: mailbox == "keeps")
+    kept, not_kept = await intake.prepare([opening("m", mailbox="keeps"), opening("m")])
     assert kept.original == BlobRef(sha256=sha256(kept.command.mail.raw or b""), size=kept.command.mail.size)
     assert not_kept.original is None
 
 
 async def test_a_mail_too_much_for_reading_is_kept_whole(blobs: FakeBlobs) -> None:
     long = b"From: anna@customer.example\r\nSubject: long\r\n\r\n" + b"word " * 200_000
-    [item] = await Intake(blobs, lambda _mailbox: False).items([opening("m", raw=long)])
+    [item] = await MailPreparer(blobs, lambda _mailbox: False).prepare([opening("m", raw=long)])
     assert item.reading is not None
     assert "text-shortened" in item.reading.defects
     assert item.original is not None
@@ -99,14 +99,14 @@ DAMAGED_MAILS = {
 @pytest.mark.parametrize("rest", DAMAGED_MAILS.values(), ids=DAMAGED_MAILS.keys())
 async def test_a_mail_that_can_be_read_in_more_than_one_way_is_kept_whole(blobs: FakeBlobs, rest: bytes) -> None:
     raw = rest if rest.startswith(b"\n") else b"From: anna@customer.example\n" + rest
-    [item] = await Intake(blobs, lambda _mailbox: False).items([opening("m", raw=raw)])
+    [item] = await MailPreparer(blobs, lambda _mailbox: False).prepare([opening("m", raw=raw)])
     assert item.original is not None
     assert await blobs.get(item.original.sha256) == raw
 
 
 async def test_a_mail_that_travels_as_a_blob_is_read_whole(blobs: FakeBlobs) -> None:
     [reference] = await blobs.put_all([BOUNDARY_MAIL])
-    [item] = await Intake(blobs, lambda _mailbox: False).items(
+    [item] = await MailPreparer(blobs, lambda _mailbox: False).prepare(
         [opening("m", raw=None, blob=reference, head=BOUNDARY_MAIL[:20])]
     )
     assert item.reading is not None
@@ -121,15 +121,15 @@ async def test_a_large_mail_that_is_kept_whole_is_kept_where_it_is(
     [reference] = await blobs.put_all([BOUNDARY_MAIL])
     monkeypatch.setattr(blobs, "get", None)
     monkeypatch.setattr(intake_module, "read_mail", None)
-    intake = Intake(blobs, lambda _mailbox: False)
-    small, large = await intake.items([parking("small"), parking("large", raw=None, blob=reference)])
+    intake = MailPreparer(blobs, lambda _mailbox: False)
+    small, large = await intake.prepare([parking("small"), parking("large", raw=None, blob=reference)])
     assert small.original is not None
     assert large.original == reference
     gone = structs.replace(reference, size=1)
     with pytest.raises(PermanentError, match="no blob"):
-        await intake.items([parking("large", raw=None, blob=gone)])
+        await intake.prepare([parking("large", raw=None, blob=gone)])
     with pytest.raises(UnreadableMailError) as caught:
-        await intake.items(
+        await intake.prepare(
             [parking("large", CANNOT_BE_WRITTEN, raw=None, blob=gone, origin="replay", replay=Replay(run="r"))]
         )
     assert caught.value.reason == CONTENT_MISSING
@@ -138,13 +138,13 @@ async def test_a_large_mail_that_is_kept_whole_is_kept_where_it_is(
 async def test_a_mail_whose_blob_is_gone_fails_for_ever(blobs: FakeBlobs) -> None:
     missing = opening("m", raw=None, blob=BlobRef(sha256="0" * 64, size=5))
     with pytest.raises(PermanentError):
-        await Intake(blobs, lambda _mailbox: False).items([missing])
+        await MailPreparer(blobs, lambda _mailbox: False).prepare([missing])
 
 
 async def test_a_message_without_the_mail_fails_for_ever_and_names_it(blobs: FakeBlobs) -> None:
     command = opening("m", raw=None)
     with pytest.raises(PermanentError) as caught:
-        await Intake(blobs, lambda _mailbox: False).items([command])
+        await MailPreparer(blobs, lambda _mailbox: False).prepare([command])
     assert caught.value.mail_key == command.mail.key
 
 
@@ -157,14 +157,14 @@ async def test_whatever_a_mail_does_to_the_reader_it_is_the_mail_s_fault(
     monkeypatch.setattr(intake_module, "read_mail", broken)
     for text in ("small", "large " * 100_000):
         with pytest.raises(PermanentError, match="MemoryError") as caught:
-            await Intake(blobs, lambda _mailbox: False).items([opening(text)])
+            await MailPreparer(blobs, lambda _mailbox: False).prepare([opening(text)])
         assert caught.value.mailbox == "invoices"
 
 
 async def test_a_store_that_does_not_answer_is_no_fault_of_the_mail(blobs: FakeBlobs) -> None:
     blobs.failures = [TransientError("no primary")]
     with pytest.raises(TransientError):
-        await Intake(blobs, lambda _mailbox: True).items([opening("m")])
+        await MailPreparer(blobs, lambda _mailbox: True).prepare([opening("m")])
 
 
 async def test_a_replayed_mail_is_read_whatever_the_rules_say_but_not_what_failed_here(
@@ -176,20 +176,20 @@ async def test_a_replayed_mail_is_read_whatever_the_rules_say_but_not_what_faile
         structs.replace(one, mail=structs.replace(one.mail, **replayed))
         for one in (parking("m", "spam"), parking("m", "reading-takes-too-long"), parking("m", "cannot-be-written"))
     )
-    items = await Intake(blobs, lambda _mailbox: False).items([spam, failed, unwritten])
+    items = await MailPreparer(blobs, lambda _mailbox: False).prepare([spam, failed, unwritten])
     assert [item.reading is not None for item in items] == [True, False, False]
 
 
 async def test_a_replayed_mail_whose_content_is_lost_is_kept_without_any(blobs: FakeBlobs) -> None:
     mail = raw_mail(raw=None, blob=BlobRef(sha256="0" * 64, size=7), origin="replay", replay=Replay(run="r"))
     command = OpenCase(mail=mail, decision=Decision(rule="new-case"))
-    intake = Intake(blobs, lambda _mailbox: False)
+    intake = MailPreparer(blobs, lambda _mailbox: False)
     with pytest.raises(UnreadableMailError) as caught:
-        await intake.items([command])
+        await intake.prepare([command])
     assert caught.value.reason == CONTENT_MISSING
-    [item] = await intake.items([ParkMail(mail=mail, decision=command.decision, reason=CONTENT_MISSING)])
+    [item] = await intake.prepare([ParkMail(mail=mail, decision=command.decision, reason=CONTENT_MISSING)])
     assert (item.reading, item.original) == (None, None)
-    plan = Plan(aside=[Aside(item, "parked", CONTENT_MISSING, command.decision)])
+    plan = Plan(aside=[Unassigned(item, "parked", CONTENT_MISSING, command.decision)])
     assert (await intake.with_originals(plan)).aside[0].item.original is None
 
 
@@ -197,7 +197,9 @@ async def test_a_fetched_mail_whose_content_is_lost_is_not_kept_at_all(blobs: Fa
     """It is in its mailbox still, and comes again with its content."""
     mail = raw_mail(raw=None, blob=BlobRef(sha256="0" * 64, size=7))
     with pytest.raises(PermanentError) as caught:
-        await Intake(blobs, lambda _mailbox: False).items([OpenCase(mail=mail, decision=Decision(rule="new-case"))])
+        await MailPreparer(blobs, lambda _mailbox: False).prepare(
+            [OpenCase(mail=mail, decision=Decision(rule="new-case"))]
+        )
     assert not isinstance(caught.value, UnreadableMailError)
 
 
@@ -206,8 +208,8 @@ async def test_a_suspect_is_read_aside_however_small_it_is() -> None:
         async def read(self, raw: bytes) -> MailReading:
             raise UnreadableMailError("reading-takes-too-long", f"{len(raw)} bytes")
 
-    intake = Intake(FakeBlobs(), lambda _mailbox: False, aside=Reader())
+    intake = MailPreparer(FakeBlobs(), lambda _mailbox: False, aside=Reader())
     command = opening("m")
-    await intake.items([command])
+    await intake.prepare([command])
     with pytest.raises(UnreadableMailError, match="bytes"):
-        await intake.items([command], {command.mail.key})
+        await intake.prepare([command], {command.mail.key})

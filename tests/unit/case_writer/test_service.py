@@ -16,8 +16,8 @@ from schemas.codec import decode_receipt, decode_replayed
 from schemas.events import CaseAppended, CaseOpened, MailboxLimited, MailIgnored, MailParked, SenderLimited
 from schemas.mails import BlobRef, Replay
 from services.case_writer.placement.plan import Plan
-from services.case_writer.preparation import Intake
-from services.case_writer.service import CONFLICTS_TOGETHER, TRIES, Arrived, CaseWriter
+from services.case_writer.preparation import MailPreparer
+from services.case_writer.service import CONFLICTS_TOGETHER, MAX_FAULT_ATTEMPTS, CaseWriter, ReceivedCommand
 from services.runtime.broker.messages import Outgoing
 from services.runtime.broker.topology import EVENT
 from services.runtime.errors import PermanentError, TransientError
@@ -43,7 +43,7 @@ class Writer:
         self.health = Health("store")
         self.service = CaseWriter(
             self.cases,
-            Intake(self.blobs, lambda _mailbox: False),
+            MailPreparer(self.blobs, lambda _mailbox: False),
             self.outlet,
             FakePublisher(self.cases, self.outlet),
             rules=rules,
@@ -54,7 +54,7 @@ class Writer:
 
     async def handle(self, *commands: Command, redelivered: bool = False) -> list[str | None]:
         """The mail keys of the refused commands."""
-        arrived = [Arrived(one, redelivered) for one in commands]
+        arrived = [ReceivedCommand(one, redelivered) for one in commands]
         return [error.mail_key for error in await self.service.handle(arrived)]
 
     @property
@@ -295,9 +295,9 @@ class TestPoison:
         assert writer.outcomes == {commands[0].mail.key: "opened"}
 
     async def test_a_refusal_tells_how_often_the_mail_was_tried(self, writer: Writer) -> None:
-        writer.cases.fails(ZeroDivisionError(), TRIES + 1)
-        [refused] = await writer.service.handle([Arrived(opening("one"), False)])
-        assert str(refused).endswith(f"ZeroDivisionError(); it was tried {TRIES} times, then to park it")
+        writer.cases.fails(ZeroDivisionError(), MAX_FAULT_ATTEMPTS + 1)
+        [refused] = await writer.service.handle([ReceivedCommand(opening("one"), False)])
+        assert str(refused).endswith(f"ZeroDivisionError(); it was tried {MAX_FAULT_ATTEMPTS} times, then to park it")
 
     async def test_a_replay_hears_of_each_mail_of_a_split_batch_what_became_of_that_mail(self, writer: Writer) -> None:
         writer.poison("poison", also_parked=True)
@@ -323,11 +323,11 @@ class TestPoison:
         await writer.handle(odd, opening("two"))
         assert sorted(writer.outcomes.values()) == ["opened", "parked"]
         alone = [plan for plan in writer.cases.plans if [one.item.key for one in plan.placed] == [odd.mail.key]]
-        assert len(alone) == TRIES
+        assert len(alone) == MAX_FAULT_ATTEMPTS
         assert writer.cases.mails[odd.mail.key].decision.evidence[-1] == "unexpected: ZeroDivisionError()"
 
     async def test_a_fault_of_ours_that_passes_costs_a_mail_nothing(self, writer: Writer) -> None:
-        writer.cases.fails(ZeroDivisionError(), TRIES - 1)
+        writer.cases.fails(ZeroDivisionError(), MAX_FAULT_ATTEMPTS - 1)
         await writer.handle(opening("one"))
         assert list(writer.outcomes.values()) == ["opened"]
 

@@ -41,7 +41,7 @@ def test_a_secret_that_everybody_can_read_is_a_warning_with_the_command_that_clo
 
 def test_a_failure_keeps_its_own_hint_before_that_of_its_file(tmp_path: Path) -> None:
     file = tmp_path / "password"
-    failed = Finding("mailbox invoices", ok=False, detail="log-in refused", mend="check the password")
+    failed = Finding("mailbox invoices", ok=False, detail="log-in refused", hint="check the password")
     assert with_file_warning(failed, file) == failed  # it is not there, which its own line says
     file.touch(0o644)
     told = str(with_file_warning(failed, file))

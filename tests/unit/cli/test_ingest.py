@@ -38,7 +38,7 @@ class TestIngest:
         assert _mailbox_name(settings, process, asked) == mailbox
 
     @pytest.mark.parametrize(
-        ("process", "asked", "mend"),
+        ("process", "asked", "hint"),
         [
             ("claims", None, "claims-en, claims-pl"),
             ("invoices", "claims-en", "invoices"),
@@ -47,9 +47,9 @@ class TestIngest:
         ],
     )
     def test_a_mailbox_that_is_not_clear_is_asked_for(
-        self, settings: Settings, process: str, asked: str | None, mend: str
+        self, settings: Settings, process: str, asked: str | None, hint: str
     ) -> None:
-        with pytest.raises(SettingsError, match=mend):
+        with pytest.raises(SettingsError, match=hint):
             _mailbox_name(settings, process, asked)
 
     @pytest.mark.parametrize("raw", [b"", b"Subject: x\r\n\r\nFrom here\r\n", b"\xff\x00", b"from me"])

@@ -6,13 +6,13 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from services.fetcher.byte_budget import PATIENCE_S, Budget
+from services.fetcher.byte_budget import PATIENCE_S, ByteBudget
 
 
 class Holders:
     """Requests that hold what they got until told otherwise; `got` is who got something, in order."""
 
-    def __init__(self, budget: Budget) -> None:
+    def __init__(self, budget: ByteBudget) -> None:
         self.budget = budget
         self.got: list[str] = []
         self._ends: dict[str, asyncio.Event] = {}
@@ -59,7 +59,7 @@ def clock() -> Clock:
 @pytest.fixture
 async def holders(clock: Clock) -> AsyncIterator[Holders]:
     """A share of 10 for each of four mailboxes, and 40 for all."""
-    made = Holders(Budget(80, 4, clock))
+    made = Holders(ByteBudget(80, 4, clock))
     yield made
     await made.close()
 

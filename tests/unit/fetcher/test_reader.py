@@ -13,10 +13,10 @@ from services.fetcher import service
 from services.fetcher.in_flight import InFlight
 from services.fetcher.leases.store import now_s
 from services.fetcher.leases.tenure import Tenure
-from services.fetcher.message_builder import Dispatcher
-from services.fetcher.ports import Fetched, MailboxError, Trouble
+from services.fetcher.message_builder import RawMailBuilder
+from services.fetcher.ports import FailureKind, Fetched, MailboxError
 from services.fetcher.service import MailboxReader
-from services.fetcher.status import Reporter
+from services.fetcher.status import StatusReporter
 from services.runtime.broker.deliveries import Deliveries
 from services.runtime.broker.messages import Outgoing
 from services.runtime.errors import TransientError
@@ -58,7 +58,7 @@ class Source(FakeMailSource):
             self._loop.call_soon_threadsafe(self.stuck.set)
             self.go.wait(30)
             if self._cut:
-                raise MailboxError("cut off", mailbox="a", trouble=Trouble.CONNECTION, mend="none")
+                raise MailboxError("cut off", mailbox="a", failure_kind=FailureKind.CONNECTION, hint="none")
 
 
 class Publisher:
@@ -87,7 +87,7 @@ class Bench:
         reader = MailboxReader(
             "a",
             self.source,
-            Dispatcher("p", "a", inline_bytes=100, put_blob=put, ping_store=self.ping),
+            RawMailBuilder("p", "a", inline_bytes=100, put_blob=put, ping_store=self.ping),
             self.publisher,
             InFlight(10, 10_000),
             max_mail_bytes=10_000,
@@ -118,7 +118,7 @@ def mailbox() -> FakeMailbox:
 async def expired(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
     """Set once a reader notices that its lease expired."""
     event = asyncio.Event()
-    monkeypatch.setattr(Reporter, "lease_expired", lambda _self: event.set())
+    monkeypatch.setattr(StatusReporter, "lease_expired", lambda _self: event.set())
     return event
 
 

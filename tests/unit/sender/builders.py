@@ -6,12 +6,12 @@ from typing import Any
 
 import msgspec
 
-from schemas.message_ids import OwnIds
+from schemas.message_ids import MessageIdSigner
 from schemas.stored import OutgoingMail, Person
 from services.runtime.settings import SenderLimits, Settings, load_settings
 
 NOW = datetime(2026, 11, 25, 8, 30, 15, tzinfo=UTC)
-IDS = OwnIds([b"0123456789abcdef0123456789abcdef"])
+IDS = MessageIdSigner([b"0123456789abcdef0123456789abcdef"])
 LIMITS = SenderLimits()
 
 TOML = """

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from schemas.case_ref import CaseReference
-from schemas.message_ids import OwnIds
+from schemas.message_ids import MessageIdSigner
 from schemas.stored import Attachment, Person
 from services.case_writer.reading import read_mail
 from services.sender.compose import compose, subject_of
 from tests.unit.sender.builders import outgoing
 
 REFERENCE = CaseReference()
-MAC = (OwnIds([b"k" * 32]).mark(235, datetime(2026, 11, 25, 8, 30, 15, tzinfo=UTC)) or "").removeprefix("235 ")
+MAC = (MessageIdSigner([b"k" * 32]).mark(235, datetime(2026, 11, 25, 8, 30, 15, tzinfo=UTC)) or "").removeprefix("235 ")
 
 
 def attachment(name: str, content_type: str = "application/pdf") -> Attachment:
@@ -44,7 +44,7 @@ def test_every_attempt_sends_the_same_bytes() -> None:
 
 
 def test_the_headers_find_the_way_back_and_say_that_a_machine_wrote() -> None:
-    mail = parsed(compose(outgoing(reply_to="invoices+235@office.example"), [], OwnIds([b"k" * 32])))
+    mail = parsed(compose(outgoing(reply_to="invoices+235@office.example"), [], MessageIdSigner([b"k" * 32])))
     assert mail["From"] == "Faktury kosztowe <invoices@office.example>"
     assert (mail["To"], mail["Reply-To"]) == ("anna@customer.example", "invoices+235@office.example")
     assert (mail["In-Reply-To"], mail["References"]) == ("<letter-1@customer.example>", "<letter-1@customer.example>")

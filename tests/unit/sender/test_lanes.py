@@ -7,7 +7,7 @@ from services.runtime.process.lifecycle import Stop
 from services.runtime.retry import Backoff
 from services.sender.circuits import Circuit, WatchedTransport
 from services.sender.lanes import ANSWERS_IN_A_ROW, Lane
-from services.sender.ports import Handed
+from services.sender.ports import DeliveryResult
 
 
 class Clock:
@@ -127,20 +127,20 @@ async def test_a_mail_that_was_no_attempt_gives_its_turn_as_the_probe_to_the_nex
 class Scripted:
     """The port `Transport`, with answers in order; `before` runs during a session."""
 
-    def __init__(self, *answers: Handed) -> None:
+    def __init__(self, *answers: DeliveryResult) -> None:
         self._answers = list(answers)
 
-    async def send(self, sender: str, recipients: Sequence[str], message: bytes) -> Handed:
+    async def send(self, sender: str, recipients: Sequence[str], message: bytes) -> DeliveryResult:
         return self._answers.pop(0)
 
 
-FAILED = Handed(again={"anna@customer.example": "connection refused"}, session="failed")
+FAILED = DeliveryResult(again={"anna@customer.example": "connection refused"}, session="failed")
 
 
 async def test_a_failed_session_opens_the_circuit_and_any_answer_closes_it() -> None:
     clock = Clock()
     watched = circuit(clock)
-    later = Handed(again={"anna@customer.example": "451 later"})
+    later = DeliveryResult(again={"anna@customer.example": "451 later"})
     transport = WatchedTransport(Scripted(FAILED, later), watched)
     await transport.send("office@office.example", ["anna@customer.example"], b"")
     assert watched.failure == "connection refused"

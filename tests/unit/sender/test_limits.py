@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from schemas.stored import OutgoingMail
-from services.sender.limits import EVERYONE, TOO_LATE, TOO_MANY, Go, Hold, Past, Suppress, address_key, judge
-from services.sender.ports import Handed
+from services.sender.limits import EVERYONE, TOO_LATE, TOO_MANY, Go, Hold, SendingHistory, Suppress, address_key, judge
+from services.sender.ports import DeliveryResult
 from services.sender.service import after_attempt, pause_s
 from tests.unit.sender.builders import NOW, limits, outgoing
 
@@ -17,12 +17,12 @@ SECOND = timedelta(seconds=1)
 
 def rounds(count: int, mails: Any = lambda _number: outgoing(), every: timedelta = SECOND, **more: Any) -> list[Any]:
     """Verdicts on so many mails, one after the other, each written down as the sender does."""
-    pasts: dict[str, Past] = {}
+    pasts: dict[str, SendingHistory] = {}
     verdicts = []
     for number in range(count):
         now = NOW + number * every
         mail: OutgoingMail = mails(number)
-        known = {key: pasts.get(key, Past()) for key in (EVERYONE, address_key(mail.to[0]))}
+        known = {key: pasts.get(key, SendingHistory()) for key in (EVERYONE, address_key(mail.to[0]))}
         verdict = judge(mail, now, known, limits(**more))
         verdicts.append(verdict)
         if isinstance(verdict, Go):
@@ -77,7 +77,7 @@ def test_a_program_s_answer_counts_in_all_but_not_by_address() -> None:
 @pytest.mark.parametrize(("age_s", "verdict"), [(100, Go), (101, Suppress)])
 def test_an_automatic_mail_that_is_too_late_never_goes_out(age_s: float, verdict: type) -> None:
     mail = outgoing(created_at=NOW - timedelta(seconds=age_s))
-    found = judge(mail, NOW, {EVERYONE: Past(), ANNA: Past()}, limits(automatic_within_s=100.0))
+    found = judge(mail, NOW, {EVERYONE: SendingHistory(), ANNA: SendingHistory()}, limits(automatic_within_s=100.0))
     assert isinstance(found, verdict)
     assert not isinstance(found, Suppress) or found.reason == TOO_LATE
 
@@ -90,12 +90,12 @@ def test_after_an_attempt_only_those_are_left_who_may_still_get_it() -> None:
     mail = outgoing(
         to=["a@x.example", "b@x.example", "c@x.example"], remaining=["a@x.example", "b@x.example", "c@x.example"]
     )
-    handed = Handed(["a@x.example"], {"b@x.example": "550 no"}, {"c@x.example": "451 later"})
+    handed = DeliveryResult(["a@x.example"], {"b@x.example": "550 no"}, {"c@x.example": "451 later"})
     after = after_attempt(mail, handed)
     assert (after.remaining, after.refused, after.failure) == (
         ["c@x.example"],
         ["b@x.example: 550 no"],
         "c@x.example: 451 later",
     )
-    done = after_attempt(after, Handed(["c@x.example"]))
+    done = after_attempt(after, DeliveryResult(["c@x.example"]))
     assert (done.remaining, done.refused, done.failure) == ([], ["b@x.example: 550 no"], None)

@@ -18,8 +18,8 @@ from services.runtime.settings import Settings
 from services.runtime.store.mongo import ConflictError, TakenError
 from services.sender.circuits import Circuit
 from services.sender.clock import SharedClock
-from services.sender.limits import EVERYONE, Past
-from services.sender.ports import EVERYTHING, Addressed, Ending, Handed, Share, Waiting
+from services.sender.limits import EVERYONE, SendingHistory
+from services.sender.ports import EVERYTHING, Addressed, DeliveryResult, Ending, Share, Waiting
 from services.sender.scheduler import Work
 from services.sender.service import NO_SERVER, Sender
 from services.sender.templates import Templates
@@ -34,7 +34,7 @@ class FakeOutbox:
 
     mails: dict[str, OutgoingMail] = field(default_factory=dict)
     endings: list[Ending] = field(default_factory=list)
-    known: dict[str, Past] = field(default_factory=dict)
+    known: dict[str, SendingHistory] = field(default_factory=dict)
     failures: list[Exception] = field(default_factory=list)
     extended: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -64,13 +64,15 @@ class FakeOutbox:
     async def settle(self, mail_id: str, claim: str, subject: str, text: str) -> bool:
         return self._change(mail_id, claim, subject=subject, text=text)
 
-    async def pasts(self, keys: Sequence[str]) -> dict[str, Past]:
-        return {key: self.known.get(key, Past()) for key in keys}
+    async def pasts(self, keys: Sequence[str]) -> dict[str, SendingHistory]:
+        return {key: self.known.get(key, SendingHistory()) for key in keys}
 
-    async def count(self, pasts: Mapping[str, Past], now: datetime, counted: tuple[str, str] | None) -> None:
+    async def count(self, pasts: Mapping[str, SendingHistory], now: datetime, counted: tuple[str, str] | None) -> None:
         if self.failures:
             raise self.failures.pop(0)
-        self.known |= {key: Past(past.times, past.held_until, past.version + 1) for key, past in pasts.items()}
+        self.known |= {
+            key: SendingHistory(past.times, past.held_until, past.version + 1) for key, past in pasts.items()
+        }
         if counted:
             self._change(*counted, counted_at=now)
 
@@ -111,12 +113,12 @@ def _is_of(share: Share, mail: OutgoingMail) -> bool:
 class FakeTransport:
     """Answers with what `answer` makes of the recipients."""
 
-    def __init__(self, answer: Callable[[Sequence[str]], Handed] = Handed) -> None:
+    def __init__(self, answer: Callable[[Sequence[str]], DeliveryResult] = DeliveryResult) -> None:
         self.answer = answer
         self.messages: list[bytes] = []
         self.recipients: list[list[str]] = []
 
-    async def send(self, sender: str, recipients: Sequence[str], message: bytes) -> Handed:
+    async def send(self, sender: str, recipients: Sequence[str], message: bytes) -> DeliveryResult:
         self.messages.append(message)
         self.recipients.append(list(recipients))
         return self.answer(recipients)
@@ -161,8 +163,8 @@ def bench(tmp_path: Path) -> Bench:
     return Bench(FakeOutbox(), FakeTransport(), settings(tmp_path))
 
 
-def again(recipients: Sequence[str]) -> Handed:
-    return Handed(again=dict.fromkeys(recipients, "451 later"))
+def again(recipients: Sequence[str]) -> DeliveryResult:
+    return DeliveryResult(again=dict.fromkeys(recipients, "451 later"))
 
 
 async def test_the_text_is_settled_before_the_first_attempt_and_stays(bench: Bench, tmp_path: Path) -> None:
@@ -188,7 +190,7 @@ async def test_a_mail_that_is_not_due_or_is_someone_else_s_is_left_alone(bench: 
 
 async def test_an_outage_between_the_server_s_word_and_ours_is_waited_for(bench: Bench) -> None:
     bench.put()
-    bench.outbox.known = {EVERYONE: Past()}
+    bench.outbox.known = {EVERYONE: SendingHistory()}
     bench.transport.answer = lambda recipients: _failing_then(bench, recipients)
     mail = await bench.deliver()
     assert (mail.state, len(bench.transport.messages)) == ("sent", 1)
@@ -197,18 +199,18 @@ async def test_an_outage_between_the_server_s_word_and_ours_is_waited_for(bench:
     assert (ending.comment.kind, ending.comment.sent_at, ending.comment.flags) == ("sent", NOW, ["automatic"])
 
 
-def _failing_then(bench: Bench, recipients: Sequence[str]) -> Handed:
+def _failing_then(bench: Bench, recipients: Sequence[str]) -> DeliveryResult:
     bench.outbox.failures = [TransientError("no primary"), ConflictError("busy"), TransientError("no primary")]
-    return Handed(list(recipients))
+    return DeliveryResult(list(recipients))
 
 
 async def test_a_stage_that_ends_in_the_outage_leaves_the_mail_to_another(bench: Bench) -> None:
     bench.put()
 
-    def taken(recipients: Sequence[str]) -> Handed:
+    def taken(recipients: Sequence[str]) -> DeliveryResult:
         bench.outbox.failures = [TransientError("no primary")] * 3
         bench.stop.request()
-        return Handed(list(recipients))
+        return DeliveryResult(list(recipients))
 
     bench.transport.answer = taken
     with pytest.raises(TransientError, match="no primary"):
@@ -217,7 +219,7 @@ async def test_a_stage_that_ends_in_the_outage_leaves_the_mail_to_another(bench:
     bench.outbox.failures = []
     bench.now = bench.mail.due_at
     bench.stop = Stop()
-    bench.transport.answer = Handed
+    bench.transport.answer = DeliveryResult
     assert (await bench.deliver()).state == "sent"
     assert bench.transport.messages[0] == bench.transport.messages[1]
 
@@ -232,9 +234,9 @@ async def test_a_mail_whose_comment_cannot_be_written_does_not_go_out_again(
     monkeypatch.setattr("services.runtime.store.mongo.TAKEN_PATIENCE_S", 0.1)
     bench.put()
 
-    def taken(recipients: Sequence[str]) -> Handed:
+    def taken(recipients: Sequence[str]) -> DeliveryResult:
         bench.outbox.failures = list(failures)
-        return Handed(list(recipients))
+        return DeliveryResult(list(recipients))
 
     bench.transport.answer = taken
     assert (await bench.deliver()).state == "sent"
@@ -275,16 +277,16 @@ async def test_a_claim_that_ended_before_the_text_was_settled_sends_nothing(
     assert bench.transport.messages == []
 
 
-ENDS: list[tuple[Handed, str, str | None]] = [
-    (Handed([ANNA]), "sent", None),
-    (Handed(refused={ANNA: "550 no"}), "refused", f"{ANNA}: 550 no"),
-    (Handed(again={ANNA: "451 later"}), "given-up", f"{ANNA}: 451 later"),
+ENDS: list[tuple[DeliveryResult, str, str | None]] = [
+    (DeliveryResult([ANNA]), "sent", None),
+    (DeliveryResult(refused={ANNA: "550 no"}), "refused", f"{ANNA}: 550 no"),
+    (DeliveryResult(again={ANNA: "451 later"}), "given-up", f"{ANNA}: 451 later"),
 ]
 
 
 @pytest.mark.parametrize(("handed", "state", "failure"), ENDS)
 async def test_how_a_mail_ends_when_its_time_is_over(
-    bench: Bench, handed: Handed, state: str, failure: str | None
+    bench: Bench, handed: DeliveryResult, state: str, failure: str | None
 ) -> None:
     bench.put(counted_at=NOW, created_at=NOW - timedelta(days=2))
     bench.transport.answer = lambda _recipients: handed
@@ -345,9 +347,9 @@ async def test_a_claim_is_extended_while_the_server_takes_its_time(bench: Bench)
     bench.put()
 
     class Slow(FakeTransport):
-        async def send(self, sender: str, recipients: Sequence[str], message: bytes) -> Handed:
+        async def send(self, sender: str, recipients: Sequence[str], message: bytes) -> DeliveryResult:
             await asyncio.wait_for(bench.outbox.extended.wait(), 60)
-            return Handed(list(recipients))
+            return DeliveryResult(list(recipients))
 
     bench.transport = Slow()
     options: dict[str, Any] = {"stop": bench.stop, "clock": lambda: NOW, "claim_s": 0.03}
@@ -366,11 +368,11 @@ async def test_a_fault_of_ours_with_one_mail_holds_up_no_other(bench: Bench, tmp
     reached = asyncio.Event()
 
     class Odd(FakeTransport):
-        async def send(self, sender: str, recipients: Sequence[str], message: bytes) -> Handed:
+        async def send(self, sender: str, recipients: Sequence[str], message: bytes) -> DeliveryResult:
             if recipients[0] == "odd@x.example":
                 raise ZeroDivisionError
             reached.set()
-            return Handed(list(recipients))
+            return DeliveryResult(list(recipients))
 
     bench.transport = Odd()
     for number, name in enumerate(["odd", "even"]):

@@ -11,8 +11,8 @@ from services.case_writer.reading.attachments.builder import CMS_TYPES, MAIL_TYP
 from services.case_writer.reading.attachments.signed import is_encrypted, signed_content
 from services.case_writer.reading.attachments.winmail import Winmail, open_winmail
 from services.case_writer.reading.mime.splitter import Part, split
-from services.case_writer.reading.mime.structure import Bodies, FilePart, Segment, arrange
-from services.case_writer.reading.mime.transfer_encoding import encoding_of, undo
+from services.case_writer.reading.mime.structure import Bodies, FilePart, Segment, split_text_and_files
+from services.case_writer.reading.mime.transfer_encoding import decode_transfer_encoding, encoding_of
 from services.case_writer.reading.mime.uuencoded import UuencodedFile
 from services.case_writer.reading.model import AMBIGUOUS, Defects, ReadingLimits
 from services.case_writer.reading.text.parts import TextParts
@@ -99,7 +99,7 @@ class Containers:
             raw, parts = self._encoded_whole(raw, parts, limits, defects)
         self._parts_left -= len(parts)
         texts = TextParts(raw, parts, limits, defects)
-        bodies = arrange(raw, parts, texts.read)
+        bodies = split_text_and_files(raw, parts, texts.read)
         defects.add(AMBIGUOUS, bodies.has_other_text)
         if defects is self._defects:
             self._uuencoded += texts.files
@@ -111,7 +111,7 @@ class Containers:
         """A multipart that was encoded as a whole, which RFC 2045 section 6.4 forbids, decoded."""
         root = parts[0]
         encoding = encoding_of(root.headers)
-        content, _ = undo(raw[root.body : root.end], encoding)
+        content, _ = decode_transfer_encoding(raw[root.body : root.end], encoding)
         if b"\n--" not in content or content == raw[root.body : root.end]:
             return raw, parts
         declared = root.headers.raw("content-type") or b""

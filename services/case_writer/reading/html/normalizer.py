@@ -70,7 +70,7 @@ _INSIDE = {  # table tags mean something in their places only
 _TABLE_FRAME = frozenset({"table", "tbody", "thead", "tfoot", "tr", "colgroup"})
 
 
-def is_suspicious(html: str) -> bool:
+def needs_normalizing(html: str) -> bool:
     """Whether parsing `html` as it stands might cost more than its length suggests; errs on the safe side."""
     if len(html) > _SMALL_CHARS:
         return True
@@ -83,7 +83,7 @@ def is_suspicious(html: str) -> bool:
     return tags * len(_FORMATTING_TAG.findall(html)) > _FEW_COPIES
 
 
-def tame(html: str) -> str:
+def normalize(html: str) -> str:
     """`html` in the small language described above, in time linear in its length."""
     return "".join(_Tamer().pieces(html))
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import nh3
 
-from services.case_writer.reading.html.normalizer import is_suspicious, tame
+from services.case_writer.reading.html.normalizer import needs_normalizing, normalize
 from services.runtime.mail.words import unbase64
 
 _TAGS = {
@@ -86,8 +86,8 @@ class Picture(NamedTuple):
 
 def sanitise(html: str) -> tuple[str, int, bool]:
     """HTML that is safe to show in a page's box, how many remote pictures it would load, whether it had to be tamed."""
-    tamed = is_suspicious(html)
-    safe = _CLEANER.clean(tame(html) if tamed else html)
+    tamed = needs_normalizing(html)
+    safe = _CLEANER.clean(normalize(html) if tamed else html)
     if "\\" in safe or ("(" in safe and _STYLE_WITH_CALL.search(safe)):
         safe = _STYLE.sub(lambda match: match[1] if _reaches_out(match[2]) else match[0], safe)
     pieces = _IMAGE_SOURCE.split(safe)  # text, what stands before a `src`, text …

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from services.case_writer.reading.mime.parameters import Parameters
 from services.case_writer.reading.mime.splitter import Part
-from services.case_writer.reading.mime.transfer_encoding import encoding_of, undo
+from services.case_writer.reading.mime.transfer_encoding import decode_transfer_encoding, encoding_of
 
 _HTML = frozenset({"text/html", "application/xhtml+xml"})
 _PLAIN = frozenset({"text/plain", "text/enriched", "text/richtext", "text/markdown", "text/x-markdown"})
@@ -51,7 +51,7 @@ class FilePart:
         """The bytes of the file, and whether its transfer encoding was damaged."""
         if self.opened is not None:
             return self.opened
-        return undo(self.raw[self.part.body : self.part.end], encoding_of(self.part.headers))
+        return decode_transfer_encoding(self.raw[self.part.body : self.part.end], encoding_of(self.part.headers))
 
 
 @dataclass(slots=True)
@@ -69,9 +69,9 @@ class Bodies:
 TextOf = Callable[[Part, str], str]
 
 
-def arrange(raw: bytes, parts: list[Part], text_of: TextOf) -> Bodies:
+def split_text_and_files(raw: bytes, parts: list[Part], text_of: TextOf) -> Bodies:
     """Sort the parts of `raw` into text and files; `text_of(part, content_type)` reads a text part."""
-    return _Arranger(raw, parts, text_of).arrange()
+    return _Arranger(raw, parts, text_of).split_text_and_files()
 
 
 class _Arranger:
@@ -85,7 +85,7 @@ class _Arranger:
         self._has_text = False
         self._has_other_text = False
 
-    def arrange(self) -> Bodies:
+    def split_text_and_files(self) -> Bodies:
         for index, part in enumerate(self._parts):
             if not part.children:
                 self._sort(index, part)

@@ -33,7 +33,7 @@ def encoding_of(headers: MailHeaders) -> str:
     return ", ".join(headers.texts("content-transfer-encoding"))
 
 
-def undo(content: bytes, encoding: str, *, is_text: bool = False) -> tuple[bytes, bool]:
+def decode_transfer_encoding(content: bytes, encoding: str, *, is_text: bool = False) -> tuple[bytes, bool]:
     """The bytes as they were before sending, and whether something in the encoding was damaged or unknown.
 
     Of several encodings, which contradict each other, the first that the content is sound in counts. Of a part

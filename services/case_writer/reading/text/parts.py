@@ -3,7 +3,7 @@
 import re
 
 from services.case_writer.reading.mime.splitter import Part
-from services.case_writer.reading.mime.transfer_encoding import encoding_of, undo
+from services.case_writer.reading.mime.transfer_encoding import decode_transfer_encoding, encoding_of
 from services.case_writer.reading.mime.uuencoded import UuencodedFile, extract
 from services.case_writer.reading.model import AMBIGUOUS, Defects, ReadingLimits
 from services.case_writer.reading.text.plain import body_text
@@ -24,7 +24,7 @@ class TextParts:
     def read(self, part: Part, content_type: str) -> str:
         """The text of a part, read as `content_type`."""
         content = self._without_closing_lines(self._raw[part.body : part.end])
-        data, damaged = undo(content, encoding_of(part.headers), is_text=True)
+        data, damaged = decode_transfer_encoding(content, encoding_of(part.headers), is_text=True)
         self._defects.add("text-damaged", damaged)
         if not content_type.endswith("html"):
             data, files = extract(data, self._limits.max_attachments - len(self.files))

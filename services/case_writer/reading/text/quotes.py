@@ -29,7 +29,7 @@ _TO_PLAIN = str.maketrans(
 _RULE = "_-=* "
 
 
-def written_now(full_text: str, *, quotes_are_marked: bool = False) -> str:
+def strip_quotes(full_text: str, *, quotes_are_marked: bool = False) -> str:
     """The part of `full_text` that its author wrote now; all of it where nothing marks the rest, or nothing is left.
 
     `quotes_are_marked` tells that `>` came from the marks of HTML, so that it stands before nothing but quotes.

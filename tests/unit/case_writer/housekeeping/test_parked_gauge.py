@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from prometheus_client import REGISTRY
 
-from services.case_writer.housekeeping.parked_gauge import ParkedGroup, Watch
+from services.case_writer.housekeeping.parked_gauge import ParkedGauge, ParkedGroup
 from services.runtime.errors import TransientError
 from services.runtime.process.lifecycle import Stop, first_of
 
@@ -39,14 +39,14 @@ def oldest(process: str) -> float | None:
 
 
 def test_a_process_without_parked_mail_shows_0() -> None:
-    watch = Watch(Scripted(Stop()), ["nothing-parked"])
+    watch = ParkedGauge(Scripted(Stop()), ["nothing-parked"])
     assert parked("nothing-parked", "") is None
     watch.show([])
     assert (parked("nothing-parked", ""), oldest("nothing-parked")) == (0, 0)
 
 
 def test_what_a_person_has_dealt_with_falls_to_0() -> None:
-    watch = Watch(Scripted(Stop()), ["dealt"])
+    watch = ParkedGauge(Scripted(Stop()), ["dealt"])
     watch.show([ParkedGroup("dealt", "spam", 3, LATE), ParkedGroup("dealt", "mail-loop", 1, EARLY)])
     assert (parked("dealt", "spam"), parked("dealt", "mail-loop")) == (3, 1)
     assert oldest("dealt") == EARLY.timestamp()
@@ -58,16 +58,16 @@ def test_what_a_person_has_dealt_with_falls_to_0() -> None:
 async def test_an_outage_leaves_the_last_count_and_ends_nothing() -> None:
     stop = Stop()
     known = [ParkedGroup("outage", "spam", 5, LATE)]
-    watch = Watch(Scripted(stop, known), ["outage"])
+    watch = ParkedGauge(Scripted(stop, known), ["outage"])
     await watch.run(stop)
     stop = Stop()
-    watch = Watch(Scripted(stop, TransientError("no primary")), ["outage"])
+    watch = ParkedGauge(Scripted(stop, TransientError("no primary")), ["outage"])
     await first_of(watch.run(stop))
     assert parked("outage", "spam") == 5
 
 
 def test_overdue_cases_are_counted_by_process() -> None:
-    watch = Watch(Scripted(Stop()), ["punctual"])
+    watch = ParkedGauge(Scripted(Stop()), ["punctual"])
     watch.show_overdue({"late": 2})
     counts = [
         REGISTRY.get_sample_value("mailcase_overdue_cases", {"process": process}) for process in ("punctual", "late")

@@ -10,11 +10,11 @@ import pytest
 
 from schemas.changes import Actor
 from schemas.mails import BlobRef
-from schemas.message_ids import OwnIds
+from schemas.message_ids import MessageIdSigner
 from schemas.sending import AnswerCase, AnswerFile
 from schemas.stored import OutgoingMail
 from services.case_writer.outgoing.answers import Answers, MongoAnswers
-from services.case_writer.outgoing.composer import Answerable, Correspondence
+from services.case_writer.outgoing.composer import Answerable, OutgoingMailComposer
 from services.runtime.broker.messages import Outgoing
 from services.runtime.errors import PermanentError, TransientError
 from services.runtime.process.health import Health
@@ -45,7 +45,7 @@ class OneCase(MongoAnswers):
 
 
 def answers_to(stored: OneCase, folder: Path, blobs: FakeBlobs) -> Answers:
-    correspondence = Correspondence(settings(folder), OwnIds([b"key"]))
+    correspondence = OutgoingMailComposer(settings(folder), MessageIdSigner([b"key"]))
     return Answers(stored, blobs, correspondence, FakeOutlet(), health=Health("store"), stop=Stop())
 
 
@@ -86,7 +86,7 @@ async def test_a_queue_of_the_senders_that_takes_nothing_holds_up_no_answer(
             await asyncio.Event().wait()
 
     monkeypatch.setattr("services.case_writer.notifier.WAKE_PATIENCE_S", 0.05)
-    stored, correspondence = OneCase(), Correspondence(settings(tmp_path), OwnIds([b"key"]))
+    stored, correspondence = OneCase(), OutgoingMailComposer(settings(tmp_path), MessageIdSigner([b"key"]))
     answers = Answers(stored, FakeBlobs(), correspondence, Full(), health=Health("store"), stop=Stop())
     await asyncio.wait_for(answers.handle(answer()), 10)
     assert len(stored.written) == 1
@@ -103,7 +103,7 @@ async def test_a_stop_ends_the_wait_for_an_answer_that_is_there_and_that_nobody_
                 stop.request()
             raise TakenError("duplicate key")
 
-    stored, correspondence = Unreplicated(), Correspondence(settings(tmp_path), OwnIds([b"key"]))
+    stored, correspondence = Unreplicated(), OutgoingMailComposer(settings(tmp_path), MessageIdSigner([b"key"]))
     answers = Answers(stored, FakeBlobs(), correspondence, FakeOutlet(), health=Health("store"), stop=stop)
     with pytest.raises(TakenError):
         await asyncio.wait_for(answers.handle(answer()), 10)

@@ -10,7 +10,7 @@ import pytest
 from schemas.cases import Decision
 from schemas.sending import AnswerCase
 from schemas.stored import OutgoingMail
-from services.case_writer.outgoing.composer import Answerable, Correspondence, mailable
+from services.case_writer.outgoing.composer import Answerable, OutgoingMailComposer, mailable
 from services.case_writer.placement.plan import NewCase, Placed
 from services.runtime.errors import ContractError
 from services.runtime.mail.headers import Address
@@ -29,8 +29,8 @@ CASE = Answerable(
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Correspondence:
-    return Correspondence(settings(tmp_path), IDS)
+def made(tmp_path: Path) -> OutgoingMailComposer:
+    return OutgoingMailComposer(settings(tmp_path), IDS)
 
 
 def placed(*, author: Address = ANNA, flags: tuple[str, ...] = (), origin: str = "fetch", **read: Any) -> Placed:
@@ -45,7 +45,7 @@ def answer(**more: Any) -> AnswerCase:
     return AnswerCase(**(fields | more))
 
 
-def test_a_person_s_mail_is_acknowledged_to_its_author_alone(made: Correspondence) -> None:
+def test_a_person_s_mail_is_acknowledged_to_its_author_alone(made: OutgoingMailComposer) -> None:
     mail = made.acknowledgement(placed(reply_to=[Address("", "eve@evil.example")]), 235, NOW)
     assert mail is not None
     assert (mail.id, mail.kind, mail.state, mail.to) == ("ack 235", "acknowledgement", "pending", [ANNA.address])
@@ -56,7 +56,7 @@ def test_a_person_s_mail_is_acknowledged_to_its_author_alone(made: Correspondenc
     assert (mail.in_reply_to, mail.references) == ("<m1@customer.example>", ["<m1@customer.example>"])
 
 
-def test_the_same_mail_gives_the_same_acknowledgement(made: Correspondence) -> None:
+def test_the_same_mail_gives_the_same_acknowledgement(made: OutgoingMailComposer) -> None:
     assert made.acknowledgement(placed(), 235, NOW) == made.acknowledgement(placed(), 235, NOW)
 
 
@@ -83,18 +83,18 @@ NO_ONE = [
 
 
 @pytest.mark.parametrize(("changes", "why"), NO_ONE)
-def test_what_no_machine_may_answer(made: Correspondence, changes: dict[str, Any], why: str) -> None:
+def test_what_no_machine_may_answer(made: OutgoingMailComposer, changes: dict[str, Any], why: str) -> None:
     one = placed(**changes)
     assert made.why_not(one) == why
     assert made.acknowledgement(one, 235, NOW) is None
 
 
 @pytest.mark.parametrize("local", ["anna", "norbert", "replay", "rooter", "noah.reply", "bounceback", "nowak-office"])
-def test_names_that_only_look_like_a_machine_s_are_answered(made: Correspondence, local: str) -> None:
+def test_names_that_only_look_like_a_machine_s_are_answered(made: OutgoingMailComposer, local: str) -> None:
     assert made.why_not(placed(author=Address("", f"{local}@customer.example"))) is None
 
 
-def test_what_opens_no_case_or_comes_from_a_stranger_to_a_case_is_not_acknowledged(made: Correspondence) -> None:
+def test_what_opens_no_case_or_comes_from_a_stranger_to_a_case_is_not_acknowledged(made: OutgoingMailComposer) -> None:
     one = placed()
     assert made.why_not(replace(one, opens=False)) == "opens-no-case"
     assert made.why_not(replace(one, kind="bounce")) == "opens-no-case"
@@ -103,18 +103,18 @@ def test_what_opens_no_case_or_comes_from_a_stranger_to_a_case_is_not_acknowledg
 
 
 def test_a_process_that_does_not_want_it_acknowledges_nothing(tmp_path: Path) -> None:
-    off = Correspondence(settings(tmp_path, ("enabled = true", "enabled = false")), IDS)
+    off = OutgoingMailComposer(settings(tmp_path, ("enabled = true", "enabled = false")), IDS)
     assert off.acknowledgement(placed(), 235, NOW) is None
 
 
-def test_many_references_keep_the_first_and_the_last(made: Correspondence) -> None:
+def test_many_references_keep_the_first_and_the_last(made: OutgoingMailComposer) -> None:
     ids = [f"<{number}@customer.example>" for number in range(100)]
     mail = made.acknowledgement(placed(references=ids[::-1]), 235, NOW)
     assert mail is not None
     assert mail.references == [ids[0], *ids[-18:], "<m1@customer.example>"]
 
 
-def test_ids_that_could_do_harm_in_a_header_are_left_out(made: Correspondence) -> None:
+def test_ids_that_could_do_harm_in_a_header_are_left_out(made: OutgoingMailComposer) -> None:
     hostile = ["<a@x>\r\nBcc: eve@evil.example", "<a b@x>", "no brackets", "<ż@x>", f"<{'x' * 300}@x>"]
     mail = made.acknowledgement(placed(references=hostile), 235, NOW)
     assert mail is not None
@@ -122,7 +122,7 @@ def test_ids_that_could_do_harm_in_a_header_are_left_out(made: Correspondence) -
 
 
 def sent_as(folder: Path, change: tuple[str, str]) -> OutgoingMail:
-    mail = Correspondence(settings(folder, change), IDS).acknowledgement(placed(), 235, NOW)
+    mail = OutgoingMailComposer(settings(folder, change), IDS).acknowledgement(placed(), 235, NOW)
     assert mail is not None
     return mail
 
@@ -141,7 +141,7 @@ def test_mail_under_another_address_asks_for_answers_at_the_mailbox(tmp_path: Pa
     assert mail.message_id.endswith("@xn--d-uga0v4h.example>")
 
 
-def test_an_answer_goes_to_the_participants(made: Correspondence) -> None:
+def test_an_answer_goes_to_the_participants(made: OutgoingMailComposer) -> None:
     mail = made.answer(answer(), CASE, [], NOW)
     assert (mail.id, mail.kind, mail.subject) == ("answer answer-0001", "answer", "[#235] Invoice 17")
     assert mail.to == ["anna@customer.example", "jan@supplier.example"]
@@ -150,11 +150,11 @@ def test_an_answer_goes_to_the_participants(made: Correspondence) -> None:
     assert IDS.case_of(mail.message_id) == 235
 
 
-def test_an_answer_goes_to_the_addresses_given_and_to_nobody_else(made: Correspondence) -> None:
+def test_an_answer_goes_to_the_addresses_given_and_to_nobody_else(made: OutgoingMailComposer) -> None:
     assert made.answer(answer(to=["eve@other.example"]), CASE, [], NOW).to == ["eve@other.example"]
 
 
-def test_our_own_mailboxes_get_no_answer(made: Correspondence) -> None:
+def test_our_own_mailboxes_get_no_answer(made: OutgoingMailComposer) -> None:
     case = replace(CASE, participants=["invoices@office.example", "anna@customer.example", "not an address"])
     assert made.answer(answer(), case, [], NOW).to == ["anna@customer.example"]
 
@@ -169,11 +169,13 @@ def test_our_own_mailboxes_get_no_answer(made: Correspondence) -> None:
         ("two\r\nlines", "[#235] two lines"),
     ],
 )
-def test_the_reference_comes_first_in_the_subject(made: Correspondence, subject: str | None, written: str) -> None:
+def test_the_reference_comes_first_in_the_subject(
+    made: OutgoingMailComposer, subject: str | None, written: str
+) -> None:
     assert made.answer(answer(subject=subject), CASE, [], NOW).subject == written
 
 
-def test_a_program_s_answer_is_marked(made: Correspondence) -> None:
+def test_a_program_s_answer_is_marked(made: OutgoingMailComposer) -> None:
     assert made.answer(answer(automatic=True), CASE, [], NOW).auto_submitted == "auto-generated"
 
 
@@ -193,7 +195,7 @@ REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("changes", "case", "reason"), REFUSED)
 def test_an_answer_that_can_never_go_out_says_why(
-    made: Correspondence, changes: dict[str, Any], case: dict[str, Any], reason: str
+    made: OutgoingMailComposer, changes: dict[str, Any], case: dict[str, Any], reason: str
 ) -> None:
     with pytest.raises(ContractError, match=reason):
         made.answer(answer(**changes), replace(CASE, **case), [], NOW)

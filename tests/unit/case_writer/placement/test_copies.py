@@ -9,24 +9,24 @@ from schemas.cases import Decision
 from schemas.events import MailIgnored
 from schemas.mails import Replay
 from schemas.stored import thread_id
-from services.case_writer.placement.plan import Item, NewCase, Plan
+from services.case_writer.placement.plan import NewCase, Plan, PreparedMail
 from services.case_writer.placement.planner import plan
-from services.case_writer.placement.snapshot import Known, KnownCase, KnownThread, RecordedMail
-from services.case_writer.recording.documents import Writing, documents
+from services.case_writer.placement.snapshot import CaseSnapshot, RecordedMail, Snapshot, ThreadSnapshot
+from services.case_writer.recording.documents import TransactionContext, build_documents
 from tests.builders import ANNA, EVE, JAN, NOW, STAGES, appending, item, opened, opening
 
 A = "<a@x.example>"
-CASE = KnownCase("invoices", "registration", "open", "Invoice", frozenset({ANNA.address}))
+CASE = CaseSnapshot("invoices", "registration", "open", "Invoice", frozenset({ANNA.address}))
 DIGEST, OTHER = "1" * 64, "2" * 64
 
 
-def place(*items: Item, **known: Any) -> Plan:
-    return plan(items, Known(**known), attempt="now")
+def place(*items: PreparedMail, **known: Any) -> Plan:
+    return plan(items, Snapshot(**known), attempt="now")
 
 
 def recorded_thread(digest: str | None = DIGEST) -> dict[str, Any]:
     """The id A is claimed by a mail of case 5."""
-    return {"threads": {thread_id("invoices", A): KnownThread(5, "k" * 64, digest)}, "cases": {5: CASE}}
+    return {"threads": {thread_id("invoices", A): ThreadSnapshot(5, "k" * 64, digest)}, "cases": {5: CASE}}
 
 
 def asides(done: Plan) -> list[tuple[str, str, Any]]:
@@ -45,7 +45,7 @@ def test_so_it_is_within_one_batch_and_its_outcome_and_event_name_the_case() -> 
     first, copy = opened("first", A, digest=DIGEST), opened("copy", A, digest=DIGEST)
     done = place(first, copy, opened("third", A, digest=DIGEST))
     assert [one.item for one in done.placed] == [first]
-    written = documents(done, Writing(NOW, "now", 7, STAGES, lambda *_: None))
+    written = build_documents(done, TransactionContext(NOW, "now", 7, STAGES, lambda *_: None))
     assert [(one.outcome, one.case, one.refers_to) for one in written.mails] == [
         ("opened", 7, None),
         ("ignored", None, 7),
@@ -83,14 +83,14 @@ def test_a_mail_without_a_message_id_is_no_copy() -> None:
 
 
 def test_a_mail_that_answers_brought_before_is_known_by_its_digest_too() -> None:
-    known = {"threads": {thread_id("invoices", A): KnownThread(5, None)}, "cases": {5: CASE}}
+    known = {"threads": {thread_id("invoices", A): ThreadSnapshot(5, None)}, "cases": {5: CASE}}
     done = place(opened("first", A, digest=DIGEST), opened("copy", A, digest=DIGEST), **known)
     assert asides(done) == [("ignored", "copy", 5)]
-    [claim] = documents(done, Writing(NOW, "now", 7, STAGES)).claims
+    [claim] = build_documents(done, TransactionContext(NOW, "now", 7, STAGES)).claims
     assert (claim.case, claim.digest) == (5, DIGEST)
 
 
-def ignored(one: Item, **more: Any) -> RecordedMail:
+def ignored(one: PreparedMail, **more: Any) -> RecordedMail:
     decision = Decision(rule="new-case", resolution="copy")
     return RecordedMail("ignored", "invoices", None, "copy", "earlier", **({"decision": decision} | more))
 
@@ -121,7 +121,7 @@ def test_of_a_restored_database_the_mail_that_was_in_the_case_is_back_and_its_co
     command = msgspec.structs.replace(
         mail.command, mail=msgspec.structs.replace(mail.command.mail, origin="replay", replay=replay)
     )
-    first, copy = Item(command, mail.reading), item(opening("copy", origin="replay"), A, digest=DIGEST)
+    first, copy = PreparedMail(command, mail.reading), item(opening("copy", origin="replay"), A, digest=DIGEST)
     done = place(first, copy)
     assert [one.item.key for one in done.placed] == [first.key]
     assert [one.reason for one in done.aside] == ["copy"]

@@ -6,26 +6,26 @@ from typing import Any
 import pytest
 
 from schemas.case_ref import CaseReference
-from schemas.message_ids import OwnIds
+from schemas.message_ids import MessageIdSigner
 from schemas.stored import thread_id
-from services.case_writer.placement.plan import Item, NewCase, Plan
+from services.case_writer.placement.plan import NewCase, Plan, PreparedMail
 from services.case_writer.placement.planner import plan
-from services.case_writer.placement.snapshot import Known, KnownCase, KnownThread
+from services.case_writer.placement.snapshot import CaseSnapshot, Snapshot, ThreadSnapshot
 from services.case_writer.reading import read_mail
 from services.router.policy import Policy
 from services.router.service import decide
 from services.runtime.settings.schema import Rules
 from tests.builders import raw_mail
 
-KEYS = OwnIds([b"0123456789abcdef0123456789abcdef"])
+KEYS = MessageIdSigner([b"0123456789abcdef0123456789abcdef"])
 SIGNED = KEYS.make(235, "abcdefgh12345678", "office.example")
-GUESSED = OwnIds([b"f" * 32]).make(235, "abcdefgh12345678", "office.example")
+GUESSED = MessageIdSigner([b"f" * 32]).make(235, "abcdefgh12345678", "office.example")
 LETTER = "<letter@customer.example>"
 SERVER = "mx.office.example"
 POLICY = Policy(own_ids=KEYS, own_addresses=frozenset({"invoices@office.example"}))
-KNOWN = Known(
-    cases={235: KnownCase("invoices", "registration", "open", "Invoice", frozenset({"anna@customer.example"}))},
-    threads={thread_id("invoices", LETTER): KnownThread(235, "key of the letter")},
+KNOWN = Snapshot(
+    cases={235: CaseSnapshot("invoices", "registration", "open", "Invoice", frozenset({"anna@customer.example"}))},
+    threads={thread_id("invoices", LETTER): ThreadSnapshot(235, "key of the letter")},
 )
 STRANGER = {"From": "eve@stranger.example", "To": "invoices@office.example", "Cc": "mallory@stranger.example"}
 REPORT = {"Content-Type": "multipart/report; report-type=delivery-status; boundary=b"}
@@ -65,10 +65,10 @@ RULES: dict[str, dict[str, Any]] = {
 }
 
 
-def arrived(headers: dict[str, str], policy: Policy, body: str = "text") -> Item:
+def arrived(headers: dict[str, str], policy: Policy, body: str = "text") -> PreparedMail:
     block = "".join(f"{name}: {value}\r\n" for name, value in (STRANGER | headers).items())
     raw = f"{block}\r\n{body}".encode()
-    return Item(decide(raw_mail(raw), replace(policy, authentication_server=SERVER)), read_mail(raw))
+    return PreparedMail(decide(raw_mail(raw), replace(policy, authentication_server=SERVER)), read_mail(raw))
 
 
 def placed(headers: dict[str, str], policy: Policy = POLICY, body: str = "text", **rules: Any) -> Plan:
@@ -76,7 +76,7 @@ def placed(headers: dict[str, str], policy: Policy = POLICY, body: str = "text",
     own = POLICY.own_addresses
     item = arrived(headers, policy, body)
     if item.command.__class__.__name__ in {"ParkMail", "IgnoreMail"}:
-        item = Item(item.command, None)
+        item = PreparedMail(item.command, None)
     return plan([item], KNOWN, attempt="attempt", own_addresses=own, rules=settings)
 
 

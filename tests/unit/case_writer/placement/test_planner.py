@@ -9,29 +9,29 @@ import pytest
 from schemas.cases import Decision
 from schemas.stored import thread_id
 from services.case_writer.placement.case_resolver import MAX_PARTICIPANTS
-from services.case_writer.placement.plan import Item, NewCase, Placed, Plan
+from services.case_writer.placement.plan import NewCase, Placed, Plan, PreparedMail
 from services.case_writer.placement.planner import plan, query
-from services.case_writer.placement.snapshot import Known, KnownCase, KnownThread, RecordedMail
+from services.case_writer.placement.snapshot import CaseSnapshot, RecordedMail, Snapshot, ThreadSnapshot
 from services.case_writer.placement.threads import MAX_RESERVED
-from services.case_writer.recording.documents import Writing, documents
+from services.case_writer.recording.documents import TransactionContext, build_documents
 from services.runtime.mail.headers import Address
 from tests.builders import ANNA, EVE, JAN, NOW, OFFICE, STAGES, appending, ignoring, item, opened, opening, parking
 
 A, B, C = "<a@x.example>", "<b@x.example>", "<c@x.example>"
 
 
-def case(*participants: str, process: str = "invoices") -> KnownCase:
-    return KnownCase(process, "registration", "open", "Invoice", frozenset(participants or (ANNA.address,)))
+def case(*participants: str, process: str = "invoices") -> CaseSnapshot:
+    return CaseSnapshot(process, "registration", "open", "Invoice", frozenset(participants or (ANNA.address,)))
 
 
-def threads(**claimed: tuple[int, str | None]) -> dict[str, KnownThread]:
+def threads(**claimed: tuple[int, str | None]) -> dict[str, ThreadSnapshot]:
     """`a=(5, None)`: the id A of the process invoices belongs to case 5 and is only referred to so far."""
     ids = {"a": A, "b": B, "c": C}
-    return {thread_id("invoices", ids[name]): KnownThread(*value) for name, value in claimed.items()}
+    return {thread_id("invoices", ids[name]): ThreadSnapshot(*value) for name, value in claimed.items()}
 
 
-def place(*items: Item, own: Sequence[str] = (), **known: Any) -> Plan:
-    return plan(items, Known(**known), attempt="now", own_addresses=frozenset(own))
+def place(*items: PreparedMail, own: Sequence[str] = (), **known: Any) -> Plan:
+    return plan(items, Snapshot(**known), attempt="now", own_addresses=frozenset(own))
 
 
 def the_one(done: Plan) -> Placed:
@@ -159,7 +159,7 @@ class TestReservedIds:
         assert done.threads[thread_id("invoices", A)] == (by_key[real.key].target, real.key)
         if not real_first:
             assert by_key[forged.key].target is not by_key[real.key].target
-            written = documents(done, Writing(NOW, "now", 7, STAGES))
+            written = build_documents(done, TransactionContext(NOW, "now", 7, STAGES))
             assert [(one.number, one.refers_to) for one in written.cases] == [(7, None), (8, 7)]
 
     def test_an_answer_to_an_id_that_only_a_stranger_named_does_not_join_him(self) -> None:
@@ -243,7 +243,7 @@ class TestWithinOneBatch:
 
     def test_a_mail_to_be_placed_must_have_been_read(self) -> None:
         with pytest.raises(ValueError, match="was not read"):
-            place(Item(opening("m"), None))
+            place(PreparedMail(opening("m"), None))
 
 
 class TestDeliveries:

@@ -8,28 +8,28 @@ import pytest
 from schemas.cases import Decision, ParkMail
 from schemas.mails import Replay
 from schemas.stored import Comment, Person
-from services.case_writer.placement.plan import Item, NewCase, Plan
+from services.case_writer.placement.plan import NewCase, Plan, PreparedMail
 from services.case_writer.placement.planner import plan, query
 from services.case_writer.placement.restore import CASE_NOT_RESTORED, CONTENT_MISSING, NUMBER_TAKEN
-from services.case_writer.placement.snapshot import Known, KnownCase, KnownThread, RecordedMail
-from services.case_writer.recording.documents import Writing, documents
+from services.case_writer.placement.snapshot import CaseSnapshot, RecordedMail, Snapshot, ThreadSnapshot
+from services.case_writer.recording.documents import TransactionContext, build_documents
 from tests.builders import ANNA, NOW, STAGES, appending, ignoring, item, opened, parking
 from tests.unit.case_writer.recording.test_documents import LATER
 
-CASE = KnownCase("invoices", "approval", "open", "Invoice 17", frozenset({ANNA.address}))
+CASE = CaseSnapshot("invoices", "approval", "open", "Invoice 17", frozenset({ANNA.address}))
 
 
-def replayed(one: Item, **wanted: Any) -> Item:
+def replayed(one: PreparedMail, **wanted: Any) -> PreparedMail:
     mail = msgspec.structs.replace(one.command.mail, origin="replay", replay=Replay(run="r", **wanted))
-    return Item(msgspec.structs.replace(one.command, mail=mail), one.reading, one.blobs, one.original)
+    return PreparedMail(msgspec.structs.replace(one.command, mail=mail), one.reading, one.blobs, one.original)
 
 
-def place(*items: Item, **known: Any) -> Plan:
-    return plan(items, Known(**known), attempt="attempt")
+def place(*items: PreparedMail, **known: Any) -> Plan:
+    return plan(items, Snapshot(**known), attempt="attempt")
 
 
 def numbers(done: Plan, first: int = 100) -> dict[str, int | None]:
-    written = documents(done, Writing(LATER, "attempt", first, STAGES))
+    written = build_documents(done, TransactionContext(LATER, "attempt", first, STAGES))
     return {mail.id: mail.case for mail in written.mails}
 
 
@@ -83,7 +83,7 @@ class TestRestoring:
 
     @pytest.mark.parametrize("command", [parking("m"), ignoring("m")])
     def test_what_the_rules_would_do_today_does_not_matter(self, command: ParkMail) -> None:
-        read = Item(command, opened("m").reading)
+        read = PreparedMail(command, opened("m").reading)
         mail = replayed(read, case=7, opener=read.key)
         assert numbers(place(mail)) == {mail.key: 7}
 
@@ -96,7 +96,7 @@ class TestRestoring:
         mail = item(parking("m"))
         known = {mail.key: RecordedMail("parked", "invoices", None, CONTENT_MISSING, "w", 0)}
         assert [one.reason for one in place(mail, mails=known).aside] == ["virus"]
-        without = Item(mail.command, None)
+        without = PreparedMail(mail.command, None)
         assert place(without, mails=known).aside == []
 
     def test_everything_that_it_asks_about_is_in_the_query(self) -> None:
@@ -106,12 +106,12 @@ class TestRestoring:
         assert asked.comments == []
 
 
-def recorded(one: Item, case: int | None, outcome: Any = "opened", **more: Any) -> RecordedMail:
+def recorded(one: PreparedMail, case: int | None, outcome: Any = "opened", **more: Any) -> RecordedMail:
     fields = {"decision": one.command.decision, "reason": None, "written_by": "before"} | more
     return RecordedMail(outcome=outcome, process="invoices", case=case, **fields)
 
 
-def comment(one: Item, case: int, **more: Any) -> Comment:
+def comment(one: PreparedMail, case: int, **more: Any) -> Comment:
     fields: dict[str, Any] = {
         "id": one.key,
         "case": case,
@@ -132,7 +132,9 @@ def comment(one: Item, case: int, **more: Any) -> Comment:
     return Comment(**(fields | more))
 
 
-def again(one: Item, before: RecordedMail, old: Comment | None = None, *, move: bool = False, **known: Any) -> Plan:
+def again(
+    one: PreparedMail, before: RecordedMail, old: Comment | None = None, *, move: bool = False, **known: Any
+) -> Plan:
     return place(
         replayed(one, rederive=True, move=move),
         mails={one.key: before},
@@ -143,7 +145,7 @@ def again(one: Item, before: RecordedMail, old: Comment | None = None, *, move: 
 
 
 def replaced(done: Plan) -> list[tuple[int, str, str, str]]:
-    written = documents(done, Writing(LATER, "attempt", 100, STAGES))
+    written = build_documents(done, TransactionContext(LATER, "attempt", 100, STAGES))
     assert written.mails == []
     return [(one.comment.case, one.outcome, one.comment.text, one.decision.rule) for one in written.replaced]
 
@@ -162,12 +164,12 @@ class TestRederiving:
     def test_what_was_decided_when_it_came_keeps_its_flags(self) -> None:
         one = opened("m")
         old = comment(one, 5, text="garbled", flags=["unverified-sender", "html-shortened"])
-        written = documents(again(one, recorded(one, 5), old), Writing(LATER, "attempt", 100, STAGES))
+        written = build_documents(again(one, recorded(one, 5), old), TransactionContext(LATER, "attempt", 100, STAGES))
         assert written.replaced[0].comment.flags == ["unverified-sender"]
 
     def test_a_thread_that_came_together_later_moves_nothing(self) -> None:
         one = opened("m", thread_ids=["<0@x.example>"])
-        threads = {"invoices <0@x.example>": KnownThread(7, "z" * 64)}
+        threads = {"invoices <0@x.example>": ThreadSnapshot(7, "z" * 64)}
         done = again(one, recorded(one, 5), comment(one, 5), move=True, threads=threads)
         assert (replaced(done), done.differs) == ([], {})
 
@@ -188,7 +190,7 @@ class TestRederiving:
         assert [isinstance(one.target, NewCase) for one in done.differs.values()] == ([] if move else [True])
 
     def test_a_mail_in_a_case_is_never_taken_out_of_it_by_the_rules(self) -> None:
-        one = Item(parking("m", reason="spam"), opened("m").reading)
+        one = PreparedMail(parking("m", reason="spam"), opened("m").reading)
         old = comment(one, 5, text="garbled")
         done = again(one, recorded(one, 5, decision=Decision(rule="new-case")), old, move=True)
         assert replaced(done) == [(5, "opened", "Hello", "new-case")]

@@ -8,10 +8,10 @@ import pytest
 from schemas.cases import AppendToCase, Decision
 from schemas.mails import Replay
 from schemas.stored import Comment
-from services.case_writer.placement.plan import Item, NewCase, Plan
+from services.case_writer.placement.plan import NewCase, Plan, PreparedMail
 from services.case_writer.placement.planner import plan
-from services.case_writer.placement.snapshot import Known, KnownCase, RecordedMail
-from services.case_writer.recording.documents import Writing, documents
+from services.case_writer.placement.snapshot import CaseSnapshot, RecordedMail, Snapshot
+from services.case_writer.recording.documents import TransactionContext, build_documents
 from services.runtime.settings.schema import Rules
 from tests.builders import ANNA, EVE, STAGES, appending, item
 from tests.unit.case_writer.placement.test_replays import comment
@@ -21,27 +21,29 @@ NUMBER = Decision(rule="case-reference", cases=[5])
 STRANGER = ["unverified-sender"]
 
 
-def case(process: str = "invoices", **more: Any) -> KnownCase:
-    return KnownCase(process, "registration", more.pop("status", "open"), "Invoice", frozenset({ANNA.address}), **more)
+def case(process: str = "invoices", **more: Any) -> CaseSnapshot:
+    return CaseSnapshot(
+        process, "registration", more.pop("status", "open"), "Invoice", frozenset({ANNA.address}), **more
+    )
 
 
 CASES = {5: case(), 7: case(refers_to=5)}
 
 
 def again(
-    one: Item,
+    one: PreparedMail,
     before: RecordedMail,
     *,
     move: bool = True,
     flags: list[str] | None = None,
-    cases: dict[int, KnownCase] | None = None,
+    cases: dict[int, CaseSnapshot] | None = None,
     **rules: Any,
 ) -> Plan:
     """Derive a mail anew whose comment has these flags, under these settings."""
     replay = Replay(run="r", rederive=True, move=move)
     mail = msgspec.structs.replace(one.command.mail, origin="replay", replay=replay)
-    asked = Item(msgspec.structs.replace(one.command, mail=mail), one.reading, one.blobs, one.original)
-    known = Known(
+    asked = PreparedMail(msgspec.structs.replace(one.command, mail=mail), one.reading, one.blobs, one.original)
+    known = Snapshot(
         mails={one.key: before},
         cases=cases or CASES,
         comments={one.key: old(one, before.case, flags or [])} if before.case else {},
@@ -49,7 +51,7 @@ def again(
     return plan([asked], known, attempt="now", rules={"invoices": Rules(**rules), "claims": Rules(**rules)})
 
 
-def old(one: Item, number: int, flags: list[str]) -> Comment:
+def old(one: PreparedMail, number: int, flags: list[str]) -> Comment:
     return comment(one, number, flags=flags)
 
 
@@ -61,7 +63,7 @@ def recorded(case_: int | None, outcome: Any = "appended", resolution: str | Non
 
 def moved(done: Plan) -> list[tuple[int, str, int | None, str | None]]:
     """Each moved mail's case, outcome, the case that a new one refers to, and the resolution."""
-    written = documents(done, Writing(LATER, "now", 100, STAGES))
+    written = build_documents(done, TransactionContext(LATER, "now", 100, STAGES))
     refers = {one.number: one.refers_to for one in written.cases}
     return [
         (one.comment.case, one.outcome, refers.get(one.comment.case), one.decision.resolution)
@@ -168,6 +170,6 @@ def test_a_mail_held_for_its_sender_is_held_as_long_as_the_settings_say_so(move:
 
 def test_a_mail_that_a_person_let_through_is_known_as_such() -> None:
     retried = item(appending("m", 5, origin="retry"), author=EVE)
-    known = Known(mails={retried.key: recorded(None, "parked", reason="not-a-participant")}, cases=CASES)
+    known = Snapshot(mails={retried.key: recorded(None, "parked", reason="not-a-participant")}, cases=CASES)
     [placed] = plan([retried], known, attempt="now", rules={"invoices": Rules(reply_from="hold")}).placed
     assert (placed.target, placed.decision.resolution) == (5, "released")

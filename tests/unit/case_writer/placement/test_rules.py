@@ -9,30 +9,30 @@ import pytest
 from schemas.cases import AppendToCase, Decision
 from schemas.mails import Replay
 from schemas.stored import LimitAlert
-from services.case_writer.placement.plan import Item, Plan
+from services.case_writer.placement.plan import Plan, PreparedMail
 from services.case_writer.placement.planner import plan, query
-from services.case_writer.placement.snapshot import Known, KnownCase, Openings, RecordedMail
+from services.case_writer.placement.snapshot import CaseSnapshot, RecordedMail, SenderHistory, Snapshot
 from services.case_writer.reading import MailReading
 from services.runtime.mail.headers import Address
 from services.runtime.settings.schema import Rules
 from tests.builders import ANNA, EVE, NOW, appending, item, opened, opening, raw_mail, reading
 
 
-def case(*, process: str = "invoices", status: Any = "open") -> KnownCase:
-    return KnownCase(process, "registration", status, "Invoice", frozenset({ANNA.address}))
+def case(*, process: str = "invoices", status: Any = "open") -> CaseSnapshot:
+    return CaseSnapshot(process, "registration", status, "Invoice", frozenset({ANNA.address}))
 
 
-def place(*items: Item, known: Known | None = None, **rules: Any) -> Plan:
+def place(*items: PreparedMail, known: Snapshot | None = None, **rules: Any) -> Plan:
     everywhere = {name: Rules(**rules) for name in ("invoices", "complaints")}
-    return plan(items, known or Known(cases={235: case()}), attempt="attempt", rules=everywhere)
+    return plan(items, known or Snapshot(cases={235: case()}), attempt="attempt", rules=everywhere)
 
 
-def answer(name: str = "m", *, author: Any = ANNA, origin: str = "fetch") -> Item:
+def answer(name: str = "m", *, author: Any = ANNA, origin: str = "fetch") -> PreparedMail:
     return item(appending(name, 235, origin=origin), author=author)
 
 
 def test_a_number_leads_to_another_processs_case_unless_the_settings_keep_to_their_own() -> None:
-    known = Known(cases={235: case(process="complaints")})
+    known = Snapshot(cases={235: case(process="complaints")})
     assert place(answer(), known=known).placed[0].target == 235
     kept = place(answer(), known=known, reference_scope="process").placed[0]
     assert kept.opens
@@ -58,7 +58,7 @@ def test_where_strangers_are_held_their_mail_is_parked_until_a_person_lets_it_th
     assert (aside.outcome, aside.reason) == ("parked", "not-a-participant")
     parked = RecordedMail("parked", "invoices", None, "not-a-participant", "earlier", deliveries=3)
     retried = answer(author=EVE, origin="retry")
-    known = Known(mails={retried.key: parked}, cases={235: case()})
+    known = Snapshot(mails={retried.key: parked}, cases={235: case()})
     made = place(retried, known=known, reply_from="hold")
     assert made.placed[0].target == 235
     assert made.retried == {retried.key: parked}
@@ -68,7 +68,9 @@ def test_where_strangers_are_held_their_mail_is_parked_until_a_person_lets_it_th
 
 def test_a_retry_of_a_mail_that_went_to_a_case_does_nothing() -> None:
     retried = answer(origin="retry")
-    known = Known(mails={retried.key: RecordedMail("appended", "invoices", 235, None, "earlier")}, cases={235: case()})
+    known = Snapshot(
+        mails={retried.key: RecordedMail("appended", "invoices", 235, None, "earlier")}, cases={235: case()}
+    )
     made = place(retried, known=known)
     assert (made.placed, made.aside, made.duplicates, made.retried) == ([], [], [], {})
 
@@ -77,19 +79,19 @@ def test_a_retry_of_a_mail_that_went_to_a_case_does_nothing() -> None:
     ("setting", "opens", "reopens"), [("reopen", False, True), ("append", False, False), ("new-case", True, False)]
 )
 def test_a_mail_to_a_closed_case_does_what_the_process_says(setting: str, opens: bool, reopens: bool) -> None:
-    [placed] = place(answer(), known=Known(cases={235: case(status="closed")}), reply_to_closed=setting).placed
+    [placed] = place(answer(), known=Snapshot(cases={235: case(status="closed")}), reply_to_closed=setting).placed
     assert (placed.opens, placed.reopens) == (opens, reopens)
 
 
-def automatic(kind: Any, otherwise: Any, *cases: int, **known_by: Any) -> Item:
+def automatic(kind: Any, otherwise: Any, *cases: int, **known_by: Any) -> PreparedMail:
     raw = raw_mail(kind.encode() + b"\r\n\r\n")
     read: MailReading = reading(author=EVE)
     decision = Decision(rule="some-rule", cases=list(cases), **known_by)
-    return Item(AppendToCase(mail=raw, decision=decision, kind=kind, otherwise=otherwise, reason="why"), read)
+    return PreparedMail(AppendToCase(mail=raw, decision=decision, kind=kind, otherwise=otherwise, reason="why"), read)
 
 
 def test_automatic_mail_goes_to_its_case_without_reopening_it_or_joining() -> None:
-    known = Known(cases={235: case(status="closed")})
+    known = Snapshot(cases={235: case(status="closed")})
     [placed] = place(automatic("automatic", "ignore", 235, signed=[235]), known=known, reply_from="hold").placed
     assert (placed.kind, placed.reopens, placed.joins) == ("automatic", False, ())
 
@@ -104,7 +106,7 @@ def test_automatic_mail_without_a_case_opens_none(otherwise: str, outcome: str) 
 
 
 def test_more_new_cases_than_the_limit_are_parked_with_one_alert() -> None:
-    made = place(*(opened(f"m{number}") for number in range(8)), known=Known(), max_new_cases_per_sender=5)
+    made = place(*(opened(f"m{number}") for number in range(8)), known=Snapshot(), max_new_cases_per_sender=5)
     assert len(made.new_cases) == 5
     assert [one.reason for one in made.aside] == ["too-many-new-cases"] * 3
     assert [alert.alert.address for alert in made.alerts] == [ANNA.address]
@@ -113,10 +115,10 @@ def test_more_new_cases_than_the_limit_are_parked_with_one_alert() -> None:
 def test_the_limit_counts_what_other_writers_opened_within_the_window_only() -> None:
     sender = f"invoices {ANNA.address}"
     at = opened("m").command.mail.received_at or NOW
-    lately = Openings(tuple(at - timedelta(seconds=one) for one in (1, 2)), version=7)
-    long_ago = Openings(tuple(at - timedelta(seconds=one) for one in (601, 602)), version=7)
-    assert place(opened("m"), known=Known(senders={sender: lately}), max_new_cases_per_sender=2).new_cases == []
-    allowed = place(opened("m"), known=Known(senders={sender: long_ago}), max_new_cases_per_sender=2)
+    lately = SenderHistory(tuple(at - timedelta(seconds=one) for one in (1, 2)), version=7)
+    long_ago = SenderHistory(tuple(at - timedelta(seconds=one) for one in (601, 602)), version=7)
+    assert place(opened("m"), known=Snapshot(senders={sender: lately}), max_new_cases_per_sender=2).new_cases == []
+    allowed = place(opened("m"), known=Snapshot(senders={sender: long_ago}), max_new_cases_per_sender=2)
     assert len(allowed.new_cases) == 1
     assert allowed.senders[sender].version == 7
 
@@ -130,15 +132,15 @@ def test_a_limit_of_nought_is_none_and_a_mail_that_was_in_a_case_is_not_limited(
     assert len(place(*unknown, max_new_cases_per_sender=1).new_cases) == 1
 
 
-def replayed_from(one: Item, case: int | None) -> Item:
+def replayed_from(one: PreparedMail, case: int | None) -> PreparedMail:
     replay = Replay(run="r", case=case, opener=one.key)
     mail = msgspec.structs.replace(one.command.mail, origin="replay", replay=replay)
-    return Item(msgspec.structs.replace(one.command, mail=mail), one.reading)
+    return PreparedMail(msgspec.structs.replace(one.command, mail=mail), one.reading)
 
 
 def test_mails_without_an_authors_address_count_as_one_sender() -> None:
     mails = [opened(f"m{number}", author=Address(f"Nobody {number}", "")) for number in range(4)]
-    made = place(*mails, known=Known(), max_new_cases_per_sender=3)
+    made = place(*mails, known=Snapshot(), max_new_cases_per_sender=3)
     assert len(made.new_cases) == 3
     assert [one.reason for one in made.aside] == ["too-many-new-cases"]
     assert [one.alert for one in made.alerts] == [LimitAlert("sender", "")]
@@ -147,14 +149,14 @@ def test_mails_without_an_authors_address_count_as_one_sender() -> None:
 def test_addresses_that_differ_in_a_tag_only_count_as_one_sender() -> None:
     names = ["anna", "anna+1", "ANNA+2", "anna+1+2", "+anna", "+bert"]
     mails = [opened(name, author=Address("", f"{name}@customer.example")) for name in names]
-    made = place(*mails, known=Known(), max_new_cases_per_sender=3)
+    made = place(*mails, known=Snapshot(), max_new_cases_per_sender=3)
     assert [one.item.command.mail.key for one in made.aside] == [mails[3].command.mail.key]
 
 
 def test_the_limit_of_a_mailbox_counts_whoever_writes() -> None:
     mails = [opened(f"m{number}", author=Address("", f"{number}@crowd.example")) for number in range(7)]
     other = item(opening("other", mailbox="invoices-pl"))
-    made = place(*mails, other, known=Known(), max_new_cases_per_mailbox=5)
+    made = place(*mails, other, known=Snapshot(), max_new_cases_per_mailbox=5)
     assert len(made.new_cases) == 5 + 1
     assert [one.reason for one in made.aside] == ["mailbox-limit-reached"] * 2
     assert [one.alert for one in made.alerts] == [LimitAlert("mailbox", "5@crowd.example")]
@@ -163,7 +165,7 @@ def test_the_limit_of_a_mailbox_counts_whoever_writes() -> None:
 
 def test_a_mail_beyond_its_senders_limit_takes_nothing_of_the_mailboxs() -> None:
     flood = [opened(f"m{number}") for number in range(9)]
-    made = place(*flood, known=Known(), max_new_cases_per_sender=2, max_new_cases_per_mailbox=4)
+    made = place(*flood, known=Snapshot(), max_new_cases_per_sender=2, max_new_cases_per_mailbox=4)
     assert [one.reason for one in made.aside] == ["too-many-new-cases"] * 7
     assert len(made.senders["mailbox: invoices"].times) == 2
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from schemas.message_ids import OwnIds
+from schemas.message_ids import MessageIdSigner
 from services.case_writer.reading import MailReading, ReadingLimits, read_mail
 from services.router.classify import classify
 from services.router.policy import Policy
@@ -15,7 +15,7 @@ from services.runtime.mail.headers import Address, MailHeaders
 
 MAILS = Path(__file__).parents[3] / "mails"
 KEY = b"0123456789abcdef0123456789abcdef"
-POLICY = Policy(own_ids=OwnIds([KEY]), own_addresses=frozenset({"invoices@office.example"}))
+POLICY = Policy(own_ids=MessageIdSigner([KEY]), own_addresses=frozenset({"invoices@office.example"}))
 CASES = sorted(MAILS.rglob("*.eml"))
 ABOUT_THE_READING = {
     "subject",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from services.case_writer.reading import SHORTENED, ReadingLimits, read_mail
 from services.case_writer.reading.attachments.media_types import contradicts, sniff
 from services.case_writer.reading.mime import transfer_encoding as transfer
-from services.case_writer.reading.mime.transfer_encoding import undo
+from services.case_writer.reading.mime.transfer_encoding import decode_transfer_encoding
 from tests.fuzz.fuzz_reading import PIECES, check, mutate, seeds
 
 HEAD = b"From: a@x.example\nDate: Mon, 23 Nov 2026 10:11:12 +0100\n"
@@ -125,64 +125,67 @@ class TestLimits:
 
 class TestTransferEncodings:
     def test_base64_with_a_trailer_loses_the_trailer(self) -> None:
-        assert undo(b"QUJD\n\n-- \nscanned\n", "base64") == (b"ABC", True)
-        assert undo(b"QUI=\n-- scanned\n", "base64") == (b"AB", True)
+        assert decode_transfer_encoding(b"QUJD\n\n-- \nscanned\n", "base64") == (b"ABC", True)
+        assert decode_transfer_encoding(b"QUI=\n-- scanned\n", "base64") == (b"AB", True)
 
     @pytest.mark.parametrize("footer", [b"Scanned by ACME\n", b"\n-- \nA list\n", b"_____\nfooter\n"])
     def test_base64_of_bytes_ends_where_a_footer_begins(self, footer: bytes) -> None:
         content = bytes(range(256))
-        assert undo(base64.encodebytes(content) + footer, "base64") == (content, True)
+        assert decode_transfer_encoding(base64.encodebytes(content) + footer, "base64") == (content, True)
 
     def test_base64_with_a_damaged_line_goes_on_behind_it(self) -> None:
         content = bytes(range(256))
         encoded = base64.encodebytes(content)
-        assert undo(encoded[:100] + b"*!" + encoded[100:], "base64") == (content, True)
+        assert decode_transfer_encoding(encoded[:100] + b"*!" + encoded[100:], "base64") == (content, True)
 
     @pytest.mark.parametrize("text", [b"Dear\nMr Smith, pay.\n", b"Hello!", b"12 EUR, 13 EUR\n" * 100])
     def test_text_that_only_claims_to_be_base64_stays_as_it_is(self, text: bytes) -> None:
-        assert undo(text, "base64") == (text, True)
+        assert decode_transfer_encoding(text, "base64") == (text, True)
 
     def test_small_files_in_base64_are_never_taken_for_words(self) -> None:
         content = base64.b64decode(b"abcdefgh")
-        assert undo(b"abcdefgh", "base64") == (content, False)
-        assert undo(b"abcdefgh", "base64", is_text=True) == (b"abcdefgh", True)
+        assert decode_transfer_encoding(b"abcdefgh", "base64") == (content, False)
+        assert decode_transfer_encoding(b"abcdefgh", "base64", is_text=True) == (b"abcdefgh", True)
 
     def test_of_two_encodings_the_one_counts_that_the_bytes_are_sound_in(self) -> None:
-        assert undo(b"QUJDREVG\n", "quoted-printable, base64") == (b"ABCDEF", True)
-        assert undo(b"caf=C3=A9 au lait", "base64, quoted-printable") == ("caf\u00e9 au lait".encode(), True)
-        assert undo(b"as it is", "7bit, 8bit") == (b"as it is", False)
+        assert decode_transfer_encoding(b"QUJDREVG\n", "quoted-printable, base64") == (b"ABCDEF", True)
+        assert decode_transfer_encoding(b"caf=C3=A9 au lait", "base64, quoted-printable") == (
+            "caf\u00e9 au lait".encode(),
+            True,
+        )
+        assert decode_transfer_encoding(b"as it is", "7bit, 8bit") == (b"as it is", False)
 
     @pytest.mark.parametrize("unit", [b"A\n", b"A A\n", b"\n", b" ", b"=", b"abc ", b"A" * 39 + b"\n", b"=\n"])
     def test_a_large_text_that_claims_to_be_base64_takes_less_than_five_seconds(self, unit: bytes) -> None:
         started = time.process_time()
-        undo(unit * (10_000_000 // len(unit)) + b"*", "base64", is_text=True)
+        decode_transfer_encoding(unit * (10_000_000 // len(unit)) + b"*", "base64", is_text=True)
         assert time.process_time() - started < 5.0
 
     def test_base64_in_several_padded_pieces_is_joined(self) -> None:
-        assert undo(b"QQ==\nQg==\n", "base64") == (b"AB", True)
+        assert decode_transfer_encoding(b"QQ==\nQg==\n", "base64") == (b"AB", True)
 
     def test_base64_of_nothing_is_nothing(self) -> None:
-        assert undo(b"\r\n", "base64") == (b"", False)
+        assert decode_transfer_encoding(b"\r\n", "base64") == (b"", False)
 
     def test_base64_in_blocks_is_what_it_is_in_one_piece(self, monkeypatch: pytest.MonkeyPatch) -> None:
         chance = random.Random("blocks")
         whole = [base64.encodebytes(chance.randbytes(size)) for size in range(130)]
         damaged = [one[:at] + chance.choice([b"=", b"==", b"-", b"\n", b"A", b""]) + one[at:]
                    for one in whole for at in (0, len(one) // 2, len(one))]  # fmt: skip
-        at_once = [undo(one, "base64") for one in (*whole, *damaged)]
+        at_once = [decode_transfer_encoding(one, "base64") for one in (*whole, *damaged)]
         assert {is_damaged for _, is_damaged in at_once} == {True, False}
         for block_bytes in (1, 3, 4, 7, 64):
             monkeypatch.setattr(transfer, "_BLOCK_BYTES", block_bytes)
-            assert [undo(one, "base64") for one in (*whole, *damaged)] == at_once
+            assert [decode_transfer_encoding(one, "base64") for one in (*whole, *damaged)] == at_once
 
     def test_quoted_printable_joins_lines_with_blanks_after_the_sign(self) -> None:
-        assert undo(b"a= \r\nb=\t \nc", "quoted-printable") == (b"abc", False)
+        assert decode_transfer_encoding(b"a= \r\nb=\t \nc", "quoted-printable") == (b"abc", False)
 
     def test_an_unknown_encoding_leaves_the_bytes(self) -> None:
-        assert undo(b"abc", "x-gzip64") == (b"abc", True)
+        assert decode_transfer_encoding(b"abc", "x-gzip64") == (b"abc", True)
 
     def test_uuencoded_lines_that_only_claim_to_be_long_fill_no_memory(self) -> None:
-        content, damaged = undo(b"begin 644 x\n" + b"\n" * 100_000 + b"M\n" * 100_000, "x-uuencode")
+        content, damaged = decode_transfer_encoding(b"begin 644 x\n" + b"\n" * 100_000 + b"M\n" * 100_000, "x-uuencode")
         assert damaged
         assert len(content) < 400_000
 

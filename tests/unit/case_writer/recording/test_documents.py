@@ -12,11 +12,11 @@ from schemas.changes import MailAdded, Opened
 from schemas.events import MailIgnored, MailParked
 from schemas.mails import BlobRef, Replay
 from schemas.stored import Person, to_document
-from services.case_writer.placement.plan import Item
+from services.case_writer.placement.plan import PreparedMail
 from services.case_writer.placement.planner import plan
-from services.case_writer.placement.snapshot import Known, KnownCase, RecordedMail
+from services.case_writer.placement.snapshot import CaseSnapshot, RecordedMail, Snapshot
 from services.case_writer.reading import Attachment
-from services.case_writer.recording.documents import NO_SUBJECT, Documents, Writing, documents
+from services.case_writer.recording.documents import NO_SUBJECT, Documents, TransactionContext, build_documents
 from services.case_writer.recording.events import events_again
 from services.runtime.errors import PermanentError
 from tests.builders import ANNA, JAN, NOW, OFFICE, STAGES, appending, ignoring, item, opened, opening, parking, reading
@@ -30,17 +30,17 @@ FILE_BLOB, PICTURE_BLOB = BlobRef(sha256="a" * 64, size=3), BlobRef(sha256="b" *
 WHOLE = BlobRef(sha256="e" * 64, size=999)
 
 
-def build(items: Sequence[Item], first_number: int = 235, **known: Any) -> Documents:
-    writing = Writing(LATER, "attempt", first_number, STAGES)
-    return documents(plan(items, Known(**known), attempt="attempt"), writing)
+def build(items: Sequence[PreparedMail], first_number: int = 235, **known: Any) -> Documents:
+    writing = TransactionContext(LATER, "attempt", first_number, STAGES)
+    return build_documents(plan(items, Snapshot(**known), attempt="attempt"), writing)
 
 
-def known_case(process: str = "invoices") -> dict[int, KnownCase]:
-    return {5: KnownCase(process, "approval", "open", "Old title", frozenset([ANNA.address]))}
+def known_case(process: str = "invoices") -> dict[int, CaseSnapshot]:
+    return {5: CaseSnapshot(process, "approval", "open", "Old title", frozenset([ANNA.address]))}
 
 
-def with_files(command: Any, *, original: BlobRef | None = None, **read: Any) -> Item:
-    return Item(command, reading(attachments=[FILE, PICTURE], **read), (FILE_BLOB, PICTURE_BLOB), original)
+def with_files(command: Any, *, original: BlobRef | None = None, **read: Any) -> PreparedMail:
+    return PreparedMail(command, reading(attachments=[FILE, PICTURE], **read), (FILE_BLOB, PICTURE_BLOB), original)
 
 
 def test_a_mail_becomes_a_case_a_comment_an_outcome_and_an_event() -> None:

@@ -37,7 +37,7 @@ class TestShowing:
 
     def test_a_finding_is_one_line_with_its_mend(self) -> None:
         assert str(Finding("broker", ok=True, detail="RabbitMQ 4")) == "ok    broker: RabbitMQ 4"
-        assert str(Finding("store", ok=False, detail="refused", mend="start it")) == "FAIL  store: refused; start it"
+        assert str(Finding("store", ok=False, detail="refused", hint="start it")) == "FAIL  store: refused; start it"
 
     def test_a_case_is_shown_under_the_reference_of_the_settings(self) -> None:
         case = {

@@ -5,8 +5,8 @@ from typing import Any, cast
 
 from schemas.mails import mail_key
 from services.cli.replay.archive_reader import ArchivedMail
-from services.cli.replay.case_history import Past
-from services.cli.replay.publisher import How, Pace, Run
+from services.cli.replay.case_history import CaseHistory
+from services.cli.replay.publisher import Pace, ReplayOptions, ReplayPublisher
 from services.cli.replay.selection import Choice
 from services.runtime.process.lifecycle import Stop
 from services.runtime.store.mongo import Store
@@ -32,32 +32,32 @@ class RecordedMails:
         return [{"_id": key, "outcome": one, "reason": None} for key, one in self._outcomes.items() if key in asked]
 
 
-def run_over(outcomes: dict[str, str], how: How, choice: Choice | None = None) -> Run:
-    return Run(cast("Store", RecordedMails(outcomes)), choice or Choice(), how, Past(), Stop())
+def run_over(outcomes: dict[str, str], how: ReplayOptions, choice: Choice | None = None) -> ReplayPublisher:
+    return ReplayPublisher(cast("Store", RecordedMails(outcomes)), choice or Choice(), how, CaseHistory(), Stop())
 
 
-async def chosen(run: Run) -> list[int]:
+async def chosen(run: ReplayPublisher) -> list[int]:
     return [one.offset for one in await run._chosen([*MAILS, MAILS[0], ArchivedMail(14, None)], openings=False)]
 
 
 async def test_only_what_is_missing_is_published_and_each_mail_once() -> None:
-    run = run_over(TWO, How("r"))
+    run = run_over(TWO, ReplayOptions("r"))
     assert await chosen(run) == [10, 13]
     assert run.effects == {"unchanged": 2, "unreadable": 1}
 
 
 async def test_only_what_is_recorded_is_derived_anew() -> None:
-    run = run_over(TWO, How("r", rederive=True))
+    run = run_over(TWO, ReplayOptions("r", rederive=True))
     assert await chosen(run) == [11, 12]
     assert run.effects == {"not-recorded": 2, "unreadable": 1}
-    parked = run_over(TWO, How("r", rederive=True), Choice(outcome="parked"))
+    parked = run_over(TWO, ReplayOptions("r", rederive=True), Choice(outcome="parked"))
     assert await chosen(parked) == [12]
     assert parked.effects == {"unreadable": 1}
 
 
 async def test_after_a_lost_connection_what_was_recorded_counts_and_the_rest_is_published_again() -> None:
     outcomes: dict[str, str] = {}
-    run = run_over(outcomes, How("r"))
+    run = run_over(outcomes, ReplayOptions("r"))
     for one in await run._chosen(MAILS, openings=False):
         run._message(one)
     run._offset = 14

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from schemas.events import CaseAppended, CaseMoved, CaseOpened, MailParked
-from services.cli.replay.case_history import Past, Was
+from services.cli.replay.case_history import CaseHistory, PriorCase
 from services.cli.replay.selection import Choice, bracketed, checked
 from services.cli.terminal.options import moment
 from services.runtime.errors import SettingsError
@@ -91,50 +91,50 @@ def appended(key: str, case: int) -> CaseAppended:
 
 
 def test_a_reply_is_remembered_with_the_mail_that_opened_its_case() -> None:
-    past = Past()
+    past = CaseHistory()
     for event in (opened("a", 7), appended("b", 7), appended("c", 3)):
         past.note(event)
-    assert [past.of(key) for key in "abcd"] == [Was(7, "a"), Was(7, "a"), Was(3, None), None]
+    assert [past.of(key) for key in "abcd"] == [PriorCase(7, "a"), PriorCase(7, "a"), PriorCase(3, None), None]
     assert (past.highest, past.openings) == (7, 1)
 
 
 def test_a_number_given_twice_stays_apart_by_the_mails_that_opened_its_cases() -> None:
     """As after a restore: case 7 was opened by another mail, and is now somebody else's."""
-    past = Past()
+    past = CaseHistory()
     for event in (opened("a", 7), appended("b", 7), opened("x", 7), appended("y", 7)):
         past.note(event)
-    assert [past.of(key) for key in "aby"] == [Was(7, "a"), Was(7, "a"), Was(7, "x")]
+    assert [past.of(key) for key in "aby"] == [PriorCase(7, "a"), PriorCase(7, "a"), PriorCase(7, "x")]
 
 
 def test_a_reply_that_was_told_of_before_its_case_belongs_to_the_mail_that_opened_it() -> None:
     """Else a number given again after a restore would lead it into a stranger's case."""
-    past = Past()
+    past = CaseHistory()
     for event in (appended("b", 7), opened("a", 7), opened("x", 7), appended("y", 7)):
         past.note(event)
-    assert [past.of(key) for key in "by"] == [Was(7, "a"), Was(7, "x")]
+    assert [past.of(key) for key in "by"] == [PriorCase(7, "a"), PriorCase(7, "x")]
 
 
 def test_the_last_word_on_a_mail_stands() -> None:
-    past = Past()
+    past = CaseHistory()
     parked = MailParked(mail_key="a", process="p", mailbox="p", at=NOW, reason="spam")
     past.note(parked)
     past.note(opened("a", 1))
-    assert past.of("a") == Was(1, "a")
+    assert past.of("a") == PriorCase(1, "a")
     past.note(parked)
     assert past.of("a") is None
 
 
 def test_where_the_opening_mail_moved_away_the_others_follow_the_number() -> None:
-    past = Past()
+    past = CaseHistory()
     moved = CaseMoved(mail_key="a", process="p", mailbox="p", at=NOW, case=2, was=7)
     for event in (opened("z", 2), opened("a", 7), appended("b", 7), moved, appended("c", 7), opened("x", 7)):
         past.note(event)
-    assert [past.of(key) for key in "abc"] == [Was(2, "z"), Was(7, None), Was(7, None)]
+    assert [past.of(key) for key in "abc"] == [PriorCase(2, "z"), PriorCase(7, None), PriorCase(7, None)]
 
 
 def test_what_the_database_knows_is_forgotten_and_its_number_is_not() -> None:
-    past = Past()
+    past = CaseHistory()
     past.note(opened("a", 7))
     past.forget(["a", "unheard-of"])
     past.note(appended("b", 7))
-    assert (past.of("a"), past.of("b"), past.highest, past.openings) == (None, Was(7, "a"), 7, 0)
+    assert (past.of("a"), past.of("b"), past.highest, past.openings) == (None, PriorCase(7, "a"), 7, 0)

@@ -55,7 +55,7 @@ async def test_a_mailbox_that_nobody_reads_is_a_warning_with_a_hint_once_and_a_n
     coverage = Coverage(leases, ["read", "unread"], health, clock)
     leases.taken = {"read", "of another installation"}
     for clock.now_s in (1.0, UNREAD_S, UNREAD_S + 1):
-        await coverage.look()
+        await coverage.refresh()
     [said] = caplog.records
     assert said.msg == "mailbox_unread"
     assert "max_mailboxes" in str(vars(said))
@@ -63,7 +63,7 @@ async def test_a_mailbox_that_nobody_reads_is_a_warning_with_a_hint_once_and_a_n
     assert (health.ready, sorted(leases.prepared)) == (True, ["read", "unread"])
 
     leases.taken = {"read", "unread"}
-    await coverage.look()
+    await coverage.refresh()
     assert unread_s("unread") == 0.0
     assert caplog.records[-1].msg == "mailbox_read_again"
 
@@ -72,7 +72,7 @@ async def test_without_the_database_nobody_reads_and_the_stage_is_not_ready() ->
     leases, clock, health = Leases(), Clock(), Health("store")
     coverage = Coverage(leases, ["a"], health, clock)
     leases.taken = {"a"}
-    await coverage.look()
+    await coverage.refresh()
     leases.away, clock.now_s = True, 40.0
-    await coverage.look()
+    await coverage.refresh()
     assert (coverage.unread_s("a"), health.ready) == (40.0, False)

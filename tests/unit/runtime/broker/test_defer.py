@@ -10,7 +10,7 @@ from schemas.cases import IgnoreMail, ParkMail
 from schemas.codec import encode, tag_of
 from schemas.mails import RawMail
 from schemas.sending import AnswerCase
-from services.case_writer.consumer import Handling
+from services.case_writer.consumer import CommandConsumer
 from services.case_writer.outgoing.composer import UnknownProcessError
 from services.router.main import _routed
 from services.router.policy import Policy
@@ -55,7 +55,7 @@ async def written(
     command: Any, known: KnownNames, headers: dict[str, Any] | None = None
 ) -> tuple[list[Any], list[Outgoing]]:
     broker, writer = Broker(), Writer()
-    handling = Handling(writer, None, broker, known)  # type: ignore[arg-type] # as above
+    handling = CommandConsumer(writer, None, broker, known)  # type: ignore[arg-type] # as above
     await handling.handle([delivery(command, headers)])
     return writer.arrived, broker.published
 
@@ -134,7 +134,7 @@ async def test_an_answer_of_an_unknown_process_waits_and_then_is_a_dead_letter(
             raise UnknownProcessError("invoices")
 
     broker = Broker()
-    handling = Handling(Writer(), Answers(), broker, OLD)  # type: ignore[arg-type] # as above
+    handling = CommandConsumer(Writer(), Answers(), broker, OLD)  # type: ignore[arg-type] # as above
     answer = AnswerCase(id="answer-1", case=1, text="Thank you.", at=datetime.now(UTC))
     await handling.handle([delivery(answer, headers)])
     [published] = broker.published

@@ -4,7 +4,7 @@ import aiormq.exceptions
 import pytest
 from pymongo.errors import OperationFailure
 
-from services.runtime.broker.deliveries import translated
+from services.runtime.broker.deliveries import translate_driver_errors
 from services.runtime.errors import TransientError
 from services.runtime.store.mongo import _translation
 
@@ -26,7 +26,7 @@ from services.runtime.store.mongo import _translation
     ids=lambda one: one if isinstance(one, str) else type(one).__name__,
 )
 def test_the_broker_s_driver_says_what_is_wrong_without_its_objects(error: Exception, words: str) -> None:
-    with pytest.raises(TransientError) as caught, translated("connect"):
+    with pytest.raises(TransientError) as caught, translate_driver_errors("connect"):
         raise error
     assert str(caught.value) == f"cannot connect: {words}"
 

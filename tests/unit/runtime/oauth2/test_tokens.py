@@ -146,7 +146,7 @@ def test_a_library_that_is_not_installed_is_told_with_the_mend(
     source = microsoft(endpoint) if library.startswith("msal") else google(endpoint, tmp_path / "key.json")
     with pytest.raises(TokenRefusedError, match="is not installed") as caught:
         source.token("a@x.test")
-    assert ".[oauth2]" in caught.value.mend
+    assert ".[oauth2]" in caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_a_refusal_is_told_with_the_mend_and_without_the_secret(
     endpoint.status, endpoint.answer = status, answer
     with pytest.raises(TokenRefusedError, match=told) as caught:
         microsoft(endpoint).token("a@x.test")
-    assert caught.value.mend
+    assert caught.value.hint
     assert "hush" not in str(caught.value)
     assert len(endpoint.forms) == 1
 

@@ -14,7 +14,7 @@ from prometheus_client import REGISTRY
 
 from services.runtime.errors import PermanentError
 from services.runtime.process.health import BEAT_S, Health
-from services.runtime.process.http import serving
+from services.runtime.process.http import serve_http
 
 
 def ready(health: Health) -> bool:
@@ -98,7 +98,7 @@ class TestServing:
 
     @pytest.fixture
     def port(self, health: Health) -> Iterator[int]:
-        with serving(health, 0, "127.0.0.1") as port:
+        with serve_http(health, 0, "127.0.0.1") as port:
             yield port
 
     def get(self, port: int, path: str) -> tuple[int, str]:
@@ -118,7 +118,7 @@ class TestServing:
 
     def test_an_address_that_this_machine_does_not_have_is_named_with_the_option(self, health: Health) -> None:
         hint = r"port 0 of 192\.0\.2\.1: .*--http-host"
-        with pytest.raises(PermanentError, match=hint), serving(health, 0, "192.0.2.1"):
+        with pytest.raises(PermanentError, match=hint), serve_http(health, 0, "192.0.2.1"):
             pass
 
     def test_a_stage_may_be_alive_without_being_ready(self, health: Health, port: int) -> None:
@@ -150,15 +150,15 @@ class TestServing:
 
     @pytest.mark.parametrize("wrong", [70_000, -1])
     def test_a_port_that_cannot_be_is_said_so(self, health: Health, wrong: int) -> None:
-        with pytest.raises(PermanentError, match="--http-port"), serving(health, wrong, "127.0.0.1"):
+        with pytest.raises(PermanentError, match="--http-port"), serve_http(health, wrong, "127.0.0.1"):
             pass
 
     def test_a_port_that_is_taken_is_said_so(self, health: Health, port: int) -> None:
-        with pytest.raises(PermanentError, match=str(port)), serving(health, port, "127.0.0.1"):
+        with pytest.raises(PermanentError, match=str(port)), serve_http(health, port, "127.0.0.1"):
             pass
 
     def test_the_port_is_free_again_at_the_end(self, health: Health) -> None:
-        with serving(health, 0, "127.0.0.1") as first:
+        with serve_http(health, 0, "127.0.0.1") as first:
             pass
-        with serving(health, first, "127.0.0.1") as again:
+        with serve_http(health, first, "127.0.0.1") as again:
             assert again == first

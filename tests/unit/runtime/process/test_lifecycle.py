@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from services.runtime.process import lifecycle
-from services.runtime.process.lifecycle import Stop, all_of, first_of, run_stage
+from services.runtime.process.lifecycle import Stop, all_of, first_of, run_service
 
 
 async def for_ever(cancelled: list[str], name: str) -> None:
@@ -102,7 +102,7 @@ class TestRunStage:
     def run(self, stage: Callable[[Stop], Awaitable[None]]) -> None:
         before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
-            run_stage("test", stage)
+            run_service("test", stage)
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)

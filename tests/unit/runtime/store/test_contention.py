@@ -8,7 +8,7 @@ from services.runtime.errors import PermanentError, TransientError
 from services.runtime.process.health import Health
 from services.runtime.process.lifecycle import Stop
 from services.runtime.process.stage import keep_pinging
-from services.runtime.store.mongo import Taken, TakenError, UnclearCommitError
+from services.runtime.store.mongo import ContentionWatch, TakenError, UnclearCommitError
 
 TAKEN = TakenError("duplicate key")
 
@@ -31,7 +31,7 @@ def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("no_patience")
 async def test_a_key_that_stays_taken_after_a_majority_took_a_write_is_a_contradiction() -> None:
-    taken = Taken(Majority().prove)
+    taken = ContentionWatch(Majority().prove)
     await taken.met(TAKEN)
     await taken.met(TAKEN)  # proves, and looks once more
     with pytest.raises(PermanentError, match="contradicts itself"):
@@ -42,7 +42,7 @@ async def test_a_key_that_stays_taken_after_a_majority_took_a_write_is_a_contrad
 async def test_without_a_majority_no_taken_key_is_judged_however_long_it_lasts() -> None:
     majority = Majority()
     majority.there = False
-    taken = Taken(majority.prove)
+    taken = ContentionWatch(majority.prove)
     for _ in range(20):
         await taken.met(TAKEN)
     assert majority.asked == 10
@@ -51,7 +51,7 @@ async def test_without_a_majority_no_taken_key_is_judged_however_long_it_lasts()
 @pytest.mark.usefixtures("no_patience")
 async def test_after_an_unclear_commit_the_proof_is_asked_for_again() -> None:
     majority = Majority()
-    taken = Taken(majority.prove)
+    taken = ContentionWatch(majority.prove)
     for _ in range(5):
         await taken.met(TAKEN)
         await taken.met(TAKEN)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from services.case_writer.reading import ReadingLimits, read_mail
 from services.case_writer.reading.mime.splitter import Part, split
-from services.case_writer.reading.mime.transfer_encoding import undo
+from services.case_writer.reading.mime.transfer_encoding import decode_transfer_encoding
 from services.case_writer.reading.model import Defects
 from services.runtime.mail.headers import MailHeaders
 
@@ -46,7 +46,9 @@ def leaves(raw: bytes) -> list[tuple[str, bytes]]:
     found: list[tuple[str, bytes]] = []
     for part in parts_of(raw):
         if not part.children:
-            content, _ = undo(raw[part.body : part.end], part.headers.text("content-transfer-encoding") or "")
+            content, _ = decode_transfer_encoding(
+                raw[part.body : part.end], part.headers.text("content-transfer-encoding") or ""
+            )
             found.append((part.content_type, content))
     return found
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from services.case_writer.reading.attachments.signed import without_armour
 from services.case_writer.reading.text.plain import clean, unflow
-from services.case_writer.reading.text.quotes import written_now
+from services.case_writer.reading.text.quotes import strip_quotes
 
 LINES = (
     "> quoted", ">> more", "new words", "", "W dniu 23.11.2026 o 10:11, Anna pisze:",
@@ -24,7 +24,7 @@ def text(*lines: str) -> str:
 
 def test_text_without_marks_is_what_was_written() -> None:
     for words in ("", "a", "a\n\nb: c", "- one\n- two", "Total: 5\nFrom here on: nothing"):
-        assert written_now(words) == words
+        assert strip_quotes(words) == words
 
 
 @pytest.mark.parametrize(
@@ -42,24 +42,24 @@ def test_text_without_marks_is_what_was_written() -> None:
     ],
 )
 def test_an_attribution_goes_with_its_quote(attribution: str) -> None:
-    assert written_now(text("Ok.", "", attribution, "> Kiedy?")) == "Ok."
+    assert strip_quotes(text("Ok.", "", attribution, "> Kiedy?")) == "Ok."
 
 
 def test_a_sentence_above_a_quote_is_no_attribution() -> None:
     mail = text("See what the contract has:", "> § 1")
-    assert written_now(mail) == mail
-    assert written_now(mail, quotes_are_marked=True) == "See what the contract has:"
+    assert strip_quotes(mail) == mail
+    assert strip_quotes(mail, quotes_are_marked=True) == "See what the contract has:"
 
 
 def test_an_answer_between_quotes_keeps_them_all() -> None:
     mail = text("> one", "answer", "> two")
-    assert written_now(mail) == mail
+    assert strip_quotes(mail) == mail
 
 
 def test_only_the_attribution_makes_a_quote_above_disappear() -> None:
     quote = text("> one", "", "answer")
-    assert written_now(quote) == quote
-    assert written_now(text("On 23.11.2026 10:11, Anna wrote:", quote)) == "answer"
+    assert strip_quotes(quote) == quote
+    assert strip_quotes(text("On 23.11.2026 10:11, Anna wrote:", quote)) == "answer"
 
 
 def test_lines_that_begin_like_a_quote_stay_unless_a_program_quoted_them() -> None:
@@ -67,25 +67,25 @@ def test_lines_that_begin_like_a_quote_stay_unless_a_program_quoted_them() -> No
         text("Please order", "> 3 items of A"),
         text("Needed:", "", "> 3 items", "> 10 boxes", "", "-- ", "Jan"),
     ):
-        assert text(*own.split("\n")[:2]) in written_now(own)
-        assert "> 3 items" in written_now(own)
+        assert text(*own.split("\n")[:2]) in strip_quotes(own)
+        assert "> 3 items" in strip_quotes(own)
     for mark in (">", ">> Tuesday?", "> On 23.11.2026 10:11, Anna wrote:", "> -----Original Message-----"):
-        assert written_now(text("Yes.", "", mark, "> When?")) == "Yes."
+        assert strip_quotes(text("Yes.", "", mark, "> When?")) == "Yes."
 
 
 def test_a_header_of_two_lines_is_none() -> None:
     mail = text("Ok", "", "From: the office", "Subject: nothing")
-    assert written_now(mail) == mail
+    assert strip_quotes(mail) == mail
 
 
 def test_a_separator_needs_its_dashes() -> None:
-    assert written_now(text("Ok", "Original message", "old")) == text("Ok", "Original message", "old")
-    assert written_now(text("Ok", "----- Original message -----", "old")) == "Ok"
+    assert strip_quotes(text("Ok", "Original message", "old")) == text("Ok", "Original message", "old")
+    assert strip_quotes(text("Ok", "----- Original message -----", "old")) == "Ok"
 
 
 def test_a_signature_of_a_whole_page_is_no_signature() -> None:
     mail = text("Ok", "-- ", *(f"line {index}" for index in range(60)))
-    assert written_now(mail) == mail
+    assert strip_quotes(mail) == mail
 
 
 def test_a_mail_of_nothing_new_stays_whole() -> None:
@@ -95,13 +95,13 @@ def test_a_mail_of_nothing_new_stays_whole() -> None:
         text("-----Original Message-----", "old"),
         text("", "Sent from my iPhone"),
     ):
-        assert written_now(mail) == mail
+        assert strip_quotes(mail) == mail
 
 
 @given(st.lists(st.sampled_from(LINES), max_size=25).map("\n".join))
 @settings(max_examples=150, deadline=None)
 def test_what_was_written_is_a_piece_of_the_text(mail: str) -> None:
-    written = written_now(mail)
+    written = strip_quotes(mail)
     assert written in mail
     assert bool(written.strip()) == bool(mail.strip())
 
@@ -110,7 +110,7 @@ def test_what_was_written_is_a_piece_of_the_text(mail: str) -> None:
 def test_a_hundred_thousand_letters_take_less_than_five_seconds(line: str) -> None:
     mail = f"{line}\n" * (100_000 // (len(line) + 1))
     started = time.process_time()
-    written_now(mail)
+    strip_quotes(mail)
     assert time.process_time() - started < 5.0
 
 
