@@ -2,7 +2,8 @@
 
 They come from crashes between an upload and the transaction that refers to it. The sweep is safe beside every writer,
 and beside another sweep: what a writer puts is fresh for a day (`services.runtime.store.blobs`), and it refers to it
-within an hour; looking, and removing a file with its chunks, are one transaction, which fails where a writer touches the file.
+within an hour; looking, and removing a file with its chunks, are one transaction, which fails if a writer touches the
+file.
 """
 
 import asyncio

@@ -6,7 +6,8 @@ content's hash and every chunk has a settled place, so that two writers of the s
 write the same documents: a chunk that is there is right. The file's document comes last; half a blob cannot be seen.
 
 What nothing refers to is removed some time later (`services.case_writer.housekeeping.blob_sweep`). `uploadDate` is when
-the content was last put, give or take half a day: until a day later nobody removes it, so that whoever put it can refer to it.
+the content was last put, give or take half a day: until a day later nobody removes it, so that whoever put it can
+refer to it.
 `keep_until`, where there is one, keeps what only messages refer to.
 """
 
