@@ -21,7 +21,9 @@ class AnswerCase(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", ta
     `id` (8 to 64 ASCII letters, digits and `-`) names the answer: the same id again has no further effect. `to` are
     plain addresses; without any, the case's participants get it. `subject` is by default the case's title; the case's
     reference is put in where it is missing. `automatic` tells that no person wrote it: it is marked `auto-generated`
-    then, and the circuit breaker holds for it. `actor` is who answers, for the history; None when that is not known.
+    then, and the circuit breaker holds for it. `cc` get a copy. `quote` puts the participants' latest mail
+    below the text. The mail goes out after `hold_s` seconds, and can be recalled until then. `actor` is who
+    answers, for the history; None when that is not known.
     """
 
     id: str
@@ -32,6 +34,9 @@ class AnswerCase(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", ta
     to: list[str] = []
     files: list[AnswerFile] = []
     automatic: bool = False
+    cc: list[str] = []
+    quote: bool = False
+    hold_s: float = 0.0
     actor: Actor | None = None
 
 

@@ -10,8 +10,8 @@ from schemas.changes import FieldValue
 
 CaseStatus = Literal["open", "closed"]
 UNDELIVERABLE = "undeliverable"  # the flag of a mail of ours that somebody did not get, and of the report on it
-OutgoingKind = Literal["acknowledgement", "answer"]
-OutgoingState = Literal["pending", "claimed", "sent", "refused", "given-up", "suppressed"]
+OutgoingKind = Literal["acknowledgement", "answer", "notice"]
+OutgoingState = Literal["pending", "claimed", "sent", "refused", "given-up", "suppressed", "recalled"]
 BLOB_MARK = "blob"
 # The SHA-256 of a content in the blob store: what refers to it keeps it from the sweep.
 BlobId = Annotated[str, msgspec.Meta(extra={BLOB_MARK: True})]
@@ -217,7 +217,8 @@ class OutgoingMail(msgspec.Struct, frozen=True, kw_only=True):
     Everything that its headers need is settled here: every attempt sends the same mail. `subject` and `text` are None
     for an acknowledgement until its first attempt, which makes them from the process's templates. `auto_submitted` is
     the keyword of RFC 3834 for an automatic mail, None for a person's; `counted_at` is when such a mail passed the
-    limits.
+    limits. `cc` get a copy; `quoted` is the earlier mail below the text, empty without one. `stage` is the stage whose
+    templates a notice has.
 
     It is due at `due_at`, which for a claimed one is when the claim of `claimed_by` (one sender's attempt) ends.
     `remaining` are the recipients whom no mail server took it for yet, nor refused, which `refused` tells in its words;
@@ -253,6 +254,9 @@ class OutgoingMail(msgspec.Struct, frozen=True, kw_only=True):
     refused: list[str] = []
     failure: str | None = None
     bounced_by: str | None = None
+    cc: list[str] = []
+    quoted: str = ""
+    stage: str | None = None
 
 
 class AutomaticMails(msgspec.Struct, frozen=True, kw_only=True):

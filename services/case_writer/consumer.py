@@ -8,8 +8,8 @@ from schemas.cases import AppendToCase, Command, OpenCase, ParkMail
 from schemas.codec import UnreadableMessageError, decode_case_message
 from schemas.sending import AnswerCase
 from services.case_writer.outgoing.answers import Answers
-from services.case_writer.outgoing.composer import UnknownProcessError
 from services.case_writer.service import CaseWriter, ReceivedCommand
+from services.casework.outgoing import UnknownProcessError
 from services.runtime.broker.connection import Broker, dead_letter, reject_unreadable
 from services.runtime.broker.defer import (
     KnownNames,

@@ -347,10 +347,15 @@ def _require_worker(situation: Situation) -> None:
 
 
 def _may_work(situation: Situation, case: Case) -> bool:
-    process = situation.processes.get(case.process)
+    return may_work(situation.processes, situation.acting, case)
+
+
+def may_work(processes: Mapping[str, Process], acting: ActingAs, case: Case) -> bool:
+    """Whether an actor may work a case. Operators alone may work one whose process the settings lost."""
+    process = processes.get(case.process)
     if process is None:
-        return situation.acting.everything
-    return WORKER in situation.acting.roles_in(process)
+        return acting.everything
+    return WORKER in acting.roles_in(process)
 
 
 def _known_process(situation: Situation) -> Process:

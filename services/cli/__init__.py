@@ -65,6 +65,7 @@ for group, name, where, summary, example in (
         "replay --since 7d --dry-run",
     ),
     ("", "reply", "reply:reply", "Mail from a case.", "reply 235 --text-file accepted.txt --attach order.pdf"),
+    ("", "recall", "recall:recall", "Take back an answer before it goes out.", "recall 'answer 5f1d0c2a-…'"),
     ("", "demo", "demo.command:demo", "See the main path at work on private servers.", "demo --keep"),
     ("case", "show", "case.show:show", "Show a case with its comments and attachments.", "case show 235"),
     ("case", "list", "case.listing:list_cases", "List cases.", "case list --process invoices --overdue"),

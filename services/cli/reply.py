@@ -11,13 +11,16 @@ from typing import Annotated
 
 import msgspec
 from cyclopts import Parameter
+from cyclopts.validators import Number
 from msgspec import structs
 
 from schemas.codec import encode, tag_of
 from schemas.sending import AnswerCase, AnswerFile
 from schemas.stored import OutgoingMail
 from services.case_writer.outgoing.answers import MongoAnswers
-from services.case_writer.outgoing.composer import OutgoingMailComposer, answer_document_id, mailable
+from services.case_writer.outgoing.composer import OutgoingMailComposer
+from services.casework.outgoing import MAX_HOLD_S, answer_document_id, mailable
+from services.cli.case.context import acting
 from services.cli.terminal.files import read_bytes, read_text
 from services.cli.terminal.options import CaseNumber, said
 from services.cli.terminal.output import DEFAULT_CONFIG, Config, Json, loaded, printable
@@ -45,6 +48,19 @@ To = Annotated[
     list[str] | None,
     Parameter(name="--to", negative="", help="A recipient in place of the participants; may be given again."),
 ]
+Cc = Annotated[list[str] | None, Parameter(name="--cc", negative="", help="Who gets a copy; may be given again.")]
+NoQuote = Annotated[
+    bool,
+    Parameter(name="--no-quote", negative="", help="Do not quote the mail that is answered."),
+]
+Hold = Annotated[
+    float,
+    Parameter(
+        name="--hold",
+        help="Seconds to wait before the mail goes out; until then `mailcase recall` takes it back.",
+        validator=Number(gte=0, lte=MAX_HOLD_S),
+    ),
+]
 Subject = Annotated[str | None, Parameter(name="--subject", help="In place of the case's title.", validator=said)]
 Automatic = Annotated[
     bool, Parameter(name="--automatic", negative="", help="Mark it as written by a program: no machine answers it.")
@@ -58,7 +74,10 @@ def reply(
     text_file: TextFile,
     attach: Attach = None,
     to: To = None,
+    cc: Cc = None,
     subject: Subject = None,
+    no_quote: NoQuote = False,
+    hold: Hold = 0.0,
     automatic: Automatic = False,
     config: Config = DEFAULT_CONFIG,
     json: Json = False,
@@ -68,7 +87,7 @@ def reply(
     Waits up to half a minute for the mail to go out. One that the mail server postpones is tried again by the sender.
     """
     settings = loaded(config)
-    unusable = [one for one in to or () if mailable(one) is None]
+    unusable = [one for one in [*(to or ()), *(cc or ())] if mailable(one) is None]
     if unusable:
         hint = "give each as name@example.com, without the name of the person"
         raise SettingsError([Mistake("--to", f"{printable(one)!r} is no address to mail to", hint) for one in unusable])
@@ -79,6 +98,10 @@ def reply(
         at=datetime.now(UTC),
         subject=subject,
         to=to or [],
+        cc=cc or [],
+        quote=not no_quote,
+        hold_s=hold,
+        actor=acting(None).actor,
         files=[_file(path) for path in attach or []],
         automatic=automatic,
     )
@@ -113,7 +136,10 @@ async def send_reply(settings: Settings, answer: AnswerCase, *, json: bool = Fal
         await broker.publish(Outgoing(CASE, key, encode(message), tag_of(message), message.id))
         if not json:
             print(f"case {mail.case}: {printable(mail.subject or '')}, to {printable(', '.join(mail.to))}", flush=True)
-        ended = await _ended(store, answer_document_id(message))
+        if answer.hold_s and not json:
+            hint = f"mailcase recall '{answer_document_id(message)}'"
+            print(f"goes out in {answer.hold_s:g} s; to take it back: {hint}", flush=True)
+        ended = await _ended(store, answer_document_id(message), PATIENCE_S + answer.hold_s)
         if json:
             print(_as_json(mail, warnings, ended))
         return _told(ended, json=json)
@@ -153,9 +179,9 @@ async def _with_blobs(kept: Blobs, answer: AnswerCase) -> AnswerCase:
     return structs.replace(answer, files=files)
 
 
-async def _ended(store: Store, document_id: str) -> Document | None:
-    """The outbox's document once it came to its end, or as it is after half a minute."""
-    deadline = asyncio.get_running_loop().time() + PATIENCE_S
+async def _ended(store: Store, document_id: str, patience_s: float) -> Document | None:
+    """The outbox's document once it came to its end, or as it is after `patience_s`."""
+    deadline = asyncio.get_running_loop().time() + patience_s
     while True:
         document = await store.collection("outbox").find_one({"_id": document_id})
         if (document and document["ended_at"]) or asyncio.get_running_loop().time() > deadline:

@@ -18,7 +18,7 @@ def comment_of(mail: OutgoingMail, at: datetime, *, sent: bool, failure: str | N
         author=mail.author,
         subject=mail.subject or "",
         text=mail.text or "",
-        full_text=mail.text or "",
+        full_text="\n\n".join(part for part in (mail.text, mail.quoted) if part),
         html=None,
         message_id=mail.message_id,
         in_reply_to=mail.in_reply_to,

@@ -39,6 +39,7 @@ def _headers(mail: OutgoingMail, own_ids: MessageIdSigner) -> bytes:
         ("Date", format_datetime(mail.created_at)),
         ("From", person_value("From", mail.author.name, mail.author.address)),
         ("To", list_value(mail.to, ",")),
+        *([("Cc", list_value(mail.cc, ","))] if mail.cc else []),
         ("Subject", text_value("Subject", mail.subject or "")),
         ("Message-ID", mail.message_id),
     ]
@@ -59,7 +60,8 @@ def _headers(mail: OutgoingMail, own_ids: MessageIdSigner) -> bytes:
 def _body(mail: OutgoingMail, files: Sequence[bytes]) -> bytes:
     body = EmailMessage(policy=SMTP)
     # Quoted-printable keeps long lines, "From " at a line's beginning and blanks at its end, whatever relays do.
-    body.set_content(_lines(mail.text or ""), charset="utf-8", cte="quoted-printable")
+    text = f"{(mail.text or '').rstrip()}\n\n{mail.quoted}" if mail.quoted else mail.text or ""
+    body.set_content(_lines(text), charset="utf-8", cte="quoted-printable")
     for attachment, content in zip(mail.attachments, files, strict=True):
         kind, _, subkind = _content_type(attachment.content_type).partition("/")
         body.add_attachment(content, maintype=kind, subtype=subkind, filename=one_line(attachment.name))

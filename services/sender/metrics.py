@@ -35,7 +35,9 @@ BREAKER_TRIPS = Counter("mailcase_sender_breaker_trips_total", "How often automa
 
 def introduce(processes: Iterable[str], servers: Iterable[str]) -> None:
     """Let the series of each process and SMTP server begin at 0, so that the first refusal counts as a rise."""
-    for labels in product(processes, ("acknowledgement", "answer"), ("sent", "refused", "given-up", "suppressed")):
+    for labels in product(
+        processes, ("acknowledgement", "answer", "notice"), ("sent", "refused", "given-up", "suppressed")
+    ):
         ENDED.labels(*labels)
     for server in servers:
         SEND_SECONDS.labels(server)

@@ -140,17 +140,28 @@ class Sender:
         """The mail with its subject and text, written down before its first attempt; None where it is no more ours."""
         if mail.subject is not None and mail.text is not None:
             return mail
+        rendered = self._rendered(mail)
+        if rendered is None:
+            await self._end(mail, claim, "suppressed", "the templates of its stage cannot be used", show=False)
+            return None
+        subject, text = rendered
+        settled = structs.replace(mail, subject=subject_of(subject, mail.case, self._reference), text=text)
+        return settled if await self._outbox.settle(mail.id, claim, settled.subject or "", text) else None
+
+    def _rendered(self, mail: OutgoingMail) -> tuple[str, str] | None:
+        """Subject and text from the templates of the process, or of the stage for a notice."""
         process = self._processes.get(mail.process)
+        stage = process.stage(mail.stage) if process and mail.stage else None
         values = Values(
             reference=self._reference.write(mail.case),
             number=mail.case,
             process=process.title if process else mail.process,
-            stage=process.initial_stage.title if process else "",
+            stage=stage.title if stage else process.initial_stage.title if process else "",
             opened_at=mail.created_at,
         )
-        subject, text = self._templates.render(mail.process, values)
-        settled = structs.replace(mail, subject=subject_of(subject, mail.case, self._reference), text=text)
-        return settled if await self._outbox.settle(mail.id, claim, settled.subject or "", text) else None
+        if mail.kind == "notice":
+            return self._templates.render_notice(mail.process, mail.stage or "", values)
+        return self._templates.render(mail.process, values)
 
     async def _attempted(self, mail: OutgoingMail) -> DeliveryResult:
         """One attempt, whatever goes wrong with it. Raises TransientError in an outage of the database."""

@@ -12,7 +12,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from services.runtime.errors import Mistake, SettingsError
 from services.runtime.logs import get_logger
-from services.runtime.settings import Acknowledgement, Settings
+from services.runtime.settings import Acknowledgement, OnEnter, Settings
 
 log = get_logger(__name__)
 
@@ -78,9 +78,31 @@ class Templates:
         self._environment = ImmutableSandboxedEnvironment(undefined=jinja2.StrictUndefined, autoescape=False)
         self._by_process = {name: process.acknowledgement for name, process in settings.processes.items()}
         self._has_prefix = bool(settings.case_reference.prefix)
-        mistakes = [mistake for name, one in self._by_process.items() for mistake in self._mistakes(name, one)]
+        self._notices = {
+            (name, stage.name): stage.on_enter
+            for name, process in settings.processes.items()
+            for stage in process.stages
+        }
+        mistakes = [
+            mistake
+            for name, chosen in self._by_process.items()
+            for mistake in self._mistakes(name, f"process.{name}.acknowledgement", chosen)
+        ]
+        for (name, stage), notice in self._notices.items():
+            mistakes += self._mistakes(name, f"process.{name}.stage {stage}.on_enter", notice)
         if mistakes:
             raise SettingsError(mistakes)
+
+    def render_notice(self, process: str, stage: str, values: Values) -> tuple[str, str] | None:
+        """Subject and text of what entering a stage sends; None when they cannot be made."""
+        chosen = self._notices.get((process, stage))
+        if chosen is None or chosen.text is None:
+            return None
+        try:
+            return self._rendered(chosen.subject or "{{ process }}: {{ stage }}", chosen.text, values)
+        except Exception:  # whatever a template does, the sender goes on
+            log.exception("template_failed", process=process, stage=stage)
+            return None
 
     def render(self, process: str, values: Values) -> tuple[str, str]:
         """Subject and text. A template that fails on these values gives way to our own."""
@@ -99,7 +121,7 @@ class Templates:
         made = [self._environment.from_string(one).render(known) for one in (subject, text)]
         return made[0], made[1][:MAX_TEXT_CHARS]
 
-    def _mistakes(self, process: str, chosen: Acknowledgement) -> list[Mistake]:
+    def _mistakes(self, process: str, path: str, chosen: Acknowledgement | OnEnter) -> list[Mistake]:
         sample = Values("[#1]", 1, process, "stage", datetime.now(UTC))
         found = []
         for key, template in (("subject", chosen.subject), ("text", chosen.text)):
@@ -108,5 +130,5 @@ class Templates:
             except Exception as error:  # noqa: BLE001 - templates may raise anything
                 problem = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
                 hint = "it knows reference, number, process, stage and opened_at"
-                found.append(Mistake(f"process.{process}.acknowledgement.{key}", problem, hint))
+                found.append(Mistake(f"{path}.{key}", problem, hint))
         return found

@@ -6,6 +6,7 @@ import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,18 +14,22 @@ import pytest
 from deploy.local import PrivateServers
 from schemas.cases import Decision
 from schemas.changes import Change, Opened, Overdue
-from schemas.stored import Case, Comment, Mail, Person, Thread, from_document, thread_id, to_document
+from schemas.stored import Case, Comment, Mail, OutgoingMail, Person, Thread, from_document, thread_id, to_document
 from services.casework import actions
 from services.casework.history import differences, fold
+from services.casework.outgoing import OutgoingMailBuilder
 from services.casework.overdue import OverdueSweep
 from services.casework.persistence.records import new_change
 from services.casework.persistence.repository import CaseRepository
 from services.casework.publisher import ChangePublisher
 from services.casework.refusals import ActionRefusedError, StaleRevisionError
 from services.runtime.broker.messages import Outgoing
+from services.runtime.mail.message_id_keys import own_ids
+from services.runtime.settings import load_settings
 from services.runtime.store.mongo import Store
 from tests.fakes import FakeOutlet
 from tests.unit.casework.builders import ANNA, OPERATOR, PROCESSES, STRANGER, WORKER, case
+from tests.unit.sender.builders import outgoing
 
 
 @pytest.fixture
@@ -331,3 +336,80 @@ class TestOverdue:
         assert await sweep.sweep() == 1
         history = await repository.history(1)
         assert [isinstance(change.what, Overdue) for change in history] == [False, True, False, True]
+
+
+class TestAnswers:
+    async def queue(self, store: Store, **fields: Any) -> None:
+        chosen = {"id": "answer one", "kind": "answer", "case": 1, "state": "pending", "attempts": 0} | fields
+        await store.collection(OutgoingMail.COLLECTION).insert([to_document(outgoing(**chosen))])
+
+    async def test_an_answer_that_waits_is_taken_back(self, store: Store, repository: CaseRepository) -> None:
+        await open_case(store, 1)
+        await self.queue(store)
+        done = await repository.recall("answer one", WORKER)
+        assert (done.case.revision, type(done.changes[-1].what).__name__) == (2, "AnswerRecalled")
+        mail = await store.collection(OutgoingMail.COLLECTION).find_one({"_id": "answer one"})
+        assert mail is not None
+        assert mail["state"] == "recalled"
+        await assert_histories_hold(store)
+
+    @pytest.mark.parametrize("fields", [{"state": "claimed"}, {"state": "sent"}, {"attempts": 1}])
+    async def test_one_that_is_on_its_way_is_not(
+        self, store: Store, repository: CaseRepository, fields: dict[str, Any]
+    ) -> None:
+        await open_case(store, 1)
+        await self.queue(store, **fields)
+        with pytest.raises(ActionRefusedError) as caught:
+            await repository.recall("answer one", WORKER)
+        assert caught.value.reason == "too-late"
+
+    async def test_nobody_takes_back_what_they_may_not_see(self, store: Store, repository: CaseRepository) -> None:
+        await open_case(store, 1)
+        await self.queue(store)
+        for name, acting in (("answer one", STRANGER), ("answer two", WORKER)):
+            with pytest.raises(ActionRefusedError) as caught:
+                await repository.recall(name, acting)
+            assert caught.value.reason == "no-such-answer"
+
+
+async def test_entering_a_stage_assigns_and_queues_its_mail(store: Store, tmp_path: Path) -> None:
+    await open_case(store, 1)
+    file = tmp_path / "mailcase.toml"
+    file.write_text(AUTOMATION)
+    (tmp_path / "keys").write_text("k" * 40)
+    settings = load_settings(file, {})
+    builder = OutgoingMailBuilder(settings, own_ids(settings))
+    repository = CaseRepository(store, settings.processes, compose=builder.notice)
+    done = await repository.act(1, actions.Move(stage="approval"), OPERATOR)
+    assert done.case.assignee == "group:accounting"
+    assert [change.actor.kind for change in done.changes] == ["person", "rule"]
+    mail = await store.collection(OutgoingMail.COLLECTION).find_one({"_id": done.outgoing[0]})
+    assert mail is not None
+    assert (mail["to"], mail["kind"], mail["stage"]) == (["jan@supplier.example"], "notice", "approval")
+    await assert_histories_hold(store)
+
+
+AUTOMATION = """
+[server.corp]
+protocol = "imap"
+host = "imap.example.com"
+[smtp.relay]
+host = "smtp.example.com"
+[case_reference]
+key_file = "keys"
+[process.invoices]
+[[process.invoices.stage]]
+name = "registration"
+initial = true
+next = ["approval"]
+[[process.invoices.stage]]
+name = "approval"
+[process.invoices.stage.on_enter]
+assign = "group:accounting"
+send_to = "participants"
+text = "Your invoice {{ number }} is being approved."
+[[process.invoices.mailbox]]
+server = "corp"
+address = "invoices@office.example"
+password_env = "PASSWORD"
+"""

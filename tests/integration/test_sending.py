@@ -165,7 +165,7 @@ async def test_an_answer_goes_to_the_participants_with_its_files_once(office: Of
     assert attached == {"zamówienie.pdf": content, "scan.tiff": large}
     comment = (await office.all("comments"))[f"answer {one.id}"]
     assert (comment["kind"], comment["text"], len(comment["attachments"])) == ("sent", "Dziękujemy.\n", 2)
-    assert later["subject"] == f"[#{number}] Zamówienie olga"
+    assert later["subject"] == f"RE: [#{number}] Zamówienie olga"
     case = (await office.all("cases"))[number]
     assert (case["comment_count"], case["attachment_count"]) == (4, 2)
 
@@ -358,3 +358,39 @@ async def test_the_audit_finds_nothing_wrong_with_what_went_out(office: Office) 
     await answered(office, answer(number, "irena"))
     async with Store.opened(office.servers.store.url, office.name) as store:
         assert [one async for one in Auditor(store, deep=True).findings() if not one.harmless] == []
+
+
+async def test_a_reply_quotes_the_mail_copies_others_and_can_be_taken_back(office: Office, tmp_path: Path) -> None:
+    number = await opened(office, "quoted")
+    (tmp_path / "text.txt").write_text("Zamówienie przyjęte.\n")
+    command = ("reply", f"[#{number}]", "--text-file", str(tmp_path / "text.txt"))
+    status, _, _ = await mailcase(office, *command, "--cc", "boss@customer.example")
+    assert status == 0
+    taken = sink_of(office).taken_by("quoted@customer.example")[-1]
+    mail = parsed(taken)
+    assert mail["Subject"].startswith(f"RE: [#{number}] ")
+    assert mail["Cc"] == "boss@customer.example"
+    assert set(taken.recipients) <= {"quoted@customer.example", "boss@customer.example"}
+    own, _, quoted = mail.get_content().replace("\r\n", "\n").partition("\n\n")
+    assert own == "Zamówienie przyjęte."
+    assert "> " in quoted
+    shown = [one for one in (await office.all("comments")).values() if one["message_id"] == mail["Message-ID"]]
+    assert shown[0]["text"].strip() == "Zamówienie przyjęte."
+
+    holding = asyncio.ensure_future(mailcase(office, *command, "--no-quote", "--hold", "600"))
+    held: list[str] = []
+
+    def waits(mails: dict[str, Any]) -> bool:
+        held[:] = [key for key, one in mails.items() if one["case"] == number and one["state"] == "pending"]
+        return bool(held)
+
+    await office.until(waits, "outbox")
+    status, out, _ = await mailcase(office, "recall", held[0])
+    assert (status, out) == (0, f"case {number}: {held[0]} is recalled\n")
+    status, _, err = await holding
+    assert (status, err.splitlines()[-1]) == (1, "mailcase: recalled")
+    before = len(sink_of(office).taken_by("quoted@customer.example"))
+    status, _, err = await mailcase(office, "recall", held[0])
+    assert status == 1
+    assert "is recalled; write another answer instead" in err
+    assert len(sink_of(office).taken_by("quoted@customer.example")) == before

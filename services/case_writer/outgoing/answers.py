@@ -2,17 +2,20 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from schemas.changes import Actor, Answered
 from schemas.mails import BlobRef
 from schemas.sending import AnswerCase, AnswerFile
 from schemas.stored import Attachment, OutgoingMail, to_document
 from services.case_writer.notifier import wake_senders
-from services.case_writer.outgoing.composer import Answerable, OutgoingMailComposer, answer_document_id
+from services.case_writer.outgoing.composer import OutgoingMailComposer
 from services.case_writer.placement.case_resolver import UNVERIFIED_SENDER
 from services.case_writer.ports import BlobStore, Outlet
 from services.case_writer.reading.attachments.file_names import safe_name, unique_name
+from services.casework.outgoing import Answerable, answer_document_id
 from services.casework.persistence.recording import record_change
+from services.casework.quoting import QuotedMail
 from services.runtime.errors import ContractError, PermanentError, TransientError
 from services.runtime.logs import get_logger
 from services.runtime.process.health import Health
@@ -38,13 +41,16 @@ class MongoAnswers:
         return await self._outbox.find_one({"_id": document_id}, ["_id"]) is not None
 
     async def case(self, number: int) -> Answerable | None:
-        """The case, None where there is none."""
+        """The case, or the one that took it in; None when there is none."""
         case = await self._cases.find_one({"_id": number})
+        while case is not None and case.get("merged_into") is not None:
+            case = await self._cases.find_one({"_id": case["merged_into"]})
         if case is None:
             return None
+        number = case["_id"]
         mails = await self._comments.find(
             {"case": number, "kind": "mail", "flags": {"$ne": UNVERIFIED_SENDER}, "message_id": {"$ne": None}},
-            ["message_id", "in_reply_to"],
+            ["message_id", "in_reply_to", "author", "at", "text"],
             sort="-at",
             limit=1,
         )
@@ -57,6 +63,7 @@ class MongoAnswers:
             participants=case["participants"],
             in_reply_to=mails[0]["message_id"] if mails else None,
             references=ids,
+            quotable=_quotable(mails[0]) if mails else None,
         )
 
     async def latest_author(self, number: int) -> str | None:
@@ -73,6 +80,11 @@ class MongoAnswers:
             await record_change(self._store, mail.case, answered, actor, session)
 
         await self._store.transaction(body)
+
+
+def _quotable(comment: dict[str, Any]) -> QuotedMail:
+    author = comment["author"]
+    return QuotedMail(author["name"] or author["address"], comment["at"], comment["text"])
 
 
 class Answers:

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from schemas.changes import Actor, Change, Merged, Opened
+from schemas.changes import Actor, AnswerRecalled, Change, Merged, Opened
 from schemas.stored import Attachment, Case, Comment, OutgoingMail, from_document, to_document
 from services.casework import actions
 from services.casework.actors import ActingAs
-from services.casework.decide import Accepted, AutomaticMail, Situation, decide
+from services.casework.decide import Accepted, AutomaticMail, Situation, decide, may_work
 from services.casework.persistence import records
 from services.casework.persistence.splitting import split_off
 from services.casework.refusals import ActionRefusedError, StaleRevisionError
@@ -131,6 +131,47 @@ class CaseRepository:
                 log.info("case_changed", case=number, action=type(action).__name__, revision=done.case.revision)
                 return done
         raise AssertionError("unreachable")
+
+    async def recall(self, outgoing_id: str, acting: ActingAs) -> Done:
+        """Take back an answer that is not on its way yet.
+
+        Raises ActionRefusedError: `no-such-answer`, or `too-late` once a sender has it.
+        """
+        for attempt in range(1, MAX_CONFLICTS + 1):
+
+            async def body(session: Session) -> Done:
+                return await self._recall(outgoing_id, acting, session)
+
+            try:
+                return await self._store.transaction(body)
+            except ConflictError:
+                if attempt == MAX_CONFLICTS:
+                    raise
+                await asyncio.sleep(random.uniform(0.001, 0.01) * min(attempt, 20))  # noqa: S311 - a pause
+        raise AssertionError("unreachable")
+
+    async def _recall(self, outgoing_id: str, acting: ActingAs, session: Session) -> Done:
+        found = await self._outbox.find({"_id": outgoing_id, "kind": "answer"}, limit=1, session=session)
+        case = await self._read(found[0]["case"], session) if found else None
+        if case is None or not may_work(self._processes, acting, case):
+            raise ActionRefusedError("no-such-answer", f"there is no answer {outgoing_id!r}", "look its id up again")
+        now = self._clock()
+        waiting = {"_id": outgoing_id, "state": "pending", "attempts": 0}
+        ended = {"$set": {"state": "recalled", "ended_at": now}}
+        if not await self._outbox.update(waiting, ended, session):
+            state = found[0]["state"]
+            raise ActionRefusedError("too-late", f"{outgoing_id!r} is {state}", "write another answer instead")
+        written = records.WrittenChanges()
+        written.add(case, [AnswerRecalled(outgoing=outgoing_id)], acting.actor, now)
+        change = {
+            "$set": records.changed_fields(case, written.cases[case.number]),
+            "$max": {"updated_at": now},
+        }
+        query = {"_id": case.number, **records.at_revision(case.revision)}
+        if not await self._cases.update(query, change, session):
+            raise ConflictError(f"case {case.number} was changed by someone else first")
+        await self._changes.insert([to_document(one) for one in written.changes], session)
+        return Done(case=written.cases[case.number], changes=written.changes)
 
     async def _act(self, request: _Request, session: Session) -> Done:
         case = await self._read(request.number, session)

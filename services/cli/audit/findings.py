@@ -67,7 +67,7 @@ def of_outgoing(
             yield Finding(
                 "outgoing-stuck", f"{name} is {mail['state']}, and due since {mail['due_at']:%Y-%m-%d %H:%M} UTC"
             )
-    elif mail["state"] != "suppressed" and comment is None:
+    elif mail["state"] not in {"suppressed", "recalled"} and comment is None:
         yield Finding("outgoing-without-comment", f"{name} is {mail['state']}, and not shown there")
     elif comment is not None and comment["case"] != mail["case"]:
         yield Finding("outgoing-in-two-cases", f"{name} is shown in case {comment['case']}")

@@ -14,7 +14,8 @@ from schemas.message_ids import MessageIdSigner
 from schemas.sending import AnswerCase, AnswerFile
 from schemas.stored import OutgoingMail
 from services.case_writer.outgoing.answers import Answers, MongoAnswers
-from services.case_writer.outgoing.composer import Answerable, OutgoingMailComposer
+from services.case_writer.outgoing.composer import OutgoingMailComposer
+from services.casework.outgoing import Answerable
 from services.runtime.broker.messages import Outgoing
 from services.runtime.errors import PermanentError, TransientError
 from services.runtime.process.health import Health

@@ -1,6 +1,7 @@
 """Who is answered automatically, to whom an answer goes, and under which headers."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import pytest
 from schemas.cases import Decision
 from schemas.sending import AnswerCase
 from schemas.stored import OutgoingMail
-from services.case_writer.outgoing.composer import Answerable, OutgoingMailComposer, mailable
+from services.case_writer.outgoing.composer import OutgoingMailComposer
 from services.case_writer.placement.plan import NewCase, Placed
+from services.casework.outgoing import Answerable, mailable
+from services.casework.quoting import MAX_QUOTED_CHARS, QuotedMail, quote
 from services.runtime.errors import ContractError
 from services.runtime.mail.headers import Address
 from tests.builders import ANNA, NOW, item, opening
@@ -143,7 +146,7 @@ def test_mail_under_another_address_asks_for_answers_at_the_mailbox(tmp_path: Pa
 
 def test_an_answer_goes_to_the_participants(made: OutgoingMailComposer) -> None:
     mail = made.answer(answer(), CASE, [], NOW)
-    assert (mail.id, mail.kind, mail.subject) == ("answer answer-0001", "answer", "[#235] Invoice 17")
+    assert (mail.id, mail.kind, mail.subject) == ("answer answer-0001", "answer", "RE: [#235] Invoice 17")
     assert mail.to == ["anna@customer.example", "jan@supplier.example"]
     assert (mail.text, mail.auto_submitted) == ("Hello", None)
     assert (mail.in_reply_to, mail.references) == (CASE.in_reply_to, CASE.references)
@@ -162,7 +165,7 @@ def test_our_own_mailboxes_get_no_answer(made: OutgoingMailComposer) -> None:
 @pytest.mark.parametrize(
     ("subject", "written"),
     [
-        (None, "[#235] Invoice 17"),
+        (None, "RE: [#235] Invoice 17"),
         ("Case [#235] was accepted", "Case [#235] was accepted"),
         ("about [#7]", "[#235] about [#7]"),
         ("[#7] and [#235]", "[#235] [#7] and [#235]"),
@@ -221,3 +224,47 @@ def test_an_answer_that_can_never_go_out_says_why(
 )
 def test_addresses_that_every_server_takes(address: str, sent: str | None) -> None:
     assert mailable(address) == sent
+
+
+class TestAnswers:
+    def test_copies_are_recipients_too_and_nobody_gets_it_twice(self, made: OutgoingMailComposer) -> None:
+        mail = made.answer(answer(cc=["boss@customer.example", *CASE.participants]), CASE, [], NOW)
+        assert mail.cc == ["boss@customer.example"]
+        assert mail.remaining == [*mail.to, "boss@customer.example"]
+
+    def test_a_copy_to_an_unusable_address_is_refused(self, made: OutgoingMailComposer) -> None:
+        with pytest.raises(ContractError, match="unusable-address"):
+            made.answer(answer(cc=["nobody"]), CASE, [], NOW)
+
+    def test_the_title_loses_what_programs_put_before_answers(self, made: OutgoingMailComposer) -> None:
+        case = replace(CASE, title="Odp: RE: Invoice 17")
+        assert made.answer(answer(), case, [], NOW).subject == "RE: [#235] Invoice 17"
+
+    def test_without_a_mail_to_answer_it_is_no_reply(self, made: OutgoingMailComposer) -> None:
+        case = replace(CASE, in_reply_to=None)
+        assert made.answer(answer(), case, [], NOW).subject == "[#235] Invoice 17"
+
+    @pytest.mark.parametrize(
+        ("wanted", "quoted"), [(True, "On 04 March 2026 at 05:06 Anna wrote:\n> Hello\n>\n> you"), (False, "")]
+    )
+    def test_the_mail_that_is_answered_is_quoted_when_wanted(
+        self, made: OutgoingMailComposer, wanted: bool, quoted: str
+    ) -> None:
+        case = replace(CASE, quotable=QuotedMail("Anna", datetime(2026, 3, 4, 5, 6, tzinfo=UTC), "Hello\n\nyou"))
+        assert made.answer(answer(quote=wanted), case, [], NOW).quoted == quoted
+
+    def test_a_held_answer_is_due_later(self, made: OutgoingMailComposer) -> None:
+        mail = made.answer(answer(hold_s=15.0), CASE, [], NOW)
+        assert (mail.created_at, mail.due_at) == (NOW, NOW + timedelta(seconds=15))
+
+    @pytest.mark.parametrize("hold_s", [-1.0, 1e9])
+    def test_a_hold_beyond_reason_is_refused(self, made: OutgoingMailComposer, hold_s: float) -> None:
+        with pytest.raises(ContractError, match="invalid-hold"):
+            made.answer(answer(hold_s=hold_s), CASE, [], NOW)
+
+
+def test_a_long_quote_is_cut_at_a_line() -> None:
+    quoted = quote(QuotedMail("Anna", NOW, "line of text\n" * 3000), "pl")
+    assert quoted.startswith("W dniu ")
+    assert quoted.endswith("> line of text\n> […]")
+    assert len(quoted) < MAX_QUOTED_CHARS * 1.3

@@ -11,7 +11,7 @@ from schemas.codec import encode, tag_of
 from schemas.mails import RawMail
 from schemas.sending import AnswerCase
 from services.case_writer.consumer import CommandConsumer
-from services.case_writer.outgoing.composer import UnknownProcessError
+from services.casework.outgoing import UnknownProcessError
 from services.router.main import _routed
 from services.router.policy import Policy
 from services.runtime.broker.defer import PATIENCE_S, WAITS_FOR, WAITS_SINCE_MS, KnownNames

@@ -1,0 +1,259 @@
+"""What goes out from a case, as documents of the outbox. Pure.
+
+Everything that an attempt to send needs is settled here: from whom, under which Message-ID, to whom.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from schemas.case_ref import CaseReference
+from schemas.message_ids import MessageIdSigner
+from schemas.sending import AnswerCase
+from schemas.stored import Attachment, Case, OutgoingKind, OutgoingMail, Person
+from services.casework.decide import AutomaticMail
+from services.casework.quoting import QuotedMail, quote
+from services.runtime.errors import ContractError
+from services.runtime.settings import Mailbox, Process, Settings
+
+MAX_REFERENCES = 20
+MAX_TITLE_CHARS = 150
+MAX_TEXT_CHARS = 1_000_000  # it is in the outbox and, twice, in the comment, whose document has 16 MiB at most
+MAX_HOLD_S = 86_400.0
+_ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?")
+_ANSWER_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
+_MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,250}>")  # printable ASCII without blanks and brackets
+# What mail programs put before the subject of an answer, in the languages of this market; several may stand in a row.
+_REPLY_PREFIX = re.compile(r"(?:(?:re|odp|aw|antw|sv|vs)\s*(?:\[\d{1,3}\])?:\s*)+", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Answerable:
+    """A case as far as an answer needs it; the ids are those of the participants' latest mail, None without
+    one; `quotable` is that mail."""
+
+    number: int
+    process: str
+    mailbox: str
+    title: str
+    participants: Sequence[str]
+    in_reply_to: str | None
+    references: Sequence[str] = ()
+    quotable: QuotedMail | None = None
+
+
+class UnknownProcessError(ContractError):
+    """The settings of this service do not know the process of a case, yet or any more."""
+
+    def __init__(self, process: str) -> None:
+        super().__init__(f"unknown-process: the settings have no process {process}")
+        self.name = f"process {process}"
+
+
+class OutgoingMailBuilder:
+    """Makes outgoing mails by the settings."""
+
+    def __init__(self, settings: Settings, own_ids: MessageIdSigner) -> None:
+        self._processes: Mapping[str, Process] = settings.processes
+        self._mailboxes: Mapping[str, Mailbox] = settings.mailboxes
+        self._own_ids = own_ids
+        self._reference = CaseReference(settings.case_reference.prefix, settings.case_reference.read_bare)
+        self._max_recipients = settings.sender.max_recipients
+        froms = {process.from_address.lower() for process in settings.processes.values() if process.from_address}
+        self._own = settings.own_addresses | froms
+
+    def answer(self, answer: AnswerCase, case: Answerable, files: Sequence[Attachment], now: datetime) -> OutgoingMail:
+        """An answer from a case. Raises ContractError where it can go to nobody, or not in this way."""
+        process = self._processes.get(case.process)
+        if process is None:
+            raise UnknownProcessError(case.process)
+        if process.smtp is None:
+            raise ContractError(f"no-smtp-server: process {case.process} sends no mail; set its smtp")
+        if len(answer.text) > MAX_TEXT_CHARS:
+            raise ContractError(f"text-too-long: {len(answer.text)} characters; send it as a file")
+        if not 0 <= answer.hold_s <= MAX_HOLD_S:
+            raise ContractError(f"invalid-hold: {answer.hold_s} s is not between 0 and {MAX_HOLD_S:.0f}")
+        to, cc = self._recipients(answer, case)
+        language = process.acknowledgement.language
+        return self._outgoing(
+            process,
+            case.mailbox,
+            case.number,
+            now,
+            id=answer_document_id(answer),
+            kind="answer",
+            to=to,
+            cc=cc,
+            quoted=quote(case.quotable, language) if answer.quote and case.quotable else "",
+            hold_s=answer.hold_s,
+            subject=self._subject(answer, case),
+            text=answer.text,
+            in_reply_to=case.in_reply_to,
+            references=case.references,
+            auto_submitted="auto-generated" if answer.automatic else None,
+            caused_by=answer.id,
+            attachments=list(files),
+        )
+
+    def notice(self, mail: AutomaticMail, case: Case, now: datetime) -> OutgoingMail | None:
+        """The mail that entering a stage sends; None when the process sends no mail, or nobody can get it.
+
+        Subject and text are templates of the stage, filled in by the sender.
+        """
+        process = self._processes.get(case.process)
+        if process is None or process.smtp is None:
+            return None
+        wanted = case.participants if mail.to == "participants" else [mail.to]
+        to = self._usable(wanted)[: self._max_recipients]
+        if not to:
+            return None
+        return self._outgoing(
+            process,
+            case.mailbox,
+            case.number,
+            now,
+            id=f"notice {case.number}.{case.revision}",
+            kind="notice",
+            to=to,
+            stage=mail.stage,
+            subject=None,
+            text=None,
+            in_reply_to=None,
+            references=[],
+            auto_submitted="auto-generated",
+            caused_by=f"{case.number}.{case.revision}",
+        )
+
+    def _usable(self, addresses: Iterable[str]) -> list[str]:
+        """Those to whom mail can go, ourselves left out, each once."""
+        found = [mailable(address) for address in addresses]
+        return list(dict.fromkeys(address for address in found if address and not self._is_own(address)))
+
+    def _recipients(self, answer: AnswerCase, case: Answerable) -> tuple[list[str], list[str]]:
+        """To and Cc: those given, each of which must be usable; else the participants, those of them that are."""
+        given = [*answer.to, *answer.cc]
+        unusable = [address for address in given if mailable(address) is None]
+        if unusable:
+            raise ContractError(f"unusable-address: {len(unusable)} of the {len(given)} given")
+        to = self._usable(answer.to or case.participants)
+        if not to:
+            raise ContractError("no-recipient: the case has no participant to whom mail can go; give an address")
+        cc = [address for address in self._usable(answer.cc) if address not in to]
+        if len(to) + len(cc) > self._max_recipients:
+            count = len(to) + len(cc)
+            raise ContractError(f"too-many-recipients: {count}, and sender.max_recipients is {self._max_recipients}")
+        return to, cc
+
+    def _subject(self, answer: AnswerCase, case: Answerable) -> str:
+        """With the reference before the title, so that no other number in the title comes before it."""
+        if answer.subject is not None:
+            line = " ".join(answer.subject.split())[:MAX_TITLE_CHARS]
+            return line if self._reference.find(line) == [case.number] else self._referring(case.number, line)
+        title = _REPLY_PREFIX.sub("", " ".join(case.title.split()), count=1)[:MAX_TITLE_CHARS]
+        line = title if self._reference.find(title) == [case.number] else self._referring(case.number, title)
+        return f"RE: {line}" if case.in_reply_to is not None else line
+
+    def _referring(self, number: int, line: str) -> str:
+        return f"{self._reference.write(number)} {line}"
+
+    def _outgoing(
+        self,
+        process: Process,
+        mailbox_name: str,
+        number: int,
+        now: datetime,
+        *,
+        id: str,  # noqa: A002 - the document's
+        kind: OutgoingKind,
+        to: list[str],
+        subject: str | None,
+        text: str | None,
+        in_reply_to: str | None,
+        references: Sequence[str],
+        auto_submitted: str | None,
+        caused_by: str,
+        attachments: Sequence[Attachment] = (),
+        cc: Sequence[str] = (),
+        quoted: str = "",
+        stage: str | None = None,
+        hold_s: float = 0.0,
+    ) -> OutgoingMail:
+        mailbox = self._mailboxes.get(mailbox_name) or next(iter(process.mailboxes), None)
+        sender = process.from_address or (mailbox.address if mailbox else None)
+        if sender is None:
+            raise ContractError(f"no-sender: process {process.name} has neither a mailbox nor a from_address")
+        unique = hashlib.sha256(f"{id} {caused_by}".encode()).hexdigest()[:24]
+        domain = _ascii_domain(sender.rpartition("@")[2]) or "localhost"
+        return OutgoingMail(
+            id=id,
+            kind=kind,
+            case=number,
+            process=process.name,
+            state="pending",
+            message_id=self._own_ids.make(number, unique, domain),
+            author=Person(process.from_name, mailable(sender) or sender),
+            reply_to=_reply_to(mailbox, number, sender),
+            to=to,
+            cc=list(cc),
+            remaining=[*to, *cc],
+            subject=subject,
+            text=text,
+            quoted=quoted,
+            stage=stage,
+            attachments=list(attachments),
+            in_reply_to=next(iter(_usable_ids([in_reply_to])), None),
+            references=_bounded(_usable_ids(references)),
+            auto_submitted=auto_submitted,
+            caused_by=caused_by,
+            created_at=now,
+            due_at=now + timedelta(seconds=hold_s),
+        )
+
+    def _is_own(self, address: str) -> bool:
+        """Also with `+235` or the like behind the local part (RFC 5233)."""
+        local, _, domain = address.lower().rpartition("@")
+        return f"{local}@{domain}" in self._own or f"{local.partition('+')[0]}@{domain}" in self._own
+
+
+def mailable(address: str) -> str | None:
+    """The address as SMTP takes it from everyone (RFC 5321 section 4.1.2, without quoted forms); None for others."""
+    local, at, domain = address.strip().rpartition("@")
+    ascii_domain = _ascii_domain(domain) if at else None
+    whole = f"{local}@{ascii_domain}"
+    return whole if ascii_domain and len(whole) <= 254 and _ADDRESS.fullmatch(whole) else None
+
+
+def answer_document_id(answer: AnswerCase) -> str:
+    """The answer's id in the outbox. Raises ContractError for an id that is none."""
+    if not _ANSWER_ID.fullmatch(answer.id):
+        raise ContractError("bad-id: an answer's id has 8 to 64 letters, digits and -")
+    return f"answer {answer.id}"
+
+
+def _ascii_domain(domain: str) -> str | None:
+    try:
+        return domain.encode("idna").decode("ascii")
+    except UnicodeError:
+        return None
+
+
+def _reply_to(mailbox: Mailbox | None, number: int, sender: str) -> str | None:
+    """Where answers shall go; None where that is the sender itself."""
+    if mailbox is None:
+        return None
+    local, _, domain = mailbox.address.rpartition("@")
+    wanted = f"{local}+{number}@{domain}" if mailbox.plus_addressing else mailbox.address
+    return mailable(wanted) if wanted.lower() != sender.lower() else None
+
+
+def _bounded(references: list[str]) -> list[str]:
+    """The first and the last of them: RFC 5322 section 3.6.4 sets no bound, relays do."""
+    if len(references) <= MAX_REFERENCES:
+        return references
+    return [references[0], *references[1 - MAX_REFERENCES :]]
+
+
+def _usable_ids(ids: Iterable[str | None]) -> list[str]:
+    return list(dict.fromkeys(one for one in ids if one and _MESSAGE_ID.fullmatch(one)))
