@@ -7,9 +7,10 @@ import msgspec
 
 from schemas.cases import CommentKind, Decision
 from schemas.changes import FieldValue
+from schemas.flags import CommentFlag
 
 CaseStatus = Literal["open", "closed"]
-UNDELIVERABLE = "undeliverable"  # the flag of a mail of ours that somebody did not get, and of the report on it
+UNDELIVERABLE = CommentFlag.UNDELIVERABLE
 OutgoingKind = Literal["acknowledgement", "answer", "notice"]
 OutgoingState = Literal["pending", "claimed", "sent", "refused", "given-up", "suppressed", "recalled"]
 BLOB_MARK = "blob"
@@ -273,6 +274,64 @@ class AutomaticMails(msgspec.Struct, frozen=True, kw_only=True):
     held_until: datetime | None
     version: int
     expires_at: datetime
+
+
+class Counter(msgspec.Struct, frozen=True, kw_only=True):
+    """Collection `counters`: the last number given out; `case` counts the cases."""
+
+    COLLECTION: ClassVar[str] = "counters"
+
+    id: str = msgspec.field(name="_id")
+    value: int
+
+
+class SweepPosition(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a blob sweep has come: all ids up to `after` in the files, or after those in the chunks."""
+
+    looking_at: Literal["files", "chunks"]
+    after: str
+
+
+class Lease(msgspec.Struct, frozen=True, kw_only=True):
+    """Collection `leases`: the right of one replica to do periodic work, such as the blob sweep.
+
+    `holder` is empty until the lease is first taken. The work is due again at `next_at`. `place` is
+    None in documents of earlier versions.
+    """
+
+    COLLECTION: ClassVar[str] = "leases"
+
+    id: str = msgspec.field(name="_id")
+    holder: str
+    expires_at: datetime
+    next_at: datetime
+    place: SweepPosition | None = None
+
+
+class MailboxLease(msgspec.Struct, frozen=True, kw_only=True):
+    """Collection `mailbox_leases`: which fetcher reads the mailbox `id`, until when by the database's clock.
+
+    `holder` is None while no fetcher has the lease.
+    """
+
+    COLLECTION: ClassVar[str] = "mailbox_leases"
+
+    id: str = msgspec.field(name="_id")
+    holder: str | None
+    until: datetime
+
+
+class FetchedMail(msgspec.Struct, frozen=True, kw_only=True):
+    """Collection `fetched`: a recorded mail that stays in a mailbox whose server cannot flag it.
+
+    `id` is the mailbox, a blank, and the server's id of the mail.
+    """
+
+    COLLECTION: ClassVar[str] = "fetched"
+
+    id: str = msgspec.field(name="_id")
+    mailbox: str
+    at: datetime
 
 
 def reported_by(mail_key: str) -> str:

@@ -2,12 +2,13 @@
 
 from datetime import datetime
 
-from schemas.stored import UNDELIVERABLE, Comment, OutgoingMail
+from schemas.flags import CommentFlag
+from schemas.stored import Comment, OutgoingMail
 
 
 def comment_of(mail: OutgoingMail, at: datetime, *, sent: bool, failure: str | None) -> Comment:
     """The comment of kind `sent`. A mail that some or all did not get is flagged, and `failure` says why."""
-    flags = ["automatic"] if mail.auto_submitted else []
+    flags: list[str] = [CommentFlag.AUTOMATIC] if mail.auto_submitted else []
     missed = not sent or failure is not None
     return Comment(
         id=mail.id,
@@ -24,6 +25,6 @@ def comment_of(mail: OutgoingMail, at: datetime, *, sent: bool, failure: str | N
         in_reply_to=mail.in_reply_to,
         attachments=mail.attachments,
         original=None,
-        flags=[*flags, UNDELIVERABLE] if missed else flags,
+        flags=[*flags, CommentFlag.UNDELIVERABLE] if missed else flags,
         failure=failure,
     )

@@ -3,13 +3,12 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from schemas.reasons import SuppressReason
 from schemas.stored import OutgoingMail
 from services.runtime.settings import SenderLimits
 
 EVERYONE = "all"
 MINUTE = timedelta(minutes=1)
-TOO_LATE = "too-late"
-TOO_MANY = "too-many-acknowledgements"
 
 
 @dataclass(frozen=True)
@@ -38,9 +37,9 @@ class Hold:
 
 @dataclass(frozen=True)
 class Suppress:
-    """It shall never go out; `reason` is a constant name."""
+    """It is never sent."""
 
-    reason: str
+    reason: SuppressReason
 
 
 Verdict = Go | Hold | Suppress
@@ -55,7 +54,7 @@ def address_key(address: str) -> str:
 def judge(mail: OutgoingMail, now: datetime, pasts: dict[str, SendingHistory], limits: SenderLimits) -> Verdict:
     """`pasts` has `EVERYONE` and, for an acknowledgement, the key of its address."""
     if now - mail.created_at > timedelta(seconds=limits.automatic_within_s):
-        return Suppress(TOO_LATE)
+        return Suppress(SuppressReason.TOO_LATE)
     everyone = pasts[EVERYONE]
     if everyone.held_until is not None and everyone.held_until > now:
         return Hold(everyone.held_until)
@@ -64,7 +63,7 @@ def judge(mail: OutgoingMail, now: datetime, pasts: dict[str, SendingHistory], l
         key = address_key(mail.to[0])
         recent = _within(pasts[key], now, timedelta(seconds=limits.acknowledgements_window_s))
         if len(recent) >= limits.max_acknowledgements_per_address:
-            return Suppress(TOO_MANY)
+            return Suppress(SuppressReason.TOO_MANY_ACKNOWLEDGEMENTS)
         changed[key] = replace(pasts[key], times=(*recent, now))
     recent = _within(everyone, now, MINUTE)
     if len(recent) >= limits.max_automatic_mails_per_minute:

@@ -8,9 +8,10 @@ import msgspec
 from msgspec import structs
 
 from schemas.changes import Actor, Sent
+from schemas.flags import CommentFlag
 from schemas.stored import (
-    UNDELIVERABLE,
     AutomaticMails,
+    Case,
     Comment,
     OutgoingMail,
     Thread,
@@ -34,11 +35,11 @@ class MongoOutbox:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._outbox = store.collection("outbox")
-        self._automatic = store.collection("automatic")
-        self._cases = store.collection("cases")
-        self._comments = store.collection("comments")
-        self._threads = store.collection("threads")
+        self._outbox = store.collection(OutgoingMail.COLLECTION)
+        self._automatic = store.collection(AutomaticMails.COLLECTION)
+        self._cases = store.collection(Case.COLLECTION)
+        self._comments = store.collection(Comment.COLLECTION)
+        self._threads = store.collection(Thread.COLLECTION)
 
     async def ensure_indexes(self) -> None:
         await self._outbox.ensure_index("state", "due_at")
@@ -144,7 +145,7 @@ class MongoOutbox:
         now = await self._outbox.find({"_id": mail.id}, ["bounced_by"], session=session)
         bounced_by = now[0]["bounced_by"] if now else None
         if bounced_by:  # the report was quicker than we are
-            flags = list(dict.fromkeys([*comment.flags, UNDELIVERABLE]))
+            flags = list(dict.fromkeys([*comment.flags, CommentFlag.UNDELIVERABLE]))
             comment = structs.replace(comment, flags=flags, failure=comment.failure or reported_by(bounced_by))
         await self._comments.insert([to_document(comment)], session)
         added = {"comment_count": 1, "attachment_count": len(mail.attachments)}

@@ -10,6 +10,7 @@ import time
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from schemas.reasons import ParkReason
 from services.runtime.broker.connection import Broker, own_headers
 from services.runtime.broker.messages import Delivery, Outgoing
 from services.runtime.broker.topology import newer_name
@@ -50,9 +51,9 @@ def is_out_of_time(headers: Mapping[str, Any]) -> bool:
     return isinstance(since_ms, int) and time.time() - since_ms / 1000 >= PATIENCE_S
 
 
-def unknown_reason(name: str) -> str:
+def unknown_reason(name: str) -> ParkReason:
     """The reason to park mail with, for `process NAME` or `mailbox NAME`."""
-    return f"unknown-{name.partition(' ')[0]}"
+    return ParkReason.UNKNOWN_PROCESS if name.startswith("process ") else ParkReason.UNKNOWN_MAILBOX
 
 
 def unknown_evidence(name: str) -> str:

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from schemas.reasons import SuppressReason
 from schemas.stored import OutgoingMail
-from services.sender.limits import EVERYONE, TOO_LATE, TOO_MANY, Go, Hold, SendingHistory, Suppress, address_key, judge
+from services.sender.limits import EVERYONE, Go, Hold, SendingHistory, Suppress, address_key, judge
 from services.sender.ports import DeliveryResult
 from services.sender.service import after_attempt, pause_s
 from tests.unit.sender.builders import NOW, limits, outgoing
@@ -39,7 +40,7 @@ def gone(verdicts: list[Any]) -> int:
 def test_five_acknowledgements_an_hour_go_to_one_address() -> None:
     verdicts = rounds(50)
     assert gone(verdicts) == 5
-    assert verdicts[5:] == [Suppress(TOO_MANY)] * 45
+    assert verdicts[5:] == [Suppress(SuppressReason.TOO_MANY_ACKNOWLEDGEMENTS)] * 45
 
 
 def test_the_window_moves_on() -> None:
@@ -79,7 +80,7 @@ def test_an_automatic_mail_that_is_too_late_never_goes_out(age_s: float, verdict
     mail = outgoing(created_at=NOW - timedelta(seconds=age_s))
     found = judge(mail, NOW, {EVERYONE: SendingHistory(), ANNA: SendingHistory()}, limits(automatic_within_s=100.0))
     assert isinstance(found, verdict)
-    assert not isinstance(found, Suppress) or found.reason == TOO_LATE
+    assert not isinstance(found, Suppress) or found.reason == SuppressReason.TOO_LATE
 
 
 def test_pauses_double_up_to_the_longest() -> None:
