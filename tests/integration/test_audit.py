@@ -103,8 +103,17 @@ DAMAGES: dict[str, tuple[str, dict[str, Any], Change, str]] = {
         "cases",
         {"_id": 2},
         None,
-        "comment-without-case number-gap outgoing-without-case thread-without-case",
+        "change-without-case comment-without-case number-gap outgoing-without-case thread-without-case",
     ),
+    "a lost entry of a history": ("changes", {"_id": "1.2"}, None, "history-gap"),
+    "a case changed past its history": ("cases", {"_id": 1}, {"$set": {"title": "other"}}, "history-differs"),
+    "a merge into nothing": (
+        "cases",
+        {"_id": 1},
+        {"$set": {"merged_into": 99}},
+        "history-differs merged-case-open merged-into-nothing",
+    ),
+    "a reference to nothing": ("cases", {"_id": 1}, {"$set": {"refers_to": 99}}, "refers-to-nothing"),
     "a wrong count": ("cases", {"_id": 1}, {"$inc": {"comment_count": 1}}, "comment-count"),
     "a second opener": ("mails", {"outcome": "appended"}, {"$set": {"outcome": "opened"}}, "case-openers"),
     "a thread to nowhere": (

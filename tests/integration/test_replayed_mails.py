@@ -15,11 +15,15 @@ from schemas.codec import decode_replayed
 from schemas.events import CaseMoved, ReplayEffect
 from schemas.mails import BlobRef, RawMail, Replay, mail_key
 from services.case_writer.service import ReceivedCommand
+from services.casework import actions
+from services.casework.persistence.repository import CaseRepository
 from services.cli.audit.checks import Auditor
 from services.router.policy import Policy
 from services.router.service import decide
+from services.runtime.settings import Process, Stage
 from tests.builders import EVE, JAN, raw_bytes, raw_mail
 from tests.integration.test_case_writer import Observed, case_writer, cases, database
+from tests.unit.casework.builders import OPERATOR
 
 __all__ = ["cases", "database"]  # the fixtures of the neighbour
 
@@ -103,9 +107,12 @@ async def test_what_a_repaired_reader_reads_replaces_what_was_derived_and_nothin
     comments, store = cases.store.collection("comments"), cases.store
     garbled = {"text": "garbled", "subject": "F?ktura", "flags": ["charset-guessed"]}
     await comments.update({"_id": first.key}, {"$set": garbled})
-    await store.collection("cases").update(
-        {"_id": 1}, {"$set": {"title": "F?ktura", "stage": "approval", "status": "closed"}}
-    )
+    await store.collection("cases").update({"_id": 1}, {"$set": {"title": "F?ktura"}})
+    stages = (Stage(name="registration", initial=True, next=("approval",)), Stage(name="approval"))
+    worker = CaseRepository(store, {"invoices": Process(name="invoices", title="Invoices", stages=stages)})
+    for action in (actions.Move(stage="approval"), actions.Close()):
+        await worker.act(1, action, OPERATOR)
+    worked = await dump(cases)
     await comments.insert([right["comments"][reply.key] | {"_id": "note", "kind": "note", "text": "a person's"}])
     await store.collection("cases").update({"_id": 1}, {"$inc": {"comment_count": 1}})
     assert await rederive(servers, database, [first, reply]) == [("rederived", 1), ("unchanged", 1)]
@@ -113,7 +120,7 @@ async def test_what_a_repaired_reader_reads_replaces_what_was_derived_and_nothin
     assert now["comments"][first.key] == right["comments"][first.key]
     case = now["cases"][1]
     assert (case["title"], case["stage"], case["status"]) == ("Faktura", "approval", "closed")
-    assert case["updated_at"] == right["cases"][1]["updated_at"]
+    assert case["updated_at"] == worked["cases"][1]["updated_at"]
     assert now["comments"]["note"]["text"] == "a person's"
     assert now["mails"][first.key]["rederived_at"] is not None
     assert now["mails"][reply.key] == right["mails"][reply.key]

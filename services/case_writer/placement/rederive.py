@@ -25,6 +25,7 @@ from services.case_writer.placement.rule_changes import NOT_A_PARTICIPANT, RuleC
 from services.case_writer.placement.snapshot import RecordedMail, Snapshot
 from services.case_writer.placement.threads import COPY, MESSAGE_ID_REUSED, Threads
 from services.case_writer.reading import MailReading
+from services.casework.erasure.redaction import ERASED_FLAG
 
 _PLACING_FLAGS = frozenset({UNVERIFIED_SENDER, MESSAGE_ID_REUSED, NUMBER_TAKEN})  # as it was when the mail was placed
 DISCARDED = "discarded"  # by a person, whose word stands
@@ -49,6 +50,8 @@ class Rederiving:
         if recorded.case is None:
             self._reconsider_aside(item, recorded)
             return
+        if ERASED_FLAG in (comment.flags if (comment := self._known.comments.get(item.key)) else ()):
+            return  # a person's data was erased, and the archive does not bring it back
         if item.reading is None or item.key not in self._known.comments or recorded.case not in self._known.cases:
             self._plan.differs[item.key] = Mismatch(None, _reason(item) or "damaged")
             return

@@ -6,9 +6,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequen
 from datetime import UTC, datetime
 from typing import Any
 
+from schemas.changes import Change
+from schemas.stored import Case
 from services.case_writer.housekeeping.blob_sweep import referenced
 from services.case_writer.recording.mongo import COUNTER, MAIL_KINDS
 from services.cli.audit.findings import Document, Finding, gaps, of_case, of_gap, of_mail, of_outgoing, of_thread
+from services.cli.audit.history import of_change, of_histories, of_links
 from services.runtime.store.blobs import CHUNKS, FILES
 from services.runtime.store.mongo import Session, Store
 
@@ -41,6 +44,8 @@ class Auditor:
         for collection, (check, fields) in checks.items():
             async for finding in self._paged(collection, fields, check):
                 yield finding
+        async for finding in self._histories():
+            yield finding
         async for finding in self._numbers():
             yield finding
         if self._deep:
@@ -50,7 +55,7 @@ class Auditor:
             what = f"{self._unreferenced} blobs: in messages, in the archive, or about to be removed"
             yield Finding("unreferenced-blobs", what, harmless=True)
 
-    async def _paged(self, collection: str, fields: list[str], check: Check) -> AsyncIterator[Finding]:
+    async def _paged(self, collection: str, fields: list[str] | None, check: Check) -> AsyncIterator[Finding]:
         last: Any = None
         while True:
             query = {} if last is None else {"_id": {"$gt": last}}
@@ -67,6 +72,30 @@ class Auditor:
                 return
             self.sums[collection] += len(documents)
             last = documents[-1]["_id"]
+
+    async def _histories(self) -> AsyncIterator[Finding]:
+        """Cases against their histories, then entries whose case is gone."""
+        for collection, check in ((Case.COLLECTION, self._history), (Change.COLLECTION, self._changes)):
+            counted = self.sums.get(collection, 0)
+            async for finding in self._paged(collection, None, check):
+                yield finding
+            self.sums[collection] -= counted
+
+    async def _history(self, cases: Sequence[Document], session: Session) -> list[Finding]:
+        numbers = [case["_id"] for case in cases]
+        changes = await self._store.collection(Change.COLLECTION).find(
+            {"case": {"$in": numbers}}, sort="revision", session=session
+        )
+        linked = {case.get(name) for case in cases for name in ("merged_into", "refers_to")} - {None}
+        existing = await self._by_id(Case.COLLECTION, linked, [], session)
+        return [*of_histories(cases, changes), *of_links(cases, existing)]
+
+    async def _changes(self, changes: Sequence[Document], session: Session) -> list[Finding]:
+        cases = await self._by_id(Case.COLLECTION, {change["case"] for change in changes}, [], session)
+        now = datetime.now(UTC)
+        return [
+            finding for change in changes for finding in of_change(change, has_case=change["case"] in cases, now=now)
+        ]
 
     async def _mails(self, mails: Sequence[Document], session: Session) -> list[Finding]:
         comments = await self._by_id("comments", [mail["_id"] for mail in mails], ["case"], session)

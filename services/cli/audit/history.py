@@ -1,0 +1,68 @@
+"""Histories held against their cases: no gap, nothing that the history does not explain. Pure."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from schemas.changes import Change
+from schemas.stored import Case, from_document
+from services.casework.history import differences, fold
+from services.cli.audit.findings import Finding
+
+UNPUBLISHED = timedelta(minutes=10)
+
+Document = Mapping[str, Any]
+
+
+def of_histories(cases: Sequence[Document], changes: Iterable[Document]) -> Iterable[Finding]:
+    """The findings of some cases; `changes` are all of theirs, in any order."""
+    by_case: dict[int, list[Document]] = defaultdict(list)
+    for change in changes:
+        by_case[change["case"]].append(change)
+    for case in cases:
+        history = sorted(by_case[case["_id"]], key=lambda change: change["revision"])
+        yield from _of_history(case, history)
+
+
+def of_links(cases: Sequence[Document], existing: Mapping[int, Document]) -> Iterable[Finding]:
+    """Links to other cases lead somewhere; a merged case is closed and never merged into itself."""
+    for case in cases:
+        number, target = case["_id"], case.get("merged_into")
+        if target is not None and target not in existing:
+            yield Finding("merged-into-nothing", f"case {number} is merged into case {target}, which does not exist")
+        if target is not None and case["status"] != "closed":
+            yield Finding("merged-case-open", f"case {number} is merged into case {target} and open")
+        refers_to = case.get("refers_to")
+        if refers_to is not None and refers_to not in existing:
+            yield Finding("refers-to-nothing", f"case {number} refers to case {refers_to}, which does not exist")
+
+
+def of_change(change: Document, *, has_case: bool, now: datetime) -> Iterable[Finding]:
+    """An entry belongs to a case, and its event went out."""
+    if not has_case:
+        yield Finding("change-without-case", f"change {change['_id']} of case {change['case']}")
+    if change["published_at"] is None and change["at"] < now - UNPUBLISHED:
+        yield Finding("event-unpublished", f"change {change['_id']} of {change['at']:%Y-%m-%d %H:%M} UTC")
+
+
+def _of_history(case: Document, history: Sequence[Document]) -> Iterable[Finding]:
+    number, revision = case["_id"], case.get("revision", 0)
+    revisions = [change["revision"] for change in history]
+    if revisions != list(range(1, revision + 1)):
+        missing = sorted(set(range(1, revision + 1)) - set(revisions))
+        what = f"lacks revision {missing[0]}" if missing else f"goes on to revision {revisions[-1]}"
+        yield Finding("history-gap", f"the history of case {number}, at revision {revision}, {what}")
+        return
+    if not history:
+        return  # older than its history
+    try:
+        folded = fold([from_document(dict(change), Change) for change in history])
+        stored = from_document(dict(case), Case)
+    except (ValueError, msgspec.ValidationError) as error:
+        yield Finding("history-unreadable", f"the history of case {number}: {error}")
+        return
+    if differing := differences(stored, folded):
+        yield Finding("history-differs", f"case {number} is not what its history says: {', '.join(differing)}")
