@@ -27,7 +27,7 @@ from services.case_writer.recording.events import events_again
 from services.case_writer.recording.replay_effects import replayed
 from services.runtime.broker.messages import Outgoing
 from services.runtime.broker.topology import EVENT, receipt_key, replayed_key
-from services.runtime.errors import ContractError, PermanentError, TransientError
+from services.runtime.errors import CommandRefusedError, PermanentError, TransientError
 from services.runtime.logs import get_logger
 from services.runtime.metrics import RETRIES
 from services.runtime.process.health import Health
@@ -100,23 +100,25 @@ class CaseWriter:
         self._stop = stop
         self._new_backoff = new_backoff
 
-    async def handle(self, arrived: Sequence[ReceivedCommand]) -> list[ContractError]:
+    async def handle(self, arrived: Sequence[ReceivedCommand]) -> list[CommandRefusedError]:
         """Give each mail its one outcome and tell of it; when this returns, all of them may be acknowledged.
 
         Returns an error, with the mail key, for each command that cannot be written in any way. Raises TransientError
         where the broker does not take the events, or where the stage shall stop during an outage of the database: the
         commands are delivered again then, which is safe.
         """
-        refused: list[ContractError] = []
+        refused: list[CommandRefusedError] = []
         for group in _groups(arrived):
             for written in await self._write(group):
-                if isinstance(written, ContractError):
+                if isinstance(written, CommandRefusedError):
                     refused.append(written)
                 else:
                     await self._tell(written)
         return refused
 
-    async def _write(self, group: Sequence[ReceivedCommand], tries: int = 1) -> list[WrittenBatch | ContractError]:
+    async def _write(
+        self, group: Sequence[ReceivedCommand], tries: int = 1
+    ) -> list[WrittenBatch | CommandRefusedError]:
         """Write a group as one; mail by mail where it fails together; up to TRIES times where our own code fails."""
         try:
             return [await self._until_written(group)]
@@ -134,7 +136,9 @@ class CaseWriter:
             return await self._write(again, tries + 1)
         return [await self._park(again[0], failure, tries)]
 
-    async def _park(self, arrived: ReceivedCommand, error: PermanentError, tries: int) -> WrittenBatch | ContractError:
+    async def _park(
+        self, arrived: ReceivedCommand, error: PermanentError, tries: int
+    ) -> WrittenBatch | CommandRefusedError:
         """Keep a mail that fails by itself, after so many tries, whole for a person."""
         command = arrived.command
         mail = command.mail
@@ -148,7 +152,7 @@ class CaseWriter:
             tried = (
                 f"it was tried {tries} times, then to park it" if tries > 1 else "it was tried once, then to park it"
             )
-            return ContractError(f"the mail cannot even be parked: {again}; {tried}", mail_key=mail.key)
+            return CommandRefusedError(f"the mail cannot even be parked: {again}; {tried}", mail_key=mail.key)
 
     async def _until_written(self, group: Sequence[ReceivedCommand]) -> WrittenBatch:
         """Repeat until written: after a conflict with a short random pause, in an outage for as long as it lasts."""

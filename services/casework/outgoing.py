@@ -15,7 +15,8 @@ from schemas.sending import AnswerCase
 from schemas.stored import Attachment, Case, OutgoingKind, OutgoingMail, Person
 from services.casework.decide import AutomaticMail
 from services.casework.quoting import QuotedMail, quote
-from services.runtime.errors import ContractError
+from services.runtime.errors import CommandRefusedError
+from services.runtime.mail.addresses import base_address
 from services.runtime.settings import Mailbox, Process, Settings
 
 MAX_REFERENCES = 20
@@ -44,7 +45,7 @@ class Answerable:
     quotable: QuotedMail | None = None
 
 
-class UnknownProcessError(ContractError):
+class UnknownProcessError(CommandRefusedError):
     """The settings of this service do not know the process of a case, yet or any more."""
 
     def __init__(self, process: str) -> None:
@@ -65,16 +66,16 @@ class OutgoingMailBuilder:
         self._own = settings.own_addresses | froms
 
     def answer(self, answer: AnswerCase, case: Answerable, files: Sequence[Attachment], now: datetime) -> OutgoingMail:
-        """An answer from a case. Raises ContractError where it can go to nobody, or not in this way."""
+        """An answer from a case. Raises CommandRefusedError where it can go to nobody, or not in this way."""
         process = self._processes.get(case.process)
         if process is None:
             raise UnknownProcessError(case.process)
         if process.smtp is None:
-            raise ContractError(f"no-smtp-server: process {case.process} sends no mail; set its smtp")
+            raise CommandRefusedError(f"no-smtp-server: process {case.process} sends no mail; set its smtp")
         if len(answer.text) > MAX_TEXT_CHARS:
-            raise ContractError(f"text-too-long: {len(answer.text)} characters; send it as a file")
+            raise CommandRefusedError(f"text-too-long: {len(answer.text)} characters; send it as a file")
         if not 0 <= answer.hold_s <= MAX_HOLD_S:
-            raise ContractError(f"invalid-hold: {answer.hold_s} s is not between 0 and {MAX_HOLD_S:.0f}")
+            raise CommandRefusedError(f"invalid-hold: {answer.hold_s} s is not between 0 and {MAX_HOLD_S:.0f}")
         to, cc = self._recipients(answer, case)
         language = process.acknowledgement.language
         return self._outgoing(
@@ -136,14 +137,16 @@ class OutgoingMailBuilder:
         given = [*answer.to, *answer.cc]
         unusable = [address for address in given if mailable(address) is None]
         if unusable:
-            raise ContractError(f"unusable-address: {len(unusable)} of the {len(given)} given")
+            raise CommandRefusedError(f"unusable-address: {len(unusable)} of the {len(given)} given")
         to = self._usable(answer.to or case.participants)
         if not to:
-            raise ContractError("no-recipient: the case has no participant to whom mail can go; give an address")
+            raise CommandRefusedError("no-recipient: the case has no participant to whom mail can go; give an address")
         cc = [address for address in self._usable(answer.cc) if address not in to]
         if len(to) + len(cc) > self._max_recipients:
             count = len(to) + len(cc)
-            raise ContractError(f"too-many-recipients: {count}, and sender.max_recipients is {self._max_recipients}")
+            raise CommandRefusedError(
+                f"too-many-recipients: {count}, and sender.max_recipients is {self._max_recipients}"
+            )
         return to, cc
 
     def _subject(self, answer: AnswerCase, case: Answerable) -> str:
@@ -183,7 +186,7 @@ class OutgoingMailBuilder:
         mailbox = self._mailboxes.get(mailbox_name) or next(iter(process.mailboxes), None)
         sender = process.from_address or (mailbox.address if mailbox else None)
         if sender is None:
-            raise ContractError(f"no-sender: process {process.name} has neither a mailbox nor a from_address")
+            raise CommandRefusedError(f"no-sender: process {process.name} has neither a mailbox nor a from_address")
         unique = hashlib.sha256(f"{id} {caused_by}".encode()).hexdigest()[:24]
         domain = _ascii_domain(sender.rpartition("@")[2]) or "localhost"
         return OutgoingMail(
@@ -212,9 +215,8 @@ class OutgoingMailBuilder:
         )
 
     def _is_own(self, address: str) -> bool:
-        """Also with `+235` or the like behind the local part (RFC 5233)."""
-        local, _, domain = address.lower().rpartition("@")
-        return f"{local}@{domain}" in self._own or f"{local.partition('+')[0]}@{domain}" in self._own
+        lower = address.lower()
+        return lower in self._own or base_address(lower) in self._own
 
 
 def mailable(address: str) -> str | None:
@@ -226,9 +228,9 @@ def mailable(address: str) -> str | None:
 
 
 def answer_document_id(answer: AnswerCase) -> str:
-    """The answer's id in the outbox. Raises ContractError for an id that is none."""
+    """The answer's id in the outbox. Raises CommandRefusedError for an id that is none."""
     if not _ANSWER_ID.fullmatch(answer.id):
-        raise ContractError("bad-id: an answer's id has 8 to 64 letters, digits and -")
+        raise CommandRefusedError("bad-id: an answer's id has 8 to 64 letters, digits and -")
     return f"answer {answer.id}"
 
 

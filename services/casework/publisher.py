@@ -10,12 +10,10 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Protocol, TypeVar
 
-from schemas import codec
 from schemas.changes import Change
 from schemas.cloud_events import CONTENT_TYPE, cloud_event, name_of
 from schemas.stored import from_document
 from services.runtime.broker.messages import Outgoing
-from services.runtime.broker.topology import EVENT
 from services.runtime.errors import TransientError
 from services.runtime.logs import get_logger
 from services.runtime.process.lifecycle import Stop
@@ -149,12 +147,5 @@ async def _publish_alone(outlet: EventOutlet, message: Outgoing) -> None:
 def event_message(change: Change) -> Outgoing:
     """The message of a change; routing key `case.<what>.<process>`."""
     event = cloud_event(change)
-    return Outgoing(
-        exchange=EVENT,
-        routing_key=f"case.{name_of(change.what)}.{change.process}",
-        body=codec.encode_json(event),
-        tag=event.type,
-        message_id=change.id,
-        content_type=CONTENT_TYPE,
-        mandatory=False,  # nobody need listen
-    )
+    key = f"case.{name_of(change.what)}.{change.process}"
+    return Outgoing.event(event, change.id, key, tag=event.type, content_type=CONTENT_TYPE)

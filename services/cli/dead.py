@@ -188,10 +188,7 @@ async def _retry(settings: Settings, queue: str | None, chosen: Chosen, ids: lis
         async def put_back(found: Found, letter: DeadLetter) -> str:
             delivery = letter.delivery
             # Straight to its queue: the exchange would hand it to the archive once more.
-            again = Outgoing(
-                "", letter.origin, delivery.body, delivery.tag, delivery.message_id, headers=letter.headers
-            )
-            await broker.publish(again)
+            await broker.publish(Outgoing.copy_of(delivery, letter.origin, letter.headers))
             await found.take()
             return f"back in {letter.origin}"
 

@@ -14,7 +14,6 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 from msgspec import structs
 
-from schemas.codec import encode, tag_of
 from schemas.sending import AnswerCase, AnswerFile
 from schemas.stored import OutgoingMail
 from services.case_writer.outgoing.answers import MongoAnswers
@@ -133,7 +132,7 @@ async def send_reply(settings: Settings, answer: AnswerCase, *, json: bool = Fal
         await broker.declare(topology_of(settings))
         message = await _with_blobs(kept_blobs(store, settings), answer)
         key = answer_key(case.process)
-        await broker.publish(Outgoing(CASE, key, encode(message), tag_of(message), message.id))
+        await broker.publish(Outgoing.of(message, message.id, key, exchange=CASE))
         if not json:
             print(f"case {mail.case}: {printable(mail.subject or '')}, to {printable(', '.join(mail.to))}", flush=True)
         if answer.hold_s and not json:

@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
-from schemas.codec import encode, tag_of
 from schemas.mails import BlobRef, RawMail, mail_key
 from services.fetcher.ports import HEAD_BYTES
 from services.runtime.broker.messages import Outgoing
@@ -57,10 +56,4 @@ class RawMailBuilder:
             origin=origin,
             whole_size=whole_size,
         )
-        return Outgoing(
-            exchange=MAIL,
-            routing_key=raw_key(self._process, self._mailbox),
-            body=encode(mail),
-            tag=tag_of(mail),
-            message_id=mail.key,
-        )
+        return Outgoing.of(mail, mail.key, raw_key(self._process, self._mailbox), exchange=MAIL)

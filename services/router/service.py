@@ -1,7 +1,6 @@
 """The router's use case: read the headers, decide, pass the mail on untouched with the decision."""
 
 from schemas.cases import AppendToCase, Command, Decision, IgnoreMail, OpenCase, ParkMail
-from schemas.codec import encode, tag_of
 from schemas.mails import RawMail
 from services.router import metrics
 from services.router.classify import Verdict, classify
@@ -74,13 +73,7 @@ def _unclassifiable(error: Exception) -> Verdict:
 
 def _message(mail: RawMail, verdict: Verdict) -> Outgoing:
     command = _command(mail, verdict)
-    return Outgoing(
-        exchange=CASE,
-        routing_key=f"{verdict.action}.{mail.process}",
-        body=encode(command),
-        tag=tag_of(command),
-        message_id=mail.key,
-    )
+    return Outgoing.of(command, mail.key, f"{verdict.action}.{mail.process}", exchange=CASE)
 
 
 def _command(mail: RawMail, verdict: Verdict) -> Command:

@@ -37,8 +37,8 @@ class PermanentError(MailcaseError):
     """Never try this again unchanged: a refused log-in, a mail over every limit."""
 
 
-class ContractError(PermanentError):
-    """A message on the wire breaks its contract: undecodable bytes, an unknown tag, a missing field."""
+class CommandRefusedError(PermanentError):
+    """A command that was read and cannot be carried out: no such case, no recipient, a text too long."""
 
 
 @dataclass(frozen=True, slots=True)

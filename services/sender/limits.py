@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from schemas.reasons import SuppressReason
 from schemas.stored import OutgoingMail
+from services.runtime.mail.addresses import base_address
 from services.runtime.settings import SenderLimits
 
 EVERYONE = "all"
@@ -46,9 +47,8 @@ Verdict = Go | Hold | Suppress
 
 
 def address_key(address: str) -> str:
-    """One for all the addresses that `+` makes of an account (RFC 5233)."""
-    local, _, domain = address.lower().rpartition("@")
-    return f"to {local.partition('+')[0]}@{domain}"
+    """One key for all addresses of an account (RFC 5233)."""
+    return f"to {base_address(address.lower())}"
 
 
 def judge(mail: OutgoingMail, now: datetime, pasts: dict[str, SendingHistory], limits: SenderLimits) -> Verdict:

@@ -14,6 +14,7 @@ from deploy.local import PrivateServers
 from services.case_writer.housekeeping import blob_sweep as sweeping
 from services.case_writer.housekeeping.blob_sweep import EVERY, BlobSweep, Sweeper, Swept, referenced
 from services.runtime.errors import TransientError
+from services.runtime.store.blob_references import blob_references
 from services.runtime.store.blobs import CHUNK_BYTES, CHUNKS, FILES, Blobs
 from services.runtime.store.mongo import Session, Store
 
@@ -66,7 +67,7 @@ async def contents(store: Store) -> tuple[set[str], set[str]]:
 
 async def test_only_what_is_old_and_not_referred_to_is_removed(store: Store) -> None:
     kept = {}
-    for collection, field in sweeping.REFERENCES:
+    for collection, field in blob_references():
         name = f"{collection} {field}"
         kept[name] = await put_long_ago(store, name.encode())
         outer, _, inner = field.partition(".")

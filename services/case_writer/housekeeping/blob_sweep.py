@@ -18,6 +18,7 @@ from services.case_writer import metrics
 from services.runtime.errors import MailcaseError
 from services.runtime.logs import get_logger
 from services.runtime.process.lifecycle import Stop
+from services.runtime.store.blob_references import blob_references
 from services.runtime.store.blobs import CHUNK_BYTES, CHUNKS, FILES
 from services.runtime.store.mongo import ConflictError, Session, Store
 
@@ -25,14 +26,6 @@ log = get_logger(__name__)
 
 AFTER = timedelta(days=1)
 EVERY = timedelta(hours=6)
-# Collection, and the field that names a blob; a list of documents where it has a dot.
-REFERENCES = (
-    ("comments", "attachments.blob"),
-    ("comments", "original"),
-    ("mails", "raw"),
-    ("outbox", "attachments.blob"),
-    ("discards", "body"),
-)
 LEASE = "blob-sweep"
 _LEASED_FOR = timedelta(minutes=10)
 _PAGE = 500
@@ -68,7 +61,7 @@ class Sweeper:
 
     async def ensure_indexes(self) -> None:
         """What the references are looked up by."""
-        for collection, name in REFERENCES:
+        for collection, name in blob_references():
             await self._store.collection(collection).ensure_index(name, where={name: {"$gt": ""}})
 
     async def pages(self, now: datetime, place: Place = Place()) -> AsyncIterator[Swept]:
@@ -199,7 +192,7 @@ async def referenced(store: Store, ids: Sequence[str], session: Session | None =
     """
     found: set[str] = set()
     together = _ASKED_TOGETHER if session is None else 1  # no transaction takes $unionWith
-    for collection, name in REFERENCES:
+    for collection, name in blob_references():
         asked = [one for one in ids if one not in found]
         for start in range(0, len(asked), together):
             first, *others = (_exists(name, one) for one in asked[start : start + together])

@@ -16,7 +16,7 @@ from services.case_writer.reading.attachments.file_names import safe_name, uniqu
 from services.casework.outgoing import Answerable, answer_document_id
 from services.casework.persistence.recording import record_change
 from services.casework.quoting import QuotedMail
-from services.runtime.errors import ContractError, PermanentError, TransientError
+from services.runtime.errors import CommandRefusedError, PermanentError, TransientError
 from services.runtime.logs import get_logger
 from services.runtime.process.health import Health
 from services.runtime.process.lifecycle import Stop
@@ -142,7 +142,7 @@ class Answers:
             return
         case = await self._stored.case(answer.case)
         if case is None:
-            raise ContractError(f"no-such-case: {answer.case}")
+            raise CommandRefusedError(f"no-such-case: {answer.case}")
         # Before the files are kept: what can never go out leaves nothing behind.
         self._correspondence.answer(answer, case, [], datetime.now(UTC))
         mail = self._correspondence.answer(answer, case, await self._kept(answer.files), datetime.now(UTC))
@@ -154,7 +154,9 @@ class Answers:
         lost = await self._blobs.missing(one.blob for one in referred if one.blob is not None)
         for one in referred:
             if one.blob in lost:
-                raise ContractError(f"no-such-blob: {one.name[:80]!r} names one that is not there, or of another size")
+                raise CommandRefusedError(
+                    f"no-such-blob: {one.name[:80]!r} names one that is not there, or of another size"
+                )
         kept = iter(await self._blobs.put_all([one.content for one in files if one.content is not None]))
         return list(_attachments(files, kept))
 
@@ -164,7 +166,7 @@ def _attachments(files: Sequence[AnswerFile], kept: Iterator[BlobRef]) -> Iterat
     for one in files:
         blob = next(kept) if one.content is not None else one.blob
         if blob is None:
-            raise ContractError(f"empty-file: {one.name[:80]!r} has neither a content nor a blob")
+            raise CommandRefusedError(f"empty-file: {one.name[:80]!r} has neither a content nor a blob")
         yield Attachment(
             name=unique_name(safe_name(one.name), taken),
             content_type=one.content_type,

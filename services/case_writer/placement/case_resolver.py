@@ -11,6 +11,7 @@ from services.case_writer.placement.plan import NewCase, Plan, PreparedMail, Tar
 from services.case_writer.placement.snapshot import Snapshot
 from services.case_writer.placement.threads import Threads
 from services.case_writer.reading import MailReading
+from services.runtime.mail.addresses import base_address
 from services.runtime.settings.schema import Rules
 
 UNVERIFIED_SENDER = "unverified-sender"
@@ -142,9 +143,7 @@ class CaseResolver:
         return {comparable(one) for one in (*(known.participants if known else ()), *self._joined[target])}
 
     def _is_own(self, address: str) -> bool:
-        """Also with `+235` or the like behind the local part (RFC 5233)."""
-        local, _, domain = address.rpartition("@")
-        return address in self._own_addresses or f"{local.partition('+')[0]}@{domain}" in self._own_addresses
+        return address in self._own_addresses or base_address(address) in self._own_addresses
 
 
 def bare_title(subject: str) -> str:

@@ -9,6 +9,7 @@ from schemas.stored import LimitAlert
 from services.case_writer.placement.plan import Alert, Plan, PreparedMail
 from services.case_writer.placement.snapshot import SenderHistory, Snapshot
 from services.case_writer.reading import MailReading
+from services.runtime.mail.addresses import base_address
 from services.runtime.settings.schema import Rules
 
 TOO_MANY_NEW_CASES: Final = "too-many-new-cases"
@@ -63,8 +64,7 @@ def sender_id(item: PreparedMail, reading: MailReading) -> str:
 
     So are all mails without an author's address.
     """
-    local, at, domain = reading.author.address.lower().rpartition("@")
-    return f"{item.command.mail.process} {local.partition('+')[0] or local}{at}{domain}"
+    return f"{item.command.mail.process} {base_address(reading.author.address.lower())}"
 
 
 def mailbox_id(item: PreparedMail) -> str:

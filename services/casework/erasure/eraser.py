@@ -42,6 +42,7 @@ from services.casework.erasure.redaction import (
 )
 from services.casework.persistence.records import WrittenChanges, at_revision, changed_fields
 from services.runtime.logs import get_logger
+from services.runtime.mail.addresses import base_address
 from services.runtime.mail.headers import MailHeaders
 from services.runtime.settings import Process
 from services.runtime.store.blob_references import blob_references
@@ -283,10 +284,7 @@ class Eraser:
 
     async def _forget_limits(self, address: str) -> None:
         await self._store.collection(AutomaticMails.COLLECTION).delete(_ending(address))
-        # New cases are counted without the `+tag` of an address.
-        local, at, domain = address.rpartition("@")
-        counted = f"{local.partition('+')[0] or local}{at}{domain}"
-        await self._store.collection(Sender.COLLECTION).delete(_ending(counted))
+        await self._store.collection(Sender.COLLECTION).delete(_ending(base_address(address)))
 
     async def _remove_blob(self, sha256: str) -> bool:
         """Remove a content that nothing refers to any more, at once."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from msgspec import structs
 
-from schemas.codec import decode_replayed, encode, tag_of
+from schemas.codec import decode_replayed
 from schemas.events import ReplayEffect
 from schemas.mails import RawMail, Replay
 from services.case_writer.placement.restore import WANTING
@@ -143,7 +143,7 @@ class ReplayPublisher:
         self._under_way[mail.key] = one.offset
         self._dealt_with.add(_digest(mail.key))
         self._pace.sent()
-        return Outgoing("", ROUTER_MAIL, encode(mail), tag_of(mail), mail.key)
+        return Outgoing.of(mail, mail.key, ROUTER_MAIL)
 
     async def _has_room(self, broker: Broker, lease: Lease, mails: int) -> bool:
         """Wait for effects, for the rate, and for live mail; False where the replay shall stop."""

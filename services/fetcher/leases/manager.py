@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 
-from schemas.codec import UnreadableMessageError, decode_presence, encode_json, tag_of
+from schemas.codec import UnreadableMessageError, decode_presence
 from schemas.events import FetcherPresent
 from services.fetcher import metrics
 from services.fetcher.leases.peers import Peers
@@ -189,8 +189,7 @@ class Leases:
     async def _tell(self) -> None:
         room = 0 if self._stop.requested else max(0, self._max - len(self._asked))
         presence = FetcherPresent(replica=self._name, mailboxes=sorted(self._held), room=room)
-        message = Outgoing(EVENT, FETCHER_PRESENT, encode_json(presence), tag_of(presence), "", mandatory=False)
-        await self._broker.publish(message)
+        await self._broker.publish(Outgoing.event(presence, "", FETCHER_PRESENT))
 
     def _balance(self, now_s: float) -> None:
         """Give back what others should read."""

@@ -211,9 +211,7 @@ async def reject_unreadable(broker: Broker, queue: str, delivery: Delivery, erro
     if not isinstance(error, NewerVersionError):
         await dead_letter(broker, queue, delivery, f"unreadable: {error}", error)
         return
-    await broker.publish(
-        Outgoing("", newer_name(queue), delivery.body, delivery.tag, delivery.message_id, headers=own_headers(delivery))
-    )
+    await broker.publish(Outgoing.copy_of(delivery, newer_name(queue), own_headers(delivery)))
     log.warning("message_waits_for_newer_version", queue=queue, mail_key=delivery.message_id, tag=delivery.tag)
 
 
@@ -230,9 +228,7 @@ async def dead_letter(
     if error is not None:
         headers["x-mailcase-trace"] = "".join(traceback.format_exception(error))[-4000:]
     origin = {"x-mailcase-exchange": delivery.exchange, "x-mailcase-routing-key": delivery.routing_key}
-    await broker.publish(
-        Outgoing("", dead_name(queue), delivery.body, delivery.tag, delivery.message_id, headers=headers | origin)
-    )
+    await broker.publish(Outgoing.copy_of(delivery, dead_name(queue), headers | origin))
     metrics.DEAD_LETTERED.labels(queue).inc()
     log.error("message_dead_lettered", queue=queue, mail_key=delivery.message_id, reason=reason)
 

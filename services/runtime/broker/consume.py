@@ -64,7 +64,7 @@ async def _take_back(
                         break
                     continue
                 one = found.delivery
-                await broker.publish(Outgoing("", queue, one.body, one.tag, one.message_id, headers=own_headers(one)))
+                await broker.publish(Outgoing.copy_of(one, queue, own_headers(one)))
                 await found.take()
                 log.info("message_requeued", queue=queue, mail_key=one.message_id, tag=one.tag)
         await ended.wait(LOOK_AGAIN_S)

@@ -65,6 +65,5 @@ async def defer(broker: Broker, queue: str, delivery: Delivery, name: str) -> No
     """Let the message of `queue` wait for a service that knows `name`. Raises TransientError."""
     since_ms = delivery.headers.get(WAITS_SINCE_MS, int(time.time() * 1000))
     headers = own_headers(delivery) | {WAITS_FOR: name, WAITS_SINCE_MS: since_ms}
-    waiting = newer_name(queue)
-    await broker.publish(Outgoing("", waiting, delivery.body, delivery.tag, delivery.message_id, headers=headers))
+    await broker.publish(Outgoing.copy_of(delivery, newer_name(queue), headers))
     log.warning("message_waits_for_settings", queue=queue, mail_key=delivery.message_id, unknown=name)

@@ -54,6 +54,12 @@ class Address(msgspec.Struct, frozen=True):
     address: str
 
 
+def base_address(address: str) -> str:
+    """The address without the `+tag` of its local part (RFC 5233): all such addresses reach one account."""
+    local, at, domain = address.rpartition("@")
+    return f"{local.partition('+')[0] or local}{at}{domain}"
+
+
 def parse_addresses(raw: bytes) -> list[Address]:
     """The addresses of one header value, in order; at most `MAX_ADDRESSES`.
 

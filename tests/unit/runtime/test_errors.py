@@ -5,7 +5,7 @@ import pickle
 import pytest
 
 from services.runtime.errors import (
-    ContractError,
+    CommandRefusedError,
     MailcaseError,
     Mistake,
     PermanentError,
@@ -15,11 +15,11 @@ from services.runtime.errors import (
 
 
 def test_each_error_answers_again_or_never() -> None:
-    assert issubclass(ContractError, PermanentError)
+    assert issubclass(CommandRefusedError, PermanentError)
     assert not issubclass(PermanentError, TransientError)
     assert not issubclass(TransientError, PermanentError)
     assert not issubclass(SettingsError, PermanentError | TransientError)
-    assert all(issubclass(kind, MailcaseError) for kind in (ContractError, TransientError, SettingsError))
+    assert all(issubclass(kind, MailcaseError) for kind in (CommandRefusedError, TransientError, SettingsError))
 
 
 def test_an_error_names_the_mail_as_far_as_it_is_known() -> None:

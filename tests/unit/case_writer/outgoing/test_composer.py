@@ -15,7 +15,7 @@ from services.case_writer.outgoing.composer import OutgoingMailComposer
 from services.case_writer.placement.plan import NewCase, Placed
 from services.casework.outgoing import Answerable, mailable
 from services.casework.quoting import MAX_QUOTED_CHARS, QuotedMail, quote
-from services.runtime.errors import ContractError
+from services.runtime.errors import CommandRefusedError
 from services.runtime.mail.headers import Address
 from tests.builders import ANNA, NOW, item, opening
 from tests.unit.sender.builders import IDS, settings
@@ -200,7 +200,7 @@ REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
 def test_an_answer_that_can_never_go_out_says_why(
     made: OutgoingMailComposer, changes: dict[str, Any], case: dict[str, Any], reason: str
 ) -> None:
-    with pytest.raises(ContractError, match=reason):
+    with pytest.raises(CommandRefusedError, match=reason):
         made.answer(answer(**changes), replace(CASE, **case), [], NOW)
 
 
@@ -233,7 +233,7 @@ class TestAnswers:
         assert mail.remaining == [*mail.to, "boss@customer.example"]
 
     def test_a_copy_to_an_unusable_address_is_refused(self, made: OutgoingMailComposer) -> None:
-        with pytest.raises(ContractError, match="unusable-address"):
+        with pytest.raises(CommandRefusedError, match="unusable-address"):
             made.answer(answer(cc=["nobody"]), CASE, [], NOW)
 
     def test_the_title_loses_what_programs_put_before_answers(self, made: OutgoingMailComposer) -> None:
@@ -259,7 +259,7 @@ class TestAnswers:
 
     @pytest.mark.parametrize("hold_s", [-1.0, 1e9])
     def test_a_hold_beyond_reason_is_refused(self, made: OutgoingMailComposer, hold_s: float) -> None:
-        with pytest.raises(ContractError, match="invalid-hold"):
+        with pytest.raises(CommandRefusedError, match="invalid-hold"):
             made.answer(answer(hold_s=hold_s), CASE, [], NOW)
 
 

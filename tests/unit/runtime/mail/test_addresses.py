@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.case_writer.reading import ReadingLimits, read_mail
-from services.runtime.mail.addresses import parse_addresses
+from services.runtime.mail.addresses import base_address, parse_addresses
 from services.runtime.mail.headers import MailHeaders
 from services.runtime.mail.words import header_text
 
@@ -146,3 +146,18 @@ def without_comments(raw: bytes) -> bytes:
 @pytest.mark.parametrize("bomb", [b"(", b"a(b)", b"<a(", b'<"', b"<a@b ", b" . ", b"a@b. ", b"[", b"'", b"(\\"])
 def test_a_list_of_100_kb_is_read_within_five_seconds(bomb: bytes) -> None:
     assert len(parse_addresses(bomb * (100_000 // len(bomb)) + b" <a@x.example>")) <= 1000
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("anna@x.example", "anna@x.example"),
+        ("anna+235@x.example", "anna@x.example"),
+        ("anna+a+b@x.example", "anna@x.example"),
+        ("+235@x.example", "+235@x.example"),
+        ("anna", "anna"),
+        ("", ""),
+    ],
+)
+def test_a_tag_is_no_part_of_the_base_address(address: str, expected: str) -> None:
+    assert base_address(address) == expected
