@@ -1,11 +1,15 @@
 """Bytes of a mail to text: by the declared charset where it is true, else by repair. Never raises, for any bytes.
 
+What the bytes say themselves goes before the declaration only where that is impossible; see `charset_detection`.
+
 The names follow the WHATWG Encoding Standard (section 4.2) where mail programs mean the Windows superset of what they
 declare, as with gb2312 or shift_jis.
 """
 
 import re
 from collections.abc import Callable
+
+from services.runtime.mail.charset_detection import detect, is_expected, is_text, overruled
 
 _UTF_8 = "utf-8"
 _ASCII = "ascii"
@@ -22,7 +26,7 @@ _CODECS = {
     "utf-32": "utf-32", "utf-32le": "utf-32-le", "utf-32be": "utf-32-be",
     "latin1": _LATIN_1, "latin-1": _LATIN_1, "l1": _LATIN_1, "latin2": _LATIN_2, "latin-2": _LATIN_2, "l2": _LATIN_2,
     "latin9": "iso8859-15", "latin-9": "iso8859-15", "iso-8859-8-i": "iso8859-8", "iso-8859-6-i": "iso8859-6",
-    "macintosh": "mac-roman", "x-mac-roman": "mac-roman", "x-mac-ce": "mac-latin2",
+    "macintosh": "mac-roman", "x-mac-roman": "mac-roman", "x-mac-ce": "mac-latin2", "x-mac-cyrillic": "mac-cyrillic",
     "koi8-r": "koi8-r", "koi8-u": "koi8-u", "koi8-ru": "koi8-u", "tis-620": "cp874", "iso-8859-11": "cp874",
     "gb2312": "gb18030", "gbk": "gb18030", "cp936": "gb18030", "gb18030": "gb18030", "x-gbk": "gb18030",
     "hz-gb-2312": "hz", "big5": "big5hkscs", "big5-hkscs": "big5hkscs", "cp950": "cp950",
@@ -39,20 +43,9 @@ for _page in (437, 720, 737, 775, 850, 852, 855, 857, 858, 862, 864, 865, 866, 8
     _CODECS[f"windows-{_page}"] = _CODECS[f"cp{_page}"] = _CODECS[f"ibm{_page}"] = _CODECS[f"cp-{_page}"] = f"cp{_page}"
 _CODECS["iso-8859-9"] = _CODECS["iso8859-9"] = "cp1254"  # as the Encoding Standard has it: a superset
 
-_GUESS_BYTES = 4096  # enough letters to tell Polish code pages apart, whatever the size of the mail
-_C1 = re.compile(rb"[\x80-\x9f]")
-# Letters of Polish that are signs (± ³ ¹ ¿ …) in Western code pages: a sign is not followed by a small letter.
-_CENTRAL = re.compile(rb"[\xb1\xb3\xb6\xb9\xbc\xbf\x9c\x9f][a-z]|[a-z][\xb1\xb9\xea](?![A-Za-z\x80-\xff])")
-_WESTERN = re.compile(rb"[\xe0\xe2\xe5\xe8\xec\xee\xf2\xf5\xf8\xf9\xfb]")
-_CP1250_POLISH = re.compile(rb"[\xb9\x9c\x9f\xa5\x8c\x8f]")
-_LATIN_2_POLISH = re.compile(rb"[\xb1\xb6\xbc\xa1\xa6\xac]")
-_POLISH = re.compile(rb"[\xb3\xea\xbf]")  # ł ę ż: the same in both
-_CZECH = re.compile(rb"[\xec\xf8\xf9\xbe]")  # ě ř ů ž: what \xb9 is š beside
-# Three and more letters beyond ASCII in a row, all from the upper half: words of an alphabet that is not Latin.
-_CYRILLIC = re.compile(rb"[\xc0-\xff\xa3\xb3\xa8\xb8]{3,}")
-_FEWEST_CYRILLIC_BYTES = 10
-_NOT_HIGH = bytes(range(0x80))
-_LOWER_IN_1251 = bytes(range(0xE0, 0x100))  # in KOI8-R these are capitals
+_ASCII_BYTES = bytes(range(0x80))
+_AROUND_BYTES = 1000
+_CERTAIN_LETTERS = 4  # sequences of UTF-8 that no text in another charset has by chance
 _JAPANESE_ESCAPE = re.compile(rb"\x1b(?:\$[@B]|\([BJI])")
 _LOST_ESCAPE = re.compile(rb"\$[@B]")
 _LOST_RETURN = re.compile(rb"\([BJ]")
@@ -87,18 +80,13 @@ def codec_of(charset: str | None) -> str | None:
 
 
 def _eight_bit(data: bytes, codec: str | None) -> tuple[str, bool]:
-    """Bytes beyond ASCII whose charset is one that any bytes may claim: strict UTF-8 beats every such claim."""
-    try:
-        text = data.decode(_UTF_8)
-    except UnicodeDecodeError:
-        pass
-    else:
-        # Two letters of a double-byte charset may look like one of UTF-8; they hardly look like a longer one.
-        if codec not in _DOUBLE_BYTE or max(text) >= "\u0800":
-            return text, True
+    """Bytes beyond ASCII whose charset is one that any bytes may claim."""
+    text = _read_as_utf_8(data, codec)
+    if text is not None:
+        return text, True
     if codec is None or codec == _ASCII:
-        return _guess(data), True
-    better = _better_single_byte(data[:_GUESS_BYTES], codec)
+        return data.decode(detect(data), "replace"), True
+    better = None if codec in _DOUBLE_BYTE else overruled(data, codec)
     if better is not None:
         return data.decode(better, "replace"), True
     try:
@@ -107,44 +95,48 @@ def _eight_bit(data: bytes, codec: str | None) -> tuple[str, bool]:
         return data.decode(codec, "replace"), True
 
 
-def _better_single_byte(sample: bytes, codec: str) -> str | None:
-    """The code page that is meant where ISO-8859-1 or -2 or windows-1252 is declared; None where that is true."""
-    if codec == _LATIN_2:
-        if _C1.search(sample):
-            return "cp1250"
-        meant = _CP1250_POLISH.search(sample) and _POLISH.search(sample)
-        return "cp1250" if meant and not _LATIN_2_POLISH.search(sample) and not _CZECH.search(sample) else None
-    if codec in (_LATIN_1, "cp1252"):
-        if cyrillic := _cyrillic(sample):
-            return cyrillic
-        if len(_CENTRAL.findall(sample)) > len(_WESTERN.findall(sample)):
-            return _central(sample)
-        return "cp1252" if codec == _LATIN_1 and _C1.search(sample) else None
-    return None
+def _read_as_utf_8(data: bytes, codec: str | None) -> str | None:
+    """The text where these bytes are UTF-8, whatever they claim to be; None where they are not.
 
-
-def _central(sample: bytes) -> str:
-    windows, iso = len(_CP1250_POLISH.findall(sample)), len(_LATIN_2_POLISH.findall(sample))
-    return _LATIN_2 if iso > windows else "cp1250"
-
-
-def _cyrillic(sample: bytes) -> str | None:
-    """Windows-1251 or KOI8-R where nearly all letters beyond ASCII stand in words of their own, else None."""
-    in_words = sum(map(len, _CYRILLIC.findall(sample)))
-    high = sample.translate(None, _NOT_HIGH)
-    if in_words < _FEWEST_CYRILLIC_BYTES or in_words * 10 < len(high) * 8:
+    A byte may be damaged: valid sequences are counted before anything is guessed. Of one to three
+    sequences the declaration may still be true: `PODRÓŻ` in ISO-8859-2 is a letter of UTF-8 as well.
+    """
+    text, letters, broken = _counted(data)
+    if broken > 2 * letters:
         return None
-    capitals_in_koi = len(high) - len(high.translate(None, _LOWER_IN_1251))
-    return "cp1251" if capitals_in_koi * 2 > len(high) else "koi8-r"
+    if codec in _DOUBLE_BYTE:
+        # Two letters of a double-byte charset may look like one of UTF-8; they hardly look like a longer one.
+        return text if not broken and max(text) >= "\u0800" else None
+    if codec is None or codec == _ASCII:
+        return text if letters > broken else None
+    if letters >= _CERTAIN_LETTERS:
+        return text if letters >= _CERTAIN_LETTERS * broken else None
+    if broken:
+        return None
+    is_other = codec not in _LATIN_CODECS or not is_expected(text)
+    return None if is_other and is_text(data, codec) else text
 
 
-def _guess(data: bytes) -> str:
-    """Undeclared and not UTF-8. Both code pages agree on German letters; where nothing tells, Polish is assumed."""
-    sample = data[:_GUESS_BYTES]
-    if cyrillic := _cyrillic(sample):
-        return data.decode(cyrillic, "replace")
-    western = len(_WESTERN.findall(sample)) > len(_CENTRAL.findall(sample))
-    return data.decode("cp1252" if western else _central(sample), "replace")
+def _counted(data: bytes) -> tuple[str, int, int]:
+    """`data` as UTF-8, how many letters beyond ASCII are whole, and how many are broken.
+
+    Where those around the first broken one are broken too, no more is looked at, and there is no text.
+    """
+    try:
+        text, broken = data.decode(_UTF_8), 0
+    except UnicodeDecodeError as error:
+        around = data[max(0, error.start - _AROUND_BYTES) : error.start + _AROUND_BYTES]
+        text, letters, broken = _replaced(around)
+        if len(around) < len(data) and broken > 2 * letters:
+            return "", letters, broken
+        return _replaced(data)
+    return text, len(text) - len(data) + len(data.translate(None, _ASCII_BYTES)), broken
+
+
+def _replaced(data: bytes) -> tuple[str, int, int]:
+    text = data.decode(_UTF_8, "replace")
+    broken = text.count("\ufffd")
+    return text, len(text) - len(data) + len(data.translate(None, _ASCII_BYTES)) - broken, broken
 
 
 def _utf_8(data: bytes) -> tuple[str, bool]:
@@ -152,11 +144,9 @@ def _utf_8(data: bytes) -> tuple[str, bool]:
         return data.decode(_UTF_8), False
     except UnicodeDecodeError:
         pass
-    text = data.decode(_UTF_8, "replace")
-    broken = text.count("\ufffd")
-    true = sum(1 for character in text[:_GUESS_BYTES] if character > "\x7f" and character != "\ufffd")
+    text, letters, broken = _counted(data)
     # A mail cut in the middle of a letter is UTF-8 with one wound; a lying declaration has hardly a true letter.
-    return (text if true >= broken else _guess(data)), True
+    return (text if letters >= broken else data.decode(detect(data), "replace")), True
 
 
 def _wide(data: bytes, codec: str | None) -> tuple[str, bool]:
@@ -263,6 +253,10 @@ def _whole(text: str) -> str:
 
 
 _DOUBLE_BYTE = frozenset({"gb18030", "big5hkscs", "cp950", "cp932", "euc-jp", "cp949"})
+_LATIN_CODECS = frozenset(
+    {"cp1250", "cp1252", "cp1254", "cp1257", "cp850", "cp852", "mac-roman", "mac-latin2"}
+    | {f"iso8859-{part}" for part in (1, 2, 3, 4, 9, 10, 13, 14, 15, 16)}
+)
 _NOT_ASCII = frozenset({"utf-7", "hz", "iso2022-kr"})
 _READERS: dict[str, Callable[[bytes, str | None], tuple[str, bool]]] = {
     _JAPANESE_MAIL: _japanese,
