@@ -60,25 +60,25 @@ def base_address(address: str) -> str:
     return f"{local.partition('+')[0] or local}{at}{domain}"
 
 
-def parse_addresses(raw: bytes) -> list[Address]:
+def parse_addresses(raw: bytes, charset: str | None = None) -> list[Address]:
     """The addresses of one header value, in order; at most `MAX_ADDRESSES`.
 
     A value without any address gives its names (`From: Jan Kowalski`); an empty group (`undisclosed-recipients:;`)
-    gives nothing.
+    gives nothing. `charset` is for names beyond ASCII that are not UTF-8, see `header_text`.
     """
     usual = _USUAL.fullmatch(raw)
     if usual:
         quoted, plain, local, domain = usual.groups()
         name = (quoted or plain or b"").decode("ascii").strip(" '")
         return [Address(_short(name), f"{local.decode('ascii')}@{domain.decode('ascii').rstrip('.').lower()}")]
-    reader = _read(raw, brackets_are_comments=True)
+    reader = _read(raw, charset, brackets_are_comments=True)
     if reader.is_in_comment:  # `Jan (office <jan@x.example>`: an open bracket is no comment
-        reader = _read(raw, brackets_are_comments=False)
+        reader = _read(raw, charset, brackets_are_comments=False)
     return reader.end()
 
 
-def _read(raw: bytes, *, brackets_are_comments: bool) -> "_Reader":
-    reader = _Reader(brackets_are_comments=brackets_are_comments)
+def _read(raw: bytes, charset: str | None, *, brackets_are_comments: bool) -> "_Reader":
+    reader = _Reader(charset, brackets_are_comments=brackets_are_comments)
     for token in _TOKEN.finditer(raw):
         reader.take(token.lastgroup or "", token[token.lastgroup or 0])
         if len(reader.found) >= MAX_ADDRESSES:
@@ -89,7 +89,8 @@ def _read(raw: bytes, *, brackets_are_comments: bool) -> "_Reader":
 class _Reader:
     """Takes tokens one by one; a comma ends an entry, a bracketed address completes one."""
 
-    def __init__(self, *, brackets_are_comments: bool) -> None:
+    def __init__(self, charset: str | None, *, brackets_are_comments: bool) -> None:
+        self._charset = charset
         self.found: list[Address] = []
         self._phrase: list[bytes] = []
         self._comments: list[bytes] = []  # those of the entry that stand outside its address
@@ -147,7 +148,7 @@ class _Reader:
         self._end_entry()
         if self.found:
             return self.found[:MAX_ADDRESSES]
-        names = [name for name in (_name(raw) for raw in self._names) if name]
+        names = [name for name in (self._name(raw) for raw in self._names) if name]
         if len(names) == 1 and b"=?" in self._names[0] and not self._any_refused:
             hidden = _IN_NAME.search(names[0])
             if hidden and _clean(hidden[1]):  # the program encoded the whole entry, address and all
@@ -188,8 +189,11 @@ class _Reader:
         if phrase and self._names:
             phrase = b", ".join((*self._names, phrase))
         self._names.clear()
-        self.found.append(Address(_name(phrase), address))
+        self.found.append(Address(self._name(phrase), address))
         return True
+
+    def _name(self, raw: bytes) -> str:
+        return _short(_HIDDEN.sub("", header_text(raw, self._charset)).strip(" '\"")) if raw else ""
 
     def _end_entry(self) -> None:
         phrase = b"".join(self._phrase).strip()
@@ -202,7 +206,7 @@ class _Reader:
         elif phrase:
             self._names.append(phrase)
         elif comment and self.found and not self.found[-1].name:
-            self.found[-1] = Address(_name(comment), self.found[-1].address)
+            self.found[-1] = Address(self._name(comment), self.found[-1].address)
 
     def _bare(self, phrase: bytes, comment: bytes) -> None:
         """`jan@x.example (Jan Kowalski)`, or words with an address among them."""
@@ -212,7 +216,7 @@ class _Reader:
             address = _address(word.strip(b"<>")) if b"@" in word else ""
             if address:
                 rest = b" ".join((*words[:index], before, *words[index + 1 :])).strip()
-                self.found.append(Address(_name(rest or comment), address))
+                self.found.append(Address(self._name(rest or comment), address))
                 self._names.clear()
                 return
         self._names.append(phrase)
@@ -254,10 +258,6 @@ def _without_comments(raw: bytes) -> bytes:
         elif not depth:
             kept.append(piece)
     return raw if depth else b"".join(kept)
-
-
-def _name(raw: bytes) -> str:
-    return _short(_HIDDEN.sub("", header_text(raw)).strip(" '\"")) if raw else ""
 
 
 def _short(name: str) -> str:

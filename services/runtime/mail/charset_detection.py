@@ -14,7 +14,24 @@ from collections import Counter
 from functools import cache, lru_cache
 from typing import NamedTuple
 
-from services.runtime.mail.alphabets import FURTHER_CYRILLIC, FURTHER_LATIN, LATIN, OTHER_SCRIPTS
+from services.runtime.mail.code_pages import (
+    FOREIGN,
+    LATIN_PAGES,
+    LIKELY,
+    ORDER,
+    PAGES,
+    SIGNS,
+    all_letters,
+    alphabets_of,
+    byte_alphabets,
+    byte_logs,
+    decoded,
+    is_letter,
+    language_of,
+    letters_of,
+    small,
+    table_of,
+)
 
 SAMPLE_BYTES = 4096  # enough letters to tell code pages apart, whatever the size of the mail
 _MAX_WORDS = 60
@@ -27,11 +44,9 @@ _HEAD_LETTERS = 200
 _FEWEST_LETTERS = 30
 
 # Natural logarithms of probabilities, or added to such.
-_RATE = 0.06  # of letters beyond ASCII in Latin scripts; the same for all, since a text that has some is given
-_FOREIGN = -9.0  # a letter that the language does not have
 _NO_TEXT = -11.0  # a control, a line drawing character, a byte without meaning
 _SIGN = -1.5  # quotes, dashes, § and the like
-_MISPLACED = -5.0
+_MISPLACED = -6.5
 _SEEN, _UNSEEN = 0.5, -0.7  # a neighbor
 _KNOWN_WORD = 2.0
 _STOP_WORD, _STOP_WORDS = 1.2, 8.0
@@ -42,36 +57,7 @@ _MARGIN_OF_LETTER = 0.4
 _FREQUENT_LETTER = -3.6  # per letter, in a script of its own: what running text is at least
 _FREQUENT_AT_ONCE = -3.4  # the same without regard to neighbors
 _BONUS = _STOP_WORDS + 1.0  # the most that a language gets beside its letters and words
-_GOOD_LETTER = -4.0  # the same for what overrules: an alphabet typed in its order is worse
-
-_WESTERN = ("de", "fr", "es", "pt", "it", "sv", "fi", "da", "nl", "is")
-_CENTRAL = ("pl", "cs", "sk", "hu", "ro", "hr", "de")
-_BALTIC = ("lt", "lv", "et")
-_CYRILLIC = ("ru", "uk", "bg", "be", "sr")
-# Languages, and how likely the page is where nothing is declared: what mail programs have written, before UTF-8.
-_PAGES: dict[str, tuple[tuple[str, ...], float]] = {
-    "cp1252": (_WESTERN, 0.0),
-    "cp1250": (_CENTRAL, 0.0),
-    "iso8859-2": (_CENTRAL, -0.4),
-    "iso8859-15": ((*_WESTERN, "et"), -1.5),
-    "cp1254": (("tr",), -0.3),
-    "cp1251": (_CYRILLIC, 0.0),
-    "koi8-u": (("ru", "uk", "bg", "be"), -0.5),
-    "iso8859-5": (_CYRILLIC, -2.0),
-    "cp1253": (("el",), 0.0),
-    "iso8859-7": (("el",), -0.3),
-    "cp1257": (_BALTIC, -1.0),
-    "iso8859-13": (_BALTIC, -2.0),
-    "iso8859-4": (_BALTIC, -3.0),
-    "cp866": (("ru", "bg", "be"), -6.0),
-    "cp852": (_CENTRAL, -8.0),
-    "cp850": (_WESTERN, -8.0),
-    "mac-roman": (_WESTERN, -8.0),
-    "mac-latin2": (("pl", "cs", "sk", "hu", "hr"), -8.0),
-    "mac-cyrillic": (_CYRILLIC, -8.0),
-}
-_LIKELY = {"pl": 1.0, "de": 0.5, "sk": -0.3, "bg": -0.3, "is": -3.0, "be": -1.5, "sr": -1.5, "et": -1.0}
-_LIKELY |= dict.fromkeys(("nl", "fi", "hr", "lt", "lv"), -0.5)
+_GOOD_LETTER = -3.65  # the same for what overrules: an alphabet typed in its order is worse
 
 # What is declared is judged as the page that contains it: the Encoding Standard (section 4.2) reads ISO-8859-1 so.
 _JUDGED_AS = {"iso8859-1": "cp1252", "koi8-r": "koi8-u"}
@@ -86,22 +72,12 @@ _WINDOWS_SISTER = {
     "iso8859-13": "cp1257",
     "iso8859-15": "cp1252",
 }
-_SIGNS = frozenset("«»„“”‚‘’‹›–—…•€°§·´©®™²³¹½¼¾ºª±µ×№†‰\xa0")
 _BEFORE_WORDS = frozenset("«»„“”‚‘‹›№§–—…·´°\xa0")
 _AFTER_WORDS = frozenset("»“”’‹›…·´°ºª™®\xa0–")
-_CAPITAL_DOTTED_I = "\u0130"  # its small form has two characters
 _NOT_LETTERS = bytes(byte if byte > 0x7F or chr(byte).isalpha() else 0x20 for byte in range(256))
 _ASCII = bytes(range(0x80))
 _NOT_C1 = bytes(byte for byte in range(256) if not 0x80 <= byte < 0xA0)
 _NOT_ASCII_LETTERS = bytes(byte for byte in range(256) if not chr(byte).isalpha() or byte > 0x7F)
-
-
-class _Language(NamedTuple):
-    logs: dict[str, float]  # of each letter's frequency
-    neighbors: frozenset[str]  # pairs of characters; ^ and $ are a word's ends
-    words: frozenset[str]
-    stop_words: frozenset[str]
-    is_latin: bool
 
 
 class _Words(NamedTuple):
@@ -124,7 +100,7 @@ def overruled(data: bytes, codec: str) -> str | None:
     has_controls = codec in _WINDOWS_SISTER and len(high.translate(None, _NOT_C1)) > 0
     if has_controls:
         judged = _WINDOWS_SISTER[codec]  # printable there, and controls in what was declared
-    if judged in _PAGES and not _is_explained_at_once(window[:SAMPLE_BYTES], high, judged):
+    if judged in PAGES and not _is_explained_at_once(window[:SAMPLE_BYTES], high, judged):
         words = _words(window)
         margin = _margin(words, judged)
         if margin is not None:
@@ -147,26 +123,26 @@ def _window(data: bytes) -> bytes:
 def is_text(data: bytes, codec: str) -> bool:
     """Whether all words of `data` are words in some language of this page."""
     page = _JUDGED_AS.get(codec, codec)
-    return page in _PAGES and all(_is_word(_decoded(word, page), page) for word in _words(_window(data)).high)
+    return page in PAGES and all(_is_word(decoded(word, page), page) for word in _words(_window(data)).high)
 
 
 def is_expected(text: str) -> bool:
     """Whether all characters beyond ASCII are letters of a language known here, or the usual signs."""
-    return all(letter < "\x80" or letter in _SIGNS or letter in _all_letters() for letter in _small(text))
+    return all(letter < "\x80" or letter in SIGNS or letter in all_letters() for letter in small(text))
 
 
 def _margin(words: _Words, page: str) -> float | None:
     """By how much another page must read these words better than the declared one; None if it reads them well."""
-    texts = [_decoded(word, page) for word in words.high]
+    texts = [decoded(word, page) for word in words.high]
     bad = sum(1 for text in texts if not _is_word(text, page))
     if bad * 3 >= len(texts):
         return _MARGIN
-    if page not in _LATIN_PAGES:
-        best = max(sum(_word_score(text, name) for text in texts) for name in _PAGES[page][0])
+    if page not in LATIN_PAGES:
+        best = max(sum(_word_score(text, name) for text in texts) for name in PAGES[page][0])
         length = sum(1 for text in texts for letter in text if letter > "\x7f")
         return None if best > _FREQUENT_LETTER * length else max(_MARGIN, _MARGIN_OF_LETTER * length)
-    letters = frozenset().union(*map(_letters, texts))
-    if bad == 0 and any(letters <= alphabet for alphabet in _alphabets(page)):
+    letters = frozenset().union(*map(letters_of, texts))
+    if bad == 0 and any(letters <= alphabet for alphabet in alphabets_of(page)):
         return None
     return _WIDE_MARGIN
 
@@ -194,13 +170,13 @@ def _words(window: bytes) -> _Words:
 
 def _best(words: _Words) -> tuple[str, float]:
     """The page that reads these words best, the first of equals; what cannot be the best is not scored."""
-    bounds = {page: _bound(words, page) for page in _PAGES}
+    bounds = {page: _bound(words, page) for page in PAGES}
     best, best_score = "cp1252", -math.inf
-    for page in sorted(_PAGES, key=bounds.__getitem__, reverse=True):  # stable: equals in the order of the table
+    for page in sorted(PAGES, key=bounds.__getitem__, reverse=True):  # stable: equals in the order of the table
         if bounds[page] < best_score:
             break
         score = _score(words, page)
-        if score > best_score or (score == best_score and _ORDER[page] < _ORDER[best]):
+        if score > best_score or (score == best_score and ORDER[page] < ORDER[best]):
             best, best_score = page, score
     return best, best_score
 
@@ -213,15 +189,15 @@ def _bound(words: _Words, page: str) -> float:
 
 def _score(words: _Words, page: str) -> float:
     """How good a text these words are in the likeliest language of `page`."""
-    languages, likely = _PAGES[page]
-    texts = [_decoded(word, page) for word in words.high]
+    languages, likely = PAGES[page]
+    texts = [decoded(word, page) for word in words.high]
     structure = sum(map(_structure, texts))
     return structure + likely + max(_language_score(texts, words.ascii_words, name) for name in languages)
 
 
 def _language_score(texts: list[str], ascii_words: frozenset[str], name: str) -> float:
-    language = _language(name)
-    score = _LIKELY.get(name, 0.0)
+    language = language_of(name)
+    score = LIKELY.get(name, 0.0)
     score += min(_STOP_WORD * len(ascii_words & language.stop_words), _STOP_WORDS)
     if not language.is_latin:
         letters = sum(1 for text in texts for letter in text.lower() if letter in language.logs)
@@ -232,18 +208,18 @@ def _language_score(texts: list[str], ascii_words: frozenset[str], name: str) ->
 @lru_cache(maxsize=4096)
 def _word_score(text: str, name: str) -> float:
     """Letters by their frequency and their neighbors; `_structure` has what is no letter of any language."""
-    low, language = _small(text), _language(name)
+    low, language = small(text), language_of(name)
     score = _KNOWN_WORD if low in language.words else 0.0
     for index, letter in enumerate(low):
-        if letter < "\x80" or letter in _SIGNS:
+        if letter < "\x80" or letter in SIGNS:
             continue
         frequency = language.logs.get(letter)
         if frequency is None:
-            score += _FOREIGN if letter.isalpha() else 0.0
+            score += FOREIGN if letter.isalpha() else 0.0
             continue
         score += frequency
-        before = low[index - 1] if index and _is_letter(low[index - 1]) else "^"
-        after = low[index + 1] if index + 1 < len(low) and _is_letter(low[index + 1]) else "$"
+        before = low[index - 1] if index and is_letter(low[index - 1]) else "^"
+        after = low[index + 1] if index + 1 < len(low) and is_letter(low[index + 1]) else "$"
         if language.neighbors:
             score += _SEEN if before + letter in language.neighbors else _UNSEEN
             if language.is_latin or after == "$":
@@ -263,7 +239,7 @@ def _structure(text: str) -> float:
             continue
         before = text[index - 1] if index else " "
         after = text[index + 1] if index + 1 < len(text) else " "
-        if _is_letter(character):
+        if is_letter(character):
             score += _case(before, character, after, index, in_capitals=in_capitals)
         else:
             score += _sign(before, character, after)
@@ -274,7 +250,7 @@ def _case(before: str, letter: str, after: str, index: int, *, in_capitals: bool
     if letter.isupper():
         if before.islower():
             return _MISPLACED
-        return 0.0 if index == 0 or in_capitals or not _is_letter(before) else -2.0
+        return 0.0 if index == 0 or in_capitals or not is_letter(before) else -2.0
     if after.isupper():
         return _MISPLACED
     return -3.0 if before.isupper() and index > 1 else 0.0
@@ -282,39 +258,39 @@ def _case(before: str, letter: str, after: str, index: int, *, in_capitals: bool
 
 def _sign(before: str, sign: str, after: str) -> float:
     if sign in "¿¡":
-        return _MISPLACED if _is_letter(before) or not (_is_letter(after) or after in "¿¡") else 0.0
-    if sign not in _SIGNS:
+        return _MISPLACED if is_letter(before) or not (is_letter(after) or after in "¿¡") else 0.0
+    if sign not in SIGNS:
         return _NO_TEXT
-    if _is_letter(before) and _is_letter(after):
-        return _SIGN + (0.0 if sign == "’" else -1.0 if sign in "–·\xa0°" else _MISPLACED - 1.0)
-    if _is_letter(after):
+    if is_letter(before) and is_letter(after):
+        return _SIGN + (0.0 if sign == "’" else -1.0 if sign in "–·\xa0°" else 1.5 * _MISPLACED)
+    if is_letter(after):
         return _SIGN + (0.0 if sign in _BEFORE_WORDS else _MISPLACED)
-    if _is_letter(before):
+    if is_letter(before):
         return _SIGN + (0.0 if sign in _AFTER_WORDS else _MISPLACED)
-    return _SIGN + (_MISPLACED if sign in "©®" and after > "\x7f" else 0.0)
+    return _SIGN + (_MISPLACED if sign in "©®²³¹½¼¾±×" and after > "\x7f" else 0.0)
 
 
 def _is_word(text: str, page: str) -> bool:
     """Whether some language of the page may have this word; a row of many letters beyond ASCII is none in most."""
     if _structure(text) <= _MISPLACED:
         return False
-    if page not in _LATIN_PAGES and any("a" <= letter <= "z" for letter in text.lower()):
+    if page not in LATIN_PAGES and any("a" <= letter <= "z" for letter in text.lower()):
         return False
-    letters = _letters(text)
-    explaining = [alphabet for alphabet in _alphabets(page) if letters <= alphabet]
-    if page not in _LATIN_PAGES or len(text) < 4 or len(letters) < 3 or any(letter < "\x80" for letter in text):
+    letters = letters_of(text)
+    explaining = [alphabet for alphabet in alphabets_of(page) if letters <= alphabet]
+    if page not in LATIN_PAGES or len(text) < 4 or len(letters) < 3 or any(letter < "\x80" for letter in text):
         return bool(explaining)
     return any(len(alphabet) <= 6 or "ð" in alphabet for alphabet in explaining)  # `åäö`, or Icelandic
 
 
 def _explains(words: _Words, page: str) -> bool:
     """Whether one language of the page has all letters of all words; and they are words, in scripts of their own."""
-    texts = [_decoded(word, page) for word in words.high]
-    letters = {letter for text in texts for letter in _small(text) if letter > "\x7f" and _is_letter(letter)}
+    texts = [decoded(word, page) for word in words.high]
+    letters = {letter for text in texts for letter in small(text) if letter > "\x7f" and is_letter(letter)}
     if not letters or not all(_is_word(text, page) for text in texts):
         return False
-    for name in _PAGES[page][0]:
-        language = _language(name)
+    for name in PAGES[page][0]:
+        language = language_of(name)
         if letters <= language.logs.keys():
             length = sum(map(len, texts))
             if language.is_latin or sum(_word_score(text, name) for text in texts) > _GOOD_LETTER * length:
@@ -328,105 +304,28 @@ def _is_explained_at_once(sample: bytes, high: bytes, page: str) -> bool:
     Not asked where words of another script may look like letters of this one, or a sign stands in a word.
     """
     seen = set(high[:SAMPLE_BYTES])
-    if page not in _LATIN_PAGES:
+    if page not in LATIN_PAGES:
         head = high[:_HEAD_LETTERS]
         return len(head) >= _FEWEST_LETTERS and any(
-            sum(map(logs.__getitem__, head)) > _FREQUENT_AT_ONCE * len(head) for logs in _byte_logs(page)
+            sum(map(logs.__getitem__, head)) > _FREQUENT_AT_ONCE * len(head) for logs in byte_logs(page)
         )
-    if not any(seen <= alphabet for alphabet in _byte_alphabets(page)):
+    if not any(seen <= alphabet for alphabet in byte_alphabets(page)):
         return False
     in_sample = len(sample.translate(None, _ASCII))
     return in_sample * 2 < len(sample.translate(None, _NOT_ASCII_LETTERS))
 
 
 @cache
-def _byte_logs(page: str) -> tuple[list[float], ...]:
-    """For each language of the page how frequent the letter of each byte is."""
-    languages = [_language(name) for name in _PAGES[page][0]]
-    return tuple([one.logs.get(_small(letter), _FOREIGN) for letter in _table(page)] for one in languages)
-
-
-@cache
 def _byte_bounds(page: str) -> list[float]:
     """The most that each byte can add to a score of the page."""
-    best = [max(logs) for logs in zip(*_byte_logs(page), strict=True)]
+    best = [max(logs) for logs in zip(*byte_logs(page), strict=True)]
     return [
-        max(one + 2 * _SEEN, _FOREIGN) if one > _FOREIGN else _other(letter)
-        for one, letter in zip(best, _table(page), strict=True)
+        max(one + 2 * _SEEN, FOREIGN) if one > FOREIGN else _other(letter)
+        for one, letter in zip(best, table_of(page), strict=True)
     ]
 
 
 def _other(character: str) -> float:
-    if _is_letter(character):
-        return _FOREIGN
-    return _SIGN if character in _SIGNS else _NO_TEXT
-
-
-@cache
-def _byte_alphabets(page: str) -> tuple[frozenset[int], ...]:
-    """The bytes beyond ASCII that a text in each language of the page is made of, small signs included."""
-    harmless = set("«»„“”’–…€°§\xa0")
-    return tuple(
-        frozenset(
-            byte
-            for byte in range(0x80, 0x100)
-            if (character := _table(page)[byte]) in harmless or (_small(character) in alphabet and character.isalpha())
-        )
-        for alphabet in _alphabets(page)
-    )
-
-
-@cache
-def _all_letters() -> frozenset[str]:
-    return frozenset(letter for name in (*LATIN, *OTHER_SCRIPTS) for letter in _language(name).logs)
-
-
-@cache
-def _alphabets(page: str) -> tuple[frozenset[str], ...]:
-    languages = [frozenset(_language(name).logs) for name in _PAGES[page][0]]
-    further = FURTHER_LATIN if page in _LATIN_PAGES else (FURTHER_CYRILLIC,)
-    return (*languages, *map(frozenset, further))
-
-
-@cache
-def _language(name: str) -> _Language:
-    if name in LATIN:
-        letters, words, stop_words = LATIN[name]
-        whole = sum(1 / rank for rank in range(1, len(letters) + 1))
-        logs = {letter: math.log(_RATE / rank / whole) for rank, letter in enumerate(letters, 1)}  # Zipf's law
-    else:
-        (frequencies, words), stop_words = OTHER_SCRIPTS[name], ""
-        logs = {one[0]: math.log(float(one[1:]) / 1000) for one in frequencies.split()}
-    pairs = (f"^{word}$"[at : at + 2] for word in words.split() for at in range(len(word) + 1))
-    neighbors = frozenset(pair for pair in pairs if not pair.isascii())
-    return _Language(logs, neighbors, frozenset(words.split()), frozenset(stop_words.split()), name in LATIN)
-
-
-@cache
-def _table(page: str) -> str:
-    return bytes(range(256)).decode(page, "replace")
-
-
-def _decoded(word: bytes, page: str) -> str:
-    table = _table(page)
-    return "".join([table[byte] for byte in word])
-
-
-def _small(text: str) -> str:
-    low = text.lower()
-    if len(low) != len(text):
-        low = "".join([one if one == _CAPITAL_DOTTED_I else one.lower()[:1] for one in text])
-    return low
-
-
-def _letters(text: str) -> frozenset[str]:
-    """The letters beyond ASCII, and the signs that only Spanish has."""
-    return frozenset(letter for letter in _small(text) if letter > "\x7f" and (_is_letter(letter) or letter in "¿¡"))
-
-
-def _is_letter(character: str) -> bool:
-    return character.isalpha() and character not in "ºªµ"
-
-
-_ORDER = {page: place for place, page in enumerate(_PAGES)}
-_LATIN_PAGES = frozenset(page for page, (languages, _) in _PAGES.items() if languages[0] in LATIN)
+    if is_letter(character):
+        return FOREIGN
+    return _SIGN if character in SIGNS else _NO_TEXT

@@ -79,6 +79,22 @@ def codec_of(charset: str | None) -> str | None:
     return _CODECS.get(name) or _CODECS.get(name.replace("_", "-"))
 
 
+def decode_unlabeled(data: bytes, charset: str | None) -> str:
+    """Bytes that name no charset, in a mail that names `charset` elsewhere: UTF-8 (RFC 6532) comes first."""
+    if codec_of(charset) in _DOUBLE_BYTE:
+        try:
+            return data.decode(_UTF_8)
+        except UnicodeDecodeError:
+            pass
+    return decode(data, charset)[0]
+
+
+def is_eight_bit(charset: str) -> bool:
+    """Whether this is a charset that bytes beyond ASCII may be in, other than UTF-8."""
+    codec = codec_of(charset)
+    return codec is not None and codec not in _READERS and codec not in (_UTF_8, _ASCII)
+
+
 def _eight_bit(data: bytes, codec: str | None) -> tuple[str, bool]:
     """Bytes beyond ASCII whose charset is one that any bytes may claim."""
     text = _read_as_utf_8(data, codec)
@@ -113,7 +129,7 @@ def _read_as_utf_8(data: bytes, codec: str | None) -> str | None:
         return text if letters >= _CERTAIN_LETTERS * broken else None
     if broken:
         return None
-    is_other = codec not in _LATIN_CODECS or not is_expected(text)
+    is_other = codec not in _LATIN_CODECS or data.isupper() or not is_expected(text)
     return None if is_other and is_text(data, codec) else text
 
 

@@ -10,7 +10,8 @@ from email.utils import parsedate_tz
 from functools import lru_cache
 
 from services.runtime.mail.addresses import Address, parse_addresses
-from services.runtime.mail.words import header_text
+from services.runtime.mail.charsets import is_eight_bit
+from services.runtime.mail.words import charset_of_words, header_text
 
 __all__ = ["MAX_HEADER_BYTES", "Address", "MailHeaders", "parse_date"]
 
@@ -32,6 +33,8 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _BLANK_LINE = re.compile(rb"\n\r*+\n")
 _LEADING = re.compile(rb"(?:\xef\xbb\xbf)?[\r\n]*+(>?From (?![ \t]*+:)[^\r\n]*+\r*+\n)?")
 _FIELD = re.compile(rb"^([!-9;-~]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)", re.MULTILINE)
+_CHARSET = re.compile(rb"charset[ \t]{0,5}=[ \t]{0,5}[\"']?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
+_CHARSET_WITHIN = 2000  # bytes of the body in which the header of the first part stands
 _ID = re.compile(r"<([^<>]+)>")
 _BLANKS = re.compile(r"\s+")
 # RFC 5322 section 3.3, with the obsolete forms that programs still write left to the standard library.
@@ -52,7 +55,7 @@ class MailHeaders:
     may be lines of the text: they come after blank lines, or none of them is known.
     """
 
-    __slots__ = ("_fields", "_texts", "body_start", "malformed", "shortened", "uncertain")
+    __slots__ = ("_charset", "_fields", "_texts", "body_beginning", "body_start", "malformed", "shortened", "uncertain")
 
     def __init__(
         self,
@@ -63,6 +66,8 @@ class MailHeaders:
         malformed: bool = False,
     ) -> None:
         self._fields = fields
+        self.body_beginning = b""  # of the body
+        self._charset: str | None = None
         self._texts: dict[bytes, str] = {}  # decoded once, however many rules ask
         self.body_start = body_start
         self.shortened = shortened
@@ -87,6 +92,7 @@ class MailHeaders:
             text = cls({}, mbox_line if mbox_line >= 0 else start, shortened=False)
             text.uncertain = mbox_line >= 0 or headers.uncertain
             return text
+        headers.body_beginning = raw[headers.body_start : headers.body_start + _CHARSET_WITHIN]
         headers.uncertain = headers.uncertain or (after_blank and not _is_certain(headers))
         return headers
 
@@ -148,12 +154,32 @@ class MailHeaders:
     def _text(self, value: bytes) -> str:
         text = self._texts.get(value)
         if text is None:
-            text = self._texts[value] = header_text(value)
+            text = self._texts[value] = header_text(value, self.charset_for(value))
         return text
+
+    def charset_for(self, value: bytes) -> str | None:
+        """What bytes beyond ASCII in `value`, of this mail or part, are in if they are not UTF-8.
+
+        Header fields name no charset; programs that write such bytes use the one that they name elsewhere.
+        """
+        if value.isascii():
+            return None
+        if self._charset is None:
+            self._charset = self._named_charset()
+        return self._charset or None
+
+    def _named_charset(self) -> str:
+        """By the Content-Type, an encoded word or the first part's Content-Type; "" if none names one of 8 bits."""
+        content_type = self.raw("content-type") or b""
+        in_words = [charset_of_words(one) for values in self._fields.values() for one in values if b"=?" in one]
+        in_body = _charset_parameter(self.body_beginning) if b"multipart" in content_type.lower() else None
+        named = (_charset_parameter(content_type), *in_words, in_body)
+        return next((one for one in named if one and is_eight_bit(one)), "")
 
     def addresses(self, *names: str) -> list[Address]:
         """The addresses of all fields of these names, in the order asked; see `parse_addresses`."""
-        return [address for name in names for value in self.raws(name) for address in parse_addresses(value)]
+        values = (value for name in names for value in self.raws(name))
+        return [address for value in values for address in parse_addresses(value, self.charset_for(value))]
 
     def message_ids(self, *names: str) -> list[str]:
         """The Message-IDs of all fields of these names, `<a@b>`, in the order asked, without repeats.
@@ -168,6 +194,11 @@ class MailHeaders:
         """The time that the first such field tells, in UTC; None if it is absent, unreadable or before 1970."""
         value = self.text(name)
         return parse_date(value) if value else None
+
+
+def _charset_parameter(raw: bytes) -> str | None:
+    match = _CHARSET.search(raw)
+    return match[1].decode("ascii") if match else None
 
 
 def _is_certain(headers: MailHeaders) -> bool:

@@ -8,7 +8,7 @@ import re
 from binascii import Error as _Base64Error
 from binascii import a2b_base64, a2b_qp
 
-from services.runtime.mail.charsets import decode
+from services.runtime.mail.charsets import decode, decode_unlabeled
 
 # `=?` may not come within a word, so each search ends at the next word's start and the whole stays linear.
 _WORD = re.compile(
@@ -22,12 +22,15 @@ _NOT_BASE64 = bytes(byte for byte in range(256) if byte not in _BASE64)
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
-def header_text(raw: bytes) -> str:
-    """The text of a header's value as a person reads it: unfolded, decoded, one line without controls."""
+def header_text(raw: bytes, charset: str | None = None) -> str:
+    """The text of a header's value as a person reads it: unfolded, decoded, one line without controls.
+
+    `charset` is what the mail names elsewhere, for bytes beyond ASCII that are not UTF-8.
+    """
     raw = unfold(raw)
     if raw.isascii() and b"=?" not in raw and b"\x1b" not in raw:
         return one_line(raw.decode("ascii"))
-    return one_line(decode_words(raw))
+    return one_line(decode_words(raw, charset))
 
 
 def unfold(raw: bytes) -> bytes:
@@ -42,8 +45,8 @@ def one_line(text: str) -> str:
     return text.strip() if text.isprintable() else _CONTROL.sub(" ", text).strip()
 
 
-def decode_words(raw: bytes) -> str:
-    """All encoded words of an unfolded value decoded; the rest by UTF-8 or repair. May hold controls."""
+def decode_words(raw: bytes, charset: str | None = None) -> str:
+    """All encoded words of an unfolded value decoded; the rest by UTF-8, `charset` or repair. May hold controls."""
     pieces: list[str] = []
     run: list[tuple[bytes, bytes, bytes]] = []
     end = 0
@@ -53,14 +56,24 @@ def decode_words(raw: bytes) -> str:
             pieces.append(_decode_run(run))
             run = []
         if between.strip(b" \t") or (between and not pieces and not run):
-            pieces.append(decode(between)[0])
-        charset, encoding, payload = match.groups()
-        run.append((charset.partition(_LANGUAGE)[0].lower(), encoding.upper(), payload))
+            pieces.append(_raw_text(between, charset))
+        named, encoding, payload = match.groups()
+        run.append((named.partition(_LANGUAGE)[0].lower(), encoding.upper(), payload))
         end = match.end()
     if run:
         pieces.append(_decode_run(run))
-    pieces.append(decode(raw[end:])[0])
+    pieces.append(_raw_text(raw[end:], charset))
     return "".join(pieces)
+
+
+def _raw_text(raw: bytes, charset: str | None) -> str:
+    return decode(raw)[0] if raw.isascii() else decode_unlabeled(raw, charset)
+
+
+def charset_of_words(raw: bytes) -> str | None:
+    """The charset that the first encoded word of a value names; None if there is no such word."""
+    word = _WORD.search(raw)
+    return word[1].partition(_LANGUAGE)[0].decode("ascii") if word else None
 
 
 def _joins(before: tuple[bytes, bytes, bytes], match: re.Match[bytes]) -> bool:

@@ -62,8 +62,10 @@ class Parameters:
             value = text.encode("latin-1", "replace")
         return (value or b"").rstrip() or None
 
-    def text(self, name: str) -> str | None:
+    def text(self, name: str, charset: str | None = None) -> str | None:
         """A parameter for people, decoded, on one line; None if absent or empty.
+
+        `charset` is what the mail names elsewhere, for raw bytes beyond ASCII that are not UTF-8.
 
         RFC 2231 first (`name*=utf-8''…`, `name*0*=…`), which a program only writes when it means it; else the plain
         form, where encoded words are decoded though RFC 2047 section 5 forbids them there.
@@ -71,13 +73,13 @@ class Parameters:
         key = name.encode()
         if self._has_pieces:
             extended = self._values.get(key + b"*")
-            text = self._pieces(key) if extended is None else _extended(extended)
+            text = self._pieces(key, charset) if extended is None else _extended(extended)
             if text is not None:
                 return one_line(text) or None
         plain = self._values.get(key)
-        return (one_line(decode_words(plain)) or None) if plain is not None else None
+        return (one_line(decode_words(plain, charset)) or None) if plain is not None else None
 
-    def _pieces(self, key: bytes) -> str | None:
+    def _pieces(self, key: bytes, fallback: str | None) -> str | None:
         """`name*0`, `name*1*` … joined (RFC 2231 section 3): bytes first, since a cut may split a letter."""
         found: dict[int, tuple[bytes, bool]] = {}
         for name, value in self._values.items():
@@ -94,7 +96,7 @@ class Parameters:
                 charset, value = _charset(value)
             joined.append(unquote_to_bytes(value) if is_extended else value)
         data = b"".join(joined)
-        return decode(data, charset)[0] if charset or b"=?" not in data else decode_words(data)
+        return decode(data, charset)[0] if charset else decode_words(data, fallback)
 
 
 def media_type(parameters: Parameters) -> str | None:

@@ -35,12 +35,14 @@ class FilePart:
     encrypted: bool
     reported: bool = False
     from_message: bool = False
+    charset: str | None = None  # of raw bytes in its name
     opened: tuple[bytes, bool] | None = None
 
     @property
     def name(self) -> str:
         """The name as the mail gives it; empty if it gives none."""
-        return self.disposition.text("filename") or self.part.parameters.text("name") or ""
+        charset = self.charset
+        return self.disposition.text("filename", charset) or self.part.parameters.text("name", charset) or ""
 
     def open(self) -> bytes:
         """The bytes of the file, which are the same object as those of `content` from now on."""
@@ -115,8 +117,14 @@ class _Arranger:
                     self._is_related(part, parent),
                     encrypted=around == "multipart/encrypted",
                     reported=around == "multipart/report",
+                    charset=self._charset_of_name(part),
                 )
             )
+
+    def _charset_of_name(self, part: Part) -> str | None:
+        """What raw bytes in a file's name are in: the charset of the part, else that of the mail."""
+        raw = (part.headers.raw("content-disposition") or b"") + (part.headers.raw("content-type") or b"")
+        return part.headers.charset_for(raw) or self._parts[0].headers.charset_for(raw)
 
     def _is_text(self, part: Part, parent: Part | None, disposition: Parameters) -> bool:
         """A text part is a file if it says so, or if it has a file's name and comes after a text."""
