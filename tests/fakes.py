@@ -26,7 +26,7 @@ from services.case_writer.recording.history import NumberedHistory, number_histo
 from services.casework.publisher import event_message, publish_each
 from services.runtime.broker.messages import Outgoing
 from services.runtime.errors import MailcaseError, PermanentError, TransientError
-from services.runtime.store.mongo import ConflictError, TakenError, UnclearCommitError
+from services.runtime.store.errors import ConflictError, TakenError, UnclearCommitError
 
 
 class FakeBlobs:

@@ -10,7 +10,8 @@ from schemas.sending import AnswerCase
 from services.case_writer.outgoing.answers import Answers
 from services.case_writer.service import CaseWriter, ReceivedCommand
 from services.casework.outgoing import UnknownProcessError
-from services.runtime.broker.connection import Broker, dead_letter, reject_unreadable
+from services.runtime.broker.connection import Broker
+from services.runtime.broker.dead_letters import dead_letter, reject_unreadable
 from services.runtime.broker.defer import (
     KnownNames,
     defer,

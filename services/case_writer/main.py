@@ -20,26 +20,20 @@ from services.casework.decide import due_at_stage
 from services.casework.overdue import OverdueSweep
 from services.casework.persistence.repository import CaseRepository
 from services.casework.publisher import ChangePublisher
-from services.runtime.broker.connection import Broker, keep_connected
+from services.runtime.broker.configured import broker_url, connection_name, topology_of
+from services.runtime.broker.connection import Broker
 from services.runtime.broker.consume import handle_batches
 from services.runtime.broker.defer import KnownNames
+from services.runtime.broker.session import keep_connected
 from services.runtime.broker.topology import CASE_WRITER_COMMANDS
 from services.runtime.mail.message_id_keys import own_ids
 from services.runtime.process.health import Health
-from services.runtime.process.http import ANY_HOST
+from services.runtime.process.http import ANY_HOST, serve_health
 from services.runtime.process.lifecycle import Stop, all_of
 from services.runtime.process.malloc import give_back_large_blocks
-from services.runtime.process.stage import (
-    broker_url,
-    connection_name,
-    keep_pinging,
-    serve_health,
-    store_url,
-    topology_of,
-    wait_for_store,
-)
 from services.runtime.settings import Settings
 from services.runtime.store.blobs import Blobs
+from services.runtime.store.configured import keep_pinging, store_url, wait_for_store
 from services.runtime.store.mongo import Store
 
 PREFETCH_AHEAD = 50  # mails that come while a batch is written; each may be as large as a message

@@ -34,7 +34,8 @@ from services.runtime.process.health import Health
 from services.runtime.process.lifecycle import Stop
 from services.runtime.retry import Backoff
 from services.runtime.settings.schema import Rules
-from services.runtime.store.mongo import ConflictError, ContentionWatch, UnclearCommitError
+from services.runtime.store.contention import ContentionWatch
+from services.runtime.store.errors import ConflictError, UnclearCommitError
 
 log = get_logger(__name__)
 

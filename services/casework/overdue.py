@@ -13,7 +13,8 @@ from services.casework.publisher import ChangePublisher
 from services.runtime.errors import TransientError
 from services.runtime.logs import get_logger
 from services.runtime.process.lifecycle import Stop
-from services.runtime.store.mongo import ConflictError, Session, Store
+from services.runtime.store.errors import ConflictError
+from services.runtime.store.mongo import Session, Store
 
 log = get_logger(__name__)
 

@@ -14,10 +14,10 @@ from services.cli.up.running import with_running_servers
 from services.cli.up.server_urls import origin
 from services.fetcher.main import mail_source
 from services.fetcher.ports import MailboxError
+from services.runtime.broker.configured import connection_name
 from services.runtime.broker.connection import Broker
 from services.runtime.errors import MailcaseError, SettingsError
 from services.runtime.mail.message_id_keys import own_ids
-from services.runtime.process.stage import connection_name
 from services.runtime.settings import Broker as BrokerSettings
 from services.runtime.settings import Mailbox, Settings, Smtp, load_settings
 from services.runtime.store.mongo import Store

@@ -19,13 +19,14 @@ from services.cli.terminal.options import Before, Everything, Process, Raw, Why,
 from services.cli.terminal.output import DEFAULT_CONFIG, Config, Json, loaded, printable, report_failure
 from services.cli.terminal.tables import print_table
 from services.runtime.broker.browse import Found, browse_queue
+from services.runtime.broker.configured import broker_url, connection_name, topology_of
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.messages import Outgoing
 from services.runtime.errors import MailcaseError, Mistake, PermanentError, SettingsError
 from services.runtime.mail.headers import MailHeaders
-from services.runtime.process.stage import broker_url, connection_name, store_url, topology_of
 from services.runtime.settings import Settings
 from services.runtime.store.blobs import Blobs
+from services.runtime.store.configured import store_url
 from services.runtime.store.mongo import Store
 
 MIN_ID = 6

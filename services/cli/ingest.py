@@ -16,12 +16,13 @@ from services.cli.terminal.output import DEFAULT_CONFIG, Config, counted, loaded
 from services.cli.terminal.progress import Count
 from services.fetcher.main import kept_blobs
 from services.fetcher.message_builder import RawMailBuilder
-from services.runtime.broker.connection import Broker, Lease
+from services.runtime.broker.configured import broker_url, connection_name, topology_of
+from services.runtime.broker.connection import Broker, PrivateQueue
 from services.runtime.broker.topology import EVENT, lease_queue, receipt_key
 from services.runtime.errors import Mistake, SettingsError, TransientError
 from services.runtime.process.lifecycle import first_of
-from services.runtime.process.stage import broker_url, connection_name, store_url, topology_of
 from services.runtime.settings import Settings
+from services.runtime.store.configured import store_url
 from services.runtime.store.mongo import Document, Store
 
 IN_FLIGHT = 200
@@ -95,7 +96,7 @@ class _Run:
         files: Sequence[Path],
         dispatcher: RawMailBuilder,
         broker: Broker,
-        lease: Lease,
+        lease: PrivateQueue,
         max_bytes: int,
         *,
         wait: bool,
@@ -126,7 +127,7 @@ class _Run:
             )
             raise
 
-    async def _receive(self, lease: Lease) -> None:
+    async def _receive(self, lease: PrivateQueue) -> None:
         try:
             deliveries = await asyncio.wait_for(lease.deliveries.next_batch(1000), PATIENCE_S)
         except TimeoutError:

@@ -17,13 +17,14 @@ from services.cli.terminal.files import write_new
 from services.cli.terminal.options import MIN_KEY, hex_prefix
 from services.cli.terminal.output import DEFAULT_CONFIG, Config, loaded, printable, size_text
 from services.cli.terminal.progress import Bar
+from services.runtime.broker.configured import broker_url, connection_name, topology_of
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.streams import Start, last_offset
 from services.runtime.broker.topology import MAIL_ARCHIVE
 from services.runtime.errors import PermanentError
-from services.runtime.process.stage import broker_url, connection_name, store_url, topology_of
 from services.runtime.settings import Settings
 from services.runtime.store.blobs import Blobs
+from services.runtime.store.configured import store_url
 from services.runtime.store.mongo import Document, Store
 
 STDOUT = Path("-")

@@ -30,12 +30,13 @@ from services.cli.terminal.output import DEFAULT_CONFIG, Config, Json, loaded, p
 from services.cli.terminal.tables import print_table
 from services.fetcher.main import kept_blobs
 from services.fetcher.message_builder import RawMailBuilder
+from services.runtime.broker.configured import broker_url, connection_name, topology_of
 from services.runtime.broker.connection import Broker
 from services.runtime.errors import MailcaseError, Mistake, PermanentError, SettingsError
 from services.runtime.mail.headers import MailHeaders
-from services.runtime.process.stage import broker_url, connection_name, store_url, topology_of
 from services.runtime.settings import Settings
 from services.runtime.store.blobs import Blobs
+from services.runtime.store.configured import store_url
 from services.runtime.store.mongo import Document, Store
 
 PATIENCE_S = 30.0

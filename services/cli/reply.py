@@ -24,14 +24,15 @@ from services.cli.terminal.files import read_bytes, read_text
 from services.cli.terminal.options import CaseNumber, said
 from services.cli.terminal.output import DEFAULT_CONFIG, Config, Json, loaded, printable
 from services.fetcher.main import kept_blobs
+from services.runtime.broker.configured import broker_url, connection_name, topology_of
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.messages import Outgoing
 from services.runtime.broker.topology import CASE, answer_key
 from services.runtime.errors import Mistake, PermanentError, SettingsError
 from services.runtime.mail.message_id_keys import own_ids
-from services.runtime.process.stage import broker_url, connection_name, store_url, topology_of
 from services.runtime.settings import Settings
 from services.runtime.store.blobs import Blobs
+from services.runtime.store.configured import store_url
 from services.runtime.store.mongo import Document, Store
 
 PATIENCE_S = 30.0

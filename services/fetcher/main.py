@@ -19,15 +19,17 @@ from services.fetcher.ports import MailSource
 from services.fetcher.service import MailboxReader
 from services.fetcher.sources.credentials import Credential, Password
 from services.fetcher.sources.seen_ids import NoSeenIds, SeenIds, StoredSeenIds
-from services.runtime.broker.connection import Broker, keep_connected
+from services.runtime.broker.configured import broker_url, connection_name, topology_of
+from services.runtime.broker.connection import Broker
 from services.runtime.broker.deliveries import Deliveries
+from services.runtime.broker.session import keep_connected
 from services.runtime.oauth2.tokens import TokenSource, token_sources
 from services.runtime.process.health import Health
-from services.runtime.process.http import ANY_HOST
+from services.runtime.process.http import ANY_HOST, serve_health
 from services.runtime.process.lifecycle import Stop, first_of
-from services.runtime.process.stage import broker_url, connection_name, serve_health, store_url, topology_of
 from services.runtime.settings import Mailbox, Settings
 from services.runtime.store.blobs import Blobs
+from services.runtime.store.configured import store_url
 from services.runtime.store.mongo import Store
 
 ARCHIVE_LATE = timedelta(days=2)  # the broker drops what is too old in whole segments, and a queue may hold mail too

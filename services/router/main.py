@@ -5,16 +5,18 @@ from collections.abc import Sequence
 from schemas.codec import UnreadableMessageError, decode_raw_mail
 from services.router.policy import PolicyOf, policies
 from services.router.service import route, unknown_name
-from services.runtime.broker.connection import Broker, dead_letter, keep_connected, reject_unreadable
+from services.runtime.broker.configured import broker_url, connection_name, topology_of
+from services.runtime.broker.connection import Broker
 from services.runtime.broker.consume import handle_batches
+from services.runtime.broker.dead_letters import dead_letter, reject_unreadable
 from services.runtime.broker.defer import KnownNames, defer, is_out_of_time
 from services.runtime.broker.messages import Delivery, Outgoing
+from services.runtime.broker.session import keep_connected
 from services.runtime.broker.topology import ROUTER_MAIL
 from services.runtime.logs import get_logger
 from services.runtime.process.health import Health
-from services.runtime.process.http import ANY_HOST
+from services.runtime.process.http import ANY_HOST, serve_health
 from services.runtime.process.lifecycle import Stop
-from services.runtime.process.stage import broker_url, connection_name, serve_health, topology_of
 from services.runtime.settings import Settings
 
 log = get_logger(__name__)

@@ -3,25 +3,20 @@
 from collections.abc import Sequence
 
 from schemas.codec import UnreadableMessageError, decode_send_mail
-from services.runtime.broker.connection import Broker, keep_connected, reject_unreadable
+from services.runtime.broker.configured import broker_url, connection_name, topology_of
+from services.runtime.broker.connection import Broker
 from services.runtime.broker.consume import handle_batches
+from services.runtime.broker.dead_letters import reject_unreadable
 from services.runtime.broker.messages import Delivery
+from services.runtime.broker.session import keep_connected
 from services.runtime.broker.topology import SENDER_WORK
 from services.runtime.mail.message_id_keys import own_ids
 from services.runtime.process.health import Health
-from services.runtime.process.http import ANY_HOST
+from services.runtime.process.http import ANY_HOST, serve_health
 from services.runtime.process.lifecycle import Stop, all_of
-from services.runtime.process.stage import (
-    broker_url,
-    connection_name,
-    keep_pinging,
-    serve_health,
-    store_url,
-    topology_of,
-    wait_for_store,
-)
 from services.runtime.settings import Settings
 from services.runtime.store.blobs import Blobs
+from services.runtime.store.configured import keep_pinging, store_url, wait_for_store
 from services.runtime.store.mongo import Store
 from services.sender import metrics
 from services.sender.circuits import Circuit, WatchedTransport

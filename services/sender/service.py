@@ -24,7 +24,8 @@ from services.runtime.logs import get_logger
 from services.runtime.process.lifecycle import Stop
 from services.runtime.retry import Backoff
 from services.runtime.settings import SenderLimits, Settings
-from services.runtime.store.mongo import ConflictError, ContentionWatch
+from services.runtime.store.contention import ContentionWatch
+from services.runtime.store.errors import ConflictError
 from services.sender import metrics
 from services.sender.comments import comment_of
 from services.sender.compose import compose, subject_of

@@ -17,7 +17,7 @@ from services.case_writer.ports import Cases
 from services.case_writer.reading import Attachment
 from services.runtime.errors import PermanentError
 from services.runtime.settings.schema import Rules
-from services.runtime.store.mongo import ConflictError
+from services.runtime.store.errors import ConflictError
 from tests.builders import ANNA, JAN, appending, ignoring, item, opened, opening, parking, planned, reading
 
 

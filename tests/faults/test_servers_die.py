@@ -11,11 +11,11 @@ import pytest
 from deploy.local.servers import PrivateServers
 from deploy.local.stages import Stages
 from services.runtime.broker import declare as declaring
+from services.runtime.broker.configured import broker_url, topology_of
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.messages import Outgoing
 from services.runtime.broker.topology import CASE, CASE_WRITER_COMMANDS, MAIL, ROUTER_MAIL
 from services.runtime.errors import TransientError
-from services.runtime.process.stage import broker_url, topology_of
 from services.runtime.settings import load_settings
 from tests.faults.ledger import Ledger
 from tests.pipeline import Pipeline

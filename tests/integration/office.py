@@ -19,12 +19,12 @@ from schemas.message_ids import MessageIdSigner
 from schemas.sending import AnswerCase
 from services.case_writer import main as case_writer
 from services.router import main as router
+from services.runtime.broker.configured import topology_of
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.deliveries import Deliveries
 from services.runtime.broker.messages import Outgoing
 from services.runtime.broker.topology import CASE, MAIL, answer_key, raw_key
 from services.runtime.process.lifecycle import Stop
-from services.runtime.process.stage import topology_of
 from services.runtime.settings import Settings, load_settings
 from services.runtime.store.mongo import Store
 from services.sender import main as sender

@@ -6,7 +6,8 @@ import itertools
 import pytest
 
 from deploy.local import PrivateServers
-from services.runtime.broker.connection import Broker, LeaderlessError, keep_connected
+from services.runtime.broker.connection import Broker, LeaderlessError
+from services.runtime.broker.session import keep_connected
 from services.runtime.broker.topology import (
     Topology,
 )

@@ -131,7 +131,7 @@ async def test_a_mail_that_the_database_contradicts_itself_about_is_parked_and_h
     servers: PrivateServers, cases: Observed, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its outcome is gone and its comment is there, as after a repair by hand: the key is taken for ever."""
-    monkeypatch.setattr("services.runtime.store.mongo.TAKEN_PATIENCE_S", 0.5)
+    monkeypatch.setattr("services.runtime.store.contention.TAKEN_PATIENCE_S", 0.5)
     odd = opening("odd")
     await handle_in_batches(servers.store.url, database, [odd])
     await cases.store.collection("mails").delete({"_id": odd.mail.key})

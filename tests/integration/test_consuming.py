@@ -9,8 +9,9 @@ import pytest
 from deploy.local import PrivateServers
 from schemas.codec import UnreadableMessageError, decode_raw_mail, encode
 from services.runtime.broker.browse import browse_queue
-from services.runtime.broker.connection import Broker, dead_letter, reject_unreadable
+from services.runtime.broker.connection import Broker
 from services.runtime.broker.consume import handle_batches
+from services.runtime.broker.dead_letters import dead_letter, reject_unreadable
 from services.runtime.broker.defer import WAITS_SINCE_MS, KnownNames, defer
 from services.runtime.broker.messages import Delivery, Outgoing
 from services.runtime.broker.topology import (

@@ -14,12 +14,12 @@ from schemas.mails import RawMail
 from services.router.main import run
 from services.router.policy import Policy
 from services.router.service import route
+from services.runtime.broker.configured import topology_of
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.deliveries import Deliveries
 from services.runtime.broker.messages import Outgoing
 from services.runtime.broker.topology import CASE_WRITER_COMMANDS, MAIL, ROUTER_MAIL, dead_name, raw_key
 from services.runtime.process.lifecycle import Stop
-from services.runtime.process.stage import topology_of
 from services.runtime.settings import Settings, load_settings
 from tests.builders import command_in, raw_bytes, raw_mail
 from tests.vhosts import add_virtual_host

@@ -37,7 +37,7 @@ class Watched(MongoCases):
 async def test_good_mail_is_neither_parked_nor_refused_while_the_primary_cannot_replicate(
     server_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.runtime.store.mongo.TAKEN_PATIENCE_S", 0.2)
+    monkeypatch.setattr("services.runtime.store.contention.TAKEN_PATIENCE_S", 0.2)
     with PrivateServers(server_folder, broker=False, store_members=3) as servers:
         members = servers.store.members
         primary = servers.store.primary

@@ -21,7 +21,8 @@ from services.runtime.logs import get_logger
 from services.runtime.process.health import Health
 from services.runtime.process.lifecycle import Stop
 from services.runtime.retry import Backoff
-from services.runtime.store.mongo import ConflictError, Session, Store
+from services.runtime.store.errors import ConflictError
+from services.runtime.store.mongo import Session, Store
 
 log = get_logger(__name__)
 

@@ -34,7 +34,8 @@ from services.case_writer.recording.documents import (
 )
 from services.case_writer.recording.history import HistoryEntry, StageDue, number_history
 from services.casework.persistence.records import at_revision
-from services.runtime.store.mongo import ConflictError, Session, Store
+from services.runtime.store.errors import ConflictError
+from services.runtime.store.mongo import Session, Store
 
 COUNTER = "case"
 SENDERS_KEPT = timedelta(days=1)  # the longest window that the settings allow

@@ -47,7 +47,8 @@ from services.runtime.mail.headers import MailHeaders
 from services.runtime.settings import Process
 from services.runtime.store.blob_references import blob_references
 from services.runtime.store.blobs import CHUNKS, FILES, Blobs
-from services.runtime.store.mongo import ConflictError, Document, Session, Store
+from services.runtime.store.errors import ConflictError
+from services.runtime.store.mongo import Document, Session, Store
 
 log = get_logger(__name__)
 

@@ -7,7 +7,8 @@ from typing import Any
 from schemas.changes import Actor, Change, What
 from schemas.stored import Case, from_document, to_document
 from services.casework.persistence.records import WrittenChanges, at_revision, changed_fields
-from services.runtime.store.mongo import ConflictError, Session, Store
+from services.runtime.store.errors import ConflictError
+from services.runtime.store.mongo import Session, Store
 
 
 async def record_change(

@@ -23,7 +23,8 @@ from services.casework.persistence.splitting import split_off
 from services.casework.refusals import ActionRefusedError, StaleRevisionError
 from services.runtime.logs import get_logger
 from services.runtime.settings import Process
-from services.runtime.store.mongo import ConflictError, Document, Session, Store
+from services.runtime.store.errors import ConflictError
+from services.runtime.store.mongo import Document, Session, Store
 
 log = get_logger(__name__)
 

@@ -8,10 +8,10 @@ from schemas.codec import UnreadableMessageError
 from schemas.events import CaseAppended, CaseMoved, CaseOpened
 from services.cli.audit.findings import Finding
 from services.cli.replay.archive_reader import archived, begin_at, mails
+from services.runtime.broker.configured import topology_of
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.streams import last_offset
 from services.runtime.broker.topology import EVENT_ARCHIVE, MAIL_ARCHIVE
-from services.runtime.process.stage import topology_of
 from services.runtime.settings import Settings
 from services.runtime.store.mongo import Store
 

@@ -14,9 +14,10 @@ from services.cli.audit.checks import Auditor
 from services.cli.audit.findings import Finding
 from services.cli.terminal.options import since_moment
 from services.cli.terminal.output import DEFAULT_CONFIG, Config, Json, loaded, printable
+from services.runtime.broker.configured import broker_url, connection_name, topology_of
 from services.runtime.broker.connection import Broker
-from services.runtime.process.stage import broker_url, connection_name, store_url, topology_of
 from services.runtime.settings import Settings
+from services.runtime.store.configured import store_url
 from services.runtime.store.mongo import Store
 
 WRONG = 1

@@ -13,8 +13,8 @@ from services.casework.outgoing import OutgoingMailBuilder
 from services.casework.persistence.repository import CaseRepository, no_such_case
 from services.runtime.errors import PermanentError
 from services.runtime.mail.message_id_keys import own_ids
-from services.runtime.process.stage import store_url
 from services.runtime.settings import Settings
+from services.runtime.store.configured import store_url
 from services.runtime.store.mongo import Store
 
 AsUser = Annotated[

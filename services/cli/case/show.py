@@ -13,8 +13,8 @@ from schemas.case_ref import CaseReference
 from services.cli.terminal.options import CaseNumber
 from services.cli.terminal.output import DEFAULT_CONFIG, Config, Json, loaded, printable, size_text
 from services.runtime.errors import PermanentError
-from services.runtime.process.stage import store_url
 from services.runtime.settings import Settings
+from services.runtime.store.configured import store_url
 from services.runtime.store.mongo import Document, Store
 
 _PLAIN = CaseReference()

@@ -17,13 +17,14 @@ from services.cli.replay.selection import Choice, bracketed, checked
 from services.cli.replay.session import Passes
 from services.cli.terminal.options import FromOffset, Mailbox, Process, Rate, key_prefix, moment, said, since_moment
 from services.cli.terminal.output import DEFAULT_CONFIG, Config, loaded
+from services.runtime.broker.configured import broker_url, connection_name, topology_of
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.streams import Start, last_offset
 from services.runtime.broker.topology import MAIL_ARCHIVE
 from services.runtime.errors import Mistake, SettingsError
 from services.runtime.process.lifecycle import Stop
-from services.runtime.process.stage import broker_url, connection_name, store_url, topology_of
 from services.runtime.settings import Settings
+from services.runtime.store.configured import store_url
 from services.runtime.store.mongo import Store
 
 STOPPED = 130  # what shells give for SIGINT

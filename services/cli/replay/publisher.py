@@ -17,7 +17,7 @@ from services.cli.replay.case_history import CaseHistory
 from services.cli.replay.selection import Choice
 from services.cli.terminal.output import printable
 from services.cli.terminal.progress import Bar
-from services.runtime.broker.connection import Broker, Lease
+from services.runtime.broker.connection import Broker, PrivateQueue
 from services.runtime.broker.messages import Outgoing
 from services.runtime.broker.streams import Start
 from services.runtime.broker.topology import ROUTER_MAIL
@@ -68,7 +68,7 @@ class ReplayPublisher:
         self._offset = 0
 
     async def over(
-        self, broker: Broker, lease: Lease, start: Start, end: int | None, bar: Bar, *, openings: bool
+        self, broker: Broker, lease: PrivateQueue, start: Start, end: int | None, bar: Bar, *, openings: bool
     ) -> None:
         """Read on from `start`; with `openings`, take only mails that opened a case and have no outcome now."""
         async for batch in mails(broker, start, end):
@@ -80,7 +80,7 @@ class ReplayPublisher:
                 break
         await self._drain(lease)
 
-    async def _publish(self, broker: Broker, lease: Lease, chosen: Sequence[ArchivedMail]) -> bool:
+    async def _publish(self, broker: Broker, lease: PrivateQueue, chosen: Sequence[ArchivedMail]) -> bool:
         """False where the replay shall stop before the end of them."""
         together = max(1, min(_TOGETHER, round(self._how.rate / 10) if self._how.rate else _TOGETHER))
         for start in range(0, len(chosen), together):
@@ -145,7 +145,7 @@ class ReplayPublisher:
         self._pace.sent()
         return Outgoing.of(mail, mail.key, ROUTER_MAIL)
 
-    async def _has_room(self, broker: Broker, lease: Lease, mails: int) -> bool:
+    async def _has_room(self, broker: Broker, lease: PrivateQueue, mails: int) -> bool:
         """Wait for effects, for the rate, and for live mail; False where the replay shall stop."""
         while len(self._under_way) + mails > self._how.window and not self._stop.requested:
             await self._hear(lease, _GIVE_UP_S)
@@ -156,11 +156,11 @@ class ReplayPublisher:
             await self._stop.wait(_NEXT_LOOK_S)
         return not self._stop.requested
 
-    async def _drain(self, lease: Lease) -> None:
+    async def _drain(self, lease: PrivateQueue) -> None:
         while self._under_way:
             await self._hear(lease, _DRAIN_S if self._stop.requested else _GIVE_UP_S)
 
-    async def _hear(self, lease: Lease, patience_s: float) -> None:
+    async def _hear(self, lease: PrivateQueue, patience_s: float) -> None:
         """Take effects in. Raises TransientError where none come: then what is under way has to be looked up."""
         hearing = asyncio.ensure_future(lease.deliveries.next_batch(1000))
         stopping = asyncio.ensure_future(self._stop.wait())

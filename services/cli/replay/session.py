@@ -4,12 +4,12 @@ import time
 
 from services.cli.replay.publisher import NobodyAnswersError, ReplayPublisher, complain
 from services.cli.terminal.progress import Bar
+from services.runtime.broker.configured import connection_name
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.streams import Start
 from services.runtime.broker.topology import EVENT, lease_queue, replayed_key
 from services.runtime.errors import TransientError
 from services.runtime.process.lifecycle import Stop, first_of
-from services.runtime.process.stage import connection_name
 from services.runtime.retry import Backoff
 
 GIVE_UP_S = 600.0  # without any progress, before the operator is told to go on later

@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
 
 from services.runtime.broker.connection import Broker
-from services.runtime.broker.deliveries import as_delivery, translate_driver_errors
+from services.runtime.broker.deliveries import as_delivery
+from services.runtime.broker.driver_errors import translate_driver_errors
 from services.runtime.broker.messages import Delivery
 
 

@@ -1,16 +1,11 @@
-"""RabbitMQ behind one adapter: a connection, confirmed publishing, declared topology, batches of deliveries.
-
-A connection is used until it breaks, then replaced as a whole, with everything declared again (see `keep_connected`):
-what was not acknowledged is delivered again, and a broker that came back empty gets its queues back.
-"""
+"""A connection to RabbitMQ: confirmed publishing, declared topology, batches of deliveries."""
 
 import asyncio
 import collections
 import time
-import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from typing import cast
 
 import aio_pika
 import aiormq.exceptions
@@ -18,25 +13,16 @@ from aio_pika.abc import AbstractChannel, AbstractConnection
 from aio_pika.connection import make_url
 from prometheus_client import Counter
 
-from schemas.codec import NewerVersionError, UnreadableMessageError
 from services.runtime import metrics
 from services.runtime.broker import declare as declaring
 from services.runtime.broker import publish as publishing
-from services.runtime.broker.deliveries import (
-    COUNTS,
-    DRIVER_ERRORS,
-    Deliveries,
-    translate_driver_errors,
-    uncancelled,
-)
-from services.runtime.broker.messages import Delivery, Outgoing
-from services.runtime.broker.topology import Topology, dead_name, newer_name
+from services.runtime.broker.deliveries import Deliveries
+from services.runtime.broker.driver_errors import DRIVER_ERRORS, translate_driver_errors
+from services.runtime.broker.messages import Outgoing
+from services.runtime.broker.topology import Topology
 from services.runtime.errors import TransientError
 from services.runtime.logs import get_logger
 from services.runtime.masking import mask_secrets
-from services.runtime.process.health import Health
-from services.runtime.process.lifecycle import Stop, first_of
-from services.runtime.retry import Backoff
 
 log = get_logger(__name__)
 
@@ -144,7 +130,7 @@ class Broker:
             declared = await self._channel.declare_queue(queue, passive=True)
             return declared.declaration_result.message_count or 0
 
-    async def private_queue(self, queue: str, exchange: str, routing_key: str) -> "Lease | None":
+    async def private_queue(self, queue: str, exchange: str, routing_key: str) -> "PrivateQueue | None":
         """Declare the exclusive `queue`, bound to `exchange`; None while another connection owns it.
 
         It lives as long as this connection, so that owning it shows that no other process holds the lease.
@@ -159,7 +145,7 @@ class Broker:
             deliveries = Deliveries(queue)
             await deliveries.consume(channel, no_ack=True)
             await self._watch(channel)
-        return Lease(deliveries, channel)
+        return PrivateQueue(deliveries, channel)
 
     async def open_channel(self, prefetch: int) -> AbstractChannel:
         """A channel whose end counts as the end of the connection."""
@@ -187,7 +173,7 @@ class Broker:
         self._broken.set()
 
 
-class Lease:
+class PrivateQueue:
     """An owned exclusive queue and what it delivers; given back by `release`."""
 
     def __init__(self, deliveries: Deliveries, channel: AbstractChannel) -> None:
@@ -204,72 +190,6 @@ class Lease:
                 await self._channel.close()
         except TransientError as error:
             log.debug("lease_release_failed", queue=self.deliveries.queue, error=error)
-
-
-async def reject_unreadable(broker: Broker, queue: str, delivery: Delivery, error: UnreadableMessageError) -> None:
-    """Take a message that cannot be read out of the way: to the dead letters, or where newer versions wait."""
-    if not isinstance(error, NewerVersionError):
-        await dead_letter(broker, queue, delivery, f"unreadable: {error}", error)
-        return
-    await broker.publish(Outgoing.copy_of(delivery, newer_name(queue), own_headers(delivery)))
-    log.warning("message_waits_for_newer_version", queue=queue, mail_key=delivery.message_id, tag=delivery.tag)
-
-
-def own_headers(delivery: Delivery) -> dict[str, Any]:
-    """The message's own, without the queue's counts of its deliveries."""
-    return {name: value for name, value in delivery.headers.items() if name not in COUNTS}
-
-
-async def dead_letter(
-    broker: Broker, queue: str, delivery: Delivery, reason: str, error: BaseException | None = None
-) -> None:
-    """Copy a message that can never be processed to `<queue>.dead`: why, whence, after how many deliveries."""
-    headers = {"x-mailcase-reason": reason[:500], "x-mailcase-queue": queue, "x-mailcase-attempts": delivery.attempts}
-    if error is not None:
-        headers["x-mailcase-trace"] = "".join(traceback.format_exception(error))[-4000:]
-    origin = {"x-mailcase-exchange": delivery.exchange, "x-mailcase-routing-key": delivery.routing_key}
-    await broker.publish(Outgoing.copy_of(delivery, dead_name(queue), headers | origin))
-    metrics.DEAD_LETTERED.labels(queue).inc()
-    log.error("message_dead_lettered", queue=queue, mail_key=delivery.message_id, reason=reason)
-
-
-async def keep_connected(
-    url: str,
-    name: str,
-    topology: Topology,
-    session: Callable[[Broker], Awaitable[None]],
-    *,
-    stop: Stop,
-    health: Health,
-) -> None:
-    """Run `session` on a connection with the topology declared, again on a new one after every failure, until `stop`.
-
-    `session` returns once `stop` is requested and its work in hand is done. After a queue without a leader the broker
-    counts as up only once a session lasts, so that the stage does not seem ready at each attempt.
-    """
-    backoff, proof_s = Backoff(initial_s=0.2, maximum_s=10.0), 0.0
-    while not stop.requested:
-        try:
-            async with Broker.connected(url, name) as broker:
-                await broker.declare(topology)
-                backoff.reset()
-                with uncancelled("use the connection"):
-                    await first_of(_up_after(proof_s, health), session(broker), broker.broken())
-        except TransientError as error:
-            proof_s = 2 * CONSUME_PATIENCE_S if isinstance(error, LeaderlessError) else 0.0
-            pause_s = backoff.next_s()
-            health.down("broker", str(error))
-            metrics.RETRIES.labels("broker").inc()
-            log.warning("broker_session_ended", error=error, retry_in_s=round(pause_s, 1), broker=mask_secrets(url))
-            await stop.wait(pause_s)
-
-
-async def _up_after(proof_s: float, health: Health) -> None:
-    """Report the broker as up after so long without a failure, then wait for ever."""
-    if proof_s:
-        await asyncio.sleep(proof_s)
-    health.up("broker")
-    await asyncio.Event().wait()
 
 
 def _count(counter: Counter, messages: Sequence[Outgoing]) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from schemas.codec import NewerVersionError, UnreadableMessageError
 from services.runtime import metrics
 from services.runtime.broker.browse import browse_queue
-from services.runtime.broker.connection import Broker, own_headers
+from services.runtime.broker.connection import Broker
+from services.runtime.broker.dead_letters import own_headers
 from services.runtime.broker.defer import KnownNames
 from services.runtime.broker.deliveries import Deliveries
 from services.runtime.broker.messages import Delivery, Outgoing

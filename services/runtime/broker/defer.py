@@ -11,7 +11,8 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from schemas.reasons import ParkReason
-from services.runtime.broker.connection import Broker, own_headers
+from services.runtime.broker.connection import Broker
+from services.runtime.broker.dead_letters import own_headers
 from services.runtime.broker.messages import Delivery, Outgoing
 from services.runtime.broker.topology import newer_name
 from services.runtime.logs import get_logger

@@ -1,20 +1,17 @@
 """What a queue delivers, in batches, and the broker's errors as ours: what every use of the broker shares."""
 
 import asyncio
-import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import aio_pika
 import aiormq.abc
-import aiormq.exceptions
 import pamqp.commands
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
+from services.runtime.broker.driver_errors import translate_driver_errors
 from services.runtime.broker.messages import Delivery
-from services.runtime.errors import MailcaseError, TransientError
 
 # What a quorum queue counts: up to RabbitMQ 4.2 each delivery before this one, from 4.3 on by the first only those that
 # ended badly, by the second all (rabbitmq.com/docs/quorum-queues, poison message handling).
@@ -23,10 +20,6 @@ COUNTS = ("x-delivery-count", "x-acquired-count")
 PUBLISHED_AT_MS = "x-mailcase-published-at-ms"
 
 BATCH_BYTES = 8 * 1024 * 1024  # handed out together, so that many large mails do not meet in memory
-
-# RuntimeError: what the driver raises for a channel or connection that is already closed.
-DRIVER_ERRORS = (aiormq.exceptions.AMQPError, aio_pika.exceptions.AMQPError, OSError, RuntimeError, TimeoutError)
-_OBJECT = re.compile(r"<(\w[\w.]*)(?: object|: [^>]*)? at 0x[0-9a-f]+>")  # as Python shows one
 
 
 class Deliveries:
@@ -139,43 +132,3 @@ def earlier_deliveries(headers: Mapping[str, Any] | None) -> int:
     """As the queue counts them; 0 where it does not."""
     counts = [headers.get(name) for name in COUNTS] if headers else []
     return max((one for one in counts if isinstance(one, int)), default=0)
-
-
-class translate_driver_errors:  # noqa: N801 - reads as a word in a with statement
-    """Driver errors become TransientError, with what was tried."""
-
-    def __init__(self, attempt: str) -> None:
-        self._attempt = attempt
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, MailcaseError) or not (isinstance(error, DRIVER_ERRORS) or _cancelled_by_driver(error)):
-            return
-        raise TransientError(f"cannot {self._attempt}: {_reason(error)}") from error
-
-
-class uncancelled(translate_driver_errors):  # noqa: N801 - as above
-    """As `translated`, for the driver's cancellations only: one that nobody wished for must not end a stage."""
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, asyncio.CancelledError):
-            super().__exit__(kind, error, trace)
-
-
-def _reason(error: BaseException | None) -> str:
-    """The driver's words, without its objects; ours where it has none."""
-    text = _OBJECT.sub(r"\1", str(error))
-    if "Connection.OpenOk" in text:
-        return "the virtual host of its URL is not there, or this user may not use it"
-    if isinstance(error, aiormq.exceptions.IncompatibleProtocolError):
-        return "what answers there is no RabbitMQ"
-    if isinstance(error, TimeoutError):
-        return text or "no answer in time"
-    return text or type(error).__name__
-
-
-def _cancelled_by_driver(error: BaseException | None) -> bool:
-    """The driver cancels its waiting futures when a connection ends; that is no wish of ours to cancel the task."""
-    task = asyncio.current_task()
-    return isinstance(error, asyncio.CancelledError) and task is not None and not task.cancelling()

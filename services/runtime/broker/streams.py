@@ -12,7 +12,7 @@ from typing import Literal
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
 from services.runtime.broker.connection import Broker
-from services.runtime.broker.deliveries import translate_driver_errors
+from services.runtime.broker.driver_errors import translate_driver_errors
 from services.runtime.errors import TransientError
 
 SILENCE_S = 30.0  # a stream that owes us messages and delivers none for so long is given up

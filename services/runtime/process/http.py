@@ -1,10 +1,11 @@
-"""`/healthz`, `/readyz` and `/metrics` of a stage, served from a thread so that a stuck event loop can be seen."""
+"""`/healthz`, `/readyz` and `/metrics`, served from a thread so that a stuck event loop is noticed."""
 
+import asyncio
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from socketserver import ThreadingMixIn
 from threading import Thread
 from typing import Any
@@ -40,6 +41,18 @@ class _QuietHandler(WSGIRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the standard library's name
         """Probes and scrapes come every few seconds; a line for each would drown the log."""
+
+
+@asynccontextmanager
+async def serve_health(health: Health, http_port: int, http_host: str = ANY_HOST) -> AsyncIterator[int]:
+    """Serve `/healthz`, `/readyz` and `/metrics` while the block runs; yields the port."""
+    with serve_http(health, http_port, http_host) as port:
+        beating = asyncio.ensure_future(health.beat())
+        log.info("http_serving", port=port)
+        try:
+            yield port
+        finally:
+            beating.cancel()
 
 
 @contextmanager

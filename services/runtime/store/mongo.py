@@ -1,14 +1,12 @@
-"""MongoDB behind one adapter: the only module that knows the driver.
+"""MongoDB behind one adapter; besides `driver_errors.py` the only module that knows the driver.
 
-Everything above it speaks of documents as dicts and of the errors of `services.runtime.errors`, so that a change from
-Motor to PyMongo's own async API is a change of this file.
+The interface uses dicts for documents and the errors of `services.runtime.errors`, so that a change
+from Motor to PyMongo's own async API is confined to these two files.
 """
 
 import asyncio
-import re
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
@@ -20,7 +18,8 @@ from pymongo import errors as mongo
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from services.runtime.errors import MailcaseError, PermanentError, TransientError
+from services.runtime.store.driver_errors import translate_driver_errors
+from services.runtime.store.errors import TakenError, UnclearCommitError
 
 T = TypeVar("T")
 Document = dict[str, Any]
@@ -36,59 +35,7 @@ _CLIENT_OPTIONS: dict[str, Any] = {
     "socketTimeoutMS": 30_000,
 }
 _WRITE_TIMEOUT_MS = 10_000
-_DUPLICATE_KEY = 11000
 _COMMIT_ATTEMPTS = 3
-
-
-class ConflictError(TransientError):
-    """Another writer was first: read again what is there, then repeat. The database itself is well."""
-
-
-class TakenError(ConflictError):
-    """A unique key is taken, and nothing else went wrong."""
-
-
-# After another writer's commit a key is seen to be taken within moments. One that stays taken by what cannot be found
-# is a contradiction in the database, such as a comment whose outcome is gone, and would be tried again for ever.
-TAKEN_PATIENCE_S = 60.0
-
-
-class ContentionWatch:
-    """Watches the failures of one piece of writing for a key that stays taken.
-
-    A primary that cannot replicate knows keys which reads of what a majority has do not show: those of a commit of
-    ours that ended unclear, or of another writer. So a contradiction is judged only after `prove`, which writes
-    something that a majority takes: by then whatever was written before is shown too, or is gone.
-    """
-
-    def __init__(self, prove: Callable[[], Awaitable[None]]) -> None:
-        """`prove` raises TransientError while no majority takes a write; see `Store.prove_majority`."""
-        self._prove = prove
-        self._since_s: float | None = None
-        self._proven = False
-
-    async def met(self, error: TransientError) -> None:
-        """Raises PermanentError if nothing but taken keys was in the way for TAKEN_PATIENCE_S, and still is after a
-        majority took a write.
-        """
-        now_s = time.monotonic()
-        if not isinstance(error, TakenError):
-            self._since_s, self._proven = None, False
-        elif self._since_s is None:
-            self._since_s = now_s
-        elif self._proven:
-            raise PermanentError(f"the database contradicts itself: {error}") from error
-        elif now_s - self._since_s > TAKEN_PATIENCE_S:
-            try:
-                await self._prove()
-            except TransientError:
-                self._since_s = None
-            else:
-                self._proven = True  # one more look: what was taken may be shown now
-
-
-class UnclearCommitError(TransientError):
-    """The transaction may or may not have been written: look before repeating."""
 
 
 class Collection:
@@ -342,56 +289,3 @@ async def _abort(driver: AsyncIOMotorClientSession) -> None:
 
 def driver_session(session: Session | None) -> AsyncIOMotorClientSession | None:
     return session.driver if session else None
-
-
-@contextmanager
-def translate_driver_errors() -> Iterator[None]:
-    """Driver errors become ours: again, or never."""
-    try:
-        yield
-    except MailcaseError:
-        raise
-    except mongo.PyMongoError as error:
-        raise _translation(error) from error
-
-
-# What the driver appends to a reason: its time limits, how it sees each server, the answer as a document.
-_DRIVERS_VIEW = re.compile(
-    r" \(configured timeouts: [^)]*\)|, Timeout: [\d.]+s, Topology Description: .*|, full error: .*", re.DOTALL
-)
-
-
-def _translation(error: mongo.PyMongoError) -> MailcaseError:
-    text = f"the database: {_DRIVERS_VIEW.sub('', str(error))[:500]}"
-    if _only_duplicates(error):
-        return TakenError(text)
-    if isinstance(error, mongo.ConnectionFailure):  # also inside a transaction: the outage, not another writer
-        return TransientError(text)
-    if error.has_error_label("TransientTransactionError"):
-        return ConflictError(text)
-    if isinstance(error, _NEVER) or (isinstance(error, mongo.OperationFailure) and _codes(error) & _NEVER_CODES):
-        return PermanentError(text)
-    return TransientError(text)
-
-
-# The document or the call is at fault, not the server.
-_NEVER = (mongo.DocumentTooLarge, mongo.InvalidOperation, mongo.ConfigurationError, mongo.InvalidURI)
-# BadValue, TypeMismatch, DocumentValidationFailure, BSONObjectTooLarge (and its older code)
-_NEVER_CODES = frozenset({2, 14, 121, 10334, 17280})
-
-
-def _codes(error: mongo.OperationFailure) -> set[int | None]:
-    """Its code, and those of the single writes in it."""
-    failures = (error.details or {}).get("writeErrors", [])
-    return {error.code, *(one.get("code") for one in failures)}
-
-
-def _only_duplicates(error: mongo.PyMongoError) -> bool:
-    if isinstance(error, mongo.DuplicateKeyError):
-        return True
-    if not isinstance(error, mongo.BulkWriteError):
-        return False
-    details = error.details or {}
-    failures = details.get("writeErrors", [])
-    concern = details.get("writeConcernErrors", [])
-    return bool(failures) and not concern and all(one.get("code") == _DUPLICATE_KEY for one in failures)

@@ -25,7 +25,7 @@ from services.runtime.process.health import Health
 from services.runtime.process.lifecycle import Stop
 from services.runtime.retry import Backoff
 from services.runtime.settings.schema import Rules
-from services.runtime.store.mongo import ConflictError
+from services.runtime.store.errors import ConflictError
 from tests.builders import DATE, STAGES, appending, ignoring, opening, parking, raw_bytes, raw_mail
 from tests.fakes import FakeBlobs, FakeCases, FakeOutlet, FakePublisher
 

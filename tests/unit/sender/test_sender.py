@@ -15,7 +15,7 @@ from services.runtime.errors import PermanentError, TransientError
 from services.runtime.process.health import Health
 from services.runtime.process.lifecycle import Stop
 from services.runtime.settings import Settings
-from services.runtime.store.mongo import ConflictError, TakenError
+from services.runtime.store.errors import ConflictError, TakenError
 from services.sender.circuits import Circuit
 from services.sender.clock import SharedClock
 from services.sender.limits import EVERYONE, SendingHistory
@@ -231,7 +231,7 @@ async def test_a_stage_that_ends_in_the_outage_leaves_the_mail_to_another(bench:
 async def test_a_mail_whose_comment_cannot_be_written_does_not_go_out_again(
     bench: Bench, failures: list[Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.runtime.store.mongo.TAKEN_PATIENCE_S", 0.1)
+    monkeypatch.setattr("services.runtime.store.contention.TAKEN_PATIENCE_S", 0.1)
     bench.put()
 
     def taken(recipients: Sequence[str]) -> DeliveryResult:

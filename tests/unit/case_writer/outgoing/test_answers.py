@@ -20,7 +20,7 @@ from services.runtime.broker.messages import Outgoing
 from services.runtime.errors import PermanentError, TransientError
 from services.runtime.process.health import Health
 from services.runtime.process.lifecycle import Stop
-from services.runtime.store.mongo import TakenError
+from services.runtime.store.errors import TakenError
 from tests.fakes import FakeBlobs, FakeOutlet
 from tests.unit.sender.builders import settings
 

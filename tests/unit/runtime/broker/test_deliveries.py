@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.runtime.broker.connection import own_headers
+from services.runtime.broker.dead_letters import own_headers
 from services.runtime.broker.deliveries import earlier_deliveries
 from services.runtime.broker.messages import Delivery
 

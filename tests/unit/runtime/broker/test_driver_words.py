@@ -4,9 +4,9 @@ import aiormq.exceptions
 import pytest
 from pymongo.errors import OperationFailure
 
-from services.runtime.broker.deliveries import translate_driver_errors
+from services.runtime.broker.driver_errors import translate_driver_errors
 from services.runtime.errors import TransientError
-from services.runtime.store.mongo import _translation
+from services.runtime.store.driver_errors import translated
 
 
 @pytest.mark.parametrize(
@@ -33,4 +33,4 @@ def test_the_broker_s_driver_says_what_is_wrong_without_its_objects(error: Excep
 
 def test_the_database_s_driver_shows_no_document() -> None:
     error = OperationFailure("Authentication failed.", 18, {"ok": 0.0, "code": 18, "keyId": 0})
-    assert str(_translation(error)) == "the database: Authentication failed."
+    assert str(translated(error)) == "the database: Authentication failed."

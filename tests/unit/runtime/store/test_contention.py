@@ -7,8 +7,9 @@ import pytest
 from services.runtime.errors import PermanentError, TransientError
 from services.runtime.process.health import Health
 from services.runtime.process.lifecycle import Stop
-from services.runtime.process.stage import keep_pinging
-from services.runtime.store.mongo import ContentionWatch, TakenError, UnclearCommitError
+from services.runtime.store.configured import keep_pinging
+from services.runtime.store.contention import ContentionWatch
+from services.runtime.store.errors import TakenError, UnclearCommitError
 
 TAKEN = TakenError("duplicate key")
 
@@ -26,7 +27,7 @@ class Majority:
 
 @pytest.fixture
 def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.runtime.store.mongo.TAKEN_PATIENCE_S", -1.0)
+    monkeypatch.setattr("services.runtime.store.contention.TAKEN_PATIENCE_S", -1.0)
 
 
 @pytest.mark.usefixtures("no_patience")

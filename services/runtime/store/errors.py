@@ -1,0 +1,15 @@
+"""The database's errors that a caller handles; all others are TransientError or PermanentError."""
+
+from services.runtime.errors import TransientError
+
+
+class ConflictError(TransientError):
+    """Another writer was first: read again, then repeat. The database itself is well."""
+
+
+class TakenError(ConflictError):
+    """A unique key is taken, and nothing else went wrong."""
+
+
+class UnclearCommitError(TransientError):
+    """The transaction may or may not have been written: look before repeating it."""
