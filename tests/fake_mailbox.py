@@ -1,14 +1,14 @@
-"""A mailbox in memory, and the fetcher's port to it."""
+"""A mailbox in memory, and fakes of the fetcher's two ports to it."""
 
 import threading
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from services.fetcher.ports import FailureKind, Fetched, MailboxError, Waiting
+from services.fetcher.ports import HEAD_BYTES, FailureKind, Fetched, MailboxError, Waiting
 
 
 class FakeMailbox:
-    """What is on the mail server: raw mails by id, oldest first. It outlives the sessions that read it."""
+    """The mails on the server: raw bytes by id, oldest first. It outlives the sessions that read it."""
 
     def __init__(self) -> None:
         self.mails: dict[str, bytes] = {}
@@ -16,51 +16,65 @@ class FakeMailbox:
         self._last_id = 0
 
     def deliver(self, raw: bytes) -> str:
-        """A new mail comes; returns its id."""
+        """Add a mail and return its id."""
         self._last_id += 1
         self.mails[str(self._last_id)] = raw
         return str(self._last_id)
 
 
 class FakeMailSource:
-    """The port `MailSource` over a FakeMailbox. `failures` are raised by the next calls to the server."""
+    """The port `MailSource` over a FakeMailbox.
 
-    def __init__(self, mailbox: FakeMailbox, *, received_at: datetime | None = None) -> None:
-        self.failures: list[MailboxError] = []
+    `received_at` is the time that the server reports for every mail, None if it keeps none. With `can_flag=False`
+    the server has no flags, as in POP3: oversized mails are recorded by their beginning.
+    """
+
+    def __init__(
+        self,
+        mailbox: FakeMailbox,
+        *,
+        received_at: datetime | None = None,
+        can_flag: bool = True,
+    ) -> None:
         self.sessions = 0
-        self.left: list[str] = []  # what cannot be taken
+        self.fetches: list[list[str]] = []  # the ids of each call
+        self.flagged: list[str] = []
+        self._failures: dict[str, list[MailboxError]] = {}
         self._mailbox = mailbox
         self._received_at = received_at
+        self._can_flag = can_flag
         self._handed_out: set[str] = set()
         self._listed: list[str] = []
+        self._oversized: set[str] = set()  # recorded by their beginning
+        self._recorded_heads: set[str] = set()
         self._connected = False
         self._woken = threading.Event()
 
-    def fails(self, failure_kind: FailureKind = FailureKind.CONNECTION, times: int = 1) -> None:
-        self.failures += [
-            MailboxError("as told", mailbox="fake", failure_kind=failure_kind, hint="stop telling")
-        ] * times
+    def fail_next(self, method: str, failure_kind: FailureKind = FailureKind.CONNECTION, times: int = 1) -> None:
+        """Let the next `times` calls of `method` end the session with a MailboxError."""
+        error = MailboxError("injected", mailbox="fake", failure_kind=failure_kind, hint="none")
+        self._failures.setdefault(method, []).extend([error] * times)
 
     def connect(self) -> None:
         self._connected = True
-        self._answer()
+        self._answer("connect")
         self._handed_out.clear()
+        self._listed = list(self._mailbox.mails)
         self.sessions += 1
 
     def describe(self) -> str:
-        self._answer()
+        self._answer("describe")
         return "a mailbox in memory"
 
     def list_new(self, most: int) -> list[Waiting]:
-        self._answer()
-        new = [Waiting(mail_id, len(raw)) for mail_id, raw in self._mailbox.mails.items()]
-        new = [one for one in new if one.id not in self._handed_out][:most]
-        self._handed_out.update(one.id for one in new)
+        self._answer("list_new")
         self._listed = list(self._mailbox.mails)
-        return new
+        new_ids = [mail_id for mail_id in self._listed if mail_id not in self._handed_out][:most]
+        self._handed_out.update(new_ids)
+        return [self._waiting(mail_id) for mail_id in new_ids]
 
     def refresh(self, known: Collection[str]) -> None:
-        self._answer()
+        self._answer("refresh")
         self._handed_out.update(known)
         self._listed = list(self._mailbox.mails)
 
@@ -68,23 +82,30 @@ class FakeMailSource:
         return len(set(self._listed) - self._handed_out - set(known))
 
     def fetch(self, ids: Sequence[str]) -> list[Fetched]:
-        self._answer()
+        self.fetches.append(list(ids))
+        self._answer("fetch")
         there = [mail_id for mail_id in ids if mail_id in self._mailbox.mails]
         return [Fetched(mail_id, self._mailbox.mails[mail_id], self._received_at) for mail_id in there]
 
     def remove(self, ids: Sequence[str]) -> None:
-        self._answer()
+        self._answer("remove")
+        self._recorded_heads |= self._oversized.intersection(ids)
         for mail_id in ids:
-            if self._mailbox.mails.pop(mail_id, None) is not None:
+            if mail_id not in self._oversized and self._mailbox.mails.pop(mail_id, None) is not None:
                 self._mailbox.removed.append(mail_id)
 
     def flag_oversized(self, ids: Sequence[str]) -> list[Fetched]:
-        self._answer()
-        self.left += ids
-        return []
+        self._answer("flag_oversized")
+        if self._can_flag:
+            self.flagged += ids
+            return []
+        new_ids = [mail_id for mail_id in ids if mail_id in self._mailbox.mails and mail_id not in self._recorded_heads]
+        self._oversized.update(new_ids)
+        heads = {mail_id: self._mailbox.mails[mail_id][:HEAD_BYTES] for mail_id in new_ids}
+        return [Fetched(mail_id, head, self._received_at) for mail_id, head in heads.items()]
 
     def wait(self, timeout_s: float) -> None:
-        self._answer()
+        self._answer("wait")
         self._woken.wait(timeout_s)
         self._woken.clear()
 
@@ -98,9 +119,28 @@ class FakeMailSource:
         self._connected = False
         self._woken.set()
 
-    def _answer(self) -> None:
-        if self.failures:
+    def _waiting(self, mail_id: str) -> Waiting:
+        return Waiting(mail_id, len(self._mailbox.mails[mail_id]), self._received_at)
+
+    def _answer(self, method: str) -> None:
+        if self._failures.get(method):
             self._connected = False
-            raise self.failures.pop(0)
+            raise self._failures[method].pop(0)
         if not self._connected:
             raise MailboxError("no session", mailbox="fake", failure_kind=FailureKind.CONNECTION, hint="connect first")
+
+
+class FakeSeenIds:
+    """The port `SeenIds` in memory."""
+
+    def __init__(self) -> None:
+        self.ids: set[str] = set()
+
+    def known(self) -> set[str]:
+        return set(self.ids)
+
+    def remember(self, ids: Sequence[str]) -> None:
+        self.ids.update(ids)
+
+    def forget(self, ids: Sequence[str]) -> None:
+        self.ids.difference_update(ids)

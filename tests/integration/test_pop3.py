@@ -1,7 +1,7 @@
 """The POP3 adapter against a real server."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from services.fetcher.pop3.source import Pop3Source
 from services.fetcher.ports import FailureKind, MailboxError
 from services.fetcher.sources.credentials import Password
 from tests.contract.mail_source_contract import Deliver, MailSourceContract
+from tests.fake_mailbox import FakeSeenIds
 from tests.integration.mailboxes import Account, password, wrong_authority
 from tests.integration.test_imap import HEAD, ODD_MAILS
 
@@ -30,25 +31,11 @@ def made() -> Iterator[list[Pop3Source]]:
         source.close()
 
 
-class FakeMemory:
-    def __init__(self) -> None:
-        self.ids: set[str] = set()
-
-    def known(self) -> set[str]:
-        return set(self.ids)
-
-    def remember(self, ids: Sequence[str]) -> None:
-        self.ids.update(ids)
-
-    def forget(self, ids: Sequence[str]) -> None:
-        self.ids.difference_update(ids)
-
-
 def source_of(
     account: Account,
     made: list[Pop3Source],
     security: str = "tls",
-    memory: FakeMemory | None = None,
+    memory: FakeSeenIds | None = None,
     receipts_s: float = 0.1,
     **server: Any,
 ) -> Pop3Source:
@@ -61,7 +48,7 @@ def source_of(
 class TestPop3Source(MailSourceContract):
     @pytest.fixture
     def source(self, account: Account, made: list[Pop3Source], security: str) -> Pop3Source:
-        return source_of(account, made, security)
+        return source_of(account, made, security, memory=FakeSeenIds())
 
     @pytest.fixture
     def deliver(self, account: Account) -> Deliver:
@@ -138,7 +125,7 @@ def test_a_mail_that_comes_during_a_session_is_seen_by_the_next(account: Account
 
 
 def test_mails_that_stay_are_remembered_by_their_uidl(account: Account, made: list[Pop3Source]) -> None:
-    memory = FakeMemory()
+    memory = FakeSeenIds()
     for text in (b"one", b"two"):
         account.deliver(HEAD + text + b"\r\n\r\n\r\n")
     source = source_of(account, made, memory=memory, delete_after_fetch=False)

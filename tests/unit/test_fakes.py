@@ -1,6 +1,7 @@
 """The fakes keep the promises of the ports that they stand in for."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 
@@ -10,7 +11,8 @@ from tests.contract.blobs_contract import BlobsContract
 from tests.contract.cases_contract import CasesContract
 from tests.contract.mail_source_contract import MailSourceContract
 from tests.contract.outlet_contract import OutletContract, Received
-from tests.fake_mailbox import FakeMailbox, FakeMailSource
+from tests.contract.seen_ids_contract import SeenIdsContract
+from tests.fake_mailbox import FakeMailbox, FakeMailSource, FakeSeenIds
 from tests.fakes import FakeBlobs, FakeCases, FakeOutlet
 
 
@@ -48,15 +50,26 @@ class TestFakeOutlet(OutletContract):
         return bodies
 
 
+@pytest.mark.parametrize("can_flag", [True, False])
 class TestFakeMailSource(MailSourceContract):
     @pytest.fixture
     def mailbox(self) -> FakeMailbox:
         return FakeMailbox()
 
     @pytest.fixture
-    def source(self, mailbox: FakeMailbox) -> FakeMailSource:
-        return FakeMailSource(mailbox)
+    def source(self, mailbox: FakeMailbox, can_flag: bool) -> FakeMailSource:
+        return FakeMailSource(mailbox, received_at=datetime(2026, 3, 1, tzinfo=UTC), can_flag=can_flag)
 
     @pytest.fixture
     def deliver(self, mailbox: FakeMailbox) -> Callable[[bytes], str]:
         return mailbox.deliver
+
+
+class TestFakeSeenIds(SeenIdsContract):
+    @pytest.fixture
+    def seen_ids(self) -> FakeSeenIds:
+        return FakeSeenIds()
+
+    @pytest.fixture
+    def other_mailbox(self) -> FakeSeenIds:
+        return FakeSeenIds()

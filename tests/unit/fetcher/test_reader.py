@@ -1,212 +1,250 @@
-"""One mailbox's reader on a mailbox in memory: what it does while servers give nothing and leases end."""
-
-import asyncio
-import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+"""One mailbox's reader on a mailbox in memory: from the listing to the removal, and every failure between."""
 
 import pytest
-from prometheus_client import REGISTRY
 
-from schemas.mails import BlobRef
+from schemas.codec import decode_raw_mail
 from services.fetcher import service
 from services.fetcher.in_flight import InFlight
-from services.fetcher.leases.store import now_s
-from services.fetcher.leases.tenure import Tenure
-from services.fetcher.message_builder import RawMailBuilder
-from services.fetcher.ports import FailureKind, Fetched, MailboxError
-from services.fetcher.service import MailboxReader
-from services.fetcher.status import StatusReporter
-from services.runtime.broker.deliveries import Deliveries
-from services.runtime.broker.messages import Outgoing
+from services.fetcher.ports import FailureKind
+from services.fetcher.quarantine import LONE_FAILURES
 from services.runtime.errors import TransientError
-from services.runtime.process.health import Health
-from services.runtime.process.lifecycle import Stop
-from services.runtime.retry import Backoff
-from tests.fake_mailbox import FakeMailbox, FakeMailSource
+from tests.fake_mailbox import FakeMailbox
+from tests.unit.fetcher.reader_bench import ReaderBench, StuckSource, metric, until
 
-
-class Source(FakeMailSource):
-    """Gives nothing in `stuck_in` until it is let go or cut off."""
-
-    def __init__(self, mailbox: FakeMailbox, stuck_in: str = "") -> None:
-        super().__init__(mailbox)
-        self.fetches = 0
-        self.stuck = asyncio.Event()
-        self.go = threading.Event()
-        self._stuck_in = stuck_in
-        self._cut = False
-        self._loop = asyncio.get_running_loop()
-
-    def connect(self) -> None:
-        self._hang("connect")
-        super().connect()
-
-    def fetch(self, ids: Sequence[str]) -> list[Fetched]:
-        self.fetches += 1
-        self._hang("fetch")
-        return super().fetch(ids)
-
-    def abort(self) -> None:
-        super().abort()
-        if self._stuck_in == "fetch":  # there is no connection to cut while it is being made
-            self._cut = True
-            self.go.set()
-
-    def _hang(self, place: str) -> None:
-        if self._stuck_in == place:
-            self._loop.call_soon_threadsafe(self.stuck.set)
-            self.go.wait(30)
-            if self._cut:
-                raise MailboxError("cut off", mailbox="a", failure_kind=FailureKind.CONNECTION, hint="none")
-
-
-class Publisher:
-    def __init__(self) -> None:
-        self.published: list[Outgoing] = []
-        self.some = asyncio.Event()
-
-    async def publish_all(self, messages: list[Outgoing]) -> None:
-        self.published += messages
-        self.some.set()
-
-
-class Bench:
-    """A reader of the mailbox `a`, and what it needs."""
-
-    def __init__(self, source: Source, tenure: Tenure | None = None) -> None:
-        self.source, self.tenure = source, tenure
-        self.publisher, self.stop = Publisher(), Stop()
-        self.ping: Callable[[], Awaitable[None]] | None = None
-
-    @asynccontextmanager
-    async def reading(self) -> AsyncIterator["asyncio.Task[None]"]:
-        async def put(raw: bytes) -> BlobRef:
-            return BlobRef(sha256="0" * 64, size=len(raw))
-
-        reader = MailboxReader(
-            "a",
-            self.source,
-            RawMailBuilder("p", "a", inline_bytes=100, put_blob=put, ping_store=self.ping),
-            self.publisher,
-            InFlight(10, 10_000),
-            max_mail_bytes=10_000,
-            poll_interval_s=60.0,
-            health=Health(),
-            stop=self.stop,
-            tenure=self.tenure,
-            backoff=Backoff(0.001, 0.001),
-        )
-        running = asyncio.create_task(reader.run(Deliveries("receipts")))
-        try:
-            yield running
-        finally:
-            self.source.go.set()
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
+ONE, TWO, THREE = (b"Subject: %d\r\n\r\n" % number for number in (1, 2, 3))
+TOO_LARGE = b"Subject: large\r\n\r\n" + b"x" * 10_000
 
 
 @pytest.fixture
 def mailbox() -> FakeMailbox:
     made = FakeMailbox()
-    made.deliver(b"Subject: one\r\n\r\n")
-    made.deliver(b"Subject: two\r\n\r\n")
+    for raw in (ONE, TWO, THREE):
+        made.deliver(raw)
     return made
 
 
-@pytest.fixture
-async def expired(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
-    """Set once a reader notices that its lease expired."""
-    event = asyncio.Event()
-    monkeypatch.setattr(StatusReporter, "lease_expired", lambda _self: event.set())
-    return event
+async def test_mails_are_published_oldest_first_and_removed_only_after_their_receipts(mailbox: FakeMailbox) -> None:
+    bench = ReaderBench(StuckSource(mailbox))
+    async with bench.reading():
+        await until(lambda: len(bench.publisher.published) == 3)
+        assert bench.publisher.raws == [ONE, TWO, THREE]
+        assert (mailbox.removed, metric("mails_in_flight")) == ([], 3.0)
+        bench.receipts.send(bench.publisher.keys[1])
+        await until(lambda: mailbox.removed == ["2"])
+        bench.receipts.send(*bench.publisher.keys)
+        await until(lambda: mailbox.removed == ["2", "1", "3"])
+    assert len(bench.publisher.published) == 3
+    assert bench.source.fetches == [["1", "2", "3"]]
 
 
-def left() -> float | None:
-    return REGISTRY.get_sample_value("mailcase_mailbox_mails_left", {"mailbox": "a"})
+async def test_a_batch_is_bounded_in_mails_and_in_bytes(mailbox: FakeMailbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "FETCH_MAILS", 2)
+    monkeypatch.setattr(service, "FETCH_BYTES", 1000)
+    for _ in range(2):
+        mailbox.deliver(b"Subject: larger\r\n\r\n" + b"x" * 600)
+    bench = ReaderBench(StuckSource(mailbox))
+    async with bench.reading():
+        await until(lambda: len(bench.publisher.published) == 5)
+    assert bench.source.fetches == [["1", "2"], ["3", "4"], ["5"]]
 
 
-def oldest_age_s() -> float:
-    return REGISTRY.get_sample_value("mailcase_mailbox_oldest_unfetched_age_seconds", {"mailbox": "a"}) or 0.0
-
-
-async def test_what_is_being_fetched_counts_as_unfetched(mailbox: FakeMailbox) -> None:
-    bench = Bench(Source(mailbox, "fetch"))
-    async with asyncio.timeout(20), bench.reading():
-        await bench.source.stuck.wait()
-        assert (left(), oldest_age_s() > 0.0) == (2.0, True)
-        bench.source.go.set()
-        await bench.publisher.some.wait()
-        assert left() == 0.0
-
-
-async def test_a_stage_that_stops_does_not_wait_for_a_connection_that_is_not_answered(mailbox: FakeMailbox) -> None:
-    bench = Bench(Source(mailbox, "connect"))
-    async with asyncio.timeout(20), bench.reading() as running:
-        await bench.source.stuck.wait()
-        bench.stop.request()
-        await running
-
-
-async def test_a_stage_that_stops_leaves_a_fetch_that_takes_long_to_the_next_reader(
+async def test_a_mail_gone_between_listing_and_fetching_is_not_waited_for(
     mailbox: FakeMailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "DRAIN_S", 0.01)
-    bench = Bench(Source(mailbox, "fetch"))
-    async with asyncio.timeout(20), bench.reading() as running:
-        await bench.source.stuck.wait()
-        bench.stop.request()
-        await running
-    assert bench.publisher.published == []
+    source = StuckSource(mailbox)
+    listed = source.list_new
+
+    def list_then_lose(most: int) -> object:
+        waiting = listed(most)
+        mailbox.mails.pop("2", None)
+        return waiting
+
+    monkeypatch.setattr(source, "list_new", list_then_lose)
+    bench = ReaderBench(source)
+    async with bench.reading():
+        await until(lambda: len(bench.publisher.published) == 2)
+        bench.receipts.send(*bench.publisher.keys)
+        await until(lambda: mailbox.removed == ["1", "3"])
+        assert (len(bench.window), bench.window.bytes) == (0, 0)
 
 
-async def test_without_its_lease_a_reader_asks_for_nothing_and_goes_on_once_it_is_renewed(
-    mailbox: FakeMailbox, expired: asyncio.Event
+async def test_a_full_window_holds_mails_back_and_counts_new_ones_until_receipts_come(mailbox: FakeMailbox) -> None:
+    bench = ReaderBench(StuckSource(mailbox), window=InFlight(2, 10_000), poll_interval_s=0.01)
+    async with bench.reading():
+        await until(lambda: metric("paused", by="receipts") == 1.0)
+        assert (bench.publisher.raws, metric("mails_left")) == ([ONE, TWO], 1.0)
+        mailbox.deliver(b"Subject: 4\r\n\r\n")
+        await until(lambda: metric("mails_left") == 2.0)
+        assert len(bench.publisher.published) == 2
+        bench.receipts.send(*bench.publisher.keys)
+        await until(lambda: len(bench.publisher.published) == 4)
+        bench.receipts.send(*bench.publisher.keys)
+        await until(lambda: mailbox.removed == ["1", "2", "3", "4"])
+        await until(lambda: metric("paused", by="receipts") == 0.0)
+
+
+async def test_equal_mails_share_one_receipt(mailbox: FakeMailbox) -> None:
+    mailbox.mails = {"1": ONE, "2": ONE}
+    bench = ReaderBench(StuckSource(mailbox))
+    async with bench.reading():
+        await until(lambda: len(bench.publisher.published) == 2)
+        bench.receipts.send(bench.publisher.keys[0])
+        await until(lambda: mailbox.removed == ["1", "2"])
+
+
+async def test_an_unreadable_receipt_is_skipped(mailbox: FakeMailbox) -> None:
+    bench = ReaderBench(StuckSource(mailbox))
+    async with bench.reading():
+        await until(lambda: len(bench.publisher.published) == 3)
+        bench.receipts.send_bytes(b"no receipt")
+        bench.receipts.send("a key of another mailbox", *bench.publisher.keys)
+        await until(lambda: mailbox.removed == ["1", "2", "3"])
+
+
+async def test_mails_whose_receipts_are_late_are_published_again_and_removed_once(mailbox: FakeMailbox) -> None:
+    before = metric("mails_republished_total")
+    window = InFlight(10, 10_000, patience_s=0.01)
+    bench = ReaderBench(StuckSource(mailbox), window=window, poll_interval_s=0.01)
+    async with bench.reading():
+        await until(lambda: len(bench.publisher.published) >= 6)
+        assert bench.publisher.raws[3:6] == [ONE, TWO, THREE]
+        assert bench.source.fetches[1:4] == [["1"], ["2"], ["3"]]
+        bench.receipts.send(*bench.publisher.keys)
+        await until(lambda: not mailbox.mails)
+    assert mailbox.removed == ["1", "2", "3"]
+    assert metric("mails_republished_total") >= before + 3
+
+
+async def test_an_oversized_mail_is_flagged_and_reported_once_and_holds_up_no_other(mailbox: FakeMailbox) -> None:
+    before = metric("mails_too_large_total")
+    mailbox.mails = {"large": TOO_LARGE} | mailbox.mails
+    bench = ReaderBench(StuckSource(mailbox), poll_interval_s=0.01)
+    async with bench.reading():
+        await until(lambda: len(bench.publisher.published) == 3)
+        bench.source.fail_next("wait")
+        await until(lambda: bench.source.flagged == ["large", "large"])  # the next session lists it again
+        bench.receipts.send(*bench.publisher.keys)
+        await until(lambda: list(mailbox.mails) == ["large"])
+    assert metric("mails_too_large_total") == before + 1
+    assert ["large"] not in bench.source.fetches
+
+
+async def test_without_flags_an_oversized_mail_is_published_by_its_head_once_and_stays() -> None:
+    mailbox = FakeMailbox()
+    mailbox.mails = {"large": TOO_LARGE}
+    bench = ReaderBench(StuckSource(mailbox, can_flag=False), poll_interval_s=0.01)
+    async with bench.reading():
+        await until(lambda: len(bench.publisher.published) == 1)
+        [mail] = [decode_raw_mail(message.body) for message in bench.publisher.published]
+        assert (mail.size, mail.whole_size) == (len(TOO_LARGE), len(TOO_LARGE))
+        bench.receipts.send(*bench.publisher.keys)
+        await until(lambda: len(bench.window) == 0)
+        bench.source.fail_next("wait")
+        await until(lambda: bench.source.sessions == 2)
+        mailbox.deliver(ONE)
+        await until(lambda: len(bench.publisher.published) == 2)
+    assert list(mailbox.mails) == ["large", "1"]
+
+
+async def test_when_a_session_breaks_while_fetching_its_mails_are_fetched_again_alone(mailbox: FakeMailbox) -> None:
+    source = StuckSource(mailbox)
+    source.fail_next("fetch")
+    bench = ReaderBench(source)
+    async with bench.reading():
+        await until(lambda: len(bench.publisher.published) == 3)
+    assert source.sessions == 2
+    assert source.fetches == [["1", "2", "3"], ["1"], ["2"], ["3"]]
+
+
+async def test_a_mail_at_which_sessions_break_is_quarantined_and_the_others_pass(
+    mailbox: FakeMailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bench = Bench(Source(mailbox), Tenure(0.0))
-    assert bench.tenure is not None
-    async with asyncio.timeout(20), bench.reading():
-        await expired.wait()
-        assert bench.source.sessions == 0
-        bench.tenure.extend(now_s() + 60)
-        await bench.publisher.some.wait()
-    assert len(bench.publisher.published) == 2
+    before, source = metric("mails_unreadable_total"), StuckSource(mailbox)
+    fetch = source.fetch
+
+    def break_at_two(ids: list[str]) -> object:
+        if "2" in ids:
+            source.fail_next("fetch")
+        return fetch(ids)
+
+    monkeypatch.setattr(source, "fetch", break_at_two)
+    bench = ReaderBench(source)
+    async with bench.reading():
+        await until(lambda: metric("mails_unreadable_total") == before + 1)
+        await until(lambda: len(bench.publisher.published) == 2)
+        bench.receipts.send(*bench.publisher.keys)
+        await until(lambda: mailbox.removed == ["1", "3"])
+        tries = source.fetches.count(["2"])
+        mailbox.deliver(b"Subject: 4\r\n\r\n")
+        source.wake()
+        await until(lambda: len(bench.publisher.published) == 3)
+        assert source.fetches.count(["2"]) == tries == LONE_FAILURES
 
 
-async def test_what_was_fetched_when_the_lease_ended_is_not_published_without_it(
-    mailbox: FakeMailbox, expired: asyncio.Event
+async def test_mails_that_the_broker_does_not_accept_are_not_in_flight_and_are_published_by_the_next_session(
+    mailbox: FakeMailbox,
 ) -> None:
-    bench = Bench(Source(mailbox, "fetch"), Tenure(now_s() + 60))
-    assert bench.tenure is not None
-    async with asyncio.timeout(20), bench.reading():
-        await bench.source.stuck.wait()
-        bench.tenure.extend(0.0)  # as if the process had slept
-        bench.source.go.set()
-        await expired.wait()
-        assert bench.publisher.published == []
-        bench.tenure.extend(now_s() + 60)
-        await bench.publisher.some.wait()
-    assert bench.source.fetches == 1
+    before = metric("failures_total", kind="dependency")
+    bench = ReaderBench(StuckSource(mailbox))
+    bench.publisher.failures = [TransientError("connection lost")]
+    async with bench.reading():
+        await until(lambda: len(bench.publisher.published) == 3)
+        assert (bench.source.sessions, bench.publisher.raws) == (2, [ONE, TWO, THREE])
+        bench.receipts.send(*bench.publisher.keys)
+        await until(lambda: mailbox.removed == ["1", "2", "3"])
+    assert metric("failures_total", kind="dependency") == before + 1
 
 
-async def test_a_stage_that_stops_does_not_wait_for_its_lease(mailbox: FakeMailbox, expired: asyncio.Event) -> None:
-    bench = Bench(Source(mailbox), Tenure(0.0))
-    async with asyncio.timeout(20), bench.reading() as running:
-        await expired.wait()
-        bench.stop.request()
-        await running
+async def test_when_the_blob_store_fails_a_large_mail_is_published_by_the_next_session() -> None:
+    mailbox = FakeMailbox()
+    mailbox.deliver(b"Subject: blob\r\n\r\n" + b"x" * 1000)
+    bench = ReaderBench(StuckSource(mailbox))
+    bench.put_failures = [TransientError("no primary")]
+    async with bench.reading():
+        await until(lambda: len(bench.publisher.published) == 1)
+        assert (bench.source.sessions, len(bench.window)) == (2, 1)
 
 
-async def test_a_large_mail_is_fetched_once_however_long_the_database_is_away(mailbox: FakeMailbox) -> None:
-    mailbox.mails = {"large": b"Subject: large\r\n\r\n" + b"x" * 1000}
-    bench, pings = Bench(Source(mailbox)), list[int]()
+async def test_when_a_session_breaks_while_removing_the_next_one_removes_and_nothing_is_published_again(
+    mailbox: FakeMailbox,
+) -> None:
+    source = StuckSource(mailbox)
+    source.fail_next("remove")
+    bench = ReaderBench(source)
+    async with bench.reading():
+        await until(lambda: len(bench.publisher.published) == 3)
+        bench.receipts.send(*bench.publisher.keys)
+        await until(lambda: mailbox.removed == ["1", "2", "3"])
+    assert (source.sessions, len(bench.publisher.published)) == (2, 3)
 
-    async def ping() -> None:
-        pings.append(bench.source.fetches)
-        if len(pings) < 5:
-            raise TransientError("no primary")
 
-    bench.ping = ping
-    async with asyncio.timeout(20), bench.reading():
-        await bench.publisher.some.wait()
-    assert (pings, bench.source.fetches) == ([0] * 5, 1)
+async def test_a_new_session_does_not_publish_mails_in_flight_again(mailbox: FakeMailbox) -> None:
+    bench = ReaderBench(StuckSource(mailbox), poll_interval_s=0.01)
+    async with bench.reading():
+        await until(lambda: len(bench.publisher.published) == 3)
+        bench.source.fail_next("wait")
+        await until(lambda: bench.source.sessions == 2)
+        mailbox.deliver(b"Subject: 4\r\n\r\n")
+        await until(lambda: len(bench.publisher.published) == 4)
+    assert bench.source.fetches == [["1", "2", "3"], ["4"]]
+
+
+async def test_a_failing_mailbox_is_reported_with_its_kind_until_it_is_read_again(mailbox: FakeMailbox) -> None:
+    before, source = metric("failures_total", kind="login"), StuckSource(mailbox)
+    source.fail_next("connect", FailureKind.LOGIN, times=3)
+    bench = ReaderBench(source)
+    async with bench.reading():
+        await until(lambda: "login" in str(bench.health.report()))
+        await until(lambda: metric("up") == 1.0 and source.sessions == 1)
+        await until(lambda: bench.health.report() == {"mailboxes": {"a": "up"}})
+    assert metric("failures_total", kind="login") == before + 3
+    assert bench.health.report() == {}
+
+
+async def test_a_bug_at_one_mail_is_a_fault_and_the_reader_carries_on(mailbox: FakeMailbox) -> None:
+    before = metric("failures_total", kind="fault")
+    bench = ReaderBench(StuckSource(mailbox))
+    bench.publisher.failures = [ZeroDivisionError()]
+    async with bench.reading():
+        await until(lambda: len(bench.publisher.published) == 3)
+    assert metric("failures_total", kind="fault") == before + 1
