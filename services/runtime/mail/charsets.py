@@ -89,6 +89,16 @@ def decode_unlabeled(data: bytes, charset: str | None) -> str:
     return decode(data, charset)[0]
 
 
+def likely_charset(data: bytes) -> str:
+    """What bytes without a declaration are in; "" if they are ASCII."""
+    return "" if data.isascii() else detect(data)
+
+
+def is_utf_8(data: bytes) -> bool:
+    """Whether `data` is UTF-8, perhaps with a damaged byte or an end that is cut off."""
+    return _read_as_utf_8(data, None) is not None
+
+
 def is_eight_bit(charset: str) -> bool:
     """Whether this is a charset that bytes beyond ASCII may be in, other than UTF-8."""
     codec = codec_of(charset)

@@ -10,7 +10,7 @@ from email.utils import parsedate_tz
 from functools import lru_cache
 
 from services.runtime.mail.addresses import Address, parse_addresses
-from services.runtime.mail.charsets import is_eight_bit
+from services.runtime.mail.charsets import is_eight_bit, is_utf_8, likely_charset
 from services.runtime.mail.words import charset_of_words, header_text
 
 __all__ = ["MAX_HEADER_BYTES", "Address", "MailHeaders", "parse_date"]
@@ -165,16 +165,23 @@ class MailHeaders:
         if value.isascii():
             return None
         if self._charset is None:
-            self._charset = self._named_charset()
+            self._charset = self.named_charset() or self._likely_charset()
         return self._charset or None
 
-    def _named_charset(self) -> str:
-        """By the Content-Type, an encoded word or the first part's Content-Type; "" if none names one of 8 bits."""
+    def named_charset(self) -> str:
+        """That of the Content-Type, an encoded word or the first part; "" if none names one for bytes beyond ASCII."""
         content_type = self.raw("content-type") or b""
         in_words = [charset_of_words(one) for values in self._fields.values() for one in values if b"=?" in one]
         in_body = _charset_parameter(self.body_beginning) if b"multipart" in content_type.lower() else None
         named = (_charset_parameter(content_type), *in_words, in_body)
         return next((one for one in named if one and is_eight_bit(one)), "")
+
+    def _likely_charset(self) -> str:
+        """By all that the mail has in bytes of which it says nothing: two words alone are often ambiguous."""
+        values = [value for values in self._fields.values() for value in values]
+        is_text = (self.raw("content-type") or b"text/").lower().startswith(b"text/")
+        raw = [one for one in (*values, self.body_beginning if is_text else b"") if not one.isascii()]
+        return likely_charset(b"\n".join(one for one in raw if not is_utf_8(one)))
 
     def addresses(self, *names: str) -> list[Address]:
         """The addresses of all fields of these names, in the order asked; see `parse_addresses`."""

@@ -124,7 +124,7 @@ class _Arranger:
     def _charset_of_name(self, part: Part) -> str | None:
         """What raw bytes in a file's name are in: the charset of the part, else that of the mail."""
         raw = (part.headers.raw("content-disposition") or b"") + (part.headers.raw("content-type") or b"")
-        return part.headers.charset_for(raw) or self._parts[0].headers.charset_for(raw)
+        return None if raw.isascii() else part.headers.named_charset() or self._parts[0].headers.charset_for(raw)
 
     def _is_text(self, part: Part, parent: Part | None, disposition: Parameters) -> bool:
         """A text part is a file if it says so, or if it has a file's name and comes after a text."""

@@ -138,6 +138,22 @@ def test_raw_headers_are_read_by_the_charset_that_the_mail_names_elsewhere(name:
         assert (by_word.addresses("From")[0].name, by_word.text("Subject")) == (person[0], text)
 
 
+@pytest.mark.parametrize(
+    ("subject", "author", "body", "page"),
+    [
+        ("Re: смета", "Пётр Жуков", "Добрый день, счёт во вложении.", "koi8-r"),
+        ("Você recebeu?", "Inês Simões", "Não vimos a resposta até hoje.", "cp1252"),
+        ("Yıllık bakım", "İbrahim Öztürk", "Teşekkürler, iyi günler.", "cp1254"),
+    ],
+)
+def test_raw_headers_of_a_mail_that_names_no_charset_are_read_by_all_of_it(
+    subject: str, author: str, body: str, page: str
+) -> None:
+    raw = f"Subject: {subject}\nFrom: {author} <a@x.example>\n\n{body}".encode(page)
+    reading = read_mail(raw, ReadingLimits())
+    assert (reading.subject, reading.author.name, reading.text) == (subject, author, body)
+
+
 @pytest.mark.parametrize(("name", "page"), LANGUAGE_PAGES)
 def test_file_names_are_read_in_each_of_their_spellings(name: str, page: str) -> None:
     charset = mime_name(page).encode()
