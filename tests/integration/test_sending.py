@@ -333,7 +333,7 @@ async def test_the_command_replies_from_a_case_and_the_case_shows_it(office: Off
     assert "clara@customer.example, who is not among the recipients" in warning
     assert (refused[0], failure) == (1, "mailcase: refused: no@customer.example: 554 5.7.1 refused by policy")
     console = Console(file=(page := StringIO()), width=200)
-    print_case(console, *await read_case(office.settings, number))
+    print_case(console, await read_case(office.settings, number))
     assert "sent from Faktury kosztowe" in page.getvalue()
     assert "! not delivered: no@customer.example: 554 5.7.1 refused by policy" in page.getvalue()
 

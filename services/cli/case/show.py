@@ -1,87 +1,152 @@
 """`mailcase case show N`: a case as it stands in the database."""
 
 import asyncio
-from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import msgspec
+from cyclopts import Parameter
 from rich.console import Console
 from rich.text import Text
 
 from schemas.case_ref import CaseReference
+from schemas.stored import Case, Comment, OutgoingMail
+from services.cli.case.listing import local_time
 from services.cli.terminal.options import CaseNumber
-from services.cli.terminal.output import DEFAULT_CONFIG, Config, Json, loaded, printable, size_text
+from services.cli.terminal.output import DEFAULT_CONFIG, Config, Json, counted, loaded, printable, size_text
 from services.runtime.errors import PermanentError
-from services.runtime.settings import Settings
+from services.runtime.settings import Process, Settings
 from services.runtime.store.configured import store_url
 from services.runtime.store.mongo import Document, Store
 
 _PLAIN = CaseReference()
 
 
-def show(number: CaseNumber, /, *, config: Config = DEFAULT_CONFIG, json: Json = False) -> None:
-    """Show a case with its comments and attachments."""
-    settings = loaded(config)
-    case, comments, waiting = asyncio.run(read_case(settings, number))
-    if json:
-        whole = case | {"comments": comments, "waiting": waiting}
-        print(msgspec.json.format(msgspec.json.encode(whole)).decode())
-    else:
-        reference = CaseReference(settings.case_reference.prefix)
-        print_case(Console(markup=False, highlight=False), case, comments, waiting, reference=reference)
+Full = Annotated[
+    bool, Parameter(name="--full", negative="", help="With quotes and signatures, as the mails have them.")
+]
 
 
-async def read_case(settings: Settings, number: int) -> tuple[Document, list[Document], list[Document]]:
-    """The case, its comments and its mails that are not out yet, oldest first.
+@dataclass(frozen=True)
+class ShownCase:
+    """Everything that one page shows, as the database has it: comments and outgoing mails oldest first.
 
-    Raises PermanentError where there is no such case.
+    `absorbed` are the numbers of cases that were merged into this one.
     """
+
+    case: Document
+    comments: Sequence[Document]
+    waiting: Sequence[Document] = ()
+    absorbed: Sequence[int] = ()
+
+
+def show(
+    number: CaseNumber,
+    /,
+    *,
+    full: Full = False,
+    config: Config = DEFAULT_CONFIG,
+    json: Json = False,
+) -> None:
+    """Show a case with its fields, its comments, its attachments, and the mail that is not out yet."""
+    settings = loaded(config)
+    shown = asyncio.run(read_case(settings, number))
+    if json:
+        more = {"comments": shown.comments, "waiting": shown.waiting, "absorbed": shown.absorbed}
+        print(msgspec.json.format(msgspec.json.encode(shown.case | more)).decode())
+        return
+    reference = CaseReference(settings.case_reference.prefix)
+    console = Console(markup=False, highlight=False)
+    print_case(console, shown, reference=reference, processes=settings.processes, full=full)
+
+
+async def read_case(settings: Settings, number: int) -> ShownCase:
+    """The case with what belongs to it. Raises PermanentError when there is no such case."""
     async with Store.opened(store_url(settings), settings.store.database) as store:
-        case = await store.collection("cases").find_one({"_id": number})
+        cases = store.collection(Case.COLLECTION)
+        case = await cases.find_one({"_id": number})
         if case is None:
-            raise PermanentError(f"there is no case {number}")
-        comments = await store.collection("comments").find({"case": number}, sort="at")
+            raise PermanentError(f"there is no case {number}; `mailcase case list` shows which there are")
         waiting = {"case": number, "state": {"$in": ["pending", "claimed"]}}
-        return case, comments, await store.collection("outbox").find(waiting, sort="created_at")
+        return ShownCase(
+            case,
+            await store.collection(Comment.COLLECTION).find({"case": number}, sort="at"),
+            await store.collection(OutgoingMail.COLLECTION).find(waiting, sort="created_at"),
+            [document["_id"] for document in await cases.find({"merged_into": number}, ["_id"])],
+        )
 
 
 def print_case(
     console: Console,
-    case: Document,
-    comments: list[Document],
-    waiting: Sequence[Document] = (),
+    shown: ShownCase,
     *,
     reference: CaseReference = _PLAIN,
+    processes: Mapping[str, Process] | None = None,
+    full: bool = False,
 ) -> None:
     """A case for a person, its number as the settings write it; nothing in it can drive the terminal."""
+    case = shown.case
     _line(console, f"{reference.title(case['_id'], 'Case')} {case['title']}", "bold")
-    _line(console, f"  {case['process']} / {case['stage']}, {case['status']}; opened {_time(case['opened_at'])}")
-    _line(console, f"  participants: {', '.join(case['participants']) or 'none'}")
-    for comment in comments:
-        print_comment(console, comment)
-    for mail in waiting:
+    for line in _facts(shown, reference, processes or {}):
+        _line(console, f"  {line}")
+    for comment in shown.comments:
+        print_comment(console, comment, full=full)
+    for mail in shown.waiting:
         reason = f": {mail['failure']}" if mail["failure"] else ""
         _line(console, f"\n  {mail['kind']} to {', '.join(mail['to'])} is not out yet{reason}", "yellow")
 
 
-def print_comment(console: Console, comment: dict[str, Any]) -> None:
+def _facts(shown: ShownCase, reference: CaseReference, processes: Mapping[str, Process]) -> Iterator[str]:
+    """The lines under the title; what a case does not have is left out."""
+    case = shown.case
+    process = processes.get(case["process"])
+    stage = process.stage(case["stage"]) if process else None
+    place = f"{process.title if process else case['process']} / {stage.title if stage else case['stage']}"
+    yield f"{place}, {case['status']}; opened {local_time(case['opened_at'])}"
+    if case.get("assignee"):
+        yield f"assigned to {case['assignee']}"
+    if case.get("due_at"):
+        yield f"{'overdue since' if case.get('overdue_at') else 'due'} {local_time(case['due_at'])}"
+    yield f"participants: {', '.join(case['participants']) or 'none'}"
+    for name, value in case.get("fields", {}).items():
+        field = process.field(name) if process else None
+        source = "" if value["source"] == "person" else f" (from {value['source']}: {value['evidence']})"
+        yield f"{field.title if field else name}: {value['value']}{source}"
+    if case.get("flags"):
+        yield f"flags: {', '.join(case['flags'])}"
+    for name, words in (("merged_into", "merged into"), ("refers_to", "refers to")):
+        if case.get(name) is not None:
+            yield f"{words} {reference.write(case[name])}"
+    if shown.absorbed:
+        yield f"merged with {', '.join(reference.write(number) for number in shown.absorbed)}"
+
+
+def print_comment(console: Console, comment: dict[str, Any], *, full: bool = False) -> None:
+    """A comment with what its author wrote; with `full`, quotes and signatures too."""
     author = comment["author"]
     who = f"{author['name']} <{author['address']}>" if author["name"] else author["address"] or "unknown sender"
     flags = f"  ({', '.join(comment['flags'])})" if comment["flags"] else ""
-    _line(console, f"\n  {_time(comment['at'])}  {comment['kind']} from {who}{flags}", "cyan")
+    _line(console, f"\n  {local_time(comment['at'])}  {comment['kind']} from {who}{flags}", "cyan")
     if comment.get("failure"):
         _line(console, f"    ! not delivered: {comment['failure']}", "red")
-    for line in comment["text"].splitlines():
+    whole = comment.get("full_text") or comment["text"]
+    lines = (whole if full else comment["text"]).splitlines()
+    for line in lines:
         _line(console, f"    {line}")
-    for one in comment["attachments"]:
-        mark = "inline, " if one["inline"] else "from an attached message, " if "from-message" in one["flags"] else ""
-        _line(console, f"    + {one['name']} ({one['content_type']}, {mark}{size_text(one['size'])})", "green")
+    hidden = len(whole.splitlines()) - len(lines)
+    if hidden > 0:
+        _line(console, f"    [{counted(hidden, 'line', 'lines')} of quotes and signatures; --full shows them]", "dim")
+    for attachment in comment["attachments"]:
+        _line(console, f"    + {_described(attachment)}", "green")
+
+
+def _described(attachment: Document) -> str:
+    inline = "inline, " if attachment["inline"] else ""
+    nested = "from an attached message, " if "from-message" in attachment.get("flags", ()) else ""
+    kind, size = attachment["content_type"], size_text(attachment["size"])
+    return f"{attachment['name']} ({kind}, {inline or nested}{size})"
 
 
 def _line(console: Console, text: str, style: str = "") -> None:
     console.print(Text(printable(text), style=style), soft_wrap=True)
-
-
-def _time(when: datetime) -> str:
-    return when.strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from deploy.local.stages import Stages
-from services.cli.case.show import print_case
+from services.cli.case.show import ShownCase, print_case
 from services.cli.terminal.output import printable
 from services.runtime.store.mongo import Document
 
@@ -48,7 +48,8 @@ def show_mails(console: Console, mails: Sequence[Document], comments: Sequence[D
 def show_cases(console: Console, cases: Sequence[Document], comments: Sequence[Document]) -> None:
     for case in cases:
         console.print()
-        print_case(console, case, [comment for comment in comments if comment["case"] == case["_id"]])
+        of_case = [comment for comment in comments if comment["case"] == case["_id"]]
+        print_case(console, ShownCase(case, of_case))
 
 
 def show_counters(console: Console, moved: Counters) -> None:

@@ -8,9 +8,12 @@ import pytest
 from rich.console import Console
 
 from schemas.case_ref import CaseReference
-from services.cli.case.show import print_case
+from schemas.changes import FieldValue
+from schemas.stored import to_document
+from services.cli.case.show import ShownCase, print_case
 from services.cli.check import Finding
 from services.cli.terminal.output import printable, size_text
+from tests.unit.casework import builders
 
 
 class TestShowing:
@@ -50,7 +53,7 @@ class TestShowing:
             "participants": [],
         }
         console = Console(file=(out := io.StringIO()), width=200)
-        print_case(console, case, [], reference=CaseReference("Sprawa"))
+        print_case(console, ShownCase(case, []), reference=CaseReference("Sprawa"))
         assert out.getvalue().startswith("[Sprawa #235] Invoice 17\n")
 
     def test_a_case_of_hostile_text_is_shown_harmless_and_whole(self) -> None:
@@ -75,9 +78,49 @@ class TestShowing:
             "attachments": [attachment],
         }
         out = io.StringIO()
-        print_case(Console(file=out, markup=False, highlight=False, width=500), case, [comment])
+        print_case(Console(file=out, markup=False, highlight=False, width=500), ShownCase(case, [comment]))
         shown = out.getvalue()
         assert "Case [#235] [bold]" in shown
         assert not set(shown) & set("\x1b\x07\u202e")
         assert shown.count("[link=https://evil.example]x[/link]") == 5
         assert "(unverified-sender)" in shown
+
+    def test_what_is_known_of_a_case_stands_under_its_title(self) -> None:
+        now = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
+        case = to_document(
+            builders.case(
+                due_at=now,
+                overdue_at=now,
+                assignee="anna@office.example",
+                merged_into=7,
+                flags=["field-conflict"],
+                fields={"gross": FieldValue(value="1.00 PLN", source="invoice", evidence="Fa/P_15", by="m", at=now)},
+            )
+        )
+        comment = {
+            "at": now,
+            "kind": "mail",
+            "author": {"name": "", "address": "a@x.example"},
+            "flags": [],
+            "text": "own",
+            "full_text": "own\n> quoted\n> more",
+            "attachments": [],
+        }
+        shown = ShownCase(case, [comment], absorbed=[9])
+        outputs = []
+        for full in (False, True):
+            out = io.StringIO()
+            print_case(Console(file=out, width=200), shown, processes=builders.PROCESSES, full=full)
+            outputs.append(out.getvalue())
+        for line in (
+            "assigned to anna@office.example",
+            "overdue since ",
+            "gross: 1.00 PLN (from invoice: Fa/P_15)",
+            "flags: field-conflict",
+            "merged into [#7]",
+            "merged with [#9]",
+            "[2 lines of quotes and signatures; --full shows them]",
+        ):
+            assert line in outputs[0]
+        assert "> more" not in outputs[0]
+        assert "> more" in outputs[1]
