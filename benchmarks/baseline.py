@@ -35,7 +35,7 @@ from services.runtime.broker.topology import (
     EVENT,
     MAIL,
     ROUTER_MAIL,
-    lease_queue,
+    private_queue_name,
     receipt_key,
 )
 
@@ -119,7 +119,7 @@ async def fetcher(where: Where) -> None:
     database = _database(where)
     async with Link.opened(where.broker) as link:
         mailbox = Mailbox(where)
-        receipts = await link.consume_own(lease_queue(BENCH), EVENT, receipt_key(BENCH))
+        receipts = await link.consume_own(private_queue_name(BENCH), EVENT, receipt_key(BENCH))
         thread = ThreadPoolExecutor(1)
         loop = asyncio.get_running_loop()
 

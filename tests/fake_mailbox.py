@@ -4,7 +4,7 @@ import threading
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from services.fetcher.ports import HEAD_BYTES, FailureKind, Fetched, MailboxError, Waiting
+from services.fetcher.ports import HEAD_BYTES, FailureKind, FetchedMail, ListedMail, MailboxError
 
 
 class FakeMailbox:
@@ -66,10 +66,10 @@ class FakeMailSource:
         self._answer("describe")
         return "a mailbox in memory"
 
-    def list_new(self, most: int) -> list[Waiting]:
+    def list_new(self, limit: int) -> list[ListedMail]:
         self._answer("list_new")
         self._listed = list(self._mailbox.mails)
-        new_ids = [mail_id for mail_id in self._listed if mail_id not in self._handed_out][:most]
+        new_ids = [mail_id for mail_id in self._listed if mail_id not in self._handed_out][:limit]
         self._handed_out.update(new_ids)
         return [self._waiting(mail_id) for mail_id in new_ids]
 
@@ -81,11 +81,11 @@ class FakeMailSource:
     def count_unlisted(self, known: Collection[str]) -> int:
         return len(set(self._listed) - self._handed_out - set(known))
 
-    def fetch(self, ids: Sequence[str]) -> list[Fetched]:
+    def fetch(self, ids: Sequence[str]) -> list[FetchedMail]:
         self.fetches.append(list(ids))
         self._answer("fetch")
         there = [mail_id for mail_id in ids if mail_id in self._mailbox.mails]
-        return [Fetched(mail_id, self._mailbox.mails[mail_id], self._received_at) for mail_id in there]
+        return [FetchedMail(mail_id, self._mailbox.mails[mail_id], self._received_at) for mail_id in there]
 
     def remove(self, ids: Sequence[str]) -> None:
         self._answer("remove")
@@ -94,7 +94,7 @@ class FakeMailSource:
             if mail_id not in self._oversized and self._mailbox.mails.pop(mail_id, None) is not None:
                 self._mailbox.removed.append(mail_id)
 
-    def flag_oversized(self, ids: Sequence[str]) -> list[Fetched]:
+    def flag_oversized(self, ids: Sequence[str]) -> list[FetchedMail]:
         self._answer("flag_oversized")
         if self._can_flag:
             self.flagged += ids
@@ -102,7 +102,7 @@ class FakeMailSource:
         new_ids = [mail_id for mail_id in ids if mail_id in self._mailbox.mails and mail_id not in self._recorded_heads]
         self._oversized.update(new_ids)
         heads = {mail_id: self._mailbox.mails[mail_id][:HEAD_BYTES] for mail_id in new_ids}
-        return [Fetched(mail_id, head, self._received_at) for mail_id, head in heads.items()]
+        return [FetchedMail(mail_id, head, self._received_at) for mail_id, head in heads.items()]
 
     def wait(self, timeout_s: float) -> None:
         self._answer("wait")
@@ -119,8 +119,8 @@ class FakeMailSource:
         self._connected = False
         self._woken.set()
 
-    def _waiting(self, mail_id: str) -> Waiting:
-        return Waiting(mail_id, len(self._mailbox.mails[mail_id]), self._received_at)
+    def _waiting(self, mail_id: str) -> ListedMail:
+        return ListedMail(mail_id, len(self._mailbox.mails[mail_id]), self._received_at)
 
     def _answer(self, method: str) -> None:
         if self._failures.get(method):

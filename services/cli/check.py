@@ -12,7 +12,7 @@ from services.cli.broker_nodes import NodesUnknownError, nodes_of
 from services.cli.terminal.output import DEFAULT_CONFIG, Config, Json, counted
 from services.cli.up.running import with_running_servers
 from services.cli.up.server_urls import origin
-from services.fetcher.main import mail_source
+from services.fetcher.mail_source import create_mail_source
 from services.fetcher.ports import MailboxError
 from services.runtime.broker.configured import connection_name
 from services.runtime.broker.connection import Broker
@@ -166,7 +166,7 @@ def _check_mailbox(settings: Settings, mailbox: Mailbox) -> Finding:
 
 def _look_into(settings: Settings, mailbox: Mailbox) -> Finding:
     subject = f"mailbox {mailbox.name}"
-    source = mail_source(settings, mailbox)
+    source = create_mail_source(settings, mailbox)
     try:
         source.connect()
         detail = source.describe()

@@ -18,7 +18,7 @@ from services.fetcher.main import kept_blobs
 from services.fetcher.message_builder import RawMailBuilder
 from services.runtime.broker.configured import broker_url, connection_name, topology_of
 from services.runtime.broker.connection import Broker, PrivateQueue
-from services.runtime.broker.topology import EVENT, lease_queue, receipt_key
+from services.runtime.broker.topology import EVENT, private_queue_name, receipt_key
 from services.runtime.errors import Mistake, SettingsError, TransientError
 from services.runtime.process.lifecycle import first_of
 from services.runtime.settings import Settings
@@ -65,7 +65,9 @@ async def _ingest(settings: Settings, files: Sequence[Path], process: str, name:
         Broker.connected(broker_url(settings), connection_name("ingest")) as broker,
     ):
         await broker.declare(topology_of(settings))
-        lease = await broker.private_queue(lease_queue(f"ingest.{uuid.uuid4().hex}"), EVENT, receipt_key(mailbox_name))
+        lease = await broker.private_queue(
+            private_queue_name(f"ingest.{uuid.uuid4().hex}"), EVENT, receipt_key(mailbox_name)
+        )
         if lease is None:
             raise TransientError("the broker gave no queue for receipts; try again")
         inline_bytes = settings.limits.inline_mail_bytes

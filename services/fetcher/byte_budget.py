@@ -1,4 +1,4 @@
-"""How many bytes of mails one process holds in memory, over all its mailboxes."""
+"""A limit on the bytes of mails that one process holds in memory, shared by its mailboxes."""
 
 import asyncio
 import time
@@ -20,11 +20,11 @@ class _Request:
 
 
 class ByteBudget:
-    """At most `max_bytes` at once; a single larger request passes alone.
+    """At most `max_bytes` at once; a single larger request is granted alone.
 
-    Half of it is divided into guaranteed shares: what fits in its mailbox's share never waits for another mailbox,
-    however slow that one's server is. The other half is for all. There small requests pass large ones, until one has
-    waited for PATIENCE_S: then nothing passes it.
+    Half of the budget is divided into guaranteed shares: a request that fits in its mailbox's share never waits for
+    another mailbox, however slow that mailbox's server is. The other half is common. There small requests overtake
+    large ones until a large one has waited for PATIENCE_S; nothing overtakes it then.
     """
 
     def __init__(self, max_bytes: int, mailboxes: int = 1, clock: Callable[[], float] = time.monotonic) -> None:
@@ -36,16 +36,16 @@ class ByteBudget:
         self._clock = clock
 
     def available(self, mailbox: str) -> int:
-        """Bytes that `mailbox` can have without waiting."""
+        """Bytes that `mailbox` can reserve without waiting."""
         common = 0 if self._waiting else self._common - self._common_used
         return max(self._share - self._shares_used[mailbox], common, 0)
 
     @asynccontextmanager
-    async def held(self, mailbox: str, size: int) -> AsyncIterator[None]:
-        """Wait until `size` bytes are free, and hold them during the block."""
+    async def reserve(self, mailbox: str, size: int) -> AsyncIterator[None]:
+        """Wait until `size` bytes are free, and reserve them for the block."""
         request = _Request(mailbox, size, self._clock())
         self._waiting.append(request)
-        self._grant()
+        self._grant_waiting()
         try:
             await request.granted.wait()
             yield
@@ -56,23 +56,23 @@ class ByteBudget:
                 self._shares_used[mailbox] -= size
             else:
                 self._common_used -= size
-            self._grant()
+            self._grant_waiting()
 
-    def _grant(self) -> None:
+    def _grant_waiting(self) -> None:
         for request in list(self._waiting):
             if self._shares_used[request.mailbox] + request.size <= self._share:
                 self._shares_used[request.mailbox] += request.size
-                self._pass(request, from_share=True)
+                self._grant_request(request, from_share=True)
         now_s = self._clock()
-        impatient = [one for one in self._waiting if now_s - one.since_s >= PATIENCE_S]
-        others = [one for one in self._waiting if one not in impatient]
-        for request in [*impatient, *sorted(others, key=lambda one: one.size)]:
+        urgent = [request for request in self._waiting if now_s - request.since_s >= PATIENCE_S]
+        others = [request for request in self._waiting if request not in urgent]
+        for request in [*urgent, *sorted(others, key=lambda request: request.size)]:
             if self._common_used and self._common_used + request.size > self._common:
                 return
             self._common_used += request.size
-            self._pass(request, from_share=False)
+            self._grant_request(request, from_share=False)
 
-    def _pass(self, request: _Request, *, from_share: bool) -> None:
+    def _grant_request(self, request: _Request, *, from_share: bool) -> None:
         self._waiting.remove(request)
         request.from_share = from_share
         request.granted.set()

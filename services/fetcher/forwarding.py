@@ -1,4 +1,4 @@
-"""From fetched mails to messages that the broker has confirmed, each counted as under way from the first moment."""
+"""Publishes fetched mails with publisher confirms; each counts as in flight from the moment its message is built."""
 
 import asyncio
 import time
@@ -9,7 +9,7 @@ from typing import Protocol
 from services.fetcher import metrics
 from services.fetcher.in_flight import InFlight
 from services.fetcher.message_builder import RawMailBuilder
-from services.fetcher.ports import Fetched
+from services.fetcher.ports import FetchedMail
 from services.runtime.broker.messages import Outgoing
 from services.runtime.logs import get_logger
 
@@ -19,33 +19,33 @@ CONFIRM_PATIENCE_S = 5.0
 
 
 class Publisher(Protocol):
-    """The broker, as far as the fetcher needs it."""
+    """The part of the broker that the fetcher needs."""
 
     async def publish_all(self, messages: list[Outgoing]) -> None:
-        """Publish with confirms. Raises TransientError."""
+        """Publish with confirms. Raises TransientError if the broker fails."""
 
 
 class Forwarding:
-    """The way of one mailbox's mails into the broker."""
+    """Forwards one mailbox's mails to the broker."""
 
-    def __init__(self, mailbox: str, dispatcher: RawMailBuilder, publisher: Publisher, window: InFlight) -> None:
+    def __init__(self, mailbox: str, message_builder: RawMailBuilder, publisher: Publisher, window: InFlight) -> None:
         self._mailbox = mailbox
-        self._dispatcher = dispatcher
+        self._message_builder = message_builder
         self._publisher = publisher
         self._window = window
 
     async def check_store_for(self, size: int) -> None:
-        """Raises TransientError where a mail of `size` bytes could not be taken now."""
-        await self._dispatcher.check_store_for(size)
+        """Raises TransientError if a mail of `size` bytes could not be stored now."""
+        await self._message_builder.check_store_for(size)
 
-    async def messages(self, fetched: Sequence[Fetched], whole_sizes: Mapping[str, int]) -> list[Outgoing]:
-        """The mails as messages, counted as under way from now on.
+    async def build_messages(self, fetched: Sequence[FetchedMail], whole_sizes: Mapping[str, int]) -> list[Outgoing]:
+        """The mails as messages; they are in flight from now on.
 
-        `whole_sizes` tells of mails that are here by their beginnings only how large they are, by id. Raises
-        TransientError where the blob store does not take a large one.
+        `whole_sizes` maps ids to sizes in bytes, for mails of which only the beginning was fetched. Raises
+        TransientError if the blob store fails.
         """
         messages = [
-            await self._dispatcher.message(mail.raw, mail.received_at, whole_size=whole_sizes.get(mail.id))
+            await self._message_builder.message(mail.raw, mail.received_at, whole_size=whole_sizes.get(mail.id))
             for mail in fetched
         ]
         now_s, now = time.monotonic(), datetime.now(UTC)
@@ -54,10 +54,10 @@ class Forwarding:
             self._window.add(mail.id, message.message_id, len(mail.raw), now_s, since_s)
         return messages
 
-    async def publish(self, fetched: Sequence[Fetched], messages: list[Outgoing]) -> None:
-        """Publish with confirms. What cannot be published is not under way any more, and TransientError is raised."""
+    async def publish(self, fetched: Sequence[FetchedMail], messages: list[Outgoing]) -> None:
+        """Publish with confirms. Raises TransientError if that fails; the mails are not in flight then."""
         try:
-            await self._confirmed(messages)
+            await self._publish_confirmed(messages)
         except BaseException:
             self._window.forget(mail.id for mail in fetched)
             raise
@@ -66,8 +66,8 @@ class Forwarding:
         metrics.FETCHED.labels(self._mailbox).inc(len(fetched))
         metrics.FETCHED_BYTES.labels(self._mailbox).inc(sum(len(mail.raw) for mail in fetched))
 
-    async def _confirmed(self, messages: list[Outgoing]) -> None:
-        """Publish; where the broker takes nothing (an alarm of memory or disk), wait for as long as that lasts."""
+    async def _publish_confirmed(self, messages: list[Outgoing]) -> None:
+        """Publish; while the broker blocks publishers (a memory or disk alarm), wait for as long as that lasts."""
         paused = metrics.PAUSED.labels(self._mailbox, "broker")
         publishing = asyncio.ensure_future(self._publisher.publish_all(messages))
         try:

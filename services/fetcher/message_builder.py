@@ -1,4 +1,4 @@
-"""From a mail's bytes to the message that carries it; also what `mailcase ingest` publishes."""
+"""Builds the message that carries a mail; `mailcase ingest` and retries publish it too."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -28,9 +28,9 @@ class RawMailBuilder:
         self._ping_store = ping_store
 
     async def check_store_for(self, size: int) -> None:
-        """Ask the database, if a mail of `size` bytes goes there first: while it is away, fetching would be in vain.
+        """Ping the database if a mail of `size` bytes goes there first, so that none is fetched in vain.
 
-        Raises TransientError.
+        Raises TransientError if the database is unavailable.
         """
         if size > self._inline_bytes and self._ping_store is not None:
             await self._ping_store()
@@ -38,9 +38,10 @@ class RawMailBuilder:
     async def message(
         self, raw: bytes, received_at: datetime | None, origin: str = "fetch", *, whole_size: int | None = None
     ) -> Outgoing:
-        """The message for `mailcase.mail`; its `message_id` is the mail key. Raises TransientError.
+        """The message for `mailcase.mail`; its `message_id` is the mail key.
 
-        `whole_size` tells that `raw` is only the first part of a mail, and how large that is.
+        `whole_size` is the size in bytes of the whole mail if `raw` is only its beginning. Raises TransientError if
+        the blob store fails.
         """
         inline = len(raw) <= self._inline_bytes
         mail = RawMail(

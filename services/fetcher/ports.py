@@ -1,4 +1,4 @@
-"""What the fetcher asks of a mail server, whatever its protocol."""
+"""The port to a mailbox on a mail server, whatever its protocol, and the failures that it reports."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -8,22 +8,24 @@ from typing import Protocol
 
 from services.runtime.errors import TransientError
 
+HEAD_BYTES = 256 * 1024  # enough to classify a mail, even if a delivery report follows the headers
+
 
 class FailureKind(StrEnum):
     """Kinds of failure of a mailbox, as logs and metrics name them."""
 
     CONNECTION = "connection"
-    CERTIFICATE = "certificate"  # also where the server does not come to the agreed encryption
+    CERTIFICATE = "certificate"  # also if the server does not offer the configured encryption
     LOGIN = "login"
     FOLDER = "folder"
-    PASSWORD = "password"  # noqa: S105 - a kind of trouble: the secret, or the token made from it, cannot be had
+    PASSWORD = "password"  # noqa: S105 - a kind of failure: the secret or its token is unavailable
     PROTOCOL = "protocol"
-    FAULT = "fault"  # our own code fails on this mailbox
-    DEPENDENCY = "dependency"  # the mailbox is well; the broker or the database does not take its mail
+    FAULT = "fault"  # a bug in our own code
+    DEPENDENCY = "dependency"  # the mailbox works; the broker or the database does not accept its mail
 
 
 class MailboxError(TransientError):
-    """A mailbox cannot be read now; `mend` tells a person what to do about it. It is tried again all the same."""
+    """A mailbox cannot be read now; it is tried again. `hint` says how a person can fix it."""
 
     def __init__(self, message: str, *, mailbox: str, failure_kind: FailureKind, hint: str) -> None:
         super().__init__(message, mailbox=mailbox)
@@ -32,19 +34,17 @@ class MailboxError(TransientError):
 
 
 def fault(mailbox: str, error: Exception) -> MailboxError:
-    """What to tell of an error that our own code made."""
-    hint = "its trace is in the log, with mailbox_fault: go back to the version before, and report it"
-    return MailboxError(f"a fault of ours: {error!r}", mailbox=mailbox, failure_kind=FailureKind.FAULT, hint=hint)
-
-
-HEAD_BYTES = 256 * 1024  # enough to classify by, also where a delivery report follows the headers
+    """The report of a bug in our own code."""
+    hint = "report it with the traceback logged as mailbox_fault, and go back to the previous version"
+    return MailboxError(f"internal error: {error!r}", mailbox=mailbox, failure_kind=FailureKind.FAULT, hint=hint)
 
 
 @dataclass(frozen=True)
-class Waiting:
-    """A mail in the mailbox: `id` names it for as long as the mailbox exists, `size` is in bytes.
+class ListedMail:
+    """A mail in the mailbox, not fetched yet.
 
-    `received_at` is the server's time, None where it tells none in a listing.
+    `id` identifies it for as long as the mailbox exists; `size` is in bytes. `received_at` is the server's time, None
+    if its listing has none.
     """
 
     id: str
@@ -53,8 +53,8 @@ class Waiting:
 
 
 @dataclass(frozen=True)
-class Fetched:
-    """A mail's exact bytes; `received_at` is the server's time, None where it keeps none."""
+class FetchedMail:
+    """A mail's exact bytes. `received_at` is the server's time, None if the protocol has none."""
 
     id: str
     raw: bytes
@@ -62,51 +62,51 @@ class Fetched:
 
 
 class MailSource(Protocol):
-    """One mailbox, one session at a time. Blocking; all calls but `wake` and `abort` come from one thread.
+    """One mailbox, one session at a time. Blocking: one thread makes all calls except `wake` and `abort`.
 
-    Every method raises MailboxError where the server does not do as asked, and `connect` may be called again then.
-    A source may renew its session by itself in `wait`, and then hands out again what is still in the mailbox.
+    Every method raises MailboxError if the server refuses or the session breaks; `connect` may be called again then.
+    In `wait` a source may open a new session by itself; it then hands out again the mails still in the mailbox.
     """
 
     def connect(self) -> None:
-        """Log in and open the folder; after this every mail in it is new to the session."""
+        """Log in and open the folder. Every mail in it is new to this session."""
 
     def describe(self) -> str:
-        """The connected server, its folder and what may be done there, for a person."""
+        """The connected server, its folder and its capabilities, for a person."""
 
-    def list_new(self, most: int) -> list[Waiting]:
-        """Mails that this session has not handed out yet, oldest first; empty where there are none."""
+    def list_new(self, limit: int) -> list[ListedMail]:
+        """Mails that this session has not handed out yet, oldest first, at most `limit`; empty if there are none."""
 
     def refresh(self, known: Collection[str]) -> None:
-        """Find what has come since the last look, though nothing can be taken; `news` leaves the `known` out of it."""
+        """Poll for new mails while the window is full; `list_new` leaves the `known` ids out of what this finds."""
 
     def count_unlisted(self, known: Collection[str]) -> int:
-        """How many mails the last look at the mailbox found beside the `known` ones that are not handed out yet.
+        """How many mails the last poll found, without the `known` ones, that are not handed out yet.
 
-        Asks the server nothing; from any thread.
+        Sends no request; callable from any thread.
         """
 
-    def fetch(self, ids: Sequence[str]) -> list[Fetched]:
-        """The mails, without changing their flags; left out is one that is gone, or that the server cannot read."""
+    def fetch(self, ids: Sequence[str]) -> list[FetchedMail]:
+        """The mails, with unchanged flags. A mail that is gone, or that the server cannot read, is left out."""
 
     def remove(self, ids: Sequence[str]) -> None:
-        """Delete, move or flag these mails, as the settings say, and no others. Those gone already are no error."""
+        """Delete, move or flag exactly these mails, as the settings say. Missing mails are no error."""
 
-    def flag_oversized(self, ids: Sequence[str]) -> list[Fetched]:
-        """Make these mails, which are too large to be taken, stand out for a person where the server has a way to.
+    def flag_oversized(self, ids: Sequence[str]) -> list[FetchedMail]:
+        """Flag these mails, which are over the size limit, so that a person notices them in the mailbox.
 
-        Where it has none, the first HEAD_BYTES of each are returned, to be recorded in its place, until `remove` is
-        told that this is done; that takes nothing from the mailbox then.
+        A server without flags returns the first HEAD_BYTES of each instead, to be recorded in its place. `remove`
+        then confirms that this is done and leaves the mail in the mailbox.
         """
 
     def wait(self, timeout_s: float) -> None:
-        """Return when there may be news, when `wake` is called, or after `timeout_s` seconds."""
+        """Return when there may be new mail, when `wake` is called, or after `timeout_s` seconds."""
 
     def wake(self) -> None:
-        """End a `wait` under way, or the next one at once; from any thread."""
+        """End the current `wait`, or the next one at once. From any thread."""
 
     def close(self) -> None:
-        """Take leave of the server, if there is a session; never raises."""
+        """Log out, if there is a session. Never raises."""
 
     def abort(self) -> None:
-        """Cut the connection, so that a call under way fails soon; from any thread, never raises."""
+        """Cut the connection, so that the current call fails soon. From any thread; never raises."""

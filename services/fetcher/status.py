@@ -1,7 +1,7 @@
-"""What a mailbox's reader tells of itself: readiness, metrics, and a log line with the mend for what goes wrong."""
+"""The status of a mailbox's reader: health, metrics, and log lines with a hint for each failure."""
 
 from services.fetcher import metrics
-from services.fetcher.ports import FailureKind, MailboxError, Waiting
+from services.fetcher.ports import FailureKind, ListedMail, MailboxError
 from services.runtime.errors import TransientError
 from services.runtime.logs import get_logger
 from services.runtime.process.health import Health
@@ -10,7 +10,7 @@ log = get_logger(__name__)
 
 
 class StatusReporter:
-    """For one mailbox."""
+    """Reports the status of one mailbox."""
 
     def __init__(self, mailbox: str, health: Health) -> None:
         self._mailbox = mailbox
@@ -23,11 +23,11 @@ class StatusReporter:
         metrics.LAST_SUCCESS.labels(self._mailbox).set_to_current_time()
 
     def down(self, error: TransientError, pause_s: float) -> None:
-        """A session ended by `error`; the next begins in `pause_s` seconds."""
+        """A session ended with `error`; the next begins in `pause_s` seconds."""
         failure_kind = error.failure_kind if isinstance(error, MailboxError) else FailureKind.DEPENDENCY
         metrics.PAUSED.labels(self._mailbox, "store").set(failure_kind == FailureKind.DEPENDENCY)
         hint = error.hint if isinstance(error, MailboxError) else "see the broker's and the database's logs"
-        metrics.UP.labels(self._mailbox).set(failure_kind == FailureKind.DEPENDENCY)  # the mailbox itself is well then
+        metrics.UP.labels(self._mailbox).set(failure_kind == FailureKind.DEPENDENCY)  # the mailbox itself works then
         self._health.member_down(self._mailbox, f"{failure_kind}: {error}")
         metrics.FAILURES.labels(self._mailbox, failure_kind).inc()
         log.error(
@@ -41,19 +41,21 @@ class StatusReporter:
 
     def lease_expired(self) -> None:
         metrics.PAUSED.labels(self._mailbox, "store").set(1)
-        hint = "see the database's log: the mailbox is read on once it answers"
+        hint = "see the database's log; reading resumes once the database answers"
         log.warning("mailbox_paused", mailbox=self._mailbox, reason="the lease cannot be renewed", hint=hint)
 
     def gone(self) -> None:
-        """Another replica reads it, or nobody does."""
+        """This replica no longer reads the mailbox."""
         self._health.member_gone(self._mailbox)
 
     def unreadable(self, mail_id: str, error: MailboxError) -> None:
         metrics.UNREADABLE.labels(self._mailbox).inc()
-        hint = "look at this mail on the mail server: the session breaks at it; it is asked for again in ten minutes"
+        hint = (
+            "inspect this mail on the mail server: fetching it breaks the session; it is fetched again in ten minutes"
+        )
         log.error("mail_unreadable", mailbox=self._mailbox, id=mail_id, error=error, hint=hint)
 
-    def too_large(self, mail: Waiting) -> None:
+    def too_large(self, mail: ListedMail) -> None:
         metrics.TOO_LARGE.labels(self._mailbox).inc()
-        hint = "raise limits.max_mail_bytes, or take the mail out of the mailbox by hand"
+        hint = "raise limits.max_mail_bytes, or remove the mail from the mailbox by hand"
         log.error("mail_too_large", mailbox=self._mailbox, id=mail.id, size=mail.size, hint=hint)

@@ -13,7 +13,7 @@ from prometheus_client import REGISTRY
 
 from services.case_writer.main import PREFETCH_AHEAD
 from services.cli import app
-from services.runtime.broker.topology import lease_queue, mailcase_topology, receipts_queue
+from services.runtime.broker.topology import mailcase_topology, private_queue_name, receipts_queue
 from services.runtime.process.lifecycle import DRAIN_DEADLINE_S
 from services.runtime.settings import URL_VARIABLES, Settings, load_settings
 from tests.deploy.manifests import (
@@ -317,7 +317,7 @@ def test_prod_speaks_tls_with_certificates_that_the_stages_trust(overlay: str) -
 
 def test_the_rights_that_the_guide_names_cover_every_name_on_the_broker() -> None:
     (pattern,) = re.findall(r"configure, write and read on `(.*)`", (ROOT / "docs/kubernetes.md").read_text())
-    private = [lease_queue("invoices"), receipts_queue("invoices", "0a1b")]
+    private = [private_queue_name("invoices"), receipts_queue("invoices", "0a1b")]
     names = [queue.name for queue in TOPOLOGY.queues] + list(TOPOLOGY.exchanges) + private
     assert [name for name in names if not re.search(pattern, name)] == []
     assert not re.search(pattern, "another.queue")

@@ -34,7 +34,7 @@ POINTS: dict[str, tuple[type | ModuleType, str, str]] = {
     "after-ack": (deliveries.Deliveries, "acknowledge", "after"),
     "during-transaction": (mongo.MongoCases, "write", "during"),
     "during-events": (service.CaseWriter, "_tell", "during"),
-    "after-receipt": (window.InFlight, "landed", "after"),
+    "after-receipt": (window.InFlight, "take_recorded", "after"),
     "before-delete": (imap.ImapSource, "remove", "before"),
     "before-expunge": (imap_removal, "expunge", "before"),
     "after-delete": (imap.ImapSource, "remove", "after"),

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 
-class Scripted:
+class ScriptedServer:
     """`answer` maps a client's line to the bytes to send, b"" to hang up; `heard` are all its lines, in any form."""
 
     def __init__(self, greeting: bytes, answer: Callable[[bytes], bytes]) -> None:

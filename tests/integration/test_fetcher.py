@@ -109,10 +109,10 @@ async def test_a_fault_of_ours_at_one_mailbox_stops_no_other(
 ) -> None:
     real, odd = RawMailBuilder.message, Account(servers, "odd")
 
-    async def failing(dispatcher: RawMailBuilder, mail: bytes, *arguments: Any, **more: Any) -> Outgoing:
+    async def failing(message_builder: RawMailBuilder, mail: bytes, *arguments: Any, **more: Any) -> Outgoing:
         if mail == raw(2):
             raise ZeroDivisionError
-        return await real(dispatcher, mail, *arguments, **more)
+        return await real(message_builder, mail, *arguments, **more)
 
     monkeypatch.setattr(RawMailBuilder, "message", failing)
     odd.deliver(raw(2))

@@ -14,7 +14,7 @@ from services.fetcher.ports import FailureKind, MailboxError
 from services.runtime.oauth2.tokens import AccessToken
 from tests.integration.mailboxes import PASSWORD, Account, password, wrong_authority
 from tests.integration.proxy import Proxy
-from tests.integration.scripted import Scripted
+from tests.integration.scripted import ScriptedServer
 
 Answer = Callable[[bytes], bytes]
 SOURCES = {"imap": ImapSource, "pop3": Pop3Source}
@@ -63,7 +63,7 @@ def pop3(*, offers: bytes = b"STLS", stls: bytes = b"+OK go", after: bytes = b""
 def test_starttls_offered_badly_is_refused_before_any_password(
     account: Account, protocol: str, greeting: bytes, answer: Answer
 ) -> None:
-    with Scripted(greeting, answer) as server:
+    with ScriptedServer(greeting, answer) as server:
         settings = account.server(protocol, "starttls", port=server.port, timeout_s=2.0)
         with pytest.raises(MailboxError) as caught:
             SOURCES[protocol](account.mailbox(), settings, password).connect()
@@ -87,7 +87,7 @@ def test_starttls_offered_badly_is_refused_before_any_password(
 def test_nonsense_is_a_trouble_of_its_mailbox_only(
     account: Account, protocol: str, greeting: bytes, said: bytes
 ) -> None:
-    with Scripted(greeting, lambda _line: said) as server:
+    with ScriptedServer(greeting, lambda _line: said) as server:
         source = SOURCES[protocol](
             account.mailbox(), account.server(protocol, "none", port=server.port, timeout_s=1), password
         )
@@ -97,7 +97,7 @@ def test_nonsense_is_a_trouble_of_its_mailbox_only(
 
 
 def test_where_the_server_takes_no_log_in_none_is_tried(account: Account) -> None:
-    with Scripted(b"* OK hello\r\n", imap(offers=b"LOGINDISABLED")) as server:
+    with ScriptedServer(b"* OK hello\r\n", imap(offers=b"LOGINDISABLED")) as server:
         settings = account.server("imap", "none", port=server.port)
         source = ImapSource(account.mailbox(), settings, password)
         with pytest.raises(MailboxError, match="LOGINDISABLED"):
@@ -138,7 +138,7 @@ def test_imap_logs_in_with_a_token(account: Account) -> None:
             return b"+ eyJzdGF0dXMiOiI0MDEifQ==\r\n"  # the reason, as base64 of JSON
         return tags[-1] + b" NO refused\r\n" if line == b"\r\n" else imap()(line)
 
-    with Scripted(b"* OK hello\r\n", answer) as server:
+    with ScriptedServer(b"* OK hello\r\n", answer) as server:
         source = ImapSource(
             account.mailbox(user="a@x.test"), account.server("imap", "none", port=server.port), _token(refused)
         )
@@ -156,7 +156,7 @@ def test_pop3_logs_in_with_a_token_in_two_steps(account: Account) -> None:
             return b"+ \r\n"
         return b"+OK\r\n.\r\n" if line.strip() in {b"UIDL", b"LIST"} else b"+OK\r\n"
 
-    with Scripted(b"+OK hello\r\n", answer) as server:
+    with ScriptedServer(b"+OK hello\r\n", answer) as server:
         source = Pop3Source(
             account.mailbox(user="a@x.test"), account.server("pop3", "none", port=server.port), _token([])
         )
@@ -173,7 +173,7 @@ def test_a_token_that_pop3_refuses_is_not_used_again(account: Account) -> None:
         return b"-ERR refused\r\n" if line == b"\r\n" else b"+ eyJzdGF0dXMiOiI0MDEifQ==\r\n"
 
     refused: list[bool] = []
-    with Scripted(b"+OK hello\r\n", answer) as server:
+    with ScriptedServer(b"+OK hello\r\n", answer) as server:
         source = Pop3Source(
             account.mailbox(user="a@x.test"), account.server("pop3", "none", port=server.port), _token(refused)
         )

@@ -18,7 +18,7 @@ from services.fetcher.ports import MailboxError, MailSource
 from services.runtime.settings import IncomingServer, Mailbox
 from tests.integration.mailboxes import Account, password
 from tests.integration.recorder import Bench, fetching, until
-from tests.integration.scripted import Scripted
+from tests.integration.scripted import ScriptedServer
 
 MAILS = {uid: b"Subject: %d\r\n\r\ntext\r\n" % uid for uid in (11, 12, 13)}
 GREETINGS = {"imap": b"* OK hello\r\n", "pop3": b"+OK hello\r\n"}
@@ -127,7 +127,7 @@ async def test_a_mail_that_can_never_be_fetched_blocks_none_behind_it(
     monkeypatch.setattr("services.fetcher.service.MAX_PAUSE_S", 0.1)
     server = SERVERS[protocol](strange)
     unreadable = _unreadable()
-    with Scripted(GREETINGS[protocol], server) as scripted:
+    with ScriptedServer(GREETINGS[protocol], server) as scripted:
         lines = [f'protocol = "{protocol}"', 'host = "127.0.0.1"', f"port = {scripted.port}", 'security = "none"']
         lines += ["timeout_s = 5", "poll_interval_s = 0.2", "idle = false"]
         settings = bench.settings({"a": Account(servers, "hostile")}, "\n".join(lines))
@@ -168,10 +168,10 @@ def test_lies_and_storms_end_the_session_within_bounds(
     monkeypatch: pytest.MonkeyPatch, protocol: str, strange: Strange
 ) -> None:
     monkeypatch.setattr(imap_client, "MAX_LINE_BYTES", 100_000)
-    monkeypatch.setattr(imap_client.Bounded, "most_bytes", 100_000)
+    monkeypatch.setattr(imap_client.BoundedClient, "most_bytes", 100_000)
     monkeypatch.setattr("services.fetcher.imap.source.MAX_LINE_BYTES", 100_000)
     monkeypatch.setattr("services.fetcher.pop3.session._MAX_LISTING_BYTES", 1_000_000)
-    with Scripted(GREETINGS[protocol], SERVERS[protocol](strange)) as scripted:
+    with ScriptedServer(GREETINGS[protocol], SERVERS[protocol](strange)) as scripted:
         server = IncomingServer(
             protocol="imap" if protocol == "imap" else "pop3",
             host="127.0.0.1",
@@ -206,7 +206,7 @@ async def test_a_storm_during_idle_is_taken_for_news_and_ends(monkeypatch: pytes
         return tags[-1] + b" OK done\r\n" if line.strip() == b"DONE" else server(line)
 
     tags: list[bytes] = []
-    with Scripted(GREETINGS["imap"], answer) as scripted:
+    with ScriptedServer(GREETINGS["imap"], answer) as scripted:
         settings = IncomingServer(
             protocol="imap", host="127.0.0.1", port=scripted.port, security="none", timeout_s=10.0
         )

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from deploy.local import PrivateServers
-from services.fetcher.leases.manager import Leases
+from services.fetcher.leases.lease import Lease
+from services.fetcher.leases.manager import LeaseManager
 from services.fetcher.leases.store import StoredLeases
-from services.fetcher.leases.tenure import Tenure
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.deliveries import Deliveries
-from services.runtime.broker.topology import lease_queue, mailcase_topology
+from services.runtime.broker.topology import mailcase_topology, private_queue_name
 from services.runtime.process.lifecycle import Stop
 from services.runtime.store.mongo import Store
 from tests.integration.mailboxes import Account
@@ -57,7 +57,7 @@ async def replica(bench: Bench, readers: Readers, name: str, most: int = 100) ->
     """A replica during the block; its end is like its death: the connection goes, and nothing is said."""
     readers.by_replica[name] = set()
 
-    async def read(mailbox: str, _receipts: Deliveries, ending: Stop, _tenure: Tenure) -> None:
+    async def read(mailbox: str, _receipts: Deliveries, ending: Stop, _lease: Lease) -> None:
         await readers.read(name, mailbox, ending)
 
     async with (
@@ -65,7 +65,7 @@ async def replica(bench: Bench, readers: Readers, name: str, most: int = 100) ->
         Store.opened(bench.servers.store.url, bench.name) as store,
     ):
         await broker.declare(mailcase_topology(archive_max_age_days=1, archive_max_bytes=1024 * 1024))
-        leases = Leases(broker, StoredLeases(store), MAILBOXES, most, Stop())
+        leases = LeaseManager(broker, StoredLeases(store), MAILBOXES, most, Stop())
         running = asyncio.ensure_future(leases.hold(read))
         try:
             yield
@@ -103,7 +103,7 @@ async def test_a_queue_that_the_broker_keeps_for_a_dead_node_keeps_no_mailbox_fr
     async with Broker.connected(bench.environ["MAILCASE_BROKER_URL"], "dead") as dead:
         await dead.declare(mailcase_topology(archive_max_age_days=1, archive_max_bytes=1024 * 1024))
         for mailbox in MAILBOXES:
-            assert await dead.private_queue(lease_queue(mailbox), "mailcase.event", "nothing")
+            assert await dead.private_queue(private_queue_name(mailbox), "mailcase.event", "nothing")
         async with replica(bench, readers, "one"):
             await until(lambda: readers.counts == [4], lambda: str(readers.by_replica), 30)
 

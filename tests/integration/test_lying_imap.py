@@ -10,7 +10,7 @@ from prometheus_client import REGISTRY
 from services.fetcher.imap.source import ImapSource
 from services.runtime.settings import IncomingServer
 from tests.integration.mailboxes import password
-from tests.integration.scripted import Scripted
+from tests.integration.scripted import ScriptedServer
 from tests.integration.test_hostile_servers import GREETINGS, MAILBOX, Imap
 
 WITH_MOVE = {b"CAPABILITY": b"* CAPABILITY IMAP4rev1 UIDPLUS MOVE\r\nTAG OK done\r\n"}
@@ -46,7 +46,7 @@ class Losing(Imap):
 
 @contextmanager
 def source_at(server: Imap, **more: Any) -> Iterator[ImapSource]:
-    with Scripted(GREETINGS["imap"], server) as scripted:
+    with ScriptedServer(GREETINGS["imap"], server) as scripted:
         fields: dict[str, Any] = {"protocol": "imap", "host": "127.0.0.1", "port": scripted.port, "security": "none"}
         source = ImapSource(MAILBOX, IncomingServer(**(fields | {"timeout_s": 5.0, "idle": False} | more)), password)
         source.connect()

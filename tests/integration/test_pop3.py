@@ -35,12 +35,12 @@ def source_of(
     account: Account,
     made: list[Pop3Source],
     security: str = "tls",
-    memory: FakeSeenIds | None = None,
+    seen_ids: FakeSeenIds | None = None,
     receipts_s: float = 0.1,
     **server: Any,
 ) -> Pop3Source:
     shape = account.server("pop3", security, **server)
-    made.append(Pop3Source(account.mailbox(), shape, password, memory, receipts_s=receipts_s))
+    made.append(Pop3Source(account.mailbox(), shape, password, seen_ids, receipts_s=receipts_s))
     return made[-1]
 
 
@@ -48,7 +48,7 @@ def source_of(
 class TestPop3Source(MailSourceContract):
     @pytest.fixture
     def source(self, account: Account, made: list[Pop3Source], security: str) -> Pop3Source:
-        return source_of(account, made, security, memory=FakeSeenIds())
+        return source_of(account, made, security, seen_ids=FakeSeenIds())
 
     @pytest.fixture
     def deliver(self, account: Account) -> Deliver:
@@ -125,23 +125,23 @@ def test_a_mail_that_comes_during_a_session_is_seen_by_the_next(account: Account
 
 
 def test_mails_that_stay_are_remembered_by_their_uidl(account: Account, made: list[Pop3Source]) -> None:
-    memory = FakeSeenIds()
+    seen_ids = FakeSeenIds()
     for text in (b"one", b"two"):
         account.deliver(HEAD + text + b"\r\n\r\n\r\n")
-    source = source_of(account, made, memory=memory, delete_after_fetch=False)
+    source = source_of(account, made, seen_ids=seen_ids, delete_after_fetch=False)
     source.connect()
     first, second = source.fetch([one.id for one in source.list_new(10)])
     source.remove([first.id])
     source.close()
     assert account.left() == 2
-    another = source_of(account, made, memory=memory, delete_after_fetch=False)
+    another = source_of(account, made, seen_ids=seen_ids, delete_after_fetch=False)
     another.connect()
     assert [one.id for one in another.list_new(10)] == [second.id]
     another.close()
     with account.client() as box:
         box.delete(box.uids())
     another.connect()
-    assert memory.ids == set()
+    assert seen_ids.ids == set()
 
 
 def test_one_bad_mail_stops_no_other(account: Account, made: list[Pop3Source], monkeypatch: pytest.MonkeyPatch) -> None:

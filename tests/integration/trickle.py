@@ -6,13 +6,13 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
-from tests.integration.scripted import Scripted
+from tests.integration.scripted import ScriptedServer
 from tests.integration.test_hostile_servers import GREETINGS, Imap
 
 MAIL_BYTES = 3 * 1024 * 1024
 
 
-class TrickleServer(Scripted):
+class TrickleServer(ScriptedServer):
     """Three mails of MAIL_BYTES; `begun` is set once a client waits for one of them."""
 
     def __init__(self) -> None:

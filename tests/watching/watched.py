@@ -17,7 +17,7 @@ from deploy.local.stages import Stages
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.messages import Outgoing
 from services.runtime.broker.topology import MAIL, ROUTER_MAIL, dead_name
-from tests.integration.scripted import Scripted
+from tests.integration.scripted import ScriptedServer
 from tests.integration.test_hostile_servers import GREETINGS, SICK, Imap
 from tests.pipeline import Pipeline
 from tests.watching.manifests import rule_groups
@@ -187,7 +187,7 @@ def watched(servers: PrivateServers, folder: Path) -> Iterator[Watched]:
         sink = stack.enter_context(PickySink())
         damaged = Imap({SICK: b"TAG NO it is damaged\r\n"})
         damaged.left = {11: damaged.left[11]}  # that one alone
-        sick = stack.enter_context(Scripted(GREETINGS["imap"], damaged))
+        sick = stack.enter_context(ScriptedServer(GREETINGS["imap"], damaged))
         broken = f"broken.{folder.name}@example.test"
         servers.mail.add_user(broken, "another password")
         (folder / "keys").write_text("0123456789abcdef0123456789abcdef\n")

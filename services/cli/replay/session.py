@@ -7,7 +7,7 @@ from services.cli.terminal.progress import Bar
 from services.runtime.broker.configured import connection_name
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.streams import Start
-from services.runtime.broker.topology import EVENT, lease_queue, replayed_key
+from services.runtime.broker.topology import EVENT, private_queue_name, replayed_key
 from services.runtime.errors import TransientError
 from services.runtime.process.lifecycle import Stop, first_of
 from services.runtime.retry import Backoff
@@ -71,7 +71,7 @@ class Passes:
     async def _connected(self, start: Start, end: int | None, bar: Bar, *, openings: bool) -> None:
         async with Broker.connected(self._url, connection_name("replay")) as broker:
             name = self._run.name
-            lease = await broker.private_queue(lease_queue(f"replay.{name}"), EVENT, replayed_key(name))
+            lease = await broker.private_queue(private_queue_name(f"replay.{name}"), EVENT, replayed_key(name))
             if lease is None:
                 raise TransientError("the broker still holds the queue of the connection before")
             await first_of(self._run.over(broker, lease, start, end, bar, openings=openings), broker.broken())

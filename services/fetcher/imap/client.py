@@ -12,10 +12,10 @@ MAX_LINE_BYTES = 16 * 1024 * 1024  # a SEARCH of two million mails; imaplib's ow
 _PIECE_BYTES = 1024 * 1024
 
 
-class Bounded(imaplib.IMAP4):
+class BoundedClient(imaplib.IMAP4):
     """At most `most_bytes` are taken after each thing that was sent; more ends the session.
 
-    So a literal that claims a length without end, lines without end and answers that never end fill no memory. The
+    So a literal that claims a length without end, lines without end and answers that never end fill no seen_ids. The
     answer has a deadline too (`pace.py`).
     """
 
@@ -56,21 +56,21 @@ class Bounded(imaplib.IMAP4):
             raise self.abort(f"an answer goes on beyond {self.most_bytes} bytes")
 
 
-class _BoundedTls(Bounded, imaplib.IMAP4_SSL):
+class _BoundedTlsClient(BoundedClient, imaplib.IMAP4_SSL):
     """As above."""
 
 
 class PlainBox(MailBoxUnencrypted):
     def _get_mailbox_client(self) -> imaplib.IMAP4:
-        return Bounded(self._host, self._port, self._timeout)
+        return BoundedClient(self._host, self._port, self._timeout)
 
 
 class TlsBox(MailBox):
     def _get_mailbox_client(self) -> imaplib.IMAP4:
         context: ssl.SSLContext = self._ssl_context
-        return _BoundedTls(self._host, self._port, ssl_context=context, timeout=self._timeout)
+        return _BoundedTlsClient(self._host, self._port, ssl_context=context, timeout=self._timeout)
 
 
-def bounded(box: BaseMailBox) -> Bounded:
+def bounded_client(box: BaseMailBox) -> BoundedClient:
     """The client of a PlainBox or TlsBox."""
-    return cast("Bounded", box.client)
+    return cast("BoundedClient", box.client)

@@ -19,11 +19,11 @@ SPARED = "$MailcaseSpared"  # on a mail that others deleted, while ours are expu
 imaplib.Commands.setdefault("MOVE", ("SELECTED",))  # RFC 6851
 
 
-class Removal:
+class MailRemover:
     """Deletes, moves or flags, as the settings of the server say.
 
     Methods raise RefusedError, OSError or IMAP4.error. What is cut off leaves a mail as it was, or marked for
-    `end_cut_off`.
+    `finish_interrupted`.
     """
 
     def __init__(self, mailbox: Mailbox, server: IncomingServer) -> None:
@@ -42,7 +42,7 @@ class Removal:
             return f"move to {self._server.move_to}"
         return "delete" if self._server.delete_after_fetch else f"flag with {_mark(folder)}"
 
-    def condition(self, folder: Folder) -> str:
+    def search_key(self, folder: Folder) -> str:
         """The search key for mails that are not recorded yet; "" where all that are there are."""
         if self._takes_out:
             return ""
@@ -56,7 +56,7 @@ class Removal:
         else:
             folder.command("STORE", sequence_set(uids), "+FLAGS.SILENT", f"({_mark(folder)})")
 
-    def end_cut_off(self, folder: Folder) -> None:
+    def finish_interrupted(self, folder: Folder) -> None:
         """Expunge what a session marked that ended before it could; mails that others deleted are their concern.
 
         Those that such a session had unmarked are marked again.

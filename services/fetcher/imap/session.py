@@ -15,9 +15,9 @@ from services.fetcher.imap.responses import Item, numbers, sequence_set
 from services.fetcher.ports import FailureKind
 from services.fetcher.sources.credentials import Credential, xoauth2
 from services.fetcher.sources.diagnosis import (
-    NONSENSE,
+    INVALID_RESPONSE_ERRORS,
     RefusedError,
-    guarded,
+    guard_starttls,
     login_refused,
     no_encryption,
     tls_context,
@@ -104,7 +104,7 @@ def _folders(box: BaseMailBox) -> str:
     """The folders that are there, as the settings name them: some servers want a prefix such as `INBOX.`."""
     try:
         names = [one.name for one in box.folder.list()]
-    except (*BROKEN, OSError, *NONSENSE):
+    except (*BROKEN, OSError, *INVALID_RESPONSE_ERRORS):
         return "the server does not tell which there are"
     shown = ", ".join(name if name.isprintable() else ascii(name) for name in names[:MAX_FOLDERS])
     return f"there are: {shown}{' …' if len(names) > MAX_FOLDERS else ''}"
@@ -141,7 +141,7 @@ def _start_tls(client: imaplib.IMAP4, mailbox: Mailbox, context: ssl.SSLContext)
     if "STARTTLS" not in client.capabilities:
         raise no_encryption(mailbox, "the server does not offer STARTTLS")
     try:
-        client.starttls(guarded(context, client.file, mailbox))
+        client.starttls(guard_starttls(context, client.file, mailbox))
     except ssl.SSLCertVerificationError:
         raise
     except (imaplib.IMAP4.error, ssl.SSLError) as error:

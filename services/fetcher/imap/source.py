@@ -17,12 +17,12 @@ from datetime import datetime
 from imap_tools import BaseMailBox
 
 from services.fetcher import metrics
-from services.fetcher.imap.client import MAX_LINE_BYTES, bounded
-from services.fetcher.imap.polling import next_look_s
-from services.fetcher.imap.removal import Removal
+from services.fetcher.imap.client import MAX_LINE_BYTES, bounded_client
+from services.fetcher.imap.polling import next_poll_s
+from services.fetcher.imap.removal import MailRemover
 from services.fetcher.imap.responses import Item, bodies, numbers, sequence_set, sizes
 from services.fetcher.imap.session import BROKEN, Folder, hang_up, log_in, open_session, select, untagged
-from services.fetcher.ports import HEAD_BYTES, Fetched, Waiting
+from services.fetcher.ports import HEAD_BYTES, FetchedMail, ListedMail
 from services.fetcher.sources.credentials import Credential
 from services.fetcher.sources.diagnosis import as_mailbox_error, has_buffered
 from services.fetcher.sources.seen_ids import HEAD_OF, NoSeenIds, SeenIds
@@ -47,7 +47,7 @@ class ImapSource:
         mailbox: Mailbox,
         server: IncomingServer,
         credential: Callable[[], Credential],
-        memory: SeenIds | None = None,
+        seen_ids: SeenIds | None = None,
     ) -> None:
         """`credential` is called at each connect, so that a changed secret needs no restart.
 
@@ -56,9 +56,9 @@ class ImapSource:
         self._mailbox = mailbox
         self._server = server
         self._credential = credential
-        self._memory = memory or NoSeenIds()
+        self._seen_ids = seen_ids or NoSeenIds()
         self._wake = WakeupPipe()
-        self._removal = Removal(mailbox, server)
+        self._removal = MailRemover(mailbox, server)
         self._box: BaseMailBox | None = None
         self._folder: Folder | None = None  # of that session
         self._connected_at_s = 0.0
@@ -106,16 +106,16 @@ class ImapSource:
             f"after the receipt: {self._removal.describe(folder)}"
         )
 
-    def list_new(self, most: int) -> list[Waiting]:
+    def list_new(self, limit: int) -> list[ListedMail]:
         with self._mailbox_error("list the mails"):
             if not self._removals_ended:
-                self._removal.end_cut_off(self._selected)
+                self._removal.finish_interrupted(self._selected)
                 self._removals_ended = True
             if not self._backlog:
                 self._backlog.extend(self._search())
-            uids = [self._backlog.popleft() for _ in range(min(most, _SIZES_AT_ONCE, len(self._backlog)))]
+            uids = [self._backlog.popleft() for _ in range(min(limit, _SIZES_AT_ONCE, len(self._backlog)))]
             data = self._command("FETCH", sequence_set(uids), "(UID RFC822.SIZE INTERNALDATE)") if uids else []
-            found = {uid: Waiting(f"{self._validity}:{uid}", size, at) for uid, size, at in sizes(data)}
+            found = {uid: ListedMail(f"{self._validity}:{uid}", size, at) for uid, size, at in sizes(data)}
             self._report_unreadable(set(uids) - set(found))
         self._sizes |= {uid: mail.size for uid, mail in found.items()}
         # A mail that is gone again has no size; it needs no fetching.
@@ -133,7 +133,7 @@ class ImapSource:
         among = [uid for uid in self._uids(known) if uid >= uids[0]] if uids else []
         return max(0, len(uids) - len(among))
 
-    def fetch(self, ids: Sequence[str]) -> list[Fetched]:
+    def fetch(self, ids: Sequence[str]) -> list[FetchedMail]:
         uids = self._uids(ids)
         if not uids:
             return []
@@ -143,13 +143,13 @@ class ImapSource:
             data = self._fetch_readable(uids, refused)
             # Nothing, of a mail that was listed with a size, is what a server says that has lost it for now.
             whole = [(uid, raw, at) for uid, raw, at in bodies(data) if uid in listed and (raw or not listed[uid])]
-            found = {uid: Fetched(f"{self._validity}:{uid}", raw, at) for uid, raw, at in whole}
+            found = {uid: FetchedMail(f"{self._validity}:{uid}", raw, at) for uid, raw, at in whole}
             self._report_unreadable(set(uids) - set(found) - refused)
         self._fetched |= {mail.id: (self._sessions, mail.received_at) for mail in found.values()}
         return [found[uid] for uid in uids if uid in found]
 
     def remove(self, ids: Sequence[str]) -> None:
-        self._memory.remember([HEAD_OF + one for one in ids if one in self._left])
+        self._seen_ids.remember([HEAD_OF + one for one in ids if one in self._left])
         with self._mailbox_error("remove recorded mails"):
             uids = self._unchanged([one for one in ids if one not in self._left])
             if uids:
@@ -157,12 +157,12 @@ class ImapSource:
         for one in ids:
             self._fetched.pop(one, None)
 
-    def flag_oversized(self, ids: Sequence[str]) -> list[Fetched]:
+    def flag_oversized(self, ids: Sequence[str]) -> list[FetchedMail]:
         with self._mailbox_error("flag mails"):
             uids = self._uids(ids)
             if not uids or self._flagged(uids):
                 return []
-        known = self._memory.known()
+        known = self._seen_ids.known()
         uids = self._uids(one for one in ids if HEAD_OF + one not in known)
         with self._mailbox_error("look at large mails"):
             data = (
@@ -170,7 +170,7 @@ class ImapSource:
                 if uids
                 else []
             )
-        heads = [Fetched(f"{self._validity}:{uid}", raw, at) for uid, raw, at in bodies(data) if uid in uids]
+        heads = [FetchedMail(f"{self._validity}:{uid}", raw, at) for uid, raw, at in bodies(data) if uid in uids]
         self._left.update(head.id for head in heads)
         return heads
 
@@ -224,7 +224,7 @@ class ImapSource:
         """UIDs that came after the last one seen, ascending; in an unseen folder all that are not recorded."""
         self._session.client.untagged_responses.pop("EXISTS", None)
         # `n:*` names the last mail even where its UID is below n (RFC 9051 section 9, seq-range).
-        keys = [f"UID {self._last_uid + 1}:*", self._removal.condition(self._selected), "UNDELETED"]
+        keys = [f"UID {self._last_uid + 1}:*", self._removal.search_key(self._selected), "UNDELETED"]
         found = numbers(self._command("SEARCH", " ".join(filter(None, keys))))
         uids = [uid for uid in found if uid > self._last_uid]
         if uids:
@@ -302,7 +302,7 @@ class ImapSource:
     def _attend(self, timeout_s: float) -> None:
         """Wait in IDLE; first, while the last mail is not long ago, ask again at intervals that grow."""
         deadline_s = time.monotonic() + timeout_s
-        while (pause_s := next_look_s(time.monotonic() - self._last_news_s)) is not None:
+        while (pause_s := next_poll_s(time.monotonic() - self._last_news_s)) is not None:
             if self._wake.wait(pause_s) or time.monotonic() > deadline_s:
                 return
             self._session.client.noop()
@@ -322,7 +322,7 @@ class ImapSource:
     @contextmanager
     def _bounded(self, size: int) -> Iterator[None]:
         """Mails of `size` bytes are about to come. Servers may count line ends as one byte, and estimate."""
-        client = bounded(self._session)
+        client = bounded_client(self._session)
         client.most_bytes = 2 * size + MAX_LINE_BYTES
         try:
             yield

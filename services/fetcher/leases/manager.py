@@ -10,9 +10,9 @@ from contextlib import suppress
 from schemas.codec import UnreadableMessageError, decode_presence
 from schemas.events import FetcherPresent
 from services.fetcher import metrics
+from services.fetcher.leases.lease import Lease, LeaseLostError
 from services.fetcher.leases.peers import Peers
 from services.fetcher.leases.store import LeaseStore
-from services.fetcher.leases.tenure import LeaseLostError, Tenure
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.deliveries import Deliveries
 from services.runtime.broker.messages import Outgoing
@@ -27,13 +27,13 @@ RETRY_S = 3.0  # how often a replica asks for a mailbox that nobody is known to 
 STORE_REST_S = 10.0  # how long a replica asks for nothing after the database gave no answer
 RENEW_S = 5.0  # several attempts within a lease's time
 ANNOUNCE_S = 2.0
-POORER_FIRST_S = 8.0  # how long a free mailbox is left to replicas that read fewer
+LESS_LOADED_FIRST_S = 8.0  # how long a free mailbox is left to replicas that read fewer
 REST_S = 15.0  # how long a replica does not ask for what it gave back
 
-Read = Callable[[str, Deliveries, Stop, Tenure], Awaitable[None]]
+Read = Callable[[str, Deliveries, Stop, Lease], Awaitable[None]]
 
 
-class Leases:
+class LeaseManager:
     """The leases of one replica on one connection, at most `max_mailboxes` of them at once.
 
     The database decides who has a lease (`lease_store.py`). Who cannot renew it pauses before another may take it.
@@ -51,7 +51,7 @@ class Leases:
         self._peers = Peers(self._name)
         self._asked: set[str] = set()  # whose lease we hold or have just asked for
         self._held: dict[str, Stop] = {}  # what ends the reading of each
-        self._tenures: dict[str, Tenure] = {}
+        self._leases: dict[str, Lease] = {}
         self._given: set[str] = set()  # of these, on their way back
         self._free_since_s: dict[str, float] = {}
         self._rest_until_s: dict[str, float] = {}
@@ -64,7 +64,7 @@ class Leases:
         `read` ends soon once its Stop is requested. Raises TransientError where the broker fails.
         """
         for mailbox in self._mailboxes:
-            metrics.introduce(mailbox)
+            metrics.initialize(mailbox)
             metrics.LEASE_HELD.labels(mailbox).set(0)
         news = await self._broker.private_queue(replica_queue(self._name), EVENT, FETCHER_PRESENT)
         assert news is not None  # noqa: S101 - the name is drawn anew and nobody else's
@@ -81,9 +81,9 @@ class Leases:
 
     async def _hold(self, mailbox: str, read: Read) -> None:
         while not self._stop.requested:
-            tenure = await self._take(mailbox) if self._wants(mailbox, time.monotonic()) else None
-            if tenure is not None:
-                await self._read(mailbox, tenure, read)
+            lease = await self._take(mailbox) if self._wants(mailbox, time.monotonic()) else None
+            if lease is not None:
+                await self._read(mailbox, lease, read)
             await self._stop.wait(random.uniform(0.6, 1.0) * RETRY_S)  # noqa: S311 - spreads replicas, no secret
 
     def _wants(self, mailbox: str, now_s: float) -> bool:
@@ -96,9 +96,9 @@ class Leases:
             return False
         if len(self._asked) >= self._max or self._rest_until_s.get(mailbox, 0.0) > now_s:
             return False
-        return free_s >= POORER_FIRST_S or not self._peers.poorer(len(self._asked), now_s)
+        return free_s >= LESS_LOADED_FIRST_S or not self._peers.has_less_loaded(len(self._asked), now_s)
 
-    async def _take(self, mailbox: str) -> Tenure | None:
+    async def _take(self, mailbox: str) -> Lease | None:
         self._asked.add(mailbox)  # before the answer, so that many mailboxes that ask at once stay within the limit
         try:
             until_s = await self._store.acquire(mailbox)
@@ -114,37 +114,37 @@ class Leases:
             self._asked.discard(mailbox)
             log.debug("lease_taken_elsewhere", mailbox=mailbox)
             return None
-        return Tenure(until_s)
+        return Lease(until_s)
 
-    async def _read(self, mailbox: str, tenure: Tenure, read: Read) -> None:
+    async def _read(self, mailbox: str, lease: Lease, read: Read) -> None:
         log.info("lease_taken", mailbox=mailbox)
-        self._tenures[mailbox] = tenure
+        self._leases[mailbox] = lease
         self._held[mailbox] = ending = Stop()
         metrics.LEASE_HELD.labels(mailbox).set(1)
         self._changed.set()
         if self._stop.requested:
             ending.request()
         try:
-            await self._read_with_receipts(mailbox, tenure, ending, read)
+            await self._read_with_receipts(mailbox, lease, ending, read)
         except LeaseLostError as error:
             log.warning("lease_lost", mailbox=mailbox, error=error)
         finally:
             metrics.LEASE_HELD.labels(mailbox).set(0)
-            metrics.rest(mailbox)
-            del self._held[mailbox], self._tenures[mailbox]
+            metrics.reset(mailbox)
+            del self._held[mailbox], self._leases[mailbox]
             self._asked.discard(mailbox)
             self._given.discard(mailbox)
             self._free_since_s.pop(mailbox, None)
         await self._release(mailbox)
         self._changed.set()
 
-    async def _read_with_receipts(self, mailbox: str, tenure: Tenure, ending: Stop, read: Read) -> None:
+    async def _read_with_receipts(self, mailbox: str, lease: Lease, ending: Stop, read: Read) -> None:
         queue = receipts_queue(mailbox, self._name)
         receipts = await self._broker.private_queue(queue, EVENT, receipt_key(mailbox))
         if receipts is None:  # the name is drawn anew for each connection and nobody else's
             raise TransientError(f"the queue {queue} belongs to another connection", mailbox=mailbox)
         try:
-            await first_of(read(mailbox, receipts.deliveries, ending, tenure), tenure.lost())
+            await first_of(read(mailbox, receipts.deliveries, ending, lease), lease.lost())
         except LeaseLostError:
             await receipts.release()
             raise
@@ -161,14 +161,14 @@ class Leases:
     async def _renew(self) -> None:
         while True:
             await asyncio.sleep(RENEW_S)
-            asked = dict(self._tenures)
+            asked = dict(self._leases)
             try:
                 ours, until_s = await self._store.renew(asked)
             except TransientError as error:
                 log.warning("leases_not_renewed", mailboxes=len(asked), error=error, hint="see the database's log")
                 continue
-            for mailbox, tenure in asked.items():
-                tenure.extend(until_s) if mailbox in ours else tenure.lose()
+            for mailbox, lease in asked.items():
+                lease.extend(until_s) if mailbox in ours else lease.lose()
 
     async def _listen(self, news: Deliveries) -> None:
         while batch := await news.next_batch(1000):

@@ -36,7 +36,7 @@ class Peers:
         """Whether another fetcher says that it reads this mailbox."""
         return any(mailbox in peer.mailboxes for peer in self._live(now_s).values())
 
-    def poorer(self, mine: int, now_s: float) -> bool:
+    def has_less_loaded(self, mine: int, now_s: float) -> bool:
         """Whether another one has room and reads fewer than `mine` mailboxes: what is free is for that one first."""
         return any(peer.room > 0 and len(peer.mailboxes) < mine for peer in self._live(now_s).values())
 

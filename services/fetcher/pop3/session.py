@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from services.fetcher.sources.credentials import Credential, xoauth2
-from services.fetcher.sources.diagnosis import guarded, login_refused, no_encryption, tls_context
+from services.fetcher.sources.diagnosis import guard_starttls, login_refused, no_encryption, tls_context
 from services.fetcher.sources.pace import PacedFile
 from services.runtime.oauth2.tokens import AccessToken
 from services.runtime.settings import IncomingServer, Mailbox
@@ -197,7 +197,7 @@ def _opened(mailbox: Mailbox, server: IncomingServer) -> poplib.POP3:
 def _start_tls(client: poplib.POP3, mailbox: Mailbox, context: ssl.SSLContext) -> None:
     """Nothing that was said in the clear is believed afterwards (RFC 2595 section 4)."""
     try:
-        client.stls(guarded(context, client.file, mailbox))
+        client.stls(guard_starttls(context, client.file, mailbox))
     except ssl.SSLCertVerificationError:
         raise
     except (poplib.error_proto, ssl.SSLError) as error:

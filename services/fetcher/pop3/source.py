@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, suppress
 
 from services.fetcher import metrics
 from services.fetcher.pop3.session import BROKEN, Pop3Session
-from services.fetcher.ports import HEAD_BYTES, Fetched, Waiting
+from services.fetcher.ports import HEAD_BYTES, FetchedMail, ListedMail
 from services.fetcher.sources.credentials import Credential
 from services.fetcher.sources.diagnosis import as_mailbox_error
 from services.fetcher.sources.seen_ids import HEAD_OF, NoSeenIds, SeenIds
@@ -35,7 +35,7 @@ class Pop3Source:
         mailbox: Mailbox,
         server: IncomingServer,
         credential: Callable[[], Credential],
-        memory: SeenIds | None = None,
+        seen_ids: SeenIds | None = None,
         *,
         receipts_s: float = RECEIPTS_S,
     ) -> None:
@@ -43,7 +43,7 @@ class Pop3Source:
         self._mailbox = mailbox
         self._server = server
         self._credential = credential
-        self._memory = memory or NoSeenIds()
+        self._seen_ids = seen_ids or NoSeenIds()
         self._receipts_s = receipts_s
         self._wake = WakeupPipe()
         self._session: Pop3Session | None = None
@@ -72,11 +72,11 @@ class Pop3Source:
             f"{', '.join(able) or 'no extensions'}; after the receipt: {after}"
         )
 
-    def list_new(self, most: int) -> list[Waiting]:
+    def list_new(self, limit: int) -> list[ListedMail]:
         with self._mailbox_error("list the mails"):
             self._connected()
-        ids, self._new = self._new[:most], self._new[most:]
-        return [Waiting(one, self._listed[one][1]) for one in ids]
+        ids, self._new = self._new[:limit], self._new[limit:]
+        return [ListedMail(one, self._listed[one][1]) for one in ids]
 
     def refresh(self, known: Collection[str]) -> None:
         """A session tells of nothing that comes after its beginning, so this begins one, but for one that is open."""
@@ -87,12 +87,12 @@ class Pop3Source:
     def count_unlisted(self, known: Collection[str]) -> int:
         return len(set(self._new).difference(known))
 
-    def fetch(self, ids: Sequence[str]) -> list[Fetched]:
+    def fetch(self, ids: Sequence[str]) -> list[FetchedMail]:
         with self._mailbox_error("fetch mails"):
             session = self._connected()
             there = [one for one in ids if one in self._listed and one not in self._deleted]
             found = [(one, self._retrieve(session, one)) for one in there]
-        fetched = [Fetched(one, raw, None) for one, raw in found if raw is not None]
+        fetched = [FetchedMail(one, raw, None) for one, raw in found if raw is not None]
         for mail in fetched:
             self._awaited.add(mail.id)
             if self._server.delete_after_fetch:
@@ -100,11 +100,11 @@ class Pop3Source:
         return fetched
 
     def remove(self, ids: Sequence[str]) -> None:
-        self._memory.remember([HEAD_OF + one for one in ids if one in self._left])
+        self._seen_ids.remember([HEAD_OF + one for one in ids if one in self._left])
         ids = [one for one in ids if one not in self._left]
         with self._mailbox_error("remove recorded mails"):
             if not self._server.delete_after_fetch:
-                self._memory.remember(ids)
+                self._seen_ids.remember(ids)
                 self._awaited.difference_update(ids)
                 return
             self._unsettled.update(ids)
@@ -117,15 +117,15 @@ class Pop3Source:
                     self._delete(session, one)
             self._settle(session)
 
-    def flag_oversized(self, ids: Sequence[str]) -> list[Fetched]:
+    def flag_oversized(self, ids: Sequence[str]) -> list[FetchedMail]:
         """POP3 has no flags, so each is recorded by its beginning, once."""
-        known = self._memory.known()
+        known = self._seen_ids.known()
         with self._mailbox_error("look at large mails"):
             session = self._connected()
             there = [one for one in ids if one in self._listed and HEAD_OF + one not in known]
             heads = [(one, session.retrieve_head(*self._listed[one], HEAD_BYTES)) for one in there]
         self._left.update(there)
-        return [Fetched(one, head, None) for one, head in heads]
+        return [FetchedMail(one, head, None) for one, head in heads]
 
     def wait(self, timeout_s: float) -> None:
         with self._mailbox_error("end the session"):
@@ -170,8 +170,8 @@ class Pop3Source:
         self._settle(session)
         self._new = [one for one in self._listed if one not in self._deleted]
         if not self._server.delete_after_fetch:
-            known = self._memory.known()
-            self._memory.forget(sorted(one for one in known if one.removeprefix(HEAD_OF) not in self._listed))
+            known = self._seen_ids.known()
+            self._seen_ids.forget(sorted(one for one in known if one.removeprefix(HEAD_OF) not in self._listed))
             self._new = [one for one in self._new if one not in known]
 
     def _settle(self, session: Pop3Session) -> None:

@@ -13,7 +13,7 @@ from services.runtime.oauth2.tokens import TokenRefusedError
 from services.runtime.settings import IncomingServer, Mailbox
 
 # What the drivers raise at a server's nonsense, which must stop one mailbox only.
-NONSENSE = (ValueError, LookupError, AttributeError, TypeError, ArithmeticError)
+INVALID_RESPONSE_ERRORS = (ValueError, LookupError, AttributeError, TypeError, ArithmeticError)
 
 
 class RefusedError(Exception):
@@ -67,7 +67,7 @@ class _Guard:
         return self._context.wrap_socket(sock, server_hostname=server_hostname)
 
 
-def guarded(context: ssl.SSLContext, file: object, mailbox: Mailbox) -> ssl.SSLContext:
+def guard_starttls(context: ssl.SSLContext, file: object, mailbox: Mailbox) -> ssl.SSLContext:
     """For STARTTLS: refuses the connection where plain text came together with the server's answer.
 
     Someone on the way may have put it there, to be taken for words that came encrypted (RFC 9051 section 11.3; the
@@ -97,7 +97,7 @@ def as_mailbox_error(
     `broken` are the driver's errors; an end of the connection among them is an OSError or EOFError.
     """
     ours = (RefusedError, TokenRefusedError, SettingsError)
-    caught: tuple[type[Exception], ...] = (*broken, *ours, OSError, EOFError, *NONSENSE)
+    caught: tuple[type[Exception], ...] = (*broken, *ours, OSError, EOFError, *INVALID_RESPONSE_ERRORS)
     try:
         yield
     except caught as error:

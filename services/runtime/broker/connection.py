@@ -133,9 +133,9 @@ class Broker:
     async def private_queue(self, queue: str, exchange: str, routing_key: str) -> "PrivateQueue | None":
         """Declare the exclusive `queue`, bound to `exchange`; None while another connection owns it.
 
-        It lives as long as this connection, so that owning it shows that no other process holds the lease.
+        The queue lives as long as this connection.
         """
-        with translate_driver_errors(f"take the lease {queue}"):
+        with translate_driver_errors(f"declare the private queue {queue}"):
             channel = await self._connection.channel(publisher_confirms=False)
             try:
                 owned = await channel.declare_queue(queue, exclusive=True, durable=False)
@@ -174,17 +174,17 @@ class Broker:
 
 
 class PrivateQueue:
-    """An owned exclusive queue and what it delivers; given back by `release`."""
+    """An exclusive queue of this connection and its deliveries; `release` deletes it."""
 
     def __init__(self, deliveries: Deliveries, channel: AbstractChannel) -> None:
         self.deliveries = deliveries
         self._channel = channel
 
     async def release(self) -> None:
-        """Delete the queue, so that another process may take the lease at once."""
+        """Delete the queue, so that another connection can declare it at once. Never raises."""
         self._channel.close_callbacks.clear()
         try:
-            with translate_driver_errors("release the lease"):
+            with translate_driver_errors("delete the private queue"):
                 (await self._channel.get_underlay_channel()).on_consumer_cancel_callbacks.clear()
                 await self._channel.queue_delete(self.deliveries.queue)
                 await self._channel.close()

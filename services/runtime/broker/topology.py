@@ -106,18 +106,18 @@ def _work_queue(name: str, *bindings: Binding) -> Queue:
     return Queue(name, arguments, bindings)
 
 
-def lease_queue(mailbox: str) -> str:
-    """An exclusive queue that only one process of its kind can have."""
-    return f"fetcher.{mailbox}"
+def private_queue_name(name: str) -> str:
+    """The exclusive queue of one connection that follows an ingest or a replay."""
+    return f"fetcher.{name}"
 
 
 def receipts_queue(mailbox: str, replica: str) -> str:
-    """The exclusive queue of a mailbox's receipts: another name at each replica, so that none is in another's way."""
+    """The exclusive queue of a mailbox's receipts; its name differs between replicas, so that none blocks another."""
     return f"fetcher.receipts.{mailbox}.{replica}"
 
 
 def replica_queue(replica: str) -> str:
-    """The exclusive queue by which one fetcher hears the others. No mailbox's name has a dot."""
+    """The exclusive queue in which one fetcher receives the others' presence. Mailbox names contain no dot."""
     return f"fetcher.replica.{replica}"
 
 

@@ -11,9 +11,9 @@ from schemas.codec import decode_raw_mail, encode_json
 from schemas.events import MailsRecorded
 from schemas.mails import BlobRef
 from services.fetcher.in_flight import InFlight
-from services.fetcher.leases.tenure import Tenure
+from services.fetcher.leases.lease import Lease
 from services.fetcher.message_builder import RawMailBuilder
-from services.fetcher.ports import FailureKind, Fetched, MailboxError
+from services.fetcher.ports import FailureKind, FetchedMail, MailboxError
 from services.fetcher.service import MailboxReader
 from services.runtime.broker.deliveries import Deliveries
 from services.runtime.broker.messages import Delivery, Outgoing
@@ -40,7 +40,7 @@ class StuckSource(FakeMailSource):
         self._hang("connect")
         super().connect()
 
-    def fetch(self, ids: Sequence[str]) -> list[Fetched]:
+    def fetch(self, ids: Sequence[str]) -> list[FetchedMail]:
         fetched = super().fetch(ids)
         self._hang("fetch")
         return fetched
@@ -106,12 +106,12 @@ class ReaderBench:
     def __init__(
         self,
         source: StuckSource,
-        tenure: Tenure | None = None,
+        lease: Lease | None = None,
         *,
         window: InFlight | None = None,
         poll_interval_s: float = 60.0,
     ) -> None:
-        self.source, self.tenure = source, tenure
+        self.source, self.lease = source, lease
         self.publisher, self.receipts, self.stop = FakePublisher(), FakeReceipts(), Stop()
         self.window = InFlight(10, 10_000) if window is None else window  # an empty one is false
         self.health = Health()
@@ -132,7 +132,7 @@ class ReaderBench:
             poll_interval_s=self._poll_interval_s,
             health=self.health,
             stop=self.stop,
-            tenure=self.tenure,
+            lease=self.lease,
             backoff=Backoff(0.001, 0.001),
         )
         running = asyncio.create_task(reader.run(self.receipts))

@@ -39,7 +39,7 @@ class Holders:
             await self.cancel(name)
 
     async def _hold(self, name: str, mailbox: str, size: int) -> None:
-        async with self.budget.held(mailbox, size):
+        async with self.budget.reserve(mailbox, size):
             self.got.append(name)
             await self._ends[name].wait()
 
@@ -112,12 +112,12 @@ async def test_a_request_takes_its_share_as_soon_as_that_is_free(holders: Holder
 
 async def test_memory_is_given_back_by_one_that_fails_and_by_one_that_waits_no_more(holders: Holders) -> None:
     with pytest.raises(OSError, match="gone"):
-        async with holders.budget.held("a", 40):
+        async with holders.budget.reserve("a", 40):
             raise OSError("gone")
     await holders.ask("first", "a", 40)
     await holders.ask("gives up", "b", 40)
     await holders.cancel("gives up")
     await holders.end("first")
     async with asyncio.timeout(5), AsyncExitStack() as stack:
-        await stack.enter_async_context(holders.budget.held("c", 40))
+        await stack.enter_async_context(holders.budget.reserve("c", 40))
     assert holders.budget.available("a") == 40

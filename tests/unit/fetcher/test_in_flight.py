@@ -23,7 +23,7 @@ def test_one_receipt_lands_every_equal_mail() -> None:
     window = InFlight(9, 100)
     for mail_id, key in (("1", "same"), ("2", "same"), ("3", "other")):
         window.add(mail_id, key, 10, now_s=0)
-    assert window.landed(["same", "unknown"]) == ["1", "2"]
+    assert window.take_recorded(["same", "unknown"]) == ["1", "2"]
     assert (len(window), window.bytes) == (1, 10)
 
 
@@ -46,7 +46,7 @@ def test_the_oldest_mail_under_way_keeps_its_time_when_it_is_published_again() -
     window.add("2", "b", 10, now_s=0, since_s=1005.0)
     window.add("1", "a", 10, now_s=300, since_s=1300.0)
     assert window.oldest_since_s() == 1000.0
-    window.landed(["a"])
+    window.take_recorded(["a"])
     assert window.oldest_since_s() == 1005.0
 
 

@@ -1,9 +1,9 @@
 """A mail at which sessions break holds up no other."""
 
-from services.fetcher.ports import Waiting
-from services.fetcher.quarantine import ASIDE_S, LONE_FAILURES, Quarantine
+from services.fetcher.ports import ListedMail
+from services.fetcher.quarantine import LONE_FAILURES, QUARANTINE_S, Quarantine
 
-MAILS = [Waiting(name, 1) for name in "abc"]
+MAILS = [ListedMail(name, 1) for name in "abc"]
 
 
 def order(suspects: Quarantine, now_s: float = 0.0) -> str:
@@ -23,7 +23,7 @@ def test_the_one_that_fails_alone_comes_last_and_at_length_is_left_aside() -> No
     broke = [suspects.record_failure(["a"], 0.0) for _ in range(LONE_FAILURES)]
     assert broke == [False] * (LONE_FAILURES - 1) + [True]
     assert order(suspects) == "cb"
-    assert order(suspects, ASIDE_S + 1) == "acb"
+    assert order(suspects, QUARANTINE_S + 1) == "acb"
 
 
 def test_an_outage_leaves_no_mail_aside_that_was_among_others() -> None:

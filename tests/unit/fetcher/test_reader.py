@@ -3,7 +3,7 @@
 import pytest
 
 from schemas.codec import decode_raw_mail
-from services.fetcher import service
+from services.fetcher import backlog
 from services.fetcher.in_flight import InFlight
 from services.fetcher.ports import FailureKind
 from services.fetcher.quarantine import LONE_FAILURES
@@ -38,8 +38,8 @@ async def test_mails_are_published_oldest_first_and_removed_only_after_their_rec
 
 
 async def test_a_batch_is_bounded_in_mails_and_in_bytes(mailbox: FakeMailbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "FETCH_MAILS", 2)
-    monkeypatch.setattr(service, "FETCH_BYTES", 1000)
+    monkeypatch.setattr(backlog, "FETCH_MAILS", 2)
+    monkeypatch.setattr(backlog, "FETCH_BYTES", 1000)
     for _ in range(2):
         mailbox.deliver(b"Subject: larger\r\n\r\n" + b"x" * 600)
     bench = ReaderBench(StuckSource(mailbox))

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from services.fetcher import service
+from services.fetcher.leases.lease import Lease
 from services.fetcher.leases.store import now_s
-from services.fetcher.leases.tenure import Tenure
 from services.fetcher.status import StatusReporter
 from services.runtime.errors import TransientError
 from tests.fake_mailbox import FakeMailbox
@@ -98,12 +98,12 @@ async def test_a_stopping_reader_fetches_nothing_more(mailbox: FakeMailbox) -> N
 async def test_without_its_lease_a_reader_requests_nothing_and_resumes_once_it_is_renewed(
     mailbox: FakeMailbox, expired: asyncio.Event
 ) -> None:
-    bench = ReaderBench(StuckSource(mailbox), Tenure(0.0))
-    assert bench.tenure is not None
+    bench = ReaderBench(StuckSource(mailbox), Lease(0.0))
+    assert bench.lease is not None
     async with bench.reading():
         await expired.wait()
         assert bench.source.sessions == 0
-        bench.tenure.extend(now_s() + 60)
+        bench.lease.extend(now_s() + 60)
         await bench.publisher.some.wait()
     assert len(bench.publisher.published) == 2
 
@@ -111,34 +111,34 @@ async def test_without_its_lease_a_reader_requests_nothing_and_resumes_once_it_i
 async def test_mails_fetched_when_the_lease_ended_are_not_published_without_it(
     mailbox: FakeMailbox, expired: asyncio.Event
 ) -> None:
-    bench = ReaderBench(StuckSource(mailbox, "fetch"), Tenure(now_s() + 60))
-    assert bench.tenure is not None
+    bench = ReaderBench(StuckSource(mailbox, "fetch"), Lease(now_s() + 60))
+    assert bench.lease is not None
     async with bench.reading():
         await bench.source.stuck.wait()
-        bench.tenure.extend(0.0)  # as if the process had slept
+        bench.lease.extend(0.0)  # as if the process had slept
         bench.source.go.set()
         await expired.wait()
         assert bench.publisher.published == []
-        bench.tenure.extend(now_s() + 60)
+        bench.lease.extend(now_s() + 60)
         await bench.publisher.some.wait()
     assert len(bench.source.fetches) == 1
 
 
 async def test_a_recorded_mail_is_not_removed_without_the_lease(mailbox: FakeMailbox, expired: asyncio.Event) -> None:
-    bench = ReaderBench(StuckSource(mailbox), Tenure(now_s() + 60))
-    assert bench.tenure is not None
+    bench = ReaderBench(StuckSource(mailbox), Lease(now_s() + 60))
+    assert bench.lease is not None
     async with bench.reading():
         await until(lambda: len(bench.publisher.published) == 2)
-        bench.tenure.extend(0.0)
+        bench.lease.extend(0.0)
         bench.receipts.send(*bench.publisher.keys)
         await expired.wait()
         assert mailbox.removed == []
-        bench.tenure.extend(now_s() + 60)
+        bench.lease.extend(now_s() + 60)
         await until(lambda: mailbox.removed == ["1", "2"])
 
 
 async def test_a_stopping_service_does_not_wait_for_its_lease(mailbox: FakeMailbox, expired: asyncio.Event) -> None:
-    bench = ReaderBench(StuckSource(mailbox), Tenure(0.0))
+    bench = ReaderBench(StuckSource(mailbox), Lease(0.0))
     async with bench.reading() as running:
         await expired.wait()
         bench.stop.request()

@@ -10,7 +10,7 @@ from services.runtime.errors import TransientError
 from services.runtime.process.health import Health
 
 
-class Leases:
+class FakeLeases:
     """Other fetchers' leases; none of ours."""
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ async def test_a_mailbox_that_nobody_reads_is_a_warning_with_a_hint_once_and_a_n
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("INFO")
-    leases, clock, health = Leases(), Clock(), Health("store")
+    leases, clock, health = FakeLeases(), Clock(), Health("store")
     coverage = Coverage(leases, ["read", "unread"], health, clock)
     leases.taken = {"read", "of another installation"}
     for clock.now_s in (1.0, UNREAD_S, UNREAD_S + 1):
@@ -69,7 +69,7 @@ async def test_a_mailbox_that_nobody_reads_is_a_warning_with_a_hint_once_and_a_n
 
 
 async def test_without_the_database_nobody_reads_and_the_stage_is_not_ready() -> None:
-    leases, clock, health = Leases(), Clock(), Health("store")
+    leases, clock, health = FakeLeases(), Clock(), Health("store")
     coverage = Coverage(leases, ["a"], health, clock)
     leases.taken = {"a"}
     await coverage.refresh()

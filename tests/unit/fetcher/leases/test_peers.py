@@ -46,10 +46,10 @@ def test_nothing_is_given_back_while_a_mailbox_has_no_reader() -> None:
 
 def test_a_fetcher_unheard_for_long_counts_for_nothing() -> None:
     known, rest = peers(a=(0, 9), b=(2, 9))
-    assert known.poorer(1, now_s=1.0)
+    assert known.has_less_loaded(1, now_s=1.0)
     assert known.reads("box0", now_s=1.0)
     late = SILENT_S + 1
-    assert not known.poorer(1, now_s=late)
+    assert not known.has_less_loaded(1, now_s=late)
     assert not known.reads("box0", now_s=late)
     assert known.surplus(rest[:4], rest[:4], now_s=late) == 0
 

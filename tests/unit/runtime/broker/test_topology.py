@@ -6,8 +6,8 @@ from services.runtime.broker.topology import (
     Queue,
     answer_key,
     dead_name,
-    lease_queue,
     mailcase_topology,
+    private_queue_name,
     raw_key,
     receipt_key,
     receipts_queue,
@@ -65,7 +65,7 @@ def test_every_binding_is_to_an_exchange_that_is_declared() -> None:
 
 
 def test_names_made_from_others() -> None:
-    assert lease_queue("invoices-pl") == "fetcher.invoices-pl"
+    assert private_queue_name("invoices-pl") == "fetcher.invoices-pl"
     assert receipts_queue("invoices-pl", "0a1b") == "fetcher.receipts.invoices-pl.0a1b"
     assert raw_key("invoices", "invoices-pl") == "raw.invoices.invoices-pl"
     assert answer_key("invoices") == "answer.invoices"

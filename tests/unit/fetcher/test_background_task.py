@@ -1,40 +1,40 @@
-"""Work that goes on beside other work."""
+"""Work that goes on background other work."""
 
 import asyncio
 
 import pytest
 
-from services.fetcher.beside import Beside
+from services.fetcher.background_task import BackgroundTask
 
 
 async def test_what_the_work_raises_comes_out_where_its_end_is_awaited() -> None:
-    beside = Beside()
-    beside.start(_failing())
+    background = BackgroundTask()
+    background.start(_failing())
 
     with pytest.raises(ValueError, match="broken"):
-        await beside.ended()
-    assert await beside.ended() is False
+        await background.join()
+    assert await background.join() is False
 
 
 async def test_work_goes_on_until_its_end_is_awaited() -> None:
     go, done = asyncio.Event(), asyncio.Event()
-    beside = Beside()
-    beside.start(_waiting(go, done))
+    background = BackgroundTask()
+    background.start(_waiting(go, done))
     assert not done.is_set()
 
     go.set()
-    assert await beside.ended() is True
+    assert await background.join() is True
     assert done.is_set()
 
 
 async def test_abandoned_work_has_ended_and_raises_nothing() -> None:
-    beside, begun, done = Beside(), asyncio.Event(), asyncio.Event()
-    beside.start(_stubborn(begun, done))
+    background, begun, done = BackgroundTask(), asyncio.Event(), asyncio.Event()
+    background.start(_stubborn(begun, done))
     await begun.wait()
 
-    await beside.abandon()
+    await background.cancel()
     assert done.is_set()
-    assert await beside.ended() is False
+    assert await background.join() is False
 
 
 async def _failing() -> None:

@@ -11,7 +11,7 @@ class LeaseLostError(TransientError):
     """Another fetcher has the lease."""
 
 
-class Tenure:
+class Lease:
     """The time for which one lease is ours. Between two renewals nobody is asked: our own clock ends it.
 
     A lease that expired may be renewed as long as no other fetcher took it: then its holder goes on where it paused.
@@ -49,6 +49,6 @@ class Tenure:
             await self._changed.wait()
 
 
-def unlimited() -> Tenure:
+def unlimited_lease() -> Lease:
     """For a mailbox that nobody else can read."""
-    return Tenure(float("inf"))
+    return Lease(float("inf"))

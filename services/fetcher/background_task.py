@@ -1,29 +1,29 @@
-"""One piece of work at a time beside the caller's own."""
+"""One task that runs in the background of its owner."""
 
 import asyncio
 from collections.abc import Coroutine
 
 
-class Beside:
-    """Holds what is under way; whatever it raises comes out of the next `ended`."""
+class BackgroundTask:
+    """At most one task at a time; the next `join` raises what it raised."""
 
     def __init__(self) -> None:
         self._task: asyncio.Task[None] | None = None
 
     def start(self, work: Coroutine[object, object, None]) -> None:
-        """Only after `ended`."""
+        """Run `work`. Call this only after `join`."""
         self._task = asyncio.create_task(work)
 
-    async def ended(self) -> bool:
-        """Wait for it; False where there was none. Raises what it raised."""
+    async def join(self) -> bool:
+        """Wait for the task to end; False if there was none. Raises what it raised."""
         task, self._task = self._task, None
         if task is None:
             return False
         await task
         return True
 
-    async def abandon(self) -> None:
-        """End it, whatever it is at."""
+    async def cancel(self) -> None:
+        """Cancel the task and wait for its end. Never raises."""
         task, self._task = self._task, None
         if task is not None:
             task.cancel()

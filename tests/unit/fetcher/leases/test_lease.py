@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from services.fetcher.leases.tenure import LeaseLostError, Tenure
+from services.fetcher.leases.lease import Lease, LeaseLostError
 
 
 class Clock:
@@ -20,29 +20,29 @@ def clock() -> Clock:
 
 
 async def test_a_holder_that_slept_beyond_its_time_waits_until_the_lease_is_renewed(clock: Clock) -> None:
-    tenure = Tenure(10.0, clock)
-    await tenure.wait_until_valid()
+    lease = Lease(10.0, clock)
+    await lease.wait_until_valid()
     clock.now_s = 10.0
-    waiting = asyncio.ensure_future(tenure.wait_until_valid())
+    waiting = asyncio.ensure_future(lease.wait_until_valid())
     await asyncio.sleep(0)
     assert not waiting.done()
-    tenure.extend(20.0)
+    lease.extend(20.0)
     await asyncio.wait_for(waiting, 5)
 
 
 async def test_a_holder_that_waits_hears_that_another_has_the_lease(clock: Clock) -> None:
-    tenure = Tenure(0.0, clock)
-    waiting, lost = asyncio.ensure_future(tenure.wait_until_valid()), asyncio.ensure_future(tenure.lost())
+    lease = Lease(0.0, clock)
+    waiting, lost = asyncio.ensure_future(lease.wait_until_valid()), asyncio.ensure_future(lease.lost())
     await asyncio.sleep(0)
-    tenure.lose()
+    lease.lose()
     for task in (waiting, lost):
         with pytest.raises(LeaseLostError):
             await asyncio.wait_for(task, 5)
 
 
 def test_what_is_lost_is_not_valid_again(clock: Clock) -> None:
-    tenure = Tenure(10.0, clock)
-    assert tenure.valid
-    tenure.lose()
-    tenure.extend(99.0)
-    assert not tenure.valid
+    lease = Lease(10.0, clock)
+    assert lease.valid
+    lease.lose()
+    lease.extend(99.0)
+    assert not lease.valid
