@@ -26,7 +26,7 @@ from services.runtime.broker.consume import handle_batches
 from services.runtime.broker.defer import KnownNames
 from services.runtime.broker.session import keep_connected
 from services.runtime.broker.topology import CASE_WRITER_COMMANDS
-from services.runtime.mail.message_id_keys import own_ids
+from services.runtime.mail.message_id_keys import message_id_signer
 from services.runtime.process.health import Health
 from services.runtime.process.http import ANY_HOST, serve_health
 from services.runtime.process.lifecycle import Stop, all_of
@@ -50,7 +50,7 @@ async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = A
         _reading_aside(settings) as aside,
     ):
         blobs, sweeping = Blobs(store), BlobSweep(store)
-        correspondence = OutgoingMailComposer(settings, own_ids(settings))
+        correspondence = OutgoingMailComposer(settings, message_id_signer(settings))
         stage_due = partial(due_at_stage, settings.processes)
         cases = MongoCases(store, settings.initial_stages, correspondence.acknowledgement, stage_due)
         intake = _intake(settings, blobs, aside)

@@ -56,10 +56,10 @@ class UnknownProcessError(CommandRefusedError):
 class OutgoingMailBuilder:
     """Makes outgoing mails by the settings."""
 
-    def __init__(self, settings: Settings, own_ids: MessageIdSigner) -> None:
+    def __init__(self, settings: Settings, signer: MessageIdSigner) -> None:
         self._processes: Mapping[str, Process] = settings.processes
         self._mailboxes: Mapping[str, Mailbox] = settings.mailboxes
-        self._own_ids = own_ids
+        self._signer = signer
         self._reference = CaseReference(settings.case_reference.prefix, settings.case_reference.read_bare)
         self._max_recipients = settings.sender.max_recipients
         froms = {process.from_address.lower() for process in settings.processes.values() if process.from_address}
@@ -195,7 +195,7 @@ class OutgoingMailBuilder:
             case=number,
             process=process.name,
             state="pending",
-            message_id=self._own_ids.make(number, unique, domain),
+            message_id=self._signer.make(number, unique, domain),
             author=Person(process.from_name, mailable(sender) or sender),
             reply_to=_reply_to(mailbox, number, sender),
             to=to,

@@ -17,7 +17,7 @@ from services.fetcher.ports import MailboxError
 from services.runtime.broker.configured import connection_name
 from services.runtime.broker.connection import Broker
 from services.runtime.errors import MailcaseError, SettingsError
-from services.runtime.mail.message_id_keys import own_ids
+from services.runtime.mail.message_id_keys import message_id_signer
 from services.runtime.settings import Broker as BrokerSettings
 from services.runtime.settings import Mailbox, Settings, Smtp, load_settings
 from services.runtime.store.mongo import Store
@@ -116,7 +116,7 @@ def check_keys(settings: Settings) -> list[Finding]:
     if file is None:
         return []
     try:
-        own_ids(settings)
+        message_id_signer(settings)
     except SettingsError as error:
         return [Finding("keys", ok=False, detail=str(error))]
     return [with_file_warning(Finding("keys", ok=True, detail=f"{file} signs our Message-IDs"), file)]

@@ -29,7 +29,7 @@ from services.runtime.broker.connection import Broker
 from services.runtime.broker.messages import Outgoing
 from services.runtime.broker.topology import CASE, answer_key
 from services.runtime.errors import Mistake, PermanentError, SettingsError
-from services.runtime.mail.message_id_keys import own_ids
+from services.runtime.mail.message_id_keys import message_id_signer
 from services.runtime.settings import Settings
 from services.runtime.store.blobs import Blobs
 from services.runtime.store.configured import store_url
@@ -123,7 +123,7 @@ async def send_reply(settings: Settings, answer: AnswerCase, *, json: bool = Fal
         case = await stored.case(answer.case)
         if case is None:
             raise PermanentError(f"there is no case {answer.case}")
-        mail = OutgoingMailComposer(settings, own_ids(settings)).answer(
+        mail = OutgoingMailComposer(settings, message_id_signer(settings)).answer(
             answer, case, [], answer.at
         )  # tells what is wrong
         own = settings.own_addresses

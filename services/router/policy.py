@@ -6,7 +6,7 @@ from typing import Literal
 
 from schemas.case_ref import CaseReference
 from schemas.message_ids import MessageIdSigner
-from services.runtime.mail.message_id_keys import own_ids
+from services.runtime.mail.message_id_keys import message_id_signer
 from services.runtime.settings import Settings
 
 
@@ -38,7 +38,7 @@ def policies(settings: Settings) -> PolicyOf:
     """
     common = Policy(
         reference=CaseReference(settings.case_reference.prefix, settings.case_reference.read_bare),
-        own_ids=own_ids(settings),
+        own_ids=message_id_signer(settings),
         own_addresses=settings.own_addresses,
     )
     by_process = {

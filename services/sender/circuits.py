@@ -1,8 +1,8 @@
-"""A circuit breaker for each SMTP server: one that just failed gets one probe at a time instead of every slot.
+"""A circuit breaker for each SMTP server: a server that failed gets one probe at a time.
 
-Closed while the server answers; open from a failed session on, until a session with it succeeds.
-While it is open, one mail after another is the probe, with growing pauses between them; the other
-mails wait without an attempt being counted.
+The circuit is closed while the server answers, and open from a failed session until a session
+succeeds. While it is open, one mail after another is the probe, with growing pauses between them.
+The other mails wait, and no attempt is counted for them.
 """
 
 import time
@@ -21,7 +21,7 @@ def _probe_pauses() -> Backoff:
 
 
 class Circuit:
-    """What this process knows of one server. Every sender process has its own, so each sends a probe of its own."""
+    """The state of one server as this replica knows it; every replica sends its own probes."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Circuit:
         return self._clock()
 
     def answered(self) -> None:
-        """The server did its part of a session, whatever it said of the mail."""
+        """Note a session in which the server answered, whether or not it accepted the mail."""
         self._answered_at_s = self._clock()
         if self.is_open:
             log.info("smtp_server_up", smtp=self._server)
@@ -58,22 +58,22 @@ class Circuit:
         self._pauses.reset()
         metrics.SERVER_UP.labels(self._server).set(1)
 
-    def failed(self, words: str, started_s: float) -> None:
-        """A session that began at `started_s` failed. Nothing changes if a later one has succeeded since."""
+    def failed(self, answer: str, started_s: float) -> None:
+        """Note a failed session that began at `started_s`; ignored if a later one has succeeded."""
         if self._answered_at_s is not None and started_s < self._answered_at_s:
             return
         pause_s = self._pauses.next_s()
         self._probe_at_s = self._clock() + pause_s
         if not self.is_open:
             log.warning(
-                "smtp_server_down", smtp=self._server, answer=without_addresses(words), probe_in_s=round(pause_s, 1)
+                "smtp_server_down", smtp=self._server, answer=without_addresses(answer), probe_in_s=round(pause_s, 1)
             )
-        self.failure = words
+        self.failure = answer
         metrics.SERVER_UP.labels(self._server).set(0)
 
 
 class WatchedTransport:
-    """The port `Transport` for a server with its circuit, which hears how every session ended."""
+    """Implements the port `Transport`, and reports the end of every session to the circuit."""
 
     def __init__(self, transport: Transport, circuit: Circuit) -> None:
         self._transport = transport
@@ -81,9 +81,9 @@ class WatchedTransport:
 
     async def send(self, sender: str, recipients: Sequence[str], message: bytes) -> DeliveryResult:
         started_s = self._circuit.now_s()
-        handed = await self._transport.send(sender, recipients, message)
-        if handed.session == "failed":
-            self._circuit.failed(next(iter(handed.again.values()), "no answer"), started_s)
+        result = await self._transport.send(sender, recipients, message)
+        if result.session == "failed":
+            self._circuit.failed(next(iter(result.deferred.values()), "no answer"), started_s)
         else:
             self._circuit.answered()
-        return handed
+        return result

@@ -1,33 +1,34 @@
-"""One clock for all senders."""
+"""One clock for all senders: the database's."""
 
 import time
 from datetime import UTC, datetime, timedelta
 
-_LATE = timedelta(seconds=1)  # what is further behind is a clock that was set
+_MAX_DELAY = timedelta(seconds=1)  # a time further behind means that a clock was set
 
 
 class SharedClock:
-    """The database's time, as last told, and what has passed since.
+    """The database's time as last reported, plus the time that has passed since.
 
-    Senders agree by it on when a claim ends: by their own clocks, one that is a minute behind the others would claim
-    mails for a time that is over for them, and each of its mails would be sent twice.
+    Senders use it to agree on when a claim ends. With their own clocks, a sender whose clock is a
+    minute behind would claim mails until a time that is over for the others, and each of its mails
+    would be sent twice.
     """
 
     def __init__(self) -> None:
-        self._told: tuple[datetime, float] | None = None
+        self._reported: tuple[datetime, float] | None = None
 
     @property
     def is_known(self) -> bool:
-        return self._told is not None
+        return self._reported is not None
 
-    def tell(self, now: datetime) -> None:
-        """What the time was in the database when it was asked: answers come late, so that the latest time is right."""
-        if self._told is None or not timedelta(0) <= self() - now < _LATE:
-            self._told = now, time.monotonic()
+    def report(self, now: datetime) -> None:
+        """Set the clock to the database's answer. Answers arrive late, so the latest time is right."""
+        if self._reported is None or not timedelta(0) <= self() - now < _MAX_DELAY:
+            self._reported = now, time.monotonic()
 
     def __call__(self) -> datetime:
-        """Our own time where none was told yet."""
-        if self._told is None:
+        """The database's time; this machine's if none was reported yet."""
+        if self._reported is None:
             return datetime.now(UTC)
-        now, told_s = self._told
-        return now + timedelta(seconds=time.monotonic() - told_s)
+        now, reported_s = self._reported
+        return now + timedelta(seconds=time.monotonic() - reported_s)

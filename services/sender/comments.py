@@ -1,4 +1,4 @@
-"""How an outgoing mail shows on its case. Pure."""
+"""The comment that shows an outgoing mail in its case. Pure."""
 
 from datetime import datetime
 
@@ -7,7 +7,10 @@ from schemas.stored import Comment, OutgoingMail
 
 
 def comment_of(mail: OutgoingMail, at: datetime, *, sent: bool, failure: str | None) -> Comment:
-    """The comment of kind `sent`. A mail that some or all did not get is flagged, and `failure` says why."""
+    """The comment of kind `sent`.
+
+    It is flagged if some recipients did not get the mail; `failure` says why.
+    """
     flags: list[str] = [CommentFlag.AUTOMATIC] if mail.auto_submitted else []
     missed = not sent or failure is not None
     return Comment(

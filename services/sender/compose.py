@@ -1,4 +1,4 @@
-"""An outgoing mail as bytes. Pure, and the same bytes for the same mail: every attempt sends one and the same."""
+"""An outgoing mail as bytes. Pure and deterministic, so every attempt sends the same bytes."""
 
 import hashlib
 import re
@@ -17,24 +17,23 @@ _TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,60}/[A-Za-z0-9!#$&^_.+-]{1,60}")
 
 
 def subject_of(text: str, number: int, reference: CaseReference) -> str:
-    """The text on one line with the case's reference, which is put first where it is missing or not the first."""
+    """The text on one line with the case's reference, which is put first unless it is the first already."""
     line = one_line(text)[:MAX_SUBJECT_CHARS].strip()
     if reference.find(line)[:1] == [number]:
         return line
     return f"{reference.write(number)} {line}".strip()
 
 
-def compose(mail: OutgoingMail, files: Sequence[bytes], own_ids: MessageIdSigner = NO_KEYS) -> bytes:
+def compose(mail: OutgoingMail, files: Sequence[bytes], signer: MessageIdSigner = NO_KEYS) -> bytes:
     """The whole mail; `files` are the contents of its attachments, in their order.
 
-    `own_ids` signs the header by which the mail is known as ours if it comes back.
-
-    Raises ValueError where a part of it could break out of its header.
+    `signer` signs the header that identifies the mail as ours if it comes back. Raises ValueError if
+    a value could break out of its header.
     """
-    return _headers(mail, own_ids) + _body(mail, files)
+    return _headers(mail, signer) + _body(mail, files)
 
 
-def _headers(mail: OutgoingMail, own_ids: MessageIdSigner) -> bytes:
+def _headers(mail: OutgoingMail, signer: MessageIdSigner) -> bytes:
     lines = [
         ("Date", format_datetime(mail.created_at)),
         ("From", person_value("From", mail.author.name, mail.author.address)),
@@ -43,7 +42,7 @@ def _headers(mail: OutgoingMail, own_ids: MessageIdSigner) -> bytes:
         ("Subject", text_value("Subject", mail.subject or "")),
         ("Message-ID", mail.message_id),
     ]
-    mark = own_ids.mark(mail.case, mail.created_at)
+    mark = signer.mark(mail.case, mail.created_at)
     if mark:
         lines.append((OWN_MAIL_HEADER, mark))
     if mail.reply_to:
@@ -52,14 +51,15 @@ def _headers(mail: OutgoingMail, own_ids: MessageIdSigner) -> bytes:
         lines.append(("In-Reply-To", mail.in_reply_to))
     if mail.references:
         lines.append(("References", list_value(mail.references)))
-    if mail.auto_submitted:  # RFC 3834 section 5; the other is what Exchange heeds (MS-OXCMAIL section 2.1.3.2.20)
+    if mail.auto_submitted:
+        # RFC 3834 section 5; Exchange obeys the second (MS-OXCMAIL section 2.1.3.2.20).
         lines += [("Auto-Submitted", mail.auto_submitted), ("X-Auto-Response-Suppress", "OOF, AutoReply")]
     return b"".join(header(name, value) for name, value in lines)
 
 
 def _body(mail: OutgoingMail, files: Sequence[bytes]) -> bytes:
     body = EmailMessage(policy=SMTP)
-    # Quoted-printable keeps long lines, "From " at a line's beginning and blanks at its end, whatever relays do.
+    # Quoted-printable protects long lines, a leading "From " and trailing blanks from relays.
     text = f"{(mail.text or '').rstrip()}\n\n{mail.quoted}" if mail.quoted else mail.text or ""
     body.set_content(_lines(text), charset="utf-8", cte="quoted-printable")
     for attachment, content in zip(mail.attachments, files, strict=True):
@@ -71,11 +71,11 @@ def _body(mail: OutgoingMail, files: Sequence[bytes]) -> bytes:
 
 
 def _content_type(given: str) -> str:
-    """A type that a part with base64 content may bear."""
+    """The type if a part with base64 content may have it, else application/octet-stream."""
     usable = _TYPE.fullmatch(given) and not given.lower().startswith(("multipart/", "message/"))
     return given if usable else "application/octet-stream"
 
 
 def _lines(text: str) -> str:
-    """Line ends alike; what no charset can carry is replaced."""
+    """Text with uniform line ends; surrogates are replaced."""
     return "\n".join(text.encode(errors="replace").decode().splitlines()) + "\n"

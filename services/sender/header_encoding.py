@@ -1,8 +1,8 @@
 """Header lines of outgoing mail. Pure.
 
-Values are folded and encoded here (RFC 5322 section 2.2.3, RFC 2047), not by the standard library: on Python 3.11 it
-loses blanks between the encoded words of a long subject. Nothing in a value can end its header: control characters
-become blanks.
+Values are folded and encoded here (RFC 5322 section 2.2.3, RFC 2047) and not by the standard library,
+which on Python 3.11 loses blanks between the encoded words of a long subject. Control characters become
+blanks, so no value can end its header.
 """
 
 import re
@@ -10,19 +10,22 @@ from base64 import b64encode
 from collections.abc import Iterator, Sequence
 
 LINE = 76  # characters, as RFC 2047 section 2 asks for lines with encoded words
-_WORD_BYTES = 45  # 60 characters of base64: with what is around them, below the 75 of RFC 2047
+_WORD_BYTES = 45  # 60 characters of base64: with the delimiters below the 75 of RFC 2047
 _PLAIN = re.compile(r"[!-~]{1,60}")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def one_line(text: str) -> str:
-    """The text on one line, without control characters, its blanks run together."""
+    """The text on one line, without control characters, each run of blanks as one."""
     return " ".join(_INVISIBLE.sub(" ", text).split())
 
 
 def header(name: str, value: str) -> bytes:
-    """A header line of a value made by the functions below, or of plain ASCII. Raises ValueError for any other."""
+    """A header line from a value in plain ASCII or made by the functions below.
+
+    Raises ValueError for any other value.
+    """
     line = f"{name}: {value}\r\n".encode("ascii")
     if re.search(rb"\r\n[^ ]|[^\r]\n|\r[^\n]", line[:-2]):
         raise ValueError(f"the value of {name} would end its header")
@@ -30,7 +33,7 @@ def header(name: str, value: str) -> bytes:
 
 
 def text_value(name: str, text: str) -> str:
-    """Any text: words in ASCII stand in the clear up to the first that cannot, the rest is encoded as a whole."""
+    """Any text: leading ASCII words stay as they are, and the rest is encoded as a whole."""
     words = one_line(text).split(" ")
     clear = 0
     while clear < len(words) and _is_plain(words[clear]):
@@ -43,7 +46,7 @@ def text_value(name: str, text: str) -> str:
 
 
 def person_value(name: str, shown: str, address: str) -> str:
-    """`shown <address>`, quoted or encoded as it needs; only the address where there is no name."""
+    """`shown <address>`, quoted or encoded as needed; only the address if there is no name."""
     shown = one_line(shown)
     if not shown:
         return address
@@ -66,7 +69,10 @@ def _is_plain(word: str) -> bool:
 
 
 def _encoded_words(text: str, first: int) -> Iterator[str]:
-    """Encoded words of whole characters; the blanks between them belong to nobody. `first` is the room on the line."""
+    """Encoded words of whole characters; `first` is the room on the first line.
+
+    Readers drop the blanks between encoded words (RFC 2047 section 6.2).
+    """
     chunk = b""
     room = min(_WORD_BYTES, max(0, (first - 13) // 4 * 3))
     for character in text:
@@ -83,7 +89,7 @@ def _encoded_word(chunk: bytes) -> str:
 
 
 def _folded(column: int, pieces: Sequence[str]) -> str:
-    """Pieces with a blank between them, on lines that are not too long where that can be."""
+    """Pieces separated by blanks, folded into lines of at most LINE characters if possible."""
     lines = [pieces[0]]
     for piece in pieces[1:]:
         if column + len(lines[-1]) + 1 + len(piece) > LINE:

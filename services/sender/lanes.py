@@ -1,4 +1,4 @@
-"""A queue of mails for one SMTP server, with slots of its own: no server waits for another."""
+"""A queue of mails for one SMTP server with its own slots, so no server waits for another."""
 
 import asyncio
 from collections import deque
@@ -8,17 +8,17 @@ from functools import partial
 from services.runtime.process.lifecycle import Stop
 from services.sender.circuits import Circuit
 
-MOST = 500  # mails of each kind that wait in memory for a server; the outbox has the others
-ANSWERS_IN_A_ROW = 4  # then an acknowledgement has its turn, so that a flood of answers does not starve them
+LANE_LIMIT = 500  # mails of each kind that wait in memory; the others stay in the outbox
+ANSWERS_IN_A_ROW = 4  # then one other mail, so that a flood of answers does not starve them
 
 
 class Lane:
-    """Runs deliveries to one server beside each other, each mail once at a time, people's answers first."""
+    """Runs deliveries to one server concurrently, answers first; a mail never runs twice at once."""
 
     def __init__(
         self, circuit: Circuit, deliver: Callable[[str], Awaitable[None]], *, at_once: int, stop: Stop
     ) -> None:
-        """`deliver` takes the id of a mail, and raises nothing."""
+        """`deliver` takes the id of a mail and never raises."""
         self.circuit = circuit
         self._deliver = deliver
         self._at_once = at_once
@@ -31,16 +31,19 @@ class Lane:
         self._in_a_row = 0
 
     def add(self, mail_id: str, *, answer: bool) -> None:
-        """Deliver a mail soon; nothing if it is in hand, or if too many are: a sweep finds it then."""
+        """Queue a mail unless it is queued or running already, or the lane is full.
+
+        A sweep finds it later if the lane is full.
+        """
         queue = self._answers if answer else self._others
-        if mail_id in self._waiting or mail_id in self._running or len(queue) >= MOST:
+        if mail_id in self._waiting or mail_id in self._running or len(queue) >= LANE_LIMIT:
             return
         queue.append(mail_id)
         self._waiting.add(mail_id)
         self.start()
 
     def start(self) -> None:
-        """Start what may start: as many as there are slots, or a probe if the server just failed."""
+        """Start as many deliveries as there are slots; one probe if the circuit is open."""
         while self._waiting and len(self._running) < self._at_once and self._may_start():
             mail_id = self._next()
             self._waiting.discard(mail_id)
@@ -51,7 +54,7 @@ class Lane:
             task.add_done_callback(partial(self._ended, mail_id))
 
     async def drained(self) -> None:
-        """Wait for what is in hand."""
+        """Wait until no delivery is running."""
         while self._running:
             await asyncio.wait(list(self._running.values()))
 

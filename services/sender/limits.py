@@ -1,4 +1,4 @@
-"""Whether an automatic mail may go out now. Pure: what is known of the past goes in, a verdict comes out."""
+"""Rate limits for automatic mail. Pure: sending histories in, a verdict out."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ MINUTE = timedelta(minutes=1)
 
 @dataclass(frozen=True)
 class SendingHistory:
-    """When automatic mails went out; `version` is 0 where nothing is known, and grows by writing."""
+    """When automatic mails went out; `version` is 0 if nothing is known, and grows with each write."""
 
     times: tuple[datetime, ...] = ()
     held_until: datetime | None = None
@@ -23,14 +23,14 @@ class SendingHistory:
 
 @dataclass(frozen=True)
 class Go:
-    """It may go out; `pasts` are to be written first, by their keys."""
+    """The mail may go out, once `histories` are written by their keys."""
 
-    pasts: dict[str, SendingHistory]
+    histories: dict[str, SendingHistory]
 
 
 @dataclass(frozen=True)
 class Hold:
-    """The circuit breaker is open until then. `tripped` is what to write where this mail opened it."""
+    """The circuit breaker is open until `until`; `tripped` is what to write if this mail opened it."""
 
     until: datetime
     tripped: SendingHistory | None = None
@@ -38,7 +38,7 @@ class Hold:
 
 @dataclass(frozen=True)
 class Suppress:
-    """It is never sent."""
+    """The mail is never sent."""
 
     reason: SuppressReason
 
@@ -51,20 +51,20 @@ def address_key(address: str) -> str:
     return f"to {base_address(address.lower())}"
 
 
-def judge(mail: OutgoingMail, now: datetime, pasts: dict[str, SendingHistory], limits: SenderLimits) -> Verdict:
-    """`pasts` has `EVERYONE` and, for an acknowledgement, the key of its address."""
+def judge(mail: OutgoingMail, now: datetime, histories: dict[str, SendingHistory], limits: SenderLimits) -> Verdict:
+    """Apply the limits; `histories` has `EVERYONE` and, for an acknowledgement, the key of its address."""
     if now - mail.created_at > timedelta(seconds=limits.automatic_within_s):
         return Suppress(SuppressReason.TOO_LATE)
-    everyone = pasts[EVERYONE]
+    everyone = histories[EVERYONE]
     if everyone.held_until is not None and everyone.held_until > now:
         return Hold(everyone.held_until)
     changed: dict[str, SendingHistory] = {}
     if mail.kind == "acknowledgement" and limits.max_acknowledgements_per_address:
         key = address_key(mail.to[0])
-        recent = _within(pasts[key], now, timedelta(seconds=limits.acknowledgements_window_s))
+        recent = _within(histories[key], now, timedelta(seconds=limits.acknowledgements_window_s))
         if len(recent) >= limits.max_acknowledgements_per_address:
             return Suppress(SuppressReason.TOO_MANY_ACKNOWLEDGEMENTS)
-        changed[key] = replace(pasts[key], times=(*recent, now))
+        changed[key] = replace(histories[key], times=(*recent, now))
     recent = _within(everyone, now, MINUTE)
     if len(recent) >= limits.max_automatic_mails_per_minute:
         until = now + timedelta(seconds=limits.breaker_pause_s)
@@ -73,5 +73,5 @@ def judge(mail: OutgoingMail, now: datetime, pasts: dict[str, SendingHistory], l
     return Go(changed)
 
 
-def _within(past: SendingHistory, now: datetime, window: timedelta) -> tuple[datetime, ...]:
-    return tuple(one for one in past.times if now - one < window)
+def _within(history: SendingHistory, now: datetime, window: timedelta) -> tuple[datetime, ...]:
+    return tuple(time for time in history.times if now - time < window)

@@ -1,4 +1,4 @@
-"""The sender as a process."""
+"""The wiring of the sender."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from services.runtime.broker.dead_letters import reject_unreadable
 from services.runtime.broker.messages import Delivery
 from services.runtime.broker.session import keep_connected
 from services.runtime.broker.topology import SENDER_WORK
-from services.runtime.mail.message_id_keys import own_ids
+from services.runtime.mail.message_id_keys import message_id_signer
 from services.runtime.process.health import Health
 from services.runtime.process.http import ANY_HOST, serve_health
 from services.runtime.process.lifecycle import Stop, all_of
@@ -22,16 +22,16 @@ from services.sender import metrics
 from services.sender.circuits import Circuit, WatchedTransport
 from services.sender.clock import SharedClock
 from services.sender.outbox import MongoOutbox
-from services.sender.scheduler import Work
+from services.sender.scheduler import Scheduler
 from services.sender.service import Sender
 from services.sender.smtp import transports
 from services.sender.templates import Templates
 
-WAKES = 100
+WAKEUP_BATCH = 100
 
 
 async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = ANY_HOST) -> None:
-    """Send mails until `stop`."""
+    """Send mails until `stop` is requested."""
     health = Health("broker", "store")
     metrics.introduce(settings.processes, settings.smtp)
     templates = Templates(settings)
@@ -42,11 +42,20 @@ async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = A
         outbox = MongoOutbox(store)
         clock = SharedClock()
         circuits = {name: Circuit(name) for name in settings.smtp}
-        watched = {name: WatchedTransport(one, circuits[name]) for name, one in transports(settings).items()}
+        watched = {
+            name: WatchedTransport(transport, circuits[name]) for name, transport in transports(settings).items()
+        }
         sender = Sender(
-            outbox, Blobs(store), watched, templates, settings, stop=stop, clock=clock, own_ids=own_ids(settings)
+            outbox,
+            Blobs(store),
+            watched,
+            templates,
+            settings,
+            stop=stop,
+            clock=clock,
+            signer=message_id_signer(settings),
         )
-        work = Work(sender, outbox, clock, circuits, settings, health=health, stop=stop)
+        scheduler = Scheduler(sender, outbox, clock, circuits, settings, health=health, stop=stop)
 
         async def session(broker: Broker) -> None:
             async def wake(deliveries: Sequence[Delivery]) -> None:
@@ -56,10 +65,10 @@ async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = A
                         mail_ids.append(decode_send_mail(delivery.body).id)
                     except UnreadableMessageError as error:
                         await reject_unreadable(broker, SENDER_WORK, delivery, error)
-                await work.wake(mail_ids)
+                await scheduler.wake(mail_ids)
 
             await handle_batches(
-                broker, SENDER_WORK, wake, stop, batch=WAKES, prefetch=2 * WAKES, decode=decode_send_mail
+                broker, SENDER_WORK, wake, stop, batch=WAKEUP_BATCH, prefetch=2 * WAKEUP_BATCH, decode=decode_send_mail
             )
 
         if await wait_for_store(outbox.ensure_indexes, stop, health):
@@ -68,7 +77,7 @@ async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = A
             await all_of(
                 [
                     keep_connected(url, name, topology, session, stop=stop, health=health),
-                    work.sweep_until_stop(settings.sender.sweep_interval_s),
+                    scheduler.sweep_until_stop(settings.sender.sweep_interval_s),
                     keep_pinging(store.prove_majority, health, stop),
                 ]
             )

@@ -1,4 +1,4 @@
-"""What the sender counts."""
+"""The metrics of the sender."""
 
 from collections.abc import Iterable
 from itertools import product
@@ -9,17 +9,15 @@ from services.runtime.metrics import SECONDS
 
 ENDED = Counter(
     "mailcase_sender_mails_total",
-    "Outgoing mails that came to their end: sent, refused, given-up, suppressed",
+    "Finished outgoing mails: sent, refused, given-up, suppressed",
     ["process", "kind", "state"],
 )
 SUPPRESSED = Counter(
     "mailcase_sender_suppressed_total", "Automatic mails that were not sent, by reason", ["process", "reason"]
 )
-ATTEMPTS = Counter(
-    "mailcase_sender_attempts_total", "Attempts to hand over a mail: accepted, again, refused", ["smtp", "result"]
-)
+ATTEMPTS = Counter("mailcase_sender_attempts_total", "Delivery attempts: accepted, again, refused", ["smtp", "result"])
 SEND_SECONDS = Histogram(
-    "mailcase_sender_send_seconds", "Time of an attempt, from connecting to the answer", ["smtp"], buckets=SECONDS
+    "mailcase_sender_send_seconds", "Duration of an attempt, from connecting to the answer", ["smtp"], buckets=SECONDS
 )
 SERVER_UP = Gauge(
     "mailcase_sender_server_up", "1 while sessions with the SMTP server succeed, 0 from one that failed on", ["smtp"]
@@ -27,14 +25,16 @@ SERVER_UP = Gauge(
 END_TO_END_SECONDS = Histogram(
     "mailcase_sender_end_to_end_seconds", "From writing an outgoing mail to its acceptance", ["kind"], buckets=SECONDS
 )
-PENDING = Gauge("mailcase_sender_outbox_pending", "Outgoing mails that are not at their end yet")
-OLDEST_AGE = Gauge("mailcase_sender_outbox_oldest_age_seconds", "Age of the oldest of them, 0 without one")
-BREAKER_OPEN = Gauge("mailcase_sender_breaker_open", "1 while automatic mail is held because too much of it went out")
+PENDING = Gauge("mailcase_sender_outbox_pending", "Unfinished outgoing mails")
+OLDEST_AGE = Gauge(
+    "mailcase_sender_outbox_oldest_age_seconds", "Age of the oldest unfinished outgoing mail, 0 if there is none"
+)
+BREAKER_OPEN = Gauge("mailcase_sender_breaker_open", "1 while automatic mail is held because too much was sent")
 BREAKER_TRIPS = Counter("mailcase_sender_breaker_trips_total", "How often automatic mail was stopped")
 
 
 def introduce(processes: Iterable[str], servers: Iterable[str]) -> None:
-    """Let the series of each process and SMTP server begin at 0, so that the first refusal counts as a rise."""
+    """Start the series of each process and SMTP server at 0, so that the first event is an increase."""
     for labels in product(
         processes, ("acknowledgement", "answer", "notice"), ("sent", "refused", "given-up", "suppressed")
     ):

@@ -1,4 +1,4 @@
-"""The outbox in MongoDB. A claim is a conditional update, so that one sender at a time has a mail."""
+"""The outbox in MongoDB. A claim is a conditional update, so only one sender at a time has a mail."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -23,16 +23,16 @@ from services.casework.persistence.recording import record_change
 from services.runtime.store.errors import ConflictError
 from services.runtime.store.mongo import Session, Store
 from services.sender.limits import SendingHistory
-from services.sender.ports import EVERYTHING, Addressed, Ending, Share, Waiting
+from services.sender.ports import EVERYTHING, Addressed, Backlog, Ending, Share
 
 SENDER = Actor(kind="rule", id="sender")
-PASTS_KEPT = timedelta(days=1)  # the longest window that the settings allow
+HISTORY_KEPT_FOR = timedelta(days=1)  # the longest window that the settings allow
 _OPEN = {"$in": ["pending", "claimed"]}
 _ANSWER = "answer"
 
 
 class MongoOutbox:
-    """The port `Outbox`."""
+    """Implements the port `Outbox`."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -52,18 +52,18 @@ class MongoOutbox:
     async def now(self) -> datetime:
         return await self._store.now()
 
-    async def due(self, now: datetime, most: int, share: Share = EVERYTHING) -> list[str]:
-        query = {"state": _OPEN, "due_at": {"$lte": now}, **_of(share)}
-        found = await self._outbox.find(query, ["_id"], sort="due_at", limit=most)
-        return [one["_id"] for one in found]
+    async def due(self, now: datetime, limit: int, share: Share = EVERYTHING) -> list[str]:
+        query = {"state": _OPEN, "due_at": {"$lte": now}, **_query_of(share)}
+        found = await self._outbox.find(query, ["_id"], sort="due_at", limit=limit)
+        return [document["_id"] for document in found]
 
     async def addressed(self, mail_ids: Sequence[str]) -> list[Addressed]:
         query = {"_id": {"$in": list(mail_ids)}, "state": _OPEN}
         found = {
-            one["_id"]: Addressed(one["_id"], one["process"], one["kind"] == _ANSWER)
-            for one in await self._outbox.find(query, ["process", "kind"])
+            document["_id"]: Addressed(document["_id"], document["process"], document["kind"] == _ANSWER)
+            for document in await self._outbox.find(query, ["process", "kind"])
         }
-        return [found[one] for one in dict.fromkeys(mail_ids) if one in found]
+        return [found[mail_id] for mail_id in dict.fromkeys(mail_ids) if mail_id in found]
 
     async def claim(self, mail_id: str, claim: str, now: datetime, until: datetime) -> OutgoingMail | None:
         query = {"_id": mail_id, "state": _OPEN, "due_at": {"$lte": now}}
@@ -80,41 +80,42 @@ class MongoOutbox:
         change = {"$set": {"subject": subject, "text": text}}
         return bool(await self._outbox.update(_claimed(mail_id, claim), change))
 
-    async def pasts(self, keys: Sequence[str]) -> dict[str, SendingHistory]:
-        found = {one["_id"]: one for one in await self._automatic.find({"_id": {"$in": list(keys)}})}
-        return {
-            key: SendingHistory(tuple(one["times"]), one["held_until"], one["version"])
-            if (one := found.get(key))
-            else SendingHistory()
-            for key in keys
+    async def histories(self, keys: Sequence[str]) -> dict[str, SendingHistory]:
+        documents = await self._automatic.find({"_id": {"$in": list(keys)}})
+        found = {
+            document["_id"]: SendingHistory(tuple(document["times"]), document["held_until"], document["version"])
+            for document in documents
         }
+        return {key: found.get(key) or SendingHistory() for key in keys}
 
-    async def count(self, pasts: Mapping[str, SendingHistory], now: datetime, counted: tuple[str, str] | None) -> None:
+    async def count(
+        self, histories: Mapping[str, SendingHistory], now: datetime, counted: tuple[str, str] | None
+    ) -> None:
         async def body(session: Session) -> None:
-            for key, past in pasts.items():
-                await self._write_past(key, past, now, session)
+            for key, history in histories.items():
+                await self._write_history(key, history, now, session)
             if counted is not None:
                 await self._outbox.update(_claimed(*counted), {"$set": {"counted_at": now}}, session)
 
         await self._store.transaction(body)
 
-    async def _write_past(self, key: str, past: SendingHistory, now: datetime, session: Session) -> None:
+    async def _write_history(self, key: str, history: SendingHistory, now: datetime, session: Session) -> None:
         document = to_document(
             AutomaticMails(
                 id=key,
-                times=list(past.times),
-                held_until=past.held_until,
-                version=past.version + 1,
-                expires_at=max(now, past.held_until or now) + PASTS_KEPT,
+                times=list(history.times),
+                held_until=history.held_until,
+                version=history.version + 1,
+                expires_at=max(now, history.held_until or now) + HISTORY_KEPT_FOR,
             )
         )
-        if not past.version:
+        if not history.version:
             await self._automatic.insert([document], session)
-        elif not await self._automatic.update({"_id": key, "version": past.version}, {"$set": document}, session):
+        elif not await self._automatic.update({"_id": key, "version": history.version}, {"$set": document}, session):
             raise ConflictError("another sender counted an automatic mail first")
 
     async def release(self, mail: OutgoingMail, claim: str) -> bool:
-        given_back = {
+        released = {
             "state": "pending",
             "claimed_by": None,
             "due_at": mail.due_at,
@@ -122,7 +123,7 @@ class MongoOutbox:
             "refused": mail.refused,
             "failure": mail.failure,
         }
-        return bool(await self._outbox.update(_claimed(mail.id, claim), {"$set": given_back}))
+        return bool(await self._outbox.update(_claimed(mail.id, claim), {"$set": released}))
 
     async def end(self, mail: OutgoingMail, claim: str, ending: Ending) -> bool:
         async def body(session: Session) -> bool:
@@ -145,7 +146,7 @@ class MongoOutbox:
     async def _show(self, mail: OutgoingMail, ending: Ending, comment: Comment, session: Session) -> None:
         now = await self._outbox.find({"_id": mail.id}, ["bounced_by"], session=session)
         bounced_by = now[0]["bounced_by"] if now else None
-        if bounced_by:  # the report was quicker than we are
+        if bounced_by:  # the delivery report arrived before this comment was written
             flags = list(dict.fromkeys([*comment.flags, CommentFlag.UNDELIVERABLE]))
             comment = structs.replace(comment, flags=flags, failure=comment.failure or reported_by(bounced_by))
         await self._comments.insert([to_document(comment)], session)
@@ -155,22 +156,22 @@ class MongoOutbox:
         if ending.state != "sent":
             return
         key = thread_id(mail.process, mail.message_id)
-        # It may be there: whoever was quick to answer has reserved it.
+        # A quick answer may have reserved the thread already.
         if not await self._threads.update({"_id": key}, {"$set": {"claimed_by": mail.id}}, session):
             await self._threads.insert([to_document(Thread(id=key, case=mail.case, claimed_by=mail.id))], session)
 
     async def prove_majority(self) -> None:
         await self._store.prove_majority()
 
-    async def waiting(self) -> Waiting:
+    async def backlog(self) -> Backlog:
         oldest: list[dict[str, Any]] = await self._outbox.find(
             {"state": _OPEN}, ["created_at"], sort="created_at", limit=1
         )
         count = await self._outbox.count({"state": _OPEN}) if oldest else 0
-        return Waiting(count, oldest[0]["created_at"] if oldest else None)
+        return Backlog(count, oldest[0]["created_at"] if oldest else None)
 
 
-def _of(share: Share) -> dict[str, Any]:
+def _query_of(share: Share) -> dict[str, Any]:
     query: dict[str, Any] = {}
     if share.processes or not share.others:
         query["process"] = {"$nin" if share.others else "$in": list(share.processes)}

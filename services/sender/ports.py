@@ -1,4 +1,4 @@
-"""What the sender needs from the outside, and the values that pass through."""
+"""The ports of the sender, and the values that pass through them."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -12,28 +12,32 @@ from services.sender.limits import SendingHistory
 
 @dataclass(frozen=True)
 class DeliveryResult:
-    """What a mail server said of a mail, by recipient: taken, refused for ever, or to be tried again, in its words."""
+    """The outcome of one attempt, by recipient address.
 
-    taken: Sequence[str] = ()
-    refused: Mapping[str, str] = field(default_factory=dict)
-    again: Mapping[str, str] = field(default_factory=dict)
-    # `failed`: no session with the server, or it broke, so that no mail is at fault.
+    The mail server accepted the mail for `accepted`, rejected it for good for `rejected` (SMTP 5xx),
+    and asked to try again for `deferred` (SMTP 4xx); the values of both are its answers. `session` is
+    `failed` if there was no session or it broke: then the mail is not at fault.
+    """
+
+    accepted: Sequence[str] = ()
+    rejected: Mapping[str, str] = field(default_factory=dict)
+    deferred: Mapping[str, str] = field(default_factory=dict)
     session: Literal["held", "failed"] = "held"
 
     @property
-    def again_words(self) -> list[str]:
-        """The last, with the addresses."""
-        return [f"{address}: {answer}" for address, answer in self.again.items()]
+    def deferred_answers(self) -> list[str]:
+        """The answers for the deferred recipients, each after its address."""
+        return [f"{address}: {answer}" for address, answer in self.deferred.items()]
 
 
 def without_addresses(answer: str | None) -> str | None:
-    """A mail server's words without the addresses in them, for a log."""
+    """A mail server's answer with addresses redacted, for a log."""
     return re.sub(r"\S*@\S*", "…", answer)[:300] if answer else None
 
 
 @dataclass(frozen=True)
-class Waiting:
-    """How many outgoing mails are not at their end, and when the oldest of them was written; None without one."""
+class Backlog:
+    """How many outgoing mails are unfinished; `oldest` is when the oldest was written, None if there is none."""
 
     count: int
     oldest: datetime | None
@@ -41,7 +45,7 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Addressed:
-    """An outgoing mail by what decides on its queue."""
+    """What decides which lane an outgoing mail goes to."""
 
     id: str
     process: str
@@ -50,7 +54,11 @@ class Addressed:
 
 @dataclass(frozen=True)
 class Share:
-    """Which outgoing mails: of these processes, or of all `others`; only answers, or only what is none."""
+    """A selection of outgoing mails.
+
+    Those of `processes`, or of all other processes if `others` is true. `answers` selects answers
+    only, or everything else only; None selects both.
+    """
 
     processes: Sequence[str] = ()
     others: bool = False
@@ -63,7 +71,7 @@ EVERYTHING = Share(others=True)
 
 @dataclass(frozen=True)
 class Ending:
-    """How an outgoing mail ended; `comment` shows it on the case, None where nobody need see it."""
+    """How an outgoing mail ended; `comment` shows it in the case, None if it is not shown."""
 
     state: OutgoingState
     at: datetime
@@ -72,61 +80,64 @@ class Ending:
 
 
 class Outbox(Protocol):
-    """The sender's side of the database; `services.sender.outbox.MongoOutbox` is the real one.
+    """The outbox as the sender uses it; `services.sender.outbox.MongoOutbox` implements it.
 
-    Every method raises TransientError in an outage. A *claim* is a name for one attempt; methods that take one do
-    nothing, and say so, where the mail is not claimed by it any more.
+    Every method raises TransientError in an outage. A *claim* names one attempt. A method that takes
+    a claim does nothing and returns False if the mail is no longer claimed by it.
     """
 
     async def now(self) -> datetime:
-        """The database's time."""
+        """The time by the database's clock."""
 
-    async def due(self, now: datetime, most: int, share: Share = EVERYTHING) -> list[str]:
-        """Ids of mails that are due, longest first."""
+    async def due(self, now: datetime, limit: int, share: Share = EVERYTHING) -> list[str]:
+        """Ids of at most `limit` mails that are due, the one that is due longest first."""
 
     async def addressed(self, mail_ids: Sequence[str]) -> list[Addressed]:
-        """Those of some mails that are not at their end, in the same order."""
+        """Those of `mail_ids` that are unfinished, in the same order."""
 
     async def claim(self, mail_id: str, claim: str, now: datetime, until: datetime) -> OutgoingMail | None:
-        """The mail, which is the claim's until then; None where it is not due, or someone else's."""
+        """Claim the mail until `until`; None if it is not due or is claimed by another attempt."""
 
     async def extend(self, mail_id: str, claim: str, until: datetime) -> bool:
-        """Keep the claim for longer."""
+        """Extend the claim to `until`."""
 
     async def settle(self, mail_id: str, claim: str, subject: str, text: str) -> bool:
-        """Write down what every attempt shall say."""
+        """Store the subject and text that every attempt sends."""
 
-    async def pasts(self, keys: Sequence[str]) -> dict[str, SendingHistory]:
-        """What is known of automatic mails, for every key."""
+    async def histories(self, keys: Sequence[str]) -> dict[str, SendingHistory]:
+        """The sending history for every key; an empty one if nothing is known."""
 
-    async def count(self, pasts: Mapping[str, SendingHistory], now: datetime, counted: tuple[str, str] | None) -> None:
-        """Write pasts, and in the same transaction that the mail `counted` (its id and claim) has passed the limits.
+    async def count(
+        self, histories: Mapping[str, SendingHistory], now: datetime, counted: tuple[str, str] | None
+    ) -> None:
+        """Write sending histories by their keys.
 
-        Raises ConflictError where another sender wrote one of them first.
+        The same transaction notes that the mail `counted` (its id and claim) has passed the limits.
+        Raises ConflictError if another sender wrote one of them first.
         """
 
     async def release(self, mail: OutgoingMail, claim: str) -> bool:
-        """Give the mail back as it is now, with its `due_at`, `remaining`, `refused` and `failure`."""
+        """End the claim, and store the mail's `due_at`, `remaining`, `refused` and `failure`."""
 
     async def end(self, mail: OutgoingMail, claim: str, ending: Ending) -> bool:
-        """Write how the mail ended, with the comment and the Message-ID's thread, in one transaction."""
+        """Write the ending, its comment and the Message-ID's thread in one transaction."""
 
     async def prove_majority(self) -> None:
-        """Raise TransientError unless a majority of the database takes a write."""
+        """Raise TransientError unless a majority of the replica set takes a write."""
 
-    async def waiting(self) -> Waiting:
-        """How much waits."""
+    async def backlog(self) -> Backlog:
+        """How many mails are unfinished, and since when."""
 
 
 class Transport(Protocol):
-    """Where mail is handed to; `services.sender.smtp.SmtpTransport` is the real one."""
+    """A mail server; `services.sender.smtp.SmtpTransport` implements it."""
 
     async def send(self, sender: str, recipients: Sequence[str], message: bytes) -> DeliveryResult:
-        """One attempt. Whatever goes wrong is in the answer; nothing is raised for it."""
+        """Make one attempt. Failures are in the result; nothing is raised for them."""
 
 
 class Files(Protocol):
-    """Contents of attachments; `services.runtime.store.blobs.Blobs` is the real one."""
+    """The contents of attachments; `services.runtime.store.blobs.Blobs` implements it."""
 
     async def get(self, sha256: str) -> bytes:
-        """Raises PermanentError where the content is missing, TransientError where the store does not answer."""
+        """Raises PermanentError if the content is missing, TransientError if the store does not answer."""

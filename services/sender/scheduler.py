@@ -1,4 +1,4 @@
-"""Which mails this sender works on: those that it is woken for, and those that a sweep finds due."""
+"""Scheduling of outgoing mail: on wake-ups from the broker, and by sweeps that find what is due."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -12,19 +12,19 @@ from services.runtime.settings import Settings
 from services.sender import metrics
 from services.sender.circuits import Circuit
 from services.sender.clock import SharedClock
-from services.sender.lanes import MOST, Lane
+from services.sender.lanes import LANE_LIMIT, Lane
 from services.sender.limits import EVERYONE
 from services.sender.ports import Outbox, Share
 from services.sender.service import Sender
 
 log = get_logger(__name__)
 
-NO_SERVER = ""  # the lane of processes that have no server, or that the settings do not know
-GIVEN_UP_AT_ONCE = 100  # of the mails behind a server that is down, in one sweep
+NO_SERVER = ""  # the lane of processes that have no server or are not in the settings
+EXPIRED_PER_SWEEP = 100  # mails given up in one sweep because their server is down
 
 
-class Work:
-    """Shares the mails out among the lanes of their servers, so that a dead server delays its own mails only."""
+class Scheduler:
+    """Queues each mail in the lane of its server, so that a dead server delays only its own mails."""
 
     def __init__(
         self,
@@ -37,9 +37,9 @@ class Work:
         health: Health,
         stop: Stop,
     ) -> None:
-        """`clock` is the sender's too; each sweep sets it, and nothing is sent before the first.
+        """`clock` is shared with the sender; each sweep sets it, and nothing is sent before the first.
 
-        `circuits` go by the names of `[smtp.NAME]`.
+        The keys of `circuits` are the names of `[smtp.NAME]`.
         """
         self._sender = sender
         self._outbox = outbox
@@ -59,7 +59,7 @@ class Work:
         }
 
     async def wake(self, mail_ids: Sequence[str]) -> None:
-        """Deliver mails soon; what cannot be looked up now is found by a sweep."""
+        """Queue mails for delivery; a sweep finds those that cannot be looked up now."""
         if self._stop.requested or not self._clock.is_known:
             return
         try:
@@ -67,11 +67,11 @@ class Work:
         except TransientError as error:
             log.warning("wake_postponed", mails=len(mail_ids), error=error)
             return
-        for one in found:
-            self._lanes[self._server_of.get(one.process, NO_SERVER)].add(one.id, answer=one.is_answer)
+        for mail in found:
+            self._lanes[self._server_of.get(mail.process, NO_SERVER)].add(mail.id, answer=mail.is_answer)
 
     async def sweep_until_stop(self, interval_s: float) -> None:
-        """Start what is due, again and again; then wait for what is in hand."""
+        """Queue what is due at intervals until stopped, then wait for running deliveries."""
         while not self._stop.requested:
             await self._sweep()
             await self._stop.wait(interval_s)
@@ -80,39 +80,39 @@ class Work:
     async def _sweep(self) -> None:
         try:
             now = await self._outbox.now()
-            self._clock.tell(now)
+            self._clock.report(now)
             for name, lane in self._lanes.items():
                 await self._sweep_lane(name, lane, now)
-            waiting = await self._outbox.waiting()
-            held_until = (await self._outbox.pasts([EVERYONE]))[EVERYONE].held_until
+            backlog = await self._outbox.backlog()
+            held_until = (await self._outbox.histories([EVERYONE]))[EVERYONE].held_until
         except TransientError as error:
             self._health.down("store", str(error))
             log.warning("sweep_failed", error=error)
             return
-        metrics.PENDING.set(waiting.count)
-        metrics.OLDEST_AGE.set(max(0.0, (now - waiting.oldest).total_seconds()) if waiting.oldest else 0)
+        metrics.PENDING.set(backlog.count)
+        metrics.OLDEST_AGE.set(max(0.0, (now - backlog.oldest).total_seconds()) if backlog.oldest else 0)
         metrics.BREAKER_OPEN.set(held_until is not None and held_until > now)
 
     async def _sweep_lane(self, name: str, lane: Lane, now: datetime) -> None:
         for answers in (True, False):
-            for mail_id in await self._outbox.due(now, MOST, self._share(name, answers=answers)):
+            for mail_id in await self._outbox.due(now, LANE_LIMIT, self._share(name, answers=answers)):
                 lane.add(mail_id, answer=answers)
-        lane.start()  # a probe may be due since
+        lane.start()  # a probe may be due by now
         if (failure := lane.circuit.failure) is not None:
-            # Their own attempt may be far away: the server gets one probe at a time.
+            # The server gets one probe at a time, so the turn of these mails may be far away.
             expired = Share(self._share(name).processes, created_before=now - self._give_up_after)
-            for mail_id in await self._outbox.due(now, GIVEN_UP_AT_ONCE, expired):
+            for mail_id in await self._outbox.due(now, EXPIRED_PER_SWEEP, expired):
                 await self._deliver(mail_id, failure)
 
     def _share(self, name: str, *, answers: bool | None = None) -> Share:
         if name == NO_SERVER:
             return Share(tuple(self._server_of), others=True, answers=answers)
-        return Share(tuple(one for one, server in self._server_of.items() if server == name), answers=answers)
+        return Share(tuple(process for process, server in self._server_of.items() if server == name), answers=answers)
 
     async def _deliver(self, mail_id: str, unreachable: str | None = None) -> None:
         try:
             await self._sender.deliver(mail_id, unreachable)
         except TransientError as error:
             log.warning("delivery_postponed", mail=mail_id, error=error)
-        except Exception:  # a fault of ours, met by this mail: its claim ends, and the others go on
+        except Exception:  # a bug that this mail triggers: its claim expires, and the others go on
             log.exception("delivery_failed", mail=mail_id)

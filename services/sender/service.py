@@ -1,7 +1,7 @@
-"""The sender's use case: claim a mail that is due, see whether it may go out, hand it over, write down what came of it.
+"""The sender's use case: claim a mail that is due, apply the limits, send it, record the outcome.
 
-The outbox is the truth. Whoever crashes leaves a claim that ends by itself; the next attempt sends the same bytes under
-the same Message-ID.
+The outbox is the source of truth. A sender that crashes leaves a claim, which expires; the next
+attempt sends the same bytes under the same Message-ID.
 """
 
 import asyncio
@@ -35,12 +35,12 @@ from services.sender.templates import Templates, Values
 
 log = get_logger(__name__)
 
-CLAIM_S = 60.0  # how long a mail of a sender that died waits; a living one extends its claim in time
+CLAIM_S = 60.0  # how long the mail of a dead sender waits; a live sender extends its claims
 NO_SERVER = "the settings name no smtp server for this process"
 
 
 class Sender:
-    """Hands over one mail at a time; calls for different mails may run at once."""
+    """Delivers one mail per call; calls for different mails may run concurrently."""
 
     def __init__(
         self,
@@ -53,14 +53,14 @@ class Sender:
         stop: Stop,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         claim_s: float = CLAIM_S,
-        own_ids: MessageIdSigner = NO_KEYS,
+        signer: MessageIdSigner = NO_KEYS,
     ) -> None:
-        """`transports` go by the names of `[smtp.NAME]`; `own_ids` marks mails as ours."""
+        """The keys of `transports` are the names of `[smtp.NAME]`; `signer` marks mails as ours."""
         self._outbox = outbox
         self._files = files
         self._transports = transports
         self._templates = templates
-        self._own_ids = own_ids
+        self._signer = signer
         self._processes = settings.processes
         self._limits: SenderLimits = settings.sender
         self._reference = CaseReference(settings.case_reference.prefix, settings.case_reference.read_bare)
@@ -69,9 +69,10 @@ class Sender:
         self._claim_s = claim_s
 
     async def deliver(self, mail_id: str, unreachable: str | None = None) -> None:
-        """Send one mail if it is due and nobody else's. Raises TransientError in an outage of the database.
+        """Send one mail if it is due and unclaimed.
 
-        With `unreachable`, why its server is known to be down, it fails for that reason without an attempt.
+        If `unreachable` says why its server is down, the mail fails for that reason without an
+        attempt. Raises TransientError in an outage of the database.
         """
         claim = uuid.uuid4().hex
         now = self._clock()
@@ -83,12 +84,12 @@ class Sender:
                 return
             settled = await self._settled(mail, claim)
             if settled is not None:
-                handed = await self._attempted(settled) if unreachable is None else _failed(settled, unreachable)
-                await self._recorded(settled, claim, handed)
+                result = await self._attempt(settled) if unreachable is None else _deferred(settled, unreachable)
+                await self._record(settled, claim, result)
 
     @asynccontextmanager
     async def _kept(self, mail: OutgoingMail, claim: str) -> AsyncIterator[None]:
-        """Extend the claim during the block, however long the mail server takes."""
+        """Keep extending the claim while the block runs, however long the mail server takes."""
 
         async def extending() -> None:
             while True:
@@ -105,7 +106,7 @@ class Sender:
             task.cancel()
 
     async def _may_go(self, mail: OutgoingMail, claim: str) -> bool:
-        """Ask the limits; a mail that may not go is released or ended here."""
+        """Apply the rate limits; a mail that may not go out now is released or ended here."""
         match await self._judged(mail, claim):
             case Hold(until=until):
                 held = structs.replace(mail, due_at=until, failure="held: too much automatic mail went out")
@@ -120,14 +121,14 @@ class Sender:
                 return True
 
     async def _judged(self, mail: OutgoingMail, claim: str) -> Verdict:
-        """The verdict, once what it changes is written; another sender may count at the same time."""
+        """The verdict, after its changes are written; another sender may count concurrently."""
         keys = [EVERYONE, address_key(mail.to[0])]
         while True:
             now = self._clock()
-            verdict = judge(mail, now, await self._outbox.pasts(keys), self._limits)
+            verdict = judge(mail, now, await self._outbox.histories(keys), self._limits)
             try:
                 if isinstance(verdict, Go):
-                    await self._outbox.count(verdict.pasts, now, (mail.id, claim))
+                    await self._outbox.count(verdict.histories, now, (mail.id, claim))
                 elif isinstance(verdict, Hold) and verdict.tripped is not None:
                     await self._outbox.count({EVERYONE: verdict.tripped}, now, None)
                     metrics.BREAKER_TRIPS.inc()
@@ -138,7 +139,10 @@ class Sender:
                 return verdict
 
     async def _settled(self, mail: OutgoingMail, claim: str) -> OutgoingMail | None:
-        """The mail with its subject and text, written down before its first attempt; None where it is no more ours."""
+        """The mail with its subject and text, which are stored before the first attempt.
+
+        None if the mail is no longer ours, or has no usable template.
+        """
         if mail.subject is not None and mail.text is not None:
             return mail
         rendered = self._rendered(mail)
@@ -150,7 +154,7 @@ class Sender:
         return settled if await self._outbox.settle(mail.id, claim, settled.subject or "", text) else None
 
     def _rendered(self, mail: OutgoingMail) -> tuple[str, str] | None:
-        """Subject and text from the templates of the process, or of the stage for a notice."""
+        """Subject and text from the templates of the process, or of the stage if it is a notice."""
         process = self._processes.get(mail.process)
         stage = process.stage(mail.stage) if process and mail.stage else None
         values = Values(
@@ -164,40 +168,40 @@ class Sender:
             return self._templates.render_notice(mail.process, mail.stage or "", values)
         return self._templates.render(mail.process, values)
 
-    async def _attempted(self, mail: OutgoingMail) -> DeliveryResult:
-        """One attempt, whatever goes wrong with it. Raises TransientError in an outage of the database."""
+    async def _attempt(self, mail: OutgoingMail) -> DeliveryResult:
+        """Make one attempt; any failure of it is a result. Raises TransientError in an outage of the database."""
         try:
-            return await self._handed(mail)
+            return await self._send(mail)
         except TransientError:
             raise
-        except Exception as error:  # a fault of ours, met by this mail: the next attempt comes later and later
+        except Exception as error:  # a bug that this mail triggers: it is retried ever more rarely
             log.exception("attempt_failed", mail=mail.id, case=mail.case)
-            return _failed(mail, f"a fault of ours: {type(error).__name__}")
+            return _deferred(mail, f"a fault of ours: {type(error).__name__}")
 
-    async def _handed(self, mail: OutgoingMail) -> DeliveryResult:
+    async def _send(self, mail: OutgoingMail) -> DeliveryResult:
         process = self._processes.get(mail.process)
         name = process.smtp if process else None
         if name is None or name not in self._transports:
-            return _failed(mail, NO_SERVER)
+            return _deferred(mail, NO_SERVER)
         try:
-            files = [await self._files.get(one.blob) for one in mail.attachments]
-            message = compose(mail, files, self._own_ids)
+            files = [await self._files.get(attachment.blob) for attachment in mail.attachments]
+            message = compose(mail, files, self._signer)
         except (PermanentError, ValueError) as error:
-            return DeliveryResult(refused=dict.fromkeys(mail.remaining, f"it cannot be put together: {error}"))
+            return DeliveryResult(rejected=dict.fromkeys(mail.remaining, f"it cannot be put together: {error}"))
         if len(message) > self._limits.max_mail_bytes:
             too_large = f"its {len(message)} bytes are more than sender.max_mail_bytes allows"
-            return DeliveryResult(refused=dict.fromkeys(mail.remaining, too_large))
+            return DeliveryResult(rejected=dict.fromkeys(mail.remaining, too_large))
         started = time.monotonic()
-        handed = await self._transports[name].send(mail.author.address, mail.remaining, message)
+        result = await self._transports[name].send(mail.author.address, mail.remaining, message)
         metrics.SEND_SECONDS.labels(name).observe(time.monotonic() - started)
-        result = "again" if handed.again else "accepted" if handed.taken else "refused"
-        metrics.ATTEMPTS.labels(name, result).inc()
-        return handed
+        label = "again" if result.deferred else "accepted" if result.accepted else "refused"
+        metrics.ATTEMPTS.labels(name, label).inc()
+        return result
 
-    async def _recorded(self, mail: OutgoingMail, claim: str, handed: DeliveryResult) -> None:
-        """What came of an attempt: the next one is for those who may still get it."""
+    async def _record(self, mail: OutgoingMail, claim: str, result: DeliveryResult) -> None:
+        """Record an attempt; the next one is for the deferred recipients."""
         now = self._clock()
-        after = after_attempt(mail, handed)
+        after = after_attempt(mail, result)
         deadline = mail.created_at + timedelta(seconds=self._limits.give_up_after_s)
         if after.remaining and now < deadline:
             pause = timedelta(seconds=pause_s(mail.attempts, self._limits))
@@ -211,7 +215,7 @@ class Sender:
             )
             await self._until_written(partial(self._outbox.release, after, claim))
             return
-        missed = [*after.refused, *handed.again_words]
+        missed = [*after.refused, *result.deferred_answers]
         got_it = len(after.to) > len(after.remaining) + len(after.refused)
         state: OutgoingState = "sent" if got_it else "given-up" if after.remaining else "refused"
         await self._end(after, claim, state, "; ".join(missed) or None)
@@ -237,21 +241,26 @@ class Sender:
         )
 
     async def _ended(self, mail: OutgoingMail, claim: str, ending: Ending, *, show: bool) -> bool:
-        """Whether we wrote the end; without its comment where that cannot be, or the mail would go out again."""
+        """Write the ending; False if the claim is lost.
+
+        If the comment cannot be written, the ending is written without it: otherwise the mail would be
+        sent again.
+        """
         try:
             sent = ending.state == "sent"
             comment = comment_of(mail, ending.at, sent=sent, failure=ending.failure) if show else None
             return await self._until_written(partial(self._outbox.end, mail, claim, replace(ending, comment=comment)))
         except TransientError:
             raise
-        except Exception:  # the document cannot be written, or a fault of ours
+        except Exception:  # the document cannot be written, or a bug
             log.exception("sent_comment_not_written", mail=mail.id, case=mail.case)
             return await self._until_written(partial(self._outbox.end, mail, claim, ending))
 
     async def _until_written(self, write: Callable[[], Awaitable[bool]]) -> bool:
-        """Repeat in an outage, since the mail may be out; where the stage ends before, another attempt sends it again.
+        """Repeat a write during an outage, since the mail may have been sent.
 
-        False where the claim is not ours any more: also after a commit that turned out to be written.
+        False if the claim is no longer ours, which includes a commit that turned out to be written.
+        Raises TransientError if the service stops first; then another attempt sends the mail again.
         """
         backoff, taken = Backoff(initial_s=0.05, maximum_s=5.0), ContentionWatch(self._outbox.prove_majority)
         while True:
@@ -267,21 +276,21 @@ class Sender:
                     raise
 
 
-def after_attempt(mail: OutgoingMail, handed: DeliveryResult) -> OutgoingMail:
-    """The mail with those left out who got it or are refused."""
-    refused = [f"{address}: {answer}" for address, answer in handed.refused.items()]
+def after_attempt(mail: OutgoingMail, result: DeliveryResult) -> OutgoingMail:
+    """The mail without the recipients that were accepted or rejected."""
+    rejected = [f"{address}: {answer}" for address, answer in result.rejected.items()]
     return structs.replace(
         mail,
-        remaining=list(handed.again),
-        refused=[*mail.refused, *refused],
-        failure="; ".join(handed.again_words) or None,
+        remaining=list(result.deferred),
+        refused=[*mail.refused, *rejected],
+        failure="; ".join(result.deferred_answers) or None,
     )
 
 
-def _failed(mail: OutgoingMail, words: str) -> DeliveryResult:
-    return DeliveryResult(again=dict.fromkeys(mail.remaining, words))
+def _deferred(mail: OutgoingMail, reason: str) -> DeliveryResult:
+    return DeliveryResult(deferred=dict.fromkeys(mail.remaining, reason))
 
 
 def pause_s(attempts: int, limits: SenderLimits) -> float:
-    """Seconds until the next attempt, after so many."""
+    """Seconds until the next attempt after `attempts` attempts."""
     return min(limits.retry_longest_s, limits.retry_first_s * 2.0 ** min(max(0, attempts - 1), 32))

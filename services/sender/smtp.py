@@ -1,4 +1,4 @@
-"""SMTP by aiosmtplib: a connection a mail, and answers sorted into taken, refused, and to be tried again."""
+"""SMTP by aiosmtplib: one connection per mail, answers sorted into accepted, rejected and deferred."""
 
 import asyncio
 import os
@@ -22,22 +22,23 @@ from services.runtime.oauth2.tokens import AccessToken, TokenRefusedError, Token
 from services.runtime.settings import Settings, Smtp
 from services.sender.ports import DeliveryResult
 
-# A server may take long over a whole mail, and asking again doubles it: RFC 5321 section 4.5.3.2 gives 2 to 10 minutes.
+# The time limit of a whole mail, in units of the time limit of a command. A retry after a timeout may
+# duplicate the mail, and RFC 5321 section 4.5.3.2 allows a server 2 to 10 minutes.
 PATIENCE = 5
 _GOODBYE_S = 2.0
-# ValueError: what a server's nonsense becomes in the driver.
+# The driver raises ValueError for malformed answers.
 _NO_SESSION = (SMTPException, SettingsError, TokenRefusedError, OSError, ValueError)
-_AUTHENTICATION = {530, 534, 535, 538}  # RFC 4954 section 6: the log-in's fault, not the mail's
+_AUTHENTICATION = {530, 534, 535, 538}  # RFC 4954 section 6: the log-in is at fault, not the mail
 _SERVERS_FAULT = _AUTHENTICATION | {421}  # RFC 5321 section 4.2.3: not available, closing the channel
 
 Secret = Callable[[], str | AccessToken]  # a password, or a token; may block
 
 
 class SmtpTransport:
-    """The port `Transport` for one `[smtp.NAME]`."""
+    """Implements the port `Transport` for one `[smtp.NAME]`."""
 
     def __init__(self, smtp: Smtp, secret: Secret | None) -> None:
-        """`secret` is None where there is no log-in."""
+        """`secret` is None if there is no log-in."""
         self._smtp = smtp
         self._secret = secret
 
@@ -50,29 +51,31 @@ class SmtpTransport:
             refusals, _ = await client.sendmail(
                 sender, list(recipients), message, timeout=PATIENCE * self._smtp.timeout_s
             )
-            return _handed(recipients, {name: (answer.code, answer.message) for name, answer in refusals.items()})
+            answers = {address: (answer.code, answer.message) for address, answer in refusals.items()}
+            return _result(recipients, answers)
         except SMTPRecipientsRefused as error:
-            return _handed(recipients, {one.recipient: (one.code, one.message) for one in error.recipients})
+            answers = {refused.recipient: (refused.code, refused.message) for refused in error.recipients}
+            return _result(recipients, answers)
         except SMTPResponseException as error:
-            return _handed(recipients, dict.fromkeys(recipients, (error.code, error.message)))
-        except ValueError as error:  # an address that cannot be sent
-            return DeliveryResult(refused=dict.fromkeys(recipients, _words(error)))
+            return _result(recipients, dict.fromkeys(recipients, (error.code, error.message)))
+        except ValueError as error:  # an address that SMTP cannot carry
+            return DeliveryResult(rejected=dict.fromkeys(recipients, _message_of(error)))
         except (SMTPException, OSError) as error:
             return _no_session(recipients, error)
         finally:
             await _goodbye(client)
 
     async def check(self) -> str:
-        """Connect and log in, without sending; how the server introduces itself. Raises TransientError."""
+        """Connect and log in without sending; returns the server's name from EHLO. Raises TransientError."""
         try:
             client = await self._connected()
         except _NO_SESSION as error:
             where = f"{self._smtp.host}:{self._smtp.port}"
-            raise TransientError(f"cannot log in to {where}: {_words(error)}") from error
+            raise TransientError(f"cannot log in to {where}: {_message_of(error)}") from error
         try:
             words = (await client.ehlo()).message.split()
         except (SMTPException, OSError) as error:
-            raise TransientError(f"no answer to EHLO: {_words(error)}") from error
+            raise TransientError(f"no answer to EHLO: {_message_of(error)}") from error
         finally:
             await _goodbye(client)
         return words[0] if words else "an SMTP server"
@@ -101,7 +104,7 @@ class SmtpTransport:
 
 
 def transports(settings: Settings) -> dict[str, SmtpTransport]:
-    """One for each `[smtp.NAME]`."""
+    """One transport for each `[smtp.NAME]`."""
     tokens = token_sources(settings)
     return {name: SmtpTransport(smtp, _secret(smtp, tokens)) for name, smtp in settings.smtp.items()}
 
@@ -118,7 +121,7 @@ async def _log_in_by_token(client: SMTP, user: str, token: AccessToken) -> None:
     try:
         await client.auth_xoauth2(user, token.text)
     except SMTPAuthenticationError:
-        token.refused()  # the next attempt asks for another
+        token.refused()  # the next attempt requests a new one
         raise
 
 
@@ -128,23 +131,24 @@ def _tls_context(smtp: Smtp) -> ssl.SSLContext:
 
 
 async def _goodbye(client: SMTP) -> None:
-    """The mail is taken or not by now: how the session ends is of no matter."""
+    """End the session; failures are ignored, since the outcome of the mail is known."""
     with suppress(aiosmtplib.SMTPException, OSError, TimeoutError):
         async with asyncio.timeout(_GOODBYE_S):
             await client.quit()
     client.close()
 
 
-def _handed(recipients: Iterable[str], answers: Mapping[str, tuple[int, str]]) -> DeliveryResult:
-    refused = {name: _answer(*answer) for name, answer in answers.items() if _is_final(answer[0])}
-    again = {name: _answer(*answer) for name, answer in answers.items() if name not in refused}
+def _result(recipients: Iterable[str], answers: Mapping[str, tuple[int, str]]) -> DeliveryResult:
+    rejected = {address: _answer(*answer) for address, answer in answers.items() if _is_final(answer[0])}
+    deferred = {address: _answer(*answer) for address, answer in answers.items() if address not in rejected}
     codes = {code for code, _ in answers.values()}
     session: Literal["held", "failed"] = "failed" if codes & _SERVERS_FAULT else "held"
-    return DeliveryResult([name for name in recipients if name not in answers], refused, again, session)
+    accepted = [address for address in recipients if address not in answers]
+    return DeliveryResult(accepted, rejected, deferred, session)
 
 
 def _no_session(recipients: Iterable[str], error: BaseException) -> DeliveryResult:
-    return DeliveryResult(again=dict.fromkeys(recipients, _words(error)), session="failed")
+    return DeliveryResult(deferred=dict.fromkeys(recipients, _message_of(error)), session="failed")
 
 
 def _is_final(code: int) -> bool:
@@ -155,7 +159,7 @@ def _answer(code: int, message: str) -> str:
     return f"{code} {' '.join(message.split())}"[:300]
 
 
-def _words(error: BaseException) -> str:
+def _message_of(error: BaseException) -> str:
     if isinstance(error, SMTPResponseException):
         return _answer(error.code, error.message)
     return (" ".join(str(error).split()) or type(error).__name__)[:300]

@@ -1,6 +1,7 @@
-"""Subject and text of acknowledgements, from templates of the settings or our own. Jinja2 lives here alone.
+"""Subject and text of acknowledgements and notices, from the templates in the settings or our own.
 
-A template sees the values below and nothing else: no word of a mail is among them, so none can be evaluated or quoted.
+Only this module uses Jinja2. A template gets the values below and nothing else. None of them comes
+from a mail, so no part of a mail can be evaluated or quoted.
 """
 
 from collections.abc import Mapping
@@ -61,7 +62,7 @@ _CASE = {"en": "Case", "pl": "Sprawa", "de": "Vorgang"}
 
 @dataclass(frozen=True)
 class Values:
-    """What a template may use. `process` and `stage` are titles from the settings."""
+    """The variables of a template; `process` and `stage` are titles from the settings."""
 
     reference: str
     number: int
@@ -71,10 +72,10 @@ class Values:
 
 
 class Templates:
-    """The acknowledgements of every process. Raises SettingsError where a template cannot be used."""
+    """The templates of every process. Raises SettingsError if a template is invalid."""
 
     def __init__(self, settings: Settings) -> None:
-        # Plain text mail: there is nothing to escape for.
+        # The mail is plain text, so nothing is escaped.
         self._environment = ImmutableSandboxedEnvironment(undefined=jinja2.StrictUndefined, autoescape=False)
         self._by_process = {name: process.acknowledgement for name, process in settings.processes.items()}
         self._has_prefix = bool(settings.case_reference.prefix)
@@ -94,32 +95,32 @@ class Templates:
             raise SettingsError(mistakes)
 
     def render_notice(self, process: str, stage: str, values: Values) -> tuple[str, str] | None:
-        """Subject and text of what entering a stage sends; None when they cannot be made."""
+        """Subject and text of the notice sent on entering a stage; None if they cannot be rendered."""
         chosen = self._notices.get((process, stage))
         if chosen is None or chosen.text is None:
             return None
         try:
             return self._rendered(chosen.subject or "{{ process }}: {{ stage }}", chosen.text, values)
-        except Exception:  # whatever a template does, the sender goes on
+        except Exception:  # a template may raise anything; the sender goes on
             log.exception("template_failed", process=process, stage=stage)
             return None
 
     def render(self, process: str, values: Values) -> tuple[str, str]:
-        """Subject and text. A template that fails on these values gives way to our own."""
+        """Subject and text of an acknowledgement; our own template if the configured one fails."""
         chosen = self._by_process.get(process, Acknowledgement())
         subject, text = _OWN[chosen.language]
-        # A prefix says what the number is, often in the same word: "Sprawa [Sprawa #1]" would say it twice.
+        # A prefix already says what the number is: "Sprawa [Sprawa #1]" would say it twice.
         subject = subject if self._has_prefix else f"{_CASE[chosen.language]} {subject}"
         try:
             return self._rendered(chosen.subject or subject, chosen.text or text, values)
-        except Exception:  # whatever a template does, the mail goes out
+        except Exception:  # a template may raise anything; the mail goes out
             log.exception("template_failed", process=process)
             return self._rendered(subject, text, values)
 
     def _rendered(self, subject: str, text: str, values: Values) -> tuple[str, str]:
-        known: Mapping[str, object] = vars(values)
-        made = [self._environment.from_string(one).render(known) for one in (subject, text)]
-        return made[0], made[1][:MAX_TEXT_CHARS]
+        variables: Mapping[str, object] = vars(values)
+        rendered = [self._environment.from_string(template).render(variables) for template in (subject, text)]
+        return rendered[0], rendered[1][:MAX_TEXT_CHARS]
 
     def _mistakes(self, process: str, path: str, chosen: Acknowledgement | OnEnter) -> list[Mistake]:
         sample = Values("[#1]", 1, process, "stage", datetime.now(UTC))

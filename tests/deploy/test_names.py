@@ -147,7 +147,7 @@ def test_the_settings_load_and_name_secrets_where_they_are_mounted(overlay: str)
 def test_the_stages_that_sign_or_verify_have_the_keys_and_no_other_has(overlay: str) -> None:
     for deployment in stages(overlay):
         package = ROOT / "services" / deployment["metadata"]["name"].replace("-", "_")
-        signs = any("own_ids(settings)" in file.read_text() for file in package.glob("*.py"))
+        signs = any("message_id_signer(settings)" in file.read_text() for file in package.glob("*.py"))
         mounted = {mount["mountPath"] for mount in container(deployment)["volumeMounts"]}
         assert ("/run/secrets/mailcase" in mounted) == signs
 

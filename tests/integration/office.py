@@ -85,7 +85,7 @@ class Office:
         self.name = f"office{next(_numbers)}-{folder.name}"[:60]
         self.servers = servers
         self.sink = sink
-        self.own_ids = MessageIdSigner([KEY.encode()])
+        self.signer = MessageIdSigner([KEY.encode()])
         add_virtual_host(servers, self.name)
         (folder / "keys").write_text(KEY + "\n")
         config = folder / "mailcase.toml"

@@ -24,7 +24,7 @@ from services.casework.persistence.repository import CaseRepository
 from services.casework.publisher import ChangePublisher
 from services.casework.refusals import ActionRefusedError, StaleRevisionError
 from services.runtime.broker.messages import Outgoing
-from services.runtime.mail.message_id_keys import own_ids
+from services.runtime.mail.message_id_keys import message_id_signer
 from services.runtime.settings import load_settings
 from services.runtime.store.mongo import Store
 from tests.fakes import FakeOutlet
@@ -378,7 +378,7 @@ async def test_entering_a_stage_assigns_and_queues_its_mail(store: Store, tmp_pa
     file.write_text(AUTOMATION)
     (tmp_path / "keys").write_text("k" * 40)
     settings = load_settings(file, {})
-    builder = OutgoingMailBuilder(settings, own_ids(settings))
+    builder = OutgoingMailBuilder(settings, message_id_signer(settings))
     repository = CaseRepository(store, settings.processes, compose=builder.notice)
     done = await repository.act(1, actions.Move(stage="approval"), OPERATOR)
     assert done.case.assignee == "group:accounting"

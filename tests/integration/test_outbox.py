@@ -21,6 +21,7 @@ from services.sender.outbox import MongoOutbox
 from services.sender.ports import DeliveryResult
 from services.sender.service import Sender
 from services.sender.templates import Templates
+from tests.contract.outbox_contract import OutboxContract, Put, Stored
 from tests.unit.sender.builders import outgoing, settings
 
 
@@ -44,6 +45,26 @@ async def store(servers: PrivateServers) -> AsyncIterator[Store]:
         yield store
 
 
+class TestMongoOutbox(OutboxContract):
+    @pytest.fixture
+    def outbox(self, store: Store) -> MongoOutbox:
+        return MongoOutbox(store)
+
+    @pytest.fixture
+    def put(self, store: Store) -> Put:
+        async def put(mails: list[OutgoingMail]) -> None:
+            await written(store, mails)
+
+        return put
+
+    @pytest.fixture
+    def stored(self, store: Store) -> Stored:
+        async def stored(mail_id: str) -> OutgoingMail:
+            return (await read(store))[mail_id]
+
+        return stored
+
+
 def sender(store: Store, transport: CountingTransport, chosen: Settings, **more: Any) -> Sender:
     transports = {"relay": transport}
     return Sender(MongoOutbox(store), Blobs(store), transports, Templates(chosen), chosen, stop=Stop(), **more)
@@ -59,8 +80,8 @@ def pending(number: int, **more: Any) -> OutgoingMail:
 async def test_a_sender_whose_clock_is_behind_claims_by_the_databases_time(store: Store) -> None:
     """By its own clock the claim would have ended before it began, for everybody else."""
     outbox, clock = MongoOutbox(store), SharedClock()
-    clock.tell(datetime.now(UTC) - timedelta(minutes=10))
-    clock.tell(await outbox.now())
+    clock.report(datetime.now(UTC) - timedelta(minutes=10))
+    clock.report(await outbox.now())
     await written(store, [pending(1)])
     assert await outbox.claim("ack 1", "slow clock", clock(), clock() + timedelta(seconds=60)) is not None
     assert await outbox.due(datetime.now(UTC), 10) == []
@@ -139,7 +160,7 @@ async def test_the_breaker_stops_what_goes_out_by_itself_over_all_senders(store:
     assert (states.count("sent"), states.count("pending")) == (6, 14)
     assert found["answer 21"].state == "sent"  # what a person writes is not held
     assert len(transport.taken) == 7
-    everyone = (await MongoOutbox(store).pasts(["all"]))["all"]
+    everyone = (await MongoOutbox(store).histories(["all"]))["all"]
     assert everyone.held_until is not None
     held = [one for one in found.values() if one.state == "pending"]
     assert {one.due_at for one in held} == {everyone.held_until}

@@ -69,7 +69,7 @@ async def test_a_mail_that_opens_a_case_is_acknowledged_once_and_the_case_shows_
     assert f"[#{number}]" in mail.get_content()
     assert mail["In-Reply-To"] == "<letter-anna@customer.example>"
     assert (mail["Auto-Submitted"], mail["X-Mailcase-Case"].split()[0]) == ("auto-replied", str(number))
-    assert office.own_ids.case_of(mail["Message-ID"]) == number
+    assert office.signer.case_of(mail["Message-ID"]) == number
     for foreign in (b"Zam", b"Letter"):  # its subject, its text
         assert foreign not in taken.raw
     comment = (await office.all("comments"))[f"ack {number}"]

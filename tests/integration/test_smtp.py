@@ -14,6 +14,8 @@ from services.runtime.errors import TransientError
 from services.runtime.oauth2.tokens import AccessToken
 from services.runtime.settings import Smtp
 from services.sender.smtp import SmtpTransport
+from tests.contract.transport_contract import TransportContract
+from tests.integration.smtp_moods import MoodySink
 
 MAIL = b"Subject: one\r\n\r\n.text\r\n"
 US, TO = "us@office.example", ["anna@customer.example"]
@@ -57,17 +59,29 @@ def smtp(sink: SmtpSink, security: Any, **more: Any) -> Smtp:
     return Smtp(**(fields | {"user": "mailcase", "timeout_s": 20.0} | more))
 
 
+class TestSmtpTransport(TransportContract):
+    @pytest.fixture
+    def transport(self) -> Iterator[SmtpTransport]:
+        with MoodySink() as sink:
+            yield SmtpTransport(smtp(sink, "none", user=None), None)
+
+    @pytest.fixture
+    def unreachable(self) -> SmtpTransport:
+        nowhere = Smtp(name="relay", host="127.0.0.1", port=1, security="none", timeout_s=5.0)
+        return SmtpTransport(nowhere, None)
+
+
 async def test_a_mail_goes_out_over_tls_with_a_password(sink: Sink, certificates: Certificates) -> None:
     transport = SmtpTransport(smtp(*sink, ca_file=certificates.ca_file), lambda: "hush")
     assert await transport.check() == "localhost"
-    assert (await transport.send(US, TO, MAIL)).taken == TO
+    assert (await transport.send(US, TO, MAIL)).accepted == TO
     [taken] = sink[0].mails
     assert (taken.sender, taken.recipients, taken.raw) == (US, tuple(TO), MAIL)
 
 
 async def test_a_wrong_password_is_no_mail_s_fault(sink: Sink, certificates: Certificates) -> None:
     transport = SmtpTransport(smtp(*sink, ca_file=certificates.ca_file), lambda: "wrong")
-    assert (await transport.send(US, TO, MAIL)).again[TO[0]].startswith("535 ")
+    assert (await transport.send(US, TO, MAIL)).deferred[TO[0]].startswith("535 ")
     with pytest.raises(TransientError, match=r"cannot log in to localhost:\d+: 535"):
         await transport.check()
 
@@ -76,12 +90,12 @@ async def test_a_missing_log_in_is_no_mail_s_fault(certificates: Certificates) -
     with SmtpSink(tls_context=certificates.server, **LOGIN) as sink:
         transport = SmtpTransport(smtp(sink, "starttls", ca_file=certificates.ca_file, user=None), None)
         handed = await transport.send(US, TO, MAIL)
-    assert handed.again[TO[0]].startswith("530 ")
+    assert handed.deferred[TO[0]].startswith("530 ")
 
 
 async def test_nothing_is_sent_to_a_server_with_a_strange_certificate(sink: Sink) -> None:
     handed = await SmtpTransport(smtp(*sink), lambda: "hush").send(US, TO, MAIL)
-    assert "certificate" in handed.again[TO[0]].lower()
+    assert "certificate" in handed.deferred[TO[0]].lower()
     assert sink[0].mails == []
 
 
@@ -94,7 +108,7 @@ async def test_no_password_goes_to_a_server_without_starttls() -> None:
 
     with SmtpSink(authenticator=watching) as sink:
         handed = await SmtpTransport(smtp(sink, "starttls"), lambda: "hush").send(US, TO, MAIL)
-    assert "STARTTLS" in handed.again[TO[0]]
+    assert "STARTTLS" in handed.deferred[TO[0]]
     assert (seen, sink.mails) == ([], [])
 
 
@@ -102,11 +116,11 @@ async def test_a_token_that_is_refused_is_asked_for_anew(sink: Sink, certificate
     forgotten: list[str] = []
     token = AccessToken("old", lambda: forgotten.append("old"))
     transport = SmtpTransport(smtp(*sink, ca_file=certificates.ca_file, oauth2="cloud"), lambda: token)
-    assert (await transport.send(US, TO, MAIL)).again[TO[0]].startswith("504 ")  # this server knows no XOAUTH2
+    assert (await transport.send(US, TO, MAIL)).deferred[TO[0]].startswith("504 ")  # this server knows no XOAUTH2
     assert forgotten == ["old"]
 
 
 async def test_a_server_that_is_away_is_no_mail_s_fault() -> None:
     nowhere = Smtp(name="relay", host="127.0.0.1", port=1, security="none", timeout_s=5.0)
     handed = await SmtpTransport(nowhere, None).send(US, TO, MAIL)
-    assert list(handed.again) == TO
+    assert list(handed.deferred) == TO

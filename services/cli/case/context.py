@@ -12,7 +12,7 @@ from services.casework.actors import ActingAs
 from services.casework.outgoing import OutgoingMailBuilder
 from services.casework.persistence.repository import CaseRepository, no_such_case
 from services.runtime.errors import PermanentError
-from services.runtime.mail.message_id_keys import own_ids
+from services.runtime.mail.message_id_keys import message_id_signer
 from services.runtime.settings import Settings
 from services.runtime.store.configured import store_url
 from services.runtime.store.mongo import Store
@@ -38,7 +38,7 @@ def acting(as_user: str | None) -> ActingAs:
 async def opened_repository(settings: Settings) -> AsyncIterator[tuple[Store, CaseRepository]]:
     """The database of the settings, and the cases in it."""
     async with Store.opened(store_url(settings), settings.store.database) as store:
-        builder = OutgoingMailBuilder(settings, own_ids(settings))
+        builder = OutgoingMailBuilder(settings, message_id_signer(settings))
         yield store, CaseRepository(store, settings.processes, compose=builder.notice)
 
 

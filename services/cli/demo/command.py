@@ -162,8 +162,8 @@ class _Demo:
         """A customer's mail by SMTP to the server that feeds our mailbox."""
         server = Smtp(name="customer", host="127.0.0.1", port=self._post.port, security="none")
         handed = asyncio.run(SmtpTransport(server, None).send(demo_mails.NADIA, [demo_mails.INVOICES], mail))
-        if not handed.taken:
-            raise PermanentError(f"the demo's mail server did not take an answer: {handed.again_words}")
+        if not handed.accepted:
+            raise PermanentError(f"the demo's mail server did not take an answer: {handed.deferred_answers}")
         self._sent.append(mail_key(MAILBOXES[demo_mails.INVOICES], mail))
 
     def _received(self, address: str, count: int) -> list[MailMessage]:

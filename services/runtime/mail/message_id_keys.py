@@ -9,7 +9,7 @@ from services.runtime.settings import Settings
 MIN_KEY_BYTES = 32
 
 
-def own_ids(settings: Settings) -> MessageIdSigner:
+def message_id_signer(settings: Settings) -> MessageIdSigner:
     """Makes and recognises our Message-IDs with the keys of the settings. Raises SettingsError for unusable keys."""
     return MessageIdSigner(_keys(settings.case_reference.key_file))
 

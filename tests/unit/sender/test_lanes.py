@@ -134,13 +134,13 @@ class Scripted:
         return self._answers.pop(0)
 
 
-FAILED = DeliveryResult(again={"anna@customer.example": "connection refused"}, session="failed")
+FAILED = DeliveryResult(deferred={"anna@customer.example": "connection refused"}, session="failed")
 
 
 async def test_a_failed_session_opens_the_circuit_and_any_answer_closes_it() -> None:
     clock = Clock()
     watched = circuit(clock)
-    later = DeliveryResult(again={"anna@customer.example": "451 later"})
+    later = DeliveryResult(deferred={"anna@customer.example": "451 later"})
     transport = WatchedTransport(Scripted(FAILED, later), watched)
     await transport.send("office@office.example", ["anna@customer.example"], b"")
     assert watched.failure == "connection refused"

@@ -27,7 +27,7 @@ def rounds(count: int, mails: Any = lambda _number: outgoing(), every: timedelta
         verdict = judge(mail, now, known, limits(**more))
         verdicts.append(verdict)
         if isinstance(verdict, Go):
-            pasts |= verdict.pasts
+            pasts |= verdict.histories
         elif isinstance(verdict, Hold) and verdict.tripped:
             pasts[EVERYONE] = verdict.tripped
     return verdicts

@@ -1,14 +1,13 @@
 """The sender's steps with a fake outbox: what it writes down, whatever happens in between."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from msgspec import structs
 
 from schemas.stored import Attachment, OutgoingMail
 from services.runtime.errors import PermanentError, TransientError
@@ -19,109 +18,14 @@ from services.runtime.store.errors import ConflictError, TakenError
 from services.sender.circuits import Circuit
 from services.sender.clock import SharedClock
 from services.sender.limits import EVERYONE, SendingHistory
-from services.sender.ports import EVERYTHING, Addressed, DeliveryResult, Ending, Share, Waiting
-from services.sender.scheduler import Work
+from services.sender.ports import DeliveryResult
+from services.sender.scheduler import Scheduler
 from services.sender.service import NO_SERVER, Sender
 from services.sender.templates import Templates
 from tests.unit.sender.builders import NOW, outgoing, settings
+from tests.unit.sender.fakes import FakeOutbox, FakeTransport
 
 ANNA = "anna@customer.example"
-
-
-@dataclass
-class FakeOutbox:
-    """The port `Outbox`, with the conditions of the real one. `failures` are raised by the next writes of an end."""
-
-    mails: dict[str, OutgoingMail] = field(default_factory=dict)
-    endings: list[Ending] = field(default_factory=list)
-    known: dict[str, SendingHistory] = field(default_factory=dict)
-    failures: list[Exception] = field(default_factory=list)
-    extended: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def now(self) -> datetime:
-        return NOW
-
-    async def due(self, now: datetime, most: int, share: Share = EVERYTHING) -> list[str]:
-        open_ = [one for one in self.mails.values() if one.state in {"pending", "claimed"} and one.due_at <= now]
-        return [one.id for one in open_ if _is_of(share, one)][:most]
-
-    async def addressed(self, mail_ids: Sequence[str]) -> list[Addressed]:
-        found = [self.mails[one] for one in mail_ids if one in self.mails]
-        return [Addressed(one.id, one.process, one.kind == "answer") for one in found]
-
-    async def claim(self, mail_id: str, claim: str, now: datetime, until: datetime) -> OutgoingMail | None:
-        if mail_id not in await self.due(now, 1000):
-            return None
-        mail = self.mails[mail_id]
-        changes: dict[str, Any] = {"state": "claimed", "claimed_by": claim, "due_at": until}
-        self.mails[mail_id] = structs.replace(mail, attempts=mail.attempts + 1, **changes)
-        return self.mails[mail_id]
-
-    async def extend(self, mail_id: str, claim: str, until: datetime) -> bool:
-        self.extended.set()
-        return self._change(mail_id, claim, due_at=until)
-
-    async def settle(self, mail_id: str, claim: str, subject: str, text: str) -> bool:
-        return self._change(mail_id, claim, subject=subject, text=text)
-
-    async def pasts(self, keys: Sequence[str]) -> dict[str, SendingHistory]:
-        return {key: self.known.get(key, SendingHistory()) for key in keys}
-
-    async def count(self, pasts: Mapping[str, SendingHistory], now: datetime, counted: tuple[str, str] | None) -> None:
-        if self.failures:
-            raise self.failures.pop(0)
-        self.known |= {
-            key: SendingHistory(past.times, past.held_until, past.version + 1) for key, past in pasts.items()
-        }
-        if counted:
-            self._change(*counted, counted_at=now)
-
-    async def release(self, mail: OutgoingMail, claim: str) -> bool:
-        changes = {name: getattr(mail, name) for name in ("due_at", "remaining", "refused", "failure")}
-        return self._change(mail.id, claim, state="pending", claimed_by=None, **changes)
-
-    async def end(self, mail: OutgoingMail, claim: str, ending: Ending) -> bool:
-        if self.failures:
-            raise self.failures.pop(0)
-        if not self._change(mail.id, claim, state=ending.state, ended_at=ending.at, failure=ending.failure):
-            return False
-        self.endings.append(ending)
-        return True
-
-    async def prove_majority(self) -> None:
-        """A majority takes it."""
-
-    async def waiting(self) -> Waiting:
-        return Waiting(0, None)
-
-    def _change(self, mail_id: str, claim: str, **changes: Any) -> bool:
-        mail = self.mails[mail_id]
-        if mail.claimed_by != claim or mail.state != "claimed":
-            return False
-        self.mails[mail_id] = structs.replace(mail, **changes)
-        return True
-
-
-def _is_of(share: Share, mail: OutgoingMail) -> bool:
-    return (
-        (mail.process in share.processes) != share.others
-        and (share.answers is None or share.answers == (mail.kind == "answer"))
-        and (share.created_before is None or mail.created_at < share.created_before)
-    )
-
-
-class FakeTransport:
-    """Answers with what `answer` makes of the recipients."""
-
-    def __init__(self, answer: Callable[[Sequence[str]], DeliveryResult] = DeliveryResult) -> None:
-        self.answer = answer
-        self.messages: list[bytes] = []
-        self.recipients: list[list[str]] = []
-
-    async def send(self, sender: str, recipients: Sequence[str], message: bytes) -> DeliveryResult:
-        self.messages.append(message)
-        self.recipients.append(list(recipients))
-        return self.answer(recipients)
 
 
 class NoFiles:
@@ -164,7 +68,7 @@ def bench(tmp_path: Path) -> Bench:
 
 
 def again(recipients: Sequence[str]) -> DeliveryResult:
-    return DeliveryResult(again=dict.fromkeys(recipients, "451 later"))
+    return DeliveryResult(deferred=dict.fromkeys(recipients, "451 later"))
 
 
 async def test_the_text_is_settled_before_the_first_attempt_and_stays(bench: Bench, tmp_path: Path) -> None:
@@ -279,8 +183,8 @@ async def test_a_claim_that_ended_before_the_text_was_settled_sends_nothing(
 
 ENDS: list[tuple[DeliveryResult, str, str | None]] = [
     (DeliveryResult([ANNA]), "sent", None),
-    (DeliveryResult(refused={ANNA: "550 no"}), "refused", f"{ANNA}: 550 no"),
-    (DeliveryResult(again={ANNA: "451 later"}), "given-up", f"{ANNA}: 451 later"),
+    (DeliveryResult(rejected={ANNA: "550 no"}), "refused", f"{ANNA}: 550 no"),
+    (DeliveryResult(deferred={ANNA: "451 later"}), "given-up", f"{ANNA}: 451 later"),
 ]
 
 
@@ -359,9 +263,11 @@ async def test_a_claim_is_extended_while_the_server_takes_its_time(bench: Bench)
     assert bench.mail.state == "sent"
 
 
-def work_of(bench: Bench, clock: SharedClock) -> Work:
+def scheduler_of(bench: Bench, clock: SharedClock) -> Scheduler:
     circuits = {"relay": Circuit("relay")}
-    return Work(bench.sender, bench.outbox, clock, circuits, bench.settings, health=Health("store"), stop=bench.stop)
+    return Scheduler(
+        bench.sender, bench.outbox, clock, circuits, bench.settings, health=Health("store"), stop=bench.stop
+    )
 
 
 async def test_a_fault_of_ours_with_one_mail_holds_up_no_other(bench: Bench, tmp_path: Path) -> None:
@@ -379,10 +285,10 @@ async def test_a_fault_of_ours_with_one_mail_holds_up_no_other(bench: Bench, tmp
         to = [f"{name}@x.example"]
         bench.put(id=f"ack {number}", to=to, remaining=to)
     clock = SharedClock()
-    clock.tell(NOW)
-    work = work_of(bench, clock)
-    await work.wake([*bench.outbox.mails, "ack 7"])
-    sweeping = asyncio.ensure_future(work.sweep_until_stop(60.0))
+    clock.report(NOW)
+    scheduler = scheduler_of(bench, clock)
+    await scheduler.wake([*bench.outbox.mails, "ack 7"])
+    sweeping = asyncio.ensure_future(scheduler.sweep_until_stop(60.0))
     await asyncio.wait_for(reached.wait(), 60)
     bench.stop.request()
     await sweeping  # what is in hand is finished
@@ -392,10 +298,10 @@ async def test_a_fault_of_ours_with_one_mail_holds_up_no_other(bench: Bench, tmp
 
 async def test_nothing_is_claimed_before_the_databases_time_is_known(bench: Bench) -> None:
     bench.put()
-    work = work_of(bench, SharedClock())
-    await work.wake([bench.mail.id])
+    scheduler = scheduler_of(bench, SharedClock())
+    await scheduler.wake([bench.mail.id])
     bench.stop.request()
-    await work.sweep_until_stop(60.0)
+    await scheduler.sweep_until_stop(60.0)
     assert bench.mail.state == "pending"
 
 
@@ -407,7 +313,7 @@ async def test_nothing_is_claimed_before_the_databases_time_is_known(bench: Benc
 def test_senders_go_by_the_databases_time(told: list[float], seems: float) -> None:
     clock = SharedClock()
     for seconds in told:
-        clock.tell(NOW + timedelta(seconds=seconds))
+        clock.report(NOW + timedelta(seconds=seconds))
     assert timedelta(0) <= clock() - (NOW + timedelta(seconds=seems)) < timedelta(seconds=0.4)
 
 
