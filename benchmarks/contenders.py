@@ -93,7 +93,7 @@ class Side:
         return own | servers
 
     def _of_mailcase(self, stages: Sequence[str]) -> list[GuardedProcess]:
-        return list(self.pipeline.stages(**{stage.replace("-", "_"): 1 for stage in stages}).all)
+        return list(self.pipeline.services(**{stage.replace("-", "_"): 1 for stage in stages}).all)
 
     def _of_floor(self, stages: Sequence[str]) -> list[GuardedProcess]:
         where = Where(

@@ -34,7 +34,7 @@ import pymongo
 
 from deploy.local import PrivateServers
 from deploy.local.guardian import descendants
-from deploy.local.stages import Stages
+from deploy.local.services import Services
 from schemas.mails import BlobRef
 from services.fetcher.message_builder import RawMailBuilder
 from services.runtime.broker.connection import Broker
@@ -108,20 +108,20 @@ class Bench:
             asyncio.run(_fill(url, self._round, mails))
             if stage == "router":
                 with _Depth(url, CASE_WRITER_COMMANDS) as depth:
-                    return self._drain(Stages(config, folder, {stage: replicas}, env=env), depth, mails, share)
-            self._route(Stages(config, folder, {"router": 2}, env=env), url, mails)
+                    return self._drain(Services(config, folder, {stage: replicas}, env=env), depth, mails, share)
+            self._route(Services(config, folder, {"router": 2}, env=env), url, mails)
             recorded = client[name]["mails"].estimated_document_count
-            return self._drain(Stages(config, folder, {stage: replicas}, env=env), recorded, mails, share)
+            return self._drain(Services(config, folder, {stage: replicas}, env=env), recorded, mails, share)
         finally:
             client.drop_database(name)
             client.close()
             ctl("delete_vhost", name)
 
-    def _route(self, routers: Stages, url: str, mails: int) -> None:
+    def _route(self, routers: Services, url: str, mails: int) -> None:
         with routers, _Depth(url, CASE_WRITER_COMMANDS) as depth, _Depth(url, ROUTER_MAIL) as left:
             _until(lambda: depth() >= mails and left() == 0)
 
-    def _drain(self, stages: Stages, done: Callable[[], int], mails: int, share: float | None) -> Measure:
+    def _drain(self, stages: Services, done: Callable[[], int], mails: int, share: float | None) -> Measure:
         with stages:
             stages.wait_until_ready()
             groups = [process.pids for process in stages.all]

@@ -1,4 +1,4 @@
-"""A whole Mailcase for one test: mailboxes, settings, stages, on a virtual host and a database of its own."""
+"""A whole Mailcase for one test: mailboxes, settings, services, on a virtual host and a database of its own."""
 
 import hashlib
 import itertools
@@ -14,7 +14,7 @@ from imap_tools import MailBox
 from pymongo.database import Database
 
 from deploy.local.servers import PrivateServers
-from deploy.local.stages import Stages
+from deploy.local.services import Services
 from tests.vhosts import add_virtual_host
 
 PASSWORD = "secret"
@@ -24,7 +24,7 @@ Document = dict[str, Any]
 
 
 class Pipeline:
-    """Processes with a mailbox each, named `p1`, `p2` …; the stages are up to the test."""
+    """Processes with a mailbox each, named `p1`, `p2` …; the test chooses the services."""
 
     def __init__(
         self,
@@ -65,10 +65,10 @@ class Pipeline:
     def database(self) -> Database[Document]:
         return self._client[self.database_name]
 
-    def stages(self, **replicas: int) -> Stages:
-        """`stages(fetcher=1, case_writer=2)`; a context manager that starts and stops them."""
+    def services(self, **replicas: int) -> Services:
+        """`services(fetcher=1, case_writer=2)`; a context manager that starts and stops them."""
         counts = {name.replace("_", "-"): count for name, count in replicas.items()}
-        return Stages(self.config, self.folder, counts, env=self.env)
+        return Services(self.config, self.folder, counts, env=self.env)
 
     @contextmanager
     def imap(self, mailbox: str) -> Iterator[MailBox]:

@@ -1,1 +1,3 @@
-"""The dashboards: what they show is in `mail_flow.py` and `stages.py`; `python -m deploy.grafana` writes the JSON."""
+"""The dashboards: `mail_flow.py` and `services.py` define them; `python -m deploy.grafana` writes
+their JSON.
+"""

@@ -1,14 +1,14 @@
-"""Writes the dashboards beside this file, as JSON for Grafana: `python -m deploy.grafana`."""
+"""Writes the dashboards as JSON for Grafana, next to this file: `python -m deploy.grafana`."""
 
 import json
 from pathlib import Path
 
 from deploy.grafana.mail_flow import MAIL_FLOW
 from deploy.grafana.model import Dashboard
-from deploy.grafana.stages import STAGES
+from deploy.grafana.services import SERVICES
 
 FOLDER = Path(__file__).parent
-DASHBOARDS = {"mail-flow.json": MAIL_FLOW, "stages.json": STAGES}
+DASHBOARDS = {"mail-flow.json": MAIL_FLOW, "services.json": SERVICES}
 
 
 def text_of(dashboard: Dashboard) -> str:

@@ -1,4 +1,4 @@
-"""Dashboard "Mail flow": is mail flowing, how old is the oldest, where does it wait, what came of it?"""
+"""Dashboard "Mail flow": throughput, age of the oldest mail, backlog by place, outcomes."""
 
 from deploy.grafana.model import PER_SECOND, Dashboard, Panel, Query, Row, Variable
 from deploy.grafana.promql import each_once, increase, percentiles, quantile, rate, series
@@ -22,12 +22,18 @@ UP = f"max by (namespace, mailbox) ({series('mailcase_mailbox_up')})"
 FLOWING = Row(
     "Is mail flowing?",
     [
-        Panel("Recorded a minute", [Query(f"60 * {rate(RECORDED, '', PROCESS)}")], kind="stat", width=4, decimals=1),
+        Panel(
+            "Mails recorded per minute",
+            [Query(f"60 * {rate(RECORDED, '', PROCESS)}")],
+            kind="stat",
+            width=4,
+            decimals=1,
+        ),
         Panel(
             "Oldest mail",
             [Query(f"max({series('mailcase:oldest_mail_age_seconds')})")],
             "s",
-            "Since its arrival in the mailbox, without an outcome yet.",
+            "Age of the oldest mail without an outcome, since its arrival in the mailbox.",
             kind="stat",
             width=4,
             limits=(60, 600),
@@ -41,7 +47,8 @@ FLOWING = Row(
                 )
             ],
             "percentunit",
-            "Recorded within 60 s of the arrival in the mailbox, over the time shown. The objective is 99 %.",
+            "Share of mails recorded within 60 s of their arrival in the mailbox, over the time range"
+            " shown. The objective is 99 %.",
             kind="stat",
             width=4,
             limits=(0.99, 0.95),
@@ -49,16 +56,16 @@ FLOWING = Row(
             decimals=2,
         ),
         Panel(
-            "Waiting",
+            "Mails waiting",
             [Query(f"sum({LEFT}) + sum({series('mailcase_mailbox_mails_in_flight')})")],
-            description="In the mailboxes as last looked, and under way without an outcome.",
+            description="Mails in the mailboxes at the last poll, plus mails in flight without an outcome.",
             kind="stat",
             width=4,
         ),
         Panel(
-            "Parked",
+            "Parked mails",
             [Query(f"sum({series('mailcase:parked_mails')})")],
-            description="Wait for a person: mailcase parked list.",
+            description="Mails that wait for a person. See: mailcase parked list.",
             kind="stat",
             width=4,
             limits=(1, 20),
@@ -66,28 +73,28 @@ FLOWING = Row(
         Panel(
             "Dead letters",
             [Query(f"sum({DEAD})")],
-            description="Messages that could not be processed at all.",
+            description="Messages that no service could process. See: mailcase dead list.",
             kind="stat",
             width=4,
             limits=(1, 10),
         ),
         Panel(
-            "Mails a second",
+            "Mails per second",
             [
                 Query(rate("mailcase_mailbox_mails_fetched_total"), "fetched"),
                 Query(rate("mailcase_mails_routed_total", "", PROCESS), "routed"),
                 Query(rate(RECORDED, "", PROCESS), "recorded"),
-                Query(rate("mailcase_mails_duplicate_total", "", PROCESS), "known already"),
+                Query(rate("mailcase_mails_duplicate_total", "", PROCESS), "duplicates"),
             ],
             PER_SECOND,
-            "The lines lie on each other while nothing builds up.",
+            "The lines overlap as long as no backlog builds up.",
             width=12,
         ),
         Panel(
-            "From arrival to recorded",
+            "Time from arrival to recorded",
             percentiles(AGE, PROCESS),
             "s",
-            "Exemplars are mail keys; look for one in the logs.",
+            "The exemplars are mail keys. Search the logs for a key to follow that mail.",
             width=12,
             limits=(60, 600),
             exemplars=True,
@@ -96,10 +103,10 @@ FLOWING = Row(
 )
 
 WAITING = Row(
-    "Where does it wait?",
+    "Where does mail wait?",
     [
         Panel(
-            "Oldest by place",
+            "Oldest mail by place",
             [
                 Query(f"max({series(OLDEST_UNFETCHED)})", "mailbox"),
                 Query(f"max({series(OLDEST_IN_FLIGHT)})", "published, not recorded"),
@@ -117,7 +124,7 @@ WAITING = Row(
                 Query(each_once("mailcase_sender_outbox_pending"), "outbox"),
                 Query(NEWER, "{{queue}}"),
             ],
-            description="What is in a queue whose name ends in newer waits for a stage of that version.",
+            description="A queue whose name ends in .newer holds messages for a newer version of a service.",
             width=12,
         ),
         Panel(
@@ -126,12 +133,13 @@ WAITING = Row(
             "s",
         ),
         Panel(
-            "Fetching is held up by",
+            "Fetching paused by",
             [Query(f"sum by (by) ({series('mailcase_mailbox_paused')})", "{{by}}")],
-            description="Mailboxes that wait: for the broker (an alarm), the store, or receipts (the stages behind).",
+            description="Number of paused mailboxes, by cause: the broker (an alarm), the database, or"
+            " missing receipts (a backlog downstream).",
         ),
         Panel(
-            "Oldest by mailbox",
+            "Oldest mail by mailbox",
             [Query(f"topk(10, {series('mailcase:oldest_mail_age_seconds')})", "{{mailbox}}")],
             "s",
         ),
@@ -139,19 +147,19 @@ WAITING = Row(
 )
 
 OUTCOMES = Row(
-    "What came of it?",
+    "What became of the mail?",
     [
-        Panel("By outcome", [Query(rate(RECORDED, "outcome", PROCESS), "{{outcome}}")], PER_SECOND, stacked=True),
-        Panel("By process", [Query(rate(RECORDED, "process", PROCESS), "{{process}}")], PER_SECOND, stacked=True),
+        Panel("Mails by outcome", [Query(rate(RECORDED, "outcome", PROCESS), "{{outcome}}")], PER_SECOND, stacked=True),
+        Panel("Mails by process", [Query(rate(RECORDED, "process", PROCESS), "{{process}}")], PER_SECOND, stacked=True),
         Panel(
-            "By rule",
+            "Mails by rule",
             [Query(rate("mailcase_mails_routed_total", "rule", PROCESS), "{{rule}}")],
             PER_SECOND,
-            "The rule of the router that decided.",
+            "The router's rule that decided the outcome.",
             stacked=True,
         ),
         Panel(
-            "Parked, by reason",
+            "Parked mails by reason",
             [
                 Query(
                     f"{each_once('mailcase_parked_mails', 'process, reason', PROCESS)} > 0"
@@ -162,7 +170,7 @@ OUTCOMES = Row(
             stacked=True,
         ),
         Panel(
-            "Set aside, by reason",
+            "Newly parked or ignored mails by reason",
             [
                 Query(
                     rate(RECORDED, "reason", 'outcome=~"parked|ignored"', PROCESS),
@@ -173,10 +181,11 @@ OUTCOMES = Row(
             stacked=True,
         ),
         Panel(
-            "Fetched and not accounted for",
+            "Fetched but not accounted for",
             [Query(f"{FETCHED} - ({ENDED})", "difference")],
-            description="Over the time shown; small and passing is what is in flight. Mails from files, retries and"
-            " replays make it negative; so does a process that was killed.",
+            description="Mails fetched minus mails with an outcome, over the time range shown. A small positive"
+            " value is mail in flight. Ingested files, retries, replays and killed processes make it"
+            " negative.",
             signed=True,
         ),
     ],
@@ -186,14 +195,14 @@ MAILBOXES = Row(
     "Mailboxes",
     [
         Panel(
-            "Mailboxes that can be read",
+            "Readable mailboxes",
             [
                 Query(f"sum({UP})", "up"),
                 Query(f"count({UP})", "all"),
             ],
         ),
         Panel(
-            "Failures",
+            "Failures by mailbox",
             [
                 Query(
                     f"{rate('mailcase_mailbox_failures_total', 'mailbox, kind')} > 0"
@@ -204,7 +213,7 @@ MAILBOXES = Row(
             PER_SECOND,
         ),
         Panel(
-            "Left in the mailbox for a person",
+            "Mails left in the mailbox for a person",
             [
                 Query(increase("mailcase_mailbox_mails_too_large_total", "2h"), "too large"),
                 Query(increase("mailcase_mailbox_mails_unreadable_total", "2h"), "unreadable"),
@@ -213,11 +222,25 @@ MAILBOXES = Row(
     ],
 )
 
+CASES = Row(
+    "Cases",
+    [
+        Panel(
+            "Overdue cases by process",
+            [Query(each_once("mailcase_overdue_cases", "process", PROCESS), "{{process}}")],
+            description="Open cases past their due date. See: mailcase case list --overdue.",
+            width=12,
+            limits=(1, 20),
+            stacked=True,
+        ),
+    ],
+)
+
 MAIL_FLOW = Dashboard(
     "mailcase-mail-flow",
     "Mailcase: mail flow",
-    "Is mail flowing, how old is the oldest, where does it wait, what came of it?",
-    [FLOWING, WAITING, OUTCOMES, MAILBOXES],
+    "Throughput, age of the oldest mail, backlog by place, outcomes.",
+    [FLOWING, WAITING, OUTCOMES, MAILBOXES, CASES],
     [
         Variable("namespace", "Namespace", "mailcase_build_info"),
         Variable("process", "Process", series("mailcase_mails_recorded_total")),

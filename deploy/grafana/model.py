@@ -1,7 +1,9 @@
-"""Dashboards as Grafana reads them (schema 41, Grafana 12; 11 reads it too), built from a few values.
+"""Dashboards in Grafana's JSON model (schema 41 of Grafana 12; Grafana 11 reads it too), built from
+a few values.
 
-Only what differs from panel to panel is told where a dashboard is made; the rest is the same for all and stands here.
-Fields as documented at grafana.com/docs/grafana/latest/dashboards/build-dashboards/view-dashboard-json-model.
+A dashboard states only what differs from panel to panel; everything that all panels share is here.
+The fields are documented at
+grafana.com/docs/grafana/latest/dashboards/build-dashboards/view-dashboard-json-model.
 """
 
 from collections.abc import Sequence
@@ -10,7 +12,7 @@ from typing import Any, Literal
 
 SCHEMA_VERSION = 41
 COLUMNS = 24
-PER_SECOND = "suffix:/s"  # Grafana's own are of requests, reads and other things that mails are not
+PER_SECOND = "suffix:/s"  # Grafana's own units name requests, reads and the like, not mails
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 
 Json = dict[str, Any]
@@ -18,7 +20,9 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Query:
-    """PromQL and what its series are called, `{{label}}` standing for a label's value."""
+    """A PromQL expression and the legend of its series; `{{label}}` in the legend is replaced by
+    the label's value.
+    """
 
     expr: str
     legend: str = ""
@@ -26,10 +30,12 @@ class Query:
 
 @dataclass(frozen=True)
 class Panel:
-    """`limits` are values from which on it is shown orange and red; `below` tells that lower values are worse.
+    """One panel.
 
-    Units are Grafana's: `s`, `bytes`, `percentunit`, `short`, or `PER_SECOND` for mails, messages and the like.
-    `description` is shown at the panel's i. `signed`: values below 0 have a meaning, and are shown.
+    `limits` are the values from which on the panel turns orange and red; with `below`, lower values
+    are worse. `unit` is one of Grafana's (`s`, `bytes`, `percentunit`, `short`), or `PER_SECOND`
+    for mails and messages. `description` is the text of the panel's info icon. With `signed`, the
+    axis shows values below 0.
     """
 
     title: str
@@ -54,7 +60,9 @@ class Row:
 
 @dataclass(frozen=True)
 class Variable:
-    """A choice at the top, taken from the values of a label: those of the series that `values_of` selects."""
+    """A drop-down at the top of the dashboard: the values of the label `name` in the series
+    `values_of`.
+    """
 
     name: str
     label: str
@@ -89,12 +97,12 @@ class Dashboard:
             "preload": False,
             "annotations": {"list": [_ANNOTATIONS]},
             "links": [_OTHERS],
-            "templating": {"list": [_DATA_SOURCE, *(_variable(one) for one in self.variables)]},
+            "templating": {"list": [_DATA_SOURCE, *(_variable(variable) for variable in self.variables)]},
             "panels": _panels(self.rows),
         }
 
     def queries(self) -> list[tuple[str, str]]:
-        """Title of the panel and PromQL."""
+        """The panel's title and the PromQL of each query."""
         return [(panel.title, query.expr) for row in self.rows for panel in row.panels for query in panel.queries]
 
 
@@ -156,7 +164,9 @@ def _variable(variable: Variable) -> Json:
 
 
 def _panels(rows: Sequence[Row]) -> list[Json]:
-    """All panels below each other, rows as headings, from left to right as they fit."""
+    """Lay the panels out from left to right and wrap at `COLUMNS`; each row starts with its
+    heading.
+    """
     found: list[Json] = []
     y = 0
     for row in rows:

@@ -1,4 +1,6 @@
-"""PromQL that several panels have in common. Everything is asked for the namespaces chosen at the top."""
+"""PromQL that several panels share. Every query selects the namespaces chosen at the top of the
+dashboard.
+"""
 
 from collections.abc import Sequence
 
@@ -9,28 +11,30 @@ NAMESPACE = 'namespace=~"$namespace"'
 
 
 def series(name: str, *matchers: str) -> str:
-    """The series of that name which the matchers select."""
+    """The series with this name that the matchers select."""
     return f"{name}{{{', '.join((*matchers, NAMESPACE))}}}"
 
 
 def rate(name: str, by: str = "", *matchers: str) -> str:
-    """Events a second, over all processes."""
+    """Events per second, summed over all processes."""
     return f"sum{_by(by)} (rate({series(name, *matchers)}{RATE}))"
 
 
 def increase(name: str, span: str = "$__range") -> str:
-    """Events within the span, over all processes."""
+    """Events within the span, summed over all processes."""
     return f"sum(increase({series(name)}[{span}]))"
 
 
 def each_once(name: str, by: str = "", *matchers: str) -> str:
-    """Of what several processes tell alike (a queue's length, say), the sum over the installations."""
-    one = ", ".join(filter(None, ("namespace", by)))
-    return f"sum{_by(by)} (max by ({one}) ({series(name, *matchers)}))"
+    """The sum over the namespaces of a value that every replica reports alike, such as the length
+    of a queue.
+    """
+    labels = ", ".join(filter(None, ("namespace", by)))
+    return f"sum{_by(by)} (max by ({labels}) ({series(name, *matchers)}))"
 
 
 def quantile(share: float, histogram: str, by: str = "", *matchers: str) -> str:
-    """The value that the given share of observations does not exceed."""
+    """The quantile of a histogram; `share` is between 0 and 1."""
     labels = f"le, {by}" if by else "le"
     return f"histogram_quantile({share:g}, sum by ({labels}) (rate({series(f'{histogram}_bucket', *matchers)}{RATE})))"
 
@@ -38,18 +42,22 @@ def quantile(share: float, histogram: str, by: str = "", *matchers: str) -> str:
 def percentiles(
     histogram: str, *matchers: str, shares: Sequence[float] = (0.5, 0.95, 0.99), by: str = ""
 ) -> list[Query]:
-    """One query a share; the legend names it, with the label that it is split by."""
+    """One query for each share; the legend is the percentile and, if any, the value of the label
+    `by`.
+    """
     label = f" {{{{{by}}}}}" if by else ""
     return [Query(quantile(share, histogram, by, *matchers), f"p{share * 100:g}{label}") for share in shares]
 
 
 def mean(histogram: str, by: str) -> str:
-    """Of what was observed."""
+    """The mean of the observations of a histogram."""
     return f"{rate(f'{histogram}_sum', by)} / {rate(f'{histogram}_count', by)}"
 
 
-def of_stage(expression: str) -> str:
-    """The expression's value of each process, with the stage that the process is."""
+def with_service(expression: str) -> str:
+    """The value of the expression for each process, with the label `stage`: the service that the
+    process runs.
+    """
     return f"{expression} * on (instance) group_left (stage) {series('mailcase_build_info')}"
 
 

@@ -1,4 +1,4 @@
-"""Draws the main panels of "Mail flow" as they were in a Prometheus, for the docs.
+"""Draws the main panels of the dashboard "Mail flow" as SVG, with data from a Prometheus server.
 
 python -m deploy.grafana.render http://127.0.0.1:9090 --minutes 10 > docs/mail-flow.svg
 """
@@ -16,10 +16,10 @@ from xml.sax.saxutils import escape
 from deploy.grafana.mail_flow import MAIL_FLOW
 from deploy.grafana.model import PER_SECOND, Panel
 
-SHOWN = ("Mails a second", "From arrival to recorded", "Oldest by place", "Mails by place")
+SHOWN = ("Mails per second", "Time from arrival to recorded", "Oldest mail by place", "Mails by place")
 WIDTH, HEIGHT, MARGIN = 460, 224, 16
 PLOT_LEFT, PLOT_TOP, PLOT_BOTTOM = 46, 30, 60
-COLOURS = ("#2f6fab", "#d9822b", "#3d9a5f", "#b13f3f", "#7a55a8", "#6b7280", "#1c9aa0", "#a3761a")
+COLORS = ("#2f6fab", "#d9822b", "#3d9a5f", "#b13f3f", "#7a55a8", "#6b7280", "#1c9aa0", "#a3761a")
 STEPS = 150
 
 Points = list[tuple[float, float]]
@@ -44,16 +44,16 @@ class Span:
 
 
 def lines_of(panel: Panel, url: str, span: Span) -> list[Line]:
-    """What Prometheus has for the panel's queries."""
+    """The series that Prometheus returns for the panel's queries."""
     found = []
     for query in panel.queries:
         text = query.expr.replace("$__rate_interval", "30s").replace("$process", ".*").replace("$namespace", ".*")
         asked = {"query": text, "start": span.start_s, "end": span.end_s, "step": span.step_s}
         with urllib.request.urlopen(f"{url}/api/v1/query_range?{urllib.parse.urlencode(asked)}", timeout=30) as answer:  # noqa: S310 - the operator's own
             series = json.load(answer)["data"]["result"]
-        for one in series:
-            points = [(float(at), float(value)) for at, value in one["values"] if value != "NaN"]
-            found.append(Line(_name(query.legend, one["metric"]), points))
+        for result in series:
+            points = [(float(at), float(value)) for at, value in result["values"] if value != "NaN"]
+            found.append(Line(_name(query.legend, result["metric"]), points))
     return [line for line in found if line.points]
 
 
@@ -64,7 +64,7 @@ def _name(legend: str, labels: dict[str, str]) -> str:
 
 
 def chart(panel: Panel, lines: Sequence[Line], span: Span) -> str:
-    """One panel; its axis begins at 0."""
+    """The SVG of one panel; its axis starts at 0."""
     top = _round_up(max((value for line in lines for _, value in line.points), default=0.0))
     plot_width, plot_height = WIDTH - PLOT_LEFT - 8, HEIGHT - PLOT_TOP - PLOT_BOTTOM
     parts = [f'<rect width="{WIDTH}" height="{HEIGHT}" rx="4" class="panel"/>', _text(12, 19, panel.title, "title")]
@@ -72,14 +72,14 @@ def chart(panel: Panel, lines: Sequence[Line], span: Span) -> str:
         y = PLOT_TOP + plot_height * (1 - share)
         parts.append(f'<path d="M{PLOT_LEFT} {y:.1f}h{plot_width}" class="grid"/>')
         parts.append(_text(PLOT_LEFT - 6, y + 3, _amount(top * share, panel.unit), "axis end"))
-    for line, colour in zip(lines, COLOURS, strict=False):
+    for line, color in zip(lines, COLORS, strict=False):
         for points in pieces(line.points, span.step_s):
             places = [
                 f"{PLOT_LEFT + plot_width * (at - span.start_s) / (span.end_s - span.start_s):.1f}"
                 f" {PLOT_TOP + plot_height * (1 - value / top):.1f}"
                 for at, value in points
             ]
-            parts.append(f'<polyline points="{" ".join(places)}" stroke="{colour}"/>')
+            parts.append(f'<polyline points="{" ".join(places)}" stroke="{color}"/>')
     minutes = (span.end_s - span.start_s) / 60
     for share in (0.0, 0.5, 1.0):
         label = f"{minutes * share:.1f} min" if share else "0"
@@ -89,7 +89,7 @@ def chart(panel: Panel, lines: Sequence[Line], span: Span) -> str:
 
 
 def pieces(points: Points, step_s: float) -> list[Points]:
-    """Apart where there is no value for a while, as Grafana shows it."""
+    """Split a line at gaps without values, as Grafana does."""
     found: list[Points] = []
     for point in points:
         if found and point[0] - found[-1][-1][0] < 1.5 * step_s:
@@ -101,18 +101,18 @@ def pieces(points: Points, step_s: float) -> list[Points]:
 
 def _legend(lines: Sequence[Line]) -> str:
     parts, x, y = [], 12.0, HEIGHT - 32.0
-    for line, colour in zip(lines, COLOURS, strict=False):
+    for line, color in zip(lines, COLORS, strict=False):
         width = 26 + 5.9 * len(line.name)
         if x + width > WIDTH:
             x, y = 12.0, y + 12
-        parts.append(f'<rect x="{x:.0f}" y="{y - 6:.0f}" width="10" height="4" fill="{colour}"/>')
+        parts.append(f'<rect x="{x:.0f}" y="{y - 6:.0f}" width="10" height="4" fill="{color}"/>')
         parts.append(_text(x + 14, y, line.name, "axis"))
         x += width
     return "".join(parts)
 
 
 def _round_up(value: float) -> float:
-    """To a number that halves well; 1 for nothing at all."""
+    """Round up to a number that halves evenly; 1 if the value is 0."""
     scale = 1e-3
     while value > 0:
         for step in (1, 2, 4, 6, 10):

@@ -1,4 +1,6 @@
-"""Private servers on this machine, for `mailcase up`, the demo and the tests: RabbitMQ, MongoDB, Dovecot."""
+"""Private servers on this machine for `mailcase up`, the demo and the tests: RabbitMQ, MongoDB,
+Dovecot.
+"""
 
 from deploy.local.broker import Broker
 from deploy.local.errors import DataFolderInUseError, LocalServerError, MissingProgramError

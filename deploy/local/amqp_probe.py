@@ -1,6 +1,7 @@
-"""The smallest AMQP 0-9-1 client: logs in to a virtual host and leaves. Shows that a broker really serves.
+"""A minimal AMQP 0-9-1 client: opens a virtual host and disconnects. Proves that the broker serves.
 
-Frames and methods: AMQP 0-9-1 specification, sections 2.3.5 (frames), 1.1 and 1.4 of the reference (connection class).
+Frames and methods: AMQP 0-9-1 specification, sections 2.3.5 (frames), 1.1 and 1.4 of the reference
+(connection class).
 """
 
 import socket
@@ -12,7 +13,9 @@ START, START_OK, TUNE, TUNE_OK, OPEN, OPEN_OK, CLOSE, CLOSE_OK = 10, 11, 30, 31,
 
 
 def probe(port: int, user: str, password: str, timeout_s: float = 5.0) -> None:
-    """Logs in to `/` on 127.0.0.1. Raises OSError, of which ConnectionError says that the broker refuses."""
+    """Log in to `/` on 127.0.0.1. Raises OSError; a ConnectionError means that the broker
+    refused.
+    """
     plain = f"\0{user}\0{password}".encode()  # SASL PLAIN, RFC 4616
     with socket.create_connection(("127.0.0.1", port), timeout=timeout_s) as link:
         link.sendall(PROTOCOL_HEADER)
@@ -32,7 +35,9 @@ def _send(link: socket.socket, method: int, arguments: bytes) -> None:
 
 
 def _expect(link: socket.socket, method: int) -> bytes:
-    """The arguments of the next method frame, which must be this one of the connection class."""
+    """The arguments of the next frame. Raises ConnectionError unless it is this method of the
+    connection class.
+    """
     _, _, size = struct.unpack(">BHI", _read(link, 7))
     payload = _read(link, size + 1)[:-1]
     if payload[:4] != struct.pack(">HH", 10, method):

@@ -1,7 +1,8 @@
-"""A private RabbitMQ node with an epmd of its own.
+"""A private RabbitMQ node with its own epmd.
 
-Everything that a packaged node shares with the machine (settings under /etc, the Erlang cookie, the port mapper, the
-database folder) is pointed elsewhere by the environment, as rabbitmq.com/docs/configure and .../relocate describe.
+The environment redirects everything that a packaged node shares with the machine: settings under
+/etc, the Erlang cookie, the port mapper and the database folder. See rabbitmq.com/docs/configure
+and rabbitmq.com/docs/relocate.
 """
 
 import base64
@@ -15,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from deploy.local.amqp_probe import probe
-from deploy.local.broker_place import adopt_place
+from deploy.local.broker_relocation import update_data_paths
 from deploy.local.errors import LocalServerError
 from deploy.local.processes import GuardedProcess, run_guarded
 from deploy.local.programs import find_programs
@@ -31,7 +32,9 @@ PORT_SETTINGS = {
 
 
 class Broker(Server):
-    """`plugins` are RabbitMQ's names, e.g. `rabbitmq_management`; see `plugin_port` for where they listen."""
+    """A node with `plugins` enabled, such as `rabbitmq_management`; `plugin_port` returns their
+    ports.
+    """
 
     name = "broker"
     user = "mailcase"
@@ -57,27 +60,30 @@ class Broker(Server):
 
     @property
     def password(self) -> str:
-        """Of `user`, who may do everything; empty before the first start."""
+        """The password of `user`, an administrator; empty before the first start."""
         return self.secrets.read(self.name) or ""
 
     def probe(self, timeout_s: float = 5.0) -> None:
-        """Logs in and leaves. Raises OSError."""
+        """Log in and disconnect. Raises OSError."""
         probe(self.port, self.user, self.password, timeout_s)
 
     def plugin_port(self, plugin: str) -> int:
-        """The HTTP port of `rabbitmq_management` or `rabbitmq_prometheus`. Raises KeyError when it isn't enabled."""
+        """The HTTP port of `rabbitmq_management` or `rabbitmq_prometheus`. Raises KeyError if the
+        plugin is not enabled.
+        """
         return self._plugin_ports[plugin]
 
     def required_programs(self) -> Sequence[str]:
         return ["rabbitmq-server", "rabbitmqctl", "epmd"]
 
     def ctl(self, *arguments: str, timeout_s: float = 60.0) -> str:
-        """Runs rabbitmqctl against this node and returns what it printed, without its headings.
+        """Run rabbitmqctl against this node; returns its output, without headings.
 
-        Raises LocalServerError when the node is not running, and with rabbitmqctl's words when it fails.
+        Raises LocalServerError if the node does not run or the command fails; the message has the
+        command's output.
         """
         if not self.running:
-            raise LocalServerError("the broker is not running: rabbitmqctl has nobody to talk to")
+            raise LocalServerError("the broker is not running: start it before using rabbitmqctl")
         argv = [find_programs(["rabbitmqctl"])["rabbitmqctl"], "--quiet", *arguments]
         output, status = run_guarded(argv, self._env(), timeout_s)
         if status != 0:
@@ -85,9 +91,11 @@ class Broker(Server):
         return output
 
     def import_definitions(self, definitions: Mapping[str, object]) -> None:
-        """Virtual hosts, permissions, exchanges … as rabbitmq.com/docs/definitions has them.
+        """Import virtual hosts, permissions, exchanges and so on, in the format of
+        rabbitmq.com/docs/definitions.
 
-        In milliseconds with the plugin `rabbitmq_management`, without it in seconds of rabbitmqctl.
+        Takes milliseconds with the plugin `rabbitmq_management`, and seconds without, by
+        rabbitmqctl.
         """
         if MANAGEMENT in self._plugin_ports:
             self._manage("POST", "definitions", definitions)
@@ -97,14 +105,14 @@ class Broker(Server):
         self.ctl("import_definitions", str(file))
 
     def delete_virtual_host(self, name: str) -> None:
-        """With all that is in it."""
+        """Delete a virtual host with everything in it."""
         if MANAGEMENT in self._plugin_ports:
             self._manage("DELETE", f"vhosts/{name}")
         else:
             self.ctl("delete_vhost", name)
 
     def _manage(self, method: str, path: str, body: object = None) -> None:
-        """A call of the management plugin's HTTP API. Raises urllib.error.URLError."""
+        """Call the HTTP API of the management plugin. Raises urllib.error.URLError."""
         request = urllib.request.Request(
             f"http://127.0.0.1:{self._plugin_ports[MANAGEMENT]}/api/{path}",
             None if body is None else json.dumps(body).encode(),
@@ -114,13 +122,15 @@ class Broker(Server):
             },
             method=method,
         )
-        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - as above
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - http, on loopback
             answer.read()
 
     def _start(self) -> None:
         find_programs(self.required_programs())
-        if {"'", '"'} & set(str(self.folder)):  # its disk monitor hands the path to a shell, and would wait for ever
-            raise LocalServerError(f"RabbitMQ needs a folder without quotes in its path, which {self.folder} has")
+        if {"'", '"'} & set(str(self.folder)):  # its disk monitor passes the path to a shell, and would hang
+            raise LocalServerError(
+                f"the path {self.folder} contains quotes, which RabbitMQ cannot use: choose another data folder"
+            )
         deadline = time.monotonic() + self.start_patience_s
         self._choose_ports()
         without_login = self._node_folder.exists() and self.secrets.read(self.name) is None
@@ -128,7 +138,7 @@ class Broker(Server):
             self._write_configuration("guest", "guest")
         else:
             self._write_configuration(self.user, self.secrets.obtain(self.name))
-        adopt_place(self._node_folder)
+        update_data_paths(self._node_folder)
         self._epmd.start()
         wait_for_port(self._epmd, self._epmd_port, deadline)
         self._node.start()
@@ -146,11 +156,13 @@ class Broker(Server):
                 return
 
     def _replace_guest(self) -> None:
-        """For a folder of a version that had RabbitMQ's own account only. The password is kept when all is done, so
-        that a run that was cut off is repeated, with another one."""
+        """Upgrade a folder that has only RabbitMQ's default account.
+
+        The password is stored last, so that an interrupted run is repeated with a new password.
+        """
         password = secrets.token_hex(24)
         salt = secrets.token_bytes(4)
-        # rabbitmq.com/docs/passwords: the salt, and SHA-256 of it and the password
+        # rabbitmq.com/docs/passwords: the salt, then SHA-256 of salt and password
         hashed = base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
         hosts = self.ctl("list_vhosts", "--no-table-headers", "name").splitlines()
         users = self.ctl("list_users", "--no-table-headers").splitlines()
@@ -179,22 +191,22 @@ class Broker(Server):
         self._plugin_ports = {name: self.ports.get(name) for name in self.plugins if name in PORT_SETTINGS}
 
     def _write_configuration(self, user: str, password: str) -> None:
-        """`user` is whom a node without any data makes."""
+        """Write the configuration files; a node without data creates `user` at its first start."""
         home = self.folder / "home"
         home.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o700)
         cookie = home / ".erlang.cookie"
         if not cookie.exists():
             cookie.write_text(secrets.token_hex(16))
-            cookie.chmod(0o400)  # Erlang refuses one that others may read
+            cookie.chmod(0o400)  # Erlang refuses a cookie that others can read
         settings = [
             f"listeners.tcp.local = 127.0.0.1:{self.port}\n",
             f"default_user = {user}\ndefault_pass = {password}\n",
-            "max_message_size = 16777216\n",  # as strict as RabbitMQ 4, whose default this is
-            "raft.wal_max_size_bytes = 64000000\n",  # the default of 512 MB stays in memory before it is written out
+            "max_message_size = 16777216\n",  # the default of RabbitMQ 4
+            "raft.wal_max_size_bytes = 64000000\n",  # the WAL is held in memory; the default is 512 MB
             *(PORT_SETTINGS[name].format(port=port) for name, port in self._plugin_ports.items()),
         ]
-        (self.folder / "rabbitmq.conf").write_text("".join(settings))  # the folder is closed to others
+        (self.folder / "rabbitmq.conf").write_text("".join(settings))  # others cannot enter the folder
         (self.folder / "rabbitmq-env.conf").write_text("")
         (self.folder / "enabled_plugins").write_text(f"[{','.join(self.plugins)}].\n")
 
@@ -205,7 +217,9 @@ class Broker(Server):
         return [find_programs(["rabbitmq-server"])["rabbitmq-server"]]
 
     def _env(self) -> dict[str, str]:
-        """A whole environment: whatever RABBITMQ_ or ERL_ variables the user has are for other nodes."""
+        """The complete environment: RABBITMQ_ and ERL_ variables of the user are meant for other
+        nodes.
+        """
         database = self.folder / "db"
         return {
             "PATH": os.environ.get("PATH", os.defpath),
@@ -213,8 +227,9 @@ class Broker(Server):
             "HOME": str(self.folder / "home"),
             "ERL_EPMD_PORT": str(self._epmd_port),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
-            # With ALLOW_INPUT the start script becomes the Erlang machine instead of waiting for it as a shell, so
-            # that the guardian's child is the node itself; -noinput then gives the usual behaviour back.
+            # With ALLOW_INPUT the start script execs the Erlang VM instead of waiting for it in a
+            # shell, so that the guardian's child is the node itself; -noinput restores the usual
+            # behavior.
             "RABBITMQ_ALLOW_INPUT": "1",
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"-noinput {LOOPBACK_ONLY}",
             "RABBITMQ_CTL_ERL_ARGS": LOOPBACK_ONLY,
@@ -231,5 +246,5 @@ class Broker(Server):
             "RABBITMQ_GENERATED_CONFIG_DIR": str(database / "config"),
             "RABBITMQ_PID_FILE": str(database / "node.pid"),
             "RABBITMQ_LOG_BASE": str(self.data_dir / "logs"),
-            "RABBITMQ_LOGS": "-",  # standard output, which the guardian puts into the log file
+            "RABBITMQ_LOGS": "-",  # standard output, which the guardian writes to the log file
         }

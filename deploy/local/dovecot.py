@@ -1,4 +1,6 @@
-"""The private mail server's settings, in the syntax of Dovecot 2.3 (doc.dovecot.org/2.3/settings)."""
+"""The settings of the private mail server, in the syntax of Dovecot 2.3
+(doc.dovecot.org/2.3/settings).
+"""
 
 import grp
 import pwd
@@ -10,9 +12,13 @@ from deploy.local.errors import LocalServerError
 
 @dataclass(frozen=True)
 class Settings:
-    """`folder` holds certificates, accounts and mail; `scratch` the sockets. Both paths are plain ASCII without blanks
-    or `%`, which the settings' syntax cannot quote, and `scratch` is short. All processes run as `uid` and `gid`, which
-    must not be root's. One port each for STARTTLS and for implicit TLS."""
+    """Folders, owner and ports of a Dovecot server.
+
+    `folder` has the certificates, accounts and mail; `scratch` has the sockets, so its path must be
+    short. Both paths must be ASCII without blanks and `%`, which the syntax cannot quote. All
+    processes run as `uid` and `gid`, which must not be those of root. Each protocol has a port for
+    STARTTLS and one for implicit TLS.
+    """
 
     folder: Path
     scratch: Path
@@ -22,15 +28,17 @@ class Settings:
     imaps_port: int
     pop3_port: int
     pop3s_port: int
-    token_port: int  # where `tokens.TokenEndpoint` is asked about tokens, if one is served
+    token_port: int  # of the `tokens.TokenEndpoint` that validates tokens, if there is one
 
     def text(self) -> str:
-        """The settings file. Raises LocalServerError when the uid or the gid has no name: Dovecot takes no numbers."""
+        """The settings file. Raises LocalServerError if uid or gid has no name: Dovecot accepts no
+        numbers.
+        """
         try:
             user, group = pwd.getpwuid(self.uid).pw_name, grp.getgrgid(self.gid).gr_name
         except KeyError as error:
             hint = "run as a user of /etc/passwd with a group of /etc/group"
-            raise LocalServerError(f"the private mail server needs a user and a group with names: {hint}") from error
+            raise LocalServerError(f"the user or group of the private mail server has no name: {hint}") from error
         return TEMPLATE.format(**vars(self), user=user, group=group)
 
     def oauth2_text(self) -> str:
@@ -46,7 +54,7 @@ base_dir = {scratch}
 state_dir = {scratch}
 log_path = /dev/stderr
 
-# Without root: every process as one user, and no chroot, which only root may set up.
+# Rootless: every process runs as one user, without chroot, which only root can set up.
 default_internal_user = {user}
 default_internal_group = {group}
 default_login_user = {user}
@@ -56,13 +64,13 @@ ssl_cert = <{folder}/server.pem
 ssl_key = <{folder}/server.pem
 disable_plaintext_auth = no
 auth_mechanisms = plain login xoauth2 oauthbearer
-# A wrong password is answered at once, and not more slowly each time from the same address.
+# Reject a wrong password at once; the default delays repeated failures from one address.
 auth_failure_delay = 0
 
 mail_location = maildir:~/Maildir
-# With inotify at work this is only the second net.
+# A fallback: inotify reports changes first.
 mailbox_idle_check_interval = 1 secs
-# A mail of 50 MB must pass, and a hundred sessions at once.
+# Room for a mail of 50 MB and a hundred sessions at once.
 default_vsz_limit = 1G
 default_process_limit = 1000
 default_client_limit = 4000
@@ -101,7 +109,7 @@ service auth-worker {{
 }}
 service imap-login {{
   chroot =
-  # One process for all log-ins instead of one each.
+  # One process for all logins instead of one for each.
   service_count = 0
   inet_listener imap {{
     port = {imap_port}

@@ -1,26 +1,28 @@
-"""What can go wrong with a private server. Each message is one line that says what to do about it."""
+"""Errors of the private servers. Each message is one line: what failed and how to fix it."""
 
 from pathlib import Path
 
 
 class LocalServerError(Exception):
-    """A private server could not be started, reached or ended."""
+    """A private server could not be started, reached or stopped."""
 
 
 class MissingProgramError(LocalServerError):
-    """A program is not installed. The message names every missing one and the command that installs them."""
+    """Programs are not installed. The message names all of them and the command that installs
+    them.
+    """
 
 
 class DataFolderInUseError(LocalServerError):
-    """Another living launcher holds the data folder."""
+    """Another running launcher uses the data folder."""
 
 
 class SettingsInUseError(LocalServerError):
-    """Another living launcher serves these settings."""
+    """Another running launcher uses these settings."""
 
 
 def last_lines(log_file: Path, count: int = 12) -> str:
-    """The end of a log for an error message, indented; empty when there is no log yet."""
+    """The end of a log, indented, for an error message; empty if there is no log."""
     if not log_file.exists():
         return ""
     lines = log_file.read_text(errors="replace").splitlines()[-count:]

@@ -1,18 +1,21 @@
-"""Runs one server and ends it, with every process it ever forked, when the launcher that asked for it is gone.
+"""Runs one server, and stops it with every process that it forked when its launcher is gone.
 
-This file is a program: `python -I -S guardian.py`. The first line of its standard input is the JSON of `Spec`: not an
-argument, since every user of the machine can read those (proc_pid_cmdline(5)), and the environment in it may hold
-passwords. It imports the standard library only, little of it, because one starts for every server. The launcher keeps
-the write end of its standard input.
+This file is a program: `python -I -S guardian.py`. The first line of its standard input is the JSON
+of `Spec`. It is not an argument, since every user of the machine can read arguments
+(proc_pid_cmdline(5)) and the environment in it may hold passwords. The program imports little, and
+only from the standard library, because one starts for every server. The launcher keeps the write
+end of its standard input.
 
-It ends its server when
-- the launcher dies, by kill -9 too: the pipe reports end of file, and the launcher's pidfd becomes readable (the
-  pipe alone is not enough: a fork of the launcher that outlives it would hold the write end open);
-- it gets SIGTERM (an orderly stop, killed after `grace_s`) or SIGUSR1 (killed at once);
-- the server's main process ends by itself: what it forked must not outlive it.
+It stops its server if
+- the launcher dies, also by kill -9: the pipe reports end of file, and the launcher's pidfd becomes
+  readable (the pipe alone is not enough: a fork of the launcher that outlives it would keep the
+  write end open);
+- it receives SIGTERM (graceful stop, killed after `grace_s`) or SIGUSR1 (killed at once);
+- the server's main process exits: its forks must not outlive it.
 
-It is a child subreaper (prctl(2)), so a daemon that detaches itself becomes its child and is found; and the server's
-main process carries PR_SET_PDEATHSIG, so that killing the guardian itself with -9 takes the server along.
+It is a child subreaper (prctl(2)), so a daemon that detaches becomes its child and can be found.
+The server's main process has PR_SET_PDEATHSIG set, so killing the guardian with -9 kills the
+server, too.
 """
 
 import contextlib
@@ -29,12 +32,15 @@ from typing import NoReturn, TypedDict
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 PR_SET_CHILD_SUBREAPER = 36
 POLL_S = 0.02
-KILL_PATIENCE_S = 10.0  # a process in uninterruptible sleep must not hold up the launcher for ever
+KILL_PATIENCE_S = 10.0  # a process in uninterruptible sleep must not block the launcher forever
 
 
 class Spec(TypedDict):
-    """What to run. `owner` is (uid, gid) to run as, or None for the guardian's own; `scratch` are folders to remove
-    when the server has ended; `grace_s` is how long an orderly stop may take, in seconds."""
+    """What to run.
+
+    `owner` is the (uid, gid) to run as, None for those of the guardian. `scratch` are folders to
+    remove when the server has ended. `grace_s` is how long a graceful stop may take, in seconds.
+    """
 
     argv: list[str]
     env: dict[str, str]
@@ -45,7 +51,10 @@ class Spec(TypedDict):
 
 
 def process_table() -> dict[int, tuple[int, str, int]]:
-    """Every process: pid -> (parent pid, state letter, start time in clock ticks since boot). See proc_pid_stat(5)."""
+    """Every process: pid → (parent pid, state letter, start time in clock ticks since boot).
+
+    See proc_pid_stat(5).
+    """
     table = {}
     for entry in os.listdir("/proc"):  # noqa: PTH208 - pathlib would triple the guardian's start-up time
         if not entry.isdecimal():
@@ -54,13 +63,15 @@ def process_table() -> dict[int, tuple[int, str, int]]:
             with open(f"/proc/{entry}/stat", "rb") as stat:  # noqa: PTH123 - as above
                 fields = stat.read().rpartition(b")")[2].split()
         except OSError:
-            continue  # it ended while we were looking
+            continue  # it ended in the meantime
         table[int(entry)] = (int(fields[1]), fields[0].decode(), int(fields[19]))
     return table
 
 
 def descendants(ancestor: int) -> list[int]:
-    """The living processes below `ancestor`, itself excluded, parents before children. Zombies do not count."""
+    """The live descendants of `ancestor`, parents before children, without itself and without
+    zombies.
+    """
     table = process_table()
     children: dict[int, list[int]] = {}
     for pid, (parent, _, _) in table.items():
@@ -74,7 +85,7 @@ def descendants(ancestor: int) -> list[int]:
 
 
 def signal_all(pids: list[int], number: int) -> None:
-    """Sends a signal to each process; one that is gone is no error."""
+    """Send a signal to each process; a process that is gone is no error."""
     for pid in pids:
         try:
             os.kill(pid, number)
@@ -83,13 +94,13 @@ def signal_all(pids: list[int], number: int) -> None:
 
 
 def boot_id() -> str:
-    """Names this run of the kernel: a pid and start time from before a reboot mean nothing."""
+    """The id of this boot: pids and start times from before a reboot are invalid."""
     with open("/proc/sys/kernel/random/boot_id") as file:  # noqa: PTH123 - see process_table
         return file.read().strip()
 
 
 class Guardian:
-    """One server's keeper. `run` returns when nothing of the server is left."""
+    """Supervises one server. `run` returns when no process of the server is left."""
 
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
@@ -123,7 +134,9 @@ class Guardian:
 
     @staticmethod
     def _watch_launcher() -> list[int]:
-        """The launcher's pidfd; empty where the kernel or a sandbox has none, the pipe then stands alone."""
+        """The launcher's pidfd; empty if the kernel or a sandbox has none, and only the pipe is
+        left.
+        """
         try:
             return [os.pidfd_open(os.getppid())]
         except OSError:
@@ -178,11 +191,11 @@ class Guardian:
                 deadline = time.monotonic() + self.spec["grace_s"]
                 for fd in launcher:
                     poll.unregister(fd)
-                signal_all(descendants(os.getpid()), signal.SIGCONT)  # a frozen server could not obey
+                signal_all(descendants(os.getpid()), signal.SIGCONT)  # a stopped server would not handle SIGTERM
                 signal_all([self.server], signal.SIGTERM)
 
     def _reap(self) -> bool:
-        """Collects ended children; True once the server's main process is among them."""
+        """Reap ended children; returns True once the server's main process has ended."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -199,7 +212,7 @@ class Guardian:
         while (left := descendants(os.getpid())) and time.monotonic() < deadline:
             signal_all(left, signal.SIGKILL)
             self._reap()
-            time.sleep(POLL_S)  # grandchildren end without a word to us
+            time.sleep(POLL_S)  # nothing notifies us when grandchildren end
         self._reap()
 
     def _remove_traces(self) -> None:
@@ -211,7 +224,9 @@ class Guardian:
 
 
 def read_spec() -> Spec:
-    """Unbuffered: what comes after the line is for the poll to see. Ends the program if the launcher is gone."""
+    """Read the spec unbuffered, so that the poll sees what follows. Exits if the launcher is
+    gone.
+    """
     line = b""
     while not line.endswith(b"\n"):
         if not (part := os.read(0, 65536)):

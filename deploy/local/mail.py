@@ -1,9 +1,9 @@
 """A private Dovecot (2.3): IMAP and POP3, each with STARTTLS and with implicit TLS, on loopback.
 
-It takes passwords, and the tokens of a `tokens.TokenEndpoint` on its `token_port`.
+It accepts passwords, and the tokens of a `tokens.TokenEndpoint` on its `token_port`.
 
-It always runs without root, as doc.dovecot.org/2.3 describes under "Rootless installation": as ourselves, or, when we
-are root, as the unprivileged user `nobody`, since Dovecot refuses to open mail for root.
+It always runs without root, as doc.dovecot.org/2.3 describes under "Rootless installation": as the
+current user, or as `nobody` if that is root, since Dovecot refuses to open mail as root.
 """
 
 import base64
@@ -25,9 +25,10 @@ from deploy.local.programs import find_programs
 from deploy.local.server import Server, pause, wait_for_port
 
 ADDRESS = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+=-]*@[A-Za-z0-9.-]+")
-# The address of a Unix socket has at most 107 bytes (unix(7)), so Dovecot's do not go below a deep data folder.
+# The path of a Unix socket has at most 107 bytes (unix(7)), so Dovecot's sockets cannot be in a
+# deep data folder.
 SCRATCH_PARENT = "/tmp"  # noqa: S108 - mkdtemp below it; the user's TMPDIR may be deep
-SETTINGS = "private.conf"  # Dovecot itself puts a link named dovecot.conf beside its sockets
+SETTINGS = "private.conf"  # Dovecot creates a link named dovecot.conf next to its sockets
 SCRATCH_PREFIX = "mailcase-"
 LASTING_PARENT = "/var/tmp"  # noqa: S108 - as above; see `MailServer._choose_folder`
 
@@ -54,22 +55,26 @@ class MailServer(Server):
 
     @property
     def ca_file(self) -> Path:
-        """The certificate (PEM) by which a client verifies this server as `localhost` or `127.0.0.1`."""
+        """The CA certificate (PEM) by which a client verifies this server as `localhost` or
+        `127.0.0.1`.
+        """
         return self.folder.resolve() / "ca.pem"
 
     def required_programs(self) -> Sequence[str]:
         return ["dovecot"]
 
     def add_user(self, address: str, password: str) -> None:
-        """Adds an account, or changes its password; valid for the next log-in, whether the server runs or not.
+        """Add an account, or change its password; takes effect at the next login, even if the
+        server runs.
 
-        Raises ValueError for an address with other than letters, digits and `_.+=-`.
+        Raises ValueError if the address has characters other than letters, digits and `_.+=-`.
         """
         if not ADDRESS.fullmatch(address):
-            raise ValueError(f"not an address for a test account: {address!r}")
+            raise ValueError(f"invalid address for a test account: {address!r}")
         self._prepare_folder()
-        # A file for each account, since Dovecot looks again at one that it has read once a second only, by its size and
-        # time of change in seconds. So only a changed password takes a moment.
+        # One file for each account: Dovecot checks a file that it has read only once a second, by
+        # its size and mtime in seconds. With a file for each account, only a changed password has
+        # to wait.
         file = self.folder / "users" / address
         line = f"{address}:{{PLAIN.b64}}{base64.b64encode(password.encode()).decode()}\n".encode()
         before = file.stat().st_mtime if file.exists() and file.read_bytes() != line else None
@@ -78,12 +83,14 @@ class MailServer(Server):
             changed = max(time.time(), before + 1)
             os.utime(file, (changed, changed))
             if self.running:
-                time.sleep(1.0 - time.time() % 1 + 0.01)  # until the next second, as above
+                time.sleep(1.0 - time.time() % 1 + 0.01)  # until Dovecot checks the file again
 
     def deliver(self, address: str, mail: bytes) -> None:
-        """Puts a mail into an account's inbox as a local delivery agent does; IMAP IDLE reports it at once.
+        """Deliver a mail to an account's inbox as a local delivery agent does; IMAP IDLE reports it
+        at once.
 
-        Far quicker than IMAP APPEND. The bytes are kept as they are, but read with CRLF line ends (RFC 3501, 2.2).
+        Much faster than IMAP APPEND. The bytes are stored unchanged, but read with CRLF line ends
+        (RFC 3501, 2.2).
         """
         inbox = self.folder / "maildirs" / address / "Maildir"
         for folder in (inbox.parent, inbox, inbox / "tmp", inbox / "new", inbox / "cur"):
@@ -128,11 +135,13 @@ class MailServer(Server):
         return [str(self._scratch)]
 
     def _make_scratch(self) -> None:
-        """The settings, and a link by which they name the data folder, whatever its path is made of."""
+        """Write the settings, and a link to the data folder, whose own path the settings might not
+        be able to quote.
+        """
         self._remove_old_scratch()
         self._scratch = Path(tempfile.mkdtemp(prefix=SCRATCH_PREFIX, dir=SCRATCH_PARENT))
         self._write_owned(self.folder / "scratch", str(self._scratch).encode())
-        self._give_away(self._scratch)
+        self._hand_over(self._scratch)
         (self._scratch / "data").symlink_to(self.folder.resolve())
         uid, gid = self._owner or (os.geteuid(), os.getegid())
         ports = (self.imap_port, self.imaps_port, self.pop3_port, self.pop3s_port, self.token_port)
@@ -141,24 +150,31 @@ class MailServer(Server):
         self._write_owned(self.folder / "oauth2.conf", settings.oauth2_text().encode())
 
     def _remove_old_scratch(self) -> None:
-        """The guardian does it, unless it was killed itself. The note may be anything by now, so it is not trusted."""
-        note = self.folder / "scratch"
-        noted = Path(note.read_text()) if note.exists() else Path()
-        if noted.parent == Path(SCRATCH_PARENT) and noted.name.startswith(SCRATCH_PREFIX) and self._is_ours(noted):
-            shutil.rmtree(noted, ignore_errors=True)
+        """Remove what a killed guardian has left. The file may have been changed, so its content is
+        not trusted.
+        """
+        file = self.folder / "scratch"
+        scratch = Path(file.read_text()) if file.exists() else Path()
+        if (
+            scratch.parent == Path(SCRATCH_PARENT)
+            and scratch.name.startswith(SCRATCH_PREFIX)
+            and self._is_ours(scratch)
+        ):
+            shutil.rmtree(scratch, ignore_errors=True)
 
     def _is_ours(self, folder: Path) -> bool:
         return folder.is_dir() and folder.stat().st_uid in {os.geteuid(), *(self._owner or ())}
 
     def _prepare_folder(self) -> None:
         if not self._is_ours(self.folder):
-            self._choose_folder()  # there is none, or its target was cleaned away, and perhaps taken by somebody else
+            self._choose_folder()  # it is missing, or its target was removed and perhaps created by another user
         for folder in (self.folder.resolve(), self.folder / "users", self.folder / "maildirs"):
             self._make_owned_folder(folder)
 
     def _choose_folder(self) -> None:
-        """Below the data folder; or, where `nobody` could not reach that (below /root, say), a folder of its own to
-        which a link leads from there."""
+        """Create the folder below the data folder; if `nobody` cannot reach that (below /root, for
+        example), elsewhere, with a link to it.
+        """
         if self.folder.is_symlink():
             self.folder.unlink()
         self.data_dir.mkdir(parents=True, exist_ok=True)
@@ -179,17 +195,17 @@ class MailServer(Server):
 
     def _make_owned_folder(self, folder: Path) -> None:
         folder.mkdir(mode=0o700, exist_ok=True)
-        self._give_away(folder)
+        self._hand_over(folder)
 
     def _write_owned(self, file: Path, content: bytes) -> None:
-        """Written whole or not at all, readable by the owner only."""
+        """Write a file atomically, readable by its owner only."""
         new = file.with_name(f".{file.name}.new")
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
             stream.write(content)
-        self._give_away(new)
+        self._hand_over(new)
         new.replace(file)
 
-    def _give_away(self, path: Path) -> None:
+    def _hand_over(self, path: Path) -> None:
         if self._owner is not None:
             os.chown(path, *self._owner)
 
@@ -208,10 +224,14 @@ def _env() -> dict[str, str]:
 
 
 def _check_version(dovecot: str) -> None:
-    """The settings' syntax changed with 2.4."""
+    """Raise LocalServerError unless this is Dovecot 2.3: version 2.4 changed the syntax of the
+    settings.
+    """
     version = run_guarded([dovecot, "--version"], _env(), timeout_s=10)[0].strip()
     if not version.startswith("2.3."):
-        raise LocalServerError(f"the private mail server needs Dovecot 2.3; {dovecot} is {version or 'unusable'}")
+        raise LocalServerError(
+            f"the private mail server needs Dovecot 2.3; {dovecot} is version {version or 'unknown'}"
+        )
 
 
 def _greets(port: int, greeting: bytes) -> bool:

@@ -1,4 +1,6 @@
-"""Free loopback ports, chosen once and kept in the data folder, so that a restart finds its clients again."""
+"""Free loopback ports, chosen once and stored in the data folder, so that clients find a restarted
+server.
+"""
 
 import json
 import secrets
@@ -8,8 +10,8 @@ from pathlib import Path
 
 from deploy.local.errors import LocalServerError
 
-# Below the range from which the kernel takes ports for outgoing connections (32768 by default, ip(7)): a port of ours
-# that is closed while its server is down cannot be taken by some client in the meantime.
+# Below the kernel's range of ephemeral ports (from 32768 by default, ip(7)), so that no client
+# takes a port while its server is down.
 LOWEST_PORT = 15_000
 HIGHEST_PORT = 32_000
 
@@ -25,14 +27,16 @@ class Ports:
         self._given: dict[str, int] = {}
 
     def get(self, name: str) -> int:
-        """The port under this name: the kept one if it is free now, else a new one, which is then kept.
+        """The port of this name: the stored one if it is free, else a new one, which is then
+        stored.
 
-        Once given it stays, since clients know it. Raises LocalServerError if another program has taken it since.
+        Later calls return the same port, since clients know it. Raises LocalServerError if another
+        program uses it.
         """
         with _lock:
             if (given := self._given.get(name)) is not None:
                 if not is_free(given):
-                    raise LocalServerError(f"port {given} of {name} is taken by another program: end that one")
+                    raise LocalServerError(f"another program uses port {given} of {name}: stop that program")
                 return given
             kept = self._read()
             port = kept.get(name)
@@ -57,9 +61,9 @@ class Ports:
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen on 127.0.0.1 at this port now."""
+    """Whether a server can listen on this port of 127.0.0.1 now."""
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # closed connections in TIME_WAIT do not count
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # ignores connections in TIME_WAIT
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
@@ -68,7 +72,7 @@ def is_free(port: int) -> bool:
 
 
 def _free_port() -> int:
-    """A random one, since launchers in other processes choose at the same moment."""
+    """A random free port: launchers in other processes choose at the same time."""
     while True:
         port = secrets.choice(range(LOWEST_PORT, HIGHEST_PORT))
         if port not in _given_out and is_free(port):

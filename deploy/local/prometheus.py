@@ -1,4 +1,6 @@
-"""A private Prometheus that scrapes the stages and the broker of one machine, for tests and pictures."""
+"""A private Prometheus that scrapes the services and the broker on one machine, for tests and the
+docs.
+"""
 
 import json
 import time
@@ -13,14 +15,16 @@ from deploy.local.programs import find_programs
 from deploy.local.server import Server, pause, wait_for_port
 
 DETAILED = {"family": ["queue_coarse_metrics", "queue_consumer_count"]}
-NAMESPACE = "mailcase"  # what Prometheus' operator would add to every series of a pod
+NAMESPACE = "mailcase"  # the label that the Prometheus operator would add
 _TIMEOUT_S = 20.0
 
 Series = list[dict[str, Any]]
 
 
 class Prometheus(Server):
-    """Its data stays in `data_dir`; the rules, as PrometheusRule's `spec.groups`, are JSON, which is YAML too."""
+    """A server with its data in `data_dir`. The rules are those of a PrometheusRule's
+    `spec.groups`, written as JSON.
+    """
 
     name = "prometheus"
 
@@ -28,16 +32,19 @@ class Prometheus(Server):
         self,
         data_dir: Path,
         *,
-        stages: Mapping[str, int],
+        services: Mapping[str, int],
         broker_port: int | None = None,
         rule_groups: Sequence[Mapping[str, Any]] = (),
         every: str = "1s",
     ) -> None:
-        """`stages` maps names to HTTP ports; `broker_port` is that of the plugin `rabbitmq_prometheus`;
-        `every` is how often it scrapes, as Prometheus writes it."""
+        """`services` maps names to HTTP ports.
+
+        `broker_port` is the port of the plugin `rabbitmq_prometheus`. `every` is the scrape
+        interval, such as `500ms`.
+        """
         super().__init__(data_dir)
         self.port = 0
-        self._stages = dict(stages)
+        self._services = dict(services)
         self._broker_port = broker_port
         self._rule_groups = list(rule_groups)
         self._every = every
@@ -56,18 +63,18 @@ class Prometheus(Server):
         return ["prometheus"]
 
     def query(self, expression: str) -> Series:
-        """The samples of an instant vector, now. Raises OSError, with Prometheus' words where it refuses."""
+        """The samples of an instant query. Raises OSError."""
         found: Series = self._get("query", {"query": expression})["result"]
         return found
 
     def query_range(self, expression: str, start_s: float, end_s: float, step_s: float) -> Series:
-        """The series of a range of time, in seconds since the epoch."""
+        """The series of a range query; times are seconds since the epoch."""
         asked = {"query": expression, "start": start_s, "end": end_s, "step": step_s}
         found: Series = self._get("query_range", asked)["result"]
         return found
 
     def exemplars(self, series: str, within_s: float = 600.0) -> list[dict[str, Any]]:
-        """Series with the exemplars that came lately."""
+        """The series with their recent exemplars."""
         now_s = time.time()
         asked = {"query": series, "start": now_s - within_s, "end": now_s + 1}
         found: list[dict[str, Any]] = self._get("query_exemplars", asked)
@@ -102,7 +109,7 @@ class Prometheus(Server):
     def _configuration(self) -> dict[str, Any]:
         every = {"scrape_interval": self._every, "evaluation_interval": self._every}
         jobs: list[dict[str, Any]] = [
-            {"job_name": f"mailcase/{name}", "static_configs": _target(port)} for name, port in self._stages.items()
+            {"job_name": f"mailcase/{name}", "static_configs": _target(port)} for name, port in self._services.items()
         ]
         if self._broker_port is not None:
             targets = _target(self._broker_port)

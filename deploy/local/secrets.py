@@ -1,4 +1,6 @@
-"""Generated secrets of the private servers, in the data folder: made once, readable by their owner only."""
+"""Generated secrets of the private servers, stored in the data folder and readable by their owner
+only.
+"""
 
 import os
 import secrets
@@ -6,28 +8,28 @@ from pathlib import Path
 
 
 class Secrets:
-    """One file for each secret, in a folder that is closed to others."""
+    """One file for each secret, in a folder that only its owner can enter."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def read(self, name: str) -> str | None:
-        """None if there is none, or an empty one."""
+        """The secret; None if it is missing or empty."""
         try:
             return self.path(name).read_text().strip() or None
         except (FileNotFoundError, NotADirectoryError):
             return None
 
     def obtain(self, name: str) -> str:
-        """The secret of this name, made now if there is none."""
-        known = self.read(name)
-        if known is None:
-            known = secrets.token_hex(24)
-            self.write(name, known)
-        return known
+        """The secret of this name; generated if it is missing."""
+        secret = self.read(name)
+        if secret is None:
+            secret = secrets.token_hex(24)
+            self.write(name, secret)
+        return secret
 
     def write(self, name: str, secret: str) -> None:
-        """Written whole or not at all, and never readable by others, not even for a moment."""
+        """Write a secret atomically; other users can never read it."""
         self._folder.mkdir(parents=True, exist_ok=True)
         self._folder.chmod(0o700)
         new = self._folder / f".{name}.new"

@@ -1,4 +1,6 @@
-"""What the private servers have in common: a folder, guarded processes, and a wait until they really serve."""
+"""What the private servers share: a folder, guarded processes, and waiting until the server
+serves.
+"""
 
 import shutil
 import socket
@@ -14,13 +16,14 @@ from deploy.local.secrets import Secrets
 
 
 class Server(ABC):
-    """One private server under `data_dir`. Its methods block; all of them may be called in any order, any time.
+    """One private server below `data_dir`. Its methods block, and may be called in any order.
 
-    Class attributes: `name`, also its folder's; `start_patience_s`, after which a start counts as failed.
+    Class attributes: `name`, also that of its folder; `start_patience_s`, after which a start
+    fails.
     """
 
     name: str
-    start_patience_s = 180.0  # a disk shared with others may stand still for a minute
+    start_patience_s = 180.0  # a shared disk may stall for a minute
 
     def __init__(self, data_dir: Path) -> None:
         self.data_dir = data_dir
@@ -31,11 +34,11 @@ class Server(ABC):
     @property
     @abstractmethod
     def processes(self) -> Sequence[GuardedProcess]:
-        """In the order in which they start."""
+        """Its processes, in the order in which they start."""
 
     @property
     def log_file(self) -> Path:
-        """What the server itself writes, standard output included; appended to over restarts."""
+        """The log of the server, with its standard output; restarts append to it."""
         return self.processes[-1].log_file
 
     @property
@@ -44,18 +47,18 @@ class Server(ABC):
 
     @property
     def running(self) -> bool:
-        """Whether all of its processes are there. A frozen server runs."""
+        """Whether all of its processes run. A frozen server counts as running."""
         return all(process.running for process in self.processes)
 
     def start(self) -> None:
-        """Starts the server and returns when it serves. Does nothing when it runs.
+        """Start the server and return when it serves. Does nothing if it runs.
 
-        Raises LocalServerError, with the end of the log, when it ends early or takes longer than `start_patience_s`;
-        nothing of it is left then.
+        Raises LocalServerError, with the end of the log, if it ends early or takes longer than
+        `start_patience_s`; no process is left then.
         """
         if self.running:
             return
-        self.kill()  # half of it may be left after a crash
+        self.kill()  # a crash may have left some of its processes
         self.end_leftovers()
         try:
             self._start()
@@ -65,24 +68,24 @@ class Server(ABC):
 
     @abstractmethod
     def _start(self) -> None:
-        """Writes the configuration, starts the processes, waits until they serve."""
+        """Write the configuration, start the processes, and wait until they serve."""
 
     @abstractmethod
     def required_programs(self) -> Sequence[str]:
-        """Names for `programs.find_programs`."""
+        """The programs that the server needs, for `programs.find_programs`."""
 
     def stop(self) -> None:
-        """An orderly end; the data stays. Returns when no process is left."""
+        """Stop it gracefully and keep the data. Returns when no process is left."""
         for process in reversed(self.processes):
             process.stop()
 
     def kill(self) -> None:
-        """SIGKILL to all of its processes at once; the data stays as it is."""
+        """Send SIGKILL to all of its processes at once; the data stays as it is."""
         for process in reversed(self.processes):
             process.kill()
 
     def freeze(self) -> None:
-        """SIGSTOP: connections stay open and fall silent, new ones are taken by the kernel only."""
+        """Send SIGSTOP: open connections fall silent, and only the kernel accepts new ones."""
         for process in self.processes:
             process.freeze()
 
@@ -91,31 +94,33 @@ class Server(ABC):
             process.thaw()
 
     def wipe(self) -> None:
-        """Deletes the server's data; its ports stay. Raises LocalServerError while it runs."""
+        """Delete the server's data; its ports stay. Raises LocalServerError while it runs."""
         if any(process.running for process in self.processes):
-            raise LocalServerError(f"{self.name}: stop it before its data is deleted")
+            raise LocalServerError(f"{self.name} runs: stop it before deleting its data")
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def ending(self) -> str:
-        """How the first of its processes that are gone ended, as `GuardedProcess.ending` has it."""
+        """How its first ended process ended; see `GuardedProcess.ending`."""
         return next((process.ending() for process in self.processes if not process.running), "")
 
     def epilogue(self) -> str:
-        """The end of that process's log, for a message."""
+        """The end of the log of that process, for a message."""
         return next((process.epilogue() for process in self.processes if not process.running), "")
 
     def end_leftovers(self) -> None:
-        """Ends what a crashed launcher left running in this data folder."""
+        """Stop what a crashed launcher left running in this data folder."""
         for process in reversed(self.processes):
             process.end_leftover()
 
     def _guarded(self, name: str) -> tuple[Path, Path]:
-        """Log file and pid file of a process of this name."""
+        """The log file and the pid file of a process of this name."""
         return self.data_dir / "logs" / f"{name}.log", self.data_dir / "run" / f"{name}.pid"
 
 
 def wait_for_port(process: GuardedProcess, port: int, deadline: float) -> None:
-    """Returns when the process listens. Raises LocalServerError when it ends or the (monotonic) deadline passes."""
+    """Return when the process listens. Raises LocalServerError if it ends or the (monotonic)
+    deadline passes.
+    """
     while True:
         process.check_alive()
         try:
@@ -127,8 +132,10 @@ def wait_for_port(process: GuardedProcess, port: int, deadline: float) -> None:
 
 
 def pause(process: GuardedProcess, deadline: float) -> None:
-    """A short wait between two looks. Raises LocalServerError when the process ended or the deadline has passed."""
+    """Wait between two polls. Raises LocalServerError if the process has ended or the deadline has
+    passed.
+    """
     process.check_alive()
     if time.monotonic() > deadline:
-        raise LocalServerError(f"{process.name} does not serve in time{process.epilogue()}")
-    time.sleep(0.05)  # a port that opens tells nobody
+        raise LocalServerError(f"{process.name} did not start in time{process.epilogue()}")
+    time.sleep(0.05)  # nothing notifies us when a port opens

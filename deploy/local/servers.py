@@ -1,4 +1,4 @@
-"""The private servers of one data folder, together."""
+"""All private servers of one data folder."""
 
 import fcntl
 import os
@@ -19,13 +19,14 @@ S = TypeVar("S", bound=Server)
 
 
 class PrivateServers:
-    """RabbitMQ, MongoDB and Dovecot for nobody but us, on loopback, with their data below `data_dir`.
+    """RabbitMQ, MongoDB and Dovecot on loopback, with their data below `data_dir`.
 
         with PrivateServers(Path("build/servers"), mail=True) as servers:
             print(servers.broker.url, servers.store.url, servers.mail.imaps_port)
 
-    Data and ports outlast a stop. No process outlasts this one, whatever ends it. One launcher at a time may use a data
-    folder. Starting takes about ten seconds, most of them RabbitMQ's.
+    Data and ports survive a stop. No server process survives this process, however it ends. Only
+    one launcher at a time can use a data folder. Starting takes about ten seconds, most of them for
+    RabbitMQ.
     """
 
     def __init__(
@@ -46,50 +47,51 @@ class PrivateServers:
 
     @property
     def broker(self) -> Broker:
-        return _asked_for(self._broker, "broker")
+        return _requested(self._broker, "broker")
 
     @property
     def store(self) -> Store:
-        return _asked_for(self._store, "store")
+        return _requested(self._store, "store")
 
     @property
     def mail(self) -> MailServer:
-        return _asked_for(self._mail, "mail")
+        return _requested(self._mail, "mail")
 
     @property
     def all(self) -> list[Server]:
-        """Those that were asked for."""
+        """The servers that were requested."""
         return [server for server in (self._broker, self._store, self._mail) if server is not None]
 
     def start(self) -> Self:
-        """Starts all of them at once and returns when each one serves.
+        """Start all of them at once and return when each one serves.
 
-        Raises MissingProgramError for all that is not installed, DataFolderInUseError when another living launcher has
-        this folder, LocalServerError when one does not start; none is left running then.
+        Raises MissingProgramError if programs are not installed, DataFolderInUseError if another
+        launcher uses the folder, and LocalServerError if a server does not start; none is left
+        running then.
         """
         find_programs(name for server in self.all for name in server.required_programs())
-        self._take_folder()
+        self._lock_folder()
         pool = ThreadPoolExecutor(max_workers=max(1, len(self.all)), thread_name_prefix="start")
         try:
-            for started in [pool.submit(server.start) for server in self.all]:
-                started.result()
+            for start in [pool.submit(server.start) for server in self.all]:
+                start.result()
         except BaseException:
-            self.kill()  # a start still under way then fails, since its process is gone
+            self.kill()  # a pending start then fails, since its process is gone
             raise
         finally:
             pool.shutdown()
         return self
 
     def stop(self) -> None:
-        """An orderly end of all of them, at once; the data stays."""
+        """Stop all of them gracefully, at once; the data stays."""
         self._end("stop")
 
     def kill(self) -> None:
-        """SIGKILL to every process; the data stays as it is."""
+        """Send SIGKILL to every process; the data stays as it is."""
         self._end("kill")
 
     def wipe(self) -> None:
-        """Kills what runs and deletes all data."""
+        """Kill all servers and delete their data."""
         self.kill()
         for server in self.all:
             server.wipe()
@@ -105,12 +107,12 @@ class PrivateServers:
     def _end(self, manner: str) -> None:
         with ThreadPoolExecutor(max_workers=max(1, len(self.all)), thread_name_prefix="stop") as pool:
             endings = [pool.submit(getattr(server, manner)) for server in self.all]
-        self._release_folder()
+        self._unlock_folder()
         for ending in endings:
             ending.result()
 
-    def _take_folder(self) -> None:
-        """The lock goes with the process, however that ends."""
+    def _lock_folder(self) -> None:
+        """Lock the data folder; the kernel releases the lock when the process ends."""
         if self._lock is not None:
             return
         self.data_dir.mkdir(parents=True, exist_ok=True)
@@ -121,19 +123,19 @@ class PrivateServers:
             holder = os.pread(lock, 20, 0).decode(errors="replace").strip()
             os.close(lock)
             raise DataFolderInUseError(
-                f"{self.data_dir} is in use by process {holder or '?'}: end that, or choose another folder"
+                f"{self.data_dir} is in use by process {holder or '?'}: stop that process, or choose another folder"
             ) from error
         os.ftruncate(lock, 0)
         os.pwrite(lock, str(os.getpid()).encode(), 0)
         self._lock = lock
 
-    def _release_folder(self) -> None:
+    def _unlock_folder(self) -> None:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
 
 
-def _asked_for(server: S | None, name: str) -> S:
+def _requested(server: S | None, name: str) -> S:
     if server is None:
         raise LocalServerError(f"these private servers have no {name}: pass {name}=True")
     return server

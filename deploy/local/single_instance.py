@@ -1,4 +1,4 @@
-"""One launcher at a time for a settings file, whatever its data folder."""
+"""Allows one launcher at a time for a settings file, whatever its data folder."""
 
 import hashlib
 import socket
@@ -12,10 +12,12 @@ from deploy.local.errors import SettingsInUseError
 
 @contextmanager
 def only_launcher_of(settings: Path) -> Iterator[None]:
-    """Raises SettingsInUseError, which names the process, if another one is within such a block for the same file.
+    """Hold the lock of a settings file. Raises SettingsInUseError, which names the process, if
+    another one holds it.
 
-    The lock is a socket with an abstract name (unix(7)), which ends with its process. It is not a lock on the file,
-    which an editor replaces by another one, nor a file beside it, for which there may be no right.
+    The lock is a socket with an abstract name (unix(7)), which disappears with its process. A lock
+    on the file itself would be lost when an editor replaces the file, and a lock file next to it
+    may not be writable.
     """
     folder = settings.absolute().parent.stat()
     name = f"{folder.st_dev}:{folder.st_ino}:{settings.name}"
@@ -25,9 +27,9 @@ def only_launcher_of(settings: Path) -> Iterator[None]:
             lock.bind(address)
         except OSError as error:
             raise SettingsInUseError(
-                f"`mailcase up` runs for {settings} already, as process {_holder(address)}: end that one first"
+                f"`mailcase up` runs for {settings} already, as process {_holder(address)}: stop that one first"
             ) from error
-        lock.listen()  # so that whoever comes next can ask who we are
+        lock.listen()  # so that the next launcher can ask for our pid
         yield
 
 

@@ -1,4 +1,6 @@
-"""An SMTP server on loopback that keeps what it is given: for the demo and the tests, by aiosmtpd in a thread."""
+"""An SMTP server on loopback that keeps every mail, for the demo and the tests: aiosmtpd in a
+thread.
+"""
 
 import asyncio
 import ssl
@@ -16,7 +18,7 @@ MAX_BYTES = 64 * 1024 * 1024
 
 @dataclass(frozen=True)
 class TakenMail:
-    """A mail with its envelope, as it was handed over."""
+    """A mail with its envelope, as received."""
 
     sender: str
     recipients: tuple[str, ...]
@@ -24,12 +26,12 @@ class TakenMail:
 
 
 class SmtpSink:
-    """Takes every mail, keeps it in `mails`, and hands it to `deliver` for each recipient, as a delivery agent would.
+    """Accepts every mail, keeps it in `mails`, and calls `deliver` for each recipient.
 
         with SmtpSink(deliver=servers.mail.deliver) as sink:
             print(sink.port)
 
-    A subclass may answer otherwise, in `take`.
+    Subclasses may override `take` to answer differently.
     """
 
     def __init__(
@@ -39,7 +41,7 @@ class SmtpSink:
         tls: ssl.SSLContext | None = None,
         **options: Any,
     ) -> None:
-        """`tls` is for TLS from the first byte; `options` are those of aiosmtpd's SMTP."""
+        """`tls` enables implicit TLS; `options` are passed to aiosmtpd's SMTP."""
         self.mails: list[TakenMail] = []
         self.port = 0
         self._deliver = deliver
@@ -55,14 +57,14 @@ class SmtpSink:
         self._sessions: set[SMTP] = set()
 
     async def take(self, server: SMTP, mail: TakenMail) -> str:  # noqa: ARG002 - for subclasses
-        """Keep a mail; returns the answer to the client. Runs in the sink's own thread."""
+        """Keep a mail; returns the reply to the client. Runs in the thread of the sink."""
         self.mails.append(mail)
         if self._deliver is not None:
             for recipient in mail.recipients:
                 await asyncio.to_thread(self._deliver, recipient, mail.raw)
         return "250 OK"
 
-    async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's
+    async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - the name is aiosmtpd's
         content = envelope.original_content or b""
         return await self.take(server, TakenMail(envelope.mail_from or "", tuple(envelope.rcpt_tos), content))
 

@@ -16,13 +16,13 @@ from deploy.local.server import Server, pause, wait_for_port
 
 REPLICA_SET = "rs0"
 NOT_YET_INITIALIZED = 94  # mongodb.com/docs/manual/reference/error-codes
-NO_USER = (13, 18)  # not authorized without a log-in, and no such log-in
+NO_USER = (13, 18)  # unauthorized, and authentication failed
 PRIMARY, SECONDARY = 1, 2  # member states, mongodb.com/docs/manual/reference/replica-states
 
-ALREADY_EXISTS = 51003  # what createUser says of a user that is there
+ALREADY_EXISTS = 51003  # createUser, if the user exists
 USER = "mailcase"
 PASSWORD_NAME = "store"  # noqa: S105 - the name of the secret that is USER's password
-KEY = "store.key"  # by which the members know each other
+KEY = "store.key"  # authenticates the members to each other
 
 Client = MongoClient[dict[str, Any]]
 
@@ -55,13 +55,13 @@ class Member(Server):
         return (self.folder / "WiredTiger").exists()
 
     def client(self) -> Client:
-        """A connection to this member alone, whatever its state. The caller closes it."""
+        """A direct connection to this member, whatever its state. The caller closes it."""
         password = self.secrets.read(PASSWORD_NAME) if self.login_required else None
         login: dict[str, Any] = {} if password is None else {"username": USER, "password": password}
         return MongoClient("127.0.0.1", self.port, directConnection=True, serverSelectionTimeoutMS=5_000, **login)
 
     def launch(self, *, login_required: bool = True) -> None:
-        """Starts it and returns when it answers; it may not belong to a replica set yet."""
+        """Start it and return when it answers; it may not belong to a replica set yet."""
         self.login_required = login_required
         self.secrets.obtain(KEY)
         deadline = time.monotonic() + self.start_patience_s
@@ -72,7 +72,7 @@ class Member(Server):
         wait_for_port(self._process, self.port, deadline)
 
     def wait_for(self, condition: Callable[[Client], bool]) -> None:
-        """Returns when the condition holds; a server error counts as not yet."""
+        """Return when the condition holds; a server error counts as False."""
         deadline = time.monotonic() + self.start_patience_s
         with self.client() as client:
             while not _holds(condition, client):
@@ -86,23 +86,24 @@ class Member(Server):
         return [
             find_programs(["mongod"])["mongod"],
             *("--dbpath", str(self.folder), "--port", str(self.port), "--bind_ip", "127.0.0.1", "--nounixsocket"),
-            *("--replSet", REPLICA_SET, "--oplogSize", "990"),  # MB; the least that is allowed
+            *("--replSet", REPLICA_SET, "--oplogSize", "990"),  # MB; the minimum
             *(("--keyFile", str(self.secrets.path(KEY))) if self.login_required else ()),  # which implies --auth
-            # The least that is allowed: more only slows down the guessing of passwords that people choose.
+            # The minimum: a higher count only protects passwords that people choose.
             *("--setParameter", "scramSHA256IterationCount=5000"),
             *("--wiredTigerCacheSizeGB", str(self._cache_gb), "--quiet"),
             *("--setParameter", "diagnosticDataCollectionEnabled=false"),  # up to 200 MB of samples otherwise
-            # A member of three that is told to stop would first wait 15 s for its clients to look elsewhere.
+            # By default, a stopping member of three waits 15 s for its clients to switch.
             *("--setParameter", "shutdownTimeoutMillisForSignaledShutdown=100"),
-            # What a killed case writer had begun keeps the others from the counter for so long, and half as long again.
+            # A transaction of a killed case writer blocks the counter of case numbers until it
+            # expires.
             *("--setParameter", "transactionLifetimeLimitSeconds=20"),
         ]
 
 
 class Store(Server):
-    """The replica set. `members[i]` can be stopped, killed, frozen and started one by one.
+    """The replica set. Each `members[i]` can be stopped, killed, frozen and started on its own.
 
-    `cache_gb` is WiredTiger's cache of each member, in gigabytes, at least 0.25.
+    `cache_gb` is the WiredTiger cache of each member in gigabytes, at least 0.25.
     """
 
     name = "store"
@@ -117,23 +118,23 @@ class Store(Server):
 
     @property
     def url(self) -> str:
-        """Without a log-in before the first start, when there is none yet."""
+        """The URL with user and password; without them before the first start."""
         login = f"{USER}:{self.password}@" if self.password else ""
         return f"mongodb://{login}{','.join(member.host for member in self.members)}/?replicaSet={REPLICA_SET}"
 
     @property
     def user(self) -> str:
-        """Who may do everything."""
+        """The administrator."""
         return USER
 
     @property
     def password(self) -> str | None:
-        """Of `user`; None before the first start."""
+        """The password of `user`; None before the first start."""
         return self.secrets.read(PASSWORD_NAME)
 
     @property
     def primary(self) -> Member | None:
-        """The member that takes writes now; None during an election."""
+        """The member that accepts writes; None during an election."""
         for member in self.members:
             if member.running:
                 with member.client() as client:
@@ -145,7 +146,7 @@ class Store(Server):
         return ["mongod"]
 
     def start(self) -> None:
-        """As for every server; where some members run already, starts the others and leaves those alone."""
+        """Start the server; if some members run already, start only the others."""
         if any(member.running for member in self.members):
             for member in self.members:
                 member.start()
@@ -160,31 +161,36 @@ class Store(Server):
         find_programs(self.required_programs())
         has_data = any(member.has_data for member in self.members)
         if has_data and self.password is None:
-            self._introduce_login()
+            self._enable_authentication()
         elif not has_data:
-            self.secrets.forget(PASSWORD_NAME)  # of an earlier user: the next one is made below
+            self.secrets.forget(PASSWORD_NAME)  # of an earlier user; a new user is created below
         for member in self.members:
             member.launch()
-        self._agree_on_members()
+        self._configure_members()
         if self.password is None:
             self._create_user()
         for member in self.members:
             member.wait_for(lambda client: _state(client) in {PRIMARY, SECONDARY})
         self._wait_for_primary()
 
-    def _introduce_login(self) -> None:
-        """For a folder of a version without log-in: once more without, to create the user."""
+    def _enable_authentication(self) -> None:
+        """Upgrade a folder of a version without authentication: start it without once more to
+        create the user.
+        """
         for member in self.members:
             member.launch(login_required=False)
-        self._agree_on_members()
+        self._configure_members()
         self._create_user()
         for member in self.members:
             member.stop()
 
     def _create_user(self) -> None:
-        """Needs no log-in: as long as a member has no user, it lets the first be made from this machine
-        (mongodb.com/docs/manual/core/localhost-exception). The password is kept once the user is there, so that a run
-        that was cut off is repeated, with another one."""
+        """Create the administrator by the localhost exception
+        (mongodb.com/docs/manual/core/localhost-exception).
+
+        The password is stored after the user exists, so that an interrupted run is repeated with a
+        new password.
+        """
         password = secrets.token_hex(24)
         with self._wait_for_primary().client() as client:
             majority: dict[str, Any] = {"roles": ["root"], "writeConcern": {"w": "majority"}}
@@ -202,28 +208,31 @@ class Store(Server):
             pause(self.processes[0], deadline)
         return primary
 
-    def _agree_on_members(self) -> None:
-        """Founds the set, or tells it its members' new ports."""
+    def _configure_members(self) -> None:
+        """Initiate the replica set, or update the ports of its members."""
         configurations = [self._configuration(member) for member in self.members]
-        founded = next(((m, c) for m, c in zip(self.members, configurations, strict=True) if c is not None), None)
+        pairs = zip(self.members, configurations, strict=True)
+        existing = next(((member, found) for member, found in pairs if found is not None), None)
         hosts = [{"_id": number, "host": member.host} for number, member in enumerate(self.members)]
-        if founded is None:
-            # Elections within 3 s instead of 10: loopback has no slow links, and tests wait for them.
+        if existing is None:
+            # Elections within 3 s instead of 10: loopback is fast, and tests wait for elections.
             settings = {"electionTimeoutMillis": 3_000, "heartbeatIntervalMillis": 1_000}
             fresh = {"_id": REPLICA_SET, "members": hosts, "settings": settings}
             with self.members[0].client() as client:
                 client.admin.command("replSetInitiate", fresh)
             return
-        member, configuration = founded
+        member, configuration = existing
         if [entry["host"] for entry in configuration["members"]] != [entry["host"] for entry in hosts]:
-            # Forced, since the members do not recognise themselves and so elect nobody. Refused until mongod has looked
-            # for itself at the old addresses, which takes until they answer.
+            # Forced: the members do not recognize themselves, so they elect no primary. mongod
+            # refuses the command until it has checked the old addresses.
             changed = {**configuration, "version": configuration["version"] + 1, "members": hosts}
             member.wait_for(lambda client: bool(client.admin.command("replSetReconfig", changed, force=True)["ok"]))
 
     @staticmethod
     def _configuration(member: Member) -> dict[str, Any] | None:
-        """None if it has none, or no user yet to ask by, which is as good: users come with the set."""
+        """The member's configuration; None if it has none, or no user yet, since users are created
+        with the set.
+        """
         try:
             with member.client() as client:
                 return client.local["system.replset"].find_one()

@@ -1,7 +1,8 @@
-"""A token endpoint (RFC 6749) with introspection (RFC 7662), on loopback, for the private mail server and the tests.
+"""A token endpoint (RFC 6749) with introspection (RFC 7662) on loopback, for the private mail
+server and the tests.
 
-It knows the grants that Microsoft and Google are asked by, and verifies nothing of them but a client's secret. Dovecot
-asks it about every token: doc.dovecot.org/2.3/configuration_manual/authentication/oauth2.
+It supports the grants that Microsoft and Google use, and verifies only the client secret. Dovecot
+introspects every token: doc.dovecot.org/2.3/configuration_manual/authentication/oauth2.
 """
 
 import base64
@@ -17,9 +18,10 @@ from urllib.parse import parse_qs
 
 
 class TokenEndpoint:
-    """Serves while it is entered. `clients` maps each client's id to its secret and the account that it acts for.
+    """A context manager that serves. `clients` maps each client id to its secret and the account it
+    acts for.
 
-    `issued` are the tokens given out, the newest last; `revoke` ends them all.
+    `issued` lists the issued tokens, the newest last; `revoke` invalidates all of them.
     """
 
     def __init__(self, port: int, clients: Mapping[str, tuple[str, str]], *, lifetime_s: float = 3600.0) -> None:
@@ -28,7 +30,7 @@ class TokenEndpoint:
         self.introspected = 0
         self._clients = clients
         self._lifetime_s = lifetime_s
-        self._accounts: dict[str, tuple[str, float]] = {}  # token -> account and its end
+        self._accounts: dict[str, tuple[str, float]] = {}  # token → account, expiry
         endpoint = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -44,7 +46,7 @@ class TokenEndpoint:
                 self.wfile.write(body)
 
             def log_message(self, *_arguments: object) -> None:
-                """Not to the standard error."""
+                """Log nothing; the default logs to standard error."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -64,13 +66,13 @@ class TokenEndpoint:
         self._accounts.clear()
 
     def _grant(self, form: Mapping[str, str]) -> tuple[int, dict[str, Any]]:
-        if "assertion" in form:  # of a service account: it says for whom
+        if "assertion" in form:  # from a service account; the assertion names the account
             account = _claims(form["assertion"])["sub"]
         else:
             secret, account = self._clients.get(form.get("client_id", ""), ("", ""))
             if not secret or form.get("client_secret") != secret:
                 return 401, {"error": "invalid_client", "error_description": "unknown client or wrong secret"}
-        token = secrets.token_urlsafe(600)  # as long as the real ones: longer than a line of POP3 may be
+        token = secrets.token_urlsafe(600)  # as long as real tokens, and longer than a POP3 line may be
         self._accounts[token] = (account, time.monotonic() + self._lifetime_s)
         self.issued.append(token)
         return 200, {"access_token": token, "token_type": "Bearer", "expires_in": self._lifetime_s}
@@ -85,5 +87,5 @@ class TokenEndpoint:
 
 def _claims(assertion: str) -> dict[str, Any]:
     claims = assertion.split(".")[1]
-    told: dict[str, Any] = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
-    return told
+    decoded: dict[str, Any] = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
+    return decoded

@@ -41,7 +41,7 @@ SERVER_PODS: list[Labels] = [{OWN_LABEL: "mailcase-rabbitmq"}, {"app": "mailcase
 FROM_OUTSIDE = {
     "mailcase-broker", "mailcase-store", "mailcase-mailboxes", "mailcase-keys", "mailcase-smtp", "mailcase-ca",
     "mailcase-rabbitmq-tls", "mailcase-rabbitmq-default-user",
-    "mailcase-mongodb-tls", "mailcase-mongodb-stages", "mailcase-mongodb-stages-password",
+    "mailcase-mongodb-tls", "mailcase-mongodb-services", "mailcase-mongodb-services-password",
     "mailcase-mongodb-reader", "mailcase-mongodb-reader-password",
 }  # fmt: skip
 overlays = pytest.mark.parametrize("overlay", OVERLAYS)
@@ -154,7 +154,7 @@ def test_the_stages_that_sign_or_verify_have_the_keys_and_no_other_has(overlay: 
 
 @overlays
 def test_a_stage_gets_the_urls_of_just_the_servers_that_it_uses(overlay: str) -> None:
-    reachable = named(overlay, "NetworkPolicy", "stages-to-store")["spec"]["podSelector"]
+    reachable = named(overlay, "NetworkPolicy", "services-to-store")["spec"]["podSelector"]
     for deployment in stages(overlay):
         module = importlib.import_module(f"services.{deployment['metadata']['name'].replace('-', '_')}.main")
         used = {variable for name, variable in URL_VARIABLES.items() if hasattr(module, f"{name}_url")}
@@ -266,7 +266,7 @@ def test_database_users_have_rights_in_the_settings_database_alone(overlay: str)
     for server in of_kind(overlay, "MongoDBCommunity"):
         roles = {user["name"]: user["roles"] for user in server["spec"]["users"]}
         assert roles == {
-            "mailcase-stages": [{"name": "readWrite", "db": database}],
+            "mailcase-services": [{"name": "readWrite", "db": database}],
             "mailcase-reader": [{"name": "read", "db": database}],
         }
 
@@ -283,7 +283,7 @@ def test_nothing_is_reachable_but_by_a_link_that_exists(overlay: str) -> None:
 
 
 def test_prod_reaches_only_its_own_servers() -> None:
-    for name, server in (("stages-to-broker", SERVER_PODS[0]), ("stages-to-store", SERVER_PODS[1])):
+    for name, server in (("services-to-broker", SERVER_PODS[0]), ("services-to-store", SERVER_PODS[1])):
         (rule,) = named("prod", "NetworkPolicy", name)["spec"]["egress"]
         assert rule["to"] == [{"podSelector": {"matchLabels": server}}]
 

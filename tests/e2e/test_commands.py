@@ -30,7 +30,7 @@ def test_a_parked_mail_is_listed_shown_whole_and_opens_a_case_once_the_settings_
     key = mail_key("invoices", SPAM)
     set_spam(pipeline, "park")
     pipeline.append("invoices", [SPAM])
-    with pipeline.stages(fetcher=1, router=1, case_writer=1):
+    with pipeline.services(fetcher=1, router=1, case_writer=1):
         pipeline.until_recorded(1)
         pipeline.until_empty("invoices")
         assert b"spam" in mailcase(pipeline, "parked", "list").stdout
@@ -38,7 +38,7 @@ def test_a_parked_mail_is_listed_shown_whole_and_opens_a_case_once_the_settings_
         still = mailcase(pipeline, "parked", "retry", key[:8])
         assert (still.returncode, still.stdout.decode().split(": ")[1].strip()) == (0, "parked, spam")
     set_spam(pipeline, "flag")
-    with pipeline.stages(router=1, case_writer=1):
+    with pipeline.services(router=1, case_writer=1):
         retried = mailcase(pipeline, "parked", "retry", "--all", "--reason", "spam")
     assert (retried.returncode, retried.stdout.decode().split(": ")[1].strip()) == (0, "opened, case 1")
     [comment] = pipeline.database["comments"].find()
@@ -54,7 +54,7 @@ def test_a_copy_by_another_route_is_ignored_and_shown_with_the_case_of_the_first
     )
     routes = [b"Delivered-To: invoices@office.example\r\n", b"Received: from list.example by mx.example; x\r\n"]
     pipeline.append("invoices", [route + mail for route in routes])
-    with pipeline.stages(fetcher=1, router=1, case_writer=1):
+    with pipeline.services(fetcher=1, router=1, case_writer=1):
         pipeline.until_recorded(2)
         pipeline.until_empty("invoices")
     assert [case["_id"] for case in pipeline.database["cases"].find()] == [1]
@@ -72,7 +72,7 @@ def test_the_exact_bytes_of_any_mail_are_saved_also_of_one_that_only_the_archive
     doubtful = b"From: jan@customer.test\r\nno field\r\nSubject: Order\r\n\r\nTwo pallets"
     set_spam(pipeline, "park")
     pipeline.append("invoices", [SPAM, opened, doubtful])
-    with pipeline.stages(fetcher=1, router=1, case_writer=1):
+    with pipeline.services(fetcher=1, router=1, case_writer=1):
         pipeline.until_recorded(3)
     kept = {one["_id"]: one["original"] for one in pipeline.database["comments"].find()}
     assert kept[mail_key("invoices", opened)] is None
@@ -99,14 +99,14 @@ def test_an_ignored_mail_is_shown_whole_and_opens_a_case_once_its_sender_is_deni
     password = 'password_file = "password"\n'
     pipeline.config.write_text(allowed.replace(password, f'{password}deny_senders = ["@lottery.test"]\n'))
     pipeline.append("invoices", [SPAM])
-    with pipeline.stages(fetcher=1, router=1, case_writer=1):
+    with pipeline.services(fetcher=1, router=1, case_writer=1):
         pipeline.until_recorded(1)
         pipeline.until_empty("invoices")
     assert mailcase(pipeline, "parked", "list", "--json").stdout == b""
     assert b"denied-sender" in mailcase(pipeline, "parked", "list", "--ignored", "--json").stdout
     assert mailcase(pipeline, "parked", "show", mail_key("invoices", SPAM), "--raw").stdout == SPAM
     pipeline.config.write_text(allowed)
-    with pipeline.stages(router=1, case_writer=1):
+    with pipeline.services(router=1, case_writer=1):
         retried = mailcase(pipeline, "parked", "retry", "--all", "--ignored")
     assert (retried.returncode, retried.stdout.decode().split(": ")[1].strip()) == (0, "opened, case 1")
 
@@ -114,7 +114,7 @@ def test_an_ignored_mail_is_shown_whole_and_opens_a_case_once_its_sender_is_deni
 def test_a_discarded_mail_says_who_and_why_and_can_still_be_retried(pipeline: Pipeline) -> None:
     set_spam(pipeline, "park")
     pipeline.append("invoices", [SPAM])
-    with pipeline.stages(fetcher=1, router=1, case_writer=1):
+    with pipeline.services(fetcher=1, router=1, case_writer=1):
         pipeline.until_recorded(1)
         key = mail_key("invoices", SPAM)
         assert mailcase(pipeline, "parked", "discard", key[:12], "--why", "a lottery").returncode == 0
@@ -127,7 +127,7 @@ def test_a_discarded_mail_says_who_and_why_and_can_still_be_retried(pipeline: Pi
 def test_mails_from_files_are_cases_as_if_they_had_been_fetched(pipeline: Pipeline) -> None:
     samples = new_mails(4)
     files = list(written(pipeline, [sample.raw for sample in samples]))
-    with pipeline.stages(router=1, case_writer=1):
+    with pipeline.services(router=1, case_writer=1):
         first = mailcase(pipeline, "ingest", *files, "--process", "invoices")
         again = mailcase(pipeline, "ingest", files[0], "--process", "invoices")
     assert (first.returncode, first.stdout.count(b": opened case")) == (0, 4)
@@ -139,7 +139,7 @@ def test_mails_from_files_are_cases_as_if_they_had_been_fetched(pipeline: Pipeli
 
 def test_a_case_is_shown_and_a_missing_one_is_an_error_of_one_line(pipeline: Pipeline) -> None:
     [file] = written(pipeline, [new_mails(1)[0].raw])
-    with pipeline.stages(router=1, case_writer=1):
+    with pipeline.services(router=1, case_writer=1):
         assert mailcase(pipeline, "ingest", file, "--process", "invoices").returncode == 0
     shown = mailcase(pipeline, "case", "show", "1")
     assert shown.stdout.startswith(b"Case [#1]")

@@ -68,7 +68,7 @@ def test_dead_letters_are_listed_shown_tried_again_or_discarded_with_who_and_why
     dead.show(bad["id"][:6], raw=True, config=pipeline.config)
     assert capsysbinary.readouterr().out == b"\xc1 garbage \x1b[31m"
 
-    with pipeline.stages(router=1, case_writer=1):
+    with pipeline.services(router=1, case_writer=1):
         assert f"{good['id']}: back in router.mail" in said(dead.retry, [good["id"]])
         pipeline.until_recorded(1)
     assert said(dead.discard, [bad["id"]], why="never was ours") == f"{bad['id']}: discarded\n"

@@ -14,7 +14,7 @@ NEW, KNOWN, REPLIES = 700, 50, 300
 
 def test_a_thousand_mails_become_seven_hundred_cases_and_a_thousand_comments(pipeline: Pipeline) -> None:
     opening, answers = new_mails(NEW), []
-    with pipeline.stages(fetcher=1, router=2, case_writer=2) as stages:
+    with pipeline.services(fetcher=1, router=2, case_writer=2) as stages:
         stages.wait_until_ready()
         pipeline.append("invoices", [sample.raw for sample in opening[:KNOWN]])
         pipeline.until_recorded(KNOWN)
@@ -40,7 +40,7 @@ def test_a_thousand_mails_become_seven_hundred_cases_and_a_thousand_comments(pip
 
 def test_a_mail_delivered_twice_and_ingested_again_is_one_comment(pipeline: Pipeline) -> None:
     (sample,) = new_mails(1)
-    with pipeline.stages(fetcher=1, router=1, case_writer=1) as stages:
+    with pipeline.services(fetcher=1, router=1, case_writer=1) as stages:
         stages.wait_until_ready()
         pipeline.append("invoices", [sample.raw, sample.raw])
         pipeline.until(lambda: _deliveries(pipeline) == [2], "the second delivery is counted")
@@ -55,7 +55,7 @@ def test_a_mail_delivered_twice_and_ingested_again_is_one_comment(pipeline: Pipe
 
 def test_a_mail_that_arrives_while_all_is_idle_is_a_case_within_a_second(pipeline: Pipeline) -> None:
     samples = new_mails(5)
-    with pipeline.stages(fetcher=1, router=1, case_writer=1) as stages:
+    with pipeline.services(fetcher=1, router=1, case_writer=1) as stages:
         stages.wait_until_ready()
         pipeline.append("invoices", [samples[0].raw])
         pipeline.until_empty("invoices")  # the connection is idle from here on, and polls only once a minute
@@ -87,7 +87,7 @@ def test_the_bytes_published_equal_the_bytes_in_the_mailbox(pipeline: Pipeline, 
         pipeline.config.read_text().replace("[server.private]", "[server.private]\nattach_original = true")
     )
     pipeline.append("invoices", [raw])
-    with pipeline.stages(fetcher=1, router=1, case_writer=1):
+    with pipeline.services(fetcher=1, router=1, case_writer=1):
         pipeline.until_recorded(1)
         pipeline.until_empty("invoices")
     comment = pipeline.database["comments"].find_one({"_id": mail_key("invoices", raw)})
@@ -98,7 +98,7 @@ def test_the_bytes_published_equal_the_bytes_in_the_mailbox(pipeline: Pipeline, 
 def test_a_reference_to_no_case_opens_one_and_says_so(pipeline: Pipeline) -> None:
     (sample,) = replies([4711], 1)
     pipeline.append("invoices", [sample.raw])
-    with pipeline.stages(fetcher=1, router=1, case_writer=1):
+    with pipeline.services(fetcher=1, router=1, case_writer=1):
         pipeline.until_recorded(1)
     mail = pipeline.database["mails"].find_one({})
     assert mail is not None
@@ -108,7 +108,7 @@ def test_a_reference_to_no_case_opens_one_and_says_so(pipeline: Pipeline) -> Non
 
 
 def test_every_stage_ends_with_status_zero_on_sigterm(pipeline: Pipeline) -> None:
-    with pipeline.stages(fetcher=1, router=1, case_writer=1) as stages:
+    with pipeline.services(fetcher=1, router=1, case_writer=1) as stages:
         stages.wait_until_ready()
         pipeline.append("invoices", [sample.raw for sample in new_mails(50)])
         for process in stages.all:

@@ -67,7 +67,7 @@ def test_a_restored_database_gets_its_cases_back_under_their_numbers(pipeline: P
     """Some mails were in the backup, others came after it; mail that came after the restore took one of the numbers."""
     opening = new_mails(9)
     threads = [reply_to(one, f"t{number}") for number, one in enumerate(opening)]
-    with pipeline.stages(fetcher=1, router=1, case_writer=2) as stages:
+    with pipeline.services(fetcher=1, router=1, case_writer=2) as stages:
         stages.wait_until_ready()
         fetch(pipeline, opening[:3])
         backup = dump(pipeline)
@@ -100,7 +100,7 @@ def test_a_restored_database_gets_its_cases_back_under_their_numbers(pipeline: P
 def test_a_replay_says_what_it_would_do_is_stopped_and_goes_on_where_it_was(pipeline: Pipeline) -> None:
     samples = new_mails(12)
     comments = pipeline.database["comments"]
-    with pipeline.stages(router=1, case_writer=1):
+    with pipeline.services(router=1, case_writer=1):
         files = list(written(pipeline, [sample.raw for sample in samples]))
         assert mailcase(pipeline, "ingest", *files, "--process", "invoices").returncode == 0
         right = dump(pipeline)

@@ -11,7 +11,7 @@ MAILS, LIMIT = 60, 20
 def test_one_address_opens_no_more_cases_than_its_limit_whoever_writes_them(pipeline: Pipeline) -> None:
     mails = [re.sub(rb"person\d+@", b"machine@", sample.raw, count=1) for sample in new_mails(MAILS)]
     pipeline.append("invoices", mails)
-    with pipeline.stages(fetcher=1, router=2, case_writer=3):
+    with pipeline.services(fetcher=1, router=2, case_writer=3):
         pipeline.until_recorded(MAILS)
         pipeline.until_empty("invoices")
     database = pipeline.database

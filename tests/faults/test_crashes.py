@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.servers import PrivateServers
-from deploy.local.stages import StageProcess
+from deploy.local.services import ServiceProcess
 from tests.faults.ledger import Ledger
 from tests.pipeline import Pipeline
 from tests.sample_mails import new_mails, replies
@@ -53,7 +53,7 @@ def test_a_stage_killed_at_a_boundary_loses_and_doubles_nothing(
 ) -> None:
     opening, mark = new_mails((times + 5) * SHARE), pipeline.folder / "crashed"
     ledger.send(opening[: 5 * SHARE])
-    doomed = StageProcess(
+    doomed = ServiceProcess(
         stage,
         f"{stage}-doomed",
         pipeline.config,
@@ -62,7 +62,7 @@ def test_a_stage_killed_at_a_boundary_loses_and_doubles_nothing(
         program=(CRASH_AT, point),
     )
     others = {name: 1 for name in ("fetcher", "router", "case_writer") if name.replace("_", "-") != stage}
-    with pipeline.stages(**others) as stages:
+    with pipeline.services(**others) as stages:
         doomed.start()
         try:
             for number in range(times):

@@ -26,7 +26,7 @@ def test_random_kills_lose_and_double_nothing(
     pipeline: Pipeline, ledger: Ledger, chance: random.Random, mails: int, kills: int, pause_s: tuple[float, float]
 ) -> None:
     opening, share = new_mails(mails // 2), mails // 2 // kills
-    with pipeline.stages(**REPLICAS) as stages:
+    with pipeline.services(**REPLICAS) as stages:
         for number in range(kills):
             ledger.send(opening[number * share : (number + 1) * share])
             pipeline.until(lambda: pipeline.database["cases"].count_documents({}) > 0, "a case to answer to")
@@ -47,7 +47,7 @@ def test_stages_that_are_asked_to_end_do_so_in_time_and_leave_nothing_undone(
     took_s: list[float] = []
     opening, turns = new_mails(mails), rounds * len(REPLICAS)
     share = mails // turns
-    with pipeline.stages(**REPLICAS) as stages:
+    with pipeline.services(**REPLICAS) as stages:
         stages.wait_until_ready()
         for number, process in enumerate(islice(cycle(stages.all[::2]), turns)):
             ledger.send(opening[number * share : (number + 1) * share])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.servers import PrivateServers
-from deploy.local.stages import Stages
+from deploy.local.services import Services
 from tests.faults.ledger import Ledger
 from tests.link import Link
 from tests.pipeline import Pipeline
@@ -57,7 +57,7 @@ def test_a_link_that_falls_silent_works_again_soon_after_it_heals(
 ) -> None:
     ledger, samples = Ledger(linked), new_mails(mails)
     ledger.send(samples[: mails // 2])
-    with Stages(linked.config, linked.folder, REPLICAS, env=linked.env) as stages:
+    with Services(linked.config, linked.folder, REPLICAS, env=linked.env) as stages:
         linked.until_recorded(mails // 10)
         linked.links[link].cut()
         ledger.send(samples[mails // 2 :])

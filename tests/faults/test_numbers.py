@@ -16,7 +16,7 @@ LONGEST_LIST = 200
 @pytest.mark.slow  # at a smaller size: tests/integration/test_case_writer.py
 def test_new_mails_through_four_writers_have_numbers_without_a_gap(pipeline: Pipeline, ledger: Ledger) -> None:
     ledger.send(new_mails(MAILS))
-    with pipeline.stages(**REPLICAS):
+    with pipeline.services(**REPLICAS):
         ledger.settle(patience_s=300)
     ledger.assert_all_is_well()
     assert pipeline.database["cases"].count_documents({}) == MAILS
@@ -24,7 +24,7 @@ def test_new_mails_through_four_writers_have_numbers_without_a_gap(pipeline: Pip
 
 @pytest.mark.slow
 def test_replies_to_one_case_through_four_writers_all_become_its_comments(pipeline: Pipeline, ledger: Ledger) -> None:
-    with pipeline.stages(**REPLICAS):
+    with pipeline.services(**REPLICAS):
         ledger.send(new_mails(1))
         pipeline.until_recorded(1)
         ledger.send(replies([1], REPLIES), [1])

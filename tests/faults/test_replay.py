@@ -11,7 +11,7 @@ MAILS = 60
 def test_a_broker_killed_in_the_middle_of_a_replay_costs_nothing(pipeline: Pipeline, ledger: Ledger) -> None:
     comments = pipeline.database["comments"]
     ledger.send(new_mails(MAILS))
-    with pipeline.stages(fetcher=1, router=1, case_writer=2):
+    with pipeline.services(fetcher=1, router=1, case_writer=2):
         ledger.settle()
         right = {one["_id"]: one["text"] for one in comments.find()}
         comments.update_many({}, {"$set": {"text": "garbled"}})

@@ -57,7 +57,7 @@ def pipeline(servers: PrivateServers, tmp_path: Path, sink: SlowSink) -> Iterato
 def test_killed_senders_lose_no_mail(pipeline: Pipeline, sink: SlowSink) -> None:
     names = [f"c{number}" for number in range(MAILS)]
     outbox = pipeline.database["outbox"]
-    with pipeline.stages(fetcher=1, router=1, case_writer=1, sender=2) as stages:
+    with pipeline.services(fetcher=1, router=1, case_writer=1, sender=2) as stages:
         pipeline.append("invoices", [letter(name, sender=f"{name}@customer.example") for name in names])
         for kill in range(KILLS):
             pipeline.until(lambda: len(sink.mails) > 4 * (kill + 1), "some mails are out")  # noqa: B023 - used at once

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.servers import PrivateServers
-from deploy.local.stages import Stages
+from deploy.local.services import Services
 from services.runtime.broker import declare as declaring
 from services.runtime.broker.configured import broker_url, topology_of
 from services.runtime.broker.connection import Broker
@@ -32,7 +32,7 @@ STEP_DOWNS = 10
 @pytest.mark.parametrize("mails", SIZES)
 def test_a_broker_killed_half_way_costs_nothing(pipeline: Pipeline, ledger: Ledger, mails: int) -> None:
     ledger.send(new_mails(mails))
-    with pipeline.stages(**REPLICAS):
+    with pipeline.services(**REPLICAS):
         pipeline.until_recorded(mails // 10)
         pipeline.servers.broker.kill()
         pipeline.servers.broker.start()
@@ -43,7 +43,7 @@ def test_a_broker_killed_half_way_costs_nothing(pipeline: Pipeline, ledger: Ledg
 @pytest.mark.slow
 def test_a_broker_away_for_a_minute_costs_nothing(pipeline: Pipeline, ledger: Ledger) -> None:
     ledger.send(new_mails(1000))
-    with pipeline.stages(**REPLICAS):
+    with pipeline.services(**REPLICAS):
         pipeline.until_recorded(100)
         pipeline.servers.broker.stop()
         _away(60)
@@ -90,7 +90,7 @@ def test_queues_that_a_killed_broker_brings_back_without_a_leader_are_made_anew(
 @pytest.mark.parametrize("mails", SIZES)
 def test_a_broker_that_lost_all_its_data_costs_nothing(pipeline: Pipeline, ledger: Ledger, mails: int) -> None:
     ledger.send(new_mails(mails))
-    with pipeline.stages(**REPLICAS):
+    with pipeline.services(**REPLICAS):
         pipeline.until_recorded(mails // 10)
         pipeline.servers.broker.kill()
         pipeline.servers.broker.wipe()
@@ -106,7 +106,7 @@ def test_an_alarm_of_the_brokers_memory_holds_mail_in_its_mailbox(
 ) -> None:
     ctl = pipeline.servers.broker.ctl
     ledger.send(new_mails(mails))
-    with pipeline.stages(**REPLICAS) as stages:
+    with pipeline.services(**REPLICAS) as stages:
         pipeline.until_recorded(mails // 10)
         before = _resident_bytes(stages, "fetcher")
         ctl("set_vm_memory_high_watermark", "absolute", "1MB")
@@ -124,7 +124,7 @@ def test_an_alarm_of_the_brokers_memory_holds_mail_in_its_mailbox(
 @pytest.mark.parametrize("mails", SIZES)
 def test_a_database_killed_half_way_parks_nothing(pipeline: Pipeline, ledger: Ledger, mails: int) -> None:
     ledger.send(new_mails(mails))
-    with pipeline.stages(**REPLICAS):
+    with pipeline.services(**REPLICAS):
         pipeline.until_recorded(mails // 10)
         pipeline.servers.store.kill()
         pipeline.servers.store.start()
@@ -142,7 +142,7 @@ def test_a_database_away_for_longer_than_consumers_may_hold_messages_parks_nothi
     ctl("eval", "application:set_env(rabbit, channel_tick_interval, 1000).")
     told = log.read_text().count("Timeout value used")
     try:
-        with pipeline.stages(**REPLICAS) as stages:
+        with pipeline.services(**REPLICAS) as stages:
             stages.wait_until_ready()
             pipeline.servers.store.kill()
             ledger.send(new_mails(mails))
@@ -171,7 +171,7 @@ def three_members(server_folder: Path, server_programs: None) -> Iterator[Pipeli
 def test_a_primary_that_steps_down_ten_times_parks_nothing(three_members: Pipeline) -> None:
     ledger, store, mails = Ledger(three_members), three_members.servers.store, new_mails(1000)
     share = len(mails) // STEP_DOWNS
-    with three_members.stages(**REPLICAS):
+    with three_members.services(**REPLICAS):
         for number in range(STEP_DOWNS):
             ledger.send(mails[number * share : (number + 1) * share])
             three_members.until_recorded(number * share + share // 5, patience_s=120)
@@ -184,7 +184,7 @@ def test_a_primary_that_steps_down_ten_times_parks_nothing(three_members: Pipeli
     ledger.assert_all_is_well()
 
 
-def _resident_bytes(stages: Stages, stage: str) -> int:
+def _resident_bytes(stages: Services, stage: str) -> int:
     """Resident memory of a stage's processes (proc(5), VmRSS)."""
     sizes = 0
     for process in stages.named(stage):

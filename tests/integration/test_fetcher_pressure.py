@@ -22,7 +22,7 @@ def pipeline(servers: PrivateServers, tmp_path: Path) -> Iterator[Pipeline]:
 
 def test_while_the_database_is_away_mail_waits_in_its_mailbox_and_goes_on_afterwards(pipeline: Pipeline) -> None:
     database, mail = pipeline.servers.store.members[0], pipeline.servers.mail
-    with pipeline.stages(fetcher=1, router=1, case_writer=1) as stages:
+    with pipeline.services(fetcher=1, router=1, case_writer=1) as stages:
         stages.wait_until_ready()
         [fetcher] = stages.named("fetcher")
 
@@ -51,7 +51,7 @@ def test_while_the_database_is_away_mail_waits_in_its_mailbox_and_goes_on_afterw
 def test_what_waits_behind_a_full_window_is_counted_beside_what_is_under_way(pipeline: Pipeline) -> None:
     for number in range(MAILS):
         pipeline.servers.mail.deliver(pipeline.mailboxes["small"], b"Subject: %d\r\n\r\ntext\r\n" % number)
-    with pipeline.stages(fetcher=1, router=0, case_writer=0) as stages:
+    with pipeline.services(fetcher=1, router=0, case_writer=0) as stages:
         stages.wait_until_ready()
         [fetcher] = stages.named("fetcher")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local import PrivateServers
-from deploy.local.stages import StageProcess, Stages
+from deploy.local.services import ServiceProcess, Services
 from tests.integration.mailboxes import Account
 from tests.integration.recorder import Bench, until
 from tests.integration.test_fetcher import raw, server
@@ -33,7 +33,7 @@ async def test_a_killed_and_a_frozen_fetcher_lose_nothing_and_double_only_what_w
     config = bench.config(accounts, server(accounts["a"], "imap", max_in_flight_mails=WINDOW, timeout_s=30))
     clock = asyncio.get_running_loop().time
     async with bench.recorder() as recorder:
-        with Stages(config, bench.folder, {"fetcher": 4}, env=bench.environ) as stages:
+        with Services(config, bench.folder, {"fetcher": 4}, env=bench.environ) as stages:
             await until_seen(lambda: sorted(_leases(stages.all)) == ["a", "b", "c"], lambda: str(_leases(stages.all)))
             await until_seen(lambda: max(map(len, map(_held, stages.all))) == 1, lambda: str(_leases(stages.all)))
             filling = asyncio.ensure_future(asyncio.to_thread(_fill, accounts.values()))
@@ -72,11 +72,11 @@ async def until_seen(condition: Callable[[], bool], what: Callable[[], str], pat
         await asyncio.sleep(0.2)
 
 
-def _leases(processes: Sequence[StageProcess]) -> list[str]:
+def _leases(processes: Sequence[ServiceProcess]) -> list[str]:
     return [name for process in processes for name in _held(process)]
 
 
-def _held(process: StageProcess) -> list[str]:
+def _held(process: ServiceProcess) -> list[str]:
     """Mailboxes whose lease a fetcher has."""
     lines = process.get("/metrics")[1].splitlines()
     return [line.split('"')[1] for line in lines if line.startswith(HELD) and line.endswith(" 1.0")]
@@ -87,7 +87,7 @@ async def test_readyz_names_the_mailbox_that_is_down(bench: Bench, servers: Priv
     servers.mail.add_user(broken.address, "another password")
     config = bench.config({"broken": broken, "well": well}, server(well, "imap"))
     async with bench.recorder():
-        with Stages(config, bench.folder, {"fetcher": 1}, env=bench.environ) as stages:
+        with Services(config, bench.folder, {"fetcher": 1}, env=bench.environ) as stages:
             (process,) = stages.all
             await until(lambda: len(_parts(process.readiness())) == 2, lambda: str(process.readiness()))
             report = process.readiness()
@@ -111,7 +111,7 @@ async def test_a_mailbox_of_25_mib_mails_takes_less_than_300_mb(bench: Bench, se
             account.deliver(raw(number, 25 * 1024 * 1024))
     config = bench.config(accounts, server(accounts["a"], "imap", max_in_flight_bytes=200 * 1024 * 1024, timeout_s=30))
     async with bench.recorder() as recorder:
-        with Stages(config, bench.folder, {"fetcher": 1}, env=bench.environ) as stages:
+        with Services(config, bench.folder, {"fetcher": 1}, env=bench.environ) as stages:
             await until(lambda: len(recorder.mails) == 8, lambda: f"{len(recorder.mails)} came", 90)
             peaks = [_peak_bytes(pid) for pid in stages.all[0].pids]
     assert max(peaks) < 300 * 1000 * 1000, peaks

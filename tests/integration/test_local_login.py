@@ -107,7 +107,7 @@ def test_a_folder_made_before_there_was_a_log_in_gets_one_and_may_move_at_the_sa
     broker.stop()
     [member] = store.members
     member.launch(login_required=False)
-    store._agree_on_members()
+    store._configure_members()
     member.wait_for(lambda client: bool(client.admin.command("hello")["isWritablePrimary"]))
     put(store.url, 1)
     store.stop()

@@ -61,7 +61,7 @@ def test_a_mail_is_a_case_within_seconds_whatever_servers_the_other_mailboxes_ha
     pipeline: Pipeline, trickle: TrickleServer, asked: int
 ) -> None:
     took_s: list[float] = []
-    with pipeline.stages(fetcher=1, router=1, case_writer=1) as stages:
+    with pipeline.services(fetcher=1, router=1, case_writer=1) as stages:
         stages.wait_until_ready()
         assert trickle.begun.wait(30)
         [fetcher] = stages.named("fetcher")
@@ -80,7 +80,7 @@ def test_a_mail_is_a_case_within_seconds_whatever_servers_the_other_mailboxes_ha
 
 
 def test_a_fetcher_ends_soon_while_servers_give_nothing(pipeline: Pipeline, trickle: TrickleServer) -> None:
-    with pipeline.stages(fetcher=1) as stages:
+    with pipeline.services(fetcher=1) as stages:
         stages.wait_until_ready()
         assert trickle.begun.wait(30)
         [fetcher] = stages.named("fetcher")

@@ -1,5 +1,6 @@
-"""An eventful minute in the life of a Mailcase: everything that its metrics tell of happens once."""
+"""An eventful minute of a Mailcase: everything that its metrics report happens once."""
 
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 
 from schemas.mails import mail_key
@@ -13,24 +14,26 @@ LOOP = b"Received: by relay.example; Mon, 2 Mar 2026 10:00:00 +0000\r\n" * 60 + 
 
 
 def eventful_minute(everything: Watched) -> list[bytes]:
-    """Mail of every kind and broken messages, another writer, an outage of the database, a broker without room.
+    """Mail of every kind and broken messages, a concurrent writer, a database outage, broker alarms.
 
     Returns the ordinary mails.
     """
     ordinary = [letter(number) for number in range(2 * MAILS)]
     recorded = mail_of_every_kind(everything, ordinary[:MAILS])
-    recorded += beside_another_writer(everything, ordinary[0], recorded)
+    recorded += with_a_concurrent_writer(everything, ordinary[0], recorded)
+    make_a_case_overdue(everything)
     recorded += without_database(everything, ordinary[MAILS:], recorded)
-    recorded += without_room_at_the_broker(everything, recorded)
+    recorded += with_broker_alarms(everything, recorded)
     everything.until("sum(mailcase_mails_recorded_total)", lambda count: count >= recorded)
     everything.until(highest("mailcase:parked_mails"))  # counted every 15 s
+    everything.until(highest("mailcase_overdue_cases"))
     everything.until(highest("mailcase:mails_late:increase1h"))
     everything.until(highest("mailcase_mailbox_mails_unreadable_total"))
     return ordinary
 
 
 def mail_of_every_kind(everything: Watched, ordinary: list[bytes]) -> int:
-    """Returns how many outcomes it makes, as do the others."""
+    """Returns the number of outcomes; so do the functions below."""
     everything.publish_unreadable()
     everything.until('max(mailcase_batch_failures_total{queue="router.mail"})')
     everything.until('max(rabbitmq_detailed_queue_messages{queue="router.mail.newer"})')
@@ -43,12 +46,12 @@ def mail_of_every_kind(everything: Watched, ordinary: list[bytes]) -> int:
     return recorded
 
 
-def beside_another_writer(everything: Watched, opener: bytes, recorded: int) -> int:
-    """A reply meets another writer of its case; what came behind it, together, then meets one of the case counter."""
+def with_a_concurrent_writer(everything: Watched, opener: bytes, recorded: int) -> int:
+    """A reply conflicts with another writer of its case; the batch behind it conflicts on the case counter."""
     mails = everything.pipeline.database["mails"]
     (opened,) = mails.find({"_id": mail_key("invoices", opener)}, ["case"])
-    with everything.beside_another_writer("counters", "case"):
-        with everything.beside_another_writer("cases", opened["case"]):
+    with everything.with_a_concurrent_writer("counters", "case"):
+        with everything.with_a_concurrent_writer("cases", opened["case"]):
             everything.deliver(reply(opened["case"]))
             everything.until("mailcase_transaction_conflicts_total")
             everything.deliver(*(letter(number, "burst.example") for number in range(BURST)))
@@ -60,8 +63,15 @@ def beside_another_writer(everything: Watched, opener: bytes, recorded: int) -> 
     return BURST + 1
 
 
+def make_a_case_overdue(everything: Watched) -> None:
+    """Move the due date of one open case into the past."""
+    due_at = datetime.now(UTC) - timedelta(hours=1)
+    changed = everything.pipeline.database["cases"].update_one({"status": "open"}, {"$set": {"due_at": due_at}})
+    assert changed.matched_count == 1
+
+
 def without_database(everything: Watched, ordinary: list[bytes], recorded: int) -> int:
-    """In the outage the broker closes all connections, too."""
+    """During the outage the broker closes all connections, too."""
     with everything.without_database():
         everything.deliver(*ordinary)
         everything.until("mailcase_messages_in_hand", lambda count: count >= WINDOW)
@@ -78,14 +88,14 @@ def without_database(everything: Watched, ordinary: list[bytes], recorded: int) 
     return len(ordinary)
 
 
-def without_room_at_the_broker(everything: Watched, recorded: int) -> int:
-    """A router has mails in hand that it cannot pass on, and a fetcher waits."""
-    (router,) = everything.stages.named("router")
+def with_broker_alarms(everything: Watched, recorded: int) -> int:
+    """A router holds mails that it cannot publish, and a fetcher waits."""
+    (router,) = everything.services.named("router")
     router.freeze()
     try:
         everything.deliver(*(letter(number, "patient.example") for number in range(3)))
         everything.until("sum(mailcase_mailbox_mails_in_flight)", lambda count: count >= 3)
-        with everything.without_room():
+        with everything.broker_alarms():
             everything.until("max(rabbitmq_alarms_memory_used_watermark)")
             everything.until("max(rabbitmq_alarms_free_disk_space_watermark)")
             router.thaw()
@@ -105,7 +115,7 @@ def letter(number: int, domain: str = "customer.example") -> bytes:
 
 
 def bounce() -> bytes:
-    """A report on a mail that is none of ours: parked."""
+    """A report on a mail that is not ours: it is parked."""
     report = EmailMessage()
     report["From"] = "MAILER-DAEMON@relay.example"
     report["To"] = "invoices@example.test"
@@ -116,6 +126,6 @@ def bounce() -> bytes:
 
 
 def reply(case: int) -> bytes:
-    """Of someone who names a case."""
+    """A reply whose subject names a case."""
     head = b"From: Anna Nowak <anna0@customer.example>\r\nTo: invoices@example.test\r\n"
     return head + b"Message-ID: <reply@customer.example>\r\nSubject: Re: [#%d] Invoice\r\n\r\nPaid?\r\n" % case

@@ -1,4 +1,4 @@
-"""A whole Mailcase under a real Prometheus, through an eventful minute."""
+"""A whole Mailcase, scraped by a real Prometheus."""
 
 import asyncio
 import json
@@ -12,8 +12,8 @@ from aiosmtpd.smtp import SMTP
 
 from deploy.local import PrivateServers
 from deploy.local.prometheus import Prometheus
+from deploy.local.services import Services
 from deploy.local.smtp import SmtpSink, TakenMail
-from deploy.local.stages import Stages
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.messages import Outgoing
 from services.runtime.broker.topology import MAIL, ROUTER_MAIL, dead_name
@@ -23,9 +23,9 @@ from tests.pipeline import Pipeline
 from tests.watching.manifests import rule_groups
 
 PATIENCE_S = 90.0
-EVERY = "500ms"  # scrapes, and looks at the rules
+EVERY = "500ms"  # interval of scrapes and rule evaluations
 WINDOW = 8  # mails in flight
-AUTOMATIC_MAILS = 14  # acknowledgements a minute, before the breaker opens
+AUTOMATIC_MAILS = 14  # acknowledgements per minute before the circuit breaker opens
 
 SETTINGS = """
 [limits]
@@ -76,43 +76,43 @@ password_file = "password"
 
 
 def highest(series: str) -> str:
-    """The expression for the largest value that any of these series has had in the scene."""
+    """The expression for the largest value that any of these series has had in the last ten minutes."""
     return f"max_over_time(max({series})[10m:{EVERY}])"
 
 
 class Watched:
-    """The stages, their Prometheus, and how to make things happen to them."""
+    """The services, their Prometheus server, and the faults that a test can cause."""
 
-    def __init__(self, pipeline: Pipeline, stages: Stages, prometheus: Prometheus, sink: SmtpSink) -> None:
+    def __init__(self, pipeline: Pipeline, services: Services, prometheus: Prometheus, sink: SmtpSink) -> None:
         self.pipeline = pipeline
-        self.stages = stages
+        self.services = services
         self.prometheus = prometheus
         self.sink = sink
 
     def value(self, expression: str) -> float:
-        """The largest sample; 0 without one, or where it is no number."""
+        """The largest sample; 0 if there is none, or only NaN."""
         values = [float(sample["value"][1]) for sample in self.prometheus.query(expression)]
         return max([value for value in values if value == value], default=0.0)  # noqa: PLR0124 - NaN is not itself
 
     def until(self, expression: str, condition: Callable[[float], bool] = bool) -> None:
-        """Until Prometheus says so of the expression's value."""
+        """Wait until the value of the expression meets the condition."""
         self.pipeline.until(
             lambda: condition(self.value(expression)), f"{expression}: {self.value(expression)}", PATIENCE_S
         )
 
     def events(self, mail_key: str) -> list[tuple[str, str]]:
-        """(stage, event) of each log line with this key, stage by stage."""
+        """(service, event) of each log line with this key, service by service."""
         return [
             (process.name, str(json.loads(line)["event"]))
-            for process in self.stages.all
+            for process in self.services.all
             for line in process.log_file.read_text().splitlines()
             if mail_key in line and line.startswith("{")
         ]
 
     def publish_unreadable(self) -> None:
-        """A message that breaks its contract, and one of a version that is still to come.
+        """Publish an invalid message, and a message of a newer version.
 
-        The queue for the first is gone, until a router that cannot be rid of it connects again and declares it.
+        The dead-letter queue is deleted first; a router that cannot dead-letter reconnects and declares it again.
         """
         bodies = [b"no mail at all", msgspec.msgpack.encode({"type": "RawMail.v2"})]
         asyncio.run(_publish_unreadable(self.pipeline.env["MAILCASE_BROKER_URL"], bodies))
@@ -121,7 +121,7 @@ class Watched:
         self.pipeline.append("invoices", mails)
 
     def deliver_late(self, mail: bytes) -> None:
-        """One that the mail server says it took two minutes ago."""
+        """Deliver a mail whose arrival time on the mail server is two minutes ago."""
         with self.pipeline.imap("invoices") as box:
             box.append(mail, dt=datetime.now(UTC) - timedelta(minutes=2))
 
@@ -135,8 +135,8 @@ class Watched:
             store.start()
 
     @contextmanager
-    def beside_another_writer(self, collection: str, document: object) -> Iterator[None]:
-        """Someone else has changed the document in a transaction that is still open, and in the end gives it up."""
+    def with_a_concurrent_writer(self, collection: str, document: object) -> Iterator[None]:
+        """Another transaction has changed the document and stays open; it is aborted at the end."""
         database = self.pipeline.database
         with database.client.start_session() as session, session.start_transaction():
             changed = database[collection].update_one({"_id": document}, {"$set": {"theirs": 1}}, session=session)
@@ -145,8 +145,8 @@ class Watched:
             session.abort_transaction()
 
     @contextmanager
-    def without_room(self) -> Iterator[None]:
-        """The broker has alarms for memory and disk, and takes no messages."""
+    def broker_alarms(self) -> Iterator[None]:
+        """The broker has memory and disk alarms, and blocks publishers."""
         try:
             self._give_broker(memory="0.0001", free_disk_bytes=10**15)
             yield
@@ -154,7 +154,7 @@ class Watched:
             self._give_broker(memory="0.4", free_disk_bytes=50_000_000)
 
     def _give_broker(self, memory: str, free_disk_bytes: int) -> None:
-        """The share of memory that it may use, and what has to stay free."""
+        """Set the share of memory that the broker may use, and the disk space that must stay free."""
         watermark = f"vm_memory_monitor:set_vm_memory_high_watermark({memory})"
         limit = f"rabbit_disk_monitor:set_disk_free_limit({free_disk_bytes})"
         self.pipeline.servers.broker.ctl("eval", f"{watermark}, {limit}.")
@@ -169,7 +169,7 @@ async def _publish_unreadable(url: str, bodies: list[bytes]) -> None:
 
 
 class PickySink(SmtpSink):
-    """Knows nobody at refused.example."""
+    """Rejects every recipient at refused.example."""
 
     async def take(self, server: SMTP, mail: TakenMail) -> str:
         if any(recipient.endswith("@refused.example") for recipient in mail.recipients):
@@ -179,14 +179,14 @@ class PickySink(SmtpSink):
 
 @contextmanager
 def watched(servers: PrivateServers, folder: Path) -> Iterator[Watched]:
-    """Everything runs and was scraped at least once."""
+    """Start everything, and wait until it was scraped once."""
     with ExitStack() as stack:
         addresses = {"invoices": f"invoices.{folder.name}@example.test"}
         pipeline = Pipeline(servers, folder, addresses, f"max_in_flight_mails = {WINDOW}")
         stack.callback(pipeline.close)
         sink = stack.enter_context(PickySink())
         damaged = Imap({SICK: b"TAG NO it is damaged\r\n"})
-        damaged.left = {11: damaged.left[11]}  # that one alone
+        damaged.left = {11: damaged.left[11]}  # only the damaged mail
         sick = stack.enter_context(ScriptedServer(GREETINGS["imap"], damaged))
         broken = f"broken.{folder.name}@example.test"
         servers.mail.add_user(broken, "another password")
@@ -196,18 +196,18 @@ def watched(servers: PrivateServers, folder: Path) -> Iterator[Watched]:
         )
         pipeline.config.write_text(pipeline.config.read_text() + more)
         replicas = {"fetcher": 1, "router": 1, "case-writer": 1, "sender": 1}
-        stages = Stages(pipeline.config, folder, replicas, env=pipeline.env | {"WRONG_PASSWORD": "wrong"})
-        stack.enter_context(stages)
+        services = Services(pipeline.config, folder, replicas, env=pipeline.env | {"WRONG_PASSWORD": "wrong"})
+        stack.enter_context(services)
         prometheus = Prometheus(
             folder / "watching",
-            stages={process.name: process.http_port for process in stages.all},
+            services={process.name: process.http_port for process in services.all},
             every=EVERY,
             broker_port=servers.broker.plugin_port("rabbitmq_prometheus"),
             rule_groups=[group | {"interval": EVERY} for group in rule_groups()],
         )
         stack.callback(prometheus.kill)
         prometheus.start()
-        stages.wait_until_ready()
-        everything = Watched(pipeline, stages, prometheus, sink)
-        everything.until("count(mailcase_build_info)", lambda count: count == len(stages.all))
+        services.wait_until_ready()
+        everything = Watched(pipeline, services, prometheus, sink)
+        everything.until("count(mailcase_build_info)", lambda count: count == len(services.all))
         yield everything

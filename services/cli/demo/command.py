@@ -20,8 +20,8 @@ from imap_tools import BaseMailBox, MailBox, MailMessage
 from rich.console import Console
 
 from deploy.local.servers import PrivateServers
+from deploy.local.services import Services
 from deploy.local.smtp import SmtpSink
-from deploy.local.stages import Stages
 from schemas.case_ref import CaseReference
 from schemas.mails import mail_key
 from schemas.sending import AnswerCase
@@ -104,7 +104,7 @@ def demo(*, keep: Keep = False, data: Data = None) -> int:
         console.print("Starting one fetcher, and two routers, case writers and senders …")
         urls = {"MAILCASE_BROKER_URL": servers.broker.url, "MAILCASE_STORE_URL": servers.store.url}
         config = _settings(folder, servers, post)
-        stages = stack.enter_context(Stages(config, folder, STAGES, env=urls))
+        stages = stack.enter_context(Services(config, folder, STAGES, env=urls))
         stages.wait_until_ready(PATIENCE_S)
         story.tell(stages, load_settings(config, urls))
         if keep and not stop.is_set():
@@ -132,7 +132,7 @@ class _Demo:
         self._servers.mail.add_user(demo_mails.NADIA, PASSWORD)
         self._console.print(f"{len(self._sent)} mails lie in {len(self._mails)} mailboxes.")
 
-    def tell(self, stages: Stages, settings: Settings) -> None:
+    def tell(self, stages: Services, settings: Settings) -> None:
         """Cases are opened and acknowledged; one is answered from, and its customer answers, by SMTP and IMAP."""
         self._until_recorded()
         number = self._case_of(demo_mails.ANSWERED_SUBJECT)["_id"]
@@ -265,7 +265,7 @@ def _settings(folder: Path, servers: PrivateServers, post: SmtpSink) -> Path:
     return file
 
 
-def _stay(console: Console, folder: Path, servers: PrivateServers, stages: Stages, stop: threading.Event) -> None:
+def _stay(console: Console, folder: Path, servers: PrivateServers, stages: Services, stop: threading.Event) -> None:
     console.print("\nEverything stays up until Ctrl-C. In another terminal:")
     console.print(f"  export MAILCASE_BROKER_URL='{servers.broker.url}' MAILCASE_STORE_URL='{servers.store.url}'")
     console.print(f"  .venv/bin/mailcase case show 1 --config {folder / 'mailcase.toml'}")

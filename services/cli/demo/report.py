@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from deploy.local.stages import Stages
+from deploy.local.services import Services
 from services.cli.case.show import ShownCase, print_case
 from services.cli.terminal.output import printable
 from services.runtime.store.mongo import Document
@@ -15,7 +15,7 @@ from services.runtime.store.mongo import Document
 Counters = dict[str, float]
 
 
-def counters(stages: Stages) -> Counters:
+def counters(stages: Services) -> Counters:
     """Every counter of Mailcase's own, summed over the stages, by name and labels."""
     totals: Counters = {}
     for process in stages.all:

@@ -16,8 +16,8 @@ from cyclopts.validators import Number
 from deploy.local.broker import Broker
 from deploy.local.errors import LocalServerError
 from deploy.local.servers import PrivateServers
+from deploy.local.services import Services
 from deploy.local.single_instance import only_launcher_of
-from deploy.local.stages import Stages
 from deploy.local.store import Store
 from services.cli.terminal.log_tail import LogTail
 from services.cli.terminal.output import DEFAULT_CONFIG, Config
@@ -60,7 +60,7 @@ def up(config: Config = DEFAULT_CONFIG, data: Data = None, replicas: Replicas = 
             print(f"mailcase: {line}", file=sys.stderr, flush=True)
         with private_servers(settings, data) as servers, announced(config, data, urls := _urls(servers)):
             _print_exports(urls)
-            stages = Stages(config.absolute(), data, stage_replicas(replicas), env=urls)
+            stages = Services(config.absolute(), data, service_replicas(replicas), env=urls)
             with LogTail(process.log_file for process in stages.all) as logs, stages:
                 for process in stages.all:
                     print(
@@ -88,7 +88,7 @@ def _make(data: Path) -> None:
         raise SettingsError([Mistake("--data", f"{data} cannot be made: {error.strerror}", hint)]) from error
 
 
-def stage_replicas(replicas: int) -> dict[str, int]:
+def service_replicas(replicas: int) -> dict[str, int]:
     """How many processes of each stage run."""
     return {"fetcher": 1, "router": replicas, "case-writer": replicas, "sender": replicas}
 
@@ -138,7 +138,7 @@ def _print_exports(urls: Mapping[str, str]) -> None:
         print(f"export {variable}='{url}'", flush=True)
 
 
-def _supervise(servers: PrivateServers, stages: Stages, stop: threading.Event, logs: LogTail) -> None:
+def _supervise(servers: PrivateServers, stages: Services, stop: threading.Event, logs: LogTail) -> None:
     """Restart what ends by itself, and show what the stages log."""
     supervisor = Supervisor([*servers.all, *stages.all], partial(print, flush=True))
     announced_ready = False

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.broker_place import adopt_place
+from deploy.local.broker_relocation import update_data_paths
 from deploy.local.errors import LocalServerError, SettingsInUseError
 from deploy.local.ports import Ports
 from deploy.local.secrets import Secrets
@@ -47,7 +47,7 @@ class TestSingleInstance:
         link.symlink_to(config.parent)
         with only_launcher_of(config):
             for name in (config, link / config.name):
-                with pytest.raises(SettingsInUseError, match=rf"as process {os.getpid()}: end that one first"):
+                with pytest.raises(SettingsInUseError, match=rf"as process {os.getpid()}: stop that one first"):
                     only_launcher_of(name).__enter__()
             config.with_name("other.toml").touch()
             with only_launcher_of(config.with_name("other.toml")):
@@ -151,7 +151,7 @@ class TestDataFolder:
         ports = Ports(tmp_path / "ports.json")
         port = ports.get("store")
         with socket.create_server(("127.0.0.1", port)):
-            with pytest.raises(LocalServerError, match=f"port {port} of store is taken by another program"):
+            with pytest.raises(LocalServerError, match=f"another program uses port {port} of store"):
                 ports.get("store")
             assert Ports(tmp_path / "ports.json").get("store") != port  # after a new start nobody knows it yet
         assert ports.get("store") == port
@@ -166,9 +166,9 @@ class TestDataFolder:
         config.parent.mkdir(parents=True)
         text = b'#{uid => <<"2F_QQ">>,system_config => #{data_dir =>\n   %s,names => #{},wal_data_dir => %s}}.'
         config.write_bytes(text % (old, old))
-        adopt_place(tmp_path / folder)
+        update_data_paths(tmp_path / folder)
         here = str(system).encode() if folder == "new" else ",".join(str(ord(one)) for one in str(system)).encode()
         assert config.read_bytes() == text % (written % here, written % here)
         before = config.stat().st_mtime_ns
-        adopt_place(tmp_path / folder)
+        update_data_paths(tmp_path / folder)
         assert config.stat().st_mtime_ns == before

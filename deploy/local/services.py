@@ -1,4 +1,4 @@
-"""The stages of Mailcase as guarded processes on this machine: what `mailcase up`, the demo and the tests start."""
+"""The services of Mailcase as guarded processes, for `mailcase up`, the demo and the tests."""
 
 import json
 import os
@@ -20,14 +20,14 @@ DRAIN_GRACE_S = 30.0
 _PROBE_TIMEOUT_S = 5.0
 
 
-class StageProcess(GuardedProcess):
-    """One replica of one stage, `stage` being the command's name such as `case-writer`, with its HTTP port."""
+class ServiceProcess(GuardedProcess):
+    """One replica of a service, with its HTTP port."""
 
     http_port: int
 
     def __init__(
         self,
-        stage: str,
+        service: str,
         name: str,
         config: Path,
         data_dir: Path,
@@ -35,12 +35,13 @@ class StageProcess(GuardedProcess):
         env: Mapping[str, str],
         program: Sequence[str] = MAILCASE,
     ) -> None:
-        """`env` is added to our own environment; log, pid and port are kept below `data_dir`.
+        """`service` is the name of its command, such as `case-writer`.
 
-        `program` are the interpreter's arguments that run `mailcase`.
+        `env` is added to the current environment. Log, pid and port are stored below `data_dir`.
+        `program` are the arguments of the interpreter that run `mailcase`.
         """
         self.http_port = Ports(data_dir / "ports.json").get(f"http-{name}")
-        arguments = [stage, "--config", str(config), "--http-host", "127.0.0.1", "--http-port", str(self.http_port)]
+        arguments = [service, "--config", str(config), "--http-host", "127.0.0.1", "--http-port", str(self.http_port)]
         super().__init__(
             name,
             lambda: [sys.executable, *program, *arguments],
@@ -51,7 +52,9 @@ class StageProcess(GuardedProcess):
         )
 
     def get(self, path: str) -> tuple[int, str]:
-        """Status and text of `/healthz`, `/readyz` or `/metrics`; status 0 while nothing answers."""
+        """Status and body of `/healthz`, `/readyz` or `/metrics`; status 0 if there is no
+        answer.
+        """
         url = f"http://127.0.0.1:{self.http_port}{path}"
         try:
             with urllib.request.urlopen(url, timeout=_PROBE_TIMEOUT_S) as answer:
@@ -63,21 +66,21 @@ class StageProcess(GuardedProcess):
             return 0, str(error)
 
     def readiness(self) -> dict[str, Any]:
-        """What `/readyz` says; `{"ok": False}` while nothing answers."""
+        """The JSON of `/readyz`; `{"ok": False}` if there is no answer."""
         status, text = self.get("/readyz")
         return json.loads(text) if status else {"ok": False}
 
 
-class Stages:
-    """Several stages together."""
+class Services:
+    """Several services."""
 
     def __init__(
         self, config: Path, data_dir: Path, replicas: Mapping[str, int], *, env: Mapping[str, str] | None = None
     ) -> None:
-        """`replicas` maps the name of each stage to how many of it shall run."""
+        """`replicas` maps the name of each service to its number of replicas."""
         self.all = [
-            StageProcess(stage, stage if count == 1 else f"{stage}-{index}", config, data_dir, env=env or {})
-            for stage, count in replicas.items()
+            ServiceProcess(service, service if count == 1 else f"{service}-{index}", config, data_dir, env=env or {})
+            for service, count in replicas.items()
             for index in range(1, count + 1)
         ]
 
@@ -88,23 +91,27 @@ class Stages:
             process.start()
 
     def wait_until_ready(self, patience_s: float = 60.0) -> None:
-        """Raises LocalServerError, with the end of its log, where a stage ends or does not get ready in time."""
+        """Raise LocalServerError, with the end of the log, if a service ends or is not ready in
+        time.
+        """
         deadline = time.monotonic() + patience_s
         for process in self.all:
             while not process.readiness()["ok"]:
                 process.check_alive()
                 if time.monotonic() > deadline:
                     raise LocalServerError(f"{process.name} is not ready: {process.readiness()}{process.epilogue()}")
-                time.sleep(0.05)  # a probe's interval; nothing tells us sooner
+                time.sleep(0.05)  # nothing notifies us of readiness
 
     def stop(self) -> None:
-        """SIGTERM to all at once, then wait until each has drained; what does not end in time is killed."""
+        """Send SIGTERM to all at once and wait until each has drained; kill those that take too
+        long.
+        """
         with ThreadPoolExecutor(max_workers=max(1, len(self.all))) as pool:
-            list(pool.map(StageProcess.stop, self.all))
+            list(pool.map(ServiceProcess.stop, self.all))
 
-    def named(self, stage: str) -> Sequence[StageProcess]:
-        """The replicas of a stage."""
-        return [process for process in self.all if process.name == stage or process.name.startswith(f"{stage}-")]
+    def named(self, service: str) -> Sequence[ServiceProcess]:
+        """The replicas of a service."""
+        return [process for process in self.all if process.name == service or process.name.startswith(f"{service}-")]
 
     def __enter__(self) -> Self:
         self.start()
