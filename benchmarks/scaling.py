@@ -36,9 +36,9 @@ from deploy.local import PrivateServers
 from deploy.local.guardian import descendants
 from deploy.local.services import Services
 from schemas.mails import BlobRef
-from services.fetcher.message_builder import RawMailBuilder
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.topology import CASE_WRITER_COMMANDS, ROUTER_MAIL, mailcase_topology
+from services.runtime.mail.raw_mail_builder import RawMailBuilder
 
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 SLICE_S = 0.1

@@ -4,7 +4,8 @@ import threading
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from services.fetcher.ports import HEAD_BYTES, FailureKind, FetchedMail, ListedMail, MailboxError
+from services.fetcher.ports import FailureKind, FetchedMail, ListedMail, MailboxError
+from services.runtime.mail.raw_mail_builder import HEAD_BYTES
 
 
 class FakeMailbox:

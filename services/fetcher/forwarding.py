@@ -8,10 +8,10 @@ from typing import Protocol
 
 from services.fetcher import metrics
 from services.fetcher.in_flight import InFlight
-from services.fetcher.message_builder import RawMailBuilder
 from services.fetcher.ports import FetchedMail
 from services.runtime.broker.messages import Outgoing
 from services.runtime.logs import get_logger
+from services.runtime.mail.raw_mail_builder import RawMailBuilder
 
 log = get_logger(__name__)
 

@@ -11,13 +11,13 @@ from services.fetcher.leases.lease import Lease
 from services.fetcher.leases.manager import LeaseManager
 from services.fetcher.leases.store import StoredLeases
 from services.fetcher.mail_source import create_mail_source
-from services.fetcher.message_builder import RawMailBuilder
 from services.fetcher.service import MailboxReader
 from services.fetcher.sources.seen_ids import StoredSeenIds
 from services.runtime.broker.configured import broker_url, connection_name, topology_of
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.deliveries import Deliveries
 from services.runtime.broker.session import keep_connected
+from services.runtime.mail.raw_mail_builder import RawMailBuilder
 from services.runtime.oauth2.tokens import token_sources
 from services.runtime.process.health import Health
 from services.runtime.process.http import ANY_HOST, serve_health

@@ -8,8 +8,6 @@ from typing import Protocol
 
 from services.runtime.errors import TransientError
 
-HEAD_BYTES = 256 * 1024  # enough to classify a mail, even if a delivery report follows the headers
-
 
 class FailureKind(StrEnum):
     """Kinds of failure of a mailbox, as logs and metrics name them."""

@@ -14,7 +14,6 @@ from services.fetcher.forwarding import Forwarding, Publisher
 from services.fetcher.in_flight import InFlight
 from services.fetcher.leased_source import LeasedSource
 from services.fetcher.leases.lease import Lease, unlimited_lease
-from services.fetcher.message_builder import RawMailBuilder
 from services.fetcher.ports import FetchedMail, ListedMail, MailboxError, MailSource, fault
 from services.fetcher.quarantine import Quarantine
 from services.fetcher.status import StatusReporter
@@ -22,6 +21,7 @@ from services.runtime.broker.deliveries import Deliveries
 from services.runtime.broker.messages import Outgoing
 from services.runtime.errors import TransientError
 from services.runtime.logs import get_logger
+from services.runtime.mail.raw_mail_builder import RawMailBuilder
 from services.runtime.process.health import Health
 from services.runtime.process.lifecycle import Stop, first_of
 from services.runtime.retry import Backoff

@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from services.fetcher.ports import HEAD_BYTES, MailboxError, MailSource
+from services.fetcher.ports import MailboxError, MailSource
+from services.runtime.mail.raw_mail_builder import HEAD_BYTES
 from tests.builders import raw_bytes
 
 Deliver = Callable[[bytes], object]

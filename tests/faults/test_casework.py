@@ -48,7 +48,7 @@ def test_workers_mail_and_kills_leave_every_history_whole(
 ) -> None:
     opening, share = new_mails(cases + mails // 2), mails // 2 // kills
     numbers = list(range(1, cases + 1))
-    with pipeline.stages(**REPLICAS) as services:
+    with pipeline.services(**REPLICAS) as services:
         ledger.send(opening[:cases])
         pipeline.until_recorded(cases)
         workers = start_workers(pipeline, 8, actions, chance.randrange(10**6), cases)
@@ -171,7 +171,7 @@ def _pause(seconds: float) -> None:
 def test_overdue_cases_are_marked_once_while_replicas_are_killed(pipeline: Pipeline, chance: random.Random) -> None:
     count = 1000
     asyncio.run(open_overdue(pipeline, count))
-    with pipeline.stages(case_writer=3) as services:
+    with pipeline.services(case_writer=3) as services:
         services.wait_until_ready()
         for _ in range(6):
             _pause(chance.uniform(5.0, 12.0))

@@ -20,8 +20,8 @@ from services.case_writer.preparation import MailPreparer
 from services.case_writer.reading import read_mail
 from services.case_writer.recording.mongo import MongoCases
 from services.case_writer.service import CaseWriter, ReceivedCommand
+from services.casework.parked import ParkedFilter, ParkedMailRepository
 from services.casework.publisher import ChangePublisher
-from services.cli.parked import set_aside
 from services.cli.replay.case_numbers import keep_numbers
 from services.runtime.errors import PermanentError
 from services.runtime.mail.headers import Address
@@ -207,10 +207,11 @@ async def test_a_mail_that_came_into_a_case_meanwhile_is_not_discarded(
     note = Discard(by="jan", why="a lottery", at=datetime.now(UTC))
     parked, retried = parking("one", reason="spam"), opening("one", origin="retry")
     await handle_in_batches(servers.store.url, database, [parked])
-    [seen] = (await cases.all("mails")).values()
+    mails = ParkedMailRepository(cases.store)
+    [seen] = await mails.find(ParkedFilter())
     await handle_in_batches(servers.store.url, database, [retried])
     with pytest.raises(PermanentError, match="another outcome"):
-        await set_aside(cases.store, seen, note)
+        await mails.discard(seen, note)
     [mail] = (await cases.all("mails")).values()
     assert (mail["outcome"], mail["case"]) == ("opened", 1)
 

@@ -11,11 +11,10 @@ from prometheus_client import REGISTRY
 
 from deploy.local import PrivateServers
 from schemas.mails import mail_key
-from services.fetcher.message_builder import RawMailBuilder
-from services.fetcher.ports import HEAD_BYTES
 from services.runtime.broker.messages import Outgoing
 from services.runtime.broker.topology import EVENT
 from services.runtime.errors import TransientError
+from services.runtime.mail.raw_mail_builder import HEAD_BYTES, RawMailBuilder
 from tests.integration.mailboxes import Account
 from tests.integration.proxy import SLOW_BYTES_S, Fault, Proxy
 from tests.integration.recorder import Bench, fetching, until

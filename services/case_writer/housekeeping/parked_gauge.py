@@ -1,11 +1,10 @@
 """What stands in the database, looked up now and then: the parked mails that wait for a person."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 
 from services.case_writer import metrics
+from services.casework.parked import ParkedGroup
 from services.runtime.errors import TransientError
 from services.runtime.logs import get_logger
 from services.runtime.process.lifecycle import Stop
@@ -13,16 +12,6 @@ from services.runtime.process.lifecycle import Stop
 log = get_logger(__name__)
 
 EVERY_S = 15.0
-
-
-@dataclass(frozen=True)
-class ParkedGroup:
-    """How many mails of a process wait for the same reason, and since when the oldest does."""
-
-    process: str
-    reason: str
-    mails: int
-    oldest: datetime
 
 
 class ParkedMails(Protocol):

@@ -12,7 +12,6 @@ from msgspec import structs
 from schemas.cases import Decision
 from schemas.changes import Actor, Change, Closed, Noted
 from schemas.stored import UNDELIVERABLE, Case, Comment, LimitAlert, Sender, from_document, reported_by, to_document
-from services.case_writer.housekeeping.parked_gauge import ParkedGroup
 from services.case_writer.placement.plan import Plan
 from services.case_writer.placement.snapshot import (
     CaseSnapshot,
@@ -33,6 +32,7 @@ from services.case_writer.recording.documents import (
     build_documents,
 )
 from services.case_writer.recording.history import HistoryEntry, StageDue, number_history
+from services.casework.parked import ParkedGroup, ParkedMailRepository
 from services.casework.persistence.records import at_revision
 from services.runtime.store.errors import ConflictError
 from services.runtime.store.mongo import Session, Store
@@ -141,14 +141,7 @@ class MongoCases:
 
     async def parked(self) -> list[ParkedGroup]:
         """The parked mails that nobody discarded, by process and reason."""
-        waiting = {"outcome": "parked", "discarded": None}  # also where there is no such field
-        by = {"process": "$process", "reason": "$reason"}
-        sums = {"mails": {"$sum": 1}, "oldest": {"$min": "$recorded_at"}}
-        groups = await self._mails.aggregate([{"$match": waiting}, {"$group": {"_id": by, **sums}}])
-        return [
-            ParkedGroup(one["_id"]["process"], one["_id"].get("reason") or "", one["mails"], one["oldest"])
-            for one in groups
-        ]
+        return await ParkedMailRepository(self._store).groups()
 
     async def overdue(self) -> dict[str, int]:
         """How many open cases are overdue, by process."""

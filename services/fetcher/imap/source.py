@@ -22,12 +22,13 @@ from services.fetcher.imap.polling import next_poll_s
 from services.fetcher.imap.removal import MailRemover
 from services.fetcher.imap.responses import Item, bodies, numbers, sequence_set, sizes
 from services.fetcher.imap.session import BROKEN, Folder, hang_up, log_in, open_session, select, untagged
-from services.fetcher.ports import HEAD_BYTES, FetchedMail, ListedMail
+from services.fetcher.ports import FetchedMail, ListedMail
 from services.fetcher.sources.credentials import Credential
 from services.fetcher.sources.diagnosis import as_mailbox_error, has_buffered
 from services.fetcher.sources.seen_ids import HEAD_OF, NoSeenIds, SeenIds
 from services.fetcher.sources.wakeup import WakeupPipe
 from services.runtime.logs import get_logger
+from services.runtime.mail.raw_mail_builder import HEAD_BYTES
 from services.runtime.settings import IncomingServer, Mailbox
 
 log = get_logger(__name__)

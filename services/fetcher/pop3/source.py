@@ -14,12 +14,13 @@ from contextlib import AbstractContextManager, suppress
 
 from services.fetcher import metrics
 from services.fetcher.pop3.session import BROKEN, Pop3Session
-from services.fetcher.ports import HEAD_BYTES, FetchedMail, ListedMail
+from services.fetcher.ports import FetchedMail, ListedMail
 from services.fetcher.sources.credentials import Credential
 from services.fetcher.sources.diagnosis import as_mailbox_error
 from services.fetcher.sources.seen_ids import HEAD_OF, NoSeenIds, SeenIds
 from services.fetcher.sources.wakeup import WakeupPipe
 from services.runtime.logs import get_logger
+from services.runtime.mail.raw_mail_builder import HEAD_BYTES
 from services.runtime.settings import IncomingServer, Mailbox
 
 log = get_logger(__name__)

@@ -12,11 +12,11 @@ from schemas.events import MailsRecorded
 from schemas.mails import BlobRef
 from services.fetcher.in_flight import InFlight
 from services.fetcher.leases.lease import Lease
-from services.fetcher.message_builder import RawMailBuilder
 from services.fetcher.ports import FailureKind, FetchedMail, MailboxError
 from services.fetcher.service import MailboxReader
 from services.runtime.broker.deliveries import Deliveries
 from services.runtime.broker.messages import Delivery, Outgoing
+from services.runtime.mail.raw_mail_builder import RawMailBuilder
 from services.runtime.process.health import Health
 from services.runtime.process.lifecycle import Stop
 from services.runtime.retry import Backoff

@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 from prometheus_client import REGISTRY
 
-from services.case_writer.housekeeping.parked_gauge import ParkedGauge, ParkedGroup
+from services.case_writer.housekeeping.parked_gauge import ParkedGauge
+from services.casework.parked import ParkedGroup
 from services.runtime.errors import TransientError
 from services.runtime.process.lifecycle import Stop, first_of
 

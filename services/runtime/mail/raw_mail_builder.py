@@ -4,9 +4,10 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from schemas.mails import BlobRef, RawMail, mail_key
-from services.fetcher.ports import HEAD_BYTES
 from services.runtime.broker.messages import Outgoing
 from services.runtime.broker.topology import MAIL, raw_key
+
+HEAD_BYTES = 256 * 1024  # enough to classify a mail, even if a delivery report follows the headers
 
 
 class RawMailBuilder:
