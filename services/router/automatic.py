@@ -1,20 +1,16 @@
-"""Whether a machine sent a mail, and of what kind. Pure; by headers alone.
+"""Recognizes automatic mail and its kind by the headers. Pure.
 
-Sources: RFC 3834 (Auto-Submitted, section 5), RFC 2076 section 3.9 (Precedence), RFC 2919 (List-Id), RFC 8098 (read
-receipts), and the headers that vendors' products are seen to write.
+Sources: RFC 3834 (Auto-Submitted, section 5), RFC 2076 section 3.9 (Precedence), RFC 2919 (List-Id),
+RFC 8098 (read receipts), and headers observed in mail of vendors' products.
 """
 
 import re
 
-from services.router.comments import without_comments
+from schemas.flags import CommentFlag
+from services.router.header_comments import strip_comments
 from services.runtime.mail.headers import MailHeaders
 
-AUTO_GENERATED = "auto-generated"
-BULK = "bulk"
-LIST = "list"
-NO_ANSWER_WANTED = "no-answer-wanted"
-
-# Headers that only automatic answers carry: with any value, or with one that begins like this.
+# Headers that only automatic replies have: with any value, or with a value that starts like this.
 _REPLY_HEADERS = {
     "X-Autoreply": "",
     "X-Autorespond": "",
@@ -34,7 +30,7 @@ _REPLY_HEADERS = {
 _NO = {"no", "n", "false", "0"}
 _BULK = {"bulk", "junk"}
 
-# How automatic answers begin that say what they are, if nothing else does.
+# How the subjects of automatic replies start.
 _REPLY_SUBJECT = re.compile(
     r"(?:re:\s*|odp:\s*|aw:\s*)?(?:"
     r"auto(?:matic)?[ -]?(?:reply|response|replied)|auto:|out of (?:the )?office|away from (?:the )?office|"
@@ -49,7 +45,7 @@ _REPLY_SUBJECT = re.compile(
     r")",
     re.IGNORECASE,
 )
-# Words of leave: an out-of-office answer begins so, and so does a personnel system's mail about an application.
+# Words about leave: out-of-office replies start like this, and so do HR systems' mails about requests.
 _LEAVE_SUBJECT = re.compile(
     r"(?:re:\s*|odp:\s*|aw:\s*)?(?:"
     r"on (?:annual )?leave\b|nieobecno[śs][ćc]|urlop\b|im urlaub|abwesend\b|afwezig|fr[åa]nvaro"
@@ -60,54 +56,54 @@ _EMPTY_PATH = re.compile(r"\s*(?:<\s*>)?\s*")
 
 
 def reply_evidence(headers: MailHeaders) -> str | None:
-    """Why a mail is an automatic answer (out of office, read receipt); None for a mail that is none."""
+    """Why a mail is an automatic reply (out of office, read receipt); None if it is not."""
     if "auto-replied" in _first_words(headers, "Auto-Submitted"):
         return "Auto-Submitted: auto-replied"
-    for name, beginning in _REPLY_HEADERS.items():
+    for name, prefix in _REPLY_HEADERS.items():
         for value in headers.texts(name):
-            if value.lower().startswith(beginning) and value.strip().lower() not in _NO:
+            if value.lower().startswith(prefix) and value.strip().lower() not in _NO:
                 return name
     if "disposition-notification" in (headers.text("Content-Type") or "").lower():
         return "Content-Type: disposition-notification"
-    return _evidence_of(_REPLY_SUBJECT, headers)
+    return _subject_evidence(_REPLY_SUBJECT, headers)
 
 
 def weak_reply_evidence(headers: MailHeaders) -> str | None:
-    """Why a mail may be an automatic answer: a subject that a machine's mail about leave has, too."""
-    return _evidence_of(_LEAVE_SUBJECT, headers)
+    """Why a mail may be an automatic reply: its subject is about leave, as HR systems' mail is too."""
+    return _subject_evidence(_LEAVE_SUBJECT, headers)
 
 
-def _evidence_of(beginning: re.Pattern[str], headers: MailHeaders) -> str | None:
+def _subject_evidence(pattern: re.Pattern[str], headers: MailHeaders) -> str | None:
     subject = headers.text("Subject") or ""
-    if beginning.match(subject.lstrip()) and _from_a_machine(headers):
+    if pattern.match(subject.lstrip()) and _is_automatic(headers):
         return "subject of an automatic answer, sent by a machine"
     return None
 
 
-def flags(headers: MailHeaders) -> list[str]:
-    """Marks of a machine's mail that opens cases all the same, so that nothing answers it automatically."""
+def flags(headers: MailHeaders) -> list[CommentFlag]:
+    """Flags of automatic mail that opens cases; mail with any of them gets no automatic answer."""
     precedence = _first_words(headers, "Precedence")
     found = []
     if _first_words(headers, "Auto-Submitted") - {"no"}:
-        found.append(AUTO_GENERATED)
+        found.append(CommentFlag.AUTO_GENERATED)
     if precedence & _BULK or "List-Unsubscribe" in headers or "X-Campaign" in headers:
-        found.append(BULK)
+        found.append(CommentFlag.BULK)
     if "list" in precedence or "List-Id" in headers or "List-Post" in headers:
-        found.append(LIST)
+        found.append(CommentFlag.LIST)
     if "" in precedence or "X-Auto-Response-Suppress" in headers or has_empty_return_path(headers):
-        found.append(NO_ANSWER_WANTED)
+        found.append(CommentFlag.NO_ANSWER_WANTED)
     return found
 
 
 def has_empty_return_path(headers: MailHeaders) -> bool:
-    """`Return-Path: <>`, the mark of mail that wants no answer (RFC 5321 section 4.5.5)."""
+    """`Return-Path: <>` marks mail that must not be answered (RFC 5321 section 4.5.5)."""
     return any(_EMPTY_PATH.fullmatch(value) for value in headers.texts("Return-Path"))
 
 
-def _from_a_machine(headers: MailHeaders) -> bool:
+def _is_automatic(headers: MailHeaders) -> bool:
     submitted = _first_words(headers, "Auto-Submitted")
     suppressed = "X-Auto-Response-Suppress" in headers
-    # Old vacation programs mark their answers so; a newsletter names its list.
+    # Old vacation programs send this; newsletters do too, but name their list.
     marked = bool(_first_words(headers, "Precedence") & _BULK) and not any(
         name in headers for name in ("List-Id", "List-Unsubscribe", "List-Post")
     )
@@ -115,9 +111,9 @@ def _from_a_machine(headers: MailHeaders) -> bool:
 
 
 def _first_words(headers: MailHeaders, name: str) -> set[str]:
-    """The values without parameters and comments, in small letters; an unreadable one is empty.
+    """The first word of each value, in lower case; "" for a value without one.
 
-    RFC 3834 section 5 allows comments, which may nest (RFC 5322 section 3.2.2), in front of the word too.
+    RFC 3834 section 5 allows comments before the word; they nest (RFC 5322 section 3.2.2).
     """
-    values = [without_comments(value).strip().lower() for value in headers.texts(name)]
+    values = [strip_comments(value).strip().lower() for value in headers.texts(name)]
     return {re.split(r"[;\s]", value, maxsplit=1)[0] for value in values}

@@ -1,10 +1,10 @@
-"""The router as a process."""
+"""Wires the router: mails in, commands for the case writer out."""
 
 from collections.abc import Sequence
 
 from schemas.codec import UnreadableMessageError, decode_raw_mail
 from services.router.policy import PolicyOf, policies
-from services.router.service import route, unknown_name
+from services.router.service import first_unknown_name, route
 from services.runtime.broker.configured import broker_url, connection_name, topology_of
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.consume import handle_batches
@@ -30,9 +30,8 @@ async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = A
 
     async def session(broker: Broker) -> None:
         async def handle(deliveries: Sequence[Delivery]) -> None:
-            await broker.publish_all(
-                [message for one in deliveries if (message := await _routed(broker, one, policy_of, known))]
-            )
+            routed = [await _route_delivery(broker, delivery, policy_of, known) for delivery in deliveries]
+            await broker.publish_all([message for message in routed if message is not None])
 
         await handle_batches(
             broker,
@@ -50,20 +49,25 @@ async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = A
         await keep_connected(broker_url(settings), name, topology_of(settings), session, stop=stop, health=health)
 
 
-async def _routed(broker: Broker, delivery: Delivery, policy_of: PolicyOf, known: KnownNames) -> Outgoing | None:
-    """The message to pass on; None for one that went to the dead letters, or waits for newer settings."""
+async def _route_delivery(
+    broker: Broker, delivery: Delivery, policy_of: PolicyOf, known: KnownNames
+) -> Outgoing | None:
+    """The message to publish; None if the delivery went to the dead letters or is deferred.
+
+    Raises TransientError if the broker fails.
+    """
     try:
         mail = decode_raw_mail(delivery.body)
     except UnreadableMessageError as error:
         await reject_unreadable(broker, ROUTER_MAIL, delivery, error)
         return None
-    unknown = unknown_name(mail, known)
+    unknown = first_unknown_name(mail, known)
     if unknown is not None and not is_out_of_time(delivery.headers):
         await defer(broker, ROUTER_MAIL, delivery, unknown)
         return None
     try:
         return route(mail, policy_of(mail.process, mail.mailbox), unknown)
-    except Exception as error:  # a fault of ours: not even parked, the mail must not hold up the next one
+    except Exception as error:  # a bug: the mail cannot even be parked, and must not block the next one
         log.exception("mail_cannot_be_routed", mail_key=mail.key, mailbox=mail.mailbox)
         await dead_letter(broker, ROUTER_MAIL, delivery, f"cannot be routed: {error!r}", error)
         return None

@@ -1,5 +1,5 @@
-"""What the router counts."""
+"""The router's metrics."""
 
 from prometheus_client import Counter
 
-DECISIONS = Counter("mailcase_mails_routed_total", "Mails by what was decided", ["process", "action", "rule"])
+DECISIONS = Counter("mailcase_mails_routed_total", "Mails by the decision about them", ["process", "action", "rule"])

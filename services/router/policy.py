@@ -1,4 +1,4 @@
-"""What the settings say about classifying, for one mailbox."""
+"""The settings that classification depends on, for one mailbox."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
@@ -14,13 +14,14 @@ from services.runtime.settings import Settings
 class Policy:
     """How mails to one mailbox are classified.
 
-    `own_addresses` are those of all mailboxes, in small letters. `allow_senders` and `deny_senders` hold addresses and
-    `@domains`, in small letters; an empty allow list allows everyone. `authentication_server` is the name by which the
-    receiving server signs its Authentication-Results (RFC 8601 section 2.5); empty means that none is believed.
+    `own_addresses` are the addresses of all mailboxes, in lower case. `allow_senders` and `deny_senders` hold
+    addresses and `@domains`, in lower case; an empty allow list allows everyone. `authentication_server` is the name
+    with which the receiving server writes Authentication-Results (RFC 8601 section 2.5); if it is empty, none is
+    trusted.
     """
 
     reference: CaseReference = field(default_factory=CaseReference)
-    own_ids: MessageIdSigner = field(default_factory=lambda: MessageIdSigner(()))
+    message_id_signer: MessageIdSigner = field(default_factory=lambda: MessageIdSigner(()))
     own_addresses: frozenset[str] = frozenset()
     allow_senders: Collection[str] = ()
     deny_senders: Collection[str] = ()
@@ -32,13 +33,13 @@ PolicyOf = Callable[[str, str], Policy]
 
 
 def policies(settings: Settings) -> PolicyOf:
-    """A function from process and mailbox to their policy; the installation's own where the settings know neither.
+    """A function from process and mailbox to their policy; the default policy if the settings have neither.
 
-    Raises SettingsError where the keys cannot be read.
+    Raises SettingsError if the signing keys cannot be read.
     """
     common = Policy(
         reference=CaseReference(settings.case_reference.prefix, settings.case_reference.read_bare),
-        own_ids=message_id_signer(settings),
+        message_id_signer=message_id_signer(settings),
         own_addresses=settings.own_addresses,
     )
     by_process = {
@@ -48,8 +49,8 @@ def policies(settings: Settings) -> PolicyOf:
     by_mailbox = {
         name: replace(
             by_process[mailbox.process],
-            allow_senders=frozenset(one.lower() for one in mailbox.allow_senders),
-            deny_senders=frozenset(one.lower() for one in mailbox.deny_senders),
+            allow_senders=frozenset(sender.lower() for sender in mailbox.allow_senders),
+            deny_senders=frozenset(sender.lower() for sender in mailbox.deny_senders),
         )
         for name, mailbox in settings.mailboxes.items()
     }

@@ -1,10 +1,12 @@
-"""The router's use case: read the headers, decide, pass the mail on untouched with the decision."""
+"""The router's use case: read a mail's headers, decide, and pass the unchanged mail on with the decision."""
 
-from schemas.cases import AppendToCase, Command, Decision, IgnoreMail, OpenCase, ParkMail
+from schemas.cases import AppendToCase, Command, IgnoreMail, OpenCase, ParkMail
 from schemas.mails import RawMail
+from schemas.reasons import ParkReason
 from services.router import metrics
-from services.router.classify import Verdict, classify
+from services.router.classify import classify
 from services.router.policy import Policy
+from services.router.verdict import Verdict
 from services.runtime.broker.defer import KnownNames, unknown_evidence, unknown_reason
 from services.runtime.broker.messages import Outgoing
 from services.runtime.broker.topology import CASE
@@ -13,14 +15,11 @@ from services.runtime.mail.headers import MailHeaders
 
 log = get_logger(__name__)
 
-CANNOT_BE_CLASSIFIED = "cannot-be-classified"
-MAIL_TOO_LARGE = "mail-too-large"
 
+def first_unknown_name(mail: RawMail, known: KnownNames) -> str | None:
+    """The process or mailbox of a mail that the settings do not have, as in KnownNames; None if they have both.
 
-def unknown_name(mail: RawMail, known: KnownNames) -> str | None:
-    """The process or mailbox of a mail that the settings do not know, so that its sender lists and rules are unknown.
-
-    A replay, or a person's retry, may bring mail of a mailbox that is gone.
+    A replay may bring mail of a process or mailbox that was removed, a person's retry mail of a removed mailbox.
     """
     if mail.origin == "replay":
         return None
@@ -28,47 +27,49 @@ def unknown_name(mail: RawMail, known: KnownNames) -> str | None:
 
 
 def route(mail: RawMail, policy: Policy, unknown: str | None = None) -> Outgoing:
-    """The message for the case writer that carries `mail` and what to do with it.
+    """The command for the case writer that carries `mail` and the decision.
 
-    A mail that the rules fail on is parked, so that it holds up no other; so is one whose process or mailbox stayed
-    `unknown`.
+    A mail is parked if a rule fails on it, so that it blocks no other, or if its process or mailbox stayed `unknown`.
     """
-    verdict = _verdict(mail, policy) if unknown is None else _of_unknown(unknown)
+    verdict = _classify(mail, policy) if unknown is None else _park_unknown(unknown)
     try:
         message = _message(mail, verdict)
-    except Exception as error:  # as in `_verdict`
+    except Exception as error:  # as in `_classify`
         log.exception("mail_cannot_be_classified", mail_key=mail.key, mailbox=mail.mailbox)
-        verdict = _unclassifiable(error)
+        verdict = _park_unclassifiable(error)
         message = _message(mail, verdict)
     metrics.DECISIONS.labels(mail.process, verdict.action, verdict.decision.rule).inc()
-    log.info("mail_routed", mail_key=mail.key, mailbox=mail.mailbox, action=verdict.action, rule=verdict.decision.rule)
+    log.info(
+        "mail_routed",
+        mail_key=mail.key,
+        mailbox=mail.mailbox,
+        action=verdict.action,
+        rule=verdict.decision.rule,
+    )
     return message
 
 
 def decide(mail: RawMail, policy: Policy) -> Command:
-    """What the case writer would be told of `mail`, without telling it."""
-    return _command(mail, _verdict(mail, policy))
+    """The command that `route` would publish for `mail`."""
+    return _command(mail, _classify(mail, policy))
 
 
-def _verdict(mail: RawMail, policy: Policy) -> Verdict:
+def _classify(mail: RawMail, policy: Policy) -> Verdict:
     if mail.whole_size is not None:
-        decision = Decision(rule=MAIL_TOO_LARGE, evidence=[f"{mail.whole_size} bytes, left on the mail server"])
-        return Verdict("park", decision, MAIL_TOO_LARGE)
+        return Verdict.park(ParkReason.MAIL_TOO_LARGE, f"{mail.whole_size} bytes, left on the mail server")
     try:
         return classify(MailHeaders.parse(mail.classifiable), mail.classifiable, policy)
-    except Exception as error:  # a fault of ours, met by this mail: it must not hold up the next one
+    except Exception as error:  # a bug that this mail triggers must not block the next mail
         log.exception("mail_cannot_be_classified", mail_key=mail.key, mailbox=mail.mailbox)
-        return _unclassifiable(error)
+        return _park_unclassifiable(error)
 
 
-def _of_unknown(name: str) -> Verdict:
-    reason = unknown_reason(name)
-    return Verdict("park", Decision(rule=reason, evidence=[unknown_evidence(name)]), reason)
+def _park_unknown(name: str) -> Verdict:
+    return Verdict.park(unknown_reason(name), unknown_evidence(name))
 
 
-def _unclassifiable(error: Exception) -> Verdict:
-    decision = Decision(rule=CANNOT_BE_CLASSIFIED, evidence=[type(error).__name__])
-    return Verdict("park", decision, CANNOT_BE_CLASSIFIED)
+def _park_unclassifiable(error: Exception) -> Verdict:
+    return Verdict.park(ParkReason.CANNOT_BE_CLASSIFIED, type(error).__name__)
 
 
 def _message(mail: RawMail, verdict: Verdict) -> Outgoing:
@@ -77,18 +78,19 @@ def _message(mail: RawMail, verdict: Verdict) -> Outgoing:
 
 
 def _command(mail: RawMail, verdict: Verdict) -> Command:
+    decision = verdict.decision
     match verdict.action:
         case "open":
-            return OpenCase(mail=mail, decision=verdict.decision)
+            return OpenCase(mail=mail, decision=decision)
         case "append":
             return AppendToCase(
                 mail=mail,
-                decision=verdict.decision,
+                decision=decision,
                 kind=verdict.kind,
                 otherwise=verdict.otherwise,
                 reason=verdict.reason or "",
             )
         case "park":
-            return ParkMail(mail=mail, decision=verdict.decision, reason=verdict.reason or verdict.decision.rule)
+            return ParkMail(mail=mail, decision=decision, reason=verdict.reason or decision.rule)
         case "ignore":
-            return IgnoreMail(mail=mail, decision=verdict.decision, reason=verdict.reason or verdict.decision.rule)
+            return IgnoreMail(mail=mail, decision=decision, reason=verdict.reason or decision.rule)

@@ -8,8 +8,9 @@ import pytest
 
 from schemas.case_ref import CaseReference
 from schemas.message_ids import MessageIdSigner
-from services.router.classify import Verdict, classify
+from services.router.classify import classify
 from services.router.policy import Policy
+from services.router.verdict import Verdict
 from services.runtime.mail.headers import MailHeaders
 
 KEY = b"0123456789abcdef0123456789abcdef"
@@ -17,7 +18,7 @@ OWN = MessageIdSigner([KEY]).make(235, "abcdefgh12345678", "office.example")
 FORGED = MessageIdSigner([b"f" * 32]).make(235, "abcdefgh12345678", "office.example")
 DATE = "Wed, 25 Nov 2026 09:30:15 +0100"
 MARK = MessageIdSigner([KEY]).mark(235, datetime(2026, 11, 25, 8, 30, 15, 250_000, tzinfo=UTC)) or ""
-POLICY = Policy(own_ids=MessageIdSigner([KEY]), own_addresses=frozenset({"invoices@office.example"}))
+POLICY = Policy(message_id_signer=MessageIdSigner([KEY]), own_addresses=frozenset({"invoices@office.example"}))
 
 
 def decide(headers: Mapping[str, str] | str, body: str = "text", policy: Policy = POLICY) -> Verdict:
@@ -97,7 +98,7 @@ def test_our_own_message_id_leads_to_its_case_and_a_forged_one_does_not(header: 
 
 
 def test_an_id_signed_with_an_older_key_is_still_ours() -> None:
-    rotated = replace(POLICY, own_ids=MessageIdSigner([b"n" * 32, KEY]))
+    rotated = replace(POLICY, message_id_signer=MessageIdSigner([b"n" * 32, KEY]))
     assert decide({"In-Reply-To": OWN}, policy=rotated).decision.cases == [235]
 
 

@@ -5,9 +5,10 @@ import pytest
 from schemas.cases import AppendToCase, Decision, IgnoreMail, OpenCase, ParkMail
 from schemas.mails import BlobRef
 from services.router import service
-from services.router.classify import Verdict, classify
+from services.router.classify import classify
 from services.router.policy import Policy
 from services.router.service import route
+from services.router.verdict import Verdict
 from services.runtime.broker.topology import CASE
 from tests.builders import command_in, raw_bytes, raw_mail
 

@@ -22,7 +22,7 @@ SIGNED = KEYS.make(235, "abcdefgh12345678", "office.example")
 GUESSED = MessageIdSigner([b"f" * 32]).make(235, "abcdefgh12345678", "office.example")
 LETTER = "<letter@customer.example>"
 SERVER = "mx.office.example"
-POLICY = Policy(own_ids=KEYS, own_addresses=frozenset({"invoices@office.example"}))
+POLICY = Policy(message_id_signer=KEYS, own_addresses=frozenset({"invoices@office.example"}))
 KNOWN = Snapshot(
     cases={235: CaseSnapshot("invoices", "registration", "open", "Invoice", frozenset({"anna@customer.example"}))},
     threads={thread_id("invoices", LETTER): ThreadSnapshot(235, "key of the letter")},

@@ -15,7 +15,7 @@ from services.runtime.mail.headers import Address, MailHeaders
 
 MAILS = Path(__file__).parents[3] / "mails"
 KEY = b"0123456789abcdef0123456789abcdef"
-POLICY = Policy(own_ids=MessageIdSigner([KEY]), own_addresses=frozenset({"invoices@office.example"}))
+POLICY = Policy(message_id_signer=MessageIdSigner([KEY]), own_addresses=frozenset({"invoices@office.example"}))
 CASES = sorted(MAILS.rglob("*.eml"))
 ABOUT_THE_READING = {
     "subject",

@@ -12,7 +12,7 @@ from schemas.mails import RawMail
 from schemas.sending import AnswerCase
 from services.case_writer.consumer import CommandConsumer
 from services.casework.outgoing import UnknownProcessError
-from services.router.main import _routed
+from services.router.main import _route_delivery
 from services.router.policy import Policy
 from services.runtime.broker.defer import PATIENCE_S, WAITS_FOR, WAITS_SINCE_MS, KnownNames
 from services.runtime.broker.messages import Delivery, Outgoing
@@ -47,7 +47,7 @@ def delivery(message: Any, headers: dict[str, Any] | None = None) -> Delivery:
 
 async def routed(mail: RawMail, known: KnownNames, headers: dict[str, Any] | None = None) -> tuple[Any, Broker]:
     broker = Broker()
-    message = await _routed(broker, delivery(mail, headers), lambda *_: Policy(), known)  # type: ignore[arg-type] # as much of it as is used
+    message = await _route_delivery(broker, delivery(mail, headers), lambda *_: Policy(), known)  # type: ignore[arg-type] # as much of it as is used
     return message and command_in(message.body), broker
 
 
@@ -77,7 +77,7 @@ async def test_a_router_defers_mail_of_a_mailbox_whose_sender_lists_it_does_not_
     assert (command, len(broker.published)) == (None, 1)
 
 
-async def test_mail_of_a_known_process_is_routed() -> None:
+async def test_mail_of_a_known_process_is_route_delivery() -> None:
     command, broker = await routed(raw_mail(), NEW)
     assert command is not None
     assert broker.published == []

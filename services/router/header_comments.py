@@ -1,12 +1,12 @@
-"""Comments in a header's value. Pure."""
+"""Comments in header values. Pure."""
 
 import re
 
 _TOKEN = re.compile(r"\\.|[()]|[^\\()]+|\\", re.DOTALL)
 
 
-def without_comments(value: str) -> str:
-    """The value with a blank in place of each comment; comments nest (RFC 5322 section 3.2.2)."""
+def strip_comments(value: str) -> str:
+    """The value with a blank in place of each comment. Comments nest (RFC 5322 section 3.2.2)."""
     depth, kept = 0, []
     for piece in _TOKEN.findall(value):
         if piece == "(":

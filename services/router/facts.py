@@ -1,0 +1,60 @@
+"""The facts that the rules decide by, each computed at most once for a mail. Pure."""
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+from schemas.cases import Authentication
+from schemas.flags import CommentFlag
+from services.router import automatic
+from services.router.authentication import authentication, dmarc_results
+from services.router.case_candidates import CaseCandidates, find_candidates
+from services.router.policy import Policy
+from services.router.reports import DeliveryReport, read_report
+from services.runtime.mail.headers import MailHeaders
+
+_SPAM_STATUS = re.compile(r"\s*yes\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class MailFacts:
+    """A mail's headers, its raw bytes or their beginning, and the policy of its mailbox."""
+
+    headers: MailHeaders
+    raw: bytes
+    policy: Policy
+
+    @cached_property
+    def candidates(self) -> CaseCandidates:
+        return find_candidates(self.headers, self.policy)
+
+    @cached_property
+    def report(self) -> DeliveryReport | None:
+        return read_report(self.headers, self.raw)
+
+    @cached_property
+    def authentication(self) -> Authentication:
+        return authentication(self.headers, self.policy.authentication_server)
+
+    @property
+    def report_ids(self) -> list[str]:
+        """Message-IDs of the returned mail, of the mails it answers, and of the mails the report answers."""
+        returned = [*self.report.message_ids, *self.report.references] if self.report else []
+        return [*returned, *self.candidates.thread_ids]
+
+    @cached_property
+    def spam_evidence(self) -> str | None:
+        """The receiving server's spam verdict; None if there is none, or a good one."""
+        if (self.headers.text("X-Spam-Flag") or "").strip().lower() in {"yes", "true"}:
+            return "X-Spam-Flag"
+        if _SPAM_STATUS.match(self.headers.text("X-Spam-Status") or ""):
+            return "X-Spam-Status"
+        if "fail" in dmarc_results(self.headers, self.policy.authentication_server):
+            return "Authentication-Results: dmarc=fail"
+        return None
+
+    @cached_property
+    def flags(self) -> list[str]:
+        """Flags for the comment: kinds of automatic mail, and spam."""
+        is_spam = self.spam_evidence is not None and self.policy.spam != "accept"
+        return [*automatic.flags(self.headers), *([CommentFlag.SPAM] if is_spam else [])]

@@ -1,0 +1,32 @@
+"""What a rule decides about a mail. Pure."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from schemas.cases import Decision
+from schemas.reasons import IgnoreReason, ParkReason
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The action to take with a mail, and the decision with its evidence.
+
+    `reason` says why the mail belongs to no case, None if it does. For `append`, `kind` is the comment's kind, and
+    `otherwise` is the action if none of the decision's cases exists.
+    """
+
+    action: Literal["open", "append", "park", "ignore"]
+    decision: Decision
+    reason: ParkReason | IgnoreReason | None = None
+    kind: Literal["mail", "bounce", "automatic"] = "mail"
+    otherwise: Literal["open", "park", "ignore"] = "open"
+
+    @classmethod
+    def park(cls, reason: ParkReason, evidence: str) -> "Verdict":
+        """The mail waits for a person; the rule has the name of the reason."""
+        return cls("park", Decision(rule=reason, evidence=[evidence]), reason)
+
+    @classmethod
+    def ignore(cls, reason: IgnoreReason, evidence: str) -> "Verdict":
+        """The mail is recorded without a case; the rule has the name of the reason."""
+        return cls("ignore", Decision(rule=reason, evidence=[evidence]), reason)
