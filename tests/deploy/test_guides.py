@@ -12,6 +12,10 @@ from tests.deploy.manifests import OVERLAYS, ROOT, named, of_kind, pod_labels, r
 
 GUIDES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]
 TEXT = {guide.name: guide.read_text() for guide in GUIDES}
+# The pages that an operator copies commands from.
+OPERATORS = {
+    name for name in TEXT if name in {"operating.md", "kubernetes.md", "runbook.md"} or name.startswith("howto-")
+}
 COMPONENT = "app.kubernetes.io/component"
 
 
@@ -20,7 +24,7 @@ def _commands(program: str) -> Iterator[tuple[str, str]]:
     for name, text in TEXT.items():
         joined = re.sub(r"\\\n\s*", "", text)
         for line in re.findall(rf"(?:^|[`(]){'( *)'}({program} [^\n`]*)", joined, re.MULTILINE):
-            yield name, re.split(r" [|#]|  +#", line[1])[0].strip()
+            yield name, re.split(r" [|#>]|  +#", line[1])[0].strip()
 
 
 def test_logs_are_those_of_all_replicas() -> None:
@@ -75,11 +79,12 @@ def test_commands_of_ours_that_the_guides_name_are_understood() -> None:
         "ID": "5f1d0c2a9b7e",
         "KEY": "5f1d0c2a",
         "NUMBER": "7",
+        "ADDRESS": "jan@example.com",
         "TEXT": "gone",
         "REASON": "spam",
         "…": "5f1d0c2a",
     }
-    guide = [command for name, command in _commands("mailcase") if name in ("operating.md", "kubernetes.md")]
+    guide = [command for name, command in _commands("mailcase") if name in OPERATORS]
     behind = [
         "mailcase " + command.partition("-- mailcase ")[2]
         for _, command in _commands("kubectl[^\n`]* exec")

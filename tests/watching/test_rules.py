@@ -13,7 +13,7 @@ from tests.watching.manifests import ROOT, rule_groups, rules
 
 CASES = [Path(__file__).parent / "alerts.yaml", Path(__file__).parent / "alerts_over_days.yaml"]
 ALERTS = [rule for rule in rules() if "alert" in rule]
-SECTIONS = re.split(r"^### ", (ROOT / "docs/operating.md").read_text(), flags=re.MULTILINE)[1:]
+SECTIONS = re.split(r"^### ", (ROOT / "docs/runbook.md").read_text(), flags=re.MULTILINE)[1:]
 GUIDE = {section.partition("\n")[0]: section.partition("\n")[2] for section in SECTIONS}
 
 
@@ -54,7 +54,7 @@ def test_every_alert_is_tested_both_firing_and_quiet() -> None:
 @pytest.mark.parametrize("rule", ALERTS, ids=lambda rule: str(rule["alert"]))
 def test_an_alert_leads_to_its_section_of_the_guide(rule: dict[str, Any]) -> None:
     assert rule["labels"]["severity"] in {"page", "ticket"}
-    assert rule["annotations"]["runbook_url"] == f"docs/operating.md#{rule['alert'].lower()}"
+    assert rule["annotations"]["runbook_url"] == f"docs/runbook.md#{rule['alert'].lower()}"
     text = GUIDE[rule["alert"]]
     assert len(text.split()) >= 25
     assert "It ends" in text or "](#mailcase" in text
@@ -65,7 +65,7 @@ def test_the_guide_tells_of_no_alert_that_does_not_exist() -> None:
 
 
 def test_links_within_the_guide_lead_somewhere() -> None:
-    text = (ROOT / "docs/operating.md").read_text()
+    text = (ROOT / "docs/runbook.md").read_text()
     titles = re.findall(r"^#+ (.*)$", text, flags=re.MULTILINE)
     anchors = {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
     assert set(re.findall(r"\]\(#([^)]*)\)", text)) <= anchors
