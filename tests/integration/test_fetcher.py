@@ -133,7 +133,7 @@ CUTS = [Fault(cut_after=size) for size in (20_000, 60_000, 150_000)]
 # Each ends its connection, so that the next one's turn comes.
 def faults(protocol: str, slow_s: float) -> list[Fault]:
     slow = Fault(slow_s=slow_s, cut_after=int(slow_s) * SLOW_BYTES_S + 40_000)
-    return [slow if one.slow_s else one for one in FAULTS[protocol]]
+    return [slow if fault.slow_s else fault for fault in FAULTS[protocol]]
 
 
 FAULTS = {

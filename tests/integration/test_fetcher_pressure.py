@@ -57,7 +57,7 @@ def test_what_waits_behind_a_full_window_is_counted_beside_what_is_under_way(pip
 
         def told(metric: str) -> float:
             lines = fetcher.get("/metrics")[1].splitlines()
-            (line,) = [one for one in lines if one.startswith(f'{metric}{{mailbox="small"}} ')]
+            (line,) = [line for line in lines if line.startswith(f'{metric}{{mailbox="small"}} ')]
             return float(line.split()[1])
 
         pipeline.until(lambda: told("mailcase_mailbox_mails_in_flight") == WINDOW, "a full window", 60)

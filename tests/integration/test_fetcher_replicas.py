@@ -47,7 +47,9 @@ async def test_a_killed_and_a_frozen_fetcher_lose_nothing_and_double_only_what_w
             await filling
             await until(lambda: len(recorder.mails) == 3 * MAILS, lambda: f"{len(recorder.mails)} came", 120)
             frozen.thaw()
-            await until_seen(lambda: not any(one.left() for one in accounts.values()), lambda: "all are empty", 120)
+            await until_seen(
+                lambda: not any(account.left() for account in accounts.values()), lambda: "all are empty", 120
+            )
             emptied_s = clock() - struck_s
             doubles = recorder.doubles
             await until_seen(lambda: frozen.readiness().get("ok") is True, lambda: str(frozen.readiness()))

@@ -168,7 +168,7 @@ def test_lies_and_storms_end_the_session_within_bounds(
     monkeypatch: pytest.MonkeyPatch, protocol: str, strange: Strange
 ) -> None:
     monkeypatch.setattr(imap_client, "MAX_LINE_BYTES", 100_000)
-    monkeypatch.setattr(imap_client.BoundedClient, "most_bytes", 100_000)
+    monkeypatch.setattr(imap_client.BoundedClient, "max_response_bytes", 100_000)
     monkeypatch.setattr("services.fetcher.imap.source.MAX_LINE_BYTES", 100_000)
     monkeypatch.setattr("services.fetcher.pop3.session._MAX_LISTING_BYTES", 1_000_000)
     with ScriptedServer(GREETINGS[protocol], SERVERS[protocol](strange)) as scripted:
@@ -193,7 +193,7 @@ def test_lies_and_storms_end_the_session_within_bounds(
 
 def _read(source: MailSource) -> None:
     source.connect()
-    source.fetch([one.id for one in source.list_new(10)])
+    source.fetch([mail.id for mail in source.list_new(10)])
 
 
 async def test_a_storm_during_idle_is_taken_for_news_and_ends(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,5 +214,5 @@ async def test_a_storm_during_idle_is_taken_for_news_and_ends(monkeypatch: pytes
         await asyncio.to_thread(source.connect)
         await asyncio.to_thread(source.list_new, 10)
         await asyncio.to_thread(source.wait, 60.0)
-        assert [one.id for one in await asyncio.to_thread(source.list_new, 10)] == []
+        assert [mail.id for mail in await asyncio.to_thread(source.list_new, 10)] == []
         await asyncio.to_thread(source.close)

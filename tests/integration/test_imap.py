@@ -24,7 +24,7 @@ from tests.integration.mailboxes import Account, in_background, password, wrong_
 HEAD = b"From: a@x.test\r\nSubject: "
 ODD_MAILS = {
     "8-bit": HEAD + b"8-bit\r\n\r\nza\xbf\xf3\xb3\xe6 g\xea\xb6l\xb1 ja\xbc\xf1\r\n",
-    "control": HEAD + b"controls\r\n\r\n" + bytes(one for one in range(1, 256) if one not in b"\r\n") + b"\r\n",
+    "control": HEAD + b"controls\r\n\r\n" + bytes(byte for byte in range(1, 256) if byte not in b"\r\n") + b"\r\n",
     "long line": HEAD + b"long\r\n\r\n" + b"x" * 300_000 + b"\r\n",
     "no final newline": HEAD + b"open end\r\n\r\nthe end",
     "header only": HEAD + b"no blank line",
@@ -88,7 +88,7 @@ def test_an_empty_mail_is_a_mail(account: Account, made: list[ImapSource]) -> No
         box.append(b"\r\n")
     source = source_of(account, made)
     source.connect()
-    assert [one.raw for one in source.fetch([one.id for one in source.list_new(1)])] == [b"\r\n"]
+    assert [mail.raw for mail in source.fetch([mail.id for mail in source.list_new(1)])] == [b"\r\n"]
 
 
 @pytest.mark.parametrize("security", ["tls", "none"])
@@ -195,7 +195,7 @@ def test_a_removal_that_was_cut_off_before_the_expunge_is_ended_by_the_next_sess
     source.connect()
     if not uidplus:
         folder_of(source).capabilities -= {"UIDPLUS"}
-    assert [one.id for one in source.list_new(10)] == [new.id]
+    assert [mail.id for mail in source.list_new(10)] == [new.id]
     with account.client() as box:
         left = {message.subject: message.flags for message in box.fetch(mark_seen=False)}
     assert set(left) == {"theirs", "new"}
@@ -217,7 +217,7 @@ def test_what_others_deleted_is_marked_again_by_the_next_session_where_one_broke
     with pytest.raises(MailboxError):
         source.remove([ours.id])
     with account.client() as box:
-        assert not any(r"\Deleted" in one.flags for one in box.fetch(mark_seen=False) if one.subject == "theirs")
+        assert not any(r"\Deleted" in mail.flags for mail in box.fetch(mark_seen=False) if mail.subject == "theirs")
     source.connect()
     folder_of(source).capabilities -= {"UIDPLUS"}
     assert source.list_new(10) == []
@@ -235,11 +235,11 @@ def test_keeping_flags_a_mail_and_hands_it_out_no_more(account: Account, made: l
     first, second = source.list_new(10)
     source.remove([first.id])
     source.connect()
-    assert [one.id for one in source.list_new(10)] == [second.id]
+    assert [mail.id for mail in source.list_new(10)] == [second.id]
     with account.client() as box:
         flags = [message.flags for message in box.fetch(mark_seen=False)]
-    assert [KEYWORD in one for one in flags] == [True, False]
-    assert not any(r"\Seen" in one for one in flags)
+    assert [KEYWORD in names for names in flags] == [True, False]
+    assert not any(r"\Seen" in names for names in flags)
 
 
 def test_where_keywords_are_not_allowed_a_kept_mail_is_marked_as_seen(account: Account, made: list[ImapSource]) -> None:
@@ -290,7 +290,7 @@ def test_a_mail_that_cannot_be_taken_is_flagged_for_people(account: Account, mad
     account.deliver(HEAD + b"one\r\n\r\n\r\n")
     source = source_of(account, made)
     source.connect()
-    assert source.flag_oversized([one.id for one in source.list_new(10)]) == []
+    assert source.flag_oversized([mail.id for mail in source.list_new(10)]) == []
     with account.client() as box:
         assert [message.flags for message in box.fetch(mark_seen=False)] == [(r"\Flagged",)]
 
@@ -327,7 +327,7 @@ def test_a_folder_made_anew_holds_new_mails_and_old_ids_name_none(account: Accou
     assert old.id.partition(":")[2] == new.id.partition(":")[2]
     source.remove([old.id])
     assert source.fetch([old.id]) == []
-    assert [one.raw for one in source.fetch([new.id])] == [HEAD + b"new\r\n\r\n\r\n"]
+    assert [mail.raw for mail in source.fetch([new.id])] == [HEAD + b"new\r\n\r\n\r\n"]
 
 
 ODD_FOLDERS = [
@@ -352,11 +352,11 @@ def test_a_folder_of_any_name_is_read_and_moved_to(account: Account, made: list[
     source = ImapSource(account.mailbox(folder=name), account.server(move_to=f"{name} done"), password)
     made.append(source)
     source.connect()
-    ids = [one.id for one in source.list_new(10)]
-    assert [one.raw for one in source.fetch(ids)] == [mail]
+    ids = [mail.id for mail in source.list_new(10)]
+    assert [mail.raw for mail in source.fetch(ids)] == [mail]
     source.remove(ids)
     with account.client() as box:
-        assert [box.folder.status(one)["MESSAGES"] for one in (name, f"{name} done")] == [0, 1]
+        assert [box.folder.status(folder)["MESSAGES"] for folder in (name, f"{name} done")] == [0, 1]
 
 
 def test_a_missing_folder_is_told_with_those_that_are_there(account: Account, made: list[ImapSource]) -> None:
@@ -404,7 +404,7 @@ class TestTroubles:
         with socket.create_server(("127.0.0.1", 0)) as reserved:
             port = reserved.getsockname()[1]
         source = ImapSource(account.mailbox(), account.server(port=port), password)
-        _assert_trouble(source, FailureKind.CONNECTION, "host and port of server.s")
+        _assert_trouble(source, FailureKind.CONNECTION, "check that server.s.host and server.s.port")
 
     @pytest.mark.parametrize("security", ["tls", "starttls"])
     def test_a_certificate_of_an_authority_that_is_not_trusted(
@@ -428,7 +428,7 @@ class TestTroubles:
 
     def test_authorities_that_cannot_be_read(self, account: Account, tmp_path: Path) -> None:
         source = ImapSource(account.mailbox(), account.server(ca_file=tmp_path / "none.pem"), password)
-        _assert_trouble(source, FailureKind.CERTIFICATE, "let this service read the file of server.s.ca_file")
+        _assert_trouble(source, FailureKind.CERTIFICATE, "read access to the file in server.s.ca_file")
         (tmp_path / "empty.pem").write_text("")
         source = ImapSource(account.mailbox(), account.server(ca_file=tmp_path / "empty.pem"), password)
         _assert_trouble(source, FailureKind.CERTIFICATE, "PEM certificates")

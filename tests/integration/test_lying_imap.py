@@ -72,17 +72,17 @@ def unreadable() -> float:
 def test_a_mail_of_which_the_server_gives_nothing_is_no_empty_mail_and_is_told_of(instead: bytes) -> None:
     before = unreadable()
     with source_at(Losing(instead)) as source:
-        ids = [one.id for one in source.list_new(10)]
-        assert [one.id for one in source.fetch(ids)] == ["7:12", "7:13"]
+        ids = [mail.id for mail in source.list_new(10)]
+        assert [mail.id for mail in source.fetch(ids)] == ["7:12", "7:13"]
     assert unreadable() == before + 1
 
 
 def test_a_mail_that_is_gone_is_not_told_of() -> None:
     server, before = Imap({}), unreadable()
     with source_at(server) as source:
-        ids = [one.id for one in source.list_new(10)]
+        ids = [mail.id for mail in source.list_new(10)]
         del server.left[11]
-        assert [one.id for one in source.fetch(ids)] == ["7:12", "7:13"]
+        assert [mail.id for mail in source.fetch(ids)] == ["7:12", "7:13"]
     assert unreadable() == before
 
 
@@ -91,7 +91,7 @@ def test_a_mail_without_a_size_is_told_of() -> None:
     with source_at(
         Imap({b"UID FETCH 11:13 (UID RFC822": b"* 1 FETCH (UID 12 RFC822.SIZE 9)\r\nTAG OK done\r\n"})
     ) as source:
-        assert [one.id for one in source.list_new(10)] == ["7:12"]
+        assert [mail.id for mail in source.list_new(10)] == ["7:12"]
     assert unreadable() == before + 2
 
 
@@ -99,7 +99,7 @@ def test_a_uid_that_another_mail_has_by_now_is_not_removed() -> None:
     """The server came back from a backup: same UIDVALIDITY, and the next mail got a UID that one had before."""
     server = Dated()
     with source_at(server) as source:
-        ids = [one.id for one in source.list_new(10)]
+        ids = [mail.id for mail in source.list_new(10)]
         source.fetch(ids)
         source.close()
         server.left[12], server.days[12] = b"Subject: new\r\n\r\nnever fetched\r\n", 2
@@ -125,7 +125,7 @@ def test_a_folder_without_room_for_a_keyword_is_deleted_from_all_the_same() -> N
 def test_recorded_mails_that_somebody_took_away_do_not_keep_the_others_from_being_moved(taken: list[int]) -> None:
     server = Imap(WITH_MOVE | {b"UID MOVE 11": b"TAG NO [EXPUNGEISSUED] some are gone\r\n"})
     with source_at(server, move_to="Done") as source:
-        ids = [one.id for one in source.list_new(10)][:2]
+        ids = [mail.id for mail in source.list_new(10)][:2]
         for uid in taken:
             del server.left[uid]
         source.remove(ids)

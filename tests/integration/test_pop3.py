@@ -61,7 +61,7 @@ def test_any_bytes_come_as_the_server_gives_them(account: Account, made: list[Po
     account.deliver(raw)
     source = source_of(account, made)
     source.connect()
-    (fetched,) = source.fetch([one.id for one in source.list_new(10)])
+    (fetched,) = source.fetch([mail.id for mail in source.list_new(10)])
     assert fetched.raw.rstrip(b"\r\n") == raw.rstrip(b"\r\n")
     if raw.endswith(b"\r\n"):
         assert fetched.raw == raw
@@ -75,7 +75,7 @@ def test_a_session_that_dies_deletes_nothing_and_the_next_one_makes_good(
         account.deliver(HEAD + text + b"\r\n\r\n\r\n")
     source = source_of(account, made)
     source.connect()
-    first, second = source.fetch([one.id for one in source.list_new(10)])
+    first, second = source.fetch([mail.id for mail in source.list_new(10)])
     source.remove([first.id])
     source.abort()
     with pytest.raises(MailboxError):
@@ -83,7 +83,7 @@ def test_a_session_that_dies_deletes_nothing_and_the_next_one_makes_good(
     source.close()
     assert account.left() == 2
     source.connect()
-    assert [one.id for one in source.list_new(10)] == [second.id]
+    assert [mail.id for mail in source.list_new(10)] == [second.id]
     source.close()
     assert account.left() == 1
 
@@ -94,7 +94,7 @@ def test_what_was_recorded_while_no_session_was_open_is_deleted_by_the_next(
     account.deliver(HEAD + b"one\r\n\r\n\r\n")
     source = source_of(account, made)
     source.connect()
-    (mail,) = source.fetch([one.id for one in source.list_new(10)])
+    (mail,) = source.fetch([mail.id for mail in source.list_new(10)])
     source.wait(0.05)  # no receipt comes: the session ends
     assert account.left() == 1
     source.remove([mail.id])
@@ -106,11 +106,11 @@ def test_an_old_uidl_on_a_new_mail_deletes_nothing(account: Account, made: list[
     account.deliver(HEAD + b"old\r\n\r\n\r\n")
     source = source_of(account, made)
     source.connect()
-    (mail,) = source.fetch([one.id for one in source.list_new(10)])
+    (mail,) = source.fetch([mail.id for mail in source.list_new(10)])
     source.wait(0.05)
     source._hashes[mail.id] = b"of another mail"
     source.remove([mail.id])
-    assert [one.id for one in source.list_new(10)] == [mail.id]
+    assert [mail.id for mail in source.list_new(10)] == [mail.id]
     source.close()
     assert account.left() == 1
 
@@ -130,13 +130,13 @@ def test_mails_that_stay_are_remembered_by_their_uidl(account: Account, made: li
         account.deliver(HEAD + text + b"\r\n\r\n\r\n")
     source = source_of(account, made, seen_ids=seen_ids, delete_after_fetch=False)
     source.connect()
-    first, second = source.fetch([one.id for one in source.list_new(10)])
+    first, second = source.fetch([mail.id for mail in source.list_new(10)])
     source.remove([first.id])
     source.close()
     assert account.left() == 2
     another = source_of(account, made, seen_ids=seen_ids, delete_after_fetch=False)
     another.connect()
-    assert [one.id for one in another.list_new(10)] == [second.id]
+    assert [mail.id for mail in another.list_new(10)] == [second.id]
     another.close()
     with account.client() as box:
         box.delete(box.uids())
@@ -149,10 +149,10 @@ def test_one_bad_mail_stops_no_other(account: Account, made: list[Pop3Source], m
         account.deliver(HEAD + text + b"\r\n\r\n\r\n")
     source = source_of(account, made)
     source.connect()
-    ids = [one.id for one in source.list_new(10)]
+    ids = [mail.id for mail in source.list_new(10)]
     source._listed[ids[1]] = (99, 1)  # a number that the server refuses
     fetched = source.fetch(ids)
-    assert [one.id for one in fetched] == [ids[0], ids[2]]
+    assert [mail.id for mail in fetched] == [ids[0], ids[2]]
     source.remove([ids[0], ids[2]])
     source.wait(0.05)
     assert account.left() == 1
@@ -200,7 +200,7 @@ def test_a_receipt_ends_the_wait_for_receipts(account: Account, made: list[Pop3S
     account.deliver(HEAD + b"one\r\n\r\n\r\n")
     source = source_of(account, made, receipts_s=30.0)
     source.connect()
-    assert source.fetch([one.id for one in source.list_new(10)])
+    assert source.fetch([mail.id for mail in source.list_new(10)])
     source.wake()
     started = time.monotonic()
     source.wait(60)

@@ -1,1 +1,1 @@
-"""A mailbox read by IMAP (RFC 3501, RFC 9051)."""
+"""Reads a mailbox by IMAP (RFC 3501, RFC 9051)."""

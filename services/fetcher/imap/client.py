@@ -1,4 +1,4 @@
-"""imaplib's client with a bound on what one command may be answered; imaplib itself takes whatever a server sends."""
+"""imaplib's client with a limit on the response to one command; imaplib itself accepts any amount."""
 
 import imaplib
 import ssl
@@ -8,23 +8,23 @@ from imap_tools import BaseMailBox, MailBox, MailBoxUnencrypted
 
 from services.fetcher.sources.pace import PacedFile
 
-MAX_LINE_BYTES = 16 * 1024 * 1024  # a SEARCH of two million mails; imaplib's own 1 MB ends at about 125,000
+MAX_LINE_BYTES = 16 * 1024 * 1024  # a SEARCH of two million mails; imaplib's own 1 MB is enough for about 125,000
 _PIECE_BYTES = 1024 * 1024
 
 
 class BoundedClient(imaplib.IMAP4):
-    """At most `most_bytes` are taken after each thing that was sent; more ends the session.
+    """Accepts at most `max_response_bytes` after each command; more ends the session.
 
-    So a literal that claims a length without end, lines without end and answers that never end fill no seen_ids. The
-    answer has a deadline too (`pace.py`).
+    Literals, lines and responses of unlimited length therefore cannot exhaust memory. Each response has a
+    deadline too (`pace.py`).
     """
 
-    most_bytes = MAX_LINE_BYTES
-    _taken = 0
+    max_response_bytes = MAX_LINE_BYTES
+    _received_bytes = 0
 
     @property
-    def file(self) -> Any:  # a PacedFile, which has what imaplib uses of a file
-        """What imaplib made of its socket, at first and again after STARTTLS."""
+    def file(self) -> Any:  # a PacedFile, which has the methods that imaplib uses
+        """The file that imaplib makes of its socket, first and again after STARTTLS."""
         return self._paced
 
     @file.setter
@@ -32,13 +32,13 @@ class BoundedClient(imaplib.IMAP4):
         self._paced = PacedFile(file, self.sock.gettimeout())
 
     def send(self, data: bytes) -> None:  # type: ignore[override] # typeshed allows any buffer; imaplib sends bytes
-        self._taken = 0
-        self.file.begin()
+        self._received_bytes = 0
+        self.file.start_deadline()
         super().send(data)
 
     def read(self, size: int) -> bytes:
         self._count(size)
-        # In pieces, because one large read makes room for all of it before a byte has come.
+        # In pieces, because one large read allocates all of its memory before a byte has arrived.
         pieces = []
         while size and (piece := super().read(min(size, _PIECE_BYTES))):
             pieces.append(piece)
@@ -51,13 +51,13 @@ class BoundedClient(imaplib.IMAP4):
         return line
 
     def _count(self, size: int) -> None:
-        self._taken += size
-        if self._taken > self.most_bytes:
-            raise self.abort(f"an answer goes on beyond {self.most_bytes} bytes")
+        self._received_bytes += size
+        if self._received_bytes > self.max_response_bytes:
+            raise self.abort(f"a response exceeds {self.max_response_bytes} bytes")
 
 
 class _BoundedTlsClient(BoundedClient, imaplib.IMAP4_SSL):
-    """As above."""
+    """The same over TLS."""
 
 
 class PlainBox(MailBoxUnencrypted):

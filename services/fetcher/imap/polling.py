@@ -1,16 +1,16 @@
-"""How soon to ask a mailbox for new mail, beside what its server tells by itself. Pure."""
+"""How soon to poll a mailbox for new mail in addition to IDLE. Pure."""
 
-# IDLE is not at once: Dovecot gathers changes for half a second before it tells of them (NOTIFY_DELAY_MSECS in its
-# mailbox-watch.c), while it answers a NOOP with what is there now.
+# IDLE has a delay: Dovecot collects changes for half a second before it announces them (NOTIFY_DELAY_MSECS in
+# its mailbox-watch.c), but answers a NOOP with the current state.
 IDLE_LATENCY_S = 0.5
 MIN_POLL_S = 0.03
-_PART_OF_SILENCE = 40  # about 150 looks after a mail that no other follows
+_SILENCE_DIVISOR = 40  # about 150 polls after the last mail
 
 
 def next_poll_s(silence_s: float) -> float | None:
-    """Seconds until the next look, `silence_s` after the last new mail; None where IDLE tells as soon.
+    """Seconds until the next poll, `silence_s` after the last new mail; None if IDLE announces mail as soon.
 
-    A fortieth of the silence: a mail waits in the mean an eightieth as long as none came before it.
+    The pause is a fortieth of the silence: on average a mail waits for an eightieth of the time without mail.
     """
-    pause_s = max(MIN_POLL_S, silence_s / _PART_OF_SILENCE)
+    pause_s = max(MIN_POLL_S, silence_s / _SILENCE_DIVISOR)
     return pause_s if pause_s < IDLE_LATENCY_S else None

@@ -1,4 +1,4 @@
-"""How recorded mails leave an IMAP folder, or stay there marked."""
+"""Removes recorded mails from an IMAP folder, or marks those that stay."""
 
 import imaplib
 from collections.abc import Sequence
@@ -14,26 +14,26 @@ from services.runtime.settings import IncomingServer, Mailbox
 
 log = get_logger(__name__)
 
-KEYWORD = "$MailcaseRecorded"  # on a mail whose receipt came: one that stays, or one about to be expunged
-SPARED = "$MailcaseSpared"  # on a mail that others deleted, while ours are expunged by a server without UIDPLUS
+KEYWORD = "$MailcaseRecorded"  # on a recorded mail: one that stays, or one about to be expunged
+SPARED = "$MailcaseSpared"  # on others' deleted mails, unmarked while a server without UIDPLUS expunges ours
 imaplib.Commands.setdefault("MOVE", ("SELECTED",))  # RFC 6851
 
 
 class MailRemover:
-    """Deletes, moves or flags, as the settings of the server say.
+    """Deletes, moves or flags mails, as the server's settings say.
 
-    Methods raise RefusedError, OSError or IMAP4.error. What is cut off leaves a mail as it was, or marked for
-    `finish_interrupted`.
+    Methods raise RefusedError, OSError or IMAP4.error. An interrupted removal leaves a mail unchanged, or marked
+    for `finish_interrupted`.
     """
 
     def __init__(self, mailbox: Mailbox, server: IncomingServer) -> None:
         self._mailbox = mailbox
         self._server = server
-        self._takes_out = server.delete_after_fetch or bool(server.move_to)
+        self._removes = server.delete_after_fetch or bool(server.move_to)
 
     def check_rights(self, folder: Folder) -> None:
-        """Where the folder's flags are told and deleting is not among them, each session would publish all again."""
-        if self._takes_out and folder.permanent_flags and rb"\Deleted" not in folder.permanent_flags:
+        """Refuse a folder in which mails cannot be deleted: each session would publish all of them again."""
+        if self._removes and folder.permanent_flags and rb"\Deleted" not in folder.permanent_flags:
             hint = f"give the user of mailbox {self._mailbox.name} that right, or set delete_after_fetch = false"
             raise RefusedError("the user may not delete in this folder", FailureKind.FOLDER, hint)
 
@@ -43,8 +43,8 @@ class MailRemover:
         return "delete" if self._server.delete_after_fetch else f"flag with {_mark(folder)}"
 
     def search_key(self, folder: Folder) -> str:
-        """The search key for mails that are not recorded yet; "" where all that are there are."""
-        if self._takes_out:
+        """The search key for mails that are not recorded yet; "" if recorded mails leave the folder."""
+        if self._removes:
             return ""
         return f"UNKEYWORD {KEYWORD}" if _has_keyword(folder) else "UNSEEN"
 
@@ -56,31 +56,41 @@ class MailRemover:
         else:
             folder.command("STORE", sequence_set(uids), "+FLAGS.SILENT", f"({_mark(folder)})")
 
-    def finish_interrupted(self, folder: Folder) -> None:
-        """Expunge what a session marked that ended before it could; mails that others deleted are their concern.
+    def flag_for_person(self, folder: Folder, uids: Sequence[int]) -> bool:
+        """Flag these mails for a person; False if the folder does not allow that."""
+        if rb"\Flagged" not in folder.permanent_flags:
+            return False
+        try:
+            folder.command("STORE", sequence_set(uids), "+FLAGS.SILENT", r"(\Flagged)")
+        except imaplib.IMAP4.abort:
+            raise
+        except imaplib.IMAP4.error as error:  # the right may be missing although the flag exists
+            log.warning("mail_not_flagged", mailbox=self._mailbox.name, error=error)
+            return False
+        return True
 
-        Those that such a session had unmarked are marked again.
-        """
+    def finish_interrupted(self, folder: Folder) -> None:
+        """Expunge the mails that an interrupted session marked; restore the marks of others' deleted mails."""
         if "UIDPLUS" not in folder.capabilities and _allows(folder, SPARED):
             _mark_deleted_again(folder, numbers(folder.command("SEARCH", f"KEYWORD {SPARED}")))
-        if self._takes_out and _has_keyword(folder):
+        if self._removes and _has_keyword(folder):
             uids = numbers(folder.command("SEARCH", f"DELETED KEYWORD {KEYWORD}"))
             if uids:
                 expunge(folder, uids)
                 log.info("removals_ended", mailbox=self._mailbox.name, mails=len(uids))
 
     def _move(self, folder: Folder, uids: Sequence[int], target: str) -> None:
-        """In one step where the server can (RFC 6851); else a copy first, so that none is lost between the two."""
+        """Move in one step if the server can (RFC 6851), else copy and then delete, so that no mail is lost."""
         can_move = "MOVE" in folder.capabilities
         try:
             folder.command("MOVE" if can_move else "COPY", sequence_set(uids), encode_folder(target).decode("ascii"))
         except imaplib.IMAP4.abort:
             raise
         except imaplib.IMAP4.error as error:
-            left = folder.there(uids)
-            if len(left) < len(uids):  # somebody else took some away, or the server stopped half-way
-                if left:
-                    self._move(folder, left, target)
+            remaining = folder.there(uids)
+            if len(remaining) < len(uids):  # someone else removed some, or the server stopped half-way
+                if remaining:
+                    self._move(folder, remaining, target)
                 return
             hint = f"create the folder {target!r}, make room in it, or correct server.{self._mailbox.server}.move_to"
             raise RefusedError(f"mails cannot be moved to {target}: {error}", FailureKind.FOLDER, hint) from error
@@ -89,21 +99,21 @@ class MailRemover:
 
 
 def expunge(folder: Folder, uids: Sequence[int]) -> None:
-    """Of these mails, those that are marked as deleted; nobody else's."""
+    """Expunge those of these mails that are marked as deleted, and no others."""
     if "UIDPLUS" in folder.capabilities:
         folder.command("EXPUNGE", sequence_set(uids))
         return
-    # Without UIDPLUS an expunge takes every mail marked as deleted: unmark the others' for that moment.
+    # Without UIDPLUS, EXPUNGE removes every mail marked as deleted: unmark the others' meanwhile.
     others = sorted(set(numbers(folder.command("SEARCH", "DELETED"))) - set(uids))
-    _spare(folder, others)
+    _unmark_deleted(folder, others)
     try:
         checked(folder.box.client.expunge())
     finally:
         _mark_deleted_again(folder, others)
 
 
-def _spare(folder: Folder, uids: Sequence[int]) -> None:
-    """Unmark mails that others deleted, with a keyword by which the next session knows them if this one breaks here."""
+def _unmark_deleted(folder: Folder, uids: Sequence[int]) -> None:
+    """Unmark others' deleted mails; a keyword lets the next session restore them if this one breaks."""
     if not uids:
         return
     if _allows(folder, SPARED):
@@ -111,7 +121,7 @@ def _spare(folder: Folder, uids: Sequence[int]) -> None:
             folder.command("STORE", sequence_set(uids), "+FLAGS.SILENT", f"({SPARED})")
         except imaplib.IMAP4.abort:
             raise
-        except imaplib.IMAP4.error as error:  # a folder has room for so many keywords
+        except imaplib.IMAP4.error as error:  # folders limit the number of keywords
             log.debug("keyword_not_taken", keyword=SPARED, error=error)
     folder.command("STORE", sequence_set(uids), "-FLAGS.SILENT", r"(\Deleted)")
 
@@ -130,7 +140,7 @@ def _delete(folder: Folder, uids: Sequence[int]) -> None:
         folder.command("STORE", sequence_set(uids), "+FLAGS.SILENT", flags)
     except imaplib.IMAP4.abort:
         raise
-    except imaplib.IMAP4.error:  # a folder has room for so many keywords; deleting needs none
+    except imaplib.IMAP4.error:  # folders limit the number of keywords; deleting needs none
         if not _has_keyword(folder):
             raise
         folder.command("STORE", sequence_set(uids), "+FLAGS.SILENT", r"(\Deleted)")
@@ -138,7 +148,7 @@ def _delete(folder: Folder, uids: Sequence[int]) -> None:
 
 
 def _mark(folder: Folder) -> str:
-    r"""The flag for a mail that stays: our keyword, or `\Seen` where the folder allows no keywords of clients'."""
+    r"""The flag for a mail that stays: our keyword, or `\Seen` if the folder allows no custom keywords."""
     return KEYWORD if _has_keyword(folder) else r"\Seen"
 
 

@@ -1,10 +1,10 @@
-"""From imaplib's data to values. Pure; knows no driver."""
+"""Parses the data that imaplib returns. Pure."""
 
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
-# An item of imaplib's answer: a line, or a pair of what stands before a literal and the literal.
+# An item of imaplib's response: a line, or a pair of the text before a literal and the literal.
 Item = bytes | tuple[bytes, bytes]
 
 _UID = re.compile(rb"\bUID (\d+)")
@@ -14,10 +14,10 @@ _EMPTY_BODY = re.compile(rb'BODY\[\] ""')
 
 
 def bodies(data: Sequence[Item]) -> Iterator[tuple[int, bytes, datetime | None]]:
-    """UID, literal and INTERNALDATE of each mail in an answer to `UID FETCH … (UID INTERNALDATE BODY.PEEK[])`.
+    """UID, bytes and INTERNALDATE of each mail in a response to `UID FETCH … (UID INTERNALDATE BODY.PEEK[])`.
 
-    A literal comes as a pair (what stands before it, the literal); what stands after it is the next item. The order of
-    the attributes is the server's choice. `BODY[] NIL` is no mail: the server has lost it (RFC 3501 section 7.4.2).
+    A literal is a pair of the text before it and its bytes; the text after it is the next item. The server chooses
+    the order of attributes. `BODY[] NIL` is no mail: the server has lost it (RFC 3501 section 7.4.2).
     """
     for index, item in enumerate(data):
         if isinstance(item, tuple):
@@ -34,7 +34,10 @@ def bodies(data: Sequence[Item]) -> Iterator[tuple[int, bytes, datetime | None]]
 
 
 def sizes(data: Sequence[Item]) -> Iterator[tuple[int, int, datetime | None]]:
-    """UID, size in bytes and INTERNALDATE of each mail in an answer to `UID FETCH … (UID RFC822.SIZE INTERNALDATE)`."""
+    """UID, size in bytes and INTERNALDATE of each mail in a response to `UID FETCH`.
+
+    INTERNALDATE is None if it is missing or invalid. A mail without a size is left out.
+    """
     for line in data:
         text = line if isinstance(line, bytes) else b""
         uid, size = _UID.search(text), _SIZE.search(text)
@@ -43,12 +46,12 @@ def sizes(data: Sequence[Item]) -> Iterator[tuple[int, int, datetime | None]]:
 
 
 def numbers(data: Sequence[Item]) -> list[int]:
-    """All numbers of an answer to SEARCH, ascending."""
+    """All numbers in a response to SEARCH, ascending."""
     return sorted(int(number) for line in data if isinstance(line, bytes) for number in line.split())
 
 
 def sequence_set(uids: Sequence[int]) -> str:
-    """`1:3,7`: neighbours as ranges, so that a command stays short."""
+    """`1:3,7`: consecutive UIDs as ranges, so that a command stays short."""
     ranges: list[list[int]] = []
     for uid in sorted(uids):
         if ranges and uid == ranges[-1][1] + 1:

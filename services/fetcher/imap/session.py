@@ -1,4 +1,4 @@
-"""An IMAP session: the connection, its encryption, the log-in, the folder, and a command in it."""
+"""An IMAP session: connection, encryption, log-in, folder, and commands in the folder."""
 
 import imaplib
 import ssl
@@ -31,24 +31,24 @@ MAX_FOLDERS = 20
 
 @dataclass
 class Folder:
-    """A folder that is open for reading and writing; `permanent_flags` are those that its server keeps there."""
+    """A folder open for reading and writing. `permanent_flags` are the flags that its server stores."""
 
     box: BaseMailBox
     capabilities: frozenset[str]
     permanent_flags: bytes
 
     def command(self, name: str, *arguments: str) -> list[Item]:
-        """A command by UIDs. Raises OSError, IMAP4.abort where the session broke, IMAP4.error where it is refused."""
+        """Send a UID command. Raises OSError or IMAP4.abort if the session breaks, IMAP4.error if it is refused."""
         return checked(self.box.client.uid(name, *arguments))
 
     def there(self, uids: Collection[int]) -> list[int]:
-        """Those of these that are in the folder. Raises as `command`."""
+        """Those of `uids` that are in the folder. Raises as `command` does."""
         found = numbers(self.command("SEARCH", f"UID {sequence_set(sorted(uids))}")) if uids else []
         return sorted(set(found) & set(uids))
 
 
 def open_session(mailbox: Mailbox, server: IncomingServer) -> BaseMailBox:
-    """Connected, and encrypted as the settings say; nothing secret was sent yet.
+    """Connect, with the encryption of the settings; sends no secret.
 
     Raises RefusedError, OSError or one of BROKEN.
     """
@@ -68,9 +68,9 @@ def open_session(mailbox: Mailbox, server: IncomingServer) -> BaseMailBox:
 
 
 def log_in(box: BaseMailBox, mailbox: Mailbox, credential: Credential) -> None:
-    """Raises RefusedError, OSError or, where the session broke, IMAP4.abort."""
+    """Log in. Raises RefusedError, OSError, or IMAP4.abort if the session breaks."""
     if "LOGINDISABLED" in box.client.capabilities:
-        raise no_encryption(mailbox, "the server takes no log-in on this connection (LOGINDISABLED)")
+        raise no_encryption(mailbox, "the server accepts no log-in on this connection (LOGINDISABLED)")
     try:
         if isinstance(credential, AccessToken):
             box.client.authenticate("XOAUTH2", xoauth2(mailbox.user, credential))
@@ -88,36 +88,36 @@ def log_in(box: BaseMailBox, mailbox: Mailbox, credential: Credential) -> None:
 
 def select(box: BaseMailBox, mailbox: Mailbox) -> Folder:
     """Open the folder. Raises RefusedError, OSError or IMAP4.abort."""
-    able = _capabilities(box)
+    capabilities = _capabilities(box)
     try:
         box.folder.set(mailbox.folder)
     except imaplib.IMAP4.readonly as error:
-        hint = f"give the user of mailbox {mailbox.name} the right to delete and flag there"
-        raise RefusedError("the folder may only be read", FailureKind.FOLDER, hint) from error
+        hint = f"give the user of mailbox {mailbox.name} the rights to delete and to flag in it"
+        raise RefusedError("the folder is read-only", FailureKind.FOLDER, hint) from error
     except MailboxFolderSelectError as error:
         hint = f"create the folder {mailbox.folder!r} or correct the mailbox's setting; {_folders(box)}"
         raise RefusedError(f"the folder cannot be opened: {_answer(error)}", FailureKind.FOLDER, hint) from error
-    return Folder(box, able, b" ".join(untagged(box, "PERMANENTFLAGS")))
+    return Folder(box, capabilities, b" ".join(untagged(box, "PERMANENTFLAGS")))
 
 
 def _folders(box: BaseMailBox) -> str:
-    """The folders that are there, as the settings name them: some servers want a prefix such as `INBOX.`."""
+    """The existing folders as the settings would name them: some servers need a prefix such as `INBOX.`."""
     try:
-        names = [one.name for one in box.folder.list()]
+        names = [folder.name for folder in box.folder.list()]
     except (*BROKEN, OSError, *INVALID_RESPONSE_ERRORS):
-        return "the server does not tell which there are"
+        return "the server does not list its folders"
     shown = ", ".join(name if name.isprintable() else ascii(name) for name in names[:MAX_FOLDERS])
     return f"there are: {shown}{' …' if len(names) > MAX_FOLDERS else ''}"
 
 
 def _capabilities(box: BaseMailBox) -> frozenset[str]:
-    """Asked again after the log-in, since servers offer more then (RFC 9051 section 6.1.1)."""
+    """Requested again after the log-in, because servers offer more then (RFC 9051 section 6.1.1)."""
     lines = [line for line in checked(box.client.capability()) if isinstance(line, bytes)]
     return frozenset(b" ".join(lines).decode("ascii", "replace").upper().split())
 
 
 def checked(result: tuple[str, list[Any]]) -> list[Item]:
-    """An answer's data. Raises IMAP4.error where the server said no."""
+    """The data of a response. Raises IMAP4.error if the server refused the command."""
     status, data = result
     if status != "OK":
         raise imaplib.IMAP4.error(f"{status}: {data!r}"[:200])
@@ -125,7 +125,7 @@ def checked(result: tuple[str, list[Any]]) -> list[Item]:
 
 
 def untagged(box: BaseMailBox, name: str) -> list[bytes]:
-    """What the server told beside its answers, the newest last."""
+    """The server's untagged responses of this name, newest last."""
     return [value for value in box.client.untagged_responses.get(name) or [] if isinstance(value, bytes)]
 
 
@@ -135,9 +135,9 @@ def hang_up(box: BaseMailBox) -> None:
 
 
 def _start_tls(client: imaplib.IMAP4, mailbox: Mailbox, context: ssl.SSLContext) -> None:
-    """Nothing that was said in the clear is believed afterwards (RFC 9051 section 6.2.1)."""
+    """Start TLS and discard everything received before it (RFC 9051 section 6.2.1)."""
     if client.state != "NONAUTH":
-        raise no_encryption(mailbox, "the server takes us for logged in from the start (PREAUTH)")
+        raise no_encryption(mailbox, "the server considers the client logged in from the start (PREAUTH)")
     if "STARTTLS" not in client.capabilities:
         raise no_encryption(mailbox, "the server does not offer STARTTLS")
     try:
@@ -150,7 +150,7 @@ def _start_tls(client: imaplib.IMAP4, mailbox: Mailbox, context: ssl.SSLContext)
 
 
 def _answer(error: Exception) -> str:
-    """The server's words in one of the library's errors."""
+    """The server's text in an error of the library."""
     if not isinstance(error, UnexpectedCommandStatusError):
         return str(error)[:200]
     words = error.command_result[1]

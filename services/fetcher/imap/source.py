@@ -1,13 +1,11 @@
-"""IMAP4rev1 (RFC 3501) behind the port of `MailSource`.
+"""The port `MailSource` over IMAP4rev1 (RFC 3501).
 
-imap-tools keeps the session; the mails are taken as the raw literals that the server sends, because its parsed message
-would write other bytes than came in.
+imap-tools keeps the session. Mails are taken from the raw literals that the server sends, because a parsed
+message would be written with other bytes.
 """
 
 import imaplib
-import re
 import socket
-import ssl
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -18,6 +16,7 @@ from imap_tools import BaseMailBox
 
 from services.fetcher import metrics
 from services.fetcher.imap.client import MAX_LINE_BYTES, bounded_client
+from services.fetcher.imap.description import describe_folder
 from services.fetcher.imap.polling import next_poll_s
 from services.fetcher.imap.removal import MailRemover
 from services.fetcher.imap.responses import Item, bodies, numbers, sequence_set, sizes
@@ -33,15 +32,15 @@ from services.runtime.settings import IncomingServer, Mailbox
 
 log = get_logger(__name__)
 
-MAX_IDLE_S = 9 * 60.0  # RFC 2177 allows 29 minutes; routers forget a silent connection much sooner
-LOOK_S = 10.0  # between two looks while nothing can be taken
-RENEW_S = 3600.0  # a session is opened anew, to look again at what could not be taken and to use renewed secrets
-UNKNOWN_SIZE = 100 * 1024 * 1024  # no more than the highest `limits.max_mail_bytes`
-_SIZES_AT_ONCE = 500
+MAX_IDLE_S = 9 * 60.0  # RFC 2177 allows 29 minutes; network devices drop a silent connection much sooner
+FULL_WINDOW_POLL_S = 10.0  # between two polls while the window is full
+RENEW_S = 3600.0  # a new session lists mails again that could not be fetched, and uses renewed secrets
+UNKNOWN_SIZE = 100 * 1024 * 1024  # at most the highest `limits.max_mail_bytes`
+_MAX_LISTED = 500
 
 
 class ImapSource:
-    """One folder of one IMAP account. Ids are `UIDVALIDITY:UID`, so that a renewed folder holds new mails only."""
+    """One folder of one IMAP account. Ids are `UIDVALIDITY:UID`, so that a recreated folder has only new mails."""
 
     def __init__(
         self,
@@ -52,26 +51,28 @@ class ImapSource:
     ) -> None:
         """`credential` is called at each connect, so that a changed secret needs no restart.
 
-        `memory` is for large mails of a folder without flags.
+        `seen_ids` keeps the ids of oversized mails in a folder without flags.
         """
         self._mailbox = mailbox
         self._server = server
         self._credential = credential
         self._seen_ids = seen_ids or NoSeenIds()
         self._wake = WakeupPipe()
-        self._removal = MailRemover(mailbox, server)
+        self._remover = MailRemover(mailbox, server)
         self._box: BaseMailBox | None = None
-        self._folder: Folder | None = None  # of that session
+        self._folder: Folder | None = None  # of the current session
         self._connected_at_s = 0.0
-        self._last_news_s = float("-inf")
+        self._last_mail_s = float("-inf")
         self._sessions = 0
         self._validity = ""
         self._last_uid = 0
-        self._removals_ended = False  # those that an earlier session was cut off in
+        self._removals_finished = False  # those that an earlier session left unfinished
         self._backlog: deque[int] = deque()
-        self._sizes: dict[int, int] = {}  # of mails that were handed out and not fetched yet, as the server tells them
-        self._fetched: dict[str, tuple[int, datetime | None]] = {}  # in which session, and the mail's INTERNALDATE
-        self._left: set[str] = set()  # too large to be taken and not flagged: they stay, whatever is recorded of them
+        self._sizes: dict[int, int] = {}  # of mails handed out and not fetched yet, as the server reports them
+        self._fetched: dict[
+            str, tuple[int, datetime | None]
+        ] = {}  # the session of the fetch, and the mail's INTERNALDATE
+        self._recorded_by_head: set[str] = set()  # oversized and not flagged; they stay when recorded
 
     def connect(self) -> None:
         self.close()
@@ -81,58 +82,46 @@ class ImapSource:
             self._folder = select(box, self._mailbox)
             self._sessions += 1
             validity = untagged(box, "UIDVALIDITY")
-            # Without one, or where UIDs do not outlive the session (RFC 4315 section 2), an id may not either.
-            lasting = validity and not untagged(box, "UIDNOTSTICKY")
-            self._validity = str(int(validity[-1])) if lasting else f"session{self._sessions}"
-            self._removal.check_rights(self._folder)
+            # Ids must not outlive the session if UIDs do not (RFC 4315 section 2), or without UIDVALIDITY.
+            persistent = validity and not untagged(box, "UIDNOTSTICKY")
+            self._validity = str(int(validity[-1])) if persistent else f"session{self._sessions}"
+            self._remover.check_rights(self._folder)
         self._connected_at_s = time.monotonic()
         self._last_uid = 0
-        self._removals_ended = False
+        self._removals_finished = False
         self._backlog.clear()
         self._sizes.clear()
 
     def describe(self) -> str:
         with self._mailbox_error("look at the folder"):
-            folder = self._selected
-            client = folder.box.client
-            mails = self._contents()
-            abilities: list[str] = [name for name in ("IDLE", "UIDPLUS", "MOVE") if name in folder.capabilities]
-            abilities += ["deleting"] if rb"\Deleted" in folder.permanent_flags else []
-            abilities += ["keywords"] if rb"\*" in folder.permanent_flags else []
-            greeting = re.sub(r"^\S+ \S+ (\[[^\]]*\] ?)?", "", client.welcome.decode("ascii", "replace")).strip()[:80]
-        tls = client.sock.version() if isinstance(client.sock, ssl.SSLSocket) else "no TLS"
-        return (
-            f"IMAP at {self._server.host}:{self._server.port} ({greeting}), {tls}, folder {self._mailbox.folder}: "
-            f"{mails}; {', '.join(abilities) or 'no extensions'}; "
-            f"after the receipt: {self._removal.describe(folder)}"
-        )
+            return describe_folder(self._selected, self._mailbox, self._server, self._remover)
 
     def list_new(self, limit: int) -> list[ListedMail]:
         with self._mailbox_error("list the mails"):
-            if not self._removals_ended:
-                self._removal.finish_interrupted(self._selected)
-                self._removals_ended = True
+            if not self._removals_finished:
+                self._remover.finish_interrupted(self._selected)
+                self._removals_finished = True
             if not self._backlog:
                 self._backlog.extend(self._search())
-            uids = [self._backlog.popleft() for _ in range(min(limit, _SIZES_AT_ONCE, len(self._backlog)))]
+            uids = [self._backlog.popleft() for _ in range(min(limit, _MAX_LISTED, len(self._backlog)))]
             data = self._command("FETCH", sequence_set(uids), "(UID RFC822.SIZE INTERNALDATE)") if uids else []
             found = {uid: ListedMail(f"{self._validity}:{uid}", size, at) for uid, size, at in sizes(data)}
             self._report_unreadable(set(uids) - set(found))
         self._sizes |= {uid: mail.size for uid, mail in found.items()}
-        # A mail that is gone again has no size; it needs no fetching.
+        # A mail without a size is gone again.
         return [found[uid] for uid in uids if uid in found]
 
     def refresh(self, known: Collection[str]) -> None:
         with self._mailbox_error("list the mails"):
-            self._session.client.noop()  # a search may see only what the server has told of
-            among = set(self._uids(known))
-            self._backlog.extend(uid for uid in self._search() if uid not in among)
+            self._session.client.noop()  # a search may see only mails that the server has announced
+            known_uids = set(self._uids(known))
+            self._backlog.extend(uid for uid in self._search() if uid not in known_uids)
 
     def count_unlisted(self, known: Collection[str]) -> int:
         uids = list(self._backlog)
         # Ascending, and handed out from the front.
-        among = [uid for uid in self._uids(known) if uid >= uids[0]] if uids else []
-        return max(0, len(uids) - len(among))
+        known_uids = [uid for uid in self._uids(known) if uid >= uids[0]] if uids else []
+        return max(0, len(uids) - len(known_uids))
 
     def fetch(self, ids: Sequence[str]) -> list[FetchedMail]:
         uids = self._uids(ids)
@@ -140,9 +129,9 @@ class ImapSource:
             return []
         listed = {uid: self._sizes.pop(uid, UNKNOWN_SIZE) for uid in uids}
         refused: set[int] = set()
-        with self._mailbox_error("fetch mails"), self._bounded(sum(listed.values())):
+        with self._mailbox_error("fetch mails"), self._allow_bytes(sum(listed.values())):
             data = self._fetch_readable(uids, refused)
-            # Nothing, of a mail that was listed with a size, is what a server says that has lost it for now.
+            # Some servers return no bytes for a mail that they cannot read at the moment.
             whole = [(uid, raw, at) for uid, raw, at in bodies(data) if uid in listed and (raw or not listed[uid])]
             found = {uid: FetchedMail(f"{self._validity}:{uid}", raw, at) for uid, raw, at in whole}
             self._report_unreadable(set(uids) - set(found) - refused)
@@ -150,21 +139,21 @@ class ImapSource:
         return [found[uid] for uid in uids if uid in found]
 
     def remove(self, ids: Sequence[str]) -> None:
-        self._seen_ids.remember([HEAD_OF + one for one in ids if one in self._left])
+        self._seen_ids.remember([HEAD_OF + mail_id for mail_id in ids if mail_id in self._recorded_by_head])
         with self._mailbox_error("remove recorded mails"):
-            uids = self._unchanged([one for one in ids if one not in self._left])
+            uids = self._unchanged([mail_id for mail_id in ids if mail_id not in self._recorded_by_head])
             if uids:
-                self._removal.remove(self._selected, uids)
-        for one in ids:
-            self._fetched.pop(one, None)
+                self._remover.remove(self._selected, uids)
+        for mail_id in ids:
+            self._fetched.pop(mail_id, None)
 
     def flag_oversized(self, ids: Sequence[str]) -> list[FetchedMail]:
         with self._mailbox_error("flag mails"):
             uids = self._uids(ids)
-            if not uids or self._flagged(uids):
+            if not uids or self._remover.flag_for_person(self._selected, uids):
                 return []
         known = self._seen_ids.known()
-        uids = self._uids(one for one in ids if HEAD_OF + one not in known)
+        uids = self._uids(mail_id for mail_id in ids if HEAD_OF + mail_id not in known)
         with self._mailbox_error("look at large mails"):
             data = (
                 self._command("FETCH", sequence_set(uids), f"(UID INTERNALDATE BODY.PEEK[]<0.{HEAD_BYTES}>)")
@@ -172,7 +161,7 @@ class ImapSource:
                 else []
             )
         heads = [FetchedMail(f"{self._validity}:{uid}", raw, at) for uid, raw, at in bodies(data) if uid in uids]
-        self._left.update(head.id for head in heads)
+        self._recorded_by_head.update(head.id for head in heads)
         return heads
 
     def wait(self, timeout_s: float) -> None:
@@ -181,11 +170,11 @@ class ImapSource:
             return
         with self._mailbox_error("wait for new mail"):
             if self._backlog:
-                self._wake.wait(min(timeout_s, LOOK_S))  # nothing more can be taken, and `look` asks what has come
+                self._wake.wait(min(timeout_s, FULL_WINDOW_POLL_S))  # the window is full, and `refresh` polls
             elif self._has_announced():
-                return  # while another command ran: IDLE would not say it again
+                return  # during another command: IDLE would not repeat it
             elif self._server.idle and "IDLE" in self._selected.capabilities:
-                self._attend(timeout_s)
+                self._poll_then_idle(timeout_s)
             else:
                 self._wake.wait(timeout_s)
                 self._session.client.noop()
@@ -208,7 +197,7 @@ class ImapSource:
         box = self._box
         if box is not None:
             with suppress(OSError):
-                # The plain socket's: imaplib's own waits for the thread that reads, TLS's would lose its state to it.
+                # The plain socket's shutdown: imaplib's waits for the reading thread, TLS's would corrupt its state.
                 socket.socket.shutdown(box.client.sock, socket.SHUT_RDWR)
 
     @property
@@ -222,54 +211,43 @@ class ImapSource:
         return self._selected.box
 
     def _search(self) -> list[int]:
-        """UIDs that came after the last one seen, ascending; in an unseen folder all that are not recorded."""
+        """UIDs after the last one found, ascending; the first search of a session finds all unrecorded mails."""
         self._session.client.untagged_responses.pop("EXISTS", None)
-        # `n:*` names the last mail even where its UID is below n (RFC 9051 section 9, seq-range).
-        keys = [f"UID {self._last_uid + 1}:*", self._removal.search_key(self._selected), "UNDELETED"]
+        # `n:*` includes the last mail even if its UID is below n (RFC 9051 section 9, seq-range).
+        keys = [f"UID {self._last_uid + 1}:*", self._remover.search_key(self._selected), "UNDELETED"]
         found = numbers(self._command("SEARCH", " ".join(filter(None, keys))))
         uids = [uid for uid in found if uid > self._last_uid]
         if uids:
-            self._last_uid, self._last_news_s = uids[-1], time.monotonic()
+            self._last_uid, self._last_mail_s = uids[-1], time.monotonic()
         return uids
 
-    def _flagged(self, uids: Sequence[int]) -> bool:
-        """Whether these mails could be flagged for a person."""
-        if rb"\Flagged" not in self._selected.permanent_flags:
-            return False
-        try:
-            self._command("STORE", sequence_set(uids), "+FLAGS.SILENT", r"(\Flagged)")
-        except imaplib.IMAP4.abort:
-            raise
-        except imaplib.IMAP4.error as error:  # the right may be missing although the flag is there
-            log.warning("mail_not_flagged", mailbox=self._mailbox.name, error=error)
-            return False
-        return True
-
     def _has_announced(self) -> bool:
-        """Whether the server told of a new mail since the last search began."""
+        """Whether the server announced a new mail since the last search began."""
         return bool(untagged(self._session, "EXISTS"))
 
     def _unchanged(self, ids: Sequence[str]) -> list[int]:
-        """The UIDs of these, without one that names another mail by now.
+        """The UIDs of these mails, without a UID that belongs to another mail by now.
 
-        A server that came back from a backup under the same UIDVALIDITY gives UIDs again that it gave before. A mail
-        that was fetched in this session is what it was.
+        A server restored from a backup may assign UIDs again under the same UIDVALIDITY. A mail that was fetched in
+        this session is unchanged.
         """
         earlier: dict[int, datetime | None] = {}
-        for one in ids:
-            session, at = self._fetched.get(one, (self._sessions, None))
+        for mail_id in ids:
+            session, at = self._fetched.get(mail_id, (self._sessions, None))
             if session != self._sessions:
-                earlier |= dict.fromkeys(self._uids([one]), at)
+                earlier |= dict.fromkeys(self._uids([mail_id]), at)
         if not earlier:
             return self._uids(ids)
         data = self._command("FETCH", sequence_set(list(earlier)), "(UID RFC822.SIZE INTERNALDATE)")
-        others = {uid for uid, _, at in sizes(data) if uid in earlier and at != earlier[uid]}
-        if others:
-            log.warning("uid_reused", mailbox=self._mailbox.name, mails=len(others), hint="they are fetched anew")
-        return [uid for uid in self._uids(ids) if uid not in others]
+        reused = {uid for uid, _, at in sizes(data) if uid in earlier and at != earlier[uid]}
+        if reused:
+            log.warning(
+                "uid_reused", mailbox=self._mailbox.name, mails=len(reused), hint="none: the new mails are fetched"
+            )
+        return [uid for uid in self._uids(ids) if uid not in reused]
 
     def _fetch_readable(self, uids: Sequence[int], refused: set[int]) -> list[Item]:
-        """What the server can read of these; one that it cannot stays for the next session and stops no other."""
+        """Fetch the mails that the server can read; others stay for the next session and block none."""
         try:
             return self._command("FETCH", sequence_set(uids), "(UID INTERNALDATE BODY.PEEK[])")
         except imaplib.IMAP4.abort:
@@ -282,28 +260,19 @@ class ImapSource:
             return []
 
     def _report_unreadable(self, uids: Collection[int]) -> None:
-        """Of mails that did not come though the server said yes, tell of those that are not gone."""
+        """Report those of these mails, missing from a successful response, that are still in the folder."""
         for uid in self._selected.there(uids):
-            self._unreadable(uid, imaplib.IMAP4.error("the server says yes and gives nothing"))
+            self._unreadable(uid, imaplib.IMAP4.error("the server reports success and returns nothing"))
 
     def _unreadable(self, uid: int, error: Exception) -> None:
         metrics.UNREADABLE.labels(self._mailbox.name).inc()
-        hint = "look at this mail on the mail server: it cannot give it out; it is asked for again within the hour"
+        hint = "inspect this mail on the mail server, which cannot return it; the next attempt is within the hour"
         log.warning("mail_unreadable", mailbox=self._mailbox.name, id=str(uid), error=error, hint=hint)
 
-    def _contents(self) -> str:
-        """How many mails there are, and how old the oldest is."""
-        uids = numbers(self._command("SEARCH", "UNDELETED"))
-        if not uids:
-            return "0 mails"
-        oldest = sizes(self._command("FETCH", str(uids[0]), "(UID RFC822.SIZE INTERNALDATE)"))
-        since = next((f", the oldest of {at:%Y-%m-%d %H:%M} UTC" for _, _, at in oldest if at), "")
-        return f"{len(uids)} mails{since}"
-
-    def _attend(self, timeout_s: float) -> None:
-        """Wait in IDLE; first, while the last mail is not long ago, ask again at intervals that grow."""
+    def _poll_then_idle(self, timeout_s: float) -> None:
+        """Soon after a mail poll at growing intervals, later wait in IDLE."""
         deadline_s = time.monotonic() + timeout_s
-        while (pause_s := next_poll_s(time.monotonic() - self._last_news_s)) is not None:
+        while (pause_s := next_poll_s(time.monotonic() - self._last_mail_s)) is not None:
             if self._wake.wait(pause_s) or time.monotonic() > deadline_s:
                 return
             self._session.client.noop()
@@ -313,7 +282,7 @@ class ImapSource:
 
     def _idle(self, timeout_s: float) -> None:
         box = self._session
-        box.idle.start()  # type: ignore[no-untyped-call] # the library leaves these two without types
+        box.idle.start()  # type: ignore[no-untyped-call] # the library has no types for these two
         try:
             if not has_buffered(box.client.file, box.client.sock):
                 self._wake.wait(timeout_s, box.client.sock.fileno())
@@ -321,21 +290,21 @@ class ImapSource:
             box.idle.stop()  # type: ignore[no-untyped-call]
 
     @contextmanager
-    def _bounded(self, size: int) -> Iterator[None]:
-        """Mails of `size` bytes are about to come. Servers may count line ends as one byte, and estimate."""
+    def _allow_bytes(self, size: int) -> Iterator[None]:
+        """Allow a response with mails of `size` bytes. Servers may count a line end as one byte, or estimate."""
         client = bounded_client(self._session)
-        client.most_bytes = 2 * size + MAX_LINE_BYTES
+        client.max_response_bytes = 2 * size + MAX_LINE_BYTES
         try:
             yield
         finally:
-            client.most_bytes = MAX_LINE_BYTES
+            client.max_response_bytes = MAX_LINE_BYTES
 
     def _command(self, name: str, *arguments: str) -> list[Item]:
         return self._selected.command(name, *arguments)
 
     def _uids(self, ids: Iterable[str]) -> list[int]:
-        """The UIDs of this session's folder; ids from before a change of UIDVALIDITY name nothing any more."""
-        pairs = (one.partition(":") for one in ids)
+        """The UIDs of these ids; an id from before a change of UIDVALIDITY has none."""
+        pairs = (mail_id.partition(":") for mail_id in ids)
         return [int(uid) for validity, _, uid in pairs if validity == self._validity]
 
     def _mailbox_error(self, attempt: str) -> AbstractContextManager[None]:

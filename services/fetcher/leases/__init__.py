@@ -1,1 +1,1 @@
-"""One fetcher per mailbox at a time."""
+"""One reader for each mailbox, over all replicas of the fetcher."""

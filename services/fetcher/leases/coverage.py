@@ -1,4 +1,4 @@
-"""Whether every mailbox has a reader, whichever fetcher that is."""
+"""Whether every mailbox has a reader, in any replica."""
 
 from collections.abc import Callable, Collection
 from functools import partial
@@ -12,16 +12,16 @@ from services.runtime.process.lifecycle import Stop
 
 log = get_logger(__name__)
 
-LOOK_S = 5.0
-UNREAD_S = 30.0  # by then another fetcher should have taken over
+CHECK_S = 5.0
+UNREAD_S = 30.0  # another replica should have taken over by then
 _HINT = (
-    "start a fetcher, or raise fetcher.max_mailboxes if all are full; if fetchers run and have room, their logs say "
-    "why they cannot read: no broker, or no database"
+    "start a fetcher, or raise fetcher.max_mailboxes if all are full; if fetchers run and have room, see their logs: "
+    "the broker or the database is unavailable"
 )
 
 
 class Coverage:
-    """Watches the leases of all mailboxes; every fetcher does, so that any one that is left reports a gap."""
+    """Watches the leases of all mailboxes. Every replica does, so that any remaining one reports a gap."""
 
     def __init__(
         self, leases: LeaseStore, mailboxes: Collection[str], health: Health, clock: Callable[[], float] = now_s
@@ -36,16 +36,16 @@ class Coverage:
             metrics.UNREAD_SECONDS.labels(mailbox).set_function(partial(self.unread_s, mailbox))
 
     def unread_s(self, mailbox: str) -> float:
-        """Seconds since a fetcher was last seen to have its lease. From any thread."""
+        """Seconds since any replica was last seen to hold the mailbox's lease. From any thread."""
         return max(0.0, self._clock() - self._read_at_s[mailbox])
 
     async def watch(self, stop: Stop) -> None:
         while not stop.requested:
             await self.refresh()
-            await stop.wait(LOOK_S)
+            await stop.wait(CHECK_S)
 
     async def refresh(self) -> None:
-        """Ask once who reads what, and report what nobody reads."""
+        """Query all leases once, and report mailboxes without a reader."""
         try:
             if not self._prepared:
                 await self._leases.prepare(list(self._read_at_s))
@@ -53,7 +53,7 @@ class Coverage:
             held = await self._leases.held()
         except TransientError as error:
             self._health.down("store", str(error))
-            log.warning("store_unreachable", error=error, hint="mailboxes are read on once the database answers")
+            log.warning("store_unreachable", error=error, hint="reading resumes once the database answers")
         else:
             self._health.up("store")
             for mailbox in held & self._read_at_s.keys():

@@ -1,4 +1,4 @@
-"""How long a mailbox's lease is known to hold, so that a fetcher that froze or lost the database stops in time."""
+"""How long a lease is known to hold, so that a replica that froze or lost the database stops in time."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,13 +8,13 @@ from services.runtime.errors import TransientError
 
 
 class LeaseLostError(TransientError):
-    """Another fetcher has the lease."""
+    """Another replica holds the lease."""
 
 
 class Lease:
-    """The time for which one lease is ours. Between two renewals nobody is asked: our own clock ends it.
+    """The time for which this replica holds one mailbox's lease, by its own clock between renewals.
 
-    A lease that expired may be renewed as long as no other fetcher took it: then its holder goes on where it paused.
+    An expired lease can be renewed as long as no other replica has taken it; reading then resumes.
     """
 
     def __init__(self, until_s: float, clock: Callable[[], float] = now_s) -> None:
@@ -28,20 +28,22 @@ class Lease:
         return not self._lost.is_set() and self._clock() < self._until_s
 
     def extend(self, until_s: float) -> None:
+        """The lease was renewed; it holds until `until_s` of the clock."""
         self._until_s = until_s
         self._changed.set()
 
     def lose(self) -> None:
+        """Another replica took the lease; it is never valid again."""
         self._lost.set()
         self._changed.set()
 
     async def lost(self) -> None:
-        """Wait until another fetcher has the lease, then raise LeaseLostError."""
+        """Wait until another replica takes the lease, then raise LeaseLostError."""
         await self._lost.wait()
-        raise LeaseLostError("another fetcher has the lease on this mailbox")
+        raise LeaseLostError("another replica holds the lease on this mailbox")
 
     async def wait_until_valid(self) -> None:
-        """Return at once while it holds. Raises LeaseLostError."""
+        """Return at once while the lease is valid. Raises LeaseLostError."""
         while not self.valid:
             if self._lost.is_set():
                 await self.lost()
@@ -50,5 +52,5 @@ class Lease:
 
 
 def unlimited_lease() -> Lease:
-    """For a mailbox that nobody else can read."""
+    """For a mailbox that no other process can read."""
     return Lease(float("inf"))

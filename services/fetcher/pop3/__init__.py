@@ -1,1 +1,1 @@
-"""A mailbox read by POP3 (RFC 1939)."""
+"""Reads a mailbox by POP3 (RFC 1939)."""

@@ -1,4 +1,4 @@
-"""A POP3 session (RFC 1939) as far as poplib does not do it: encryption that is checked, tokens, exact bytes."""
+"""A POP3 session (RFC 1939) with what poplib lacks: verified encryption, access tokens, exact bytes."""
 
 import base64
 import poplib
@@ -14,23 +14,23 @@ from services.runtime.oauth2.tokens import AccessToken
 from services.runtime.settings import IncomingServer, Mailbox
 
 BROKEN = (poplib.error_proto,)
-_EMPTY_BYTES = 4  # the most that a server may list for a mail of no bytes: the line ends that RETR adds
+_EMPTY_BYTES = 4  # the largest size listed for an empty mail: the line ends that RETR adds
 _PIECE_BYTES = 64 * 1024
 _MAX_LISTING_BYTES = 64 * 1024 * 1024  # about a million mails
 
 
 class BrokenAnswerError(OSError):
-    """The server's answer ended early or does not end: what came of it is no mail."""
+    """The server's answer ended early, or is too long."""
 
 
 class Pop3Session:
     """One connection; it may hold the maildrop's lock until `quit` or `hang_up`.
 
-    Every method raises poplib.error_proto where the server says no, and OSError where the connection ends.
+    Every method raises poplib.error_proto if the server refuses, and OSError if the connection ends.
     """
 
     def __init__(self, mailbox: Mailbox, server: IncomingServer) -> None:
-        """Connected, and encrypted as the settings say; nothing secret was sent yet. Raises RefusedError too."""
+        """Connect, with the encryption of the settings; sends no secret. Raises RefusedError too."""
         self._mailbox = mailbox
         self._client = _opened(mailbox, server)
         self.greeting = self._client.welcome.decode("ascii", "replace").removeprefix("+OK").strip()[:80]
@@ -40,7 +40,7 @@ class Pop3Session:
         return self._client.sock
 
     def log_in(self, credential: Credential) -> None:
-        """Raises RefusedError where the server refuses."""
+        """Raises RefusedError if the server rejects the credentials."""
         try:
             if isinstance(credential, AccessToken):
                 self._xoauth2(credential)
@@ -53,7 +53,7 @@ class Pop3Session:
             raise login_refused(self._mailbox, answer(error)) from error
 
     def capabilities(self) -> frozenset[str]:
-        """Names of RFC 2449; empty where the server knows no CAPA."""
+        """Capability names of RFC 2449; empty if the server has no CAPA."""
         try:
             return frozenset(self._client.capa())
         except poplib.error_proto:
@@ -68,32 +68,32 @@ class Pop3Session:
         return sorted((number, uidl, sizes[number]) for number, uidl in found if number in sizes)
 
     def retrieve(self, number: int, expected_bytes: int) -> bytes:
-        """A mail's bytes, with the line ends that the server sends and without what RETR adds (RFC 1939 section 3).
+        """A mail's bytes, with the server's line ends and without the escapes of RETR (RFC 1939 section 3).
 
-        `expected_bytes` bounds how much is read: some servers count a line end as one byte. Nothing, of a mail that was
-        listed with a size, is what a server says that has lost it for now: as good as a no.
+        `expected_bytes` limits how much is read; some servers count a line end as one byte. An empty answer for a
+        mail that was listed with a size counts as a refusal: the server cannot read it at the moment.
         """
         self._command(f"RETR {number}")
         raw = self._multi_line(2 * expected_bytes + 1024 * 1024)
         if not raw and expected_bytes > _EMPTY_BYTES:
-            raise poplib.error_proto(b"-ERR the server says yes and gives nothing")
+            raise poplib.error_proto(b"-ERR the server reports success and returns nothing")
         return raw
 
-    def retrieve_head(self, number: int, expected_bytes: int, most_bytes: int) -> bytes:
-        """The first `most_bytes` of a mail; the rest is read as well, since TOP is not everywhere, and thrown away."""
+    def retrieve_head(self, number: int, expected_bytes: int, head_bytes: int) -> bytes:
+        """The first `head_bytes` of a mail; the rest is read and discarded, since not every server has TOP."""
         self._command(f"RETR {number}")
-        return self._multi_line(2 * expected_bytes + 1024 * 1024, kept_bytes=most_bytes)[:most_bytes]
+        return self._multi_line(2 * expected_bytes + 1024 * 1024, kept_bytes=head_bytes)[:head_bytes]
 
     def delete(self, number: int) -> None:
-        """Takes effect with `quit`."""
+        """Mark a mail as deleted; takes effect with `quit`."""
         self._command(f"DELE {number}")
 
     def quit(self) -> None:
-        """End the session and with it delete for good."""
+        """End the session; this deletes for good."""
         self._client.quit()
 
     def hang_up(self) -> None:
-        """End the connection, and undo every deletion; never raises."""
+        """Cut the connection, which undoes every deletion. Never raises."""
         with suppress(OSError):
             self._client.close()
 
@@ -104,8 +104,10 @@ class Pop3Session:
             response: bytes = self._client._getresp()  # type: ignore[attr-defined]  # noqa: SLF001 - as above
         except poplib.error_proto as error:
             if error.args and isinstance(error.args[0], bytes):
-                raise  # the server's own words
-            raise BrokenAnswerError(answer(error)) from error  # the connection ended, says poplib by the same error
+                raise  # the server's answer
+            raise BrokenAnswerError(
+                answer(error)
+            ) from error  # poplib raises the same error at the end of the connection
         return response
 
     def _lines(self, command: str) -> list[bytes]:
@@ -113,9 +115,9 @@ class Pop3Session:
         return self._multi_line(_MAX_LISTING_BYTES).split(b"\r\n")[:-1]
 
     def _multi_line(self, most_bytes: int, kept_bytes: int | None = None) -> bytes:
-        """Up to the line with a single dot. In pieces, because a line has no longest length in the mails that come.
+        """Read up to the line with a single dot. In pieces, because lines of mails have no maximum length.
 
-        What follows the first `kept_bytes` is left out, in whole pieces.
+        Whole pieces after the first `kept_bytes` are discarded.
         """
         pieces: list[bytes] = []
         size, at_line_start = 0, True
@@ -131,11 +133,11 @@ class Pop3Session:
                 pieces.append(piece)
             size += len(piece)
             if size > most_bytes:
-                raise BrokenAnswerError(f"an answer goes on beyond {most_bytes} bytes")
+                raise BrokenAnswerError(f"a response exceeds {most_bytes} bytes")
             at_line_start = piece.endswith(b"\n")
 
     def _xoauth2(self, token: AccessToken) -> None:
-        """In two steps, because a token is longer than a command may be (RFC 5034 section 4)."""
+        """In two steps, because a token may be longer than a command (RFC 5034 section 4)."""
         response = xoauth2(self._mailbox.user, token)
         answered = self._command("AUTH XOAUTH2")
         while answered.startswith(b"+ ") or answered == b"+":
@@ -143,17 +145,17 @@ class Pop3Session:
 
 
 def answer(error: poplib.error_proto) -> str:
-    """The server's words."""
-    said = error.args[0] if error.args else b""
-    return (said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said))[:200]
+    """The server's text in an error of poplib, at most 200 characters."""
+    text = error.args[0] if error.args else b""
+    return (text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text))[:200]
 
 
 class _Plain(poplib.POP3):
-    """Closes its connection where the greeting is none; poplib leaves it open. Every answer has a deadline."""
+    """A client with a deadline for every answer, which closes its connection if the greeting is invalid."""
 
     @property
-    def file(self) -> Any:  # a PacedFile, which has what poplib uses of a file
-        """What poplib made of its socket, at first and again after STLS."""
+    def file(self) -> Any:  # a PacedFile, which has the methods that poplib uses
+        """The file that poplib makes of its socket, first and again after STLS."""
         return self._paced
 
     @file.setter
@@ -161,8 +163,8 @@ class _Plain(poplib.POP3):
         self._paced = None if file is None else PacedFile(file, self.sock.gettimeout())  # None once it is closed
 
     def _putline(self, line: bytes) -> None:
-        self.file.begin()
-        super()._putline(line)  # type: ignore[misc] # without a type, as all of poplib's own parts
+        self.file.start_deadline()
+        super()._putline(line)  # type: ignore[misc] # private, so it has no type
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
         try:
@@ -174,7 +176,7 @@ class _Plain(poplib.POP3):
 
 
 class _Encrypted(_Plain, poplib.POP3_SSL):
-    """As above."""
+    """The same over TLS."""
 
 
 def _opened(mailbox: Mailbox, server: IncomingServer) -> poplib.POP3:
@@ -195,11 +197,11 @@ def _opened(mailbox: Mailbox, server: IncomingServer) -> poplib.POP3:
 
 
 def _start_tls(client: poplib.POP3, mailbox: Mailbox, context: ssl.SSLContext) -> None:
-    """Nothing that was said in the clear is believed afterwards (RFC 2595 section 4)."""
+    """Start TLS and discard everything received before it (RFC 2595 section 4)."""
     try:
         client.stls(guard_starttls(context, client.file, mailbox))
     except ssl.SSLCertVerificationError:
         raise
     except (poplib.error_proto, ssl.SSLError) as error:
-        said = answer(error) if isinstance(error, poplib.error_proto) else str(error)
-        raise no_encryption(mailbox, f"STLS failed: {said}") from error
+        reason = answer(error) if isinstance(error, poplib.error_proto) else str(error)
+        raise no_encryption(mailbox, f"STLS failed: {reason}") from error

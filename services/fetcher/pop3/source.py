@@ -1,9 +1,9 @@
-"""POP3 (RFC 1939) behind the port of `MailSource`.
+"""The port `MailSource` over POP3 (RFC 1939).
 
-A session may lock the maildrop against everyone else, and shows nothing that came after its beginning. So one session
-lists, fetches, waits a bounded time for receipts, deletes and quits; the next begins at the poll interval. DELE takes
-effect with QUIT only: what was recorded in a session that died is deleted by a later one, once its bytes are seen to
-be the same, because a server may give an old UIDL to a new mail.
+A session may lock the maildrop, and shows no mail that arrives after its start. A session therefore lists,
+fetches, waits a bounded time for receipts, deletes and quits; the next one starts at the poll interval. DELE takes
+effect only with QUIT. A mail that was recorded in a session that broke is deleted by a later one, after its bytes
+are compared, because a server may give an old UIDL to a new mail.
 """
 
 import hashlib
@@ -25,11 +25,11 @@ from services.runtime.settings import IncomingServer, Mailbox
 
 log = get_logger(__name__)
 
-RECEIPTS_S = 30.0  # how long a session waits for receipts; RFC 1939 lets a server end it after 10 silent minutes
+RECEIPTS_S = 30.0  # how long a session waits; RFC 1939 lets a server end it after 10 silent minutes
 
 
 class Pop3Source:
-    """One maildrop. Ids are `UIDL/size`, the second and later mails of one UIDL with `/2`, `/3` … behind them."""
+    """One maildrop. Ids are `UIDL/size`; further mails with the same one get `/2`, `/3` … appended."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Pop3Source:
         *,
         receipts_s: float = RECEIPTS_S,
     ) -> None:
-        """`credential` is called at each connect. `memory` is for mails that stay after their receipts."""
+        """`credential` is called at each connect. `seen_ids` keeps the ids of mails that stay."""
         self._mailbox = mailbox
         self._server = server
         self._credential = credential
@@ -48,42 +48,42 @@ class Pop3Source:
         self._receipts_s = receipts_s
         self._wake = WakeupPipe()
         self._session: Pop3Session | None = None
-        self._resting = False  # between two sessions, by our own doing
+        self._resting = False  # between two sessions, by our own choice
         self._listed: dict[str, tuple[int, int]] = {}  # id -> number and size, in this session
-        self._new: list[str] = []  # of these, not handed out yet
-        self._awaited: set[str] = set()  # fetched in this session, receipts outstanding
-        self._hashes: dict[str, bytes] = {}  # of what was fetched and is not deleted for good
+        self._new: list[str] = []  # listed, not handed out yet
+        self._awaited: set[str] = set()  # fetched in this session, without a receipt yet
+        self._hashes: dict[str, bytes] = {}  # of fetched mails that are not deleted for good
         self._deleted: set[str] = set()  # in this session, until QUIT
-        self._unsettled: set[str] = set()  # recorded, and not known to be deleted for good
-        self._left: set[str] = set()  # too large to be taken: they stay, whatever is recorded of them
+        self._to_delete: set[str] = set()  # recorded, and not known to be deleted for good
+        self._recorded_by_head: set[str] = set()  # oversized; they stay when recorded
 
     def connect(self) -> None:
         self.close()
         with self._mailbox_error("connect"):
-            self._begin()
+            self._start()
 
     def describe(self) -> str:
         with self._mailbox_error("look at the maildrop"):
             session = self._connected()
-            able = sorted(session.capabilities() & {"UIDL", "PIPELINING", "STLS", "TOP"})
+            capabilities = sorted(session.capabilities() & {"UIDL", "PIPELINING", "STLS", "TOP"})
         tls = session.socket.version() if isinstance(session.socket, ssl.SSLSocket) else "no TLS"
         after = "delete" if self._server.delete_after_fetch else "remember its UIDL"
         return (
             f"POP3 at {self._server.host}:{self._server.port} ({session.greeting}), {tls}: {len(self._listed)} mails; "
-            f"{', '.join(able) or 'no extensions'}; after the receipt: {after}"
+            f"{', '.join(capabilities) or 'no extensions'}; after the receipt: {after}"
         )
 
     def list_new(self, limit: int) -> list[ListedMail]:
         with self._mailbox_error("list the mails"):
             self._connected()
         ids, self._new = self._new[:limit], self._new[limit:]
-        return [ListedMail(one, self._listed[one][1]) for one in ids]
+        return [ListedMail(mail_id, self._listed[mail_id][1]) for mail_id in ids]
 
     def refresh(self, known: Collection[str]) -> None:
-        """A session tells of nothing that comes after its beginning, so this begins one, but for one that is open."""
+        """Start a session unless one is open, since a session shows no mail that arrives after its start."""
         with self._mailbox_error("list the mails"):
             self._connected()
-        self._new = [one for one in self._new if one not in known]
+        self._new = [mail_id for mail_id in self._new if mail_id not in known]
 
     def count_unlisted(self, known: Collection[str]) -> int:
         return len(set(self._new).difference(known))
@@ -91,9 +91,9 @@ class Pop3Source:
     def fetch(self, ids: Sequence[str]) -> list[FetchedMail]:
         with self._mailbox_error("fetch mails"):
             session = self._connected()
-            there = [one for one in ids if one in self._listed and one not in self._deleted]
-            found = [(one, self._retrieve(session, one)) for one in there]
-        fetched = [FetchedMail(one, raw, None) for one, raw in found if raw is not None]
+            present = [mail_id for mail_id in ids if mail_id in self._listed and mail_id not in self._deleted]
+            found = [(mail_id, self._retrieve(session, mail_id)) for mail_id in present]
+        fetched = [FetchedMail(mail_id, raw, None) for mail_id, raw in found if raw is not None]
         for mail in fetched:
             self._awaited.add(mail.id)
             if self._server.delete_after_fetch:
@@ -101,37 +101,37 @@ class Pop3Source:
         return fetched
 
     def remove(self, ids: Sequence[str]) -> None:
-        self._seen_ids.remember([HEAD_OF + one for one in ids if one in self._left])
-        ids = [one for one in ids if one not in self._left]
+        self._seen_ids.remember([HEAD_OF + mail_id for mail_id in ids if mail_id in self._recorded_by_head])
+        ids = [mail_id for mail_id in ids if mail_id not in self._recorded_by_head]
         with self._mailbox_error("remove recorded mails"):
             if not self._server.delete_after_fetch:
                 self._seen_ids.remember(ids)
                 self._awaited.difference_update(ids)
                 return
-            self._unsettled.update(ids)
-            began = self._session is None
+            self._to_delete.update(ids)
+            started = self._session is None
             session = self._connected()
-            if began:
-                return  # the beginning has settled them
-            for one in ids:
-                if one in self._awaited or one not in self._hashes:
-                    self._delete(session, one)
-            self._settle(session)
+            if started:
+                return  # the start has deleted them
+            for mail_id in ids:
+                if mail_id in self._awaited or mail_id not in self._hashes:
+                    self._delete(session, mail_id)
+            self._delete_recorded(session)
 
     def flag_oversized(self, ids: Sequence[str]) -> list[FetchedMail]:
-        """POP3 has no flags, so each is recorded by its beginning, once."""
+        """POP3 has no flags, so each mail is recorded by its beginning, once."""
         known = self._seen_ids.known()
         with self._mailbox_error("look at large mails"):
             session = self._connected()
-            there = [one for one in ids if one in self._listed and HEAD_OF + one not in known]
-            heads = [(one, session.retrieve_head(*self._listed[one], HEAD_BYTES)) for one in there]
-        self._left.update(there)
-        return [FetchedMail(one, head, None) for one, head in heads]
+            new = [mail_id for mail_id in ids if mail_id in self._listed and HEAD_OF + mail_id not in known]
+            heads = [(mail_id, session.retrieve_head(*self._listed[mail_id], HEAD_BYTES)) for mail_id in new]
+        self._recorded_by_head.update(new)
+        return [FetchedMail(mail_id, head, None) for mail_id, head in heads]
 
     def wait(self, timeout_s: float) -> None:
         with self._mailbox_error("end the session"):
             if self._awaited and self._wake.wait(min(timeout_s, self._receipts_s)):
-                return  # by a receipt, most likely: there is something to remove
+                return  # most likely by a receipt
             self._end()
         self._wake.wait(timeout_s)
 
@@ -151,72 +151,72 @@ class Pop3Source:
         session = self._session
         if session is not None:
             with suppress(OSError):
-                socket.socket.shutdown(session.socket, socket.SHUT_RDWR)  # not TLS's own: another thread reads
+                socket.socket.shutdown(session.socket, socket.SHUT_RDWR)  # not TLS's: another thread reads
 
     def _connected(self) -> Pop3Session:
         if self._session is None:
             if not self._resting:
                 raise OSError("not connected")
-            self._begin()
-        assert self._session is not None  # noqa: S101 - for the type checker: `_begin` raises or sets it
+            self._start()
+        assert self._session is not None  # noqa: S101 - for the type checker: `_start` raises or sets it
         return self._session
 
-    def _begin(self) -> None:
+    def _start(self) -> None:
         self._new = []
         self._session = session = Pop3Session(self._mailbox, self._server)
         session.log_in(self._credential())
-        self._listed = _named(session.listing())
+        self._listed = _by_id(session.listing())
         self._awaited.clear()
         self._deleted.clear()
-        self._settle(session)
-        self._new = [one for one in self._listed if one not in self._deleted]
+        self._delete_recorded(session)
+        self._new = [mail_id for mail_id in self._listed if mail_id not in self._deleted]
         if not self._server.delete_after_fetch:
             known = self._seen_ids.known()
-            self._seen_ids.forget(sorted(one for one in known if one.removeprefix(HEAD_OF) not in self._listed))
-            self._new = [one for one in self._new if one not in known]
+            self._seen_ids.forget(sorted(seen for seen in known if seen.removeprefix(HEAD_OF) not in self._listed))
+            self._new = [mail_id for mail_id in self._new if mail_id not in known]
 
-    def _settle(self, session: Pop3Session) -> None:
-        """Delete what earlier sessions recorded and could not delete for good."""
-        for one in sorted(self._unsettled - self._deleted):
-            raw = self._retrieve(session, one) if one in self._listed else None
-            if raw is not None and hashlib.sha256(raw).digest() == self._hashes.get(one):
-                self._delete(session, one)
+    def _delete_recorded(self, session: Pop3Session) -> None:
+        """Delete recorded mails that earlier sessions could not delete for good."""
+        for mail_id in sorted(self._to_delete - self._deleted):
+            raw = self._retrieve(session, mail_id) if mail_id in self._listed else None
+            if raw is not None and hashlib.sha256(raw).digest() == self._hashes.get(mail_id):
+                self._delete(session, mail_id)
             else:  # gone, or another mail by now
-                self._unsettled.discard(one)
-                self._hashes.pop(one, None)
+                self._to_delete.discard(mail_id)
+                self._hashes.pop(mail_id, None)
 
-    def _delete(self, session: Pop3Session, one: str) -> None:
-        self._awaited.discard(one)
-        if one not in self._listed or one in self._deleted:
+    def _delete(self, session: Pop3Session, mail_id: str) -> None:
+        self._awaited.discard(mail_id)
+        if mail_id not in self._listed or mail_id in self._deleted:
             return
         try:
-            session.delete(self._listed[one][0])
+            session.delete(self._listed[mail_id][0])
         except BROKEN as error:
-            log.warning("mail_not_deleted", mailbox=self._mailbox.name, id=one, error=error)
+            log.warning("mail_not_deleted", mailbox=self._mailbox.name, id=mail_id, error=error)
         else:
-            self._deleted.add(one)
+            self._deleted.add(mail_id)
 
-    def _retrieve(self, session: Pop3Session, one: str) -> bytes | None:
-        """None where the server cannot give it out; it stays for the next session and stops no other."""
+    def _retrieve(self, session: Pop3Session, mail_id: str) -> bytes | None:
+        """None if the server cannot return the mail; it stays for the next session and blocks none."""
         try:
-            return session.retrieve(*self._listed[one])
+            return session.retrieve(*self._listed[mail_id])
         except BROKEN as error:
             metrics.UNREADABLE.labels(self._mailbox.name).inc()
-            hint = "look at this mail on the mail server: it cannot give it out"
-            log.warning("mail_unreadable", mailbox=self._mailbox.name, id=one, error=error, hint=hint)
+            hint = "inspect this mail on the mail server, which cannot return it"
+            log.warning("mail_unreadable", mailbox=self._mailbox.name, id=mail_id, error=error, hint=hint)
             return None
 
     def _end(self) -> None:
-        """Quit, which deletes for good; without a session nothing happens."""
+        """Quit, if there is a session; this deletes for good."""
         session, self._session = self._session, None
         self._resting = True
         if session is None:
             return
         try:
             session.quit()
-            self._unsettled -= self._deleted
-            for one in self._deleted:
-                self._hashes.pop(one, None)
+            self._to_delete -= self._deleted
+            for mail_id in self._deleted:
+                self._hashes.pop(mail_id, None)
         finally:
             session.hang_up()
 
@@ -224,13 +224,13 @@ class Pop3Source:
         return as_mailbox_error(attempt, self._mailbox, self._server, broken=BROKEN)
 
 
-def _named(listing: Sequence[tuple[int, str, int]]) -> dict[str, tuple[int, int]]:
-    """An id for each mail; the size in it tells apart most mails to which a server gives one UIDL in turn."""
-    named: dict[str, tuple[int, int]] = {}
+def _by_id(listing: Sequence[tuple[int, str, int]]) -> dict[str, tuple[int, int]]:
+    """Number and size of each mail by its id. The size distinguishes mails if a server reuses a UIDL."""
+    by_id: dict[str, tuple[int, int]] = {}
     for number, uidl, size in listing:
         name, count = f"{uidl}/{size}", 1
-        while name in named:
+        while name in by_id:
             count += 1
             name = f"{uidl}/{size}/{count}"
-        named[name] = (number, size)
-    return named
+        by_id[name] = (number, size)
+    return by_id

@@ -1,1 +1,1 @@
-"""What the IMAP and POP3 sources share."""
+"""Parts that the IMAP and POP3 sources share."""

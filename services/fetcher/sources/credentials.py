@@ -1,4 +1,4 @@
-"""What a mailbox is logged in with: a password, or an access token."""
+"""Credentials for the log-in to a mailbox: a password, or an OAuth 2.0 access token."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,9 +15,10 @@ Credential = Password | AccessToken
 
 
 def xoauth2(user: str, token: AccessToken) -> Callable[[bytes], bytes]:
-    """The client's side of SASL XOAUTH2 (developers.google.com/workspace/gmail/imap/xoauth2-protocol).
+    """The client's side of SASL XOAUTH2: a function from the server's challenge to the response.
 
-    The first answer logs in. A second challenge is the server's refusal with its reason; an empty answer ends it.
+    The first response logs in. A second challenge is the server's error; an empty response ends the exchange.
+    Source: developers.google.com/workspace/gmail/imap/xoauth2-protocol.
     """
-    answers = iter([f"user={user}\1auth=Bearer {token.text}\1\1".encode()])
-    return lambda _challenge: next(answers, b"")
+    responses = iter([f"user={user}\1auth=Bearer {token.text}\1\1".encode()])
+    return lambda _challenge: next(responses, b"")

@@ -1,4 +1,4 @@
-"""What the adapters of both protocols share: TLS, and telling a person what went wrong."""
+"""TLS for both protocols, and the translation of every failure into a MailboxError with a hint."""
 
 import socket
 import ssl
@@ -12,12 +12,12 @@ from services.runtime.errors import SettingsError
 from services.runtime.oauth2.tokens import TokenRefusedError
 from services.runtime.settings import IncomingServer, Mailbox
 
-# What the drivers raise at a server's nonsense, which must stop one mailbox only.
+# What the drivers raise for an invalid response, which must stop one mailbox only.
 INVALID_RESPONSE_ERRORS = (ValueError, LookupError, AttributeError, TypeError, ArithmeticError)
 
 
 class RefusedError(Exception):
-    """What a server said, or we decline, with its kind and mend settled where it was seen."""
+    """The server refuses, or we do; the kind and the hint are known at that point."""
 
     def __init__(self, message: str, failure_kind: FailureKind, hint: str) -> None:
         super().__init__(message)
@@ -26,9 +26,9 @@ class RefusedError(Exception):
 
 
 def tls_context(mailbox: Mailbox, server: IncomingServer) -> ssl.SSLContext:
-    """Certificates and host names are verified; `ca_file`, where set, stands in place of the system's authorities.
+    """A context that verifies certificates and host names; `ca_file` replaces the system's authorities.
 
-    Raises RefusedError where the file cannot be used.
+    Raises RefusedError if the file cannot be used.
     """
     if server.ca_file is None:
         return ssl.create_default_context()
@@ -36,21 +36,22 @@ def tls_context(mailbox: Mailbox, server: IncomingServer) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=str(server.ca_file))
     except ssl.SSLError as error:
-        problem = f"{server.ca_file} holds no certificate that can be read"
-        raise RefusedError(problem, FailureKind.CERTIFICATE, f"name a file of PEM certificates in {where}") from error
+        problem = f"{server.ca_file} contains no readable certificate"
+        raise RefusedError(problem, FailureKind.CERTIFICATE, f"set {where} to a file of PEM certificates") from error
     except OSError as error:
         problem = f"{server.ca_file} cannot be read: {error.strerror}"
-        raise RefusedError(problem, FailureKind.CERTIFICATE, f"let this service read the file of {where}") from error
+        hint = f"give this service read access to the file in {where}"
+        raise RefusedError(problem, FailureKind.CERTIFICATE, hint) from error
 
 
 def no_encryption(mailbox: Mailbox, reason: str) -> RefusedError:
-    """The server does not come to the agreed encryption: nothing secret was sent, nor will be."""
+    """The server does not offer the configured encryption; no secret has been sent."""
     hint = f'check that the server offers STARTTLS on this port, or set server.{mailbox.server}.security = "tls"'
     return RefusedError(f"no encryption: {reason}", FailureKind.CERTIFICATE, hint)
 
 
 def login_refused(mailbox: Mailbox, answer: str) -> RefusedError:
-    """`answer` is the server's, in its own words."""
+    """The server rejects the credentials; `answer` is its text."""
     hint = f"check user and password of mailbox {mailbox.name}, and that the account may use this protocol"
     return RefusedError(f"the log-in is refused: {answer}", FailureKind.LOGIN, hint)
 
@@ -68,21 +69,21 @@ class _Guard:
 
 
 def guard_starttls(context: ssl.SSLContext, file: object, mailbox: Mailbox) -> ssl.SSLContext:
-    """For STARTTLS: refuses the connection where plain text came together with the server's answer.
+    """A context for STARTTLS that refuses the connection if plain text follows the server's answer.
 
-    Someone on the way may have put it there, to be taken for words that came encrypted (RFC 9051 section 11.3; the
-    response injections of 2021). `file` is what the answers are read from.
+    An attacker on the path may have injected it, to have it taken for encrypted responses (RFC 9051 section 11.3;
+    the response injections of 2021). `file` is the file that responses are read from.
     """
-    return cast("ssl.SSLContext", _Guard(context, file, mailbox))  # all that the drivers use of it is `wrap_socket`
+    return cast("ssl.SSLContext", _Guard(context, file, mailbox))  # the drivers use only `wrap_socket`
 
 
 def has_buffered(file: object, sock: socket.socket) -> bool:
-    """Whether more than the last answer was read or can be read now, without waiting for it."""
+    """Whether data beyond the last answer was read already, or can be read without waiting."""
     timeout_s = sock.gettimeout()
     sock.settimeout(0)
     try:
         return isinstance(file, PacedFile) and bool(file.peek())
-    except OSError:  # over TLS, nothing to read is an error
+    except OSError:  # over TLS, no data is an error
         return False
     finally:
         sock.settimeout(timeout_s)
@@ -92,12 +93,12 @@ def has_buffered(file: object, sock: socket.socket) -> bool:
 def as_mailbox_error(
     attempt: str, mailbox: Mailbox, server: IncomingServer, *, broken: tuple[type[Exception], ...]
 ) -> Iterator[None]:
-    """Whatever goes wrong becomes a MailboxError with what was tried and the mend.
+    """Translate every failure in the block into a MailboxError with the attempt and a hint.
 
-    `broken` are the driver's errors; an end of the connection among them is an OSError or EOFError.
+    `broken` are the driver's exceptions; an end of the connection is an OSError or EOFError.
     """
-    ours = (RefusedError, TokenRefusedError, SettingsError)
-    caught: tuple[type[Exception], ...] = (*broken, *ours, OSError, EOFError, *INVALID_RESPONSE_ERRORS)
+    own_errors = (RefusedError, TokenRefusedError, SettingsError)
+    caught: tuple[type[Exception], ...] = (*broken, *own_errors, OSError, EOFError, *INVALID_RESPONSE_ERRORS)
     try:
         yield
     except caught as error:
@@ -116,24 +117,25 @@ def _diagnosis(error: Exception, mailbox: Mailbox) -> tuple[FailureKind, str]:
         case SettingsError():
             return FailureKind.PASSWORD, error.mistakes[0].hint or "make the secret readable for this service"
         case ssl.SSLCertVerificationError():
-            hint = f"correct {where}.host, or name the authority's certificate in {where}.ca_file"
+            hint = f"correct {where}.host, or set {where}.ca_file to the authority's certificate"
             return FailureKind.CERTIFICATE, hint
         case ssl.SSLEOFError() | ssl.SSLZeroReturnError():
-            return FailureKind.CONNECTION, f"check that the port of {where} speaks what {where}.security says"
+            return FailureKind.CONNECTION, f"check that {where}.port offers the encryption of {where}.security"
         case ssl.SSLError():
-            return FailureKind.CERTIFICATE, f"check that the port of {where} speaks what {where}.security says"
+            return FailureKind.CERTIFICATE, f"check that {where}.port offers the encryption of {where}.security"
         case TooSlowError():
-            hint = f"see how the server and the way to it are doing, or raise {where}.timeout_s; other mailboxes go on"
+            hint = f"check the server and the network, or raise {where}.timeout_s; other mailboxes are not affected"
             return FailureKind.CONNECTION, hint
         case OSError() | EOFError():
-            return FailureKind.CONNECTION, f"check that the host and port of {where} are right and reachable from here"
+            hint = f"check that {where}.host and {where}.port are correct and reachable from here"
+            return FailureKind.CONNECTION, hint
         case _:
-            return FailureKind.PROTOCOL, "see the mail server's log; the session is opened anew"
+            return FailureKind.PROTOCOL, "see the mail server's log; a new session is opened"
 
 
 def _short(error: Exception) -> str:
     text = str(error)
-    if isinstance(error, SettingsError):  # its mend, and the mailbox where it is about one, are told apart
+    if isinstance(error, SettingsError):  # its hint and its mailbox are reported separately
         mistake = error.mistakes[0]
         text = mistake.problem if error.mailbox else f"{mistake.path}: {mistake.problem}"
     return " ".join(text.split())[:300] or type(error).__name__

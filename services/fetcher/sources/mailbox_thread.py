@@ -11,10 +11,10 @@ T = TypeVar("T")
 
 
 class MailboxThread:
-    """One call at a time, in order.
+    """Runs one call at a time, in order.
 
-    A daemon, because nothing ends a look-up of a host's name or a connection that is being made: at its exit Python
-    waits for the threads of an executor (concurrent.futures), not for this one.
+    A daemon thread, because a DNS lookup or a connection attempt cannot be interrupted: at exit Python waits for the
+    threads of an executor (concurrent.futures), but not for this one.
     """
 
     def __init__(self, name: str) -> None:
@@ -23,7 +23,7 @@ class MailboxThread:
         self._thread.start()
 
     async def call(self, function: Callable[..., T], *arguments: object) -> T:
-        """Run it in the thread. Raises what it raises; a call that nobody awaits any more is not begun."""
+        """Run `function` in the thread. Raises what it raises. If the caller is cancelled first, it is not started."""
         loop = asyncio.get_running_loop()
         result: asyncio.Future[T] = loop.create_future()
 
@@ -33,15 +33,15 @@ class MailboxThread:
             try:
                 value = function(*arguments)
             except BaseException as error:  # noqa: BLE001 - goes to whoever awaits the call
-                _give(loop, result, result.set_exception, error)
+                _deliver(loop, result, result.set_exception, error)
             else:
-                _give(loop, result, result.set_result, value)
+                _deliver(loop, result, result.set_result, value)
 
         self._calls.put(run)
         return await result
 
     def end(self, last: Callable[[], object]) -> None:
-        """Run `last` after the calls before it, then end; nobody waits for that."""
+        """Run `last` after the queued calls, then end the thread. Returns at once."""
         self._calls.put(lambda: _quietly(last))
         self._calls.put(None)
 
@@ -50,15 +50,15 @@ class MailboxThread:
             call()
 
 
-def _give(
-    loop: asyncio.AbstractEventLoop, result: "asyncio.Future[Any]", give: Callable[[Any], None], value: object
+def _deliver(
+    loop: asyncio.AbstractEventLoop, result: "asyncio.Future[Any]", deliver: Callable[[Any], None], value: object
 ) -> None:
-    def give_if_awaited() -> None:
+    def deliver_if_awaited() -> None:
         if not result.done():
-            give(value)
+            deliver(value)
 
     with suppress(RuntimeError):  # the loop is closed: the process ends
-        loop.call_soon_threadsafe(give_if_awaited)
+        loop.call_soon_threadsafe(deliver_if_awaited)
 
 
 def _quietly(last: Callable[[], object]) -> None:

@@ -1,6 +1,6 @@
-"""What a mail server sends, read with a deadline for each command.
+"""Reads a mail server's responses with a deadline for each command.
 
-A socket's timeout begins anew with every byte, so that by it alone a server that sends one byte a second holds a
+A socket's timeout restarts with every byte: with it alone, a server that sends one byte a second would hold a
 session for ever.
 """
 
@@ -8,18 +8,18 @@ import time
 from collections.abc import Callable
 from io import BufferedReader
 
-LEAST_BYTES_PER_S = 1024
+MIN_BYTES_PER_S = 1024
 _PIECE_BYTES = 64 * 1024
 
 
 class TooSlowError(OSError):
-    """A server sends less than LEAST_BYTES_PER_S."""
+    """A server sends fewer than MIN_BYTES_PER_S."""
 
 
 class PacedFile:
-    """Stands in for a socket's file where imaplib and poplib read.
+    """Replaces a socket's file in imaplib and poplib.
 
-    After each `begin`, `patience_s` seconds and one more for every LEAST_BYTES_PER_S that came are allowed.
+    The response to a command may take `patience_s` seconds, plus one second for every MIN_BYTES_PER_S received.
     """
 
     def __init__(
@@ -29,18 +29,18 @@ class PacedFile:
         self._patience_s = patience_s if patience_s is not None else float("inf")
         self._clock = clock
         self._buffer = b""
-        self._at = 0  # what comes before was handed out
-        self.begin()
+        self._at = 0  # bytes before this index were returned
+        self.start_deadline()
 
-    def begin(self) -> None:
-        """A command was sent."""
-        self._began_s = self._clock()
-        self._came = 0
+    def start_deadline(self) -> None:
+        """A command was sent: its response is timed from now."""
+        self._started_s = self._clock()
+        self._received_bytes = 0
 
     def read(self, size: int) -> bytes:
         """`size` bytes, fewer at the end of the connection. Raises OSError."""
         pieces = []
-        while size > 0 and self._filled():
+        while size > 0 and self._fill():
             piece = self._take(min(size, len(self._buffer) - self._at))
             size -= len(piece)
             pieces.append(piece)
@@ -49,10 +49,10 @@ class PacedFile:
     def readline(self, size: int) -> bytes:
         """Up to the end of a line, at most `size` bytes. Raises OSError."""
         end = self._buffer.find(b"\n", self._at) + 1
-        if 0 < end - self._at <= size:  # most lines are here already
+        if 0 < end - self._at <= size:  # most lines are buffered already
             return self._take(end - self._at)
         pieces = []
-        while size > 0 and self._filled():
+        while size > 0 and self._fill():
             end = self._buffer.find(b"\n", self._at) + 1 or len(self._buffer)
             piece = self._take(min(size, end - self._at))
             size -= len(piece)
@@ -62,7 +62,7 @@ class PacedFile:
         return b"".join(pieces)
 
     def peek(self) -> bytes:
-        """What can be read now, without handing it out; one look at the socket. Raises OSError."""
+        """The bytes that can be read now, which stay unread; at most one read of the socket. Raises OSError."""
         return self._buffer[self._at :] or self._file.peek(1)
 
     def close(self) -> None:
@@ -73,13 +73,13 @@ class PacedFile:
         self._at += size
         return piece
 
-    def _filled(self) -> bool:
-        """Whether there is something to hand out, after one read of the socket where nothing was; False at its end."""
+    def _fill(self) -> bool:
+        """Read from the socket if the buffer is empty; False at the end of the connection."""
         if self._at < len(self._buffer):
             return True
         self._buffer, self._at = self._file.read1(_PIECE_BYTES), 0
-        self._came += len(self._buffer)
-        taken_s = self._clock() - self._began_s
-        if self._buffer and taken_s > self._patience_s + self._came / LEAST_BYTES_PER_S:
-            raise TooSlowError(f"{self._came} bytes of an answer came in {taken_s:.0f} s")
+        self._received_bytes += len(self._buffer)
+        taken_s = self._clock() - self._started_s
+        if self._buffer and taken_s > self._patience_s + self._received_bytes / MIN_BYTES_PER_S:
+            raise TooSlowError(f"{self._received_bytes} bytes of an answer came in {taken_s:.0f} s")
         return bool(self._buffer)

@@ -1,4 +1,4 @@
-"""Which mails are recorded and stay in their mailbox: remembered in the database where the server has no flags."""
+"""Ids of recorded mails that stay in their mailbox, kept in the database if the server has no flags."""
 
 import asyncio
 from collections.abc import Coroutine, Sequence
@@ -12,21 +12,24 @@ from services.runtime.store.mongo import Store
 T = TypeVar("T")
 
 FETCHED = "fetched"
-HEAD_OF = "head of "  # before the id of a mail that is recorded by its beginning; no id of a mail has a blank
+HEAD_OF = "head of "  # prefix of an oversized mail recorded by its beginning; mail ids contain no blank
 
 
 class SeenIds(Protocol):
-    """Ids of one mailbox. Blocking, like the source that asks. Every method raises TransientError."""
+    """The seen ids of one mailbox. Blocking; every method raises TransientError if the database fails."""
 
-    def known(self) -> set[str]: ...
+    def known(self) -> set[str]:
+        """All remembered ids."""
 
-    def remember(self, ids: Sequence[str]) -> None: ...
+    def remember(self, ids: Sequence[str]) -> None:
+        """Add ids; idempotent."""
 
-    def forget(self, ids: Sequence[str]) -> None: ...
+    def forget(self, ids: Sequence[str]) -> None:
+        """Delete ids; unknown ones are no error."""
 
 
 class NoSeenIds:
-    """For a mailbox whose mails are deleted, and for a look at one."""
+    """Remembers nothing: for a mailbox whose mails are deleted, and for `mailcase check`."""
 
     def known(self) -> set[str]:
         return set()
@@ -39,7 +42,7 @@ class NoSeenIds:
 
 
 class StoredSeenIds:
-    """Collection `fetched`: `_id` mailbox + blank + id, `mailbox`, `at`. Called from a thread beside `loop`."""
+    """Collection `fetched`: `_id` mailbox + blank + id, `mailbox`, `at`. Called from another thread than `loop`'s."""
 
     def __init__(self, store: Store, mailbox: str, loop: asyncio.AbstractEventLoop) -> None:
         self._collection = store.collection(FETCHED)
@@ -52,16 +55,16 @@ class StoredSeenIds:
 
     def remember(self, ids: Sequence[str]) -> None:
         now = datetime.now(UTC)
-        documents = [{"_id": f"{self._mailbox} {one}", "mailbox": self._mailbox, "at": now} for one in ids]
+        documents = [{"_id": f"{self._mailbox} {mail_id}", "mailbox": self._mailbox, "at": now} for mail_id in ids]
         if documents:
             self._run(self._collection.insert_missing(documents))
 
     def forget(self, ids: Sequence[str]) -> None:
         if ids:
-            self._run(self._collection.delete({"_id": {"$in": [f"{self._mailbox} {one}" for one in ids]}}))
+            self._run(self._collection.delete({"_id": {"$in": [f"{self._mailbox} {mail_id}" for mail_id in ids]}}))
 
     def _run(self, work: Coroutine[object, object, T]) -> T:
         try:
             return asyncio.run_coroutine_threadsafe(work, self._loop).result()
         except CancelledError as error:
-            raise TransientError("the stage ends", mailbox=self._mailbox) from error
+            raise TransientError("the service stops", mailbox=self._mailbox) from error

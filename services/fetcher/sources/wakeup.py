@@ -1,4 +1,4 @@
-"""Waiting for a socket in a way that another thread can end."""
+"""A wait for a socket that another thread can end."""
 
 import os
 import select
@@ -6,7 +6,7 @@ import weakref
 
 
 class WakeupPipe:
-    """A pipe to itself: `set` from any thread ends a `wait` under way, or the next one at once."""
+    """A self-pipe: `set`, from any thread, ends the current `wait`, or the next one at once."""
 
     def __init__(self) -> None:
         self._read_end, self._write_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -16,10 +16,10 @@ class WakeupPipe:
         try:
             os.write(self._write_end, b".")
         except BlockingIOError:
-            return  # as full of wake-ups as a pipe can be
+            return  # the pipe is full of wake-ups
 
     def wait(self, timeout_s: float, other: int | None = None) -> bool:
-        """Until `set`, until the file descriptor `other` can be read, or for `timeout_s` seconds; True if by `set`."""
+        """Wait for `set`, for data on the file descriptor `other`, or `timeout_s` seconds; True if `set` was called."""
         poller = select.poll()
         poller.register(self._read_end, select.POLLIN)
         if other is not None:

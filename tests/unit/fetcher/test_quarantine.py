@@ -14,7 +14,7 @@ def test_where_a_session_broke_the_others_come_first_and_the_suspects_alone() ->
     suspects = Quarantine()
     assert not suspects.record_failure(["a", "b"], 0.0)
     assert order(suspects) == "cab"
-    assert [suspects.must_fetch_alone(one) for one in "abc"] == [True, True, False]
+    assert [suspects.must_fetch_alone(mail_id) for mail_id in "abc"] == [True, True, False]
 
 
 def test_the_one_that_fails_alone_comes_last_and_at_length_is_left_aside() -> None:

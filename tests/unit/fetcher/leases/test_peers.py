@@ -3,7 +3,7 @@
 import pytest
 
 from schemas.events import FetcherPresent
-from services.fetcher.leases.peers import SILENT_S, Peers
+from services.fetcher.leases.peers import PEER_TTL_S, Peers
 
 ALL = [f"box{number}" for number in range(12)]
 
@@ -13,7 +13,7 @@ def peers(**others: tuple[int, int]) -> tuple[Peers, list[str]]:
     found = Peers("me")
     rest = list(ALL)
     for name, (count, room) in others.items():
-        found.heard(FetcherPresent(replica=name, mailboxes=rest[:count], room=room), now_s=0.0)
+        found.update(FetcherPresent(replica=name, mailboxes=rest[:count], room=room), now_s=0.0)
         rest = rest[count:]
     return found, rest
 
@@ -48,7 +48,7 @@ def test_a_fetcher_unheard_for_long_counts_for_nothing() -> None:
     known, rest = peers(a=(0, 9), b=(2, 9))
     assert known.has_less_loaded(1, now_s=1.0)
     assert known.reads("box0", now_s=1.0)
-    late = SILENT_S + 1
+    late = PEER_TTL_S + 1
     assert not known.has_less_loaded(1, now_s=late)
     assert not known.reads("box0", now_s=late)
     assert known.surplus(rest[:4], rest[:4], now_s=late) == 0
@@ -56,7 +56,7 @@ def test_a_fetcher_unheard_for_long_counts_for_nothing() -> None:
 
 def test_our_own_announcement_is_none_of_others() -> None:
     known = Peers("me")
-    known.heard(FetcherPresent(replica="me", mailboxes=["box0"], room=9), now_s=0.0)
+    known.update(FetcherPresent(replica="me", mailboxes=["box0"], room=9), now_s=0.0)
     assert not known.reads("box0", now_s=1.0)
 
 
@@ -70,7 +70,7 @@ def test_one_round_after_another_ends_in_an_even_spread(replicas: int) -> None:
         for name in names:
             known = Peers(name)
             for other in names:
-                known.heard(FetcherPresent(replica=other, mailboxes=reads[other], room=99), float(now_s))
+                known.update(FetcherPresent(replica=other, mailboxes=reads[other], room=99), float(now_s))
             count = known.surplus(reads[name], ALL, float(now_s))
             given, reads[name] = given + reads[name][:count], reads[name][count:]
         for mailbox in given:

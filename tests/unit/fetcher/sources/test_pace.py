@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from services.fetcher.sources.pace import LEAST_BYTES_PER_S, PacedFile, TooSlowError
+from services.fetcher.sources.pace import MIN_BYTES_PER_S, PacedFile, TooSlowError
 
 
 class Trickle(io.RawIOBase):
@@ -58,14 +58,14 @@ def test_a_byte_a_second_is_too_slow_for_a_line_and_for_a_mail() -> None:
 
 
 def test_a_slow_but_steady_server_is_read_to_its_end() -> None:
-    pieces = [b"x" * LEAST_BYTES_PER_S] * 100
-    assert len(paced(pieces, 1.0).read(100 * LEAST_BYTES_PER_S)) == 100 * LEAST_BYTES_PER_S
+    pieces = [b"x" * MIN_BYTES_PER_S] * 100
+    assert len(paced(pieces, 1.0).read(100 * MIN_BYTES_PER_S)) == 100 * MIN_BYTES_PER_S
 
 
 def test_every_command_has_a_deadline_of_its_own() -> None:
     file = paced([b"a\n"] * 100, 1.0)
     for _ in range(100):
-        file.begin()
+        file.start_deadline()
         assert file.readline(99) == b"a\n"
 
 
