@@ -13,8 +13,9 @@ from schemas.stored import Sender, to_document
 from services.case_writer.placement.plan import PreparedMail
 from services.case_writer.placement.planner import plan
 from services.case_writer.placement.snapshot import Snapshot
+from services.case_writer.preparation import stored_attachment
 from services.case_writer.reading import read_mail
-from services.case_writer.recording.documents import TransactionContext, build_documents
+from services.case_writer.recording.builder import TransactionContext, build_documents
 from services.runtime.store.blobs import CHUNK_BYTES
 
 BENCH = "bench"  # the name of the process and of its mailbox
@@ -100,8 +101,10 @@ def _shape(raw: bytes) -> _Shape:
         key=mail_key(BENCH, raw), process=BENCH, mailbox=BENCH, size=len(raw), fetched_at=now, received_at=now, raw=raw
     )
     reading = read_mail(raw)
-    blobs = tuple(BlobRef(sha256="0" * 64, size=len(one.content)) for one in reading.attachments)
-    item = PreparedMail(OpenCase(mail=mail, decision=Decision(rule="new-case")), reading, blobs)
+    attachments = tuple(
+        stored_attachment(file, BlobRef(sha256="0" * 64, size=len(file.content))) for file in reading.attachments
+    )
+    item = PreparedMail(OpenCase(mail=mail, decision=Decision(rule="new-case")), reading, attachments)
     planned = plan([item], Snapshot(), attempt="0" * 32)
     made = build_documents(planned, TransactionContext(now, "0" * 32, 1, {BENCH: STAGE}))
     sender = Sender(id="", times=[now], alerted_at=None, version=1, expires_at=now)

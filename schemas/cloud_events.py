@@ -109,7 +109,7 @@ def mail_event(event: MailEvent, version: str) -> CloudEvent:
 
 def mail_event_name(event: MailEvent) -> str:
     """The name in routing keys and event types: `mail.parked`."""
-    return _MAIL_EVENTS[type(event)]
+    return event.ROUTING_KEY.removesuffix(".{process}")
 
 
 def _details(what: What) -> dict[str, Any]:
@@ -132,11 +132,4 @@ _DETAILS: dict[type, tuple[str, ...]] = {
     Unmerged: ("out_of", "released"),
     Split: ("to", "comments"),
     Overdue: ("due_at",),
-}
-
-_MAIL_EVENTS: dict[type, str] = {
-    MailParked: "mail.parked",
-    MailIgnored: "mail.ignored",
-    SenderLimited: "alert.sender-limited",
-    MailboxLimited: "alert.mailbox-limited",
 }

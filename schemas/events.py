@@ -1,6 +1,6 @@
 """What is told as JSON: events for anyone, receipts for the fetchers, and what fetchers tell each other."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import msgspec
 
@@ -47,6 +47,8 @@ class CaseMoved(_MailEvent, frozen=True, kw_only=True, tag="CaseMoved.v1"):
 class MailParked(_MailEvent, frozen=True, kw_only=True, tag="MailParked.v1"):
     """A mail waits for a person; routing key `mail.parked.<process>`."""
 
+    ROUTING_KEY: ClassVar[str] = "mail.parked.{process}"
+
     reason: str
 
 
@@ -55,6 +57,8 @@ class MailIgnored(_MailEvent, frozen=True, kw_only=True, tag="MailIgnored.v1"):
 
     `case` is where the mail is of which this one is a copy (`reason` is `copy`), None for other reasons.
     """
+
+    ROUTING_KEY: ClassVar[str] = "mail.ignored.{process}"
 
     reason: str
     case: int | None = None
@@ -68,6 +72,8 @@ class SenderLimited(_MailEvent, frozen=True, kw_only=True, tag="SenderLimited.v1
     Once in the window of the limit; routing key `alert.sender-limited.<process>`.
     """
 
+    ROUTING_KEY: ClassVar[str] = "alert.sender-limited.{process}"
+
     address: str
 
 
@@ -77,12 +83,16 @@ class MailboxLimited(_MailEvent, frozen=True, kw_only=True, tag="MailboxLimited.
     This one is the first of them. Once in the window of the limit; routing key `alert.mailbox-limited.<process>`.
     """
 
+    ROUTING_KEY: ClassVar[str] = "alert.mailbox-limited.{process}"
+
 
 class MailsRecorded(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="MailsRecorded.v1"):
     """The receipt: the outcomes of these mails are written by a majority of the database, so they may leave `mailbox`.
 
     Routing key `mail.recorded.<mailbox>`. `keys` are mail keys, in no order; a key may come more than once.
     """
+
+    ROUTING_KEY: ClassVar[str] = "mail.recorded.{mailbox}"
 
     mailbox: str
     keys: list[str]
@@ -106,6 +116,8 @@ class ReplayEffect(msgspec.Struct, frozen=True, kw_only=True):
 class MailsReplayed(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="MailsReplayed.v1"):
     """The effects of replay `run`, told once they are written; routing key `mail.replayed.<run>`."""
 
+    ROUTING_KEY: ClassVar[str] = "mail.replayed.{run}"
+
     run: str
     effects: list[ReplayEffect]
 
@@ -116,9 +128,17 @@ class FetcherPresent(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"
     `replica` names it for as long as its connection lives, `room` is how many mailboxes more it would read.
     """
 
+    ROUTING_KEY: ClassVar[str] = "fetcher.present"
+
     replica: str
     mailboxes: list[str]
     room: int
 
 
 Event = CaseOpened | CaseAppended | CaseMoved | MailParked | MailIgnored | SenderLimited | MailboxLimited
+Published = MailParked | MailIgnored | SenderLimited | MailboxLimited | MailsRecorded | MailsReplayed | FetcherPresent
+
+
+def routing_key(event: Published) -> str:
+    """The routing key of an event, from its template and its fields."""
+    return event.ROUTING_KEY.format_map({name: getattr(event, name) for name in event.__struct_fields__})

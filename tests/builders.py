@@ -1,6 +1,6 @@
 """Short ways to the values that tests of the case writer and the router pass around. All people are invented."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +12,8 @@ from services.case_writer.placement.plan import Plan, PreparedMail
 from services.case_writer.placement.planner import plan, query
 from services.case_writer.ports import Cases
 from services.case_writer.reading import MailReading
+from services.case_writer.recording.builder import DocumentBuilder, OpeningRules
+from services.case_writer.recording.documents import Documents
 from services.runtime.mail.headers import Address
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
@@ -104,4 +106,11 @@ def opened(name: str, message_id: str | None = None, *, thread_ids: Sequence[str
 
 async def planned(cases: Cases, items: Sequence[PreparedMail], attempt: str = "attempt") -> Plan:
     """What a writer would do with these items now."""
-    return plan(items, await cases.known(query(items)), attempt=attempt)
+    return plan(items, await cases.snapshot(query(items)), attempt=attempt)
+
+
+async def write_plan(
+    cases: Cases, done: Plan, attempt: str = "attempt", originals: Mapping[str, BlobRef] | None = None
+) -> Documents:
+    """Write a plan as a writer does."""
+    return await cases.write(DocumentBuilder(done, attempt, OpeningRules(STAGES), originals or {}))

@@ -1,17 +1,15 @@
 """In-memory stand-ins for the ports. Each passes the test class in `tests/contract` that its real adapter passes."""
 
 import hashlib
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from schemas.changes import Change
 from schemas.mails import BlobRef
-from schemas.stored import Case, Comment, Mail, Thread, to_document
+from schemas.stored import Case, Comment, Mail, Sender, Thread, to_document
 from services.case_writer.placement.plan import Plan
 from services.case_writer.placement.snapshot import (
     CaseSnapshot,
@@ -21,12 +19,12 @@ from services.case_writer.placement.snapshot import (
     SnapshotQuery,
     ThreadSnapshot,
 )
-from services.case_writer.recording.documents import CaseChange, Documents, TransactionContext, build_documents
-from services.case_writer.recording.history import NumberedHistory, number_history
+from services.case_writer.recording.builder import DocumentBuilder
+from services.case_writer.recording.documents import Documents, StoredState
 from services.casework.publisher import event_message, publish_each
 from services.runtime.broker.messages import Outgoing
 from services.runtime.errors import MailcaseError, PermanentError, TransientError
-from services.runtime.store.errors import ConflictError, TakenError, UnclearCommitError
+from services.runtime.store.errors import TakenError, UnclearCommitError
 
 
 class FakeBlobs:
@@ -77,8 +75,7 @@ class FakeCases:
     what a writer knows and what it writes, as another writer would.
     """
 
-    def __init__(self, initial_stages: Mapping[str, str]) -> None:
-        self._initial_stages = initial_stages
+    def __init__(self) -> None:
         self.changes: dict[str, Change] = {}
         self.cases: dict[int, Case] = {}
         self.counter = 0
@@ -100,7 +97,7 @@ class FakeCases:
     def fails_unclearly(self, *, written: bool) -> None:
         self.fails(UnclearCommitError("the answer got lost"), written=written)
 
-    async def known(self, query: SnapshotQuery) -> Snapshot:
+    async def snapshot(self, query: SnapshotQuery) -> Snapshot:
         mails = {
             key: RecordedMail(
                 mail.outcome,
@@ -140,28 +137,22 @@ class FakeCases:
         self.proofs_failed += 1
         raise TransientError("no majority takes a write")
 
-    async def write(self, plan: Plan, attempt: str) -> Documents:
-        self.plans.append(plan)
+    async def write(self, build: DocumentBuilder) -> Documents:
+        self.plans.append(build.plan)
         if self.meanwhile:
             meanwhile, self.meanwhile = self.meanwhile, None
             meanwhile()
         failure = self._failures.pop(0) if self._failures else None
         if failure and not failure.written:
             raise failure.error
-        self.poison(plan)
-        now = datetime.now(UTC)
-        self.counter = max([self.counter, *(case.number for case in plan.new_cases if case.number is not None)])
-        written = build_documents(plan, TransactionContext(now, attempt, self.counter + 1, self._initial_stages))
-        assert not written.replaced, "only the database itself derives again"
+        self.poison(build.plan)
+        assert not build.leaving, "only the database itself moves mails"
+        last = max([self.counter, *self.cases, *build.restored_numbers])
+        stored = {number: self.cases[number] for number in build.existing_cases}
+        written = build(last + 1, StoredState(stored))
         self._check_unique(written)
-        for number, seen in plan.seen.items():
-            if (self.cases[number].status, self.cases[number].merged_into) != seen:
-                raise ConflictError(f"case {number} was closed, reopened or merged by someone else first")
-        new = {one.number for one in written.cases}
-        existing = {number: case for number, case in self.cases.items() if number not in new}
-        numbered = number_history(written.history, existing, now, lambda *_: None)
-        written.written_history = numbered.changes
-        self._apply(written, plan, attempt, now, numbered)
+        self._apply(written)
+        self.counter = last + build.new_numbers
         if failure:
             raise failure.error
         return written
@@ -179,34 +170,24 @@ class FakeCases:
         if taken or claimed:
             raise TakenError(f"another writer was first: {taken + claimed}")
 
-    def _apply(self, written: Documents, plan: Plan, attempt: str, now: datetime, numbered: NumberedHistory) -> None:
-        self.changes |= {one.id: one for one in numbered.changes}
-        self.mails |= {one.id: one for one in written.mails}
-        self.comments |= {one.id: one for one in written.comments}
-        self.cases |= {one.number: one for one in written.cases}
-        self.counter = max(self.cases, default=self.counter)
-        self.senders |= plan.senders
-        self.threads |= {one.id: one for one in [*written.threads, *written.claims]}
-        for key, by in Counter(plan.duplicates).items():
+    def _apply(self, written: Documents) -> None:
+        assert not written.replaced, "only the database itself derives again"
+        self.changes |= {change.id: change for change in written.written_history}
+        self.mails |= {mail.id: mail for mail in written.mails}
+        self.comments |= {comment.id: comment for comment in written.comments}
+        self.cases |= {case.number: case for case in written.cases}
+        self.cases |= {update.after.number: update.after for update in written.case_updates}
+        self.senders |= {sender.id: _history(sender) for sender in written.senders}
+        self.threads |= {thread.id: thread for thread in [*written.threads, *written.claims]}
+        for key, count in written.deliveries.items():
             mail = self.mails[key]
-            if mail.counted_by != attempt:
-                counted = mail.deliveries + by
-                self.mails[key] = msgspec.structs.replace(mail, deliveries=counted, counted_by=attempt)
-        for number, change in written.changes.items():
-            self.cases[number] = _changed(self.cases[number], change, now)
-        for number, revision in numbered.revisions.items():
-            fields = numbered.fields.get(number, {})
-            self.cases[number] = msgspec.structs.replace(self.cases[number], **fields, revision=revision)
+            if mail.counted_by != written.attempt:
+                counted = mail.deliveries + count
+                self.mails[key] = msgspec.structs.replace(mail, deliveries=counted, counted_by=written.attempt)
 
 
-def _changed(case: Case, change: CaseChange, now: datetime) -> Case:
-    return msgspec.structs.replace(
-        case,
-        comment_count=case.comment_count + change.comments,
-        attachment_count=case.attachment_count + change.attachments,
-        updated_at=max(case.updated_at, now),
-        participants=list(dict.fromkeys([*case.participants, *change.participants])),
-    )
+def _history(sender: Sender) -> SenderHistory:
+    return SenderHistory(tuple(sender.times), sender.alerted_at, sender.version)
 
 
 class FakePublisher:

@@ -1,4 +1,4 @@
-"""From what the queue delivers to cases and answers."""
+"""Decodes what the queue delivers and passes it on: commands to the case writer, answers to the outbox."""
 
 from collections.abc import Sequence
 
@@ -7,8 +7,9 @@ from msgspec import structs
 from schemas.cases import AppendToCase, Command, OpenCase, ParkMail
 from schemas.codec import UnreadableMessageError, decode_case_message
 from schemas.sending import AnswerCase
+from services.case_writer.batch import ReceivedCommand
 from services.case_writer.outgoing.answers import Answers
-from services.case_writer.service import CaseWriter, ReceivedCommand
+from services.case_writer.service import CaseWriter
 from services.casework.outgoing import UnknownProcessError
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.dead_letters import dead_letter, reject_unreadable
@@ -25,7 +26,7 @@ from services.runtime.errors import PermanentError
 
 
 class CommandConsumer:
-    """What breaks its contract goes to the dead letters and holds up nothing."""
+    """Messages that cannot be read or carried out go to the dead letters and hold up nothing."""
 
     def __init__(self, writer: CaseWriter, answers: Answers, broker: Broker, known: KnownNames) -> None:
         self._writer = writer
@@ -34,8 +35,8 @@ class CommandConsumer:
         self._known = known
 
     async def handle(self, deliveries: Sequence[Delivery]) -> None:
-        """When this returns, all of them may be acknowledged. Raises TransientError."""
-        arrived: list[ReceivedCommand] = []
+        """Handle a batch; afterwards all of it may be acknowledged. Raises TransientError."""
+        received: list[ReceivedCommand] = []
         sources: dict[str, Delivery] = {}
         answers: list[tuple[AnswerCase, Delivery]] = []
         for delivery in deliveries:
@@ -43,14 +44,15 @@ class CommandConsumer:
                 message = decode_case_message(delivery.body)
             except UnreadableMessageError as error:
                 await reject_unreadable(self._broker, CASE_WRITER_COMMANDS, delivery, error)
-            else:
-                if isinstance(message, AnswerCase):
-                    answers.append((message, delivery))
-                elif (command := await self._ready(message, delivery)) is not None:
-                    arrived.append(ReceivedCommand(command, delivery.redelivered, delivery.attempts))
-                    sources[command.mail.key] = delivery
-        for refused in await self._writer.handle(arrived):
-            await dead_letter(self._broker, CASE_WRITER_COMMANDS, sources[refused.mail_key or ""], str(refused))
+                continue
+            if isinstance(message, AnswerCase):
+                answers.append((message, delivery))
+            elif (command := await self._ready(message, delivery)) is not None:
+                received.append(ReceivedCommand(command, delivery.redelivered, delivery.attempts))
+                sources[command.mail.key] = delivery
+        for refused in await self._writer.handle(received):
+            source = sources[refused.mail_key or ""]
+            await dead_letter(self._broker, CASE_WRITER_COMMANDS, source, str(refused))
         for answer, delivery in answers:  # after the mails, one of which may have opened the case
             await self._answer(answer, delivery)
 
@@ -64,7 +66,10 @@ class CommandConsumer:
                 await dead_letter(self._broker, CASE_WRITER_COMMANDS, delivery, str(error))
 
     async def _ready(self, command: Command, delivery: Delivery) -> Command | None:
-        """The command to write, parked if a name stayed unknown; None if it waits for newer settings."""
+        """The command to write; None if it waits for newer settings.
+
+        If a name stays unknown for too long, the mail is parked.
+        """
         unknown = self._unknown_name(command)
         if unknown is None:
             return command
@@ -76,8 +81,9 @@ class CommandConsumer:
         return ParkMail(mail=command.mail, decision=decision, reason=unknown_reason(unknown))
 
     def _unknown_name(self, command: Command) -> str | None:
-        """What the settings do not know and the case needs: its stages, its rules, what is attached."""
+        """The process or mailbox that the case needs and the settings lack; None if they have both."""
         mail = command.mail
         if mail.origin == "replay" or not isinstance(command, OpenCase | AppendToCase):
             return None
-        return self._known.first_unknown(process=mail.process, mailbox=None if mail.origin == "retry" else mail.mailbox)
+        mailbox = None if mail.origin == "retry" else mail.mailbox
+        return self._known.first_unknown(process=mail.process, mailbox=mailbox)

@@ -1,4 +1,4 @@
-"""The case writer as a process: what it is made of."""
+"""The case writer's process: wiring only."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,12 +8,17 @@ from schemas.codec import decode_case_message
 from services.case_writer import metrics
 from services.case_writer.consumer import CommandConsumer
 from services.case_writer.housekeeping.blob_sweep import BlobSweep
+from services.case_writer.housekeeping.mongo import MongoBacklogCounts
 from services.case_writer.housekeeping.parked_gauge import ParkedGauge
 from services.case_writer.isolated_reader import IsolatedReader
-from services.case_writer.outgoing.answers import Answers, MongoAnswers
+from services.case_writer.notifier import Notifier
+from services.case_writer.originals import Originals
+from services.case_writer.outgoing.answers import Answers
 from services.case_writer.outgoing.composer import OutgoingMailComposer
+from services.case_writer.outgoing.mongo import MongoAnswers
 from services.case_writer.preparation import MailPreparer
 from services.case_writer.reading import ReadingLimits
+from services.case_writer.recording.builder import OpeningRules
 from services.case_writer.recording.mongo import MongoCases
 from services.case_writer.service import CaseWriter
 from services.casework.decide import due_at_stage
@@ -36,7 +41,7 @@ from services.runtime.store.blobs import Blobs
 from services.runtime.store.configured import keep_pinging, store_url, wait_for_store
 from services.runtime.store.mongo import Store
 
-PREFETCH_AHEAD = 50  # mails that come while a batch is written; each may be as large as a message
+PREFETCH_AHEAD = 50  # mails that arrive while a batch is written; each may be as large as a message
 
 
 async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = ANY_HOST) -> None:
@@ -47,70 +52,104 @@ async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = A
     async with (
         Store.opened(store_url(settings), settings.store.database) as store,
         serve_health(health, http_port, http_host),
-        _reading_aside(settings) as aside,
+        _isolated_reader(settings) as reader,
     ):
-        blobs, sweeping = Blobs(store), BlobSweep(store)
-        correspondence = OutgoingMailComposer(settings, message_id_signer(settings))
-        stage_due = partial(due_at_stage, settings.processes)
-        cases = MongoCases(store, settings.initial_stages, correspondence.acknowledgement, stage_due)
-        intake = _intake(settings, blobs, aside)
+        cases, blobs, sweep = MongoCases(store), Blobs(store), BlobSweep(store)
 
         async def prepare() -> None:
             await cases.ensure_indexes()
             await CaseRepository(store, settings.processes).ensure_indexes()
             await blobs.ensure_indexes()
-            await sweeping.ensure_indexes()
+            await sweep.ensure_indexes()
             await cases.ensure_numbers()
 
         async def session(broker: Broker) -> None:
-            known = KnownNames.of(settings)
-            own, rules, batch = settings.own_addresses, settings.processes, settings.case_writer.batch_mails
             publisher = ChangePublisher(store, broker)
-            writer = CaseWriter(
-                cases, intake, broker, publisher, own_addresses=own, rules=rules, health=health, stop=stop
-            )
-            answers = Answers(MongoAnswers(store), blobs, correspondence, broker, health=health, stop=stop)
-            handle = CommandConsumer(writer, answers, broker, known).handle
+            consumer = _consumer(settings, store, broker, publisher, reader, health=health, stop=stop)
+            batch = settings.case_writer.batch_mails
             consuming = handle_batches(
                 broker,
                 CASE_WRITER_COMMANDS,
-                handle,
+                consumer.handle,
                 stop,
                 batch=batch,
                 prefetch=batch + PREFETCH_AHEAD,
                 decode=decode_case_message,
-                known=known,
+                known=KnownNames.of(settings),
             )
-            await all_of([consuming, publisher.run(stop), OverdueSweep(store, publisher).run(stop)])
+            overdue = OverdueSweep(store, publisher)
+            await all_of([consuming, publisher.run(stop), overdue.run(stop)])
 
         if await wait_for_store(prepare, stop, health):
-            name, url, topology = connection_name("case-writer"), broker_url(settings), topology_of(settings)
+            name, url = connection_name("case-writer"), broker_url(settings)
+            topology = topology_of(settings)
             writing = keep_connected(url, name, topology, session, stop=stop, health=health)
-            watching = ParkedGauge(cases, settings.processes).run(stop)
-            await all_of([writing, watching, sweeping.run(stop), keep_pinging(store.prove_majority, health, stop)])
+            gauge = ParkedGauge(MongoBacklogCounts(store), settings.processes)
+            pinging = keep_pinging(store.prove_majority, health, stop)
+            await all_of([writing, gauge.run(stop), sweep.run(stop), pinging])
 
 
 @asynccontextmanager
-async def _reading_aside(settings: Settings) -> AsyncIterator[IsolatedReader]:
-    """The process for large mails, ended after the block."""
+async def _isolated_reader(settings: Settings) -> AsyncIterator[IsolatedReader]:
+    """The reader of large mails; its process ends after the block."""
     reading = settings.reading
-    limits = reading_limits(settings)
-    aside = IsolatedReader(limits, max_seconds=reading.max_seconds, max_memory_bytes=reading.max_memory_bytes)
+    reader = IsolatedReader(
+        reading_limits(settings),
+        max_seconds=reading.max_seconds,
+        max_memory_bytes=reading.max_memory_bytes,
+    )
     try:
-        yield aside
+        yield reader
     finally:
-        await aside.close()
+        await reader.close()
 
 
-def _intake(settings: Settings, blobs: Blobs, aside: IsolatedReader) -> MailPreparer:
+def _consumer(
+    settings: Settings,
+    store: Store,
+    broker: Broker,
+    publisher: ChangePublisher,
+    reader: IsolatedReader,
+    *,
+    health: Health,
+    stop: Stop,
+) -> CommandConsumer:
+    blobs = Blobs(store)
+    composer = OutgoingMailComposer(settings, message_id_signer(settings))
+    writer = CaseWriter(
+        MongoCases(store),
+        _preparer(settings, blobs, reader),
+        Originals(blobs),
+        Notifier(broker, publisher),
+        OpeningRules(
+            settings.initial_stages,
+            composer.acknowledgement,
+            partial(due_at_stage, settings.processes),
+        ),
+        own_addresses=settings.own_addresses,
+        rules=settings.processes,
+        health=health,
+        stop=stop,
+    )
+    answers = Answers(MongoAnswers(store), blobs, composer, broker, health=health, stop=stop)
+    return CommandConsumer(writer, answers, broker, KnownNames.of(settings))
+
+
+def _preparer(settings: Settings, blobs: Blobs, reader: IsolatedReader) -> MailPreparer:
     def keeps_original(mailbox: str) -> bool:
         known = settings.mailboxes.get(mailbox)
         return known is not None and settings.servers[known.server].attach_original
 
-    limits, aside_bytes = reading_limits(settings), settings.reading.aside_bytes
-    return MailPreparer(blobs, keeps_original, limits=limits, aside=aside, aside_bytes=aside_bytes)
+    return MailPreparer(
+        blobs,
+        keeps_original,
+        limits=reading_limits(settings),
+        aside=reader,
+        aside_bytes=settings.reading.aside_bytes,
+    )
 
 
 def reading_limits(settings: Settings) -> ReadingLimits:
-    """The limits of the settings that reading itself keeps to."""
-    return ReadingLimits(**{name: getattr(settings.reading, name) for name in ReadingLimits.__struct_fields__})
+    """The settings' limits that reading itself keeps to."""
+    names = ReadingLimits.__struct_fields__
+    return ReadingLimits(**{name: getattr(settings.reading, name) for name in names})

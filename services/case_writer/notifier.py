@@ -1,15 +1,21 @@
-"""How the case writer publishes the events of mails without a case, and wakes senders."""
+"""What is published after a commit: history, events, receipts, effects of replays, and the senders' wake-up."""
 
 import asyncio
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
-from schemas import codec
-from schemas.cloud_events import CONTENT_TYPE, MailEvent, mail_event, mail_event_name
+from schemas.cloud_events import CONTENT_TYPE, MailEvent, mail_event
+from schemas.events import MailsRecorded, routing_key
+from schemas.reasons import ParkReason
 from schemas.sending import SendMail
-from services.case_writer.ports import Outlet
+from services.case_writer.batch import WrittenBatch
+from services.case_writer.placement.snapshot import RecordedMail
+from services.case_writer.ports import HistoryPublisher, Outlet
+from services.case_writer.recording.events import events_again
+from services.case_writer.recording.replay_effects import replayed
 from services.casework.publisher import publish_each
 from services.runtime.broker.messages import Outgoing
-from services.runtime.broker.topology import EVENT, SENDER_WORK
+from services.runtime.broker.topology import SENDER_WORK
 from services.runtime.errors import TransientError
 from services.runtime.logs import get_logger
 
@@ -20,33 +26,98 @@ WAKE_PATIENCE_S = 5.0
 VersionedEvent = tuple[MailEvent, str]  # the second names the outcome that the event is about
 
 
-async def publish_events(outlet: Outlet, events: Sequence[VersionedEvent]) -> None:
-    """Publish all; an event that our own code fails on is logged and left out. Raises TransientError."""
-    await publish_each(outlet, events, _event_message)
+class Notifier:
+    """Publishes what a batch did."""
+
+    def __init__(self, outlet: Outlet, publisher: HistoryPublisher) -> None:
+        self._outlet = outlet
+        self._publisher = publisher
+
+    async def publish(self, written: WrittenBatch) -> None:
+        """Publish events first, then receipts: a mail leaves its mailbox only after its events are out.
+
+        An event that our own code fails on is left out: what it reports is written, and the receipts
+        of the others must not wait for it. Raises TransientError.
+        """
+        await self._publisher.publish(written.documents.written_history)
+        again = _delivered_again(written)
+        cases = {recorded.case for recorded in again.values() if recorded.case is not None}
+        await self._publisher.catch_up(cases)
+        events = [*_new_events(written), *_repeated_events(written, again)]
+        await publish_each(self._outlet, events, _event_message)
+        await self._outlet.publish_all(_receipts(written))
+        await self._outlet.publish_all(_effects(written))
+        await wake_senders(self._outlet, [mail.id for mail in written.documents.outgoing])
+
+
+async def wake_senders(outlet: Outlet, outgoing_ids: Sequence[str]) -> None:
+    """Report to the senders that mails of the outbox are due; without the message, a sweep finds them later.
+
+    So a full queue, perhaps of a sender that nobody runs, does not hold up incoming mail.
+    """
+    wakeups = [Outgoing.of(SendMail(id=mail_id), mail_id, SENDER_WORK) for mail_id in outgoing_ids]
+    try:
+        await asyncio.wait_for(outlet.publish_all(wakeups), WAKE_PATIENCE_S)
+    except (TransientError, TimeoutError) as error:
+        log.warning("sender_wakeup_failed", mails=len(wakeups), error=error)
 
 
 def _event_message(versioned: VersionedEvent) -> Outgoing:
     event, version = versioned
     envelope = mail_event(event, version)
-    return Outgoing(
-        exchange=EVENT,
-        routing_key=f"{mail_event_name(event)}.{event.process}",
-        body=codec.encode_json(envelope),
+    return Outgoing.event(
+        envelope,
+        event.mail_key,
+        routing_key(event),
         tag=envelope.type,
-        message_id=event.mail_key,
         content_type=CONTENT_TYPE,
-        mandatory=False,  # nobody need listen
     )
 
 
-async def wake_senders(outlet: Outlet, outgoing_ids: Sequence[str]) -> None:
-    """Say that mails of the outbox are due; where the word gets lost, a sender finds them all the same.
+def _new_events(written: WrittenBatch) -> list[VersionedEvent]:
+    versions = {mail.id: mail.written_by for mail in written.documents.mails}
+    return [(event, versions[event.mail_key]) for event in written.documents.events]
 
-    So a queue that takes nothing, of a sender that nobody runs perhaps, does not hold up the mail that comes in.
-    """
-    messages = [SendMail(id=one) for one in outgoing_ids]
-    wakes = [Outgoing("", SENDER_WORK, codec.encode(one), codec.tag_of(one), one.id) for one in messages]
-    try:
-        await asyncio.wait_for(outlet.publish_all(wakes), WAKE_PATIENCE_S)
-    except (TransientError, TimeoutError) as error:
-        log.warning("sender_wakeup_failed", mails=len(wakes), error=error)
+
+def _delivered_again(written: WrittenBatch) -> dict[str, RecordedMail]:
+    """Mails recorded before whose events may never have been published, by their keys."""
+    redelivered = [received.mail.key for received in written.group if received.redelivered]
+    recorded = written.snapshot.mails
+    return {key: recorded[key] for key in [*redelivered, *written.plan.written_before] if key in recorded}
+
+
+def _repeated_events(written: WrittenBatch, again: Mapping[str, RecordedMail]) -> list[VersionedEvent]:
+    mails = {received.mail.key: received.mail for received in written.group}
+    events: list[VersionedEvent] = []
+    for key, recorded in again.items():
+        try:
+            events += [(event, recorded.written_by) for event in events_again(mails[key], recorded)]
+        except Exception:  # a fault of ours, met by this mail
+            log.exception("event_not_published", mail_key=key, mailbox=mails[key].mailbox)
+    return events
+
+
+def _receipts(written: WrittenBatch) -> list[Outgoing]:
+    """One message per mailbox. A fetcher that is away asks again."""
+    removable = _removable(written)
+    by_mailbox: dict[str, list[str]] = defaultdict(list)
+    for received in written.group:
+        if received.mail.key in removable:
+            by_mailbox[received.mail.mailbox].append(received.mail.key)
+    receipts = [MailsRecorded(mailbox=mailbox, keys=keys) for mailbox, keys in by_mailbox.items()]
+    return [Outgoing.event(receipt, receipt.keys[0], routing_key(receipt)) for receipt in receipts]
+
+
+def _removable(written: WrittenBatch) -> set[str]:
+    """The mails that may leave their mailboxes: not those whose only content may be there."""
+    reasons = {mail.id: mail.reason for mail in written.documents.mails}
+    reasons |= {key: recorded.reason for key, recorded in written.plan.written_before.items()}
+    kept = {key for key, reason in reasons.items() if reason != ParkReason.CONTENT_MISSING}
+    return kept | set(written.plan.duplicates)
+
+
+def _effects(written: WrittenBatch) -> list[Outgoing]:
+    """One message per replay. A replay that has ended looks into the database."""
+    mails = [received.mail for received in written.group]
+    effects = replayed(mails, written.snapshot, written.plan, written.documents)
+    return [Outgoing.event(effect, effect.run, routing_key(effect)) for effect in effects]

@@ -1,31 +1,45 @@
-"""From commands to items: the mails read, their attachments in the blob store. Safe to repeat."""
+"""From commands to prepared mails: read, with their attachments in the blob store. Safe to repeat."""
 
 import asyncio
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 
 from msgspec import structs
 
 from schemas.cases import AppendToCase, Command, OpenCase, ParkMail
 from schemas.mails import BlobRef, RawMail
+from schemas.reasons import ParkReason
+from schemas.stored import Attachment
 from services.case_writer import metrics
-from services.case_writer.placement.plan import FAILURES, Plan, PreparedMail
-from services.case_writer.placement.restore import CONTENT_MISSING
+from services.case_writer.originals import Originals
+from services.case_writer.placement.plan import FAILURES, PreparedMail
 from services.case_writer.ports import BlobStore, MailReader, UnreadableMailError
-from services.case_writer.reading import Attachment, MailReading, ReadingLimits, needs_original, read_mail
-from services.runtime.errors import PermanentError, TransientError
+from services.case_writer.reading import Attachment as ReadAttachment
+from services.case_writer.reading import MailReading, ReadingLimits, needs_original, read_mail
+from services.runtime.errors import TransientError
 
 ISOLATE_OVER_BYTES = 256 * 1024
 
 
-class MailPreparer:
-    """Reads mails; `keeps_original` tells for a mailbox whether the whole mail is attached to the case.
+@dataclass(frozen=True)
+class _ReadMail:
+    """A mail that was read, its attachments apart; `keeps_whole` asks to store the mail itself."""
 
-    It is attached, too, if the mail was too much for the limits of reading or its reading is doubtful, so that nothing
-    is lost. A mail of more
-    than `aside_bytes` is read by `aside`, which can be ended, and keeps the event loop free; where there is none, in a
-    thread.
+    command: Command
+    reading: MailReading | None
+    files: list[ReadAttachment]
+    keeps_whole: bool
+
+
+class MailPreparer:
+    """Reads mails and stores what the cases keep of them.
+
+    The whole mail is attached to the case if `keeps_original` is true for its mailbox, if the mail
+    exceeds the limits of reading, or if its reading is doubtful, so that nothing is lost.
+
+    A mail larger than `aside_bytes` is read by `aside`, which can be killed and keeps the event loop
+    free; without one, it is read in a thread.
     """
 
     def __init__(
@@ -38,78 +52,51 @@ class MailPreparer:
         aside_bytes: int = ISOLATE_OVER_BYTES,
     ) -> None:
         self._blobs = blobs
+        self._originals = Originals(blobs)
         self._keeps_original = keeps_original
         self._limits = limits or ReadingLimits()
         self._aside = aside
         self._aside_bytes = aside_bytes
 
-    async def with_originals(self, plan: Plan) -> Plan:
-        """The plan with every mail that goes to no case kept whole, also where the rules decided so only now."""
-        missing = [one for one in plan.aside if one.item.original is None and one.reason != CONTENT_MISSING]
-        if missing:
-            kept = await self._whole([aside.item.command.mail for aside in missing])
-            originals = {aside.item.key: blob for aside, blob in zip(missing, kept, strict=True)}
-            plan.aside = [
-                replace(aside, item=replace(aside.item, original=originals.get(aside.item.key, aside.item.original)))
-                for aside in plan.aside
-            ]
-        return plan
-
     async def prepare(self, commands: Sequence[Command], suspects: Collection[str] = ()) -> list[PreparedMail]:
-        """One item a command; the mails of `suspects` are read aside.
+        """One prepared mail per command; the mails whose keys are `suspects` are read in isolation.
 
-        Raises TransientError in an outage, PermanentError where a mail cannot be read at all.
+        Raises TransientError in an outage, PermanentError if a mail cannot be read at all.
         """
-        readings: list[MailReading | None] = []
-        contents: list[bytes] = []
+        reads: list[_ReadMail] = []
         for command in commands:
-            reading = None
-            if _is_read(command) and not _lacks_content(command):
-                reading = await self._read(command.mail, apart=command.mail.key in suspects)
-                contents += [attachment.content for attachment in reading.attachments]
-                reading = structs.replace(reading, attachments=[_emptied(one) for one in reading.attachments])
-            readings.append(reading)
-            await asyncio.sleep(0)  # a batch takes long enough to be missed by the broker's heartbeat and by probes
+            reads.append(await self._read_if_needed(command, suspects))
+            # A batch takes long enough to be missed by the broker's heartbeat and by probes.
+            await asyncio.sleep(0)
+        contents = [file.content for read in reads for file in read.files]
         blobs = iter(await self._blobs.put_all(contents))
         del contents
-        pairs = list(zip(commands, readings, strict=True))
-        whole = iter(await self._whole([command.mail for command, of in pairs if self._keeps_whole(command, of)]))
+        attachments = [tuple(stored_attachment(file, next(blobs)) for file in read.files) for read in reads]
+        originals = await self._originals.keep([read.command.mail for read in reads if read.keeps_whole])
         return [
             PreparedMail(
-                command,
-                reading,
-                tuple(next(blobs) for _ in reading.attachments) if reading else (),
-                next(whole) if self._keeps_whole(command, reading) else None,
+                read.command,
+                read.reading,
+                of_mail,
+                originals[read.command.mail.key] if read.keeps_whole else None,
             )
-            for command, reading in pairs
+            for read, of_mail in zip(reads, attachments, strict=True)
         ]
 
-    async def _whole(self, mails: Sequence[RawMail]) -> list[BlobRef]:
-        """The mails themselves in the blob store, where the large ones are already."""
-        put = iter(await self._blobs.put_all([mail.raw for mail in mails if mail.raw is not None]))
-        large = {_reference(mail): mail for mail in mails if mail.raw is None}
-        for gone in await self._blobs.missing(large):
-            raise _lost(large[gone], f"the database has no blob {gone.sha256} of {gone.size} bytes")
-        return [_reference(mail) if mail.raw is None else next(put) for mail in mails]
-
-    def _keeps_whole(self, command: Command, reading: MailReading | None) -> bool:
-        if _lacks_content(command):
-            return False
-        if reading is None or needs_original(reading):
-            return True  # the case lacks something that the mail has, or may have
-        return self._keeps_original(command.mail.mailbox)
-
-    async def _raw(self, mail: RawMail) -> bytes:
-        if mail.raw is not None:
-            return mail.raw
-        reference = _reference(mail)
-        try:
-            return await self._blobs.get(reference.sha256)
-        except PermanentError as error:
-            raise _lost(mail, str(error)) from error
+    async def _read_if_needed(self, command: Command, suspects: Collection[str]) -> _ReadMail:
+        mail = command.mail
+        if isinstance(command, ParkMail) and command.reason == ParkReason.CONTENT_MISSING:
+            return _ReadMail(command, None, [], keeps_whole=False)
+        if not _is_read(command):
+            return _ReadMail(command, None, [], keeps_whole=True)
+        reading = await self._read(mail, apart=mail.key in suspects)
+        # The case lacks something that the mail has, or may have.
+        keeps_whole = needs_original(reading) or self._keeps_original(mail.mailbox)
+        files = reading.attachments
+        return _ReadMail(command, structs.replace(reading, attachments=[]), files, keeps_whole)
 
     async def _read(self, mail: RawMail, *, apart: bool) -> MailReading:
-        raw = await self._raw(mail)
+        raw = await self._originals.read(mail)
         started = time.monotonic()
         try:
             reading = await self._reading(raw, apart=apart)
@@ -119,8 +106,9 @@ class MailPreparer:
         except TransientError:
             raise
         except Exception as error:  # whatever a mail does to the reader, it must not stop the next one
-            text = repr(error)
-            raise UnreadableMailError("reading-failed", text, mail_key=mail.key, mailbox=mail.mailbox) from error
+            raise UnreadableMailError(
+                ParkReason.READING_FAILED, repr(error), mail_key=mail.key, mailbox=mail.mailbox
+            ) from error
         metrics.READ_SECONDS.observe(time.monotonic() - started)
         return reading
 
@@ -133,29 +121,27 @@ class MailPreparer:
 
 
 def _is_read(command: Command) -> bool:
-    """A replayed mail may be in a case whatever the rules say of it today; but what failed here is not tried again."""
+    """Whether the mail is read.
+
+    A replayed mail may be in a case whatever today's rules decide; but reading or writing that
+    failed is not repeated.
+    """
     if isinstance(command, OpenCase | AppendToCase):
         return True
     failed = isinstance(command, ParkMail) and command.reason.startswith(FAILURES)
     return command.mail.replay is not None and not failed
 
 
-def _reference(mail: RawMail) -> BlobRef:
-    if mail.blob is None:
-        raise PermanentError("the message holds neither the mail nor a reference to it", mail_key=mail.key)
-    return mail.blob
-
-
-def _lost(mail: RawMail, text: str) -> PermanentError:
-    """What to raise where a large mail's content is gone."""
-    if mail.origin == "replay":
-        return UnreadableMailError(CONTENT_MISSING, text, mail_key=mail.key, mailbox=mail.mailbox)
-    return PermanentError(text, mail_key=mail.key, mailbox=mail.mailbox)  # it comes again out of its mailbox
-
-
-def _emptied(attachment: Attachment) -> Attachment:
-    return structs.replace(attachment, content=b"")
-
-
-def _lacks_content(command: Command) -> bool:
-    return isinstance(command, ParkMail) and command.reason == CONTENT_MISSING
+def stored_attachment(file: ReadAttachment, blob: BlobRef) -> Attachment:
+    """The attachment of a comment, with its content in the blob store."""
+    return Attachment(
+        name=file.name,
+        content_type=file.content_type,
+        size=blob.size,
+        sha256=blob.sha256,
+        inline=file.inline,
+        content_id=file.content_id,
+        blob=blob.sha256,
+        original_name=file.original_name,
+        flags=list(file.flags),
+    )

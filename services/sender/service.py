@@ -5,7 +5,6 @@ attempt sends the same bytes under the same Message-ID.
 """
 
 import asyncio
-import random
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -24,7 +23,7 @@ from services.runtime.logs import get_logger
 from services.runtime.process.lifecycle import Stop
 from services.runtime.retry import Backoff
 from services.runtime.settings import SenderLimits, Settings
-from services.runtime.store.contention import ContentionWatch
+from services.runtime.store.contention import ContentionWatch, pause_after_conflict, until_written
 from services.runtime.store.errors import ConflictError
 from services.sender import metrics
 from services.sender.comments import comment_of
@@ -123,6 +122,7 @@ class Sender:
     async def _judged(self, mail: OutgoingMail, claim: str) -> Verdict:
         """The verdict, after its changes are written; another sender may count concurrently."""
         keys = [EVERYONE, address_key(mail.to[0])]
+        conflicts = 0
         while True:
             now = self._clock()
             verdict = judge(mail, now, await self._outbox.histories(keys), self._limits)
@@ -134,7 +134,8 @@ class Sender:
                     metrics.BREAKER_TRIPS.inc()
                     log.error("breaker_opened", until=verdict.until.isoformat(), hint="look for a mail loop")
             except ConflictError:
-                await asyncio.sleep(random.uniform(0.001, 0.02))  # noqa: S311 - a pause, no secret
+                conflicts += 1
+                await pause_after_conflict(conflicts)
             else:
                 return verdict
 
@@ -262,18 +263,13 @@ class Sender:
         False if the claim is no longer ours, which includes a commit that turned out to be written.
         Raises TransientError if the service stops first; then another attempt sends the mail again.
         """
-        backoff, taken = Backoff(initial_s=0.05, maximum_s=5.0), ContentionWatch(self._outbox.prove_majority)
-        while True:
-            try:
-                return await write()
-            except ConflictError as error:
-                await taken.met(error)
-                await asyncio.sleep(min(0.1, backoff.next_s()))
-            except TransientError as error:
-                await taken.met(error)
-                log.warning("ending_postponed", error=error)
-                if await self._stop.wait(backoff.next_s()):
-                    raise
+        return await until_written(
+            write,
+            self._stop,
+            Backoff(initial_s=0.05, maximum_s=5.0),
+            watch=ContentionWatch(self._outbox.prove_majority),
+            on_outage=lambda error, _pause_s: log.warning("ending_postponed", error=error),
+        )
 
 
 def after_attempt(mail: OutgoingMail, result: DeliveryResult) -> OutgoingMail:

@@ -3,22 +3,20 @@
 A subclass gives the fixture `cases`: empty, for the processes of `tests.builders.STAGES`.
 """
 
-from dataclasses import replace
 from typing import Any, Protocol
 
 import pytest
 
 from schemas.mails import BlobRef
-from schemas.stored import LimitAlert, thread_id
+from schemas.stored import Attachment, LimitAlert, thread_id
 from services.case_writer.placement.plan import PreparedMail
 from services.case_writer.placement.planner import plan, query
 from services.case_writer.placement.snapshot import SnapshotQuery
 from services.case_writer.ports import Cases
-from services.case_writer.reading import Attachment
 from services.runtime.errors import PermanentError
 from services.runtime.settings.schema import Rules
 from services.runtime.store.errors import ConflictError
-from tests.builders import ANNA, JAN, appending, ignoring, item, opened, opening, parking, planned, reading
+from tests.builders import ANNA, JAN, appending, ignoring, item, opened, opening, parking, planned, reading, write_plan
 
 
 class CasesUnderTest(Cases, Protocol):
@@ -28,7 +26,7 @@ class CasesUnderTest(Cases, Protocol):
 
 
 async def write(cases: CasesUnderTest, *items: PreparedMail, attempt: str = "attempt") -> None:
-    await cases.write(await planned(cases, items, attempt), attempt)
+    await write_plan(cases, await planned(cases, items, attempt), attempt)
 
 
 async def everything(cases: CasesUnderTest) -> dict[str, dict[Any, dict[str, Any]]]:
@@ -37,14 +35,14 @@ async def everything(cases: CasesUnderTest) -> dict[str, dict[Any, dict[str, Any
 
 class CasesContract:
     async def test_nothing_is_known_at_first(self, cases: CasesUnderTest) -> None:
-        known = await cases.known(SnapshotQuery(["a" * 64], [1], ["invoices <a@x.example>"]))
+        known = await cases.snapshot(SnapshotQuery(["a" * 64], [1], ["invoices <a@x.example>"]))
         assert (known.mails, known.cases, known.threads) == ({}, {}, {})
 
     async def test_an_opened_case_is_written_whole_and_known(self, cases: CasesUnderTest) -> None:
         mail = opened("one", "<1@x.example>", thread_ids=["<0@x.example>"])
         await write(cases, mail, attempt="first")
         thread = thread_id("invoices", "<1@x.example>")
-        known = await cases.known(SnapshotQuery([mail.key], [1], [thread]))
+        known = await cases.snapshot(SnapshotQuery([mail.key], [1], [thread]))
         recorded = known.mails[mail.key]
         assert (recorded.outcome, recorded.case, recorded.written_by) == ("opened", 1, "first")
         assert (known.cases[1].process, known.cases[1].stage) == ("invoices", "registration")
@@ -68,8 +66,8 @@ class CasesContract:
     async def test_a_mail_or_a_thread_leads_to_its_case(self, cases: CasesUnderTest) -> None:
         mail = opened("one", "<1@x.example>")
         await write(cases, mail)
-        by_mail = await cases.known(SnapshotQuery([mail.key], [], []))
-        by_thread = await cases.known(SnapshotQuery([], [], [thread_id("invoices", "<1@x.example>")]))
+        by_mail = await cases.snapshot(SnapshotQuery([mail.key], [], []))
+        by_thread = await cases.snapshot(SnapshotQuery([], [], [thread_id("invoices", "<1@x.example>")]))
         assert by_mail.cases == by_thread.cases
         assert list(by_mail.cases) == [1]
 
@@ -80,9 +78,17 @@ class CasesContract:
 
     async def test_a_comment_changes_its_case(self, cases: CasesUnderTest) -> None:
         await write(cases, opened("one"))
-        file = Attachment(name="a.txt", original_name="a.txt", content_type="text/plain", content=b"a")
-        read = reading(author=ANNA, recipients=[JAN], attachments=[file])
-        await write(cases, PreparedMail(appending("two", 1, signed=[1]), read, (BlobRef(sha256="a" * 64, size=1),)))
+        file = Attachment(
+            name="a.txt",
+            content_type="text/plain",
+            size=1,
+            sha256="a" * 64,
+            inline=False,
+            content_id=None,
+            blob="a" * 64,
+        )
+        read = reading(author=ANNA, recipients=[JAN])
+        await write(cases, PreparedMail(appending("two", 1, signed=[1]), read, (file,)))
         case = (await cases.all("cases"))[1]
         assert (case["comment_count"], case["attachment_count"]) == (2, 1)
         assert case["participants"] == [ANNA.address, "invoices@office.example", JAN.address]
@@ -138,14 +144,14 @@ class CasesContract:
         await write(cases, opened("same"), attempt="early")
         before = await everything(cases)
         with pytest.raises(ConflictError):
-            await cases.write(late, "late")
+            await write_plan(cases, late, "late")
         assert await everything(cases) == before
 
     async def test_a_plan_that_missed_a_thread_conflicts(self, cases: CasesUnderTest) -> None:
         late = await planned(cases, [opened("reply", "<2@x.example>", thread_ids=["<1@x.example>"])], "late")
         await write(cases, opened("first", "<1@x.example>"), attempt="early")
         with pytest.raises(ConflictError):
-            await cases.write(late, "late")
+            await write_plan(cases, late, "late")
         await write(cases, opened("reply", "<2@x.example>", thread_ids=["<1@x.example>"]), attempt="late")
         assert sorted(await cases.all("cases")) == [1]
 
@@ -155,7 +161,7 @@ class CasesContract:
         late = await planned(cases, [second], "late")
         await write(cases, first, attempt="early")
         with pytest.raises(ConflictError):
-            await cases.write(late, "late")
+            await write_plan(cases, late, "late")
         thread = (await cases.all("threads"))[thread_id("invoices", "<1@x.example>")]
         assert (thread["case"], thread["claimed_by"]) == (1, first.key)
 
@@ -166,7 +172,7 @@ class CasesContract:
         late = await planned(cases, [real], "late")
         await write(cases, opened("forged", "<2@x.example>", thread_ids=["<1@x.example>"]), attempt="early")
         with pytest.raises(ConflictError):
-            await cases.write(late, "late")
+            await write_plan(cases, late, "late")
         await write(cases, real, attempt="late")
         thread = (await cases.all("threads"))[thread_id("invoices", "<1@x.example>")]
         assert (thread["case"], thread["claimed_by"]) == (2, real.key)
@@ -178,30 +184,30 @@ class CasesContract:
         late = await planned(cases, [copy], "late")
         await write(cases, first, attempt="early")
         with pytest.raises(ConflictError):
-            await cases.write(late, "late")
+            await write_plan(cases, late, "late")
         again = await planned(cases, [copy], "late")
-        assert [(one.reason, one.refers_to) for one in again.aside] == [("copy", 1)]
+        assert [(one.reason, one.refers_to) for one in again.unassigned] == [("copy", 1)]
         kept = BlobRef(sha256="e" * 64, size=9)
-        again.aside = [replace(one, item=replace(one.item, original=kept)) for one in again.aside]
-        await cases.write(again, "late")
+        assert [mail.key for mail in again.needs_original] == [copy.key]
+        await write_plan(cases, again, "late", {copy.key: kept})
         mail = (await cases.all("mails"))[copy.key]
         assert (mail["outcome"], mail["reason"], mail["case"], mail["refers_to"]) == ("ignored", "copy", None, 1)
-        known = await cases.known(SnapshotQuery([copy.key], [], []))
+        known = await cases.snapshot(SnapshotQuery([copy.key], [], []))
         assert known.mails[copy.key].refers_to == 1
 
     async def test_the_digest_of_a_mail_comes_with_its_claim_of_a_reserved_id(self, cases: CasesUnderTest) -> None:
         thread = thread_id("invoices", "<1@x.example>")
         await write(cases, opened("reply", thread_ids=["<1@x.example>"]))
-        assert (await cases.known(SnapshotQuery([], [], [thread]))).threads[thread].digest is None
+        assert (await cases.snapshot(SnapshotQuery([], [], [thread]))).threads[thread].digest is None
         await write(cases, opened("first", "<1@x.example>", digest="d" * 64))
-        assert (await cases.known(SnapshotQuery([], [], [thread]))).threads[thread].digest == "d" * 64
+        assert (await cases.snapshot(SnapshotQuery([], [], [thread]))).threads[thread].digest == "d" * 64
 
     async def test_the_alert_of_a_mail_beyond_a_limit_is_known_with_it(self, cases: CasesUnderTest) -> None:
         rules = {"invoices": Rules(max_new_cases_per_sender=1)}
         mails = [opened(name) for name in ("one", "two", "three")]
-        done = plan(mails, await cases.known(query(mails)), attempt="attempt", rules=rules)
-        await cases.write(done, "attempt")
-        known = await cases.known(SnapshotQuery([one.key for one in mails], [], []))
+        done = plan(mails, await cases.snapshot(query(mails)), attempt="attempt", rules=rules)
+        await write_plan(cases, done, "attempt")
+        known = await cases.snapshot(SnapshotQuery([one.key for one in mails], [], []))
         alert = LimitAlert("sender", ANNA.address)
         assert [known.mails[one.key].alert for one in mails] == [None, alert, None]
 

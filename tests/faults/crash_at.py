@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from services.case_writer import service
+from services.case_writer import notifier
 from services.case_writer.recording import mongo
 from services.cli import main
 from services.fetcher import in_flight as window
@@ -29,11 +29,11 @@ from services.runtime.broker import deliveries
 POINTS: dict[str, tuple[type | ModuleType, str, str]] = {
     "before-transaction": (mongo.MongoCases, "write", "before"),
     "after-transaction": (mongo.MongoCases, "write", "after"),
-    "before-events": (service.CaseWriter, "_tell", "before"),
+    "before-events": (notifier.Notifier, "publish", "before"),
     "before-ack": (deliveries.Deliveries, "acknowledge", "before"),
     "after-ack": (deliveries.Deliveries, "acknowledge", "after"),
     "during-transaction": (mongo.MongoCases, "write", "during"),
-    "during-events": (service.CaseWriter, "_tell", "during"),
+    "during-events": (notifier.Notifier, "publish", "during"),
     "after-receipt": (window.InFlight, "take_recorded", "after"),
     "before-delete": (imap.ImapSource, "remove", "before"),
     "before-expunge": (imap_removal, "expunge", "before"),

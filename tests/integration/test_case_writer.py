@@ -16,10 +16,15 @@ from schemas.cases import Command
 from schemas.mails import mail_key
 from schemas.stored import Discard
 from services.case_writer import preparation as intake_module
+from services.case_writer.batch import ReceivedCommand
+from services.case_writer.housekeeping.mongo import MongoBacklogCounts
+from services.case_writer.notifier import Notifier
+from services.case_writer.originals import Originals
 from services.case_writer.preparation import MailPreparer
 from services.case_writer.reading import read_mail
+from services.case_writer.recording.builder import OpeningRules
 from services.case_writer.recording.mongo import MongoCases
-from services.case_writer.service import CaseWriter, ReceivedCommand
+from services.case_writer.service import CaseWriter
 from services.casework.parked import ParkedFilter, ParkedMailRepository
 from services.casework.publisher import ChangePublisher
 from services.cli.replay.case_numbers import keep_numbers
@@ -42,7 +47,7 @@ class Observed(MongoCases):
     """MongoDB's adapter, and a look at what is in the database."""
 
     def __init__(self, store: Store) -> None:
-        super().__init__(store, STAGES)
+        super().__init__(store)
         self.store = store
 
     async def all(self, collection: str) -> dict[Any, dict[str, Any]]:
@@ -74,9 +79,20 @@ async def case_writer(url: str, database: str) -> AsyncIterator[tuple[CaseWriter
     async with Store.opened(url, database) as store:
         outlet = FakeOutlet()
         intake = MailPreparer(Blobs(store), lambda _mailbox: False)
-        cases = MongoCases(store, STAGES)
+        cases = MongoCases(store)
         publisher = ChangePublisher(store, outlet)
-        yield CaseWriter(cases, intake, outlet, publisher, health=Health("store"), stop=Stop()), outlet
+        yield (
+            CaseWriter(
+                cases,
+                intake,
+                Originals(Blobs(store)),
+                Notifier(outlet, publisher),
+                OpeningRules(STAGES),
+                health=Health("store"),
+                stop=Stop(),
+            ),
+            outlet,
+        )
 
 
 async def handle_in_batches(url: str, database: str, commands: Sequence[Command], batch: int = 10) -> list[str]:
@@ -192,11 +208,11 @@ async def test_parked_mails_are_counted_by_process_and_reason_until_they_are_dis
     commands: list[Command] = [parking("one", reason="spam"), parking("two", reason="spam"), opening("three")]
     commands.append(parking("four", reason="delivery-report", process="claims"))
     await handle_in_batches(servers.store.url, database, commands)
-    counted = {(one.process, one.reason): one.mails for one in await cases.parked()}
+    counted = {(one.process, one.reason): one.mails for one in await MongoBacklogCounts(cases.store).parked()}
     assert counted == {("invoices", "spam"): 2, ("claims", "delivery-report"): 1}
     mails = cases.store.collection("mails")
     await mails.update({"_id": commands[0].mail.key}, {"$set": {"discarded": {"by": "a person"}}})
-    [group] = [one for one in await cases.parked() if one.process == "invoices"]
+    [group] = [one for one in await MongoBacklogCounts(cases.store).parked() if one.process == "invoices"]
     second = await mails.find_one({"_id": commands[1].mail.key})
     assert (group.mails, group.oldest) == (1, (second or {})["recorded_at"])
 

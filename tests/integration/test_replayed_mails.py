@@ -14,7 +14,7 @@ from schemas.cases import Command
 from schemas.codec import decode_replayed
 from schemas.events import CaseMoved, ReplayEffect
 from schemas.mails import BlobRef, RawMail, Replay, mail_key
-from services.case_writer.service import ReceivedCommand
+from services.case_writer.batch import ReceivedCommand
 from services.casework import actions
 from services.casework.persistence.repository import CaseRepository
 from services.cli.audit.checks import Auditor

@@ -6,9 +6,13 @@ from pathlib import Path
 import pytest
 
 from deploy.local import PrivateServers
+from services.case_writer.batch import ReceivedCommand
+from services.case_writer.notifier import Notifier
+from services.case_writer.originals import Originals
 from services.case_writer.preparation import MailPreparer
+from services.case_writer.recording.builder import OpeningRules
 from services.case_writer.recording.mongo import MongoCases
-from services.case_writer.service import CaseWriter, ReceivedCommand
+from services.case_writer.service import CaseWriter
 from services.casework.publisher import ChangePublisher
 from services.runtime.errors import TransientError
 from services.runtime.process.health import Health
@@ -23,7 +27,7 @@ class Watched(MongoCases):
     """Tells when the proof of a majority was asked for and failed."""
 
     def __init__(self, store: Store) -> None:
-        super().__init__(store, STAGES)
+        super().__init__(store)
         self.unproven = asyncio.Event()
 
     async def prove_majority(self) -> None:
@@ -48,7 +52,15 @@ async def test_good_mail_is_neither_parked_nor_refused_while_the_primary_cannot_
             await Blobs(store).ensure_indexes()
             intake = MailPreparer(Blobs(store), lambda _mailbox: False)
             publisher = ChangePublisher(store, outlet)
-            writer = CaseWriter(cases, intake, outlet, publisher, health=Health("store"), stop=Stop())
+            writer = CaseWriter(
+                cases,
+                intake,
+                Originals(Blobs(store)),
+                Notifier(outlet, publisher),
+                OpeningRules(STAGES),
+                health=Health("store"),
+                stop=Stop(),
+            )
             monkeypatch.setattr("services.runtime.store.mongo._WRITE_TIMEOUT_MS", 300)
             dead.stop()
             with locked.client() as client:

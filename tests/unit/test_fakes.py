@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 import pytest
 
 from services.case_writer.ports import Outlet
-from tests.builders import STAGES
 from tests.contract.blobs_contract import BlobsContract
 from tests.contract.cases_contract import CasesContract
 from tests.contract.mail_source_contract import MailSourceContract
@@ -19,7 +18,7 @@ from tests.fakes import FakeBlobs, FakeCases, FakeOutlet
 class TestFakeCases(CasesContract):
     @pytest.fixture
     def cases(self) -> FakeCases:
-        return FakeCases(STAGES)
+        return FakeCases()
 
 
 class TestFakeBlobs(BlobsContract):

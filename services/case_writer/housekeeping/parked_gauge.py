@@ -1,4 +1,4 @@
-"""What stands in the database, looked up now and then: the parked mails that wait for a person."""
+"""The gauges of parked mails and overdue cases, polled from the database."""
 
 from collections.abc import Iterable, Mapping
 from typing import Protocol
@@ -14,29 +14,29 @@ log = get_logger(__name__)
 EVERY_S = 15.0
 
 
-class ParkedMails(Protocol):
-    """`services.case_writer.recording.mongo.MongoCases` is the real one."""
+class BacklogCounts(Protocol):
+    """`services.case_writer.housekeeping.mongo.MongoBacklogCounts` is the real one."""
 
     async def parked(self) -> list[ParkedGroup]:
-        """Those not discarded. Raises TransientError."""
+        """The parked mails that nobody discarded. Raises TransientError."""
 
     async def overdue(self) -> dict[str, int]:
         """How many open cases are overdue, by process. Raises TransientError."""
 
 
 class ParkedGauge:
-    """Keeps the gauges of parked mails; every replica does, since any of them may be the only one."""
+    """Keeps the gauges up to date; every replica does, since it may be the only one."""
 
-    def __init__(self, cases: ParkedMails, processes: Iterable[str]) -> None:
-        self._cases = cases
+    def __init__(self, counts: BacklogCounts, processes: Iterable[str]) -> None:
+        self._counts = counts
         self._shown = {(process, "") for process in processes}  # so that a process without any shows 0
 
     async def run(self, stop: Stop) -> None:
-        """Look every few seconds until `stop`; an outage of the database is for others to tell."""
+        """Poll every few seconds until `stop`. Others report an outage of the database."""
         while not stop.requested:
             try:
-                self.show(await self._cases.parked())
-                self.show_overdue(await self._cases.overdue())
+                self.show(await self._counts.parked())
+                self.show_overdue(await self._counts.overdue())
             except TransientError as error:
                 log.debug("parked_not_counted", error=error)
             await stop.wait(EVERY_S)
@@ -47,11 +47,14 @@ class ParkedGauge:
             metrics.OVERDUE.labels(process).set(counts.get(process, 0))
 
     def show(self, groups: Iterable[ParkedGroup]) -> None:
-        """Set the gauges; what was shown and is gone becomes 0."""
-        mails = dict.fromkeys(self._shown, 0) | {(one.process, one.reason): one.mails for one in groups}
+        """Set the gauges; a reason that is gone becomes 0."""
+        mails = dict.fromkeys(self._shown, 0) | {(group.process, group.reason): group.mails for group in groups}
         self._shown.update(mails)
         for (process, reason), count in mails.items():
             metrics.PARKED.labels(process, reason).set(count)
         for process in {process for process, _ in mails}:
-            oldest = min((one.oldest.timestamp() for one in groups if one.process == process), default=0.0)
+            oldest = min(
+                (group.oldest.timestamp() for group in groups if group.process == process),
+                default=0.0,
+            )
             metrics.PARKED_OLDEST.labels(process).set(oldest)

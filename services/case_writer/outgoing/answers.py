@@ -1,91 +1,42 @@
-"""Answers from cases: a command becomes a mail in the outbox, once, however often it comes."""
+"""Answers from cases: a command becomes one mail in the outbox, however often it is delivered."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
+from typing import Protocol
 
-from schemas.changes import Actor, Answered
+from schemas.changes import Actor
 from schemas.mails import BlobRef
 from schemas.sending import AnswerCase, AnswerFile
-from schemas.stored import Attachment, OutgoingMail, to_document
+from schemas.stored import Attachment, OutgoingMail
 from services.case_writer.notifier import wake_senders
 from services.case_writer.outgoing.composer import OutgoingMailComposer
-from services.case_writer.placement.case_resolver import UNVERIFIED_SENDER
 from services.case_writer.ports import BlobStore, Outlet
 from services.case_writer.reading.attachments.file_names import safe_name, unique_name
 from services.casework.outgoing import Answerable, answer_document_id
-from services.casework.persistence.recording import record_change
-from services.casework.quoting import QuotedMail
 from services.runtime.errors import CommandRefusedError, PermanentError, TransientError
 from services.runtime.logs import get_logger
 from services.runtime.process.health import Health
 from services.runtime.process.lifecycle import Stop
 from services.runtime.retry import Backoff
-from services.runtime.store.errors import ConflictError
-from services.runtime.store.mongo import Session, Store
+from services.runtime.store.contention import until_written
 
 log = get_logger(__name__)
 
-BY_MESSAGE = Actor(kind="rule", id="answer-command")  # a program that does not say who it is
+BY_MESSAGE = Actor(kind="rule", id="answer-command")  # a program that does not name its user
 
 
-class MongoAnswers:
-    """The outbox and what an answer has to know of its case, in MongoDB."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._outbox = store.collection("outbox")
-        self._cases = store.collection("cases")
-        self._comments = store.collection("comments")
+class AnswerStore(Protocol):
+    """`services.case_writer.outgoing.mongo.MongoAnswers` is the real one. Methods raise TransientError."""
 
     async def is_written(self, document_id: str) -> bool:
-        return await self._outbox.find_one({"_id": document_id}, ["_id"]) is not None
+        """Whether the outbox has the mail."""
 
     async def case(self, number: int) -> Answerable | None:
-        """The case, or the one that took it in; None when there is none."""
-        case = await self._cases.find_one({"_id": number})
-        while case is not None and case.get("merged_into") is not None:
-            case = await self._cases.find_one({"_id": case["merged_into"]})
-        if case is None:
-            return None
-        number = case["_id"]
-        mails = await self._comments.find(
-            {"case": number, "kind": "mail", "flags": {"$ne": UNVERIFIED_SENDER}, "message_id": {"$ne": None}},
-            ["message_id", "in_reply_to", "author", "at", "text"],
-            sort="-at",
-            limit=1,
-        )
-        ids = [one for one in (mails[0]["in_reply_to"], mails[0]["message_id"]) if one] if mails else []
-        return Answerable(
-            number=number,
-            process=case["process"],
-            mailbox=case["mailbox"],
-            title=case["title"],
-            participants=case["participants"],
-            in_reply_to=mails[0]["message_id"] if mails else None,
-            references=ids,
-            quotable=_quotable(mails[0]) if mails else None,
-        )
-
-    async def latest_author(self, number: int) -> str | None:
-        """The address of whoever wrote the case's latest mail, a stranger too; None without one."""
-        mails = await self._comments.find({"case": number, "kind": "mail"}, ["author"], sort="-at", limit=1)
-        return mails[0]["author"]["address"] or None if mails else None
+        """The case, or the one that it was merged into; None if there is none."""
 
     async def write(self, mail: OutgoingMail, actor: Actor) -> None:
-        """The mail and its entry in the history. Raises ConflictError where it is there already."""
-
-        async def body(session: Session) -> None:
-            await self._outbox.insert([to_document(mail)], session)
-            answered = Answered(outgoing=mail.id, to=mail.to)
-            await record_change(self._store, mail.case, answered, actor, session)
-
-        await self._store.transaction(body)
-
-
-def _quotable(comment: dict[str, Any]) -> QuotedMail:
-    author = comment["author"]
-    return QuotedMail(author["name"] or author["address"], comment["at"], comment["text"])
+        """Write the mail and its entry in the history. Raises ConflictError if the mail is there."""
 
 
 class Answers:
@@ -93,9 +44,9 @@ class Answers:
 
     def __init__(
         self,
-        stored: MongoAnswers,
+        stored: AnswerStore,
         blobs: BlobStore,
-        correspondence: OutgoingMailComposer,
+        composer: OutgoingMailComposer,
         outlet: Outlet,
         *,
         health: Health,
@@ -103,39 +54,36 @@ class Answers:
     ) -> None:
         self._stored = stored
         self._blobs = blobs
-        self._correspondence = correspondence
+        self._composer = composer
         self._outlet = outlet
         self._health = health
         self._stop = stop
 
     async def handle(self, answer: AnswerCase) -> None:
-        """When this returns, the answer is in the outbox.
+        """Write the answer to the outbox.
 
-        Raises PermanentError for one that can never go out, TransientError where the stage shall stop in an outage.
+        Raises PermanentError for an answer that can never be sent, TransientError if the service
+        stops during an outage. While a primary cannot replicate, another writer's copy of the answer
+        conflicts and is visible to nobody; a stop ends that wait, too.
         """
-        backoff = Backoff(initial_s=0.2, maximum_s=10.0)
-        conflicts = Backoff(initial_s=0.01, maximum_s=1.0)
-        while True:
-            try:
-                await self._write(answer)
-            except ConflictError:
-                # Another writer has the same answer: look again. A primary that cannot replicate has it for as long
-                # as that lasts, and shows it to nobody.
-                if await self._stop.wait(conflicts.next_s()):
-                    raise
-            except TransientError as error:
-                self._health.down("store", str(error))
-                log.warning("answer_postponed", answer=answer.id, error=error)
-                if await self._stop.wait(backoff.next_s()):
-                    raise
-            except PermanentError:
-                raise
-            except Exception as error:  # a fault of ours, met by this answer: the queue goes on without it
-                raise PermanentError(f"unexpected: {error!r}") from error
-            else:
-                self._health.up("store")
-                break
+        try:
+            await until_written(
+                partial(self._write, answer),
+                self._stop,
+                Backoff(initial_s=0.2, maximum_s=10.0),
+                conflicts_after_stop=1,
+                on_outage=partial(self._report_outage, answer),
+            )
+        except (PermanentError, TransientError):
+            raise
+        except Exception as error:  # a fault of ours, met by this answer: the queue goes on without it
+            raise PermanentError(f"unexpected: {error!r}") from error
+        self._health.up("store")
         await wake_senders(self._outlet, [answer_document_id(answer)])
+
+    def _report_outage(self, answer: AnswerCase, error: TransientError, _pause_s: float) -> None:
+        self._health.down("store", str(error))
+        log.warning("answer_postponed", answer=answer.id, error=error)
 
     async def _write(self, answer: AnswerCase) -> None:
         if await self._stored.is_written(answer_document_id(answer)):
@@ -144,37 +92,36 @@ class Answers:
         case = await self._stored.case(answer.case)
         if case is None:
             raise CommandRefusedError(f"no-such-case: {answer.case}")
-        # Before the files are kept: what can never go out leaves nothing behind.
-        self._correspondence.answer(answer, case, [], datetime.now(UTC))
-        mail = self._correspondence.answer(answer, case, await self._kept(answer.files), datetime.now(UTC))
+        # Before the files are stored: an answer that can never be sent leaves nothing behind.
+        self._composer.answer(answer, case, [], datetime.now(UTC))
+        attachments = await self._keep(answer.files)
+        mail = self._composer.answer(answer, case, attachments, datetime.now(UTC))
         await self._stored.write(mail, answer.actor or BY_MESSAGE)
         log.info("answer_written", answer=answer.id, case=answer.case, recipients=len(mail.to))
 
-    async def _kept(self, files: Sequence[AnswerFile]) -> list[Attachment]:
-        referred = [one for one in files if one.content is None and one.blob is not None]
-        lost = await self._blobs.missing(one.blob for one in referred if one.blob is not None)
-        for one in referred:
-            if one.blob in lost:
-                raise CommandRefusedError(
-                    f"no-such-blob: {one.name[:80]!r} names one that is not there, or of another size"
-                )
-        kept = iter(await self._blobs.put_all([one.content for one in files if one.content is not None]))
-        return list(_attachments(files, kept))
+    async def _keep(self, files: Sequence[AnswerFile]) -> list[Attachment]:
+        """The files as attachments, their contents in the blob store."""
+        references = {file.blob: file for file in files if file.content is None and file.blob is not None}
+        for missing in await self._blobs.missing(references):
+            name = references[missing].name[:80]
+            raise CommandRefusedError(f"no-such-blob: {name!r} names one that is not there, or of another size")
+        contents = [file.content for file in files if file.content is not None]
+        return list(_attachments(files, iter(await self._blobs.put_all(contents))))
 
 
 def _attachments(files: Sequence[AnswerFile], kept: Iterator[BlobRef]) -> Iterator[Attachment]:
     taken: set[str] = set()
-    for one in files:
-        blob = next(kept) if one.content is not None else one.blob
+    for file in files:
+        blob = next(kept) if file.content is not None else file.blob
         if blob is None:
-            raise CommandRefusedError(f"empty-file: {one.name[:80]!r} has neither a content nor a blob")
+            raise CommandRefusedError(f"empty-file: {file.name[:80]!r} has neither a content nor a blob")
         yield Attachment(
-            name=unique_name(safe_name(one.name), taken),
-            content_type=one.content_type,
+            name=unique_name(safe_name(file.name), taken),
+            content_type=file.content_type,
             size=blob.size,
             sha256=blob.sha256,
             inline=False,
             content_id=None,
             blob=blob.sha256,
-            original_name=one.name,
+            original_name=file.name,
         )

@@ -1,19 +1,28 @@
 """What goes out from a case, as documents of the outbox: acknowledgements and answers. Pure.
 
-Who may be answered automatically follows RFC 3834 section 2. Nothing of the mail that is acknowledged goes into the
-answer but its author's address and its Message-IDs.
+RFC 3834 section 2 says who may be answered automatically. Of the acknowledged mail, only the
+author's address and the Message-IDs go into the answer.
 """
 
 import re
 from datetime import datetime
 
+from schemas.flags import CommentFlag
+from schemas.reasons import NotAcknowledged, Resolution
 from schemas.stored import OutgoingMail
 from services.case_writer.placement.plan import Placed
-from services.case_writer.placement.rule_changes import NOT_A_PARTICIPANT
 from services.casework.outgoing import OutgoingMailBuilder, mailable
 
-# What the router flags that no machine may answer.
-_MACHINES = frozenset({"auto-generated", "bulk", "list", "no-answer-wanted", "spam"})
+# The router's flags of mails that no machine may answer.
+_MACHINES = frozenset(
+    {
+        CommentFlag.AUTO_GENERATED,
+        CommentFlag.BULK,
+        CommentFlag.LIST,
+        CommentFlag.NO_ANSWER_WANTED,
+        CommentFlag.SPAM,
+    }
+)
 _NO_REPLY = re.compile(
     r"(?:.*[._-])?(?:no|not|non|never|do-?not|don-?t|nie|nicht|kein)[._-]?(?:reply|replay|respond|response|answer|"
     r"odpowiada[jć]|antwort|antworten)(?:[._-].*)?|(?:.*[._-])?noreply.*|"
@@ -24,11 +33,11 @@ _NO_REPLY = re.compile(
 
 
 class OutgoingMailComposer(OutgoingMailBuilder):
-    """Makes acknowledgements too, which depend on how a mail was placed."""
+    """Composes acknowledgements, too, which depend on how a mail was placed."""
 
     def acknowledgement(self, placed: Placed, number: int, now: datetime) -> OutgoingMail | None:
-        """The acknowledgement of a mail that opened case `number`; None where there shall be none."""
-        mail, reading = placed.item.command.mail, placed.reading
+        """The acknowledgement of a mail that opened case `number`; None for no acknowledgement."""
+        mail, reading = placed.item.raw, placed.reading
         process = self._processes.get(placed.process)
         if process is None or process.smtp is None or not process.acknowledgement.enabled or self.why_not(placed):
             return None
@@ -49,19 +58,20 @@ class OutgoingMailComposer(OutgoingMailBuilder):
             caused_by=mail.key,
         )
 
-    def why_not(self, placed: Placed) -> str | None:
-        """Why a mail is not acknowledged, as a constant word; None where it may be."""
+    def why_not(self, placed: Placed) -> NotAcknowledged | None:
+        """Why a mail is not acknowledged; None if it may be."""
         address = placed.reading.author.address
         if not placed.opens or placed.kind != "mail":
-            return "opens-no-case"
-        if placed.item.command.mail.origin == "replay":
-            return "replayed"
+            return NotAcknowledged.OPENS_NO_CASE
+        if placed.item.raw.origin == "replay":
+            return NotAcknowledged.REPLAYED
         if not _MACHINES.isdisjoint(placed.decision.flags):
-            return "automatic"
-        if placed.decision.resolution == NOT_A_PARTICIPANT:
-            return "unverified"
+            return NotAcknowledged.AUTOMATIC
+        if placed.decision.resolution == Resolution.NOT_A_PARTICIPANT:
+            return NotAcknowledged.UNVERIFIED
         if mailable(address) is None:
-            return "no-address"
+            return NotAcknowledged.NO_ADDRESS
         if self._is_own(address):
-            return "own"
-        return "no-reply" if _NO_REPLY.fullmatch(address.rpartition("@")[0]) else None
+            return NotAcknowledged.OWN
+        is_no_reply = _NO_REPLY.fullmatch(address.rpartition("@")[0])
+        return NotAcknowledged.NO_REPLY if is_no_reply else None

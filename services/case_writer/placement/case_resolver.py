@@ -1,12 +1,13 @@
 """Which case a mail belongs to by today's rules, and who takes part in it. Pure."""
 
 import re
-from collections import defaultdict
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
 import msgspec
 
-from schemas.cases import Decision
+from schemas.cases import CommentKind, Decision
+from schemas.reasons import Resolution, Rule
 from services.case_writer.placement.plan import NewCase, Plan, PreparedMail, Target
 from services.case_writer.placement.snapshot import Snapshot
 from services.case_writer.placement.threads import Threads
@@ -14,147 +15,200 @@ from services.case_writer.reading import MailReading
 from services.runtime.mail.addresses import base_address
 from services.runtime.settings.schema import Rules
 
-UNVERIFIED_SENDER = "unverified-sender"
-OTHER_PROCESS = "other-process"  # the resolution of a mail whose number is a case's that it may not lead to
 MAX_TITLE_CHARS = 1000
+MAX_PARTICIPANTS = 500  # bounds the size of a case's document
 _REFERENCE = re.compile(r"\[[^\[\]#]{0,50}#[0-9]{1,15}\s{0,4}\]")
-_ANSWER_MARKS = re.compile(r"(?:[^\W\d_]{1,5}\s?(?:\[\d{1,3}\])?\s?:\s*)+")  # Re:, Odp:, AW:, RE[2]:
-MAX_PARTICIPANTS = 500  # a case's document stays small however many write to it
+# Re:, Odp:, AW:, RE[2]:
+_ANSWER_MARKS = re.compile(r"(?:[^\W\d_]{1,5}\s?(?:\[\d{1,3}\])?\s?:\s*)+")
+
+
+@dataclass(frozen=True)
+class CaseMatch:
+    """The case that a mail leads to, and what its rules need to know of the mail.
+
+    `doubtful` is true if neither the author takes part in the case nor, for an automatic mail, an
+    id that nobody can guess leads there. `verified` allows the mail to change the participants.
+    `number_is_foreign` is true if the number in the mail may belong to another system. `joins` are
+    the participants that the case gains.
+    """
+
+    target: Target
+    decision: Decision
+    process: str
+    rules: Rules
+    kind: CommentKind
+    is_closed: bool
+    verified: bool
+    doubtful: bool
+    number_is_foreign: bool
+    is_stranger: bool
+    joins: tuple[str, ...]
+
+    @property
+    def reopens(self) -> bool:
+        return self.is_closed and self.rules.reply_to_closed == "reopen" and self.kind == "mail"
 
 
 class CaseResolver:
-    """Answers from what is known and what the batch planned so far; `joining` notes whom it allows."""
+    """Answers from the snapshot and what the batch planned so far; changes neither."""
 
     def __init__(
-        self, known: Snapshot, plan: Plan, threads: Threads, own_addresses: frozenset[str], rules: Mapping[str, Rules]
+        self,
+        snapshot: Snapshot,
+        plan: Plan,
+        threads: Threads,
+        own_addresses: frozenset[str],
+        rules: Mapping[str, Rules],
     ) -> None:
-        self._known = known
+        self._snapshot = snapshot
         self._plan = plan
         self._threads = threads
         self._own_addresses = own_addresses
         self._rules = rules
-        self._joined: dict[int, list[str]] = defaultdict(list)
 
-    def rules_of(self, process: str) -> Rules:
-        return self._rules.get(process) or Rules()
+    def resolve(self, mail: PreparedMail, reading: MailReading) -> tuple[CaseMatch | None, Decision]:
+        """The case of the mail, None if it belongs to none, and the decision with what it ended in."""
+        target, decision = self.find(mail, reading)
+        return (None if target is None else self.match(target, mail, reading, decision)), decision
 
-    def of(
-        self, item: PreparedMail, reading: MailReading, *, without: Collection[int] = ()
+    def find(
+        self, mail: PreparedMail, reading: MailReading, *, without: Collection[int] = ()
     ) -> tuple[Target | None, Decision]:
-        """An existing case, or one opened earlier in this batch; None where the mail belongs to none.
+        """An existing case, or one opened earlier in this batch; None if the mail belongs to none.
 
         `without` is as for `Threads.target`.
         """
-        decision = item.command.decision
-        own_process = item.command.mail.process
-        only_own = self.rules_of(own_process).reference_scope == "process"
+        decision = mail.decision
+        only_own = self.rules_of(mail.process).reference_scope == "process"
         for number in decision.cases:
-            known = self._known.cases.get(number)
+            known = self._snapshot.cases.get(number)
             if known is None:
                 continue
-            if only_own and known.process != own_process:
-                decision = resolved(decision, OTHER_PROCESS)
+            if only_own and known.process != mail.process:
+                decision = resolved(decision, Resolution.OTHER_PROCESS)
                 continue
             return self._followed(number), decision
         if decision.cases and decision.resolution is None:
-            decision = resolved(decision, "no-such-case")
+            decision = resolved(decision, Resolution.NO_SUCH_CASE)
         target, decision = self._threads.target(
-            item,
+            mail,
             reading,
             decision,
-            takes_part=lambda target: self.takes_part(target, item, reading),
+            takes_part=lambda target: self.takes_part(target, mail, reading),
             without=without,
         )
         return (self._followed(target) if isinstance(target, int) else target), decision
 
-    def _followed(self, number: int) -> int:
-        """The case that a number leads to now: a merged case leads to the one that took it in."""
-        seen = {number}
-        while (known := self._known.cases.get(number)) is not None and known.merged_into is not None:
-            if known.merged_into in seen or known.merged_into not in self._known.cases:
-                break
-            number = known.merged_into
-            seen.add(number)
-        return number
+    def match(self, target: Target, mail: PreparedMail, reading: MailReading, decision: Decision) -> CaseMatch:
+        """What the rules of the case need to know of the mail."""
+        kind, process = mail.kind, self.process_of(target, mail)
+        rules = self.rules_of(process)
+        verified = self.takes_part(target, mail, reading)
+        is_proven = kind != "mail" and self.is_proven(target, mail)
+        doubtful = not verified and not is_proven
+        refers = rules.number_from_strangers == "refer" and rules.reply_from == "anyone"
+        return CaseMatch(
+            target=target,
+            decision=decision,
+            process=process,
+            rules=rules,
+            kind=kind,
+            is_closed=self.is_closed(target),
+            verified=verified,
+            doubtful=doubtful,
+            number_is_foreign=doubtful and kind == "mail" and refers and self._is_foreign_number(target, mail, reading),
+            is_stranger=not verified and not (kind == "bounce" and is_proven),
+            joins=self.joining(target, mail, reading) if verified and kind == "mail" else (),
+        )
 
-    def exists(self, number: int) -> bool:
-        return number in self._known.cases
+    def rules_of(self, process: str) -> Rules:
+        return self._rules.get(process) or Rules()
 
-    def process_of(self, target: Target, item: PreparedMail) -> str:
+    def process_of(self, target: Target, mail: PreparedMail) -> str:
         if isinstance(target, NewCase):
             return target.process
-        known = self._known.cases.get(target)
-        return known.process if known else item.command.mail.process
+        known = self._snapshot.cases.get(target)
+        return known.process if known else mail.process
 
     def is_closed(self, target: Target) -> bool:
-        known = None if isinstance(target, NewCase) else self._known.cases.get(target)
+        known = None if isinstance(target, NewCase) else self._snapshot.cases.get(target)
         return known is not None and known.status == "closed"
 
-    def joining(self, target: Target, item: PreparedMail, reading: MailReading) -> tuple[str, ...]:
-        """Whom the mail of a participant brings in; a stranger who only knows the number brings in nobody.
+    def joining(self, target: Target, mail: PreparedMail, reading: MailReading) -> tuple[str, ...]:
+        """The addresses that a participant's mail adds to the case.
 
-        Anyone can write a participant's address as From. Later answers go to those who join, so
+        Anyone can write a participant's address as From. Later answers go to everyone who joined, so
         recipients join only by a mail that is authenticated or answers a mail of ours.
         """
         present = self.participants(target)
         addresses = [reading.author.address]
-        if self._may_bring_in(target, item):
-            addresses += [one.address for one in reading.recipients]
+        if self._may_bring_in(target, mail):
+            addresses += [recipient.address for recipient in reading.recipients]
         wanted: dict[str, str] = {}
         for address in addresses:
             key = comparable(address)
             if key and key not in present and not self._is_own(key):
                 wanted.setdefault(key, address)
-        joins = tuple(wanted.values())[: max(0, MAX_PARTICIPANTS - len(present))]
-        (target.participants if isinstance(target, NewCase) else self._joined[target]).extend(joins)
-        return joins
+        return tuple(wanted.values())[: max(0, MAX_PARTICIPANTS - len(present))]
 
-    def takes_part(self, target: Target, item: PreparedMail, reading: MailReading) -> bool:
-        """Whether the mail's author is a participant: what every right in a case depends on."""
-        is_forged = item.command.decision.authentication == "fail"
+    def takes_part(self, target: Target, mail: PreparedMail, reading: MailReading) -> bool:
+        """Whether the mail's author is a participant: every right in a case depends on it."""
+        is_forged = mail.decision.authentication == "fail"
         return not is_forged and comparable(reading.author.address) in self.participants(target)
 
-    def is_proven(self, target: Target, item: PreparedMail) -> bool:
-        """Whether the mail has what nobody can guess: a signed id of this case, or the id of a mail in it."""
-        decision = item.command.decision
+    def is_proven(self, target: Target, mail: PreparedMail) -> bool:
+        """Whether the mail has an id that nobody can guess: one signed for this case, or of a mail in it."""
+        decision = mail.decision
         if target in decision.signed:
             return True
-        found = [self._threads.find(item.command.mail.process, one) for one in decision.thread_ids]
-        return any(one is not None and one[1] is not None and one[0] == target for one in found)
-
-    def is_foreign_number(self, target: Target, item: PreparedMail, reading: MailReading) -> bool:
-        """Whether the number may be another system's: nothing else leads to the case, not even its title."""
-        if item.command.decision.rule != "case-reference" or self.is_proven(target, item):
-            return False
-        known = None if isinstance(target, NewCase) else self._known.cases.get(target)
-        return known is not None and bare_title(known.title) != bare_title(reading.subject)
-
-    def _may_bring_in(self, target: Target, item: PreparedMail) -> bool:
-        decision = item.command.decision
-        if isinstance(target, NewCase):
-            return decision.authentication != "fail"
-        return decision.authentication == "pass" or (target in decision.signed and decision.authentication != "fail")
+        found = [self._threads.find(mail.process, message_id) for message_id in decision.thread_ids]
+        return any(thread is not None and thread[1] is not None and thread[0] == target for thread in found)
 
     def participants(self, target: Target) -> Collection[str]:
-        """Who takes part, earlier mails of this batch counted, in the form to compare by."""
+        """The participants in the form to compare by, with those who joined earlier in this batch."""
         if isinstance(target, NewCase):
-            return {comparable(one) for one in target.participants}
-        known = self._known.cases.get(target)
-        return {comparable(one) for one in (*(known.participants if known else ()), *self._joined[target])}
+            return {comparable(address) for address in target.participants}
+        known = self._snapshot.cases.get(target)
+        joined = self._plan.joined.get(target, ())
+        return {comparable(address) for address in (*(known.participants if known else ()), *joined)}
+
+    def _followed(self, number: int) -> int:
+        """The case that a number leads to now: a merged case leads to the one that took it in."""
+        seen = {number}
+        while (known := self._snapshot.cases.get(number)) is not None and known.merged_into is not None:
+            if known.merged_into in seen or known.merged_into not in self._snapshot.cases:
+                break
+            number = known.merged_into
+            seen.add(number)
+        return number
+
+    def _is_foreign_number(self, target: Target, mail: PreparedMail, reading: MailReading) -> bool:
+        """Whether nothing but the number leads to the case, not even its title."""
+        if mail.decision.rule != Rule.CASE_REFERENCE or self.is_proven(target, mail):
+            return False
+        known = None if isinstance(target, NewCase) else self._snapshot.cases.get(target)
+        return known is not None and bare_title(known.title) != bare_title(reading.subject)
+
+    def _may_bring_in(self, target: Target, mail: PreparedMail) -> bool:
+        decision = mail.decision
+        if isinstance(target, NewCase):
+            return decision.authentication != "fail"
+        is_answer = target in decision.signed and decision.authentication != "fail"
+        return decision.authentication == "pass" or is_answer
 
     def _is_own(self, address: str) -> bool:
         return address in self._own_addresses or base_address(address) in self._own_addresses
 
 
 def bare_title(subject: str) -> str:
-    """A subject without references and the marks of answers, to compare by."""
+    """A subject without references and reply prefixes, to compare by."""
     line = " ".join(_REFERENCE.sub(" ", subject[:MAX_TITLE_CHARS]).split())
     marks = _ANSWER_MARKS.match(line)
     return line[marks.end() if marks else 0 :].casefold()
 
 
 def comparable(address: str) -> str:
-    # RFC 5321 section 2.4 leaves the case of the local part to its server; in practice people write it either way.
+    # RFC 5321 section 2.4 leaves the case of the local part to its server; people write it either way.
     return address.lower()
 
 
@@ -162,7 +216,6 @@ def resolved(decision: Decision, resolution: str | None) -> Decision:
     return msgspec.structs.replace(decision, resolution=resolution)
 
 
-def decided_before(item: PreparedMail) -> bool:
-    """A mail that a person retried, or one that is known to have been in a case, was let through before."""
-    mail = item.command.mail
-    return mail.origin == "retry" or (mail.replay is not None and mail.replay.case is not None)
+def decided_before(mail: PreparedMail) -> bool:
+    """Whether the mail was let through before: a person retried it, or it was in a case."""
+    return mail.raw.origin == "retry" or (mail.replay is not None and mail.replay.case is not None)

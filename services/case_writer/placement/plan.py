@@ -1,37 +1,65 @@
-"""What a batch does, as values: mails that were read, where each goes, and what has to be known for that. Pure."""
+"""What a batch does, as values: mails that were read, and where each of them goes. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from schemas.cases import Command, CommentKind, Decision
-from schemas.mails import BlobRef
-from schemas.stored import CaseStatus, Comment, LimitAlert, Outcome
+from schemas.mails import BlobRef, RawMail, Replay
+from schemas.reasons import ParkReason
+from schemas.stored import Attachment, CaseStatus, Comment, LimitAlert, Outcome
 from services.case_writer.placement.snapshot import RecordedMail, SenderHistory
 from services.case_writer.reading import MailReading
+
+# How the reasons begin that mean: reading or writing failed, not the rules. Another version may succeed.
+FAILURES = ("reading-", ParkReason.CANNOT_BE_WRITTEN)
 
 
 @dataclass(frozen=True)
 class PreparedMail:
-    """A command whose mail has been read; `reading` is None where the outcome needs none (parked, ignored).
+    """A command whose mail has been read.
 
-    `blobs` are the reading's attachments in the blob store, in their order; the reading itself holds their contents no
-    longer. `original` is the whole mail there, None where it is not kept.
+    `reading` is None if the outcome needs none (parked, ignored). It has no attachments: those are
+    `attachments`, whose contents are in the blob store. `original` is the whole mail in the blob
+    store, None if it is not kept.
     """
 
     command: Command
     reading: MailReading | None
-    blobs: tuple[BlobRef, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
     original: BlobRef | None = None
+
+    @property
+    def raw(self) -> RawMail:
+        return self.command.mail
 
     @property
     def key(self) -> str:
         return self.command.mail.key
 
+    @property
+    def process(self) -> str:
+        return self.command.mail.process
+
+    @property
+    def decision(self) -> Decision:
+        return self.command.decision
+
+    @property
+    def replay(self) -> Replay | None:
+        return self.command.mail.replay
+
+    @property
+    def kind(self) -> CommentKind:
+        return getattr(self.command, "kind", "mail")
+
 
 @dataclass(eq=False)
 class NewCase:
-    """A case to be opened in this batch; `number` is the one that it had before, None for most: it comes in writing.
+    """A case that this batch opens.
 
-    `refers_to` is the case that the mail speaks of and is not added to, which this batch may open, too.
+    `number` is the one that a restored case had before, None for others: those are numbered in the
+    transaction. `refers_to` is the case that the mail mentions and is not added to; this batch may
+    open that one, too.
     """
 
     process: str
@@ -42,15 +70,13 @@ class NewCase:
 
 Target = int | NewCase
 
-# How the reasons begin that say: reading or writing failed, not the rules. Another version may succeed.
-FAILURES = ("reading-", "cannot-be-written")
-
 
 @dataclass(frozen=True)
 class Placed:
-    """A mail and the case that it goes to, with the case's process, which may be another than the mailbox's.
+    """A mail and the case that it goes to.
 
-    `joins` are the addresses that take part in an existing case through it; `kind` is the comment's.
+    `process` is the case's, which may differ from the mailbox's. `joins` are the addresses that
+    become participants of an existing case through this mail. `kind` is the comment's.
     """
 
     item: PreparedMail
@@ -67,7 +93,7 @@ class Placed:
 
 @dataclass(frozen=True)
 class Unassigned:
-    """A mail that goes to no case; `refers_to` is where the mail is of which it is a copy."""
+    """A mail that goes to no case; `refers_to` is the case with the mail that this one is a copy of."""
 
     item: PreparedMail
     outcome: Outcome
@@ -75,10 +101,15 @@ class Unassigned:
     decision: Decision
     refers_to: Target | None = None
 
+    @property
+    def needs_original(self) -> bool:
+        """Whether the whole mail still has to be stored: nothing else of the mail is kept."""
+        return self.item.original is None and self.reason != ParkReason.CONTENT_MISSING
+
 
 @dataclass(frozen=True)
 class Alert:
-    """A sender or a mailbox went over the limit of new cases with this mail; told once in the window."""
+    """A sender or a mailbox exceeded its limit of new cases with this mail; reported once per window."""
 
     item: PreparedMail
     alert: LimitAlert
@@ -86,7 +117,7 @@ class Alert:
 
 @dataclass(frozen=True)
 class RederivedMail:
-    """A recorded mail that is derived anew: where it belongs from now on, and the comment that this replaces."""
+    """A recorded mail that is derived again: where it belongs now, and the comment that this replaces."""
 
     placed: Placed
     recorded: RecordedMail
@@ -99,7 +130,7 @@ class RederivedMail:
 
 @dataclass(frozen=True)
 class UpdatedVerdict:
-    """A mail without a case whose outcome stands, for a reason and a decision of today."""
+    """A mail without a case whose outcome stays, with the reason and the decision of today."""
 
     item: PreparedMail
     recorded: RecordedMail
@@ -109,28 +140,72 @@ class UpdatedVerdict:
 
 @dataclass(frozen=True)
 class Mismatch:
-    """A recorded mail that today's rules would place otherwise, and that stays; `target` None means no case."""
+    """A recorded mail that today's rules would place otherwise and that stays.
+
+    `target` None means no case.
+    """
 
     target: Target | None
     detail: str
 
 
+@dataclass(frozen=True)
+class Rederivation:
+    """What deriving a recorded mail again changes; all None if nothing."""
+
+    mismatch: Mismatch | None = None
+    updated: UpdatedVerdict | None = None
+    rederived: RederivedMail | None = None
+
+
+@dataclass(frozen=True)
+class ThreadClaims:
+    """The Message-IDs that a placed mail takes, all by `thread_id`.
+
+    `new` are ids that no case has yet. `claimed` are reserved ids that their own mail now claims.
+    `digests` are those of the mails that claim ids.
+    """
+
+    new: Mapping[str, tuple[Target, str | None]] = field(default_factory=dict)
+    claimed: Mapping[str, tuple[Target, str]] = field(default_factory=dict)
+    digests: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LimitCheck:
+    """Whether a mail may open a case: `reason` is why it is parked instead, None if it may.
+
+    `senders` are the histories that change; `alert` is the alert to send, None for none.
+    """
+
+    reason: str | None = None
+    senders: Mapping[str, SenderHistory] = field(default_factory=dict)
+    alert: LimitAlert | None = None
+
+
 @dataclass
 class Plan:
-    """What a batch does. `threads` are new ids, `claims` are ids reserved earlier that their mail now claims.
+    """What a batch does. Only the planner changes it.
 
-    `digests` are those of the mails that claim ids, by the same keys.
-    `senders` is what is to be known of senders from now on, `alerts` the ids of those who just went over their limit.
-    `retried` are mails whose outcome is replaced because a person asked for it.
-    `duplicates` holds the key of each further delivery, to be counted after the mails are written: a mail may come
-    twice in its first batch. `written_before` is what an earlier try of the same attempt wrote after all.
-    `seen` is the status of existing cases that mails join, and what they were merged into, as the plan was made.
-    `reread`, `reconsidered` and `differs` are of a replay that derives recorded mails anew.
+    - `opened` are the new cases by the keys of the mails that open them; `joined` are the
+      participants that existing cases gain.
+    - `threads` are new Message-IDs, `claims` are ids reserved earlier that their mail now claims;
+      `digests` are those of the mails that claim ids.
+    - `senders` are the histories of senders that change.
+    - `retried` are the outcomes that are replaced because a person asked for it.
+    - `duplicates` has the key of each further delivery. They are counted after the mails are
+      written: a mail may come twice in its first batch.
+    - `written_before` is what an earlier try of the same attempt wrote after all.
+    - `rederived`, `updated` and `mismatches` come from a replay that derives recorded mails again.
+    - `seen` is the status of the existing cases that mails join, and what those were merged into,
+      when the plan was made.
     """
 
     new_cases: list[NewCase] = field(default_factory=list)
+    opened: dict[str, NewCase] = field(default_factory=dict)
     placed: list[Placed] = field(default_factory=list)
-    aside: list[Unassigned] = field(default_factory=list)
+    unassigned: list[Unassigned] = field(default_factory=list)
+    joined: dict[int, list[str]] = field(default_factory=dict)
     threads: dict[str, tuple[Target, str | None]] = field(default_factory=dict)
     claims: dict[str, tuple[Target, str]] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
@@ -139,7 +214,12 @@ class Plan:
     retried: dict[str, RecordedMail] = field(default_factory=dict)
     duplicates: list[str] = field(default_factory=list)
     written_before: dict[str, RecordedMail] = field(default_factory=dict)
-    reread: list[RederivedMail] = field(default_factory=list)
-    reconsidered: list[UpdatedVerdict] = field(default_factory=list)
-    differs: dict[str, Mismatch] = field(default_factory=dict)
+    rederived: list[RederivedMail] = field(default_factory=list)
+    updated: list[UpdatedVerdict] = field(default_factory=list)
+    mismatches: dict[str, Mismatch] = field(default_factory=dict)
     seen: dict[int, tuple[CaseStatus, int | None]] = field(default_factory=dict)
+
+    @property
+    def needs_original(self) -> list[RawMail]:
+        """The mails that have to be stored whole before the plan is written."""
+        return [one.item.raw for one in self.unassigned if one.needs_original]

@@ -1,155 +1,173 @@
-"""Recorded mails read and decided anew, in place: what stands, what is replaced, what goes to another case. Pure.
+"""Recorded mails read and decided again, in place. Pure.
 
-What decides whether a mail belongs elsewhere is whether the rules say otherwise of it than they did: the router's, and
-the process's settings `reply_from`, `reference_scope` and `reply_to_closed`. A state that has changed since (a case
-closed, a thread come together) moves nothing, nor does a limit of new cases.
+A mail moves only if the rules decide otherwise than they did: the router's, and the process's
+settings `reply_from`, `reference_scope` and `reply_to_closed`. A later change of the case moves
+nothing (it was closed, or a thread became complete), nor does a limit of new cases.
 """
+
+from typing import NamedTuple
 
 from msgspec import structs
 
-from schemas.cases import AppendToCase, CommentKind, Decision, IgnoreMail, ParkMail
-from services.case_writer.placement.case_resolver import UNVERIFIED_SENDER, CaseResolver
+from schemas.cases import AppendToCase, Decision, IgnoreMail, ParkMail
+from schemas.flags import CommentFlag
+from schemas.reasons import IgnoreReason, ParkReason, Rule
+from services.case_writer.placement.case_resolver import CaseResolver
 from services.case_writer.placement.plan import (
     FAILURES,
     Mismatch,
     NewCase,
     Placed,
-    Plan,
     PreparedMail,
+    Rederivation,
     RederivedMail,
     Target,
     UpdatedVerdict,
 )
-from services.case_writer.placement.restore import NUMBER_TAKEN
-from services.case_writer.placement.rule_changes import NOT_A_PARTICIPANT, RuleChanges
+from services.case_writer.placement.rule_changes import RuleChanges
 from services.case_writer.placement.snapshot import RecordedMail, Snapshot
-from services.case_writer.placement.threads import COPY, MESSAGE_ID_REUSED, Threads
+from services.case_writer.placement.threads import Threads
 from services.case_writer.reading import MailReading
-from services.casework.erasure.redaction import ERASED_FLAG
 
-_PLACING_FLAGS = frozenset({UNVERIFIED_SENDER, MESSAGE_ID_REUSED, NUMBER_TAKEN})  # as it was when the mail was placed
-DISCARDED = "discarded"  # by a person, whose word stands
+# These describe the mail's place when it was placed.
+_PLACING_FLAGS = frozenset({CommentFlag.UNVERIFIED_SENDER, CommentFlag.MESSAGE_ID_REUSED, CommentFlag.NUMBER_TAKEN})
 
 
-class Rederiving:
-    """Reconsiders recorded mails of one batch, adding to its plan."""
+class _Today(NamedTuple):
+    """Where a mail belongs today; `differs` says what differs, empty if the mail stays."""
 
-    def __init__(self, known: Snapshot, plan: Plan, threads: Threads, targets: CaseResolver) -> None:
-        self._known = known
-        self._plan = plan
+    target: Target | None
+    decision: Decision
+    differs: str = ""
+
+
+class Rederiver:
+    """Derives recorded mails of one batch again."""
+
+    def __init__(self, snapshot: Snapshot, threads: Threads, resolver: CaseResolver) -> None:
+        self._snapshot = snapshot
         self._threads = threads
-        self._targets = targets
-        self._rule_changes = RuleChanges(known, targets)
+        self._resolver = resolver
+        self._rule_changes = RuleChanges(snapshot, resolver)
 
-    def moves_into_a_case(self, item: PreparedMail, recorded: RecordedMail) -> bool:
-        """Whether the rules of today give a mail without a case another outcome; then it is placed like a new one."""
-        return recorded.reason != DISCARDED and not self._stays_aside(item, recorded)
+    def moves_into_a_case(self, mail: PreparedMail, recorded: RecordedMail) -> bool:
+        """Whether today's rules give a mail without a case another outcome; it is placed like a new one then."""
+        return recorded.reason != IgnoreReason.DISCARDED and not self._stays_unassigned(mail, recorded)
 
-    def reconsider(self, item: PreparedMail, recorded: RecordedMail) -> None:
-        """Plan what is to be replaced; note where the mail would go if it may not move."""
+    def rederive(self, mail: PreparedMail, recorded: RecordedMail) -> Rederivation:
+        """What is replaced, and where the mail would go if it may not move."""
         if recorded.case is None:
-            self._reconsider_aside(item, recorded)
-            return
-        if ERASED_FLAG in (comment.flags if (comment := self._known.comments.get(item.key)) else ()):
-            return  # a person's data was erased, and the archive does not bring it back
-        if item.reading is None or item.key not in self._known.comments or recorded.case not in self._known.cases:
-            self._plan.differs[item.key] = Mismatch(None, _reason(item) or "damaged")
-            return
-        target, decision, detail = self._today(item, item.reading, recorded, recorded.case)
-        replay = item.command.mail.replay
-        if detail and (target is None or replay is None or not replay.move):
-            self._plan.differs[item.key] = Mismatch(target, detail)
-            target, decision = recorded.case, recorded.decision or decision
-        stays = recorded.case if target is None else target
-        self._reread(item, item.reading, recorded, stays, decision)
+            return self._rederive_unassigned(mail, recorded)
+        comment = self._snapshot.comments.get(mail.key)
+        if comment is not None and CommentFlag.ERASED in comment.flags:
+            return Rederivation()  # the archive does not bring back a person's erased data
+        if mail.reading is None or comment is None or recorded.case not in self._snapshot.cases:
+            return Rederivation(Mismatch(None, _reason(mail) or "damaged"))
+        today = self._today(mail, mail.reading, recorded, recorded.case)
+        replay, mismatch = mail.replay, None
+        if today.differs and (today.target is None or replay is None or not replay.move):
+            mismatch = Mismatch(today.target, today.differs)
+            today = _Today(recorded.case, recorded.decision or today.decision)
+        target = recorded.case if today.target is None else today.target
+        placed = self._placed(mail, mail.reading, recorded, target, today.decision)
+        return Rederivation(mismatch, rederived=RederivedMail(placed, recorded, comment))
 
-    def _reconsider_aside(self, item: PreparedMail, recorded: RecordedMail) -> None:
-        if recorded.reason == DISCARDED:
-            return
-        if not self._stays_aside(item, recorded):
-            self._plan.differs[item.key] = Mismatch(None, _reason(item) or _action(item))
-            return
-        decision, reason = item.command.decision, _reason(item)
+    def _rederive_unassigned(self, mail: PreparedMail, recorded: RecordedMail) -> Rederivation:
+        if recorded.reason == IgnoreReason.DISCARDED:  # a person decided it
+            return Rederivation()
+        if not self._stays_unassigned(mail, recorded):
+            return Rederivation(Mismatch(None, _reason(mail) or _action(mail)))
+        decision, reason = mail.decision, _reason(mail)
         if reason and (decision, reason) != (recorded.decision, recorded.reason):
-            self._plan.reconsidered.append(UpdatedVerdict(item, recorded, reason, decision))
+            return Rederivation(updated=UpdatedVerdict(mail, recorded, reason, decision))
+        return Rederivation()
 
-    def _stays_aside(self, item: PreparedMail, recorded: RecordedMail) -> bool:
-        command = item.command
-        if recorded.reason == COPY and item.reading is not None and self._threads.copy_of(item, item.reading):
+    def _stays_unassigned(self, mail: PreparedMail, recorded: RecordedMail) -> bool:
+        command, reading = mail.command, mail.reading
+        if recorded.reason == IgnoreReason.COPY and reading and self._threads.copy_of(mail, reading):
             return True
         if isinstance(command, ParkMail | IgnoreMail):
             return recorded.outcome == ("parked" if isinstance(command, ParkMail) else "ignored")
-        if recorded.reason == NOT_A_PARTICIPANT and item.reading is not None:
-            same = _says_the_same(command.decision, recorded.decision)
-            return same and self._rule_changes.still_held(item, item.reading)
-        failed = (recorded.reason or "").startswith(("cannot-be-classified", *FAILURES))
-        return not failed and _says_the_same(command.decision, recorded.decision)
+        if recorded.reason == ParkReason.NOT_A_PARTICIPANT and reading is not None:
+            same = _decides_the_same(command.decision, recorded.decision)
+            return same and self._rule_changes.still_held(mail, reading)
+        failures = (ParkReason.CANNOT_BE_CLASSIFIED, *FAILURES)
+        failed = (recorded.reason or "").startswith(failures)
+        return not failed and _decides_the_same(command.decision, recorded.decision)
 
-    def _today(
-        self, item: PreparedMail, reading: MailReading, recorded: RecordedMail, case: int
-    ) -> tuple[Target | None, Decision, str]:
-        """Where the mail belongs by today's rules, the decision, and what differs: empty where it stays."""
-        command = item.command
+    def _today(self, mail: PreparedMail, reading: MailReading, recorded: RecordedMail, case: int) -> _Today:
+        """Where the mail belongs by today's rules."""
+        command = mail.command
         if isinstance(command, ParkMail | IgnoreMail):
-            return None, command.decision, command.reason
-        if recorded.decision is not None and _says_the_same(command.decision, recorded.decision):
-            change = self._rule_changes.of(item, reading, recorded)
+            return _Today(None, command.decision, command.reason)
+        if recorded.decision is not None and _decides_the_same(command.decision, recorded.decision):
+            change = self._rule_changes.of(mail, reading, recorded)
             if change is not None:
-                return change.target, change.decision, change.setting
-            return case, structs.replace(recorded.decision, flags=command.decision.flags), ""
-        target, decision = self._targets.of(item, reading, without=(case,))
+                return _Today(change.target, change.decision, change.setting)
+            return _Today(case, structs.replace(recorded.decision, flags=command.decision.flags))
+        target, decision = self._resolver.find(mail, reading, without=(case,))
         if target == case or (target is None and recorded.outcome == "opened"):
-            return case, decision, ""
+            return _Today(case, decision)
         if target is not None:
-            return self._admitted(target, item, reading, recorded, decision)
+            return self._admitted(target, mail, reading, recorded, decision)
         if isinstance(command, AppendToCase) and command.otherwise != "open":
-            return None, decision, command.reason or decision.rule
-        return NewCase(item.command.mail.process), decision, decision.rule
+            return _Today(None, decision, command.reason or decision.rule)
+        return _Today(NewCase(mail.process), decision, decision.rule)
 
     def _admitted(
-        self, target: Target, item: PreparedMail, reading: MailReading, recorded: RecordedMail, decision: Decision
-    ) -> tuple[Target | None, Decision, str]:
-        """As `_today` for a case that the mail was not in; its process may not let the mail in."""
-        setting = self._rule_changes.refusal(target, item, reading)
+        self,
+        target: Target,
+        mail: PreparedMail,
+        reading: MailReading,
+        recorded: RecordedMail,
+        decision: Decision,
+    ) -> _Today:
+        """As `_today` for a case that the mail was not in; its process may refuse the mail."""
+        setting = self._rule_changes.refusal(target, mail, reading)
         if setting is None:
-            return target, decision, decision.rule
-        change = self._rule_changes.elsewhere(target, item, decision, setting)
+            return _Today(target, decision, decision.rule)
+        change = self._rule_changes.elsewhere(target, mail, decision, setting)
         if recorded.outcome == "opened" and change.target is not None:
-            return recorded.case, change.decision, ""
-        return change.target, change.decision, setting
+            return _Today(recorded.case, change.decision)
+        return _Today(change.target, change.decision, setting)
 
-    def _reread(
-        self, item: PreparedMail, reading: MailReading, recorded: RecordedMail, target: Target, decision: Decision
-    ) -> None:
-        comment = self._known.comments[item.key]
-        kind: CommentKind = item.command.kind if isinstance(item.command, AppendToCase) else "mail"
-        opens = isinstance(target, NewCase)
-        if isinstance(target, NewCase):
-            self._plan.new_cases.append(target)
+    def _placed(
+        self,
+        mail: PreparedMail,
+        reading: MailReading,
+        recorded: RecordedMail,
+        target: Target,
+        decision: Decision,
+    ) -> Placed:
+        comment, opens = self._snapshot.comments[mail.key], isinstance(target, NewCase)
         if target == recorded.case:
             flags = tuple(flag for flag in comment.flags if flag in _PLACING_FLAGS)
-            verified = UNVERIFIED_SENDER not in flags and reading.author.address != comment.author.address
+            is_stranger = CommentFlag.UNVERIFIED_SENDER in flags
+            verified = not is_stranger and reading.author.address != comment.author.address
         else:
-            verified = opens or self._targets.takes_part(target, item, reading)
-            known_report = kind == "bounce" and self._targets.is_proven(target, item)
-            flags = () if verified or known_report else (UNVERIFIED_SENDER,)
-        joins = self._targets.joining(target, item, reading) if verified and kind == "mail" else ()
-        self._threads.claim_if_free(item, reading, target)
-        process = self._targets.process_of(target, item)
-        placed = Placed(item, reading, target, process, decision, flags, joins, opens=opens, kind=kind)
-        self._plan.reread.append(RederivedMail(placed, recorded, comment))
+            verified = opens or self._resolver.takes_part(target, mail, reading)
+            is_report = mail.kind == "bounce" and self._resolver.is_proven(target, mail)
+            flags = () if verified or is_report else (CommentFlag.UNVERIFIED_SENDER,)
+        joins: tuple[str, ...] = ()
+        if verified and mail.kind == "mail":
+            joins = self._resolver.joining(target, mail, reading)
+        process = self._resolver.process_of(target, mail)
+        return Placed(mail, reading, target, process, decision, flags, joins, opens=opens, kind=mail.kind)
 
 
-def _says_the_same(today: Decision, before: Decision | None) -> bool:
-    """Whether the router decided as it did; the case writer names the rule `thread` where a thread led to the case."""
+def _decides_the_same(today: Decision, before: Decision | None) -> bool:
+    """Whether the router decided as before.
+
+    The case writer names the rule `thread` if a thread led to the case.
+    """
     if before is None or (today.cases, today.thread_ids) != (before.cases, before.thread_ids):
         return False
-    return before.rule in {today.rule, "thread"}
+    return before.rule in {today.rule, Rule.THREAD}
 
 
-def _action(item: PreparedMail) -> str:
-    return "appended" if isinstance(item.command, AppendToCase) else "opened"
+def _action(mail: PreparedMail) -> str:
+    return "appended" if isinstance(mail.command, AppendToCase) else "opened"
 
 
-def _reason(item: PreparedMail) -> str:
-    return item.command.reason if isinstance(item.command, ParkMail | IgnoreMail) else ""
+def _reason(mail: PreparedMail) -> str:
+    return mail.command.reason if isinstance(mail.command, ParkMail | IgnoreMail) else ""

@@ -1,59 +1,53 @@
-"""Mails of a restored database: back to the cases that they were in, by what the archive of events tells. Pure.
+"""Mails of a restored database go back to the cases that they were in, by the archive of events. Pure.
 
-A reply follows the mail that opened its case, not the number: where the database gave that number to another case in
-the meantime, the opening mail gets a new one, and its replies go along.
+A reply follows the mail that opened its case, not the number: if the database gave that number to
+another case in the meantime, the opening mail gets a new number, and its replies go along.
 """
 
 from typing import Final
 
-from services.case_writer.placement.plan import NewCase, PreparedMail, Target
+from schemas.reasons import ParkReason
+from services.case_writer.placement.plan import Plan, PreparedMail, Target
 from services.case_writer.placement.snapshot import RecordedMail, Snapshot
 
-RESTORED: Final = "restored"  # the resolution of a mail that is back where it was
-NUMBER_TAKEN: Final = "number-taken"  # the flag of one whose number is another case's by now
-CASE_NOT_RESTORED: Final = "case-not-restored"
-CONTENT_MISSING: Final = "content-missing"
-WANTING: Final = frozenset({CASE_NOT_RESTORED, CONTENT_MISSING})  # parked only until what it lacks is there
+# Parked only until what the mail lacks is there.
+WANTING: Final = frozenset({ParkReason.CASE_NOT_RESTORED, ParkReason.CONTENT_MISSING})
 
 
-class Restoring:
-    """Answers for one batch; it is told which cases the batch opens."""
+class Restorer:
+    """Finds the former cases of one batch's mails."""
 
-    def __init__(self, known: Snapshot) -> None:
-        self._known = known
-        self._opened: dict[str, NewCase] = {}  # by the key of the mail that opens it
-        self._numbers: set[int] = set()
+    def __init__(self, snapshot: Snapshot, plan: Plan) -> None:
+        self._snapshot = snapshot
+        self._plan = plan
 
-    def was_in_a_case(self, item: PreparedMail) -> bool:
-        replay = item.command.mail.replay
-        return replay is not None and replay.case is not None
+    def target(self, mail: PreparedMail) -> Target | ParkReason | None:
+        """The case that the mail was in; None if it opens the case again.
 
-    def opens(self, item: PreparedMail, case: NewCase) -> None:
-        """Note a case that the batch opens."""
-        self._opened[item.key] = case
-        if case.number is not None:
-            self._numbers.add(case.number)
-
-    def target(self, item: PreparedMail) -> Target | str | None:
-        """The case that the mail was in; None where it shall open it; the reason to park it where the case is away."""
-        replay = item.command.mail.replay
-        if replay is None or replay.case is None or replay.opener == item.key:
+        The reason to park the mail if its case is not there.
+        """
+        replay = mail.replay
+        if replay is None or replay.case is None or replay.opener == mail.key:
             return None
         if replay.opener is None:
-            return replay.case if replay.case in self._known.cases else CASE_NOT_RESTORED
-        opener = self._known.mails.get(replay.opener)
+            return replay.case if replay.case in self._snapshot.cases else ParkReason.CASE_NOT_RESTORED
+        opener = self._snapshot.mails.get(replay.opener)
         if opener is not None and opener.case is not None:
             return opener.case
-        return self._opened.get(replay.opener) or CASE_NOT_RESTORED
+        return self._plan.opened.get(replay.opener) or ParkReason.CASE_NOT_RESTORED
 
-    def free_number(self, item: PreparedMail) -> int | None:
-        """The number that the mail's case had; None where it is another case's now."""
-        replay = item.command.mail.replay
-        number = replay.case if replay is not None else None
-        return None if number in self._known.cases or number in self._numbers else number
+    def free_number(self, mail: PreparedMail) -> int | None:
+        """The number that the mail's case had; None if another case has it now."""
+        number = mail.replay.case if mail.replay is not None else None
+        taken = number in self._snapshot.cases or any(case.number == number for case in self._plan.new_cases)
+        return None if taken else number
 
-    def has_what_it_wants(self, item: PreparedMail, recorded: RecordedMail) -> bool:
-        """Whether a mail that was parked for want of something can be placed now."""
-        if recorded.reason == CONTENT_MISSING:
-            return item.reading is not None or item.original is not None  # whoever brings it
-        return item.command.mail.origin == "replay" and not isinstance(self.target(item), str)
+    def has_what_it_lacked(self, mail: PreparedMail, recorded: RecordedMail) -> bool:
+        """Whether a mail that was parked because something was missing can be placed now."""
+        if recorded.reason == ParkReason.CONTENT_MISSING:
+            return mail.reading is not None or mail.original is not None  # whoever supplies it
+        return mail.raw.origin == "replay" and not isinstance(self.target(mail), ParkReason)
+
+
+def was_in_a_case(mail: PreparedMail) -> bool:
+    return mail.replay is not None and mail.replay.case is not None

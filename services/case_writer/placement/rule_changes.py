@@ -1,27 +1,30 @@
-"""What a process's settings say today of a mail that was placed by those of its day. Pure.
+"""What a process's settings say today about a mail that was placed by earlier ones. Pure.
 
-Only recorded facts count: that the author took no part in the case, that the case was closed, that its number
-was another process's. What has come about since moves nothing.
+Only recorded facts count: that the author took no part in the case, that the case was closed, that
+its number belonged to another process. Later changes of the case move nothing.
 """
 
 from dataclasses import dataclass
-from typing import Final
 
 from schemas.cases import AppendToCase, Decision
-from services.case_writer.placement.case_resolver import OTHER_PROCESS, UNVERIFIED_SENDER, CaseResolver, resolved
+from schemas.flags import CommentFlag
+from schemas.reasons import Resolution, Rule
+from services.case_writer.placement.case_resolver import CaseResolver, resolved
 from services.case_writer.placement.plan import NewCase, PreparedMail, Target
 from services.case_writer.placement.snapshot import RecordedMail, Snapshot
 from services.case_writer.reading import MailReading
+from services.runtime.settings.schema import Rules
 
-NOT_A_PARTICIPANT: Final = "not-a-participant"
-CASE_CLOSED: Final = "case-closed"
-RELEASED: Final = "released"  # the resolution of a stranger's mail that a person let through
-_SETTINGS = {CASE_CLOSED: "reply_to_closed", NOT_A_PARTICIPANT: "reply_from", OTHER_PROCESS: "reference_scope"}
+_SETTINGS: dict[str, str] = {
+    Resolution.CASE_CLOSED: "reply_to_closed",
+    Resolution.NOT_A_PARTICIPANT: "reply_from",
+    Resolution.OTHER_PROCESS: "reference_scope",
+}
 
 
 @dataclass(frozen=True)
 class RuleChange:
-    """Where the mail would go by `setting`: None for no case, since it would be parked."""
+    """Where the mail would go by `setting`; `target` None means no case, since it would be parked."""
 
     target: Target | None
     decision: Decision
@@ -29,94 +32,107 @@ class RuleChange:
 
 
 class RuleChanges:
-    """Answers for recorded mails of which the router says the same as before."""
+    """Answers for recorded mails for which the router decides as before."""
 
-    def __init__(self, known: Snapshot, targets: CaseResolver) -> None:
-        self._known = known
-        self._targets = targets
+    def __init__(self, snapshot: Snapshot, resolver: CaseResolver) -> None:
+        self._snapshot = snapshot
+        self._resolver = resolver
 
-    def of(self, item: PreparedMail, reading: MailReading, recorded: RecordedMail) -> RuleChange | None:
+    def of(self, mail: PreparedMail, reading: MailReading, recorded: RecordedMail) -> RuleChange | None:
         """What differs for a mail in a case; None if nothing does."""
-        if recorded.decision is None or recorded.case is None or recorded.decision.resolution == RELEASED:
+        decision, case = recorded.decision, recorded.case
+        if decision is None or case is None or decision.resolution == Resolution.RELEASED:
             return None
         if recorded.outcome == "opened":
-            return self._of_opened(item, reading, recorded.decision, recorded.case)
-        return self._of_appended(item, reading, recorded, recorded.decision, recorded.case)
+            return self._of_opened(mail, reading, decision, case)
+        return self._of_appended(mail, reading, recorded, decision, case)
 
-    def still_held(self, item: PreparedMail, reading: MailReading) -> bool:
+    def still_held(self, mail: PreparedMail, reading: MailReading) -> bool:
         """Whether the author of a mail that was held would be held today."""
-        target, _ = self._targets.of(item, reading)
-        rules = self._targets.rules_of(self._targets.process_of(target, item)) if target is not None else None
+        target, _ = self._resolver.find(mail, reading)
+        rules = self._rules_at(target, mail) if target is not None else None
         return rules is None or rules.reply_from == "hold"
 
-    def refusal(self, target: Target, item: PreparedMail, reading: MailReading) -> str | None:
-        """The setting by which the case does not take the mail as it stands; None if it does."""
-        is_plain = _is_plain(item)
-        if not is_plain and self._targets.is_proven(target, item):
+    def refusal(self, target: Target, mail: PreparedMail, reading: MailReading) -> str | None:
+        """The setting by which the case does not take the mail; None if it takes the mail."""
+        is_plain = _is_plain(mail)
+        if not is_plain and self._resolver.is_proven(target, mail):
             return None
-        rules = self._targets.rules_of(self._targets.process_of(target, item))
-        if is_plain and rules.reply_to_closed == "new-case" and self._targets.is_closed(target):
+        rules = self._rules_at(target, mail)
+        if is_plain and rules.reply_to_closed == "new-case" and self._resolver.is_closed(target):
             return "reply_to_closed"
-        is_refused = rules.reply_from != "anyone" and not self._targets.takes_part(target, item, reading)
-        return "reply_from" if is_refused else None
+        takes_part = self._resolver.takes_part(target, mail, reading)
+        return "reply_from" if rules.reply_from != "anyone" and not takes_part else None
 
-    def elsewhere(self, refused: Target, item: PreparedMail, decision: Decision, setting: str) -> RuleChange:
+    def elsewhere(self, refused: Target, mail: PreparedMail, decision: Decision, setting: str) -> RuleChange:
         """Where a mail goes that case `refused` does not take by `setting`."""
-        process = item.command.mail.process
         if setting == "reply_to_closed":
-            return RuleChange(NewCase(process, refers_to=refused), resolved(decision, CASE_CLOSED), setting)
-        today = resolved(decision, NOT_A_PARTICIPANT)
-        rules = self._targets.rules_of(self._targets.process_of(refused, item))
-        target = None if rules.reply_from == "hold" or not _is_plain(item) else NewCase(process, refers_to=refused)
-        return RuleChange(target, today, setting)
+            target = NewCase(mail.process, refers_to=refused)
+            return RuleChange(target, resolved(decision, Resolution.CASE_CLOSED), setting)
+        today = resolved(decision, Resolution.NOT_A_PARTICIPANT)
+        if self._rules_at(refused, mail).reply_from == "hold" or not _is_plain(mail):
+            return RuleChange(None, today, setting)
+        return RuleChange(NewCase(mail.process, refers_to=refused), today, setting)
 
-    def _of_opened(self, item: PreparedMail, reading: MailReading, decision: Decision, case: int) -> RuleChange | None:
-        """A mail that opened a case, for another one did not take it."""
+    def _of_opened(self, mail: PreparedMail, reading: MailReading, decision: Decision, case: int) -> RuleChange | None:
+        """A mail that opened a case because another one did not take it."""
         setting = _SETTINGS.get(decision.resolution or "")
-        refused = self._other_process_case(item) if setting == "reference_scope" else self._known.cases[case].refers_to
-        if setting is None or refused is None or refused not in self._known.cases:
+        if setting == "reference_scope":
+            refused = self._other_process_case(mail)
+        else:
+            refused = self._snapshot.cases[case].refers_to
+        if setting is None or refused is None or refused not in self._snapshot.cases:
             return None
-        rules = self._targets.rules_of(self._targets.process_of(refused, item))
+        rules = self._rules_at(refused, mail)
         if (setting, "new-case") == ("reply_to_closed", rules.reply_to_closed):
             return None
         if (setting, "participants") == ("reply_from", rules.reply_from):
             return None
-        today = self.refusal(refused, item, reading)
+        today = self.refusal(refused, mail, reading)
         if today == "reply_from" and rules.reply_from == "hold":
-            return self.elsewhere(refused, item, decision, today)
+            return self.elsewhere(refused, mail, decision, today)
         return None if today else RuleChange(refused, resolved(decision, None), setting)
 
-    def _other_process_case(self, item: PreparedMail) -> int | None:
+    def _other_process_case(self, mail: PreparedMail) -> int | None:
         """The first existing case of the decision, if a case of another process may be one."""
-        if self._targets.rules_of(item.command.mail.process).reference_scope != "any":
+        if self._resolver.rules_of(mail.process).reference_scope != "any":
             return None
-        return next((number for number in item.command.decision.cases if number in self._known.cases), None)
+        return next((number for number in mail.decision.cases if number in self._snapshot.cases), None)
 
     def _of_appended(
-        self, item: PreparedMail, reading: MailReading, recorded: RecordedMail, decision: Decision, case: int
+        self,
+        mail: PreparedMail,
+        reading: MailReading,
+        recorded: RecordedMail,
+        decision: Decision,
+        case: int,
     ) -> RuleChange | None:
-        own = item.command.mail.process
-        is_foreign = case in decision.cases and self._known.cases[case].process != own
-        if is_foreign and self._targets.rules_of(own).reference_scope == "process":
-            return self._without_number(item, reading)
-        if not _is_plain(item) or not (case in decision.cases or decision.rule == "thread"):
-            return None  # a machine's, or a person moved it
-        rules = self._targets.rules_of(self._known.cases[case].process)
+        process = self._snapshot.cases[case].process
+        is_foreign = case in decision.cases and process != mail.process
+        if is_foreign and self._resolver.rules_of(mail.process).reference_scope == "process":
+            return self._without_number(mail, reading)
+        if not _is_plain(mail) or not (case in decision.cases or decision.rule == Rule.THREAD):
+            return None  # an automatic mail, or a person moved it
+        rules = self._resolver.rules_of(process)
         if recorded.reopened and rules.reply_to_closed == "new-case":
-            return self.elsewhere(case, item, decision, "reply_to_closed")
-        comment = self._known.comments.get(item.key)
-        was_stranger = comment is not None and UNVERIFIED_SENDER in comment.flags
+            return self.elsewhere(case, mail, decision, "reply_to_closed")
+        comment = self._snapshot.comments.get(mail.key)
+        was_stranger = comment is not None and CommentFlag.UNVERIFIED_SENDER in comment.flags
         if was_stranger and rules.reply_from != "anyone":
-            return self.elsewhere(case, item, decision, "reply_from")
+            return self.elsewhere(case, mail, decision, "reply_from")
         return None
 
-    def _without_number(self, item: PreparedMail, reading: MailReading) -> RuleChange:
-        target, decision = self._targets.of(item, reading)
-        if target is None and not (isinstance(item.command, AppendToCase) and item.command.otherwise != "open"):
-            target = NewCase(item.command.mail.process)
+    def _without_number(self, mail: PreparedMail, reading: MailReading) -> RuleChange:
+        target, decision = self._resolver.find(mail, reading)
+        command = mail.command
+        if target is None and not (isinstance(command, AppendToCase) and command.otherwise != "open"):
+            target = NewCase(mail.process)
         return RuleChange(target, decision, "reference_scope")
 
+    def _rules_at(self, target: Target, mail: PreparedMail) -> Rules:
+        return self._resolver.rules_of(self._resolver.process_of(target, mail))
 
-def _is_plain(item: PreparedMail) -> bool:
-    """Not a report or an automatic answer, for which these settings do not hold."""
-    return not isinstance(item.command, AppendToCase) or item.command.kind == "mail"
+
+def _is_plain(mail: PreparedMail) -> bool:
+    """Not a report or an automatic answer, to which these settings do not apply."""
+    return mail.kind == "mail"

@@ -1,14 +1,14 @@
-"""The comment that a mail becomes, and what of it is derived again when the mail is read anew. Pure."""
+"""The comment that a mail becomes, and what of it is derived again when the mail is read again. Pure."""
 
 from datetime import datetime
 
 from msgspec import structs
 
+from schemas.flags import AttachmentFlag, CommentFlag
 from schemas.mails import BlobRef
 from schemas.stored import Attachment, Comment, Person
 from services.case_writer.placement.plan import Placed
 
-ORIGINAL = "original"  # the flag of an attachment that is the mail itself
 ORIGINAL_NAME = "original.eml"
 _DERIVED = (
     *("case", "kind", "sent_at", "author", "subject", "text", "full_text", "html"),
@@ -18,24 +18,8 @@ _DERIVED = (
 
 def comment_of(placed: Placed, case: int) -> Comment:
     """The comment that a mail becomes."""
-    mail, reading = placed.item.command.mail, placed.reading
-    attachments = [
-        Attachment(
-            name=one.name,
-            content_type=one.content_type,
-            size=blob.size,
-            sha256=blob.sha256,
-            inline=one.inline,
-            content_id=one.content_id,
-            blob=blob.sha256,
-            original_name=one.original_name,
-            flags=list(one.flags),
-        )
-        for one, blob in zip(reading.attachments, placed.item.blobs, strict=True)
-    ]
+    mail, reading = placed.item.raw, placed.reading
     original = placed.item.original
-    if original is not None:
-        attachments.append(_original(original))
     return Comment(
         id=mail.key,
         case=case,
@@ -49,14 +33,14 @@ def comment_of(placed: Placed, case: int) -> Comment:
         html=reading.html,
         message_id=reading.message_id,
         in_reply_to=reading.in_reply_to,
-        attachments=attachments,
+        attachments=[*placed.item.attachments, *([_original(original)] if original else [])],
         original=original.sha256 if original else None,
         flags=list(dict.fromkeys([*reading.defects, *placed.decision.flags, *placed.flags])),
     )
 
 
 def emptied_note(number: int, to: int, note_id: str, now: datetime) -> Comment:
-    """What a case says whose last mail went to another case."""
+    """The note in a case whose last mail went to another case."""
     text = f"The last mail of this case was moved to case {to} when it was decided anew; the case is closed."
     return Comment(
         id=note_id,
@@ -73,19 +57,20 @@ def emptied_note(number: int, to: int, note_id: str, now: datetime) -> Comment:
         in_reply_to=None,
         attachments=[],
         original=None,
-        flags=["emptied"],
+        flags=[CommentFlag.EMPTIED],
     )
 
 
 def derived_again(before: Comment, today: Comment) -> Comment:
-    """The comment as it stands with everything that is derived from the mail as of today.
+    """The comment with everything that is derived from the mail as of today.
 
     A whole mail that was attached stays attached.
     """
     attachments, original = today.attachments, today.original
     if original is None and before.original is not None:
         original = before.original
-        attachments = [*attachments, *(one for one in before.attachments if ORIGINAL in one.flags)]
+        kept = [file for file in before.attachments if AttachmentFlag.ORIGINAL in file.flags]
+        attachments = [*attachments, *kept]
     derived = {name: getattr(today, name) for name in _DERIVED}
     return structs.replace(before, **derived, attachments=attachments, original=original)
 
@@ -99,5 +84,5 @@ def _original(blob: BlobRef) -> Attachment:
         inline=False,
         content_id=None,
         blob=blob.sha256,
-        flags=[ORIGINAL],
+        flags=[AttachmentFlag.ORIGINAL],
     )

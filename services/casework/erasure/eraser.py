@@ -5,8 +5,6 @@ erasure finds what an interrupted one left. The archives on the broker keep thei
 out; the report says until when.
 """
 
-import asyncio
-import random
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -47,6 +45,7 @@ from services.runtime.mail.headers import MailHeaders
 from services.runtime.settings import Process
 from services.runtime.store.blob_references import blob_references
 from services.runtime.store.blobs import CHUNKS, FILES, Blobs
+from services.runtime.store.contention import pause_after_conflict
 from services.runtime.store.errors import ConflictError
 from services.runtime.store.mongo import Document, Session, Store
 
@@ -161,7 +160,7 @@ class Eraser:
             except ConflictError:
                 if attempt == MAX_CONFLICTS:
                     raise
-                await asyncio.sleep(random.uniform(0.001, 0.01) * min(attempt, 20))  # noqa: S311 - a pause
+                await pause_after_conflict(attempt)
             else:
                 run.note(erasure)
                 return

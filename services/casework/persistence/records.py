@@ -29,14 +29,14 @@ class WrittenChanges:
     changes: list[Change] = field(default_factory=list)
     opened: Change | None = None
 
-    def add(self, case: Case, whats: Sequence[What], actor: Actor, now: datetime) -> None:
+    def add(self, case: Case, whats: Sequence[What], actor: Actor, now: datetime, mail_key: str | None = None) -> None:
         """Let `whats` happen to a case, after what happened to it before."""
         self.before.setdefault(case.number, case)
         current = self.cases.get(case.number, case)
         if current.revision == 0:
             current = self._append(current, adoption(current), MIGRATION, now)
         for what in whats:
-            current = self._append(current, what, actor, now)
+            current = self._append(current, what, actor, now, mail_key)
         self.cases[case.number] = current
 
     def open(self, number: int, opened: Opened, actor: Actor, now: datetime) -> None:
@@ -44,8 +44,16 @@ class WrittenChanges:
         self.opened = new_change(number, 1, opened, actor=actor, now=now, process=opened.process)
         self.changes.append(self.opened)
 
-    def _append(self, case: Case, what: What, actor: Actor, now: datetime) -> Case:
-        change = new_change(case.number, case.revision + 1, what, actor=actor, now=now, process=case.process)
+    def _append(self, case: Case, what: What, actor: Actor, now: datetime, mail_key: str | None = None) -> Case:
+        change = new_change(
+            case.number,
+            case.revision + 1,
+            what,
+            actor=actor,
+            now=now,
+            process=case.process,
+            mail_key=mail_key,
+        )
         after = apply(case, change)
         self.changes.append(structs.replace(change, process=after.process))
         return with_participants(after, what)

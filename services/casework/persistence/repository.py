@@ -5,8 +5,6 @@ revision guards the case: whoever was second reads again and decides again, or i
 when they named the revision that they had seen.
 """
 
-import asyncio
-import random
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,6 +21,7 @@ from services.casework.persistence.splitting import split_off
 from services.casework.refusals import ActionRefusedError, StaleRevisionError
 from services.runtime.logs import get_logger
 from services.runtime.settings import Process
+from services.runtime.store.contention import pause_after_conflict
 from services.runtime.store.errors import ConflictError
 from services.runtime.store.mongo import Document, Session, Store
 
@@ -127,7 +126,7 @@ class CaseRepository:
             except ConflictError:
                 if attempt == MAX_CONFLICTS:
                     raise
-                await asyncio.sleep(random.uniform(0.001, 0.01) * min(attempt, 20))  # noqa: S311 - a pause
+                await pause_after_conflict(attempt)
             else:
                 log.info("case_changed", case=number, action=type(action).__name__, revision=done.case.revision)
                 return done
@@ -148,7 +147,7 @@ class CaseRepository:
             except ConflictError:
                 if attempt == MAX_CONFLICTS:
                     raise
-                await asyncio.sleep(random.uniform(0.001, 0.01) * min(attempt, 20))  # noqa: S311 - a pause
+                await pause_after_conflict(attempt)
         raise AssertionError("unreachable")
 
     async def _recall(self, outgoing_id: str, acting: ActingAs, session: Session) -> Done:

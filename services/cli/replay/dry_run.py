@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from schemas.cases import Command, ParkMail
 from schemas.events import ReplayEffect
 from schemas.mails import BlobRef, RawMail
+from schemas.reasons import ParkReason
 from services.case_writer.isolated_reader import IsolatedReader
 from services.case_writer.main import reading_limits
 from services.case_writer.placement.plan import PreparedMail
@@ -15,10 +16,9 @@ from services.case_writer.placement.planner import plan, query
 from services.case_writer.placement.snapshot import CaseSnapshot, RecordedMail, Snapshot, SnapshotQuery
 from services.case_writer.ports import UnreadableMailError
 from services.case_writer.preparation import MailPreparer
-from services.case_writer.recording.documents import TransactionContext, build_documents
+from services.case_writer.recording.builder import TransactionContext, build_documents
 from services.case_writer.recording.mongo import MongoCases
 from services.case_writer.recording.replay_effects import replayed
-from services.case_writer.service import CANNOT_BE_WRITTEN
 from services.cli.replay.archive_reader import mails
 from services.cli.replay.case_history import CaseHistory
 from services.cli.replay.publisher import ReplayOptions, as_replayed
@@ -46,7 +46,7 @@ class DryRun:
         self._past = past
         self._stop = stop
         self._stages = settings.initial_stages
-        self._cases = MongoCases(store, self._stages)
+        self._cases = MongoCases(store)
         self._policy_of = policies(settings)
         reading = settings.reading
         self._aside = IsolatedReader(
@@ -89,7 +89,7 @@ class DryRun:
     async def _decide(self, mail: RawMail) -> None:
         asked = as_replayed(mail, ReplayOptions(run="dry", rederive=True), self._past)
         item = await self._item(decide(asked, self._policy_of(mail.process, mail.mailbox)))
-        known = self._with_pretended(await self._cases.known(query([item])), query([item]))
+        known = self._with_pretended(await self._cases.snapshot(query([item])), query([item]))
         recorded = known.mails.get(mail.key)
         if not self._choice.has_outcome(recorded.outcome if recorded else None):
             return
@@ -110,7 +110,7 @@ class DryRun:
         try:
             return (await self._intake.prepare([command]))[0]
         except PermanentError as error:
-            reason = error.reason if isinstance(error, UnreadableMailError) else CANNOT_BE_WRITTEN
+            reason = error.reason if isinstance(error, UnreadableMailError) else ParkReason.CANNOT_BE_WRITTEN
             return PreparedMail(ParkMail(mail=command.mail, decision=command.decision, reason=reason), None)
 
     def _with_pretended(self, known: Snapshot, asked: SnapshotQuery) -> Snapshot:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from schemas.events import FetcherPresent, MailsRecorded, MailsReplayed
+
 MAIL: Final = "mailcase.mail"
 CASE: Final = "mailcase.case"
 EVENT: Final = "mailcase.event"
@@ -12,7 +14,7 @@ MAIL_ARCHIVE: Final = "mail.archive"
 EVENT_ARCHIVE: Final = "event.archive"
 CASE_WRITER_COMMANDS: Final = "case_writer.commands"
 SENDER_WORK: Final = "sender.work"
-FETCHER_PRESENT: Final = "fetcher.present"  # the routing key by which fetchers tell each other what they read
+FETCHER_PRESENT: Final = FetcherPresent.ROUTING_KEY  # the routing key by which fetchers tell each other what they read
 
 # As good as none: quorum queues count every redelivery, also those that an outage or a killed stage causes, and no
 # outage may make a mail a dead letter. RabbitMQ 4 would take 20 if none were given. What fails by the mail itself is
@@ -130,8 +132,8 @@ def answer_key(process: str) -> str:
 
 
 def replayed_key(run: str) -> str:
-    return f"mail.replayed.{run}"
+    return MailsReplayed.ROUTING_KEY.format(run=run)
 
 
 def receipt_key(mailbox: str) -> str:
-    return f"mail.recorded.{mailbox}"
+    return MailsRecorded.ROUTING_KEY.format(mailbox=mailbox)

@@ -1,10 +1,17 @@
-"""Telling contention between writers from a contradiction in the database."""
+"""Writing against other writers: repetition, and telling contention from a contradiction in the database."""
 
+import asyncio
+import random
 import time
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from services.runtime.errors import PermanentError, TransientError
-from services.runtime.store.errors import TakenError
+from services.runtime.process.lifecycle import Stop
+from services.runtime.retry import Backoff
+from services.runtime.store.errors import ConflictError, TakenError, UnclearCommitError
+
+T = TypeVar("T")
 
 # Once another writer has committed, its keys become visible within moments. A key that stays taken
 # by something that cannot be found is a contradiction in the database, such as a comment whose
@@ -47,3 +54,51 @@ class ContentionWatch:
                 self._since_s = None
             else:
                 self._proven = True  # retry once more: the taken keys may be visible now
+
+
+def conflict_pause_s(conflicts: int) -> float:
+    """Seconds to wait after so many conflicts: random, growing to 0.2, enough for the other writer to commit."""
+    return random.uniform(0.001, 0.01) * min(conflicts, 20)  # noqa: S311 - a pause, no secret
+
+
+async def pause_after_conflict(conflicts: int) -> None:
+    """Wait after so many conflicts."""
+    await asyncio.sleep(conflict_pause_s(conflicts))
+
+
+async def until_written(
+    write: Callable[[], Awaitable[T]],
+    stop: Stop,
+    backoff: Backoff,
+    *,
+    watch: ContentionWatch | None = None,
+    conflicts_after_stop: int = 20,
+    on_conflict: Callable[[int, ConflictError], None] = lambda *_: None,
+    on_outage: Callable[[TransientError, float], None] = lambda *_: None,
+) -> T:
+    """Repeat `write` until it succeeds: after a conflict with a short pause, in an outage with backoff.
+
+    After an unclear commit there is no pause, since reading shows what happened. `on_conflict` gets
+    the number of conflicts so far, `on_outage` the error and the pause in seconds; what they raise
+    ends the repetition. Raises the last TransientError if `stop` is requested during an outage or
+    after `conflicts_after_stop` conflicts, and PermanentError if `watch` finds a contradiction.
+    """
+    conflicts = 0
+    while True:
+        try:
+            return await write()
+        except ConflictError as error:
+            conflicts += 1
+            on_conflict(conflicts, error)
+            if watch is not None:
+                await watch.met(error)
+            if stop.requested and conflicts >= conflicts_after_stop:
+                raise
+            await pause_after_conflict(conflicts)
+        except TransientError as error:
+            if watch is not None:
+                await watch.met(error)
+            pause_s = 0.0 if isinstance(error, UnclearCommitError) else backoff.next_s()
+            on_outage(error, pause_s)
+            if await stop.wait(pause_s):
+                raise

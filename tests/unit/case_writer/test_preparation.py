@@ -7,13 +7,12 @@ from msgspec import structs
 
 from schemas.cases import Command, Decision, OpenCase, ParkMail
 from schemas.mails import BlobRef, Replay
+from schemas.reasons import ParkReason
 from services.case_writer import preparation as intake_module
 from services.case_writer.placement.plan import Plan, Unassigned
-from services.case_writer.placement.restore import CONTENT_MISSING
 from services.case_writer.ports import UnreadableMailError
 from services.case_writer.preparation import MailPreparer
 from services.case_writer.reading import MailReading
-from services.case_writer.service import CANNOT_BE_WRITTEN
 from services.runtime.errors import PermanentError, TransientError
 from tests.builders import ignoring, opening, parking, raw_mail
 from tests.fakes import FakeBlobs
@@ -43,10 +42,10 @@ async def test_each_mail_gets_its_own_attachments_in_their_order(blobs: FakeBlob
     with_files = opening("two files", raw=BOUNDARY_MAIL, key=mail.key)
     commands: list[Command] = [opening("no file"), with_files, parking("parked")]
     none, two, parked = await MailPreparer(blobs, lambda _mailbox: False).prepare(commands)
-    assert none.blobs == ()
-    assert [one.sha256 for one in two.blobs] == [sha256(b"first"), sha256(b"second")]
+    assert none.attachments == ()
+    assert [one.sha256 for one in two.attachments] == [sha256(b"first"), sha256(b"second")]
     assert two.reading is not None
-    assert [one.name for one in two.reading.attachments] == ["a.bin", "b.bin"]
+    assert [one.name for one in two.attachments] == ["a.bin", "b.bin"]
     assert (none.original, two.original) == (None, None)
     assert parked.original == BlobRef(sha256=sha256(commands[2].mail.raw or b""), size=commands[2].mail.size)
 
@@ -111,7 +110,7 @@ async def test_a_mail_that_travels_as_a_blob_is_read_whole(blobs: FakeBlobs) -> 
     )
     assert item.reading is not None
     assert item.reading.subject == "Two files"
-    assert len(item.blobs) == 2
+    assert len(item.attachments) == 2
 
 
 async def test_a_large_mail_that_is_kept_whole_is_kept_where_it_is(
@@ -130,9 +129,13 @@ async def test_a_large_mail_that_is_kept_whole_is_kept_where_it_is(
         await intake.prepare([parking("large", raw=None, blob=gone)])
     with pytest.raises(UnreadableMailError) as caught:
         await intake.prepare(
-            [parking("large", CANNOT_BE_WRITTEN, raw=None, blob=gone, origin="replay", replay=Replay(run="r"))]
+            [
+                parking(
+                    "large", ParkReason.CANNOT_BE_WRITTEN, raw=None, blob=gone, origin="replay", replay=Replay(run="r")
+                )
+            ]
         )
-    assert caught.value.reason == CONTENT_MISSING
+    assert caught.value.reason == ParkReason.CONTENT_MISSING
 
 
 async def test_a_mail_whose_blob_is_gone_fails_for_ever(blobs: FakeBlobs) -> None:
@@ -186,11 +189,11 @@ async def test_a_replayed_mail_whose_content_is_lost_is_kept_without_any(blobs: 
     intake = MailPreparer(blobs, lambda _mailbox: False)
     with pytest.raises(UnreadableMailError) as caught:
         await intake.prepare([command])
-    assert caught.value.reason == CONTENT_MISSING
-    [item] = await intake.prepare([ParkMail(mail=mail, decision=command.decision, reason=CONTENT_MISSING)])
+    assert caught.value.reason == ParkReason.CONTENT_MISSING
+    [item] = await intake.prepare([ParkMail(mail=mail, decision=command.decision, reason=ParkReason.CONTENT_MISSING)])
     assert (item.reading, item.original) == (None, None)
-    plan = Plan(aside=[Unassigned(item, "parked", CONTENT_MISSING, command.decision)])
-    assert (await intake.with_originals(plan)).aside[0].item.original is None
+    plan = Plan(unassigned=[Unassigned(item, "parked", ParkReason.CONTENT_MISSING, command.decision)])
+    assert plan.needs_original == []
 
 
 async def test_a_fetched_mail_whose_content_is_lost_is_not_kept_at_all(blobs: FakeBlobs) -> None:

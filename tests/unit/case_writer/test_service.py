@@ -15,9 +15,13 @@ from schemas.cloud_events import CloudEvent
 from schemas.codec import decode_receipt, decode_replayed
 from schemas.events import CaseAppended, CaseOpened, MailboxLimited, MailIgnored, MailParked, SenderLimited
 from schemas.mails import BlobRef, Replay
+from services.case_writer.batch import ReceivedCommand
+from services.case_writer.notifier import Notifier
+from services.case_writer.originals import Originals
 from services.case_writer.placement.plan import Plan
 from services.case_writer.preparation import MailPreparer
-from services.case_writer.service import CONFLICTS_TOGETHER, MAX_FAULT_ATTEMPTS, CaseWriter, ReceivedCommand
+from services.case_writer.recording.builder import OpeningRules
+from services.case_writer.service import CONFLICTS_TOGETHER, MAX_FAULT_ATTEMPTS, CaseWriter
 from services.runtime.broker.messages import Outgoing
 from services.runtime.broker.topology import EVENT
 from services.runtime.errors import PermanentError, TransientError
@@ -36,7 +40,7 @@ class Writer:
     """A case writer on fakes; outages are waited out without waiting."""
 
     def __init__(self, rules: Mapping[str, Rules] | None = None) -> None:
-        self.cases = FakeCases(STAGES)
+        self.cases = FakeCases()
         self.blobs = FakeBlobs()
         self.outlet = FakeOutlet()
         self.stop = Stop()
@@ -44,8 +48,9 @@ class Writer:
         self.service = CaseWriter(
             self.cases,
             MailPreparer(self.blobs, lambda _mailbox: False),
-            self.outlet,
-            FakePublisher(self.cases, self.outlet),
+            Originals(self.blobs),
+            Notifier(self.outlet, FakePublisher(self.cases, self.outlet)),
+            OpeningRules(STAGES),
             rules=rules,
             health=self.health,
             stop=self.stop,
@@ -77,7 +82,7 @@ class Writer:
         """Mails with these texts cannot be written to a case, nor `also_parked` at all."""
 
         def check(plan: Plan) -> None:
-            items = [one.item for one in plan.placed] + [one.item for one in plan.aside if also_parked]
+            items = [one.item for one in plan.placed] + [one.item for one in plan.unassigned if also_parked]
             for one in items:
                 if any(text.encode() in (one.command.mail.raw or b"") for text in texts):
                     raise PermanentError("the document is too large")

@@ -135,7 +135,7 @@ async def test_a_stage_that_ends_in_the_outage_leaves_the_mail_to_another(bench:
 async def test_a_mail_whose_comment_cannot_be_written_does_not_go_out_again(
     bench: Bench, failures: list[Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.runtime.store.contention.TAKEN_PATIENCE_S", 0.1)
+    monkeypatch.setattr("services.runtime.store.contention.TAKEN_PATIENCE_S", 0.0)
     bench.put()
 
     def taken(recipients: Sequence[str]) -> DeliveryResult:

@@ -13,8 +13,9 @@ from schemas.mails import BlobRef
 from schemas.message_ids import MessageIdSigner
 from schemas.sending import AnswerCase, AnswerFile
 from schemas.stored import OutgoingMail
-from services.case_writer.outgoing.answers import Answers, MongoAnswers
+from services.case_writer.outgoing.answers import Answers
 from services.case_writer.outgoing.composer import OutgoingMailComposer
+from services.case_writer.outgoing.mongo import MongoAnswers
 from services.casework.outgoing import Answerable
 from services.runtime.broker.messages import Outgoing
 from services.runtime.errors import PermanentError, TransientError

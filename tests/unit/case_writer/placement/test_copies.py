@@ -12,7 +12,7 @@ from schemas.stored import thread_id
 from services.case_writer.placement.plan import NewCase, Plan, PreparedMail
 from services.case_writer.placement.planner import plan
 from services.case_writer.placement.snapshot import CaseSnapshot, RecordedMail, Snapshot, ThreadSnapshot
-from services.case_writer.recording.documents import TransactionContext, build_documents
+from services.case_writer.recording.builder import TransactionContext, build_documents
 from tests.builders import ANNA, EVE, JAN, NOW, STAGES, appending, item, opened, opening
 
 A = "<a@x.example>"
@@ -30,14 +30,14 @@ def recorded_thread(digest: str | None = DIGEST) -> dict[str, Any]:
 
 
 def asides(done: Plan) -> list[tuple[str, str, Any]]:
-    return [(one.outcome, one.reason, one.refers_to) for one in done.aside]
+    return [(one.outcome, one.reason, one.refers_to) for one in done.unassigned]
 
 
 def test_a_copy_of_a_recorded_mail_is_ignored_and_refers_to_its_case() -> None:
     done = place(opened("copy", A, digest=DIGEST), **recorded_thread())
     assert (done.placed, done.new_cases, done.threads, done.senders) == ([], [], {}, {})
     assert asides(done) == [("ignored", "copy", 5)]
-    [aside] = done.aside
+    [aside] = done.unassigned
     assert (aside.decision.resolution, aside.decision.evidence) == ("copy", ["k" * 64])
 
 
@@ -112,7 +112,7 @@ def test_a_copy_stays_one_when_it_is_derived_again(decision: Decision) -> None:
     command = opening("copy", origin="replay", replay=Replay(run="r", rederive=True, move=True))
     again = item(msgspec.structs.replace(command, decision=decision), A, digest=DIGEST)
     done = place(again, mails={again.key: ignored(again)}, **recorded_thread())
-    assert (done.placed, done.aside, done.differs, done.retried, done.reconsidered) == ([], [], {}, {}, [])
+    assert (done.placed, done.unassigned, done.mismatches, done.retried, done.updated) == ([], [], {}, {}, [])
 
 
 def test_of_a_restored_database_the_mail_that_was_in_the_case_is_back_and_its_copy_is_none() -> None:
@@ -124,4 +124,4 @@ def test_of_a_restored_database_the_mail_that_was_in_the_case_is_back_and_its_co
     first, copy = PreparedMail(command, mail.reading), item(opening("copy", origin="replay"), A, digest=DIGEST)
     done = place(first, copy)
     assert [one.item.key for one in done.placed] == [first.key]
-    assert [one.reason for one in done.aside] == ["copy"]
+    assert [one.reason for one in done.unassigned] == ["copy"]

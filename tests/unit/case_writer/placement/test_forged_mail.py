@@ -101,7 +101,7 @@ def test_a_forged_mail_has_no_right_that_a_plain_stranger_lacks(forged: str, pol
 def test_no_forged_mail_passes_a_rule_that_parks_strangers(forged: str, policy: str) -> None:
     spam = {"X-Spam-Flag": "yes"} if policy == "spam" else {}
     made = placed(FORGED[forged] | spam, POLICIES[policy])
-    assert [one.outcome for one in made.aside] == ["parked"]
+    assert [one.outcome for one in made.unassigned] == ["parked"]
 
 
 @pytest.mark.parametrize("rule", ["anyone", "participants", "hold"])
@@ -121,8 +121,8 @@ def test_an_automatic_answer_to_a_mail_of_the_case_is_not_held(proof: str) -> No
 
 
 def test_a_report_with_a_number_alone_is_held_or_left_to_a_person() -> None:
-    [held] = placed(FORGED["report by type"], reply_from="hold").aside
-    [apart] = placed(FORGED["report by type"], reply_from="participants").aside
+    [held] = placed(FORGED["report by type"], reply_from="hold").unassigned
+    [apart] = placed(FORGED["report by type"], reply_from="participants").unassigned
     assert [(one.outcome, one.decision.resolution) for one in (held, apart)] == [("parked", "not-a-participant")] * 2
     [flagged] = placed(FORGED["report by type"]).placed
     assert flagged.flags == ("unverified-sender",)
@@ -153,7 +153,7 @@ def test_a_mail_that_failed_authentication_is_a_strangers(results: str) -> None:
     failed = ANNA | {"Authentication-Results": f"{SERVER}; {results.removeprefix('(c) ; ')}"}
     [one] = placed(failed).placed
     assert (one.flags[0], one.joins) == ("unverified-sender", ())
-    [held] = placed(failed, reply_from="hold").aside
+    [held] = placed(failed, reply_from="hold").unassigned
     assert held.reason == "not-a-participant"
 
 

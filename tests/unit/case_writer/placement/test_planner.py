@@ -13,7 +13,7 @@ from services.case_writer.placement.plan import NewCase, Placed, Plan, PreparedM
 from services.case_writer.placement.planner import plan, query
 from services.case_writer.placement.snapshot import CaseSnapshot, RecordedMail, Snapshot, ThreadSnapshot
 from services.case_writer.placement.threads import MAX_RESERVED
-from services.case_writer.recording.documents import TransactionContext, build_documents
+from services.case_writer.recording.builder import TransactionContext, build_documents
 from services.runtime.mail.headers import Address
 from tests.builders import ANNA, EVE, JAN, NOW, OFFICE, STAGES, appending, ignoring, item, opened, opening, parking
 
@@ -179,7 +179,7 @@ class TestReservedIds:
         command = appending("m", thread_ids=[A])
         command = msgspec.structs.replace(command, kind="automatic", otherwise="ignore", reason="automatic-reply")
         done = place(item(command, B, author=JAN), threads=threads(a=(5, None)), cases={5: case(EVE.address)})
-        assert [(one.outcome, one.reason) for one in done.aside] == [("ignored", "automatic-reply")]
+        assert [(one.outcome, one.reason) for one in done.unassigned] == [("ignored", "automatic-reply")]
 
 
 class TestReusedIds:
@@ -238,7 +238,7 @@ class TestWithinOneBatch:
 
     def test_parked_and_ignored_mails_stand_beside_the_others(self) -> None:
         done = place(item(parking("p")), opened("m"), item(ignoring("i")))
-        assert [(one.outcome, one.reason) for one in done.aside] == [("parked", "virus"), ("ignored", "loop")]
+        assert [(one.outcome, one.reason) for one in done.unassigned] == [("parked", "virus"), ("ignored", "loop")]
         assert len(done.placed) == 1
 
     def test_a_mail_to_be_placed_must_have_been_read(self) -> None:
@@ -261,7 +261,7 @@ class TestDeliveries:
     def test_a_parked_mail_that_comes_again_stays_parked(self) -> None:
         mail = item(parking("p"))
         done = place(mail, mails={mail.key: recorded(outcome="parked", case=None)})
-        assert (done.aside, done.duplicates) == ([], [mail.key])
+        assert (done.unassigned, done.duplicates) == ([], [mail.key])
 
     def test_a_replay_of_a_recorded_mail_has_no_effect_at_all(self) -> None:
         mail = item(opening("m", origin="replay"))

@@ -6,13 +6,14 @@ import msgspec
 import pytest
 
 from schemas.cases import Decision, ParkMail
+from schemas.flags import CommentFlag
 from schemas.mails import Replay
+from schemas.reasons import ParkReason
 from schemas.stored import Comment, Person
 from services.case_writer.placement.plan import NewCase, Plan, PreparedMail
 from services.case_writer.placement.planner import plan, query
-from services.case_writer.placement.restore import CASE_NOT_RESTORED, CONTENT_MISSING, NUMBER_TAKEN
 from services.case_writer.placement.snapshot import CaseSnapshot, RecordedMail, Snapshot, ThreadSnapshot
-from services.case_writer.recording.documents import TransactionContext, build_documents
+from services.case_writer.recording.builder import TransactionContext, build_documents
 from tests.builders import ANNA, NOW, STAGES, appending, ignoring, item, opened, parking
 from tests.unit.case_writer.recording.test_documents import LATER
 
@@ -21,7 +22,7 @@ CASE = CaseSnapshot("invoices", "approval", "open", "Invoice 17", frozenset({ANN
 
 def replayed(one: PreparedMail, **wanted: Any) -> PreparedMail:
     mail = msgspec.structs.replace(one.command.mail, origin="replay", replay=Replay(run="r", **wanted))
-    return PreparedMail(msgspec.structs.replace(one.command, mail=mail), one.reading, one.blobs, one.original)
+    return PreparedMail(msgspec.structs.replace(one.command, mail=mail), one.reading, one.attachments, one.original)
 
 
 def place(*items: PreparedMail, **known: Any) -> Plan:
@@ -58,13 +59,13 @@ class TestRestoring:
     def test_a_reply_before_its_case_is_parked_and_no_case_is_opened_for_it(self) -> None:
         reply = opened("r")
         done = place(replayed(reply, case=7, opener="a" * 64))
-        assert [(one.outcome, one.reason) for one in done.aside] == [("parked", CASE_NOT_RESTORED)]
+        assert [(one.outcome, one.reason) for one in done.unassigned] == [("parked", ParkReason.CASE_NOT_RESTORED)]
 
     def test_it_joins_its_case_when_it_is_replayed_once_more(self) -> None:
         first, reply = opened("m"), replayed(opened("r"), case=7, opener=opened("m").key)
         mails = {
             first.key: RecordedMail("opened", "invoices", 7, None, "w"),
-            reply.key: RecordedMail("parked", "invoices", None, CASE_NOT_RESTORED, "w"),
+            reply.key: RecordedMail("parked", "invoices", None, ParkReason.CASE_NOT_RESTORED, "w"),
         }
         assert numbers(place(reply, mails=mails, cases={7: CASE})) == {reply.key: 7}
         del mails[first.key]
@@ -74,12 +75,12 @@ class TestRestoring:
         mail = opened("m")
         done = place(replayed(mail, case=7, opener=mail.key), cases={7: CASE})
         assert numbers(done) == {mail.key: 100}
-        assert NUMBER_TAKEN in done.placed[0].flags
+        assert CommentFlag.NUMBER_TAKEN in done.placed[0].flags
 
     def test_without_the_opening_mail_a_reply_goes_by_the_number(self) -> None:
         reply = opened("r")
         assert numbers(place(replayed(reply, case=7), cases={7: CASE})) == {reply.key: 7}
-        assert place(replayed(reply, case=7)).aside[0].reason == CASE_NOT_RESTORED
+        assert place(replayed(reply, case=7)).unassigned[0].reason == ParkReason.CASE_NOT_RESTORED
 
     @pytest.mark.parametrize("command", [parking("m"), ignoring("m")])
     def test_what_the_rules_would_do_today_does_not_matter(self, command: ParkMail) -> None:
@@ -89,15 +90,15 @@ class TestRestoring:
 
     def test_a_mail_that_was_parked_for_its_missing_content_is_placed_by_whoever_brings_it(self) -> None:
         mail = opened("m")
-        known = {mail.key: RecordedMail("parked", "invoices", None, CONTENT_MISSING, "w", 0)}
+        known = {mail.key: RecordedMail("parked", "invoices", None, ParkReason.CONTENT_MISSING, "w", 0)}
         assert numbers(place(mail, mails=known)) == {mail.key: 100}
 
     def test_so_it_is_where_the_rules_park_it_once_it_is_whole(self) -> None:
         mail = item(parking("m"))
-        known = {mail.key: RecordedMail("parked", "invoices", None, CONTENT_MISSING, "w", 0)}
-        assert [one.reason for one in place(mail, mails=known).aside] == ["virus"]
+        known = {mail.key: RecordedMail("parked", "invoices", None, ParkReason.CONTENT_MISSING, "w", 0)}
+        assert [one.reason for one in place(mail, mails=known).unassigned] == ["virus"]
         without = PreparedMail(mail.command, None)
-        assert place(without, mails=known).aside == []
+        assert place(without, mails=known).unassigned == []
 
     def test_everything_that_it_asks_about_is_in_the_query(self) -> None:
         asked = query([replayed(opened("r"), case=7, opener="a" * 64)])
@@ -159,7 +160,7 @@ class TestRederiving:
         one = opened("m")
         done = again(one, recorded(one, 5), comment(one, 5, text="garbled"))
         assert replaced(done) == [(5, "opened", "Hello", "new-case")]
-        assert done.differs == {}
+        assert done.mismatches == {}
 
     def test_what_was_decided_when_it_came_keeps_its_flags(self) -> None:
         one = opened("m")
@@ -171,7 +172,7 @@ class TestRederiving:
         one = opened("m", thread_ids=["<0@x.example>"])
         threads = {"invoices <0@x.example>": ThreadSnapshot(7, "z" * 64)}
         done = again(one, recorded(one, 5), comment(one, 5), move=True, threads=threads)
-        assert (replaced(done), done.differs) == ([], {})
+        assert (replaced(done), done.mismatches) == ([], {})
 
     @pytest.mark.parametrize("move", [False, True])
     def test_a_number_that_was_overlooked_leads_to_its_case_only_with_move(self, move: bool) -> None:
@@ -179,7 +180,7 @@ class TestRederiving:
         before = recorded(one, 5, decision=Decision(rule="new-case"))
         done = again(one, before, comment(one, 5), move=move)
         assert replaced(done) == ([(7, "appended", "Hello", "case-reference")] if move else [])
-        assert [(key, one.target) for key, one in done.differs.items()] == ([] if move else [(one.key, 7)])
+        assert [(key, one.target) for key, one in done.mismatches.items()] == ([] if move else [(one.key, 7)])
 
     @pytest.mark.parametrize("move", [False, True])
     def test_a_number_that_is_none_any_more_gives_a_case_of_its_own_only_with_move(self, move: bool) -> None:
@@ -187,14 +188,14 @@ class TestRederiving:
         before = recorded(one, 5, "appended", decision=Decision(rule="case-reference", cases=[5]))
         done = again(one, before, comment(one, 5), move=move)
         assert replaced(done) == ([(100, "opened", "Hello", "new-case")] if move else [])
-        assert [isinstance(one.target, NewCase) for one in done.differs.values()] == ([] if move else [True])
+        assert [isinstance(one.target, NewCase) for one in done.mismatches.values()] == ([] if move else [True])
 
     def test_a_mail_in_a_case_is_never_taken_out_of_it_by_the_rules(self) -> None:
         one = PreparedMail(parking("m", reason="spam"), opened("m").reading)
         old = comment(one, 5, text="garbled")
         done = again(one, recorded(one, 5, decision=Decision(rule="new-case")), old, move=True)
         assert replaced(done) == [(5, "opened", "Hello", "new-case")]
-        assert [(one.target, one.detail) for one in done.differs.values()] == [(None, "spam")]
+        assert [(one.target, one.detail) for one in done.mismatches.values()] == [(None, "spam")]
 
     def test_a_decision_of_today_that_leads_to_the_same_case_is_recorded(self) -> None:
         one = item(appending("m", 5))
@@ -205,9 +206,9 @@ class TestRederiving:
         one = opened("m")
         before = recorded(one, None, "parked", reason="spam", decision=Decision(rule="spam"))
         listed = again(one, before)
-        assert (list(listed.differs), listed.retried, listed.placed) == ([one.key], {}, [])
+        assert (list(listed.mismatches), listed.retried, listed.placed) == ([one.key], {}, [])
         moved = again(one, before, move=True)
-        assert (moved.differs, list(moved.retried)) == ({}, [one.key])
+        assert (moved.mismatches, list(moved.retried)) == ({}, [one.key])
         assert numbers(moved) == {one.key: 100}
 
     def test_a_mail_that_failed_to_be_read_may_be_readable_now(self) -> None:
@@ -219,12 +220,12 @@ class TestRederiving:
         one = opened("m")
         before = recorded(one, None, "ignored", reason="discarded", decision=Decision(rule="spam"))
         done = again(one, before, move=True)
-        assert (done.differs, done.retried, done.placed) == ({}, {}, [])
+        assert (done.mismatches, done.retried, done.placed) == ({}, {}, [])
 
     def test_another_reason_to_park_is_recorded(self) -> None:
         one = item(parking("m", reason="denied-sender"))
         before = recorded(one, None, "parked", reason="spam", decision=Decision(rule="spam"))
-        assert [(one.reason, one.decision.rule) for one in again(one, before).reconsidered] == [
+        assert [(one.reason, one.decision.rule) for one in again(one, before).updated] == [
             ("denied-sender", "denied-sender")
         ]
 

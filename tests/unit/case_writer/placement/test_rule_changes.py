@@ -11,7 +11,7 @@ from schemas.stored import Comment
 from services.case_writer.placement.plan import NewCase, Plan, PreparedMail
 from services.case_writer.placement.planner import plan
 from services.case_writer.placement.snapshot import CaseSnapshot, RecordedMail, Snapshot
-from services.case_writer.recording.documents import TransactionContext, build_documents
+from services.case_writer.recording.builder import TransactionContext, build_documents
 from services.runtime.settings.schema import Rules
 from tests.builders import ANNA, EVE, STAGES, appending, item
 from tests.unit.case_writer.placement.test_replays import comment
@@ -42,7 +42,7 @@ def again(
     """Derive a mail anew whose comment has these flags, under these settings."""
     replay = Replay(run="r", rederive=True, move=move)
     mail = msgspec.structs.replace(one.command.mail, origin="replay", replay=replay)
-    asked = PreparedMail(msgspec.structs.replace(one.command, mail=mail), one.reading, one.blobs, one.original)
+    asked = PreparedMail(msgspec.structs.replace(one.command, mail=mail), one.reading, one.attachments, one.original)
     known = Snapshot(
         mails={one.key: before},
         cases=cases or CASES,
@@ -73,7 +73,7 @@ def moved(done: Plan) -> list[tuple[int, str, int | None, str | None]]:
 
 
 def listed(done: Plan) -> list[tuple[Any, str]]:
-    return [("new" if isinstance(one.target, NewCase) else one.target, one.detail) for one in done.differs.values()]
+    return [("new" if isinstance(one.target, NewCase) else one.target, one.detail) for one in done.mismatches.values()]
 
 
 EVES = item(appending("m", 5), author=EVE)
@@ -162,7 +162,7 @@ def test_a_report_is_in_its_case_whatever_the_settings_say_of_strangers() -> Non
 def test_a_mail_held_for_its_sender_is_held_as_long_as_the_settings_say_so(move: bool) -> None:
     before = recorded(None, "parked", reason="not-a-participant")
     held = again(EVES, before, move=move, reply_from="hold")
-    assert (held.differs, held.retried, held.placed) == ({}, {}, [])
+    assert (held.mismatches, held.retried, held.placed) == ({}, {}, [])
     let_in = again(EVES, before, move=move)
     assert [one.target for one in let_in.placed] == ([5] if move else [])
     assert listed(let_in) == ([] if move else [(None, "appended")])

@@ -54,7 +54,7 @@ def test_where_only_participants_may_add_a_stranger_opens_a_case_that_refers_to_
 
 
 def test_where_strangers_are_held_their_mail_is_parked_until_a_person_lets_it_through() -> None:
-    [aside] = place(answer(author=EVE), reply_from="hold").aside
+    [aside] = place(answer(author=EVE), reply_from="hold").unassigned
     assert (aside.outcome, aside.reason) == ("parked", "not-a-participant")
     parked = RecordedMail("parked", "invoices", None, "not-a-participant", "earlier", deliveries=3)
     retried = answer(author=EVE, origin="retry")
@@ -72,7 +72,7 @@ def test_a_retry_of_a_mail_that_went_to_a_case_does_nothing() -> None:
         mails={retried.key: RecordedMail("appended", "invoices", 235, None, "earlier")}, cases={235: case()}
     )
     made = place(retried, known=known)
-    assert (made.placed, made.aside, made.duplicates, made.retried) == ([], [], [], {})
+    assert (made.placed, made.unassigned, made.duplicates, made.retried) == ([], [], [], {})
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_automatic_mail_goes_to_its_case_without_reopening_it_or_joining() -> No
 @pytest.mark.parametrize(("otherwise", "outcome"), [("ignore", "ignored"), ("park", "parked")])
 def test_automatic_mail_without_a_case_opens_none(otherwise: str, outcome: str) -> None:
     made = place(automatic("bounce", otherwise, 4711))
-    assert [(one.outcome, one.reason, one.decision.resolution) for one in made.aside] == [
+    assert [(one.outcome, one.reason, one.decision.resolution) for one in made.unassigned] == [
         (outcome, "why", "no-such-case")
     ]
     assert made.new_cases == []
@@ -108,7 +108,7 @@ def test_automatic_mail_without_a_case_opens_none(otherwise: str, outcome: str) 
 def test_more_new_cases_than_the_limit_are_parked_with_one_alert() -> None:
     made = place(*(opened(f"m{number}") for number in range(8)), known=Snapshot(), max_new_cases_per_sender=5)
     assert len(made.new_cases) == 5
-    assert [one.reason for one in made.aside] == ["too-many-new-cases"] * 3
+    assert [one.reason for one in made.unassigned] == ["too-many-new-cases"] * 3
     assert [alert.alert.address for alert in made.alerts] == [ANNA.address]
 
 
@@ -142,7 +142,7 @@ def test_mails_without_an_authors_address_count_as_one_sender() -> None:
     mails = [opened(f"m{number}", author=Address(f"Nobody {number}", "")) for number in range(4)]
     made = place(*mails, known=Snapshot(), max_new_cases_per_sender=3)
     assert len(made.new_cases) == 3
-    assert [one.reason for one in made.aside] == ["too-many-new-cases"]
+    assert [one.reason for one in made.unassigned] == ["too-many-new-cases"]
     assert [one.alert for one in made.alerts] == [LimitAlert("sender", "")]
 
 
@@ -150,7 +150,7 @@ def test_addresses_that_differ_in_a_tag_only_count_as_one_sender() -> None:
     names = ["anna", "anna+1", "ANNA+2", "anna+1+2", "+anna", "+bert"]
     mails = [opened(name, author=Address("", f"{name}@customer.example")) for name in names]
     made = place(*mails, known=Snapshot(), max_new_cases_per_sender=3)
-    assert [one.item.command.mail.key for one in made.aside] == [mails[3].command.mail.key]
+    assert [one.item.command.mail.key for one in made.unassigned] == [mails[3].command.mail.key]
 
 
 def test_the_limit_of_a_mailbox_counts_whoever_writes() -> None:
@@ -158,7 +158,7 @@ def test_the_limit_of_a_mailbox_counts_whoever_writes() -> None:
     other = item(opening("other", mailbox="invoices-pl"))
     made = place(*mails, other, known=Snapshot(), max_new_cases_per_mailbox=5)
     assert len(made.new_cases) == 5 + 1
-    assert [one.reason for one in made.aside] == ["mailbox-limit-reached"] * 2
+    assert [one.reason for one in made.unassigned] == ["mailbox-limit-reached"] * 2
     assert [one.alert for one in made.alerts] == [LimitAlert("mailbox", "5@crowd.example")]
     assert len(made.senders["mailbox: invoices"].times) == 5
 
@@ -166,7 +166,7 @@ def test_the_limit_of_a_mailbox_counts_whoever_writes() -> None:
 def test_a_mail_beyond_its_senders_limit_takes_nothing_of_the_mailboxs() -> None:
     flood = [opened(f"m{number}") for number in range(9)]
     made = place(*flood, known=Snapshot(), max_new_cases_per_sender=2, max_new_cases_per_mailbox=4)
-    assert [one.reason for one in made.aside] == ["too-many-new-cases"] * 7
+    assert [one.reason for one in made.unassigned] == ["too-many-new-cases"] * 7
     assert len(made.senders["mailbox: invoices"].times) == 2
 
 

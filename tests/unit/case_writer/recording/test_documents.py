@@ -15,8 +15,10 @@ from schemas.stored import Person, to_document
 from services.case_writer.placement.plan import PreparedMail
 from services.case_writer.placement.planner import plan
 from services.case_writer.placement.snapshot import CaseSnapshot, RecordedMail, Snapshot
+from services.case_writer.preparation import stored_attachment
 from services.case_writer.reading import Attachment
-from services.case_writer.recording.documents import NO_SUBJECT, Documents, TransactionContext, build_documents
+from services.case_writer.recording.builder import TransactionContext, build_documents
+from services.case_writer.recording.documents import NO_SUBJECT, Documents
 from services.case_writer.recording.events import events_again
 from services.runtime.errors import PermanentError
 from tests.builders import ANNA, JAN, NOW, OFFICE, STAGES, appending, ignoring, item, opened, opening, parking, reading
@@ -40,7 +42,8 @@ def known_case(process: str = "invoices") -> dict[int, CaseSnapshot]:
 
 
 def with_files(command: Any, *, original: BlobRef | None = None, **read: Any) -> PreparedMail:
-    return PreparedMail(command, reading(attachments=[FILE, PICTURE], **read), (FILE_BLOB, PICTURE_BLOB), original)
+    attachments = (stored_attachment(FILE, FILE_BLOB), stored_attachment(PICTURE, PICTURE_BLOB))
+    return PreparedMail(command, reading(**read), attachments, original)
 
 
 def test_a_mail_becomes_a_case_a_comment_an_outcome_and_an_event() -> None:

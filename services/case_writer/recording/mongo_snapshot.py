@@ -1,0 +1,100 @@
+"""Reads what the database holds of the things that a batch looks up."""
+
+import asyncio
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import msgspec
+
+from schemas.cases import Decision
+from schemas.stored import Case, Comment, LimitAlert, Mail, Sender, Thread, from_document
+from services.case_writer.placement.snapshot import (
+    CaseSnapshot,
+    RecordedMail,
+    SenderHistory,
+    Snapshot,
+    SnapshotQuery,
+    ThreadSnapshot,
+)
+from services.runtime.store.mongo import Store
+
+_RECORDED = ("outcome", "process", "case", "reason", "written_by", "deliveries")
+_LATER = ("moved_from", "placed_by", "reopened", "refers_to")  # missing in documents of earlier versions
+_CASE = ["process", "stage", "status", "title", "participants", "refers_to", "merged_into"]
+
+
+class SnapshotReader:
+    """Reads as a majority wrote it. Methods raise TransientError."""
+
+    def __init__(self, store: Store) -> None:
+        self._cases = store.collection(Case.COLLECTION)
+        self._comments = store.collection(Comment.COLLECTION)
+        self._threads = store.collection(Thread.COLLECTION)
+        self._mails = store.collection(Mail.COLLECTION)
+        self._senders = store.collection(Sender.COLLECTION)
+
+    async def read(self, query: SnapshotQuery) -> Snapshot:
+        """What is there of the things that `query` names."""
+        mails, threads, senders = await asyncio.gather(
+            self._read_mails(query), self._read_threads(query), self._read_senders(query)
+        )
+        # After the mails: a mail's version is then no newer than its comment, and a stale one is
+        # refused by the transaction.
+        found = await _by_ids(self._comments, query.comments)
+        comments = {document["_id"]: from_document(document, Comment) for document in found}
+        numbers = {*query.cases, *(thread.case for thread in threads.values())}
+        numbers.update(mail.case for mail in mails.values() if mail.case is not None)
+        return Snapshot(mails, await self._read_cases(numbers), threads, senders, comments)
+
+    async def _read_cases(self, numbers: Collection[int]) -> dict[int, CaseSnapshot]:
+        """The cases, and those that they were merged into, however long the chain."""
+        cases: dict[int, CaseSnapshot] = {}
+        wanted = set(numbers)
+        while wanted:
+            found = await _by_ids(self._cases, sorted(wanted), _CASE)
+            cases |= {document["_id"]: _case(document) for document in found}
+            wanted = {case.merged_into for case in cases.values() if case.merged_into is not None} - set(cases)
+            wanted -= {number for number in wanted if not found}
+        return cases
+
+    async def _read_mails(self, query: SnapshotQuery) -> dict[str, RecordedMail]:
+        return {
+            document["_id"]: RecordedMail(
+                **{name: document[name] for name in _RECORDED},
+                decision=msgspec.convert(document["decision"], Decision),
+                alert=msgspec.convert(document.get("alert"), LimitAlert | None),
+                **{name: document[name] for name in _LATER if name in document},
+            )
+            for document in await _by_ids(self._mails, query.mails, [*_RECORDED, *_LATER, "decision", "alert"])
+        }
+
+    async def _read_threads(self, query: SnapshotQuery) -> dict[str, ThreadSnapshot]:
+        return {
+            document["_id"]: ThreadSnapshot(document["case"], document["claimed_by"], document.get("digest"))
+            for document in await _by_ids(self._threads, query.threads)
+        }
+
+    async def _read_senders(self, query: SnapshotQuery) -> dict[str, SenderHistory]:
+        return {
+            document["_id"]: SenderHistory(tuple(document["times"]), document["alerted_at"], document["version"])
+            for document in await _by_ids(self._senders, query.senders)
+        }
+
+
+async def _by_ids(collection: Any, ids: Sequence[Any], fields: Sequence[str] | None = None) -> list[dict[str, Any]]:
+    if not ids:
+        return []
+    found: list[dict[str, Any]] = await collection.find({"_id": {"$in": list(ids)}}, fields)
+    return found
+
+
+def _case(document: dict[str, Any]) -> CaseSnapshot:
+    return CaseSnapshot(
+        document["process"],
+        document["stage"],
+        document["status"],
+        document["title"],
+        frozenset(document["participants"]),
+        document.get("refers_to"),
+        document.get("merged_into"),
+    )
