@@ -1,96 +1,192 @@
-"""The words by which mail programs mark what an author did not write now: Polish, English and German, some others.
+"""The words by which mail programs mark what an author did not write now, in fifteen languages.
 
-All in small letters. They are matched against whole lines or a line's first words, never searched in running text.
+All in lower case. They are matched against whole lines, a line's first words or whole words of a
+short line.
 """
 
-# The header that Outlook and others put above a quoted or forwarded mail, by what a line of it tells.
+# ruff: noqa: RUF001 - words in Cyrillic letters
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# The header that Outlook and others put above a quoted or forwarded mail, by the field that a line of it shows.
 _LABELS = {
-    "from": "from|od|von|de|da|van|från|fra|odesílatel|absender|nadawca|от|від",
-    "sent": "sent|date|sent at|wysłano|wysłane|data|gesendet|datum|envoyé|enviado|fecha|inviato|verzonden|odesláno|"
-    "skickat|sendt|отправлено|дата|надіслано",
-    "to": "to|do|an|à|para|aan|a|till|til|komu|adresat|empfänger|til|кому",
-    "subject": "subject|temat|betreff|objet|asunto|oggetto|onderwerp|předmět|ämne|emne|assunto|tytuł|тема",
+    "from": "from|od|von|de|da|van|från|fra|odesílatel|absender|nadawca|от|від|отправитель|expéditeur|mittente|"
+    "remitente|remetente|avsändare|afsender|avsender|afzender",
+    "sent": "sent|date|sent at|wysłano|wysłane|data|gesendet|datum|envoyé|enviado|enviado em|enviada|enviado el|fecha|"
+    "inviato|verzonden|odesláno|skickat|sendt|отправлено|дата|надіслано|dato|data wysłania|gesendet am|date d'envoi|"
+    "enviada em|data/hora",
+    "to": "to|do|an|à|para|aan|a|till|til|komu|adresat|empfänger|кому|destinataire|destinatario|destinatário|"
+    "mottagare|modtager|mottaker|получатель",
+    "subject": "subject|temat|betreff|objet|asunto|oggetto|onderwerp|předmět|ämne|emne|assunto|tytuł|тема|sujet",
     "more": "cc|bcc|dw|udw|kopia|kopie|do wiadomości|reply-to|antwort an|odpowiedź do|odpowiedz do|importance|ważność|"
-    "priority|priorytet|wichtigkeit|priorität|attachments|załączniki|anlagen|anhänge|kopia do|copie à|copia",
+    "priority|priorytet|wichtigkeit|priorität|attachments|załączniki|anlagen|anhänge|kopia do|copie à|copia|копия|"
+    "копія|kopi|pièces jointes|adjuntos|allegati|anexos|bijlagen|přílohy",
 }
 LABELS = {word: kind for kind, words in _LABELS.items() for word in words.split("|")}
 MAX_LABEL_CHARS = max(map(len, LABELS))
+DATE_LABELS = frozenset({"date", "data", "datum", "fecha", "dato", "дата"})  # people write these as well
 
 # Between dashes: `-----Original Message-----`.
 SEPARATORS = frozenset(
-    {
-        "forwarded by",
-        "forwarded message",
-        "mensaje original",
-        "message d'origine",
-        "message original",
-        "message transféré",
-        "messaggio originale",
-        "oorspronkelijk bericht",
-        "opprinnelig melding",
-        "oprindelig meddelelse",
-        "original appointment",
-        "original message",
-        "original-nachricht",
-        "originalmeddelande",
-        "originalnachricht",
-        "oryginalna wiadomość",
-        "oryginalny e-mail",
-        "przekazana wiadomość",
-        "přeposlaná zpráva",
-        "původní zpráva",
-        "reply message",
-        "spotkanie pierwotne",
-        "treść oryginalnej wiadomości",
-        "treść przekazanej wiadomości",
-        "ursprüngliche nachricht",
-        "ursprünglicher termin",
-        "weitergeleitete nachricht",
-        "wiadomość oryginalna",
-        "wiadomość pierwotna",
-        "wiadomość przekazana",
-        "wiadomość przekazana dalej",
-    }
+    """forwarded by|forwarded message|mensaje original|mensaje reenviado|message d'origine|message original
+message transféré|courriel original|messaggio originale|messaggio inoltrato|oorspronkelijk bericht
+doorgestuurd bericht|opprinnelig melding|oprindelig meddelelse|oprindelig besked|videresendt besked
+videresendt meddelelse|videresendt melding|original appointment|original message|original-nachricht
+originalmeddelande|ursprungligt meddelande|vidarebefordrat meddelande|originalnachricht|oryginalna wiadomość
+oryginalny e-mail|przekazana wiadomość|přeposlaná zpráva|původní zpráva|původní e-mail|reply message
+spotkanie pierwotne|treść oryginalnej wiadomości|treść przekazanej wiadomości|ursprüngliche nachricht
+ursprünglicher termin|weitergeleitete nachricht|wiadomość oryginalna|wiadomość pierwotna|wiadomość przekazana
+wiadomość przekazana dalej|mensagem original|mensagem encaminhada|mensagem reencaminhada|исходное сообщение
+пересылаемое сообщение|пересланное сообщение|перенаправленное сообщение|вихідне повідомлення
+оригінальне повідомлення|переслане повідомлення|original mail|original email|ursprüngliche mail""".replace(
+        "\n", "|"
+    ).split("|")
 )
 
 # A line of its own above a forwarded mail, followed by such a header.
 FORWARDS = frozenset(
-    {
-        "anfang der weitergeleiteten nachricht",
-        "begin forwarded message",
-        "début du message réexpédié",
-        "początek przekazanej wiadomości",
-        "początek przekazywanej wiadomości",
-    }
+    """anfang der weitergeleiteten nachricht|begin forwarded message|début du message réexpédié
+début du message transféré|początek przekazanej wiadomości|początek przekazywanej wiadomości
+inicio del mensaje reenviado|inizio messaggio inoltrato|início da mensagem encaminhada
+begin doorgestuurd bericht|vidarebefordrat brev|start på videresendt besked|videresendt melding
+začátek přeposílané zprávy|начало переадресованного сообщения""".replace("\n", "|").split("|")
 )
 
 # What an attribution begins with: `On …, Jan wrote:`, `W dniu … Jan pisze:`, `Am … schrieb Jan:`.
 STARTERS = (
-    "on ", "at ", "w dniu ", "dnia ", "am ", "le ", "el ", "il ", "op ", "den ", "dne ", "på ", "pon.", "wt.", "śr.",
-    "czw.", "pt.", "sob.", "niedz.", "poniedziałek", "wtorek", "środa", "czwartek", "piątek", "sobota", "niedziela",
-    "mon,", "tue,", "wed,", "thu,", "fri,", "sat,", "sun,", "wiadomość napisana przez ", "użytkownik ", "zitat von ",
-    "quoting ", "cytowanie ",
+    "on ", "w dniu ", "dnia ", "am ", "le ", "el ", "il ", "op ", "den ", "dne ", "på ", "em ",
+    "no dia ", "às ", "wiadomość napisana przez ", "użytkownik ", "zitat von ", "quoting ",
+    "cytowanie ",
 )  # fmt: skip
 
-# What it says; a word among others, so with blanks or signs around it.
-VERBS = (
-    "wrote", "writes", "said", "pisze", "napisał", "napisała", "napisał(a)", "napisano", "napisali", "napisana",
-    "schrieb", "schreibt", "geschrieben", "a écrit", "escribió", "ha scritto", "schreef", "skrev", "napsal", "napsala",
-    "geschreven", "zitat von", "quoting", "cytowanie",
+# What it says.
+VERBS = _words(
+    """wrote writes said pisze napisał napisała napisał(a) napisano napisali napisana schrieb
+    schreibt geschrieben écrit escribió escribio scritto schreef skrev skriver napsal napsala
+    napsal(a) píše geschreven escreveu написал написала написал(а) пишет писал написав
+    написав(ла) пише quoting cytowanie zitat"""
+)
+
+# What surrounds the date, the name and the verb in the attributions of programs.
+GLUE = _words(
+    """on at am pm um uhr w dniu dnia o godz g r le à a.m p.m el a las los il giorno alle ore op
+    om den det dne v ve klo kl г р о в em de às à(s à(s) as no dia heeft het volgende ha hat
+    folgendes wiadomość przez odesílatel użytkownik użytkownika użytkowniczka von пользователь
+    користувач от від d di del al wł dem der då h va han"""
+)
+
+_STEMS = """jan feb mar apr may jun jul aug sep oct okt nov dec dez mär maj mai sty lut kwi cze lip sie wrz
+paź lis gru fév fev avr aoû déc ene abr ago dic gen mag giu lug set ott out mrt mei úno bře dub
+kvě čvn čvc srp zář říj pro led янв фев мар апр мая май июн июл авг сен окт ноя дек січ лют бер
+кві тра чер лип сер вер жов лис гру mon tue wed thu fri sat sun pon wto śro czw pią pt. sob nie
+niedz die mit don fre sam son dim lun mer jeu ven mié jue vie sáb sab dom gio seg ter qua qui sex
+maa din woe vri zat zon pond úte úter stř čtv pát ned mån tis ons tor lör sön man lør søn пон вто
+сре чет пят суб вос вів нед prz wt."""
+CALENDAR_STEMS = frozenset(_STEMS.split())
+CALENDAR_WORDS = _words(
+    """mo di mi do fr sa so lu ma me je ve wt pt śr nd po út st čt pá ne wo vr za zo пн вт ср чт
+    пт сб вс нд gmt utc cet cest est edt pst pdt cst mst z"""
+)
+
+# People, not programs, write these where a program puts the name of who wrote: pronouns, titles, articles.
+PERSONAL = _words(
+    """i you he she we they it me us him her your our my his their this that the a an mr mrs ms
+    miss dr prof sir madam ja ty on ona wy oni pan pani państwo pana nasz nasza wasz wasza mój
+    moja szef klient klientka ich du er sie wir ihr ihre ihrer mein meine unser unsere herr
+    frau mir uns ihnen der die das ein eine kollege kollegin kunde je tu il elle nous vous ils
+    mon ma notre votre monsieur madame m mme yo él ella nosotros usted señor señora mi su io
+    lui lei noi voi signor signora la eu ele ela nós você senhor senhora meu ik jij hij zij
+    wij u meneer mevrouw de het onze uw já vy paní náš váš я ты он она мы вы они наш ваш мой
+    господин госпожа ти він вона ми ви вони мій пан пані jag han hon vi ni min vår jeg hun din
+    vores deres as but and und aber ale lecz mais pero maar а но и"""
+)
+# The words by which sentences join what they are about; in capitals as here, or in lower case.
+SENTENCE_WORDS = _words("I As What When Who How Co Jak Was Wie Que Como Che Come Wat Hoe")
+RELATIONS = _words(
+    """to with for about sent agreed following do dla mit an für über pour avec con com per voor
+    met pro для до к с till til med of by wysłałem wysłano geschickt gesendet envoyé enviado
+    inviato verzonden"""
+)
+# They stand in lower case between the words of a name.
+PARTICLES = _words("von van der den de da di del della la le el bin al ter ten zu zur dos du y e i via und and & of")
+
+# The lines by which programs of telephones and others sign, by their beginning and the words that may follow it.
+DEVICE_STARTS = (
+    "sent from my", "sent from", "sent via", "sent with", "sent using", "get",
+    "wysłane z mojego", "wysłane z mojej", "wysłano z mojego", "wysłane z", "wysłano z",
+    "wysłane ze", "wysłano ze", "wysłane przy użyciu", "wysłano za pomocą", "pobierz",
+    "von meinem", "von meiner", "gesendet von meinem", "gesendet von meiner", "gesendet von",
+    "gesendet mit", "gesendet über", "diese nachricht wurde von meinem", "holen sie sich",
+    "envoyé de mon", "envoyé depuis mon", "envoyé à partir de", "envoyé depuis", "envoyé de",
+    "obtenez", "télécharger", "enviado desde mi", "enviado desde", "enviado do meu",
+    "enviado de mi", "enviado do", "enviado a partir do meu", "enviado a partir do",
+    "enviado da", "enviado via", "enviado pelo", "obter o", "obtenga", "obtener", "inviato da",
+    "inviato dal mio", "inviato dal", "scarica", "ottieni", "verzonden vanaf mijn",
+    "verstuurd vanaf mijn", "verzonden met", "verstuurd vanaf", "verzonden vanuit",
+    "verzonden vanaf", "download", "odesláno z mého", "odesláno z", "odesláno ze",
+    "odesláno pomocí", "získejte", "stáhnout", "надіслано з мого", "надіслано з",
+    "відправлено з мого", "відправлено з", "отримайте", "отправлено с моего", "отправлено с",
+    "отправлено из", "получить", "skickat från min", "skickat från mitt", "skickat från",
+    "skickat med", "hämta", "skaffa", "sendt fra min", "sendt fra mit", "sendt fra",
+    "sendt med", "hent", "få", "skaff deg",
+)  # fmt: skip
+DEVICE_PRODUCTS = _words(
+    """iphone iphone'a iphone’a iphone'u iphone-a iphonea iphonie iphonu iphonen ipad ipad'a
+    ipad’a ipada ipadu ipod samsung samsunga galaxy android androidzie outlooku androida
+    androidem androidu huawei xiaomi redmi nokia blackberry htc xperia oneplus pixel motorola
+    outlook outlooka gmail yahoo aol proton protonmail k-9 bluemail aquamail thunderbird
+    windows gmx web.de mail.ru яндекс.почты ios fairphone icloud айфона huaweia айпада"""
+)
+# The beginnings that advertise a program; a telephone is none.
+DEVICE_OFFERS = _words(
+    "get download pobierz holen obtenez télécharger obter obtenga obtener scarica ottieni získejte stáhnout отримайте "
+    "получить hämta skaffa hent få skaff"
+)
+DEVICE_APOLOGIES = (
+    "please excuse my brevity", "please excuse any typos",
+    "bitte entschuldigen sie meine kürze", "proszę wybaczyć moją zwięzłość",
+    "excusez la brièveté", "disculpa mi brevedad", "excuse typos",
+)  # fmt: skip
+# With `my` before them, these are enough as well.
+DEVICE_THINGS = _words(
+    """phone smartphone smartphona smartfona mobile handy mobiltelefon telefon telefonu telefonem
+    telefonie tablet tabletu tableta tablette téléphone móvil movil teléfono celular telemóvel
+    telefono cellulare telefoon mobiel mobil mobilu mobiltelefonu mobilní телефона смартфона
+    смартфону телефону mobiltelefonen mobilen cell"""
+)
+DEVICE_OTHERS = _words(
+    """for für dla pour para per voor pro för til till на для mail mobile app application
+    aplikacja aplikacji aplikację aplikace systemu system programu poczta poczty e-mail email
+    secure using the my free a an mobilen mobilny device urządzenia urządzeń gerät gesendet
+    geschickt versendet gesendet. smartphone telefonu telefon smartfona handy tablet with
+    client z telefonem phone on from courrier correo posta seguro mobiel mobile. via
+    dispositivo appareil moim mojego mini max plus ultra note lite mac app. wurde der die das
+    sicheren de do da pt. phones cell verizon t-mobile wireless lte microsoft ios mit
+    мобильной почты l'application orange"""
+)
+
+# The footers of mailing lists, below a rule or `--`.
+LIST_FOOTERS = (
+    "mailing list", "unsubscribe", "you received this message because you are subscribed",
+    "google groups", "listinfo", "mailing-liste", "mailingliste", "lista dyskusyjna",
+    "listy dyskusyjnej", "liste de diffusion", "lista de correo", "lista de discussão",
+    "mailinglijst", "рассылк",
 )  # fmt: skip
 
-# How the programs of telephones sign: the beginning of a line.
-DEVICE_SIGNATURES = (
-    "sent from my ", "sent from mail for windows", "sent from outlook", "sent from yahoo mail", "sent via ",
-    "get outlook for ", "sent with proton mail", "sent from proton mail", "sent from samsung",
-    "sent from gmail mobile", "wysłane z iphone", "wysłane z mojego ", "wysłano z mojego ", "wysłane z ipad",
-    "wysłane z telefonu", "wysłano z telefonu", "wysłane z urządzenia", "wysłano z urządzenia",
-    "wysłane z programu poczta", "wysłane z aplikacji", "wysłano z aplikacji", "wysłano z iphone",
-    "wysłane ze smartfona", "pobierz aplikację outlook", "pobierz program outlook", "wysłane z outlook",
-    "wysłane z systemu", "von meinem iphone", "von meinem ipad", "von meinem samsung", "von meinem android",
-    "von meinem handy", "von meinem mobiltelefon", "von meinem smartphone", "gesendet von meinem ",
-    "gesendet von mail für windows",
-    "gesendet von outlook", "gesendet mit der ", "holen sie sich outlook", "outlook für android", "outlook für ios",
-    "diese nachricht wurde von meinem ", "gesendet von yahoo", "envoyé de mon ", "enviado desde mi ",
-    "inviato da iphone",
+# What makes a line with numbers part of a signature.
+SIGNATURE_WORDS = (
+    "tel", "tél", "gpg", "phone", "fon", "mob", "fax", "faks", "kom.", "nip", "regon", "krs",
+    "vat", "www.", "http", "@", "ul.", "str.", "straße", "strasse", "street", "road", "avenue",
+    "rue ", "calle", "via ", "hrb", "ust", "gmbh", "sp. z", "ltd", "inc", "ičo", "siret", "тел",
+    "gsm", "cell", "m:", "t:", "f:", "p:", "iban", "al.", "av.", "+",
 )  # fmt: skip
+# A number before or behind one of these counts goods.
+UNITS = _words(
+    """x × pcs pc pieces piece szt szt. sztuk sztuki stk stück stueck kg g l m m2 m² cm mm t
+    boxes box units unit palet palety pallets pallet pairs kartons kartony paczek paczki ks
+    kusů шт шт. штук st styck stuks unidades pièces pezzi unità bottles bags packs rolls sets
+    eur pln usd zł € $ qty"""
+)

@@ -1,38 +1,35 @@
 """What the author wrote now, apart from quotes, signature and forwarded header: a scanner of lines, linear in the text.
 
-In doubt everything is kept: answers between quoted lines keep their quotes, a mail that would be empty stays whole, and
-words alone cut nothing without the form that mail programs give them.
+If in doubt, everything is kept: answers between quoted lines keep their quotes, a mail that would be empty stays whole,
+and words alone cut nothing without the form that mail programs give them.
 """
 
 from itertools import pairwise
 
-from services.case_writer.reading.text.quote_markers import (
-    DEVICE_SIGNATURES,
-    FORWARDS,
-    LABELS,
-    MAX_LABEL_CHARS,
-    SEPARATORS,
-    STARTERS,
-    VERBS,
-)
+from services.case_writer.reading.text.attributions import begins_attribution, has_verb, is_attribution, is_date
+from services.case_writer.reading.text.header_blocks import header_end, label_of
+from services.case_writer.reading.text.quote_markers import FORWARDS, SEPARATORS
+from services.case_writer.reading.text.signatures import is_device_line, is_list_footer, is_signature
 
 _MAX_LINE = 400  # no mark of a mail program is longer
-_HEADER_LINES = 14  # looked at after the first line of a quoted mail's header
-_STRAY_LINES = 3  # within it: recipients wrapped over several lines
-_ATTRIBUTION_LINES = 3
-_SIGNATURE_LINES = 40
-_BARE_SIGNATURE_LINES = 12  # after `--` without its blank, which may be a mere line
+_MAX_ATTEMPTS = 3000  # lines looked at closely; a text with more of them is none that a program wrote
+_ATTRIBUTION_LINES = 4
+_SHOWN_LINES = 14  # of a quote, looked at for the marks of programs
+_SIGNATURE_LINES = 12
+_SIGNATURES = 3
+_FOOTER_RULE = 10  # characters at least
 _BLANKS_BELOW_ATTRIBUTION = 3
 _TO_PLAIN = str.maketrans(
     dict.fromkeys("\xa0\u2007\u202f\u2009\u200a\u3000", " ") | dict.fromkeys("\u200b\u200e\u200f\ufeff")
 )
 _RULE = "_-=* "
+_COLONS = ":\uff1a"
 
 
 def strip_quotes(full_text: str, *, quotes_are_marked: bool = False) -> str:
-    """The part of `full_text` that its author wrote now; all of it where nothing marks the rest, or nothing is left.
+    """The part of `full_text` that its author wrote now; all of it if nothing marks the rest, or nothing is left.
 
-    `quotes_are_marked` tells that `>` came from the marks of HTML, so that it stands before nothing but quotes.
+    `quotes_are_marked` says that `>` came from the marks of HTML, so that it stands before nothing but quotes.
     """
     lines = _Lines(full_text, quotes_are_marked=quotes_are_marked)
     kept = lines.without_signature(lines.without_quotes(lines.without_original()))
@@ -45,25 +42,68 @@ def strip_quotes(full_text: str, *, quotes_are_marked: bool = False) -> str:
 class _Lines:
     def __init__(self, text: str, *, quotes_are_marked: bool = False) -> None:
         self._quotes_are_marked = quotes_are_marked
+        self._attempts = 0
         self.lines = text.split("\n")
-        self._bare = [line.strip() for line in self.lines]
+        self._bare = [_plain(line) for line in self.lines]
+        self._is_quoted = [bare[:1] == ">" for bare in self._bare]
+        if ">" in text:
+            self._mend_broken_addresses()
+        if "|" in text:
+            self._mark_bars()
+
+    def _mend_broken_addresses(self) -> None:
+        """A line broken before the end of `<address>` begins with `>` and is no quote."""
+        for index, bare in enumerate(self._bare):
+            if index and self._is_quoted[index] and bare[-1] in _COLONS and _is_open(self._bare[index - 1]):
+                self._is_quoted[index] = False
+
+    def _mark_bars(self) -> None:
+        """Lines that begin with `|` below an attribution are a quote; a table's rows end with it, too."""
+        index = 0
+        while index < len(self._bare):
+            if self._bare[index][:1] != "|":
+                index += 1
+                continue
+            stop = index
+            while stop < len(self._bare) and self._bare[stop][:1] == "|":
+                stop += 1
+            rows = self._bare[index:stop]
+            if not any(len(row) > 1 and row[-1] == "|" for row in rows) and self._attribution_above(index) < index:
+                self._is_quoted[index:stop] = [True] * len(rows)
+            index = stop
 
     def without_original(self) -> range:
         """The lines before an unmarked original: its header, a separator, or an attribution without `>` after it."""
+        passed = 0  # the header that the text itself begins with
         for index, bare in enumerate(self._bare):
-            if not bare or bare[0] == ">" or (":" not in bare and bare[0] not in _RULE):
+            if index < passed or not bare or self._is_quoted[index]:
+                continue
+            if (
+                ":" not in bare
+                and bare[0] not in _RULE
+                and not (bare[-1] == ">" or bare[-1] == _COLONS[1] or "wrote" in bare)
+            ):
                 continue
             if self._begins_original(index, _low(bare)):
-                return range(self._above_rules(index))
-            if bare[-1] == ":" and (start := self._attribution_start(index, strict=True)) is not None:
+                above = self._above_rules(index)
+                if any(self._bare[:above]):
+                    return range(above)
+                passed = max(passed, header_end(self._bare, index, below_rule=True))
+                if not passed:
+                    return range(above)
+                continue
+            if (
+                self._ends_attribution(index)
+                and (start := self._attribution_start(index, above_quote=False)) is not None
+            ):
                 following = self._next_line(index + 1)
-                if following is None or self._bare[following][0] != ">":
+                if following is None or not self._is_quoted[following]:
                     return range(start)
         return range(len(self.lines))
 
     def without_quotes(self, kept: range) -> range:
         """Without a quote that stands below or above all that is new."""
-        quoted = [index for index in kept if self._bare[index][:1] == ">"]
+        quoted = [index for index in kept if self._is_quoted[index]]
         if not quoted:
             return kept
         first, last = quoted[0], quoted[-1]
@@ -71,7 +111,7 @@ class _Lines:
         if any(self._bare[index] for index in self._between(quoted)):
             return kept
         if top == first and not self._shows_itself(quoted):
-            return kept  # `> 3 items` may be words of his own
+            return kept  # `> 3 items` may be the author's own words
         before = any(self._bare[:top])
         tail = self.without_signature(range(last + 1, kept.stop))
         after = any(self._bare[index].strip(_RULE) for index in tail)
@@ -84,8 +124,17 @@ class _Lines:
         inner = [self._bare[index][1:].lstrip() for index in quoted]
         if self._quotes_are_marked or any(line[:1] in ("", ">") for line in inner):
             return True
-        head = _Lines("\n".join(inner[:_HEADER_LINES]))
-        return len(head.without_original()) < len(head.lines)
+        head = _Lines("\n".join(inner[:_SHOWN_LINES]))
+        return any(head.is_mark(index) for index in range(len(head.lines)))
+
+    def is_mark(self, index: int) -> bool:
+        """Whether an original or a quote begins with this line."""
+        bare = self._bare[index]
+        if not bare or self._is_quoted[index]:
+            return False
+        if self._begins_original(index, _low(bare)):
+            return True
+        return self._ends_attribution(index) and self._attribution_start(index, above_quote=False) is not None
 
     def _between(self, quoted: list[int]) -> list[int]:
         """The lines between quoted ones, but for attributions: answers, if they are not blank."""
@@ -96,56 +145,71 @@ class _Lines:
         return between
 
     def without_signature(self, kept: range) -> range:
-        """Without what follows `-- ` (RFC 3676 section 4.3), and without the last words of a telephone's program."""
-        stop, below = kept.stop, 0
-        for index in reversed(kept if "--" in self._bare else ()):
-            bare = self._bare[index]
-            if bare == "--":
-                exact = self.lines[index].startswith("-- ")
-                if below <= (_SIGNATURE_LINES if exact else _BARE_SIGNATURE_LINES):
-                    stop = index
-            elif bare:
-                below += 1
-                if below > _SIGNATURE_LINES or bare[0] == ">":
-                    break
-        while stop > kept.start and (
-            not self._bare[stop - 1] or _low(self._bare[stop - 1]).startswith(DEVICE_SIGNATURES)
-        ):
-            stop -= 1
+        """Without the signature below `-- `, a list's footer, and the last words of a telephone's program."""
+        stop = self._without_device_lines(kept)
+        for _ in range(_SIGNATURES):
+            start = self._signature_start(range(kept.start, stop))
+            if start is None:
+                break
+            stop = self._without_device_lines(range(kept.start, start))
         return range(kept.start, stop)
+
+    def _without_device_lines(self, kept: range) -> int:
+        stop = kept.stop
+        while stop > kept.start and (not self._bare[stop - 1] or is_device_line(self._bare[stop - 1])):
+            stop -= 1
+        return stop
+
+    def _signature_start(self, kept: range) -> int | None:
+        """The line of the delimiter or rule that the last signature or footer of `kept` begins with."""
+        below: list[str] = []
+        for index in reversed(kept):
+            bare = self._bare[index]
+            if self._is_quoted[index] or len(below) > _SIGNATURE_LINES:
+                return None
+            if bare == "--" and below:
+                return index if is_signature(below[::-1]) else None
+            if bare == "--":
+                return index
+            if len(bare) >= _FOOTER_RULE and not bare.strip("_-"):
+                return index if is_list_footer(below[::-1]) else None
+            if bare:
+                below.append(bare)
+        return None
 
     def _begins_original(self, index: int, low: str) -> bool:
         if low[0] in _RULE:
             words = low.strip(_RULE) if low.startswith(("--", "__", "**", "==")) else ""
-            separator = words.rstrip(":") in SEPARATORS or (low.endswith("--") and _attributes(words, strict=True))
-            if separator or low[0] != "*":
-                return separator
+            if words and (words.rstrip(":").replace("\u2019", "'") in SEPARATORS or self._is_ruled_attribution(index)):
+                return True
+            if low[0] != "*":
+                return False
         if low[-1] == ":" and low.rstrip(" :") in FORWARDS:
             following = self._next_line(index + 1)
-            return following is not None and (self._bare[following][0] == ">" or len(self._header(following)) >= 2)
-        if _label(low) not in ("from", "subject", "sent"):
+            return following is not None and (
+                self._is_quoted[following] or bool(header_end(self._bare, following, below_rule=True))
+            )
+        if not label_of(low) or not self._may_look():
             return False
-        kinds = self._header(index)
-        return "from" in kinds and "subject" in kinds and bool(kinds & {"sent", "to"})
+        return bool(header_end(self._bare, index, below_rule=self._is_below_rule(index)))
 
-    def _header(self, index: int) -> set[str]:
-        """Which labels the lines from `index` on have; a few wrapped lines between them are passed over."""
-        kinds: set[str] = set()
-        stray = 0
-        for bare in self._bare[index : index + _HEADER_LINES]:
-            if not bare:
-                continue
-            kind = _label(_low(bare))
-            if kind in kinds and kind != "more":
-                break
-            if kind:
-                kinds.add(kind)
-                stray = 0
-            else:
-                stray += 1
-                if stray > _STRAY_LINES:
-                    break
-        return kinds
+    def _is_ruled_attribution(self, index: int) -> bool:
+        """`---- On Mon, 23 Nov 2026 Anna wrote ----`."""
+        bare = self._bare[index]
+        if not (bare.startswith("--") and bare.endswith("--") and len(bare) <= _MAX_LINE and self._may_look()):
+            return False
+        words = bare.strip(_RULE)
+        return has_verb(words) and is_attribution(words, above_quote=True)
+
+    def _is_below_rule(self, index: int) -> bool:
+        above = index - 1
+        while above >= 0 and index - above <= _BLANKS_BELOW_ATTRIBUTION and not self._bare[above]:
+            above -= 1
+        if above < 0 or len(self._bare[above]) > _MAX_LINE:
+            return False
+        low = _low(self._bare[above])
+        words = low.strip(_RULE)
+        return (len(low) >= _FOOTER_RULE and not words) or words in SEPARATORS
 
     def _above_rules(self, index: int) -> int:
         """Where the blank lines and drawn rules above `index` begin."""
@@ -154,62 +218,63 @@ class _Lines:
         return index
 
     def _attribution_above(self, quoted: int) -> int:
-        """Where the attribution of a quote begins that starts at `quoted`; `quoted` itself where it has none."""
+        """Where the attribution of a quote begins that starts at `quoted`; `quoted` itself if it has none."""
         above = quoted - 1
         while above >= 0 and quoted - above <= _BLANKS_BELOW_ATTRIBUTION and not self._bare[above]:
             above -= 1
-        if above < 0 or not self._bare[above].endswith(":"):
+        if above < 0 or not self._ends_attribution(above):
             return quoted
-        start = self._attribution_start(above, strict=False)
+        start = self._attribution_start(above, above_quote=True)
         return quoted if start is None else start
 
-    def _attribution_start(self, end: int, *, strict: bool) -> int | None:
+    def _ends_attribution(self, index: int) -> bool:
+        bare = self._bare[index]
+        if len(bare) > _MAX_LINE or not bare:
+            return False
+        return bare[-1] in _COLONS or (bare[-1] == ">" and "@" in bare) or has_verb(bare[-20:])
+
+    def _attribution_start(self, end: int, *, above_quote: bool) -> int | None:
         """The first line of the attribution that ends with line `end`, programs wrap it; None if it is none.
 
-        Strictly it must tell a time or an address, as a program does and a person hardly; else either will do, since
-        the words of most languages are not known here.
+        The shortest form counts, unless the lines above it are plainly its beginning.
         """
-        joined = ""
+        joined, found = "", None
         for start in range(end, max(end - _ATTRIBUTION_LINES, -1), -1):
-            low = _low(self._bare[start])
-            if not low or low[0] == ">":
+            bare = self._bare[start]
+            if not bare or self._is_quoted[start] or len(bare) > _MAX_LINE or not self._may_look():
                 break
-            joined = f"{low} {joined}"
-            if (low.startswith(STARTERS) or low[0].isdigit()) and _attributes(joined, strict=strict):
-                return start
-        # `Jan Kowalski <jan@x.example> wrote:` begins with no word of ours
-        return end if not strict and _attributes(_low(self._bare[end]), strict=False) else None
+            glued = bare.endswith("<") or joined.startswith(">")
+            joined = f"{bare}{joined}" if glued else f"{bare} {joined}"
+            begins = begins_attribution(bare)
+            if found is not None and not begins and not is_date(bare) and self._bare[found][0] != "<":
+                break
+            is_whole = start == 0 or not _is_open(self._bare[start - 1])
+            if is_whole and is_attribution(joined, above_quote=above_quote):
+                found = start
+                if begins:
+                    break
+        return found
+
+    def _may_look(self) -> bool:
+        self._attempts += 1
+        return self._attempts <= _MAX_ATTEMPTS
 
     def _next_line(self, index: int) -> int | None:
         return next((at for at in range(index, min(index + 20, len(self._bare))) if self._bare[at]), None)
 
 
+def _is_open(line: str) -> bool:
+    """Whether a line ends within `<address>`: with its `<`, or with all but its `>`."""
+    end = line[-_MAX_LINE:]
+    opened = end.rfind("<")
+    return opened > end.rfind(">") and (opened + 1 == len(end) or ("@" in end[opened:] and " " not in end[opened:]))
+
+
+def _plain(line: str) -> str:
+    """A line without blanks at its ends, and with plain ones in it."""
+    return line.strip() if line.isascii() else line.translate(_TO_PLAIN).strip()
+
+
 def _low(bare: str) -> str:
-    """A line as it is compared: small letters, plain blanks; one that is too long to be a mark becomes none."""
-    if len(bare) > _MAX_LINE:
-        return "…"
-    return bare.lower() if bare.isascii() else bare.translate(_TO_PLAIN).strip().lower()
-
-
-def _label(low: str) -> str:
-    """What a line `Label: value` tells, "" where it is none; programs write the label bold as `*Label:*`."""
-    label, colon, _ = low[: MAX_LABEL_CHARS + 4].partition(":")
-    return LABELS.get(label.strip("* \t"), "") if colon else ""
-
-
-def _attributes(joined: str, *, strict: bool) -> bool:
-    words = f" {joined.replace(',', ' ').replace(':', ' ')} "
-    has_verb = any(f" {verb} " in words for verb in VERBS)
-    if has_verb is not strict:
-        return has_verb
-    has_address = "@" in joined and ("<" in joined or "[" in joined)
-    return has_address or (_has_year(words) and _has_time(joined))
-
-
-def _has_year(words: str) -> bool:
-    return any(f"{century}{digit}" in words for century in ("19", "20") for digit in "0123456789")
-
-
-def _has_time(joined: str) -> bool:
-    pieces = joined.split(":")
-    return any(left[-1:].isdigit() and right[:2].isdigit() and len(right) > 1 for left, right in pairwise(pieces))
+    """A line as it is compared: in lower case; one that is too long to be a mark becomes none."""
+    return "…" if len(bare) > _MAX_LINE else bare.lower()

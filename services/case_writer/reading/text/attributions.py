@@ -1,0 +1,228 @@
+"""The line with which a mail program introduces a quote: `On 23 Nov 2026, at 10:11, Anna <anna@x.example> wrote:`.
+
+The words of such a line are sorted into date, time, address, verb and glue; what is left must be a name. A sentence
+leaves other words, so it is none, whatever it begins and ends with.
+"""
+
+# ruff: noqa: RUF001 - signs and words of other scripts
+
+from services.case_writer.reading.text.quote_markers import (
+    CALENDAR_STEMS,
+    CALENDAR_WORDS,
+    GLUE,
+    PARTICLES,
+    PERSONAL,
+    RELATIONS,
+    SENTENCE_WORDS,
+    STARTERS,
+    VERBS,
+)
+
+MAX_CHARS = 400
+_MAX_WORDS = 40
+_MAX_NAME_WORDS = 7
+_MAX_UNKNOWN_WORDS = 3
+_MAX_CALENDAR_CHARS = 15
+_EDGES = ",;:()[]\"'„”“«»’‘.…*_"
+_DAYS = 31
+
+
+class _Parts:
+    """What the words of a line are. `unknown` counts words in lower case that no program known here writes."""
+
+    def __init__(self, line: str) -> None:
+        self.text, self.has_address = _without_addresses(line)
+        self.has_verb = self.has_year = self.has_date = self.has_time = False
+        self.name: list[str] = []
+        self.unknown = 0
+        words = self.text.split()
+        self.is_sentence = len(words) > _MAX_WORDS or not all(map(self._take, words))
+        self.is_sentence = self.is_sentence or len(self.name) > _MAX_NAME_WORDS
+
+    def _take(self, word: str) -> bool:
+        """Sort a word in; False if only a person writes it."""
+        bare = word.strip(_EDGES)
+        low = bare.lower()
+        if "@" in bare:
+            self.has_address = True
+        elif low in VERBS or f"{low})" in VERBS:
+            self.has_verb = True
+        elif bare[:1].isdigit() or (bare[:1] in ("+", "-") and bare[1:2].isdigit()):
+            return self._take_number(bare)
+        elif _is_calendar(low):
+            self.has_date = True
+        elif bare[:1].islower():
+            return self._take_small(low)
+        elif bare:
+            return self._take_capital(bare, low)
+        return True
+
+    def _take_number(self, word: str) -> bool:
+        kind = _number(word)
+        self.has_year = self.has_year or "y" in kind
+        self.has_date = self.has_date or "d" in kind
+        self.has_time = self.has_time or "t" in kind
+        return bool(kind)
+
+    def _take_small(self, low: str) -> bool:
+        if low in GLUE or low in PARTICLES:
+            return True
+        self.unknown += 1
+        return low not in PERSONAL and low not in RELATIONS
+
+    def _take_capital(self, word: str, low: str) -> bool:
+        if low in GLUE or (not self.name and low in PARTICLES):
+            return word not in SENTENCE_WORDS
+        self.name.append(word)
+        return low not in PERSONAL and word not in SENTENCE_WORDS
+
+
+def is_attribution(line: str, *, above_quote: bool) -> bool:
+    """Whether `line`, its wraps undone, introduces a quote.
+
+    Without marks of a quote below, it must have the whole form: an address with a verb or a date and time; or a date,
+    a time, a name and a verb with the punctuation of programs. Above a quote, less will do, and the verb may be of
+    any language.
+    """
+    line = line.strip()
+    if len(line) > MAX_CHARS or not any(sign.isdigit() or sign == "@" for sign in line):
+        return above_quote and len(line) <= MAX_CHARS and _is_name_and_verb(line)
+    parts = _Parts(line)
+    if parts.is_sentence:
+        return False
+    is_dated = parts.has_date and parts.has_time
+    if not above_quote:
+        if parts.unknown:
+            return False
+        if parts.has_address:
+            return (parts.has_verb and _is_plain_end(line)) or (is_dated and parts.has_year)
+        return parts.has_verb and is_dated and parts.has_year and bool(parts.name) and _has_program_form(parts.text)
+    if parts.unknown > (_MAX_UNKNOWN_WORDS if parts.has_address and is_dated else 0):
+        return False
+    if parts.has_verb:
+        return parts.has_address or bool(parts.name)
+    return is_dated and parts.has_address
+
+
+def has_verb(line: str) -> bool:
+    """Whether one of the words is what programs write for `wrote`."""
+    return any(word.strip(_EDGES) in VERBS or word.strip(",:") in VERBS for word in line.lower().split()[:_MAX_WORDS])
+
+
+def begins_attribution(line: str) -> bool:
+    """Whether attributions of programs begin with the words that `line` begins with: `On`, `W dniu`, `Am`."""
+    return line[:MAX_CHARS].lower().startswith(STARTERS)
+
+
+def is_date(line: str) -> bool:
+    """Whether `line` shows a date or time and nothing else, as the first line of a wrapped attribution does."""
+    if len(line) > MAX_CHARS or not any(sign.isdigit() for sign in line):
+        return False
+    parts = _Parts(line)
+    return not parts.is_sentence and parts.has_date and not (parts.name or parts.unknown or parts.has_verb)
+
+
+def _is_plain_end(line: str) -> bool:
+    return line[-1:] in (":", "：") or has_verb(line)
+
+
+def _is_name_and_verb(line: str) -> bool:
+    """`Anna Nowak wrote:`, without a date and an address."""
+    parts = _Parts(line)
+    return not parts.is_sentence and parts.has_verb and bool(parts.name) and not parts.unknown
+
+
+def _without_addresses(line: str) -> tuple[str, bool]:
+    """The line without `<address>`, `[mailto:address]` and the like."""
+    if "@" not in line:
+        return line, False
+    found = False
+    for opening, closing in (("<", ">"), ("[", "]"), ("(", ")")):
+        start = 0
+        while (start := line.find(opening, start)) >= 0:
+            end = line.find(closing, start)
+            if end < 0:
+                break
+            inner = line[start + 1 : end]
+            if "@" in inner:
+                line = f"{line[:start]} {line[end + 1 :]}"
+                found = True
+            else:
+                start += 1
+    return line, found
+
+
+def _number(word: str) -> str:
+    """What a word with digits is: `d` a day or date, `y` with a year, `t` a time, `z` a zone; "" if neither."""
+    digits = "".join(sign if sign.isdigit() else " " for sign in word).split()
+    letters = "".join(sign for sign in word if sign.isalpha()).lower()
+    if word[0] in "+-":
+        return "z" if len(digits) <= 2 and len(digits[0]) in (1, 2, 4) else ""
+    if letters and (len(letters) > 2 or letters not in ("am", "pm", "th", "st", "nd", "rd", "h", "г", "р", "t", "z")):
+        return _cjk_date(word)
+    if len(digits) == 1:
+        if len(digits[0]) == 4 and digits[0][:2] in ("19", "20"):
+            return "yd"
+        if len(digits[0]) <= 2:
+            return "t" if letters in ("am", "pm", "h") else "d" if int(digits[0]) <= _DAYS else ""
+        return ""
+    if ":" in word or letters in ("am", "pm", "h"):
+        kind = "t" if all(len(part) <= 2 for part in digits[-2:]) else ""
+        return f"{kind}yd" if len(digits) >= 5 and len(digits[0]) == 4 else kind if len(digits) <= 3 else ""
+    if len(digits) == 2 and "." in word and len(digits[1]) == 2:
+        return "td"  # 10.11, as the Danes write a time
+    if len(digits) == 3 and max(map(len, digits)) <= 4 and any(sign in word for sign in "./-"):
+        return "yd" if len(digits[0]) in (2, 4) or len(digits[2]) in (2, 4) else ""
+    return "d" if len(digits) == 2 and all(len(part) <= 2 for part in digits) else ""
+
+
+def _cjk_date(word: str) -> str:
+    return ("y" if "年" in word else "") + "d" if any(sign in word for sign in "年月日년월일") else ""
+
+
+def _is_calendar(low: str) -> bool:
+    if low in CALENDAR_WORDS or low.startswith(("gmt+", "gmt-", "utc+", "utc-")):
+        return True
+    return low[:3] in CALENDAR_STEMS and len(low) <= _MAX_CALENDAR_CHARS and _is_month_or_day(low)
+
+
+def _is_month_or_day(low: str) -> bool:
+    """Names such as Martin or Julia begin as months do; the full names end otherwise."""
+    return len(low) <= 5 or low.endswith(_CALENDAR_ENDS)
+
+
+_CALENDAR_ENDS = (
+    "day", "uary", "ember", "ober", "ugust", "april", "ch", "tag", "woch", "uar", "bre", "bro", "obre",
+    "ier", "llet", "di", "manche", "nes", "les", "ves", "nes", "ado", "ngo", "bato", "nedì",
+    "tedì", "oledì", "gunda", "erça", "uarta", "uinta", "exta", "vedì", "erdì", "ledì", "enica",
+    "feira", "eiro", "ubro", "julho", "junho", "agosto", "março", "julio", "junio", "enero",
+    "brero", "marzo", "abril", "aprile", "maggio", "giugno", "luglio", "naio", "braio", "dag",
+    "uari", "ugustus", "ziałek", "torek", "roda", "artek", "iątek", "obota", "ziela", "nia",
+    "ada", "rca", "tego", "tnia", "maja", "erwca", "ipca", "ika", "dnia", "topada", "ziernika",
+    "sti", "dělí", "terý", "ředa", "tvrtek", "pátek", "neděle", "dna", "ora", "ezna", "ubna",
+    "větna", "ervna", "ervence", "rpna", "íjna", "padu", "osince", "ník", "ьник", "орник",
+    "реда", "верг", "ница", "бота", "енье", "аря", "аля", "рта", "реля", "июня", "июля",
+    "густа", "бря", "ілок", "торок", "ереда", "твер", "ятниця", "убота", "іля", "чня", "того",
+    "езня", "ітня", "авня", "рвня", "пня", "есня", "втня", "пада", "рудня", "augusti", "onsdag",
+    "augusztus",
+)  # fmt: skip
+
+
+def _has_program_form(text: str) -> bool:
+    """The punctuation by which a date, a time, a name and a verb without an address are a program's.
+
+    Programs put commas around the date and time, except in German and the Scandinavian languages; people seldom do.
+    """
+    low = f" {text.lower()} "
+    words = low.replace(",", " ").split()
+    is_numeric = any(word.count(".") == 2 or word.count("/") == 2 or word.count("-") == 2 for word in words)
+    if " schrieb " in low:
+        return (" um " in low or is_numeric) and low.rstrip().endswith(":")
+    if " skrev " in low:
+        return (" kl" in low or is_numeric) and low.rstrip().endswith(":")
+    if " schreef " in low:
+        return low.lstrip().startswith("op ")
+    head, comma, _ = low.rpartition(", ")
+    if not comma:
+        return False
+    return is_numeric or "," in head

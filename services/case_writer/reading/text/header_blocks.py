@@ -1,0 +1,108 @@
+"""The block of From, Sent, To and Subject that Outlook and others put above a quoted or forwarded mail."""
+
+from services.case_writer.reading.text.quote_markers import DATE_LABELS, LABELS, MAX_LABEL_CHARS
+
+_HEADER_LINES = 14  # looked at after the first line of a block
+_STRAY_LINES = 3  # within it: recipients wrapped over several lines
+_MAX_LINE = 600
+_BOLD = "* \t"
+
+
+class _Block:
+    """The labels found so far, and what proves that a program wrote them."""
+
+    def __init__(self) -> None:
+        self.kinds: list[str] = []
+        self.has_address = False
+        self.has_sent_time = False
+        self._date = ""
+
+    def add_line(self, line: str) -> None:
+        """Take the labels of a line that begins with one, and their values."""
+        kind = label = previous = ""
+        for word in line.lower().replace("*", " ").split():
+            found = self._label(previous, word)
+            if found:
+                label, kind = found, LABELS[found]
+                self.kinds.append(kind)
+            elif kind:
+                self._add_value(kind, label, word)
+            previous = word
+
+    def _label(self, previous: str, word: str) -> str:
+        if not word.endswith(":"):
+            return ""
+        for name in (f"{previous} {word[:-1]}", word[:-1]):
+            if name in LABELS and (LABELS[name] == "more" or LABELS[name] not in self.kinds):
+                return name
+        return ""
+
+    def _add_value(self, kind: str, label: str, word: str) -> None:
+        if kind in ("from", "to"):
+            self.has_address = self.has_address or "@" in word
+        elif kind == "sent" and any(sign.isdigit() for sign in word):
+            self._date += f" {word}"
+            self.has_sent_time = self.has_sent_time or label not in DATE_LABELS
+
+    def is_header(self, *, below_rule: bool) -> bool:
+        """A journey and a form have labels too: an address, a time of sending or a rule above makes the difference."""
+        kinds = set(self.kinds)
+        if "from" not in kinds:
+            return False
+        in_order = self.kinds[:4] == ["from", "sent", "to", "subject"] and self._has_date_and_time()
+        if "subject" in kinds and kinds & {"sent", "to"}:
+            return self.has_address or self.has_sent_time or in_order or below_rule
+        if {"sent", "to"} <= kinds:
+            return self.has_address or (self.has_sent_time and below_rule)
+        return "sent" in kinds and self.has_address and below_rule
+
+    def _has_date_and_time(self) -> bool:
+        return ":" in self._date and any(
+            f" {century}" in self._date or f".{century}" in self._date for century in ("19", "20")
+        )
+
+
+def label_of(low: str) -> str:
+    """The field that a line `Label: value` shows, "" if none; programs write the label bold as `*Label:*`."""
+    label, colon, _ = low[: MAX_LABEL_CHARS + 4].partition(":")
+    return LABELS.get(label.strip(_BOLD), "") if colon else ""
+
+
+def header_end(lines: list[str], index: int, *, below_rule: bool = False) -> int:
+    """The line after the header block that begins at `index`, 0 if none begins there."""
+    if label_of(lines[index].lower()) not in ("from", "subject", "sent"):
+        return 0
+    block = _Block()
+    stray, end, is_wrapped = 0, index, False
+    for at in range(index, min(index + _HEADER_LINES, len(lines))):
+        line = lines[at][:_MAX_LINE]
+        if not line:
+            if block.is_header(below_rule=below_rule) and _has_all(block, lines, at):
+                break
+            is_wrapped = False
+            continue
+        kind = label_of(line.lower())
+        if kind in block.kinds and kind != "more":
+            break
+        if kind:
+            block.add_line(_with_plain_label(line))
+            stray, end, is_wrapped = 0, at + 1, True
+            continue
+        stray += 1
+        if stray > _STRAY_LINES or not is_wrapped:
+            break
+        block.has_address = block.has_address or "@" in line
+    return end if block.is_header(below_rule=below_rule) else 0
+
+
+def _has_all(block: _Block, lines: list[str], blank: int) -> bool:
+    """Whether the block ends with this blank line: no other label follows it."""
+    following = lines[blank + 1] if blank + 1 < len(lines) else ""
+    kind = label_of(following.lower())
+    return not kind or kind in block.kinds
+
+
+def _with_plain_label(line: str) -> str:
+    """The line with one blank behind its label and none before the colon."""
+    label, _, value = line.partition(":")
+    return f"{label.strip(_BOLD)}: {value}"

@@ -1,0 +1,144 @@
+"""What stands at the end of a mail in all mails of its author: the signature, the line of a device, a list's footer."""
+
+from services.case_writer.reading.text.quote_markers import (
+    DEVICE_APOLOGIES,
+    DEVICE_OFFERS,
+    DEVICE_OTHERS,
+    DEVICE_PRODUCTS,
+    DEVICE_STARTS,
+    DEVICE_THINGS,
+    LIST_FOOTERS,
+    SIGNATURE_WORDS,
+    UNITS,
+)
+
+_MAX_LINES = 10
+_MAX_LINE_CHARS = 160
+_MAX_DEVICE_CHARS = 90
+_MAX_DEVICE_WORDS = 12
+_PROSE_WORDS = 5
+_MAX_UNMARKED_LINES = 4
+_DISCLAIMERS = (
+    "confidential", "poufn", "vertraulich", "confidentiel", "disclaimer", "print this",
+    "intended", "przeznaczon", "drukuj", "riservat", "vertrouwelijk", "důvěrn",
+    "конфиденциальн", "umwelt", "rodo", "gdpr", "adresat", "registered",
+)  # fmt: skip
+_FOR = frozenset({"for", "für", "dla", "pour", "para", "per", "voor", "pro", "til", "till", "för"})
+_WINDOWS = frozenset({"10", "11"})
+_DEVICE_FIRST_WORDS = frozenset(start.split()[0] for start in DEVICE_STARTS)
+
+
+def is_signature(lines: list[str]) -> bool:
+    """Whether the lines below `-- ` (RFC 3676 section 4.3) are a signature; orders, questions and sentences are not."""
+    lines = [line.strip() for line in lines if line.strip()]
+    if is_list_footer(lines):
+        return True
+    if len(lines) > _MAX_LINES:
+        return False
+    low = [line.lower() for line in lines]
+    is_marked = any(word in line for line in low for word in SIGNATURE_WORDS)
+    if any(word in line for line in low for word in _DISCLAIMERS):
+        low = [line for line in low if not _is_prose(line)]
+    elif len(lines) > _MAX_UNMARKED_LINES and not is_marked:
+        return False
+    return not any(_is_own(line, is_marked=is_marked) for line in low)
+
+
+def is_list_footer(lines: list[str]) -> bool:
+    """Whether the lines below a rule are what a mailing list adds to each mail."""
+    if not lines or len(lines) > _MAX_LINES:
+        return False
+    text = "\n".join(lines).lower()
+    return any(words in text for words in LIST_FOOTERS) and ("@" in text or "http" in text)
+
+
+def is_device_line(line: str) -> bool:
+    """Whether a program signed so: `Sent from my iPhone`, `Wysłane z iPhone'a`, `Get Outlook for iOS`.
+
+    Every word must be known, and one must be a product, so that a sentence that begins alike is none.
+    """
+    line = _without_links(line)
+    if not line or len(line) > _MAX_DEVICE_CHARS:
+        return False
+    low = line.lower().translate(_DASHES).strip(" .-*_|")
+    head, stop, tail = low.partition(". ")
+    if stop and tail.startswith(DEVICE_APOLOGIES):
+        low = head
+    first, _, _ = low.partition(" ")
+    has_things = first not in DEVICE_OFFERS
+    if first in _DEVICE_FIRST_WORDS:
+        start = max((start for start in DEVICE_STARTS if low.startswith(f"{start} ")), key=len, default="")
+        if start and _is_product(low[len(start) :].split(), has_things=has_things):
+            return True
+    words = low.split()
+    if first == "outlook":  # `Outlook für Android herunterladen`
+        return len(words) >= 3 and words[1] in _FOR and _is_product(words[2:3], has_things=False)
+    if words[-1:] == ["gesendet"]:
+        return words[0] in ("von", "vom") and _is_product(words[1:-1], has_things=True)
+    return False
+
+
+_DASHES = str.maketrans("\xa0\u2013\u2014", "   ")
+
+
+def _without_links(line: str) -> str:
+    start = line.find("<")
+    if start > 0 and line.endswith(">"):
+        line = line[:start]
+    return " ".join(word for word in line.split() if not word.startswith(("http://", "https://", "[http", "(http")))
+
+
+def _is_product(words: list[str], *, has_things: bool) -> bool:
+    if not words or len(words) > _MAX_DEVICE_WORDS:
+        return False
+    has_product = False
+    for word in words:
+        bare = word.strip(".,;:()")
+        if bare in DEVICE_PRODUCTS or (has_things and bare in DEVICE_THINGS):
+            has_product = True
+        elif bare in DEVICE_OTHERS or not bare:
+            continue
+        elif not (has_product and _is_model(bare)) and not (bare in _WINDOWS and "windows" in words):
+            return False
+    return has_product
+
+
+def _is_model(word: str) -> bool:
+    """`S21`, `A52`: a letter and digits."""
+    return len(word) <= 4 and word[0].isalpha() and word[0].isascii() and word[1:].isdigit()
+
+
+def _is_own(line: str, *, is_marked: bool) -> bool:
+    """Whether a line, in lower case, says something to the reader of this very mail."""
+    if len(line) > _MAX_LINE_CHARS or line.endswith("?") or _is_prose(line):
+        return True
+    words = [word.strip(".,;:()") for word in line.split()]
+    digits = [index for index, word in enumerate(words) if word[:1].isdigit()]
+    if not digits:
+        return line[0] in "-*•" and len(words) > 2 and not is_marked
+    if any(words[at] in UNITS for index in digits for at in (index - 1, index + 1) if 0 <= at < len(words)):
+        return not any(word in line for word in SIGNATURE_WORDS if len(word) > 2)
+    if any(len(word) < 8 and word.rstrip("abcdefghijklmnopqrstuvwxyz\xd7") in _amounts(word) for word in words):
+        return True
+    if any(word in line for word in SIGNATURE_WORDS):
+        return False
+    return not is_marked or not _is_address(words)
+
+
+def _amounts(word: str) -> tuple[str, ...]:
+    """The number of `3x` or `20kg`, if `word` is such a one."""
+    number = word.rstrip("abcdefghijklmnopqrstuvwxyz\xd7")
+    return (number,) if number.isdigit() and word[len(number) :] in UNITS else ()
+
+
+def _is_address(words: list[str]) -> bool:
+    """`00-001 Warszawa`, `12 Long Lane`, `Hauptplatz 5`: few words, one or two of them numbers."""
+    return len(words) <= 7 and sum(word[:1].isdigit() for word in words) <= 3
+
+
+def _is_prose(line: str) -> bool:
+    """Whether a line, in any case, reads as a sentence: five words and more, ended or without marks and numbers."""
+    words = line.split()
+    if len(words) < _PROSE_WORDS or any(word in line for word in ("tel", "tél", "http", "@")):
+        return False
+    return line[-1] in ".!:;," or all(word.isalpha() for word in words)
