@@ -66,6 +66,16 @@ def test_every_file_that_is_named_exists(page: Path) -> None:
         assert (ROOT / name).exists(), name
 
 
+def test_every_file_that_the_flow_names_is_in_the_folder_of_its_section() -> None:
+    folder = ROOT
+    for line in (ROOT / "docs/flow.md").read_text().splitlines():
+        if line.startswith("## "):
+            heading = re.search(r"`(services/[\w/]+)`", line)
+            folder = ROOT / heading[1] if heading else ROOT
+        for name in re.findall(r"`([\w/]+\.py)`", line):
+            assert (ROOT / name).exists() or (folder / name).exists(), f"{name} in {folder.name}"
+
+
 @pages
 def test_every_command_that_is_named_exists_with_its_options(page: Path) -> None:
     typed = source("services/cli")
