@@ -126,6 +126,7 @@ class Pipeline:
         self.servers.broker.delete_virtual_host(self.virtual_host)
 
     def _write_settings(self, server: str) -> Path:
+        (self.folder / "password").touch(mode=0o600)
         (self.folder / "password").write_text(PASSWORD)
         lines = [
             "[store]",

@@ -1,5 +1,6 @@
-"""PromQL that several panels share. Every query selects the namespaces chosen at the top of the
-dashboard.
+"""PromQL that several panels share.
+
+Every query selects the namespaces chosen at the top of the dashboard.
 """
 
 from collections.abc import Sequence

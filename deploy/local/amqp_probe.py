@@ -13,8 +13,9 @@ START, START_OK, TUNE, TUNE_OK, OPEN, OPEN_OK, CLOSE, CLOSE_OK = 10, 11, 30, 31,
 
 
 def probe(port: int, user: str, password: str, timeout_s: float = 5.0) -> None:
-    """Log in to `/` on 127.0.0.1. Raises OSError; a ConnectionError means that the broker
-    refused.
+    """Log in to `/` on 127.0.0.1.
+
+    Raises OSError; a ConnectionError means that the broker refused.
     """
     plain = f"\0{user}\0{password}".encode()  # SASL PLAIN, RFC 4616
     with socket.create_connection(("127.0.0.1", port), timeout=timeout_s) as link:
@@ -35,8 +36,9 @@ def _send(link: socket.socket, method: int, arguments: bytes) -> None:
 
 
 def _expect(link: socket.socket, method: int) -> bytes:
-    """The arguments of the next frame. Raises ConnectionError unless it is this method of the
-    connection class.
+    """The arguments of the next frame.
+
+    Raises ConnectionError unless it is this method of the connection class.
     """
     _, _, size = struct.unpack(">BHI", _read(link, 7))
     payload = _read(link, size + 1)[:-1]

@@ -68,8 +68,9 @@ class Broker(Server):
         probe(self.port, self.user, self.password, timeout_s)
 
     def plugin_port(self, plugin: str) -> int:
-        """The HTTP port of `rabbitmq_management` or `rabbitmq_prometheus`. Raises KeyError if the
-        plugin is not enabled.
+        """The HTTP port of `rabbitmq_management` or `rabbitmq_prometheus`.
+
+        Raises KeyError if the plugin is not enabled.
         """
         return self._plugin_ports[plugin]
 

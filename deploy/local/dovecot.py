@@ -31,8 +31,9 @@ class Settings:
     token_port: int  # of the `tokens.TokenEndpoint` that validates tokens, if there is one
 
     def text(self) -> str:
-        """The settings file. Raises LocalServerError if uid or gid has no name: Dovecot accepts no
-        numbers.
+        """The settings file.
+
+        Raises LocalServerError if uid or gid has no name: Dovecot accepts no numbers.
         """
         try:
             user, group = pwd.getpwuid(self.uid).pw_name, grp.getgrgid(self.gid).gr_name

@@ -8,8 +8,9 @@ class LocalServerError(Exception):
 
 
 class MissingProgramError(LocalServerError):
-    """Programs are not installed. The message names all of them and the command that installs
-    them.
+    """Programs are not installed.
+
+    The message names all of them and the command that installs them.
     """
 
 

@@ -224,8 +224,9 @@ class Guardian:
 
 
 def read_spec() -> Spec:
-    """Read the spec unbuffered, so that the poll sees what follows. Exits if the launcher is
-    gone.
+    """Read the spec unbuffered, so that the poll sees what follows.
+
+    Exits if the launcher is gone.
     """
     line = b""
     while not line.endswith(b"\n"):

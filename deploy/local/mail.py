@@ -150,8 +150,9 @@ class MailServer(Server):
         self._write_owned(self.folder / "oauth2.conf", settings.oauth2_text().encode())
 
     def _remove_old_scratch(self) -> None:
-        """Remove what a killed guardian has left. The file may have been changed, so its content is
-        not trusted.
+        """Remove what a killed guardian has left.
+
+        The file may have been changed, so its content is not trusted.
         """
         file = self.folder / "scratch"
         scratch = Path(file.read_text()) if file.exists() else Path()

@@ -99,8 +99,9 @@ class GuardedProcess:
         return f"; its log {self.log_file} ends with:{last_lines(self.log_file)}"
 
     def stop(self) -> int | None:
-        """Stop it gracefully: SIGTERM, and SIGKILL after `grace_s`. Returns when none of its
-        processes is left.
+        """Stop it gracefully: SIGTERM, and SIGKILL after `grace_s`.
+
+        Returns when none of its processes is left.
 
         Returns the exit status, 128 plus the number if a signal ended it; None if it did not run.
         """
@@ -125,8 +126,9 @@ class GuardedProcess:
             self._close_guardian()
 
     def freeze(self) -> None:
-        """Send SIGSTOP to all of its processes: connections stay open but silent. Returns when all
-        have stopped.
+        """Send SIGSTOP to all of its processes: connections stay open but silent.
+
+        Returns when all have stopped.
         """
 
         def all_stopped() -> bool:
@@ -222,8 +224,9 @@ def recorded_processes(pid_file: Path) -> set[tuple[int, int]]:
 
 
 def living(processes: set[tuple[int, int]]) -> set[tuple[int, int]]:
-    """Those that still run. The start time distinguishes a process from a later one with the same
-    pid.
+    """Those that still run.
+
+    The start time distinguishes a process from a later one with the same pid.
     """
     table = process_table()
     return {

@@ -22,8 +22,9 @@ Series = list[dict[str, Any]]
 
 
 class Prometheus(Server):
-    """A server with its data in `data_dir`. The rules are those of a PrometheusRule's
-    `spec.groups`, written as JSON.
+    """A server with its data in `data_dir`.
+
+    The rules are those of a PrometheusRule's `spec.groups`, written as JSON.
     """
 
     name = "prometheus"

@@ -118,8 +118,9 @@ class Server(ABC):
 
 
 def wait_for_port(process: GuardedProcess, port: int, deadline: float) -> None:
-    """Return when the process listens. Raises LocalServerError if it ends or the (monotonic)
-    deadline passes.
+    """Return when the process listens.
+
+    Raises LocalServerError if it ends or the (monotonic) deadline passes.
     """
     while True:
         process.check_alive()
@@ -132,8 +133,9 @@ def wait_for_port(process: GuardedProcess, port: int, deadline: float) -> None:
 
 
 def pause(process: GuardedProcess, deadline: float) -> None:
-    """Wait between two polls. Raises LocalServerError if the process has ended or the deadline has
-    passed.
+    """Wait between two polls.
+
+    Raises LocalServerError if the process has ended or the deadline has passed.
     """
     process.check_alive()
     if time.monotonic() > deadline:

@@ -12,8 +12,9 @@ from deploy.local.errors import SettingsInUseError
 
 @contextmanager
 def only_launcher_of(settings: Path) -> Iterator[None]:
-    """Hold the lock of a settings file. Raises SettingsInUseError, which names the process, if
-    another one holds it.
+    """Hold the lock of a settings file.
+
+    Raises SettingsInUseError, which names the process, if another one holds it.
 
     The lock is a socket with an abstract name (unix(7)), which disappears with its process. A lock
     on the file itself would be lost when an editor replaces the file, and a lock file next to it

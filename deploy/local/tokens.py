@@ -18,8 +18,9 @@ from urllib.parse import parse_qs
 
 
 class TokenEndpoint:
-    """A context manager that serves. `clients` maps each client id to its secret and the account it
-    acts for.
+    """A context manager that serves.
+
+    `clients` maps each client id to its secret and the account it acts for.
 
     `issued` lists the issued tokens, the newest last; `revoke` invalidates all of them.
     """

@@ -27,7 +27,9 @@ register_commands(app)
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run a command and exit: 0 for success, 1 if work failed, 2 if settings or arguments are invalid."""
+    """Run a command and exit: 0 for success, 1 if work failed, 2 if settings or arguments are
+    invalid.
+    """
     logging.getLogger("aiormq.connection").addFilter(_is_not_raised)
     try:
         status = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
@@ -85,7 +87,9 @@ def _argument_error(error: CycloptsError) -> str:
 
 
 def _is_not_raised(record: logging.LogRecord) -> bool:
-    """False for connection failures that aiormq logs before it raises them: they would be reported twice."""
+    """False for connection failures that aiormq logs before it raises them: they would be reported
+    twice.
+    """
     return not record.getMessage().startswith("error when creating transport")
 
 

@@ -1,4 +1,6 @@
-"""How many nodes the broker has and how they are, by its management plugin; AMQP itself does not tell."""
+"""The number and health of the broker's nodes, from its management plugin; AMQP does not report
+them.
+"""
 
 import base64
 import json
@@ -10,12 +12,14 @@ TIMEOUT_S = 5.0
 
 
 class NodesUnknownError(Exception):
-    """The text says why, for a person."""
+    """The management plugin did not answer; the message says why."""
 
 
 @dataclass(frozen=True)
 class Nodes:
-    """`down` and `alarms` are for a person: names of nodes, and what blocks publishing at which."""
+    """`down` has the names of nodes that do not run; `alarms` describes what blocks publishing on
+    which node.
+    """
 
     count: int
     down: list[str]
@@ -23,37 +27,37 @@ class Nodes:
 
 
 def nodes_of(broker_url: str, management_url: str | None) -> Nodes:
-    """Blocking. Raises NodesUnknownError where the plugin is not there or does not tell us."""
+    """Query the plugin, blocking. Raises NodesUnknownError if it is missing or refuses the user."""
     broker = urlsplit(broker_url)
     secure = broker.scheme == "amqps"
-    place = urlsplit(management_url or f"http{'s' * secure}://{broker.hostname}:{15671 if secure else 15672}")
+    management = urlsplit(management_url or f"http{'s' * secure}://{broker.hostname}:{15671 if secure else 15672}")
     user, password = unquote(broker.username or "guest"), unquote(broker.password or "guest")
-    kind = HTTPSConnection if place.scheme == "https" else HTTPConnection
-    link = kind(place.hostname or "", place.port, timeout=TIMEOUT_S)
+    kind = HTTPSConnection if management.scheme == "https" else HTTPConnection
+    link = kind(management.hostname or "", management.port, timeout=TIMEOUT_S)
     try:
         token = base64.b64encode(f"{user}:{password}".encode()).decode()
         link.request("GET", "/api/nodes", headers={"Authorization": f"Basic {token}"})
         answer = link.getresponse()
         body = answer.read(4 * 1024 * 1024)
     except (OSError, HTTPException) as error:
-        raise NodesUnknownError(f"no management plugin at {place.netloc}: {error}") from error
+        raise NodesUnknownError(f"no management plugin at {management.netloc}: {error}") from error
     finally:
         link.close()
     if answer.status != 200:
-        raise NodesUnknownError(f"{place.netloc} says {answer.status}: the user needs the tag monitoring")
+        raise NodesUnknownError(f"{management.netloc} answered {answer.status}: give the user the tag monitoring")
     return _read(body)
 
 
 def _read(body: bytes) -> Nodes:
     try:
-        told = json.loads(body)
-        down = [node["name"] for node in told if not node["running"]]
+        nodes = json.loads(body)
+        down = [node["name"] for node in nodes if not node["running"]]
         alarms = [
-            f"{what} alarm at {node['name']}"
-            for node in told
+            f"{what} alarm on {node['name']}"
+            for node in nodes
             for what, name in (("memory", "mem_alarm"), ("disk", "disk_free_alarm"))
             if node.get(name)
         ]
-        return Nodes(len(told), down, alarms)
+        return Nodes(len(nodes), down, alarms)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise NodesUnknownError("what answers is no management plugin") from error
+        raise NodesUnknownError("the answer is not that of a management plugin") from error

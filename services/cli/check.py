@@ -1,4 +1,4 @@
-"""`mailcase check`: are the settings right, and does everything that they name answer?"""
+"""`mailcase check`: validates the settings, and connects to every server that they name."""
 
 import asyncio
 import os
@@ -27,7 +27,10 @@ from services.sender.templates import Templates
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the report. One that is `ok` and has a `mend` is a warning: it works, and should be changed."""
+    """One line of the report.
+
+    A finding that is `ok` and has a `hint` is a warning: it works, but should be changed.
+    """
 
     subject: str
     ok: bool
@@ -40,12 +43,13 @@ class Finding:
 
 
 def check(config: Config = DEFAULT_CONFIG, json: Json = False) -> int:
-    """Check the settings, then log in to the broker, the database, every mailbox and every SMTP server.
+    """Check the settings, then log in to the broker, the database, every mailbox and every SMTP
+    server.
 
-    One line each; exit status 1 if any of them fails, 2 if the settings cannot be used.
+    Prints a line for each. Exit status 1 if one fails, 2 if the settings are invalid.
     """
     settings = with_running_servers(load_settings(config, os.environ), config)
-    Templates(settings)  # raises where one cannot be used
+    Templates(settings)  # raises SettingsError if one is invalid
     findings = asyncio.run(_findings(settings, config))
     for finding in findings:
         print(msgspec.json.encode(asdict(finding)).decode() if json else finding)
@@ -68,7 +72,7 @@ async def _findings(settings: Settings, config: Path) -> list[Finding]:
 
 async def _check_broker(settings: Settings) -> Finding:
     if settings.broker.url is None:
-        return Finding("broker", ok=True, detail="no URL: `mailcase up` runs its own")
+        return Finding("broker", ok=True, detail="no URL: `mailcase up` runs a private one")
     try:
         async with Broker.connected(settings.broker.url, connection_name("check")) as broker:
             detail = broker.server()
@@ -80,20 +84,20 @@ async def _check_broker(settings: Settings) -> Finding:
 
 
 def _count_nodes(settings: BrokerSettings, detail: str) -> Finding:
-    """Adds to `detail` whether the broker is a cluster, and how its nodes are."""
+    """Add the number and health of the broker's nodes to `detail`."""
     try:
         nodes = nodes_of(settings.url or "", settings.management_url)
     except NodesUnknownError as error:
-        return Finding("broker", ok=True, detail=f"{detail}; nodes not counted ({error})")
+        return Finding("broker", ok=True, detail=f"{detail}; nodes unknown ({error})")
     kind = "a single node" if nodes.count == 1 else f"a cluster of {nodes.count} nodes"
     wrong = [f"{name} is down" for name in nodes.down] + nodes.alarms
-    hint = "start the node, or end the alarm: publishing waits for it" if wrong else ""
+    hint = "start the node, or free memory or disk: alarms block publishing" if wrong else ""
     return Finding("broker", ok=not wrong, detail=", ".join([f"{detail}: {kind}", *wrong]), hint=hint)
 
 
 async def _check_store(settings: Settings) -> Finding:
     if settings.store.url is None:
-        return Finding("store", ok=True, detail="no URL: `mailcase up` runs its own")
+        return Finding("store", ok=True, detail="no URL: `mailcase up` runs a private one")
     try:
         async with Store.opened(settings.store.url, settings.store.database) as store:
             server = await store.server()
@@ -111,7 +115,7 @@ async def _check_store(settings: Settings) -> Finding:
 
 
 def check_keys(settings: Settings) -> list[Finding]:
-    """Not every stage's machine has the keys, nor needs them; no line where the settings name none."""
+    """A finding on the signing keys; none if the settings name no key file."""
     file = settings.case_reference.key_file
     if file is None:
         return []
@@ -123,9 +127,9 @@ def check_keys(settings: Settings) -> list[Finding]:
 
 
 def with_file_warning(finding: Finding, file: Path | None) -> Finding:
-    """The finding, with a warning if every user of this machine can read its file with a secret.
+    """The finding, with a warning if every user of this machine can read the secret file.
 
-    A file that cannot be found is no matter of this: whoever needs it reports that.
+    A missing file is not reported here: whatever needs the file reports that.
     """
     try:
         closed = file is None or not file.stat().st_mode & stat.S_IROTH
@@ -154,17 +158,17 @@ async def _log_in(name: str, transport: SmtpTransport) -> Finding:
 
 
 def _secret_file(settings: Settings, account: Mailbox | Smtp) -> Path | None:
-    """The file by which it logs in: its own, or that of its `[oauth2.NAME]`."""
+    """The file with the secret of the account: its own, or that of its `[oauth2.NAME]`."""
     if account.oauth2 is not None:
         return settings.oauth2[account.oauth2].secret_file
     return account.password_file
 
 
 def _check_mailbox(settings: Settings, mailbox: Mailbox) -> Finding:
-    return with_file_warning(_look_into(settings, mailbox), _secret_file(settings, mailbox))
+    return with_file_warning(_open_mailbox(settings, mailbox), _secret_file(settings, mailbox))
 
 
-def _look_into(settings: Settings, mailbox: Mailbox) -> Finding:
+def _open_mailbox(settings: Settings, mailbox: Mailbox) -> Finding:
     subject = f"mailbox {mailbox.name}"
     source = create_mail_source(settings, mailbox)
     try:

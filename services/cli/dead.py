@@ -1,4 +1,4 @@
-"""`mailcase dead`: messages that broke their contract or their delivery limit, tried again or set aside by a person."""
+"""`mailcase dead`: list, show, retry and discard dead letters."""
 
 import asyncio
 import getpass
@@ -32,10 +32,10 @@ from services.runtime.store.mongo import Store
 MIN_ID = 6
 _DEAD = ".dead"
 
-Ids = Annotated[list[str], Parameter(help="Ids, as `dead list` prints them; the first 6 characters are enough.")]
-Id = Annotated[str, Parameter(help="The message's id, as `dead list` prints it.")]
-Queue = Annotated[str | None, Parameter(name="--queue", help="Only what died in this queue, as router.mail.")]
-Reason = Annotated[str | None, Parameter(name="--reason", help="Only messages whose reason contains this.")]
+Ids = Annotated[list[str], Parameter(help="Ids, as `dead list` prints them; the first 6 digits are enough.")]
+Id = Annotated[str, Parameter(help="The id, as `dead list` prints it; its first 6 digits are enough.")]
+Queue = Annotated[str | None, Parameter(name="--queue", help="Only dead letters of this queue, such as router.mail.")]
+Reason = Annotated[str | None, Parameter(name="--reason", help="Only dead letters whose reason contains this text.")]
 
 Chosen = Callable[[DeadLetter], bool]
 
@@ -49,7 +49,7 @@ def list_messages(
     config: Config = DEFAULT_CONFIG,
     json: Json = False,
 ) -> None:
-    """List dead letters; each stays where it is."""
+    """List dead letters. They stay in their queues."""
     chosen = _choice(None, reason, process, before)
     letters = asyncio.run(_letters(loaded(config), queue, chosen))
     if json:
@@ -68,7 +68,9 @@ def _cells(letter: DeadLetter) -> tuple[str, ...]:
 
 
 def show(id_: Id, /, *, raw: Raw = False, config: Config = DEFAULT_CONFIG) -> None:
-    """Show where a message came from, why it is here and whose mail it carries; or its bytes."""
+    """Show where a dead letter came from, why it failed and which mail it carries; with --raw, its
+    exact bytes.
+    """
     letter = asyncio.run(_one(loaded(config), id_))
     delivery, content = letter.delivery, letter.content
     if raw:
@@ -77,11 +79,11 @@ def show(id_: Id, /, *, raw: Raw = False, config: Config = DEFAULT_CONFIG) -> No
         return
     print(printable(f"{letter.id}: {delivery.tag or 'no type'}, {len(delivery.body)} bytes, died in {letter.origin}"))
     print(printable(f"  reason: {letter.reason}"))
-    print(printable(f"  published to: {letter.came_by()}; message id {delivery.message_id or 'none'}"))
+    print(printable(f"  published to: {letter.first_publication()}; message id {delivery.message_id or 'none'}"))
     for name, value in sorted(letter.headers.items()):
         print(printable(f"  header {name}: {value}"))
     if not isinstance(content, RawMail):
-        print("  cannot be read by this version" if content is None else f"  {printable(str(content))}")
+        print("  this version cannot read it" if content is None else f"  {printable(str(content))}")
         return
     print(printable(f"  mail {content.key} of mailbox {content.mailbox}, fetched {content.fetched_at:%Y-%m-%d %H:%M}"))
     headers = MailHeaders.parse(content.classifiable)
@@ -100,7 +102,10 @@ def retry(
     before: Before = None,
     config: Config = DEFAULT_CONFIG,
 ) -> int:
-    """Put messages back into the queues where they died. One that fails is reported and stays; the others go on."""
+    """Requeue dead letters where they failed.
+
+    If one cannot be requeued, it is reported and stays; the others continue.
+    """
     one_choice("dead retry", "ids", ids, everything=everything)
     settings = loaded(config)
     retried, failed = asyncio.run(_retry(settings, queue, _choice(ids, reason, process, before), ids))
@@ -110,9 +115,11 @@ def retry(
 
 
 def discard(ids: Ids, /, *, why: Why, queue: Queue = None, config: Config = DEFAULT_CONFIG) -> int:
-    """Take messages out for good; each is kept in the database with who did it and why.
+    """Remove dead letters from their queues.
 
-    One that fails is reported and stays; the others go on.
+    The database keeps each, with who discarded it and why.
+
+    If one fails, it is reported and stays; the others continue.
     """
     settings = loaded(config)
     _, failed = asyncio.run(_discard(settings, queue, _choice(ids, None, None, None), ids, why))
@@ -120,12 +127,12 @@ def discard(ids: Ids, /, *, why: Why, queue: Queue = None, config: Config = DEFA
 
 
 def _choice(ids: list[str] | None, reason: str | None, process: str | None, before: str | None) -> Chosen:
-    ids = None if ids is None else [hex_prefix(one, MIN_ID, 64, "`mailcase dead list`") for one in ids]
+    ids = None if ids is None else [hex_prefix(text, MIN_ID, 64, "`mailcase dead list`") for text in ids]
     latest = before_moment(before, datetime.now(UTC))
 
     def chosen(letter: DeadLetter) -> bool:
         return (
-            (ids is None or any(letter.id.startswith(one[:ID_DIGITS]) for one in ids))
+            (ids is None or any(letter.id.startswith(prefix[:ID_DIGITS]) for prefix in ids))
             and (reason is None or reason in letter.reason)
             and process in {None, letter.process}
             and (latest is None or (letter.since is not None and letter.since < latest))
@@ -137,9 +144,10 @@ def _choice(ids: list[str] | None, reason: str | None, process: str | None, befo
 async def _found(
     settings: Settings, broker: Broker, queue: str | None, chosen: Chosen
 ) -> AsyncIterator[tuple[Found, DeadLetter]]:
-    """Those that are chosen, held until the whole looking ends, so that none is seen twice."""
+    """The chosen letters. Each is held unacknowledged until the end, so that none comes twice."""
     await broker.declare(topology_of(settings))
-    origins = [one.name.removesuffix(_DEAD) for one in topology_of(settings).queues if one.name.endswith(_DEAD)]
+    names = [queue.name for queue in topology_of(settings).queues]
+    origins = [name.removesuffix(_DEAD) for name in names if name.endswith(_DEAD)]
     if queue is not None and queue.removesuffix(_DEAD) not in origins:
         raise SettingsError([Mistake("--queue", f"{queue} has no dead letters", f"choose one of {', '.join(origins)}")])
     async with AsyncExitStack() as stack:
@@ -159,41 +167,43 @@ async def _letters(settings: Settings, queue: str | None, chosen: Chosen) -> lis
 
 async def _one(settings: Settings, id_: str) -> DeadLetter:
     letters = await _letters(settings, None, _choice([id_], None, None, None))
-    _each_names_one(letters, [id_])
+    _check_ids(letters, [id_])
     return letters[0]
 
 
 Act = Callable[[Found, DeadLetter], Awaitable[str]]
 
 
-async def _each(found: AsyncIterator[tuple[Found, DeadLetter]], act: Act, what_failed: str) -> tuple[int, int]:
-    """Do something to each message and print what it says; how many it was done to, and how many it failed for."""
+async def _for_each(found: AsyncIterator[tuple[Found, DeadLetter]], act: Act, failure: str) -> tuple[int, int]:
+    """Call `act` for each letter and print its result; returns how many succeeded and how many
+    failed.
+    """
     done = failed = 0
-    async for one, letter in found:
+    async for message, letter in found:
         try:
-            said = await act(one, letter)
+            result = await act(message, letter)
         except MailcaseError as error:
             failed += 1
-            report_failure(letter.id, f"{what_failed}, and still in {letter.origin}{_DEAD}: {error}")
+            report_failure(letter.id, f"{failure}, still in {letter.origin}{_DEAD}: {error}")
         else:
             done += 1
-            print(f"{letter.id}: {said}", flush=True)
+            print(f"{letter.id}: {result}", flush=True)
     return done, failed
 
 
 async def _retry(settings: Settings, queue: str | None, chosen: Chosen, ids: list[str] | None) -> tuple[int, int]:
     async with Broker.connected(broker_url(settings), connection_name("dead")) as broker:
         if ids:
-            _each_names_one([letter async for _, letter in _found(settings, broker, queue, chosen)], ids)
+            _check_ids([letter async for _, letter in _found(settings, broker, queue, chosen)], ids)
 
-        async def put_back(found: Found, letter: DeadLetter) -> str:
+        async def requeue(found: Found, letter: DeadLetter) -> str:
             delivery = letter.delivery
-            # Straight to its queue: the exchange would hand it to the archive once more.
+            # Directly to its queue: the exchange would archive it again.
             await broker.publish(Outgoing.copy_of(delivery, letter.origin, letter.headers))
             await found.take()
-            return f"back in {letter.origin}"
+            return f"requeued in {letter.origin}"
 
-        return await _each(_found(settings, broker, queue, chosen), put_back, "not retried")
+        return await _for_each(_found(settings, broker, queue, chosen), requeue, "not retried")
 
 
 async def _discard(settings: Settings, queue: str | None, chosen: Chosen, ids: list[str], why: str) -> tuple[int, int]:
@@ -201,10 +211,10 @@ async def _discard(settings: Settings, queue: str | None, chosen: Chosen, ids: l
         Store.opened(store_url(settings), settings.store.database) as store,
         Broker.connected(broker_url(settings), connection_name("dead")) as broker,
     ):
-        _each_names_one([letter async for _, letter in _found(settings, broker, queue, chosen)], ids)
+        _check_ids([letter async for _, letter in _found(settings, broker, queue, chosen)], ids)
         note = Discard(by=getpass.getuser(), why=why, at=datetime.now(UTC))
 
-        async def set_aside(found: Found, letter: DeadLetter) -> str:
+        async def discard_one(found: Found, letter: DeadLetter) -> str:
             body = await Blobs(store).put(letter.delivery.body)
             discarded = DiscardedMessage(
                 id=uuid.uuid4().hex,
@@ -219,17 +229,19 @@ async def _discard(settings: Settings, queue: str | None, chosen: Chosen, ids: l
             await found.take()
             return "discarded"
 
-        return await _each(_found(settings, broker, queue, chosen), set_aside, "not discarded")
+        return await _for_each(_found(settings, broker, queue, chosen), discard_one, "not discarded")
 
 
-def _each_names_one(letters: list[DeadLetter], ids: list[str]) -> None:
-    """Raise PermanentError where an id names no message, or several; equal ones are one."""
-    for one in ids:
-        named = {letter.id for letter in letters if letter.id.startswith(one[:ID_DIGITS].lower())}
-        if not named:
-            raise PermanentError(f"there is no dead letter {one}; `mailcase dead list` has those that there are")
-        if len(named) > 1:
-            raise PermanentError(f"{one} begins the ids of several messages: give more of it")
+def _check_ids(letters: list[DeadLetter], ids: list[str]) -> None:
+    """Raise PermanentError if an id matches no letter, or several; letters with equal content count
+    as one.
+    """
+    for prefix in ids:
+        matching = {letter.id for letter in letters if letter.id.startswith(prefix[:ID_DIGITS].lower())}
+        if not matching:
+            raise PermanentError(f"there is no dead letter {prefix}; `mailcase dead list` shows their ids")
+        if len(matching) > 1:
+            raise PermanentError(f"several ids start with {prefix}: give more digits")
 
 
 def _plain(letter: DeadLetter) -> dict[str, object]:
@@ -243,5 +255,5 @@ def _plain(letter: DeadLetter) -> dict[str, object]:
         "message_id": delivery.message_id,
         "process": letter.process,
         "size": len(delivery.body),
-        "published_to": letter.came_by(),
+        "published_to": letter.first_publication(),
     }

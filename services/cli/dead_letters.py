@@ -1,4 +1,4 @@
-"""What a dead letter says of itself. Pure."""
+"""Dead letters, read from their headers and bodies. Pure."""
 
 import hashlib
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from schemas.sending import AnswerCase, SendMail
 from services.runtime.broker.messages import Delivery
 
 ID_DIGITS = 12
-# What dead-lettering added, by us or by the broker (rabbitmq.com/docs/dlx): it is not part of the message.
+# Headers that dead-lettering added, by Mailcase or by the broker (rabbitmq.com/docs/dlx).
 _ADDED = ("x-death", "x-first-death-", "x-last-death-", "x-delivery-count", "x-acquired-count")
 _OURS = tuple(
     f"x-mailcase-{word}" for word in ("reason", "queue", "exchange", "routing-key", "attempts", "trace", "published-at")
@@ -21,8 +21,11 @@ _OURS = tuple(
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """A message of `<origin>.dead`. Equal contents have one id in one queue, where they are the same message twice, and
-    another in each other queue: what is done to one of them there does not touch those here."""
+    """A message in the queue `<origin>.dead`.
+
+    Messages with equal content have the same id in one queue, where they are duplicates, and
+    different ids in different queues, so that an action on one queue does not affect another.
+    """
 
     origin: str
     delivery: Delivery
@@ -33,13 +36,14 @@ class DeadLetter:
 
     @property
     def reason(self) -> str:
-        """Why it is here; the broker's word, such as `delivery_limit`, where it was the broker."""
-        told = self._header("x-mailcase-reason") or self._death.get("reason") or "unknown"
-        return str(told)
+        """Why it was dead-lettered; the broker's reason, such as `delivery_limit`, if the broker
+        did it.
+        """
+        return str(self._header("x-mailcase-reason") or self._death.get("reason") or "unknown")
 
     @property
     def since(self) -> datetime | None:
-        """When it came here; None where nothing tells."""
+        """When it was dead-lettered; None if no header records it."""
         at_ms, time = self.delivery.headers.get("x-mailcase-published-at-ms"), self._death.get("time")
         if isinstance(at_ms, int):
             return datetime.fromtimestamp(at_ms / 1000, UTC)
@@ -49,7 +53,7 @@ class DeadLetter:
 
     @cached_property
     def content(self) -> RawMail | AnswerCase | SendMail | None:
-        """The mail or the order that it carries; None where it cannot be read."""
+        """The mail or the command that it carries; None if it cannot be decoded."""
         for decode in (decode_raw_mail, decode_case_message, decode_send_mail):
             try:
                 message = decode(self.delivery.body)
@@ -64,11 +68,13 @@ class DeadLetter:
 
     @property
     def headers(self) -> dict[str, Any]:
-        """Those that it had before."""
+        """The headers that it had before it was dead-lettered."""
         return {name: value for name, value in self.delivery.headers.items() if not name.startswith((*_ADDED, *_OURS))}
 
-    def came_by(self) -> str:
-        """Exchange and routing key that it was first published with, as far as they are told."""
+    def first_publication(self) -> str:
+        """The exchange and the routing key that it was first published with, as far as the headers
+        record them.
+        """
         exchange = self._header("x-mailcase-exchange") or self._death.get("exchange") or ""
         keys = self._death.get("routing-keys") or [""]
         key = self._header("x-mailcase-routing-key") or keys[0]

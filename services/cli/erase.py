@@ -1,4 +1,4 @@
-"""`mailcase erase ADDRESS`: a person's data out of the database, with a report that proves it."""
+"""`mailcase erase` and `mailcase retention`: erase personal data, and report what was erased."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -27,10 +27,13 @@ def erase(
     config: Config = DEFAULT_CONFIG,
     json: Json = False,
 ) -> None:
-    """Erase what cases hold of a person: texts, files, names and addresses. It cannot be undone."""
+    """Erase a person's data from cases: texts, files, names and addresses.
+
+    This cannot be undone.
+    """
     if address.count("@") != 1 or address != address.strip() or address.startswith("@"):
-        hint = "give the address as it stands in the case"
-        raise SettingsError([Mistake("erase", f"{printable(address)!r} is no address", hint)])
+        hint = "give one address, such as jan@example.com"
+        raise SettingsError([Mistake("erase", f"{printable(address)!r} is not an address", hint)])
     settings = loaded(config)
     report = asyncio.run(_erased(settings, address, dry_run=dry_run))
     until = datetime.now(UTC) + timedelta(days=settings.archive.max_age_days)
@@ -42,7 +45,10 @@ def erase(
 
 
 def retention(*, dry_run: DryRun = False, config: Config = DEFAULT_CONFIG, json: Json = False) -> None:
-    """Empty the cases that were closed longer ago than `retention_days` of their process. It cannot be undone."""
+    """Empty cases that were closed more than `retention_days` of their process ago.
+
+    This cannot be undone.
+    """
     settings = loaded(config)
     report = asyncio.run(_retired(settings, dry_run=dry_run))
     if json:
@@ -65,7 +71,7 @@ async def _erased(settings: Settings, address: str, *, dry_run: bool) -> Erasure
 
 def _print(report: ErasureReport, until: datetime, *, dry_run: bool) -> None:
     _print_counts(report, dry_run=dry_run)
-    print("what is not searched: compressed files of others, backups")
+    print("not searched: compressed files, backups")
     print(f"the archives mail.archive and event.archive keep their mails until {until:%Y-%m-%d} at the latest")
 
 

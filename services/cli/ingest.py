@@ -1,4 +1,4 @@
-"""`mailcase ingest`: mails from files take the same way as if they had been fetched."""
+"""`mailcase ingest`: publishes mails from files as if they had been fetched."""
 
 import asyncio
 import mailbox as mailbox_files
@@ -26,11 +26,12 @@ from services.runtime.store.configured import store_url
 from services.runtime.store.mongo import Document, Store
 
 IN_FLIGHT = 200
-PATIENCE_S = 15.0  # without any receipt, before the user is told what may be amiss
+RECEIPT_TIMEOUT_S = 15.0  # without a receipt, before a warning is printed
 
 ProcessName = Annotated[str, Parameter(name="--process", help="The process that the mails belong to.")]
 MailboxName = Annotated[
-    str | None, Parameter(name="--mailbox", help="As if fetched from this mailbox; by default the process's only one.")
+    str | None,
+    Parameter(name="--mailbox", help="The mailbox they count as fetched from; default: the process's only mailbox."),
 ]
 Wait = Annotated[bool, Parameter(name="--wait", help="Wait until every mail's outcome is recorded.")]
 Files = Annotated[
@@ -49,17 +50,18 @@ def ingest(
 ) -> int:
     """Bring in mails from files, byte for byte.
 
-    A mail that came before, from the mailbox or from a file, is counted as a further delivery and has no other effect.
+    A mail that was recorded before, from a mailbox or a file, counts as a duplicate and has no
+    other effect.
     """
-    if not all(files):  # or a script's empty variable would bring in the whole folder that one stands in
-        raise SettingsError([Mistake("FILES", "a name is empty", "leave it out, or write . for this folder")])
+    if not all(files):  # Path("") is the current folder; a script's variable may be unset
+        raise SettingsError([Mistake("FILES", "a name is empty", "leave it out, or use . for the current folder")])
     settings = loaded(config)
     return asyncio.run(_ingest(settings, [Path(file) for file in files], process, mailbox, wait=wait))
 
 
 async def _ingest(settings: Settings, files: Sequence[Path], process: str, name: str | None, *, wait: bool) -> int:
     mailbox_name = _mailbox_name(settings, process, name)
-    run = _Run(mailbox_name)
+    run = _Ingestion(mailbox_name)
     async with (
         Store.opened(store_url(settings), settings.store.database) as store,
         Broker.connected(broker_url(settings), connection_name("ingest")) as broker,
@@ -69,14 +71,13 @@ async def _ingest(settings: Settings, files: Sequence[Path], process: str, name:
             private_queue_name(f"ingest.{uuid.uuid4().hex}"), EVENT, receipt_key(mailbox_name)
         )
         if lease is None:
-            raise TransientError("the broker gave no queue for receipts; try again")
+            raise TransientError("the broker did not create a queue for receipts; try again")
         inline_bytes = settings.limits.inline_mail_bytes
-        dispatcher = RawMailBuilder(
+        builder = RawMailBuilder(
             process, mailbox_name, inline_bytes=inline_bytes, put_blob=kept_blobs(store, settings).put
         )
-        publishing = run.publish_all(files, dispatcher, broker, lease, settings.limits.max_mail_bytes, wait=wait)
-        # A lost connection is told, not waited for.
-        await run.told_if_stopped(first_of(publishing, broker.broken()))
+        publishing = run.publish_all(files, builder, broker, lease, settings.limits.max_mail_bytes, wait=wait)
+        await run.report_if_stopped(first_of(publishing, broker.broken()))
         if wait:
             await run.report(store)
         else:
@@ -84,29 +85,31 @@ async def _ingest(settings: Settings, files: Sequence[Path], process: str, name:
     return 1 if run.failed else 0
 
 
-class _Run:
-    """One call of the command: what was published, what is recorded, what could not be read."""
+class _Ingestion:
+    """One run of the command: what was published, what is recorded, what failed."""
 
     def __init__(self, mailbox_name: str) -> None:
         self._mailbox = mailbox_name
-        self._published: list[tuple[str, str]] = []  # the file that a mail came from, its key
+        self._published: list[tuple[str, str]] = []  # source file, mail key
         self._waiting: set[str] = set()
         self.failed = 0
 
     async def publish_all(
         self,
         files: Sequence[Path],
-        dispatcher: RawMailBuilder,
+        builder: RawMailBuilder,
         broker: Broker,
         lease: PrivateQueue,
         max_bytes: int,
         *,
         wait: bool,
     ) -> None:
-        """Publish with a bounded number in flight, so that a large mbox file does not end up in memory."""
+        """Publish the mails with a bounded number in flight, so that a large mbox file does not
+        fill the memory.
+        """
         with Count("mails recorded" if wait else "mails published") as count:
             for source, raw in self._mails(files, max_bytes):
-                message = await dispatcher.message(raw, None, origin="ingest")
+                message = await builder.message(raw, None, origin="ingest")
                 await broker.publish(message)
                 self._published.append((source, message.message_id))
                 self._waiting.add(message.message_id)
@@ -117,25 +120,25 @@ class _Run:
                 await self._receive(lease)
                 count.show(len(self._published) - len(self._waiting), len(self._published))
 
-    async def told_if_stopped(self, work: Awaitable[None]) -> None:
-        """The work; where Ctrl-C ends it, what became of the mails so far."""
+    async def report_if_stopped(self, work: Awaitable[None]) -> None:
+        """Await `work`; if Ctrl-C cancels it, print what became of the mails so far."""
         try:
             await work
         except asyncio.CancelledError:
             count = counted(len(self._published), "mail is", "mails are")
             print(
-                f"mailcase: stopped; {count} published and will be recorded. The same command again brings in the rest",
+                f"mailcase: stopped; {count} published and will be recorded. Run the same command again for the rest",
                 file=sys.stderr,
             )
             raise
 
     async def _receive(self, lease: PrivateQueue) -> None:
         try:
-            deliveries = await asyncio.wait_for(lease.deliveries.next_batch(1000), PATIENCE_S)
+            deliveries = await asyncio.wait_for(lease.deliveries.next_batch(1000), RECEIPT_TIMEOUT_S)
         except TimeoutError:
             print(
-                f"mailcase: {len(self._waiting)} mails are safe in the queues and not recorded yet; do a router and a "
-                "case writer run? Ctrl-C stops waiting",
+                f"mailcase: {len(self._waiting)} mails are in the queues, not recorded yet; check that a router and a "
+                "case writer run. Ctrl-C stops waiting",
                 file=sys.stderr,
             )
             return
@@ -143,47 +146,47 @@ class _Run:
             self._waiting.difference_update(decode_receipt(delivery.body).keys)
 
     async def report(self, store: Store) -> None:
-        """What came of each mail, as the database has it."""
+        """Print the recorded outcome of each mail."""
         for start in range(0, len(self._published), 500):
             chunk = self._published[start : start + 500]
             documents = await store.collection("mails").find({"_id": {"$in": sorted({key for _, key in chunk})}})
             outcomes = {document["_id"]: document for document in documents}
             for source, key in chunk:
                 if key not in outcomes:
-                    self._complain(f"{source}: recorded, and gone from the database since; was it restored?")
+                    self._fail(f"{source}: recorded, but missing now; was the database restored?")
                     continue
-                print(f"{source}: {_told(outcomes[key])}")
+                print(f"{source}: {_describe_outcome(outcomes[key])}")
 
     def count_published(self) -> None:
-        """All that can be said by one who does not wait."""
+        """Print how many mails were published, if the command does not wait for their outcomes."""
         print(f"{counted(len(self._published), 'mail', 'mails')} published")
 
     def _mails(self, files: Iterable[Path], max_bytes: int) -> Iterator[tuple[str, bytes]]:
         for given in files:
             try:
                 for file in expanded(given):
-                    yield from self._good(mails_of(file, max_bytes), max_bytes)
+                    yield from self._acceptable(mails_of(file, max_bytes), max_bytes)
             except (OSError, mailbox_files.Error) as error:
                 where = getattr(error, "filename", None) or given
-                self._complain(f"{where}: cannot be read: {getattr(error, 'strerror', None) or error}")
+                self._fail(f"{where}: cannot be read: {getattr(error, 'strerror', None) or error}")
             except NoMailError as error:
-                self._complain(f"{given}: {error}")
+                self._fail(f"{given}: {error}")
 
-    def _good(self, mails: Iterable[tuple[str, bytes]], max_bytes: int) -> Iterator[tuple[str, bytes]]:
+    def _acceptable(self, mails: Iterable[tuple[str, bytes]], max_bytes: int) -> Iterator[tuple[str, bytes]]:
         for source, raw in mails:
             if not raw.strip():
-                self._complain(f"{source}: is empty")
+                self._fail(f"{source}: is empty")
             elif len(raw) > max_bytes:
-                self._complain(f"{source}: is larger than limits.max_mail_bytes allows, {size_text(max_bytes)}")
+                self._fail(f"{source}: is larger than limits.max_mail_bytes allows, {size_text(max_bytes)}")
             else:
                 yield source, raw
 
-    def _complain(self, text: str) -> None:
+    def _fail(self, text: str) -> None:
         self.failed += 1
         print(f"mailcase: {printable(text)}", file=sys.stderr)
 
 
-def _told(recorded: Document) -> str:
+def _describe_outcome(recorded: Document) -> str:
     again = f" (delivery {recorded['deliveries']})" if recorded["deliveries"] > 1 else ""
     where = f" case {recorded['case']}" if recorded["case"] else f" ({recorded['reason']})"
     return f"{recorded['outcome']}{where}{again}"

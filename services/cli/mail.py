@@ -1,4 +1,4 @@
-"""`mailcase mail save KEY`: the exact bytes of a mail, from wherever they are kept."""
+"""`mailcase mail save KEY`: saves the exact bytes of a mail, from the database or the archive."""
 
 import asyncio
 import sys
@@ -30,20 +30,23 @@ from services.runtime.store.mongo import Document, Store
 STDOUT = Path("-")
 _KEY_CHARS = 64
 _NAME_CHARS = 12
-# A mail is archived after it was received and before it is recorded; clocks differ.
-_CLOCKS = timedelta(hours=1)
+# A mail is archived after it was received and before it is recorded, give or take the clock skew.
+_CLOCK_SKEW = timedelta(hours=1)
 
-Key = Annotated[str, Parameter(help="The mail's key; its first 8 characters are enough.")]
+Key = Annotated[str, Parameter(help="The mail key; its first 8 digits are enough.")]
 To = Annotated[
     Path,
     Parameter(
-        name="--to", allow_leading_hyphen=True, help="A folder that exists, a new file, or `-` for standard output."
+        name="--to", allow_leading_hyphen=True, help="An existing folder, a new file, or `-` for standard output."
     ),
 ]
 
 
 def save(key: Key, /, *, to: To = Path(), config: Config = DEFAULT_CONFIG) -> None:
-    """Save the exact bytes of any mail that the database or the archive has. Nothing is overwritten."""
+    """Save the exact bytes of any mail that the database or the archive has.
+
+    Never overwrites a file.
+    """
     settings = loaded(config)
     prefix = hex_prefix(key, MIN_KEY, _KEY_CHARS, "`mailcase case show N --json`")
     full_key, content = asyncio.run(_content(settings, prefix))
@@ -62,14 +65,17 @@ def _write(to: Path, name: str, content: bytes) -> Path:
         with to.open("xb") as file:
             file.write(content)
     except FileExistsError:
-        raise PermanentError(f"{to} exists: name another file, or its folder") from None
+        raise PermanentError(f"{to} exists: choose another file, or a folder") from None
     except OSError as error:
         raise PermanentError(f"{to} cannot be written: {error.strerror}") from error
     return to
 
 
 async def _content(settings: Settings, prefix: str) -> tuple[str, bytes]:
-    """The key and the bytes of the one mail whose key begins so. Raises PermanentError."""
+    """The key and the bytes of the only mail whose key starts with `prefix`.
+
+    Raises PermanentError.
+    """
     async with Store.opened(store_url(settings), settings.store.database) as store:
         mail = await _recorded(store, prefix)
         if mail is not None:
@@ -80,9 +86,9 @@ async def _content(settings: Settings, prefix: str) -> tuple[str, bytes]:
             await broker.declare(topology_of(settings))
             found = await _archived(broker, mail["_id"] if mail else prefix, mail)
         if found is None:
-            where = "recorded, but not kept whole, and" if mail is not None else "not recorded and"
-            hint = "a backup of the database or of the broker may have it"
-            raise PermanentError(f"mail {prefix} is {where} no longer in the archive; {hint}")
+            state = "recorded, but not stored whole, and" if mail is not None else "not recorded and"
+            hint = "restore a backup of the database or of the broker that has it"
+            raise PermanentError(f"mail {prefix} is {state} no longer in the archive; {hint}")
         if found.raw is not None:
             return found.key, found.raw
         if found.blob is None:
@@ -91,23 +97,25 @@ async def _content(settings: Settings, prefix: str) -> tuple[str, bytes]:
 
 
 async def _recorded(store: Store, prefix: str) -> Document | None:
-    behind = prefix + "g"  # greater than every key that begins so
-    query = {"_id": {"$gte": prefix, "$lt": behind}}
+    end = prefix + "g"  # sorts after every key with the prefix
+    query = {"_id": {"$gte": prefix, "$lt": end}}
     found = await store.collection(Mail.COLLECTION).find(query, limit=2)
     if len(found) > 1:
-        raise PermanentError(f"{prefix} begins the keys of several mails: give more of it")
+        raise PermanentError(f"several mail keys start with {prefix}: give more digits")
     return found[0] if found else None
 
 
 async def _stored(store: Store, mail: Document) -> bytes | None:
-    """The bytes from the database; None if it does not have them, or not those of this mail."""
+    """The bytes from the database; None if it does not have them, or if they are not those of this
+    mail.
+    """
     comment = await store.collection(Comment.COLLECTION).find_one({"_id": mail["_id"]})
     for blob in (mail.get("raw"), comment and comment.get("original")):
         if not blob:
             continue
         try:
             content = await Blobs(store).get(blob)
-        except PermanentError:  # removed or damaged; the archive may have it
+        except PermanentError:  # missing or damaged; the archive may have it
             continue
         if mail_key(mail["mailbox"], content) == mail["_id"]:
             return content
@@ -115,7 +123,10 @@ async def _stored(store: Store, mail: Document) -> bytes | None:
 
 
 async def _archived(broker: Broker, key: str, mail: Document | None) -> RawMail | None:
-    """The mail from the archive; near the time when it came first, then all of it. Raises TransientError."""
+    """The mail from the archive: first near its time, then all of the archive.
+
+    Raises TransientError.
+    """
     end = await last_offset(broker, MAIL_ARCHIVE)
     for start in _starts(mail):
         with Bar("searching the archive") as bar:
@@ -135,5 +146,5 @@ def _starts(mail: Document | None) -> Iterator[Start]:
         time for name in ("received_at", "recorded_at") if mail and (time := mail.get(name)) is not None
     ]
     if times:
-        yield min(times) - _CLOCKS
+        yield min(times) - _CLOCK_SKEW
     yield "first"

@@ -9,32 +9,33 @@ _SUFFIXES = {".eml", ".mbox"}
 _ENVELOPE = re.compile(rb"From (?![ \t]*+:)")
 _FIELD = re.compile(rb"[!-9;-~]{1,200}+[ \t]*+:|>From ")
 _DATED = re.compile(rb"\d\d:\d\d.{0,40}\b(?:19|20)\d\d\b|\b(?:19|20)\d\d\b.{0,40}\d\d:\d\d")
-_LOOKED_AT_BYTES = 1000
+_EXAMINED_BYTES = 1000
 
 
 class NoMailError(Exception):
-    """A file or folder that gives no mail, or not this one; its text says why, without the name."""
+    """A file or folder has no mail. The message says why, without the name of the file."""
 
 
 def expanded(file: Path) -> list[Path]:
-    """The file itself, or the .eml and .mbox files of a folder and of those in it, in order. Raises NoMailError."""
+    """The file itself, or the .eml and .mbox files below a folder, sorted. Raises NoMailError."""
     if not file.is_dir():
         return [file]
-    found = sorted(one for one in file.rglob("*") if one.suffix.lower() in _SUFFIXES and one.is_file())
+    found = sorted(path for path in file.rglob("*") if path.suffix.lower() in _SUFFIXES and path.is_file())
     if not found:
         raise NoMailError("there is no .eml or .mbox file in this folder")
     return found
 
 
 def mails_of(file: Path, max_bytes: int) -> Iterator[tuple[str, bytes]]:
-    """Names and mails: the file itself, or each mail of an mbox file, which is one that begins with `From ` (RFC 4155).
+    """Names and mails: the file itself, or each mail of an mbox file, which starts with `From `
+    (RFC 4155).
 
-    No more than one byte above `max_bytes` is read of a file that is one mail, whatever it is. Raises OSError.
+    Reads at most one byte more than `max_bytes` of a file with one mail. Raises OSError.
     """
     with file.open("rb") as opened:
         start = opened.read(5)
         if start == b"From ":
-            start += opened.readline(_LOOKED_AT_BYTES)
+            start += opened.readline(_EXAMINED_BYTES)
         if _ENVELOPE.match(start):
             if not start.endswith(b"\n"):
                 opened.readline()
@@ -45,17 +46,18 @@ def mails_of(file: Path, max_bytes: int) -> Iterator[tuple[str, bytes]]:
 
 
 def _mails_of_mbox(lines: Iterable[bytes], *, is_dated: bool) -> Iterator[bytes]:
-    """The mails behind a first `From ` line, without such lines and without the blank line that ends each of several.
+    """The mails of an mbox after its first `From ` line, without `From ` lines and the blank line
+    that ends each mail.
 
-    Of a file with one mail all is kept: such a blank line may be its own, and a line too many harms
-    less than one too few.
+    If the file has only one mail, a final blank line is kept: it may be part of the mail, and an
+    extra line does less harm than a missing one.
     """
     mail: list[bytes] = []
     count = 0
-    waiting: bytes | None = None  # a line that may begin the next mail: the line behind it tells
+    waiting: bytes | None = None  # may start the next mail; the next line decides
     for line in lines:
         if waiting is not None:
-            if _FIELD.match(line, 0, _LOOKED_AT_BYTES):
+            if _FIELD.match(line, 0, _EXAMINED_BYTES):
                 yield _joined(mail, ends_blank=True)
                 mail, count = [], count + 1
             else:
@@ -71,10 +73,12 @@ def _mails_of_mbox(lines: Iterable[bytes], *, is_dated: bool) -> Iterator[bytes]
 
 
 def _begins_mail(line: bytes, before: list[bytes], *, is_dated: bool) -> bool:
-    """Whether `line` may be an envelope: with a date if the first one has one, else after a blank line."""
+    """Whether `line` may start a mail: it has a date if the first one has, else it follows a blank
+    line.
+    """
     if not line.startswith(b"From ") or not _ENVELOPE.match(line):
         return False
-    return bool(_DATED.search(line, 0, _LOOKED_AT_BYTES)) if is_dated else not before or not before[-1].strip()
+    return bool(_DATED.search(line, 0, _EXAMINED_BYTES)) if is_dated else not before or not before[-1].strip()
 
 
 def _joined(mail: list[bytes], *, ends_blank: bool) -> bytes:

@@ -70,7 +70,9 @@ def list_mails(
 
 
 def show(key: Key, /, *, raw: Raw = False, config: Config = DEFAULT_CONFIG) -> None:
-    """Show why a mail was parked or ignored, its headers and its defects; with --raw, its exact bytes."""
+    """Show why a mail was parked or ignored, its headers and its defects; with --raw, its exact
+    bytes.
+    """
     settings = loaded(config)
     mail, content = asyncio.run(_read(settings, key_prefix(key)))
     if raw:
@@ -101,7 +103,9 @@ def retry(
     ignored: Ignored = False,
     config: Config = DEFAULT_CONFIG,
 ) -> int:
-    """Send mails through the router again, which decides by the current settings; the new outcome replaces the old."""
+    """Send mails through the router again, which decides by the current settings; the new outcome
+    replaces the old.
+    """
     one_choice("parked retry", "mail keys", keys, everything=everything)
     if keys and (reason, process, before) != (None, None, None):
         hint = "leave out the keys or these options"
@@ -173,7 +177,10 @@ async def _discard(settings: Settings, prefixes: Sequence[str], why: str) -> int
 
 
 async def _retry(settings: Settings, prefixes: Sequence[str], selection: ParkedFilter) -> int:
-    """Returns the exit status. With --all, mails that cannot be retried are reported and do not count as failed."""
+    """Returns the exit status.
+
+    With --all, mails that cannot be retried are reported and do not count as failed.
+    """
     async with (
         Store.opened(store_url(settings), settings.store.database) as store,
         Broker.connected(broker_url(settings), connection_name("retry")) as broker,
@@ -210,7 +217,9 @@ async def _publish(settings: Settings, mails: ParkedMailRepository, broker: Brok
 
 
 async def _report_outcomes(mails: ParkedMailRepository, published: Sequence[Mail]) -> int:
-    """Print each new outcome as soon as it is recorded; returns how many were not recorded in time."""
+    """Print each new outcome as soon as it is recorded; returns how many were not recorded in
+    time.
+    """
     waiting = {mail.id: mail for mail in published}
     deadline = asyncio.get_running_loop().time() + OUTCOME_TIMEOUT_S
     while waiting and asyncio.get_running_loop().time() < deadline:

@@ -1,4 +1,4 @@
-"""One command a stage."""
+"""The commands that run one service each."""
 
 from functools import partial
 from typing import Annotated
@@ -19,7 +19,7 @@ MaxMailboxes = Annotated[
     int | None,
     Parameter(
         name="--max-mailboxes",
-        help="How many mailboxes it reads at once, whatever `[fetcher].max_mailboxes` says.",
+        help="How many mailboxes to read at once; overrides `[fetcher].max_mailboxes`.",
         validator=Number(gte=1, lte=10_000),
     ),
 ]
@@ -31,8 +31,8 @@ def fetcher(
     http_host: HttpHost = ANY_HOST,
     max_mailboxes: MaxMailboxes = None,
 ) -> None:
-    """Read the mailboxes and publish every mail; remove it once its outcome is recorded."""
-    from services.fetcher.main import run  # noqa: PLC0415 - a stage loads its own drivers only
+    """Fetch and publish every mail; remove it from the mailbox once its outcome is recorded."""
+    from services.fetcher.main import run  # noqa: PLC0415 - a service loads only its own drivers
 
     settings = loaded(config)
     if max_mailboxes is not None:
@@ -42,7 +42,7 @@ def fetcher(
 
 
 def router(config: Config = DEFAULT_CONFIG, http_port: HttpPort = 0, http_host: HttpHost = ANY_HOST) -> None:
-    """Decide for every mail whether it opens a case or belongs to one."""
+    """Decide for every mail whether it opens a case or joins one."""
     from services.router.main import run  # noqa: PLC0415 - as above
 
     settings = loaded(config)
@@ -60,7 +60,7 @@ def case_writer(config: Config = DEFAULT_CONFIG, http_port: HttpPort = 0, http_h
 
 
 def sender(config: Config = DEFAULT_CONFIG, http_port: HttpPort = 0, http_host: HttpHost = ANY_HOST) -> None:
-    """Mail acknowledgements and answers from cases."""
+    """Send acknowledgements, and answers from cases."""
     from services.sender.main import run  # noqa: PLC0415 - as above
 
     settings = loaded(config)

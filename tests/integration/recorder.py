@@ -71,6 +71,7 @@ class Bench:
         self.folder = folder
         self.name = f"fetch{next(_numbers)}-{folder.name}"[:60]
         add_virtual_host(servers, self.name)
+        (folder / "password").touch(mode=0o600)
         (folder / "password").write_text(PASSWORD)
 
     @property

@@ -1,1 +1,1 @@
-"""`mailcase demo`."""
+"""`mailcase demo`: the main path on private servers."""

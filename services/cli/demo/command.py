@@ -1,6 +1,9 @@
-"""`mailcase demo`: the main path on real servers of its own, told step by step from what the servers hold."""
+"""`mailcase demo`: shows the main path on private servers, step by step, from what the servers
+store.
+"""
 
 import asyncio
+import os
 import secrets
 import ssl
 import tempfile
@@ -34,10 +37,10 @@ from services.runtime.settings import Settings, Smtp, load_settings
 from services.runtime.store.mongo import Document, Store
 from services.sender.smtp import SmtpTransport
 
-PATIENCE_S = 60.0
+TIMEOUT_S = 60.0
 DATABASE = "mailcase"
-PASSWORD = "demo"  # noqa: S105 - for a server that only this machine can reach, for as long as the demo runs
-STAGES = {"fetcher": 1, "router": 2, "case-writer": 2, "sender": 2}
+PASSWORD = "demo"  # noqa: S105 - for a server on loopback, while the demo runs
+REPLICAS = {"fetcher": 1, "router": 2, "case-writer": 2, "sender": 2}
 MAILBOXES = {demo_mails.INVOICES: "invoices", demo_mails.COMPLAINTS: "complaints"}
 
 SETTINGS = """\
@@ -84,14 +87,16 @@ address = "{complaints}"
 password_file = "password"
 """
 
-Keep = Annotated[bool, Parameter(name="--keep", negative="", help="Stay up at the end, until Ctrl-C.")]
-Data = Annotated[Path | None, Parameter(name="--data", help="Where the servers keep their data; by default nowhere.")]
+Keep = Annotated[bool, Parameter(name="--keep", negative="", help="Keep everything running at the end, until Ctrl-C.")]
+Data = Annotated[
+    Path | None, Parameter(name="--data", help="The folder for the servers' data; default: a temporary folder.")
+]
 
 
 def demo(*, keep: Keep = False, data: Data = None) -> int:
-    """Turn a handful of mails into cases on private servers, send a reply, and show what came of each.
+    """Turn a few mails into cases on private servers, answer one, and show the outcome of each.
 
-    Everything that is shown is read back from the servers. Ends by itself with status 0 if all went as it should.
+    Everything shown is read back from the servers. Exit status 0 if every outcome is as expected.
     """
     console = Console(soft_wrap=True, markup=False, highlight=False)
     with local_failures(), stop_signal() as stop, ExitStack() as stack:
@@ -104,17 +109,17 @@ def demo(*, keep: Keep = False, data: Data = None) -> int:
         console.print("Starting one fetcher, and two routers, case writers and senders …")
         urls = {"MAILCASE_BROKER_URL": servers.broker.url, "MAILCASE_STORE_URL": servers.store.url}
         config = _settings(folder, servers, post)
-        stages = stack.enter_context(Services(config, folder, STAGES, env=urls))
-        stages.wait_until_ready(PATIENCE_S)
-        story.tell(stages, load_settings(config, urls))
+        services = stack.enter_context(Services(config, folder, REPLICAS, env=urls))
+        services.wait_until_ready(TIMEOUT_S)
+        story.run(services, load_settings(config, urls))
         if keep and not stop.is_set():
-            _stay(console, folder, servers, stages, stop)
+            _stay(console, folder, servers, services, stop)
         console.print("Stopping everything …")
     return 0
 
 
 class _Demo:
-    """What happens, in order; the mails sent so far by their keys."""
+    """The steps of the demo, and the keys of the mails sent so far."""
 
     def __init__(self, console: Console, servers: PrivateServers, post: SmtpSink, stop: threading.Event) -> None:
         self._console = console
@@ -125,25 +130,27 @@ class _Demo:
         self._sent: list[str] = []
 
     def fill_mailboxes(self) -> None:
-        """Mails that lie there before any stage runs."""
+        """Deliver the first mails before any service runs."""
         for address, mails in self._mails.items():
             self._servers.mail.add_user(address, PASSWORD)
             self._append(address, mails)
         self._servers.mail.add_user(demo_mails.NADIA, PASSWORD)
-        self._console.print(f"{len(self._sent)} mails lie in {len(self._mails)} mailboxes.")
+        self._console.print(f"{len(self._sent)} mails are in {len(self._mails)} mailboxes.")
 
-    def tell(self, stages: Services, settings: Settings) -> None:
-        """Cases are opened and acknowledged; one is answered from, and its customer answers, by SMTP and IMAP."""
+    def run(self, services: Services, settings: Settings) -> None:
+        """Wait for the cases, answer one of them, deliver the customer's replies, and show
+        everything.
+        """
         self._until_recorded()
         number = self._case_of(demo_mails.ANSWERED_SUBJECT)["_id"]
         [acknowledgement] = self._received(demo_mails.NADIA, 1)
         self._console.print(f"Case {number} was acknowledged; Nadia reads: {acknowledgement.subject}")
-        self._console.print("It is answered from the case:")
+        self._console.print("An answer is sent from the case:")
         asyncio.run(send_reply(settings, _accepted(number)))
         accepted = self._received(demo_mails.NADIA, 2)[-1]
         self._console.print(
-            f"Nadia answers {accepted.subject!r}, and from her phone the acknowledgement, its subject mangled and "
-            "without a word of what it answers; and a complaint is delivered once more."
+            f"Nadia answers {accepted.subject!r}; from her phone she answers the acknowledgement, with a mangled "
+            "subject and no reference headers; and a complaint is delivered a second time."
         )
         started = time.monotonic()
         message_id = accepted.headers["message-id"][0].strip()
@@ -155,11 +162,11 @@ class _Demo:
         mails, cases, comments = asyncio.run(self._read_back())
         show_mails(self._console, mails, comments)
         show_cases(self._console, cases, comments)
-        show_counters(self._console, counters(stages))
+        show_counters(self._console, counters(services))
         self._check(number, mails, comments)
 
     def _post_to_us(self, mail: bytes) -> None:
-        """A customer's mail by SMTP to the server that feeds our mailbox."""
+        """Send a customer's mail by SMTP to the server that delivers to our mailbox."""
         server = Smtp(name="customer", host="127.0.0.1", port=self._post.port, security="none")
         handed = asyncio.run(SmtpTransport(server, None).send(demo_mails.NADIA, [demo_mails.INVOICES], mail))
         if not handed.accepted:
@@ -167,11 +174,11 @@ class _Demo:
         self._sent.append(mail_key(MAILBOXES[demo_mails.INVOICES], mail))
 
     def _received(self, address: str, count: int) -> list[MailMessage]:
-        """The mails in a customer's mailbox, oldest first, once there are so many."""
-        deadline = time.monotonic() + PATIENCE_S
+        """The mails in a customer's mailbox, the oldest first; waits until there are `count`."""
+        deadline = time.monotonic() + TIMEOUT_S
         with self._mailbox(address) as box:
             while len(found := list(box.fetch(mark_seen=False))) < count:
-                self._wait(deadline, f"{address} got no mail within a minute")
+                self._wait(deadline, f"{address} got no mail within {TIMEOUT_S:.0f} s; see the logs of the services")
         return found
 
     def _append(self, address: str, mails: Iterable[bytes]) -> None:
@@ -181,18 +188,21 @@ class _Demo:
                 self._sent.append(mail_key(MAILBOXES[address], mail))
 
     def _mailbox(self, address: str) -> BaseMailBox:
-        """A log-in, for use in a with statement."""
+        """A logged-in mailbox, as a context manager."""
         context = ssl.create_default_context(cafile=str(self._servers.mail.ca_file))
         return MailBox("localhost", self._servers.mail.imaps_port, ssl_context=context).login(address, PASSWORD)
 
     def _until_recorded(self) -> None:
-        deadline = time.monotonic() + PATIENCE_S
-        # Every mail has its outcome, and every further delivery of one was counted.
-        while sum(one["deliveries"] for one in asyncio.run(self._find("mails"))) < len(self._sent):
-            self._wait(deadline, "the demo's mails were not recorded within a minute")
+        deadline = time.monotonic() + TIMEOUT_S
+        # Every mail has an outcome, and every duplicate was counted.
+        while sum(mail["deliveries"] for mail in asyncio.run(self._find("mails"))) < len(self._sent):
+            self._wait(deadline, f"the mails were not recorded within {TIMEOUT_S:.0f} s; see the logs of the services")
 
     def _wait(self, deadline: float, failure: str) -> None:
-        """A moment. Raises KeyboardInterrupt where the demo shall end, PermanentError behind the deadline."""
+        """Wait 0.1 s.
+
+        Raises KeyboardInterrupt if the demo was stopped, PermanentError after the deadline.
+        """
         if self._stop.wait(0.1):
             raise KeyboardInterrupt
         if time.monotonic() > deadline:
@@ -202,7 +212,7 @@ class _Demo:
         for case in asyncio.run(self._find("cases")):
             if case["title"] == subject:
                 return case
-        raise PermanentError(f"no case was opened by the mail {subject!r}; see the stages' logs")
+        raise PermanentError(f"no case was opened by the mail {subject!r}; see the logs of the services")
 
     async def _find(self, collection: str) -> list[Document]:
         async with Store.opened(self._servers.store.url, DATABASE) as store:
@@ -210,13 +220,17 @@ class _Demo:
 
     async def _read_back(self) -> tuple[list[Document], list[Document], list[Document]]:
         mails, cases, comments = [await self._find(name) for name in ("mails", "cases", "comments")]
-        return sorted(mails, key=lambda mail: mail["recorded_at"]), cases, sorted(comments, key=lambda one: one["at"])
+        return (
+            sorted(mails, key=lambda mail: mail["recorded_at"]),
+            cases,
+            sorted(comments, key=lambda comment: comment["at"]),
+        )
 
     def _check(self, answered: int, mails: list[Document], comments: list[Document]) -> None:
-        """Raises PermanentError unless everything came out as promised."""
+        """Raise PermanentError unless every outcome is as expected."""
         expected = len(set(self._sent))
-        joined = Counter(one["kind"] for one in comments if one["case"] == answered)
-        ours = sum(one["kind"] == "sent" for one in comments)
+        joined = Counter(comment["kind"] for comment in comments if comment["case"] == answered)
+        ours = sum(comment["kind"] == "sent" for comment in comments)
         if len(mails) != expected or len(comments) - ours != expected or joined != {"mail": 3, "sent": 2}:
             raise PermanentError(f"{len(mails)} outcomes and {len(comments) - ours} comments for {expected} mails")
         for address in MAILBOXES:
@@ -224,19 +238,20 @@ class _Demo:
             if left:
                 raise PermanentError(f"{left} mails were left in the mailbox {address}")
         self._console.print(
-            f"\n{expected} mails, {expected} outcomes, {ours} mails sent, both mailboxes empty. All went as it should."
+            f"\n{expected} mails, {expected} outcomes, {ours} mails sent, both mailboxes empty. "
+            "Everything is as expected."
         )
 
     def _left(self, address: str) -> int:
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + TIMEOUT_S
         with self._mailbox(address) as box:
             while (left := box.folder.status("INBOX", ["MESSAGES"])["MESSAGES"]) and time.monotonic() < deadline:
-                self._stop.wait(0.1)  # they are removed a moment after they are recorded
+                self._stop.wait(0.1)  # a mail is removed shortly after it is recorded
         return left
 
 
 def _deliver(servers: PrivateServers, address: str, mail: bytes) -> None:
-    """To the mailboxes that there are; what goes to other customers ends at the SMTP server."""
+    """Deliver to the existing mailboxes; the SMTP server drops mail to other customers."""
     if address in {*MAILBOXES, demo_mails.NADIA}:
         servers.mail.deliver(address, mail)
 
@@ -249,8 +264,8 @@ def _accepted(number: int) -> AnswerCase:
 
 def _settings(folder: Path, servers: PrivateServers, post: SmtpSink) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "password").write_text(PASSWORD)
-    (folder / "keys").write_text(secrets.token_hex(32))
+    _write_secret(folder / "password", PASSWORD)
+    _write_secret(folder / "keys", secrets.token_hex(32))
     file = folder / "mailcase.toml"
     file.write_text(
         SETTINGS.format(
@@ -265,14 +280,21 @@ def _settings(folder: Path, servers: PrivateServers, post: SmtpSink) -> Path:
     return file
 
 
-def _stay(console: Console, folder: Path, servers: PrivateServers, stages: Services, stop: threading.Event) -> None:
-    console.print("\nEverything stays up until Ctrl-C. In another terminal:")
+def _write_secret(file: Path, secret: str) -> None:
+    """Write a file that only its owner can read, whatever mode it had before."""
+    file.unlink(missing_ok=True)
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
+        stream.write(secret)
+
+
+def _stay(console: Console, folder: Path, servers: PrivateServers, services: Services, stop: threading.Event) -> None:
+    console.print("\nEverything keeps running until Ctrl-C. In another terminal:")
     console.print(f"  export MAILCASE_BROKER_URL='{servers.broker.url}' MAILCASE_STORE_URL='{servers.store.url}'")
     console.print(f"  .venv/bin/mailcase case show 1 --config {folder / 'mailcase.toml'}")
     console.print(f"  echo Thanks | .venv/bin/mailcase reply 2 --text-file - --config {folder / 'mailcase.toml'}")
     for address in (*MAILBOXES, demo_mails.NADIA):
         port = servers.mail.imaps_port
         console.print(f"  mailbox {address}: IMAP localhost:{port} (TLS), user {address}, password {PASSWORD}")
-    for process in stages.all:
+    for process in services.all:
         console.print(f"  {process.name}: http://127.0.0.1:{process.http_port}/metrics, log {process.log_file}")
     stop.wait()

@@ -1,4 +1,4 @@
-"""The mails of the demo: written for it, from people who do not exist."""
+"""The mails of the demo, from fictional people."""
 
 import struct
 import zlib
@@ -13,7 +13,7 @@ ANSWERED_SUBJECT = "Invoice INV-2041 for November"
 
 
 def first_mails() -> dict[str, list[bytes]]:
-    """Address → mails as they lie in its mailbox before the pipeline starts."""
+    """Address → the mails in its mailbox before the services start."""
     return {
         INVOICES: [_polish_invoice(), _english_invoice(), _scanner()],
         COMPLAINTS: [_polish_complaint(), _html_complaint(), _raw_latin2()],
@@ -21,7 +21,9 @@ def first_mails() -> dict[str, list[bytes]]:
 
 
 def answer(subject: str, message_id: str) -> bytes:
-    """Nadia answers a mail as her client does: the subject after RE:, the id of the mail, the text quoted below."""
+    """Nadia's answer: RE: before the subject, the id of the mail it answers, and that mail quoted
+    below.
+    """
     mail = _mail(f"Nadia Okoye <{NADIA}>", INVOICES, f"RE: {subject}")
     mail["Message-ID"] = "<answer-1@paperworks.example>"
     mail["In-Reply-To"] = message_id
@@ -33,7 +35,9 @@ def answer(subject: str, message_id: str) -> bytes:
 
 
 def mangled_answer(subject: str) -> bytes:
-    """She answers from a phone that names no mail and encodes the subject in two words, cut within the number."""
+    """An answer from a phone that sends no reference headers, and splits the encoded subject within
+    the number.
+    """
     text = f"Odp: {subject}"
     cut = text.index("#") + 1
     words = [f"=?utf-8?b?{b64encode(part.encode()).decode()}?=" for part in (text[:cut], text[cut:])]
@@ -99,7 +103,9 @@ def _html_complaint() -> bytes:
 
 
 def _raw_latin2() -> bytes:
-    """As old office programs send: 8-bit ISO-8859-2 without MIME headers for it, and no final newline."""
+    """As old office programs send: 8-bit ISO-8859-2 without MIME headers for it, and no final
+    newline.
+    """
     lines = [
         b"From: biuro@stolarnia.example",
         b"To: " + COMPLAINTS.encode(),

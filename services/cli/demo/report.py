@@ -1,4 +1,4 @@
-"""What the demo shows: tables of what the servers hold, nothing remembered from sending."""
+"""The tables of the demo, made from what the servers store."""
 
 from collections.abc import Sequence
 
@@ -15,10 +15,10 @@ from services.runtime.store.mongo import Document
 Counters = dict[str, float]
 
 
-def counters(stages: Services) -> Counters:
-    """Every counter of Mailcase's own, summed over the stages, by name and labels."""
+def counters(services: Services) -> Counters:
+    """Every counter of Mailcase by name and labels, summed over all services."""
     totals: Counters = {}
-    for process in stages.all:
+    for process in services.all:
         _, text = process.get("/metrics")
         for family in text_string_to_metric_families(text):
             if family.type != "counter" or not family.name.startswith("mailcase_"):
@@ -32,9 +32,9 @@ def counters(stages: Services) -> Counters:
 
 
 def show_mails(console: Console, mails: Sequence[Document], comments: Sequence[Document]) -> None:
-    """A row a mail: what it was, what the rules said, what came of it."""
+    """One row for each mail: its subject, the rule that decided, and its outcome."""
     by_key = {comment["_id"]: comment for comment in comments}
-    table = Table(title="What came of each mail", title_justify="left")
+    table = Table(title="Outcome of each mail", title_justify="left")
     for heading in ("mailbox", "subject", "rule", "outcome", "case", "deliveries"):
         table.add_column(heading)
     for mail in mails:
@@ -53,8 +53,8 @@ def show_cases(console: Console, cases: Sequence[Document], comments: Sequence[D
 
 
 def show_counters(console: Console, moved: Counters) -> None:
-    """The counters that moved; the stages started with all of them at zero."""
-    table = Table(title="Metrics that moved", title_justify="left")
+    """The counters above zero; all services started at zero."""
+    table = Table(title="Counters above zero", title_justify="left")
     table.add_column("metric")
     table.add_column("by", justify="right")
     for name, count in sorted(moved.items()):

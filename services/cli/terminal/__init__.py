@@ -1,1 +1,1 @@
-"""What commands print, and the options they share."""
+"""Options, output and progress of the commands."""

@@ -26,7 +26,9 @@ def read_text(path: Path) -> str:
 
 
 def write_new(folder: Path, name: str, content: bytes) -> Path:
-    """Write a new file below `folder`; a name that is taken gets a number. Never overwrites, never leaves.
+    """Write a new file in `folder`; adds a number to a name that exists.
+
+    Never overwrites a file or leaves the folder.
 
     `name` is one safe file name. Raises PermanentError.
     """

@@ -1,4 +1,4 @@
-"""What the stages log, shown as it comes."""
+"""Shows the logs of the services while they run."""
 
 import sys
 from collections.abc import Iterable
@@ -11,7 +11,9 @@ MAX_BYTES_AT_ONCE = 256 * 1024
 
 
 class LogTail:
-    """Follows log files from their present end; `show` copies whole new lines to the standard error."""
+    """Follows log files from their current end; `show` copies complete new lines to standard
+    error.
+    """
 
     def __init__(self, files: Iterable[Path]) -> None:
         self._paths = list(files)
@@ -43,19 +45,19 @@ class LogTail:
 
 
 def short(line: bytes) -> str:
-    """A JSON line of a log for a person: time, level, event and identifiers; any other line as it is.
+    """A JSON line of a log in short form: time, level, event and fields; any other line unchanged.
 
-    Empty for the list of all settings, four screens of it, which is in the log's file.
+    Empty for the event with all settings, which would fill several screens; the log file has it.
     """
     try:
         event = msgspec.json.decode(line, type=dict[str, object])
     except msgspec.DecodeError:
         return _text(line)
-    known = [str(event.pop(name, "")) for name in ("ts", "level", "logger", "event")]
-    if known[3] == "settings_loaded":
+    time, level, _, name = [str(event.pop(key, "")) for key in ("ts", "level", "logger", "event")]
+    if name == "settings_loaded":
         return ""
-    fields = " ".join(f"{name}={value}" for name, value in event.items())
-    return f"{known[0][11:19]} {known[1]} {known[3]} {fields}".rstrip()
+    fields = " ".join(f"{key}={value}" for key, value in event.items())
+    return f"{time[11:19]} {level} {name} {fields}".rstrip()
 
 
 def _text(line: bytes) -> str:

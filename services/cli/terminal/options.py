@@ -1,4 +1,4 @@
-"""Options that several commands have: the same words, the same bounds, the same mistakes."""
+"""Options that several commands share, with their validation."""
 
 import re
 from collections.abc import Sequence
@@ -10,11 +10,11 @@ from cyclopts.validators import Number
 
 from services.runtime.errors import Mistake, SettingsError
 
-_LARGEST = 2**63 - 1  # what the database and the broker can count to
+_LARGEST = 2**63 - 1  # a 64-bit integer, in the database and the broker
 
 
 def said(_type: object, value: str | None) -> None:
-    """A validator: an empty value is a script's variable that was not set, and would choose everything."""
+    """Reject a blank value: a script's unset variable would otherwise select everything."""
     if value is not None and not value.strip():
         raise ValueError("is empty")
 
@@ -24,7 +24,7 @@ def _case_number(_type: object, tokens: Sequence[Token]) -> int:
     text = tokens[0].value.strip()
     found = re.fullmatch(r"\[?\s*(?:[^\[\]#]{0,40}#)?\s*([1-9][0-9]{0,18})\s*\]?", text, re.ASCII)
     if found is None or int(found[1]) > _LARGEST:
-        raise ValueError(f"{text!r} is no case number: give it as 235, #235 or [#235]")
+        raise ValueError(f"{text!r} is not a case number: give it as 235, #235 or [#235]")
     return int(found[1])
 
 
@@ -35,29 +35,36 @@ CaseNumber = Annotated[
     ),
 ]
 Limit = Annotated[
-    int, Parameter(name="--limit", help="At most so many; 0 shows all.", validator=Number(gte=0, lte=2**31 - 1))
+    int,
+    Parameter(name="--limit", help="Maximum number of entries; 0 shows all.", validator=Number(gte=0, lte=2**31 - 1)),
 ]
 Rate = Annotated[
-    float, Parameter(name="--rate", help="Mails a second at most; 0 for no limit.", validator=Number(gte=0, lte=1e6))
+    float,
+    Parameter(
+        name="--rate", help="Maximum number of mails per second; 0 for no limit.", validator=Number(gte=0, lte=1e6)
+    ),
 ]
 FromOffset = Annotated[
     int | None,
     Parameter(
         name="--from-offset",
-        help="Go on where a replay before this one ended.",
+        help="Resume at this offset, as an interrupted replay printed it.",
         validator=Number(gte=0, lte=_LARGEST),
     ),
 ]
 Process = Annotated[str | None, Parameter(name="--process", help="Only mails of this process.", validator=said)]
 Mailbox = Annotated[str | None, Parameter(name="--mailbox", help="Only mails of this mailbox.", validator=said)]
 Before = Annotated[
-    str | None, Parameter(name="--before", help="Only what came here before: a time (UTC), or an age as 2h, 7d.")
+    str | None,
+    Parameter(name="--before", help="Only entries older than this: a time (UTC), or an age such as 2h or 7d."),
 ]
-Everything = Annotated[bool, Parameter(name="--all", negative="", help="All that the other options choose.")]
-Raw = Annotated[bool, Parameter(name="--raw", negative="", help="Write the exact bytes and nothing else.")]
-Why = Annotated[str, Parameter(name="--why", help="Recorded with it.", validator=said)]
+Everything = Annotated[bool, Parameter(name="--all", negative="", help="Everything that the other options select.")]
+Raw = Annotated[
+    bool, Parameter(name="--raw", negative="", help="Write the exact bytes to standard output, and nothing else.")
+]
+Why = Annotated[str, Parameter(name="--why", help="The reason, which is recorded.", validator=said)]
 
-MIN_KEY = 8  # characters of a mail key that name a mail
+MIN_KEY = 8  # digits of a mail key that identify a mail
 
 _AGE = re.compile(r"([0-9]{1,6})\s*([smhdw])", re.ASCII)
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
@@ -65,7 +72,8 @@ _MOMENT = "give a time such as 2026-11-23T08:15 (UTC) or an age such as 90m, 2h,
 
 
 def moment(text: str, option: str, now: datetime) -> datetime:
-    """A time such as `2026-11-23T08:15` or `2026-11-23`, UTC unless it says otherwise, or an age such as `2h` or `7d`.
+    """A time such as `2026-11-23T08:15` (UTC unless it has an offset), or an age such as `2h` or
+    `7d`.
 
     Raises SettingsError, naming `option`.
     """
@@ -78,11 +86,14 @@ def moment(text: str, option: str, now: datetime) -> datetime:
     except ValueError:
         raise SettingsError([Mistake(option, f"{text!r} is neither a time nor an age", _MOMENT)]) from None
     except OverflowError:
-        raise SettingsError([Mistake(option, f"{text!r} is before all times", _MOMENT)]) from None
+        raise SettingsError([Mistake(option, f"{text!r} is out of range", _MOMENT)]) from None
 
 
 def since_moment(text: str | None, now: datetime) -> datetime | None:
-    """The same for `--since`, which a time to come would leave nothing to choose from. None where it is not given."""
+    """The time of `--since`; None if it is not given.
+
+    Raises SettingsError, also for a time in the future.
+    """
     if text is None:
         return None
     time = moment(text, "--since", now)
@@ -92,29 +103,30 @@ def since_moment(text: str | None, now: datetime) -> datetime | None:
 
 
 def before_moment(text: str | None, now: datetime) -> datetime | None:
-    """The same for `--before`."""
+    """The time of `--before`; None if it is not given. Raises SettingsError."""
     return None if text is None else moment(text, "--before", now)
 
 
-def hex_prefix(text: str, shortest: int, longest: int, where: str) -> str:
-    """The beginning of a mail key or of a dead letter's id, in small letters.
+def hex_prefix(text: str, shortest: int, longest: int, source: str) -> str:
+    """The first digits of a mail key or of a dead letter's id, in lower case.
 
-    Raises SettingsError where nothing can begin so; `where` names the list that prints them.
+    Raises SettingsError if `text` is too short or has other characters; `source` names the command
+    that prints them.
     """
-    small = text.strip().lower()
-    if not re.fullmatch(f"[0-9a-f]{{{shortest},{longest}}}", small):
-        hint = f"give its first {shortest} or more of the digits that {where} prints"
-        raise SettingsError([Mistake("", f"{text!r} names nothing", hint)])
-    return small
+    digits = text.strip().lower()
+    if not re.fullmatch(f"[0-9a-f]{{{shortest},{longest}}}", digits):
+        hint = f"give at least the first {shortest} hexadecimal digits that {source} prints"
+        raise SettingsError([Mistake("", f"{text!r} is not a key or an id", hint)])
+    return digits
 
 
 def key_prefix(text: str) -> str:
-    """The beginning of a mail key, or all of it. Raises SettingsError."""
+    """The first digits of a mail key. Raises SettingsError."""
     return hex_prefix(text, MIN_KEY, 64, "`mailcase parked list`")
 
 
-def one_choice(command: str, what: str, named: Sequence[str] | None, *, everything: bool) -> None:
-    """Raise SettingsError unless there are either names or `--all`."""
-    if bool(named) == everything:
-        hint = f"name {what}, or give --all with the options that choose"
+def one_choice(command: str, what: str, names: Sequence[str] | None, *, everything: bool) -> None:
+    """Raise SettingsError unless either names or `--all` are given, and not both."""
+    if bool(names) == everything:
+        hint = f"give {what}, or --all with the options that select"
         raise SettingsError([Mistake(command, f"needs either {what} or --all", hint)])

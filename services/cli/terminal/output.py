@@ -1,4 +1,4 @@
-"""What the commands share: the settings, the logs, how texts are shown."""
+"""What all commands share: loading the settings, and printing text safely."""
 
 import os
 import sys
@@ -18,21 +18,24 @@ HttpPort = Annotated[
     int,
     Parameter(
         name="--http-port",
-        help="Where /healthz, /readyz and /metrics are served; 0 takes a free port.",
+        help="The port of /healthz, /readyz and /metrics; 0 chooses a free port.",
         validator=Number(gte=0, lte=65535),
     ),
 ]
 HttpHost = Annotated[
     str,
-    Parameter(name="--http-host", help="The address to serve them on; 127.0.0.1 keeps them on this machine."),
+    Parameter(name="--http-host", help="The address to listen on; 127.0.0.1 allows this machine only."),
 ]
-Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON for programs.")]
+Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
 
 DEFAULT_CONFIG = Path("mailcase.toml")
+_UNSAFE = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})  # they can move the cursor, color or reorder text
 
 
 def loaded(config: Path) -> Settings:
-    """The settings, with logs configured as they say, and the servers of a running `mailcase up` if they name none.
+    """Load the settings and configure the logs.
+
+    If they name no servers, use those of a running `mailcase up`.
 
     Raises SettingsError.
     """
@@ -42,21 +45,18 @@ def loaded(config: Path) -> Settings:
 
 
 def printable(text: str) -> str:
-    """Text of a mail for a terminal: what could move the cursor, colour or reorder what is shown becomes visible."""
-    return "".join(
-        one if one in "\n\t" or unicodedata.category(one) not in {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"} else "\ufffd"
-        for one in text
-    )
+    """Text of a mail for a terminal; control and format characters are replaced by U+FFFD."""
+    return "".join(char if char in "\n\t" or unicodedata.category(char) not in _UNSAFE else "\ufffd" for char in text)
 
 
 def report_failure(name: str, what: str) -> None:
-    """One of several that a command works on failed, and the others go on: a line of its own."""
+    """Report the failure of one item of several, in one line on standard error."""
     print(printable(f"{name}: {what}"), file=sys.stderr, flush=True)
 
 
-def counted(count: int, one: str, several: str) -> str:
+def counted(count: int, singular: str, plural: str) -> str:
     """`1 process`, `2 processes`."""
-    return f"{count} {one if count == 1 else several}"
+    return f"{count} {singular if count == 1 else plural}"
 
 
 def size_text(size: int) -> str:

@@ -1,4 +1,4 @@
-"""How far long work is: a bar on a terminal, a plain line every few seconds elsewhere."""
+"""Progress of long work: a bar on a terminal, else a plain line every few seconds."""
 
 import sys
 import time
@@ -19,7 +19,7 @@ from rich.progress import (
 LINE_EVERY_S = 5.0
 
 
-class _Shown:
+class _Progress:
     def __init__(self, what: str, column: ProgressColumn) -> None:
         console = Console(stderr=True)
         self._what = what
@@ -27,13 +27,13 @@ class _Shown:
         columns = (TextColumn("{task.description}"), BarColumn(), column, TimeRemainingColumn())
         self._progress = Progress(*columns, console=console, disable=self._plain, transient=True)
         self._task = self._progress.add_task(what, total=None)
-        self._started_s = self._told_s = time.monotonic()
+        self._started_s = self._printed_s = time.monotonic()
 
-    def _tell(self, text: str) -> None:
-        """A plain line, now and then, where no bar is drawn."""
+    def _print_line(self, text: str) -> None:
+        """Print a line every few seconds if no bar is drawn."""
         now_s = time.monotonic()
-        if self._plain and now_s - self._told_s >= LINE_EVERY_S:
-            self._told_s = now_s
+        if self._plain and now_s - self._printed_s >= LINE_EVERY_S:
+            self._printed_s = now_s
             print(f"{self._what}: {text}".rstrip(), file=sys.stderr, flush=True)
 
     def __enter__(self) -> Self:
@@ -46,36 +46,36 @@ class _Shown:
         self._progress.stop()
 
 
-class Bar(_Shown):
-    """Driven by offsets, since nobody knows how many mails lie between two of them."""
+class Bar(_Progress):
+    """Progress by offset, since the number of mails between two offsets is unknown."""
 
     def __init__(self, what: str) -> None:
         super().__init__(what, TaskProgressColumn())
         self._first: int | None = None
 
     def show(self, offset: int, end: int, note: str = "") -> None:
-        """Now at `offset` of `end`."""
+        """Show that the work is at `offset` of `end`."""
         if self._first is None:
             self._first = offset
         done, total = offset - self._first, max(1, end - self._first)
         self._progress.update(self._task, completed=done, total=total, description=f"{self._what} {note}".strip())
         left = _left(done, total, time.monotonic() - self._started_s)
-        self._tell(f"at offset {offset} of {end}{left} {note}")
+        self._print_line(f"at offset {offset} of {end}{left} {note}")
 
 
-class Count(_Shown):
-    """So many done of so many known by now."""
+class Count(_Progress):
+    """Progress by number: done, of those known so far."""
 
     def __init__(self, what: str) -> None:
         super().__init__(what, MofNCompleteColumn())
 
     def show(self, done: int, known: int) -> None:
         self._progress.update(self._task, completed=done, total=known)
-        self._tell(f"{done} of {known} so far")
+        self._print_line(f"{done} of {known} so far")
 
 
-def _left(done: int, total: int, took_s: float) -> str:
-    """`, about 40 s left`; empty while nothing can be said."""
+def _left(done: int, total: int, elapsed_s: float) -> str:
+    """`, about 40 s left`; empty while the rate is unknown."""
     if not 0 < done < total:
         return ""
-    return f", about {took_s / done * (total - done):.0f} s left"
+    return f", about {elapsed_s / done * (total - done):.0f} s left"

@@ -1,4 +1,4 @@
-"""Lists for a person: a table on a terminal, whole lines in a pipe."""
+"""Tables: fitted to a terminal, with long lines in a pipe."""
 
 import sys
 from collections.abc import Iterable, Sequence
@@ -9,14 +9,14 @@ from rich.text import Text
 
 from services.cli.terminal.output import printable
 
-_LINE_IN_A_PIPE = 300  # characters: there, a cell cut into lines would be found by no grep
+_PIPE_WIDTH = 300  # characters; grep would not find a wrapped cell
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Nothing in a cell can drive the terminal."""
+    """Print a table. Control characters in cells are replaced."""
     table = Table()
     for heading in headings:
         table.add_column(heading)
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))
-    Console(width=None if sys.stdout.isatty() else _LINE_IN_A_PIPE).print(table)
+    Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH).print(table)

@@ -1,4 +1,6 @@
-"""`mailcase up`: every stage on this machine, on private servers where the settings name none."""
+"""`mailcase up`: runs every service on this machine, with private servers if the settings name
+none.
+"""
 
 import os
 import signal
@@ -32,8 +34,8 @@ Data = Annotated[
     Path | None,
     Parameter(
         name="--data",
-        help="Where private servers keep their data, and the stages their logs; by default `mailcase-data` beside the "
-        "settings.",
+        help="The folder for the data of private servers and the logs of the services; default: `mailcase-data` next "
+        "to the settings.",
     ),
 ]
 Replicas = Annotated[
@@ -44,58 +46,64 @@ Replicas = Annotated[
 def up(config: Config = DEFAULT_CONFIG, data: Data = None, replicas: Replicas = 1) -> None:
     """Run the fetcher, the router, the case writer and the sender until Ctrl-C.
 
-    Without `[broker].url` and `[store].url` a private RabbitMQ node and a private MongoDB are started below `--data`,
-    and restarted if they end; the other commands find them by the settings.
+    Without `[broker].url` and `[store].url`, it starts a private RabbitMQ and MongoDB with their
+    data below `--data`, and restarts them if they end. Other commands with the same settings find
+    them.
     """
     data = data or _default_data(config)
     environ, own = without_own_exports(os.environ, data)
     settings = load_settings(config, environ)
     configure_logs(settings.logs.format, settings.logs.level)
     with local_failures(), only_launcher_of(config), stop_signal() as stop:
-        _make(data)
+        _create(data)
         for variable in own:
-            os.environ.pop(variable)  # which the stages inherit
-            print(f"{variable} names the private server of {data}, which is started again", flush=True)
+            os.environ.pop(variable)  # the services inherit the environment
+            print(f"ignoring {variable}: it names the private server of {data}, which `up` starts itself", flush=True)
         for line in silent_servers(settings, environ):
             print(f"mailcase: {line}", file=sys.stderr, flush=True)
         with private_servers(settings, data) as servers, announced(config, data, urls := _urls(servers)):
             _print_exports(urls)
-            stages = Services(config.absolute(), data, service_replicas(replicas), env=urls)
-            with LogTail(process.log_file for process in stages.all) as logs, stages:
-                for process in stages.all:
+            services = Services(config.absolute(), data, service_replicas(replicas), env=urls)
+            with LogTail(process.log_file for process in services.all) as logs, services:
+                for process in services.all:
                     print(
                         f"{process.name}: http://127.0.0.1:{process.http_port}/readyz, log {process.log_file}",
                         flush=True,
                     )
-                _supervise(servers, stages, stop, logs)
+                _supervise(servers, services, stop, logs)
                 print("stopping", flush=True)
 
 
 def _default_data(config: Path) -> Path:
-    """Raises SettingsError if the data seems to be where earlier versions kept it: in the folder of the call."""
+    """The default data folder.
+
+    Raises SettingsError if the data is in the current folder, as in earlier versions.
+    """
     data, before = data_folder(config), Path("mailcase-data").absolute()
     if not data.exists() and (before / "ports.json").exists() and not before.with_name(DEFAULT_CONFIG.name).exists():
-        hint = f"move that folder to {data}, or name one of them with --data"
-        raise SettingsError([Mistake("--data", f"{before} holds data, and {data} is not there", hint)])
+        hint = f"move that folder to {data}, or choose one of them with --data"
+        raise SettingsError([Mistake("--data", f"{before} holds data, and {data} does not exist", hint)])
     return data
 
 
-def _make(data: Path) -> None:
+def _create(data: Path) -> None:
     try:
         data.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        hint = "name a folder that can be made and written to"
-        raise SettingsError([Mistake("--data", f"{data} cannot be made: {error.strerror}", hint)]) from error
+        hint = "choose a folder that can be created and written to"
+        raise SettingsError([Mistake("--data", f"{data} cannot be created: {error.strerror}", hint)]) from error
 
 
 def service_replicas(replicas: int) -> dict[str, int]:
-    """How many processes of each stage run."""
+    """The number of replicas of each service."""
     return {"fetcher": 1, "router": replicas, "case-writer": replicas, "sender": replicas}
 
 
 @contextmanager
 def local_failures() -> Iterator[None]:
-    """What a private server fails by becomes a PermanentError, which the command tells in one line."""
+    """Raise errors of the private servers as PermanentError, which the command prints in one
+    line.
+    """
     try:
         yield
     except LocalServerError as error:
@@ -104,16 +112,16 @@ def local_failures() -> Iterator[None]:
 
 @contextmanager
 def stop_signal() -> Iterator[threading.Event]:
-    """Set by SIGTERM or Ctrl-C; a second one ends at once, as usual."""
+    """An event that SIGTERM or Ctrl-C sets; a second signal ends the process at once."""
     stop = threading.Event()
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
-    def ask(number: int, _frame: object) -> None:
+    def request_stop(number: int, _frame: object) -> None:
         stop.set()
         signal.signal(number, before[signal.Signals(number)])
 
     for number in before:
-        signal.signal(number, ask)
+        signal.signal(number, request_stop)
     try:
         yield stop
     finally:
@@ -122,30 +130,32 @@ def stop_signal() -> Iterator[threading.Event]:
 
 
 def private_servers(settings: Settings, data: Path) -> PrivateServers:
-    """The servers that the settings do not name; with both named none, but the data folder is ours all the same."""
+    """The servers that the settings do not name; possibly none, but the data folder is locked
+    anyway.
+    """
     return PrivateServers(data, broker=settings.broker.url is None, store=settings.store.url is None)
 
 
 def _urls(servers: PrivateServers) -> dict[str, str]:
-    """The environment that leads the stages, and other commands, to the servers started here. It holds passwords."""
+    """The environment variables with the URLs of the private servers. They contain passwords."""
     return {URL_VARIABLES[server.name]: server.url for server in servers.all if isinstance(server, Broker | Store)}
 
 
 def _print_exports(urls: Mapping[str, str]) -> None:
     if urls:
-        print("# for other programs, in another terminal (with passwords; `mailcase` itself needs none of it):")
+        print("# for other programs in another terminal (contains passwords; `mailcase` does not need this):")
     for variable, url in urls.items():
         print(f"export {variable}='{url}'", flush=True)
 
 
-def _supervise(servers: PrivateServers, stages: Services, stop: threading.Event, logs: LogTail) -> None:
-    """Restart what ends by itself, and show what the stages log."""
-    supervisor = Supervisor([*servers.all, *stages.all], partial(print, flush=True))
+def _supervise(servers: PrivateServers, services: Services, stop: threading.Event, logs: LogTail) -> None:
+    """Restart children that end by themselves, and show the logs of the services, until `stop`."""
+    supervisor = Supervisor([*servers.all, *services.all], partial(print, flush=True))
     announced_ready = False
     with closing(supervisor):
         while not stop.wait(0.2):
             logs.show()
             supervisor.poll()
-            if not announced_ready and all(process.readiness()["ok"] for process in stages.all):
+            if not announced_ready and all(process.readiness()["ok"] for process in services.all):
                 announced_ready = True
                 print(f"ready (process {os.getpid()}); Ctrl-C stops everything", flush=True)

@@ -1,6 +1,7 @@
-"""What a running `mailcase up` leaves for the other commands: the URLs of its private servers, in its data folder.
+"""The URLs of the private servers of a running `mailcase up`, in a file for the other commands.
 
-The file holds passwords, so only its owner may read it; it counts only as long as the process that wrote it lives.
+The file holds passwords, so only its owner can read it. It is valid while the process that wrote it
+runs.
 """
 
 import json
@@ -17,18 +18,20 @@ FILE = "up.json"
 
 
 def data_folder(config: Path) -> Path:
-    """Where `up` keeps its data unless it is told otherwise: beside the settings, wherever it is called from."""
+    """The default data folder of `up`: next to the settings, whatever the current folder is."""
     return config.absolute().parent / "mailcase-data"
 
 
 @contextmanager
 def announced(config: Path, data: Path, urls: Mapping[str, str]) -> Iterator[None]:
-    """During the block, `with_running_servers` finds these URLs; `urls` goes by variable, as the environment."""
+    """During the block, `with_running_servers` finds `urls`, a mapping from environment variables
+    to URLs.
+    """
     file, new = data / FILE, data / f".{FILE}.new"
     process = {"pid": os.getpid(), "process": _identity(os.getpid())}
-    note = {**process, "settings": config.name, "urls": dict(urls)}
+    content = {**process, "settings": config.name, "urls": dict(urls)}
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
-        json.dump(note, stream)
+        json.dump(content, stream)
     new.replace(file)
     try:
         yield
@@ -37,7 +40,7 @@ def announced(config: Path, data: Path, urls: Mapping[str, str]) -> Iterator[Non
 
 
 def with_running_servers(settings: Settings, config: Path) -> Settings:
-    """The settings with the URLs of a running `up`'s private servers where they name none themselves."""
+    """The settings; URLs that they do not have come from a running `mailcase up`."""
     if settings.broker.url is not None and settings.store.url is not None:
         return settings
     urls = _announced_urls(config)
@@ -47,18 +50,20 @@ def with_running_servers(settings: Settings, config: Path) -> Settings:
 
 
 def _announced_urls(config: Path) -> dict[str, str]:
-    """Empty if no `up` runs for these settings, or another user's."""
+    """Empty if no `up` runs for these settings, or another user runs it."""
     try:
-        note = json.loads((data_folder(config) / FILE).read_bytes())
-        # The name, since the folder may hold other settings too; not the path, which may be written in several ways.
-        ours = note["settings"] == config.name and _identity(note["pid"]) == note["process"]
-        return {str(name): str(url) for name, url in note["urls"].items()} if ours else {}
+        content = json.loads((data_folder(config) / FILE).read_bytes())
+        # The name, since the folder may have several settings files; not the path, which can be
+        # written in several ways.
+        ours = content["settings"] == config.name and _identity(content["pid"]) == content["process"]
+        return {str(name): str(url) for name, url in content["urls"].items()} if ours else {}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 
 
 def _identity(pid: int) -> str:
-    """What tells a process from every other one that has had its number, also before a reboot: see proc_pid_stat(5).
+    """Identifies a process among all that have had its pid, also before a reboot; see
+    proc_pid_stat(5).
 
     Raises OSError if there is no such process.
     """

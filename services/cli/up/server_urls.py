@@ -1,4 +1,4 @@
-"""Where the URLs of broker and database come from, and whether anything answers there."""
+"""The sources of the URLs of broker and database, and whether a server answers there."""
 
 import re
 import socket
@@ -15,15 +15,18 @@ _HOST = re.compile(r"(?P<host>\[[^\]]*\]|[^:,\[\]]*)(?::(?P<port>\d+))?")
 
 
 def origin(section: str, environ: Mapping[str, str]) -> str:
-    """What to change about the URL of `broker` or `store`: its variable if that is set, else its setting."""
+    """The source of the URL of `broker` or `store`: its environment variable if set, else its
+    setting.
+    """
     variable = URL_VARIABLES[section]
     return variable if environ.get(variable, "").strip() else f"[{section}].url"
 
 
 def without_own_exports(environ: Mapping[str, str], data: Path) -> tuple[dict[str, str], list[str]]:
-    """The environment without URLs of this data folder's own servers, and the names of those variables.
+    """The environment without URLs of the private servers of `data`, and the names of the removed
+    variables.
 
-    Whoever gave the lines that `up` prints to a shell, and starts `up` from it the next time, means its own servers.
+    A shell may still have the exports that an earlier `up` printed.
     """
     secrets = Secrets(data / "secrets")
     own = [
@@ -35,16 +38,16 @@ def without_own_exports(environ: Mapping[str, str], data: Path) -> tuple[dict[st
 
 
 def silent_servers(settings: Settings, environ: Mapping[str, str]) -> list[str]:
-    """A line with a hint for each URL of which no host takes a connection now."""
+    """One line with a hint for each URL none of whose hosts accepts a connection."""
     lines = []
     for section, url in (("broker", settings.broker.url), ("store", settings.store.url)):
         hosts = _hosts(url or "")
         if hosts and not any(_answers(*host) for host in hosts):
-            where = ", ".join(f"{host}:{port}" for host, port in hosts)
+            addresses = ", ".join(f"{host}:{port}" for host, port in hosts)
             source = origin(section, environ)
             remove = f"`unset {source}`" if source == URL_VARIABLES[section] else f"remove {source}"
-            hint = f"start that server, or {remove} for a private one"
-            lines.append(f"{source} names {where}, where nothing answers: {hint}")
+            hint = f"start that server, or {remove} to use a private one"
+            lines.append(f"{source} names {addresses}, where nothing answers: {hint}")
     return lines
 
 
@@ -56,7 +59,7 @@ def _password(url: str) -> str | None:
 
 
 def _hosts(url: str) -> list[tuple[str, int]]:
-    """Empty for `mongodb+srv`, whose hosts are in the DNS."""
+    """The hosts and ports of a URL; empty for `mongodb+srv`, whose hosts are in the DNS."""
     scheme, _, rest = url.partition("://")
     if scheme not in DEFAULT_PORTS:
         return []

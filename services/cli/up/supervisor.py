@@ -1,4 +1,4 @@
-"""Restarts what ends by itself, ever more slowly: the services of `mailcase up`, and its private servers."""
+"""Restarts the services and private servers of `mailcase up` with increasing pauses if they end."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -10,12 +10,15 @@ from services.runtime.retry import Backoff
 
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 60.0
-STABLE_AFTER_S = 300.0  # what ran for so long is restarted soon again
+STABLE_AFTER_S = 300.0  # a child that ran this long is restarted without a long pause
 KILL_INTERVAL_S = 0.1
 
 
 class Child(Protocol):
-    """`start` may block until the child serves, and fails if `kill` is called meanwhile."""
+    """A supervised process.
+
+    `start` may block until it serves, and fails if `kill` is called in the meantime.
+    """
 
     name: str
 
@@ -32,8 +35,8 @@ class Child(Protocol):
 
 
 @dataclass
-class _Watch:
-    """What is known of one child: since when it runs, and its restart, due or under way."""
+class _Supervised:
+    """One child: when it started, and its restart, if one is due or running."""
 
     child: Child
     backoff: Backoff
@@ -43,9 +46,12 @@ class _Watch:
 
 
 class Supervisor:
-    """Give `poll` a call every now and then; it does not block. `close` ends restarts under way, not the children.
+    """Call `poll` regularly; it does not block.
 
-    `report` gets one line, and perhaps the end of a log below it, for each end, restart and failure.
+    `close` aborts running restarts, and leaves the children alone.
+
+    `report` receives one line, perhaps followed by the end of a log, for each end, restart and
+    failure.
     """
 
     def __init__(
@@ -58,13 +64,14 @@ class Supervisor:
         self._report = report
         self._clock = clock
         self._watched = [
-            _Watch(child, Backoff(initial_s=FIRST_PAUSE_S, maximum_s=LONGEST_PAUSE_S), clock()) for child in children
+            _Supervised(child, Backoff(initial_s=FIRST_PAUSE_S, maximum_s=LONGEST_PAUSE_S), clock())
+            for child in children
         ]
-        # A thread for each: a server that does not come up must not hold up the others.
+        # One thread each: a server that does not start must not delay the others.
         self._pool = ThreadPoolExecutor(max_workers=max(1, len(children)), thread_name_prefix="restart")
 
     def poll(self) -> None:
-        """Report what ended, and restart what is due."""
+        """Report children that have ended, and start restarts that are due."""
         for watch in self._watched:
             if watch.start is not None:
                 if watch.start.done():
@@ -79,13 +86,13 @@ class Supervisor:
                 watch.start = self._pool.submit(watch.child.start)
 
     def close(self) -> None:
-        """No restart begins from now on, and none is under way when this returns."""
+        """Abort running restarts; none runs or starts after this returns."""
         for watch in self._watched:
             while watch.start is not None and not wait([watch.start], KILL_INTERVAL_S).done:
                 watch.child.kill()
         self._pool.shutdown()
 
-    def _finish(self, watch: _Watch, start: Future[None]) -> None:
+    def _finish(self, watch: _Supervised, start: Future[None]) -> None:
         watch.start = watch.due_s = None
         error = start.exception()
         if error is None:
@@ -94,7 +101,7 @@ class Supervisor:
         else:
             self._schedule(watch, f"{watch.child.name} cannot be restarted: {error}", "")
 
-    def _schedule(self, watch: _Watch, what: str, epilogue: str) -> None:
+    def _schedule(self, watch: _Supervised, what: str, epilogue: str) -> None:
         if self._clock() - watch.started_s > STABLE_AFTER_S:
             watch.backoff.reset()
         watch.started_s = self._clock()

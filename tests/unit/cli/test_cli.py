@@ -251,7 +251,7 @@ class TestDemo:
     def test_a_demo_that_is_stopped_does_not_call_its_mails_late(
         self, monkeypatch: pytest.MonkeyPatch, stopped: bool, error: type[BaseException]
     ) -> None:
-        monkeypatch.setattr(demo, "PATIENCE_S", 3600.0 if stopped else 0.0)
+        monkeypatch.setattr(demo, "TIMEOUT_S", 3600.0 if stopped else 0.0)
         stop = mock.Mock(wait=mock.Mock(return_value=stopped))
         story = demo._Demo(Console(), mock.Mock(), mock.Mock(), stop)
         monkeypatch.setattr(story, "_find", mock.AsyncMock(return_value=[]))

@@ -48,7 +48,7 @@ def test_reason_origin_and_time_are_told_by_whoever_dead_lettered_it(
     headers: dict[str, Any], reason: str, by: str
 ) -> None:
     one = letter(**headers)
-    assert (one.reason, one.came_by(), one.since) == (reason, by, NOW.replace(microsecond=0))
+    assert (one.reason, one.first_publication(), one.since) == (reason, by, NOW.replace(microsecond=0))
     assert one.headers == {"x-trace": "t-1"}
 
 
@@ -56,7 +56,7 @@ def test_reason_origin_and_time_are_told_by_whoever_dead_lettered_it(
 def test_a_message_of_someone_else_s_says_nothing_and_breaks_nothing(headers: dict[str, Any]) -> None:
     one = letter(b"\xc1", **headers)
     assert (one.reason, one.since, one.content, one.process) == ("unknown", None, None, None)
-    assert one.came_by() == "default exchange, router.mail"
+    assert one.first_publication() == "default exchange, router.mail"
 
 
 def test_a_mail_is_found_in_its_message_and_in_a_command() -> None:

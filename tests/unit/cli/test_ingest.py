@@ -6,7 +6,7 @@ from unittest import mock
 
 import pytest
 
-from services.cli.ingest import _mailbox_name, _Run
+from services.cli.ingest import _Ingestion, _mailbox_name
 from services.cli.mail_files import expanded, mails_of
 from services.cli.terminal import progress
 from services.cli.terminal.progress import Count
@@ -108,7 +108,7 @@ class TestIngest:
         (tmp_path / "folder").mkdir()
         for name, content in {"empty": b"", "blank": b"\n", "large": b"x" * 101, "good": b"Subject: x\n"}.items():
             (tmp_path / name).write_bytes(content)
-        run = _Run("invoices")
+        run = _Ingestion("invoices")
         names = ("missing", "folder", "empty", "blank", "large", "good")
         good = list(run._mails([tmp_path / name for name in names], 100))
         assert good == [(str(tmp_path / "good"), b"Subject: x\n")]
@@ -125,7 +125,7 @@ class TestIngest:
     async def test_every_file_is_reported_also_of_equal_mails_and_of_those_gone_since(
         self, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        run = _Run("invoices")
+        run = _Ingestion("invoices")
         run._published = [("a.eml", "k1"), ("copy of a.eml", "k1"), ("b.eml", "k2"), ("c.eml", "k3")]
         parked = {"_id": "k2", "outcome": "parked", "case": None, "reason": "spam", "deliveries": 1}
         opened = {"_id": "k1", "outcome": "opened", "case": 7, "reason": None, "deliveries": 2}
@@ -141,9 +141,9 @@ class TestIngest:
         assert run.failed == 1
 
     async def test_who_stops_it_is_told_what_became_of_the_mails(self, capsys: pytest.CaptureFixture[str]) -> None:
-        run = _Run("invoices")
+        run = _Ingestion("invoices")
         run._published = [("a.eml", "k1")]
-        working = asyncio.ensure_future(run.told_if_stopped(asyncio.Event().wait()))  # type: ignore[arg-type] # endless
+        working = asyncio.ensure_future(run.report_if_stopped(asyncio.Event().wait()))  # type: ignore[arg-type] # endless
         await asyncio.sleep(0)
         working.cancel()
         with pytest.raises(asyncio.CancelledError):
