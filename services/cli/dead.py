@@ -184,7 +184,7 @@ async def _for_each(found: AsyncIterator[tuple[Found, DeadLetter]], act: Act, fa
             result = await act(message, letter)
         except MailcaseError as error:
             failed += 1
-            report_failure(letter.id, f"{failure}, still in {letter.origin}{_DEAD}: {error}")
+            report_failure(letter.id, f"{failure}, and still in {letter.origin}{_DEAD}: {error}")
         else:
             done += 1
             print(f"{letter.id}: {result}", flush=True)

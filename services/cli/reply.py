@@ -21,7 +21,7 @@ from services.case_writer.outgoing.mongo import MongoAnswers
 from services.casework.outgoing import MAX_HOLD_S, answer_document_id, mailable
 from services.cli.case.context import acting
 from services.cli.terminal.files import read_bytes, read_text
-from services.cli.terminal.options import CaseNumber, said
+from services.cli.terminal.options import CaseNumber, reject_blank
 from services.cli.terminal.output import DEFAULT_CONFIG, Config, Json, loaded, printable
 from services.fetcher.main import kept_blobs
 from services.runtime.broker.configured import broker_url, connection_name, topology_of
@@ -61,7 +61,9 @@ Hold = Annotated[
         validator=Number(gte=0, lte=MAX_HOLD_S),
     ),
 ]
-Subject = Annotated[str | None, Parameter(name="--subject", help="In place of the case's title.", validator=said)]
+Subject = Annotated[
+    str | None, Parameter(name="--subject", help="In place of the case's title.", validator=reject_blank)
+]
 Automatic = Annotated[
     bool, Parameter(name="--automatic", negative="", help="Mark it as written by a program: no machine answers it.")
 ]

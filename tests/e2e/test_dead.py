@@ -69,7 +69,7 @@ def test_dead_letters_are_listed_shown_tried_again_or_discarded_with_who_and_why
     assert capsysbinary.readouterr().out == b"\xc1 garbage \x1b[31m"
 
     with pipeline.services(router=1, case_writer=1):
-        assert f"{good['id']}: back in router.mail" in said(dead.retry, [good["id"]])
+        assert f"{good['id']}: requeued in router.mail" in said(dead.retry, [good["id"]])
         pipeline.until_recorded(1)
     assert said(dead.discard, [bad["id"]], why="never was ours") == f"{bad['id']}: discarded\n"
     assert listed() == []
@@ -141,7 +141,7 @@ def test_one_message_that_cannot_be_put_back_is_reported_and_the_others_go_on(
         assert dead.retry(everything=True, queue="router.mail", config=pipeline.config) == 1
     told = capsys.readouterr()
     assert told.err == f"{id_of(b'stubborn')}: not retried, and still in router.mail.dead: the queue is full\n"
-    assert {f"{id_of(body)}: back in router.mail" for body in (b"first", b"last")} < set(told.out.splitlines())
+    assert {f"{id_of(body)}: requeued in router.mail" for body in (b"first", b"last")} < set(told.out.splitlines())
 
     with monkeypatch.context() as patched:
         patched.setattr(dead, "to_document", refuse_document)

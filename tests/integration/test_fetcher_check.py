@@ -91,7 +91,7 @@ def test_an_alarm_of_the_broker_is_a_failure_with_its_mend(bench: Bench, servers
             assert time.monotonic() < deadline_s, found
     finally:
         servers.broker.ctl("set_vm_memory_high_watermark", "0.4")
-    assert "memory alarm at" in found[1]["broker"]["detail"]
+    assert "memory alarm on" in found[1]["broker"]["detail"]
     assert found[1]["broker"]["hint"]
 
 

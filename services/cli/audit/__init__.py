@@ -1,1 +1,1 @@
-"""`mailcase audit`."""
+"""`mailcase audit`: checks the database for consistency."""

@@ -1,4 +1,6 @@
-"""The database held against itself, page by page, each page as it was at one moment: live mail makes no false alarm."""
+"""Checks the database against itself, page by page, each in a snapshot: live mail causes no false
+findings.
+"""
 
 import hashlib
 from collections import Counter
@@ -16,15 +18,18 @@ from services.runtime.store.blobs import CHUNKS, FILES
 from services.runtime.store.mongo import Session, Store
 
 PAGE = 500
-COMMENTS_AT_ONCE = 50_000  # of the cases of one page: a transaction has a minute (transactionLifetimeLimitSeconds)
-LARGE_CASE_LOOKS = 5
+COMMENTS_AT_ONCE = 50_000  # per page: a transaction may take a minute (transactionLifetimeLimitSeconds)
+LARGE_CASE_ATTEMPTS = 5
 _CASE_FIELDS = ["comment_count", "attachment_count"]
 
 Check = Callable[[Sequence[Document], Session], Awaitable[list[Finding]]]
 
 
 class Auditor:
-    """Finds what is wrong; `sums` are counted on the way. `deep` reads every blob. Raises TransientError."""
+    """Runs all checks and counts documents in `sums`.
+
+    `deep` reads every blob. Raises TransientError.
+    """
 
     def __init__(self, store: Store, *, deep: bool = False) -> None:
         self._store = store
@@ -52,7 +57,7 @@ class Auditor:
             async for finding in self._contents():
                 yield finding
         if self._unreferenced:
-            what = f"{self._unreferenced} blobs: in messages, in the archive, or about to be removed"
+            what = f"{self._unreferenced} blobs: in messages, in the archive, or due for removal"
             yield Finding("unreferenced-blobs", what, harmless=True)
 
     async def _paged(self, collection: str, fields: list[str] | None, check: Check) -> AsyncIterator[Finding]:
@@ -74,7 +79,7 @@ class Auditor:
             last = documents[-1]["_id"]
 
     async def _histories(self) -> AsyncIterator[Finding]:
-        """Cases against their histories, then entries whose case is gone."""
+        """Check cases against their histories, then changes without a case."""
         for collection, check in ((Case.COLLECTION, self._history), (Change.COLLECTION, self._changes)):
             counted = self.sums.get(collection, 0)
             async for finding in self._paged(collection, None, check):
@@ -109,34 +114,38 @@ class Auditor:
 
     async def _comments(self, comments: Sequence[Document], session: Session) -> list[Finding]:
         found = []
-        cases = await self._by_id("cases", {one["case"] for one in comments}, [], session)
-        mails = await self._by_id("mails", [one["_id"] for one in comments], ["case"], session)
+        cases = await self._by_id("cases", {comment["case"] for comment in comments}, [], session)
+        mails = await self._by_id("mails", [comment["_id"] for comment in comments], ["case"], session)
         blobs: dict[str, str] = {}
         sizes: dict[str, int] = {}
-        for one in comments:
-            where = f"comment {one['_id']}"
-            if one["case"] not in cases:
-                found.append(Finding("comment-without-case", f"{where} of case {one['case']}"))
-            if one["kind"] in MAIL_KINDS and one["_id"] not in mails:
-                found.append(Finding("comment-without-mail", f"{where} in case {one['case']}"))
-            for file in one["attachments"]:
+        for comment in comments:
+            where = f"comment {comment['_id']}"
+            if comment["case"] not in cases:
+                found.append(Finding("comment-without-case", f"{where} of case {comment['case']}"))
+            if comment["kind"] in MAIL_KINDS and comment["_id"] not in mails:
+                found.append(Finding("comment-without-mail", f"{where} in case {comment['case']}"))
+            for file in comment["attachments"]:
                 if file["blob"] != file["sha256"]:
                     found.append(Finding("attachment-hash", f"{where}: {file['name']}"))
                 blobs[file["blob"]], sizes[file["blob"]] = where, file["size"]
-            if one["original"] is not None:
-                blobs[one["original"]] = where
+            if comment["original"] is not None:
+                blobs[comment["original"]] = where
         return found + await self._missing_blobs(blobs, session, sizes)
 
     async def _cases(self, cases: Sequence[Document], session: Session) -> list[Finding]:
-        """What every case has beside what it counts; see `_large_case` for the one that is too large for a page."""
+        """Compare the comments of each case with its counts; `_large_case` handles a case too large
+        for a page.
+        """
         if cases[0]["comment_count"] > COMMENTS_AT_ONCE:
             return await self._large_case(cases[0])
         return await self._counted(cases, session)
 
     async def _large_case(self, case: Document) -> list[Finding]:
-        """Counted outside a transaction, which would outlive its time, and again if mail came meanwhile."""
+        """Count without a transaction, which would time out; repeat if mail arrived in the
+        meantime.
+        """
         findings: list[Finding] = []
-        for _ in range(LARGE_CASE_LOOKS):
+        for _ in range(LARGE_CASE_ATTEMPTS):
             findings = await self._counted([case], None)
             if not findings:
                 break
@@ -167,31 +176,31 @@ class Auditor:
         ]
 
     async def _threads(self, threads: Sequence[Document], session: Session) -> list[Finding]:
-        claims = {one["claimed_by"] for one in threads} - {None}
+        claims = {thread["claimed_by"] for thread in threads} - {None}
         mails = await self._by_id("mails", claims, ["case"], session)
         comments = await self._by_id("comments", claims - set(mails), ["case", "kind"], session)
         sent = {key: comment for key, comment in comments.items() if comment["kind"] == "sent"}
-        cases = await self._by_id("cases", {one["case"] for one in threads}, [], session)
-        places = {key: one["case"] for key, one in (mails | sent).items()}
-        lost = [one for one in threads if one["case"] not in cases]
-        found = [Finding("thread-without-case", f"{one['_id']} leads to case {one['case']}") for one in lost]
-        return found + [finding for one in threads for finding in of_thread(one, places)]
+        cases = await self._by_id("cases", {thread["case"] for thread in threads}, [], session)
+        places = {key: thread["case"] for key, thread in (mails | sent).items()}
+        lost = [thread for thread in threads if thread["case"] not in cases]
+        found = [Finding("thread-without-case", f"{thread['_id']} leads to case {thread['case']}") for thread in lost]
+        return found + [finding for thread in threads for finding in of_thread(thread, places)]
 
     async def _outgoing(self, mails: Sequence[Document], session: Session) -> list[Finding]:
-        cases = await self._by_id("cases", {one["case"] for one in mails}, [], session)
-        causes = await self._by_id("mails", {one["caused_by"] for one in mails}, [], session)
-        comments = await self._by_id("comments", [one["_id"] for one in mails], ["case"], session)
+        cases = await self._by_id("cases", {mail["case"] for mail in mails}, [], session)
+        causes = await self._by_id("mails", {mail["caused_by"] for mail in mails}, [], session)
+        comments = await self._by_id("comments", [mail["_id"] for mail in mails], ["case"], session)
         now = datetime.now(UTC)
         found: list[Finding] = []
-        for one in mails:
-            case, caused = one["case"] in cases, one["caused_by"] in causes
-            found += of_outgoing(one, case=case, caused=caused, comment=comments.get(one["_id"]), now=now)
-        files = {file["blob"]: f"outgoing {one['_id']!r}" for one in mails for file in one["attachments"]}
+        for mail in mails:
+            case, caused = mail["case"] in cases, mail["caused_by"] in causes
+            found += of_outgoing(mail, case=case, caused=caused, comment=comments.get(mail["_id"]), now=now)
+        files = {file["blob"]: f"outgoing {mail['_id']!r}" for mail in mails for file in mail["attachments"]}
         return found + await self._missing_blobs(files, session)
 
     async def _blobs(self, files: Sequence[Document], session: Session) -> list[Finding]:
-        """Whether all chunks are there, from the index alone."""
-        ids = [one["_id"] for one in files]
+        """Check from the index that no chunk is missing."""
+        ids = [file["_id"] for file in files]
         pipeline: list[dict[str, Any]] = [
             {"$match": {"files_id": {"$in": ids}}},
             {"$project": {"_id": 0, "files_id": 1, "n": 1}},
@@ -199,21 +208,21 @@ class Auditor:
         ]
         rows = await self._store.collection(CHUNKS).aggregate(pipeline, session)
         counts = {row["_id"]: row["count"] for row in rows}
-        torn = [one["_id"] for one in files if counts.get(one["_id"], 0) != -(-one["length"] // one["chunkSize"])]
-        # Outside the transaction, where many are asked for at once; what it counts is harmless.
+        torn = [file["_id"] for file in files if counts.get(file["_id"], 0) != -(-file["length"] // file["chunkSize"])]
+        # Outside the transaction, for many ids at once; the count is only informative.
         self._unreferenced += len(set(ids) - await referenced(self._store, ids))
-        return [Finding("blob-torn", f"blob {one} lacks a part") for one in torn]
+        return [Finding("blob-torn", f"blob {blob} lacks a chunk") for blob in torn]
 
     async def _contents(self) -> AsyncIterator[Finding]:
         files, last = self._store.collection(FILES), ""
         while page := await files.find({"_id": {"$gt": last}}, ["_id"], limit=PAGE):
             last = page[-1]["_id"]
-            for one in page:
-                if not await self._is_whole(one["_id"]) and await files.count({"_id": one["_id"]}):
-                    yield Finding("blob-torn", f"blob {one['_id']} is not what its SHA-256 says")
+            for file in page:
+                if not await self._is_whole(file["_id"]) and await files.count({"_id": file["_id"]}):
+                    yield Finding("blob-torn", f"blob {file['_id']} does not match its SHA-256")
 
     async def _is_whole(self, sha256: str) -> bool:
-        """Chunk after chunk, so that a large blob takes no memory."""
+        """Hash chunk by chunk, so that a large blob takes little memory."""
         digest, n = hashlib.sha256(), 0
         chunks = self._store.collection(CHUNKS)
         while chunk := await chunks.find_one({"files_id": sha256, "n": n}, ["data"]):
@@ -259,7 +268,7 @@ class Auditor:
 
 
 def _within_budget(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """As many of a page as have few enough comments together; at least the first."""
+    """The first documents of a page, up to `COMMENTS_AT_ONCE` comments; at least one."""
     comments = 0
     for index, one in enumerate(found):
         comments += one.get("comment_count", 0)

@@ -1,4 +1,4 @@
-"""`mailcase audit`: the database held against itself, against the blobs, and against the broker's archives."""
+"""`mailcase audit`: checks the database against itself, the blobs and the broker's archives."""
 
 import asyncio
 from collections import Counter
@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 from cyclopts import Parameter
 
-from services.cli.audit.archive import in_flight, told_otherwise, unrecorded
+from services.cli.audit.archive import in_flight, mails_in_other_cases, unrecorded
 from services.cli.audit.checks import Auditor
 from services.cli.audit.findings import Finding
 from services.cli.terminal.options import since_moment
@@ -22,9 +22,11 @@ from services.runtime.store.mongo import Store
 
 WRONG = 1
 
-Deep = Annotated[bool, Parameter(name="--deep", negative="", help="Read every blob, and hold it against its SHA-256.")]
-Since = Annotated[str | None, Parameter(name="--since", help="Of the archives, only what is since: a time, or 2h, 7d.")]
-NoArchive = Annotated[bool, Parameter(name="--no-archive", negative="", help="Leave the broker out.")]
+Deep = Annotated[bool, Parameter(name="--deep", negative="", help="Read every blob and check its SHA-256.")]
+Since = Annotated[
+    str | None, Parameter(name="--since", help="Check archived mails since: a time (UTC), or an age such as 2h or 7d.")
+]
+NoArchive = Annotated[bool, Parameter(name="--no-archive", negative="", help="Skip the broker's archives and queues.")]
 
 
 def audit(
@@ -35,7 +37,10 @@ def audit(
     config: Config = DEFAULT_CONFIG,
     json: Json = False,
 ) -> int:
-    """Check that each mail has one outcome, each comment its case, each attachment its bytes; exit status 1 if not."""
+    """Check that every mail has one outcome, every comment its case, every attachment its bytes.
+
+    Exit status 1 if a check fails.
+    """
     start = since_moment(since, datetime.now(UTC))
     return asyncio.run(_audit(loaded(config), start, deep=deep, archive=not no_archive, json=json))
 
@@ -44,20 +49,20 @@ async def _audit(settings: Settings, since: datetime | None, *, deep: bool, arch
     wrong = 0
     async with Store.opened(store_url(settings), settings.store.database) as store:
         auditor = Auditor(store, deep=deep)
-        wrong += await _told(auditor.findings(), json=json)
+        wrong += await _print_findings(auditor.findings(), json=json)
         sums: Counter[str] = auditor.sums
         if archive:
             async with Broker.connected(broker_url(settings), connection_name("audit")) as broker:
                 await broker.declare(topology_of(settings))
-                wrong += await _told(unrecorded(broker, store, since, datetime.now(UTC)), json=json)
-                wrong += await _told(told_otherwise(broker, store, since), json=json)
+                wrong += await _print_findings(unrecorded(broker, store, since, datetime.now(UTC)), json=json)
+                wrong += await _print_findings(mails_in_other_cases(broker, store, since), json=json)
                 sums.update(await in_flight(broker, settings))
-    _tell_sums(sums, wrong, json=json)
+    _print_sums(sums, wrong, json=json)
     return WRONG if wrong else 0
 
 
-async def _told(findings: AsyncIterator[Finding], *, json: bool) -> int:
-    """Print each; returns how many are wrong."""
+async def _print_findings(findings: AsyncIterator[Finding], *, json: bool) -> int:
+    """Print each finding; returns how many are failures."""
     wrong = 0
     async for finding in findings:
         wrong += not finding.harmless
@@ -68,13 +73,13 @@ async def _told(findings: AsyncIterator[Finding], *, json: bool) -> int:
     return wrong
 
 
-def _tell_sums(sums: Mapping[str, int], wrong: int, *, json: bool) -> None:
+def _print_sums(sums: Mapping[str, int], wrong: int, *, json: bool) -> None:
     if json:
         print(msgspec.json.encode({"sums": dict(sums), "wrong": wrong}).decode())
         return
     outcomes = ("opened", "appended", "ignored", "parked")
-    parts = " + ".join(f"{sums.get(one, 0)} {one}" for one in outcomes)
-    print(f"{sums.get('mails', 0)} mails = {parts}; {sums.get('duplicates', 0)} further deliveries of them")
+    parts = " + ".join(f"{sums.get(outcome, 0)} {outcome}" for outcome in outcomes)
+    print(f"{sums.get('mails', 0)} mails = {parts}; {sums.get('duplicates', 0)} duplicate deliveries")
     rest = {name: count for name, count in sums.items() if name not in {*outcomes, "mails", "deliveries", "duplicates"}}
     print(", ".join(f"{count} {name}" for name, count in rest.items()))
     print("nothing is wrong" if not wrong else f"{wrong} findings")

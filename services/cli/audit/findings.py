@@ -1,4 +1,4 @@
-"""What an audit finds, as values; and the checks that need no database. Pure."""
+"""The findings of an audit, and the checks of single documents. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ Document = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Finding:
-    """`check` is a constant name, `what` names the documents; a harmless one is told and wrongs nothing."""
+    """`check` is a constant name, `what` names the documents. A harmless finding is no failure."""
 
     check: str
     what: str
@@ -18,7 +18,9 @@ class Finding:
 
 
 def of_mail(mail: Document, comment: Document | None) -> Iterable[Finding]:
-    """One outcome, with what belongs to it: a comment in the same case, or the whole mail and no comment."""
+    """A mail has a comment in its case; a parked or ignored mail has its content, and no
+    comment.
+    """
     key, outcome = mail["_id"], mail["outcome"]
     if outcome in {"opened", "appended"}:
         if comment is None:
@@ -33,7 +35,7 @@ def of_mail(mail: Document, comment: Document | None) -> Iterable[Finding]:
 
 
 def of_case(case: Document, comments: int, attachments: int, mails: int, openers: int) -> Iterable[Finding]:
-    """Counts as they are; one mail that opened it, unless the last one was moved away."""
+    """The counts of a case are right; one mail opened it, unless all mails have moved away."""
     number = case["_id"]
     if case["comment_count"] != comments:
         yield Finding("comment-count", f"case {number} has {comments} comments and counts {case['comment_count']}")
@@ -51,30 +53,33 @@ STUCK = timedelta(minutes=10)
 def of_outgoing(
     mail: Document, *, case: bool, caused: bool, comment: Document | None, now: datetime
 ) -> Iterable[Finding]:
-    """A mail of ours: its case and what caused it are there, and its comment from its end on, not before."""
+    """An outgoing mail has its case and its cause; it has a comment once it is finished, not
+    before.
+    """
     name = f"outgoing {mail['_id']!r} of case {mail['case']}"
     if not case:
         yield Finding("outgoing-without-case", name)
     if mail["kind"] == "acknowledgement":
-        if mail["_id"] != f"ack {mail['case']}":  # the key sees to it that no case has two
-            yield Finding("outgoing-twice", f"{name} acknowledges it beside 'ack {mail['case']}'")
+        if mail["_id"] != f"ack {mail['case']}":  # the key allows one per case
+            yield Finding("outgoing-twice", f"{name} acknowledges it, and so does 'ack {mail['case']}'")
         if not caused:
             yield Finding("outgoing-without-cause", f"{name} acknowledges mail {mail['caused_by']}")
     if mail["state"] in {"pending", "claimed"}:
         if comment is not None:
-            yield Finding("outgoing-again", f"{name} is shown in case {comment['case']}, and about to go out")
+            yield Finding("outgoing-again", f"{name} has a comment in case {comment['case']}, but is not sent yet")
         if mail["due_at"] < now - STUCK:
-            yield Finding(
-                "outgoing-stuck", f"{name} is {mail['state']}, and due since {mail['due_at']:%Y-%m-%d %H:%M} UTC"
-            )
+            yield Finding("outgoing-stuck", f"{name} is {mail['state']}, due since {mail['due_at']:%Y-%m-%d %H:%M} UTC")
     elif mail["state"] not in {"suppressed", "recalled"} and comment is None:
-        yield Finding("outgoing-without-comment", f"{name} is {mail['state']}, and not shown there")
+        yield Finding("outgoing-without-comment", f"{name} is {mail['state']}, without a comment there")
     elif comment is not None and comment["case"] != mail["case"]:
-        yield Finding("outgoing-in-two-cases", f"{name} is shown in case {comment['case']}")
+        yield Finding("outgoing-in-two-cases", f"{name} has its comment in case {comment['case']}")
 
 
 def of_thread(thread: Document, cases: Mapping[str, int | None]) -> Iterable[Finding]:
-    """`cases` maps the keys of recorded mails, and the ids of comments on mails of ours, to their cases."""
+    """A thread leads to the case of the mail that claimed it.
+
+    `cases` maps the keys of recorded mails and the ids of sent comments to their cases.
+    """
     claimed_by = thread["claimed_by"]
     if claimed_by is None:
         return
@@ -88,7 +93,7 @@ def of_thread(thread: Document, cases: Mapping[str, int | None]) -> Iterable[Fin
 
 
 def gaps(numbers: Iterable[int], last: int) -> Iterable[tuple[int, int]]:
-    """The ranges of 1 to `last` that are not among the ascending `numbers`."""
+    """The ranges between 1 and `last` that are missing from the ascending `numbers`."""
     expected = 1
     for number in numbers:
         if number > expected:
@@ -98,9 +103,11 @@ def gaps(numbers: Iterable[int], last: int) -> Iterable[tuple[int, int]]:
         yield expected, last
 
 
-def of_gap(first: int, last: int, left_out: Sequence[Document]) -> Finding:
-    """Numbers that a replay left out on purpose, so that they are not given twice, are no fault."""
-    known = any(one["after"] < first and last <= one["to"] for one in left_out)
+def of_gap(first: int, last: int, skipped: Sequence[Document]) -> Finding:
+    """A range of missing case numbers; harmless if a replay skipped it so that no number is
+    assigned twice.
+    """
+    expected = any(gap["after"] < first and last <= gap["to"] for gap in skipped)
     what = f"case {first}" if first == last else f"cases {first} to {last}"
-    why = ": not brought back after a restore" if known else ""
-    return Finding("number-gap", f"no {what}{why}", harmless=known)
+    why = ": not restored from the archive" if expected else ""
+    return Finding("number-gap", f"no {what}{why}", harmless=expected)

@@ -11,26 +11,28 @@ from schemas.case_ref import CaseReference
 from schemas.stored import Case
 from services.casework.listing import CaseFilter, sort_order
 from services.cli.case.context import opened_repository
-from services.cli.terminal.options import Limit, Process, before_moment, said
+from services.cli.terminal.options import Limit, Process, before_moment, reject_blank
 from services.cli.terminal.output import DEFAULT_CONFIG, Config, Json, loaded
 from services.cli.terminal.tables import print_table
 from services.runtime.settings import Settings
 from services.runtime.store.mongo import Document
 
-Stage = Annotated[str | None, Parameter(name="--stage", help="Only cases at this stage.", validator=said)]
+Stage = Annotated[str | None, Parameter(name="--stage", help="Only cases at this stage.", validator=reject_blank)]
 Status = Annotated[
     Literal["open", "closed", "all"], Parameter(name="--status", help="Open cases, closed ones, or all.")
 ]
 Assignee = Annotated[
     str | None,
     Parameter(
-        name="--assignee", help="Only cases of this user or group:NAME; `nobody` for unassigned ones.", validator=said
+        name="--assignee",
+        help="Only cases of this user or group:NAME; `nobody` for unassigned ones.",
+        validator=reject_blank,
     ),
 ]
 OverdueOnly = Annotated[bool, Parameter(name="--overdue", negative="", help="Only overdue cases.")]
 WithText = Annotated[
     str | None,
-    Parameter(name="--text", help="Only with this in title, opener or participants.", validator=said),
+    Parameter(name="--text", help="Only with this in title, opener or participants.", validator=reject_blank),
 ]
 OlderThan = Annotated[
     str | None,

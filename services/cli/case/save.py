@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from schemas.stored import Attachment, Comment, from_document
 from services.cli.case.context import existing, opened_repository
 from services.cli.terminal.files import write_new
-from services.cli.terminal.options import CaseNumber, said
+from services.cli.terminal.options import CaseNumber, reject_blank
 from services.cli.terminal.output import DEFAULT_CONFIG, Config, loaded, printable, size_text
 from services.runtime.errors import PermanentError
 from services.runtime.settings import Settings
@@ -18,7 +18,9 @@ from services.runtime.store.blobs import Blobs
 from services.runtime.store.mongo import Store
 
 To = Annotated[Path, Parameter(name="--to", help="The folder; it is made when it is missing.")]
-Named = Annotated[str | None, Parameter(name="--attachment", help="Only attachments with this name.", validator=said)]
+Named = Annotated[
+    str | None, Parameter(name="--attachment", help="Only attachments with this name.", validator=reject_blank)
+]
 Original = Annotated[
     bool, Parameter(name="--original", negative="", help="The whole mails that were kept, instead of attachments.")
 ]

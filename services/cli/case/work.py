@@ -16,7 +16,7 @@ from services.casework import actions
 from services.casework.persistence.repository import Done
 from services.cli.case.context import AsUser, acting, opened_repository
 from services.cli.terminal.files import read_bytes, read_text
-from services.cli.terminal.options import CaseNumber, moment, said
+from services.cli.terminal.options import CaseNumber, moment, reject_blank
 from services.cli.terminal.output import DEFAULT_CONFIG, Config, Json, loaded, printable
 from services.fetcher.main import kept_blobs
 from services.runtime.errors import Mistake, SettingsError
@@ -42,10 +42,10 @@ Attach = Annotated[
 ]
 ToProcess = Annotated[
     str | None,
-    Parameter(name="--process", help="Move to this process, to its initial stage.", validator=said),
+    Parameter(name="--process", help="Move to this process, to its initial stage.", validator=reject_blank),
 ]
 CommentIds = Annotated[list[str], Parameter(name="--comment", negative="", help="A comment's id; may be given again.")]
-Title = Annotated[str | None, Parameter(name="--title", help="The new case's title.", validator=said)]
+Title = Annotated[str | None, Parameter(name="--title", help="The new case's title.", validator=reject_blank)]
 
 
 def move(

@@ -1,1 +1,1 @@
-"""`mailcase replay`."""
+"""`mailcase replay`: replays archived mails."""

@@ -1,4 +1,4 @@
-"""Case numbers of a restored database: those that were given once are not given again."""
+"""Case numbers after a restore: numbers that were assigned once are not assigned again."""
 
 from datetime import UTC, datetime
 
@@ -7,13 +7,14 @@ from services.runtime.store.mongo import Store
 
 
 async def keep_numbers(store: Store, highest: int) -> None:
-    """Let new cases have numbers above `highest` from this moment on, and note which numbers were left out for that."""
+    """Raise the counter to `highest`, and record the numbers that are skipped."""
     if not highest:
         return
     counters = store.collection("counters")
     await counters.insert_missing([{"_id": COUNTER, "value": 0}])
     while (last := await _last(store)) < highest:
-        # Together, and from the number that was looked at: a gap that nobody noted is a wrong one ever after.
+        # In one update, conditional on the number read: an unrecorded gap would fail every later
+        # audit.
         raised = {"after": last, "to": highest, "at": datetime.now(UTC)}
         change = {"$set": {"value": highest}, "$push": {"raised": raised}}
         await counters.update({"_id": COUNTER, "value": last}, change)
@@ -24,10 +25,10 @@ async def _last(store: Store) -> int:
     return int(counter["value"]) if counter else 0
 
 
-async def tell_of_gaps(store: Store, highest: int) -> None:
-    """Say how many numbers up to `highest` have no case."""
+async def print_gaps(store: Store, highest: int) -> None:
+    """Print how many numbers up to `highest` have no case."""
     missing = highest - await store.collection("cases").count({"_id": {"$lte": highest}}) if highest else 0
     if missing > 0:
         print(
-            f"{missing} case numbers up to {highest} have no case; `mailcase audit` lists them, and none is given again"
+            f"{missing} case numbers up to {highest} have no case; `mailcase audit` lists them, and none is assigned again"
         )

@@ -13,7 +13,7 @@ from services.runtime.errors import Mistake, SettingsError
 _LARGEST = 2**63 - 1  # a 64-bit integer, in the database and the broker
 
 
-def said(_type: object, value: str | None) -> None:
+def reject_blank(_type: object, value: str | None) -> None:
     """Reject a blank value: a script's unset variable would otherwise select everything."""
     if value is not None and not value.strip():
         raise ValueError("is empty")
@@ -52,8 +52,8 @@ FromOffset = Annotated[
         validator=Number(gte=0, lte=_LARGEST),
     ),
 ]
-Process = Annotated[str | None, Parameter(name="--process", help="Only mails of this process.", validator=said)]
-Mailbox = Annotated[str | None, Parameter(name="--mailbox", help="Only mails of this mailbox.", validator=said)]
+Process = Annotated[str | None, Parameter(name="--process", help="Only mails of this process.", validator=reject_blank)]
+Mailbox = Annotated[str | None, Parameter(name="--mailbox", help="Only mails of this mailbox.", validator=reject_blank)]
 Before = Annotated[
     str | None,
     Parameter(name="--before", help="Only entries older than this: a time (UTC), or an age such as 2h or 7d."),
@@ -62,7 +62,7 @@ Everything = Annotated[bool, Parameter(name="--all", negative="", help="Everythi
 Raw = Annotated[
     bool, Parameter(name="--raw", negative="", help="Write the exact bytes to standard output, and nothing else.")
 ]
-Why = Annotated[str, Parameter(name="--why", help="The reason, which is recorded.", validator=said)]
+Why = Annotated[str, Parameter(name="--why", help="The reason, which is recorded.", validator=reject_blank)]
 
 MIN_KEY = 8  # digits of a mail key that identify a mail
 

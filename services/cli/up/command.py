@@ -58,7 +58,7 @@ def up(config: Config = DEFAULT_CONFIG, data: Data = None, replicas: Replicas = 
         _create(data)
         for variable in own:
             os.environ.pop(variable)  # the services inherit the environment
-            print(f"ignoring {variable}: it names the private server of {data}, which `up` starts itself", flush=True)
+            print(f"{variable} names the private server of {data}, which this command starts: ignored", flush=True)
         for line in silent_servers(settings, environ):
             print(f"mailcase: {line}", file=sys.stderr, flush=True)
         with private_servers(settings, data) as servers, announced(config, data, urls := _urls(servers)):

@@ -1,4 +1,4 @@
-"""What a replay counts, where it goes on, and how fast it is allowed to be."""
+"""What a replay counts, where it resumes, and its rate limit."""
 
 import asyncio
 from typing import Any, cast
@@ -6,7 +6,9 @@ from typing import Any, cast
 from schemas.mails import mail_key
 from services.cli.replay.archive_reader import ArchivedMail
 from services.cli.replay.case_history import CaseHistory
-from services.cli.replay.publisher import Pace, ReplayOptions, ReplayPublisher
+from services.cli.replay.options import ReplayOptions
+from services.cli.replay.publisher import ReplayPublisher
+from services.cli.replay.rate_limiter import RateLimiter
 from services.cli.replay.selection import Choice
 from services.runtime.process.lifecycle import Stop
 from services.runtime.store.mongo import Store
@@ -29,53 +31,57 @@ class RecordedMails:
 
     async def find(self, query: dict[str, Any], fields: object) -> list[dict[str, Any]]:
         asked = query["_id"]["$in"]
-        return [{"_id": key, "outcome": one, "reason": None} for key, one in self._outcomes.items() if key in asked]
+        return [
+            {"_id": key, "outcome": outcome, "reason": None} for key, outcome in self._outcomes.items() if key in asked
+        ]
 
 
-def run_over(outcomes: dict[str, str], how: ReplayOptions, choice: Choice | None = None) -> ReplayPublisher:
-    return ReplayPublisher(cast("Store", RecordedMails(outcomes)), choice or Choice(), how, CaseHistory(), Stop())
+def publisher_of(outcomes: dict[str, str], options: ReplayOptions, choice: Choice | None = None) -> ReplayPublisher:
+    return ReplayPublisher(cast("Store", RecordedMails(outcomes)), choice or Choice(), options, CaseHistory(), Stop())
 
 
-async def chosen(run: ReplayPublisher) -> list[int]:
-    return [one.offset for one in await run._chosen([*MAILS, MAILS[0], ArchivedMail(14, None)], openings=False)]
+async def chosen(publisher: ReplayPublisher) -> list[int]:
+    return [
+        entry.offset for entry in await publisher._chosen([*MAILS, MAILS[0], ArchivedMail(14, None)], openings=False)
+    ]
 
 
 async def test_only_what_is_missing_is_published_and_each_mail_once() -> None:
-    run = run_over(TWO, ReplayOptions("r"))
-    assert await chosen(run) == [10, 13]
-    assert run.effects == {"unchanged": 2, "unreadable": 1}
+    publisher = publisher_of(TWO, ReplayOptions("r"))
+    assert await chosen(publisher) == [10, 13]
+    assert publisher.effects == {"unchanged": 2, "unreadable": 1}
 
 
 async def test_only_what_is_recorded_is_derived_anew() -> None:
-    run = run_over(TWO, ReplayOptions("r", rederive=True))
-    assert await chosen(run) == [11, 12]
-    assert run.effects == {"not-recorded": 2, "unreadable": 1}
-    parked = run_over(TWO, ReplayOptions("r", rederive=True), Choice(outcome="parked"))
+    publisher = publisher_of(TWO, ReplayOptions("r", rederive=True))
+    assert await chosen(publisher) == [11, 12]
+    assert publisher.effects == {"not-recorded": 2, "unreadable": 1}
+    parked = publisher_of(TWO, ReplayOptions("r", rederive=True), Choice(outcome="parked"))
     assert await chosen(parked) == [12]
     assert parked.effects == {"unreadable": 1}
 
 
 async def test_after_a_lost_connection_what_was_recorded_counts_and_the_rest_is_published_again() -> None:
     outcomes: dict[str, str] = {}
-    run = run_over(outcomes, ReplayOptions("r"))
-    for one in await run._chosen(MAILS, openings=False):
-        run._message(one)
-    run._offset = 14
+    publisher = publisher_of(outcomes, ReplayOptions("r"))
+    for entry in await publisher._chosen(MAILS, openings=False):
+        publisher._message(entry)
+    publisher._offset = 14
     outcomes[KEYS[10]] = "opened"
-    assert run.resume_at == 10
-    await run.settle_lost()
-    assert (run.resume_at, run.is_waiting, dict(run.effects)) == (11, False, {"opened": 1})
-    assert await chosen(run) == [11, 12, 13]
-    assert run.effects["opened"] == 1
+    assert publisher.resume_at == 10
+    await publisher.settle_lost()
+    assert (publisher.resume_at, publisher.is_waiting, dict(publisher.effects)) == (11, False, {"opened": 1})
+    assert await chosen(publisher) == [11, 12, 13]
+    assert publisher.effects["opened"] == 1
 
 
 async def test_the_rate_holds_after_a_pause_too() -> None:
-    pace = Pace(100.0)
+    limiter = RateLimiter(100.0)
     await asyncio.sleep(0)
-    pace._next_s -= 60.0  # nothing was sent for a minute
+    limiter._next_s -= 60.0  # nothing was sent for a minute
     for _ in range(200):
-        pace.sent()
-    assert 1.5 < pace.pause_s() <= 2.0
-    unlimited = Pace(0)
-    unlimited.sent()
+        limiter.record_sent()
+    assert 1.5 < limiter.pause_s() <= 2.0
+    unlimited = RateLimiter(0)
+    unlimited.record_sent()
     assert unlimited.pause_s() == 0.0

@@ -6,7 +6,7 @@ import pytest
 
 from schemas.events import CaseAppended, CaseMoved, CaseOpened, MailParked
 from services.cli.replay.case_history import CaseHistory, PriorCase
-from services.cli.replay.selection import Choice, bracketed, checked
+from services.cli.replay.selection import Choice, bracketed, check_selection
 from services.cli.terminal.options import moment
 from services.runtime.errors import SettingsError
 from tests.builders import NOW, raw_bytes, raw_mail
@@ -73,9 +73,9 @@ def test_the_end_is_past_only_when_late_mail_can_no_longer_come() -> None:
 
 def test_a_wrong_outcome_and_a_mailbox_of_another_process_are_told_together() -> None:
     with pytest.raises(SettingsError) as caught:
-        checked({"claims-en": "claims"}, "invoices", "claims-en", "lost")
+        check_selection({"claims-en": "claims"}, "invoices", "claims-en", "lost")
     assert [mistake.path for mistake in caught.value.mistakes] == ["--outcome", "--mailbox"]
-    checked({"claims-en": "claims"}, "gone-since", "gone-too", "none")
+    check_selection({"claims-en": "claims"}, "gone-since", "gone-too", "none")
 
 
 def test_a_message_id_may_come_without_its_brackets() -> None:

@@ -1,0 +1,38 @@
+"""The options of a replay, and the marks that it puts on mails. Pure."""
+
+from dataclasses import dataclass
+
+from msgspec import structs
+
+from schemas.mails import RawMail, Replay
+from services.cli.replay.case_history import CaseHistory
+
+
+@dataclass(frozen=True)
+class ReplayOptions:
+    """How a replay publishes.
+
+    `rate` is the maximum of mails per second, 0 for none. `window` is how many may be in flight.
+    `max_queue_length` is the length of the router's queue from which on a replay waits, so that
+    live mail goes first.
+    """
+
+    run: str
+    rederive: bool = False
+    move: bool = False
+    rate: float = 500.0
+    window: int = 200
+    max_queue_length: int = 1000
+
+
+def as_replayed(mail: RawMail, options: ReplayOptions, history: CaseHistory) -> RawMail:
+    """The archived mail as a replay publishes it, with the case that it was in."""
+    prior = history.of(mail.key)
+    replay = Replay(
+        run=options.run,
+        case=prior.case if prior else None,
+        opener=prior.opener if prior else None,
+        rederive=options.rederive,
+        move=options.move,
+    )
+    return structs.replace(mail, origin="replay", replay=replay)
