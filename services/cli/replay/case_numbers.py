@@ -30,5 +30,6 @@ async def print_gaps(store: Store, highest: int) -> None:
     missing = highest - await store.collection("cases").count({"_id": {"$lte": highest}}) if highest else 0
     if missing > 0:
         print(
-            f"{missing} case numbers up to {highest} have no case; `mailcase audit` lists them, and none is assigned again"
+            f"{missing} case numbers up to {highest} have no case; `mailcase audit` lists them, and "
+            "none is assigned again"
         )
