@@ -55,7 +55,7 @@ class ReplaySession:
                 if self._full_pass and self._publisher.resume_at
                 else ""
             )
-            print(f"incomplete: to resume, run the same command again{option}")
+            print(f"incomplete; to resume, run the same command{option}")
 
     async def _pass(self, title: str, start: Start, end: int | None, *, openings: bool) -> None:
         backoff, reached, since_s = Backoff(initial_s=0.5, maximum_s=15.0), -1, time.monotonic()
