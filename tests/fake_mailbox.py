@@ -39,6 +39,7 @@ class FakeMailSource:
     ) -> None:
         self.sessions = 0
         self.fetches: list[list[str]] = []  # the ids of each call
+        self.waits = 0
         self.flagged: list[str] = []
         self._failures: dict[str, list[MailboxError]] = {}
         self._mailbox = mailbox
@@ -106,6 +107,7 @@ class FakeMailSource:
         return [FetchedMail(mail_id, head, self._received_at) for mail_id, head in heads.items()]
 
     def wait(self, timeout_s: float) -> None:
+        self.waits += 1
         self._answer("wait")
         self._woken.wait(timeout_s)
         self._woken.clear()

@@ -19,7 +19,7 @@ _numbers = itertools.count(1)
 
 
 class Account:
-    """An account that no other test has."""
+    """An account for one test."""
 
     def __init__(self, servers: PrivateServers, name: str = "box") -> None:
         self.mail = servers.mail
@@ -64,13 +64,13 @@ def password() -> Password:
 
 @contextmanager
 def in_background(call: Callable[[], object]) -> Iterator[threading.Thread]:
-    """`call` runs beside the block; at the end it must come to its end as well."""
+    """Run `call` in a thread during the block; it must end with the block."""
     failures: list[BaseException] = []
 
     def run() -> None:
         try:
             call()
-        except BaseException as error:  # noqa: BLE001 - told to the test below
+        except BaseException as error:  # noqa: BLE001 - raised in the test below
             failures.append(error)
 
     thread = threading.Thread(target=run)
@@ -79,13 +79,13 @@ def in_background(call: Callable[[], object]) -> Iterator[threading.Thread]:
         yield thread
     finally:
         thread.join(20)
-    assert not thread.is_alive(), "it goes on"
+    assert not thread.is_alive(), "it did not end"
     if failures:
         raise failures[0]
 
 
 def wrong_authority(folder: Path) -> Path:
-    """The certificate of an authority that signed nothing."""
+    """The certificate of an authority that signed nothing here."""
     import trustme  # noqa: PLC0415 - an extra of the tests
 
     file = folder / "other-ca.pem"

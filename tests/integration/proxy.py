@@ -14,11 +14,13 @@ SLOW_BYTES_S = 1024
 
 @dataclass(frozen=True)
 class Fault:
-    """What happens to a connection; only one of these.
+    """The fault of a connection; exactly one of these is set.
 
-    `cut_after` bytes from the server, mid-mail, a reset; `reset_at` a word of the client's, passed on, its answer not;
-    `bye_after` bytes an orderly IMAP farewell; `silent_after` bytes nothing more passes, and nothing is closed;
-    `slow_s` for so many seconds SLOW_BYTES_S.
+    - `cut_after`: reset after this many bytes from the server, within a mail;
+    - `reset_at`: pass this word of the client on, then reset instead of answering;
+    - `bye_after`: an orderly IMAP farewell after this many bytes;
+    - `silent_after`: pass nothing after this many bytes, and close nothing;
+    - `slow_s`: for this many seconds pass SLOW_BYTES_S bytes a second.
     """
 
     cut_after: int = 0
@@ -29,7 +31,7 @@ class Fault:
 
 
 class Proxy:
-    """Connection number n suffers `faults[n]`; later ones suffer nothing."""
+    """Connection number n gets `faults[n]`; later ones get no fault."""
 
     def __init__(self, port: int, faults: Sequence[Fault] = ()) -> None:
         self._target = port
@@ -37,7 +39,7 @@ class Proxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self.connections = 0
-        self.client_bytes = bytearray()  # what all clients said
+        self.client_bytes = bytearray()  # sent by all clients
         self._open: list[socket.socket] = []
         self._threads = [threading.Thread(target=self._accept)]
         self._ended = threading.Event()
@@ -60,7 +62,7 @@ class Proxy:
 
     @property
     def suffered(self) -> int:
-        """How many faults have begun."""
+        """How many faults have started."""
         return min(self.connections, len(self._faults))
 
     def _accept(self) -> None:
@@ -84,7 +86,7 @@ class Proxy:
                 self.client_bytes += data
                 server.sendall(data)
                 if fault.reset_at and fault.reset_at in data:
-                    self._ended.wait(0.05)  # the server shall have done it
+                    self._ended.wait(0.05)  # let the server execute it first
                     _reset(client)
                     _reset(server)
                     return
@@ -118,7 +120,7 @@ def _finish(link: socket.socket) -> None:
 
 
 def _reset(link: socket.socket) -> None:
-    """RST instead of FIN, and a reader in another thread is woken."""
+    """Send RST instead of FIN, and wake a reader in another thread."""
     with suppress(OSError):
         link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         link.shutdown(socket.SHUT_RDWR)

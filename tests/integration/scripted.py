@@ -1,4 +1,4 @@
-"""A mail server that behaves badly on purpose; it remembers what it was told."""
+"""A scripted mail server that records what clients send."""
 
 import socket
 import threading
@@ -42,11 +42,11 @@ class ScriptedServer:
                 client.sendall(self._greeting)
                 for line in client.makefile("rb"):
                     self.heard.append(line)
-                    said = self._answer(line)
-                    if not said:
+                    answer = self._answer(line)
+                    if not answer:
                         break
-                    self._send(client, line, said)
+                    self._send(client, line, answer)
 
-    def _send(self, client: socket.socket, _line: bytes, said: bytes) -> None:
-        """`said` answers the line."""
-        client.sendall(said)
+    def _send(self, client: socket.socket, _line: bytes, answer: bytes) -> None:
+        """Answer the line with `answer`."""
+        client.sendall(answer)

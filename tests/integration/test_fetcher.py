@@ -1,4 +1,4 @@
-"""The whole fetcher on real servers; the test stands in for the stages behind it."""
+"""The whole fetcher on real servers; the test plays the services after it."""
 
 import asyncio
 import re
@@ -103,7 +103,7 @@ async def test_a_broken_mailbox_stops_no_other_and_is_named(
         )
 
 
-async def test_a_fault_of_ours_at_one_mailbox_stops_no_other(
+async def test_a_bug_triggered_by_one_mailbox_stops_no_other(
     bench: Bench, servers: PrivateServers, account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real, odd = RawMailBuilder.message, Account(servers, "odd")
@@ -157,10 +157,10 @@ FAULTS = {
 
 @pytest.mark.parametrize("patience_s", [2.0, pytest.param(60.0, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("protocol", ["imap", "pop3"])
-async def test_through_every_fault_of_the_way_each_mail_comes_with_its_bytes(
+async def test_through_every_network_fault_each_mail_comes_with_its_bytes(
     bench: Bench, account: Account, protocol: str, patience_s: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`patience_s` is how long the way is slow, and how long the fetcher bears its silence."""
+    """`patience_s` is how long the network is slow, and the fetcher's timeout."""
     monkeypatch.setattr("services.fetcher.service.MAX_PAUSE_S", 0.2)
     mails = [raw(number) for number in range(MAILS)]
     for mail in mails:
@@ -176,9 +176,9 @@ async def test_through_every_fault_of_the_way_each_mail_comes_with_its_bytes(
     assert sorted(recorder.mails.values()) == sorted(mails)
 
 
-async def test_a_mail_of_25_mib_passes_a_broker_that_takes_16(bench: Bench, account: Account) -> None:
-    """And no channel is closed, which would be told in the broker's log."""
-    told = CHANNEL_CLOSED.findall(_broker_log(bench))
+async def test_a_mail_of_25_mib_passes_a_broker_that_accepts_16(bench: Bench, account: Account) -> None:
+    """And no channel is closed, which the broker would log."""
+    closed_before = CHANNEL_CLOSED.findall(_broker_log(bench))
     large = raw(1, 25 * 1024 * 1024)
     account.deliver(large)
     account.deliver(raw(2))
@@ -188,11 +188,11 @@ async def test_a_mail_of_25_mib_passes_a_broker_that_takes_16(bench: Bench, acco
         await until(lambda: account.left() == 0, lambda: "both are gone")
     assert recorder.mails[mail_key("a", large)] == large
     assert sample("mailcase_mailbox_failures_total", mailbox="a", kind="dependency") == failures
-    assert CHANNEL_CLOSED.findall(_broker_log(bench)) == told
+    assert CHANNEL_CLOSED.findall(_broker_log(bench)) == closed_before
 
 
-async def test_the_broker_takes_no_message_over_16_mib(bench: Bench) -> None:
-    """So that the test before this one shows something."""
+async def test_the_broker_accepts_no_message_over_16_mib(bench: Bench) -> None:
+    """So that the test before this one is meaningful."""
     async with bench.recorder() as recorder:
         with pytest.raises(TransientError):
             await recorder.broker.publish(Outgoing(EVENT, "x", bytes(17 * 1024 * 1024), "T.v1", "", mandatory=False))
@@ -216,9 +216,7 @@ async def test_a_mail_over_the_limit_stays_flagged_and_stops_no_other(bench: Ben
     assert sample("mailcase_mailbox_mails_too_large_total", mailbox="a") == before + 1
 
 
-async def test_without_flags_a_mail_over_the_limit_is_recorded_once_by_its_beginning(
-    bench: Bench, account: Account
-) -> None:
+async def test_without_flags_an_oversized_mail_is_recorded_once_by_its_head(bench: Bench, account: Account) -> None:
     """POP3; and once the limit is raised it comes whole."""
     large = raw(1, 600_000)
     account.deliver(large)
@@ -226,7 +224,7 @@ async def test_without_flags_a_mail_over_the_limit_is_recorded_once_by_its_begin
     small = "[limits]\nmax_mail_bytes = 100_000\ninline_mail_bytes = 1000"
     raised = "[limits]\nmax_mail_bytes = 1_000_000\ninline_mail_bytes = 1000"
     async with bench.recorder() as recorder:
-        for number in (11, 12):  # the second fetcher finds it told
+        for number in (11, 12):  # the second fetcher finds it recorded
             async with fetching(bench.settings({"a": account}, server(account, "pop3"), small)):
                 await until(lambda: len(recorder.mails) >= 2, lambda: f"{len(recorder.mails)} came")
                 await until(lambda: account.left() == 1, lambda: "the small one is gone")
@@ -240,7 +238,7 @@ async def test_without_flags_a_mail_over_the_limit_is_recorded_once_by_its_begin
     assert recorder.doubles == 0
 
 
-async def test_no_more_mails_are_under_way_than_the_window_lets(bench: Bench, account: Account) -> None:
+async def test_no_more_mails_are_in_flight_than_the_window_allows(bench: Bench, account: Account) -> None:
     for number in range(30):
         account.deliver(raw(number))
     settings = bench.settings({"a": account}, server(account, "imap", max_in_flight_mails=7))
@@ -262,7 +260,7 @@ async def test_no_more_mails_are_under_way_than_the_window_lets(bench: Bench, ac
     [("set_vm_memory_high_watermark", "0.00001", "0.4"), ("set_disk_free_limit", "9999GB", "50MB")],
     ids=["memory", "disk"],
 )
-async def test_while_the_broker_is_blocked_mail_waits_and_goes_on_afterwards(
+async def test_while_the_broker_blocks_publishers_mail_waits_and_is_published_afterwards(
     bench: Bench, account: Account, monkeypatch: pytest.MonkeyPatch, alarm: tuple[str, str, str]
 ) -> None:
     monkeypatch.setattr("services.fetcher.forwarding.CONFIRM_PATIENCE_S", 0.2)
@@ -281,8 +279,8 @@ async def test_while_the_broker_is_blocked_mail_waits_and_goes_on_afterwards(
     assert len(recorder.mails) == 5
 
 
-async def test_after_a_folder_is_made_anew_its_new_mails_come(bench: Bench, account: Account) -> None:
-    """UIDVALIDITY changes and UIDs begin again, while 500 old mails are under way."""
+async def test_after_a_folder_is_recreated_its_new_mails_come(bench: Bench, account: Account) -> None:
+    """UIDVALIDITY changes and UIDs start again, while 500 old mails are in flight."""
     count = 500
     with account.client() as box:
         box.folder.create("Work")
@@ -305,7 +303,7 @@ async def test_after_a_folder_is_made_anew_its_new_mails_come(bench: Bench, acco
 
 
 def _fill(account: Account, folder: str, numbers: Iterable[int]) -> None:
-    """By way of the inbox, which is quicker than appending one by one."""
+    """Through the inbox, which is faster than appending one mail at a time."""
     for number in numbers:
         account.deliver(raw(number, 200))
     with account.client() as box:

@@ -23,8 +23,8 @@ def bench(servers: PrivateServers, tmp_path: Path) -> Iterator[Bench]:
     """The management plugin tells of an alarm for seconds after its end, of one that another test raised too."""
     management = f"http://127.0.0.1:{servers.broker.plugin_port('rabbitmq_management')}"
     deadline_s = time.monotonic() + 60
-    while told := nodes_of(servers.broker.url, management).alarms:
-        assert time.monotonic() < deadline_s, told
+    while alarms := nodes_of(servers.broker.url, management).alarms:
+        assert time.monotonic() < deadline_s, alarms
         time.sleep(0.1)
     made = Bench(servers, tmp_path)
     yield made
@@ -60,7 +60,7 @@ def test_all_is_well(bench: Bench, servers: PrivateServers, protocol: str) -> No
     assert account.left() == 1
 
 
-def test_each_failure_is_a_line_with_its_mend(bench: Bench, servers: PrivateServers) -> None:
+def test_each_failure_is_a_line_with_a_hint(bench: Bench, servers: PrivateServers) -> None:
     wrong, well = Account(servers, "checked"), Account(servers, "checked")
     servers.mail.add_user(wrong.address, "another password")
     status, findings = check(bench, bench.config({"wrong": wrong, "well": well}, server(well, "imap")))
@@ -70,7 +70,7 @@ def test_each_failure_is_a_line_with_its_mend(bench: Bench, servers: PrivateServ
     assert "check user and password" in findings["mailbox wrong"]["hint"]
 
 
-def test_files_that_cannot_be_read_are_told(bench: Bench, servers: PrivateServers) -> None:
+def test_unreadable_files_are_reported(bench: Bench, servers: PrivateServers) -> None:
     account = Account(servers, "checked")
     tls = {"port": servers.mail.imaps_port, "security": "tls"}
     config = bench.config({"a": account}, server(account, "imap", **tls, ca_file="missing.pem"))
@@ -82,7 +82,7 @@ def test_files_that_cannot_be_read_are_told(bench: Bench, servers: PrivateServer
     assert "password cannot be read" in findings["mailbox a"]["detail"]
 
 
-def test_an_alarm_of_the_broker_is_a_failure_with_its_mend(bench: Bench, servers: PrivateServers) -> None:
+def test_an_alarm_of_the_broker_is_a_failure_with_a_hint(bench: Bench, servers: PrivateServers) -> None:
     account = Account(servers, "checked")
     servers.broker.ctl("set_vm_memory_high_watermark", "0.00001")
     try:
@@ -95,6 +95,6 @@ def test_an_alarm_of_the_broker_is_a_failure_with_its_mend(bench: Bench, servers
     assert found[1]["broker"]["hint"]
 
 
-def test_without_the_management_plugin_the_nodes_are_not_counted() -> None:
+def test_without_the_management_plugin_nodes_are_not_counted() -> None:
     with pytest.raises(NodesUnknownError, match=r"no management plugin at 127\.0\.0\.1:1"):
         nodes_of("amqp://guest:guest@127.0.0.1/", "http://127.0.0.1:1")

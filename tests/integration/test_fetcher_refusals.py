@@ -1,4 +1,4 @@
-"""A server that cannot prove itself hears no password."""
+"""An unauthenticated server receives no password."""
 
 import base64
 from collections.abc import Callable
@@ -72,7 +72,7 @@ def test_starttls_offered_badly_is_refused_before_any_password(
 
 
 @pytest.mark.parametrize(
-    ("protocol", "greeting", "said"),
+    ("protocol", "greeting", "response"),
     [
         ("imap", b"* OK hello\r\n", b"* 1 FETCH ((((\r\n"),
         ("imap", b"* OK hello\r\n", b"\xff\x00\r\n"),
@@ -84,10 +84,10 @@ def test_starttls_offered_badly_is_refused_before_any_password(
         ("pop3", b"nonsense\r\n", b""),
     ],
 )
-def test_nonsense_is_a_trouble_of_its_mailbox_only(
-    account: Account, protocol: str, greeting: bytes, said: bytes
+def test_an_invalid_response_is_a_failure_of_its_mailbox_only(
+    account: Account, protocol: str, greeting: bytes, response: bytes
 ) -> None:
-    with ScriptedServer(greeting, lambda _line: said) as server:
+    with ScriptedServer(greeting, lambda _line: response) as server:
         source = SOURCES[protocol](
             account.mailbox(), account.server(protocol, "none", port=server.port, timeout_s=1), password
         )
@@ -96,7 +96,7 @@ def test_nonsense_is_a_trouble_of_its_mailbox_only(
         source.close()
 
 
-def test_where_the_server_takes_no_log_in_none_is_tried(account: Account) -> None:
+def test_no_log_in_is_tried_if_the_server_accepts_none(account: Account) -> None:
     with ScriptedServer(b"* OK hello\r\n", imap(offers=b"LOGINDISABLED")) as server:
         settings = account.server("imap", "none", port=server.port)
         source = ImapSource(account.mailbox(), settings, password)

@@ -1,4 +1,4 @@
-"""Several fetchers as processes: one reader a mailbox, whoever dies or freezes."""
+"""Several replicas of the fetcher: one reader for each mailbox, whichever replica dies or freezes."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -26,7 +26,7 @@ def bench(servers: PrivateServers, tmp_path: Path) -> Iterator[Bench]:
 
 
 @pytest.mark.slow  # four processes against the clock of the broker's heartbeats
-async def test_a_killed_and_a_frozen_fetcher_lose_nothing_and_double_only_what_was_under_way(
+async def test_a_killed_and_a_frozen_replica_lose_nothing_and_duplicate_only_mails_in_flight(
     bench: Bench, servers: PrivateServers
 ) -> None:
     accounts = {name: Account(servers, name) for name in ("a", "b", "c")}

@@ -1,4 +1,4 @@
-"""Mail servers that lie, storm and break off: they cost their own mailbox some time and nobody anything else."""
+"""Mail servers with invalid, endless and broken responses: they delay their own mailbox only."""
 
 import asyncio
 import re
@@ -25,14 +25,17 @@ GREETINGS = {"imap": b"* OK hello\r\n", "pop3": b"+OK hello\r\n"}
 SOURCES: dict[str, Callable[..., MailSource]] = {"imap": ImapSource, "pop3": Pop3Source}
 MAILBOX = Mailbox(name="a", process="p", server="s", address="a@x.test", user="a@x.test", password_env="UNUSED")
 
-SICK = b"fetch of 11"  # what an IMAP server says where mail 11 is among those that are fetched
+FETCH_OF_11 = b"fetch of 11"  # any IMAP command that fetches mail 11 among others
 
 Strange = dict[bytes, bytes]
 
 
 class Imap:
-    """Just enough IMAP for a folder of three mails. `strange` maps the beginning of a command to what is said instead;
-    b"" hangs up, and `TAG` in it is the command's tag."""
+    """Just enough IMAP for a folder of three mails.
+
+    `strange` maps the beginning of a command to the response to send instead: b"" hangs up, and `TAG` stands for the
+    command's tag.
+    """
 
     def __init__(self, strange: Strange) -> None:
         self.strange = strange
@@ -41,17 +44,17 @@ class Imap:
     def __call__(self, line: bytes) -> bytes:
         tag, _, command = line.strip().partition(b" ")
         uids = self._uids(command.partition(b"(")[0])
-        for beginning, said in self.strange.items():
-            sick = beginning == SICK and b"BODY.PEEK" in command and 11 in uids
-            if sick or command.startswith(beginning):
-                return said.replace(b"TAG", tag)
-        return self._said(command, uids) + tag + b" OK done\r\n"
+        for beginning, response in self.strange.items():
+            matches = beginning == FETCH_OF_11 and b"BODY.PEEK" in command and 11 in uids
+            if matches or command.startswith(beginning):
+                return response.replace(b"TAG", tag)
+        return self._response(command, uids) + tag + b" OK done\r\n"
 
     def _uids(self, command: bytes) -> list[int]:
         ranges = re.findall(rb"\b(1\d)(?::(1\d))?\b", command)
         return [uid for first, last in ranges for uid in range(int(first), int(last or first) + 1)]
 
-    def _said(self, command: bytes, uids: list[int]) -> bytes:
+    def _response(self, command: bytes, uids: list[int]) -> bytes:
         if command.startswith(b"SELECT"):
             return b"* 3 EXISTS\r\n* OK [UIDVALIDITY 7] ok\r\n* OK [PERMANENTFLAGS (\\Deleted \\Flagged \\*)] ok\r\n"
         if command.startswith(b"CAPABILITY"):
@@ -81,9 +84,9 @@ class Pop3:
 
     def __call__(self, line: bytes) -> bytes:
         command = line.strip()
-        for beginning, said in self.strange.items():
+        for beginning, response in self.strange.items():
             if command.startswith(beginning):
-                return said
+                return response
         word, _, argument = command.partition(b" ")
         if word == b"LIST":
             return b"+OK\r\n%s.\r\n" % b"".join(b"%d %d\r\n" % (uid, len(raw)) for uid, raw in self.left.items())
@@ -112,9 +115,9 @@ def bench(servers: PrivateServers, tmp_path: Path) -> Iterator[Bench]:
 @pytest.mark.parametrize(
     ("protocol", "strange"),
     [
-        ("imap", {SICK: b""}),
-        ("imap", {SICK: b"TAG NO no\r\n"}),
-        ("imap", {SICK: b"TAG BAD no\r\n"}),
+        ("imap", {FETCH_OF_11: b""}),
+        ("imap", {FETCH_OF_11: b"TAG NO no\r\n"}),
+        ("imap", {FETCH_OF_11: b"TAG BAD no\r\n"}),
         ("pop3", {b"RETR 11": b""}),
         ("pop3", {b"RETR 11": b"-ERR no\r\n"}),
         ("pop3", {b"RETR 11": b"+OK\r\n.\r\n"}),  # nothing, though it was listed with its size
@@ -164,7 +167,7 @@ STORM = b"* 5 EXISTS\r\n" * 20_000  # 240 kB
         ("pop3", {b"LIST": b"+OK\r\n"}),  # and no end
     ],
 )
-def test_lies_and_storms_end_the_session_within_bounds(
+def test_invalid_and_endless_responses_end_the_session_within_limits(
     monkeypatch: pytest.MonkeyPatch, protocol: str, strange: Strange
 ) -> None:
     monkeypatch.setattr(imap_client, "MAX_LINE_BYTES", 100_000)
@@ -196,7 +199,7 @@ def _read(source: MailSource) -> None:
     source.fetch([mail.id for mail in source.list_new(10)])
 
 
-async def test_a_storm_during_idle_is_taken_for_news_and_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_flood_of_responses_ends_idle(monkeypatch: pytest.MonkeyPatch) -> None:
     server = Imap({b"CAPABILITY": b"* CAPABILITY IMAP4rev1 IDLE\r\nTAG OK done\r\n"})
 
     def answer(line: bytes) -> bytes:

@@ -41,7 +41,7 @@ def account(servers: PrivateServers) -> Account:
 
 @pytest.fixture
 def made() -> Iterator[list[ImapSource]]:
-    """Sources that are closed at the end."""
+    """Sources that are closed after the test."""
     sources: list[ImapSource] = []
     yield sources
     for source in sources:
@@ -54,7 +54,7 @@ def source_of(account: Account, made: list[ImapSource], security: str = "tls", *
 
 
 def folder_of(source: ImapSource) -> Folder:
-    """To change what the server is taken to be able to."""
+    """The open folder, to change the capabilities that the source assumes."""
     assert source._folder is not None
     return source._folder
 
@@ -92,7 +92,7 @@ def test_an_empty_mail_is_a_mail(account: Account, made: list[ImapSource]) -> No
 
 
 @pytest.mark.parametrize("security", ["tls", "none"])
-def test_idle_ends_at_once_when_a_mail_comes(account: Account, made: list[ImapSource], security: str) -> None:
+def test_idle_ends_at_once_when_a_mail_arrives(account: Account, made: list[ImapSource], security: str) -> None:
     source = source_of(account, made, security)
     source.connect()
     assert source.list_new(10) == []
@@ -109,7 +109,7 @@ def _wait_for_news(source: ImapSource) -> None:
 
 
 def test_a_mail_between_listing_and_idle_is_not_missed(account: Account, made: list[ImapSource]) -> None:
-    """The server tells of it in the answer to another command, and not again when IDLE begins."""
+    """The server announces it in the response to another command, and not again when IDLE begins."""
     account.deliver(HEAD + b"one\r\n\r\n\r\n")
     source = source_of(account, made)
     source.connect()
@@ -123,7 +123,7 @@ def test_a_mail_between_listing_and_idle_is_not_missed(account: Account, made: l
     assert len(source.list_new(10)) == 1
 
 
-def test_soon_after_a_mail_the_next_one_is_asked_for(
+def test_soon_after_a_mail_the_server_is_polled(
     account: Account, made: list[ImapSource], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     account.deliver(HEAD + b"one\r\n\r\n\r\n")
@@ -154,13 +154,13 @@ def test_aborting_ends_a_wait_with_an_error(account: Account, made: list[ImapSou
 
 
 def _wait_twice(source: ImapSource) -> None:
-    """Aborting wakes as well: the first wait may end by that, the second cannot."""
+    """Aborting also wakes: it may end the first wait, but not the second."""
     source.wait(60)
     source.wait(60)
 
 
 @pytest.mark.parametrize("uidplus", [True, False])
-def test_deleting_takes_our_own_mails_only(account: Account, made: list[ImapSource], uidplus: bool) -> None:
+def test_deleting_removes_only_our_own_mails(account: Account, made: list[ImapSource], uidplus: bool) -> None:
     for text in (b"theirs", b"ours", b"kept"):
         account.deliver(HEAD + text + b"\r\n\r\n\r\n")
     source = source_of(account, made)
@@ -179,7 +179,7 @@ def test_deleting_takes_our_own_mails_only(account: Account, made: list[ImapSour
 
 
 @pytest.mark.parametrize("uidplus", [True, False])
-def test_a_removal_that_was_cut_off_before_the_expunge_is_ended_by_the_next_session(
+def test_the_next_session_finishes_a_removal_interrupted_before_the_expunge(
     account: Account, made: list[ImapSource], monkeypatch: pytest.MonkeyPatch, uidplus: bool
 ) -> None:
     for text in (b"theirs", b"ours", b"new"):
@@ -202,7 +202,7 @@ def test_a_removal_that_was_cut_off_before_the_expunge_is_ended_by_the_next_sess
     assert r"\Deleted" in left["theirs"]
 
 
-def test_what_others_deleted_is_marked_again_by_the_next_session_where_one_broke_while_it_was_not(
+def test_the_next_session_restores_the_deleted_marks_of_others_after_an_interruption(
     account: Account, made: list[ImapSource], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for text in (b"theirs", b"ours"):
@@ -227,7 +227,7 @@ def test_what_others_deleted_is_marked_again_by_the_next_session_where_one_broke
     assert [flag for flag in theirs.flags if flag != r"\Recent"] == [r"\Deleted"]
 
 
-def test_keeping_flags_a_mail_and_hands_it_out_no_more(account: Account, made: list[ImapSource]) -> None:
+def test_a_kept_mail_is_flagged_and_not_handed_out_again(account: Account, made: list[ImapSource]) -> None:
     for text in (b"one", b"two"):
         account.deliver(HEAD + text + b"\r\n\r\n\r\n")
     source = source_of(account, made, delete_after_fetch=False)
@@ -242,7 +242,7 @@ def test_keeping_flags_a_mail_and_hands_it_out_no_more(account: Account, made: l
     assert not any(r"\Seen" in names for names in flags)
 
 
-def test_where_keywords_are_not_allowed_a_kept_mail_is_marked_as_seen(account: Account, made: list[ImapSource]) -> None:
+def test_without_keywords_a_kept_mail_is_marked_as_seen(account: Account, made: list[ImapSource]) -> None:
     account.deliver(HEAD + b"one\r\n\r\n\r\n")
     source = source_of(account, made, delete_after_fetch=False)
     source.connect()
@@ -286,7 +286,7 @@ def test_moving_to_a_folder_that_is_missing_says_so_and_deletes_nothing(
     assert account.left() == 1
 
 
-def test_a_mail_that_cannot_be_taken_is_flagged_for_people(account: Account, made: list[ImapSource]) -> None:
+def test_an_oversized_mail_is_flagged_for_people(account: Account, made: list[ImapSource]) -> None:
     account.deliver(HEAD + b"one\r\n\r\n\r\n")
     source = source_of(account, made)
     source.connect()
@@ -295,9 +295,7 @@ def test_a_mail_that_cannot_be_taken_is_flagged_for_people(account: Account, mad
         assert [message.flags for message in box.fetch(mark_seen=False)] == [(r"\Flagged",)]
 
 
-def test_where_nothing_can_be_flagged_a_large_mail_gives_its_beginning_and_stays(
-    account: Account, made: list[ImapSource]
-) -> None:
+def test_without_flags_an_oversized_mail_gives_its_head_and_stays(account: Account, made: list[ImapSource]) -> None:
     mail = HEAD + b"one\r\n\r\n" + b"x" * 70 + b"\r\n"
     account.deliver(mail)
     source = source_of(account, made)
@@ -309,7 +307,7 @@ def test_where_nothing_can_be_flagged_a_large_mail_gives_its_beginning_and_stays
     assert account.left() == 1
 
 
-def test_a_folder_made_anew_holds_new_mails_and_old_ids_name_none(account: Account, made: list[ImapSource]) -> None:
+def test_a_recreated_folder_has_new_mails_and_old_ids_name_none(account: Account, made: list[ImapSource]) -> None:
     source = ImapSource(account.mailbox(folder="Work"), account.server(), password)
     made.append(source)
     with account.client() as box:
@@ -359,7 +357,7 @@ def test_a_folder_of_any_name_is_read_and_moved_to(account: Account, made: list[
         assert [box.folder.status(folder)["MESSAGES"] for folder in (name, f"{name} done")] == [0, 1]
 
 
-def test_a_missing_folder_is_told_with_those_that_are_there(account: Account, made: list[ImapSource]) -> None:
+def test_the_error_for_a_missing_folder_lists_the_existing_ones(account: Account, made: list[ImapSource]) -> None:
     with account.client() as box:
         box.folder.create("Zażółć")
     source = ImapSource(account.mailbox(folder="Work"), account.server(), password)
@@ -381,30 +379,30 @@ def test_a_password_of_any_characters_logs_in(servers: PrivateServers, protocol:
     source.close()
 
 
-def test_what_the_mailbox_can_do_is_told_to_a_person(account: Account, made: list[ImapSource]) -> None:
+def test_the_description_names_the_capabilities_of_the_mailbox(account: Account, made: list[ImapSource]) -> None:
     account.deliver(HEAD + b"one\r\n\r\n\r\n")
     source = source_of(account, made)
     source.connect()
-    told = source.describe()
+    description = source.describe()
     for word in ("Dovecot", "TLSv1.", "INBOX", "1 mails", "the oldest of 20", "IDLE", "UIDPLUS", "keywords", "delete"):
-        assert word in told
+        assert word in description
 
 
-class TestTroubles:
+class TestFailures:
     @pytest.mark.parametrize("wrong", ["wrong", "żle"])
     def test_a_wrong_password(self, account: Account, wrong: str) -> None:
         source = ImapSource(account.mailbox(), account.server(), lambda: Password(wrong))
-        _assert_trouble(source, FailureKind.LOGIN, "check user and password")
+        _assert_failure(source, FailureKind.LOGIN, "check user and password")
 
     def test_a_folder_that_is_missing(self, account: Account) -> None:
         source = ImapSource(account.mailbox(folder="Nowhere"), account.server(), password)
-        _assert_trouble(source, FailureKind.FOLDER, "create the folder 'Nowhere'")
+        _assert_failure(source, FailureKind.FOLDER, "create the folder 'Nowhere'")
 
     def test_nobody_listens(self, account: Account) -> None:
         with socket.create_server(("127.0.0.1", 0)) as reserved:
             port = reserved.getsockname()[1]
         source = ImapSource(account.mailbox(), account.server(port=port), password)
-        _assert_trouble(source, FailureKind.CONNECTION, "check that server.s.host and server.s.port")
+        _assert_failure(source, FailureKind.CONNECTION, "check that server.s.host and server.s.port")
 
     @pytest.mark.parametrize("security", ["tls", "starttls"])
     def test_a_certificate_of_an_authority_that_is_not_trusted(
@@ -412,39 +410,39 @@ class TestTroubles:
     ) -> None:
         server = account.server("imap", security, ca_file=wrong_authority(tmp_path))
         source = ImapSource(account.mailbox(), server, _no_password_is_asked_for)
-        _assert_trouble(source, FailureKind.CERTIFICATE, "server.s.ca_file")
+        _assert_failure(source, FailureKind.CERTIFICATE, "server.s.ca_file")
 
     @pytest.mark.parametrize("security", ["tls", "starttls"])
     def test_a_certificate_for_another_host(self, account: Account, security: str) -> None:
         server = account.server("imap", security, host="127.0.0.2")
         source = ImapSource(account.mailbox(), server, _no_password_is_asked_for)
-        _assert_trouble(
+        _assert_failure(
             source, FailureKind.CERTIFICATE if _listens(server.port) else FailureKind.CONNECTION, "server.s"
         )
 
-    def test_tls_where_the_server_speaks_plainly(self, account: Account) -> None:
+    def test_tls_to_a_plain_text_port(self, account: Account) -> None:
         server = account.server(port=account.mail.imap_port)
-        _assert_trouble(ImapSource(account.mailbox(), server, password), FailureKind.CERTIFICATE, "security")
+        _assert_failure(ImapSource(account.mailbox(), server, password), FailureKind.CERTIFICATE, "security")
 
     def test_authorities_that_cannot_be_read(self, account: Account, tmp_path: Path) -> None:
         source = ImapSource(account.mailbox(), account.server(ca_file=tmp_path / "none.pem"), password)
-        _assert_trouble(source, FailureKind.CERTIFICATE, "read access to the file in server.s.ca_file")
+        _assert_failure(source, FailureKind.CERTIFICATE, "read access to the file in server.s.ca_file")
         (tmp_path / "empty.pem").write_text("")
         source = ImapSource(account.mailbox(), account.server(ca_file=tmp_path / "empty.pem"), password)
-        _assert_trouble(source, FailureKind.CERTIFICATE, "PEM certificates")
+        _assert_failure(source, FailureKind.CERTIFICATE, "PEM certificates")
 
     def test_a_secret_that_cannot_be_read(self, account: Account) -> None:
         def missing() -> Password:
             raise SettingsError([Mistake("mailbox m", "no password", "put it there")], mailbox="m")
 
         source = ImapSource(account.mailbox(), account.server(), missing)
-        _assert_trouble(source, FailureKind.PASSWORD, "put it there")
+        _assert_failure(source, FailureKind.PASSWORD, "put it there")
         with pytest.raises(MailboxError, match=r"cannot connect at \S+: no password$"):
             source.connect()
         source.close()
 
 
-def _assert_trouble(source: ImapSource, failure_kind: FailureKind, hint: str) -> None:
+def _assert_failure(source: ImapSource, failure_kind: FailureKind, hint: str) -> None:
     with pytest.raises(MailboxError) as caught:
         source.connect()
     source.close()

@@ -1,4 +1,4 @@
-"""Leases over several replicas on a real broker: spread, taken over, one reader at any time."""
+"""Leases over several replicas on a real broker: balancing, take-over, one reader at any time."""
 
 import asyncio
 from collections import Counter
@@ -54,7 +54,7 @@ class Readers:
 
 @asynccontextmanager
 async def replica(bench: Bench, readers: Readers, name: str, most: int = 100) -> AsyncIterator[None]:
-    """A replica during the block; its end is like its death: the connection goes, and nothing is said."""
+    """A replica during the block; it ends like a crash, without a farewell."""
     readers.by_replica[name] = set()
 
     async def read(mailbox: str, _receipts: Deliveries, ending: Stop, _lease: Lease) -> None:
@@ -76,7 +76,7 @@ async def replica(bench: Bench, readers: Readers, name: str, most: int = 100) ->
     del readers.by_replica[name]
 
 
-async def test_leases_spread_over_the_replicas_that_are_there(bench: Bench) -> None:
+async def test_leases_are_balanced_over_the_live_replicas(bench: Bench) -> None:
     readers = Readers()
     async with AsyncExitStack() as first, AsyncExitStack() as later:
         await first.enter_async_context(replica(bench, readers, "one"))
@@ -90,15 +90,15 @@ async def test_leases_spread_over_the_replicas_that_are_there(bench: Bench) -> N
     assert set(readers.most.values()) == {1}
 
 
-async def test_a_full_replica_takes_no_more_and_the_others_read_the_rest(bench: Bench) -> None:
+async def test_a_full_replica_takes_no_more_leases_and_the_others_read_the_rest(bench: Bench) -> None:
     readers = Readers()
     async with replica(bench, readers, "small", most=1), replica(bench, readers, "large"):
         await until(lambda: readers.counts == [1, 3], lambda: str(readers.by_replica))
     assert set(readers.most.values()) == {1}
 
 
-async def test_a_queue_that_the_broker_keeps_for_a_dead_node_keeps_no_mailbox_from_being_read(bench: Bench) -> None:
-    """As RabbitMQ 4.2 does it: somebody who reads nothing has the exclusive queue that once was the lease."""
+async def test_an_exclusive_queue_of_a_dead_node_blocks_no_mailbox(bench: Bench) -> None:
+    """As in RabbitMQ 4.2: a connection that reads nothing owns the queue that once was the lease."""
     readers = Readers()
     async with Broker.connected(bench.environ["MAILCASE_BROKER_URL"], "dead") as dead:
         await dead.declare(mailcase_topology(archive_max_age_days=1, archive_max_bytes=1024 * 1024))
@@ -108,9 +108,7 @@ async def test_a_queue_that_the_broker_keeps_for_a_dead_node_keeps_no_mailbox_fr
             await until(lambda: readers.counts == [4], lambda: str(readers.by_replica), 30)
 
 
-async def test_a_lease_is_free_for_others_once_its_holder_is_silent_for_its_time(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_lease_expires_when_its_holder_does_not_renew_it(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.fetcher.leases.store.TTL_S", 3.0)
     async with Store.opened(bench.servers.store.url, bench.name) as store:
         one, other = StoredLeases(store), StoredLeases(store)
@@ -137,7 +135,7 @@ async def test_a_lease_is_free_for_others_once_its_holder_is_silent_for_its_time
         assert (await other.renew(["a"]))[0] == set()
 
 
-async def test_leases_survive_that_the_database_is_emptied(bench: Bench) -> None:
+async def test_leases_can_be_taken_again_after_the_database_is_emptied(bench: Bench) -> None:
     async with Store.opened(bench.servers.store.url, bench.name) as store:
         leases = StoredLeases(store)
         assert await leases.acquire("a") is not None
@@ -146,7 +144,7 @@ async def test_leases_survive_that_the_database_is_emptied(bench: Bench) -> None
         assert await leases.acquire("a") is not None
 
 
-async def test_while_the_database_is_away_for_longer_than_a_lease_mail_waits_and_is_read_on_afterwards(
+async def test_when_the_database_is_down_for_longer_than_a_lease_reading_pauses_and_resumes(
     bench: Bench, servers: PrivateServers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, seconds in (("TTL_S", 3.0), ("MARGIN_S", 1.0), ("ANSWER_S", 1.0)):

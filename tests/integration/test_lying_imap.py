@@ -1,4 +1,4 @@
-"""IMAP servers that lose, mix up or refuse: no mail is removed that was not taken."""
+"""IMAP servers that lose, mix up or refuse mails: no mail is removed that was not recorded."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,31 +17,31 @@ WITH_MOVE = {b"CAPABILITY": b"* CAPABILITY IMAP4rev1 UIDPLUS MOVE\r\nTAG OK done
 
 
 class Dated(Imap):
-    """Tells when each mail came."""
+    """Reports when each mail arrived."""
 
     def __init__(self) -> None:
         super().__init__({})
         self.days = dict.fromkeys(self.left, 1)
 
-    def _said(self, command: bytes, uids: list[int]) -> bytes:
-        said = super()._said(command, uids)
+    def _response(self, command: bytes, uids: list[int]) -> bytes:
+        response = super()._response(command, uids)
         for uid in uids:
             date = b'UID %d INTERNALDATE "%02d-Mar-2026 05:06:07 +0000" ' % (uid, self.days[uid])
-            said = said.replace(b"(UID %d " % uid, b"(" + date)
-        return said
+            response = response.replace(b"(UID %d " % uid, b"(" + date)
+        return response
 
 
 class Losing(Imap):
-    """Says `instead` of mail 11."""
+    """Returns `instead` for mail 11."""
 
     def __init__(self, instead: bytes) -> None:
         super().__init__({})
         self.instead = instead
 
-    def _said(self, command: bytes, uids: list[int]) -> bytes:
+    def _response(self, command: bytes, uids: list[int]) -> bytes:
         if b"BODY.PEEK" not in command or 11 not in uids:
-            return super()._said(command, uids)
-        return self.instead + super()._said(command, [uid for uid in uids if uid != 11])
+            return super()._response(command, uids)
+        return self.instead + super()._response(command, [uid for uid in uids if uid != 11])
 
 
 @contextmanager
@@ -69,7 +69,7 @@ def unreadable() -> float:
         b"",
     ],
 )
-def test_a_mail_of_which_the_server_gives_nothing_is_no_empty_mail_and_is_told_of(instead: bytes) -> None:
+def test_a_mail_that_the_server_returns_empty_is_reported_as_unreadable(instead: bytes) -> None:
     before = unreadable()
     with source_at(Losing(instead)) as source:
         ids = [mail.id for mail in source.list_new(10)]
@@ -77,7 +77,7 @@ def test_a_mail_of_which_the_server_gives_nothing_is_no_empty_mail_and_is_told_o
     assert unreadable() == before + 1
 
 
-def test_a_mail_that_is_gone_is_not_told_of() -> None:
+def test_a_missing_mail_is_not_reported() -> None:
     server, before = Imap({}), unreadable()
     with source_at(server) as source:
         ids = [mail.id for mail in source.list_new(10)]
@@ -86,7 +86,7 @@ def test_a_mail_that_is_gone_is_not_told_of() -> None:
     assert unreadable() == before
 
 
-def test_a_mail_without_a_size_is_told_of() -> None:
+def test_a_mail_without_a_size_is_reported() -> None:
     before = unreadable()
     with source_at(
         Imap({b"UID FETCH 11:13 (UID RFC822": b"* 1 FETCH (UID 12 RFC822.SIZE 9)\r\nTAG OK done\r\n"})
@@ -95,8 +95,8 @@ def test_a_mail_without_a_size_is_told_of() -> None:
     assert unreadable() == before + 2
 
 
-def test_a_uid_that_another_mail_has_by_now_is_not_removed() -> None:
-    """The server came back from a backup: same UIDVALIDITY, and the next mail got a UID that one had before."""
+def test_a_reused_uid_is_not_removed() -> None:
+    """The server was restored from a backup: same UIDVALIDITY, and a new mail has an earlier mail's UID."""
     server = Dated()
     with source_at(server) as source:
         ids = [mail.id for mail in source.list_new(10)]
@@ -113,7 +113,7 @@ def test_a_uid_that_another_mail_has_by_now_is_not_removed() -> None:
     assert server.left == {}
 
 
-def test_a_folder_without_room_for_a_keyword_is_deleted_from_all_the_same() -> None:
+def test_mails_are_deleted_even_if_the_folder_accepts_no_more_keywords() -> None:
     server = Imap({rb"UID STORE 11 +FLAGS.SILENT (\Deleted $": b"TAG NO too many keywords\r\n"})
     with source_at(server) as source:
         source.list_new(10)
@@ -122,7 +122,7 @@ def test_a_folder_without_room_for_a_keyword_is_deleted_from_all_the_same() -> N
 
 
 @pytest.mark.parametrize("taken", [[11], [11, 12]])
-def test_recorded_mails_that_somebody_took_away_do_not_keep_the_others_from_being_moved(taken: list[int]) -> None:
+def test_recorded_mails_removed_by_others_do_not_block_the_move(taken: list[int]) -> None:
     server = Imap(WITH_MOVE | {b"UID MOVE 11": b"TAG NO [EXPUNGEISSUED] some are gone\r\n"})
     with source_at(server, move_to="Done") as source:
         ids = [mail.id for mail in source.list_new(10)][:2]

@@ -1,4 +1,4 @@
-"""Mailboxes behind sick servers beside one that is well: it does not notice them."""
+"""Failing mail servers do not affect the mailbox of a healthy one."""
 
 import time
 from collections.abc import Iterator
@@ -79,7 +79,7 @@ def test_a_mail_is_a_case_within_seconds_whatever_servers_the_other_mailboxes_ha
     assert max(took_s) < WITHIN_S
 
 
-def test_a_fetcher_ends_soon_while_servers_give_nothing(pipeline: Pipeline, trickle: TrickleServer) -> None:
+def test_a_fetcher_stops_soon_while_servers_do_not_answer(pipeline: Pipeline, trickle: TrickleServer) -> None:
     with pipeline.services(fetcher=1) as stages:
         stages.wait_until_ready()
         assert trickle.begun.wait(30)

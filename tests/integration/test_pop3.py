@@ -24,7 +24,7 @@ def account(servers: PrivateServers) -> Account:
 
 @pytest.fixture
 def made() -> Iterator[list[Pop3Source]]:
-    """Sources that are closed at the end."""
+    """Sources that are closed after the test."""
     sources: list[Pop3Source] = []
     yield sources
     for source in sources:
@@ -68,9 +68,7 @@ def test_any_bytes_come_as_the_server_gives_them(account: Account, made: list[Po
     assert fetched.received_at is None
 
 
-def test_a_session_that_dies_deletes_nothing_and_the_next_one_makes_good(
-    account: Account, made: list[Pop3Source]
-) -> None:
+def test_a_broken_session_deletes_nothing_and_the_next_one_deletes(account: Account, made: list[Pop3Source]) -> None:
     for text in (b"one", b"two"):
         account.deliver(HEAD + text + b"\r\n\r\n\r\n")
     source = source_of(account, made)
@@ -88,9 +86,7 @@ def test_a_session_that_dies_deletes_nothing_and_the_next_one_makes_good(
     assert account.left() == 1
 
 
-def test_what_was_recorded_while_no_session_was_open_is_deleted_by_the_next(
-    account: Account, made: list[Pop3Source]
-) -> None:
+def test_a_mail_recorded_between_two_sessions_is_deleted_by_the_next(account: Account, made: list[Pop3Source]) -> None:
     account.deliver(HEAD + b"one\r\n\r\n\r\n")
     source = source_of(account, made)
     source.connect()
@@ -158,7 +154,7 @@ def test_one_bad_mail_stops_no_other(account: Account, made: list[Pop3Source], m
     assert account.left() == 1
 
 
-def test_what_the_maildrop_can_do_is_told_to_a_person(account: Account, made: list[Pop3Source]) -> None:
+def test_the_description_names_the_capabilities_of_the_maildrop(account: Account, made: list[Pop3Source]) -> None:
     account.deliver(HEAD + b"one\r\n\r\n\r\n")
     source = source_of(account, made)
     source.connect()
@@ -166,10 +162,10 @@ def test_what_the_maildrop_can_do_is_told_to_a_person(account: Account, made: li
         assert word in source.describe()
 
 
-class TestTroubles:
+class TestFailures:
     def test_a_wrong_password(self, account: Account) -> None:
         source = Pop3Source(account.mailbox(), account.server("pop3"), lambda: Password("wrong"))
-        _assert_trouble(source, FailureKind.LOGIN, "check user and password")
+        _assert_failure(source, FailureKind.LOGIN, "check user and password")
 
     @pytest.mark.parametrize("security", ["tls", "starttls"])
     def test_a_certificate_of_an_authority_that_is_not_trusted(
@@ -177,14 +173,14 @@ class TestTroubles:
     ) -> None:
         server = account.server("pop3", security, ca_file=wrong_authority(tmp_path))
         source = Pop3Source(account.mailbox(), server, _no_password_is_asked_for)
-        _assert_trouble(source, FailureKind.CERTIFICATE, "server.s.ca_file")
+        _assert_failure(source, FailureKind.CERTIFICATE, "server.s.ca_file")
 
-    def test_tls_where_the_server_speaks_plainly(self, account: Account) -> None:
+    def test_tls_to_a_plain_text_port(self, account: Account) -> None:
         server = account.server("pop3", port=account.mail.pop3_port)
-        _assert_trouble(Pop3Source(account.mailbox(), server, password), FailureKind.CERTIFICATE, "security")
+        _assert_failure(Pop3Source(account.mailbox(), server, password), FailureKind.CERTIFICATE, "security")
 
 
-def _assert_trouble(source: Pop3Source, failure_kind: FailureKind, hint: str) -> None:
+def _assert_failure(source: Pop3Source, failure_kind: FailureKind, hint: str) -> None:
     with pytest.raises(MailboxError) as caught:
         source.connect()
     source.close()

@@ -27,9 +27,9 @@ class TrickleServer(ScriptedServer):
         self._ended.set()
         super().__exit__(kind, error, trace)
 
-    def _send(self, client: socket.socket, _line: bytes, said: bytes) -> None:
+    def _send(self, client: socket.socket, _line: bytes, answer: bytes) -> None:
         if b"BODY.PEEK" not in _line:
-            client.sendall(said.replace(b"RFC822.SIZE 21", b"RFC822.SIZE %d" % MAIL_BYTES))
+            client.sendall(answer.replace(b"RFC822.SIZE 21", b"RFC822.SIZE %d" % MAIL_BYTES))
             return
         client.sendall(b"* 1 FETCH (UID 11 BODY[] {%d}\r\n" % MAIL_BYTES)
         self.asked += 1

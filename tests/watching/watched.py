@@ -18,7 +18,7 @@ from services.runtime.broker.connection import Broker
 from services.runtime.broker.messages import Outgoing
 from services.runtime.broker.topology import MAIL, ROUTER_MAIL, dead_name
 from tests.integration.scripted import ScriptedServer
-from tests.integration.test_hostile_servers import GREETINGS, SICK, Imap
+from tests.integration.test_hostile_servers import FETCH_OF_11, GREETINGS, Imap
 from tests.pipeline import Pipeline
 from tests.watching.manifests import rule_groups
 
@@ -185,7 +185,7 @@ def watched(servers: PrivateServers, folder: Path) -> Iterator[Watched]:
         pipeline = Pipeline(servers, folder, addresses, f"max_in_flight_mails = {WINDOW}")
         stack.callback(pipeline.close)
         sink = stack.enter_context(PickySink())
-        damaged = Imap({SICK: b"TAG NO it is damaged\r\n"})
+        damaged = Imap({FETCH_OF_11: b"TAG NO it is damaged\r\n"})
         damaged.left = {11: damaged.left[11]}  # only the damaged mail
         sick = stack.enter_context(ScriptedServer(GREETINGS["imap"], damaged))
         broken = f"broken.{folder.name}@example.test"

@@ -100,6 +100,18 @@ class FakeReceipts(Deliveries):
         return [Delivery(body=body, message_id="", tag="", redelivered=False, routing_key="", exchange="", headers={})]
 
 
+class RecordingHealth(Health):
+    """Records why members were down: a reader that recovers overwrites it within milliseconds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reasons: list[str] = []
+
+    def member_down(self, member: str, reason: str) -> None:
+        super().member_down(member, reason)
+        self.reasons.append(reason)
+
+
 class ReaderBench:
     """A reader of the mailbox `a`, and what it needs. Mails over 100 bytes go to the blob store."""
 
@@ -114,7 +126,7 @@ class ReaderBench:
         self.source, self.lease = source, lease
         self.publisher, self.receipts, self.stop = FakePublisher(), FakeReceipts(), Stop()
         self.window = InFlight(10, 10_000) if window is None else window  # an empty one is false
-        self.health = Health()
+        self.health = RecordingHealth()
         self.ping: Callable[[], Awaitable[None]] | None = None
         self.put_failures: list[Exception] = []
         self._poll_interval_s = poll_interval_s

@@ -1,4 +1,4 @@
-"""Work that goes on background other work."""
+"""A task that runs in the background."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ import pytest
 from services.fetcher.background_task import BackgroundTask
 
 
-async def test_what_the_work_raises_comes_out_where_its_end_is_awaited() -> None:
+async def test_join_raises_what_the_task_raised() -> None:
     background = BackgroundTask()
     background.start(_failing())
 
@@ -16,7 +16,7 @@ async def test_what_the_work_raises_comes_out_where_its_end_is_awaited() -> None
     assert await background.join() is False
 
 
-async def test_work_goes_on_until_its_end_is_awaited() -> None:
+async def test_a_task_runs_until_it_is_joined() -> None:
     go, done = asyncio.Event(), asyncio.Event()
     background = BackgroundTask()
     background.start(_waiting(go, done))
@@ -27,7 +27,7 @@ async def test_work_goes_on_until_its_end_is_awaited() -> None:
     assert done.is_set()
 
 
-async def test_abandoned_work_has_ended_and_raises_nothing() -> None:
+async def test_a_cancelled_task_has_ended_and_raises_nothing() -> None:
     background, begun, done = BackgroundTask(), asyncio.Event(), asyncio.Event()
     background.start(_stubborn(begun, done))
     await begun.wait()

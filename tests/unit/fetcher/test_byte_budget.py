@@ -1,4 +1,4 @@
-"""The memory of one fetcher, divided among its mailboxes."""
+"""The memory of one fetcher, shared by its mailboxes."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,7 +10,7 @@ from services.fetcher.byte_budget import PATIENCE_S, ByteBudget
 
 
 class Holders:
-    """Requests that hold what they got until told otherwise; `got` is who got something, in order."""
+    """Requests that keep their bytes until `end`; `got` are the granted ones, in order."""
 
     def __init__(self, budget: ByteBudget) -> None:
         self.budget = budget
@@ -64,7 +64,7 @@ async def holders(clock: Clock) -> AsyncIterator[Holders]:
     await made.close()
 
 
-async def test_a_mailbox_gets_its_share_whatever_the_others_hold_and_wait_for(holders: Holders) -> None:
+async def test_a_mailbox_gets_its_share_whatever_the_others_reserve(holders: Holders) -> None:
     await holders.ask("held for ever", "slow", 40)
     await holders.ask("waits", "slow too", 40)
     await holders.ask("small", "well", 10)
@@ -72,7 +72,7 @@ async def test_a_mailbox_gets_its_share_whatever_the_others_hold_and_wait_for(ho
     assert holders.budget.available("well") == 0
 
 
-async def test_small_requests_pass_large_ones(holders: Holders) -> None:
+async def test_small_requests_overtake_large_ones(holders: Holders) -> None:
     await holders.ask("first", "a", 30)
     await holders.ask("large", "b", 35)
     await holders.ask("small", "c", 11)
@@ -83,7 +83,7 @@ async def test_small_requests_pass_large_ones(holders: Holders) -> None:
     assert holders.got == ["first", "small", "large"]
 
 
-async def test_nothing_passes_a_request_that_has_waited_long(holders: Holders, clock: Clock) -> None:
+async def test_nothing_overtakes_a_request_that_has_waited_long(holders: Holders, clock: Clock) -> None:
     await holders.ask("first", "a", 30)
     await holders.ask("large", "b", 40)
     clock.now_s = PATIENCE_S
@@ -92,7 +92,7 @@ async def test_nothing_passes_a_request_that_has_waited_long(holders: Holders, c
     assert holders.got == ["first", "large"]
 
 
-async def test_more_than_all_have_together_passes_alone(holders: Holders) -> None:
+async def test_a_request_over_the_whole_budget_is_granted_alone(holders: Holders) -> None:
     await holders.ask("share", "a", 10)  # of another's share it need not wait
     await holders.ask("huge", "b", 500)
     await holders.ask("next", "c", 11)
@@ -101,7 +101,7 @@ async def test_more_than_all_have_together_passes_alone(holders: Holders) -> Non
     assert holders.got == ["share", "huge", "next"]
 
 
-async def test_a_request_takes_its_share_as_soon_as_that_is_free(holders: Holders) -> None:
+async def test_a_request_gets_its_share_as_soon_as_it_is_free(holders: Holders) -> None:
     await holders.ask("common", "slow", 40)
     await holders.ask("share", "a", 10)
     await holders.ask("second", "a", 9)
@@ -110,7 +110,7 @@ async def test_a_request_takes_its_share_as_soon_as_that_is_free(holders: Holder
     assert holders.got == ["common", "share", "second"]
 
 
-async def test_memory_is_given_back_by_one_that_fails_and_by_one_that_waits_no_more(holders: Holders) -> None:
+async def test_failed_and_cancelled_requests_free_their_memory(holders: Holders) -> None:
     with pytest.raises(OSError, match="gone"):
         async with holders.budget.reserve("a", 40):
             raise OSError("gone")

@@ -1,4 +1,4 @@
-"""The window of mails under way, and the memory that they share."""
+"""The window of mails in flight."""
 
 from services.fetcher.in_flight import InFlight
 
@@ -11,7 +11,7 @@ def test_a_window_is_bounded_in_mails_and_in_bytes() -> None:
     assert not window.fits(2, 2)
 
 
-def test_a_mail_larger_than_the_window_goes_alone() -> None:
+def test_a_mail_larger_than_the_window_is_let_through_alone() -> None:
     window = InFlight(2, 100)
     assert window.fits(1, 1000)
     assert not window.fits(2, 1000)
@@ -19,7 +19,7 @@ def test_a_mail_larger_than_the_window_goes_alone() -> None:
     assert not window.fits(1, 1)
 
 
-def test_one_receipt_lands_every_equal_mail() -> None:
+def test_one_receipt_takes_out_every_equal_mail() -> None:
     window = InFlight(9, 100)
     for mail_id, key in (("1", "same"), ("2", "same"), ("3", "other")):
         window.add(mail_id, key, 10, now_s=0)
@@ -27,7 +27,7 @@ def test_one_receipt_lands_every_equal_mail() -> None:
     assert (len(window), window.bytes) == (1, 10)
 
 
-def test_patience_doubles_with_each_time_a_receipt_is_late() -> None:
+def test_patience_doubles_each_time_a_receipt_is_late() -> None:
     window = InFlight(9, 100, patience_s=10, max_patience_s=25)
     window.add("1", "a", 10, now_s=0)
     assert window.overdue(9) == []
@@ -39,7 +39,7 @@ def test_patience_doubles_with_each_time_a_receipt_is_late() -> None:
     assert (len(window), window.bytes) == (1, 10)
 
 
-def test_the_oldest_mail_under_way_keeps_its_time_when_it_is_published_again() -> None:
+def test_a_mail_in_flight_keeps_its_time_when_it_is_published_again() -> None:
     window = InFlight(9, 100)
     assert window.oldest_since_s() is None
     window.add("1", "a", 10, now_s=0, since_s=1000.0)
@@ -50,7 +50,7 @@ def test_the_oldest_mail_under_way_keeps_its_time_when_it_is_published_again() -
     assert window.oldest_since_s() == 1005.0
 
 
-def test_what_is_gone_is_forgotten_once() -> None:
+def test_forgetting_a_mail_is_idempotent() -> None:
     window = InFlight(9, 100)
     window.add("1", "a", 10, now_s=0)
     window.forget(["1", "1", "2"])

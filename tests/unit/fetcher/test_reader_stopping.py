@@ -86,7 +86,7 @@ async def test_a_drain_without_receipts_ends_and_leaves_the_mails_in_the_mailbox
 async def test_a_stopping_reader_fetches_nothing_more(mailbox: FakeMailbox) -> None:
     bench = ReaderBench(StuckSource(mailbox))
     async with bench.reading() as running:
-        await until(lambda: len(bench.publisher.published) == 2)
+        await until(lambda: bench.source.waits)  # nothing is listed concurrently
         bench.stop.request()
         mailbox.deliver(b"Subject: late\r\n\r\n")
         bench.receipts.send(*bench.publisher.keys)

@@ -1,4 +1,4 @@
-"""Where a mail goes by its headers: tables of mails and verdicts."""
+"""Classification by headers: tables of mails and verdicts."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -60,7 +60,7 @@ def test_the_reference_survives_what_clients_do_to_a_subject(subject: str) -> No
         {},
     ],
 )
-def test_what_only_looks_like_a_reference_opens_a_case(headers: dict[str, str]) -> None:
+def test_text_that_only_resembles_a_reference_opens_a_case(headers: dict[str, str]) -> None:
     verdict = decide(headers, body="> Case [#235] was accepted\r\n[#235]")
     assert (verdict.action, verdict.decision.rule) == ("open", "new-case")
 
@@ -77,7 +77,7 @@ def test_a_prefix_of_the_settings_is_written_and_read() -> None:
 
 
 @pytest.mark.parametrize("header", ["To", "Cc", "Delivered-To", "X-Original-To", "Envelope-To"])
-def test_a_number_behind_a_plus_in_our_own_address_leads_to_its_case(header: str) -> None:
+def test_a_plus_address_of_ours_leads_to_its_case(header: str) -> None:
     verdict = decide({header: "Office <Invoices+235@Office.example>"})
     assert (verdict.decision.rule, verdict.decision.cases) == ("plus-address", [235])
 
@@ -86,7 +86,7 @@ def test_a_number_behind_a_plus_in_our_own_address_leads_to_its_case(header: str
     "address",
     ["else+235@office.example", "invoices+235@other.example", "invoices+0235@office.example", "x+1@[1.2.3.4]"],
 )
-def test_a_plus_in_an_address_that_is_not_ours_says_nothing(address: str) -> None:
+def test_a_plus_address_of_others_is_ignored(address: str) -> None:
     assert decide({"To": address}).action == "open"
 
 
@@ -108,7 +108,7 @@ def test_the_subject_comes_before_the_address_and_the_address_before_the_ids() -
     assert decide(headers).decision.rule == "case-reference"
 
 
-def test_ids_of_others_are_handed_on_nearest_first_without_the_mails_own() -> None:
+def test_thread_ids_are_passed_on_nearest_first_without_the_mails_own() -> None:
     headers = {
         "Message-ID": "<me@x.example>",
         "In-Reply-To": "<parent@x.example>",
@@ -139,18 +139,18 @@ def test_our_own_mail_that_comes_back_is_ignored(headers: dict[str, str], reason
         {"X-Mailcase-Case": MARK, "Date": "yesterday"},
     ],
 )
-def test_a_header_without_our_signature_for_this_mail_proves_nothing(headers: dict[str, str]) -> None:
+def test_a_mark_without_a_valid_signature_for_this_mail_is_ignored(headers: dict[str, str]) -> None:
     assert decide(headers).action == "open"
 
 
-def test_a_mail_that_goes_in_circles_waits_for_a_person() -> None:
+def test_a_mail_in_a_loop_is_parked() -> None:
     circling = decide("Received: from a by b\r\n" * 101)
     assert (circling.action, circling.reason) == ("park", "mail-loop")
     assert decide("Received: from a by b\r\n" * 100).action == "open"
 
 
 @pytest.mark.parametrize("value", ["(a (nested) comment) auto-replied", r"(un\)balanced) Auto-Replied; x=y"])
-def test_a_comment_hides_no_mark_of_an_automatic_answer(value: str) -> None:
+def test_comments_do_not_hide_an_automatic_reply(value: str) -> None:
     assert decide({"Auto-Submitted": value}).kind == "automatic"
 
 
@@ -164,13 +164,11 @@ def test_a_comment_hides_no_mark_of_an_automatic_answer(value: str) -> None:
         ({"Auto-Submitted": ""}, "auto-generated"),
     ],
 )
-def test_a_mark_that_is_there_but_cannot_be_read_forbids_an_automatic_answer(
-    headers: dict[str, str], flag: str
-) -> None:
+def test_an_unreadable_mark_of_automatic_mail_prevents_an_automatic_answer(headers: dict[str, str], flag: str) -> None:
     assert decide(headers).decision.flags == [flag]
 
 
-def test_a_machines_mail_about_leave_opens_a_case_unless_it_answers_something() -> None:
+def test_automatic_mail_about_leave_opens_a_case_unless_it_is_a_reply() -> None:
     application = {"Auto-Submitted": "auto-generated", "Subject": "Urlop wypoczynkowy: wniosek"}
     assert (decide(application).action, decide(application).decision.flags) == ("open", ["auto-generated"])
     answers = decide(application | {"In-Reply-To": OWN})
@@ -325,7 +323,7 @@ def test_an_automatic_answer_is_added_to_its_case_or_ignored(headers: dict[str, 
         ({"X-Auto-Response-Suppress": "OOF"}, "no-answer-wanted"),
     ],
 )
-def test_a_machines_mail_opens_a_case_that_nothing_answers(headers: dict[str, str], flag: str) -> None:
+def test_automatic_mail_opens_a_case_and_gets_no_automatic_answer(headers: dict[str, str], flag: str) -> None:
     verdict = decide(headers)
     assert verdict.action == "open"
     assert flag in verdict.decision.flags
@@ -354,7 +352,7 @@ def test_the_servers_verdict_of_spam_flags_or_parks_as_the_settings_say(headers:
     assert decide(headers, policy=replace(named, spam="accept")).decision.flags == []
 
 
-def test_authentication_results_of_another_server_are_not_believed() -> None:
+def test_authentication_results_of_another_server_are_not_trusted() -> None:
     named = replace(POLICY, authentication_server="mx.office.example")
     assert decide({"Authentication-Results": "mx.evil.example; dmarc=fail"}, policy=named).decision.flags == []
 

@@ -1,4 +1,4 @@
-"""The router's use case: every mail goes on, untouched, with what was decided."""
+"""The router's use case: every mail is passed on, unchanged, with the decision."""
 
 import pytest
 
@@ -52,12 +52,12 @@ def test_any_bytes_are_routed_untouched(raw: bytes) -> None:
 
 
 @pytest.mark.parametrize("word", [b"=?utf-16-le?B?ANg=?=", b"=?utf-7?Q?+2AA-?=", b"=?utf-8?B?7aCA?=", b"\xed\xa0\x80"])
-def test_half_a_surrogate_in_any_header_stops_nothing(word: bytes) -> None:
+def test_a_lone_surrogate_in_any_header_is_routed(word: bytes) -> None:
     fields = b"".join(name + b": <" + word + b"@x.example>\r\n" for name in (b"From", b"Subject", b"References"))
     assert command_in(route(raw_mail(fields + b"\r\n"), POLICY).body).mail.raw == fields + b"\r\n"
 
 
-def test_a_mail_that_the_rules_fail_on_is_parked_and_the_next_one_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mail_on_which_a_rule_fails_is_parked_and_the_next_one_is_routed(monkeypatch: pytest.MonkeyPatch) -> None:
     real = classify
 
     def failing(headers: object, raw: bytes, policy: Policy) -> object:

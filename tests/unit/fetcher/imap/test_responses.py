@@ -1,4 +1,4 @@
-"""What IMAP servers write in different ways, read as one."""
+"""Parsing of the different forms in which IMAP servers write responses."""
 
 from datetime import UTC, datetime
 
@@ -37,10 +37,10 @@ def test_sizes_come_with_their_uids_and_times() -> None:
     assert list(sizes(lines)) == [(7, 12, WHEN), (8, 5, None)]
 
 
-def test_numbers_of_a_search_may_stand_on_many_lines() -> None:
+def test_the_numbers_of_a_search_may_come_on_several_lines() -> None:
     assert numbers([b"3 1", b"", b"2"]) == [1, 2, 3]
 
 
 @pytest.mark.parametrize(("uids", "expected"), [([1], "1"), ([3, 1, 2], "1:3"), ([1, 2, 4, 9, 10], "1:2,4,9:10")])
-def test_neighbours_are_written_as_ranges(uids: list[int], expected: str) -> None:
+def test_consecutive_uids_are_written_as_ranges(uids: list[int], expected: str) -> None:
     assert sequence_set(uids) == expected

@@ -56,9 +56,9 @@ async def test_a_mailbox_that_nobody_reads_is_a_warning_with_a_hint_once_and_a_n
     leases.taken = {"read", "of another installation"}
     for clock.now_s in (1.0, UNREAD_S, UNREAD_S + 1):
         await coverage.refresh()
-    [said] = caplog.records
-    assert said.msg == "mailbox_unread"
-    assert "max_mailboxes" in str(vars(said))
+    [record] = caplog.records
+    assert record.msg == "mailbox_unread"
+    assert "max_mailboxes" in str(vars(record))
     assert (unread_s("read"), unread_s("unread")) == (0.0, UNREAD_S + 1)
     assert (health.ready, sorted(leases.prepared)) == (True, ["read", "unread"])
 
@@ -68,7 +68,7 @@ async def test_a_mailbox_that_nobody_reads_is_a_warning_with_a_hint_once_and_a_n
     assert caplog.records[-1].msg == "mailbox_read_again"
 
 
-async def test_without_the_database_nobody_reads_and_the_stage_is_not_ready() -> None:
+async def test_without_the_database_no_mailbox_has_a_reader_and_the_service_is_not_ready() -> None:
     leases, clock, health = FakeLeases(), Clock(), Health("store")
     coverage = Coverage(leases, ["a"], health, clock)
     leases.taken = {"a"}

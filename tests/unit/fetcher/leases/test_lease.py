@@ -1,4 +1,4 @@
-"""How long a lease is known to hold."""
+"""The validity of a lease."""
 
 import asyncio
 
@@ -19,7 +19,7 @@ def clock() -> Clock:
     return Clock()
 
 
-async def test_a_holder_that_slept_beyond_its_time_waits_until_the_lease_is_renewed(clock: Clock) -> None:
+async def test_a_holder_whose_lease_expired_waits_until_it_is_renewed(clock: Clock) -> None:
     lease = Lease(10.0, clock)
     await lease.wait_until_valid()
     clock.now_s = 10.0
@@ -30,7 +30,7 @@ async def test_a_holder_that_slept_beyond_its_time_waits_until_the_lease_is_rene
     await asyncio.wait_for(waiting, 5)
 
 
-async def test_a_holder_that_waits_hears_that_another_has_the_lease(clock: Clock) -> None:
+async def test_a_waiting_holder_learns_that_the_lease_is_lost(clock: Clock) -> None:
     lease = Lease(0.0, clock)
     waiting, lost = asyncio.ensure_future(lease.wait_until_valid()), asyncio.ensure_future(lease.lost())
     await asyncio.sleep(0)
@@ -40,7 +40,7 @@ async def test_a_holder_that_waits_hears_that_another_has_the_lease(clock: Clock
             await asyncio.wait_for(task, 5)
 
 
-def test_what_is_lost_is_not_valid_again(clock: Clock) -> None:
+def test_a_lost_lease_is_never_valid_again(clock: Clock) -> None:
     lease = Lease(10.0, clock)
     assert lease.valid
     lease.lose()

@@ -1,4 +1,4 @@
-"""Who reads too many mailboxes, by what the fetchers tell each other."""
+"""The surplus of mailboxes, by the announcements of the replicas."""
 
 import pytest
 
@@ -34,17 +34,17 @@ def peers(**others: tuple[int, int]) -> tuple[Peers, list[str]]:
         (1, {"a": (5, 9), "b": (0, 9)}, 0),
     ],
 )
-def test_what_is_too_much_is_given_back(mine: int, others: dict[str, tuple[int, int]], expected: int) -> None:
+def test_the_surplus_is_released(mine: int, others: dict[str, tuple[int, int]], expected: int) -> None:
     known, rest = peers(**others)
     assert known.surplus(rest[:mine], ALL[: 12 - len(rest) + mine], now_s=1.0) == expected
 
 
-def test_nothing_is_given_back_while_a_mailbox_has_no_reader() -> None:
+def test_nothing_is_released_while_a_mailbox_has_no_reader() -> None:
     known, rest = peers(a=(0, 9))
     assert known.surplus(rest[:4], rest[:5], now_s=1.0) == 0
 
 
-def test_a_fetcher_unheard_for_long_counts_for_nothing() -> None:
+def test_a_silent_replica_is_taken_for_dead() -> None:
     known, rest = peers(a=(0, 9), b=(2, 9))
     assert known.has_less_loaded(1, now_s=1.0)
     assert known.reads("box0", now_s=1.0)
@@ -54,14 +54,14 @@ def test_a_fetcher_unheard_for_long_counts_for_nothing() -> None:
     assert known.surplus(rest[:4], rest[:4], now_s=late) == 0
 
 
-def test_our_own_announcement_is_none_of_others() -> None:
+def test_our_own_announcement_is_ignored() -> None:
     known = Peers("me")
     known.update(FetcherPresent(replica="me", mailboxes=["box0"], room=9), now_s=0.0)
     assert not known.reads("box0", now_s=1.0)
 
 
 @pytest.mark.parametrize("replicas", [2, 3, 5, 7])
-def test_one_round_after_another_ends_in_an_even_spread(replicas: int) -> None:
+def test_repeated_balancing_ends_in_an_even_spread(replicas: int) -> None:
     """Each round every fetcher hears all, then gives; what is given goes to the poorest."""
     names = [f"r{number}" for number in range(replicas)]
     reads = {name: list(ALL) if name == "r0" else [] for name in names}

@@ -23,7 +23,7 @@ asyncio.run(main())
 """
 
 
-async def test_calls_run_in_order_and_give_back_what_they_return_or_raise() -> None:
+async def test_calls_run_in_order_and_return_or_raise_their_results() -> None:
     thread, order = MailboxThread("a"), list[int]()
     await asyncio.gather(*(thread.call(order.append, number) for number in range(5)))
     assert order == list(range(5))
@@ -33,7 +33,7 @@ async def test_calls_run_in_order_and_give_back_what_they_return_or_raise() -> N
     thread.end(list)
 
 
-async def test_a_call_that_nobody_awaits_any_more_is_not_begun() -> None:
+async def test_a_call_whose_caller_is_cancelled_is_not_started() -> None:
     thread, go, ended = MailboxThread("a"), threading.Event(), asyncio.Event()
     loop, begun = asyncio.get_running_loop(), list[str]()
     first = asyncio.ensure_future(thread.call(go.wait))
@@ -47,5 +47,5 @@ async def test_a_call_that_nobody_awaits_any_more_is_not_begun() -> None:
     assert begun == []
 
 
-def test_a_call_that_does_not_end_does_not_keep_the_process() -> None:
+def test_a_call_that_does_not_end_does_not_block_the_exit() -> None:
     assert subprocess.run([sys.executable, "-c", STUCK], timeout=30, check=False).returncode == 0

@@ -1,4 +1,4 @@
-"""What a mail server sends, read with a deadline for each command."""
+"""Reading a mail server's responses with a deadline for each command."""
 
 import io
 import socket
@@ -73,7 +73,7 @@ def test_without_patience_nothing_is_too_slow() -> None:
     assert paced([b"x"] * 100, 60.0, None).read(100) == b"x" * 100
 
 
-def test_what_came_is_seen_before_it_is_read(pair: tuple[socket.socket, PacedFile]) -> None:
+def test_peek_shows_buffered_bytes_before_they_are_read(pair: tuple[socket.socket, PacedFile]) -> None:
     server, file = pair
     server.sendall(b"* OK\r\n* BYE\r\n")
     assert file.readline(99) == b"* OK\r\n"
