@@ -1,1 +1,1 @@
-"""The stage that takes mail out of mailboxes: publish, wait for the receipt, and only then remove."""
+"""The service that fetches mail: it publishes, waits for the receipt, and only then removes."""

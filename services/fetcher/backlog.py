@@ -1,4 +1,4 @@
-"""The mails of one mailbox that are listed and not published yet, and which of them to fetch next. Pure."""
+"""The mails of one mailbox that are listed and not published yet. Pure."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
@@ -14,14 +14,14 @@ FETCH_BYTES = 8 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Batch:
-    """Mails to fetch in one command, and the mails listed before them that are over the size limit."""
+    """Mails to fetch in one command, and the oversized mails listed before them."""
 
     mails: list[ListedMail] = field(default_factory=list)
     too_large: list[ListedMail] = field(default_factory=list)
 
 
 class Backlog:
-    """Listed mails in the order in which they are fetched. Its numbers may be read from any thread."""
+    """Listed mails in the order of their fetching. Length and age can be read from any thread."""
 
     def __init__(self, window: InFlight, quarantine: Quarantine, max_mail_bytes: int) -> None:
         self._window = window
@@ -88,7 +88,7 @@ class Backlog:
         return [mail.id for mail in [*self._in_hand, *self._pending]]
 
     def oldest_age_s(self) -> float:
-        """Age of the oldest mail, 0.0 without one; since its first listing if the server reports no time."""
+        """Age of the oldest mail, by its listing if the server has no time; 0.0 without one."""
         oldest = [*self._in_hand[:1], *self._pending[:1]]
         if not oldest:
             return 0.0

@@ -22,9 +22,10 @@ class _Request:
 class ByteBudget:
     """At most `max_bytes` at once; a single larger request is granted alone.
 
-    Half of the budget is divided into guaranteed shares: a request that fits in its mailbox's share never waits for
-    another mailbox, however slow that mailbox's server is. The other half is common. There small requests overtake
-    large ones until a large one has waited for PATIENCE_S; nothing overtakes it then.
+    Half of the budget is divided into guaranteed shares: a request that fits in its mailbox's share
+    never waits for another mailbox, however slow that mailbox's server is. The other half is
+    common. There small requests overtake large ones until a large one has waited for PATIENCE_S;
+    nothing overtakes it then.
     """
 
     def __init__(self, max_bytes: int, mailboxes: int = 1, clock: Callable[[], float] = time.monotonic) -> None:

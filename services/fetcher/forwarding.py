@@ -1,4 +1,4 @@
-"""Publishes fetched mails with publisher confirms; each counts as in flight from the moment its message is built."""
+"""Publishes fetched mails with publisher confirms."""
 
 import asyncio
 import time
@@ -41,8 +41,8 @@ class Forwarding:
     async def build_messages(self, fetched: Sequence[FetchedMail], whole_sizes: Mapping[str, int]) -> list[Outgoing]:
         """The mails as messages; they are in flight from now on.
 
-        `whole_sizes` maps ids to sizes in bytes, for mails of which only the beginning was fetched. Raises
-        TransientError if the blob store fails.
+        `whole_sizes` maps ids to sizes in bytes, for mails of which only the beginning was fetched.
+        Raises TransientError if the blob store fails.
         """
         messages = [
             await self._message_builder.message(mail.raw, mail.received_at, whole_size=whole_sizes.get(mail.id))
@@ -55,7 +55,7 @@ class Forwarding:
         return messages
 
     async def publish(self, fetched: Sequence[FetchedMail], messages: list[Outgoing]) -> None:
-        """Publish with confirms. Raises TransientError if that fails; the mails are not in flight then."""
+        """Publish with confirms. Raises TransientError; the mails are not in flight then."""
         try:
             await self._publish_confirmed(messages)
         except BaseException:
@@ -67,7 +67,7 @@ class Forwarding:
         metrics.FETCHED_BYTES.labels(self._mailbox).inc(sum(len(mail.raw) for mail in fetched))
 
     async def _publish_confirmed(self, messages: list[Outgoing]) -> None:
-        """Publish; while the broker blocks publishers (a memory or disk alarm), wait for as long as that lasts."""
+        """Publish, however long an alarm of the broker (memory or disk) blocks publishers."""
         paused = metrics.PAUSED.labels(self._mailbox, "broker")
         publishing = asyncio.ensure_future(self._publisher.publish_all(messages))
         try:

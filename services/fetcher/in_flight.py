@@ -17,8 +17,9 @@ class _InFlightMail:
 class InFlight:
     """A window bounded by `max_mails` and `max_bytes`; a single larger mail is let through alone.
 
-    Times are seconds of one monotonic clock. A mail without a receipt after `patience_s` is overdue. Each repetition
-    doubles its patience, up to `max_patience_s`, so that an outage does not cause a flood.
+    Times are seconds of one monotonic clock. A mail without a receipt after `patience_s` is
+    overdue. Each repetition doubles its patience, up to `max_patience_s`, so that an outage does
+    not cause a flood.
     """
 
     def __init__(
@@ -61,7 +62,10 @@ class InFlight:
         return len(self._mails) + mails <= self._max_mails and self._bytes + size <= self._max_bytes
 
     def oldest_since_s(self) -> float | None:
-        """When the oldest mail in flight arrived, in seconds since the epoch; None without one. From any thread."""
+        """Arrival of the oldest mail, in seconds since the epoch; None without one.
+
+        From any thread.
+        """
         return min((mail.since_s for mail in list(self._mails.values())), default=None)
 
     def oldest_age_s(self) -> float:
@@ -70,7 +74,10 @@ class InFlight:
         return max(0.0, time.time() - since_s) if since_s else 0.0
 
     def add(self, mail_id: str, key: str, size: int, now_s: float, since_s: float = 0.0) -> None:
-        """A mail was published, for the first time or again. It arrived at `since_s`, in seconds since the epoch."""
+        """A mail was published, maybe again.
+
+        It arrived at `since_s`, in seconds since the epoch.
+        """
         earlier = self._mails.pop(mail_id, None)
         patience_s = min(earlier.patience_s * 2, self._max_patience_s) if earlier else self._patience_s
         self._bytes += size - (earlier.size if earlier else 0)

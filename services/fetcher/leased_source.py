@@ -26,7 +26,7 @@ class LeasedSource:
         self._thread = MailboxThread(f"mailbox-{mailbox}")
 
     async def connect(self) -> bool:
-        """Open a session; False if the service stops first, which then does not wait for the server.
+        """Open a session; False if the service stops first, without waiting for the server.
 
         Raises MailboxError, and what `require_lease` raises.
         """
@@ -40,7 +40,10 @@ class LeasedSource:
         return await self._thread.call(method, *arguments)
 
     async def require_lease(self) -> None:
-        """Wait until the lease is valid. Raises LeaseLostError, or TransientError if the service stops first."""
+        """Wait until the lease is valid.
+
+        Raises LeaseLostError; TransientError if the service stops.
+        """
         if self._lease.valid:
             return
         self._status.lease_expired()

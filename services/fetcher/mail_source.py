@@ -19,7 +19,10 @@ def create_mail_source(
     tokens: Mapping[str, TokenSource] | None = None,
     seen_ids: SeenIds | None = None,
 ) -> MailSource:
-    """The adapter for the mailbox's protocol, not connected yet. Without `seen_ids` it remembers nothing."""
+    """The adapter for the mailbox's protocol, not connected yet.
+
+    Without `seen_ids` it remembers nothing.
+    """
     server = settings.servers[mailbox.server]
     credential = _credential(mailbox, tokens if tokens is not None else token_sources(settings))
     source = Pop3Source if server.protocol == "pop3" else ImapSource

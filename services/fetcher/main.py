@@ -27,7 +27,8 @@ from services.runtime.store.blobs import Blobs
 from services.runtime.store.configured import store_url
 from services.runtime.store.mongo import Store
 
-# The broker drops old messages from the archive in whole segments, and a queue may still hold a mail.
+# The broker drops old messages from the archive in whole segments, and a queue may still hold a
+# mail.
 ARCHIVE_MARGIN = timedelta(days=2)
 
 
@@ -89,5 +90,5 @@ async def _watch(coverage: Coverage, stop: Stop) -> None:
 
 
 def kept_blobs(store: Store, settings: Settings) -> Blobs:
-    """The store of whole mails that messages and the archive refer to, kept as long as the archive keeps messages."""
+    """The store of mails that messages refer to, kept as long as the archive keeps messages."""
     return Blobs(store, kept_for=timedelta(days=settings.archive.max_age_days) + ARCHIVE_MARGIN)

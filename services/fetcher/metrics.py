@@ -52,7 +52,7 @@ def initialize(mailbox: str) -> None:
 
 
 def reset(mailbox: str) -> None:
-    """This process no longer reads the mailbox; the next holder of its lease reports these values."""
+    """This replica no longer reads the mailbox; the next reader reports these values."""
     for measured in (OLDEST_AGE, OLDEST_IN_FLIGHT_AGE, LEFT):
         measured.labels(mailbox).set_function(lambda: 0.0)
     for gauge in (IN_FLIGHT, IN_FLIGHT_BYTES, UP):

@@ -1,4 +1,4 @@
-"""The port to a mailbox on a mail server, whatever its protocol, and the failures that it reports."""
+"""The port to a mailbox on a mail server, whatever its protocol, and its failures."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,8 @@ class FailureKind(StrEnum):
     PASSWORD = "password"  # noqa: S105 - a kind of failure: the secret or its token is unavailable
     PROTOCOL = "protocol"
     FAULT = "fault"  # a bug in our own code
-    DEPENDENCY = "dependency"  # the mailbox works; the broker or the database does not accept its mail
+    # The mailbox works; the broker or the database does not accept its mail.
+    DEPENDENCY = "dependency"
 
 
 class MailboxError(TransientError):
@@ -41,8 +42,8 @@ def fault(mailbox: str, error: Exception) -> MailboxError:
 class ListedMail:
     """A mail in the mailbox, not fetched yet.
 
-    `id` identifies it for as long as the mailbox exists; `size` is in bytes. `received_at` is the server's time, None
-    if its listing has none.
+    `id` identifies it for as long as the mailbox exists; `size` is in bytes. `received_at` is the
+    server's time, None if its listing has none.
     """
 
     id: str
@@ -60,10 +61,13 @@ class FetchedMail:
 
 
 class MailSource(Protocol):
-    """One mailbox, one session at a time. Blocking: one thread makes all calls except `wake` and `abort`.
+    """One mailbox, one session at a time.
 
-    Every method raises MailboxError if the server refuses or the session breaks; `connect` may be called again then.
-    In `wait` a source may open a new session by itself; it then hands out again the mails still in the mailbox.
+    Blocking: one thread makes all calls except `wake` and `abort`.
+
+    Every method raises MailboxError if the server refuses or the session breaks; `connect` may be
+    called again then. In `wait` a source may open a new session by itself; it then hands out again
+    the mails still in the mailbox.
     """
 
     def connect(self) -> None:
@@ -73,32 +77,38 @@ class MailSource(Protocol):
         """The connected server, its folder and its capabilities, for a person."""
 
     def list_new(self, limit: int) -> list[ListedMail]:
-        """Mails that this session has not handed out yet, oldest first, at most `limit`; empty if there are none."""
+        """At most `limit` mails that this session has not handed out yet, oldest first."""
 
     def refresh(self, known: Collection[str]) -> None:
-        """Poll for new mails while the window is full; `list_new` leaves the `known` ids out of what this finds."""
+        """Poll while the window is full; `list_new` will not hand out the `known` ids."""
 
     def count_unlisted(self, known: Collection[str]) -> int:
-        """How many mails the last poll found, without the `known` ones, that are not handed out yet.
+        """How many mails of the last poll are neither `known` nor handed out yet.
 
         Sends no request; callable from any thread.
         """
 
     def fetch(self, ids: Sequence[str]) -> list[FetchedMail]:
-        """The mails, with unchanged flags. A mail that is gone, or that the server cannot read, is left out."""
+        """The mails, with unchanged flags.
+
+        A mail that is gone, or that the server cannot read, is left out.
+        """
 
     def remove(self, ids: Sequence[str]) -> None:
-        """Delete, move or flag exactly these mails, as the settings say. Missing mails are no error."""
+        """Delete, move or flag exactly these mails, as the settings say.
+
+        Missing mails are no error.
+        """
 
     def flag_oversized(self, ids: Sequence[str]) -> list[FetchedMail]:
-        """Flag these mails, which are over the size limit, so that a person notices them in the mailbox.
+        """Flag these mails, which are over the size limit, for a person to notice them.
 
-        A server without flags returns the first HEAD_BYTES of each instead, to be recorded in its place. `remove`
-        then confirms that this is done and leaves the mail in the mailbox.
+        A server without flags returns the first HEAD_BYTES of each instead, to be recorded in its
+        place. `remove` then confirms that this is done and leaves the mail in the mailbox.
         """
 
     def wait(self, timeout_s: float) -> None:
-        """Return when there may be new mail, when `wake` is called, or after `timeout_s` seconds."""
+        """Return if there may be new mail, if `wake` is called, or after `timeout_s` seconds."""
 
     def wake(self) -> None:
         """End the current `wait`, or the next one at once. From any thread."""
@@ -107,4 +117,7 @@ class MailSource(Protocol):
         """Log out, if there is a session. Never raises."""
 
     def abort(self) -> None:
-        """Cut the connection, so that the current call fails soon. From any thread; never raises."""
+        """Cut the connection, so that the current call fails soon.
+
+        From any thread; never raises.
+        """

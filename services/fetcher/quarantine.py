@@ -1,4 +1,7 @@
-"""Quarantine of mails at which sessions break, so that they do not hold up the others. Pure bookkeeping."""
+"""Quarantine of mails at which sessions break, so that they do not hold up the others.
+
+Pure bookkeeping.
+"""
 
 from collections.abc import Iterable, Sequence
 
@@ -9,14 +12,15 @@ QUARANTINE_S = 600.0
 
 
 class Quarantine:
-    """When a session breaks while it fetches mails, they become suspects: fetched last, and one at a time.
+    """Mails whose fetching broke a session become suspects: fetched last and one at a time.
 
-    A suspect that breaks LONE_FAILURES sessions alone is quarantined for QUARANTINE_S. Times are seconds of one
-    monotonic clock.
+    A suspect that breaks LONE_FAILURES sessions alone is quarantined for QUARANTINE_S. Times are
+    seconds of one monotonic clock.
     """
 
     def __init__(self) -> None:
-        self._failures: dict[str, int] = {}  # when fetched alone; 0 for a suspect never fetched alone
+        # When fetched alone; 0 for a suspect never fetched alone.
+        self._failures: dict[str, int] = {}
         self._quarantined_until_s: dict[str, float] = {}
 
     def record_failure(self, mail_ids: Sequence[str], now_s: float) -> bool:

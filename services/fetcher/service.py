@@ -1,4 +1,4 @@
-"""The fetcher's use case for one mailbox: list new mails, publish them, remove them after their receipts."""
+"""The fetcher's use case: list a mailbox's new mails, publish them, remove them when recorded."""
 
 import asyncio
 import time
@@ -36,8 +36,8 @@ DRAIN_S = 10.0  # how long a stopping fetcher waits for the receipts of the mail
 class MailboxReader:
     """Reads one mailbox while its lease is held.
 
-    The mailbox is the write-ahead log: a published mail stays there until it is recorded, so that the next reader
-    finds it after any crash.
+    The mailbox is the write-ahead log: a published mail stays there until it is recorded, so that
+    the next reader finds it after any crash.
     """
 
     def __init__(
@@ -89,7 +89,8 @@ class MailboxReader:
                 await self._run_session()
             except TransientError as error:
                 await self._pause_after(error)
-            except Exception as error:  # a bug that this mailbox triggers must not stop the other mailboxes
+            except Exception as error:
+                # A bug that this mailbox triggers must not stop the other mailboxes.
                 log.exception("mailbox_fault", mailbox=self._mailbox)
                 await self._pause_after(fault(self._mailbox, error))
 
@@ -144,7 +145,7 @@ class MailboxReader:
         self._backlog.replace(listed, known, time.monotonic())
 
     async def _fetch_and_publish(self, mails: Sequence[ListedMail]) -> None:
-        """Fetch mails and publish them in the background, one batch at a time, while the next one is fetched."""
+        """Fetch mails and publish them in the background, while the next batch is fetched."""
         async with AsyncExitStack() as memory:
             await self._forwarding.check_store_for(max(mail.size for mail in mails))
             size = sum(mail.size for mail in mails)
@@ -160,7 +161,7 @@ class MailboxReader:
             self._publishing.start(self._publish(fetched, messages, mails, memory.pop_all()))
 
     async def _join_publishing(self) -> None:
-        """Wait for the batch that is being published. Raises TransientError if the broker does not accept it."""
+        """Wait for the batch that is being published. Raises TransientError if the broker fails."""
         if await self._publishing.join():
             self._note_success()
 
@@ -183,7 +184,10 @@ class MailboxReader:
         requested: Sequence[ListedMail],
         memory: AsyncExitStack,
     ) -> None:
-        """Publish, then free the memory. A requested mail that was not fetched is gone from the mailbox."""
+        """Publish, then free the memory.
+
+        A requested mail that was not fetched is gone from the mailbox.
+        """
         async with memory:
             await self._forwarding.publish(fetched, messages)
         self._window.forget({mail.id for mail in requested} - {mail.id for mail in fetched})
@@ -202,7 +206,10 @@ class MailboxReader:
                 await self._fetch_and_publish([ListedMail(mail_id, self._window.size_of(mail_id))])
 
     async def _handle_too_large(self, mail: ListedMail) -> None:
-        """Flag a mail over the size limit, or publish its beginning, to be parked. It stays in the mailbox."""
+        """Flag a mail over the size limit, or publish its beginning, to be parked.
+
+        It stays in the mailbox.
+        """
         if mail.id not in self._too_large:
             self._status.too_large(mail)
         self._too_large[mail.id] = mail
@@ -236,7 +243,7 @@ class MailboxReader:
             log.info("mails_removed", mailbox=self._mailbox, mails=len(ids))
 
     async def _drain(self) -> None:
-        """Wait for mails in flight to be recorded and remove them, so that the next reader publishes fewer again."""
+        """Wait for receipts and remove the mails, so that the next reader repeats fewer."""
         deadline_s = time.monotonic() + DRAIN_S
         while (len(self._window) or self._recorded) and time.monotonic() < deadline_s:
             await self._remove_recorded()
@@ -255,7 +262,10 @@ class MailboxReader:
         return {*self._backlog.ids(), *self._recorded, *self._window.ids()}
 
     def _count_left(self) -> float:
-        """Mails found and not published. A new session lists known mails again, which count once."""
+        """Mails found and not published.
+
+        A new session lists known mails again, which count once.
+        """
         return len(self._backlog) + self._source.count_unlisted(self._known_ids())
 
     def _observe_session(self) -> None:

@@ -27,7 +27,8 @@ class StatusReporter:
         failure_kind = error.failure_kind if isinstance(error, MailboxError) else FailureKind.DEPENDENCY
         metrics.PAUSED.labels(self._mailbox, "store").set(failure_kind == FailureKind.DEPENDENCY)
         hint = error.hint if isinstance(error, MailboxError) else "see the broker's and the database's logs"
-        metrics.UP.labels(self._mailbox).set(failure_kind == FailureKind.DEPENDENCY)  # the mailbox itself works then
+        # The mailbox itself works then.
+        metrics.UP.labels(self._mailbox).set(failure_kind == FailureKind.DEPENDENCY)
         self._health.member_down(self._mailbox, f"{failure_kind}: {error}")
         metrics.FAILURES.labels(self._mailbox, failure_kind).inc()
         log.error(

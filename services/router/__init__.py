@@ -1,1 +1,1 @@
-"""The stage that decides what a mail belongs to. It keeps no state and reads headers only."""
+"""The service that decides where a mail belongs. It is stateless and reads headers only."""

@@ -17,8 +17,9 @@ _BAD = {"fail", "softfail", "permerror"}
 def authentication(headers: MailHeaders, server: str) -> Authentication:
     """`pass` or `fail`; empty if the server's results are inconclusive.
 
-    Only DMARC compares the authenticated domain with the author's (RFC 7489 section 3.1), so only DMARC
-    can pass. Without a DMARC result, a mail fails if at least one other method fails and none passes.
+    Only DMARC compares the authenticated domain with the author's (RFC 7489 section 3.1), so only
+    DMARC can pass. Without a DMARC result, a mail fails if at least one other method fails and none
+    passes.
     """
     dmarc = dmarc_results(headers, server)
     if dmarc & _BAD:

@@ -1,7 +1,7 @@
 """Recognizes automatic mail and its kind by the headers. Pure.
 
-Sources: RFC 3834 (Auto-Submitted, section 5), RFC 2076 section 3.9 (Precedence), RFC 2919 (List-Id),
-RFC 8098 (read receipts), and headers observed in mail of vendors' products.
+Sources: RFC 3834 (Auto-Submitted, section 5), RFC 2076 section 3.9 (Precedence), RFC 2919
+(List-Id), RFC 8098 (read receipts), and headers observed in mail of vendors' products.
 """
 
 import re
@@ -45,7 +45,8 @@ _REPLY_SUBJECT = re.compile(
     r")",
     re.IGNORECASE,
 )
-# Words about leave: out-of-office replies start like this, and so do HR systems' mails about requests.
+# Words about leave: out-of-office replies start like this, and so do HR systems' mails about
+# requests.
 _LEAVE_SUBJECT = re.compile(
     r"(?:re:\s*|odp:\s*|aw:\s*)?(?:"
     r"on (?:annual )?leave\b|nieobecno[śs][ćc]|urlop\b|im urlaub|abwesend\b|afwezig|fr[åa]nvaro"
@@ -69,7 +70,7 @@ def reply_evidence(headers: MailHeaders) -> str | None:
 
 
 def weak_reply_evidence(headers: MailHeaders) -> str | None:
-    """Why a mail may be an automatic reply: its subject is about leave, as HR systems' mail is too."""
+    """Why a mail may be an automatic reply: its subject is about leave, as HR mail is too."""
     return _subject_evidence(_LEAVE_SUBJECT, headers)
 
 

@@ -1,4 +1,4 @@
-"""The cases that a mail's headers refer to: by number, by address, by a Message-ID of ours, by its thread. Pure."""
+"""The cases that a mail's headers refer to: by number, address, Message-ID or thread. Pure."""
 
 import re
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ _PLUS_ADDRESS = re.compile(rf"(?P<local>[^+@]+)\+(?P<number>[1-9][0-9]{{0,{MAX_D
 
 @dataclass(frozen=True)
 class CaseCandidates:
-    """Case numbers, best first, with the rule that found the first one, and the thread's Message-IDs.
+    """Case numbers, best first, the rule that found the first, and the thread's Message-IDs.
 
     `signed` are the cases named by Message-IDs that we signed.
     """
@@ -63,7 +63,7 @@ def signed_ids(signer: MessageIdSigner, message_ids: Sequence[str]) -> list[str]
 
 
 def _plus_address_numbers(headers: MailHeaders, own_addresses: frozenset[str]) -> list[int]:
-    """235 from `invoices+235@example.com`, if invoices@example.com is one of our addresses (RFC 5233)."""
+    """235 from `invoices+235@example.com`, if invoices@example.com is ours (RFC 5233)."""
     numbers = []
     for recipient in headers.addresses(*_RECIPIENTS):
         match = _PLUS_ADDRESS.fullmatch(recipient.address)
@@ -73,7 +73,7 @@ def _plus_address_numbers(headers: MailHeaders, own_addresses: frozenset[str]) -
 
 
 def _thread_ids(headers: MailHeaders) -> list[str]:
-    """The Message-IDs that a mail refers to, nearest first: In-Reply-To, then References from the end.
+    """Message-IDs that a mail refers to: In-Reply-To, then References, nearest first.
 
     Source: RFC 5322 section 3.6.4.
     """

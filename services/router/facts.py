@@ -38,7 +38,7 @@ class MailFacts:
 
     @property
     def report_ids(self) -> list[str]:
-        """Message-IDs of the returned mail, of the mails it answers, and of the mails the report answers."""
+        """Message-IDs of the returned mail, and of the mails that it or the report answers."""
         returned = [*self.report.message_ids, *self.report.references] if self.report else []
         return [*returned, *self.candidates.thread_ids]
 

@@ -67,7 +67,8 @@ async def _route_delivery(
         return None
     try:
         return route(mail, policy_of(mail.process, mail.mailbox), unknown)
-    except Exception as error:  # a bug: the mail cannot even be parked, and must not block the next one
+    except Exception as error:
+        # A bug: the mail cannot even be parked, and must not block the next one.
         log.exception("mail_cannot_be_routed", mail_key=mail.key, mailbox=mail.mailbox)
         await dead_letter(broker, ROUTER_MAIL, delivery, f"cannot be routed: {error!r}", error)
         return None

@@ -14,10 +14,10 @@ from services.runtime.settings import Settings
 class Policy:
     """How mails to one mailbox are classified.
 
-    `own_addresses` are the addresses of all mailboxes, in lower case. `allow_senders` and `deny_senders` hold
-    addresses and `@domains`, in lower case; an empty allow list allows everyone. `authentication_server` is the name
-    with which the receiving server writes Authentication-Results (RFC 8601 section 2.5); if it is empty, none is
-    trusted.
+    `own_addresses` are the addresses of all mailboxes, in lower case. `allow_senders` and
+    `deny_senders` hold addresses and `@domains`, in lower case; an empty allow list allows
+    everyone. `authentication_server` is the name with which the receiving server writes
+    Authentication-Results (RFC 8601 section 2.5); if it is empty, none is trusted.
     """
 
     reference: CaseReference = field(default_factory=CaseReference)
@@ -33,7 +33,7 @@ PolicyOf = Callable[[str, str], Policy]
 
 
 def policies(settings: Settings) -> PolicyOf:
-    """A function from process and mailbox to their policy; the default policy if the settings have neither.
+    """A function from process and mailbox to their policy, the default policy for unknown ones.
 
     Raises SettingsError if the signing keys cannot be read.
     """

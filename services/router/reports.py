@@ -1,8 +1,10 @@
-"""Recognizes delivery reports and the mails they report on. Pure; searches the body for header lines only.
+"""Recognizes delivery reports and the mails they report on.
 
-Sources: RFC 3462 (multipart/report), RFC 3464 (delivery status), and reports observed from servers that
-follow neither. Abuse reports (RFC 5965), read receipts (RFC 8098) and TLS reports (RFC 8460) are not
-delivery reports.
+Pure; searches the body for header lines only.
+
+Sources: RFC 3462 (multipart/report), RFC 3464 (delivery status), and reports observed from servers
+that follow neither. Abuse reports (RFC 5965), read receipts (RFC 8098) and TLS reports (RFC 8460)
+are not delivery reports.
 """
 
 import re
@@ -48,10 +50,10 @@ _MAX_ENCODED_PARTS = 10
 
 @dataclass(frozen=True)
 class DeliveryReport:
-    """The returned mail's Message-IDs, the ids it answers (`references`), its subjects, and the action.
+    """The returned mail's Message-IDs, the ids it answers, its subjects, and the action.
 
-    `action` is `failed`, `delayed`, `delivered`, `relayed` or `expanded` (RFC 3464 section 2.3.3); `failed`
-    if the report has none. `evidence` says why the mail is a report.
+    `action` is `failed`, `delayed`, `delivered`, `relayed` or `expanded` (RFC 3464 section 2.3.3);
+    `failed` if the report has none. `evidence` says why the mail is a report.
     """
 
     evidence: str
@@ -112,7 +114,7 @@ def _evidence(headers: MailHeaders) -> str | None:
 
 
 def _decode_parts(body: bytes) -> bytes:
-    """The body, then its encoded parts decoded: some servers encode the returned headers (RFC 2045 section 6)."""
+    """The body, then its decoded parts: some servers encode the returned headers (RFC 2045)."""
     pieces = [body]
     for match in islice(_ENCODED.finditer(body), _MAX_ENCODED_PARTS):
         blank = _BLANK_LINE.search(body, match.end())

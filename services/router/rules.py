@@ -1,6 +1,7 @@
 """The rules, in the order in which they are asked. Pure.
 
-A rule returns a verdict, or None if it does not apply. To add one, write a function and add it to `RULES`.
+A rule returns a verdict, or None if it does not apply. To add one, write a function and add it to
+`RULES`.
 """
 
 from collections.abc import Callable, Collection
@@ -25,7 +26,8 @@ MAX_HOPS = 100  # RFC 5321 section 6.3: a server that counts hops allows at leas
 def own_mail(facts: MailFacts) -> Verdict | None:
     """A mail that we sent returns, by forwarding or from another mailbox.
 
-    A recipient of our mail can reuse its id for their own mail; only their own mail is then ignored.
+    A recipient of our mail can reuse its id for their own mail; only their own mail is then
+    ignored.
     """
     signer = facts.policy.message_id_signer
     for message_id in facts.headers.message_ids("Message-ID"):
@@ -55,7 +57,8 @@ def loop(facts: MailFacts) -> Verdict | None:
 def sender_not_allowed(facts: MailFacts) -> Verdict | None:
     """The mailbox has an allow list without the author.
 
-    A delivery report with an id that we signed comes from a server that received our mail, whatever its address.
+    A delivery report with an id that we signed comes from a server that received our mail, whatever
+    its address.
     """
     allowed = facts.policy.allow_senders
     authors = facts.headers.addresses("From")
@@ -74,7 +77,7 @@ def spam(facts: MailFacts) -> Verdict | None:
 
 
 def delivery_report(facts: MailFacts) -> Verdict | None:
-    """A mail of ours was not delivered: the report goes to the case that sent it, else to a person."""
+    """A mail of ours was not delivered: the report goes to its case, else to a person."""
     report, candidates, signer = facts.report, facts.candidates, facts.policy.message_id_signer
     if report is None:
         return None
@@ -119,7 +122,7 @@ def automatic_reply(facts: MailFacts) -> Verdict | None:
 
 
 def known_case(facts: MailFacts) -> Verdict | None:
-    """A case number in the subject, in one of our addresses, or in a Message-ID of ours that the mail answers."""
+    """A case number in the subject, in an address of ours, or in an answered Message-ID of ours."""
     candidates = facts.candidates
     if not candidates.cases:
         return None

@@ -11,8 +11,8 @@ from schemas.reasons import IgnoreReason, ParkReason
 class Verdict:
     """The action to take with a mail, and the decision with its evidence.
 
-    `reason` says why the mail belongs to no case, None if it does. For `append`, `kind` is the comment's kind, and
-    `otherwise` is the action if none of the decision's cases exists.
+    `reason` says why the mail belongs to no case, None if it does. For `append`, `kind` is the
+    comment's kind, and `otherwise` is the action if none of the decision's cases exists.
     """
 
     action: Literal["open", "append", "park", "ignore"]

@@ -1,4 +1,4 @@
-"""imaplib's client with a limit on the response to one command; imaplib itself accepts any amount."""
+"""imaplib's client with a limit on the response to one command; imaplib itself has none."""
 
 import imaplib
 import ssl
@@ -8,15 +8,16 @@ from imap_tools import BaseMailBox, MailBox, MailBoxUnencrypted
 
 from services.fetcher.sources.pace import PacedFile
 
-MAX_LINE_BYTES = 16 * 1024 * 1024  # a SEARCH of two million mails; imaplib's own 1 MB is enough for about 125,000
+# A SEARCH of two million mails; imaplib's own 1 MB is enough for about 125,000.
+MAX_LINE_BYTES = 16 * 1024 * 1024
 _PIECE_BYTES = 1024 * 1024
 
 
 class BoundedClient(imaplib.IMAP4):
     """Accepts at most `max_response_bytes` after each command; more ends the session.
 
-    Literals, lines and responses of unlimited length therefore cannot exhaust memory. Each response has a
-    deadline too (`pace.py`).
+    Literals, lines and responses of unlimited length therefore cannot exhaust memory. Each response
+    has a deadline too (`pace.py`).
     """
 
     max_response_bytes = MAX_LINE_BYTES

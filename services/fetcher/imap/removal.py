@@ -15,15 +15,16 @@ from services.runtime.settings import IncomingServer, Mailbox
 log = get_logger(__name__)
 
 KEYWORD = "$MailcaseRecorded"  # on a recorded mail: one that stays, or one about to be expunged
-SPARED = "$MailcaseSpared"  # on others' deleted mails, unmarked while a server without UIDPLUS expunges ours
+# On others' deleted mails, unmarked while a server without UIDPLUS expunges ours.
+SPARED = "$MailcaseSpared"
 imaplib.Commands.setdefault("MOVE", ("SELECTED",))  # RFC 6851
 
 
 class MailRemover:
     """Deletes, moves or flags mails, as the server's settings say.
 
-    Methods raise RefusedError, OSError or IMAP4.error. An interrupted removal leaves a mail unchanged, or marked
-    for `finish_interrupted`.
+    Methods raise RefusedError, OSError or IMAP4.error. An interrupted removal leaves a mail
+    unchanged, or marked for `finish_interrupted`.
     """
 
     def __init__(self, mailbox: Mailbox, server: IncomingServer) -> None:
@@ -32,7 +33,7 @@ class MailRemover:
         self._removes = server.delete_after_fetch or bool(server.move_to)
 
     def check_rights(self, folder: Folder) -> None:
-        """Refuse a folder in which mails cannot be deleted: each session would publish all of them again."""
+        """Refuse a folder that forbids deleting: each session would publish its mails again."""
         if self._removes and folder.permanent_flags and rb"\Deleted" not in folder.permanent_flags:
             hint = f"give the user of mailbox {self._mailbox.name} that right, or set delete_after_fetch = false"
             raise RefusedError("the user may not delete in this folder", FailureKind.FOLDER, hint)
@@ -43,7 +44,7 @@ class MailRemover:
         return "delete" if self._server.delete_after_fetch else f"flag with {_mark(folder)}"
 
     def search_key(self, folder: Folder) -> str:
-        """The search key for mails that are not recorded yet; "" if recorded mails leave the folder."""
+        """The search key for unrecorded mails; "" if recorded mails leave the folder."""
         if self._removes:
             return ""
         return f"UNKEYWORD {KEYWORD}" if _has_keyword(folder) else "UNSEEN"
@@ -70,7 +71,7 @@ class MailRemover:
         return True
 
     def finish_interrupted(self, folder: Folder) -> None:
-        """Expunge the mails that an interrupted session marked; restore the marks of others' deleted mails."""
+        """Expunge mails that an interrupted session marked; restore others' marks."""
         if "UIDPLUS" not in folder.capabilities and _allows(folder, SPARED):
             _mark_deleted_again(folder, numbers(folder.command("SEARCH", f"KEYWORD {SPARED}")))
         if self._removes and _has_keyword(folder):
@@ -80,7 +81,7 @@ class MailRemover:
                 log.info("removals_ended", mailbox=self._mailbox.name, mails=len(uids))
 
     def _move(self, folder: Folder, uids: Sequence[int], target: str) -> None:
-        """Move in one step if the server can (RFC 6851), else copy and then delete, so that no mail is lost."""
+        """Move in one step if the server can (RFC 6851), else copy first and then delete."""
         can_move = "MOVE" in folder.capabilities
         try:
             folder.command("MOVE" if can_move else "COPY", sequence_set(uids), encode_folder(target).decode("ascii"))
@@ -88,7 +89,8 @@ class MailRemover:
             raise
         except imaplib.IMAP4.error as error:
             remaining = folder.there(uids)
-            if len(remaining) < len(uids):  # someone else removed some, or the server stopped half-way
+            # Someone else removed some, or the server stopped half-way.
+            if len(remaining) < len(uids):
                 if remaining:
                     self._move(folder, remaining, target)
                 return
@@ -113,7 +115,7 @@ def expunge(folder: Folder, uids: Sequence[int]) -> None:
 
 
 def _unmark_deleted(folder: Folder, uids: Sequence[int]) -> None:
-    """Unmark others' deleted mails; a keyword lets the next session restore them if this one breaks."""
+    """Unmark others' deleted mails; by a keyword the next session can restore them."""
     if not uids:
         return
     if _allows(folder, SPARED):
@@ -148,7 +150,7 @@ def _delete(folder: Folder, uids: Sequence[int]) -> None:
 
 
 def _mark(folder: Folder) -> str:
-    r"""The flag for a mail that stays: our keyword, or `\Seen` if the folder allows no custom keywords."""
+    r"""The flag for a mail that stays: our keyword, or `\Seen` if the folder allows none."""
     return KEYWORD if _has_keyword(folder) else r"\Seen"
 
 

@@ -14,10 +14,11 @@ _EMPTY_BODY = re.compile(rb'BODY\[\] ""')
 
 
 def bodies(data: Sequence[Item]) -> Iterator[tuple[int, bytes, datetime | None]]:
-    """UID, bytes and INTERNALDATE of each mail in a response to `UID FETCH … (UID INTERNALDATE BODY.PEEK[])`.
+    """UID, bytes and INTERNALDATE of each mail in a response to `UID FETCH … BODY.PEEK[]`.
 
-    A literal is a pair of the text before it and its bytes; the text after it is the next item. The server chooses
-    the order of attributes. `BODY[] NIL` is no mail: the server has lost it (RFC 3501 section 7.4.2).
+    A literal is a pair of the text before it and its bytes; the text after it is the next item. The
+    server chooses the order of attributes. `BODY[] NIL` is no mail: the server has lost it (RFC
+    3501 section 7.4.2).
     """
     for index, item in enumerate(data):
         if isinstance(item, tuple):

@@ -31,14 +31,17 @@ MAX_FOLDERS = 20
 
 @dataclass
 class Folder:
-    """A folder open for reading and writing. `permanent_flags` are the flags that its server stores."""
+    """A folder open for reading and writing; its server stores the `permanent_flags`."""
 
     box: BaseMailBox
     capabilities: frozenset[str]
     permanent_flags: bytes
 
     def command(self, name: str, *arguments: str) -> list[Item]:
-        """Send a UID command. Raises OSError or IMAP4.abort if the session breaks, IMAP4.error if it is refused."""
+        """Send a UID command. Raises IMAP4.error if it is refused.
+
+        Raises OSError or IMAP4.abort if the session breaks.
+        """
         return checked(self.box.client.uid(name, *arguments))
 
     def there(self, uids: Collection[int]) -> list[int]:
@@ -101,7 +104,7 @@ def select(box: BaseMailBox, mailbox: Mailbox) -> Folder:
 
 
 def _folders(box: BaseMailBox) -> str:
-    """The existing folders as the settings would name them: some servers need a prefix such as `INBOX.`."""
+    """The existing folders; some servers need a prefix such as `INBOX.`."""
     try:
         names = [folder.name for folder in box.folder.list()]
     except (*BROKEN, OSError, *INVALID_RESPONSE_ERRORS):
@@ -111,7 +114,7 @@ def _folders(box: BaseMailBox) -> str:
 
 
 def _capabilities(box: BaseMailBox) -> frozenset[str]:
-    """Requested again after the log-in, because servers offer more then (RFC 9051 section 6.1.1)."""
+    """Requested again after the log-in: servers offer more then (RFC 9051 section 6.1.1)."""
     lines = [line for line in checked(box.client.capability()) if isinstance(line, bytes)]
     return frozenset(b" ".join(lines).decode("ascii", "replace").upper().split())
 

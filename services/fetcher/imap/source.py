@@ -1,7 +1,7 @@
 """The port `MailSource` over IMAP4rev1 (RFC 3501).
 
-imap-tools keeps the session. Mails are taken from the raw literals that the server sends, because a parsed
-message would be written with other bytes.
+imap-tools keeps the session. Mails are taken from the raw literals that the server sends, because a
+parsed message would be written with other bytes.
 """
 
 import imaplib
@@ -32,15 +32,20 @@ from services.runtime.settings import IncomingServer, Mailbox
 
 log = get_logger(__name__)
 
-MAX_IDLE_S = 9 * 60.0  # RFC 2177 allows 29 minutes; network devices drop a silent connection much sooner
+# RFC 2177 allows 29 minutes; network devices drop a silent connection much sooner.
+MAX_IDLE_S = 9 * 60.0
 FULL_WINDOW_POLL_S = 10.0  # between two polls while the window is full
-RENEW_S = 3600.0  # a new session lists mails again that could not be fetched, and uses renewed secrets
+# A new session lists mails again that could not be fetched, and uses renewed secrets.
+RENEW_S = 3600.0
 UNKNOWN_SIZE = 100 * 1024 * 1024  # at most the highest `limits.max_mail_bytes`
 _MAX_LISTED = 500
 
 
 class ImapSource:
-    """One folder of one IMAP account. Ids are `UIDVALIDITY:UID`, so that a recreated folder has only new mails."""
+    """One folder of one IMAP account.
+
+    Ids are `UIDVALIDITY:UID`, so that a recreated folder has only new mails.
+    """
 
     def __init__(
         self,
@@ -68,11 +73,13 @@ class ImapSource:
         self._last_uid = 0
         self._removals_finished = False  # those that an earlier session left unfinished
         self._backlog: deque[int] = deque()
-        self._sizes: dict[int, int] = {}  # of mails handed out and not fetched yet, as the server reports them
+        # Of mails handed out and not fetched yet, as the server reports them.
+        self._sizes: dict[int, int] = {}
         self._fetched: dict[
             str, tuple[int, datetime | None]
         ] = {}  # the session of the fetch, and the mail's INTERNALDATE
-        self._recorded_by_head: set[str] = set()  # oversized and not flagged; they stay when recorded
+        # Oversized and not flagged; they stay when recorded.
+        self._recorded_by_head: set[str] = set()
 
     def connect(self) -> None:
         self.close()
@@ -82,7 +89,8 @@ class ImapSource:
             self._folder = select(box, self._mailbox)
             self._sessions += 1
             validity = untagged(box, "UIDVALIDITY")
-            # Ids must not outlive the session if UIDs do not (RFC 4315 section 2), or without UIDVALIDITY.
+            # Ids must not outlive the session if UIDs do not (RFC 4315 section 2), or without
+            # UIDVALIDITY.
             persistent = validity and not untagged(box, "UIDNOTSTICKY")
             self._validity = str(int(validity[-1])) if persistent else f"session{self._sessions}"
             self._remover.check_rights(self._folder)
@@ -93,7 +101,7 @@ class ImapSource:
         self._sizes.clear()
 
     def describe(self) -> str:
-        with self._mailbox_error("look at the folder"):
+        with self._mailbox_error("describe the folder"):
             return describe_folder(self._selected, self._mailbox, self._server, self._remover)
 
     def list_new(self, limit: int) -> list[ListedMail]:
@@ -154,7 +162,7 @@ class ImapSource:
                 return []
         known = self._seen_ids.known()
         uids = self._uids(mail_id for mail_id in ids if HEAD_OF + mail_id not in known)
-        with self._mailbox_error("look at large mails"):
+        with self._mailbox_error("read oversized mails"):
             data = (
                 self._command("FETCH", sequence_set(uids), f"(UID INTERNALDATE BODY.PEEK[]<0.{HEAD_BYTES}>)")
                 if uids
@@ -170,7 +178,8 @@ class ImapSource:
             return
         with self._mailbox_error("wait for new mail"):
             if self._backlog:
-                self._wake.wait(min(timeout_s, FULL_WINDOW_POLL_S))  # the window is full, and `refresh` polls
+                # The window is full, and `refresh` polls.
+                self._wake.wait(min(timeout_s, FULL_WINDOW_POLL_S))
             elif self._has_announced():
                 return  # during another command: IDLE would not repeat it
             elif self._server.idle and "IDLE" in self._selected.capabilities:
@@ -197,7 +206,8 @@ class ImapSource:
         box = self._box
         if box is not None:
             with suppress(OSError):
-                # The plain socket's shutdown: imaplib's waits for the reading thread, TLS's would corrupt its state.
+                # The plain socket's shutdown: imaplib's waits for the reading thread, TLS's would
+                # corrupt its state.
                 socket.socket.shutdown(box.client.sock, socket.SHUT_RDWR)
 
     @property
@@ -211,7 +221,7 @@ class ImapSource:
         return self._selected.box
 
     def _search(self) -> list[int]:
-        """UIDs after the last one found, ascending; the first search of a session finds all unrecorded mails."""
+        """UIDs after the last one found, ascending; all unrecorded ones in a new session."""
         self._session.client.untagged_responses.pop("EXISTS", None)
         # `n:*` includes the last mail even if its UID is below n (RFC 9051 section 9, seq-range).
         keys = [f"UID {self._last_uid + 1}:*", self._remover.search_key(self._selected), "UNDELETED"]
@@ -228,8 +238,8 @@ class ImapSource:
     def _unchanged(self, ids: Sequence[str]) -> list[int]:
         """The UIDs of these mails, without a UID that belongs to another mail by now.
 
-        A server restored from a backup may assign UIDs again under the same UIDVALIDITY. A mail that was fetched in
-        this session is unchanged.
+        A server restored from a backup may assign UIDs again under the same UIDVALIDITY. A mail
+        that was fetched in this session is unchanged.
         """
         earlier: dict[int, datetime | None] = {}
         for mail_id in ids:
@@ -241,13 +251,11 @@ class ImapSource:
         data = self._command("FETCH", sequence_set(list(earlier)), "(UID RFC822.SIZE INTERNALDATE)")
         reused = {uid for uid, _, at in sizes(data) if uid in earlier and at != earlier[uid]}
         if reused:
-            log.warning(
-                "uid_reused", mailbox=self._mailbox.name, mails=len(reused), hint="none: the new mails are fetched"
-            )
+            log.warning("uid_reused", mailbox=self._mailbox.name, mails=len(reused), hint="no action is needed")
         return [uid for uid in self._uids(ids) if uid not in reused]
 
     def _fetch_readable(self, uids: Sequence[int], refused: set[int]) -> list[Item]:
-        """Fetch the mails that the server can read; others stay for the next session and block none."""
+        """Fetch the mails that the server can read; others stay for the next session."""
         try:
             return self._command("FETCH", sequence_set(uids), "(UID INTERNALDATE BODY.PEEK[])")
         except imaplib.IMAP4.abort:
@@ -260,7 +268,7 @@ class ImapSource:
             return []
 
     def _report_unreadable(self, uids: Collection[int]) -> None:
-        """Report those of these mails, missing from a successful response, that are still in the folder."""
+        """Report mails that a successful response lacks, unless they are gone."""
         for uid in self._selected.there(uids):
             self._unreadable(uid, imaplib.IMAP4.error("the server reports success and returns nothing"))
 
@@ -291,7 +299,10 @@ class ImapSource:
 
     @contextmanager
     def _allow_bytes(self, size: int) -> Iterator[None]:
-        """Allow a response with mails of `size` bytes. Servers may count a line end as one byte, or estimate."""
+        """Allow a response with mails of `size` bytes.
+
+        Servers may count a line end as one byte, or estimate.
+        """
         client = bounded_client(self._session)
         client.max_response_bytes = 2 * size + MAX_LINE_BYTES
         try:

@@ -21,7 +21,10 @@ _HINT = (
 
 
 class Coverage:
-    """Watches the leases of all mailboxes. Every replica does, so that any remaining one reports a gap."""
+    """Watches the leases of all mailboxes.
+
+    Every replica does, so that any remaining one reports a gap.
+    """
 
     def __init__(
         self, leases: LeaseStore, mailboxes: Collection[str], health: Health, clock: Callable[[], float] = now_s

@@ -1,4 +1,4 @@
-"""How long a lease is known to hold, so that a replica that froze or lost the database stops in time."""
+"""How long a lease is valid, so that a replica that froze or lost the database stops in time."""
 
 import asyncio
 from collections.abc import Callable

@@ -36,8 +36,8 @@ Read = Callable[[str, Deliveries, Stop, Lease], Awaitable[None]]
 class LeaseManager:
     """Takes at most `max_mailboxes` leases, for one connection to the broker.
 
-    The database decides who holds a lease (`store.py`). A replica that cannot renew a lease pauses before another
-    one may take it.
+    The database decides who holds a lease (`store.py`). A replica that cannot renew a lease pauses
+    before another one may take it.
     """
 
     def __init__(
@@ -69,7 +69,8 @@ class LeaseManager:
             metrics.LEASE_HELD.labels(mailbox).set(0)
         presence = await self._broker.private_queue(replica_queue(self._name), EVENT, FETCHER_PRESENT)
         assert presence is not None  # noqa: S101 - the name is random, so no other connection has it
-        order = random.sample(list(self._mailboxes), k=len(self._mailboxes))  # each replica in another order
+        # Each replica in another order.
+        order = random.sample(list(self._mailboxes), k=len(self._mailboxes))
         reading = all_of([self._hold(mailbox, read) for mailbox in order] + [self._end_with_service()])
         await first_of(reading, self._listen(presence.deliveries), self._announce(), self._renew())
         with suppress(TransientError):
@@ -100,7 +101,8 @@ class LeaseManager:
         return free_s >= LESS_LOADED_FIRST_S or not self._peers.has_less_loaded(len(self._requested), now_s)
 
     async def _take(self, mailbox: str) -> Lease | None:
-        self._requested.add(mailbox)  # before the answer, so that concurrent requests stay within the limit
+        # Before the answer, so that concurrent requests stay within the limit.
+        self._requested.add(mailbox)
         try:
             until_s = await self._store.acquire(mailbox)
         except TransientError as error:

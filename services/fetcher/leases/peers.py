@@ -1,7 +1,7 @@
 """The other replicas and the mailboxes they read, to balance mailboxes over all of them. Pure.
 
-There is no coordinator: a replica takes free mailboxes and releases its surplus. Its view of the others may
-be seconds old; only the leases guarantee that a mailbox has one reader.
+There is no coordinator: a replica takes free mailboxes and releases its surplus. Its view of the
+others may be seconds old; only the leases guarantee that a mailbox has one reader.
 """
 
 from collections.abc import Collection
@@ -37,11 +37,11 @@ class Peers:
         return any(mailbox in peer.mailboxes for peer in self._live(now_s).values())
 
     def has_less_loaded(self, count: int, now_s: float) -> bool:
-        """Whether another replica has room and reads fewer than `count` mailboxes; it may take a free one first."""
+        """Whether another replica has room and reads fewer than `count` mailboxes."""
         return any(peer.room > 0 and len(peer.mailboxes) < count for peer in self._live(now_s).values())
 
     def surplus(self, mine: Collection[str], all_mailboxes: Collection[str], now_s: float) -> int:
-        """How many of our mailboxes to release, so that no replica with room reads two fewer than another.
+        """How many mailboxes to release, so that no replica with room reads two fewer than others.
 
         0 while any mailbox has no reader: mailboxes released before are taken first.
         """

@@ -1,8 +1,8 @@
 """The leases in MongoDB: one document for each mailbox, by the database's clock.
 
-A lease is taken and renewed by a conditional update, so that one replica at a time holds it. The broker takes
-no part: since 4.2 RabbitMQ keeps the exclusive queue of a dead node until that node returns
-(docs/decisions.md).
+A lease is taken and renewed by a conditional update, so that one replica at a time holds it. The
+broker takes no part: since 4.2 RabbitMQ keeps the exclusive queue of a dead node until that node
+returns (docs/decisions.md).
 """
 
 import asyncio
@@ -37,10 +37,16 @@ class LeaseStore(Protocol):
         """Create documents and indexes; idempotent."""
 
     async def acquire(self, mailbox: str) -> float | None:
-        """Take a free lease, or one that is already ours. Returns when it ends by `now_s`, None if another holds it."""
+        """Take a free lease, or one that is already ours.
+
+        Returns when it ends by `now_s`, None if another holds it.
+        """
 
     async def renew(self, mailboxes: Collection[str]) -> tuple[set[str], float]:
-        """Renew the leases that are still ours. Returns their mailboxes, and when they end by `now_s`."""
+        """Renew the leases that are still ours.
+
+        Returns their mailboxes, and when they end by `now_s`.
+        """
 
     async def release(self, mailbox: str) -> None:
         """Give the lease up, so that another replica can take it at once."""
@@ -55,7 +61,8 @@ class StoredLeases:
     def __init__(self, store: Store) -> None:
         self._collection = store.collection(MAILBOX_LEASES)
         self._fetched = store.collection(FETCHED)
-        # For the life of the process: the leases stay ours when the connection to the broker breaks.
+        # For the life of the process: the leases stay ours when the connection to the broker
+        # breaks.
         self._holder = secrets.token_hex(8)
 
     async def prepare(self, mailboxes: Collection[str]) -> None:

@@ -1,4 +1,4 @@
-"""A POP3 session (RFC 1939) with what poplib lacks: verified encryption, access tokens, exact bytes."""
+"""A POP3 session (RFC 1939) with verified encryption, access tokens and exact bytes."""
 
 import base64
 import poplib
@@ -26,11 +26,15 @@ class BrokenAnswerError(OSError):
 class Pop3Session:
     """One connection; it may hold the maildrop's lock until `quit` or `hang_up`.
 
-    Every method raises poplib.error_proto if the server refuses, and OSError if the connection ends.
+    Every method raises poplib.error_proto if the server refuses, and OSError if the connection
+    ends.
     """
 
     def __init__(self, mailbox: Mailbox, server: IncomingServer) -> None:
-        """Connect, with the encryption of the settings; sends no secret. Raises RefusedError too."""
+        """Connect, with the encryption of the settings; sends no secret.
+
+        Raises RefusedError too.
+        """
         self._mailbox = mailbox
         self._client = _opened(mailbox, server)
         self.greeting = self._client.welcome.decode("ascii", "replace").removeprefix("+OK").strip()[:80]
@@ -68,10 +72,11 @@ class Pop3Session:
         return sorted((number, uidl, sizes[number]) for number, uidl in found if number in sizes)
 
     def retrieve(self, number: int, expected_bytes: int) -> bytes:
-        """A mail's bytes, with the server's line ends and without the escapes of RETR (RFC 1939 section 3).
+        """A mail's bytes, with the server's line ends, without escapes (RFC 1939 section 3).
 
-        `expected_bytes` limits how much is read; some servers count a line end as one byte. An empty answer for a
-        mail that was listed with a size counts as a refusal: the server cannot read it at the moment.
+        `expected_bytes` limits how much is read; some servers count a line end as one byte. An
+        empty answer for a mail that was listed with a size counts as a refusal: the server cannot
+        read it at the moment.
         """
         self._command(f"RETR {number}")
         raw = self._multi_line(2 * expected_bytes + 1024 * 1024)
@@ -80,7 +85,7 @@ class Pop3Session:
         return raw
 
     def retrieve_head(self, number: int, expected_bytes: int, head_bytes: int) -> bytes:
-        """The first `head_bytes` of a mail; the rest is read and discarded, since not every server has TOP."""
+        """The first `head_bytes` of a mail. The rest is discarded: not every server has TOP."""
         self._command(f"RETR {number}")
         return self._multi_line(2 * expected_bytes + 1024 * 1024, kept_bytes=head_bytes)[:head_bytes]
 
@@ -115,7 +120,9 @@ class Pop3Session:
         return self._multi_line(_MAX_LISTING_BYTES).split(b"\r\n")[:-1]
 
     def _multi_line(self, most_bytes: int, kept_bytes: int | None = None) -> bytes:
-        """Read up to the line with a single dot. In pieces, because lines of mails have no maximum length.
+        """Read up to the line with a single dot.
+
+        In pieces, because lines of mails have no maximum length.
 
         Whole pieces after the first `kept_bytes` are discarded.
         """
@@ -151,7 +158,7 @@ def answer(error: poplib.error_proto) -> str:
 
 
 class _Plain(poplib.POP3):
-    """A client with a deadline for every answer, which closes its connection if the greeting is invalid."""
+    """A client with a deadline for every answer; an invalid greeting closes the connection."""
 
     @property
     def file(self) -> Any:  # a PacedFile, which has the methods that poplib uses
@@ -160,7 +167,8 @@ class _Plain(poplib.POP3):
 
     @file.setter
     def file(self, file: Any) -> None:
-        self._paced = None if file is None else PacedFile(file, self.sock.gettimeout())  # None once it is closed
+        # None once it is closed.
+        self._paced = None if file is None else PacedFile(file, self.sock.gettimeout())
 
     def _putline(self, line: bytes) -> None:
         self.file.start_deadline()

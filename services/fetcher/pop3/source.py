@@ -1,9 +1,10 @@
 """The port `MailSource` over POP3 (RFC 1939).
 
-A session may lock the maildrop, and shows no mail that arrives after its start. A session therefore lists,
-fetches, waits a bounded time for receipts, deletes and quits; the next one starts at the poll interval. DELE takes
-effect only with QUIT. A mail that was recorded in a session that broke is deleted by a later one, after its bytes
-are compared, because a server may give an old UIDL to a new mail.
+A session may lock the maildrop, and shows no mail that arrives after its start. A session therefore
+lists, fetches, waits a bounded time for receipts, deletes and quits; the next one starts at the
+poll interval. DELE takes effect only with QUIT. A mail that was recorded in a session that broke is
+deleted by a later one, after its bytes are compared, because a server may give an old UIDL to a new
+mail.
 """
 
 import hashlib
@@ -29,7 +30,10 @@ RECEIPTS_S = 30.0  # how long a session waits; RFC 1939 lets a server end it aft
 
 
 class Pop3Source:
-    """One maildrop. Ids are `UIDL/size`; further mails with the same one get `/2`, `/3` … appended."""
+    """One maildrop.
+
+    Ids are `UIDL/size`; further mails with the same one get `/2`, `/3` … appended.
+    """
 
     def __init__(
         self,
@@ -63,7 +67,7 @@ class Pop3Source:
             self._start()
 
     def describe(self) -> str:
-        with self._mailbox_error("look at the maildrop"):
+        with self._mailbox_error("describe the maildrop"):
             session = self._connected()
             capabilities = sorted(session.capabilities() & {"UIDL", "PIPELINING", "STLS", "TOP"})
         tls = session.socket.version() if isinstance(session.socket, ssl.SSLSocket) else "no TLS"
@@ -80,7 +84,7 @@ class Pop3Source:
         return [ListedMail(mail_id, self._listed[mail_id][1]) for mail_id in ids]
 
     def refresh(self, known: Collection[str]) -> None:
-        """Start a session unless one is open, since a session shows no mail that arrives after its start."""
+        """Start a session unless one is open: a session shows no later mail."""
         with self._mailbox_error("list the mails"):
             self._connected()
         self._new = [mail_id for mail_id in self._new if mail_id not in known]
@@ -121,7 +125,7 @@ class Pop3Source:
     def flag_oversized(self, ids: Sequence[str]) -> list[FetchedMail]:
         """POP3 has no flags, so each mail is recorded by its beginning, once."""
         known = self._seen_ids.known()
-        with self._mailbox_error("look at large mails"):
+        with self._mailbox_error("read oversized mails"):
             session = self._connected()
             new = [mail_id for mail_id in ids if mail_id in self._listed and HEAD_OF + mail_id not in known]
             heads = [(mail_id, session.retrieve_head(*self._listed[mail_id], HEAD_BYTES)) for mail_id in new]
@@ -151,7 +155,8 @@ class Pop3Source:
         session = self._session
         if session is not None:
             with suppress(OSError):
-                socket.socket.shutdown(session.socket, socket.SHUT_RDWR)  # not TLS's: another thread reads
+                # Not TLS's: another thread reads.
+                socket.socket.shutdown(session.socket, socket.SHUT_RDWR)
 
     def _connected(self) -> Pop3Session:
         if self._session is None:
@@ -197,7 +202,7 @@ class Pop3Source:
             self._deleted.add(mail_id)
 
     def _retrieve(self, session: Pop3Session, mail_id: str) -> bytes | None:
-        """None if the server cannot return the mail; it stays for the next session and blocks none."""
+        """None if the server cannot return the mail; it stays for the next session."""
         try:
             return session.retrieve(*self._listed[mail_id])
         except BROKEN as error:
@@ -225,7 +230,10 @@ class Pop3Source:
 
 
 def _by_id(listing: Sequence[tuple[int, str, int]]) -> dict[str, tuple[int, int]]:
-    """Number and size of each mail by its id. The size distinguishes mails if a server reuses a UIDL."""
+    """Number and size of each mail by its id.
+
+    The size distinguishes mails if a server reuses a UIDL.
+    """
     by_id: dict[str, tuple[int, int]] = {}
     for number, uidl, size in listing:
         name, count = f"{uidl}/{size}", 1

@@ -17,8 +17,8 @@ Credential = Password | AccessToken
 def xoauth2(user: str, token: AccessToken) -> Callable[[bytes], bytes]:
     """The client's side of SASL XOAUTH2: a function from the server's challenge to the response.
 
-    The first response logs in. A second challenge is the server's error; an empty response ends the exchange.
-    Source: developers.google.com/workspace/gmail/imap/xoauth2-protocol.
+    The first response logs in. A second challenge is the server's error; an empty response ends the
+    exchange. Source: developers.google.com/workspace/gmail/imap/xoauth2-protocol.
     """
     responses = iter([f"user={user}\1auth=Bearer {token.text}\1\1".encode()])
     return lambda _challenge: next(responses, b"")

@@ -26,7 +26,7 @@ class RefusedError(Exception):
 
 
 def tls_context(mailbox: Mailbox, server: IncomingServer) -> ssl.SSLContext:
-    """A context that verifies certificates and host names; `ca_file` replaces the system's authorities.
+    """A context that verifies certificates; `ca_file` replaces the system's authorities.
 
     Raises RefusedError if the file cannot be used.
     """
@@ -71,10 +71,11 @@ class _Guard:
 def guard_starttls(context: ssl.SSLContext, file: object, mailbox: Mailbox) -> ssl.SSLContext:
     """A context for STARTTLS that refuses the connection if plain text follows the server's answer.
 
-    An attacker on the path may have injected it, to have it taken for encrypted responses (RFC 9051 section 11.3;
-    the response injections of 2021). `file` is the file that responses are read from.
+    An attacker on the path may have injected it, to have it taken for encrypted responses (RFC 9051
+    section 11.3; the response injections of 2021). `file` is the file that responses are read from.
     """
-    return cast("ssl.SSLContext", _Guard(context, file, mailbox))  # the drivers use only `wrap_socket`
+    # The drivers use only `wrap_socket`.
+    return cast("ssl.SSLContext", _Guard(context, file, mailbox))
 
 
 def has_buffered(file: object, sock: socket.socket) -> bool:

@@ -13,8 +13,8 @@ T = TypeVar("T")
 class MailboxThread:
     """Runs one call at a time, in order.
 
-    A daemon thread, because a DNS lookup or a connection attempt cannot be interrupted: at exit Python waits for the
-    threads of an executor (concurrent.futures), but not for this one.
+    A daemon thread, because a DNS lookup or a connection attempt cannot be interrupted: at exit
+    Python waits for the threads of an executor (concurrent.futures), but not for this one.
     """
 
     def __init__(self, name: str) -> None:
@@ -23,7 +23,10 @@ class MailboxThread:
         self._thread.start()
 
     async def call(self, function: Callable[..., T], *arguments: object) -> T:
-        """Run `function` in the thread. Raises what it raises. If the caller is cancelled first, it is not started."""
+        """Run `function` in the thread. Raises what it raises.
+
+        A call whose caller is cancelled before it starts is skipped.
+        """
         loop = asyncio.get_running_loop()
         result: asyncio.Future[T] = loop.create_future()
 

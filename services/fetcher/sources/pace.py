@@ -1,7 +1,7 @@
 """Reads a mail server's responses with a deadline for each command.
 
-A socket's timeout restarts with every byte: with it alone, a server that sends one byte a second would hold a
-session for ever.
+A socket's timeout restarts with every byte: with it alone, a server that sends one byte a second
+would hold a session for ever.
 """
 
 import time
@@ -19,7 +19,8 @@ class TooSlowError(OSError):
 class PacedFile:
     """Replaces a socket's file in imaplib and poplib.
 
-    The response to a command may take `patience_s` seconds, plus one second for every MIN_BYTES_PER_S received.
+    The response to a command may take `patience_s` seconds, plus one second for every
+    MIN_BYTES_PER_S received.
     """
 
     def __init__(
@@ -62,7 +63,10 @@ class PacedFile:
         return b"".join(pieces)
 
     def peek(self) -> bytes:
-        """The bytes that can be read now, which stay unread; at most one read of the socket. Raises OSError."""
+        """The bytes that can be read now, which stay unread; at most one read of the socket.
+
+        Raises OSError.
+        """
         return self._buffer[self._at :] or self._file.peek(1)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Ids of recorded mails that stay in their mailbox, kept in the database if the server has no flags."""
+"""Ids of recorded mails that stay in a mailbox without flags, kept in the database."""
 
 import asyncio
 from collections.abc import Coroutine, Sequence
@@ -12,11 +12,15 @@ from services.runtime.store.mongo import Store
 T = TypeVar("T")
 
 FETCHED = "fetched"
-HEAD_OF = "head of "  # prefix of an oversized mail recorded by its beginning; mail ids contain no blank
+# Prefix of an oversized mail recorded by its beginning; mail ids contain no blank.
+HEAD_OF = "head of "
 
 
 class SeenIds(Protocol):
-    """The seen ids of one mailbox. Blocking; every method raises TransientError if the database fails."""
+    """The seen ids of one mailbox.
+
+    Blocking; every method raises TransientError if the database fails.
+    """
 
     def known(self) -> set[str]:
         """All remembered ids."""
@@ -42,7 +46,10 @@ class NoSeenIds:
 
 
 class StoredSeenIds:
-    """Collection `fetched`: `_id` mailbox + blank + id, `mailbox`, `at`. Called from another thread than `loop`'s."""
+    """Collection `fetched`: `_id` mailbox + blank + id, `mailbox`, `at`.
+
+    Called from another thread than `loop`'s.
+    """
 
     def __init__(self, store: Store, mailbox: str, loop: asyncio.AbstractEventLoop) -> None:
         self._collection = store.collection(FETCHED)

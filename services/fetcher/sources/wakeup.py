@@ -19,7 +19,10 @@ class WakeupPipe:
             return  # the pipe is full of wake-ups
 
     def wait(self, timeout_s: float, other: int | None = None) -> bool:
-        """Wait for `set`, for data on the file descriptor `other`, or `timeout_s` seconds; True if `set` was called."""
+        """Wait for `set`, for data on the file descriptor `other`, or for `timeout_s` seconds.
+
+        True if `set` was called.
+        """
         poller = select.poll()
         poller.register(self._read_end, select.POLLIN)
         if other is not None:
