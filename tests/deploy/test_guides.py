@@ -1,4 +1,4 @@
-"""What the guides tell an operator to type can be typed."""
+"""The commands in the guides are valid."""
 
 import re
 import shlex
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from services.cli import app
-from tests.deploy.manifests import OVERLAYS, ROOT, named, of_kind, pod_labels, rendered, stages
+from tests.deploy.manifests import OVERLAYS, ROOT, deployments, named, of_kind, pod_labels, rendered
 
 GUIDES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]
 TEXT = {guide.name: guide.read_text() for guide in GUIDES}
@@ -28,7 +28,7 @@ def _commands(program: str) -> Iterator[tuple[str, str]]:
 
 
 def test_logs_are_those_of_all_replicas() -> None:
-    names = {pod_labels(deployment)[COMPONENT] for deployment in stages("prod")}
+    names = {pod_labels(deployment)[COMPONENT] for deployment in deployments("prod")}
     commands = [command for _, command in _commands("kubectl logs") if command != "kubectl logs"]
     assert len(commands) > 10
     for command in commands:
@@ -41,18 +41,18 @@ def test_logs_are_those_of_all_replicas() -> None:
 
 
 def test_pods_and_objects_that_the_guides_name_exist() -> None:
-    deployments = {one["metadata"]["name"] for one in stages("prod")}
+    names = {deployment["metadata"]["name"] for deployment in deployments("prod")}
     servers = {
-        one["metadata"]["name"] for kind in ("RabbitmqCluster", "MongoDBCommunity") for one in of_kind("prod", kind)
+        server["metadata"]["name"]
+        for kind in ("RabbitmqCluster", "MongoDBCommunity")
+        for server in of_kind("prod", kind)
     }
     for name, text in TEXT.items():
-        assert set(re.findall(r"\bdeploy/([a-z-]+)(?![\w/.-])", text)) <= deployments | {"local", "grafana", "k8s"}, (
-            name
-        )
+        assert set(re.findall(r"\bdeploy/([a-z-]+)(?![\w/.-])", text)) <= names | {"local", "grafana", "k8s"}, name
         pods = re.findall(r"\b(mailcase-(?:rabbitmq|mongodb))(-server)?-(?:\d|\$n)", text)
         assert {pod for pod, _ in pods} <= servers
         assert {bool(server) for pod, server in pods if pod.endswith("rabbitmq")} <= {True}
-    scaled = {one["metadata"]["name"] for one in of_kind("prod", "ScaledObject")}
+    scaled = {scaled_object["metadata"]["name"] for scaled_object in of_kind("prod", "ScaledObject")}
     for _, command in _commands("kubectl annotate scaledobject"):
         assert "autoscaling.keda.sh/paused-replicas" in command
         objects = [
@@ -114,30 +114,32 @@ def test_every_image_is_of_a_whole_version(overlay: str) -> None:
     for store in of_kind(overlay, "MongoDBCommunity"):
         assert re.fullmatch(whole, store["spec"]["version"])
     base = re.findall(r"^ARG PYTHON_IMAGE=(.*)$", (ROOT / "deploy/Dockerfile").read_text(), re.MULTILINE)
-    assert [re.fullmatch(rf"python:{whole}-slim-bookworm", one) is not None for one in base] == [True]
+    assert [re.fullmatch(rf"python:{whole}-slim-bookworm", image) is not None for image in base] == [True]
     assert f"`{base[0]}`" in TEXT["kubernetes.md"]
 
 
 def test_the_backlog_that_a_replica_is_for_is_the_same_in_manifests_and_guides() -> None:
-    for stage, told in (("router", "a router"), ("case-writer", "a\\s+case writer")):
+    for service, phrase in (("router", "a router"), ("case-writer", "a\\s+case writer")):
         (trigger,) = [
-            one for one in named("prod", "ScaledObject", stage)["spec"]["triggers"] if one["type"] == "rabbitmq"
+            trigger
+            for trigger in named("prod", "ScaledObject", service)["spec"]["triggers"]
+            if trigger["type"] == "rabbitmq"
         ]
         target = f"{int(trigger['metadata']['value']):,}"
-        assert re.search(rf"^\| {stage.replace('-', ' ')} \|.*\| {target} \|", TEXT["kubernetes.md"], re.MULTILINE)
-        assert re.search(rf"{target}\b[^|]{{0,60}}for {told}", TEXT["scaling.md"])
+        assert re.search(rf"^\| {service.replace('-', ' ')} \|.*\| {target} \|", TEXT["kubernetes.md"], re.MULTILINE)
+        assert re.search(rf"{target}\b[^|]{{0,60}}for {phrase}", TEXT["scaling.md"])
 
 
 def test_names_are_resolved_by_the_cluster_or_by_the_nodes_own_cache() -> None:
     for overlay in OVERLAYS:
         (rule,) = named(overlay, "NetworkPolicy", "dns")["spec"]["egress"]
         assert {"ipBlock": {"cidr": "169.254.20.10/32"}} in rule["to"]
-        assert {(one["protocol"], one["port"]) for one in rule["ports"]} == {("UDP", 53), ("TCP", 53)}
+        assert {(port["protocol"], port["port"]) for port in rule["ports"]} == {("UDP", 53), ("TCP", 53)}
         assert rendered(overlay)
 
 
 def test_a_command_in_a_pod_finds_the_settings() -> None:
-    for deployment in stages("prod"):
+    for deployment in deployments("prod"):
         (one,) = deployment["spec"]["template"]["spec"]["containers"]
         file = Path(one["args"][one["args"].index("--config") + 1])
         assert (one["workingDir"], file.name) == (str(file.parent), "mailcase.toml")

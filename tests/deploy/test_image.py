@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local import PrivateServers
-from tests.deploy.manifests import OVERLAYS, ROOT, stages
+from tests.deploy.manifests import OVERLAYS, ROOT, deployments
 from tests.pipeline import Pipeline
 
 TEXT = (ROOT / "deploy/Dockerfile").read_text()
@@ -37,7 +37,7 @@ def test_the_image_runs_the_command_as_the_user_whom_the_manifests_name() -> Non
     assert last["ENTRYPOINT"] == '["mailcase"]'
     assert last["USER"] == f"{USER}:{USER}"
     for overlay in OVERLAYS:
-        for deployment in stages(overlay):
+        for deployment in deployments(overlay):
             context = deployment["spec"]["template"]["spec"]["securityContext"]
             assert (context["runAsUser"], context["runAsGroup"]) == (USER, USER)
 
@@ -106,9 +106,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.mark.slow
 def test_the_steps_of_the_build_give_a_command_that_needs_nothing_else(built: Path) -> None:
-    told = _run(built, "--help").stdout
-    for deployment in stages("prod"):
-        assert deployment["metadata"]["name"] in told
+    help_text = _run(built, "--help").stdout
+    for deployment in deployments("prod"):
+        assert deployment["metadata"]["name"] in help_text
     installed = {
         path.name.partition("-")[0].lower() for path in built.glob("opt/mailcase/lib/*/site-packages/*.dist-info")
     }
@@ -118,13 +118,13 @@ def test_the_steps_of_the_build_give_a_command_that_needs_nothing_else(built: Pa
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "stage", sorted(path.parent.name.replace("_", "-") for path in (ROOT / "services").glob("*/main.py"))
+    "service", sorted(path.parent.name.replace("_", "-") for path in (ROOT / "services").glob("*/main.py"))
 )
-def test_a_stage_of_the_image_gets_ready_and_stops(
-    built: Path, stage: str, servers: PrivateServers, tmp_path: Path
+def test_a_service_of_the_image_gets_ready_and_stops(
+    built: Path, service: str, servers: PrivateServers, tmp_path: Path
 ) -> None:
-    pipeline = Pipeline(servers, tmp_path, {"image": f"{stage}.image@example.test"})
-    command = [str(built / "opt/mailcase/bin/mailcase"), stage, "--config", str(pipeline.config)]
+    pipeline = Pipeline(servers, tmp_path, {"image": f"{service}.image@example.test"})
+    command = [str(built / "opt/mailcase/bin/mailcase"), service, "--config", str(pipeline.config)]
     log = tmp_path / "log"
     with log.open("wb") as file:
         process = subprocess.Popen(command, cwd="/", env=_environment() | pipeline.env, stderr=file)
@@ -161,7 +161,7 @@ def _run(built: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def _ready(log: Path) -> bool:
-    """Asks on the port that the stage says it serves on."""
+    """Query the port that the service logs."""
     serving = re.search(r'"event":"http_serving","port":(\d+)', log.read_text())
     if serving is None:
         return False

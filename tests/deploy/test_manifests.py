@@ -12,7 +12,7 @@ import kubernetes_validate  # type: ignore[import-untyped]  # it has no types
 import pytest
 import yaml
 
-from tests.deploy.manifests import OVERLAYS, Manifest, container, of_kind, rendered, stages, values
+from tests.deploy.manifests import OVERLAYS, Manifest, container, deployments, of_kind, rendered, values
 
 KUBERNETES = ("v1", "apps/v1", "policy/v1", "networking.k8s.io/v1")
 OPERATORS = ("keda.sh", "monitoring.coreos.com", "rabbitmq.com", "mongodbcommunity.mongodb.com")
@@ -47,7 +47,7 @@ def test_an_overlay_is_valid_for_the_operators(overlay: str) -> None:
 def test_every_stage_runs_under_the_restricted_pod_security_standard(overlay: str) -> None:
     (namespace,) = of_kind(overlay, "Namespace")
     assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
-    for deployment in stages(overlay):
+    for deployment in deployments(overlay):
         pod = deployment["spec"]["template"]["spec"]
         assert pod["securityContext"]["runAsNonRoot"] is True
         assert pod["securityContext"]["runAsUser"] > 0
@@ -64,7 +64,7 @@ def test_every_stage_runs_under_the_restricted_pod_security_standard(overlay: st
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_every_stage_says_what_it_needs_and_writes_only_to_tmp(overlay: str) -> None:
-    for deployment in stages(overlay):
+    for deployment in deployments(overlay):
         one = container(deployment)
         assert set(one["resources"]["requests"]) == {"cpu", "memory"}
         assert "memory" in one["resources"]["limits"]
@@ -75,7 +75,7 @@ def test_every_stage_says_what_it_needs_and_writes_only_to_tmp(overlay: str) -> 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_no_manifest_carries_a_secret(overlay: str) -> None:
     assert of_kind(overlay, "Secret") == []
-    for deployment in stages(overlay):
+    for deployment in deployments(overlay):
         for variable in container(deployment)["env"]:
             assert "URL" not in variable["name"] or set(variable["valueFrom"]) == {"secretKeyRef"}
 
@@ -86,8 +86,8 @@ def test_the_servers_run_under_the_restricted_pod_security_standard_too(overlay:
         (pod,) = [template["spec"] for template in values(server["spec"], "template")]
         assert pod["securityContext"]["runAsNonRoot"] is True
         assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-        for one in pod["containers"] + pod["initContainers"]:
-            assert one["securityContext"] == {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+        for each in pod["containers"] + pod["initContainers"]:
+            assert each["securityContext"] == {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 
 
 @cache  # overlays have much in common
@@ -114,7 +114,7 @@ def _schemas() -> dict[tuple[str, str], dict[str, Any]]:
 def _closed(schema: Any) -> Any:
     """A structural schema of Kubernetes as a JSON schema that refuses unknown fields."""
     if isinstance(schema, list):
-        return [_closed(one) for one in schema]
+        return [_closed(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
     if schema.get("x-kubernetes-int-or-string"):

@@ -23,21 +23,21 @@ from tests.deploy.manifests import (
     Labels,
     Manifest,
     container,
+    deployments,
     named,
     of_kind,
     pod_labels,
     render,
     selects,
-    stages,
     values,
 )
 
 TOPOLOGY = mailcase_topology(archive_max_age_days=1, archive_max_bytes=1)
-CLOSING_S = 2.0  # what a stage may take beyond its drain, see services/runtime/process/lifecycle.py
+CLOSING_S = 2.0  # how long a service may take to close after its drain, see services/runtime/process/lifecycle.py
 OWN_LABEL = "app.kubernetes.io/name"
 # What the operators put on their pods.
 SERVER_PODS: list[Labels] = [{OWN_LABEL: "mailcase-rabbitmq"}, {"app": "mailcase-mongodb-svc"}]
-# Secrets and ConfigMaps that are no part of the manifests; docs/kubernetes.md tells how they come about.
+# Secrets and ConfigMaps that the manifests do not contain; docs/kubernetes.md describes how to create them.
 FROM_OUTSIDE = {
     "mailcase-broker", "mailcase-store", "mailcase-mailboxes", "mailcase-keys", "mailcase-smtp", "mailcase-ca",
     "mailcase-rabbitmq-tls", "mailcase-rabbitmq-default-user",
@@ -50,8 +50,8 @@ overlays = pytest.mark.parametrize("overlay", OVERLAYS)
 @overlays
 def test_every_stage_of_the_command_line_is_deployed_under_its_own_name(overlay: str) -> None:
     in_code = {path.parent.name.replace("_", "-") for path in (ROOT / "services").glob("*/main.py")}
-    assert {deployment["metadata"]["name"] for deployment in stages(overlay)} == in_code
-    for deployment in stages(overlay):
+    assert {deployment["metadata"]["name"] for deployment in deployments(overlay)} == in_code
+    for deployment in deployments(overlay):
         command, *options = container(deployment)["args"]
         assert command == deployment["metadata"]["name"] == pod_labels(deployment)["app.kubernetes.io/component"]
         _, bound, _ = app.parse_args([command, *options], exit_on_error=False, print_error=False)
@@ -62,11 +62,11 @@ def test_every_stage_of_the_command_line_is_deployed_under_its_own_name(overlay:
 
 @overlays
 def test_selectors_select_the_pods_that_they_are_for(overlay: str) -> None:
-    for deployment in stages(overlay):
+    for deployment in deployments(overlay):
         name, labels = deployment["metadata"]["name"], pod_labels(deployment)
         assert [
             one["metadata"]["name"]
-            for one in stages(overlay)
+            for one in deployments(overlay)
             if selects(deployment["spec"]["selector"], pod_labels(one))
         ] == [name]
         assert selects(named(overlay, "PodDisruptionBudget", name)["spec"]["selector"], labels)
@@ -77,7 +77,7 @@ def test_selectors_select_the_pods_that_they_are_for(overlay: str) -> None:
 
 @overlays
 def test_no_selector_selects_nothing(overlay: str) -> None:
-    pods = [pod_labels(deployment) for deployment in stages(overlay)] + SERVER_PODS
+    pods = [pod_labels(deployment) for deployment in deployments(overlay)] + SERVER_PODS
     kinds, keys = ("PodDisruptionBudget", "PodMonitor", "NetworkPolicy"), ("selector", "podSelector")
     specs = [manifest["spec"] for kind in kinds for manifest in of_kind(overlay, kind)]
     selectors = [selector for spec in specs for key in keys for selector in values(spec, key)]
@@ -90,27 +90,29 @@ def test_no_selector_selects_nothing(overlay: str) -> None:
 @overlays
 def test_a_disruption_takes_one_pod_of_a_stage_at_a_time(overlay: str) -> None:
     budgets = of_kind(overlay, "PodDisruptionBudget")
-    assert {budget["metadata"]["name"] for budget in budgets} >= {one["metadata"]["name"] for one in stages(overlay)}
+    assert {budget["metadata"]["name"] for budget in budgets} >= {
+        one["metadata"]["name"] for one in deployments(overlay)
+    }
     assert {budget["spec"]["maxUnavailable"] for budget in budgets} == {1}
-    names = {one["metadata"]["name"] for one in stages(overlay)}
+    names = {one["metadata"]["name"] for one in deployments(overlay)}
     of_stages = [budget["spec"] for budget in budgets if budget["metadata"]["name"] in names]
-    # Without it an outage, in which no stage is ready, would hold up every drain of a node.
+    # Without it, an outage, in which no service is ready, would block every node drain.
     assert {budget["unhealthyPodEvictionPolicy"] for budget in of_stages} == {"AlwaysAllow"}
 
 
 @overlays
-def test_stages_have_accounts_of_their_own_without_a_token(overlay: str) -> None:
+def test_services_have_accounts_of_their_own_without_a_token(overlay: str) -> None:
     accounts = {one["metadata"]["name"]: one for one in of_kind(overlay, "ServiceAccount")}
-    for deployment in stages(overlay):
+    for deployment in deployments(overlay):
         account = accounts.pop(deployment["spec"]["template"]["spec"]["serviceAccountName"])
         assert account["automountServiceAccountToken"] is False
     assert accounts == {}
 
 
 @overlays
-def test_probes_ask_where_the_stages_answer(overlay: str) -> None:
+def test_probes_ask_where_the_services_answer(overlay: str) -> None:
     answered = (ROOT / "services/runtime/process/http.py").read_text()
-    for deployment in stages(overlay):
+    for deployment in deployments(overlay):
         one = container(deployment)
         paths = {probe: one[probe]["httpGet"]["path"] for probe in ("startupProbe", "livenessProbe", "readinessProbe")}
         assert paths == {"startupProbe": "/healthz", "livenessProbe": "/healthz", "readinessProbe": "/readyz"}
@@ -121,12 +123,12 @@ def test_probes_ask_where_the_stages_answer(overlay: str) -> None:
             continue
         (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
         assert (endpoint["port"], endpoint["path"]) == ("http", "/metrics")
-        assert all(selects(monitor["spec"]["selector"], pod_labels(deployment)) for deployment in stages(overlay))
+        assert all(selects(monitor["spec"]["selector"], pod_labels(deployment)) for deployment in deployments(overlay))
 
 
 @overlays
-def test_a_stage_has_the_time_to_drain_before_it_is_killed(overlay: str) -> None:
-    for deployment in stages(overlay):
+def test_a_service_has_the_time_to_drain_before_it_is_killed(overlay: str) -> None:
+    for deployment in deployments(overlay):
         pod = deployment["spec"]["template"]["spec"]
         assert "preStop" not in str(pod)  # its time would count as well
         assert pod["terminationGracePeriodSeconds"] > DRAIN_DEADLINE_S + CLOSING_S
@@ -134,7 +136,7 @@ def test_a_stage_has_the_time_to_drain_before_it_is_killed(overlay: str) -> None
 
 @overlays
 def test_the_settings_load_and_name_secrets_where_they_are_mounted(overlay: str) -> None:
-    for deployment in stages(overlay):
+    for deployment in deployments(overlay):
         settings = _settings(overlay, deployment)
         mounted = {Path(mount["mountPath"]) for mount in container(deployment)["volumeMounts"]}
         if deployment["metadata"]["name"] == "fetcher":
@@ -144,8 +146,8 @@ def test_the_settings_load_and_name_secrets_where_they_are_mounted(overlay: str)
 
 
 @overlays
-def test_the_stages_that_sign_or_verify_have_the_keys_and_no_other_has(overlay: str) -> None:
-    for deployment in stages(overlay):
+def test_the_services_that_sign_or_verify_have_the_keys_and_no_other_has(overlay: str) -> None:
+    for deployment in deployments(overlay):
         package = ROOT / "services" / deployment["metadata"]["name"].replace("-", "_")
         signs = any("message_id_signer(settings)" in file.read_text() for file in package.glob("*.py"))
         mounted = {mount["mountPath"] for mount in container(deployment)["volumeMounts"]}
@@ -153,9 +155,9 @@ def test_the_stages_that_sign_or_verify_have_the_keys_and_no_other_has(overlay: 
 
 
 @overlays
-def test_a_stage_gets_the_urls_of_just_the_servers_that_it_uses(overlay: str) -> None:
+def test_a_service_gets_the_urls_of_just_the_servers_that_it_uses(overlay: str) -> None:
     reachable = named(overlay, "NetworkPolicy", "services-to-store")["spec"]["podSelector"]
-    for deployment in stages(overlay):
+    for deployment in deployments(overlay):
         module = importlib.import_module(f"services.{deployment['metadata']['name'].replace('-', '_')}.main")
         used = {variable for name, variable in URL_VARIABLES.items() if hasattr(module, f"{name}_url")}
         assert {one["name"] for one in container(deployment)["env"]} & set(URL_VARIABLES.values()) == used
@@ -174,14 +176,14 @@ def test_names_of_secrets_and_config_maps_lead_somewhere(overlay: str) -> None:
     }
     assert found
     assert found - known == set()
-    told = (ROOT / "docs/kubernetes.md").read_text()
-    assert [name for name in sorted(FROM_OUTSIDE) if f"`{name}`" not in told] == []
+    guide = (ROOT / "docs/kubernetes.md").read_text()
+    assert [name for name in sorted(FROM_OUTSIDE) if f"`{name}`" not in guide] == []
 
 
 @overlays
 def test_every_image_is_of_this_version(overlay: str) -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    images = {container(deployment)["image"] for deployment in stages(overlay)}
+    images = {container(deployment)["image"] for deployment in deployments(overlay)}
     assert images == {f"registry.example.com/mailcase:{version}"}
     assert f"ARG VERSION={version}\n" in (ROOT / "deploy/Dockerfile").read_text()
 
@@ -222,9 +224,9 @@ def test_a_copy_of_an_overlay_is_in_another_namespace_by_one_line(overlay: str, 
 
 
 @overlays
-def test_whoever_scales_all_stages_scales_each_of_them(overlay: str) -> None:
+def test_whoever_scales_all_services_scales_each_of_them(overlay: str) -> None:
     scaled = {one["metadata"]["name"] for one in of_kind(overlay, "ScaledObject")}
-    assert scaled in (set(), {deployment["metadata"]["name"] for deployment in stages(overlay)})
+    assert scaled in (set(), {deployment["metadata"]["name"] for deployment in deployments(overlay)})
 
 
 @overlays
@@ -234,13 +236,13 @@ def test_fetchers_have_room_for_all_mailboxes_when_one_of_them_is_gone(overlay: 
             (trigger,) = scaled["spec"]["triggers"]
             arguments = container(named(overlay, "Deployment", "fetcher"))["args"]
             _, bound, _ = app.parse_args(arguments, exit_on_error=False, print_error=False)
-            # An option, not a setting: whoever installs Mailcase replaces the settings file whole.
+            # An option, not a setting: an overlay replaces the whole settings file.
             assert int(trigger["metadata"]["threshold"]) < bound.arguments["max_mailboxes"]
             assert scaled["spec"]["minReplicaCount"] >= 2
 
 
 @overlays
-def test_only_stages_whose_work_waits_in_a_queue_may_go_to_zero(overlay: str) -> None:
+def test_only_services_whose_work_waits_in_a_queue_may_go_to_zero(overlay: str) -> None:
     for scaled in of_kind(overlay, "ScaledObject"):
         if scaled["metadata"]["name"] not in ("router", "case-writer"):
             assert scaled["spec"]["minReplicaCount"] > 0
@@ -303,11 +305,11 @@ def test_prod_scrapes_its_broker_where_the_page_on_metrics_says() -> None:
 
 
 @pytest.mark.parametrize("overlay", ["prod"])
-def test_prod_speaks_tls_with_certificates_that_the_stages_trust(overlay: str) -> None:
+def test_prod_speaks_tls_with_certificates_that_the_services_trust(overlay: str) -> None:
     (broker,), (store,) = of_kind(overlay, "RabbitmqCluster"), of_kind(overlay, "MongoDBCommunity")
     assert broker["spec"]["tls"]["disableNonTLSListeners"] is True
     assert store["spec"]["security"]["tls"]["enabled"] is True
-    for deployment in stages(overlay):
+    for deployment in deployments(overlay):
         (trusted,) = [one["value"] for one in container(deployment)["env"] if one["name"] == "SSL_CERT_FILE"]
         (mount,) = [one for one in container(deployment)["volumeMounts"] if one["name"] == "private-ca"]
         assert trusted == f"{mount['mountPath']}/ca.crt"
@@ -342,7 +344,7 @@ def _settings_file(deployment: Manifest) -> Path:
 
 
 def _settings(overlay: str, deployment: Manifest) -> Settings:
-    """The settings of a stage, loaded from the ConfigMap that its volume names, with the variables that it gets."""
+    """The settings of a service, loaded from the ConfigMap of its volume, with its environment variables."""
     (volume,) = [one for one in deployment["spec"]["template"]["spec"]["volumes"] if one["name"] == "settings"]
     config_map = named(overlay, "ConfigMap", volume["configMap"]["name"])
     assert config_map["immutable"] is True
@@ -366,7 +368,7 @@ def _names(reference: object) -> Iterator[str]:
 
 
 def _exported_metrics() -> set[str]:
-    """The series' names of every metric that a stage defines."""
+    """The names of the series of every metric that a service defines."""
     for file in (ROOT / "services").glob("*/metrics.py"):
         importlib.import_module(f"services.{file.parent.name}.metrics")
     names: set[str] = set()

@@ -1,4 +1,4 @@
-"""The commands as a person calls them: processes of their own, beside a running pipeline."""
+"""The commands as a person runs them: separate processes, with a running pipeline."""
 
 import os
 import subprocess
@@ -74,7 +74,7 @@ def test_the_exact_bytes_of_any_mail_are_saved_also_of_one_that_only_the_archive
     pipeline.append("invoices", [SPAM, opened, doubtful])
     with pipeline.services(fetcher=1, router=1, case_writer=1):
         pipeline.until_recorded(3)
-    kept = {one["_id"]: one["original"] for one in pipeline.database["comments"].find()}
+    kept = {comment["_id"]: comment["original"] for comment in pipeline.database["comments"].find()}
     assert kept[mail_key("invoices", opened)] is None
     assert kept[mail_key("invoices", doubtful)] is not None
     for raw in (SPAM, opened, doubtful):

@@ -1,4 +1,4 @@
-"""`mailcase dead`: what no stage could take is seen, tried again, or set aside with a reason."""
+"""`mailcase dead`: dead letters are listed, shown, requeued, or discarded with a reason."""
 
 import asyncio
 import itertools
@@ -57,10 +57,10 @@ def test_dead_letters_are_listed_shown_tried_again_or_discarded_with_who_and_why
     send_to_dead(pipeline, "router.mail", encode(mail), reason)
     send_to_dead(pipeline, "case_writer.commands", b"\xc1 garbage \x1b[31m", {"x-mailcase-reason": "no command"})
 
-    found = {one["reason"]: one for one in listed()}
+    found = {letter["reason"]: letter for letter in listed()}
     good, bad = found["unreadable: a fault of yesterday"], found["no command"]
     assert (good["queue"], good["process"], bad["queue"]) == ("router.mail", "invoices", "case_writer.commands")
-    assert [one["id"] for one in listed(process="invoices")] == [good["id"]]
+    assert [letter["id"] for letter in listed(process="invoices")] == [good["id"]]
     assert listed(queue="router.mail", reason="no command") == []
     shown = said(dead.show, good["id"])
     assert "Subject: Invoice 18" in shown
@@ -117,7 +117,7 @@ def test_an_id_that_names_several_messages_or_none_leaves_all_of_them_where_they
     capsys.readouterr()
     dead.list_messages(json=True, config=pipeline.config)
     assert {json.loads(line)["id"] for line in capsys.readouterr().out.splitlines()} == set(ids)
-    dead.discard([one.upper() for one in ids], why="a test", config=pipeline.config)
+    dead.discard([id_.upper() for id_ in ids], why="a test", config=pipeline.config)
     assert pipeline.database["discards"].count_documents({}) == 2
 
 
@@ -139,9 +139,9 @@ def test_one_message_that_cannot_be_put_back_is_reported_and_the_others_go_on(
     with monkeypatch.context() as patched:
         patched.setattr(Broker, "publish", refuse_one)
         assert dead.retry(everything=True, queue="router.mail", config=pipeline.config) == 1
-    told = capsys.readouterr()
-    assert told.err == f"{id_of(b'stubborn')}: not retried, and still in router.mail.dead: the queue is full\n"
-    assert {f"{id_of(body)}: requeued in router.mail" for body in (b"first", b"last")} < set(told.out.splitlines())
+    printed = capsys.readouterr()
+    assert printed.err == f"{id_of(b'stubborn')}: not retried, and still in router.mail.dead: the queue is full\n"
+    assert {f"{id_of(body)}: requeued in router.mail" for body in (b"first", b"last")} < set(printed.out.splitlines())
 
     with monkeypatch.context() as patched:
         patched.setattr(dead, "to_document", refuse_document)

@@ -1,4 +1,4 @@
-"""The main path on real servers, with every stage a process of its own."""
+"""The main path on real servers, with one process for each service."""
 
 import hashlib
 import time
@@ -14,8 +14,8 @@ NEW, KNOWN, REPLIES = 700, 50, 300
 
 def test_a_thousand_mails_become_seven_hundred_cases_and_a_thousand_comments(pipeline: Pipeline) -> None:
     opening, answers = new_mails(NEW), []
-    with pipeline.services(fetcher=1, router=2, case_writer=2) as stages:
-        stages.wait_until_ready()
+    with pipeline.services(fetcher=1, router=2, case_writer=2) as services:
+        services.wait_until_ready()
         pipeline.append("invoices", [sample.raw for sample in opening[:KNOWN]])
         pipeline.until_recorded(KNOWN)
         known = [case["_id"] for case in pipeline.database["cases"].find()]
@@ -40,14 +40,14 @@ def test_a_thousand_mails_become_seven_hundred_cases_and_a_thousand_comments(pip
 
 def test_a_mail_delivered_twice_and_ingested_again_is_one_comment(pipeline: Pipeline) -> None:
     (sample,) = new_mails(1)
-    with pipeline.services(fetcher=1, router=1, case_writer=1) as stages:
-        stages.wait_until_ready()
+    with pipeline.services(fetcher=1, router=1, case_writer=1) as services:
+        services.wait_until_ready()
         pipeline.append("invoices", [sample.raw, sample.raw])
         pipeline.until(lambda: _deliveries(pipeline) == [2], "the second delivery is counted")
         pipeline.append("invoices", [sample.raw])
         pipeline.until(lambda: _deliveries(pipeline) == [3], "the third delivery is counted")
         pipeline.until_empty("invoices")
-        duplicates = stages.named("case-writer")[0].get("/metrics")[1]
+        duplicates = services.named("case-writer")[0].get("/metrics")[1]
     assert 'mailcase_mails_duplicate_total{process="invoices"} 2.0' in duplicates
     assert pipeline.database["comments"].count_documents({}) == 1
     assert pipeline.database["cases"].count_documents({}) == 1
@@ -55,8 +55,8 @@ def test_a_mail_delivered_twice_and_ingested_again_is_one_comment(pipeline: Pipe
 
 def test_a_mail_that_arrives_while_all_is_idle_is_a_case_within_a_second(pipeline: Pipeline) -> None:
     samples = new_mails(5)
-    with pipeline.services(fetcher=1, router=1, case_writer=1) as stages:
-        stages.wait_until_ready()
+    with pipeline.services(fetcher=1, router=1, case_writer=1) as services:
+        services.wait_until_ready()
         pipeline.append("invoices", [samples[0].raw])
         pipeline.until_empty("invoices")  # the connection is idle from here on, and polls only once a minute
         durations = []
@@ -108,10 +108,10 @@ def test_a_reference_to_no_case_opens_one_and_says_so(pipeline: Pipeline) -> Non
 
 
 def test_every_stage_ends_with_status_zero_on_sigterm(pipeline: Pipeline) -> None:
-    with pipeline.services(fetcher=1, router=1, case_writer=1) as stages:
-        stages.wait_until_ready()
+    with pipeline.services(fetcher=1, router=1, case_writer=1) as services:
+        services.wait_until_ready()
         pipeline.append("invoices", [sample.raw for sample in new_mails(50)])
-        for process in stages.all:
+        for process in services.all:
             started = time.monotonic()
             process.stop()
             assert time.monotonic() - started < 30
@@ -121,10 +121,10 @@ def test_every_stage_ends_with_status_zero_on_sigterm(pipeline: Pipeline) -> Non
 def _stored_attachments(pipeline: Pipeline, sample: Sample) -> dict[str, bytes]:
     comment = pipeline.database["comments"].find_one({"_id": mail_key("invoices", sample.raw)})
     assert comment is not None
-    stored = {one["name"]: pipeline.blob(one["blob"]) for one in comment["attachments"]}
-    for one in comment["attachments"]:
-        assert hashlib.sha256(stored[one["name"]]).hexdigest() == one["sha256"]
-        assert len(stored[one["name"]]) == one["size"]
+    stored = {attachment["name"]: pipeline.blob(attachment["blob"]) for attachment in comment["attachments"]}
+    for attachment in comment["attachments"]:
+        assert hashlib.sha256(stored[attachment["name"]]).hexdigest() == attachment["sha256"]
+        assert len(stored[attachment["name"]]) == attachment["size"]
     return stored
 
 

@@ -1,4 +1,4 @@
-"""`mailcase replay` beside running stages: nothing changes that is right, and what is missing or wrong comes right."""
+"""`mailcase replay` with running services: correct outcomes stay, missing and wrong ones are repaired."""
 
 import os
 import signal
@@ -28,7 +28,7 @@ Dump = dict[str, dict[Any, Document]]
 
 
 def dump(pipeline: Pipeline) -> Dump:
-    found = {name: {one["_id"]: one for one in pipeline.database[name].find()} for name in COLLECTIONS}
+    found = {name: {document["_id"]: document for document in pipeline.database[name].find()} for name in COLLECTIONS}
     for change in found["changes"].values():
         change["published_at"] = None  # noted some time after the event went out
     return found
@@ -58,7 +58,7 @@ def placed(state: Dump) -> dict[str, Any]:
 def fetch(pipeline: Pipeline, mails: list[Sample] | list[bytes]) -> None:
     """Through the mailbox, until all of them are recorded."""
     before = pipeline.recorded()
-    pipeline.append("invoices", [one.raw if isinstance(one, Sample) else one for one in mails])
+    pipeline.append("invoices", [mail.raw if isinstance(mail, Sample) else mail for mail in mails])
     pipeline.until_recorded(before + len(mails))
     pipeline.until_empty("invoices", patience_s=60)
 
@@ -67,8 +67,8 @@ def test_a_restored_database_gets_its_cases_back_under_their_numbers(pipeline: P
     """Some mails were in the backup, others came after it; mail that came after the restore took one of the numbers."""
     opening = new_mails(9)
     threads = [reply_to(one, f"t{number}") for number, one in enumerate(opening)]
-    with pipeline.services(fetcher=1, router=1, case_writer=2) as stages:
-        stages.wait_until_ready()
+    with pipeline.services(fetcher=1, router=1, case_writer=2) as services:
+        services.wait_until_ready()
         fetch(pipeline, opening[:3])
         backup = dump(pipeline)
         fetch(pipeline, opening[3:8])
@@ -76,7 +76,7 @@ def test_a_restored_database_gets_its_cases_back_under_their_numbers(pipeline: P
         lost = dump(pipeline)
         restore(pipeline, backup)
         fetch(pipeline, [opening[8]])  # opens case 4, which was another's
-        told = replay(pipeline, "--since", "1h")
+        printed = replay(pipeline, "--since", "1h")
         now = dump(pipeline)
         again = replay(pipeline)
         unchanged = dump(pipeline)
@@ -88,7 +88,7 @@ def test_a_restored_database_gets_its_cases_back_under_their_numbers(pipeline: P
         key: tuple(value) for key, value in expected.items()
     }
     assert "number-taken" in now["comments"][key_of_4]["flags"]
-    assert f"{key_of_4[:12]}: opened, case 9 (number-taken)" in told
+    assert f"{key_of_4[:12]}: opened, case 9 (number-taken)" in printed
     for number in (1, 2, 3, 5, 6, 7, 8):
         for field in ("comment_count", "attachment_count", "title", "participants"):
             assert now["cases"][number][field] == lost["cases"][number][field], (number, field)
@@ -111,9 +111,9 @@ def test_a_replay_says_what_it_would_do_is_stopped_and_goes_on_where_it_was(pipe
         first = start_replay(pipeline, "--rederive", "--rate", "2")
         pipeline.until(lambda: comments.count_documents({"text": "garbled"}) < 11, "some are derived anew")
         first.send_signal(signal.SIGINT)
-        told, _ = first.communicate(timeout=60)
+        printed, _ = first.communicate(timeout=60)
         left = comments.count_documents({"text": "garbled"})
-        again = replay(pipeline, *told.decode().split("the same command with ")[1].split(), "--rederive")
+        again = replay(pipeline, *printed.decode().split("the same command with ")[1].split(), "--rederive")
         audited = mailcase(pipeline, "audit", "--deep")
     assert dry.count(": opened [#") == 12
     assert dry.endswith("12 rederived\n")

@@ -1,4 +1,4 @@
-"""The dashboards' JSON is what their source says, and shows only what exists."""
+"""The JSON of the dashboards matches its source, and queries only what exists."""
 
 import json
 import re
@@ -31,9 +31,11 @@ def test_the_json_is_made_from_its_source(name: str) -> None:
 
 
 def test_a_dashboard_loads_anywhere(dashboard: dict[str, Any]) -> None:
-    """Without an id of another Grafana's, and with the data source as a choice, which every panel takes."""
+    """It has no id of another Grafana, and every panel uses the data source chosen at the top."""
     assert dashboard["id"] is None
-    assert [one["name"] for one in dashboard["templating"]["list"] if one["type"] == "datasource"] == ["datasource"]
+    variables = dashboard["templating"]["list"]
+    sources = [variable["name"] for variable in variables if variable["type"] == "datasource"]
+    assert sources == ["datasource"]
     chosen = {"type": "prometheus", "uid": "${datasource}"}
     for panel in dashboard["panels"]:
         if panel["type"] != "row":
@@ -44,8 +46,8 @@ def test_a_dashboard_loads_anywhere(dashboard: dict[str, Any]) -> None:
 
 
 def test_every_query_goes_by_the_namespaces_that_are_chosen(dashboard: dict[str, Any]) -> None:
-    """As the alerts and KEDA's queries do; All is the first choice, and takes series without a namespace too."""
-    variables = {one["name"]: one for one in dashboard["templating"]["list"]}
+    """As in the alerts and KEDA's queries. "All" is the default, and matches series without a namespace, too."""
+    variables = {variable["name"]: variable for variable in dashboard["templating"]["list"]}
     chosen = variables["namespace"]
     assert (chosen["includeAll"], chosen["multi"], chosen["allValue"]) == (True, True, ".*")
     assert chosen["current"] == {"text": ["All"], "value": ["$__all"]}
@@ -55,15 +57,15 @@ def test_every_query_goes_by_the_namespaces_that_are_chosen(dashboard: dict[str,
     for query in queries:
         found = selectors(query)
         assert found
-        assert [one for one in found if 'namespace=~"$namespace"' not in one] == [], query
+        assert [selector for selector in found if 'namespace=~"$namespace"' not in selector] == [], query
 
 
 def test_panels_lie_beside_each_other(dashboard: dict[str, Any]) -> None:
     places = [panel["gridPos"] for panel in dashboard["panels"]]
     assert all(place["x"] + place["w"] <= 24 for place in places)
-    for one, other in combinations(places, 2):
-        beside = one["x"] + one["w"] <= other["x"] or other["x"] + other["w"] <= one["x"]
-        assert beside or one["y"] + one["h"] <= other["y"] or other["y"] + other["h"] <= one["y"]
+    for place, other in combinations(places, 2):
+        beside = place["x"] + place["w"] <= other["x"] or other["x"] + other["w"] <= place["x"]
+        assert beside or place["y"] + place["h"] <= other["y"] or other["y"] + other["h"] <= place["y"]
 
 
 def test_every_metric_that_is_asked_for_is_exported() -> None:
@@ -71,7 +73,7 @@ def test_every_metric_that_is_asked_for_is_exported() -> None:
     for name, (kind, _) in exported().items():
         known |= {name + ending for ending in HISTOGRAM} if kind == "histogram" else {name}
     asked = [*panels(), *triggers(), *(rule["expr"] for rule in rules())]
-    expressions = [one if isinstance(one, str) else one.text for one in asked]
+    expressions = [query if isinstance(query, str) else query.text for query in asked]
     names = {selector.partition("{")[0] for expression in expressions for selector in selectors(expression)}
     assert {name for name in names if name and not name.startswith("rabbitmq_")} <= known
 
@@ -79,7 +81,7 @@ def test_every_metric_that_is_asked_for_is_exported() -> None:
 def test_every_queue_that_is_asked_for_is_declared() -> None:
     topology = mailcase_topology(archive_max_age_days=1, archive_max_bytes=1)
     queues = [queue.name for queue in topology.queues]
-    asked = " ".join([*(one.text for one in [*panels(), *triggers()]), *(rule["expr"] for rule in rules())])
+    asked = " ".join([*(query.text for query in [*panels(), *triggers()]), *(rule["expr"] for rule in rules())])
     found = re.findall(r'\bqueue(=~?)"([^"]+)"', asked)
     patterns = {re.escape(text) if how == "=" else text.replace("\\\\", "\\") for how, text in found}
     kinds = {pattern for whole in patterns for pattern in whole.split("|")}
@@ -88,7 +90,7 @@ def test_every_queue_that_is_asked_for_is_declared() -> None:
 
 
 def test_a_cluster_scrapes_of_the_broker_what_the_dashboards_need() -> None:
-    """The real scrape asks the broker for the same."""
+    """The test with a real Prometheus scrapes the same families."""
     manifest = yaml.safe_load((ROOT / "deploy/k8s/components/rabbitmq-monitoring/pods.yaml").read_text())
     ends = {end["path"]: end.get("params", {}) for end in manifest["spec"]["podMetricsEndpoints"]}
     assert set(ends) == {"/metrics", "/metrics/detailed"}

@@ -1,4 +1,4 @@
-"""A real Prometheus scrapes the real pipeline: what dashboards, alerts and scaling ask for exists, and moves."""
+"""A real Prometheus scrapes the pipeline: every series that dashboards, alerts and scaling query moves."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from tests.watching.manifests import panels, rules, selectors, triggers
 from tests.watching.minute import eventful_minute
 from tests.watching.watched import Watched, highest, watched
 
-# What cannot be brought about here in seconds, and why. It exists, at 0.
+# Series that this test cannot raise within seconds, and why. They exist, at 0.
 QUIET = {"mailcase_mailbox_mails_republished_total": "a receipt that is five minutes late"}
 
 
@@ -31,16 +31,16 @@ def scene(
 def test_prometheus_evaluates_every_rule(scene: Scene) -> None:
     found = {rule["name"]: (rule["health"], rule.get("lastError")) for rule in scene.everything.prometheus.rules()}
     assert set(found) == {rule.get("alert") or rule["record"] for rule in rules()}
-    assert {name: told for name, told in found.items() if told != ("ok", None)} == {}
+    assert {name: health for name, health in found.items() if health != ("ok", None)} == {}
 
 
 def test_every_expression_of_dashboards_and_scaling_returns_data(scene: Scene) -> None:
-    empty = [one for one in [*panels(), *triggers()] if not scene.everything.prometheus.query(one.text)]
+    empty = [query for query in [*panels(), *triggers()] if not scene.everything.prometheus.query(query.text)]
     assert empty == []
 
 
 def test_everything_that_is_asked_for_exists_and_moves(scene: Scene) -> None:
-    texts = [*(one.text for one in [*panels(), *triggers()]), *(rule["expr"] for rule in rules())]
+    texts = [*(query.text for query in [*panels(), *triggers()]), *(rule["expr"] for rule in rules())]
     asked = {selector for text in texts for selector in selectors(text)}
     missing, still = [], []
     for selector in sorted(asked):
@@ -67,7 +67,7 @@ def test_the_sums_agree_with_the_database(scene: Scene) -> None:
     assert everything.value("sum(mailcase_messages_dead_lettered_total)") == 1
 
 
-def test_one_mail_is_followed_by_its_key_through_the_logs_of_all_stages(scene: Scene) -> None:
+def test_one_mail_is_followed_by_its_key_through_the_logs_of_all_services(scene: Scene) -> None:
     everything = scene.everything
     key = mail_key("invoices", scene.mails[1])
     everything.pipeline.until(lambda: ("fetcher", "receipt_taken") in everything.events(key), "the receipt is logged")
@@ -80,10 +80,10 @@ def test_one_mail_is_followed_by_its_key_through_the_logs_of_all_stages(scene: S
 
 
 def test_a_slow_mail_leads_to_its_key(scene: Scene) -> None:
-    """By the exemplars that the histogram of ages carries where OpenMetrics is asked for."""
+    """By the exemplars of the histogram of ages, in the OpenMetrics format."""
     query = "mailcase_mail_arrival_to_recorded_seconds_bucket"
     series = scene.everything.prometheus.exemplars(query)
-    keys = {one["labels"]["mail_key"] for found in series for one in found["exemplars"]}
+    keys = {exemplar["labels"]["mail_key"] for found in series for exemplar in found["exemplars"]}
     known = {document["_id"] for document in scene.everything.pipeline.database["mails"].find({}, ["_id"])}
     assert keys
     assert keys <= known

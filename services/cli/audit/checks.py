@@ -109,7 +109,7 @@ class Auditor:
             self.sums["deliveries"] += mail["deliveries"]
             self.sums["duplicates"] += max(0, mail["deliveries"] - 1)
         kept = {mail["raw"]: f"mail {mail['_id']}" for mail in mails if mail["raw"] is not None}
-        found = [one for mail in mails for one in of_mail(mail, comments.get(mail["_id"]))]
+        found = [finding for mail in mails for finding in of_mail(mail, comments.get(mail["_id"]))]
         return found + await self._missing_blobs(kept, session)
 
     async def _comments(self, comments: Sequence[Document], session: Session) -> list[Finding]:
@@ -236,7 +236,7 @@ class Auditor:
         last, expected = 0, counter["value"]
         cases = self._store.collection("cases")
         while page := await cases.find({"_id": {"$gt": last, "$lte": expected}}, ["_id"], limit=20 * PAGE):
-            numbers = [one["_id"] for one in page]
+            numbers = [case["_id"] for case in page]
             for first, end in gaps([number - last for number in numbers], numbers[-1] - last):
                 yield of_gap(first + last, end + last, counter.get("raised", []))
             last = numbers[-1]
@@ -251,10 +251,12 @@ class Auditor:
         self, wanted: dict[str, str], session: Session, sizes: dict[str, int] | None = None
     ) -> list[Finding]:
         files = await self._by_id(FILES, wanted, ["length"], session)
-        found = [Finding("blob-missing", f"blob {one} of {where}") for one, where in wanted.items() if one not in files]
-        for one, size in (sizes or {}).items():
-            if one in files and files[one]["length"] != size:
-                what = f"blob {one} of {wanted[one]}: {files[one]['length']} bytes, not {size}"
+        found = [
+            Finding("blob-missing", f"blob {blob} of {where}") for blob, where in wanted.items() if blob not in files
+        ]
+        for blob, size in (sizes or {}).items():
+            if blob in files and files[blob]["length"] != size:
+                what = f"blob {blob} of {wanted[blob]}: {files[blob]['length']} bytes, not {size}"
                 found.append(Finding("blob-size", what))
         return found
 
@@ -264,7 +266,7 @@ class Auditor:
         found = await self._store.collection(collection).find(
             {"_id": {"$in": list(ids)}}, ["_id", *fields], session=session
         )
-        return {one["_id"]: one for one in found}
+        return {document["_id"]: document for document in found}
 
 
 def _within_budget(found: list[dict[str, Any]]) -> list[dict[str, Any]]:

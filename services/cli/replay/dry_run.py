@@ -106,7 +106,8 @@ class DryRun:
             rules=self._settings.processes,
         )
         written = build_documents(planned, TransactionContext(datetime.now(UTC), "dry", A_NEW_CASE, self._stages))
-        [effect] = [one for told in replayed([asked], known, planned, written) for one in told.effects]
+        messages = replayed([asked], known, planned, written)
+        [effect] = [effect for message in messages for effect in message.effects]
         self._simulate(asked, effect)
         self._totals[f"{effect.effect}" if recorded else f"would be {effect.effect}"] += 1
         print(_line(item, recorded, effect), flush=True)
@@ -119,9 +120,9 @@ class DryRun:
             return PreparedMail(ParkMail(mail=command.mail, decision=command.decision, reason=reason), None)
 
     def _with_simulated(self, known: Snapshot, asked: SnapshotQuery) -> Snapshot:
-        mails_ = {key: one for key in asked.mails if (one := self._simulated.mails.get(key))}
-        numbers = {*asked.cases, *(one.case for one in mails_.values())}
-        cases = {number: one for number, one in self._simulated.cases.items() if number in numbers}
+        mails_ = {key: recorded for key in asked.mails if (recorded := self._simulated.mails.get(key))}
+        numbers = {*asked.cases, *(mail.case for mail in mails_.values())}
+        cases = {number: case for number, case in self._simulated.cases.items() if number in numbers}
         return Snapshot(mails_ | known.mails, cases | known.cases, known.threads, known.senders, known.comments)
 
     def _simulate(self, mail: RawMail, effect: ReplayEffect) -> None:

@@ -44,6 +44,6 @@ def test_a_failure_keeps_its_own_hint_before_that_of_its_file(tmp_path: Path) ->
     failed = Finding("mailbox invoices", ok=False, detail="log-in refused", hint="check the password")
     assert with_file_warning(failed, file) == failed  # it is not there, which its own line says
     file.touch(0o644)
-    told = str(with_file_warning(failed, file))
-    assert told.startswith("FAIL  mailbox invoices: log-in refused; every user of this machine can read ")
-    assert "; check the password; chmod 600 " in told
+    line = str(with_file_warning(failed, file))
+    assert line.startswith("FAIL  mailbox invoices: log-in refused; every user of this machine can read ")
+    assert "; check the password; chmod 600 " in line

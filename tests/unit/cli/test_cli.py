@@ -1,4 +1,4 @@
-"""The `mailcase` command without servers: exit statuses, mistakes on one line, hostile text kept harmless."""
+"""The `mailcase` command without servers: exit statuses, one-line errors, harmless output of hostile text."""
 
 import io
 import os
@@ -197,7 +197,7 @@ class TestReply:
         self, author: str | None, to: list[str], warned: bool
     ) -> None:
         found = missing_author(235, author, to, {"invoices@office.example"})
-        assert [f"--to {author}" in one for one in found] == ([True] if warned else [])
+        assert [f"--to {author}" in warning for warning in found] == ([True] if warned else [])
 
     def test_the_author_of_the_latest_mail_may_have_no_address_to_mail_to(self) -> None:
         [warning] = missing_author(235, "root", ["anna@customer.example"], set())
@@ -236,12 +236,12 @@ class TestReply:
         options: list[str],
         expected: tuple[int, str],
     ) -> None:
-        code, told = expected
+        code, message = expected
         file = config.with_name("text.txt")
         file.write_bytes(text)
         assert status("reply", "2", "--text-file", str(file), *options, "--config", str(config)) == code
         (line,) = capsys.readouterr().err.splitlines()
-        assert told in line
+        assert message in line
 
 
 class TestDemo:

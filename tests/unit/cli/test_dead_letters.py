@@ -1,4 +1,4 @@
-"""What a dead letter says of itself, whoever put it there."""
+"""What the headers of a dead letter report, whether Mailcase or the broker wrote them."""
 
 from typing import Any
 

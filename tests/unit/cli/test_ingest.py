@@ -1,4 +1,4 @@
-"""`mailcase ingest` without servers: which files give which mails, and what is told of them."""
+"""`mailcase ingest` without servers: which mails come from which files, and what is reported."""
 
 import asyncio
 from pathlib import Path
@@ -95,7 +95,7 @@ class TestIngest:
         for name in ("b.EML", "deep/a.eml", "deep/c.mbox", "notes.txt", "folder.eml/d.eml"):
             (tmp_path / name).parent.mkdir(exist_ok=True)
             (tmp_path / name).write_bytes(b"x")
-        found = [str(one.relative_to(tmp_path)) for one in expanded(tmp_path) + expanded(tmp_path / "notes.txt")]
+        found = [str(path.relative_to(tmp_path)) for path in expanded(tmp_path) + expanded(tmp_path / "notes.txt")]
         assert found == ["b.EML", "deep/a.eml", "deep/c.mbox", "folder.eml/d.eml", "notes.txt"]
 
     def test_a_file_without_end_is_read_no_further_than_the_limit(self) -> None:

@@ -46,19 +46,20 @@ def mail(**more: Any) -> dict[str, Any]:
     ],
 )
 def test_a_mail_has_what_belongs_to_its_outcome(stored: Any, comment: Any, checks: list[str]) -> None:
-    assert [one.check for one in of_mail(stored, comment)] == checks
+    assert [finding.check for finding in of_mail(stored, comment)] == checks
 
 
 def test_a_case_counts_what_it_has_and_was_opened_once() -> None:
     case = {"_id": 1, "comment_count": 2, "attachment_count": 1}
     assert list(of_case(case, 2, 1, 2, 1)) == []
     assert list(of_case(case, 2, 1, 0, 0)) == []  # its last mail was moved away; notes are left
-    assert [one.check for one in of_case(case, 3, 0, 2, 2)] == ["comment-count", "attachment-count", "case-openers"]
+    found = [finding.check for finding in of_case(case, 3, 0, 2, 2)]
+    assert found == ["comment-count", "attachment-count", "case-openers"]
 
 
 def test_a_thread_leads_to_the_case_of_the_mail_that_claimed_it() -> None:
     thread = {"_id": "p <1@x.example>", "case": 1, "claimed_by": "m"}
     assert list(of_thread(thread, {"m": 1})) == []
     assert list(of_thread(thread | {"claimed_by": None}, {})) == []
-    assert [one.check for one in of_thread(thread, {"m": 2})] == ["thread-in-another-case"]
-    assert [one.check for one in of_thread(thread, {})] == ["thread-of-no-mail"]
+    assert [finding.check for finding in of_thread(thread, {"m": 2})] == ["thread-in-another-case"]
+    assert [finding.check for finding in of_thread(thread, {})] == ["thread-of-no-mail"]

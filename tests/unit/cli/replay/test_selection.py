@@ -59,8 +59,9 @@ def test_a_mail_is_meant_where_everything_holds(choice: Choice, has: bool) -> No
 
 
 def test_an_outcome_may_be_asked_for_or_that_there_is_none() -> None:
-    assert [Choice(outcome="none").has_outcome(one) for one in (None, "parked")] == [True, False]
-    assert [Choice(outcome="parked").has_outcome(one) for one in (None, "parked", "opened")] == [False, True, False]
+    assert [Choice(outcome="none").has_outcome(outcome) for outcome in (None, "parked")] == [True, False]
+    parked = Choice(outcome="parked")
+    assert [parked.has_outcome(outcome) for outcome in (None, "parked", "opened")] == [False, True, False]
     assert Choice().has_outcome(None)
 
 
@@ -79,7 +80,7 @@ def test_a_wrong_outcome_and_a_mailbox_of_another_process_are_told_together() ->
 
 
 def test_a_message_id_may_come_without_its_brackets() -> None:
-    assert [bracketed(one) for one in ("a@b", "<a@b>", None)] == ["<a@b>", "<a@b>", None]
+    assert [bracketed(text) for text in ("a@b", "<a@b>", None)] == ["<a@b>", "<a@b>", None]
 
 
 def opened(key: str, case: int) -> CaseOpened:

@@ -1,4 +1,4 @@
-"""What `mailcase up` shows of the stages' logs."""
+"""What `mailcase up` shows of the logs of the services."""
 
 from pathlib import Path
 

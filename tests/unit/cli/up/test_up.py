@@ -167,7 +167,7 @@ class TestDataFolder:
         text = b'#{uid => <<"2F_QQ">>,system_config => #{data_dir =>\n   %s,names => #{},wal_data_dir => %s}}.'
         config.write_bytes(text % (old, old))
         update_data_paths(tmp_path / folder)
-        here = str(system).encode() if folder == "new" else ",".join(str(ord(one)) for one in str(system)).encode()
+        here = str(system).encode() if folder == "new" else ",".join(str(ord(char)) for char in str(system)).encode()
         assert config.read_bytes() == text % (written % here, written % here)
         before = config.stat().st_mtime_ns
         update_data_paths(tmp_path / folder)
