@@ -13,7 +13,7 @@ from services.casework import actions
 from services.casework.actors import ActingAs
 from services.casework.outgoing import OutgoingMailBuilder
 from services.casework.persistence.repository import CaseRepository
-from services.runtime.mail.message_id_keys import own_ids
+from services.runtime.mail.message_id_keys import message_id_signer
 from services.runtime.settings import load_settings
 from services.runtime.store.mongo import Store
 
@@ -27,7 +27,7 @@ async def move(number: int, stage: str, revision: int) -> int:
     settings = load_settings(Path("mailcase.toml"), os.environ)
     program = ActingAs(Actor(kind="token", id="example", name="Example program"), everything=True)
     async with Store.opened(settings.store.url or "", settings.store.database) as store:
-        notices = OutgoingMailBuilder(settings, own_ids(settings)).notice  # what on_enter sends
+        notices = OutgoingMailBuilder(settings, message_id_signer(settings)).notice  # what on_enter sends
         repository = CaseRepository(store, settings.processes, compose=notices)
         done = await repository.act(number, actions.Move(stage=stage), program, expected=revision)
     return done.case.revision

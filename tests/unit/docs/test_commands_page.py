@@ -1,4 +1,4 @@
-"""docs/commands.md is held to the program: every command and every option is on the page, and nothing else."""
+"""docs/commands.md matches the program: every command and option is on the page, and no other."""
 
 import re
 from collections.abc import Iterator
