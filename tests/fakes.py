@@ -71,8 +71,8 @@ class _Failure:
 class FakeCases:
     """The port `Cases`, with the unique keys of the real one: `_id` of mails, comments, threads and cases.
 
-    `fails` makes the next writes fail; `poison` is asked about every plan and may raise; `meanwhile` runs once, between
-    what a writer knows and what it writes, as another writer would.
+    `fails` makes the next writes fail. `poison` gets every plan and may raise. `meanwhile` runs once,
+    between a writer's snapshot and its write, as another writer would.
     """
 
     def __init__(self) -> None:

@@ -40,12 +40,12 @@ def groups(received: Sequence[ReceivedCommand]) -> Iterator[Sequence[ReceivedCom
     """Split a batch so that the mails of each group have at most GROUP_BYTES together; a larger mail goes alone."""
     group: list[ReceivedCommand] = []
     size = 0
-    for one in received:
-        if group and size + one.mail.size > GROUP_BYTES:
+    for command in received:
+        if group and size + command.mail.size > GROUP_BYTES:
             yield group
             group, size = [], 0
-        group.append(one)
-        size += one.mail.size
+        group.append(command)
+        size += command.mail.size
     if group:
         yield group
 

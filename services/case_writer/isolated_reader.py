@@ -1,9 +1,10 @@
-"""Reading a mail in a process of its own, which can be ended: no mail takes more than its time and memory.
+"""Reads a mail in a child process, which can be killed: no mail exceeds its limits of time and memory.
 
-The child is this module as a program. The mail goes to it, and its attachments come back, in two files in memory that
-both hold open (memfd_create(2)), each emptied by whoever read it: so neither side ever has a mail's bytes twice. Over
-the pipes go frames: 8 bytes, big-endian, and for the answer that many bytes. The question is how long the mail is, the
-answer a reading without its contents as MessagePack, or an empty frame where reading failed.
+The child runs this module as a program. The mail goes to it, and the attachments come back, in two
+memory files that both processes hold open (memfd_create(2)). Whoever reads a file empties it, so
+neither process ever holds a mail's bytes twice. The pipes carry frames: a length of 8 bytes,
+big-endian, and for the answer that many bytes. The question is the length of the mail. The answer is
+the reading as MessagePack, without the contents, or an empty frame if reading failed.
 """
 
 import asyncio
@@ -18,20 +19,21 @@ from typing import BinaryIO, Self
 import msgspec
 from msgspec import structs
 
+from schemas.reasons import ParkReason
 from services.case_writer.ports import UnreadableMailError
 from services.case_writer.reading import MailReading, ReadingLimits, read_mail
 from services.runtime.errors import TransientError
 from services.runtime.process.malloc import give_back_large_blocks
 
-TOO_SLOW = "reading-takes-too-long"
-TOO_LARGE = "reading-takes-too-much-memory"
+TOO_SLOW = ParkReason.READING_TAKES_TOO_LONG
+TOO_LARGE = ParkReason.READING_TAKES_TOO_MUCH_MEMORY
 _LENGTH_BYTES = 8
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _STREAM_LIMIT = 1024 * 1024
 
 
 class _Answer(msgspec.Struct, frozen=True):
-    """A reading whose attachments are empty, and the sizes of their contents, which lie one after another in a file."""
+    """A reading whose attachments are empty, and the sizes of their contents, which follow each other in a file."""
 
     reading: MailReading
     sizes: list[int]
@@ -41,7 +43,7 @@ _decoder = msgspec.msgpack.Decoder(_Answer)
 
 
 class IsolatedReader:
-    """One child, started when it is first needed and again after it had to be ended. One mail at a time."""
+    """One child, started when first needed and again after it was killed. Reads one mail at a time."""
 
     def __init__(self, limits: ReadingLimits, *, max_seconds: float, max_memory_bytes: int) -> None:
         self._limits = limits
@@ -51,9 +53,9 @@ class IsolatedReader:
         self._turn = asyncio.Lock()
 
     async def read(self, raw: bytes) -> MailReading:
-        """The reading. Raises UnreadableMailError where the mail takes too long or too much memory.
+        """The reading. Raises UnreadableMailError if the mail takes too long or too much memory.
 
-        Raises TransientError where the machine has no room for another process: no mail is at fault.
+        Raises TransientError if the machine cannot start another process: no mail is at fault.
         """
         async with self._turn:
             was_fresh = self._child is None
@@ -65,7 +67,7 @@ class IsolatedReader:
             return reading
 
     async def _answer(self, raw: bytes) -> MailReading | None:
-        """What the child says; None where it failed, and is ended."""
+        """The child's answer; None if it failed, and was killed."""
         child = self._child or await self._start()
         try:
             answer = await asyncio.wait_for(child.ask(raw), self._max_seconds)
@@ -74,7 +76,7 @@ class IsolatedReader:
             raise UnreadableMailError(TOO_SLOW, f"more than {self._max_seconds:g} s") from None
         except (asyncio.IncompleteReadError, ConnectionError):
             answer = None
-        except BaseException:  # cancelled half-way: what the child says next would answer another mail
+        except BaseException:  # cancelled: the child's next answer would belong to this mail, not to the next
             await self.close()
             raise
         if answer is None:
@@ -82,7 +84,7 @@ class IsolatedReader:
         return answer
 
     async def close(self) -> None:
-        """End the child, if there is one."""
+        """Kill the child, if there is one."""
         child, self._child = self._child, None
         if child is not None:
             await child.end()
@@ -91,7 +93,7 @@ class IsolatedReader:
         limits = msgspec.json.encode(self._limits).decode()
         try:
             self._child = await _Child.started(limits, str(self._max_memory_bytes))
-            # The first answer, to no mail, shows that it is up: starting is not part of any mail's time.
+            # The answer to an empty mail shows that the child is up: no mail's time includes the start.
             await self._child.ask(b"")
         except (OSError, asyncio.IncompleteReadError) as error:
             await self.close()
@@ -101,7 +103,7 @@ class IsolatedReader:
 
 @dataclass(frozen=True)
 class _Child:
-    """The process, and the files that it shares with this one: the mail that it reads, the contents that it found."""
+    """The child process, and the files shared with it: the mail that it reads, the contents that it found."""
 
     process: asyncio.subprocess.Process
     mail: int
@@ -109,7 +111,7 @@ class _Child:
 
     @classmethod
     async def started(cls, *arguments: str) -> Self:
-        """Raises OSError where the machine has no room for it."""
+        """Start a child. Raises OSError if the machine cannot."""
         files: list[int] = []
         try:
             files += [os.memfd_create("mail"), os.memfd_create("contents")]
@@ -131,7 +133,7 @@ class _Child:
         return cls(process, *files)
 
     async def ask(self, raw: bytes) -> MailReading | None:
-        """The reading, None where reading failed. Raises IncompleteReadError where the child ended."""
+        """The reading, None if reading failed. Raises IncompleteReadError if the child ended."""
         stdin, stdout = self.process.stdin, self.process.stdout
         if stdin is None or stdout is None:
             raise ConnectionError("the reader has no pipes")
@@ -153,7 +155,7 @@ class _Child:
         return structs.replace(answer.reading, attachments=attachments)
 
     async def end(self) -> None:
-        """Kill it, whatever it is doing."""
+        """Kill the child, whatever it is doing."""
         os.close(self.mail)
         os.close(self.contents)
         if self.process.returncode is None:
@@ -193,7 +195,7 @@ def _answer_to(length: int, limits: ReadingLimits, mail: int, contents: int) -> 
 
 
 def _become_reader(max_memory_bytes: int) -> None:
-    """Die with the case writer, leave its Ctrl-C to it, and have no more memory than allowed."""
+    """Die with the case writer, ignore Ctrl-C, and limit the memory."""
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     give_back_large_blocks()

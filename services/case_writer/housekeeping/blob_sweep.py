@@ -1,9 +1,9 @@
-"""Blobs that nothing refers to are removed after a day, by one case writer at a time.
+"""Removes blobs that nothing refers to, after a day, in one case writer at a time.
 
-They come from crashes between an upload and the transaction that refers to it. The sweep is safe beside every writer,
-and beside another sweep: what a writer puts is fresh for a day (`services.runtime.store.blobs`), and it refers to it
-within an hour; looking, and removing a file with its chunks, are one transaction, which fails if a writer touches the
-file.
+They come from crashes between an upload and the transaction that refers to it. The sweep is safe
+while writers and other sweeps run: a blob that a writer stores counts as new for a day
+(`services.runtime.store.blobs`), and the writer refers to it within an hour. Checking a file and
+removing it with its chunks is one transaction, which fails if a writer touches the file.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
+from schemas.stored import Lease
 from services.case_writer import metrics
 from services.runtime.errors import MailcaseError
 from services.runtime.logs import get_logger
@@ -37,7 +38,7 @@ _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Place:
-    """How far a sweep has come: everything up to `after` is done, in the files, or then in the chunks."""
+    """How far a sweep has come: all ids up to `after` in the files, or after those in the chunks."""
 
     looking_at: Literal["files", "chunks"] = "files"
     after: str = ""
@@ -45,7 +46,7 @@ class Place:
 
 @dataclass
 class Swept:
-    """What a sweep removed: files, and contents that had chunks only; `place` is where it goes on."""
+    """What a sweep removed: files, and contents that only had chunks (`torsos`); it resumes at `place`."""
 
     files: int = 0
     torsos: int = 0
@@ -53,7 +54,7 @@ class Swept:
 
 
 class Sweeper:
-    """Removes what nothing refers to. Methods raise TransientError."""
+    """Removes unreferenced blobs. Methods raise TransientError."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -61,30 +62,30 @@ class Sweeper:
         self._chunks = store.collection(CHUNKS)
 
     async def ensure_indexes(self) -> None:
-        """What the references are looked up by."""
+        """Create the indexes that the references are looked up by."""
         for collection, name in blob_references():
             await self._store.collection(collection).ensure_index(name, where={name: {"$gt": ""}})
 
     async def pages(self, now: datetime, place: Place = Place()) -> AsyncIterator[Swept]:
-        """Sweep page by page from `place` on; what is older than a day at `now` is looked at."""
+        """Sweep page by page from `place` on; only blobs older than a day at `now` are checked."""
         cutoff = now - AFTER
         last = place.after
         while place.looking_at == "files" and (ids := await self._old_files(last, cutoff, now)):
             last = ids[-1]
             unreferenced = set(ids) - await referenced(self._store, ids)
-            removed = sum([await self._remove(one, cutoff, now) for one in sorted(unreferenced)])
+            removed = sum([await self._remove(sha256, cutoff, now) for sha256 in sorted(unreferenced)])
             yield Swept(files=removed, place=Place("files", last))
         last = place.after if place.looking_at == "chunks" else ""
         while ids := await self._contents_with_chunks(last):
             last = ids[-1]
             files = await self._files.find({"_id": {"$in": ids}}, ["_id"])
-            torsos = set(ids) - {one["_id"] for one in files}
-            removed = sum([await self._remove_torso(one, cutoff) for one in sorted(torsos)])
+            torsos = set(ids) - {file["_id"] for file in files}
+            removed = sum([await self._remove_torso(sha256, cutoff) for sha256 in sorted(torsos)])
             yield Swept(torsos=removed, place=Place("chunks", last))
 
     async def _old_files(self, after: str, cutoff: datetime, now: datetime) -> list[str]:
         found = await self._files.find({"_id": {"$gt": after}, **_is_old(cutoff, now)}, ["_id"], limit=_PAGE)
-        return [one["_id"] for one in found]
+        return [file["_id"] for file in found]
 
     async def _remove(self, sha256: str, cutoff: datetime, now: datetime) -> bool:
         async def body(session: Session) -> bool:
@@ -98,7 +99,7 @@ class Sweeper:
         return await self._unless_in_use(body)
 
     async def _contents_with_chunks(self, after: str) -> list[str]:
-        """From the index alone: reading the chunks themselves would be reading everything."""
+        """Read from the index only: the chunks themselves are the whole content."""
         rows = await self._chunks.aggregate(
             [
                 {"$match": {"files_id": {"$gt": after}}},
@@ -110,7 +111,10 @@ class Sweeper:
         return list(dict.fromkeys(row["files_id"] for row in rows))
 
     async def _remove_torso(self, sha256: str, cutoff: datetime) -> bool:
-        """Chunks without a file. A writer of the same content writes its file last, and waits for this transaction."""
+        """Remove chunks without a file.
+
+        A writer of the same content writes its file last, and waits for this transaction.
+        """
         young = {"files_id": sha256, "$expr": {"$gte": [{"$toDate": "$_id"}, cutoff]}}
 
         async def body(session: Session) -> bool:
@@ -133,18 +137,18 @@ class Sweeper:
 
 
 class BlobSweep:
-    """Sweeps every few hours, whichever replica is first; the lease's document says when the next one is due."""
+    """Sweeps every few hours, in whichever replica is first; the lease says when the next sweep is due."""
 
     def __init__(self, store: Store) -> None:
         self._sweeper = Sweeper(store)
-        self._leases = store.collection("leases")
+        self._leases = store.collection(Lease.COLLECTION)
         self._holder = uuid.uuid4().hex
 
     async def ensure_indexes(self) -> None:
         await self._sweeper.ensure_indexes()
 
     async def run(self, stop: Stop) -> None:
-        """Until `stop`."""
+        """Sweep when due, until `stop`."""
         while not await stop.wait(random.uniform(300, 600)):  # noqa: S311 - so that replicas do not ask together
             try:
                 await self.sweep_if_due(datetime.now(UTC))
@@ -152,9 +156,9 @@ class BlobSweep:
                 log.warning("blob_sweep_failed", error=error)
 
     async def sweep_if_due(self, now: datetime) -> Swept | None:
-        """None where another replica sweeps or lately did. Raises TransientError.
+        """Sweep; None if another replica is sweeping or swept recently. Raises TransientError.
 
-        A sweep that did not come to its end, whoever began it, goes on at its place.
+        An unfinished sweep of any replica resumes at its place.
         """
         if not await self._take(now, {"next_at": {"$lte": now}}):
             return None
@@ -164,7 +168,7 @@ class BlobSweep:
             swept.torsos += page.torsos
             metrics.BLOBS_SWEPT.inc(page.files + page.torsos)
             if not await self._take(datetime.now(UTC), {}, page.place):
-                return swept  # it took too long, and another goes on
+                return swept  # the lease expired, and another replica continues
             await asyncio.sleep(0)
         change = {"$set": {"expires_at": _LONG_AGO, "next_at": now + EVERY, "place": None}}
         await self._leases.update({"_id": LEASE, "holder": self._holder}, change)
@@ -177,7 +181,7 @@ class BlobSweep:
         return Place(place["looking_at"], place["after"]) if place else Place()
 
     async def _take(self, now: datetime, due: dict[str, Any], place: Place | None = None) -> bool:
-        """Take or renew the lease, with the place that the sweep has come to."""
+        """Take or renew the lease, with the place of the sweep."""
         await self._leases.insert_missing([{"_id": LEASE, "holder": "", "expires_at": _LONG_AGO, "next_at": _LONG_AGO}])
         free = {"$or": [{"holder": self._holder}, {"expires_at": {"$lte": now}}]}
         change: dict[str, Any] = {"$set": {"holder": self._holder, "expires_at": now + _LEASED_FOR}}
@@ -187,24 +191,24 @@ class BlobSweep:
 
 
 async def referenced(store: Store, ids: Sequence[str], session: Session | None = None) -> set[str]:
-    """Those of some blobs that a document refers to. Raises TransientError.
+    """Those of the blobs `ids` that a document refers to. Raises TransientError.
 
-    One document of each is looked at: a signature's logo may be in a million comments.
+    At most one document per blob is read: a signature's logo may be in a million comments.
     """
     found: set[str] = set()
     together = _ASKED_TOGETHER if session is None else 1  # no transaction takes $unionWith
     for collection, name in blob_references():
-        asked = [one for one in ids if one not in found]
+        asked = [sha256 for sha256 in ids if sha256 not in found]
         for start in range(0, len(asked), together):
-            first, *others = (_exists(name, one) for one in asked[start : start + together])
-            unions = [{"$unionWith": {"coll": collection, "pipeline": one}} for one in others]
+            first, *others = (_exists(name, sha256) for sha256 in asked[start : start + together])
+            unions = [{"$unionWith": {"coll": collection, "pipeline": pipeline}} for pipeline in others]
             rows = await store.collection(collection).aggregate([*first, *unions], session)
             found.update(row["_id"] for row in rows)
     return found
 
 
 def _exists(name: str, blob: str) -> list[dict[str, Any]]:
-    """The blob as `_id`, where a document refers to it; by the index of `ensure_indexes`."""
+    """A pipeline that gives the blob as `_id` if a document refers to it; `ensure_indexes` makes its index."""
     return [{"$match": {name: blob}}, {"$limit": 1}, {"$project": {"_id": {"$literal": blob}}}]
 
 

@@ -37,7 +37,7 @@ class OutgoingMailComposer(OutgoingMailBuilder):
 
     def acknowledgement(self, placed: Placed, number: int, now: datetime) -> OutgoingMail | None:
         """The acknowledgement of a mail that opened case `number`; None for no acknowledgement."""
-        mail, reading = placed.item.raw, placed.reading
+        mail, reading = placed.mail.raw, placed.reading
         process = self._processes.get(placed.process)
         if process is None or process.smtp is None or not process.acknowledgement.enabled or self.why_not(placed):
             return None
@@ -63,7 +63,7 @@ class OutgoingMailComposer(OutgoingMailBuilder):
         address = placed.reading.author.address
         if not placed.opens or placed.kind != "mail":
             return NotAcknowledged.OPENS_NO_CASE
-        if placed.item.raw.origin == "replay":
+        if placed.mail.raw.origin == "replay":
             return NotAcknowledged.REPLAYED
         if not _MACHINES.isdisjoint(placed.decision.flags):
             return NotAcknowledged.AUTOMATIC

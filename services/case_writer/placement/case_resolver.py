@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 
@@ -16,14 +16,14 @@ from services.runtime.mail.addresses import base_address
 from services.runtime.settings.schema import Rules
 
 MAX_TITLE_CHARS = 1000
+_DEFAULT_RULES = Rules()
 MAX_PARTICIPANTS = 500  # bounds the size of a case's document
 _REFERENCE = re.compile(r"\[[^\[\]#]{0,50}#[0-9]{1,15}\s{0,4}\]")
 # Re:, Odp:, AW:, RE[2]:
 _ANSWER_MARKS = re.compile(r"(?:[^\W\d_]{1,5}\s?(?:\[\d{1,3}\])?\s?:\s*)+")
 
 
-@dataclass(frozen=True)
-class CaseMatch:
+class CaseMatch(NamedTuple):
     """The case that a mail leads to, and what its rules need to know of the mail.
 
     `doubtful` is true if neither the author takes part in the case nor, for an automatic mail, an
@@ -122,7 +122,7 @@ class CaseResolver:
         )
 
     def rules_of(self, process: str) -> Rules:
-        return self._rules.get(process) or Rules()
+        return self._rules.get(process) or _DEFAULT_RULES
 
     def process_of(self, target: Target, mail: PreparedMail) -> str:
         if isinstance(target, NewCase):

@@ -41,7 +41,7 @@ class NewCaseLimits:
                 return _exceeded(key, history, alert, at, window)
             times = tuple(sorted([*history.times, at])[-limit:])
             counted[key] = replace(history, times=times)
-        return LimitCheck(senders=counted)
+        return LimitCheck(None, counted)
 
     def _history(self, key: str) -> SenderHistory:
         return self._plan.senders.get(key) or self._snapshot.senders.get(key) or SenderHistory()
@@ -51,7 +51,7 @@ def _exceeded(key: str, history: SenderHistory, alert: LimitAlert, at: datetime,
     """The check of a mail beyond a limit, with an alert unless there was one within the window."""
     reason = _REASONS[alert.limit]
     if history.alerted_at is not None and abs(at - history.alerted_at) < window:
-        return LimitCheck(reason)
+        return LimitCheck(reason, {})
     return LimitCheck(reason, {key: replace(history, alerted_at=at)}, alert)
 
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from schemas.cases import Command, CommentKind, Decision
+from schemas.cases import AppendToCase, Command, CommentKind, Decision
 from schemas.mails import BlobRef, RawMail, Replay
 from schemas.reasons import ParkReason
 from schemas.stored import Attachment, CaseStatus, Comment, LimitAlert, Outcome
@@ -50,7 +51,7 @@ class PreparedMail:
 
     @property
     def kind(self) -> CommentKind:
-        return getattr(self.command, "kind", "mail")
+        return self.command.kind if isinstance(self.command, AppendToCase) else "mail"
 
 
 @dataclass(eq=False)
@@ -79,7 +80,7 @@ class Placed:
     become participants of an existing case through this mail. `kind` is the comment's.
     """
 
-    item: PreparedMail
+    mail: PreparedMail
     reading: MailReading
     target: Target
     process: str
@@ -95,7 +96,7 @@ class Placed:
 class Unassigned:
     """A mail that goes to no case; `refers_to` is the case with the mail that this one is a copy of."""
 
-    item: PreparedMail
+    mail: PreparedMail
     outcome: Outcome
     reason: str
     decision: Decision
@@ -104,14 +105,14 @@ class Unassigned:
     @property
     def needs_original(self) -> bool:
         """Whether the whole mail still has to be stored: nothing else of the mail is kept."""
-        return self.item.original is None and self.reason != ParkReason.CONTENT_MISSING
+        return self.mail.original is None and self.reason != ParkReason.CONTENT_MISSING
 
 
 @dataclass(frozen=True)
 class Alert:
     """A sender or a mailbox exceeded its limit of new cases with this mail; reported once per window."""
 
-    item: PreparedMail
+    mail: PreparedMail
     alert: LimitAlert
 
 
@@ -132,7 +133,7 @@ class RederivedMail:
 class UpdatedVerdict:
     """A mail without a case whose outcome stays, with the reason and the decision of today."""
 
-    item: PreparedMail
+    mail: PreparedMail
     recorded: RecordedMail
     reason: str
     decision: Decision
@@ -158,28 +159,26 @@ class Rederivation:
     rederived: RederivedMail | None = None
 
 
-@dataclass(frozen=True)
-class ThreadClaims:
+class ThreadClaims(NamedTuple):
     """The Message-IDs that a placed mail takes, all by `thread_id`.
 
     `new` are ids that no case has yet. `claimed` are reserved ids that their own mail now claims.
     `digests` are those of the mails that claim ids.
     """
 
-    new: Mapping[str, tuple[Target, str | None]] = field(default_factory=dict)
-    claimed: Mapping[str, tuple[Target, str]] = field(default_factory=dict)
-    digests: Mapping[str, str] = field(default_factory=dict)
+    new: Mapping[str, tuple[Target, str | None]]
+    claimed: Mapping[str, tuple[Target, str]]
+    digests: Mapping[str, str]
 
 
-@dataclass(frozen=True)
-class LimitCheck:
+class LimitCheck(NamedTuple):
     """Whether a mail may open a case: `reason` is why it is parked instead, None if it may.
 
     `senders` are the histories that change; `alert` is the alert to send, None for none.
     """
 
-    reason: str | None = None
-    senders: Mapping[str, SenderHistory] = field(default_factory=dict)
+    reason: str | None
+    senders: Mapping[str, SenderHistory]
     alert: LimitAlert | None = None
 
 
@@ -222,4 +221,4 @@ class Plan:
     @property
     def needs_original(self) -> list[RawMail]:
         """The mails that have to be stored whole before the plan is written."""
-        return [one.item.raw for one in self.unassigned if one.needs_original]
+        return [unassigned.mail.raw for unassigned in self.unassigned if unassigned.needs_original]

@@ -186,25 +186,23 @@ class _Planner:
     def _place_matched(self, mail: PreparedMail, reading: MailReading, match: CaseMatch) -> None:
         """Add the mail to the case that it leads to, or what the case's rules say instead."""
         rules, decision, is_mail = match.rules, match.decision, match.kind == "mail"
-        refused = resolved(decision, Resolution.NOT_A_PARTICIPANT)
-        is_held = match.doubtful and rules.reply_from == "hold"
         if match.is_closed and rules.reply_to_closed == "new-case" and is_mail:
-            decision = resolved(decision, Resolution.CASE_CLOSED)
-            self._open(mail, reading, decision, refers_to=match.target)
-        elif match.doubtful and rules.reply_from == "participants" and not is_mail:
-            self._place_without_case(mail, reading, refused)
+            self._open(mail, reading, resolved(decision, Resolution.CASE_CLOSED), refers_to=match.target)
         elif match.doubtful and rules.reply_from == "participants":
-            self._open(mail, reading, refused, refers_to=match.target)
+            refused = resolved(decision, Resolution.NOT_A_PARTICIPANT)
+            if is_mail:
+                self._open(mail, reading, refused, refers_to=match.target)
+            else:
+                self._place_without_case(mail, reading, refused)
         elif match.number_is_foreign:
-            decision = resolved(decision, Resolution.FOREIGN_NUMBER)
-            self._open(mail, reading, decision, refers_to=match.target)
-        elif is_held and not decided_before(mail):
-            self._set_aside(mail, "parked", ParkReason.NOT_A_PARTICIPANT, refused)
-        elif is_held:  # a person let it through
-            released = structs.replace(decision, resolution=Resolution.RELEASED)
-            self._append(mail, reading, match, released)
-        else:
+            self._open(mail, reading, resolved(decision, Resolution.FOREIGN_NUMBER), refers_to=match.target)
+        elif not match.doubtful or rules.reply_from != "hold":
             self._append(mail, reading, match)
+        elif decided_before(mail):  # a person let it through
+            self._append(mail, reading, match, resolved(decision, Resolution.RELEASED))
+        else:
+            refused = resolved(decision, Resolution.NOT_A_PARTICIPANT)
+            self._set_aside(mail, "parked", ParkReason.NOT_A_PARTICIPANT, refused)
 
     def _append(
         self,
@@ -290,7 +288,7 @@ class _Planner:
     def _write_placed(self, placed: Placed) -> None:
         self._write_joins(placed.target, placed.joins)
         self._plan.placed.append(placed)
-        self._write_claims(self._threads.claims(placed.item, placed.reading, placed.target))
+        self._write_claims(self._threads.claims(placed.mail, placed.reading, placed.target))
 
     def _write_joins(self, target: Target, joins: Sequence[str]) -> None:
         if isinstance(target, NewCase):

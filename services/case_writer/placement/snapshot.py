@@ -1,4 +1,4 @@
-"""What the database holds of the things that a batch asks about, as values."""
+"""What the database holds of the things that a batch looks up, as values. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from schemas.stored import CaseStatus, Comment, LimitAlert, Outcome
 
 @dataclass(frozen=True)
 class RecordedMail:
-    """A mail whose outcome is written; `written_by` is the attempt that wrote it last, so that it names the version."""
+    """A mail whose outcome is written; `written_by`, the attempt that wrote it last, names the version."""
 
     outcome: Outcome
     process: str
@@ -41,7 +41,10 @@ class CaseSnapshot:
 
 @dataclass(frozen=True)
 class SenderHistory:
-    """When a sender or a mailbox lately opened cases; `version` is 0 where nothing is known, and grows by writing."""
+    """When a sender or a mailbox opened cases recently.
+
+    `version` is 0 if the database has no document of it, and grows with each write.
+    """
 
     times: tuple[datetime, ...] = ()
     alerted_at: datetime | None = None
@@ -50,7 +53,7 @@ class SenderHistory:
 
 @dataclass(frozen=True)
 class ThreadSnapshot:
-    """A Message-ID that belongs to a case; `claimed_by` is None while no mail with that id has come.
+    """A Message-ID that belongs to a case; `claimed_by` is None while no mail with that id has arrived.
 
     `digest` is that mail's, None if it is not known.
     """
@@ -62,7 +65,7 @@ class ThreadSnapshot:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What the database holds of the things that a batch asks about; what is missing is in no mapping."""
+    """What the database holds of the things that a batch looks up; what is missing is in no mapping."""
 
     mails: dict[str, RecordedMail] = field(default_factory=dict)
     cases: dict[int, CaseSnapshot] = field(default_factory=dict)
@@ -73,7 +76,7 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class SnapshotQuery:
-    """The identities that a batch asks about: mail keys, case numbers, thread ids, sender ids, ids of comments."""
+    """What a batch looks up: mail keys, case numbers, thread ids, sender ids, ids of comments."""
 
     mails: Sequence[str]
     cases: Sequence[int]

@@ -112,7 +112,7 @@ class Threads:
         found = self.find(mail.process, reading.message_id) if reading.message_id else None
         if found is None or found == (target, None):
             return self.claims(mail, reading, target)
-        return ThreadClaims(self._reserved(mail, target, {}))
+        return ThreadClaims(self._reserved(mail, target, {}), {}, {})
 
     def _reserved(self, mail: PreparedMail, target: Target, new: Mapping[str, Thread]) -> Mapping[str, Thread]:
         taken = dict(new)

@@ -96,7 +96,7 @@ class DocumentBuilder:
     def existing_cases(self) -> list[int]:
         """The numbers of the cases that the documents change."""
         placed = [*self.plan.placed, *(rederived.placed for rederived in self.plan.rederived)]
-        numbers = {target for one in placed if isinstance(target := one.target, int)}
+        numbers = {mail.target for mail in placed if isinstance(mail.target, int)}
         return sorted(numbers | set(self.leaving))
 
     @property
@@ -105,7 +105,7 @@ class DocumentBuilder:
         keys: dict[int, list[str]] = defaultdict(list)
         for rederived in self.plan.rederived:
             if rederived.moves and rederived.recorded.case is not None:
-                keys[rederived.recorded.case].append(rederived.placed.item.key)
+                keys[rederived.recorded.case].append(rederived.placed.mail.key)
         return keys
 
     def __call__(self, first_number: int, stored: StoredState) -> Documents:
@@ -166,7 +166,7 @@ class _Builder:
         self._deliveries = {key: recorded.deliveries for key, recorded in plan.retried.items()}
         self._mails_of: dict[int, list[PreparedMail]] = defaultdict(list)  # by the id() of a new case
         for placed in (*plan.placed, *(rederived.placed for rederived in plan.rederived)):
-            self._mails_of[id(placed.target)].append(placed.item)
+            self._mails_of[id(placed.target)].append(placed.mail)
 
     def build(self) -> Documents:
         plan, documents = self._plan, self._documents
@@ -177,13 +177,14 @@ class _Builder:
         for rederived in plan.rederived:
             self._replace(rederived)
         for alert in plan.alerts:
-            documents.events.append(limited_event(alert.item.raw, alert.alert))
+            documents.events.append(limited_event(alert.mail.raw, alert.alert))
         documents.threads = [
             self._thread(key, target, claimed_by) for key, (target, claimed_by) in plan.threads.items()
         ]
         documents.claims = [self._thread(key, target, mail_key) for key, (target, mail_key) in plan.claims.items()]
         documents.verdicts = [
-            VerdictReplacement(one.item.key, one.recorded.written_by, one.reason, one.decision) for one in plan.updated
+            VerdictReplacement(verdict.mail.key, verdict.recorded.written_by, verdict.reason, verdict.decision)
+            for verdict in plan.updated
         ]
         documents.senders = [self._sender(key) for key in plan.senders]
         documents.deliveries = Counter(plan.duplicates)
@@ -210,7 +211,7 @@ class _Builder:
         return target
 
     def _add(self, placed: Placed) -> None:
-        mail, number = placed.item.raw, self._number(placed.target)
+        mail, number = placed.mail.raw, self._number(placed.target)
         comment = comment_of(placed, number)
         self._documents.comments.append(comment)
         outcome: Outcome = "opened" if placed.opens else "appended"
@@ -241,10 +242,10 @@ class _Builder:
     def _open(self, placed: Placed, number: int, comment: Comment) -> None:
         case = self._case(placed, number, comment)
         self._documents.cases.append(case)
-        self._happens(number, opened(case, placed.item.key), placed.item.raw)
+        self._happens(number, opened(case, placed.mail.key), placed.mail.raw)
 
     def _case(self, placed: Placed, number: int, first: Comment) -> Case:
-        process, target = placed.item.process, placed.target
+        process, target = placed.mail.process, placed.target
         stage = self._context.initial_stages.get(process)
         if stage is None:
             raise PermanentError(f"the settings have no process {process!r}; add it and retry the mail")
@@ -256,7 +257,7 @@ class _Builder:
             stage=stage,
             status="open",
             title=first.subject or NO_SUBJECT,
-            mailbox=placed.item.raw.mailbox,
+            mailbox=placed.mail.raw.mailbox,
             opened_at=first.at,
             updated_at=self._context.now,
             opened_by=first.author,
@@ -283,14 +284,14 @@ class _Builder:
             self._documents.changes[number].participants += placed.joins
         ids = [*([comment.message_id] if comment.message_id else []), *placed.decision.thread_ids]
         replacement = Replacement(
-            placed.item.key,
+            placed.mail.key,
             rederived.recorded.written_by,
             outcome,
             was,
             before,
             comment,
             placed.decision,
-            [thread_id(placed.item.process, message_id) for message_id in ids],
+            [thread_id(placed.mail.process, message_id) for message_id in ids],
         )
         self._documents.replaced.append(replacement)
 
@@ -301,8 +302,8 @@ class _Builder:
             change.opener = (before.author, comment.author)
         self._happens(
             comment.case,
-            _rederived(placed.item.key, outcome, before, comment),
-            placed.item.raw,
+            _rederived(placed.mail.key, outcome, before, comment),
+            placed.mail.raw,
         )
 
     def _move(self, placed: Placed, comment: Comment, before: Comment, was: int) -> None:
@@ -313,7 +314,7 @@ class _Builder:
             self._open(placed, comment.case, comment)
         else:
             self._count(comment)
-        mail = placed.item.raw
+        mail = placed.mail.raw
         self._happens(was, MailMoved(comment=mail.key, to=comment.case), mail)
         self._happens(comment.case, MailMoved(comment=mail.key, was=was), mail)
 
@@ -322,8 +323,8 @@ class _Builder:
         self._documents.history.append(entry)
 
     def _set_aside(self, unassigned: Unassigned) -> None:
-        mail, item = unassigned.item.raw, unassigned.item
-        original = item.original or self._context.originals.get(item.key)
+        prepared, mail = unassigned.mail, unassigned.mail.raw
+        original = prepared.original or self._context.originals.get(prepared.key)
         refers_to = None if unassigned.refers_to is None else self._number(unassigned.refers_to)
         written = self._mail(
             mail,
@@ -333,7 +334,7 @@ class _Builder:
             reason=unassigned.reason,
             raw=original.sha256 if original else None,
         )
-        alert = next((one.alert for one in self._plan.alerts if one.item.key == mail.key), None)
+        alert = next((alert.alert for alert in self._plan.alerts if alert.mail.key == mail.key), None)
         self._documents.mails.append(structs.replace(written, refers_to=refers_to, alert=alert))
         event = unassigned_event(mail, unassigned.outcome, unassigned.reason, refers_to)
         self._documents.events.append(event)
@@ -396,7 +397,7 @@ def _changed(case: Case, change: CaseChange, now: datetime) -> Case:
     participants = case.participants
     if change.participants:
         gained = dict.fromkeys(change.participants)
-        participants = [*participants, *(one for one in gained if one not in participants)]
+        participants = [*participants, *(address for address in gained if address not in participants)]
     return structs.replace(
         case,
         comment_count=case.comment_count + change.comments,

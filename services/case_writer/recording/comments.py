@@ -18,8 +18,8 @@ _DERIVED = (
 
 def comment_of(placed: Placed, case: int) -> Comment:
     """The comment that a mail becomes."""
-    mail, reading = placed.item.raw, placed.reading
-    original = placed.item.original
+    mail, reading = placed.mail.raw, placed.reading
+    original = placed.mail.original
     return Comment(
         id=mail.key,
         case=case,
@@ -33,7 +33,7 @@ def comment_of(placed: Placed, case: int) -> Comment:
         html=reading.html,
         message_id=reading.message_id,
         in_reply_to=reading.in_reply_to,
-        attachments=[*placed.item.attachments, *([_original(original)] if original else [])],
+        attachments=[*placed.mail.attachments, *([_original(original)] if original else [])],
         original=original.sha256 if original else None,
         flags=list(dict.fromkeys([*reading.defects, *placed.decision.flags, *placed.flags])),
     )

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from schemas.cases import Decision
 from schemas.changes import Change
@@ -29,8 +30,7 @@ class CaseChange:
     opener: tuple[Person, Person] | None = None
 
 
-@dataclass(frozen=True)
-class CaseUpdate:
+class CaseUpdate(NamedTuple):
     """A case as the transaction read it, and as it becomes."""
 
     before: Case

@@ -1,6 +1,7 @@
 """The port `Cases` in MongoDB: one transaction per batch."""
 
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 from schemas.changes import Change
@@ -90,13 +91,13 @@ class MongoCases:
         )
         documents = build(await self._first_number(build, session), stored)
         await self._write_mails(documents, session)
-        await self._comments.insert([to_document(one) for one in documents.comments], session)
+        await self._comments.insert([to_document(comment) for comment in documents.comments], session)
         await self._replace(documents, session)
         await self._write_cases(documents, session)
         await self._write_threads(documents, session)
         await self._replace_verdicts(documents, session)
         await self._write_senders(documents.senders, session)
-        await self._outbox.insert([to_document(one) for one in documents.outgoing], session)
+        await self._outbox.insert([to_document(mail) for mail in documents.outgoing], session)
         for bounced in documents.bounced:
             await self._mark_bounced(bounced, session)
         return documents
@@ -135,7 +136,7 @@ class MongoCases:
         for key, seen in documents.retried.items():
             if not await self._mails.delete({"_id": key, "written_by": seen}, session):
                 raise ConflictError(f"mail {key} was retried by someone else")
-        await self._mails.insert([to_document(one) for one in documents.mails], session)
+        await self._mails.insert([to_document(mail) for mail in documents.mails], session)
         # After the mails: one of them may have come twice in this batch.
         attempt = documents.attempt
         counts = [
@@ -150,21 +151,18 @@ class MongoCases:
 
     async def _write_cases(self, documents: Documents, session: Session) -> None:
         """Cases and their history, unless someone else changed a case since it was read."""
-        await self._cases.insert([to_document(one) for one in documents.cases], session)
+        await self._cases.insert([to_document(case) for case in documents.cases], session)
         updates = [
-            (
-                {"_id": update.before.number, **at_revision(update.before.revision)},
-                {"$set": changed_fields(update.before, update.after)},
-            )
-            for update in documents.case_updates
-            if update.before != update.after
+            ({"_id": before.number, **at_revision(before.revision)}, {"$set": changed})
+            for before, after in documents.case_updates
+            if (changed := changed_fields(before, after))
         ]
         if await self._cases.update_each(updates, session) != len(updates):
             raise ConflictError("another writer changed a case first")
-        await self._changes.insert([to_document(one) for one in documents.written_history], session)
+        await self._changes.insert([to_document(change) for change in documents.written_history], session)
 
     async def _write_threads(self, documents: Documents, session: Session) -> None:
-        await self._threads.insert([to_document(one) for one in documents.threads], session)
+        await self._threads.insert([to_document(thread) for thread in documents.threads], session)
         for claim in documents.claims:
             change = {"claimed_by": claim.claimed_by, "case": claim.case, "digest": claim.digest}
             reserved = {"_id": claim.id, "claimed_by": None}
@@ -174,12 +172,12 @@ class MongoCases:
     async def _replace(self, documents: Documents, session: Session) -> None:
         """Comments and decisions of today, unless someone else changed a mail since it was read."""
         replaced = documents.replaced
-        mails = [_replaced_outcome(one, documents) for one in replaced]
+        mails = [_replaced_outcome(replacement, documents) for replacement in replaced]
         if await self._mails.update_each(mails, session) != len(mails):
             raise ConflictError("another writer changed a mail first")
-        comments = [({"_id": one.key}, {"$set": to_document(one.comment)}) for one in replaced]
+        comments = [({"_id": replacement.key}, {"$set": to_document(replacement.comment)}) for replacement in replaced]
         await self._comments.update_each(comments, session)
-        for moved in (one for one in replaced if one.moves):
+        for moved in filter(attrgetter("moves"), replaced):
             owned = {"$or": [{"claimed_by": moved.key}, {"claimed_by": None, "case": moved.was}]}
             query = {"_id": {"$in": moved.threads}, **owned}
             await self._threads.update_all(query, {"$set": {"case": moved.comment.case}}, session)

@@ -27,7 +27,7 @@ class _Effects:
         self._plan = plan
         self._mails = {mail.id: mail for mail in written.mails}
         self._replaced = {replaced.key: replaced for replaced in written.replaced}
-        self._updated = {updated.item.key for updated in plan.updated}
+        self._updated = {updated.mail.key for updated in plan.updated}
         self._number_taken = {comment.id for comment in written.comments if CommentFlag.NUMBER_TAKEN in comment.flags}
 
     def of(self, key: str) -> ReplayEffect:

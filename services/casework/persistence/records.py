@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from msgspec import structs
 
 from schemas.changes import Actor, Adopted, Change, Merged, Opened, Unmerged, What, change_id
-from schemas.stored import Attachment, Case, Comment, Person, to_document
+from schemas.stored import Attachment, Case, Comment, Person
 from services.casework.decide import CommentInfo, Situation
 from services.casework.history import apply
 
@@ -55,7 +56,9 @@ class WrittenChanges:
             mail_key=mail_key,
         )
         after = apply(case, change)
-        self.changes.append(structs.replace(change, process=after.process))
+        if after.process != change.process:
+            change = structs.replace(change, process=after.process)
+        self.changes.append(change)
         return with_participants(after, what)
 
 
@@ -105,9 +108,11 @@ def with_participants(case: Case, what: What) -> Case:
 
 
 def changed_fields(before: Case, after: Case) -> dict[str, Any]:
-    """The fields of the case document that differ, as MongoDB stores them."""
-    old, new = to_document(before), to_document(after)
-    return {name: value for name, value in new.items() if old[name] != value}
+    """The fields of the case document that differ, as MongoDB stores them. The number never differs."""
+    changed = {
+        name: value for name in before.__struct_fields__ if (value := getattr(after, name)) != getattr(before, name)
+    }
+    return {name: msgspec.to_builtins(value, builtin_types=(datetime,)) for name, value in changed.items()}
 
 
 def at_revision(revision: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The case writer's use case on fakes: outages wait, poison is parked alone, nothing is told before it is written."""
+"""The case writer's use case on fakes: outages wait, poison is parked alone, writing comes before publishing."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -82,7 +82,7 @@ class Writer:
         """Mails with these texts cannot be written to a case, nor `also_parked` at all."""
 
         def check(plan: Plan) -> None:
-            items = [one.item for one in plan.placed] + [one.item for one in plan.unassigned if also_parked]
+            items = [one.mail for one in plan.placed] + [one.mail for one in plan.unassigned if also_parked]
             for one in items:
                 if any(text.encode() in (one.command.mail.raw or b"") for text in texts):
                     raise PermanentError("the document is too large")
@@ -106,7 +106,7 @@ def keys(commands: Iterable[Command]) -> list[str]:
     return [one.mail.key for one in commands]
 
 
-class TestTelling:
+class TestPublishing:
     async def test_events_go_out_before_receipts_and_receipts_by_mailbox(self, writer: Writer) -> None:
         here: list[Command] = [opening("one"), parking("two"), ignoring("three")]
         there = opening("four", mailbox="invoices-pl")
@@ -130,12 +130,12 @@ class TestTelling:
         assert not event.mandatory
         assert not receipt.mandatory
 
-    async def test_an_appended_mail_is_told_of_under_the_process_of_its_case(self, writer: Writer) -> None:
+    async def test_an_appended_mail_is_published_under_the_process_of_its_case(self, writer: Writer) -> None:
         await writer.handle(opening("one", process="claims", mailbox="claims"))
         await writer.handle(appending("two", 1))
         assert writer.outlet.published[-2].routing_key == "case.appended.claims"
 
-    async def test_nothing_is_told_of_a_batch_before_it_is_written(self, writer: Writer) -> None:
+    async def test_nothing_is_published_before_the_batch_is_written(self, writer: Writer) -> None:
         writer.cases.fails(OUTAGE, 3)
         writer.cases.poison = lambda _plan: _assert_nothing(writer.outlet)
         await writer.handle(opening("one"), opening("two"))
@@ -149,7 +149,7 @@ class TestTelling:
 
     async def test_a_redelivered_mail_has_its_event_published_again(self, writer: Writer) -> None:
         command = opening("one")
-        writer.outlet.failures = [TransientError("died before telling")]
+        writer.outlet.failures = [TransientError("died before publishing")]
         with pytest.raises(TransientError):
             await writer.handle(command)
         await writer.handle(command, redelivered=True)
@@ -159,12 +159,12 @@ class TestTelling:
         assert writer.receipts == {"invoices": [command.mail.key]}
         assert len(writer.cases.cases) == 1
 
-    async def test_a_mail_that_opened_a_case_again_is_told_so_also_where_its_writer_died_first(
+    async def test_the_event_of_a_mail_that_reopened_a_case_says_so_even_if_its_writer_died(
         self, writer: Writer
     ) -> None:
         await writer.handle(opening("one"))
         writer.cases.cases[1] = replace(writer.cases.cases[1], status="closed")
-        writer.outlet.failures = [TransientError("died before telling")]
+        writer.outlet.failures = [TransientError("died before publishing")]
         with pytest.raises(TransientError):
             await writer.handle(appending("two", 1))
         await writer.handle(appending("two", 1), redelivered=True)
@@ -178,13 +178,13 @@ class TestTelling:
             (Rules(max_new_cases_per_mailbox=1), (MailboxLimited, "alert.mailbox-limited.invoices")),
         ],
     )
-    async def test_an_alert_goes_out_also_where_its_writer_died_first(
+    async def test_an_alert_is_published_even_if_its_writer_died(
         self, rules: Rules, expected: tuple[type, str]
     ) -> None:
         writer = Writer({"invoices": rules})
         await writer.handle(opening("one"))
         mails = opening("two"), opening("three")
-        writer.outlet.failures = [TransientError("died before telling")]
+        writer.outlet.failures = [TransientError("died before publishing")]
         with pytest.raises(TransientError):
             await writer.handle(*mails)
         await writer.handle(*mails, redelivered=True)
@@ -193,7 +193,7 @@ class TestTelling:
         assert (type(alert), alert.mail_key) == (kind, mails[0].mail.key)
         assert key in [one.routing_key for one in writer.outlet.published]
 
-    async def test_a_copy_by_another_route_is_told_of_with_its_case_and_leaves_its_mailbox(
+    async def test_a_copy_by_another_route_is_published_with_its_case_and_leaves_its_mailbox(
         self, writer: Writer
     ) -> None:
         first, copy = routed("mx1"), routed("mx2", mailbox="invoices-pl")
@@ -223,7 +223,7 @@ class TestTelling:
         assert writer.outlet.published == []
 
     async def test_a_mail_whose_content_is_gone_does_not_leave_its_mailbox(self, writer: Writer) -> None:
-        """A replay may know it by a reference only, while the mail itself still waits where it came from."""
+        """A replay may know it by a reference only, while the mail itself still waits in its mailbox."""
         more: dict[str, Any] = {"origin": "replay", "replay": Replay(run="r")}
         gone = opening("one", raw=None, blob=BlobRef(sha256="0" * 64, size=7), **more)
         writer.cases.fails_unclearly(written=True)
@@ -299,7 +299,7 @@ class TestPoison:
         assert await writer.handle(*commands) == [commands[1].mail.key]
         assert writer.outcomes == {commands[0].mail.key: "opened"}
 
-    async def test_a_refusal_tells_how_often_the_mail_was_tried(self, writer: Writer) -> None:
+    async def test_a_refusal_says_how_often_the_mail_was_tried(self, writer: Writer) -> None:
         writer.cases.fails(ZeroDivisionError(), MAX_FAULT_ATTEMPTS + 1)
         [refused] = await writer.service.handle([ReceivedCommand(opening("one"), False)])
         assert str(refused).endswith(f"ZeroDivisionError(); it was tried {MAX_FAULT_ATTEMPTS} times, then to park it")
@@ -309,8 +309,8 @@ class TestPoison:
         more: dict[str, Any] = {"origin": "replay", "replay": Replay(run="r")}
         one, poison, three = [opening(name, **more) for name in ("one", "poison", "three")]
         assert await writer.handle(one, poison, three) == [poison.mail.key]
-        told = [decode_replayed(sent.body) for sent in writer.outlet.published if sent.tag == "MailsReplayed.v1"]
-        effects = [(effect.mail_key, effect.effect) for each in told for effect in each.effects]
+        published = [decode_replayed(sent.body) for sent in writer.outlet.published if sent.tag == "MailsReplayed.v1"]
+        effects = [(effect.mail_key, effect.effect) for each in published for effect in each.effects]
         assert effects == [(one.mail.key, "opened"), (three.mail.key, "opened")]
 
     async def test_a_mail_without_its_bytes_is_refused(self, writer: Writer) -> None:
@@ -320,14 +320,14 @@ class TestPoison:
 
     async def test_a_fault_of_ours_met_by_one_mail_parks_that_mail(self, writer: Writer) -> None:
         def check(plan: Plan) -> None:
-            if any(b"odd" in (one.item.command.mail.raw or b"") for one in plan.placed):
+            if any(b"odd" in (one.mail.command.mail.raw or b"") for one in plan.placed):
                 raise ZeroDivisionError
 
         writer.cases.poison = check
         odd = opening("odd")
         await writer.handle(odd, opening("two"))
         assert sorted(writer.outcomes.values()) == ["opened", "parked"]
-        alone = [plan for plan in writer.cases.plans if [one.item.key for one in plan.placed] == [odd.mail.key]]
+        alone = [plan for plan in writer.cases.plans if [one.mail.key for one in plan.placed] == [odd.mail.key]]
         assert len(alone) == MAX_FAULT_ATTEMPTS
         assert writer.cases.mails[odd.mail.key].decision.evidence[-1] == "unexpected: ZeroDivisionError()"
 
@@ -365,7 +365,7 @@ class TestOutage:
         await writer.handle(opening("one"))
         assert list(writer.outcomes.values()) == ["opened"]
 
-    async def test_during_an_outage_the_stage_is_not_ready(self, writer: Writer) -> None:
+    async def test_during_an_outage_the_service_is_not_ready(self, writer: Writer) -> None:
         writer.cases.fails(OUTAGE)
         seen: list[bool] = []
         writer.cases.poison = lambda _plan: seen.append(writer.health.ready)
@@ -389,7 +389,7 @@ class TestOutage:
 
 
 class TestUnclearCommit:
-    async def test_a_commit_that_was_written_is_recognised_and_told_of(self, writer: Writer) -> None:
+    async def test_an_unclear_commit_that_was_written_is_recognized_and_published(self, writer: Writer) -> None:
         writer.cases.fails_unclearly(written=True)
         one, two = opening("one"), opening("two")
         await writer.handle(one, two, one)
@@ -398,7 +398,7 @@ class TestUnclearCommit:
         assert set(writer.receipts["invoices"]) == {one.mail.key, two.mail.key}
         assert sorted(writer.cases.cases) == [1, 2]
 
-    async def test_a_commit_that_was_written_is_told_of_when_the_batch_is_split_after_it(self, writer: Writer) -> None:
+    async def test_an_unclear_commit_is_published_even_if_the_batch_is_split_after_it(self, writer: Writer) -> None:
         writer.cases.fails_unclearly(written=True)
         writer.cases.fails(ZeroDivisionError())
         commands = [opening("one"), opening("two")]
@@ -482,7 +482,7 @@ class TestGroups:
         first = opening("one", size=16 * 1024 * 1024)
 
         def stop(plan: Plan) -> None:
-            if first.mail.key not in {one.item.key for one in plan.placed}:
+            if first.mail.key not in {one.mail.key for one in plan.placed}:
                 writer.stop.request()
                 raise OUTAGE
 

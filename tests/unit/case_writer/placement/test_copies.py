@@ -44,7 +44,7 @@ def test_a_copy_of_a_recorded_mail_is_ignored_and_refers_to_its_case() -> None:
 def test_so_it_is_within_one_batch_and_its_outcome_and_event_name_the_case() -> None:
     first, copy = opened("first", A, digest=DIGEST), opened("copy", A, digest=DIGEST)
     done = place(first, copy, opened("third", A, digest=DIGEST))
-    assert [one.item for one in done.placed] == [first]
+    assert [one.mail for one in done.placed] == [first]
     written = build_documents(done, TransactionContext(NOW, "now", 7, STAGES, lambda *_: None))
     assert [(one.outcome, one.case, one.refers_to) for one in written.mails] == [
         ("opened", 7, None),
@@ -59,7 +59,7 @@ def test_so_it_is_within_one_batch_and_its_outcome_and_event_name_the_case() -> 
 def test_a_copy_of_an_answer_adds_no_second_comment() -> None:
     first, copy = (item(appending(name, 5), A, digest=DIGEST) for name in ("first", "copy"))
     done = place(first, copy, cases={5: CASE})
-    assert [one.item.key for one in done.placed] == [first.key]
+    assert [one.mail.key for one in done.placed] == [first.key]
     assert asides(done) == [("ignored", "copy", 5)]
 
 
@@ -123,5 +123,5 @@ def test_of_a_restored_database_the_mail_that_was_in_the_case_is_back_and_its_co
     )
     first, copy = PreparedMail(command, mail.reading), item(opening("copy", origin="replay"), A, digest=DIGEST)
     done = place(first, copy)
-    assert [one.item.key for one in done.placed] == [first.key]
+    assert [one.mail.key for one in done.placed] == [first.key]
     assert [one.reason for one in done.unassigned] == ["copy"]

@@ -153,7 +153,7 @@ class TestReservedIds:
         real = opened("real", A, author=JAN)
         answer = opened("answer", C, thread_ids=[A], author=ANNA)
         done = place(*([real, forged] if real_first else [forged, real]), answer)
-        by_key = {one.item.key: one for one in done.placed}
+        by_key = {one.mail.key: one for one in done.placed}
         assert by_key[real.key].opens
         assert by_key[answer.key].target is by_key[real.key].target
         assert done.threads[thread_id("invoices", A)] == (by_key[real.key].target, real.key)

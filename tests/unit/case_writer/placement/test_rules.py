@@ -150,7 +150,7 @@ def test_addresses_that_differ_in_a_tag_only_count_as_one_sender() -> None:
     names = ["anna", "anna+1", "ANNA+2", "anna+1+2", "+anna", "+bert"]
     mails = [opened(name, author=Address("", f"{name}@customer.example")) for name in names]
     made = place(*mails, known=Snapshot(), max_new_cases_per_sender=3)
-    assert [one.item.command.mail.key for one in made.unassigned] == [mails[3].command.mail.key]
+    assert [one.mail.command.mail.key for one in made.unassigned] == [mails[3].command.mail.key]
 
 
 def test_the_limit_of_a_mailbox_counts_whoever_writes() -> None:

@@ -223,7 +223,7 @@ def test_an_appended_mail_is_an_entry_in_the_history_of_its_case() -> None:
     assert built.mails[0].process == "invoices"
 
 
-def test_a_process_without_a_stage_is_a_fault_that_time_does_not_mend() -> None:
+def test_a_process_without_a_stage_is_a_permanent_error() -> None:
     with pytest.raises(PermanentError, match="no process 'gone'"):
         build([item(opening("m", process="gone"))])
 

@@ -7,9 +7,10 @@ import pytest
 from services.runtime.errors import PermanentError, TransientError
 from services.runtime.process.health import Health
 from services.runtime.process.lifecycle import Stop
+from services.runtime.retry import Backoff
 from services.runtime.store.configured import keep_pinging
-from services.runtime.store.contention import ContentionWatch
-from services.runtime.store.errors import TakenError, UnclearCommitError
+from services.runtime.store.contention import ContentionWatch, until_written
+from services.runtime.store.errors import ConflictError, TakenError, UnclearCommitError
 
 TAKEN = TakenError("duplicate key")
 
@@ -78,3 +79,56 @@ async def test_an_idle_stage_reports_a_database_that_died_and_came_back() -> Non
         pass
     stop.request()
     await pinging
+
+
+class Scripted:
+    """Raises its errors one after the other, then returns "written"."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.errors = list(errors)
+        self.calls = 0
+
+    async def __call__(self) -> str:
+        self.calls += 1
+        if self.errors:
+            raise self.errors.pop(0)
+        return "written"
+
+
+class TestUntilWritten:
+    async def test_conflicts_and_outages_are_repeated_and_reported(self) -> None:
+        conflicts: list[int] = []
+        outages: list[tuple[str, float]] = []
+        write = Scripted(ConflictError("one"), TransientError("gone"), UnclearCommitError("lost"), ConflictError("two"))
+        written = await until_written(
+            write,
+            Stop(),
+            Backoff(0.001, 0.001),
+            on_conflict=lambda count, _error: conflicts.append(count),
+            on_outage=lambda error, pause_s: outages.append((str(error), pause_s)),
+        )
+        assert (written, write.calls, conflicts) == ("written", 5, [1, 2])
+        assert [text for text, _ in outages] == ["gone", "lost"]
+        assert outages[0][1] > 0
+        assert outages[1][1] == 0.0  # reading shows what became of an unclear commit
+
+    async def test_a_stop_ends_the_wait_in_an_outage(self) -> None:
+        stop = Stop()
+        stop.request()
+        with pytest.raises(TransientError, match="gone"):
+            await until_written(Scripted(TransientError("gone")), stop, Backoff(60.0, 60.0))
+
+    async def test_a_stop_lets_a_short_conflict_pass_and_ends_a_long_one(self) -> None:
+        stop = Stop()
+        stop.request()
+        short = Scripted(*[ConflictError("taken")] * 2)
+        assert await until_written(short, stop, Backoff(0.0, 0.0), conflicts_after_stop=3) == "written"
+        long = Scripted(*[ConflictError("taken")] * 4)
+        with pytest.raises(ConflictError):
+            await until_written(long, stop, Backoff(0.0, 0.0), conflicts_after_stop=3)
+
+    async def test_other_errors_are_not_repeated(self) -> None:
+        write = Scripted(PermanentError("too large"))
+        with pytest.raises(PermanentError):
+            await until_written(write, Stop(), Backoff(0.0, 0.0))
+        assert write.calls == 1
