@@ -7,6 +7,8 @@ from typing import Any
 
 from benchmarks.mails import MARK, TOKEN_BYTES, filled, mail_set
 from schemas.cases import Decision, OpenCase
+from schemas.changes import change_id
+from schemas.cloud_events import cloud_event
 from schemas.codec import encode_json
 from schemas.mails import BlobRef, RawMail, mail_key
 from schemas.stored import Sender, to_document
@@ -16,6 +18,7 @@ from services.case_writer.placement.snapshot import Snapshot
 from services.case_writer.preparation import stored_attachment
 from services.case_writer.reading import read_mail
 from services.case_writer.recording.builder import TransactionContext, build_documents
+from services.case_writer.recording.history import number_history
 from services.runtime.store.blobs import CHUNK_BYTES
 
 BENCH = "bench"  # the name of the process and of its mailbox
@@ -60,6 +63,7 @@ class Shapes:
         stored = {name: {**document, "_id": key} for name, document in shape.stored.items()}
         stored["cases"]["_id"] = stored["comments"]["case"] = stored["mails"]["case"] = number
         stored["threads"]["case"] = number
+        stored["changes"] |= {"_id": change_id(number, 1), "case": number}
         contents = [(f"{key}-{index}", body[:1] * size) for index, size in enumerate(shape.attached)]
         return Filled(key, stored, contents, shape.event, key if shape.large else None)
 
@@ -107,6 +111,7 @@ def _shape(raw: bytes) -> _Shape:
     item = PreparedMail(OpenCase(mail=mail, decision=Decision(rule="new-case")), reading, attachments)
     planned = plan([item], Snapshot(), attempt="0" * 32)
     made = build_documents(planned, TransactionContext(now, "0" * 32, 1, {BENCH: STAGE}))
+    change = number_history(made.history, {}, now, lambda *_: None).changes[0]
     sender = Sender(id="", times=[now], alerted_at=None, version=1, expires_at=now)
     stored = {
         "cases": to_document(made.cases[0]),
@@ -114,6 +119,7 @@ def _shape(raw: bytes) -> _Shape:
         "mails": to_document(made.mails[0]),
         "threads": to_document(made.threads[0]),
         "senders": to_document(sender),
+        "changes": to_document(change),
     }
     attached = tuple(len(one.content) for one in reading.attachments)
-    return _Shape(stored, attached, encode_json(made.events[0]), len(raw) > INLINE_BYTES)
+    return _Shape(stored, attached, encode_json(cloud_event(change)), len(raw) > INLINE_BYTES)
