@@ -1,8 +1,9 @@
 """The history of a case: who did what, and when. One change per revision, append-only.
 
 A change holds everything that it does to the case document, so that folding the history of a case
-gives the document again (`services.casework.history`). It is the outbox of events as well: a change
-whose `published_at` is None is published by any process that finds it.
+gives the document again (`services.casework.history`). The history is the outbox of events as well:
+whoever writes changes writes a `Publication` of them in the same transaction, and any process that
+finds one publishes them and removes it.
 """
 
 from datetime import datetime
@@ -280,7 +281,20 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     process: str
     what: What
     mail_key: str | None = None
-    published_at: datetime | None = None
+
+
+class Publication(msgspec.Struct, frozen=True, kw_only=True):
+    """Collection `publications`: changes, written together, whose events may not have gone out yet.
+
+    `id` is that of the first change. `cases` are those of the changes.
+    """
+
+    COLLECTION: ClassVar[str] = "publications"
+
+    id: str = msgspec.field(name="_id")
+    changes: list[str]
+    cases: list[int]
+    at: datetime
 
 
 def change_id(case: int, revision: int) -> str:

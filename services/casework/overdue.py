@@ -7,7 +7,8 @@ case increments its revision in the same transaction, so that of two replicas on
 from datetime import datetime
 
 from schemas.changes import Actor, Change, Overdue
-from schemas.stored import Case, from_document, to_document
+from schemas.stored import Case, from_document
+from services.casework.persistence.recording import insert_history
 from services.casework.persistence.records import WrittenChanges, at_revision, changed_fields
 from services.casework.publisher import ChangePublisher
 from services.runtime.errors import TransientError
@@ -62,7 +63,7 @@ class OverdueSweep:
             query = {"_id": case.number, **at_revision(case.revision)}
             if not await self._cases.update(query, {"$set": fields}, session):
                 return False  # another replica marked it, or the case moved on
-            await self._changes.insert([to_document(one) for one in written.changes], session)
+            await insert_history(self._store, written.changes, session)
             return True
 
         try:

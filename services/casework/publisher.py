@@ -1,7 +1,7 @@
 """Publishes changes as events: the history is the outbox.
 
 Any process may run this, and all of them do: a process that dies between its commit and its publishing
-loses no event, because the next sweep of any other finds the change unpublished. An event may come
+loses no event, because the next sweep of any other finds the publication that it left. An event may come
 twice. The first copies of a case's events come in the order of its revisions, since a publisher takes
 up a change only after everything before it in that case.
 """
@@ -10,23 +10,24 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Protocol, TypeVar
 
-from schemas.changes import Change
+from schemas.changes import Change, Publication
 from schemas.cloud_events import CONTENT_TYPE, cloud_event, name_of
 from schemas.stored import from_document
 from services.runtime.broker.messages import Outgoing
 from services.runtime.errors import TransientError
 from services.runtime.logs import get_logger
 from services.runtime.process.lifecycle import Stop
-from services.runtime.store.mongo import Store
+from services.runtime.store.mongo import Document, Store
 
 log = get_logger(__name__)
 
 T = TypeVar("T")
 
-PAGE = 200
-MARKED_TOGETHER = 2000
+SWEPT_TOGETHER = 50
+REMOVED_TOGETHER = 1000
 SWEEP_INTERVAL_S = 1.0
-# Whoever wrote a change publishes it at once and notes that a moment later; the sweep is for what nobody publishes.
+# Whoever writes changes publishes them at once and removes the publication a moment later; the sweep is
+# for what nobody publishes.
 GRACE = timedelta(seconds=3)
 
 
@@ -42,37 +43,41 @@ class ChangePublisher:
 
     def __init__(self, store: Store, outlet: EventOutlet) -> None:
         self._changes = store.collection(Change.COLLECTION)
+        self._publications = store.collection(Publication.COLLECTION)
         self._outlet = outlet
-        self._published: list[str] = []  # ids of changes, to be marked by the next sweep
+        self._done: list[str] = []  # publications to be removed by the next sweep
 
     async def publish(self, changes: Sequence[Change]) -> None:
-        """Publish changes that were just written, with what is still unpublished before them.
+        """Publish all changes of one transaction, with what is still unpublished before them.
 
         Raises TransientError; a sweep publishes them then.
         """
         if changes:
             await self._publish_before(changes)
             await self._send(changes)
+            self._done.append(changes[0].id)
 
     async def catch_up(self, cases: Collection[int]) -> None:
         """Publish what is unpublished of these cases. Raises TransientError."""
         if cases:
-            found = await self._changes.find({"published_at": None, "case": {"$in": sorted(cases)}}, sort="revision")
-            await self._send([from_document(one, Change) for one in found])
+            waiting = await self._publications.find({"cases": {"$in": sorted(cases)}})
+            await self._send([one for one in await self._changes_of(waiting) if one.case in cases])
 
     async def sweep(self, grace: timedelta = GRACE) -> int:
         """Publish what is unpublished after `grace`; returns how many changes. Raises TransientError."""
-        await self._mark()
+        await self._remove_done()
         published = 0
         while True:
-            old = {"published_at": None, "at": {"$lte": datetime.now(UTC) - grace}}
-            found = await self._changes.find(old, sort="at", limit=PAGE)
-            if not found:
+            old = {"at": {"$lte": datetime.now(UTC) - grace}}
+            waiting = await self._publications.find(old, sort="at", limit=SWEPT_TOGETHER)
+            if not waiting:
                 return published
-            changes = [from_document(one, Change) for one in found]
-            await self.publish(changes)
-            await self._mark()
+            changes = await self._changes_of(waiting)
+            await self._publish_before(changes)
+            await self._send(changes)
             published += len(changes)
+            self._done += [publication["_id"] for publication in waiting]
+            await self._remove_done()
 
     async def run(self, stop: Stop) -> None:
         """Sweep until `stop`. An outage is waited for."""
@@ -93,25 +98,30 @@ class ChangePublisher:
         """What other processes left unpublished in the same cases, below these revisions."""
         ordered = sorted(changes, key=lambda change: change.revision, reverse=True)
         first = {change.case: change.revision for change in ordered}
-        below = [{"case": case, "revision": {"$lt": least}} for case, least in first.items() if least > 1]
-        if not below:
+        cases = sorted(case for case, revision in first.items() if revision > 1)
+        if not cases:
             return
-        found = await self._changes.find({"published_at": None, "$or": below}, sort="revision")
-        if found:
-            await self._send([from_document(one, Change) for one in found])
+        own = {change.id for change in changes}
+        waiting = await self._publications.find({"cases": {"$in": cases}})
+        others = await self._changes_of([one for one in waiting if one["_id"] not in own])
+        await self._send([one for one in others if one.revision < first.get(one.case, 0)])
+
+    async def _changes_of(self, publications: Sequence[Document]) -> list[Change]:
+        ids = [change for publication in publications for change in publication["changes"]]
+        found = await self._changes.find({"_id": {"$in": ids}}) if ids else []
+        return [from_document(document, Change) for document in found]
 
     async def _send(self, changes: Sequence[Change]) -> None:
         ordered = sorted(changes, key=lambda change: (change.case, change.revision))
-        await publish_each(self._outlet, ordered, event_message)
-        self._published += [change.id for change in ordered]
+        if ordered:
+            await publish_each(self._outlet, ordered, event_message)
 
-    async def _mark(self) -> None:
-        """Note what was published, many changes at once; what is lost with the process is published again."""
-        while self._published:
-            ids = self._published[:MARKED_TOGETHER]
-            marked = {"$set": {"published_at": datetime.now(UTC)}}
-            await self._changes.update_all({"_id": {"$in": ids}}, marked)
-            del self._published[: len(ids)]
+    async def _remove_done(self) -> None:
+        """What is lost with the process is published again."""
+        while self._done:
+            ids = self._done[:REMOVED_TOGETHER]
+            await self._publications.delete({"_id": {"$in": ids}})
+            del self._done[: len(ids)]
 
 
 async def publish_each(outlet: EventOutlet, sources: Sequence[T], message: Callable[[T], Outgoing]) -> None:

@@ -28,10 +28,7 @@ Dump = dict[str, dict[Any, Document]]
 
 
 def dump(pipeline: Pipeline) -> Dump:
-    found = {name: {document["_id"]: document for document in pipeline.database[name].find()} for name in COLLECTIONS}
-    for change in found["changes"].values():
-        change["published_at"] = None  # noted some time after the event went out
-    return found
+    return {name: {document["_id"]: document for document in pipeline.database[name].find()} for name in COLLECTIONS}
 
 
 def restore(pipeline: Pipeline, backup: Dump) -> None:

@@ -88,7 +88,7 @@ def accepted_actions(workers: subprocess.Popen[bytes]) -> list[dict[str, Any]]:
 
 
 def unpublished(pipeline: Pipeline) -> int:
-    return pipeline.database["changes"].count_documents({"published_at": None})
+    return pipeline.database["publications"].count_documents({})
 
 
 def audit(pipeline: Pipeline) -> subprocess.CompletedProcess[bytes]:

@@ -19,6 +19,7 @@ from services.casework import actions
 from services.casework.history import differences, fold
 from services.casework.outgoing import OutgoingMailBuilder
 from services.casework.overdue import OverdueSweep
+from services.casework.persistence.recording import insert_history
 from services.casework.persistence.records import new_change
 from services.casework.persistence.repository import CaseRepository
 from services.casework.publisher import ChangePublisher
@@ -67,7 +68,7 @@ async def open_case(store: Store, number: int, mails: Sequence[str] = ("a",), **
     )
     first = new_change(number, 1, opened, actor=ANNA, now=now, process=subject.process)
     await store.collection(Case.COLLECTION).insert([to_document(subject)])
-    await store.collection(Change.COLLECTION).insert([to_document(first)])
+    await store.transaction(lambda session: insert_history(store, [first], session))
     for index, name in enumerate(mails):
         key, message_id = mail_key(number, name), f"<{number}{name}@supplier.example>"
         at = now + timedelta(seconds=index)
@@ -286,7 +287,7 @@ class TestEvents:
         await repository.act(1, actions.SetTitle(title="One"), WORKER)
         done = await repository.act(1, actions.SetTitle(title="Two"), WORKER)
         outlet = FakeOutlet()
-        await ChangePublisher(store, outlet).publish(done.changes)
+        await ChangePublisher(store, outlet).publish(done.written)
         assert [one.message_id for one in outlet.published] == ["1.1", "1.2", "1.3"]
 
     async def test_publishers_at_once_leave_every_first_copy_in_order(

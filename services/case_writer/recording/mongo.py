@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
-from schemas.changes import Change
 from schemas.stored import (
     UNDELIVERABLE,
     Case,
@@ -29,6 +28,7 @@ from services.case_writer.recording.documents import (
     VerdictReplacement,
 )
 from services.case_writer.recording.mongo_snapshot import SnapshotReader
+from services.casework.persistence.recording import insert_history
 from services.casework.persistence.records import CASE_COUNTER, at_revision, changed_fields
 from services.runtime.store.errors import ConflictError
 from services.runtime.store.mongo import Session, Store
@@ -43,7 +43,6 @@ class MongoCases:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._snapshots = SnapshotReader(store)
-        self._changes = store.collection(Change.COLLECTION)
         self._cases = store.collection(Case.COLLECTION)
         self._comments = store.collection(Comment.COLLECTION)
         self._threads = store.collection(Thread.COLLECTION)
@@ -159,7 +158,7 @@ class MongoCases:
         ]
         if await self._cases.update_each(updates, session) != len(updates):
             raise ConflictError("another writer changed a case first")
-        await self._changes.insert([to_document(change) for change in documents.written_history], session)
+        await insert_history(self._store, documents.written_history, session)
 
     async def _write_threads(self, documents: Documents, session: Session) -> None:
         await self._threads.insert([to_document(thread) for thread in documents.threads], session)

@@ -38,6 +38,7 @@ from services.casework.erasure.redaction import (
     usable_names,
     with_files_erased,
 )
+from services.casework.persistence.recording import insert_history
 from services.casework.persistence.records import WrittenChanges, at_revision, changed_fields
 from services.runtime.logs import get_logger
 from services.runtime.mail.addresses import base_address
@@ -257,7 +258,7 @@ class Eraser:
         query = {"_id": erasure.number, **at_revision(erasure.case.revision)}
         if not await self._cases.update(query, {"$set": change}, session):
             raise ConflictError(f"case {erasure.number} was changed by someone else first")
-        await self._changes.insert([to_document(one) for one in written.changes], session)
+        await insert_history(self._store, written.changes, session)
 
     async def _erase_unplaced(self, run: "_Run") -> None:
         """Parked and ignored mails that the person wrote: their content goes, their outcome stays."""

@@ -1,14 +1,28 @@
-"""One change of a case, written within someone else's transaction."""
+"""Changes of cases, written within someone else's transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from schemas.changes import Actor, Change, What
+from schemas.changes import Actor, Change, Publication, What
 from schemas.stored import Case, from_document, to_document
 from services.casework.persistence.records import WrittenChanges, at_revision, changed_fields
 from services.runtime.store.errors import ConflictError
 from services.runtime.store.mongo import Session, Store
+
+
+async def insert_history(store: Store, changes: Sequence[Change], session: Session) -> None:
+    """Write changes, and the publication that lets any process publish their events."""
+    if not changes:
+        return
+    publication = Publication(
+        id=changes[0].id,
+        changes=[change.id for change in changes],
+        cases=sorted({change.case for change in changes}),
+        at=changes[0].at,
+    )
+    await store.collection(Change.COLLECTION).insert([to_document(change) for change in changes], session)
+    await store.collection(Publication.COLLECTION).insert([to_document(publication)], session)
 
 
 async def record_change(
@@ -36,5 +50,5 @@ async def record_change(
         change["$inc"] = dict(added)
     if not await cases.update({"_id": number, **at_revision(case.revision)}, change, session):
         raise ConflictError(f"case {number} was changed by someone else first")
-    await store.collection(Change.COLLECTION).insert([to_document(one) for one in written.changes], session)
+    await insert_history(store, written.changes, session)
     return True

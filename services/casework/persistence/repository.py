@@ -11,12 +11,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from schemas.changes import Actor, AnswerRecalled, Change, Merged, Opened
+from schemas.changes import Actor, AnswerRecalled, Change, Merged, Opened, Publication
 from schemas.stored import Attachment, Case, Comment, OutgoingMail, from_document, to_document
 from services.casework import actions
 from services.casework.actors import ActingAs
 from services.casework.decide import Accepted, AutomaticMail, Situation, decide, may_work
 from services.casework.persistence import records
+from services.casework.persistence.recording import insert_history
 from services.casework.persistence.splitting import split_off
 from services.casework.refusals import ActionRefusedError, StaleRevisionError
 from services.runtime.logs import get_logger
@@ -33,13 +34,17 @@ BY_RULE = "stage-automation"
 
 @dataclass(frozen=True)
 class Done:
-    """What an action did: the case as it is now, its new changes, and what else came of it."""
+    """What an action did: the case as it is now, its new changes, and what else came of it.
+
+    `written` are the changes of all cases that the action concerned, for whoever publishes them.
+    """
 
     case: Case
     changes: Sequence[Change]
     comment: str | None = None
     new_case: int | None = None
     outgoing: Sequence[str] = field(default_factory=tuple)
+    written: Sequence[Change] = field(default_factory=tuple)
 
 
 @dataclass(frozen=True)
@@ -85,7 +90,7 @@ class CaseRepository:
     async def ensure_indexes(self) -> None:
         """What lists, histories and the publisher look things up by."""
         await self._changes.ensure_index("case", "revision", unique=True)
-        await self._changes.ensure_index("published_at", "case", "revision", where={"published_at": None})
+        await self._store.collection(Publication.COLLECTION).ensure_index("at")
         await self._cases.ensure_index("status", "due_at")
         await self._cases.ensure_index("assignee", "status")
         await self._cases.ensure_index("merged_into")
@@ -170,8 +175,8 @@ class CaseRepository:
         query = {"_id": case.number, **records.at_revision(case.revision)}
         if not await self._cases.update(query, change, session):
             raise ConflictError(f"case {case.number} was changed by someone else first")
-        await self._changes.insert([to_document(one) for one in written.changes], session)
-        return Done(case=written.cases[case.number], changes=written.changes)
+        await insert_history(self._store, written.changes, session)
+        return Done(case=written.cases[case.number], changes=written.changes, written=written.changes)
 
     async def _act(self, request: _Request, session: Session) -> Done:
         case = await self._read(request.number, session)
@@ -263,6 +268,7 @@ class CaseRepository:
             comment=comment.id if comment else None,
             new_case=situation.new_number if written.opened is not None else None,
             outgoing=outgoing,
+            written=written.changes,
         )
 
     async def _save(
@@ -278,7 +284,7 @@ class CaseRepository:
             query = {"_id": number, **records.at_revision(before.revision)}
             if not await self._cases.update(query, change, session):
                 raise ConflictError(f"case {number} was changed by someone else first")
-        await self._changes.insert([to_document(one) for one in written.changes], session)
+        await insert_history(self._store, written.changes, session)
 
     async def _send(self, mail: AutomaticMail | None, case: Case, now: datetime, session: Session) -> Sequence[str]:
         outgoing = self._compose(mail, case, now) if mail is not None else None

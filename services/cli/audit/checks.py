@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequen
 from datetime import UTC, datetime
 from typing import Any
 
-from schemas.changes import Change
+from schemas.changes import Change, Publication
 from schemas.stored import Case
 from services.case_writer.housekeeping.blob_sweep import referenced
 from services.case_writer.recording.mongo import COUNTER, MAIL_KINDS
 from services.cli.audit.findings import Document, Finding, gaps, of_case, of_gap, of_mail, of_outgoing, of_thread
-from services.cli.audit.history import of_change, of_histories, of_links
+from services.cli.audit.history import of_change, of_histories, of_links, of_publication
 from services.runtime.store.blobs import CHUNKS, FILES
 from services.runtime.store.mongo import Session, Store
 
@@ -85,6 +85,10 @@ class Auditor:
             async for finding in self._paged(collection, None, check):
                 yield finding
             self.sums[collection] -= counted
+        now = datetime.now(UTC)
+        for publication in await self._store.collection(Publication.COLLECTION).find({}, sort="at", limit=PAGE):
+            for finding in of_publication(publication, now):
+                yield finding
 
     async def _history(self, cases: Sequence[Document], session: Session) -> list[Finding]:
         numbers = [case["_id"] for case in cases]
@@ -97,10 +101,7 @@ class Auditor:
 
     async def _changes(self, changes: Sequence[Document], session: Session) -> list[Finding]:
         cases = await self._by_id(Case.COLLECTION, {change["case"] for change in changes}, [], session)
-        now = datetime.now(UTC)
-        return [
-            finding for change in changes for finding in of_change(change, has_case=change["case"] in cases, now=now)
-        ]
+        return [finding for change in changes for finding in of_change(change, has_case=change["case"] in cases)]
 
     async def _mails(self, mails: Sequence[Document], session: Session) -> list[Finding]:
         comments = await self._by_id("comments", [mail["_id"] for mail in mails], ["case"], session)

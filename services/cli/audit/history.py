@@ -40,12 +40,18 @@ def of_links(cases: Sequence[Document], existing: Mapping[int, Document]) -> Ite
             yield Finding("refers-to-nothing", f"case {number} refers to case {refers_to}, which does not exist")
 
 
-def of_change(change: Document, *, has_case: bool, now: datetime) -> Iterable[Finding]:
-    """An entry belongs to a case, and its event went out."""
+def of_change(change: Document, *, has_case: bool) -> Iterable[Finding]:
+    """An entry belongs to a case."""
     if not has_case:
         yield Finding("change-without-case", f"change {change['_id']} of case {change['case']}")
-    if change["published_at"] is None and change["at"] < now - UNPUBLISHED:
-        yield Finding("event-unpublished", f"change {change['_id']} of {change['at']:%Y-%m-%d %H:%M} UTC")
+
+
+def of_publication(publication: Document, now: datetime) -> Iterable[Finding]:
+    """Events go out within minutes."""
+    if publication["at"] < now - UNPUBLISHED:
+        count, at = len(publication["changes"]), publication["at"]
+        what = f"{count} changes from {publication['_id']} on, of {at:%Y-%m-%d %H:%M} UTC"
+        yield Finding("event-unpublished", what)
 
 
 def _of_history(case: Document, history: Sequence[Document]) -> Iterable[Finding]:
