@@ -111,7 +111,7 @@ def _shape(raw: bytes) -> _Shape:
     item = PreparedMail(OpenCase(mail=mail, decision=Decision(rule="new-case")), reading, attachments)
     planned = plan([item], Snapshot(), attempt="0" * 32)
     made = build_documents(planned, TransactionContext(now, "0" * 32, 1, {BENCH: STAGE}))
-    change = number_history(made.history, {}, now, lambda *_: None).changes[0]
+    change = number_history(made.history, {}, {made.cases[0].number: made.cases[0]}, now, lambda *_: None).changes[0]
     sender = Sender(id="", times=[now], alerted_at=None, version=1, expires_at=now)
     stored = {
         "cases": to_document(made.cases[0]),
