@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import cast
 
+from services.case_writer.reading.text.attributions import is_attribution
 from services.case_writer.reading.text.plain import without_controls
 
 _TAG = re.compile(r'<(/?[a-z0-9]+)((?: [a-z-]+="[^"]*+")*+)>')
@@ -26,6 +27,11 @@ _MARKS: dict[str, str | None] = {
 _MARKS |= {f"/{name}": mark for name, mark in _MARKS.items()} | {"/tr": _ROW_ENDS, "/li": _LINE}
 _MARKS |= dict.fromkeys(("blockquote", "/blockquote", "li", "ol", "/ol", "ul", "/ul", "td", "th"))  # these depend
 _QUOTE_MARKS = (' type="cite"', ' class="gmail_quote"')
+_REFERENCES = (("&lt;", "<"), ("&gt;", ">"), ("&nbsp;", "\xa0"), ("&amp;", "&"))
+_ATTRIBUTION_TAGS = 24  # looked at before a `blockquote`
+_ATTRIBUTION_LINES = 2
+_MAX_ATTEMPTS = 300
+_MAX_LINE = 400
 _MAX_QUOTE_DEPTH = 50
 _MAX_INDENT = 20
 _NUMBER = re.compile(r' (?:start|value)="(\d{1,6})"')
@@ -46,8 +52,7 @@ def to_text(safe: str) -> str:
     text = _RUN.sub(lambda run: gaps[run[0]], text).replace(" \n", "\n").replace(" \t", "\t").strip("\n ")
     text = text.replace(_BLANK, " ").replace(_TAB, "\t")
     if "&" in text:
-        for reference, sign in (("&lt;", "<"), ("&gt;", ">"), ("&nbsp;", "\xa0"), ("&amp;", "&")):
-            text = text.replace(reference, sign)
+        text = _with_signs(text)
     return without_controls("\n".join(_quoted_lines(text)) if _OPEN in text else text)
 
 
@@ -62,6 +67,7 @@ class _Layout:
     def __init__(self) -> None:
         self._lists: list[int | None] = []  # the next number of each open list, None where it has bullets
         self._is_quote: list[bool] = []
+        self._attempts = 0
 
     def marked(self, safe: str) -> str:
         pieces = _TAG.split(safe)  # text, a tag's name, its attributes, text …
@@ -69,12 +75,23 @@ class _Layout:
         marks = [_MARKS.get(name, "") for name in names]
         for index in [index for index, mark in enumerate(marks) if mark is None]:
             before = names[index - 1] if index and not pieces[3 * index].strip() else ""
-            marks[index] = self._mark(names[index], pieces[3 * index + 2], before)
+            attributes = pieces[3 * index + 2]
+            if (
+                names[index] == "blockquote"
+                and not has_quotes(attributes)
+                and _is_below_attribution(pieces, marks, index)
+            ):
+                attributes = _QUOTE_MARKS[0]
+            marks[index] = self._mark(names[index], attributes, before)
             if names[index : index + 2] == ["li", "p"] and not pieces[3 * index + 3].strip():
                 marks[index + 1] = ""  # the paragraph would stand below its own bullet
         pieces[1::3] = cast("list[str]", marks)
         pieces[2::3] = [""] * len(names)
         return "".join(pieces)
+
+    def _may_look(self) -> bool:
+        self._attempts += 1
+        return self._attempts <= _MAX_ATTEMPTS
 
     def _mark(self, name: str, attributes: str, before: str) -> str:
         if name == "li":
@@ -105,6 +122,31 @@ class _Layout:
             self._is_quote.append(has_quotes(attributes))
             return f"{_LINE}{_OPEN}{_LINE}" if self._is_quote[-1] else _LINE
         return f"{_LINE}{_CLOSE}{_LINE}" if self._is_quote and self._is_quote.pop() else _LINE
+
+
+def _is_below_attribution(pieces: list[str], marks: list[str | None], index: int) -> bool:
+    """Whether the text above tag `index` introduces a quote: some programs do not mark their `blockquote`."""
+    lines = [""]
+    for at in range(index, max(index - _ATTRIBUTION_TAGS, -1), -1):
+        lines[-1] = f"{pieces[3 * at][-_MAX_LINE:]}{lines[-1]}"
+        if at and marks[at - 1] != "":
+            if lines[-1].strip():
+                lines.append("")
+            if len(lines) > _ATTRIBUTION_LINES:
+                break
+    joined = ""
+    for line in lines[:_ATTRIBUTION_LINES]:
+        joined = _with_signs(f"{line.strip()} {joined}")
+        has_date_or_address = "@" in joined or any(map(str.isdigit, joined))
+        if has_date_or_address and is_attribution(joined, above_quote=True):
+            return True
+    return False
+
+
+def _with_signs(text: str) -> str:
+    for reference, sign in _REFERENCES:
+        text = text.replace(reference, sign)
+    return text
 
 
 class _Gaps(dict[str, str]):

@@ -7,6 +7,7 @@ leaves other words, so it is none, whatever it begins and ends with.
 # ruff: noqa: RUF001 - signs and words of other scripts
 
 from services.case_writer.reading.text.quote_markers import (
+    ARTICLES,
     CALENDAR_STEMS,
     CALENDAR_WORDS,
     GLUE,
@@ -36,6 +37,8 @@ class _Parts:
         self.name: list[str] = []
         self.unknown = 0
         words = self.text.split()
+        first = words[0].strip(_EDGES).lower() if words else ""
+        self.begins_with_date = first[:1].isdigit() or _is_calendar(first) or first in GLUE
         self.is_sentence = len(words) > _MAX_WORDS or not all(map(self._take, words))
         self.is_sentence = self.is_sentence or len(self.name) > _MAX_NAME_WORDS
 
@@ -65,6 +68,8 @@ class _Parts:
         return bool(kind)
 
     def _take_small(self, low: str) -> bool:
+        if self.has_verb and not self.name and low in ARTICLES:
+            return False  # `schrieb der Fahrer`
         if low in GLUE or low in PARTICLES:
             return True
         self.unknown += 1
@@ -74,6 +79,8 @@ class _Parts:
         if low in GLUE or (not self.name and low in PARTICLES):
             return word not in SENTENCE_WORDS
         self.name.append(word)
+        if low in RELATIONS and len(self.name) == 1:
+            return False
         return low not in PERSONAL and word not in SENTENCE_WORDS
 
 
@@ -95,13 +102,16 @@ def is_attribution(line: str, *, above_quote: bool) -> bool:
         if parts.unknown:
             return False
         if parts.has_address:
-            return (parts.has_verb and _is_plain_end(line)) or (is_dated and parts.has_year)
+            return (parts.has_verb and _is_plain_end(line)) or (
+                is_dated and parts.has_year and parts.begins_with_date and _ends_with_address(line)
+            )
         return parts.has_verb and is_dated and parts.has_year and bool(parts.name) and _has_program_form(parts.text)
-    if parts.unknown > (_MAX_UNKNOWN_WORDS if parts.has_address and is_dated else 0):
+    may_be_foreign = parts.has_address and is_dated and not begins_attribution(line)
+    if parts.unknown > (_MAX_UNKNOWN_WORDS if may_be_foreign else 0):
         return False
     if parts.has_verb:
         return parts.has_address or bool(parts.name)
-    return is_dated and parts.has_address
+    return is_dated and parts.has_address and (line[-1] in (":", "：") or parts.begins_with_date)
 
 
 def has_verb(line: str) -> bool:
@@ -120,6 +130,11 @@ def is_date(line: str) -> bool:
         return False
     parts = _Parts(line)
     return not parts.is_sentence and parts.has_date and not (parts.name or parts.unknown or parts.has_verb)
+
+
+def _ends_with_address(line: str) -> bool:
+    """Whether nothing but a colon follows the address, as in `23.11.2026, 10:11, "Anna" <a@x.example>:`."""
+    return line[-1:] in (":", "：") and line[:-1].rstrip().endswith((">", "]", ")"))
 
 
 def _is_plain_end(line: str) -> bool:

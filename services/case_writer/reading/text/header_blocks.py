@@ -49,17 +49,18 @@ class _Block:
         kinds = set(self.kinds)
         if "from" not in kinds:
             return False
-        in_order = self.kinds[:4] == ["from", "sent", "to", "subject"] and self._has_date_and_time()
+        is_dated = self._has_date_and_time()
         if "subject" in kinds and kinds & {"sent", "to"}:
+            in_order = is_dated and self.kinds[:4] == ["from", "sent", "to", "subject"]
             return self.has_address or self.has_sent_time or in_order or below_rule
+        was_sent = is_dated and self.has_sent_time and self.kinds[:2] == ["from", "sent"]
         if {"sent", "to"} <= kinds:
-            return self.has_address or (self.has_sent_time and below_rule)
-        return "sent" in kinds and self.has_address and below_rule
+            return self.has_address or was_sent or (self.has_sent_time and below_rule)
+        return "sent" in kinds and self.has_address and (below_rule or was_sent)
 
     def _has_date_and_time(self) -> bool:
-        return ":" in self._date and any(
-            f" {century}" in self._date or f".{century}" in self._date for century in ("19", "20")
-        )
+        years = [f"{sign}{century}" for sign in " ./" for century in ("19", "20")]
+        return ":" in self._date and any(year in self._date for year in years)
 
 
 def label_of(low: str) -> str:

@@ -110,6 +110,7 @@ RELATIONS = _words(
     met pro для до к с till til med of by wysłałem wysłano geschickt gesendet envoyé enviado
     inviato verzonden"""
 )
+ARTICLES = _words("der die das den the le la les el il lo het")
 # They stand in lower case between the words of a name.
 PARTICLES = _words("von van der den de da di del della la le el bin al ter ten zu zur dos du y e i via und and & of")
 
@@ -181,12 +182,25 @@ SIGNATURE_WORDS = (
     "tel", "tél", "gpg", "phone", "fon", "mob", "fax", "faks", "kom.", "nip", "regon", "krs",
     "vat", "www.", "http", "@", "ul.", "str.", "straße", "strasse", "street", "road", "avenue",
     "rue ", "calle", "via ", "hrb", "ust", "gmbh", "sp. z", "ltd", "inc", "ičo", "siret", "тел",
-    "gsm", "cell", "m:", "t:", "f:", "p:", "iban", "al.", "av.", "+",
+    "gsm", "cell", "iban", "al.", "av.", "+",
 )  # fmt: skip
+# What the lines of a signature name before a colon, beside the words above.
+CONTACTS = _words(
+    "t m f p e w skype web adres address adresse office biuro büro key fingerprint linkedin twitter github signal "
+    "whatsapp telegram matrix xmpp jabber pgp direct zentrale centrala mail e-mail email sitz "
+    "geschäftsführer amtsgericht registergericht"
+)
+# With these a line of a letter begins, or it has them within.
+REQUESTS = _words(
+    """please proszę prosimy bitte voici merci order orders zamówienie zamawiam bestellung bestelle commande
+    pedido ordine ordini bestelling objednávka заказ замовлення beställning bestilling total totaal suma kwota razem
+    summe gesamt ps p.s ps. next item items pozycja pozycje artikel delivery dostawa lieferung livraison we i ich wir
+    je nous my ja will can thanks thank dziękuję danke see"""
+)
 # A number before or behind one of these counts goods.
 UNITS = _words(
-    """x × pcs pc pieces piece szt szt. sztuk sztuki stk stück stueck kg g l m m2 m² cm mm t
-    boxes box units unit palet palety pallets pallet pairs kartons kartony paczek paczki ks
-    kusů шт шт. штук st styck stuks unidades pièces pezzi unità bottles bags packs rolls sets
-    eur pln usd zł € $ qty"""
+    """x × pcs pc pieces piece szt szt. sztuk sztuki stk stück stueck kg cm mm boxes box units unit
+    palet palety pallets pallet pairs kartons kartony paczek paczki ks kusů шт шт. штук styck stuks
+    unidades pièces pezzi unità bottles bags packs rolls sets eur pln usd zł € $ qty"""
 )
+WEAK_UNITS = _words("g l m m2 m² t st")  # in an address, too

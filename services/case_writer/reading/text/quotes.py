@@ -45,7 +45,7 @@ class _Lines:
         self._attempts = 0
         self.lines = text.split("\n")
         self._bare = [_plain(line) for line in self.lines]
-        self._is_quoted = [bare[:1] == ">" for bare in self._bare]
+        self._is_quoted = [bare[:1] == ">" and not (bare[:2] == ">>" and bare[-2:] == "<<") for bare in self._bare]
         if ">" in text:
             self._mend_broken_addresses()
         if "|" in text:

@@ -1,6 +1,7 @@
 """What stands at the end of a mail in all mails of its author: the signature, the line of a device, a list's footer."""
 
 from services.case_writer.reading.text.quote_markers import (
+    CONTACTS,
     DEVICE_APOLOGIES,
     DEVICE_OFFERS,
     DEVICE_OTHERS,
@@ -8,8 +9,10 @@ from services.case_writer.reading.text.quote_markers import (
     DEVICE_STARTS,
     DEVICE_THINGS,
     LIST_FOOTERS,
+    REQUESTS,
     SIGNATURE_WORDS,
     UNITS,
+    WEAK_UNITS,
 )
 
 _MAX_LINES = 10
@@ -23,6 +26,9 @@ _DISCLAIMERS = (
     "intended", "przeznaczon", "drukuj", "riservat", "vertrouwelijk", "důvěrn",
     "конфиденциальн", "umwelt", "rodo", "gdpr", "adresat", "registered",
 )  # fmt: skip
+_LETTERS = "abcdefghijklmnopqrstuvwxyz\xd7"
+_ABBREVIATIONS = ("o.o.", "inc.", "ltd.", "co.", "s.a.", "corp.", "k.", "a.s.", "r.o.", "s.l.", "s.p.a.", "b.v.", "j.")
+_OFFERED = ("outlook", "mail")
 _FOR = frozenset({"for", "für", "dla", "pour", "para", "per", "voor", "pro", "til", "till", "för"})
 _WINDOWS = frozenset({"10", "11"})
 _DEVICE_FIRST_WORDS = frozenset(start.split()[0] for start in DEVICE_STARTS)
@@ -40,6 +46,8 @@ def is_signature(lines: list[str]) -> bool:
     if any(word in line for line in low for word in _DISCLAIMERS):
         low = [line for line in low if not _is_prose(line)]
     elif len(lines) > _MAX_UNMARKED_LINES and not is_marked:
+        return False
+    if any(map(_is_lower, lines)) and not is_marked:
         return False
     return not any(_is_own(line, is_marked=is_marked) for line in low)
 
@@ -66,6 +74,8 @@ def is_device_line(line: str) -> bool:
         low = head
     first, _, _ = low.partition(" ")
     has_things = first not in DEVICE_OFFERS
+    if not has_things and not any(name in low for name in _OFFERED):
+        return False
     if first in _DEVICE_FIRST_WORDS:
         start = max((start for start in DEVICE_STARTS if low.startswith(f"{start} ")), key=len, default="")
         if start and _is_product(low[len(start) :].split(), has_things=has_things):
@@ -110,25 +120,51 @@ def _is_model(word: str) -> bool:
 
 def _is_own(line: str, *, is_marked: bool) -> bool:
     """Whether a line, in lower case, says something to the reader of this very mail."""
-    if len(line) > _MAX_LINE_CHARS or line.endswith("?") or _is_prose(line):
+    is_contact = any(word in line for word in SIGNATURE_WORDS)
+    words = [word.strip(".,;:()!") for word in line.split()]
+    if len(line) > _MAX_LINE_CHARS or _is_prose(line) or not REQUESTS.isdisjoint(words):
         return True
-    words = [word.strip(".,;:()") for word in line.split()]
-    digits = [index for index, word in enumerate(words) if word[:1].isdigit()]
-    if not digits:
-        return line[0] in "-*•" and len(words) > 2 and not is_marked
-    if any(words[at] in UNITS for index in digits for at in (index - 1, index + 1) if 0 <= at < len(words)):
-        return not any(word in line for word in SIGNATURE_WORDS if len(word) > 2)
-    if any(len(word) < 8 and word.rstrip("abcdefghijklmnopqrstuvwxyz\xd7") in _amounts(word) for word in words):
+    if _ends_sentence(line) or (line[0] in "-*•" and len(words) > 1 and not is_contact):
         return True
-    if any(word in line for word in SIGNATURE_WORDS):
+    label, colon, _ = line.partition(": ")
+    has_contact_label = not CONTACTS.isdisjoint(label.split())
+    if colon and not is_contact and not has_contact_label:
+        return True
+    is_contact = is_contact or (bool(colon) and has_contact_label)
+    return any(map(str.isdigit, line)) and _counts(words, is_contact=is_contact, is_marked=is_marked)
+
+
+def _is_lower(line: str) -> bool:
+    """Whether a line of several words has no capital: names and companies have some."""
+    return " " in line and line[0].isalpha() and line == line.lower()
+
+
+def _ends_sentence(line: str) -> bool:
+    """`Please answer.`, but not `Acme Sp. z o.o.`"""
+    if line[-1] in "?!":
+        return True
+    return line[-1] == "." and len(line.split()) > 1 and not line.endswith(_ABBREVIATIONS)
+
+
+def _counts(words: list[str], *, is_contact: bool, is_marked: bool) -> bool:
+    """Whether a line with numbers has those of an order, rather than of an address or a telephone."""
+    beside = [words[at] for at in _beside_numbers(words)]
+    if not UNITS.isdisjoint(beside) or any(map(_is_amount, words)):
+        return True
+    if is_contact:
         return False
-    return not is_marked or not _is_address(words)
+    return not WEAK_UNITS.isdisjoint(beside) or not is_marked or not _is_address(words)
 
 
-def _amounts(word: str) -> tuple[str, ...]:
-    """The number of `3x` or `20kg`, if `word` is such a one."""
-    number = word.rstrip("abcdefghijklmnopqrstuvwxyz\xd7")
-    return (number,) if number.isdigit() and word[len(number) :] in UNITS else ()
+def _beside_numbers(words: list[str]) -> list[int]:
+    numbers = [index for index, word in enumerate(words) if word[:1].isdigit()]
+    return [at for index in numbers for at in (index - 1, index + 1) if 0 <= at < len(words)]
+
+
+def _is_amount(word: str) -> bool:
+    """`3x`, `20kg`, `x20`."""
+    number = word.rstrip(_LETTERS)
+    return (number.isdigit() and word[len(number) :] in UNITS) or (word[:1] in "x\xd7" and word[1:].isdigit())
 
 
 def _is_address(words: list[str]) -> bool:
