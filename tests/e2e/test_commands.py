@@ -144,7 +144,8 @@ def test_a_case_is_shown_and_a_missing_one_is_an_error_of_one_line(pipeline: Pip
     shown = mailcase(pipeline, "case", "show", "1")
     assert shown.stdout.startswith(b"Case [#1]")
     missing = mailcase(pipeline, "case", "show", "2")
-    assert (missing.returncode, missing.stderr) == (1, b"mailcase: there is no case 2\n")
+    hint = b"`mailcase case list` shows which there are"
+    assert (missing.returncode, missing.stderr) == (1, b"mailcase: there is no case 2; " + hint + b"\n")
 
 
 def test_check_passes_where_all_is_well_and_names_what_is_not(pipeline: Pipeline) -> None:
