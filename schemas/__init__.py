@@ -1,1 +1,4 @@
-"""Mailcase's contracts: messages, stored documents, the case reference. msgspec and the standard library only."""
+"""The contracts: messages, stored documents, the case reference.
+
+This package needs msgspec and the standard library only.
+"""

@@ -1,6 +1,6 @@
-"""Events of the archive as they concern single mails: which case each mail was in.
+"""Which case each mail was in, read from archived events.
 
-The archive holds CloudEvents, and before them the events of earlier versions; both are read.
+The archive holds CloudEvents and the events of earlier versions; both are decoded.
 """
 
 import re
@@ -32,7 +32,7 @@ class _Envelope(msgspec.Struct):
 
 
 def decode_archived_events(body: bytes) -> list[Event]:
-    """What an event says of mails; empty for one that says nothing of them. Raises UnreadableMessageError."""
+    """What an event says about mails; empty if it says nothing. Raises UnreadableMessageError."""
     try:
         envelope = msgspec.json.decode(body, type=_Envelope)
     except (msgspec.MsgspecError, ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""The case reference `[#235]`: the number as people see it, written and read here and nowhere else."""
+"""The case reference `[#235]`: the number as people see it; only this module writes and reads it."""
 
 import re
 from functools import cached_property
@@ -7,37 +7,43 @@ import msgspec
 
 MAX_DIGITS = 15  # below 2**53, so that a number survives every JSON reader
 
-# Unicode's Bidi_Control property: what follows one may be shown elsewhere than it stands; nothing after it is believed.
+# Unicode's Bidi_Control property: the text after such a character may be displayed elsewhere, so it
+# is not trusted.
 _BIDI_CONTROL = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-# But programs set for Hebrew or Arabic begin each subject with marks that only tell its direction. They hide nothing
-# unless they touch the reference itself, whose brackets they turn around.
+# Programs set to Hebrew or Arabic begin each subject with marks of its direction. These hide
+# nothing unless they touch the reference itself, whose brackets they mirror.
 _LEADING_MARKS = re.compile("[\u061c\u200e\u200f]++(?![\\s\u061c\u200e\u200f]*+\\[)")
 
 
 class CaseReference(msgspec.Struct, frozen=True, dict=True):
-    """The form of the reference in this installation; `prefix` is a word before the number, as in `[Case #235]`.
+    """The form of the reference in this installation; `prefix` is a word before the number: `[Case
+    #235]`.
 
-    The form without the prefix is read too unless `reads_bare` is false, so that mails sent before a change of the
-    setting find their case. Other systems number their tickets in the same form.
+    The form without the prefix is read too unless `reads_bare` is false, so that replies to mails
+    sent before a change of the setting find their case. Other systems number their tickets in the
+    same form.
     """
 
     prefix: str = ""
     reads_bare: bool = True
 
     def write(self, number: int) -> str:
-        """`[#235]`, or with the prefix `[Case #235]`. Raises ValueError for a number that could not be read back."""
+        """`[#235]`, or with the prefix `[Case #235]`. Raises ValueError for a number that could not
+        be read back.
+        """
         if not 0 < number < 10**MAX_DIGITS:
             raise ValueError(f"case number {number} is not between 1 and {10**MAX_DIGITS - 1}")
         return f"[{self.prefix} #{number}]" if self.prefix else f"[#{number}]"
 
     def title(self, number: int, word: str) -> str:
-        """The reference after `word`, the word for a case: `Case [#235]`. A prefix takes the word's place."""
+        """The reference after `word`: `Case [#235]`. A prefix replaces the word."""
         return self.write(number) if self.prefix else f"{word} {self.write(number)}"
 
     def find(self, subject: str) -> list[int]:
-        """Every case number in a decoded, unfolded subject, in order and without repeats; empty where there is none.
+        """Every case number in a decoded, unfolded subject, in order, without repeats.
 
-        Digits are ASCII, at most 15, without sign or leading zero; blanks inside the brackets are allowed.
+        Digits are ASCII, at most 15, without sign or leading zero; blanks inside the brackets are
+        allowed.
         """
         marks = _LEADING_MARKS.match(subject)
         control = _BIDI_CONTROL.search(subject, marks.end() if marks else 0)

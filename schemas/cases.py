@@ -1,4 +1,4 @@
-"""What the router tells the case writer: one command a mail, with the decision and the evidence for it."""
+"""Commands from the router to the case writer: one per mail, with the decision and its evidence."""
 
 from typing import Literal
 
@@ -12,14 +12,15 @@ Otherwise = Literal["open", "park", "ignore"]
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a mail goes where it goes; stored whole in `mails.decision`.
+    """Why a mail goes where it goes; stored as a whole in `mails.decision`.
 
-    `rule` is the constant name of the rule that decided; `evidence` holds short texts that the rule went by. `cases`
-    are candidate case numbers, best first; `thread_ids` are Message-IDs that the mail refers to, nearest first, for the
-    case writer to look up. `flags` are constant words for the comment. `reports_on` are the Message-IDs of mails of
-    ours that a delivery report is about. `signed` are the cases that signed Message-IDs of ours in the mail name, which
-    nobody can guess; `authentication` is the receiving server's verdict on the author, empty for none. `resolution` is
-    added by the case writer where it ended otherwise than the rule proposed.
+    `rule` names the rule that decided (`schemas.reasons.Rule`); `evidence` holds short texts that
+    it relied on. `cases` are candidate case numbers, best first. `thread_ids` are the Message-IDs
+    that the mail refers to, nearest first, for the case writer to look up. `flags` are flags of the
+    comment. `reports_on` are the Message-IDs of our mails that a delivery report is about. `signed`
+    are the cases named by signed Message-IDs of ours in the mail, which nobody can forge.
+    `authentication` is the receiving server's verdict on the author, empty if there is none. The
+    case writer adds `resolution` if it decided otherwise than the rule proposed.
     """
 
     rule: str
@@ -43,10 +44,11 @@ class OpenCase(_Command, frozen=True, kw_only=True, tag="OpenCase.v1"):
 
 
 class AppendToCase(_Command, frozen=True, kw_only=True, tag="AppendToCase.v1"):
-    """Add the mail to the first case of `decision.cases` that exists, or that one of `decision.thread_ids` belongs to.
+    """Add the mail to the first case of `decision.cases` that exists, or to that of
+    `decision.thread_ids`.
 
-    Where there is none, `otherwise` tells what becomes of the mail: `open` a case, `park` or `ignore` it, for `reason`.
-    `kind` is the comment's.
+    If there is none, `otherwise` decides: `open` a case, or `park` or `ignore` the mail for
+    `reason`. `kind` is the comment's.
     """
 
     kind: CommentKind = "mail"
@@ -55,13 +57,13 @@ class AppendToCase(_Command, frozen=True, kw_only=True, tag="AppendToCase.v1"):
 
 
 class ParkMail(_Command, frozen=True, kw_only=True, tag="ParkMail.v1"):
-    """Keep the mail whole for a person to decide; `reason` is a constant name."""
+    """Keep the whole mail for a person to decide; `reason` is a `ParkReason`."""
 
     reason: str
 
 
 class IgnoreMail(_Command, frozen=True, kw_only=True, tag="IgnoreMail.v1"):
-    """Record the mail without a case; `reason` is a constant name."""
+    """Record the mail without a case; `reason` is an `IgnoreReason`."""
 
     reason: str
 

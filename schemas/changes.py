@@ -17,8 +17,8 @@ ActorKind = Literal["mail", "person", "token", "rule"]
 class Actor(msgspec.Struct, frozen=True, kw_only=True):
     """Who made a change.
 
-    `id` is the mail key, the user's address, the token's id, or the rule's name. `name` is for people;
-    it is empty when there is none.
+    `id` is the mail key, the user's address, the token's id, or the rule's name. `name` is for
+    people; it is empty when there is none.
     """
 
     kind: ActorKind
@@ -29,10 +29,11 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
 class FieldValue(msgspec.Struct, frozen=True, kw_only=True):
     """A field of a case with the evidence it came from.
 
-    `value` is in the normal form of the field's type: text for everything except `bool`; an ISO date;
-    a decimal with a point; an amount as `1234.56 PLN`. `source` is `person` or the name of a source in
-    the settings; `evidence` says where the value stands, empty for a person's; `by` is the id of the
-    actor or the mail key; `rule` is the hash of the rule that read it, None for a person's.
+    `value` is in the normal form of the field's type: text for everything except `bool`; an ISO
+    date; a decimal with a point; an amount as `1234.56 PLN`. `source` is `person` or the name of a
+    source in the settings; `evidence` says where the value stands, empty for a person's; `by` is
+    the id of the actor or the mail key; `rule` is the hash of the rule that read it, None for a
+    person's.
     """
 
     value: str | bool
@@ -90,7 +91,8 @@ class MailAdded(_What, frozen=True, kw_only=True, tag="mail-added"):
 class Rederived(_What, frozen=True, kw_only=True, tag="rederived"):
     """A replay read the mail of `comment` again.
 
-    `title` is the case's new title, None when it stays; it changes only while it still is `was_title`.
+    `title` is the case's new title, None when it stays; it changes only while it still is
+    `was_title`.
     """
 
     comment: str
@@ -106,7 +108,9 @@ class Sent(_What, frozen=True, kw_only=True, tag="sent"):
 
 
 class MailMoved(_What, frozen=True, kw_only=True, tag="mail-moved"):
-    """A rederived mail left for case `to`, or came from case `was`; exactly one of them is not None."""
+    """A rederived mail left for case `to`, or came from case `was`; exactly one of them is not
+    None.
+    """
 
     comment: str
     to: int | None = None
@@ -133,7 +137,8 @@ class Noted(_What, frozen=True, kw_only=True, tag="noted"):
 
 
 class StageMoved(_What, frozen=True, kw_only=True, tag="stage-moved"):
-    """The case entered `to`; `closed` is true when that stage is final, `reopened` when it left one.
+    """The case entered `to`; `closed` is true when that stage is final, `reopened` when it left
+    one.
 
     `from_process` and `to_process` differ when the case went to another process.
     """
@@ -175,7 +180,8 @@ class Overdue(_What, frozen=True, kw_only=True, tag="overdue"):
 
 
 class FieldsSet(_What, frozen=True, kw_only=True, tag="fields-set"):
-    """Fields got values; None removes one. `was` has the values before, without those that had none.
+    """Fields got values; None removes one. `was` has the values before, without those that had
+    none.
 
     `flags` are the flags of the case from now on; None leaves them as they are.
     """
@@ -198,8 +204,8 @@ class Reopened(_What, frozen=True, kw_only=True, tag="reopened"):
 class Merged(_What, frozen=True, kw_only=True, tag="merged"):
     """This case was merged into `into`, or took in `absorbed`; exactly one of them is not None.
 
-    `was_status` is the status of the merged case before. `joined` are the participants that the target
-    got from the merged case.
+    `was_status` is the status of the merged case before. `joined` are the participants that the
+    target got from the merged case.
     """
 
     into: int | None = None
@@ -265,10 +271,11 @@ What = (
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """Collection `changes`: the entry of revision `revision` of case `case`; `id` is `change_id` of both.
+    """Collection `changes`: the entry of revision `revision` of case `case`; `id` is `change_id` of
+    both.
 
-    `mail_key` is the mail that caused the change, None for most others. `process` is the case's after
-    the change; events are routed by it.
+    `mail_key` is the mail that caused the change, None for most others. `process` is the case's
+    after the change; events are routed by it.
     """
 
     COLLECTION: ClassVar[str] = "changes"

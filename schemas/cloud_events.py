@@ -1,8 +1,9 @@
-"""Changes of cases and outcomes of mails as CloudEvents 1.0 in the structured JSON form, for anyone who listens.
+"""Changes of cases and outcomes of mails as CloudEvents 1.0 in the structured JSON form, for any
+listener.
 
-Source: the CloudEvents specification, version 1.0.2 (github.com/cloudevents/spec). `id` and `source`
-together identify an event: one that comes twice has the same `id`. Within one case `revision` orders
-the events; the first copy of each comes in that order.
+Source: the CloudEvents specification, version 1.0.2 (github.com/cloudevents/spec). `id` and
+`source` together identify an event, so a duplicate has the same `id`. Within one case `revision`
+orders the events, and their first copies arrive in that order.
 """
 
 from datetime import datetime
@@ -33,7 +34,7 @@ from schemas.mails import Moment
 CASES = "/mailcase/cases"
 MAILS = "/mailcase/mails"
 CONTENT_TYPE = "application/cloudevents+json"
-# Routing keys and types name a mail that joined a case as the outcome of that mail is named.
+# In routing keys and types, the name is that of the mail's outcome.
 _NAMES = {"mail-added": "appended"}
 
 
@@ -41,9 +42,9 @@ MailEvent = MailParked | MailIgnored | SenderLimited | MailboxLimited
 
 
 class CaseChanged(msgspec.Struct, frozen=True, kw_only=True):
-    """What happened to a case; `details` has what a listener needs to act, by the kind of change.
+    """What happened to a case; `details` depends on the kind of change.
 
-    There is no title, address or text: a listener reads them from the case, if it may.
+    It holds no title, address or text: a listener that has access reads them from the case.
     """
 
     case: int
@@ -93,7 +94,7 @@ def cloud_event(change: Change) -> CloudEvent:
 
 
 def mail_event(event: MailEvent, version: str) -> CloudEvent:
-    """The event of a mail that went to no case, or of a limit; `version` names the outcome that it is about."""
+    """The event of a mail without a case, or of a limit; `version` names the outcome it reports."""
     name = mail_event_name(event)
     data = msgspec.to_builtins(event, builtin_types=(datetime,))
     del data["type"]

@@ -1,4 +1,7 @@
-"""Bytes to messages and back: MessagePack between the stages, JSON for events. Unknown fields are accepted."""
+"""Bytes to messages and back: MessagePack between services, JSON for events.
+
+Unknown fields are accepted.
+"""
 
 from typing import Any
 
@@ -25,11 +28,11 @@ class _Tagged(msgspec.Struct):
 
 
 class UnreadableMessageError(ValueError):
-    """The bytes break the contract of the message they claim to be; the text says where."""
+    """The bytes break the contract of the message that they claim to be; the text names the field."""
 
 
 class NewerVersionError(UnreadableMessageError):
-    """A message of a version that came after this program; a newer one can read it."""
+    """A message of a version that this program does not know; a newer one can decode it."""
 
 
 def encode(message: msgspec.Struct) -> bytes:
@@ -54,7 +57,10 @@ def decode_raw_mail(body: bytes) -> RawMail:
 
 
 def decode_case_message(body: bytes) -> Command | AnswerCase:
-    """A message of the exchange `mailcase.case`: of a mail, or to answer one. Raises UnreadableMessageError."""
+    """A message of the exchange `mailcase.case`: for a mail, or to answer one.
+
+    Raises UnreadableMessageError.
+    """
     message: Command | AnswerCase = _decode(_case_message, body)
     return message
 
@@ -66,7 +72,10 @@ def decode_send_mail(body: bytes) -> SendMail:
 
 
 def decode_event(body: bytes) -> Event:
-    """A `case.…` or `mail.…` event, except receipts and what a replay hears. Raises UnreadableMessageError."""
+    """A `case.…` or `mail.…` event, except receipts and the effects of a replay.
+
+    Raises UnreadableMessageError.
+    """
     event: Event = _decode(_event, body)
     return event
 
@@ -92,7 +101,8 @@ def decode_presence(body: bytes) -> FetcherPresent:
 def _decode(decoder: Any, body: bytes) -> Any:
     try:
         return decoder.decode(body)
-    # ValueError: text that is not UTF-8, times out of range; RecursionError: an unknown field nested without end
+    # ValueError: text that is not UTF-8, times out of range; RecursionError: an unknown field
+    # nested without end
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         tag = _tag_in(decoder, body)
         if _is_newer(tag, _known_tags(decoder)):
@@ -101,7 +111,7 @@ def _decode(decoder: Any, body: bytes) -> Any:
 
 
 def _tag_in(decoder: Any, body: bytes) -> str:
-    """The tag alone, whatever else the message holds; "" where there is none."""
+    """The tag alone, whatever else the message holds; "" if there is none."""
     protocol: Any = msgspec.msgpack if isinstance(decoder, msgspec.msgpack.Decoder) else msgspec.json
     try:
         tagged: _Tagged = protocol.decode(body, type=_Tagged)
@@ -112,11 +122,11 @@ def _tag_in(decoder: Any, body: bytes) -> str:
 
 def _known_tags(decoder: Any) -> set[str]:
     types = getattr(decoder.type, "__args__", (decoder.type,))
-    return {str(one.__struct_config__.tag) for one in types}
+    return {str(kind.__struct_config__.tag) for kind in types}
 
 
 def _is_newer(tag: str, known: set[str]) -> bool:
     """Whether the message is known by name, in earlier versions only."""
     name, _, version = tag.rpartition(".v")
-    versions = [int(one.rpartition(".v")[2]) for one in known if one.rpartition(".v")[0] == name]
+    versions = [int(tag.rpartition(".v")[2]) for tag in known if tag.rpartition(".v")[0] == name]
     return bool(versions) and version.isdecimal() and int(version) > max(versions)

@@ -1,4 +1,4 @@
-"""What is told as JSON: events for anyone, receipts for the fetchers, and what fetchers tell each other."""
+"""Messages in JSON: events for anyone, receipts for the fetchers, presence between fetchers."""
 
 from typing import ClassVar, Literal
 
@@ -8,7 +8,10 @@ from schemas.mails import Moment
 
 
 class _MailEvent(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
-    """`mail_key` names the mail that caused the event; an event may come twice, with the same `type` and `mail_key`."""
+    """`mail_key` names the mail that caused the event.
+
+    An event may come twice, with the same `type` and `mail_key`.
+    """
 
     mail_key: str
     process: str
@@ -25,9 +28,10 @@ class CaseOpened(_MailEvent, frozen=True, kw_only=True, tag="CaseOpened.v1"):
 
 
 class CaseAppended(_MailEvent, frozen=True, kw_only=True, tag="CaseAppended.v1"):
-    """A mail was added to case number `case`; `process` is the case's; routing key `case.appended.<process>`.
+    """A mail was added to case number `case`; `process` is the case's; routing key
+    `case.appended.<process>`.
 
-    `reopened` tells that the case was closed until then.
+    `reopened` is true if the case was closed until then.
     """
 
     case: int
@@ -35,9 +39,9 @@ class CaseAppended(_MailEvent, frozen=True, kw_only=True, tag="CaseAppended.v1")
 
 
 class CaseMoved(_MailEvent, frozen=True, kw_only=True, tag="CaseMoved.v1"):
-    """A mail that was in case `was` is in `case` from now on: a person had it decided anew; routing key `case.moved.…`.
+    """A replay moved a mail from case `was` to `case`; routing key `case.moved.…`.
 
-    `process` is that of the case where it is now.
+    `process` is that of the new case.
     """
 
     case: int
@@ -55,7 +59,8 @@ class MailParked(_MailEvent, frozen=True, kw_only=True, tag="MailParked.v1"):
 class MailIgnored(_MailEvent, frozen=True, kw_only=True, tag="MailIgnored.v1"):
     """A mail was recorded without a case; routing key `mail.ignored.<process>`.
 
-    `case` is where the mail is of which this one is a copy (`reason` is `copy`), None for other reasons.
+    `case` is the case of the mail that this one is a copy of (`reason` is `copy`), None for other
+    reasons.
     """
 
     ROUTING_KEY: ClassVar[str] = "mail.ignored.{process}"
@@ -65,11 +70,10 @@ class MailIgnored(_MailEvent, frozen=True, kw_only=True, tag="MailIgnored.v1"):
 
 
 class SenderLimited(_MailEvent, frozen=True, kw_only=True, tag="SenderLimited.v1"):
-    """An alert: `address` opened so many cases lately that its further mails are parked, this one the first of them.
+    """An alert: `address` reached the limit of new cases, and this mail is the first to be parked.
 
-    It is empty for mails without an author's address, which count as one sender.
-
-    Once in the window of the limit; routing key `alert.sender-limited.<process>`.
+    `address` is empty for mails without an author's address, which count as one sender. Sent once
+    per window of the limit; routing key `alert.sender-limited.<process>`.
     """
 
     ROUTING_KEY: ClassVar[str] = "alert.sender-limited.{process}"
@@ -78,18 +82,19 @@ class SenderLimited(_MailEvent, frozen=True, kw_only=True, tag="SenderLimited.v1
 
 
 class MailboxLimited(_MailEvent, frozen=True, kw_only=True, tag="MailboxLimited.v1"):
-    """An alert: mails to `mailbox` opened so many cases lately that further ones are parked.
+    """An alert: `mailbox` reached the limit of new cases, and this mail is the first to be parked.
 
-    This one is the first of them. Once in the window of the limit; routing key `alert.mailbox-limited.<process>`.
+    Sent once per window of the limit; routing key `alert.mailbox-limited.<process>`.
     """
 
     ROUTING_KEY: ClassVar[str] = "alert.mailbox-limited.{process}"
 
 
 class MailsRecorded(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="MailsRecorded.v1"):
-    """The receipt: the outcomes of these mails are written by a majority of the database, so they may leave `mailbox`.
+    """The receipt: a majority of the database has the outcomes, so the mails may leave `mailbox`.
 
-    Routing key `mail.recorded.<mailbox>`. `keys` are mail keys, in no order; a key may come more than once.
+    Routing key `mail.recorded.<mailbox>`. `keys` are mail keys in no order; a key may come more
+    than once.
     """
 
     ROUTING_KEY: ClassVar[str] = "mail.recorded.{mailbox}"
@@ -99,11 +104,13 @@ class MailsRecorded(msgspec.Struct, frozen=True, kw_only=True, tag_field="type",
 
 
 class ReplayEffect(msgspec.Struct, frozen=True, kw_only=True):
-    """What a replay did with one mail; `case` is where it is or, for `differs`, where it would go, None for no case.
+    """What a replay did with one mail.
 
-    `opened`, `appended`, `parked`, `ignored`: it had no outcome before. `unchanged`: it had one, which stands.
-    `rederived`: what is derived from it was replaced. `moved`: it went to another case, or to one from none. `differs`:
-    it would, and was left where it is. `was` is its case until then; `detail` is a constant name that says more.
+    `effect` is `opened`, `appended`, `parked` or `ignored` if the mail had no outcome before;
+    `unchanged` if its outcome stays; `rederived` if what is derived from it was replaced; `moved`
+    if it went to another case, or from none to one; `differs` if it would move, and was left in
+    place. `case` is the case it is in or, for `differs`, would go to; None for no case. `was` is
+    its case before; `detail` is a constant word that says more.
     """
 
     mail_key: str
@@ -114,7 +121,7 @@ class ReplayEffect(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MailsReplayed(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="MailsReplayed.v1"):
-    """The effects of replay `run`, told once they are written; routing key `mail.replayed.<run>`."""
+    """The effects of replay `run`, sent once they are written; routing key `mail.replayed.<run>`."""
 
     ROUTING_KEY: ClassVar[str] = "mail.replayed.{run}"
 
@@ -123,9 +130,10 @@ class MailsReplayed(msgspec.Struct, frozen=True, kw_only=True, tag_field="type",
 
 
 class FetcherPresent(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="FetcherPresent.v1"):
-    """A fetcher tells the others what it reads, every few seconds; routing key `fetcher.present`.
+    """A fetcher announces every few seconds what it reads; routing key `fetcher.present`.
 
-    `replica` names it for as long as its connection lives, `room` is how many mailboxes more it would read.
+    `replica` names the fetcher while its connection lives; `room` is how many more mailboxes it
+    would read.
     """
 
     ROUTING_KEY: ClassVar[str] = "fetcher.present"

@@ -6,14 +6,17 @@ from typing import Annotated
 
 import msgspec
 
-Moment = Annotated[datetime, msgspec.Meta(tz=True)]  # on the wire a time without a zone is a broken contract
+# on the wire a time without a zone is a broken contract
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 # Keys and names become parts of AMQP routing keys and properties, which have 255 bytes at most.
 Word = Annotated[str, msgspec.Meta(pattern=r"\A[!-~]{1,64}\Z")]
 
 
 def mail_key(mailbox: str, raw: bytes) -> str:
-    """The identity of a mail everywhere: SHA-256 hex (64 characters) of mailbox name + NUL + the raw bytes as fetched.
+    """The identity of a mail everywhere: 64 hex digits.
+
+    It is the SHA-256 of the mailbox name, NUL and the raw bytes as fetched.
 
     The same bytes in two mailboxes are two mails; the same bytes twice in one mailbox are one.
     """
@@ -31,12 +34,13 @@ class BlobRef(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Replay(msgspec.Struct, frozen=True, kw_only=True):
-    """What a replay wants with a mail, beside bringing back one that has no outcome.
+    """What a replay does with a mail, besides restoring one that has no outcome.
 
-    `run` names the replay, which hears of the effect. `case` is the number of the case that the mail was in when it was
-    recorded before, None where that is not known; `opener` is the key of the mail that opened that case, the mail's own
-    where it did, None where that is not known. `rederive` asks to read and decide a recorded mail anew, in place; with
-    `move` it goes to the case where it belongs by today's rules.
+    `run` names the replay, which receives the effect. `case` is the number of the case that the
+    mail was in before, None if that is not known. `opener` is the key of the mail that opened that
+    case, which may be the mail itself, None if that is not known. `rederive` reads and decides a
+    recorded mail again, in place; with `move` it goes to the case where it belongs by the current
+    rules.
     """
 
     run: Word
@@ -49,13 +53,14 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
 class RawMail(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="RawMail.v1"):
     """One mail exactly as the mail server gave it.
 
-    Either `raw` holds the bytes, or, for a mail over the inline limit, `blob` tells where they are and `head` holds the
-    first part of them, enough to classify by. `received_at` is the mail server's time (IMAP INTERNALDATE, RFC 9051
-    section 2.3.3), None where the server keeps none (POP3, files). `origin` says how the mail came: `fetch`, `ingest`,
-    `replay` or `retry`, and `replay` what a replay wants. Times are aware UTC; `size` is the length of the raw bytes.
+    Either `raw` holds the bytes or, for a mail over the inline limit, `blob` refers to them and
+    `head` holds the first part, enough to classify by. `received_at` is the mail server's time
+    (IMAP INTERNALDATE, RFC 9051 section 2.3.3), None if the server keeps none (POP3, files).
+    `origin` is how the mail came: `fetch`, `ingest`, `replay` or `retry`; `replay` is what a replay
+    does with it. Times are aware UTC; `size` is the length of the raw bytes.
 
-    `whole_size` is None for a whole mail. Otherwise the mail is larger than what is taken: these are only its first
-    bytes, and this is its size on the mail server, where it stays.
+    `whole_size` is None for a whole mail. Otherwise the mail exceeds the size limit and stays on
+    the mail server: `raw` holds only its first bytes, and `whole_size` is its size there.
     """
 
     key: Word
@@ -73,5 +78,7 @@ class RawMail(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="
 
     @property
     def classifiable(self) -> bytes:
-        """The bytes to classify by: all of the mail, or its first part where the mail travels as a blob."""
+        """The bytes to classify by: the whole mail, or its first part if the mail travels as a
+        blob.
+        """
         return self.raw if self.raw is not None else self.head or b""

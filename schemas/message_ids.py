@@ -1,7 +1,8 @@
-"""Message-IDs of our own mails: they carry the case's number and an HMAC, so that no one can make one up.
+"""Message-IDs of our own mails: they carry the case's number and an HMAC, so nobody can forge one.
 
-`<mc.235.Zk3q….f1e2…@mail.example>`: the case, a random part, and the first 32 hex digits of an HMAC-SHA256 (RFC 2104)
-of the two. The domain is not part of it: a gateway that rewrites domains does not break the way back.
+`<mc.235.Zk3q….f1e2…@mail.example>` consists of the case, a random part, and the first 32 hex digits
+of an HMAC-SHA256 (RFC 2104) of the two. The domain is not signed, so replies still find their case
+if a gateway rewrites domains.
 """
 
 import hashlib
@@ -21,9 +22,10 @@ _MARK = re.compile(rf"([1-9][0-9]{{0,{MAX_DIGITS - 1}}})\s+([0-9a-f]{{{_MAC_DIGI
 
 
 class MessageIdSigner:
-    """Makes and recognises our Message-IDs. The first key signs, all of them verify, so that keys can be rotated.
+    """Signs and recognizes our Message-IDs. The first key signs; all keys verify, so keys can be
+    rotated.
 
-    Without a key none is recognised and none can be made.
+    Without a key, no Message-ID is recognized and none can be made.
     """
 
     def __init__(self, keys: Sequence[bytes]) -> None:
@@ -32,7 +34,7 @@ class MessageIdSigner:
     def make(self, case: int, unique: str, domain: str) -> str:
         """The Message-ID of a mail sent from `case`; `unique` is 8 to 40 ASCII letters and digits.
 
-        Raises ValueError where there is no key, or where the id could not be read back.
+        Raises ValueError if there is no key, or if the id could not be read back.
         """
         if not self._keys:
             raise ValueError("there is no key to sign Message-IDs with")
@@ -42,7 +44,9 @@ class MessageIdSigner:
         return made
 
     def case_of(self, message_id: str) -> int | None:
-        """The case that one of our mails was sent from; None for any other Message-ID, forged ones included."""
+        """The case that one of our mails was sent from; None for any other Message-ID, forged ones
+        included.
+        """
         found = _ID.fullmatch(message_id)
         if found is None:
             return None
@@ -51,9 +55,10 @@ class MessageIdSigner:
         return case if genuine else None
 
     def mark(self, case: int, sent_at: datetime) -> str | None:
-        """The value of `OWN_MAIL_HEADER`: it survives a relay that replaces Message-IDs. None if there is no key.
+        """The value of `OWN_MAIL_HEADER`, which survives a relay that replaces Message-IDs.
 
-        The MAC covers the mail's Date, so that the header proves nothing on a mail of another time.
+        None if there is no key. The MAC covers the mail's Date, so the header proves nothing on a
+        mail of another time.
         """
         return f"{case} {_mark_mac(self._keys[0], case, sent_at)}" if self._keys else None
 
@@ -74,6 +79,6 @@ def _mac(key: bytes, case: int, unique: str) -> str:
 
 
 def _mark_mac(key: bytes, case: int, sent_at: datetime) -> str:
-    """The header's name keeps this MAC apart from that of a Message-ID."""
+    """Includes the header's name, so that the MAC differs from that of a Message-ID."""
     signed = f"{OWN_MAIL_HEADER}:{case}:{int(sent_at.timestamp())}"
     return hmac.new(key, signed.encode(), hashlib.sha256).hexdigest()[:_MAC_DIGITS]

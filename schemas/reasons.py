@@ -1,4 +1,5 @@
-"""The constant words that explain an outcome: why a mail was parked or ignored, and what decided it.
+"""The constant words that explain an outcome: why a mail was parked or ignored, and what decided
+it.
 
 The values are a contract. They are stored in `mails.reason`, `mails.decision` and `outbox.failure`,
 published in events, and used as metric labels. A value never changes; new ones may be added.
@@ -87,7 +88,8 @@ class Resolution(StrEnum):
     NO_KNOWN_CASE = "no-known-case"
     NO_SUCH_CASE = "no-such-case"
     NOT_A_PARTICIPANT = "not-a-participant"
-    OTHER_PROCESS = "other-process"  # the number is a case of a process that the mail may not lead to
+    # the number is a case of a process that the mail may not lead to
+    OTHER_PROCESS = "other-process"
     RELEASED = "released"  # a person released a stranger's parked mail
     RESTORED = "restored"  # a replay put the mail back into the case that it was in
 

@@ -1,4 +1,4 @@
-"""What goes out from a case: the command to answer, and the word to the sender that something is due."""
+"""Outgoing mail: the command to answer a case, and the wake-up of the sender."""
 
 import msgspec
 
@@ -7,7 +7,7 @@ from schemas.mails import BlobRef, Moment
 
 
 class AnswerFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A file to attach: either `content`, or `blob` where the database's blob store has it already."""
+    """A file to attach: either `content`, or `blob` if the blob store has it already."""
 
     name: str
     content_type: str = "application/octet-stream"
@@ -16,14 +16,16 @@ class AnswerFile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AnswerCase(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="AnswerCase.v1"):
-    """Mail `text` from case number `case`; routing key `answer.<process>` on the exchange `mailcase.case`.
+    """Mail `text` from case number `case`; routing key `answer.<process>` on the exchange
+    `mailcase.case`.
 
-    `id` (8 to 64 ASCII letters, digits and `-`) names the answer: the same id again has no further effect. `to` are
-    plain addresses; without any, the case's participants get it. `subject` is by default the case's title; the case's
-    reference is put in where it is missing. `automatic` tells that no person wrote it: it is marked `auto-generated`
-    then, and the circuit breaker holds for it. `cc` get a copy. `quote` puts the participants' latest mail
-    below the text. The mail goes out after `hold_s` seconds, and can be recalled until then. `actor` is who
-    answers, for the history; None when that is not known.
+    `id` (8 to 64 ASCII letters, digits and `-`) makes the command idempotent. `to` are plain
+    addresses; if there are none, the mail goes to the case's participants. `subject` is the case's
+    title by default; the case's reference is added if it is missing. `automatic` means that no
+    person wrote the mail: it is marked `auto-generated`, and the circuit breaker applies. `cc` get
+    a copy. `quote` puts the participants' latest mail below the text. The mail goes out after
+    `hold_s` seconds, and can be recalled until then. `actor` is who answers, for the history; None
+    if that is not known.
     """
 
     id: str
@@ -41,6 +43,9 @@ class AnswerCase(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", ta
 
 
 class SendMail(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="SendMail.v1"):
-    """Outgoing mail `id` of the collection `outbox` is due; queue `sender.work`. It only saves the wait for a sweep."""
+    """Outgoing mail `id` of the collection `outbox` is due; queue `sender.work`.
+
+    The message only saves the wait for a sweep.
+    """
 
     id: str

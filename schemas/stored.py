@@ -14,13 +14,13 @@ UNDELIVERABLE = CommentFlag.UNDELIVERABLE
 OutgoingKind = Literal["acknowledgement", "answer", "notice"]
 OutgoingState = Literal["pending", "claimed", "sent", "refused", "given-up", "suppressed", "recalled"]
 BLOB_MARK = "blob"
-# The SHA-256 of a content in the blob store: what refers to it keeps it from the sweep.
+# The SHA-256 of a content in the blob store; the sweep keeps contents that a document refers to.
 BlobId = Annotated[str, msgspec.Meta(extra={BLOB_MARK: True})]
 Outcome = Literal["opened", "appended", "ignored", "parked"]
 
 
 class Person(msgspec.Struct, frozen=True):
-    """A name and an address as a mail gave them; either may be empty."""
+    """A name and an address as written in a mail; either may be empty."""
 
     name: str
     address: str
@@ -29,14 +29,14 @@ class Person(msgspec.Struct, frozen=True):
 class Case(msgspec.Struct, frozen=True, kw_only=True):
     """Collection `cases`. `number` is global: 1, 2, 3 … without gaps. `participants` are addresses.
 
-    `refers_to` is the case that the opening mail spoke of and could not be added to, None for most.
+    `refers_to` is the case that the opening mail named and could not be added to, None for most.
 
     `revision` is the number of the last entry in the history, 0 for a case that is older than its
     history. `stage_since` is when the case entered its stage. `assignee` is a user's address, or
     `group:NAME`, None for nobody. `overdue_at` is when the case was found to be past `due_at`, None
     while it is not. `fields` go by the names in the settings. `flags` are constant words about the
-    case. `merged_into` is the case that took this one in, None for most; `closed_at` is when the case
-    was closed, None while it is open.
+    case. `merged_into` is the case that took this one in, None for most; `closed_at` is when the
+    case was closed, None while it is open.
     """
 
     COLLECTION: ClassVar[str] = "cases"
@@ -66,7 +66,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Attachment(msgspec.Struct, frozen=True, kw_only=True):
-    """Part of a comment. `name` is safe for any file system; `blob` is the id in the blob store; `size` in bytes."""
+    """A file of a comment. `name` is safe for any file system; `size` is in bytes."""
 
     name: str
     content_type: str
@@ -80,11 +80,12 @@ class Attachment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Comment(msgspec.Struct, frozen=True, kw_only=True):
-    """Collection `comments`: one entry of a case. `id` is the mail key where the entry is a mail.
+    """Collection `comments`: one entry of a case. `id` is the mail key if the entry is a mail.
 
-    `text` is what the author wrote now, `full_text` has the quotes too; `html` is sanitised; `original` is the blob of
-    the whole mail where it was kept; `flags` are constant words about the mail (defects found in reading, warnings).
-    `failure` tells in the mail servers' words why a mail of ours (`sent`) did not arrive; None for most.
+    `text` is the author's new text; `full_text` includes the quotes. `html` is sanitized.
+    `original` is the blob of the whole mail, None if it was not kept. `flags` are values of
+    `schemas.flags`. `failure` has the mail servers' answers if a mail of ours (`sent`) did not
+    arrive; None for most.
     """
 
     COLLECTION: ClassVar[str] = "comments"
@@ -110,9 +111,8 @@ class Comment(msgspec.Struct, frozen=True, kw_only=True):
 class Thread(msgspec.Struct, frozen=True, kw_only=True):
     """Collection `threads`: which case a Message-ID belongs to within a process; see `thread_id`.
 
-    `claimed_by` is the key of the mail that bears the id, None while it was only referred to.
-    `digest` is that mail's, by which copies of it are known; None for mails of ours and for those
-    of earlier versions.
+    `claimed_by` is the key of the mail that has the id, None while mails only refer to it. `digest`
+    is that mail's and identifies its copies; None for mails of ours and of earlier versions.
     """
 
     COLLECTION: ClassVar[str] = "threads"
@@ -124,11 +124,11 @@ class Thread(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sender(msgspec.Struct, frozen=True, kw_only=True):
-    """Collection `senders`: when an address lately opened cases of a process; `id` is process, blank, address.
+    """Collection `senders`: when an address recently opened cases of a process.
 
-    Mails to a mailbox are counted under `mailbox: ` and its name.
-
-    `version` grows with each write, so that writers who race notice it; gone by itself after `expires_at`.
+    `id` is the process, a blank and the address; mails to a mailbox are counted under `mailbox: `
+    and its name. `version` grows with each write, so that racing writers notice each other. MongoDB
+    deletes the document after `expires_at`.
     """
 
     COLLECTION: ClassVar[str] = "senders"
@@ -141,7 +141,7 @@ class Sender(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Discard(msgspec.Struct, frozen=True, kw_only=True):
-    """That a person set a parked mail aside for good: who (the account's name), why, when."""
+    """Who (the account's name) discarded a parked mail or a dead letter, why and when."""
 
     by: str
     why: str
@@ -149,9 +149,10 @@ class Discard(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DiscardedMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """Collection `discards`: a dead letter that a person took out of the broker; `body` is the blob of its bytes.
+    """Collection `discards`: a dead letter that a person removed from the broker.
 
-    `queue` is where it died, `reason` why; `tag` and `message_id` are its AMQP properties, empty where it had none.
+    `body` is the blob of its bytes. `queue` and `reason` are where and why it became a dead letter.
+    `tag` and `message_id` are its AMQP properties, empty if it had none.
     """
 
     COLLECTION: ClassVar[str] = "discards"
@@ -166,7 +167,7 @@ class DiscardedMessage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LimitAlert(msgspec.Struct, frozen=True):
-    """That a mail was the first beyond its sender's or its mailbox's limit of new cases.
+    """A mail was the first over its sender's or its mailbox's limit of new cases.
 
     `address` is its author's, empty if there is none.
     """
@@ -176,15 +177,17 @@ class LimitAlert(msgspec.Struct, frozen=True):
 
 
 class Mail(msgspec.Struct, frozen=True, kw_only=True):
-    """Collection `mails`: what became of a mail, written once. `id` is the mail key.
+    """Collection `mails`: the outcome of a mail, written once. `id` is the mail key.
 
-    `raw` is the blob of the whole mail, always kept for `parked` and `ignored`. `deliveries` counts how often the mail
-    came, replays not. `written_by` names the writer's attempt, so that it knows its own work after an unclear commit.
-    `counted_by` is the attempt that counted the last further delivery, so that none counts one twice.
-    `rederived_at` is when a replay last replaced something that was derived from the mail; `moved_from` is the case
-    that it left when a replay last moved it, None where none did. `placed_by` is the replay that gave it this outcome,
-    None where none did; `reopened` tells that it opened a closed case again; `alert` is the alert that went out with
-    it. All of these are for events that go out late. `refers_to` is the case with the mail that this one is a copy of.
+    `raw` is the blob of the whole mail, always kept for `parked` and `ignored`. `reason` is a value
+    of `schemas.reasons`. `deliveries` counts how often the mail was delivered, without replays.
+    `written_by` names the writer's attempt, so that it recognizes its own work after an unclear
+    commit; `counted_by` is the attempt that counted the last further delivery, so that none is
+    counted twice. `rederived_at` is when a replay last replaced something derived from the mail.
+    `moved_from` is the case that it left when a replay last moved it, `placed_by` the replay that
+    caused this outcome; both are None for most. `reopened` is true if the mail reopened its case;
+    `alert` is the alert sent with it. These serve events that are published late. `refers_to` is
+    the case of the mail that this one is a copy of.
     """
 
     COLLECTION: ClassVar[str] = "mails"
@@ -212,19 +215,23 @@ class Mail(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OutgoingMail(msgspec.Struct, frozen=True, kw_only=True):
-    """Collection `outbox`: a mail that goes out from a case, written with what caused it (`caused_by`: a mail key, or
-    the id of an answer). `id` is `ack <case>` or `answer <id>`, so that neither is ever written twice.
+    """Collection `outbox`: an outgoing mail of a case, written together with its cause.
 
-    Everything that its headers need is settled here: every attempt sends the same mail. `subject` and `text` are None
-    for an acknowledgement until its first attempt, which makes them from the process's templates. `auto_submitted` is
-    the keyword of RFC 3834 for an automatic mail, None for a person's; `counted_at` is when such a mail passed the
-    limits. `cc` get a copy; `quoted` is the earlier mail below the text, empty without one. `stage` is the stage whose
-    templates a notice has.
+    `caused_by` is a mail key or the id of an answer. `id` is `ack <case>` or `answer <id>`, so that
+    neither is written twice.
 
-    It is due at `due_at`, which for a claimed one is when the claim of `claimed_by` (one sender's attempt) ends.
-    `remaining` are the recipients whom no mail server took it for yet, nor refused, which `refused` tells in its words;
-    `failure` is why it was not taken the last time, and in the end why somebody did not get it. `bounced_by` is the key
-    of a mail that reports it undeliverable.
+    The document fixes everything the headers need, so every attempt sends the same mail. `subject`
+    and `text` of an acknowledgement or notice are None until its first attempt renders them from
+    the templates; `stage` names the stage whose templates a notice uses. `cc` get a copy. `quoted`
+    is the earlier mail below the text, empty if there is none. `auto_submitted` is the keyword of
+    RFC 3834 for an automatic mail, None for a person's; `counted_at` is when such a mail passed the
+    limits.
+
+    The mail is due at `due_at`; while it is claimed, that is when the claim of `claimed_by` (one
+    sender's attempt) ends. `remaining` are the recipients that no mail server has accepted or
+    rejected yet; `refused` has the answers for those rejected. `failure` is the latest answer, and
+    in the end why somebody did not get the mail. `bounced_by` is the key of a mail that reports it
+    undeliverable.
     """
 
     COLLECTION: ClassVar[str] = "outbox"
@@ -261,10 +268,11 @@ class OutgoingMail(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AutomaticMails(msgspec.Struct, frozen=True, kw_only=True):
-    """Collection `automatic`: when automatic mails lately went out, to one address (`to <address>`) or in all (`all`).
+    """Collection `automatic`: when automatic mails went out recently.
 
-    `held_until` is when the circuit breaker closes again. `version` grows with each write, so that senders who race
-    notice it; gone by itself after `expires_at`.
+    `id` is `to <address>`, or `all` for the sum. `held_until` is when the circuit breaker closes
+    again. `version` grows with each write, so that racing senders notice each other. MongoDB
+    deletes the document after `expires_at`.
     """
 
     COLLECTION: ClassVar[str] = "automatic"
@@ -286,7 +294,9 @@ class Counter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SweepPosition(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a blob sweep has come: all ids up to `after` in the files, or after those in the chunks."""
+    """How far a blob sweep has come: all ids up to `after` in the files, or after those in the
+    chunks.
+    """
 
     looking_at: Literal["files", "chunks"]
     after: str
@@ -309,7 +319,8 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MailboxLease(msgspec.Struct, frozen=True, kw_only=True):
-    """Collection `mailbox_leases`: which fetcher reads the mailbox `id`, until when by the database's clock.
+    """Collection `mailbox_leases`: which fetcher reads the mailbox `id`, until when by the
+    database's clock.
 
     `holder` is None while no fetcher has the lease.
     """
@@ -335,7 +346,7 @@ class FetchedMail(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def reported_by(mail_key: str) -> str:
-    """The failure of a mail of ours that a delivery report calls undeliverable."""
+    """The `failure` of a mail of ours that a delivery report calls undeliverable."""
     return f"a delivery report came, see comment {mail_key}"
 
 
@@ -348,11 +359,14 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 
 def from_document(document: dict[str, Any], kind: type[T]) -> T:
-    """One of the structs above from its MongoDB document. Raises msgspec.ValidationError where it breaks the shape."""
+    """One of the structs above from its MongoDB document.
+
+    Raises msgspec.ValidationError if the document does not match.
+    """
     return msgspec.convert(document, kind)
 
 
 def to_document(stored: msgspec.Struct) -> dict[str, Any]:
-    """The MongoDB document of one of the structs above, with `_id` and times left as datetimes."""
+    """The MongoDB document of one of the structs above, with `_id`; times stay datetimes."""
     document: dict[str, Any] = msgspec.to_builtins(stored, builtin_types=(datetime,))
     return document

@@ -1,1 +1,3 @@
-"""The sender: mails acknowledgements and answers from cases, each at least once and always as the same mail."""
+"""The sender: mails acknowledgements and answers from cases, each at least once and always as the
+same mail.
+"""

@@ -17,7 +17,9 @@ _TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,60}/[A-Za-z0-9!#$&^_.+-]{1,60}")
 
 
 def subject_of(text: str, number: int, reference: CaseReference) -> str:
-    """The text on one line with the case's reference, which is put first unless it is the first already."""
+    """The text on one line with the case's reference, which is put first unless it is the first
+    already.
+    """
     line = one_line(text)[:MAX_SUBJECT_CHARS].strip()
     if reference.find(line)[:1] == [number]:
         return line
@@ -27,8 +29,8 @@ def subject_of(text: str, number: int, reference: CaseReference) -> str:
 def compose(mail: OutgoingMail, files: Sequence[bytes], signer: MessageIdSigner = NO_KEYS) -> bytes:
     """The whole mail; `files` are the contents of its attachments, in their order.
 
-    `signer` signs the header that identifies the mail as ours if it comes back. Raises ValueError if
-    a value could break out of its header.
+    `signer` signs the header that identifies the mail as ours if it comes back. Raises ValueError
+    if a value could break out of its header.
     """
     return _headers(mail, signer) + _body(mail, files)
 

@@ -1,8 +1,8 @@
 """Header lines of outgoing mail. Pure.
 
-Values are folded and encoded here (RFC 5322 section 2.2.3, RFC 2047) and not by the standard library,
-which on Python 3.11 loses blanks between the encoded words of a long subject. Control characters become
-blanks, so no value can end its header.
+Values are folded and encoded here (RFC 5322 section 2.2.3, RFC 2047) and not by the standard
+library, which on Python 3.11 loses blanks between the encoded words of a long subject. Control
+characters become blanks, so no value can end its header.
 """
 
 import re

@@ -52,7 +52,9 @@ def address_key(address: str) -> str:
 
 
 def judge(mail: OutgoingMail, now: datetime, histories: dict[str, SendingHistory], limits: SenderLimits) -> Verdict:
-    """Apply the limits; `histories` has `EVERYONE` and, for an acknowledgement, the key of its address."""
+    """Apply the limits; `histories` has `EVERYONE` and, for an acknowledgement, the key of its
+    address.
+    """
     if now - mail.created_at > timedelta(seconds=limits.automatic_within_s):
         return Suppress(SuppressReason.TOO_LATE)
     everyone = histories[EVERYONE]

@@ -34,7 +34,9 @@ BREAKER_TRIPS = Counter("mailcase_sender_breaker_trips_total", "How often automa
 
 
 def introduce(processes: Iterable[str], servers: Iterable[str]) -> None:
-    """Start the series of each process and SMTP server at 0, so that the first event is an increase."""
+    """Start the series of each process and SMTP server at 0, so that the first event is an
+    increase.
+    """
     for labels in product(
         processes, ("acknowledgement", "answer", "notice"), ("sent", "refused", "given-up", "suppressed")
     ):

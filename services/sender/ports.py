@@ -14,9 +14,9 @@ from services.sender.limits import SendingHistory
 class DeliveryResult:
     """The outcome of one attempt, by recipient address.
 
-    The mail server accepted the mail for `accepted`, rejected it for good for `rejected` (SMTP 5xx),
-    and asked to try again for `deferred` (SMTP 4xx); the values of both are its answers. `session` is
-    `failed` if there was no session or it broke: then the mail is not at fault.
+    The mail server accepted the mail for `accepted`, rejected it for good for `rejected` (SMTP
+    5xx), and asked to try again for `deferred` (SMTP 4xx); the values of both are its answers.
+    `session` is `failed` if there was no session or it broke: then the mail is not at fault.
     """
 
     accepted: Sequence[str] = ()
@@ -37,7 +37,9 @@ def without_addresses(answer: str | None) -> str | None:
 
 @dataclass(frozen=True)
 class Backlog:
-    """How many outgoing mails are unfinished; `oldest` is when the oldest was written, None if there is none."""
+    """How many outgoing mails are unfinished; `oldest` is when the oldest was written, None if
+    there is none.
+    """
 
     count: int
     oldest: datetime | None
@@ -82,8 +84,8 @@ class Ending:
 class Outbox(Protocol):
     """The outbox as the sender uses it; `services.sender.outbox.MongoOutbox` implements it.
 
-    Every method raises TransientError in an outage. A *claim* names one attempt. A method that takes
-    a claim does nothing and returns False if the mail is no longer claimed by it.
+    Every method raises TransientError in an outage. A *claim* names one attempt. A method that
+    takes a claim does nothing and returns False if the mail is no longer claimed by it.
     """
 
     async def now(self) -> datetime:
@@ -140,4 +142,6 @@ class Files(Protocol):
     """The contents of attachments; `services.runtime.store.blobs.Blobs` implements it."""
 
     async def get(self, sha256: str) -> bytes:
-        """Raises PermanentError if the content is missing, TransientError if the store does not answer."""
+        """Raises PermanentError if the content is missing, TransientError if the store does not
+        answer.
+        """

@@ -37,7 +37,8 @@ class Scheduler:
         health: Health,
         stop: Stop,
     ) -> None:
-        """`clock` is shared with the sender; each sweep sets it, and nothing is sent before the first.
+        """`clock` is shared with the sender; each sweep sets it, and nothing is sent before the
+        first.
 
         The keys of `circuits` are the names of `[smtp.NAME]`.
         """

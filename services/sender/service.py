@@ -170,7 +170,9 @@ class Sender:
         return self._templates.render(mail.process, values)
 
     async def _attempt(self, mail: OutgoingMail) -> DeliveryResult:
-        """Make one attempt; any failure of it is a result. Raises TransientError in an outage of the database."""
+        """Make one attempt; any failure of it is a result. Raises TransientError in an outage of
+        the database.
+        """
         try:
             return await self._send(mail)
         except TransientError:
@@ -244,8 +246,8 @@ class Sender:
     async def _ended(self, mail: OutgoingMail, claim: str, ending: Ending, *, show: bool) -> bool:
         """Write the ending; False if the claim is lost.
 
-        If the comment cannot be written, the ending is written without it: otherwise the mail would be
-        sent again.
+        If the comment cannot be written, the ending is written without it: otherwise the mail would
+        be sent again.
         """
         try:
             sent = ending.state == "sent"

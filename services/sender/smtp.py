@@ -22,14 +22,15 @@ from services.runtime.oauth2.tokens import AccessToken, TokenRefusedError, Token
 from services.runtime.settings import Settings, Smtp
 from services.sender.ports import DeliveryResult
 
-# The time limit of a whole mail, in units of the time limit of a command. A retry after a timeout may
-# duplicate the mail, and RFC 5321 section 4.5.3.2 allows a server 2 to 10 minutes.
+# The time limit of a whole mail, in units of the time limit of a command. A retry after a timeout
+# may duplicate the mail, and RFC 5321 section 4.5.3.2 allows a server 2 to 10 minutes.
 PATIENCE = 5
 _GOODBYE_S = 2.0
 # The driver raises ValueError for malformed answers.
 _NO_SESSION = (SMTPException, SettingsError, TokenRefusedError, OSError, ValueError)
 _AUTHENTICATION = {530, 534, 535, 538}  # RFC 4954 section 6: the log-in is at fault, not the mail
-_SERVERS_FAULT = _AUTHENTICATION | {421}  # RFC 5321 section 4.2.3: not available, closing the channel
+# RFC 5321 section 4.2.3: not available, closing the channel
+_SERVERS_FAULT = _AUTHENTICATION | {421}
 
 Secret = Callable[[], str | AccessToken]  # a password, or a token; may block
 
@@ -66,7 +67,9 @@ class SmtpTransport:
             await _goodbye(client)
 
     async def check(self) -> str:
-        """Connect and log in without sending; returns the server's name from EHLO. Raises TransientError."""
+        """Connect and log in without sending; returns the server's name from EHLO. Raises
+        TransientError.
+        """
         try:
             client = await self._connected()
         except _NO_SESSION as error:

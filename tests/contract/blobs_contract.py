@@ -1,4 +1,6 @@
-"""What the port `BlobStore` promises; the fake and the adapter both pass it. A subclass gives the fixture `blobs`."""
+"""What the port `BlobStore` promises; the fake and the adapter both pass it. A subclass gives the
+fixture `blobs`.
+"""
 
 import hashlib
 

@@ -1,6 +1,8 @@
-"""What the port `MailSource` promises of one mailbox, whatever the protocol; the fake passes it too.
+"""What the port `MailSource` promises of one mailbox, whatever the protocol; the fake passes it
+too.
 
-A subclass provides the fixtures `source`, not connected yet, and `deliver`, which adds a raw mail to its mailbox.
+A subclass provides the fixtures `source`, not connected yet, and `deliver`, which adds a raw mail
+to its mailbox.
 """
 
 import threading

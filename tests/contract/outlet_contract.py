@@ -1,7 +1,8 @@
 """What the port `Outlet` promises; the fake and the broker both pass it.
 
-A subclass gives the fixtures `outlet`, `routed` (an exchange whose messages reach a queue, whatever their key),
-`nowhere` (an exchange without a queue) and `received`, which waits for so many messages and gives their bodies.
+A subclass gives the fixtures `outlet`, `routed` (an exchange whose messages reach a queue, whatever
+their key), `nowhere` (an exchange without a queue) and `received`, which waits for so many messages
+and gives their bodies.
 """
 
 from collections.abc import Awaitable, Callable

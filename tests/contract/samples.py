@@ -1,11 +1,13 @@
-"""One message of each tag and version that Mailcase ever sent, and the bytes of it that were stored then.
+"""One message of each tag and version that Mailcase ever sent, and the bytes of it that were stored
+then.
 
 A sample is never changed. For a new version, or a first one, add the message to `SAMPLES` and run
 
     python -m tests.contract.samples
 
-which writes the files that are missing, touches none that is there, and prints what it wrote; commit them together.
-When a struct grows, its old sample stays as it is, and the value below is what today's code must read in the old bytes.
+which writes the files that are missing, touches none that is there, and prints what it wrote;
+commit them together. When a struct grows, its old sample stays as it is, and the value below is
+what today's code must read in the old bytes.
 """
 
 import sys

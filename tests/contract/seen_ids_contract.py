@@ -1,6 +1,7 @@
 """What the port `SeenIds` promises; the fake and the adapter both pass it.
 
-A subclass provides the fixtures `seen_ids` and `other_mailbox`, two stores of two mailboxes in one place.
+A subclass provides the fixtures `seen_ids` and `other_mailbox`, two stores of two mailboxes in one
+place.
 """
 
 from services.fetcher.sources.seen_ids import HEAD_OF, SeenIds

@@ -1,4 +1,6 @@
-"""Yesterday's bytes stay readable: a stored sample of every message and version, against today's code."""
+"""Yesterday's bytes stay readable: a stored sample of every message and version, against today's
+code.
+"""
 
 import inspect
 from collections.abc import Callable

@@ -1,7 +1,8 @@
 """What the port `Transport` promises; the fake and the adapter both pass it.
 
-A subclass provides the fixtures `transport`, whose server answers by the local part of the recipient
-(`unknown` is rejected, `grey` deferred, the others accepted), and `unreachable`, whose server is down.
+A subclass provides the fixtures `transport`, whose server answers by the local part of the
+recipient (`unknown` is rejected, `grey` deferred, the others accepted), and `unreachable`, whose
+server is down.
 """
 
 import pytest

@@ -1,4 +1,6 @@
-"""A queue looked through by a person: how long it is, what is in it, one message after the other taken or left."""
+"""A queue looked through by a person: how long it is, what is in it, one message after the other
+taken or left.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,7 +15,9 @@ from services.runtime.broker.messages import Delivery
 
 
 class Found:
-    """A message that is held: taken for good by `take`, else back in the queue when the looking ends."""
+    """A message that is held: taken for good by `take`, else back in the queue when the looking
+    ends.
+    """
 
     def __init__(self, message: AbstractIncomingMessage) -> None:
         self._message = message
@@ -28,7 +32,8 @@ class Found:
 class Browser:
     """Hands out each message once; none is lost, whatever happens.
 
-    No more than were there at the beginning: one that comes back while someone looks would be found without end.
+    No more than were there at the beginning: one that comes back while someone looks would be found
+    without end.
     """
 
     def __init__(self, queue: AbstractQueue) -> None:
@@ -48,14 +53,18 @@ class Browser:
 
 @asynccontextmanager
 async def browse_queue(broker: Broker, queue: str) -> AsyncIterator[Browser]:
-    """Look through a queue; what was not taken goes back to its place at the end. Raises TransientError."""
+    """Look through a queue; what was not taken goes back to its place at the end. Raises
+    TransientError.
+    """
     with translate_driver_errors(f"look into {queue}"):
         channel = await broker.open_channel(prefetch=0)
         source = await channel.declare_queue(queue, passive=True)
     try:
         yield Browser(source)
     except asyncio.CancelledError:
-        raise  # perhaps amid a call, whose answer the driver would wait for; the connection's end closes the channel
+        # perhaps amid a call, whose answer the driver would wait for; the connection's end closes
+        # the channel
+        raise
     except BaseException:
         await _leave(channel, queue)
         raise

@@ -36,7 +36,9 @@ class LeaderlessError(TransientError):
 
 
 class Broker:
-    """One connection to RabbitMQ. Every method raises TransientError where the broker does not do as asked."""
+    """One connection to RabbitMQ. Every method raises TransientError where the broker does not do
+    as asked.
+    """
 
     def __init__(self, connection: AbstractConnection, channel: AbstractChannel) -> None:
         self._connection = connection
@@ -82,11 +84,15 @@ class Broker:
             metrics.UNCONFIRMED.labels(exchange)  # begins at 0
 
     async def publish(self, message: Outgoing) -> None:
-        """Publish and wait for the broker's confirm. A message that no queue takes is a failure, though confirmed."""
+        """Publish and wait for the broker's confirm. A message that no queue takes is a failure,
+        though confirmed.
+        """
         await self.publish_all([message])
 
     async def publish_all(self, messages: Sequence[Outgoing]) -> None:
-        """Publish together and wait for all confirms; raises the first failure after all have ended."""
+        """Publish together and wait for all confirms; raises the first failure after all have
+        ended.
+        """
         started_s = time.monotonic()
         try:
             with translate_driver_errors("publish"):
@@ -95,7 +101,8 @@ class Broker:
         except TransientError as error:
             _count(metrics.UNCONFIRMED, messages)
             if isinstance(error.__cause__, TimeoutError):
-                self._break(str(error))  # with a new connection everything is declared, and looked at, again
+                # with a new connection everything is declared, and looked at, again
+                self._break(str(error))
             raise
         results = list(zip(messages, failures, strict=True))
         _count(metrics.PUBLISHED, [message for message, failure in results if failure is None])
@@ -114,7 +121,8 @@ class Broker:
         deliveries = Deliveries(queue)
         with translate_driver_errors(f"consume {queue}"):
             channel = await self.open_channel(prefetch)
-            # Passive: the queue is declared with its arguments elsewhere, and a missing one is an error here.
+            # Passive: the queue is declared with its arguments elsewhere, and a missing one is an
+            # error here.
             await channel.declare_queue(queue, passive=True)
             try:
                 await asyncio.wait_for(deliveries.consume(channel), CONSUME_PATIENCE_S)
@@ -131,7 +139,8 @@ class Broker:
             return declared.declaration_result.message_count or 0
 
     async def private_queue(self, queue: str, exchange: str, routing_key: str) -> "PrivateQueue | None":
-        """Declare the exclusive `queue`, bound to `exchange`; None while another connection owns it.
+        """Declare the exclusive `queue`, bound to `exchange`; None while another connection owns
+        it.
 
         The queue lives as long as this connection.
         """
@@ -155,7 +164,8 @@ class Broker:
         return channel
 
     async def _watch(self, channel: AbstractChannel) -> None:
-        """Take the end of a channel for the end of the connection, and that of a consumer too: it hears nothing more.
+        """Take the end of a channel for the end of the connection, and that of a consumer too: it
+        hears nothing more.
 
         The broker ends a consumer whose queue is deleted (rabbitmq.com/docs/consumer-cancel).
         """
@@ -200,12 +210,13 @@ def _count(counter: Counter, messages: Sequence[Outgoing]) -> None:
 async def _close_quietly(connection: AbstractConnection) -> None:
     """Also for a connection that never came about, or whose end does not come.
 
-    One that is dropped unclosed makes the driver begin to close it in whatever thread collects it; where that has no
-    event loop, nobody awaits what was begun (`aio_pika.Connection.__del__`).
+    One that is dropped unclosed makes the driver begin to close it in whatever thread collects it;
+    where that has no event loop, nobody awaits what was begun (`aio_pika.Connection.__del__`).
     """
     try:
         await asyncio.wait_for(connection.close(), 5.0)
     except DRIVER_ERRORS as error:
         log.debug("broker_close_failed", error=error)
     finally:
-        await connection.close()  # after the first call nothing is left but to note that it is closed
+        # after the first call nothing is left but to note that it is closed
+        await connection.close()

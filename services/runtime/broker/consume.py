@@ -34,10 +34,12 @@ async def handle_batches(
     decode: Callable[[bytes], object],
     known: KnownNames | None = None,
 ) -> None:
-    """Handle `queue` in batches of up to `batch` messages until `stop`; the batch in hand is finished first.
+    """Handle `queue` in batches of up to `batch` messages until `stop`; the batch in hand is
+    finished first.
 
-    Whatever `handle` raises ends the loop with nothing of its batch acknowledged. Beside it, messages that waited for a
-    version that `decode` reads, or for a name that is `known`, are put back into the queue.
+    Whatever `handle` raises ends the loop with nothing of its batch acknowledged. Beside it,
+    messages that waited for a version that `decode` reads, or for a name that is `known`, are put
+    back into the queue.
     """
     ended = Stop()
 
@@ -53,7 +55,9 @@ async def handle_batches(
 async def _take_back(
     broker: Broker, queue: str, decode: Callable[[bytes], object], known: KnownNames | None, ended: Stop
 ) -> None:
-    """A stage of a version, or with settings, that knows more than an earlier one, which set these messages aside."""
+    """A stage of a version, or with settings, that knows more than an earlier one, which set these
+    messages aside.
+    """
     while not ended.requested:
         async with browse_queue(broker, newer_name(queue)) as browser:
             unknown = 0

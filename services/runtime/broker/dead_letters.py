@@ -20,8 +20,8 @@ _MAX_TRACE_CHARS = 4000
 async def reject_unreadable(broker: Broker, queue: str, delivery: Delivery, error: UnreadableMessageError) -> None:
     """Move a message that cannot be decoded out of `queue`.
 
-    A message of a newer version waits in the deferred queue for a service that decodes it. Any other
-    becomes a dead letter. Raises TransientError.
+    A message of a newer version waits in the deferred queue for a service that decodes it. Any
+    other becomes a dead letter. Raises TransientError.
     """
     if not isinstance(error, NewerVersionError):
         await dead_letter(broker, queue, delivery, f"unreadable: {error}", error)

@@ -14,19 +14,21 @@ from services.runtime.logs import get_logger
 
 log = get_logger(__name__)
 
-# RabbitMQ writes down a new quorum queue or stream up to a second after it says that it is there. Killed before that,
-# it brings the queue back without messages and without a leader, for ever (rabbitmq/rabbitmq-server issue 15725).
+# RabbitMQ writes down a new quorum queue or stream up to a second after it says that it is there.
+# Killed before that, it brings the queue back without messages and without a leader, for ever
+# (rabbitmq/rabbitmq-server issue 15725).
 SETTLE_S = 1.5
 _LEADER_PATIENCE_S = 10.0  # an election takes a second
 _ARCHIVE_PATIENCE_S = 10.0
 
 
 async def declare(connection: AbstractConnection, topology: Topology) -> None:
-    """Make every exchange, queue and binding exist. A queue that exists with other arguments is used as it is.
+    """Make every exchange, queue and binding exist. A queue that exists with other arguments is
+    used as it is.
 
-    The exchanges come last, once the queues are on the broker's disk: before, nobody can publish. An exchange that is
-    missing means, for that reason, that no queue ever held a message, so that one without a leader may be made anew.
-    Raises TransientError and the driver's errors.
+    The exchanges come last, once the queues are on the broker's disk: before, nobody can publish.
+    An exchange that is missing means, for that reason, that no queue ever held a message, so that
+    one without a leader may be made anew. Raises TransientError and the driver's errors.
     """
     fresh = bool(topology.queues) and not await _exchanges_exist(connection, topology)
     served = [queue for queue in topology.queues if queue.essential and await _declare_queue(connection, queue)]
@@ -89,7 +91,9 @@ async def _declare_queue(connection: AbstractConnection, queue: Queue) -> bool:
 
 
 async def _demand_leader(connection: AbstractConnection, queue: Queue) -> None:
-    """Delete a quorum queue that has no leader, which shows in that it takes no consumer; it is declared again then."""
+    """Delete a quorum queue that has no leader, which shows in that it takes no consumer; it is
+    declared again then.
+    """
     if queue.arguments.get("x-queue-type") != "quorum":
         return
     channel = await connection.channel(publisher_confirms=False)

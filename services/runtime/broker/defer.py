@@ -1,9 +1,10 @@
 """Messages of a process or mailbox that this service's settings do not know yet.
 
-During a rollout of new settings some services know a new process and others do not. For those that do not, its
-messages are newer, not wrong: they wait in `<queue>.newer`, from where any service puts them back that knows the name.
-What nobody has known for PATIENCE_S is put back too, to be parked with that as the reason. The time is counted from
-the first wait, which stands in the message's header, so that it outlives every restart.
+During a rollout of new settings some services know a new process and others do not. For those that
+do not, its messages are newer, not wrong: they wait in `<queue>.newer`, from where any service puts
+them back that knows the name. What nobody has known for PATIENCE_S is put back too, to be parked
+with that as the reason. The time is counted from the first wait, which stands in the message's
+header, so that it outlives every restart.
 """
 
 import time
@@ -36,12 +37,16 @@ class KnownNames:
         return cls(settings.processes, settings.mailboxes)
 
     def first_unknown(self, *, process: str, mailbox: str | None = None) -> str | None:
-        """What the settings do not know, as `process NAME` or `mailbox NAME`; None if they know both."""
+        """What the settings do not know, as `process NAME` or `mailbox NAME`; None if they know
+        both.
+        """
         asked = [f"process {process}"] + ([f"mailbox {mailbox}"] if mailbox is not None else [])
         return next((one for one in asked if one not in self._names), None)
 
     def waits_in_vain(self, headers: Mapping[str, Any]) -> bool:
-        """Whether a message that was set aside for a name has to wait on: it is neither known here nor out of time."""
+        """Whether a message that was set aside for a name has to wait on: it is neither known here
+        nor out of time.
+        """
         name = headers.get(WAITS_FOR)
         return name is not None and name not in self._names and not is_out_of_time(headers)
 

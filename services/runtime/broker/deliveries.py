@@ -1,4 +1,6 @@
-"""What a queue delivers, in batches, and the broker's errors as ours: what every use of the broker shares."""
+"""What a queue delivers, in batches, and the broker's errors as ours: what every use of the broker
+shares.
+"""
 
 import asyncio
 import time
@@ -13,8 +15,9 @@ from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 from services.runtime.broker.driver_errors import translate_driver_errors
 from services.runtime.broker.messages import Delivery
 
-# What a quorum queue counts: up to RabbitMQ 4.2 each delivery before this one, from 4.3 on by the first only those that
-# ended badly, by the second all (rabbitmq.com/docs/quorum-queues, poison message handling).
+# What a quorum queue counts: up to RabbitMQ 4.2 each delivery before this one, from 4.3 on by the
+# first only those that ended badly, by the second all (rabbitmq.com/docs/quorum-queues, poison
+# message handling).
 COUNTS = ("x-delivery-count", "x-acquired-count")
 # AMQP's own property counts in whole seconds, too coarse to see where a mail waits.
 PUBLISHED_AT_MS = "x-mailcase-published-at-ms"
@@ -23,10 +26,11 @@ BATCH_BYTES = 8 * 1024 * 1024  # handed out together, so that many large mails d
 
 
 class Deliveries:
-    """What one queue delivers, in batches: whatever waits, up to a number, without waiting for more.
+    """What one queue delivers, in batches: whatever waits, up to a number, without waiting for
+    more.
 
-    Here and in publishing, aio-pika's channel is used as aiormq's below it: a message object and a task more for each
-    message cost a third of the whole.
+    Here and in publishing, aio-pika's channel is used as aiormq's below it: a message object and a
+    task more for each message cost a third of the whole.
     """
 
     def __init__(self, queue: str) -> None:
@@ -53,7 +57,9 @@ class Deliveries:
         self._arrived.set()
 
     async def next_batch(self, most: int) -> list[Delivery]:
-        """Wait for at least one delivery, then take up to `most` and BATCH_BYTES; empty once they have ended."""
+        """Wait for at least one delivery, then take up to `most` and BATCH_BYTES; empty once they
+        have ended.
+        """
         await self._arrived.wait()
         if self._ended:
             return []

@@ -15,7 +15,8 @@ class Delivery:
     """A message as it came: `redelivered` is the broker's word that it may have come before.
 
     `attempts` counts this delivery and those before it, of which an outage may have caused any.
-    `published_at_s` is in seconds since the epoch by the publisher's clock, None if it is not known.
+    `published_at_s` is in seconds since the epoch by the publisher's clock, None if it is not
+    known.
     """
 
     body: bytes
@@ -60,7 +61,9 @@ class Outgoing:
         tag: str = "",
         content_type: str = "application/json",
     ) -> Self:
-        """An event in JSON, which nobody needs to listen to. `tag` is by default that of the struct."""
+        """An event in JSON, which nobody needs to listen to. `tag` is by default that of the
+        struct.
+        """
         body, tag = codec.encode_json(message), tag or codec.tag_of(message)
         return cls(EVENT, routing_key, body, tag, message_id, content_type, mandatory=False)
 

@@ -1,8 +1,9 @@
 """Publishing many messages at once on one channel, and their confirms.
 
-The driver's `basic_publish` is for one message: for many at once it takes a task, a time limit and the channel's lock
-each. Here the lock is taken once for as many as go to the socket together. What is unconfirmed stands in the channel's
-own books, as after `basic_publish`, so that confirms, returns and the channel's end find it there.
+The driver's `basic_publish` is for one message: for many at once it takes a task, a time limit and
+the channel's lock each. Here the lock is taken once for as many as go to the socket together. What
+is unconfirmed stands in the channel's own books, as after `basic_publish`, so that confirms,
+returns and the channel's end find it there.
 """
 
 import asyncio
@@ -20,10 +21,11 @@ from pamqp.header import ContentHeader
 from services.runtime.broker.deliveries import PUBLISHED_AT_MS
 from services.runtime.broker.messages import Outgoing
 
-# As long as the fetcher waits for a receipt. A queue that lost its leader, or a broker that lost the confirm, would
-# otherwise be waited for without end, and unseen.
+# As long as the fetcher waits for a receipt. A queue that lost its leader, or a broker that lost
+# the confirm, would otherwise be waited for without end, and unseen.
 CONFIRM_PATIENCE_S = 300.0
-WRITE_BYTES = 256 * 1024  # of bodies that go to the socket together, so that no batch is in memory a second time
+# of bodies that go to the socket together, so that no batch is in memory a second time
+WRITE_BYTES = 256 * 1024
 
 _LOOKS = 20  # for an alarm, in that time
 _PERSISTENT = 2
@@ -33,11 +35,12 @@ _Identified = tuple[str, Outgoing]
 async def publish(channel: aiormq.Channel, messages: Sequence[Outgoing]) -> list[BaseException | None]:
     """Publish all and wait for all confirms; for each message None, or what went wrong with it.
 
-    A message that is `mandatory` and that no queue takes has gone wrong. Raises the driver's errors where the channel
-    is closed, and TimeoutError where confirms do not come though the broker has no alarm; during one they are waited
-    for as long as it lasts. The channel must have confirms.
+    A message that is `mandatory` and that no queue takes has gone wrong. Raises the driver's errors
+    where the channel is closed, and TimeoutError where confirms do not come though the broker has
+    no alarm; during one they are waited for as long as it lasts. The channel must have confirms.
     """
-    identified = [(message.message_id or uuid.uuid4().hex, message) for message in messages]  # returned by its id
+    # returned by its id
+    identified = [(message.message_id or uuid.uuid4().hex, message) for message in messages]
     confirms: dict[int, asyncio.Future[Any]] = {}  # by the channel's number of the message
     try:
         for group in _groups(identified):

@@ -32,9 +32,9 @@ async def keep_connected(
 ) -> None:
     """Run `session` on a connection, and again on a new one after every failure, until `stop`.
 
-    `session` returns once `stop` is requested and its current work is done. After a failure caused by
-    a queue without a leader, the broker counts as up only after a session has lasted a while, so that
-    the service does not look ready at each attempt.
+    `session` returns once `stop` is requested and its current work is done. After a failure caused
+    by a queue without a leader, the broker counts as up only after a session has lasted a while, so
+    that the service does not look ready at each attempt.
     """
     backoff, proof_s = Backoff(initial_s=0.2, maximum_s=10.0), 0.0
     while not stop.requested:

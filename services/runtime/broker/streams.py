@@ -1,7 +1,7 @@
 """Reading a stream of the broker: from a time or an offset on, in order, resumed by hand.
 
-A connection that breaks ends the reading; the reader begins a new one behind the last offset that it has dealt with,
-since a driver's own restart would begin at the first offset again.
+A connection that breaks ends the reading; the reader begins a new one behind the last offset that
+it has dealt with, since a driver's own restart would begin at the first offset again.
 """
 
 import asyncio
@@ -42,7 +42,9 @@ class Stream:
         self._last: AbstractIncomingMessage | None = None
 
     async def next_batch(self, patience_s: float) -> list[Archived]:
-        """What came since; empty where nothing comes within `patience_s` seconds. Raises TransientError."""
+        """What came since; empty where nothing comes within `patience_s` seconds. Raises
+        TransientError.
+        """
         if self._last is not None:
             last, self._last = self._last, None
             with translate_driver_errors(f"read {self.name}"):
@@ -68,7 +70,8 @@ class Stream:
 
 
 async def read_stream(broker: Broker, name: str, start: Start) -> Stream:
-    """Begin to read; a time begins at the chunk that holds it, so that older messages come too. Raises TransientError.
+    """Begin to read; a time begins at the chunk that holds it, so that older messages come too.
+    Raises TransientError.
 
     See rabbitmq.com/docs/streams, consuming.
     """
@@ -81,11 +84,13 @@ async def read_stream(broker: Broker, name: str, start: Start) -> Stream:
 
 
 async def last_offset(broker: Broker, name: str, quiet_s: float = 1.0) -> int | None:
-    """The offset of the last message that the stream holds, None where it is empty. Raises TransientError.
+    """The offset of the last message that the stream holds, None where it is empty. Raises
+    TransientError.
 
-    The broker tells no such thing over AMQP; but the last chunk of messages can be read, and ends when nothing more
-    comes for `quiet_s` seconds. What comes after a few seconds came after the question. A stream that has messages, as
-    the broker counts them, and delivers none is not taken for an empty one: a replay would end with nothing done.
+    The broker tells no such thing over AMQP; but the last chunk of messages can be read, and ends
+    when nothing more comes for `quiet_s` seconds. What comes after a few seconds came after the
+    question. A stream that has messages, as the broker counts them, and delivers none is not taken
+    for an empty one: a replay would end with nothing done.
     """
     stream = await read_stream(broker, name, "last")
     last = None

@@ -1,4 +1,6 @@
-"""Every name on the broker, as data. Declaring is idempotent; stages and tests take the names from here."""
+"""Every name on the broker, as data. Declaring is idempotent; stages and tests take the names from
+here.
+"""
 
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -14,11 +16,12 @@ MAIL_ARCHIVE: Final = "mail.archive"
 EVENT_ARCHIVE: Final = "event.archive"
 CASE_WRITER_COMMANDS: Final = "case_writer.commands"
 SENDER_WORK: Final = "sender.work"
-FETCHER_PRESENT: Final = FetcherPresent.ROUTING_KEY  # the routing key by which fetchers tell each other what they read
+FETCHER_PRESENT: Final = FetcherPresent.ROUTING_KEY
 
-# As good as none: quorum queues count every redelivery, also those that an outage or a killed stage causes, and no
-# outage may make a mail a dead letter. RabbitMQ 4 would take 20 if none were given. What fails by the mail itself is
-# seen by the stage; what kills the case writer is read in a process of its own from the sixth delivery on.
+# As good as none: quorum queues count every redelivery, also those that an outage or a killed stage
+# causes, and no outage may make a mail a dead letter. RabbitMQ 4 would take 20 if none were given.
+# What fails by the mail itself is seen by the stage; what kills the case writer is read in a
+# process of its own from the sixth delivery on.
 DELIVERY_LIMIT: Final = 1_000_000
 
 
@@ -32,7 +35,9 @@ class Binding:
 
 @dataclass(frozen=True)
 class Queue:
-    """A durable queue; `arguments` as RabbitMQ names them (rabbitmq.com/docs/queues, /quorum-queues, /streams)."""
+    """A durable queue; `arguments` as RabbitMQ names them (rabbitmq.com/docs/queues,
+    /quorum-queues, /streams).
+    """
 
     name: str
     arguments: dict[str, Any]
@@ -49,7 +54,8 @@ class Topology:
 
 
 def mailcase_topology(*, archive_max_age_days: float, archive_max_bytes: int) -> Topology:
-    """The topology of an installation; the archives keep mails and events up to the given age in days and bytes each.
+    """The topology of an installation; the archives keep mails and events up to the given age in
+    days and bytes each.
 
     The archive of events tells which case a mail was in, also when the database no longer can.
     """
@@ -91,7 +97,8 @@ def deferred_queue(queue: str) -> Queue:
 
 
 def dead_letter_queue(queue: str) -> Queue:
-    # Nothing is dropped from here but by a person: RabbitMQ 4 would drop after 20 redeliveries if no limit were given.
+    # Nothing is dropped from here but by a person: RabbitMQ 4 would drop after 20 redeliveries if
+    # no limit were given.
     return Queue(dead_name(queue), {"x-queue-type": "quorum", "x-delivery-limit": DELIVERY_LIMIT})
 
 
@@ -114,12 +121,16 @@ def private_queue_name(name: str) -> str:
 
 
 def receipts_queue(mailbox: str, replica: str) -> str:
-    """The exclusive queue of a mailbox's receipts; its name differs between replicas, so that none blocks another."""
+    """The exclusive queue of a mailbox's receipts; its name differs between replicas, so that none
+    blocks another.
+    """
     return f"fetcher.receipts.{mailbox}.{replica}"
 
 
 def replica_queue(replica: str) -> str:
-    """The exclusive queue in which one fetcher receives the others' presence. Mailbox names contain no dot."""
+    """The exclusive queue in which one fetcher receives the others' presence. Mailbox names contain
+    no dot.
+    """
     return f"fetcher.replica.{replica}"
 
 

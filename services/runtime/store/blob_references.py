@@ -1,4 +1,5 @@
-"""Which documents refer to blobs, derived from the structs: a field that holds one is typed `BlobId`.
+"""Which documents refer to blobs, derived from the structs: a field that holds one is typed
+`BlobId`.
 
 A list kept by hand would one day lack a field, and the sweep would remove live data.
 """
@@ -14,7 +15,9 @@ from schemas.stored import BLOB_MARK
 
 @cache
 def blob_references() -> tuple[tuple[str, str], ...]:
-    """Each collection with the path of a field that names a blob, such as ("comments", "attachments.blob")."""
+    """Each collection with the path of a field that names a blob, such as ("comments",
+    "attachments.blob").
+    """
     return tuple(sorted(_all_references()))
 
 

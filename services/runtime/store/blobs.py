@@ -1,14 +1,17 @@
-"""Attachments and whole mails in the database, in GridFS's layout, each content once under its SHA-256.
+"""Attachments and whole mails in the database, in GridFS's layout, each content once under its
+SHA-256.
 
-`blobs.files` and `blobs.chunks` are as the GridFS specification lays them out (github.com/mongodb/specifications,
-source/gridfs), so that every GridFS reader can read them. Writing differs from the drivers' in one thing: the id is the
-content's hash and every chunk has a settled place, so that two writers of the same content, or one again after a crash,
-write the same documents: a chunk that is there is right. The file's document comes last; half a blob cannot be seen.
+`blobs.files` and `blobs.chunks` are as the GridFS specification lays them out
+(github.com/mongodb/specifications, source/gridfs), so that every GridFS reader can read them.
+Writing differs from the drivers' in one thing: the id is the content's hash and every chunk has a
+settled place, so that two writers of the same content, or one again after a crash, write the same
+documents: a chunk that is there is right. The file's document comes last; half a blob cannot be
+seen.
 
-What nothing refers to is removed some time later (`services.case_writer.housekeeping.blob_sweep`). `uploadDate` is when
-the content was last put, give or take half a day: until a day later nobody removes it, so that whoever put it can
-refer to it.
-`keep_until`, where there is one, keeps what only messages refer to.
+What nothing refers to is removed some time later (`services.case_writer.housekeeping.blob_sweep`).
+`uploadDate` is when the content was last put, give or take half a day: until a day later nobody
+removes it, so that whoever put it can refer to it. `keep_until`, where there is one, keeps what
+only messages refer to.
 """
 
 import hashlib
@@ -20,15 +23,19 @@ from schemas.mails import BlobRef
 from services.runtime.errors import PermanentError
 from services.runtime.store.mongo import Document, Store
 
-CHUNK_BYTES = 255 * 1024  # GridFS's default. Never change it: chunks of a content written twice must be the same
+# GridFS's default. Never change it: chunks of a content written twice must be the same
+CHUNK_BYTES = 255 * 1024
 _CHUNKS_AT_ONCE = 16  # about 4 MiB a round trip; the driver holds them two or three times
-FRESH = timedelta(hours=12)  # half of what the sweep waits: a content put lately need not be touched
+# half of what the sweep waits: a content put lately need not be touched
+FRESH = timedelta(hours=12)
 FILES = "blobs.files"
 CHUNKS = "blobs.chunks"
 
 
 class Blobs:
-    """Content-addressed bytes. With `kept_for`, what is put stays that long though no document refers to it."""
+    """Content-addressed bytes. With `kept_for`, what is put stays that long though no document
+    refers to it.
+    """
 
     def __init__(self, store: Store, kept_for: timedelta | None = None) -> None:
         self._kept_for = kept_for
@@ -44,7 +51,9 @@ class Blobs:
         return (await self.put_all([content]))[0]
 
     async def put_all(self, contents: Iterable[bytes]) -> list[BlobRef]:
-        """Keep each content where it is not kept yet; the references in the same order. Raises TransientError."""
+        """Keep each content where it is not kept yet; the references in the same order. Raises
+        TransientError.
+        """
         by_hash = [(hashlib.sha256(content).hexdigest(), content) for content in contents]
         if not by_hash:
             return []
@@ -56,7 +65,9 @@ class Blobs:
         return [BlobRef(sha256=sha256, size=len(content)) for sha256, content in by_hash]
 
     async def missing(self, refs: Iterable[BlobRef]) -> list[BlobRef]:
-        """Those whose content is not there, whole and of that size; the others stay a day. Raises TransientError."""
+        """Those whose content is not there, whole and of that size; the others stay a day. Raises
+        TransientError.
+        """
         asked = list(refs)
         if not asked:
             return []
@@ -67,7 +78,9 @@ class Blobs:
         return [one for one in asked if one not in there]
 
     async def _kept_already(self, hashes: list[str], now: datetime) -> list[str]:
-        """Those that are there, whole, and stay; what was put long ago is touched first, and then looked for."""
+        """Those that are there, whole, and stay; what was put long ago is touched first, and then
+        looked for.
+        """
         known = await self._whole(await self._files.find({"_id": {"$in": hashes}}))
         stale = [one["_id"] for one in known if self._is_stale(one, now)]
         if not stale:
@@ -76,12 +89,15 @@ class Blobs:
         if self._kept_for is not None:
             change["$max"]["keep_until"] = now + self._kept_for
         await self._files.update_all({"_id": {"$in": stale}}, change)
-        # The sweep may have been first with one of them; what is here now, it leaves alone for a day.
+        # The sweep may have been first with one of them; what is here now, it leaves alone for a
+        # day.
         there = await self._files.find({"_id": {"$in": [one["_id"] for one in known]}}, ["_id"])
         return [one["_id"] for one in there]
 
     async def _whole(self, files: list[Document]) -> list[Document]:
-        """Those that lack no chunk, by the index alone. One that someone damaged is completed by putting it again."""
+        """Those that lack no chunk, by the index alone. One that someone damaged is completed by
+        putting it again.
+        """
         if not files:
             return []
         mine = {"$match": {"files_id": {"$in": [one["_id"] for one in files]}}}
@@ -105,8 +121,8 @@ class Blobs:
             [_file(sha256, content, now, keep_until) for sha256, content in contents.items()]
         )
         if not all_new:
-            # Chunks without a file, left by a crash: the sweep may have removed them since. With the file it no longer
-            # can, so that this time they stay.
+            # Chunks without a file, left by a crash: the sweep may have removed them since. With
+            # the file it no longer can, so that this time they stay.
             for group in _groups(contents):
                 await self._chunks.insert_missing(group)
 
@@ -116,7 +132,8 @@ class Blobs:
         if file is None:
             raise PermanentError(f"the database has no blob {sha256}")
         content, digest = BytesIO(), hashlib.sha256()
-        for first in range(0, -(-file["length"] // CHUNK_BYTES), _CHUNKS_AT_ONCE):  # never all of them beside the whole
+        # never all of them beside the whole
+        for first in range(0, -(-file["length"] // CHUNK_BYTES), _CHUNKS_AT_ONCE):
             some = {"files_id": sha256, "n": {"$gte": first, "$lt": first + _CHUNKS_AT_ONCE}}
             for chunk in await self._chunks.find(some, sort="n"):
                 content.write(chunk["data"])

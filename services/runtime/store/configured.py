@@ -46,7 +46,9 @@ async def keep_pinging(
     *,
     every_s: float = PING_EVERY_S,
 ) -> None:
-    """Report whether the database answers `ping`, even while there is nothing to write, until `stop`."""
+    """Report whether the database answers `ping`, even while there is nothing to write, until
+    `stop`.
+    """
     while not await stop.wait(every_s):
         try:
             await ping()

@@ -29,7 +29,9 @@ class ContentionWatch:
     """
 
     def __init__(self, prove: Callable[[], Awaitable[None]]) -> None:
-        """`prove` raises TransientError while no majority takes a write; see `Store.prove_majority`."""
+        """`prove` raises TransientError while no majority takes a write; see
+        `Store.prove_majority`.
+        """
         self._prove = prove
         self._since_s: float | None = None
         self._proven = False

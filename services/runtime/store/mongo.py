@@ -25,8 +25,8 @@ T = TypeVar("T")
 Document = dict[str, Any]
 Change = Mapping[str, Any] | list[dict[str, Any]]  # operators, or a pipeline of stages
 
-# One slow answer must not hold a mail for ever; a write that times out is repeated, and repeating is safe.
-# What the URL says of these goes before it.
+# One slow answer must not hold a mail for ever; a write that times out is repeated, and repeating
+# is safe. What the URL says of these goes before it.
 _CLIENT_OPTIONS: dict[str, Any] = {
     "appname": "mailcase",
     "tz_aware": True,
@@ -58,7 +58,9 @@ class Collection:
         limit: int = 0,
         session: "Session | None" = None,
     ) -> list[Document]:
-        """All matches in the order of one field, descending with a `-` before it; `limit` 0 means no limit."""
+        """All matches in the order of one field, descending with a `-` before it; `limit` 0 means
+        no limit.
+        """
         order = [(sort.lstrip("-"), -1 if sort.startswith("-") else 1)]
         with translate_driver_errors():
             cursor = self._collection.find(query, fields, session=driver_session(session))
@@ -82,7 +84,9 @@ class Collection:
                 await self._collection.insert_many(documents, session=driver_session(session))
 
     async def insert_missing(self, documents: Sequence[Document]) -> bool:
-        """Insert those whose unique keys are not taken yet; False where one was. Outside transactions only."""
+        """Insert those whose unique keys are not taken yet; False where one was. Outside
+        transactions only.
+        """
         try:
             with translate_driver_errors():
                 await self._collection.insert_many(documents, ordered=False)
@@ -105,7 +109,9 @@ class Collection:
     async def update_each(
         self, changes: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], session: "Session | None" = None
     ) -> int:
-        """Many changes of one document each, (query, change), in one round trip; returns how many matched."""
+        """Many changes of one document each, (query, change), in one round trip; returns how many
+        matched.
+        """
         if not changes:
             return 0
         operations = [pymongo.UpdateOne(query, change) for query, change in changes]
@@ -132,18 +138,23 @@ class Collection:
             return int(document[field])
 
     async def raise_to(self, key: str, field: str, least: int, session: "Session | None" = None) -> None:
-        """Make a number of the document `key` at least so high; the document is made where it is missing."""
+        """Make a number of the document `key` at least so high; the document is made where it is
+        missing.
+        """
         with translate_driver_errors():
             change = {"$max": {field: least}}
             await self._collection.update_one({"_id": key}, change, upsert=True, session=driver_session(session))
 
     async def ensure_expiry(self, field: str) -> None:
-        """Let the database delete each document once the time in `field` has come, give or take a minute."""
+        """Let the database delete each document once the time in `field` has come, give or take a
+        minute.
+        """
         with translate_driver_errors():
             await self._collection.create_index(field, expireAfterSeconds=0)
 
     async def ensure_index(self, *fields: str, unique: bool = False, where: Mapping[str, Any] | None = None) -> None:
-        """Make an ascending index exist; a `-` before a field makes it descending. The same call again does nothing.
+        """Make an ascending index exist; a `-` before a field makes it descending. The same call
+        again does nothing.
 
         `where` leaves documents out of it.
         """
@@ -170,7 +181,8 @@ class Store:
         self._database: AsyncIOMotorDatabase[Document] = self._client.get_database(
             database,
             codec_options=CodecOptions(tz_aware=True),
-            # Whatever the URL says: what was just written has to be seen, and a secondary lags behind.
+            # Whatever the URL says: what was just written has to be seen, and a secondary lags
+            # behind.
             read_preference=pymongo.ReadPreference.PRIMARY,
             read_concern=ReadConcern("majority"),
             write_concern=WriteConcern(w="majority", wtimeout=_WRITE_TIMEOUT_MS),
@@ -197,7 +209,9 @@ class Store:
             await self._client.admin.command({"ping": 1})
 
     async def prove_majority(self) -> None:
-        """Raise TransientError unless a majority takes a write: a primary that cannot replicate answers a ping."""
+        """Raise TransientError unless a majority takes a write: a primary that cannot replicate
+        answers a ping.
+        """
         change = {"$currentDate": {"at": True}}
         with translate_driver_errors():
             await self._database["probes"].update_one({"_id": "majority"}, change, upsert=True)
@@ -219,8 +233,8 @@ class Store:
     async def transaction(self, body: Callable[[Session], Awaitable[T]]) -> T:
         """Run `body` in one transaction, written by a majority when this returns.
 
-        Raises ConflictError, UnclearCommitError, TransientError or PermanentError; only after UnclearCommitError may it
-        have been written all the same.
+        Raises ConflictError, UnclearCommitError, TransientError or PermanentError; only after
+        UnclearCommitError may it have been written all the same.
         """
         with translate_driver_errors():
             async with self._session() as driver, self._begin(driver):
@@ -232,15 +246,17 @@ class Store:
     async def _session(self) -> AsyncIterator[AsyncIOMotorClientSession]:
         """A session that no other transaction is using, kept for the next one.
 
-        What was begun over a link that then fell silent stays open on the server, and keeps all others from the counter
-        of cases until its lifetime ends, more than a minute later. The next transaction of the same session ends it at
-        once, and makes the server refuse what of it comes in late (driver specification, transactions, txnNumber).
+        What was begun over a link that then fell silent stays open on the server, and keeps all
+        others from the counter of cases until its lifetime ends, more than a minute later. The next
+        transaction of the same session ends it at once, and makes the server refuse what of it
+        comes in late (driver specification, transactions, txnNumber).
         """
         driver = self._idle.pop() if self._idle else await self._client.start_session()
         try:
             yield driver
         except asyncio.CancelledError:
-            await driver.end_session()  # an operation of it may still be running in the driver's thread
+            # an operation of it may still be running in the driver's thread
+            await driver.end_session()
             raise
         except Exception:
             self._idle.append(driver)
@@ -267,7 +283,9 @@ def _options_beside(url: str) -> dict[str, Any]:
 
 
 async def _commit(driver: AsyncIOMotorClientSession) -> None:
-    """Commit, repeated where the driver says that repeating is how to find out (MongoDB manual, transactions)."""
+    """Commit, repeated where the driver says that repeating is how to find out (MongoDB manual,
+    transactions).
+    """
     for attempt in range(1, _COMMIT_ATTEMPTS + 1):
         try:
             await driver.commit_transaction()
