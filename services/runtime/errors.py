@@ -1,9 +1,9 @@
-"""What can go wrong, sorted by the one question a caller has: again, or never?
+"""Errors, by whether a caller should try again.
 
-`TransientError`: the same call may succeed later, so hold the mail and try again for as long as it takes.
-`PermanentError`: the same call fails in the same way for ever, so park what caused it and go on.
-Adapters translate their driver's errors into these two, chain the cause (`raise ... from error`) and name the
-mail.
+`TransientError`: the same call may succeed later, so keep the mail and retry for as long as it
+takes. `PermanentError`: the same call always fails in the same way, so park what caused it and go
+on. Adapters translate their driver's errors into these two, chain the cause (`raise ... from
+error`) and name the mail.
 """
 
 from collections.abc import Iterable
@@ -13,8 +13,8 @@ from dataclasses import dataclass
 class MailcaseError(Exception):
     """Every error that Mailcase raises on purpose.
 
-    `mail_key` (64 hex digits) and `mailbox` (its name) say which mail it was about; each is None where no mail
-    is meant. The message itself holds no password, address or text of a mail: it may be logged as it is.
+    `mail_key` (64 hex digits) and `mailbox` (its name) identify the mail; each is None if no mail
+    is concerned. The message holds no password, address or text of a mail, so it may be logged.
     """
 
     def __init__(self, message: str = "", *, mail_key: str | None = None, mailbox: str | None = None) -> None:
@@ -24,7 +24,7 @@ class MailcaseError(Exception):
 
     @property
     def identifiers(self) -> dict[str, str]:
-        """The known ones of `mail_key` and `mailbox`, ready for a log line; empty if neither is known."""
+        """Those of `mail_key` and `mailbox` that are known, as fields of a log line."""
         known = {"mail_key": self.mail_key, "mailbox": self.mailbox}
         return {name: value for name, value in known.items() if value is not None}
 
@@ -34,19 +34,19 @@ class TransientError(MailcaseError):
 
 
 class PermanentError(MailcaseError):
-    """Never try this again unchanged: a refused log-in, a mail over every limit."""
+    """Do not retry this unchanged: a rejected log-in, a mail over every limit."""
 
 
 class CommandRefusedError(PermanentError):
-    """A command that was read and cannot be carried out: no such case, no recipient, a text too long."""
+    """A decoded command that cannot be executed: no such case, no recipient, a text too long."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """One mistake in the settings: where, what, and how to mend it.
+    """One mistake in the settings: where, what, and how to fix it.
 
-    `path` is written as in the file, `process.invoices.mailbox[0].server`; it is empty if the whole file is
-    meant. `mend` is empty where the problem says it all.
+    `path` is written as in the file, such as `process.invoices.mailbox[0].server`; it is empty if
+    the whole file is meant. `hint` is empty if the problem says it all.
     """
 
     path: str
@@ -60,17 +60,17 @@ class Mistake:
 
 
 class SettingsError(MailcaseError):
-    """The settings cannot be used; `mistakes` lists every reason at once.
+    """The settings are invalid; `mistakes` lists every reason at once.
 
-    Not a `PermanentError`, because no mail is at fault and none may be parked for it. `str()` gives one line
-    for each mistake, beginning with the file's name where that is known.
+    This is no `PermanentError`: no mail is at fault, and none may be parked for it. `str()` gives
+    one line per mistake, which begins with the file's name if that is known.
     """
 
     def __init__(self, mistakes: Iterable[Mistake], *, file: str = "", mailbox: str | None = None) -> None:
         self.mistakes = tuple(mistakes)
         self.file = file
         super().__init__(mailbox=mailbox)
-        self.args = (self.mistakes,)  # what repr() and pickle go by
+        self.args = (self.mistakes,)  # used by repr() and pickle
 
     def __str__(self) -> str:
         where = f"{self.file}: " if self.file else ""

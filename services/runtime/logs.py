@@ -3,9 +3,10 @@
     log = get_logger(__name__)
     log.info("mail_routed", mail_key=key, case=235)
 
-Log what happened and to which mail, case, queue: never the text of a mail, a subject, an address, a file name or a
-password. Passwords inside URLs are masked here whatever is logged; the rest is up to the caller.
-No value can begin a line of its own, reorder one, or colour a terminal: what cannot be printed is written as an escape.
+Log what happened and to which mail, case, queue: never the text of a mail, a subject, an address, a
+file name or a password. Passwords inside URLs are masked here whatever is logged; the rest is up to
+the caller. No value can begin a line of its own, reorder one, or colour a terminal: what cannot be
+printed is written as an escape.
 """
 
 import logging
@@ -30,8 +31,9 @@ MAX_TRACEBACK_CHARS: Final = 20_000
 MAX_ITEMS: Final = 100
 MAX_DEPTH: Final = 6
 
-# Our own loggers follow the level of the settings. All others (aio_pika, aiormq, pymongo, asyncio, ...) stay at
-# warning: at info a client logs every connection, at debug every frame with what is in it.
+# Our own loggers follow the level of the settings. All others (aio_pika, aiormq, pymongo, asyncio,
+# ...) stay at warning: at info a client logs every connection, at debug every frame with what is in
+# it.
 OWN_LOGGERS: Final = ("services", "schemas", "deploy", "__main__")
 
 _HANDLER_NAME: Final = "mailcase"
@@ -55,9 +57,9 @@ class EventRecord(logging.LogRecord):
 class Logger:
     """A thin layer over `logging.Logger` for events with fields.
 
-    `error` may be given to each method: its class, its message, its direct cause's class and, for our own errors, mail
-    key and mailbox become fields. The traceback comes along at debug, and for an unexpected error (none of ours) that
-    is logged at error level.
+    `error` may be given to each method: its class, its message, its direct cause's class and, for
+    our own errors, mail key and mailbox become fields. The traceback comes along at debug, and for
+    an unexpected error (none of ours) that is logged at error level.
     """
 
     __slots__ = ("_logger",)
@@ -117,7 +119,8 @@ def configure_logs(
     level: Literal["debug", "info", "warning", "error"],
     stream: TextIO | None = None,
 ) -> None:
-    """Send every log of this process to `stream` (None: the standard error), formatted; may be called again.
+    """Send every log of this process to `stream` (None: the standard error), formatted; may be
+    called again.
 
     `auto` is `console` on a terminal and `json` elsewhere. Python's warnings are logged too.
     """
@@ -141,8 +144,9 @@ def configure_logs(
 class JsonFormatter(logging.Formatter):
     """One JSON object a line: `ts` (RFC 3339, UTC), `level`, `logger`, `event`, then the fields.
 
-    A field that is named like one of these four gets an underscore. `traceback`, where there is one, is a single
-    string with line breaks. The records of libraries have the event `library_message` and their text in `message`.
+    A field that is named like one of these four gets an underscore. `traceback`, where there is
+    one, is a single string with line breaks. The records of libraries have the event
+    `library_message` and their text in `message`.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -161,7 +165,9 @@ class JsonFormatter(logging.Formatter):
 
 
 class ConsoleFormatter(logging.Formatter):
-    """`23:59:59.123Z warning router.service mail_parked mail_key=… reason="no process"`; a traceback is indented."""
+    """`23:59:59.123Z warning router.service mail_parked mail_key=… reason="no process"`; a
+    traceback is indented.
+    """
 
     def __init__(self, *, colour: bool) -> None:
         super().__init__()
@@ -199,7 +205,9 @@ def _fields(record: logging.LogRecord) -> Mapping[str, object]:
 
 
 def _traceback_lines(record: logging.LogRecord) -> list[str]:
-    """The lines of the traceback, the error's own last; empty without one. No local variables: they hold mail."""
+    """The lines of the traceback, the error's own last; empty without one. No local variables: they
+    hold mail.
+    """
     if record.exc_info is None or record.exc_info[1] is None:
         return []
     whole = "".join(traceback.format_exception(record.exc_info[1]))
@@ -211,7 +219,8 @@ def _traceback_lines(record: logging.LogRecord) -> list[str]:
 def _plain(value: Any, depth: int = 0) -> Any:
     """What may be said of a value in JSON: masked, cut and free of control characters.
 
-    Of what is not known to be harmless only the class is told: the text of a message object is a whole mail.
+    Of what is not known to be harmless only the class is told: the text of a message object is a
+    whole mail.
     """
     if isinstance(value, str):
         return _text(value)
@@ -238,13 +247,16 @@ def _text(value: object) -> str:
         text = str(value)
     except Exception as error:  # noqa: BLE001 - a log line must not fail by the value that it tells of
         return f"<{type(value).__name__}: {type(error).__name__}>"
-    # Cut before masking to bound the work, and well behind the second cut, so that no cut leaves half a URL.
+    # Cut before masking to bound the work, and well behind the second cut, so that no cut leaves
+    # half a URL.
     text = mask_secrets(text[: 4 * MAX_VALUE_CHARS])
     return _printable(text if len(text) <= MAX_VALUE_CHARS else f"{text[:MAX_VALUE_CHARS]}…")
 
 
 def _printable(text: str) -> str:
-    """`text` with escapes for what is no visible character: line breaks, colours, direction marks, half surrogates."""
+    """`text` with escapes for what is no visible character: line breaks, colours, direction marks,
+    half surrogates.
+    """
     if text.isprintable():
         return text
     return "".join(
@@ -253,7 +265,9 @@ def _printable(text: str) -> str:
 
 
 def _shown(value: Any) -> str:
-    """A value on a console line: bare if it is one word, else as JSON, so that it cannot pass for another field."""
+    """A value on a console line: bare if it is one word, else as JSON, so that it cannot pass for
+    another field.
+    """
     if isinstance(value, str) and value and not any(character in ' ="' for character in value):
         return value
     return msgspec.json.encode(value).decode()

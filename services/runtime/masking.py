@@ -1,4 +1,4 @@
-"""Take secrets out of text that people will read: logs, error messages, the settings as they are shown."""
+"""Redact secrets in text for people: logs, error messages, printed settings."""
 
 import re
 
@@ -9,9 +9,10 @@ _OPTION = re.compile(r"([?&](?:[a-z]*password|authmechanismproperties)=)[^&\s]*"
 
 
 def mask_secrets(text: str) -> str:
-    """Return `text` with `***` for every password inside a URL; unchanged, and cheap, if it holds no URL.
+    """Return `text` with `***` for every password inside a URL; unchanged, and cheap, if it holds
+    no URL.
 
-    Takes time linear in the length. Rather too much is masked than too little.
+    Takes time linear in the length. In doubt, it masks too much.
 
     >>> mask_secrets("amqp://guest:guest@mq.example:5672/")
     'amqp://guest:***@mq.example:5672/'
@@ -26,7 +27,7 @@ def _masked_word(match: re.Match[str]) -> str:
     scheme = word.find("://")
     if scheme < 0:
         return word
-    # Up to the last @, because a password that was not percent-encoded may hold @ and / itself.
+    # Up to the last @: a password that was not percent-encoded may contain @ and /.
     end = word.rfind("@")
     colon = word.find(":", scheme + 3, end) if end > scheme else -1
     if colon >= 0:

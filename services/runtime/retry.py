@@ -1,13 +1,14 @@
-"""How long to wait before the next attempt. Pure: the caller sleeps."""
+"""Exponential backoff with jitter. Pure: the caller sleeps."""
 
 import random
 from collections.abc import Callable
 
 
 class Backoff:
-    """Pauses that double from `initial_s` to `maximum_s`, each drawn from the upper half, so that replicas spread out.
+    """Pauses that double from `initial_s` to `maximum_s`.
 
-    `chance` returns a number in [0, 1).
+    Each is drawn from the upper half of its range, so that replicas spread out. `chance` returns a
+    number in [0, 1).
     """
 
     def __init__(
@@ -19,11 +20,11 @@ class Backoff:
         self._failures = 0
 
     def reset(self) -> None:
-        """After a success: the next pause is the shortest again."""
+        """Note a success: the next pause is the shortest again."""
         self._failures = 0
 
     def next_s(self) -> float:
-        """Seconds to wait after one more failure."""
+        """Note a failure; returns the seconds to wait."""
         ceiling = min(self._maximum_s, self._initial_s * 2.0 ** min(self._failures, 32))
         self._failures += 1
         return ceiling * (0.5 + self._chance() / 2)

@@ -165,7 +165,7 @@ class TestHandlingBatches:
         self, servers: PrivateServers, broker: Broker, name: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """An old router gets a mail of tomorrow between two of today; tomorrow's router gets it then."""
-        monkeypatch.setattr("services.runtime.broker.consume.LOOK_AGAIN_S", 0.1)
+        monkeypatch.setattr("services.runtime.broker.consume.REQUEUE_EVERY_S", 0.1)
         await broker.declare(topology(name))
         known, newer = encode(raw_mail()), msgspec.msgpack.encode({"type": "RawMail.v2", "what": "else"})
         for body in (known, newer, known):

@@ -1,6 +1,4 @@
-"""A queue looked through by a person: how long it is, what is in it, one message after the other
-taken or left.
-"""
+"""Browsing a queue: each message is either taken or goes back to its place."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,34 +13,32 @@ from services.runtime.broker.messages import Delivery
 
 
 class Found:
-    """A message that is held: taken for good by `take`, else back in the queue when the looking
-    ends.
-    """
+    """A held message; it goes back to the queue when browsing ends, unless it was taken."""
 
     def __init__(self, message: AbstractIncomingMessage) -> None:
         self._message = message
         self.delivery: Delivery = as_delivery(message, message.properties)
 
     async def take(self) -> None:
-        """Raises TransientError."""
+        """Remove the message from the queue. Raises TransientError."""
         with translate_driver_errors("take a message"):
             await self._message.ack()
 
 
 class Browser:
-    """Hands out each message once; none is lost, whatever happens.
+    """Yields each message once; none is lost, whatever happens.
 
-    No more than were there at the beginning: one that comes back while someone looks would be found
-    without end.
+    At most as many as were there at first, so that a message that returns is not found again and
+    again.
     """
 
     def __init__(self, queue: AbstractQueue) -> None:
         self._queue = queue
-        # A queue whose leader is away says 0: taking one shows what is wrong.
+        # A queue without a leader reports 0; getting one message reveals the error.
         self._at_most = max(1, queue.declaration_result.message_count or 0)
 
     async def __aiter__(self) -> AsyncIterator[Found]:
-        """Until the queue has no more. Raises TransientError."""
+        """Yields until the queue is empty. Raises TransientError."""
         for _ in range(self._at_most):
             with translate_driver_errors(f"look into {self._queue.name}"):
                 message = await self._queue.get(fail=False)
@@ -53,8 +49,9 @@ class Browser:
 
 @asynccontextmanager
 async def browse_queue(broker: Broker, queue: str) -> AsyncIterator[Browser]:
-    """Look through a queue; what was not taken goes back to its place at the end. Raises
-    TransientError.
+    """Browse a queue; messages that are not taken go back to their places.
+
+    Raises TransientError.
     """
     with translate_driver_errors(f"look into {queue}"):
         channel = await broker.open_channel(prefetch=0)

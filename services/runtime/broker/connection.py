@@ -26,7 +26,7 @@ from services.runtime.masking import mask_secrets
 
 log = get_logger(__name__)
 
-HEARTBEAT_S = 10  # an owner of a lease that froze is cut off within about two of these
+HEARTBEAT_S = 10  # the broker closes a frozen connection within about two of these
 CONNECT_TIMEOUT_S = 15.0
 CONSUME_PATIENCE_S = 20.0
 
@@ -36,8 +36,9 @@ class LeaderlessError(TransientError):
 
 
 class Broker:
-    """One connection to RabbitMQ. Every method raises TransientError where the broker does not do
-    as asked.
+    """One connection to RabbitMQ.
+
+    Every method raises TransientError if the broker does not comply.
     """
 
     def __init__(self, connection: AbstractConnection, channel: AbstractChannel) -> None:
@@ -51,7 +52,7 @@ class Broker:
     @classmethod
     @asynccontextmanager
     async def connected(cls, url: str, name: str) -> AsyncIterator["Broker"]:
-        """A connection called `name` in the broker's own lists."""
+        """A connection that the broker lists as `name`."""
         connection = aio_pika.Connection(
             make_url(url, heartbeat=HEARTBEAT_S), client_properties={"connection_name": name}
         )
@@ -65,33 +66,35 @@ class Broker:
             await _close_quietly(connection)
 
     async def broken(self) -> None:
-        """Wait until the connection or one of its channels is gone, then raise TransientError."""
+        """Wait until the connection or one of its channels ends, then raise TransientError."""
         await self._broken.wait()
         raise TransientError(f"the connection to the broker ended: {self._reason}")
 
     def server(self) -> str:
-        """Product, version and name of the broker's cluster, as it introduces itself."""
+        """Product, version and name of the broker's cluster, as it reports them."""
         transport = self._connection.transport
         properties = transport.connection.server_properties if transport else {}
         words = [str(properties.get(name, "?")) for name in ("product", "version", "cluster_name")]
         return f"{words[0]} {words[1]}, cluster {words[2]}"
 
     async def declare(self, topology: Topology) -> None:
-        """Make every exchange, queue and binding exist; see `declaring`."""
+        """Make every exchange, queue and binding exist; see `declare.declare`."""
         with translate_driver_errors("declare the topology"):
             await declaring.declare(self._connection, topology)
         for exchange in topology.exchanges:
             metrics.UNCONFIRMED.labels(exchange)  # begins at 0
 
     async def publish(self, message: Outgoing) -> None:
-        """Publish and wait for the broker's confirm. A message that no queue takes is a failure,
-        though confirmed.
+        """Publish and wait for the broker's confirm.
+
+        A message that reaches no queue is a failure, although it is confirmed.
         """
         await self.publish_all([message])
 
     async def publish_all(self, messages: Sequence[Outgoing]) -> None:
-        """Publish together and wait for all confirms; raises the first failure after all have
-        ended.
+        """Publish together and wait for all confirms.
+
+        Raises the first failure once all have ended.
         """
         started_s = time.monotonic()
         try:
@@ -101,7 +104,7 @@ class Broker:
         except TransientError as error:
             _count(metrics.UNCONFIRMED, messages)
             if isinstance(error.__cause__, TimeoutError):
-                # with a new connection everything is declared, and looked at, again
+                # a new connection declares and checks everything again
                 self._break(str(error))
             raise
         results = list(zip(messages, failures, strict=True))
@@ -128,12 +131,12 @@ class Broker:
                 await asyncio.wait_for(deliveries.consume(channel), CONSUME_PATIENCE_S)
             except TimeoutError as error:
                 hint = f"if this lasts: rabbitmqctl delete_queue {queue}; mails in it are fetched again"
-                log.error("queue_without_leader", queue=queue, hint=hint)  # noqa: TRY400 - its trace tells nothing
+                log.error("queue_without_leader", queue=queue, hint=hint)  # noqa: TRY400 - its traceback adds nothing
                 raise LeaderlessError(f"the queue {queue} takes no consumer: it has no leader") from error
         return deliveries
 
     async def length(self, queue: str) -> int:
-        """Messages that wait in the queue, as of a moment ago."""
+        """The number of messages that wait in the queue, as of a moment ago."""
         with translate_driver_errors(f"look at {queue}"):
             declared = await self._channel.declare_queue(queue, passive=True)
             return declared.declaration_result.message_count or 0
@@ -164,10 +167,9 @@ class Broker:
         return channel
 
     async def _watch(self, channel: AbstractChannel) -> None:
-        """Take the end of a channel for the end of the connection, and that of a consumer too: it
-        hears nothing more.
+        """Treat the end of a channel, or of its consumer, as the end of the connection.
 
-        The broker ends a consumer whose queue is deleted (rabbitmq.com/docs/consumer-cancel).
+        The broker cancels a consumer whose queue is deleted (rabbitmq.com/docs/consumer-cancel).
         """
         channel.close_callbacks.add(self._on_close)
         (await channel.get_underlay_channel()).on_consumer_cancel_callbacks.add(self._on_cancel)
@@ -208,10 +210,10 @@ def _count(counter: Counter, messages: Sequence[Outgoing]) -> None:
 
 
 async def _close_quietly(connection: AbstractConnection) -> None:
-    """Also for a connection that never came about, or whose end does not come.
+    """Close a connection, even one that was never established or does not end.
 
-    One that is dropped unclosed makes the driver begin to close it in whatever thread collects it;
-    where that has no event loop, nobody awaits what was begun (`aio_pika.Connection.__del__`).
+    If a connection is dropped unclosed, the driver starts closing it in the thread of the garbage
+    collector; without an event loop there, nobody awaits that (`aio_pika.Connection.__del__`).
     """
     try:
         await asyncio.wait_for(connection.close(), 5.0)

@@ -1,4 +1,4 @@
-"""A stage's main loop: take what waits in a queue, handle it, acknowledge it last."""
+"""The main loop of a consumer: take a batch from a queue, handle it, acknowledge it last."""
 
 import asyncio
 import time
@@ -19,8 +19,8 @@ from services.runtime.process.lifecycle import Stop, all_of
 
 log = get_logger(__name__)
 
-LOOK_AGAIN_S = 30.0  # for messages that an earlier version set aside
-UNKNOWN_AT_MOST = 100  # then this version is the earlier one: the rest waits unread
+REQUEUE_EVERY_S = 30.0  # deferred messages
+MAX_UNKNOWN = 100  # after so many, this version is the older one, and leaves the rest
 
 
 async def handle_batches(
@@ -34,12 +34,10 @@ async def handle_batches(
     decode: Callable[[bytes], object],
     known: KnownNames | None = None,
 ) -> None:
-    """Handle `queue` in batches of up to `batch` messages until `stop`; the batch in hand is
-    finished first.
+    """Handle `queue` in batches of up to `batch` messages until `stop`; finish the current batch.
 
-    Whatever `handle` raises ends the loop with nothing of its batch acknowledged. Beside it,
-    messages that waited for a version that `decode` reads, or for a name that is `known`, are put
-    back into the queue.
+    If `handle` raises, the loop ends and nothing of the batch is acknowledged. Meanwhile, deferred
+    messages that `decode` now reads, or whose name is now `known`, are requeued.
     """
     ended = Stop()
 
@@ -49,15 +47,13 @@ async def handle_batches(
         finally:
             ended.request()
 
-    await all_of([handling(), _take_back(broker, queue, decode, known, ended)])
+    await all_of([handling(), _requeue_deferred(broker, queue, decode, known, ended)])
 
 
-async def _take_back(
+async def _requeue_deferred(
     broker: Broker, queue: str, decode: Callable[[bytes], object], known: KnownNames | None, ended: Stop
 ) -> None:
-    """A stage of a version, or with settings, that knows more than an earlier one, which set these
-    messages aside.
-    """
+    """Requeue the messages that a replica of an older version, or with older settings, deferred."""
     while not ended.requested:
         async with browse_queue(broker, newer_name(queue)) as browser:
             unknown = 0
@@ -65,14 +61,14 @@ async def _take_back(
                 unready = known is not None and known.waits_in_vain(found.delivery.headers)
                 if unready or _is_newer(decode, found.delivery.body):
                     unknown += 1
-                    if unknown == UNKNOWN_AT_MOST:
+                    if unknown == MAX_UNKNOWN:
                         break
                     continue
-                one = found.delivery
-                await broker.publish(Outgoing.copy_of(one, queue, own_headers(one)))
+                delivery = found.delivery
+                await broker.publish(Outgoing.copy_of(delivery, queue, own_headers(delivery)))
                 await found.take()
-                log.info("message_requeued", queue=queue, mail_key=one.message_id, tag=one.tag)
-        await ended.wait(LOOK_AGAIN_S)
+                log.info("message_requeued", queue=queue, mail_key=delivery.message_id, tag=delivery.tag)
+        await ended.wait(REQUEUE_EVERY_S)
 
 
 def _is_newer(decode: Callable[[bytes], object], body: bytes) -> bool:
@@ -81,7 +77,7 @@ def _is_newer(decode: Callable[[bytes], object], body: bytes) -> bool:
     except NewerVersionError:
         return True
     except UnreadableMessageError:
-        return False  # whoever takes it from the queue sees to it
+        return False  # the consumer of the queue rejects it
     return False
 
 
@@ -112,7 +108,7 @@ async def _handle_batches(
         raise
     finally:
         ending.cancel()
-        metrics.IN_HAND.labels(queue).set_function(lambda: 0.0)  # the broker has them again
+        metrics.IN_HAND.labels(queue).set_function(lambda: 0.0)  # the broker has the messages again
         metrics.OLDEST_SECONDS.labels(queue).set_function(lambda: 0.0)
 
 

@@ -1,4 +1,4 @@
-"""Making the topology exist on a broker, in an order that a crash of the broker cannot harm."""
+"""Declaring the topology in an order that survives a crash of the broker."""
 
 import asyncio
 import time
@@ -23,12 +23,11 @@ _ARCHIVE_PATIENCE_S = 10.0
 
 
 async def declare(connection: AbstractConnection, topology: Topology) -> None:
-    """Make every exchange, queue and binding exist. A queue that exists with other arguments is
-    used as it is.
+    """Make every exchange, queue and binding exist. Existing queues keep their arguments.
 
-    The exchanges come last, once the queues are on the broker's disk: before, nobody can publish.
-    An exchange that is missing means, for that reason, that no queue ever held a message, so that
-    one without a leader may be made anew. Raises TransientError and the driver's errors.
+    Exchanges come last, once the queues are on the broker's disk; before that nobody can publish.
+    So if an exchange is missing, no queue ever held a message, and a queue without a leader may be
+    recreated. Raises TransientError and the driver's errors.
     """
     fresh = bool(topology.queues) and not await _exchanges_exist(connection, topology)
     served = [queue for queue in topology.queues if queue.essential and await _declare_queue(connection, queue)]
@@ -62,7 +61,8 @@ async def _exchanges_exist(connection: AbstractConnection, topology: Topology) -
 
 
 async def _declare_queue(connection: AbstractConnection, queue: Queue) -> bool:
-    """False for an inessential queue that the broker knows and cannot serve, after some patience.
+    """Declare a queue; False for an inessential one that the broker cannot serve within a time
+    limit.
 
     Nothing is routed to such a queue, so mail flows on without it.
     """
@@ -72,7 +72,7 @@ async def _declare_queue(connection: AbstractConnection, queue: Queue) -> bool:
         try:
             await channel.declare_queue(queue.name, durable=True, arguments=queue.arguments)
         except aiormq.exceptions.ChannelPreconditionFailed as error:
-            log.warning("queue_differs", queue=queue.name, error=error, hint="a policy changes what it holds to")
+            log.warning("queue_differs", queue=queue.name, error=error, hint="change its limits by a policy")
         except aiormq.exceptions.ChannelNotFoundEntity:
             if queue.essential:
                 raise
@@ -86,13 +86,14 @@ async def _declare_queue(connection: AbstractConnection, queue: Queue) -> bool:
             metrics.ARCHIVE_UP.labels(queue.name).set(1)
         return True
     metrics.ARCHIVE_UP.labels(queue.name).set(0)
-    log.error("queue_unavailable", queue=queue.name, hint=f"rabbitmqctl delete_queue {queue.name}; restart a stage")
+    log.error("queue_unavailable", queue=queue.name, hint=f"rabbitmqctl delete_queue {queue.name}; restart a service")
     return False
 
 
 async def _demand_leader(connection: AbstractConnection, queue: Queue) -> None:
-    """Delete a quorum queue that has no leader, which shows in that it takes no consumer; it is
-    declared again then.
+    """Delete a quorum queue that has no leader, so that it is declared again.
+
+    A queue without a leader accepts no consumer.
     """
     if queue.arguments.get("x-queue-type") != "quorum":
         return
@@ -105,7 +106,7 @@ async def _demand_leader(connection: AbstractConnection, queue: Queue) -> None:
         log.warning("queue_recreated", queue=queue.name, reason="the broker brought it back without a leader")
         other = await connection.channel(publisher_confirms=False)
         await asyncio.wait_for(other.queue_delete(queue.name), 2 * _LEADER_PATIENCE_S)
-        raise TransientError(f"the queue {queue.name} had no leader and is made anew") from None
+        raise TransientError(f"the queue {queue.name} had no leader and is recreated") from None
     await channel.close()
 
 
@@ -114,4 +115,4 @@ async def _settle() -> None:
 
 
 async def _ignore(_message: object) -> None:
-    """What is not acknowledged is delivered to others when the channel closes."""
+    """Ignore the message: unacknowledged, it is delivered to others when the channel closes."""

@@ -1,10 +1,10 @@
 """Messages of a process or mailbox that this service's settings do not know yet.
 
-During a rollout of new settings some services know a new process and others do not. For those that
-do not, its messages are newer, not wrong: they wait in `<queue>.newer`, from where any service puts
-them back that knows the name. What nobody has known for PATIENCE_S is put back too, to be parked
-with that as the reason. The time is counted from the first wait, which stands in the message's
-header, so that it outlives every restart.
+During a rollout of new settings, some replicas know a new process and others do not. For the
+others its messages are newer, not wrong: they wait in `<queue>.newer` until a replica that knows
+the name requeues them. A message whose name stays unknown for PATIENCE_S is requeued too, and
+parked with that reason. The time counts from the first deferral, which is in the message's
+header, so it survives restarts.
 """
 
 import time
@@ -21,7 +21,7 @@ from services.runtime.settings import Settings
 
 log = get_logger(__name__)
 
-PATIENCE_S = 600.0  # a rollout takes minutes; after this the name is a mistake, or was removed
+PATIENCE_S = 600.0  # a rollout takes minutes; after this the name is a mistake or was removed
 WAITS_FOR = "x-mailcase-waits-for"
 WAITS_SINCE_MS = "x-mailcase-waits-since-ms"
 
@@ -30,29 +30,25 @@ class KnownNames:
     """The processes and mailboxes of the settings."""
 
     def __init__(self, processes: Collection[str], mailboxes: Collection[str]) -> None:
-        self._names = {f"process {one}" for one in processes} | {f"mailbox {one}" for one in mailboxes}
+        self._names = {f"process {name}" for name in processes} | {f"mailbox {name}" for name in mailboxes}
 
     @classmethod
     def of(cls, settings: Settings) -> "KnownNames":
         return cls(settings.processes, settings.mailboxes)
 
     def first_unknown(self, *, process: str, mailbox: str | None = None) -> str | None:
-        """What the settings do not know, as `process NAME` or `mailbox NAME`; None if they know
-        both.
-        """
+        """The first unknown name, as `process NAME` or `mailbox NAME`; None if both are known."""
         asked = [f"process {process}"] + ([f"mailbox {mailbox}"] if mailbox is not None else [])
-        return next((one for one in asked if one not in self._names), None)
+        return next((name for name in asked if name not in self._names), None)
 
     def waits_in_vain(self, headers: Mapping[str, Any]) -> bool:
-        """Whether a message that was set aside for a name has to wait on: it is neither known here
-        nor out of time.
-        """
+        """Whether a deferred message has to keep waiting: its name is unknown and time is left."""
         name = headers.get(WAITS_FOR)
         return name is not None and name not in self._names and not is_out_of_time(headers)
 
 
 def is_out_of_time(headers: Mapping[str, Any]) -> bool:
-    """Whether the message has waited for long enough since it was first set aside."""
+    """Whether the message has waited PATIENCE_S since it was first deferred."""
     since_ms = headers.get(WAITS_SINCE_MS)
     return isinstance(since_ms, int) and time.time() - since_ms / 1000 >= PATIENCE_S
 
@@ -68,7 +64,10 @@ def unknown_evidence(name: str) -> str:
 
 
 async def defer(broker: Broker, queue: str, delivery: Delivery, name: str) -> None:
-    """Let the message of `queue` wait for a service that knows `name`. Raises TransientError."""
+    """Move a message of `queue` to where it waits for a replica that knows `name`.
+
+    Raises TransientError.
+    """
     since_ms = delivery.headers.get(WAITS_SINCE_MS, int(time.time() * 1000))
     headers = own_headers(delivery) | {WAITS_FOR: name, WAITS_SINCE_MS: since_ms}
     await broker.publish(Outgoing.copy_of(delivery, newer_name(queue), headers))

@@ -1,6 +1,4 @@
-"""What a queue delivers, in batches, and the broker's errors as ours: what every use of the broker
-shares.
-"""
+"""The deliveries of a queue, in batches."""
 
 import asyncio
 import time
@@ -26,11 +24,10 @@ BATCH_BYTES = 8 * 1024 * 1024  # handed out together, so that many large mails d
 
 
 class Deliveries:
-    """What one queue delivers, in batches: whatever waits, up to a number, without waiting for
-    more.
+    """The deliveries of one queue in batches: what waits, up to a limit, without waiting for more.
 
-    Here and in publishing, aio-pika's channel is used as aiormq's below it: a message object and a
-    task more for each message cost a third of the whole.
+    Here and in publishing, aiormq's channel is used below aio-pika's: a message object and a task
+    for each message cost a third of the total.
     """
 
     def __init__(self, queue: str) -> None:
@@ -52,13 +49,13 @@ class Deliveries:
         self._arrived.set()
 
     def end(self) -> None:
-        """Hand out nothing more; what was not handed out is delivered again to someone else."""
+        """Stop yielding batches; messages not yet yielded are delivered again to another consumer."""
         self._ended = True
         self._arrived.set()
 
     async def next_batch(self, most: int) -> list[Delivery]:
-        """Wait for at least one delivery, then take up to `most` and BATCH_BYTES; empty once they
-        have ended.
+        """Wait for at least one delivery, then return up to `most` and BATCH_BYTES; empty after the
+        end.
         """
         await self._arrived.wait()
         if self._ended:

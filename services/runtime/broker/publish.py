@@ -1,9 +1,9 @@
 """Publishing many messages at once on one channel, and their confirms.
 
-The driver's `basic_publish` is for one message: for many at once it takes a task, a time limit and
-the channel's lock each. Here the lock is taken once for as many as go to the socket together. What
-is unconfirmed stands in the channel's own books, as after `basic_publish`, so that confirms,
-returns and the channel's end find it there.
+The driver's `basic_publish` takes a task, a time limit and the channel's lock for each message.
+Here the lock is taken once for all messages that go to the socket together. Unconfirmed messages
+are registered in the channel as after `basic_publish`, so that confirms, returns and the end of the
+channel find them there.
 """
 
 import asyncio
@@ -33,11 +33,11 @@ _Identified = tuple[str, Outgoing]
 
 
 async def publish(channel: aiormq.Channel, messages: Sequence[Outgoing]) -> list[BaseException | None]:
-    """Publish all and wait for all confirms; for each message None, or what went wrong with it.
+    """Publish all and wait for all confirms; for each message None, or its failure.
 
-    A message that is `mandatory` and that no queue takes has gone wrong. Raises the driver's errors
-    where the channel is closed, and TimeoutError where confirms do not come though the broker has
-    no alarm; during one they are waited for as long as it lasts. The channel must have confirms.
+    A `mandatory` message that reaches no queue is a failure. Raises the driver's errors if the
+    channel is closed, and TimeoutError if confirms do not come although the broker has no alarm;
+    during an alarm they are awaited for as long as it lasts. The channel must have confirms.
     """
     # returned by its id
     identified = [(message.message_id or uuid.uuid4().hex, message) for message in messages]
@@ -63,7 +63,7 @@ async def _all_done(channel: aiormq.Channel, confirms: set[asyncio.Future[Any]])
 
 
 async def _is_blocked(channel: aiormq.Channel) -> bool:
-    """Whether the broker said that it takes nothing (rabbitmq.com/docs/connection-blocked)."""
+    """Whether the broker blocks publishers (rabbitmq.com/docs/connection-blocked)."""
     try:
         await asyncio.wait_for(channel.connection.ready(), 0.1)
     except TimeoutError:
@@ -72,7 +72,7 @@ async def _is_blocked(channel: aiormq.Channel) -> bool:
 
 
 async def _write(channel: aiormq.Channel, group: Sequence[_Identified]) -> dict[int, asyncio.Future[Any]]:
-    """Hand a group to the socket's writer; the futures of its confirms, in its order."""
+    """Write a group to the socket; returns the futures of its confirms, in its order."""
     async with channel.lock:
         payload = b"".join(_frames(channel, message_id, message) for message_id, message in group)
         first = channel.delivery_tag + 1
@@ -112,15 +112,16 @@ def _frames(channel: aiormq.Channel, message_id: str, message: Outgoing) -> byte
 
 
 def _groups(messages: Sequence[_Identified]) -> Iterator[Sequence[_Identified]]:
-    """By WRITE_BYTES; a larger message goes alone."""
+    """Groups of up to WRITE_BYTES; a larger message goes alone."""
     group: list[_Identified] = []
     size = 0
-    for one in messages:
-        if group and size + len(one[1].body) > WRITE_BYTES:
+    for identified in messages:
+        body_size = len(identified[1].body)
+        if group and size + body_size > WRITE_BYTES:
             yield group
             group, size = [], 0
-        group.append(one)
-        size += len(one[1].body)
+        group.append(identified)
+        size += body_size
     if group:
         yield group
 

@@ -1,7 +1,7 @@
-"""Reading a stream of the broker: from a time or an offset on, in order, resumed by hand.
+"""Reading a stream of the broker in order, from a time or an offset.
 
-A connection that breaks ends the reading; the reader begins a new one behind the last offset that
-it has dealt with, since a driver's own restart would begin at the first offset again.
+Reading ends when the connection breaks. The reader then resumes after the last offset that it
+processed; the driver's own recovery would restart at the first offset.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ class Archived:
 
 
 class Stream:
-    """What a stream delivers from `start` on."""
+    """The messages of a stream from `start` on."""
 
     def __init__(self, name: str, channel: AbstractChannel) -> None:
         self.name = name
@@ -42,8 +42,9 @@ class Stream:
         self._last: AbstractIncomingMessage | None = None
 
     async def next_batch(self, patience_s: float) -> list[Archived]:
-        """What came since; empty where nothing comes within `patience_s` seconds. Raises
-        TransientError.
+        """The messages received since; empty if none comes within `patience_s` seconds.
+
+        Raises TransientError.
         """
         if self._last is not None:
             last, self._last = self._last, None
@@ -59,7 +60,7 @@ class Stream:
         return [_archived(message) for message in messages]
 
     async def close(self) -> None:
-        """End the reading; the stream keeps what it has."""
+        """Stop reading; the stream keeps its messages."""
         self._channel.close_callbacks.clear()
         with translate_driver_errors(f"stop reading {self.name}"):
             await self._channel.close()
@@ -70,10 +71,10 @@ class Stream:
 
 
 async def read_stream(broker: Broker, name: str, start: Start) -> Stream:
-    """Begin to read; a time begins at the chunk that holds it, so that older messages come too.
-    Raises TransientError.
+    """Start reading. Raises TransientError.
 
-    See rabbitmq.com/docs/streams, consuming.
+    A time starts at the chunk that holds it, so older messages come too (rabbitmq.com/docs/streams,
+    consuming).
     """
     with translate_driver_errors(f"read {name}"):
         channel = await broker.open_channel(_PREFETCH)
@@ -84,13 +85,12 @@ async def read_stream(broker: Broker, name: str, start: Start) -> Stream:
 
 
 async def last_offset(broker: Broker, name: str, quiet_s: float = 1.0) -> int | None:
-    """The offset of the last message that the stream holds, None where it is empty. Raises
-    TransientError.
+    """The offset of the last message of the stream, None if it is empty. Raises TransientError.
 
-    The broker tells no such thing over AMQP; but the last chunk of messages can be read, and ends
-    when nothing more comes for `quiet_s` seconds. What comes after a few seconds came after the
-    question. A stream that has messages, as the broker counts them, and delivers none is not taken
-    for an empty one: a replay would end with nothing done.
+    AMQP does not report it; but the last chunk of messages can be read, and ends when nothing more
+    arrives for `quiet_s` seconds. Messages that arrive later were published after the question. A
+    stream that holds messages, as the broker counts them, and delivers none is an error and not an
+    empty stream: a replay would end without having done anything.
     """
     stream = await read_stream(broker, name, "last")
     last = None

@@ -1,5 +1,6 @@
-"""Every name on the broker, as data. Declaring is idempotent; stages and tests take the names from
-here.
+"""Every name on the broker, as data. Declaring is idempotent.
+
+Services and tests take the names from here.
 """
 
 from dataclasses import dataclass, field
@@ -42,7 +43,7 @@ class Queue:
     name: str
     arguments: dict[str, Any]
     bindings: tuple[Binding, ...] = ()
-    essential: bool = True  # False: mail flows on without it where the broker cannot serve it
+    essential: bool = True  # False: mail flows without it if the broker cannot serve it
 
 
 @dataclass(frozen=True)
@@ -54,10 +55,9 @@ class Topology:
 
 
 def mailcase_topology(*, archive_max_age_days: float, archive_max_bytes: int) -> Topology:
-    """The topology of an installation; the archives keep mails and events up to the given age in
-    days and bytes each.
+    """The topology of an installation; each archive keeps the given age in days and bytes.
 
-    The archive of events tells which case a mail was in, also when the database no longer can.
+    The archive of events shows which case a mail was in, even after the database lost it.
     """
     kept: dict[str, Any] = {
         "x-queue-type": "stream",
@@ -83,7 +83,7 @@ def mailcase_topology(*, archive_max_age_days: float, archive_max_bytes: int) ->
 
 
 def dead_name(queue: str) -> str:
-    """Where messages go that broke their contract or their delivery limit in `queue`."""
+    """Where messages of `queue` wait that are newer than the replica that received them."""
     return f"{queue}.dead"
 
 

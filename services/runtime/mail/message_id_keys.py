@@ -10,7 +10,10 @@ MIN_KEY_BYTES = 32
 
 
 def message_id_signer(settings: Settings) -> MessageIdSigner:
-    """Makes and recognises our Message-IDs with the keys of the settings. Raises SettingsError for unusable keys."""
+    """The signer of our Message-IDs, with the keys from the settings.
+
+    Raises SettingsError for unusable keys.
+    """
     return MessageIdSigner(_keys(settings.case_reference.key_file))
 
 

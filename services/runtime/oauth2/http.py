@@ -1,6 +1,7 @@
-"""The way to a token endpoint, for both makers' libraries: they take it in place of one of their own.
+"""HTTP to a token endpoint, for the libraries of Microsoft and Google, which accept a client.
 
-Theirs follow redirects and read answers without end; a secret goes where the settings say and nowhere else.
+Their own clients follow redirects and read answers of any size. A secret must go only where the
+settings say.
 """
 
 import json
@@ -15,12 +16,15 @@ _MAX_ANSWER_BYTES = 256 * 1024
 
 
 class NoTokenError(Exception):
-    """The endpoint's refusal, in its own words (RFC 6749 section 5.2), which hold no secret."""
+    """The endpoint's refusal with its own message (RFC 6749 section 5.2), which holds no secret."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """As msal (`status_code`, `text`) and as google-auth (`status`, `data`) read it: always a token's JSON object."""
+    """The answer as msal (`status_code`, `text`) and google-auth (`status`, `data`) read it.
+
+    It is always the JSON object of a token.
+    """
 
     status: int
     data: bytes
@@ -45,18 +49,18 @@ class TokenHttp:
         data: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """As msal asks."""
+        """The interface that msal calls."""
         return _sent(url, urllib.parse.urlencode(data or {}).encode(), headers or {})
 
     def __call__(
         self,
         url: str,
-        method: str = "POST",  # noqa: ARG002 - google-auth's signature; a token is always posted for
+        method: str = "POST",  # noqa: ARG002 - google-auth's signature; token requests are always POST
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         **_more: object,
     ) -> Answer:
-        """As google-auth asks."""
+        """The interface that google-auth calls."""
         return _sent(url, body or b"", headers or {})
 
 

@@ -1,7 +1,7 @@
-"""Access tokens for mail servers that take no passwords: OAuth 2.0 (RFC 6749) as Microsoft and Google want it.
+"""Access tokens for mail servers without passwords: OAuth 2.0 (RFC 6749) of Microsoft and Google.
 
-The flows are those of the makers' own libraries, msal and google-auth (the extra `oauth2`), loaded when the first token
-is asked for. They block, so they run in the thread of whoever asks.
+Their libraries msal and google-auth (the extra `oauth2`) implement the flows; they are imported for
+the first token. They block, so they run in the caller's thread.
 """
 
 import json
@@ -26,13 +26,14 @@ MICROSOFT_SCOPE = "https://outlook.office365.com/.default"
 GOOGLE_URL = "https://oauth2.googleapis.com/token"
 GOOGLE_SCOPE = "https://mail.google.com/"
 
-EARLY_S = 300.0  # a token is renewed so long before its end, so that none ends during a log-in
-SHORT_S = 300.0  # how long a token is kept whose end is not told
-MEND_EXTRA = "install the extra: .venv/bin/pip install '.[oauth2]' in Mailcase's folder"
+# a token is renewed so long before it expires, so that none expires during a log-in
+EARLY_S = 300.0
+SHORT_S = 300.0  # how long a token without a known expiry is kept
+EXTRA_HINT = "install the extra: .venv/bin/pip install '.[oauth2]' in Mailcase's folder"
 
 
 class TokenRefusedError(Exception):
-    """There is no token to be had; `mend` tells a person what to do. Worth another try all the same."""
+    """No token was issued; `hint` says how to fix it. A retry may succeed."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
@@ -41,14 +42,17 @@ class TokenRefusedError(Exception):
 
 @dataclass(frozen=True)
 class AccessToken:
-    """A bearer token of OAuth 2.0 (RFC 6750); call `refused` where a mail server does not take it."""
+    """A bearer token of OAuth 2.0 (RFC 6750); call `refused` if a mail server rejects it."""
 
     text: str = field(repr=False)
     refused: Callable[[], None] = field(default=lambda: None, repr=False, compare=False)
 
 
 class TokenSource:
-    """Tokens of one `[oauth2.NAME]`, kept until shortly before their end. For threads; `token` blocks."""
+    """Tokens of one `[oauth2.NAME]`, cached until shortly before they expire.
+
+    Thread-safe; `token` blocks.
+    """
 
     def __init__(
         self,
@@ -64,12 +68,13 @@ class TokenSource:
         self._environ = environ
         self._clock = clock
         self._lock = threading.Lock()
-        self._kept: dict[str, tuple[AccessToken, float]] = {}  # by user; the other number is when it ends
+        # by user; with the time at which it expires
+        self._kept: dict[str, tuple[AccessToken, float]] = {}
         if oauth2.secret_expires is not None:
             metrics.SECRET_EXPIRY.labels(name).set_function(lambda: self.secret_expiry_s() or 0.0)
 
     def token(self, user: str) -> AccessToken:
-        """A token for the mailbox of `user`. Raises TokenRefusedError where there is none to be had."""
+        """A token for the mailbox of `user`. Raises TokenRefusedError if none is issued."""
         subject = "" if self._oauth2.provider == "microsoft" else user
         with self._lock:
             token, end_s = self._kept.get(subject, (None, 0.0))
@@ -80,27 +85,28 @@ class TokenSource:
             return token
 
     def _forget(self, subject: str) -> None:
-        """The mail server refused it: ask for a new one the next time."""
+        """Drop a token that the mail server rejected, so that the next call requests a new one."""
         with self._lock:
             self._kept.pop(subject, None)
 
     def secret_expiry_s(self) -> float | None:
-        """Seconds until the client's secret ends, at the end of its last day; None where no day is known."""
+        """Seconds until the client's secret expires, at the end of its last day; None if not known."""
         if self._oauth2.secret_expires is None:
             return None
         day = date.fromisoformat(self._oauth2.secret_expires) + timedelta(days=1)
         return datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() - self._clock()
 
     def _ask(self, user: str) -> tuple[str, float]:
-        """A new token, and for how many seconds it is good."""
+        """A new token and its lifetime in seconds."""
         secret = self._secret()
         try:
             return (
                 _microsoft(self._oauth2, secret) if self._oauth2.provider == "microsoft" else self._google(secret, user)
             )
         except ImportError as error:
-            raise self._refused(f"{error.name} is not installed", MEND_EXTRA) from error
-        except NoTokenError as error:  # not chained: libraries' errors around it may show what was sent
+            raise self._refused(f"{error.name} is not installed", EXTRA_HINT) from error
+        # not chained: libraries' errors around it may show what was sent
+        except NoTokenError as error:
             raise self._refused(str(error), "check tenant, client and secret, and the app's rights") from None
         except (OSError, HTTPException) as error:
             problem = f"{urllib.parse.urlsplit(self._url).hostname} does not answer: {error}"
@@ -115,7 +121,8 @@ class TokenSource:
     def _google(self, secret: str, user: str) -> tuple[str, float]:
         try:
             return _google(secret, user, self._oauth2.scope or GOOGLE_SCOPE, self._url)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:  # not chained: it may show the secret
+        # not chained: it may show the secret
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             problem = f"its secret is no JSON key of Google's ({type(error).__name__})"
             raise self._refused(problem, "save the JSON of a service account's key or of an authorized user") from None
 
@@ -143,7 +150,7 @@ class TokenSource:
 
 
 def token_sources(settings: Settings) -> dict[str, TokenSource]:
-    """One for each `[oauth2.NAME]`."""
+    """One token source for each `[oauth2.NAME]`."""
     return {name: TokenSource(name, oauth2, os.environ) for name, oauth2 in settings.oauth2.items()}
 
 
@@ -152,29 +159,30 @@ def _microsoft_url(oauth2: OAuth2) -> str:
 
 
 def _microsoft(oauth2: OAuth2, secret: str) -> tuple[str, float]:
-    """The application's own token (RFC 6749 section 4.4), by the client that msal's applications are made of.
+    """The application's own token (RFC 6749 section 4.4), by the client class within msal.
 
-    They themselves first ask the directory for its endpoints, which are known, and take no `token_url`.
+    msal's application classes first request the directory's endpoints, which are known, and accept
+    no `token_url`.
     """
     from msal.oauth2cli import Client  # noqa: PLC0415 - an extra, `oauth2`
 
     configuration = {"token_endpoint": oauth2.token_url or _microsoft_url(oauth2)}
     client = Client(configuration, oauth2.client_id, http_client=TokenHttp(), default_body={"client_secret": secret})
-    told: dict[str, Any] = client.obtain_token_for_client(scope=oauth2.scope or MICROSOFT_SCOPE)
-    return told["access_token"], _seconds(told.get("expires_in"))
+    answer: dict[str, Any] = client.obtain_token_for_client(scope=oauth2.scope or MICROSOFT_SCOPE)
+    return answer["access_token"], _seconds(answer.get("expires_in"))
 
 
 def _google(secret: str, user: str, scope: str, url: str) -> tuple[str, float]:
-    """The secret is the JSON that Google gives out: a service account's key, or a user's refresh token."""
+    """A token for `user`; the secret is Google's JSON: a service account's key or a refresh token."""
     key: dict[str, Any] = json.loads(secret)
     from google.auth.exceptions import GoogleAuthError  # noqa: PLC0415 - an extra, `oauth2`
     from google.oauth2 import credentials, service_account  # noqa: PLC0415 - as above
 
-    # The library leaves these two without types.
+    # The library does not type these two.
     from_key: Any = service_account.Credentials.from_service_account_info
     from_token: Any = credentials.Credentials
     if key["type"] == "service_account":
-        # The address in the file is not where the signature goes: a file is easier to exchange than the settings.
+        # The address in the file is ignored: a file is easier to replace than the settings.
         info = key | {"token_uri": url}
         made = from_key(info, scopes=[scope], subject=user)
     else:
@@ -185,12 +193,12 @@ def _google(secret: str, user: str, scope: str, url: str) -> tuple[str, float]:
         made.refresh(TokenHttp())
     except GoogleAuthError as error:
         raise NoTokenError(str(error.args[0] if error.args else error)[:300]) from None
-    ends: datetime | None = made.expiry  # UTC without its zone
+    ends: datetime | None = made.expiry  # naive UTC
     return made.token, SHORT_S if ends is None else (ends.replace(tzinfo=UTC) - datetime.now(UTC)).total_seconds()
 
 
-def _seconds(told: object) -> float:
+def _seconds(lifetime: object) -> float:
     try:
-        return float(str(told))
+        return float(str(lifetime))
     except ValueError:
         return SHORT_S

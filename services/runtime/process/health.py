@@ -1,4 +1,4 @@
-"""Whether a stage is alive and ready, as its parts report it."""
+"""Whether a service is alive and ready, as its parts report."""
 
 import asyncio
 import time
@@ -10,11 +10,12 @@ BEAT_S = 0.25
 
 
 class Health:
-    """What the parts of a stage say of themselves.
+    """The state of a service's parts.
 
-    A *need* (the broker, the database) must be up for the stage to be ready. *Members* (the mailboxes of a fetcher)
-    are reported one by one and count for nothing: a wrong password in a mailbox must not hold up a rollout, however the
-    mailboxes are spread over the replicas. Written from the event loop, read from the HTTP thread, an item at a time.
+    A *need* (the broker, the database) must be up for the service to be ready. *Members* (the
+    mailboxes of a fetcher) are reported but do not affect readiness: a wrong password of one
+    mailbox must not block a rollout, whichever replica reads it. The event loop writes and the HTTP
+    thread reads, one item at a time.
     """
 
     patience_s = 15.0
@@ -50,18 +51,20 @@ class Health:
         return not any(self._needs.values())
 
     def report(self) -> dict[str, Any]:
-        """Every part with `up`, or why it is down."""
+        """Every part with `up`, or the reason why it is down."""
         report: dict[str, Any] = {need: reason or "up" for need, reason in list(self._needs.items())}
         if self._members:
             report["mailboxes"] = {name: reason or "up" for name, reason in sorted(self._members.items())}
         return report
 
     def alive(self, now: float) -> bool:
-        """Whether the event loop turned within the last `patience_s` seconds; `now` is `time.monotonic()`."""
+        """Whether the event loop ran within the last `patience_s` seconds; `now` is
+        `time.monotonic()`.
+        """
         return now - self._last_beat < self.patience_s
 
     async def beat(self) -> None:
-        """Run for ever beside the stage: the proof that its event loop turns."""
+        """Note at intervals, forever, that the event loop runs."""
         while True:
             self._last_beat = time.monotonic()
             await asyncio.sleep(BEAT_S)

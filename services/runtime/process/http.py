@@ -20,7 +20,7 @@ from services.runtime.process.health import Health
 log = get_logger(__name__)
 
 ANY_HOST = "0.0.0.0"  # noqa: S104 - probed and scraped from outside the pod
-_STOP_CHECK_S = 0.1  # how soon the server notices that it shall end
+_STOP_CHECK_S = 0.1  # how often the server checks whether to stop
 _StartResponse = Callable[[str, list[tuple[str, str]]], object]
 
 
@@ -28,19 +28,19 @@ class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the standard library's signature
-        """One line in the log, where the standard library would write a traceback between the lines."""
+        """Log one line; the standard library would print a traceback."""
         error = sys.exc_info()[1]
-        if isinstance(error, OSError):  # a probe that gave up
+        if isinstance(error, OSError):  # a client that disconnected
             log.debug("http_client_left", error=error)
         else:
             log.error("http_request_failed", error=error)
 
 
 class _QuietHandler(WSGIRequestHandler):
-    timeout = 10.0  # seconds, after which a client that says nothing no longer holds a thread
+    timeout = 10.0  # seconds until a silent client no longer holds a thread
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the standard library's name
-        """Probes and scrapes come every few seconds; a line for each would drown the log."""
+        """Log nothing: probes and scrapes come every few seconds."""
 
 
 @asynccontextmanager
@@ -57,13 +57,14 @@ async def serve_health(health: Health, http_port: int, http_host: str = ANY_HOST
 
 @contextmanager
 def serve_http(health: Health, port: int, host: str = ANY_HOST) -> Iterator[int]:
-    """Serve until the block ends; yields the port, a free one where `port` is 0.
+    """Serve until the block ends; yields the port, a free one if `port` is 0.
 
-    Raises PermanentError if the port is taken, or if this machine has no such port or address.
+    Raises PermanentError if the port is in use, or this machine has no such port or address.
     """
     try:
         server = make_server(host, port, _application(health), _Server, _QuietHandler)
-    except (OSError, OverflowError, UnicodeError) as error:  # OverflowError: no port; UnicodeError: no host name
+    # OverflowError: invalid port; UnicodeError: invalid host name
+    except (OSError, OverflowError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or error
         hint = "choose another --http-port, or an address of this machine as --http-host"
         raise PermanentError(f"cannot serve HTTP on port {port} of {host}: {reason}; {hint}") from error

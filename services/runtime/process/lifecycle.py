@@ -1,4 +1,4 @@
-"""A stage's life: start, run until SIGTERM or Ctrl-C, drain, end with a deadline."""
+"""The lifecycle of a service: start, run until SIGTERM or Ctrl-C, drain within a deadline."""
 
 import asyncio
 import signal
@@ -12,11 +12,12 @@ from services.runtime.metrics import introduce_service
 
 log = get_logger(__name__)
 
-DRAIN_DEADLINE_S = 25.0  # Kubernetes kills after 30 s by default; what is not acknowledged by then is delivered again
+# Kubernetes kills after 30 s by default; unacknowledged messages are delivered again
+DRAIN_DEADLINE_S = 25.0
 
 
 class Stop:
-    """The wish that a stage ends; set once, by a signal or by a failing part."""
+    """A request to stop; set once, by a signal or by a failing part."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
@@ -29,14 +30,18 @@ class Stop:
         self._event.set()
 
     async def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait for the wish, or for `timeout_s` seconds; True if the stage shall end."""
+        """Wait for the request, at most `timeout_s` seconds; True if a stop is requested."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self._event.wait(), timeout_s)
-        return self.requested  # asked, since a wait of no length does not look at the event
+        return self.requested  # with a timeout of 0, wait_for does not look at the event
 
 
 async def first_of(*awaitables: Awaitable[object]) -> None:
-    """Run several things until the first of them ends, cancel the others, and raise what the ended ones raised."""
+    """Run several things until the first ends, cancel the others, raise what the ended ones raised.
+
+    No TaskGroup: the driver of the broker may cancel a task from inside, which must end the others
+    and be raised; a TaskGroup takes such a task for one that ended well.
+    """
     tasks = [asyncio.ensure_future(awaitable) for awaitable in awaitables]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -50,7 +55,10 @@ async def first_of(*awaitables: Awaitable[object]) -> None:
 
 
 async def all_of(awaitables: Iterable[Awaitable[object]]) -> None:
-    """Run several things until all have ended; the first failure cancels the others and is raised."""
+    """Run several things until all have ended; the first failure cancels the others and is raised.
+
+    No TaskGroup, for the same reason as in `first_of`.
+    """
     tasks = [asyncio.ensure_future(awaitable) for awaitable in awaitables]
     try:
         await asyncio.gather(*tasks)
@@ -60,26 +68,26 @@ async def all_of(awaitables: Iterable[Awaitable[object]]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def run_service(name: str, stage: Callable[[Stop], Awaitable[None]]) -> None:
-    """Run a stage to its end on uvloop; the first SIGTERM or SIGINT asks it to stop.
+def run_service(name: str, service: Callable[[Stop], Awaitable[None]]) -> None:
+    """Run a service on uvloop until it ends; the first SIGTERM or SIGINT requests a stop.
 
-    Returns after a clean stop, also when the drain deadline cut it short: nothing unacknowledged is lost by that.
-    Raises what the stage raised.
+    Returns after a clean stop, and if the drain deadline cut it short: unacknowledged messages are
+    not lost. Raises what the service raised.
     """
-    uvloop.run(_until_stopped(name, stage))
+    uvloop.run(_until_stopped(name, service))
 
 
-async def _until_stopped(name: str, stage: Callable[[Stop], Awaitable[None]]) -> None:
+async def _until_stopped(name: str, service: Callable[[Stop], Awaitable[None]]) -> None:
     stop = Stop()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.request)
     introduce_service(name)
     log.info("stage_started", stage=name)
-    running = asyncio.ensure_future(stage(stop))
-    asked = asyncio.ensure_future(stop.wait())
-    await asyncio.wait({running, asked}, return_when=asyncio.FIRST_COMPLETED)
-    asked.cancel()
+    running = asyncio.ensure_future(service(stop))
+    stop_requested = asyncio.ensure_future(stop.wait())
+    await asyncio.wait({running, stop_requested}, return_when=asyncio.FIRST_COMPLETED)
+    stop_requested.cancel()
     if not running.done():
         log.info("stage_draining", stage=name)
         await asyncio.wait({running}, timeout=DRAIN_DEADLINE_S)

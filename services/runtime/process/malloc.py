@@ -1,4 +1,4 @@
-"""How this process takes memory from the system."""
+"""How this process returns memory to the system."""
 
 import ctypes
 
@@ -7,11 +7,11 @@ _LARGE_BYTES = 1024 * 1024
 
 
 def give_back_large_blocks() -> None:
-    """Let what is larger than 1 MiB go back to the system as soon as it is free.
+    """Return blocks over 1 MiB to the system as soon as they are freed.
 
-    By itself glibc raises that limit to the size of the largest block freed so far, up to 32 MiB (mallopt(3),
-    M_MMAP_THRESHOLD): after one large mail the next ones are cut out of a heap with holes. Other libraries of C, which
-    have no such call or leave it without effect, keep their own ways.
+    By default glibc raises that threshold to the size of the largest block freed so far, up to 32
+    MiB (mallopt(3), M_MMAP_THRESHOLD), so after one large mail the following ones fragment the
+    heap. Other C libraries, which lack this call or ignore it, are not affected.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:

@@ -11,7 +11,9 @@ MAX_PASSWORD_BYTES = 64 * 1024
 
 
 class Account(Struct, frozen=True, kw_only=True):
-    """What logs in somewhere: at most one of `password_file`, `password_env` and `oauth2` (a section) is not None."""
+    """What logs in somewhere: at most one of `password_file`, `password_env` and `oauth2` (a
+    section) is not None.
+    """
 
     name: str
     password_file: Path | None = None
@@ -30,7 +32,8 @@ class Account(Struct, frozen=True, kw_only=True):
     def password(self, environ: Mapping[str, str]) -> str:
         """The password as it is now, without one newline at its end; never empty, always one line.
 
-        Call it at each connection, so that a changed password needs no restart. A file is read, so it may block.
+        Call it at each connection, so that a changed password needs no restart. A file is read, so
+        it may block.
 
         :raises SettingsError: naming the account and the mend, if it cannot be had. It may be there a moment later,
             when whoever rotates secrets is done: worth another try.
@@ -63,7 +66,8 @@ class Account(Struct, frozen=True, kw_only=True):
         if secret is None:
             raise self._no_password(f"the variable {self.password_env} is not set", "set it for this service")
         if not secret.isascii() and any("\ud800" <= character <= "\udfff" for character in secret):
-            # What os.environ makes of other bytes; encoding it later would raise an error that carries the password.
+            # What os.environ makes of other bytes; encoding it later would raise an error that
+            # carries the password.
             raise self._no_password(f"the variable {self.password_env} is not UTF-8", "set it as UTF-8")
         return secret
 

@@ -1,9 +1,9 @@
 """From a tree of tables to structs, gathering every mistake on the way. Pure.
 
-`msgspec.convert` stops at the first mistake; here it converts leaf by leaf, so that all of them are known at once.
-A struct is the only description of a section: its annotations give types and ranges, `Meta(description=...)` says
-what a pattern asks for. Understood are structs, `dict[name, ...]`, `tuple[..., ...]`, `... | None` and the leaves
-of msgspec.
+`msgspec.convert` stops at the first mistake; here it converts leaf by leaf, so that all of them are
+known at once. A struct is the only description of a section: its annotations give types and ranges,
+`Meta(description=...)` says what a pattern asks for. Understood are structs, `dict[name, ...]`,
+`tuple[..., ...]`, `... | None` and the leaves of msgspec.
 """
 
 import json
@@ -71,16 +71,20 @@ def _range(shape: inspect.IntType | inspect.FloatType) -> str:
 
 
 def _kind(value: object) -> str:
-    """The kind of a TOML value, without the value: it may be a secret that was written in the wrong place."""
+    """The kind of a TOML value, without the value: it may be a secret that was written in the wrong
+    place.
+    """
     names = {str: "text", bool: "true or false", int: "a whole number", float: "a number", dict: "a table"}
     return names.get(type(value), "a list" if isinstance(value, list) else "a date or time")
 
 
 class Walker:
-    """Converts tables to structs; `mistakes` holds what was wrong, in the order in which it was met.
+    """Converts tables to structs; `mistakes` holds what was wrong, in the order in which it was
+    met.
 
-    A broken value is replaced by its default, or by an empty value of its type where it has none, so that the
-    struct can still be built and be checked further; the struct must not be used if there are mistakes.
+    A broken value is replaced by its default, or by an empty value of its type where it has none,
+    so that the struct can still be built and be checked further; the struct must not be used if
+    there are mistakes.
     """
 
     def __init__(self, mends: Mapping[str, str] | None = None) -> None:
@@ -191,7 +195,8 @@ def _converted(annotation: Any, value: object) -> object:
 def _explain(annotation: Any, value: object) -> tuple[str, str]:
     """Problem and mend of a leaf that does not convert.
 
-    The value itself is shown only where numbers or fixed words are expected: text may be a misplaced secret.
+    The value itself is shown only where numbers or fixed words are expected: text may be a
+    misplaced secret.
     """
     shape = inspect.type_info(annotation)
     needs = f"needs {expected(annotation)}"
@@ -209,7 +214,9 @@ def _explain(annotation: Any, value: object) -> tuple[str, str]:
 
 
 def _empty(annotation: Any) -> object:
-    """Something of the type to go on with after a mistake; for a table, one whose parts are all empty."""
+    """Something of the type to go on with after a mistake; for a table, one whose parts are all
+    empty.
+    """
     shape = inspect.type_info(annotation)
     while isinstance(shape, inspect.Metadata):
         shape = shape.type

@@ -20,7 +20,8 @@ Text = Annotated[
     str,
     Meta(pattern=r"\A[^\x00-\x1f\x7f]{1,255}\Z", description="1 to 255 characters of text on one line"),
 ]
-# Only what other parts rely on (one @, nothing that could end a header or a list); mail servers know the rest.
+# Only what other parts rely on (one @, nothing that could end a header or a list); mail servers
+# know the rest.
 Address = Annotated[
     str,
     Meta(
@@ -52,7 +53,8 @@ Day = Annotated[
         description='a day such as "2027-01-31"',
     ),
 ]
-# Without TLS only to this machine: the request carries a secret, its answer the key to the mailboxes.
+# Without TLS only to this machine: the request carries a secret, its answer the key to the
+# mailboxes.
 TokenUrl = Annotated[
     str,
     Meta(

@@ -40,8 +40,9 @@ def required_url(section: str, url: str | None) -> str:
 def load_settings(path: Path, environ: Mapping[str, str]) -> Settings:
     """The settings in the TOML file at `path`.
 
-    `environ` may override the URLs of broker and store (`MAILCASE_BROKER_URL`, `MAILCASE_STORE_URL`; an empty one
-    counts as absent). Relative paths in the file start at the file's own directory.
+    `environ` may override the URLs of broker and store (`MAILCASE_BROKER_URL`,
+    `MAILCASE_STORE_URL`; an empty one counts as absent). Relative paths in the file start at the
+    file's own directory.
 
     :raises SettingsError: with every mistake at once; none of them shows a secret.
     """

@@ -60,10 +60,11 @@ class Smtp(Account, frozen=True, kw_only=True):
 
 
 class Process(Rules, frozen=True, kw_only=True):
-    """A workflow: at least one stage, exactly one of them initial; mailboxes in the order of the file, maybe none.
+    """A workflow: at least one stage, exactly one of them initial; mailboxes in the order of the
+    file, maybe none.
 
-    `smtp` names the server that its mail goes out by, None where it sends none. `from_address` is None where mail goes
-    out under the address of the case's mailbox.
+    `smtp` names the server that its mail goes out by, None where it sends none. `from_address` is
+    None where mail goes out under the address of the case's mailbox.
     """
 
     name: str
@@ -113,7 +114,9 @@ class Settings(Sections, frozen=True, kw_only=True):
 
 
 def masked(settings: Settings) -> dict[str, Any]:
-    """The settings as plain values for one log line: no passwords in URLs, no users and no addresses."""
+    """The settings as plain values for one log line: no passwords in URLs, no users and no
+    addresses.
+    """
     shown: dict[str, Any] = msgspec.to_builtins(settings, enc_hook=str)
     for mailbox in shown["mailboxes"].values():
         mailbox |= {"address": "***", "user": "***"}

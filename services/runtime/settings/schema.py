@@ -1,6 +1,7 @@
 """What can be set: one struct a section. A new section is a new struct and a line in `Sections`.
 
-The structs are the only place for names, types, ranges and defaults; docs/settings.md is held against them by a test.
+The structs are the only place for names, types, ranges and defaults; docs/settings.md is held
+against them by a test.
 """
 
 from pathlib import Path
@@ -90,7 +91,9 @@ class IncomingServer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class OAuth2(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How access tokens for mailboxes are had (RFC 6749); exactly one of `secret_file` and `secret_env` is not None."""
+    """How access tokens for mailboxes are had (RFC 6749); exactly one of `secret_file` and
+    `secret_env` is not None.
+    """
 
     provider: Literal["microsoft", "google"]
     # Microsoft only: the directory and the application in it.
@@ -104,7 +107,9 @@ class OAuth2(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class OutgoingServer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An SMTP server that mail is handed to, as the file writes it; `settings.Smtp` is what it becomes."""
+    """An SMTP server that mail is handed to, as the file writes it; `settings.Smtp` is what it
+    becomes.
+    """
 
     host: Host
     security: Literal["tls", "starttls", "none"] = "tls"
@@ -124,7 +129,9 @@ class OutgoingServer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class OnEnter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What happens by itself when a person or a program moves a case into a stage; no mail triggers it."""
+    """What happens by itself when a person or a program moves a case into a stage; no mail triggers
+    it.
+    """
 
     assign: Assignee | None = None
     # `participants`, or a fixed address; None: nothing is sent.
@@ -175,9 +182,11 @@ class Rules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     # Whether a number may lead to another process's case.
     reference_scope: Literal["any", "process"] = "any"
-    # Who may add to a case: anyone; participants, and others open a case; participants, and others wait for a person.
+    # Who may add to a case: anyone; participants, and others open a case; participants, and others
+    # wait for a person.
     reply_from: Literal["anyone", "participants", "hold"] = "anyone"
-    # What a stranger's mail does that has only the number, with another title and no mail of the case that it answers.
+    # What a stranger's mail does that has only the number, with another title and no mail of the
+    # case that it answers.
     number_from_strangers: Literal["join", "refer"] = "join"
     reply_to_closed: Literal["reopen", "append", "new-case"] = "reopen"
     # 0: no limit.
@@ -191,7 +200,9 @@ class Rules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Acknowledgement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The automatic answer to a mail that opens a case; the templates that are None are those of `language`."""
+    """The automatic answer to a mail that opens a case; the templates that are None are those of
+    `language`.
+    """
 
     enabled: bool = False
     language: Literal["en", "pl", "de"] = "en"
@@ -212,7 +223,9 @@ FieldType = Literal["text", "number", "money", "date", "choice", "bool", "email"
 
 
 class Field(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A typed value that the cases of a process have. Once built, `title` is the name where none was given."""
+    """A typed value that the cases of a process have. Once built, `title` is the name where none
+    was given.
+    """
 
     name: Name
     title: Text = ""
@@ -272,7 +285,8 @@ class Archive(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How large a mail may be, and how it travels."""
 
-    # RabbitMQ 4 refuses messages over 16 MiB (max_message_size); a MiB is left for what is around the mail.
+    # RabbitMQ 4 refuses messages over 16 MiB (max_message_size); a MiB is left for what is around
+    # the mail.
     inline_mail_bytes: Annotated[int, Meta(ge=0, le=15 * MIB)] = MIB
     # Reading a mail of 100 MiB stays within the 300 MB that one mail may take.
     max_mail_bytes: Annotated[int, Meta(ge=KIB, le=100 * MIB)] = 50 * MIB
@@ -282,7 +296,8 @@ class Fetcher(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One fetcher's share of the mailboxes."""
 
     max_mailboxes: Annotated[int, Meta(ge=1, le=10_000)] = 100
-    # Mails between a mail server and the broker, over all mailboxes of one fetcher; a larger one passes alone.
+    # Mails between a mail server and the broker, over all mailboxes of one fetcher; a larger one
+    # passes alone.
     max_buffered_bytes: Annotated[int, Meta(ge=1, le=16 * GIB)] = 32 * MIB
 
 
@@ -328,7 +343,9 @@ class SenderLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Reading(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How much of a mail is read; what is over a limit is left out, and the whole mail is kept with the case."""
+    """How much of a mail is read; what is over a limit is left out, and the whole mail is kept with
+    the case.
+    """
 
     max_header_bytes: Annotated[int, Meta(ge=KIB, le=16 * MIB)] = 256 * KIB
     max_nesting: Annotated[int, Meta(ge=1, le=1000)] = 40
@@ -339,7 +356,8 @@ class Reading(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_html_bytes: Annotated[int, Meta(ge=KIB, le=5_000_000)] = 3_000_000
     max_subject_chars: Annotated[int, Meta(ge=80, le=10_000)] = 2000
     max_recipients: Annotated[int, Meta(ge=1, le=10_000)] = 500
-    # A mail over these two is parked; they hold for mails that are read aside, in a process of their own.
+    # A mail over these two is parked; they hold for mails that are read aside, in a process of
+    # their own.
     max_seconds: Annotated[float, Meta(gt=0, le=600)] = 5.0
     max_memory_bytes: Annotated[int, Meta(ge=128 * MIB, le=16 * GIB)] = 320 * MIB
     aside_bytes: Annotated[int, Meta(ge=0, le=GIB)] = 256 * KIB

@@ -1,4 +1,6 @@
-"""Read the settings' file to a tree of tables; whatever is wrong with it is told with its line and column."""
+"""Read the settings' file to a tree of tables; whatever is wrong with it is told with its line and
+column.
+"""
 
 import codecs
 import re
@@ -56,7 +58,8 @@ def _parse(data: bytes) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise _unusable(_placed(str(error), text), "mend this line first") from error
-    except (ValueError, RecursionError) as error:  # a number of thousands of digits, brackets nested as deep
+    # a number of thousands of digits, brackets nested as deep
+    except (ValueError, RecursionError) as error:
         raise _unusable("holds a number or a nesting that is too large", "mend this first") from error
 
 

@@ -18,8 +18,9 @@ _SCHEMES = {"broker": ("amqp", "amqps"), "store": ("mongodb", "mongodb+srv")}
 def check(file: SettingsFile, broken: AbstractSet[str], url_sources: Mapping[str, str]) -> list[Mistake]:
     """The mistakes between the parts of `file`, which may hold empty parts in place of broken ones.
 
-    `broken` are the paths of the mistakes found before: what only follows from one of them is not told again.
-    `url_sources` says where the URLs of `broker` and `store` came from, a setting or a variable.
+    `broken` are the paths of the mistakes found before: what only follows from one of them is not
+    told again. `url_sources` says where the URLs of `broker` and `store` came from, a setting or a
+    variable.
     """
     found = [*_urls(file, url_sources), *_limits(file)]
     for name, server in file.server.items():
@@ -65,7 +66,8 @@ def _url(url: str, schemes: tuple[str, ...]) -> tuple[str, str] | None:
 
 
 def _has_usable_hosts(parts: SplitResult) -> bool:
-    """Whether each of the hosts, separated by commas in MongoDB's URLs, has a name and a port that can be.
+    """Whether each of the hosts, separated by commas in MongoDB's URLs, has a name and a port that
+    can be.
 
     :raises ValueError: if one of them cannot be read.
     """
@@ -139,7 +141,9 @@ def _initial_stage(process: ProcessTable, path: str, broken: AbstractSet[str]) -
 
 
 def _mailboxes(file: SettingsFile, broken: AbstractSet[str]) -> Iterator[Mistake]:
-    """Each mailbox by itself, then against those before it, over all processes: names, addresses and accounts."""
+    """Each mailbox by itself, then against those before it, over all processes: names, addresses
+    and accounts.
+    """
     taken: dict[tuple[str, ...], str] = {}
     for process_name, process in file.process.items():
         for index, mailbox in enumerate(process.mailbox):
@@ -197,7 +201,9 @@ def _taken(
 
 
 def _place(name: str, servers: Mapping[str, IncomingServer]) -> str:
-    """What two sections for one mail server have in common, whichever port and protocol each of them names."""
+    """What two sections for one mail server have in common, whichever port and protocol each of
+    them names.
+    """
     server = servers.get(name)
     if server is None:
         return name

@@ -1,7 +1,6 @@
-"""Which documents refer to blobs, derived from the structs: a field that holds one is typed
-`BlobId`.
+"""The fields that refer to blobs, derived from the structs, where they have the type `BlobId`.
 
-A list kept by hand would one day lack a field, and the sweep would remove live data.
+If a list kept by hand lacked a field, the sweep would remove live data.
 """
 
 from collections.abc import Iterator
@@ -45,7 +44,7 @@ def _paths(shape: msgspec.inspect.Type, path: str) -> Iterator[str]:
             if any(_paths(value, path)):
                 raise TypeError(f"{path}: a mapping that holds blobs cannot be queried by one path")
         case msgspec.inspect.UnionType(types=types):
-            for one in types:
-                yield from _paths(one, path)
+            for member in types:
+                yield from _paths(member, path)
         case _:
             return

@@ -1,17 +1,15 @@
 """Attachments and whole mails in the database, in GridFS's layout, each content once under its
 SHA-256.
 
-`blobs.files` and `blobs.chunks` are as the GridFS specification lays them out
-(github.com/mongodb/specifications, source/gridfs), so that every GridFS reader can read them.
-Writing differs from the drivers' in one thing: the id is the content's hash and every chunk has a
-settled place, so that two writers of the same content, or one again after a crash, write the same
-documents: a chunk that is there is right. The file's document comes last; half a blob cannot be
-seen.
+`blobs.files` and `blobs.chunks` follow the GridFS specification (github.com/mongodb/specifications,
+source/gridfs), so every GridFS reader can read them. Writing differs from the drivers' in one
+respect: the id is the content's hash and every chunk has a fixed place, so that two writers of the
+same content, or a retry after a crash, write the same documents. The file's document is written
+last, so an incomplete blob is never visible.
 
-What nothing refers to is removed some time later (`services.case_writer.housekeeping.blob_sweep`).
-`uploadDate` is when the content was last put, give or take half a day: until a day later nobody
-removes it, so that whoever put it can refer to it. `keep_until`, where there is one, keeps what
-only messages refer to.
+Unreferenced blobs are removed later (`services.case_writer.housekeeping.blob_sweep`). `uploadDate`
+is when the content was last put, within half a day; nobody removes it until a day later, so that
+its writer can refer to it. `keep_until`, if present, keeps blobs that only messages refer to.
 """
 
 import hashlib
@@ -23,7 +21,7 @@ from schemas.mails import BlobRef
 from services.runtime.errors import PermanentError
 from services.runtime.store.mongo import Document, Store
 
-# GridFS's default. Never change it: chunks of a content written twice must be the same
+# GridFS's default; never change it, since chunks of a content must not differ between writers
 CHUNK_BYTES = 255 * 1024
 _CHUNKS_AT_ONCE = 16  # about 4 MiB a round trip; the driver holds them two or three times
 # half of what the sweep waits: a content put lately need not be touched
@@ -33,9 +31,7 @@ CHUNKS = "blobs.chunks"
 
 
 class Blobs:
-    """Content-addressed bytes. With `kept_for`, what is put stays that long though no document
-    refers to it.
-    """
+    """Content-addressed bytes; with `kept_for`, contents stay that long even if unreferenced."""
 
     def __init__(self, store: Store, kept_for: timedelta | None = None) -> None:
         self._kept_for = kept_for
@@ -43,15 +39,15 @@ class Blobs:
         self._chunks = store.collection(CHUNKS)
 
     async def ensure_indexes(self) -> None:
-        """The unique index that the specification asks for."""
+        """Create the unique index that the specification requires."""
         await self._chunks.ensure_index("files_id", "n", unique=True)
 
     async def put(self, content: bytes) -> BlobRef:
-        """Keep one content; see `put_all`."""
+        """Store one content; see `put_all`."""
         return (await self.put_all([content]))[0]
 
     async def put_all(self, contents: Iterable[bytes]) -> list[BlobRef]:
-        """Keep each content where it is not kept yet; the references in the same order. Raises
+        """Store each content that is missing; the references in the same order. Raises
         TransientError.
         """
         by_hash = [(hashlib.sha256(content).hexdigest(), content) for content in contents]
@@ -65,46 +61,45 @@ class Blobs:
         return [BlobRef(sha256=sha256, size=len(content)) for sha256, content in by_hash]
 
     async def missing(self, refs: Iterable[BlobRef]) -> list[BlobRef]:
-        """Those whose content is not there, whole and of that size; the others stay a day. Raises
-        TransientError.
+        """The references whose content is missing, incomplete or of another size.
+
+        The others stay at least a day. Raises TransientError.
         """
         asked = list(refs)
         if not asked:
             return []
-        kept = await self._kept_already(list({one.sha256 for one in asked}), datetime.now(UTC))
+        kept = await self._kept_already(list({ref.sha256 for ref in asked}), datetime.now(UTC))
         there = {
-            BlobRef(sha256=one["_id"], size=one["length"]) for one in await self._files.find({"_id": {"$in": kept}})
+            BlobRef(sha256=file["_id"], size=file["length"]) for file in await self._files.find({"_id": {"$in": kept}})
         }
-        return [one for one in asked if one not in there]
+        return [ref for ref in asked if ref not in there]
 
     async def _kept_already(self, hashes: list[str], now: datetime) -> list[str]:
-        """Those that are there, whole, and stay; what was put long ago is touched first, and then
-        looked for.
-        """
+        """The hashes that are stored completely and will stay; old ones are renewed first."""
         known = await self._whole(await self._files.find({"_id": {"$in": hashes}}))
-        stale = [one["_id"] for one in known if self._is_stale(one, now)]
+        stale = [file["_id"] for file in known if self._is_stale(file, now)]
         if not stale:
-            return [one["_id"] for one in known]
+            return [file["_id"] for file in known]
         change: Document = {"$max": {"uploadDate": now}}
         if self._kept_for is not None:
             change["$max"]["keep_until"] = now + self._kept_for
         await self._files.update_all({"_id": {"$in": stale}}, change)
         # The sweep may have been first with one of them; what is here now, it leaves alone for a
         # day.
-        there = await self._files.find({"_id": {"$in": [one["_id"] for one in known]}}, ["_id"])
-        return [one["_id"] for one in there]
+        there = await self._files.find({"_id": {"$in": [file["_id"] for file in known]}}, ["_id"])
+        return [file["_id"] for file in there]
 
     async def _whole(self, files: list[Document]) -> list[Document]:
-        """Those that lack no chunk, by the index alone. One that someone damaged is completed by
-        putting it again.
+        """The files that lack no chunk, by the index alone. Putting a damaged content again
+        completes it.
         """
         if not files:
             return []
-        mine = {"$match": {"files_id": {"$in": [one["_id"] for one in files]}}}
+        mine = {"$match": {"files_id": {"$in": [file["_id"] for file in files]}}}
         number = {"$group": {"_id": "$files_id", "chunks": {"$sum": 1}}}
         rows = await self._chunks.aggregate([mine, {"$project": {"_id": 0, "files_id": 1, "n": 1}}, number])
         chunks = {row["_id"]: row["chunks"] for row in rows}
-        return [one for one in files if chunks.get(one["_id"], 0) == -(-one["length"] // CHUNK_BYTES)]
+        return [file for file in files if chunks.get(file["_id"], 0) == _chunk_count(file)]
 
     def _is_stale(self, file: Document, now: datetime) -> bool:
         if file["uploadDate"] < now - FRESH:
@@ -127,20 +122,26 @@ class Blobs:
                 await self._chunks.insert_missing(group)
 
     async def get(self, sha256: str) -> bytes:
-        """The content. Raises PermanentError where it is missing or torn."""
+        """The content. Raises PermanentError if it is missing or incomplete."""
         file = await self._files.find_one({"_id": sha256})
         if file is None:
             raise PermanentError(f"the database has no blob {sha256}")
         content, digest = BytesIO(), hashlib.sha256()
         # never all of them beside the whole
-        for first in range(0, -(-file["length"] // CHUNK_BYTES), _CHUNKS_AT_ONCE):
+        for first in range(0, _chunk_count(file), _CHUNKS_AT_ONCE):
             some = {"files_id": sha256, "n": {"$gte": first, "$lt": first + _CHUNKS_AT_ONCE}}
             for chunk in await self._chunks.find(some, sort="n"):
                 content.write(chunk["data"])
                 digest.update(chunk["data"])
         if digest.hexdigest() != sha256:
-            raise PermanentError(f"the blob {sha256} is torn: {content.tell()} of {file['length']} bytes are there")
+            raise PermanentError(
+                f"the blob {sha256} is incomplete: {content.tell()} of {file['length']} bytes are there"
+            )
         return content.getvalue()
+
+
+def _chunk_count(file: Document) -> int:
+    return -(-int(file["length"]) // CHUNK_BYTES)
 
 
 def _groups(contents: dict[str, bytes]) -> Iterator[list[Document]]:

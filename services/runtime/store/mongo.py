@@ -39,13 +39,13 @@ _COMMIT_ATTEMPTS = 3
 
 
 class Collection:
-    """The few operations that Mailcase needs, inside a transaction where a session is given."""
+    """The operations that Mailcase needs; they run in a transaction if a session is given."""
 
     def __init__(self, database: "AsyncIOMotorDatabase[Document]", name: str) -> None:
         self._collection = database[name]
 
     async def find_one(self, query: Mapping[str, Any], fields: Sequence[str] | None = None) -> Document | None:
-        """The document, or None where there is none."""
+        """The document, or None if there is none."""
         with translate_driver_errors():
             return await self._collection.find_one(query, fields)
 
@@ -84,8 +84,8 @@ class Collection:
                 await self._collection.insert_many(documents, session=driver_session(session))
 
     async def insert_missing(self, documents: Sequence[Document]) -> bool:
-        """Insert those whose unique keys are not taken yet; False where one was. Outside
-        transactions only.
+        """Insert those whose unique keys are free; False if one was taken. Outside transactions
+        only.
         """
         try:
             with translate_driver_errors():
@@ -126,7 +126,9 @@ class Collection:
             return result.deleted_count
 
     async def increment(self, key: str, field: str, by: int, session: "Session | None" = None) -> int:
-        """Add to a number of the document `key`, made where it is missing; returns the new value."""
+        """Add to a number of the document `key`, which is created if missing; returns the new
+        value.
+        """
         with translate_driver_errors():
             document = await self._collection.find_one_and_update(
                 {"_id": key},
@@ -138,7 +140,7 @@ class Collection:
             return int(document[field])
 
     async def raise_to(self, key: str, field: str, least: int, session: "Session | None" = None) -> None:
-        """Make a number of the document `key` at least so high; the document is made where it is
+        """Raise a number of the document `key` to at least `least`; the document is created if
         missing.
         """
         with translate_driver_errors():
@@ -146,17 +148,15 @@ class Collection:
             await self._collection.update_one({"_id": key}, change, upsert=True, session=driver_session(session))
 
     async def ensure_expiry(self, field: str) -> None:
-        """Let the database delete each document once the time in `field` has come, give or take a
-        minute.
-        """
+        """Let the database delete each document after the time in `field`, within about a minute."""
         with translate_driver_errors():
             await self._collection.create_index(field, expireAfterSeconds=0)
 
     async def ensure_index(self, *fields: str, unique: bool = False, where: Mapping[str, Any] | None = None) -> None:
-        """Make an ascending index exist; a `-` before a field makes it descending. The same call
-        again does nothing.
+        """Create an ascending index, or a descending one for a field with a leading `-`.
+        Idempotent.
 
-        `where` leaves documents out of it.
+        `where` restricts the index to matching documents.
         """
         keys = [(field.lstrip("-"), -1 if field.startswith("-") else 1) for field in fields]
         options: dict[str, Any] = {"unique": unique} | ({"partialFilterExpression": where} if where else {})
@@ -172,7 +172,7 @@ class Session:
 
 
 class Store:
-    """A database. Collections are attributes of nothing: ask `collection(name)`."""
+    """A database; `collection(name)` gives its collections."""
 
     def __init__(self, url: str, database: str) -> None:
         with translate_driver_errors():
@@ -224,17 +224,17 @@ class Store:
         return now.replace(tzinfo=UTC)
 
     async def server(self) -> Document:
-        """What the server says of itself: `version`, and `setName` where it is a replica set."""
+        """The server's `version`, and its `setName` if it is a replica set."""
         with translate_driver_errors():
             build = await self._client.admin.command("buildInfo")
             hello = await self._client.admin.command("hello")
         return {"version": build["version"], "setName": hello.get("setName"), "hosts": hello.get("hosts", [])}
 
     async def transaction(self, body: Callable[[Session], Awaitable[T]]) -> T:
-        """Run `body` in one transaction, written by a majority when this returns.
+        """Run `body` in one transaction, which a majority has written when this returns.
 
-        Raises ConflictError, UnclearCommitError, TransientError or PermanentError; only after
-        UnclearCommitError may it have been written all the same.
+        Raises ConflictError, UnclearCommitError, TransientError or PermanentError. Only after
+        UnclearCommitError may the transaction have been written.
         """
         with translate_driver_errors():
             async with self._session() as driver, self._begin(driver):
@@ -244,12 +244,12 @@ class Store:
 
     @asynccontextmanager
     async def _session(self) -> AsyncIterator[AsyncIOMotorClientSession]:
-        """A session that no other transaction is using, kept for the next one.
+        """A session that no other transaction uses; it is kept for the next one.
 
-        What was begun over a link that then fell silent stays open on the server, and keeps all
-        others from the counter of cases until its lifetime ends, more than a minute later. The next
-        transaction of the same session ends it at once, and makes the server refuse what of it
-        comes in late (driver specification, transactions, txnNumber).
+        A transaction whose connection fell silent stays open on the server and blocks the counter
+        of cases for more than a minute. The next transaction of the same session ends it at once,
+        and makes the server reject its late operations (driver specification, transactions,
+        txnNumber).
         """
         driver = self._idle.pop() if self._idle else await self._client.start_session()
         try:
@@ -283,9 +283,7 @@ def _options_beside(url: str) -> dict[str, Any]:
 
 
 async def _commit(driver: AsyncIOMotorClientSession) -> None:
-    """Commit, repeated where the driver says that repeating is how to find out (MongoDB manual,
-    transactions).
-    """
+    """Commit; repeat if the driver requires it to learn the outcome (MongoDB manual, transactions)."""
     for attempt in range(1, _COMMIT_ATTEMPTS + 1):
         try:
             await driver.commit_transaction()
