@@ -1,12 +1,12 @@
-"""One event a line: a constant name with identifiers, as JSON for machines or short for people.
+"""One event per line: a constant name and fields, as JSON for programs or short for people.
 
     log = get_logger(__name__)
     log.info("mail_routed", mail_key=key, case=235)
 
-Log what happened and to which mail, case, queue: never the text of a mail, a subject, an address, a
-file name or a password. Passwords inside URLs are masked here whatever is logged; the rest is up to
-the caller. No value can begin a line of its own, reorder one, or colour a terminal: what cannot be
-printed is written as an escape.
+Log what happened and to which mail, case or queue; never the text of a mail, a subject, an address,
+a file name or a password. Passwords inside URLs are redacted here in every value; the rest is up to
+the caller. No value can start a line of its own, reorder one or color a terminal: unprintable
+characters are escaped.
 """
 
 import logging
@@ -57,9 +57,9 @@ class EventRecord(logging.LogRecord):
 class Logger:
     """A thin layer over `logging.Logger` for events with fields.
 
-    `error` may be given to each method: its class, its message, its direct cause's class and, for
-    our own errors, mail key and mailbox become fields. The traceback comes along at debug, and for
-    an unexpected error (none of ours) that is logged at error level.
+    Each method accepts `error`: its class, its message, the class of its direct cause and, for our
+    own errors, mail key and mailbox become fields. The traceback is added at debug level, and for
+    unexpected errors (not our own) logged at error level.
     """
 
     __slots__ = ("_logger",)
@@ -68,28 +68,28 @@ class Logger:
         self._logger = logger
 
     def debug(self, event: str, /, *, error: BaseException | None = None, **fields: object) -> None:
-        """What only someone who looks for a fault wants to know."""
+        """Log details for debugging."""
         if self._logger.isEnabledFor(logging.DEBUG):
             self._emit(logging.DEBUG, event, fields, error)
 
     def info(self, event: str, /, *, error: BaseException | None = None, **fields: object) -> None:
-        """What happens as it should."""
+        """Log normal operation."""
         if self._logger.isEnabledFor(logging.INFO):
             self._emit(logging.INFO, event, fields, error)
 
     def warning(self, event: str, /, *, error: BaseException | None = None, **fields: object) -> None:
-        """What mends itself, or is expected to go wrong at times."""
+        """Log a failure that resolves itself or is expected at times."""
         if self._logger.isEnabledFor(logging.WARNING):
             self._emit(logging.WARNING, event, fields, error)
 
     def error(self, event: str, /, *, error: BaseException | None = None, **fields: object) -> None:
-        """What a person has to look at."""
+        """Log what a person has to look at."""
         if self._logger.isEnabledFor(logging.ERROR):
             unexpected = error is not None and not isinstance(error, MailcaseError)
             self._emit(logging.ERROR, event, fields, error, with_traceback=unexpected)
 
     def exception(self, event: str, /, *, error: BaseException | None = None, **fields: object) -> None:
-        """As `error`, for the exception being handled unless another is given."""
+        """Like `error`, for the exception being handled unless another is given."""
         self.error(event, error=error or sys.exc_info()[1], **fields)
 
     def _emit(
@@ -119,10 +119,9 @@ def configure_logs(
     level: Literal["debug", "info", "warning", "error"],
     stream: TextIO | None = None,
 ) -> None:
-    """Send every log of this process to `stream` (None: the standard error), formatted; may be
-    called again.
+    """Send every log of this process, formatted, to `stream` (None: standard error). Repeatable.
 
-    `auto` is `console` on a terminal and `json` elsewhere. Python's warnings are logged too.
+    `auto` is `console` on a terminal and `json` otherwise. Python's warnings are logged too.
     """
     stream = sys.stderr if stream is None else stream
     on_terminal = stream.isatty()
@@ -142,15 +141,15 @@ def configure_logs(
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: `ts` (RFC 3339, UTC), `level`, `logger`, `event`, then the fields.
+    """One JSON object per line: `ts` (RFC 3339, UTC), `level`, `logger`, `event`, then the fields.
 
-    A field that is named like one of these four gets an underscore. `traceback`, where there is
-    one, is a single string with line breaks. The records of libraries have the event
-    `library_message` and their text in `message`.
+    A field named like one of these four gets an underscore. `traceback`, if there is one, is a
+    single string with line breaks. Records of libraries have the event `library_message` and their
+    text in `message`.
     """
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line, without its end."""
+        """The line without its line break."""
         line: dict[str, object] = {
             "ts": datetime.fromtimestamp(record.created, UTC),
             "level": record.levelname.lower(),
@@ -174,7 +173,7 @@ class ConsoleFormatter(logging.Formatter):
         self._colour = colour
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line, without its end; more lines, each behind a bar, where there is a traceback."""
+        """The line without its line break; a traceback follows on lines that begin with a bar."""
         level = record.levelname.lower()
         at = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S.%f")[:-3]
         colour = _COLOURS.get(level, "") if self._colour else ""
@@ -200,34 +199,35 @@ def _fields(record: logging.LogRecord) -> Mapping[str, object]:
         return {_printable(key): value for key, value in record.fields.items()}
     try:
         return {"message": record.getMessage()}
-    except (TypeError, ValueError, KeyError):  # a library whose arguments do not fit its text
+    except (TypeError, ValueError, KeyError):  # a library's arguments do not match its format
         return {"message": record.msg}
 
 
 def _traceback_lines(record: logging.LogRecord) -> list[str]:
-    """The lines of the traceback, the error's own last; empty without one. No local variables: they
-    hold mail.
+    """The lines of the traceback, the error's own last; empty if there is none.
+
+    Local variables are left out: they hold mail.
     """
     if record.exc_info is None or record.exc_info[1] is None:
         return []
     whole = "".join(traceback.format_exception(record.exc_info[1]))
-    # Cut twice, as in `_text`.
+    # Truncated twice, as in `_text`.
     text = mask_secrets(whole[-2 * MAX_TRACEBACK_CHARS :])[-MAX_TRACEBACK_CHARS:]
     return [_printable(line) for line in text.rstrip("\n").split("\n")]
 
 
 def _plain(value: Any, depth: int = 0) -> Any:
-    """What may be said of a value in JSON: masked, cut and free of control characters.
+    """A value as it may appear in JSON: redacted, truncated and free of control characters.
 
-    Of what is not known to be harmless only the class is told: the text of a message object is a
-    whole mail.
+    Of a value that is not known to be harmless only the class is logged: the text of a message
+    object is a whole mail.
     """
     if isinstance(value, str):
         return _text(value)
     if value is None or isinstance(value, bool | float):
         return value
     if isinstance(value, int):
-        # Larger ones are valid JSON too, but many readers make floats of them.
+        # Larger ones are valid JSON, but many readers convert them to floats.
         return int(value) if -(2**63) <= value < 2**63 else hex(value)[:40]
     if isinstance(value, Mapping | list | tuple | set | frozenset) and depth < MAX_DEPTH:
         return _plain_items(value, depth + 1)
@@ -245,7 +245,7 @@ def _plain_items(value: Any, depth: int) -> Any:
 def _text(value: object) -> str:
     try:
         text = str(value)
-    except Exception as error:  # noqa: BLE001 - a log line must not fail by the value that it tells of
+    except Exception as error:  # noqa: BLE001 - a value must not make a log line fail
         return f"<{type(value).__name__}: {type(error).__name__}>"
     # Cut before masking to bound the work, and well behind the second cut, so that no cut leaves
     # half a URL.
@@ -254,8 +254,8 @@ def _text(value: object) -> str:
 
 
 def _printable(text: str) -> str:
-    """`text` with escapes for what is no visible character: line breaks, colours, direction marks,
-    half surrogates.
+    """`text` with escapes for unprintable characters: line breaks, colors, direction marks,
+    surrogates.
     """
     if text.isprintable():
         return text
@@ -265,7 +265,7 @@ def _printable(text: str) -> str:
 
 
 def _shown(value: Any) -> str:
-    """A value on a console line: bare if it is one word, else as JSON, so that it cannot pass for
+    """A value on a console line: bare if it is one word, else as JSON, so it cannot pass for
     another field.
     """
     if isinstance(value, str) and value and not any(character in ' ="' for character in value):

@@ -15,7 +15,7 @@ from services.runtime.logs import get_logger
 log = get_logger(__name__)
 
 # RabbitMQ writes down a new quorum queue or stream up to a second after it says that it is there.
-# Killed before that, it brings the queue back without messages and without a leader, for ever
+# Killed before that, it brings the queue back without messages and without a leader, forever
 # (rabbitmq/rabbitmq-server issue 15725).
 SETTLE_S = 1.5
 _LEADER_PATIENCE_S = 10.0  # an election takes a second

@@ -1,4 +1,4 @@
-"""Secrets that settings point to: read when they are needed, never kept."""
+"""Secrets that the settings refer to: read when needed, never kept."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,9 +11,7 @@ MAX_PASSWORD_BYTES = 64 * 1024
 
 
 class Account(Struct, frozen=True, kw_only=True):
-    """What logs in somewhere: at most one of `password_file`, `password_env` and `oauth2` (a
-    section) is not None.
-    """
+    """An account; at most one of `password_file`, `password_env` and `oauth2` (a section) is set."""
 
     name: str
     password_file: Path | None = None
@@ -22,7 +20,7 @@ class Account(Struct, frozen=True, kw_only=True):
 
     @property
     def owner(self) -> str:
-        """The account as messages name it."""
+        """The name of the account in messages."""
         return self.name
 
     @property
@@ -30,13 +28,13 @@ class Account(Struct, frozen=True, kw_only=True):
         return None
 
     def password(self, environ: Mapping[str, str]) -> str:
-        """The password as it is now, without one newline at its end; never empty, always one line.
+        """The current password, without one newline at its end; never empty, always one line.
 
-        Call it at each connection, so that a changed password needs no restart. A file is read, so
-        it may block.
+        Call it for each connection, so that a changed password needs no restart. It may read a
+        file, so it may block.
 
-        :raises SettingsError: naming the account and the mend, if it cannot be had. It may be there a moment later,
-            when whoever rotates secrets is done: worth another try.
+        :raises SettingsError: naming the account and the fix. A retry may succeed once whoever rotates
+            secrets is done.
         """
         if self.password_file is not None:
             where, secret = str(self.password_file), self._from_file(self.password_file)

@@ -1,9 +1,9 @@
-"""From a tree of tables to structs, gathering every mistake on the way. Pure.
+"""Conversion of a tree of tables to structs, which collects every mistake. Pure.
 
-`msgspec.convert` stops at the first mistake; here it converts leaf by leaf, so that all of them are
-known at once. A struct is the only description of a section: its annotations give types and ranges,
-`Meta(description=...)` says what a pattern asks for. Understood are structs, `dict[name, ...]`,
-`tuple[..., ...]`, `... | None` and the leaves of msgspec.
+`msgspec.convert` stops at the first mistake; here it converts leaf by leaf. A struct is the only
+description of a section: its annotations give types and ranges, and `Meta(description=...)` says
+what a pattern requires. Supported are structs, `dict[name, ...]`, `tuple[..., ...]`, `... | None`
+and the leaves of msgspec.
 """
 
 import json
@@ -24,7 +24,7 @@ from services.runtime.errors import Mistake
 T = TypeVar("T", bound=msgspec.Struct)
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
-# In place of a value that cannot be used; no value of a TOML file is this object.
+# Stands for an invalid value; no value of a TOML file is this object.
 _BROKEN = object()
 _PRINTABLE = 2**64
 _PLAIN_WORDS: dict[type, str] = {
@@ -42,7 +42,7 @@ def join(path: str, key: str) -> str:
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:
-    """A mend for an unknown word: the known one that looks like it, or else all of them."""
+    """A hint for an unknown word: the known one that is similar, or else all of them."""
     close = get_close_matches(word, known, n=1)
     if close:
         return f"did you mean {json.dumps(close[0])}?"
@@ -50,7 +50,7 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
 
 
 def expected(annotation: object) -> str:
-    """What a value of this type looks like, in words that follow "needs"."""
+    """What a value of this type looks like, as words after "needs"."""
     shape = inspect.type_info(annotation)
     match shape:
         case inspect.Metadata(extra_json_schema=schema):
@@ -79,18 +79,18 @@ def _kind(value: object) -> str:
 
 
 class Walker:
-    """Converts tables to structs; `mistakes` holds what was wrong, in the order in which it was
-    met.
+    """Converts tables to structs; `mistakes` holds the mistakes in the order in which they were
+    found.
 
-    A broken value is replaced by its default, or by an empty value of its type where it has none,
-    so that the struct can still be built and be checked further; the struct must not be used if
-    there are mistakes.
+    A broken value is replaced by its default, or by an empty value of its type if it has none, so
+    that the struct can be built and checked further. The struct must not be used if there are
+    mistakes.
     """
 
-    def __init__(self, mends: Mapping[str, str] | None = None) -> None:
-        """`mends` gives the advice for keys that are unknown everywhere, such as `password`."""
+    def __init__(self, hints: Mapping[str, str] | None = None) -> None:
+        """`hints` are for keys that are unknown everywhere, such as `password`."""
         self.mistakes: list[Mistake] = []
-        self._mends = mends or {}
+        self._hints = hints or {}
 
     def table(self, struct: type[T], tree: object, path: str = "") -> T:
         """The struct that `tree`, the value found at `path`, stands for."""
@@ -101,7 +101,7 @@ class Walker:
                 field = known[key]
                 values[field.name] = self._value(field.type, value, join(path, key))
             else:
-                hint = self._mends.get(key) or did_you_mean(key, list(known))
+                hint = self._hints.get(key) or did_you_mean(key, list(known))
                 self._wrong(join(path, key), "there is no such setting", hint)
         if isinstance(tree, dict):
             self._missing(known, tree, path)
@@ -193,10 +193,10 @@ def _converted(annotation: Any, value: object) -> object:
 
 
 def _explain(annotation: Any, value: object) -> tuple[str, str]:
-    """Problem and mend of a leaf that does not convert.
+    """Problem and hint for a leaf that does not convert.
 
-    The value itself is shown only where numbers or fixed words are expected: text may be a
-    misplaced secret.
+    The value itself is shown only if numbers or fixed words are expected: text may be a misplaced
+    secret.
     """
     shape = inspect.type_info(annotation)
     needs = f"needs {expected(annotation)}"
@@ -214,9 +214,7 @@ def _explain(annotation: Any, value: object) -> tuple[str, str]:
 
 
 def _empty(annotation: Any) -> object:
-    """Something of the type to go on with after a mistake; for a table, one whose parts are all
-    empty.
-    """
+    """A placeholder of the type to continue with after a mistake; all parts of a table are empty."""
     shape = inspect.type_info(annotation)
     while isinstance(shape, inspect.Metadata):
         shape = shape.type

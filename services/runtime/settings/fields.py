@@ -1,4 +1,4 @@
-"""The kinds of values that settings have, each with the words that tell what it looks like."""
+"""The types of settings, each with a description for error messages."""
 
 from typing import Annotated
 

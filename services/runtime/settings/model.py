@@ -45,7 +45,7 @@ class Mailbox(Account, frozen=True, kw_only=True):
 
 
 class Smtp(Account, frozen=True, kw_only=True):
-    """A server that outgoing mail is handed to; `user` is None where there is no log-in."""
+    """A server for outgoing mail; `user` is None if there is no log-in."""
 
     host: str
     port: int
@@ -60,11 +60,11 @@ class Smtp(Account, frozen=True, kw_only=True):
 
 
 class Process(Rules, frozen=True, kw_only=True):
-    """A workflow: at least one stage, exactly one of them initial; mailboxes in the order of the
-    file, maybe none.
+    """A workflow with at least one stage, exactly one of them initial; mailboxes in the order of
+    the file.
 
-    `smtp` names the server that its mail goes out by, None where it sends none. `from_address` is
-    None where mail goes out under the address of the case's mailbox.
+    `smtp` names the server for its outgoing mail, None if it sends none. `from_address` is None if
+    mail has the address of the case's mailbox.
     """
 
     name: str
@@ -85,16 +85,16 @@ class Process(Rules, frozen=True, kw_only=True):
         return next(stage for stage in self.stages if stage.initial)
 
     def stage(self, name: str) -> Stage | None:
-        """The stage of that name, None when there is none."""
+        """The stage of that name, None if there is none."""
         return next((stage for stage in self.stages if stage.name == name), None)
 
     def field(self, name: str) -> Field | None:
-        """The field of that name, None when there is none."""
+        """The field of that name, None if there is none."""
         return next((field for field in self.fields if field.name == name), None)
 
 
 class Settings(Sections, frozen=True, kw_only=True):
-    """Everything that is set. The mappings go by name, in the order of the file."""
+    """All settings. The mappings are by name, in the order of the file."""
 
     servers: Mapping[str, IncomingServer]
     oauth2: Mapping[str, OAuth2] = {}
@@ -104,7 +104,7 @@ class Settings(Sections, frozen=True, kw_only=True):
 
     @property
     def own_addresses(self) -> frozenset[str]:
-        """Of all mailboxes, in small letters."""
+        """The addresses of all mailboxes in lower case."""
         return frozenset(mailbox.address.lower() for mailbox in self.mailboxes.values())
 
     @property
@@ -114,7 +114,7 @@ class Settings(Sections, frozen=True, kw_only=True):
 
 
 def masked(settings: Settings) -> dict[str, Any]:
-    """The settings as plain values for one log line: no passwords in URLs, no users and no
+    """The settings as plain values for one log line, without passwords in URLs, users and
     addresses.
     """
     shown: dict[str, Any] = msgspec.to_builtins(settings, enc_hook=str)

@@ -1,7 +1,8 @@
-"""What can be set: one struct a section. A new section is a new struct and a line in `Sections`.
+"""The sections of the settings, one struct each. A new section is a new struct and a line in
+`Sections`.
 
-The structs are the only place for names, types, ranges and defaults; docs/settings.md is held
-against them by a test.
+The structs are the only place for names, types, ranges and defaults; a test compares
+docs/settings.md with them.
 """
 
 from pathlib import Path
@@ -34,7 +35,7 @@ _USUAL_PORTS = {("imap", True): 993, ("imap", False): 143, ("pop3", True): 995, 
 
 
 class _Connection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A server by its URL, which may hold a password: it is never shown."""
+    """A server by its URL, which may hold a password: and is never shown."""
 
     url: str | None = None
 
@@ -47,7 +48,7 @@ class _Connection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class Broker(_Connection, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """RabbitMQ; `url` is None where `mailcase up` runs its own."""
+    """RabbitMQ; `url` is None if `mailcase up` runs its own."""
 
     # Of the management plugin, for `mailcase check`; None: the usual port of the broker's own host.
     management_url: (
@@ -60,7 +61,7 @@ class Broker(_Connection, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class Store(_Connection, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """MongoDB; `url` is None where `mailcase up` runs its own."""
+    """MongoDB; `url` is None if `mailcase up` runs its own."""
 
     database: Name = "mailcase"
 
@@ -71,7 +72,7 @@ class IncomingServer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     protocol: Literal["imap", "pop3"]
     host: Host
     security: Literal["tls", "starttls", "none"] = "tls"
-    # Never 0 once built: the usual port of protocol and security where none was given.
+    # Never 0 once built: the usual port of protocol and security if none is given.
     port: Port = 0
     delete_after_fetch: bool = True
     attach_original: bool = False
@@ -113,7 +114,7 @@ class OutgoingServer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     host: Host
     security: Literal["tls", "starttls", "none"] = "tls"
-    # Never 0 once built: the usual port of the security where none was given.
+    # Never 0 once built: the usual port of the security if none is given.
     port: Port = 0
     ca_file: Path | None = None
     # None: without a log-in.
@@ -141,7 +142,7 @@ class OnEnter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Stage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A step of a process. Once built, `title` is the name where none was given."""
+    """A step of a process. Once built, `title` is the name if none is given."""
 
     name: Name
     title: Text = ""

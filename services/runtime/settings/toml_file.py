@@ -1,6 +1,4 @@
-"""Read the settings' file to a tree of tables; whatever is wrong with it is told with its line and
-column.
-"""
+"""Reading the file of the settings into a tree of tables; errors name the line and column."""
 
 import codecs
 import re
@@ -57,10 +55,10 @@ def _parse(data: bytes) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise _unusable(_placed(str(error), text), "mend this line first") from error
+        raise _unusable(_placed(str(error), text), "fix this line first") from error
     # a number of thousands of digits, brackets nested as deep
     except (ValueError, RecursionError) as error:
-        raise _unusable("holds a number or a nesting that is too large", "mend this first") from error
+        raise _unusable("holds a number or a nesting that is too large", "fix this first") from error
 
 
 def _placed(message: str, text: str) -> str:

@@ -19,8 +19,8 @@ def check(file: SettingsFile, broken: AbstractSet[str], url_sources: Mapping[str
     """The mistakes between the parts of `file`, which may hold empty parts in place of broken ones.
 
     `broken` are the paths of the mistakes found before: what only follows from one of them is not
-    told again. `url_sources` says where the URLs of `broker` and `store` came from, a setting or a
-    variable.
+    reported again. `url_sources` says where the URLs of `broker` and `store` came from, a setting
+    or a variable.
     """
     found = [*_urls(file, url_sources), *_limits(file)]
     for name, server in file.server.items():
@@ -49,7 +49,7 @@ def _urls(file: SettingsFile, sources: Mapping[str, str]) -> Iterator[Mistake]:
 
 
 def _url(url: str, schemes: tuple[str, ...]) -> tuple[str, str] | None:
-    """Problem and mend of a URL; nothing of it is shown, because any part may hold its password."""
+    """Problem and hint for a URL, without any part of it, since any may be its password."""
     if not url.startswith(tuple(f"{scheme}://" for scheme in schemes)):
         return "is no such URL", f"it begins with {' or '.join(f'{scheme}://' for scheme in schemes)}"
     encode = "write special characters of user and password in percent notation, such as %2F for /"

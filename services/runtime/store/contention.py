@@ -1,4 +1,6 @@
-"""Writing against other writers: repetition, and telling contention from a contradiction in the database."""
+"""Writing against other writers: repetition, and telling contention from a contradiction in the
+database.
+"""
 
 import asyncio
 import random
@@ -59,7 +61,9 @@ class ContentionWatch:
 
 
 def conflict_pause_s(conflicts: int) -> float:
-    """Seconds to wait after so many conflicts: random, growing to 0.2, enough for the other writer to commit."""
+    """Seconds to wait after so many conflicts: random, growing to 0.2, enough for the other writer
+    to commit.
+    """
     return random.uniform(0.001, 0.01) * min(conflicts, 20)  # noqa: S311 - a pause, no secret
 
 
@@ -78,7 +82,8 @@ async def until_written(
     on_conflict: Callable[[int, ConflictError], None] = lambda *_: None,
     on_outage: Callable[[TransientError, float], None] = lambda *_: None,
 ) -> T:
-    """Repeat `write` until it succeeds: after a conflict with a short pause, in an outage with backoff.
+    """Repeat `write` until it succeeds: after a conflict with a short pause, in an outage with
+    backoff.
 
     After an unclear commit there is no pause, since reading shows what happened. `on_conflict` gets
     the number of conflicts so far, `on_outage` the error and the pause in seconds; what they raise

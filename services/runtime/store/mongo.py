@@ -25,7 +25,7 @@ T = TypeVar("T")
 Document = dict[str, Any]
 Change = Mapping[str, Any] | list[dict[str, Any]]  # operators, or a pipeline of stages
 
-# One slow answer must not hold a mail for ever; a write that times out is repeated, and repeating
+# One slow answer must not hold a mail forever; a write that times out is repeated, and repeating
 # is safe. What the URL says of these goes before it.
 _CLIENT_OPTIONS: dict[str, Any] = {
     "appname": "mailcase",
