@@ -72,7 +72,7 @@ class Mailbox:
         self._recorded.put(count)
 
     def next_literals(self) -> list[bytes]:
-        """Delete what is recorded, then take up to fifty mails; empty where there is none."""
+        """Delete what is recorded, then take up to fifty mails; empty if there is none."""
         self._delete()
         if not self._news:
             self._look()

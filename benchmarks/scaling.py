@@ -2,7 +2,7 @@
 
     .venv/bin/python benchmarks/scaling.py [--mails 5000] [--rounds 3] [--share 0.2] [--stage router|case-writer]
 
-Each round fills the queue anew, then starts the replicas and measures from the moment when all of them are ready
+Each round refills the queue, then starts the replicas and measures from the moment when all of them are ready
 until all but a little of the backlog has come out at the other end: mails per second, and the processor time that the
 replicas and the servers took for it.
 

@@ -242,7 +242,7 @@ def _ascii_domain(domain: str) -> str | None:
 
 
 def _reply_to(mailbox: Mailbox | None, number: int, sender: str) -> str | None:
-    """Where answers shall go; None where that is the sender itself."""
+    """Where answers shall go; None if that is the sender itself."""
     if mailbox is None:
         return None
     local, _, domain = mailbox.address.rpartition("@")

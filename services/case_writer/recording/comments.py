@@ -41,7 +41,7 @@ def comment_of(placed: Placed, case: int) -> Comment:
 
 def emptied_note(number: int, to: int, note_id: str, now: datetime) -> Comment:
     """The note in a case whose last mail went to another case."""
-    text = f"The last mail of this case was moved to case {to} when it was decided anew; the case is closed."
+    text = f"The last mail of this case was moved to case {to} when it was decided again; the case is closed."
     return Comment(
         id=note_id,
         case=number,

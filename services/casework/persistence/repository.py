@@ -1,7 +1,7 @@
 """Actions on cases in MongoDB: each in one short transaction of its own.
 
 The case, its history, and whatever else an action writes are written together or not at all. The
-revision guards the case: whoever was second reads again and decides again, or is told of the conflict
+revision guards the case: whoever was second reads again and decides again, or gets a conflict
 when they named the revision that they had seen.
 """
 

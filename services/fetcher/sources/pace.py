@@ -1,7 +1,7 @@
 """Reads a mail server's responses with a deadline for each command.
 
 A socket's timeout restarts with every byte: with it alone, a server that sends one byte a second
-would hold a session for ever.
+would hold a session forever.
 """
 
 import time
@@ -19,7 +19,7 @@ class TooSlowError(OSError):
 class PacedFile:
     """Replaces a socket's file in imaplib and poplib.
 
-    The response to a command may take `patience_s` seconds, plus one second for every
+    The response to a command may take `patience_s` seconds, plus one second forevery
     MIN_BYTES_PER_S received.
     """
 

@@ -224,7 +224,7 @@ FieldType = Literal["text", "number", "money", "date", "choice", "bool", "email"
 
 
 class Field(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A typed value that the cases of a process have. Once built, `title` is the name where none
+    """A typed value that the cases of a process have. Once built, `title` is the name if none
     was given.
     """
 
