@@ -36,26 +36,32 @@ class _Parts:
         self.has_verb = self.has_year = self.has_date = self.has_time = False
         self.name: list[str] = []
         self.unknown = 0
+        self._is_behind_verb = False
         words = self.text.split()
         first = words[0].strip(_EDGES).lower() if words else ""
         self.begins_with_date = first[:1].isdigit() or _is_calendar(first) or first in GLUE
         self.is_sentence = len(words) > _MAX_WORDS or not all(map(self._take, words))
         self.is_sentence = self.is_sentence or len(self.name) > _MAX_NAME_WORDS
 
+        if self.unknown and not self.name and _name_before_address(line) in words:
+            self.unknown -= 1  # `info <info@x.example>`
+
     def _take(self, word: str) -> bool:
         """Sort a word in; False if only a person writes it."""
+        is_behind_verb, self._is_behind_verb = self._is_behind_verb, False
         bare = word.strip(_EDGES)
         low = bare.lower()
         if "@" in bare:
             self.has_address = True
         elif low in VERBS or f"{low})" in VERBS:
             self.has_verb = True
+            self._is_behind_verb = True
         elif bare[:1].isdigit() or (bare[:1] in ("+", "-") and bare[1:2].isdigit()):
             return self._take_number(bare)
         elif _is_calendar(low):
             self.has_date = True
         elif bare[:1].islower():
-            return self._take_small(low)
+            return self._take_small(low, is_behind_verb=is_behind_verb)
         elif bare:
             return self._take_capital(bare, low)
         return True
@@ -67,10 +73,13 @@ class _Parts:
         self.has_time = self.has_time or "t" in kind
         return bool(kind)
 
-    def _take_small(self, low: str) -> bool:
-        if self.has_verb and not self.name and low in ARTICLES:
+    def _take_small(self, low: str, *, is_behind_verb: bool) -> bool:
+        if is_behind_verb and low in ARTICLES:
             return False  # `schrieb der Fahrer`
         if low in GLUE or low in PARTICLES:
+            return True
+        if "." in low or "_" in low:
+            self.name.append(low)  # a login
             return True
         self.unknown += 1
         return low not in PERSONAL and low not in RELATIONS
@@ -145,6 +154,12 @@ def _is_name_and_verb(line: str) -> bool:
     """`Anna Nowak wrote:`, without a date and an address."""
     parts = _Parts(line)
     return not parts.is_sentence and parts.has_verb and bool(parts.name) and not parts.unknown
+
+
+def _name_before_address(line: str) -> str:
+    """The word directly before the first `<`, "" if there is none."""
+    before, opened, _ = line.partition("<")
+    return (before.split() or [""])[-1] if opened else ""
 
 
 def _without_addresses(line: str) -> tuple[str, bool]:

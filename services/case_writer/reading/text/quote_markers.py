@@ -72,7 +72,7 @@ VERBS = _words(
 
 # What surrounds the date, the name and the verb in the attributions of programs.
 GLUE = _words(
-    """on at am pm um uhr w dniu dnia o godz g r le à a.m p.m el a las los il giorno alle ore op
+    """on at på am pm um uhr w dniu dnia o godz g r le à a.m p.m el a las los il giorno alle ore op
     om den det dne v ve klo kl г р о в em de às à(s à(s) as no dia heeft het volgende ha hat
     folgendes wiadomość przez odesílatel użytkownik użytkownika użytkowniczka von пользователь
     користувач от від d di del al wł dem der då h va han"""
@@ -88,13 +88,13 @@ maa din woe vri zat zon pond úte úter stř čtv pát ned mån tis ons tor lör
 CALENDAR_STEMS = frozenset(_STEMS.split())
 CALENDAR_WORDS = _words(
     """mo di mi do fr sa so lu ma me je ve wt pt śr nd po út st čt pá ne wo vr za zo пн вт ср чт
-    пт сб вс нд gmt utc cet cest est edt pst pdt cst mst z"""
+    пт сб вс нд gmt utc mez mesz cet cest est edt pst pdt cst mst z"""
 )
 
 # People, not programs, write these where a program puts the name of who wrote: pronouns, titles, articles.
 PERSONAL = _words(
     """i you he she we they it me us him her your our my his their this that the a an mr mrs ms
-    miss dr prof sir madam ja ty on ona wy oni pan pani państwo pana nasz nasza wasz wasza mój
+    miss sir madam ja ty on ona wy oni pan pani państwo pana nasz nasza wasz wasza mój
     moja szef klient klientka ich du er sie wir ihr ihre ihrer mein meine unser unsere herr
     frau mir uns ihnen der die das ein eine kollege kollegin kunde je tu il elle nous vous ils
     mon ma notre votre monsieur madame m mme yo él ella nosotros usted señor señora mi su io

@@ -47,11 +47,11 @@ class _Lines:
         self._bare = [_plain(line) for line in self.lines]
         self._is_quoted = [bare[:1] == ">" and not (bare[:2] == ">>" and bare[-2:] == "<<") for bare in self._bare]
         if ">" in text:
-            self._mend_broken_addresses()
+            self._rejoin_broken_addresses()
         if "|" in text:
             self._mark_bars()
 
-    def _mend_broken_addresses(self) -> None:
+    def _rejoin_broken_addresses(self) -> None:
         """A line broken before the end of `<address>` begins with `>` and is no quote."""
         for index, bare in enumerate(self._bare):
             if index and self._is_quoted[index] and bare[-1] in _COLONS and _is_open(self._bare[index - 1]):

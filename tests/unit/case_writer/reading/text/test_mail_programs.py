@@ -447,6 +447,21 @@ class TestAttribution:
         assert strip_quotes(mail) == mail
 
 
+NAMES = [
+    "Müller, Hans", "Jean-Pierre L'Hôte", "Иван Петров", "Łukasz Żółć", "Maria del Carmen García",
+    "Jan van der Berg", "ACME GmbH - Vertrieb", "Sophie (Acme)", "李雷", "Dr. Karl Braun", "Martin May",
+    "Kowalska Anna | Firma", '"Biuro"', "Anna Nowak via Trello", "info", "jan.kowalski",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_attribution_may_have_any_name(name: str) -> None:
+    for attribution in _each(ATTRIBUTIONS):
+        if "Anna Nowak <" in attribution:
+            other = attribution.replace("Anna Nowak", name)
+            assert strip_quotes(f"{OWN}\n\n{other}\n{_quoted()}") == OWN
+
+
 @pytest.mark.parametrize(("sender", "sent", "to", "subject"), LABELS.values(), ids=list(LABELS))
 class TestHeader:
     DATE = "Mon, 23 Nov 2026 10:11"
