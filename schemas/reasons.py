@@ -15,6 +15,7 @@ class Rule(StrEnum):
     """
 
     AUTOMATIC_REPLY = "automatic-reply"
+    BY_PERSON = "by-person"
     CANNOT_BE_CLASSIFIED = "cannot-be-classified"
     CASE_REFERENCE = "case-reference"
     DELIVERY_REPORT = "delivery-report"

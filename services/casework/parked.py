@@ -11,9 +11,13 @@ from typing import Any
 
 import msgspec
 
-from schemas.reasons import IgnoreReason, ParkReason
+from schemas.cases import AppendToCase, Decision
+from schemas.changes import Actor
+from schemas.codec import decode_raw_mail
+from schemas.reasons import IgnoreReason, ParkReason, Rule
 from schemas.stored import Discard, Mail, from_document
 from services.runtime.broker.messages import Outgoing
+from services.runtime.broker.topology import CASE
 from services.runtime.errors import PermanentError
 from services.runtime.mail.raw_mail_builder import RawMailBuilder
 from services.runtime.store.blobs import Blobs
@@ -120,6 +124,28 @@ class ParkedMailRepository:
         content = await self.content(mail)
         builder = RawMailBuilder(mail.process, mail.mailbox, inline_bytes=inline_bytes, put_blob=self._blobs.put)
         await publish(await builder.message(content, mail.received_at, origin="retry"))
+
+    async def add_to_case(
+        self,
+        mail: Mail,
+        case: int,
+        actor: Actor,
+        publish: Callable[[Outgoing], Awaitable[None]],
+        *,
+        inline_bytes: int,
+    ) -> None:
+        """Tell the case writer to add the mail to a case, whatever the rules say of it.
+
+        `actor` is named in the decision. Raises PermanentError if `why_not_retryable` gives a reason.
+        """
+        if refusal := why_not_retryable(mail):
+            raise PermanentError(refusal)
+        content = await self.content(mail)
+        builder = RawMailBuilder(mail.process, mail.mailbox, inline_bytes=inline_bytes, put_blob=self._blobs.put)
+        raw = decode_raw_mail((await builder.message(content, mail.received_at, origin="retry")).body)
+        decision = Decision(rule=Rule.BY_PERSON, evidence=[actor.id], cases=[case])
+        command = AppendToCase(mail=raw, decision=decision, otherwise="park", reason=Rule.BY_PERSON)
+        await publish(Outgoing.of(command, raw.key, f"append.{mail.process}", exchange=CASE))
 
     async def changed(self, mails: Iterable[Mail]) -> list[Mail]:
         """Those of `mails` whose outcome was written again since they were read, as they are now."""

@@ -87,6 +87,7 @@ SUBCOMMANDS: dict[str, tuple[Command, ...]] = {
         Command("show", "case.show:show", "Show a case with its comments and attachments.", "case show 235"),
         Command("history", "case.history:history", "Show who changed what in a case.", "case history 235"),
         Command("save", "case.save:save", "Save a case's files to a folder.", "case save 235 --to downloads"),
+        Command("add", "case.add:add", "Put a parked mail into a case.", "case add 235 5f1d0c2a"),
         Command("move", "case.work:move", "Move a case to a stage or process.", "case move 235 approval"),
         Command("assign", "case.work:assign", "Assign a case.", "case assign 235 anna@example.com"),
         Command("note", "case.work:note", "Add a note to a case.", "case note 235 --text-file note.txt"),

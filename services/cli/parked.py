@@ -193,7 +193,7 @@ async def _retry(settings: Settings, prefixes: Sequence[str], selection: ParkedF
         for start in range(0, len(retryable), RETRY_BATCH):
             batch = retryable[start : start + RETRY_BATCH]
             published = [mail for mail in batch if await _publish(settings, mails, broker, mail)]
-            failed += len(batch) - len(published) + await _report_outcomes(mails, published)
+            failed += len(batch) - len(published) + await report_outcomes(mails, published)
     if not retryable:
         print("no mail to retry")
     return 1 if failed else 0
@@ -216,7 +216,7 @@ async def _publish(settings: Settings, mails: ParkedMailRepository, broker: Brok
     return True
 
 
-async def _report_outcomes(mails: ParkedMailRepository, published: Sequence[Mail]) -> int:
+async def report_outcomes(mails: ParkedMailRepository, published: Sequence[Mail]) -> int:
     """Print each new outcome as soon as it is recorded; returns how many were not recorded in
     time.
     """

@@ -165,3 +165,28 @@ def written(pipeline: Pipeline, mails: Iterable[bytes]) -> Iterable[str]:
         file = pipeline.folder / f"{number}.eml"
         file.write_bytes(mail)
         yield str(file)
+
+
+def test_a_parked_mail_is_put_into_a_case_by_a_person(pipeline: Pipeline) -> None:
+    """Also where strangers' mail is held: the person vouches for the author."""
+    held = '[process.invoices]\nreply_from = "hold"\nspam = "park"'
+    pipeline.config.write_text(pipeline.config.read_text().replace("[process.invoices]", held))
+    key = mail_key("invoices", SPAM)
+    with pipeline.services(router=1, case_writer=1):
+        (letter,) = written(pipeline, [b"From: anna@customer.example\r\nSubject: order\r\n\r\nHello\r\n"])
+        assert mailcase(pipeline, "ingest", letter, "--process", "invoices").returncode == 0
+        (spam,) = written(pipeline, [SPAM])
+        mailcase(pipeline, "ingest", spam, "--process", "invoices")
+        missing = mailcase(pipeline, "case", "add", "9", key[:8])
+        assert (missing.returncode, b"there is no case 9" in missing.stderr) == (1, True)
+        added = mailcase(pipeline, "case", "add", "[#1]", key[:8])
+        assert (added.returncode, added.stdout.decode().split(": ")[1].strip()) == (0, "appended, case 1")
+        again = mailcase(pipeline, "case", "add", "1", key[:8])
+        assert (again.returncode, b"it is in case 1" in again.stderr) == (1, True)
+        audited = mailcase(pipeline, "audit", "--no-archive")
+    assert audited.returncode == 0, audited.stdout.decode()
+    comment = pipeline.database["comments"].find_one({"_id": key})
+    assert comment is not None
+    assert (comment["case"], comment["flags"].count("unverified-sender")) == (1, 0)
+    history = [change["what"]["type"] for change in pipeline.database["changes"].find({"case": 1})]
+    assert history == ["opened", "mail-added"]

@@ -84,7 +84,7 @@ class CaseResolver:
             known = self._snapshot.cases.get(number)
             if known is None:
                 continue
-            if only_own and known.process != mail.process:
+            if only_own and known.process != mail.process and not _is_by_person(mail):
                 decision = resolved(decision, Resolution.OTHER_PROCESS)
                 continue
             return self._followed(number), decision
@@ -103,7 +103,7 @@ class CaseResolver:
         """What the rules of the case need to know of the mail."""
         kind, process = mail.kind, self.process_of(target, mail)
         rules = self.rules_of(process)
-        verified = self.takes_part(target, mail, reading)
+        verified = _is_by_person(mail) or self.takes_part(target, mail, reading)
         is_proven = kind != "mail" and self.is_proven(target, mail)
         doubtful = not verified and not is_proven
         refers = rules.number_from_strangers == "refer" and rules.reply_from == "anyone"
@@ -205,6 +205,11 @@ def bare_title(subject: str) -> str:
     line = " ".join(_REFERENCE.sub(" ", subject[:MAX_TITLE_CHARS]).split())
     marks = _ANSWER_MARKS.match(line)
     return line[marks.end() if marks else 0 :].casefold()
+
+
+def _is_by_person(mail: PreparedMail) -> bool:
+    """Whether a person put the mail into the case: they vouch for its author."""
+    return mail.decision.rule == Rule.BY_PERSON and mail.command.mail.origin == "retry"
 
 
 def comparable(address: str) -> str:
