@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from schemas.cases import AppendToCase, Decision
+from schemas.cases import AppendToCase, Decision, Otherwise
 from schemas.changes import Actor
 from schemas.codec import decode_raw_mail
 from schemas.reasons import IgnoreReason, ParkReason, Rule
@@ -144,7 +144,8 @@ class ParkedMailRepository:
         builder = RawMailBuilder(mail.process, mail.mailbox, inline_bytes=inline_bytes, put_blob=self._blobs.put)
         raw = decode_raw_mail((await builder.message(content, mail.received_at, origin="retry")).body)
         decision = Decision(rule=Rule.BY_PERSON, evidence=[actor.id], cases=[case])
-        command = AppendToCase(mail=raw, decision=decision, otherwise="park", reason=Rule.BY_PERSON)
+        otherwise: Otherwise = "park" if mail.outcome == "parked" else "ignore"  # if the case is gone by then
+        command = AppendToCase(mail=raw, decision=decision, otherwise=otherwise, reason=mail.reason or "")
         await publish(Outgoing.of(command, raw.key, f"append.{mail.process}", exchange=CASE))
 
     async def changed(self, mails: Iterable[Mail]) -> list[Mail]:

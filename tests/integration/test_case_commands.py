@@ -160,7 +160,7 @@ class TestWorking:
         for text in ("0", "abc", "[#]", "1.5", "99999999999999999999"):
             status, _, err = run("show", text)
             assert status == 2, text
-            assert "is no case number" in err
+            assert "is not a case number" in err
 
 
 class TestListing:

@@ -125,7 +125,8 @@ def _facts(shown: ShownCase, reference: CaseReference, processes: Mapping[str, P
 def print_comment(console: Console, comment: dict[str, Any], *, full: bool = False) -> None:
     """A comment with what its author wrote; with `full`, quotes and signatures too."""
     author = comment["author"]
-    who = f"{author['name']} <{author['address']}>" if author["name"] else author["address"] or "unknown sender"
+    address = f" <{author['address']}>" if author["address"] else ""
+    who = f"{author['name']}{address}" if author["name"] else author["address"] or "unknown sender"
     flags = f"  ({', '.join(comment['flags'])})" if comment["flags"] else ""
     _line(console, f"\n  {local_time(comment['at'])}  {comment['kind']} from {who}{flags}", "cyan")
     if comment.get("failure"):

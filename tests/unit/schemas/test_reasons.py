@@ -36,5 +36,8 @@ def test_stored_and_published_words_are_plain_text() -> None:
 
 def test_a_rule_that_parks_or_ignores_has_the_name_of_the_reason() -> None:
     reasons = {*ParkReason, *IgnoreReason}
-    leading_to_cases = {Rule.CASE_REFERENCE, Rule.NEW_CASE, Rule.OWN_MESSAGE_ID, Rule.PLUS_ADDRESS, Rule.THREAD}
+    leading_to_cases = {
+        *(Rule.BY_PERSON, Rule.CASE_REFERENCE, Rule.NEW_CASE),
+        *(Rule.OWN_MESSAGE_ID, Rule.PLUS_ADDRESS, Rule.THREAD),
+    }
     assert {str(rule) for rule in set(Rule) - leading_to_cases} <= {str(reason) for reason in reasons}
