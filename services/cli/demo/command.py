@@ -30,6 +30,7 @@ from schemas.mails import mail_key
 from schemas.sending import AnswerCase
 from services.cli.demo import mails as demo_mails
 from services.cli.demo.report import counters, show_cases, show_counters, show_mails
+from services.cli.demo.working import work_case
 from services.cli.reply import send_reply
 from services.cli.up.command import local_failures, stop_signal
 from services.runtime.errors import PermanentError
@@ -71,6 +72,14 @@ initial = true
 next = ["approval"]
 [[process.invoices.stage]]
 name = "approval"
+next = ["paid"]
+[[process.invoices.stage]]
+name = "paid"
+final = true
+[[process.invoices.field]]
+name = "order_number"
+title = "Order number"
+required_for = ["paid"]
 [[process.invoices.mailbox]]
 server = "demo"
 address = "{invoices}"
@@ -159,6 +168,10 @@ class _Demo:
         self._append(demo_mails.COMPLAINTS, self._mails[demo_mails.COMPLAINTS][-1:])
         self._until_recorded()
         self._console.print(f"Recorded {time.monotonic() - started:.1f} s after they were sent.\n")
+        self._console.print(f"Case {number} is worked from its mail to its end:")
+        for line in asyncio.run(work_case(settings, number)):
+            self._console.print(f"  {line}")
+        self._console.print()
         mails, cases, comments = asyncio.run(self._read_back())
         show_mails(self._console, mails, comments)
         show_cases(self._console, cases, comments)
