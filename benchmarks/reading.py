@@ -6,7 +6,7 @@ All are timed in turns, in processor time, so that a busy machine slows all alik
 runs, with the least and the greatest behind it. The standard library's side is measured twice. `read` parses as its
 documentation recommends (`policy.default`) and gives subject, people, time and ids, the bodies as text, attachments.
 `cut` only cuts the mail into parts and decodes their content, with the old policy that leaves headers as they are.
-Neither repairs, sanitises, turns HTML to text, trims quotes, nor names files.
+Neither repairs, sanitizes, turns HTML to text, trims quotes, nor names files.
 """
 
 import argparse

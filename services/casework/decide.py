@@ -226,7 +226,7 @@ def _set_fields(action: actions.SetFields, situation: Situation) -> Accepted:
         if text is None:
             values[name] = None
         elif declared is None:
-            names = ", ".join(one.name for one in process.fields) or "none"
+            names = ", ".join(known.name for known in process.fields) or "none"
             problem = f"process {process.name} has no field {name!r}"
             raise ActionRefusedError("no-such-field", problem, f"its fields are: {names}")
         else:
@@ -291,8 +291,8 @@ def _merge(action: actions.MergeInto, situation: Situation) -> Accepted:
         raise ActionRefusedError("merged", problem, f"merge into case {target.merged_into}")
     if target.status == "closed":
         raise ActionRefusedError("closed", f"case {target.number} is closed", "reopen it first, or merge the other way")
-    present = {one.lower() for one in target.participants}
-    joined = [one for one in case.participants if one.lower() not in present]
+    present = {participant.lower() for participant in target.participants}
+    joined = [participant for participant in case.participants if participant.lower() not in present]
     return Accepted(
         {
             case.number: [Merged(into=target.number, was_status=case.status)],
@@ -305,12 +305,12 @@ def _split(action: actions.SplitOff, situation: Situation) -> Accepted:
     case, process = situation.case, _known_process(situation)
     own = {comment.id: comment for comment in situation.comments}
     wanted = list(dict.fromkeys(action.comments))
-    unknown = [one for one in wanted if one not in own]
+    unknown = [comment_id for comment_id in wanted if comment_id not in own]
     if not wanted or unknown:
         problem = f"case {case.number} has no comment {unknown[0]}" if unknown else "no comment is named"
         raise ActionRefusedError("no-such-comment", problem, "name comments of this case by their ids")
-    going = [own[one] for one in wanted if own[one].kind in _MAIL_KINDS]
-    staying = [one for one in situation.comments if one.id not in wanted and one.kind in _MAIL_KINDS]
+    going = [own[comment_id] for comment_id in wanted if own[comment_id].kind in _MAIL_KINDS]
+    staying = [comment for comment in situation.comments if comment.id not in wanted and comment.kind in _MAIL_KINDS]
     if not going:
         hint = "name at least one mail: a case begins with one"
         raise ActionRefusedError("no-mail", "none of these comments is a mail", hint)
@@ -378,7 +378,8 @@ def _require_transition(current: Stage, target: Stage, situation: Situation, pro
 
 
 def _require_fields(process: Process, target: Stage, case: Case) -> None:
-    missing = [one.name for one in process.fields if target.name in one.required_for and one.name not in case.fields]
+    required = [declared.name for declared in process.fields if target.name in declared.required_for]
+    missing = [name for name in required if name not in case.fields]
     if missing:
         problem = f"stage {target.name} needs {', '.join(missing)}"
         raise ActionRefusedError("missing-field", problem, "set the missing fields first")

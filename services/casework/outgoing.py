@@ -258,4 +258,4 @@ def _bounded(references: list[str]) -> list[str]:
 
 
 def _usable_ids(ids: Iterable[str | None]) -> list[str]:
-    return list(dict.fromkeys(one for one in ids if one and _MESSAGE_ID.fullmatch(one)))
+    return list(dict.fromkeys(message_id for message_id in ids if message_id and _MESSAGE_ID.fullmatch(message_id)))

@@ -61,7 +61,7 @@ class ChangePublisher:
         """Publish what is unpublished of these cases. Raises TransientError."""
         if cases:
             waiting = await self._publications.find({"cases": {"$in": sorted(cases)}})
-            await self._send([one for one in await self._changes_of(waiting) if one.case in cases])
+            await self._send([change for change in await self._changes_of(waiting) if change.case in cases])
 
     async def sweep(self, grace: timedelta = GRACE) -> int:
         """Publish what is unpublished after `grace`; returns how many changes. Raises TransientError."""
@@ -103,8 +103,8 @@ class ChangePublisher:
             return
         own = {change.id for change in changes}
         waiting = await self._publications.find({"cases": {"$in": cases}})
-        others = await self._changes_of([one for one in waiting if one["_id"] not in own])
-        await self._send([one for one in others if one.revision < first.get(one.case, 0)])
+        others = await self._changes_of([publication for publication in waiting if publication["_id"] not in own])
+        await self._send([change for change in others if change.revision < first.get(change.case, 0)])
 
     async def _changes_of(self, publications: Sequence[Document]) -> list[Change]:
         ids = [change for publication in publications for change in publication["changes"]]
@@ -141,8 +141,8 @@ async def publish_each(outlet: EventOutlet, sources: Sequence[T], message: Calla
         raise
     except Exception as error:  # noqa: BLE001 - logged with the one that it belongs to: the others go out
         log.warning("events_published_one_by_one", error=error)
-        for one in messages:
-            await _publish_alone(outlet, one)
+        for outgoing in messages:
+            await _publish_alone(outlet, outgoing)
 
 
 async def _publish_alone(outlet: EventOutlet, message: Outgoing) -> None:

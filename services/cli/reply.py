@@ -89,10 +89,12 @@ def reply(
     Waits up to half a minute for the mail to go out. One that the mail server postpones is tried again by the sender.
     """
     settings = loaded(config)
-    unusable = [one for one in [*(to or ()), *(cc or ())] if mailable(one) is None]
+    unusable = [address for address in [*(to or ()), *(cc or ())] if mailable(address) is None]
     if unusable:
         hint = "give each as name@example.com, without the name of the person"
-        raise SettingsError([Mistake("--to", f"{printable(one)!r} is no address to mail to", hint) for one in unusable])
+        raise SettingsError(
+            [Mistake("--to", f"{printable(address)!r} is no address to mail to", hint) for address in unusable]
+        )
     answer = AnswerCase(
         id=str(uuid.uuid4()),
         case=number,
@@ -150,7 +152,7 @@ async def send_reply(settings: Settings, answer: AnswerCase, *, json: bool = Fal
 def missing_author(case: int, author: str | None, to: Sequence[str], own: Collection[str]) -> list[str]:
     """A warning if whoever wrote the case's latest mail does not get the answer; the mailboxes' `own` need none."""
     known = mailable(author) if author else None
-    if author is None or (known or author).lower() in {*own, *(one.lower() for one in to)}:
+    if author is None or (known or author).lower() in {*own, *(recipient.lower() for recipient in to)}:
         return []
     hint = f"; to send it there, repeat it with --to {known}" if known else ""
     return [f"the latest mail of case {case} is from {author}, who is not among the recipients{hint}"]
@@ -173,10 +175,10 @@ def _as_json(mail: OutgoingMail, warnings: Sequence[str], ended: Document | None
 
 async def _with_blobs(kept: Blobs, answer: AnswerCase) -> AnswerCase:
     """The files travel as references, for a message may not be large; they stay as long as it may wait."""
-    blobs = await kept.put_all([one.content or b"" for one in answer.files])
+    blobs = await kept.put_all([file.content or b"" for file in answer.files])
     files = [
-        AnswerFile(name=one.name, content_type=one.content_type, blob=blob)
-        for one, blob in zip(answer.files, blobs, strict=True)
+        AnswerFile(name=file.name, content_type=file.content_type, blob=blob)
+        for file, blob in zip(answer.files, blobs, strict=True)
     ]
     return structs.replace(answer, files=files)
 

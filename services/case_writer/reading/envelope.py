@@ -35,7 +35,7 @@ def read_envelope(headers: MailHeaders, limits: ReadingLimits, defects: Defects)
     return Envelope(
         subject=subject[: limits.max_subject_chars].rstrip(),
         author=_author(headers, defects),
-        reply_to=[one for one in headers.addresses("reply-to") if one.address][: limits.max_recipients],
+        reply_to=[address for address in headers.addresses("reply-to") if address.address][: limits.max_recipients],
         recipients=_recipients(headers, limits, defects),
         sent_at=sent_at,
         message_id=own_ids[0] if own_ids else None,
@@ -47,7 +47,7 @@ def read_envelope(headers: MailHeaders, limits: ReadingLimits, defects: Defects)
 def _author(headers: MailHeaders, defects: Defects) -> Address:
     """The first of From with an address; else who sent it or is to be answered, under From's name; else a bare name."""
     found = headers.addresses("from")
-    addressed = [one for one in found if one.address]
+    addressed = [address for address in found if address.address]
     defects.add("several-authors", len(addressed) > 1)
     if addressed:
         defects.add("address-in-author-name", _shows_another(addressed[0]))
@@ -66,8 +66,8 @@ def _shows_another(author: Address) -> bool:
 
 def _recipients(headers: MailHeaders, limits: ReadingLimits, defects: Defects) -> list[Address]:
     found: dict[str, Address] = {}
-    for one in headers.addresses("to", "cc"):
-        if one.address:
-            found.setdefault(one.address, one)
+    for address in headers.addresses("to", "cc"):
+        if address.address:
+            found.setdefault(address.address, address)
     defects.add("too-many-recipients", len(found) > limits.max_recipients)
     return list(found.values())[: limits.max_recipients]

@@ -1,4 +1,4 @@
-"""What reading a mail gives, the limits it works under, and the words for what was wrong with the mail."""
+"""What the reader returns, its limits, and the names of the defects that it reports."""
 
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from services.runtime.mail.headers import Address
 
 
 class ReadingLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """How much of a mail is read. Over a limit the reading is shortened, with a defect; the mail itself stays whole.
+    """How much of a mail is read. Above a limit, the reading is shortened and reports a defect; the mail stays whole.
 
     Sizes of text are in characters, those of raw data in bytes. The defaults keep a comment below MongoDB's 16 MiB.
     """
@@ -19,7 +19,7 @@ class ReadingLimits(msgspec.Struct, frozen=True, kw_only=True):
     max_attachments: int = 500
     max_text_chars: int = 500_000
     max_html_chars: int = 1_000_000  # given to the HTML reader; a longer one is cut
-    max_html_bytes: int = 3_000_000  # of the sanitised HTML; a longer one is left out
+    max_html_bytes: int = 3_000_000  # of the sanitized HTML; a longer one is left out
     max_subject_chars: int = 2000
     max_recipients: int = 500
 
@@ -27,11 +27,11 @@ class ReadingLimits(msgspec.Struct, frozen=True, kw_only=True):
 class Attachment(msgspec.Struct, frozen=True, kw_only=True):
     """A file that came with a mail.
 
-    `name` is safe for any file system and URL and unique within the mail; `original_name` is the name as the mail gave
-    it, None where it gave none: data, never a path. `content` is byte for byte what was attached. `inline` tells that
-    it is shown within the text. `content_id` is without angle brackets, None if absent. `flags` are constant words:
-    `blocked-type`, `name-changed`, `type-mismatch`, `encrypted`, `signature`, `damaged`, `from-winmail`,
-    `from-message`, `from-text`.
+    `name` is safe for any file system and URL and unique within the mail. `original_name` is the name
+    that the mail gives, None if it gives none; treat it as data, never as a path. `content` is byte for byte
+    what was attached. `inline` means that the text shows it. `content_id` has no angle brackets, None if
+    absent. `flags` are constant words: `blocked-type`, `name-changed`, `type-mismatch`,
+    `encrypted`, `signature`, `damaged`, `from-winmail`, `from-message`, `from-text`.
     """
 
     name: str
@@ -46,9 +46,9 @@ class Attachment(msgspec.Struct, frozen=True, kw_only=True):
 class MailReading(msgspec.Struct, frozen=True, kw_only=True):
     """A mail as a person reads it. All strings are valid UTF-8 without NUL; those that mean a line are one line.
 
-    `sent_at` is aware UTC, None where the mail tells no believable time. `references` are the Message-IDs of
+    `sent_at` is aware UTC, None if the mail has no credible date. `references` are the Message-IDs of
     In-Reply-To and References, nearest first. `text` is what the author wrote now, `full_text` has quotes and signature
-    too; `html` is sanitised, None where the mail has none. `defects` are constant words, each once, in the order found;
+    too; `html` is sanitized, None if the mail has none. `defects` are constant words, each once, in the order found;
     `remote_images` counts the pictures that were kept from loading; `digest` is the same for copies of one mail.
     """
 
@@ -92,7 +92,7 @@ _LOST_BYTES = "\ufffd"  # what decoding writes for bytes that are no letter
 
 
 def needs_original(reading: MailReading) -> bool:
-    """Whether the mail has something that the reading lacks, or may have: then the whole mail is worth keeping."""
+    """Whether the reading lacks, or may lack, something that the mail has: then the original is kept."""
     if not (SHORTENED | DOUBTFUL).isdisjoint(reading.defects):
         return True
     if "charset-repaired" in reading.defects and _LOST_BYTES in reading.full_text + (reading.html or ""):

@@ -3,7 +3,7 @@
 from services.case_writer.reading.attachments.builder import FROM_MESSAGE, Files
 from services.case_writer.reading.attachments.containers import Containers, Found
 from services.case_writer.reading.attachments.media_types import type_by_name
-from services.case_writer.reading.attachments.signed import BEGIN_ENCRYPTED, without_armour
+from services.case_writer.reading.attachments.signed import BEGIN_ENCRYPTED, without_armor
 from services.case_writer.reading.attachments.winmail import WinmailFile
 from services.case_writer.reading.digest import content_digest
 from services.case_writer.reading.envelope import read_envelope
@@ -17,7 +17,7 @@ from services.runtime.mail.headers import MailHeaders
 from services.runtime.mail.words import one_line
 
 _DEFAULT_LIMITS = ReadingLimits()
-_STUB_CHARS = 400  # a plain part that only tells people to get another program is shorter
+_STUB_CHARS = 400  # a plain part that only asks people to get another program is shorter
 
 
 def read_mail(raw: bytes, limits: ReadingLimits = _DEFAULT_LIMITS) -> MailReading:
@@ -48,7 +48,7 @@ class _Reader:
         if not full_text:
             full_text, html, text = self._other_text(found, html)
         if text is None:
-            text = self._written_now(full_text, headers)
+            text = self._own_text(full_text, headers)
         has_files = found.files or found.winmails or found.uuencoded
         shown = markup.content_ids(html) if html and has_files else set()
         return MailReading(
@@ -88,11 +88,11 @@ class _Reader:
                 self._defects.add(word)
         segments = [segment for message in messages for segment in message.segments]
         full_text, other_html = self._text(segments)
-        html = self._bounded("\n".join([one for one in (html, other_html) if one])) if other_html else html
+        html = self._bounded("\n".join([piece for piece in (html, other_html) if piece])) if other_html else html
         return full_text, html, full_text if len(messages) > 1 else None
 
     def _text(self, segments: list[Segment]) -> tuple[str, str | None]:
-        """The full text, and the sanitised HTML or None."""
+        """The full text, and the sanitized HTML or None."""
         texts: list[str] = []
         safe_pieces: list[str] = []
         has_html = False
@@ -110,10 +110,10 @@ class _Reader:
         self._defects.add("encrypted", BEGIN_ENCRYPTED in full_text)
         return full_text, self._bounded("\n".join(safe_pieces)) if has_html else None
 
-    def _written_now(self, full_text: str, headers: MailHeaders) -> str:
+    def _own_text(self, full_text: str, headers: MailHeaders) -> str:
         if (headers.raw("content-type") or b"")[:16].lower() == b"multipart/report":  # what it quotes is its message
             return full_text
-        return strip_quotes(without_armour(full_text), quotes_are_marked=self._quotes_are_marked)
+        return strip_quotes(without_armor(full_text), quotes_are_marked=self._quotes_are_marked)
 
     def _best_text(self, plain: str | None, safe_html: str | None) -> str:
         """Plain text, unless it is empty or a mere stub beside real HTML."""
@@ -137,9 +137,9 @@ class _Reader:
             self._defects.add("html-shortened")
             html = html[: self._html_left]
         self._html_left -= len(html)
-        safe, remote, tamed = markup.sanitise(html)
+        safe, remote, normalized = markup.sanitize(html)
         self._remote_images += remote
-        self._defects.add("html-simplified", tamed)
+        self._defects.add("html-simplified", normalized)
         return safe
 
     def _bounded(self, html: str) -> str | None:
@@ -150,16 +150,16 @@ class _Reader:
 
     def _attachments(self, found: Found, files: Files) -> list[Attachment]:
         """Those of the mail itself first, as parts of attached messages may be too many."""
-        own = [one for one in found.files if not one.from_message]
-        inner = [one for one in found.files if one.from_message]
+        own = [file for file in found.files if not file.from_message]
+        inner = [file for file in found.files if file.from_message]
         most = self._limits.max_attachments
         made = [files.from_part(part) for part in own[:most]]
         made.extend(
-            files.make(one.content, one.content_type, None, content_id=one.content_id, inline=True)
-            for one in self._pictures
+            files.make(picture.content, picture.content_type, None, content_id=picture.content_id, inline=True)
+            for picture in self._pictures
         )
-        made.extend(_from_text(one, files) for one in found.uuencoded)
-        made.extend(_from_winmail(one, files, origin) for origin, winmail in found.winmails for one in winmail.files)
+        made.extend(_from_text(file, files) for file in found.uuencoded)
+        made.extend(_from_winmail(file, files, origin) for origin, winmail in found.winmails for file in winmail.files)
         made.extend(files.from_part(part) for part in inner[: max(0, most - len(made))])
         self._defects.add("too-many-attachments", max(len(own) + len(inner), len(made)) > most)
         return made[:most]

@@ -114,18 +114,19 @@ class Eraser:
         run.gone.discard(run.placeholder.sha256)
         run.report.blobs = len(run.gone)
         if not run.dry_run:
-            run.report.blobs = sum([await self._remove_blob(one) for one in sorted(run.gone)])
+            run.report.blobs = sum([await self._remove_blob(sha256) for sha256 in sorted(run.gone)])
             log.info("data_erased", cases=len(run.report.cases), comments=run.report.comments)
 
     async def _traces(self, address: str) -> Traces:
         exact = _exactly(address)
         written = await self._comments.find({"author.address": exact}, ["author", "text"])
         opened = await self._cases.find({"opened_by.address": exact}, ["opened_by"])
-        names = [one["author"]["name"] for one in written] + [one["opened_by"]["name"] for one in opened]
+        names = [comment["author"]["name"] for comment in written]
+        names += [case["opened_by"]["name"] for case in opened]
         return Traces(
             address=address,
             names=frozenset(usable_names(names, address)),
-            phrases=frozenset(phrases(one["text"] for one in written)),
+            phrases=frozenset(phrases(comment["text"] for comment in written)),
         )
 
     async def _placeholder(self, *, dry_run: bool) -> BlobRef:
@@ -140,11 +141,11 @@ class Eraser:
         mentioned = await self._comments.find(
             {"$or": [{"full_text": within}, {"subject": within}, {"html": within}]}, ["case"]
         )
-        told = {"$or": [{"participants": exact}, {"opened_by.address": exact}, {"title": within}]}
-        taking_part = await self._cases.find(told, ["_id"])
+        involving = {"$or": [{"participants": exact}, {"opened_by.address": exact}, {"title": within}]}
+        taking_part = await self._cases.find(involving, ["_id"])
         sent = await self._outbox.find({"$or": [{"to": exact}, {"text": within}]}, ["case"])
-        numbers = {one["case"] for one in (*authored, *mentioned, *sent)}
-        return sorted(numbers | {one["_id"] for one in taking_part})
+        numbers = {document["case"] for document in (*authored, *mentioned, *sent)}
+        return sorted(numbers | {case["_id"] for case in taking_part})
 
     async def _erase_case(self, number: int, run: "_Run") -> None:
         for attempt in range(1, MAX_CONFLICTS + 1):
@@ -169,12 +170,17 @@ class Eraser:
     async def _read(self, number: int, run: "_Run", session: Session) -> "_CaseErasure":
         traces, placeholder, pattern = run.traces, run.placeholder, run.traces.pattern()
         documents = await self._comments.find({"case": number}, session=session)
-        comments = [from_document(one, Comment) for one in documents]
-        own = {one.blob for comment in comments if is_by(comment, traces.address) for one in comment.attachments}
+        comments = [from_document(document, Comment) for document in documents]
+        own = {
+            attachment.blob
+            for comment in comments
+            if is_by(comment, traces.address)
+            for attachment in comment.attachments
+        }
         holding = own | await self._holding(comments, pattern)
         after = [
-            with_files_erased(erased_comment(one, traces, pattern, placeholder), holding, placeholder)
-            for one in comments
+            with_files_erased(erased_comment(comment, traces, pattern, placeholder), holding, placeholder)
+            for comment in comments
         ]
         found = await self._cases.find({"_id": number}, session=session)
         erasure = _CaseErasure(number, from_document(found[0], Case) if found else None)
@@ -185,7 +191,7 @@ class Eraser:
         changes = await self._changes.find({"case": number}, session=session)
         erasure.history = _redacted_only(changes, pattern)
         outgoing = await self._outbox.find({"case": number}, session=session)
-        erasure.outgoing = [_not_sent(one) for one in _redacted_only(outgoing, pattern)]
+        erasure.outgoing = [_not_sent(mail) for mail in _redacted_only(outgoing, pattern)]
         erasure.mails = _redacted_only(await self._mails.find({"case": number}, session=session), pattern)
         if erasure.case is not None:
             erasure.after = self._erased_case(erasure.case, traces, pattern)
@@ -193,31 +199,33 @@ class Eraser:
 
     async def _read_retired(self, number: int, run: "_Run", session: Session) -> "_CaseErasure":
         documents = await self._comments.find({"case": number}, session=session)
-        comments = [from_document(one, Comment) for one in documents]
+        comments = [from_document(document, Comment) for document in documents]
         found = await self._cases.find({"_id": number}, session=session)
         case = from_document(found[0], Case) if found else None
         erasure = _CaseErasure(number, case, after=emptied_case(case) if case else None)
-        erasure.comments = [emptied_comment(one, run.placeholder) for one in comments]
-        erasure.blobs = {blob for one in comments for blob in _blobs_of(one)}
+        erasure.comments = [emptied_comment(comment, run.placeholder) for comment in comments]
+        erasure.blobs = {blob for comment in comments for blob in _blobs_of(comment)}
         outgoing = await self._outbox.find({"case": number}, session=session)
-        erasure.outgoing = [_emptied_outgoing(one, run.placeholder) for one in outgoing]
+        erasure.outgoing = [_emptied_outgoing(mail, run.placeholder) for mail in outgoing]
         texts = [*(case.participants if case else ()), *([case.title, case.opened_by.name] if case else ())]
         pattern = Traces("", (), frozenset(texts)).pattern() if any(texts) else None
         changes = await self._changes.find({"case": number}, session=session)
-        erasure.history = [_emptied_change(one, pattern) for one in changes]
+        erasure.history = [_emptied_change(change, pattern) for change in changes]
         return erasure
 
     def _erased_case(self, case: Case, traces: Traces, pattern: re.Pattern[str]) -> Case:
         document: Document = redacted(to_document(case), pattern)
         process = self._processes.get(case.process)
-        personal = {one.name for one in process.fields if one.personal} if process else set()
+        personal = {declared.name for declared in process.fields if declared.personal} if process else set()
         opened_by_them = case.opened_by.address.lower() == traces.address.lower()
         document["fields"] = {
             name: value
             for name, value in document["fields"].items()
             if value == to_document(case)["fields"][name] and not (opened_by_them and name in personal)
         }
-        document["participants"] = [one for one in document["participants"] if ERASED not in one]
+        document["participants"] = [
+            participant for participant in document["participants"] if ERASED not in participant
+        ]
         if opened_by_them:
             document["opened_by"] = {"name": ERASED, "address": ""}
             document["title"] = ERASED
@@ -226,7 +234,7 @@ class Eraser:
     async def _holding(self, comments: Sequence[Comment], pattern: re.Pattern[str]) -> set[str]:
         """Files whose bytes show a trace; compressed contents cannot be searched."""
         found = set()
-        for sha256 in {one.blob for comment in comments for one in comment.attachments}:
+        for sha256 in {attachment.blob for comment in comments for attachment in comment.attachments}:
             content = (await self._blobs.get(sha256)).decode("utf-8", "replace")
             if pattern.search(content):
                 found.add(sha256)
@@ -280,7 +288,7 @@ class Eraser:
     async def _is_theirs(self, sha256: str, traces: Traces, pattern: re.Pattern[str]) -> bool:
         content = await self._blobs.get(sha256)
         authors = MailHeaders.parse(content).addresses("From", "Sender", "Reply-To")
-        by_them = any(one.address.lower() == traces.address.lower() for one in authors)
+        by_them = any(author.address.lower() == traces.address.lower() for author in authors)
         return by_them or pattern.search(content.decode("utf-8", "replace")) is not None
 
     async def _forget_limits(self, address: str) -> None:
@@ -350,12 +358,14 @@ def _exactly(address: str) -> dict[str, Any]:
 
 def _redacted_only(documents: Sequence[Document], pattern: re.Pattern[str]) -> list[Document]:
     """The documents that redaction changes, as it leaves them."""
-    pairs = [(one, redacted(one, pattern)) for one in documents]
+    pairs = [(document, redacted(document, pattern)) for document in documents]
     return [after for before, after in pairs if after != before]
 
 
 def _emptied_outgoing(mail: Document, blob: BlobRef) -> Document:
-    attachments = [to_document(erased_file(from_document(one, Attachment), blob)) for one in mail["attachments"]]
+    attachments = [
+        to_document(erased_file(from_document(attachment, Attachment), blob)) for attachment in mail["attachments"]
+    ]
     gone = {"to": [ERASED], "remaining": [], "refused": [], "subject": ERASED, "text": ERASED, "failure": None}
     ended = {"state": "suppressed", "ended_at": datetime.now(UTC)} if mail["state"] in {"pending", "claimed"} else {}
     return mail | gone | {"attachments": attachments} | ended
@@ -377,11 +387,11 @@ def _not_sent(mail: Document) -> Document:
     """An outgoing mail without the person among those who still get it; nothing goes out when nobody is left."""
     if mail["state"] not in {"pending", "claimed"}:
         return mail
-    remaining = [one for one in mail["remaining"] if ERASED not in one]
+    remaining = [recipient for recipient in mail["remaining"] if ERASED not in recipient]
     ended = {} if remaining else {"state": "suppressed", "ended_at": datetime.now(UTC)}
     return mail | {"remaining": remaining} | ended
 
 
 def _blobs_of(comment: Comment) -> set[str]:
-    blobs = {one.blob for one in comment.attachments}
+    blobs = {attachment.blob for attachment in comment.attachments}
     return blobs | ({comment.original} if comment.original is not None else set())

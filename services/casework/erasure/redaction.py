@@ -72,7 +72,10 @@ def erased_comment(comment: Comment, traces: Traces, pattern: re.Pattern[str], b
         text=text,
         full_text=text,
         html=None,
-        attachments=[erased_file(one, blob) if "original" in one.flags else one for one in comment.attachments],
+        attachments=[
+            erased_file(attachment, blob) if "original" in attachment.flags else attachment
+            for attachment in comment.attachments
+        ],
         original=blob.sha256 if comment.original is not None else None,
         flags=_flagged(comment),
         failure=pattern.sub(ERASED, comment.failure) if comment.failure else None,
@@ -90,7 +93,7 @@ def emptied_comment(comment: Comment, blob: BlobRef) -> Comment:
         html=None,
         message_id=None,
         in_reply_to=None,
-        attachments=[erased_file(one, blob) for one in comment.attachments],
+        attachments=[erased_file(attachment, blob) for attachment in comment.attachments],
         original=blob.sha256 if comment.original is not None else None,
         flags=_flagged(comment),
         failure=None,
@@ -104,9 +107,11 @@ def emptied_case(case: Case) -> Case:
 
 def with_files_erased(comment: Comment, blobs: Collection[str], blob: BlobRef) -> Comment:
     """The comment with those of its files replaced whose blobs are among `blobs`."""
-    if not any(one.blob in blobs for one in comment.attachments):
+    if not any(attachment.blob in blobs for attachment in comment.attachments):
         return comment
-    attachments = [erased_file(one, blob) if one.blob in blobs else one for one in comment.attachments]
+    attachments = [
+        erased_file(attachment, blob) if attachment.blob in blobs else attachment for attachment in comment.attachments
+    ]
     return structs.replace(comment, attachments=attachments, flags=_flagged(comment))
 
 
@@ -115,9 +120,9 @@ def redacted(value: Any, pattern: re.Pattern[str]) -> Any:
     if isinstance(value, str):
         return pattern.sub(ERASED, value)
     if isinstance(value, dict):
-        return {name: one if name in _KEPT_KEYS else redacted(one, pattern) for name, one in value.items()}
+        return {name: entry if name in _KEPT_KEYS else redacted(entry, pattern) for name, entry in value.items()}
     if isinstance(value, list):
-        return [redacted(one, pattern) for one in value]
+        return [redacted(element, pattern) for element in value]
     return value
 
 

@@ -103,7 +103,9 @@ def with_participants(case: Case, what: What) -> Case:
         return structs.replace(case, participants=[*case.participants, *what.joined])
     if isinstance(what, Unmerged) and what.left:
         gone = set(what.left)
-        return structs.replace(case, participants=[one for one in case.participants if one not in gone])
+        return structs.replace(
+            case, participants=[participant for participant in case.participants if participant not in gone]
+        )
     return case
 
 

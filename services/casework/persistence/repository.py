@@ -104,7 +104,7 @@ class CaseRepository:
         """The changes of a case with a revision above `after`, in order; `limit` 0 gives all."""
         query = {"case": number, "revision": {"$gt": after}}
         found = await self._changes.find(query, sort="revision", limit=limit)
-        return [from_document(one, Change) for one in found]
+        return [from_document(document, Change) for document in found]
 
     async def act(
         self,
@@ -209,7 +209,9 @@ class CaseRepository:
             case actions.SplitOff():
                 number = await self._counters.increment(records.CASE_COUNTER, "value", 1, session)
                 comments = await self._comments.find({"case": case.number}, sort="at", session=session)
-                return replace(situation, comments=[records.comment_info(one) for one in comments], new_number=number)
+                return replace(
+                    situation, comments=[records.comment_info(comment) for comment in comments], new_number=number
+                )
             case _:
                 return situation
 
@@ -223,13 +225,13 @@ class CaseRepository:
         of_case = await self._last_merge({"case": case.number, "what.into": target}, session)
         of_target = await self._last_merge({"case": target, "what.absorbed": case.number}, session)
         authors = await self._comments.find({"case": target}, ["author", "at"], session=session)
-        wrote = {one["author"]["address"].lower() for one in authors}
+        wrote = {comment["author"]["address"].lower() for comment in authors}
         joined = of_target.joined if of_target else []
         return replace(
             situation,
             other=await self._other(target, session),
             status_before_merge=of_case.was_status if of_case else "open",
-            joined_by_merge=[one for one in joined if one.lower() not in wrote],
+            joined_by_merge=[address for address in joined if address.lower() not in wrote],
         )
 
     async def _last_merge(self, query: Document, session: Session) -> Merged | None:

@@ -16,7 +16,7 @@ async def split_off(store: Store, situation: Situation, opened: Change, ids: Seq
     comments, mails = store.collection(Comment.COLLECTION), store.collection(Mail.COLLECTION)
     among: Document = {"_id": {"$in": list(ids)}}
     found = await comments.find({**among, "case": number}, sort="at", session=session)
-    moved = [from_document(one, Comment) for one in found]
+    moved = [from_document(document, Comment) for document in found]
     to_new = {"$set": {"case": new}}
     await comments.update_all({**among, "case": number}, to_new, session)
     await store.collection(OutgoingMail.COLLECTION).update_all({**among, "case": number}, to_new, session)
@@ -40,7 +40,7 @@ def new_case(situation: Situation, opened: Change, moved: Sequence[Comment]) -> 
         raise TypeError(f"change {opened.id} opens no case")
     first = next(comment for comment in moved if comment.id == opened.what.comment)
     wrote = {comment.author.address.lower() for comment in moved if comment.kind == "mail"}
-    participants = [one for one in situation.case.participants if one.lower() in wrote]
+    participants = [participant for participant in situation.case.participants if participant.lower() in wrote]
     settled: dict[str, Any] = opening(opened)
     return Case(
         number=opened.case,

@@ -273,8 +273,8 @@ class Auditor:
 def _within_budget(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The first documents of a page, up to `COMMENTS_AT_ONCE` comments; at least one."""
     comments = 0
-    for index, one in enumerate(found):
-        comments += one.get("comment_count", 0)
+    for index, document in enumerate(found):
+        comments += document.get("comment_count", 0)
         if index and comments > COMMENTS_AT_ONCE:
             return found[:index]
     return found

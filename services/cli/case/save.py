@@ -65,14 +65,14 @@ async def _chosen(store: Store, number: int, name: str | None, *, original: bool
             if comment.original is not None:
                 yield f"case-{number}-{position}.eml", comment.original
             continue
-        for one in _wanted(comment.attachments, name):
-            yield one.name, one.blob
+        for attachment in _wanted(comment.attachments, name):
+            yield attachment.name, attachment.blob
 
 
 def _wanted(attachments: Sequence[Attachment], name: str | None) -> list[Attachment]:
     if name is not None:
-        return [one for one in attachments if one.name == name]
-    return [one for one in attachments if not one.inline]
+        return [attachment for attachment in attachments if attachment.name == name]
+    return [attachment for attachment in attachments if not attachment.inline]
 
 
 def _make(folder: Path) -> None:

@@ -273,7 +273,7 @@ async def _whole_ids(store: Store, number: int, beginnings: Sequence[str]) -> li
     """The ids of the case's comments that begin so; a beginning of several ids, or of none, stays as it is."""
     comments = await store.collection(Comment.COLLECTION).find({"case": number}, ["_id"])
     ids = [str(comment["_id"]) for comment in comments]
-    found = {text: [one for one in ids if one.startswith(text)] for text in beginnings}
+    found = {text: [comment_id for comment_id in ids if comment_id.startswith(text)] for text in beginnings}
     return [matches[0] if len(matches) == 1 else text for text, matches in found.items()]
 
 

@@ -142,9 +142,9 @@ def _pdf(text: str) -> bytes:
     ]
     body = b"%PDF-1.4\n"
     offsets = []
-    for number, one in enumerate(objects, 1):
+    for number, pdf_object in enumerate(objects, 1):
         offsets.append(len(body))
-        body += b"%d 0 obj\n%s\nendobj\n" % (number, one)
+        body += b"%d 0 obj\n%s\nendobj\n" % (number, pdf_object)
     table = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
     trailer = b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, len(body))
     return body + b"xref\n0 %d\n0000000000 65535 f \n%s" % (len(objects) + 1, table) + trailer

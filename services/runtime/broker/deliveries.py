@@ -67,12 +67,12 @@ class Deliveries:
         self._last = batch[-1]
         self._handed_out += len(batch)
         self._oldest_handed_out_s = self._oldest_handed_out_s or batch[0].delivery.published_at_s
-        return [one.delivery for one in batch]
+        return [received.delivery for received in batch]
 
     def _first_within_bounds(self, most: int) -> int:
         size = 0
-        for count, one in enumerate(self._waiting[:most]):
-            size += len(one.delivery.body)
+        for count, received in enumerate(self._waiting[:most]):
+            size += len(received.delivery.body)
             if count and size > BATCH_BYTES:
                 return count
         return most
@@ -91,7 +91,9 @@ class Deliveries:
 
     def oldest_age_s(self) -> float:
         """How long ago the first of those in hand was published; 0 without one. From any thread."""
-        since = self._oldest_handed_out_s or next((one.delivery.published_at_s for one in self._waiting[:1]), None)
+        since = self._oldest_handed_out_s or next(
+            (received.delivery.published_at_s for received in self._waiting[:1]), None
+        )
         return max(0.0, time.time() - since) if since else 0.0
 
 
@@ -134,4 +136,4 @@ def published_at_s(headers: Mapping[str, Any] | None) -> float | None:
 def earlier_deliveries(headers: Mapping[str, Any] | None) -> int:
     """As the queue counts them; 0 where it does not."""
     counts = [headers.get(name) for name in COUNTS] if headers else []
-    return max((one for one in counts if isinstance(one, int)), default=0)
+    return max((count for count in counts if isinstance(count, int)), default=0)

@@ -48,7 +48,7 @@ _IN_NAME = re.compile(r"(?:<|^)([^<>@\s]{1,64}@[^<>@\s]{1,255})(?:>|$)")
 
 
 class Address(msgspec.Struct, frozen=True):
-    """A name as people read it and an address with its domain in small letters; either may be empty, not both."""
+    """A name as people read it and an address with its domain in lower case; either may be empty, not both."""
 
     name: str
     address: str
@@ -173,9 +173,9 @@ class _Reader:
 
     def _angle(self, value: bytes) -> None:
         pieces = [value] if b'"' in value or b"(" in value else _SEPARATOR.split(value)
-        if not all(b"@" in one for one in pieces if one.strip()):
+        if not all(b"@" in piece for piece in pieces if piece.strip()):
             pieces = [value]  # `<anna,office@x.example>` is no list, and neither half is an address
-        addressed = [self._complete(_without_comments(one)) for one in pieces]
+        addressed = [self._complete(_without_comments(piece)) for piece in pieces]
         self._is_refused = not any(addressed)
         self._any_refused |= self._is_refused
 
@@ -274,7 +274,7 @@ def _address(raw: bytes) -> str:
 
 
 def _clean(text: str) -> str:
-    """An address in one form, or "" where the text is none."""
+    """An address in normal form; "" if the text is not an address."""
     text = text.strip()
     if text[:7].lower() == "mailto:":
         text = text[7:]
@@ -293,9 +293,9 @@ def _clean(text: str) -> str:
 
 
 def _local_part(text: str) -> str:
-    """Without quotes where it needs none (RFC 5321 section 4.1.2); else with them, or it would be another mailbox.
+    """The local part, with quotes only if it needs them (RFC 5321 section 4.1.2); then they are part of its name.
 
-    "" where it holds what no local part may hold: leaving that out would invent an address.
+    "" if it holds what no local part may hold: leaving that out would invent an address.
     """
     if text.startswith('"') and text.endswith('"') and len(text) > 2:
         inner = text[1:-1]

@@ -1,4 +1,4 @@
-"""What letters beyond ASCII each language has, and words that show where they stand. Data only.
+"""What letters beyond ASCII each language has, and words that show their positions. Data only.
 
 Of the words the letters and their neighbors count, and a little the word itself: they were chosen so
 that frequent letters stand in their frequent places. Frequencies are rough; only their ratios matter.

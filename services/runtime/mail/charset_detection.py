@@ -1,4 +1,4 @@
-"""Which code page bytes are really in, by the letters that they would be. Pure, bounded, never raises.
+"""Detects the code page of bytes by the letters that they would be. Pure, bounded, never raises.
 
 Each page is tried with each language that is written in it. A reading is as good as its letters are
 frequent in that language and stand beside their usual neighbors; letters that the language does not
@@ -93,7 +93,7 @@ def detect(data: bytes) -> str:
 
 
 def overruled(data: bytes, codec: str) -> str | None:
-    """The page that `data` is really in, though `codec` was declared; None where the declaration may be true."""
+    """The page that `data` is really in, though `codec` was declared; None if the declaration may be true."""
     window = _window(data)
     high = window.translate(None, _ASCII)
     judged = _JUDGED_AS.get(codec, codec)
@@ -301,7 +301,7 @@ def _explains(words: _Words, page: str) -> bool:
 def _is_explained_at_once(sample: bytes, high: bytes, page: str) -> bool:
     """The same for nearly all true declarations, seen in bytes: one language has all these letters.
 
-    Not asked where words of another script may look like letters of this one, or a sign stands in a word.
+    Not asked if words of another script may look like letters of this one, or if a sign is in a word.
     """
     seen = set(high[:SAMPLE_BYTES])
     if page not in LATIN_PAGES:
@@ -320,8 +320,8 @@ def _byte_bounds(page: str) -> list[float]:
     """The most that each byte can add to a score of the page."""
     best = [max(logs) for logs in zip(*byte_logs(page), strict=True)]
     return [
-        max(one + 2 * _SEEN, FOREIGN) if one > FOREIGN else _other(letter)
-        for one, letter in zip(best, table_of(page), strict=True)
+        max(log + 2 * _SEEN, FOREIGN) if log > FOREIGN else _other(letter)
+        for log, letter in zip(best, table_of(page), strict=True)
     ]
 
 

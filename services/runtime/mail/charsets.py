@@ -1,8 +1,8 @@
-"""Bytes of a mail to text: by the declared charset where it is true, else by repair. Never raises, for any bytes.
+"""Decodes bytes of a mail: by the declared charset if it is true, else by repair. Never raises, for any bytes.
 
-What the bytes say themselves goes before the declaration only where that is impossible; see `charset_detection`.
+Detection overrules the declaration only if the declaration is impossible; see `charset_detection`.
 
-The names follow the WHATWG Encoding Standard (section 4.2) where mail programs mean the Windows superset of what they
+The names follow the WHATWG Encoding Standard (section 4.2) if mail programs mean the Windows superset of what they
 declare, as with gb2312 or shift_jis.
 """
 
@@ -56,7 +56,7 @@ _MENDED_BYTES = 1_000_000
 def decode(data: bytes, charset: str | None = None) -> tuple[str, bool]:
     """The text of `data`, and whether it had to be repaired: the charset was absent, unknown or untrue for these bytes.
 
-    The text holds no lone surrogate and no byte order mark; where bytes mean nothing, U+FFFD stands.
+    The text holds no lone surrogate and no byte order mark; bytes without a meaning become U+FFFD.
     """
     codec = codec_of(charset)
     if codec == _UTF_8:
@@ -72,7 +72,7 @@ def decode(data: bytes, charset: str | None = None) -> tuple[str, bool]:
 
 
 def codec_of(charset: str | None) -> str | None:
-    """Python's name for a declared charset; None where it is absent or unknown."""
+    """Python's name for a declared charset; None if it is absent or unknown."""
     if not charset:
         return None
     name = charset.partition("(")[0].strip(" \t'\"").lower()  # behind it a comment, RFC 2045 section 5.1
@@ -122,7 +122,7 @@ def _eight_bit(data: bytes, codec: str | None) -> tuple[str, bool]:
 
 
 def _read_as_utf_8(data: bytes, codec: str | None) -> str | None:
-    """The text where these bytes are UTF-8, whatever they claim to be; None where they are not.
+    """The text if these bytes are UTF-8, whatever they claim to be; None if they are not.
 
     A byte may be damaged: valid sequences are counted before anything is guessed. Of one to three
     sequences the declaration may still be true: `PODRÓŻ` in ISO-8859-2 is a letter of UTF-8 as well.
@@ -146,7 +146,7 @@ def _read_as_utf_8(data: bytes, codec: str | None) -> str | None:
 def _counted(data: bytes) -> tuple[str, int, int]:
     """`data` as UTF-8, how many letters beyond ASCII are whole, and how many are broken.
 
-    Where those around the first broken one are broken too, no more is looked at, and there is no text.
+    If those around the first broken one are broken too, the count ends there and the text is empty.
     """
     try:
         text, broken = data.decode(_UTF_8), 0
@@ -201,7 +201,7 @@ def _japanese(data: bytes, _: str | None) -> tuple[str, bool]:
 
 
 def _with_escapes(data: bytes) -> bytes:
-    """`$B…(B` with the escape bytes that were lost, where an even number of bytes stands between."""
+    """`$B…(B` with the escape bytes that were lost, if an even number of bytes is between them."""
     pieces: list[bytes] = []
     done = 0
     start = _LOST_ESCAPE.search(data, 0, _MENDED_BYTES)
@@ -218,7 +218,7 @@ def _with_escapes(data: bytes) -> bytes:
 
 
 def _japanese_by_hand(data: bytes) -> str:
-    """Each run between escapes by itself, so that one wound costs one letter; double-byte runs through cp932."""
+    """Each run between escapes by itself, so that one damaged byte costs one letter; double-byte runs through cp932."""
     pieces: list[str] = []
     start, mode = 0, b"\x1b(B"
     for escape in (*_JAPANESE_ESCAPE.finditer(data), None):
@@ -247,7 +247,7 @@ def _japanese_run(run: bytes, mode: bytes) -> str:
 
 
 def _by_name(data: bytes, codec: str | None) -> tuple[str, bool]:
-    """Charsets with states or shifts, where ASCII bytes do not mean ASCII; and an escape byte with no charset."""
+    """Charsets with states or shifts, whose ASCII bytes do not mean ASCII; and an escape byte with no charset."""
     if codec is None or codec == _ASCII or codec not in _NOT_ASCII:
         if data.isascii() and _JAPANESE_ESCAPE.search(data):
             return _japanese(data, codec)[0], True

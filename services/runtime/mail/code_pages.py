@@ -15,7 +15,7 @@ _WESTERN = ("de", "fr", "es", "pt", "it", "sv", "fi", "da", "nl", "is")
 _CENTRAL = ("pl", "cs", "sk", "hu", "ro", "hr", "de")
 _BALTIC = ("lt", "lv", "et")
 _CYRILLIC = ("ru", "uk", "bg", "be", "sr")
-# Languages, and how likely the page is where nothing is declared: what mail programs have written, before UTF-8.
+# Languages, and how likely the page is if none is declared: what mail programs wrote before UTF-8.
 PAGES: dict[str, tuple[tuple[str, ...], float]] = {
     "cp1252": (_WESTERN, 0.0),
     "cp1250": (_CENTRAL, 0.0),
@@ -57,7 +57,7 @@ class Language(NamedTuple):
 def byte_logs(page: str) -> tuple[list[float], ...]:
     """For each language of the page how frequent the letter of each byte is."""
     languages = [language_of(name) for name in PAGES[page][0]]
-    return tuple([one.logs.get(small(letter), FOREIGN) for letter in table_of(page)] for one in languages)
+    return tuple([language.logs.get(small(letter), FOREIGN) for letter in table_of(page)] for language in languages)
 
 
 @cache
@@ -94,7 +94,7 @@ def language_of(name: str) -> Language:
         logs = {letter: math.log(_RATE / rank / whole) for rank, letter in enumerate(letters, 1)}  # Zipf's law
     else:
         (frequencies, words), stop_words = OTHER_SCRIPTS[name], ""
-        logs = {one[0]: math.log(float(one[1:]) / 1000) for one in frequencies.split()}
+        logs = {entry[0]: math.log(float(entry[1:]) / 1000) for entry in frequencies.split()}
     pairs = (f"^{word}$"[at : at + 2] for word in words.split() for at in range(len(word) + 1))
     neighbors = frozenset(pair for pair in pairs if not pair.isascii())
     return Language(logs, neighbors, frozenset(words.split()), frozenset(stop_words.split()), name in LATIN)
@@ -113,7 +113,7 @@ def decoded(word: bytes, page: str) -> str:
 def small(text: str) -> str:
     low = text.lower()
     if len(low) != len(text):
-        low = "".join([one if one == _CAPITAL_DOTTED_I else one.lower()[:1] for one in text])
+        low = "".join([character if character == _CAPITAL_DOTTED_I else character.lower()[:1] for character in text])
     return low
 
 

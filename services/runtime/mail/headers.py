@@ -50,7 +50,7 @@ _OLDEST_YEAR = 1970  # an older date is a clock that was never set
 class MailHeaders:
     """The fields of one header block; names are looked up without regard to case, in the order of the mail.
 
-    `body_start` is the offset in the parsed bytes where the body begins, `shortened` tells that fields beyond
+    `body_start` is the offset in the parsed bytes where the body begins, `shortened` means that fields beyond
     `max_bytes` were left out, `malformed` that lines between the fields are no fields, and `uncertain` that the fields
     may be lines of the text: they come after blank lines, or none of them is known.
     """
@@ -125,7 +125,7 @@ class MailHeaders:
         return _key(name) in self._fields
 
     def __iter__(self) -> Iterator[str]:
-        """The names of the fields in small letters, each once."""
+        """The names of the fields in lower case, each once."""
         return (name.decode("ascii") for name in self._fields)
 
     @property
@@ -169,19 +169,19 @@ class MailHeaders:
         return self._charset or None
 
     def named_charset(self) -> str:
-        """That of the Content-Type, an encoded word or the first part; "" if none names one for bytes beyond ASCII."""
+        """The charset of the Content-Type, an encoded word or the first part; "" if none is for bytes beyond ASCII."""
         content_type = self.raw("content-type") or b""
-        in_words = [charset_of_words(one) for values in self._fields.values() for one in values if b"=?" in one]
+        in_words = [charset_of_words(value) for values in self._fields.values() for value in values if b"=?" in value]
         in_body = _charset_parameter(self.body_beginning) if b"multipart" in content_type.lower() else None
         named = (_charset_parameter(content_type), *in_words, in_body)
-        return next((one for one in named if one and is_eight_bit(one)), "")
+        return next((charset for charset in named if charset and is_eight_bit(charset)), "")
 
     def _likely_charset(self) -> str:
-        """By all that the mail has in bytes of which it says nothing: two words alone are often ambiguous."""
+        """Detected from all bytes without a declared charset: two words alone are often ambiguous."""
         values = [value for values in self._fields.values() for value in values]
         is_text = (self.raw("content-type") or b"text/").lower().startswith(b"text/")
-        raw = [one for one in (*values, self.body_beginning if is_text else b"") if not one.isascii()]
-        return likely_charset(b"\n".join(one for one in raw if not is_utf_8(one)))
+        raw = [value for value in (*values, self.body_beginning if is_text else b"") if not value.isascii()]
+        return likely_charset(b"\n".join(value for value in raw if not is_utf_8(value)))
 
     def addresses(self, *names: str) -> list[Address]:
         """The addresses of all fields of these names, in the order asked; see `parse_addresses`."""
@@ -194,11 +194,13 @@ class MailHeaders:
         Of a field with more than 200 the last 200 count: in References they are the nearest (RFC 5322 section 3.6.4).
         A field without angle brackets gives its words that hold an `@`.
         """
-        found = (one for name in names for value in self.raws(name) for one in _message_ids(self._text(value)))
+        found = (
+            message_id for name in names for value in self.raws(name) for message_id in _message_ids(self._text(value))
+        )
         return list(dict.fromkeys(found))
 
     def date(self, name: str = "Date") -> datetime | None:
-        """The time that the first such field tells, in UTC; None if it is absent, unreadable or before 1970."""
+        """The time in the first such field, in UTC; None if it is absent, unreadable or before 1970."""
         value = self.text(name)
         return parse_date(value) if value else None
 
@@ -219,7 +221,7 @@ def _key(name: str) -> bytes:
 
 
 def parse_date(text: str) -> datetime | None:
-    """A mail's date as aware UTC, to the second; None where the text is none. A missing zone is taken as UTC."""
+    """A mail's date as aware UTC, to the second; None if the text is not a date. A missing zone is taken as UTC."""
     match = _DATE.match(text)
     if match is None or match[2].lower() not in _MONTHS:
         return _odd_date(text)
@@ -260,7 +262,7 @@ def _bounded(when: datetime) -> datetime | None:
 
 
 def _fields(block: bytes) -> tuple[dict[bytes, list[bytes]], int, bool]:
-    """The fields by name in small letters, the offset after the last of them, and whether lines before it are none."""
+    """The fields by name in lower case, the offset after the last of them, and whether lines before it are none."""
     fields: dict[bytes, list[bytes]] = {}
     found = _FIELD.findall(block)
     length = 0
@@ -282,5 +284,5 @@ def _message_ids(text: str) -> list[str]:
     inner = _ID.findall(text)
     if not inner and "@" in text:
         inner = [word.strip("<>,;\"'") for word in text.split() if "@" in word]
-    ids = [_BLANKS.sub("", one) for one in inner[-MAX_MESSAGE_IDS:]]
-    return [f"<{one}>" for one in ids if one and len(one) <= _MAX_ID_CHARS]
+    ids = [_BLANKS.sub("", message_id) for message_id in inner[-MAX_MESSAGE_IDS:]]
+    return [f"<{message_id}>" for message_id in ids if message_id and len(message_id) <= _MAX_ID_CHARS]

@@ -77,12 +77,12 @@ def charset_of_words(raw: bytes) -> str | None:
 
 
 def _joins(before: tuple[bytes, bytes, bytes], match: re.Match[bytes]) -> bool:
-    """Whether two neighbours are one text whose bytes may be cut anywhere: they name the same charset."""
+    """Whether two neighbors are one text whose bytes may be cut anywhere: they name the same charset."""
     return before[0] == match[1].partition(_LANGUAGE)[0].lower()
 
 
 def _decode_run(run: list[tuple[bytes, bytes, bytes]]) -> str:
-    """Neighbouring words of one charset: their bytes are joined before they are decoded."""
+    """Neighboring words of one charset: their bytes are joined before they are decoded."""
     if len(run) > 1 and all(encoding == b"B" for _, encoding, _ in run) and _cut_within_base64(run):
         data = unbase64(b"".join(payload for _, _, payload in run))
     else:

@@ -11,7 +11,7 @@ COMMON_ROLES = ("reader", "worker", "manager")
 
 def case_rule_mistakes(process: ProcessTable, path: str) -> Iterator[Mistake]:
     """The mistakes between the stages, roles and fields of one process."""
-    roles = [*dict.fromkeys((*(one.role for one in process.access), *COMMON_ROLES))]
+    roles = [*dict.fromkeys((*(access.role for access in process.access), *COMMON_ROLES))]
     for index, stage in enumerate(process.stage):
         yield from _stage(stage, roles, f"{path}.stage[{index}]")
     stages = [stage.name for stage in process.stage]

@@ -72,8 +72,8 @@ def _built(file: SettingsFile, base: Path) -> Settings:
     key_file = _under(base, file.case_reference.key_file)
     sections["case_reference"] = replace(file.case_reference, key_file=key_file)
     servers = {name: replace(server, ca_file=_under(base, server.ca_file)) for name, server in file.server.items()}
-    oauth2 = {name: replace(one, secret_file=_under(base, one.secret_file)) for name, one in file.oauth2.items()}
-    smtp = {name: _smtp(name, one, base) for name, one in file.smtp.items()}
+    oauth2 = {name: replace(table, secret_file=_under(base, table.secret_file)) for name, table in file.oauth2.items()}
+    smtp = {name: _smtp(name, table, base) for name, table in file.smtp.items()}
     return Settings(servers=servers, oauth2=oauth2, smtp=smtp, processes=processes, mailboxes=mailboxes, **sections)
 
 

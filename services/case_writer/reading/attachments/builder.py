@@ -48,7 +48,7 @@ class Files:
     """
 
     def __init__(self, shown_ids: Iterable[str]) -> None:
-        self._shown = {form for one in shown_ids for form in (one, unquote(one))}
+        self._shown = {form for content_id in shown_ids for form in (content_id, unquote(content_id))}
         self._taken: set[str] = set()
         self._unnamed = 0
 

@@ -61,9 +61,9 @@ class Found:
     @property
     def report_texts(self) -> list[str]:
         """What the parts for programs say, which are files as well."""
-        reports = [one for one in self.files if one.part.content_type in _REPORT_TYPES]
-        own = [one for one in reports if not one.from_message]
-        return [clean(decode(one.content()[0], None)[0]) for one in own]
+        reports = [file for file in self.files if file.part.content_type in _REPORT_TYPES]
+        own = [file for file in reports if not file.from_message]
+        return [clean(decode(file.content()[0], None)[0]) for file in own]
 
 
 class Containers:
@@ -179,7 +179,7 @@ def _mark(files: list[FilePart]) -> None:
 
 
 def _has_text(segments: list[Segment]) -> bool:
-    return any((one.plain or one.html or "").strip() for one in segments)
+    return any((segment.plain or segment.html or "").strip() for segment in segments)
 
 
 def _is_winmail(file: FilePart) -> bool:

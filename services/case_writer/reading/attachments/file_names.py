@@ -83,7 +83,7 @@ EXTENSION_OF: Mapping[str, str] = MappingProxyType(
 
 
 def safe_name(original: str) -> str:
-    """A name that is one path component everywhere, of at most `MAX_NAME_BYTES` in UTF-8; "" where nothing is left.
+    """A name that is one path component everywhere, of at most `MAX_NAME_BYTES` in UTF-8; "" if nothing is left.
 
     No separators, controls, bidirectional or zero-width characters, no leading dot, no trailing dot or blank, no name
     that Windows keeps for itself. Letters of all scripts stay, composed (NFC).
@@ -103,12 +103,12 @@ def safe_name(original: str) -> str:
 
 
 def extension(name: str) -> str:
-    """What stands after the last dot, in small letters, without the dot; "" where there is none."""
+    """The part of the name after the last dot, in lower case; "" if the name has none."""
     return _extension(name).lower().removeprefix(".").strip()
 
 
 def unique_name(name: str, taken: set[str]) -> str:
-    """`name`, or with a number before its extension where another of the mail has it; no regard to case."""
+    """`name`, with a number before its extension if another file of the mail has it; ignores case."""
     key = name.casefold()
     number, stem, ending = 2, name.removesuffix(_extension(name)), _extension(name)
     unique = name

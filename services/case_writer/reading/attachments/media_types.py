@@ -10,7 +10,7 @@ _TEXT_BYTES = 1024
 _CONTROLS = bytes({*range(0x20), 0x7F} - {0x09, 0x0A, 0x0D})
 _CLOSER = ("text/html", "image/", "audio/", "video/")
 _TEXT_WITH_A_KIND = (b"<", b"%", b"{\\rtf", b"#!")
-_SNIFFED_BYTES = 8192  # an Office file tells its kind in the first entries of its archive
+_SNIFFED_BYTES = 8192  # an Office file names its kind in the first entries of its archive
 _UNKNOWN = frozenset({"application/octet-stream", "text/plain", "application/x-empty", "inode/x-empty"})
 _GENERIC = frozenset({
     "application/octet-stream", "application/x-unknown", "application/force-download", "application/download",
@@ -69,7 +69,7 @@ _OLE = (
 
 
 def sniff(content: bytes, declared: str) -> str:
-    """The media type that the bytes look like; `application/octet-stream` where they look like nothing known.
+    """The media type that the bytes look like; `application/octet-stream` if unknown.
 
     Plain text is not looked at closer, unless it may be a picture's or HTML: libmagic takes milliseconds for it.
     """
@@ -82,7 +82,7 @@ def sniff(content: bytes, declared: str) -> str:
 
 
 def type_by_name(name: str) -> str | None:
-    """The media type that a file's name claims; None where its extension is not known."""
+    """The media type that a file's name claims; None if its extension is unknown."""
     return _TYPES.guess_type(name, strict=False)[0]
 
 
@@ -93,7 +93,7 @@ def _is_text(head: bytes) -> bool:
 
 
 def contradicts(declared: str, name: str, found: str) -> bool:
-    """Whether a file is something else than its declared type says, or than its name says where the type says nothing.
+    """Whether a file is not of its declared type or, if that is generic, not of the type that its name claims.
 
     Kinds that only share a container (Office files are archives) and text of any kind contradict nothing.
     """

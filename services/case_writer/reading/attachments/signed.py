@@ -15,7 +15,7 @@ BEGIN_ENCRYPTED = "-----BEGIN PGP MESSAGE-----"
 
 @dataclass(slots=True)
 class _Element:
-    """A value in BER (X.690): its tag, where its content starts and ends; `end` is None where a mark ends it."""
+    """A value in BER (X.690): its tag and the offsets of its content; `end` is None if a mark ends it."""
 
     tag: int
     start: int
@@ -28,7 +28,7 @@ def is_encrypted(data: bytes) -> bool:
 
 
 def signed_content(data: bytes) -> bytes | None:
-    """The mail part within CMS signed data, where it is whole within; None for anything else."""
+    """The mail part in CMS signed data if all of it is inside; None for anything else."""
     try:
         return _signed_content(data)
     except (IndexError, ValueError):
@@ -97,7 +97,7 @@ def _after(data: bytes, position: int, tag: int) -> int:
     return element.end
 
 
-def without_armour(text: str) -> str:
+def without_armor(text: str) -> str:
     """Text that PGP signed, without the marks and the signature (RFC 9580 section 7); other text as it is."""
     begin = text.find(_BEGIN_SIGNED)
     blank = text.find("\n\n", begin)

@@ -42,7 +42,7 @@ _MAX_ATTACHMENTS = 1000
 
 @dataclass(slots=True)
 class WinmailFile:
-    """An attachment within winmail.dat; `name` and `content_type` are empty where it does not tell them."""
+    """An attachment within winmail.dat; `name` and `content_type` are empty if it does not name them."""
 
     name: str = ""
     content: bytes = b""
@@ -52,7 +52,7 @@ class WinmailFile:
 
 @dataclass(slots=True)
 class Winmail:
-    """What was found: bodies are empty where absent, `whole` is False where the data was damaged."""
+    """What was found: bodies are empty if absent, `whole` is False if the data was damaged."""
 
     plain: str = ""
     html: str = ""
@@ -62,7 +62,7 @@ class Winmail:
 
 
 def open_winmail(data: bytes) -> Winmail | None:
-    """The contents of winmail.dat; None where the data is no TNEF at all."""
+    """The contents of winmail.dat; None if the data is not TNEF."""
     return _Opener(data).open() if data.startswith(_SIGNATURE) else None
 
 
@@ -85,7 +85,7 @@ class _Opener:
                 self._take(identity, self._data[start : start + length])
         except (struct.error, UnicodeDecodeError):
             self._found.whole = False
-        self._found.files = [one for one in self._found.files if one.content or one.name]
+        self._found.files = [file for file in self._found.files if file.content or file.name]
         return self._found
 
     def _take(self, identity: int, value: bytes) -> None:
@@ -157,7 +157,7 @@ def _properties(data: bytes) -> dict[int, tuple[int, bytes]]:
 
 
 def _after_name(data: bytes, position: int) -> int:
-    """Named properties tell a set (16 bytes) and then a number or a name."""
+    """A named property has a set (16 bytes), then a number or a name."""
     (by_name,) = struct.unpack_from("<I", data, position + 16)
     position += 20
     if not by_name:

@@ -1,9 +1,10 @@
 """HTML rewritten so that every HTML parser reads it in linear time and the same way.
 
-The parsers that sanitise and convert (html5ever, lexbor) follow the HTML standard, whose repair of broken nesting is
-quadratic: 50,000 open `<li>` cost 28 s, a tag of 50,000 attributes 5 s, and each open `<b>` is made anew in every
-paragraph. Large or suspicious HTML therefore first becomes a small language: known tags only, properly closed, not
-deep, few attributes, all else escaped. What a person sees stays; sanitising comes after this, not by this.
+The parsers that sanitize and convert (html5ever, lexbor) follow the HTML standard, whose repair of broken
+nesting is quadratic: 50,000 open `<li>` cost 28 s, a tag of 50,000 attributes 5 s, and every paragraph
+creates each open `<b>` again. Large or suspicious HTML is therefore first reduced to a small language:
+known tags only, properly closed, not deep, few attributes, all else escaped. What a person sees stays the
+same. This does not make HTML safe: the sanitizer runs afterwards.
 """
 
 import re
@@ -77,7 +78,7 @@ def needs_normalizing(html: str) -> bool:
     tags = html.count("<")
     if tags > _FEW_TAGS:
         return True
-    # At worst half of the tags are formatting and each of the other half makes all of these anew.
+    # At worst half of the tags are formatting and each of the other half creates all of these again.
     if tags * tags // 4 <= _FEW_COPIES or tags * len(_FORMATTING_INITIAL.findall(html)) <= _FEW_COPIES:
         return False
     return tags * len(_FORMATTING_TAG.findall(html)) > _FEW_COPIES
@@ -85,10 +86,10 @@ def needs_normalizing(html: str) -> bool:
 
 def normalize(html: str) -> str:
     """`html` in the small language described above, in time linear in its length."""
-    return "".join(_Tamer().pieces(html))
+    return "".join(_Normalizer().pieces(html))
 
 
-class _Tamer:
+class _Normalizer:
     def __init__(self) -> None:
         self._open: list[str] = []
         self._references = 0

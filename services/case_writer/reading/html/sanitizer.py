@@ -84,15 +84,18 @@ class Picture(NamedTuple):
     content: bytes
 
 
-def sanitise(html: str) -> tuple[str, int, bool]:
-    """HTML that is safe to show in a page's box, how many remote pictures it would load, whether it had to be tamed."""
-    tamed = needs_normalizing(html)
-    safe = _CLEANER.clean(normalize(html) if tamed else html)
+def sanitize(html: str) -> tuple[str, int, bool]:
+    """HTML that is safe to show in a box of a page.
+
+    Returns also how many remote pictures it would load, and whether it had to be normalized.
+    """
+    normalized = needs_normalizing(html)
+    safe = _CLEANER.clean(normalize(html) if normalized else html)
     if "\\" in safe or ("(" in safe and _STYLE_WITH_CALL.search(safe)):
         safe = _STYLE.sub(lambda match: match[1] if _reaches_out(match[2]) else match[0], safe)
     pieces = _IMAGE_SOURCE.split(safe)  # text, what stands before a `src`, text …
     safe = 'data-remote-src="'.join([*map("".join, zip(pieces[0:-1:2], pieces[1::2], strict=True)), pieces[-1]])
-    return safe, len(pieces) // 2, tamed
+    return safe, len(pieces) // 2, normalized
 
 
 def content_ids(html: str) -> set[str]:

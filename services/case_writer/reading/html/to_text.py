@@ -1,4 +1,4 @@
-"""Sanitised HTML laid out as the lines that a reader sees: one pass over its tags, linear in its length.
+"""Sanitized HTML laid out as the lines that a reader sees: one pass over its tags, linear in its length.
 
 It understands what nh3 writes and nothing else: known tags, properly closed, each attribute quoted with `"`.
 """
@@ -40,7 +40,7 @@ _BLANKS = str.maketrans({" ": _BLANK, "\t": _TAB, "\n": "<br>"})
 
 
 def to_text(safe: str) -> str:
-    """The text of sanitised HTML, laid out in lines; what mail programs quote is marked with `>`."""
+    """The text of sanitized HTML, laid out in lines; what mail programs quote is marked with `>`."""
     if any(mark in safe for mark in _ALL_MARKS):
         safe = without_controls(safe)
     if "<pre" in safe or "white-space:" in safe:
@@ -57,7 +57,7 @@ def to_text(safe: str) -> str:
 
 
 def has_quotes(safe: str) -> bool:
-    """Whether sanitised HTML holds what a mail program marked as a quote."""
+    """Whether sanitized HTML holds what a mail program marked as a quote."""
     return any(mark in safe for mark in _QUOTE_MARKS)
 
 
@@ -65,7 +65,7 @@ class _Layout:
     """Puts a mark for each tag that begins or ends a line; the others go without a trace."""
 
     def __init__(self) -> None:
-        self._lists: list[int | None] = []  # the next number of each open list, None where it has bullets
+        self._lists: list[int | None] = []  # the next number of each open list, None if it has bullets
         self._is_quote: list[bool] = []
         self._attempts = 0
 
@@ -162,7 +162,7 @@ class _Gaps(dict[str, str]):
 
 
 def _with_blanks_kept(safe: str) -> Iterator[str]:
-    """Where the author laid the text out with blanks and line ends, these are marked, so that they stay."""
+    """Marks the blanks and line ends of preformatted text, so that they stay."""
     outer, depth, done = "", 0, 0
     for tag in _TAG.finditer(safe):
         text = safe[done : tag.start()]

@@ -17,9 +17,9 @@ _TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,80}/[a-z0-9!#$&^_.+-]{1,100}")
 
 
 class Parameters:
-    """A header value such as `text/plain; charset=utf-8`: its first word in small letters, and its parameters.
+    """A header value such as `text/plain; charset=utf-8`: its first word in lower case, and its parameters.
 
-    Of a parameter that comes twice the first counts; `contradicts_itself` tells that a boundary does, with two values.
+    The first of duplicate parameters counts; `contradicts_itself` means that boundaries differ.
     """
 
     __slots__ = ("_has_pieces", "_values", "contradicts_itself", "value")
@@ -100,7 +100,7 @@ class Parameters:
 
 
 def media_type(parameters: Parameters) -> str | None:
-    """`text/plain` and the like in small letters; None where the header is absent or says no type."""
+    """`text/plain` and the like in lower case; None if the header is absent or names no type."""
     value = parameters.value.partition(" ")[0]
     if _TYPE.fullmatch(value):
         return value

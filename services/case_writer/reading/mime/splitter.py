@@ -57,7 +57,7 @@ class Part:
 class _Line:
     """A boundary line: where it starts, where the next line starts, whose it is, and whether it is the last one.
 
-    `has_words` tells that more stands in the line than belongs there.
+    `has_words` means that the line holds more than a boundary.
     """
 
     start: int
@@ -83,7 +83,7 @@ class _Splitter:
         self._open: list[Part] = []  # multiparts whose end has not come yet, innermost last
         self._ahead: list[_Line | None] = []  # the next boundary line of each of them, as far as searched
         self._leaf: Part | None = None
-        self._gap_start = 0  # while no part is open: where what belongs to none began
+        self._gap_start = 0  # start of the bytes that belong to no part
         self._gaps: list[tuple[Part | None, int, int]] = []  # with the multipart whose first part follows
 
     def split(self, headers: MailHeaders) -> list[Part]:
@@ -134,7 +134,7 @@ class _Splitter:
         return True
 
     def _has_text(self, before_first_part_of: Part | None, start: int, end: int) -> bool:
-        """Whether somebody wrote what stands before, between or behind the parts, where no text belongs."""
+        """Whether a person wrote the text before, between or after the parts."""
         if before_first_part_of is not None and not before_first_part_of.children:
             return False  # all of it is text
         ink = _INK.search(self._raw, start, end)
@@ -143,7 +143,7 @@ class _Splitter:
         if before_first_part_of is None or end - ink.start() > _STUB_BYTES:
             return True
         words = self._raw[ink.start() : end]
-        sentences = [one for one in re.split(rb"[.!](?=\s|$)", words) if _INK.search(one)]
+        sentences = [sentence for sentence in re.split(rb"[.!](?=\s|$)", words) if _INK.search(sentence)]
         return _FORMAL_LINE.search(words) is not None or not all(map(_ABOUT_THE_FORM.search, sentences))
 
     def _next_boundary(self, position: int, stop: int) -> _Line | None:
@@ -163,7 +163,7 @@ class _Splitter:
         return best if best is not None and best.start < stop else None
 
     def _search(self, depth: int, position: int, end: int) -> _Line:
-        """The next boundary line of one multipart that ends by `end`; one beyond the mail where there is none."""
+        """The next boundary line of one multipart that ends by `end`; a line beyond the mail if it has none."""
         raw, dashed = self._raw, b"--" + (self._open[depth].boundary or b"")
         start = (
             position if raw.startswith(dashed, position, end) else raw.find(b"\n" + dashed, position, end) + 1 or end
@@ -202,7 +202,7 @@ class _Splitter:
 
     def _begin(self, headers: MailHeaders, start: int, default: str) -> None:
         parameters = self._declared(headers)
-        content_type = media_type(parameters) or _instead(headers, parameters, default)
+        content_type = media_type(parameters) or _default_type(headers, parameters, default)
         self._defects.add("header-shortened", headers.shortened)
         part = Part(headers, content_type, parameters, start, headers.body_start, len(self._raw))
         self._parts.append(part)
@@ -248,12 +248,14 @@ class _Splitter:
         if len(values) < 2:
             return Parameters(values[0] if values else None)
         declared = [Parameters(value) for value in values[:_MOST_TYPES]]
-        multiparts = [one for one in declared if one.value.startswith("multipart/") and one.boundary()]
+        multiparts = [
+            multipart for multipart in declared if multipart.value.startswith("multipart/") and multipart.boundary()
+        ]
         self._defects.add(AMBIGUOUS, multiparts)
         end = headers.body_start + _CONFLICT_WITHIN
-        for one in multiparts:
-            if self._raw.find(b"\n--" + (one.boundary() or b""), max(0, headers.body_start - 1), end) >= 0:
-                return one
+        for multipart in multiparts:
+            if self._raw.find(b"\n--" + (multipart.boundary() or b""), max(0, headers.body_start - 1), end) >= 0:
+                return multipart
         return declared[0]
 
     def _end_inner(self, depth: int, end: int) -> None:
@@ -273,7 +275,7 @@ class _Splitter:
             del self._open[depth:], self._ahead[depth:]
 
     def _end_gap(self, end: int) -> None:
-        """What stands from where no part was open up to `end` belongs to none."""
+        """Note the bytes up to `end` that belong to no part."""
         if self._leaf is None and end > self._gap_start:
             last = self._parts[-1] if self._parts else None
             preamble_of = last if last is not None and last.boundary and last.body == self._gap_start else None
@@ -286,8 +288,8 @@ def _line(start: int, found: re.Match[bytes], depth: int) -> _Line:
     return _Line(start, found.end(), depth, closes, has_words=found[2] is not None or found[3] is not None)
 
 
-def _instead(headers: MailHeaders, parameters: Parameters, default: str) -> str:
-    """The type of a part that names none: what RFC 2045 section 5.2 says, or plain data where it is named as a file."""
+def _default_type(headers: MailHeaders, parameters: Parameters, default: str) -> str:
+    """The type of a part that names none: the default of RFC 2045 section 5.2, or plain data for a file."""
     if not parameters.value:
         return default
     return "application/octet-stream" if "content-disposition" in headers else "text/plain"

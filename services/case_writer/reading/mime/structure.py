@@ -15,7 +15,7 @@ _COPIES = frozenset({"text/x-amp-html", "text/watch-html"})  # the same letter o
 
 @dataclass(slots=True)
 class Segment:
-    """A stretch of a mail's text, in one form or in two forms of the same; None where a form is absent."""
+    """A stretch of a mail's text, in one form or in two forms of the same; a form that is absent is None."""
 
     plain: str | None = None
     html: str | None = None
@@ -25,7 +25,7 @@ class Segment:
 class FilePart:
     """A part of `raw` that is no text; `related` to the text beside it (RFC 2387), `encrypted` by RFC 1847.
 
-    `reported` tells that a report brings it (RFC 3462), `from_message` that it is a part of an attached message.
+    `reported` means that it is a part of a report (RFC 3462), `from_message` that it is a part of an attached message.
     """
 
     raw: bytes
@@ -60,7 +60,7 @@ class FilePart:
 class Bodies:
     """A mail's text and files, both in their order.
 
-    `has_other_text` tells that forms of the same text differ, and one of them is left out.
+    `has_other_text` means that forms of the same text differ, and one of them is left out.
     """
 
     segments: list[Segment] = field(default_factory=list)
@@ -145,7 +145,7 @@ class _Arranger:
         if part.content_type == "multipart/alternative":
             segments, left_out = _alternative(inner)
             copies = any(self._parts[child].content_type in _COPIES for child in part.children)
-            left_out = left_out or (copies and not any(one.plain or one.html for one in segments))
+            left_out = left_out or (copies and not any(segment.plain or segment.html for segment in segments))
             self._has_other_text = self._has_other_text or left_out
             return segments
         return [segment for segments in inner for segment in segments]
@@ -165,7 +165,7 @@ def _alternative(choices: list[list[Segment]]) -> tuple[list[Segment], bool]:
             plains += ["\n".join(both)] if both else []
         elif segments:
             plains.append("\n".join(segment.plain or "" for segment in segments))
-    plain = next((one for one in plains if one.strip()), plains[-1] if plains else None)
+    plain = next((form for form in plains if form.strip()), plains[-1] if plains else None)
     html = htmls[-1] if htmls else None
     left_out = _differs(plains, plain) or _differs(htmls, html)
     return [] if plain is None and html is None else [Segment(plain, html)], left_out
@@ -176,11 +176,11 @@ def _differs(forms: list[str], chosen: str | None) -> bool:
     if len(forms) < 2:
         return False
     words = (chosen or "").split()
-    return any(one.split() not in ([], words) for one in forms)
+    return any(form.split() not in ([], words) for form in forms)
 
 
 def html_of(segment: Segment) -> str:
-    """The HTML form, made from the plain one where there is no other."""
+    """The HTML form, made from the plain one if there is no other."""
     if segment.html is not None:
         return segment.html
     return f'<div style="white-space:pre-wrap">{markup.escape(segment.plain or "", quote=False)}</div>'

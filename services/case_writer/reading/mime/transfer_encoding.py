@@ -1,4 +1,4 @@
-"""Content-Transfer-Encoding undone (RFC 2045 section 6): exact bytes; damage is returned, not raised."""
+"""Decodes Content-Transfer-Encoding (RFC 2045 section 6) to exact bytes; damage is returned, not raised."""
 
 import re
 from binascii import Error as _BinasciiError
@@ -29,7 +29,7 @@ _SOFT_BREAK = re.compile(rb"=[ \t]++(\r?\n)")
 
 
 def encoding_of(headers: MailHeaders) -> str:
-    """All that the header says of the transfer encoding, for `undo`; empty where it says nothing."""
+    """What the header declares, for `decode_transfer_encoding`; empty if it declares nothing."""
     return ", ".join(headers.texts("content-transfer-encoding"))
 
 
@@ -39,22 +39,24 @@ def decode_transfer_encoding(content: bytes, encoding: str, *, is_text: bool = F
     Of several encodings, which contradict each other, the first that the content is sound in counts. Of a part
     that is to be text, words that only look like base64 stay as they are.
     """
-    decoded, damaged = _undo_declared(content, encoding)
+    decoded, damaged = _decode_declared(content, encoding)
     if is_text and not damaged and decoded is not content and _WORDS.fullmatch(content) and not _is_text(decoded):
         return content, True  # the number of its letters happens to be a multiple of four
     return decoded, damaged
 
 
-def _undo_declared(content: bytes, encoding: str) -> tuple[bytes, bool]:
+def _decode_declared(content: bytes, encoding: str) -> tuple[bytes, bool]:
     name = encoding.lower()
     if name in _USUAL:
-        return _undo(content, name)
+        return _decode(content, name)
     names = list(dict.fromkeys(map(_normalized, name.split(","))))
     if len(names) == 1:
-        return _undo(content, names[0])
-    for name in sorted(names, key=lambda one: one in _STRICTEST_FIRST and _STRICTEST_FIRST.index(one)):
+        return _decode(content, names[0])
+    for name in sorted(
+        names, key=lambda candidate: candidate in _STRICTEST_FIRST and _STRICTEST_FIRST.index(candidate)
+    ):
         if name in _STRICTEST_FIRST:
-            decoded, damaged = _undo(content, name)
+            decoded, damaged = _decode(content, name)
             if decoded and not damaged:
                 return decoded, True
     if "base64" in names:
@@ -67,7 +69,7 @@ def _normalized(encoding: str) -> str:
     return "x-uuencode" if name in _UU else name
 
 
-def _undo(content: bytes, name: str) -> tuple[bytes, bool]:
+def _decode(content: bytes, name: str) -> tuple[bytes, bool]:
     if name in _AS_IT_STANDS:
         return content, False
     if name == "base64":
@@ -114,7 +116,11 @@ def _damaged_base64(content: bytes) -> bytes:
     head = _likely_base64(content if has_more else content[:end])
     if _LONG_BASE64_LINE.search(content) is None and _is_printable(content):
         whole = unbase64(content.translate(None, _BLANKS))
-        likely = (one for one, least in ((head, 1), (whole, _LEAST_TEXT_BYTES)) if len(one) >= least and _is_text(one))
+        likely = (
+            candidate
+            for candidate, least in ((head, 1), (whole, _LEAST_TEXT_BYTES))
+            if len(candidate) >= least and _is_text(candidate)
+        )
         return next(likely, content)
     return head
 

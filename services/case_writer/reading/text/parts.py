@@ -1,4 +1,4 @@
-"""A text part from its bytes to its text: encoding undone, files within it lifted out, charset decoded."""
+"""Reads a text part: decodes its transfer encoding, extracts uuencoded files, decodes its charset."""
 
 import re
 

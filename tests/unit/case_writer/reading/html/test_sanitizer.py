@@ -77,22 +77,22 @@ BOMBS = (
 
 
 @pytest.mark.parametrize("probe", PROBES)
-@pytest.mark.parametrize("tamed", [False, True])
-def test_nothing_that_runs_loads_or_leaves_its_box_survives(probe: str, tamed: bool) -> None:
-    safe, _, _ = markup.sanitise(normalize(probe) if tamed else probe)
+@pytest.mark.parametrize("normalized", [False, True])
+def test_nothing_that_runs_loads_or_leaves_its_box_survives(probe: str, normalized: bool) -> None:
+    safe, _, _ = markup.sanitize(normalize(probe) if normalized else probe)
     values_hidden = re.sub(r' (?:title|alt|href|data-remote-src)="[^"]*"', "", safe)
     assert not HARMFUL.search(values_hidden), safe
     assert not re.search(r'href="(?!https?:|mailto:|tel:|cid:)', safe), safe
 
 
 def test_remote_pictures_are_counted_and_their_addresses_kept_apart() -> None:
-    safe, remote, _ = markup.sanitise('<img src="https://x.example/a?b=1&amp;c=2"><img src=cid:y><img alt=z>')
+    safe, remote, _ = markup.sanitize('<img src="https://x.example/a?b=1&amp;c=2"><img src=cid:y><img alt=z>')
     assert safe == '<img data-remote-src="https://x.example/a?b=1&amp;c=2"><img src="cid:y"><img alt="z">'
     assert remote == 1
 
 
 def test_words_that_look_like_markup_stay_words() -> None:
-    safe, remote, _ = markup.sanitise(
+    safe, remote, _ = markup.sanitize(
         '<p title="<img src=&quot;http://x&quot;>">&lt;img src="http://x"&gt; style="url(x)"</p>'
     )
     assert '&lt;img src="http://x"&gt; style="url(x)"' in safe
@@ -113,19 +113,19 @@ def test_pictures_within_the_html_become_files() -> None:
 def test_svg_pictures_within_the_html_are_left_out() -> None:
     html, pictures = markup.lift_pictures("<img src='data:image/svg+xml;base64,AAAA'>", 0)
     assert pictures == []
-    assert markup.sanitise(html)[0] == "<img>"
+    assert markup.sanitize(html)[0] == "<img>"
 
 
-class TestTaming:
-    def test_ordinary_html_reads_the_same_tamed(self) -> None:
+class TestNormalizing:
+    def test_ordinary_html_reads_the_same_normalized(self) -> None:
         html = (
             "<html><head><style>p{}</style></head><body><p>Za&#380;ó<b>ł</b>ć<p>b<ul><li>x<li>y</ul>"
             "<table><tr><td>1<td>2<tr><td>3</table><a href='https://x.example/?a=1&b=2'>l</a> 1 < 2 &amp; 3</body>"
         )
-        plain, _, _ = markup.sanitise(html)
-        tamed, _, _ = markup.sanitise(normalize(html))
-        assert to_text(tamed) == to_text(plain)
-        assert tamed == plain
+        plain, _, _ = markup.sanitize(html)
+        normalized, _, _ = markup.sanitize(normalize(html))
+        assert to_text(normalized) == to_text(plain)
+        assert normalized == plain
 
     def test_what_it_gives_is_properly_closed(self) -> None:
         for probe in (
@@ -142,10 +142,10 @@ class TestTaming:
     @given(st.lists(st.sampled_from(PIECES), max_size=40).map("".join))
     @settings(max_examples=200, deadline=None)
     def test_any_html_becomes_properly_closed_and_stays_as_it_is(self, html: str) -> None:
-        tamed = normalize(html)
-        assert _is_nested(tamed)
-        assert normalize(tamed) == tamed
-        to_text(markup.sanitise(tamed)[0])
+        normalized = normalize(html)
+        assert _is_nested(normalized)
+        assert normalize(normalized) == normalized
+        to_text(markup.sanitize(normalized)[0])
 
     @pytest.mark.parametrize("unit", BOMBS)
     def test_a_bomb_of_200_kb_goes_off_without_harm(self, unit: str) -> None:
@@ -170,7 +170,7 @@ class TestTaming:
 
 def _takes_less_than_five_seconds(html: str) -> None:
     started = time.process_time()
-    safe, _, _ = markup.sanitise(html)
+    safe, _, _ = markup.sanitize(html)
     to_text(safe)
     assert time.process_time() - started < 5.0
 

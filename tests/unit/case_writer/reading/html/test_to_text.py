@@ -1,10 +1,10 @@
-"""Sanitised HTML as lines of text."""
+"""Sanitized HTML as lines of text."""
 
 import time
 
 import pytest
 
-from services.case_writer.reading.html.sanitizer import sanitise
+from services.case_writer.reading.html.sanitizer import sanitize
 from services.case_writer.reading.html.to_text import to_text
 
 
@@ -26,7 +26,7 @@ from services.case_writer.reading.html.to_text import to_text
     ],
 )
 def test_html_is_laid_out_as_a_reader_sees_it(html: str, text: str) -> None:
-    assert to_text(sanitise(html)[0]) == text
+    assert to_text(sanitize(html)[0]) == text
 
 
 def test_quotes_of_mail_programs_are_marked_and_others_are_not() -> None:
@@ -38,7 +38,7 @@ def test_quotes_of_mail_programs_are_marked_and_others_are_not() -> None:
     "unit", ["<br>", "<li>", " ", "<td>", "<pre> ", "\x01", "<blockquote type=cite>", "&nbsp;", "<ul>"]
 )
 def test_twenty_thousand_of_anything_take_less_than_five_seconds(unit: str) -> None:
-    safe = sanitise(unit * 20_000)[0]
+    safe = sanitize(unit * 20_000)[0]
     started = time.process_time()
     to_text(safe)
     assert time.process_time() - started < 5.0

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.case_writer.reading.attachments.signed import without_armour
+from services.case_writer.reading.attachments.signed import without_armor
 from services.case_writer.reading.text.plain import clean, unflow
 from services.case_writer.reading.text.quotes import strip_quotes
 
@@ -121,11 +121,11 @@ class TestSignedText:
     )  # fmt: skip
 
     def test_loses_its_armour_and_its_escapes(self) -> None:
-        assert without_armour(self.SIGNED) == text("Words", "- dashed", "footer")
+        assert without_armor(self.SIGNED) == text("Words", "- dashed", "footer")
 
     def test_that_is_not_whole_stays(self) -> None:
         for cut in ("-----END PGP SIGNATURE-----", "-----BEGIN PGP SIGNATURE-----", "\n\n"):
-            assert without_armour(self.SIGNED.replace(cut, "")) == self.SIGNED.replace(cut, "")
+            assert without_armor(self.SIGNED.replace(cut, "")) == self.SIGNED.replace(cut, "")
 
 
 class TestFlowed:
