@@ -243,8 +243,9 @@ class _Demo:
         """Raise PermanentError unless every outcome is as expected."""
         expected = len(set(self._sent))
         joined = Counter(comment["kind"] for comment in comments if comment["case"] == answered)
-        ours = sum(comment["kind"] == "sent" for comment in comments)
-        if len(mails) != expected or len(comments) - ours != expected or joined != {"mail": 3, "sent": 2}:
+        ours = sum(comment["kind"] in {"sent", "note"} for comment in comments)
+        of_case = {"mail": 3, "sent": 2, "note": 1}
+        if len(mails) != expected or len(comments) - ours != expected or joined != of_case:
             raise PermanentError(f"{len(mails)} outcomes and {len(comments) - ours} comments for {expected} mails")
         for address in MAILBOXES:
             left = self._left(address)
