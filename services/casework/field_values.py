@@ -103,7 +103,7 @@ def iso_date(text: str) -> str:
 
 
 def email(text: str) -> str:
-    """An address in small letters. Raises InvalidFieldError."""
+    """An address in lower case. Raises InvalidFieldError."""
     if not _EMAIL.fullmatch(text):
         raise InvalidFieldError(f"{text!r} is no mail address", "write name@example.com")
     return text.lower()

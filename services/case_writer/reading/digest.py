@@ -1,4 +1,4 @@
-"""What stays the same of a mail that comes by two routes, as one value. Pure.
+"""A digest that is equal for copies of one mail that arrive by different routes. Pure.
 
 Relays add fields and leave the author's alone, or DKIM signatures would not survive them. So the digest
 covers what such signatures usually cover, the author's fields and the body, with white space in fields
@@ -23,7 +23,7 @@ _LF = 10
 
 
 def content_digest(raw: bytes, headers: MailHeaders) -> str:
-    """A BLAKE2b hash in hex; equal for copies of one mail, whatever servers added on their way."""
+    """A BLAKE2b hash in hex; equal for copies of one mail, regardless of what servers added in transit."""
     digest = hashlib.blake2b(digest_size=32)
     digest.update(b"\n".join(_field_lines(headers)) + b"\n\n")
     start, end = headers.body_start, _end_of_text(raw, headers.body_start)

@@ -2,7 +2,7 @@
 
 Each page is tried with each language that is written in it. A reading is as good as its letters are
 frequent in that language and stand beside their usual neighbors; letters that the language does not
-have, signs within words (`p³atne`) and capitals behind small letters (`оПХБЕР`) speak against it.
+have, signs within words (`p³atne`) and capitals after lower-case letters (`оПХБЕР`) speak against it.
 
 A declared page is overruled only if it makes nonsense of a third of the words and another page
 makes good words of them all: what a language of the declared page explains stays as declared.

@@ -1,4 +1,4 @@
-"""A part of a mail as an attachment: its bytes untouched, its name made safe, its kind looked at."""
+"""Makes attachments of the parts of a mail: keeps their bytes, makes their names safe, detects their types."""
 
 from collections.abc import Iterable
 from urllib.parse import unquote
@@ -53,7 +53,7 @@ class Files:
         self._unnamed = 0
 
     def from_part(self, file: FilePart) -> Attachment:
-        """The attachment that a part of the mail is."""
+        """The attachment made of a part of the mail."""
         part = file.part
         content, damaged = file.content()
         content_id = _content_id(part.headers)
@@ -84,7 +84,7 @@ class Files:
         inline: bool = False,
         flags: Iterable[str] = (),
     ) -> Attachment:
-        """An attachment with a safe, unique name and the flags that its bytes and its name deserve."""
+        """An attachment with a safe, unique name, and flags set from its bytes and its name."""
         safe = safe_name(original) if original else ""
         name = unique_name(safe or self._invented(content, content_type), self._taken)
         return Attachment(
@@ -98,7 +98,7 @@ class Files:
         )
 
     def is_shown(self, content_id: str | None) -> bool:
-        """Whether the mail's HTML shows what has this Content-ID."""
+        """Whether the mail's HTML shows the file with this Content-ID."""
         return content_id is not None and content_id in self._shown
 
     def _is_inline(self, file: FilePart, content_id: str | None) -> bool:
@@ -110,7 +110,7 @@ class Files:
         return disposition == "inline" or (file.related and content_id is not None and disposition != "attachment")
 
     def _invented(self, content: bytes, content_type: str) -> str:
-        """A name for a part that has none, or none of whose name is safe."""
+        """A name for a part without a name, or without a safe character in it."""
         usual = _USUAL_NAMES.get(content_type)
         if usual:
             return usual

@@ -38,7 +38,7 @@ _OF_THE_WHOLE = frozenset({"nested-too-deep", "too-many-parts"})
 
 @dataclass(slots=True)
 class AttachedMessage:
-    """The text of a message that is attached, and what was wrong in reading it."""
+    """The text of an attached message, and the defects found in reading it."""
 
     segments: list[Segment]
     defects: Defects
@@ -60,14 +60,14 @@ class Found:
 
     @property
     def report_texts(self) -> list[str]:
-        """What the parts for programs say, which are files as well."""
+        """The texts of the parts for programs; these parts are files as well."""
         reports = [file for file in self.files if file.part.content_type in _REPORT_TYPES]
         own = [file for file in reports if not file.from_message]
         return [clean(decode(file.content()[0], None)[0]) for file in own]
 
 
 class Containers:
-    """Opens one mail; what is wrong is added to `defects`, and all of it shares the limits."""
+    """Opens one mail and reports to `defects`; all of its containers share the limits."""
 
     def __init__(self, limits: ReadingLimits, defects: Defects) -> None:
         self._limits = limits

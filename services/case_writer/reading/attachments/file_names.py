@@ -1,4 +1,4 @@
-"""File names from a mail made safe for any file system and URL. What the mail said is kept elsewhere, as data."""
+"""Makes file names of a mail safe for any file system and URL. The original name is kept elsewhere, as data."""
 
 import re
 import unicodedata

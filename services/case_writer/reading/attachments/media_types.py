@@ -1,4 +1,4 @@
-"""What kind of file some bytes are, whatever their name and declared type say (libmagic)."""
+"""Detects the media type of bytes with libmagic, regardless of their name and declared type."""
 
 import mimetypes
 

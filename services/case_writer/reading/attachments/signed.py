@@ -1,4 +1,4 @@
-"""Signed mails read without checking the signature: opaque S/MIME (RFC 8551) and PGP's signed text (RFC 9580)."""
+"""Reads signed mails without verifying the signature: opaque S/MIME (RFC 8551) and PGP's signed text (RFC 9580)."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""winmail.dat opened: the Transport Neutral Encapsulation Format of Outlook and Exchange ([MS-OXTNEF]).
+"""Opens winmail.dat: the Transport Neutral Encapsulation Format of Outlook and Exchange ([MS-OXTNEF]).
 
 Reads attachments and the text or HTML body; nothing else of the format is needed for a case. Damaged data gives what
 came before the damage. Compressed RTF bodies stay in winmail.dat, which is kept.

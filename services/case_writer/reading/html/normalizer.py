@@ -123,7 +123,7 @@ class _Normalizer:
             yield _escaped(self._with_few_references(text))
 
     def _with_few_references(self, text: str) -> str:
-        """A million `&amp;` in one run cost nh3 8 s; after many, letters stand for themselves and `&` is full-width."""
+        """A million `&amp;` in one run cost nh3 8 s; after many, references are resolved and `&` becomes full-width."""
         self._references += text.count("&")
         return unescape(text).replace("&", "\uff06") if self._references > _MANY_REFERENCES else text
 

@@ -121,5 +121,5 @@ def _charset(value: bytes) -> tuple[str | None, bytes]:
 
 
 def _unescape(quoted: bytes) -> bytes:
-    """Quoted pairs undone, but not in `C:\\Users\\jan\\fa.pdf`, which old programs wrote without doubling."""
+    """Resolves quoted pairs, but not in `C:\\Users\\jan\\fa.pdf`, which old programs wrote without doubling."""
     return _ESCAPED.sub(rb"\1", quoted) if b"\\" in quoted else quoted

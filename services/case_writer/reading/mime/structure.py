@@ -1,4 +1,4 @@
-"""Which parts of a mail are its text, which are files: multipart structure (RFC 2046, RFC 2387) as readers show it."""
+"""Sorts the parts of a mail into text and files, as mail programs show them (RFC 2046, RFC 2387)."""
 
 import html as markup
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from services.case_writer.reading.mime.transfer_encoding import decode_transfer_
 
 _HTML = frozenset({"text/html", "application/xhtml+xml"})
 _PLAIN = frozenset({"text/plain", "text/enriched", "text/richtext", "text/markdown", "text/x-markdown"})
-_COPIES = frozenset({"text/x-amp-html", "text/watch-html"})  # the same letter once more, for one program only
+_COPIES = frozenset({"text/x-amp-html", "text/watch-html"})  # copies of the same text, for one program only
 
 
 @dataclass(slots=True)

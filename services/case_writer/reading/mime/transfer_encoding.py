@@ -93,7 +93,7 @@ def _base64(content: bytes) -> tuple[bytes, bool]:
 
 
 def _sound_base64(content: bytes) -> bytes:
-    """Block by block, so that a large file is not there once more without its line ends. Raises binascii.Error."""
+    """Block by block, so that a large file is not copied as a whole without its line ends. Raises binascii.Error."""
     decoded = BytesIO()
     rest, is_padded = b"", False
     for start in range(0, len(content), _BLOCK_BYTES):
@@ -109,7 +109,7 @@ def _sound_base64(content: bytes) -> bytes:
 
 
 def _damaged_base64(content: bytes) -> bytes:
-    """As much as can be had: without the text that a gateway added at the end; text that never was base64 stays."""
+    """As much as can be decoded, without text that a gateway appended; text that never was base64 stays."""
     lines = _BASE64_LINES.match(content)
     end = lines.end() if lines else 0
     has_more = _INK.search(content, end) is None or _LONG_BASE64_LINE.search(content, end) is not None
@@ -126,7 +126,7 @@ def _damaged_base64(content: bytes) -> bytes:
 
 
 def _likely_base64(content: bytes) -> bytes:
-    """Sound base64 in blocks, which saves memory; of other content what can be had."""
+    """Valid base64 in blocks, which saves memory; of other content, as much as can be decoded."""
     try:
         return _sound_base64(content)
     except _BinasciiError:

@@ -9,7 +9,7 @@ from io import BytesIO
 from services.runtime.mail.charsets import decode
 from services.runtime.mail.words import one_line
 
-# Encoded lines have no small letters, so none of them is `end` or another `begin`.
+# Encoded lines have no lower-case letters, so none of them is `end` or another `begin`.
 _FILE = re.compile(
     rb"^begin [0-7]{3,4} ([^\r\n]{1,200})\r?\n((?:[ -`]{1,90}\r?\n)++)end[ \t]*+\r?(?:\n|\Z)", re.MULTILINE
 )

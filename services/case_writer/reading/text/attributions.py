@@ -94,7 +94,7 @@ class _Parts:
 
 
 def is_attribution(line: str, *, above_quote: bool) -> bool:
-    """Whether `line`, its wraps undone, introduces a quote.
+    """Whether `line`, unwrapped, introduces a quote.
 
     Without marks of a quote below, it must have the whole form: an address with a verb or a date and time; or a date,
     a time, a name and a verb with the punctuation of programs. Above a quote, less will do, and the verb may be of

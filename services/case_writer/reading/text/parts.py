@@ -43,7 +43,7 @@ class TextParts:
         return content
 
     def _bounded(self, data: bytes, content_type: str) -> bytes:
-        """Not more than the limit may need at four bytes a letter, up to a line's end.
+        """As many bytes as the limit may need at four bytes a letter, up to a line's end.
 
         The rest would be cut anyway.
         """
