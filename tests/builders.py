@@ -12,7 +12,7 @@ from services.case_writer.placement.plan import Plan, PreparedMail
 from services.case_writer.placement.planner import plan, query
 from services.case_writer.ports import Cases
 from services.case_writer.reading import MailReading
-from services.case_writer.recording.builder import DocumentBuilder, OpeningRules
+from services.case_writer.recording.document_builder import DocumentBuilder, OpeningRules
 from services.case_writer.recording.documents import Documents
 from services.runtime.mail.headers import Address
 

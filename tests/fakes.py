@@ -19,7 +19,7 @@ from services.case_writer.placement.snapshot import (
     SnapshotQuery,
     ThreadSnapshot,
 )
-from services.case_writer.recording.builder import DocumentBuilder
+from services.case_writer.recording.document_builder import DocumentBuilder
 from services.case_writer.recording.documents import Documents, StoredState
 from services.casework.publisher import event_message, publish_each
 from services.runtime.broker.messages import Outgoing

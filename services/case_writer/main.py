@@ -18,7 +18,7 @@ from services.case_writer.outgoing.composer import OutgoingMailComposer
 from services.case_writer.outgoing.mongo import MongoAnswers
 from services.case_writer.preparation import MailPreparer
 from services.case_writer.reading import ReadingLimits
-from services.case_writer.recording.builder import OpeningRules
+from services.case_writer.recording.document_builder import OpeningRules
 from services.case_writer.recording.mongo import MongoCases
 from services.case_writer.service import CaseWriter
 from services.casework.decide import due_at_stage

@@ -7,7 +7,7 @@ from schemas.changes import Change
 from schemas.mails import BlobRef
 from services.case_writer.placement.snapshot import Snapshot, SnapshotQuery
 from services.case_writer.reading import MailReading
-from services.case_writer.recording.builder import DocumentBuilder
+from services.case_writer.recording.document_builder import DocumentBuilder
 from services.case_writer.recording.documents import Documents
 from services.runtime.broker.messages import Outgoing
 from services.runtime.errors import PermanentError

@@ -19,7 +19,7 @@ from services.case_writer.placement.plan import PreparedMail
 from services.case_writer.placement.planner import plan, query
 from services.case_writer.ports import Cases, UnreadableMailError
 from services.case_writer.preparation import MailPreparer
-from services.case_writer.recording.builder import DocumentBuilder, OpeningRules
+from services.case_writer.recording.document_builder import DocumentBuilder, OpeningRules
 from services.runtime.errors import CommandRefusedError, PermanentError, TransientError
 from services.runtime.logs import get_logger
 from services.runtime.metrics import RETRIES

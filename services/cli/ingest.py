@@ -14,7 +14,6 @@ from schemas.codec import decode_receipt
 from services.cli.mail_files import NoMailError, expanded, mails_of
 from services.cli.terminal.output import DEFAULT_CONFIG, Config, counted, loaded, printable, size_text
 from services.cli.terminal.progress import Count
-from services.fetcher.main import kept_blobs
 from services.runtime.broker.configured import broker_url, connection_name, topology_of
 from services.runtime.broker.connection import Broker, PrivateQueue
 from services.runtime.broker.topology import EVENT, private_queue_name, receipt_key
@@ -22,6 +21,7 @@ from services.runtime.errors import Mistake, SettingsError, TransientError
 from services.runtime.mail.raw_mail_builder import RawMailBuilder
 from services.runtime.process.lifecycle import first_of
 from services.runtime.settings import Settings
+from services.runtime.store.archived_blobs import kept_blobs
 from services.runtime.store.configured import store_url
 from services.runtime.store.mongo import Document, Store
 

@@ -28,12 +28,12 @@ from services.cli.terminal.options import (
 )
 from services.cli.terminal.output import DEFAULT_CONFIG, Config, Json, loaded, printable, report_failure
 from services.cli.terminal.tables import print_table
-from services.fetcher.main import kept_blobs
 from services.runtime.broker.configured import broker_url, connection_name, topology_of
 from services.runtime.broker.connection import Broker
 from services.runtime.errors import MailcaseError, Mistake, SettingsError
 from services.runtime.mail.headers import MailHeaders
 from services.runtime.settings import Settings
+from services.runtime.store.archived_blobs import kept_blobs
 from services.runtime.store.configured import store_url
 from services.runtime.store.mongo import Store
 

@@ -23,7 +23,6 @@ from services.cli.case.context import acting
 from services.cli.terminal.files import read_bytes, read_text
 from services.cli.terminal.options import CaseNumber, reject_blank
 from services.cli.terminal.output import DEFAULT_CONFIG, Config, Json, loaded, printable
-from services.fetcher.main import kept_blobs
 from services.runtime.broker.configured import broker_url, connection_name, topology_of
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.messages import Outgoing
@@ -31,6 +30,7 @@ from services.runtime.broker.topology import CASE, answer_key
 from services.runtime.errors import Mistake, PermanentError, SettingsError
 from services.runtime.mail.message_id_keys import message_id_signer
 from services.runtime.settings import Settings
+from services.runtime.store.archived_blobs import kept_blobs
 from services.runtime.store.blobs import Blobs
 from services.runtime.store.configured import store_url
 from services.runtime.store.mongo import Document, Store

@@ -1,7 +1,6 @@
 """Wires the fetcher: one reader for each mailbox whose lease this replica holds."""
 
 import asyncio
-from datetime import timedelta
 from functools import partial
 
 from services.fetcher.byte_budget import ByteBudget
@@ -23,13 +22,9 @@ from services.runtime.process.health import Health
 from services.runtime.process.http import ANY_HOST, serve_health
 from services.runtime.process.lifecycle import Stop, first_of
 from services.runtime.settings import Settings
-from services.runtime.store.blobs import Blobs
+from services.runtime.store.archived_blobs import kept_blobs
 from services.runtime.store.configured import store_url
 from services.runtime.store.mongo import Store
-
-# The broker drops old messages from the archive in whole segments, and a queue may still hold a
-# mail.
-ARCHIVE_MARGIN = timedelta(days=2)
 
 
 async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = ANY_HOST) -> None:
@@ -87,8 +82,3 @@ async def _watch(coverage: Coverage, stop: Stop) -> None:
     """Watch until the service stops, then wait: the readers drain and end the service."""
     await coverage.watch(stop)
     await asyncio.Event().wait()
-
-
-def kept_blobs(store: Store, settings: Settings) -> Blobs:
-    """The store of mails that messages refer to, kept as long as the archive keeps messages."""
-    return Blobs(store, kept_for=timedelta(days=settings.archive.max_age_days) + ARCHIVE_MARGIN)

@@ -22,7 +22,7 @@ from services.case_writer.notifier import Notifier
 from services.case_writer.originals import Originals
 from services.case_writer.preparation import MailPreparer
 from services.case_writer.reading import read_mail
-from services.case_writer.recording.builder import OpeningRules
+from services.case_writer.recording.document_builder import OpeningRules
 from services.case_writer.recording.mongo import MongoCases
 from services.case_writer.service import CaseWriter
 from services.casework.parked import ParkedFilter, ParkedMailRepository

@@ -130,7 +130,7 @@ def test_soon_after_a_mail_the_server_is_polled(
     source = source_of(account, made)
     source.connect()
     assert len(source.list_new(10)) == 1
-    monkeypatch.setattr(source, "_idle", lambda _timeout_s: pytest.fail("the server was waited for"))
+    monkeypatch.setattr("services.fetcher.imap.idle._idle", lambda *_: pytest.fail("the server was waited for"))
     account.deliver(HEAD + b"two\r\n\r\n\r\n")
     source.wait(60)
     assert len(source.list_new(10)) == 1

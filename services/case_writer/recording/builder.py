@@ -3,13 +3,13 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from msgspec import structs
 
 from schemas.cases import Decision
-from schemas.changes import MailAdded, MailMoved, Opened, Rederived, What
+from schemas.changes import MailAdded, MailMoved, What
 from schemas.flags import CommentFlag
 from schemas.mails import BlobRef, RawMail
 from schemas.stored import Case, Comment, Mail, Outcome, OutgoingMail, Sender, Thread, thread_id
@@ -22,40 +22,23 @@ from services.case_writer.placement.plan import (
     Target,
     Unassigned,
 )
+from services.case_writer.recording.changes import opened_change, rederived_change
 from services.case_writer.recording.comments import comment_of, derived_again
 from services.case_writer.recording.documents import (
     NO_SUBJECT,
     Bounced,
     CaseChange,
-    CaseUpdate,
     Documents,
     Replacement,
-    StoredState,
     VerdictReplacement,
 )
 from services.case_writer.recording.events import limited_event, unassigned_event
-from services.case_writer.recording.history import HistoryEntry, StageDue, by_mail, number_history
-from services.case_writer.recording.moves import settle_left_cases
+from services.case_writer.recording.history import HistoryEntry, by_mail
 from services.runtime.errors import PermanentError
-from services.runtime.store.errors import ConflictError
 
 Acknowledge = Callable[[Placed, int, datetime], OutgoingMail | None]
 
 SENDERS_KEPT = timedelta(days=1)  # the longest window that the settings allow
-
-
-@dataclass(frozen=True)
-class OpeningRules:
-    """How cases begin.
-
-    `initial_stages` maps each process to its initial stage. `acknowledge` makes the acknowledgement
-    of a mail that opened the case of a number, None for no acknowledgement. `stage_due` returns when
-    a case that enters a stage of a process at a time is due.
-    """
-
-    initial_stages: Mapping[str, str]
-    acknowledge: Acknowledge = lambda *_: None
-    stage_due: StageDue = lambda *_: None
 
 
 @dataclass(frozen=True)
@@ -71,79 +54,6 @@ class TransactionContext:
     initial_stages: Mapping[str, str]
     acknowledge: Acknowledge = lambda *_: None
     originals: Mapping[str, BlobRef] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class DocumentBuilder:
-    """Builds the documents of a plan from what only the transaction knows; see `Cases.write`."""
-
-    plan: Plan
-    attempt: str
-    opening: OpeningRules
-    originals: Mapping[str, BlobRef] = field(default_factory=dict)
-
-    @property
-    def restored_numbers(self) -> list[int]:
-        """The numbers of new cases that had a number before."""
-        return [case.number for case in self.plan.new_cases if case.number is not None]
-
-    @property
-    def new_numbers(self) -> int:
-        """How many numbers the new cases need."""
-        return len(self.plan.new_cases) - len(self.restored_numbers)
-
-    @property
-    def existing_cases(self) -> list[int]:
-        """The numbers of the cases that the documents change."""
-        placed = [*self.plan.placed, *(rederived.placed for rederived in self.plan.rederived)]
-        numbers = {mail.target for mail in placed if isinstance(mail.target, int)}
-        return sorted(numbers | set(self.leaving))
-
-    @property
-    def leaving(self) -> dict[int, list[str]]:
-        """The keys of the mails that move out of each case."""
-        keys: dict[int, list[str]] = defaultdict(list)
-        for rederived in self.plan.rederived:
-            if rederived.moves and rederived.recorded.case is not None:
-                keys[rederived.recorded.case].append(rederived.placed.mail.key)
-        return keys
-
-    def __call__(self, first_number: int, stored: StoredState) -> Documents:
-        """All documents; new cases are numbered from `first_number` in the order of the plan.
-
-        Raises ConflictError if a case is no longer as the plan assumes, PermanentError if the plan
-        can never be written.
-        """
-        for number, seen in self.plan.seen.items():
-            case = stored.cases.get(number)
-            if case is not None and (case.status, case.merged_into) != seen:
-                raise ConflictError(f"case {number} was closed, reopened or merged by someone else first")
-        context = TransactionContext(
-            datetime.now(UTC),
-            self.attempt,
-            first_number,
-            self.opening.initial_stages,
-            self.opening.acknowledge,
-            self.originals,
-        )
-        documents = build_documents(self.plan, context)
-        settle_left_cases(documents, stored.left)
-        self._write_history(documents, stored.cases)
-        return documents
-
-    def _write_history(self, documents: Documents, cases: Mapping[int, Case]) -> None:
-        new_cases = {case.number: case for case in documents.cases}
-        numbered = number_history(documents.history, cases, new_cases, documents.now, self.opening.stage_due)
-        documents.written_history = numbered.changes
-        documents.cases = [numbered.cases[number] for number in new_cases]
-        documents.case_updates = [
-            CaseUpdate(
-                cases[number],
-                _changed(numbered.cases.get(number, cases[number]), change, documents.now),
-            )
-            for number, change in documents.changes.items()
-            if number in cases
-        ]
 
 
 def build_documents(plan: Plan, context: TransactionContext) -> Documents:
@@ -242,7 +152,7 @@ class _Builder:
     def _open(self, placed: Placed, number: int, comment: Comment) -> None:
         case = self._case(placed, number, comment)
         self._documents.cases.append(case)
-        self._happens(number, opened(case, placed.mail.key), placed.mail.raw)
+        self._happens(number, opened_change(case, placed.mail.key), placed.mail.raw)
 
     def _case(self, placed: Placed, number: int, first: Comment) -> Case:
         process, target = placed.mail.process, placed.target
@@ -302,7 +212,7 @@ class _Builder:
             change.opener = (before.author, comment.author)
         self._happens(
             comment.case,
-            _rederived(placed.mail.key, outcome, before, comment),
+            rederived_change(placed.mail.key, outcome, before, comment),
             placed.mail.raw,
         )
 
@@ -366,43 +276,3 @@ class _Builder:
             placed_by=mail.replay.run if mail.replay is not None else None,
             reopened=reopened,
         )
-
-
-def opened(case: Case, mail_key: str) -> Opened:
-    """The first change of a new case."""
-    return Opened(
-        process=case.process,
-        stage=case.stage,
-        title=case.title,
-        mailbox=case.mailbox,
-        opened_at=case.opened_at,
-        comment=mail_key,
-        refers_to=case.refers_to,
-    )
-
-
-def _rederived(key: str, outcome: Outcome, before: Comment, today: Comment) -> Rederived:
-    """The title of a case follows the mail that opened it."""
-    if outcome != "opened" or before.subject == today.subject:
-        return Rederived(comment=key)
-    title, was_title = today.subject or NO_SUBJECT, before.subject or NO_SUBJECT
-    return Rederived(comment=key, title=title, was_title=was_title)
-
-
-def _changed(case: Case, change: CaseChange, now: datetime) -> Case:
-    """The case with what a batch adds to it."""
-    opened_by = case.opened_by
-    if change.opener is not None and change.opener[0] == opened_by:
-        opened_by = change.opener[1]
-    participants = case.participants
-    if change.participants:
-        gained = dict.fromkeys(change.participants)
-        participants = [*participants, *(address for address in gained if address not in participants)]
-    return structs.replace(
-        case,
-        comment_count=case.comment_count + change.comments,
-        attachment_count=case.attachment_count + change.attachments,
-        participants=participants,
-        opened_by=opened_by,
-        updated_at=max(case.updated_at, now) if change.touches else case.updated_at,
-    )

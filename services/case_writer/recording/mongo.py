@@ -18,7 +18,7 @@ from schemas.stored import (
     to_document,
 )
 from services.case_writer.placement.snapshot import Snapshot, SnapshotQuery
-from services.case_writer.recording.builder import DocumentBuilder
+from services.case_writer.recording.document_builder import DocumentBuilder
 from services.case_writer.recording.documents import (
     Bounced,
     Documents,

@@ -18,9 +18,9 @@ from services.cli.case.context import AsUser, acting, opened_repository
 from services.cli.terminal.files import read_bytes, read_text
 from services.cli.terminal.options import CaseNumber, moment, reject_blank
 from services.cli.terminal.output import DEFAULT_CONFIG, Config, Json, loaded, printable
-from services.fetcher.main import kept_blobs
 from services.runtime.errors import Mistake, SettingsError
 from services.runtime.settings import Settings
+from services.runtime.store.archived_blobs import kept_blobs
 from services.runtime.store.mongo import Store
 
 Revision = Annotated[

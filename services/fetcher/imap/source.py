@@ -17,13 +17,13 @@ from imap_tools import BaseMailBox
 from services.fetcher import metrics
 from services.fetcher.imap.client import MAX_LINE_BYTES, bounded_client
 from services.fetcher.imap.description import describe_folder
-from services.fetcher.imap.polling import next_poll_s
+from services.fetcher.imap.idle import has_announced, poll_then_idle
 from services.fetcher.imap.removal import MailRemover
 from services.fetcher.imap.responses import Item, bodies, numbers, sequence_set, sizes
 from services.fetcher.imap.session import BROKEN, Folder, hang_up, log_in, open_session, select, untagged
 from services.fetcher.ports import FetchedMail, ListedMail
 from services.fetcher.sources.credentials import Credential
-from services.fetcher.sources.diagnosis import as_mailbox_error, has_buffered
+from services.fetcher.sources.diagnosis import as_mailbox_error
 from services.fetcher.sources.seen_ids import HEAD_OF, NoSeenIds, SeenIds
 from services.fetcher.sources.wakeup import WakeupPipe
 from services.runtime.logs import get_logger
@@ -32,8 +32,6 @@ from services.runtime.settings import IncomingServer, Mailbox
 
 log = get_logger(__name__)
 
-# RFC 2177 allows 29 minutes; network devices drop a silent connection much sooner.
-MAX_IDLE_S = 9 * 60.0
 FULL_WINDOW_POLL_S = 10.0  # between two polls while the window is full
 # A new session lists mails again that could not be fetched, and uses renewed secrets.
 RENEW_S = 3600.0
@@ -180,10 +178,10 @@ class ImapSource:
             if self._backlog:
                 # The window is full, and `refresh` polls.
                 self._wake.wait(min(timeout_s, FULL_WINDOW_POLL_S))
-            elif self._has_announced():
+            elif has_announced(self._session):
                 return  # during another command: IDLE would not repeat it
             elif self._server.idle and "IDLE" in self._selected.capabilities:
-                self._poll_then_idle(timeout_s)
+                poll_then_idle(self._session, self._wake, self._last_mail_s, timeout_s)
             else:
                 self._wake.wait(timeout_s)
                 self._session.client.noop()
@@ -231,10 +229,6 @@ class ImapSource:
             self._last_uid, self._last_mail_s = uids[-1], time.monotonic()
         return uids
 
-    def _has_announced(self) -> bool:
-        """Whether the server announced a new mail since the last search began."""
-        return bool(untagged(self._session, "EXISTS"))
-
     def _unchanged(self, ids: Sequence[str]) -> list[int]:
         """The UIDs of these mails, without a UID that belongs to another mail by now.
 
@@ -276,26 +270,6 @@ class ImapSource:
         metrics.UNREADABLE.labels(self._mailbox.name).inc()
         hint = "inspect this mail on the mail server, which cannot return it; the next attempt is within the hour"
         log.warning("mail_unreadable", mailbox=self._mailbox.name, id=str(uid), error=error, hint=hint)
-
-    def _poll_then_idle(self, timeout_s: float) -> None:
-        """Soon after a mail poll at growing intervals, later wait in IDLE."""
-        deadline_s = time.monotonic() + timeout_s
-        while (pause_s := next_poll_s(time.monotonic() - self._last_mail_s)) is not None:
-            if self._wake.wait(pause_s) or time.monotonic() > deadline_s:
-                return
-            self._session.client.noop()
-            if self._has_announced():
-                return
-        self._idle(min(max(0.0, deadline_s - time.monotonic()), MAX_IDLE_S))
-
-    def _idle(self, timeout_s: float) -> None:
-        box = self._session
-        box.idle.start()  # type: ignore[no-untyped-call] # the library has no types for these two
-        try:
-            if not has_buffered(box.client.file, box.client.sock):
-                self._wake.wait(timeout_s, box.client.sock.fileno())
-        finally:
-            box.idle.stop()  # type: ignore[no-untyped-call]
 
     @contextmanager
     def _allow_bytes(self, size: int) -> Iterator[None]:

@@ -20,7 +20,7 @@ from services.case_writer.notifier import Notifier
 from services.case_writer.originals import Originals
 from services.case_writer.placement.plan import Plan
 from services.case_writer.preparation import MailPreparer
-from services.case_writer.recording.builder import OpeningRules
+from services.case_writer.recording.document_builder import OpeningRules
 from services.case_writer.service import CONFLICTS_TOGETHER, MAX_FAULT_ATTEMPTS, CaseWriter
 from services.runtime.broker.messages import Outgoing
 from services.runtime.broker.topology import EVENT
