@@ -21,7 +21,7 @@ from services.case_writer.reading import ReadingLimits
 from services.case_writer.recording.document_builder import OpeningRules
 from services.case_writer.recording.mongo import MongoCases
 from services.case_writer.service import CaseWriter
-from services.casework.decide import due_at_stage
+from services.casework.decisions.deadlines import due_at_stage
 from services.casework.overdue import OverdueSweep
 from services.casework.persistence.repository import CaseRepository
 from services.casework.publisher import ChangePublisher

@@ -13,7 +13,7 @@ from schemas.case_ref import CaseReference
 from schemas.message_ids import MessageIdSigner
 from schemas.sending import AnswerCase
 from schemas.stored import Attachment, Case, OutgoingKind, OutgoingMail, Person
-from services.casework.decide import AutomaticMail
+from services.casework.decisions.situation import AutomaticMail
 from services.casework.quoting import QuotedMail, quote
 from services.runtime.errors import CommandRefusedError
 from services.runtime.mail.addresses import base_address

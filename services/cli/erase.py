@@ -7,7 +7,8 @@ from typing import Annotated
 import msgspec
 from cyclopts import Parameter
 
-from services.casework.erasure.eraser import Eraser, ErasureReport
+from services.casework.erasure.eraser import Eraser
+from services.casework.erasure.run import ErasureReport
 from services.cli.case.context import acting, opened_repository
 from services.cli.terminal.output import DEFAULT_CONFIG, Config, Json, counted, loaded, printable
 from services.runtime.errors import Mistake, SettingsError

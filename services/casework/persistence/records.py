@@ -10,7 +10,7 @@ from msgspec import structs
 
 from schemas.changes import Actor, Adopted, Change, Merged, Opened, Unmerged, What, change_id
 from schemas.stored import Attachment, Case, Comment, Person
-from services.casework.decide import CommentInfo, Situation
+from services.casework.decisions.situation import CommentInfo, Situation
 from services.casework.history import apply
 
 COUNTERS = "counters"

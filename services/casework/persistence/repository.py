@@ -15,7 +15,9 @@ from schemas.changes import Actor, AnswerRecalled, Change, Merged, Opened, Publi
 from schemas.stored import Attachment, Case, Comment, OutgoingMail, from_document, to_document
 from services.casework import actions
 from services.casework.actors import ActingAs
-from services.casework.decide import Accepted, AutomaticMail, Situation, decide, may_work
+from services.casework.decide import decide
+from services.casework.decisions.permissions import may_work
+from services.casework.decisions.situation import Accepted, AutomaticMail, Situation
 from services.casework.persistence import records
 from services.casework.persistence.recording import insert_history
 from services.casework.persistence.splitting import split_off

@@ -5,7 +5,7 @@ from typing import Any
 
 from schemas.changes import Change, Opened
 from schemas.stored import Case, Comment, Mail, OutgoingMail, Thread, from_document, to_document
-from services.casework.decide import Situation
+from services.casework.decisions.situation import Situation
 from services.casework.history import opening
 from services.runtime.store.mongo import Document, Session, Store
 

@@ -9,7 +9,7 @@ from msgspec import structs
 from schemas.changes import Actor, Change, What, change_id
 from schemas.stored import Case, Person
 from services.casework.actors import ActingAs
-from services.casework.decide import CommentInfo, Situation
+from services.casework.decisions.situation import CommentInfo, Situation
 from services.runtime.settings import Access, Field, Process, Stage
 
 NOW = datetime(2026, 11, 29, 9, 0, tzinfo=UTC)

@@ -37,7 +37,8 @@ from services.casework.actions import (
     Unmerge,
 )
 from services.casework.actors import ActingAs
-from services.casework.decide import AutomaticMail, decide
+from services.casework.decide import decide
+from services.casework.decisions.situation import AutomaticMail
 from services.casework.refusals import ActionRefusedError
 from services.runtime.settings import Process, Stage
 from services.runtime.settings.schema import OnEnter

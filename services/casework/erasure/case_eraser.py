@@ -1,0 +1,77 @@
+"""Writes the erasure of one case in one transaction."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+from schemas.changes import Actor, Change, Erased
+from schemas.stored import Case, Comment, Mail, OutgoingMail, to_document
+from services.casework.erasure.run import CaseErasure, ErasureRun
+from services.casework.persistence.recording import insert_history
+from services.casework.persistence.records import WrittenChanges, at_revision, changed_fields
+from services.runtime.store.contention import pause_after_conflict
+from services.runtime.store.errors import ConflictError
+from services.runtime.store.mongo import Session, Store
+
+MAX_CONFLICTS = 50
+
+ReadErasure = Callable[[int, ErasureRun, Session], Awaitable[CaseErasure]]
+
+
+class CaseEraser:
+    """Erases single cases. Methods raise TransientError, and ConflictError after MAX_CONFLICTS attempts."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._cases = store.collection(Case.COLLECTION)
+        self._comments = store.collection(Comment.COLLECTION)
+        self._changes = store.collection(Change.COLLECTION)
+        self._outbox = store.collection(OutgoingMail.COLLECTION)
+        self._mails = store.collection(Mail.COLLECTION)
+
+    async def erase(self, number: int, run: ErasureRun, read: ReadErasure) -> None:
+        """Write what `read` returns for the case, unless it is a dry run, and add it to the report of `run`."""
+        for attempt in range(1, MAX_CONFLICTS + 1):
+
+            async def body(session: Session) -> CaseErasure:
+                erasure = await read(number, run, session)
+                if not run.dry_run and erasure.changes_anything:
+                    await self._write(erasure, run.actor, session)
+                return erasure
+
+            try:
+                erasure = await self._store.transaction(body)
+            except ConflictError:
+                if attempt == MAX_CONFLICTS:
+                    raise
+                await pause_after_conflict(attempt)
+            else:
+                run.note(erasure)
+                return
+
+    async def _write(self, erasure: CaseErasure, actor: Actor, session: Session) -> None:
+        for comment in erasure.comments:
+            await self._comments.update({"_id": comment.id}, {"$set": to_document(comment)}, session)
+        for collection, documents in (
+            (self._changes, erasure.history),
+            (self._outbox, erasure.outgoing),
+            (self._mails, erasure.mails),
+        ):
+            for document in documents:
+                key = document.pop("_id")
+                await collection.update({"_id": key}, {"$set": document}, session)
+        if erasure.case is None or erasure.after is None:
+            return
+        fields = sorted(set(erasure.case.fields) - set(erasure.after.fields))
+        title = erasure.after.title if erasure.after.title != erasure.case.title else None
+        written = WrittenChanges()
+        what = Erased(comments=len(erasure.comments), title=title, fields=fields)
+        written.add(erasure.case, [what], actor, datetime.now(UTC))
+        now = written.cases[erasure.number]
+        kept = ("participants", "opened_by", "assignee")
+        change = changed_fields(erasure.case, now) | {
+            name: value for name, value in to_document(erasure.after).items() if name in kept
+        }
+        query = {"_id": erasure.number, **at_revision(erasure.case.revision)}
+        if not await self._cases.update(query, {"$set": change}, session):
+            raise ConflictError(f"case {erasure.number} was changed by someone else first")
+        await insert_history(self._store, written.changes, session)
