@@ -7,8 +7,17 @@ from typing import Any
 from schemas.changes import Actor, Change, Publication, What
 from schemas.stored import Case, from_document, to_document
 from services.casework.persistence.records import WrittenChanges, at_revision, changed_fields
+from services.casework.persistence.results import no_such_case
 from services.runtime.store.errors import ConflictError
 from services.runtime.store.mongo import Session, Store
+
+
+async def read_case(store: Store, number: int, session: Session) -> Case:
+    """The case as it is in this transaction. Raises ActionRefusedError if there is none."""
+    found = await store.collection(Case.COLLECTION).find({"_id": number}, limit=1, session=session)
+    if not found:
+        raise no_such_case(number)
+    return from_document(found[0], Case)
 
 
 async def insert_history(store: Store, changes: Sequence[Change], session: Session) -> None:

@@ -7,21 +7,22 @@ when they named the revision that they had seen.
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from schemas.changes import Actor, AnswerRecalled, Change, Merged, Opened, Publication
+from schemas.changes import Actor, Change, Merged, Opened, Publication
 from schemas.stored import Attachment, Case, Comment, OutgoingMail, from_document, to_document
 from services.casework import actions
 from services.casework.actors import ActingAs
 from services.casework.decide import decide
-from services.casework.decisions.permissions import may_work
 from services.casework.decisions.situation import Accepted, AutomaticMail, Situation
 from services.casework.persistence import records
-from services.casework.persistence.recording import insert_history
+from services.casework.persistence.recall import AnswerRecall
+from services.casework.persistence.recording import insert_history, read_case
+from services.casework.persistence.results import Done
 from services.casework.persistence.splitting import split_off
-from services.casework.refusals import ActionRefusedError, StaleRevisionError
+from services.casework.refusals import StaleRevisionError
 from services.runtime.logs import get_logger
 from services.runtime.settings import Process
 from services.runtime.store.contention import pause_after_conflict
@@ -32,21 +33,6 @@ log = get_logger(__name__)
 
 MAX_CONFLICTS = 50
 BY_RULE = "stage-automation"
-
-
-@dataclass(frozen=True)
-class Done:
-    """What an action did: the case as it is now, its new changes, and what else came of it.
-
-    `written` are the changes of all cases that the action concerned, for whoever publishes them.
-    """
-
-    case: Case
-    changes: Sequence[Change]
-    comment: str | None = None
-    new_case: int | None = None
-    outgoing: Sequence[str] = field(default_factory=tuple)
-    written: Sequence[Change] = field(default_factory=tuple)
 
 
 @dataclass(frozen=True)
@@ -83,6 +69,7 @@ class CaseRepository:
         self._processes = processes
         self._compose = compose
         self._clock = clock
+        self._answers = AnswerRecall(store, processes, clock)
         self._cases = store.collection(Case.COLLECTION)
         self._changes = store.collection(Change.COLLECTION)
         self._comments = store.collection(Comment.COLLECTION)
@@ -140,60 +127,16 @@ class CaseRepository:
         raise AssertionError("unreachable")
 
     async def recall(self, outgoing_id: str, acting: ActingAs) -> Done:
-        """Take back an answer that is not on its way yet.
-
-        Raises ActionRefusedError: `no-such-answer`, or `too-late` once a sender has it.
-        """
-        for attempt in range(1, MAX_CONFLICTS + 1):
-
-            async def body(session: Session) -> Done:
-                return await self._recall(outgoing_id, acting, session)
-
-            try:
-                return await self._store.transaction(body)
-            except ConflictError:
-                if attempt == MAX_CONFLICTS:
-                    raise
-                await pause_after_conflict(attempt)
-        raise AssertionError("unreachable")
-
-    async def _recall(self, outgoing_id: str, acting: ActingAs, session: Session) -> Done:
-        found = await self._outbox.find({"_id": outgoing_id, "kind": "answer"}, limit=1, session=session)
-        case = await self._read(found[0]["case"], session) if found else None
-        if case is None or not may_work(self._processes, acting, case):
-            raise ActionRefusedError("no-such-answer", f"there is no answer {outgoing_id!r}", "look its id up again")
-        now = self._clock()
-        waiting = {"_id": outgoing_id, "state": "pending", "attempts": 0}
-        ended = {"$set": {"state": "recalled", "ended_at": now}}
-        if not await self._outbox.update(waiting, ended, session):
-            state = found[0]["state"]
-            raise ActionRefusedError("too-late", f"{outgoing_id!r} is {state}", "write another answer instead")
-        written = records.WrittenChanges()
-        written.add(case, [AnswerRecalled(outgoing=outgoing_id)], acting.actor, now)
-        change = {
-            "$set": records.changed_fields(case, written.cases[case.number]),
-            "$max": {"updated_at": now},
-        }
-        query = {"_id": case.number, **records.at_revision(case.revision)}
-        if not await self._cases.update(query, change, session):
-            raise ConflictError(f"case {case.number} was changed by someone else first")
-        await insert_history(self._store, written.changes, session)
-        return Done(case=written.cases[case.number], changes=written.changes, written=written.changes)
+        """As `AnswerRecall.recall`."""
+        return await self._answers.recall(outgoing_id, acting)
 
     async def _act(self, request: _Request, session: Session) -> Done:
-        case = await self._read(request.number, session)
+        case = await read_case(self._store, request.number, session)
         if request.expected is not None and request.expected != case.revision:
             raise StaleRevisionError(request.number, request.expected, case.revision)
         situation = await self._situation(case, request, session)
         accepted = decide(request.action, situation)
         return await self._write(situation, accepted, request.files, session)
-
-    async def _read(self, number: int, session: Session) -> Case:
-        """The case as it is in this transaction."""
-        found = await self._cases.find({"_id": number}, limit=1, session=session)
-        if not found:
-            raise no_such_case(number)
-        return from_document(found[0], Case)
 
     async def _situation(self, case: Case, request: _Request, session: Session) -> Situation:
         situation = Situation(
@@ -296,8 +239,3 @@ class CaseRepository:
             return ()
         await self._outbox.insert([to_document(outgoing)], session)
         return (outgoing.id,)
-
-
-def no_such_case(number: int) -> ActionRefusedError:
-    """The same words for a case that does not exist and for one that the actor may not see."""
-    return ActionRefusedError("no-such-case", f"there is no case {number}", "look the number up again")

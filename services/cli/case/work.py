@@ -13,7 +13,7 @@ from msgspec import structs
 
 from schemas.stored import Attachment, Comment, to_document
 from services.casework import actions
-from services.casework.persistence.repository import Done
+from services.casework.persistence.results import Done
 from services.cli.case.context import AsUser, acting, opened_repository
 from services.cli.terminal.files import read_bytes, read_text
 from services.cli.terminal.options import CaseNumber, moment, reject_blank

@@ -1,0 +1,28 @@
+"""What an action on a case returns. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from schemas.changes import Change
+from schemas.stored import Case
+from services.casework.refusals import ActionRefusedError
+
+
+@dataclass(frozen=True)
+class Done:
+    """What an action did: the case as it is now, its new changes, and what else came of it.
+
+    `written` are the changes of all cases that the action concerned, for whoever publishes them.
+    """
+
+    case: Case
+    changes: Sequence[Change]
+    comment: str | None = None
+    new_case: int | None = None
+    outgoing: Sequence[str] = field(default_factory=tuple)
+    written: Sequence[Change] = field(default_factory=tuple)
+
+
+def no_such_case(number: int) -> ActionRefusedError:
+    """The same words for a case that does not exist and for one that the actor may not see."""
+    return ActionRefusedError("no-such-case", f"there is no case {number}", "look the number up again")
