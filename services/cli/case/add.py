@@ -10,10 +10,10 @@ from services.cli.case.context import acting, existing, opened_repository
 from services.cli.parked import report_outcomes
 from services.cli.terminal.options import CaseNumber, key_prefix
 from services.cli.terminal.output import DEFAULT_CONFIG, Config, loaded
-from services.fetcher.main import kept_blobs
 from services.runtime.broker.configured import broker_url, connection_name, topology_of
 from services.runtime.broker.connection import Broker
 from services.runtime.settings import Settings
+from services.runtime.store.archived_blobs import kept_blobs
 
 Key = Annotated[str, Parameter(help="The mail key; its first 8 digits are enough.")]
 
