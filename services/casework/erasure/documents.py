@@ -26,6 +26,7 @@ def without_erased_recipients(mail: dict[str, Any]) -> dict[str, Any]:
 
 
 def emptied_outgoing(mail: dict[str, Any], blob: BlobRef) -> dict[str, Any]:
+    """An outgoing mail without recipients and texts; a waiting one is suppressed."""
     attachments = [
         to_document(erased_file(from_document(attachment, Attachment), blob)) for attachment in mail["attachments"]
     ]

@@ -50,6 +50,7 @@ class PersonErasure:
         self._mails = store.collection(Mail.COLLECTION)
 
     async def traces(self, address: str) -> Traces:
+        """How the person of an address shows in the comments and cases that are theirs."""
         exact = _exactly(address)
         written = await self._comments.find({"author.address": exact}, ["author", "text"])
         opened = await self._cases.find({"opened_by.address": exact}, ["opened_by"])
@@ -75,6 +76,7 @@ class PersonErasure:
         return sorted(numbers | {case["_id"] for case in taking_part})
 
     async def read(self, number: int, run: ErasureRun, session: Session) -> CaseErasure:
+        """What changes in a case when the traces of `run` are erased."""
         traces, placeholder, pattern = run.traces, run.placeholder, run.traces.pattern()
         documents = await self._comments.find({"case": number}, session=session)
         comments = [from_document(document, Comment) for document in documents]
@@ -155,6 +157,7 @@ class PersonErasure:
         return by_them or pattern.search(content.decode("utf-8", "replace")) is not None
 
     async def forget_limits(self, address: str) -> None:
+        """Delete the counters of mails from and to the address."""
         await self._store.collection(AutomaticMails.COLLECTION).delete(_ending(address))
         await self._store.collection(Sender.COLLECTION).delete(_ending(base_address(address)))
 

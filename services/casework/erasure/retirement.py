@@ -32,6 +32,7 @@ class Retirement:
         return [case["_id"] for case in await self._cases.find(old, ["_id"])]
 
     async def read(self, number: int, run: ErasureRun, session: Session) -> CaseErasure:
+        """What changes in a case when it is emptied."""
         documents = await self._comments.find({"case": number}, session=session)
         comments = [from_document(document, Comment) for document in documents]
         found = await self._cases.find({"_id": number}, session=session)

@@ -60,5 +60,6 @@ class ErasureRun:
 
 
 def blobs_of(comment: Comment) -> set[str]:
+    """The SHA-256 of each blob that a comment refers to."""
     blobs = {attachment.blob for attachment in comment.attachments}
     return blobs | ({comment.original} if comment.original is not None else set())
