@@ -57,7 +57,9 @@ async def _peer(ground: Ground, options: argparse.Namespace, results: Results) -
     results.peers.append(await peer(ground, options.rounds, options.peer_python))
 
 
-SECTIONS: dict[str, Callable[[Ground, argparse.Namespace, Results], Coroutine[None, None, None]]] = {
+SECTIONS: dict[
+    str, Callable[[Ground, argparse.Namespace, Results], Coroutine[None, None, None]]
+] = {
     "speed": _speed,
     "memory": _memory,
     "latency": _latency,
@@ -82,15 +84,33 @@ def _options() -> argparse.Namespace:
         return text.split(",")
 
     parser = argparse.ArgumentParser(prog="make bench", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("sections", nargs="*", choices=[*SECTIONS, []], help=f"default: {' '.join(BY_DEFAULT)}")
-    parser.add_argument("--sets", type=names, default=SETS, help=f"mail sets for speed (default {','.join(SETS)})")
-    parser.add_argument("--trials", type=names, default=list(TRIALS), help=f"default {','.join(TRIALS)}")
-    parser.add_argument("--rounds", type=int, default=5, help="repetitions of each side (default 5)")
-    parser.add_argument("--round-s", type=float, default=2.0, help="about how long a round takes (default 2)")
-    parser.add_argument("--latency-s", type=float, default=10.0, help="how long each load is kept up (default 10)")
-    parser.add_argument("--peer-python", default=sys.executable, help="an interpreter that has django-helpdesk")
-    parser.add_argument("--json", type=Path, default=Path(".run/bench.json"), help="default .run/bench.json")
-    parser.add_argument("--chart", type=Path, default=Path(".run/bench.svg"), help="default .run/bench.svg")
+    parser.add_argument(
+        "sections", nargs="*", choices=[*SECTIONS, []], help=f"default: {' '.join(BY_DEFAULT)}"
+    )
+    parser.add_argument(
+        "--sets", type=names, default=SETS, help=f"mail sets for speed (default {','.join(SETS)})"
+    )
+    parser.add_argument(
+        "--trials", type=names, default=list(TRIALS), help=f"default {','.join(TRIALS)}"
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=5, help="repetitions of each side (default 5)"
+    )
+    parser.add_argument(
+        "--round-s", type=float, default=2.0, help="about how long a round takes (default 2)"
+    )
+    parser.add_argument(
+        "--latency-s", type=float, default=10.0, help="how long each load is kept up (default 10)"
+    )
+    parser.add_argument(
+        "--peer-python", default=sys.executable, help="an interpreter that has django-helpdesk"
+    )
+    parser.add_argument(
+        "--json", type=Path, default=Path(".run/bench.json"), help="default .run/bench.json"
+    )
+    parser.add_argument(
+        "--chart", type=Path, default=Path(".run/bench.svg"), help="default .run/bench.svg"
+    )
     return parser.parse_args()
 
 

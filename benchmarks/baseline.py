@@ -28,7 +28,16 @@ from pymongo import ReturnDocument
 from pymongo.write_concern import WriteConcern
 
 from benchmarks.baseline_broker import Link
-from benchmarks.baseline_mails import BENCH, ENVELOPE, HEAD_BYTES, INLINE_BYTES, Filled, Shapes, blob_documents, mark_of
+from benchmarks.baseline_mails import (
+    BENCH,
+    ENVELOPE,
+    HEAD_BYTES,
+    INLINE_BYTES,
+    Filled,
+    Shapes,
+    blob_documents,
+    mark_of,
+)
 from services.runtime.broker.topology import (
     CASE,
     CASE_WRITER_COMMANDS,
@@ -62,7 +71,9 @@ class Mailbox:
 
     def __init__(self, where: Where) -> None:
         context = ssl.create_default_context(cafile=where.ca_file)
-        self._box = MailBox("localhost", where.imaps_port, ssl_context=context).login(where.user, where.password)
+        self._box = MailBox("localhost", where.imaps_port, ssl_context=context).login(
+            where.user, where.password
+        )
         self._taken: list[int] = []
         self._news: list[tuple[int, int]] = []
         self._last = 0
@@ -80,7 +91,11 @@ class Mailbox:
             return []
         size = 0
         batch: list[int] = []
-        while self._news and len(batch) < BATCH and (not batch or size + self._news[0][1] <= BYTES_AT_ONCE):
+        while (
+            self._news
+            and len(batch) < BATCH
+            and (not batch or size + self._news[0][1] <= BYTES_AT_ONCE)
+        ):
             uid, length = self._news.pop(0)
             batch.append(uid)
             size += length
@@ -95,7 +110,9 @@ class Mailbox:
         if uids:
             self._last = uids[-1]
             _, data = self._box.client.uid("FETCH", _set(uids), "(UID RFC822.SIZE INTERNALDATE)")
-            sizes = [line.partition(b"RFC822.SIZE ")[2].partition(b" ")[0].rstrip(b")") for line in data]
+            sizes = [
+                line.partition(b"RFC822.SIZE ")[2].partition(b" ")[0].rstrip(b")") for line in data
+            ]
             self._news = list(zip(uids, map(int, sizes), strict=True))
 
     def _delete(self) -> None:
@@ -137,7 +154,10 @@ async def fetcher(where: Where) -> None:
             taking = loop.run_in_executor(thread, mailbox.next_literals)
             for large in (one for one in literals if len(one) > INLINE_BYTES):
                 await _put(database, [(mark_of(large)[1].decode(), large)])
-            bodies = [ENVELOPE + (one if len(one) <= INLINE_BYTES else one[:HEAD_BYTES]) for one in literals]
+            bodies = [
+                ENVELOPE + (one if len(one) <= INLINE_BYTES else one[:HEAD_BYTES])
+                for one in literals
+            ]
             await link.publish(MAIL, f"raw.{BENCH}.{BENCH}", bodies)
 
 
@@ -168,8 +188,12 @@ async def writer(where: Where) -> None:
                 await database["blobs.chunks"].find({"files_id": blob}).sort("n").to_list(None)
             await _put(database, contents)
             await _write(client, database, batch)
-            await link.publish(EVENT, f"case.opened.{BENCH}", [one.event for one in batch], mandatory=False)
-            receipt = json.dumps({"type": "MailsRecorded.v1", "mailbox": BENCH, "keys": [one.key for one in batch]})
+            await link.publish(
+                EVENT, f"case.opened.{BENCH}", [one.event for one in batch], mandatory=False
+            )
+            receipt = json.dumps(
+                {"type": "MailsRecorded.v1", "mailbox": BENCH, "keys": [one.key for one in batch]}
+            )
             await link.publish(EVENT, receipt_key(BENCH), [receipt.encode()], mandatory=False)
             await commands.acknowledge()
 

@@ -72,13 +72,20 @@ class Link:
     async def purge(self, queue: str) -> None:
         await self._channel.queue_purge(queue)
 
-    async def publish(self, exchange: str, key: str, bodies: Sequence[bytes], *, mandatory: bool = True) -> None:
+    async def publish(
+        self, exchange: str, key: str, bodies: Sequence[bytes], *, mandatory: bool = True
+    ) -> None:
         """Together, up to a hundred at once, and all confirms."""
 
         async def one(body: bytes) -> None:
             properties = Basic.Properties(delivery_mode=_PERSISTENT)
             await self._channel.basic_publish(
-                body, exchange=exchange, routing_key=key, mandatory=mandatory, properties=properties, wait=False
+                body,
+                exchange=exchange,
+                routing_key=key,
+                mandatory=mandatory,
+                properties=properties,
+                wait=False,
             )
 
         for start in range(0, len(bodies), _AT_ONCE):

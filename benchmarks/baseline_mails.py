@@ -64,12 +64,16 @@ class Shapes:
         stored["cases"]["_id"] = stored["comments"]["case"] = stored["mails"]["case"] = number
         stored["threads"]["case"] = number
         stored["changes"] |= {"_id": change_id(number, 1), "case": number}
-        contents = [(f"{key}-{index}", body[:1] * size) for index, size in enumerate(shape.attached)]
+        contents = [
+            (f"{key}-{index}", body[:1] * size) for index, size in enumerate(shape.attached)
+        ]
         return Filled(key, stored, contents, shape.event, key if shape.large else None)
 
     def _learn(self, sample: bytes) -> _Shape:
         kind, _, index = sample.decode().partition(" ")
-        shape = self._shapes[sample] = _shape(filled(mail_set(kind).samples[_position(kind, sample)], int(index)))
+        shape = self._shapes[sample] = _shape(
+            filled(mail_set(kind).samples[_position(kind, sample)], int(index))
+        )
         return shape
 
 
@@ -84,7 +88,8 @@ def blob_documents(contents: Sequence[tuple[str, bytes]]) -> tuple[list[Document
     """GridFS's files and chunks of (id, content) pairs."""
     now = datetime.now(UTC)
     files = [
-        {"_id": name, "length": len(content), "chunkSize": CHUNK_BYTES, "uploadDate": now} for name, content in contents
+        {"_id": name, "length": len(content), "chunkSize": CHUNK_BYTES, "uploadDate": now}
+        for name, content in contents
     ]
     chunks = [
         {"files_id": name, "n": n, "data": content[start : start + CHUNK_BYTES]}
@@ -102,16 +107,27 @@ def _shape(raw: bytes) -> _Shape:
     """By the case writer's own reading and placing."""
     now = datetime.now(UTC)
     mail = RawMail(
-        key=mail_key(BENCH, raw), process=BENCH, mailbox=BENCH, size=len(raw), fetched_at=now, received_at=now, raw=raw
+        key=mail_key(BENCH, raw),
+        process=BENCH,
+        mailbox=BENCH,
+        size=len(raw),
+        fetched_at=now,
+        received_at=now,
+        raw=raw,
     )
     reading = read_mail(raw)
     attachments = tuple(
-        stored_attachment(file, BlobRef(sha256="0" * 64, size=len(file.content))) for file in reading.attachments
+        stored_attachment(file, BlobRef(sha256="0" * 64, size=len(file.content)))
+        for file in reading.attachments
     )
-    item = PreparedMail(OpenCase(mail=mail, decision=Decision(rule="new-case")), reading, attachments)
+    item = PreparedMail(
+        OpenCase(mail=mail, decision=Decision(rule="new-case")), reading, attachments
+    )
     planned = plan([item], Snapshot(), attempt="0" * 32)
     made = build_documents(planned, TransactionContext(now, "0" * 32, 1, {BENCH: STAGE}))
-    change = number_history(made.history, {}, {made.cases[0].number: made.cases[0]}, now, lambda *_: None).changes[0]
+    change = number_history(
+        made.history, {}, {made.cases[0].number: made.cases[0]}, now, lambda *_: None
+    ).changes[0]
     sender = Sender(id="", times=[now], alerted_at=None, version=1, expires_at=now)
     stored = {
         "cases": to_document(made.cases[0]),

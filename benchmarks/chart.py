@@ -35,7 +35,9 @@ class _Canvas:
     def text(self, x: float, text: str, *, bold: bool = False, end: bool = False) -> None:
         weight = ' font-weight="bold"' if bold else ""
         anchor = ' text-anchor="end"' if end else ""
-        self._shapes.append(f'<text x="{x:.0f}" y="{self.y + 13}"{weight}{anchor}>{escape(text)}</text>')
+        self._shapes.append(
+            f'<text x="{x:.0f}" y="{self.y + 13}"{weight}{anchor}>{escape(text)}</text>'
+        )
 
     def bar(self, x: float, width: float, colour: str, title: str, *, thin: bool = False) -> None:
         y, height = (self.y + _BAR / 2 - 1, 2) if thin else (self.y, _BAR)
@@ -57,7 +59,9 @@ class _Canvas:
         size = f'viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}"'
         head = f'<svg xmlns="http://www.w3.org/2000/svg" {size}>'
         ground = f'<rect width="{_WIDTH}" height="{height}" fill="white"/>'
-        return "\n".join([head, ground, f'<g style="{_STYLE}">', *self._shapes, "</g>", "</svg>", ""])
+        return "\n".join(
+            [head, ground, f'<g style="{_STYLE}">', *self._shapes, "</g>", "</svg>", ""]
+        )
 
 
 def chart(results: Results) -> str:
@@ -72,7 +76,9 @@ def chart(results: Results) -> str:
 
 
 def _ratios(canvas: _Canvas, speeds: Sequence[Speed]) -> None:
-    canvas.heading("Rate as a part of the floor (dashed); thin: from the lowest to the highest repetition")
+    canvas.heading(
+        "Rate as a part of the floor (dashed); thin: from the lowest to the highest repetition"
+    )
     width = (_WIDTH - _LEFT - 110) / max(1.1, *(speed.ratio.high for speed in speeds))
     top = canvas.y
     for speed in speeds:
@@ -91,13 +97,19 @@ def _costs(canvas: _Canvas, speeds: Sequence[Speed]) -> None:
         "Processor time of a mail over the whole path, as a part of the floor's (upper: Mailcase, lower: floor)"
     )
     _legend(canvas)
-    totals = [sum(side.cpu_ms.values()) for speed in speeds for side in (speed.mailcase, speed.floor)]
-    for speed, (ours, floor) in zip(speeds, zip(totals[::2], totals[1::2], strict=True), strict=True):
+    totals = [
+        sum(side.cpu_ms.values()) for speed in speeds for side in (speed.mailcase, speed.floor)
+    ]
+    for speed, (ours, floor) in zip(
+        speeds, zip(totals[::2], totals[1::2], strict=True), strict=True
+    ):
         width = (_WIDTH - _LEFT - 90) / max(ours, floor)
         for name, side in (("", speed.floor), (speed.mail_set, speed.mailcase))[::-1]:
             canvas.text(_LEFT - 8, name, end=True)
             _stack(canvas, side.cpu_ms, width)
-            canvas.text(_LEFT + width * sum(side.cpu_ms.values()) + 6, f"{sum(side.cpu_ms.values()):.1f} ms")
+            canvas.text(
+                _LEFT + width * sum(side.cpu_ms.values()) + 6, f"{sum(side.cpu_ms.values()):.1f} ms"
+            )
             canvas.y += _BAR + 2
         canvas.y += 6
 
@@ -126,9 +138,14 @@ def _latencies(canvas: _Canvas, latencies: Sequence[Latency]) -> None:
         canvas.text(_LEFT - 8, f"{load}, {one.rate:.0f}/s", end=True)
         for value, colour in reversed(list(_shades(one))):
             canvas.bar(_LEFT, width * value, colour, f"{value} ms")
-        canvas.text(_LEFT + width * one.p99_ms + 6, f"{one.p50_ms:.0f} / {one.p95_ms:.0f} / {one.p99_ms:.0f} ms")
+        canvas.text(
+            _LEFT + width * one.p99_ms + 6,
+            f"{one.p50_ms:.0f} / {one.p95_ms:.0f} / {one.p99_ms:.0f} ms",
+        )
         canvas.row()
 
 
 def _shades(one: Latency) -> Iterator[tuple[float, str]]:
-    yield from zip((one.p50_ms, one.p95_ms, one.p99_ms), ("#2f4b6e", "#4c78a8", "#a8c3de"), strict=True)
+    yield from zip(
+        (one.p50_ms, one.p95_ms, one.p99_ms), ("#2f4b6e", "#4c78a8", "#a8c3de"), strict=True
+    )

@@ -37,7 +37,12 @@ async def peer(ground: Ground, rounds: int, python: str = sys.executable) -> Pee
 
 
 def _lacks_helpdesk(python: str) -> bool:
-    return subprocess.run([python, "-c", "import helpdesk"], check=False, capture_output=True).returncode != 0
+    return (
+        subprocess.run(
+            [python, "-c", "import helpdesk"], check=False, capture_output=True
+        ).returncode
+        != 0
+    )
 
 
 class _Helpdesk:
@@ -71,9 +76,19 @@ class _Helpdesk:
 async def _helpdesk(ground: Ground, python: str) -> AsyncIterator[_Helpdesk]:
     servers = ground.servers
     servers.mail.add_user(_ADDRESS, PASSWORD)
-    arguments = [str(ground.fresh_folder("helpdesk")), str(servers.mail.imap_port), _ADDRESS, PASSWORD]
+    arguments = [
+        str(ground.fresh_folder("helpdesk")),
+        str(servers.mail.imap_port),
+        _ADDRESS,
+        PASSWORD,
+    ]
     process = await asyncio.create_subprocess_exec(
-        python, str(_PROGRAM), *arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        python,
+        str(_PROGRAM),
+        *arguments,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
     )
     try:
         helpdesk = _Helpdesk(ground, process)

@@ -50,7 +50,9 @@ class Side:
     @asynccontextmanager
     async def running(self, stages: Sequence[str]) -> AsyncIterator[None]:
         """The stages' processes during the block."""
-        self.processes = self._of_mailcase(stages) if self.name == "mailcase" else self._of_floor(stages)
+        self.processes = (
+            self._of_mailcase(stages) if self.name == "mailcase" else self._of_floor(stages)
+        )
         try:
             for process in self.processes:
                 process.start()
@@ -113,7 +115,9 @@ class Side:
         log = self.pipeline.folder / "logs" / f"floor-{stage}.log"
         log.unlink(missing_ok=True)
         command = [sys.executable, "-m", "benchmarks.baseline", stage, str(file)]
-        return GuardedProcess(stage, lambda: command, log, self.pipeline.folder / "pids" / f"{stage}.json", grace_s=1)
+        return GuardedProcess(
+            stage, lambda: command, log, self.pipeline.folder / "pids" / f"{stage}.json", grace_s=1
+        )
 
     async def _until_ready(self) -> None:
         deadline = time.monotonic() + _PATIENCE_S
@@ -121,7 +125,9 @@ class Side:
             while not _is_ready(process):
                 process.check_alive()
                 if time.monotonic() > deadline:
-                    raise TimeoutError(f"{self.name}: {process.name} is not ready{process.epilogue()}")
+                    raise TimeoutError(
+                        f"{self.name}: {process.name} is not ready{process.epilogue()}"
+                    )
                 await asyncio.sleep(0.05)
 
 

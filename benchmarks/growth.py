@@ -36,7 +36,9 @@ async def growths(ground: Ground, rounds: int) -> AsyncIterator[Growth]:
 
 async def _cases(ground: Ground, rounds: int) -> list[Growth]:
     async with AsyncExitStack() as stack:
-        trials = [await stack.enter_async_context(Writing.on(ground.side("mailcase"))) for _ in _CASES]
+        trials = [
+            await stack.enter_async_context(Writing.on(ground.side("mailcase"))) for _ in _CASES
+        ]
         for trial, cases in zip(trials, _CASES, strict=True):
             fill_with_cases(trial.side.pipeline, cases, comments=1)
         return await _in_turns("cases in the database", _CASES, trials, rounds)
@@ -44,13 +46,18 @@ async def _cases(ground: Ground, rounds: int) -> list[Growth]:
 
 async def _comments(ground: Ground, rounds: int) -> list[Growth]:
     async with AsyncExitStack() as stack:
-        trials = [await stack.enter_async_context(Appending.on(ground.side("mailcase"))) for _ in _COMMENTS]
+        trials = [
+            await stack.enter_async_context(Appending.on(ground.side("mailcase")))
+            for _ in _COMMENTS
+        ]
         for trial, comments in zip(trials, _COMMENTS, strict=True):
             fill_with_cases(trial.side.pipeline, 1, comments=comments)
         return await _in_turns("comments on the case", _COMMENTS, trials, rounds)
 
 
-async def _in_turns(what: str, sizes: Sequence[int], trials: Sequence[Writing], rounds: int) -> list[Growth]:
+async def _in_turns(
+    what: str, sizes: Sequence[int], trials: Sequence[Writing], rounds: int
+) -> list[Growth]:
     feed = Feed(mail_set("text"))
     for trial in trials:
         await trial.run(feed.take(_MAILS // 4))
@@ -80,14 +87,18 @@ async def _bytes(ground: Ground, rounds: int) -> list[Growth]:
         for _ in range(1 + rounds):
             for feed, count, of_size in zip(feeds, _MAILS_OF_BYTES.values(), rates, strict=True):
                 of_size.append((await trial.run(feed.take(count))).rate)
-    return _growths("bytes a mail", [one.mean_bytes for one in sets], [of_size[1:] for of_size in rates])
+    return _growths(
+        "bytes a mail", [one.mean_bytes for one in sets], [of_size[1:] for of_size in rates]
+    )
 
 
 def _growths(what: str, sizes: Sequence[int], rates: Sequence[Sequence[float]]) -> list[Growth]:
     def ratio(of_size: Sequence[float]) -> Figure:
         return Figure.of([one / least for one, least in zip(of_size, rates[0], strict=True)])
 
-    return [Growth(what, size, Figure.of(of), ratio(of)) for size, of in zip(sizes, rates, strict=True)]
+    return [
+        Growth(what, size, Figure.of(of), ratio(of)) for size, of in zip(sizes, rates, strict=True)
+    ]
 
 
 def fill_with_cases(pipeline: Pipeline, cases: int, *, comments: int) -> None:
@@ -99,7 +110,10 @@ def fill_with_cases(pipeline: Pipeline, cases: int, *, comments: int) -> None:
     digits = {"$substrBytes": [{"$toString": {"$rand": {}}}, 2, 14]}
     # As long as mail keys and as much over their whole range; the number keeps them apart.
     spread = {"$concat": [digits, digits, digits, digits, " ", {"$toString": "$n"}]}
-    person = {"name": "Person", "address": {"$concat": ["person.", {"$toString": "$n"}, "@old.example"]}}
+    person = {
+        "name": "Person",
+        "address": {"$concat": ["person.", {"$toString": "$n"}, "@old.example"]},
+    }
     case = {
         "_id": {"$add": ["$n", 1]}, "process": BENCH, "stage": STAGE, "status": "open", "mailbox": BENCH,
         "title": {"$concat": ["An older case ", {"$toString": "$n"}]}, "opened_at": "$$NOW", "updated_at": "$$NOW",

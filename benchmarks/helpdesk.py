@@ -26,7 +26,12 @@ def _configure(folder: Path) -> None:
     sys.path.insert(0, str(folder))
     settings.configure(
         SECRET_KEY="of no worth",
-        DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(folder / "helpdesk.sqlite3")}},
+        DATABASES={
+            "default": {
+                "ENGINE": "django.db.backends.sqlite3",
+                "NAME": str(folder / "helpdesk.sqlite3"),
+            }
+        },
         INSTALLED_APPS=[
             "django.contrib.admin",
             "django.contrib.auth",
@@ -37,7 +42,9 @@ def _configure(folder: Path) -> None:
             "django.contrib.humanize",
             "helpdesk",
         ],
-        TEMPLATES=[{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}],
+        TEMPLATES=[
+            {"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}
+        ],
         ROOT_URLCONF="bench_urls",
         SITE_ID=1,
         MEDIA_ROOT=str(folder / "media"),

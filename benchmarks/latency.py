@@ -23,7 +23,9 @@ IDLE_RATE = 3.0  # mails a second: each finds all stages waiting
 _PATIENCE_S = 60.0
 
 
-async def latencies(ground: Ground, loads: Sequence[float], seconds: float) -> AsyncIterator[Latency]:
+async def latencies(
+    ground: Ground, loads: Sequence[float], seconds: float
+) -> AsyncIterator[Latency]:
     """Of 5 kB mails; `loads` are shares of the highest rate, measured first; 0 is idle."""
     feed = Feed(mail_set("text"))
     async with Everything.on(ground.side("mailcase")) as trial:
@@ -33,7 +35,9 @@ async def latencies(ground: Ground, loads: Sequence[float], seconds: float) -> A
             yield await _latency(trial, feed, load, load * highest or IDLE_RATE, seconds)
 
 
-async def _latency(trial: Everything, feed: Feed, load: float, rate: float, seconds: float) -> Latency:
+async def _latency(
+    trial: Everything, feed: Feed, load: float, rate: float, seconds: float
+) -> Latency:
     chance = random.Random(f"{load}")
     mails = feed.take(max(20, round(rate * seconds)))
     due = time.time() + 0.5
@@ -52,4 +56,6 @@ async def _latency(trial: Everything, feed: Feed, load: float, rate: float, seco
     times = [(trial.seen[key] - at) * 1000 for key, at in delivered.items()]
     await trial.clear()
     cuts = statistics.quantiles(times, n=100, method="inclusive")
-    return Latency(load, round(rate, 1), len(mails), *(round(cuts[part - 1], 1) for part in (50, 95, 99)))
+    return Latency(
+        load, round(rate, 1), len(mails), *(round(cuts[part - 1], 1) for part in (50, 95, 99))
+    )

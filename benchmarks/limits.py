@@ -36,17 +36,27 @@ def checks(results: Results) -> Iterator[Check]:
     for memory in results.memory:
         limit = _MEMORY_LIMITS[memory.mail_set]
         for stage, peak in memory.peak_mb.items():
-            yield Check(f"peak memory of {stage} in MB, {memory.mail_set}", peak, limit, at_least=False)
+            yield Check(
+                f"peak memory of {stage} in MB, {memory.mail_set}", peak, limit, at_least=False
+            )
 
 
 def _rates(results: Results) -> Iterator[Check]:
     for speed in results.speed:
         if speed.mail_set == "text":
-            yield Check(f"{speed.trial}, 5 kB mails: part of the floor", speed.ratio.median, _FLOOR_LIMITS[speed.trial])
+            yield Check(
+                f"{speed.trial}, 5 kB mails: part of the floor",
+                speed.ratio.median,
+                _FLOOR_LIMITS[speed.trial],
+            )
     for peer in results.peers:
         if peer.ratio is not None:
             yield Check(f"whole path, 5 kB mails: times {peer.name}", peer.ratio.median, PEER_TIMES)
     for growth in results.growth:
         limit = _GROWTH_LIMITS.get((growth.what, growth.size))
         if limit is not None:
-            yield Check(f"rate with {growth.size:,} {growth.what}: part of the least", growth.ratio.median, limit)
+            yield Check(
+                f"rate with {growth.size:,} {growth.what}: part of the least",
+                growth.ratio.median,
+                limit,
+            )

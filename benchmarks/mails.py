@@ -77,9 +77,13 @@ def _huge_set(chance: random.Random) -> list[bytes]:
 def _mix_set(chance: random.Random) -> list[bytes]:
     """Of fifty: 28 short texts, 15 with HTML, 6 with a scan or a document, one with a large PDF; 100 kB in the mean."""
     mails = [_mail(chance, "mix", index, text=chance.randint(1_000, 6_000)) for index in range(28)]
-    mails += [_mail(chance, "mix", 28 + index, text=3_000, html=chance.randint(15_000, 60_000)) for index in range(15)]
     mails += [
-        _mail(chance, "mix", 43 + index, text=2_000, attached=chance.randint(80_000, 300_000)) for index in range(6)
+        _mail(chance, "mix", 28 + index, text=3_000, html=chance.randint(15_000, 60_000))
+        for index in range(15)
+    ]
+    mails += [
+        _mail(chance, "mix", 43 + index, text=2_000, attached=chance.randint(80_000, 300_000))
+        for index in range(6)
     ]
     mails.append(_mail(chance, "mix", 49, text=2_000, html=20_000, attached=2_000_000))
     chance.shuffle(mails)
@@ -104,7 +108,9 @@ _SETS: dict[str, tuple[str, Callable[[random.Random], list[bytes]]]] = {
 }
 
 
-def _mail(chance: random.Random, kind: str, index: int, *, text: int, html: int = 0, attached: int = 0) -> bytes:
+def _mail(
+    chance: random.Random, kind: str, index: int, *, text: int, html: int = 0, attached: int = 0
+) -> bytes:
     """Sizes are those of the parts' contents, in bytes or characters."""
     mail = EmailMessage()
     mail["Return-Path"] = f"<person.{_TOKEN}@customers.example>"
@@ -113,7 +119,9 @@ def _mail(chance: random.Random, kind: str, index: int, *, text: int, html: int 
             f"from mx{hop}.customers.example (mx{hop}.customers.example [192.0.2.{hop + 1}]) by "
             f"relay{hop}.example.test with ESMTPS id {chance.getrandbits(64):016x}; Mon, 23 Nov 2026 10:00:0{hop} +0100"
         )
-    mail["DKIM-Signature"] = f"v=1; a=rsa-sha256; d=customers.example; b={_folded(f'{chance.getrandbits(1024):x}')}"
+    mail["DKIM-Signature"] = (
+        f"v=1; a=rsa-sha256; d=customers.example; b={_folded(f'{chance.getrandbits(1024):x}')}"
+    )
     mail["From"] = f"Person {_TOKEN} <person.{_TOKEN}@customers.example>"
     mail["To"] = f"Office <{ADDRESS}>"
     mail["Subject"] = f"{_words(chance, 4)} {_TOKEN}"
@@ -126,9 +134,13 @@ def _mail(chance: random.Random, kind: str, index: int, *, text: int, html: int 
     if attached:
         # Twelve bytes before the token, so that it is a piece of base64 by itself.
         content = b"%PDF-1.7\n%%\n" + _TOKEN.encode() + chance.randbytes(attached)
-        mail.add_attachment(content, maintype="application", subtype="pdf", filename=f"document-{index}.pdf")
+        mail.add_attachment(
+            content, maintype="application", subtype="pdf", filename=f"document-{index}.pdf"
+        )
     for number, part in enumerate(part for part in mail.walk() if part.is_multipart()):
-        part.set_boundary(f"=_{kind}_{index}_{number}")  # the library's would differ from run to run
+        part.set_boundary(
+            f"=_{kind}_{index}_{number}"
+        )  # the library's would differ from run to run
     return mail.as_bytes().replace(b"\n", b"\r\n")
 
 

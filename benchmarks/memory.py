@@ -17,7 +17,9 @@ _LOOK_S = 0.02
 async def memory(ground: Ground, name: str, mails: int) -> Memory:
     """Stages that just started, so that nothing of other sets is in their memory."""
     async with Everything.on(ground.side("mailcase")) as trial:
-        own = {process.name: (lambda process=process: process.pids) for process in trial.side.processes}
+        own = {
+            process.name: (lambda process=process: process.pids) for process in trial.side.processes
+        }
         with watched(own) as held:
             done = await trial.run(Feed(mail_set(name)).take(mails))
         peaks = {stage: round(mb, 1) for stage, mb in done.peak_mb.items() if stage in own}

@@ -24,7 +24,17 @@ _WORDS = (
     "zamówienie", "faktura", "proszę", "dziękuję", "pozdrawiam", "załącznik", "termin", "płatności", "kwota", "netto",
     "umowa", "the", "invoice", "please", "find", "attached", "order", "number", "delivery", "Grüße", "Rechnung",
 )  # fmt: skip
-_FIELDS = ("Subject", "From", "Reply-To", "To", "Cc", "Date", "Message-ID", "In-Reply-To", "References")
+_FIELDS = (
+    "Subject",
+    "From",
+    "Reply-To",
+    "To",
+    "Cc",
+    "Date",
+    "Message-ID",
+    "In-Reply-To",
+    "References",
+)
 _LIMIT = 1.5
 _RUNS = 5
 
@@ -43,7 +53,8 @@ def _plain(random_: random.Random, size: int) -> str:
 def _correspondence(random_: random.Random, size: int) -> str:
     """HTML as an office program writes a letter."""
     styles = "".join(
-        f"p.Para{index}{{margin:0cm;font-size:11.0pt;font-family:'Calibri',sans-serif}}\n" for index in range(60)
+        f"p.Para{index}{{margin:0cm;font-size:11.0pt;font-family:'Calibri',sans-serif}}\n"
+        for index in range(60)
     )
     pieces = [f"<html><head><style><!--{styles}--></style></head><body lang=PL><div>"]
     while sum(map(len, pieces)) < size:
@@ -96,7 +107,9 @@ def library_cuts(raw: bytes) -> list[str | bytes]:
         assert isinstance(part, Message)
         assert isinstance(content, bytes)
         is_text = part.get_content_maintype() == "text"
-        contents.append(content.decode(part.get_content_charset() or "ascii", "replace") if is_text else content)
+        contents.append(
+            content.decode(part.get_content_charset() or "ascii", "replace") if is_text else content
+        )
     return contents
 
 
@@ -104,7 +117,9 @@ def library_reads(raw: bytes) -> list[object]:
     """What a case needs of a mail, as far as the library gives it."""
     mail = email.message_from_bytes(raw, policy=email.policy.default)
     found: list[object] = [mail[name] for name in _FIELDS]
-    bodies = {id(body): body for kind in ("plain", "html") if (body := mail.get_body((kind,))) is not None}
+    bodies = {
+        id(body): body for kind in ("plain", "html") if (body := mail.get_body((kind,))) is not None
+    }
     found += [body.get_content() for body in bodies.values()]
     found += [part.get_content() for part in mail.iter_attachments()]
     return found
@@ -134,18 +149,29 @@ def _ratio(runs: list[dict[str, float]], baseline: str) -> tuple[float, str]:
 
 def _mails() -> list[tuple[str, bytes]]:
     random_ = random.Random(235)
-    plain, letter, shop = _plain(random_, 5000), _correspondence(random_, 60_000), _newsletter(random_, 60_000)
-    mails = [(f"5 kB text, {encoding}", _mail(plain, None, encoding)) for encoding in ("quoted-printable", "8bit")]
+    plain, letter, shop = (
+        _plain(random_, 5000),
+        _correspondence(random_, 60_000),
+        _newsletter(random_, 60_000),
+    )
+    mails = [
+        (f"5 kB text, {encoding}", _mail(plain, None, encoding))
+        for encoding in ("quoted-printable", "8bit")
+    ]
     for name, html in (("letter", letter), ("newsletter", shop)):
         for encoding in ("quoted-printable", "base64"):
-            mails.append((f"60 kB HTML with text, {name}, {encoding}", _mail(plain, html, encoding)))
+            mails.append(
+                (f"60 kB HTML with text, {name}, {encoding}", _mail(plain, html, encoding))
+            )
             mails.append((f"60 kB HTML alone, {name}, {encoding}", _mail(None, html, encoding)))
     return mails
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=200, help="timings of each side for each mail (default 200)")
+    parser.add_argument(
+        "--rounds", type=int, default=200, help="timings of each side for each mail (default 200)"
+    )
     rounds = parser.parse_args().rounds
     print(f"{'mail':50} {'read ms':>8} {'cut ms':>7} {'ours ms':>8}   {'ours/read':21} ours/cut")
     for name, raw in _mails():

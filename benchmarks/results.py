@@ -18,7 +18,9 @@ class Figure(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, values: Sequence[float]) -> "Figure":
-        return cls(*(round(value, 4) for value in (statistics.median(values), min(values), max(values))))
+        return cls(
+            *(round(value, 4) for value in (statistics.median(values), min(values), max(values)))
+        )
 
 
 class SideSpeed(msgspec.Struct, frozen=True):
@@ -95,7 +97,6 @@ class Results(msgspec.Struct):
 
 
 def empty_results() -> Results:
-    machine = (
-        f"{os.cpu_count()} cores, {platform.machine()}, Linux {platform.release()}, Python {platform.python_version()}"
-    )
+    system = f"Linux {platform.release()}, Python {platform.python_version()}"
+    machine = f"{os.cpu_count()} cores, {platform.machine()}, {system}"
     return Results(machine, datetime.now(UTC).isoformat(timespec="seconds"))

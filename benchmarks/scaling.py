@@ -103,15 +103,21 @@ class Bench:
         config = folder / "mailcase.toml"
         config.write_text(SETTINGS.format(database=name))
         env = {"MAILCASE_BROKER_URL": url, "MAILCASE_STORE_URL": self._servers.store.url}
-        client: pymongo.MongoClient[dict[str, object]] = pymongo.MongoClient(self._servers.store.url)
+        client: pymongo.MongoClient[dict[str, object]] = pymongo.MongoClient(
+            self._servers.store.url
+        )
         try:
             asyncio.run(_fill(url, self._round, mails))
             if stage == "router":
                 with _Depth(url, CASE_WRITER_COMMANDS) as depth:
-                    return self._drain(Services(config, folder, {stage: replicas}, env=env), depth, mails, share)
+                    return self._drain(
+                        Services(config, folder, {stage: replicas}, env=env), depth, mails, share
+                    )
             self._route(Services(config, folder, {"router": 2}, env=env), url, mails)
             recorded = client[name]["mails"].estimated_document_count
-            return self._drain(Services(config, folder, {stage: replicas}, env=env), recorded, mails, share)
+            return self._drain(
+                Services(config, folder, {stage: replicas}, env=env), recorded, mails, share
+            )
         finally:
             client.drop_database(name)
             client.close()
@@ -121,7 +127,9 @@ class Bench:
         with routers, _Depth(url, CASE_WRITER_COMMANDS) as depth, _Depth(url, ROUTER_MAIL) as left:
             _until(lambda: depth() >= mails and left() == 0)
 
-    def _drain(self, stages: Services, done: Callable[[], int], mails: int, share: float | None) -> Measure:
+    def _drain(
+        self, stages: Services, done: Callable[[], int], mails: int, share: float | None
+    ) -> Measure:
         with stages:
             stages.wait_until_ready()
             groups = [process.pids for process in stages.all]
@@ -143,7 +151,9 @@ async def _fill(url: str, seed: int, mails: int) -> None:
     dispatcher = RawMailBuilder("bench", "bench", inline_bytes=1_000_000, put_blob=_no_blob)
     messages = [await dispatcher.message(_mail(seed, number), None) for number in range(mails)]
     async with Broker.connected(url, "bench") as broker:
-        await broker.declare(mailcase_topology(archive_max_age_days=1, archive_max_bytes=100_000_000))
+        await broker.declare(
+            mailcase_topology(archive_max_age_days=1, archive_max_bytes=100_000_000)
+        )
         for start in range(0, mails, 200):
             await broker.publish_all(messages[start : start + 200])
 
@@ -160,10 +170,14 @@ def _mail(seed: int, number: int) -> bytes:
     mail["Subject"] = f"Invoice {seed}/{number}"
     mail["Message-ID"] = f"<{seed}.{number}@customers.test>"
     mail["Date"] = "Mon, 23 Nov 2026 10:00:00 +0100"
-    mail.set_content("\n".join(f"Line {line} of letter {number}, as people write them." for line in range(100)))
+    mail.set_content(
+        "\n".join(f"Line {line} of letter {number}, as people write them." for line in range(100))
+    )
     if number % 3 == 0:
         content = f"{seed}-{number} ".encode() * 2000
-        mail.add_attachment(content[:20_000], maintype="application", subtype="octet-stream", filename="invoice.bin")
+        mail.add_attachment(
+            content[:20_000], maintype="application", subtype="octet-stream", filename="invoice.bin"
+        )
     return mail.as_bytes().replace(b"\n", b"\r\n")
 
 
@@ -276,7 +290,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="One replica of a stage against two.")
     parser.add_argument("--mails", type=int, default=5000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--share", type=float, default=0.2, help="of one core, in the second measurement")
+    parser.add_argument(
+        "--share", type=float, default=0.2, help="of one core, in the second measurement"
+    )
     parser.add_argument("--stage", choices=["router", "case-writer"], action="append")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="mailcase-scaling-") as name:

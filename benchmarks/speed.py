@@ -19,17 +19,22 @@ _MOST_BYTES = 150_000_000  # waiting in a round
 _LEAST_MAILS = 8
 
 
-async def speeds(ground: Ground, trial: str, sets: Sequence[str], rounds: int, round_s: float) -> AsyncIterator[Speed]:
+async def speeds(
+    ground: Ground, trial: str, sets: Sequence[str], rounds: int, round_s: float
+) -> AsyncIterator[Speed]:
     """One trial over several mail sets; a round takes Mailcase about `round_s` seconds."""
     async with AsyncExitStack() as stack:
         ours, floor = [
-            await stack.enter_async_context(TRIALS[trial].on(ground.side(name))) for name in ("mailcase", "floor")
+            await stack.enter_async_context(TRIALS[trial].on(ground.side(name)))
+            for name in ("mailcase", "floor")
         ]
         for name in sets:
             yield await _speed(trial, mail_set(name), (ours, floor), rounds, round_s)
 
 
-async def _speed(trial: str, mails: MailSet, sides: tuple[Trial, Trial], rounds: int, round_s: float) -> Speed:
+async def _speed(
+    trial: str, mails: MailSet, sides: tuple[Trial, Trial], rounds: int, round_s: float
+) -> Speed:
     ours, floor = sides
     feed = Feed(mails)
     count = max(_LEAST_MAILS, 100_000 // mails.mean_bytes)
@@ -66,4 +71,6 @@ def _side(rounds: Sequence[Round]) -> SideSpeed:
         return {name: round(median(one[name] for one in of), 3) for name in of[0]}
 
     peaks = {name: round(max(one.peak_mb[name] for one in rounds), 1) for name in rounds[0].peak_mb}
-    return SideSpeed(Figure.of([one.rate for one in rounds]), medians([one.cpu_ms for one in rounds]), peaks)
+    return SideSpeed(
+        Figure.of([one.rate for one in rounds]), medians([one.cpu_ms for one in rounds]), peaks
+    )

@@ -16,7 +16,10 @@ def table(results: Results) -> str:
         _peers(results),
         _growth(results),
     )
-    blocks = [f"{results.machine}, {results.at}", *filter(None, ("\n".join(lines) for lines in sections))]
+    blocks = [
+        f"{results.machine}, {results.at}",
+        *filter(None, ("\n".join(lines) for lines in sections)),
+    ]
     blocks.append("\n".join(_checks(results)))
     return "\n\n".join(blocks)
 
@@ -37,8 +40,13 @@ def _costs(results: Results) -> Iterator[str]:
         heads = " ".join(f"{name:>13}" for name in processes)
         yield f"{'processor ms':12} {'mails':5} {heads}   (after / the floor's)"
     for speed in results.speed:
-        pairs = ((speed.mailcase.cpu_ms.get(name), speed.floor.cpu_ms.get(name)) for name in processes)
-        cells = ("" if ours is None or floor is None else f"{ours:.2f}/{floor:.2f}" for ours, floor in pairs)
+        pairs = (
+            (speed.mailcase.cpu_ms.get(name), speed.floor.cpu_ms.get(name)) for name in processes
+        )
+        cells = (
+            "" if ours is None or floor is None else f"{ours:.2f}/{floor:.2f}"
+            for ours, floor in pairs
+        )
         yield f"{speed.trial:12} {speed.mail_set:5} {' '.join(f'{cell:>13}' for cell in cells)}"
 
 

@@ -14,7 +14,14 @@ from datetime import UTC, datetime
 from typing import Self
 
 from benchmarks.baseline_broker import Inbox, Link
-from benchmarks.baseline_mails import BENCH, ENVELOPE, HEAD_BYTES, INLINE_BYTES, blob_documents, mark_of
+from benchmarks.baseline_mails import (
+    BENCH,
+    ENVELOPE,
+    HEAD_BYTES,
+    INLINE_BYTES,
+    blob_documents,
+    mark_of,
+)
 from benchmarks.contenders import Side
 from benchmarks.meter import cpu_s, forget_peak, peak_rss_mb
 from schemas.cases import AppendToCase, Command, Decision, OpenCase
@@ -96,12 +103,19 @@ class Trial(ABC):
             self.side.thaw()
         while not await self.ended(len(mails)):
             if time.monotonic() > started + PATIENCE_S:
-                raise TimeoutError(f"{type(self).__name__} of {self.side.name} with {len(mails)} mails does not end")
+                raise TimeoutError(
+                    f"{type(self).__name__} of {self.side.name} with {len(mails)} mails does not end"
+                )
             await asyncio.sleep(_LOOK_S)
         seconds = time.monotonic() - started
         await self.clear()
-        cpu = {name: (cpu_s(pids()) - before[name]) * 1000 / len(mails) for name, pids in groups.items()}
-        return Round(len(mails), seconds, cpu, {name: peak_rss_mb(pids()) for name, pids in groups.items()})
+        cpu = {
+            name: (cpu_s(pids()) - before[name]) * 1000 / len(mails)
+            for name, pids in groups.items()
+        }
+        return Round(
+            len(mails), seconds, cpu, {name: peak_rss_mb(pids()) for name, pids in groups.items()}
+        )
 
 
 class Fetching(Trial):
@@ -110,7 +124,9 @@ class Fetching(Trial):
     stages = ("fetcher",)
 
     async def prepare(self) -> "asyncio.Task[None]":
-        return asyncio.create_task(self._receipt(await self.link.consume(ROUTER_MAIL, prefetch=0, no_ack=True)))
+        return asyncio.create_task(
+            self._receipt(await self.link.consume(ROUTER_MAIL, prefetch=0, no_ack=True))
+        )
 
     async def _receipt(self, arrived: Inbox) -> None:
         async for messages in arrived.messages(50):
@@ -154,7 +170,9 @@ class _Receipted(Trial):
         super().__init__(side, link)
         self._receipts = 0
         self._at_start = 0
-        self.seen: dict[str, float] = {}  # when the receipt of each mail key came, in seconds since 1970
+        self.seen: dict[
+            str, float
+        ] = {}  # when the receipt of each mail key came, in seconds since 1970
 
     async def prepare(self) -> "asyncio.Task[None]":
         return asyncio.create_task(
@@ -183,7 +201,9 @@ class Writing(_Receipted):
     stages: Sequence[str] = ("case-writer",)
 
     async def fill(self, mails: Sequence[bytes]) -> None:
-        async with Store.opened(self.side.servers.store.url, self.side.pipeline.database_name) as store:
+        async with Store.opened(
+            self.side.servers.store.url, self.side.pipeline.database_name
+        ) as store:
             bodies = [await self._body(raw, store) for raw in mails]
         await self.link.publish("", CASE_WRITER_COMMANDS, bodies)
 
@@ -245,7 +265,9 @@ class Everything(_Receipted):
         deadline = time.monotonic() + PATIENCE_S
         while self.side.left():
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{self.side.left()} mails stay in the mailbox of {self.side.name}")
+                raise TimeoutError(
+                    f"{self.side.left()} mails stay in the mailbox of {self.side.name}"
+                )
             await asyncio.sleep(0.02)
         await super().clear()
 

@@ -50,16 +50,25 @@ def _events(envelope: _Envelope) -> list[Event]:
     details: dict[str, Any] = data.get("details", {})
     match envelope.type:
         case "mailcase.case.opened.v1":
-            about = _about(envelope, data["mail_key"] or details["comment"]) | {"mailbox": details["mailbox"]}
+            about = _about(envelope, data["mail_key"] or details["comment"]) | {
+                "mailbox": details["mailbox"]
+            }
             return [CaseOpened(case=data["case"], stage=details["stage"], title="", **about)]
         case "mailcase.case.appended.v1":
             about = _about(envelope, data["mail_key"] or details["comment"])
             return [CaseAppended(case=data["case"], reopened=details["reopened"], **about)]
         case "mailcase.case.mail-moved.v1" if details["was"] is not None:
-            return [CaseMoved(case=data["case"], was=details["was"], **_about(envelope, details["comment"]))]
+            return [
+                CaseMoved(
+                    case=data["case"], was=details["was"], **_about(envelope, details["comment"])
+                )
+            ]
         case "mailcase.case.split.v1":
             went = [key for key in details["comments"] if _MAIL_KEY.fullmatch(key)]
-            return [CaseMoved(case=details["to"], was=data["case"], **_about(envelope, key)) for key in went]
+            return [
+                CaseMoved(case=details["to"], was=data["case"], **_about(envelope, key))
+                for key in went
+            ]
         case "mailcase.mail.parked.v1":
             return [msgspec.convert(data | {"type": "MailParked.v1"}, MailParked)]
         case "mailcase.mail.ignored.v1":
@@ -73,4 +82,9 @@ def _events(envelope: _Envelope) -> list[Event]:
 
 
 def _about(envelope: _Envelope, mail_key: str) -> dict[str, Any]:
-    return {"mail_key": mail_key, "process": envelope.data["process"], "mailbox": "", "at": envelope.time}
+    return {
+        "mail_key": mail_key,
+        "process": envelope.data["process"],
+        "mailbox": "",
+        "at": envelope.time,
+    }

@@ -55,4 +55,6 @@ class CaseReference(msgspec.Struct, frozen=True, dict=True):
         optional = "?" if self.reads_bare else ""
         prefix = rf"(?:{re.escape(self.prefix)}[ \t]{{0,4}}){optional}" if self.prefix else ""
         blanks = r"[ \t]{0,4}"
-        return re.compile(rf"\[{blanks}{prefix}#([1-9][0-9]{{0,{MAX_DIGITS - 1}}}){blanks}\]", re.IGNORECASE)
+        return re.compile(
+            rf"\[{blanks}{prefix}#([1-9][0-9]{{0,{MAX_DIGITS - 1}}}){blanks}\]", re.IGNORECASE
+        )

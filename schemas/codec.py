@@ -112,7 +112,9 @@ def _decode(decoder: Any, body: bytes) -> Any:
 
 def _tag_in(decoder: Any, body: bytes) -> str:
     """The tag alone, whatever else the message holds; "" if there is none."""
-    protocol: Any = msgspec.msgpack if isinstance(decoder, msgspec.msgpack.Decoder) else msgspec.json
+    protocol: Any = (
+        msgspec.msgpack if isinstance(decoder, msgspec.msgpack.Decoder) else msgspec.json
+    )
     try:
         tagged: _Tagged = protocol.decode(body, type=_Tagged)
     except (msgspec.MsgspecError, ValueError, RecursionError):

@@ -90,7 +90,9 @@ class MailboxLimited(_MailEvent, frozen=True, kw_only=True, tag="MailboxLimited.
     ROUTING_KEY: ClassVar[str] = "alert.mailbox-limited.{process}"
 
 
-class MailsRecorded(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="MailsRecorded.v1"):
+class MailsRecorded(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="MailsRecorded.v1"
+):
     """The receipt: a majority of the database has the outcomes, so the mails may leave `mailbox`.
 
     Routing key `mail.recorded.<mailbox>`. `keys` are mail keys in no order; a key may come more
@@ -114,13 +116,17 @@ class ReplayEffect(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     mail_key: str
-    effect: Literal["opened", "appended", "parked", "ignored", "unchanged", "rederived", "moved", "differs"]
+    effect: Literal[
+        "opened", "appended", "parked", "ignored", "unchanged", "rederived", "moved", "differs"
+    ]
     case: int | None = None
     was: int | None = None
     detail: str = ""
 
 
-class MailsReplayed(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="MailsReplayed.v1"):
+class MailsReplayed(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="MailsReplayed.v1"
+):
     """The effects of replay `run`, sent once they are written; routing key `mail.replayed.<run>`."""
 
     ROUTING_KEY: ClassVar[str] = "mail.replayed.{run}"
@@ -129,7 +135,9 @@ class MailsReplayed(msgspec.Struct, frozen=True, kw_only=True, tag_field="type",
     effects: list[ReplayEffect]
 
 
-class FetcherPresent(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="FetcherPresent.v1"):
+class FetcherPresent(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="FetcherPresent.v1"
+):
     """A fetcher announces every few seconds what it reads; routing key `fetcher.present`.
 
     `replica` names the fetcher while its connection lives; `room` is how many more mailboxes it
@@ -143,10 +151,28 @@ class FetcherPresent(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"
     room: int
 
 
-Event = CaseOpened | CaseAppended | CaseMoved | MailParked | MailIgnored | SenderLimited | MailboxLimited
-Published = MailParked | MailIgnored | SenderLimited | MailboxLimited | MailsRecorded | MailsReplayed | FetcherPresent
+Event = (
+    CaseOpened
+    | CaseAppended
+    | CaseMoved
+    | MailParked
+    | MailIgnored
+    | SenderLimited
+    | MailboxLimited
+)
+Published = (
+    MailParked
+    | MailIgnored
+    | SenderLimited
+    | MailboxLimited
+    | MailsRecorded
+    | MailsReplayed
+    | FetcherPresent
+)
 
 
 def routing_key(event: Published) -> str:
     """The routing key of an event, from its template and its fields."""
-    return event.ROUTING_KEY.format_map({name: getattr(event, name) for name in event.__struct_fields__})
+    return event.ROUTING_KEY.format_map(
+        {name: getattr(event, name) for name in event.__struct_fields__}
+    )

@@ -12,7 +12,9 @@ from schemas.flags import CommentFlag
 CaseStatus = Literal["open", "closed"]
 UNDELIVERABLE = CommentFlag.UNDELIVERABLE
 OutgoingKind = Literal["acknowledgement", "answer", "notice"]
-OutgoingState = Literal["pending", "claimed", "sent", "refused", "given-up", "suppressed", "recalled"]
+OutgoingState = Literal[
+    "pending", "claimed", "sent", "refused", "given-up", "suppressed", "recalled"
+]
 BLOB_MARK = "blob"
 # The SHA-256 of a content in the blob store; the sweep keeps contents that a document refers to.
 BlobId = Annotated[str, msgspec.Meta(extra={BLOB_MARK: True})]

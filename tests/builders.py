@@ -25,13 +25,22 @@ OFFICE = Address("", "invoices@office.example")
 STAGES = {"invoices": "registration", "claims": "intake"}
 
 
-def raw_bytes(text: str = "Hello", *, subject: str = "Invoice 17", sender: Address = ANNA, headers: str = "") -> bytes:
+def raw_bytes(
+    text: str = "Hello", *, subject: str = "Invoice 17", sender: Address = ANNA, headers: str = ""
+) -> bytes:
     """A small whole mail; `headers` are further header lines, each with its CRLF."""
-    lines = [f"From: {sender.name} <{sender.address}>", f"To: {OFFICE.address}", f"Subject: {subject}", DATE]
+    lines = [
+        f"From: {sender.name} <{sender.address}>",
+        f"To: {OFFICE.address}",
+        f"Subject: {subject}",
+        DATE,
+    ]
     return ("\r\n".join(lines) + "\r\n" + headers + "\r\n" + text + "\r\n").encode()
 
 
-def raw_mail(raw: bytes = b"", /, *, mailbox: str = "invoices", process: str = "invoices", **more: Any) -> RawMail:
+def raw_mail(
+    raw: bytes = b"", /, *, mailbox: str = "invoices", process: str = "invoices", **more: Any
+) -> RawMail:
     content = raw or raw_bytes()
     fields: dict[str, Any] = {
         "key": mail_key(mailbox, content),
@@ -80,12 +89,16 @@ def appending(
     name: str, *cases: int, thread_ids: Sequence[str] = (), signed: Sequence[int] = (), **mail: Any
 ) -> AppendToCase:
     """`signed` are the cases whose mails of ours it answers."""
-    decision = Decision(rule="case-reference", cases=list(cases), thread_ids=list(thread_ids), signed=list(signed))
+    decision = Decision(
+        rule="case-reference", cases=list(cases), thread_ids=list(thread_ids), signed=list(signed)
+    )
     return AppendToCase(mail=raw_mail(raw_bytes(name), **mail), decision=decision)
 
 
 def parking(name: str, reason: str = "virus", **mail: Any) -> ParkMail:
-    return ParkMail(mail=raw_mail(raw_bytes(name), **mail), decision=Decision(rule=reason), reason=reason)
+    return ParkMail(
+        mail=raw_mail(raw_bytes(name), **mail), decision=Decision(rule=reason), reason=reason
+    )
 
 
 def ignoring(name: str, reason: str = "loop") -> IgnoreMail:
@@ -95,11 +108,15 @@ def ignoring(name: str, reason: str = "loop") -> IgnoreMail:
 def item(command: Command, message_id: str | None = None, **read: Any) -> PreparedMail:
     """A command with a reading made up for it; a parked or ignored one has none, and its whole mail is kept."""
     if isinstance(command, ParkMail | IgnoreMail):
-        return PreparedMail(command, None, original=BlobRef(sha256="f" * 64, size=command.mail.size))
+        return PreparedMail(
+            command, None, original=BlobRef(sha256="f" * 64, size=command.mail.size)
+        )
     return PreparedMail(command, reading(message_id, **read))
 
 
-def opened(name: str, message_id: str | None = None, *, thread_ids: Sequence[str] = (), **read: Any) -> PreparedMail:
+def opened(
+    name: str, message_id: str | None = None, *, thread_ids: Sequence[str] = (), **read: Any
+) -> PreparedMail:
     """An item that opens a case unless its thread is known."""
     return item(opening(name, thread_ids=thread_ids), message_id, **read)
 
@@ -110,7 +127,10 @@ async def planned(cases: Cases, items: Sequence[PreparedMail], attempt: str = "a
 
 
 async def write_plan(
-    cases: Cases, done: Plan, attempt: str = "attempt", originals: Mapping[str, BlobRef] | None = None
+    cases: Cases,
+    done: Plan,
+    attempt: str = "attempt",
+    originals: Mapping[str, BlobRef] | None = None,
 ) -> Documents:
     """Write a plan as a writer does."""
     return await cases.write(DocumentBuilder(done, attempt, OpeningRules(STAGES), originals or {}))

@@ -48,7 +48,9 @@ def servers(server_programs: None) -> Iterator[PrivateServers]:
     """
     folder = Path(tempfile.mkdtemp(prefix="mailcase-tests-"))
     folder.chmod(0o711)  # the mail server's user must be able to pass through
-    private = PrivateServers(folder, mail=True, broker_plugins=["rabbitmq_management", "rabbitmq_prometheus"])
+    private = PrivateServers(
+        folder, mail=True, broker_plugins=["rabbitmq_management", "rabbitmq_prometheus"]
+    )
     try:
         yield private.start()
     finally:

@@ -52,7 +52,9 @@ class FakeMailSource:
         self._connected = False
         self._woken = threading.Event()
 
-    def fail_next(self, method: str, failure_kind: FailureKind = FailureKind.CONNECTION, times: int = 1) -> None:
+    def fail_next(
+        self, method: str, failure_kind: FailureKind = FailureKind.CONNECTION, times: int = 1
+    ) -> None:
         """Let the next `times` calls of `method` end the session with a MailboxError."""
         error = MailboxError("injected", mailbox="fake", failure_kind=failure_kind, hint="none")
         self._failures.setdefault(method, []).extend([error] * times)
@@ -87,13 +89,19 @@ class FakeMailSource:
         self.fetches.append(list(ids))
         self._answer("fetch")
         there = [mail_id for mail_id in ids if mail_id in self._mailbox.mails]
-        return [FetchedMail(mail_id, self._mailbox.mails[mail_id], self._received_at) for mail_id in there]
+        return [
+            FetchedMail(mail_id, self._mailbox.mails[mail_id], self._received_at)
+            for mail_id in there
+        ]
 
     def remove(self, ids: Sequence[str]) -> None:
         self._answer("remove")
         self._recorded_heads |= self._oversized.intersection(ids)
         for mail_id in ids:
-            if mail_id not in self._oversized and self._mailbox.mails.pop(mail_id, None) is not None:
+            if (
+                mail_id not in self._oversized
+                and self._mailbox.mails.pop(mail_id, None) is not None
+            ):
                 self._mailbox.removed.append(mail_id)
 
     def flag_oversized(self, ids: Sequence[str]) -> list[FetchedMail]:
@@ -101,7 +109,11 @@ class FakeMailSource:
         if self._can_flag:
             self.flagged += ids
             return []
-        new_ids = [mail_id for mail_id in ids if mail_id in self._mailbox.mails and mail_id not in self._recorded_heads]
+        new_ids = [
+            mail_id
+            for mail_id in ids
+            if mail_id in self._mailbox.mails and mail_id not in self._recorded_heads
+        ]
         self._oversized.update(new_ids)
         heads = {mail_id: self._mailbox.mails[mail_id][:HEAD_BYTES] for mail_id in new_ids}
         return [FetchedMail(mail_id, head, self._received_at) for mail_id, head in heads.items()]
@@ -130,7 +142,12 @@ class FakeMailSource:
             self._connected = False
             raise self._failures[method].pop(0)
         if not self._connected:
-            raise MailboxError("no session", mailbox="fake", failure_kind=FailureKind.CONNECTION, hint="connect first")
+            raise MailboxError(
+                "no session",
+                mailbox="fake",
+                failure_kind=FailureKind.CONNECTION,
+                hint="connect first",
+            )
 
 
 class FakeSeenIds:

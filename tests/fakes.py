@@ -48,7 +48,8 @@ class FakeBlobs:
         return [
             one
             for one in refs
-            if len(self.contents.get(one.sha256, b"")) != one.size or one.sha256 not in self.contents
+            if len(self.contents.get(one.sha256, b"")) != one.size
+            or one.sha256 not in self.contents
         ]
 
     async def get(self, sha256: str) -> bytes:
@@ -123,7 +124,12 @@ class FakeCases:
         numbers.update(one.case for one in mails.values() if one.case is not None)
         cases = {
             number: CaseSnapshot(
-                case.process, case.stage, case.status, case.title, frozenset(case.participants), case.refers_to
+                case.process,
+                case.stage,
+                case.status,
+                case.title,
+                frozenset(case.participants),
+                case.refers_to,
             )
             for number in numbers
             if (case := self.cases.get(number))
@@ -183,7 +189,9 @@ class FakeCases:
             mail = self.mails[key]
             if mail.counted_by != written.attempt:
                 counted = mail.deliveries + count
-                self.mails[key] = msgspec.structs.replace(mail, deliveries=counted, counted_by=written.attempt)
+                self.mails[key] = msgspec.structs.replace(
+                    mail, deliveries=counted, counted_by=written.attempt
+                )
 
 
 def _history(sender: Sender) -> SenderHistory:
@@ -204,7 +212,11 @@ class FakePublisher:
 
     async def catch_up(self, cases: Collection[int]) -> None:
         await self.publish(
-            [one for one in self._cases.changes.values() if one.case in cases and one.id not in self.published]
+            [
+                one
+                for one in self._cases.changes.values()
+                if one.case in cases and one.id not in self.published
+            ]
         )
 
 

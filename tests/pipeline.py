@@ -45,12 +45,16 @@ class Pipeline:
         self.mailboxes = dict(mailboxes)
         self._fresh = fresh
         self.virtual_host = f"test-{folder.name}-{number}"
-        self.database_name = f"test_{hashlib.sha256(str(folder).encode()).hexdigest()[:12]}_{number}"
+        self.database_name = (
+            f"test_{hashlib.sha256(str(folder).encode()).hexdigest()[:12]}_{number}"
+        )
         self.add_virtual_host()
         for address in self.mailboxes.values():
             servers.mail.add_user(address, PASSWORD)
         self.config = self._write_settings(server)
-        self._client: pymongo.MongoClient[Document] = pymongo.MongoClient(servers.store.url, tz_aware=True)
+        self._client: pymongo.MongoClient[Document] = pymongo.MongoClient(
+            servers.store.url, tz_aware=True
+        )
 
     def add_virtual_host(self) -> None:
         """Again after the broker lost everything."""
@@ -93,9 +97,15 @@ class Pipeline:
 
     def queued(self) -> dict[str, int]:
         """Messages in each queue, ready or not acknowledged; the archives, which keep them, left out."""
-        listing = self.servers.broker.ctl("list_queues", "-q", "-p", self.virtual_host, "name", "messages")
+        listing = self.servers.broker.ctl(
+            "list_queues", "-q", "-p", self.virtual_host, "name", "messages"
+        )
         rows = [line.split("\t") for line in listing.splitlines() if "\t" in line]
-        return {name: int(count) for name, count in rows if count.isdecimal() and not name.endswith(".archive")}
+        return {
+            name: int(count)
+            for name, count in rows
+            if count.isdecimal() and not name.endswith(".archive")
+        }
 
     def until(self, condition: Callable[[], bool], what: str, patience_s: float = 60.0) -> None:
         """Raises AssertionError if `condition` does not come true in time."""
@@ -106,14 +116,22 @@ class Pipeline:
             _pause(pause)
 
     def until_recorded(self, count: int, patience_s: float = 120.0) -> None:
-        self.until(lambda: self.recorded() >= count, f"{count} mails recorded, {self.recorded()} are", patience_s)
+        self.until(
+            lambda: self.recorded() >= count,
+            f"{count} mails recorded, {self.recorded()} are",
+            patience_s,
+        )
 
     def until_empty(self, mailbox: str, patience_s: float = 30.0) -> None:
         self.until(lambda: self.left(mailbox) == 0, f"the mailbox {mailbox} is empty", patience_s)
 
     def until_queues_empty(self, patience_s: float = 30.0) -> None:
         """The broker counts a queue's messages anew every few seconds only."""
-        self.until(lambda: not any(self.queued().values()), f"queues are empty: {self.queued()}", patience_s)
+        self.until(
+            lambda: not any(self.queued().values()),
+            f"queues are empty: {self.queued()}",
+            patience_s,
+        )
 
     def blob(self, sha256: str) -> bytes:
         """A blob's bytes, read as GridFS lays them out."""

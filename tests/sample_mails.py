@@ -53,10 +53,15 @@ def new_mails(count: int, *, seed: int = 1, to: str = "invoices@example.test") -
     return [_sample(chance, f"n{seed}-{index}", index, to, None) for index in range(count)]
 
 
-def replies(cases: list[int], count: int, *, seed: int = 2, to: str = "invoices@example.test") -> list[Sample]:
+def replies(
+    cases: list[int], count: int, *, seed: int = 2, to: str = "invoices@example.test"
+) -> list[Sample]:
     """Answers to `cases` in turn, each with the number in its subject."""
     chance = random.Random(seed)
-    return [_sample(chance, f"r{seed}-{index}", index, to, cases[index % len(cases)]) for index in range(count)]
+    return [
+        _sample(chance, f"r{seed}-{index}", index, to, cases[index % len(cases)])
+        for index in range(count)
+    ]
 
 
 def _sample(chance: random.Random, name: str, index: int, to: str, case: int | None) -> Sample:
@@ -65,7 +70,11 @@ def _sample(chance: random.Random, name: str, index: int, to: str, case: int | N
     mail["From"] = f"Person {index} <person{index}@customers.test>"
     mail["To"] = to
     subject = " ".join(chance.choices(words, k=4))
-    mail["Subject"] = f"{subject} {name}" if case is None else f"RE: Case {CaseReference().write(case)} was accepted"
+    mail["Subject"] = (
+        f"{subject} {name}"
+        if case is None
+        else f"RE: Case {CaseReference().write(case)} was accepted"
+    )
     mail["Message-ID"] = f"<{name}@customers.test>"
     mail["Date"] = "Mon, 23 Nov 2026 10:00:00 +0100"
     mail.set_content("\n".join(_lines(chance, words)) + f"\n{name}\n")

@@ -21,5 +21,11 @@ def add_virtual_host(servers: PrivateServers, name: str, *, fresh: bool = False)
 
 
 def _exchange(exchange: str, host: str) -> dict[str, object]:
-    shape = {"type": "topic", "durable": True, "auto_delete": False, "internal": False, "arguments": {}}
+    shape = {
+        "type": "topic",
+        "durable": True,
+        "auto_delete": False,
+        "internal": False,
+        "arguments": {},
+    }
     return {"name": exchange, "vhost": host, **shape}

@@ -110,7 +110,9 @@ WAITING = Row(
             [
                 Query(f"max({series(OLDEST_UNFETCHED)})", "mailbox"),
                 Query(f"max({series(OLDEST_IN_FLIGHT)})", "published, not recorded"),
-                Query(f"max by (queue) ({series('mailcase_queue_oldest_age_seconds')})", "{{queue}}"),
+                Query(
+                    f"max by (queue) ({series('mailcase_queue_oldest_age_seconds')})", "{{queue}}"
+                ),
                 Query(f"max({series('mailcase_sender_outbox_oldest_age_seconds')})", "outbox"),
             ],
             "s",
@@ -149,8 +151,18 @@ WAITING = Row(
 OUTCOMES = Row(
     "What became of the mail?",
     [
-        Panel("Mails by outcome", [Query(rate(RECORDED, "outcome", PROCESS), "{{outcome}}")], PER_SECOND, stacked=True),
-        Panel("Mails by process", [Query(rate(RECORDED, "process", PROCESS), "{{process}}")], PER_SECOND, stacked=True),
+        Panel(
+            "Mails by outcome",
+            [Query(rate(RECORDED, "outcome", PROCESS), "{{outcome}}")],
+            PER_SECOND,
+            stacked=True,
+        ),
+        Panel(
+            "Mails by process",
+            [Query(rate(RECORDED, "process", PROCESS), "{{process}}")],
+            PER_SECOND,
+            stacked=True,
+        ),
         Panel(
             "Mails by rule",
             [Query(rate("mailcase_mails_routed_total", "rule", PROCESS), "{{rule}}")],

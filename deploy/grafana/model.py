@@ -97,13 +97,20 @@ class Dashboard:
             "preload": False,
             "annotations": {"list": [_ANNOTATIONS]},
             "links": [_OTHERS],
-            "templating": {"list": [_DATA_SOURCE, *(_variable(variable) for variable in self.variables)]},
+            "templating": {
+                "list": [_DATA_SOURCE, *(_variable(variable) for variable in self.variables)]
+            },
             "panels": _panels(self.rows),
         }
 
     def queries(self) -> list[tuple[str, str]]:
         """The panel's title and the PromQL of each query."""
-        return [(panel.title, query.expr) for row in self.rows for panel in row.panels for query in panel.queries]
+        return [
+            (panel.title, query.expr)
+            for row in self.rows
+            for panel in row.panels
+            for query in panel.queries
+        ]
 
 
 _ANNOTATIONS = {
@@ -171,7 +178,9 @@ def _panels(rows: Sequence[Row]) -> list[Json]:
     y = 0
     for row in rows:
         place = {"h": 1, "w": COLUMNS, "x": 0, "y": y}
-        found.append({"type": "row", "title": row.title, "collapsed": False, "panels": [], "gridPos": place})
+        found.append(
+            {"type": "row", "title": row.title, "collapsed": False, "panels": [], "gridPos": place}
+        )
         y += 1
         x = height = 0
         for panel in row.panels:
@@ -190,7 +199,10 @@ def _panel(panel: Panel) -> Json:
         "title": panel.title,
         "description": panel.description,
         "datasource": SOURCE,
-        "targets": [_target(panel, query, chr(ord("A") + index)) for index, query in enumerate(panel.queries)],
+        "targets": [
+            _target(panel, query, chr(ord("A") + index))
+            for index, query in enumerate(panel.queries)
+        ],
         "fieldConfig": {"defaults": _defaults(panel), "overrides": []},
         "options": _STAT if panel.kind == "stat" else _TIME_SERIES,
     }
@@ -236,8 +248,16 @@ def _steps(panel: Panel) -> list[Json]:
         return [{"color": "green", "value": None}]
     orange, red = panel.limits
     if panel.below:
-        return [{"color": "red", "value": None}, {"color": "orange", "value": red}, {"color": "green", "value": orange}]
-    return [{"color": "green", "value": None}, {"color": "orange", "value": orange}, {"color": "red", "value": red}]
+        return [
+            {"color": "red", "value": None},
+            {"color": "orange", "value": red},
+            {"color": "green", "value": orange},
+        ]
+    return [
+        {"color": "green", "value": None},
+        {"color": "orange", "value": orange},
+        {"color": "red", "value": red},
+    ]
 
 
 _STAT = {

@@ -47,7 +47,10 @@ def percentiles(
     `by`.
     """
     label = f" {{{{{by}}}}}" if by else ""
-    return [Query(quantile(share, histogram, by, *matchers), f"p{share * 100:g}{label}") for share in shares]
+    return [
+        Query(quantile(share, histogram, by, *matchers), f"p{share * 100:g}{label}")
+        for share in shares
+    ]
 
 
 def mean(histogram: str, by: str) -> str:

@@ -16,7 +16,12 @@ from xml.sax.saxutils import escape
 from deploy.grafana.mail_flow import MAIL_FLOW
 from deploy.grafana.model import PER_SECOND, Panel
 
-SHOWN = ("Mails per second", "Time from arrival to recorded", "Oldest mail by place", "Mails by place")
+SHOWN = (
+    "Mails per second",
+    "Time from arrival to recorded",
+    "Oldest mail by place",
+    "Mails by place",
+)
 WIDTH, HEIGHT, MARGIN = 460, 224, 16
 PLOT_LEFT, PLOT_TOP, PLOT_BOTTOM = 46, 30, 60
 COLORS = ("#2f6fab", "#d9822b", "#3d9a5f", "#b13f3f", "#7a55a8", "#6b7280", "#1c9aa0", "#a3761a")
@@ -47,9 +52,14 @@ def lines_of(panel: Panel, url: str, span: Span) -> list[Line]:
     """The series that Prometheus returns for the panel's queries."""
     found = []
     for query in panel.queries:
-        text = query.expr.replace("$__rate_interval", "30s").replace("$process", ".*").replace("$namespace", ".*")
+        text = (
+            query.expr.replace("$__rate_interval", "30s")
+            .replace("$process", ".*")
+            .replace("$namespace", ".*")
+        )
         asked = {"query": text, "start": span.start_s, "end": span.end_s, "step": span.step_s}
-        with urllib.request.urlopen(f"{url}/api/v1/query_range?{urllib.parse.urlencode(asked)}", timeout=30) as answer:  # noqa: S310 - the operator's own
+        address = f"{url}/api/v1/query_range?{urllib.parse.urlencode(asked)}"
+        with urllib.request.urlopen(address, timeout=30) as answer:  # noqa: S310 - the operator's own
             series = json.load(answer)["data"]["result"]
         for result in series:
             points = [(float(at), float(value)) for at, value in result["values"] if value != "NaN"]
@@ -67,7 +77,10 @@ def chart(panel: Panel, lines: Sequence[Line], span: Span) -> str:
     """The SVG of one panel; its axis starts at 0."""
     top = _round_up(max((value for line in lines for _, value in line.points), default=0.0))
     plot_width, plot_height = WIDTH - PLOT_LEFT - 8, HEIGHT - PLOT_TOP - PLOT_BOTTOM
-    parts = [f'<rect width="{WIDTH}" height="{HEIGHT}" rx="4" class="panel"/>', _text(12, 19, panel.title, "title")]
+    parts = [
+        f'<rect width="{WIDTH}" height="{HEIGHT}" rx="4" class="panel"/>',
+        _text(12, 19, panel.title, "title"),
+    ]
     for share in (0.0, 0.5, 1.0):
         y = PLOT_TOP + plot_height * (1 - share)
         parts.append(f'<path d="M{PLOT_LEFT} {y:.1f}h{plot_width}" class="grid"/>')
@@ -84,7 +97,9 @@ def chart(panel: Panel, lines: Sequence[Line], span: Span) -> str:
     for share in (0.0, 0.5, 1.0):
         label = f"{minutes * share:.1f} min" if share else "0"
         anchor = "axis end" if share == 1.0 else "axis"
-        parts.append(_text(PLOT_LEFT + plot_width * share, HEIGHT - PLOT_BOTTOM + 13, label, anchor))
+        parts.append(
+            _text(PLOT_LEFT + plot_width * share, HEIGHT - PLOT_BOTTOM + 13, label, anchor)
+        )
     return "".join(parts) + _legend(lines)
 
 
@@ -137,20 +152,32 @@ STYLE = (
 
 
 def drawing(url: str, span: Span) -> str:
-    panels = [panel for title in SHOWN for row in MAIL_FLOW.rows for panel in row.panels if panel.title == title]
+    panels = [
+        panel
+        for title in SHOWN
+        for row in MAIL_FLOW.rows
+        for panel in row.panels
+        if panel.title == title
+    ]
     columns, rows = 2, (len(panels) + 1) // 2
     size = (columns * (WIDTH + MARGIN) + MARGIN, rows * (HEIGHT + MARGIN) + MARGIN)
-    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size[0]} {size[1]}"><style>{STYLE}</style>']
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size[0]} {size[1]}"><style>{STYLE}</style>'
+    ]
     parts.append(f'<rect width="{size[0]}" height="{size[1]}" fill="#f6f8fa"/>')
     for index, panel in enumerate(panels):
         x = MARGIN + index % columns * (WIDTH + MARGIN)
         y = MARGIN + index // columns * (HEIGHT + MARGIN)
-        parts.append(f'<g transform="translate({x} {y})">{chart(panel, lines_of(panel, url, span), span)}</g>')
+        parts.append(
+            f'<g transform="translate({x} {y})">{chart(panel, lines_of(panel, url, span), span)}</g>'
+        )
     return "\n".join(parts) + "\n</svg>\n"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Draw the main panels of the dashboard Mail flow as SVG.")
+    parser = argparse.ArgumentParser(
+        description="Draw the main panels of the dashboard Mail flow as SVG."
+    )
     parser.add_argument("prometheus", help="e.g. http://127.0.0.1:9090")
     parser.add_argument("--minutes", type=float, default=10.0, help="how far back (default: 10)")
     asked = parser.parse_args()

@@ -1,7 +1,16 @@
 """Dashboard "Services": throughput, latency, errors, saturation and replicas of each service."""
 
 from deploy.grafana.model import PER_SECOND, Dashboard, Panel, Query, Row, Variable
-from deploy.grafana.promql import RATE, each_once, mean, percentiles, quantile, rate, series, with_service
+from deploy.grafana.promql import (
+    RATE,
+    each_once,
+    mean,
+    percentiles,
+    quantile,
+    rate,
+    series,
+    with_service,
+)
 
 WORK = 'queue!~".*archive|fetcher\\\\..*"'
 
@@ -11,19 +20,38 @@ LAG = f"rate({series('mailcase_event_loop_lag_seconds_bucket')}{RATE})"
 OVERVIEW = Row(
     "All services",
     [
-        Panel("Replicas", [Query(f"count by (stage) ({series('mailcase_build_info')})", "{{stage}}")], width=6),
+        Panel(
+            "Replicas",
+            [Query(f"count by (stage) ({series('mailcase_build_info')})", "{{stage}}")],
+            width=6,
+        ),
         Panel(
             "Versions",
-            [Query(f"count by (stage, version) ({series('mailcase_build_info')})", "{{stage}} {{version}}")],
+            [
+                Query(
+                    f"count by (stage, version) ({series('mailcase_build_info')})",
+                    "{{stage}} {{version}}",
+                )
+            ],
             width=6,
         ),
         Panel(
             "Connections to broker and database",
-            [Query(f"min by (dependency) ({series('mailcase_dependency_up')})", "{{dependency}}, in every process")],
+            [
+                Query(
+                    f"min by (dependency) ({series('mailcase_dependency_up')})",
+                    "{{dependency}}, in every process",
+                )
+            ],
             description="1 while every process can reach the server, 0 while at least one cannot.",
             width=6,
         ),
-        Panel("Retries", [Query(rate("mailcase_retries_total", "what"), "{{what}}")], PER_SECOND, width=6),
+        Panel(
+            "Retries",
+            [Query(rate("mailcase_retries_total", "what"), "{{what}}")],
+            PER_SECOND,
+            width=6,
+        ),
         Panel(
             "CPU cores in use, by service",
             [Query(f"sum by (stage) ({with_service(CPU)})", "{{stage}}")],
@@ -31,12 +59,22 @@ OVERVIEW = Row(
         ),
         Panel(
             "Memory of the largest replica, by service",
-            [Query(f"max by (stage) ({with_service(series('process_resident_memory_bytes'))})", "{{stage}}")],
+            [
+                Query(
+                    f"max by (stage) ({with_service(series('process_resident_memory_bytes'))})",
+                    "{{stage}}",
+                )
+            ],
             "bytes",
         ),
         Panel(
             "Event loop lag (p99)",
-            [Query(f"histogram_quantile(0.99, sum by (le, stage) ({with_service(LAG)}))", "{{stage}}")],
+            [
+                Query(
+                    f"histogram_quantile(0.99, sum by (le, stage) ({with_service(LAG)}))",
+                    "{{stage}}",
+                )
+            ],
             "s",
             "How late the event loop of a process runs its timers. If it exceeds a second, something"
             " blocks the loop: check the CPU of the process and the mails that it reads.",
@@ -48,8 +86,16 @@ OVERVIEW = Row(
 QUEUES = Row(
     "Router, case writer and sender, by the queue they consume",
     [
-        Panel("Throughput", [Query(rate("mailcase_batch_mails_sum", "queue"), "{{queue}}")], PER_SECOND),
-        Panel("Batch duration", percentiles("mailcase_batch_seconds", shares=(0.5, 0.99), by="queue"), "s"),
+        Panel(
+            "Throughput",
+            [Query(rate("mailcase_batch_mails_sum", "queue"), "{{queue}}")],
+            PER_SECOND,
+        ),
+        Panel(
+            "Batch duration",
+            percentiles("mailcase_batch_seconds", shares=(0.5, 0.99), by="queue"),
+            "s",
+        ),
         Panel("Batch size (mean)", [Query(mean("mailcase_batch_mails", "queue"), "{{queue}}")]),
         Panel(
             "Busy",
@@ -77,14 +123,23 @@ QUEUES = Row(
         ),
         Panel(
             "Messages ready in the queue",
-            [Query(each_once("rabbitmq_detailed_queue_messages_ready", "queue", WORK), "{{queue}}")],
+            [
+                Query(
+                    each_once("rabbitmq_detailed_queue_messages_ready", "queue", WORK), "{{queue}}"
+                )
+            ],
         ),
         Panel(
             "Errors",
             [
                 Query(rate("mailcase_batch_failures_total", "queue"), "failed {{queue}}"),
-                Query(rate("mailcase_messages_dead_lettered_total", "queue"), "dead-lettered {{queue}}"),
-                Query(rate("mailcase_messages_redelivered_total", "queue"), "redelivered {{queue}}"),
+                Query(
+                    rate("mailcase_messages_dead_lettered_total", "queue"),
+                    "dead-lettered {{queue}}",
+                ),
+                Query(
+                    rate("mailcase_messages_redelivered_total", "queue"), "redelivered {{queue}}"
+                ),
             ],
             PER_SECOND,
         ),
@@ -110,10 +165,17 @@ FETCHER = Row(
             width=6,
         ),
         Panel(
-            "Bytes fetched per second", [Query(rate("mailcase_mailbox_bytes_fetched_total"), "bytes")], "Bps", width=6
+            "Bytes fetched per second",
+            [Query(rate("mailcase_mailbox_bytes_fetched_total"), "bytes")],
+            "Bps",
+            width=6,
         ),
         Panel("Fetch duration", percentiles("mailcase_fetch_seconds"), "s", width=6),
-        Panel("Mails per fetch (p50)", [Query(quantile(0.5, "mailcase_fetch_mails"), "mails")], width=6),
+        Panel(
+            "Mails per fetch (p50)",
+            [Query(quantile(0.5, "mailcase_fetch_mails"), "mails")],
+            width=6,
+        ),
         Panel(
             "Mailboxes per replica",
             [Query(f"sum by (instance) ({series('mailcase_mailbox_lease_held')})", "{{instance}}")],
@@ -121,7 +183,11 @@ FETCHER = Row(
         ),
         Panel(
             "Without a reader",
-            [Query(f"min by (mailbox) ({series('mailcase_mailbox_unread_seconds')})", "{{mailbox}}")],
+            [
+                Query(
+                    f"min by (mailbox) ({series('mailcase_mailbox_unread_seconds')})", "{{mailbox}}"
+                )
+            ],
             "s",
             "Time since any fetcher held the lease of the mailbox. Normal: below ten seconds.",
             width=6,
@@ -139,7 +205,10 @@ FETCHER = Row(
             width=6,
         ),
         Panel(
-            "Bytes in flight", [Query(f"sum({series('mailcase_mailbox_in_flight_bytes')})", "bytes")], "bytes", width=6
+            "Bytes in flight",
+            [Query(f"sum({series('mailcase_mailbox_in_flight_bytes')})", "bytes")],
+            "bytes",
+            width=6,
         ),
         Panel(
             "Republished mails",
@@ -147,7 +216,12 @@ FETCHER = Row(
             PER_SECOND,
             width=6,
         ),
-        Panel("Log-ins", [Query(rate("mailcase_mailbox_connects_total"), "log-ins")], PER_SECOND, width=6),
+        Panel(
+            "Log-ins",
+            [Query(rate("mailcase_mailbox_connects_total"), "log-ins")],
+            PER_SECOND,
+            width=6,
+        ),
     ],
 )
 
@@ -166,7 +240,12 @@ CASE_WRITER = Row(
             "Conflicts rise with the number of case writers. If they rise and throughput does not, run fewer.",
             width=6,
         ),
-        Panel("Time from fetched to recorded", percentiles("mailcase_mail_end_to_end_seconds"), "s", width=6),
+        Panel(
+            "Time from fetched to recorded",
+            percentiles("mailcase_mail_end_to_end_seconds"),
+            "s",
+            width=6,
+        ),
     ],
 )
 

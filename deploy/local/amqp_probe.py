@@ -21,7 +21,11 @@ def probe(port: int, user: str, password: str, timeout_s: float = 5.0) -> None:
     with socket.create_connection(("127.0.0.1", port), timeout=timeout_s) as link:
         link.sendall(PROTOCOL_HEADER)
         _expect(link, START)
-        _send(link, START_OK, _table() + _short("PLAIN") + struct.pack(">I", len(plain)) + plain + _short("en_US"))
+        _send(
+            link,
+            START_OK,
+            _table() + _short("PLAIN") + struct.pack(">I", len(plain)) + plain + _short("en_US"),
+        )
         limits = _expect(link, TUNE)
         _send(link, TUNE_OK, limits[:8])  # channel-max, frame-max and heartbeat as offered
         _send(link, OPEN, _short("/") + _short("") + b"\0")
@@ -43,7 +47,9 @@ def _expect(link: socket.socket, method: int) -> bytes:
     _, _, size = struct.unpack(">BHI", _read(link, 7))
     payload = _read(link, size + 1)[:-1]
     if payload[:4] != struct.pack(">HH", 10, method):
-        raise ConnectionError(f"the broker answered {payload[:80]!r}, not connection method {method}")
+        raise ConnectionError(
+            f"the broker answered {payload[:80]!r}, not connection method {method}"
+        )
     return payload[4:]
 
 

@@ -48,7 +48,9 @@ class Broker(Server):
         log, pid = self._guarded("epmd")
         self._epmd = GuardedProcess("epmd", self._epmd_command, log, pid, env=self._env, grace_s=1)
         log, pid = self._guarded("broker")
-        self._node = GuardedProcess("broker", self._node_command, log, pid, env=self._env, grace_s=20)
+        self._node = GuardedProcess(
+            "broker", self._node_command, log, pid, env=self._env, grace_s=20
+        )
 
     @property
     def processes(self) -> Sequence[GuardedProcess]:
@@ -128,7 +130,9 @@ class Broker(Server):
 
     def _start(self) -> None:
         find_programs(self.required_programs())
-        if {"'", '"'} & set(str(self.folder)):  # its disk monitor passes the path to a shell, and would hang
+        if {"'", '"'} & set(
+            str(self.folder)
+        ):  # its disk monitor passes the path to a shell, and would hang
             raise LocalServerError(
                 f"the path {self.folder} contains quotes, which RabbitMQ cannot use: choose another data folder"
             )
@@ -171,7 +175,9 @@ class Broker(Server):
         algorithm = {"hashing_algorithm": "rabbit_password_hashing_sha256"}
         file = self.folder / "definitions.json"
         definitions = {
-            "users": [{"name": self.user, "password_hash": hashed, "tags": "administrator", **algorithm}],
+            "users": [
+                {"name": self.user, "password_hash": hashed, "tags": "administrator", **algorithm}
+            ],
             "permissions": [{"user": self.user, "vhost": host, **every} for host in hosts],
         }
         file.write_text(json.dumps(definitions))
@@ -189,7 +195,9 @@ class Broker(Server):
         self.port = self.ports.get("broker")
         self._dist_port = self.ports.get("broker-distribution")
         self._epmd_port = self.ports.get("broker-epmd")
-        self._plugin_ports = {name: self.ports.get(name) for name in self.plugins if name in PORT_SETTINGS}
+        self._plugin_ports = {
+            name: self.ports.get(name) for name in self.plugins if name in PORT_SETTINGS
+        }
 
     def _write_configuration(self, user: str, password: str) -> None:
         """Write the configuration files; a node without data creates `user` at its first start."""
@@ -207,12 +215,20 @@ class Broker(Server):
             "raft.wal_max_size_bytes = 64000000\n",  # the WAL is held in memory; the default is 512 MB
             *(PORT_SETTINGS[name].format(port=port) for name, port in self._plugin_ports.items()),
         ]
-        (self.folder / "rabbitmq.conf").write_text("".join(settings))  # others cannot enter the folder
+        (self.folder / "rabbitmq.conf").write_text(
+            "".join(settings)
+        )  # others cannot enter the folder
         (self.folder / "rabbitmq-env.conf").write_text("")
         (self.folder / "enabled_plugins").write_text(f"[{','.join(self.plugins)}].\n")
 
     def _epmd_command(self) -> list[str]:
-        return [find_programs(["epmd"])["epmd"], "-port", str(self._epmd_port), "-address", "127.0.0.1"]
+        return [
+            find_programs(["epmd"])["epmd"],
+            "-port",
+            str(self._epmd_port),
+            "-address",
+            "127.0.0.1",
+        ]
 
     def _node_command(self) -> list[str]:
         return [find_programs(["rabbitmq-server"])["rabbitmq-server"]]

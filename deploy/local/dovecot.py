@@ -39,7 +39,9 @@ class Settings:
             user, group = pwd.getpwuid(self.uid).pw_name, grp.getgrgid(self.gid).gr_name
         except KeyError as error:
             hint = "run as a user of /etc/passwd with a group of /etc/group"
-            raise LocalServerError(f"the user or group of the private mail server has no name: {hint}") from error
+            raise LocalServerError(
+                f"the user or group of the private mail server has no name: {hint}"
+            ) from error
         return TEMPLATE.format(**vars(self), user=user, group=group)
 
     def oauth2_text(self) -> str:

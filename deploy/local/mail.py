@@ -45,7 +45,14 @@ class MailServer(Server):
         self._scratch = Path()
         log, pid = self._guarded("mail")
         self._process = GuardedProcess(
-            "mail", self._command, log, pid, env=_env, owner=self._owner, grace_s=5, scratch=self._scratch_folders
+            "mail",
+            self._command,
+            log,
+            pid,
+            env=_env,
+            owner=self._owner,
+            grace_s=5,
+            scratch=self._scratch_folders,
         )
         self._serial = itertools.count()
 
@@ -191,7 +198,9 @@ class MailServer(Server):
 
         authority = trustme.CA()
         certificate = authority.issue_cert("localhost", "127.0.0.1")
-        self._write_owned(self.folder / "server.pem", certificate.private_key_and_cert_chain_pem.bytes())
+        self._write_owned(
+            self.folder / "server.pem", certificate.private_key_and_cert_chain_pem.bytes()
+        )
         self._write_owned(self.folder / "ca.pem", authority.cert_pem.bytes())
 
     def _make_owned_folder(self, folder: Path) -> None:

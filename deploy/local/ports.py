@@ -36,7 +36,9 @@ class Ports:
         with _lock:
             if (given := self._given.get(name)) is not None:
                 if not is_free(given):
-                    raise LocalServerError(f"another program uses port {given} of {name}: stop that program")
+                    raise LocalServerError(
+                        f"another program uses port {given} of {name}: stop that program"
+                    )
                 return given
             kept = self._read()
             port = kept.get(name)
@@ -49,7 +51,9 @@ class Ports:
 
     def _read(self) -> dict[str, int]:
         try:
-            return {str(name): int(port) for name, port in json.loads(self._file.read_bytes()).items()}
+            return {
+                str(name): int(port) for name, port in json.loads(self._file.read_bytes()).items()
+            }
         except (OSError, ValueError, AttributeError, TypeError):
             return {}
 
@@ -63,7 +67,9 @@ class Ports:
 def is_free(port: int) -> bool:
     """Whether a server can listen on this port of 127.0.0.1 now."""
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # ignores connections in TIME_WAIT
+        probe.setsockopt(
+            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
+        )  # ignores connections in TIME_WAIT
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:

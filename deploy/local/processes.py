@@ -15,7 +15,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy.local.errors import LocalServerError, last_lines
-from deploy.local.guardian import KILL_PATIENCE_S, Spec, boot_id, descendants, process_table, signal_all
+from deploy.local.guardian import (
+    KILL_PATIENCE_S,
+    Spec,
+    boot_id,
+    descendants,
+    process_table,
+    signal_all,
+)
 
 GUARDIAN = Path(__file__).with_name("guardian.py")
 LOG_LIMIT_BYTES = 20_000_000
@@ -82,8 +89,14 @@ class GuardedProcess:
         """Raise LocalServerError, with the end of the log, if the process has ended by itself."""
         if not self.running:
             status = self.exit_status
-            hint = " (MongoDB 5 and later need a processor with AVX)" if status == 128 + signal.SIGILL else ""
-            raise LocalServerError(f"{self.name} ended while starting, with status {status}{hint}{self.epilogue()}")
+            hint = (
+                " (MongoDB 5 and later need a processor with AVX)"
+                if status == 128 + signal.SIGILL
+                else ""
+            )
+            raise LocalServerError(
+                f"{self.name} ended while starting, with status {status}{hint}{self.epilogue()}"
+            )
 
     def ending(self) -> str:
         """How it ended by itself, in parentheses, perhaps with a hint; empty while it runs."""
@@ -121,7 +134,9 @@ class GuardedProcess:
         except subprocess.TimeoutExpired as error:
             left = self.pids
             guardian.kill()
-            raise LocalServerError(f"{self.name} did not end within {patience_s:.0f} s: {left}") from error
+            raise LocalServerError(
+                f"{self.name} did not end within {patience_s:.0f} s: {left}"
+            ) from error
         finally:
             self._close_guardian()
 
@@ -180,7 +195,12 @@ def start_guardian(spec: Spec, stdout: int, stderr: int) -> subprocess.Popen[byt
     """
     command = [sys.executable, "-I", "-S", str(GUARDIAN)]
     guardian = subprocess.Popen(  # noqa: S603 - our own program, run by our own interpreter, without a shell
-        command, bufsize=0, stdin=subprocess.PIPE, stdout=stdout, stderr=stderr, start_new_session=True
+        command,
+        bufsize=0,
+        stdin=subprocess.PIPE,
+        stdout=stdout,
+        stderr=stderr,
+        start_new_session=True,
     )
     assert guardian.stdin is not None  # noqa: S101 - for the type checker: it is a pipe
     with contextlib.suppress(BrokenPipeError):  # it was killed already; its exit status shows that
@@ -199,14 +219,26 @@ def run_guarded(argv: list[str], env: dict[str, str], timeout_s: float) -> tuple
 
     Raises LocalServerError if it takes longer than `timeout_s`.
     """
-    spec: Spec = {"argv": argv, "env": env, "owner": None, "pid_file": None, "scratch": [], "grace_s": 1.0}
-    with tempfile.TemporaryFile() as output, start_guardian(spec, output.fileno(), output.fileno()) as guardian:
+    spec: Spec = {
+        "argv": argv,
+        "env": env,
+        "owner": None,
+        "pid_file": None,
+        "scratch": [],
+        "grace_s": 1.0,
+    }
+    with (
+        tempfile.TemporaryFile() as output,
+        start_guardian(spec, output.fileno(), output.fileno()) as guardian,
+    ):
         try:
             # Not communicate(), which closes the pipe and so stops the command.
             status = guardian.wait(timeout_s)
         except subprocess.TimeoutExpired as error:
             guardian.send_signal(signal.SIGUSR1)
-            raise LocalServerError(f"{' '.join(argv)} took longer than {timeout_s:.0f} s") from error
+            raise LocalServerError(
+                f"{' '.join(argv)} took longer than {timeout_s:.0f} s"
+            ) from error
         output.seek(0)
         return output.read().decode(errors="replace"), status
 
@@ -218,7 +250,11 @@ def recorded_processes(pid_file: Path) -> set[tuple[int, int]]:
     """
     try:
         note = json.loads(pid_file.read_bytes())
-        return {(int(pid), int(start)) for pid, start in note["processes"]} if note["boot"] == boot_id() else set()
+        return (
+            {(int(pid), int(start)) for pid, start in note["processes"]}
+            if note["boot"] == boot_id()
+            else set()
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return set()
 

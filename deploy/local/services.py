@@ -41,7 +41,15 @@ class ServiceProcess(GuardedProcess):
         `program` are the arguments of the interpreter that run `mailcase`.
         """
         self.http_port = Ports(data_dir / "ports.json").get(f"http-{name}")
-        arguments = [service, "--config", str(config), "--http-host", "127.0.0.1", "--http-port", str(self.http_port)]
+        arguments = [
+            service,
+            "--config",
+            str(config),
+            "--http-host",
+            "127.0.0.1",
+            "--http-port",
+            str(self.http_port),
+        ]
         super().__init__(
             name,
             lambda: [sys.executable, *program, *arguments],
@@ -75,11 +83,22 @@ class Services:
     """Several services."""
 
     def __init__(
-        self, config: Path, data_dir: Path, replicas: Mapping[str, int], *, env: Mapping[str, str] | None = None
+        self,
+        config: Path,
+        data_dir: Path,
+        replicas: Mapping[str, int],
+        *,
+        env: Mapping[str, str] | None = None,
     ) -> None:
         """`replicas` maps the name of each service to its number of replicas."""
         self.all = [
-            ServiceProcess(service, service if count == 1 else f"{service}-{index}", config, data_dir, env=env or {})
+            ServiceProcess(
+                service,
+                service if count == 1 else f"{service}-{index}",
+                config,
+                data_dir,
+                env=env or {},
+            )
             for service, count in replicas.items()
             for index in range(1, count + 1)
         ]
@@ -99,7 +118,9 @@ class Services:
             while not process.readiness()["ok"]:
                 process.check_alive()
                 if time.monotonic() > deadline:
-                    raise LocalServerError(f"{process.name} is not ready: {process.readiness()}{process.epilogue()}")
+                    raise LocalServerError(
+                        f"{process.name} is not ready: {process.readiness()}{process.epilogue()}"
+                    )
                 time.sleep(0.05)  # nothing notifies us of readiness
 
     def stop(self) -> None:
@@ -111,7 +132,11 @@ class Services:
 
     def named(self, service: str) -> Sequence[ServiceProcess]:
         """The replicas of a service."""
-        return [process for process in self.all if process.name == service or process.name.startswith(f"{service}-")]
+        return [
+            process
+            for process in self.all
+            if process.name == service or process.name.startswith(f"{service}-")
+        ]
 
     def __enter__(self) -> Self:
         self.start()

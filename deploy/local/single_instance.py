@@ -22,7 +22,9 @@ def only_launcher_of(settings: Path) -> Iterator[None]:
     """
     folder = settings.absolute().parent.stat()
     name = f"{folder.st_dev}:{folder.st_ino}:{settings.name}"
-    address = "\0mailcase-up-" + hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()[:32]
+    address = (
+        "\0mailcase-up-" + hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()[:32]
+    )
     with socket.socket(socket.AF_UNIX) as lock:
         try:
             lock.bind(address)
@@ -38,7 +40,9 @@ def _holder(address: str) -> str:
     try:
         with socket.socket(socket.AF_UNIX) as link:
             link.connect(address)
-            credentials = link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+            credentials = link.getsockopt(
+                socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")
+            )
     except OSError:
         return "?"
     return str(struct.unpack("3i", credentials)[0])

@@ -52,7 +52,9 @@ class SmtpSink:
             "enable_SMTPUTF8": False,
         } | options
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="smtp-sink", daemon=True)
+        self._thread = threading.Thread(
+            target=self._loop.run_forever, name="smtp-sink", daemon=True
+        )
         self._server: asyncio.Server | None = None
         self._sessions: set[SMTP] = set()
 
@@ -66,7 +68,9 @@ class SmtpSink:
 
     async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - the name is aiosmtpd's
         content = envelope.original_content or b""
-        return await self.take(server, TakenMail(envelope.mail_from or "", tuple(envelope.rcpt_tos), content))
+        return await self.take(
+            server, TakenMail(envelope.mail_from or "", tuple(envelope.rcpt_tos), content)
+        )
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -74,7 +78,10 @@ class SmtpSink:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)

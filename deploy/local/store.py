@@ -37,7 +37,9 @@ class Member(Server):
         self.login_required = True
         self._cache_gb = cache_gb
         log, pid = self._guarded(self.name)
-        self._process = GuardedProcess(self.name, self._command, log, pid, env=_plain_env, grace_s=20)
+        self._process = GuardedProcess(
+            self.name, self._command, log, pid, env=_plain_env, grace_s=20
+        )
 
     @property
     def processes(self) -> Sequence[GuardedProcess]:
@@ -58,7 +60,9 @@ class Member(Server):
         """A direct connection to this member, whatever its state. The caller closes it."""
         password = self.secrets.read(PASSWORD_NAME) if self.login_required else None
         login: dict[str, Any] = {} if password is None else {"username": USER, "password": password}
-        return MongoClient("127.0.0.1", self.port, directConnection=True, serverSelectionTimeoutMS=5_000, **login)
+        return MongoClient(
+            "127.0.0.1", self.port, directConnection=True, serverSelectionTimeoutMS=5_000, **login
+        )
 
     def launch(self, *, login_required: bool = True) -> None:
         """Start it and return when it answers; it may not belong to a replica set yet."""
@@ -85,13 +89,26 @@ class Member(Server):
     def _command(self) -> list[str]:
         return [
             find_programs(["mongod"])["mongod"],
-            *("--dbpath", str(self.folder), "--port", str(self.port), "--bind_ip", "127.0.0.1", "--nounixsocket"),
+            *(
+                "--dbpath",
+                str(self.folder),
+                "--port",
+                str(self.port),
+                "--bind_ip",
+                "127.0.0.1",
+                "--nounixsocket",
+            ),
             *("--replSet", REPLICA_SET, "--oplogSize", "990"),  # MB; the minimum
-            *(("--keyFile", str(self.secrets.path(KEY))) if self.login_required else ()),  # which implies --auth
+            *(
+                ("--keyFile", str(self.secrets.path(KEY))) if self.login_required else ()
+            ),  # which implies --auth
             # The minimum: a higher count only protects passwords that people choose.
             *("--setParameter", "scramSHA256IterationCount=5000"),
             *("--wiredTigerCacheSizeGB", str(self._cache_gb), "--quiet"),
-            *("--setParameter", "diagnosticDataCollectionEnabled=false"),  # up to 200 MB of samples otherwise
+            *(
+                "--setParameter",
+                "diagnosticDataCollectionEnabled=false",
+            ),  # up to 200 MB of samples otherwise
             # By default, a stopping member of three waits 15 s for its clients to switch.
             *("--setParameter", "shutdownTimeoutMillisForSignaledShutdown=100"),
             # A transaction of a killed case writer blocks the counter of case numbers until it
@@ -222,11 +239,17 @@ class Store(Server):
                 client.admin.command("replSetInitiate", fresh)
             return
         member, configuration = existing
-        if [entry["host"] for entry in configuration["members"]] != [entry["host"] for entry in hosts]:
+        if [entry["host"] for entry in configuration["members"]] != [
+            entry["host"] for entry in hosts
+        ]:
             # Forced: the members do not recognize themselves, so they elect no primary. mongod
             # refuses the command until it has checked the old addresses.
             changed = {**configuration, "version": configuration["version"] + 1, "members": hosts}
-            member.wait_for(lambda client: bool(client.admin.command("replSetReconfig", changed, force=True)["ok"]))
+            member.wait_for(
+                lambda client: bool(
+                    client.admin.command("replSetReconfig", changed, force=True)["ok"]
+                )
+            )
 
     @staticmethod
     def _configuration(member: Member) -> dict[str, Any] | None:

@@ -25,7 +25,9 @@ class TokenEndpoint:
     `issued` lists the issued tokens, the newest last; `revoke` invalidates all of them.
     """
 
-    def __init__(self, port: int, clients: Mapping[str, tuple[str, str]], *, lifetime_s: float = 3600.0) -> None:
+    def __init__(
+        self, port: int, clients: Mapping[str, tuple[str, str]], *, lifetime_s: float = 3600.0
+    ) -> None:
         self.url = f"http://127.0.0.1:{port}/token"
         self.issued: list[str] = []
         self.introspected = 0
@@ -38,7 +40,11 @@ class TokenEndpoint:
             def do_POST(self) -> None:
                 raw = self.rfile.read(int(self.headers["Content-Length"])).decode()
                 form = {name: values[0] for name, values in parse_qs(raw).items()}
-                status, answer = endpoint._introspect(form) if "introspect" in self.path else endpoint._grant(form)
+                status, answer = (
+                    endpoint._introspect(form)
+                    if "introspect" in self.path
+                    else endpoint._grant(form)
+                )
                 body = json.dumps(answer).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
@@ -50,14 +56,19 @@ class TokenEndpoint:
                 """Log nothing; the default logs to standard error."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.01}
+        )
 
     def __enter__(self) -> Self:
         self._thread.start()
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._server.shutdown()
         self._thread.join()
@@ -72,8 +83,13 @@ class TokenEndpoint:
         else:
             secret, account = self._clients.get(form.get("client_id", ""), ("", ""))
             if not secret or form.get("client_secret") != secret:
-                return 401, {"error": "invalid_client", "error_description": "unknown client or wrong secret"}
-        token = secrets.token_urlsafe(600)  # as long as real tokens, and longer than a POP3 line may be
+                return 401, {
+                    "error": "invalid_client",
+                    "error_description": "unknown client or wrong secret",
+                }
+        token = secrets.token_urlsafe(
+            600
+        )  # as long as real tokens, and longer than a POP3 line may be
         self._accounts[token] = (account, time.monotonic() + self._lifetime_s)
         self.issued.append(token)
         return 200, {"access_token": token, "token_type": "Bearer", "expires_in": self._lifetime_s}
@@ -88,5 +104,7 @@ class TokenEndpoint:
 
 def _claims(assertion: str) -> dict[str, Any]:
     claims = assertion.split(".")[1]
-    decoded: dict[str, Any] = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
+    decoded: dict[str, Any] = json.loads(
+        base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4))
+    )
     return decoded

@@ -51,7 +51,10 @@ class NewCases:
         print(f"case {case['_id']} of {case['process']}: {case['title']}", flush=True)
         for attachment in comment["attachments"]:
             content = await self._read(attachment["blob"])
-            print(f"  {attachment['name']}: {len(content)} bytes of {attachment['content_type']}", flush=True)
+            print(
+                f"  {attachment['name']}: {len(content)} bytes of {attachment['content_type']}",
+                flush=True,
+            )
 
     async def _read(self, blob: str) -> bytes:
         stream = await AsyncGridFSBucket(self.cases, "blobs").open_download_stream(blob)
@@ -69,7 +72,9 @@ async def declared_queue(broker: aio_pika.abc.AbstractConnection) -> AbstractQue
 
 async def main() -> None:
     """Run until Ctrl-C. A lost connection is restored."""
-    store: AsyncMongoClient[Document] = AsyncMongoClient(os.environ["MAILCASE_STORE_URL"], tz_aware=True)
+    store: AsyncMongoClient[Document] = AsyncMongoClient(
+        os.environ["MAILCASE_STORE_URL"], tz_aware=True
+    )
     broker = await aio_pika.connect_robust(os.environ["MAILCASE_BROKER_URL"])
     async with store, broker:
         database = os.environ.get("MAILCASE_DATABASE", "mailcase")

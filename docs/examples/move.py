@@ -27,7 +27,9 @@ async def move(number: int, stage: str, revision: int) -> int:
     settings = load_settings(Path("mailcase.toml"), os.environ)
     program = ActingAs(Actor(kind="token", id="example", name="Example program"), everything=True)
     async with Store.opened(settings.store.url or "", settings.store.database) as store:
-        notices = OutgoingMailBuilder(settings, message_id_signer(settings)).notice  # what on_enter sends
+        notices = OutgoingMailBuilder(
+            settings, message_id_signer(settings)
+        ).notice  # what on_enter sends
         repository = CaseRepository(store, settings.processes, compose=notices)
         done = await repository.act(number, actions.Move(stage=stage), program, expected=revision)
     return done.case.revision

@@ -9,7 +9,9 @@ from services.case_writer.placement.plan import Plan
 from services.case_writer.placement.snapshot import Snapshot
 from services.case_writer.recording.documents import Documents
 
-GROUP_BYTES = 16 * 1024 * 1024  # of mail in one transaction, so that a batch of large mails fits in memory
+GROUP_BYTES = (
+    16 * 1024 * 1024
+)  # of mail in one transaction, so that a batch of large mails fits in memory
 ISOLATE_AFTER_DELIVERIES = 5  # after so many deliveries a mail is read in a process of its own
 
 
@@ -63,4 +65,6 @@ def suspects(group: Sequence[ReceivedCommand]) -> frozenset[str]:
 
     After an outage the count is high as well; reading in isolation does no harm then.
     """
-    return frozenset(received.mail.key for received in group if received.attempts > ISOLATE_AFTER_DELIVERIES)
+    return frozenset(
+        received.mail.key for received in group if received.attempts > ISOLATE_AFTER_DELIVERIES
+    )

@@ -28,7 +28,9 @@ from services.runtime.errors import PermanentError
 class CommandConsumer:
     """Messages that cannot be read or carried out go to the dead letters and hold up nothing."""
 
-    def __init__(self, writer: CaseWriter, answers: Answers, broker: Broker, known: KnownNames) -> None:
+    def __init__(
+        self, writer: CaseWriter, answers: Answers, broker: Broker, known: KnownNames
+    ) -> None:
         self._writer = writer
         self._answers = answers
         self._broker = broker

@@ -61,9 +61,13 @@ class IsolatedReader:
             was_fresh = self._child is None
             reading = await self._answer(raw)
             if reading is None and not was_fresh:
-                reading = await self._answer(raw)  # the memory may have been used up by the mails before
+                reading = await self._answer(
+                    raw
+                )  # the memory may have been used up by the mails before
             if reading is None:
-                raise UnreadableMailError(TOO_LARGE, f"more than {self._max_memory_bytes} bytes, or reading failed")
+                raise UnreadableMailError(
+                    TOO_LARGE, f"more than {self._max_memory_bytes} bytes, or reading failed"
+                )
             return reading
 
     async def _answer(self, raw: bytes) -> MailReading | None:
@@ -76,7 +80,9 @@ class IsolatedReader:
             raise UnreadableMailError(TOO_SLOW, f"more than {self._max_seconds:g} s") from None
         except (asyncio.IncompleteReadError, ConnectionError):
             answer = None
-        except BaseException:  # cancelled: the child's next answer would belong to this mail, not to the next
+        except (
+            BaseException
+        ):  # cancelled: the child's next answer would belong to this mail, not to the next
             await self.close()
             raise
         if answer is None:
@@ -170,7 +176,9 @@ def _write_all(file: int, content: bytes, position: int = 0) -> None:
         left, position = left[written:], position + written
 
 
-def _serve(limits: ReadingLimits, source: BinaryIO, sink: BinaryIO, mail: int, contents: int) -> None:
+def _serve(
+    limits: ReadingLimits, source: BinaryIO, sink: BinaryIO, mail: int, contents: int
+) -> None:
     while length := source.read(_LENGTH_BYTES):
         try:
             answer = _answer_to(int.from_bytes(length, "big"), limits, mail, contents)

@@ -65,7 +65,9 @@ async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = A
 
         async def session(broker: Broker) -> None:
             publisher = ChangePublisher(store, broker)
-            consumer = _consumer(settings, store, broker, publisher, reader, health=health, stop=stop)
+            consumer = _consumer(
+                settings, store, broker, publisher, reader, health=health, stop=stop
+            )
             batch = settings.case_writer.batch_mails
             consuming = handle_batches(
                 broker,

@@ -7,10 +7,19 @@ from prometheus_client import Counter, Gauge, Histogram
 from services.runtime.metrics import LONG_SECONDS, RETRIES, SECONDS
 
 # `reason` is that of a parked or ignored mail, a constant name; empty for the others.
-OUTCOMES = Counter("mailcase_mails_recorded_total", "Mails whose outcome was written", ["process", "outcome", "reason"])
-DUPLICATES = Counter("mailcase_mails_duplicate_total", "Further deliveries of recorded mails", ["process"])
+OUTCOMES = Counter(
+    "mailcase_mails_recorded_total",
+    "Mails whose outcome was written",
+    ["process", "outcome", "reason"],
+)
+DUPLICATES = Counter(
+    "mailcase_mails_duplicate_total", "Further deliveries of recorded mails", ["process"]
+)
 END_TO_END_SECONDS = Histogram(
-    "mailcase_mail_end_to_end_seconds", "From fetching a mail to its recorded outcome", ["process"], buckets=SECONDS
+    "mailcase_mail_end_to_end_seconds",
+    "From fetching a mail to its recorded outcome",
+    ["process"],
+    buckets=SECONDS,
 )
 AGE_SECONDS = Histogram(
     "mailcase_mail_arrival_to_recorded_seconds",
@@ -19,13 +28,25 @@ AGE_SECONDS = Histogram(
     buckets=LONG_SECONDS,
 )
 READ_SECONDS = Histogram("mailcase_mail_read_seconds", "Time to read a mail", buckets=SECONDS)
-TRANSACTION_SECONDS = Histogram("mailcase_transaction_seconds", "Time of a written transaction", buckets=SECONDS)
-BLOBS_SWEPT = Counter("mailcase_blobs_removed_total", "Blobs removed because nothing referred to them")
-CONFLICTS = Counter("mailcase_transaction_conflicts_total", "Transactions repeated because another writer was first")
-SPLITS = Counter("mailcase_batches_split_total", "Batches written mail by mail after they failed together")
-PARKED = Gauge("mailcase_parked_mails", "Parked mails that wait for a person", ["process", "reason"])
+TRANSACTION_SECONDS = Histogram(
+    "mailcase_transaction_seconds", "Time of a written transaction", buckets=SECONDS
+)
+BLOBS_SWEPT = Counter(
+    "mailcase_blobs_removed_total", "Blobs removed because nothing referred to them"
+)
+CONFLICTS = Counter(
+    "mailcase_transaction_conflicts_total", "Transactions repeated because another writer was first"
+)
+SPLITS = Counter(
+    "mailcase_batches_split_total", "Batches written mail by mail after they failed together"
+)
+PARKED = Gauge(
+    "mailcase_parked_mails", "Parked mails that wait for a person", ["process", "reason"]
+)
 PARKED_OLDEST = Gauge(
-    "mailcase_parked_oldest_timestamp_seconds", "When the oldest waiting mail of a process was parked", ["process"]
+    "mailcase_parked_oldest_timestamp_seconds",
+    "When the oldest waiting mail of a process was parked",
+    ["process"],
 )
 
 OVERDUE = Gauge("mailcase_overdue_cases", "Open cases that are past their due date", ["process"])

@@ -83,10 +83,16 @@ def _delivered_again(written: WrittenBatch) -> dict[str, RecordedMail]:
     """Mails recorded before whose events may never have been published, by their keys."""
     redelivered = [received.mail.key for received in written.group if received.redelivered]
     recorded = written.snapshot.mails
-    return {key: recorded[key] for key in [*redelivered, *written.plan.written_before] if key in recorded}
+    return {
+        key: recorded[key]
+        for key in [*redelivered, *written.plan.written_before]
+        if key in recorded
+    }
 
 
-def _repeated_events(written: WrittenBatch, again: Mapping[str, RecordedMail]) -> list[VersionedEvent]:
+def _repeated_events(
+    written: WrittenBatch, again: Mapping[str, RecordedMail]
+) -> list[VersionedEvent]:
     mails = {received.mail.key: received.mail for received in written.group}
     events: list[VersionedEvent] = []
     for key, recorded in again.items():

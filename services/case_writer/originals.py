@@ -41,7 +41,9 @@ class Originals:
 
 def _reference(mail: RawMail) -> BlobRef:
     if mail.blob is None:
-        raise PermanentError("the message holds neither the mail nor a reference to it", mail_key=mail.key)
+        raise PermanentError(
+            "the message holds neither the mail nor a reference to it", mail_key=mail.key
+        )
     return mail.blob
 
 

@@ -16,7 +16,9 @@ from services.runtime.errors import PermanentError
 class UnreadableMailError(PermanentError):
     """A mail that cannot be read within the limits; `reason` is the reason to park it with."""
 
-    def __init__(self, reason: str, text: str, *, mail_key: str | None = None, mailbox: str | None = None) -> None:
+    def __init__(
+        self, reason: str, text: str, *, mail_key: str | None = None, mailbox: str | None = None
+    ) -> None:
         super().__init__(f"{reason}: {text}", mail_key=mail_key, mailbox=mailbox)
         self.reason = reason
 

@@ -58,7 +58,9 @@ class MailPreparer:
         self._aside = aside
         self._aside_bytes = aside_bytes
 
-    async def prepare(self, commands: Sequence[Command], suspects: Collection[str] = ()) -> list[PreparedMail]:
+    async def prepare(
+        self, commands: Sequence[Command], suspects: Collection[str] = ()
+    ) -> list[PreparedMail]:
         """One prepared mail per command; the mails whose keys are `suspects` are read in isolation.
 
         Raises TransientError in an outage, PermanentError if a mail cannot be read at all.
@@ -71,8 +73,12 @@ class MailPreparer:
         contents = [file.content for read in reads for file in read.files]
         blobs = iter(await self._blobs.put_all(contents))
         del contents
-        attachments = [tuple(stored_attachment(file, next(blobs)) for file in read.files) for read in reads]
-        originals = await self._originals.keep([read.command.mail for read in reads if read.keeps_whole])
+        attachments = [
+            tuple(stored_attachment(file, next(blobs)) for file in read.files) for read in reads
+        ]
+        originals = await self._originals.keep(
+            [read.command.mail for read in reads if read.keeps_whole]
+        )
         return [
             PreparedMail(
                 read.command,
@@ -105,7 +111,9 @@ class MailPreparer:
             raise
         except TransientError:
             raise
-        except Exception as error:  # whatever a mail does to the reader, it must not stop the next one
+        except (
+            Exception
+        ) as error:  # whatever a mail does to the reader, it must not stop the next one
             raise UnreadableMailError(
                 ParkReason.READING_FAILED, repr(error), mail_key=mail.key, mailbox=mail.mailbox
             ) from error

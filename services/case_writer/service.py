@@ -144,7 +144,9 @@ class CaseWriter:
             )
         except (PermanentError, TransientError):
             raise
-        except Exception as error:  # a fault of ours, met by this mail: it must not hold up the next one
+        except (
+            Exception
+        ) as error:  # a fault of ours, met by this mail: it must not hold up the next one
             raise _FaultError(f"unexpected: {error!r}") from error
         self._health.up("store")
         return written

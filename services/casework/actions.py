@@ -5,7 +5,9 @@ from datetime import datetime
 import msgspec
 
 
-class _Action(msgspec.Struct, frozen=True, kw_only=True, tag_field="action", forbid_unknown_fields=True):
+class _Action(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="action", forbid_unknown_fields=True
+):
     """One wish. Times are aware UTC."""
 
 
@@ -71,4 +73,16 @@ class SplitOff(_Action, frozen=True, kw_only=True, tag="split"):
     title: str | None = None
 
 
-Action = Move | Assign | SetTitle | SetDue | SetFields | AddNote | Close | Reopen | MergeInto | Unmerge | SplitOff
+Action = (
+    Move
+    | Assign
+    | SetTitle
+    | SetDue
+    | SetFields
+    | AddNote
+    | Close
+    | Reopen
+    | MergeInto
+    | Unmerge
+    | SplitOff
+)

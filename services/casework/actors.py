@@ -48,7 +48,8 @@ def _granted(process: Process, user: str, groups: Collection[str]) -> frozenset[
     return frozenset(
         rule.role
         for rule in process.access
-        if address in {member.casefold() for member in rule.users} or not set(groups).isdisjoint(rule.groups)
+        if address in {member.casefold() for member in rule.users}
+        or not set(groups).isdisjoint(rule.groups)
     )
 
 

@@ -38,7 +38,9 @@ def normal_form(field: Field, value: str | bool) -> str | bool:
     text = " ".join(value.split())
     if not text or len(text) > MAX_TEXT_CHARS:
         problem = "is empty" if not text else f"has {len(text)} characters"
-        raise InvalidFieldError(f"the value {problem}", f"give 1 to {MAX_TEXT_CHARS} characters, or remove the field")
+        raise InvalidFieldError(
+            f"the value {problem}", f"give 1 to {MAX_TEXT_CHARS} characters, or remove the field"
+        )
     if field.type == "choice":
         return _choice(field, text)
     return _READERS[field.type](text)
@@ -57,7 +59,9 @@ def _choice(field: Field, text: str) -> str:
     for choice in field.choices:
         if choice.casefold() == text.casefold():
             return choice
-    raise InvalidFieldError(f"{text!r} is none of the choices", f"choose from: {', '.join(field.choices)}")
+    raise InvalidFieldError(
+        f"{text!r} is none of the choices", f"choose from: {', '.join(field.choices)}"
+    )
 
 
 def number(text: str) -> str:
@@ -129,9 +133,13 @@ def iban(text: str) -> str:
     if re.fullmatch(r"[0-9]{26}", compact):
         compact = f"PL{compact}"
     if not re.fullmatch(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{8,30}", compact) or not compact.isascii():
-        raise InvalidFieldError(f"{text!r} is no IBAN", "write it with its country, such as PL61 1090 1014 …")
+        raise InvalidFieldError(
+            f"{text!r} is no IBAN", "write it with its country, such as PL61 1090 1014 …"
+        )
     if compact.startswith("PL") and len(compact) != 28:
-        raise InvalidFieldError(f"a Polish IBAN has 28 characters, {text!r} has {len(compact)}", "compare its digits")
+        raise InvalidFieldError(
+            f"a Polish IBAN has 28 characters, {text!r} has {len(compact)}", "compare its digits"
+        )
     moved = compact[4:] + compact[:4]
     if int("".join(str(int(character, 36)) for character in moved)) % 97 != 1:
         raise InvalidFieldError(f"the checksum of IBAN {text!r} is wrong", "compare its digits")
@@ -190,7 +198,9 @@ def _without_currency(text: str) -> tuple[str, str | None]:
         found = part.fullmatch(stripped)
         if found is None:
             continue
-        word, amount = (found[1], found[2]) if part.pattern.startswith("([^") else (found[2], found[1])
+        word, amount = (
+            (found[1], found[2]) if part.pattern.startswith("([^") else (found[2], found[1])
+        )
         currency = _CURRENCY_SIGNS.get(word.casefold(), word.upper())
         if _CURRENCY.fullmatch(currency):
             return amount, currency

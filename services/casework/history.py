@@ -34,7 +34,17 @@ from schemas.stored import Case, Person
 
 # What a history determines; everything else of a case follows from its comments.
 FOLDED = (
-    *("process", "stage", "stage_since", "status", "closed_at", "title", "mailbox", "opened_at", "assignee"),
+    *(
+        "process",
+        "stage",
+        "stage_since",
+        "status",
+        "closed_at",
+        "title",
+        "mailbox",
+        "opened_at",
+        "assignee",
+    ),
     *("due_at", "overdue_at", "fields", "flags", "merged_into", "revision"),
 )
 
@@ -42,7 +52,9 @@ FOLDED = (
 def apply(case: Case, change: Change) -> Case:
     """The case after `change`. Raises ValueError when the change does not follow the case's revision."""
     if change.case != case.number or change.revision != case.revision + 1:
-        raise ValueError(f"change {change.id} does not follow revision {case.revision} of case {case.number}")
+        raise ValueError(
+            f"change {change.id} does not follow revision {case.revision} of case {case.number}"
+        )
     return structs.replace(case, revision=change.revision, **effect(case, change))
 
 

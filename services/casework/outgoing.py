@@ -21,9 +21,13 @@ from services.runtime.settings import Mailbox, Process, Settings
 
 MAX_REFERENCES = 20
 MAX_TITLE_CHARS = 150
-MAX_TEXT_CHARS = 1_000_000  # it is in the outbox and, twice, in the comment, whose document has 16 MiB at most
+MAX_TEXT_CHARS = (
+    1_000_000  # it is in the outbox and, twice, in the comment, whose document has 16 MiB at most
+)
 MAX_HOLD_S = 86_400.0
-_ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?")
+_ADDRESS = re.compile(
+    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?"
+)
 _ANSWER_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 _MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,250}>")  # printable ASCII without blanks and brackets
 # What mail programs put before the subject of an answer, in the languages of this market; several may stand in a row.
@@ -60,22 +64,36 @@ class OutgoingMailBuilder:
         self._processes: Mapping[str, Process] = settings.processes
         self._mailboxes: Mapping[str, Mailbox] = settings.mailboxes
         self._signer = signer
-        self._reference = CaseReference(settings.case_reference.prefix, settings.case_reference.read_bare)
+        self._reference = CaseReference(
+            settings.case_reference.prefix, settings.case_reference.read_bare
+        )
         self._max_recipients = settings.sender.max_recipients
-        froms = {process.from_address.lower() for process in settings.processes.values() if process.from_address}
+        froms = {
+            process.from_address.lower()
+            for process in settings.processes.values()
+            if process.from_address
+        }
         self._own = settings.own_addresses | froms
 
-    def answer(self, answer: AnswerCase, case: Answerable, files: Sequence[Attachment], now: datetime) -> OutgoingMail:
+    def answer(
+        self, answer: AnswerCase, case: Answerable, files: Sequence[Attachment], now: datetime
+    ) -> OutgoingMail:
         """An answer from a case. Raises CommandRefusedError where it can go to nobody, or not in this way."""
         process = self._processes.get(case.process)
         if process is None:
             raise UnknownProcessError(case.process)
         if process.smtp is None:
-            raise CommandRefusedError(f"no-smtp-server: process {case.process} sends no mail; set its smtp")
+            raise CommandRefusedError(
+                f"no-smtp-server: process {case.process} sends no mail; set its smtp"
+            )
         if len(answer.text) > MAX_TEXT_CHARS:
-            raise CommandRefusedError(f"text-too-long: {len(answer.text)} characters; send it as a file")
+            raise CommandRefusedError(
+                f"text-too-long: {len(answer.text)} characters; send it as a file"
+            )
         if not 0 <= answer.hold_s <= MAX_HOLD_S:
-            raise CommandRefusedError(f"invalid-hold: {answer.hold_s} s is not between 0 and {MAX_HOLD_S:.0f}")
+            raise CommandRefusedError(
+                f"invalid-hold: {answer.hold_s} s is not between 0 and {MAX_HOLD_S:.0f}"
+            )
         to, cc = self._recipients(answer, case)
         language = process.acknowledgement.language
         return self._outgoing(
@@ -130,17 +148,23 @@ class OutgoingMailBuilder:
     def _usable(self, addresses: Iterable[str]) -> list[str]:
         """Those to whom mail can go, ourselves left out, each once."""
         found = [mailable(address) for address in addresses]
-        return list(dict.fromkeys(address for address in found if address and not self._is_own(address)))
+        return list(
+            dict.fromkeys(address for address in found if address and not self._is_own(address))
+        )
 
     def _recipients(self, answer: AnswerCase, case: Answerable) -> tuple[list[str], list[str]]:
         """To and Cc: those given, each of which must be usable; else the participants, those of them that are."""
         given = [*answer.to, *answer.cc]
         unusable = [address for address in given if mailable(address) is None]
         if unusable:
-            raise CommandRefusedError(f"unusable-address: {len(unusable)} of the {len(given)} given")
+            raise CommandRefusedError(
+                f"unusable-address: {len(unusable)} of the {len(given)} given"
+            )
         to = self._usable(answer.to or case.participants)
         if not to:
-            raise CommandRefusedError("no-recipient: the case has no participant to whom mail can go; give an address")
+            raise CommandRefusedError(
+                "no-recipient: the case has no participant to whom mail can go; give an address"
+            )
         cc = [address for address in self._usable(answer.cc) if address not in to]
         if len(to) + len(cc) > self._max_recipients:
             count = len(to) + len(cc)
@@ -153,9 +177,17 @@ class OutgoingMailBuilder:
         """With the reference before the title, so that no other number in the title comes before it."""
         if answer.subject is not None:
             line = " ".join(answer.subject.split())[:MAX_TITLE_CHARS]
-            return line if self._reference.find(line) == [case.number] else self._referring(case.number, line)
+            return (
+                line
+                if self._reference.find(line) == [case.number]
+                else self._referring(case.number, line)
+            )
         title = _REPLY_PREFIX.sub("", " ".join(case.title.split()), count=1)[:MAX_TITLE_CHARS]
-        line = title if self._reference.find(title) == [case.number] else self._referring(case.number, title)
+        line = (
+            title
+            if self._reference.find(title) == [case.number]
+            else self._referring(case.number, title)
+        )
         return f"RE: {line}" if case.in_reply_to is not None else line
 
     def _referring(self, number: int, line: str) -> str:
@@ -186,7 +218,9 @@ class OutgoingMailBuilder:
         mailbox = self._mailboxes.get(mailbox_name) or next(iter(process.mailboxes), None)
         sender = process.from_address or (mailbox.address if mailbox else None)
         if sender is None:
-            raise CommandRefusedError(f"no-sender: process {process.name} has neither a mailbox nor a from_address")
+            raise CommandRefusedError(
+                f"no-sender: process {process.name} has neither a mailbox nor a from_address"
+            )
         unique = hashlib.sha256(f"{id} {caused_by}".encode()).hexdigest()[:24]
         domain = _ascii_domain(sender.rpartition("@")[2]) or "localhost"
         return OutgoingMail(
@@ -258,4 +292,8 @@ def _bounded(references: list[str]) -> list[str]:
 
 
 def _usable_ids(ids: Iterable[str | None]) -> list[str]:
-    return list(dict.fromkeys(message_id for message_id in ids if message_id and _MESSAGE_ID.fullmatch(message_id)))
+    return list(
+        dict.fromkeys(
+            message_id for message_id in ids if message_id and _MESSAGE_ID.fullmatch(message_id)
+        )
+    )

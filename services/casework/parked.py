@@ -25,7 +25,8 @@ from services.runtime.store.mongo import Store
 
 _WITHOUT_CASE = frozenset({"parked", "ignored"})
 _HINT_TOO_LARGE = (
-    "raise limits.max_mail_bytes and restart the fetchers, which then fetch it whole; then discard this one"
+    "raise limits.max_mail_bytes and restart the fetchers, which then fetch it whole; "
+    "then discard this one"
 )
 
 
@@ -83,7 +84,9 @@ class ParkedMailRepository:
         end = prefix + "g"  # sorts after every key with the prefix
         documents = await self._mails.find({"_id": {"$gte": prefix, "$lt": end}}, limit=2)
         if not documents:
-            raise PermanentError(f"there is no mail {prefix}; `mailcase parked list` shows their keys")
+            raise PermanentError(
+                f"there is no mail {prefix}; `mailcase parked list` shows their keys"
+            )
         if len(documents) > 1:
             raise PermanentError(f"several mail keys start with {prefix}: give more digits")
         mail = from_document(documents[0], Mail)
@@ -95,7 +98,9 @@ class ParkedMailRepository:
         """The exact bytes of the mail. Raises PermanentError if they are not stored."""
         if mail.raw is None:
             hint = "replay it from an archive or a backup that has the content"
-            raise PermanentError(f"mail {mail.id} was {mail.outcome} as {mail.reason}: its content is missing; {hint}")
+            raise PermanentError(
+                f"mail {mail.id} was {mail.outcome} as {mail.reason}: its content is missing; {hint}"
+            )
         return await self._blobs.get(mail.raw)
 
     async def discard(self, mail: Mail, note: Discard) -> None:
@@ -113,7 +118,9 @@ class ParkedMailRepository:
         if not await self._mails.update(read, {"$set": changes}):
             raise PermanentError(f"mail {mail.id} has another outcome by now: look at it again")
 
-    async def retry(self, mail: Mail, publish: Callable[[Outgoing], Awaitable[None]], *, inline_bytes: int) -> None:
+    async def retry(
+        self, mail: Mail, publish: Callable[[Outgoing], Awaitable[None]], *, inline_bytes: int
+    ) -> None:
         """Publish the mail to the router again, which decides by the current settings.
 
         A mail larger than `inline_bytes` travels by reference. Raises PermanentError if
@@ -122,7 +129,9 @@ class ParkedMailRepository:
         if refusal := why_not_retryable(mail):
             raise PermanentError(refusal)
         content = await self.content(mail)
-        builder = RawMailBuilder(mail.process, mail.mailbox, inline_bytes=inline_bytes, put_blob=self._blobs.put)
+        builder = RawMailBuilder(
+            mail.process, mail.mailbox, inline_bytes=inline_bytes, put_blob=self._blobs.put
+        )
         await publish(await builder.message(content, mail.received_at, origin="retry"))
 
     async def add_to_case(
@@ -141,11 +150,19 @@ class ParkedMailRepository:
         if refusal := why_not_retryable(mail):
             raise PermanentError(refusal)
         content = await self.content(mail)
-        builder = RawMailBuilder(mail.process, mail.mailbox, inline_bytes=inline_bytes, put_blob=self._blobs.put)
-        raw = decode_raw_mail((await builder.message(content, mail.received_at, origin="retry")).body)
+        builder = RawMailBuilder(
+            mail.process, mail.mailbox, inline_bytes=inline_bytes, put_blob=self._blobs.put
+        )
+        raw = decode_raw_mail(
+            (await builder.message(content, mail.received_at, origin="retry")).body
+        )
         decision = Decision(rule=Rule.BY_PERSON, evidence=[actor.id], cases=[case])
-        otherwise: Otherwise = "park" if mail.outcome == "parked" else "ignore"  # if the case is gone by then
-        command = AppendToCase(mail=raw, decision=decision, otherwise=otherwise, reason=mail.reason or "")
+        otherwise: Otherwise = (
+            "park" if mail.outcome == "parked" else "ignore"
+        )  # if the case is gone by then
+        command = AppendToCase(
+            mail=raw, decision=decision, otherwise=otherwise, reason=mail.reason or ""
+        )
         await publish(Outgoing.of(command, raw.key, f"append.{mail.process}", exchange=CASE))
 
     async def changed(self, mails: Iterable[Mail]) -> list[Mail]:
@@ -157,12 +174,17 @@ class ParkedMailRepository:
 
     async def groups(self) -> list[ParkedGroup]:
         """The parked mails that nobody discarded, by process and reason."""
-        waiting = {"outcome": "parked", "discarded": None}  # also matches documents without the field
+        waiting = {
+            "outcome": "parked",
+            "discarded": None,
+        }  # also matches documents without the field
         by = {"process": "$process", "reason": "$reason"}
         sums = {"mails": {"$sum": 1}, "oldest": {"$min": "$recorded_at"}}
         rows = await self._mails.aggregate([{"$match": waiting}, {"$group": {"_id": by, **sums}}])
         return [
-            ParkedGroup(row["_id"]["process"], row["_id"].get("reason") or "", row["mails"], row["oldest"])
+            ParkedGroup(
+                row["_id"]["process"], row["_id"].get("reason") or "", row["mails"], row["oldest"]
+            )
             for row in rows
         ]
 

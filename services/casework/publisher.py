@@ -61,7 +61,9 @@ class ChangePublisher:
         """Publish what is unpublished of these cases. Raises TransientError."""
         if cases:
             waiting = await self._publications.find({"cases": {"$in": sorted(cases)}})
-            await self._send([change for change in await self._changes_of(waiting) if change.case in cases])
+            await self._send(
+                [change for change in await self._changes_of(waiting) if change.case in cases]
+            )
 
     async def sweep(self, grace: timedelta = GRACE) -> int:
         """Publish what is unpublished after `grace`; returns how many changes. Raises TransientError."""
@@ -103,8 +105,12 @@ class ChangePublisher:
             return
         own = {change.id for change in changes}
         waiting = await self._publications.find({"cases": {"$in": cases}})
-        others = await self._changes_of([publication for publication in waiting if publication["_id"] not in own])
-        await self._send([change for change in others if change.revision < first.get(change.case, 0)])
+        others = await self._changes_of(
+            [publication for publication in waiting if publication["_id"] not in own]
+        )
+        await self._send(
+            [change for change in others if change.revision < first.get(change.case, 0)]
+        )
 
     async def _changes_of(self, publications: Sequence[Document]) -> list[Change]:
         ids = [change for publication in publications for change in publication["changes"]]
@@ -124,7 +130,9 @@ class ChangePublisher:
             del self._done[: len(ids)]
 
 
-async def publish_each(outlet: EventOutlet, sources: Sequence[T], message: Callable[[T], Outgoing]) -> None:
+async def publish_each(
+    outlet: EventOutlet, sources: Sequence[T], message: Callable[[T], Outgoing]
+) -> None:
     """Publish the message of each source; one that our own code fails on is logged and left out.
 
     Raises TransientError.

@@ -23,7 +23,9 @@ class QuotedMail:
 
 def quote(mail: QuotedMail, language: str) -> str:
     """The attribution and the text behind `> `; a text over MAX_QUOTED_CHARS is cut at a line."""
-    attribution = _ATTRIBUTIONS.get(language, _ATTRIBUTIONS["en"]).format(at=mail.at, name=mail.name)
+    attribution = _ATTRIBUTIONS.get(language, _ATTRIBUTIONS["en"]).format(
+        at=mail.at, name=mail.name
+    )
     text = mail.text[:MAX_QUOTED_CHARS]
     if len(mail.text) > MAX_QUOTED_CHARS:
         text = f"{text.rpartition(chr(10))[0] or text}\n[…]"

@@ -32,7 +32,9 @@ def main(arguments: list[str] | None = None) -> None:
     """
     logging.getLogger("aiormq.connection").addFilter(_is_not_raised)
     try:
-        status = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        status = app(
+            arguments, exit_on_error=False, print_error=False, result_action="return_value"
+        )
     except CycloptsError as error:
         _print_error(_argument_error(error))
         status = INVALID_USE

@@ -30,7 +30,9 @@ def nodes_of(broker_url: str, management_url: str | None) -> Nodes:
     """Query the plugin, blocking. Raises NodesUnknownError if it is missing or refuses the user."""
     broker = urlsplit(broker_url)
     secure = broker.scheme == "amqps"
-    management = urlsplit(management_url or f"http{'s' * secure}://{broker.hostname}:{15671 if secure else 15672}")
+    management = urlsplit(
+        management_url or f"http{'s' * secure}://{broker.hostname}:{15671 if secure else 15672}"
+    )
     user, password = unquote(broker.username or "guest"), unquote(broker.password or "guest")
     kind = HTTPSConnection if management.scheme == "https" else HTTPConnection
     link = kind(management.hostname or "", management.port, timeout=TIMEOUT_S)
@@ -44,7 +46,9 @@ def nodes_of(broker_url: str, management_url: str | None) -> Nodes:
     finally:
         link.close()
     if answer.status != 200:
-        raise NodesUnknownError(f"{management.netloc} answered {answer.status}: give the user the tag monitoring")
+        raise NodesUnknownError(
+            f"{management.netloc} answered {answer.status}: give the user the tag monitoring"
+        )
     return _read(body)
 
 

@@ -61,8 +61,13 @@ async def _findings(settings: Settings, config: Path) -> list[Finding]:
     mailboxes_named = counted(len(settings.mailboxes), "mailbox", "mailboxes")
     good = Finding("settings", ok=True, detail=f"{config} is valid: {processes}, {mailboxes_named}")
     servers = [_check_broker(settings), _check_store(settings)]
-    mailboxes = [asyncio.to_thread(_check_mailbox, settings, mailbox) for mailbox in settings.mailboxes.values()]
-    smtp = [_check_smtp(settings, name, transport) for name, transport in transports(settings).items()]
+    mailboxes = [
+        asyncio.to_thread(_check_mailbox, settings, mailbox)
+        for mailbox in settings.mailboxes.values()
+    ]
+    smtp = [
+        _check_smtp(settings, name, transport) for name, transport in transports(settings).items()
+    ]
     return [
         good,
         *check_keys(settings),
@@ -78,7 +83,10 @@ async def _check_broker(settings: Settings) -> Finding:
             detail = broker.server()
     except MailcaseError as error:
         return Finding(
-            "broker", ok=False, detail=str(error), hint=f"check {origin('broker', os.environ)} and that the server runs"
+            "broker",
+            ok=False,
+            detail=str(error),
+            hint=f"check {origin('broker', os.environ)} and that the server runs",
         )
     return await asyncio.to_thread(_count_nodes, settings.broker, detail)
 
@@ -92,7 +100,9 @@ def _count_nodes(settings: BrokerSettings, detail: str) -> Finding:
     kind = "a single node" if nodes.count == 1 else f"a cluster of {nodes.count} nodes"
     wrong = [f"{name} is down" for name in nodes.down] + nodes.alarms
     hint = "start the node, or free memory or disk: alarms block publishing" if wrong else ""
-    return Finding("broker", ok=not wrong, detail=", ".join([f"{detail}: {kind}", *wrong]), hint=hint)
+    return Finding(
+        "broker", ok=not wrong, detail=", ".join([f"{detail}: {kind}", *wrong]), hint=hint
+    )
 
 
 async def _check_store(settings: Settings) -> Finding:
@@ -103,7 +113,10 @@ async def _check_store(settings: Settings) -> Finding:
             server = await store.server()
     except MailcaseError as error:
         return Finding(
-            "store", ok=False, detail=str(error), hint=f"check {origin('store', os.environ)} and that the server runs"
+            "store",
+            ok=False,
+            detail=str(error),
+            hint=f"check {origin('store', os.environ)} and that the server runs",
         )
     version = f"MongoDB {server['version']}"
     if server["setName"] is None:
@@ -123,7 +136,9 @@ def check_keys(settings: Settings) -> list[Finding]:
         message_id_signer(settings)
     except SettingsError as error:
         return [Finding("keys", ok=False, detail=str(error))]
-    return [with_file_warning(Finding("keys", ok=True, detail=f"{file} signs our Message-IDs"), file)]
+    return [
+        with_file_warning(Finding("keys", ok=True, detail=f"{file} signs our Message-IDs"), file)
+    ]
 
 
 def with_file_warning(finding: Finding, file: Path | None) -> Finding:

@@ -42,12 +42,22 @@ COMMANDS: dict[Group, tuple[Command | Family, ...]] = {
             "Send a mail from a case.",
             "reply 235 --text-file accepted.txt --attach order.pdf",
         ),
-        Command("recall", "recall:recall", "Take back an answer before it is sent.", "recall 'answer 5f1d0c2a-…'"),
+        Command(
+            "recall",
+            "recall:recall",
+            "Take back an answer before it is sent.",
+            "recall 'answer 5f1d0c2a-…'",
+        ),
     ),
     MAIL: (
         Family("parked", "List, show, retry and discard parked mails.", "parked list"),
         Family("mail", "Save single mails by their keys.", "mail save 5f1d0c2a"),
-        Command("ingest", "ingest:ingest", "Bring in mails from files.", "ingest letters/*.eml --process invoices"),
+        Command(
+            "ingest",
+            "ingest:ingest",
+            "Bring in mails from files.",
+            "ingest letters/*.eml --process invoices",
+        ),
     ),
     OPERATIONS: (
         Command(
@@ -62,46 +72,121 @@ COMMANDS: dict[Group, tuple[Command | Family, ...]] = {
             "Check the settings and all servers they name.",
             "check --config mailcase.toml",
         ),
-        Command("demo", "demo.command:demo", "Show the main path on private servers.", "demo --keep"),
+        Command(
+            "demo", "demo.command:demo", "Show the main path on private servers.", "demo --keep"
+        ),
         Family("dead", "List, show, retry and discard dead letters.", "dead list"),
-        Command("audit", "audit.command:audit", "Check that no mail or change is lost or duplicated.", "audit --deep"),
+        Command(
+            "audit",
+            "audit.command:audit",
+            "Check that no mail or change is lost or duplicated.",
+            "audit --deep",
+        ),
         Command(
             "replay",
             "replay.command:replay",
             "Replay archived mails to restore or rederive.",
             "replay --since 7d --dry-run",
         ),
-        Command("erase", "erase:erase", "Erase a person's data.", "erase jan@example.com --dry-run"),
-        Command("retention", "erase:retention", "Empty cases that were closed long ago.", "retention --dry-run"),
+        Command(
+            "erase", "erase:erase", "Erase a person's data.", "erase jan@example.com --dry-run"
+        ),
+        Command(
+            "retention",
+            "erase:retention",
+            "Empty cases that were closed long ago.",
+            "retention --dry-run",
+        ),
     ),
     SERVICES: (
-        Command("fetcher", "services:fetcher", "Fetch mails from the mailboxes.", "fetcher --http-port 9401"),
-        Command("router", "services:router", "Decide which case each mail belongs to.", "router --http-port 9402"),
-        Command("case-writer", "services:case_writer", "Write cases and comments.", "case-writer --http-port 9403"),
-        Command("sender", "services:sender", "Send acknowledgements and answers.", "sender --http-port 9404"),
+        Command(
+            "fetcher",
+            "services:fetcher",
+            "Fetch mails from the mailboxes.",
+            "fetcher --http-port 9401",
+        ),
+        Command(
+            "router",
+            "services:router",
+            "Decide which case each mail belongs to.",
+            "router --http-port 9402",
+        ),
+        Command(
+            "case-writer",
+            "services:case_writer",
+            "Write cases and comments.",
+            "case-writer --http-port 9403",
+        ),
+        Command(
+            "sender",
+            "services:sender",
+            "Send acknowledgements and answers.",
+            "sender --http-port 9404",
+        ),
     ),
 }
 SUBCOMMANDS: dict[str, tuple[Command, ...]] = {
     "case": (
-        Command("list", "case.listing:list_cases", "List cases.", "case list --process invoices --overdue"),
-        Command("show", "case.show:show", "Show a case with its comments and attachments.", "case show 235"),
-        Command("history", "case.history:history", "Show who changed what in a case.", "case history 235"),
-        Command("save", "case.save:save", "Save a case's files to a folder.", "case save 235 --to downloads"),
+        Command(
+            "list",
+            "case.listing:list_cases",
+            "List cases.",
+            "case list --process invoices --overdue",
+        ),
+        Command(
+            "show",
+            "case.show:show",
+            "Show a case with its comments and attachments.",
+            "case show 235",
+        ),
+        Command(
+            "history",
+            "case.history:history",
+            "Show who changed what in a case.",
+            "case history 235",
+        ),
+        Command(
+            "save",
+            "case.save:save",
+            "Save a case's files to a folder.",
+            "case save 235 --to downloads",
+        ),
         Command("add", "case.add:add", "Put a parked mail into a case.", "case add 235 5f1d0c2a"),
-        Command("move", "case.work:move", "Move a case to a stage or process.", "case move 235 approval"),
+        Command(
+            "move", "case.work:move", "Move a case to a stage or process.", "case move 235 approval"
+        ),
         Command("assign", "case.work:assign", "Assign a case.", "case assign 235 anna@example.com"),
-        Command("note", "case.work:note", "Add a note to a case.", "case note 235 --text-file note.txt"),
-        Command("set", "case.work:set_fields", "Set fields of a case.", "case set 235 invoice_number=12/2026"),
-        Command("title", "case.work:title", "Change a case's title.", "case title 235 'Invoice 12/2026'"),
+        Command(
+            "note", "case.work:note", "Add a note to a case.", "case note 235 --text-file note.txt"
+        ),
+        Command(
+            "set",
+            "case.work:set_fields",
+            "Set fields of a case.",
+            "case set 235 invoice_number=12/2026",
+        ),
+        Command(
+            "title", "case.work:title", "Change a case's title.", "case title 235 'Invoice 12/2026'"
+        ),
         Command("due", "case.work:due", "Set a case's due date.", "case due 235 2026-12-24T12:00"),
         Command("close", "case.work:close", "Close a case.", "case close 235"),
         Command("reopen", "case.work:reopen", "Reopen a closed case.", "case reopen 235"),
         Command("merge", "case.work:merge", "Merge a case into another.", "case merge 236 235"),
         Command("unmerge", "case.work:unmerge", "Undo a merge.", "case unmerge 236"),
-        Command("split", "case.work:split", "Move comments into a new case.", "case split 235 --comment 5f1d0c2a"),
+        Command(
+            "split",
+            "case.work:split",
+            "Move comments into a new case.",
+            "case split 235 --comment 5f1d0c2a",
+        ),
     ),
     "parked": (
-        Command("list", "parked:list_mails", "List parked mails, the oldest first.", "parked list --reason spam"),
+        Command(
+            "list",
+            "parked:list_mails",
+            "List parked mails, the oldest first.",
+            "parked list --reason spam",
+        ),
         Command(
             "show",
             "parked:show",
@@ -121,10 +206,24 @@ SUBCOMMANDS: dict[str, tuple[Command, ...]] = {
             "parked discard 5f1d0c2a --why 'an advertisement'",
         ),
     ),
-    "mail": (Command("save", "mail:save", "Save the exact bytes of a mail.", "mail save 5f1d0c2a --to mail.eml"),),
+    "mail": (
+        Command(
+            "save",
+            "mail:save",
+            "Save the exact bytes of a mail.",
+            "mail save 5f1d0c2a --to mail.eml",
+        ),
+    ),
     "dead": (
-        Command("list", "dead:list_messages", "List dead letters.", "dead list --queue router.mail"),
-        Command("show", "dead:show", "Show why a message is dead, or its bytes.", "dead show 5f1d0c2a9b7e"),
+        Command(
+            "list", "dead:list_messages", "List dead letters.", "dead list --queue router.mail"
+        ),
+        Command(
+            "show",
+            "dead:show",
+            "Show why a message is dead, or its bytes.",
+            "dead show 5f1d0c2a9b7e",
+        ),
         Command("retry", "dead:retry", "Requeue dead letters.", "dead retry --all --before 2h"),
         Command(
             "discard",

@@ -15,8 +15,24 @@ from cyclopts import Parameter
 from schemas.mails import RawMail
 from schemas.stored import Discard, DiscardedMessage, to_document
 from services.cli.dead_letters import ID_DIGITS, DeadLetter
-from services.cli.terminal.options import Before, Everything, Process, Raw, Why, before_moment, hex_prefix, one_choice
-from services.cli.terminal.output import DEFAULT_CONFIG, Config, Json, loaded, printable, report_failure
+from services.cli.terminal.options import (
+    Before,
+    Everything,
+    Process,
+    Raw,
+    Why,
+    before_moment,
+    hex_prefix,
+    one_choice,
+)
+from services.cli.terminal.output import (
+    DEFAULT_CONFIG,
+    Config,
+    Json,
+    loaded,
+    printable,
+    report_failure,
+)
 from services.cli.terminal.tables import print_table
 from services.runtime.broker.browse import Found, browse_queue
 from services.runtime.broker.configured import broker_url, connection_name, topology_of
@@ -32,10 +48,20 @@ from services.runtime.store.mongo import Store
 MIN_ID = 6
 _DEAD = ".dead"
 
-Ids = Annotated[list[str], Parameter(help="Ids, as `dead list` prints them; the first 6 digits are enough.")]
-Id = Annotated[str, Parameter(help="The id, as `dead list` prints it; its first 6 digits are enough.")]
-Queue = Annotated[str | None, Parameter(name="--queue", help="Only dead letters of this queue, such as router.mail.")]
-Reason = Annotated[str | None, Parameter(name="--reason", help="Only dead letters whose reason contains this text.")]
+Ids = Annotated[
+    list[str], Parameter(help="Ids, as `dead list` prints them; the first 6 digits are enough.")
+]
+Id = Annotated[
+    str, Parameter(help="The id, as `dead list` prints it; its first 6 digits are enough.")
+]
+Queue = Annotated[
+    str | None,
+    Parameter(name="--queue", help="Only dead letters of this queue, such as router.mail."),
+]
+Reason = Annotated[
+    str | None,
+    Parameter(name="--reason", help="Only dead letters whose reason contains this text."),
+]
 
 Chosen = Callable[[DeadLetter], bool]
 
@@ -59,12 +85,22 @@ def list_messages(
     if not letters:
         print("no dead letters")
         return
-    print_table(("id", "died", "in", "message", "mail key", "reason"), [_cells(letter) for letter in letters])
+    print_table(
+        ("id", "died", "in", "message", "mail key", "reason"),
+        [_cells(letter) for letter in letters],
+    )
 
 
 def _cells(letter: DeadLetter) -> tuple[str, ...]:
     since = f"{letter.since:%Y-%m-%d %H:%M}" if letter.since else "?"
-    return letter.id, since, letter.origin, letter.delivery.tag, letter.delivery.message_id[:12], letter.reason
+    return (
+        letter.id,
+        since,
+        letter.origin,
+        letter.delivery.tag,
+        letter.delivery.message_id[:12],
+        letter.reason,
+    )
 
 
 def show(id_: Id, /, *, raw: Raw = False, config: Config = DEFAULT_CONFIG) -> None:
@@ -77,15 +113,29 @@ def show(id_: Id, /, *, raw: Raw = False, config: Config = DEFAULT_CONFIG) -> No
         sys.stdout.buffer.write(delivery.body)
         sys.stdout.buffer.flush()
         return
-    print(printable(f"{letter.id}: {delivery.tag or 'no type'}, {len(delivery.body)} bytes, died in {letter.origin}"))
+    print(
+        printable(
+            f"{letter.id}: {delivery.tag or 'no type'}, {len(delivery.body)} bytes, died in {letter.origin}"
+        )
+    )
     print(printable(f"  reason: {letter.reason}"))
-    print(printable(f"  published to: {letter.first_publication()}; message id {delivery.message_id or 'none'}"))
+    print(
+        printable(
+            f"  published to: {letter.first_publication()}; message id {delivery.message_id or 'none'}"
+        )
+    )
     for name, value in sorted(letter.headers.items()):
         print(printable(f"  header {name}: {value}"))
     if not isinstance(content, RawMail):
-        print("  this version cannot read it" if content is None else f"  {printable(str(content))}")
+        print(
+            "  this version cannot read it" if content is None else f"  {printable(str(content))}"
+        )
         return
-    print(printable(f"  mail {content.key} of mailbox {content.mailbox}, fetched {content.fetched_at:%Y-%m-%d %H:%M}"))
+    print(
+        printable(
+            f"  mail {content.key} of mailbox {content.mailbox}, fetched {content.fetched_at:%Y-%m-%d %H:%M}"
+        )
+    )
     headers = MailHeaders.parse(content.classifiable)
     for name in ("Date", "From", "To", "Subject", "Message-ID"):
         print(f"  {name}: {printable(headers.text(name) or '')}")
@@ -108,7 +158,9 @@ def retry(
     """
     one_choice("dead retry", "ids", ids, everything=everything)
     settings = loaded(config)
-    retried, failed = asyncio.run(_retry(settings, queue, _choice(ids, reason, process, before), ids))
+    retried, failed = asyncio.run(
+        _retry(settings, queue, _choice(ids, reason, process, before), ids)
+    )
     if not retried and not failed:
         print("no dead letter to retry")
     return 1 if failed else 0
@@ -126,8 +178,14 @@ def discard(ids: Ids, /, *, why: Why, queue: Queue = None, config: Config = DEFA
     return 1 if failed else 0
 
 
-def _choice(ids: list[str] | None, reason: str | None, process: str | None, before: str | None) -> Chosen:
-    ids = None if ids is None else [hex_prefix(text, MIN_ID, 64, "`mailcase dead list`") for text in ids]
+def _choice(
+    ids: list[str] | None, reason: str | None, process: str | None, before: str | None
+) -> Chosen:
+    ids = (
+        None
+        if ids is None
+        else [hex_prefix(text, MIN_ID, 64, "`mailcase dead list`") for text in ids]
+    )
     latest = before_moment(before, datetime.now(UTC))
 
     def chosen(letter: DeadLetter) -> bool:
@@ -149,12 +207,20 @@ async def _found(
     names = [queue.name for queue in topology_of(settings).queues]
     origins = [name.removesuffix(_DEAD) for name in names if name.endswith(_DEAD)]
     if queue is not None and queue.removesuffix(_DEAD) not in origins:
-        raise SettingsError([Mistake("--queue", f"{queue} has no dead letters", f"choose one of {', '.join(origins)}")])
+        raise SettingsError(
+            [
+                Mistake(
+                    "--queue", f"{queue} has no dead letters", f"choose one of {', '.join(origins)}"
+                )
+            ]
+        )
     async with AsyncExitStack() as stack:
         for origin in origins:
             if queue is not None and queue.removesuffix(_DEAD) != origin:
                 continue
-            async for found in await stack.enter_async_context(browse_queue(broker, origin + _DEAD)):
+            async for found in await stack.enter_async_context(
+                browse_queue(broker, origin + _DEAD)
+            ):
                 letter = DeadLetter(origin, found.delivery)
                 if chosen(letter):
                     yield found, letter
@@ -174,7 +240,9 @@ async def _one(settings: Settings, id_: str) -> DeadLetter:
 Act = Callable[[Found, DeadLetter], Awaitable[str]]
 
 
-async def _for_each(found: AsyncIterator[tuple[Found, DeadLetter]], act: Act, failure: str) -> tuple[int, int]:
+async def _for_each(
+    found: AsyncIterator[tuple[Found, DeadLetter]], act: Act, failure: str
+) -> tuple[int, int]:
     """Call `act` for each letter and print its result; returns how many succeeded and how many
     failed.
     """
@@ -191,7 +259,9 @@ async def _for_each(found: AsyncIterator[tuple[Found, DeadLetter]], act: Act, fa
     return done, failed
 
 
-async def _retry(settings: Settings, queue: str | None, chosen: Chosen, ids: list[str] | None) -> tuple[int, int]:
+async def _retry(
+    settings: Settings, queue: str | None, chosen: Chosen, ids: list[str] | None
+) -> tuple[int, int]:
     async with Broker.connected(broker_url(settings), connection_name("dead")) as broker:
         if ids:
             _check_ids([letter async for _, letter in _found(settings, broker, queue, chosen)], ids)
@@ -206,7 +276,9 @@ async def _retry(settings: Settings, queue: str | None, chosen: Chosen, ids: lis
         return await _for_each(_found(settings, broker, queue, chosen), requeue, "not retried")
 
 
-async def _discard(settings: Settings, queue: str | None, chosen: Chosen, ids: list[str], why: str) -> tuple[int, int]:
+async def _discard(
+    settings: Settings, queue: str | None, chosen: Chosen, ids: list[str], why: str
+) -> tuple[int, int]:
     async with (
         Store.opened(store_url(settings), settings.store.database) as store,
         Broker.connected(broker_url(settings), connection_name("dead")) as broker,
@@ -229,7 +301,9 @@ async def _discard(settings: Settings, queue: str | None, chosen: Chosen, ids: l
             await found.take()
             return "discarded"
 
-        return await _for_each(_found(settings, broker, queue, chosen), discard_one, "not discarded")
+        return await _for_each(
+            _found(settings, broker, queue, chosen), discard_one, "not discarded"
+        )
 
 
 def _check_ids(letters: list[DeadLetter], ids: list[str]) -> None:
@@ -237,9 +311,13 @@ def _check_ids(letters: list[DeadLetter], ids: list[str]) -> None:
     as one.
     """
     for prefix in ids:
-        matching = {letter.id for letter in letters if letter.id.startswith(prefix[:ID_DIGITS].lower())}
+        matching = {
+            letter.id for letter in letters if letter.id.startswith(prefix[:ID_DIGITS].lower())
+        }
         if not matching:
-            raise PermanentError(f"there is no dead letter {prefix}; `mailcase dead list` shows their ids")
+            raise PermanentError(
+                f"there is no dead letter {prefix}; `mailcase dead list` shows their ids"
+            )
         if len(matching) > 1:
             raise PermanentError(f"several ids start with {prefix}: give more digits")
 

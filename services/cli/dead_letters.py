@@ -6,7 +6,12 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
-from schemas.codec import UnreadableMessageError, decode_case_message, decode_raw_mail, decode_send_mail
+from schemas.codec import (
+    UnreadableMessageError,
+    decode_case_message,
+    decode_raw_mail,
+    decode_send_mail,
+)
 from schemas.mails import RawMail
 from schemas.sending import AnswerCase, SendMail
 from services.runtime.broker.messages import Delivery
@@ -15,7 +20,8 @@ ID_DIGITS = 12
 # Headers that dead-lettering added, by Mailcase or by the broker (rabbitmq.com/docs/dlx).
 _ADDED = ("x-death", "x-first-death-", "x-last-death-", "x-delivery-count", "x-acquired-count")
 _OURS = tuple(
-    f"x-mailcase-{word}" for word in ("reason", "queue", "exchange", "routing-key", "attempts", "trace", "published-at")
+    f"x-mailcase-{word}"
+    for word in ("reason", "queue", "exchange", "routing-key", "attempts", "trace", "published-at")
 )
 
 
@@ -32,7 +38,9 @@ class DeadLetter:
 
     @cached_property
     def id(self) -> str:
-        return hashlib.sha256(self.origin.encode() + b"\0" + self.delivery.body).hexdigest()[:ID_DIGITS]
+        return hashlib.sha256(self.origin.encode() + b"\0" + self.delivery.body).hexdigest()[
+            :ID_DIGITS
+        ]
 
     @property
     def reason(self) -> str:
@@ -44,7 +52,10 @@ class DeadLetter:
     @property
     def since(self) -> datetime | None:
         """When it was dead-lettered; None if no header records it."""
-        at_ms, time = self.delivery.headers.get("x-mailcase-published-at-ms"), self._death.get("time")
+        at_ms, time = (
+            self.delivery.headers.get("x-mailcase-published-at-ms"),
+            self._death.get("time"),
+        )
         if isinstance(at_ms, int):
             return datetime.fromtimestamp(at_ms / 1000, UTC)
         if isinstance(time, datetime):
@@ -69,7 +80,11 @@ class DeadLetter:
     @property
     def headers(self) -> dict[str, Any]:
         """The headers that it had before it was dead-lettered."""
-        return {name: value for name, value in self.delivery.headers.items() if not name.startswith((*_ADDED, *_OURS))}
+        return {
+            name: value
+            for name, value in self.delivery.headers.items()
+            if not name.startswith((*_ADDED, *_OURS))
+        }
 
     def first_publication(self) -> str:
         """The exchange and the routing key that it was first published with, as far as the headers

@@ -16,7 +16,10 @@ from services.runtime.settings import Settings
 
 Address = Annotated[str, Parameter(help="The person's address.")]
 DryRun = Annotated[
-    bool, Parameter(name="--dry-run", negative="", help="Only count what would be erased; change nothing.")
+    bool,
+    Parameter(
+        name="--dry-run", negative="", help="Only count what would be erased; change nothing."
+    ),
 ]
 
 
@@ -45,7 +48,9 @@ def erase(
     _print(report, until, dry_run=dry_run)
 
 
-def retention(*, dry_run: DryRun = False, config: Config = DEFAULT_CONFIG, json: Json = False) -> None:
+def retention(
+    *, dry_run: DryRun = False, config: Config = DEFAULT_CONFIG, json: Json = False
+) -> None:
     """Empty cases that were closed more than `retention_days` of their process ago.
 
     This cannot be undone.
@@ -73,12 +78,16 @@ async def _erased(settings: Settings, address: str, *, dry_run: bool) -> Erasure
 def _print(report: ErasureReport, until: datetime, *, dry_run: bool) -> None:
     _print_counts(report, dry_run=dry_run)
     print("not searched: compressed files, backups")
-    print(f"the archives mail.archive and event.archive keep their mails until {until:%Y-%m-%d} at the latest")
+    print(
+        f"the archives mail.archive and event.archive keep their mails until {until:%Y-%m-%d} at the latest"
+    )
 
 
 def _print_counts(report: ErasureReport, *, dry_run: bool) -> None:
     print("would erase:" if dry_run else "erased:")
-    print(f"  {counted(report.comments, 'comment', 'comments')} in {counted(len(report.cases), 'case', 'cases')}")
+    print(
+        f"  {counted(report.comments, 'comment', 'comments')} in {counted(len(report.cases), 'case', 'cases')}"
+    )
     print(f"  {counted(report.outgoing, 'outgoing mail', 'outgoing mails')}")
     print(f"  {counted(report.mails, 'parked or ignored mail', 'parked or ignored mails')}")
     print(f"  {counted(report.blobs, 'stored content', 'stored contents')}")

@@ -12,7 +12,14 @@ from cyclopts import Parameter
 
 from schemas.codec import decode_receipt
 from services.cli.mail_files import NoMailError, expanded, mails_of
-from services.cli.terminal.output import DEFAULT_CONFIG, Config, counted, loaded, printable, size_text
+from services.cli.terminal.output import (
+    DEFAULT_CONFIG,
+    Config,
+    counted,
+    loaded,
+    printable,
+    size_text,
+)
 from services.cli.terminal.progress import Count
 from services.runtime.broker.configured import broker_url, connection_name, topology_of
 from services.runtime.broker.connection import Broker, PrivateQueue
@@ -28,14 +35,24 @@ from services.runtime.store.mongo import Document, Store
 IN_FLIGHT = 200
 RECEIPT_TIMEOUT_S = 15.0  # without a receipt, before a warning is printed
 
-ProcessName = Annotated[str, Parameter(name="--process", help="The process that the mails belong to.")]
+ProcessName = Annotated[
+    str, Parameter(name="--process", help="The process that the mails belong to.")
+]
 MailboxName = Annotated[
     str | None,
-    Parameter(name="--mailbox", help="The mailbox they count as fetched from; default: the process's only mailbox."),
+    Parameter(
+        name="--mailbox",
+        help="The mailbox they count as fetched from; default: the process's only mailbox.",
+    ),
 ]
-Wait = Annotated[bool, Parameter(name="--wait", help="Wait until every mail's outcome is recorded.")]
+Wait = Annotated[
+    bool, Parameter(name="--wait", help="Wait until every mail's outcome is recorded.")
+]
 Files = Annotated[
-    list[str], Parameter(help="Mails: .eml files, one mail each; mbox files; folders of *.eml and *.mbox files.")
+    list[str],
+    Parameter(
+        help="Mails: .eml files, one mail each; mbox files; folders of *.eml and *.mbox files."
+    ),
 ]
 
 
@@ -54,12 +71,18 @@ def ingest(
     other effect.
     """
     if not all(files):  # Path("") is the current folder; a script's variable may be unset
-        raise SettingsError([Mistake("FILES", "a name is empty", "leave it out, or use . for the current folder")])
+        raise SettingsError(
+            [Mistake("FILES", "a name is empty", "leave it out, or use . for the current folder")]
+        )
     settings = loaded(config)
-    return asyncio.run(_ingest(settings, [Path(file) for file in files], process, mailbox, wait=wait))
+    return asyncio.run(
+        _ingest(settings, [Path(file) for file in files], process, mailbox, wait=wait)
+    )
 
 
-async def _ingest(settings: Settings, files: Sequence[Path], process: str, name: str | None, *, wait: bool) -> int:
+async def _ingest(
+    settings: Settings, files: Sequence[Path], process: str, name: str | None, *, wait: bool
+) -> int:
     mailbox_name = _mailbox_name(settings, process, name)
     run = _Ingestion(mailbox_name)
     async with (
@@ -74,9 +97,14 @@ async def _ingest(settings: Settings, files: Sequence[Path], process: str, name:
             raise TransientError("the broker did not create a queue for receipts; try again")
         inline_bytes = settings.limits.inline_mail_bytes
         builder = RawMailBuilder(
-            process, mailbox_name, inline_bytes=inline_bytes, put_blob=kept_blobs(store, settings).put
+            process,
+            mailbox_name,
+            inline_bytes=inline_bytes,
+            put_blob=kept_blobs(store, settings).put,
         )
-        publishing = run.publish_all(files, builder, broker, lease, settings.limits.max_mail_bytes, wait=wait)
+        publishing = run.publish_all(
+            files, builder, broker, lease, settings.limits.max_mail_bytes, wait=wait
+        )
         await run.report_if_stopped(first_of(publishing, broker.broken()))
         if wait:
             await run.report(store)
@@ -115,7 +143,9 @@ class _Ingestion:
                 self._waiting.add(message.message_id)
                 while wait and len(self._waiting) >= IN_FLIGHT:
                     await self._receive(lease)
-                count.show(len(self._published) - (len(self._waiting) if wait else 0), len(self._published))
+                count.show(
+                    len(self._published) - (len(self._waiting) if wait else 0), len(self._published)
+                )
             while wait and self._waiting:
                 await self._receive(lease)
                 count.show(len(self._published) - len(self._waiting), len(self._published))
@@ -134,7 +164,9 @@ class _Ingestion:
 
     async def _receive(self, lease: PrivateQueue) -> None:
         try:
-            deliveries = await asyncio.wait_for(lease.deliveries.next_batch(1000), RECEIPT_TIMEOUT_S)
+            deliveries = await asyncio.wait_for(
+                lease.deliveries.next_batch(1000), RECEIPT_TIMEOUT_S
+            )
         except TimeoutError:
             print(
                 f"mailcase: {len(self._waiting)} mails are in the queues, not recorded yet; check that a router and a "
@@ -149,7 +181,9 @@ class _Ingestion:
         """Print the recorded outcome of each mail."""
         for start in range(0, len(self._published), 500):
             chunk = self._published[start : start + 500]
-            documents = await store.collection("mails").find({"_id": {"$in": sorted({key for _, key in chunk})}})
+            documents = await store.collection("mails").find(
+                {"_id": {"$in": sorted({key for _, key in chunk})}}
+            )
             outcomes = {document["_id"]: document for document in documents}
             for source, key in chunk:
                 if key not in outcomes:
@@ -172,12 +206,16 @@ class _Ingestion:
             except NoMailError as error:
                 self._fail(f"{given}: {error}")
 
-    def _acceptable(self, mails: Iterable[tuple[str, bytes]], max_bytes: int) -> Iterator[tuple[str, bytes]]:
+    def _acceptable(
+        self, mails: Iterable[tuple[str, bytes]], max_bytes: int
+    ) -> Iterator[tuple[str, bytes]]:
         for source, raw in mails:
             if not raw.strip():
                 self._fail(f"{source}: is empty")
             elif len(raw) > max_bytes:
-                self._fail(f"{source}: is larger than limits.max_mail_bytes allows, {size_text(max_bytes)}")
+                self._fail(
+                    f"{source}: is larger than limits.max_mail_bytes allows, {size_text(max_bytes)}"
+                )
             else:
                 yield source, raw
 
@@ -195,13 +233,23 @@ def _describe_outcome(recorded: Document) -> str:
 def _mailbox_name(settings: Settings, process: str, name: str | None) -> str:
     if process not in settings.processes:
         known = ", ".join(settings.processes) or "none"
-        raise SettingsError([Mistake("--process", f"there is no process {process!r}", f"the settings have: {known}")])
+        raise SettingsError(
+            [
+                Mistake(
+                    "--process", f"there is no process {process!r}", f"the settings have: {known}"
+                )
+            ]
+        )
     own = [mailbox.name for mailbox in settings.processes[process].mailboxes]
     if name is None:
         if len(own) > 1:
-            raise SettingsError([Mistake("--mailbox", f"{process} has several", f"choose one of {', '.join(own)}")])
+            raise SettingsError(
+                [Mistake("--mailbox", f"{process} has several", f"choose one of {', '.join(own)}")]
+            )
         return own[0] if own else process
     if name not in own:
-        hint = f"choose one of {', '.join(own)}" if own else "leave it out: the process has no mailbox"
+        hint = (
+            f"choose one of {', '.join(own)}" if own else "leave it out: the process has no mailbox"
+        )
         raise SettingsError([Mistake("--mailbox", f"{process} has no mailbox {name!r}", hint)])
     return name

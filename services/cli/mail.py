@@ -37,7 +37,9 @@ Key = Annotated[str, Parameter(help="The mail key; its first 8 digits are enough
 To = Annotated[
     Path,
     Parameter(
-        name="--to", allow_leading_hyphen=True, help="An existing folder, a new file, or `-` for standard output."
+        name="--to",
+        allow_leading_hyphen=True,
+        help="An existing folder, a new file, or `-` for standard output.",
     ),
 ]
 
@@ -86,7 +88,9 @@ async def _content(settings: Settings, prefix: str) -> tuple[str, bytes]:
             await broker.declare(topology_of(settings))
             found = await _archived(broker, mail["_id"] if mail else prefix, mail)
         if found is None:
-            state = "recorded, but not stored whole, and" if mail is not None else "not recorded and"
+            state = (
+                "recorded, but not stored whole, and" if mail is not None else "not recorded and"
+            )
             hint = "restore a backup of the database or of the broker that has it"
             raise PermanentError(f"mail {prefix} is {state} no longer in the archive; {hint}")
         if found.raw is not None:
@@ -136,14 +140,18 @@ async def _archived(broker: Broker, key: str, mail: Document | None) -> RawMail 
                         try:
                             return decode_raw_mail(message.body)
                         except UnreadableMessageError as error:
-                            raise PermanentError(f"the archived message is unreadable: {error}") from error
+                            raise PermanentError(
+                                f"the archived message is unreadable: {error}"
+                            ) from error
                 bar.show(batch[-1].offset, end or 0)
     return None
 
 
 def _starts(mail: Document | None) -> Iterator[Start]:
     times: list[datetime] = [
-        time for name in ("received_at", "recorded_at") if mail and (time := mail.get(name)) is not None
+        time
+        for name in ("received_at", "recorded_at")
+        if mail and (time := mail.get(name)) is not None
     ]
     if times:
         yield min(times) - _CLOCK_SKEW

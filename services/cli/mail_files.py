@@ -20,7 +20,9 @@ def expanded(file: Path) -> list[Path]:
     """The file itself, or the .eml and .mbox files below a folder, sorted. Raises NoMailError."""
     if not file.is_dir():
         return [file]
-    found = sorted(path for path in file.rglob("*") if path.suffix.lower() in _SUFFIXES and path.is_file())
+    found = sorted(
+        path for path in file.rglob("*") if path.suffix.lower() in _SUFFIXES and path.is_file()
+    )
     if not found:
         raise NoMailError("there is no .eml or .mbox file in this folder")
     return found
@@ -39,7 +41,9 @@ def mails_of(file: Path, max_bytes: int) -> Iterator[tuple[str, bytes]]:
         if _ENVELOPE.match(start):
             if not start.endswith(b"\n"):
                 opened.readline()
-            for number, mail in enumerate(_mails_of_mbox(opened, is_dated=bool(_DATED.search(start))), 1):
+            for number, mail in enumerate(
+                _mails_of_mbox(opened, is_dated=bool(_DATED.search(start))), 1
+            ):
                 yield f"{file}:{number}", mail
         else:
             yield str(file), start + opened.read(max(0, max_bytes + 1 - len(start)))
@@ -78,7 +82,11 @@ def _begins_mail(line: bytes, before: list[bytes], *, is_dated: bool) -> bool:
     """
     if not line.startswith(b"From ") or not _ENVELOPE.match(line):
         return False
-    return bool(_DATED.search(line, 0, _EXAMINED_BYTES)) if is_dated else not before or not before[-1].strip()
+    return (
+        bool(_DATED.search(line, 0, _EXAMINED_BYTES))
+        if is_dated
+        else not before or not before[-1].strip()
+    )
 
 
 def _joined(mail: list[bytes], *, ends_blank: bool) -> bytes:

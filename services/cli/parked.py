@@ -26,7 +26,14 @@ from services.cli.terminal.options import (
     key_prefix,
     one_choice,
 )
-from services.cli.terminal.output import DEFAULT_CONFIG, Config, Json, loaded, printable, report_failure
+from services.cli.terminal.output import (
+    DEFAULT_CONFIG,
+    Config,
+    Json,
+    loaded,
+    printable,
+    report_failure,
+)
 from services.cli.terminal.tables import print_table
 from services.runtime.broker.configured import broker_url, connection_name, topology_of
 from services.runtime.broker.connection import Broker
@@ -44,7 +51,9 @@ _KEY_DIGITS = 12
 Keys = Annotated[list[str], Parameter(help="Mail keys; the first 8 digits are enough.")]
 Key = Annotated[str, Parameter(help="The mail key; its first 8 digits are enough.")]
 Reason = Annotated[str | None, Parameter(name="--reason", help="Only mails with this reason.")]
-Ignored = Annotated[bool, Parameter(name="--ignored", negative="", help="Ignored mails instead of parked ones.")]
+Ignored = Annotated[
+    bool, Parameter(name="--ignored", negative="", help="Ignored mails instead of parked ones.")
+]
 
 
 def list_mails(
@@ -58,7 +67,9 @@ def list_mails(
     json: Json = False,
 ) -> None:
     """List parked mails, the oldest first."""
-    mails = asyncio.run(_find(loaded(config), _filter(reason, process, before, ignored=ignored), limit))
+    mails = asyncio.run(
+        _find(loaded(config), _filter(reason, process, before, ignored=ignored), limit)
+    )
     if json:
         for mail in mails:
             print(msgspec.json.encode(mail).decode())
@@ -66,7 +77,9 @@ def list_mails(
     if not mails:
         print(f"no {'ignored' if ignored else 'parked'} mails")
         return
-    print_table(("mail key", "recorded", "mailbox", "reason", "evidence"), [_cells(mail) for mail in mails])
+    print_table(
+        ("mail key", "recorded", "mailbox", "reason", "evidence"), [_cells(mail) for mail in mails]
+    )
 
 
 def show(key: Key, /, *, raw: Raw = False, config: Config = DEFAULT_CONFIG) -> None:
@@ -79,7 +92,9 @@ def show(key: Key, /, *, raw: Raw = False, config: Config = DEFAULT_CONFIG) -> N
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
         return
-    print(f"{mail.id}: {mail.outcome}, {mail.reason}; {len(content)} bytes in mailbox {mail.mailbox}")
+    print(
+        f"{mail.id}: {mail.outcome}, {mail.reason}; {len(content)} bytes in mailbox {mail.mailbox}"
+    )
     evidence = printable(", ".join(mail.decision.evidence)) or "none"
     print(f"  rule {mail.decision.rule}; evidence: {evidence}")
     if mail.refers_to:
@@ -109,9 +124,13 @@ def retry(
     one_choice("parked retry", "mail keys", keys, everything=everything)
     if keys and (reason, process, before) != (None, None, None):
         hint = "leave out the keys or these options"
-        raise SettingsError([Mistake("parked retry", "--reason, --process and --before require --all", hint)])
+        raise SettingsError(
+            [Mistake("parked retry", "--reason, --process and --before require --all", hint)]
+        )
     prefixes = [key_prefix(key) for key in keys or ()]
-    return asyncio.run(_retry(loaded(config), prefixes, _filter(reason, process, before, ignored=ignored)))
+    return asyncio.run(
+        _retry(loaded(config), prefixes, _filter(reason, process, before, ignored=ignored))
+    )
 
 
 def discard(keys: Keys, /, *, why: Why, config: Config = DEFAULT_CONFIG) -> int:
@@ -122,7 +141,9 @@ def discard(keys: Keys, /, *, why: Why, config: Config = DEFAULT_CONFIG) -> int:
     return 1 if asyncio.run(_discard(loaded(config), [key_prefix(key) for key in keys], why)) else 0
 
 
-def _filter(reason: str | None, process: str | None, before: str | None, *, ignored: bool) -> ParkedFilter:
+def _filter(
+    reason: str | None, process: str | None, before: str | None, *, ignored: bool
+) -> ParkedFilter:
     return ParkedFilter(reason, process, before_moment(before, datetime.now(UTC)), ignored)
 
 
@@ -148,7 +169,9 @@ async def _defects(settings: Settings, content: bytes) -> list[str]:
     """The defects that the reader finds, in a child process: the mail may be hostile."""
     reading = settings.reading
     reader = IsolatedReader(
-        reading_limits(settings), max_seconds=reading.max_seconds, max_memory_bytes=reading.max_memory_bytes
+        reading_limits(settings),
+        max_seconds=reading.max_seconds,
+        max_memory_bytes=reading.max_memory_bytes,
     )
     try:
         return (await reader.read(content)).defects
@@ -206,7 +229,9 @@ def _is_retryable(mail: Mail) -> bool:
     return refusal is None
 
 
-async def _publish(settings: Settings, mails: ParkedMailRepository, broker: Broker, mail: Mail) -> bool:
+async def _publish(
+    settings: Settings, mails: ParkedMailRepository, broker: Broker, mail: Mail
+) -> bool:
     """Whether the mail was published; a failure is reported."""
     try:
         await mails.retry(mail, broker.publish, inline_bytes=settings.limits.inline_mail_bytes)
@@ -229,5 +254,7 @@ async def report_outcomes(mails: ParkedMailRepository, published: Sequence[Mail]
             print(f"{mail.id[:_KEY_DIGITS]}: {mail.outcome}, {place}", flush=True)
         await asyncio.sleep(0.1)
     for key in waiting:
-        report_failure(key[:_KEY_DIGITS], "still in the queue; check that a router and a case writer run")
+        report_failure(
+            key[:_KEY_DIGITS], "still in the queue; check that a router and a case writer run"
+        )
     return len(waiting)

@@ -12,7 +12,9 @@ from services.cli.case.context import AsUser, acting, opened_repository
 from services.cli.terminal.output import DEFAULT_CONFIG, Config, Json, loaded
 from services.runtime.settings import Settings
 
-OutgoingId = Annotated[str, Parameter(help="The answer's id, as `mailcase reply --hold` prints it.")]
+OutgoingId = Annotated[
+    str, Parameter(help="The answer's id, as `mailcase reply --hold` prints it.")
+]
 
 
 def recall(

@@ -39,16 +39,28 @@ PATIENCE_S = 30.0
 
 TextFile = Annotated[
     Path,
-    Parameter(name="--text-file", allow_leading_hyphen=True, help="The text, in UTF-8; `-` reads the standard input."),
+    Parameter(
+        name="--text-file",
+        allow_leading_hyphen=True,
+        help="The text, in UTF-8; `-` reads the standard input.",
+    ),
 ]
 Attach = Annotated[
-    list[Path] | None, Parameter(name="--attach", negative="", help="A file to attach; may be given again.")
+    list[Path] | None,
+    Parameter(name="--attach", negative="", help="A file to attach; may be given again."),
 ]
 To = Annotated[
     list[str] | None,
-    Parameter(name="--to", negative="", help="A recipient in place of the participants; may be given again."),
+    Parameter(
+        name="--to",
+        negative="",
+        help="A recipient in place of the participants; may be given again.",
+    ),
 ]
-Cc = Annotated[list[str] | None, Parameter(name="--cc", negative="", help="Who gets a copy; may be given again.")]
+Cc = Annotated[
+    list[str] | None,
+    Parameter(name="--cc", negative="", help="Who gets a copy; may be given again."),
+]
 NoQuote = Annotated[
     bool,
     Parameter(name="--no-quote", negative="", help="Do not quote the mail that is answered."),
@@ -62,10 +74,16 @@ Hold = Annotated[
     ),
 ]
 Subject = Annotated[
-    str | None, Parameter(name="--subject", help="In place of the case's title.", validator=reject_blank)
+    str | None,
+    Parameter(name="--subject", help="In place of the case's title.", validator=reject_blank),
 ]
 Automatic = Annotated[
-    bool, Parameter(name="--automatic", negative="", help="Mark it as written by a program: no machine answers it.")
+    bool,
+    Parameter(
+        name="--automatic",
+        negative="",
+        help="Mark it as written by a program: no machine answers it.",
+    ),
 ]
 
 
@@ -93,7 +111,10 @@ def reply(
     if unusable:
         hint = "give each as name@example.com, without the name of the person"
         raise SettingsError(
-            [Mistake("--to", f"{printable(address)!r} is no address to mail to", hint) for address in unusable]
+            [
+                Mistake("--to", f"{printable(address)!r} is no address to mail to", hint)
+                for address in unusable
+            ]
         )
     answer = AnswerCase(
         id=str(uuid.uuid4()),
@@ -131,7 +152,9 @@ async def send_reply(settings: Settings, answer: AnswerCase, *, json: bool = Fal
             answer, case, [], answer.at
         )  # tells what is wrong
         own = settings.own_addresses
-        warnings = missing_author(answer.case, await stored.latest_author(answer.case), mail.to, own)
+        warnings = missing_author(
+            answer.case, await stored.latest_author(answer.case), mail.to, own
+        )
         for warning in warnings:
             print(f"mailcase: warning: {printable(warning)}", file=sys.stderr, flush=True)
         await broker.declare(topology_of(settings))
@@ -139,7 +162,10 @@ async def send_reply(settings: Settings, answer: AnswerCase, *, json: bool = Fal
         key = answer_key(case.process)
         await broker.publish(Outgoing.of(message, message.id, key, exchange=CASE))
         if not json:
-            print(f"case {mail.case}: {printable(mail.subject or '')}, to {printable(', '.join(mail.to))}", flush=True)
+            print(
+                f"case {mail.case}: {printable(mail.subject or '')}, to {printable(', '.join(mail.to))}",
+                flush=True,
+            )
         if answer.hold_s and not json:
             hint = f"mailcase recall '{answer_document_id(message)}'"
             print(f"goes out in {answer.hold_s:g} s; to take it back: {hint}", flush=True)
@@ -149,13 +175,20 @@ async def send_reply(settings: Settings, answer: AnswerCase, *, json: bool = Fal
         return _told(ended, json=json)
 
 
-def missing_author(case: int, author: str | None, to: Sequence[str], own: Collection[str]) -> list[str]:
+def missing_author(
+    case: int, author: str | None, to: Sequence[str], own: Collection[str]
+) -> list[str]:
     """A warning if whoever wrote the case's latest mail does not get the answer; the mailboxes' `own` need none."""
     known = mailable(author) if author else None
-    if author is None or (known or author).lower() in {*own, *(recipient.lower() for recipient in to)}:
+    if author is None or (known or author).lower() in {
+        *own,
+        *(recipient.lower() for recipient in to),
+    }:
         return []
     hint = f"; to send it there, repeat it with --to {known}" if known else ""
-    return [f"the latest mail of case {case} is from {author}, who is not among the recipients{hint}"]
+    return [
+        f"the latest mail of case {case} is from {author}, who is not among the recipients{hint}"
+    ]
 
 
 def _as_json(mail: OutgoingMail, warnings: Sequence[str], ended: Document | None) -> str:
@@ -203,7 +236,11 @@ def _told(document: Document | None, *, json: bool = False) -> int:
             print(f"sent as {document['message_id']}{failure}")
         return 0
     if document["ended_at"] is None:
-        attempts = f"after {document['attempts']} attempts{failure}" if document["attempts"] else "does a sender run?"
+        attempts = (
+            f"after {document['attempts']} attempts{failure}"
+            if document["attempts"]
+            else "does a sender run?"
+        )
         print(f"mailcase: in the outbox, not sent yet; {attempts}", file=sys.stderr)
         return 0
     print(f"mailcase: {document['state']}{failure}", file=sys.stderr)

@@ -41,7 +41,9 @@ def fetcher(
     run_service("fetcher", partial(run, settings, http_port, http_host=http_host))
 
 
-def router(config: Config = DEFAULT_CONFIG, http_port: HttpPort = 0, http_host: HttpHost = ANY_HOST) -> None:
+def router(
+    config: Config = DEFAULT_CONFIG, http_port: HttpPort = 0, http_host: HttpHost = ANY_HOST
+) -> None:
     """Decide for every mail whether it opens a case or joins one."""
     from services.router.main import run  # noqa: PLC0415 - as above
 
@@ -50,7 +52,9 @@ def router(config: Config = DEFAULT_CONFIG, http_port: HttpPort = 0, http_host: 
     run_service("router", partial(run, settings, http_port, http_host=http_host))
 
 
-def case_writer(config: Config = DEFAULT_CONFIG, http_port: HttpPort = 0, http_host: HttpHost = ANY_HOST) -> None:
+def case_writer(
+    config: Config = DEFAULT_CONFIG, http_port: HttpPort = 0, http_host: HttpHost = ANY_HOST
+) -> None:
     """Write cases, comments, attachments and outcomes."""
     from services.case_writer.main import run  # noqa: PLC0415 - as above
 
@@ -59,7 +63,9 @@ def case_writer(config: Config = DEFAULT_CONFIG, http_port: HttpPort = 0, http_h
     run_service("case-writer", partial(run, settings, http_port, http_host=http_host))
 
 
-def sender(config: Config = DEFAULT_CONFIG, http_port: HttpPort = 0, http_host: HttpHost = ANY_HOST) -> None:
+def sender(
+    config: Config = DEFAULT_CONFIG, http_port: HttpPort = 0, http_host: HttpHost = ANY_HOST
+) -> None:
     """Send acknowledgements, and answers from cases."""
     from services.sender.main import run  # noqa: PLC0415 - as above
 

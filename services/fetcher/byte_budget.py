@@ -28,7 +28,9 @@ class ByteBudget:
     nothing overtakes it then.
     """
 
-    def __init__(self, max_bytes: int, mailboxes: int = 1, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, max_bytes: int, mailboxes: int = 1, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._share = max_bytes // (2 * max(1, mailboxes))
         self._common = max_bytes - self._share * max(1, mailboxes)
         self._shares_used: Counter[str] = Counter()

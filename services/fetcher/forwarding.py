@@ -28,7 +28,9 @@ class Publisher(Protocol):
 class Forwarding:
     """Forwards one mailbox's mails to the broker."""
 
-    def __init__(self, mailbox: str, message_builder: RawMailBuilder, publisher: Publisher, window: InFlight) -> None:
+    def __init__(
+        self, mailbox: str, message_builder: RawMailBuilder, publisher: Publisher, window: InFlight
+    ) -> None:
         self._mailbox = mailbox
         self._message_builder = message_builder
         self._publisher = publisher
@@ -38,14 +40,18 @@ class Forwarding:
         """Raises TransientError if a mail of `size` bytes could not be stored now."""
         await self._message_builder.check_store_for(size)
 
-    async def build_messages(self, fetched: Sequence[FetchedMail], whole_sizes: Mapping[str, int]) -> list[Outgoing]:
+    async def build_messages(
+        self, fetched: Sequence[FetchedMail], whole_sizes: Mapping[str, int]
+    ) -> list[Outgoing]:
         """The mails as messages; they are in flight from now on.
 
         `whole_sizes` maps ids to sizes in bytes, for mails of which only the beginning was fetched.
         Raises TransientError if the blob store fails.
         """
         messages = [
-            await self._message_builder.message(mail.raw, mail.received_at, whole_size=whole_sizes.get(mail.id))
+            await self._message_builder.message(
+                mail.raw, mail.received_at, whole_size=whole_sizes.get(mail.id)
+            )
             for mail in fetched
         ]
         now_s, now = time.monotonic(), datetime.now(UTC)
@@ -68,13 +74,18 @@ class Forwarding:
 
     async def _publish_confirmed(self, messages: list[Outgoing]) -> None:
         """Publish, however long an alarm of the broker (memory or disk) blocks publishers."""
-        paused = metrics.PAUSED.labels(self._mailbox, "broker")
+        paused = metrics.BACKPRESSURE.labels(self._mailbox, "broker")
         publishing = asyncio.ensure_future(self._publisher.publish_all(messages))
         try:
             ended, _ = await asyncio.wait({publishing}, timeout=CONFIRM_PATIENCE_S)
             if not ended:
                 paused.set(1)
-                log.warning("confirms_late", mailbox=self._mailbox, mails=len(messages), hint="see the broker's alarms")
+                log.warning(
+                    "confirms_late",
+                    mailbox=self._mailbox,
+                    mails=len(messages),
+                    hint="see the broker's alarms",
+                )
             await publishing
         finally:
             publishing.cancel()

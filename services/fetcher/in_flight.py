@@ -23,7 +23,12 @@ class InFlight:
     """
 
     def __init__(
-        self, max_mails: int, max_bytes: int, *, patience_s: float = 300.0, max_patience_s: float = 3600.0
+        self,
+        max_mails: int,
+        max_bytes: int,
+        *,
+        patience_s: float = 300.0,
+        max_patience_s: float = 3600.0,
     ) -> None:
         self._max_mails = max_mails
         self._max_bytes = max_bytes
@@ -79,7 +84,9 @@ class InFlight:
         It arrived at `since_s`, in seconds since the epoch.
         """
         earlier = self._mails.pop(mail_id, None)
-        patience_s = min(earlier.patience_s * 2, self._max_patience_s) if earlier else self._patience_s
+        patience_s = (
+            min(earlier.patience_s * 2, self._max_patience_s) if earlier else self._patience_s
+        )
         self._bytes += size - (earlier.size if earlier else 0)
         since_s = min(since_s, earlier.since_s) if earlier else since_s
         self._mails[mail_id] = _InFlightMail(key, size, now_s + patience_s, patience_s, since_s)

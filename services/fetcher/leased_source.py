@@ -17,7 +17,9 @@ T = TypeVar("T")
 class LeasedSource:
     """One mailbox's source, for the event loop. `request` runs one of its blocking methods."""
 
-    def __init__(self, mailbox: str, source: MailSource, lease: Lease, status: StatusReporter, stop: Stop) -> None:
+    def __init__(
+        self, mailbox: str, source: MailSource, lease: Lease, status: StatusReporter, stop: Stop
+    ) -> None:
         self._mailbox = mailbox
         self._source = source
         self._lease = lease
@@ -49,7 +51,9 @@ class LeasedSource:
         self._status.lease_expired()
         await first_of(self._lease.wait_until_valid(), self._stop.wait())
         if not self._lease.valid:
-            raise TransientError("the lease cannot be renewed, and the service stops", mailbox=self._mailbox)
+            raise TransientError(
+                "the lease cannot be renewed, and the service stops", mailbox=self._mailbox
+            )
 
     async def close(self) -> None:
         """End the session, if there is one; needs no lease."""

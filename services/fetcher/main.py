@@ -45,7 +45,9 @@ async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = A
             leases = LeaseManager(broker, stored_leases, list(settings.mailboxes), limit, stop)
             await leases.hold(partial(read, broker))
 
-        async def read(broker: Broker, name: str, receipts: Deliveries, ending: Stop, lease: Lease) -> None:
+        async def read(
+            broker: Broker, name: str, receipts: Deliveries, ending: Stop, lease: Lease
+        ) -> None:
             mailbox = settings.mailboxes[name]
             put_blob = kept_blobs(store, settings).put
             server, limits = settings.servers[mailbox.server], settings.limits
@@ -73,7 +75,9 @@ async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = A
 
         name = connection_name("fetcher")
         await first_of(
-            keep_connected(broker_url(settings), name, topology_of(settings), session, stop=stop, health=health),
+            keep_connected(
+                broker_url(settings), name, topology_of(settings), session, stop=stop, health=health
+            ),
             _watch(coverage, stop),
         )
 

@@ -34,8 +34,12 @@ class MailboxError(TransientError):
 
 def fault(mailbox: str, error: Exception) -> MailboxError:
     """The report of a bug in our own code."""
-    hint = "report it with the traceback logged as mailbox_fault, and go back to the previous version"
-    return MailboxError(f"internal error: {error!r}", mailbox=mailbox, failure_kind=FailureKind.FAULT, hint=hint)
+    hint = (
+        "report it with the traceback logged as mailbox_fault, and go back to the previous version"
+    )
+    return MailboxError(
+        f"internal error: {error!r}", mailbox=mailbox, failure_kind=FailureKind.FAULT, hint=hint
+    )
 
 
 @dataclass(frozen=True)

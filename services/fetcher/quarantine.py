@@ -46,7 +46,9 @@ class Quarantine:
     def prioritize(self, mails: Sequence[ListedMail], now_s: float) -> list[ListedMail]:
         """The mails to fetch, suspects last; quarantined ones are left out."""
         self._quarantined_until_s = {
-            mail_id: until_s for mail_id, until_s in self._quarantined_until_s.items() if until_s > now_s
+            mail_id: until_s
+            for mail_id, until_s in self._quarantined_until_s.items()
+            if until_s > now_s
         }
         fetchable = [mail for mail in mails if mail.id not in self._quarantined_until_s]
         return sorted(fetchable, key=lambda mail: self._failures.get(mail.id, -1))

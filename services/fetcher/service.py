@@ -76,7 +76,9 @@ class MailboxReader:
     async def run(self, receipts: Deliveries) -> None:
         """Read until the service stops. Raises TransientError if the broker fails."""
         try:
-            await first_of(self._read_until_stopped(), self._take_receipts(receipts), self._wake_at_stop())
+            await first_of(
+                self._read_until_stopped(), self._take_receipts(receipts), self._wake_at_stop()
+            )
         finally:
             self._source.abort()
             await self._publishing.cancel()
@@ -120,7 +122,7 @@ class MailboxReader:
         await self._join_publishing()
         self._note_success()
         window_full = self._backlog.is_waiting
-        metrics.PAUSED.labels(self._mailbox, "receipts").set(window_full)
+        metrics.BACKPRESSURE.labels(self._mailbox, "receipts").set(window_full)
         if window_full:
             await self._leased.request(self._source.refresh, self._known_ids())
         await self._leased.request(self._source.wait, self._poll_interval_s)
@@ -248,7 +250,9 @@ class MailboxReader:
         while (len(self._window) or self._recorded) and time.monotonic() < deadline_s:
             await self._remove_recorded()
             if len(self._window):
-                await self._leased.request(self._source.wait, max(0.05, deadline_s - time.monotonic()))
+                await self._leased.request(
+                    self._source.wait, max(0.05, deadline_s - time.monotonic())
+                )
 
     async def _wake_at_stop(self) -> None:
         await self._stop.wait()

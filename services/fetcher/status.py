@@ -18,15 +18,23 @@ class StatusReporter:
 
     def up(self) -> None:
         metrics.UP.labels(self._mailbox).set(1)
-        metrics.PAUSED.labels(self._mailbox, "store").set(0)
+        metrics.BACKPRESSURE.labels(self._mailbox, "store").set(0)
         self._health.member_up(self._mailbox)
         metrics.LAST_SUCCESS.labels(self._mailbox).set_to_current_time()
 
     def down(self, error: TransientError, pause_s: float) -> None:
         """A session ended with `error`; the next begins in `pause_s` seconds."""
-        failure_kind = error.failure_kind if isinstance(error, MailboxError) else FailureKind.DEPENDENCY
-        metrics.PAUSED.labels(self._mailbox, "store").set(failure_kind == FailureKind.DEPENDENCY)
-        hint = error.hint if isinstance(error, MailboxError) else "see the broker's and the database's logs"
+        failure_kind = (
+            error.failure_kind if isinstance(error, MailboxError) else FailureKind.DEPENDENCY
+        )
+        metrics.BACKPRESSURE.labels(self._mailbox, "store").set(
+            failure_kind == FailureKind.DEPENDENCY
+        )
+        hint = (
+            error.hint
+            if isinstance(error, MailboxError)
+            else "see the broker's and the database's logs"
+        )
         # The mailbox itself works then.
         metrics.UP.labels(self._mailbox).set(failure_kind == FailureKind.DEPENDENCY)
         self._health.member_down(self._mailbox, f"{failure_kind}: {error}")
@@ -41,9 +49,11 @@ class StatusReporter:
         )
 
     def lease_expired(self) -> None:
-        metrics.PAUSED.labels(self._mailbox, "store").set(1)
+        metrics.BACKPRESSURE.labels(self._mailbox, "store").set(1)
         hint = "see the database's log; reading resumes once the database answers"
-        log.warning("mailbox_paused", mailbox=self._mailbox, reason="the lease cannot be renewed", hint=hint)
+        log.warning(
+            "mailbox_paused", mailbox=self._mailbox, reason="the lease cannot be renewed", hint=hint
+        )
 
     def gone(self) -> None:
         """This replica no longer reads the mailbox."""
@@ -52,7 +62,8 @@ class StatusReporter:
     def unreadable(self, mail_id: str, error: MailboxError) -> None:
         metrics.UNREADABLE.labels(self._mailbox).inc()
         hint = (
-            "inspect this mail on the mail server: fetching it breaks the session; it is fetched again in ten minutes"
+            "inspect this mail on the mail server: fetching it breaks the session; "
+            "it is fetched again in ten minutes"
         )
         log.error("mail_unreadable", mailbox=self._mailbox, id=mail_id, error=error, hint=hint)
 

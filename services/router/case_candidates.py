@@ -14,7 +14,9 @@ MAX_CASES = 20
 MAX_THREAD_IDS = 50  # References may grow with every answer; the nearest ids matter
 
 _RECIPIENTS = ("To", "Cc", "Delivered-To", "X-Original-To", "Envelope-To")
-_PLUS_ADDRESS = re.compile(rf"(?P<local>[^+@]+)\+(?P<number>[1-9][0-9]{{0,{MAX_DIGITS - 1}}})@(?P<domain>.+)", re.ASCII)
+_PLUS_ADDRESS = re.compile(
+    rf"(?P<local>[^+@]+)\+(?P<number>[1-9][0-9]{{0,{MAX_DIGITS - 1}}})@(?P<domain>.+)", re.ASCII
+)
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,11 @@ def find_candidates(headers: MailHeaders, policy: Policy) -> CaseCandidates:
     }
     rule = next((name for name, numbers in found.items() if numbers), Rule.THREAD)
     cases = list(dict.fromkeys(number for numbers in found.values() for number in numbers))
-    evidence = [f"{name} {policy.reference.write(number)}" for name, numbers in found.items() for number in numbers]
+    evidence = [
+        f"{name} {policy.reference.write(number)}"
+        for name, numbers in found.items()
+        for number in numbers
+    ]
     return CaseCandidates(
         rule=rule,
         evidence=evidence[:MAX_CASES],
@@ -79,4 +85,6 @@ def _thread_ids(headers: MailHeaders) -> list[str]:
     """
     ids = [*headers.message_ids("In-Reply-To"), *reversed(headers.message_ids("References"))]
     own = headers.message_ids("Message-ID")
-    return [message_id for message_id in dict.fromkeys(ids) if message_id not in own][:MAX_THREAD_IDS]
+    return [message_id for message_id in dict.fromkeys(ids) if message_id not in own][
+        :MAX_THREAD_IDS
+    ]

@@ -30,7 +30,9 @@ async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = A
 
     async def session(broker: Broker) -> None:
         async def handle(deliveries: Sequence[Delivery]) -> None:
-            routed = [await _route_delivery(broker, delivery, policy_of, known) for delivery in deliveries]
+            routed = [
+                await _route_delivery(broker, delivery, policy_of, known) for delivery in deliveries
+            ]
             await broker.publish_all([message for message in routed if message is not None])
 
         await handle_batches(
@@ -46,7 +48,9 @@ async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = A
 
     async with serve_health(health, http_port, http_host):
         name = connection_name("router")
-        await keep_connected(broker_url(settings), name, topology_of(settings), session, stop=stop, health=health)
+        await keep_connected(
+            broker_url(settings), name, topology_of(settings), session, stop=stop, health=health
+        )
 
 
 async def _route_delivery(

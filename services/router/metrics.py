@@ -2,4 +2,6 @@
 
 from prometheus_client import Counter
 
-DECISIONS = Counter("mailcase_mails_routed_total", "Mails by the decision about them", ["process", "action", "rule"])
+DECISIONS = Counter(
+    "mailcase_mails_routed_total", "Mails by the decision about them", ["process", "action", "rule"]
+)

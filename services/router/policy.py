@@ -43,7 +43,9 @@ def policies(settings: Settings) -> PolicyOf:
         own_addresses=settings.own_addresses,
     )
     by_process = {
-        name: replace(common, spam=process.spam, authentication_server=process.authentication_server)
+        name: replace(
+            common, spam=process.spam, authentication_server=process.authentication_server
+        )
         for name, process in settings.processes.items()
     }
     by_mailbox = {

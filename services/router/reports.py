@@ -17,7 +17,15 @@ from services.runtime.mail.headers import MailHeaders
 
 MAX_BODY_BYTES = 256 * 1024  # the returned headers are near the beginning
 
-_SERVER_NAMES = {"mailer-daemon", "mail-daemon", "mailerdaemon", "postmaster", "mmdf", "mdaemon", "maildelivery"}
+_SERVER_NAMES = {
+    "mailer-daemon",
+    "mail-daemon",
+    "mailerdaemon",
+    "postmaster",
+    "mmdf",
+    "mdaemon",
+    "maildelivery",
+}
 _SUBJECT = re.compile(
     r"undeliver|delivery (?:status|failure|has failed|report|problem|notification)|returned mail|"
     r"return(?:ed)? to sender|mail delivery|delivery incomplete|failure notice|could ?n[o']t be delivered|"
@@ -32,7 +40,9 @@ _RETURNED_HEADER = re.compile(
 )
 _ACTION = re.compile(rb"^Action:[ \t]*([A-Za-z]+)", re.IGNORECASE | re.MULTILINE)
 _FOLDED = re.compile(rb"[^\n]{0,2000}(?:\n[ \t][^\n]{0,2000}){0,100}")
-_ENCODED = re.compile(rb"^Content-Transfer-Encoding:[ \t]*(base64|quoted-printable)\b", re.IGNORECASE | re.MULTILINE)
+_ENCODED = re.compile(
+    rb"^Content-Transfer-Encoding:[ \t]*(base64|quoted-printable)\b", re.IGNORECASE | re.MULTILINE
+)
 _BLANK_LINE = re.compile(rb"\n\r?\n")
 _MULTIPART_REPORT = "multipart/report"
 _REPORT_TYPE = re.compile(r";\s*report-type\s*=\s*\"?([a-z0-9_.+-]+)")
@@ -69,9 +79,15 @@ def read_report(headers: MailHeaders, raw: bytes) -> DeliveryReport | None:
     if evidence is None:
         return None
     body = _decode_parts(raw[headers.body_start : headers.body_start + MAX_BODY_BYTES])
-    returned = [_returned_header(body, match.start(1)) for match in _first_matches(_RETURNED_HEADER, body)]
+    returned = [
+        _returned_header(body, match.start(1)) for match in _first_matches(_RETURNED_HEADER, body)
+    ]
     ids = [message_id for part in returned for message_id in part.message_ids("Message-ID")]
-    references = [message_id for part in returned for message_id in part.message_ids("In-Reply-To", "References")]
+    references = [
+        message_id
+        for part in returned
+        for message_id in part.message_ids("In-Reply-To", "References")
+    ]
     subjects = [subject for part in returned if (subject := part.text("Subject"))]
     action = _ACTION.search(body)
     return DeliveryReport(

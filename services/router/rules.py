@@ -51,7 +51,9 @@ def denied_sender(facts: MailFacts) -> Verdict | None:
 def loop(facts: MailFacts) -> Verdict | None:
     """The mail passed more servers than any route has (RFC 5321 section 6.3)."""
     hops = len(facts.headers.raws("Received"))
-    return Verdict.park(ParkReason.MAIL_LOOP, f"{hops} Received headers") if hops > MAX_HOPS else None
+    return (
+        Verdict.park(ParkReason.MAIL_LOOP, f"{hops} Received headers") if hops > MAX_HOPS else None
+    )
 
 
 def sender_not_allowed(facts: MailFacts) -> Verdict | None:
@@ -82,13 +84,17 @@ def delivery_report(facts: MailFacts) -> Verdict | None:
     if report is None:
         return None
     cases = signed_cases(signer, [*report.message_ids, *report.references])
-    cases += [number for subject in report.subjects for number in facts.policy.reference.find(subject)]
+    cases += [
+        number for subject in report.subjects for number in facts.policy.reference.find(subject)
+    ]
     cases += candidates.cases  # some servers return nothing of the mail and only answer it
     decision = Decision(
         rule=Rule.DELIVERY_REPORT,
         evidence=[report.evidence, *report.message_ids[:1]],
         cases=list(dict.fromkeys(cases))[:MAX_CASES],
-        thread_ids=[*report.message_ids, *report.references, *candidates.thread_ids][:MAX_THREAD_IDS],
+        thread_ids=[*report.message_ids, *report.references, *candidates.thread_ids][
+            :MAX_THREAD_IDS
+        ],
         flags=[_report_flag(report)],
         signed=signed_cases(signer, facts.report_ids)[:MAX_CASES],
         authentication=facts.authentication,
@@ -118,7 +124,9 @@ def automatic_reply(facts: MailFacts) -> Verdict | None:
         authentication=facts.authentication,
     )
     otherwise: Literal["open", "ignore"] = "ignore" if evidence else "open"
-    return Verdict("append", decision, IgnoreReason.AUTOMATIC_REPLY, kind="automatic", otherwise=otherwise)
+    return Verdict(
+        "append", decision, IgnoreReason.AUTOMATIC_REPLY, kind="automatic", otherwise=otherwise
+    )
 
 
 def known_case(facts: MailFacts) -> Verdict | None:

@@ -24,7 +24,9 @@ def first_unknown_name(mail: RawMail, known: KnownNames) -> str | None:
     """
     if mail.origin == "replay":
         return None
-    return known.first_unknown(process=mail.process, mailbox=None if mail.origin == "retry" else mail.mailbox)
+    return known.first_unknown(
+        process=mail.process, mailbox=None if mail.origin == "retry" else mail.mailbox
+    )
 
 
 def route(mail: RawMail, policy: Policy, unknown: str | None = None) -> Outgoing:
@@ -58,7 +60,9 @@ def decide(mail: RawMail, policy: Policy) -> Command:
 
 def _classify(mail: RawMail, policy: Policy) -> Verdict:
     if mail.whole_size is not None:
-        return Verdict.park(ParkReason.MAIL_TOO_LARGE, f"{mail.whole_size} bytes, left on the mail server")
+        return Verdict.park(
+            ParkReason.MAIL_TOO_LARGE, f"{mail.whole_size} bytes, left on the mail server"
+        )
     try:
         return classify(MailHeaders.parse(mail.classifiable), mail.classifiable, policy)
     except Exception as error:  # a bug that this mail triggers must not block the next mail

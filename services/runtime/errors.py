@@ -17,7 +17,9 @@ class MailcaseError(Exception):
     is concerned. The message holds no password, address or text of a mail, so it may be logged.
     """
 
-    def __init__(self, message: str = "", *, mail_key: str | None = None, mailbox: str | None = None) -> None:
+    def __init__(
+        self, message: str = "", *, mail_key: str | None = None, mailbox: str | None = None
+    ) -> None:
         super().__init__(message)
         self.mail_key = mail_key
         self.mailbox = mailbox
@@ -66,7 +68,9 @@ class SettingsError(MailcaseError):
     one line per mistake, which begins with the file's name if that is known.
     """
 
-    def __init__(self, mistakes: Iterable[Mistake], *, file: str = "", mailbox: str | None = None) -> None:
+    def __init__(
+        self, mistakes: Iterable[Mistake], *, file: str = "", mailbox: str | None = None
+    ) -> None:
         self.mistakes = tuple(mistakes)
         self.file = file
         super().__init__(mailbox=mailbox)

@@ -37,8 +37,18 @@ MAX_DEPTH: Final = 6
 OWN_LOGGERS: Final = ("services", "schemas", "deploy", "__main__")
 
 _HANDLER_NAME: Final = "mailcase"
-_LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
-_COLOURS: Final = {"debug": "\x1b[2m", "warning": "\x1b[33m", "error": "\x1b[31m", "critical": "\x1b[31;1m"}
+_LEVELS: Final = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
+_COLOURS: Final = {
+    "debug": "\x1b[2m",
+    "warning": "\x1b[33m",
+    "error": "\x1b[31m",
+    "critical": "\x1b[31;1m",
+}
 _RESET: Final = "\x1b[0m"
 _SPEAKABLE: Final = (BaseException, PurePath, date, time, timedelta, Enum, UUID)
 _OWN_KEYS: Final = frozenset(("ts", "level", "logger", "event"))
@@ -49,7 +59,9 @@ ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 class EventRecord(logging.LogRecord):
     """A record whose message is the constant name of an event; `fields` are its identifiers."""
 
-    def __init__(self, name: str, level: int, event: str, fields: Mapping[str, object], exc: ExcInfo | None) -> None:
+    def __init__(
+        self, name: str, level: int, event: str, fields: Mapping[str, object], exc: ExcInfo | None
+    ) -> None:
         super().__init__(name, level, "", 0, event, None, exc)
         self.fields = fields
 
@@ -77,7 +89,9 @@ class Logger:
         if self._logger.isEnabledFor(logging.INFO):
             self._emit(logging.INFO, event, fields, error)
 
-    def warning(self, event: str, /, *, error: BaseException | None = None, **fields: object) -> None:
+    def warning(
+        self, event: str, /, *, error: BaseException | None = None, **fields: object
+    ) -> None:
         """Log a failure that resolves itself or is expected at times."""
         if self._logger.isEnabledFor(logging.WARNING):
             self._emit(logging.WARNING, event, fields, error)
@@ -88,7 +102,9 @@ class Logger:
             unexpected = error is not None and not isinstance(error, MailcaseError)
             self._emit(logging.ERROR, event, fields, error, with_traceback=unexpected)
 
-    def exception(self, event: str, /, *, error: BaseException | None = None, **fields: object) -> None:
+    def exception(
+        self, event: str, /, *, error: BaseException | None = None, **fields: object
+    ) -> None:
         """Like `error`, for the exception being handled unless another is given."""
         self.error(event, error=error or sys.exc_info()[1], **fields)
 
@@ -179,7 +195,9 @@ class ConsoleFormatter(logging.Formatter):
         colour = _COLOURS.get(level, "") if self._colour else ""
         shown_level = f"{colour}{level:<7}{_RESET if colour else ''}"
         fields = [f"{key}={_shown(_plain(value))}" for key, value in _fields(record).items()]
-        line = " ".join((f"{at}Z", shown_level, record.name.removeprefix("services."), _event(record), *fields))
+        line = " ".join(
+            (f"{at}Z", shown_level, record.name.removeprefix("services."), _event(record), *fields)
+        )
         return "\n".join((line, *(f"    | {traced}" for traced in _traceback_lines(record))))
 
 
@@ -260,7 +278,8 @@ def _printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
     )
 
 

@@ -12,7 +12,11 @@ class Backoff:
     """
 
     def __init__(
-        self, initial_s: float = 0.5, maximum_s: float = 30.0, *, chance: Callable[[], float] = random.random
+        self,
+        initial_s: float = 0.5,
+        maximum_s: float = 30.0,
+        *,
+        chance: Callable[[], float] = random.random,
     ) -> None:
         self._initial_s = initial_s
         self._maximum_s = maximum_s

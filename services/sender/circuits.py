@@ -66,7 +66,10 @@ class Circuit:
         self._probe_at_s = self._clock() + pause_s
         if not self.is_open:
             log.warning(
-                "smtp_server_down", smtp=self._server, answer=without_addresses(answer), probe_in_s=round(pause_s, 1)
+                "smtp_server_down",
+                smtp=self._server,
+                answer=without_addresses(answer),
+                probe_in_s=round(pause_s, 1),
             )
         self.failure = answer
         metrics.SERVER_UP.labels(self._server).set(0)

@@ -55,7 +55,10 @@ def _headers(mail: OutgoingMail, signer: MessageIdSigner) -> bytes:
         lines.append(("References", list_value(mail.references)))
     if mail.auto_submitted:
         # RFC 3834 section 5; Exchange obeys the second (MS-OXCMAIL section 2.1.3.2.20).
-        lines += [("Auto-Submitted", mail.auto_submitted), ("X-Auto-Response-Suppress", "OOF, AutoReply")]
+        lines += [
+            ("Auto-Submitted", mail.auto_submitted),
+            ("X-Auto-Response-Suppress", "OOF, AutoReply"),
+        ]
     return b"".join(header(name, value) for name, value in lines)
 
 
@@ -66,7 +69,9 @@ def _body(mail: OutgoingMail, files: Sequence[bytes]) -> bytes:
     body.set_content(_lines(text), charset="utf-8", cte="quoted-printable")
     for attachment, content in zip(mail.attachments, files, strict=True):
         kind, _, subkind = _content_type(attachment.content_type).partition("/")
-        body.add_attachment(content, maintype=kind, subtype=subkind, filename=one_line(attachment.name))
+        body.add_attachment(
+            content, maintype=kind, subtype=subkind, filename=one_line(attachment.name)
+        )
     if files:
         body.set_boundary("mailcase-" + hashlib.sha256(mail.message_id.encode()).hexdigest()[:40])
     return body.as_bytes()

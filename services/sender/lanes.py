@@ -16,7 +16,12 @@ class Lane:
     """Runs deliveries to one server concurrently, answers first; a mail never runs twice at once."""
 
     def __init__(
-        self, circuit: Circuit, deliver: Callable[[str], Awaitable[None]], *, at_once: int, stop: Stop
+        self,
+        circuit: Circuit,
+        deliver: Callable[[str], Awaitable[None]],
+        *,
+        at_once: int,
+        stop: Stop,
     ) -> None:
         """`deliver` takes the id of a mail and never raises."""
         self.circuit = circuit

@@ -51,7 +51,9 @@ def address_key(address: str) -> str:
     return f"to {base_address(address.lower())}"
 
 
-def judge(mail: OutgoingMail, now: datetime, histories: dict[str, SendingHistory], limits: SenderLimits) -> Verdict:
+def judge(
+    mail: OutgoingMail, now: datetime, histories: dict[str, SendingHistory], limits: SenderLimits
+) -> Verdict:
     """Apply the limits; `histories` has `EVERYONE` and, for an acknowledgement, the key of its
     address.
     """

@@ -43,7 +43,8 @@ async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = A
         clock = SharedClock()
         circuits = {name: Circuit(name) for name in settings.smtp}
         watched = {
-            name: WatchedTransport(transport, circuits[name]) for name, transport in transports(settings).items()
+            name: WatchedTransport(transport, circuits[name])
+            for name, transport in transports(settings).items()
         }
         sender = Sender(
             outbox,
@@ -68,7 +69,13 @@ async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = A
                 await scheduler.wake(mail_ids)
 
             await handle_batches(
-                broker, SENDER_WORK, wake, stop, batch=WAKEUP_BATCH, prefetch=2 * WAKEUP_BATCH, decode=decode_send_mail
+                broker,
+                SENDER_WORK,
+                wake,
+                stop,
+                batch=WAKEUP_BATCH,
+                prefetch=2 * WAKEUP_BATCH,
+                decode=decode_send_mail,
             )
 
         if await wait_for_store(outbox.ensure_indexes, stop, health):

@@ -13,24 +13,43 @@ ENDED = Counter(
     ["process", "kind", "state"],
 )
 SUPPRESSED = Counter(
-    "mailcase_sender_suppressed_total", "Automatic mails that were not sent, by reason", ["process", "reason"]
+    "mailcase_sender_suppressed_total",
+    "Automatic mails that were not sent, by reason",
+    ["process", "reason"],
 )
-ATTEMPTS = Counter("mailcase_sender_attempts_total", "Delivery attempts: accepted, again, refused", ["smtp", "result"])
+ATTEMPTS = Counter(
+    "mailcase_sender_attempts_total",
+    "Delivery attempts: accepted, again, refused",
+    ["smtp", "result"],
+)
 SEND_SECONDS = Histogram(
-    "mailcase_sender_send_seconds", "Duration of an attempt, from connecting to the answer", ["smtp"], buckets=SECONDS
+    "mailcase_sender_send_seconds",
+    "Duration of an attempt, from connecting to the answer",
+    ["smtp"],
+    buckets=SECONDS,
 )
 SERVER_UP = Gauge(
-    "mailcase_sender_server_up", "1 while sessions with the SMTP server succeed, 0 from one that failed on", ["smtp"]
+    "mailcase_sender_server_up",
+    "1 while sessions with the SMTP server succeed, 0 from one that failed on",
+    ["smtp"],
 )
 END_TO_END_SECONDS = Histogram(
-    "mailcase_sender_end_to_end_seconds", "From writing an outgoing mail to its acceptance", ["kind"], buckets=SECONDS
+    "mailcase_sender_end_to_end_seconds",
+    "From writing an outgoing mail to its acceptance",
+    ["kind"],
+    buckets=SECONDS,
 )
 PENDING = Gauge("mailcase_sender_outbox_pending", "Unfinished outgoing mails")
 OLDEST_AGE = Gauge(
-    "mailcase_sender_outbox_oldest_age_seconds", "Age of the oldest unfinished outgoing mail, 0 if there is none"
+    "mailcase_sender_outbox_oldest_age_seconds",
+    "Age of the oldest unfinished outgoing mail, 0 if there is none",
 )
-BREAKER_OPEN = Gauge("mailcase_sender_breaker_open", "1 while automatic mail is held because too much was sent")
-BREAKER_TRIPS = Counter("mailcase_sender_breaker_trips_total", "How often automatic mail was stopped")
+BREAKER_OPEN = Gauge(
+    "mailcase_sender_breaker_open", "1 while automatic mail is held because too much was sent"
+)
+BREAKER_TRIPS = Counter(
+    "mailcase_sender_breaker_trips_total", "How often automatic mail was stopped"
+)
 
 
 def introduce(processes: Iterable[str], servers: Iterable[str]) -> None:
@@ -38,7 +57,9 @@ def introduce(processes: Iterable[str], servers: Iterable[str]) -> None:
     increase.
     """
     for labels in product(
-        processes, ("acknowledgement", "answer", "notice"), ("sent", "refused", "given-up", "suppressed")
+        processes,
+        ("acknowledgement", "answer", "notice"),
+        ("sent", "refused", "given-up", "suppressed"),
     ):
         ENDED.labels(*labels)
     for server in servers:

@@ -60,21 +60,30 @@ class MongoOutbox:
     async def addressed(self, mail_ids: Sequence[str]) -> list[Addressed]:
         query = {"_id": {"$in": list(mail_ids)}, "state": _OPEN}
         found = {
-            document["_id"]: Addressed(document["_id"], document["process"], document["kind"] == _ANSWER)
+            document["_id"]: Addressed(
+                document["_id"], document["process"], document["kind"] == _ANSWER
+            )
             for document in await self._outbox.find(query, ["process", "kind"])
         }
         return [found[mail_id] for mail_id in dict.fromkeys(mail_ids) if mail_id in found]
 
-    async def claim(self, mail_id: str, claim: str, now: datetime, until: datetime) -> OutgoingMail | None:
+    async def claim(
+        self, mail_id: str, claim: str, now: datetime, until: datetime
+    ) -> OutgoingMail | None:
         query = {"_id": mail_id, "state": _OPEN, "due_at": {"$lte": now}}
-        change = {"$set": {"state": "claimed", "claimed_by": claim, "due_at": until}, "$inc": {"attempts": 1}}
+        change = {
+            "$set": {"state": "claimed", "claimed_by": claim, "due_at": until},
+            "$inc": {"attempts": 1},
+        }
         if not await self._outbox.update(query, change):
             return None
         document = await self._outbox.find_one({"_id": mail_id, "claimed_by": claim})
         return msgspec.convert(document, OutgoingMail) if document else None
 
     async def extend(self, mail_id: str, claim: str, until: datetime) -> bool:
-        return bool(await self._outbox.update(_claimed(mail_id, claim), {"$set": {"due_at": until}}))
+        return bool(
+            await self._outbox.update(_claimed(mail_id, claim), {"$set": {"due_at": until}})
+        )
 
     async def settle(self, mail_id: str, claim: str, subject: str, text: str) -> bool:
         change = {"$set": {"subject": subject, "text": text}}
@@ -83,23 +92,32 @@ class MongoOutbox:
     async def histories(self, keys: Sequence[str]) -> dict[str, SendingHistory]:
         documents = await self._automatic.find({"_id": {"$in": list(keys)}})
         found = {
-            document["_id"]: SendingHistory(tuple(document["times"]), document["held_until"], document["version"])
+            document["_id"]: SendingHistory(
+                tuple(document["times"]), document["held_until"], document["version"]
+            )
             for document in documents
         }
         return {key: found.get(key) or SendingHistory() for key in keys}
 
     async def count(
-        self, histories: Mapping[str, SendingHistory], now: datetime, counted: tuple[str, str] | None
+        self,
+        histories: Mapping[str, SendingHistory],
+        now: datetime,
+        counted: tuple[str, str] | None,
     ) -> None:
         async def body(session: Session) -> None:
             for key, history in histories.items():
                 await self._write_history(key, history, now, session)
             if counted is not None:
-                await self._outbox.update(_claimed(*counted), {"$set": {"counted_at": now}}, session)
+                await self._outbox.update(
+                    _claimed(*counted), {"$set": {"counted_at": now}}, session
+                )
 
         await self._store.transaction(body)
 
-    async def _write_history(self, key: str, history: SendingHistory, now: datetime, session: Session) -> None:
+    async def _write_history(
+        self, key: str, history: SendingHistory, now: datetime, session: Session
+    ) -> None:
         document = to_document(
             AutomaticMails(
                 id=key,
@@ -111,7 +129,9 @@ class MongoOutbox:
         )
         if not history.version:
             await self._automatic.insert([document], session)
-        elif not await self._automatic.update({"_id": key, "version": history.version}, {"$set": document}, session):
+        elif not await self._automatic.update(
+            {"_id": key, "version": history.version}, {"$set": document}, session
+        ):
             raise ConflictError("another sender counted an automatic mail first")
 
     async def release(self, mail: OutgoingMail, claim: str) -> bool:
@@ -143,12 +163,16 @@ class MongoOutbox:
 
         return await self._store.transaction(body)
 
-    async def _show(self, mail: OutgoingMail, ending: Ending, comment: Comment, session: Session) -> None:
+    async def _show(
+        self, mail: OutgoingMail, ending: Ending, comment: Comment, session: Session
+    ) -> None:
         now = await self._outbox.find({"_id": mail.id}, ["bounced_by"], session=session)
         bounced_by = now[0]["bounced_by"] if now else None
         if bounced_by:  # the delivery report arrived before this comment was written
             flags = list(dict.fromkeys([*comment.flags, CommentFlag.UNDELIVERABLE]))
-            comment = structs.replace(comment, flags=flags, failure=comment.failure or reported_by(bounced_by))
+            comment = structs.replace(
+                comment, flags=flags, failure=comment.failure or reported_by(bounced_by)
+            )
         await self._comments.insert([to_document(comment)], session)
         added = {"comment_count": 1, "attachment_count": len(mail.attachments)}
         sent = Sent(comment=comment.id, state=ending.state)
@@ -158,7 +182,9 @@ class MongoOutbox:
         key = thread_id(mail.process, mail.message_id)
         # A quick answer may have reserved the thread already.
         if not await self._threads.update({"_id": key}, {"$set": {"claimed_by": mail.id}}, session):
-            await self._threads.insert([to_document(Thread(id=key, case=mail.case, claimed_by=mail.id))], session)
+            await self._threads.insert(
+                [to_document(Thread(id=key, case=mail.case, claimed_by=mail.id))], session
+            )
 
     async def prove_majority(self) -> None:
         await self._store.prove_majority()

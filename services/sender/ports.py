@@ -97,7 +97,9 @@ class Outbox(Protocol):
     async def addressed(self, mail_ids: Sequence[str]) -> list[Addressed]:
         """Those of `mail_ids` that are unfinished, in the same order."""
 
-    async def claim(self, mail_id: str, claim: str, now: datetime, until: datetime) -> OutgoingMail | None:
+    async def claim(
+        self, mail_id: str, claim: str, now: datetime, until: datetime
+    ) -> OutgoingMail | None:
         """Claim the mail until `until`; None if it is not due or is claimed by another attempt."""
 
     async def extend(self, mail_id: str, claim: str, until: datetime) -> bool:
@@ -110,7 +112,10 @@ class Outbox(Protocol):
         """The sending history for every key; an empty one if nothing is known."""
 
     async def count(
-        self, histories: Mapping[str, SendingHistory], now: datetime, counted: tuple[str, str] | None
+        self,
+        histories: Mapping[str, SendingHistory],
+        now: datetime,
+        counted: tuple[str, str] | None,
     ) -> None:
         """Write sending histories by their keys.
 

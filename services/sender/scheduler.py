@@ -56,7 +56,8 @@ class Scheduler:
         lanes = {**circuits, NO_SERVER: Circuit(NO_SERVER)}
         at_once = settings.sender.mails_at_once
         self._lanes = {
-            name: Lane(circuit, self._deliver, at_once=at_once, stop=stop) for name, circuit in lanes.items()
+            name: Lane(circuit, self._deliver, at_once=at_once, stop=stop)
+            for name, circuit in lanes.items()
         }
 
     async def wake(self, mail_ids: Sequence[str]) -> None:
@@ -69,7 +70,9 @@ class Scheduler:
             log.warning("wake_postponed", mails=len(mail_ids), error=error)
             return
         for mail in found:
-            self._lanes[self._server_of.get(mail.process, NO_SERVER)].add(mail.id, answer=mail.is_answer)
+            self._lanes[self._server_of.get(mail.process, NO_SERVER)].add(
+                mail.id, answer=mail.is_answer
+            )
 
     async def sweep_until_stop(self, interval_s: float) -> None:
         """Queue what is due at intervals until stopped, then wait for running deliveries."""
@@ -91,12 +94,16 @@ class Scheduler:
             log.warning("sweep_failed", error=error)
             return
         metrics.PENDING.set(backlog.count)
-        metrics.OLDEST_AGE.set(max(0.0, (now - backlog.oldest).total_seconds()) if backlog.oldest else 0)
+        metrics.OLDEST_AGE.set(
+            max(0.0, (now - backlog.oldest).total_seconds()) if backlog.oldest else 0
+        )
         metrics.BREAKER_OPEN.set(held_until is not None and held_until > now)
 
     async def _sweep_lane(self, name: str, lane: Lane, now: datetime) -> None:
         for answers in (True, False):
-            for mail_id in await self._outbox.due(now, LANE_LIMIT, self._share(name, answers=answers)):
+            for mail_id in await self._outbox.due(
+                now, LANE_LIMIT, self._share(name, answers=answers)
+            ):
                 lane.add(mail_id, answer=answers)
         lane.start()  # a probe may be due by now
         if (failure := lane.circuit.failure) is not None:
@@ -108,7 +115,10 @@ class Scheduler:
     def _share(self, name: str, *, answers: bool | None = None) -> Share:
         if name == NO_SERVER:
             return Share(tuple(self._server_of), others=True, answers=answers)
-        return Share(tuple(process for process, server in self._server_of.items() if server == name), answers=answers)
+        return Share(
+            tuple(process for process, server in self._server_of.items() if server == name),
+            answers=answers,
+        )
 
     async def _deliver(self, mail_id: str, unreachable: str | None = None) -> None:
         try:

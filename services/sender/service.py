@@ -29,7 +29,14 @@ from services.sender import metrics
 from services.sender.comments import comment_of
 from services.sender.compose import compose, subject_of
 from services.sender.limits import EVERYONE, Go, Hold, Suppress, Verdict, address_key, judge
-from services.sender.ports import DeliveryResult, Ending, Files, Outbox, Transport, without_addresses
+from services.sender.ports import (
+    DeliveryResult,
+    Ending,
+    Files,
+    Outbox,
+    Transport,
+    without_addresses,
+)
 from services.sender.templates import Templates, Values
 
 log = get_logger(__name__)
@@ -62,7 +69,9 @@ class Sender:
         self._signer = signer
         self._processes = settings.processes
         self._limits: SenderLimits = settings.sender
-        self._reference = CaseReference(settings.case_reference.prefix, settings.case_reference.read_bare)
+        self._reference = CaseReference(
+            settings.case_reference.prefix, settings.case_reference.read_bare
+        )
         self._stop = stop
         self._clock = clock
         self._claim_s = claim_s
@@ -79,11 +88,19 @@ class Sender:
         if mail is None:
             return
         async with self._kept(mail, claim):
-            if mail.auto_submitted and mail.counted_at is None and not await self._may_go(mail, claim):
+            if (
+                mail.auto_submitted
+                and mail.counted_at is None
+                and not await self._may_go(mail, claim)
+            ):
                 return
             settled = await self._settled(mail, claim)
             if settled is not None:
-                result = await self._attempt(settled) if unreachable is None else _deferred(settled, unreachable)
+                result = (
+                    await self._attempt(settled)
+                    if unreachable is None
+                    else _deferred(settled, unreachable)
+                )
                 await self._record(settled, claim, result)
 
     @asynccontextmanager
@@ -94,7 +111,9 @@ class Sender:
             while True:
                 await asyncio.sleep(self._claim_s / 3)
                 try:
-                    await self._outbox.extend(mail.id, claim, self._clock() + timedelta(seconds=self._claim_s))
+                    await self._outbox.extend(
+                        mail.id, claim, self._clock() + timedelta(seconds=self._claim_s)
+                    )
                 except TransientError as error:
                     log.warning("claim_not_extended", mail=mail.id, error=error)
 
@@ -108,9 +127,13 @@ class Sender:
         """Apply the rate limits; a mail that may not go out now is released or ended here."""
         match await self._judged(mail, claim):
             case Hold(until=until):
-                held = structs.replace(mail, due_at=until, failure="held: too much automatic mail went out")
+                held = structs.replace(
+                    mail, due_at=until, failure="held: too much automatic mail went out"
+                )
                 await self._outbox.release(held, claim)
-                log.warning("automatic_mail_held", mail=mail.id, case=mail.case, process=mail.process)
+                log.warning(
+                    "automatic_mail_held", mail=mail.id, case=mail.case, process=mail.process
+                )
                 return False
             case Suppress(reason=reason):
                 metrics.SUPPRESSED.labels(mail.process, reason).inc()
@@ -132,7 +155,11 @@ class Sender:
                 elif isinstance(verdict, Hold) and verdict.tripped is not None:
                     await self._outbox.count({EVERYONE: verdict.tripped}, now, None)
                     metrics.BREAKER_TRIPS.inc()
-                    log.error("breaker_opened", until=verdict.until.isoformat(), hint="look for a mail loop")
+                    log.error(
+                        "breaker_opened",
+                        until=verdict.until.isoformat(),
+                        hint="look for a mail loop",
+                    )
             except ConflictError:
                 conflicts += 1
                 await pause_after_conflict(conflicts)
@@ -148,11 +175,19 @@ class Sender:
             return mail
         rendered = self._rendered(mail)
         if rendered is None:
-            await self._end(mail, claim, "suppressed", "the templates of its stage cannot be used", show=False)
+            await self._end(
+                mail, claim, "suppressed", "the templates of its stage cannot be used", show=False
+            )
             return None
         subject, text = rendered
-        settled = structs.replace(mail, subject=subject_of(subject, mail.case, self._reference), text=text)
-        return settled if await self._outbox.settle(mail.id, claim, settled.subject or "", text) else None
+        settled = structs.replace(
+            mail, subject=subject_of(subject, mail.case, self._reference), text=text
+        )
+        return (
+            settled
+            if await self._outbox.settle(mail.id, claim, settled.subject or "", text)
+            else None
+        )
 
     def _rendered(self, mail: OutgoingMail) -> tuple[str, str] | None:
         """Subject and text from the templates of the process, or of the stage if it is a notice."""
@@ -190,7 +225,9 @@ class Sender:
             files = [await self._files.get(attachment.blob) for attachment in mail.attachments]
             message = compose(mail, files, self._signer)
         except (PermanentError, ValueError) as error:
-            return DeliveryResult(rejected=dict.fromkeys(mail.remaining, f"it cannot be put together: {error}"))
+            return DeliveryResult(
+                rejected=dict.fromkeys(mail.remaining, f"it cannot be put together: {error}")
+            )
         if len(message) > self._limits.max_mail_bytes:
             too_large = f"its {len(message)} bytes are more than sender.max_mail_bytes allows"
             return DeliveryResult(rejected=dict.fromkeys(mail.remaining, too_large))
@@ -224,7 +261,13 @@ class Sender:
         await self._end(after, claim, state, "; ".join(missed) or None)
 
     async def _end(
-        self, mail: OutgoingMail, claim: str, state: OutgoingState, failure: str | None, *, show: bool = True
+        self,
+        mail: OutgoingMail,
+        claim: str,
+        state: OutgoingState,
+        failure: str | None,
+        *,
+        show: bool = True,
     ) -> None:
         now = self._clock()
         if not await self._ended(mail, claim, Ending(state, now, failure), show=show):
@@ -232,7 +275,9 @@ class Sender:
             return
         metrics.ENDED.labels(mail.process, mail.kind, state).inc()
         if state == "sent":
-            metrics.END_TO_END_SECONDS.labels(mail.kind).observe(max(0.0, (now - mail.created_at).total_seconds()))
+            metrics.END_TO_END_SECONDS.labels(mail.kind).observe(
+                max(0.0, (now - mail.created_at).total_seconds())
+            )
         level = log.info if failure is None else log.warning
         level(
             "outgoing_mail_finished",
@@ -251,8 +296,12 @@ class Sender:
         """
         try:
             sent = ending.state == "sent"
-            comment = comment_of(mail, ending.at, sent=sent, failure=ending.failure) if show else None
-            return await self._until_written(partial(self._outbox.end, mail, claim, replace(ending, comment=comment)))
+            comment = (
+                comment_of(mail, ending.at, sent=sent, failure=ending.failure) if show else None
+            )
+            return await self._until_written(
+                partial(self._outbox.end, mail, claim, replace(ending, comment=comment))
+            )
         except TransientError:
             raise
         except Exception:  # the document cannot be written, or a bug

@@ -18,7 +18,12 @@ from aiosmtplib import (
 )
 
 from services.runtime.errors import SettingsError, TransientError
-from services.runtime.oauth2.tokens import AccessToken, TokenRefusedError, TokenSource, token_sources
+from services.runtime.oauth2.tokens import (
+    AccessToken,
+    TokenRefusedError,
+    TokenSource,
+    token_sources,
+)
 from services.runtime.settings import Settings, Smtp
 from services.sender.ports import DeliveryResult
 
@@ -52,10 +57,14 @@ class SmtpTransport:
             refusals, _ = await client.sendmail(
                 sender, list(recipients), message, timeout=PATIENCE * self._smtp.timeout_s
             )
-            answers = {address: (answer.code, answer.message) for address, answer in refusals.items()}
+            answers = {
+                address: (answer.code, answer.message) for address, answer in refusals.items()
+            }
             return _result(recipients, answers)
         except SMTPRecipientsRefused as error:
-            answers = {refused.recipient: (refused.code, refused.message) for refused in error.recipients}
+            answers = {
+                refused.recipient: (refused.code, refused.message) for refused in error.recipients
+            }
             return _result(recipients, answers)
         except SMTPResponseException as error:
             return _result(recipients, dict.fromkeys(recipients, (error.code, error.message)))
@@ -109,7 +118,9 @@ class SmtpTransport:
 def transports(settings: Settings) -> dict[str, SmtpTransport]:
     """One transport for each `[smtp.NAME]`."""
     tokens = token_sources(settings)
-    return {name: SmtpTransport(smtp, _secret(smtp, tokens)) for name, smtp in settings.smtp.items()}
+    return {
+        name: SmtpTransport(smtp, _secret(smtp, tokens)) for name, smtp in settings.smtp.items()
+    }
 
 
 def _secret(smtp: Smtp, tokens: Mapping[str, TokenSource]) -> Secret | None:
@@ -142,8 +153,12 @@ async def _goodbye(client: SMTP) -> None:
 
 
 def _result(recipients: Iterable[str], answers: Mapping[str, tuple[int, str]]) -> DeliveryResult:
-    rejected = {address: _answer(*answer) for address, answer in answers.items() if _is_final(answer[0])}
-    deferred = {address: _answer(*answer) for address, answer in answers.items() if address not in rejected}
+    rejected = {
+        address: _answer(*answer) for address, answer in answers.items() if _is_final(answer[0])
+    }
+    deferred = {
+        address: _answer(*answer) for address, answer in answers.items() if address not in rejected
+    }
     codes = {code for code, _ in answers.values()}
     session: Literal["held", "failed"] = "failed" if codes & _SERVERS_FAULT else "held"
     accepted = [address for address in recipients if address not in answers]

@@ -76,8 +76,12 @@ class Templates:
 
     def __init__(self, settings: Settings) -> None:
         # The mail is plain text, so nothing is escaped.
-        self._environment = ImmutableSandboxedEnvironment(undefined=jinja2.StrictUndefined, autoescape=False)
-        self._by_process = {name: process.acknowledgement for name, process in settings.processes.items()}
+        self._environment = ImmutableSandboxedEnvironment(
+            undefined=jinja2.StrictUndefined, autoescape=False
+        )
+        self._by_process = {
+            name: process.acknowledgement for name, process in settings.processes.items()
+        }
         self._has_prefix = bool(settings.case_reference.prefix)
         self._notices = {
             (name, stage.name): stage.on_enter
@@ -100,7 +104,9 @@ class Templates:
         if chosen is None or chosen.text is None:
             return None
         try:
-            return self._rendered(chosen.subject or "{{ process }}: {{ stage }}", chosen.text, values)
+            return self._rendered(
+                chosen.subject or "{{ process }}: {{ stage }}", chosen.text, values
+            )
         except Exception:  # a template may raise anything; the sender goes on
             log.exception("template_failed", process=process, stage=stage)
             return None
@@ -119,10 +125,15 @@ class Templates:
 
     def _rendered(self, subject: str, text: str, values: Values) -> tuple[str, str]:
         variables: Mapping[str, object] = vars(values)
-        rendered = [self._environment.from_string(template).render(variables) for template in (subject, text)]
+        rendered = [
+            self._environment.from_string(template).render(variables)
+            for template in (subject, text)
+        ]
         return rendered[0], rendered[1][:MAX_TEXT_CHARS]
 
-    def _mistakes(self, process: str, path: str, chosen: Acknowledgement | OnEnter) -> list[Mistake]:
+    def _mistakes(
+        self, process: str, path: str, chosen: Acknowledgement | OnEnter
+    ) -> list[Mistake]:
         sample = Values("[#1]", 1, process, "stage", datetime.now(UTC))
         found = []
         for key, template in (("subject", chosen.subject), ("text", chosen.text)):

@@ -12,10 +12,17 @@ from services.runtime.errors import PermanentError
 
 
 class BlobsContract:
-    @pytest.mark.parametrize("content", [b"", b"a", bytes(range(256)) * 3000], ids=["empty", "byte", "several chunks"])
-    async def test_a_content_comes_back_byte_for_byte(self, blobs: BlobStore, content: bytes) -> None:
+    @pytest.mark.parametrize(
+        "content", [b"", b"a", bytes(range(256)) * 3000], ids=["empty", "byte", "several chunks"]
+    )
+    async def test_a_content_comes_back_byte_for_byte(
+        self, blobs: BlobStore, content: bytes
+    ) -> None:
         [reference] = await blobs.put_all([content])
-        assert (reference.sha256, reference.size) == (hashlib.sha256(content).hexdigest(), len(content))
+        assert (reference.sha256, reference.size) == (
+            hashlib.sha256(content).hexdigest(),
+            len(content),
+        )
         assert await blobs.get(reference.sha256) == content
 
     async def test_references_come_in_the_order_of_the_contents(self, blobs: BlobStore) -> None:
@@ -38,5 +45,9 @@ class BlobsContract:
         there, empty = await blobs.put_all([b"there", b""])
         absent, shorter = BlobRef(sha256="0" * 64, size=5), BlobRef(sha256=there.sha256, size=4)
         nothing = BlobRef(sha256="1" * 64, size=0)
-        assert await blobs.missing([absent, there, empty, nothing, shorter]) == [absent, nothing, shorter]
+        assert await blobs.missing([absent, there, empty, nothing, shorter]) == [
+            absent,
+            nothing,
+            shorter,
+        ]
         assert await blobs.missing([]) == []

@@ -16,7 +16,19 @@ from services.case_writer.ports import Cases
 from services.runtime.errors import PermanentError
 from services.runtime.settings.schema import Rules
 from services.runtime.store.errors import ConflictError
-from tests.builders import ANNA, JAN, appending, ignoring, item, opened, opening, parking, planned, reading, write_plan
+from tests.builders import (
+    ANNA,
+    JAN,
+    appending,
+    ignoring,
+    item,
+    opened,
+    opening,
+    parking,
+    planned,
+    reading,
+    write_plan,
+)
 
 
 class CasesUnderTest(Cases, Protocol):
@@ -67,7 +79,9 @@ class CasesContract:
         mail = opened("one", "<1@x.example>")
         await write(cases, mail)
         by_mail = await cases.snapshot(SnapshotQuery([mail.key], [], []))
-        by_thread = await cases.snapshot(SnapshotQuery([], [], [thread_id("invoices", "<1@x.example>")]))
+        by_thread = await cases.snapshot(
+            SnapshotQuery([], [], [thread_id("invoices", "<1@x.example>")])
+        )
         assert by_mail.cases == by_thread.cases
         assert list(by_mail.cases) == [1]
 
@@ -98,7 +112,9 @@ class CasesContract:
         parked, ignored = item(parking("p")), item(ignoring("i"))
         await write(cases, parked, ignored)
         mails = await cases.all("mails")
-        assert {key: (one["outcome"], one["reason"], one["case"]) for key, one in mails.items()} == {
+        assert {
+            key: (one["outcome"], one["reason"], one["case"]) for key, one in mails.items()
+        } == {
             parked.key: ("parked", "virus", None),
             ignored.key: ("ignored", "loop", None),
         }
@@ -112,14 +128,19 @@ class CasesContract:
         await write(cases, mail, mail, attempt="second")
         after = await everything(cases)
         assert after["mails"][mail.key].pop("deliveries") == 3
-        assert (before["mails"][mail.key].pop("counted_by"), after["mails"][mail.key].pop("counted_by")) == (
+        assert (
+            before["mails"][mail.key].pop("counted_by"),
+            after["mails"][mail.key].pop("counted_by"),
+        ) == (
             None,
             "second",
         )
         assert before["mails"][mail.key].pop("deliveries") == 1
         assert after == before
 
-    async def test_a_mail_twice_in_its_first_batch_counts_two_deliveries(self, cases: CasesUnderTest) -> None:
+    async def test_a_mail_twice_in_its_first_batch_counts_two_deliveries(
+        self, cases: CasesUnderTest
+    ) -> None:
         mail = opened("one")
         await write(cases, mail, mail)
         assert (await cases.all("mails"))[mail.key]["deliveries"] == 2
@@ -139,7 +160,9 @@ class CasesContract:
         await write(cases, *batch, attempt="same")
         assert await everything(cases) == before
 
-    async def test_a_plan_that_missed_another_writers_mail_conflicts(self, cases: CasesUnderTest) -> None:
+    async def test_a_plan_that_missed_another_writers_mail_conflicts(
+        self, cases: CasesUnderTest
+    ) -> None:
         late = await planned(cases, [opened("same"), opened("other", "<2@x.example>")], "late")
         await write(cases, opened("same"), attempt="early")
         before = await everything(cases)
@@ -148,11 +171,15 @@ class CasesContract:
         assert await everything(cases) == before
 
     async def test_a_plan_that_missed_a_thread_conflicts(self, cases: CasesUnderTest) -> None:
-        late = await planned(cases, [opened("reply", "<2@x.example>", thread_ids=["<1@x.example>"])], "late")
+        late = await planned(
+            cases, [opened("reply", "<2@x.example>", thread_ids=["<1@x.example>"])], "late"
+        )
         await write(cases, opened("first", "<1@x.example>"), attempt="early")
         with pytest.raises(ConflictError):
             await write_plan(cases, late, "late")
-        await write(cases, opened("reply", "<2@x.example>", thread_ids=["<1@x.example>"]), attempt="late")
+        await write(
+            cases, opened("reply", "<2@x.example>", thread_ids=["<1@x.example>"]), attempt="late"
+        )
         assert sorted(await cases.all("cases")) == [1]
 
     async def test_a_reserved_id_is_claimed_once(self, cases: CasesUnderTest) -> None:
@@ -170,7 +197,9 @@ class CasesContract:
     ) -> None:
         real = opened("real", "<1@x.example>", author=JAN)
         late = await planned(cases, [real], "late")
-        await write(cases, opened("forged", "<2@x.example>", thread_ids=["<1@x.example>"]), attempt="early")
+        await write(
+            cases, opened("forged", "<2@x.example>", thread_ids=["<1@x.example>"]), attempt="early"
+        )
         with pytest.raises(ConflictError):
             await write_plan(cases, late, "late")
         await write(cases, real, attempt="late")
@@ -179,7 +208,9 @@ class CasesContract:
         assert [one.get("refers_to") for one in (await cases.all("cases")).values()] == [None, 1]
         assert {one["case"] for one in (await cases.all("mails")).values()} == {1, 2}
 
-    async def test_a_copy_that_loses_the_race_is_known_by_its_digest(self, cases: CasesUnderTest) -> None:
+    async def test_a_copy_that_loses_the_race_is_known_by_its_digest(
+        self, cases: CasesUnderTest
+    ) -> None:
         first, copy = (opened(name, "<1@x.example>", digest="d" * 64) for name in ("first", "copy"))
         late = await planned(cases, [copy], "late")
         await write(cases, first, attempt="early")
@@ -191,18 +222,31 @@ class CasesContract:
         assert [mail.key for mail in again.needs_original] == [copy.key]
         await write_plan(cases, again, "late", {copy.key: kept})
         mail = (await cases.all("mails"))[copy.key]
-        assert (mail["outcome"], mail["reason"], mail["case"], mail["refers_to"]) == ("ignored", "copy", None, 1)
+        assert (mail["outcome"], mail["reason"], mail["case"], mail["refers_to"]) == (
+            "ignored",
+            "copy",
+            None,
+            1,
+        )
         known = await cases.snapshot(SnapshotQuery([copy.key], [], []))
         assert known.mails[copy.key].refers_to == 1
 
-    async def test_the_digest_of_a_mail_comes_with_its_claim_of_a_reserved_id(self, cases: CasesUnderTest) -> None:
+    async def test_the_digest_of_a_mail_comes_with_its_claim_of_a_reserved_id(
+        self, cases: CasesUnderTest
+    ) -> None:
         thread = thread_id("invoices", "<1@x.example>")
         await write(cases, opened("reply", thread_ids=["<1@x.example>"]))
-        assert (await cases.snapshot(SnapshotQuery([], [], [thread]))).threads[thread].digest is None
+        assert (await cases.snapshot(SnapshotQuery([], [], [thread]))).threads[
+            thread
+        ].digest is None
         await write(cases, opened("first", "<1@x.example>", digest="d" * 64))
-        assert (await cases.snapshot(SnapshotQuery([], [], [thread]))).threads[thread].digest == "d" * 64
+        assert (await cases.snapshot(SnapshotQuery([], [], [thread]))).threads[
+            thread
+        ].digest == "d" * 64
 
-    async def test_the_alert_of_a_mail_beyond_a_limit_is_known_with_it(self, cases: CasesUnderTest) -> None:
+    async def test_the_alert_of_a_mail_beyond_a_limit_is_known_with_it(
+        self, cases: CasesUnderTest
+    ) -> None:
         rules = {"invoices": Rules(max_new_cases_per_sender=1)}
         mails = [opened(name) for name in ("one", "two", "three")]
         done = plan(mails, await cases.snapshot(query(mails)), attempt="attempt", rules=rules)
@@ -211,12 +255,18 @@ class CasesContract:
         alert = LimitAlert("sender", ANNA.address)
         assert [known.mails[one.key].alert for one in mails] == [None, alert, None]
 
-    async def test_a_mail_by_reference_takes_its_reserved_id_along(self, cases: CasesUnderTest) -> None:
-        await write(cases, opened("one"), opened("two", "<3@x.example>", thread_ids=["<2@x.example>"]))
+    async def test_a_mail_by_reference_takes_its_reserved_id_along(
+        self, cases: CasesUnderTest
+    ) -> None:
+        await write(
+            cases, opened("one"), opened("two", "<3@x.example>", thread_ids=["<2@x.example>"])
+        )
         await write(cases, item(appending("by number", 1), "<2@x.example>"))
         assert (await cases.all("threads"))[thread_id("invoices", "<2@x.example>")]["case"] == 1
 
-    async def test_a_process_that_is_in_no_settings_writes_nothing(self, cases: CasesUnderTest) -> None:
+    async def test_a_process_that_is_in_no_settings_writes_nothing(
+        self, cases: CasesUnderTest
+    ) -> None:
         unknown = item(opening("two", process="gone", mailbox="gone"))
         with pytest.raises(PermanentError, match="gone"):
             await write(cases, opened("one"), unknown)

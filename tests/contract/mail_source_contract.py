@@ -18,7 +18,9 @@ Deliver = Callable[[bytes], object]
 
 
 class MailSourceContract:
-    def test_mails_come_byte_for_byte_oldest_first(self, source: MailSource, deliver: Deliver) -> None:
+    def test_mails_come_byte_for_byte_oldest_first(
+        self, source: MailSource, deliver: Deliver
+    ) -> None:
         mails = [raw_bytes("one"), raw_bytes("Zażółć"), b"no header at all\r\n"]
         for raw in mails:
             deliver(raw)
@@ -74,7 +76,9 @@ class MailSourceContract:
         assert known not in found
         assert source.count_unlisted([known, *found]) == 0
 
-    def test_fetching_leaves_the_mail_in_place_and_works_twice(self, source: MailSource, deliver: Deliver) -> None:
+    def test_fetching_leaves_the_mail_in_place_and_works_twice(
+        self, source: MailSource, deliver: Deliver
+    ) -> None:
         deliver(raw_bytes("one"))
         source.connect()
         ids = [mail.id for mail in source.list_new(10)]
@@ -83,7 +87,9 @@ class MailSourceContract:
         source.connect()
         assert [mail.id for mail in source.list_new(10)] == ids
 
-    def test_an_id_that_names_no_mail_is_left_out(self, source: MailSource, deliver: Deliver) -> None:
+    def test_an_id_that_names_no_mail_is_left_out(
+        self, source: MailSource, deliver: Deliver
+    ) -> None:
         deliver(raw_bytes("one"))
         source.connect()
         (mail_id,) = [mail.id for mail in source.list_new(10)]
@@ -146,13 +152,17 @@ class MailSourceContract:
         waiting.join(timeout=10.0)
         assert not waiting.is_alive()
 
-    def test_without_a_session_every_request_is_an_error_with_a_hint(self, source: MailSource) -> None:
+    def test_without_a_session_every_request_is_an_error_with_a_hint(
+        self, source: MailSource
+    ) -> None:
         for request in (lambda: source.list_new(1), lambda: source.refresh([]), source.describe):
             with pytest.raises(MailboxError) as caught:
                 request()
             assert caught.value.hint
 
-    def test_an_aborted_session_fails_and_a_new_one_reads_on(self, source: MailSource, deliver: Deliver) -> None:
+    def test_an_aborted_session_fails_and_a_new_one_reads_on(
+        self, source: MailSource, deliver: Deliver
+    ) -> None:
         deliver(raw_bytes("one"))
         source.connect()
         ids = [mail.id for mail in source.list_new(10)]

@@ -30,7 +30,9 @@ def pending(number: int, **more: Any) -> OutgoingMail:
 
 
 class OutboxContract:
-    async def test_unfinished_mails_are_due_the_longest_due_first(self, outbox: Outbox, put: Put) -> None:
+    async def test_unfinished_mails_are_due_the_longest_due_first(
+        self, outbox: Outbox, put: Put
+    ) -> None:
         newer = pending(1, due_at=NOW)
         older = pending(2, due_at=NOW - timedelta(seconds=5))
         abandoned = pending(3, due_at=NOW - timedelta(seconds=9), state="claimed", claimed_by="x")
@@ -50,7 +52,9 @@ class OutboxContract:
         expired = Share(("orders", "invoices"), created_before=NOW - timedelta(days=1))
         assert await outbox.due(NOW, 10, expired) == ["ack 3"]
 
-    async def test_unfinished_mails_are_looked_up_once_each_in_order(self, outbox: Outbox, put: Put) -> None:
+    async def test_unfinished_mails_are_looked_up_once_each_in_order(
+        self, outbox: Outbox, put: Put
+    ) -> None:
         await put([pending(1), pending(2, kind="answer"), pending(3, state="sent")])
         found = await outbox.addressed(["ack 2", "ack 9", "ack 1", "ack 3", "ack 2"])
         assert found == [
@@ -66,12 +70,16 @@ class OutboxContract:
         assert await outbox.claim("ack 1", "second", NOW, LATER) is None
         assert await outbox.due(NOW, 10) == []
 
-    async def test_a_mail_that_is_not_there_or_not_due_is_not_claimed(self, outbox: Outbox, put: Put) -> None:
+    async def test_a_mail_that_is_not_there_or_not_due_is_not_claimed(
+        self, outbox: Outbox, put: Put
+    ) -> None:
         await put([pending(1, due_at=LATER), pending(2, state="sent")])
         for mail_id in ("ack 1", "ack 2", "ack 9"):
             assert await outbox.claim(mail_id, "first", NOW, LATER) is None
 
-    async def test_a_lost_claim_changes_nothing(self, outbox: Outbox, put: Put, stored: Stored) -> None:
+    async def test_a_lost_claim_changes_nothing(
+        self, outbox: Outbox, put: Put, stored: Stored
+    ) -> None:
         await put([pending(1)])
         lost = await outbox.claim("ack 1", "first", NOW, LATER)
         assert lost is not None
@@ -83,7 +91,9 @@ class OutboxContract:
         assert not await outbox.end(lost, "first", Ending("sent", LATER))
         assert await stored("ack 1") == before
 
-    async def test_a_claim_extends_settles_and_releases(self, outbox: Outbox, put: Put, stored: Stored) -> None:
+    async def test_a_claim_extends_settles_and_releases(
+        self, outbox: Outbox, put: Put, stored: Stored
+    ) -> None:
         await put([pending(1, subject=None, text=None)])
         claimed = await outbox.claim("ack 1", "first", NOW, LATER)
         assert claimed is not None
@@ -98,7 +108,9 @@ class OutboxContract:
         assert (released.remaining, released.refused) == ([], ["anna@customer.example: 550 no"])
         assert released.failure == "451 later"
 
-    async def test_an_ended_mail_is_finished(self, outbox: Outbox, put: Put, stored: Stored) -> None:
+    async def test_an_ended_mail_is_finished(
+        self, outbox: Outbox, put: Put, stored: Stored
+    ) -> None:
         await put([pending(1)])
         claimed = await outbox.claim("ack 1", "first", NOW, LATER)
         assert claimed is not None
@@ -121,7 +133,9 @@ class OutboxContract:
         await outbox.count({"all": SendingHistory((NOW,))}, NOW, ("ack 1", "first"))
         assert (await stored("ack 1")).counted_at == NOW
 
-    async def test_of_two_senders_that_count_at_once_one_has_a_conflict(self, outbox: Outbox) -> None:
+    async def test_of_two_senders_that_count_at_once_one_has_a_conflict(
+        self, outbox: Outbox
+    ) -> None:
         for _ in range(2):
             before = await outbox.histories(["all"])
             await outbox.count(before, NOW, None)
@@ -146,4 +160,6 @@ def outgoing_after_attempt(claimed: OutgoingMail) -> OutgoingMail:
         "refused": ["anna@customer.example: 550 no"],
         "failure": "451 later",
     }
-    return OutgoingMail(**({name: getattr(claimed, name) for name in claimed.__struct_fields__} | changes))
+    return OutgoingMail(
+        **({name: getattr(claimed, name) for name in claimed.__struct_fields__} | changes)
+    )

@@ -17,11 +17,15 @@ Received = Callable[[int], Awaitable[list[bytes]]]
 
 
 def message(exchange: str, body: bytes, *, mandatory: bool = True) -> Outgoing:
-    return Outgoing(exchange, "case.opened.invoices", body, "Test.v1", body.decode(), mandatory=mandatory)
+    return Outgoing(
+        exchange, "case.opened.invoices", body, "Test.v1", body.decode(), mandatory=mandatory
+    )
 
 
 class OutletContract:
-    async def test_messages_are_out_in_their_order(self, outlet: Outlet, routed: str, received: Received) -> None:
+    async def test_messages_are_out_in_their_order(
+        self, outlet: Outlet, routed: str, received: Received
+    ) -> None:
         bodies = [str(number).encode() for number in range(20)]
         await outlet.publish_all([message(routed, body) for body in bodies])
         assert await received(20) == bodies
@@ -36,5 +40,7 @@ class OutletContract:
             await outlet.publish_all([message(nowhere, b"lost"), message(routed, b"kept")])
         assert await received(1) == [b"kept"]
 
-    async def test_an_event_that_nobody_wants_is_no_failure(self, outlet: Outlet, nowhere: str) -> None:
+    async def test_an_event_that_nobody_wants_is_no_failure(
+        self, outlet: Outlet, nowhere: str
+    ) -> None:
         await outlet.publish_all([message(nowhere, b"unheard", mandatory=False)])

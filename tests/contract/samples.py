@@ -65,7 +65,12 @@ _DECISION = Decision(
     thread_ids=["<b2@office.example>", "<a1@customer.example>"],
     resolution="no-such-case",
 )
-_ABOUT: dict[str, Any] = {"mail_key": "0f" * 32, "process": "invoices", "mailbox": "invoices-pl", "at": _RECEIVED}
+_ABOUT: dict[str, Any] = {
+    "mail_key": "0f" * 32,
+    "process": "invoices",
+    "mailbox": "invoices-pl",
+    "at": _RECEIVED,
+}
 
 SAMPLES: dict[str, msgspec.Struct] = {
     "RawMail.v1": _INLINE,
@@ -73,10 +78,14 @@ SAMPLES: dict[str, msgspec.Struct] = {
     "RawMail.v1.replay": msgspec.structs.replace(
         _INLINE,
         origin="replay",
-        replay=Replay(run="20261125-0815-ab12", case=235, opener="1e" * 32, rederive=True, move=True),
+        replay=Replay(
+            run="20261125-0815-ab12", case=235, opener="1e" * 32, rederive=True, move=True
+        ),
     ),
     "RawMail.v1.too-large": msgspec.structs.replace(_INLINE, origin="fetch", whole_size=60_000_000),
-    "OpenCase.v1": OpenCase(mail=_AS_BLOB, decision=Decision(rule="new-case", thread_ids=["<a1@customer.example>"])),
+    "OpenCase.v1": OpenCase(
+        mail=_AS_BLOB, decision=Decision(rule="new-case", thread_ids=["<a1@customer.example>"])
+    ),
     "AppendToCase.v1": AppendToCase(mail=_INLINE, decision=_DECISION),
     "AppendToCase.v1.bounce": AppendToCase(
         mail=_INLINE,
@@ -86,7 +95,9 @@ SAMPLES: dict[str, msgspec.Struct] = {
         reason="delivery-report",
     ),
     "ParkMail.v1": ParkMail(mail=_INLINE, decision=Decision(rule="too-deep"), reason="too-deep"),
-    "IgnoreMail.v1": IgnoreMail(mail=_INLINE, decision=Decision(rule="own-mail"), reason="mail-loop"),
+    "IgnoreMail.v1": IgnoreMail(
+        mail=_INLINE, decision=Decision(rule="own-mail"), reason="mail-loop"
+    ),
     "AnswerCase.v1": AnswerCase(
         id="7c9e6679-7425-40de-944b-e07fc1f90ae7",
         case=235,
@@ -100,7 +111,9 @@ SAMPLES: dict[str, msgspec.Struct] = {
         ],
     ),
     "SendMail.v1": SendMail(id="answer 7c9e6679-7425-40de-944b-e07fc1f90ae7"),
-    "CaseOpened.v1": CaseOpened(case=235, stage="registration", title="Faktura 17/2026 – zażółć", **_ABOUT),
+    "CaseOpened.v1": CaseOpened(
+        case=235, stage="registration", title="Faktura 17/2026 – zażółć", **_ABOUT
+    ),
     "CaseAppended.v1": CaseAppended(case=235, **_ABOUT),
     "CaseAppended.v1.reopened": CaseAppended(case=235, reopened=True, **_ABOUT),
     "SenderLimited.v1": SenderLimited(address="machine@customer.example", **_ABOUT),
@@ -109,7 +122,9 @@ SAMPLES: dict[str, msgspec.Struct] = {
     "MailParked.v1": MailParked(reason="too-deep", **_ABOUT),
     "MailIgnored.v1": MailIgnored(reason="mail-loop", **_ABOUT),
     "MailIgnored.v1.copy": MailIgnored(reason="copy", case=235, **_ABOUT),
-    "FetcherPresent.v1": FetcherPresent(replica="9a0b1c2d3e4f5061", mailboxes=["invoices-pl", "orders"], room=98),
+    "FetcherPresent.v1": FetcherPresent(
+        replica="9a0b1c2d3e4f5061", mailboxes=["invoices-pl", "orders"], room=98
+    ),
     "MailsRecorded.v1": MailsRecorded(mailbox="invoices-pl", keys=["0f" * 32, "1e" * 32]),
     "MailsReplayed.v1": MailsReplayed(
         run="20261125-0815-ab12",

@@ -34,7 +34,9 @@ class SeenIdsContract:
         seen_ids.remember(sorted(ids))
         assert seen_ids.known() == ids
 
-    def test_mailboxes_do_not_share_their_ids(self, seen_ids: SeenIds, other_mailbox: SeenIds) -> None:
+    def test_mailboxes_do_not_share_their_ids(
+        self, seen_ids: SeenIds, other_mailbox: SeenIds
+    ) -> None:
         seen_ids.remember(["a/1"])
         assert other_mailbox.known() == set()
         other_mailbox.remember(["a/1"])

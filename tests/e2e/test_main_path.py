@@ -12,7 +12,9 @@ from tests.sample_mails import Sample, new_mails, replies
 NEW, KNOWN, REPLIES = 700, 50, 300
 
 
-def test_a_thousand_mails_become_seven_hundred_cases_and_a_thousand_comments(pipeline: Pipeline) -> None:
+def test_a_thousand_mails_become_seven_hundred_cases_and_a_thousand_comments(
+    pipeline: Pipeline,
+) -> None:
     opening, answers = new_mails(NEW), []
     with pipeline.services(fetcher=1, router=2, case_writer=2) as services:
         services.wait_until_ready()
@@ -53,12 +55,16 @@ def test_a_mail_delivered_twice_and_ingested_again_is_one_comment(pipeline: Pipe
     assert pipeline.database["cases"].count_documents({}) == 1
 
 
-def test_a_mail_that_arrives_while_all_is_idle_is_a_case_within_a_second(pipeline: Pipeline) -> None:
+def test_a_mail_that_arrives_while_all_is_idle_is_a_case_within_a_second(
+    pipeline: Pipeline,
+) -> None:
     samples = new_mails(5)
     with pipeline.services(fetcher=1, router=1, case_writer=1) as services:
         services.wait_until_ready()
         pipeline.append("invoices", [samples[0].raw])
-        pipeline.until_empty("invoices")  # the connection is idle from here on, and polls only once a minute
+        pipeline.until_empty(
+            "invoices"
+        )  # the connection is idle from here on, and polls only once a minute
         durations = []
         with pipeline.imap("invoices") as box:
             for count, sample in enumerate(samples[1:], 2):
@@ -74,7 +80,8 @@ def test_a_mail_that_arrives_while_all_is_idle_is_a_case_within_a_second(pipelin
     "raw",
     [
         b"From: a@x.test\r\nSubject: 8-bit\r\n\r\nza\xbf\xf3\xb3\xe6 g\xea\xb6l\xb1 ja\xbc\xf1\r\n",
-        b"From: a@x.test\r\nSubject: binary\r\n\r\n" + bytes(range(1, 256)).replace(b"\n", b"").replace(b"\r", b""),
+        b"From: a@x.test\r\nSubject: binary\r\n\r\n"
+        + bytes(range(1, 256)).replace(b"\n", b"").replace(b"\r", b""),
         b"From: a@x.test\r\nSubject: long line\r\n\r\n" + b"x" * 300_000 + b"\r\n",
         b"From: a@x.test\r\nSubject: no final newline\r\n\r\nthe end",
         b"Subject: header only, no blank line",
@@ -84,7 +91,9 @@ def test_a_mail_that_arrives_while_all_is_idle_is_a_case_within_a_second(pipelin
 def test_the_bytes_published_equal_the_bytes_in_the_mailbox(pipeline: Pipeline, raw: bytes) -> None:
     """The mail key is the hash of the published bytes, and the kept original is those bytes."""
     pipeline.config.write_text(
-        pipeline.config.read_text().replace("[server.private]", "[server.private]\nattach_original = true")
+        pipeline.config.read_text().replace(
+            "[server.private]", "[server.private]\nattach_original = true"
+        )
     )
     pipeline.append("invoices", [raw])
     with pipeline.services(fetcher=1, router=1, case_writer=1):
@@ -121,7 +130,10 @@ def test_every_stage_ends_with_status_zero_on_sigterm(pipeline: Pipeline) -> Non
 def _stored_attachments(pipeline: Pipeline, sample: Sample) -> dict[str, bytes]:
     comment = pipeline.database["comments"].find_one({"_id": mail_key("invoices", sample.raw)})
     assert comment is not None
-    stored = {attachment["name"]: pipeline.blob(attachment["blob"]) for attachment in comment["attachments"]}
+    stored = {
+        attachment["name"]: pipeline.blob(attachment["blob"])
+        for attachment in comment["attachments"]
+    }
     for attachment in comment["attachments"]:
         assert hashlib.sha256(stored[attachment["name"]]).hexdigest() == attachment["sha256"]
         assert len(stored[attachment["name"]]) == attachment["size"]

@@ -28,7 +28,10 @@ Dump = dict[str, dict[Any, Document]]
 
 
 def dump(pipeline: Pipeline) -> Dump:
-    return {name: {document["_id"]: document for document in pipeline.database[name].find()} for name in COLLECTIONS}
+    return {
+        name: {document["_id"]: document for document in pipeline.database[name].find()}
+        for name in COLLECTIONS
+    }
 
 
 def restore(pipeline: Pipeline, backup: Dump) -> None:
@@ -78,9 +81,13 @@ def test_a_restored_database_gets_its_cases_back_under_their_numbers(pipeline: P
         again = replay(pipeline)
         unchanged = dump(pipeline)
         fetch(pipeline, [threads[8]])
-    [key_of_4] = [key for key, one in lost["mails"].items() if one["case"] == 4 and one["outcome"] == "opened"]
+    [key_of_4] = [
+        key for key, one in lost["mails"].items() if one["case"] == 4 and one["outcome"] == "opened"
+    ]
     moved = {key for key, one in lost["mails"].items() if one["case"] == 4}
-    expected = {key: (9 if key in moved else case, *rest) for key, (case, *rest) in placed(lost).items()}
+    expected = {
+        key: (9 if key in moved else case, *rest) for key, (case, *rest) in placed(lost).items()
+    }
     assert {key: tuple(value) for key, value in placed(now).items() if key in expected} == {
         key: tuple(value) for key, value in expected.items()
     }
@@ -91,10 +98,14 @@ def test_a_restored_database_gets_its_cases_back_under_their_numbers(pipeline: P
             assert now["cases"][number][field] == lost["cases"][number][field], (number, field)
     assert "23 unchanged" in again
     assert unchanged == now
-    assert pipeline.database["comments"].find_one({"_id": mail_key("invoices", threads[8].raw)})["case"] == 4  # type: ignore[index]
+    comment = pipeline.database["comments"].find_one({"_id": mail_key("invoices", threads[8].raw)})
+    assert comment is not None
+    assert comment["case"] == 4
 
 
-def test_a_replay_says_what_it_would_do_is_stopped_and_goes_on_where_it_was(pipeline: Pipeline) -> None:
+def test_a_replay_says_what_it_would_do_is_stopped_and_goes_on_where_it_was(
+    pipeline: Pipeline,
+) -> None:
     samples = new_mails(12)
     comments = pipeline.database["comments"]
     with pipeline.services(router=1, case_writer=1):
@@ -106,11 +117,15 @@ def test_a_replay_says_what_it_would_do_is_stopped_and_goes_on_where_it_was(pipe
         dry = replay(pipeline, "--rederive", "--dry-run")
         assert dump(pipeline) == garbled
         first = start_replay(pipeline, "--rederive", "--rate", "2")
-        pipeline.until(lambda: comments.count_documents({"text": "garbled"}) < 11, "some are derived anew")
+        pipeline.until(
+            lambda: comments.count_documents({"text": "garbled"}) < 11, "some are derived anew"
+        )
         first.send_signal(signal.SIGINT)
         printed, _ = first.communicate(timeout=60)
         left = comments.count_documents({"text": "garbled"})
-        again = replay(pipeline, *printed.decode().split("the same command with ")[1].split(), "--rederive")
+        again = replay(
+            pipeline, *printed.decode().split("the same command with ")[1].split(), "--rederive"
+        )
         audited = mailcase(pipeline, "audit", "--deep")
     assert dry.count(": opened [#") == 12
     assert dry.endswith("12 rederived\n")
@@ -118,11 +133,22 @@ def test_a_replay_says_what_it_would_do_is_stopped_and_goes_on_where_it_was(pipe
     assert 0 < left < 11
     assert f"{left} rederived" in again
     assert placed(dump(pipeline)) == placed(right)
-    assert (audited.returncode, audited.stdout.decode().splitlines()[-1]) == (0, "nothing is wrong"), audited.stdout
+    assert (audited.returncode, audited.stdout.decode().splitlines()[-1]) == (
+        0,
+        "nothing is wrong",
+    ), audited.stdout
 
 
 def start_replay(pipeline: Pipeline, *options: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "services.cli", "replay", *options, "--config", str(pipeline.config)]
+    command = [
+        sys.executable,
+        "-m",
+        "services.cli",
+        "replay",
+        *options,
+        "--config",
+        str(pipeline.config),
+    ]
     return subprocess.Popen(command, env={**os.environ, **pipeline.env}, stdout=subprocess.PIPE)
 
 

@@ -8,8 +8,12 @@ from tests.sample_mails import new_mails
 MAILS, LIMIT = 60, 20
 
 
-def test_one_address_opens_no_more_cases_than_its_limit_whoever_writes_them(pipeline: Pipeline) -> None:
-    mails = [re.sub(rb"person\d+@", b"machine@", sample.raw, count=1) for sample in new_mails(MAILS)]
+def test_one_address_opens_no_more_cases_than_its_limit_whoever_writes_them(
+    pipeline: Pipeline,
+) -> None:
+    mails = [
+        re.sub(rb"person\d+@", b"machine@", sample.raw, count=1) for sample in new_mails(MAILS)
+    ]
     pipeline.append("invoices", mails)
     with pipeline.services(fetcher=1, router=2, case_writer=3):
         pipeline.until_recorded(MAILS)

@@ -102,7 +102,13 @@ def environment(**environ: str) -> dict[str, str]:
 def mailcase(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "services.cli", *map(str, arguments)]
     return subprocess.run(
-        command, env=environment(), cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+        command,
+        env=environment(),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
     )
 
 
@@ -119,7 +125,9 @@ def config(servers: PrivateServers, tmp_path: Path) -> Path:
 
 
 def ingest(config: Path, number: int) -> str:
-    done = mailcase("ingest", config.with_name(f"{number}.eml"), "--process", "invoices", "--config", config)
+    done = mailcase(
+        "ingest", config.with_name(f"{number}.eml"), "--process", "invoices", "--config", config
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -153,8 +161,13 @@ def test_up_is_found_alone_on_loopback_restarts_its_servers_and_goes_on_in_a_mov
 
     moved = tmp_path / "there" / "mailcase.toml"
     shutil.move(config.parent, moved.parent)
-    with up(moved, **exports) as running:  # from the shell that was given the lines of the run before
-        assert f"MAILCASE_STORE_URL names the private server of {moved.parent / 'mailcase-data'}" in running.printed
+    with up(
+        moved, **exports
+    ) as running:  # from the shell that was given the lines of the run before
+        assert (
+            f"MAILCASE_STORE_URL names the private server of {moved.parent / 'mailcase-data'}"
+            in running.printed
+        )
         shown = mailcase("case", "show", "2", "--config", moved)
         assert shown.stdout.startswith("Case [#2]"), shown.stderr
         assert "opened case 3" in ingest(moved, 3)

@@ -47,7 +47,9 @@ def random_action(chance: random.Random, highest: int) -> actions.Action:
     return chance.choice(chosen)
 
 
-async def work(repository: CaseRepository, worker: int, count: int, seed: int, highest: int) -> None:
+async def work(
+    repository: CaseRepository, worker: int, count: int, seed: int, highest: int
+) -> None:
     """Do `count` actions; one that meets an outage is given up, since nobody knows whether it was written."""
     chance = random.Random(f"{seed}.{worker}")
     for number in range(count):
@@ -57,7 +59,12 @@ async def work(repository: CaseRepository, worker: int, count: int, seed: int, h
             done = await repository.act(case, action, ActingAs(actor, everything=True))
         except (ActionRefusedError, TransientError):
             continue
-        print(json.dumps({"actor": actor.id, "revision": done.case.revision, "case": done.case.number}), flush=True)
+        print(
+            json.dumps(
+                {"actor": actor.id, "revision": done.case.revision, "case": done.case.number}
+            ),
+            flush=True,
+        )
 
 
 async def main() -> None:
@@ -66,7 +73,10 @@ async def main() -> None:
         repository = CaseRepository(store, {"invoices": INVOICES})
         share = int(count) // int(workers)
         await asyncio.gather(
-            *(work(repository, worker, share, int(seed), int(highest)) for worker in range(int(workers)))
+            *(
+                work(repository, worker, share, int(seed), int(highest))
+                for worker in range(int(workers))
+            )
         )
 
 

@@ -32,7 +32,9 @@ def doomed(server_programs: None) -> Iterator[PrivateServers]:
 def pipeline(doomed: PrivateServers, tmp_path: Path) -> Iterator[Pipeline]:
     doomed.broker.start()  # where the test before ended early
     doomed.store.start()
-    made = Pipeline(doomed, tmp_path, {"invoices": f"invoices.{tmp_path.name}@example.test"}, fresh=True)
+    made = Pipeline(
+        doomed, tmp_path, {"invoices": f"invoices.{tmp_path.name}@example.test"}, fresh=True
+    )
     yield made
     made.close()
 

@@ -46,9 +46,15 @@ class Ledger:
         return {
             "lost": sorted(known - (mails.keys() & comments.keys())),
             "doubled": sorted((mails.keys() | comments.keys()) - known) + _uneven(cases, comments),
-            "wrong case": [key for key in known & mails.keys() & comments.keys() if self._astray(key, mails, comments)],
+            "wrong case": [
+                key
+                for key in known & mails.keys() & comments.keys()
+                if self._astray(key, mails, comments)
+            ],
             "torn": [key for key in known & comments.keys() if self._torn(key, comments[key])],
-            "gaps": [] if sorted(cases) == list(range(1, len(cases) + 1)) else [f"{len(cases)} up to {max(cases)}"],
+            "gaps": []
+            if sorted(cases) == list(range(1, len(cases) + 1))
+            else [f"{len(cases)} up to {max(cases)}"],
         }
 
     def assert_all_is_well(self) -> None:
@@ -59,11 +65,16 @@ class Ledger:
         expected = self.answered.get(key)
         outcome = "opened" if expected is None else "appended"
         case = mails[key]["case"]
-        return mails[key]["outcome"] != outcome or comments[key]["case"] != case or expected not in (None, case)
+        return (
+            mails[key]["outcome"] != outcome
+            or comments[key]["case"] != case
+            or expected not in (None, case)
+        )
 
     def _torn(self, key: str, comment: Document) -> bool:
         expected = {
-            name: hashlib.sha256(content).hexdigest() for name, content in self.samples[key].attachments.items()
+            name: hashlib.sha256(content).hexdigest()
+            for name, content in self.samples[key].attachments.items()
         }
         stored = {one["name"]: one["sha256"] for one in comment["attachments"]}
         return stored != expected or any(
@@ -75,4 +86,8 @@ class Ledger:
 def _uneven(cases: dict[int, Document], comments: dict[str, Document]) -> list[str]:
     """Cases whose count of comments is another than there are, or that no comment belongs to."""
     counts = Counter(one["case"] for one in comments.values())
-    return [f"case {number}" for number, case in cases.items() if case["comment_count"] != counts[number]]
+    return [
+        f"case {number}"
+        for number, case in cases.items()
+        if case["comment_count"] != counts[number]
+    ]

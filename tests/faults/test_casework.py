@@ -70,14 +70,25 @@ def test_workers_mail_and_kills_leave_every_history_whole(
     assert_each_action_once(pipeline, accepted)
     assert_events_in_order(pipeline, events)
     assert audited.returncode == 0, audited.stdout.decode()[-3000:]
-    print(f"{len(accepted)} of {actions} actions accepted, {len(ledger)} mails, {len(events)} events")
+    print(
+        f"{len(accepted)} of {actions} actions accepted, {len(ledger)} mails, {len(events)} events"
+    )
     assert len(accepted) > actions / 10
 
 
-def start_workers(pipeline: Pipeline, workers: int, actions: int, seed: int, cases: int) -> subprocess.Popen[bytes]:
+def start_workers(
+    pipeline: Pipeline, workers: int, actions: int, seed: int, cases: int
+) -> subprocess.Popen[bytes]:
     name = pipeline.database.name
     numbers = [str(number) for number in (workers, actions, seed, cases)]
-    command = [sys.executable, "-m", "tests.faults.case_workers", pipeline.servers.store.url, name, *numbers]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.faults.case_workers",
+        pipeline.servers.store.url,
+        name,
+        *numbers,
+    ]
     return subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, **pipeline.env})
 
 
@@ -92,8 +103,18 @@ def unpublished(pipeline: Pipeline) -> int:
 
 
 def audit(pipeline: Pipeline) -> subprocess.CompletedProcess[bytes]:
-    command = [sys.executable, "-m", "services.cli", "audit", "--deep", "--config", str(pipeline.config)]
-    return subprocess.run(command, env={**os.environ, **pipeline.env}, capture_output=True, timeout=300, check=False)
+    command = [
+        sys.executable,
+        "-m",
+        "services.cli",
+        "audit",
+        "--deep",
+        "--config",
+        str(pipeline.config),
+    ]
+    return subprocess.run(
+        command, env={**os.environ, **pipeline.env}, capture_output=True, timeout=300, check=False
+    )
 
 
 async def published(pipeline: Pipeline) -> list[CloudEvent]:
@@ -126,7 +147,9 @@ def assert_histories_are_whole(pipeline: Pipeline) -> None:
     for document in pipeline.database["cases"].find():
         case = from_document(document, Case)
         history = changes[case.number]
-        assert [change.revision for change in history] == list(range(1, case.revision + 1)), case.number
+        assert [change.revision for change in history] == list(range(1, case.revision + 1)), (
+            case.number
+        )
         assert differences(case, fold(history)) == [], case.number
 
 
@@ -168,7 +191,9 @@ def _pause(seconds: float) -> None:
 
 
 @pytest.mark.slow
-def test_overdue_cases_are_marked_once_while_replicas_are_killed(pipeline: Pipeline, chance: random.Random) -> None:
+def test_overdue_cases_are_marked_once_while_replicas_are_killed(
+    pipeline: Pipeline, chance: random.Random
+) -> None:
     count = 1000
     asyncio.run(open_overdue(pipeline, count))
     with pipeline.services(case_writer=3) as services:
@@ -180,11 +205,15 @@ def test_overdue_cases_are_marked_once_while_replicas_are_killed(pipeline: Pipel
             victim.start()
         overdue = {"overdue_at": {"$ne": None}}
         pipeline.until(
-            lambda: pipeline.database["cases"].count_documents(overdue) == count, "every case is marked", 180.0
+            lambda: pipeline.database["cases"].count_documents(overdue) == count,
+            "every case is marked",
+            180.0,
         )
         pipeline.until(lambda: unpublished(pipeline) == 0, "every event is published")
         events = asyncio.run(published(pipeline))
-    marked = Counter(one["case"] for one in pipeline.database["changes"].find({"what.type": "overdue"}))
+    marked = Counter(
+        one["case"] for one in pipeline.database["changes"].find({"what.type": "overdue"})
+    )
     assert marked == dict.fromkeys(range(1, count + 1), 1)
     told = {event.subject for event in events if event.type == "mailcase.case.overdue.v1"}
     assert len(told) == count

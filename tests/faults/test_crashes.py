@@ -61,13 +61,18 @@ def test_a_stage_killed_at_a_boundary_loses_and_doubles_nothing(
         env={**pipeline.env, "MAILCASE_CRASH_MARK": str(mark), "MAILCASE_CRASH_TIMES": str(times)},
         program=(CRASH_AT, point),
     )
-    others = {name: 1 for name in ("fetcher", "router", "case_writer") if name.replace("_", "-") != stage}
+    others = {
+        name: 1 for name in ("fetcher", "router", "case_writer") if name.replace("_", "-") != stage
+    }
     with pipeline.services(**others) as stages:
         doomed.start()
         try:
             for number in range(times):
                 made = mark.with_name(f"crashed{number}")
-                pipeline.until(lambda made=made: made.exists() and not doomed.running, "the stage killed itself")  # type: ignore[misc] # bound early
+                pipeline.until(
+                    lambda made=made: made.exists() and not doomed.running,  # type: ignore[misc] # bound early
+                    "the service killed itself",
+                )
                 doomed.start()
                 ledger.send(opening[(5 + number) * SHARE : (6 + number) * SHARE])
             pipeline.until_recorded(len(ledger))

@@ -23,13 +23,20 @@ TERM_WITHIN_S = 30.0
     ],
 )
 def test_random_kills_lose_and_double_nothing(
-    pipeline: Pipeline, ledger: Ledger, chance: random.Random, mails: int, kills: int, pause_s: tuple[float, float]
+    pipeline: Pipeline,
+    ledger: Ledger,
+    chance: random.Random,
+    mails: int,
+    kills: int,
+    pause_s: tuple[float, float],
 ) -> None:
     opening, share = new_mails(mails // 2), mails // 2 // kills
     with pipeline.services(**REPLICAS) as stages:
         for number in range(kills):
             ledger.send(opening[number * share : (number + 1) * share])
-            pipeline.until(lambda: pipeline.database["cases"].count_documents({}) > 0, "a case to answer to")
+            pipeline.until(
+                lambda: pipeline.database["cases"].count_documents({}) > 0, "a case to answer to"
+            )
             known = [case["_id"] for case in pipeline.database["cases"].find({}, ["_id"])]
             ledger.send(replies(known, share, seed=1000 + number), known)
             _pause(chance.uniform(*pause_s))
@@ -40,7 +47,9 @@ def test_random_kills_lose_and_double_nothing(
     ledger.assert_all_is_well()
 
 
-@pytest.mark.parametrize(("mails", "rounds"), [(150, 1), pytest.param(2000, 20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("mails", "rounds"), [(150, 1), pytest.param(2000, 20, marks=pytest.mark.slow)]
+)
 def test_stages_that_are_asked_to_end_do_so_in_time_and_leave_nothing_undone(
     pipeline: Pipeline, ledger: Ledger, mails: int, rounds: int
 ) -> None:

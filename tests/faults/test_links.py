@@ -25,14 +25,19 @@ class Linked(Pipeline):
         self.links = links
         super().__init__(servers, folder, {"invoices": f"invoices.{folder.name}@example.test"})
         text = self.config.read_text()
-        self.config.write_text(text.replace(f"port = {servers.mail.imaps_port}", f"port = {links['mail'].port}"))
+        self.config.write_text(
+            text.replace(f"port = {servers.mail.imaps_port}", f"port = {links['mail'].port}")
+        )
 
     @property
     def env(self) -> dict[str, str]:
         own = self.servers
         broker = f"{own.broker.user}:{own.broker.password}@127.0.0.1:{self.links['broker'].port}/{self.virtual_host}"
         store = f"{own.store.user}:{own.store.password}@127.0.0.1:{self.links['store'].port}/?directConnection=true"
-        return {"MAILCASE_BROKER_URL": f"amqp://{broker}", "MAILCASE_STORE_URL": f"mongodb://{store}"}
+        return {
+            "MAILCASE_BROKER_URL": f"amqp://{broker}",
+            "MAILCASE_STORE_URL": f"mongodb://{store}",
+        }
 
 
 @pytest.fixture
@@ -45,12 +50,18 @@ def linked(doomed: PrivateServers, tmp_path: Path) -> Iterator[Linked]:
         "store": doomed.store.members[0].port,
     }
     with ExitStack() as opened:
-        made = Linked(doomed, tmp_path, {name: opened.enter_context(Link(port)) for name, port in ports.items()})
+        made = Linked(
+            doomed,
+            tmp_path,
+            {name: opened.enter_context(Link(port)) for name, port in ports.items()},
+        )
         yield made
         made.close()
 
 
-@pytest.mark.parametrize(("mails", "silent_s"), [(120, 3.0), pytest.param(600, 60.0, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("mails", "silent_s"), [(120, 3.0), pytest.param(600, 60.0, marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("link", ["mail", "broker", "store"])
 def test_a_link_that_falls_silent_works_again_soon_after_it_heals(
     linked: Linked, link: str, mails: int, silent_s: float
@@ -66,9 +77,13 @@ def test_a_link_that_falls_silent_works_again_soon_after_it_heals(
         linked.links[link].heal()
         healed_s = time.monotonic()
         linked.until(
-            lambda: linked.recorded() > stuck or stuck == mails, "mail flows again", patience_s=WORKS_AGAIN_WITHIN_S
+            lambda: linked.recorded() > stuck or stuck == mails,
+            "mail flows again",
+            patience_s=WORKS_AGAIN_WITHIN_S,
         )
-        print(f"{link}: mail flowed {time.monotonic() - healed_s:.1f} s after the link healed, {stuck} were recorded")
+        print(
+            f"{link}: mail flowed {time.monotonic() - healed_s:.1f} s after the link healed, {stuck} were recorded"
+        )
         ledger.settle(patience_s=180)
         assert all(process.running for process in stages.all)
     ledger.assert_all_is_well()

@@ -14,7 +14,9 @@ LONGEST_LIST = 200
 
 
 @pytest.mark.slow  # at a smaller size: tests/integration/test_case_writer.py
-def test_new_mails_through_four_writers_have_numbers_without_a_gap(pipeline: Pipeline, ledger: Ledger) -> None:
+def test_new_mails_through_four_writers_have_numbers_without_a_gap(
+    pipeline: Pipeline, ledger: Ledger
+) -> None:
     ledger.send(new_mails(MAILS))
     with pipeline.services(**REPLICAS):
         ledger.settle(patience_s=300)
@@ -23,7 +25,9 @@ def test_new_mails_through_four_writers_have_numbers_without_a_gap(pipeline: Pip
 
 
 @pytest.mark.slow
-def test_replies_to_one_case_through_four_writers_all_become_its_comments(pipeline: Pipeline, ledger: Ledger) -> None:
+def test_replies_to_one_case_through_four_writers_all_become_its_comments(
+    pipeline: Pipeline, ledger: Ledger
+) -> None:
     with pipeline.services(**REPLICAS):
         ledger.send(new_mails(1))
         pipeline.until_recorded(1)
@@ -33,6 +37,10 @@ def test_replies_to_one_case_through_four_writers_all_become_its_comments(pipeli
     database = pipeline.database
     assert database["comments"].count_documents({"case": 1}) == REPLIES + 1
     for name in ("cases", "changes", "threads", "mails", "counters", "senders"):
-        for document in database[name].aggregate([{"$addFields": {"bytes": {"$bsonSize": "$$ROOT"}}}]):
+        for document in database[name].aggregate(
+            [{"$addFields": {"bytes": {"$bsonSize": "$$ROOT"}}}]
+        ):
             assert document["bytes"] < LARGEST_BYTES, (name, document["_id"])
-            assert all(len(one) <= LONGEST_LIST for one in document.values() if isinstance(one, list)), name
+            assert all(
+                len(one) <= LONGEST_LIST for one in document.values() if isinstance(one, list)
+            ), name

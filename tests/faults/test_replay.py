@@ -8,7 +8,9 @@ from tests.sample_mails import new_mails
 MAILS = 60
 
 
-def test_a_broker_killed_in_the_middle_of_a_replay_costs_nothing(pipeline: Pipeline, ledger: Ledger) -> None:
+def test_a_broker_killed_in_the_middle_of_a_replay_costs_nothing(
+    pipeline: Pipeline, ledger: Ledger
+) -> None:
     comments = pipeline.database["comments"]
     ledger.send(new_mails(MAILS))
     with pipeline.services(fetcher=1, router=1, case_writer=2):
@@ -16,9 +18,13 @@ def test_a_broker_killed_in_the_middle_of_a_replay_costs_nothing(pipeline: Pipel
         right = {one["_id"]: one["text"] for one in comments.find()}
         comments.update_many({}, {"$set": {"text": "garbled"}})
         running = start_replay(pipeline, "--rederive", "--rate", "20")
-        pipeline.until(lambda: comments.count_documents({"text": "garbled"}) < MAILS, "some are derived anew")
+        pipeline.until(
+            lambda: comments.count_documents({"text": "garbled"}) < MAILS, "some are derived anew"
+        )
         pipeline.servers.broker.kill()
-        assert comments.count_documents({"text": "garbled"}) > 0, "the replay was over before the broker died"
+        assert comments.count_documents({"text": "garbled"}) > 0, (
+            "the replay was over before the broker died"
+        )
         pipeline.servers.broker.start()
         told, _ = running.communicate(timeout=300)
     assert running.returncode == 0, told.decode()

@@ -48,7 +48,9 @@ def sink() -> Iterator[SlowSink]:
 def pipeline(servers: PrivateServers, tmp_path: Path, sink: SlowSink) -> Iterator[Pipeline]:
     (tmp_path / "keys").write_text("0123456789abcdef0123456789abcdef")
     settings = SETTINGS.format(port=sink.port, at_once=AT_ONCE)
-    made = Pipeline(servers, tmp_path, {"invoices": f"invoices.{tmp_path.name}@example.test"}, settings)
+    made = Pipeline(
+        servers, tmp_path, {"invoices": f"invoices.{tmp_path.name}@example.test"}, settings
+    )
     yield made
     made.close()
 
@@ -58,13 +60,19 @@ def test_killed_senders_lose_no_mail(pipeline: Pipeline, sink: SlowSink) -> None
     names = [f"c{number}" for number in range(MAILS)]
     outbox = pipeline.database["outbox"]
     with pipeline.services(fetcher=1, router=1, case_writer=1, sender=2) as stages:
-        pipeline.append("invoices", [letter(name, sender=f"{name}@customer.example") for name in names])
+        pipeline.append(
+            "invoices", [letter(name, sender=f"{name}@customer.example") for name in names]
+        )
         for kill in range(KILLS):
             pipeline.until(lambda: len(sink.mails) > 4 * (kill + 1), "some mails are out")  # noqa: B023 - used at once
             doomed = stages.named("sender")[kill % 2]
             doomed.kill()
             doomed.start()
-        pipeline.until(lambda: outbox.count_documents({"state": "sent"}) == MAILS, "all are sent", patience_s=180)
+        pipeline.until(
+            lambda: outbox.count_documents({"state": "sent"}) == MAILS,
+            "all are sent",
+            patience_s=180,
+        )
     taken = Counter(mail.recipients[0] for mail in sink.mails)
     assert set(taken) == {f"{name}@customer.example" for name in names}
     assert sum(taken.values()) - MAILS <= KILLS * AT_ONCE

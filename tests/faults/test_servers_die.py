@@ -30,7 +30,9 @@ STEP_DOWNS = 10
 
 
 @pytest.mark.parametrize("mails", SIZES)
-def test_a_broker_killed_half_way_costs_nothing(pipeline: Pipeline, ledger: Ledger, mails: int) -> None:
+def test_a_broker_killed_half_way_costs_nothing(
+    pipeline: Pipeline, ledger: Ledger, mails: int
+) -> None:
     ledger.send(new_mails(mails))
     with pipeline.services(**REPLICAS):
         pipeline.until_recorded(mails // 10)
@@ -70,9 +72,14 @@ def test_queues_that_a_killed_broker_brings_back_without_a_leader_are_made_anew(
         found: list[bytes] = []
         async with Broker.connected(broker_url(settings), "test") as connection:
             await connection.declare(topology_of(settings))
-            for exchange, key, queue in ((MAIL, "raw.a.b", ROUTER_MAIL), (CASE, "open.a", CASE_WRITER_COMMANDS)):
+            for exchange, key, queue in (
+                (MAIL, "raw.a.b", ROUTER_MAIL),
+                (CASE, "open.a", CASE_WRITER_COMMANDS),
+            ):
                 await connection.publish(Outgoing(exchange, key, queue.encode(), "Test.v1", "key"))
-                found += [one.body for one in await (await connection.consume(queue, 10)).next_batch(10)]
+                found += [
+                    one.body for one in await (await connection.consume(queue, 10)).next_batch(10)
+                ]
         return found
 
     with monkeypatch.context() as patch:
@@ -88,7 +95,9 @@ def test_queues_that_a_killed_broker_brings_back_without_a_leader_are_made_anew(
 
 
 @pytest.mark.parametrize("mails", SIZES)
-def test_a_broker_that_lost_all_its_data_costs_nothing(pipeline: Pipeline, ledger: Ledger, mails: int) -> None:
+def test_a_broker_that_lost_all_its_data_costs_nothing(
+    pipeline: Pipeline, ledger: Ledger, mails: int
+) -> None:
     ledger.send(new_mails(mails))
     with pipeline.services(**REPLICAS):
         pipeline.until_recorded(mails // 10)
@@ -122,7 +131,9 @@ def test_an_alarm_of_the_brokers_memory_holds_mail_in_its_mailbox(
 
 
 @pytest.mark.parametrize("mails", SIZES)
-def test_a_database_killed_half_way_parks_nothing(pipeline: Pipeline, ledger: Ledger, mails: int) -> None:
+def test_a_database_killed_half_way_parks_nothing(
+    pipeline: Pipeline, ledger: Ledger, mails: int
+) -> None:
     ledger.send(new_mails(mails))
     with pipeline.services(**REPLICAS):
         pipeline.until_recorded(mails // 10)
@@ -132,7 +143,9 @@ def test_a_database_killed_half_way_parks_nothing(pipeline: Pipeline, ledger: Le
     ledger.assert_all_is_well()
 
 
-@pytest.mark.parametrize(("mails", "times"), [(60, 1), pytest.param(1000, 4, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("mails", "times"), [(60, 1), pytest.param(1000, 4, marks=pytest.mark.slow)]
+)
 def test_a_database_away_for_longer_than_consumers_may_hold_messages_parks_nothing(
     pipeline: Pipeline, ledger: Ledger, mails: int, times: int
 ) -> None:
@@ -147,7 +160,9 @@ def test_a_database_away_for_longer_than_consumers_may_hold_messages_parks_nothi
             pipeline.servers.store.kill()
             ledger.send(new_mails(mails))
             pipeline.until(
-                lambda: log.read_text().count("Timeout value used") >= told + times, "consumers are timed out", 180
+                lambda: log.read_text().count("Timeout value used") >= told + times,
+                "consumers are timed out",
+                180,
             )
             pipeline.servers.store.start()
             ledger.settle(patience_s=180)
@@ -161,7 +176,9 @@ def test_a_database_away_for_longer_than_consumers_may_hold_messages_parks_nothi
 @pytest.fixture
 def three_members(server_folder: Path, server_programs: None) -> Iterator[Pipeline]:
     with PrivateServers(server_folder, mail=True, store_members=3) as servers:
-        made = Pipeline(servers, server_folder.parent, {"invoices": "invoices@example.test"}, fresh=True)
+        made = Pipeline(
+            servers, server_folder.parent, {"invoices": "invoices@example.test"}, fresh=True
+        )
         yield made
         made.close()
         servers.kill()
@@ -178,7 +195,10 @@ def test_a_primary_that_steps_down_ten_times_parks_nothing(three_members: Pipeli
             three_members.until(lambda: store.primary is not None, "there is a primary")
             primary = store.primary
             assert primary is not None
-            with suppress(Exception), primary.client() as client:  # it ends the connection that asks
+            with (
+                suppress(Exception),
+                primary.client() as client,
+            ):  # it ends the connection that asks
                 client.admin.command("replSetStepDown", 5, force=True)
         ledger.settle(patience_s=180)
     ledger.assert_all_is_well()

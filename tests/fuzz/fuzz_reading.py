@@ -81,7 +81,12 @@ def _texts(reading: MailReading) -> Iterator[str]:
 
 
 def _lines(reading: MailReading) -> Iterator[str]:
-    yield from (reading.subject, reading.message_id or "", reading.in_reply_to or "", *reading.references)
+    yield from (
+        reading.subject,
+        reading.message_id or "",
+        reading.in_reply_to or "",
+        *reading.references,
+    )
     for person in (reading.author, *reading.reply_to, *reading.recipients):
         yield from (person.name, person.address)
     for file in reading.attachments:
@@ -94,7 +99,9 @@ def _check_names(reading: MailReading) -> None:
         raise BrokenPromiseError("two files of one name")
     for name in names:
         unsafe = not name or len(name.encode()) > 255 or name.startswith(".") or name[-1] in ". "
-        if unsafe or any(sign in '/\\:*?"<>|' or not sign.isprintable() for sign in name.replace("\xa0", " ")):
+        if unsafe or any(
+            sign in '/\\:*?"<>|' or not sign.isprintable() for sign in name.replace("\xa0", " ")
+        ):
             raise BrokenPromiseError(f"no safe name: {name!r}")
 
 
@@ -151,7 +158,16 @@ def _cut(random_: random.Random, data: bytes, _: Sequence[bytes]) -> bytes:
 
 
 Mutation = Callable[[random.Random, bytes, Sequence[bytes]], bytes]
-_MUTATIONS: tuple[Mutation, ...] = (_insert, _insert, _delete, _repeat, _flip, _cross, _transplant, _cut)
+_MUTATIONS: tuple[Mutation, ...] = (
+    _insert,
+    _insert,
+    _delete,
+    _repeat,
+    _flip,
+    _cross,
+    _transplant,
+    _cut,
+)
 
 
 class Reached:
@@ -180,7 +196,11 @@ class Reached:
 
 def seeds() -> list[bytes]:
     """The mails of the corpus, without the few large ones."""
-    return [raw for path in sorted(CORPUS.rglob("*.eml")) if len(raw := path.read_bytes()) < _MAX_BYTES // 4]
+    return [
+        raw
+        for path in sorted(CORPUS.rglob("*.eml"))
+        if len(raw := path.read_bytes()) < _MAX_BYTES // 4
+    ]
 
 
 def fuzz(goes_on: Callable[[int], bool], seed: int, pool: list[bytes]) -> tuple[int, int, int]:
@@ -221,7 +241,9 @@ def main() -> None:
     ends = time.monotonic() + arguments.seconds
     count, joined, lines = fuzz(lambda _: time.monotonic() < ends, seed, seeds())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    say(f"{count} mails read, {joined} of them new to the pool, {lines} lines reached, at most {peak} MB\n")
+    say(
+        f"{count} mails read, {joined} of them new to the pool, {lines} lines reached, at most {peak} MB\n"
+    )
 
 
 if __name__ == "__main__":

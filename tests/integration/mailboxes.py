@@ -36,7 +36,11 @@ class Account:
 
     def server(self, protocol: str = "imap", security: str = "tls", **more: Any) -> IncomingServer:
         name = f"{protocol}s_port" if security == "tls" else f"{protocol}_port"
-        fields: dict[str, Any] = {"protocol": protocol, "host": "localhost", "port": getattr(self.mail, name)}
+        fields: dict[str, Any] = {
+            "protocol": protocol,
+            "host": "localhost",
+            "port": getattr(self.mail, name),
+        }
         fields |= {"security": security, "timeout_s": 10.0}
         if security != "none":
             fields["ca_file"] = self.mail.ca_file
@@ -45,7 +49,9 @@ class Account:
     @contextmanager
     def client(self) -> Iterator[MailBox]:
         context = ssl.create_default_context(cafile=str(self.mail.ca_file))
-        with MailBox("localhost", self.mail.imaps_port, ssl_context=context).login(self.address, PASSWORD) as box:
+        with MailBox("localhost", self.mail.imaps_port, ssl_context=context).login(
+            self.address, PASSWORD
+        ) as box:
             yield box
 
     def left(self) -> int:

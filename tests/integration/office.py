@@ -89,7 +89,13 @@ class Office:
         add_virtual_host(servers, self.name)
         (folder / "keys").write_text(KEY + "\n")
         config = folder / "mailcase.toml"
-        values = {"name": self.name, "port": sink.port, "sender": sender, "mailbox": mailbox, "timeout_s": timeout_s}
+        values = {
+            "name": self.name,
+            "port": sink.port,
+            "sender": sender,
+            "mailbox": mailbox,
+            "timeout_s": timeout_s,
+        }
         config.write_text(SETTINGS.format(address=ADDRESS, **values))
         self.config = config
         self.settings: Settings = load_settings(config, self.environ)
@@ -124,7 +130,12 @@ class Office:
         """A mail comes in; returns its key."""
         assert self._broker is not None
         key = mail_key("invoices", raw)
-        fields: dict[str, Any] = {"key": key, "process": "invoices", "mailbox": "invoices", "size": len(raw)}
+        fields: dict[str, Any] = {
+            "key": key,
+            "process": "invoices",
+            "mailbox": "invoices",
+            "size": len(raw),
+        }
         mail = RawMail(**(fields | {"fetched_at": datetime.now(UTC), "raw": raw} | more))
         message = Outgoing(MAIL, raw_key("invoices", "invoices"), encode(mail), tag_of(mail), key)
         await self._broker.publish(message)
@@ -154,7 +165,9 @@ class Office:
         assert mail["case"] is not None, mail
         return int(mail["case"])
 
-    async def until(self, condition: Callable[[dict[Any, dict[str, Any]]], bool], collection: str) -> None:
+    async def until(
+        self, condition: Callable[[dict[Any, dict[str, Any]]], bool], collection: str
+    ) -> None:
         """Raises AssertionError if the collection does not come to that within a minute."""
         deadline = asyncio.get_running_loop().time() + 60
         while not condition(found := await self.all(collection)):
@@ -163,7 +176,10 @@ class Office:
 
     async def until_ended(self, count: int) -> dict[Any, dict[str, Any]]:
         """The outbox, once so many mails of it came to their end."""
-        await self.until(lambda mails: sum(one["ended_at"] is not None for one in mails.values()) >= count, "outbox")
+        await self.until(
+            lambda mails: sum(one["ended_at"] is not None for one in mails.values()) >= count,
+            "outbox",
+        )
         return await self.all("outbox")
 
 
@@ -173,7 +189,9 @@ def parsed(mail: TakenMail) -> EmailMessage:
     return message
 
 
-def letter(name: str, *, sender: str = "Anna Nowak <anna@customer.example>", headers: str = "") -> bytes:
+def letter(
+    name: str, *, sender: str = "Anna Nowak <anna@customer.example>", headers: str = ""
+) -> bytes:
     """A customer's mail that opens a case."""
     lines = [
         "Return-Path: <bounce@customer.example>",

@@ -49,7 +49,10 @@ class Proxy:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._ended.set()
         with suppress(OSError):
@@ -72,7 +75,9 @@ class Proxy:
                 server = socket.create_connection(("127.0.0.1", self._target))
             except OSError:
                 return
-            fault = self._faults[self.connections] if self.connections < len(self._faults) else Fault()
+            fault = (
+                self._faults[self.connections] if self.connections < len(self._faults) else Fault()
+            )
             self.connections += 1
             self._open += [client, server]
             for pump in (self._from_client, self._from_server):

@@ -33,7 +33,9 @@ class Recorder:
         self.counts: Counter[str] = Counter()
         self.mails: dict[str, bytes] = {}
         self.keys_of: dict[str, list[str]] = {}
-        self.heads_of: dict[int, bytes] = {}  # by the size of the whole mail, where only a beginning came
+        self.heads_of: dict[
+            int, bytes
+        ] = {}  # by the size of the whole mail, where only a beginning came
         self.receipts = True
         self._blobs = Blobs(store)
 
@@ -42,7 +44,11 @@ class Recorder:
         while batch := await deliveries.next_batch(100):
             for delivery in batch:
                 mail = decode_raw_mail(delivery.body)
-                raw = mail.raw if mail.raw is not None else await self._blobs.get(mail.blob.sha256 if mail.blob else "")
+                raw = (
+                    mail.raw
+                    if mail.raw is not None
+                    else await self._blobs.get(mail.blob.sha256 if mail.blob else "")
+                )
                 assert mail.key == mail_key(mail.mailbox, raw)
                 self.counts[mail.key] += 1
                 if mail.whole_size is not None:
@@ -55,7 +61,9 @@ class Recorder:
 
     async def send_receipts(self, mailbox: str, keys: list[str]) -> None:
         receipt = MailsRecorded(mailbox=mailbox, keys=keys)
-        message = Outgoing(EVENT, receipt_key(mailbox), encode_json(receipt), tag_of(receipt), "", mandatory=False)
+        message = Outgoing(
+            EVENT, receipt_key(mailbox), encode_json(receipt), tag_of(receipt), "", mandatory=False
+        )
         await self.broker.publish(message)
 
     @property
@@ -82,9 +90,19 @@ class Bench:
     def config(self, accounts: Mapping[str, Account], server: str, more: str = "") -> Path:
         """`accounts` maps names of mailboxes to accounts of `[server.s]`, which `server` describes."""
         management = f"http://127.0.0.1:{self.servers.broker.plugin_port('rabbitmq_management')}"
-        lines = ["[broker]", f'management_url = "{management}"', "[store]", f'database = "{self.name}"']
+        lines = [
+            "[broker]",
+            f'management_url = "{management}"',
+            "[store]",
+            f'database = "{self.name}"',
+        ]
         lines += ["[server.s]", server]
-        lines += ["[process.invoices]", "[[process.invoices.stage]]", 'name = "registration"', "initial = true"]
+        lines += [
+            "[process.invoices]",
+            "[[process.invoices.stage]]",
+            'name = "registration"',
+            "initial = true",
+        ]
         for name, account in accounts.items():
             lines += ["[[process.invoices.mailbox]]", f'name = "{name}"', 'server = "s"']
             lines += [f'address = "{account.address}"', 'password_file = "password"']
@@ -97,9 +115,14 @@ class Bench:
 
     @asynccontextmanager
     async def recorder(self) -> AsyncIterator[Recorder]:
-        topology = mailcase_topology(archive_max_age_days=Archive().max_age_days, archive_max_bytes=Archive().max_bytes)
+        topology = mailcase_topology(
+            archive_max_age_days=Archive().max_age_days, archive_max_bytes=Archive().max_bytes
+        )
         url = self.environ["MAILCASE_BROKER_URL"]
-        async with Broker.connected(url, "test") as broker, Store.opened(self.servers.store.url, self.name) as store:
+        async with (
+            Broker.connected(url, "test") as broker,
+            Store.opened(self.servers.store.url, self.name) as store,
+        ):
             await broker.declare(topology)
             recorder = Recorder(broker, store)
             taking = asyncio.ensure_future(recorder.take())
@@ -127,9 +150,13 @@ async def fetching(settings: Settings) -> AsyncIterator[None]:
         await asyncio.wait_for(running, 30)
 
 
-async def until(condition: Callable[[], bool], what: Callable[[], str], patience_s: float = 60.0) -> None:
+async def until(
+    condition: Callable[[], bool], what: Callable[[], str], patience_s: float = 60.0
+) -> None:
     """Raises AssertionError if `condition` does not come true in time."""
     deadline = asyncio.get_running_loop().time() + patience_s
     while not condition():
-        assert asyncio.get_running_loop().time() < deadline, f"not within {patience_s:.0f} s: {what()}"
+        assert asyncio.get_running_loop().time() < deadline, (
+            f"not within {patience_s:.0f} s: {what()}"
+        )
         await asyncio.sleep(0.02)  # between two looks at what tells nobody when it changes

@@ -39,7 +39,12 @@ class MoodySink(SmtpSink):
         return "421 never heard"
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's
-        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
+        self,
+        _server: SMTP,
+        _session: Session,
+        envelope: Envelope,
+        address: str,
+        _options: list[str],
     ) -> str:
         name = address.partition("@")[0]
         self.attempts[f"rcpt {name}"] += 1

@@ -30,7 +30,9 @@ FILE = (
 
 def with_file(name: str) -> Command:
     return opening(
-        name, raw=raw_bytes(headers=f"Message-ID: <{name}@x.example>\r\n" + FILE.format(name)), key=name * 64
+        name,
+        raw=raw_bytes(headers=f"Message-ID: <{name}@x.example>\r\n" + FILE.format(name)),
+        key=name * 64,
     )
 
 
@@ -42,17 +44,30 @@ async def store(servers: PrivateServers) -> AsyncIterator[Store]:
         await Blobs(opened).ensure_indexes()
         await Sweeper(opened).ensure_indexes()
         commands = [with_file(name) for name in "abc"]
-        commands += [appending("d", 1, thread_ids=["<a@x.example>"]), appending("e", 2), parking("f"), ignoring("g")]
+        commands += [
+            appending("d", 1, thread_ids=["<a@x.example>"]),
+            appending("e", 2),
+            parking("f"),
+            ignoring("g"),
+        ]
         assert isinstance(commands[-2], ParkMail)
         await handle_in_batches(servers.store.url, database, commands)
         await send(opened, 1, caused_by=commands[0].mail.key)
-        await opened.collection("outbox").insert([to_document(waiting(2, caused_by=commands[1].mail.key))])
+        await opened.collection("outbox").insert(
+            [to_document(waiting(2, caused_by=commands[1].mail.key))]
+        )
         yield opened
 
 
 def waiting(case: int, **more: Any) -> OutgoingMail:
     now = datetime.now(UTC)
-    fields: dict[str, Any] = {"id": f"ack {case}", "case": case, "state": "pending", "created_at": now, "due_at": now}
+    fields: dict[str, Any] = {
+        "id": f"ack {case}",
+        "case": case,
+        "state": "pending",
+        "created_at": now,
+        "due_at": now,
+    }
     return outgoing(**(fields | {"message_id": f"<ack.{case}@office.example>"} | more))
 
 
@@ -67,13 +82,17 @@ async def send(store: Store, case: int, **more: Any) -> None:
 
 
 async def findings(store: Store, *, deep: bool = False) -> list[str]:
-    return sorted({one.check async for one in Auditor(store, deep=deep).findings() if not one.harmless})
+    return sorted(
+        {one.check async for one in Auditor(store, deep=deep).findings() if not one.harmless}
+    )
 
 
 async def test_nothing_is_wrong_and_the_sums_add_up(store: Store) -> None:
     auditor = Auditor(store, deep=True)
     assert [finding async for finding in auditor.findings()] == []
-    assert {name: auditor.sums[name] for name in ("mails", "opened", "appended", "parked", "ignored")} == {
+    assert {
+        name: auditor.sums[name] for name in ("mails", "opened", "appended", "parked", "ignored")
+    } == {
         "mails": 7,
         "opened": 4,
         "appended": 1,
@@ -106,16 +125,31 @@ DAMAGES: dict[str, tuple[str, dict[str, Any], Change, str]] = {
         "change-without-case comment-without-case number-gap outgoing-without-case thread-without-case",
     ),
     "a lost entry of a history": ("changes", {"_id": "1.2"}, None, "history-gap"),
-    "a case changed past its history": ("cases", {"_id": 1}, {"$set": {"title": "other"}}, "history-differs"),
+    "a case changed past its history": (
+        "cases",
+        {"_id": 1},
+        {"$set": {"title": "other"}},
+        "history-differs",
+    ),
     "a merge into nothing": (
         "cases",
         {"_id": 1},
         {"$set": {"merged_into": 99}},
         "history-differs merged-case-open merged-into-nothing",
     ),
-    "a reference to nothing": ("cases", {"_id": 1}, {"$set": {"refers_to": 99}}, "refers-to-nothing"),
+    "a reference to nothing": (
+        "cases",
+        {"_id": 1},
+        {"$set": {"refers_to": 99}},
+        "refers-to-nothing",
+    ),
     "a wrong count": ("cases", {"_id": 1}, {"$inc": {"comment_count": 1}}, "comment-count"),
-    "a second opener": ("mails", {"outcome": "appended"}, {"$set": {"outcome": "opened"}}, "case-openers"),
+    "a second opener": (
+        "mails",
+        {"outcome": "appended"},
+        {"$set": {"outcome": "opened"}},
+        "case-openers",
+    ),
     "a thread to nowhere": (
         "threads",
         {"claimed_by": "a" * 64},
@@ -128,7 +162,12 @@ DAMAGES: dict[str, tuple[str, dict[str, Any], Change, str]] = {
         {"$set": {"claimed_by": "z" * 64}},
         "thread-of-no-mail",
     ),
-    "a lost content": ("mails", {"outcome": "parked"}, {"$set": {"raw": None}}, "aside-mail-without-content"),
+    "a lost content": (
+        "mails",
+        {"outcome": "parked"},
+        {"$set": {"raw": None}},
+        "aside-mail-without-content",
+    ),
     "a lost file": ("blobs.files", {"length": 1}, None, "blob-missing"),
     "a lost chunk": ("blobs.chunks", {"data": b"a"}, None, "blob-torn"),
     "an outgoing mail of no case": (
@@ -137,7 +176,12 @@ DAMAGES: dict[str, tuple[str, dict[str, Any], Change, str]] = {
         {"$set": {"case": 99}},
         "outgoing-twice outgoing-without-case",
     ),
-    "a second acknowledgement": ("outbox", {"_id": "ack 2"}, {"$set": {"case": 1}}, "outgoing-twice"),
+    "a second acknowledgement": (
+        "outbox",
+        {"_id": "ack 2"},
+        {"$set": {"case": 1}},
+        "outgoing-twice",
+    ),
     "an acknowledgement of nothing": (
         "outbox",
         {"_id": "ack 2"},
@@ -193,7 +237,9 @@ async def test_a_bit_that_flipped_is_found_by_reading_everything(store: Store) -
 
 
 @asynccontextmanager
-async def damaged(store: Store, collection: str, query: dict[str, Any], change: Change) -> AsyncIterator[None]:
+async def damaged(
+    store: Store, collection: str, query: dict[str, Any], change: Change
+) -> AsyncIterator[None]:
     """One document changed, or gone, and as it was at the end."""
     documents = store.collection(collection)
     [one, *_] = await documents.find(query)
@@ -216,7 +262,9 @@ async def test_a_case_too_large_for_one_transaction_is_counted_all_the_same(
     cases = store.collection("cases")
     await cases.update({"_id": 1}, {"$inc": {"comment_count": 1}})
     try:
-        found = [one.what async for one in Auditor(store).findings() if one.check == "comment-count"]
+        found = [
+            one.what async for one in Auditor(store).findings() if one.check == "comment-count"
+        ]
     finally:
         await cases.update({"_id": 1}, {"$inc": {"comment_count": -1}})
     assert [what.partition(" has")[0] for what in found] == ["case 1"]

@@ -12,7 +12,13 @@ from bson import ObjectId
 
 from deploy.local import PrivateServers
 from services.case_writer.housekeeping import blob_sweep as sweeping
-from services.case_writer.housekeeping.blob_sweep import EVERY, BlobSweep, Sweeper, Swept, referenced
+from services.case_writer.housekeeping.blob_sweep import (
+    EVERY,
+    BlobSweep,
+    Sweeper,
+    Swept,
+    referenced,
+)
 from services.runtime.errors import TransientError
 from services.runtime.store.blob_references import blob_references
 from services.runtime.store.blobs import CHUNK_BYTES, CHUNKS, FILES, Blobs
@@ -74,9 +80,15 @@ async def test_only_what_is_old_and_not_referred_to_is_removed(store: Store) -> 
         value: Any = [{inner: "f" * 64}, {inner: kept[name]}] if inner else kept[name]
         await store.collection(collection).insert([{"_id": name, outer: value}])
     kept["fresh"] = (await Blobs(store).put(b"fresh")).sha256
-    kept["for the archive"] = (await Blobs(store, kept_for=timedelta(days=30)).put(b"for the archive")).sha256
-    await store.collection(FILES).update({"_id": kept["for the archive"]}, {"$set": {"uploadDate": LONG_AGO}})
-    gone = [await put_long_ago(store, content) for content in (b"", b"gone", b"x" * (3 * CHUNK_BYTES))]
+    kept["for the archive"] = (
+        await Blobs(store, kept_for=timedelta(days=30)).put(b"for the archive")
+    ).sha256
+    await store.collection(FILES).update(
+        {"_id": kept["for the archive"]}, {"$set": {"uploadDate": LONG_AGO}}
+    )
+    gone = [
+        await put_long_ago(store, content) for content in (b"", b"gone", b"x" * (3 * CHUNK_BYTES))
+    ]
     torso = await leave_torso(store, b"y" * (2 * CHUNK_BYTES))
     assert await sweep(store) == Swept(files=3, torsos=1)
     files, chunks = await contents(store)
@@ -87,7 +99,9 @@ async def test_only_what_is_old_and_not_referred_to_is_removed(store: Store) -> 
 
 async def test_the_archive_s_time_ends_too(store: Store) -> None:
     sha256 = await put_long_ago(store, b"archived")
-    await store.collection(FILES).update({"_id": sha256}, {"$set": {"keep_until": NOW - timedelta(seconds=1)}})
+    await store.collection(FILES).update(
+        {"_id": sha256}, {"$set": {"keep_until": NOW - timedelta(seconds=1)}}
+    )
     assert await sweep(store) == Swept(files=1)
 
 
@@ -134,7 +148,10 @@ async def test_a_writer_that_finds_the_chunks_of_a_torso_writes_them_again_when_
 
     async def then_sweep(documents: Any) -> bool:
         all_new = await real(documents)
-        young = {"files_id": documents[0]["files_id"], "n": 2}  # the writer's own; without it the torso is old
+        young = {
+            "files_id": documents[0]["files_id"],
+            "n": 2,
+        }  # the writer's own; without it the torso is old
         [own] = await store.collection(CHUNKS).find(young)
         await store.collection(CHUNKS).delete({"_id": own["_id"]})
         assert await sweep(store) == Swept(torsos=1)
@@ -147,7 +164,9 @@ async def test_a_writer_that_finds_the_chunks_of_a_torso_writes_them_again_when_
 
 
 @pytest.mark.parametrize("left", [put_long_ago, leave_torso])
-async def test_whoever_wins_the_race_what_was_put_can_be_read(store: Store, left: Callable[..., Any]) -> None:
+async def test_whoever_wins_the_race_what_was_put_can_be_read(
+    store: Store, left: Callable[..., Any]
+) -> None:
     for number in range(20):
         content = f"round {number} ".encode() * 40_000
         await left(store, content)
@@ -187,7 +206,9 @@ async def test_a_sweep_that_ended_midway_goes_on_at_its_place_whoever_goes_on(
         await BlobSweep(store).sweep_if_due(now)
     assert asked == ids[:2]
     asked.clear()
-    await BlobSweep(store).sweep_if_due(now + timedelta(hours=1))  # another process, once the lease has ended
+    await BlobSweep(store).sweep_if_due(
+        now + timedelta(hours=1)
+    )  # another process, once the lease has ended
     assert asked == ids[2:]
     asked.clear()
     monkeypatch.setattr(sweeping, "referenced", dying)
@@ -203,7 +224,10 @@ async def test_a_blob_of_many_comments_is_asked_for_by_one_of_them(servers: Priv
         await Sweeper(store).ensure_indexes()
         logo, missing = "a" * 64, "b" * 64
         await store.collection("comments").insert(
-            [{"_id": number, "attachments": [{"blob": "c" * 64}, {"blob": logo}]} for number in range(2000)]
+            [
+                {"_id": number, "attachments": [{"blob": "c" * 64}, {"blob": logo}]}
+                for number in range(2000)
+            ]
         )
         primary = servers.store.primary
         assert primary is not None
@@ -211,6 +235,8 @@ async def test_a_blob_of_many_comments_is_asked_for_by_one_of_them(servers: Priv
             client[database].command("profile", 2)
             assert await referenced(store, [missing, logo]) == {logo}
             client[database].command("profile", 0)
-            seen = list(client[database]["system.profile"].find({"op": {"$in": ["command", "query"]}}))
+            seen = list(
+                client[database]["system.profile"].find({"op": {"$in": ["command", "query"]}})
+            )
         assert seen
         assert sum(one.get("docsExamined", 0) for one in seen) < 10

@@ -47,7 +47,9 @@ class TestPublishing(OutletContract):
 
     async def test_a_message_carries_its_properties(self, broker: Broker, routed: str) -> None:
         deliveries = await broker.consume(routed, 10)
-        await broker.publish(Outgoing(routed, "a.b.c", b"\x00\xff", "Test.v1", "key", headers={"x-a": 1}))
+        await broker.publish(
+            Outgoing(routed, "a.b.c", b"\x00\xff", "Test.v1", "key", headers={"x-a": 1})
+        )
         [delivery] = await asyncio.wait_for(deliveries.next_batch(10), PATIENCE_S)
         assert delivery == Delivery(
             body=b"\x00\xff",
@@ -56,7 +58,10 @@ class TestPublishing(OutletContract):
             redelivered=False,
             routing_key="a.b.c",
             exchange=routed,
-            headers={"x-a": 1, **{key: value for key, value in delivery.headers.items() if key != "x-a"}},
+            headers={
+                "x-a": 1,
+                **{key: value for key, value in delivery.headers.items() if key != "x-a"},
+            },
             published_at_s=delivery.published_at_s,
         )
 
@@ -79,12 +84,16 @@ class TestPublishing(OutletContract):
 
     async def test_a_message_without_its_time_has_no_age(self, broker: Broker, routed: str) -> None:
         deliveries = await broker.consume(routed, 10)
-        other = aio_pika.Message(b"from elsewhere", headers={"x-mailcase-published-at-ms": "yesterday"})
+        other = aio_pika.Message(
+            b"from elsewhere", headers={"x-mailcase-published-at-ms": "yesterday"}
+        )
         await (await broker._channel.get_exchange(routed)).publish(other, "a.b")
         [delivery] = await asyncio.wait_for(deliveries.next_batch(10), PATIENCE_S)
         assert (delivery.published_at_s, deliveries.oldest_age_s()) == (None, 0.0)
 
-    async def test_an_exchange_that_is_gone_fails_and_breaks_the_connection(self, broker: Broker, name: str) -> None:
+    async def test_an_exchange_that_is_gone_fails_and_breaks_the_connection(
+        self, broker: Broker, name: str
+    ) -> None:
         with pytest.raises(TransientError):
             await asyncio.wait_for(broker.publish(message(f"{name}-gone", b"lost")), PATIENCE_S)
         with pytest.raises(TransientError):
@@ -108,7 +117,9 @@ class TestPublishing(OutletContract):
         monkeypatch.setattr("services.runtime.broker.publish.CONFIRM_PATIENCE_S", 0.5)
         await broker.declare(topology(name))
         for step in ("suspend", "resume"):
-            await asyncio.to_thread(servers.broker.ctl, "eval", f"sys:{step}(whereis('%2F_{name}')).")
+            await asyncio.to_thread(
+                servers.broker.ctl, "eval", f"sys:{step}(whereis('%2F_{name}'))."
+            )
             if step == "suspend":
                 with pytest.raises(TransientError, match="1 confirms did not come within"):
                     await asyncio.wait_for(broker.publish(message(name, b"lost")), PATIENCE_S)
@@ -171,7 +182,9 @@ class TestDeclaring:
             await asyncio.to_thread(gc.collect)
         assert not [one for one in found if "Connection.close" in one]
 
-    async def test_a_refused_login_is_a_transient_failure_without_the_password(self, servers: PrivateServers) -> None:
+    async def test_a_refused_login_is_a_transient_failure_without_the_password(
+        self, servers: PrivateServers
+    ) -> None:
         url = servers.broker.url.replace(servers.broker.password, "hidden")
         with pytest.raises(TransientError) as caught:
             async with Broker.connected(url, "test"):

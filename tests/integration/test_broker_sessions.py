@@ -44,7 +44,9 @@ class TestLeases:
             assert await other.private_queue(f"fetcher.{name}", name, "x") is not None
         assert not broker._broken.is_set()
 
-    async def test_a_lease_is_free_again_when_its_connection_dies(self, servers: PrivateServers, name: str) -> None:
+    async def test_a_lease_is_free_again_when_its_connection_dies(
+        self, servers: PrivateServers, name: str
+    ) -> None:
         async with connected(servers, name) as owner, connected(servers) as other:
             await owner.declare(topology(name))
             assert await owner.private_queue(f"fetcher.{name}", name, "x") is not None
@@ -64,15 +66,21 @@ class TestLeases:
         with pytest.raises(TransientError):
             await asyncio.wait_for(broker.broken(), PATIENCE_S)
 
-    async def test_the_broker_cuts_off_a_frozen_owner_in_time(self, servers: PrivateServers, name: str) -> None:
+    async def test_the_broker_cuts_off_a_frozen_owner_in_time(
+        self, servers: PrivateServers, name: str
+    ) -> None:
         async with connected(servers, name):
-            lines = await asyncio.to_thread(servers.broker.ctl, "list_connections", "timeout", "client_properties")
+            lines = await asyncio.to_thread(
+                servers.broker.ctl, "list_connections", "timeout", "client_properties"
+            )
         [own] = [line for line in lines.splitlines() if name in line]
         assert own.startswith("10\t")
 
 
 class TestKeepingConnected:
-    async def test_after_a_broken_connection_the_session_starts_again(self, servers: PrivateServers, name: str) -> None:
+    async def test_after_a_broken_connection_the_session_starts_again(
+        self, servers: PrivateServers, name: str
+    ) -> None:
         stop, health = Stop(), Health("broker")
         started: asyncio.Queue[Broker] = asyncio.Queue()
 
@@ -81,7 +89,9 @@ class TestKeepingConnected:
             await stop.wait()
 
         keeping = asyncio.ensure_future(
-            keep_connected(servers.broker.url, name, topology(name), session, stop=stop, health=health)
+            keep_connected(
+                servers.broker.url, name, topology(name), session, stop=stop, health=health
+            )
         )
         await asyncio.wait_for(started.get(), PATIENCE_S)
         assert health.report() == {"broker": "up"}
@@ -107,7 +117,9 @@ class TestKeepingConnected:
                 await answer
             stop.request()
 
-        keeping = keep_connected(servers.broker.url, name, topology(name), session, stop=stop, health=health)
+        keeping = keep_connected(
+            servers.broker.url, name, topology(name), session, stop=stop, health=health
+        )
         await asyncio.wait_for(keeping, PATIENCE_S)
         assert len(sessions) == 2
 
@@ -119,7 +131,14 @@ class TestKeepingConnected:
             await asyncio.Event().wait()
 
         keeping = asyncio.ensure_future(
-            keep_connected(servers.broker.url, name, topology(name), session, stop=Stop(), health=Health("broker"))
+            keep_connected(
+                servers.broker.url,
+                name,
+                topology(name),
+                session,
+                stop=Stop(),
+                health=Health("broker"),
+            )
         )
         await asyncio.wait_for(started.wait(), PATIENCE_S)
         keeping.cancel()
@@ -140,7 +159,9 @@ class TestKeepingConnected:
 
         health = Watched("broker")
         keeping = asyncio.ensure_future(
-            keep_connected("amqp://127.0.0.1:1/", "test", Topology(), session, stop=stop, health=health)
+            keep_connected(
+                "amqp://127.0.0.1:1/", "test", Topology(), session, stop=stop, health=health
+            )
         )
         for _ in range(2):
             await asyncio.wait_for(reported.wait(), PATIENCE_S)
@@ -170,16 +191,30 @@ class TestKeepingConnected:
             await stop.wait()
 
         await asyncio.wait_for(
-            keep_connected(servers.broker.url, name, topology(name), session, stop=stop, health=Watched("broker")),
+            keep_connected(
+                servers.broker.url,
+                name,
+                topology(name),
+                session,
+                stop=stop,
+                health=Watched("broker"),
+            ),
             3 * PATIENCE_S,
         )
         assert said == ["up", "down", "down", "up"]
 
-    async def test_a_fault_of_ours_in_a_session_is_not_hidden(self, servers: PrivateServers, name: str) -> None:
+    async def test_a_fault_of_ours_in_a_session_is_not_hidden(
+        self, servers: PrivateServers, name: str
+    ) -> None:
         async def session(_broker: Broker) -> None:
             raise ZeroDivisionError
 
         with pytest.raises(ZeroDivisionError):
             await keep_connected(
-                servers.broker.url, name, topology(name), session, stop=Stop(), health=Health("broker")
+                servers.broker.url,
+                name,
+                topology(name),
+                session,
+                stop=Stop(),
+                health=Health("broker"),
             )

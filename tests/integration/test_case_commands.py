@@ -60,7 +60,11 @@ def store_url(servers: PrivateServers) -> str:
 
 @pytest.fixture
 def run(
-    database: str, store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    database: str,
+    store_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> Run:
     """Run a command; gives the exit status, standard output, and standard error."""
     config = tmp_path / "mailcase.toml"
@@ -89,7 +93,9 @@ def prepare(store_url: str, database: str, *numbers: int, mails: tuple[str, ...]
 
 
 class TestWorking:
-    def test_a_case_goes_from_its_first_stage_to_its_last(self, run: Run, store_url: str, database: str) -> None:
+    def test_a_case_goes_from_its_first_stage_to_its_last(
+        self, run: Run, store_url: str, database: str
+    ) -> None:
         prepare(store_url, database, 235)
         assert run("move", "[#235]", "approval")[0] == 0
         assert run("set", "#235", "gross=1 234,56 zł")[0] == 0
@@ -102,17 +108,24 @@ class TestWorking:
         whats = [json.loads(line)["what"]["type"] for line in out.splitlines()]
         assert whats == ["opened", "stage-moved", "fields-set", "stage-moved"]
 
-    def test_a_refusal_is_one_line_with_what_to_do(self, run: Run, store_url: str, database: str) -> None:
+    def test_a_refusal_is_one_line_with_what_to_do(
+        self, run: Run, store_url: str, database: str
+    ) -> None:
         prepare(store_url, database, 1)
         status, _, err = run("move", "1", "paid")
         assert status == 1
-        assert err == "mailcase: stage registration does not lead to paid; the next stages are: approval\n"
+        assert (
+            err
+            == "mailcase: stage registration does not lead to paid; the next stages are: approval\n"
+        )
         run("move", "1", "approval")
         status, _, err = run("move", "1", "paid", "--as", "anna@office.example")
         assert status == 1
         assert "only approver may move a case out of approval" in err
 
-    def test_a_stale_revision_changes_nothing(self, run: Run, store_url: str, database: str) -> None:
+    def test_a_stale_revision_changes_nothing(
+        self, run: Run, store_url: str, database: str
+    ) -> None:
         prepare(store_url, database, 1)
         assert run("title", "1", "One", "--revision", "1")[0] == 0
         status, _, err = run("title", "1", "Two", "--revision", "1")
@@ -138,13 +151,19 @@ class TestWorking:
         assert "case 1 is merged into case 2" in err
         assert run("unmerge", "1")[0] == 0
 
-    def test_splitting_by_the_beginning_of_an_id(self, run: Run, store_url: str, database: str) -> None:
+    def test_splitting_by_the_beginning_of_an_id(
+        self, run: Run, store_url: str, database: str
+    ) -> None:
         prepare(store_url, database, 1, mails=("a", "b"))
-        status, out, _ = run("split", "1", "--comment", mail_key(1, "b"), "--title", "Another matter")
+        status, out, _ = run(
+            "split", "1", "--comment", mail_key(1, "b"), "--title", "Another matter"
+        )
         assert status == 0
         assert "opened case 2" in out
 
-    def test_a_note_with_a_file(self, run: Run, store_url: str, database: str, tmp_path: Path) -> None:
+    def test_a_note_with_a_file(
+        self, run: Run, store_url: str, database: str, tmp_path: Path
+    ) -> None:
         prepare(store_url, database, 1)
         text, file = tmp_path / "note.txt", tmp_path / "sum.csv"
         text.write_text("Called them.")
@@ -208,19 +227,25 @@ class TestSaving:
                 )
                 change: dict[str, Any] = {"$set": {"attachments": [to_document(one)]}}
                 await store.collection(Comment.COLLECTION).update({"case": 1}, change)
-                await store.collection(Case.COLLECTION).update({"_id": 1}, {"$set": {"attachment_count": 1}})
+                await store.collection(Case.COLLECTION).update(
+                    {"_id": 1}, {"$set": {"attachment_count": 1}}
+                )
 
         asyncio.run(attach())
         folder = tmp_path / "below" / "saved"
         for _ in range(2):
             assert run("save", "1", "--to", str(folder))[0] == 0
-        written = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file())
+        written = sorted(
+            path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()
+        )
         assert [path.parent for path in written if path.name != "mailcase.toml"] == [
             Path("below/saved"),
             Path("below/saved"),
         ]
 
-    def test_a_case_without_files_says_so(self, run: Run, store_url: str, database: str, tmp_path: Path) -> None:
+    def test_a_case_without_files_says_so(
+        self, run: Run, store_url: str, database: str, tmp_path: Path
+    ) -> None:
         prepare(store_url, database, 1)
         assert run("save", "1", "--to", str(tmp_path / "x"))[:2] == (1, "nothing to save\n")
         status, _, err = run("save", "9", "--to", str(tmp_path / "x"))

@@ -37,7 +37,10 @@ async def store(servers: PrivateServers, database: str) -> AsyncIterator[Store]:
 
 
 def wish(chance: random.Random, mails: list[str], highest: int) -> actions.Action:
-    links: list[actions.Action] = [actions.MergeInto(target=chance.randint(1, highest)), actions.Unmerge()]
+    links: list[actions.Action] = [
+        actions.MergeInto(target=chance.randint(1, highest)),
+        actions.Unmerge(),
+    ]
     if chance.random() < 0.5:
         return chance.choice(links)
     moves: list[actions.Action] = [
@@ -67,7 +70,9 @@ async def test_any_run_of_merges_splits_and_moves_keeps_mails_and_numbers(
     url = servers.store.url
     await handle_in_batches(url, database, [opening(f"open {number}") for number in range(CASES)])
     await handle_in_batches(
-        url, database, [appending(f"reply {index}", index % CASES + 1) for index in range(2 * CASES)]
+        url,
+        database,
+        [appending(f"reply {index}", index % CASES + 1) for index in range(2 * CASES)],
     )
     accepted = 0
     for step in range(30):
@@ -116,7 +121,9 @@ async def _run(servers: PrivateServers, *, merge: bool) -> dict[int, dict[str, A
         if merge:
             await repository.act(1, actions.MergeInto(target=2), OPERATOR)
         to_first = 1 if merge else 2
-        await handle_in_batches(url, database, [appending("to one", to_first), appending("to two", 2)])
+        await handle_in_batches(
+            url, database, [appending("to one", to_first), appending("to two", 2)]
+        )
         if merge:
             await repository.act(1, actions.Unmerge(), OPERATOR)
         found = {}

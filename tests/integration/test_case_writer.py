@@ -95,11 +95,15 @@ async def case_writer(url: str, database: str) -> AsyncIterator[tuple[CaseWriter
         )
 
 
-async def handle_in_batches(url: str, database: str, commands: Sequence[Command], batch: int = 10) -> list[str]:
+async def handle_in_batches(
+    url: str, database: str, commands: Sequence[Command], batch: int = 10
+) -> list[str]:
     """One writer's work; returns the routing keys of what it told."""
     async with case_writer(url, database) as (writer, outlet):
         for start in range(0, len(commands), batch):
-            refused = await writer.handle([ReceivedCommand(one, False) for one in commands[start : start + batch]])
+            refused = await writer.handle(
+                [ReceivedCommand(one, False) for one in commands[start : start + batch]]
+            )
             assert refused == []
         return [one.routing_key for one in outlet.published]
 
@@ -116,7 +120,11 @@ async def test_four_writers_give_numbers_without_gaps_and_without_doubles(
 ) -> None:
     work = [[_from_someone(w * MAILS + m) for m in range(MAILS)] for w in range(WRITERS)]
     told = await together(servers.store.url, database, work)
-    written, comments, mails = await cases.all("cases"), await cases.all("comments"), await cases.all("mails")
+    written, comments, mails = (
+        await cases.all("cases"),
+        await cases.all("comments"),
+        await cases.all("mails"),
+    )
     assert sorted(written) == list(range(1, WRITERS * MAILS + 1))
     assert sorted(one["case"] for one in comments.values()) == sorted(written)
     assert {key: (one["outcome"], one["deliveries"]) for key, one in mails.items()} == {
@@ -128,7 +136,9 @@ async def test_four_writers_give_numbers_without_gaps_and_without_doubles(
 def _from_someone(number: int) -> Command:
     """A mail of a sender who writes no other: the new cases of one sender may be limited."""
     return opening(
-        "m", raw=(raw := raw_bytes(sender=Address("", f"{number}@x.example"))), key=mail_key("invoices", raw)
+        "m",
+        raw=(raw := raw_bytes(sender=Address("", f"{number}@x.example"))),
+        key=mail_key("invoices", raw),
     )
 
 
@@ -154,7 +164,10 @@ async def test_a_mail_that_the_database_contradicts_itself_about_is_parked_and_h
     work = handle_in_batches(servers.store.url, database, [odd, opening("even")])
     told = await asyncio.wait_for(work, 30.0)
     mails = await cases.all("mails")
-    assert {key == odd.mail.key: one["outcome"] for key, one in mails.items()} == {True: "parked", False: "opened"}
+    assert {key == odd.mail.key: one["outcome"] for key, one in mails.items()} == {
+        True: "parked",
+        False: "opened",
+    }
     assert mails[odd.mail.key]["reason"] == "cannot-be-written"
     assert "contradicts itself" in mails[odd.mail.key]["decision"]["evidence"][-1]
     assert told.count("mail.recorded.invoices") == 2
@@ -175,7 +188,9 @@ async def test_writers_racing_for_threads_end_with_one_case_a_thread(
     assert by_case == dict.fromkeys(range(1, 16), WRITERS)
     assert {number: one["comment_count"] for number, one in written.items()} == dict(by_case)
     for number in written:
-        threads = {one["message_id"].split(".")[0] for one in comments.values() if one["case"] == number}
+        threads = {
+            one["message_id"].split(".")[0] for one in comments.values() if one["case"] == number
+        }
         assert len(threads) == 1
     assert all(one["claimed_by"] for one in (await cases.all("threads")).values())
     assert [one["flags"] for one in comments.values()] == [[]] * len(comments)
@@ -197,7 +212,10 @@ async def test_one_sender_has_his_limit_and_one_alert_whoever_writes_his_mails(
     work = [[opening(f"writer {w} mail {m}") for m in range(15)] for w in range(WRITERS)]
     told = Counter(await together(servers.store.url, database, work))
     limit = Rules().max_new_cases_per_sender
-    assert (told["case.opened.invoices"], told["mail.parked.invoices"]) == (limit, WRITERS * 15 - limit)
+    assert (told["case.opened.invoices"], told["mail.parked.invoices"]) == (
+        limit,
+        WRITERS * 15 - limit,
+    )
     assert told["alert.sender-limited.invoices"] == 1
     assert sorted(await cases.all("cases")) == list(range(1, limit + 1))
 
@@ -205,14 +223,23 @@ async def test_one_sender_has_his_limit_and_one_alert_whoever_writes_his_mails(
 async def test_parked_mails_are_counted_by_process_and_reason_until_they_are_discarded(
     servers: PrivateServers, cases: Observed, database: str
 ) -> None:
-    commands: list[Command] = [parking("one", reason="spam"), parking("two", reason="spam"), opening("three")]
+    commands: list[Command] = [
+        parking("one", reason="spam"),
+        parking("two", reason="spam"),
+        opening("three"),
+    ]
     commands.append(parking("four", reason="delivery-report", process="claims"))
     await handle_in_batches(servers.store.url, database, commands)
-    counted = {(one.process, one.reason): one.mails for one in await MongoBacklogCounts(cases.store).parked()}
+    counted = {
+        (one.process, one.reason): one.mails
+        for one in await MongoBacklogCounts(cases.store).parked()
+    }
     assert counted == {("invoices", "spam"): 2, ("claims", "delivery-report"): 1}
     mails = cases.store.collection("mails")
     await mails.update({"_id": commands[0].mail.key}, {"$set": {"discarded": {"by": "a person"}}})
-    [group] = [one for one in await MongoBacklogCounts(cases.store).parked() if one.process == "invoices"]
+    [group] = [
+        one for one in await MongoBacklogCounts(cases.store).parked() if one.process == "invoices"
+    ]
     second = await mails.find_one({"_id": commands[1].mail.key})
     assert (group.mails, group.oldest) == (1, (second or {})["recorded_at"])
 
@@ -235,7 +262,9 @@ async def test_a_mail_that_came_into_a_case_meanwhile_is_not_discarded(
 async def test_a_counter_that_is_older_than_the_cases_stops_no_mail(
     servers: PrivateServers, cases: Observed, database: str
 ) -> None:
-    await handle_in_batches(servers.store.url, database, [_from_someone(number) for number in range(3)])
+    await handle_in_batches(
+        servers.store.url, database, [_from_someone(number) for number in range(3)]
+    )
     await cases.store.collection("counters").update({"_id": "case"}, {"$set": {"value": 1}})
     await cases.ensure_numbers()
     await together(servers.store.url, database, [[_from_someone(4)]])
@@ -263,7 +292,11 @@ async def test_a_mail_too_large_for_a_document_is_parked_and_its_neighbours_are_
 
     def oversized(raw: bytes, *more: Any) -> Any:
         read = real(raw, *more)
-        return msgspec.structs.replace(read, html="x" * (17 * 1024 * 1024)) if b"oversized" in raw else read
+        return (
+            msgspec.structs.replace(read, html="x" * (17 * 1024 * 1024))
+            if b"oversized" in raw
+            else read
+        )
 
     monkeypatch.setattr(intake_module, "read_mail", oversized)
     commands = [opening("before"), opening("oversized"), opening("after")]

@@ -62,7 +62,9 @@ def letter() -> bytes:
 def pictures() -> bytes:
     """Pictures within the HTML, which become attachments."""
     chance = random.Random("pictures")
-    contents = [base64.b64encode(b"\x89PNG\r\n\x1a\n" + chance.randbytes(1_500_000)) for _ in range(8)]
+    contents = [
+        base64.b64encode(b"\x89PNG\r\n\x1a\n" + chance.randbytes(1_500_000)) for _ in range(8)
+    ]
     return b"".join(b'<p>x<img src="data:image/png;base64,%b"></p>\r\n' % one for one in contents)
 
 
@@ -77,6 +79,8 @@ def pictures() -> bytes:
     ],
     ids=["25 MB", "16 MB of HTML", "16 MB of HTML in base64", "pictures in HTML"],
 )
-async def test_four_large_mails_at_once_take_less_than_300_mb(ground: Ground, sample: Callable[[], bytes]) -> None:
+async def test_four_large_mails_at_once_take_less_than_300_mb(
+    ground: Ground, sample: Callable[[], bytes]
+) -> None:
     mail = sample()
     assert await highest_mb(ground, [filled(mail, number) for number in range(4)]) < LIMIT_MB

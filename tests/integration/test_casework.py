@@ -14,7 +14,17 @@ import pytest
 from deploy.local import PrivateServers
 from schemas.cases import Decision
 from schemas.changes import Change, Opened, Overdue
-from schemas.stored import Case, Comment, Mail, OutgoingMail, Person, Thread, from_document, thread_id, to_document
+from schemas.stored import (
+    Case,
+    Comment,
+    Mail,
+    OutgoingMail,
+    Person,
+    Thread,
+    from_document,
+    thread_id,
+    to_document,
+)
 from services.casework import actions
 from services.casework.history import differences, fold
 from services.casework.outgoing import OutgoingMailBuilder
@@ -53,7 +63,9 @@ def mail_key(number: int, name: str) -> str:
     return f"{number:032x}{name:0>32}"
 
 
-async def open_case(store: Store, number: int, mails: Sequence[str] = ("a",), **fields: Any) -> Case:
+async def open_case(
+    store: Store, number: int, mails: Sequence[str] = ("a",), **fields: Any
+) -> Case:
     """A case as the case writer leaves it, with its history, its mails and their threads."""
     now = datetime.now(UTC).replace(microsecond=0)
     subject = case(number, opened_at=now, stage_since=now, comment_count=len(mails), **fields)
@@ -124,7 +136,9 @@ async def assert_histories_hold(store: Store) -> None:
         assert differences(stored, fold(history)) == []
 
 
-async def test_an_action_writes_the_case_its_history_and_its_note(store: Store, repository: CaseRepository) -> None:
+async def test_an_action_writes_the_case_its_history_and_its_note(
+    store: Store, repository: CaseRepository
+) -> None:
     await open_case(store, 1)
     done = await repository.act(1, actions.AddNote(text="Called them."), WORKER, expected=1)
     assert (done.case.revision, done.changes[-1].actor.id) == (2, "anna@office.example")
@@ -137,7 +151,9 @@ async def test_an_action_writes_the_case_its_history_and_its_note(store: Store, 
     await assert_histories_hold(store)
 
 
-async def test_a_stale_revision_is_a_conflict_and_changes_nothing(store: Store, repository: CaseRepository) -> None:
+async def test_a_stale_revision_is_a_conflict_and_changes_nothing(
+    store: Store, repository: CaseRepository
+) -> None:
     await open_case(store, 1)
     await repository.act(1, actions.SetTitle(title="One"), WORKER, expected=1)
     with pytest.raises(StaleRevisionError) as caught:
@@ -148,7 +164,9 @@ async def test_a_stale_revision_is_a_conflict_and_changes_nothing(store: Store, 
     assert stored.title == "One"
 
 
-async def test_of_two_who_saw_the_same_revision_exactly_one_succeeds(store: Store, repository: CaseRepository) -> None:
+async def test_of_two_who_saw_the_same_revision_exactly_one_succeeds(
+    store: Store, repository: CaseRepository
+) -> None:
     await open_case(store, 1)
 
     async def attempt(revision: int, title: str) -> bool:
@@ -159,7 +177,9 @@ async def test_of_two_who_saw_the_same_revision_exactly_one_succeeds(store: Stor
         return True
 
     for revision in range(1, 21):
-        both = await asyncio.gather(attempt(revision, f"left {revision}"), attempt(revision, f"right {revision}"))
+        both = await asyncio.gather(
+            attempt(revision, f"left {revision}"), attempt(revision, f"right {revision}")
+        )
         assert sorted(both) == [False, True]
     await assert_histories_hold(store)
 
@@ -176,7 +196,9 @@ async def test_a_case_that_is_absent_or_hidden_is_refused_in_the_same_words(
     assert refused.value.reason == "not-allowed"
 
 
-async def test_a_case_older_than_its_history_begins_one(store: Store, repository: CaseRepository) -> None:
+async def test_a_case_older_than_its_history_begins_one(
+    store: Store, repository: CaseRepository
+) -> None:
     old = to_document(case(1, revision=0))
     for name in ("revision", "stage_since", "assignee", "due_at", "overdue_at", "fields", "flags"):
         del old[name]
@@ -187,7 +209,9 @@ async def test_a_case_older_than_its_history_begins_one(store: Store, repository
 
 
 async def test_a_merge_is_undone_exactly(store: Store, repository: CaseRepository) -> None:
-    source = await open_case(store, 1, participants=["jan@supplier.example", "ola@supplier.example"])
+    source = await open_case(
+        store, 1, participants=["jan@supplier.example", "ola@supplier.example"]
+    )
     target = await open_case(store, 2)
     merged = await repository.act(1, actions.MergeInto(target=2), WORKER)
     assert (merged.case.merged_into, merged.case.status) == (2, "closed")
@@ -198,12 +222,18 @@ async def test_a_merge_is_undone_exactly(store: Store, repository: CaseRepositor
     for before in (source, target):
         after = await repository.case(before.number)
         assert after is not None
-        assert (after.status, after.merged_into, after.participants) == ("open", None, before.participants)
+        assert (after.status, after.merged_into, after.participants) == (
+            "open",
+            None,
+            before.participants,
+        )
         assert (after.stage, after.due_at, after.closed_at) == (before.stage, before.due_at, None)
     await assert_histories_hold(store)
 
 
-async def test_a_split_takes_comments_outcomes_and_threads_along(store: Store, repository: CaseRepository) -> None:
+async def test_a_split_takes_comments_outcomes_and_threads_along(
+    store: Store, repository: CaseRepository
+) -> None:
     await open_case(store, 1, mails=("a", "b", "c"))
     going = [mail_key(1, "a"), mail_key(1, "c")]
     done = await repository.act(1, actions.SplitOff(comments=going), WORKER)
@@ -212,7 +242,9 @@ async def test_a_split_takes_comments_outcomes_and_threads_along(store: Store, r
     assert places == {mail_key(1, "a"): 2, mail_key(1, "b"): 1, mail_key(1, "c"): 2}
     openers = await store.collection(Mail.COLLECTION).find({"outcome": "opened"})
     assert sorted((one["case"], one["_id"][-1]) for one in openers) == [(1, "b"), (2, "a")]
-    threads = {one["_id"]: one["case"] for one in await store.collection(Thread.COLLECTION).find({})}
+    threads = {
+        one["_id"]: one["case"] for one in await store.collection(Thread.COLLECTION).find({})
+    }
     assert threads[thread_id("invoices", "<1c@supplier.example>")] == 2
     for number, comments in ((1, 1), (2, 2)):
         stored = await repository.case(number)
@@ -221,7 +253,9 @@ async def test_a_split_takes_comments_outcomes_and_threads_along(store: Store, r
     await assert_histories_hold(store)
 
 
-async def test_a_refused_split_leaves_no_gap_in_the_numbers(store: Store, repository: CaseRepository) -> None:
+async def test_a_refused_split_leaves_no_gap_in_the_numbers(
+    store: Store, repository: CaseRepository
+) -> None:
     await open_case(store, 1)
     with pytest.raises(ActionRefusedError):
         await repository.act(1, actions.SplitOff(comments=[mail_key(1, "a")]), WORKER)
@@ -230,11 +264,15 @@ async def test_a_refused_split_leaves_no_gap_in_the_numbers(store: Store, reposi
     assert counter["value"] == 1
 
 
-async def test_many_workers_on_few_cases_leave_gapless_histories(store: Store, repository: CaseRepository) -> None:
+async def test_many_workers_on_few_cases_leave_gapless_histories(
+    store: Store, repository: CaseRepository
+) -> None:
     for number in range(1, 6):
         await open_case(store, number, mails=("a", "b"))
     chosen = random.Random(7)
-    wishes: list[tuple[int, actions.Action]] = [(chosen.randint(1, 5), _wish(chosen)) for _ in range(200)]
+    wishes: list[tuple[int, actions.Action]] = [
+        (chosen.randint(1, 5), _wish(chosen)) for _ in range(200)
+    ]
     accepted = 0
 
     async def work(mine: Sequence[tuple[int, actions.Action]]) -> None:
@@ -300,7 +338,9 @@ class TestEvents:
         outlet = FakeOutlet()
         await asyncio.gather(*(ChangePublisher(store, outlet).sweep(AT_ONCE) for _ in range(3)))
         for number in (1, 2):
-            first = dict.fromkeys(one.message_id for one in outlet.published if _case_of(one) == number)
+            first = dict.fromkeys(
+                one.message_id for one in outlet.published if _case_of(one) == number
+            )
             assert list(first) == [f"{number}.{revision}" for revision in range(1, 12)]
 
 
@@ -328,7 +368,9 @@ class TestOverdue:
         await open_case(store, 2, due_at=now - timedelta(hours=1), status="closed", closed_at=now)
         assert await OverdueSweep(store, ChangePublisher(store, FakeOutlet())).sweep() == 0
 
-    async def test_a_new_due_date_may_pass_again(self, store: Store, repository: CaseRepository) -> None:
+    async def test_a_new_due_date_may_pass_again(
+        self, store: Store, repository: CaseRepository
+    ) -> None:
         now = datetime.now(UTC).replace(microsecond=0)
         await open_case(store, 1, due_at=now - timedelta(hours=2))
         sweep = OverdueSweep(store, ChangePublisher(store, FakeOutlet()))
@@ -336,15 +378,28 @@ class TestOverdue:
         await repository.act(1, actions.SetDue(due_at=now - timedelta(hours=1)), WORKER)
         assert await sweep.sweep() == 1
         history = await repository.history(1)
-        assert [isinstance(change.what, Overdue) for change in history] == [False, True, False, True]
+        assert [isinstance(change.what, Overdue) for change in history] == [
+            False,
+            True,
+            False,
+            True,
+        ]
 
 
 class TestAnswers:
     async def queue(self, store: Store, **fields: Any) -> None:
-        chosen = {"id": "answer one", "kind": "answer", "case": 1, "state": "pending", "attempts": 0} | fields
+        chosen = {
+            "id": "answer one",
+            "kind": "answer",
+            "case": 1,
+            "state": "pending",
+            "attempts": 0,
+        } | fields
         await store.collection(OutgoingMail.COLLECTION).insert([to_document(outgoing(**chosen))])
 
-    async def test_an_answer_that_waits_is_taken_back(self, store: Store, repository: CaseRepository) -> None:
+    async def test_an_answer_that_waits_is_taken_back(
+        self, store: Store, repository: CaseRepository
+    ) -> None:
         await open_case(store, 1)
         await self.queue(store)
         done = await repository.recall("answer one", WORKER)
@@ -364,7 +419,9 @@ class TestAnswers:
             await repository.recall("answer one", WORKER)
         assert caught.value.reason == "too-late"
 
-    async def test_nobody_takes_back_what_they_may_not_see(self, store: Store, repository: CaseRepository) -> None:
+    async def test_nobody_takes_back_what_they_may_not_see(
+        self, store: Store, repository: CaseRepository
+    ) -> None:
         await open_case(store, 1)
         await self.queue(store)
         for name, acting in (("answer one", STRANGER), ("answer two", WORKER)):
@@ -386,7 +443,11 @@ async def test_entering_a_stage_assigns_and_queues_its_mail(store: Store, tmp_pa
     assert [change.actor.kind for change in done.changes] == ["person", "rule"]
     mail = await store.collection(OutgoingMail.COLLECTION).find_one({"_id": done.outgoing[0]})
     assert mail is not None
-    assert (mail["to"], mail["kind"], mail["stage"]) == (["jan@supplier.example"], "notice", "approval")
+    assert (mail["to"], mail["kind"], mail["stage"]) == (
+        ["jan@supplier.example"],
+        "notice",
+        "approval",
+    )
     await assert_histories_hold(store)
 
 

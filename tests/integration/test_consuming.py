@@ -26,7 +26,9 @@ from tests.integration.brokers import PATIENCE_S, bodies, connected, message, to
 pytestmark = pytest.mark.usefixtures("no_settling")
 
 
-async def test_what_comes_back_while_someone_looks_is_not_found_again(broker: Broker, name: str) -> None:
+async def test_what_comes_back_while_someone_looks_is_not_found_again(
+    broker: Broker, name: str
+) -> None:
     await broker.declare(topology(name))
     await broker.publish_all([message(name, str(number).encode()) for number in range(3)])
     found = []
@@ -42,7 +44,9 @@ async def test_what_comes_back_while_someone_looks_is_not_found_again(broker: Br
 
 
 class TestConsuming:
-    async def test_deliveries_come_in_batches_up_to_the_asked_number(self, broker: Broker, name: str) -> None:
+    async def test_deliveries_come_in_batches_up_to_the_asked_number(
+        self, broker: Broker, name: str
+    ) -> None:
         await broker.declare(topology(name))
         await broker.publish_all([message(name, str(number).encode()) for number in range(25)])
         deliveries = await broker.consume(name, 100)
@@ -63,7 +67,9 @@ class TestConsuming:
         while sum(map(len, batches)) < 10:
             batch = await asyncio.wait_for(deliveries.next_batch(10), PATIENCE_S)
             batches.append([one.body for one in batch])
-        assert batches == [[str(number).encode() * 7] for number in range(9)] + [[b"more than a batch"]]
+        assert batches == [[str(number).encode() * 7] for number in range(9)] + [
+            [b"more than a batch"]
+        ]
 
     async def test_no_more_than_the_prefetch_is_in_hand(self, broker: Broker, name: str) -> None:
         await broker.declare(topology(name))
@@ -76,7 +82,9 @@ class TestConsuming:
         other = await broker.consume(name, 10)
         assert await bodies(other, 2) == [b"8", b"9"]
 
-    async def test_what_was_not_acknowledged_comes_again_and_says_so(self, servers: PrivateServers, name: str) -> None:
+    async def test_what_was_not_acknowledged_comes_again_and_says_so(
+        self, servers: PrivateServers, name: str
+    ) -> None:
         async with connected(servers) as first:
             await first.declare(topology(name))
             await first.publish_all([message(name, body) for body in (b"1", b"2", b"3")])
@@ -91,11 +99,15 @@ class TestConsuming:
             assert [one.body for one in again] == [b"2", b"3"]
             assert again[0].redelivered
 
-    async def test_a_queue_that_is_missing_is_a_transient_failure(self, broker: Broker, name: str) -> None:
+    async def test_a_queue_that_is_missing_is_a_transient_failure(
+        self, broker: Broker, name: str
+    ) -> None:
         with pytest.raises(TransientError):
             await broker.consume(f"{name}-missing", 10)
 
-    async def test_a_queue_deleted_under_a_consumer_breaks_the_connection(self, broker: Broker, name: str) -> None:
+    async def test_a_queue_deleted_under_a_consumer_breaks_the_connection(
+        self, broker: Broker, name: str
+    ) -> None:
         await broker.declare(topology(name))
         await broker.consume(name, 10)
         await broker._channel.queue_delete(name)
@@ -109,27 +121,43 @@ class TestConsuming:
         deliveries.end()
         assert await asyncio.wait_for(waiting, PATIENCE_S) == []
 
-    async def test_a_dead_letter_keeps_the_bytes_and_says_why(self, broker: Broker, name: str) -> None:
+    async def test_a_dead_letter_keeps_the_bytes_and_says_why(
+        self, broker: Broker, name: str
+    ) -> None:
         await broker.declare(topology(name))
         deliveries = await broker.consume(name, 10)
         await broker.publish(Outgoing(name, "raw.a.b", b"\xff broken", "RawMail.v1", "key"))
         [delivery] = await asyncio.wait_for(deliveries.next_batch(1), PATIENCE_S)
         await dead_letter(broker, name, delivery, "unreadable: " + "x" * 1000)
-        [dead] = await asyncio.wait_for((await broker.consume(dead_name(name), 1)).next_batch(1), PATIENCE_S)
+        [dead] = await asyncio.wait_for(
+            (await broker.consume(dead_name(name), 1)).next_batch(1), PATIENCE_S
+        )
         assert (dead.body, dead.tag, dead.message_id) == (b"\xff broken", "RawMail.v1", "key")
         assert dead.headers["x-mailcase-reason"].startswith("unreadable: xxx")
         assert len(dead.headers["x-mailcase-reason"]) == 500
         assert dead.headers["x-mailcase-attempts"] == 1
-        origin = {key: dead.headers[f"x-mailcase-{key}"] for key in ("queue", "exchange", "routing-key")}
+        origin = {
+            key: dead.headers[f"x-mailcase-{key}"] for key in ("queue", "exchange", "routing-key")
+        }
         assert origin == {"queue": name, "exchange": name, "routing-key": "raw.a.b"}
 
 
 class TestHandlingBatches:
     async def handled(self, broker: Broker, name: str, handle: object, stop: Stop) -> None:
-        handling = handle_batches(broker, name, handle, stop, batch=5, prefetch=20, decode=decode_raw_mail)  # type: ignore[arg-type] # each test has its own
+        handling = handle_batches(
+            broker,
+            name,
+            handle,  # type: ignore[arg-type] # each test has its own
+            stop,
+            batch=5,
+            prefetch=20,
+            decode=decode_raw_mail,
+        )
         await asyncio.wait_for(handling, PATIENCE_S)
 
-    async def test_a_batch_is_acknowledged_after_it_was_handled(self, servers: PrivateServers, name: str) -> None:
+    async def test_a_batch_is_acknowledged_after_it_was_handled(
+        self, servers: PrivateServers, name: str
+    ) -> None:
         stop = Stop()
         seen: list[bytes] = []
 
@@ -149,7 +177,9 @@ class TestHandlingBatches:
             await broker.publish(message(name, b"next"))
             assert await bodies(deliveries, 1) == [b"next"]
 
-    async def test_a_failure_leaves_the_batch_to_another(self, servers: PrivateServers, name: str) -> None:
+    async def test_a_failure_leaves_the_batch_to_another(
+        self, servers: PrivateServers, name: str
+    ) -> None:
         async def handle(_deliveries: Sequence[Delivery]) -> None:
             raise TransientError("no primary")
 
@@ -167,7 +197,10 @@ class TestHandlingBatches:
         """An old router gets a mail of tomorrow between two of today; tomorrow's router gets it then."""
         monkeypatch.setattr("services.runtime.broker.consume.REQUEUE_EVERY_S", 0.1)
         await broker.declare(topology(name))
-        known, newer = encode(raw_mail()), msgspec.msgpack.encode({"type": "RawMail.v2", "what": "else"})
+        known, newer = (
+            encode(raw_mail()),
+            msgspec.msgpack.encode({"type": "RawMail.v2", "what": "else"}),
+        )
         for body in (known, newer, known):
             await broker.publish(Outgoing(name, "a.b", body, "t", "key", headers={"x-a": 1}))
         read: list[object] = []
@@ -184,14 +217,19 @@ class TestHandlingBatches:
 
         async with connected(servers) as old:
             await self.handled(old, name, today, stop)
-        assert (await waiting(broker, newer_name(name)), await waiting(broker, dead_name(name))) == (1, 0)
+        assert (
+            await waiting(broker, newer_name(name)),
+            await waiting(broker, dead_name(name)),
+        ) == (1, 0)
         stop = Stop()
 
         async def tomorrow(deliveries: Sequence[Delivery]) -> None:
             read.extend((one.body, one.headers["x-a"], one.attempts) for one in deliveries)
             stop.request()
 
-        handling = handle_batches(broker, name, tomorrow, stop, batch=5, prefetch=20, decode=msgspec.msgpack.decode)
+        handling = handle_batches(
+            broker, name, tomorrow, stop, batch=5, prefetch=20, decode=msgspec.msgpack.decode
+        )
         await asyncio.wait_for(handling, PATIENCE_S)
         assert read[2:] == [(newer, 1, 1)]
 
@@ -209,7 +247,9 @@ class TestHandlingBatches:
             stop.request()
 
         async with connected(servers) as old:
-            await asyncio.wait_for(self.served(old, name, before, stop, KnownNames([], [])), PATIENCE_S)
+            await asyncio.wait_for(
+                self.served(old, name, before, stop, KnownNames([], [])), PATIENCE_S
+            )
         assert await waiting(broker, newer_name(name)) == 1
         stop = Stop()
         read: list[Delivery] = []
@@ -218,11 +258,15 @@ class TestHandlingBatches:
             read.extend(deliveries)
             stop.request()
 
-        await asyncio.wait_for(self.served(broker, name, after, stop, KnownNames(["invoices"], [])), PATIENCE_S)
+        await asyncio.wait_for(
+            self.served(broker, name, after, stop, KnownNames(["invoices"], [])), PATIENCE_S
+        )
         assert [decode_raw_mail(one.body) for one in read] == [mail]
         assert read[0].headers[WAITS_SINCE_MS] > 0
 
-    async def served(self, broker: Broker, name: str, handle: object, stop: Stop, known: KnownNames) -> None:
+    async def served(
+        self, broker: Broker, name: str, handle: object, stop: Stop, known: KnownNames
+    ) -> None:
         await handle_batches(
             broker,
             name,

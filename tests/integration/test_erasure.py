@@ -11,7 +11,17 @@ from msgspec import structs
 
 from deploy.local import PrivateServers
 from schemas.cases import Decision
-from schemas.stored import Attachment, Case, Comment, LimitAlert, Mail, OutgoingMail, Person, Sender, to_document
+from schemas.stored import (
+    Attachment,
+    Case,
+    Comment,
+    LimitAlert,
+    Mail,
+    OutgoingMail,
+    Person,
+    Sender,
+    to_document,
+)
 from services.casework import actions
 from services.casework.erasure.eraser import Eraser
 from services.casework.persistence.repository import CaseRepository
@@ -77,26 +87,50 @@ async def attach(store: Store, key: str, content: bytes, name: str) -> None:
 async def worked(store: Store) -> Store:
     """A case of Jan's with an answer that quotes him, a case of someone else, a parked mail of his."""
     comments, cases = store.collection(Comment.COLLECTION), store.collection(Case.COLLECTION)
-    await open_case(store, 1, mails=("a", "b"), opened_by=Person(NAME, JAN), participants=[JAN, "ola@x.example"])
+    await open_case(
+        store, 1, mails=("a", "b"), opened_by=Person(NAME, JAN), participants=[JAN, "ola@x.example"]
+    )
     await open_case(store, 2)
-    by_jan = {"author": {"name": NAME, "address": JAN}, "text": "\n".join(PHRASES), "full_text": "\n".join(PHRASES)}
-    await comments.update({"_id": mail_key(1, "a")}, {"$set": by_jan | {"html": f"<p>{PHRASES[0]}</p>"}})
+    by_jan = {
+        "author": {"name": NAME, "address": JAN},
+        "text": "\n".join(PHRASES),
+        "full_text": "\n".join(PHRASES),
+    }
+    await comments.update(
+        {"_id": mail_key(1, "a")}, {"$set": by_jan | {"html": f"<p>{PHRASES[0]}</p>"}}
+    )
     quoting = "> " + "\n> ".join(PHRASES)
-    by_other = {"text": f"Dear {NAME}, thank you.", "full_text": f"Dear {NAME}, thank you.\n{quoting}"}
+    by_other = {
+        "text": f"Dear {NAME}, thank you.",
+        "full_text": f"Dear {NAME}, thank you.\n{quoting}",
+    }
     await comments.update({"_id": mail_key(1, "b")}, {"$set": by_other})
     await attach(store, mail_key(1, "a"), f"signed {NAME}".encode(), f"{NAME}.txt")
     await attach(store, mail_key(1, "b"), b"price list", "prices.txt")
     repository = CaseRepository(store, PROCESSES)
     await repository.act(1, actions.SetTitle(title=f"Claim of {NAME}"), OPERATOR)
-    await repository.act(1, actions.SetFields(fields={"claimant": NAME, "note": f"ask {NAME}"}), OPERATOR)
+    await repository.act(
+        1, actions.SetFields(fields={"claimant": NAME, "note": f"ask {NAME}"}), OPERATOR
+    )
     await repository.act(1, actions.AddNote(text=f"Called {NAME.upper()} at home."), OPERATOR)
     now = datetime.now(UTC).replace(microsecond=0)
-    waiting = outgoing(id="ack 1", case=1, to=[JAN], remaining=[JAN], text=f"Dear {NAME}", caused_by=mail_key(1, "a"))
+    waiting = outgoing(
+        id="ack 1",
+        case=1,
+        to=[JAN],
+        remaining=[JAN],
+        text=f"Dear {NAME}",
+        caused_by=mail_key(1, "a"),
+    )
     await store.collection(OutgoingMail.COLLECTION).insert([to_document(waiting)])
-    raw = await Blobs(store).put(f"From: {NAME} <{JAN}>\r\nSubject: x\r\n\r\n{PHRASES[1]}\r\n".encode())
+    raw = await Blobs(store).put(
+        f"From: {NAME} <{JAN}>\r\nSubject: x\r\n\r\n{PHRASES[1]}\r\n".encode()
+    )
     parked = to_document(_parked(raw.sha256, now))
     await store.collection(Mail.COLLECTION).insert([parked])
-    limits = Sender(id=f"invoices {JAN.lower()}", times=[now], alerted_at=None, version=1, expires_at=now)
+    limits = Sender(
+        id=f"invoices {JAN.lower()}", times=[now], alerted_at=None, version=1, expires_at=now
+    )
     await store.collection(Sender.COLLECTION).insert([to_document(limits)])
     assert await cases.count({}) == 2
     return store
@@ -129,7 +163,9 @@ async def test_nothing_of_the_person_is_left_and_the_audit_is_clean(worked: Stor
     after = (await every_byte(worked)).lower()
     assert [trace for trace in traces if trace in after] == []
     assert (report.cases, report.comments, report.outgoing, report.mails) == ([1], 3, 1, 1)
-    assert [finding async for finding in Auditor(worked, deep=True).findings() if not finding.harmless] == []
+    assert [
+        finding async for finding in Auditor(worked, deep=True).findings() if not finding.harmless
+    ] == []
     await assert_histories_hold(worked)
 
 
@@ -153,13 +189,23 @@ async def test_a_dry_run_counts_the_same_and_changes_nothing(worked: Store) -> N
     counted = await Eraser(worked, PROCESSES).erase(JAN, ANNA, dry_run=True)
     assert await every_byte(worked) == before
     done = await Eraser(worked, PROCESSES).erase(JAN.upper(), ANNA)
-    assert (counted.cases, counted.comments, counted.mails) == (done.cases, done.comments, done.mails)
+    assert (counted.cases, counted.comments, counted.mails) == (
+        done.cases,
+        done.comments,
+        done.mails,
+    )
 
 
 async def test_erasing_again_finds_nothing(worked: Store) -> None:
     await Eraser(worked, PROCESSES).erase(JAN, ANNA)
     again = await Eraser(worked, PROCESSES).erase(JAN, ANNA)
-    assert (again.cases, again.comments, again.outgoing, again.mails, again.blobs) == ([], 0, 0, 0, 0)
+    assert (again.cases, again.comments, again.outgoing, again.mails, again.blobs) == (
+        [],
+        0,
+        0,
+        0,
+        0,
+    )
 
 
 async def test_the_count_of_an_address_goes_whichever_of_its_tags_is_erased(worked: Store) -> None:
@@ -175,7 +221,9 @@ async def test_a_mail_that_was_about_to_go_to_the_person_is_not_sent(worked: Sto
     assert (mail["state"], mail["remaining"]) == ("suppressed", [])
 
 
-async def test_cases_closed_longer_ago_than_their_process_keeps_them_are_emptied(worked: Store) -> None:
+async def test_cases_closed_longer_ago_than_their_process_keeps_them_are_emptied(
+    worked: Store,
+) -> None:
     keeping = {"invoices": structs.replace(PROCESSES["invoices"], retention_days=30)}
     await CaseRepository(worked, PROCESSES).act(1, actions.Close(), OPERATOR)
     now = datetime.now(UTC)

@@ -36,7 +36,11 @@ def account(servers: PrivateServers) -> Account:
 
 
 def raw(number: int, size: int = 2000) -> bytes:
-    return b"Subject: %d\r\n\r\n" % number + b"0123456789abcdef\r\n" * (size // 18) + b"\xb3\xf3\xbf\r\n"
+    return (
+        b"Subject: %d\r\n\r\n" % number
+        + b"0123456789abcdef\r\n" * (size // 18)
+        + b"\xb3\xf3\xbf\r\n"
+    )
 
 
 def server(account: Account, protocol: str, **more: object) -> str:
@@ -47,7 +51,13 @@ def server(account: Account, protocol: str, **more: object) -> str:
 
 
 def _toml(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else f'"{value}"' if isinstance(value, str) else str(value)
+    return (
+        str(value).lower()
+        if isinstance(value, bool)
+        else f'"{value}"'
+        if isinstance(value, str)
+        else str(value)
+    )
 
 
 def sample(name: str, **labels: str) -> float:
@@ -55,11 +65,16 @@ def sample(name: str, **labels: str) -> float:
 
 
 @pytest.mark.parametrize("protocol", ["imap", "pop3"])
-async def test_a_mail_leaves_its_mailbox_only_after_its_receipt(bench: Bench, account: Account, protocol: str) -> None:
+async def test_a_mail_leaves_its_mailbox_only_after_its_receipt(
+    bench: Bench, account: Account, protocol: str
+) -> None:
     mails = [raw(number) for number in range(3)]
     for mail in mails:
         account.deliver(mail)
-    async with bench.recorder() as recorder, fetching(bench.settings({"a": account}, server(account, protocol))):
+    async with (
+        bench.recorder() as recorder,
+        fetching(bench.settings({"a": account}, server(account, protocol))),
+    ):
         recorder.receipts = False
         await until(lambda: len(recorder.mails) == 3, lambda: f"{len(recorder.mails)} came")
         await asyncio.sleep(0.5)  # time enough to delete too early
@@ -73,7 +88,9 @@ async def test_a_mail_leaves_its_mailbox_only_after_its_receipt(bench: Bench, ac
 
 
 @pytest.mark.parametrize("protocol", ["imap", "pop3"])
-async def test_mails_that_stay_are_published_once(bench: Bench, account: Account, protocol: str) -> None:
+async def test_mails_that_stay_are_published_once(
+    bench: Bench, account: Account, protocol: str
+) -> None:
     settings = bench.settings({"a": account}, server(account, protocol, delete_after_fetch=False))
     account.deliver(raw(1))
     async with bench.recorder() as recorder:
@@ -98,7 +115,9 @@ async def test_a_broken_mailbox_stops_no_other_and_is_named(
     async with bench.recorder() as recorder, fetching(settings):
         await until(lambda: len(recorder.mails) == 1, lambda: "the mail of the other")
         await until(
-            lambda: sample("mailcase_mailbox_failures_total", mailbox="broken", kind="login") > failures,
+            lambda: (
+                sample("mailcase_mailbox_failures_total", mailbox="broken", kind="login") > failures
+            ),
             lambda: "the failure is counted",
         )
 
@@ -108,7 +127,9 @@ async def test_a_bug_triggered_by_one_mailbox_stops_no_other(
 ) -> None:
     real, odd = RawMailBuilder.message, Account(servers, "odd")
 
-    async def failing(message_builder: RawMailBuilder, mail: bytes, *arguments: Any, **more: Any) -> Outgoing:
+    async def failing(
+        message_builder: RawMailBuilder, mail: bytes, *arguments: Any, **more: Any
+    ) -> Outgoing:
         if mail == raw(2):
             raise ZeroDivisionError
         return await real(message_builder, mail, *arguments, **more)
@@ -119,7 +140,9 @@ async def test_a_bug_triggered_by_one_mailbox_stops_no_other(
     settings = bench.settings({"odd": odd, "well": account}, server(account, "imap"))
     async with bench.recorder() as recorder, fetching(settings):
         await until(
-            lambda: sample("mailcase_mailbox_failures_total", mailbox="odd", kind="fault") > failures,
+            lambda: (
+                sample("mailcase_mailbox_failures_total", mailbox="odd", kind="fault") > failures
+            ),
             lambda: "the failure is counted",
         )
         account.deliver(raw(1))
@@ -158,7 +181,11 @@ FAULTS = {
 @pytest.mark.parametrize("patience_s", [2.0, pytest.param(60.0, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("protocol", ["imap", "pop3"])
 async def test_through_every_network_fault_each_mail_comes_with_its_bytes(
-    bench: Bench, account: Account, protocol: str, patience_s: float, monkeypatch: pytest.MonkeyPatch
+    bench: Bench,
+    account: Account,
+    protocol: str,
+    patience_s: float,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """`patience_s` is how long the network is slow, and the fetcher's timeout."""
     monkeypatch.setattr("services.fetcher.service.MAX_PAUSE_S", 0.2)
@@ -166,24 +193,33 @@ async def test_through_every_network_fault_each_mail_comes_with_its_bytes(
     for mail in mails:
         account.deliver(mail)
     with Proxy(getattr(account.mail, f"{protocol}_port"), faults(protocol, patience_s)) as proxy:
-        limits = server(account, protocol, port=proxy.port, max_in_flight_mails=100, timeout_s=patience_s)
+        limits = server(
+            account, protocol, port=proxy.port, max_in_flight_mails=100, timeout_s=patience_s
+        )
         async with bench.recorder() as recorder, fetching(bench.settings({"a": account}, limits)):
             await until(
-                lambda: len(recorder.mails) == MAILS, lambda: f"{len(recorder.mails)} came", 180 + 6 * patience_s
+                lambda: len(recorder.mails) == MAILS,
+                lambda: f"{len(recorder.mails)} came",
+                180 + 6 * patience_s,
             )
             await until(lambda: account.left() == 0, lambda: f"{account.left()} are left", 60)
         assert proxy.suffered == len(FAULTS[protocol])
     assert sorted(recorder.mails.values()) == sorted(mails)
 
 
-async def test_a_mail_of_25_mib_passes_a_broker_that_accepts_16(bench: Bench, account: Account) -> None:
+async def test_a_mail_of_25_mib_passes_a_broker_that_accepts_16(
+    bench: Bench, account: Account
+) -> None:
     """And no channel is closed, which the broker would log."""
     closed_before = CHANNEL_CLOSED.findall(_broker_log(bench))
     large = raw(1, 25 * 1024 * 1024)
     account.deliver(large)
     account.deliver(raw(2))
     failures = sample("mailcase_mailbox_failures_total", mailbox="a", kind="dependency")
-    async with bench.recorder() as recorder, fetching(bench.settings({"a": account}, server(account, "imap"))):
+    async with (
+        bench.recorder() as recorder,
+        fetching(bench.settings({"a": account}, server(account, "imap"))),
+    ):
         await until(lambda: len(recorder.mails) == 2, lambda: "both came")
         await until(lambda: account.left() == 0, lambda: "both are gone")
     assert recorder.mails[mail_key("a", large)] == large
@@ -195,7 +231,9 @@ async def test_the_broker_accepts_no_message_over_16_mib(bench: Bench) -> None:
     """So that the test before this one is meaningful."""
     async with bench.recorder() as recorder:
         with pytest.raises(TransientError):
-            await recorder.broker.publish(Outgoing(EVENT, "x", bytes(17 * 1024 * 1024), "T.v1", "", mandatory=False))
+            await recorder.broker.publish(
+                Outgoing(EVENT, "x", bytes(17 * 1024 * 1024), "T.v1", "", mandatory=False)
+            )
     assert CHANNEL_CLOSED.search(_broker_log(bench))
 
 
@@ -203,12 +241,17 @@ def _broker_log(bench: Bench) -> str:
     return (bench.servers.data_dir / "logs" / "broker.log").read_text(errors="replace")
 
 
-async def test_a_mail_over_the_limit_stays_flagged_and_stops_no_other(bench: Bench, account: Account) -> None:
+async def test_a_mail_over_the_limit_stays_flagged_and_stops_no_other(
+    bench: Bench, account: Account
+) -> None:
     account.deliver(raw(1, 20_000))
     account.deliver(raw(2))
     before = sample("mailcase_mailbox_mails_too_large_total", mailbox="a")
     more = "[limits]\nmax_mail_bytes = 10_000\ninline_mail_bytes = 1000"
-    async with bench.recorder() as recorder, fetching(bench.settings({"a": account}, server(account, "imap"), more)):
+    async with (
+        bench.recorder() as recorder,
+        fetching(bench.settings({"a": account}, server(account, "imap"), more)),
+    ):
         await until(lambda: len(recorder.mails) == 1, lambda: "the small one came")
         await until(lambda: account.left() == 1, lambda: "the small one is gone")
     with account.client() as box:
@@ -216,7 +259,9 @@ async def test_a_mail_over_the_limit_stays_flagged_and_stops_no_other(bench: Ben
     assert sample("mailcase_mailbox_mails_too_large_total", mailbox="a") == before + 1
 
 
-async def test_without_flags_an_oversized_mail_is_recorded_once_by_its_head(bench: Bench, account: Account) -> None:
+async def test_without_flags_an_oversized_mail_is_recorded_once_by_its_head(
+    bench: Bench, account: Account
+) -> None:
     """POP3; and once the limit is raised it comes whole."""
     large = raw(1, 600_000)
     account.deliver(large)
@@ -238,14 +283,19 @@ async def test_without_flags_an_oversized_mail_is_recorded_once_by_its_head(benc
     assert recorder.doubles == 0
 
 
-async def test_no_more_mails_are_in_flight_than_the_window_allows(bench: Bench, account: Account) -> None:
+async def test_no_more_mails_are_in_flight_than_the_window_allows(
+    bench: Bench, account: Account
+) -> None:
     for number in range(30):
         account.deliver(raw(number))
     settings = bench.settings({"a": account}, server(account, "imap", max_in_flight_mails=7))
     async with bench.recorder() as recorder, fetching(settings):
         recorder.receipts = False
         await until(lambda: len(recorder.mails) == 7, lambda: f"{len(recorder.mails)} came")
-        await until(lambda: sample("mailcase_mailbox_paused", mailbox="a", by="receipts") == 1, lambda: "it says so")
+        await until(
+            lambda: sample("mailcase_mailbox_paused", mailbox="a", by="receipts") == 1,
+            lambda: "it says so",
+        )
         assert sample("mailcase_mailbox_mails_in_flight", mailbox="a") == 7
         assert sample("mailcase_mailbox_oldest_unfetched_age_seconds", mailbox="a") > 0
         assert len(recorder.mails) == 7
@@ -265,13 +315,21 @@ async def test_while_the_broker_blocks_publishers_mail_waits_and_is_published_af
 ) -> None:
     monkeypatch.setattr("services.fetcher.forwarding.CONFIRM_PATIENCE_S", 0.2)
     ctl, (limit, alarming, usual) = bench.servers.broker.ctl, alarm
-    async with bench.recorder() as recorder, fetching(bench.settings({"a": account}, server(account, "imap"))):
-        await until(lambda: sample("mailcase_mailbox_lease_held", mailbox="a") == 1, lambda: "the lease")
+    async with (
+        bench.recorder() as recorder,
+        fetching(bench.settings({"a": account}, server(account, "imap"))),
+    ):
+        await until(
+            lambda: sample("mailcase_mailbox_lease_held", mailbox="a") == 1, lambda: "the lease"
+        )
         ctl(limit, alarming)
         try:
             for number in range(5):
                 account.deliver(raw(number))
-            await until(lambda: sample("mailcase_mailbox_paused", mailbox="a", by="broker") == 1, lambda: "it says so")
+            await until(
+                lambda: sample("mailcase_mailbox_paused", mailbox="a", by="broker") == 1,
+                lambda: "it says so",
+            )
             assert account.left() == 5
         finally:
             ctl(limit, usual)
@@ -279,7 +337,9 @@ async def test_while_the_broker_blocks_publishers_mail_waits_and_is_published_af
     assert len(recorder.mails) == 5
 
 
-async def test_after_a_folder_is_recreated_its_new_mails_come(bench: Bench, account: Account) -> None:
+async def test_after_a_folder_is_recreated_its_new_mails_come(
+    bench: Bench, account: Account
+) -> None:
     """UIDVALIDITY changes and UIDs start again, while 500 old mails are in flight."""
     count = 500
     with account.client() as box:
@@ -297,7 +357,9 @@ async def test_after_a_folder_is_recreated_its_new_mails_come(bench: Bench, acco
             _fill(account, "Work", range(count, 2 * count))
             await recorder.send_receipts("a", list(recorder.mails))
             recorder.receipts = True
-            await until(lambda: len(recorder.mails) == 2 * count, lambda: f"{len(recorder.mails)} came", 90)
+            await until(
+                lambda: len(recorder.mails) == 2 * count, lambda: f"{len(recorder.mails)} came", 90
+            )
             await until(lambda: _left(account, "Work") == 0, lambda: "all are gone")
     assert recorder.doubles == 0
 

@@ -35,7 +35,12 @@ def check(bench: Bench, config: Path) -> tuple[int, dict[str, dict[str, str]]]:
     """Exit status, and each finding by its subject."""
     command = [sys.executable, "-m", "services.cli", "check", "--config", str(config), "--json"]
     ended = subprocess.run(
-        command, env={**os.environ, **bench.environ}, capture_output=True, text=True, timeout=180, check=False
+        command,
+        env={**os.environ, **bench.environ},
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
     )
     findings = [json.loads(line) for line in ended.stdout.splitlines()]
     return ended.returncode, {finding["subject"]: finding for finding in findings}
@@ -50,7 +55,9 @@ def test_all_is_well(bench: Bench, servers: PrivateServers, protocol: str) -> No
         "security": "tls",
         "ca_file": str(servers.mail.ca_file),
     }
-    status, findings = check(bench, bench.config({"a": account}, server(account, protocol, **secure)))
+    status, findings = check(
+        bench, bench.config({"a": account}, server(account, protocol, **secure))
+    )
     assert status == 0, findings
     assert set(findings) == {"settings", "broker", "store", "mailbox a"}
     for word in ("TLSv1.", "1 mails", "delete"):
@@ -63,7 +70,9 @@ def test_all_is_well(bench: Bench, servers: PrivateServers, protocol: str) -> No
 def test_each_failure_is_a_line_with_a_hint(bench: Bench, servers: PrivateServers) -> None:
     wrong, well = Account(servers, "checked"), Account(servers, "checked")
     servers.mail.add_user(wrong.address, "another password")
-    status, findings = check(bench, bench.config({"wrong": wrong, "well": well}, server(well, "imap")))
+    status, findings = check(
+        bench, bench.config({"wrong": wrong, "well": well}, server(well, "imap"))
+    )
     assert status == 1
     assert findings["mailbox well"]["ok"]
     assert not findings["mailbox wrong"]["ok"]
@@ -75,14 +84,18 @@ def test_unreadable_files_are_reported(bench: Bench, servers: PrivateServers) ->
     tls = {"port": servers.mail.imaps_port, "security": "tls"}
     config = bench.config({"a": account}, server(account, "imap", **tls, ca_file="missing.pem"))
     assert "missing.pem cannot be read" in check(bench, config)[1]["mailbox a"]["detail"]
-    config = bench.config({"a": account}, server(account, "imap", **tls, ca_file=str(servers.mail.ca_file)))
+    config = bench.config(
+        {"a": account}, server(account, "imap", **tls, ca_file=str(servers.mail.ca_file))
+    )
     (bench.folder / "password").unlink()
     status, findings = check(bench, config)
     assert status == 1
     assert "password cannot be read" in findings["mailbox a"]["detail"]
 
 
-def test_an_alarm_of_the_broker_is_a_failure_with_a_hint(bench: Bench, servers: PrivateServers) -> None:
+def test_an_alarm_of_the_broker_is_a_failure_with_a_hint(
+    bench: Bench, servers: PrivateServers
+) -> None:
     account = Account(servers, "checked")
     servers.broker.ctl("set_vm_memory_high_watermark", "0.00001")
     try:

@@ -89,7 +89,9 @@ def test_an_invalid_response_is_a_failure_of_its_mailbox_only(
 ) -> None:
     with ScriptedServer(greeting, lambda _line: response) as server:
         source = SOURCES[protocol](
-            account.mailbox(), account.server(protocol, "none", port=server.port, timeout_s=1), password
+            account.mailbox(),
+            account.server(protocol, "none", port=server.port, timeout_s=1),
+            password,
         )
         with pytest.raises(MailboxError):
             source.connect()
@@ -111,11 +113,15 @@ def test_no_log_in_is_tried_if_the_server_accepts_none(account: Account) -> None
 def test_a_wrong_certificate_means_no_log_in_at_the_server(
     account: Account, tmp_path: Path, protocol: str, security: str
 ) -> None:
-    port: Any = getattr(account.mail, f"{protocol}s_port" if security == "tls" else f"{protocol}_port")
+    port: Any = getattr(
+        account.mail, f"{protocol}s_port" if security == "tls" else f"{protocol}_port"
+    )
     log = account.mail.processes[0].log_file
     before = log.stat().st_size
     with Proxy(port) as proxy:
-        settings = account.server(protocol, security, port=proxy.port, ca_file=wrong_authority(tmp_path))
+        settings = account.server(
+            protocol, security, port=proxy.port, ca_file=wrong_authority(tmp_path)
+        )
         with pytest.raises(MailboxError) as caught:
             SOURCES[protocol](account.mailbox(), settings, password).connect()
     assert caught.value.failure_kind == FailureKind.CERTIFICATE
@@ -140,7 +146,9 @@ def test_imap_logs_in_with_a_token(account: Account) -> None:
 
     with ScriptedServer(b"* OK hello\r\n", answer) as server:
         source = ImapSource(
-            account.mailbox(user="a@x.test"), account.server("imap", "none", port=server.port), _token(refused)
+            account.mailbox(user="a@x.test"),
+            account.server("imap", "none", port=server.port),
+            _token(refused),
         )
         with pytest.raises(MailboxError) as caught:
             source.connect()
@@ -158,7 +166,9 @@ def test_pop3_logs_in_with_a_token_in_two_steps(account: Account) -> None:
 
     with ScriptedServer(b"+OK hello\r\n", answer) as server:
         source = Pop3Source(
-            account.mailbox(user="a@x.test"), account.server("pop3", "none", port=server.port), _token([])
+            account.mailbox(user="a@x.test"),
+            account.server("pop3", "none", port=server.port),
+            _token([]),
         )
         source.connect()
         assert source.list_new(1) == []
@@ -175,7 +185,9 @@ def test_a_token_that_pop3_refuses_is_not_used_again(account: Account) -> None:
     refused: list[bool] = []
     with ScriptedServer(b"+OK hello\r\n", answer) as server:
         source = Pop3Source(
-            account.mailbox(user="a@x.test"), account.server("pop3", "none", port=server.port), _token(refused)
+            account.mailbox(user="a@x.test"),
+            account.server("pop3", "none", port=server.port),
+            _token(refused),
         )
         with pytest.raises(MailboxError) as caught:
             source.connect()

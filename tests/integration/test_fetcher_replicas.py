@@ -30,34 +30,59 @@ async def test_a_killed_and_a_frozen_replica_lose_nothing_and_duplicate_only_mai
     bench: Bench, servers: PrivateServers
 ) -> None:
     accounts = {name: Account(servers, name) for name in ("a", "b", "c")}
-    config = bench.config(accounts, server(accounts["a"], "imap", max_in_flight_mails=WINDOW, timeout_s=30))
+    config = bench.config(
+        accounts, server(accounts["a"], "imap", max_in_flight_mails=WINDOW, timeout_s=30)
+    )
     clock = asyncio.get_running_loop().time
     async with bench.recorder() as recorder:
         with Services(config, bench.folder, {"fetcher": 4}, env=bench.environ) as stages:
-            await until_seen(lambda: sorted(_leases(stages.all)) == ["a", "b", "c"], lambda: str(_leases(stages.all)))
-            await until_seen(lambda: max(map(len, map(_held, stages.all))) == 1, lambda: str(_leases(stages.all)))
+            await until_seen(
+                lambda: sorted(_leases(stages.all)) == ["a", "b", "c"],
+                lambda: str(_leases(stages.all)),
+            )
+            await until_seen(
+                lambda: max(map(len, map(_held, stages.all))) == 1, lambda: str(_leases(stages.all))
+            )
             filling = asyncio.ensure_future(asyncio.to_thread(_fill, accounts.values()))
-            await until(lambda: len(recorder.mails) > MAILS // 2, lambda: f"{len(recorder.mails)} came")
-            killed, frozen, *others = await asyncio.to_thread(sorted, stages.all, key=_held, reverse=True)
+            await until(
+                lambda: len(recorder.mails) > MAILS // 2, lambda: f"{len(recorder.mails)} came"
+            )
+            killed, frozen, *others = await asyncio.to_thread(
+                sorted, stages.all, key=_held, reverse=True
+            )
             killed.kill()
             frozen.freeze()
             struck_s = clock()
-            await until_seen(lambda: sorted(_leases(others)) == ["a", "b", "c"], lambda: str(_leases(others)), 120)
+            await until_seen(
+                lambda: sorted(_leases(others)) == ["a", "b", "c"],
+                lambda: str(_leases(others)),
+                120,
+            )
             taken_over_s = clock() - struck_s
             await filling
-            await until(lambda: len(recorder.mails) == 3 * MAILS, lambda: f"{len(recorder.mails)} came", 120)
+            await until(
+                lambda: len(recorder.mails) == 3 * MAILS, lambda: f"{len(recorder.mails)} came", 120
+            )
             frozen.thaw()
             await until_seen(
-                lambda: not any(account.left() for account in accounts.values()), lambda: "all are empty", 120
+                lambda: not any(account.left() for account in accounts.values()),
+                lambda: "all are empty",
+                120,
             )
             emptied_s = clock() - struck_s
             doubles = recorder.doubles
-            await until_seen(lambda: frozen.readiness().get("ok") is True, lambda: str(frozen.readiness()))
-    print(f"taken over in {taken_over_s:.1f} s, all empty after {emptied_s:.1f} s, {doubles} doubles")  # noqa: T201
+            await until_seen(
+                lambda: frozen.readiness().get("ok") is True, lambda: str(frozen.readiness())
+            )
+    print(  # noqa: T201
+        f"taken over in {taken_over_s:.1f} s, all empty after {emptied_s:.1f} s, {doubles} doubles"
+    )
     assert taken_over_s < TAKE_OVER_S
     assert doubles <= 2 * WINDOW
     assert recorder.doubles == doubles  # the thawed one has done no harm
-    assert {name: len(set(keys)) for name, keys in recorder.keys_of.items()} == dict.fromkeys("abc", MAILS)
+    assert {name: len(set(keys)) for name, keys in recorder.keys_of.items()} == dict.fromkeys(
+        "abc", MAILS
+    )
 
 
 def _fill(accounts: Iterable[Account]) -> None:
@@ -66,11 +91,15 @@ def _fill(accounts: Iterable[Account]) -> None:
             account.deliver(raw(number, 200))
 
 
-async def until_seen(condition: Callable[[], bool], what: Callable[[], str], patience_s: float = 60.0) -> None:
+async def until_seen(
+    condition: Callable[[], bool], what: Callable[[], str], patience_s: float = 60.0
+) -> None:
     """As `until`, for a look that blocks: the test's own connection to the broker goes on meanwhile."""
     deadline_s = asyncio.get_running_loop().time() + patience_s
     while not await asyncio.to_thread(condition):
-        assert asyncio.get_running_loop().time() < deadline_s, f"not within {patience_s:.0f} s: {what()}"
+        assert asyncio.get_running_loop().time() < deadline_s, (
+            f"not within {patience_s:.0f} s: {what()}"
+        )
         await asyncio.sleep(0.2)
 
 
@@ -91,7 +120,9 @@ async def test_readyz_names_the_mailbox_that_is_down(bench: Bench, servers: Priv
     async with bench.recorder():
         with Services(config, bench.folder, {"fetcher": 1}, env=bench.environ) as stages:
             (process,) = stages.all
-            await until(lambda: len(_parts(process.readiness())) == 2, lambda: str(process.readiness()))
+            await until(
+                lambda: len(_parts(process.readiness())) == 2, lambda: str(process.readiness())
+            )
             report = process.readiness()
     assert report["ok"]
     assert _parts(report)["well"] == "up"
@@ -106,12 +137,16 @@ def _parts(report: dict[str, object]) -> dict[str, object]:
     return {}
 
 
-async def test_a_mailbox_of_25_mib_mails_takes_less_than_300_mb(bench: Bench, servers: PrivateServers) -> None:
+async def test_a_mailbox_of_25_mib_mails_takes_less_than_300_mb(
+    bench: Bench, servers: PrivateServers
+) -> None:
     accounts = {name: Account(servers, name) for name in ("a", "b")}
     for account in accounts.values():
         for number in range(4):
             account.deliver(raw(number, 25 * 1024 * 1024))
-    config = bench.config(accounts, server(accounts["a"], "imap", max_in_flight_bytes=200 * 1024 * 1024, timeout_s=30))
+    config = bench.config(
+        accounts, server(accounts["a"], "imap", max_in_flight_bytes=200 * 1024 * 1024, timeout_s=30)
+    )
     async with bench.recorder() as recorder:
         with Services(config, bench.folder, {"fetcher": 1}, env=bench.environ) as stages:
             await until(lambda: len(recorder.mails) == 8, lambda: f"{len(recorder.mails)} came", 90)

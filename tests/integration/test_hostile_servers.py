@@ -23,7 +23,9 @@ from tests.integration.scripted import ScriptedServer
 MAILS = {uid: b"Subject: %d\r\n\r\ntext\r\n" % uid for uid in (11, 12, 13)}
 GREETINGS = {"imap": b"* OK hello\r\n", "pop3": b"+OK hello\r\n"}
 SOURCES: dict[str, Callable[..., MailSource]] = {"imap": ImapSource, "pop3": Pop3Source}
-MAILBOX = Mailbox(name="a", process="p", server="s", address="a@x.test", user="a@x.test", password_env="UNUSED")
+MAILBOX = Mailbox(
+    name="a", process="p", server="s", address="a@x.test", user="a@x.test", password_env="UNUSED"
+)
 
 FETCH_OF_11 = b"fetch of 11"  # any IMAP command that fetches mail 11 among others
 
@@ -62,12 +64,21 @@ class Imap:
         if command.startswith(b"UID SEARCH DELETED"):
             return b"* SEARCH\r\n"
         if command.startswith(b"UID SEARCH"):
-            return b"* SEARCH %s\r\n" % b" ".join(b"%d" % uid for uid in reversed(self.left))  # out of order
+            return b"* SEARCH %s\r\n" % b" ".join(
+                b"%d" % uid for uid in reversed(self.left)
+            )  # out of order
         if b"RFC822.SIZE" in command:
-            return b"".join(b"* %d FETCH (UID %d RFC822.SIZE 21)\r\n" % (uid, uid) for uid in uids if uid in self.left)
+            return b"".join(
+                b"* %d FETCH (UID %d RFC822.SIZE 21)\r\n" % (uid, uid)
+                for uid in uids
+                if uid in self.left
+            )
         if b"BODY.PEEK" in command:
             pairs = [(uid, self.left[uid]) for uid in uids if uid in self.left]
-            return b"".join(b"* 1 FETCH (UID %d BODY[] {%d}\r\n%s)\r\n" % (uid, len(raw), raw) for uid, raw in pairs)
+            return b"".join(
+                b"* 1 FETCH (UID %d BODY[] {%d}\r\n%s)\r\n" % (uid, len(raw), raw)
+                for uid, raw in pairs
+            )
         if command.startswith(b"UID EXPUNGE"):
             for uid in uids:
                 self.left.pop(uid, None)
@@ -89,7 +100,9 @@ class Pop3:
                 return response
         word, _, argument = command.partition(b" ")
         if word == b"LIST":
-            return b"+OK\r\n%s.\r\n" % b"".join(b"%d %d\r\n" % (uid, len(raw)) for uid, raw in self.left.items())
+            return b"+OK\r\n%s.\r\n" % b"".join(
+                b"%d %d\r\n" % (uid, len(raw)) for uid, raw in self.left.items()
+            )
         if word == b"UIDL":
             return b"+OK\r\n%s.\r\n" % b"".join(b"%d u%d\r\n" % (uid, uid) for uid in self.left)
         if word == b"RETR":
@@ -125,13 +138,22 @@ def bench(servers: PrivateServers, tmp_path: Path) -> Iterator[Bench]:
     ],
 )
 async def test_a_mail_that_can_never_be_fetched_blocks_none_behind_it(
-    bench: Bench, servers: PrivateServers, monkeypatch: pytest.MonkeyPatch, protocol: str, strange: Strange
+    bench: Bench,
+    servers: PrivateServers,
+    monkeypatch: pytest.MonkeyPatch,
+    protocol: str,
+    strange: Strange,
 ) -> None:
     monkeypatch.setattr("services.fetcher.service.MAX_PAUSE_S", 0.1)
     server = SERVERS[protocol](strange)
     unreadable = _unreadable()
     with ScriptedServer(GREETINGS[protocol], server) as scripted:
-        lines = [f'protocol = "{protocol}"', 'host = "127.0.0.1"', f"port = {scripted.port}", 'security = "none"']
+        lines = [
+            f'protocol = "{protocol}"',
+            'host = "127.0.0.1"',
+            f"port = {scripted.port}",
+            'security = "none"',
+        ]
         lines += ["timeout_s = 5", "poll_interval_s = 0.2", "idle = false"]
         settings = bench.settings({"a": Account(servers, "hostile")}, "\n".join(lines))
         async with bench.recorder() as recorder, fetching(settings):
@@ -141,7 +163,10 @@ async def test_a_mail_that_can_never_be_fetched_blocks_none_behind_it(
 
 
 def _unreadable() -> float:
-    return REGISTRY.get_sample_value("mailcase_mailbox_mails_unreadable_total", {"mailbox": "a"}) or 0.0
+    return (
+        REGISTRY.get_sample_value("mailcase_mailbox_mails_unreadable_total", {"mailbox": "a"})
+        or 0.0
+    )
 
 
 STORM = b"* 5 EXISTS\r\n" * 20_000  # 240 kB
@@ -152,8 +177,22 @@ STORM = b"* 5 EXISTS\r\n" * 20_000  # 240 kB
     [
         ("imap", {b"UID FETCH": b"* 1 FETCH (UID 11 BODY[] {99999999999}\r\nlittle"}),
         ("imap", {b"UID FETCH": b"* 1 FETCH (UID 11 BODY[] {99999999999999999999999}\r\nlittle"}),
-        ("imap", {b"UID FETCH": b"* 1 FETCH (UID 11 BODY[] {3000000}\r\n" + b"x" * 3_000_000 + b")\r\nTAG OK\r\n"}),
-        ("imap", {b"UID FETCH": b"* 1 FETCH (UID 11 BODY[] {3}\r\n" + MAILS[11] + b")\r\nTAG OK done\r\n"}),
+        (
+            "imap",
+            {
+                b"UID FETCH": b"* 1 FETCH (UID 11 BODY[] {3000000}\r\n"
+                + b"x" * 3_000_000
+                + b")\r\nTAG OK\r\n"
+            },
+        ),
+        (
+            "imap",
+            {
+                b"UID FETCH": b"* 1 FETCH (UID 11 BODY[] {3}\r\n"
+                + MAILS[11]
+                + b")\r\nTAG OK done\r\n"
+            },
+        ),
         ("imap", {b"UID FETCH": b"* 1 FETCH " + b"(" * 3_000_000 + b"\r\nTAG OK done\r\n"}),
         ("imap", {b"UID FETCH": STORM + b"TAG OK done\r\n"}),
         ("imap", {b"UID SEARCH": STORM + b"TAG OK done\r\n"}),

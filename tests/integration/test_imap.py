@@ -24,7 +24,10 @@ from tests.integration.mailboxes import Account, in_background, password, wrong_
 HEAD = b"From: a@x.test\r\nSubject: "
 ODD_MAILS = {
     "8-bit": HEAD + b"8-bit\r\n\r\nza\xbf\xf3\xb3\xe6 g\xea\xb6l\xb1 ja\xbc\xf1\r\n",
-    "control": HEAD + b"controls\r\n\r\n" + bytes(byte for byte in range(1, 256) if byte not in b"\r\n") + b"\r\n",
+    "control": HEAD
+    + b"controls\r\n\r\n"
+    + bytes(byte for byte in range(1, 256) if byte not in b"\r\n")
+    + b"\r\n",
     "long line": HEAD + b"long\r\n\r\n" + b"x" * 300_000 + b"\r\n",
     "no final newline": HEAD + b"open end\r\n\r\nthe end",
     "header only": HEAD + b"no blank line",
@@ -48,7 +51,9 @@ def made() -> Iterator[list[ImapSource]]:
         source.close()
 
 
-def source_of(account: Account, made: list[ImapSource], security: str = "tls", **server: Any) -> ImapSource:
+def source_of(
+    account: Account, made: list[ImapSource], security: str = "tls", **server: Any
+) -> ImapSource:
     made.append(ImapSource(account.mailbox(), account.server("imap", security, **server), password))
     return made[-1]
 
@@ -71,7 +76,9 @@ class TestImapSource(MailSourceContract):
 
 
 @pytest.mark.parametrize("raw", ODD_MAILS.values(), ids=ODD_MAILS.keys())
-def test_any_bytes_come_as_the_server_has_them(account: Account, made: list[ImapSource], raw: bytes) -> None:
+def test_any_bytes_come_as_the_server_has_them(
+    account: Account, made: list[ImapSource], raw: bytes
+) -> None:
     account.deliver(raw)
     source = source_of(account, made)
     source.connect()
@@ -88,11 +95,15 @@ def test_an_empty_mail_is_a_mail(account: Account, made: list[ImapSource]) -> No
         box.append(b"\r\n")
     source = source_of(account, made)
     source.connect()
-    assert [mail.raw for mail in source.fetch([mail.id for mail in source.list_new(1)])] == [b"\r\n"]
+    assert [mail.raw for mail in source.fetch([mail.id for mail in source.list_new(1)])] == [
+        b"\r\n"
+    ]
 
 
 @pytest.mark.parametrize("security", ["tls", "none"])
-def test_idle_ends_at_once_when_a_mail_arrives(account: Account, made: list[ImapSource], security: str) -> None:
+def test_idle_ends_at_once_when_a_mail_arrives(
+    account: Account, made: list[ImapSource], security: str
+) -> None:
     source = source_of(account, made, security)
     source.connect()
     assert source.list_new(10) == []
@@ -108,7 +119,9 @@ def _wait_for_news(source: ImapSource) -> None:
         source.wait(60)
 
 
-def test_a_mail_between_listing_and_idle_is_not_missed(account: Account, made: list[ImapSource]) -> None:
+def test_a_mail_between_listing_and_idle_is_not_missed(
+    account: Account, made: list[ImapSource]
+) -> None:
     """The server announces it in the response to another command, and not again when IDLE begins."""
     account.deliver(HEAD + b"one\r\n\r\n\r\n")
     source = source_of(account, made)
@@ -130,7 +143,9 @@ def test_soon_after_a_mail_the_server_is_polled(
     source = source_of(account, made)
     source.connect()
     assert len(source.list_new(10)) == 1
-    monkeypatch.setattr("services.fetcher.imap.idle._idle", lambda *_: pytest.fail("the server was waited for"))
+    monkeypatch.setattr(
+        "services.fetcher.imap.idle._idle", lambda *_: pytest.fail("the server was waited for")
+    )
     account.deliver(HEAD + b"two\r\n\r\n\r\n")
     source.wait(60)
     assert len(source.list_new(10)) == 1
@@ -160,7 +175,9 @@ def _wait_twice(source: ImapSource) -> None:
 
 
 @pytest.mark.parametrize("uidplus", [True, False])
-def test_deleting_removes_only_our_own_mails(account: Account, made: list[ImapSource], uidplus: bool) -> None:
+def test_deleting_removes_only_our_own_mails(
+    account: Account, made: list[ImapSource], uidplus: bool
+) -> None:
     for text in (b"theirs", b"ours", b"kept"):
         account.deliver(HEAD + text + b"\r\n\r\n\r\n")
     source = source_of(account, made)
@@ -169,7 +186,9 @@ def test_deleting_removes_only_our_own_mails(account: Account, made: list[ImapSo
         folder_of(source).capabilities -= {"UIDPLUS"}
     _, ours, _ = source.list_new(10)
     with account.client() as box:
-        box.client.uid("STORE", box.uids()[0], "+FLAGS", r"(\Deleted)")  # somebody else's wish, not expunged yet
+        box.client.uid(
+            "STORE", box.uids()[0], "+FLAGS", r"(\Deleted)"
+        )  # somebody else's wish, not expunged yet
     source.remove([ours.id])
     with account.client() as box:
         left = {message.subject: message.flags for message in box.fetch(mark_seen=False)}
@@ -217,7 +236,11 @@ def test_the_next_session_restores_the_deleted_marks_of_others_after_an_interrup
     with pytest.raises(MailboxError):
         source.remove([ours.id])
     with account.client() as box:
-        assert not any(r"\Deleted" in mail.flags for mail in box.fetch(mark_seen=False) if mail.subject == "theirs")
+        assert not any(
+            r"\Deleted" in mail.flags
+            for mail in box.fetch(mark_seen=False)
+            if mail.subject == "theirs"
+        )
     source.connect()
     folder_of(source).capabilities -= {"UIDPLUS"}
     assert source.list_new(10) == []
@@ -227,7 +250,9 @@ def test_the_next_session_restores_the_deleted_marks_of_others_after_an_interrup
     assert [flag for flag in theirs.flags if flag != r"\Recent"] == [r"\Deleted"]
 
 
-def test_a_kept_mail_is_flagged_and_not_handed_out_again(account: Account, made: list[ImapSource]) -> None:
+def test_a_kept_mail_is_flagged_and_not_handed_out_again(
+    account: Account, made: list[ImapSource]
+) -> None:
     for text in (b"one", b"two"):
         account.deliver(HEAD + text + b"\r\n\r\n\r\n")
     source = source_of(account, made, delete_after_fetch=False)
@@ -242,7 +267,9 @@ def test_a_kept_mail_is_flagged_and_not_handed_out_again(account: Account, made:
     assert not any(r"\Seen" in names for names in flags)
 
 
-def test_without_keywords_a_kept_mail_is_marked_as_seen(account: Account, made: list[ImapSource]) -> None:
+def test_without_keywords_a_kept_mail_is_marked_as_seen(
+    account: Account, made: list[ImapSource]
+) -> None:
     account.deliver(HEAD + b"one\r\n\r\n\r\n")
     source = source_of(account, made, delete_after_fetch=False)
     source.connect()
@@ -255,7 +282,9 @@ def test_without_keywords_a_kept_mail_is_marked_as_seen(account: Account, made: 
 
 
 @pytest.mark.parametrize("move", [True, False])
-def test_moving_leaves_the_mail_in_the_other_folder(account: Account, made: list[ImapSource], move: bool) -> None:
+def test_moving_leaves_the_mail_in_the_other_folder(
+    account: Account, made: list[ImapSource], move: bool
+) -> None:
     for text in (b"one", b"two"):
         account.deliver(HEAD + text + b"\r\n\r\n\r\n")
     with account.client() as box:
@@ -295,19 +324,25 @@ def test_an_oversized_mail_is_flagged_for_people(account: Account, made: list[Im
         assert [message.flags for message in box.fetch(mark_seen=False)] == [(r"\Flagged",)]
 
 
-def test_without_flags_an_oversized_mail_gives_its_head_and_stays(account: Account, made: list[ImapSource]) -> None:
+def test_without_flags_an_oversized_mail_gives_its_head_and_stays(
+    account: Account, made: list[ImapSource]
+) -> None:
     mail = HEAD + b"one\r\n\r\n" + b"x" * 70 + b"\r\n"
     account.deliver(mail)
     source = source_of(account, made)
     source.connect()
     folder_of(source).permanent_flags = rb"\Deleted"
     [waiting] = source.list_new(10)
-    assert [(head.id, head.raw) for head in source.flag_oversized([waiting.id])] == [(waiting.id, mail)]
+    assert [(head.id, head.raw) for head in source.flag_oversized([waiting.id])] == [
+        (waiting.id, mail)
+    ]
     source.remove([waiting.id])
     assert account.left() == 1
 
 
-def test_a_recreated_folder_has_new_mails_and_old_ids_name_none(account: Account, made: list[ImapSource]) -> None:
+def test_a_recreated_folder_has_new_mails_and_old_ids_name_none(
+    account: Account, made: list[ImapSource]
+) -> None:
     source = ImapSource(account.mailbox(folder="Work"), account.server(), password)
     made.append(source)
     with account.client() as box:
@@ -341,23 +376,32 @@ ODD_FOLDERS = [
 
 
 @pytest.mark.parametrize("name", ODD_FOLDERS)
-def test_a_folder_of_any_name_is_read_and_moved_to(account: Account, made: list[ImapSource], name: str) -> None:
+def test_a_folder_of_any_name_is_read_and_moved_to(
+    account: Account, made: list[ImapSource], name: str
+) -> None:
     mail = HEAD + b"one\r\n\r\n\r\n"
     with account.client() as box:
         for folder in (name, f"{name} done"):
             box.folder.create(folder)
         box.append(mail, name)
-    source = ImapSource(account.mailbox(folder=name), account.server(move_to=f"{name} done"), password)
+    source = ImapSource(
+        account.mailbox(folder=name), account.server(move_to=f"{name} done"), password
+    )
     made.append(source)
     source.connect()
     ids = [mail.id for mail in source.list_new(10)]
     assert [mail.raw for mail in source.fetch(ids)] == [mail]
     source.remove(ids)
     with account.client() as box:
-        assert [box.folder.status(folder)["MESSAGES"] for folder in (name, f"{name} done")] == [0, 1]
+        assert [box.folder.status(folder)["MESSAGES"] for folder in (name, f"{name} done")] == [
+            0,
+            1,
+        ]
 
 
-def test_the_error_for_a_missing_folder_lists_the_existing_ones(account: Account, made: list[ImapSource]) -> None:
+def test_the_error_for_a_missing_folder_lists_the_existing_ones(
+    account: Account, made: list[ImapSource]
+) -> None:
     with account.client() as box:
         box.folder.create("Zażółć")
     source = ImapSource(account.mailbox(folder="Work"), account.server(), password)
@@ -367,9 +411,13 @@ def test_the_error_for_a_missing_folder_lists_the_existing_ones(account: Account
     assert {"INBOX", "Zażółć"} <= set(caught.value.hint.partition("there are: ")[2].split(", "))
 
 
-@pytest.mark.parametrize("secret", ['quo"te', "back\\slash", "{5}", "bl ank ", "tęcza", "(", "%u", "*"])
+@pytest.mark.parametrize(
+    "secret", ['quo"te', "back\\slash", "{5}", "bl ank ", "tęcza", "(", "%u", "*"]
+)
 @pytest.mark.parametrize("protocol", ["imap", "pop3"])
-def test_a_password_of_any_characters_logs_in(servers: PrivateServers, protocol: str, secret: str) -> None:
+def test_a_password_of_any_characters_logs_in(
+    servers: PrivateServers, protocol: str, secret: str
+) -> None:
     account = Account(servers, "odd")
     account.mail.add_user(account.address, secret)
     source = {"imap": ImapSource, "pop3": Pop3Source}[protocol](
@@ -379,12 +427,24 @@ def test_a_password_of_any_characters_logs_in(servers: PrivateServers, protocol:
     source.close()
 
 
-def test_the_description_names_the_capabilities_of_the_mailbox(account: Account, made: list[ImapSource]) -> None:
+def test_the_description_names_the_capabilities_of_the_mailbox(
+    account: Account, made: list[ImapSource]
+) -> None:
     account.deliver(HEAD + b"one\r\n\r\n\r\n")
     source = source_of(account, made)
     source.connect()
     description = source.describe()
-    for word in ("Dovecot", "TLSv1.", "INBOX", "1 mails", "the oldest of 20", "IDLE", "UIDPLUS", "keywords", "delete"):
+    for word in (
+        "Dovecot",
+        "TLSv1.",
+        "INBOX",
+        "1 mails",
+        "the oldest of 20",
+        "IDLE",
+        "UIDPLUS",
+        "keywords",
+        "delete",
+    ):
         assert word in description
 
 
@@ -402,7 +462,9 @@ class TestFailures:
         with socket.create_server(("127.0.0.1", 0)) as reserved:
             port = reserved.getsockname()[1]
         source = ImapSource(account.mailbox(), account.server(port=port), password)
-        _assert_failure(source, FailureKind.CONNECTION, "check that server.s.host and server.s.port")
+        _assert_failure(
+            source, FailureKind.CONNECTION, "check that server.s.host and server.s.port"
+        )
 
     @pytest.mark.parametrize("security", ["tls", "starttls"])
     def test_a_certificate_of_an_authority_that_is_not_trusted(
@@ -417,18 +479,28 @@ class TestFailures:
         server = account.server("imap", security, host="127.0.0.2")
         source = ImapSource(account.mailbox(), server, _no_password_is_asked_for)
         _assert_failure(
-            source, FailureKind.CERTIFICATE if _listens(server.port) else FailureKind.CONNECTION, "server.s"
+            source,
+            FailureKind.CERTIFICATE if _listens(server.port) else FailureKind.CONNECTION,
+            "server.s",
         )
 
     def test_tls_to_a_plain_text_port(self, account: Account) -> None:
         server = account.server(port=account.mail.imap_port)
-        _assert_failure(ImapSource(account.mailbox(), server, password), FailureKind.CERTIFICATE, "security")
+        _assert_failure(
+            ImapSource(account.mailbox(), server, password), FailureKind.CERTIFICATE, "security"
+        )
 
     def test_authorities_that_cannot_be_read(self, account: Account, tmp_path: Path) -> None:
-        source = ImapSource(account.mailbox(), account.server(ca_file=tmp_path / "none.pem"), password)
-        _assert_failure(source, FailureKind.CERTIFICATE, "read access to the file in server.s.ca_file")
+        source = ImapSource(
+            account.mailbox(), account.server(ca_file=tmp_path / "none.pem"), password
+        )
+        _assert_failure(
+            source, FailureKind.CERTIFICATE, "read access to the file in server.s.ca_file"
+        )
         (tmp_path / "empty.pem").write_text("")
-        source = ImapSource(account.mailbox(), account.server(ca_file=tmp_path / "empty.pem"), password)
+        source = ImapSource(
+            account.mailbox(), account.server(ca_file=tmp_path / "empty.pem"), password
+        )
         _assert_failure(source, FailureKind.CERTIFICATE, "PEM certificates")
 
     def test_a_secret_that_cannot_be_read(self, account: Account) -> None:

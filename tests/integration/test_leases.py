@@ -53,7 +53,9 @@ class Readers:
 
 
 @asynccontextmanager
-async def replica(bench: Bench, readers: Readers, name: str, most: int = 100) -> AsyncIterator[None]:
+async def replica(
+    bench: Bench, readers: Readers, name: str, most: int = 100
+) -> AsyncIterator[None]:
     """A replica during the block; it ends like a crash, without a farewell."""
     readers.by_replica[name] = set()
 
@@ -64,7 +66,9 @@ async def replica(bench: Bench, readers: Readers, name: str, most: int = 100) ->
         Broker.connected(bench.environ["MAILCASE_BROKER_URL"], name) as broker,
         Store.opened(bench.servers.store.url, bench.name) as store,
     ):
-        await broker.declare(mailcase_topology(archive_max_age_days=1, archive_max_bytes=1024 * 1024))
+        await broker.declare(
+            mailcase_topology(archive_max_age_days=1, archive_max_bytes=1024 * 1024)
+        )
         leases = LeaseManager(broker, StoredLeases(store), MAILBOXES, most, Stop())
         running = asyncio.ensure_future(leases.hold(read))
         try:
@@ -90,7 +94,9 @@ async def test_leases_are_balanced_over_the_live_replicas(bench: Bench) -> None:
     assert set(readers.most.values()) == {1}
 
 
-async def test_a_full_replica_takes_no_more_leases_and_the_others_read_the_rest(bench: Bench) -> None:
+async def test_a_full_replica_takes_no_more_leases_and_the_others_read_the_rest(
+    bench: Bench,
+) -> None:
     readers = Readers()
     async with replica(bench, readers, "small", most=1), replica(bench, readers, "large"):
         await until(lambda: readers.counts == [1, 3], lambda: str(readers.by_replica))
@@ -103,12 +109,16 @@ async def test_an_exclusive_queue_of_a_dead_node_blocks_no_mailbox(bench: Bench)
     async with Broker.connected(bench.environ["MAILCASE_BROKER_URL"], "dead") as dead:
         await dead.declare(mailcase_topology(archive_max_age_days=1, archive_max_bytes=1024 * 1024))
         for mailbox in MAILBOXES:
-            assert await dead.private_queue(private_queue_name(mailbox), "mailcase.event", "nothing")
+            assert await dead.private_queue(
+                private_queue_name(mailbox), "mailcase.event", "nothing"
+            )
         async with replica(bench, readers, "one"):
             await until(lambda: readers.counts == [4], lambda: str(readers.by_replica), 30)
 
 
-async def test_a_lease_expires_when_its_holder_does_not_renew_it(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_lease_expires_when_its_holder_does_not_renew_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("services.fetcher.leases.store.TTL_S", 3.0)
     async with Store.opened(bench.servers.store.url, bench.name) as store:
         one, other = StoredLeases(store), StoredLeases(store)

@@ -30,7 +30,9 @@ def refuses_guest(port: int) -> bool:
 
 
 def needs_login(servers: PrivateServers) -> bool:
-    with MongoClient[dict[str, int]](servers.store.url.replace(f"mailcase:{servers.store.password}@", "")) as client:
+    with MongoClient[dict[str, int]](
+        servers.store.url.replace(f"mailcase:{servers.store.password}@", "")
+    ) as client:
         try:
             client.mailcase.numbers.find_one()
         except OperationFailure as error:
@@ -54,7 +56,9 @@ def test_nobody_gets_in_without_the_generated_secrets_and_only_their_owner_can_r
 
 def test_no_secret_is_on_a_command_line_or_in_a_log(servers: PrivateServers) -> None:
     secrets = [file.read_bytes() for file in (servers.data_dir / "secrets").iterdir()]
-    commands = b"".join(Path(f"/proc/{pid}/cmdline").read_bytes() for pid in descendants(os.getpid()))
+    commands = b"".join(
+        Path(f"/proc/{pid}/cmdline").read_bytes() for pid in descendants(os.getpid())
+    )
     logs = b"".join(file.read_bytes() for file in (servers.data_dir / "logs").iterdir())
     assert b"mongod" in commands
     assert b"mailcase" in logs
@@ -68,7 +72,9 @@ async def send(url: str) -> None:
         for kind in ("quorum", "stream"):
             await channel.declare_queue(kind, durable=True, arguments={"x-queue-type": kind})
             for mail in MAILS:
-                await channel.default_exchange.publish(aio_pika.Message(mail, delivery_mode=2), kind)
+                await channel.default_exchange.publish(
+                    aio_pika.Message(mail, delivery_mode=2), kind
+                )
 
 
 async def received(url: str, kind: str) -> list[bytes]:
@@ -81,7 +87,9 @@ async def received(url: str, kind: str) -> list[bytes]:
             found: asyncio.Queue[bytes] = asyncio.Queue()
             first: dict[str, Any] = {"x-stream-offset": "first"} if kind == "stream" else {}
 
-            async def take(message: aio_pika.abc.AbstractIncomingMessage, found: asyncio.Queue[bytes] = found) -> None:
+            async def take(
+                message: aio_pika.abc.AbstractIncomingMessage, found: asyncio.Queue[bytes] = found
+            ) -> None:
                 await found.put(message.body)
 
             try:
@@ -97,7 +105,9 @@ def assert_all_is_there(servers: PrivateServers) -> None:
         assert asyncio.run(received(servers.broker.url, kind)) == MAILS
 
 
-def test_a_folder_made_before_there_was_a_log_in_gets_one_and_may_move_at_the_same_time(server_folder: Path) -> None:
+def test_a_folder_made_before_there_was_a_log_in_gets_one_and_may_move_at_the_same_time(
+    server_folder: Path,
+) -> None:
     old, new = server_folder / "old", server_folder / "new zażółć"
     broker, store = Broker(old), Store(old)
     broker.user = "guest"
@@ -123,7 +133,9 @@ def test_a_folder_made_before_there_was_a_log_in_gets_one_and_may_move_at_the_sa
     assert not old.exists()
 
 
-def test_a_folder_may_move_with_mails_in_its_queues_and_cases_in_its_database(server_folder: Path) -> None:
+def test_a_folder_may_move_with_mails_in_its_queues_and_cases_in_its_database(
+    server_folder: Path,
+) -> None:
     here, there = server_folder / "here", server_folder / "deeper" / "there"
     with PrivateServers(here) as servers:
         put(servers.store.url, 1)
@@ -135,7 +147,9 @@ def test_a_folder_may_move_with_mails_in_its_queues_and_cases_in_its_database(se
     assert not here.exists()
 
 
-def test_a_run_that_was_cut_off_before_it_kept_the_password_is_repeated(server_folder: Path) -> None:
+def test_a_run_that_was_cut_off_before_it_kept_the_password_is_repeated(
+    server_folder: Path,
+) -> None:
     with PrivateServers(server_folder) as servers:
         put(servers.store.url, 1)
     for name in ("broker", "store"):

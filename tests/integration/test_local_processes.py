@@ -39,11 +39,15 @@ pytestmark = pytest.mark.usefixtures("server_programs")
 
 
 @contextmanager
-def launcher(folder: Path, **asked: object) -> Iterator[tuple[subprocess.Popen[str], set[tuple[int, int]]]]:
+def launcher(
+    folder: Path, **asked: object
+) -> Iterator[tuple[subprocess.Popen[str], set[tuple[int, int]]]]:
     """A launcher in a process (and process group) of its own, and every process that it started: (pid, start time)."""
     command = [sys.executable, "-c", LAUNCHER, str(folder), json.dumps(asked)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, process_group=0) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env=environment, process_group=0
+    ) as process:
         try:
             assert process.stdout is not None
             assert json.loads(process.stdout.readline())
@@ -65,10 +69,14 @@ def eventually(condition: Callable[[], object], what: str, patience_s: float = P
         time.sleep(0.02)
 
 
-def test_kill_9_of_the_launcher_leaves_no_process_and_its_folder_can_be_used_again(server_folder: Path) -> None:
+def test_kill_9_of_the_launcher_leaves_no_process_and_its_folder_can_be_used_again(
+    server_folder: Path,
+) -> None:
     with launcher(server_folder, mail=True) as (process, started):
         names = " ".join(Path(f"/proc/{pid}/cmdline").read_text() for pid, _ in started)
-        assert all(name in names for name in ("beam.smp", "epmd", "mongod", "dovecot", "guardian.py"))
+        assert all(
+            name in names for name in ("beam.smp", "epmd", "mongod", "dovecot", "guardian.py")
+        )
         ports = json.loads((server_folder / "ports.json").read_text())
         process.kill()
         process.wait()
@@ -83,16 +91,23 @@ def test_kill_9_of_the_launcher_leaves_no_process_and_its_folder_can_be_used_aga
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
-def test_no_process_outlives_a_launcher_whose_group_gets_a_signal(server_folder: Path, number: signal.Signals) -> None:
+def test_no_process_outlives_a_launcher_whose_group_gets_a_signal(
+    server_folder: Path, number: signal.Signals
+) -> None:
     with launcher(server_folder, mail=True, broker=False, store=False) as (process, started):
         os.killpg(process.pid, number)
         process.wait(PATIENCE_S)
         eventually(lambda: not living(started), f"no process is left after {number.name}")
 
 
-def test_a_fork_that_outlives_the_launcher_does_not_keep_its_servers_alive(server_folder: Path) -> None:
+def test_a_fork_that_outlives_the_launcher_does_not_keep_its_servers_alive(
+    server_folder: Path,
+) -> None:
     """It has inherited the pipe whose end of file would tell of the launcher's death."""
-    with launcher(server_folder, store=False, broker=False, mail=True, heir=True) as (process, started):
+    with launcher(server_folder, store=False, broker=False, mail=True, heir=True) as (
+        process,
+        started,
+    ):
         eventually(lambda: heirs(process.pid), "the fork")
         heir = heirs(process.pid)[0]
         try:
@@ -129,7 +144,9 @@ def cmdline(pid: int) -> bytes:
         return b""
 
 
-def test_no_process_outlives_a_launcher_that_dies_while_its_servers_are_frozen(server_folder: Path) -> None:
+def test_no_process_outlives_a_launcher_that_dies_while_its_servers_are_frozen(
+    server_folder: Path,
+) -> None:
     with launcher(server_folder, broker=False) as (process, started):
         for pid, _ in started:
             if b"mongod" in cmdline(pid) and b"guardian.py" not in cmdline(pid):
@@ -139,7 +156,9 @@ def test_no_process_outlives_a_launcher_that_dies_while_its_servers_are_frozen(s
         eventually(lambda: not living(started), "the frozen mongod is gone")
 
 
-def test_a_server_still_running_from_a_crashed_run_is_ended_before_the_next_starts(server_folder: Path) -> None:
+def test_a_server_still_running_from_a_crashed_run_is_ended_before_the_next_starts(
+    server_folder: Path,
+) -> None:
     with launcher(server_folder, broker=False) as (process, started):
         guardians = [pid for pid, _ in started if b"guardian.py" in cmdline(pid)]
         for pid in guardians:
@@ -158,9 +177,13 @@ def test_a_process_that_only_has_the_noted_pid_is_left_alone(server_folder: Path
         pid_file = server_folder / "stale.pid"
         server_folder.mkdir()
         process = GuardedProcess("stale", list, server_folder / "log", pid_file)
-        pid_file.write_text(json.dumps({"boot": boot_id(), "processes": [[innocent.pid, start_time - 1]]}))
+        pid_file.write_text(
+            json.dumps({"boot": boot_id(), "processes": [[innocent.pid, start_time - 1]]})
+        )
         process.end_leftover()
-        pid_file.write_text(json.dumps({"boot": "another", "processes": [[innocent.pid, start_time]]}))
+        pid_file.write_text(
+            json.dumps({"boot": "another", "processes": [[innocent.pid, start_time]]})
+        )
         process.end_leftover()
         pid_file.write_text('{"torn')
         process.end_leftover()
@@ -175,7 +198,8 @@ def test_a_start_that_fails_shows_the_log_and_leaves_no_process(server_folder: P
     (server_folder / "store-0" / "storage.bson").write_bytes(b"not what mongod wrote")
     before = set(descendants(os.getpid()))
     with pytest.raises(
-        LocalServerError, match=r"(?s)store-0 ended while starting, with status [1-9]\d*; its log .* ends with:\n"
+        LocalServerError,
+        match=r"(?s)store-0 ended while starting, with status [1-9]\d*; its log .* ends with:\n",
     ):
         servers.start()
     assert set(descendants(os.getpid())) <= before
@@ -198,7 +222,12 @@ def test_every_listening_socket_is_on_loopback(servers: PrivateServers) -> None:
 
 def listening_addresses(pids: list[int]) -> list[str]:
     """The address of each socket on which one of these processes listens, as in proc_net_tcp."""
-    inodes = {link.split("[")[1].rstrip("]") for pid in pids for link in open_files(pid) if link.startswith("socket:[")}
+    inodes = {
+        link.split("[")[1].rstrip("]")
+        for pid in pids
+        for link in open_files(pid)
+        if link.startswith("socket:[")
+    }
     listening = []
     for family in ("tcp", "tcp6"):
         for line in Path(f"/proc/net/{family}").read_text().splitlines()[1:]:

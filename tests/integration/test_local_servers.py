@@ -25,7 +25,9 @@ def trusting(mail: MailServer) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=mail.ca_file)
 
 
-def test_the_data_folder_may_have_any_name_but_one_with_quotes_for_the_broker(server_folder: Path) -> None:
+def test_the_data_folder_may_have_any_name_but_one_with_quotes_for_the_broker(
+    server_folder: Path,
+) -> None:
     odd = server_folder / "a b" / "100% {uid} zażółć #"
     with PrivateServers(odd, broker=False, store=False, mail=True) as servers:
         servers.mail.add_user("odd@example.test", "secret")
@@ -53,7 +55,9 @@ def test_ports_and_data_outlast_a_stop_and_a_kill(server_folder: Path) -> None:
         assert everything(url) == [1, 2]
 
 
-def test_a_port_taken_in_the_meantime_is_replaced_and_the_replica_set_follows(server_folder: Path) -> None:
+def test_a_port_taken_in_the_meantime_is_replaced_and_the_replica_set_follows(
+    server_folder: Path,
+) -> None:
     with PrivateServers(server_folder, broker=False) as servers:
         port = servers.store.members[0].port
         put(servers.store.url, 1)
@@ -120,7 +124,9 @@ def test_three_members_elect_another_primary_when_theirs_dies(server_folder: Pat
 # --- the broker
 
 
-def test_the_broker_keeps_its_data_over_kill_9_and_tells_through_rabbitmqctl(servers: PrivateServers) -> None:
+def test_the_broker_keeps_its_data_over_kill_9_and_tells_through_rabbitmqctl(
+    servers: PrivateServers,
+) -> None:
     port = servers.broker.port
     servers.broker.ctl("add_vhost", "kept")
     servers.broker.kill()
@@ -152,7 +158,9 @@ def test_a_frozen_broker_falls_silent_and_goes_on_when_thawed(servers: PrivateSe
 
 @contextmanager
 def imap(mail: MailServer, user: str, password: str) -> Iterator[imaplib.IMAP4]:
-    session = imaplib.IMAP4_SSL("localhost", mail.imaps_port, ssl_context=trusting(mail), timeout=10)
+    session = imaplib.IMAP4_SSL(
+        "localhost", mail.imaps_port, ssl_context=trusting(mail), timeout=10
+    )
     try:
         session.login(user, password)
         yield session
@@ -160,7 +168,9 @@ def imap(mail: MailServer, user: str, password: str) -> Iterator[imaplib.IMAP4]:
         session.shutdown()
 
 
-def test_every_door_of_the_mail_server_leads_to_the_mail_with_its_certificate_verified(servers: PrivateServers) -> None:
+def test_every_door_of_the_mail_server_leads_to_the_mail_with_its_certificate_verified(
+    servers: PrivateServers,
+) -> None:
     mail, user, password = servers.mail, "doors@example.test", 'a:b {c} "d" %u'
     mail.add_user(user, password)
     mail.deliver(user, b"Subject: door\r\n\r\nopen\r\n")
@@ -175,19 +185,31 @@ def test_every_door_of_the_mail_server_leads_to_the_mail_with_its_certificate_ve
         session.logout()
     pop_by_starttls = poplib.POP3("localhost", mail.pop3_port, timeout=10)
     pop_by_starttls.stls(trust)
-    for pop in (pop_by_starttls, poplib.POP3_SSL("127.0.0.1", mail.pop3s_port, timeout=10, context=trust)):
+    for pop in (
+        pop_by_starttls,
+        poplib.POP3_SSL("127.0.0.1", mail.pop3s_port, timeout=10, context=trust),
+    ):
         pop.user(user)
         pop.pass_(password)
         assert pop.retr(1)[1] == [b"Subject: door", b"", b"open"]
         pop.quit()
 
 
-def test_a_client_that_does_not_know_the_private_authority_refuses_the_server(servers: PrivateServers) -> None:
+def test_a_client_that_does_not_know_the_private_authority_refuses_the_server(
+    servers: PrivateServers,
+) -> None:
     with pytest.raises(ssl.SSLCertVerificationError):
-        imaplib.IMAP4_SSL("localhost", servers.mail.imaps_port, ssl_context=ssl.create_default_context(), timeout=10)
+        imaplib.IMAP4_SSL(
+            "localhost",
+            servers.mail.imaps_port,
+            ssl_context=ssl.create_default_context(),
+            timeout=10,
+        )
 
 
-def test_an_account_added_or_changed_while_the_server_runs_is_valid_at_once(servers: PrivateServers) -> None:
+def test_an_account_added_or_changed_while_the_server_runs_is_valid_at_once(
+    servers: PrivateServers,
+) -> None:
     user = "late@example.test"
     for password in ("first", "second"):
         with pytest.raises(imaplib.IMAP4.error), imap(servers.mail, user, password):
@@ -222,7 +244,9 @@ def test_forty_sessions_of_one_account_are_served_at_once(servers: PrivateServer
             session.__exit__(None, None, None)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="anybody else is the mail's owner and reaches it in any folder")
+@pytest.mark.skipif(
+    os.geteuid() != 0, reason="anybody else is the mail's owner and reaches it in any folder"
+)
 def test_root_may_keep_mail_below_a_folder_closed_to_others(tmp_path: Path) -> None:
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
@@ -249,7 +273,9 @@ def test_missing_programs_are_named_together_with_their_mend(
     with pytest.raises(MissingProgramError) as raised:
         PrivateServers(server_folder, store=False, mail=True).start()
     assert "not installed: rabbitmq-server, rabbitmqctl, epmd, dovecot" in str(raised.value)
-    assert "sudo apt-get install rabbitmq-server erlang-base dovecot-imapd dovecot-pop3d" in str(raised.value)
+    assert "sudo apt-get install rabbitmq-server erlang-base dovecot-imapd dovecot-pop3d" in str(
+        raised.value
+    )
     assert "\n" not in str(raised.value)
     assert not server_folder.exists()
 

@@ -47,8 +47,15 @@ class Losing(Imap):
 @contextmanager
 def source_at(server: Imap, **more: Any) -> Iterator[ImapSource]:
     with ScriptedServer(GREETINGS["imap"], server) as scripted:
-        fields: dict[str, Any] = {"protocol": "imap", "host": "127.0.0.1", "port": scripted.port, "security": "none"}
-        source = ImapSource(MAILBOX, IncomingServer(**(fields | {"timeout_s": 5.0, "idle": False} | more)), password)
+        fields: dict[str, Any] = {
+            "protocol": "imap",
+            "host": "127.0.0.1",
+            "port": scripted.port,
+            "security": "none",
+        }
+        source = ImapSource(
+            MAILBOX, IncomingServer(**(fields | {"timeout_s": 5.0, "idle": False} | more)), password
+        )
         source.connect()
         try:
             yield source
@@ -57,7 +64,10 @@ def source_at(server: Imap, **more: Any) -> Iterator[ImapSource]:
 
 
 def unreadable() -> float:
-    return REGISTRY.get_sample_value("mailcase_mailbox_mails_unreadable_total", {"mailbox": "a"}) or 0.0
+    return (
+        REGISTRY.get_sample_value("mailcase_mailbox_mails_unreadable_total", {"mailbox": "a"})
+        or 0.0
+    )
 
 
 @pytest.mark.parametrize(
@@ -89,7 +99,9 @@ def test_a_missing_mail_is_not_reported() -> None:
 def test_a_mail_without_a_size_is_reported() -> None:
     before = unreadable()
     with source_at(
-        Imap({b"UID FETCH 11:13 (UID RFC822": b"* 1 FETCH (UID 12 RFC822.SIZE 9)\r\nTAG OK done\r\n"})
+        Imap(
+            {b"UID FETCH 11:13 (UID RFC822": b"* 1 FETCH (UID 12 RFC822.SIZE 9)\r\nTAG OK done\r\n"}
+        )
     ) as source:
         assert [mail.id for mail in source.list_new(10)] == ["7:12"]
     assert unreadable() == before + 2

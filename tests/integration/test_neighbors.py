@@ -66,12 +66,18 @@ def test_a_mail_is_a_case_within_seconds_whatever_servers_the_other_mailboxes_ha
         assert trickle.begun.wait(30)
         [fetcher] = stages.named("fetcher")
         pipeline.servers.mail.deliver(pipeline.mailboxes["well"], b"Subject: first\r\n\r\ntext\r\n")
-        pipeline.until_recorded(1, patience_s=30)  # the lease on this mailbox may still be on its way
+        pipeline.until_recorded(
+            1, patience_s=30
+        )  # the lease on this mailbox may still be on its way
         metrics = fetcher.get("/metrics")[1].splitlines()
-        assert 'mailcase_mailbox_mails_left{mailbox="slow"} 3.0' in metrics  # what is in hand is not fetched yet
+        assert (
+            'mailcase_mailbox_mails_left{mailbox="slow"} 3.0' in metrics
+        )  # what is in hand is not fetched yet
         while len(took_s) < MAILS or trickle.asked < asked:
             began_s = time.monotonic()
-            pipeline.servers.mail.deliver(pipeline.mailboxes["well"], b"Subject: %d\r\n\r\ntext\r\n" % len(took_s))
+            pipeline.servers.mail.deliver(
+                pipeline.mailboxes["well"], b"Subject: %d\r\n\r\ntext\r\n" % len(took_s)
+            )
             pipeline.until_recorded(2 + len(took_s), patience_s=30)
             took_s.append(time.monotonic() - began_s)
             pipeline.until_empty("well")
@@ -79,7 +85,9 @@ def test_a_mail_is_a_case_within_seconds_whatever_servers_the_other_mailboxes_ha
     assert max(took_s) < WITHIN_S
 
 
-def test_a_fetcher_stops_soon_while_servers_do_not_answer(pipeline: Pipeline, trickle: TrickleServer) -> None:
+def test_a_fetcher_stops_soon_while_servers_do_not_answer(
+    pipeline: Pipeline, trickle: TrickleServer
+) -> None:
     with pipeline.services(fetcher=1) as stages:
         stages.wait_until_ready()
         assert trickle.begun.wait(30)

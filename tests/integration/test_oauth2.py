@@ -34,7 +34,9 @@ def endpoint(account: Account) -> Iterator[TokenEndpoint]:
 
 
 def tokens(endpoint: TokenEndpoint, client: str = "app") -> TokenSource:
-    oauth2 = OAuth2(provider="microsoft", client_id=client, secret_env="SECRET", token_url=endpoint.url)
+    oauth2 = OAuth2(
+        provider="microsoft", client_id=client, secret_env="SECRET", token_url=endpoint.url
+    )
     return TokenSource("cloud", oauth2, {"SECRET": "hush"})
 
 
@@ -56,7 +58,9 @@ def source(account: Account) -> Iterator[Make]:
 
 
 @PROTOCOLS
-def test_a_mail_is_taken_with_a_token(account: Account, endpoint: TokenEndpoint, source: Make, protocol: str) -> None:
+def test_a_mail_is_taken_with_a_token(
+    account: Account, endpoint: TokenEndpoint, source: Make, protocol: str
+) -> None:
     account.deliver(b"Subject: one\r\n\r\ntext\r\n")
     opened = source(protocol, tokens(endpoint))
     opened.connect()
@@ -84,7 +88,9 @@ def test_a_revoked_token_is_refused_once_and_then_a_new_one_is_asked_for(
 
 
 @PROTOCOLS
-def test_a_token_for_another_account_opens_nothing(endpoint: TokenEndpoint, source: Make, protocol: str) -> None:
+def test_a_token_for_another_account_opens_nothing(
+    endpoint: TokenEndpoint, source: Make, protocol: str
+) -> None:
     with pytest.raises(MailboxError) as caught:
         source(protocol, tokens(endpoint, "other")).connect()
     assert caught.value.failure_kind == FailureKind.LOGIN
@@ -94,7 +100,12 @@ def test_a_token_for_another_account_opens_nothing(endpoint: TokenEndpoint, sour
 def test_a_refresh_token_of_googles_kind_logs_in(
     endpoint: TokenEndpoint, source: Make, protocol: str, tmp_path: Path
 ) -> None:
-    key = {"type": "authorized_user", "client_id": "app", "client_secret": "hush", "refresh_token": "again"}
+    key = {
+        "type": "authorized_user",
+        "client_id": "app",
+        "client_secret": "hush",
+        "refresh_token": "again",
+    }
     (tmp_path / "key.json").write_text(json.dumps(key))
     oauth2 = OAuth2(provider="google", secret_file=tmp_path / "key.json", token_url=endpoint.url)
     opened = source(protocol, TokenSource("cloud", oauth2, {}))
@@ -103,8 +114,12 @@ def test_a_refresh_token_of_googles_kind_logs_in(
 
 
 @PROTOCOLS
-def test_a_wrong_secret_reaches_no_mail_server(endpoint: TokenEndpoint, source: Make, protocol: str) -> None:
-    oauth2 = OAuth2(provider="microsoft", client_id="app", secret_env="SECRET", token_url=endpoint.url)
+def test_a_wrong_secret_reaches_no_mail_server(
+    endpoint: TokenEndpoint, source: Make, protocol: str
+) -> None:
+    oauth2 = OAuth2(
+        provider="microsoft", client_id="app", secret_env="SECRET", token_url=endpoint.url
+    )
     with pytest.raises(MailboxError, match="invalid_client") as caught:
         source(protocol, TokenSource("cloud", oauth2, {"SECRET": "wrong"})).connect()
     assert caught.value.failure_kind == FailureKind.PASSWORD

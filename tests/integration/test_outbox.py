@@ -67,12 +67,19 @@ class TestMongoOutbox(OutboxContract):
 
 def sender(store: Store, transport: CountingTransport, chosen: Settings, **more: Any) -> Sender:
     transports = {"relay": transport}
-    return Sender(MongoOutbox(store), Blobs(store), transports, Templates(chosen), chosen, stop=Stop(), **more)
+    return Sender(
+        MongoOutbox(store), Blobs(store), transports, Templates(chosen), chosen, stop=Stop(), **more
+    )
 
 
 def pending(number: int, **more: Any) -> OutgoingMail:
     now = datetime.now(UTC)
-    fields: dict[str, Any] = {"id": f"ack {number}", "case": number, "state": "pending", "attempts": 0}
+    fields: dict[str, Any] = {
+        "id": f"ack {number}",
+        "case": number,
+        "state": "pending",
+        "attempts": 0,
+    }
     fields |= {"message_id": f"<{number}@office.example>", "created_at": now, "due_at": now}
     return outgoing(**(fields | {"to": (to := [f"c{number}@x.example"]), "remaining": to} | more))
 
@@ -83,7 +90,10 @@ async def test_a_sender_whose_clock_is_behind_claims_by_the_databases_time(store
     clock.report(datetime.now(UTC) - timedelta(minutes=10))
     clock.report(await outbox.now())
     await written(store, [pending(1)])
-    assert await outbox.claim("ack 1", "slow clock", clock(), clock() + timedelta(seconds=60)) is not None
+    assert (
+        await outbox.claim("ack 1", "slow clock", clock(), clock() + timedelta(seconds=60))
+        is not None
+    )
     assert await outbox.due(datetime.now(UTC), 10) == []
 
 
@@ -92,7 +102,10 @@ async def written(store: Store, mails: Sequence[OutgoingMail]) -> None:
 
 
 async def read(store: Store) -> dict[str, OutgoingMail]:
-    return {one["_id"]: msgspec.convert(one, OutgoingMail) for one in await store.collection("outbox").find({})}
+    return {
+        one["_id"]: msgspec.convert(one, OutgoingMail)
+        for one in await store.collection("outbox").find({})
+    }
 
 
 async def test_many_senders_at_once_send_each_mail_once(store: Store, tmp_path: Path) -> None:
@@ -101,12 +114,16 @@ async def test_many_senders_at_once_send_each_mail_once(store: Store, tmp_path: 
     await written(store, mails)
     senders = [sender(store, transport, chosen) for _ in range(4)]
     await asyncio.gather(*(one.deliver(mail.id) for one in senders for mail in mails))
-    assert sorted(recipient for recipient, _ in transport.taken) == sorted(mail.to[0] for mail in mails)
+    assert sorted(recipient for recipient, _ in transport.taken) == sorted(
+        mail.to[0] for mail in mails
+    )
     assert {one.state for one in (await read(store)).values()} == {"sent"}
     assert len(await store.collection("comments").find({})) == 20
 
 
-async def test_a_claim_that_ended_is_another_sender_s_and_its_word_counts_no_more(store: Store, tmp_path: Path) -> None:
+async def test_a_claim_that_ended_is_another_sender_s_and_its_word_counts_no_more(
+    store: Store, tmp_path: Path
+) -> None:
     outbox, now = MongoOutbox(store), datetime.now(UTC)
     await written(store, [pending(1)])
     later = now + timedelta(seconds=60)
@@ -124,7 +141,9 @@ async def test_a_claim_that_ended_is_another_sender_s_and_its_word_counts_no_mor
     assert (await read(store))["ack 1"].claimed_by == "second"
 
 
-async def test_a_customer_who_answers_before_we_wrote_it_down_finds_the_same_case(store: Store, tmp_path: Path) -> None:
+async def test_a_customer_who_answers_before_we_wrote_it_down_finds_the_same_case(
+    store: Store, tmp_path: Path
+) -> None:
     """Her mail has reserved the id of ours, in the case that it went to."""
     await written(store, [mail := pending(1)])
     thread = {"_id": f"invoices {mail.message_id}", "case": 1, "claimed_by": None}
@@ -133,10 +152,16 @@ async def test_a_customer_who_answers_before_we_wrote_it_down_finds_the_same_cas
     assert await store.collection("threads").find({}) == [thread | {"claimed_by": "ack 1"}]
 
 
-async def test_a_delivery_report_that_is_quicker_than_our_word_marks_the_comment(store: Store, tmp_path: Path) -> None:
+async def test_a_delivery_report_that_is_quicker_than_our_word_marks_the_comment(
+    store: Store, tmp_path: Path
+) -> None:
     class Bouncing(CountingTransport):
-        async def send(self, sender: str, recipients: Sequence[str], message: bytes) -> DeliveryResult:
-            await store.collection("outbox").update({"_id": "ack 1"}, {"$set": {"bounced_by": "1e" * 32}})
+        async def send(
+            self, sender: str, recipients: Sequence[str], message: bytes
+        ) -> DeliveryResult:
+            await store.collection("outbox").update(
+                {"_id": "ack 1"}, {"$set": {"bounced_by": "1e" * 32}}
+            )
             return await super().send(sender, recipients, message)
 
     await written(store, [pending(1)])
@@ -146,7 +171,9 @@ async def test_a_delivery_report_that_is_quicker_than_our_word_marks_the_comment
     assert comment["failure"] == f"a delivery report came, see comment {'1e' * 32}"
 
 
-async def test_the_breaker_stops_what_goes_out_by_itself_over_all_senders(store: Store, tmp_path: Path) -> None:
+async def test_the_breaker_stops_what_goes_out_by_itself_over_all_senders(
+    store: Store, tmp_path: Path
+) -> None:
     limits = "[sender]\nmax_automatic_mails_per_minute = 6\nbreaker_pause_s = 600\n"
     chosen, transport = settings(tmp_path, more=limits), CountingTransport()
     mails = [pending(number) for number in range(1, 21)]
@@ -164,7 +191,9 @@ async def test_the_breaker_stops_what_goes_out_by_itself_over_all_senders(store:
     assert everyone.held_until is not None
     held = [one for one in found.values() if one.state == "pending"]
     assert {one.due_at for one in held} == {everyone.held_until}
-    senders = [sender(store, transport, chosen, clock=lambda: datetime.now(UTC) + timedelta(seconds=601))]
+    senders = [
+        sender(store, transport, chosen, clock=lambda: datetime.now(UTC) + timedelta(seconds=601))
+    ]
     await asyncio.gather(*(senders[0].deliver(one.id) for one in held[:3]))
     assert len(transport.taken) == 10
 
@@ -175,6 +204,11 @@ async def test_five_an_hour_to_one_address_whoever_sends_them(store: Store, tmp_
     mails = [pending(number, to=to, remaining=to) for number in range(1, 21)]
     await written(store, mails)
     senders = [sender(store, transport, chosen) for _ in range(4)]
-    await asyncio.gather(*(senders[number % 4].deliver(mail.id) for number, mail in enumerate(mails)))
+    await asyncio.gather(
+        *(senders[number % 4].deliver(mail.id) for number, mail in enumerate(mails))
+    )
     assert len(transport.taken) == 5
-    assert sorted(one.state for one in (await read(store)).values()) == ["sent"] * 5 + ["suppressed"] * 15
+    assert (
+        sorted(one.state for one in (await read(store)).values())
+        == ["sent"] * 5 + ["suppressed"] * 15
+    )

@@ -56,7 +56,9 @@ class TestPop3Source(MailSourceContract):
 
 
 @pytest.mark.parametrize("raw", ODD_MAILS.values(), ids=ODD_MAILS.keys())
-def test_any_bytes_come_as_the_server_gives_them(account: Account, made: list[Pop3Source], raw: bytes) -> None:
+def test_any_bytes_come_as_the_server_gives_them(
+    account: Account, made: list[Pop3Source], raw: bytes
+) -> None:
     """The protocol ends every mail with a line end, and a header with its blank line is the server's affair."""
     account.deliver(raw)
     source = source_of(account, made)
@@ -68,7 +70,9 @@ def test_any_bytes_come_as_the_server_gives_them(account: Account, made: list[Po
     assert fetched.received_at is None
 
 
-def test_a_broken_session_deletes_nothing_and_the_next_one_deletes(account: Account, made: list[Pop3Source]) -> None:
+def test_a_broken_session_deletes_nothing_and_the_next_one_deletes(
+    account: Account, made: list[Pop3Source]
+) -> None:
     for text in (b"one", b"two"):
         account.deliver(HEAD + text + b"\r\n\r\n\r\n")
     source = source_of(account, made)
@@ -86,7 +90,9 @@ def test_a_broken_session_deletes_nothing_and_the_next_one_deletes(account: Acco
     assert account.left() == 1
 
 
-def test_a_mail_recorded_between_two_sessions_is_deleted_by_the_next(account: Account, made: list[Pop3Source]) -> None:
+def test_a_mail_recorded_between_two_sessions_is_deleted_by_the_next(
+    account: Account, made: list[Pop3Source]
+) -> None:
     account.deliver(HEAD + b"one\r\n\r\n\r\n")
     source = source_of(account, made)
     source.connect()
@@ -98,7 +104,9 @@ def test_a_mail_recorded_between_two_sessions_is_deleted_by_the_next(account: Ac
     assert account.left() == 0
 
 
-def test_an_old_uidl_on_a_new_mail_deletes_nothing(account: Account, made: list[Pop3Source]) -> None:
+def test_an_old_uidl_on_a_new_mail_deletes_nothing(
+    account: Account, made: list[Pop3Source]
+) -> None:
     account.deliver(HEAD + b"old\r\n\r\n\r\n")
     source = source_of(account, made)
     source.connect()
@@ -111,7 +119,9 @@ def test_an_old_uidl_on_a_new_mail_deletes_nothing(account: Account, made: list[
     assert account.left() == 1
 
 
-def test_a_mail_that_comes_during_a_session_is_seen_by_the_next(account: Account, made: list[Pop3Source]) -> None:
+def test_a_mail_that_comes_during_a_session_is_seen_by_the_next(
+    account: Account, made: list[Pop3Source]
+) -> None:
     source = source_of(account, made)
     source.connect()
     account.deliver(HEAD + b"late\r\n\r\n\r\n")
@@ -120,7 +130,9 @@ def test_a_mail_that_comes_during_a_session_is_seen_by_the_next(account: Account
     assert len(source.list_new(10)) == 1
 
 
-def test_mails_that_stay_are_remembered_by_their_uidl(account: Account, made: list[Pop3Source]) -> None:
+def test_mails_that_stay_are_remembered_by_their_uidl(
+    account: Account, made: list[Pop3Source]
+) -> None:
     seen_ids = FakeSeenIds()
     for text in (b"one", b"two"):
         account.deliver(HEAD + text + b"\r\n\r\n\r\n")
@@ -140,7 +152,9 @@ def test_mails_that_stay_are_remembered_by_their_uidl(account: Account, made: li
     assert seen_ids.ids == set()
 
 
-def test_one_bad_mail_stops_no_other(account: Account, made: list[Pop3Source], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_bad_mail_stops_no_other(
+    account: Account, made: list[Pop3Source], monkeypatch: pytest.MonkeyPatch
+) -> None:
     for text in (b"one", b"bad", b"two"):
         account.deliver(HEAD + text + b"\r\n\r\n\r\n")
     source = source_of(account, made)
@@ -154,7 +168,9 @@ def test_one_bad_mail_stops_no_other(account: Account, made: list[Pop3Source], m
     assert account.left() == 1
 
 
-def test_the_description_names_the_capabilities_of_the_maildrop(account: Account, made: list[Pop3Source]) -> None:
+def test_the_description_names_the_capabilities_of_the_maildrop(
+    account: Account, made: list[Pop3Source]
+) -> None:
     account.deliver(HEAD + b"one\r\n\r\n\r\n")
     source = source_of(account, made)
     source.connect()
@@ -177,7 +193,9 @@ class TestFailures:
 
     def test_tls_to_a_plain_text_port(self, account: Account) -> None:
         server = account.server("pop3", port=account.mail.pop3_port)
-        _assert_failure(Pop3Source(account.mailbox(), server, password), FailureKind.CERTIFICATE, "security")
+        _assert_failure(
+            Pop3Source(account.mailbox(), server, password), FailureKind.CERTIFICATE, "security"
+        )
 
 
 def _assert_failure(source: Pop3Source, failure_kind: FailureKind, hint: str) -> None:

@@ -42,13 +42,25 @@ def message(exchange: str, body: bytes, key: str = "kept.a") -> Outgoing:
 async def bodies(deliveries: Deliveries, count: int) -> list[bytes]:
     found: list[bytes] = []
     while len(found) < count:
-        found += [one.body for one in await asyncio.wait_for(deliveries.next_batch(count), PATIENCE_S)]
+        found += [
+            one.body for one in await asyncio.wait_for(deliveries.next_batch(count), PATIENCE_S)
+        ]
     await deliveries.acknowledge()
     return found
 
 
-async def test_messages_of_every_size_arrive_whole_and_in_order(broker: Broker, exchange: str) -> None:
-    sizes = [0, 1, 5000, *range(FRAME_BYTES - 10, FRAME_BYTES + 2), 2 * FRAME_BYTES, WRITE_BYTES - 1, WRITE_BYTES * 3]
+async def test_messages_of_every_size_arrive_whole_and_in_order(
+    broker: Broker, exchange: str
+) -> None:
+    sizes = [
+        0,
+        1,
+        5000,
+        *range(FRAME_BYTES - 10, FRAME_BYTES + 2),
+        2 * FRAME_BYTES,
+        WRITE_BYTES - 1,
+        WRITE_BYTES * 3,
+    ]
     sent = [bytes([index]) * size for index, size in enumerate([*sizes, *[700] * 200])]
     await broker.publish_all([message(exchange, body) for body in sent])
     assert await bodies(await broker.consume(exchange, 0), len(sent)) == sent
@@ -56,7 +68,10 @@ async def test_messages_of_every_size_arrive_whole_and_in_order(broker: Broker, 
 
 async def test_a_message_that_no_queue_takes_fails_alone(broker: Broker, exchange: str) -> None:
     confirmed, unconfirmed = PUBLISHED.labels(exchange), UNCONFIRMED.labels(exchange)
-    sent = [message(exchange, bytes([number]), "lost.a" if number == 3 else "kept.a") for number in range(9)]
+    sent = [
+        message(exchange, bytes([number]), "lost.a" if number == 3 else "kept.a")
+        for number in range(9)
+    ]
     with pytest.raises(TransientError, match=f"publish to {exchange} as lost.a"):
         await broker.publish_all(sent)
     await broker.publish(message(exchange, b"next"))
@@ -65,7 +80,9 @@ async def test_a_message_that_no_queue_takes_fails_alone(broker: Broker, exchang
     assert (confirmed._value.get(), unconfirmed._value.get()) == (9, 1)
 
 
-async def test_a_batch_that_is_given_up_half_way_leaves_the_channel_in_order(broker: Broker, exchange: str) -> None:
+async def test_a_batch_that_is_given_up_half_way_leaves_the_channel_in_order(
+    broker: Broker, exchange: str
+) -> None:
     large = [message(exchange, b"x" * WRITE_BYTES) for _ in range(60)]
     batch = asyncio.create_task(broker.publish_all(large))
     await asyncio.sleep(0)
@@ -73,11 +90,15 @@ async def test_a_batch_that_is_given_up_half_way_leaves_the_channel_in_order(bro
     batch.cancel()
     with pytest.raises(asyncio.CancelledError):
         await batch
-    for number in range(20):  # a confirm that is taken for another's would leave one of them waiting
+    for number in range(
+        20
+    ):  # a confirm that is taken for another's would leave one of them waiting
         await asyncio.wait_for(broker.publish(message(exchange, bytes([number]))), PATIENCE_S)
 
 
-async def test_nobody_waits_for_confirms_of_a_connection_that_ended(broker: Broker, exchange: str) -> None:
+async def test_nobody_waits_for_confirms_of_a_connection_that_ended(
+    broker: Broker, exchange: str
+) -> None:
     batch = [message(exchange, b"x" * 5000) for _ in range(100)]
     publishing = asyncio.create_task(broker.publish_all(batch))
     await asyncio.sleep(0)

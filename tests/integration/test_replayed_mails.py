@@ -28,7 +28,17 @@ from tests.unit.casework.builders import OPERATOR
 __all__ = ["cases", "database"]  # the fixtures of the neighbour
 
 KNOWING = Policy(reference=CaseReference("Case"))  # without it, [Case #1] is no reference
-COLLECTIONS = ("cases", "changes", "comments", "mails", "threads", "counters", "senders", "blobs.files", "blobs.chunks")
+COLLECTIONS = (
+    "cases",
+    "changes",
+    "comments",
+    "mails",
+    "threads",
+    "counters",
+    "senders",
+    "blobs.files",
+    "blobs.chunks",
+)
 
 Dump = dict[str, dict[Any, dict[str, Any]]]
 
@@ -37,7 +47,9 @@ async def dump(observed: Observed) -> Dump:
     return {name: await observed.all(name) for name in COLLECTIONS}
 
 
-def mail(text: str, *, subject: str = "Invoice 17", message_id: str = "", answers: str = "", **more: Any) -> RawMail:
+def mail(
+    text: str, *, subject: str = "Invoice 17", message_id: str = "", answers: str = "", **more: Any
+) -> RawMail:
     headers = f"Message-ID: <{message_id or text.replace(' ', '.')}@x.example>\r\n"
     headers += f"In-Reply-To: <{answers}@x.example>\r\n" if answers else ""
     raw = raw_bytes(text, subject=subject, headers=headers, **more)
@@ -51,8 +63,14 @@ async def write(
     commands: list[Command] = [decide(one, policy or Policy()) for one in mails]
     async with case_writer(servers.store.url, database) as (writer, outlet):
         for start in range(0, len(commands), 5):
-            await writer.handle([ReceivedCommand(one, False) for one in commands[start : start + 5]])
-        told = [decode_replayed(one.body) for one in outlet.published if one.routing_key == "mail.replayed.r"]
+            await writer.handle(
+                [ReceivedCommand(one, False) for one in commands[start : start + 5]]
+            )
+        told = [
+            decode_replayed(one.body)
+            for one in outlet.published
+            if one.routing_key == "mail.replayed.r"
+        ]
         return [effect for one in told for effect in one.effects]
 
 
@@ -82,7 +100,9 @@ async def test_the_archive_replayed_twice_and_shuffled_changes_nothing(
     chance = random.Random(5)
     opening = [mail(f"m {number}", subject=f"Order {number}") for number in range(20)]
     later = [mail(f"late {number}", answers=f"m.{number}") for number in range(10)]
-    later += [mail(f"ref {number}", subject=f"RE: [#{number + 1}]", sender=EVE) for number in range(10)]
+    later += [
+        mail(f"ref {number}", subject=f"RE: [#{number + 1}]", sender=EVE) for number in range(10)
+    ]
     spam = Policy(spam="park")
     bad = mail("spam")
     bad = structs.replace(bad, raw=b"X-Spam-Flag: YES\r\n" + (bad.raw or b""))
@@ -109,11 +129,15 @@ async def test_what_a_repaired_reader_reads_replaces_what_was_derived_and_nothin
     await comments.update({"_id": first.key}, {"$set": garbled})
     await store.collection("cases").update({"_id": 1}, {"$set": {"title": "F?ktura"}})
     stages = (Stage(name="registration", initial=True, next=("approval",)), Stage(name="approval"))
-    worker = CaseRepository(store, {"invoices": Process(name="invoices", title="Invoices", stages=stages)})
+    worker = CaseRepository(
+        store, {"invoices": Process(name="invoices", title="Invoices", stages=stages)}
+    )
     for action in (actions.Move(stage="approval"), actions.Close()):
         await worker.act(1, action, OPERATOR)
     worked = await dump(cases)
-    await comments.insert([right["comments"][reply.key] | {"_id": "note", "kind": "note", "text": "a person's"}])
+    await comments.insert(
+        [right["comments"][reply.key] | {"_id": "note", "kind": "note", "text": "a person's"}]
+    )
     await store.collection("cases").update({"_id": 1}, {"$inc": {"comment_count": 1}})
     assert await rederive(servers, database, [first, reply]) == [("rederived", 1), ("unchanged", 1)]
     now = await dump(cases)
@@ -129,10 +153,14 @@ async def test_what_a_repaired_reader_reads_replaces_what_was_derived_and_nothin
     await assert_all_is_well(cases)
 
 
-async def test_a_title_that_a_person_gave_is_his(servers: PrivateServers, cases: Observed, database: str) -> None:
+async def test_a_title_that_a_person_gave_is_his(
+    servers: PrivateServers, cases: Observed, database: str
+) -> None:
     first = mail("first", subject="Faktura")
     await write(servers, database, [first])
-    await cases.store.collection("comments").update({"_id": first.key}, {"$set": {"subject": "F?ktura"}})
+    await cases.store.collection("comments").update(
+        {"_id": first.key}, {"$set": {"subject": "F?ktura"}}
+    )
     await cases.store.collection("cases").update({"_id": 1}, {"$set": {"title": "The broken lamp"}})
     assert await rederive(servers, database, [first]) == [("rederived", 1)]
     assert (await cases.all("cases"))[1]["title"] == "The broken lamp"
@@ -156,7 +184,9 @@ async def test_a_mail_whose_number_was_overlooked_moves_when_asked_and_its_empti
     assert (note["case"], note["flags"], "case 1" in note["text"]) == (2, ["emptied"], True)
     assert now["threads"]["invoices <lost@x.example>"]["case"] == 1
     await assert_all_is_well(cases)
-    assert await rederive(servers, database, [lost], move=True, policy=KNOWING) == [("unchanged", 1)]
+    assert await rederive(servers, database, [lost], move=True, policy=KNOWING) == [
+        ("unchanged", 1)
+    ]
     assert await dump(cases) == now
 
 
@@ -227,12 +257,25 @@ async def test_two_writers_that_derive_the_same_mails_anew_count_no_attachment_t
 ) -> None:
     mails = [mail(f"m {number}", subject=f"Order {number}") for number in range(10)]
     await write(servers, database, mails)
-    file = {"name": "x", "content_type": "a/b", "size": 1, "sha256": "f" * 64, "inline": False, "content_id": None}
-    extra = {"attachments": [file | {"blob": "f" * 64, "original_name": None, "flags": []}], "text": "garbled"}
+    file = {
+        "name": "x",
+        "content_type": "a/b",
+        "size": 1,
+        "sha256": "f" * 64,
+        "inline": False,
+        "content_id": None,
+    }
+    extra = {
+        "attachments": [file | {"blob": "f" * 64, "original_name": None, "flags": []}],
+        "text": "garbled",
+    }
     await cases.store.collection("comments").update_all({}, {"$set": extra})
     await cases.store.collection("cases").update_all({}, {"$inc": {"attachment_count": 1}})
     done = await asyncio.gather(*(rederive(servers, database, mails) for _ in range(3)))
-    assert sorted(effect for each in done for effect, _ in each) == ["rederived"] * 10 + ["unchanged"] * 20
+    assert (
+        sorted(effect for each in done for effect, _ in each)
+        == ["rederived"] * 10 + ["unchanged"] * 20
+    )
     await assert_all_is_well(cases)
 
 
@@ -240,7 +283,9 @@ async def test_a_large_mail_whose_content_was_lost_is_parked_and_comes_back_with
     servers: PrivateServers, cases: Observed, database: str
 ) -> None:
     whole = mail("large")
-    lost = structs.replace(whole, raw=None, head=whole.raw, blob=BlobRef(sha256="0" * 64, size=whole.size))
+    lost = structs.replace(
+        whole, raw=None, head=whole.raw, blob=BlobRef(sha256="0" * 64, size=whole.size)
+    )
     [effect] = await write(servers, database, [replayed(lost)])
     assert (effect.effect, effect.detail) == ("parked", "content-missing")
     again = await write(servers, database, [replayed(lost)])

@@ -19,7 +19,11 @@ class Sent:
     """What the customer has before her: our mail."""
 
     def __init__(self, mail: dict[str, str]) -> None:
-        self.subject, self.message_id, self.reply_to = mail["Subject"], mail["Message-ID"], mail["Reply-To"]
+        self.subject, self.message_id, self.reply_to = (
+            mail["Subject"],
+            mail["Message-ID"],
+            mail["Reply-To"],
+        )
         self.references = " ".join([*mail["References"].split(), self.message_id])
 
 
@@ -28,12 +32,15 @@ Client = Callable[[Sent], tuple[Headers, str]]
 
 
 def outlook(sent: Sent) -> tuple[Headers, str]:
-    return [
-        ("Subject", f"RE: {sent.subject}"),
-        ("In-Reply-To", sent.message_id),
-        ("References", sent.references),
-        ("Thread-Index", "AdjX0s7x8bq2m3n4Q5S6T7U8V9W0"),
-    ], f"Thanks.\r\n\r\nFrom: Accounts <{ADDRESS}>\r\nSent: Monday\r\nSubject: {sent.subject}\r\n\r\nText"
+    return (
+        [
+            ("Subject", f"RE: {sent.subject}"),
+            ("In-Reply-To", sent.message_id),
+            ("References", sent.references),
+            ("Thread-Index", "AdjX0s7x8bq2m3n4Q5S6T7U8V9W0"),
+        ],
+        f"Thanks.\r\n\r\nFrom: Accounts <{ADDRESS}>\r\nSent: Monday\r\nSubject: {sent.subject}\r\n\r\nText",
+    )
 
 
 def outlook_in_polish(sent: Sent) -> tuple[Headers, str]:
@@ -45,20 +52,28 @@ def outlook_in_polish(sent: Sent) -> tuple[Headers, str]:
 
 
 def older_outlook_in_polish(sent: Sent) -> tuple[Headers, str]:
-    return [("Subject", f"Odp: {sent.subject}".replace("[", "=?utf-8?q?=5B?= ").replace("ż", "z"))], "Dziękuję."
+    return [
+        ("Subject", f"Odp: {sent.subject}".replace("[", "=?utf-8?q?=5B?= ").replace("ż", "z"))
+    ], "Dziękuję."
 
 
 def gmail(sent: Sent) -> tuple[Headers, str]:
-    return [
-        ("Subject", encoded_b(f"Re: {sent.subject}")),
-        ("In-Reply-To", sent.message_id),
-        ("References", sent.references.replace(" ", "\r\n\t")),
-    ], f"Thanks!\r\n\r\nOn Mon, Nov 23, 2026 at 8:15 AM Accounts <{ADDRESS}> wrote:\r\n\r\n> Text\r\n"
+    return (
+        [
+            ("Subject", encoded_b(f"Re: {sent.subject}")),
+            ("In-Reply-To", sent.message_id),
+            ("References", sent.references.replace(" ", "\r\n\t")),
+        ],
+        f"Thanks!\r\n\r\nOn Mon, Nov 23, 2026 at 8:15 AM Accounts <{ADDRESS}> wrote:\r\n\r\n> Text\r\n",
+    )
 
 
 def apple_mail(sent: Sent) -> tuple[Headers, str]:
     folded = sent.subject.replace("] ", "]\r\n ")
-    return [("Subject", f"Re: {folded}"), ("In-Reply-To", sent.message_id)], "Thanks.\r\n\r\n> On 23 Nov 2026\r\n> Text"
+    return [
+        ("Subject", f"Re: {folded}"),
+        ("In-Reply-To", sent.message_id),
+    ], "Thanks.\r\n\r\n> On 23 Nov 2026\r\n> Text"
 
 
 def thunderbird(sent: Sent) -> tuple[Headers, str]:
@@ -141,14 +156,21 @@ def answer_of(client: Client, sent: Sent, number: int) -> bytes:
     to = sent.reply_to if client is ticket_system_that_keeps_only_the_address else ADDRESS
     message_id = f"<{client.__name__}-{number}@customer.example>"
     common = [("From", f"Anna Nowak <{ANNA}>"), ("To", to), ("Message-ID", message_id)]
-    lines = [f"{key}: {value}" for key, value in [*common, *headers, ("Content-Type", "text/plain; charset=utf-8")]]
+    lines = [
+        f"{key}: {value}"
+        for key, value in [*common, *headers, ("Content-Type", "text/plain; charset=utf-8")]
+    ]
     return ("\r\n".join([*lines, "", text])).encode()
 
 
 @pytest.fixture(scope="module")
-async def office(servers: PrivateServers, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Office]:
+async def office(
+    servers: PrivateServers, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Office]:
     with SmtpSink() as sink:
-        office = Office(servers, tmp_path_factory.mktemp("office"), sink, mailbox="plus_addressing = true")
+        office = Office(
+            servers, tmp_path_factory.mktemp("office"), sink, mailbox="plus_addressing = true"
+        )
         async with office.open() as office:
             yield office
 
@@ -157,22 +179,34 @@ async def office(servers: PrivateServers, tmp_path_factory: pytest.TempPathFacto
 async def case(office: Office) -> int:
     """A case of Anna's that was acknowledged and answered."""
     number = await office.case_of(await office.receive(letter("anna")))
-    one = AnswerCase(id="answer-1", case=number, text="Przyjęto.", at=datetime.now(UTC), subject="Sprawa przyjęta")
+    one = AnswerCase(
+        id="answer-1",
+        case=number,
+        text="Przyjęto.",
+        at=datetime.now(UTC),
+        subject="Sprawa przyjęta",
+    )
     await office.answer(one)
     await office.until_ended(2)
     return number
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-async def test_the_answer_of_a_client_joins_its_case(office: Office, case: int, client: Client) -> None:
-    for number, mail in enumerate(office.sink.mails):  # the acknowledgement, and the answer of a person
+async def test_the_answer_of_a_client_joins_its_case(
+    office: Office, case: int, client: Client
+) -> None:
+    for number, mail in enumerate(
+        office.sink.mails
+    ):  # the acknowledgement, and the answer of a person
         key = await office.receive(answer_of(client, Sent(dict(parsed(mail).items())), number))
         assert await office.case_of(key) == case
         comment = (await office.all("comments"))[key]
         assert (comment["kind"], "unverified-sender" in comment["flags"]) == ("mail", False)
 
 
-async def test_a_forged_message_id_or_number_with_a_wrong_mac_leads_nowhere(office: Office, case: int) -> None:
+async def test_a_forged_message_id_or_number_with_a_wrong_mac_leads_nowhere(
+    office: Office, case: int
+) -> None:
     genuine = parsed(office.sink.mails[0])["Message-ID"]
     mac, domain = genuine.rpartition(".")[0].rpartition(".")[2], genuine.partition("@")[2]
     head, _, tail = genuine.partition("@")[0].rpartition(".")
@@ -184,7 +218,9 @@ async def test_a_forged_message_id_or_number_with_a_wrong_mac_leads_nowhere(offi
     ]
     assert genuine not in forged
     for number, message_id in enumerate(forged):
-        mail = letter(f"forged-{number}", headers=f"In-Reply-To: {message_id}\r\nReferences: {message_id}\r\n")
+        mail = letter(
+            f"forged-{number}", headers=f"In-Reply-To: {message_id}\r\nReferences: {message_id}\r\n"
+        )
         key = await office.receive(mail)
         assert await office.case_of(key) != case
         assert (await office.all("mails"))[key]["outcome"] == "opened"

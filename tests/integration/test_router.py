@@ -18,7 +18,13 @@ from services.runtime.broker.configured import topology_of
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.deliveries import Deliveries
 from services.runtime.broker.messages import Outgoing
-from services.runtime.broker.topology import CASE_WRITER_COMMANDS, MAIL, ROUTER_MAIL, dead_name, raw_key
+from services.runtime.broker.topology import (
+    CASE_WRITER_COMMANDS,
+    MAIL,
+    ROUTER_MAIL,
+    dead_name,
+    raw_key,
+)
 from services.runtime.process.lifecycle import Stop
 from services.runtime.settings import Settings, load_settings
 from tests.builders import command_in, raw_bytes, raw_mail
@@ -76,20 +82,26 @@ async def router(settings: Settings) -> AsyncIterator[None]:
 
 
 def message(mail: RawMail, body: bytes | None = None) -> Outgoing:
-    return Outgoing(MAIL, raw_key(mail.process, mail.mailbox), body or encode(mail), tag_of(mail), mail.key)
+    return Outgoing(
+        MAIL, raw_key(mail.process, mail.mailbox), body or encode(mail), tag_of(mail), mail.key
+    )
 
 
 async def bodies(deliveries: Deliveries, count: int) -> list[bytes]:
     found: list[bytes] = []
     while len(found) < count:
-        found += [one.body for one in await asyncio.wait_for(deliveries.next_batch(1000), PATIENCE_S)]
+        found += [
+            one.body for one in await asyncio.wait_for(deliveries.next_batch(1000), PATIENCE_S)
+        ]
     await deliveries.acknowledge()
     return found
 
 
 async def test_every_mail_is_forwarded_byte_for_byte(settings: Settings, broker: Broker) -> None:
     raws = [raw_bytes(f"mail {number}", subject=f"Invoice {number}") for number in range(300)]
-    mails = [raw_mail(raw) for raw in [*raws, bytes(range(256)) * 4096, b"\x00", b"no header\r\nat all"]]
+    mails = [
+        raw_mail(raw) for raw in [*raws, bytes(range(256)) * 4096, b"\x00", b"no header\r\nat all"]
+    ]
     commands = await broker.consume(CASE_WRITER_COMMANDS, 1000)
     async with router(settings):
         await broker.publish_all([message(mail) for mail in mails])
@@ -98,11 +110,19 @@ async def test_every_mail_is_forwarded_byte_for_byte(settings: Settings, broker:
     assert len(routed) == len(mails)
 
 
-async def test_an_unreadable_message_is_set_aside_and_the_next_one_goes_on(settings: Settings, broker: Broker) -> None:
-    broken = [b"\xc1 no message", encode(raw_mail())[:-3], b"\x82\xa4type\xaaRawMail.v1\xa1x" + b"\x91" * 100_000]
+async def test_an_unreadable_message_is_set_aside_and_the_next_one_goes_on(
+    settings: Settings, broker: Broker
+) -> None:
+    broken = [
+        b"\xc1 no message",
+        encode(raw_mail())[:-3],
+        b"\x82\xa4type\xaaRawMail.v1\xa1x" + b"\x91" * 100_000,
+    ]
     commands = await broker.consume(CASE_WRITER_COMMANDS, 1000)
     async with router(settings):
-        await broker.publish_all([message(raw_mail(), body) for body in [*broken, encode(raw_mail())]])
+        await broker.publish_all(
+            [message(raw_mail(), body) for body in [*broken, encode(raw_mail())]]
+        )
         assert [command_in(one).mail for one in await bodies(commands, 1)] == [raw_mail()]
         dead = await broker.consume(dead_name(ROUTER_MAIL), 10)
         assert sorted(await bodies(dead, len(broken))) == sorted(broken)
@@ -127,7 +147,9 @@ async def test_a_mail_that_our_own_code_fails_on_is_set_aside_and_the_next_one_g
         assert await bodies(dead, 1) == [encode(odd)]
 
 
-async def test_a_router_that_stops_leaves_nothing_in_hand(settings: Settings, broker: Broker) -> None:
+async def test_a_router_that_stops_leaves_nothing_in_hand(
+    settings: Settings, broker: Broker
+) -> None:
     mails = [raw_mail(raw_bytes(f"mail {number}")) for number in range(200)]
     commands = await broker.consume(CASE_WRITER_COMMANDS, 1000)
     await broker.publish_all([message(mail) for mail in mails])

@@ -28,11 +28,15 @@ LIMITS = "max_automatic_mails_per_minute = 1000"
 
 
 @pytest.fixture(scope="module")
-async def office(servers: PrivateServers, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Office]:
+async def office(
+    servers: PrivateServers, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Office]:
     """With two senders; every test has customers of its own."""
     folder: Path = tmp_path_factory.mktemp("office")
     with MoodySink() as sink:
-        async with Office(servers, folder, sink, sender=LIMITS, timeout_s=1.0).open(senders=2) as office:
+        async with Office(servers, folder, sink, sender=LIMITS, timeout_s=1.0).open(
+            senders=2
+        ) as office:
             yield office
 
 
@@ -43,13 +47,20 @@ def sink_of(office: Office) -> MoodySink:
 
 async def opened(office: Office, name: str, **more: Any) -> int:
     """The number of a case opened by `name`, whose acknowledgement came to its end."""
-    number = await office.case_of(await office.receive(letter(name, sender=f"{name}@customer.example", **more)))
-    await office.until(lambda mails: f"ack {number}" in mails and bool(mails[f"ack {number}"]["ended_at"]), "outbox")
+    number = await office.case_of(
+        await office.receive(letter(name, sender=f"{name}@customer.example", **more))
+    )
+    await office.until(
+        lambda mails: f"ack {number}" in mails and bool(mails[f"ack {number}"]["ended_at"]),
+        "outbox",
+    )
     return number
 
 
 def answer(number: int, name: str, **more: Any) -> AnswerCase:
-    return AnswerCase(id=f"answer-{name}", case=number, text="Dziękujemy.\n", at=datetime.now(UTC), **more)
+    return AnswerCase(
+        id=f"answer-{name}", case=number, text="Dziękujemy.\n", at=datetime.now(UTC), **more
+    )
 
 
 async def answered(office: Office, one: AnswerCase) -> dict[str, Any]:
@@ -60,7 +71,9 @@ async def answered(office: Office, one: AnswerCase) -> dict[str, Any]:
     return (await office.all("outbox"))[key]
 
 
-async def test_a_mail_that_opens_a_case_is_acknowledged_once_and_the_case_shows_it(office: Office) -> None:
+async def test_a_mail_that_opens_a_case_is_acknowledged_once_and_the_case_shows_it(
+    office: Office,
+) -> None:
     number = await opened(office, "anna")
     [taken] = sink_of(office).taken_by("anna@customer.example")
     assert (taken.sender, taken.recipients) == (ADDRESS, ("anna@customer.example",))
@@ -68,12 +81,19 @@ async def test_a_mail_that_opens_a_case_is_acknowledged_once_and_the_case_shows_
     assert mail["Subject"] == f"Sprawa [#{number}] została założona"
     assert f"[#{number}]" in mail.get_content()
     assert mail["In-Reply-To"] == "<letter-anna@customer.example>"
-    assert (mail["Auto-Submitted"], mail["X-Mailcase-Case"].split()[0]) == ("auto-replied", str(number))
+    assert (mail["Auto-Submitted"], mail["X-Mailcase-Case"].split()[0]) == (
+        "auto-replied",
+        str(number),
+    )
     assert office.signer.case_of(mail["Message-ID"]) == number
     for foreign in (b"Zam", b"Letter"):  # its subject, its text
         assert foreign not in taken.raw
     comment = (await office.all("comments"))[f"ack {number}"]
-    assert (comment["kind"], comment["message_id"], comment["flags"]) == ("sent", mail["Message-ID"], ["automatic"])
+    assert (comment["kind"], comment["message_id"], comment["flags"]) == (
+        "sent",
+        mail["Message-ID"],
+        ["automatic"],
+    )
     thread = (await office.all("threads"))[f"invoices {mail['Message-ID']}"]
     assert (thread["case"], thread["claimed_by"]) == (number, f"ack {number}")
     assert (await office.all("cases"))[number]["comment_count"] == 2
@@ -105,7 +125,9 @@ async def test_the_header_of_a_mail_of_ours_is_known_without_its_message_id_and_
     assert mails[copied]["reason"] != "own-mail"
 
 
-@pytest.mark.parametrize("headers", ["X-Failed-Recipients: x\r\n", "Auto-Submitted: auto-replied\r\n", ""])
+@pytest.mark.parametrize(
+    "headers", ["X-Failed-Recipients: x\r\n", "Auto-Submitted: auto-replied\r\n", ""]
+)
 async def test_a_forged_mail_with_the_number_is_flagged_and_its_recipients_get_no_answer(
     office: Office, headers: str
 ) -> None:
@@ -135,7 +157,9 @@ async def test_machines_are_not_answered(office: Office) -> None:
         await office.receive(letter(name, sender=f"{name}@customer.example", headers=headers))
         for name, headers in UNANSWERED.items()
     ]
-    no_path = letter("path", sender="path@customer.example").replace(b"<bounce@customer.example>", b"<>")
+    no_path = letter("path", sender="path@customer.example").replace(
+        b"<bounce@customer.example>", b"<>"
+    )
     keys.append(await office.receive(no_path))
     keys.append(await office.receive(letter("old", sender="old@customer.example"), origin="replay"))
     numbers = [await office.case_of(key) for key in keys]
@@ -161,10 +185,16 @@ async def test_an_answer_goes_to_the_participants_with_its_files_once(office: Of
     body = mail.get_body()
     assert body is not None
     assert body.get_content().splitlines() == ["Dziękujemy."]
-    attached = {part.get_filename(): part.get_payload(decode=True) for part in mail.iter_attachments()}
+    attached = {
+        part.get_filename(): part.get_payload(decode=True) for part in mail.iter_attachments()
+    }
     assert attached == {"zamówienie.pdf": content, "scan.tiff": large}
     comment = (await office.all("comments"))[f"answer {one.id}"]
-    assert (comment["kind"], comment["text"], len(comment["attachments"])) == ("sent", "Dziękujemy.\n", 2)
+    assert (comment["kind"], comment["text"], len(comment["attachments"])) == (
+        "sent",
+        "Dziękujemy.\n",
+        2,
+    )
     assert later["subject"] == f"RE: [#{number}] Zamówienie olga"
     case = (await office.all("cases"))[number]
     assert (case["comment_count"], case["attachment_count"]) == (4, 2)
@@ -172,13 +202,17 @@ async def test_an_answer_goes_to_the_participants_with_its_files_once(office: Of
 
 async def test_a_stranger_who_wrote_to_the_case_gets_no_answer(office: Office) -> None:
     number = await opened(office, "petra")
-    stranger = letter("eve", sender="eve@stranger.example").replace(b"Subject: ", b"Subject: [#%d] " % number)
+    stranger = letter("eve", sender="eve@stranger.example").replace(
+        b"Subject: ", b"Subject: [#%d] " % number
+    )
     assert await office.case_of(await office.receive(stranger)) == number
     assert (await answered(office, answer(number, "petra")))["to"] == ["petra@customer.example"]
     assert sink_of(office).taken_by("eve@stranger.example") == []
 
 
-async def test_an_answer_that_can_never_go_out_is_a_dead_letter_with_its_reason(office: Office) -> None:
+async def test_an_answer_that_can_never_go_out_is_a_dead_letter_with_its_reason(
+    office: Office,
+) -> None:
     dead = await office.dead_letters("case_writer.commands.dead")
     await office.answer(answer(999_999, "nobody"))
     letters = await asyncio.wait_for(dead.next_batch(1), 60)
@@ -187,7 +221,9 @@ async def test_an_answer_that_can_never_go_out_is_a_dead_letter_with_its_reason(
     assert letters[0].headers["x-mailcase-routing-key"] == "answer.invoices"
 
 
-async def test_whatever_the_server_does_a_mail_goes_out_and_doubles_are_no_more_than_faults(office: Office) -> None:
+async def test_whatever_the_server_does_a_mail_goes_out_and_doubles_are_no_more_than_faults(
+    office: Office,
+) -> None:
     moods = ["later", "hang", "cut", "lost"]
     await asyncio.gather(*(opened(office, mood) for mood in moods))
     for mood in moods:
@@ -203,13 +239,22 @@ async def test_a_refusal_and_the_giving_up_are_shown_on_the_case(office: Office)
         """Give the mail that is never taken an age at which it is given up."""
         never = {"to": "never@customer.example", "failure": {"$ne": None}}
         tried = [never["to"]]
-        await office.until(lambda mails: any(one["to"] == tried and one["failure"] for one in mails.values()), "outbox")
-        await office.change("outbox", never, {"created_at": datetime.now(UTC) - timedelta(days=2.1)})
+        await office.until(
+            lambda mails: any(one["to"] == tried and one["failure"] for one in mails.values()),
+            "outbox",
+        )
+        await office.change(
+            "outbox", never, {"created_at": datetime.now(UTC) - timedelta(days=2.1)}
+        )
 
     cases = (opened(office, "no"), opened(office, "never"), opened(office, "unknown"))
     *numbers, _ = await asyncio.gather(*cases, two_days_later())
     outbox, comments = await office.all("outbox"), await office.all("comments")
-    assert [outbox[f"ack {number}"]["state"] for number in numbers] == ["refused", "given-up", "refused"]
+    assert [outbox[f"ack {number}"]["state"] for number in numbers] == [
+        "refused",
+        "given-up",
+        "refused",
+    ]
     words = [comments[f"ack {number}"]["failure"] for number in numbers]
     assert words == [
         "no@customer.example: 554 5.7.1 refused by policy",
@@ -219,7 +264,10 @@ async def test_a_refusal_and_the_giving_up_are_shown_on_the_case(office: Office)
     for number in numbers:
         assert comments[f"ack {number}"]["flags"] == ["automatic", "undeliverable"]
         assert comments[f"ack {number}"]["sent_at"] is None
-    assert (outbox[f"ack {numbers[0]}"]["attempts"], outbox[f"ack {numbers[2]}"]["attempts"]) == (1, 1)
+    assert (outbox[f"ack {numbers[0]}"]["attempts"], outbox[f"ack {numbers[2]}"]["attempts"]) == (
+        1,
+        1,
+    )
 
 
 async def test_of_several_recipients_each_gets_it_once(office: Office) -> None:
@@ -231,7 +279,9 @@ async def test_of_several_recipients_each_gets_it_once(office: Office) -> None:
     [first], [second] = (sink_of(office).taken_by(address) for address in (to[0], to[2]))
     assert (first.recipients, second.recipients) == ((to[0],), (to[2],))
     assert first.raw == second.raw
-    assert (await office.all("comments"))[f"answer {document['caused_by']}"]["flags"] == ["undeliverable"]
+    assert (await office.all("comments"))[f"answer {document['caused_by']}"]["flags"] == [
+        "undeliverable"
+    ]
 
 
 async def test_a_robot_that_answers_every_mail_for_fifty_rounds_gets_few(office: Office) -> None:
@@ -239,9 +289,13 @@ async def test_a_robot_that_answers_every_mail_for_fifty_rounds_gets_few(office:
     numbers = []
     for turn in range(50):
         sender = "parrot@customer.example" if turn % 2 else f"parrot+{turn}@Customer.example"
-        numbers.append(await office.case_of(await office.receive(letter(f"round-{turn}", sender=sender))))
+        numbers.append(
+            await office.case_of(await office.receive(letter(f"round-{turn}", sender=sender)))
+        )
     acks = {f"ack {number}" for number in numbers}
-    await office.until(lambda mails: all(key in mails and mails[key]["ended_at"] for key in acks), "outbox")
+    await office.until(
+        lambda mails: all(key in mails and mails[key]["ended_at"] for key in acks), "outbox"
+    )
     outbox = await office.all("outbox")
     states = [outbox[key]["state"] for key in acks]
     assert (states.count("sent"), states.count("suppressed")) == (5, 45)
@@ -282,7 +336,9 @@ def report_on(taken: TakenMail) -> bytes:
     return b"\r\n".join(lines)
 
 
-async def test_a_delivery_report_marks_the_sent_comment_undeliverable_and_is_not_answered(office: Office) -> None:
+async def test_a_delivery_report_marks_the_sent_comment_undeliverable_and_is_not_answered(
+    office: Office,
+) -> None:
     number = await opened(office, "gone")
     await answered(office, answer(number, "gone"))
     acknowledgement, second = sink_of(office).taken_by("gone@customer.example")
@@ -291,11 +347,16 @@ async def test_a_delivery_report_marks_the_sent_comment_undeliverable_and_is_not
     comments, outbox = await office.all("comments"), await office.all("outbox")
     assert comments[key]["kind"] == "bounce"
     marked = comments["answer answer-gone"]
-    assert (marked["flags"], marked["failure"]) == (["undeliverable"], f"a delivery report came, see comment {key}")
+    assert (marked["flags"], marked["failure"]) == (
+        ["undeliverable"],
+        f"a delivery report came, see comment {key}",
+    )
     assert outbox["answer answer-gone"]["bounced_by"] == key
     assert comments[f"ack {number}"]["flags"] == ["automatic"]  # that one did arrive
     assert len(sink_of(office).taken_by("gone@customer.example")) == 2
-    forged = report_on(acknowledgement).replace(parsed(acknowledgement)["Message-ID"].encode()[-60:-20], b"0" * 40)
+    forged = report_on(acknowledgement).replace(
+        parsed(acknowledgement)["Message-ID"].encode()[-60:-20], b"0" * 40
+    )
     await office.case_of(await office.receive(forged))
     assert (await office.all("comments"))[f"ack {number}"]["flags"] == ["automatic"]
 
@@ -313,13 +374,17 @@ async def mailcase(office: Office, *arguments: str) -> tuple[int, str, str]:
     return process.returncode or 0, out.decode(), err.decode()
 
 
-async def test_the_command_replies_from_a_case_and_the_case_shows_it(office: Office, tmp_path: Path) -> None:
+async def test_the_command_replies_from_a_case_and_the_case_shows_it(
+    office: Office, tmp_path: Path
+) -> None:
     number = await opened(office, "clara")
     (tmp_path / "text.txt").write_text("Zamówienie przyjęte.\n")
     (tmp_path / "order.pdf").write_bytes(b"%PDF-1.4 order")
     command = ("reply", str(number), "--text-file", str(tmp_path / "text.txt"))
     good, refused = await asyncio.gather(
-        mailcase(office, *command, "--attach", str(tmp_path / "order.pdf"), "--subject", "Order accepted"),
+        mailcase(
+            office, *command, "--attach", str(tmp_path / "order.pdf"), "--subject", "Order accepted"
+        ),
         mailcase(office, *command, "--to", "no@customer.example"),
     )
     assert (good[0], good[2]) == (0, "")
@@ -328,23 +393,33 @@ async def test_the_command_replies_from_a_case_and_the_case_shows_it(office: Off
     assert second.startswith(f"sent as <mc.{number}.")
     mail = parsed(sink_of(office).taken_by("clara@customer.example")[-1])
     [file] = mail.iter_attachments()
-    assert (file.get_content_type(), file.get_payload(decode=True)) == ("application/pdf", b"%PDF-1.4 order")
+    assert (file.get_content_type(), file.get_payload(decode=True)) == (
+        "application/pdf",
+        b"%PDF-1.4 order",
+    )
     warning, failure = refused[2].splitlines()
     assert "clara@customer.example, who is not among the recipients" in warning
-    assert (refused[0], failure) == (1, "mailcase: refused: no@customer.example: 554 5.7.1 refused by policy")
+    assert (refused[0], failure) == (
+        1,
+        "mailcase: refused: no@customer.example: 554 5.7.1 refused by policy",
+    )
     console = Console(file=(page := StringIO()), width=200)
     print_case(console, await read_case(office.settings, number))
     assert "sent from Faktury kosztowe" in page.getvalue()
     assert "! not delivered: no@customer.example: 554 5.7.1 refused by policy" in page.getvalue()
 
 
-async def test_a_reply_warns_that_a_stranger_who_wrote_last_does_not_get_it(office: Office, tmp_path: Path) -> None:
+async def test_a_reply_warns_that_a_stranger_who_wrote_last_does_not_get_it(
+    office: Office, tmp_path: Path
+) -> None:
     number = await opened(office, "dora")
     late = letter("late", sender="late@supplier.example")
     late = late.replace(b"Subject: ", f"Subject: Re: [#{number}] ".encode())
     assert await office.case_of(await office.receive(late)) == number
     (tmp_path / "text.txt").write_text("Zamówienie przyjęte.\n")
-    status, out, err = await mailcase(office, "reply", str(number), "--text-file", str(tmp_path / "text.txt"), "--json")
+    status, out, err = await mailcase(
+        office, "reply", str(number), "--text-file", str(tmp_path / "text.txt"), "--json"
+    )
     told = json.loads(out)
     assert (status, told["state"], told["to"]) == (0, "sent", ["dora@customer.example"])
     [warning] = told["warnings"]
@@ -360,7 +435,9 @@ async def test_the_audit_finds_nothing_wrong_with_what_went_out(office: Office) 
         assert [one async for one in Auditor(store, deep=True).findings() if not one.harmless] == []
 
 
-async def test_a_reply_quotes_the_mail_copies_others_and_can_be_taken_back(office: Office, tmp_path: Path) -> None:
+async def test_a_reply_quotes_the_mail_copies_others_and_can_be_taken_back(
+    office: Office, tmp_path: Path
+) -> None:
     number = await opened(office, "quoted")
     (tmp_path / "text.txt").write_text("Zamówienie przyjęte.\n")
     command = ("reply", f"[#{number}]", "--text-file", str(tmp_path / "text.txt"))
@@ -374,14 +451,20 @@ async def test_a_reply_quotes_the_mail_copies_others_and_can_be_taken_back(offic
     own, _, quoted = mail.get_content().replace("\r\n", "\n").partition("\n\n")
     assert own == "Zamówienie przyjęte."
     assert "> " in quoted
-    shown = [one for one in (await office.all("comments")).values() if one["message_id"] == mail["Message-ID"]]
+    shown = [
+        one
+        for one in (await office.all("comments")).values()
+        if one["message_id"] == mail["Message-ID"]
+    ]
     assert shown[0]["text"].strip() == "Zamówienie przyjęte."
 
     holding = asyncio.ensure_future(mailcase(office, *command, "--no-quote", "--hold", "600"))
     held: list[str] = []
 
     def waits(mails: dict[str, Any]) -> bool:
-        held[:] = [key for key, one in mails.items() if one["case"] == number and one["state"] == "pending"]
+        held[:] = [
+            key for key, one in mails.items() if one["case"] == number and one["state"] == "pending"
+        ]
         return bool(held)
 
     await office.until(waits, "outbox")

@@ -139,7 +139,9 @@ async def test_a_person_s_answer_by_another_server_leaves_while_600_mails_wait_f
             settings = load_settings(config, environ)
             await MongoOutbox(store).ensure_indexes()
             outbox = store.collection("outbox")
-            await outbox.insert([pending(number, "stuck", "acknowledgement") for number in range(1, 601)])
+            await outbox.insert(
+                [pending(number, "stuck", "acknowledgement") for number in range(1, 601)]
+            )
             running = asyncio.ensure_future(sender.run(settings, 0, stop))
             try:
                 await asyncio.wait_for(swallowing.reached.wait(), 60)

@@ -36,7 +36,9 @@ def certificates(tmp_path: Path) -> Certificates:
     return Certificates(tmp_path)
 
 
-def authenticator(_server: Any, _session: Any, _envelope: Any, _mechanism: str, data: Any) -> AuthResult:
+def authenticator(
+    _server: Any, _session: Any, _envelope: Any, _mechanism: str, data: Any
+) -> AuthResult:
     good = isinstance(data, LoginPassword) and (data.login, data.password) == (b"mailcase", b"hush")
     return AuthResult(success=good, handled=False)
 
@@ -47,7 +49,9 @@ LOGIN: dict[str, Any] = {"authenticator": authenticator, "auth_required": True}
 @pytest.fixture(params=["tls", "starttls"])
 def sink(request: pytest.FixtureRequest, certificates: Certificates) -> Iterator[Sink]:
     if request.param == "tls":  # aiosmtpd does not see that such a connection is TLS
-        with SmtpSink(tls=certificates.server, authenticator=authenticator, auth_require_tls=False) as sink:
+        with SmtpSink(
+            tls=certificates.server, authenticator=authenticator, auth_require_tls=False
+        ) as sink:
             yield sink, "tls"
     else:
         with SmtpSink(tls_context=certificates.server, require_starttls=True, **LOGIN) as sink:
@@ -55,7 +59,12 @@ def sink(request: pytest.FixtureRequest, certificates: Certificates) -> Iterator
 
 
 def smtp(sink: SmtpSink, security: Any, **more: Any) -> Smtp:
-    fields: dict[str, Any] = {"name": "relay", "host": "localhost", "port": sink.port, "security": security}
+    fields: dict[str, Any] = {
+        "name": "relay",
+        "host": "localhost",
+        "port": sink.port,
+        "security": security,
+    }
     return Smtp(**(fields | {"user": "mailcase", "timeout_s": 20.0} | more))
 
 
@@ -71,7 +80,9 @@ class TestSmtpTransport(TransportContract):
         return SmtpTransport(nowhere, None)
 
 
-async def test_a_mail_goes_out_over_tls_with_a_password(sink: Sink, certificates: Certificates) -> None:
+async def test_a_mail_goes_out_over_tls_with_a_password(
+    sink: Sink, certificates: Certificates
+) -> None:
     transport = SmtpTransport(smtp(*sink, ca_file=certificates.ca_file), lambda: "hush")
     assert await transport.check() == "localhost"
     assert (await transport.send(US, TO, MAIL)).accepted == TO
@@ -88,7 +99,9 @@ async def test_a_wrong_password_is_no_mail_s_fault(sink: Sink, certificates: Cer
 
 async def test_a_missing_log_in_is_no_mail_s_fault(certificates: Certificates) -> None:
     with SmtpSink(tls_context=certificates.server, **LOGIN) as sink:
-        transport = SmtpTransport(smtp(sink, "starttls", ca_file=certificates.ca_file, user=None), None)
+        transport = SmtpTransport(
+            smtp(sink, "starttls", ca_file=certificates.ca_file, user=None), None
+        )
         handed = await transport.send(US, TO, MAIL)
     assert handed.deferred[TO[0]].startswith("530 ")
 
@@ -112,11 +125,17 @@ async def test_no_password_goes_to_a_server_without_starttls() -> None:
     assert (seen, sink.mails) == ([], [])
 
 
-async def test_a_token_that_is_refused_is_asked_for_anew(sink: Sink, certificates: Certificates) -> None:
+async def test_a_token_that_is_refused_is_asked_for_anew(
+    sink: Sink, certificates: Certificates
+) -> None:
     forgotten: list[str] = []
     token = AccessToken("old", lambda: forgotten.append("old"))
-    transport = SmtpTransport(smtp(*sink, ca_file=certificates.ca_file, oauth2="cloud"), lambda: token)
-    assert (await transport.send(US, TO, MAIL)).deferred[TO[0]].startswith("504 ")  # this server knows no XOAUTH2
+    transport = SmtpTransport(
+        smtp(*sink, ca_file=certificates.ca_file, oauth2="cloud"), lambda: token
+    )
+    assert (
+        (await transport.send(US, TO, MAIL)).deferred[TO[0]].startswith("504 ")
+    )  # this server knows no XOAUTH2
     assert forgotten == ["old"]
 
 

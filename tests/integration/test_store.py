@@ -60,7 +60,9 @@ async def test_writers_of_the_same_content_at_once_keep_it_once(store: Store, bl
     assert await blobs.get(references[0].sha256) == LARGE
 
 
-async def test_every_gridfs_reader_reads_a_blob(servers: PrivateServers, blobs: Blobs, database: str) -> None:
+async def test_every_gridfs_reader_reads_a_blob(
+    servers: PrivateServers, blobs: Blobs, database: str
+) -> None:
     reference = await blobs.put(LARGE)
     client: AsyncIOMotorClient[dict[str, object]] = AsyncIOMotorClient(servers.store.url)
     try:
@@ -72,7 +74,9 @@ async def test_every_gridfs_reader_reads_a_blob(servers: PrivateServers, blobs: 
         client.close()
 
 
-async def test_half_an_upload_cannot_be_seen_and_the_next_one_completes_it(store: Store, blobs: Blobs) -> None:
+async def test_half_an_upload_cannot_be_seen_and_the_next_one_completes_it(
+    store: Store, blobs: Blobs
+) -> None:
     sha256 = hashlib.sha256(LARGE).hexdigest()
     first = {"files_id": sha256, "n": 0, "data": LARGE[: blobs_module.CHUNK_BYTES]}
     await store.collection(CHUNKS).insert([first])
@@ -84,12 +88,16 @@ async def test_half_an_upload_cannot_be_seen_and_the_next_one_completes_it(store
 
 async def test_a_blob_that_lost_a_chunk_is_not_handed_out(store: Store, blobs: Blobs) -> None:
     reference = await blobs.put(LARGE)
-    await store.collection(CHUNKS).update({"files_id": reference.sha256, "n": 1}, {"$set": {"data": b"other"}})
+    await store.collection(CHUNKS).update(
+        {"files_id": reference.sha256, "n": 1}, {"$set": {"data": b"other"}}
+    )
     with pytest.raises(PermanentError, match="incomplete"):
         await blobs.get(reference.sha256)
 
 
-async def test_a_blob_that_lacks_a_chunk_is_completed_by_putting_it_again(store: Store, blobs: Blobs) -> None:
+async def test_a_blob_that_lacks_a_chunk_is_completed_by_putting_it_again(
+    store: Store, blobs: Blobs
+) -> None:
     reference = await blobs.put(LARGE)
     await store.collection(CHUNKS).delete({"files_id": reference.sha256, "n": 1})
     with pytest.raises(PermanentError, match="incomplete"):
@@ -165,7 +173,9 @@ async def test_two_transactions_on_one_document_conflict_and_one_of_them_wins(st
     assert await store.transaction(second) == 3
 
 
-async def test_a_transaction_that_a_silent_link_cut_off_holds_nobody_up(servers: PrivateServers, database: str) -> None:
+async def test_a_transaction_that_a_silent_link_cut_off_holds_nobody_up(
+    servers: PrivateServers, database: str
+) -> None:
     """What it had begun would stay open on the server, holding the counter, for as long as a transaction may live."""
     with Link(servers.store.members[0].port) as link:
         login = f"{servers.store.user}:{servers.store.password}"
@@ -183,7 +193,9 @@ async def test_a_transaction_that_a_silent_link_cut_off_holds_nobody_up(servers:
                 await store.transaction(cut_off)
             link.heal()
             assert (
-                await _as_soon_as_it_answers(store, lambda session: counters.increment("case", "value", 1, session))
+                await _as_soon_as_it_answers(
+                    store, lambda session: counters.increment("case", "value", 1, session)
+                )
                 == 2
             )
 
@@ -201,7 +213,9 @@ async def _as_soon_as_it_answers(store: Store, body: Callable[[Session], Awaitab
 
 async def test_a_document_that_is_too_large_is_no_outage(store: Store) -> None:
     async def body(session: Session) -> None:
-        await store.collection("one").insert([{"_id": 1, "text": "x" * (17 * 1024 * 1024)}], session)
+        await store.collection("one").insert(
+            [{"_id": 1, "text": "x" * (17 * 1024 * 1024)}], session
+        )
 
     with pytest.raises(PermanentError):
         await store.transaction(body)
@@ -210,7 +224,9 @@ async def test_a_document_that_is_too_large_is_no_outage(store: Store) -> None:
 async def test_one_change_of_many_that_can_never_be_made_is_no_outage(store: Store) -> None:
     await store.collection("one").insert([{"_id": 1, "count": "seven"}, {"_id": 2, "count": 7}])
     with pytest.raises(PermanentError):
-        await store.collection("one").update_each([({"_id": key}, {"$inc": {"count": 1}}) for key in (1, 2)])
+        await store.collection("one").update_each(
+            [({"_id": key}, {"$inc": {"count": 1}}) for key in (1, 2)]
+        )
 
 
 async def test_a_database_that_is_away_is_a_transient_failure() -> None:

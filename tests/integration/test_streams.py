@@ -22,7 +22,9 @@ async def test_a_stream_that_is_slow_to_deliver_is_not_taken_for_an_empty_one(
     async with Broker.connected(f"{servers.broker.url.rstrip('/')}/{host}", "test") as broker:
         await broker.declare(mailcase_topology(archive_max_age_days=1, archive_max_bytes=10**9))
         assert await last_offset(broker, MAIL_ARCHIVE, quiet_s=0.001) is None
-        await broker.publish_all([Outgoing(MAIL, "raw.a.b", b"mail", "Test.v1", str(number)) for number in range(3)])
+        await broker.publish_all(
+            [Outgoing(MAIL, "raw.a.b", b"mail", "Test.v1", str(number)) for number in range(3)]
+        )
         async with asyncio.timeout(30):
             while not await broker.length(MAIL_ARCHIVE):  # noqa: ASYNC110 - the broker tells nobody that it counted
                 await asyncio.sleep(0.5)

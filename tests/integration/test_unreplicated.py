@@ -67,15 +67,21 @@ async def test_good_mail_is_neither_parked_nor_refused_while_the_primary_cannot_
                 client.admin.command("fsync", lock=True)
                 try:
                     command = opening("invoice")
-                    handling = asyncio.ensure_future(writer.handle([ReceivedCommand(command, False)]))
+                    handling = asyncio.ensure_future(
+                        writer.handle([ReceivedCommand(command, False)])
+                    )
                     waiting = asyncio.ensure_future(cases.unproven.wait())
-                    await asyncio.wait({handling, waiting}, timeout=60, return_when=asyncio.FIRST_COMPLETED)
+                    await asyncio.wait(
+                        {handling, waiting}, timeout=60, return_when=asyncio.FIRST_COMPLETED
+                    )
                     assert cases.unproven.is_set()
                     assert not handling.done()
                 finally:
                     client.admin.command("fsyncUnlock")
             assert await asyncio.wait_for(handling, 60) == []
             recorded = await store.collection("mails").find({})
-            assert [(one["_id"], one["outcome"]) for one in recorded] == [(command.mail.key, "opened")]
+            assert [(one["_id"], one["outcome"]) for one in recorded] == [
+                (command.mail.key, "opened")
+            ]
             assert await store.collection("comments").count({}) == 1
             assert await store.collection("cases").count({}) == 1

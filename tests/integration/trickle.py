@@ -22,7 +22,10 @@ class TrickleServer(ScriptedServer):
         self._ended = threading.Event()
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._ended.set()
         super().__exit__(kind, error, trace)
@@ -49,7 +52,10 @@ class SilentServer:
         return self  # the system takes the connections by itself
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         with suppress(OSError):
             self._listener.close()

@@ -57,7 +57,9 @@ class TestFakeMailSource(MailSourceContract):
 
     @pytest.fixture
     def source(self, mailbox: FakeMailbox, can_flag: bool) -> FakeMailSource:
-        return FakeMailSource(mailbox, received_at=datetime(2026, 3, 1, tzinfo=UTC), can_flag=can_flag)
+        return FakeMailSource(
+            mailbox, received_at=datetime(2026, 3, 1, tzinfo=UTC), can_flag=can_flag
+        )
 
     @pytest.fixture
     def deliver(self, mailbox: FakeMailbox) -> Callable[[bytes], str]:

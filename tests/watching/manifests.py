@@ -13,7 +13,9 @@ RULES = ROOT / "deploy/k8s/components/monitoring/rules.yaml"
 AUTOSCALING = ROOT / "deploy/k8s/components/autoscaling"
 
 # A series with what selects it: `name{…}`, or `{__name__=~"…"}`. Names of ours and of the servers that we scrape.
-_SELECTOR = re.compile(r'(?:(?<![\w:])(?:mailcase|rabbitmq|process)[\w:]*(?:\{[^}]*\})?)|\{__name__=~"[^}]*"\}')
+_SELECTOR = re.compile(
+    r'(?:(?<![\w:])(?:mailcase|rabbitmq|process)[\w:]*(?:\{[^}]*\})?)|\{__name__=~"[^}]*"\}'
+)
 _LABEL_LISTS = re.compile(r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)")
 
 
@@ -26,7 +28,12 @@ class Expression(NamedTuple):
 
 def panels() -> list[Expression]:
     """What the dashboards ask, with Grafana's variables filled in."""
-    filled = {"$__rate_interval": "5m", "$__range": "1h", "$process": ".*", "$namespace": "mailcase"}
+    filled = {
+        "$__rate_interval": "5m",
+        "$__range": "1h",
+        "$process": ".*",
+        "$namespace": "mailcase",
+    }
 
     def fill(text: str) -> str:
         return re.sub("|".join(map(re.escape, filled)), lambda variable: filled[variable[0]], text)

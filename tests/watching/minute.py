@@ -9,8 +9,13 @@ from tests.watching.watched import AUTOMATIC_MAILS, PATIENCE_S, WINDOW, Watched,
 MAILS = 12  # more than WINDOW, so that in an outage some stay in the mailbox; with two more, AUTOMATIC_MAILS at most
 IN_FLIGHT = "mailcase_mailbox_mails_in_flight"
 BURST = AUTOMATIC_MAILS + 2
-TOO_LARGE = b"From: Anna <anna@customer.example>\r\nSubject: large\r\n\r\n" + b"0123456789\r\n" * 20_000
-LOOP = b"Received: by relay.example; Mon, 2 Mar 2026 10:00:00 +0000\r\n" * 60 + b"Subject: round and round\r\n\r\nx\r\n"
+TOO_LARGE = (
+    b"From: Anna <anna@customer.example>\r\nSubject: large\r\n\r\n" + b"0123456789\r\n" * 20_000
+)
+LOOP = (
+    b"Received: by relay.example; Mon, 2 Mar 2026 10:00:00 +0000\r\n" * 60
+    + b"Subject: round and round\r\n\r\nx\r\n"
+)
 
 
 def eventful_minute(everything: Watched) -> list[bytes]:
@@ -37,7 +42,9 @@ def mail_of_every_kind(everything: Watched, ordinary: list[bytes]) -> int:
     everything.publish_unreadable()
     everything.until('max(mailcase_batch_failures_total{queue="router.mail"})')
     everything.until('max(rabbitmq_detailed_queue_messages{queue="router.mail.newer"})')
-    everything.deliver(*ordinary, ordinary[0], bounce(), LOOP, TOO_LARGE, letter(0, "refused.example"))
+    everything.deliver(
+        *ordinary, ordinary[0], bounce(), LOOP, TOO_LARGE, letter(0, "refused.example")
+    )
     everything.deliver_late(letter(1, "late.example"))
     recorded = len(ordinary) + 4
     everything.pipeline.until_recorded(recorded, PATIENCE_S)
@@ -66,7 +73,9 @@ def with_a_concurrent_writer(everything: Watched, opener: bytes, recorded: int) 
 def make_a_case_overdue(everything: Watched) -> None:
     """Move the due date of one open case into the past."""
     due_at = datetime.now(UTC) - timedelta(hours=1)
-    changed = everything.pipeline.database["cases"].update_one({"status": "open"}, {"$set": {"due_at": due_at}})
+    changed = everything.pipeline.database["cases"].update_one(
+        {"status": "open"}, {"$set": {"due_at": due_at}}
+    )
     assert changed.matched_count == 1
 
 
@@ -79,11 +88,16 @@ def without_database(everything: Watched, ordinary: list[bytes], recorded: int) 
         everything.until(highest('mailcase_retries_total{what="write"}'))
         everything.until("max(mailcase:oldest_mail_age_seconds) > 1")
         everything.until("sum(mailcase_mailbox_mails_in_flight)")
-        waiting = [f'sum({series}{{mailbox="invoices"}})' for series in ("mailcase_mailbox_mails_left", IN_FLIGHT)]
+        waiting = [
+            f'sum({series}{{mailbox="invoices"}})'
+            for series in ("mailcase_mailbox_mails_left", IN_FLIGHT)
+        ]
         everything.until(" + ".join(waiting), lambda count: count == len(ordinary))
         everything.until('max(mailcase_queue_oldest_age_seconds{queue="case_writer.commands"}) > 1')
         virtual_host = everything.pipeline.virtual_host
-        everything.pipeline.servers.broker.ctl("close_all_connections", "--vhost", virtual_host, "a test asks for it")
+        everything.pipeline.servers.broker.ctl(
+            "close_all_connections", "--vhost", virtual_host, "a test asks for it"
+        )
     everything.pipeline.until_recorded(recorded + len(ordinary), PATIENCE_S)
     return len(ordinary)
 
@@ -110,8 +124,15 @@ def with_broker_alarms(everything: Watched, recorded: int) -> int:
 
 def letter(number: int, domain: str = "customer.example") -> bytes:
     """A small mail that opens a case."""
-    head = b"From: Anna Nowak <anna%d@%s>\r\nTo: invoices@example.test\r\n" % (number, domain.encode())
-    return head + b"Message-ID: <%d@customer.example>\r\nSubject: Invoice %d\r\n\r\nPlease pay.\r\n" % (number, number)
+    head = b"From: Anna Nowak <anna%d@%s>\r\nTo: invoices@example.test\r\n" % (
+        number,
+        domain.encode(),
+    )
+    return (
+        head
+        + b"Message-ID: <%d@customer.example>\r\nSubject: Invoice %d\r\n\r\nPlease pay.\r\n"
+        % (number, number)
+    )
 
 
 def bounce() -> bytes:
@@ -122,10 +143,17 @@ def bounce() -> bytes:
     report["Subject"] = "Undelivered Mail Returned to Sender"
     report["Content-Type"] = 'multipart/report; report-type=delivery-status; boundary="b"'
     head = report.as_bytes().replace(b"\n", b"\r\n")
-    return head + b"--b\r\n\r\nNo such user.\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n\r\n--b--\r\n"
+    return (
+        head
+        + b"--b\r\n\r\nNo such user.\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n\r\n--b--\r\n"
+    )
 
 
 def reply(case: int) -> bytes:
     """A reply whose subject names a case."""
     head = b"From: Anna Nowak <anna0@customer.example>\r\nTo: invoices@example.test\r\n"
-    return head + b"Message-ID: <reply@customer.example>\r\nSubject: Re: [#%d] Invoice\r\n\r\nPaid?\r\n" % case
+    return (
+        head
+        + b"Message-ID: <reply@customer.example>\r\nSubject: Re: [#%d] Invoice\r\n\r\nPaid?\r\n"
+        % case
+    )

@@ -51,13 +51,19 @@ def test_every_query_goes_by_the_namespaces_that_are_chosen(dashboard: dict[str,
     chosen = variables["namespace"]
     assert (chosen["includeAll"], chosen["multi"], chosen["allValue"]) == (True, True, ".*")
     assert chosen["current"] == {"text": ["All"], "value": ["$__all"]}
-    queries = [target["expr"] for panel in dashboard["panels"] for target in panel.get("targets", ())]
-    queries += [one["definition"].rpartition(",")[0] for name, one in variables.items() if name == "process"]
+    queries = [
+        target["expr"] for panel in dashboard["panels"] for target in panel.get("targets", ())
+    ]
+    queries += [
+        one["definition"].rpartition(",")[0] for name, one in variables.items() if name == "process"
+    ]
     assert len(queries) > 30
     for query in queries:
         found = selectors(query)
         assert found
-        assert [selector for selector in found if 'namespace=~"$namespace"' not in selector] == [], query
+        assert [
+            selector for selector in found if 'namespace=~"$namespace"' not in selector
+        ] == [], query
 
 
 def test_panels_lie_beside_each_other(dashboard: dict[str, Any]) -> None:
@@ -65,7 +71,9 @@ def test_panels_lie_beside_each_other(dashboard: dict[str, Any]) -> None:
     assert all(place["x"] + place["w"] <= 24 for place in places)
     for place, other in combinations(places, 2):
         beside = place["x"] + place["w"] <= other["x"] or other["x"] + other["w"] <= place["x"]
-        assert beside or place["y"] + place["h"] <= other["y"] or other["y"] + other["h"] <= place["y"]
+        assert (
+            beside or place["y"] + place["h"] <= other["y"] or other["y"] + other["h"] <= place["y"]
+        )
 
 
 def test_every_metric_that_is_asked_for_is_exported() -> None:
@@ -74,29 +82,44 @@ def test_every_metric_that_is_asked_for_is_exported() -> None:
         known |= {name + ending for ending in HISTOGRAM} if kind == "histogram" else {name}
     asked = [*panels(), *triggers(), *(rule["expr"] for rule in rules())]
     expressions = [query if isinstance(query, str) else query.text for query in asked]
-    names = {selector.partition("{")[0] for expression in expressions for selector in selectors(expression)}
+    names = {
+        selector.partition("{")[0]
+        for expression in expressions
+        for selector in selectors(expression)
+    }
     assert {name for name in names if name and not name.startswith("rabbitmq_")} <= known
 
 
 def test_every_queue_that_is_asked_for_is_declared() -> None:
     topology = mailcase_topology(archive_max_age_days=1, archive_max_bytes=1)
     queues = [queue.name for queue in topology.queues]
-    asked = " ".join([*(query.text for query in [*panels(), *triggers()]), *(rule["expr"] for rule in rules())])
+    asked = " ".join(
+        [*(query.text for query in [*panels(), *triggers()]), *(rule["expr"] for rule in rules())]
+    )
     found = re.findall(r'\bqueue(=~?)"([^"]+)"', asked)
-    patterns = {re.escape(text) if how == "=" else text.replace("\\\\", "\\") for how, text in found}
+    patterns = {
+        re.escape(text) if how == "=" else text.replace("\\\\", "\\") for how, text in found
+    }
     kinds = {pattern for whole in patterns for pattern in whole.split("|")}
-    assert {pattern for pattern in kinds if not any(re.fullmatch(pattern, queue) for queue in queues)} == set()
+    assert {
+        pattern for pattern in kinds if not any(re.fullmatch(pattern, queue) for queue in queues)
+    } == set()
     assert kinds >= {r".+\.dead", r".+\.newer", r"router\.mail"}
 
 
 def test_a_cluster_scrapes_of_the_broker_what_the_dashboards_need() -> None:
     """The test with a real Prometheus scrapes the same families."""
-    manifest = yaml.safe_load((ROOT / "deploy/k8s/components/rabbitmq-monitoring/pods.yaml").read_text())
+    manifest = yaml.safe_load(
+        (ROOT / "deploy/k8s/components/rabbitmq-monitoring/pods.yaml").read_text()
+    )
     ends = {end["path"]: end.get("params", {}) for end in manifest["spec"]["podMetricsEndpoints"]}
     assert set(ends) == {"/metrics", "/metrics/detailed"}
     assert set(ends["/metrics/detailed"]["family"]) >= set(DETAILED["family"])
 
 
 def test_a_line_of_the_picture_ends_where_there_is_no_value() -> None:
-    assert pieces([(0.0, 1.0), (1.0, 2.0), (5.0, 3.0)], 1.0) == [[(0.0, 1.0), (1.0, 2.0)], [(5.0, 3.0)]]
+    assert pieces([(0.0, 1.0), (1.0, 2.0), (5.0, 3.0)], 1.0) == [
+        [(0.0, 1.0), (1.0, 2.0)],
+        [(5.0, 3.0)],
+    ]
     assert pieces([], 1.0) == []

@@ -27,7 +27,9 @@ def folder(tmp_path: Path) -> Path:
 
 def promtool(folder: Path, *arguments: str) -> None:
     program = find_programs(["promtool"])["promtool"]
-    ended = subprocess.run([program, *arguments], cwd=folder, capture_output=True, text=True, check=False)
+    ended = subprocess.run(
+        [program, *arguments], cwd=folder, capture_output=True, text=True, check=False
+    )
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
@@ -61,7 +63,9 @@ def test_an_alert_leads_to_its_section_of_the_guide(rule: dict[str, Any]) -> Non
 
 
 def test_the_guide_tells_of_no_alert_that_does_not_exist() -> None:
-    assert {title for title in GUIDE if title.startswith("Mailcase")} == {rule["alert"] for rule in ALERTS}
+    assert {title for title in GUIDE if title.startswith("Mailcase")} == {
+        rule["alert"] for rule in ALERTS
+    }
 
 
 def test_links_within_the_guide_lead_somewhere() -> None:

@@ -29,18 +29,28 @@ def scene(
 
 
 def test_prometheus_evaluates_every_rule(scene: Scene) -> None:
-    found = {rule["name"]: (rule["health"], rule.get("lastError")) for rule in scene.everything.prometheus.rules()}
+    found = {
+        rule["name"]: (rule["health"], rule.get("lastError"))
+        for rule in scene.everything.prometheus.rules()
+    }
     assert set(found) == {rule.get("alert") or rule["record"] for rule in rules()}
     assert {name: health for name, health in found.items() if health != ("ok", None)} == {}
 
 
 def test_every_expression_of_dashboards_and_scaling_returns_data(scene: Scene) -> None:
-    empty = [query for query in [*panels(), *triggers()] if not scene.everything.prometheus.query(query.text)]
+    empty = [
+        query
+        for query in [*panels(), *triggers()]
+        if not scene.everything.prometheus.query(query.text)
+    ]
     assert empty == []
 
 
 def test_everything_that_is_asked_for_exists_and_moves(scene: Scene) -> None:
-    texts = [*(query.text for query in [*panels(), *triggers()]), *(rule["expr"] for rule in rules())]
+    texts = [
+        *(query.text for query in [*panels(), *triggers()]),
+        *(rule["expr"] for rule in rules()),
+    ]
     asked = {selector for text in texts for selector in selectors(text)}
     missing, still = [], []
     for selector in sorted(asked):
@@ -53,7 +63,9 @@ def test_everything_that_is_asked_for_exists_and_moves(scene: Scene) -> None:
 
 
 def test_an_outage_of_the_database_was_seen(scene: Scene) -> None:
-    assert scene.everything.prometheus.query('min_over_time(mailcase_dependency_up{dependency="store"}[10m]) == 0')
+    assert scene.everything.prometheus.query(
+        'min_over_time(mailcase_dependency_up{dependency="store"}[10m]) == 0'
+    )
     assert scene.everything.value('max_over_time(mailcase_retries_total{what="write"}[10m])') > 0
 
 
@@ -63,14 +75,20 @@ def test_the_sums_agree_with_the_database(scene: Scene) -> None:
     everything.until("sum(mailcase_mails_recorded_total)", lambda count: count == recorded)
     duplicates = everything.value("sum(mailcase_mails_duplicate_total)")
     routed = everything.value("sum(mailcase_mails_routed_total)")
-    assert everything.value("sum(mailcase_mailbox_mails_fetched_total)") <= routed == recorded + duplicates
+    assert (
+        everything.value("sum(mailcase_mailbox_mails_fetched_total)")
+        <= routed
+        == recorded + duplicates
+    )
     assert everything.value("sum(mailcase_messages_dead_lettered_total)") == 1
 
 
 def test_one_mail_is_followed_by_its_key_through_the_logs_of_all_services(scene: Scene) -> None:
     everything = scene.everything
     key = mail_key("invoices", scene.mails[1])
-    everything.pipeline.until(lambda: ("fetcher", "receipt_taken") in everything.events(key), "the receipt is logged")
+    everything.pipeline.until(
+        lambda: ("fetcher", "receipt_taken") in everything.events(key), "the receipt is logged"
+    )
     assert everything.events(key) == [
         ("fetcher", "mail_published"),
         ("fetcher", "receipt_taken"),
@@ -84,6 +102,9 @@ def test_a_slow_mail_leads_to_its_key(scene: Scene) -> None:
     query = "mailcase_mail_arrival_to_recorded_seconds_bucket"
     series = scene.everything.prometheus.exemplars(query)
     keys = {exemplar["labels"]["mail_key"] for found in series for exemplar in found["exemplars"]}
-    known = {document["_id"] for document in scene.everything.pipeline.database["mails"].find({}, ["_id"])}
+    known = {
+        document["_id"]
+        for document in scene.everything.pipeline.database["mails"].find({}, ["_id"])
+    }
     assert keys
     assert keys <= known

@@ -83,7 +83,9 @@ def highest(series: str) -> str:
 class Watched:
     """The services, their Prometheus server, and the faults that a test can cause."""
 
-    def __init__(self, pipeline: Pipeline, services: Services, prometheus: Prometheus, sink: SmtpSink) -> None:
+    def __init__(
+        self, pipeline: Pipeline, services: Services, prometheus: Prometheus, sink: SmtpSink
+    ) -> None:
         self.pipeline = pipeline
         self.services = services
         self.prometheus = prometheus
@@ -97,7 +99,9 @@ class Watched:
     def until(self, expression: str, condition: Callable[[float], bool] = bool) -> None:
         """Wait until the value of the expression meets the condition."""
         self.pipeline.until(
-            lambda: condition(self.value(expression)), f"{expression}: {self.value(expression)}", PATIENCE_S
+            lambda: condition(self.value(expression)),
+            f"{expression}: {self.value(expression)}",
+            PATIENCE_S,
         )
 
     def events(self, mail_key: str) -> list[tuple[str, str]]:
@@ -139,7 +143,9 @@ class Watched:
         """Another transaction has changed the document and stays open; it is aborted at the end."""
         database = self.pipeline.database
         with database.client.start_session() as session, session.start_transaction():
-            changed = database[collection].update_one({"_id": document}, {"$set": {"theirs": 1}}, session=session)
+            changed = database[collection].update_one(
+                {"_id": document}, {"$set": {"theirs": 1}}, session=session
+            )
             assert changed.matched_count == 1
             yield
             session.abort_transaction()
@@ -165,7 +171,9 @@ async def _publish_unreadable(url: str, bodies: list[bytes]) -> None:
         channel = await broker.open_channel(1)
         await channel.queue_delete(dead_name(ROUTER_MAIL))
         for body in bodies:
-            await broker.publish(Outgoing(MAIL, "raw.invoices.invoices", body, "Other.v1", "unreadable"))
+            await broker.publish(
+                Outgoing(MAIL, "raw.invoices.invoices", body, "Other.v1", "unreadable")
+            )
 
 
 class PickySink(SmtpSink):
@@ -192,11 +200,16 @@ def watched(servers: PrivateServers, folder: Path) -> Iterator[Watched]:
         servers.mail.add_user(broken, "another password")
         (folder / "keys").write_text("0123456789abcdef0123456789abcdef\n")
         more = SETTINGS.format(
-            smtp_port=sink.port, sick_port=sick.port, address=broken, automatic_mails=AUTOMATIC_MAILS
+            smtp_port=sink.port,
+            sick_port=sick.port,
+            address=broken,
+            automatic_mails=AUTOMATIC_MAILS,
         )
         pipeline.config.write_text(pipeline.config.read_text() + more)
         replicas = {"fetcher": 1, "router": 1, "case-writer": 1, "sender": 1}
-        services = Services(pipeline.config, folder, replicas, env=pipeline.env | {"WRONG_PASSWORD": "wrong"})
+        services = Services(
+            pipeline.config, folder, replicas, env=pipeline.env | {"WRONG_PASSWORD": "wrong"}
+        )
         stack.enter_context(services)
         prometheus = Prometheus(
             folder / "watching",

@@ -73,7 +73,9 @@ class Sweeper:
         while place.looking_at == "files" and (ids := await self._old_files(last, cutoff, now)):
             last = ids[-1]
             unreferenced = set(ids) - await referenced(self._store, ids)
-            removed = sum([await self._remove(sha256, cutoff, now) for sha256 in sorted(unreferenced)])
+            removed = sum(
+                [await self._remove(sha256, cutoff, now) for sha256 in sorted(unreferenced)]
+            )
             yield Swept(files=removed, place=Place("files", last))
         last = place.after if place.looking_at == "chunks" else ""
         while ids := await self._contents_with_chunks(last):
@@ -84,7 +86,9 @@ class Sweeper:
             yield Swept(torsos=removed, place=Place("chunks", last))
 
     async def _old_files(self, after: str, cutoff: datetime, now: datetime) -> list[str]:
-        found = await self._files.find({"_id": {"$gt": after}, **_is_old(cutoff, now)}, ["_id"], limit=_PAGE)
+        found = await self._files.find(
+            {"_id": {"$gt": after}, **_is_old(cutoff, now)}, ["_id"], limit=_PAGE
+        )
         return [file["_id"] for file in found]
 
     async def _remove(self, sha256: str, cutoff: datetime, now: datetime) -> bool:
@@ -182,7 +186,9 @@ class BlobSweep:
 
     async def _take(self, now: datetime, due: dict[str, Any], place: Place | None = None) -> bool:
         """Take or renew the lease, with the place of the sweep."""
-        await self._leases.insert_missing([{"_id": LEASE, "holder": "", "expires_at": _LONG_AGO, "next_at": _LONG_AGO}])
+        await self._leases.insert_missing(
+            [{"_id": LEASE, "holder": "", "expires_at": _LONG_AGO, "next_at": _LONG_AGO}]
+        )
         free = {"$or": [{"holder": self._holder}, {"expires_at": {"$lte": now}}]}
         change: dict[str, Any] = {"$set": {"holder": self._holder, "expires_at": now + _LEASED_FOR}}
         if place is not None:
@@ -201,7 +207,9 @@ async def referenced(store: Store, ids: Sequence[str], session: Session | None =
         asked = [sha256 for sha256 in ids if sha256 not in found]
         for start in range(0, len(asked), together):
             first, *others = (_exists(name, sha256) for sha256 in asked[start : start + together])
-            unions = [{"$unionWith": {"coll": collection, "pipeline": pipeline}} for pipeline in others]
+            unions = [
+                {"$unionWith": {"coll": collection, "pipeline": pipeline}} for pipeline in others
+            ]
             rows = await store.collection(collection).aggregate([*first, *unions], session)
             found.update(row["_id"] for row in rows)
     return found

@@ -29,7 +29,9 @@ class ParkedGauge:
 
     def __init__(self, counts: BacklogCounts, processes: Iterable[str]) -> None:
         self._counts = counts
-        self._shown = {(process, "") for process in processes}  # so that a process without any shows 0
+        self._shown = {
+            (process, "") for process in processes
+        }  # so that a process without any shows 0
 
     async def run(self, stop: Stop) -> None:
         """Poll every few seconds until `stop`. Others report an outage of the database."""
@@ -48,7 +50,9 @@ class ParkedGauge:
 
     def show(self, groups: Iterable[ParkedGroup]) -> None:
         """Set the gauges; a reason that is gone becomes 0."""
-        mails = dict.fromkeys(self._shown, 0) | {(group.process, group.reason): group.mails for group in groups}
+        mails = dict.fromkeys(self._shown, 0) | {
+            (group.process, group.reason): group.mails for group in groups
+        }
         self._shown.update(mails)
         for (process, reason), count in mails.items():
             metrics.PARKED.labels(process, reason).set(count)

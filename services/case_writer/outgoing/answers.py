@@ -76,7 +76,9 @@ class Answers:
             )
         except (PermanentError, TransientError):
             raise
-        except Exception as error:  # a fault of ours, met by this answer: the queue goes on without it
+        except (
+            Exception
+        ) as error:  # a fault of ours, met by this answer: the queue goes on without it
             raise PermanentError(f"unexpected: {error!r}") from error
         self._health.up("store")
         await wake_senders(self._outlet, [answer_document_id(answer)])
@@ -101,10 +103,14 @@ class Answers:
 
     async def _keep(self, files: Sequence[AnswerFile]) -> list[Attachment]:
         """The files as attachments, their contents in the blob store."""
-        references = {file.blob: file for file in files if file.content is None and file.blob is not None}
+        references = {
+            file.blob: file for file in files if file.content is None and file.blob is not None
+        }
         for missing in await self._blobs.missing(references):
             name = references[missing].name[:80]
-            raise CommandRefusedError(f"no-such-blob: {name!r} names one that is not there, or of another size")
+            raise CommandRefusedError(
+                f"no-such-blob: {name!r} names one that is not there, or of another size"
+            )
         contents = [file.content for file in files if file.content is not None]
         return list(_attachments(files, iter(await self._blobs.put_all(contents))))
 
@@ -114,7 +120,9 @@ def _attachments(files: Sequence[AnswerFile], kept: Iterator[BlobRef]) -> Iterat
     for file in files:
         blob = next(kept) if file.content is not None else file.blob
         if blob is None:
-            raise CommandRefusedError(f"empty-file: {file.name[:80]!r} has neither a content nor a blob")
+            raise CommandRefusedError(
+                f"empty-file: {file.name[:80]!r} has neither a content nor a blob"
+            )
         yield Attachment(
             name=unique_name(safe_name(file.name), taken),
             content_type=file.content_type,

@@ -39,7 +39,12 @@ class OutgoingMailComposer(OutgoingMailBuilder):
         """The acknowledgement of a mail that opened case `number`; None for no acknowledgement."""
         mail, reading = placed.mail.raw, placed.reading
         process = self._processes.get(placed.process)
-        if process is None or process.smtp is None or not process.acknowledgement.enabled or self.why_not(placed):
+        if (
+            process is None
+            or process.smtp is None
+            or not process.acknowledgement.enabled
+            or self.why_not(placed)
+        ):
             return None
         own_id = [reading.message_id] if reading.message_id else []
         return self._outgoing(

@@ -66,7 +66,9 @@ class CaseResolver:
         self._own_addresses = own_addresses
         self._rules = rules
 
-    def resolve(self, mail: PreparedMail, reading: MailReading) -> tuple[CaseMatch | None, Decision]:
+    def resolve(
+        self, mail: PreparedMail, reading: MailReading
+    ) -> tuple[CaseMatch | None, Decision]:
         """The case of the mail, None if it belongs to none, and the decision with what it ended in."""
         target, decision = self.find(mail, reading)
         return (None if target is None else self.match(target, mail, reading, decision)), decision
@@ -99,7 +101,9 @@ class CaseResolver:
         )
         return (self._followed(target) if isinstance(target, int) else target), decision
 
-    def match(self, target: Target, mail: PreparedMail, reading: MailReading, decision: Decision) -> CaseMatch:
+    def match(
+        self, target: Target, mail: PreparedMail, reading: MailReading, decision: Decision
+    ) -> CaseMatch:
         """What the rules of the case need to know of the mail."""
         kind, process = mail.kind, self.process_of(target, mail)
         rules = self.rules_of(process)
@@ -116,7 +120,10 @@ class CaseResolver:
             is_closed=self.is_closed(target),
             verified=verified,
             doubtful=doubtful,
-            number_is_foreign=doubtful and kind == "mail" and refers and self._is_foreign_number(target, mail, reading),
+            number_is_foreign=doubtful
+            and kind == "mail"
+            and refers
+            and self._is_foreign_number(target, mail, reading),
             is_stranger=not verified and not (kind == "bounce" and is_proven),
             joins=self.joining(target, mail, reading) if verified and kind == "mail" else (),
         )
@@ -162,7 +169,9 @@ class CaseResolver:
         if target in decision.signed:
             return True
         found = [self._threads.find(mail.process, message_id) for message_id in decision.thread_ids]
-        return any(thread is not None and thread[1] is not None and thread[0] == target for thread in found)
+        return any(
+            thread is not None and thread[1] is not None and thread[0] == target for thread in found
+        )
 
     def participants(self, target: Target) -> Collection[str]:
         """The participants in the form to compare by, with those who joined earlier in this batch."""
@@ -170,12 +179,16 @@ class CaseResolver:
             return {comparable(address) for address in target.participants}
         known = self._snapshot.cases.get(target)
         joined = self._plan.joined.get(target, ())
-        return {comparable(address) for address in (*(known.participants if known else ()), *joined)}
+        return {
+            comparable(address) for address in (*(known.participants if known else ()), *joined)
+        }
 
     def _followed(self, number: int) -> int:
         """The case that a number leads to now: a merged case leads to the one that took it in."""
         seen = {number}
-        while (known := self._snapshot.cases.get(number)) is not None and known.merged_into is not None:
+        while (
+            known := self._snapshot.cases.get(number)
+        ) is not None and known.merged_into is not None:
             if known.merged_into in seen or known.merged_into not in self._snapshot.cases:
                 break
             number = known.merged_into

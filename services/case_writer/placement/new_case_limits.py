@@ -28,7 +28,11 @@ class NewCaseLimits:
         """Whether the mail may open one more case, and the histories that count it if so."""
         address = reading.author.address
         limits = (
-            (sender_id(mail, reading), rules.max_new_cases_per_sender, LimitAlert("sender", address)),
+            (
+                sender_id(mail, reading),
+                rules.max_new_cases_per_sender,
+                LimitAlert("sender", address),
+            ),
             (mailbox_id(mail), rules.max_new_cases_per_mailbox, LimitAlert("mailbox", address)),
         )
         window, at = timedelta(seconds=rules.new_cases_window_s), _time(mail)
@@ -47,7 +51,9 @@ class NewCaseLimits:
         return self._plan.senders.get(key) or self._snapshot.senders.get(key) or SenderHistory()
 
 
-def _exceeded(key: str, history: SenderHistory, alert: LimitAlert, at: datetime, window: timedelta) -> LimitCheck:
+def _exceeded(
+    key: str, history: SenderHistory, alert: LimitAlert, at: datetime, window: timedelta
+) -> LimitCheck:
     """The check of a mail beyond a limit, with an alert unless there was one within the window."""
     reason = _REASONS[alert.limit]
     if history.alerted_at is not None and abs(at - history.alerted_at) < window:

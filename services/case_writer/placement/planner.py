@@ -17,7 +17,12 @@ from schemas.cases import AppendToCase, Decision, IgnoreMail, ParkMail
 from schemas.flags import CommentFlag
 from schemas.reasons import IgnoreReason, ParkReason, Resolution
 from schemas.stored import Outcome
-from services.case_writer.placement.case_resolver import CaseMatch, CaseResolver, decided_before, resolved
+from services.case_writer.placement.case_resolver import (
+    CaseMatch,
+    CaseResolver,
+    decided_before,
+    resolved,
+)
 from services.case_writer.placement.new_case_limits import NewCaseLimits, opening_ids
 from services.case_writer.placement.plan import (
     Alert,
@@ -49,7 +54,9 @@ def query(mails: Sequence[PreparedMail]) -> SnapshotQuery:
         mails=list(dict.fromkeys([*(mail.key for mail in mails), *openers])),
         cases=list(cases),
         threads=list(dict.fromkeys(key for mail in mails for key in thread_ids(mail))),
-        senders=list(dict.fromkeys(key for mail, reading in read for key in opening_ids(mail, reading))),
+        senders=list(
+            dict.fromkeys(key for mail, reading in read for key in opening_ids(mail, reading))
+        ),
         comments=[mail.key for mail in mails if mail.replay is not None and mail.replay.rederive],
     )
 
@@ -92,12 +99,12 @@ class _Planner:
 
     def plan(self, mails: Sequence[PreparedMail]) -> Plan:
         for mail in mails:
-            if not self._came_before(mail):
+            if not self._deduplicate(mail):
                 self._place(mail)
             self._seen.add(mail.key)
         return self._plan
 
-    def _came_before(self, mail: PreparedMail) -> bool:
+    def _deduplicate(self, mail: PreparedMail) -> bool:
         recorded = self._snapshot.mails.get(mail.key)
         if recorded is not None and self._is_written:
             self._plan.written_before[mail.key] = recorded
@@ -181,13 +188,17 @@ class _Planner:
     def _is_retried_copy(self, mail: PreparedMail) -> bool:
         """Whether a person retries a mail that was ignored as a copy."""
         before = self._plan.retried.get(mail.key)
-        return before is not None and before.reason == IgnoreReason.COPY and mail.raw.origin == "retry"
+        return (
+            before is not None and before.reason == IgnoreReason.COPY and mail.raw.origin == "retry"
+        )
 
     def _place_matched(self, mail: PreparedMail, reading: MailReading, match: CaseMatch) -> None:
         """Add the mail to the case that it leads to, or what the case's rules say instead."""
         rules, decision, is_mail = match.rules, match.decision, match.kind == "mail"
         if match.is_closed and rules.reply_to_closed == "new-case" and is_mail:
-            self._open(mail, reading, resolved(decision, Resolution.CASE_CLOSED), refers_to=match.target)
+            self._open(
+                mail, reading, resolved(decision, Resolution.CASE_CLOSED), refers_to=match.target
+            )
         elif match.doubtful and rules.reply_from == "participants":
             refused = resolved(decision, Resolution.NOT_A_PARTICIPANT)
             if is_mail:
@@ -195,7 +206,9 @@ class _Planner:
             else:
                 self._place_without_case(mail, reading, refused)
         elif match.number_is_foreign:
-            self._open(mail, reading, resolved(decision, Resolution.FOREIGN_NUMBER), refers_to=match.target)
+            self._open(
+                mail, reading, resolved(decision, Resolution.FOREIGN_NUMBER), refers_to=match.target
+            )
         elif not match.doubtful or rules.reply_from != "hold":
             self._append(mail, reading, match)
         elif decided_before(mail):  # a person let it through
@@ -228,7 +241,9 @@ class _Planner:
             self._plan.seen[target] = (known.status, known.merged_into)
         self._write_placed(placed)
 
-    def _place_without_case(self, mail: PreparedMail, reading: MailReading, decision: Decision) -> None:
+    def _place_without_case(
+        self, mail: PreparedMail, reading: MailReading, decision: Decision
+    ) -> None:
         command = mail.command
         if not isinstance(command, AppendToCase):
             self._open_own(mail, reading, decision)

@@ -30,7 +30,9 @@ from services.case_writer.placement.threads import Threads
 from services.case_writer.reading import MailReading
 
 # These describe the mail's place when it was placed.
-_PLACING_FLAGS = frozenset({CommentFlag.UNVERIFIED_SENDER, CommentFlag.MESSAGE_ID_REUSED, CommentFlag.NUMBER_TAKEN})
+_PLACING_FLAGS = frozenset(
+    {CommentFlag.UNVERIFIED_SENDER, CommentFlag.MESSAGE_ID_REUSED, CommentFlag.NUMBER_TAKEN}
+)
 
 
 class _Today(NamedTuple):
@@ -52,7 +54,9 @@ class Rederiver:
 
     def moves_into_a_case(self, mail: PreparedMail, recorded: RecordedMail) -> bool:
         """Whether today's rules give a mail without a case another outcome; it is placed like a new one then."""
-        return recorded.reason != IgnoreReason.DISCARDED and not self._stays_unassigned(mail, recorded)
+        return recorded.reason != IgnoreReason.DISCARDED and not self._stays_unassigned(
+            mail, recorded
+        )
 
     def rederive(self, mail: PreparedMail, recorded: RecordedMail) -> Rederivation:
         """What is replaced, and where the mail would go if it may not move."""
@@ -84,7 +88,11 @@ class Rederiver:
 
     def _stays_unassigned(self, mail: PreparedMail, recorded: RecordedMail) -> bool:
         command, reading = mail.command, mail.reading
-        if recorded.reason == IgnoreReason.COPY and reading and self._threads.copy_of(mail, reading):
+        if (
+            recorded.reason == IgnoreReason.COPY
+            and reading
+            and self._threads.copy_of(mail, reading)
+        ):
             return True
         if isinstance(command, ParkMail | IgnoreMail):
             return recorded.outcome == ("parked" if isinstance(command, ParkMail) else "ignored")
@@ -95,7 +103,9 @@ class Rederiver:
         failed = (recorded.reason or "").startswith(failures)
         return not failed and _decides_the_same(command.decision, recorded.decision)
 
-    def _today(self, mail: PreparedMail, reading: MailReading, recorded: RecordedMail, case: int) -> _Today:
+    def _today(
+        self, mail: PreparedMail, reading: MailReading, recorded: RecordedMail, case: int
+    ) -> _Today:
         """Where the mail belongs by today's rules."""
         command = mail.command
         if isinstance(command, ParkMail | IgnoreMail):
@@ -152,7 +162,9 @@ class Rederiver:
         if verified and mail.kind == "mail":
             joins = self._resolver.joining(target, mail, reading)
         process = self._resolver.process_of(target, mail)
-        return Placed(mail, reading, target, process, decision, flags, joins, opens=opens, kind=mail.kind)
+        return Placed(
+            mail, reading, target, process, decision, flags, joins, opens=opens, kind=mail.kind
+        )
 
 
 def _decides_the_same(today: Decision, before: Decision | None) -> bool:

@@ -30,7 +30,9 @@ class Restorer:
         if replay is None or replay.case is None or replay.opener == mail.key:
             return None
         if replay.opener is None:
-            return replay.case if replay.case in self._snapshot.cases else ParkReason.CASE_NOT_RESTORED
+            return (
+                replay.case if replay.case in self._snapshot.cases else ParkReason.CASE_NOT_RESTORED
+            )
         opener = self._snapshot.mails.get(replay.opener)
         if opener is not None and opener.case is not None:
             return opener.case
@@ -39,7 +41,9 @@ class Restorer:
     def free_number(self, mail: PreparedMail) -> int | None:
         """The number that the mail's case had; None if another case has it now."""
         number = mail.replay.case if mail.replay is not None else None
-        taken = number in self._snapshot.cases or any(case.number == number for case in self._plan.new_cases)
+        taken = number in self._snapshot.cases or any(
+            case.number == number for case in self._plan.new_cases
+        )
         return None if taken else number
 
     def has_what_it_lacked(self, mail: PreparedMail, recorded: RecordedMail) -> bool:

@@ -38,7 +38,9 @@ class RuleChanges:
         self._snapshot = snapshot
         self._resolver = resolver
 
-    def of(self, mail: PreparedMail, reading: MailReading, recorded: RecordedMail) -> RuleChange | None:
+    def of(
+        self, mail: PreparedMail, reading: MailReading, recorded: RecordedMail
+    ) -> RuleChange | None:
         """What differs for a mail in a case; None if nothing does."""
         decision, case = recorded.decision, recorded.case
         if decision is None or case is None or decision.resolution == Resolution.RELEASED:
@@ -64,7 +66,9 @@ class RuleChanges:
         takes_part = self._resolver.takes_part(target, mail, reading)
         return "reply_from" if rules.reply_from != "anyone" and not takes_part else None
 
-    def elsewhere(self, refused: Target, mail: PreparedMail, decision: Decision, setting: str) -> RuleChange:
+    def elsewhere(
+        self, refused: Target, mail: PreparedMail, decision: Decision, setting: str
+    ) -> RuleChange:
         """Where a mail goes that case `refused` does not take by `setting`."""
         if setting == "reply_to_closed":
             target = NewCase(mail.process, refers_to=refused)
@@ -74,7 +78,9 @@ class RuleChanges:
             return RuleChange(None, today, setting)
         return RuleChange(NewCase(mail.process, refers_to=refused), today, setting)
 
-    def _of_opened(self, mail: PreparedMail, reading: MailReading, decision: Decision, case: int) -> RuleChange | None:
+    def _of_opened(
+        self, mail: PreparedMail, reading: MailReading, decision: Decision, case: int
+    ) -> RuleChange | None:
         """A mail that opened a case because another one did not take it."""
         setting = _SETTINGS.get(decision.resolution or "")
         if setting == "reference_scope":
@@ -97,7 +103,9 @@ class RuleChanges:
         """The first existing case of the decision, if a case of another process may be one."""
         if self._resolver.rules_of(mail.process).reference_scope != "any":
             return None
-        return next((number for number in mail.decision.cases if number in self._snapshot.cases), None)
+        return next(
+            (number for number in mail.decision.cases if number in self._snapshot.cases), None
+        )
 
     def _of_appended(
         self,
@@ -125,7 +133,9 @@ class RuleChanges:
     def _without_number(self, mail: PreparedMail, reading: MailReading) -> RuleChange:
         target, decision = self._resolver.find(mail, reading)
         command = mail.command
-        if target is None and not (isinstance(command, AppendToCase) and command.otherwise != "open"):
+        if target is None and not (
+            isinstance(command, AppendToCase) and command.otherwise != "open"
+        ):
             target = NewCase(mail.process)
         return RuleChange(target, decision, "reference_scope")
 

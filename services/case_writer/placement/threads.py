@@ -107,14 +107,18 @@ class Threads:
                 digests[key] = reading.digest
         return ThreadClaims(self._reserved(mail, target, new), claimed, digests)
 
-    def claims_if_free(self, mail: PreparedMail, reading: MailReading, target: Target) -> ThreadClaims:
+    def claims_if_free(
+        self, mail: PreparedMail, reading: MailReading, target: Target
+    ) -> ThreadClaims:
         """As `claims`, except that an id reserved for another case stays there."""
         found = self.find(mail.process, reading.message_id) if reading.message_id else None
         if found is None or found == (target, None):
             return self.claims(mail, reading, target)
         return ThreadClaims(self._reserved(mail, target, {}), {}, {})
 
-    def _reserved(self, mail: PreparedMail, target: Target, new: Mapping[str, Thread]) -> Mapping[str, Thread]:
+    def _reserved(
+        self, mail: PreparedMail, target: Target, new: Mapping[str, Thread]
+    ) -> Mapping[str, Thread]:
         taken = dict(new)
         for message_id in mail.decision.thread_ids[:MAX_RESERVED]:
             if self.find(mail.process, message_id) is None:
@@ -123,7 +127,9 @@ class Threads:
 
 
 def thread_decision(decision: Decision, message_id: str) -> Decision:
-    return msgspec.structs.replace(decision, rule=Rule.THREAD, evidence=[*decision.evidence, message_id])
+    return msgspec.structs.replace(
+        decision, rule=Rule.THREAD, evidence=[*decision.evidence, message_id]
+    )
 
 
 def thread_ids(mail: PreparedMail) -> list[str]:

@@ -35,7 +35,9 @@ def read_envelope(headers: MailHeaders, limits: ReadingLimits, defects: Defects)
     return Envelope(
         subject=subject[: limits.max_subject_chars].rstrip(),
         author=_author(headers, defects),
-        reply_to=[address for address in headers.addresses("reply-to") if address.address][: limits.max_recipients],
+        reply_to=[address for address in headers.addresses("reply-to") if address.address][
+            : limits.max_recipients
+        ],
         recipients=_recipients(headers, limits, defects),
         sent_at=sent_at,
         message_id=own_ids[0] if own_ids else None,

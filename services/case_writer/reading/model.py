@@ -86,7 +86,15 @@ SHORTENED = frozenset(
     }
 )
 # Defects after which the reading may lack something, or show it wrongly: the mail can be read in more than one way.
-DOUBTFUL = frozenset({AMBIGUOUS, "boundary-guessed", "header-malformed", "multipart-without-boundary", "text-damaged"})
+DOUBTFUL = frozenset(
+    {
+        AMBIGUOUS,
+        "boundary-guessed",
+        "header-malformed",
+        "multipart-without-boundary",
+        "text-damaged",
+    }
+)
 _DAMAGED = "damaged"
 _LOST_BYTES = "\ufffd"  # what decoding writes for bytes that are no letter
 
@@ -95,7 +103,9 @@ def needs_original(reading: MailReading) -> bool:
     """Whether the reading lacks, or may lack, something that the mail has: then the original is kept."""
     if not (SHORTENED | DOUBTFUL).isdisjoint(reading.defects):
         return True
-    if "charset-repaired" in reading.defects and _LOST_BYTES in reading.full_text + (reading.html or ""):
+    if "charset-repaired" in reading.defects and _LOST_BYTES in reading.full_text + (
+        reading.html or ""
+    ):
         return True
     return any(_DAMAGED in attachment.flags for attachment in reading.attachments)
 

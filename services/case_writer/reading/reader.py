@@ -39,7 +39,9 @@ class _Reader:
 
     def read(self) -> MailReading:
         headers = MailHeaders.parse(self._raw, max_bytes=self._limits.max_header_bytes)
-        digest = content_digest(self._raw, headers)  # first: it needs copies, which no file stands beside yet
+        digest = content_digest(
+            self._raw, headers
+        )  # first: it needs copies, which no file stands beside yet
         envelope = read_envelope(headers, self._limits, self._defects)
         containers = Containers(self._limits, self._defects)
         found = containers.open_mail(self._raw, headers)
@@ -88,7 +90,11 @@ class _Reader:
                 self._defects.add(word)
         segments = [segment for message in messages for segment in message.segments]
         full_text, other_html = self._text(segments)
-        html = self._bounded("\n".join([piece for piece in (html, other_html) if piece])) if other_html else html
+        html = (
+            self._bounded("\n".join([piece for piece in (html, other_html) if piece]))
+            if other_html
+            else html
+        )
         return full_text, html, full_text if len(messages) > 1 else None
 
     def _text(self, segments: list[Segment]) -> tuple[str, str | None]:
@@ -103,7 +109,9 @@ class _Reader:
                 has_html = True
             texts.append(self._best_text(segment.plain, safe))
             safe_pieces.append(safe if safe is not None else html_of(segment))
-        full_text = "\n\n".join([text for text in (text.strip("\n") for text in texts) if text]).rstrip("\n\t ")
+        full_text = "\n\n".join(
+            [text for text in (text.strip("\n") for text in texts) if text]
+        ).rstrip("\n\t ")
         if len(full_text) > self._limits.max_text_chars:
             self._defects.add("text-shortened")
             full_text = full_text[: self._limits.max_text_chars]
@@ -111,7 +119,9 @@ class _Reader:
         return full_text, self._bounded("\n".join(safe_pieces)) if has_html else None
 
     def _own_text(self, full_text: str, headers: MailHeaders) -> str:
-        if (headers.raw("content-type") or b"")[:16].lower() == b"multipart/report":  # what it quotes is its message
+        if (headers.raw("content-type") or b"")[
+            :16
+        ].lower() == b"multipart/report":  # what it quotes is its message
             return full_text
         return strip_quotes(without_armor(full_text), quotes_are_marked=self._quotes_are_marked)
 
@@ -143,7 +153,10 @@ class _Reader:
         return safe
 
     def _bounded(self, html: str) -> str | None:
-        if len(html) * 4 > self._limits.max_html_bytes and len(html.encode()) > self._limits.max_html_bytes:
+        if (
+            len(html) * 4 > self._limits.max_html_bytes
+            and len(html.encode()) > self._limits.max_html_bytes
+        ):
             self._defects.add("html-left-out")
             return None
         return html
@@ -155,11 +168,21 @@ class _Reader:
         most = self._limits.max_attachments
         made = [files.from_part(part) for part in own[:most]]
         made.extend(
-            files.make(picture.content, picture.content_type, None, content_id=picture.content_id, inline=True)
+            files.make(
+                picture.content,
+                picture.content_type,
+                None,
+                content_id=picture.content_id,
+                inline=True,
+            )
             for picture in self._pictures
         )
         made.extend(_from_text(file, files) for file in found.uuencoded)
-        made.extend(_from_winmail(file, files, origin) for origin, winmail in found.winmails for file in winmail.files)
+        made.extend(
+            _from_winmail(file, files, origin)
+            for origin, winmail in found.winmails
+            for file in winmail.files
+        )
         made.extend(files.from_part(part) for part in inner[: max(0, most - len(made))])
         self._defects.add("too-many-attachments", max(len(own) + len(inner), len(made)) > most)
         return made[:most]

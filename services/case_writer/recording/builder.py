@@ -74,7 +74,9 @@ class _Builder:
         self._numbers = numbers
         self._documents = Documents(context.now, context.attempt)
         self._deliveries = {key: recorded.deliveries for key, recorded in plan.retried.items()}
-        self._mails_of: dict[int, list[PreparedMail]] = defaultdict(list)  # by the id() of a new case
+        self._mails_of: dict[int, list[PreparedMail]] = defaultdict(
+            list
+        )  # by the id() of a new case
         for placed in (*plan.placed, *(rederived.placed for rederived in plan.rederived)):
             self._mails_of[id(placed.target)].append(placed.mail)
 
@@ -89,11 +91,16 @@ class _Builder:
         for alert in plan.alerts:
             documents.events.append(limited_event(alert.mail.raw, alert.alert))
         documents.threads = [
-            self._thread(key, target, claimed_by) for key, (target, claimed_by) in plan.threads.items()
+            self._thread(key, target, claimed_by)
+            for key, (target, claimed_by) in plan.threads.items()
         ]
-        documents.claims = [self._thread(key, target, mail_key) for key, (target, mail_key) in plan.claims.items()]
+        documents.claims = [
+            self._thread(key, target, mail_key) for key, (target, mail_key) in plan.claims.items()
+        ]
         documents.verdicts = [
-            VerdictReplacement(verdict.mail.key, verdict.recorded.written_by, verdict.reason, verdict.decision)
+            VerdictReplacement(
+                verdict.mail.key, verdict.recorded.written_by, verdict.reason, verdict.decision
+            )
             for verdict in plan.updated
         ]
         documents.senders = [self._sender(key) for key in plan.senders]
@@ -158,7 +165,9 @@ class _Builder:
         process, target = placed.mail.process, placed.target
         stage = self._context.initial_stages.get(process)
         if stage is None:
-            raise PermanentError(f"the settings have no process {process!r}; add it and retry the mail")
+            raise PermanentError(
+                f"the settings have no process {process!r}; add it and retry the mail"
+            )
         joined = self._mails_of[id(target)]
         refers_to = target.refers_to if isinstance(target, NewCase) else None
         return Case(
@@ -174,7 +183,9 @@ class _Builder:
             participants=list(target.participants) if isinstance(target, NewCase) else [],
             comment_count=len(joined),
             refers_to=None if refers_to is None else self._number(refers_to),
-            attachment_count=sum(len(mail.attachments) + (mail.original is not None) for mail in joined),
+            attachment_count=sum(
+                len(mail.attachments) + (mail.original is not None) for mail in joined
+            ),
         )
 
     def _replace(self, rederived: RederivedMail) -> None:
@@ -205,7 +216,9 @@ class _Builder:
         )
         self._documents.replaced.append(replacement)
 
-    def _rederive_in_place(self, placed: Placed, comment: Comment, before: Comment, outcome: Outcome) -> None:
+    def _rederive_in_place(
+        self, placed: Placed, comment: Comment, before: Comment, outcome: Outcome
+    ) -> None:
         change = self._documents.changes[comment.case]
         change.attachments += len(comment.attachments) - len(before.attachments)
         if outcome == "opened" and before.author != comment.author:
@@ -244,7 +257,9 @@ class _Builder:
             reason=unassigned.reason,
             raw=original.sha256 if original else None,
         )
-        alert = next((alert.alert for alert in self._plan.alerts if alert.mail.key == mail.key), None)
+        alert = next(
+            (alert.alert for alert in self._plan.alerts if alert.mail.key == mail.key), None
+        )
         self._documents.mails.append(structs.replace(written, refers_to=refers_to, alert=alert))
         event = unassigned_event(mail, unassigned.outcome, unassigned.reason, refers_to)
         self._documents.events.append(event)

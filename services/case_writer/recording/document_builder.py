@@ -75,7 +75,9 @@ class DocumentBuilder:
         for number, seen in self.plan.seen.items():
             case = stored.cases.get(number)
             if case is not None and (case.status, case.merged_into) != seen:
-                raise ConflictError(f"case {number} was closed, reopened or merged by someone else first")
+                raise ConflictError(
+                    f"case {number} was closed, reopened or merged by someone else first"
+                )
         context = TransactionContext(
             datetime.now(UTC),
             self.attempt,
@@ -91,7 +93,9 @@ class DocumentBuilder:
 
     def _write_history(self, documents: Documents, cases: Mapping[int, Case]) -> None:
         new_cases = {case.number: case for case in documents.cases}
-        numbered = number_history(documents.history, cases, new_cases, documents.now, self.opening.stage_due)
+        numbered = number_history(
+            documents.history, cases, new_cases, documents.now, self.opening.stage_due
+        )
         documents.written_history = numbered.changes
         documents.cases = [numbered.cases[number] for number in new_cases]
         documents.case_updates = [
@@ -112,7 +116,10 @@ def _changed(case: Case, change: CaseChange, now: datetime) -> Case:
     participants = case.participants
     if change.participants:
         gained = dict.fromkeys(change.participants)
-        participants = [*participants, *(address for address in gained if address not in participants)]
+        participants = [
+            *participants,
+            *(address for address in gained if address not in participants),
+        ]
     return structs.replace(
         case,
         comment_count=case.comment_count + change.comments,

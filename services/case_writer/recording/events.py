@@ -9,7 +9,9 @@ from schemas.stored import LimitAlert, Outcome
 from services.case_writer.placement.snapshot import RecordedMail
 
 
-def unassigned_event(mail: RawMail, outcome: Outcome, reason: str, refers_to: int | None) -> MailParked | MailIgnored:
+def unassigned_event(
+    mail: RawMail, outcome: Outcome, reason: str, refers_to: int | None
+) -> MailParked | MailIgnored:
     """The event of a mail without a case; `refers_to` is the case with the mail that this one is a copy of."""
     if outcome == "parked":
         return MailParked(reason=reason, **about(mail))
@@ -34,7 +36,9 @@ def events_again(mail: RawMail, recorded: RecordedMail) -> list[MailEvent]:
         return []
     events: list[MailEvent] = []
     if recorded.outcome in {"parked", "ignored"}:
-        events.append(unassigned_event(mail, recorded.outcome, recorded.reason or "", recorded.refers_to))
+        events.append(
+            unassigned_event(mail, recorded.outcome, recorded.reason or "", recorded.refers_to)
+        )
     if recorded.alert is not None:
         events.append(limited_event(mail, recorded.alert))
     return events

@@ -86,11 +86,16 @@ class MongoCases:
     async def _write(self, build: DocumentBuilder, session: Session) -> Documents:
         stored = StoredState(
             await self._stored_cases(build.existing_cases, session),
-            {number: await self._left_case(number, keys, session) for number, keys in build.leaving.items()},
+            {
+                number: await self._left_case(number, keys, session)
+                for number, keys in build.leaving.items()
+            },
         )
         documents = build(await self._first_number(build, session), stored)
         await self._write_mails(documents, session)
-        await self._comments.insert([to_document(comment) for comment in documents.comments], session)
+        await self._comments.insert(
+            [to_document(comment) for comment in documents.comments], session
+        )
         await self._replace(documents, session)
         await self._write_cases(documents, session)
         await self._write_threads(documents, session)
@@ -111,10 +116,16 @@ class MongoCases:
         """What stays in a case that the mails `moved` leave."""
         stays = {"case": number, "_id": {"$nin": list(moved)}}
         mails = {**stays, "kind": {"$in": MAIL_KINDS}}
-        oldest = await self._mails.find(stays, ["_id"], sort="recorded_at", limit=1, session=session)
+        oldest = await self._mails.find(
+            stays, ["_id"], sort="recorded_at", limit=1, session=session
+        )
         return LeftCase(
             has_mails=bool(await self._comments.find(mails, ["_id"], limit=1, session=session)),
-            has_opener=bool(await self._mails.find({**stays, "outcome": "opened"}, ["_id"], limit=1, session=session)),
+            has_opener=bool(
+                await self._mails.find(
+                    {**stays, "outcome": "opened"}, ["_id"], limit=1, session=session
+                )
+            ),
             oldest=oldest[0]["_id"] if oldest else None,
         )
 
@@ -174,14 +185,19 @@ class MongoCases:
         mails = [_replaced_outcome(replacement, documents) for replacement in replaced]
         if await self._mails.update_each(mails, session) != len(mails):
             raise ConflictError("another writer changed a mail first")
-        comments = [({"_id": replacement.key}, {"$set": to_document(replacement.comment)}) for replacement in replaced]
+        comments = [
+            ({"_id": replacement.key}, {"$set": to_document(replacement.comment)})
+            for replacement in replaced
+        ]
         await self._comments.update_each(comments, session)
         for moved in filter(attrgetter("moves"), replaced):
             owned = {"$or": [{"claimed_by": moved.key}, {"claimed_by": None, "case": moved.was}]}
             query = {"_id": {"$in": moved.threads}, **owned}
             await self._threads.update_all(query, {"$set": {"case": moved.comment.case}}, session)
         opener = {"$set": {"outcome": "opened", "written_by": documents.attempt}}
-        await self._mails.update_each([({"_id": key}, opener) for key in documents.openers], session)
+        await self._mails.update_each(
+            [({"_id": key}, opener) for key in documents.openers], session
+        )
 
     async def _replace_verdicts(self, documents: Documents, session: Session) -> None:
         changes = [_replaced_verdict(verdict, documents) for verdict in documents.verdicts]

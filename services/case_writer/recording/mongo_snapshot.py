@@ -19,7 +19,12 @@ from services.case_writer.placement.snapshot import (
 from services.runtime.store.mongo import Store
 
 _RECORDED = ("outcome", "process", "case", "reason", "written_by", "deliveries")
-_LATER = ("moved_from", "placed_by", "reopened", "refers_to")  # missing in documents of earlier versions
+_LATER = (
+    "moved_from",
+    "placed_by",
+    "reopened",
+    "refers_to",
+)  # missing in documents of earlier versions
 _CASE = ["process", "stage", "status", "title", "participants", "refers_to", "merged_into"]
 
 
@@ -53,7 +58,9 @@ class SnapshotReader:
         while wanted:
             found = await _by_ids(self._cases, sorted(wanted), _CASE)
             cases |= {document["_id"]: _case(document) for document in found}
-            wanted = {case.merged_into for case in cases.values() if case.merged_into is not None} - set(cases)
+            wanted = {
+                case.merged_into for case in cases.values() if case.merged_into is not None
+            } - set(cases)
             wanted -= {number for number in wanted if not found}
         return cases
 
@@ -65,23 +72,31 @@ class SnapshotReader:
                 alert=msgspec.convert(document.get("alert"), LimitAlert | None),
                 **{name: document[name] for name in _LATER if name in document},
             )
-            for document in await _by_ids(self._mails, query.mails, [*_RECORDED, *_LATER, "decision", "alert"])
+            for document in await _by_ids(
+                self._mails, query.mails, [*_RECORDED, *_LATER, "decision", "alert"]
+            )
         }
 
     async def _read_threads(self, query: SnapshotQuery) -> dict[str, ThreadSnapshot]:
         return {
-            document["_id"]: ThreadSnapshot(document["case"], document["claimed_by"], document.get("digest"))
+            document["_id"]: ThreadSnapshot(
+                document["case"], document["claimed_by"], document.get("digest")
+            )
             for document in await _by_ids(self._threads, query.threads)
         }
 
     async def _read_senders(self, query: SnapshotQuery) -> dict[str, SenderHistory]:
         return {
-            document["_id"]: SenderHistory(tuple(document["times"]), document["alerted_at"], document["version"])
+            document["_id"]: SenderHistory(
+                tuple(document["times"]), document["alerted_at"], document["version"]
+            )
             for document in await _by_ids(self._senders, query.senders)
         }
 
 
-async def _by_ids(collection: Any, ids: Sequence[Any], fields: Sequence[str] | None = None) -> list[dict[str, Any]]:
+async def _by_ids(
+    collection: Any, ids: Sequence[Any], fields: Sequence[str] | None = None
+) -> list[dict[str, Any]]:
     if not ids:
         return []
     found: list[dict[str, Any]] = await collection.find({"_id": {"$in": list(ids)}}, fields)

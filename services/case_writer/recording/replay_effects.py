@@ -11,7 +11,9 @@ from services.case_writer.placement.snapshot import Snapshot
 from services.case_writer.recording.documents import Documents
 
 
-def replayed(mails: Sequence[RawMail], snapshot: Snapshot, plan: Plan, written: Documents) -> list[MailsReplayed]:
+def replayed(
+    mails: Sequence[RawMail], snapshot: Snapshot, plan: Plan, written: Documents
+) -> list[MailsReplayed]:
     """One message per replay; empty if no mail of the batch belongs to one."""
     effects = _Effects(snapshot, plan, written)
     by_run: dict[str, list[ReplayEffect]] = defaultdict(list)
@@ -28,7 +30,9 @@ class _Effects:
         self._mails = {mail.id: mail for mail in written.mails}
         self._replaced = {replaced.key: replaced for replaced in written.replaced}
         self._updated = {updated.mail.key for updated in plan.updated}
-        self._number_taken = {comment.id for comment in written.comments if CommentFlag.NUMBER_TAKEN in comment.flags}
+        self._number_taken = {
+            comment.id for comment in written.comments if CommentFlag.NUMBER_TAKEN in comment.flags
+        }
 
     def of(self, key: str) -> ReplayEffect:
         recorded = self._snapshot.mails.get(key)
@@ -38,7 +42,9 @@ class _Effects:
         if key in self._plan.mismatches:
             mismatch = self._plan.mismatches[key]
             target = None if isinstance(mismatch.target, NewCase) else mismatch.target
-            return ReplayEffect(mail_key=key, effect="differs", case=target, was=before, detail=mismatch.detail)
+            return ReplayEffect(
+                mail_key=key, effect="differs", case=target, was=before, detail=mismatch.detail
+            )
         if key in self._replaced:
             replaced = self._replaced[key]
             return ReplayEffect(

@@ -10,13 +10,17 @@ from services.casework.refusals import ActionRefusedError
 def close(_action: actions.Close, situation: Situation) -> Accepted:
     case = situation.case
     if case.status == "closed":
-        raise ActionRefusedError("already-there", f"case {case.number} is closed already", "nothing is left to do")
+        raise ActionRefusedError(
+            "already-there", f"case {case.number} is closed already", "nothing is left to do"
+        )
     return one_change(case, Closed())
 
 
 def reopen(_action: actions.Reopen, situation: Situation) -> Accepted:
     case, process = situation.case, situation.process
     if case.status == "open":
-        raise ActionRefusedError("already-there", f"case {case.number} is open already", "nothing is left to do")
+        raise ActionRefusedError(
+            "already-there", f"case {case.number} is open already", "nothing is left to do"
+        )
     stage = process.stage(case.stage) if process else None
     return one_change(case, Reopened(due_at=due_at(stage, situation.now)))

@@ -12,7 +12,9 @@ def due_at(stage: Stage | None, now: datetime) -> datetime | None:
     return now + duration(stage.due_after) if stage is not None and stage.due_after else None
 
 
-def due_at_stage(processes: Mapping[str, Process], process: str, stage: str, now: datetime) -> datetime | None:
+def due_at_stage(
+    processes: Mapping[str, Process], process: str, stage: str, now: datetime
+) -> datetime | None:
     """As `due_at`, by names; None when the settings do not have them."""
     known = processes.get(process)
     return due_at(known.stage(stage), now) if known is not None else None

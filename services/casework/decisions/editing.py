@@ -25,9 +25,13 @@ def set_title(action: actions.SetTitle, situation: Situation) -> Accepted:
     title = " ".join(action.title.split())
     if not title or len(title) > MAX_TITLE_CHARS:
         problem = "the title is empty" if not title else f"the title has {len(title)} characters"
-        raise ActionRefusedError("invalid-title", problem, f"give one of 1 to {MAX_TITLE_CHARS} characters")
+        raise ActionRefusedError(
+            "invalid-title", problem, f"give one of 1 to {MAX_TITLE_CHARS} characters"
+        )
     if title == situation.case.title:
-        raise ActionRefusedError("already-there", "the case has that title", "nothing is left to do")
+        raise ActionRefusedError(
+            "already-there", "the case has that title", "nothing is left to do"
+        )
     return one_change(situation.case, Titled(was=situation.case.title, to=title))
 
 
@@ -37,7 +41,9 @@ def set_due(action: actions.SetDue, situation: Situation) -> Accepted:
         hint = f"reopen case {case.number} first"
         raise ActionRefusedError("closed", f"case {case.number} is closed", hint)
     if action.due_at == case.due_at:
-        raise ActionRefusedError("already-there", "the case has that due date", "nothing is left to do")
+        raise ActionRefusedError(
+            "already-there", "the case has that due date", "nothing is left to do"
+        )
     return one_change(case, DueSet(was=case.due_at, to=action.due_at))
 
 
@@ -46,6 +52,8 @@ def add_note(action: actions.AddNote, situation: Situation) -> Accepted:
         raise ActionRefusedError("empty-note", "the note has no text", "write something")
     if len(action.text) > MAX_NOTE_CHARS:
         problem = f"the note has {len(action.text)} characters"
-        raise ActionRefusedError("note-too-long", problem, f"attach a text over {MAX_NOTE_CHARS} characters as a file")
+        raise ActionRefusedError(
+            "note-too-long", problem, f"attach a text over {MAX_NOTE_CHARS} characters as a file"
+        )
     changes = {situation.case.number: [Noted(comment=situation.comment_id)]}
     return Accepted(changes, note=action.text)

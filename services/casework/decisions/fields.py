@@ -23,11 +23,19 @@ def set_fields(action: actions.SetFields, situation: Situation) -> Accepted:
             raise ActionRefusedError("no-such-field", problem, f"its fields are: {names}")
         else:
             values[name] = _typed_in(declared, text, situation)
-    changed = {name: value for name, value in values.items() if _differs(value, case.fields.get(name))}
+    changed = {
+        name: value for name, value in values.items() if _differs(value, case.fields.get(name))
+    }
     if not changed:
-        raise ActionRefusedError("already-there", "the fields have those values", "nothing is left to do")
+        raise ActionRefusedError(
+            "already-there", "the fields have those values", "nothing is left to do"
+        )
     was = {name: case.fields[name] for name in changed if name in case.fields}
-    flags = [flag for flag in case.flags if flag != FIELD_CONFLICT] if FIELD_CONFLICT in case.flags else None
+    flags = (
+        [flag for flag in case.flags if flag != FIELD_CONFLICT]
+        if FIELD_CONFLICT in case.flags
+        else None
+    )
     return one_change(case, FieldsSet(values=changed, was=was, flags=flags))
 
 
@@ -35,8 +43,12 @@ def _typed_in(declared: Field, text: str | bool, situation: Situation) -> FieldV
     try:
         value = normal_form(declared, text)
     except InvalidFieldError as error:
-        raise ActionRefusedError("invalid-value", f"{declared.name}: {error}", error.hint) from error
-    return FieldValue(value=value, source="person", evidence="", by=situation.acting.actor.id, at=situation.now)
+        raise ActionRefusedError(
+            "invalid-value", f"{declared.name}: {error}", error.hint
+        ) from error
+    return FieldValue(
+        value=value, source="person", evidence="", by=situation.acting.actor.id, at=situation.now
+    )
 
 
 def _differs(value: FieldValue | None, before: FieldValue | None) -> bool:

@@ -11,7 +11,9 @@ def merge(action: actions.MergeInto, situation: Situation) -> Accepted:
     case, target = situation.case, situation.other
     if action.target == case.number:
         hint = "name another case"
-        raise ActionRefusedError("same-case", f"case {case.number} cannot be merged into itself", hint)
+        raise ActionRefusedError(
+            "same-case", f"case {case.number} cannot be merged into itself", hint
+        )
     if target is None or not may_work_case(situation, target):
         hint = "look the number up again"
         raise ActionRefusedError("no-such-case", f"there is no case {action.target}", hint)
@@ -19,9 +21,13 @@ def merge(action: actions.MergeInto, situation: Situation) -> Accepted:
         problem = f"case {target.number} is itself merged into case {target.merged_into}"
         raise ActionRefusedError("merged", problem, f"merge into case {target.merged_into}")
     if target.status == "closed":
-        raise ActionRefusedError("closed", f"case {target.number} is closed", "reopen it first, or merge the other way")
+        raise ActionRefusedError(
+            "closed", f"case {target.number} is closed", "reopen it first, or merge the other way"
+        )
     present = {participant.lower() for participant in target.participants}
-    joined = [participant for participant in case.participants if participant.lower() not in present]
+    joined = [
+        participant for participant in case.participants if participant.lower() not in present
+    ]
     return Accepted(
         {
             case.number: [Merged(into=target.number, was_status=case.status)],

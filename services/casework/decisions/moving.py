@@ -24,7 +24,9 @@ def move(action: actions.Move, situation: Situation) -> Accepted:
         raise ActionRefusedError("no-such-stage", problem, f"its stages are {names}")
     current = process.stage(case.stage)
     if target.name == case.stage:
-        raise ActionRefusedError("already-there", f"case {case.number} is at {target.name}", "nothing is left to do")
+        raise ActionRefusedError(
+            "already-there", f"case {case.number} is at {target.name}", "nothing is left to do"
+        )
     if current is not None:
         _require_transition(current, target, situation, process)
     _require_fields(process, target, case)
@@ -35,15 +37,21 @@ def _move_to_process(action: actions.Move, name: str, situation: Situation) -> A
     process = situation.processes.get(name)
     if process is None:
         names = ", ".join(situation.processes)
-        raise ActionRefusedError("no-such-process", f"there is no process {name!r}", f"the processes are {names}")
+        raise ActionRefusedError(
+            "no-such-process", f"there is no process {name!r}", f"the processes are {names}"
+        )
     roles = situation.acting.roles_in(process)
     if WORKER not in roles:
         hint = "ask someone with a role in both"
-        raise ActionRefusedError("not-allowed", f"you have no role in process {name} that may work cases", hint)
+        raise ActionRefusedError(
+            "not-allowed", f"you have no role in process {name} that may work cases", hint
+        )
     target = process.initial_stage if action.stage is None else process.stage(action.stage)
     if target is None or (not target.initial and MANAGER not in roles):
         hint = f"leave the stage out, so that the case begins at {process.initial_stage.name}"
-        raise ActionRefusedError("no-such-stage", f"a case cannot enter {name} at {action.stage!r}", hint)
+        raise ActionRefusedError(
+            "no-such-stage", f"a case cannot enter {name} at {action.stage!r}", hint
+        )
     _require_fields(process, target, situation.case)
     return _enter(process, target, situation)
 
@@ -69,7 +77,9 @@ def _enter(process: Process, target: Stage, situation: Situation) -> Accepted:
     return Accepted({case.number: [moved]}, by_rule=by_rule, mail=mail)
 
 
-def _require_transition(current: Stage, target: Stage, situation: Situation, process: Process) -> None:
+def _require_transition(
+    current: Stage, target: Stage, situation: Situation, process: Process
+) -> None:
     if target.name not in current.next:
         names = ", ".join(current.next) or "none"
         problem = f"stage {current.name} does not lead to {target.name}"
@@ -81,7 +91,9 @@ def _require_transition(current: Stage, target: Stage, situation: Situation, pro
 
 
 def _require_fields(process: Process, target: Stage, case: Case) -> None:
-    required = [declared.name for declared in process.fields if target.name in declared.required_for]
+    required = [
+        declared.name for declared in process.fields if target.name in declared.required_for
+    ]
     missing = [name for name in required if name not in case.fields]
     if missing:
         problem = f"stage {target.name} needs {', '.join(missing)}"

@@ -85,5 +85,7 @@ def known_process(situation: Situation) -> Process:
     process = situation.process
     if process is None:
         problem = f"the settings have no process {situation.case.process!r}"
-        raise ActionRefusedError("no-such-process", problem, "add it, or move the case to another process")
+        raise ActionRefusedError(
+            "no-such-process", problem, "add it, or move the case to another process"
+        )
     return process

@@ -18,10 +18,18 @@ def split(action: actions.SplitOff, situation: Situation) -> Accepted:
     wanted = list(dict.fromkeys(action.comments))
     unknown = [comment_id for comment_id in wanted if comment_id not in own]
     if not wanted or unknown:
-        problem = f"case {case.number} has no comment {unknown[0]}" if unknown else "no comment is named"
-        raise ActionRefusedError("no-such-comment", problem, "name comments of this case by their ids")
+        problem = (
+            f"case {case.number} has no comment {unknown[0]}" if unknown else "no comment is named"
+        )
+        raise ActionRefusedError(
+            "no-such-comment", problem, "name comments of this case by their ids"
+        )
     going = [own[comment_id] for comment_id in wanted if own[comment_id].kind in _MAIL_KINDS]
-    staying = [comment for comment in situation.comments if comment.id not in wanted and comment.kind in _MAIL_KINDS]
+    staying = [
+        comment
+        for comment in situation.comments
+        if comment.id not in wanted and comment.kind in _MAIL_KINDS
+    ]
     if not going:
         hint = "name at least one mail: a case begins with one"
         raise ActionRefusedError("no-mail", "none of these comments is a mail", hint)

@@ -50,7 +50,9 @@ class CaseEraser:
 
     async def _write(self, erasure: CaseErasure, actor: Actor, session: Session) -> None:
         for comment in erasure.comments:
-            await self._comments.update({"_id": comment.id}, {"$set": to_document(comment)}, session)
+            await self._comments.update(
+                {"_id": comment.id}, {"$set": to_document(comment)}, session
+            )
         for collection, documents in (
             (self._changes, erasure.history),
             (self._outbox, erasure.outgoing),

@@ -10,7 +10,9 @@ from schemas.stored import Attachment, from_document, to_document
 from services.casework.erasure.redaction import ERASED, erased_file, redacted
 
 
-def redacted_only(documents: Sequence[dict[str, Any]], pattern: re.Pattern[str]) -> list[dict[str, Any]]:
+def redacted_only(
+    documents: Sequence[dict[str, Any]], pattern: re.Pattern[str]
+) -> list[dict[str, Any]]:
     """The documents that redaction changes, as it leaves them."""
     pairs = [(document, redacted(document, pattern)) for document in documents]
     return [after for before, after in pairs if after != before]
@@ -28,10 +30,22 @@ def without_erased_recipients(mail: dict[str, Any]) -> dict[str, Any]:
 def emptied_outgoing(mail: dict[str, Any], blob: BlobRef) -> dict[str, Any]:
     """An outgoing mail without recipients and texts; a waiting one is suppressed."""
     attachments = [
-        to_document(erased_file(from_document(attachment, Attachment), blob)) for attachment in mail["attachments"]
+        to_document(erased_file(from_document(attachment, Attachment), blob))
+        for attachment in mail["attachments"]
     ]
-    gone = {"to": [ERASED], "remaining": [], "refused": [], "subject": ERASED, "text": ERASED, "failure": None}
-    ended = {"state": "suppressed", "ended_at": datetime.now(UTC)} if mail["state"] in {"pending", "claimed"} else {}
+    gone = {
+        "to": [ERASED],
+        "remaining": [],
+        "refused": [],
+        "subject": ERASED,
+        "text": ERASED,
+        "failure": None,
+    }
+    ended = (
+        {"state": "suppressed", "ended_at": datetime.now(UTC)}
+        if mail["state"] in {"pending", "claimed"}
+        else {}
+    )
     return mail | gone | {"attachments": attachments} | ended
 
 

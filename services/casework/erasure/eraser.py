@@ -53,7 +53,9 @@ class Eraser:
 
         Numbers, times and outcomes stay; everything that anyone wrote goes.
         """
-        run = ErasureRun(Traces("", (), ()), actor, await self._placeholder(dry_run=dry_run), dry_run)
+        run = ErasureRun(
+            Traces("", (), ()), actor, await self._placeholder(dry_run=dry_run), dry_run
+        )
         for name in self._processes:
             for number in await self._retirement.case_numbers(name, now):
                 await self._case.erase(number, run, self._retirement.read)
@@ -64,7 +66,9 @@ class Eraser:
         run.gone.discard(run.placeholder.sha256)
         run.report.blobs = len(run.gone)
         if not run.dry_run:
-            run.report.blobs = sum([await remove_blob(self._store, sha256) for sha256 in sorted(run.gone)])
+            run.report.blobs = sum(
+                [await remove_blob(self._store, sha256) for sha256 in sorted(run.gone)]
+            )
             log.info("data_erased", cases=len(run.report.cases), comments=run.report.comments)
 
     async def _placeholder(self, *, dry_run: bool) -> BlobRef:

@@ -64,12 +64,17 @@ class PersonErasure:
 
     async def case_numbers(self, traces: Traces) -> list[int]:
         """Every case that the person took part in, or that mentions their address."""
-        exact, within = _exactly(traces.address), {"$regex": re.escape(traces.address), "$options": "i"}
+        exact, within = (
+            _exactly(traces.address),
+            {"$regex": re.escape(traces.address), "$options": "i"},
+        )
         authored = await self._comments.find({"author.address": exact}, ["case"])
         mentioned = await self._comments.find(
             {"$or": [{"full_text": within}, {"subject": within}, {"html": within}]}, ["case"]
         )
-        involving = {"$or": [{"participants": exact}, {"opened_by.address": exact}, {"title": within}]}
+        involving = {
+            "$or": [{"participants": exact}, {"opened_by.address": exact}, {"title": within}]
+        }
         taking_part = await self._cases.find(involving, ["_id"])
         sent = await self._outbox.find({"$or": [{"to": exact}, {"text": within}]}, ["case"])
         numbers = {document["case"] for document in (*authored, *mentioned, *sent)}
@@ -88,7 +93,9 @@ class PersonErasure:
         }
         holding = own | await self._holding(comments, pattern)
         after = [
-            with_files_erased(erased_comment(comment, traces, pattern, placeholder), holding, placeholder)
+            with_files_erased(
+                erased_comment(comment, traces, pattern, placeholder), holding, placeholder
+            )
             for comment in comments
         ]
         found = await self._cases.find({"_id": number}, session=session)
@@ -100,8 +107,12 @@ class PersonErasure:
         changes = await self._changes.find({"case": number}, session=session)
         erasure.history = redacted_only(changes, pattern)
         outgoing = await self._outbox.find({"case": number}, session=session)
-        erasure.outgoing = [without_erased_recipients(mail) for mail in redacted_only(outgoing, pattern)]
-        erasure.mails = redacted_only(await self._mails.find({"case": number}, session=session), pattern)
+        erasure.outgoing = [
+            without_erased_recipients(mail) for mail in redacted_only(outgoing, pattern)
+        ]
+        erasure.mails = redacted_only(
+            await self._mails.find({"case": number}, session=session), pattern
+        )
         if erasure.case is not None:
             erasure.after = self._erased_case(erasure.case, traces, pattern)
         return erasure
@@ -109,12 +120,17 @@ class PersonErasure:
     def _erased_case(self, case: Case, traces: Traces, pattern: re.Pattern[str]) -> Case:
         document: Document = redacted(to_document(case), pattern)
         process = self._processes.get(case.process)
-        personal = {declared.name for declared in process.fields if declared.personal} if process else set()
+        personal = (
+            {declared.name for declared in process.fields if declared.personal}
+            if process
+            else set()
+        )
         opened_by_them = case.opened_by.address.lower() == traces.address.lower()
         document["fields"] = {
             name: value
             for name, value in document["fields"].items()
-            if value == to_document(case)["fields"][name] and not (opened_by_them and name in personal)
+            if value == to_document(case)["fields"][name]
+            and not (opened_by_them and name in personal)
         }
         document["participants"] = [
             participant for participant in document["participants"] if ERASED not in participant
@@ -127,7 +143,9 @@ class PersonErasure:
     async def _holding(self, comments: Sequence[Comment], pattern: re.Pattern[str]) -> set[str]:
         """Files whose bytes show a trace; compressed contents cannot be searched."""
         found = set()
-        for sha256 in {attachment.blob for comment in comments for attachment in comment.attachments}:
+        for sha256 in {
+            attachment.blob for comment in comments for attachment in comment.attachments
+        }:
             content = (await self._blobs.get(sha256)).decode("utf-8", "replace")
             if pattern.search(content):
                 found.add(sha256)
@@ -137,7 +155,9 @@ class PersonErasure:
         """Parked and ignored mails that the person wrote: their content goes, their outcome stays."""
         pattern, last = run.traces.pattern(), ""
         aside: Document = {"case": None, "raw": {"$nin": [None, run.placeholder.sha256]}}
-        while page := await self._mails.find(aside | {"_id": {"$gt": last}}, sort="_id", limit=SCANNED_TOGETHER):
+        while page := await self._mails.find(
+            aside | {"_id": {"$gt": last}}, sort="_id", limit=SCANNED_TOGETHER
+        ):
             last = page[-1]["_id"]
             for mail in page:
                 if not await self._is_theirs(mail["raw"], run.traces, pattern):

@@ -20,7 +20,9 @@ ERASED_CONTENT = b"This content was erased at the request of the person concerne
 MIN_PHRASE_CHARS = 12  # shorter lines are greetings, which are nobody's
 MIN_NAME_CHARS = 3
 # Identifiers that are no personal data and that other documents refer to.
-_KEPT_KEYS = frozenset({"_id", "process", "stage", "blob", "sha256", "original", "raw", "type", "kind", "state"})
+_KEPT_KEYS = frozenset(
+    {"_id", "process", "stage", "blob", "sha256", "original", "raw", "type", "kind", "state"}
+)
 
 
 @dataclass(frozen=True)
@@ -47,14 +49,18 @@ def phrases(texts: Iterable[str]) -> set[str]:
 def usable_names(names: Iterable[str], address: str) -> set[str]:
     """Names that are specific enough to be replaced in texts."""
     found = {" ".join(name.split()) for name in names}
-    return {name for name in found if len(name) >= MIN_NAME_CHARS and name.lower() != address.lower()}
+    return {
+        name for name in found if len(name) >= MIN_NAME_CHARS and name.lower() != address.lower()
+    }
 
 
 def is_by(comment: Comment, address: str) -> bool:
     return comment.author.address.lower() == address.lower()
 
 
-def erased_comment(comment: Comment, traces: Traces, pattern: re.Pattern[str], blob: BlobRef) -> Comment:
+def erased_comment(
+    comment: Comment, traces: Traces, pattern: re.Pattern[str], blob: BlobRef
+) -> Comment:
     """The comment without the person's data: emptied if they wrote it, redacted if it mentions them.
 
     `blob` holds ERASED_CONTENT, which stands in for erased files. The same comment when there is nothing
@@ -62,7 +68,13 @@ def erased_comment(comment: Comment, traces: Traces, pattern: re.Pattern[str], b
     """
     if is_by(comment, traces.address):
         return emptied_comment(comment, blob)
-    shown = (comment.subject, comment.text, comment.full_text, comment.html or "", comment.failure or "")
+    shown = (
+        comment.subject,
+        comment.text,
+        comment.full_text,
+        comment.html or "",
+        comment.failure or "",
+    )
     if not any(pattern.search(text) for text in shown):
         return comment
     text = pattern.sub(ERASED, comment.text)
@@ -102,7 +114,9 @@ def emptied_comment(comment: Comment, blob: BlobRef) -> Comment:
 
 def emptied_case(case: Case) -> Case:
     """The case with its number, its times and its stage, and nothing that anyone wrote."""
-    return structs.replace(case, title=ERASED, opened_by=Person(ERASED, ""), participants=[], fields={})
+    return structs.replace(
+        case, title=ERASED, opened_by=Person(ERASED, ""), participants=[], fields={}
+    )
 
 
 def with_files_erased(comment: Comment, blobs: Collection[str], blob: BlobRef) -> Comment:
@@ -110,7 +124,8 @@ def with_files_erased(comment: Comment, blobs: Collection[str], blob: BlobRef) -
     if not any(attachment.blob in blobs for attachment in comment.attachments):
         return comment
     attachments = [
-        erased_file(attachment, blob) if attachment.blob in blobs else attachment for attachment in comment.attachments
+        erased_file(attachment, blob) if attachment.blob in blobs else attachment
+        for attachment in comment.attachments
     ]
     return structs.replace(comment, attachments=attachments, flags=_flagged(comment))
 
@@ -120,7 +135,10 @@ def redacted(value: Any, pattern: re.Pattern[str]) -> Any:
     if isinstance(value, str):
         return pattern.sub(ERASED, value)
     if isinstance(value, dict):
-        return {name: entry if name in _KEPT_KEYS else redacted(entry, pattern) for name, entry in value.items()}
+        return {
+            name: entry if name in _KEPT_KEYS else redacted(entry, pattern)
+            for name, entry in value.items()
+        }
     if isinstance(value, list):
         return [redacted(element, pattern) for element in value]
     return value

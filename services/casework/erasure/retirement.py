@@ -28,7 +28,12 @@ class Retirement:
         if not process.retention_days:
             return []
         closed = {"$lt": now - timedelta(days=process.retention_days)}
-        old: Document = {"process": name, "status": "closed", "closed_at": closed, "title": {"$ne": ERASED}}
+        old: Document = {
+            "process": name,
+            "status": "closed",
+            "closed_at": closed,
+            "title": {"$ne": ERASED},
+        }
         return [case["_id"] for case in await self._cases.find(old, ["_id"])]
 
     async def read(self, number: int, run: ErasureRun, session: Session) -> CaseErasure:
@@ -42,7 +47,10 @@ class Retirement:
         erasure.blobs = {blob for comment in comments for blob in blobs_of(comment)}
         outgoing = await self._outbox.find({"case": number}, session=session)
         erasure.outgoing = [emptied_outgoing(mail, run.placeholder) for mail in outgoing]
-        texts = [*(case.participants if case else ()), *([case.title, case.opened_by.name] if case else ())]
+        texts = [
+            *(case.participants if case else ()),
+            *([case.title, case.opened_by.name] if case else ()),
+        ]
         pattern = Traces("", (), frozenset(texts)).pattern() if any(texts) else None
         changes = await self._changes.find({"case": number}, session=session)
         erasure.history = [emptied_change(change, pattern) for change in changes]

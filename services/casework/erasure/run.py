@@ -36,7 +36,9 @@ class CaseErasure:
 
     @property
     def changes_anything(self) -> bool:
-        return bool(self.comments or self.history or self.outgoing or self.mails or self.case != self.after)
+        return bool(
+            self.comments or self.history or self.outgoing or self.mails or self.case != self.after
+        )
 
 
 @dataclass

@@ -22,7 +22,9 @@ MAX_CONFLICTS = 50
 class AnswerRecall:
     """Recalls answers. Methods raise TransientError in an outage."""
 
-    def __init__(self, store: Store, processes: Mapping[str, Process], clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, store: Store, processes: Mapping[str, Process], clock: Callable[[], datetime]
+    ) -> None:
         self._store = store
         self._processes = processes
         self._clock = clock
@@ -48,16 +50,22 @@ class AnswerRecall:
         raise AssertionError("unreachable")
 
     async def _recall(self, outgoing_id: str, acting: ActingAs, session: Session) -> Done:
-        found = await self._outbox.find({"_id": outgoing_id, "kind": "answer"}, limit=1, session=session)
+        found = await self._outbox.find(
+            {"_id": outgoing_id, "kind": "answer"}, limit=1, session=session
+        )
         case = await read_case(self._store, found[0]["case"], session) if found else None
         if case is None or not may_work(self._processes, acting, case):
-            raise ActionRefusedError("no-such-answer", f"there is no answer {outgoing_id!r}", "look its id up again")
+            raise ActionRefusedError(
+                "no-such-answer", f"there is no answer {outgoing_id!r}", "look its id up again"
+            )
         now = self._clock()
         waiting = {"_id": outgoing_id, "state": "pending", "attempts": 0}
         ended = {"$set": {"state": "recalled", "ended_at": now}}
         if not await self._outbox.update(waiting, ended, session):
             state = found[0]["state"]
-            raise ActionRefusedError("too-late", f"{outgoing_id!r} is {state}", "write another answer instead")
+            raise ActionRefusedError(
+                "too-late", f"{outgoing_id!r} is {state}", "write another answer instead"
+            )
         written = records.WrittenChanges()
         written.add(case, [AnswerRecalled(outgoing=outgoing_id)], acting.actor, now)
         change = {
@@ -68,4 +76,6 @@ class AnswerRecall:
         if not await self._cases.update(query, change, session):
             raise ConflictError(f"case {case.number} was changed by someone else first")
         await insert_history(self._store, written.changes, session)
-        return Done(case=written.cases[case.number], changes=written.changes, written=written.changes)
+        return Done(
+            case=written.cases[case.number], changes=written.changes, written=written.changes
+        )

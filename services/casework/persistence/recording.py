@@ -30,7 +30,9 @@ async def insert_history(store: Store, changes: Sequence[Change], session: Sessi
         cases=sorted({change.case for change in changes}),
         at=changes[0].at,
     )
-    await store.collection(Change.COLLECTION).insert([to_document(change) for change in changes], session)
+    await store.collection(Change.COLLECTION).insert(
+        [to_document(change) for change in changes], session
+    )
     await store.collection(Publication.COLLECTION).insert([to_document(publication)], session)
 
 
@@ -54,7 +56,10 @@ async def record_change(
     case, now = from_document(found[0], Case), datetime.now(UTC)
     written = WrittenChanges()
     written.add(case, [what], actor, now)
-    change: dict[str, Any] = {"$set": changed_fields(case, written.cases[number]), "$max": {"updated_at": now}}
+    change: dict[str, Any] = {
+        "$set": changed_fields(case, written.cases[number]),
+        "$max": {"updated_at": now},
+    }
     if added:
         change["$inc"] = dict(added)
     if not await cases.update({"_id": number, **at_revision(case.revision)}, change, session):

@@ -30,7 +30,14 @@ class WrittenChanges:
     changes: list[Change] = field(default_factory=list)
     opened: Change | None = None
 
-    def add(self, case: Case, whats: Sequence[What], actor: Actor, now: datetime, mail_key: str | None = None) -> None:
+    def add(
+        self,
+        case: Case,
+        whats: Sequence[What],
+        actor: Actor,
+        now: datetime,
+        mail_key: str | None = None,
+    ) -> None:
         """Let `whats` happen to a case, after what happened to it before."""
         self.before.setdefault(case.number, case)
         current = self.cases.get(case.number, case)
@@ -45,7 +52,9 @@ class WrittenChanges:
         self.opened = new_change(number, 1, opened, actor=actor, now=now, process=opened.process)
         self.changes.append(self.opened)
 
-    def _append(self, case: Case, what: What, actor: Actor, now: datetime, mail_key: str | None = None) -> Case:
+    def _append(
+        self, case: Case, what: What, actor: Actor, now: datetime, mail_key: str | None = None
+    ) -> Case:
         change = new_change(
             case.number,
             case.revision + 1,
@@ -104,7 +113,10 @@ def with_participants(case: Case, what: What) -> Case:
     if isinstance(what, Unmerged) and what.left:
         gone = set(what.left)
         return structs.replace(
-            case, participants=[participant for participant in case.participants if participant not in gone]
+            case,
+            participants=[
+                participant for participant in case.participants if participant not in gone
+            ],
         )
     return case
 
@@ -112,9 +124,14 @@ def with_participants(case: Case, what: What) -> Case:
 def changed_fields(before: Case, after: Case) -> dict[str, Any]:
     """The fields of the case document that differ, as MongoDB stores them. The number never differs."""
     changed = {
-        name: value for name in before.__struct_fields__ if (value := getattr(after, name)) != getattr(before, name)
+        name: value
+        for name in before.__struct_fields__
+        if (value := getattr(after, name)) != getattr(before, name)
     }
-    return {name: msgspec.to_builtins(value, builtin_types=(datetime,)) for name, value in changed.items()}
+    return {
+        name: msgspec.to_builtins(value, builtin_types=(datetime,))
+        for name, value in changed.items()
+    }
 
 
 def at_revision(revision: int) -> dict[str, Any]:

@@ -122,7 +122,12 @@ class CaseRepository:
                     raise
                 await pause_after_conflict(attempt)
             else:
-                log.info("case_changed", case=number, action=type(action).__name__, revision=done.case.revision)
+                log.info(
+                    "case_changed",
+                    case=number,
+                    action=type(action).__name__,
+                    revision=done.case.revision,
+                )
                 return done
         raise AssertionError("unreachable")
 
@@ -153,9 +158,13 @@ class CaseRepository:
                 return await self._before_merge(situation, case.merged_into, session)
             case actions.SplitOff():
                 number = await self._counters.increment(records.CASE_COUNTER, "value", 1, session)
-                comments = await self._comments.find({"case": case.number}, sort="at", session=session)
+                comments = await self._comments.find(
+                    {"case": case.number}, sort="at", session=session
+                )
                 return replace(
-                    situation, comments=[records.comment_info(comment) for comment in comments], new_number=number
+                    situation,
+                    comments=[records.comment_info(comment) for comment in comments],
+                    new_number=number,
                 )
             case _:
                 return situation
@@ -186,7 +195,11 @@ class CaseRepository:
         return what if isinstance(what, Merged) else None
 
     async def _write(
-        self, situation: Situation, accepted: Accepted, files: Sequence[Attachment], session: Session
+        self,
+        situation: Situation,
+        accepted: Accepted,
+        files: Sequence[Attachment],
+        session: Session,
     ) -> Done:
         case, now, actor = situation.case, situation.now, situation.acting.actor
         written = records.WrittenChanges()
@@ -219,7 +232,11 @@ class CaseRepository:
         )
 
     async def _save(
-        self, written: records.WrittenChanges, situation: Situation, comment: Comment | None, session: Session
+        self,
+        written: records.WrittenChanges,
+        situation: Situation,
+        comment: Comment | None,
+        session: Session,
     ) -> None:
         """The case documents, guarded by the revisions that were read, then the history."""
         for number, after in written.cases.items():
@@ -233,7 +250,9 @@ class CaseRepository:
                 raise ConflictError(f"case {number} was changed by someone else first")
         await insert_history(self._store, written.changes, session)
 
-    async def _send(self, mail: AutomaticMail | None, case: Case, now: datetime, session: Session) -> Sequence[str]:
+    async def _send(
+        self, mail: AutomaticMail | None, case: Case, now: datetime, session: Session
+    ) -> Sequence[str]:
         outgoing = self._compose(mail, case, now) if mail is not None else None
         if outgoing is None:
             return ()

@@ -10,7 +10,9 @@ from services.casework.history import opening
 from services.runtime.store.mongo import Document, Session, Store
 
 
-async def split_off(store: Store, situation: Situation, opened: Change, ids: Sequence[str], session: Session) -> None:
+async def split_off(
+    store: Store, situation: Situation, opened: Change, ids: Sequence[str], session: Session
+) -> None:
     """Move the comments `ids` of the situation's case to the case that `opened` begins."""
     number, new = situation.case.number, opened.case
     comments, mails = store.collection(Comment.COLLECTION), store.collection(Mail.COLLECTION)
@@ -19,7 +21,9 @@ async def split_off(store: Store, situation: Situation, opened: Change, ids: Seq
     moved = [from_document(document, Comment) for document in found]
     to_new = {"$set": {"case": new}}
     await comments.update_all({**among, "case": number}, to_new, session)
-    await store.collection(OutgoingMail.COLLECTION).update_all({**among, "case": number}, to_new, session)
+    await store.collection(OutgoingMail.COLLECTION).update_all(
+        {**among, "case": number}, to_new, session
+    )
     claimed = {"claimed_by": {"$in": list(ids)}, "case": number}
     await store.collection(Thread.COLLECTION).update_all(claimed, to_new, session)
     written_by = opened.id  # a replay that looked at these mails before notices that they changed
@@ -40,7 +44,9 @@ def new_case(situation: Situation, opened: Change, moved: Sequence[Comment]) -> 
         raise TypeError(f"change {opened.id} opens no case")
     first = next(comment for comment in moved if comment.id == opened.what.comment)
     wrote = {comment.author.address.lower() for comment in moved if comment.kind == "mail"}
-    participants = [participant for participant in situation.case.participants if participant.lower() in wrote]
+    participants = [
+        participant for participant in situation.case.participants if participant.lower() in wrote
+    ]
     settled: dict[str, Any] = opening(opened)
     return Case(
         number=opened.case,
@@ -58,7 +64,9 @@ async def _appoint_opener(store: Store, number: int, written_by: str, session: S
     mails = store.collection(Mail.COLLECTION)
     if await mails.count({"case": number, "outcome": "opened"}, session):
         return
-    oldest = await mails.find({"case": number}, ["_id"], sort="recorded_at", limit=1, session=session)
+    oldest = await mails.find(
+        {"case": number}, ["_id"], sort="recorded_at", limit=1, session=session
+    )
     for mail in oldest:
         opened = {"$set": {"outcome": "opened", "written_by": written_by}}
         await mails.update({"_id": mail["_id"]}, opened, session)

@@ -20,7 +20,9 @@ from services.runtime.store.mongo import Store
 IN_FLIGHT = timedelta(minutes=10)
 
 
-async def unrecorded(broker: Broker, store: Store, since: datetime | None, now: datetime) -> AsyncIterator[Finding]:
+async def unrecorded(
+    broker: Broker, store: Store, since: datetime | None, now: datetime
+) -> AsyncIterator[Finding]:
     """Archived mails older than `IN_FLIGHT` without a recorded outcome. Raises TransientError."""
     recorded = store.collection("mails")
     waiting: set[str] = set()
@@ -37,23 +39,36 @@ async def unrecorded(broker: Broker, store: Store, since: datetime | None, now: 
     for mail in await recorded.find({"_id": {"$in": list(waiting)}}, ["_id"]):
         waiting.discard(mail["_id"])
     for key in sorted(waiting):
-        yield Finding("archived-mail-without-outcome", f"mail {key}; see the queues, then `mailcase replay`")
+        yield Finding(
+            "archived-mail-without-outcome", f"mail {key}; see the queues, then `mailcase replay`"
+        )
 
 
-async def mails_in_other_cases(broker: Broker, store: Store, since: datetime | None) -> AsyncIterator[Finding]:
+async def mails_in_other_cases(
+    broker: Broker, store: Store, since: datetime | None
+) -> AsyncIterator[Finding]:
     """Mails that are not in the case that their last event names. Raises TransientError."""
     recorded = store.collection("mails")
     doubtful: dict[str, int] = {}
-    async for batch in archived(broker, EVENT_ARCHIVE, begin_at(since), await last_offset(broker, EVENT_ARCHIVE)):
+    async for batch in archived(
+        broker, EVENT_ARCHIVE, begin_at(since), await last_offset(broker, EVENT_ARCHIVE)
+    ):
         reported: dict[str, int] = {}
         for message in batch:
             try:
                 events = decode_archived_events(message.body)
             except UnreadableMessageError:
                 continue
-            in_cases = [event for event in events if isinstance(event, CaseOpened | CaseAppended | CaseMoved)]
+            in_cases = [
+                event
+                for event in events
+                if isinstance(event, CaseOpened | CaseAppended | CaseMoved)
+            ]
             reported |= {event.mail_key: event.case for event in in_cases}
-        places = {mail["_id"]: mail["case"] for mail in await recorded.find({"_id": {"$in": list(reported)}}, ["case"])}
+        places = {
+            mail["_id"]: mail["case"]
+            for mail in await recorded.find({"_id": {"$in": list(reported)}}, ["case"])
+        }
         for key, case in reported.items():
             doubtful.pop(key, None)
             if places.get(key) != case:
@@ -67,7 +82,9 @@ async def mails_in_other_cases(broker: Broker, store: Store, since: datetime | N
             )
         elif now["case"] != case:
             place = f"case {now['case']}" if now["case"] else now["outcome"]
-            yield Finding("told-another-case", f"mail {key} was reported in case {case}, and is in {place}")
+            yield Finding(
+                "told-another-case", f"mail {key} was reported in case {case}, and is in {place}"
+            )
 
 
 async def in_flight(broker: Broker, settings: Settings) -> dict[str, int]:

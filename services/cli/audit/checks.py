@@ -12,13 +12,24 @@ from schemas.changes import Change, Publication
 from schemas.stored import Case
 from services.case_writer.housekeeping.blob_sweep import referenced
 from services.case_writer.recording.mongo import COUNTER, MAIL_KINDS
-from services.cli.audit.findings import Document, Finding, gaps, of_case, of_gap, of_mail, of_outgoing, of_thread
+from services.cli.audit.findings import (
+    Document,
+    Finding,
+    gaps,
+    of_case,
+    of_gap,
+    of_mail,
+    of_outgoing,
+    of_thread,
+)
 from services.cli.audit.history import of_change, of_histories, of_links, of_publication
 from services.runtime.store.blobs import CHUNKS, FILES
 from services.runtime.store.mongo import Session, Store
 
 PAGE = 500
-COMMENTS_AT_ONCE = 50_000  # per page: a transaction may take a minute (transactionLifetimeLimitSeconds)
+COMMENTS_AT_ONCE = (
+    50_000  # per page: a transaction may take a minute (transactionLifetimeLimitSeconds)
+)
 LARGE_CASE_ATTEMPTS = 5
 _CASE_FIELDS = ["comment_count", "attachment_count"]
 
@@ -43,7 +54,10 @@ class Auditor:
             "comments": (self._comments, ["case", "kind", "attachments", "original"]),
             "cases": (self._cases, _CASE_FIELDS),
             "threads": (self._threads, ["case", "claimed_by"]),
-            "outbox": (self._outgoing, ["kind", "case", "state", "due_at", "caused_by", "attachments"]),
+            "outbox": (
+                self._outgoing,
+                ["kind", "case", "state", "due_at", "caused_by", "attachments"],
+            ),
             FILES: (self._blobs, ["length", "chunkSize"]),
         }
         for collection, (check, fields) in checks.items():
@@ -60,13 +74,19 @@ class Auditor:
             what = f"{self._unreferenced} blobs: in messages, in the archive, or due for removal"
             yield Finding("unreferenced-blobs", what, harmless=True)
 
-    async def _paged(self, collection: str, fields: list[str] | None, check: Check) -> AsyncIterator[Finding]:
+    async def _paged(
+        self, collection: str, fields: list[str] | None, check: Check
+    ) -> AsyncIterator[Finding]:
         last: Any = None
         while True:
             query = {} if last is None else {"_id": {"$gt": last}}
 
-            async def page(session: Session, query: Document = query) -> tuple[list[Any], list[Finding]]:
-                found = await self._store.collection(collection).find(query, fields, limit=PAGE, session=session)
+            async def page(
+                session: Session, query: Document = query
+            ) -> tuple[list[Any], list[Finding]]:
+                found = await self._store.collection(collection).find(
+                    query, fields, limit=PAGE, session=session
+                )
                 found = _within_budget(found)
                 return found, await check(found, session) if found else []
 
@@ -80,13 +100,18 @@ class Auditor:
 
     async def _histories(self) -> AsyncIterator[Finding]:
         """Check cases against their histories, then changes without a case."""
-        for collection, check in ((Case.COLLECTION, self._history), (Change.COLLECTION, self._changes)):
+        for collection, check in (
+            (Case.COLLECTION, self._history),
+            (Change.COLLECTION, self._changes),
+        ):
             counted = self.sums.get(collection, 0)
             async for finding in self._paged(collection, None, check):
                 yield finding
             self.sums[collection] -= counted
         now = datetime.now(UTC)
-        for publication in await self._store.collection(Publication.COLLECTION).find({}, sort="at", limit=PAGE):
+        for publication in await self._store.collection(Publication.COLLECTION).find(
+            {}, sort="at", limit=PAGE
+        ):
             for finding in of_publication(publication, now):
                 yield finding
 
@@ -95,13 +120,21 @@ class Auditor:
         changes = await self._store.collection(Change.COLLECTION).find(
             {"case": {"$in": numbers}}, sort="revision", session=session
         )
-        linked = {case.get(name) for case in cases for name in ("merged_into", "refers_to")} - {None}
+        linked = {case.get(name) for case in cases for name in ("merged_into", "refers_to")} - {
+            None
+        }
         existing = await self._by_id(Case.COLLECTION, linked, [], session)
         return [*of_histories(cases, changes), *of_links(cases, existing)]
 
     async def _changes(self, changes: Sequence[Document], session: Session) -> list[Finding]:
-        cases = await self._by_id(Case.COLLECTION, {change["case"] for change in changes}, [], session)
-        return [finding for change in changes for finding in of_change(change, has_case=change["case"] in cases)]
+        cases = await self._by_id(
+            Case.COLLECTION, {change["case"] for change in changes}, [], session
+        )
+        return [
+            finding
+            for change in changes
+            for finding in of_change(change, has_case=change["case"] in cases)
+        ]
 
     async def _mails(self, mails: Sequence[Document], session: Session) -> list[Finding]:
         comments = await self._by_id("comments", [mail["_id"] for mail in mails], ["case"], session)
@@ -116,7 +149,9 @@ class Auditor:
     async def _comments(self, comments: Sequence[Document], session: Session) -> list[Finding]:
         found = []
         cases = await self._by_id("cases", {comment["case"] for comment in comments}, [], session)
-        mails = await self._by_id("mails", [comment["_id"] for comment in comments], ["case"], session)
+        mails = await self._by_id(
+            "mails", [comment["_id"] for comment in comments], ["case"], session
+        )
         blobs: dict[str, str] = {}
         sizes: dict[str, int] = {}
         for comment in comments:
@@ -159,13 +194,19 @@ class Auditor:
     async def _counted(self, cases: Sequence[Document], session: Session | None) -> list[Finding]:
         numbers = [case["_id"] for case in cases]
         mail = {"$cond": [{"$in": ["$kind", MAIL_KINDS]}, 1, 0]}
-        counts = {"comments": {"$sum": 1}, "files": {"$sum": {"$size": "$attachments"}}, "mails": {"$sum": mail}}
+        counts = {
+            "comments": {"$sum": 1},
+            "files": {"$sum": {"$size": "$attachments"}},
+            "mails": {"$sum": mail},
+        }
         asked = {"$match": {"case": {"$in": numbers}}}
         comments = self._store.collection("comments")
         rows = await comments.aggregate([asked, {"$group": {"_id": "$case", **counts}}], session)
         opened = {"$match": {"case": {"$in": numbers}, "outcome": "opened"}}
         mails = self._store.collection("mails")
-        openers = await mails.aggregate([opened, {"$group": {"_id": "$case", "count": {"$sum": 1}}}], session)
+        openers = await mails.aggregate(
+            [opened, {"$group": {"_id": "$case", "count": {"$sum": 1}}}], session
+        )
         by_number = {row["_id"]: row for row in rows}
         opened_by = {row["_id"]: row["count"] for row in openers}
         nothing = {"comments": 0, "files": 0, "mails": 0}
@@ -173,7 +214,9 @@ class Auditor:
             finding
             for case in cases
             for row in [by_number.get(case["_id"], nothing)]
-            for finding in of_case(case, row["comments"], row["files"], row["mails"], opened_by.get(case["_id"], 0))
+            for finding in of_case(
+                case, row["comments"], row["files"], row["mails"], opened_by.get(case["_id"], 0)
+            )
         ]
 
     async def _threads(self, threads: Sequence[Document], session: Session) -> list[Finding]:
@@ -184,7 +227,10 @@ class Auditor:
         cases = await self._by_id("cases", {thread["case"] for thread in threads}, [], session)
         places = {key: thread["case"] for key, thread in (mails | sent).items()}
         lost = [thread for thread in threads if thread["case"] not in cases]
-        found = [Finding("thread-without-case", f"{thread['_id']} leads to case {thread['case']}") for thread in lost]
+        found = [
+            Finding("thread-without-case", f"{thread['_id']} leads to case {thread['case']}")
+            for thread in lost
+        ]
         return found + [finding for thread in threads for finding in of_thread(thread, places)]
 
     async def _outgoing(self, mails: Sequence[Document], session: Session) -> list[Finding]:
@@ -195,8 +241,14 @@ class Auditor:
         found: list[Finding] = []
         for mail in mails:
             case, caused = mail["case"] in cases, mail["caused_by"] in causes
-            found += of_outgoing(mail, case=case, caused=caused, comment=comments.get(mail["_id"]), now=now)
-        files = {file["blob"]: f"outgoing {mail['_id']!r}" for mail in mails for file in mail["attachments"]}
+            found += of_outgoing(
+                mail, case=case, caused=caused, comment=comments.get(mail["_id"]), now=now
+            )
+        files = {
+            file["blob"]: f"outgoing {mail['_id']!r}"
+            for mail in mails
+            for file in mail["attachments"]
+        }
         return found + await self._missing_blobs(files, session)
 
     async def _blobs(self, files: Sequence[Document], session: Session) -> list[Finding]:
@@ -209,7 +261,11 @@ class Auditor:
         ]
         rows = await self._store.collection(CHUNKS).aggregate(pipeline, session)
         counts = {row["_id"]: row["count"] for row in rows}
-        torn = [file["_id"] for file in files if counts.get(file["_id"], 0) != -(-file["length"] // file["chunkSize"])]
+        torn = [
+            file["_id"]
+            for file in files
+            if counts.get(file["_id"], 0) != -(-file["length"] // file["chunkSize"])
+        ]
         # Outside the transaction, for many ids at once; the count is only informative.
         self._unreferenced += len(set(ids) - await referenced(self._store, ids))
         return [Finding("blob-torn", f"blob {blob} lacks a chunk") for blob in torn]
@@ -219,7 +275,9 @@ class Auditor:
         while page := await files.find({"_id": {"$gt": last}}, ["_id"], limit=PAGE):
             last = page[-1]["_id"]
             for file in page:
-                if not await self._is_whole(file["_id"]) and await files.count({"_id": file["_id"]}):
+                if not await self._is_whole(file["_id"]) and await files.count(
+                    {"_id": file["_id"]}
+                ):
                     yield Finding("blob-torn", f"blob {file['_id']} does not match its SHA-256")
 
     async def _is_whole(self, sha256: str) -> bool:
@@ -232,11 +290,15 @@ class Auditor:
         return digest.hexdigest() == sha256
 
     async def _numbers(self) -> AsyncIterator[Finding]:
-        counter = await self._store.collection("counters").find_one({"_id": COUNTER}) or {"value": 0}
+        counter = await self._store.collection("counters").find_one({"_id": COUNTER}) or {
+            "value": 0
+        }
         numbers: list[int] = []
         last, expected = 0, counter["value"]
         cases = self._store.collection("cases")
-        while page := await cases.find({"_id": {"$gt": last, "$lte": expected}}, ["_id"], limit=20 * PAGE):
+        while page := await cases.find(
+            {"_id": {"$gt": last, "$lte": expected}}, ["_id"], limit=20 * PAGE
+        ):
             numbers = [case["_id"] for case in page]
             for first, end in gaps([number - last for number in numbers], numbers[-1] - last):
                 yield of_gap(first + last, end + last, counter.get("raised", []))
@@ -246,14 +308,19 @@ class Auditor:
         beyond = await cases.find({"_id": {"$gt": expected}}, ["_id"], limit=1)
         again = await self._store.collection("counters").find_one({"_id": COUNTER}) or {"value": 0}
         if beyond and beyond[0]["_id"] > again["value"]:
-            yield Finding("number-beyond-counter", f"case {beyond[0]['_id']}, the counter is at {again['value']}")
+            yield Finding(
+                "number-beyond-counter",
+                f"case {beyond[0]['_id']}, the counter is at {again['value']}",
+            )
 
     async def _missing_blobs(
         self, wanted: dict[str, str], session: Session, sizes: dict[str, int] | None = None
     ) -> list[Finding]:
         files = await self._by_id(FILES, wanted, ["length"], session)
         found = [
-            Finding("blob-missing", f"blob {blob} of {where}") for blob, where in wanted.items() if blob not in files
+            Finding("blob-missing", f"blob {blob} of {where}")
+            for blob, where in wanted.items()
+            if blob not in files
         ]
         for blob, size in (sizes or {}).items():
             if blob in files and files[blob]["length"] != size:

@@ -22,11 +22,18 @@ from services.runtime.store.mongo import Store
 
 WRONG = 1
 
-Deep = Annotated[bool, Parameter(name="--deep", negative="", help="Read every blob and check its SHA-256.")]
-Since = Annotated[
-    str | None, Parameter(name="--since", help="Check archived mails since: a time (UTC), or an age such as 2h or 7d.")
+Deep = Annotated[
+    bool, Parameter(name="--deep", negative="", help="Read every blob and check its SHA-256.")
 ]
-NoArchive = Annotated[bool, Parameter(name="--no-archive", negative="", help="Skip the broker's archives and queues.")]
+Since = Annotated[
+    str | None,
+    Parameter(
+        name="--since", help="Check archived mails since: a time (UTC), or an age such as 2h or 7d."
+    ),
+]
+NoArchive = Annotated[
+    bool, Parameter(name="--no-archive", negative="", help="Skip the broker's archives and queues.")
+]
 
 
 def audit(
@@ -45,7 +52,9 @@ def audit(
     return asyncio.run(_audit(loaded(config), start, deep=deep, archive=not no_archive, json=json))
 
 
-async def _audit(settings: Settings, since: datetime | None, *, deep: bool, archive: bool, json: bool) -> int:
+async def _audit(
+    settings: Settings, since: datetime | None, *, deep: bool, archive: bool, json: bool
+) -> int:
     wrong = 0
     async with Store.opened(store_url(settings), settings.store.database) as store:
         auditor = Auditor(store, deep=deep)
@@ -54,8 +63,12 @@ async def _audit(settings: Settings, since: datetime | None, *, deep: bool, arch
         if archive:
             async with Broker.connected(broker_url(settings), connection_name("audit")) as broker:
                 await broker.declare(topology_of(settings))
-                wrong += await _print_findings(unrecorded(broker, store, since, datetime.now(UTC)), json=json)
-                wrong += await _print_findings(mails_in_other_cases(broker, store, since), json=json)
+                wrong += await _print_findings(
+                    unrecorded(broker, store, since, datetime.now(UTC)), json=json
+                )
+                wrong += await _print_findings(
+                    mails_in_other_cases(broker, store, since), json=json
+                )
                 sums.update(await in_flight(broker, settings))
     _print_sums(sums, wrong, json=json)
     return WRONG if wrong else 0
@@ -69,7 +82,10 @@ async def _print_findings(findings: AsyncIterator[Finding], *, json: bool) -> in
         if json:
             print(msgspec.json.encode(finding).decode(), flush=True)
         else:
-            print(f"{'note' if finding.harmless else 'WRONG'} {finding.check}: {printable(finding.what)}", flush=True)
+            print(
+                f"{'note' if finding.harmless else 'WRONG'} {finding.check}: {printable(finding.what)}",
+                flush=True,
+            )
     return wrong
 
 
@@ -79,7 +95,13 @@ def _print_sums(sums: Mapping[str, int], wrong: int, *, json: bool) -> None:
         return
     outcomes = ("opened", "appended", "ignored", "parked")
     parts = " + ".join(f"{sums.get(outcome, 0)} {outcome}" for outcome in outcomes)
-    print(f"{sums.get('mails', 0)} mails = {parts}; {sums.get('duplicates', 0)} duplicate deliveries")
-    rest = {name: count for name, count in sums.items() if name not in {*outcomes, "mails", "deliveries", "duplicates"}}
+    print(
+        f"{sums.get('mails', 0)} mails = {parts}; {sums.get('duplicates', 0)} duplicate deliveries"
+    )
+    rest = {
+        name: count
+        for name, count in sums.items()
+        if name not in {*outcomes, "mails", "deliveries", "duplicates"}
+    }
     print(", ".join(f"{count} {name}" for name, count in rest.items()))
     print("nothing is wrong" if not wrong else f"{wrong} findings")

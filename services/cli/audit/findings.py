@@ -24,24 +24,39 @@ def of_mail(mail: Document, comment: Document | None) -> Iterable[Finding]:
     key, outcome = mail["_id"], mail["outcome"]
     if outcome in {"opened", "appended"}:
         if comment is None:
-            yield Finding("mail-without-comment", f"mail {key} was {outcome} to case {mail['case']}")
+            yield Finding(
+                "mail-without-comment", f"mail {key} was {outcome} to case {mail['case']}"
+            )
         elif comment["case"] != mail["case"]:
-            yield Finding("mail-in-two-cases", f"mail {key}: case {mail['case']}, its comment in {comment['case']}")
+            yield Finding(
+                "mail-in-two-cases",
+                f"mail {key}: case {mail['case']}, its comment in {comment['case']}",
+            )
     else:
         if comment is not None:
-            yield Finding("comment-of-aside-mail", f"mail {key} is {outcome}, and in case {comment['case']}")
+            yield Finding(
+                "comment-of-aside-mail", f"mail {key} is {outcome}, and in case {comment['case']}"
+            )
         if mail["raw"] is None:
-            yield Finding("aside-mail-without-content", f"mail {key} is {outcome} as {mail['reason']}")
+            yield Finding(
+                "aside-mail-without-content", f"mail {key} is {outcome} as {mail['reason']}"
+            )
 
 
-def of_case(case: Document, comments: int, attachments: int, mails: int, openers: int) -> Iterable[Finding]:
+def of_case(
+    case: Document, comments: int, attachments: int, mails: int, openers: int
+) -> Iterable[Finding]:
     """The counts of a case are right; one mail opened it, unless all mails have moved away."""
     number = case["_id"]
     if case["comment_count"] != comments:
-        yield Finding("comment-count", f"case {number} has {comments} comments and counts {case['comment_count']}")
+        yield Finding(
+            "comment-count",
+            f"case {number} has {comments} comments and counts {case['comment_count']}",
+        )
     if case["attachment_count"] != attachments:
         yield Finding(
-            "attachment-count", f"case {number} has {attachments} attachments and counts {case['attachment_count']}"
+            "attachment-count",
+            f"case {number} has {attachments} attachments and counts {case['attachment_count']}",
         )
     if openers != (1 if mails else 0):
         yield Finding("case-openers", f"case {number} was opened by {openers} mails")
@@ -61,16 +76,26 @@ def of_outgoing(
         yield Finding("outgoing-without-case", name)
     if mail["kind"] == "acknowledgement":
         if mail["_id"] != f"ack {mail['case']}":  # the key allows one per case
-            yield Finding("outgoing-twice", f"{name} acknowledges it, and so does 'ack {mail['case']}'")
+            yield Finding(
+                "outgoing-twice", f"{name} acknowledges it, and so does 'ack {mail['case']}'"
+            )
         if not caused:
             yield Finding("outgoing-without-cause", f"{name} acknowledges mail {mail['caused_by']}")
     if mail["state"] in {"pending", "claimed"}:
         if comment is not None:
-            yield Finding("outgoing-again", f"{name} has a comment in case {comment['case']}, but is not sent yet")
+            yield Finding(
+                "outgoing-again",
+                f"{name} has a comment in case {comment['case']}, but is not sent yet",
+            )
         if mail["due_at"] < now - STUCK:
-            yield Finding("outgoing-stuck", f"{name} is {mail['state']}, due since {mail['due_at']:%Y-%m-%d %H:%M} UTC")
+            yield Finding(
+                "outgoing-stuck",
+                f"{name} is {mail['state']}, due since {mail['due_at']:%Y-%m-%d %H:%M} UTC",
+            )
     elif mail["state"] not in {"suppressed", "recalled"} and comment is None:
-        yield Finding("outgoing-without-comment", f"{name} is {mail['state']}, without a comment there")
+        yield Finding(
+            "outgoing-without-comment", f"{name} is {mail['state']}, without a comment there"
+        )
     elif comment is not None and comment["case"] != mail["case"]:
         yield Finding("outgoing-in-two-cases", f"{name} has its comment in case {comment['case']}")
 

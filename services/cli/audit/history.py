@@ -32,12 +32,20 @@ def of_links(cases: Sequence[Document], existing: Mapping[int, Document]) -> Ite
     for case in cases:
         number, target = case["_id"], case.get("merged_into")
         if target is not None and target not in existing:
-            yield Finding("merged-into-nothing", f"case {number} is merged into case {target}, which does not exist")
+            yield Finding(
+                "merged-into-nothing",
+                f"case {number} is merged into case {target}, which does not exist",
+            )
         if target is not None and case["status"] != "closed":
-            yield Finding("merged-case-open", f"case {number} is merged into case {target} and open")
+            yield Finding(
+                "merged-case-open", f"case {number} is merged into case {target} and open"
+            )
         refers_to = case.get("refers_to")
         if refers_to is not None and refers_to not in existing:
-            yield Finding("refers-to-nothing", f"case {number} refers to case {refers_to}, which does not exist")
+            yield Finding(
+                "refers-to-nothing",
+                f"case {number} refers to case {refers_to}, which does not exist",
+            )
 
 
 def of_change(change: Document, *, has_case: bool) -> Iterable[Finding]:
@@ -60,7 +68,9 @@ def _of_history(case: Document, history: Sequence[Document]) -> Iterable[Finding
     if revisions != list(range(1, revision + 1)):
         missing = sorted(set(range(1, revision + 1)) - set(revisions))
         what = f"lacks revision {missing[0]}" if missing else f"goes on to revision {revisions[-1]}"
-        yield Finding("history-gap", f"the history of case {number}, at revision {revision}, {what}")
+        yield Finding(
+            "history-gap", f"the history of case {number}, at revision {revision}, {what}"
+        )
         return
     if not history:
         return  # older than its history
@@ -71,4 +81,6 @@ def _of_history(case: Document, history: Sequence[Document]) -> Iterable[Finding
         yield Finding("history-unreadable", f"the history of case {number}: {error}")
         return
     if differing := differences(stored, folded):
-        yield Finding("history-differs", f"case {number} is not what its history says: {', '.join(differing)}")
+        yield Finding(
+            "history-differs", f"case {number} is not what its history says: {', '.join(differing)}"
+        )

@@ -33,5 +33,7 @@ async def _add(settings: Settings, number: int, prefix: str) -> int:
         mail = await mails.get(prefix)
         await broker.declare(topology_of(settings))
         inline_bytes = settings.limits.inline_mail_bytes
-        await mails.add_to_case(mail, number, acting(None).actor, broker.publish, inline_bytes=inline_bytes)
+        await mails.add_to_case(
+            mail, number, acting(None).actor, broker.publish, inline_bytes=inline_bytes
+        )
         return 1 if await report_outcomes(mails, [mail]) else 0

@@ -47,7 +47,10 @@ def history(number: CaseNumber, /, *, config: Config = DEFAULT_CONFIG, json: Jso
         for change in changes:
             print(msgspec.json.encode(to_document(change)).decode())
         return
-    rows = [(str(change.revision), local_time(change.at), _who(change.actor), described(change)) for change in changes]
+    rows = [
+        (str(change.revision), local_time(change.at), _who(change.actor), described(change))
+        for change in changes
+    ]
     print_table(("revision", "when", "who", "what"), rows)
 
 
@@ -70,7 +73,11 @@ def described(change: Change) -> str:
 
 
 def _moved(what: StageMoved) -> str:
-    to = what.to_stage if what.to_process == what.from_process else f"{what.to_process} / {what.to_stage}"
+    to = (
+        what.to_stage
+        if what.to_process == what.from_process
+        else f"{what.to_process} / {what.to_stage}"
+    )
     closed = ", closed" if what.closed else ", reopened" if what.reopened else ""
     return f"moved from {what.from_stage} to {to}{closed}"
 
@@ -81,20 +88,32 @@ def _opened(what: Opened) -> str:
 
 
 def _mail_moved(what: MailMoved) -> str:
-    return f"mail moved to case {what.to}" if what.to is not None else f"mail moved here from case {what.was}"
+    return (
+        f"mail moved to case {what.to}"
+        if what.to is not None
+        else f"mail moved here from case {what.was}"
+    )
 
 
 def _fields(what: FieldsSet) -> str:
-    values = [f"{name} = {value.value if value else 'removed'}" for name, value in what.values.items()]
+    values = [
+        f"{name} = {value.value if value else 'removed'}" for name, value in what.values.items()
+    ]
     return f"set {', '.join(values)}"
 
 
 def _merged(what: Merged) -> str:
-    return f"merged into case {what.into}" if what.into is not None else f"took in case {what.absorbed}"
+    return (
+        f"merged into case {what.into}"
+        if what.into is not None
+        else f"took in case {what.absorbed}"
+    )
 
 
 def _unmerged(what: Unmerged) -> str:
-    return f"left case {what.out_of}" if what.out_of is not None else f"gave back case {what.released}"
+    return (
+        f"left case {what.out_of}" if what.out_of is not None else f"gave back case {what.released}"
+    )
 
 
 def _added(what: MailAdded) -> str:
@@ -113,7 +132,9 @@ _WORDS: dict[type, Callable[[Any], str]] = {
     Sent: lambda what: f"mail went out: {what.state}",
     Noted: lambda _what: "added a note",
     StageMoved: _moved,
-    Assigned: lambda what: f"assigned to {what.to}" if what.to else f"took the case from {what.was}",
+    Assigned: lambda what: (
+        f"assigned to {what.to}" if what.to else f"took the case from {what.was}"
+    ),
     Titled: lambda what: f"titled {what.to!r}",
     DueSet: lambda what: f"due {local_time(what.to)}" if what.to else "removed the due date",
     Overdue: lambda what: f"overdue since {local_time(what.due_at)}",
@@ -122,6 +143,8 @@ _WORDS: dict[type, Callable[[Any], str]] = {
     Reopened: lambda _what: "reopened",
     Merged: _merged,
     Unmerged: _unmerged,
-    Split: lambda what: f"split {counted(len(what.comments), 'comment', 'comments')} off into case {what.to}",
+    Split: lambda what: (
+        f"split {counted(len(what.comments), 'comment', 'comments')} off into case {what.to}"
+    ),
     Erased: lambda what: f"erased personal data in {counted(what.comments, 'comment', 'comments')}",
 }

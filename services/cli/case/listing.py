@@ -17,9 +17,12 @@ from services.cli.terminal.tables import print_table
 from services.runtime.settings import Settings
 from services.runtime.store.mongo import Document
 
-Stage = Annotated[str | None, Parameter(name="--stage", help="Only cases at this stage.", validator=reject_blank)]
+Stage = Annotated[
+    str | None, Parameter(name="--stage", help="Only cases at this stage.", validator=reject_blank)
+]
 Status = Annotated[
-    Literal["open", "closed", "all"], Parameter(name="--status", help="Open cases, closed ones, or all.")
+    Literal["open", "closed", "all"],
+    Parameter(name="--status", help="Open cases, closed ones, or all."),
 ]
 Assignee = Annotated[
     str | None,
@@ -32,16 +35,25 @@ Assignee = Annotated[
 OverdueOnly = Annotated[bool, Parameter(name="--overdue", negative="", help="Only overdue cases.")]
 WithText = Annotated[
     str | None,
-    Parameter(name="--text", help="Only with this in title, opener or participants.", validator=reject_blank),
+    Parameter(
+        name="--text",
+        help="Only with this in title, opener or participants.",
+        validator=reject_blank,
+    ),
 ]
 OlderThan = Annotated[
     str | None,
-    Parameter(name="--before", help="Only cases opened before a time (UTC), or an age such as 2h, 7d."),
+    Parameter(
+        name="--before", help="Only cases opened before a time (UTC), or an age such as 2h, 7d."
+    ),
 ]
 Sort = Annotated[
-    Literal["updated", "opened", "due", "number"], Parameter(name="--sort", help="The order; newest first.")
+    Literal["updated", "opened", "due", "number"],
+    Parameter(name="--sort", help="The order; newest first."),
 ]
-Ascending = Annotated[bool, Parameter(name="--ascending", negative="", help="Oldest or lowest first.")]
+Ascending = Annotated[
+    bool, Parameter(name="--ascending", negative="", help="Oldest or lowest first.")
+]
 
 
 def list_cases(

@@ -19,10 +19,16 @@ from services.runtime.store.mongo import Store
 
 To = Annotated[Path, Parameter(name="--to", help="The folder; it is made when it is missing.")]
 Named = Annotated[
-    str | None, Parameter(name="--attachment", help="Only attachments with this name.", validator=reject_blank)
+    str | None,
+    Parameter(name="--attachment", help="Only attachments with this name.", validator=reject_blank),
 ]
 Original = Annotated[
-    bool, Parameter(name="--original", negative="", help="The whole mails that were kept, instead of attachments.")
+    bool,
+    Parameter(
+        name="--original",
+        negative="",
+        help="The whole mails that were kept, instead of attachments.",
+    ),
 ]
 _UNSAFE = frozenset({"", ".", ".."})
 
@@ -43,7 +49,9 @@ def save(
     return 0 if saved else 1
 
 
-async def _save(settings: Settings, number: int, folder: Path, name: str | None, *, original: bool) -> list[Path]:
+async def _save(
+    settings: Settings, number: int, folder: Path, name: str | None, *, original: bool
+) -> list[Path]:
     async with opened_repository(settings) as (store, repository):
         await existing(repository, number)
         _make(folder)
@@ -56,7 +64,9 @@ async def _save(settings: Settings, number: int, folder: Path, name: str | None,
         return saved
 
 
-async def _chosen(store: Store, number: int, name: str | None, *, original: bool) -> AsyncIterator[tuple[str, str]]:
+async def _chosen(
+    store: Store, number: int, name: str | None, *, original: bool
+) -> AsyncIterator[tuple[str, str]]:
     """Names and blobs, in the order of the comments; inline pictures only when they are named."""
     comments = await store.collection(Comment.COLLECTION).find({"case": number}, sort="at")
     for position, document in enumerate(comments, start=1):

@@ -14,7 +14,15 @@ from schemas.case_ref import CaseReference
 from schemas.stored import Case, Comment, OutgoingMail
 from services.cli.case.listing import local_time
 from services.cli.terminal.options import CaseNumber
-from services.cli.terminal.output import DEFAULT_CONFIG, Config, Json, counted, loaded, printable, size_text
+from services.cli.terminal.output import (
+    DEFAULT_CONFIG,
+    Config,
+    Json,
+    counted,
+    loaded,
+    printable,
+    size_text,
+)
 from services.runtime.errors import PermanentError
 from services.runtime.settings import Process, Settings
 from services.runtime.store.configured import store_url
@@ -24,7 +32,10 @@ _PLAIN = CaseReference()
 
 
 Full = Annotated[
-    bool, Parameter(name="--full", negative="", help="With quotes and signatures, as the mails have them.")
+    bool,
+    Parameter(
+        name="--full", negative="", help="With quotes and signatures, as the mails have them."
+    ),
 ]
 
 
@@ -67,7 +78,9 @@ async def read_case(settings: Settings, number: int) -> ShownCase:
         cases = store.collection(Case.COLLECTION)
         case = await cases.find_one({"_id": number})
         if case is None:
-            raise PermanentError(f"there is no case {number}; `mailcase case list` shows which there are")
+            raise PermanentError(
+                f"there is no case {number}; `mailcase case list` shows which there are"
+            )
         waiting = {"case": number, "state": {"$in": ["pending", "claimed"]}}
         return ShownCase(
             case,
@@ -94,10 +107,16 @@ def print_case(
         print_comment(console, comment, full=full)
     for mail in shown.waiting:
         reason = f": {mail['failure']}" if mail["failure"] else ""
-        _line(console, f"\n  {mail['kind']} to {', '.join(mail['to'])} is not out yet{reason}", "yellow")
+        _line(
+            console,
+            f"\n  {mail['kind']} to {', '.join(mail['to'])} is not out yet{reason}",
+            "yellow",
+        )
 
 
-def _facts(shown: ShownCase, reference: CaseReference, processes: Mapping[str, Process]) -> Iterator[str]:
+def _facts(
+    shown: ShownCase, reference: CaseReference, processes: Mapping[str, Process]
+) -> Iterator[str]:
     """The lines under the title; what a case does not have is left out."""
     case = shown.case
     process = processes.get(case["process"])
@@ -111,7 +130,9 @@ def _facts(shown: ShownCase, reference: CaseReference, processes: Mapping[str, P
     yield f"participants: {', '.join(case['participants']) or 'none'}"
     for name, value in case.get("fields", {}).items():
         field = process.field(name) if process else None
-        source = "" if value["source"] == "person" else f" (from {value['source']}: {value['evidence']})"
+        source = (
+            "" if value["source"] == "person" else f" (from {value['source']}: {value['evidence']})"
+        )
         yield f"{field.title if field else name}: {value['value']}{source}"
     if case.get("flags"):
         yield f"flags: {', '.join(case['flags'])}"
@@ -137,7 +158,11 @@ def print_comment(console: Console, comment: dict[str, Any], *, full: bool = Fal
         _line(console, f"    {line}")
     hidden = len(whole.splitlines()) - len(lines)
     if hidden > 0:
-        _line(console, f"    [{counted(hidden, 'line', 'lines')} of quotes and signatures; --full shows them]", "dim")
+        _line(
+            console,
+            f"    [{counted(hidden, 'line', 'lines')} of quotes and signatures; --full shows them]",
+            "dim",
+        )
     for attachment in comment["attachments"]:
         _line(console, f"    + {_described(attachment)}", "green")
 

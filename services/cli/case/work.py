@@ -25,16 +25,27 @@ from services.runtime.store.mongo import Store
 
 Revision = Annotated[
     int | None,
-    Parameter(name="--revision", help="Only if the case is still at this revision; otherwise nothing changes."),
+    Parameter(
+        name="--revision",
+        help="Only if the case is still at this revision; otherwise nothing changes.",
+    ),
 ]
 Stage = Annotated[str, Parameter(help="The stage to enter.")]
 User = Annotated[str | None, Parameter(help="A user's address, or group:NAME.")]
-Nobody = Annotated[bool, Parameter(name="--nobody", negative="", help="Take the case from whoever has it.")]
-ToMe = Annotated[bool, Parameter(name="--to-me", negative="", help="Assign the case to the user of --as.")]
+Nobody = Annotated[
+    bool, Parameter(name="--nobody", negative="", help="Take the case from whoever has it.")
+]
+ToMe = Annotated[
+    bool, Parameter(name="--to-me", negative="", help="Assign the case to the user of --as.")
+]
 Fields = Annotated[list[str], Parameter(help="field=value for each; field= removes the value.")]
 TextFile = Annotated[
     Path,
-    Parameter(name="--text-file", allow_leading_hyphen=True, help="The text, in UTF-8; `-` reads standard input."),
+    Parameter(
+        name="--text-file",
+        allow_leading_hyphen=True,
+        help="The text, in UTF-8; `-` reads standard input.",
+    ),
 ]
 Attach = Annotated[
     list[Path] | None,
@@ -42,10 +53,16 @@ Attach = Annotated[
 ]
 ToProcess = Annotated[
     str | None,
-    Parameter(name="--process", help="Move to this process, to its initial stage.", validator=reject_blank),
+    Parameter(
+        name="--process", help="Move to this process, to its initial stage.", validator=reject_blank
+    ),
 ]
-CommentIds = Annotated[list[str], Parameter(name="--comment", negative="", help="A comment's id; may be given again.")]
-Title = Annotated[str | None, Parameter(name="--title", help="The new case's title.", validator=reject_blank)]
+CommentIds = Annotated[
+    list[str], Parameter(name="--comment", negative="", help="A comment's id; may be given again.")
+]
+Title = Annotated[
+    str | None, Parameter(name="--title", help="The new case's title.", validator=reject_blank)
+]
 
 
 def move(
@@ -61,7 +78,9 @@ def move(
 ) -> None:
     """Move a case to a stage of its process, or to another process."""
     if stage is None and process is None:
-        raise SettingsError([Mistake("case move", "needs a stage or --process", "name where the case goes")])
+        raise SettingsError(
+            [Mistake("case move", "needs a stage or --process", "name where the case goes")]
+        )
     wish = actions.Move(stage=stage, process=process)
     _act(number, wish, config, as_user=as_user, revision=revision, json=json)
 
@@ -124,7 +143,14 @@ def set_fields(
             hint = "write field=value; field= removes the value"
             raise SettingsError([Mistake("case set", f"{text!r} sets nothing", hint)])
         values[name.strip()] = value.strip() or None
-    _act(number, actions.SetFields(fields=values), config, as_user=as_user, revision=revision, json=json)
+    _act(
+        number,
+        actions.SetFields(fields=values),
+        config,
+        as_user=as_user,
+        revision=revision,
+        json=json,
+    )
 
 
 def title(
@@ -138,7 +164,9 @@ def title(
     json: Json = False,
 ) -> None:
     """Give a case another title."""
-    _act(number, actions.SetTitle(title=text), config, as_user=as_user, revision=revision, json=json)
+    _act(
+        number, actions.SetTitle(title=text), config, as_user=as_user, revision=revision, json=json
+    )
 
 
 def due(
@@ -153,7 +181,9 @@ def due(
 ) -> None:
     """Set or remove a case's due date."""
     due_at = None if when == "never" else moment(when, "case due", datetime.now(UTC))
-    _act(number, actions.SetDue(due_at=due_at), config, as_user=as_user, revision=revision, json=json)
+    _act(
+        number, actions.SetDue(due_at=due_at), config, as_user=as_user, revision=revision, json=json
+    )
 
 
 def close(
@@ -193,7 +223,14 @@ def merge(
     json: Json = False,
 ) -> None:
     """Merge a case into another: mail to its number goes there from now on."""
-    _act(number, actions.MergeInto(target=into), config, as_user=as_user, revision=revision, json=json)
+    _act(
+        number,
+        actions.MergeInto(target=into),
+        config,
+        as_user=as_user,
+        revision=revision,
+        json=json,
+    )
 
 
 def unmerge(
@@ -236,7 +273,9 @@ def _act(
     files: Sequence[tuple[Path, bytes]] = (),
 ) -> None:
     settings = loaded(config)
-    done = asyncio.run(_done(settings, number, wish, as_user=as_user, revision=revision, files=files))
+    done = asyncio.run(
+        _done(settings, number, wish, as_user=as_user, revision=revision, files=files)
+    )
     if json:
         answer = {
             "case": to_document(done.case),
@@ -247,7 +286,9 @@ def _act(
         print(msgspec.json.encode(answer).decode())
         return
     case = done.case
-    print(f"case {case.number}: {case.process} / {case.stage}, {case.status}, revision {case.revision}")
+    print(
+        f"case {case.number}: {case.process} / {case.stage}, {case.status}, revision {case.revision}"
+    )
     print(f"  {printable(case.title)}")
     if done.new_case is not None:
         print(f"opened case {done.new_case}")
@@ -273,11 +314,16 @@ async def _whole_ids(store: Store, number: int, beginnings: Sequence[str]) -> li
     """The ids of the case's comments that begin so; a beginning of several ids, or of none, stays as it is."""
     comments = await store.collection(Comment.COLLECTION).find({"case": number}, ["_id"])
     ids = [str(comment["_id"]) for comment in comments]
-    found = {text: [comment_id for comment_id in ids if comment_id.startswith(text)] for text in beginnings}
+    found = {
+        text: [comment_id for comment_id in ids if comment_id.startswith(text)]
+        for text in beginnings
+    }
     return [matches[0] if len(matches) == 1 else text for text, matches in found.items()]
 
 
-async def _attachments(settings: Settings, store: Store, files: Sequence[tuple[Path, bytes]]) -> list[Attachment]:
+async def _attachments(
+    settings: Settings, store: Store, files: Sequence[tuple[Path, bytes]]
+) -> list[Attachment]:
     blobs = await kept_blobs(store, settings).put_all([content for _, content in files])
     return [
         Attachment(

@@ -96,9 +96,13 @@ address = "{complaints}"
 password_file = "password"
 """
 
-Keep = Annotated[bool, Parameter(name="--keep", negative="", help="Keep everything running at the end, until Ctrl-C.")]
+Keep = Annotated[
+    bool,
+    Parameter(name="--keep", negative="", help="Keep everything running at the end, until Ctrl-C."),
+]
 Data = Annotated[
-    Path | None, Parameter(name="--data", help="The folder for the servers' data; default: a temporary folder.")
+    Path | None,
+    Parameter(name="--data", help="The folder for the servers' data; default: a temporary folder."),
 ]
 
 
@@ -109,7 +113,9 @@ def demo(*, keep: Keep = False, data: Data = None) -> int:
     """
     console = Console(soft_wrap=True, markup=False, highlight=False)
     with local_failures(), stop_signal() as stop, ExitStack() as stack:
-        folder = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mailcase-demo-")))
+        folder = data or Path(
+            stack.enter_context(tempfile.TemporaryDirectory(prefix="mailcase-demo-"))
+        )
         console.print("Starting a private RabbitMQ, MongoDB and Dovecot …")
         servers = stack.enter_context(PrivateServers(folder / "servers", mail=True))
         post = stack.enter_context(SmtpSink(partial(_deliver, servers)))
@@ -130,7 +136,9 @@ def demo(*, keep: Keep = False, data: Data = None) -> int:
 class _Demo:
     """The steps of the demo, and the keys of the mails sent so far."""
 
-    def __init__(self, console: Console, servers: PrivateServers, post: SmtpSink, stop: threading.Event) -> None:
+    def __init__(
+        self, console: Console, servers: PrivateServers, post: SmtpSink, stop: threading.Event
+    ) -> None:
         self._console = console
         self._servers = servers
         self._post = post
@@ -153,7 +161,9 @@ class _Demo:
         self._until_recorded()
         number = self._case_of(demo_mails.ANSWERED_SUBJECT)["_id"]
         [acknowledgement] = self._received(demo_mails.NADIA, 1)
-        self._console.print(f"Case {number} was acknowledged; Nadia reads: {acknowledgement.subject}")
+        self._console.print(
+            f"Case {number} was acknowledged; Nadia reads: {acknowledgement.subject}"
+        )
         self._console.print("An answer is sent from the case:")
         asyncio.run(send_reply(settings, _accepted(number)))
         accepted = self._received(demo_mails.NADIA, 2)[-1]
@@ -181,9 +191,13 @@ class _Demo:
     def _post_to_us(self, mail: bytes) -> None:
         """Send a customer's mail by SMTP to the server that delivers to our mailbox."""
         server = Smtp(name="customer", host="127.0.0.1", port=self._post.port, security="none")
-        handed = asyncio.run(SmtpTransport(server, None).send(demo_mails.NADIA, [demo_mails.INVOICES], mail))
+        handed = asyncio.run(
+            SmtpTransport(server, None).send(demo_mails.NADIA, [demo_mails.INVOICES], mail)
+        )
         if not handed.accepted:
-            raise PermanentError(f"the demo's mail server did not take an answer: {handed.deferred_answers}")
+            raise PermanentError(
+                f"the demo's mail server did not take an answer: {handed.deferred_answers}"
+            )
         self._sent.append(mail_key(MAILBOXES[demo_mails.INVOICES], mail))
 
     def _received(self, address: str, count: int) -> list[MailMessage]:
@@ -191,7 +205,10 @@ class _Demo:
         deadline = time.monotonic() + TIMEOUT_S
         with self._mailbox(address) as box:
             while len(found := list(box.fetch(mark_seen=False))) < count:
-                self._wait(deadline, f"{address} got no mail within {TIMEOUT_S:.0f} s; see the logs of the services")
+                self._wait(
+                    deadline,
+                    f"{address} got no mail within {TIMEOUT_S:.0f} s; see the logs of the services",
+                )
         return found
 
     def _append(self, address: str, mails: Iterable[bytes]) -> None:
@@ -203,13 +220,20 @@ class _Demo:
     def _mailbox(self, address: str) -> BaseMailBox:
         """A logged-in mailbox, as a context manager."""
         context = ssl.create_default_context(cafile=str(self._servers.mail.ca_file))
-        return MailBox("localhost", self._servers.mail.imaps_port, ssl_context=context).login(address, PASSWORD)
+        return MailBox("localhost", self._servers.mail.imaps_port, ssl_context=context).login(
+            address, PASSWORD
+        )
 
     def _until_recorded(self) -> None:
         deadline = time.monotonic() + TIMEOUT_S
         # Every mail has an outcome, and every duplicate was counted.
-        while sum(mail["deliveries"] for mail in asyncio.run(self._find("mails"))) < len(self._sent):
-            self._wait(deadline, f"the mails were not recorded within {TIMEOUT_S:.0f} s; see the logs of the services")
+        while sum(mail["deliveries"] for mail in asyncio.run(self._find("mails"))) < len(
+            self._sent
+        ):
+            self._wait(
+                deadline,
+                f"the mails were not recorded within {TIMEOUT_S:.0f} s; see the logs of the services",
+            )
 
     def _wait(self, deadline: float, failure: str) -> None:
         """Wait 0.1 s.
@@ -225,7 +249,9 @@ class _Demo:
         for case in asyncio.run(self._find("cases")):
             if case["title"] == subject:
                 return case
-        raise PermanentError(f"no case was opened by the mail {subject!r}; see the logs of the services")
+        raise PermanentError(
+            f"no case was opened by the mail {subject!r}; see the logs of the services"
+        )
 
     async def _find(self, collection: str) -> list[Document]:
         async with Store.opened(self._servers.store.url, DATABASE) as store:
@@ -246,7 +272,9 @@ class _Demo:
         ours = sum(comment["kind"] in {"sent", "note"} for comment in comments)
         of_case = {"mail": 3, "sent": 2, "note": 1}
         if len(mails) != expected or len(comments) - ours != expected or joined != of_case:
-            raise PermanentError(f"{len(mails)} outcomes and {len(comments) - ours} comments for {expected} mails")
+            raise PermanentError(
+                f"{len(mails)} outcomes and {len(comments) - ours} comments for {expected} mails"
+            )
         for address in MAILBOXES:
             left = self._left(address)
             if left:
@@ -259,7 +287,9 @@ class _Demo:
     def _left(self, address: str) -> int:
         deadline = time.monotonic() + TIMEOUT_S
         with self._mailbox(address) as box:
-            while (left := box.folder.status("INBOX", ["MESSAGES"])["MESSAGES"]) and time.monotonic() < deadline:
+            while (
+                left := box.folder.status("INBOX", ["MESSAGES"])["MESSAGES"]
+            ) and time.monotonic() < deadline:
                 self._stop.wait(0.1)  # a mail is removed shortly after it is recorded
         return left
 
@@ -273,7 +303,9 @@ def _deliver(servers: PrivateServers, address: str, mail: bytes) -> None:
 def _accepted(number: int) -> AnswerCase:
     text = "Hello Nadia,\n\nyour invoice was accepted. Which purchase order does it belong to?\n\nAccounts\n"
     subject = f"Case {CaseReference().write(number)} was accepted"
-    return AnswerCase(id=str(uuid.uuid4()), case=number, text=text, at=datetime.now(UTC), subject=subject)
+    return AnswerCase(
+        id=str(uuid.uuid4()), case=number, text=text, at=datetime.now(UTC), subject=subject
+    )
 
 
 def _settings(folder: Path, servers: PrivateServers, post: SmtpSink) -> Path:
@@ -301,14 +333,28 @@ def _write_secret(file: Path, secret: str) -> None:
         stream.write(secret)
 
 
-def _stay(console: Console, folder: Path, servers: PrivateServers, services: Services, stop: threading.Event) -> None:
+def _stay(
+    console: Console,
+    folder: Path,
+    servers: PrivateServers,
+    services: Services,
+    stop: threading.Event,
+) -> None:
     console.print("\nEverything keeps running until Ctrl-C. In another terminal:")
-    console.print(f"  export MAILCASE_BROKER_URL='{servers.broker.url}' MAILCASE_STORE_URL='{servers.store.url}'")
+    console.print(
+        f"  export MAILCASE_BROKER_URL='{servers.broker.url}' MAILCASE_STORE_URL='{servers.store.url}'"
+    )
     console.print(f"  .venv/bin/mailcase case show 1 --config {folder / 'mailcase.toml'}")
-    console.print(f"  echo Thanks | .venv/bin/mailcase reply 2 --text-file - --config {folder / 'mailcase.toml'}")
+    console.print(
+        f"  echo Thanks | .venv/bin/mailcase reply 2 --text-file - --config {folder / 'mailcase.toml'}"
+    )
     for address in (*MAILBOXES, demo_mails.NADIA):
         port = servers.mail.imaps_port
-        console.print(f"  mailbox {address}: IMAP localhost:{port} (TLS), user {address}, password {PASSWORD}")
+        console.print(
+            f"  mailbox {address}: IMAP localhost:{port} (TLS), user {address}, password {PASSWORD}"
+        )
     for process in services.all:
-        console.print(f"  {process.name}: http://127.0.0.1:{process.http_port}/metrics, log {process.log_file}")
+        console.print(
+            f"  {process.name}: http://127.0.0.1:{process.http_port}/metrics, log {process.log_file}"
+        )
     stop.wait()

@@ -40,7 +40,9 @@ def mangled_answer(subject: str) -> bytes:
     """
     text = f"Odp: {subject}"
     cut = text.index("#") + 1
-    words = [f"=?utf-8?b?{b64encode(part.encode()).decode()}?=" for part in (text[:cut], text[cut:])]
+    words = [
+        f"=?utf-8?b?{b64encode(part.encode()).decode()}?=" for part in (text[:cut], text[cut:])
+    ]
     lines = [
         f"From: {NADIA}",
         f"To: {INVOICES}",
@@ -56,33 +58,52 @@ def mangled_answer(subject: str) -> bytes:
 
 
 def _polish_invoice() -> bytes:
-    mail = _mail("Żaneta Świątek <zaneta@drukarnia-lisia.example>", INVOICES, "Faktura 12/2026 za październik, Łódź")
+    mail = _mail(
+        "Żaneta Świątek <zaneta@drukarnia-lisia.example>",
+        INVOICES,
+        "Faktura 12/2026 za październik, Łódź",
+    )
     mail.set_content(
         "Dzień dobry,\n\nw załączeniu faktura nr 12/2026 za druk materiałów.\n"
         "Termin płatności: 14 dni.\n\nPozdrawiam\nŻaneta Świątek\n"
     )
-    mail.add_attachment(_pdf("Faktura 12/2026"), maintype="application", subtype="pdf", filename="faktura-łódź-12.pdf")
+    mail.add_attachment(
+        _pdf("Faktura 12/2026"),
+        maintype="application",
+        subtype="pdf",
+        filename="faktura-łódź-12.pdf",
+    )
     return _bytes(mail)
 
 
 def _english_invoice() -> bytes:
     mail = _mail(f"Nadia Okoye <{NADIA}>", INVOICES, ANSWERED_SUBJECT)
     mail["Message-ID"] = "<inv-2041@paperworks.example>"
-    mail.set_content("Hello,\n\nplease find our invoice INV-2041 over 1,250.00 EUR attached.\n\nKind regards\nNadia\n")
-    mail.add_attachment(_pdf("Invoice INV-2041"), maintype="application", subtype="pdf", filename="INV-2041.pdf")
-    mail.add_attachment("item;net\npaper;980.00\ndelivery;270.00\n", subtype="csv", filename="items.csv")
+    mail.set_content(
+        "Hello,\n\nplease find our invoice INV-2041 over 1,250.00 EUR attached.\n\nKind regards\nNadia\n"
+    )
+    mail.add_attachment(
+        _pdf("Invoice INV-2041"), maintype="application", subtype="pdf", filename="INV-2041.pdf"
+    )
+    mail.add_attachment(
+        "item;net\npaper;980.00\ndelivery;270.00\n", subtype="csv", filename="items.csv"
+    )
     return _bytes(mail)
 
 
 def _scanner() -> bytes:
     mail = _mail("scanner@office.example", INVOICES, "")
     mail.set_content("")
-    mail.add_attachment(_pdf("Scanned page"), maintype="application", subtype="pdf", filename="scan 0007.pdf")
+    mail.add_attachment(
+        _pdf("Scanned page"), maintype="application", subtype="pdf", filename="scan 0007.pdf"
+    )
     return _bytes(mail)
 
 
 def _polish_complaint() -> bytes:
-    mail = _mail("Bogumił Wrzesień <bogumil@poczta.example>", COMPLAINTS, "Reklamacja: pęknięty wazon")
+    mail = _mail(
+        "Bogumił Wrzesień <bogumil@poczta.example>", COMPLAINTS, "Reklamacja: pęknięty wazon"
+    )
     mail.set_content(
         "Szanowni Państwo,\n\nwazon dotarł pęknięty. Proszę o wymianę.\n\n-- \nBogumił Wrzesień\ntel. 000 000 000\n",
         cte="quoted-printable",
@@ -92,7 +113,9 @@ def _polish_complaint() -> bytes:
 
 
 def _html_complaint() -> bytes:
-    mail = _mail('"Lindqvist, Astrid" <astrid@lindqvist.example>', COMPLAINTS, "The lamp hums & flickers")
+    mail = _mail(
+        '"Lindqvist, Astrid" <astrid@lindqvist.example>', COMPLAINTS, "The lamp hums & flickers"
+    )
     mail.set_content(
         '<p>Dear team,</p><p>the <b>lamp</b> hums. See the picture:<br><img src="cid:lamp"></p>'
         '<script>alert("never shown")</script><p>Astrid</p>',
@@ -146,7 +169,10 @@ def _pdf(text: str) -> bytes:
         offsets.append(len(body))
         body += b"%d 0 obj\n%s\nendobj\n" % (number, pdf_object)
     table = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
-    trailer = b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, len(body))
+    trailer = b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (
+        len(objects) + 1,
+        len(body),
+    )
     return body + b"xref\n0 %d\n0000000000 65535 f \n%s" % (len(objects) + 1, table) + trailer
 
 
@@ -156,7 +182,14 @@ def _png() -> bytes:
     rows = b"".join(b"\0" + bytes((200, 90, 60)) * side for _ in range(side))
 
     def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )

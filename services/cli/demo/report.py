@@ -25,7 +25,9 @@ def counters(services: Services) -> Counters:
                 continue
             for sample in family.samples:
                 if sample.name.endswith("_total"):
-                    labels = ", ".join(f"{name}={value}" for name, value in sorted(sample.labels.items()))
+                    labels = ", ".join(
+                        f"{name}={value}" for name, value in sorted(sample.labels.items())
+                    )
                     name = f"{sample.name}{{{labels}}}" if labels else sample.name
                     totals[name] = totals.get(name, 0.0) + sample.value
     return totals
@@ -40,7 +42,14 @@ def show_mails(console: Console, mails: Sequence[Document], comments: Sequence[D
     for mail in mails:
         subject = by_key[mail["_id"]]["subject"] if mail["_id"] in by_key else ""
         number = str(mail["case"] or "-")
-        row = (mail["mailbox"], subject, mail["decision"]["rule"], mail["outcome"], number, str(mail["deliveries"]))
+        row = (
+            mail["mailbox"],
+            subject,
+            mail["decision"]["rule"],
+            mail["outcome"],
+            number,
+            str(mail["deliveries"]),
+        )
         table.add_row(*(Text(printable(cell)) for cell in row))
     console.print(table)
 

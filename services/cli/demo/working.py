@@ -19,4 +19,6 @@ async def work_case(settings: Settings, number: int) -> list[str]:
     async with opened_repository(settings) as (_, repository):
         for action in ACTIONS:
             await repository.act(number, action, acting(None))
-        return [f"{change.revision}. {described(change)}" for change in await repository.history(number)]
+        return [
+            f"{change.revision}. {described(change)}" for change in await repository.history(number)
+        ]

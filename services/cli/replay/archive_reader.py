@@ -36,7 +36,9 @@ def begin_at(since: datetime | None) -> Start:
     return "first" if since is None else since - timedelta(seconds=_CLOCK_SKEW_S)
 
 
-async def archived(broker: Broker, name: str, start: Start, end: int | None) -> AsyncIterator[list[Archived]]:
+async def archived(
+    broker: Broker, name: str, start: Start, end: int | None
+) -> AsyncIterator[list[Archived]]:
     """Messages from `start` to the offset `end`, and some that follow. Raises TransientError."""
     if end is None or (isinstance(start, int) and start > end):
         return
@@ -54,7 +56,9 @@ async def archived(broker: Broker, name: str, start: Start, end: int | None) -> 
         if last >= end or (last < 0 and isinstance(start, datetime) and silent_s > EMPTY_S):
             break
         if silent_s > SILENCE_S:
-            raise TransientError(f"{name} delivers nothing after offset {last}, but its end is {end}")
+            raise TransientError(
+                f"{name} delivers nothing after offset {last}, but its end is {end}"
+            )
     await stream.close()
 
 

@@ -76,6 +76,8 @@ class CaseHistory:
         if self._openers.get(case) == key:
             self._openers[case] = None
             remaining = [
-                other for other, prior in self._prior.items() if prior == PriorCase(case, key) and other != key
+                other
+                for other, prior in self._prior.items()
+                if prior == PriorCase(case, key) and other != key
             ]
             self._prior |= dict.fromkeys(remaining, PriorCase(case, None))

@@ -27,7 +27,11 @@ async def _last(store: Store) -> int:
 
 async def print_gaps(store: Store, highest: int) -> None:
     """Print how many numbers up to `highest` have no case."""
-    missing = highest - await store.collection("cases").count({"_id": {"$lte": highest}}) if highest else 0
+    missing = (
+        highest - await store.collection("cases").count({"_id": {"$lte": highest}})
+        if highest
+        else 0
+    )
     if missing > 0:
         print(
             f"{missing} case numbers up to {highest} have no case; `mailcase audit` lists them, and "

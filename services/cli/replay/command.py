@@ -42,18 +42,31 @@ from services.runtime.store.mongo import Store
 STOPPED = 130  # the status that shells use for SIGINT
 
 Since = Annotated[
-    str | None, Parameter(name="--since", help="Only mails fetched since: a time (UTC), or an age such as 2h or 7d.")
+    str | None,
+    Parameter(
+        name="--since", help="Only mails fetched since: a time (UTC), or an age such as 2h or 7d."
+    ),
 ]
-Until = Annotated[str | None, Parameter(name="--until", help="Only mails fetched before: a time (UTC), or an age.")]
+Until = Annotated[
+    str | None,
+    Parameter(name="--until", help="Only mails fetched before: a time (UTC), or an age."),
+]
 MailKey = Annotated[
-    str | None, Parameter(name="--mail-key", help="Only the mail with this key; its first 8 digits are enough.")
+    str | None,
+    Parameter(
+        name="--mail-key", help="Only the mail with this key; its first 8 digits are enough."
+    ),
 ]
 MessageId = Annotated[
-    str | None, Parameter(name="--message-id", help="Only mails with this Message-ID.", validator=reject_blank)
+    str | None,
+    Parameter(name="--message-id", help="Only mails with this Message-ID.", validator=reject_blank),
 ]
 Outcome = Annotated[
     str | None,
-    Parameter(name="--outcome", help="Only mails with this outcome: opened, appended, parked, ignored, or none."),
+    Parameter(
+        name="--outcome",
+        help="Only mails with this outcome: opened, appended, parked, ignored, or none.",
+    ),
 ]
 Only = Annotated[
     Literal["missing"] | None,
@@ -61,18 +74,26 @@ Only = Annotated[
 ]
 Rederive = Annotated[
     bool,
-    Parameter(name="--rederive", negative="", help="Read and decide recorded mails again, and update them in place."),
+    Parameter(
+        name="--rederive",
+        negative="",
+        help="Read and decide recorded mails again, and update them in place.",
+    ),
 ]
 Move = Annotated[
     bool,
     Parameter(
-        name="--move", negative="", help="With --rederive: move mails that the current rules put into another case."
+        name="--move",
+        negative="",
+        help="With --rederive: move mails that the current rules put into another case.",
     ),
 ]
 Dry = Annotated[
     bool,
     Parameter(
-        name="--dry-run", negative="", help="Change nothing; print the recorded and the current decision for each mail."
+        name="--dry-run",
+        negative="",
+        help="Change nothing; print the recorded and the current decision for each mail.",
     ),
 ]
 
@@ -102,9 +123,13 @@ def replay(
     if move and not rederive:
         raise SettingsError([Mistake("--move", "requires --rederive", "add --rederive")])
     if only and rederive:
-        raise SettingsError([Mistake("--only", "cannot be combined with --rederive", "leave out one of them")])
+        raise SettingsError(
+            [Mistake("--only", "cannot be combined with --rederive", "leave out one of them")]
+        )
     now = datetime.now(UTC)
-    check_selection({box.name: box.process for box in settings.mailboxes.values()}, process, mailbox, outcome)
+    check_selection(
+        {box.name: box.process for box in settings.mailboxes.values()}, process, mailbox, outcome
+    )
     choice = Choice(
         since=since_moment(since, now),
         until=moment(until, "--until", now) if until is not None else None,
@@ -115,14 +140,21 @@ def replay(
         outcome=outcome,
     )
     if choice.since and choice.until and choice.since >= choice.until:
-        raise SettingsError([Mistake("--until", "is not after --since", "an age such as 2h is later than 7d")])
+        raise SettingsError(
+            [Mistake("--until", "is not after --since", "an age such as 2h is later than 7d")]
+        )
     run = f"{now:%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
     options = ReplayOptions(run=run, rederive=rederive, move=move, rate=rate)
     return asyncio.run(_replay(settings, choice, options, from_offset, dry=dry_run))
 
 
 async def _replay(
-    settings: Settings, choice: Choice, options: ReplayOptions, from_offset: int | None, *, dry: bool
+    settings: Settings,
+    choice: Choice,
+    options: ReplayOptions,
+    from_offset: int | None,
+    *,
+    dry: bool,
 ) -> int:
     stop = Stop()
     _stop_at_signal(stop)
@@ -130,12 +162,18 @@ async def _replay(
     async with Store.opened(store_url(settings), settings.store.database) as store:
         async with Broker.connected(broker_url(settings), connection_name("replay")) as broker:
             await broker.declare(topology_of(settings))
-            history = CaseHistory() if options.rederive else await read_case_history(broker, store, choice.since)
+            history = (
+                CaseHistory()
+                if options.rederive
+                else await read_case_history(broker, store, choice.since)
+            )
             end = await last_offset(broker, MAIL_ARCHIVE)
             if dry:
                 return await DryRun(settings, store, choice, history, stop).run(broker, start, end)
         await keep_numbers(store, history.highest)
-        session = ReplaySession(broker_url(settings), ReplayPublisher(store, choice, options, history, stop), stop)
+        session = ReplaySession(
+            broker_url(settings), ReplayPublisher(store, choice, options, history, stop), stop
+        )
         complete = await session.run(start, end, openings=history.openings)
         session.report()
         await print_gaps(store, history.highest)

@@ -15,7 +15,12 @@ from services.case_writer.isolated_reader import IsolatedReader
 from services.case_writer.main import reading_limits
 from services.case_writer.placement.plan import PreparedMail
 from services.case_writer.placement.planner import plan, query
-from services.case_writer.placement.snapshot import CaseSnapshot, RecordedMail, Snapshot, SnapshotQuery
+from services.case_writer.placement.snapshot import (
+    CaseSnapshot,
+    RecordedMail,
+    Snapshot,
+    SnapshotQuery,
+)
 from services.case_writer.ports import UnreadableMailError
 from services.case_writer.preparation import MailPreparer
 from services.case_writer.recording.builder import TransactionContext, build_documents
@@ -44,7 +49,9 @@ class DryRun:
     --rederive.
     """
 
-    def __init__(self, settings: Settings, store: Store, choice: Choice, history: CaseHistory, stop: Stop) -> None:
+    def __init__(
+        self, settings: Settings, store: Store, choice: Choice, history: CaseHistory, stop: Stop
+    ) -> None:
         self._settings = settings
         self._choice = choice
         self._history = history
@@ -54,7 +61,9 @@ class DryRun:
         self._policy_of = policies(settings)
         reading = settings.reading
         self._reader = IsolatedReader(
-            reading_limits(settings), max_seconds=reading.max_seconds, max_memory_bytes=reading.max_memory_bytes
+            reading_limits(settings),
+            max_seconds=reading.max_seconds,
+            max_memory_bytes=reading.max_memory_bytes,
         )
         self._preparer = MailPreparer(
             _ReadOnlyBlobs(Blobs(store)),
@@ -89,7 +98,12 @@ class DryRun:
         return 0
 
     def _openings_first(self, fresh: Iterable[RawMail]) -> list[RawMail]:
-        return sorted(fresh, key=lambda mail: (prior := self._history.of(mail.key)) is None or prior.opener != mail.key)
+        return sorted(
+            fresh,
+            key=lambda mail: (
+                (prior := self._history.of(mail.key)) is None or prior.opener != mail.key
+            ),
+        )
 
     async def _decide(self, mail: RawMail) -> None:
         asked = as_replayed(mail, ReplayOptions(run="dry", rederive=True), self._history)
@@ -105,7 +119,9 @@ class DryRun:
             own_addresses=self._settings.own_addresses,
             rules=self._settings.processes,
         )
-        written = build_documents(planned, TransactionContext(datetime.now(UTC), "dry", A_NEW_CASE, self._stages))
+        written = build_documents(
+            planned, TransactionContext(datetime.now(UTC), "dry", A_NEW_CASE, self._stages)
+        )
         messages = replayed([asked], known, planned, written)
         [effect] = [effect for message in messages for effect in message.effects]
         self._simulate(asked, effect)
@@ -116,14 +132,26 @@ class DryRun:
         try:
             return (await self._preparer.prepare([command]))[0]
         except PermanentError as error:
-            reason = error.reason if isinstance(error, UnreadableMailError) else ParkReason.CANNOT_BE_WRITTEN
-            return PreparedMail(ParkMail(mail=command.mail, decision=command.decision, reason=reason), None)
+            reason = (
+                error.reason
+                if isinstance(error, UnreadableMailError)
+                else ParkReason.CANNOT_BE_WRITTEN
+            )
+            return PreparedMail(
+                ParkMail(mail=command.mail, decision=command.decision, reason=reason), None
+            )
 
     def _with_simulated(self, known: Snapshot, asked: SnapshotQuery) -> Snapshot:
-        mails_ = {key: recorded for key in asked.mails if (recorded := self._simulated.mails.get(key))}
+        mails_ = {
+            key: recorded for key in asked.mails if (recorded := self._simulated.mails.get(key))
+        }
         numbers = {*asked.cases, *(mail.case for mail in mails_.values())}
-        cases = {number: case for number, case in self._simulated.cases.items() if number in numbers}
-        return Snapshot(mails_ | known.mails, cases | known.cases, known.threads, known.senders, known.comments)
+        cases = {
+            number: case for number, case in self._simulated.cases.items() if number in numbers
+        }
+        return Snapshot(
+            mails_ | known.mails, cases | known.cases, known.threads, known.senders, known.comments
+        )
 
     def _simulate(self, mail: RawMail, effect: ReplayEffect) -> None:
         """Remember a case that would be restored, so that replies find it."""
@@ -131,7 +159,9 @@ class DryRun:
             recorded = RecordedMail("opened", mail.process, effect.case, None, "dry")
             self._simulated.mails[mail.key] = recorded
             stage = self._stages.get(mail.process, "")
-            self._simulated.cases[effect.case] = CaseSnapshot(mail.process, stage, "open", "", frozenset())
+            self._simulated.cases[effect.case] = CaseSnapshot(
+                mail.process, stage, "open", "", frozenset()
+            )
 
 
 class _ReadOnlyBlobs:
@@ -141,7 +171,10 @@ class _ReadOnlyBlobs:
         self._blobs = blobs
 
     async def put_all(self, contents: Iterable[bytes]) -> list[BlobRef]:
-        return [BlobRef(sha256=hashlib.sha256(content).hexdigest(), size=len(content)) for content in contents]
+        return [
+            BlobRef(sha256=hashlib.sha256(content).hexdigest(), size=len(content))
+            for content in contents
+        ]
 
     async def missing(self, refs: Iterable[BlobRef]) -> list[BlobRef]:
         return [ref for ref in refs if not await self._exists(ref)]
@@ -169,7 +202,9 @@ def _line(item: PreparedMail, recorded: RecordedMail | None, effect: ReplayEffec
         today = f"{verb} {_place(effect.case, effect.detail)} by {item.command.decision.rule}"
     elif effect.effect == "rederived":
         today = "the same, reads otherwise"
-    return printable(f"{mail.key[:12]} {mail.fetched_at:%Y-%m-%d %H:%M} {mail.mailbox}: {before} | {today}")
+    return printable(
+        f"{mail.key[:12]} {mail.fetched_at:%Y-%m-%d %H:%M} {mail.mailbox}: {before} | {today}"
+    )
 
 
 def _place(case: int | None, detail: str) -> str:

@@ -35,7 +35,9 @@ _EFFECT_TIMEOUT_S = 120.0
 class ReplayPublisher:
     """Publishes in one or more passes over the archive, over as many connections as necessary."""
 
-    def __init__(self, store: Store, choice: Choice, options: ReplayOptions, history: CaseHistory, stop: Stop) -> None:
+    def __init__(
+        self, store: Store, choice: Choice, options: ReplayOptions, history: CaseHistory, stop: Stop
+    ) -> None:
         self._recorded = store.collection("mails")
         self._choice = choice
         self._options = options
@@ -53,7 +55,14 @@ class ReplayPublisher:
         self._offset = 0
 
     async def publish_archive(
-        self, broker: Broker, lease: PrivateQueue, start: Start, end: int | None, bar: Bar, *, openings: bool
+        self,
+        broker: Broker,
+        lease: PrivateQueue,
+        start: Start,
+        end: int | None,
+        bar: Bar,
+        *,
+        openings: bool,
     ) -> None:
         """Publish from `start` on; with `openings`, only mails that opened a case and have no
         outcome now.
@@ -67,7 +76,9 @@ class ReplayPublisher:
                 break
         await self._drain(lease)
 
-    async def _publish(self, broker: Broker, lease: PrivateQueue, chosen: Sequence[ArchivedMail]) -> bool:
+    async def _publish(
+        self, broker: Broker, lease: PrivateQueue, chosen: Sequence[ArchivedMail]
+    ) -> bool:
         """Returns False if the replay stops before the end of `chosen`."""
         size = max(1, min(_BATCH, round(self._options.rate / 10) if self._options.rate else _BATCH))
         for start in range(0, len(chosen), size):
@@ -96,7 +107,11 @@ class ReplayPublisher:
                 self.effects["unreadable"] += not openings
             elif self._choice.has(entry.mail) and _digest(entry.mail.key) not in self._handled:
                 fresh.setdefault(entry.mail.key, entry)
-        documents = await self._recorded.find({"_id": {"$in": list(fresh)}}, ["outcome", "reason"]) if fresh else []
+        documents = (
+            await self._recorded.find({"_id": {"$in": list(fresh)}}, ["outcome", "reason"])
+            if fresh
+            else []
+        )
         recorded = {document["_id"]: document for document in documents}
         chosen = []
         for key, entry in fresh.items():
@@ -147,7 +162,9 @@ class ReplayPublisher:
 
     async def _drain(self, lease: PrivateQueue) -> None:
         while self._in_flight:
-            await self._receive(lease, _DRAIN_TIMEOUT_S if self._stop.requested else _EFFECT_TIMEOUT_S)
+            await self._receive(
+                lease, _DRAIN_TIMEOUT_S if self._stop.requested else _EFFECT_TIMEOUT_S
+            )
 
     async def _receive(self, lease: PrivateQueue, timeout_s: float) -> None:
         """Receive effects. Raises NoEffectsError if none come in time."""
@@ -160,7 +177,9 @@ class ReplayPublisher:
             receiving.cancel()
             if stopping in done:
                 return
-            raise NoEffectsError(f"no effect of {len(self._in_flight)} mails was reported for {timeout_s:.0f} s")
+            raise NoEffectsError(
+                f"no effect of {len(self._in_flight)} mails was reported for {timeout_s:.0f} s"
+            )
         for delivery in receiving.result():
             for effect in decode_replayed(delivery.body).effects:
                 if self._in_flight.pop(effect.mail_key, None) is not None:

@@ -61,11 +61,19 @@ def check_selection(
     mistakes = []
     if outcome is not None and outcome not in OUTCOMES:
         mistakes.append(
-            Mistake("--outcome", f"there is no outcome {outcome!r}", f"choose one of {', '.join(OUTCOMES)}")
+            Mistake(
+                "--outcome",
+                f"there is no outcome {outcome!r}",
+                f"choose one of {', '.join(OUTCOMES)}",
+            )
         )
     if process is not None and mailbox is not None and processes.get(mailbox, process) != process:
         mistakes.append(
-            Mistake("--mailbox", f"{mailbox} belongs to process {processes[mailbox]}", "leave out one of them")
+            Mistake(
+                "--mailbox",
+                f"{mailbox} belongs to process {processes[mailbox]}",
+                "leave out one of them",
+            )
         )
     if mistakes:
         raise SettingsError(mistakes)

@@ -38,7 +38,9 @@ class ReplaySession:
             if self._full_pass:
                 await self._pass("replay", start, end, openings=False)
         except NoEffectsError as error:
-            print_warning(f"{error}; check that a router and a case writer run, and see `mailcase dead list`")
+            print_warning(
+                f"{error}; check that a router and a case writer run, and see `mailcase dead list`"
+            )
             return False
         except TransientError:
             self.report()
@@ -48,7 +50,10 @@ class ReplaySession:
     def report(self) -> None:
         """Print the number of mails by effect, and how to resume if the replay is incomplete."""
         effects = self._publisher.effects
-        print(", ".join(f"{count} {effect}" for effect, count in sorted(effects.items())) or "no mail was selected")
+        print(
+            ", ".join(f"{count} {effect}" for effect, count in sorted(effects.items()))
+            or "no mail was selected"
+        )
         if self._stop.requested or self._publisher.is_waiting:
             option = (
                 f" with --from-offset {self._publisher.resume_at}"
@@ -63,7 +68,9 @@ class ReplaySession:
         with Bar(title) as bar:
             while True:
                 try:
-                    await self._publish(self._publisher.resume_at or start, end, bar, openings=openings)
+                    await self._publish(
+                        self._publisher.resume_at or start, end, bar, openings=openings
+                    )
                 except NoEffectsError:
                     raise
                 except TransientError as error:
@@ -71,7 +78,9 @@ class ReplaySession:
                     if self._publisher.resume_at != reached:
                         reached, since_s = self._publisher.resume_at, time.monotonic()
                         backoff.reset()
-                    if time.monotonic() - since_s > GIVE_UP_S or await self._stop.wait(backoff.next_s()):
+                    if time.monotonic() - since_s > GIVE_UP_S or await self._stop.wait(
+                        backoff.next_s()
+                    ):
                         raise
                     print_warning(f"{error}; continuing")
                 else:
@@ -80,9 +89,12 @@ class ReplaySession:
     async def _publish(self, start: Start, end: int | None, bar: Bar, *, openings: bool) -> None:
         async with Broker.connected(self._url, connection_name("replay")) as broker:
             name = self._publisher.name
-            lease = await broker.private_queue(private_queue_name(f"replay.{name}"), EVENT, replayed_key(name))
+            lease = await broker.private_queue(
+                private_queue_name(f"replay.{name}"), EVENT, replayed_key(name)
+            )
             if lease is None:
                 raise TransientError("the broker still holds the queue of the previous connection")
             await first_of(
-                self._publisher.publish_archive(broker, lease, start, end, bar, openings=openings), broker.broken()
+                self._publisher.publish_archive(broker, lease, start, end, bar, openings=openings),
+                broker.broken(),
             )

@@ -31,17 +31,26 @@ def _case_number(_type: object, tokens: Sequence[Token]) -> int:
 CaseNumber = Annotated[
     int,
     Parameter(
-        help="The case's number: 235, #235 or [#235].", converter=_case_number, n_tokens=1, allow_leading_hyphen=True
+        help="The case's number: 235, #235 or [#235].",
+        converter=_case_number,
+        n_tokens=1,
+        allow_leading_hyphen=True,
     ),
 ]
 Limit = Annotated[
     int,
-    Parameter(name="--limit", help="Maximum number of entries; 0 shows all.", validator=Number(gte=0, lte=2**31 - 1)),
+    Parameter(
+        name="--limit",
+        help="Maximum number of entries; 0 shows all.",
+        validator=Number(gte=0, lte=2**31 - 1),
+    ),
 ]
 Rate = Annotated[
     float,
     Parameter(
-        name="--rate", help="Maximum number of mails per second; 0 for no limit.", validator=Number(gte=0, lte=1e6)
+        name="--rate",
+        help="Maximum number of mails per second; 0 for no limit.",
+        validator=Number(gte=0, lte=1e6),
     ),
 ]
 FromOffset = Annotated[
@@ -52,17 +61,35 @@ FromOffset = Annotated[
         validator=Number(gte=0, lte=_LARGEST),
     ),
 ]
-Process = Annotated[str | None, Parameter(name="--process", help="Only mails of this process.", validator=reject_blank)]
-Mailbox = Annotated[str | None, Parameter(name="--mailbox", help="Only mails of this mailbox.", validator=reject_blank)]
+Process = Annotated[
+    str | None,
+    Parameter(name="--process", help="Only mails of this process.", validator=reject_blank),
+]
+Mailbox = Annotated[
+    str | None,
+    Parameter(name="--mailbox", help="Only mails of this mailbox.", validator=reject_blank),
+]
 Before = Annotated[
     str | None,
-    Parameter(name="--before", help="Only entries older than this: a time (UTC), or an age such as 2h or 7d."),
+    Parameter(
+        name="--before",
+        help="Only entries older than this: a time (UTC), or an age such as 2h or 7d.",
+    ),
 ]
-Everything = Annotated[bool, Parameter(name="--all", negative="", help="Everything that the other options select.")]
+Everything = Annotated[
+    bool, Parameter(name="--all", negative="", help="Everything that the other options select.")
+]
 Raw = Annotated[
-    bool, Parameter(name="--raw", negative="", help="Write the exact bytes to standard output, and nothing else.")
+    bool,
+    Parameter(
+        name="--raw",
+        negative="",
+        help="Write the exact bytes to standard output, and nothing else.",
+    ),
 ]
-Why = Annotated[str, Parameter(name="--why", help="The reason, which is recorded.", validator=reject_blank)]
+Why = Annotated[
+    str, Parameter(name="--why", help="The reason, which is recorded.", validator=reject_blank)
+]
 
 MIN_KEY = 8  # digits of a mail key that identify a mail
 
@@ -84,7 +111,9 @@ def moment(text: str, option: str, now: datetime) -> datetime:
         time = datetime.fromisoformat(text.strip())
         return time.astimezone(UTC) if time.tzinfo is not None else time.replace(tzinfo=UTC)
     except ValueError:
-        raise SettingsError([Mistake(option, f"{text!r} is neither a time nor an age", _MOMENT)]) from None
+        raise SettingsError(
+            [Mistake(option, f"{text!r} is neither a time nor an age", _MOMENT)]
+        ) from None
     except OverflowError:
         raise SettingsError([Mistake(option, f"{text!r} is out of range", _MOMENT)]) from None
 
@@ -98,7 +127,9 @@ def since_moment(text: str | None, now: datetime) -> datetime | None:
         return None
     time = moment(text, "--since", now)
     if time > now:
-        raise SettingsError([Mistake("--since", f"{text!r} is in the future", f"now is {now:%Y-%m-%dT%H:%M} (UTC)")])
+        raise SettingsError(
+            [Mistake("--since", f"{text!r} is in the future", f"now is {now:%Y-%m-%dT%H:%M} (UTC)")]
+        )
     return time
 
 

@@ -24,12 +24,16 @@ HttpPort = Annotated[
 ]
 HttpHost = Annotated[
     str,
-    Parameter(name="--http-host", help="The address to listen on; 127.0.0.1 allows this machine only."),
+    Parameter(
+        name="--http-host", help="The address to listen on; 127.0.0.1 allows this machine only."
+    ),
 ]
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
 
 DEFAULT_CONFIG = Path("mailcase.toml")
-_UNSAFE = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})  # they can move the cursor, color or reorder text
+_UNSAFE = frozenset(
+    {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
+)  # they can move the cursor, color or reorder text
 
 
 def loaded(config: Path) -> Settings:
@@ -46,7 +50,10 @@ def loaded(config: Path) -> Settings:
 
 def printable(text: str) -> str:
     """Text of a mail for a terminal; control and format characters are replaced by U+FFFD."""
-    return "".join(char if char in "\n\t" or unicodedata.category(char) not in _UNSAFE else "\ufffd" for char in text)
+    return "".join(
+        char if char in "\n\t" or unicodedata.category(char) not in _UNSAFE else "\ufffd"
+        for char in text
+    )
 
 
 def report_failure(name: str, what: str) -> None:

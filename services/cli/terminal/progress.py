@@ -41,7 +41,10 @@ class _Progress:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._progress.stop()
 
@@ -58,7 +61,9 @@ class Bar(_Progress):
         if self._first is None:
             self._first = offset
         done, total = offset - self._first, max(1, end - self._first)
-        self._progress.update(self._task, completed=done, total=total, description=f"{self._what} {note}".strip())
+        self._progress.update(
+            self._task, completed=done, total=total, description=f"{self._what} {note}".strip()
+        )
         left = _left(done, total, time.monotonic() - self._started_s)
         self._print_line(f"at offset {offset} of {end}{left} {note}")
 

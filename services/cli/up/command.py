@@ -39,7 +39,10 @@ Data = Annotated[
     ),
 ]
 Replicas = Annotated[
-    int, Parameter(help="How many routers, case writers and senders to run.", validator=Number(gte=1, lte=100))
+    int,
+    Parameter(
+        help="How many routers, case writers and senders to run.", validator=Number(gte=1, lte=100)
+    ),
 ]
 
 
@@ -58,10 +61,16 @@ def up(config: Config = DEFAULT_CONFIG, data: Data = None, replicas: Replicas = 
         _create(data)
         for variable in own:
             os.environ.pop(variable)  # the services inherit the environment
-            print(f"{variable} names the private server of {data}, which this command starts: ignored", flush=True)
+            print(
+                f"{variable} names the private server of {data}, which this command starts: ignored",
+                flush=True,
+            )
         for line in silent_servers(settings, environ):
             print(f"mailcase: {line}", file=sys.stderr, flush=True)
-        with private_servers(settings, data) as servers, announced(config, data, urls := _urls(servers)):
+        with (
+            private_servers(settings, data) as servers,
+            announced(config, data, urls := _urls(servers)),
+        ):
             _print_exports(urls)
             services = Services(config.absolute(), data, service_replicas(replicas), env=urls)
             with LogTail(process.log_file for process in services.all) as logs, services:
@@ -80,9 +89,15 @@ def _default_data(config: Path) -> Path:
     Raises SettingsError if the data is in the current folder, as in earlier versions.
     """
     data, before = data_folder(config), Path("mailcase-data").absolute()
-    if not data.exists() and (before / "ports.json").exists() and not before.with_name(DEFAULT_CONFIG.name).exists():
+    if (
+        not data.exists()
+        and (before / "ports.json").exists()
+        and not before.with_name(DEFAULT_CONFIG.name).exists()
+    ):
         hint = f"move that folder to {data}, or choose one of them with --data"
-        raise SettingsError([Mistake("--data", f"{before} holds data, and {data} does not exist", hint)])
+        raise SettingsError(
+            [Mistake("--data", f"{before} holds data, and {data} does not exist", hint)]
+        )
     return data
 
 
@@ -91,7 +106,9 @@ def _create(data: Path) -> None:
         data.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         hint = "choose a folder that can be created and written to"
-        raise SettingsError([Mistake("--data", f"{data} cannot be created: {error.strerror}", hint)]) from error
+        raise SettingsError(
+            [Mistake("--data", f"{data} cannot be created: {error.strerror}", hint)]
+        ) from error
 
 
 def service_replicas(replicas: int) -> dict[str, int]:
@@ -133,22 +150,32 @@ def private_servers(settings: Settings, data: Path) -> PrivateServers:
     """The servers that the settings do not name; possibly none, but the data folder is locked
     anyway.
     """
-    return PrivateServers(data, broker=settings.broker.url is None, store=settings.store.url is None)
+    return PrivateServers(
+        data, broker=settings.broker.url is None, store=settings.store.url is None
+    )
 
 
 def _urls(servers: PrivateServers) -> dict[str, str]:
     """The environment variables with the URLs of the private servers. They contain passwords."""
-    return {URL_VARIABLES[server.name]: server.url for server in servers.all if isinstance(server, Broker | Store)}
+    return {
+        URL_VARIABLES[server.name]: server.url
+        for server in servers.all
+        if isinstance(server, Broker | Store)
+    }
 
 
 def _print_exports(urls: Mapping[str, str]) -> None:
     if urls:
-        print("# for other programs in another terminal (contains passwords; `mailcase` does not need this):")
+        print(
+            "# for other programs in another terminal (contains passwords; `mailcase` does not need this):"
+        )
     for variable, url in urls.items():
         print(f"export {variable}='{url}'", flush=True)
 
 
-def _supervise(servers: PrivateServers, services: Services, stop: threading.Event, logs: LogTail) -> None:
+def _supervise(
+    servers: PrivateServers, services: Services, stop: threading.Event, logs: LogTail
+) -> None:
     """Restart children that end by themselves, and show the logs of the services, until `stop`."""
     supervisor = Supervisor([*servers.all, *services.all], partial(print, flush=True))
     announced_ready = False

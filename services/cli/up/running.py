@@ -46,7 +46,11 @@ def with_running_servers(settings: Settings, config: Path) -> Settings:
     urls = _announced_urls(config)
     broker = settings.broker.url or urls.get(URL_VARIABLES["broker"])
     store = settings.store.url or urls.get(URL_VARIABLES["store"])
-    return replace(settings, broker=replace(settings.broker, url=broker), store=replace(settings.store, url=store))
+    return replace(
+        settings,
+        broker=replace(settings.broker, url=broker),
+        store=replace(settings.store, url=store),
+    )
 
 
 def _announced_urls(config: Path) -> dict[str, str]:
@@ -55,7 +59,9 @@ def _announced_urls(config: Path) -> dict[str, str]:
         content = json.loads((data_folder(config) / FILE).read_bytes())
         # The name, since the folder may have several settings files; not the path, which can be
         # written in several ways.
-        ours = content["settings"] == config.name and _identity(content["pid"]) == content["process"]
+        ours = (
+            content["settings"] == config.name and _identity(content["pid"]) == content["process"]
+        )
         return {str(name): str(url) for name, url in content["urls"].items()} if ours else {}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}

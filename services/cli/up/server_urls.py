@@ -32,7 +32,8 @@ def without_own_exports(environ: Mapping[str, str], data: Path) -> tuple[dict[st
     own = [
         variable
         for section, variable in URL_VARIABLES.items()
-        if (secret := secrets.read(section)) is not None and _password(environ.get(variable, "")) == secret
+        if (secret := secrets.read(section)) is not None
+        and _password(environ.get(variable, "")) == secret
     ]
     return {name: value for name, value in environ.items() if name not in own}, own
 
@@ -65,7 +66,10 @@ def _hosts(url: str) -> list[tuple[str, int]]:
         return []
     places = rest.split("/")[0].split("?")[0].rpartition("@")[2].split(",")
     found = [match for place in places if (match := _HOST.fullmatch(place))]
-    return [(match["host"].strip("[]") or "localhost", int(match["port"] or DEFAULT_PORTS[scheme])) for match in found]
+    return [
+        (match["host"].strip("[]") or "localhost", int(match["port"] or DEFAULT_PORTS[scheme]))
+        for match in found
+    ]
 
 
 def _answers(host: str, port: int) -> bool:

@@ -68,7 +68,9 @@ class Supervisor:
             for child in children
         ]
         # One thread each: a server that does not start must not delay the others.
-        self._pool = ThreadPoolExecutor(max_workers=max(1, len(children)), thread_name_prefix="restart")
+        self._pool = ThreadPoolExecutor(
+            max_workers=max(1, len(children)), thread_name_prefix="restart"
+        )
 
     def poll(self) -> None:
         """Report children that have ended, and start restarts that are due."""
@@ -80,7 +82,9 @@ class Supervisor:
                 watch.due_s = None
             elif watch.due_s is None:
                 self._schedule(
-                    watch, f"{watch.child.name} ended by itself{watch.child.ending()}", watch.child.epilogue()
+                    watch,
+                    f"{watch.child.name} ended by itself{watch.child.ending()}",
+                    watch.child.epilogue(),
                 )
             elif watch.due_s <= self._clock():
                 watch.start = self._pool.submit(watch.child.start)

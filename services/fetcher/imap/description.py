@@ -9,17 +9,23 @@ from services.fetcher.imap.session import Folder
 from services.runtime.settings import IncomingServer, Mailbox
 
 
-def describe_folder(folder: Folder, mailbox: Mailbox, server: IncomingServer, remover: MailRemover) -> str:
+def describe_folder(
+    folder: Folder, mailbox: Mailbox, server: IncomingServer, remover: MailRemover
+) -> str:
     """One line: server, encryption, folder, mails, capabilities, and the removal.
 
     Raises as `Folder.command` does.
     """
     client = folder.box.client
     contents = _contents(folder)
-    capabilities: list[str] = [name for name in ("IDLE", "UIDPLUS", "MOVE") if name in folder.capabilities]
+    capabilities: list[str] = [
+        name for name in ("IDLE", "UIDPLUS", "MOVE") if name in folder.capabilities
+    ]
     capabilities += ["deleting"] if rb"\Deleted" in folder.permanent_flags else []
     capabilities += ["keywords"] if rb"\*" in folder.permanent_flags else []
-    greeting = re.sub(r"^\S+ \S+ (\[[^\]]*\] ?)?", "", client.welcome.decode("ascii", "replace")).strip()[:80]
+    greeting = re.sub(
+        r"^\S+ \S+ (\[[^\]]*\] ?)?", "", client.welcome.decode("ascii", "replace")
+    ).strip()[:80]
     tls = client.sock.version() if isinstance(client.sock, ssl.SSLSocket) else "no TLS"
     return (
         f"IMAP at {server.host}:{server.port} ({greeting}), {tls}, folder {mailbox.folder}: "

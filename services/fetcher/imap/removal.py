@@ -84,7 +84,11 @@ class MailRemover:
         """Move in one step if the server can (RFC 6851), else copy first and then delete."""
         can_move = "MOVE" in folder.capabilities
         try:
-            folder.command("MOVE" if can_move else "COPY", sequence_set(uids), encode_folder(target).decode("ascii"))
+            folder.command(
+                "MOVE" if can_move else "COPY",
+                sequence_set(uids),
+                encode_folder(target).decode("ascii"),
+            )
         except imaplib.IMAP4.abort:
             raise
         except imaplib.IMAP4.error as error:
@@ -95,7 +99,9 @@ class MailRemover:
                     self._move(folder, remaining, target)
                 return
             hint = f"create the folder {target!r}, make room in it, or correct server.{self._mailbox.server}.move_to"
-            raise RefusedError(f"mails cannot be moved to {target}: {error}", FailureKind.FOLDER, hint) from error
+            raise RefusedError(
+                f"mails cannot be moved to {target}: {error}", FailureKind.FOLDER, hint
+            ) from error
         if not can_move:
             _delete(folder, uids)
 

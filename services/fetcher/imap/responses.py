@@ -48,7 +48,9 @@ def sizes(data: Sequence[Item]) -> Iterator[tuple[int, int, datetime | None]]:
 
 def numbers(data: Sequence[Item]) -> list[int]:
     """All numbers in a response to SEARCH, ascending."""
-    return sorted(int(number) for line in data if isinstance(line, bytes) for number in line.split())
+    return sorted(
+        int(number) for line in data if isinstance(line, bytes) for number in line.split()
+    )
 
 
 def sequence_set(uids: Sequence[int]) -> str:
@@ -67,6 +69,8 @@ def _internal_date(around: bytes) -> datetime | None:
     if found is None:
         return None
     try:
-        return datetime.strptime(found[1].decode("ascii").strip(), "%d-%b-%Y %H:%M:%S %z").astimezone(UTC)
+        return datetime.strptime(
+            found[1].decode("ascii").strip(), "%d-%b-%Y %H:%M:%S %z"
+        ).astimezone(UTC)
     except (ValueError, OverflowError):
         return None

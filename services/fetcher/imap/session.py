@@ -73,7 +73,9 @@ def open_session(mailbox: Mailbox, server: IncomingServer) -> BaseMailBox:
 def log_in(box: BaseMailBox, mailbox: Mailbox, credential: Credential) -> None:
     """Log in. Raises RefusedError, OSError, or IMAP4.abort if the session breaks."""
     if "LOGINDISABLED" in box.client.capabilities:
-        raise no_encryption(mailbox, "the server accepts no log-in on this connection (LOGINDISABLED)")
+        raise no_encryption(
+            mailbox, "the server accepts no log-in on this connection (LOGINDISABLED)"
+        )
     try:
         if isinstance(credential, AccessToken):
             box.client.authenticate("XOAUTH2", xoauth2(mailbox.user, credential))
@@ -99,7 +101,9 @@ def select(box: BaseMailBox, mailbox: Mailbox) -> Folder:
         raise RefusedError("the folder is read-only", FailureKind.FOLDER, hint) from error
     except MailboxFolderSelectError as error:
         hint = f"create the folder {mailbox.folder!r} or correct the mailbox's setting; {_folders(box)}"
-        raise RefusedError(f"the folder cannot be opened: {_answer(error)}", FailureKind.FOLDER, hint) from error
+        raise RefusedError(
+            f"the folder cannot be opened: {_answer(error)}", FailureKind.FOLDER, hint
+        ) from error
     return Folder(box, capabilities, b" ".join(untagged(box, "PERMANENTFLAGS")))
 
 
@@ -129,7 +133,9 @@ def checked(result: tuple[str, list[Any]]) -> list[Item]:
 
 def untagged(box: BaseMailBox, name: str) -> list[bytes]:
     """The server's untagged responses of this name, newest last."""
-    return [value for value in box.client.untagged_responses.get(name) or [] if isinstance(value, bytes)]
+    return [
+        value for value in box.client.untagged_responses.get(name) or [] if isinstance(value, bytes)
+    ]
 
 
 def hang_up(box: BaseMailBox) -> None:
@@ -140,7 +146,9 @@ def hang_up(box: BaseMailBox) -> None:
 def _start_tls(client: imaplib.IMAP4, mailbox: Mailbox, context: ssl.SSLContext) -> None:
     """Start TLS and discard everything received before it (RFC 9051 section 6.2.1)."""
     if client.state != "NONAUTH":
-        raise no_encryption(mailbox, "the server considers the client logged in from the start (PREAUTH)")
+        raise no_encryption(
+            mailbox, "the server considers the client logged in from the start (PREAUTH)"
+        )
     if "STARTTLS" not in client.capabilities:
         raise no_encryption(mailbox, "the server does not offer STARTTLS")
     try:
@@ -157,4 +165,6 @@ def _answer(error: Exception) -> str:
     if not isinstance(error, UnexpectedCommandStatusError):
         return str(error)[:200]
     words = error.command_result[1]
-    return b" ".join(word for word in words if isinstance(word, bytes)).decode("utf-8", "replace")[:200]
+    return b" ".join(word for word in words if isinstance(word, bytes)).decode("utf-8", "replace")[
+        :200
+    ]

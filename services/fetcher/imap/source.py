@@ -20,7 +20,15 @@ from services.fetcher.imap.description import describe_folder
 from services.fetcher.imap.idle import has_announced, poll_then_idle
 from services.fetcher.imap.removal import MailRemover
 from services.fetcher.imap.responses import Item, bodies, numbers, sequence_set, sizes
-from services.fetcher.imap.session import BROKEN, Folder, hang_up, log_in, open_session, select, untagged
+from services.fetcher.imap.session import (
+    BROKEN,
+    Folder,
+    hang_up,
+    log_in,
+    open_session,
+    select,
+    untagged,
+)
 from services.fetcher.ports import FetchedMail, ListedMail
 from services.fetcher.sources.credentials import Credential
 from services.fetcher.sources.diagnosis import as_mailbox_error
@@ -109,9 +117,18 @@ class ImapSource:
                 self._removals_finished = True
             if not self._backlog:
                 self._backlog.extend(self._search())
-            uids = [self._backlog.popleft() for _ in range(min(limit, _MAX_LISTED, len(self._backlog)))]
-            data = self._command("FETCH", sequence_set(uids), "(UID RFC822.SIZE INTERNALDATE)") if uids else []
-            found = {uid: ListedMail(f"{self._validity}:{uid}", size, at) for uid, size, at in sizes(data)}
+            uids = [
+                self._backlog.popleft() for _ in range(min(limit, _MAX_LISTED, len(self._backlog)))
+            ]
+            data = (
+                self._command("FETCH", sequence_set(uids), "(UID RFC822.SIZE INTERNALDATE)")
+                if uids
+                else []
+            )
+            found = {
+                uid: ListedMail(f"{self._validity}:{uid}", size, at)
+                for uid, size, at in sizes(data)
+            }
             self._report_unreadable(set(uids) - set(found))
         self._sizes |= {uid: mail.size for uid, mail in found.items()}
         # A mail without a size is gone again.
@@ -138,16 +155,24 @@ class ImapSource:
         with self._mailbox_error("fetch mails"), self._allow_bytes(sum(listed.values())):
             data = self._fetch_readable(uids, refused)
             # Some servers return no bytes for a mail that they cannot read at the moment.
-            whole = [(uid, raw, at) for uid, raw, at in bodies(data) if uid in listed and (raw or not listed[uid])]
+            whole = [
+                (uid, raw, at)
+                for uid, raw, at in bodies(data)
+                if uid in listed and (raw or not listed[uid])
+            ]
             found = {uid: FetchedMail(f"{self._validity}:{uid}", raw, at) for uid, raw, at in whole}
             self._report_unreadable(set(uids) - set(found) - refused)
         self._fetched |= {mail.id: (self._sessions, mail.received_at) for mail in found.values()}
         return [found[uid] for uid in uids if uid in found]
 
     def remove(self, ids: Sequence[str]) -> None:
-        self._seen_ids.remember([HEAD_OF + mail_id for mail_id in ids if mail_id in self._recorded_by_head])
+        self._seen_ids.remember(
+            [HEAD_OF + mail_id for mail_id in ids if mail_id in self._recorded_by_head]
+        )
         with self._mailbox_error("remove recorded mails"):
-            uids = self._unchanged([mail_id for mail_id in ids if mail_id not in self._recorded_by_head])
+            uids = self._unchanged(
+                [mail_id for mail_id in ids if mail_id not in self._recorded_by_head]
+            )
             if uids:
                 self._remover.remove(self._selected, uids)
         for mail_id in ids:
@@ -162,11 +187,17 @@ class ImapSource:
         uids = self._uids(mail_id for mail_id in ids if HEAD_OF + mail_id not in known)
         with self._mailbox_error("read oversized mails"):
             data = (
-                self._command("FETCH", sequence_set(uids), f"(UID INTERNALDATE BODY.PEEK[]<0.{HEAD_BYTES}>)")
+                self._command(
+                    "FETCH", sequence_set(uids), f"(UID INTERNALDATE BODY.PEEK[]<0.{HEAD_BYTES}>)"
+                )
                 if uids
                 else []
             )
-        heads = [FetchedMail(f"{self._validity}:{uid}", raw, at) for uid, raw, at in bodies(data) if uid in uids]
+        heads = [
+            FetchedMail(f"{self._validity}:{uid}", raw, at)
+            for uid, raw, at in bodies(data)
+            if uid in uids
+        ]
         self._recorded_by_head.update(head.id for head in heads)
         return heads
 
@@ -222,7 +253,11 @@ class ImapSource:
         """UIDs after the last one found, ascending; all unrecorded ones in a new session."""
         self._session.client.untagged_responses.pop("EXISTS", None)
         # `n:*` includes the last mail even if its UID is below n (RFC 9051 section 9, seq-range).
-        keys = [f"UID {self._last_uid + 1}:*", self._remover.search_key(self._selected), "UNDELETED"]
+        keys = [
+            f"UID {self._last_uid + 1}:*",
+            self._remover.search_key(self._selected),
+            "UNDELETED",
+        ]
         found = numbers(self._command("SEARCH", " ".join(filter(None, keys))))
         uids = [uid for uid in found if uid > self._last_uid]
         if uids:
@@ -245,7 +280,12 @@ class ImapSource:
         data = self._command("FETCH", sequence_set(list(earlier)), "(UID RFC822.SIZE INTERNALDATE)")
         reused = {uid for uid, _, at in sizes(data) if uid in earlier and at != earlier[uid]}
         if reused:
-            log.warning("uid_reused", mailbox=self._mailbox.name, mails=len(reused), hint="no action is needed")
+            log.warning(
+                "uid_reused",
+                mailbox=self._mailbox.name,
+                mails=len(reused),
+                hint="no action is needed",
+            )
         return [uid for uid in self._uids(ids) if uid not in reused]
 
     def _fetch_readable(self, uids: Sequence[int], refused: set[int]) -> list[Item]:
@@ -264,12 +304,16 @@ class ImapSource:
     def _report_unreadable(self, uids: Collection[int]) -> None:
         """Report mails that a successful response lacks, unless they are gone."""
         for uid in self._selected.there(uids):
-            self._unreadable(uid, imaplib.IMAP4.error("the server reports success and returns nothing"))
+            self._unreadable(
+                uid, imaplib.IMAP4.error("the server reports success and returns nothing")
+            )
 
     def _unreadable(self, uid: int, error: Exception) -> None:
         metrics.UNREADABLE.labels(self._mailbox.name).inc()
         hint = "inspect this mail on the mail server, which cannot return it; the next attempt is within the hour"
-        log.warning("mail_unreadable", mailbox=self._mailbox.name, id=str(uid), error=error, hint=hint)
+        log.warning(
+            "mail_unreadable", mailbox=self._mailbox.name, id=str(uid), error=error, hint=hint
+        )
 
     @contextmanager
     def _allow_bytes(self, size: int) -> Iterator[None]:

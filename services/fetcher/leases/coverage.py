@@ -27,7 +27,11 @@ class Coverage:
     """
 
     def __init__(
-        self, leases: LeaseStore, mailboxes: Collection[str], health: Health, clock: Callable[[], float] = now_s
+        self,
+        leases: LeaseStore,
+        mailboxes: Collection[str],
+        health: Health,
+        clock: Callable[[], float] = now_s,
     ) -> None:
         self._leases = leases
         self._health = health
@@ -56,7 +60,9 @@ class Coverage:
             held = await self._leases.held()
         except TransientError as error:
             self._health.down("store", str(error))
-            log.warning("store_unreachable", error=error, hint="reading resumes once the database answers")
+            log.warning(
+                "store_unreachable", error=error, hint="reading resumes once the database answers"
+            )
         else:
             self._health.up("store")
             for mailbox in held & self._read_at_s.keys():
@@ -66,7 +72,12 @@ class Coverage:
     def _report(self) -> None:
         unread = {mailbox for mailbox in self._read_at_s if self.unread_s(mailbox) >= UNREAD_S}
         for mailbox in sorted(unread - self._reported):
-            log.warning("mailbox_unread", mailbox=mailbox, unread_s=round(self.unread_s(mailbox)), hint=_HINT)
+            log.warning(
+                "mailbox_unread",
+                mailbox=mailbox,
+                unread_s=round(self.unread_s(mailbox)),
+                hint=_HINT,
+            )
         for mailbox in sorted(self._reported - unread):
             log.info("mailbox_read_again", mailbox=mailbox)
         self._reported = unread

@@ -16,7 +16,13 @@ from services.fetcher.leases.store import LeaseStore
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.deliveries import Deliveries
 from services.runtime.broker.messages import Outgoing
-from services.runtime.broker.topology import EVENT, FETCHER_PRESENT, receipt_key, receipts_queue, replica_queue
+from services.runtime.broker.topology import (
+    EVENT,
+    FETCHER_PRESENT,
+    receipt_key,
+    receipts_queue,
+    replica_queue,
+)
 from services.runtime.errors import TransientError
 from services.runtime.logs import get_logger
 from services.runtime.process.lifecycle import Stop, all_of, first_of
@@ -41,7 +47,12 @@ class LeaseManager:
     """
 
     def __init__(
-        self, broker: Broker, store: LeaseStore, mailboxes: Collection[str], max_mailboxes: int, stop: Stop
+        self,
+        broker: Broker,
+        store: LeaseStore,
+        mailboxes: Collection[str],
+        max_mailboxes: int,
+        stop: Stop,
     ) -> None:
         self._broker = broker
         self._store = store
@@ -67,11 +78,15 @@ class LeaseManager:
         for mailbox in self._mailboxes:
             metrics.initialize(mailbox)
             metrics.LEASE_HELD.labels(mailbox).set(0)
-        presence = await self._broker.private_queue(replica_queue(self._name), EVENT, FETCHER_PRESENT)
+        presence = await self._broker.private_queue(
+            replica_queue(self._name), EVENT, FETCHER_PRESENT
+        )
         assert presence is not None  # noqa: S101 - the name is random, so no other connection has it
         # Each replica in another order.
         order = random.sample(list(self._mailboxes), k=len(self._mailboxes))
-        reading = all_of([self._hold(mailbox, read) for mailbox in order] + [self._end_with_service()])
+        reading = all_of(
+            [self._hold(mailbox, read) for mailbox in order] + [self._end_with_service()]
+        )
         await first_of(reading, self._listen(presence.deliveries), self._announce(), self._renew())
         with suppress(TransientError):
             await self._publish_presence()  # without mailboxes: others need not wait for PEER_TTL_S
@@ -98,7 +113,9 @@ class LeaseManager:
             return False
         if len(self._requested) >= self._max or self._paused_until_s.get(mailbox, 0.0) > now_s:
             return False
-        return free_s >= LESS_LOADED_FIRST_S or not self._peers.has_less_loaded(len(self._requested), now_s)
+        return free_s >= LESS_LOADED_FIRST_S or not self._peers.has_less_loaded(
+            len(self._requested), now_s
+        )
 
     async def _take(self, mailbox: str) -> Lease | None:
         # Before the answer, so that concurrent requests stay within the limit.
@@ -108,7 +125,9 @@ class LeaseManager:
         except TransientError as error:
             self._requested.discard(mailbox)
             self._store_paused_until_s = time.monotonic() + STORE_PAUSE_S
-            log.warning("lease_not_taken", mailbox=mailbox, error=error, hint="see the database's log")
+            log.warning(
+                "lease_not_taken", mailbox=mailbox, error=error, hint="see the database's log"
+            )
             return None
         except BaseException:
             self._requested.discard(mailbox)
@@ -141,11 +160,15 @@ class LeaseManager:
         await self._release(mailbox)
         self._changed.set()
 
-    async def _read_with_receipts(self, mailbox: str, lease: Lease, ending: Stop, read: Read) -> None:
+    async def _read_with_receipts(
+        self, mailbox: str, lease: Lease, ending: Stop, read: Read
+    ) -> None:
         queue = receipts_queue(mailbox, self._name)
         receipts = await self._broker.private_queue(queue, EVENT, receipt_key(mailbox))
         if receipts is None:  # the name is random for each connection
-            raise TransientError(f"the queue {queue} belongs to another connection", mailbox=mailbox)
+            raise TransientError(
+                f"the queue {queue} belongs to another connection", mailbox=mailbox
+            )
         try:
             await first_of(read(mailbox, receipts.deliveries, ending, lease), lease.lost())
         except LeaseLostError:
@@ -157,7 +180,9 @@ class LeaseManager:
         try:
             await self._store.release(mailbox)
         except TransientError as error:
-            log.warning("lease_not_released", mailbox=mailbox, error=error, hint="it expires within 20 s")
+            log.warning(
+                "lease_not_released", mailbox=mailbox, error=error, hint="it expires within 20 s"
+            )
         else:
             log.info("lease_released", mailbox=mailbox)
 
@@ -168,7 +193,12 @@ class LeaseManager:
             try:
                 ours, until_s = await self._store.renew(held)
             except TransientError as error:
-                log.warning("leases_not_renewed", mailboxes=len(held), error=error, hint="see the database's log")
+                log.warning(
+                    "leases_not_renewed",
+                    mailboxes=len(held),
+                    error=error,
+                    hint="see the database's log",
+                )
                 continue
             for mailbox, lease in held.items():
                 lease.extend(until_s) if mailbox in ours else lease.lose()
@@ -198,7 +228,9 @@ class LeaseManager:
         """Release the mailboxes that less loaded replicas should read."""
         mine = [mailbox for mailbox in self._held if mailbox not in self._releasing]
         for mailbox in random.sample(mine, k=self._peers.surplus(mine, self._mailboxes, now_s)):
-            log.info("lease_rebalanced", mailbox=mailbox, reason="another replica reads fewer mailboxes")
+            log.info(
+                "lease_rebalanced", mailbox=mailbox, reason="another replica reads fewer mailboxes"
+            )
             self._releasing.add(mailbox)
             self._paused_until_s[mailbox] = now_s + RELEASED_PAUSE_S
             self._held[mailbox].request()

@@ -67,7 +67,9 @@ class StoredLeases:
 
     async def prepare(self, mailboxes: Collection[str]) -> None:
         await _with_timeout(self._fetched.ensure_index("mailbox"))
-        await _with_timeout(self._collection.insert_missing([_free(mailbox) for mailbox in mailboxes]))
+        await _with_timeout(
+            self._collection.insert_missing([_free(mailbox) for mailbox in mailboxes])
+        )
 
     async def acquire(self, mailbox: str) -> float | None:
         requested_s = now_s()
@@ -92,14 +94,20 @@ class StoredLeases:
 
     async def release(self, mailbox: str) -> None:
         released = {"$set": {"holder": None, "until": _NEVER}}
-        await _with_timeout(self._collection.update({"_id": mailbox, "holder": self._holder}, released))
+        await _with_timeout(
+            self._collection.update({"_id": mailbox, "holder": self._holder}, released)
+        )
 
     async def held(self) -> set[str]:
-        found = await _with_timeout(self._collection.find({"$expr": {"$gt": ["$until", "$$NOW"]}}, ["_id"]))
+        found = await _with_timeout(
+            self._collection.find({"$expr": {"$gt": ["$until", "$$NOW"]}}, ["_id"])
+        )
         return {document["_id"] for document in found}
 
     def _extended(self) -> list[dict[str, Any]]:
-        return [{"$set": {"holder": self._holder, "until": {"$add": ["$$NOW", round(TTL_S * 1000)]}}}]
+        return [
+            {"$set": {"holder": self._holder, "until": {"$add": ["$$NOW", round(TTL_S * 1000)]}}}
+        ]
 
 
 def _free(mailbox: str) -> dict[str, Any]:

@@ -8,7 +8,12 @@ from contextlib import suppress
 from typing import Any
 
 from services.fetcher.sources.credentials import Credential, xoauth2
-from services.fetcher.sources.diagnosis import guard_starttls, login_refused, no_encryption, tls_context
+from services.fetcher.sources.diagnosis import (
+    guard_starttls,
+    login_refused,
+    no_encryption,
+    tls_context,
+)
 from services.fetcher.sources.pace import PacedFile
 from services.runtime.oauth2.tokens import AccessToken
 from services.runtime.settings import IncomingServer, Mailbox
@@ -37,7 +42,9 @@ class Pop3Session:
         """
         self._mailbox = mailbox
         self._client = _opened(mailbox, server)
-        self.greeting = self._client.welcome.decode("ascii", "replace").removeprefix("+OK").strip()[:80]
+        self.greeting = (
+            self._client.welcome.decode("ascii", "replace").removeprefix("+OK").strip()[:80]
+        )
 
     @property
     def socket(self) -> socket.socket:
@@ -68,7 +75,10 @@ class Pop3Session:
         pairs = [line.split() for line in self._lines("LIST")]
         sizes = {int(number): int(size) for number, size, *_ in pairs}
         uidls = [line.split(maxsplit=1) for line in self._lines("UIDL")]
-        found = [(int(number), uidl.decode("ascii", "backslashreplace").strip()) for number, uidl in uidls]
+        found = [
+            (int(number), uidl.decode("ascii", "backslashreplace").strip())
+            for number, uidl in uidls
+        ]
         return sorted((number, uidl, sizes[number]) for number, uidl in found if number in sizes)
 
     def retrieve(self, number: int, expected_bytes: int) -> bytes:
@@ -87,7 +97,9 @@ class Pop3Session:
     def retrieve_head(self, number: int, expected_bytes: int, head_bytes: int) -> bytes:
         """The first `head_bytes` of a mail. The rest is discarded: not every server has TOP."""
         self._command(f"RETR {number}")
-        return self._multi_line(2 * expected_bytes + 1024 * 1024, kept_bytes=head_bytes)[:head_bytes]
+        return self._multi_line(2 * expected_bytes + 1024 * 1024, kept_bytes=head_bytes)[
+            :head_bytes
+        ]
 
     def delete(self, number: int) -> None:
         """Mark a mail as deleted; takes effect with `quit`."""

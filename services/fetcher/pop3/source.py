@@ -95,7 +95,11 @@ class Pop3Source:
     def fetch(self, ids: Sequence[str]) -> list[FetchedMail]:
         with self._mailbox_error("fetch mails"):
             session = self._connected()
-            present = [mail_id for mail_id in ids if mail_id in self._listed and mail_id not in self._deleted]
+            present = [
+                mail_id
+                for mail_id in ids
+                if mail_id in self._listed and mail_id not in self._deleted
+            ]
             found = [(mail_id, self._retrieve(session, mail_id)) for mail_id in present]
         fetched = [FetchedMail(mail_id, raw, None) for mail_id, raw in found if raw is not None]
         for mail in fetched:
@@ -105,7 +109,9 @@ class Pop3Source:
         return fetched
 
     def remove(self, ids: Sequence[str]) -> None:
-        self._seen_ids.remember([HEAD_OF + mail_id for mail_id in ids if mail_id in self._recorded_by_head])
+        self._seen_ids.remember(
+            [HEAD_OF + mail_id for mail_id in ids if mail_id in self._recorded_by_head]
+        )
         ids = [mail_id for mail_id in ids if mail_id not in self._recorded_by_head]
         with self._mailbox_error("remove recorded mails"):
             if not self._server.delete_after_fetch:
@@ -127,8 +133,15 @@ class Pop3Source:
         known = self._seen_ids.known()
         with self._mailbox_error("read oversized mails"):
             session = self._connected()
-            new = [mail_id for mail_id in ids if mail_id in self._listed and HEAD_OF + mail_id not in known]
-            heads = [(mail_id, session.retrieve_head(*self._listed[mail_id], HEAD_BYTES)) for mail_id in new]
+            new = [
+                mail_id
+                for mail_id in ids
+                if mail_id in self._listed and HEAD_OF + mail_id not in known
+            ]
+            heads = [
+                (mail_id, session.retrieve_head(*self._listed[mail_id], HEAD_BYTES))
+                for mail_id in new
+            ]
         self._recorded_by_head.update(new)
         return [FetchedMail(mail_id, head, None) for mail_id, head in heads]
 
@@ -177,7 +190,9 @@ class Pop3Source:
         self._new = [mail_id for mail_id in self._listed if mail_id not in self._deleted]
         if not self._server.delete_after_fetch:
             known = self._seen_ids.known()
-            self._seen_ids.forget(sorted(seen for seen in known if seen.removeprefix(HEAD_OF) not in self._listed))
+            self._seen_ids.forget(
+                sorted(seen for seen in known if seen.removeprefix(HEAD_OF) not in self._listed)
+            )
             self._new = [mail_id for mail_id in self._new if mail_id not in known]
 
     def _delete_recorded(self, session: Pop3Session) -> None:
@@ -208,7 +223,9 @@ class Pop3Source:
         except BROKEN as error:
             metrics.UNREADABLE.labels(self._mailbox.name).inc()
             hint = "inspect this mail on the mail server, which cannot return it"
-            log.warning("mail_unreadable", mailbox=self._mailbox.name, id=mail_id, error=error, hint=hint)
+            log.warning(
+                "mail_unreadable", mailbox=self._mailbox.name, id=mail_id, error=error, hint=hint
+            )
             return None
 
     def _end(self) -> None:

@@ -37,7 +37,9 @@ def tls_context(mailbox: Mailbox, server: IncomingServer) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=str(server.ca_file))
     except ssl.SSLError as error:
         problem = f"{server.ca_file} contains no readable certificate"
-        raise RefusedError(problem, FailureKind.CERTIFICATE, f"set {where} to a file of PEM certificates") from error
+        raise RefusedError(
+            problem, FailureKind.CERTIFICATE, f"set {where} to a file of PEM certificates"
+        ) from error
     except OSError as error:
         problem = f"{server.ca_file} cannot be read: {error.strerror}"
         hint = f"give this service read access to the file in {where}"
@@ -64,7 +66,9 @@ class _Guard:
 
     def wrap_socket(self, sock: socket.socket, server_hostname: str) -> ssl.SSLSocket:
         if has_buffered(self._file, sock):
-            raise no_encryption(self._mailbox, "plain text followed the server's answer to STARTTLS")
+            raise no_encryption(
+                self._mailbox, "plain text followed the server's answer to STARTTLS"
+            )
         return self._context.wrap_socket(sock, server_hostname=server_hostname)
 
 
@@ -99,13 +103,21 @@ def as_mailbox_error(
     `broken` are the driver's exceptions; an end of the connection is an OSError or EOFError.
     """
     own_errors = (RefusedError, TokenRefusedError, SettingsError)
-    caught: tuple[type[Exception], ...] = (*broken, *own_errors, OSError, EOFError, *INVALID_RESPONSE_ERRORS)
+    caught: tuple[type[Exception], ...] = (
+        *broken,
+        *own_errors,
+        OSError,
+        EOFError,
+        *INVALID_RESPONSE_ERRORS,
+    )
     try:
         yield
     except caught as error:
         failure_kind, hint = _diagnosis(error, mailbox)
         text = f"cannot {attempt} at {server.host}:{server.port}: {_short(error)}"
-        raise MailboxError(text, mailbox=mailbox.name, failure_kind=failure_kind, hint=hint) from error
+        raise MailboxError(
+            text, mailbox=mailbox.name, failure_kind=failure_kind, hint=hint
+        ) from error
 
 
 def _diagnosis(error: Exception, mailbox: Mailbox) -> tuple[FailureKind, str]:
@@ -116,14 +128,22 @@ def _diagnosis(error: Exception, mailbox: Mailbox) -> tuple[FailureKind, str]:
         case TokenRefusedError():
             return FailureKind.PASSWORD, error.hint
         case SettingsError():
-            return FailureKind.PASSWORD, error.mistakes[0].hint or "make the secret readable for this service"
+            return FailureKind.PASSWORD, error.mistakes[
+                0
+            ].hint or "make the secret readable for this service"
         case ssl.SSLCertVerificationError():
             hint = f"correct {where}.host, or set {where}.ca_file to the authority's certificate"
             return FailureKind.CERTIFICATE, hint
         case ssl.SSLEOFError() | ssl.SSLZeroReturnError():
-            return FailureKind.CONNECTION, f"check that {where}.port offers the encryption of {where}.security"
+            return (
+                FailureKind.CONNECTION,
+                f"check that {where}.port offers the encryption of {where}.security",
+            )
         case ssl.SSLError():
-            return FailureKind.CERTIFICATE, f"check that {where}.port offers the encryption of {where}.security"
+            return (
+                FailureKind.CERTIFICATE,
+                f"check that {where}.port offers the encryption of {where}.security",
+            )
         case TooSlowError():
             hint = f"check the server and the network, or raise {where}.timeout_s; other mailboxes are not affected"
             return FailureKind.CONNECTION, hint

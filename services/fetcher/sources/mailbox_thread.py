@@ -54,7 +54,10 @@ class MailboxThread:
 
 
 def _deliver(
-    loop: asyncio.AbstractEventLoop, result: "asyncio.Future[Any]", deliver: Callable[[Any], None], value: object
+    loop: asyncio.AbstractEventLoop,
+    result: "asyncio.Future[Any]",
+    deliver: Callable[[Any], None],
+    value: object,
 ) -> None:
     def deliver_if_awaited() -> None:
         if not result.done():

@@ -24,7 +24,10 @@ class PacedFile:
     """
 
     def __init__(
-        self, file: BufferedReader, patience_s: float | None, clock: Callable[[], float] = time.monotonic
+        self,
+        file: BufferedReader,
+        patience_s: float | None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._file = file
         self._patience_s = patience_s if patience_s is not None else float("inf")

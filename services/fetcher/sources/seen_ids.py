@@ -62,13 +62,20 @@ class StoredSeenIds:
 
     def remember(self, ids: Sequence[str]) -> None:
         now = datetime.now(UTC)
-        documents = [{"_id": f"{self._mailbox} {mail_id}", "mailbox": self._mailbox, "at": now} for mail_id in ids]
+        documents = [
+            {"_id": f"{self._mailbox} {mail_id}", "mailbox": self._mailbox, "at": now}
+            for mail_id in ids
+        ]
         if documents:
             self._run(self._collection.insert_missing(documents))
 
     def forget(self, ids: Sequence[str]) -> None:
         if ids:
-            self._run(self._collection.delete({"_id": {"$in": [f"{self._mailbox} {mail_id}" for mail_id in ids]}}))
+            self._run(
+                self._collection.delete(
+                    {"_id": {"$in": [f"{self._mailbox} {mail_id}" for mail_id in ids]}}
+                )
+            )
 
     def _run(self, work: Coroutine[object, object, T]) -> T:
         try:

@@ -109,7 +109,9 @@ class Broker:
             raise
         results = list(zip(messages, failures, strict=True))
         _count(metrics.PUBLISHED, [message for message, failure in results if failure is None])
-        _count(metrics.UNCONFIRMED, [message for message, failure in results if failure is not None])
+        _count(
+            metrics.UNCONFIRMED, [message for message, failure in results if failure is not None]
+        )
         for message, failure in results:
             if failure is not None:
                 why = str(failure) or type(failure).__name__
@@ -117,7 +119,9 @@ class Broker:
                     f"cannot publish to {message.exchange} as {message.routing_key}: {why}"
                 ) from failure
         for exchange in {message.exchange for message in messages}:
-            metrics.CONFIRM_SECONDS.labels(exchange or "default").observe(time.monotonic() - started_s)
+            metrics.CONFIRM_SECONDS.labels(exchange or "default").observe(
+                time.monotonic() - started_s
+            )
 
     async def consume(self, queue: str, prefetch: int) -> Deliveries:
         """Deliveries of `queue`, at most `prefetch` unacknowledged, on a channel of their own."""
@@ -132,7 +136,9 @@ class Broker:
             except TimeoutError as error:
                 hint = f"if this lasts: rabbitmqctl delete_queue {queue}; mails in it are fetched again"
                 log.error("queue_without_leader", queue=queue, hint=hint)  # noqa: TRY400 - its traceback adds nothing
-                raise LeaderlessError(f"the queue {queue} takes no consumer: it has no leader") from error
+                raise LeaderlessError(
+                    f"the queue {queue} takes no consumer: it has no leader"
+                ) from error
         return deliveries
 
     async def length(self, queue: str) -> int:
@@ -141,7 +147,9 @@ class Broker:
             declared = await self._channel.declare_queue(queue, passive=True)
             return declared.declaration_result.message_count or 0
 
-    async def private_queue(self, queue: str, exchange: str, routing_key: str) -> "PrivateQueue | None":
+    async def private_queue(
+        self, queue: str, exchange: str, routing_key: str
+    ) -> "PrivateQueue | None":
         """Declare the exclusive `queue`, bound to `exchange`; None while another connection owns
         it.
 

@@ -51,7 +51,11 @@ async def handle_batches(
 
 
 async def _requeue_deferred(
-    broker: Broker, queue: str, decode: Callable[[bytes], object], known: KnownNames | None, ended: Stop
+    broker: Broker,
+    queue: str,
+    decode: Callable[[bytes], object],
+    known: KnownNames | None,
+    ended: Stop,
 ) -> None:
     """Requeue the messages that a replica of an older version, or with older settings, deferred."""
     while not ended.requested:
@@ -67,7 +71,9 @@ async def _requeue_deferred(
                 delivery = found.delivery
                 await broker.publish(Outgoing.copy_of(delivery, queue, own_headers(delivery)))
                 await found.take()
-                log.info("message_requeued", queue=queue, mail_key=delivery.message_id, tag=delivery.tag)
+                log.info(
+                    "message_requeued", queue=queue, mail_key=delivery.message_id, tag=delivery.tag
+                )
         await ended.wait(REQUEUE_EVERY_S)
 
 

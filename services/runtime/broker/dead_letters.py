@@ -17,7 +17,9 @@ _MAX_REASON_CHARS = 500
 _MAX_TRACE_CHARS = 4000
 
 
-async def reject_unreadable(broker: Broker, queue: str, delivery: Delivery, error: UnreadableMessageError) -> None:
+async def reject_unreadable(
+    broker: Broker, queue: str, delivery: Delivery, error: UnreadableMessageError
+) -> None:
     """Move a message that cannot be decoded out of `queue`.
 
     A message of a newer version waits in the deferred queue for a service that decodes it. Any

@@ -30,7 +30,11 @@ async def declare(connection: AbstractConnection, topology: Topology) -> None:
     recreated. Raises TransientError and the driver's errors.
     """
     fresh = bool(topology.queues) and not await _exchanges_exist(connection, topology)
-    served = [queue for queue in topology.queues if queue.essential and await _declare_queue(connection, queue)]
+    served = [
+        queue
+        for queue in topology.queues
+        if queue.essential and await _declare_queue(connection, queue)
+    ]
     others = [queue for queue in topology.queues if not queue.essential]
     # Together: the patience with one that is lost shall not add up.
     answers = await asyncio.gather(*(_declare_queue(connection, queue) for queue in others))
@@ -72,7 +76,9 @@ async def _declare_queue(connection: AbstractConnection, queue: Queue) -> bool:
         try:
             await channel.declare_queue(queue.name, durable=True, arguments=queue.arguments)
         except aiormq.exceptions.ChannelPreconditionFailed as error:
-            log.warning("queue_differs", queue=queue.name, error=error, hint="change its limits by a policy")
+            log.warning(
+                "queue_differs", queue=queue.name, error=error, hint="change its limits by a policy"
+            )
         except aiormq.exceptions.ChannelNotFoundEntity:
             if queue.essential:
                 raise
@@ -86,7 +92,11 @@ async def _declare_queue(connection: AbstractConnection, queue: Queue) -> bool:
             metrics.ARCHIVE_UP.labels(queue.name).set(1)
         return True
     metrics.ARCHIVE_UP.labels(queue.name).set(0)
-    log.error("queue_unavailable", queue=queue.name, hint=f"rabbitmqctl delete_queue {queue.name}; restart a service")
+    log.error(
+        "queue_unavailable",
+        queue=queue.name,
+        hint=f"rabbitmqctl delete_queue {queue.name}; restart a service",
+    )
     return False
 
 
@@ -103,7 +113,11 @@ async def _demand_leader(connection: AbstractConnection, queue: Queue) -> None:
     try:
         await asyncio.wait_for(probed.consume(_ignore), _LEADER_PATIENCE_S)
     except TimeoutError:
-        log.warning("queue_recreated", queue=queue.name, reason="the broker brought it back without a leader")
+        log.warning(
+            "queue_recreated",
+            queue=queue.name,
+            reason="the broker brought it back without a leader",
+        )
         other = await connection.channel(publisher_confirms=False)
         await asyncio.wait_for(other.queue_delete(queue.name), 2 * _LEADER_PATIENCE_S)
         raise TransientError(f"the queue {queue.name} had no leader and is recreated") from None

@@ -30,7 +30,9 @@ class KnownNames:
     """The processes and mailboxes of the settings."""
 
     def __init__(self, processes: Collection[str], mailboxes: Collection[str]) -> None:
-        self._names = {f"process {name}" for name in processes} | {f"mailbox {name}" for name in mailboxes}
+        self._names = {f"process {name}" for name in processes} | {
+            f"mailbox {name}" for name in mailboxes
+        }
 
     @classmethod
     def of(cls, settings: Settings) -> "KnownNames":
@@ -71,4 +73,6 @@ async def defer(broker: Broker, queue: str, delivery: Delivery, name: str) -> No
     since_ms = delivery.headers.get(WAITS_SINCE_MS, int(time.time() * 1000))
     headers = own_headers(delivery) | {WAITS_FOR: name, WAITS_SINCE_MS: since_ms}
     await broker.publish(Outgoing.copy_of(delivery, newer_name(queue), headers))
-    log.warning("message_waits_for_settings", queue=queue, mail_key=delivery.message_id, unknown=name)
+    log.warning(
+        "message_waits_for_settings", queue=queue, mail_key=delivery.message_id, unknown=name
+    )

@@ -107,11 +107,16 @@ class _Received:
 
     @classmethod
     def of(cls, message: aiormq.abc.DeliveredMessage) -> "_Received":
-        return cls(as_delivery(message, message.header.properties), message.channel, message.delivery_tag or 0)
+        return cls(
+            as_delivery(message, message.header.properties),
+            message.channel,
+            message.delivery_tag or 0,
+        )
 
 
 def as_delivery(
-    message: aiormq.abc.DeliveredMessage | AbstractIncomingMessage, properties: pamqp.commands.Basic.Properties
+    message: aiormq.abc.DeliveredMessage | AbstractIncomingMessage,
+    properties: pamqp.commands.Basic.Properties,
 ) -> Delivery:
     """The driver's message, whichever of the two it is, as a value."""
     earlier = earlier_deliveries(properties.headers)

@@ -47,7 +47,9 @@ class Outgoing:
     headers: dict[str, Any] | None = None
 
     @classmethod
-    def of(cls, message: msgspec.Struct, message_id: str, routing_key: str, *, exchange: str = "") -> Self:
+    def of(
+        cls, message: msgspec.Struct, message_id: str, routing_key: str, *, exchange: str = ""
+    ) -> Self:
         """A message between services, in MessagePack; some queue must take it."""
         return cls(exchange, routing_key, codec.encode(message), codec.tag_of(message), message_id)
 
@@ -70,4 +72,6 @@ class Outgoing:
     @classmethod
     def copy_of(cls, delivery: Delivery, queue: str, headers: Mapping[str, Any]) -> Self:
         """A delivered message, unchanged except for its headers, for `queue`."""
-        return cls("", queue, delivery.body, delivery.tag, delivery.message_id, headers=dict(headers))
+        return cls(
+            "", queue, delivery.body, delivery.tag, delivery.message_id, headers=dict(headers)
+        )

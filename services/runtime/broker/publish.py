@@ -32,7 +32,9 @@ _PERSISTENT = 2
 _Identified = tuple[str, Outgoing]
 
 
-async def publish(channel: aiormq.Channel, messages: Sequence[Outgoing]) -> list[BaseException | None]:
+async def publish(
+    channel: aiormq.Channel, messages: Sequence[Outgoing]
+) -> list[BaseException | None]:
     """Publish all and wait for all confirms; for each message None, or its failure.
 
     A `mandatory` message that reaches no queue is a failure. Raises the driver's errors if the
@@ -59,7 +61,9 @@ async def _all_done(channel: aiormq.Channel, confirms: set[asyncio.Future[Any]])
         _, confirms = await asyncio.wait(confirms, timeout=CONFIRM_PATIENCE_S / _LOOKS)
         looks = 0 if confirms and await _is_blocked(channel) else looks + 1
         if confirms and looks > _LOOKS:
-            raise TimeoutError(f"{len(confirms)} confirms did not come within {CONFIRM_PATIENCE_S:.0f} s")
+            raise TimeoutError(
+                f"{len(confirms)} confirms did not come within {CONFIRM_PATIENCE_S:.0f} s"
+            )
 
 
 async def _is_blocked(channel: aiormq.Channel) -> bool:
@@ -71,7 +75,9 @@ async def _is_blocked(channel: aiormq.Channel) -> bool:
     return False
 
 
-async def _write(channel: aiormq.Channel, group: Sequence[_Identified]) -> dict[int, asyncio.Future[Any]]:
+async def _write(
+    channel: aiormq.Channel, group: Sequence[_Identified]
+) -> dict[int, asyncio.Future[Any]]:
     """Write a group to the socket; returns the futures of its confirms, in its order."""
     async with channel.lock:
         payload = b"".join(_frames(channel, message_id, message) for message_id, message in group)
@@ -107,7 +113,10 @@ def _frames(channel: aiormq.Channel, message_id: str, message: Outgoing) -> byte
     )
     header = ContentHeader(body_size=len(message.body), properties=properties)
     size = channel.max_content_size
-    bodies = [ContentBody(message.body[start : start + size]) for start in range(0, len(message.body), size)]
+    bodies = [
+        ContentBody(message.body[start : start + size])
+        for start in range(0, len(message.body), size)
+    ]
     return ChannelFrame.marshall(channel.number, [publish_frame, header, *bodies]).payload
 
 

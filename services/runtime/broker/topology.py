@@ -64,7 +64,11 @@ def mailcase_topology(*, archive_max_age_days: float, archive_max_bytes: int) ->
         "x-max-age": f"{max(1, round(archive_max_age_days * 86400))}s",
         "x-max-length-bytes": archive_max_bytes,
     }
-    events = (Binding(EVENT, "case.#"), Binding(EVENT, "mail.parked.#"), Binding(EVENT, "mail.ignored.#"))
+    events = (
+        Binding(EVENT, "case.#"),
+        Binding(EVENT, "mail.parked.#"),
+        Binding(EVENT, "mail.ignored.#"),
+    )
     return Topology(
         queues=(
             dead_letter_queue(ROUTER_MAIL),

@@ -11,7 +11,9 @@ import msgspec
 from services.runtime.mail.words import header_text
 
 MAX_ADDRESSES = 1000
-_MAX_ADDRESS_CHARS = 320  # RFC 3696 errata 1690 has 254; RFC 5321 section 4.5.3.1 allows 64 + 1 + 255
+_MAX_ADDRESS_CHARS = (
+    320  # RFC 3696 errata 1690 has 254; RFC 5321 section 4.5.3.1 allows 64 + 1 + 255
+)
 _MAX_NAME_CHARS = 500
 
 _TOKEN = re.compile(
@@ -38,7 +40,9 @@ _ROUTE = re.compile(r"^@[^:]*:")  # `<@relay.example:jan@x.example>`, RFC 5322 s
 _COMMENT_TOKEN = re.compile(rb'(?P<quoted>"(?:[^"\\]++|\\.)*+")|\\.|[()]|[^"\\()]++|.', re.DOTALL)
 # Blanks, controls, and characters that only change how a text is shown: none of them is part of an
 # address, and the syntax of RFC 5322 (section 4.4) allows blanks around its dots and its `@`.
-_UNSEEN = re.compile("[\\s\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+")
+_UNSEEN = re.compile(
+    "[\\s\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+"
+)
 # Never part of an address outside quotes; deleting them would invent another address.
 _SPECIAL = re.compile(r'[<>"(),;:@\\\[\]]')
 _LITERAL = re.compile(r"\[[0-9a-z:.]+\]")  # `[192.0.2.1]`, RFC 5321 section 4.1.3
@@ -70,7 +74,12 @@ def parse_addresses(raw: bytes, charset: str | None = None) -> list[Address]:
     if usual:
         quoted, plain, local, domain = usual.groups()
         name = (quoted or plain or b"").decode("ascii").strip(" '")
-        return [Address(_short(name), f"{local.decode('ascii')}@{domain.decode('ascii').rstrip('.').lower()}")]
+        return [
+            Address(
+                _short(name),
+                f"{local.decode('ascii')}@{domain.decode('ascii').rstrip('.').lower()}",
+            )
+        ]
     reader = _read(raw, charset, brackets_are_comments=True)
     if reader.is_in_comment:  # `Jan (office <jan@x.example>`: an open bracket is no comment
         reader = _read(raw, charset, brackets_are_comments=False)
@@ -101,7 +110,9 @@ class _Reader:
         self._after_comment = False
         self._quoted = b""  # the quoted text just taken, which a following `@` makes a local part
         self._before_quoted = (0, 0)  # phrases and comments before it
-        self._names: list[bytes] = []  # entries that were only a name: `Kowalski, Jan <jan@x.example>`
+        self._names: list[
+            bytes
+        ] = []  # entries that were only a name: `Kowalski, Jan <jan@x.example>`
         self._any_refused = False
 
     @property
@@ -127,7 +138,10 @@ class _Reader:
         elif kind == "plain" and self._quoted and value.lstrip().startswith(b"@"):
             domain, *rest = _glued(value)
             phrases, comments = self._before_quoted
-            del self._phrase[phrases:], self._comments[comments:]  # comments between the two are in the address
+            del (
+                self._phrase[phrases:],
+                self._comments[comments:],
+            )  # comments between the two are in the address
             self._complete(b'"' + self._quoted + b'"' + domain)
             self._phrase += [b" ".join(rest)]
         elif kind == "comma":
@@ -238,7 +252,8 @@ def _glued(phrase: bytes) -> list[bytes]:
         last = words[-1]
         alone = word == b"." or (word.startswith(b".") and word.endswith(b"."))
         goes_on = last.endswith(b"@") or (
-            last.endswith(b".") and (alone or (b"@" in last and b"." not in last.rpartition(b"@")[2][:-1]))
+            last.endswith(b".")
+            and (alone or (b"@" in last and b"." not in last.rpartition(b"@")[2][:-1]))
         )
     return words
 

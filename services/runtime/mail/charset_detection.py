@@ -105,9 +105,17 @@ def overruled(data: bytes, codec: str) -> str | None:
         margin = _margin(words, judged)
         if margin is not None:
             page, score = _best(words)
-            if page != judged and score - _score(words, judged) >= margin and _explains(words, page):
+            if (
+                page != judged
+                and score - _score(words, judged) >= margin
+                and _explains(words, page)
+            ):
                 return page
-    return judged if has_controls or (codec == "koi8-r" and _differs(high[:SAMPLE_BYTES], codec, judged)) else None
+    return (
+        judged
+        if has_controls or (codec == "koi8-r" and _differs(high[:SAMPLE_BYTES], codec, judged))
+        else None
+    )
 
 
 def _window(data: bytes) -> bytes:
@@ -123,12 +131,16 @@ def _window(data: bytes) -> bytes:
 def is_text(data: bytes, codec: str) -> bool:
     """Whether all words of `data` are words in some language of this page."""
     page = _JUDGED_AS.get(codec, codec)
-    return page in PAGES and all(_is_word(decoded(word, page), page) for word in _words(_window(data)).high)
+    return page in PAGES and all(
+        _is_word(decoded(word, page), page) for word in _words(_window(data)).high
+    )
 
 
 def is_expected(text: str) -> bool:
     """Whether all characters beyond ASCII are letters of a language known here, or the usual signs."""
-    return all(letter < "\x80" or letter in SIGNS or letter in all_letters() for letter in small(text))
+    return all(
+        letter < "\x80" or letter in SIGNS or letter in all_letters() for letter in small(text)
+    )
 
 
 def _margin(words: _Words, page: str) -> float | None:
@@ -140,7 +152,9 @@ def _margin(words: _Words, page: str) -> float | None:
     if page not in LATIN_PAGES:
         best = max(sum(_word_score(text, name) for text in texts) for name in PAGES[page][0])
         length = sum(1 for text in texts for letter in text if letter > "\x7f")
-        return None if best > _FREQUENT_LETTER * length else max(_MARGIN, _MARGIN_OF_LETTER * length)
+        return (
+            None if best > _FREQUENT_LETTER * length else max(_MARGIN, _MARGIN_OF_LETTER * length)
+        )
     letters = frozenset().union(*map(letters_of, texts))
     if bad == 0 and any(letters <= alphabet for alphabet in alphabets_of(page)):
         return None
@@ -165,14 +179,18 @@ def _words(window: bytes) -> _Words:
         letters += len(word.translate(None, _ASCII))
         if letters > _MAX_LETTERS:
             break
-    return _Words(chosen, frozenset(word.decode().lower() for word in words[:300] if word.isascii()))
+    return _Words(
+        chosen, frozenset(word.decode().lower() for word in words[:300] if word.isascii())
+    )
 
 
 def _best(words: _Words) -> tuple[str, float]:
     """The page that reads these words best, the first of equals; what cannot be the best is not scored."""
     bounds = {page: _bound(words, page) for page in PAGES}
     best, best_score = "cp1252", -math.inf
-    for page in sorted(PAGES, key=bounds.__getitem__, reverse=True):  # stable: equals in the order of the table
+    for page in sorted(
+        PAGES, key=bounds.__getitem__, reverse=True
+    ):  # stable: equals in the order of the table
         if bounds[page] < best_score:
             break
         score = _score(words, page)
@@ -184,7 +202,9 @@ def _best(words: _Words) -> tuple[str, float]:
 def _bound(words: _Words, page: str) -> float:
     """A score that no reading in `page` exceeds, from the letters alone."""
     letters = b"".join(words.high).translate(None, _ASCII)
-    return _BONUS + _KNOWN_WORD * len(words.high) + sum(map(_byte_bounds(page).__getitem__, letters))
+    return (
+        _BONUS + _KNOWN_WORD * len(words.high) + sum(map(_byte_bounds(page).__getitem__, letters))
+    )
 
 
 def _score(words: _Words, page: str) -> float:
@@ -192,7 +212,11 @@ def _score(words: _Words, page: str) -> float:
     languages, likely = PAGES[page]
     texts = [decoded(word, page) for word in words.high]
     structure = sum(map(_structure, texts))
-    return structure + likely + max(_language_score(texts, words.ascii_words, name) for name in languages)
+    return (
+        structure
+        + likely
+        + max(_language_score(texts, words.ascii_words, name) for name in languages)
+    )
 
 
 def _language_score(texts: list[str], ascii_words: frozenset[str], name: str) -> float:
@@ -278,22 +302,34 @@ def _is_word(text: str, page: str) -> bool:
         return False
     letters = letters_of(text)
     explaining = [alphabet for alphabet in alphabets_of(page) if letters <= alphabet]
-    if page not in LATIN_PAGES or len(text) < 4 or len(letters) < 3 or any(letter < "\x80" for letter in text):
+    if (
+        page not in LATIN_PAGES
+        or len(text) < 4
+        or len(letters) < 3
+        or any(letter < "\x80" for letter in text)
+    ):
         return bool(explaining)
-    return any(len(alphabet) <= 6 or "ð" in alphabet for alphabet in explaining)  # `åäö`, or Icelandic
+    return any(
+        len(alphabet) <= 6 or "ð" in alphabet for alphabet in explaining
+    )  # `åäö`, or Icelandic
 
 
 def _explains(words: _Words, page: str) -> bool:
     """Whether one language of the page has all letters of all words; and they are words, in scripts of their own."""
     texts = [decoded(word, page) for word in words.high]
-    letters = {letter for text in texts for letter in small(text) if letter > "\x7f" and is_letter(letter)}
+    letters = {
+        letter for text in texts for letter in small(text) if letter > "\x7f" and is_letter(letter)
+    }
     if not letters or not all(_is_word(text, page) for text in texts):
         return False
     for name in PAGES[page][0]:
         language = language_of(name)
         if letters <= language.logs.keys():
             length = sum(map(len, texts))
-            if language.is_latin or sum(_word_score(text, name) for text in texts) > _GOOD_LETTER * length:
+            if (
+                language.is_latin
+                or sum(_word_score(text, name) for text in texts) > _GOOD_LETTER * length
+            ):
                 return True
     return False
 
@@ -307,7 +343,8 @@ def _is_explained_at_once(sample: bytes, high: bytes, page: str) -> bool:
     if page not in LATIN_PAGES:
         head = high[:_HEAD_LETTERS]
         return len(head) >= _FEWEST_LETTERS and any(
-            sum(map(logs.__getitem__, head)) > _FREQUENT_AT_ONCE * len(head) for logs in byte_logs(page)
+            sum(map(logs.__getitem__, head)) > _FREQUENT_AT_ONCE * len(head)
+            for logs in byte_logs(page)
         )
     if not any(seen <= alphabet for alphabet in byte_alphabets(page)):
         return False

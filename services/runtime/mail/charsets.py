@@ -38,10 +38,33 @@ _CODECS = {
     "iso-2022-kr": "iso2022-kr",
 }  # fmt: skip
 for _part in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 13, 14, 15, 16):
-    _CODECS[f"iso-8859-{_part}"] = _CODECS[f"iso8859-{_part}"] = _CODECS[f"iso_8859-{_part}"] = f"iso8859-{_part}"
-for _page in (437, 720, 737, 775, 850, 852, 855, 857, 858, 862, 864, 865, 866, 869, 874, *range(1250, 1259)):
-    _CODECS[f"windows-{_page}"] = _CODECS[f"cp{_page}"] = _CODECS[f"ibm{_page}"] = _CODECS[f"cp-{_page}"] = f"cp{_page}"
-_CODECS["iso-8859-9"] = _CODECS["iso8859-9"] = "cp1254"  # as the Encoding Standard has it: a superset
+    _CODECS[f"iso-8859-{_part}"] = _CODECS[f"iso8859-{_part}"] = _CODECS[f"iso_8859-{_part}"] = (
+        f"iso8859-{_part}"
+    )
+for _page in (
+    437,
+    720,
+    737,
+    775,
+    850,
+    852,
+    855,
+    857,
+    858,
+    862,
+    864,
+    865,
+    866,
+    869,
+    874,
+    *range(1250, 1259),
+):
+    _CODECS[f"windows-{_page}"] = _CODECS[f"cp{_page}"] = _CODECS[f"ibm{_page}"] = _CODECS[
+        f"cp-{_page}"
+    ] = f"cp{_page}"
+_CODECS["iso-8859-9"] = _CODECS["iso8859-9"] = (
+    "cp1254"  # as the Encoding Standard has it: a superset
+)
 
 _ASCII_BYTES = bytes(range(0x80))
 _AROUND_BYTES = 1000
@@ -75,7 +98,9 @@ def codec_of(charset: str | None) -> str | None:
     """Python's name for a declared charset; None if it is absent or unknown."""
     if not charset:
         return None
-    name = charset.partition("(")[0].strip(" \t'\"").lower()  # behind it a comment, RFC 2045 section 5.1
+    name = (
+        charset.partition("(")[0].strip(" \t'\"").lower()
+    )  # behind it a comment, RFC 2045 section 5.1
     return _CODECS.get(name) or _CODECS.get(name.replace("_", "-"))
 
 
@@ -196,7 +221,9 @@ def _japanese(data: bytes, _: str | None) -> tuple[str, bool]:
         if b"\x1b" in data or b"$B" not in data:
             return text, False
     if not data.isascii():
-        return _first_strict(data, (_UTF_8, "cp932", "euc-jp")) or data.decode("cp932", "replace"), True
+        return _first_strict(data, (_UTF_8, "cp932", "euc-jp")) or data.decode(
+            "cp932", "replace"
+        ), True
     return _japanese_by_hand(_with_escapes(data)), True
 
 
@@ -208,7 +235,9 @@ def _with_escapes(data: bytes) -> bytes:
     while start:
         at, end = start.span()
         back = _LOST_RETURN.search(data, end, end + _DAMAGED_RUN_BYTES)
-        while back and (back.start() - end) % 2:  # a pair of bytes that happens to look like the way back
+        while (
+            back and (back.start() - end) % 2
+        ):  # a pair of bytes that happens to look like the way back
             back = _LOST_RETURN.search(data, back.start() + 1, end + _DAMAGED_RUN_BYTES)
         if back and data[at - 1 : at] != b"\x1b":
             pieces += (data[done:at], b"\x1b", data[at : back.start()], b"\x1b", back.group())
@@ -231,7 +260,9 @@ def _japanese_by_hand(data: bytes) -> str:
 
 def _japanese_run(run: bytes, mode: bytes) -> str:
     if mode == b"\x1b(I":  # half-width katakana
-        return bytes(byte | 0x80 if 0x20 < byte < 0x60 else byte for byte in run).decode("cp932", "replace")
+        return bytes(byte | 0x80 if 0x20 < byte < 0x60 else byte for byte in run).decode(
+            "cp932", "replace"
+        )
     if not mode.startswith(b"\x1b$"):
         return run.decode("ascii", "replace")
     shifted = bytearray()
@@ -289,5 +320,7 @@ _READERS: dict[str, Callable[[bytes, str | None], tuple[str, bool]]] = {
     "utf-7": _by_name,
     "hz": _by_name,
     "iso2022-kr": _by_name,
-    **dict.fromkeys(("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"), _wide),
+    **dict.fromkeys(
+        ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"), _wide
+    ),
 }

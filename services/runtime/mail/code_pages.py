@@ -37,7 +37,16 @@ PAGES: dict[str, tuple[tuple[str, ...], float]] = {
     "mac-latin2": (("pl", "cs", "sk", "hu", "hr"), -8.0),
     "mac-cyrillic": (_CYRILLIC, -8.0),
 }
-LIKELY = {"pl": 1.0, "de": 0.5, "sk": -0.3, "bg": -0.3, "is": -3.0, "be": -1.5, "sr": -1.5, "et": -1.0}
+LIKELY = {
+    "pl": 1.0,
+    "de": 0.5,
+    "sk": -0.3,
+    "bg": -0.3,
+    "is": -3.0,
+    "be": -1.5,
+    "sr": -1.5,
+    "et": -1.0,
+}
 LIKELY |= dict.fromkeys(("nl", "fi", "hr", "lt", "lv"), -0.5)
 
 
@@ -57,7 +66,10 @@ class Language(NamedTuple):
 def byte_logs(page: str) -> tuple[list[float], ...]:
     """For each language of the page how frequent the letter of each byte is."""
     languages = [language_of(name) for name in PAGES[page][0]]
-    return tuple([language.logs.get(small(letter), FOREIGN) for letter in table_of(page)] for language in languages)
+    return tuple(
+        [language.logs.get(small(letter), FOREIGN) for letter in table_of(page)]
+        for language in languages
+    )
 
 
 @cache
@@ -68,7 +80,8 @@ def byte_alphabets(page: str) -> tuple[frozenset[int], ...]:
         frozenset(
             byte
             for byte in range(0x80, 0x100)
-            if (character := table_of(page)[byte]) in harmless or (small(character) in alphabet and character.isalpha())
+            if (character := table_of(page)[byte]) in harmless
+            or (small(character) in alphabet and character.isalpha())
         )
         for alphabet in alphabets_of(page)
     )
@@ -76,7 +89,9 @@ def byte_alphabets(page: str) -> tuple[frozenset[int], ...]:
 
 @cache
 def all_letters() -> frozenset[str]:
-    return frozenset(letter for name in (*LATIN, *OTHER_SCRIPTS) for letter in language_of(name).logs)
+    return frozenset(
+        letter for name in (*LATIN, *OTHER_SCRIPTS) for letter in language_of(name).logs
+    )
 
 
 @cache
@@ -91,13 +106,17 @@ def language_of(name: str) -> Language:
     if name in LATIN:
         letters, words, stop_words = LATIN[name]
         whole = sum(1 / rank for rank in range(1, len(letters) + 1))
-        logs = {letter: math.log(_RATE / rank / whole) for rank, letter in enumerate(letters, 1)}  # Zipf's law
+        logs = {
+            letter: math.log(_RATE / rank / whole) for rank, letter in enumerate(letters, 1)
+        }  # Zipf's law
     else:
         (frequencies, words), stop_words = OTHER_SCRIPTS[name], ""
         logs = {entry[0]: math.log(float(entry[1:]) / 1000) for entry in frequencies.split()}
     pairs = (f"^{word}$"[at : at + 2] for word in words.split() for at in range(len(word) + 1))
     neighbors = frozenset(pair for pair in pairs if not pair.isascii())
-    return Language(logs, neighbors, frozenset(words.split()), frozenset(stop_words.split()), name in LATIN)
+    return Language(
+        logs, neighbors, frozenset(words.split()), frozenset(stop_words.split()), name in LATIN
+    )
 
 
 @cache
@@ -113,13 +132,22 @@ def decoded(word: bytes, page: str) -> str:
 def small(text: str) -> str:
     low = text.lower()
     if len(low) != len(text):
-        low = "".join([character if character == _CAPITAL_DOTTED_I else character.lower()[:1] for character in text])
+        low = "".join(
+            [
+                character if character == _CAPITAL_DOTTED_I else character.lower()[:1]
+                for character in text
+            ]
+        )
     return low
 
 
 def letters_of(text: str) -> frozenset[str]:
     """The letters beyond ASCII, and the signs that only Spanish has."""
-    return frozenset(letter for letter in small(text) if letter > "\x7f" and (is_letter(letter) or letter in "¿¡"))
+    return frozenset(
+        letter
+        for letter in small(text)
+        if letter > "\x7f" and (is_letter(letter) or letter in "¿¡")
+    )
 
 
 def is_letter(character: str) -> bool:

@@ -26,7 +26,16 @@ _KNOWN_FIELDS = frozenset(
     b"received-spf references reply-to return-path return-receipt-to sender sensitivity status subject thread-index "
     b"thread-topic to user-agent".split()
 )
-_KNOWN_PREFIXES = (b"content-", b"x-", b"list-", b"resent-", b"arc-", b"dkim-", b"authentication-", b"original-")
+_KNOWN_PREFIXES = (
+    b"content-",
+    b"x-",
+    b"list-",
+    b"resent-",
+    b"arc-",
+    b"dkim-",
+    b"authentication-",
+    b"original-",
+)
 
 _EMPTY_LINE = re.compile(rb"\r*+\n")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -55,7 +64,16 @@ class MailHeaders:
     may be lines of the text: they come after blank lines, or none of them is known.
     """
 
-    __slots__ = ("_charset", "_fields", "_texts", "body_beginning", "body_start", "malformed", "shortened", "uncertain")
+    __slots__ = (
+        "_charset",
+        "_fields",
+        "_texts",
+        "body_beginning",
+        "body_start",
+        "malformed",
+        "shortened",
+        "uncertain",
+    )
 
     def __init__(
         self,
@@ -97,7 +115,9 @@ class MailHeaders:
         return headers
 
     @classmethod
-    def parse_part(cls, raw: bytes, start: int, end: int, *, max_bytes: int = MAX_HEADER_BYTES) -> "MailHeaders":
+    def parse_part(
+        cls, raw: bytes, start: int, end: int, *, max_bytes: int = MAX_HEADER_BYTES
+    ) -> "MailHeaders":
         """The header block of the part `raw[start:end]`; a blank line at its start means that it has none."""
         none = _EMPTY_LINE.match(raw, start, end)
         if none:
@@ -109,7 +129,9 @@ class MailHeaders:
         if b"\r" in block and b"\n" not in block:
             return cls._with_bare_returns(block, start, shortened=shortened)
         fields, used, malformed = _fields(block)
-        body = blank.end() if blank and (used >= len(block) or shortened) else min(start + used, end)
+        body = (
+            blank.end() if blank and (used >= len(block) or shortened) else min(start + used, end)
+        )
         body = body if blank or not shortened else end
         return cls(fields, body, shortened=shortened, malformed=malformed)
 
@@ -117,7 +139,9 @@ class MailHeaders:
     def _with_bare_returns(cls, block: bytes, start: int, *, shortened: bool) -> "MailHeaders":
         """Lines that end with CR alone, as on old Macintosh machines."""
         blank = block.find(b"\r\r")
-        fields, _, malformed = _fields((block[:blank] if blank >= 0 else block).replace(b"\r", b"\n"))
+        fields, _, malformed = _fields(
+            (block[:blank] if blank >= 0 else block).replace(b"\r", b"\n")
+        )
         body = start + (blank + 2 if blank >= 0 else len(block))
         return cls(fields, body, shortened=shortened, malformed=malformed)
 
@@ -131,7 +155,9 @@ class MailHeaders:
     @property
     def has_known_field(self) -> bool:
         """Whether a field is one that mail programs write; what has none may be a text with colons."""
-        return any(name in _KNOWN_FIELDS or name.startswith(_KNOWN_PREFIXES) for name in self._fields)
+        return any(
+            name in _KNOWN_FIELDS or name.startswith(_KNOWN_PREFIXES) for name in self._fields
+        )
 
     def raw(self, name: str) -> bytes | None:
         """The value of the first such field as it stands in the mail, folded; None if absent."""
@@ -171,8 +197,17 @@ class MailHeaders:
     def named_charset(self) -> str:
         """The charset of the Content-Type, an encoded word or the first part; "" if none is for bytes beyond ASCII."""
         content_type = self.raw("content-type") or b""
-        in_words = [charset_of_words(value) for values in self._fields.values() for value in values if b"=?" in value]
-        in_body = _charset_parameter(self.body_beginning) if b"multipart" in content_type.lower() else None
+        in_words = [
+            charset_of_words(value)
+            for values in self._fields.values()
+            for value in values
+            if b"=?" in value
+        ]
+        in_body = (
+            _charset_parameter(self.body_beginning)
+            if b"multipart" in content_type.lower()
+            else None
+        )
         named = (_charset_parameter(content_type), *in_words, in_body)
         return next((charset for charset in named if charset and is_eight_bit(charset)), "")
 
@@ -180,13 +215,21 @@ class MailHeaders:
         """Detected from all bytes without a declared charset: two words alone are often ambiguous."""
         values = [value for values in self._fields.values() for value in values]
         is_text = (self.raw("content-type") or b"text/").lower().startswith(b"text/")
-        raw = [value for value in (*values, self.body_beginning if is_text else b"") if not value.isascii()]
+        raw = [
+            value
+            for value in (*values, self.body_beginning if is_text else b"")
+            if not value.isascii()
+        ]
         return likely_charset(b"\n".join(value for value in raw if not is_utf_8(value)))
 
     def addresses(self, *names: str) -> list[Address]:
         """The addresses of all fields of these names, in the order asked; see `parse_addresses`."""
         values = (value for name in names for value in self.raws(name))
-        return [address for value in values for address in parse_addresses(value, self.charset_for(value))]
+        return [
+            address
+            for value in values
+            for address in parse_addresses(value, self.charset_for(value))
+        ]
 
     def message_ids(self, *names: str) -> list[str]:
         """The Message-IDs of all fields of these names, `<a@b>`, in the order asked, without repeats.
@@ -195,7 +238,10 @@ class MailHeaders:
         A field without angle brackets gives its words that hold an `@`.
         """
         found = (
-            message_id for name in names for value in self.raws(name) for message_id in _message_ids(self._text(value))
+            message_id
+            for name in names
+            for value in self.raws(name)
+            for message_id in _message_ids(self._text(value))
         )
         return list(dict.fromkeys(found))
 
@@ -227,7 +273,14 @@ def parse_date(text: str) -> datetime | None:
         return _odd_date(text)
     day, month, year, hour, minute, second, sign, zone_hours, zone_minutes = match.groups()
     offset = (int(zone_hours) * 60 + int(zone_minutes)) * (-60 if sign == "-" else 60)
-    clock = (int(year), _MONTHS[month.lower()], int(day), int(hour), int(minute), min(int(second or 0), 59))
+    clock = (
+        int(year),
+        _MONTHS[month.lower()],
+        int(day),
+        int(hour),
+        int(minute),
+        min(int(second or 0), 59),
+    )
     return _utc(clock, offset)
 
 
@@ -239,7 +292,12 @@ def _odd_date(text: str) -> datetime | None:
         pass
     try:
         parsed = parsedate_tz(text)
-    except (ValueError, IndexError, TypeError, OverflowError):  # on odd words in odd places, versions differ
+    except (
+        ValueError,
+        IndexError,
+        TypeError,
+        OverflowError,
+    ):  # on odd words in odd places, versions differ
         return None
     if parsed is None:
         return None
@@ -271,7 +329,10 @@ def _fields(block: bytes) -> tuple[dict[bytes, list[bytes]], int, bool]:
         length += len(name) + len(value) + 2
     if not found:
         return fields, 0, False
-    if length in (len(block), len(block) + 1):  # the colons and line ends counted: nothing else is there
+    if length in (
+        len(block),
+        len(block) + 1,
+    ):  # the colons and line ends counted: nothing else is there
         return fields, len(block), False
     end, malformed = 0, False
     for match in _FIELD.finditer(block):
@@ -285,4 +346,6 @@ def _message_ids(text: str) -> list[str]:
     if not inner and "@" in text:
         inner = [word.strip("<>,;\"'") for word in text.split() if "@" in word]
     ids = [_BLANKS.sub("", message_id) for message_id in inner[-MAX_MESSAGE_IDS:]]
-    return [f"<{message_id}>" for message_id in ids if message_id and len(message_id) <= _MAX_ID_CHARS]
+    return [
+        f"<{message_id}>" for message_id in ids if message_id and len(message_id) <= _MAX_ID_CHARS
+    ]

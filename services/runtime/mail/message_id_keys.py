@@ -24,7 +24,9 @@ def _keys(file: Path | None) -> list[bytes]:
         keys = [line.strip() for line in file.read_bytes().splitlines() if line.strip()]
     except OSError as error:
         hint = "put the keys there, one a line, and let this service read them"
-        raise SettingsError([Mistake("case_reference.key_file", f"{file}: {error.strerror}", hint)]) from error
+        raise SettingsError(
+            [Mistake("case_reference.key_file", f"{file}: {error.strerror}", hint)]
+        ) from error
     if any(len(key) < MIN_KEY_BYTES for key in keys) or not keys:
         hint = "make one with: openssl rand -hex 32"
         problem = f"{file} holds no key, or one shorter than {MIN_KEY_BYTES} characters"

@@ -37,7 +37,12 @@ class RawMailBuilder:
             await self._ping_store()
 
     async def message(
-        self, raw: bytes, received_at: datetime | None, origin: str = "fetch", *, whole_size: int | None = None
+        self,
+        raw: bytes,
+        received_at: datetime | None,
+        origin: str = "fetch",
+        *,
+        whole_size: int | None = None,
     ) -> Outgoing:
         """The message for `mailcase.mail`; its `message_id` is the mail key.
 

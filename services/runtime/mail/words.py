@@ -37,7 +37,9 @@ def unfold(raw: bytes) -> bytes:
     """A value without line ends; each, with the blanks around it, becomes one blank (RFC 5322 section 2.2.3)."""
     if b"\n" not in raw and b"\r" not in raw:
         return raw
-    return b" ".join([line.strip(b" \t") for line in raw.splitlines()])  # no pattern: blanks in a row made it quadratic
+    return b" ".join(
+        [line.strip(b" \t") for line in raw.splitlines()]
+    )  # no pattern: blanks in a row made it quadratic
 
 
 def one_line(text: str) -> str:
@@ -92,7 +94,9 @@ def _decode_run(run: list[tuple[bytes, bytes, bytes]]) -> str:
 
 def _cut_within_base64(run: list[tuple[bytes, bytes, bytes]]) -> bool:
     """Some programs encode first and cut after, so that a word ends within a group of four without padding."""
-    return any(len(payload.strip()) % 4 and not payload.endswith(b"=") for _, _, payload in run[:-1])
+    return any(
+        len(payload.strip()) % 4 and not payload.endswith(b"=") for _, _, payload in run[:-1]
+    )
 
 
 def _word_bytes(encoding: bytes, payload: bytes) -> bytes:

@@ -101,13 +101,17 @@ class TokenSource:
         secret = self._secret()
         try:
             return (
-                _microsoft(self._oauth2, secret) if self._oauth2.provider == "microsoft" else self._google(secret, user)
+                _microsoft(self._oauth2, secret)
+                if self._oauth2.provider == "microsoft"
+                else self._google(secret, user)
             )
         except ImportError as error:
             raise self._refused(f"{error.name} is not installed", EXTRA_HINT) from error
         # not chained: libraries' errors around it may show what was sent
         except NoTokenError as error:
-            raise self._refused(str(error), "check tenant, client and secret, and the app's rights") from None
+            raise self._refused(
+                str(error), "check tenant, client and secret, and the app's rights"
+            ) from None
         except (OSError, HTTPException) as error:
             problem = f"{urllib.parse.urlsplit(self._url).hostname} does not answer: {error}"
             raise self._refused(problem, "check that this service may reach it") from error
@@ -124,12 +128,17 @@ class TokenSource:
         # not chained: it may show the secret
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             problem = f"its secret is no JSON key of Google's ({type(error).__name__})"
-            raise self._refused(problem, "save the JSON of a service account's key or of an authorized user") from None
+            raise self._refused(
+                problem, "save the JSON of a service account's key or of an authorized user"
+            ) from None
 
     def _secret(self) -> str:
         oauth2 = self._oauth2
         if oauth2.secret_file is None:
-            where, secret = f"the variable {oauth2.secret_env}", self._environ.get(oauth2.secret_env or "", "")
+            where, secret = (
+                f"the variable {oauth2.secret_env}",
+                self._environ.get(oauth2.secret_env or "", ""),
+            )
         else:
             where, secret = str(oauth2.secret_file), self._from_file(oauth2.secret_file)
         if not secret.strip():
@@ -167,7 +176,12 @@ def _microsoft(oauth2: OAuth2, secret: str) -> tuple[str, float]:
     from msal.oauth2cli import Client  # noqa: PLC0415 - an extra, `oauth2`
 
     configuration = {"token_endpoint": oauth2.token_url or _microsoft_url(oauth2)}
-    client = Client(configuration, oauth2.client_id, http_client=TokenHttp(), default_body={"client_secret": secret})
+    client = Client(
+        configuration,
+        oauth2.client_id,
+        http_client=TokenHttp(),
+        default_body={"client_secret": secret},
+    )
     answer: dict[str, Any] = client.obtain_token_for_client(scope=oauth2.scope or MICROSOFT_SCOPE)
     return answer["access_token"], _seconds(answer.get("expires_in"))
 
@@ -194,7 +208,9 @@ def _google(secret: str, user: str, scope: str, url: str) -> tuple[str, float]:
     except GoogleAuthError as error:
         raise NoTokenError(str(error.args[0] if error.args else error)[:300]) from None
     ends: datetime | None = made.expiry  # naive UTC
-    return made.token, SHORT_S if ends is None else (ends.replace(tzinfo=UTC) - datetime.now(UTC)).total_seconds()
+    return made.token, SHORT_S if ends is None else (
+        ends.replace(tzinfo=UTC) - datetime.now(UTC)
+    ).total_seconds()
 
 
 def _seconds(lifetime: object) -> float:

@@ -52,9 +52,13 @@ class Health:
 
     def report(self) -> dict[str, Any]:
         """Every part with `up`, or the reason why it is down."""
-        report: dict[str, Any] = {need: reason or "up" for need, reason in list(self._needs.items())}
+        report: dict[str, Any] = {
+            need: reason or "up" for need, reason in list(self._needs.items())
+        }
         if self._members:
-            report["mailboxes"] = {name: reason or "up" for name, reason in sorted(self._members.items())}
+            report["mailboxes"] = {
+                name: reason or "up" for name, reason in sorted(self._members.items())
+            }
         return report
 
     def alive(self, now: float) -> bool:

@@ -44,7 +44,9 @@ class _QuietHandler(WSGIRequestHandler):
 
 
 @asynccontextmanager
-async def serve_health(health: Health, http_port: int, http_host: str = ANY_HOST) -> AsyncIterator[int]:
+async def serve_health(
+    health: Health, http_port: int, http_host: str = ANY_HOST
+) -> AsyncIterator[int]:
     """Serve `/healthz`, `/readyz` and `/metrics` while the block runs; yields the port."""
     with serve_http(health, http_port, http_host) as port:
         beating = asyncio.ensure_future(health.beat())
@@ -67,7 +69,9 @@ def serve_http(health: Health, port: int, host: str = ANY_HOST) -> Iterator[int]
     except (OSError, OverflowError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or error
         hint = "choose another --http-port, or an address of this machine as --http-host"
-        raise PermanentError(f"cannot serve HTTP on port {port} of {host}: {reason}; {hint}") from error
+        raise PermanentError(
+            f"cannot serve HTTP on port {port} of {host}: {reason}; {hint}"
+        ) from error
     thread = Thread(target=server.serve_forever, args=(_STOP_CHECK_S,), name="http", daemon=True)
     thread.start()
     try:
@@ -86,7 +90,11 @@ def _application(health: Health) -> Callable[[dict[str, Any], _StartResponse], I
             case "/metrics":
                 return metrics(environ, start_response)
             case "/healthz":
-                return _answer(start_response, health.alive(time.monotonic()), {"alive_within_s": health.patience_s})
+                return _answer(
+                    start_response,
+                    health.alive(time.monotonic()),
+                    {"alive_within_s": health.patience_s},
+                )
             case "/readyz":
                 return _answer(start_response, health.ready, health.report())
             case _:

@@ -45,7 +45,9 @@ class Account(Struct, frozen=True, kw_only=True):
             raise self._no_password(f"{where} is empty", "put the password there")
         if any(character in secret for character in "\r\n\0"):
             # A line break would end the log-in command of POP3 and begin another.
-            raise self._no_password(f"{where} holds more than one line", "leave the password alone there")
+            raise self._no_password(
+                f"{where} holds more than one line", "leave the password alone there"
+            )
         return secret
 
     def _from_file(self, path: Path) -> str:
@@ -62,12 +64,18 @@ class Account(Struct, frozen=True, kw_only=True):
     def _from_variable(self, environ: Mapping[str, str]) -> str:
         secret = environ.get(self.password_env or "")
         if secret is None:
-            raise self._no_password(f"the variable {self.password_env} is not set", "set it for this service")
+            raise self._no_password(
+                f"the variable {self.password_env} is not set", "set it for this service"
+            )
         if not secret.isascii() and any("\ud800" <= character <= "\udfff" for character in secret):
             # What os.environ makes of other bytes; encoding it later would raise an error that
             # carries the password.
-            raise self._no_password(f"the variable {self.password_env} is not UTF-8", "set it as UTF-8")
+            raise self._no_password(
+                f"the variable {self.password_env} is not UTF-8", "set it as UTF-8"
+            )
         return secret
 
     def _no_password(self, problem: str, hint: str) -> SettingsError:
-        return SettingsError([Mistake(self.owner, f"no password: {problem}", hint)], mailbox=self._mailbox)
+        return SettingsError(
+            [Mistake(self.owner, f"no password: {problem}", hint)], mailbox=self._mailbox
+        )

@@ -30,7 +30,9 @@ def _stage(stage: Stage, roles: list[str], path: str) -> Iterator[Mistake]:
             hint = did_you_mean(role, roles)
             yield Mistake(f"{path}.roles[{position}]", f'nobody has the role "{role}"', hint)
     if stage.final and stage.initial:
-        yield Mistake(f"{path}.final", "is true for the initial stage", "open cases need another stage")
+        yield Mistake(
+            f"{path}.final", "is true for the initial stage", "open cases need another stage"
+        )
     if stage.final and stage.due_after is not None:
         yield Mistake(f"{path}.due_after", "means nothing for a final stage", "leave it out")
     enter = stage.on_enter

@@ -46,7 +46,11 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
     close = get_close_matches(word, known, n=1)
     if close:
         return f"did you mean {json.dumps(close[0])}?"
-    return f"known here: {', '.join(join('', name) for name in known)}" if known else "there is none yet"
+    return (
+        f"known here: {', '.join(join('', name) for name in known)}"
+        if known
+        else "there is none yet"
+    )
 
 
 def expected(annotation: object) -> str:
@@ -56,7 +60,9 @@ def expected(annotation: object) -> str:
         case inspect.Metadata(extra_json_schema=schema):
             words = str((schema or {}).get("description") or "a value")
         case inspect.IntType() | inspect.FloatType():
-            words = ("a whole number" if isinstance(shape, inspect.IntType) else "a number") + _range(shape)
+            words = (
+                "a whole number" if isinstance(shape, inspect.IntType) else "a number"
+            ) + _range(shape)
         case inspect.LiteralType():  # in the order of the annotation, which the shape has lost
             words = " or ".join(json.dumps(value) for value in get_args(annotation))
         case _:
@@ -65,7 +71,13 @@ def expected(annotation: object) -> str:
 
 
 def _range(shape: inspect.IntType | inspect.FloatType) -> str:
-    lowest = f"from {shape.ge}" if shape.ge is not None else f"above {shape.gt}" if shape.gt is not None else ""
+    lowest = (
+        f"from {shape.ge}"
+        if shape.ge is not None
+        else f"above {shape.gt}"
+        if shape.gt is not None
+        else ""
+    )
     highest = f"up to {shape.le}" if shape.le is not None else ""
     return "".join(f" {end}" for end in (lowest, highest) if end)
 
@@ -74,7 +86,13 @@ def _kind(value: object) -> str:
     """The kind of a TOML value, without the value: it may be a secret that was written in the wrong
     place.
     """
-    names = {str: "text", bool: "true or false", int: "a whole number", float: "a number", dict: "a table"}
+    names = {
+        str: "text",
+        bool: "true or false",
+        int: "a whole number",
+        float: "a number",
+        dict: "a table",
+    }
     return names.get(type(value), "a list" if isinstance(value, list) else "a date or time")
 
 
@@ -119,7 +137,9 @@ class Walker:
         self._wrong(path, f"needs a table, is {_kind(tree)}", f"write {header}")
         return {}
 
-    def _missing(self, known: Mapping[str, FieldInfo], tree: Mapping[str, object], path: str) -> None:
+    def _missing(
+        self, known: Mapping[str, FieldInfo], tree: Mapping[str, object], path: str
+    ) -> None:
         for key, field in known.items():
             if field.required and key not in tree:
                 self._wrong(join(path, key), "is missing", _wanted(field.type, join(path, key)))
@@ -202,13 +222,18 @@ def _explain(annotation: Any, value: object) -> tuple[str, str]:
     needs = f"needs {expected(annotation)}"
     if isinstance(shape, inspect.LiteralType) and isinstance(value, str):
         close = get_close_matches(value.lower(), [str(known) for known in shape.values], n=1)
-        return f"{needs}, is {json.dumps(value[:40])}", f'did you mean "{close[0]}"?' if close else ""
+        return (
+            f"{needs}, is {json.dumps(value[:40])}",
+            f'did you mean "{close[0]}"?' if close else "",
+        )
     plain = isinstance(shape, inspect.IntType | inspect.FloatType | inspect.BoolType)
     if plain and isinstance(value, str):
         return f"{needs}, is text", "write it without quotes"
     if plain and isinstance(value, int | float):
         # A hexadecimal number may have more digits than Python is willing to print.
-        shown = str(value).lower() if isinstance(value, float) or value < _PRINTABLE else "much larger"
+        shown = (
+            str(value).lower() if isinstance(value, float) or value < _PRINTABLE else "much larger"
+        )
         return f"{needs}, is {shown}", ""
     return (needs, "") if isinstance(value, str) else (f"{needs}, is {_kind(value)}", "")
 
@@ -228,5 +253,10 @@ def _empty(annotation: Any) -> object:
         case inspect.DictType():
             return {}
         case _:
-            empty = {inspect.IntType: 0, inspect.FloatType: 0.0, inspect.BoolType: False, inspect.StrType: ""}
+            empty = {
+                inspect.IntType: 0,
+                inspect.FloatType: 0.0,
+                inspect.BoolType: False,
+                inspect.StrType: "",
+            }
             return empty.get(type(shape), ())

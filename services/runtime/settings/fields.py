@@ -18,7 +18,10 @@ Name = Annotated[
 ]
 Text = Annotated[
     str,
-    Meta(pattern=r"\A[^\x00-\x1f\x7f]{1,255}\Z", description="1 to 255 characters of text on one line"),
+    Meta(
+        pattern=r"\A[^\x00-\x1f\x7f]{1,255}\Z",
+        description="1 to 255 characters of text on one line",
+    ),
 ]
 # Only what other parts rely on (one @, nothing that could end a header or a list); mail servers
 # know the rest.
@@ -63,7 +66,9 @@ TokenUrl = Annotated[
     ),
 ]
 
-Template = Annotated[str, Meta(max_length=20_000, description="a template of at most 20000 characters")]
+Template = Annotated[
+    str, Meta(max_length=20_000, description="a template of at most 20000 characters")
+]
 Sender = Annotated[
     str,
     Meta(

@@ -31,7 +31,8 @@ def required_url(section: str, url: str | None) -> str:
     """The URL of `section`, `broker` or `store`. Raises SettingsError if it is None."""
     if url is None:
         hint = (
-            f"set it in the file or in {URL_VARIABLES[section]}; `mailcase up` runs without it, on servers of its own"
+            f"set it in the file or in {URL_VARIABLES[section]}; "
+            "`mailcase up` runs without it, on servers of its own"
         )
         raise SettingsError([Mistake(f"{section}.url", "missing", hint)])
     return url
@@ -50,8 +51,14 @@ def load_settings(path: Path, environ: Mapping[str, str]) -> Settings:
     # Stripped, because a secret made with `echo` ends in a newline.
     urls = {section: environ.get(name, "").strip() for section, name in URL_VARIABLES.items()}
     file = _with_urls(walker.table(SettingsFile, read_tree(path)), urls)
-    sources = {section: URL_VARIABLES[section] if url else f"{section}.url" for section, url in urls.items()}
-    mistakes = [*walker.mistakes, *check(file, {mistake.path for mistake in walker.mistakes}, sources)]
+    sources = {
+        section: URL_VARIABLES[section] if url else f"{section}.url"
+        for section, url in urls.items()
+    }
+    mistakes = [
+        *walker.mistakes,
+        *check(file, {mistake.path for mistake in walker.mistakes}, sources),
+    ]
     if mistakes:
         raise SettingsError(mistakes, file=str(path))
     return _built(file, path.absolute().parent)
@@ -66,15 +73,32 @@ def _with_urls(file: SettingsFile, urls: Mapping[str, str]) -> SettingsFile:
 
 
 def _built(file: SettingsFile, base: Path) -> Settings:
-    processes = {name: _process(name, table, base, list(file.smtp)) for name, table in file.process.items()}
-    mailboxes = {mailbox.name: mailbox for process in processes.values() for mailbox in process.mailboxes}
+    processes = {
+        name: _process(name, table, base, list(file.smtp)) for name, table in file.process.items()
+    }
+    mailboxes = {
+        mailbox.name: mailbox for process in processes.values() for mailbox in process.mailboxes
+    }
     sections = {name: getattr(file, name) for name in Sections.__struct_fields__}
     key_file = _under(base, file.case_reference.key_file)
     sections["case_reference"] = replace(file.case_reference, key_file=key_file)
-    servers = {name: replace(server, ca_file=_under(base, server.ca_file)) for name, server in file.server.items()}
-    oauth2 = {name: replace(table, secret_file=_under(base, table.secret_file)) for name, table in file.oauth2.items()}
+    servers = {
+        name: replace(server, ca_file=_under(base, server.ca_file))
+        for name, server in file.server.items()
+    }
+    oauth2 = {
+        name: replace(table, secret_file=_under(base, table.secret_file))
+        for name, table in file.oauth2.items()
+    }
     smtp = {name: _smtp(name, table, base) for name, table in file.smtp.items()}
-    return Settings(servers=servers, oauth2=oauth2, smtp=smtp, processes=processes, mailboxes=mailboxes, **sections)
+    return Settings(
+        servers=servers,
+        oauth2=oauth2,
+        smtp=smtp,
+        processes=processes,
+        mailboxes=mailboxes,
+        **sections,
+    )
 
 
 def _process(name: str, table: ProcessTable, base: Path, smtp: Sequence[str]) -> Process:
@@ -104,7 +128,10 @@ def _mailbox(process: str, table: MailboxTable, base: Path) -> Mailbox:
 
 
 def _smtp(name: str, table: OutgoingServer, base: Path) -> Smtp:
-    files = {"ca_file": _under(base, table.ca_file), "password_file": _under(base, table.password_file)}
+    files = {
+        "ca_file": _under(base, table.ca_file),
+        "password_file": _under(base, table.password_file),
+    }
     return Smtp(name=name, **(asdict(table) | files))
 
 

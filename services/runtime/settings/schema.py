@@ -31,7 +31,12 @@ from services.runtime.settings.fields import (
     Variable,
 )
 
-_USUAL_PORTS = {("imap", True): 993, ("imap", False): 143, ("pop3", True): 995, ("pop3", False): 110}
+_USUAL_PORTS = {
+    ("imap", True): 993,
+    ("imap", False): 143,
+    ("pop3", True): 995,
+    ("pop3", False): 110,
+}
 
 
 class _Connection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -44,7 +49,10 @@ class _Connection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     def __rich_repr__(self) -> list[tuple[str, object]]:
         values = ((name, getattr(self, name)) for name in self.__struct_fields__)
-        return [(name, mask_secrets(value) if isinstance(value, str) else value) for name, value in values]
+        return [
+            (name, mask_secrets(value) if isinstance(value, str) else value)
+            for name, value in values
+        ]
 
 
 class Broker(_Connection, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -54,7 +62,10 @@ class Broker(_Connection, frozen=True, kw_only=True, forbid_unknown_fields=True)
     management_url: (
         Annotated[
             str,
-            Meta(pattern=r"\Ahttps?://[^\s/@]+/?\Z", description='a URL such as "http://rabbitmq.example.com:15672"'),
+            Meta(
+                pattern=r"\Ahttps?://[^\s/@]+/?\Z",
+                description='a URL such as "http://rabbitmq.example.com:15672"',
+            ),
         ]
         | None
     ) = None
@@ -197,7 +208,9 @@ class Rules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     new_cases_window_s: Annotated[float, Meta(gt=0, le=86_400)] = 600.0
     spam: Literal["flag", "park", "accept"] = "flag"
     # The authserv-id of RFC 8601 section 2.5; empty: Authentication-Results are not believed.
-    authentication_server: Annotated[str, Meta(pattern=r"\A[^\s;]{0,253}\Z", description="a server's name")] = ""
+    authentication_server: Annotated[
+        str, Meta(pattern=r"\A[^\s;]{0,253}\Z", description="a server's name")
+    ] = ""
 
 
 class Acknowledgement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -220,7 +233,9 @@ class Access(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     groups: tuple[Text, ...] = ()
 
 
-FieldType = Literal["text", "number", "money", "date", "choice", "bool", "email", "nip", "iban", "ksef"]
+FieldType = Literal[
+    "text", "number", "money", "date", "choice", "bool", "email", "nip", "iban", "ksef"
+]
 
 
 class Field(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -37,9 +37,13 @@ def _read(path: Path) -> bytes:
     except IsADirectoryError as error:
         raise _unusable("is a directory", "name the file in it with --config") from error
     except OSError as error:
-        raise _unusable(f"cannot be read: {error.strerror}", "let the user of this service read it") from error
+        raise _unusable(
+            f"cannot be read: {error.strerror}", "let the user of this service read it"
+        ) from error
     if len(data) > MAX_FILE_BYTES:
-        raise _unusable(f"is larger than {MAX_FILE_BYTES // 2**20} MiB", "name the settings' file with --config")
+        raise _unusable(
+            f"is larger than {MAX_FILE_BYTES // 2**20} MiB", "name the settings' file with --config"
+        )
     return data
 
 
@@ -58,7 +62,9 @@ def _parse(data: bytes) -> dict[str, Any]:
         raise _unusable(_placed(str(error), text), "fix this line first") from error
     # a number of thousands of digits, brackets nested as deep
     except (ValueError, RecursionError) as error:
-        raise _unusable("holds a number or a nesting that is too large", "fix this first") from error
+        raise _unusable(
+            "holds a number or a nesting that is too large", "fix this first"
+        ) from error
 
 
 def _placed(message: str, text: str) -> str:

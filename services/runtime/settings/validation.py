@@ -9,13 +9,21 @@ from urllib.parse import SplitResult, urlsplit
 from services.runtime.errors import Mistake
 from services.runtime.settings.case_rules import case_rule_mistakes
 from services.runtime.settings.convert import did_you_mean, join
-from services.runtime.settings.schema import IncomingServer, MailboxTable, OAuth2, ProcessTable, SettingsFile
+from services.runtime.settings.schema import (
+    IncomingServer,
+    MailboxTable,
+    OAuth2,
+    ProcessTable,
+    SettingsFile,
+)
 from services.runtime.settings.validation_sending import sending_mistakes
 
 _SCHEMES = {"broker": ("amqp", "amqps"), "store": ("mongodb", "mongodb+srv")}
 
 
-def check(file: SettingsFile, broken: AbstractSet[str], url_sources: Mapping[str, str]) -> list[Mistake]:
+def check(
+    file: SettingsFile, broken: AbstractSet[str], url_sources: Mapping[str, str]
+) -> list[Mistake]:
     """The mistakes between the parts of `file`, which may hold empty parts in place of broken ones.
 
     `broken` are the paths of the mistakes found before: what only follows from one of them is not
@@ -28,7 +36,11 @@ def check(file: SettingsFile, broken: AbstractSet[str], url_sources: Mapping[str
     for name, oauth2 in file.oauth2.items():
         found += _oauth2(oauth2, join("oauth2", name))
     if not file.process:
-        found.append(Mistake("process", "there is none", "write at least one, as [process.NAME] with its stages"))
+        found.append(
+            Mistake(
+                "process", "there is none", "write at least one, as [process.NAME] with its stages"
+            )
+        )
     for name, process in file.process.items():
         found += _stages(process, join("process", name), broken)
         found += case_rule_mistakes(process, join("process", name))
@@ -51,7 +63,10 @@ def _urls(file: SettingsFile, sources: Mapping[str, str]) -> Iterator[Mistake]:
 def _url(url: str, schemes: tuple[str, ...]) -> tuple[str, str] | None:
     """Problem and hint for a URL, without any part of it, since any may be its password."""
     if not url.startswith(tuple(f"{scheme}://" for scheme in schemes)):
-        return "is no such URL", f"it begins with {' or '.join(f'{scheme}://' for scheme in schemes)}"
+        return (
+            "is no such URL",
+            f"it begins with {' or '.join(f'{scheme}://' for scheme in schemes)}",
+        )
     encode = "write special characters of user and password in percent notation, such as %2F for /"
     if any(character.isspace() or not character.isprintable() for character in url):
         return "holds a blank or a control character", encode
@@ -62,7 +77,9 @@ def _url(url: str, schemes: tuple[str, ...]) -> tuple[str, str] | None:
         return "names no usable host and port", encode
     if "@" in parts.path or parts.fragment:
         return "has an @ or # behind its host", encode
-    return None if usable else ("names no host", f"it looks like {schemes[0]}://user:password@host/")
+    return (
+        None if usable else ("names no host", f"it looks like {schemes[0]}://user:password@host/")
+    )
 
 
 def _has_usable_hosts(parts: SplitResult) -> bool:
@@ -79,7 +96,9 @@ def _limits(file: SettingsFile) -> Iterator[Mistake]:
     inline, largest = file.limits.inline_mail_bytes, file.limits.max_mail_bytes
     if inline > largest:
         hint = "lower it, or raise limits.max_mail_bytes"
-        yield Mistake("limits.inline_mail_bytes", f"is {inline}, above max_mail_bytes, {largest}", hint)
+        yield Mistake(
+            "limits.inline_mail_bytes", f"is {inline}, above max_mail_bytes, {largest}", hint
+        )
 
 
 def _server(server: IncomingServer, path: str) -> Iterator[Mistake]:
@@ -88,7 +107,9 @@ def _server(server: IncomingServer, path: str) -> Iterator[Mistake]:
         yield Mistake(f"{path}.ca_file", 'means nothing with security = "none"', hint)
 
     if server.move_to is not None and server.protocol == "pop3":
-        yield Mistake(f"{path}.move_to", "POP3 has no folders", "leave it out, or read this server by IMAP")
+        yield Mistake(
+            f"{path}.move_to", "POP3 has no folders", "leave it out, or read this server by IMAP"
+        )
     elif server.move_to is not None and not server.delete_after_fetch:
         problem = "is set, and delete_after_fetch = false keeps mails where they are"
         yield Mistake(f"{path}.move_to", problem, "keep one of the two")
@@ -98,13 +119,21 @@ def _oauth2(oauth2: OAuth2, path: str) -> Iterator[Mistake]:
     if (oauth2.secret_file is None) == (oauth2.secret_env is None):
         yield Mistake(path, "needs one secret", "give either secret_file or secret_env")
     if oauth2.secret_expires is not None and not _is_day(oauth2.secret_expires):
-        yield Mistake(f"{path}.secret_expires", f"there is no {oauth2.secret_expires}", "correct the day")
+        yield Mistake(
+            f"{path}.secret_expires", f"there is no {oauth2.secret_expires}", "correct the day"
+        )
     microsoft = oauth2.provider == "microsoft"
     for key, value in (("tenant", oauth2.tenant), ("client_id", oauth2.client_id)):
         if microsoft and value is None and (key == "client_id" or oauth2.token_url is None):
-            yield Mistake(f"{path}.{key}", "missing", "the app registration in Microsoft Entra shows it")
+            yield Mistake(
+                f"{path}.{key}", "missing", "the app registration in Microsoft Entra shows it"
+            )
         elif not microsoft and value is not None:
-            yield Mistake(f"{path}.{key}", "means nothing for google", "leave it out: the JSON secret says it all")
+            yield Mistake(
+                f"{path}.{key}",
+                "means nothing for google",
+                "leave it out: the JSON secret says it all",
+            )
 
 
 def _is_day(text: str) -> bool:
@@ -121,7 +150,11 @@ def _stages(process: ProcessTable, path: str, broken: AbstractSet[str]) -> Itera
     for index, stage in enumerate(process.stage):
         here = f"{path}.stage[{index}]"
         if stage.name in names[:index]:
-            yield Mistake(f"{here}.name", f'"{stage.name}" is taken by a stage above', "give it a name of its own")
+            yield Mistake(
+                f"{here}.name",
+                f'"{stage.name}" is taken by a stage above',
+                "give it a name of its own",
+            )
         for position, following in enumerate(stage.next):
             # The empty name of a broken stage may be the one that is meant.
             if following not in names and "" not in names:
@@ -133,11 +166,19 @@ def _initial_stage(process: ProcessTable, path: str, broken: AbstractSet[str]) -
     initial = [f'"{stage.name}"' for stage in process.stage if stage.initial]
     undecided = re.compile(re.escape(path) + r"\[\d+\](\.initial)?")
     if not process.stage:
-        yield Mistake(path, "there is none", f"write at least one, as [[{path}]] with initial = true")
+        yield Mistake(
+            path, "there is none", f"write at least one, as [[{path}]] with initial = true"
+        )
     elif not initial and not any(undecided.fullmatch(other) for other in broken):
-        yield Mistake(path, "no stage is initial", "add initial = true to the one at which cases open")
+        yield Mistake(
+            path, "no stage is initial", "add initial = true to the one at which cases open"
+        )
     elif len(initial) > 1:
-        yield Mistake(path, f"{len(initial)} stages are initial: {', '.join(initial)}", "keep initial = true in one")
+        yield Mistake(
+            path,
+            f"{len(initial)} stages are initial: {', '.join(initial)}",
+            "keep initial = true in one",
+        )
 
 
 def _mailboxes(file: SettingsFile, broken: AbstractSet[str]) -> Iterator[Mistake]:
@@ -152,24 +193,42 @@ def _mailboxes(file: SettingsFile, broken: AbstractSet[str]) -> Iterator[Mistake
                 yield from _mailbox(mailbox, file.server, path)
             if not broken & {f"{path}.password_file", f"{path}.password_env", f"{path}.oauth2"}:
                 yield from _password(mailbox, path)
-            if mailbox.oauth2 is not None and mailbox.oauth2 not in file.oauth2 and "oauth2" not in broken:
+            if (
+                mailbox.oauth2 is not None
+                and mailbox.oauth2 not in file.oauth2
+                and "oauth2" not in broken
+            ):
                 problem = f"no section oauth2.{mailbox.oauth2} is there"
-                yield Mistake(f"{path}.oauth2", problem, did_you_mean(mailbox.oauth2, list(file.oauth2)))
-            if not any(_within(f"{path}.{key}", other) for key in ("name", "address", "server") for other in broken):
+                yield Mistake(
+                    f"{path}.oauth2", problem, did_you_mean(mailbox.oauth2, list(file.oauth2))
+                )
+            if not any(
+                _within(f"{path}.{key}", other)
+                for key in ("name", "address", "server")
+                for other in broken
+            ):
                 yield from _taken(mailbox, process_name, path, taken, file.server)
 
 
-def _mailbox(mailbox: MailboxTable, servers: Mapping[str, IncomingServer], path: str) -> Iterator[Mistake]:
+def _mailbox(
+    mailbox: MailboxTable, servers: Mapping[str, IncomingServer], path: str
+) -> Iterator[Mistake]:
     server = servers.get(mailbox.server)
     if server is None:
         problem = f'no server is named "{mailbox.server}"'
         yield Mistake(f"{path}.server", problem, did_you_mean(mailbox.server, list(servers)))
     elif server.protocol == "pop3" and mailbox.folder.upper() != "INBOX":
-        yield Mistake(f"{path}.folder", "POP3 has no folders", "leave it out, or read this server by IMAP")
+        yield Mistake(
+            f"{path}.folder", "POP3 has no folders", "leave it out, or read this server by IMAP"
+        )
 
 
 def _password(mailbox: MailboxTable, path: str) -> Iterator[Mistake]:
-    ways = {"password_file": mailbox.password_file, "password_env": mailbox.password_env, "oauth2": mailbox.oauth2}
+    ways = {
+        "password_file": mailbox.password_file,
+        "password_env": mailbox.password_env,
+        "oauth2": mailbox.oauth2,
+    }
     given = [name for name, value in ways.items() if value is not None]
     if not given:
         yield Mistake(path, "has no password", "add password_file or password_env")
@@ -190,8 +249,16 @@ def _taken(
     account = (_place(mailbox.server, servers), mailbox.user or mailbox.address, folder)
     marks = {
         "name": ((name,), f'"{name}"{by_default} is the name of', "give it a name of its own"),
-        "address": ((mailbox.address.casefold(),), "is the address of", "each mailbox has an address of its own"),
-        "user": (account, "with this host and folder it is", "two readers of one folder would double its mail"),
+        "address": (
+            (mailbox.address.casefold(),),
+            "is the address of",
+            "each mailbox has an address of its own",
+        ),
+        "user": (
+            account,
+            "with this host and folder it is",
+            "two readers of one folder would double its mail",
+        ),
     }
     for key, (mark, problem, hint) in marks.items():
         other = taken.setdefault((key, *mark), path)

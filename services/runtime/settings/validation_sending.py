@@ -14,10 +14,16 @@ def sending_mistakes(file: SettingsFile, broken: AbstractSet[str]) -> Iterator[M
         yield from _server(server, join("smtp", name), file)
     if not file.case_reference.read_bare and not file.case_reference.prefix:
         hint = 'set case_reference.prefix, such as "Case", or remove read_bare'
-        yield Mistake("case_reference.read_bare", "is false without a prefix, so that no number would be read", hint)
+        yield Mistake(
+            "case_reference.read_bare",
+            "is false without a prefix, so that no number would be read",
+            hint,
+        )
     if file.smtp and file.case_reference.key_file is None:
         hint = "name a file with a key in it, made with: openssl rand -hex 32"
-        yield Mistake("case_reference.key_file", "is missing, and mail that goes out is signed with it", hint)
+        yield Mistake(
+            "case_reference.key_file", "is missing, and mail that goes out is signed with it", hint
+        )
     for name, process in file.process.items():
         if "smtp" not in broken:
             yield from _process(process, join("process", name), file)
@@ -37,7 +43,9 @@ def _server(server: OutgoingServer, path: str, file: SettingsFile) -> Iterator[M
     elif given and server.user is None:
         yield Mistake(f"{path}.user", "is missing", f"name the user whom {given[0]} belongs to")
     elif server.user is not None and not given:
-        yield Mistake(path, "has a user and no password", "add password_file, password_env or oauth2")
+        yield Mistake(
+            path, "has a user and no password", "add password_file, password_env or oauth2"
+        )
     if server.oauth2 is not None and server.oauth2 not in file.oauth2:
         problem = f"no section oauth2.{server.oauth2} is there"
         yield Mistake(f"{path}.oauth2", problem, did_you_mean(server.oauth2, list(file.oauth2)))
@@ -58,4 +66,6 @@ def _process(process: ProcessTable, path: str, file: SettingsFile) -> Iterator[M
     elif process.smtp is None and len(file.smtp) > 1:
         yield Mistake(where, "does not tell which smtp server to send by", f"set {path}.smtp")
     if not process.mailbox and process.from_address is None:
-        yield Mistake(where, "has no address to send from", f"set {path}.from_address, or add a mailbox")
+        yield Mistake(
+            where, "has no address to send from", f"set {path}.from_address, or add a mailbox"
+        )

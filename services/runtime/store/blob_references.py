@@ -22,7 +22,11 @@ def blob_references() -> tuple[tuple[str, str], ...]:
 
 def _all_references() -> Iterator[tuple[str, str]]:
     for kind in vars(stored).values():
-        if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and hasattr(kind, "COLLECTION"):
+        if (
+            isinstance(kind, type)
+            and issubclass(kind, msgspec.Struct)
+            and hasattr(kind, "COLLECTION")
+        ):
             for path in _paths(msgspec.inspect.type_info(kind), ""):
                 yield kind.COLLECTION, path
 
@@ -37,8 +41,12 @@ def _paths(shape: msgspec.inspect.Type, path: str) -> Iterator[str]:
                 yield from _paths(inner, path)
         case msgspec.inspect.StructType(fields=fields):
             for field in fields:
-                yield from _paths(field.type, f"{path}.{field.encode_name}" if path else field.encode_name)
-        case msgspec.inspect.ListType(item_type=item) | msgspec.inspect.VarTupleType(item_type=item):
+                yield from _paths(
+                    field.type, f"{path}.{field.encode_name}" if path else field.encode_name
+                )
+        case (
+            msgspec.inspect.ListType(item_type=item) | msgspec.inspect.VarTupleType(item_type=item)
+        ):
             yield from _paths(item, path)
         case msgspec.inspect.DictType(value_type=value):
             if any(_paths(value, path)):

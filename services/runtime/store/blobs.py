@@ -70,7 +70,8 @@ class Blobs:
             return []
         kept = await self._kept_already(list({ref.sha256 for ref in asked}), datetime.now(UTC))
         there = {
-            BlobRef(sha256=file["_id"], size=file["length"]) for file in await self._files.find({"_id": {"$in": kept}})
+            BlobRef(sha256=file["_id"], size=file["length"])
+            for file in await self._files.find({"_id": {"$in": kept}})
         }
         return [ref for ref in asked if ref not in there]
 
@@ -97,7 +98,9 @@ class Blobs:
             return []
         mine = {"$match": {"files_id": {"$in": [file["_id"] for file in files]}}}
         number = {"$group": {"_id": "$files_id", "chunks": {"$sum": 1}}}
-        rows = await self._chunks.aggregate([mine, {"$project": {"_id": 0, "files_id": 1, "n": 1}}, number])
+        rows = await self._chunks.aggregate(
+            [mine, {"$project": {"_id": 0, "files_id": 1, "n": 1}}, number]
+        )
         chunks = {row["_id"]: row["chunks"] for row in rows}
         return [file for file in files if chunks.get(file["_id"], 0) == _chunk_count(file)]
 
@@ -105,7 +108,9 @@ class Blobs:
         if file["uploadDate"] < now - FRESH:
             return True
         until = file.get("keep_until")
-        return self._kept_for is not None and (until is None or until < now + self._kept_for - FRESH)
+        return self._kept_for is not None and (
+            until is None or until < now + self._kept_for - FRESH
+        )
 
     async def _put_new(self, contents: dict[str, bytes], now: datetime) -> None:
         if not contents:
@@ -157,5 +162,10 @@ def _groups(contents: dict[str, bytes]) -> Iterator[list[Document]]:
 
 
 def _file(sha256: str, content: bytes, now: datetime, keep_until: datetime | None) -> Document:
-    file: Document = {"_id": sha256, "length": len(content), "chunkSize": CHUNK_BYTES, "uploadDate": now}
+    file: Document = {
+        "_id": sha256,
+        "length": len(content),
+        "chunkSize": CHUNK_BYTES,
+        "uploadDate": now,
+    }
     return file if keep_until is None else file | {"keep_until": keep_until}

@@ -21,7 +21,9 @@ def store_url(settings: Settings) -> str:
     return required_url("store", settings.store.url)
 
 
-async def wait_for_store(prepare: Callable[[], Awaitable[None]], stop: Stop, health: Health) -> bool:
+async def wait_for_store(
+    prepare: Callable[[], Awaitable[None]], stop: Stop, health: Health
+) -> bool:
     """Call `prepare` (indexes, a ping) until it succeeds; False if `stop` is requested first."""
     backoff = Backoff(initial_s=0.2, maximum_s=10.0)
     while not stop.requested:

@@ -44,7 +44,9 @@ class Collection:
     def __init__(self, database: "AsyncIOMotorDatabase[Document]", name: str) -> None:
         self._collection = database[name]
 
-    async def find_one(self, query: Mapping[str, Any], fields: Sequence[str] | None = None) -> Document | None:
+    async def find_one(
+        self, query: Mapping[str, Any], fields: Sequence[str] | None = None
+    ) -> Document | None:
         """The document, or None if there is none."""
         with translate_driver_errors():
             return await self._collection.find_one(query, fields)
@@ -71,7 +73,9 @@ class Collection:
     ) -> list[Document]:
         """All results of an aggregation."""
         with translate_driver_errors():
-            return await self._collection.aggregate(pipeline, session=driver_session(session)).to_list(None)
+            return await self._collection.aggregate(
+                pipeline, session=driver_session(session)
+            ).to_list(None)
 
     async def count(self, query: Mapping[str, Any], session: "Session | None" = None) -> int:
         with translate_driver_errors():
@@ -94,20 +98,30 @@ class Collection:
             return False
         return True
 
-    async def update(self, query: Mapping[str, Any], change: Change, session: "Session | None" = None) -> int:
+    async def update(
+        self, query: Mapping[str, Any], change: Change, session: "Session | None" = None
+    ) -> int:
         """Change one document; returns how many matched: 0 or 1."""
         with translate_driver_errors():
-            result = await self._collection.update_one(query, change, session=driver_session(session))
+            result = await self._collection.update_one(
+                query, change, session=driver_session(session)
+            )
             return result.matched_count
 
-    async def update_all(self, query: Mapping[str, Any], change: Change, session: "Session | None" = None) -> int:
+    async def update_all(
+        self, query: Mapping[str, Any], change: Change, session: "Session | None" = None
+    ) -> int:
         """Change all matches in the same way; returns how many matched."""
         with translate_driver_errors():
-            result = await self._collection.update_many(query, change, session=driver_session(session))
+            result = await self._collection.update_many(
+                query, change, session=driver_session(session)
+            )
             return result.matched_count
 
     async def update_each(
-        self, changes: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], session: "Session | None" = None
+        self,
+        changes: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]],
+        session: "Session | None" = None,
     ) -> int:
         """Many changes of one document each, (query, change), in one round trip; returns how many
         matched.
@@ -116,7 +130,9 @@ class Collection:
             return 0
         operations = [pymongo.UpdateOne(query, change) for query, change in changes]
         with translate_driver_errors():
-            result = await self._collection.bulk_write(operations, ordered=False, session=driver_session(session))
+            result = await self._collection.bulk_write(
+                operations, ordered=False, session=driver_session(session)
+            )
             return result.matched_count
 
     async def delete(self, query: Mapping[str, Any], session: "Session | None" = None) -> int:
@@ -125,7 +141,9 @@ class Collection:
             result = await self._collection.delete_many(query, session=driver_session(session))
             return result.deleted_count
 
-    async def increment(self, key: str, field: str, by: int, session: "Session | None" = None) -> int:
+    async def increment(
+        self, key: str, field: str, by: int, session: "Session | None" = None
+    ) -> int:
         """Add to a number of the document `key`, which is created if missing; returns the new
         value.
         """
@@ -139,27 +157,35 @@ class Collection:
             )
             return int(document[field])
 
-    async def raise_to(self, key: str, field: str, least: int, session: "Session | None" = None) -> None:
+    async def raise_to(
+        self, key: str, field: str, least: int, session: "Session | None" = None
+    ) -> None:
         """Raise a number of the document `key` to at least `least`; the document is created if
         missing.
         """
         with translate_driver_errors():
             change = {"$max": {field: least}}
-            await self._collection.update_one({"_id": key}, change, upsert=True, session=driver_session(session))
+            await self._collection.update_one(
+                {"_id": key}, change, upsert=True, session=driver_session(session)
+            )
 
     async def ensure_expiry(self, field: str) -> None:
         """Let the database delete each document after the time in `field`, within about a minute."""
         with translate_driver_errors():
             await self._collection.create_index(field, expireAfterSeconds=0)
 
-    async def ensure_index(self, *fields: str, unique: bool = False, where: Mapping[str, Any] | None = None) -> None:
+    async def ensure_index(
+        self, *fields: str, unique: bool = False, where: Mapping[str, Any] | None = None
+    ) -> None:
         """Create an ascending index, or a descending one for a field with a leading `-`.
         Idempotent.
 
         `where` restricts the index to matching documents.
         """
         keys = [(field.lstrip("-"), -1 if field.startswith("-") else 1) for field in fields]
-        options: dict[str, Any] = {"unique": unique} | ({"partialFilterExpression": where} if where else {})
+        options: dict[str, Any] = {"unique": unique} | (
+            {"partialFilterExpression": where} if where else {}
+        )
         with translate_driver_errors():
             await self._collection.create_index(keys, **options)
 
@@ -176,7 +202,9 @@ class Store:
 
     def __init__(self, url: str, database: str) -> None:
         with translate_driver_errors():
-            self._client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(url, **_options_beside(url))
+            self._client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(
+                url, **_options_beside(url)
+            )
         self._idle: list[AsyncIOMotorClientSession] = []
         self._database: AsyncIOMotorDatabase[Document] = self._client.get_database(
             database,
@@ -228,7 +256,11 @@ class Store:
         with translate_driver_errors():
             build = await self._client.admin.command("buildInfo")
             hello = await self._client.admin.command("hello")
-        return {"version": build["version"], "setName": hello.get("setName"), "hosts": hello.get("hosts", [])}
+        return {
+            "version": build["version"],
+            "setName": hello.get("setName"),
+            "hosts": hello.get("hosts", []),
+        }
 
     async def transaction(self, body: Callable[[Session], Awaitable[T]]) -> T:
         """Run `body` in one transaction, which a majority has written when this returns.
@@ -291,7 +323,9 @@ async def _commit(driver: AsyncIOMotorClientSession) -> None:
             if not error.has_error_label("UnknownTransactionCommitResult"):
                 raise
             if attempt == _COMMIT_ATTEMPTS:
-                raise UnclearCommitError(f"unclear whether the transaction was written: {error}") from error
+                raise UnclearCommitError(
+                    f"unclear whether the transaction was written: {error}"
+                ) from error
         else:
             return
 

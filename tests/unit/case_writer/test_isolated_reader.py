@@ -27,7 +27,9 @@ async def test_a_mail_read_aside_reads_as_it_does_here(reader: IsolatedReader) -
     assert await reader.read(MAIL) == read_mail(MAIL)
 
 
-async def test_a_mail_that_needs_too_much_memory_is_refused_and_the_next_one_is_read(reader: IsolatedReader) -> None:
+async def test_a_mail_that_needs_too_much_memory_is_refused_and_the_next_one_is_read(
+    reader: IsolatedReader,
+) -> None:
     with pytest.raises(UnreadableMailError) as refused:
         await reader.read(MAIL + b"x" * 200 * MIB)
     assert refused.value.reason == TOO_LARGE
@@ -50,7 +52,9 @@ async def test_a_reader_whose_process_was_killed_reads_on(reader: IsolatedReader
     assert (await reader.read(MAIL)).subject == "hello"
 
 
-async def test_a_machine_without_room_for_a_process_parks_no_mail(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_machine_without_room_for_a_process_parks_no_mail(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     reader = IsolatedReader(ReadingLimits(), max_seconds=10, max_memory_bytes=160 * MIB)
     intake = MailPreparer(FakeBlobs(), lambda _mailbox: False, aside=reader, aside_bytes=0)
     for program in ("/nonexistent/python", "/bin/false"):

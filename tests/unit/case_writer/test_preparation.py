@@ -47,7 +47,9 @@ async def test_each_mail_gets_its_own_attachments_in_their_order(blobs: FakeBlob
     assert two.reading is not None
     assert [one.name for one in two.attachments] == ["a.bin", "b.bin"]
     assert (none.original, two.original) == (None, None)
-    assert parked.original == BlobRef(sha256=sha256(commands[2].mail.raw or b""), size=commands[2].mail.size)
+    assert parked.original == BlobRef(
+        sha256=sha256(commands[2].mail.raw or b""), size=commands[2].mail.size
+    )
 
 
 @pytest.mark.parametrize("command", [parking("m"), ignoring("m")])
@@ -64,7 +66,9 @@ async def test_a_mail_set_aside_is_kept_whole_and_not_read(
 async def test_the_original_is_kept_for_the_mailboxes_that_ask_for_it(blobs: FakeBlobs) -> None:
     intake = MailPreparer(blobs, lambda mailbox: mailbox == "keeps")
     kept, not_kept = await intake.prepare([opening("m", mailbox="keeps"), opening("m")])
-    assert kept.original == BlobRef(sha256=sha256(kept.command.mail.raw or b""), size=kept.command.mail.size)
+    assert kept.original == BlobRef(
+        sha256=sha256(kept.command.mail.raw or b""), size=kept.command.mail.size
+    )
     assert not_kept.original is None
 
 
@@ -96,7 +100,9 @@ DAMAGED_MAILS = {
 
 
 @pytest.mark.parametrize("rest", DAMAGED_MAILS.values(), ids=DAMAGED_MAILS.keys())
-async def test_a_mail_that_can_be_read_in_more_than_one_way_is_kept_whole(blobs: FakeBlobs, rest: bytes) -> None:
+async def test_a_mail_that_can_be_read_in_more_than_one_way_is_kept_whole(
+    blobs: FakeBlobs, rest: bytes
+) -> None:
     raw = rest if rest.startswith(b"\n") else b"From: anna@customer.example\n" + rest
     [item] = await MailPreparer(blobs, lambda _mailbox: False).prepare([opening("m", raw=raw)])
     assert item.original is not None
@@ -121,7 +127,9 @@ async def test_a_large_mail_that_is_kept_whole_is_kept_where_it_is(
     monkeypatch.setattr(blobs, "get", None)
     monkeypatch.setattr(intake_module, "read_mail", None)
     intake = MailPreparer(blobs, lambda _mailbox: False)
-    small, large = await intake.prepare([parking("small"), parking("large", raw=None, blob=reference)])
+    small, large = await intake.prepare(
+        [parking("small"), parking("large", raw=None, blob=reference)]
+    )
     assert small.original is not None
     assert large.original == reference
     gone = structs.replace(reference, size=1)
@@ -131,7 +139,12 @@ async def test_a_large_mail_that_is_kept_whole_is_kept_where_it_is(
         await intake.prepare(
             [
                 parking(
-                    "large", ParkReason.CANNOT_BE_WRITTEN, raw=None, blob=gone, origin="replay", replay=Replay(run="r")
+                    "large",
+                    ParkReason.CANNOT_BE_WRITTEN,
+                    raw=None,
+                    blob=gone,
+                    origin="replay",
+                    replay=Replay(run="r"),
                 )
             ]
         )
@@ -177,22 +190,32 @@ async def test_a_replayed_mail_is_read_whatever_the_rules_say_but_not_what_faile
     replayed = {"origin": "replay", "replay": Replay(run="r")}
     spam, failed, unwritten = (
         structs.replace(one, mail=structs.replace(one.mail, **replayed))
-        for one in (parking("m", "spam"), parking("m", "reading-takes-too-long"), parking("m", "cannot-be-written"))
+        for one in (
+            parking("m", "spam"),
+            parking("m", "reading-takes-too-long"),
+            parking("m", "cannot-be-written"),
+        )
     )
     items = await MailPreparer(blobs, lambda _mailbox: False).prepare([spam, failed, unwritten])
     assert [item.reading is not None for item in items] == [True, False, False]
 
 
 async def test_a_replayed_mail_whose_content_is_lost_is_kept_without_any(blobs: FakeBlobs) -> None:
-    mail = raw_mail(raw=None, blob=BlobRef(sha256="0" * 64, size=7), origin="replay", replay=Replay(run="r"))
+    mail = raw_mail(
+        raw=None, blob=BlobRef(sha256="0" * 64, size=7), origin="replay", replay=Replay(run="r")
+    )
     command = OpenCase(mail=mail, decision=Decision(rule="new-case"))
     intake = MailPreparer(blobs, lambda _mailbox: False)
     with pytest.raises(UnreadableMailError) as caught:
         await intake.prepare([command])
     assert caught.value.reason == ParkReason.CONTENT_MISSING
-    [item] = await intake.prepare([ParkMail(mail=mail, decision=command.decision, reason=ParkReason.CONTENT_MISSING)])
+    [item] = await intake.prepare(
+        [ParkMail(mail=mail, decision=command.decision, reason=ParkReason.CONTENT_MISSING)]
+    )
     assert (item.reading, item.original) == (None, None)
-    plan = Plan(unassigned=[Unassigned(item, "parked", ParkReason.CONTENT_MISSING, command.decision)])
+    plan = Plan(
+        unassigned=[Unassigned(item, "parked", ParkReason.CONTENT_MISSING, command.decision)]
+    )
     assert plan.needs_original == []
 
 

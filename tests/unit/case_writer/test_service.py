@@ -13,7 +13,14 @@ from schemas.archived_events import decode_archived_events
 from schemas.cases import Command, Decision, OpenCase
 from schemas.cloud_events import CloudEvent
 from schemas.codec import decode_receipt, decode_replayed
-from schemas.events import CaseAppended, CaseOpened, MailboxLimited, MailIgnored, MailParked, SenderLimited
+from schemas.events import (
+    CaseAppended,
+    CaseOpened,
+    MailboxLimited,
+    MailIgnored,
+    MailParked,
+    SenderLimited,
+)
 from schemas.mails import BlobRef, Replay
 from services.case_writer.batch import ReceivedCommand
 from services.case_writer.notifier import Notifier
@@ -68,13 +75,20 @@ class Writer:
 
     @property
     def events(self) -> list[object]:
-        messages = [one for one in self.outlet.published if not one.routing_key.startswith("mail.recorded.")]
+        messages = [
+            one for one in self.outlet.published if not one.routing_key.startswith("mail.recorded.")
+        ]
         return [event for one in messages for event in decode_archived_events(one.body)]
 
     @property
     def receipts(self) -> dict[str, list[str]]:
-        messages = [one for one in self.outlet.published if one.routing_key.startswith("mail.recorded.")]
-        read = [(one.routing_key.removeprefix("mail.recorded."), decode_receipt(one.body)) for one in messages]
+        messages = [
+            one for one in self.outlet.published if one.routing_key.startswith("mail.recorded.")
+        ]
+        read = [
+            (one.routing_key.removeprefix("mail.recorded."), decode_receipt(one.body))
+            for one in messages
+        ]
         assert all(mailbox == receipt.mailbox for mailbox, receipt in read)
         return {mailbox: receipt.keys for mailbox, receipt in read}
 
@@ -82,7 +96,9 @@ class Writer:
         """Mails with these texts cannot be written to a case, nor `also_parked` at all."""
 
         def check(plan: Plan) -> None:
-            items = [one.mail for one in plan.placed] + [one.mail for one in plan.unassigned if also_parked]
+            items = [one.mail for one in plan.placed] + [
+                one.mail for one in plan.unassigned if also_parked
+            ]
             for one in items:
                 if any(text.encode() in (one.command.mail.raw or b"") for text in texts):
                     raise PermanentError("the document is too large")
@@ -107,7 +123,9 @@ def keys(commands: Iterable[Command]) -> list[str]:
 
 
 class TestPublishing:
-    async def test_events_go_out_before_receipts_and_receipts_by_mailbox(self, writer: Writer) -> None:
+    async def test_events_go_out_before_receipts_and_receipts_by_mailbox(
+        self, writer: Writer
+    ) -> None:
         here: list[Command] = [opening("one"), parking("two"), ignoring("three")]
         there = opening("four", mailbox="invoices-pl")
         assert await writer.handle(*here, there) == []
@@ -125,12 +143,22 @@ class TestPublishing:
         command = opening("one")
         await writer.handle(command)
         event, receipt = writer.outlet.published
-        assert (event.exchange, event.tag, event.message_id) == (EVENT, "mailcase.case.opened.v1", "1.1")
-        assert (receipt.exchange, receipt.tag, receipt.content_type) == (EVENT, "MailsRecorded.v1", "application/json")
+        assert (event.exchange, event.tag, event.message_id) == (
+            EVENT,
+            "mailcase.case.opened.v1",
+            "1.1",
+        )
+        assert (receipt.exchange, receipt.tag, receipt.content_type) == (
+            EVENT,
+            "MailsRecorded.v1",
+            "application/json",
+        )
         assert not event.mandatory
         assert not receipt.mandatory
 
-    async def test_an_appended_mail_is_published_under_the_process_of_its_case(self, writer: Writer) -> None:
+    async def test_an_appended_mail_is_published_under_the_process_of_its_case(
+        self, writer: Writer
+    ) -> None:
         await writer.handle(opening("one", process="claims", mailbox="claims"))
         await writer.handle(appending("two", 1))
         assert writer.outlet.published[-2].routing_key == "case.appended.claims"
@@ -175,7 +203,10 @@ class TestPublishing:
         ("rules", "expected"),
         [
             (Rules(max_new_cases_per_sender=1), (SenderLimited, "alert.sender-limited.invoices")),
-            (Rules(max_new_cases_per_mailbox=1), (MailboxLimited, "alert.mailbox-limited.invoices")),
+            (
+                Rules(max_new_cases_per_mailbox=1),
+                (MailboxLimited, "alert.mailbox-limited.invoices"),
+            ),
         ],
     )
     async def test_an_alert_is_published_even_if_its_writer_died(
@@ -189,7 +220,9 @@ class TestPublishing:
             await writer.handle(*mails)
         await writer.handle(*mails, redelivered=True)
         kind, key = expected
-        [alert] = [event for event in writer.events if isinstance(event, SenderLimited | MailboxLimited)]
+        [alert] = [
+            event for event in writer.events if isinstance(event, SenderLimited | MailboxLimited)
+        ]
         assert (type(alert), alert.mail_key) == (kind, mails[0].mail.key)
         assert key in [one.routing_key for one in writer.outlet.published]
 
@@ -222,7 +255,9 @@ class TestPublishing:
         await writer.handle(opening("one", origin="replay"))
         assert writer.outlet.published == []
 
-    async def test_a_mail_whose_content_is_gone_does_not_leave_its_mailbox(self, writer: Writer) -> None:
+    async def test_a_mail_whose_content_is_gone_does_not_leave_its_mailbox(
+        self, writer: Writer
+    ) -> None:
         """A replay may know it by a reference only, while the mail itself still waits in its mailbox."""
         more: dict[str, Any] = {"origin": "replay", "replay": Replay(run="r")}
         gone = opening("one", raw=None, blob=BlobRef(sha256="0" * 64, size=7), **more)
@@ -230,7 +265,11 @@ class TestPublishing:
         assert await writer.handle(gone) == []
         assert writer.cases.mails[gone.mail.key].reason == "content-missing"
         assert await writer.handle(replace(gone, mail=replace(gone.mail, key="other"))) == []
-        assert [sent.tag for sent in writer.outlet.published if sent.routing_key.startswith("mail.recorded")] == []
+        assert [
+            sent.tag
+            for sent in writer.outlet.published
+            if sent.routing_key.startswith("mail.recorded")
+        ] == []
 
 
 class TestMeasuring:
@@ -241,7 +280,9 @@ class TestMeasuring:
         measured = Rise(f"{self.AGE}_sum", process="claims")
         within_a_minute = Rise(f"{self.AGE}_bucket", process="claims", le="60.0")
         within_five = Rise(f"{self.AGE}_bucket", process="claims", le="300.0")
-        await writer.handle(opening("late", received_at=arrived, fetched_at=datetime.now(UTC), process="claims"))
+        await writer.handle(
+            opening("late", received_at=arrived, fetched_at=datetime.now(UTC), process="claims")
+        )
         assert 100 <= measured.so_far < 160
         assert (within_a_minute.so_far, within_five.so_far) == (0, 1)
 
@@ -253,10 +294,16 @@ class TestMeasuring:
         assert (for_the_objective.so_far, all_of_it.so_far) == (0, 2)
 
     async def test_outcomes_are_counted_with_their_reason(self, writer: Writer) -> None:
-        opened = Rise("mailcase_mails_recorded_total", process="claims", outcome="opened", reason="")
-        parked = Rise("mailcase_mails_recorded_total", process="claims", outcome="parked", reason="spam")
+        opened = Rise(
+            "mailcase_mails_recorded_total", process="claims", outcome="opened", reason=""
+        )
+        parked = Rise(
+            "mailcase_mails_recorded_total", process="claims", outcome="parked", reason="spam"
+        )
         duplicate = Rise("mailcase_mails_duplicate_total", process="claims")
-        await writer.handle(opening("a", process="claims"), parking("b", reason="spam", process="claims"))
+        await writer.handle(
+            opening("a", process="claims"), parking("b", reason="spam", process="claims")
+        )
         await writer.handle(opening("a", process="claims"))
         assert (opened.so_far, parked.so_far, duplicate.so_far) == (1, 1, 1)
 
@@ -281,11 +328,15 @@ def _assert_nothing(outlet: FakeOutlet) -> None:
 
 
 class TestPoison:
-    async def test_a_poisonous_mail_is_parked_and_the_others_are_written(self, writer: Writer) -> None:
+    async def test_a_poisonous_mail_is_parked_and_the_others_are_written(
+        self, writer: Writer
+    ) -> None:
         writer.poison("poison")
         commands = [opening("one"), opening("poison"), opening("three")]
         assert await writer.handle(*commands) == []
-        assert list(writer.outcomes.items()) == list(zip(keys(commands), ["opened", "parked", "opened"], strict=True))
+        assert list(writer.outcomes.items()) == list(
+            zip(keys(commands), ["opened", "parked", "opened"], strict=True)
+        )
         parked = writer.cases.mails[commands[1].mail.key]
         assert parked.reason == "cannot-be-written"
         assert parked.raw is not None
@@ -302,15 +353,25 @@ class TestPoison:
     async def test_a_refusal_says_how_often_the_mail_was_tried(self, writer: Writer) -> None:
         writer.cases.fails(ZeroDivisionError(), MAX_FAULT_ATTEMPTS + 1)
         [refused] = await writer.service.handle([ReceivedCommand(opening("one"), False)])
-        assert str(refused).endswith(f"ZeroDivisionError(); it was tried {MAX_FAULT_ATTEMPTS} times, then to park it")
+        assert str(refused).endswith(
+            f"ZeroDivisionError(); it was tried {MAX_FAULT_ATTEMPTS} times, then to park it"
+        )
 
-    async def test_a_replay_hears_of_each_mail_of_a_split_batch_what_became_of_that_mail(self, writer: Writer) -> None:
+    async def test_a_replay_hears_of_each_mail_of_a_split_batch_what_became_of_that_mail(
+        self, writer: Writer
+    ) -> None:
         writer.poison("poison", also_parked=True)
         more: dict[str, Any] = {"origin": "replay", "replay": Replay(run="r")}
         one, poison, three = [opening(name, **more) for name in ("one", "poison", "three")]
         assert await writer.handle(one, poison, three) == [poison.mail.key]
-        published = [decode_replayed(sent.body) for sent in writer.outlet.published if sent.tag == "MailsReplayed.v1"]
-        effects = [(effect.mail_key, effect.effect) for each in published for effect in each.effects]
+        published = [
+            decode_replayed(sent.body)
+            for sent in writer.outlet.published
+            if sent.tag == "MailsReplayed.v1"
+        ]
+        effects = [
+            (effect.mail_key, effect.effect) for each in published for effect in each.effects
+        ]
         assert effects == [(one.mail.key, "opened"), (three.mail.key, "opened")]
 
     async def test_a_mail_without_its_bytes_is_refused(self, writer: Writer) -> None:
@@ -327,9 +388,16 @@ class TestPoison:
         odd = opening("odd")
         await writer.handle(odd, opening("two"))
         assert sorted(writer.outcomes.values()) == ["opened", "parked"]
-        alone = [plan for plan in writer.cases.plans if [one.mail.key for one in plan.placed] == [odd.mail.key]]
+        alone = [
+            plan
+            for plan in writer.cases.plans
+            if [one.mail.key for one in plan.placed] == [odd.mail.key]
+        ]
         assert len(alone) == MAX_FAULT_ATTEMPTS
-        assert writer.cases.mails[odd.mail.key].decision.evidence[-1] == "unexpected: ZeroDivisionError()"
+        assert (
+            writer.cases.mails[odd.mail.key].decision.evidence[-1]
+            == "unexpected: ZeroDivisionError()"
+        )
 
     async def test_a_fault_of_ours_that_passes_costs_a_mail_nothing(self, writer: Writer) -> None:
         writer.cases.fails(ZeroDivisionError(), MAX_FAULT_ATTEMPTS - 1)
@@ -346,13 +414,17 @@ class TestPoison:
         await writer.handle(opening("one"))
         assert list(writer.outcomes.values()) == ["parked"]
 
-    async def test_a_process_that_left_the_settings_parks_its_mails_only(self, writer: Writer) -> None:
+    async def test_a_process_that_left_the_settings_parks_its_mails_only(
+        self, writer: Writer
+    ) -> None:
         await writer.handle(opening("one"), opening("two", process="gone", mailbox="gone"))
         assert sorted(writer.outcomes.values()) == ["opened", "parked"]
 
 
 class TestOutage:
-    async def test_an_outage_waits_and_then_goes_on_with_nothing_parked(self, writer: Writer) -> None:
+    async def test_an_outage_waits_and_then_goes_on_with_nothing_parked(
+        self, writer: Writer
+    ) -> None:
         writer.cases.fails(OUTAGE, 20)
         assert await writer.handle(opening("one"), opening("two")) == []
         assert set(writer.outcomes.values()) == {"opened"}
@@ -389,22 +461,31 @@ class TestOutage:
 
 
 class TestUnclearCommit:
-    async def test_an_unclear_commit_that_was_written_is_recognized_and_published(self, writer: Writer) -> None:
+    async def test_an_unclear_commit_that_was_written_is_recognized_and_published(
+        self, writer: Writer
+    ) -> None:
         writer.cases.fails_unclearly(written=True)
         one, two = opening("one"), opening("two")
         await writer.handle(one, two, one)
-        assert {key: mail.deliveries for key, mail in writer.cases.mails.items()} == {one.mail.key: 2, two.mail.key: 1}
+        assert {key: mail.deliveries for key, mail in writer.cases.mails.items()} == {
+            one.mail.key: 2,
+            two.mail.key: 1,
+        }
         assert [type(event) for event in writer.events if event] == [CaseOpened] * 2
         assert set(writer.receipts["invoices"]) == {one.mail.key, two.mail.key}
         assert sorted(writer.cases.cases) == [1, 2]
 
-    async def test_an_unclear_commit_is_published_even_if_the_batch_is_split_after_it(self, writer: Writer) -> None:
+    async def test_an_unclear_commit_is_published_even_if_the_batch_is_split_after_it(
+        self, writer: Writer
+    ) -> None:
         writer.cases.fails_unclearly(written=True)
         writer.cases.fails(ZeroDivisionError())
         commands = [opening("one"), opening("two")]
         await writer.handle(*commands)
         assert [type(event) for event in writer.events] == [CaseOpened] * 2
-        assert sum(one.tag == "MailsRecorded.v1" for one in writer.outlet.published) == len(commands)
+        assert sum(one.tag == "MailsRecorded.v1" for one in writer.outlet.published) == len(
+            commands
+        )
 
     async def test_a_commit_that_was_not_written_is_repeated(self, writer: Writer) -> None:
         writer.cases.fails_unclearly(written=False)
@@ -421,8 +502,13 @@ class TestUnclearCommit:
 
 
 class TestConflicts:
-    async def test_the_loser_of_a_race_plans_again_with_what_the_winner_wrote(self, writer: Writer) -> None:
-        first, reply = opening("one", thread_ids=["<t@x.example>"]), opening("two", thread_ids=["<t@x.example>"])
+    async def test_the_loser_of_a_race_plans_again_with_what_the_winner_wrote(
+        self, writer: Writer
+    ) -> None:
+        first, reply = (
+            opening("one", thread_ids=["<t@x.example>"]),
+            opening("two", thread_ids=["<t@x.example>"]),
+        )
 
         rival = Writer()
         await rival.handle(first)
@@ -442,7 +528,10 @@ class TestConflicts:
     async def test_a_batch_that_keeps_losing_is_written_mail_by_mail(self, writer: Writer) -> None:
         writer.cases.fails(ConflictError("taken"), CONFLICTS_TOGETHER)
         await writer.handle(opening("one"), opening("two"))
-        assert [len(plan.placed) for plan in writer.cases.plans] == [2] * CONFLICTS_TOGETHER + [1, 1]
+        assert [len(plan.placed) for plan in writer.cases.plans] == [2] * CONFLICTS_TOGETHER + [
+            1,
+            1,
+        ]
         assert set(writer.outcomes.values()) == {"opened"}
 
     async def test_a_single_mail_that_keeps_losing_is_never_parked(self, writer: Writer) -> None:
@@ -450,7 +539,9 @@ class TestConflicts:
         await writer.handle(opening("one"))
         assert list(writer.outcomes.values()) == ["opened"]
 
-    async def test_a_mail_that_another_writer_recorded_meanwhile_is_a_duplicate(self, writer: Writer) -> None:
+    async def test_a_mail_that_another_writer_recorded_meanwhile_is_a_duplicate(
+        self, writer: Writer
+    ) -> None:
         rival = Writer()
         await rival.handle(opening("one"))
         writer.cases.meanwhile = lambda: _copy(rival.cases, writer.cases)
@@ -465,7 +556,9 @@ def _copy(source: FakeCases, target: FakeCases) -> None:
 
 
 class TestGroups:
-    async def test_large_mails_are_written_in_transactions_of_bounded_size(self, writer: Writer) -> None:
+    async def test_large_mails_are_written_in_transactions_of_bounded_size(
+        self, writer: Writer
+    ) -> None:
         commands = [opening(str(number), size=7 * 1024 * 1024) for number in range(5)]
         await writer.handle(*commands)
         assert [len(plan.placed) for plan in writer.cases.plans] == [2, 2, 1]
@@ -478,7 +571,9 @@ class TestGroups:
         assert await writer.handle() == []
         assert (writer.cases.plans, writer.outlet.published) == ([], [])
 
-    async def test_an_earlier_group_keeps_its_outcome_when_a_later_one_fails(self, writer: Writer) -> None:
+    async def test_an_earlier_group_keeps_its_outcome_when_a_later_one_fails(
+        self, writer: Writer
+    ) -> None:
         first = opening("one", size=16 * 1024 * 1024)
 
         def stop(plan: Plan) -> None:

@@ -80,7 +80,13 @@ def change(subject: Case, what: What, **more: Any) -> Change:
     """The next change of a case."""
     revision = subject.revision + 1
     fields: dict[str, Any] = {"at": NOW, "actor": ANNA, "process": subject.process} | more
-    return Change(id=change_id(subject.number, revision), case=subject.number, revision=revision, what=what, **fields)
+    return Change(
+        id=change_id(subject.number, revision),
+        case=subject.number,
+        revision=revision,
+        what=what,
+        **fields,
+    )
 
 
 def mail_comment(name: str, at: datetime = NOW, kind: str = "mail") -> CommentInfo:

@@ -57,7 +57,9 @@ from tests.unit.casework.builders import (
     situation,
 )
 
-NUMBERED = {"invoice_number": FieldValue(value="12/2026", source="person", evidence="", by="anna", at=NOW)}
+NUMBERED = {
+    "invoice_number": FieldValue(value="12/2026", source="person", evidence="", by="anna", at=NOW)
+}
 OPEN = case()
 READY = case(fields=NUMBERED)
 AT_APPROVAL = case(stage="approval", fields=NUMBERED)
@@ -65,7 +67,11 @@ PAID = case(stage="paid", status="closed", closed_at=NOW)
 CLOSED = case(status="closed", closed_at=NOW)
 MERGED = case(status="closed", merged_into=7)
 TARGET = case(7)
-TWO_MAILS = [mail_comment("a"), mail_comment("b", NOW + timedelta(hours=1)), mail_comment("n", kind="note")]
+TWO_MAILS = [
+    mail_comment("a"),
+    mail_comment("b", NOW + timedelta(hours=1)),
+    mail_comment("n", kind="note"),
+]
 
 EVERY_ACTION: tuple[tuple[Action, Mapping[str, Any]], ...] = (
     (Move(stage="approval"), {}),
@@ -81,7 +87,9 @@ EVERY_ACTION: tuple[tuple[Action, Mapping[str, Any]], ...] = (
 )
 
 
-def refusal(action: Action, subject: Case = OPEN, acting: ActingAs = WORKER, **more: Any) -> ActionRefusedError:
+def refusal(
+    action: Action, subject: Case = OPEN, acting: ActingAs = WORKER, **more: Any
+) -> ActionRefusedError:
     with pytest.raises(ActionRefusedError) as caught:
         decide(action, situation(subject, acting, **more))
     assert caught.value.hint
@@ -89,15 +97,21 @@ def refusal(action: Action, subject: Case = OPEN, acting: ActingAs = WORKER, **m
 
 
 class TestAccess:
-    @pytest.mark.parametrize(("action", "more"), EVERY_ACTION, ids=lambda value: type(value).__name__)
+    @pytest.mark.parametrize(
+        ("action", "more"), EVERY_ACTION, ids=lambda value: type(value).__name__
+    )
     @pytest.mark.parametrize("acting", [READER, STRANGER], ids=["reader", "stranger"])
     def test_nobody_without_a_working_role_does_anything(
         self, action: Action, more: Mapping[str, Any], acting: ActingAs
     ) -> None:
         assert refusal(action, READY, acting, **more).reason == "not-allowed"
 
-    @pytest.mark.parametrize(("action", "more"), EVERY_ACTION, ids=lambda value: type(value).__name__)
-    def test_a_merged_case_is_worked_only_at_its_target(self, action: Action, more: Mapping[str, Any]) -> None:
+    @pytest.mark.parametrize(
+        ("action", "more"), EVERY_ACTION, ids=lambda value: type(value).__name__
+    )
+    def test_a_merged_case_is_worked_only_at_its_target(
+        self, action: Action, more: Mapping[str, Any]
+    ) -> None:
         assert refusal(action, MERGED, MANAGER, **more).reason == "merged"
 
     @pytest.mark.parametrize("acting", [WORKER, APPROVER, MANAGER, OPERATOR])
@@ -170,7 +184,9 @@ class TestMoving:
             (Move(process="help", stage="done"), WORKER, "no-such-stage"),
         ],
     )
-    def test_another_process_asks_for_a_role_there(self, action: Move, acting: ActingAs, reason: str) -> None:
+    def test_another_process_asks_for_a_role_there(
+        self, action: Move, acting: ActingAs, reason: str
+    ) -> None:
         assert refusal(action, OPEN, acting).reason == reason
 
     def test_entering_a_stage_assigns_and_mails_as_the_settings_say(self) -> None:
@@ -191,7 +207,9 @@ class TestSmallActions:
         given = decide(Assign(to="anna@office.example"), situation()).changes[235]
         assert given == [Assigned(was=None, to="anna@office.example")]
         taken = case(assignee="anna@office.example")
-        assert decide(Assign(to=None), situation(taken)).changes[235] == [Assigned(was="anna@office.example", to=None)]
+        assert decide(Assign(to=None), situation(taken)).changes[235] == [
+            Assigned(was="anna@office.example", to=None)
+        ]
 
     @pytest.mark.parametrize(
         ("action", "subject", "reason"),
@@ -216,11 +234,15 @@ class TestSmallActions:
             (SetFields(fields={}), OPEN, "already-there"),
         ],
     )
-    def test_what_cannot_be_is_refused_with_its_reason(self, action: Action, subject: Case, reason: str) -> None:
+    def test_what_cannot_be_is_refused_with_its_reason(
+        self, action: Action, subject: Case, reason: str
+    ) -> None:
         assert refusal(action, subject).reason == reason
 
     def test_a_title_is_one_line(self) -> None:
-        assert decide(SetTitle(title=" A\n b "), situation()).changes[235] == [Titled(was="Invoice 12/2026", to="A b")]
+        assert decide(SetTitle(title=" A\n b "), situation()).changes[235] == [
+            Titled(was="Invoice 12/2026", to="A b")
+        ]
 
     def test_due_closed_and_reopened(self) -> None:
         assert decide(SetDue(due_at=NOW), situation()).changes[235] == [DueSet(was=None, to=NOW)]
@@ -229,18 +251,27 @@ class TestSmallActions:
         assert reopened == [Reopened(due_at=NOW + timedelta(days=2))]
 
     def test_a_typed_value_is_stored_in_its_normal_form_and_outranks_what_was_there(self) -> None:
-        read = FieldValue(value="1.00 PLN", source="invoice", evidence="x", by="m", at=NOW, rule="r")
+        read = FieldValue(
+            value="1.00 PLN", source="invoice", evidence="x", by="m", at=NOW, rule="r"
+        )
         subject = case(fields={"gross": read}, flags=["field-conflict"])
         what = decide(SetFields(fields={"gross": "1,00 zł"}), situation(subject)).changes[235][0]
         assert isinstance(what, FieldsSet)
         value = what.values["gross"]
         assert value is not None
-        assert (value.value, value.source, value.by) == ("1.00 PLN", "person", "anna@office.example")
+        assert (value.value, value.source, value.by) == (
+            "1.00 PLN",
+            "person",
+            "anna@office.example",
+        )
         assert what.was == {"gross": read}
         assert what.flags == []
 
     def test_setting_the_same_value_again_changes_nothing(self) -> None:
-        assert refusal(SetFields(fields={"invoice_number": "12/2026"}), READY).reason == "already-there"
+        assert (
+            refusal(SetFields(fields={"invoice_number": "12/2026"}), READY).reason
+            == "already-there"
+        )
 
 
 class TestMerging:
@@ -262,7 +293,9 @@ class TestMerging:
             (7, case(7, process="gone"), "no-such-case"),
         ],
     )
-    def test_a_target_that_cannot_take_it_is_refused(self, target: int, other: Case | None, reason: str) -> None:
+    def test_a_target_that_cannot_take_it_is_refused(
+        self, target: int, other: Case | None, reason: str
+    ) -> None:
         assert refusal(MergeInto(target=target), OPEN, other=other).reason == reason
 
     def test_a_target_in_a_process_without_a_role_looks_absent(self) -> None:
@@ -272,7 +305,9 @@ class TestMerging:
     def test_an_unmerge_gives_back_the_status_and_the_participants(self) -> None:
         accepted = decide(
             Unmerge(),
-            situation(MERGED, other=TARGET, status_before_merge="open", joined_by_merge=["ola@x.example"]),
+            situation(
+                MERGED, other=TARGET, status_before_merge="open", joined_by_merge=["ola@x.example"]
+            ),
         )
         assert accepted.changes == {
             235: [Unmerged(out_of=7, status="open")],
@@ -282,7 +317,9 @@ class TestMerging:
 
 class TestSplitting:
     def test_the_new_case_begins_with_the_oldest_mail_that_goes(self) -> None:
-        accepted = decide(SplitOff(comments=["n", "b"]), situation(comments=TWO_MAILS, new_number=9))
+        accepted = decide(
+            SplitOff(comments=["n", "b"]), situation(comments=TWO_MAILS, new_number=9)
+        )
         assert accepted.changes[235] == [Split(to=9, comments=["n", "b"])]
         opened = accepted.changes[9][0]
         assert isinstance(opened, Opened)
@@ -291,10 +328,19 @@ class TestSplitting:
 
     @pytest.mark.parametrize(
         ("comments", "reason"),
-        [([], "no-such-comment"), (["x"], "no-such-comment"), (["n"], "no-mail"), (["a", "b"], "no-mail")],
+        [
+            ([], "no-such-comment"),
+            (["x"], "no-such-comment"),
+            (["n"], "no-mail"),
+            (["a", "b"], "no-mail"),
+        ],
     )
-    def test_a_split_that_leaves_a_case_without_mail_is_refused(self, comments: list[str], reason: str) -> None:
-        assert refusal(SplitOff(comments=comments), comments=TWO_MAILS, new_number=9).reason == reason
+    def test_a_split_that_leaves_a_case_without_mail_is_refused(
+        self, comments: list[str], reason: str
+    ) -> None:
+        assert (
+            refusal(SplitOff(comments=comments), comments=TWO_MAILS, new_number=9).reason == reason
+        )
 
 
 def test_a_process_that_the_settings_lost_is_worked_by_operators_only() -> None:

@@ -8,7 +8,10 @@ from services.casework.field_values import InvalidFieldError, crc8, normal_form
 from services.runtime.settings import Field
 
 RIGHT = [
-    *[("text", text, normal) for text, normal in [("  a  b ", "a b"), ("Faktura 12/2026", "Faktura 12/2026")]],
+    *[
+        ("text", text, normal)
+        for text, normal in [("  a  b ", "a b"), ("Faktura 12/2026", "Faktura 12/2026")]
+    ],
     *[
         ("number", text, normal)
         for text, normal in [
@@ -34,7 +37,14 @@ RIGHT = [
     ],
     *[
         ("date", text, "2026-11-29")
-        for text in ("29.11.2026", "29-11-2026", "29/11/2026", "2026-11-29", "2026.11.29", "29.11.2026 r.")
+        for text in (
+            "29.11.2026",
+            "29-11-2026",
+            "29/11/2026",
+            "2026-11-29",
+            "2026.11.29",
+            "29.11.2026 r.",
+        )
     ],
     ("email", "Jan.Kowalski@Supplier.Example", "jan.kowalski@supplier.example"),
     *[("nip", text, "5265877635") for text in ("526-587-76-35", "PL 5265877635", "526 587 76 35")],
@@ -51,12 +61,18 @@ RIGHT = [
     ("bool", "False", False),
 ]
 WRONG = [
-    *[("number", text) for text in ("", "1.234", "1,234", "1,2,3", "12 34", "1.2.3", "abc", "1e5", "١٢")],
+    *[
+        ("number", text)
+        for text in ("", "1.234", "1,234", "1,2,3", "12 34", "1.2.3", "abc", "1e5", "١٢")
+    ],
     *[("money", text) for text in ("12.50", "1.234 PLN", "PLN", "12 XX", "12,5,0 zł")],
     *[("date", text) for text in ("3/4/2026", "31.2.2026", "2026-13-01", "29.11.26", "yesterday")],
     *[("email", text) for text in ("jan", "jan@", "a b@c.example", "<jan@x.example>")],
     *[("nip", text) for text in ("5265877636", "0000000000", "123", "526587763X")],
-    *[("iban", text) for text in ("PL61109010140000071219812875", "PL6110901014", "61", "DE8937040044053201300Ä")],
+    *[
+        ("iban", text)
+        for text in ("PL61109010140000071219812875", "PL6110901014", "61", "DE8937040044053201300Ä")
+    ],
     *[("ksef", text) for text in ("5265877635-20250826-0100001AF629-AE", "5265877635-20250826")],
     ("bool", "perhaps"),
 ]
@@ -81,7 +97,10 @@ def test_a_choice_is_written_as_the_settings_write_it() -> None:
     assert normal_form(field, "fleet") == "Fleet"
 
 
-@given(st.text(max_size=60), st.sampled_from(["number", "money", "date", "email", "nip", "iban", "ksef"]))
+@given(
+    st.text(max_size=60),
+    st.sampled_from(["number", "money", "date", "email", "nip", "iban", "ksef"]),
+)
 def test_any_text_is_a_value_or_refused_and_never_another_error(text: str, kind: str) -> None:
     try:
         value = normal_form(Field(name="f", type=kind), text)  # type: ignore[arg-type] # the table is data

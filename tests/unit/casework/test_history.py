@@ -46,7 +46,9 @@ ACTIONS: st.SearchStrategy[Action] = st.one_of(
     st.builds(
         SetFields,
         fields=st.dictionaries(
-            st.sampled_from(["invoice_number", "cost_center"]), st.sampled_from(["office", None]), min_size=1
+            st.sampled_from(["invoice_number", "cost_center"]),
+            st.sampled_from(["office", None]),
+            min_size=1,
         ),
     ),
     st.just(AddNote(text="note")),
@@ -75,12 +77,17 @@ def test_any_run_of_actions_folds_to_the_state_that_they_led_to(wanted: list[Act
     subject, other, before_merge = opened(), case(7), "open"
     history = [change(case(revision=0), OPENED)]
     for action in wanted:
-        given_now = situation(subject, OPERATOR, other=other, comment_id="n", status_before_merge=before_merge)
+        given_now = situation(
+            subject, OPERATOR, other=other, comment_id="n", status_before_merge=before_merge
+        )
         try:
             accepted = decide(action, given_now)
         except ActionRefusedError:
             continue
-        whats: list[What] = [*accepted.changes[subject.number], *accepted.by_rule.get(subject.number, ())]
+        whats: list[What] = [
+            *accepted.changes[subject.number],
+            *accepted.by_rule.get(subject.number, ()),
+        ]
         for what in whats:
             if isinstance(what, Merged):
                 before_merge = what.was_status
@@ -106,7 +113,9 @@ def test_an_unmerge_gives_back_exactly_what_was_there(wanted: list[Action]) -> N
     merged = decide(MergeInto(target=7), situation(subject, OPERATOR, other=case(7)))
     subject = apply(subject, change(subject, merged.changes[subject.number][0]))
     assert subject.status == "closed"
-    back = decide(Unmerge(), situation(subject, OPERATOR, other=case(7), status_before_merge=before.status))
+    back = decide(
+        Unmerge(), situation(subject, OPERATOR, other=case(7), status_before_merge=before.status)
+    )
     subject = apply(subject, change(subject, back.changes[subject.number][0]))
     assert structs.replace(subject, revision=before.revision) == before
 
@@ -142,5 +151,7 @@ def test_an_erasure_removes_fields_and_replaces_the_title() -> None:
 
 def test_flags_follow_the_fields() -> None:
     value = FieldValue(value="1", source="invoice", evidence="e", by="m", at=NOW)
-    subject = apply(opened(), change(opened(), FieldsSet(values={"n": value}, flags=["field-conflict"])))
+    subject = apply(
+        opened(), change(opened(), FieldsSet(values={"n": value}, flags=["field-conflict"]))
+    )
     assert subject.flags == ["field-conflict"]

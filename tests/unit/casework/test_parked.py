@@ -50,7 +50,9 @@ def test_every_criterion_of_a_filter_is_in_the_query() -> None:
         ("content-missing", None, "replay it"),
     ],
 )
-def test_a_mail_without_its_whole_content_cannot_be_retried(reason: str, raw: str | None, refusal: str | None) -> None:
+def test_a_mail_without_its_whole_content_cannot_be_retried(
+    reason: str, raw: str | None, refusal: str | None
+) -> None:
     found = why_not_retryable(mail(reason, raw))
     assert (found is None) == (refusal is None)
     assert (refusal or "") in (found or "")

@@ -68,7 +68,9 @@ class TestExitStatus:
         assert status(*command, "--help") == 0
         assert "Example" in capsys.readouterr().out
 
-    @pytest.mark.parametrize("command", [["router"], ["check"], ["up"], ["case", "show", "1"], ["parked", "list"]])
+    @pytest.mark.parametrize(
+        "command", [["router"], ["check"], ["up"], ["case", "show", "1"], ["parked", "list"]]
+    )
     def test_settings_that_are_not_there_are_told_on_one_line(
         self, command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -78,9 +80,13 @@ class TestExitStatus:
         assert lines[0].startswith("mailcase: ")
         assert "missing.toml" in lines[0]
 
-    def test_every_mistake_in_the_settings_has_its_line(self, config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_every_mistake_in_the_settings_has_its_line(
+        self, config: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         config.write_text(
-            THREE_PROCESSES.replace('protocol = "imap"', 'protocol = "fax"').replace("initial = true", "a = 1")
+            THREE_PROCESSES.replace('protocol = "imap"', 'protocol = "fax"').replace(
+                "initial = true", "a = 1"
+            )
         )
         assert status("check", "--config", str(config)) == 2
         assert len(capsys.readouterr().err.splitlines()) >= 3
@@ -113,14 +119,18 @@ class TestExitStatus:
         assert status(*arguments) == 2
         assert len(capsys.readouterr().err.splitlines()) == 1
 
-    def test_an_unknown_command_leads_to_all_of_them(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_an_unknown_command_leads_to_all_of_them(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         assert status("chek") == 2
         assert (
             capsys.readouterr().err
             == 'mailcase: Unknown command "chek". Did you mean "check"?; see `mailcase --help`\n'
         )
 
-    def test_wrong_arguments_lead_to_the_help_of_their_command(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_wrong_arguments_lead_to_the_help_of_their_command(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         assert status("parked", "discard", "5f1d0c2a") == 2
         assert "see `mailcase parked discard --help`" in capsys.readouterr().err
 
@@ -154,7 +164,11 @@ class TestExitStatus:
 
     @pytest.mark.parametrize("arguments", [["case", "show", "1"], ["dead", "list"]])
     def test_a_server_that_is_not_there_is_told_on_one_line(
-        self, arguments: list[str], config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+        self,
+        arguments: list[str],
+        config: Path,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         monkeypatch.setenv("MAILCASE_BROKER_URL", "amqp://guest:guest@127.0.0.1:1/")
         monkeypatch.setenv("MAILCASE_STORE_URL", "mongodb://127.0.0.1:1/?replicaSet=rs0")
@@ -167,7 +181,9 @@ class TestExitStatus:
     def test_a_router_loads_neither_a_database_s_driver_nor_the_private_servers(self) -> None:
         """Half a second of a processor and tens of megabytes, at each start."""
         program = "import sys, services.cli, services.router.main; print(*sys.modules)"
-        loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+        loaded = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, check=True
+        ).stdout
         assert not {"pymongo", "motor", "gridfs", "deploy"} & set(loaded.split())
 
     def test_a_stage_without_a_broker_says_where_to_set_it(
@@ -239,14 +255,19 @@ class TestReply:
         code, message = expected
         file = config.with_name("text.txt")
         file.write_bytes(text)
-        assert status("reply", "2", "--text-file", str(file), *options, "--config", str(config)) == code
+        assert (
+            status("reply", "2", "--text-file", str(file), *options, "--config", str(config))
+            == code
+        )
         (line,) = capsys.readouterr().err.splitlines()
         assert message in line
 
 
 class TestDemo:
     @pytest.mark.parametrize(
-        ("stopped", "error"), [(True, KeyboardInterrupt), (False, PermanentError)], ids=["stopped", "late"]
+        ("stopped", "error"),
+        [(True, KeyboardInterrupt), (False, PermanentError)],
+        ids=["stopped", "late"],
     )
     def test_a_demo_that_is_stopped_does_not_call_its_mails_late(
         self, monkeypatch: pytest.MonkeyPatch, stopped: bool, error: type[BaseException]
@@ -263,7 +284,9 @@ class TestDemo:
 def help_into(output: IO[bytes], unbuffered: str) -> subprocess.CompletedProcess[bytes]:
     command = [sys.executable, "-m", "services.cli", "--help"]
     environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
-    return subprocess.run(command, stdout=output, stderr=subprocess.PIPE, env=environment, check=False)
+    return subprocess.run(
+        command, stdout=output, stderr=subprocess.PIPE, env=environment, check=False
+    )
 
 
 class TestOutput:
@@ -287,7 +310,9 @@ class TestOutput:
             "import atexit, signal, sys; from services.cli import main; sys.argv[1:] = ['--version'];"
             "atexit.register(lambda: print(signal.getsignal(signal.SIGINT) == signal.SIG_DFL)); main()"
         )
-        said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+        said = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, check=True
+        ).stdout
         assert said.split() == [version("mailcase"), "True"]
 
     def test_the_version_is_the_package_s(self, capsys: pytest.CaptureFixture[str]) -> None:

@@ -34,7 +34,10 @@ BROKERS = {
 
 
 def letter(body: bytes = b"", /, **headers: Any) -> DeadLetter:
-    return DeadLetter("router.mail", Delivery(body, "a" * 64, "RawMail.v1", False, "router.mail.dead", "", headers))
+    return DeadLetter(
+        "router.mail",
+        Delivery(body, "a" * 64, "RawMail.v1", False, "router.mail.dead", "", headers),
+    )
 
 
 @pytest.mark.parametrize(
@@ -48,12 +51,20 @@ def test_reason_origin_and_time_are_told_by_whoever_dead_lettered_it(
     headers: dict[str, Any], reason: str, by: str
 ) -> None:
     one = letter(**headers)
-    assert (one.reason, one.first_publication(), one.since) == (reason, by, NOW.replace(microsecond=0))
+    assert (one.reason, one.first_publication(), one.since) == (
+        reason,
+        by,
+        NOW.replace(microsecond=0),
+    )
     assert one.headers == {"x-trace": "t-1"}
 
 
-@pytest.mark.parametrize("headers", [{}, {"x-death": "nonsense"}, {"x-death": [7], "x-mailcase-reason": 7}])
-def test_a_message_of_someone_else_s_says_nothing_and_breaks_nothing(headers: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "headers", [{}, {"x-death": "nonsense"}, {"x-death": [7], "x-mailcase-reason": 7}]
+)
+def test_a_message_of_someone_else_s_says_nothing_and_breaks_nothing(
+    headers: dict[str, Any],
+) -> None:
     one = letter(b"\xc1", **headers)
     assert (one.reason, one.since, one.content, one.process) == ("unknown", None, None, None)
     assert one.first_publication() == "default exchange, router.mail"

@@ -52,7 +52,9 @@ class TestIngest:
         with pytest.raises(SettingsError, match=hint):
             _mailbox_name(settings, process, asked)
 
-    @pytest.mark.parametrize("raw", [b"", b"Subject: x\r\n\r\nFrom here\r\n", b"\xff\x00", b"from me"])
+    @pytest.mark.parametrize(
+        "raw", [b"", b"Subject: x\r\n\r\nFrom here\r\n", b"\xff\x00", b"from me"]
+    )
     def test_a_file_is_a_mail_byte_for_byte(self, tmp_path: Path, raw: bytes) -> None:
         file = tmp_path / "one.eml"
         file.write_bytes(raw)
@@ -66,12 +68,16 @@ class TestIngest:
         assert list(mails_of(file, 10_000)) == [(f"{file}:1", first), (f"{file}:2", second)]
 
     @pytest.mark.parametrize("end", [b"text\n\n", b"text\r\n\r\n", b"text\n", b"text"])
-    def test_a_single_mail_behind_an_envelope_keeps_its_last_line(self, tmp_path: Path, end: bytes) -> None:
+    def test_a_single_mail_behind_an_envelope_keeps_its_last_line(
+        self, tmp_path: Path, end: bytes
+    ) -> None:
         file = tmp_path / "one.eml"
         file.write_bytes(b"From - Wed Mar  4 05:06:07 2026\nSubject: one\n\n" + end)
         assert list(mails_of(file, 10_000)) == [(f"{file}:1", b"Subject: one\n\n" + end)]
 
-    def test_from_with_a_blank_before_its_colon_is_a_field_and_no_envelope(self, tmp_path: Path) -> None:
+    def test_from_with_a_blank_before_its_colon_is_a_field_and_no_envelope(
+        self, tmp_path: Path
+    ) -> None:
         file = tmp_path / "one.eml"
         raw = b"From : Anna <anna@firma.example>\nSubject: one\n\nFrom : here\nTo: there\n\n"
         file.write_bytes(raw)
@@ -85,17 +91,27 @@ class TestIngest:
         file.write_bytes(envelope + first + b"\r\n" + envelope + second + b"\r\n")
         assert list(mails_of(file, 10_000)) == [(f"{file}:1", first), (f"{file}:2", second)]
 
-    def test_an_envelope_needs_no_blank_line_before_it_where_it_has_a_time(self, tmp_path: Path) -> None:
+    def test_an_envelope_needs_no_blank_line_before_it_where_it_has_a_time(
+        self, tmp_path: Path
+    ) -> None:
         file = tmp_path / "all.mbox"
         envelope = b"From - Wed Mar  4 05:06:07 2026\n"
-        file.write_bytes(envelope + b"Subject: one\n\ntext\n" + envelope + b"Subject: two\n\ntext\n")
-        assert [raw for _, raw in mails_of(file, 10_000)] == [b"Subject: one\n\ntext\n", b"Subject: two\n\ntext\n"]
+        file.write_bytes(
+            envelope + b"Subject: one\n\ntext\n" + envelope + b"Subject: two\n\ntext\n"
+        )
+        assert [raw for _, raw in mails_of(file, 10_000)] == [
+            b"Subject: one\n\ntext\n",
+            b"Subject: two\n\ntext\n",
+        ]
 
     def test_folders_are_searched_for_mails_in_a_settled_order(self, tmp_path: Path) -> None:
         for name in ("b.EML", "deep/a.eml", "deep/c.mbox", "notes.txt", "folder.eml/d.eml"):
             (tmp_path / name).parent.mkdir(exist_ok=True)
             (tmp_path / name).write_bytes(b"x")
-        found = [str(path.relative_to(tmp_path)) for path in expanded(tmp_path) + expanded(tmp_path / "notes.txt")]
+        found = [
+            str(path.relative_to(tmp_path))
+            for path in expanded(tmp_path) + expanded(tmp_path / "notes.txt")
+        ]
         assert found == ["b.EML", "deep/a.eml", "deep/c.mbox", "folder.eml/d.eml", "notes.txt"]
 
     def test_a_file_without_end_is_read_no_further_than_the_limit(self) -> None:
@@ -106,7 +122,12 @@ class TestIngest:
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         (tmp_path / "folder").mkdir()
-        for name, content in {"empty": b"", "blank": b"\n", "large": b"x" * 101, "good": b"Subject: x\n"}.items():
+        for name, content in {
+            "empty": b"",
+            "blank": b"\n",
+            "large": b"x" * 101,
+            "good": b"Subject: x\n",
+        }.items():
             (tmp_path / name).write_bytes(content)
         run = _Ingestion("invoices")
         names = ("missing", "folder", "empty", "blank", "large", "good")
@@ -126,7 +147,12 @@ class TestIngest:
         self, capsys: pytest.CaptureFixture[str]
     ) -> None:
         run = _Ingestion("invoices")
-        run._published = [("a.eml", "k1"), ("copy of a.eml", "k1"), ("b.eml", "k2"), ("c.eml", "k3")]
+        run._published = [
+            ("a.eml", "k1"),
+            ("copy of a.eml", "k1"),
+            ("b.eml", "k2"),
+            ("c.eml", "k3"),
+        ]
         parked = {"_id": "k2", "outcome": "parked", "case": None, "reason": "spam", "deliveries": 1}
         opened = {"_id": "k1", "outcome": "opened", "case": 7, "reason": None, "deliveries": 2}
         collection = mock.Mock(find=mock.AsyncMock(return_value=[parked, opened]))
@@ -140,7 +166,9 @@ class TestIngest:
         assert said.err.startswith("mailcase: c.eml: ")
         assert run.failed == 1
 
-    async def test_who_stops_it_is_told_what_became_of_the_mails(self, capsys: pytest.CaptureFixture[str]) -> None:
+    async def test_who_stops_it_is_told_what_became_of_the_mails(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         run = _Ingestion("invoices")
         run._published = [("a.eml", "k1")]
         working = asyncio.ensure_future(run.report_if_stopped(asyncio.Event().wait()))  # type: ignore[arg-type] # endless

@@ -10,7 +10,9 @@ from cyclopts import App
 from services.cli import app
 
 PAGE = (Path(__file__).parents[3] / "docs" / "commands.md").read_text()
-SECTION = re.compile(r"^### (mailcase [^\n]+)$\n\n```\n(.*?)```\n(.*?)(?=^##|\Z)", re.MULTILINE | re.DOTALL)
+SECTION = re.compile(
+    r"^### (mailcase [^\n]+)$\n\n```\n(.*?)```\n(.*?)(?=^##|\Z)", re.MULTILINE | re.DOTALL
+)
 SECTIONS = {title: (synopsis, text) for title, synopsis, text in SECTION.findall(PAGE)}
 
 
@@ -31,7 +33,12 @@ COMMANDS = dict(commands(app))
 
 
 def options(command: App) -> set[str]:
-    return {name for argument in command.assemble_argument_collection() for name in argument.names if name[0] == "-"}
+    return {
+        name
+        for argument in command.assemble_argument_collection()
+        for name in argument.names
+        if name[0] == "-"
+    }
 
 
 def test_the_page_has_every_command_and_no_other() -> None:

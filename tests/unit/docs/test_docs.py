@@ -8,7 +8,12 @@ import pytest
 from services.cli import app
 
 ROOT = Path(__file__).parents[3]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "CHANGELOG.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)")
 FILE = re.compile(
     r"`((?:docs|services|schemas|deploy/(?:k8s|local|grafana)|tests|benchmarks|tools|requirements)/[\w./-]+)`"
@@ -48,7 +53,9 @@ def anchors(page: Path) -> set[str]:
 
 def source(*folders: str) -> str:
     kinds = {".py", ".toml", ".yaml"}
-    files = [file for folder in folders for file in (ROOT / folder).rglob("*") if file.suffix in kinds]
+    files = [
+        file for folder in folders for file in (ROOT / folder).rglob("*") if file.suffix in kinds
+    ]
     return "\n".join(file.read_text() for file in files)
 
 
@@ -80,7 +87,9 @@ def test_every_file_that_the_flow_names_is_in_the_folder_of_its_section() -> Non
 def test_every_command_that_is_named_exists_with_its_options(page: Path) -> None:
     typed = source("services/cli")
     for code in codes(page):
-        line = code.partition(" -- ")[2] if "kubectl" in code else code  # before that it is the namespace
+        line = (
+            code.partition(" -- ")[2] if "kubectl" in code else code
+        )  # before that it is the namespace
         for command, within, rest in COMMAND.findall(line):
             assert command in app, code
             assert not list(app[command]) or not within or within in app[command], code

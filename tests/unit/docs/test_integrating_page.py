@@ -57,10 +57,13 @@ def test_every_kind_of_change_is_on_the_page_with_its_fields() -> None:
 def test_every_event_of_a_case_is_on_the_page_with_its_details() -> None:
     table = SECTIONS["Events of cases"]
     told = re.findall(
-        r"^\| `mailcase\.case\.([\w-]+)\.v1` \| `case\.([\w-]+)\.PROCESS` \| (.*) \|$", table, re.MULTILINE
+        r"^\| `mailcase\.case\.([\w-]+)\.v1` \| `case\.([\w-]+)\.PROCESS` \| (.*) \|$",
+        table,
+        re.MULTILINE,
     )
     assert sorted(name for name, _, _ in told) == sorted(
-        cloud_events._NAMES.get(str(kind.__struct_config__.tag), str(kind.__struct_config__.tag)) for kind in WHAT
+        cloud_events._NAMES.get(str(kind.__struct_config__.tag), str(kind.__struct_config__.tag))
+        for kind in WHAT
     )
     assert [name for name, key, _ in told if name != key] == []
     details = {name: names(text) for name, _, text in told}

@@ -109,7 +109,9 @@ def _blank(found: re.Match[str]) -> str:
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 PROGRAMS = sorted(
-    file for folder in ("schemas", "services", "deploy", "benchmarks") for file in (ROOT / folder).rglob("*.py")
+    file
+    for folder in ("schemas", "services", "deploy", "benchmarks")
+    for file in (ROOT / folder).rglob("*.py")
 )
 
 
@@ -128,7 +130,11 @@ def test_programs_are_documented_in_plain_english(folder: str) -> None:
     names = [name for name in _names(PROGRAMS) if name.startswith(f"{folder}/")]
     assert names
     sources = {name: (ROOT / name).read_text(encoding="utf-8") for name in names}
-    found = [finding for name, source in sources.items() for finding in findings(name, in_program(source))]
+    found = [
+        finding
+        for name, source in sources.items()
+        for finding in findings(name, in_program(source))
+    ]
     assert not found, "\n".join(map(str, found))
 
 

@@ -56,7 +56,9 @@ class StuckSource(FakeMailSource):
             self._loop.call_soon_threadsafe(self.stuck.set)
             self.go.wait(30)
             if self._aborted:
-                raise MailboxError("aborted", mailbox="a", failure_kind=FailureKind.CONNECTION, hint="none")
+                raise MailboxError(
+                    "aborted", mailbox="a", failure_kind=FailureKind.CONNECTION, hint="none"
+                )
 
 
 class FakePublisher:
@@ -97,7 +99,17 @@ class FakeReceipts(Deliveries):
 
     async def next_batch(self, most: int) -> list[Delivery]:
         body = await self._bodies.get()
-        return [Delivery(body=body, message_id="", tag="", redelivered=False, routing_key="", exchange="", headers={})]
+        return [
+            Delivery(
+                body=body,
+                message_id="",
+                tag="",
+                redelivered=False,
+                routing_key="",
+                exchange="",
+                headers={},
+            )
+        ]
 
 
 class RecordingHealth(Health):

@@ -83,7 +83,9 @@ async def test_small_requests_overtake_large_ones(holders: Holders) -> None:
     assert holders.got == ["first", "small", "large"]
 
 
-async def test_nothing_overtakes_a_request_that_has_waited_long(holders: Holders, clock: Clock) -> None:
+async def test_nothing_overtakes_a_request_that_has_waited_long(
+    holders: Holders, clock: Clock
+) -> None:
     await holders.ask("first", "a", 30)
     await holders.ask("large", "b", 40)
     clock.now_s = PATIENCE_S

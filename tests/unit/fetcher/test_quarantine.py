@@ -28,7 +28,9 @@ def test_a_mail_that_fails_alone_comes_last_and_is_quarantined_in_the_end() -> N
 
 def test_an_outage_quarantines_no_mail_that_was_fetched_with_others() -> None:
     quarantine = Quarantine()
-    assert not any(quarantine.record_failure(["a", "b", "c"], 0.0) for _ in range(10 * LONE_FAILURES))
+    assert not any(
+        quarantine.record_failure(["a", "b", "c"], 0.0) for _ in range(10 * LONE_FAILURES)
+    )
     assert order(quarantine) == "abc"
 
 

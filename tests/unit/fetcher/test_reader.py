@@ -23,7 +23,9 @@ def mailbox() -> FakeMailbox:
     return made
 
 
-async def test_mails_are_published_oldest_first_and_removed_only_after_their_receipts(mailbox: FakeMailbox) -> None:
+async def test_mails_are_published_oldest_first_and_removed_only_after_their_receipts(
+    mailbox: FakeMailbox,
+) -> None:
     bench = ReaderBench(StuckSource(mailbox))
     async with bench.reading():
         await until(lambda: len(bench.publisher.published) == 3)
@@ -38,7 +40,9 @@ async def test_mails_are_published_oldest_first_and_removed_only_after_their_rec
     assert bench.source.fetches == [["1", "2", "3"]]
 
 
-async def test_a_batch_is_bounded_in_mails_and_in_bytes(mailbox: FakeMailbox, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_batch_is_bounded_in_mails_and_in_bytes(
+    mailbox: FakeMailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(backlog, "FETCH_MAILS", 2)
     monkeypatch.setattr(backlog, "FETCH_BYTES", 1000)
     for _ in range(2):
@@ -69,7 +73,9 @@ async def test_a_mail_gone_between_listing_and_fetching_is_not_waited_for(
         assert (len(bench.window), bench.window.bytes) == (0, 0)
 
 
-async def test_a_full_window_holds_mails_back_and_counts_new_ones_until_receipts_come(mailbox: FakeMailbox) -> None:
+async def test_a_full_window_holds_mails_back_and_counts_new_ones_until_receipts_come(
+    mailbox: FakeMailbox,
+) -> None:
     bench = ReaderBench(StuckSource(mailbox), window=InFlight(2, 10_000), poll_interval_s=0.01)
     async with bench.reading():
         await until(lambda: metric("paused", by="receipts") == 1.0)
@@ -102,7 +108,9 @@ async def test_an_unreadable_receipt_is_skipped(mailbox: FakeMailbox) -> None:
         await until(lambda: mailbox.removed == ["1", "2", "3"])
 
 
-async def test_mails_whose_receipts_are_late_are_published_again_and_removed_once(mailbox: FakeMailbox) -> None:
+async def test_mails_whose_receipts_are_late_are_published_again_and_removed_once(
+    mailbox: FakeMailbox,
+) -> None:
     before = metric("mails_republished_total")
     window = InFlight(10, 10_000, patience_s=0.01)
     bench = ReaderBench(StuckSource(mailbox), window=window, poll_interval_s=0.01)
@@ -116,14 +124,18 @@ async def test_mails_whose_receipts_are_late_are_published_again_and_removed_onc
     assert metric("mails_republished_total") >= before + 3
 
 
-async def test_an_oversized_mail_is_flagged_and_reported_once_and_holds_up_no_other(mailbox: FakeMailbox) -> None:
+async def test_an_oversized_mail_is_flagged_and_reported_once_and_holds_up_no_other(
+    mailbox: FakeMailbox,
+) -> None:
     before = metric("mails_too_large_total")
     mailbox.mails = {"large": TOO_LARGE} | mailbox.mails
     bench = ReaderBench(StuckSource(mailbox), poll_interval_s=0.01)
     async with bench.reading():
         await until(lambda: len(bench.publisher.published) == 3)
         bench.source.fail_next("wait")
-        await until(lambda: bench.source.flagged == ["large", "large"])  # the next session lists it again
+        await until(
+            lambda: bench.source.flagged == ["large", "large"]
+        )  # the next session lists it again
         bench.receipts.send(*bench.publisher.keys)
         await until(lambda: list(mailbox.mails) == ["large"])
     assert metric("mails_too_large_total") == before + 1
@@ -147,7 +159,9 @@ async def test_without_flags_an_oversized_mail_is_published_by_its_head_once_and
     assert list(mailbox.mails) == ["large", "1"]
 
 
-async def test_when_a_session_breaks_while_fetching_its_mails_are_fetched_again_alone(mailbox: FakeMailbox) -> None:
+async def test_when_a_session_breaks_while_fetching_its_mails_are_fetched_again_alone(
+    mailbox: FakeMailbox,
+) -> None:
     source = StuckSource(mailbox)
     source.fail_next("fetch")
     bench = ReaderBench(source)
@@ -230,7 +244,9 @@ async def test_a_new_session_does_not_publish_mails_in_flight_again(mailbox: Fak
     assert bench.source.fetches == [["1", "2", "3"], ["4"]]
 
 
-async def test_a_failing_mailbox_is_reported_with_its_kind_until_it_is_read_again(mailbox: FakeMailbox) -> None:
+async def test_a_failing_mailbox_is_reported_with_its_kind_until_it_is_read_again(
+    mailbox: FakeMailbox,
+) -> None:
     before, source = metric("failures_total", kind="login"), StuckSource(mailbox)
     source.fail_next("connect", FailureKind.LOGIN, times=3)
     bench = ReaderBench(source)

@@ -39,7 +39,9 @@ async def test_mails_that_are_being_fetched_count_as_unfetched(mailbox: FakeMail
         assert metric("mails_left") == 0.0
 
 
-async def test_a_stopping_service_does_not_wait_for_a_server_that_does_not_accept(mailbox: FakeMailbox) -> None:
+async def test_a_stopping_service_does_not_wait_for_a_server_that_does_not_accept(
+    mailbox: FakeMailbox,
+) -> None:
     bench = ReaderBench(StuckSource(mailbox, "connect"))
     async with bench.reading() as running:
         await bench.source.stuck.wait()
@@ -124,7 +126,9 @@ async def test_mails_fetched_when_the_lease_ended_are_not_published_without_it(
     assert len(bench.source.fetches) == 1
 
 
-async def test_a_recorded_mail_is_not_removed_without_the_lease(mailbox: FakeMailbox, expired: asyncio.Event) -> None:
+async def test_a_recorded_mail_is_not_removed_without_the_lease(
+    mailbox: FakeMailbox, expired: asyncio.Event
+) -> None:
     bench = ReaderBench(StuckSource(mailbox), Lease(now_s() + 60))
     assert bench.lease is not None
     async with bench.reading():
@@ -137,7 +141,9 @@ async def test_a_recorded_mail_is_not_removed_without_the_lease(mailbox: FakeMai
         await until(lambda: mailbox.removed == ["1", "2"])
 
 
-async def test_a_stopping_service_does_not_wait_for_its_lease(mailbox: FakeMailbox, expired: asyncio.Event) -> None:
+async def test_a_stopping_service_does_not_wait_for_its_lease(
+    mailbox: FakeMailbox, expired: asyncio.Event
+) -> None:
     bench = ReaderBench(StuckSource(mailbox), Lease(0.0))
     async with bench.reading() as running:
         await expired.wait()
@@ -145,7 +151,9 @@ async def test_a_stopping_service_does_not_wait_for_its_lease(mailbox: FakeMailb
         await running
 
 
-async def test_a_large_mail_is_fetched_once_however_long_the_database_is_away(mailbox: FakeMailbox) -> None:
+async def test_a_large_mail_is_fetched_once_however_long_the_database_is_away(
+    mailbox: FakeMailbox,
+) -> None:
     mailbox.mails = {"large": b"Subject: large\r\n\r\n" + b"x" * 1000}
     bench, pings = ReaderBench(StuckSource(mailbox)), list[int]()
 

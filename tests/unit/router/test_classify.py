@@ -17,12 +17,22 @@ KEY = b"0123456789abcdef0123456789abcdef"
 OWN = MessageIdSigner([KEY]).make(235, "abcdefgh12345678", "office.example")
 FORGED = MessageIdSigner([b"f" * 32]).make(235, "abcdefgh12345678", "office.example")
 DATE = "Wed, 25 Nov 2026 09:30:15 +0100"
-MARK = MessageIdSigner([KEY]).mark(235, datetime(2026, 11, 25, 8, 30, 15, 250_000, tzinfo=UTC)) or ""
-POLICY = Policy(message_id_signer=MessageIdSigner([KEY]), own_addresses=frozenset({"invoices@office.example"}))
+MARK = (
+    MessageIdSigner([KEY]).mark(235, datetime(2026, 11, 25, 8, 30, 15, 250_000, tzinfo=UTC)) or ""
+)
+POLICY = Policy(
+    message_id_signer=MessageIdSigner([KEY]), own_addresses=frozenset({"invoices@office.example"})
+)
 
 
-def decide(headers: Mapping[str, str] | str, body: str = "text", policy: Policy = POLICY) -> Verdict:
-    block = headers if isinstance(headers, str) else "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+def decide(
+    headers: Mapping[str, str] | str, body: str = "text", policy: Policy = POLICY
+) -> Verdict:
+    block = (
+        headers
+        if isinstance(headers, str)
+        else "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    )
     raw = (block + "\r\n" + body).encode()
     return classify(MailHeaders.parse(raw), raw, policy)
 
@@ -43,7 +53,11 @@ def decide(headers: Mapping[str, str] | str, body: str = "text", policy: Policy 
 )
 def test_the_reference_survives_what_clients_do_to_a_subject(subject: str) -> None:
     verdict = decide({"Subject": subject})
-    assert (verdict.action, verdict.decision.rule, verdict.decision.cases) == ("append", "case-reference", [235])
+    assert (verdict.action, verdict.decision.rule, verdict.decision.cases) == (
+        "append",
+        "case-reference",
+        [235],
+    )
 
 
 @pytest.mark.parametrize(
@@ -84,7 +98,12 @@ def test_a_plus_address_of_ours_leads_to_its_case(header: str) -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["else+235@office.example", "invoices+235@other.example", "invoices+0235@office.example", "x+1@[1.2.3.4]"],
+    [
+        "else+235@office.example",
+        "invoices+235@other.example",
+        "invoices+0235@office.example",
+        "x+1@[1.2.3.4]",
+    ],
 )
 def test_a_plus_address_of_others_is_ignored(address: str) -> None:
     assert decide({"To": address}).action == "open"
@@ -121,7 +140,10 @@ def test_thread_ids_are_passed_on_nearest_first_without_the_mails_own() -> None:
     ("headers", "reason"),
     [
         ({"Message-ID": OWN, "Subject": "[#235]"}, "own-mail"),
-        ({"X-Mailcase-Case": MARK, "Date": DATE, "Message-ID": "<rewritten@gateway.example>"}, "own-mail"),
+        (
+            {"X-Mailcase-Case": MARK, "Date": DATE, "Message-ID": "<rewritten@gateway.example>"},
+            "own-mail",
+        ),
     ],
 )
 def test_our_own_mail_that_comes_back_is_ignored(headers: dict[str, str], reason: str) -> None:
@@ -149,7 +171,9 @@ def test_a_mail_in_a_loop_is_parked() -> None:
     assert decide("Received: from a by b\r\n" * 100).action == "open"
 
 
-@pytest.mark.parametrize("value", ["(a (nested) comment) auto-replied", r"(un\)balanced) Auto-Replied; x=y"])
+@pytest.mark.parametrize(
+    "value", ["(a (nested) comment) auto-replied", r"(un\)balanced) Auto-Replied; x=y"]
+)
 def test_comments_do_not_hide_an_automatic_reply(value: str) -> None:
     assert decide({"Auto-Submitted": value}).kind == "automatic"
 
@@ -164,15 +188,24 @@ def test_comments_do_not_hide_an_automatic_reply(value: str) -> None:
         ({"Auto-Submitted": ""}, "auto-generated"),
     ],
 )
-def test_an_unreadable_mark_of_automatic_mail_prevents_an_automatic_answer(headers: dict[str, str], flag: str) -> None:
+def test_an_unreadable_mark_of_automatic_mail_prevents_an_automatic_answer(
+    headers: dict[str, str], flag: str
+) -> None:
     assert decide(headers).decision.flags == [flag]
 
 
 def test_automatic_mail_about_leave_opens_a_case_unless_it_is_a_reply() -> None:
     application = {"Auto-Submitted": "auto-generated", "Subject": "Urlop wypoczynkowy: wniosek"}
-    assert (decide(application).action, decide(application).decision.flags) == ("open", ["auto-generated"])
+    assert (decide(application).action, decide(application).decision.flags) == (
+        "open",
+        ["auto-generated"],
+    )
     answers = decide(application | {"In-Reply-To": OWN})
-    assert (answers.kind, answers.otherwise, answers.decision.signed) == ("automatic", "open", [235])
+    assert (answers.kind, answers.otherwise, answers.decision.signed) == (
+        "automatic",
+        "open",
+        [235],
+    )
 
 
 REPORT = """\
@@ -208,7 +241,9 @@ REPORT_HEADERS = {
         ("Subject: =?utf-8?Q?Sprawa_=5B=2377=5D?=", [77]),
     ],
 )
-def test_a_delivery_report_goes_to_the_case_of_the_mail_that_bounced(returned: str, cases: list[int]) -> None:
+def test_a_delivery_report_goes_to_the_case_of_the_mail_that_bounced(
+    returned: str, cases: list[int]
+) -> None:
     verdict = decide(REPORT_HEADERS, REPORT.replace("{returned}", returned))
     assert (verdict.action, verdict.kind, verdict.otherwise) == ("append", "bounce", "park")
     assert verdict.decision.cases == cases
@@ -217,11 +252,17 @@ def test_a_delivery_report_goes_to_the_case_of_the_mail_that_bounced(returned: s
 
 def test_a_delivery_report_about_a_mail_unknown_to_us_waits_for_a_person() -> None:
     verdict = decide(REPORT_HEADERS, REPORT.replace("{returned}", f"Message-ID: {FORGED}"))
-    assert (verdict.decision.cases, verdict.otherwise, verdict.reason) == ([], "park", "delivery-report")
+    assert (verdict.decision.cases, verdict.otherwise, verdict.reason) == (
+        [],
+        "park",
+        "delivery-report",
+    )
 
 
 def test_a_delay_is_not_called_a_failure() -> None:
-    body = REPORT.replace("{returned}", f"Message-ID: {OWN}").replace("Action: failed", "Action: delayed")
+    body = REPORT.replace("{returned}", f"Message-ID: {OWN}").replace(
+        "Action: failed", "Action: delayed"
+    )
     assert decide(REPORT_HEADERS, body).decision.flags == ["delivery-delayed"]
 
 
@@ -242,7 +283,10 @@ def test_reports_that_follow_no_standard_are_reports(headers: dict[str, str]) ->
 
 
 def test_a_person_who_writes_about_a_failed_delivery_is_no_report() -> None:
-    assert decide({"From": "jan@customer.example", "Subject": "Delivery failed: my parcel"}).action == "open"
+    assert (
+        decide({"From": "jan@customer.example", "Subject": "Delivery failed: my parcel"}).action
+        == "open"
+    )
 
 
 ABUSE_REPORT = (
@@ -272,7 +316,9 @@ ABUSE_REPORT = (
     ],
 )
 def test_an_abuse_report_is_no_failed_delivery(headers: dict[str, str]) -> None:
-    verdict = decide({"From": "feedback@isp.example", "Subject": "complaint"} | headers, body=ABUSE_REPORT)
+    verdict = decide(
+        {"From": "feedback@isp.example", "Subject": "complaint"} | headers, body=ABUSE_REPORT
+    )
     assert verdict.decision.rule != "delivery-report"
     assert verdict.kind == "mail"
     assert "undeliverable" not in verdict.decision.flags
@@ -280,7 +326,10 @@ def test_an_abuse_report_is_no_failed_delivery(headers: dict[str, str]) -> None:
 
 def test_a_report_on_a_returned_abuse_report_is_a_failed_delivery() -> None:
     body = "--b\r\nContent-Type: message/delivery-status\r\n\r\nAction: failed\r\n" + ABUSE_REPORT
-    for kind in ("multipart/report; report-type=delivery-status; boundary=b", "multipart/report; boundary=b"):
+    for kind in (
+        "multipart/report; report-type=delivery-status; boundary=b",
+        "multipart/report; boundary=b",
+    ):
         assert decide({"Content-Type": kind}, body=body).decision.rule == "delivery-report"
 
 
@@ -296,7 +345,11 @@ def test_a_report_on_a_returned_abuse_report_is_a_failed_delivery() -> None:
         {"Return-Path": "<>", "Subject": "Automatyczna odpowiedź: faktura"},
         {"Return-Path": "<>", "Subject": "Abwesenheitsnotiz: Rechnung"},
         {"Return-Path": "<>", "Subject": "Out of Office: invoice"},
-        {"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All", "Subject": "Automatic reply: invoice"},
+        {
+            "Auto-Submitted": "auto-generated",
+            "X-Auto-Response-Suppress": "All",
+            "Subject": "Automatic reply: invoice",
+        },
         {"Content-Type": "multipart/report; report-type=disposition-notification; boundary=b"},
     ],
 )
@@ -323,7 +376,9 @@ def test_an_automatic_answer_is_added_to_its_case_or_ignored(headers: dict[str, 
         ({"X-Auto-Response-Suppress": "OOF"}, "no-answer-wanted"),
     ],
 )
-def test_automatic_mail_opens_a_case_and_gets_no_automatic_answer(headers: dict[str, str], flag: str) -> None:
+def test_automatic_mail_opens_a_case_and_gets_no_automatic_answer(
+    headers: dict[str, str], flag: str
+) -> None:
     verdict = decide(headers)
     assert verdict.action == "open"
     assert flag in verdict.decision.flags
@@ -331,7 +386,9 @@ def test_automatic_mail_opens_a_case_and_gets_no_automatic_answer(headers: dict[
 
 def test_an_ordinary_mail_has_no_flags() -> None:
     assert (
-        decide({"Auto-Submitted": "no", "Return-Path": "<a@b.example>", "Subject": "Automatic doors"}).decision.flags
+        decide(
+            {"Auto-Submitted": "no", "Return-Path": "<a@b.example>", "Subject": "Automatic doors"}
+        ).decision.flags
         == []
     )
 
@@ -341,10 +398,14 @@ def test_an_ordinary_mail_has_no_flags() -> None:
     [
         {"X-Spam-Flag": "YES"},
         {"X-Spam-Status": "Yes, score=9.1 required=5.0"},
-        {"Authentication-Results": "mx.office.example; spf=fail; dmarc=fail (p=reject) header.from=bank.example"},
+        {
+            "Authentication-Results": "mx.office.example; spf=fail; dmarc=fail (p=reject) header.from=bank.example"
+        },
     ],
 )
-def test_the_servers_verdict_of_spam_flags_or_parks_as_the_settings_say(headers: dict[str, str]) -> None:
+def test_the_servers_verdict_of_spam_flags_or_parks_as_the_settings_say(
+    headers: dict[str, str],
+) -> None:
     named = replace(POLICY, authentication_server="mx.office.example")
     assert decide(headers, policy=named).decision.flags == ["spam"]
     parked = decide(headers, policy=replace(named, spam="park"))
@@ -354,13 +415,23 @@ def test_the_servers_verdict_of_spam_flags_or_parks_as_the_settings_say(headers:
 
 def test_authentication_results_of_another_server_are_not_trusted() -> None:
     named = replace(POLICY, authentication_server="mx.office.example")
-    assert decide({"Authentication-Results": "mx.evil.example; dmarc=fail"}, policy=named).decision.flags == []
+    assert (
+        decide(
+            {"Authentication-Results": "mx.evil.example; dmarc=fail"}, policy=named
+        ).decision.flags
+        == []
+    )
 
 
 def test_sender_lists_of_a_mailbox_hold() -> None:
     denying = replace(POLICY, deny_senders=frozenset({"@spam.example"}))
-    assert decide({"From": "x@Spam.example", "Subject": "[#235]"}, policy=denying).reason == "denied-sender"
-    allowing = replace(POLICY, allow_senders=frozenset({"jan@customer.example", "@partner.example"}))
+    assert (
+        decide({"From": "x@Spam.example", "Subject": "[#235]"}, policy=denying).reason
+        == "denied-sender"
+    )
+    allowing = replace(
+        POLICY, allow_senders=frozenset({"jan@customer.example", "@partner.example"})
+    )
     assert decide({"From": "Jan <JAN@customer.example>"}, policy=allowing).action == "open"
     assert decide({"From": "a@partner.example"}, policy=allowing).action == "open"
     stranger = decide({"From": "b@customer.example"}, policy=allowing)

@@ -86,11 +86,17 @@ def test_an_event_is_one_json_object_with_its_fields(stream: io.StringIO) -> Non
 def test_a_field_cannot_take_the_place_of_what_each_line_has(stream: io.StringIO) -> None:
     log.info("mail_routed", event="forged", level="forged", ts="forged", logger="forged")
     line = only(stream)
-    assert (line["event"], line["level"], line["logger"]) == ("mail_routed", "info", "services.router.service")
+    assert (line["event"], line["level"], line["logger"]) == (
+        "mail_routed",
+        "info",
+        "services.router.service",
+    )
     assert (line["event_"], line["level_"], line["ts_"], line["logger_"]) == 4 * ("forged",)
 
 
-@pytest.mark.parametrize(("level", "seen"), [("debug", 4), ("info", 3), ("warning", 2), ("error", 1)])
+@pytest.mark.parametrize(
+    ("level", "seen"), [("debug", 4), ("info", 3), ("warning", 2), ("error", 1)]
+)
 def test_the_level_says_what_is_logged(level: Any, seen: int) -> None:
     stream = io.StringIO()
     configure_logs("json", level, stream)
@@ -170,7 +176,13 @@ def test_a_password_in_a_url_is_masked_wherever_it_is_logged(secret: str) -> Non
 
 
 def test_masking_leaves_other_text_alone() -> None:
-    for text in ["https://example.com:8080/a?b=c", "a:b@c", "invoices@example.com: imap://h:993/", "", "://"]:
+    for text in [
+        "https://example.com:8080/a?b=c",
+        "a:b@c",
+        "invoices@example.com: imap://h:993/",
+        "",
+        "://",
+    ]:
         assert mask_secrets(text) == text
     assert mask_secrets("a mongodb://u:p@h:1,h:2/d?x=1 b") == "a mongodb://u:***@h:1,h:2/d?x=1 b"
 
@@ -196,7 +208,13 @@ FORGERIES = [
 def test_no_value_can_forge_a_line_or_colour_one(style: Any, value: str) -> None:
     stream = io.StringIO()
     configure_logs(style, "info", stream)
-    log.info("mail_parked", reason=value, deep={value: [value]}, error=PermanentError(value), **{value: 1})
+    log.info(
+        "mail_parked",
+        reason=value,
+        deep={value: [value]},
+        error=PermanentError(value),
+        **{value: 1},
+    )
     logging.getLogger("pymongo").warning("odd %s", value)
     lines = stream.getvalue().splitlines()
     assert len(lines) == 2
@@ -213,7 +231,9 @@ def test_no_value_can_pass_for_another_field_on_the_console() -> None:
 def test_a_traceback_on_the_console_stays_behind_its_bar() -> None:
     stream = io.StringIO()
     configure_logs("console", "info", stream)
-    log.error("broke", error=raised(RuntimeError("x\n23:59:59.000Z info    router forged\r\x1b[2J")))
+    log.error(
+        "broke", error=raised(RuntimeError("x\n23:59:59.000Z info    router forged\r\x1b[2J"))
+    )
     first, *others = stream.getvalue().splitlines()
     assert " error   router.service broke error=RuntimeError " in first
     assert others[-1] == "    | 23:59:59.000Z info    router forged\\r\\x1b[2J"
@@ -258,13 +278,19 @@ class UnspeakableError(Exception):
     ],
     ids=lambda _: "",  # pytest would print the largest number whole
 )
-def test_a_value_is_told_as_far_as_it_is_harmless(stream: io.StringIO, value: object, told: object) -> None:
+def test_a_value_is_told_as_far_as_it_is_harmless(
+    stream: io.StringIO, value: object, told: object
+) -> None:
     log.info("seen", value=value)
     assert only(stream)["value"] == told
 
 
 @given(
-    st.dictionaries(st.text(), st.text() | st.integers() | st.floats() | st.lists(st.binary(), max_size=2), max_size=3),
+    st.dictionaries(
+        st.text(),
+        st.text() | st.integers() | st.floats() | st.lists(st.binary(), max_size=2),
+        max_size=3,
+    ),
     st.sampled_from(["json", "console"]),
 )
 def test_any_fields_make_exactly_one_line(fields: dict[str, object], style: Any) -> None:
@@ -285,7 +311,11 @@ def test_libraries_are_tamed_to_warning_and_look_the_same() -> None:
         assert not logging.getLogger(name).isEnabledFor(logging.INFO)
     logging.getLogger("aiormq").warning("lost %s", "it")
     line = only(stream)
-    assert (line["event"], line["logger"], line["message"]) == ("library_message", "aiormq", "lost it")
+    assert (line["event"], line["logger"], line["message"]) == (
+        "library_message",
+        "aiormq",
+        "lost it",
+    )
 
 
 def test_a_library_whose_arguments_do_not_fit_is_still_a_line() -> None:
@@ -295,7 +325,9 @@ def test_a_library_whose_arguments_do_not_fit_is_still_a_line() -> None:
 
 
 def test_a_library_s_traceback_is_a_field(stream: io.StringIO) -> None:
-    logging.getLogger("asyncio").error("Task exception was never retrieved", exc_info=raised(KeyError("x")))
+    logging.getLogger("asyncio").error(
+        "Task exception was never retrieved", exc_info=raised(KeyError("x"))
+    )
     assert only(stream)["traceback"].endswith("KeyError: 'x'")
 
 

@@ -36,13 +36,19 @@ def exported() -> dict[str, tuple[str, list[str]]]:
         for metric in vars(module).values():
             if isinstance(metric, MetricWrapperBase):
                 kind = metric._type or ""
-                found[metric._name + ("_total" if kind == "counter" else "")] = kind, list(metric._labelnames)
+                found[metric._name + ("_total" if kind == "counter" else "")] = (
+                    kind,
+                    list(metric._labelnames),
+                )
     return found
 
 
 def test_the_page_tells_every_metric_with_its_type_and_labels() -> None:
     rows = ROW.findall((ROOT / "docs" / "metrics.md").read_text())
-    told = {name: (kind, [label for label in labels.strip().split(", ") if label]) for name, kind, labels in rows}
+    told = {
+        name: (kind, [label for label in labels.strip().split(", ") if label])
+        for name, kind, labels in rows
+    }
     assert len(told) == len(rows)
     assert told == exported()
 
@@ -54,6 +60,17 @@ def test_a_metric_is_named_after_its_unit_and_its_system(name: str) -> None:
 
 
 def test_no_label_can_have_many_values() -> None:
-    allowed = {"process", "mailbox", "queue", "exchange", "outcome", "reason", "action", "rule", "dependency", "what"}
+    allowed = {
+        "process",
+        "mailbox",
+        "queue",
+        "exchange",
+        "outcome",
+        "reason",
+        "action",
+        "rule",
+        "dependency",
+        "what",
+    }
     allowed |= {"kind", "by", "oauth2", "stage", "version", "python", "smtp", "result", "state"}
     assert {label for _, labels in exported().values() for label in labels} <= allowed

@@ -42,11 +42,15 @@ PREFIXED = CaseReference("Case")
         ("#12]", []),
     ],
 )
-def test_a_subject_gives_its_numbers_in_order_without_repeats(subject: str, numbers: list[int]) -> None:
+def test_a_subject_gives_its_numbers_in_order_without_repeats(
+    subject: str, numbers: list[int]
+) -> None:
     assert PLAIN.find(subject) == numbers
 
 
-@pytest.mark.parametrize("control", "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+@pytest.mark.parametrize(
+    "control", "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+)
 def test_nothing_after_a_bidi_control_is_believed(control: str) -> None:
     assert PLAIN.find(f"[#1] {control}[#2]") == [1]
     assert PLAIN.find(f"[#{control}12]") == []
@@ -59,12 +63,16 @@ def test_marks_of_direction_before_a_subjects_first_word_are_harmless(marks: str
     assert PLAIN.find(f"{marks}RE: \u202e[#12]") == PLAIN.find(f"\u202e{marks}RE: [#12]") == []
 
 
-@pytest.mark.parametrize("subject", ["[Case #12]", "[case #12]", "[ CASE  #12 ]", "[Case#12]", "[#12]"])
+@pytest.mark.parametrize(
+    "subject", ["[Case #12]", "[case #12]", "[ CASE  #12 ]", "[Case#12]", "[#12]"]
+)
 def test_a_prefix_is_read_in_any_case_and_may_be_missing(subject: str) -> None:
     assert PREFIXED.find(subject) == [12]
 
 
-@pytest.mark.parametrize("subject", ["[Ticket #12]", "[Cases #12]", "[Case: #12]", "[Case 12]", "[Case #012]"])
+@pytest.mark.parametrize(
+    "subject", ["[Ticket #12]", "[Cases #12]", "[Case: #12]", "[Case 12]", "[Case #012]"]
+)
 def test_another_word_before_the_number_is_no_reference(subject: str) -> None:
     assert PREFIXED.find(subject) == []
 

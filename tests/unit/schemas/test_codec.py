@@ -21,7 +21,9 @@ from schemas.events import MailParked, MailsRecorded
 from schemas.mails import BlobRef, RawMail, mail_key
 from tests.builders import NOW, ignoring, opening, parking, raw_mail
 
-EVENT = MailParked(mail_key="a" * 64, process="invoices", mailbox="invoices", at=NOW, reason="virus")
+EVENT = MailParked(
+    mail_key="a" * 64, process="invoices", mailbox="invoices", at=NOW, reason="virus"
+)
 RECEIPT = MailsRecorded(mailbox="invoices", keys=["a" * 64])
 Decoder = Callable[[bytes], Any]
 
@@ -29,7 +31,9 @@ Decoder = Callable[[bytes], Any]
 def packed(**changes: Any) -> bytes:
     """A RawMail's bytes with some fields changed; None takes the field away."""
     fields = msgspec.msgpack.decode(encode(raw_mail())) | changes
-    return msgspec.msgpack.encode({name: value for name, value in fields.items() if value is not None})
+    return msgspec.msgpack.encode(
+        {name: value for name, value in fields.items() if value is not None}
+    )
 
 
 DEEP = b"\x82\xa4type\xaaRawMail.v1\xa1x" + b"\x91" * 100_000
@@ -94,7 +98,9 @@ def test_fields_with_defaults_may_be_missing() -> None:
     assert (mail.origin, mail.raw, mail.received_at, mail.blob) == ("fetch", None, None, None)
 
 
-@pytest.mark.parametrize("command", [opening("o", thread_ids=["<a@x.example>"]), parking("p"), ignoring("i")])
+@pytest.mark.parametrize(
+    "command", [opening("o", thread_ids=["<a@x.example>"]), parking("p"), ignoring("i")]
+)
 def test_a_command_comes_back_as_it_was(command: Any) -> None:
     assert decode_case_message(encode(command)) == command
 
@@ -120,7 +126,9 @@ def test_times_keep_their_zone() -> None:
         (decode_event, encode_json(EVENT)[:-1]),
     ],
 )
-def test_another_kind_of_message_or_broken_json_is_unreadable(decoder: Decoder, body: bytes) -> None:
+def test_another_kind_of_message_or_broken_json_is_unreadable(
+    decoder: Decoder, body: bytes
+) -> None:
     with pytest.raises(UnreadableMessageError):
         decoder(body)
 
@@ -138,11 +146,18 @@ def test_the_tag_names_type_and_version() -> None:
 
 def test_a_mail_key_is_the_hash_of_mailbox_nul_and_bytes() -> None:
     # sha256sum of "invoices", NUL, "abc"
-    assert mail_key("invoices", b"abc") == "c6a0a00548e445aaa315572e839fe48189b4574cde3bcbf174605639f7f4c08f"
+    assert (
+        mail_key("invoices", b"abc")
+        == "c6a0a00548e445aaa315572e839fe48189b4574cde3bcbf174605639f7f4c08f"
+    )
 
 
 def test_mail_keys_differ_by_mailbox_and_by_every_byte() -> None:
-    keys = {mail_key(box, raw) for box in ("a", "ab", "ż") for raw in (b"", b"c", b"bc", b"c\r\n", b"c\n")}
+    keys = {
+        mail_key(box, raw)
+        for box in ("a", "ab", "ż")
+        for raw in (b"", b"c", b"bc", b"c\r\n", b"c\n")
+    }
     assert len(keys) == 15
 
 
@@ -155,9 +170,15 @@ def test_a_mail_is_classified_by_its_bytes_or_else_by_its_head() -> None:
 
 @pytest.mark.parametrize(
     ("decode", "tag"),
-    [(decode_raw_mail, "RawMail.v2"), (decode_case_message, "OpenCase.v2"), (decode_case_message, "ParkMail.v12")],
+    [
+        (decode_raw_mail, "RawMail.v2"),
+        (decode_case_message, "OpenCase.v2"),
+        (decode_case_message, "ParkMail.v12"),
+    ],
 )
-def test_a_known_message_of_a_later_version_is_newer_and_not_broken(decode: Decoder, tag: str) -> None:
+def test_a_known_message_of_a_later_version_is_newer_and_not_broken(
+    decode: Decoder, tag: str
+) -> None:
     with pytest.raises(NewerVersionError):
         decode(msgspec.msgpack.encode({"type": tag, "mail": 7}))
 

@@ -9,7 +9,14 @@ import pytest
 
 from schemas.cases import Decision
 from schemas.flags import AttachmentFlag, CaseFlag, CommentFlag, ReadingDefect
-from schemas.reasons import IgnoreReason, NotAcknowledged, ParkReason, Resolution, Rule, SuppressReason
+from schemas.reasons import (
+    IgnoreReason,
+    NotAcknowledged,
+    ParkReason,
+    Resolution,
+    Rule,
+    SuppressReason,
+)
 from schemas.stored import to_document
 
 WORDS = [*Rule, *ParkReason, *IgnoreReason, *Resolution, *NotAcknowledged, *SuppressReason]
@@ -25,7 +32,9 @@ def test_every_word_is_named_after_its_value(word: StrEnum) -> None:
 def test_stored_and_published_words_are_plain_text() -> None:
     decision = Decision(rule=Rule.THREAD, flags=[CommentFlag.SPAM], resolution=Resolution.COPY)
     document = to_document(decision)
-    assert type(document["rule"]) is type(document["flags"][0]) is type(document["resolution"]) is str
+    assert (
+        type(document["rule"]) is type(document["flags"][0]) is type(document["resolution"]) is str
+    )
     assert bson.decode(bson.encode({"reason": ParkReason.SPAM})) == {"reason": "spam"}
     assert json.loads(json.dumps({"reason": ParkReason.SPAM})) == {"reason": "spam"}
     for codec in (msgspec.json, msgspec.msgpack):
@@ -40,4 +49,6 @@ def test_a_rule_that_parks_or_ignores_has_the_name_of_the_reason() -> None:
         *(Rule.BY_PERSON, Rule.CASE_REFERENCE, Rule.NEW_CASE),
         *(Rule.OWN_MESSAGE_ID, Rule.PLUS_ADDRESS, Rule.THREAD),
     }
-    assert {str(rule) for rule in set(Rule) - leading_to_cases} <= {str(reason) for reason in reasons}
+    assert {str(rule) for rule in set(Rule) - leading_to_cases} <= {
+        str(reason) for reason in reasons
+    }

@@ -36,10 +36,14 @@ class FakeOutbox:
 
     async def addressed(self, mail_ids: Sequence[str]) -> list[Addressed]:
         unfinished = {mail.id: mail for mail in self._unfinished()}
-        found = [unfinished[mail_id] for mail_id in dict.fromkeys(mail_ids) if mail_id in unfinished]
+        found = [
+            unfinished[mail_id] for mail_id in dict.fromkeys(mail_ids) if mail_id in unfinished
+        ]
         return [Addressed(mail.id, mail.process, mail.kind == "answer") for mail in found]
 
-    async def claim(self, mail_id: str, claim: str, now: datetime, until: datetime) -> OutgoingMail | None:
+    async def claim(
+        self, mail_id: str, claim: str, now: datetime, until: datetime
+    ) -> OutgoingMail | None:
         if mail_id not in await self.due(now, 1000):
             return None
         mail = self.mails[mail_id]
@@ -58,7 +62,10 @@ class FakeOutbox:
         return {key: self.known.get(key, SendingHistory()) for key in keys}
 
     async def count(
-        self, histories: Mapping[str, SendingHistory], now: datetime, counted: tuple[str, str] | None
+        self,
+        histories: Mapping[str, SendingHistory],
+        now: datetime,
+        counted: tuple[str, str] | None,
     ) -> None:
         if self.failures:
             raise self.failures.pop(0)
@@ -73,7 +80,9 @@ class FakeOutbox:
             self._change(*counted, counted_at=now)
 
     async def release(self, mail: OutgoingMail, claim: str) -> bool:
-        changes = {name: getattr(mail, name) for name in ("due_at", "remaining", "refused", "failure")}
+        changes = {
+            name: getattr(mail, name) for name in ("due_at", "remaining", "refused", "failure")
+        }
         return self._change(mail.id, claim, state="pending", claimed_by=None, **changes)
 
     async def end(self, mail: OutgoingMail, claim: str, ending: Ending) -> bool:
@@ -131,10 +140,14 @@ def answer_by_name(recipients: Sequence[str]) -> DeliveryResult:
     names = {address: address.partition("@")[0] for address in recipients}
     return DeliveryResult(
         accepted=[address for address, name in names.items() if name not in {"unknown", "grey"}],
-        rejected={address: "550 no such user" for address, name in names.items() if name == "unknown"},
+        rejected={
+            address: "550 no such user" for address, name in names.items() if name == "unknown"
+        },
         deferred={address: "450 greylisted" for address, name in names.items() if name == "grey"},
     )
 
 
 def no_session(recipients: Sequence[str]) -> DeliveryResult:
-    return DeliveryResult(deferred=dict.fromkeys(recipients, "connection refused"), session="failed")
+    return DeliveryResult(
+        deferred=dict.fromkeys(recipients, "connection refused"), session="failed"
+    )

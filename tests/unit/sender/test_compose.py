@@ -16,7 +16,9 @@ from services.sender.compose import compose, subject_of
 from tests.unit.sender.builders import outgoing
 
 REFERENCE = CaseReference()
-MAC = (MessageIdSigner([b"k" * 32]).mark(235, datetime(2026, 11, 25, 8, 30, 15, tzinfo=UTC)) or "").removeprefix("235 ")
+MAC = (
+    MessageIdSigner([b"k" * 32]).mark(235, datetime(2026, 11, 25, 8, 30, 15, tzinfo=UTC)) or ""
+).removeprefix("235 ")
 
 
 def attachment(name: str, content_type: str = "application/pdf") -> Attachment:
@@ -44,10 +46,18 @@ def test_every_attempt_sends_the_same_bytes() -> None:
 
 
 def test_the_headers_find_the_way_back_and_say_that_a_machine_wrote() -> None:
-    mail = parsed(compose(outgoing(reply_to="invoices+235@office.example"), [], MessageIdSigner([b"k" * 32])))
+    mail = parsed(
+        compose(outgoing(reply_to="invoices+235@office.example"), [], MessageIdSigner([b"k" * 32]))
+    )
     assert mail["From"] == "Faktury kosztowe <invoices@office.example>"
-    assert (mail["To"], mail["Reply-To"]) == ("anna@customer.example", "invoices+235@office.example")
-    assert (mail["In-Reply-To"], mail["References"]) == ("<letter-1@customer.example>", "<letter-1@customer.example>")
+    assert (mail["To"], mail["Reply-To"]) == (
+        "anna@customer.example",
+        "invoices+235@office.example",
+    )
+    assert (mail["In-Reply-To"], mail["References"]) == (
+        "<letter-1@customer.example>",
+        "<letter-1@customer.example>",
+    )
     assert (mail["Auto-Submitted"], mail["X-Mailcase-Case"]) == ("auto-replied", "235 " + MAC)
     assert mail["Date"] == "Wed, 25 Nov 2026 08:30:15 +0000"
     assert "Precedence" not in mail
@@ -91,7 +101,9 @@ def test_the_text_comes_through(text: str) -> None:
         ("x" * 300 + ".txt", "multipart/mixed", "application/octet-stream"),
     ],
 )
-def test_a_file_comes_through_byte_for_byte_whatever_it_is_called(name: str, content_type: str, sent_type: str) -> None:
+def test_a_file_comes_through_byte_for_byte_whatever_it_is_called(
+    name: str, content_type: str, sent_type: str
+) -> None:
     content = bytes(range(256)) * 20
     raw = compose(outgoing(attachments=[attachment(name, content_type)]), [content])
     [part] = list(parsed(raw).iter_attachments())

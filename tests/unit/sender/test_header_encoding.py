@@ -8,7 +8,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.runtime.mail.headers import MailHeaders
-from services.sender.header_encoding import LINE, header, list_value, one_line, person_value, text_value
+from services.sender.header_encoding import (
+    LINE,
+    header,
+    list_value,
+    one_line,
+    person_value,
+    text_value,
+)
 
 LONG = "konstantynopolitańczykowianeczka " * 6
 SUBJECTS = [
@@ -45,7 +52,14 @@ def test_any_text_is_one_header_and_is_read_back(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["a\r\nBcc: eve@evil.example", "a\nBcc: eve@evil.example", "a\r\n\r\nbody", "a\x00b", "a\u2028Bcc: x"]
+    "text",
+    [
+        "a\r\nBcc: eve@evil.example",
+        "a\nBcc: eve@evil.example",
+        "a\r\n\r\nbody",
+        "a\x00b",
+        "a\u2028Bcc: x",
+    ],
 )
 def test_a_line_break_in_a_text_begins_no_header(text: str) -> None:
     line = header("Subject", text_value("Subject", text))
@@ -79,7 +93,9 @@ def test_a_person_is_quoted_or_encoded_as_the_name_needs(name: str, written: str
 
 def test_a_long_name_is_folded() -> None:
     value = person_value(
-        "From", "Dział Księgowości i Rozliczeń Międzyokresowych Przedsiębiorstwa Łódzkiego", "a@x.example"
+        "From",
+        "Dział Księgowości i Rozliczeń Międzyokresowych Przedsiębiorstwa Łódzkiego",
+        "a@x.example",
     )
     [read] = MailHeaders.parse(header("From", value) + b"\r\n").addresses("From")
     assert read.name.endswith("Przedsiębiorstwa Łódzkiego")

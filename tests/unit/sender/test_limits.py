@@ -16,14 +16,18 @@ ANNA = address_key("anna@customer.example")
 SECOND = timedelta(seconds=1)
 
 
-def rounds(count: int, mails: Any = lambda _number: outgoing(), every: timedelta = SECOND, **more: Any) -> list[Any]:
+def rounds(
+    count: int, mails: Any = lambda _number: outgoing(), every: timedelta = SECOND, **more: Any
+) -> list[Any]:
     """Verdicts on so many mails, one after the other, each written down as the sender does."""
     pasts: dict[str, SendingHistory] = {}
     verdicts = []
     for number in range(count):
         now = NOW + number * every
         mail: OutgoingMail = mails(number)
-        known = {key: pasts.get(key, SendingHistory()) for key in (EVERYONE, address_key(mail.to[0]))}
+        known = {
+            key: pasts.get(key, SendingHistory()) for key in (EVERYONE, address_key(mail.to[0]))
+        }
         verdict = judge(mail, now, known, limits(**more))
         verdicts.append(verdict)
         if isinstance(verdict, Go):
@@ -59,7 +63,10 @@ def test_no_limit_is_zero() -> None:
 
 def test_the_breaker_opens_over_the_number_a_minute_and_holds_everything_automatic() -> None:
     verdicts = rounds(
-        400, lambda number: outgoing(to=[f"{number}@x.example"]), max_automatic_mails_per_minute=30, breaker_pause_s=300
+        400,
+        lambda number: outgoing(to=[f"{number}@x.example"]),
+        max_automatic_mails_per_minute=30,
+        breaker_pause_s=300,
     )
     assert [isinstance(one, Go) for one in verdicts[:31]] == [True] * 30 + [False]
     opened = verdicts[30]
@@ -78,20 +85,34 @@ def test_a_program_s_answer_counts_in_all_but_not_by_address() -> None:
 @pytest.mark.parametrize(("age_s", "verdict"), [(100, Go), (101, Suppress)])
 def test_an_automatic_mail_that_is_too_late_never_goes_out(age_s: float, verdict: type) -> None:
     mail = outgoing(created_at=NOW - timedelta(seconds=age_s))
-    found = judge(mail, NOW, {EVERYONE: SendingHistory(), ANNA: SendingHistory()}, limits(automatic_within_s=100.0))
+    found = judge(
+        mail,
+        NOW,
+        {EVERYONE: SendingHistory(), ANNA: SendingHistory()},
+        limits(automatic_within_s=100.0),
+    )
     assert isinstance(found, verdict)
     assert not isinstance(found, Suppress) or found.reason == SuppressReason.TOO_LATE
 
 
 def test_pauses_double_up_to_the_longest() -> None:
-    assert [pause_s(attempts, limits()) for attempts in (1, 2, 3, 7, 100)] == [30, 60, 120, 1800, 1800]
+    assert [pause_s(attempts, limits()) for attempts in (1, 2, 3, 7, 100)] == [
+        30,
+        60,
+        120,
+        1800,
+        1800,
+    ]
 
 
 def test_after_an_attempt_only_those_are_left_who_may_still_get_it() -> None:
     mail = outgoing(
-        to=["a@x.example", "b@x.example", "c@x.example"], remaining=["a@x.example", "b@x.example", "c@x.example"]
+        to=["a@x.example", "b@x.example", "c@x.example"],
+        remaining=["a@x.example", "b@x.example", "c@x.example"],
     )
-    handed = DeliveryResult(["a@x.example"], {"b@x.example": "550 no"}, {"c@x.example": "451 later"})
+    handed = DeliveryResult(
+        ["a@x.example"], {"b@x.example": "550 no"}, {"c@x.example": "451 later"}
+    )
     after = after_attempt(mail, handed)
     assert (after.remaining, after.refused, after.failure) == (
         ["c@x.example"],

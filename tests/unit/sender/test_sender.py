@@ -71,7 +71,9 @@ def again(recipients: Sequence[str]) -> DeliveryResult:
     return DeliveryResult(deferred=dict.fromkeys(recipients, "451 later"))
 
 
-async def test_the_text_is_settled_before_the_first_attempt_and_stays(bench: Bench, tmp_path: Path) -> None:
+async def test_the_text_is_settled_before_the_first_attempt_and_stays(
+    bench: Bench, tmp_path: Path
+) -> None:
     bench.put(subject=None, text=None)
     bench.transport.answer = again
     first = await bench.deliver()
@@ -100,11 +102,19 @@ async def test_an_outage_between_the_server_s_word_and_ours_is_waited_for(bench:
     assert (mail.state, len(bench.transport.messages)) == ("sent", 1)
     [ending] = bench.outbox.endings
     assert ending.comment is not None
-    assert (ending.comment.kind, ending.comment.sent_at, ending.comment.flags) == ("sent", NOW, ["automatic"])
+    assert (ending.comment.kind, ending.comment.sent_at, ending.comment.flags) == (
+        "sent",
+        NOW,
+        ["automatic"],
+    )
 
 
 def _failing_then(bench: Bench, recipients: Sequence[str]) -> DeliveryResult:
-    bench.outbox.failures = [TransientError("no primary"), ConflictError("busy"), TransientError("no primary")]
+    bench.outbox.failures = [
+        TransientError("no primary"),
+        ConflictError("busy"),
+        TransientError("no primary"),
+    ]
     return DeliveryResult(list(recipients))
 
 
@@ -130,7 +140,11 @@ async def test_a_stage_that_ends_in_the_outage_leaves_the_mail_to_another(bench:
 
 @pytest.mark.parametrize(
     "failures",
-    [[PermanentError("the document is too large")], [ZeroDivisionError()], [TakenError("a comment is there")] * 5],
+    [
+        [PermanentError("the document is too large")],
+        [ZeroDivisionError()],
+        [TakenError("a comment is there")] * 5,
+    ],
 )
 async def test_a_mail_whose_comment_cannot_be_written_does_not_go_out_again(
     bench: Bench, failures: list[Exception], monkeypatch: pytest.MonkeyPatch
@@ -201,7 +215,9 @@ async def test_how_a_mail_ends_when_its_time_is_over(
     assert (comment.failure, "undeliverable" in comment.flags) == (failure, failure is not None)
 
 
-async def test_a_mail_that_somebody_got_is_sent_though_the_others_are_given_up(bench: Bench) -> None:
+async def test_a_mail_that_somebody_got_is_sent_though_the_others_are_given_up(
+    bench: Bench,
+) -> None:
     both = [ANNA, "jan@supplier.example"]
     bench.put(counted_at=NOW, created_at=NOW - timedelta(days=2), to=both, remaining=both[1:])
     bench.transport.answer = again
@@ -217,10 +233,15 @@ async def test_a_process_without_a_server_waits_for_its_settings(bench: Bench) -
 
 
 async def test_a_mail_that_cannot_be_put_together_is_refused(bench: Bench) -> None:
-    file = Attachment(name="a", content_type="a/b", size=1, sha256="x", inline=False, content_id=None, blob="gone")
+    file = Attachment(
+        name="a", content_type="a/b", size=1, sha256="x", inline=False, content_id=None, blob="gone"
+    )
     bench.put(attachments=[file])
     mail = await bench.deliver()
-    assert (mail.state, mail.failure) == ("refused", f"{ANNA}: it cannot be put together: no blob gone")
+    assert (mail.state, mail.failure) == (
+        "refused",
+        f"{ANNA}: it cannot be put together: no blob gone",
+    )
 
 
 async def test_a_mail_over_the_limit_of_size_is_refused(bench: Bench, tmp_path: Path) -> None:
@@ -251,14 +272,18 @@ async def test_a_claim_is_extended_while_the_server_takes_its_time(bench: Bench)
     bench.put()
 
     class Slow(FakeTransport):
-        async def send(self, sender: str, recipients: Sequence[str], message: bytes) -> DeliveryResult:
+        async def send(
+            self, sender: str, recipients: Sequence[str], message: bytes
+        ) -> DeliveryResult:
             await asyncio.wait_for(bench.outbox.extended.wait(), 60)
             return DeliveryResult(list(recipients))
 
     bench.transport = Slow()
     options: dict[str, Any] = {"stop": bench.stop, "clock": lambda: NOW, "claim_s": 0.03}
     templates = Templates(bench.settings)
-    sender = Sender(bench.outbox, NoFiles(), {"relay": bench.transport}, templates, bench.settings, **options)
+    sender = Sender(
+        bench.outbox, NoFiles(), {"relay": bench.transport}, templates, bench.settings, **options
+    )
     await sender.deliver(bench.mail.id)
     assert bench.mail.state == "sent"
 
@@ -266,15 +291,25 @@ async def test_a_claim_is_extended_while_the_server_takes_its_time(bench: Bench)
 def scheduler_of(bench: Bench, clock: SharedClock) -> Scheduler:
     circuits = {"relay": Circuit("relay")}
     return Scheduler(
-        bench.sender, bench.outbox, clock, circuits, bench.settings, health=Health("store"), stop=bench.stop
+        bench.sender,
+        bench.outbox,
+        clock,
+        circuits,
+        bench.settings,
+        health=Health("store"),
+        stop=bench.stop,
     )
 
 
-async def test_a_fault_of_ours_with_one_mail_holds_up_no_other(bench: Bench, tmp_path: Path) -> None:
+async def test_a_fault_of_ours_with_one_mail_holds_up_no_other(
+    bench: Bench, tmp_path: Path
+) -> None:
     reached = asyncio.Event()
 
     class Odd(FakeTransport):
-        async def send(self, sender: str, recipients: Sequence[str], message: bytes) -> DeliveryResult:
+        async def send(
+            self, sender: str, recipients: Sequence[str], message: bytes
+        ) -> DeliveryResult:
             if recipients[0] == "odd@x.example":
                 raise ZeroDivisionError
             reached.set()
@@ -317,7 +352,9 @@ def test_senders_go_by_the_databases_time(told: list[float], seems: float) -> No
     assert timedelta(0) <= clock() - (NOW + timedelta(seconds=seems)) < timedelta(seconds=0.4)
 
 
-async def test_a_mail_behind_a_server_that_is_down_is_given_up_in_its_time_without_an_attempt(bench: Bench) -> None:
+async def test_a_mail_behind_a_server_that_is_down_is_given_up_in_its_time_without_an_attempt(
+    bench: Bench,
+) -> None:
     bench.put(kind="answer", auto_submitted=None)
     bench.now = NOW + timedelta(seconds=bench.settings.sender.give_up_after_s)
     await bench.sender.deliver(bench.mail.id, "connection refused")

@@ -26,7 +26,9 @@ def templates(folder: Path, lines: str = "") -> Templates:
         ("de", "Vorgang [#235] wurde angelegt"),
     ],
 )
-def test_each_language_has_a_subject_and_a_text(tmp_path: Path, language: str, subject: str) -> None:
+def test_each_language_has_a_subject_and_a_text(
+    tmp_path: Path, language: str, subject: str
+) -> None:
     rendered = templates(tmp_path, f'language = "{language}"').render("invoices", VALUES)
     assert rendered[0] == subject
     assert "[#235]" in rendered[1]
@@ -53,7 +55,10 @@ def test_a_prefix_stands_in_place_of_our_word_for_a_case(
 def test_a_template_of_the_settings_sees_the_values(tmp_path: Path) -> None:
     text = "{% if number > 9 %}{{ stage }} {{ opened_at.year }}{% endif %}"
     lines = f"subject = '{{{{ process }}}}: {{{{ number }}}}'\ntext = '{text}'"
-    assert templates(tmp_path, lines).render("invoices", VALUES) == ("Faktury kosztowe: 235", "Registration 2026")
+    assert templates(tmp_path, lines).render("invoices", VALUES) == (
+        "Faktury kosztowe: 235",
+        "Registration 2026",
+    )
 
 
 def test_a_value_is_data_even_where_it_looks_like_a_template(tmp_path: Path) -> None:

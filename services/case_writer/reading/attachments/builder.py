@@ -23,7 +23,9 @@ FROM_MESSAGE = "from-message"
 _MAX_ORIGINAL_CHARS = 1000
 _MAX_ID_CHARS = 300
 _SUBJECT_WITHIN = 65536
-_SIGNATURES = frozenset({"application/pkcs7-signature", "application/x-pkcs7-signature", "application/pgp-signature"})
+_SIGNATURES = frozenset(
+    {"application/pkcs7-signature", "application/x-pkcs7-signature", "application/pgp-signature"}
+)
 _USUAL_NAMES = {
     "application/ms-tnef": "winmail.dat",
     "application/pgp-encrypted": "version.asc",
@@ -48,7 +50,9 @@ class Files:
     """
 
     def __init__(self, shown_ids: Iterable[str]) -> None:
-        self._shown = {form for content_id in shown_ids for form in (content_id, unquote(content_id))}
+        self._shown = {
+            form for content_id in shown_ids for form in (content_id, unquote(content_id))
+        }
         self._taken: set[str] = set()
         self._unnamed = 0
 
@@ -107,7 +111,9 @@ class Files:
         if not file.part.content_type.startswith("image/"):
             return False
         disposition = file.disposition.value
-        return disposition == "inline" or (file.related and content_id is not None and disposition != "attachment")
+        return disposition == "inline" or (
+            file.related and content_id is not None and disposition != "attachment"
+        )
 
     def _invented(self, content: bytes, content_type: str) -> str:
         """A name for a part without a name, or without a safe character in it."""

@@ -11,8 +11,16 @@ from services.case_writer.reading.attachments.builder import CMS_TYPES, MAIL_TYP
 from services.case_writer.reading.attachments.signed import is_encrypted, signed_content
 from services.case_writer.reading.attachments.winmail import Winmail, open_winmail
 from services.case_writer.reading.mime.splitter import Part, split
-from services.case_writer.reading.mime.structure import Bodies, FilePart, Segment, split_text_and_files
-from services.case_writer.reading.mime.transfer_encoding import decode_transfer_encoding, encoding_of
+from services.case_writer.reading.mime.structure import (
+    Bodies,
+    FilePart,
+    Segment,
+    split_text_and_files,
+)
+from services.case_writer.reading.mime.transfer_encoding import (
+    decode_transfer_encoding,
+    encoding_of,
+)
 from services.case_writer.reading.mime.uuencoded import UuencodedFile
 from services.case_writer.reading.model import AMBIGUOUS, Defects, ReadingLimits
 from services.case_writer.reading.text.parts import TextParts
@@ -21,7 +29,9 @@ from services.runtime.mail.charsets import decode
 from services.runtime.mail.headers import MailHeaders
 
 _MAX_WRAPPED = 3  # signed mails within signed mails
-_WINMAIL_TYPES = frozenset({"application/ms-tnef", "application/vnd.ms-tnef", "application/x-ms-tnef"})
+_WINMAIL_TYPES = frozenset(
+    {"application/ms-tnef", "application/vnd.ms-tnef", "application/x-ms-tnef"}
+)
 # Parts for programs that people can read if a report says nothing else (RFC 3464, 8098, 5965).
 _REPORT_TYPES = frozenset(
     {
@@ -31,7 +41,9 @@ _REPORT_TYPES = frozenset(
         "message/global-delivery-status",
     }
 )
-_UNTYPED = frozenset({"application/octet-stream", "application/eml", "application/x-eml", "message/eml"})
+_UNTYPED = frozenset(
+    {"application/octet-stream", "application/eml", "application/x-eml", "message/eml"}
+)
 # What makes the list of an attached message's files incomplete is a defect of the mail.
 _OF_THE_WHOLE = frozenset({"nested-too-deep", "too-many-parts"})
 
@@ -189,5 +201,7 @@ def _is_winmail(file: FilePart) -> bool:
 def _is_message(file: FilePart) -> bool:
     """By its type, or by its name if the type says nothing: some programs attach saved mails as plain data."""
     if file.part.content_type in MAIL_TYPES:
-        return not file.part.boundary  # with one it is no message, but a multipart that is nested too deep
+        return (
+            not file.part.boundary
+        )  # with one it is no message, but a multipart that is nested too deep
     return file.part.content_type in _UNTYPED and file.name.lower().endswith(".eml")

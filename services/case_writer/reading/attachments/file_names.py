@@ -125,14 +125,26 @@ def unique_name(name: str, taken: set[str]) -> str:
 def _seen(character: str) -> str:
     if character < "\x7f":
         return (
-            " " if character in "\t\n\r" else "" if character < " " else "_" if character in _FORBIDDEN else character
+            " "
+            if character in "\t\n\r"
+            else ""
+            if character < " "
+            else "_"
+            if character in _FORBIDDEN
+            else character
         )
     if unicodedata.category(character) in _UNSEEN_CATEGORIES:
         return ""
-    plain = unicodedata.normalize("NFKC", character)  # full-width and the like turn into signs further on
+    plain = unicodedata.normalize(
+        "NFKC", character
+    )  # full-width and the like turn into signs further on
     if plain == ".":  # an ending that some system sees is an ending for all
         return plain
-    return "_" if _FORBIDDEN.intersection(plain) or ".." in plain or character in _SLASHES else character
+    return (
+        "_"
+        if _FORBIDDEN.intersection(plain) or ".." in plain or character in _SLASHES
+        else character
+    )
 
 
 def _unreserved(name: str) -> str:
@@ -142,7 +154,10 @@ def _unreserved(name: str) -> str:
 
 def _extension(name: str) -> str:
     stem, dot, ending = name.rpartition(".")
-    if not (stem and dot and ending) or len(ending.encode("utf-8", "replace")) > _MAX_EXTENSION_BYTES:
+    if (
+        not (stem and dot and ending)
+        or len(ending.encode("utf-8", "replace")) > _MAX_EXTENSION_BYTES
+    ):
         return ""
     return f".{ending}"
 

@@ -11,7 +11,9 @@ _CONTROLS = bytes({*range(0x20), 0x7F} - {0x09, 0x0A, 0x0D})
 _CLOSER = ("text/html", "image/", "audio/", "video/")
 _TEXT_WITH_A_KIND = (b"<", b"%", b"{\\rtf", b"#!")
 _SNIFFED_BYTES = 8192  # an Office file names its kind in the first entries of its archive
-_UNKNOWN = frozenset({"application/octet-stream", "text/plain", "application/x-empty", "inode/x-empty"})
+_UNKNOWN = frozenset(
+    {"application/octet-stream", "text/plain", "application/x-empty", "inode/x-empty"}
+)
 _GENERIC = frozenset({
     "application/octet-stream", "application/x-unknown", "application/force-download", "application/download",
     "application/unknown", "binary/octet-stream", "application/binary",
@@ -53,7 +55,12 @@ _FAMILIES = {
             "application/x-msdos-program",
             "application/vnd.microsoft.portable-executable",
         ),
-        ("application/vnd.ms-tnef", "application/vnd.tnef", "application/ms-tnef", "application/x-ms-tnef"),
+        (
+            "application/vnd.ms-tnef",
+            "application/vnd.tnef",
+            "application/ms-tnef",
+            "application/x-ms-tnef",
+        ),
     )
     for member in row
 }
@@ -123,7 +130,13 @@ def _family(media_type: str) -> str:
 def _is_marked(family: str) -> bool:
     """Whether files of this kind begin with bytes that give them away, so that a file without them is none."""
     if family.startswith(("image/", "audio/", "video/")):
-        return family not in ("image/svg+xml", "image/x-eps", "image/vnd.dxf", "image/x-portable-pixmap", "audio/midi")
+        return family not in (
+            "image/svg+xml",
+            "image/x-eps",
+            "image/vnd.dxf",
+            "image/x-portable-pixmap",
+            "audio/midi",
+        )
     return family in _MARKED or family in PROGRAMS
 
 

@@ -5,7 +5,15 @@ from dataclasses import dataclass
 _SIGNED = bytes.fromhex("06092a864886f70d010702")
 _ENVELOPED = bytes.fromhex("06092a864886f70d010703")
 _AUTH_ENVELOPED = bytes.fromhex("060b2a864886f70d0109100117")
-_SEQUENCE, _SET, _INTEGER, _OCTETS, _OCTETS_IN_PIECES, _EXPLICIT, _OID = 0x30, 0x31, 0x02, 0x04, 0x24, 0xA0, 0x06
+_SEQUENCE, _SET, _INTEGER, _OCTETS, _OCTETS_IN_PIECES, _EXPLICIT, _OID = (
+    0x30,
+    0x31,
+    0x02,
+    0x04,
+    0x24,
+    0xA0,
+    0x06,
+)
 
 _BEGIN_SIGNED = "-----BEGIN PGP SIGNED MESSAGE-----"
 _BEGIN_SIGNATURE = "-----BEGIN PGP SIGNATURE-----"

@@ -32,7 +32,19 @@ _LONG_NAME = 0x3707
 _MEDIA_TYPE = 0x370E
 _CONTENT_ID = 0x3712
 
-_FIXED_BYTES = {0x2: 4, 0x3: 4, 0x4: 4, 0x5: 8, 0x6: 8, 0x7: 8, 0xA: 4, 0xB: 4, 0x14: 8, 0x40: 8, 0x48: 16}
+_FIXED_BYTES = {
+    0x2: 4,
+    0x3: 4,
+    0x4: 4,
+    0x5: 8,
+    0x6: 8,
+    0x7: 8,
+    0xA: 4,
+    0xB: 4,
+    0x14: 8,
+    0x40: 8,
+    0x48: 16,
+}
 _STRING_8, _UNICODE, _BINARY, _OBJECT = 0x1E, 0x1F, 0x102, 0xD
 _SEVERAL = 0x1000
 _NAMED_FROM = 0x8000
@@ -109,8 +121,16 @@ class _Opener:
         if _HTML_BODY in properties:
             kind, value = properties[_HTML_BODY]
             page = properties.get(_CODE_PAGE, (0, b""))[1]
-            charset = _charset_of_page(struct.unpack_from("<I", page)[0]) if len(page) >= 4 else self._charset
-            found.html = value.decode("utf-16-le", "replace") if kind == _UNICODE else decode(value, charset)[0]
+            charset = (
+                _charset_of_page(struct.unpack_from("<I", page)[0])
+                if len(page) >= 4
+                else self._charset
+            )
+            found.html = (
+                value.decode("utf-16-le", "replace")
+                if kind == _UNICODE
+                else decode(value, charset)[0]
+            )
         found.has_rtf = _COMPRESSED_RTF in properties
 
     def _take_file(self, file: WinmailFile, identity: int, value: bytes) -> None:
@@ -125,20 +145,32 @@ class _Opener:
                     file.name = self._string(properties[name]) or file.name
             if not file.content and _DATA in properties:
                 kind, content = properties[_DATA]
-                file.content = content[16:] if kind == _OBJECT else content  # an object begins with its interface's id
+                file.content = (
+                    content[16:] if kind == _OBJECT else content
+                )  # an object begins with its interface's id
             file.content_type = self._string(properties.get(_MEDIA_TYPE, (0, b"")))
             file.content_id = self._string(properties.get(_CONTENT_ID, (0, b"")))
 
     def _string(self, value: tuple[int, bytes]) -> str:
         kind, data = value
-        return data.decode("utf-16-le", "replace").rstrip("\0") if kind == _UNICODE else self._text(data)
+        return (
+            data.decode("utf-16-le", "replace").rstrip("\0")
+            if kind == _UNICODE
+            else self._text(data)
+        )
 
     def _text(self, data: bytes) -> str:
         return decode(data.partition(b"\0")[0], self._charset)[0]
 
 
 def _charset_of_page(page: int) -> str:
-    return "utf-8" if page == 65001 else f"iso-8859-{page - 28590}" if 28591 <= page <= 28605 else f"cp{page}"
+    return (
+        "utf-8"
+        if page == 65001
+        else f"iso-8859-{page - 28590}"
+        if 28591 <= page <= 28605
+        else f"cp{page}"
+    )
 
 
 def _properties(data: bytes) -> dict[int, tuple[int, bytes]]:

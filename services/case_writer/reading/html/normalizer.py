@@ -29,8 +29,12 @@ _TOKEN = re.compile(
     | <[!?/][^>]*+(?:>|$)""",
     re.VERBOSE | re.DOTALL,
 )
-_ATTRIBUTE = re.compile(r"""[\s/]*+([^\s/>][^\s/>=]*+)(?:\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s>"'][^\s>]*+)?))?""")
-_BARE_AMPERSAND = re.compile("&(?!(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});)")
+_ATTRIBUTE = re.compile(
+    r"""[\s/]*+([^\s/>][^\s/>=]*+)(?:\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s>"'][^\s>]*+)?))?"""
+)
+_BARE_AMPERSAND = re.compile(
+    "&(?!(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});)"
+)
 _TAG_END = re.compile(r"[\s/]*+>")
 
 _VOID = frozenset({"br", "hr", "img", "wbr", "col"})
@@ -79,7 +83,10 @@ def needs_normalizing(html: str) -> bool:
     if tags > _FEW_TAGS:
         return True
     # At worst half of the tags are formatting and each of the other half creates all of these again.
-    if tags * tags // 4 <= _FEW_COPIES or tags * len(_FORMATTING_INITIAL.findall(html)) <= _FEW_COPIES:
+    if (
+        tags * tags // 4 <= _FEW_COPIES
+        or tags * len(_FORMATTING_INITIAL.findall(html)) <= _FEW_COPIES
+    ):
         return False
     return tags * len(_FORMATTING_TAG.findall(html)) > _FEW_COPIES
 
@@ -125,7 +132,9 @@ class _Normalizer:
     def _with_few_references(self, text: str) -> str:
         """A million `&amp;` in one run cost nh3 8 s; after many, references are resolved and `&` becomes full-width."""
         self._references += text.count("&")
-        return unescape(text).replace("&", "\uff06") if self._references > _MANY_REFERENCES else text
+        return (
+            unescape(text).replace("&", "\uff06") if self._references > _MANY_REFERENCES else text
+        )
 
     def _start(self, name: str, attributes: str) -> Iterator[str]:
         if name in _ENDS:
@@ -133,11 +142,17 @@ class _Normalizer:
             place = self._place(ended | scope)
             if place >= 0 and self._open[place] in ended:
                 yield from self._close_to(place)
-        elif name not in _INLINE and name not in _VOID and (place := self._place(frozenset({"p"}))) >= 0:
+        elif (
+            name not in _INLINE
+            and name not in _VOID
+            and (place := self._place(frozenset({"p"}))) >= 0
+        ):
             yield from self._close_to(place)
         inside = _INSIDE.get(name)
         within_frame = bool(self._open) and self._open[-1] in _TABLE_FRAME
-        if (inside and not (self._open and self._open[-1] in inside)) or (within_frame and not inside):
+        if (inside and not (self._open and self._open[-1] in inside)) or (
+            within_frame and not inside
+        ):
             return
         if name in _VOID:
             yield f"<{name}{attributes}>"

@@ -19,7 +19,18 @@ _TAGS = {
     "ol", "p", "pre", "q", "s", "samp", "section", "small", "span", "strike", "strong", "sub", "sup", "table",
     "tbody", "td", "tfoot", "th", "thead", "tr", "tt", "u", "ul", "var", "wbr",
 }  # fmt: skip
-_WITHOUT_CONTENT = {"script", "style", "title", "template", "iframe", "object", "noembed", "noframes", "xmp", "select"}
+_WITHOUT_CONTENT = {
+    "script",
+    "style",
+    "title",
+    "template",
+    "iframe",
+    "object",
+    "noembed",
+    "noframes",
+    "xmp",
+    "select",
+}
 _ATTRIBUTES = {
     "*": {"align", "bgcolor", "dir", "lang", "style", "title", "valign"},
     "a": {"href"},
@@ -94,7 +105,9 @@ def sanitize(html: str) -> tuple[str, int, bool]:
     if "\\" in safe or ("(" in safe and _STYLE_WITH_CALL.search(safe)):
         safe = _STYLE.sub(lambda match: match[1] if _reaches_out(match[2]) else match[0], safe)
     pieces = _IMAGE_SOURCE.split(safe)  # text, what stands before a `src`, text …
-    safe = 'data-remote-src="'.join([*map("".join, zip(pieces[0:-1:2], pieces[1::2], strict=True)), pieces[-1]])
+    safe = 'data-remote-src="'.join(
+        [*map("".join, zip(pieces[0:-1:2], pieces[1::2], strict=True)), pieces[-1]]
+    )
     return safe, len(pieces) // 2, normalized
 
 
@@ -114,7 +127,9 @@ def lift_pictures(html: str, count: int) -> tuple[str, list[Picture]]:
         if number > _MAX_DATA_PICTURES:
             return match[1]
         kind = match[2].lower().replace("jpg", "jpeg")
-        pictures.append(Picture(f"data-{number}", f"image/{kind}", unbase64(match[3].encode("ascii"))))
+        pictures.append(
+            Picture(f"data-{number}", f"image/{kind}", unbase64(match[3].encode("ascii")))
+        )
         return f"{match[1]}cid:{pictures[-1].content_id}"
 
     return _DATA_PICTURE.sub(lift, html), pictures

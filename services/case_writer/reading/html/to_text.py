@@ -12,7 +12,9 @@ from services.case_writer.reading.text.plain import without_controls
 
 _TAG = re.compile(r'<(/?[a-z0-9]+)((?: [a-z-]+="[^"]*+")*+)>')
 # Marks within the text, which itself holds none of these controls. Those of line ends share their first, sought fast.
-_BREAK, _LINE, _PARAGRAPH, _CELL, _ROW, _ROW_ENDS = (f"\x01{sign}" for sign in "\n\x02\x03\x04\x05\x06")
+_BREAK, _LINE, _PARAGRAPH, _CELL, _ROW, _ROW_ENDS = (
+    f"\x01{sign}" for sign in "\n\x02\x03\x04\x05\x06"
+)
 _OPEN, _CLOSE, _BLANK, _TAB = "\x07\x08\x0e\x0f"
 _ALL_MARKS = "\x01\x02\x03\x04\x05\x06\x07\x08\x0e\x0f"
 _RUN = re.compile("\x01[\x01-\x06\n ]*+")
@@ -20,12 +22,18 @@ _MARKS: dict[str, str | None] = {
     "br": _BREAK,
     "tr": _ROW,
     **dict.fromkeys(("h1", "h2", "h3", "h4", "h5", "h6", "p"), _PARAGRAPH),
-    **dict.fromkeys(("address", "article", "aside", "caption", "center", "dd", "div", "dl", "dt"), _LINE),
-    **dict.fromkeys(("figcaption", "figure", "footer", "header", "hr", "main", "pre", "section"), _LINE),
+    **dict.fromkeys(
+        ("address", "article", "aside", "caption", "center", "dd", "div", "dl", "dt"), _LINE
+    ),
+    **dict.fromkeys(
+        ("figcaption", "figure", "footer", "header", "hr", "main", "pre", "section"), _LINE
+    ),
     **dict.fromkeys(("table", "tbody", "tfoot", "thead"), _LINE),
 }
 _MARKS |= {f"/{name}": mark for name, mark in _MARKS.items()} | {"/tr": _ROW_ENDS, "/li": _LINE}
-_MARKS |= dict.fromkeys(("blockquote", "/blockquote", "li", "ol", "/ol", "ul", "/ul", "td", "th"))  # these depend
+_MARKS |= dict.fromkeys(
+    ("blockquote", "/blockquote", "li", "ol", "/ol", "ul", "/ul", "td", "th")
+)  # these depend
 _QUOTE_MARKS = (' type="cite"', ' class="gmail_quote"')
 _REFERENCES = (("&lt;", "<"), ("&gt;", ">"), ("&nbsp;", "\xa0"), ("&amp;", "&"))
 _ATTRIBUTION_TAGS = 24  # looked at before a `blockquote`
@@ -49,7 +57,12 @@ def to_text(safe: str) -> str:
     while "  " in text:
         text = text.replace("  ", " ")
     gaps = _Gaps()
-    text = _RUN.sub(lambda run: gaps[run[0]], text).replace(" \n", "\n").replace(" \t", "\t").strip("\n ")
+    text = (
+        _RUN.sub(lambda run: gaps[run[0]], text)
+        .replace(" \n", "\n")
+        .replace(" \t", "\t")
+        .strip("\n ")
+    )
     text = text.replace(_BLANK, " ").replace(_TAB, "\t")
     if "&" in text:
         text = _with_signs(text)
@@ -65,7 +78,9 @@ class _Layout:
     """Puts a mark for each tag that begins or ends a line; the others go without a trace."""
 
     def __init__(self) -> None:
-        self._lists: list[int | None] = []  # the next number of each open list, None if it has bullets
+        self._lists: list[
+            int | None
+        ] = []  # the next number of each open list, None if it has bullets
         self._is_quote: list[bool] = []
         self._attempts = 0
 
@@ -154,8 +169,12 @@ class _Gaps(dict[str, str]):
 
     def __missing__(self, run: str) -> str:
         cells = 0 if _ROW in run else run.count(_CELL)
-        is_paragraph = _PARAGRAPH in run and not (_ROW in run and _ROW_ENDS in run)  # rows of cells are lines
-        lines = run.count("\n") + (run[1] != "\n")  # `<br>` ends a line, a block only one that has begun
+        is_paragraph = _PARAGRAPH in run and not (
+            _ROW in run and _ROW_ENDS in run
+        )  # rows of cells are lines
+        lines = run.count("\n") + (
+            run[1] != "\n"
+        )  # `<br>` ends a line, a block only one that has begun
         gap = "\t" * cells or "\n" * max(lines, 2 if is_paragraph else 1)
         self[run] = gap
         return gap

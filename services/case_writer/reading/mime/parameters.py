@@ -10,7 +10,9 @@ MAX_PARAMETERS = 100
 MAX_VALUE_BYTES = 8192
 
 # A bare value may hold blanks (`filename=my file.pdf`); it ends at a semicolon.
-_PARAMETER = re.compile(rb';[ \t]*+([^\s=;"]{1,80})[ \t]*+=[ \t]*+(?:"((?:[^"\\]++|\\.)*+)"|([^;]*+))', re.DOTALL)
+_PARAMETER = re.compile(
+    rb';[ \t]*+([^\s=;"]{1,80})[ \t]*+=[ \t]*+(?:"((?:[^"\\]++|\\.)*+)"|([^;]*+))', re.DOTALL
+)
 _PIECE = re.compile(rb"([^*]+)\*(\d{1,3})(\*?)$")
 _ESCAPED = re.compile(rb'\\(["\\])')
 _TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,80}/[a-z0-9!#$&^_.+-]{1,100}")

@@ -18,7 +18,9 @@ _REST_OF_LINE = re.compile(
     rb"(?=[!-9;-~]{1,80}:|\r?\n|(?:[^\n]{1,200}\n){1,2}(?i:content-)[A-Za-z-]{1,30}:))"
 )
 _MOST_TYPES = 10  # contradicting Content-Types looked at
-_SIMILAR_LINES = 200  # lines that only begin alike are passed over one by one; if many come, by a pattern
+_SIMILAR_LINES = (
+    200  # lines that only begin alike are passed over one by one; if many come, by a pattern
+)
 _GUESS_WITHIN = 64 * 1024
 _LIKELY_BOUNDARY = re.compile(rb"\n--([^\r\n]{1,200})\r?\nContent-[A-Za-z-]{1,30}:", re.IGNORECASE)
 _CONFLICT_WITHIN = 64 * 1024
@@ -27,7 +29,8 @@ _INK = re.compile(rb"[^\s\0]")
 _STUB_BYTES = 500
 _FORMAL_LINE = re.compile(rb"^(?:--|[!-9;-~]{1,80}:)", re.MULTILINE)
 _ABOUT_THE_FORM = re.compile(
-    rb"mime|multi-?part|format|encapsulated|mail ?reader|mail program|legible|openpgp", re.IGNORECASE
+    rb"mime|multi-?part|format|encapsulated|mail ?reader|mail program|legible|openpgp",
+    re.IGNORECASE,
 )
 
 
@@ -81,10 +84,14 @@ class _Splitter:
         self._defects = defects
         self._parts: list[Part] = []
         self._open: list[Part] = []  # multiparts whose end has not come yet, innermost last
-        self._ahead: list[_Line | None] = []  # the next boundary line of each of them, as far as searched
+        self._ahead: list[
+            _Line | None
+        ] = []  # the next boundary line of each of them, as far as searched
         self._leaf: Part | None = None
         self._gap_start = 0  # start of the bytes that belong to no part
-        self._gaps: list[tuple[Part | None, int, int]] = []  # with the multipart whose first part follows
+        self._gaps: list[
+            tuple[Part | None, int, int]
+        ] = []  # with the multipart whose first part follows
 
     def split(self, headers: MailHeaders) -> list[Part]:
         self._begin(headers, 0, "text/plain")
@@ -143,8 +150,12 @@ class _Splitter:
         if before_first_part_of is None or end - ink.start() > _STUB_BYTES:
             return True
         words = self._raw[ink.start() : end]
-        sentences = [sentence for sentence in re.split(rb"[.!](?=\s|$)", words) if _INK.search(sentence)]
-        return _FORMAL_LINE.search(words) is not None or not all(map(_ABOUT_THE_FORM.search, sentences))
+        sentences = [
+            sentence for sentence in re.split(rb"[.!](?=\s|$)", words) if _INK.search(sentence)
+        ]
+        return _FORMAL_LINE.search(words) is not None or not all(
+            map(_ABOUT_THE_FORM.search, sentences)
+        )
 
     def _next_boundary(self, position: int, stop: int) -> _Line | None:
         """The first boundary line of an open multipart that starts between `position`, a line's start, and `stop`.
@@ -157,7 +168,9 @@ class _Splitter:
             line = self._ahead[depth]
             if line is None or line.start < position:
                 line = self._ahead[depth] = self._search(depth, position, end)
-            if best is None or line.start <= best.start:  # of two that are spelled alike the inner one is meant
+            if (
+                best is None or line.start <= best.start
+            ):  # of two that are spelled alike the inner one is meant
                 best = line
                 end = min(end, line.after)
         return best if best is not None and best.start < stop else None
@@ -166,7 +179,9 @@ class _Splitter:
         """The next boundary line of one multipart that ends by `end`; a line beyond the mail if it has none."""
         raw, dashed = self._raw, b"--" + (self._open[depth].boundary or b"")
         start = (
-            position if raw.startswith(dashed, position, end) else raw.find(b"\n" + dashed, position, end) + 1 or end
+            position
+            if raw.startswith(dashed, position, end)
+            else raw.find(b"\n" + dashed, position, end) + 1 or end
         )
         for _ in range(_SIMILAR_LINES):
             if start >= end:
@@ -191,13 +206,19 @@ class _Splitter:
         found = raw.find(b"\n\n", start, blank)
         blank = found if found >= 0 else blank
         following = self._next_boundary(start, blank)
-        headers = MailHeaders.parse_part(raw, start, following.start if following else window, max_bytes=limit)
+        headers = MailHeaders.parse_part(
+            raw, start, following.start if following else window, max_bytes=limit
+        )
         self._defects.add("header-malformed", headers.malformed)
         if headers.uncertain:  # a text with colons, and no header before it
             self._defects.add(AMBIGUOUS)
             headers = MailHeaders({}, start, shortened=False)
         parent.children.append(len(self._parts))
-        self._begin(headers, start, "message/rfc822" if parent.content_type == "multipart/digest" else "text/plain")
+        self._begin(
+            headers,
+            start,
+            "message/rfc822" if parent.content_type == "multipart/digest" else "text/plain",
+        )
         return headers.body_start
 
     def _begin(self, headers: MailHeaders, start: int, default: str) -> None:
@@ -214,7 +235,10 @@ class _Splitter:
         self._defects.add("multipart-without-boundary", part.boundary is None)
         if len(self._open) >= self._limits.max_nesting:
             self._defects.add("nested-too-deep")
-            part.content_type, part.body = "message/rfc822", part.start  # kept whole, as a mail of its own
+            part.content_type, part.body = (
+                "message/rfc822",
+                part.start,
+            )  # kept whole, as a mail of its own
             return
         if self._finds_parts(part):
             self._leaf, self._gap_start = None, part.body
@@ -249,12 +273,19 @@ class _Splitter:
             return Parameters(values[0] if values else None)
         declared = [Parameters(value) for value in values[:_MOST_TYPES]]
         multiparts = [
-            multipart for multipart in declared if multipart.value.startswith("multipart/") and multipart.boundary()
+            multipart
+            for multipart in declared
+            if multipart.value.startswith("multipart/") and multipart.boundary()
         ]
         self._defects.add(AMBIGUOUS, multiparts)
         end = headers.body_start + _CONFLICT_WITHIN
         for multipart in multiparts:
-            if self._raw.find(b"\n--" + (multipart.boundary() or b""), max(0, headers.body_start - 1), end) >= 0:
+            if (
+                self._raw.find(
+                    b"\n--" + (multipart.boundary() or b""), max(0, headers.body_start - 1), end
+                )
+                >= 0
+            ):
                 return multipart
         return declared[0]
 
@@ -278,14 +309,20 @@ class _Splitter:
         """Note the bytes up to `end` that belong to no part."""
         if self._leaf is None and end > self._gap_start:
             last = self._parts[-1] if self._parts else None
-            preamble_of = last if last is not None and last.boundary and last.body == self._gap_start else None
+            preamble_of = (
+                last
+                if last is not None and last.boundary and last.body == self._gap_start
+                else None
+            )
             self._gaps.append((preamble_of, self._gap_start, end))
             self._gap_start = end
 
 
 def _line(start: int, found: re.Match[bytes], depth: int) -> _Line:
     closes = found[1] is not None or found[2] is not None
-    return _Line(start, found.end(), depth, closes, has_words=found[2] is not None or found[3] is not None)
+    return _Line(
+        start, found.end(), depth, closes, has_words=found[2] is not None or found[3] is not None
+    )
 
 
 def _default_type(headers: MailHeaders, parameters: Parameters, default: str) -> str:

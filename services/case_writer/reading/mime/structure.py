@@ -6,11 +6,18 @@ from dataclasses import dataclass, field
 
 from services.case_writer.reading.mime.parameters import Parameters
 from services.case_writer.reading.mime.splitter import Part
-from services.case_writer.reading.mime.transfer_encoding import decode_transfer_encoding, encoding_of
+from services.case_writer.reading.mime.transfer_encoding import (
+    decode_transfer_encoding,
+    encoding_of,
+)
 
 _HTML = frozenset({"text/html", "application/xhtml+xml"})
-_PLAIN = frozenset({"text/plain", "text/enriched", "text/richtext", "text/markdown", "text/x-markdown"})
-_COPIES = frozenset({"text/x-amp-html", "text/watch-html"})  # copies of the same text, for one program only
+_PLAIN = frozenset(
+    {"text/plain", "text/enriched", "text/richtext", "text/markdown", "text/x-markdown"}
+)
+_COPIES = frozenset(
+    {"text/x-amp-html", "text/watch-html"}
+)  # copies of the same text, for one program only
 
 
 @dataclass(slots=True)
@@ -42,7 +49,11 @@ class FilePart:
     def name(self) -> str:
         """The name as the mail gives it; empty if it gives none."""
         charset = self.charset
-        return self.disposition.text("filename", charset) or self.part.parameters.text("name", charset) or ""
+        return (
+            self.disposition.text("filename", charset)
+            or self.part.parameters.text("name", charset)
+            or ""
+        )
 
     def open(self) -> bytes:
         """The bytes of the file, which are the same object as those of `content` from now on."""
@@ -53,7 +64,9 @@ class FilePart:
         """The bytes of the file, and whether its transfer encoding was damaged."""
         if self.opened is not None:
             return self.opened
-        return decode_transfer_encoding(self.raw[self.part.body : self.part.end], encoding_of(self.part.headers))
+        return decode_transfer_encoding(
+            self.raw[self.part.body : self.part.end], encoding_of(self.part.headers)
+        )
 
 
 @dataclass(slots=True)
@@ -107,7 +120,11 @@ class _Arranger:
             text = self._text_of(part, content_type)
             self._has_text = self._has_text or bool(text and not text.isspace())
             self._segments[index] = [Segment(html=text) if is_html else Segment(plain=text)]
-        elif content_type not in _COPIES or parent is None or parent.content_type != "multipart/alternative":
+        elif (
+            content_type not in _COPIES
+            or parent is None
+            or parent.content_type != "multipart/alternative"
+        ):
             around = "" if parent is None else parent.content_type
             self._files.append(
                 FilePart(
@@ -123,8 +140,14 @@ class _Arranger:
 
     def _charset_of_name(self, part: Part) -> str | None:
         """What raw bytes in a file's name are in: the charset of the part, else that of the mail."""
-        raw = (part.headers.raw("content-disposition") or b"") + (part.headers.raw("content-type") or b"")
-        return None if raw.isascii() else part.headers.named_charset() or self._parts[0].headers.charset_for(raw)
+        raw = (part.headers.raw("content-disposition") or b"") + (
+            part.headers.raw("content-type") or b""
+        )
+        return (
+            None
+            if raw.isascii()
+            else part.headers.named_charset() or self._parts[0].headers.charset_for(raw)
+        )
 
     def _is_text(self, part: Part, parent: Part | None, disposition: Parameters) -> bool:
         """A text part is a file if it says so, or if it has a file's name and comes after a text."""
@@ -132,7 +155,9 @@ class _Arranger:
         if disposition.value == "attachment":
             return parent is None and not named
         return (
-            not named or not self._has_text or (parent is not None and parent.content_type == "multipart/alternative")
+            not named
+            or not self._has_text
+            or (parent is not None and parent.content_type == "multipart/alternative")
         )
 
     def _is_related(self, part: Part, parent: Part | None) -> bool:
@@ -145,7 +170,9 @@ class _Arranger:
         if part.content_type == "multipart/alternative":
             segments, left_out = _alternative(inner)
             copies = any(self._parts[child].content_type in _COPIES for child in part.children)
-            left_out = left_out or (copies and not any(segment.plain or segment.html for segment in segments))
+            left_out = left_out or (
+                copies and not any(segment.plain or segment.html for segment in segments)
+            )
             self._has_other_text = self._has_other_text or left_out
             return segments
         return [segment for segments in inner for segment in segments]
@@ -161,7 +188,9 @@ def _alternative(choices: list[list[Segment]]) -> tuple[list[Segment], bool]:
     for segments in choices:
         if any(segment.html is not None for segment in segments):
             htmls.append("\n".join(html_of(segment) for segment in segments))
-            both = [segment.plain for segment in segments if segment.plain and segment.html is not None]
+            both = [
+                segment.plain for segment in segments if segment.plain and segment.html is not None
+            ]
             plains += ["\n".join(both)] if both else []
         elif segments:
             plains.append("\n".join(segment.plain or "" for segment in segments))
@@ -183,4 +212,6 @@ def html_of(segment: Segment) -> str:
     """The HTML form, made from the plain one if there is no other."""
     if segment.html is not None:
         return segment.html
-    return f'<div style="white-space:pre-wrap">{markup.escape(segment.plain or "", quote=False)}</div>'
+    return (
+        f'<div style="white-space:pre-wrap">{markup.escape(segment.plain or "", quote=False)}</div>'
+    )

@@ -33,14 +33,22 @@ def encoding_of(headers: MailHeaders) -> str:
     return ", ".join(headers.texts("content-transfer-encoding"))
 
 
-def decode_transfer_encoding(content: bytes, encoding: str, *, is_text: bool = False) -> tuple[bytes, bool]:
+def decode_transfer_encoding(
+    content: bytes, encoding: str, *, is_text: bool = False
+) -> tuple[bytes, bool]:
     """The bytes as they were before sending, and whether something in the encoding was damaged or unknown.
 
     Of several encodings, which contradict each other, the first that the content is sound in counts. Of a part
     that is to be text, words that only look like base64 stay as they are.
     """
     decoded, damaged = _decode_declared(content, encoding)
-    if is_text and not damaged and decoded is not content and _WORDS.fullmatch(content) and not _is_text(decoded):
+    if (
+        is_text
+        and not damaged
+        and decoded is not content
+        and _WORDS.fullmatch(content)
+        and not _is_text(decoded)
+    ):
         return content, True  # the number of its letters happens to be a multiple of four
     return decoded, damaged
 
@@ -53,7 +61,8 @@ def _decode_declared(content: bytes, encoding: str) -> tuple[bytes, bool]:
     if len(names) == 1:
         return _decode(content, names[0])
     for name in sorted(
-        names, key=lambda candidate: candidate in _STRICTEST_FIRST and _STRICTEST_FIRST.index(candidate)
+        names,
+        key=lambda candidate: candidate in _STRICTEST_FIRST and _STRICTEST_FIRST.index(candidate),
     ):
         if name in _STRICTEST_FIRST:
             decoded, damaged = _decode(content, name)
@@ -102,7 +111,9 @@ def _sound_base64(content: bytes) -> bytes:
             raise _BinasciiError("data after the padding")
         is_last = start + _BLOCK_BYTES >= len(content)
         end = len(compact) if is_last else len(compact) // 4 * 4
-        before = _FOUR_LETTERS if decoded.tell() else b""  # padding is judged by whether letters came before it
+        before = (
+            _FOUR_LETTERS if decoded.tell() else b""
+        )  # padding is judged by whether letters came before it
         decoded.write(a2b_base64(before + compact[:end], strict_mode=True)[len(before) // 4 * 3 :])
         rest, is_padded = compact[end:], is_padded or compact[:end].endswith(b"=")
     return decoded.getvalue()
@@ -112,7 +123,9 @@ def _damaged_base64(content: bytes) -> bytes:
     """As much as can be decoded, without text that a gateway appended; text that never was base64 stays."""
     lines = _BASE64_LINES.match(content)
     end = lines.end() if lines else 0
-    has_more = _INK.search(content, end) is None or _LONG_BASE64_LINE.search(content, end) is not None
+    has_more = (
+        _INK.search(content, end) is None or _LONG_BASE64_LINE.search(content, end) is not None
+    )
     head = _likely_base64(content if has_more else content[:end])
     if _LONG_BASE64_LINE.search(content) is None and _is_printable(content):
         whole = unbase64(content.translate(None, _BLANKS))
@@ -157,14 +170,18 @@ def _uuencoded(content: bytes) -> tuple[bytes, bool]:
     decoded = bytearray()
     inside = damaged = False
     lines = BytesIO(content)
-    for line_with_end in lines:  # one by one: a list of 25 million empty lines would take a gigabyte
+    for (
+        line_with_end
+    ) in lines:  # one by one: a list of 25 million empty lines would take a gigabyte
         line = line_with_end.rstrip(b"\r\n")
         if not inside:
             inside = line.startswith(b"begin ")
             damaged = damaged or not (inside or line.isspace() or not line)
         elif line == b"end":
             return bytes(decoded), damaged or _INK.search(content, lines.tell()) is not None
-        elif len(decoded) > len(content):  # a short line is filled up with zeros: true files get smaller
+        elif len(decoded) > len(
+            content
+        ):  # a short line is filled up with zeros: true files get smaller
             break
         elif line:
             try:

@@ -11,7 +11,8 @@ from services.runtime.mail.words import one_line
 
 # Encoded lines have no lower-case letters, so none of them is `end` or another `begin`.
 _FILE = re.compile(
-    rb"^begin [0-7]{3,4} ([^\r\n]{1,200})\r?\n((?:[ -`]{1,90}\r?\n)++)end[ \t]*+\r?(?:\n|\Z)", re.MULTILINE
+    rb"^begin [0-7]{3,4} ([^\r\n]{1,200})\r?\n((?:[ -`]{1,90}\r?\n)++)end[ \t]*+\r?(?:\n|\Z)",
+    re.MULTILINE,
 )
 _LENGTH = 0x3F
 _LINE_BYTES = 45
@@ -49,7 +50,9 @@ def extract(text: bytes, max_files: int) -> tuple[bytes, list[UuencodedFile]]:
 def _decoded(text: bytes, start: int, end: int) -> bytes | None:
     """The bytes of encoded lines, None if a line is not as long as it says or the lines hold nothing."""
     decoded = BytesIO()
-    lines = BytesIO(text)  # which shares the bytes; a list of all lines would take three times the memory
+    lines = BytesIO(
+        text
+    )  # which shares the bytes; a list of all lines would take three times the memory
     lines.seek(start)
     while lines.tell() < end:
         line_with_end = lines.readline()

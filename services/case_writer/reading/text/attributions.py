@@ -114,7 +114,13 @@ def is_attribution(line: str, *, above_quote: bool) -> bool:
             return (parts.has_verb and _is_plain_end(line)) or (
                 is_dated and parts.has_year and parts.begins_with_date and _ends_with_address(line)
             )
-        return parts.has_verb and is_dated and parts.has_year and bool(parts.name) and _has_program_form(parts.text)
+        return (
+            parts.has_verb
+            and is_dated
+            and parts.has_year
+            and bool(parts.name)
+            and _has_program_form(parts.text)
+        )
     may_be_foreign = parts.has_address and is_dated and not begins_attribution(line)
     if parts.unknown > (_MAX_UNKNOWN_WORDS if may_be_foreign else 0):
         return False
@@ -125,7 +131,10 @@ def is_attribution(line: str, *, above_quote: bool) -> bool:
 
 def has_verb(line: str) -> bool:
     """Whether one of the words is what programs write for `wrote`."""
-    return any(word.strip(_EDGES) in VERBS or word.strip(",:") in VERBS for word in line.lower().split()[:_MAX_WORDS])
+    return any(
+        word.strip(_EDGES) in VERBS or word.strip(",:") in VERBS
+        for word in line.lower().split()[:_MAX_WORDS]
+    )
 
 
 def begins_attribution(line: str) -> bool:
@@ -138,7 +147,11 @@ def is_date(line: str) -> bool:
     if len(line) > MAX_CHARS or not any(sign.isdigit() for sign in line):
         return False
     parts = _Parts(line)
-    return not parts.is_sentence and parts.has_date and not (parts.name or parts.unknown or parts.has_verb)
+    return (
+        not parts.is_sentence
+        and parts.has_date
+        and not (parts.name or parts.unknown or parts.has_verb)
+    )
 
 
 def _ends_with_address(line: str) -> bool:
@@ -188,7 +201,10 @@ def _number(word: str) -> str:
     letters = "".join(sign for sign in word if sign.isalpha()).lower()
     if word[0] in "+-":
         return "z" if len(digits) <= 2 and len(digits[0]) in (1, 2, 4) else ""
-    if letters and (len(letters) > 2 or letters not in ("am", "pm", "th", "st", "nd", "rd", "h", "г", "р", "t", "z")):
+    if letters and (
+        len(letters) > 2
+        or letters not in ("am", "pm", "th", "st", "nd", "rd", "h", "г", "р", "t", "z")
+    ):
         return _cjk_date(word)
     if len(digits) == 1:
         if len(digits[0]) == 4 and digits[0][:2] in ("19", "20"):
@@ -198,7 +214,13 @@ def _number(word: str) -> str:
         return ""
     if ":" in word or letters in ("am", "pm", "h"):
         kind = "t" if all(len(part) <= 2 for part in digits[-2:]) else ""
-        return f"{kind}yd" if len(digits) >= 5 and len(digits[0]) == 4 else kind if len(digits) <= 3 else ""
+        return (
+            f"{kind}yd"
+            if len(digits) >= 5 and len(digits[0]) == 4
+            else kind
+            if len(digits) <= 3
+            else ""
+        )
     if len(digits) == 2 and "." in word and len(digits[1]) == 2:
         return "td"  # 10.11, as the Danes write a time
     if len(digits) == 3 and max(map(len, digits)) <= 4 and any(sign in word for sign in "./-"):
@@ -207,7 +229,9 @@ def _number(word: str) -> str:
 
 
 def _cjk_date(word: str) -> str:
-    return ("y" if "年" in word else "") + "d" if any(sign in word for sign in "年月日년월일") else ""
+    return (
+        ("y" if "年" in word else "") + "d" if any(sign in word for sign in "年月日년월일") else ""
+    )
 
 
 def _is_calendar(low: str) -> bool:
@@ -245,7 +269,9 @@ def _has_program_form(text: str) -> bool:
     """
     low = f" {text.lower()} "
     words = low.replace(",", " ").split()
-    is_numeric = any(word.count(".") == 2 or word.count("/") == 2 or word.count("-") == 2 for word in words)
+    is_numeric = any(
+        word.count(".") == 2 or word.count("/") == 2 or word.count("-") == 2 for word in words
+    )
     if " schrieb " in low:
         return (" um " in low or is_numeric) and low.rstrip().endswith(":")
     if " skrev " in low:

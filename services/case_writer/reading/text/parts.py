@@ -3,7 +3,10 @@
 import re
 
 from services.case_writer.reading.mime.splitter import Part
-from services.case_writer.reading.mime.transfer_encoding import decode_transfer_encoding, encoding_of
+from services.case_writer.reading.mime.transfer_encoding import (
+    decode_transfer_encoding,
+    encoding_of,
+)
 from services.case_writer.reading.mime.uuencoded import UuencodedFile, extract
 from services.case_writer.reading.model import AMBIGUOUS, Defects, ReadingLimits
 from services.case_writer.reading.text.plain import body_text
@@ -14,7 +17,9 @@ _MOST_BOUNDARIES = 20  # looked for in each text
 class TextParts:
     """Reads the text parts of `raw`, adding to `defects`; `files` are those that were uuencoded in them."""
 
-    def __init__(self, raw: bytes, parts: list[Part], limits: ReadingLimits, defects: Defects) -> None:
+    def __init__(
+        self, raw: bytes, parts: list[Part], limits: ReadingLimits, defects: Defects
+    ) -> None:
         self._raw = raw
         self._limits = limits
         self._defects = defects

@@ -9,7 +9,9 @@ from services.runtime.mail.charsets import codec_of, decode
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]+")
 _CONTROL_BYTES = bytes({*range(0x20), 0x7F} - {0x09, 0x0A, 0x0D})
 _LINE_END = re.compile("\r\n?|[\x85\u2028\u2029]")
-_META_CHARSET = re.compile(rb"<meta[^<>]{0,200}?charset\s{0,5}=\s{0,5}[\"']?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
+_META_CHARSET = re.compile(
+    rb"<meta[^<>]{0,200}?charset\s{0,5}=\s{0,5}[\"']?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE
+)
 _META_WITHIN = 2048
 _SIGNATURE = "-- "
 _TAG = re.compile(r"<[^<>\n]{0,200}>")
@@ -21,7 +23,10 @@ def body_text(data: bytes, parameters: Parameters, content_type: str) -> tuple[s
     is_html = content_type.endswith("html")
     if is_html and not data.isascii() and codec_of(charset) in (None, "ascii"):
         meta = _META_CHARSET.search(data, 0, _META_WITHIN)
-        if meta and (codec_of(named := meta[1].decode("ascii")) or "utf-16")[:6] not in ("utf-16", "utf-32"):
+        if meta and (codec_of(named := meta[1].decode("ascii")) or "utf-16")[:6] not in (
+            "utf-16",
+            "utf-32",
+        ):
             charset = named
     text, repaired = decode(data, charset)
     if is_html:  # its parser takes controls out
@@ -43,7 +48,9 @@ def _is_plain(data: bytes, charset: str | None) -> bool:
         return False
     codec = codec_of(charset) or "ascii"
     if data.isascii():
-        return codec in ("ascii", "utf-8") or codec.startswith(("iso8859", "cp"))  # others spell letters in ASCII
+        return codec in ("ascii", "utf-8") or codec.startswith(
+            ("iso8859", "cp")
+        )  # others spell letters in ASCII
     # The controls and separators beyond ASCII begin so in UTF-8: C2 80 to C2 9F, E2 80 A8, E2 80 A9, EF BF BE.
     return codec == "utf-8" and not (b"\xc2" in data or b"\xe2\x80" in data or b"\xef" in data)
 

@@ -27,7 +27,9 @@ _LABELS = {
 }
 LABELS = {word: kind for kind, words in _LABELS.items() for word in words.split("|")}
 MAX_LABEL_CHARS = max(map(len, LABELS))
-DATE_LABELS = frozenset({"date", "data", "datum", "fecha", "dato", "дата"})  # people write these as well
+DATE_LABELS = frozenset(
+    {"date", "data", "datum", "fecha", "dato", "дата"}
+)  # people write these as well
 
 # Between dashes: `-----Original Message-----`.
 SEPARATORS = frozenset(
@@ -112,7 +114,9 @@ RELATIONS = _words(
 )
 ARTICLES = _words("der die das den the le la les el il lo het")
 # They stand in lower case between the words of a name.
-PARTICLES = _words("von van der den de da di del della la le el bin al ter ten zu zur dos du y e i via und and & of")
+PARTICLES = _words(
+    "von van der den de da di del della la le el bin al ter ten zu zur dos du y e i via und and & of"
+)
 
 # The lines by which programs of telephones and others sign, by their beginning and the words that may follow it.
 DEVICE_STARTS = (

@@ -6,13 +6,24 @@ and words alone cut nothing without the form that mail programs give them.
 
 from itertools import pairwise
 
-from services.case_writer.reading.text.attributions import begins_attribution, has_verb, is_attribution, is_date
+from services.case_writer.reading.text.attributions import (
+    begins_attribution,
+    has_verb,
+    is_attribution,
+    is_date,
+)
 from services.case_writer.reading.text.header_blocks import header_end, label_of
 from services.case_writer.reading.text.quote_markers import FORWARDS, SEPARATORS
-from services.case_writer.reading.text.signatures import is_device_line, is_list_footer, is_signature
+from services.case_writer.reading.text.signatures import (
+    is_device_line,
+    is_list_footer,
+    is_signature,
+)
 
 _MAX_LINE = 400  # no mark of a mail program is longer
-_MAX_ATTEMPTS = 3000  # lines looked at closely; a text with more of them is none that a program wrote
+_MAX_ATTEMPTS = (
+    3000  # lines looked at closely; a text with more of them is none that a program wrote
+)
 _ATTRIBUTION_LINES = 4
 _SHOWN_LINES = 14  # of a quote, looked at for the marks of programs
 _SIGNATURE_LINES = 12
@@ -20,7 +31,8 @@ _SIGNATURES = 3
 _FOOTER_RULE = 10  # characters at least
 _BLANKS_BELOW_ATTRIBUTION = 3
 _TO_PLAIN = str.maketrans(
-    dict.fromkeys("\xa0\u2007\u202f\u2009\u200a\u3000", " ") | dict.fromkeys("\u200b\u200e\u200f\ufeff")
+    dict.fromkeys("\xa0\u2007\u202f\u2009\u200a\u3000", " ")
+    | dict.fromkeys("\u200b\u200e\u200f\ufeff")
 )
 _RULE = "_-=* "
 _COLONS = ":\uff1a"
@@ -45,7 +57,9 @@ class _Lines:
         self._attempts = 0
         self.lines = text.split("\n")
         self._bare = [_plain(line) for line in self.lines]
-        self._is_quoted = [bare[:1] == ">" and not (bare[:2] == ">>" and bare[-2:] == "<<") for bare in self._bare]
+        self._is_quoted = [
+            bare[:1] == ">" and not (bare[:2] == ">>" and bare[-2:] == "<<") for bare in self._bare
+        ]
         if ">" in text:
             self._rejoin_broken_addresses()
         if "|" in text:
@@ -54,7 +68,12 @@ class _Lines:
     def _rejoin_broken_addresses(self) -> None:
         """A line broken before the end of `<address>` begins with `>` and is no quote."""
         for index, bare in enumerate(self._bare):
-            if index and self._is_quoted[index] and bare[-1] in _COLONS and _is_open(self._bare[index - 1]):
+            if (
+                index
+                and self._is_quoted[index]
+                and bare[-1] in _COLONS
+                and _is_open(self._bare[index - 1])
+            ):
                 self._is_quoted[index] = False
 
     def _mark_bars(self) -> None:
@@ -68,7 +87,10 @@ class _Lines:
             while stop < len(self._bare) and self._bare[stop][:1] == "|":
                 stop += 1
             rows = self._bare[index:stop]
-            if not any(len(row) > 1 and row[-1] == "|" for row in rows) and self._attribution_above(index) < index:
+            if (
+                not any(len(row) > 1 and row[-1] == "|" for row in rows)
+                and self._attribution_above(index) < index
+            ):
                 self._is_quoted[index:stop] = [True] * len(rows)
             index = stop
 
@@ -134,7 +156,10 @@ class _Lines:
             return False
         if self._begins_original(index, _low(bare)):
             return True
-        return self._ends_attribution(index) and self._attribution_start(index, above_quote=False) is not None
+        return (
+            self._ends_attribution(index)
+            and self._attribution_start(index, above_quote=False) is not None
+        )
 
     def _between(self, quoted: list[int]) -> list[int]:
         """The lines between quoted ones, but for attributions: answers, if they are not blank."""
@@ -156,7 +181,9 @@ class _Lines:
 
     def _without_device_lines(self, kept: range) -> int:
         stop = kept.stop
-        while stop > kept.start and (not self._bare[stop - 1] or is_device_line(self._bare[stop - 1])):
+        while stop > kept.start and (
+            not self._bare[stop - 1] or is_device_line(self._bare[stop - 1])
+        ):
             stop -= 1
         return stop
 
@@ -180,14 +207,18 @@ class _Lines:
     def _begins_original(self, index: int, low: str) -> bool:
         if low[0] in _RULE:
             words = low.strip(_RULE) if low.startswith(("--", "__", "**", "==")) else ""
-            if words and (words.rstrip(":").replace("\u2019", "'") in SEPARATORS or self._is_ruled_attribution(index)):
+            if words and (
+                words.rstrip(":").replace("\u2019", "'") in SEPARATORS
+                or self._is_ruled_attribution(index)
+            ):
                 return True
             if low[0] != "*":
                 return False
         if low[-1] == ":" and low.rstrip(" :") in FORWARDS:
             following = self._next_line(index + 1)
             return following is not None and (
-                self._is_quoted[following] or bool(header_end(self._bare, following, below_rule=True))
+                self._is_quoted[following]
+                or bool(header_end(self._bare, following, below_rule=True))
             )
         if not label_of(low) or not self._may_look():
             return False
@@ -196,7 +227,12 @@ class _Lines:
     def _is_ruled_attribution(self, index: int) -> bool:
         """`---- On Mon, 23 Nov 2026 Anna wrote ----`."""
         bare = self._bare[index]
-        if not (bare.startswith("--") and bare.endswith("--") and len(bare) <= _MAX_LINE and self._may_look()):
+        if not (
+            bare.startswith("--")
+            and bare.endswith("--")
+            and len(bare) <= _MAX_LINE
+            and self._may_look()
+        ):
             return False
         words = bare.strip(_RULE)
         return has_verb(words) and is_attribution(words, above_quote=True)
@@ -246,7 +282,12 @@ class _Lines:
             glued = bare.endswith("<") or joined.startswith(">")
             joined = f"{bare}{joined}" if glued else f"{bare} {joined}"
             begins = begins_attribution(bare)
-            if found is not None and not begins and not is_date(bare) and self._bare[found][0] != "<":
+            if (
+                found is not None
+                and not begins
+                and not is_date(bare)
+                and self._bare[found][0] != "<"
+            ):
                 break
             is_whole = start == 0 or not _is_open(self._bare[start - 1])
             if is_whole and is_attribution(joined, above_quote=above_quote):
@@ -260,14 +301,18 @@ class _Lines:
         return self._attempts <= _MAX_ATTEMPTS
 
     def _next_line(self, index: int) -> int | None:
-        return next((at for at in range(index, min(index + 20, len(self._bare))) if self._bare[at]), None)
+        return next(
+            (at for at in range(index, min(index + 20, len(self._bare))) if self._bare[at]), None
+        )
 
 
 def _is_open(line: str) -> bool:
     """Whether a line ends within `<address>`: with its `<`, or with all but its `>`."""
     end = line[-_MAX_LINE:]
     opened = end.rfind("<")
-    return opened > end.rfind(">") and (opened + 1 == len(end) or ("@" in end[opened:] and " " not in end[opened:]))
+    return opened > end.rfind(">") and (
+        opened + 1 == len(end) or ("@" in end[opened:] and " " not in end[opened:])
+    )
 
 
 def _plain(line: str) -> str:

@@ -27,7 +27,21 @@ _DISCLAIMERS = (
     "конфиденциальн", "umwelt", "rodo", "gdpr", "adresat", "registered",
 )  # fmt: skip
 _LETTERS = "abcdefghijklmnopqrstuvwxyz\xd7"
-_ABBREVIATIONS = ("o.o.", "inc.", "ltd.", "co.", "s.a.", "corp.", "k.", "a.s.", "r.o.", "s.l.", "s.p.a.", "b.v.", "j.")
+_ABBREVIATIONS = (
+    "o.o.",
+    "inc.",
+    "ltd.",
+    "co.",
+    "s.a.",
+    "corp.",
+    "k.",
+    "a.s.",
+    "r.o.",
+    "s.l.",
+    "s.p.a.",
+    "b.v.",
+    "j.",
+)
 _OFFERED = ("outlook", "mail")
 _FOR = frozenset({"for", "für", "dla", "pour", "para", "per", "voor", "pro", "til", "till", "för"})
 _WINDOWS = frozenset({"10", "11"})
@@ -77,7 +91,9 @@ def is_device_line(line: str) -> bool:
     if not has_things and not any(name in low for name in _OFFERED):
         return False
     if first in _DEVICE_FIRST_WORDS:
-        start = max((start for start in DEVICE_STARTS if low.startswith(f"{start} ")), key=len, default="")
+        start = max(
+            (start for start in DEVICE_STARTS if low.startswith(f"{start} ")), key=len, default=""
+        )
         if start and _is_product(low[len(start) :].split(), has_things=has_things):
             return True
     words = low.split()
@@ -95,7 +111,11 @@ def _without_links(line: str) -> str:
     start = line.find("<")
     if start > 0 and line.endswith(">"):
         line = line[:start]
-    return " ".join(word for word in line.split() if not word.startswith(("http://", "https://", "[http", "(http")))
+    return " ".join(
+        word
+        for word in line.split()
+        if not word.startswith(("http://", "https://", "[http", "(http"))
+    )
 
 
 def _is_product(words: list[str], *, has_things: bool) -> bool:
@@ -108,7 +128,9 @@ def _is_product(words: list[str], *, has_things: bool) -> bool:
             has_product = True
         elif bare in DEVICE_OTHERS or not bare:
             continue
-        elif not (has_product and _is_model(bare)) and not (bare in _WINDOWS and "windows" in words):
+        elif not (has_product and _is_model(bare)) and not (
+            bare in _WINDOWS and "windows" in words
+        ):
             return False
     return has_product
 
@@ -131,7 +153,9 @@ def _is_own(line: str, *, is_marked: bool) -> bool:
     if colon and not is_contact and not has_contact_label:
         return True
     is_contact = is_contact or (bool(colon) and has_contact_label)
-    return any(map(str.isdigit, line)) and _counts(words, is_contact=is_contact, is_marked=is_marked)
+    return any(map(str.isdigit, line)) and _counts(
+        words, is_contact=is_contact, is_marked=is_marked
+    )
 
 
 def _is_lower(line: str) -> bool:
@@ -164,7 +188,9 @@ def _beside_numbers(words: list[str]) -> list[int]:
 def _is_amount(word: str) -> bool:
     """`3x`, `20kg`, `x20`."""
     number = word.rstrip(_LETTERS)
-    return (number.isdigit() and word[len(number) :] in UNITS) or (word[:1] in "x\xd7" and word[1:].isdigit())
+    return (number.isdigit() and word[len(number) :] in UNITS) or (
+        word[:1] in "x\xd7" and word[1:].isdigit()
+    )
 
 
 def _is_address(words: list[str]) -> bool:

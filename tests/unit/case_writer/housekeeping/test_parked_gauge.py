@@ -32,11 +32,15 @@ class Scripted:
 
 
 def parked(process: str, reason: str) -> float | None:
-    return REGISTRY.get_sample_value("mailcase_parked_mails", {"process": process, "reason": reason})
+    return REGISTRY.get_sample_value(
+        "mailcase_parked_mails", {"process": process, "reason": reason}
+    )
 
 
 def oldest(process: str) -> float | None:
-    return REGISTRY.get_sample_value("mailcase_parked_oldest_timestamp_seconds", {"process": process})
+    return REGISTRY.get_sample_value(
+        "mailcase_parked_oldest_timestamp_seconds", {"process": process}
+    )
 
 
 def test_a_process_without_parked_mail_shows_0() -> None:
@@ -71,6 +75,7 @@ def test_overdue_cases_are_counted_by_process() -> None:
     watch = ParkedGauge(Scripted(Stop()), ["punctual"])
     watch.show_overdue({"late": 2})
     counts = [
-        REGISTRY.get_sample_value("mailcase_overdue_cases", {"process": process}) for process in ("punctual", "late")
+        REGISTRY.get_sample_value("mailcase_overdue_cases", {"process": process})
+        for process in ("punctual", "late")
     ]
     assert counts == [0, 2]

@@ -39,7 +39,14 @@ class OneCase(MongoAnswers):
 
     async def case(self, number: int) -> Answerable | None:
         bson.encode({"_id": number})
-        case = Answerable(number, "invoices", "invoices", "Invoice 17", ["anna@customer.example"], in_reply_to=None)
+        case = Answerable(
+            number,
+            "invoices",
+            "invoices",
+            "Invoice 17",
+            ["anna@customer.example"],
+            in_reply_to=None,
+        )
         return case if number == 235 else None
 
     async def write(self, mail: OutgoingMail, actor: Actor) -> None:
@@ -56,13 +63,17 @@ def answer(number: int = 235, **more: Any) -> AnswerCase:
 
 
 @pytest.mark.parametrize("number", [4711, BEYOND_BSON])
-async def test_an_answer_to_a_number_that_is_no_case_s_can_never_go_out(tmp_path: Path, number: int) -> None:
+async def test_an_answer_to_a_number_that_is_no_case_s_can_never_go_out(
+    tmp_path: Path, number: int
+) -> None:
     answers = answers_to(OneCase(), tmp_path, FakeBlobs())
     with pytest.raises(PermanentError):
         await answers.handle(answer(number))
 
 
-async def test_an_answer_with_a_blob_that_is_not_there_can_never_go_out_and_others_do(tmp_path: Path) -> None:
+async def test_an_answer_with_a_blob_that_is_not_there_can_never_go_out_and_others_do(
+    tmp_path: Path,
+) -> None:
     stored, blobs = OneCase(), FakeBlobs()
     [there] = await blobs.put_all([b"a scan"])
     answers = answers_to(stored, tmp_path, blobs)
@@ -88,13 +99,20 @@ async def test_a_queue_of_the_senders_that_takes_nothing_holds_up_no_answer(
             await asyncio.Event().wait()
 
     monkeypatch.setattr("services.case_writer.notifier.WAKE_PATIENCE_S", 0.05)
-    stored, correspondence = OneCase(), OutgoingMailComposer(settings(tmp_path), MessageIdSigner([b"key"]))
-    answers = Answers(stored, FakeBlobs(), correspondence, Full(), health=Health("store"), stop=Stop())
+    stored, correspondence = (
+        OneCase(),
+        OutgoingMailComposer(settings(tmp_path), MessageIdSigner([b"key"])),
+    )
+    answers = Answers(
+        stored, FakeBlobs(), correspondence, Full(), health=Health("store"), stop=Stop()
+    )
     await asyncio.wait_for(answers.handle(answer()), 10)
     assert len(stored.written) == 1
 
 
-async def test_a_stop_ends_the_wait_for_an_answer_that_is_there_and_that_nobody_sees(tmp_path: Path) -> None:
+async def test_a_stop_ends_the_wait_for_an_answer_that_is_there_and_that_nobody_sees(
+    tmp_path: Path,
+) -> None:
     """As long as a primary cannot replicate, its keys are taken by what no majority has."""
     stop = Stop()
 
@@ -105,8 +123,13 @@ async def test_a_stop_ends_the_wait_for_an_answer_that_is_there_and_that_nobody_
                 stop.request()
             raise TakenError("duplicate key")
 
-    stored, correspondence = Unreplicated(), OutgoingMailComposer(settings(tmp_path), MessageIdSigner([b"key"]))
-    answers = Answers(stored, FakeBlobs(), correspondence, FakeOutlet(), health=Health("store"), stop=stop)
+    stored, correspondence = (
+        Unreplicated(),
+        OutgoingMailComposer(settings(tmp_path), MessageIdSigner([b"key"])),
+    )
+    answers = Answers(
+        stored, FakeBlobs(), correspondence, FakeOutlet(), health=Health("store"), stop=stop
+    )
     with pytest.raises(TakenError):
         await asyncio.wait_for(answers.handle(answer()), 10)
     assert len(stored.written) == 3

@@ -36,7 +36,9 @@ def made(tmp_path: Path) -> OutgoingMailComposer:
     return OutgoingMailComposer(settings(tmp_path), IDS)
 
 
-def placed(*, author: Address = ANNA, flags: tuple[str, ...] = (), origin: str = "fetch", **read: Any) -> Placed:
+def placed(
+    *, author: Address = ANNA, flags: tuple[str, ...] = (), origin: str = "fetch", **read: Any
+) -> Placed:
     one = item(opening("m", origin=origin), "<m1@customer.example>", author=author, **read)
     decision = Decision(rule="new-case", flags=list(flags))
     assert one.reading is not None
@@ -51,12 +53,23 @@ def answer(**more: Any) -> AnswerCase:
 def test_a_person_s_mail_is_acknowledged_to_its_author_alone(made: OutgoingMailComposer) -> None:
     mail = made.acknowledgement(placed(reply_to=[Address("", "eve@evil.example")]), 235, NOW)
     assert mail is not None
-    assert (mail.id, mail.kind, mail.state, mail.to) == ("ack 235", "acknowledgement", "pending", [ANNA.address])
+    assert (mail.id, mail.kind, mail.state, mail.to) == (
+        "ack 235",
+        "acknowledgement",
+        "pending",
+        [ANNA.address],
+    )
     assert (mail.subject, mail.text, mail.auto_submitted) == (None, None, "auto-replied")
-    assert (mail.author.name, mail.author.address) == ("Faktury kosztowe", "invoices@office.example")
+    assert (mail.author.name, mail.author.address) == (
+        "Faktury kosztowe",
+        "invoices@office.example",
+    )
     assert mail.reply_to is None
     assert IDS.case_of(mail.message_id) == 235
-    assert (mail.in_reply_to, mail.references) == ("<m1@customer.example>", ["<m1@customer.example>"])
+    assert (mail.in_reply_to, mail.references) == (
+        "<m1@customer.example>",
+        ["<m1@customer.example>"],
+    )
 
 
 def test_the_same_mail_gives_the_same_acknowledgement(made: OutgoingMailComposer) -> None:
@@ -86,18 +99,26 @@ NO_ONE = [
 
 
 @pytest.mark.parametrize(("changes", "why"), NO_ONE)
-def test_what_no_machine_may_answer(made: OutgoingMailComposer, changes: dict[str, Any], why: str) -> None:
+def test_what_no_machine_may_answer(
+    made: OutgoingMailComposer, changes: dict[str, Any], why: str
+) -> None:
     one = placed(**changes)
     assert made.why_not(one) == why
     assert made.acknowledgement(one, 235, NOW) is None
 
 
-@pytest.mark.parametrize("local", ["anna", "norbert", "replay", "rooter", "noah.reply", "bounceback", "nowak-office"])
-def test_names_that_only_look_like_a_machine_s_are_answered(made: OutgoingMailComposer, local: str) -> None:
+@pytest.mark.parametrize(
+    "local", ["anna", "norbert", "replay", "rooter", "noah.reply", "bounceback", "nowak-office"]
+)
+def test_names_that_only_look_like_a_machine_s_are_answered(
+    made: OutgoingMailComposer, local: str
+) -> None:
     assert made.why_not(placed(author=Address("", f"{local}@customer.example"))) is None
 
 
-def test_what_opens_no_case_or_comes_from_a_stranger_to_a_case_is_not_acknowledged(made: OutgoingMailComposer) -> None:
+def test_what_opens_no_case_or_comes_from_a_stranger_to_a_case_is_not_acknowledged(
+    made: OutgoingMailComposer,
+) -> None:
     one = placed()
     assert made.why_not(replace(one, opens=False)) == "opens-no-case"
     assert made.why_not(replace(one, kind="bounce")) == "opens-no-case"
@@ -118,7 +139,13 @@ def test_many_references_keep_the_first_and_the_last(made: OutgoingMailComposer)
 
 
 def test_ids_that_could_do_harm_in_a_header_are_left_out(made: OutgoingMailComposer) -> None:
-    hostile = ["<a@x>\r\nBcc: eve@evil.example", "<a b@x>", "no brackets", "<ż@x>", f"<{'x' * 300}@x>"]
+    hostile = [
+        "<a@x>\r\nBcc: eve@evil.example",
+        "<a b@x>",
+        "no brackets",
+        "<ż@x>",
+        f"<{'x' * 300}@x>",
+    ]
     mail = made.acknowledgement(placed(references=hostile), 235, NOW)
     assert mail is not None
     assert mail.references == ["<m1@customer.example>"]
@@ -132,12 +159,19 @@ def sent_as(folder: Path, change: tuple[str, str]) -> OutgoingMail:
 
 def test_answers_are_asked_for_at_the_plus_address_where_the_server_has_it(tmp_path: Path) -> None:
     mail = sent_as(tmp_path, ('server = "s"', 'server = "s"\nplus_addressing = true'))
-    assert (mail.author.address, mail.reply_to) == ("invoices@office.example", "invoices+235@office.example")
+    assert (mail.author.address, mail.reply_to) == (
+        "invoices@office.example",
+        "invoices+235@office.example",
+    )
 
 
 def test_mail_under_another_address_asks_for_answers_at_the_mailbox(tmp_path: Path) -> None:
     mail = sent_as(
-        tmp_path, ("[process.invoices]", '[process.invoices]\nfrom_address = "us@łódź.example"\nfrom_name = "Us"')
+        tmp_path,
+        (
+            "[process.invoices]",
+            '[process.invoices]\nfrom_address = "us@łódź.example"\nfrom_name = "Us"',
+        ),
     )
     assert (mail.author.name, mail.author.address) == ("Us", "us@xn--d-uga0v4h.example")
     assert mail.reply_to == "invoices@office.example"
@@ -146,19 +180,27 @@ def test_mail_under_another_address_asks_for_answers_at_the_mailbox(tmp_path: Pa
 
 def test_an_answer_goes_to_the_participants(made: OutgoingMailComposer) -> None:
     mail = made.answer(answer(), CASE, [], NOW)
-    assert (mail.id, mail.kind, mail.subject) == ("answer answer-0001", "answer", "RE: [#235] Invoice 17")
+    assert (mail.id, mail.kind, mail.subject) == (
+        "answer answer-0001",
+        "answer",
+        "RE: [#235] Invoice 17",
+    )
     assert mail.to == ["anna@customer.example", "jan@supplier.example"]
     assert (mail.text, mail.auto_submitted) == ("Hello", None)
     assert (mail.in_reply_to, mail.references) == (CASE.in_reply_to, CASE.references)
     assert IDS.case_of(mail.message_id) == 235
 
 
-def test_an_answer_goes_to_the_addresses_given_and_to_nobody_else(made: OutgoingMailComposer) -> None:
+def test_an_answer_goes_to_the_addresses_given_and_to_nobody_else(
+    made: OutgoingMailComposer,
+) -> None:
     assert made.answer(answer(to=["eve@other.example"]), CASE, [], NOW).to == ["eve@other.example"]
 
 
 def test_our_own_mailboxes_get_no_answer(made: OutgoingMailComposer) -> None:
-    case = replace(CASE, participants=["invoices@office.example", "anna@customer.example", "not an address"])
+    case = replace(
+        CASE, participants=["invoices@office.example", "anna@customer.example", "not an address"]
+    )
     assert made.answer(answer(), case, [], NOW).to == ["anna@customer.example"]
 
 
@@ -227,7 +269,9 @@ def test_addresses_that_every_server_takes(address: str, sent: str | None) -> No
 
 
 class TestAnswers:
-    def test_copies_are_recipients_too_and_nobody_gets_it_twice(self, made: OutgoingMailComposer) -> None:
+    def test_copies_are_recipients_too_and_nobody_gets_it_twice(
+        self, made: OutgoingMailComposer
+    ) -> None:
         mail = made.answer(answer(cc=["boss@customer.example", *CASE.participants]), CASE, [], NOW)
         assert mail.cc == ["boss@customer.example"]
         assert mail.remaining == [*mail.to, "boss@customer.example"]
@@ -236,7 +280,9 @@ class TestAnswers:
         with pytest.raises(CommandRefusedError, match="unusable-address"):
             made.answer(answer(cc=["nobody"]), CASE, [], NOW)
 
-    def test_the_title_loses_what_programs_put_before_answers(self, made: OutgoingMailComposer) -> None:
+    def test_the_title_loses_what_programs_put_before_answers(
+        self, made: OutgoingMailComposer
+    ) -> None:
         case = replace(CASE, title="Odp: RE: Invoice 17")
         assert made.answer(answer(), case, [], NOW).subject == "RE: [#235] Invoice 17"
 
@@ -245,12 +291,16 @@ class TestAnswers:
         assert made.answer(answer(), case, [], NOW).subject == "[#235] Invoice 17"
 
     @pytest.mark.parametrize(
-        ("wanted", "quoted"), [(True, "On 04 March 2026 at 05:06 Anna wrote:\n> Hello\n>\n> you"), (False, "")]
+        ("wanted", "quoted"),
+        [(True, "On 04 March 2026 at 05:06 Anna wrote:\n> Hello\n>\n> you"), (False, "")],
     )
     def test_the_mail_that_is_answered_is_quoted_when_wanted(
         self, made: OutgoingMailComposer, wanted: bool, quoted: str
     ) -> None:
-        case = replace(CASE, quotable=QuotedMail("Anna", datetime(2026, 3, 4, 5, 6, tzinfo=UTC), "Hello\n\nyou"))
+        case = replace(
+            CASE,
+            quotable=QuotedMail("Anna", datetime(2026, 3, 4, 5, 6, tzinfo=UTC), "Hello\n\nyou"),
+        )
         assert made.answer(answer(quote=wanted), case, [], NOW).quoted == quoted
 
     def test_a_held_answer_is_due_later(self, made: OutgoingMailComposer) -> None:
@@ -258,7 +308,9 @@ class TestAnswers:
         assert (mail.created_at, mail.due_at) == (NOW, NOW + timedelta(seconds=15))
 
     @pytest.mark.parametrize("hold_s", [-1.0, 1e9])
-    def test_a_hold_beyond_reason_is_refused(self, made: OutgoingMailComposer, hold_s: float) -> None:
+    def test_a_hold_beyond_reason_is_refused(
+        self, made: OutgoingMailComposer, hold_s: float
+    ) -> None:
         with pytest.raises(CommandRefusedError, match="invalid-hold"):
             made.answer(answer(hold_s=hold_s), CASE, [], NOW)
 

@@ -11,7 +11,12 @@ from schemas.mails import Replay
 from schemas.stored import thread_id
 from services.case_writer.placement.plan import NewCase, Plan, PreparedMail
 from services.case_writer.placement.planner import plan
-from services.case_writer.placement.snapshot import CaseSnapshot, RecordedMail, Snapshot, ThreadSnapshot
+from services.case_writer.placement.snapshot import (
+    CaseSnapshot,
+    RecordedMail,
+    Snapshot,
+    ThreadSnapshot,
+)
 from services.case_writer.recording.builder import TransactionContext, build_documents
 from tests.builders import ANNA, EVE, JAN, NOW, STAGES, appending, item, opened, opening
 
@@ -26,7 +31,10 @@ def place(*items: PreparedMail, **known: Any) -> Plan:
 
 def recorded_thread(digest: str | None = DIGEST) -> dict[str, Any]:
     """The id A is claimed by a mail of case 5."""
-    return {"threads": {thread_id("invoices", A): ThreadSnapshot(5, "k" * 64, digest)}, "cases": {5: CASE}}
+    return {
+        "threads": {thread_id("invoices", A): ThreadSnapshot(5, "k" * 64, digest)},
+        "cases": {5: CASE},
+    }
 
 
 def asides(done: Plan) -> list[tuple[str, str, Any]]:
@@ -66,11 +74,16 @@ def test_a_copy_of_an_answer_adds_no_second_comment() -> None:
 def test_in_another_process_the_same_mail_opens_a_case_of_that_process() -> None:
     there = item(opening("there", process="claims", mailbox="claims"), A, digest=DIGEST)
     done = place(opened("here", A, digest=DIGEST), there)
-    assert [isinstance(one.target, NewCase) and one.target.process for one in done.placed] == ["invoices", "claims"]
+    assert [isinstance(one.target, NewCase) and one.target.process for one in done.placed] == [
+        "invoices",
+        "claims",
+    ]
 
 
 @pytest.mark.parametrize("known", [OTHER, None])
-def test_whoever_knows_a_message_id_cannot_suppress_the_mail_that_bears_it(known: str | None) -> None:
+def test_whoever_knows_a_message_id_cannot_suppress_the_mail_that_bears_it(
+    known: str | None,
+) -> None:
     real = opened("real", A, author=JAN, digest=DIGEST)
     done = place(real, **recorded_thread(known))
     assert [(one.opens, one.flags) for one in done.placed] == [(True, ("message-id-reused",))]
@@ -92,7 +105,9 @@ def test_a_mail_that_answers_brought_before_is_known_by_its_digest_too() -> None
 
 def ignored(one: PreparedMail, **more: Any) -> RecordedMail:
     decision = Decision(rule="new-case", resolution="copy")
-    return RecordedMail("ignored", "invoices", None, "copy", "earlier", **({"decision": decision} | more))
+    return RecordedMail(
+        "ignored", "invoices", None, "copy", "earlier", **({"decision": decision} | more)
+    )
 
 
 def test_a_person_who_retries_a_copy_gets_a_case_for_it() -> None:
@@ -104,24 +119,40 @@ def test_a_person_who_retries_a_copy_gets_a_case_for_it() -> None:
 def test_a_parked_mail_that_is_retried_after_a_copy_of_it_came_is_a_copy() -> None:
     retried = item(opening("copy", origin="retry"), A, digest=DIGEST)
     parked = RecordedMail("parked", "invoices", None, "spam", "earlier")
-    assert asides(place(retried, mails={retried.key: parked}, **recorded_thread())) == [("ignored", "copy", 5)]
+    assert asides(place(retried, mails={retried.key: parked}, **recorded_thread())) == [
+        ("ignored", "copy", 5)
+    ]
 
 
-@pytest.mark.parametrize("decision", [Decision(rule="new-case"), Decision(rule="case-reference", cases=[4])])
+@pytest.mark.parametrize(
+    "decision", [Decision(rule="new-case"), Decision(rule="case-reference", cases=[4])]
+)
 def test_a_copy_stays_one_when_it_is_derived_again(decision: Decision) -> None:
     command = opening("copy", origin="replay", replay=Replay(run="r", rederive=True, move=True))
     again = item(msgspec.structs.replace(command, decision=decision), A, digest=DIGEST)
     done = place(again, mails={again.key: ignored(again)}, **recorded_thread())
-    assert (done.placed, done.unassigned, done.mismatches, done.retried, done.updated) == ([], [], {}, {}, [])
+    assert (done.placed, done.unassigned, done.mismatches, done.retried, done.updated) == (
+        [],
+        [],
+        {},
+        {},
+        [],
+    )
 
 
-def test_of_a_restored_database_the_mail_that_was_in_the_case_is_back_and_its_copy_is_none() -> None:
+def test_of_a_restored_database_the_mail_that_was_in_the_case_is_back_and_its_copy_is_none() -> (
+    None
+):
     mail = opened("first", A, digest=DIGEST)
     replay = Replay(run="r", case=5, opener=mail.key)
     command = msgspec.structs.replace(
-        mail.command, mail=msgspec.structs.replace(mail.command.mail, origin="replay", replay=replay)
+        mail.command,
+        mail=msgspec.structs.replace(mail.command.mail, origin="replay", replay=replay),
     )
-    first, copy = PreparedMail(command, mail.reading), item(opening("copy", origin="replay"), A, digest=DIGEST)
+    first, copy = (
+        PreparedMail(command, mail.reading),
+        item(opening("copy", origin="replay"), A, digest=DIGEST),
+    )
     done = place(first, copy)
     assert [one.mail.key for one in done.placed] == [first.key]
     assert [one.reason for one in done.unassigned] == ["copy"]

@@ -24,10 +24,18 @@ LETTER = "<letter@customer.example>"
 SERVER = "mx.office.example"
 POLICY = Policy(message_id_signer=KEYS, own_addresses=frozenset({"invoices@office.example"}))
 KNOWN = Snapshot(
-    cases={235: CaseSnapshot("invoices", "registration", "open", "Invoice", frozenset({"anna@customer.example"}))},
+    cases={
+        235: CaseSnapshot(
+            "invoices", "registration", "open", "Invoice", frozenset({"anna@customer.example"})
+        )
+    },
     threads={thread_id("invoices", LETTER): ThreadSnapshot(235, "key of the letter")},
 )
-STRANGER = {"From": "eve@stranger.example", "To": "invoices@office.example", "Cc": "mallory@stranger.example"}
+STRANGER = {
+    "From": "eve@stranger.example",
+    "To": "invoices@office.example",
+    "Cc": "mallory@stranger.example",
+}
 REPORT = {"Content-Type": "multipart/report; report-type=delivery-status; boundary=b"}
 NUMBER = {"Subject": "Invoice [#235]"}
 
@@ -36,7 +44,8 @@ FORGED: dict[str, dict[str, str]] = {
     "report by header": NUMBER | {"X-Failed-Recipients": "x"},
     "report with a guessed id": NUMBER | REPORT | {"In-Reply-To": GUESSED},
     "automatic answer": NUMBER | {"Auto-Submitted": "auto-replied"},
-    "read receipt": NUMBER | {"Content-Type": "multipart/report; report-type=disposition-notification; boundary=b"},
+    "read receipt": NUMBER
+    | {"Content-Type": "multipart/report; report-type=disposition-notification; boundary=b"},
     "answer to a guessed id of ours": NUMBER | {"In-Reply-To": GUESSED},
     "answer to a guessed id of theirs": NUMBER | {"In-Reply-To": "<guessed@customer.example>"},
     "number in the subject": NUMBER,
@@ -44,7 +53,8 @@ FORGED: dict[str, dict[str, str]] = {
     "header of ours": NUMBER | {"X-Mailcase-Case": "235"},
     "header with a guessed signature": NUMBER | {"X-Mailcase-Case": f"235 {'0' * 32}"},
     "guessed id as its own": NUMBER | {"Message-ID": GUESSED},
-    "results of another server": NUMBER | {"Authentication-Results": "mx.stranger.example; dmarc=pass"},
+    "results of another server": NUMBER
+    | {"Authentication-Results": "mx.stranger.example; dmarc=pass"},
     "a participant's address": NUMBER
     | {"From": "anna@customer.example", "Authentication-Results": f"{SERVER}; dmarc=fail"},
     "a participant's address, by a report": NUMBER
@@ -53,7 +63,9 @@ FORGED: dict[str, dict[str, str]] = {
 }
 POLICIES: dict[str, Policy] = {
     "allow_senders": replace(POLICY, allow_senders=frozenset({"@partner.example"})),
-    "deny_senders": replace(POLICY, deny_senders=frozenset({"@stranger.example", "anna@customer.example"})),
+    "deny_senders": replace(
+        POLICY, deny_senders=frozenset({"@stranger.example", "anna@customer.example"})
+    ),
     "spam": replace(POLICY, spam="park"),
     "nothing": POLICY,
 }
@@ -68,10 +80,14 @@ RULES: dict[str, dict[str, Any]] = {
 def arrived(headers: dict[str, str], policy: Policy, body: str = "text") -> PreparedMail:
     block = "".join(f"{name}: {value}\r\n" for name, value in (STRANGER | headers).items())
     raw = f"{block}\r\n{body}".encode()
-    return PreparedMail(decide(raw_mail(raw), replace(policy, authentication_server=SERVER)), read_mail(raw))
+    return PreparedMail(
+        decide(raw_mail(raw), replace(policy, authentication_server=SERVER)), read_mail(raw)
+    )
 
 
-def placed(headers: dict[str, str], policy: Policy = POLICY, body: str = "text", **rules: Any) -> Plan:
+def placed(
+    headers: dict[str, str], policy: Policy = POLICY, body: str = "text", **rules: Any
+) -> Plan:
     settings = {"invoices": Rules(**rules)}
     own = POLICY.own_addresses
     item = arrived(headers, policy, body)
@@ -83,14 +99,18 @@ def placed(headers: dict[str, str], policy: Policy = POLICY, body: str = "text",
 def rights(made: Plan) -> set[str]:
     """What the mail achieved that may be more than a stranger's: a place in the case, trust, others who join."""
     joined = [one for one in made.placed if not one.opens]
-    found = {"in the case" for _ in joined} | {f"joins {address}" for one in joined for address in one.joins}
+    found = {"in the case" for _ in joined} | {
+        f"joins {address}" for one in joined for address in one.joins
+    }
     return found | {"trusted" for one in joined if "unverified-sender" not in one.flags}
 
 
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("forged", FORGED)
-def test_a_forged_mail_has_no_right_that_a_plain_stranger_lacks(forged: str, policy: str, rule: str) -> None:
+def test_a_forged_mail_has_no_right_that_a_plain_stranger_lacks(
+    forged: str, policy: str, rule: str
+) -> None:
     stranger = placed(NUMBER, POLICIES[policy], **RULES[rule])
     attack = placed(FORGED[forged], POLICIES[policy], **RULES[rule])
     assert rights(attack) <= rights(stranger)
@@ -106,8 +126,14 @@ def test_no_forged_mail_passes_a_rule_that_parks_strangers(forged: str, policy: 
 
 @pytest.mark.parametrize("rule", ["anyone", "participants", "hold"])
 @pytest.mark.parametrize("policy", ["allow_senders", "nothing"])
-def test_a_report_on_a_mail_of_ours_comes_to_its_case_under_every_rule(policy: str, rule: str) -> None:
-    daemon = REPORT | {"From": "mailer-daemon@mx.customer.example", "Return-Path": "<>", "Subject": "Undelivered"}
+def test_a_report_on_a_mail_of_ours_comes_to_its_case_under_every_rule(
+    policy: str, rule: str
+) -> None:
+    daemon = REPORT | {
+        "From": "mailer-daemon@mx.customer.example",
+        "Return-Path": "<>",
+        "Subject": "Undelivered",
+    }
     body = f"--b\r\nContent-Type: message/rfc822\r\n\r\nMessage-ID: {SIGNED}\r\n\r\n--b--\r\n"
     [one] = placed(daemon, POLICIES[policy], body, **RULES[rule]).placed
     assert (one.target, one.kind, one.flags) == (235, "bounce", ())
@@ -123,7 +149,9 @@ def test_an_automatic_answer_to_a_mail_of_the_case_is_not_held(proof: str) -> No
 def test_a_report_with_a_number_alone_is_held_or_left_to_a_person() -> None:
     [held] = placed(FORGED["report by type"], reply_from="hold").unassigned
     [apart] = placed(FORGED["report by type"], reply_from="participants").unassigned
-    assert [(one.outcome, one.decision.resolution) for one in (held, apart)] == [("parked", "not-a-participant")] * 2
+    assert [(one.outcome, one.decision.resolution) for one in (held, apart)] == [
+        ("parked", "not-a-participant")
+    ] * 2
     [flagged] = placed(FORGED["report by type"]).placed
     assert flagged.flags == ("unverified-sender",)
 
@@ -143,12 +171,16 @@ ANNA = NUMBER | {"From": "anna@customer.example", "Cc": "jan@customer.example"}
         ({"In-Reply-To": SIGNED, "Authentication-Results": f"{SERVER}; dmarc=fail"}, ()),
     ],
 )
-def test_recipients_join_only_by_a_mail_whose_author_is_proven(more: dict[str, str], joins: tuple[str, ...]) -> None:
+def test_recipients_join_only_by_a_mail_whose_author_is_proven(
+    more: dict[str, str], joins: tuple[str, ...]
+) -> None:
     [one] = placed(ANNA | more).placed
     assert (one.target, one.joins) == (235, joins)
 
 
-@pytest.mark.parametrize("results", ["dmarc=fail", "(c) ; dmarc = fail (p=none)", "spf=fail; dkim=none", "dkim=fail"])
+@pytest.mark.parametrize(
+    "results", ["dmarc=fail", "(c) ; dmarc = fail (p=none)", "spf=fail; dkim=none", "dkim=fail"]
+)
 def test_a_mail_that_failed_authentication_is_a_strangers(results: str) -> None:
     failed = ANNA | {"Authentication-Results": f"{SERVER}; {results.removeprefix('(c) ; ')}"}
     [one] = placed(failed).placed
@@ -173,8 +205,12 @@ def test_the_recipients_of_a_forged_first_mail_take_no_part() -> None:
         ({"Subject": "[#235] Ticket", "From": "anna@customer.example"}, False),
     ],
 )
-def test_a_number_of_another_system_opens_a_case_that_refers_to_ours(headers: dict[str, str], opens: bool) -> None:
-    [one] = placed(headers, replace(POLICY, reference=CaseReference("Case")), number_from_strangers="refer").placed
+def test_a_number_of_another_system_opens_a_case_that_refers_to_ours(
+    headers: dict[str, str], opens: bool
+) -> None:
+    [one] = placed(
+        headers, replace(POLICY, reference=CaseReference("Case")), number_from_strangers="refer"
+    ).placed
     assert one.opens is opens
     if isinstance(one.target, NewCase):
         assert (one.target.refers_to, one.decision.resolution) == (235, "foreign-number")

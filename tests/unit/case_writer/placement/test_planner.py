@@ -11,23 +11,45 @@ from schemas.stored import thread_id
 from services.case_writer.placement.case_resolver import MAX_PARTICIPANTS
 from services.case_writer.placement.plan import NewCase, Placed, Plan, PreparedMail
 from services.case_writer.placement.planner import plan, query
-from services.case_writer.placement.snapshot import CaseSnapshot, RecordedMail, Snapshot, ThreadSnapshot
+from services.case_writer.placement.snapshot import (
+    CaseSnapshot,
+    RecordedMail,
+    Snapshot,
+    ThreadSnapshot,
+)
 from services.case_writer.placement.threads import MAX_RESERVED
 from services.case_writer.recording.builder import TransactionContext, build_documents
 from services.runtime.mail.headers import Address
-from tests.builders import ANNA, EVE, JAN, NOW, OFFICE, STAGES, appending, ignoring, item, opened, opening, parking
+from tests.builders import (
+    ANNA,
+    EVE,
+    JAN,
+    NOW,
+    OFFICE,
+    STAGES,
+    appending,
+    ignoring,
+    item,
+    opened,
+    opening,
+    parking,
+)
 
 A, B, C = "<a@x.example>", "<b@x.example>", "<c@x.example>"
 
 
 def case(*participants: str, process: str = "invoices") -> CaseSnapshot:
-    return CaseSnapshot(process, "registration", "open", "Invoice", frozenset(participants or (ANNA.address,)))
+    return CaseSnapshot(
+        process, "registration", "open", "Invoice", frozenset(participants or (ANNA.address,))
+    )
 
 
 def threads(**claimed: tuple[int, str | None]) -> dict[str, ThreadSnapshot]:
     """`a=(5, None)`: the id A of the process invoices belongs to case 5 and is only referred to so far."""
     ids = {"a": A, "b": B, "c": C}
-    return {thread_id("invoices", ids[name]): ThreadSnapshot(*value) for name, value in claimed.items()}
+    return {
+        thread_id("invoices", ids[name]): ThreadSnapshot(*value) for name, value in claimed.items()
+    }
 
 
 def place(*items: PreparedMail, own: Sequence[str] = (), **known: Any) -> Plan:
@@ -57,12 +79,18 @@ class TestByReference:
         placed = the_one(place(item(appending("m", 7))))
         assert isinstance(placed.target, NewCase)
         assert placed.opens
-        assert placed.decision == Decision(rule="case-reference", cases=[7], resolution="no-such-case")
+        assert placed.decision == Decision(
+            rule="case-reference", cases=[7], resolution="no-such-case"
+        )
 
     def test_a_number_without_a_case_still_lets_the_thread_decide(self) -> None:
         mail = item(appending("m", 7, thread_ids=[A]))
         placed = the_one(place(mail, threads=threads(a=(5, "k")), cases={5: case()}))
-        assert (placed.target, placed.decision.rule, placed.decision.resolution) == (5, "thread", "no-such-case")
+        assert (placed.target, placed.decision.rule, placed.decision.resolution) == (
+            5,
+            "thread",
+            "no-such-case",
+        )
 
     def test_the_number_wins_over_the_thread(self) -> None:
         mail = item(appending("m", 3, thread_ids=[A]))
@@ -77,12 +105,19 @@ class TestByReference:
 
 class TestByThread:
     def test_a_reply_joins_the_case_of_what_it_answers(self) -> None:
-        placed = the_one(place(opened("m", B, thread_ids=[A]), threads=threads(a=(5, "k")), cases={5: case()}))
+        placed = the_one(
+            place(opened("m", B, thread_ids=[A]), threads=threads(a=(5, "k")), cases={5: case()})
+        )
         assert (placed.target, placed.decision.rule, placed.decision.evidence) == (5, "thread", [A])
 
     def test_the_nearest_known_id_decides(self) -> None:
-        known: dict[str, Any] = {"threads": threads(a=(5, "k"), b=(6, "l")), "cases": {5: case(), 6: case()}}
-        assert the_one(place(opened("m", thread_ids=["<new@x.example>", B, A]), **known)).target == 6
+        known: dict[str, Any] = {
+            "threads": threads(a=(5, "k"), b=(6, "l")),
+            "cases": {5: case(), 6: case()},
+        }
+        assert (
+            the_one(place(opened("m", thread_ids=["<new@x.example>", B, A]), **known)).target == 6
+        )
 
     def test_a_mail_that_was_answered_before_it_came_joins_the_answer(self) -> None:
         mail = opened("m", A)
@@ -131,7 +166,11 @@ class TestByThread:
         ]
 
     def test_an_id_that_is_known_is_not_written_again(self) -> None:
-        done = place(opened("m", B, thread_ids=[A, C]), threads=threads(a=(5, "k"), c=(6, None)), cases={5: case()})
+        done = place(
+            opened("m", B, thread_ids=[A, C]),
+            threads=threads(a=(5, "k"), c=(6, None)),
+            cases={5: case()},
+        )
         assert list(done.threads) == [thread_id("invoices", B)]
         assert done.claims == {}
 
@@ -139,7 +178,9 @@ class TestByThread:
 class TestReservedIds:
     """Whoever names an id that is still to come reserves it, and gets no hold on its author's mail by that."""
 
-    def test_a_mail_whose_id_a_stranger_named_opens_a_case_that_refers_to_the_strangers(self) -> None:
+    def test_a_mail_whose_id_a_stranger_named_opens_a_case_that_refers_to_the_strangers(
+        self,
+    ) -> None:
         mail = opened("m", A, author=JAN)
         done = place(mail, threads=threads(a=(5, None)), cases={5: case(EVE.address)})
         placed = the_one(done)
@@ -177,9 +218,15 @@ class TestReservedIds:
 
     def test_an_automatic_answer_gets_into_no_case_by_a_reserved_id(self) -> None:
         command = appending("m", thread_ids=[A])
-        command = msgspec.structs.replace(command, kind="automatic", otherwise="ignore", reason="automatic-reply")
-        done = place(item(command, B, author=JAN), threads=threads(a=(5, None)), cases={5: case(EVE.address)})
-        assert [(one.outcome, one.reason) for one in done.unassigned] == [("ignored", "automatic-reply")]
+        command = msgspec.structs.replace(
+            command, kind="automatic", otherwise="ignore", reason="automatic-reply"
+        )
+        done = place(
+            item(command, B, author=JAN), threads=threads(a=(5, None)), cases={5: case(EVE.address)}
+        )
+        assert [(one.outcome, one.reason) for one in done.unassigned] == [
+            ("ignored", "automatic-reply")
+        ]
 
 
 class TestReusedIds:
@@ -199,7 +246,10 @@ class TestReusedIds:
         assert len(done.new_cases) == 3
 
     def test_a_mail_with_a_reused_id_still_joins_what_it_answers(self) -> None:
-        known: dict[str, Any] = {"threads": threads(a=(5, "k"), b=(6, "l")), "cases": {5: case(), 6: case()}}
+        known: dict[str, Any] = {
+            "threads": threads(a=(5, "k"), b=(6, "l")),
+            "cases": {5: case(), 6: case()},
+        }
         placed = the_one(place(opened("m", A, thread_ids=[B]), **known))
         assert (placed.target, placed.flags) == (6, ("message-id-reused",))
 
@@ -209,7 +259,9 @@ class TestReusedIds:
 
 
 class TestWithinOneBatch:
-    @pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)])
+    @pytest.mark.parametrize(
+        "order", [(0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)]
+    )
     def test_a_thread_is_one_case_whichever_mail_comes_first(self, order: tuple[int, ...]) -> None:
         mails = [
             opened("first", A),
@@ -221,7 +273,9 @@ class TestWithinOneBatch:
         assert {id(one.target) for one in done.placed} == {id(done.new_cases[0])}
         keys = {mail.reading.message_id: mail.key for mail in mails if mail.reading}
         assert done.threads == {
-            thread_id("invoices", one): (done.new_cases[0], key) for one, key in keys.items() if one is not None
+            thread_id("invoices", one): (done.new_cases[0], key)
+            for one, key in keys.items()
+            if one is not None
         }
         assert all(not one.flags for one in done.placed)
 
@@ -238,7 +292,10 @@ class TestWithinOneBatch:
 
     def test_parked_and_ignored_mails_stand_beside_the_others(self) -> None:
         done = place(item(parking("p")), opened("m"), item(ignoring("i")))
-        assert [(one.outcome, one.reason) for one in done.unassigned] == [("parked", "virus"), ("ignored", "loop")]
+        assert [(one.outcome, one.reason) for one in done.unassigned] == [
+            ("parked", "virus"),
+            ("ignored", "loop"),
+        ]
         assert len(done.placed) == 1
 
     def test_a_mail_to_be_placed_must_have_been_read(self) -> None:
@@ -302,12 +359,21 @@ class TestParticipants:
         invites = item(appending("one", 5, signed=[5]), author=ANNA, recipients=[JAN])
         answers = item(appending("two", 5, signed=[5]), author=JAN, recipients=[EVE, JAN])
         done = place(invites, answers, cases={5: case(ANNA.address)})
-        assert [(one.joins, one.flags) for one in done.placed] == [((JAN.address,), ()), ((EVE.address,), ())]
+        assert [(one.joins, one.flags) for one in done.placed] == [
+            ((JAN.address,), ()),
+            ((EVE.address,), ()),
+        ]
 
     def test_large_and_small_letters_are_one_person(self) -> None:
         shouting = Address("", ANNA.address.replace("anna", "ANNA"))
-        mail = item(appending("m", 5), author=shouting, recipients=[ANNA, Address("", "Invoices@office.example")])
-        placed = the_one(place(mail, cases={5: case("Anna@customer.example")}, own=[OFFICE.address]))
+        mail = item(
+            appending("m", 5),
+            author=shouting,
+            recipients=[ANNA, Address("", "Invoices@office.example")],
+        )
+        placed = the_one(
+            place(mail, cases={5: case("Anna@customer.example")}, own=[OFFICE.address])
+        )
         assert (placed.joins, placed.flags) == ((), ())
 
     def test_nobody_and_nothing_are_not_participants(self) -> None:
@@ -321,10 +387,15 @@ class TestParticipants:
     def test_participants_are_bounded_over_a_whole_batch(self) -> None:
         crowd = [Address("", f"{number}@x.example") for number in range(MAX_PARTICIPANTS)]
         half = MAX_PARTICIPANTS // 2
-        mails = [item(appending(str(part[0]), 5, signed=[5]), recipients=part) for part in (crowd[:half], crowd[half:])]
+        mails = [
+            item(appending(str(part[0]), 5, signed=[5]), recipients=part)
+            for part in (crowd[:half], crowd[half:])
+        ]
         done = place(*mails, cases={5: case(ANNA.address)})
         assert sum(len(one.joins) for one in done.placed) == MAX_PARTICIPANTS - 1
-        assert len(place(opened("m", recipients=crowd)).new_cases[0].participants) == MAX_PARTICIPANTS
+        assert (
+            len(place(opened("m", recipients=crowd)).new_cases[0].participants) == MAX_PARTICIPANTS
+        )
 
 
 def test_a_query_asks_for_everything_that_placing_looks_up() -> None:

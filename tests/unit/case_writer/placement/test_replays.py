@@ -12,7 +12,12 @@ from schemas.reasons import ParkReason
 from schemas.stored import Comment, Person
 from services.case_writer.placement.plan import NewCase, Plan, PreparedMail
 from services.case_writer.placement.planner import plan, query
-from services.case_writer.placement.snapshot import CaseSnapshot, RecordedMail, Snapshot, ThreadSnapshot
+from services.case_writer.placement.snapshot import (
+    CaseSnapshot,
+    RecordedMail,
+    Snapshot,
+    ThreadSnapshot,
+)
 from services.case_writer.recording.builder import TransactionContext, build_documents
 from tests.builders import ANNA, NOW, STAGES, appending, ignoring, item, opened, parking
 from tests.unit.case_writer.recording.test_documents import LATER
@@ -21,8 +26,12 @@ CASE = CaseSnapshot("invoices", "approval", "open", "Invoice 17", frozenset({ANN
 
 
 def replayed(one: PreparedMail, **wanted: Any) -> PreparedMail:
-    mail = msgspec.structs.replace(one.command.mail, origin="replay", replay=Replay(run="r", **wanted))
-    return PreparedMail(msgspec.structs.replace(one.command, mail=mail), one.reading, one.attachments, one.original)
+    mail = msgspec.structs.replace(
+        one.command.mail, origin="replay", replay=Replay(run="r", **wanted)
+    )
+    return PreparedMail(
+        msgspec.structs.replace(one.command, mail=mail), one.reading, one.attachments, one.original
+    )
 
 
 def place(*items: PreparedMail, **known: Any) -> Plan:
@@ -47,19 +56,25 @@ class TestRestoring:
     def test_a_reply_follows_the_mail_that_opened_its_case(self) -> None:
         first, reply = opened("m"), opened("r")
         recorded = RecordedMail("opened", "invoices", 12, None, "w")
-        done = place(replayed(reply, case=7, opener=first.key), mails={first.key: recorded}, cases={12: CASE})
+        done = place(
+            replayed(reply, case=7, opener=first.key), mails={first.key: recorded}, cases={12: CASE}
+        )
         assert numbers(done) == {reply.key: 12}
 
     def test_a_reply_follows_it_within_a_batch_too(self) -> None:
         first, reply = opened("m"), opened("r")
-        done = place(replayed(first, case=7, opener=first.key), replayed(reply, case=7, opener=first.key))
+        done = place(
+            replayed(first, case=7, opener=first.key), replayed(reply, case=7, opener=first.key)
+        )
         assert numbers(done) == {first.key: 7, reply.key: 7}
         assert [one.opens for one in done.placed] == [True, False]
 
     def test_a_reply_before_its_case_is_parked_and_no_case_is_opened_for_it(self) -> None:
         reply = opened("r")
         done = place(replayed(reply, case=7, opener="a" * 64))
-        assert [(one.outcome, one.reason) for one in done.unassigned] == [("parked", ParkReason.CASE_NOT_RESTORED)]
+        assert [(one.outcome, one.reason) for one in done.unassigned] == [
+            ("parked", ParkReason.CASE_NOT_RESTORED)
+        ]
 
     def test_it_joins_its_case_when_it_is_replayed_once_more(self) -> None:
         first, reply = opened("m"), replayed(opened("r"), case=7, opener=opened("m").key)
@@ -88,14 +103,20 @@ class TestRestoring:
         mail = replayed(read, case=7, opener=read.key)
         assert numbers(place(mail)) == {mail.key: 7}
 
-    def test_a_mail_that_was_parked_for_its_missing_content_is_placed_by_whoever_brings_it(self) -> None:
+    def test_a_mail_that_was_parked_for_its_missing_content_is_placed_by_whoever_brings_it(
+        self,
+    ) -> None:
         mail = opened("m")
-        known = {mail.key: RecordedMail("parked", "invoices", None, ParkReason.CONTENT_MISSING, "w", 0)}
+        known = {
+            mail.key: RecordedMail("parked", "invoices", None, ParkReason.CONTENT_MISSING, "w", 0)
+        }
         assert numbers(place(mail, mails=known)) == {mail.key: 100}
 
     def test_so_it_is_where_the_rules_park_it_once_it_is_whole(self) -> None:
         mail = item(parking("m"))
-        known = {mail.key: RecordedMail("parked", "invoices", None, ParkReason.CONTENT_MISSING, "w", 0)}
+        known = {
+            mail.key: RecordedMail("parked", "invoices", None, ParkReason.CONTENT_MISSING, "w", 0)
+        }
         assert [one.reason for one in place(mail, mails=known).unassigned] == ["virus"]
         without = PreparedMail(mail.command, None)
         assert place(without, mails=known).unassigned == []
@@ -107,7 +128,9 @@ class TestRestoring:
         assert asked.comments == []
 
 
-def recorded(one: PreparedMail, case: int | None, outcome: Any = "opened", **more: Any) -> RecordedMail:
+def recorded(
+    one: PreparedMail, case: int | None, outcome: Any = "opened", **more: Any
+) -> RecordedMail:
     fields = {"decision": one.command.decision, "reason": None, "written_by": "before"} | more
     return RecordedMail(outcome=outcome, process="invoices", case=case, **fields)
 
@@ -134,7 +157,12 @@ def comment(one: PreparedMail, case: int, **more: Any) -> Comment:
 
 
 def again(
-    one: PreparedMail, before: RecordedMail, old: Comment | None = None, *, move: bool = False, **known: Any
+    one: PreparedMail,
+    before: RecordedMail,
+    old: Comment | None = None,
+    *,
+    move: bool = False,
+    **known: Any,
 ) -> Plan:
     return place(
         replayed(one, rederive=True, move=move),
@@ -148,7 +176,10 @@ def again(
 def replaced(done: Plan) -> list[tuple[int, str, str, str]]:
     written = build_documents(done, TransactionContext(LATER, "attempt", 100, STAGES))
     assert written.mails == []
-    return [(one.comment.case, one.outcome, one.comment.text, one.decision.rule) for one in written.replaced]
+    return [
+        (one.comment.case, one.outcome, one.comment.text, one.decision.rule)
+        for one in written.replaced
+    ]
 
 
 class TestRederiving:
@@ -165,7 +196,9 @@ class TestRederiving:
     def test_what_was_decided_when_it_came_keeps_its_flags(self) -> None:
         one = opened("m")
         old = comment(one, 5, text="garbled", flags=["unverified-sender", "html-shortened"])
-        written = build_documents(again(one, recorded(one, 5), old), TransactionContext(LATER, "attempt", 100, STAGES))
+        written = build_documents(
+            again(one, recorded(one, 5), old), TransactionContext(LATER, "attempt", 100, STAGES)
+        )
         assert written.replaced[0].comment.flags == ["unverified-sender"]
 
     def test_a_thread_that_came_together_later_moves_nothing(self) -> None:
@@ -175,20 +208,28 @@ class TestRederiving:
         assert (replaced(done), done.mismatches) == ([], {})
 
     @pytest.mark.parametrize("move", [False, True])
-    def test_a_number_that_was_overlooked_leads_to_its_case_only_with_move(self, move: bool) -> None:
+    def test_a_number_that_was_overlooked_leads_to_its_case_only_with_move(
+        self, move: bool
+    ) -> None:
         one = item(appending("m", 7))
         before = recorded(one, 5, decision=Decision(rule="new-case"))
         done = again(one, before, comment(one, 5), move=move)
         assert replaced(done) == ([(7, "appended", "Hello", "case-reference")] if move else [])
-        assert [(key, one.target) for key, one in done.mismatches.items()] == ([] if move else [(one.key, 7)])
+        assert [(key, one.target) for key, one in done.mismatches.items()] == (
+            [] if move else [(one.key, 7)]
+        )
 
     @pytest.mark.parametrize("move", [False, True])
-    def test_a_number_that_is_none_any_more_gives_a_case_of_its_own_only_with_move(self, move: bool) -> None:
+    def test_a_number_that_is_none_any_more_gives_a_case_of_its_own_only_with_move(
+        self, move: bool
+    ) -> None:
         one = opened("m")
         before = recorded(one, 5, "appended", decision=Decision(rule="case-reference", cases=[5]))
         done = again(one, before, comment(one, 5), move=move)
         assert replaced(done) == ([(100, "opened", "Hello", "new-case")] if move else [])
-        assert [isinstance(one.target, NewCase) for one in done.mismatches.values()] == ([] if move else [True])
+        assert [isinstance(one.target, NewCase) for one in done.mismatches.values()] == (
+            [] if move else [True]
+        )
 
     def test_a_mail_in_a_case_is_never_taken_out_of_it_by_the_rules(self) -> None:
         one = PreparedMail(parking("m", reason="spam"), opened("m").reading)
@@ -200,7 +241,9 @@ class TestRederiving:
     def test_a_decision_of_today_that_leads_to_the_same_case_is_recorded(self) -> None:
         one = item(appending("m", 5))
         before = recorded(one, 5, "appended", decision=Decision(rule="plus-address", cases=[5, 7]))
-        assert replaced(again(one, before, comment(one, 5))) == [(5, "appended", "Hello", "case-reference")]
+        assert replaced(again(one, before, comment(one, 5))) == [
+            (5, "appended", "Hello", "case-reference")
+        ]
 
     def test_a_parked_mail_that_the_rules_let_through_is_placed_only_with_move(self) -> None:
         one = opened("m")

@@ -23,7 +23,12 @@ STRANGER = ["unverified-sender"]
 
 def case(process: str = "invoices", **more: Any) -> CaseSnapshot:
     return CaseSnapshot(
-        process, "registration", more.pop("status", "open"), "Invoice", frozenset({ANNA.address}), **more
+        process,
+        "registration",
+        more.pop("status", "open"),
+        "Invoice",
+        frozenset({ANNA.address}),
+        **more,
     )
 
 
@@ -42,22 +47,33 @@ def again(
     """Derive a mail anew whose comment has these flags, under these settings."""
     replay = Replay(run="r", rederive=True, move=move)
     mail = msgspec.structs.replace(one.command.mail, origin="replay", replay=replay)
-    asked = PreparedMail(msgspec.structs.replace(one.command, mail=mail), one.reading, one.attachments, one.original)
+    asked = PreparedMail(
+        msgspec.structs.replace(one.command, mail=mail), one.reading, one.attachments, one.original
+    )
     known = Snapshot(
         mails={one.key: before},
         cases=cases or CASES,
         comments={one.key: old(one, before.case, flags or [])} if before.case else {},
     )
-    return plan([asked], known, attempt="now", rules={"invoices": Rules(**rules), "claims": Rules(**rules)})
+    return plan(
+        [asked], known, attempt="now", rules={"invoices": Rules(**rules), "claims": Rules(**rules)}
+    )
 
 
 def old(one: PreparedMail, number: int, flags: list[str]) -> Comment:
     return comment(one, number, flags=flags)
 
 
-def recorded(case_: int | None, outcome: Any = "appended", resolution: str | None = None, **more: Any) -> RecordedMail:
+def recorded(
+    case_: int | None, outcome: Any = "appended", resolution: str | None = None, **more: Any
+) -> RecordedMail:
     decision = msgspec.structs.replace(NUMBER, resolution=resolution)
-    fields: dict[str, Any] = {"decision": decision, "reason": None, "written_by": "before", "process": "invoices"}
+    fields: dict[str, Any] = {
+        "decision": decision,
+        "reason": None,
+        "written_by": "before",
+        "process": "invoices",
+    }
     return RecordedMail(outcome=outcome, case=case_, **(fields | more))
 
 
@@ -73,7 +89,10 @@ def moved(done: Plan) -> list[tuple[int, str, int | None, str | None]]:
 
 
 def listed(done: Plan) -> list[tuple[Any, str]]:
-    return [("new" if isinstance(one.target, NewCase) else one.target, one.detail) for one in done.mismatches.values()]
+    return [
+        ("new" if isinstance(one.target, NewCase) else one.target, one.detail)
+        for one in done.mismatches.values()
+    ]
 
 
 EVES = item(appending("m", 5), author=EVE)
@@ -82,8 +101,20 @@ EVES = item(appending("m", 5), author=EVE)
 @pytest.mark.parametrize(
     ("before", "flags", "rules", "setting", "target"),
     [
-        (recorded(5), STRANGER, {"reply_from": "participants"}, "reply_from", (100, "opened", 5, "not-a-participant")),
-        (recorded(7, "opened", "not-a-participant"), [], {}, "reply_from", (5, "appended", None, None)),
+        (
+            recorded(5),
+            STRANGER,
+            {"reply_from": "participants"},
+            "reply_from",
+            (100, "opened", 5, "not-a-participant"),
+        ),
+        (
+            recorded(7, "opened", "not-a-participant"),
+            [],
+            {},
+            "reply_from",
+            (5, "appended", None, None),
+        ),
         (
             recorded(5, reopened=True),
             [],
@@ -91,12 +122,28 @@ EVES = item(appending("m", 5), author=EVE)
             "reply_to_closed",
             (100, "opened", 5, "case-closed"),
         ),
-        (recorded(7, "opened", "case-closed"), [], {}, "reply_to_closed", (5, "appended", None, None)),
-        (recorded(7, "opened", "other-process"), [], {}, "reference_scope", (5, "appended", None, None)),
+        (
+            recorded(7, "opened", "case-closed"),
+            [],
+            {},
+            "reply_to_closed",
+            (5, "appended", None, None),
+        ),
+        (
+            recorded(7, "opened", "other-process"),
+            [],
+            {},
+            "reference_scope",
+            (5, "appended", None, None),
+        ),
     ],
 )
 def test_a_mail_that_the_settings_of_today_put_elsewhere_moves_only_with_move(
-    before: RecordedMail, flags: list[str], rules: dict[str, Any], setting: str, target: tuple[Any, ...]
+    before: RecordedMail,
+    flags: list[str],
+    rules: dict[str, Any],
+    setting: str,
+    target: tuple[Any, ...],
 ) -> None:
     one = item(appending("m", 5), author=EVE if flags else ANNA)
     only_listed = again(one, before, flags=flags, move=False, **rules)
@@ -106,7 +153,9 @@ def test_a_mail_that_the_settings_of_today_put_elsewhere_moves_only_with_move(
     assert (moved(done), listed(done)) == ([target], [])
 
 
-def test_a_number_of_another_process_gives_a_case_of_its_own_once_the_settings_keep_to_their_own() -> None:
+def test_a_number_of_another_process_gives_a_case_of_its_own_once_the_settings_keep_to_their_own() -> (
+    None
+):
     one = item(appending("m", 5))
     done = again(one, recorded(5), cases={5: case("claims")}, reference_scope="process")
     assert moved(done) == [(100, "opened", None, "other-process")]
@@ -152,7 +201,9 @@ def test_a_number_that_was_overlooked_does_not_get_a_stranger_past_the_settings(
 
 
 def test_a_report_is_in_its_case_whatever_the_settings_say_of_strangers() -> None:
-    command = msgspec.structs.replace(appending("m", 5), kind="bounce", otherwise="park", reason="delivery-report")
+    command = msgspec.structs.replace(
+        appending("m", 5), kind="bounce", otherwise="park", reason="delivery-report"
+    )
     assert isinstance(command, AppendToCase)
     done = again(item(command, author=EVE), recorded(5), flags=STRANGER, reply_from="participants")
     assert (moved(done), listed(done)) == ([], [])
@@ -170,6 +221,10 @@ def test_a_mail_held_for_its_sender_is_held_as_long_as_the_settings_say_so(move:
 
 def test_a_mail_that_a_person_let_through_is_known_as_such() -> None:
     retried = item(appending("m", 5, origin="retry"), author=EVE)
-    known = Snapshot(mails={retried.key: recorded(None, "parked", reason="not-a-participant")}, cases=CASES)
-    [placed] = plan([retried], known, attempt="now", rules={"invoices": Rules(reply_from="hold")}).placed
+    known = Snapshot(
+        mails={retried.key: recorded(None, "parked", reason="not-a-participant")}, cases=CASES
+    )
+    [placed] = plan(
+        [retried], known, attempt="now", rules={"invoices": Rules(reply_from="hold")}
+    ).placed
     assert (placed.target, placed.decision.resolution) == (5, "released")

@@ -11,7 +11,12 @@ from schemas.mails import Replay
 from schemas.stored import LimitAlert
 from services.case_writer.placement.plan import Plan, PreparedMail
 from services.case_writer.placement.planner import plan, query
-from services.case_writer.placement.snapshot import CaseSnapshot, RecordedMail, SenderHistory, Snapshot
+from services.case_writer.placement.snapshot import (
+    CaseSnapshot,
+    RecordedMail,
+    SenderHistory,
+    Snapshot,
+)
 from services.case_writer.reading import MailReading
 from services.runtime.mail.headers import Address
 from services.runtime.settings.schema import Rules
@@ -69,17 +74,23 @@ def test_where_strangers_are_held_their_mail_is_parked_until_a_person_lets_it_th
 def test_a_retry_of_a_mail_that_went_to_a_case_does_nothing() -> None:
     retried = answer(origin="retry")
     known = Snapshot(
-        mails={retried.key: RecordedMail("appended", "invoices", 235, None, "earlier")}, cases={235: case()}
+        mails={retried.key: RecordedMail("appended", "invoices", 235, None, "earlier")},
+        cases={235: case()},
     )
     made = place(retried, known=known)
     assert (made.placed, made.unassigned, made.duplicates, made.retried) == ([], [], [], {})
 
 
 @pytest.mark.parametrize(
-    ("setting", "opens", "reopens"), [("reopen", False, True), ("append", False, False), ("new-case", True, False)]
+    ("setting", "opens", "reopens"),
+    [("reopen", False, True), ("append", False, False), ("new-case", True, False)],
 )
-def test_a_mail_to_a_closed_case_does_what_the_process_says(setting: str, opens: bool, reopens: bool) -> None:
-    [placed] = place(answer(), known=Snapshot(cases={235: case(status="closed")}), reply_to_closed=setting).placed
+def test_a_mail_to_a_closed_case_does_what_the_process_says(
+    setting: str, opens: bool, reopens: bool
+) -> None:
+    [placed] = place(
+        answer(), known=Snapshot(cases={235: case(status="closed")}), reply_to_closed=setting
+    ).placed
     assert (placed.opens, placed.reopens) == (opens, reopens)
 
 
@@ -87,12 +98,17 @@ def automatic(kind: Any, otherwise: Any, *cases: int, **known_by: Any) -> Prepar
     raw = raw_mail(kind.encode() + b"\r\n\r\n")
     read: MailReading = reading(author=EVE)
     decision = Decision(rule="some-rule", cases=list(cases), **known_by)
-    return PreparedMail(AppendToCase(mail=raw, decision=decision, kind=kind, otherwise=otherwise, reason="why"), read)
+    return PreparedMail(
+        AppendToCase(mail=raw, decision=decision, kind=kind, otherwise=otherwise, reason="why"),
+        read,
+    )
 
 
 def test_automatic_mail_goes_to_its_case_without_reopening_it_or_joining() -> None:
     known = Snapshot(cases={235: case(status="closed")})
-    [placed] = place(automatic("automatic", "ignore", 235, signed=[235]), known=known, reply_from="hold").placed
+    [placed] = place(
+        automatic("automatic", "ignore", 235, signed=[235]), known=known, reply_from="hold"
+    ).placed
     assert (placed.kind, placed.reopens, placed.joins) == ("automatic", False, ())
 
 
@@ -106,7 +122,9 @@ def test_automatic_mail_without_a_case_opens_none(otherwise: str, outcome: str) 
 
 
 def test_more_new_cases_than_the_limit_are_parked_with_one_alert() -> None:
-    made = place(*(opened(f"m{number}") for number in range(8)), known=Snapshot(), max_new_cases_per_sender=5)
+    made = place(
+        *(opened(f"m{number}") for number in range(8)), known=Snapshot(), max_new_cases_per_sender=5
+    )
     assert len(made.new_cases) == 5
     assert [one.reason for one in made.unassigned] == ["too-many-new-cases"] * 3
     assert [alert.alert.address for alert in made.alerts] == [ANNA.address]
@@ -117,14 +135,28 @@ def test_the_limit_counts_what_other_writers_opened_within_the_window_only() -> 
     at = opened("m").command.mail.received_at or NOW
     lately = SenderHistory(tuple(at - timedelta(seconds=one) for one in (1, 2)), version=7)
     long_ago = SenderHistory(tuple(at - timedelta(seconds=one) for one in (601, 602)), version=7)
-    assert place(opened("m"), known=Snapshot(senders={sender: lately}), max_new_cases_per_sender=2).new_cases == []
-    allowed = place(opened("m"), known=Snapshot(senders={sender: long_ago}), max_new_cases_per_sender=2)
+    assert (
+        place(
+            opened("m"), known=Snapshot(senders={sender: lately}), max_new_cases_per_sender=2
+        ).new_cases
+        == []
+    )
+    allowed = place(
+        opened("m"), known=Snapshot(senders={sender: long_ago}), max_new_cases_per_sender=2
+    )
     assert len(allowed.new_cases) == 1
     assert allowed.senders[sender].version == 7
 
 
 def test_a_limit_of_nought_is_none_and_a_mail_that_was_in_a_case_is_not_limited() -> None:
-    assert len(place(*(opened(f"m{number}") for number in range(50)), max_new_cases_per_sender=0).new_cases) == 50
+    assert (
+        len(
+            place(
+                *(opened(f"m{number}") for number in range(50)), max_new_cases_per_sender=0
+            ).new_cases
+        )
+        == 50
+    )
     replayed = [opened(f"m{number}") for number in range(3)]
     known = [replayed_from(one, number) for number, one in enumerate(replayed, 7)]
     assert len(place(*known, max_new_cases_per_sender=1).new_cases) == 3
@@ -154,7 +186,9 @@ def test_addresses_that_differ_in_a_tag_only_count_as_one_sender() -> None:
 
 
 def test_the_limit_of_a_mailbox_counts_whoever_writes() -> None:
-    mails = [opened(f"m{number}", author=Address("", f"{number}@crowd.example")) for number in range(7)]
+    mails = [
+        opened(f"m{number}", author=Address("", f"{number}@crowd.example")) for number in range(7)
+    ]
     other = item(opening("other", mailbox="invoices-pl"))
     made = place(*mails, other, known=Snapshot(), max_new_cases_per_mailbox=5)
     assert len(made.new_cases) == 5 + 1

@@ -16,7 +16,9 @@ BRIEFLY = settings(max_examples=150, deadline=None, suppress_health_check=[Healt
 
 pieces = st.lists(st.sampled_from(PIECES) | st.binary(max_size=40), max_size=40).map(b"".join)
 mutated = st.builds(
-    lambda raw, at, cut, piece: raw[: at % (len(raw) + 1)] + piece + raw[(at + cut) % (len(raw) + 1) :],
+    lambda raw, at, cut, piece: (
+        raw[: at % (len(raw) + 1)] + piece + raw[(at + cut) % (len(raw) + 1) :]
+    ),
     st.sampled_from(SMALL_SEEDS),
     st.integers(0, 100_000),
     st.integers(0, 200),

@@ -15,7 +15,9 @@ from services.runtime.mail.headers import Address, MailHeaders
 
 MAILS = Path(__file__).parents[3] / "mails"
 KEY = b"0123456789abcdef0123456789abcdef"
-POLICY = Policy(message_id_signer=MessageIdSigner([KEY]), own_addresses=frozenset({"invoices@office.example"}))
+POLICY = Policy(
+    message_id_signer=MessageIdSigner([KEY]), own_addresses=frozenset({"invoices@office.example"})
+)
 CASES = sorted(MAILS.rglob("*.eml"))
 ABOUT_THE_READING = {
     "subject",
@@ -56,7 +58,9 @@ def test_a_mail_of_the_corpus(path: Path) -> None:
     assert expected["about"]
     assert expected.keys() <= OTHER_KEYS
     decided = decision(raw)
-    assert {name: decided[name] for name in expected.get("decision", {})} == expected.get("decision", {})
+    assert {name: decided[name] for name in expected.get("decision", {})} == expected.get(
+        "decision", {}
+    )
     reading = read_mail(raw, ReadingLimits(**expected.get("limits", {})))
     assert {"attachments", "defects"} <= expected["reading"].keys()
     read = plain(reading, expected["reading"])
@@ -97,7 +101,9 @@ def plain(reading: MailReading, wanted: dict[str, Any]) -> dict[str, Any]:
     ]
     named = [one.keys() for one in wanted["attachments"]]
     if len(named) == len(attachments):
-        attachments = [{name: one[name] for name in keys} for one, keys in zip(attachments, named, strict=True)]
+        attachments = [
+            {name: one[name] for name in keys} for one, keys in zip(attachments, named, strict=True)
+        ]
     return {
         "subject": reading.subject,
         "author": person(reading.author, wanted.get("author")),

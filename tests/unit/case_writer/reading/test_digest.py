@@ -58,9 +58,13 @@ def test_line_ends_of_a_large_body_make_no_difference_wherever_it_is_cut(shift: 
     head = b"From: anna@customer.example\n\n"
     body = b"x" * (1024 * 1024 + shift) + b"\n" + b"y" * 1024 * 1024 + b"\nend"
     windows = (head + body).replace(b"\n", b"\r\n") + b"\r\n" * 600_000
-    assert content_digest(windows, MailHeaders.parse(windows)) == content_digest(head + body, MailHeaders.parse(head))
+    assert content_digest(windows, MailHeaders.parse(windows)) == content_digest(
+        head + body, MailHeaders.parse(head)
+    )
 
 
-@pytest.mark.parametrize("raw", [b"", b"\r\n\r\n", b"\x00\xff" * 100, b"From: x", b"\n" * 100_000, MAIL[:60]])
+@pytest.mark.parametrize(
+    "raw", [b"", b"\r\n\r\n", b"\x00\xff" * 100, b"From: x", b"\n" * 100_000, MAIL[:60]]
+)
 def test_any_bytes_have_a_digest(raw: bytes) -> None:
     assert len(digest(raw) or "") == 64

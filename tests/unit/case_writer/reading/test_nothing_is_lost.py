@@ -36,7 +36,9 @@ class Damage:
 def leaf(damage: Damage) -> bytes:
     """A part with headers that may lie about it."""
     chance, content_type = damage.chance, damage.chance.choice(TYPES)
-    before = chance.choice((b"", b"", b"Dear Sir, ", b"Note: this\nSum: 12 EUR\n\n", b"begin 644 x\n"))
+    before = chance.choice(
+        (b"", b"", b"Dear Sir, ", b"Note: this\nSum: 12 EUR\n\n", b"begin 644 x\n")
+    )
     text = before + damage.marker() + chance.choice((b"", b" and more\n", b"\nSubject: none\n"))
     if content_type == "text/html":
         text = b"<p>" + text.replace(b"\n", b"<br>\n") + b"</p>"
@@ -59,13 +61,24 @@ def encoded(text: bytes, encoding: str, damage: Damage) -> bytes:
     if encoding == "base64":
         content = base64.encodebytes(text)
         if damage.now():
-            content += b"\n" * damage.chance.randrange(2) + b"Footer of a list, " + damage.marker() + b".\n"
+            content += (
+                b"\n" * damage.chance.randrange(2)
+                + b"Footer of a list, "
+                + damage.marker()
+                + b".\n"
+            )
         return content
     if encoding == "quoted-printable":
         return binascii.b2a_qp(text)
     if encoding == "x-uuencode":
         around = damage.marker() + b"\n" if damage.now() else b""
-        return around + b"begin 644 a.txt\n" + binascii.b2a_uu(text[:45]) + binascii.b2a_uu(text[45:90]) + b"`\nend\n"
+        return (
+            around
+            + b"begin 644 a.txt\n"
+            + binascii.b2a_uu(text[:45])
+            + binascii.b2a_uu(text[45:90])
+            + b"`\nend\n"
+        )
     return text
 
 
@@ -75,17 +88,33 @@ def part(damage: Damage, depth: int) -> bytes:
     if depth == 0 or kind < 5:
         return leaf(damage)
     if kind == 5:
-        return b"Content-Type: message/rfc822\n\n" + b"From: a@x.example\nSubject: inner\n" + part(damage, depth - 1)
+        return b"Content-Type: message/rfc822\n\nFrom: a@x.example\nSubject: inner\n" + part(
+            damage, depth - 1
+        )
     chance = damage.chance
     damage.boundaries += 1
-    true = b"bound%d" % (chance.randrange(damage.boundaries) if damage.now(5) else damage.boundaries)
+    true = b"bound%d" % (
+        chance.randrange(damage.boundaries) if damage.now(5) else damage.boundaries
+    )
     declared = b"another" if damage.now() else true
-    head = b"Content-Type: multipart/" + chance.choice(MULTIPARTS).encode() + b'; boundary="' + declared + b'"\n'
+    head = (
+        b"Content-Type: multipart/"
+        + chance.choice(MULTIPARTS).encode()
+        + b'; boundary="'
+        + declared
+        + b'"\n'
+    )
     if damage.now():
         head += b'Content-Type: multipart/mixed; boundary="third"\n'
     pieces = [head, b"\n", damage.marker() + b"\n" if damage.now() else b""]
     for _ in range(chance.randrange(1, 4)):
-        pieces.append(b"--" + true + (b" some words" if damage.now(5) else b"") + b"\n" + part(damage, depth - 1))
+        pieces.append(
+            b"--"
+            + true
+            + (b" some words" if damage.now(5) else b"")
+            + b"\n"
+            + part(damage, depth - 1)
+        )
         pieces.append(b"\n--" + true + b"--\n" if damage.now(8) else b"\n")
     if not damage.now():
         pieces.append(b"--" + true + b"--\n")

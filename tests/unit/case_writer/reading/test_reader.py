@@ -74,9 +74,12 @@ def test_a_header_of_parameters_without_end_takes_less_than_five_seconds() -> No
 
 
 def test_many_multiparts_in_one_another_and_beside_take_less_than_five_seconds() -> None:
-    beside = b"".join(b"--b\nContent-Type: multipart/mixed; boundary=b%d\n\n" % index for index in range(900))
+    beside = b"".join(
+        b"--b\nContent-Type: multipart/mixed; boundary=b%d\n\n" % index for index in range(900)
+    )
     within = b"".join(
-        b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n" % (index, index) for index in range(500)
+        b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n" % (index, index)
+        for index in range(500)
     )
     for raw in (
         HEAD + b"Content-Type: multipart/mixed; boundary=b\n\n" + beside + b"\n--bx" * 200_000,
@@ -119,7 +122,11 @@ class TestLimits:
             + b"\n--b--"
         )
         reading = read_mail(raw)
-        stored = len(reading.text.encode()) + len(reading.full_text.encode()) + len((reading.html or "").encode())
+        stored = (
+            len(reading.text.encode())
+            + len(reading.full_text.encode())
+            + len((reading.html or "").encode())
+        )
         assert stored < 12 * 1024 * 1024
 
 
@@ -128,17 +135,27 @@ class TestTransferEncodings:
         assert decode_transfer_encoding(b"QUJD\n\n-- \nscanned\n", "base64") == (b"ABC", True)
         assert decode_transfer_encoding(b"QUI=\n-- scanned\n", "base64") == (b"AB", True)
 
-    @pytest.mark.parametrize("footer", [b"Scanned by ACME\n", b"\n-- \nA list\n", b"_____\nfooter\n"])
+    @pytest.mark.parametrize(
+        "footer", [b"Scanned by ACME\n", b"\n-- \nA list\n", b"_____\nfooter\n"]
+    )
     def test_base64_of_bytes_ends_where_a_footer_begins(self, footer: bytes) -> None:
         content = bytes(range(256))
-        assert decode_transfer_encoding(base64.encodebytes(content) + footer, "base64") == (content, True)
+        assert decode_transfer_encoding(base64.encodebytes(content) + footer, "base64") == (
+            content,
+            True,
+        )
 
     def test_base64_with_a_damaged_line_goes_on_behind_it(self) -> None:
         content = bytes(range(256))
         encoded = base64.encodebytes(content)
-        assert decode_transfer_encoding(encoded[:100] + b"*!" + encoded[100:], "base64") == (content, True)
+        assert decode_transfer_encoding(encoded[:100] + b"*!" + encoded[100:], "base64") == (
+            content,
+            True,
+        )
 
-    @pytest.mark.parametrize("text", [b"Dear\nMr Smith, pay.\n", b"Hello!", b"12 EUR, 13 EUR\n" * 100])
+    @pytest.mark.parametrize(
+        "text", [b"Dear\nMr Smith, pay.\n", b"Hello!", b"12 EUR, 13 EUR\n" * 100]
+    )
     def test_text_that_only_claims_to_be_base64_stays_as_it_is(self, text: bytes) -> None:
         assert decode_transfer_encoding(text, "base64") == (text, True)
 
@@ -148,15 +165,22 @@ class TestTransferEncodings:
         assert decode_transfer_encoding(b"abcdefgh", "base64", is_text=True) == (b"abcdefgh", True)
 
     def test_of_two_encodings_the_one_counts_that_the_bytes_are_sound_in(self) -> None:
-        assert decode_transfer_encoding(b"QUJDREVG\n", "quoted-printable, base64") == (b"ABCDEF", True)
+        assert decode_transfer_encoding(b"QUJDREVG\n", "quoted-printable, base64") == (
+            b"ABCDEF",
+            True,
+        )
         assert decode_transfer_encoding(b"caf=C3=A9 au lait", "base64, quoted-printable") == (
             "caf\u00e9 au lait".encode(),
             True,
         )
         assert decode_transfer_encoding(b"as it is", "7bit, 8bit") == (b"as it is", False)
 
-    @pytest.mark.parametrize("unit", [b"A\n", b"A A\n", b"\n", b" ", b"=", b"abc ", b"A" * 39 + b"\n", b"=\n"])
-    def test_a_large_text_that_claims_to_be_base64_takes_less_than_five_seconds(self, unit: bytes) -> None:
+    @pytest.mark.parametrize(
+        "unit", [b"A\n", b"A A\n", b"\n", b" ", b"=", b"abc ", b"A" * 39 + b"\n", b"=\n"]
+    )
+    def test_a_large_text_that_claims_to_be_base64_takes_less_than_five_seconds(
+        self, unit: bytes
+    ) -> None:
         started = time.process_time()
         decode_transfer_encoding(unit * (10_000_000 // len(unit)) + b"*", "base64", is_text=True)
         assert time.process_time() - started < 5.0
@@ -167,7 +191,9 @@ class TestTransferEncodings:
     def test_base64_of_nothing_is_nothing(self) -> None:
         assert decode_transfer_encoding(b"\r\n", "base64") == (b"", False)
 
-    def test_base64_in_blocks_is_what_it_is_in_one_piece(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_base64_in_blocks_is_what_it_is_in_one_piece(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         chance = random.Random("blocks")
         whole = [base64.encodebytes(chance.randbytes(size)) for size in range(130)]
         damaged = [one[:at] + chance.choice([b"=", b"==", b"-", b"\n", b"A", b""]) + one[at:]
@@ -176,7 +202,9 @@ class TestTransferEncodings:
         assert {is_damaged for _, is_damaged in at_once} == {True, False}
         for block_bytes in (1, 3, 4, 7, 64):
             monkeypatch.setattr(transfer, "_BLOCK_BYTES", block_bytes)
-            assert [decode_transfer_encoding(one, "base64") for one in (*whole, *damaged)] == at_once
+            assert [
+                decode_transfer_encoding(one, "base64") for one in (*whole, *damaged)
+            ] == at_once
 
     def test_quoted_printable_joins_lines_with_blanks_after_the_sign(self) -> None:
         assert decode_transfer_encoding(b"a= \r\nb=\t \nc", "quoted-printable") == (b"abc", False)
@@ -185,7 +213,9 @@ class TestTransferEncodings:
         assert decode_transfer_encoding(b"abc", "x-gzip64") == (b"abc", True)
 
     def test_uuencoded_lines_that_only_claim_to_be_long_fill_no_memory(self) -> None:
-        content, damaged = decode_transfer_encoding(b"begin 644 x\n" + b"\n" * 100_000 + b"M\n" * 100_000, "x-uuencode")
+        content, damaged = decode_transfer_encoding(
+            b"begin 644 x\n" + b"\n" * 100_000 + b"M\n" * 100_000, "x-uuencode"
+        )
         assert damaged
         assert len(content) < 400_000
 

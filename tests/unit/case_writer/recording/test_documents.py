@@ -21,12 +21,36 @@ from services.case_writer.recording.builder import TransactionContext, build_doc
 from services.case_writer.recording.documents import NO_SUBJECT, Documents
 from services.case_writer.recording.events import events_again
 from services.runtime.errors import PermanentError
-from tests.builders import ANNA, JAN, NOW, OFFICE, STAGES, appending, ignoring, item, opened, opening, parking, reading
+from tests.builders import (
+    ANNA,
+    JAN,
+    NOW,
+    OFFICE,
+    STAGES,
+    appending,
+    ignoring,
+    item,
+    opened,
+    opening,
+    parking,
+    reading,
+)
 
 LATER = NOW + timedelta(seconds=3)
-FILE = Attachment(name="a.txt", original_name="../a.txt", content_type="text/plain", content=b"abc", flags=["damaged"])
+FILE = Attachment(
+    name="a.txt",
+    original_name="../a.txt",
+    content_type="text/plain",
+    content=b"abc",
+    flags=["damaged"],
+)
 PICTURE = Attachment(
-    name="b.png", original_name=None, content_type="image/png", content=b"png", inline=True, content_id="b@x"
+    name="b.png",
+    original_name=None,
+    content_type="image/png",
+    content=b"png",
+    inline=True,
+    content_id="b@x",
 )
 FILE_BLOB, PICTURE_BLOB = BlobRef(sha256="a" * 64, size=3), BlobRef(sha256="b" * 64, size=3)
 WHOLE = BlobRef(sha256="e" * 64, size=999)
@@ -47,7 +71,11 @@ def with_files(command: Any, *, original: BlobRef | None = None, **read: Any) ->
 
 
 def test_a_mail_becomes_a_case_a_comment_an_outcome_and_an_event() -> None:
-    mail = item(opening("m", received_at=NOW - timedelta(hours=1)), "<a@x.example>", recipients=[OFFICE, JAN])
+    mail = item(
+        opening("m", received_at=NOW - timedelta(hours=1)),
+        "<a@x.example>",
+        recipients=[OFFICE, JAN],
+    )
     built = build([mail])
     [case], [comment], [outcome], [entry] = built.cases, built.comments, built.mails, built.history
     received = NOW - timedelta(hours=1)
@@ -129,7 +157,11 @@ def test_a_mail_becomes_a_case_a_comment_an_outcome_and_an_event() -> None:
 
 def test_without_the_server_s_time_the_time_of_fetching_counts() -> None:
     built = build([opened("m")])
-    assert (built.cases[0].opened_at, built.comments[0].at, built.mails[0].received_at) == (NOW, NOW, None)
+    assert (built.cases[0].opened_at, built.comments[0].at, built.mails[0].received_at) == (
+        NOW,
+        NOW,
+        None,
+    )
 
 
 @pytest.mark.parametrize(("subject", "title"), [("", NO_SUBJECT), ("Zażółć", "Zażółć")])
@@ -161,7 +193,11 @@ def test_an_existing_case_is_changed_by_all_mails_of_the_batch_together() -> Non
     ]
     built = build(mails, cases=known_case())
     change = built.changes[5]
-    assert (change.comments, change.attachments, change.participants) == (2, 5, [JAN.address, OFFICE.address])
+    assert (change.comments, change.attachments, change.participants) == (
+        2,
+        5,
+        [JAN.address, OFFICE.address],
+    )
     assert built.cases == []
     assert [one.outcome for one in built.mails] == ["appended", "appended"]
 
@@ -197,14 +233,22 @@ def test_a_kept_original_is_an_attachment_and_known_as_the_original() -> None:
 
 def test_what_was_wrong_with_a_mail_comes_before_what_is_wrong_with_its_place() -> None:
     mail = item(appending("m", 5), author=JAN, defects=["text-shortened"])
-    assert build([mail], cases=known_case()).comments[0].flags == ["text-shortened", "unverified-sender"]
+    assert build([mail], cases=known_case()).comments[0].flags == [
+        "text-shortened",
+        "unverified-sender",
+    ]
 
 
 @pytest.mark.parametrize(
     ("command", "outcome", "reason", "event"),
-    [(parking("m"), "parked", "virus", MailParked), (ignoring("m"), "ignored", "loop", MailIgnored)],
+    [
+        (parking("m"), "parked", "virus", MailParked),
+        (ignoring("m"), "ignored", "loop", MailIgnored),
+    ],
 )
-def test_a_mail_set_aside_keeps_its_bytes_and_reason(command: Any, outcome: str, reason: str, event: type) -> None:
+def test_a_mail_set_aside_keeps_its_bytes_and_reason(
+    command: Any, outcome: str, reason: str, event: type
+) -> None:
     built = build([item(command)])
     [mail] = built.mails
     assert (mail.outcome, mail.reason, mail.case, mail.raw) == (outcome, reason, None, "f" * 64)
@@ -248,9 +292,15 @@ class TestEventsAgain:
         assert self.again("opened") == []
         assert self.again("appended") == []
 
-    @pytest.mark.parametrize(("placed_by", "news"), [("r", [MailParked]), ("earlier", []), (None, [])])
-    def test_a_replay_publishes_again_only_what_it_placed_itself(self, placed_by: str | None, news: list[type]) -> None:
-        mail = msgspec.structs.replace(self.MAIL, origin="replay", replay=Replay(run="r", rederive=True, move=True))
+    @pytest.mark.parametrize(
+        ("placed_by", "news"), [("r", [MailParked]), ("earlier", []), (None, [])]
+    )
+    def test_a_replay_publishes_again_only_what_it_placed_itself(
+        self, placed_by: str | None, news: list[type]
+    ) -> None:
+        mail = msgspec.structs.replace(
+            self.MAIL, origin="replay", replay=Replay(run="r", rederive=True, move=True)
+        )
         recorded = RecordedMail("parked", "invoices", None, "spam", "someone", placed_by=placed_by)
         assert [type(one) for one in events_again(mail, recorded)] == news
 

@@ -45,7 +45,9 @@ def mail(**more: Any) -> dict[str, Any]:
         (mail(outcome="parked", case=None, raw="b"), {"case": 2}, ["comment-of-aside-mail"]),
     ],
 )
-def test_a_mail_has_what_belongs_to_its_outcome(stored: Any, comment: Any, checks: list[str]) -> None:
+def test_a_mail_has_what_belongs_to_its_outcome(
+    stored: Any, comment: Any, checks: list[str]
+) -> None:
     assert [finding.check for finding in of_mail(stored, comment)] == checks
 
 

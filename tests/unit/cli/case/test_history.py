@@ -23,7 +23,12 @@ from services.cli.case.history import _WORDS, described
 from tests.unit.casework.builders import NOW, case, change
 
 OPENED = Opened(
-    process="invoices", stage="registration", title="T", mailbox="invoices", opened_at=NOW, comment="a" * 64
+    process="invoices",
+    stage="registration",
+    title="T",
+    mailbox="invoices",
+    opened_at=NOW,
+    comment="a" * 64,
 )
 
 
@@ -45,7 +50,12 @@ def test_every_kind_of_change_has_words() -> None:
         (Unmerged(released=8), "gave back case 8"),
         (Split(to=9, comments=["a", "b"]), "split 2 comments off into case 9"),
         (
-            FieldsSet(values={"n": FieldValue(value="1", source="person", evidence="", by="a", at=NOW), "m": None}),
+            FieldsSet(
+                values={
+                    "n": FieldValue(value="1", source="person", evidence="", by="a", at=NOW),
+                    "m": None,
+                }
+            ),
             "set n = 1, m = removed",
         ),
         (

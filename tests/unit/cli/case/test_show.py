@@ -33,14 +33,23 @@ class TestShowing:
 
     @pytest.mark.parametrize(
         ("size", "text"),
-        [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (3_400_000, "3.4 MB"), (5 * 10**12, "5000.0 GB")],
+        [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1000, "1.0 kB"),
+            (3_400_000, "3.4 MB"),
+            (5 * 10**12, "5000.0 GB"),
+        ],
     )
     def test_sizes_are_short(self, size: int, text: str) -> None:
         assert size_text(size) == text
 
     def test_a_finding_is_one_line_with_its_mend(self) -> None:
         assert str(Finding("broker", ok=True, detail="RabbitMQ 4")) == "ok    broker: RabbitMQ 4"
-        assert str(Finding("store", ok=False, detail="refused", hint="start it")) == "FAIL  store: refused; start it"
+        assert (
+            str(Finding("store", ok=False, detail="refused", hint="start it"))
+            == "FAIL  store: refused; start it"
+        )
 
     def test_a_case_is_shown_under_the_reference_of_the_settings(self) -> None:
         case = {
@@ -78,7 +87,9 @@ class TestShowing:
             "attachments": [attachment],
         }
         out = io.StringIO()
-        print_case(Console(file=out, markup=False, highlight=False, width=500), ShownCase(case, [comment]))
+        print_case(
+            Console(file=out, markup=False, highlight=False, width=500), ShownCase(case, [comment])
+        )
         shown = out.getvalue()
         assert "Case [#235] [bold]" in shown
         assert not set(shown) & set("\x1b\x07\u202e")
@@ -94,7 +105,11 @@ class TestShowing:
                 assignee="anna@office.example",
                 merged_into=7,
                 flags=["field-conflict"],
-                fields={"gross": FieldValue(value="1.00 PLN", source="invoice", evidence="Fa/P_15", by="m", at=now)},
+                fields={
+                    "gross": FieldValue(
+                        value="1.00 PLN", source="invoice", evidence="Fa/P_15", by="m", at=now
+                    )
+                },
             )
         )
         comment = {

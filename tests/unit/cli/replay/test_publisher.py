@@ -15,7 +15,10 @@ from services.runtime.store.mongo import Store
 from tests.builders import raw_bytes, raw_mail
 
 KEYS = {offset: mail_key("invoices", raw_bytes(f"mail {offset}")) for offset in range(10, 14)}
-MAILS = [ArchivedMail(offset, raw_mail(raw_bytes(f"mail {offset}"), key=key)) for offset, key in KEYS.items()]
+MAILS = [
+    ArchivedMail(offset, raw_mail(raw_bytes(f"mail {offset}"), key=key))
+    for offset, key in KEYS.items()
+]
 TWO = {KEYS[11]: "opened", KEYS[12]: "parked"}
 
 
@@ -32,17 +35,26 @@ class RecordedMails:
     async def find(self, query: dict[str, Any], fields: object) -> list[dict[str, Any]]:
         asked = query["_id"]["$in"]
         return [
-            {"_id": key, "outcome": outcome, "reason": None} for key, outcome in self._outcomes.items() if key in asked
+            {"_id": key, "outcome": outcome, "reason": None}
+            for key, outcome in self._outcomes.items()
+            if key in asked
         ]
 
 
-def publisher_of(outcomes: dict[str, str], options: ReplayOptions, choice: Choice | None = None) -> ReplayPublisher:
-    return ReplayPublisher(cast("Store", RecordedMails(outcomes)), choice or Choice(), options, CaseHistory(), Stop())
+def publisher_of(
+    outcomes: dict[str, str], options: ReplayOptions, choice: Choice | None = None
+) -> ReplayPublisher:
+    return ReplayPublisher(
+        cast("Store", RecordedMails(outcomes)), choice or Choice(), options, CaseHistory(), Stop()
+    )
 
 
 async def chosen(publisher: ReplayPublisher) -> list[int]:
     return [
-        entry.offset for entry in await publisher._chosen([*MAILS, MAILS[0], ArchivedMail(14, None)], openings=False)
+        entry.offset
+        for entry in await publisher._chosen(
+            [*MAILS, MAILS[0], ArchivedMail(14, None)], openings=False
+        )
     ]
 
 
@@ -61,7 +73,9 @@ async def test_only_what_is_recorded_is_derived_anew() -> None:
     assert parked.effects == {"unreadable": 1}
 
 
-async def test_after_a_lost_connection_what_was_recorded_counts_and_the_rest_is_published_again() -> None:
+async def test_after_a_lost_connection_what_was_recorded_counts_and_the_rest_is_published_again() -> (
+    None
+):
     outcomes: dict[str, str] = {}
     publisher = publisher_of(outcomes, ReplayOptions("r"))
     for entry in await publisher._chosen(MAILS, openings=False):
@@ -70,7 +84,11 @@ async def test_after_a_lost_connection_what_was_recorded_counts_and_the_rest_is_
     outcomes[KEYS[10]] = "opened"
     assert publisher.resume_at == 10
     await publisher.settle_lost()
-    assert (publisher.resume_at, publisher.is_waiting, dict(publisher.effects)) == (11, False, {"opened": 1})
+    assert (publisher.resume_at, publisher.is_waiting, dict(publisher.effects)) == (
+        11,
+        False,
+        {"opened": 1},
+    )
     assert await chosen(publisher) == [11, 12, 13]
     assert publisher.effects["opened"] == 1
 

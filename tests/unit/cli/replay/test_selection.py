@@ -59,9 +59,16 @@ def test_a_mail_is_meant_where_everything_holds(choice: Choice, has: bool) -> No
 
 
 def test_an_outcome_may_be_asked_for_or_that_there_is_none() -> None:
-    assert [Choice(outcome="none").has_outcome(outcome) for outcome in (None, "parked")] == [True, False]
+    assert [Choice(outcome="none").has_outcome(outcome) for outcome in (None, "parked")] == [
+        True,
+        False,
+    ]
     parked = Choice(outcome="parked")
-    assert [parked.has_outcome(outcome) for outcome in (None, "parked", "opened")] == [False, True, False]
+    assert [parked.has_outcome(outcome) for outcome in (None, "parked", "opened")] == [
+        False,
+        True,
+        False,
+    ]
     assert Choice().has_outcome(None)
 
 
@@ -84,7 +91,9 @@ def test_a_message_id_may_come_without_its_brackets() -> None:
 
 
 def opened(key: str, case: int) -> CaseOpened:
-    return CaseOpened(mail_key=key, process="p", mailbox="p", at=NOW, case=case, stage="s", title="t")
+    return CaseOpened(
+        mail_key=key, process="p", mailbox="p", at=NOW, case=case, stage="s", title="t"
+    )
 
 
 def appended(key: str, case: int) -> CaseAppended:
@@ -95,7 +104,12 @@ def test_a_reply_is_remembered_with_the_mail_that_opened_its_case() -> None:
     past = CaseHistory()
     for event in (opened("a", 7), appended("b", 7), appended("c", 3)):
         past.note(event)
-    assert [past.of(key) for key in "abcd"] == [PriorCase(7, "a"), PriorCase(7, "a"), PriorCase(3, None), None]
+    assert [past.of(key) for key in "abcd"] == [
+        PriorCase(7, "a"),
+        PriorCase(7, "a"),
+        PriorCase(3, None),
+        None,
+    ]
     assert (past.highest, past.openings) == (7, 1)
 
 
@@ -104,7 +118,11 @@ def test_a_number_given_twice_stays_apart_by_the_mails_that_opened_its_cases() -
     past = CaseHistory()
     for event in (opened("a", 7), appended("b", 7), opened("x", 7), appended("y", 7)):
         past.note(event)
-    assert [past.of(key) for key in "aby"] == [PriorCase(7, "a"), PriorCase(7, "a"), PriorCase(7, "x")]
+    assert [past.of(key) for key in "aby"] == [
+        PriorCase(7, "a"),
+        PriorCase(7, "a"),
+        PriorCase(7, "x"),
+    ]
 
 
 def test_a_reply_that_was_told_of_before_its_case_belongs_to_the_mail_that_opened_it() -> None:
@@ -128,9 +146,20 @@ def test_the_last_word_on_a_mail_stands() -> None:
 def test_where_the_opening_mail_moved_away_the_others_follow_the_number() -> None:
     past = CaseHistory()
     moved = CaseMoved(mail_key="a", process="p", mailbox="p", at=NOW, case=2, was=7)
-    for event in (opened("z", 2), opened("a", 7), appended("b", 7), moved, appended("c", 7), opened("x", 7)):
+    for event in (
+        opened("z", 2),
+        opened("a", 7),
+        appended("b", 7),
+        moved,
+        appended("c", 7),
+        opened("x", 7),
+    ):
         past.note(event)
-    assert [past.of(key) for key in "abc"] == [PriorCase(2, "z"), PriorCase(7, None), PriorCase(7, None)]
+    assert [past.of(key) for key in "abc"] == [
+        PriorCase(2, "z"),
+        PriorCase(7, None),
+        PriorCase(7, None),
+    ]
 
 
 def test_what_the_database_knows_is_forgotten_and_its_number_is_not() -> None:
@@ -138,4 +167,9 @@ def test_what_the_database_knows_is_forgotten_and_its_number_is_not() -> None:
     past.note(opened("a", 7))
     past.forget(["a", "unheard-of"])
     past.note(appended("b", 7))
-    assert (past.of("a"), past.of("b"), past.highest, past.openings) == (None, PriorCase(7, "a"), 7, 0)
+    assert (past.of("a"), past.of("b"), past.highest, past.openings) == (
+        None,
+        PriorCase(7, "a"),
+        7,
+        0,
+    )

@@ -13,7 +13,12 @@ def test_a_json_line_is_short_for_a_person() -> None:
 
 
 def test_the_list_of_all_settings_is_not_for_a_terminal() -> None:
-    assert short(b'{"ts":"2026-11-24T01:11:42.938586Z","level":"info","event":"settings_loaded","settings":{}}') == ""
+    assert (
+        short(
+            b'{"ts":"2026-11-24T01:11:42.938586Z","level":"info","event":"settings_loaded","settings":{}}'
+        )
+        == ""
+    )
 
 
 def test_a_line_that_is_no_json_is_shown_as_it_is() -> None:

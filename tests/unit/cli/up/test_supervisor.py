@@ -113,7 +113,9 @@ def test_a_restart_that_fails_is_named_and_tried_again() -> None:
     scene.supervisor.poll()
     scene.after(1.0)
     scene.settle()
-    assert scene.reports[-1].startswith("store cannot be restarted: no space left on device; restarting it in ")
+    assert scene.reports[-1].startswith(
+        "store cannot be restarted: no space left on device; restarting it in "
+    )
     child.starting = None
     scene.after(LONGEST_PAUSE_S)
     scene.settle()
@@ -139,9 +141,15 @@ def test_a_restart_that_takes_long_holds_up_neither_the_others_nor_a_full_stop()
     assert slow.killed.is_set()
 
 
-@pytest.mark.parametrize(("script", "expected"), [("exit 3", " (status 3)"), ("kill -9 $$", " (killed; if nobody")])
-def test_how_a_process_ended_is_told_with_a_hint(tmp_path: Path, script: str, expected: str) -> None:
-    process = GuardedProcess("shell", lambda: ["/bin/sh", "-c", script], tmp_path / "log", tmp_path / "pid")
+@pytest.mark.parametrize(
+    ("script", "expected"), [("exit 3", " (status 3)"), ("kill -9 $$", " (killed; if nobody")]
+)
+def test_how_a_process_ended_is_told_with_a_hint(
+    tmp_path: Path, script: str, expected: str
+) -> None:
+    process = GuardedProcess(
+        "shell", lambda: ["/bin/sh", "-c", script], tmp_path / "log", tmp_path / "pid"
+    )
     assert process.ending() == ""
     process.start()
     assert process._guardian is not None

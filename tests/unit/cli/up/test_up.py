@@ -42,12 +42,16 @@ def loaded(config: Path, **environ: str) -> Settings:
 
 
 class TestSingleInstance:
-    def test_a_second_one_for_the_same_settings_is_refused_and_the_first_is_named(self, config: Path) -> None:
+    def test_a_second_one_for_the_same_settings_is_refused_and_the_first_is_named(
+        self, config: Path
+    ) -> None:
         link = config.parent / "folder"
         link.symlink_to(config.parent)
         with only_launcher_of(config):
             for name in (config, link / config.name):
-                with pytest.raises(SettingsInUseError, match=rf"as process {os.getpid()}: stop that one first"):
+                with pytest.raises(
+                    SettingsInUseError, match=rf"as process {os.getpid()}: stop that one first"
+                ):
                     only_launcher_of(name).__enter__()
             config.with_name("other.toml").touch()
             with only_launcher_of(config.with_name("other.toml")):
@@ -55,7 +59,9 @@ class TestSingleInstance:
         with only_launcher_of(config):
             pass
 
-    def test_an_editor_that_replaces_the_file_does_not_let_a_second_one_in(self, config: Path) -> None:
+    def test_an_editor_that_replaces_the_file_does_not_let_a_second_one_in(
+        self, config: Path
+    ) -> None:
         with only_launcher_of(config):
             new = config.with_name("new")
             new.write_text(SETTINGS)
@@ -82,16 +88,27 @@ class TestAnnouncedServers:
         own = loaded(config, MAILCASE_BROKER_URL="amqp://broker.example/")
         with announced(config, data_folder(config), URLS):
             found = with_running_servers(own, config)
-        assert (found.broker.url, found.store.url) == ("amqp://broker.example/", URLS["MAILCASE_STORE_URL"])
+        assert (found.broker.url, found.store.url) == (
+            "amqp://broker.example/",
+            URLS["MAILCASE_STORE_URL"],
+        )
 
-    def test_a_file_that_a_killed_one_left_or_that_is_none_counts_for_nothing(self, config: Path) -> None:
+    def test_a_file_that_a_killed_one_left_or_that_is_none_counts_for_nothing(
+        self, config: Path
+    ) -> None:
         file = data_folder(config) / FILE
         file.parent.mkdir()
         with announced(config, file.parent, URLS):
             note = json.loads(file.read_bytes())
         with subprocess.Popen(["true"]) as ended:
             ended.wait()
-        lefts: list[object] = [{**note, "pid": ended.pid}, {**note, "process": "another boot"}, {"pid": "x"}, [], 7]
+        lefts: list[object] = [
+            {**note, "pid": ended.pid},
+            {**note, "process": "another boot"},
+            {"pid": "x"},
+            [],
+            7,
+        ]
         for left in lefts:
             file.write_text(json.dumps(left))
             assert with_running_servers(loaded(config), config).store.url is None
@@ -119,7 +136,9 @@ class TestExportedUrls:
     def test_one_host_of_a_replica_set_that_answers_is_enough(self, config: Path) -> None:
         with socket.create_server(("127.0.0.1", 0)) as server:
             port = server.getsockname()[1]
-            alive = {"MAILCASE_STORE_URL": f"mongodb://a:b@127.0.0.1:1,127.0.0.1:{port}/?replicaSet=rs0"}
+            alive = {
+                "MAILCASE_STORE_URL": f"mongodb://a:b@127.0.0.1:1,127.0.0.1:{port}/?replicaSet=rs0"
+            }
             assert silent_servers(loaded(config, **alive), alive) == []
         assert len(silent_servers(loaded(config, **alive), alive)) == 1
 
@@ -133,7 +152,9 @@ class TestDataFolder:
         monkeypatch.chdir(called_from)
         assert _default_data(config) == data_folder(config)
         (called_from / "mailcase-data" / "ports.json").touch()
-        with pytest.raises(SettingsError, match=f"{called_from}/mailcase-data holds data, .* --data"):
+        with pytest.raises(
+            SettingsError, match=f"{called_from}/mailcase-data holds data, .* --data"
+        ):
             _default_data(config)
         (called_from / "mailcase.toml").touch()  # whose data it is
         assert _default_data(config) == data_folder(config)
@@ -147,16 +168,24 @@ class TestDataFolder:
         for place, mode in ((tmp_path / "secrets", 0o700), (secrets.path("store"), 0o600)):
             assert stat.S_IMODE(place.stat().st_mode) == mode
 
-    def test_a_port_stays_while_its_clients_know_it_and_who_takes_it_is_to_blame(self, tmp_path: Path) -> None:
+    def test_a_port_stays_while_its_clients_know_it_and_who_takes_it_is_to_blame(
+        self, tmp_path: Path
+    ) -> None:
         ports = Ports(tmp_path / "ports.json")
         port = ports.get("store")
         with socket.create_server(("127.0.0.1", port)):
-            with pytest.raises(LocalServerError, match=f"another program uses port {port} of store"):
+            with pytest.raises(
+                LocalServerError, match=f"another program uses port {port} of store"
+            ):
                 ports.get("store")
-            assert Ports(tmp_path / "ports.json").get("store") != port  # after a new start nobody knows it yet
+            assert (
+                Ports(tmp_path / "ports.json").get("store") != port
+            )  # after a new start nobody knows it yet
         assert ports.get("store") == port
 
-    @pytest.mark.parametrize("old", [b'"/old/place/quorum/n@h"', b"[47,322,\n  47]", rb'"/od\"d \\ place"'])
+    @pytest.mark.parametrize(
+        "old", [b'"/old/place/quorum/n@h"', b"[47,322,\n  47]", rb'"/od\"d \\ place"']
+    )
     @pytest.mark.parametrize(("folder", "written"), [("new", b'"%s"'), ("nowe \u0142", b"[%s]")])
     def test_the_broker_s_notes_of_its_place_follow_the_folder(
         self, tmp_path: Path, old: bytes, folder: str, written: bytes
@@ -167,7 +196,11 @@ class TestDataFolder:
         text = b'#{uid => <<"2F_QQ">>,system_config => #{data_dir =>\n   %s,names => #{},wal_data_dir => %s}}.'
         config.write_bytes(text % (old, old))
         update_data_paths(tmp_path / folder)
-        here = str(system).encode() if folder == "new" else ",".join(str(ord(char)) for char in str(system)).encode()
+        here = (
+            str(system).encode()
+            if folder == "new"
+            else ",".join(str(ord(char)) for char in str(system)).encode()
+        )
         assert config.read_bytes() == text % (written % here, written % here)
         before = config.stat().st_mtime_ns
         update_data_paths(tmp_path / folder)

@@ -5,7 +5,9 @@ import pytest
 from services.fetcher.imap.polling import IDLE_LATENCY_S, MIN_POLL_S, next_poll_s
 
 
-@pytest.mark.parametrize(("silence_s", "pause_s"), [(0.0, MIN_POLL_S), (1.0, MIN_POLL_S), (4.0, 0.1), (10.0, 0.25)])
+@pytest.mark.parametrize(
+    ("silence_s", "pause_s"), [(0.0, MIN_POLL_S), (1.0, MIN_POLL_S), (4.0, 0.1), (10.0, 0.25)]
+)
 def test_the_poll_interval_grows_with_the_silence(silence_s: float, pause_s: float) -> None:
     assert next_poll_s(silence_s) == pause_s
 

@@ -25,15 +25,24 @@ WHEN = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
             [(b"1 (UID 7 BODY[] {1}", b"a"), b")", (b"2 (UID 8 BODY[] {1}", b"b"), b")"],
             [(7, b"a", None), (8, b"b", None)],
         ),
-        ([(b'1 (UID 7 INTERNALDATE "31-Feb-2026 10:30:00 +0100" BODY[] {1}', b"a"), b")"], [(7, b"a", None)]),
+        (
+            [(b'1 (UID 7 INTERNALDATE "31-Feb-2026 10:30:00 +0100" BODY[] {1}', b"a"), b")"],
+            [(7, b"a", None)],
+        ),
     ],
 )
-def test_mails_are_read_in_every_order_of_their_attributes(data: list[Item], expected: list[object]) -> None:
+def test_mails_are_read_in_every_order_of_their_attributes(
+    data: list[Item], expected: list[object]
+) -> None:
     assert list(bodies(data)) == expected
 
 
 def test_sizes_come_with_their_uids_and_times() -> None:
-    lines: list[Item] = [b"1 (UID 7 RFC822.SIZE 12 " + AT + b")", b"2 (RFC822.SIZE 5 UID 8)", b"3 (FLAGS ())"]
+    lines: list[Item] = [
+        b"1 (UID 7 RFC822.SIZE 12 " + AT + b")",
+        b"2 (RFC822.SIZE 5 UID 8)",
+        b"3 (FLAGS ())",
+    ]
     assert list(sizes(lines)) == [(7, 12, WHEN), (8, 5, None)]
 
 
@@ -41,6 +50,8 @@ def test_the_numbers_of_a_search_may_come_on_several_lines() -> None:
     assert numbers([b"3 1", b"", b"2"]) == [1, 2, 3]
 
 
-@pytest.mark.parametrize(("uids", "expected"), [([1], "1"), ([3, 1, 2], "1:3"), ([1, 2, 4, 9, 10], "1:2,4,9:10")])
+@pytest.mark.parametrize(
+    ("uids", "expected"), [([1], "1"), ([3, 1, 2], "1:3"), ([1, 2, 4, 9, 10], "1:2,4,9:10")]
+)
 def test_consecutive_uids_are_written_as_ranges(uids: list[int], expected: str) -> None:
     assert sequence_set(uids) == expected

@@ -32,7 +32,10 @@ async def test_a_holder_whose_lease_expired_waits_until_it_is_renewed(clock: Clo
 
 async def test_a_waiting_holder_learns_that_the_lease_is_lost(clock: Clock) -> None:
     lease = Lease(0.0, clock)
-    waiting, lost = asyncio.ensure_future(lease.wait_until_valid()), asyncio.ensure_future(lease.lost())
+    waiting, lost = (
+        asyncio.ensure_future(lease.wait_until_valid()),
+        asyncio.ensure_future(lease.lost()),
+    )
     await asyncio.sleep(0)
     lease.lose()
     for task in (waiting, lost):

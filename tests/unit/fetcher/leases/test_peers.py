@@ -34,7 +34,9 @@ def peers(**others: tuple[int, int]) -> tuple[Peers, list[str]]:
         (1, {"a": (5, 9), "b": (0, 9)}, 0),
     ],
 )
-def test_the_surplus_is_released(mine: int, others: dict[str, tuple[int, int]], expected: int) -> None:
+def test_the_surplus_is_released(
+    mine: int, others: dict[str, tuple[int, int]], expected: int
+) -> None:
     known, rest = peers(**others)
     assert known.surplus(rest[:mine], ALL[: 12 - len(rest) + mine], now_s=1.0) == expected
 
@@ -70,7 +72,9 @@ def test_repeated_balancing_ends_in_an_even_spread(replicas: int) -> None:
         for name in names:
             known = Peers(name)
             for other in names:
-                known.update(FetcherPresent(replica=other, mailboxes=reads[other], room=99), float(now_s))
+                known.update(
+                    FetcherPresent(replica=other, mailboxes=reads[other], room=99), float(now_s)
+                )
             count = known.surplus(reads[name], ALL, float(now_s))
             given, reads[name] = given + reads[name][:count], reads[name][count:]
         for mailbox in given:

@@ -30,7 +30,9 @@ class Trickle(io.RawIOBase):
         return len(piece)
 
 
-def paced(pieces: list[bytes], seconds_each: float = 0.0, patience_s: float | None = 10.0) -> PacedFile:
+def paced(
+    pieces: list[bytes], seconds_each: float = 0.0, patience_s: float | None = 10.0
+) -> PacedFile:
     raw = Trickle(pieces, seconds_each)
     return PacedFile(io.BufferedReader(raw), patience_s, lambda: raw.now_s)
 
@@ -43,12 +45,23 @@ def pair() -> Iterator[tuple[socket.socket, PacedFile]]:
 
 
 @pytest.mark.parametrize(
-    "pieces", [[b"+OK\r\nab", b"c", b"d\n\n", b"e"], [b"+OK\r\nabcd\n\ne"], [b"+", b"OK\r\nabcd\n", b"\ne"]]
+    "pieces",
+    [[b"+OK\r\nab", b"c", b"d\n\n", b"e"], [b"+OK\r\nabcd\n\ne"], [b"+", b"OK\r\nabcd\n", b"\ne"]],
 )
 def test_lines_and_bytes_are_the_servers_however_they_come(pieces: list[bytes]) -> None:
     file = paced(pieces)
-    assert [file.readline(99), file.read(2), file.readline(1), file.readline(99)] == [b"+OK\r\n", b"ab", b"c", b"d\n"]
-    assert [file.readline(99), file.read(99), file.readline(99), file.read(1)] == [b"\n", b"e", b"", b""]
+    assert [file.readline(99), file.read(2), file.readline(1), file.readline(99)] == [
+        b"+OK\r\n",
+        b"ab",
+        b"c",
+        b"d\n",
+    ]
+    assert [file.readline(99), file.read(99), file.readline(99), file.read(1)] == [
+        b"\n",
+        b"e",
+        b"",
+        b"",
+    ]
 
 
 def test_a_byte_a_second_is_too_slow_for_a_line_and_for_a_mail() -> None:
@@ -73,7 +86,9 @@ def test_without_patience_nothing_is_too_slow() -> None:
     assert paced([b"x"] * 100, 60.0, None).read(100) == b"x" * 100
 
 
-def test_peek_shows_buffered_bytes_before_they_are_read(pair: tuple[socket.socket, PacedFile]) -> None:
+def test_peek_shows_buffered_bytes_before_they_are_read(
+    pair: tuple[socket.socket, PacedFile],
+) -> None:
     server, file = pair
     server.sendall(b"* OK\r\n* BYE\r\n")
     assert file.readline(99) == b"* OK\r\n"

@@ -20,7 +20,10 @@ from tests.builders import command_in, ignoring, opening, raw_mail
 
 OLD = KnownNames(["orders"], ["orders"])  # settings from before the process `invoices`
 NEW = KnownNames(["orders", "invoices"], ["orders", "invoices"])
-LONG_AGO = {WAITS_FOR: "process invoices", WAITS_SINCE_MS: int((time.time() - PATIENCE_S - 1) * 1000)}
+LONG_AGO = {
+    WAITS_FOR: "process invoices",
+    WAITS_SINCE_MS: int((time.time() - PATIENCE_S - 1) * 1000),
+}
 JUST_NOW = {WAITS_FOR: "process invoices", WAITS_SINCE_MS: int((time.time() - 1) * 1000)}
 
 
@@ -45,7 +48,9 @@ def delivery(message: Any, headers: dict[str, Any] | None = None) -> Delivery:
     return Delivery(encode(message), "key", tag_of(message), False, "", "", headers or {})
 
 
-async def routed(mail: RawMail, known: KnownNames, headers: dict[str, Any] | None = None) -> tuple[Any, Broker]:
+async def routed(
+    mail: RawMail, known: KnownNames, headers: dict[str, Any] | None = None
+) -> tuple[Any, Broker]:
     broker = Broker()
     message = await _route_delivery(broker, delivery(mail, headers), lambda *_: Policy(), known)  # type: ignore[arg-type] # as much of it as is used
     return message and command_in(message.body), broker

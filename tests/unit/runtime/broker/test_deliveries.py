@@ -20,7 +20,9 @@ from services.runtime.broker.messages import Delivery
         ({"x-delivery-count": "odd"}, 0),
     ],
 )
-def test_every_earlier_delivery_counts_however_it_ended(headers: dict[str, Any] | None, count: int) -> None:
+def test_every_earlier_delivery_counts_however_it_ended(
+    headers: dict[str, Any] | None, count: int
+) -> None:
     assert earlier_deliveries(headers) == count
 
 

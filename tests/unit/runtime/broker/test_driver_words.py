@@ -12,7 +12,10 @@ from services.runtime.store.driver_errors import translated
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (RuntimeError('<Connection: "amqp://u:***@h:1/?heartbeat=10" at 0x7f871c81db30> closed'), "Connection closed"),
+        (
+            RuntimeError('<Connection: "amqp://u:***@h:1/?heartbeat=10" at 0x7f871c81db30> closed'),
+            "Connection closed",
+        ),
         (
             aiormq.exceptions.InvalidFrameError(
                 "Expected one of ['Connection.OpenOk'], got <Connection.Close object at 0x7ff82a9a5d30>"
@@ -25,7 +28,9 @@ from services.runtime.store.driver_errors import translated
     ],
     ids=lambda one: one if isinstance(one, str) else type(one).__name__,
 )
-def test_the_broker_s_driver_says_what_is_wrong_without_its_objects(error: Exception, words: str) -> None:
+def test_the_broker_s_driver_says_what_is_wrong_without_its_objects(
+    error: Exception, words: str
+) -> None:
     with pytest.raises(TransientError) as caught, translate_driver_errors("connect"):
         raise error
     assert str(caught.value) == f"cannot connect: {words}"

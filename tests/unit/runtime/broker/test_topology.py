@@ -57,11 +57,17 @@ def test_dead_letters_are_declared_before_the_queue_that_fills_them(name: str) -
 def test_the_archive_keeps_mail_by_age_and_size(days: float, age: str) -> None:
     queues = mailcase_topology(archive_max_age_days=days, archive_max_bytes=7).queues
     [archive] = [queue for queue in queues if queue.name == "mail.archive"]
-    assert archive.arguments == {"x-queue-type": "stream", "x-max-age": age, "x-max-length-bytes": 7}
+    assert archive.arguments == {
+        "x-queue-type": "stream",
+        "x-max-age": age,
+        "x-max-length-bytes": 7,
+    }
 
 
 def test_every_binding_is_to_an_exchange_that_is_declared() -> None:
-    assert {one.exchange for queue in TOPOLOGY.queues for one in queue.bindings} <= set(TOPOLOGY.exchanges)
+    assert {one.exchange for queue in TOPOLOGY.queues for one in queue.bindings} <= set(
+        TOPOLOGY.exchanges
+    )
 
 
 def test_names_made_from_others() -> None:

@@ -172,7 +172,16 @@ LANGUAGES = {
         ),
     ),
     "de": Language(
-        pages=("utf-8", "iso8859-1", "iso8859-15", "cp1252", "iso8859-2", "cp1250", "mac-roman", "cp850"),
+        pages=(
+            "utf-8",
+            "iso8859-1",
+            "iso8859-15",
+            "cp1252",
+            "iso8859-2",
+            "cp1250",
+            "mac-roman",
+            "cp850",
+        ),
         body=(
             "Guten Tag, vergangene Woche haben wir bei Ihnen dreißig Stühle für den Speisesaal bestellt. "
             "Zwei kamen beschädigt an, und bei einem fehlt die Rückenlehne. Wir bitten um Umtausch oder um "

@@ -21,7 +21,9 @@ PIECES_OF_ADDRESSES = st.lists(
     ),
     max_size=25,
 ).map(b"".join)  # fmt: skip
-NOT_OF_AN_ADDRESS = re.compile('[\\s"\\\\\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+')
+NOT_OF_AN_ADDRESS = re.compile(
+    '[\\s"\\\\\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+'
+)
 
 
 def read(raw: bytes) -> list[tuple[str, str]]:
@@ -86,17 +88,25 @@ def test_an_author_without_an_address_is_reported_and_not_replaced_by_the_name()
         (b"Jan <jan@firma@firma.example>", [("Jan", "")]),
         (b"Jan <jan(office@firma.example>", [("Jan", "")]),
         (b'Jan <jan"x@firma.example>', [("Jan", "")]),
-        (b"Team: Jan <jan@x.example; anna@y.example>;", [("Jan", "jan@x.example"), ("", "anna@y.example")]),
+        (
+            b"Team: Jan <jan@x.example; anna@y.example>;",
+            [("Jan", "jan@x.example"), ("", "anna@y.example")],
+        ),
     ],
 )
-def test_a_mangled_entry_gives_no_invented_address(raw: bytes, expected: list[tuple[str, str]]) -> None:
+def test_a_mangled_entry_gives_no_invented_address(
+    raw: bytes, expected: list[tuple[str, str]]
+) -> None:
     assert read(raw) == expected
 
 
 @pytest.mark.parametrize(
     ("raw", "expected"),
     [
-        (b"Jan (office <jan@x.example>, b@y.example", [("Jan (office", "jan@x.example"), ("", "b@y.example")]),
+        (
+            b"Jan (office <jan@x.example>, b@y.example",
+            [("Jan (office", "jan@x.example"), ("", "b@y.example")],
+        ),
         (b"Jan<jan@x.example", [("Jan", "jan@x.example")]),
         (b"'Jan' <'jan@x.example'>", [("Jan", "jan@x.example")]),
         (b"Jan [mailto:jan@x.example]", [("", "jan@x.example")]),
@@ -106,13 +116,19 @@ def test_a_mangled_entry_gives_no_invented_address(raw: bytes, expected: list[tu
         ('"Nowak, Jan" (Łódź) <jan@x.example>'.encode(), [("Nowak, Jan", "jan@x.example")]),
     ],
 )
-def test_what_programs_write_against_the_rules_is_read(raw: bytes, expected: list[tuple[str, str]]) -> None:
+def test_what_programs_write_against_the_rules_is_read(
+    raw: bytes, expected: list[tuple[str, str]]
+) -> None:
     assert read(raw) == expected
 
 
-@pytest.mark.parametrize("line", [b"From : Anna <anna@firma.example>", b"From \t: anna@firma.example"])
+@pytest.mark.parametrize(
+    "line", [b"From : Anna <anna@firma.example>", b"From \t: anna@firma.example"]
+)
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
-def test_from_with_a_blank_before_its_colon_is_a_field_also_as_the_first_line(line: bytes, end: bytes) -> None:
+def test_from_with_a_blank_before_its_colon_is_a_field_also_as_the_first_line(
+    line: bytes, end: bytes
+) -> None:
     headers = MailHeaders.parse(end.join([line, b"Subject: x", b"", b"body"]))
     assert [one.address for one in headers.addresses("From")] == ["anna@firma.example"]
 
@@ -123,7 +139,11 @@ def test_from_with_a_blank_before_its_colon_is_a_field_also_as_the_first_line(li
 @settings(max_examples=500, deadline=None)
 def test_an_address_always_stands_in_the_input_in_one_piece(raw: bytes) -> None:
     forms = (raw, without_comments(raw))
-    readings = [visible(text) for form in forms for text in (header_text(form), form.decode(errors="replace"))]
+    readings = [
+        visible(text)
+        for form in forms
+        for text in (header_text(form), form.decode(errors="replace"))
+    ]
     for one in parse_addresses(raw):
         assert one.name or one.address
         if one.address:
@@ -143,7 +163,9 @@ def without_comments(raw: bytes) -> bytes:
     return raw
 
 
-@pytest.mark.parametrize("bomb", [b"(", b"a(b)", b"<a(", b'<"', b"<a@b ", b" . ", b"a@b. ", b"[", b"'", b"(\\"])
+@pytest.mark.parametrize(
+    "bomb", [b"(", b"a(b)", b"<a(", b'<"', b"<a@b ", b" . ", b"a@b. ", b"[", b"'", b"(\\"]
+)
 def test_a_list_of_100_kb_is_read_within_five_seconds(bomb: bytes) -> None:
     assert len(parse_addresses(bomb * (100_000 // len(bomb)) + b" <a@x.example>")) <= 1000
 

@@ -18,10 +18,29 @@ from tests.unit.runtime.mail.languages import LANGUAGES
 
 # Pages that mail programs have written without naming them; those of DOS and the Macintosh are read if declared.
 FREQUENT = {
-    *("utf-8", "iso8859-1", "iso8859-2", "iso8859-5", "iso8859-7", "iso8859-9", "iso8859-15", "koi8-r", "koi8-u"),
+    *(
+        "utf-8",
+        "iso8859-1",
+        "iso8859-2",
+        "iso8859-5",
+        "iso8859-7",
+        "iso8859-9",
+        "iso8859-15",
+        "koi8-r",
+        "koi8-u",
+    ),
     *("cp1250", "cp1251", "cp1252", "cp1253", "cp1254"),
 }
-WRONG = ("us-ascii", "utf-8", "iso-8859-1", "windows-1252", "iso-8859-2", "windows-1250", "windows-1251", "koi8-r")
+WRONG = (
+    "us-ascii",
+    "utf-8",
+    "iso-8859-1",
+    "windows-1252",
+    "iso-8859-2",
+    "windows-1250",
+    "windows-1251",
+    "koi8-r",
+)
 MIME_NAMES = {"mac-roman": "macintosh", "mac-latin2": "x-mac-ce", "mac-cyrillic": "x-mac-cyrillic"}
 LANGUAGE_PAGES = [(name, page) for name, language in LANGUAGES.items() for page in language.pages]
 
@@ -50,7 +69,11 @@ def encoded(texts: tuple[str, ...], page: str) -> Iterator[tuple[str, bytes]]:
 @pytest.mark.parametrize(("name", "page"), LANGUAGE_PAGES)
 def test_a_true_declaration_is_never_overruled(name: str, page: str) -> None:
     texts = (LANGUAGES[name].body, *short_texts(name))
-    wrong = [(text, got) for text, raw in encoded(texts, page) if (got := decode(raw, mime_name(page))[0]) != text]
+    wrong = [
+        (text, got)
+        for text, raw in encoded(texts, page)
+        if (got := decode(raw, mime_name(page))[0]) != text
+    ]
     assert wrong == []
 
 
@@ -80,7 +103,11 @@ def test_a_true_declaration_is_never_overruled_for_words_in_any_case_and_languag
     chance = random.Random(235)
     texts = [*words, *map(str.upper, words), *map(str.capitalize, words)]
     texts += [" ".join(chance.sample(words, count)) for count in (2, 8) for _ in range(300)]
-    wrong = [(text, got) for text, raw in encoded((*texts,), page) if (got := decode(raw, mime_name(page))[0]) != text]
+    wrong = [
+        (text, got)
+        for text, raw in encoded((*texts,), page)
+        if (got := decode(raw, mime_name(page))[0]) != text
+    ]
     assert wrong == []
 
 
@@ -119,19 +146,26 @@ def test_a_wrong_declaration_of_a_body_is_overruled(name: str) -> None:
 
 def test_most_wrong_declarations_of_short_texts_are_overruled() -> None:
     cells = [
-        cell for name, page in LANGUAGE_PAGES if page in FREQUENT for cell in wrongly_declared(short_texts(name), page)
+        cell
+        for name, page in LANGUAGE_PAGES
+        if page in FREQUENT
+        for cell in wrongly_declared(short_texts(name), page)
     ]
     assert len(cells) > 6000
     assert sum(got == text for got, text in cells) >= 0.87 * len(cells)
 
 
 @pytest.mark.parametrize(("name", "page"), LANGUAGE_PAGES)
-def test_raw_headers_are_read_by_the_charset_that_the_mail_names_elsewhere(name: str, page: str) -> None:
+def test_raw_headers_are_read_by_the_charset_that_the_mail_names_elsewhere(
+    name: str, page: str
+) -> None:
     charset = mime_name(page).encode()
     person = next(encoded(LANGUAGES[name].names, page))
     for text, raw in encoded(LANGUAGES[name].subjects, page):
         typed = b'Content-Type: text/plain; charset="%b"\n\nx' % charset
-        by_type = read_mail(b"From: %b <a@x.example>\nSubject: %b\n%b" % (person[1], raw, typed), ReadingLimits())
+        by_type = read_mail(
+            b"From: %b <a@x.example>\nSubject: %b\n%b" % (person[1], raw, typed), ReadingLimits()
+        )
         assert (by_type.author.name, by_type.subject) == (person[0], text)
         word = b"=?%b?B?%b?=" % (charset, base64.b64encode(person[1]))
         by_word = MailHeaders.parse(b"From: %b <a@x.example>\nSubject: %b\n\nx" % (word, raw))
@@ -175,7 +209,9 @@ def test_file_names_are_read_in_each_of_their_spellings(name: str, page: str) ->
 
 class TestDamagedUtf8:
     @pytest.mark.parametrize("declared", [None, "us-ascii", "utf-8", "iso-8859-2", "windows-1252"])
-    def test_stays_utf_8_with_one_replacement_character_and_a_flag(self, declared: str | None) -> None:
+    def test_stays_utf_8_with_one_replacement_character_and_a_flag(
+        self, declared: str | None
+    ) -> None:
         raw = "Zażółć gęślą jaźń, proszę o płatność".encode().replace("ę".encode(), b"\xc4", 1)
         assert decode(raw, declared) == ("Zażółć g\ufffdślą jaźń, proszę o płatność", True)
 
@@ -197,7 +233,9 @@ class TestDamagedUtf8:
         ("PÄŤ", "cp1250", "windows-1250"),
     ],
 )
-def test_letters_that_are_utf_8_by_chance_stay_as_declared(text: str, page: str, declared: str) -> None:
+def test_letters_that_are_utf_8_by_chance_stay_as_declared(
+    text: str, page: str, declared: str
+) -> None:
     assert decode(text.encode(page), declared)[0] == text
 
 
@@ -209,7 +247,10 @@ def test_letters_in_a_row_are_no_words_of_another_script(text: str) -> None:
 
 
 def test_the_first_letters_beyond_ascii_may_come_late() -> None:
-    text = "Dear all, the goods have arrived. " * 2000 + "Pozdrawiam, Łucja Śliwińska z działu sprzedaży"
+    text = (
+        "Dear all, the goods have arrived. " * 2000
+        + "Pozdrawiam, Łucja Śliwińska z działu sprzedaży"
+    )
     assert decode(text.encode("cp1250"))[0] == text
 
 
@@ -219,7 +260,10 @@ def test_a_raw_header_in_utf_8_stays_so_whatever_the_mail_names() -> None:
         assert MailHeaders.parse(raw).text("Subject") == "Faktura za październik"
 
 
-@given(st.binary(min_size=1, max_size=300), st.sampled_from([None, *WRONG, "windows-1254", "iso-8859-9", "cp852"]))
+@given(
+    st.binary(min_size=1, max_size=300),
+    st.sampled_from([None, *WRONG, "windows-1254", "iso-8859-9", "cp852"]),
+)
 @settings(max_examples=300, deadline=None)
 def test_any_bytes_give_text_without_lone_surrogates(data: bytes, charset: str | None) -> None:
     decode(data, charset)[0].encode()

@@ -64,11 +64,18 @@ class TestTheBlock:
         assert raw[headers.body_start :] == b"body"
 
     def test_begins_after_an_mbox_line_a_byte_order_mark_and_blank_lines(self) -> None:
-        for before in (b"From jan@x.example Mon Nov 23\n", b"\xef\xbb\xbf", b"\r\n\r\n", b"\n>From x\r\n"):
+        for before in (
+            b"From jan@x.example Mon Nov 23\n",
+            b"\xef\xbb\xbf",
+            b"\r\n\r\n",
+            b"\n>From x\r\n",
+        ):
             assert MailHeaders.parse(before + b"Subject: x\n\nbody").text("Subject") == "x"
 
     @pytest.mark.parametrize("before", [b"\n", b"\r\n\r\n", b"\xef\xbb\xbf\n", b"Hello all,\n"])
-    def test_without_a_known_field_is_text_after_blank_lines_or_other_words(self, before: bytes) -> None:
+    def test_without_a_known_field_is_text_after_blank_lines_or_other_words(
+        self, before: bytes
+    ) -> None:
         raw = before + b"Invoice: 17\nAmount: 12 EUR\n\nPlease pay."
         headers = MailHeaders.parse(raw)
         assert list(headers) == []
@@ -90,7 +97,9 @@ class TestTheBlock:
             (b"Amount: 12\n\n", False, True),
         ],
     )
-    def test_tells_what_makes_it_doubtful(self, raw: bytes, malformed: bool, uncertain: bool) -> None:
+    def test_tells_what_makes_it_doubtful(
+        self, raw: bytes, malformed: bool, uncertain: bool
+    ) -> None:
         headers = MailHeaders.parse(raw)
         assert (headers.malformed, headers.uncertain) == (malformed, uncertain)
 
@@ -169,13 +178,19 @@ class TestAddresses:
             (b"<@>", [("@", "")]),
         ],
     )  # fmt: skip
-    def test_are_read_as_programs_write_them(self, raw: bytes, expected: list[tuple[str, str]]) -> None:
+    def test_are_read_as_programs_write_them(
+        self, raw: bytes, expected: list[tuple[str, str]]
+    ) -> None:
         headers = MailHeaders.parse(b"To: " + raw + b"\n\n")
         assert headers.addresses("to") == [Address(name, address) for name, address in expected]
 
     def test_of_several_fields_come_in_the_order_asked(self) -> None:
         headers = MailHeaders.parse(b"Cc: c@x.example\nTo: a@x.example\nTo: b@x.example\n\n")
-        assert [one.address for one in headers.addresses("To", "Cc")] == ["a@x.example", "b@x.example", "c@x.example"]
+        assert [one.address for one in headers.addresses("To", "Cc")] == [
+            "a@x.example",
+            "b@x.example",
+            "c@x.example",
+        ]
 
     def test_are_bounded_in_number(self) -> None:
         headers = MailHeaders.parse(b"To: " + b"a@x.example," * 5000 + b"\n\n")
@@ -192,15 +207,24 @@ class TestMessageIds:
         assert headers.message_ids("In-Reply-To", "References") == ["<c@x>", "<a@x>", "<b@x>"]
 
     def test_of_a_long_field_are_the_last_ones(self) -> None:
-        headers = MailHeaders.parse(b"References: " + b"".join(b"<%d@x>\n " % index for index in range(500)) + b"\n\n")
-        assert headers.message_ids("References") == [f"<{index}@x>" for index in range(500 - MAX_MESSAGE_IDS, 500)]
+        headers = MailHeaders.parse(
+            b"References: " + b"".join(b"<%d@x>\n " % index for index in range(500)) + b"\n\n"
+        )
+        assert headers.message_ids("References") == [
+            f"<{index}@x>" for index in range(500 - MAX_MESSAGE_IDS, 500)
+        ]
 
     def test_folded_within_or_without_brackets_are_mended(self) -> None:
-        assert MailHeaders.parse(b"References: <a@x\n y>\n\n").message_ids("References") == ["<a@xy>"]
+        assert MailHeaders.parse(b"References: <a@x\n y>\n\n").message_ids("References") == [
+            "<a@xy>"
+        ]
         assert MailHeaders.parse(b"References: a@x\n\n").message_ids("References") == ["<a@x>"]
 
     def test_longer_than_a_line_are_none(self) -> None:
-        assert MailHeaders.parse(b"References: <" + b"a" * 2000 + b"@x>\n\n").message_ids("References") == []
+        assert (
+            MailHeaders.parse(b"References: <" + b"a" * 2000 + b"@x>\n\n").message_ids("References")
+            == []
+        )
 
 
 class TestDates:
@@ -209,7 +233,10 @@ class TestDates:
         [
             ("Mon, 23 Nov 2026 10:11:12 +0100", datetime(2026, 11, 23, 9, 11, 12, tzinfo=UTC)),
             ("23 Nov 2026 10:11 -0530", datetime(2026, 11, 23, 15, 41, tzinfo=UTC)),
-            ("Mon, 23 Nov 2026 23:59:60 +0000 (leap second)", datetime(2026, 11, 23, 23, 59, 59, tzinfo=UTC)),
+            (
+                "Mon, 23 Nov 2026 23:59:60 +0000 (leap second)",
+                datetime(2026, 11, 23, 23, 59, 59, tzinfo=UTC),
+            ),
             ("Mon Nov 23 10:11:12 2026", datetime(2026, 11, 23, 10, 11, 12, tzinfo=UTC)),
             ("23-Nov-26 10:11:12 GMT", datetime(2026, 11, 23, 10, 11, 12, tzinfo=UTC)),
             ("2026-11-23T10:11:12+01:00", datetime(2026, 11, 23, 9, 11, 12, tzinfo=UTC)),
@@ -232,7 +259,16 @@ class TestCharsets:
             assert decode(text.encode(charset), charset) == (text, False)
 
     def test_names_of_no_charset_are_never_looked_up(self) -> None:
-        for name in ("idna", "base64", "rot13", "../x", "utf-8\0", "mbcs", "unicode_escape", "x" * 5000):
+        for name in (
+            "idna",
+            "base64",
+            "rot13",
+            "../x",
+            "utf-8\0",
+            "mbcs",
+            "unicode_escape",
+            "x" * 5000,
+        ):
             text, repaired = decode(b"a\\u0041", name)
             assert (text, repaired) == ("a\\u0041", True)
 

@@ -32,7 +32,10 @@ class Endpoint:
             def do_POST(self) -> None:
                 raw = self.rfile.read(int(self.headers["Content-Length"])).decode()
                 endpoint.forms.append({name: values[0] for name, values in parse_qs(raw).items()})
-                answer = endpoint.answer or {"access_token": f"token{len(endpoint.forms)}", "expires_in": 3600}
+                answer = endpoint.answer or {
+                    "access_token": f"token{len(endpoint.forms)}",
+                    "expires_in": 3600,
+                }
                 body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
                 self.send_response(endpoint.status)
                 self.send_header("Content-Length", str(len(body)))
@@ -46,7 +49,9 @@ class Endpoint:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}/token"
-        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01})
+        self.thread = threading.Thread(
+            target=self.server.serve_forever, kwargs={"poll_interval": 0.01}
+        )
         self.thread.start()
 
     def close(self) -> None:
@@ -70,8 +75,15 @@ class Clock:
 
 
 def microsoft(endpoint: Endpoint, clock: Clock | None = None, **more: Any) -> TokenSource:
-    fields = {"provider": "microsoft", "client_id": "app", "secret_env": "SECRET", "token_url": endpoint.url}
-    return TokenSource("cloud", OAuth2(**(fields | more)), {"SECRET": "hush\n"}, clock=clock or Clock())
+    fields = {
+        "provider": "microsoft",
+        "client_id": "app",
+        "secret_env": "SECRET",
+        "token_url": endpoint.url,
+    }
+    return TokenSource(
+        "cloud", OAuth2(**(fields | more)), {"SECRET": "hush\n"}, clock=clock or Clock()
+    )
 
 
 def google(endpoint: Endpoint, file: Path) -> TokenSource:
@@ -115,19 +127,29 @@ def test_google_takes_a_refresh_token(endpoint: Endpoint, tmp_path: Path) -> Non
     assert endpoint.forms == [{"grant_type": "refresh_token"} | form]
 
 
-def test_google_takes_a_service_accounts_signature_for_each_user(endpoint: Endpoint, tmp_path: Path) -> None:
+def test_google_takes_a_service_accounts_signature_for_each_user(
+    endpoint: Endpoint, tmp_path: Path
+) -> None:
     private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     encoded = private.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    elsewhere = "https://elsewhere.example/token"  # the file does not decide where the signature goes
-    key = {"type": "service_account", "client_email": "app@project.test", "private_key": encoded.decode()}
+    elsewhere = (
+        "https://elsewhere.example/token"  # the file does not decide where the signature goes
+    )
+    key = {
+        "type": "service_account",
+        "client_email": "app@project.test",
+        "private_key": encoded.decode(),
+    }
     key["token_uri"] = elsewhere
     (tmp_path / "key.json").write_text(json.dumps(key))
     source = google(endpoint, tmp_path / "key.json")
     assert source.token("a@x.test") != source.token("b@x.test")
     signed, _, signature = endpoint.forms[0]["assertion"].rpartition(".")
-    private.public_key().verify(_decoded(signature), signed.encode(), padding.PKCS1v15(), hashes.SHA256())
+    private.public_key().verify(
+        _decoded(signature), signed.encode(), padding.PKCS1v15(), hashes.SHA256()
+    )
     claims = json.loads(_decoded(signed.split(".")[1]))
     assert claims["exp"] - claims["iat"] == 3600
     assert {name: claims[name] for name in ("iss", "sub", "scope")} == {
@@ -143,7 +165,11 @@ def test_a_library_that_is_not_installed_is_told_with_the_mend(
 ) -> None:
     monkeypatch.setitem(sys.modules, library, None)
     (tmp_path / "key.json").write_text('{"type": "authorized_user"}')
-    source = microsoft(endpoint) if library.startswith("msal") else google(endpoint, tmp_path / "key.json")
+    source = (
+        microsoft(endpoint)
+        if library.startswith("msal")
+        else google(endpoint, tmp_path / "key.json")
+    )
     with pytest.raises(TokenRefusedError, match="is not installed") as caught:
         source.token("a@x.test")
     assert ".[oauth2]" in caught.value.hint
@@ -152,7 +178,11 @@ def test_a_library_that_is_not_installed_is_told_with_the_mend(
 @pytest.mark.parametrize(
     ("status", "answer", "told"),
     [
-        (401, {"error": "invalid_client", "error_description": "secret expired"}, "HTTP 401 invalid_client secret exp"),
+        (
+            401,
+            {"error": "invalid_client", "error_description": "secret expired"},
+            "HTTP 401 invalid_client secret exp",
+        ),
         (500, b"<html>", "HTTP 500"),
         (200, b"no JSON", "holds no token"),
         (200, {"token": "x"}, "holds no token"),
@@ -177,7 +207,9 @@ def test_an_endpoint_that_nobody_serves_is_told(endpoint: Endpoint) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "scribble", "[]", '{"type": "service_account"}'])
-def test_a_secret_that_is_no_key_is_told_without_its_content(endpoint: Endpoint, tmp_path: Path, content: str) -> None:
+def test_a_secret_that_is_no_key_is_told_without_its_content(
+    endpoint: Endpoint, tmp_path: Path, content: str
+) -> None:
     (tmp_path / "key.json").write_text(content)
     with pytest.raises(TokenRefusedError, match="secret") as caught:
         google(endpoint, tmp_path / "key.json").token("a@x.test")

@@ -116,7 +116,9 @@ class TestServing:
         status, body = self.get(port, "/readyz")
         assert (status, json.loads(body)) == (200, {"ok": True, "broker": "up"})
 
-    def test_an_address_that_this_machine_does_not_have_is_named_with_the_option(self, health: Health) -> None:
+    def test_an_address_that_this_machine_does_not_have_is_named_with_the_option(
+        self, health: Health
+    ) -> None:
         hint = r"port 0 of 192\.0\.2\.1: .*--http-host"
         with pytest.raises(PermanentError, match=hint), serve_http(health, 0, "192.0.2.1"):
             pass
@@ -140,7 +142,9 @@ class TestServing:
         with socket.create_connection(("127.0.0.1", port)):
             assert self.get(port, "/healthz")[0] == 200
 
-    def test_a_client_that_leaves_early_is_no_event(self, port: int, capfd: pytest.CaptureFixture[str]) -> None:
+    def test_a_client_that_leaves_early_is_no_event(
+        self, port: int, capfd: pytest.CaptureFixture[str]
+    ) -> None:
         for _ in range(3):
             with socket.create_connection(("127.0.0.1", port)) as early:
                 # On and zero seconds: closing resets the connection, as a probe that gave up does.
@@ -150,7 +154,10 @@ class TestServing:
 
     @pytest.mark.parametrize("wrong", [70_000, -1])
     def test_a_port_that_cannot_be_is_said_so(self, health: Health, wrong: int) -> None:
-        with pytest.raises(PermanentError, match="--http-port"), serve_http(health, wrong, "127.0.0.1"):
+        with (
+            pytest.raises(PermanentError, match="--http-port"),
+            serve_http(health, wrong, "127.0.0.1"),
+        ):
             pass
 
     def test_a_port_that_is_taken_is_said_so(self, health: Health, port: int) -> None:

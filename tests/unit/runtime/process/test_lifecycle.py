@@ -36,7 +36,9 @@ class TestStop:
         assert not await stop.wait(0.001)
 
     @pytest.mark.parametrize("timeout_s", [None, 0.0, 60.0])
-    async def test_a_wish_from_before_is_seen_at_once_by_any_wait(self, timeout_s: float | None) -> None:
+    async def test_a_wish_from_before_is_seen_at_once_by_any_wait(
+        self, timeout_s: float | None
+    ) -> None:
         stop = Stop()
         stop.request()
         assert await asyncio.wait_for(stop.wait(timeout_s), 5.0)
@@ -56,7 +58,9 @@ class TestFirstOf:
 
     async def test_being_cancelled_cancels_all(self) -> None:
         cancelled: list[str] = []
-        running = asyncio.ensure_future(first_of(for_ever(cancelled, "a"), for_ever(cancelled, "b")))
+        running = asyncio.ensure_future(
+            first_of(for_ever(cancelled, "a"), for_ever(cancelled, "b"))
+        )
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         running.cancel()

@@ -15,7 +15,10 @@ FIRST = Stage(name="new", initial=True, next=("done",))
             ProcessTable(stage=(Stage(name="new", initial=True, roles=("aprover",)),)),
             'p.stage[0].roles[0]: nobody has the role "aprover"',
         ),
-        (ProcessTable(stage=(Stage(name="new", initial=True, final=True),)), "p.stage[0].final: is true"),
+        (
+            ProcessTable(stage=(Stage(name="new", initial=True, final=True),)),
+            "p.stage[0].final: is true",
+        ),
         (
             ProcessTable(stage=(FIRST, Stage(name="done", final=True, due_after="2d"))),
             "p.stage[1].due_after: means nothing for a final stage",

@@ -37,9 +37,13 @@ RELAY: dict[str, object] = {
 
 def test_nested_tables_lists_and_renamed_keys_are_converted() -> None:
     walker = Walker()
-    sender = walker.table(Sender, {"relay": RELAY, "spare": [RELAY], "languages": ["pl", "de"], "class": "bulk"})
+    sender = walker.table(
+        Sender, {"relay": RELAY, "spare": [RELAY], "languages": ["pl", "de"], "class": "bulk"}
+    )
     assert walker.mistakes == []
-    relay = Relay(host="mx.example", key=Path("/k"), greeting="ehlo", tries=2, pause_s=1.0, plain=False)
+    relay = Relay(
+        host="mx.example", key=Path("/k"), greeting="ehlo", tries=2, pause_s=1.0, plain=False
+    )
     assert sender == Sender(relay=relay, spare=(relay,), languages=("pl", "de"), class_="bulk")
 
 

@@ -49,8 +49,16 @@ def _error_of(file: Path) -> SettingsError | None:
     [
         # what stands in the wrong place, or nowhere
         ("[broker]", "[brokre]", 'brokre: there is no such setting; did you mean "broker"?'),
-        ("title =", "titel =", 'process.invoices.titel: there is no such setting; did you mean "title"?'),
-        ("title =", '"ti\\ntle" =', r'process.invoices."ti\ntle": there is no such setting; did you mean "title"?'),
+        (
+            "title =",
+            "titel =",
+            'process.invoices.titel: there is no such setting; did you mean "title"?',
+        ),
+        (
+            "title =",
+            '"ti\\ntle" =',
+            r'process.invoices."ti\ntle": there is no such setting; did you mean "title"?',
+        ),
         (
             "password_file",
             'password = "hunter2"\npassword_file',
@@ -64,7 +72,11 @@ def _error_of(file: Path) -> SettingsError | None:
             "",
             'server.corp.protocol: is missing; it needs "imap" or "pop3"',
         ),
-        ("[server.corp]", "[[server]]", "server: needs tables with names, is a list; write [server.NAME]"),
+        (
+            "[server.corp]",
+            "[[server]]",
+            "server: needs tables with names, is a list; write [server.NAME]",
+        ),
         (
             "[[process.invoices.mailbox]]",
             "[process.invoices.mailbox]",
@@ -87,9 +99,21 @@ def _error_of(file: Path) -> SettingsError | None:
                 'set case_reference.prefix, such as "Case", or remove read_bare'
             ),
         ),
-        ("host =", "port = 0\nhost =", "server.corp.port: needs a whole number from 1 up to 65535, is 0"),
-        ("host =", "port = true\nhost =", "server.corp.port: needs a whole number from 1 up to 65535, is true"),
-        ("host =", "timeout_s = nan\nhost =", "server.corp.timeout_s: needs a number above 0 up to 600, is nan"),
+        (
+            "host =",
+            "port = 0\nhost =",
+            "server.corp.port: needs a whole number from 1 up to 65535, is 0",
+        ),
+        (
+            "host =",
+            "port = true\nhost =",
+            "server.corp.port: needs a whole number from 1 up to 65535, is true",
+        ),
+        (
+            "host =",
+            "timeout_s = nan\nhost =",
+            "server.corp.timeout_s: needs a number above 0 up to 600, is nan",
+        ),
         (
             "host =",
             f"timeout_s = 0x{'f' * 9000}\nhost =",
@@ -101,7 +125,11 @@ def _error_of(file: Path) -> SettingsError | None:
             "server.corp.timeout_s: needs a number above 0 up to 600, is -inf",
         ),
         ("host =", "idle = 1\nhost =", "server.corp.idle: needs true or false, is 1"),
-        ("host =", "idle = 2026-03-01\nhost =", "server.corp.idle: needs true or false, is a date or time"),
+        (
+            "host =",
+            "idle = 2026-03-01\nhost =",
+            "server.corp.idle: needs true or false, is a date or time",
+        ),
         (
             '"imap"',
             '"IMAPS"',
@@ -112,7 +140,11 @@ def _error_of(file: Path) -> SettingsError | None:
             '"imap.example.com:993"',
             "server.corp.host: needs a host name or an IP address alone, without scheme and port",
         ),
-        ('["approval"]', '"approval"', "process.invoices.stage[0].next: needs a list, is text; put it in [ ]"),
+        (
+            '["approval"]',
+            '"approval"',
+            "process.invoices.stage[0].next: needs a list, is text; put it in [ ]",
+        ),
         (
             '["approval"]',
             "[1]",
@@ -121,7 +153,11 @@ def _error_of(file: Path) -> SettingsError | None:
                 "- and _ that begins with a letter or digit, is a whole number"
             ),
         ),
-        ('"secrets/invoices"', "2012", "process.invoices.mailbox[0].password_file: needs text, is a whole number"),
+        (
+            '"secrets/invoices"',
+            "2012",
+            "process.invoices.mailbox[0].password_file: needs text, is a whole number",
+        ),
         (
             'password_file = "secrets/invoices"',
             'password_env = "hunter2!"',
@@ -233,7 +269,9 @@ def _error_of(file: Path) -> SettingsError | None:
         ),
     ],
 )
-def test_one_mistake_is_told_once_with_its_path_and_mend(mistakes: Mistakes, old: str, new: str, told: str) -> None:
+def test_one_mistake_is_told_once_with_its_path_and_mend(
+    mistakes: Mistakes, old: str, new: str, told: str
+) -> None:
     assert old in WHOLE
     assert mistakes(WHOLE.replace(old, new, 1)) == [told]
 
@@ -275,13 +313,19 @@ def test_one_mistake_is_told_once_with_its_path_and_mend(mistakes: Mistakes, old
         ),
     ],
 )
-def test_two_mailboxes_may_not_share_what_tells_them_apart(mistakes: Mistakes, old: str, new: str, told: str) -> None:
+def test_two_mailboxes_may_not_share_what_tells_them_apart(
+    mistakes: Mistakes, old: str, new: str, told: str
+) -> None:
     assert mistakes(WHOLE + SECOND_MAILBOX) == []
     assert mistakes(WHOLE + SECOND_MAILBOX.replace(old, new)) == [told]
 
 
 def test_mailboxes_of_two_processes_may_not_share_a_name(mistakes: Mistakes) -> None:
-    other = WHOLE[WHOLE.index("[process") :].replace("process.invoices", "process.other").replace("invoices@", "other@")
+    other = (
+        WHOLE[WHOLE.index("[process") :]
+        .replace("process.invoices", "process.other")
+        .replace("invoices@", "other@")
+    )
     assert mistakes(WHOLE + other) == []
     named = other.replace('server = "corp"', 'server = "corp"\nname = "invoices"')
     assert mistakes(WHOLE + named) == [
@@ -337,17 +381,24 @@ def test_a_name_that_no_routing_key_could_hold_is_refused(mistakes: Mistakes, na
     assert told.startswith("process.")
     assert "is not a usable name; it needs a name of at most 63 ASCII letters" in told
     [told] = mistakes(WHOLE.replace('"approval"', quoted))[-1:]
-    assert told.startswith("process.invoices.stage[1].name: needs a name of at most 63 ASCII letters")
+    assert told.startswith(
+        "process.invoices.stage[1].name: needs a name of at most 63 ASCII letters"
+    )
 
 
 def test_a_name_in_a_mend_stays_on_its_line(mistakes: Mistakes) -> None:
     told = mistakes(WHOLE.replace("[server.corp]", '[server."a\\nb"]'))
-    assert told[1] == 'process.invoices.mailbox[0].server: no server is named "corp"; known here: "a\\nb"'
+    assert (
+        told[1]
+        == 'process.invoices.mailbox[0].server: no server is named "corp"; known here: "a\\nb"'
+    )
 
 
 def test_an_empty_file_lacks_a_process(mistakes: Mistakes) -> None:
     assert mistakes("") == ["process: is missing; write at least one, as [process.NAME]"]
-    assert mistakes("[process]") == ["process: there is none; write at least one, as [process.NAME] with its stages"]
+    assert mistakes("[process]") == [
+        "process: there is none; write at least one, as [process.NAME] with its stages"
+    ]
 
 
 def test_every_mistake_is_told_at_once(mistakes: Mistakes) -> None:
@@ -379,12 +430,16 @@ def test_every_mistake_is_told_at_once(mistakes: Mistakes) -> None:
 
 
 def test_what_only_follows_from_a_mistake_is_not_told(mistakes: Mistakes) -> None:
-    two_broken = WHOLE.replace('"invoices@example.com"', "1") + SECOND_MAILBOX.replace('"second@example.com"', "2")
+    two_broken = WHOLE.replace('"invoices@example.com"', "1") + SECOND_MAILBOX.replace(
+        '"second@example.com"', "2"
+    )
     assert [told.split(":")[0] for told in mistakes(two_broken)] == [
         "process.invoices.mailbox[0].address",
         "process.invoices.mailbox[1].address",
     ]
-    broken_initial = WHOLE.replace("initial = true", 'initial = "true"').replace('name = "approval"', "name = 1")
+    broken_initial = WHOLE.replace("initial = true", 'initial = "true"').replace(
+        'name = "approval"', "name = 1"
+    )
     assert [told.split(":")[0] for told in mistakes(broken_initial)] == [
         "process.invoices.stage[0].initial",
         "process.invoices.stage[1].name",
@@ -392,7 +447,11 @@ def test_what_only_follows_from_a_mistake_is_not_told(mistakes: Mistakes) -> Non
 
 
 VALUES = st.recursive(
-    st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.sampled_from(["imap", "corp", "approval"]),
+    st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=5)
+    | st.sampled_from(["imap", "corp", "approval"]),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(st.sampled_from(["url", "name", "stage", "\n"]), inner, max_size=3)
@@ -403,7 +462,9 @@ VALUES = st.recursive(
 
 def places(tree: object) -> list[tuple[Any, Any]]:
     """Each table or list inside `tree` with each of its keys or indices."""
-    keys = list(tree) if isinstance(tree, dict) else range(len(tree)) if isinstance(tree, list) else []
+    keys = (
+        list(tree) if isinstance(tree, dict) else range(len(tree)) if isinstance(tree, list) else []
+    )
     here = [(tree, key) for key in keys]
     return here + [place for inside, key in here for place in places(inside[key])]  # type: ignore[index]  # either kind has them
 
@@ -420,10 +481,16 @@ def test_whatever_stands_in_some_places_the_walk_and_the_checks_go_on(data: st.D
             del table[key]
     walker = Walker()
     file = walker.table(SettingsFile, tree)
-    found = [*walker.mistakes, *check(file, {m.path for m in walker.mistakes}, {"broker": "a", "store": "b"})]
+    found = [
+        *walker.mistakes,
+        *check(file, {m.path for m in walker.mistakes}, {"broker": "a", "store": "b"}),
+    ]
     assert all("\n" not in str(mistake) for mistake in found)
     if not found:
-        assert msgspec.convert(msgspec.to_builtins(file, enc_hook=str), SettingsFile, dec_hook=_path) == file
+        assert (
+            msgspec.convert(msgspec.to_builtins(file, enc_hook=str), SettingsFile, dec_hook=_path)
+            == file
+        )
 
 
 def _path(kind: type, value: str) -> object:

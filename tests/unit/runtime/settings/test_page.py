@@ -65,17 +65,34 @@ def test_the_page_tells_every_setting_with_its_default_and_range() -> None:
             shape = msgspec.inspect.type_info(field.type)
             if isinstance(shape, msgspec.inspect.IntType | msgspec.inspect.FloatType):
                 lowest = f"above {shape.gt}" if shape.ge is None else str(shape.ge)
-                assert told[section][field.encode_name][0].endswith(f"number, {lowest} to {shape.le}")
+                assert told[section][field.encode_name][0].endswith(
+                    f"number, {lowest} to {shape.le}"
+                )
 
 
 def test_the_example_loads_and_shows_every_setting_with_its_default() -> None:
     text = (DOCS / "example.toml").read_text()
     settings = load_settings(DOCS / "example.toml", {})
-    assert list(settings.mailboxes) == ["invoices", "invoices-branch", "invoices-cloud", "complaints"]
+    assert list(settings.mailboxes) == [
+        "invoices",
+        "invoices-branch",
+        "invoices-cloud",
+        "complaints",
+    ]
     for struct in _sections(SettingsFile).values():
         for field in msgspec.structs.fields(struct):
-            assert re.search(rf"^(# )?{field.encode_name} = |^\[\[?process\.[\w.]+\.{field.encode_name}\]", text, re.M)
-    for section in (settings.archive, settings.limits, settings.router, settings.case_writer, settings.logs):
+            assert re.search(
+                rf"^(# )?{field.encode_name} = |^\[\[?process\.[\w.]+\.{field.encode_name}\]",
+                text,
+                re.M,
+            )
+    for section in (
+        settings.archive,
+        settings.limits,
+        settings.router,
+        settings.case_writer,
+        settings.logs,
+    ):
         assert section == type(section)()
     corp, branch = settings.servers["corp"], settings.servers["branch"]
     assert msgspec.structs.replace(branch, protocol="imap", host=corp.host, port=993) == corp

@@ -46,7 +46,11 @@ def told(folder: Path, text: str) -> list[str]:
 def test_a_process_sends_by_the_only_server_under_its_title(tmp_path: Path) -> None:
     settings = loaded(tmp_path, WHOLE)
     process, relay = settings.processes["invoices"], settings.smtp["relay"]
-    assert (process.smtp, process.from_name, process.from_address) == ("relay", "Cost invoice circulation", None)
+    assert (process.smtp, process.from_name, process.from_address) == (
+        "relay",
+        "Cost invoice circulation",
+        None,
+    )
     assert (process.acknowledgement.enabled, process.acknowledgement.language) == (True, "pl")
     assert (relay.name, relay.port, relay.security) == ("relay", 465, "tls")
     assert relay.password({"RELAY": "hunter2\n"}) == "hunter2"
@@ -60,9 +64,9 @@ def test_the_usual_port_goes_by_the_security(tmp_path: Path, security: str, port
 
 
 def test_files_start_at_the_file_s_own_folder(tmp_path: Path) -> None:
-    relay = loaded(tmp_path, WHOLE.replace('password_env = "RELAY"', 'password_file = "p"\nca_file = "c"')).smtp[
-        "relay"
-    ]
+    relay = loaded(
+        tmp_path, WHOLE.replace('password_env = "RELAY"', 'password_file = "p"\nca_file = "c"')
+    ).smtp["relay"]
     assert (relay.password_file, relay.ca_file) == (tmp_path / "p", tmp_path / "c")
 
 
@@ -73,29 +77,52 @@ def test_without_a_word_about_it_nothing_is_acknowledged(tmp_path: Path) -> None
 
 def test_the_list_of_settings_shows_no_user_and_no_address(tmp_path: Path) -> None:
     shown = str(
-        masked(loaded(tmp_path, WHOLE.replace('title = "C', 'from_address = "office@example.com"\ntitle = "C')))
+        masked(
+            loaded(
+                tmp_path,
+                WHOLE.replace('title = "C', 'from_address = "office@example.com"\ntitle = "C'),
+            )
+        )
     )
     assert "office@example.com" not in shown
     assert "'user': 'mailcase'" not in shown
 
 
 def test_a_password_that_is_missing_names_the_server(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="smtp relay: no password: the variable RELAY is not set"):
+    with pytest.raises(
+        SettingsError, match="smtp relay: no password: the variable RELAY is not set"
+    ):
         loaded(tmp_path, WHOLE).smtp["relay"].password({})
 
 
 MISTAKES = [
     ('[case_reference]\nkey_file = "keys"', "", "case_reference.key_file: is missing"),
-    ('user = "mailcase"\n', "", "smtp.relay.user: is missing; name the user whom password_env belongs to"),
+    (
+        'user = "mailcase"\n',
+        "",
+        "smtp.relay.user: is missing; name the user whom password_env belongs to",
+    ),
     ('password_env = "RELAY"', "", "smtp.relay: has a user and no password"),
     (
         'password_env = "RELAY"',
         'password_env = "R"\npassword_file = "f"',
         "smtp.relay: has password_file and password_env",
     ),
-    ('password_env = "RELAY"', 'oauth2 = "cloud"', "smtp.relay.oauth2: no section oauth2.cloud is there"),
-    ('password_env = "RELAY"', 'password = "x"', "smtp.relay.password: there is no such setting; a secret never"),
-    ("[smtp.relay]", '[smtp.relay]\nsecurity = "none"\nca_file = "c"', "smtp.relay.ca_file: means nothing"),
+    (
+        'password_env = "RELAY"',
+        'oauth2 = "cloud"',
+        "smtp.relay.oauth2: no section oauth2.cloud is there",
+    ),
+    (
+        'password_env = "RELAY"',
+        'password = "x"',
+        "smtp.relay.password: there is no such setting; a secret never",
+    ),
+    (
+        "[smtp.relay]",
+        '[smtp.relay]\nsecurity = "none"\nca_file = "c"',
+        "smtp.relay.ca_file: means nothing",
+    ),
     (
         'title = "C',
         'smtp = "rely"\ntitle = "C',
@@ -121,10 +148,14 @@ def test_a_mistake_is_told_with_its_place(tmp_path: Path, old: str, new: str, mi
 
 
 def test_an_acknowledgement_needs_a_server_and_an_address_to_send_from(tmp_path: Path) -> None:
-    no_server = WHOLE.replace('[smtp.relay]\nhost = "smtp.example.com"\nuser = "mailcase"\npassword_env = "RELAY"', "")
+    no_server = WHOLE.replace(
+        '[smtp.relay]\nhost = "smtp.example.com"\nuser = "mailcase"\npassword_env = "RELAY"', ""
+    )
     assert told(tmp_path, no_server) == [
         "process.invoices.acknowledgement.enabled: has no server to send by; write [smtp.NAME]"
     ]
     no_mailbox = WHOLE[: WHOLE.index("[[process.invoices.mailbox]]")]
     [mistake] = told(tmp_path, no_mailbox)
-    assert mistake.startswith("process.invoices.acknowledgement.enabled: has no address to send from; set ")
+    assert mistake.startswith(
+        "process.invoices.acknowledgement.enabled: has no address to send from; set "
+    )

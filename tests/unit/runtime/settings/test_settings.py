@@ -27,7 +27,11 @@ class Place:
         """The mistakes, each as the line that a person reads; no secret may be in or around them."""
         with pytest.raises(SettingsError) as caught:
             self.load(content, **environ)
-        shown = "".join(traceback.format_exception(caught.value)) + repr(caught.value) + str(caught.value)
+        shown = (
+            "".join(traceback.format_exception(caught.value))
+            + repr(caught.value)
+            + str(caught.value)
+        )
         assert "hunter2" not in shown
         lines = str(caught.value).split("\n")
         assert all(line.startswith(f"{self.file}: ") for line in lines)
@@ -55,14 +59,20 @@ def test_every_part_is_reached_by_its_name(place: Place) -> None:
 
 
 def test_a_relative_path_starts_at_the_settings_file(place: Place) -> None:
-    settings = place.load(WHOLE.replace('"imap.example.com"', '"imap.example.com"\nca_file = "/etc/ca.pem"'))
+    settings = place.load(
+        WHOLE.replace('"imap.example.com"', '"imap.example.com"\nca_file = "/etc/ca.pem"')
+    )
     assert settings.mailboxes["invoices"].password_file == place.file.parent / "secrets/invoices"
     assert settings.servers["corp"].ca_file == Path("/etc/ca.pem")
 
 
 def test_broker_and_store_may_be_absent(place: Place) -> None:
     settings = place.load(WHOLE[WHOLE.index("[server") :])
-    assert (settings.broker.url, settings.store.url, settings.store.database) == (None, None, "mailcase")
+    assert (settings.broker.url, settings.store.url, settings.store.database) == (
+        None,
+        None,
+        "mailcase",
+    )
 
 
 @pytest.mark.parametrize(
@@ -76,21 +86,31 @@ def test_broker_and_store_may_be_absent(place: Place) -> None:
         ("pop3", "none", 110),
     ],
 )
-def test_the_port_follows_protocol_and_security(place: Place, protocol: str, security: str, port: int) -> None:
+def test_the_port_follows_protocol_and_security(
+    place: Place, protocol: str, security: str, port: int
+) -> None:
     text = WHOLE.replace('protocol = "imap"', f'protocol = "{protocol}"\nsecurity = "{security}"')
     assert place.load(text).servers["corp"].port == port
-    assert place.load(text.replace("security", "port = 1143\nsecurity")).servers["corp"].port == 1143
+    assert (
+        place.load(text.replace("security", "port = 1143\nsecurity")).servers["corp"].port == 1143
+    )
 
 
 def test_the_environment_overrides_the_urls(place: Place) -> None:
-    urls = {"MAILCASE_BROKER_URL": "amqps://mq.example/v\n", "MAILCASE_STORE_URL": "mongodb+srv://db.example/"}
+    urls = {
+        "MAILCASE_BROKER_URL": "amqps://mq.example/v\n",
+        "MAILCASE_STORE_URL": "mongodb+srv://db.example/",
+    }
     settings = place.load(WHOLE, **urls)
     assert settings.broker.url == "amqps://mq.example/v"
     assert settings.store.url == "mongodb+srv://db.example/"
 
 
 def test_an_empty_variable_counts_as_absent(place: Place) -> None:
-    assert place.load(WHOLE, MAILCASE_BROKER_URL=" ").broker.url == "amqp://guest:hunter2@127.0.0.1:5672/"
+    assert (
+        place.load(WHOLE, MAILCASE_BROKER_URL=" ").broker.url
+        == "amqp://guest:hunter2@127.0.0.1:5672/"
+    )
 
 
 def test_a_bad_url_in_the_environment_is_told_with_its_variable(place: Place) -> None:
@@ -116,12 +136,16 @@ def test_a_byte_order_mark_does_no_harm(place: Place) -> None:
         (5_000_000 * b"#", "is larger than 4 MiB; name the settings' file with --config"),
     ],
 )
-def test_a_file_that_is_no_toml_is_told_with_its_place(place: Place, content: str | bytes, told: str) -> None:
+def test_a_file_that_is_no_toml_is_told_with_its_place(
+    place: Place, content: str | bytes, told: str
+) -> None:
     assert place.mistakes(content) == [told]
 
 
 def test_a_missing_file_is_told_with_its_mend(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"absent.toml: there is no such file; create it .* --config$"):
+    with pytest.raises(
+        SettingsError, match=r"absent.toml: there is no such file; create it .* --config$"
+    ):
         load_settings(tmp_path / "absent.toml", {})
 
 
@@ -137,7 +161,12 @@ def test_a_password_is_read_anew_each_time(place: Place) -> None:
     mailbox = place.load(WHOLE).mailboxes["invoices"]
     secret = place.file.parent / "secrets" / "invoices"
     secret.parent.mkdir()
-    for content, password in [("one\n", "one"), ("two\r\n", "two"), (" ż ", " ż "), ("three", "three")]:
+    for content, password in [
+        ("one\n", "one"),
+        ("two\r\n", "two"),
+        (" ż ", " ż "),
+        ("three", "three"),
+    ]:
         secret.write_bytes(content.encode())
         assert mailbox.password({}) == password
 
@@ -145,7 +174,10 @@ def test_a_password_is_read_anew_each_time(place: Place) -> None:
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (None, "cannot be read: No such file or directory; put the password into this file and let the user of this "),
+        (
+            None,
+            "cannot be read: No such file or directory; put the password into this file and let the user of this ",
+        ),
         (b"", "is empty; put the password there"),
         (b"\n", "is empty; put the password there"),
         (b"hunter2\nhunter2\n", "holds more than one line; leave the password alone there"),
@@ -154,7 +186,9 @@ def test_a_password_is_read_anew_each_time(place: Place) -> None:
         (b"hunter2\xff", "is not UTF-8; save the password as UTF-8"),
     ],
 )
-def test_a_password_file_that_will_not_do_is_told(place: Place, content: bytes | None, told: str) -> None:
+def test_a_password_file_that_will_not_do_is_told(
+    place: Place, content: bytes | None, told: str
+) -> None:
     mailbox = place.load(WHOLE).mailboxes["invoices"]
     secret = place.file.parent / "secrets" / "invoices"
     if content is not None:
@@ -170,7 +204,9 @@ def test_a_password_file_that_will_not_do_is_told(place: Place, content: bytes |
 def test_a_password_may_come_from_a_variable(place: Place) -> None:
     mailbox = place.load(WHOLE + SECOND_MAILBOX).mailboxes["second"]
     assert mailbox.password({"SECOND": "hunter2\n"}) == "hunter2"
-    with pytest.raises(SettingsError, match="mailbox second: no password: the variable SECOND is not set; set it"):
+    with pytest.raises(
+        SettingsError, match="mailbox second: no password: the variable SECOND is not set; set it"
+    ):
         mailbox.password({})
     with pytest.raises(SettingsError, match="the variable SECOND is not UTF-8") as caught:
         mailbox.password({"SECOND": "hunter2\udcff"})
@@ -180,7 +216,10 @@ def test_a_password_may_come_from_a_variable(place: Place) -> None:
 def test_shown_settings_hold_no_secret(place: Place) -> None:
     settings = place.load(WHOLE + SECOND_MAILBOX)
     shown = masked(settings)
-    assert "hunter2" not in f"{shown!r} {settings!r} {settings} {settings.store!r} {settings.broker.__rich_repr__()}"
+    assert (
+        "hunter2"
+        not in f"{shown!r} {settings!r} {settings} {settings.store!r} {settings.broker.__rich_repr__()}"
+    )
     assert "@example.com" not in repr(shown)
     assert shown["broker"] == {"url": "amqp://guest:***@127.0.0.1:5672/", "management_url": None}
     assert shown["processes"]["invoices"]["mailboxes"] == ["invoices", "second"]
@@ -188,6 +227,8 @@ def test_shown_settings_hold_no_secret(place: Place) -> None:
 
 
 def test_the_shown_settings_fit_into_a_log_line(place: Place) -> None:
-    record = logs.EventRecord("services", 20, "settings_loaded", {"settings": masked(place.load(WHOLE))}, None)
+    record = logs.EventRecord(
+        "services", 20, "settings_loaded", {"settings": masked(place.load(WHOLE))}, None
+    )
     shown = json.loads(logs.JsonFormatter().format(record))["settings"]
     assert shown == json.loads(msgspec.json.encode(masked(place.load(WHOLE))))

@@ -99,7 +99,12 @@ class TestUntilWritten:
     async def test_conflicts_and_outages_are_repeated_and_reported(self) -> None:
         conflicts: list[int] = []
         outages: list[tuple[str, float]] = []
-        write = Scripted(ConflictError("one"), TransientError("gone"), UnclearCommitError("lost"), ConflictError("two"))
+        write = Scripted(
+            ConflictError("one"),
+            TransientError("gone"),
+            UnclearCommitError("lost"),
+            ConflictError("two"),
+        )
         written = await until_written(
             write,
             Stop(),
@@ -122,7 +127,9 @@ class TestUntilWritten:
         stop = Stop()
         stop.request()
         short = Scripted(*[ConflictError("taken")] * 2)
-        assert await until_written(short, stop, Backoff(0.0, 0.0), conflicts_after_stop=3) == "written"
+        assert (
+            await until_written(short, stop, Backoff(0.0, 0.0), conflicts_after_stop=3) == "written"
+        )
         long = Scripted(*[ConflictError("taken")] * 4)
         with pytest.raises(ConflictError):
             await until_written(long, stop, Backoff(0.0, 0.0), conflicts_after_stop=3)

@@ -49,7 +49,9 @@ def test_a_message_in_base64_is_opened_too() -> None:
 
 @pytest.mark.parametrize("kind", [b"application/octet-stream", b"application/x-eml"])
 def test_a_saved_mail_that_is_attached_as_plain_data_is_opened_by_its_name(kind: bytes) -> None:
-    part = b"--cut\nContent-Type: " + kind + b"; name=order.EML\nContent-Disposition: attachment\n\n"
+    part = (
+        b"--cut\nContent-Type: " + kind + b"; name=order.EML\nContent-Disposition: attachment\n\n"
+    )
     reading = read_mail(HEAD + MIXED + part + INNER + b"\n--cut--\n")
     assert [one.content for one in reading.attachments] == [INNER, b"%PDF-1.7"]
     assert reading.text == "inner text"
@@ -70,7 +72,9 @@ def test_what_a_report_returns_is_not_opened() -> None:
 
 
 def test_the_text_of_a_message_that_comes_alone_is_shown_without_its_quotes() -> None:
-    forwarded = b"From: b@x.example\nSubject: inner\n\nMy answer.\n\n> a question\n>\n> asked before\n"
+    forwarded = (
+        b"From: b@x.example\nSubject: inner\n\nMy answer.\n\n> a question\n>\n> asked before\n"
+    )
     reading = read_mail(HEAD + b"Content-Type: message/rfc822\n\n" + forwarded)
     assert reading.text == "My answer."
     assert reading.full_text == "My answer.\n\n> a question\n>\n> asked before"
@@ -106,7 +110,9 @@ def test_parts_of_all_attached_messages_together_stay_below_the_limit() -> None:
 
 
 def test_own_attachments_come_before_those_of_messages_when_there_are_too_many() -> None:
-    file = b"--cut\nContent-Type: text/csv\nContent-Disposition: attachment; filename=own.csv\n\n1\n"
+    file = (
+        b"--cut\nContent-Type: text/csv\nContent-Disposition: attachment; filename=own.csv\n\n1\n"
+    )
     raw = attached(*[INNER] * 3, text=b"own words").replace(b"--cut--\n", file + b"--cut--\n")
     reading = read_mail(raw, ReadingLimits(max_attachments=5))
     names = [one.name for one in reading.attachments]

@@ -13,7 +13,9 @@ OID = bytes.fromhex("06092a864886f70d0107")
 
 
 def attribute(identity: int, data: bytes) -> bytes:
-    return struct.pack("<BII", 2, identity, len(data)) + data + struct.pack("<H", sum(data) & 0xFFFF)
+    return (
+        struct.pack("<BII", 2, identity, len(data)) + data + struct.pack("<H", sum(data) & 0xFFFF)
+    )
 
 
 def properties(*entries: tuple[int, int, bytes]) -> bytes:
@@ -39,12 +41,18 @@ WINMAIL = b"".join(
         b"\x78\x9f\x3e\x22\x01\x00",
         attribute(0x00069007, struct.pack("<II", 1250, 0)),
         attribute(
-            0x00069003, properties((0x3, 0x8001, b"\0" * 4), (0x1F, 0x1000, wide("Treść")), (0x102, 0x1009, b"rtf"))
+            0x00069003,
+            properties(
+                (0x3, 0x8001, b"\0" * 4), (0x1F, 0x1000, wide("Treść")), (0x102, 0x1009, b"rtf")
+            ),
         ),
         attribute(0x00069002, b"\0" * 14),
         attribute(0x00018010, "ŻÓŁĆ~1.TXT\0".encode("cp1250")),
         attribute(0x0006800F, b"first"),
-        attribute(0x00069005, properties((0x1F, 0x3707, wide("Żółć długa.txt")), (0x1F, 0x3712, wide("cid@x")))),
+        attribute(
+            0x00069005,
+            properties((0x1F, 0x3707, wide("Żółć długa.txt")), (0x1F, 0x3712, wide("cid@x"))),
+        ),
         attribute(0x00069002, b"\0" * 14),
         attribute(0x00018010, "źródło.bin\0".encode("cp1250")),
         attribute(0x0006800F, b"second"),
@@ -73,7 +81,10 @@ class TestWinmail:
         assert open_winmail(b"PK\x03\x04") is None
 
     def test_html_in_its_own_code_page_is_read(self) -> None:
-        html = properties((0x3, 0x3FDE, struct.pack("<I", 28592)), (0x102, 0x1013, "<p>ąę</p>".encode("iso8859-2")))
+        html = properties(
+            (0x3, 0x3FDE, struct.pack("<I", 28592)),
+            (0x102, 0x1013, "<p>ąę</p>".encode("iso8859-2")),
+        )
         found = open_winmail(WINMAIL[:6] + attribute(0x00069003, html))
         assert found is not None
         assert found.html == "<p>ąę</p>"
@@ -86,13 +97,20 @@ class TestWinmail:
 
 
 def der(tag: int, content: bytes) -> bytes:
-    length = bytes([len(content)]) if len(content) < 128 else b"\x82" + struct.pack(">H", len(content))
+    length = (
+        bytes([len(content)]) if len(content) < 128 else b"\x82" + struct.pack(">H", len(content))
+    )
     return bytes([tag]) + length + content
 
 
 def signed(octets: bytes) -> bytes:
     inner = der(0x30, OID + b"\x01" + der(0xA0, octets))
-    return der(0x30, OID + b"\x02" + der(0xA0, der(0x30, b"\x02\x01\x01" + der(0x31, b"") + inner + der(0x31, b""))))
+    return der(
+        0x30,
+        OID
+        + b"\x02"
+        + der(0xA0, der(0x30, b"\x02\x01\x01" + der(0x31, b"") + inner + der(0x31, b""))),
+    )
 
 
 class TestSignedMail:
@@ -101,7 +119,10 @@ class TestSignedMail:
         assert signed_content(signed(der(0x04, content))) == content
 
     def test_in_pieces_gives_its_content(self) -> None:
-        assert signed_content(signed(der(0x24, der(0x04, b"one ") + der(0x24, der(0x04, b"two"))))) == b"one two"
+        assert (
+            signed_content(signed(der(0x24, der(0x04, b"one ") + der(0x24, der(0x04, b"two")))))
+            == b"one two"
+        )
         assert signed_content(signed(b"\x24\x80" + der(0x04, b"one") + b"\0\0")) == b"one"
 
     def test_without_content_gives_none(self) -> None:

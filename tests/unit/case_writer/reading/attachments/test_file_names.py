@@ -7,7 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.case_writer.reading.attachments.file_names import MAX_NAME_BYTES, extension, safe_name, unique_name
+from services.case_writer.reading.attachments.file_names import (
+    MAX_NAME_BYTES,
+    extension,
+    safe_name,
+    unique_name,
+)
 from services.case_writer.reading.attachments.media_types import type_by_name
 
 
@@ -78,7 +83,9 @@ def test_an_ending_that_is_too_long_is_none() -> None:
 
 def test_the_same_name_again_gets_a_number_whatever_its_capitals() -> None:
     taken: set[str] = set()
-    names = [unique_name(name, taken) for name in ("a.pdf", "A.pdf", "a.pdf", "b", "b", "a (2).pdf")]
+    names = [
+        unique_name(name, taken) for name in ("a.pdf", "A.pdf", "a.pdf", "b", "b", "a (2).pdf")
+    ]
     assert names == ["a.pdf", "A (2).pdf", "a (3).pdf", "b", "b (2)", "a (2) (2).pdf"]
 
 

@@ -86,8 +86,13 @@ def test_nothing_that_runs_loads_or_leaves_its_box_survives(probe: str, normaliz
 
 
 def test_remote_pictures_are_counted_and_their_addresses_kept_apart() -> None:
-    safe, remote, _ = markup.sanitize('<img src="https://x.example/a?b=1&amp;c=2"><img src=cid:y><img alt=z>')
-    assert safe == '<img data-remote-src="https://x.example/a?b=1&amp;c=2"><img src="cid:y"><img alt="z">'
+    safe, remote, _ = markup.sanitize(
+        '<img src="https://x.example/a?b=1&amp;c=2"><img src=cid:y><img alt=z>'
+    )
+    assert (
+        safe
+        == '<img data-remote-src="https://x.example/a?b=1&amp;c=2"><img src="cid:y"><img alt="z">'
+    )
     assert remote == 1
 
 

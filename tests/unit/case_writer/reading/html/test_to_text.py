@@ -15,13 +15,19 @@ from services.case_writer.reading.html.to_text import to_text
         ("<div>a<br></div>\n<div><br></div> <div> b</div>", "a\n\nb"),
         ("a <b>b</b>  c<i> d</i>\n<u>e</u>", "a b c d e"),
         ("a&nbsp;&nbsp;b &lt;c&gt; &amp;amp; \x01\x06", "a\xa0\xa0b <c> &amp;"),
-        ("<ul><li>a<ul><li>b</li></ul></li><li><p>c</p></li></ul>d", "  • a\n    • b\n\n  • c\n\nd"),
+        (
+            "<ul><li>a<ul><li>b</li></ul></li><li><p>c</p></li></ul>d",
+            "  • a\n    • b\n\n  • c\n\nd",
+        ),
         ("<ol start=3><li>a<li value=7>b<li>c</ol>", "  3. a\n  7. b\n  8. c"),
         ("<table><tr><th>a<th>b<tr><td><p>c</p><td>d</table>e", "a\tb\nc\td\ne"),
         ("<table><tr><td><table><tr><td>a</table><td>b<tr><td><td>c</table>", "a\tb\nc"),
         ("<h1>a</h1><section>b</section><section>c</section><hr>d", "a\n\nb\nc\nd"),
         ("x<pre>a\n  b <b>c\n</b></pre>d", "x\na\n  b c\nd"),
-        ("<div style='color:red;white-space: pre-wrap'>a\n\tb<div> c</div></div> d  e", "a\n\tb\n c\nd e"),
+        (
+            "<div style='color:red;white-space: pre-wrap'>a\n\tb<div> c</div></div> d  e",
+            "a\n\tb\n c\nd e",
+        ),
         ("<div style='white-space:normal'>a\nb</div>", "a b"),
     ],
 )
@@ -35,7 +41,8 @@ def test_quotes_of_mail_programs_are_marked_and_others_are_not() -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["<br>", "<li>", " ", "<td>", "<pre> ", "\x01", "<blockquote type=cite>", "&nbsp;", "<ul>"]
+    "unit",
+    ["<br>", "<li>", " ", "<td>", "<pre> ", "\x01", "<blockquote type=cite>", "&nbsp;", "<ul>"],
 )
 def test_twenty_thousand_of_anything_take_less_than_five_seconds(unit: str) -> None:
     safe = sanitize(unit * 20_000)[0]

@@ -82,7 +82,9 @@ def build(seed: int, depth: int = 0) -> EmailMessage:
     random_ = random.Random(seed)
     mail = EmailMessage()
     mail["Subject"] = f"Zażółć {seed}"
-    mail.set_content(f"Treść {seed}\nwiersz\n", cte=random_.choice(("8bit", "base64", "quoted-printable")))
+    mail.set_content(
+        f"Treść {seed}\nwiersz\n", cte=random_.choice(("8bit", "base64", "quoted-printable"))
+    )
     if random_.random() < 0.5:
         mail.add_alternative(f"<p>Treść {seed}</p>", subtype="html")
     for index in range(random_.randint(0, 3)):
@@ -90,7 +92,9 @@ def build(seed: int, depth: int = 0) -> EmailMessage:
             mail.add_attachment(build(seed * 7 + index, depth + 1))
         else:
             data, encoding = attachment(seed * 31 + index)
-            mail.add_attachment(data, maintype="application", subtype="octet-stream", filename="x", cte=encoding)
+            mail.add_attachment(
+                data, maintype="application", subtype="octet-stream", filename="x", cte=encoding
+            )
     return mail
 
 
@@ -107,19 +111,40 @@ def test_well_made_mails_fall_into_the_same_parts(seed: int, line_end: bytes) ->
             assert content == expected
 
 
-@pytest.mark.parametrize("path", sorted(MAILS.rglob("*.eml")), ids=lambda path: f"{path.parent.name}/{path.stem}")
+@pytest.mark.parametrize(
+    "path", sorted(MAILS.rglob("*.eml")), ids=lambda path: f"{path.parent.name}/{path.stem}"
+)
 def test_the_mails_of_the_corpus_fall_into_the_same_parts(path: Path) -> None:
     raw = path.read_bytes()
-    if path.stem in BETTER or len(raw) > 100_000 or b"\r" in raw.replace(b"\r\n", b"") or b"uuencode" in raw:
+    if (
+        path.stem in BETTER
+        or len(raw) > 100_000
+        or b"\r" in raw.replace(b"\r\n", b"")
+        or b"uuencode" in raw
+    ):
         return
     try:
-        theirs = [content for kind, content in library_leaves(raw) if kind not in ("message/rfc822", "text/plain")]
-    except (LookupError, ValueError, AssertionError, RecursionError):  # where the library gives up there is no oracle
+        theirs = [
+            content
+            for kind, content in library_leaves(raw)
+            if kind not in ("message/rfc822", "text/plain")
+        ]
+    except (
+        LookupError,
+        ValueError,
+        AssertionError,
+        RecursionError,
+    ):  # where the library gives up there is no oracle
         return
-    ours = [content for kind, content in leaves(raw) if kind not in ("message/rfc822", "text/plain")]
+    ours = [
+        content for kind, content in leaves(raw) if kind not in ("message/rfc822", "text/plain")
+    ]
     for content in theirs:
         if not content.startswith(b"--"):
-            assert any(content in (mine, mine + b"\n", mine + b"\r\n", mine.replace(b"\r\n", b"\n")) for mine in ours)
+            assert any(
+                content in (mine, mine + b"\n", mine + b"\r\n", mine.replace(b"\r\n", b"\n"))
+                for mine in ours
+            )
 
 
 @given(st.binary(max_size=300), st.sampled_from(["base64", "quoted-printable"]), st.booleans())
@@ -127,7 +152,9 @@ def test_the_mails_of_the_corpus_fall_into_the_same_parts(path: Path) -> None:
 def test_any_bytes_attached_come_back(data: bytes, encoding: str, with_crlf: bool) -> None:
     mail = EmailMessage()
     mail.set_content("text")
-    mail.add_attachment(data, maintype="application", subtype="x-thing", filename="a.thing", cte=encoding)
+    mail.add_attachment(
+        data, maintype="application", subtype="x-thing", filename="a.thing", cte=encoding
+    )
     raw = mail.as_bytes()
     reading = read_mail(raw.replace(b"\n", b"\r\n") if with_crlf else raw)
     assert [one.content for one in reading.attachments] == [data]
@@ -137,7 +164,9 @@ def test_any_bytes_attached_come_back(data: bytes, encoding: str, with_crlf: boo
 @settings(max_examples=100, deadline=None)
 def test_bare_bytes_come_back(data: bytes) -> None:
     boundary = b"a-boundary-that-no-data-has"
-    head = b"Content-Type: multipart/mixed; boundary=" + boundary + b"\r\n\r\n--" + boundary + b"\r\n"
+    head = (
+        b"Content-Type: multipart/mixed; boundary=" + boundary + b"\r\n\r\n--" + boundary + b"\r\n"
+    )
     part = (
         b"Content-Type: application/x-thing\r\nContent-Transfer-Encoding: binary\r\n\r\n"
         + data
@@ -173,5 +202,9 @@ def test_a_boundary_counts_only_as_a_whole_line() -> None:
 
 
 def test_thousands_of_lines_that_begin_alike_do_not_hide_the_boundary() -> None:
-    raw = b"Content-Type: multipart/mixed; boundary=x\n\n--x\n\n" + b"--xx\n" * 1000 + b"--x \t\r\n\nsecond\n--x--\n"
+    raw = (
+        b"Content-Type: multipart/mixed; boundary=x\n\n--x\n\n"
+        + b"--xx\n" * 1000
+        + b"--x \t\r\n\nsecond\n--x--\n"
+    )
     assert leaves(raw)[1] == ("text/plain", b"second")

@@ -22,7 +22,9 @@ def test_a_file_within_a_text_becomes_an_attachment_byte_for_byte(ends: bytes) -
     text = b"See the file.\n\n" + block(content) + b"Anna\n"
     reading = read_mail(HEAD + text.replace(b"\n", ends))
     assert reading.full_text == "See the file.\n\nAnna"
-    assert [(one.name, one.content, one.flags) for one in reading.attachments] == [("a.bin", content, ["from-text"])]
+    assert [(one.name, one.content, one.flags) for one in reading.attachments] == [
+        ("a.bin", content, ["from-text"])
+    ]
     assert reading.defects == []
 
 

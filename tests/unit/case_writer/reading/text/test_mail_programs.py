@@ -369,10 +369,14 @@ SIGNATURES = [
     "-- \nJan",
     "-- \nJan Kowal\nAcme Sp. z o.o.\nul. Długa 5\n00-001 Warszawa\ntel. +48 22 123 45 67",
     "-- \nJan Kowal\nGPG: 1234 5678 9ABC",
-    ("-- \nJan Kowal\nThis e-mail is confidential. If you are not the intended recipient, delete it."),
+    (
+        "-- \nJan Kowal\nThis e-mail is confidential. If you are not the intended recipient, delete it."
+    ),
     "-- \nJan Kowal | CTO | +1 555 0100\n12 Long Lane, London",
     "-- \nKierownik\nJan Kowal\nNIP 123-456-78-90",
-    ("-- \nMit freundlichen Grüßen\nJan Kowal\nMusterstraße 12\n12345 Berlin\nTel.: 030 123456\nHRB 1234"),
+    (
+        "-- \nMit freundlichen Grüßen\nJan Kowal\nMusterstraße 12\n12345 Berlin\nTel.: 030 123456\nHRB 1234"
+    ),
     "-- \nPozdrawiam\nJan Kowal",
 ]
 
@@ -479,10 +483,14 @@ class TestHeader:
 
     def test_of_one_line_or_two(self, sender: str, sent: str, to: str, subject: str) -> None:
         for end in (" ", "\n"):
-            header = f"{sender}: Anna <a@x.example> {sent}: {self.DATE}{end}{to}: Jan {subject}: Ware"
+            header = (
+                f"{sender}: Anna <a@x.example> {sent}: {self.DATE}{end}{to}: Jan {subject}: Ware"
+            )
             assert strip_quotes(f"{OWN}\n\n{header}\n\n{BODY}") == OWN
 
-    def test_at_the_very_top_keeps_the_letter(self, sender: str, sent: str, to: str, subject: str) -> None:
+    def test_at_the_very_top_keeps_the_letter(
+        self, sender: str, sent: str, to: str, subject: str
+    ) -> None:
         header = f"{sender}: Anna <a@x.example>\n{sent}: {self.DATE}\n{to}: Jan\n{subject}: Ware"
         letter = f"{header}\n\n{OWN}"
         assert strip_quotes(letter) == letter

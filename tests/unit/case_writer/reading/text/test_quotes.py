@@ -69,7 +69,12 @@ def test_lines_that_begin_like_a_quote_stay_unless_a_program_quoted_them() -> No
     ):
         assert text(*own.split("\n")[:2]) in strip_quotes(own)
         assert "> 3 items" in strip_quotes(own)
-    for mark in (">", ">> Tuesday?", "> On 23.11.2026 10:11, Anna wrote:", "> -----Original Message-----"):
+    for mark in (
+        ">",
+        ">> Tuesday?",
+        "> On 23.11.2026 10:11, Anna wrote:",
+        "> -----Original Message-----",
+    ):
         assert strip_quotes(text("Yes.", "", mark, "> When?")) == "Yes."
 
 
@@ -79,7 +84,9 @@ def test_a_header_of_two_lines_is_none() -> None:
 
 
 def test_a_separator_needs_its_dashes() -> None:
-    assert strip_quotes(text("Ok", "Original message", "old")) == text("Ok", "Original message", "old")
+    assert strip_quotes(text("Ok", "Original message", "old")) == text(
+        "Ok", "Original message", "old"
+    )
     assert strip_quotes(text("Ok", "----- Original message -----", "old")) == "Ok"
 
 
