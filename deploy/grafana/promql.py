@@ -59,10 +59,8 @@ def mean(histogram: str, by: str) -> str:
 
 
 def with_service(expression: str) -> str:
-    """The value of the expression for each process, with the label `stage`: the service that the
-    process runs.
-    """
-    return f"{expression} * on (instance) group_left (stage) {series('mailcase_build_info')}"
+    """The expression for each process, with the label `service`: the service that it runs."""
+    return f"{expression} * on (instance) group_left (service) {series('mailcase_build_info')}"
 
 
 def _by(labels: str) -> str:

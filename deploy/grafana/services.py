@@ -22,15 +22,15 @@ OVERVIEW = Row(
     [
         Panel(
             "Replicas",
-            [Query(f"count by (stage) ({series('mailcase_build_info')})", "{{stage}}")],
+            [Query(f"count by (service) ({series('mailcase_build_info')})", "{{service}}")],
             width=6,
         ),
         Panel(
             "Versions",
             [
                 Query(
-                    f"count by (stage, version) ({series('mailcase_build_info')})",
-                    "{{stage}} {{version}}",
+                    f"count by (service, version) ({series('mailcase_build_info')})",
+                    "{{service}} {{version}}",
                 )
             ],
             width=6,
@@ -54,15 +54,15 @@ OVERVIEW = Row(
         ),
         Panel(
             "CPU cores in use, by service",
-            [Query(f"sum by (stage) ({with_service(CPU)})", "{{stage}}")],
+            [Query(f"sum by (service) ({with_service(CPU)})", "{{service}}")],
             description="1 is one whole core.",
         ),
         Panel(
             "Memory of the largest replica, by service",
             [
                 Query(
-                    f"max by (stage) ({with_service(series('process_resident_memory_bytes'))})",
-                    "{{stage}}",
+                    f"max by (service) ({with_service(series('process_resident_memory_bytes'))})",
+                    "{{service}}",
                 )
             ],
             "bytes",
@@ -71,8 +71,8 @@ OVERVIEW = Row(
             "Event loop lag (p99)",
             [
                 Query(
-                    f"histogram_quantile(0.99, sum by (le, stage) ({with_service(LAG)}))",
-                    "{{stage}}",
+                    f"histogram_quantile(0.99, sum by (le, service) ({with_service(LAG)}))",
+                    "{{service}}",
                 )
             ],
             "s",

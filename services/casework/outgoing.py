@@ -20,7 +20,7 @@ from services.runtime.mail.addresses import base_address
 from services.runtime.settings import Mailbox, Process, Settings
 
 MAX_REFERENCES = 20
-MAX_TITLE_CHARS = 150
+MAX_SUBJECT_CHARS = 150
 MAX_TEXT_CHARS = (
     1_000_000  # it is in the outbox and, twice, in the comment, whose document has 16 MiB at most
 )
@@ -176,13 +176,13 @@ class OutgoingMailBuilder:
     def _subject(self, answer: AnswerCase, case: Answerable) -> str:
         """With the reference before the title, so that no other number in the title comes before it."""
         if answer.subject is not None:
-            line = " ".join(answer.subject.split())[:MAX_TITLE_CHARS]
+            line = " ".join(answer.subject.split())[:MAX_SUBJECT_CHARS]
             return (
                 line
                 if self._reference.find(line) == [case.number]
                 else self._referring(case.number, line)
             )
-        title = _REPLY_PREFIX.sub("", " ".join(case.title.split()), count=1)[:MAX_TITLE_CHARS]
+        title = _REPLY_PREFIX.sub("", " ".join(case.title.split()), count=1)[:MAX_SUBJECT_CHARS]
         line = (
             title
             if self._reference.find(title) == [case.number]

@@ -32,7 +32,7 @@ LONG_SECONDS = (
 MAILS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 BUILD = Gauge(
-    "mailcase_build_info", "1, with the version that runs here", ["stage", "version", "python"]
+    "mailcase_build_info", "1, with the version that runs here", ["service", "version", "python"]
 )
 PUBLISHED = Counter(
     "mailcase_messages_published_total", "Messages confirmed by the broker", ["exchange"]
@@ -93,9 +93,9 @@ DEPENDENCY_UP = Gauge(
 )
 
 
-def introduce_service(stage: str) -> None:
+def introduce_service(service: str) -> None:
     """Set the build metric of this process."""
-    BUILD.labels(stage, version("mailcase"), platform.python_version()).set(1)
+    BUILD.labels(service, version("mailcase"), platform.python_version()).set(1)
 
 
 def introduce_queue(queue: str, prefetch: int) -> None:

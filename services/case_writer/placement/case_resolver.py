@@ -15,7 +15,7 @@ from services.case_writer.reading import MailReading
 from services.runtime.mail.addresses import base_address
 from services.runtime.settings.schema import Rules
 
-MAX_TITLE_CHARS = 1000
+MAX_COMPARED_CHARS = 1000
 _DEFAULT_RULES = Rules()
 MAX_PARTICIPANTS = 500  # bounds the size of a case's document
 _REFERENCE = re.compile(r"\[[^\[\]#]{0,50}#[0-9]{1,15}\s{0,4}\]")
@@ -215,7 +215,7 @@ class CaseResolver:
 
 def bare_title(subject: str) -> str:
     """A subject without references and reply prefixes, to compare by."""
-    line = " ".join(_REFERENCE.sub(" ", subject[:MAX_TITLE_CHARS]).split())
+    line = " ".join(_REFERENCE.sub(" ", subject[:MAX_COMPARED_CHARS]).split())
     marks = _ANSWER_MARKS.match(line)
     return line[marks.end() if marks else 0 :].casefold()
 

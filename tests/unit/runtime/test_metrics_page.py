@@ -72,5 +72,5 @@ def test_no_label_can_have_many_values() -> None:
         "dependency",
         "what",
     }
-    allowed |= {"kind", "by", "oauth2", "stage", "version", "python", "smtp", "result", "state"}
+    allowed |= {"kind", "by", "oauth2", "service", "version", "python", "smtp", "result", "state"}
     assert {label for _, labels in exported().values() for label in labels} <= allowed
