@@ -1,8 +1,8 @@
-"""The floor: bare programs that do what a stage asks of the servers, and nothing else.
+"""The floor: bare programs that do what a service asks of the servers, and nothing else.
 
     python -m benchmarks.baseline fetcher|router|case-writer SETTINGS
 
-Each makes the broker and database operations of a stage with the same bytes, on the same client libraries, and looks
+Each makes the broker and database operations of a service with the same bytes, on the same client libraries, and looks
 at nothing: no decision, no reading, no keys, no logs, no metrics, no second attempt. What they cost is what RabbitMQ,
 MongoDB and Dovecot charge for a mail through these libraries. The fetcher's overlaps taking the next mails with
 publishing these; the router's and the writer's have the next messages at hand while they work. The writer's does not

@@ -1,4 +1,4 @@
-"""The two sides of every comparison: Mailcase's stages, and the bare programs, each on a ground of its own.
+"""The two sides of every comparison: Mailcase's services, and the bare programs, each on a ground of its own.
 
 A side has a virtual host, a database and a mailbox, so that neither sees what the other does; the servers are the same.
 """
@@ -23,7 +23,6 @@ from services.runtime.broker.connection import Broker
 from services.runtime.broker.topology import mailcase_topology
 from tests.pipeline import PASSWORD, Pipeline
 
-STAGES = ("fetcher", "router", "case-writer")
 _PATIENCE_S = 60.0
 
 
@@ -43,15 +42,15 @@ class Side:
         return self.pipeline.env["MAILCASE_BROKER_URL"]
 
     async def declare(self) -> None:
-        """The broker's queues and exchanges, as the stages declare them."""
+        """The broker's queues and exchanges, as the services declare them."""
         async with Broker.connected(self.broker_url, "bench") as broker:
             await broker.declare(mailcase_topology(archive_max_age_days=1, archive_max_bytes=2**31))
 
     @asynccontextmanager
-    async def running(self, stages: Sequence[str]) -> AsyncIterator[None]:
-        """The stages' processes during the block."""
+    async def running(self, services: Sequence[str]) -> AsyncIterator[None]:
+        """The services' processes during the block."""
         self.processes = (
-            self._of_mailcase(stages) if self.name == "mailcase" else self._of_floor(stages)
+            self._of_mailcase(services) if self.name == "mailcase" else self._of_floor(services)
         )
         try:
             for process in self.processes:
@@ -94,10 +93,12 @@ class Side:
         }
         return own | servers
 
-    def _of_mailcase(self, stages: Sequence[str]) -> list[GuardedProcess]:
-        return list(self.pipeline.services(**{stage.replace("-", "_"): 1 for stage in stages}).all)
+    def _of_mailcase(self, services: Sequence[str]) -> list[GuardedProcess]:
+        return list(
+            self.pipeline.services(**{service.replace("-", "_"): 1 for service in services}).all
+        )
 
-    def _of_floor(self, stages: Sequence[str]) -> list[GuardedProcess]:
+    def _of_floor(self, services: Sequence[str]) -> list[GuardedProcess]:
         where = Where(
             broker=self.broker_url,
             store=self.servers.store.url,
@@ -109,14 +110,18 @@ class Side:
         )
         file = self.pipeline.folder / "floor.json"
         file.write_bytes(msgspec.json.encode(where))
-        return [self._bare(stage, file) for stage in stages]
+        return [self._bare(service, file) for service in services]
 
-    def _bare(self, stage: str, file: Path) -> GuardedProcess:
-        log = self.pipeline.folder / "logs" / f"floor-{stage}.log"
+    def _bare(self, service: str, file: Path) -> GuardedProcess:
+        log = self.pipeline.folder / "logs" / f"floor-{service}.log"
         log.unlink(missing_ok=True)
-        command = [sys.executable, "-m", "benchmarks.baseline", stage, str(file)]
+        command = [sys.executable, "-m", "benchmarks.baseline", service, str(file)]
         return GuardedProcess(
-            stage, lambda: command, log, self.pipeline.folder / "pids" / f"{stage}.json", grace_s=1
+            service,
+            lambda: command,
+            log,
+            self.pipeline.folder / "pids" / f"{service}.json",
+            grace_s=1,
         )
 
     async def _until_ready(self) -> None:

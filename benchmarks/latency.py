@@ -1,8 +1,9 @@
 """How long a mail takes from its delivery into the mailbox until it is recorded, idle and under load.
 
-Mails are delivered at moments drawn beforehand (a Poisson process), whether the stages keep up or not, so that a stage
-that falls behind is seen as such. A mail counts as recorded when its receipt arrives here, which the case writer sends
-after the majority's write: the figure is a little above the true one.
+Mails are delivered at moments drawn beforehand (a Poisson process), whether the services keep up
+or not, so that a service that falls behind is seen as such. A mail counts as recorded when its
+receipt arrives here, which the case writer sends after the majority's write: the figure is a
+little above the true one.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ from benchmarks.speed import Feed
 from benchmarks.trials import Everything
 from schemas.mails import mail_key
 
-IDLE_RATE = 3.0  # mails a second: each finds all stages waiting
+IDLE_RATE = 3.0  # mails a second: each finds all services waiting
 _PATIENCE_S = 60.0
 
 

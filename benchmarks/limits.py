@@ -35,9 +35,9 @@ def checks(results: Results) -> Iterator[Check]:
             yield Check("idle latency, p99 in ms", latency.p99_ms, IDLE_P99_MS, at_least=False)
     for memory in results.memory:
         limit = _MEMORY_LIMITS[memory.mail_set]
-        for stage, peak in memory.peak_mb.items():
+        for service, peak in memory.peak_mb.items():
             yield Check(
-                f"peak memory of {stage} in MB, {memory.mail_set}", peak, limit, at_least=False
+                f"peak memory of {service} in MB, {memory.mail_set}", peak, limit, at_least=False
             )
 
 

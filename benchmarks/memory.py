@@ -1,4 +1,4 @@
-"""How much memory each stage takes at most, mails of one set passing through the whole path."""
+"""How much memory each service takes at most, mails of one set passing through the whole path."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
@@ -15,15 +15,15 @@ _LOOK_S = 0.02
 
 
 async def memory(ground: Ground, name: str, mails: int) -> Memory:
-    """Stages that just started, so that nothing of other sets is in their memory."""
+    """Services that just started, so that nothing of other sets is in their memory."""
     async with Everything.on(ground.side("mailcase")) as trial:
         own = {
             process.name: (lambda process=process: process.pids) for process in trial.side.processes
         }
         with watched(own) as held:
             done = await trial.run(Feed(mail_set(name)).take(mails))
-        peaks = {stage: round(mb, 1) for stage, mb in done.peak_mb.items() if stage in own}
-        return Memory(name, mails, peaks, {stage: round(mb, 1) for stage, mb in held.items()})
+        peaks = {service: round(mb, 1) for service, mb in done.peak_mb.items() if service in own}
+        return Memory(name, mails, peaks, {service: round(mb, 1) for service, mb in held.items()})
 
 
 @contextmanager

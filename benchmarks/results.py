@@ -54,7 +54,7 @@ class Latency(msgspec.Struct, frozen=True):
 
 
 class Memory(msgspec.Struct, frozen=True):
-    """Memory in MB of each stage over the whole path.
+    """Memory in MB of each service over the whole path.
 
     `peak_mb` adds up the highest resident memory of each of its processes, whenever it was; `held_mb` is the most that
     they held together at one moment, shared pages counted once and files in memory counted too.

@@ -1,6 +1,6 @@
-"""One replica of a stage against two, on a backlog that waits in the stage's queue.
+"""One replica of a service against two, on a backlog that waits in the service's queue.
 
-    .venv/bin/python benchmarks/scaling.py [--mails 5000] [--rounds 3] [--share 0.2] [--stage router|case-writer]
+    .venv/bin/python benchmarks/scaling.py [--mails 5000] [--rounds 3] [--share 0.2] [--service router|case-writer]
 
 Each round refills the queue, then starts the replicas and measures from the moment when all of them are ready
 until all but a little of the backlog has come out at the other end: mails per second, and the processor time that the
@@ -9,7 +9,7 @@ replicas and the servers took for it.
 A machine with two cores has none idle once broker, database and two replicas run, so the rate alone would measure the
 machine. Two figures say what a larger machine would show:
 
-- the stage's processor time per mail with one replica and with two: where it does not rise, replicas do not get into
+- the service's processor time per mail with one replica and with two: where it does not rise, replicas do not get into
   each other's way, and with cores to run on, two do twice the work;
 - the rate with each replica held to a `--share` of one core (frozen for the rest of each tenth of a second), so that
   the servers have processor time to spare: what still keeps two replicas from twice the rate is not the processor.
@@ -70,7 +70,7 @@ class Measure:
 
     mails: int
     seconds: float
-    stage_cpu_s: float
+    service_cpu_s: float
     servers_cpu_s: float
 
     @property
@@ -79,7 +79,7 @@ class Measure:
 
     @property
     def cpu_ms_per_mail(self) -> float:
-        return 1000 * self.stage_cpu_s / self.mails
+        return 1000 * self.service_cpu_s / self.mails
 
 
 class Bench:
@@ -90,8 +90,8 @@ class Bench:
         self._folder = folder
         self._round = 0
 
-    def measure(self, stage: str, replicas: int, mails: int, share: float | None) -> Measure:
-        """One round of `stage`, which is `router` or `case-writer`."""
+    def measure(self, service: str, replicas: int, mails: int, share: float | None) -> Measure:
+        """One round of `service`, which is `router` or `case-writer`."""
         self._round += 1
         name = f"bench-{self._round}"
         ctl = self._servers.broker.ctl
@@ -108,15 +108,15 @@ class Bench:
         )
         try:
             asyncio.run(_fill(url, self._round, mails))
-            if stage == "router":
+            if service == "router":
                 with _Depth(url, CASE_WRITER_COMMANDS) as depth:
                     return self._drain(
-                        Services(config, folder, {stage: replicas}, env=env), depth, mails, share
+                        Services(config, folder, {service: replicas}, env=env), depth, mails, share
                     )
             self._route(Services(config, folder, {"router": 2}, env=env), url, mails)
             recorded = client[name]["mails"].estimated_document_count
             return self._drain(
-                Services(config, folder, {stage: replicas}, env=env), recorded, mails, share
+                Services(config, folder, {service: replicas}, env=env), recorded, mails, share
             )
         finally:
             client.drop_database(name)
@@ -128,21 +128,21 @@ class Bench:
             _until(lambda: depth() >= mails and left() == 0)
 
     def _drain(
-        self, stages: Services, done: Callable[[], int], mails: int, share: float | None
+        self, services: Services, done: Callable[[], int], mails: int, share: float | None
     ) -> Measure:
-        with stages:
-            stages.wait_until_ready()
-            groups = [process.pids for process in stages.all]
+        with services:
+            services.wait_until_ready()
+            groups = [process.pids for process in services.all]
             replicas = [pid for group in groups for pid in group]
             servers = [pid for pid in descendants(os.getpid()) if pid not in replicas]
             with _held_to(share, groups):
                 first, started = done(), time.monotonic()
-                stage_before, servers_before = _cpu_s(replicas), _cpu_s(servers)
+                service_before, servers_before = _cpu_s(replicas), _cpu_s(servers)
                 _until(lambda: done() >= mails * (1 - REST))
                 return Measure(
                     done() - first,
                     time.monotonic() - started,
-                    _cpu_s(replicas) - stage_before,
+                    _cpu_s(replicas) - service_before,
                     _cpu_s(servers) - servers_before,
                 )
 
@@ -260,24 +260,25 @@ def _until(condition: Callable[[], bool]) -> None:
         time.sleep(0.02)  # nothing tells when a queue has drained
 
 
-def _compare(bench: Bench, stage: str, mails: int, rounds: int, share: float | None) -> None:
+def _compare(bench: Bench, service: str, mails: int, rounds: int, share: float | None) -> None:
     held = f", each held to {share:.0%} of a core" if share else ""
     ratios, costs = [], []
     for _ in range(rounds):
-        one, two = (bench.measure(stage, replicas, mails, share) for replicas in (1, 2))
+        one, two = (bench.measure(service, replicas, mails, share) for replicas in (1, 2))
         ratios.append(two.rate / one.rate)
         costs.append(two.cpu_ms_per_mail / one.cpu_ms_per_mail)
         for replicas, measure in ((1, one), (2, two)):
             print(
-                f"{stage} x{replicas}{held}: {measure.rate:7.0f} mails/s, {measure.cpu_ms_per_mail:.2f} ms CPU a mail; "
-                f"of a core the stage took {measure.stage_cpu_s / measure.seconds:.0%}, "
+                f"{service} x{replicas}{held}: {measure.rate:7.0f} mails/s, "
+                f"{measure.cpu_ms_per_mail:.2f} ms CPU a mail; "
+                f"of a core the service took {measure.service_cpu_s / measure.seconds:.0%}, "
                 f"the servers {measure.servers_cpu_s / measure.seconds:.0%}",
                 flush=True,
             )
     ratio, cost = statistics.median(ratios), statistics.median(costs)
-    print(f"{stage}{held}: rate of two to one {ratio:.2f} {_each(ratios)}")
+    print(f"{service}{held}: rate of two to one {ratio:.2f} {_each(ratios)}")
     print(
-        f"{stage}{held}: CPU a mail of two to one {cost:.2f} {_each(costs)}, "
+        f"{service}{held}: CPU a mail of two to one {cost:.2f} {_each(costs)}, "
         f"so that with cores for all two do {2 / cost:.2f} times"
     )
 
@@ -287,21 +288,21 @@ def _each(ratios: list[float]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="One replica of a stage against two.")
+    parser = argparse.ArgumentParser(description="One replica of a service against two.")
     parser.add_argument("--mails", type=int, default=5000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument(
         "--share", type=float, default=0.2, help="of one core, in the second measurement"
     )
-    parser.add_argument("--stage", choices=["router", "case-writer"], action="append")
+    parser.add_argument("--service", choices=["router", "case-writer"], action="append")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="mailcase-scaling-") as name:
         folder = Path(name)
         with PrivateServers(folder / "servers") as servers:
             bench = Bench(servers, folder)
-            for stage in arguments.stage or ["router", "case-writer"]:
+            for service in arguments.service or ["router", "case-writer"]:
                 for share in (None, arguments.share):
-                    _compare(bench, stage, arguments.mails, arguments.rounds, share)
+                    _compare(bench, service, arguments.mails, arguments.rounds, share)
 
 
 if __name__ == "__main__":

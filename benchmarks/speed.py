@@ -1,4 +1,4 @@
-"""Mailcase beside its floor: each stage alone and the whole path, the two sides in turns."""
+"""Mailcase beside its floor: each service alone and the whole path, the two sides in turns."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack

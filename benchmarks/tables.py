@@ -53,8 +53,8 @@ def _costs(results: Results) -> Iterator[str]:
 def _memory(results: Results) -> Iterator[str]:
     for memory in results.memory:
         peaks = ", ".join(
-            f"{stage} {mb:.0f} ({memory.held_mb.get(stage, 0):.0f} at one moment)"
-            for stage, mb in memory.peak_mb.items()
+            f"{service} {mb:.0f} ({memory.held_mb.get(service, 0):.0f} at one moment)"
+            for service, mb in memory.peak_mb.items()
         )
         yield f"peak memory, {memory.mails} mails of {memory.mail_set}, MB: {peaks}"
 

@@ -1,4 +1,4 @@
-"""What is measured: a stage alone, or the whole path. Each trial fills its source, lets go, and waits for the end.
+"""What is measured: a service alone, or the whole path. Each trial fills its source, lets go, and waits for the end.
 
 While its source fills, the side's processes are stopped (SIGSTOP), so that the clock starts with all mails waiting.
 """
@@ -53,7 +53,7 @@ class Round:
 class Trial(ABC):
     """One side, its processes running; `run` may be called again and again."""
 
-    stages: Sequence[str]
+    services: Sequence[str]
 
     def __init__(self, side: Side, link: Link) -> None:
         self.side = side
@@ -65,7 +65,7 @@ class Trial(ABC):
         """The trial with the processes that it needs; the side is gone after the block."""
         try:
             await side.declare()
-            async with side.link() as link, side.running(cls.stages):
+            async with side.link() as link, side.running(cls.services):
                 trial = cls(side, link)
                 background = await trial.prepare()
                 yield trial
@@ -80,7 +80,7 @@ class Trial(ABC):
 
     @abstractmethod
     async def fill(self, mails: Sequence[bytes]) -> None:
-        """Put the mails where the stage takes them from."""
+        """Put the mails where the service takes them from."""
 
     @abstractmethod
     async def ended(self, count: int) -> bool:
@@ -121,7 +121,7 @@ class Trial(ABC):
 class Fetching(Trial):
     """Mailbox to `router.mail` and the archive, until the mailbox is empty; what comes is receipted here."""
 
-    stages = ("fetcher",)
+    services = ("fetcher",)
 
     async def prepare(self) -> "asyncio.Task[None]":
         return asyncio.create_task(
@@ -145,7 +145,7 @@ class Fetching(Trial):
 class Routing(Trial):
     """`router.mail` to `case_writer.commands`."""
 
-    stages = ("router",)
+    services = ("router",)
 
     async def fill(self, mails: Sequence[bytes]) -> None:
         await self.link.publish("", ROUTER_MAIL, [self._body(raw) for raw in mails])
@@ -198,7 +198,7 @@ class _Receipted(Trial):
 class Writing(_Receipted):
     """`case_writer.commands` to the database, until the receipts are out."""
 
-    stages: Sequence[str] = ("case-writer",)
+    services: Sequence[str] = ("case-writer",)
 
     async def fill(self, mails: Sequence[bytes]) -> None:
         async with Store.opened(
@@ -236,12 +236,12 @@ class Appending(Writing):
 class Waiting(Writing):
     """The same for a case writer that starts when the queue is full; `rate` may be called once."""
 
-    stages = ()
+    services = ()
 
     async def rate(self, mails: Sequence[bytes], *, measured: int) -> float:
         """Mails a second between the first batches and mail number `measured`."""
         await self.fill(mails)
-        async with self.side.running(Writing.stages):
+        async with self.side.running(Writing.services):
             deadline = time.monotonic() + PATIENCE_S
             while len(self.seen) < measured:
                 if time.monotonic() > deadline:
@@ -255,7 +255,7 @@ class Waiting(Writing):
 class Everything(_Receipted):
     """Mailbox to the database, until the receipts are out; the round is cleared when the mailbox is empty."""
 
-    stages = ("fetcher", "router", "case-writer")
+    services = ("fetcher", "router", "case-writer")
 
     async def fill(self, mails: Sequence[bytes]) -> None:
         for mail in mails:
