@@ -30,10 +30,10 @@ _SIGNATURE_LINES = 12
 _SIGNATURES = 3
 _FOOTER_RULE = 10  # characters at least
 _BLANKS_BELOW_ATTRIBUTION = 3
-_TO_PLAIN = str.maketrans(
-    dict.fromkeys("\xa0\u2007\u202f\u2009\u200a\u3000", " ")
-    | dict.fromkeys("\u200b\u200e\u200f\ufeff")
-)
+_WIDE_BLANKS = "\xa0\u2007\u202f\u2009\u200a\u3000"
+_INVISIBLE = "\u200b\u200e\u200f\ufeff"
+_ODD_BLANKS = _WIDE_BLANKS + _INVISIBLE
+_TO_PLAIN = str.maketrans(dict.fromkeys(_WIDE_BLANKS, " ") | dict.fromkeys(_INVISIBLE))
 _RULE = "_-=* "
 _COLONS = ":\uff1a"
 
@@ -56,7 +56,8 @@ class _Lines:
         self._quotes_are_marked = quotes_are_marked
         self._attempts = 0
         self.lines = text.split("\n")
-        self._bare = [_plain(line) for line in self.lines]
+        has_odd_blanks = any(odd in text for odd in _ODD_BLANKS)  # translating all lines is dear
+        self._bare = [_plain(line) if has_odd_blanks else line.strip() for line in self.lines]
         self._is_quoted = [
             bare[:1] == ">" and not (bare[:2] == ">>" and bare[-2:] == "<<") for bare in self._bare
         ]
