@@ -33,7 +33,7 @@ def test_the_data_folder_may_have_any_name_but_one_with_quotes_for_the_broker(
         servers.mail.add_user("odd@example.test", "secret")
         with imap(servers.mail, "odd@example.test", "secret") as session:
             assert session.select()[0] == "OK"
-    with pytest.raises(LocalServerError, match="without quotes"):
+    with pytest.raises(LocalServerError, match="contains quotes"):
         PrivateServers(server_folder / "o'clock", store=False).start()
 
 
