@@ -2,23 +2,22 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 
 from schemas.changes import Actor, Change, Erased
 from schemas.stored import Case, Comment, Mail, OutgoingMail, to_document
 from services.casework.erasure.run import CaseErasure, ErasureRun
 from services.casework.persistence.recording import insert_history
 from services.casework.persistence.records import WrittenChanges, at_revision, changed_fields
-from services.runtime.store.contention import pause_after_conflict
+from services.runtime.store.contention import retry_conflicts
 from services.runtime.store.errors import ConflictError
 from services.runtime.store.mongo import Session, Store
-
-MAX_CONFLICTS = 50
 
 ReadErasure = Callable[[int, ErasureRun, Session], Awaitable[CaseErasure]]
 
 
 class CaseEraser:
-    """Erases single cases. Methods raise TransientError, and ConflictError after MAX_CONFLICTS attempts."""
+    """Erases single cases. Methods raise TransientError, also after too many conflicts."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -30,23 +29,14 @@ class CaseEraser:
 
     async def erase(self, number: int, run: ErasureRun, read: ReadErasure) -> None:
         """Write what `read` returns for the case, unless it is a dry run, and add it to the report of `run`."""
-        for attempt in range(1, MAX_CONFLICTS + 1):
 
-            async def body(session: Session) -> CaseErasure:
-                erasure = await read(number, run, session)
-                if not run.dry_run and erasure.changes_anything:
-                    await self._write(erasure, run.actor, session)
-                return erasure
+        async def body(session: Session) -> CaseErasure:
+            erasure = await read(number, run, session)
+            if not run.dry_run and erasure.changes_anything:
+                await self._write(erasure, run.actor, session)
+            return erasure
 
-            try:
-                erasure = await self._store.transaction(body)
-            except ConflictError:
-                if attempt == MAX_CONFLICTS:
-                    raise
-                await pause_after_conflict(attempt)
-            else:
-                run.note(erasure)
-                return
+        run.note(await retry_conflicts(partial(self._store.transaction, body)))
 
     async def _write(self, erasure: CaseErasure, actor: Actor, session: Session) -> None:
         for comment in erasure.comments:

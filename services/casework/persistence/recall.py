@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 
 from schemas.changes import AnswerRecalled
 from schemas.stored import Case, OutgoingMail
@@ -12,11 +13,9 @@ from services.casework.persistence.recording import insert_history, read_case
 from services.casework.persistence.results import Done
 from services.casework.refusals import ActionRefusedError
 from services.runtime.settings import Process
-from services.runtime.store.contention import pause_after_conflict
+from services.runtime.store.contention import retry_conflicts
 from services.runtime.store.errors import ConflictError
 from services.runtime.store.mongo import Session, Store
-
-MAX_CONFLICTS = 50
 
 
 class AnswerRecall:
@@ -36,18 +35,8 @@ class AnswerRecall:
 
         Raises ActionRefusedError: `no-such-answer`, or `too-late` once a sender has it.
         """
-        for attempt in range(1, MAX_CONFLICTS + 1):
-
-            async def body(session: Session) -> Done:
-                return await self._recall(outgoing_id, acting, session)
-
-            try:
-                return await self._store.transaction(body)
-            except ConflictError:
-                if attempt == MAX_CONFLICTS:
-                    raise
-                await pause_after_conflict(attempt)
-        raise AssertionError("unreachable")
+        body = partial(self._recall, outgoing_id, acting)
+        return await retry_conflicts(partial(self._store.transaction, body))
 
     async def _recall(self, outgoing_id: str, acting: ActingAs, session: Session) -> Done:
         found = await self._outbox.find(

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from schemas.changes import Actor, Change, Merged, Opened, Publication
@@ -25,13 +26,12 @@ from services.casework.persistence.splitting import split_off
 from services.casework.refusals import StaleRevisionError
 from services.runtime.logs import get_logger
 from services.runtime.settings import Process
-from services.runtime.store.contention import pause_after_conflict
+from services.runtime.store.contention import retry_conflicts
 from services.runtime.store.errors import ConflictError
 from services.runtime.store.mongo import Document, Session, Store
 
 log = get_logger(__name__)
 
-MAX_CONFLICTS = 50
 BY_RULE = "stage-automation"
 
 
@@ -110,26 +110,15 @@ class CaseRepository:
         the reason `no-such-case` too, and StaleRevisionError.
         """
         request = _Request(number, action, acting, expected, files, f"note-{uuid.uuid4().hex}")
-        for attempt in range(1, MAX_CONFLICTS + 1):
-
-            async def body(session: Session) -> Done:
-                return await self._act(request, session)
-
-            try:
-                done = await self._store.transaction(body)
-            except ConflictError:
-                if attempt == MAX_CONFLICTS:
-                    raise
-                await pause_after_conflict(attempt)
-            else:
-                log.info(
-                    "case_changed",
-                    case=number,
-                    action=type(action).__name__,
-                    revision=done.case.revision,
-                )
-                return done
-        raise AssertionError("unreachable")
+        body = partial(self._act, request)
+        done = await retry_conflicts(partial(self._store.transaction, body))
+        log.info(
+            "case_changed",
+            case=number,
+            action=type(action).__name__,
+            revision=done.case.revision,
+        )
+        return done
 
     async def recall(self, outgoing_id: str, acting: ActingAs) -> Done:
         """As `AnswerRecall.recall`."""

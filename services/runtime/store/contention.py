@@ -20,6 +20,8 @@ T = TypeVar("T")
 # outcome is gone; without this limit the write would be retried forever.
 TAKEN_PATIENCE_S = 60.0
 
+MAX_CONFLICTS = 50  # attempts of a command, whose user waits for the answer
+
 
 class ContentionWatch:
     """Watches the failures of one write for a key that stays taken.
@@ -70,6 +72,20 @@ def conflict_pause_s(conflicts: int) -> float:
 async def pause_after_conflict(conflicts: int) -> None:
     """Wait after so many conflicts."""
     await asyncio.sleep(conflict_pause_s(conflicts))
+
+
+async def retry_conflicts(write: Callable[[], Awaitable[T]]) -> T:
+    """Repeat `write` after conflicts with a short pause; anything else that it raises ends this.
+
+    Raises ConflictError after MAX_CONFLICTS attempts. For services, which outlast outages too, see
+    `until_written`.
+    """
+    for attempt in range(1, MAX_CONFLICTS):
+        try:
+            return await write()
+        except ConflictError:
+            await pause_after_conflict(attempt)
+    return await write()
 
 
 async def until_written(

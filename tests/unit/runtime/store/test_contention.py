@@ -8,8 +8,9 @@ from services.runtime.errors import PermanentError, TransientError
 from services.runtime.process.health import Health
 from services.runtime.process.lifecycle import Stop
 from services.runtime.retry import Backoff
+from services.runtime.store import contention
 from services.runtime.store.configured import keep_pinging
-from services.runtime.store.contention import ContentionWatch, until_written
+from services.runtime.store.contention import ContentionWatch, retry_conflicts, until_written
 from services.runtime.store.errors import ConflictError, TakenError, UnclearCommitError
 
 TAKEN = TakenError("duplicate key")
@@ -138,4 +139,23 @@ class TestUntilWritten:
         write = Scripted(PermanentError("too large"))
         with pytest.raises(PermanentError):
             await until_written(write, Stop(), Backoff(0.0, 0.0))
+        assert write.calls == 1
+
+
+class TestRetryConflicts:
+    async def test_conflicts_are_repeated(self) -> None:
+        write = Scripted(*[ConflictError("taken")] * 2)
+        assert (await retry_conflicts(write), write.calls) == ("written", 3)
+
+    async def test_the_last_conflict_is_raised(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(contention, "MAX_CONFLICTS", 3)
+        write = Scripted(*[ConflictError("taken")] * 4)
+        with pytest.raises(ConflictError, match="taken"):
+            await retry_conflicts(write)
+        assert write.calls == 3
+
+    async def test_an_outage_is_not_outlasted(self) -> None:
+        write = Scripted(TransientError("gone"))
+        with pytest.raises(TransientError, match="gone"):
+            await retry_conflicts(write)
         assert write.calls == 1
