@@ -138,9 +138,8 @@ def _mail(
             content, maintype="application", subtype="pdf", filename=f"document-{index}.pdf"
         )
     for number, part in enumerate(part for part in mail.walk() if part.is_multipart()):
-        part.set_boundary(
-            f"=_{kind}_{index}_{number}"
-        )  # the library's would differ from run to run
+        # the library's would differ from run to run
+        part.set_boundary(f"=_{kind}_{index}_{number}")
     return mail.as_bytes().replace(b"\n", b"\r\n")
 
 

@@ -130,9 +130,8 @@ class Broker(Server):
 
     def _start(self) -> None:
         find_programs(self.required_programs())
-        if {"'", '"'} & set(
-            str(self.folder)
-        ):  # its disk monitor passes the path to a shell, and would hang
+        if {"'", '"'} & set(str(self.folder)):
+            # its disk monitor passes the path to a shell, and would hang
             raise LocalServerError(
                 f"the path {self.folder} contains quotes, which RabbitMQ cannot use: choose another data folder"
             )
@@ -215,9 +214,8 @@ class Broker(Server):
             "raft.wal_max_size_bytes = 64000000\n",  # the WAL is held in memory; the default is 512 MB
             *(PORT_SETTINGS[name].format(port=port) for name, port in self._plugin_ports.items()),
         ]
-        (self.folder / "rabbitmq.conf").write_text(
-            "".join(settings)
-        )  # others cannot enter the folder
+        # others cannot enter the folder
+        (self.folder / "rabbitmq.conf").write_text("".join(settings))
         (self.folder / "rabbitmq-env.conf").write_text("")
         (self.folder / "enabled_plugins").write_text(f"[{','.join(self.plugins)}].\n")
 

@@ -191,9 +191,8 @@ class Guardian:
                 deadline = time.monotonic() + self.spec["grace_s"]
                 for fd in launcher:
                     poll.unregister(fd)
-                signal_all(
-                    descendants(os.getpid()), signal.SIGCONT
-                )  # a stopped server would not handle SIGTERM
+                # a stopped server would not handle SIGTERM
+                signal_all(descendants(os.getpid()), signal.SIGCONT)
                 signal_all([self.server], signal.SIGTERM)
 
     def _reap(self) -> bool:

@@ -67,9 +67,8 @@ class Ports:
 def is_free(port: int) -> bool:
     """Whether a server can listen on this port of 127.0.0.1 now."""
     with socket.socket() as probe:
-        probe.setsockopt(
-            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
-        )  # ignores connections in TIME_WAIT
+        # ignores connections in TIME_WAIT
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:

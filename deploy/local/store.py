@@ -99,16 +99,16 @@ class Member(Server):
                 "--nounixsocket",
             ),
             *("--replSet", REPLICA_SET, "--oplogSize", "990"),  # MB; the minimum
-            *(
-                ("--keyFile", str(self.secrets.path(KEY))) if self.login_required else ()
-            ),  # which implies --auth
+            # a key file implies --auth
+            *(("--keyFile", str(self.secrets.path(KEY))) if self.login_required else ()),
             # The minimum: a higher count only protects passwords that people choose.
             *("--setParameter", "scramSHA256IterationCount=5000"),
             *("--wiredTigerCacheSizeGB", str(self._cache_gb), "--quiet"),
+            # up to 200 MB of samples otherwise
             *(
                 "--setParameter",
                 "diagnosticDataCollectionEnabled=false",
-            ),  # up to 200 MB of samples otherwise
+            ),
             # By default, a stopping member of three waits 15 s for its clients to switch.
             *("--setParameter", "shutdownTimeoutMillisForSignaledShutdown=100"),
             # A transaction of a killed case writer blocks the counter of case numbers until it

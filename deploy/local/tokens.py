@@ -87,9 +87,8 @@ class TokenEndpoint:
                     "error": "invalid_client",
                     "error_description": "unknown client or wrong secret",
                 }
-        token = secrets.token_urlsafe(
-            600
-        )  # as long as real tokens, and longer than a POP3 line may be
+        # as long as real tokens, and longer than a POP3 line may be
+        token = secrets.token_urlsafe(600)
         self._accounts[token] = (account, time.monotonic() + self._lifetime_s)
         self.issued.append(token)
         return 200, {"access_token": token, "token_type": "Bearer", "expires_in": self._lifetime_s}

@@ -9,9 +9,8 @@ from services.case_writer.placement.plan import Plan
 from services.case_writer.placement.snapshot import Snapshot
 from services.case_writer.recording.documents import Documents
 
-GROUP_BYTES = (
-    16 * 1024 * 1024
-)  # of mail in one transaction, so that a batch of large mails fits in memory
+# Of mail in one transaction, so that a batch of large mails fits in memory
+GROUP_BYTES = 16 * 1024 * 1024
 ISOLATE_AFTER_DELIVERIES = 5  # after so many deliveries a mail is read in a process of its own
 
 

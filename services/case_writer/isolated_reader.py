@@ -61,9 +61,8 @@ class IsolatedReader:
             was_fresh = self._child is None
             reading = await self._answer(raw)
             if reading is None and not was_fresh:
-                reading = await self._answer(
-                    raw
-                )  # the memory may have been used up by the mails before
+                # the memory may have been used up by the mails before
+                reading = await self._answer(raw)
             if reading is None:
                 raise UnreadableMailError(
                     TOO_LARGE, f"more than {self._max_memory_bytes} bytes, or reading failed"
@@ -80,9 +79,8 @@ class IsolatedReader:
             raise UnreadableMailError(TOO_SLOW, f"more than {self._max_seconds:g} s") from None
         except (asyncio.IncompleteReadError, ConnectionError):
             answer = None
-        except (
-            BaseException
-        ):  # cancelled: the child's next answer would belong to this mail, not to the next
+        except BaseException:
+            # cancelled: the child's next answer would belong to this mail, not to the next
             await self.close()
             raise
         if answer is None:

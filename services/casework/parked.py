@@ -157,9 +157,8 @@ class ParkedMailRepository:
             (await builder.message(content, mail.received_at, origin="retry")).body
         )
         decision = Decision(rule=Rule.BY_PERSON, evidence=[actor.id], cases=[case])
-        otherwise: Otherwise = (
-            "park" if mail.outcome == "parked" else "ignore"
-        )  # if the case is gone by then
+        # if the case is gone by then
+        otherwise: Otherwise = "park" if mail.outcome == "parked" else "ignore"
         command = AppendToCase(
             mail=raw, decision=decision, otherwise=otherwise, reason=mail.reason or ""
         )
@@ -174,10 +173,11 @@ class ParkedMailRepository:
 
     async def groups(self) -> list[ParkedGroup]:
         """The parked mails that nobody discarded, by process and reason."""
+        # also matches documents without the field
         waiting = {
             "outcome": "parked",
             "discarded": None,
-        }  # also matches documents without the field
+        }
         by = {"process": "$process", "reason": "$reason"}
         sums = {"mails": {"$sum": 1}, "oldest": {"$min": "$recorded_at"}}
         rows = await self._mails.aggregate([{"$match": waiting}, {"$group": {"_id": by, **sums}}])

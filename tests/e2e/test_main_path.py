@@ -62,9 +62,8 @@ def test_a_mail_that_arrives_while_all_is_idle_is_a_case_within_a_second(
     with pipeline.services(fetcher=1, router=1, case_writer=1) as services:
         services.wait_until_ready()
         pipeline.append("invoices", [samples[0].raw])
-        pipeline.until_empty(
-            "invoices"
-        )  # the connection is idle from here on, and polls only once a minute
+        # the connection is idle from here on, and polls only once a minute
+        pipeline.until_empty("invoices")
         durations = []
         with pipeline.imap("invoices") as box:
             for count, sample in enumerate(samples[1:], 2):

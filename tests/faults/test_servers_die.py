@@ -198,7 +198,8 @@ def test_a_primary_that_steps_down_ten_times_parks_nothing(three_members: Pipeli
             with (
                 suppress(Exception),
                 primary.client() as client,
-            ):  # it ends the connection that asks
+            ):
+                # it ends the connection that asks
                 client.admin.command("replSetStepDown", 5, force=True)
         ledger.settle(patience_s=180)
     ledger.assert_all_is_well()

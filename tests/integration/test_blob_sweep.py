@@ -148,10 +148,11 @@ async def test_a_writer_that_finds_the_chunks_of_a_torso_writes_them_again_when_
 
     async def then_sweep(documents: Any) -> bool:
         all_new = await real(documents)
+        # the writer's own; without it the torso is old
         young = {
             "files_id": documents[0]["files_id"],
             "n": 2,
-        }  # the writer's own; without it the torso is old
+        }
         [own] = await store.collection(CHUNKS).find(young)
         await store.collection(CHUNKS).delete({"_id": own["_id"]})
         assert await sweep(store) == Swept(torsos=1)
@@ -206,9 +207,8 @@ async def test_a_sweep_that_ended_midway_goes_on_at_its_place_whoever_goes_on(
         await BlobSweep(store).sweep_if_due(now)
     assert asked == ids[:2]
     asked.clear()
-    await BlobSweep(store).sweep_if_due(
-        now + timedelta(hours=1)
-    )  # another process, once the lease has ended
+    # another process, once the lease has ended
+    await BlobSweep(store).sweep_if_due(now + timedelta(hours=1))
     assert asked == ids[2:]
     asked.clear()
     monkeypatch.setattr(sweeping, "referenced", dying)

@@ -9,9 +9,8 @@ from deploy.local import PrivateServers
 from tests.pipeline import Pipeline
 
 MAILS, WINDOW = 120, 50
-LARGE = (
-    b"Subject: large\r\n\r\n" + b"0123456789abcdef\r\n" * 100_000
-)  # over the inline limit: it goes by the database
+# over the inline limit: it goes by the database
+LARGE = b"Subject: large\r\n\r\n" + b"0123456789abcdef\r\n" * 100_000
 
 
 @pytest.fixture

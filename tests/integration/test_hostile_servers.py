@@ -64,9 +64,8 @@ class Imap:
         if command.startswith(b"UID SEARCH DELETED"):
             return b"* SEARCH\r\n"
         if command.startswith(b"UID SEARCH"):
-            return b"* SEARCH %s\r\n" % b" ".join(
-                b"%d" % uid for uid in reversed(self.left)
-            )  # out of order
+            # out of order
+            return b"* SEARCH %s\r\n" % b" ".join(b"%d" % uid for uid in reversed(self.left))
         if b"RFC822.SIZE" in command:
             return b"".join(
                 b"* %d FETCH (UID %d RFC822.SIZE 21)\r\n" % (uid, uid)

@@ -186,9 +186,8 @@ def test_deleting_removes_only_our_own_mails(
         folder_of(source).capabilities -= {"UIDPLUS"}
     _, ours, _ = source.list_new(10)
     with account.client() as box:
-        box.client.uid(
-            "STORE", box.uids()[0], "+FLAGS", r"(\Deleted)"
-        )  # somebody else's wish, not expunged yet
+        # somebody else's wish, not expunged yet
+        box.client.uid("STORE", box.uids()[0], "+FLAGS", r"(\Deleted)")
     source.remove([ours.id])
     with account.client() as box:
         left = {message.subject: message.flags for message in box.fetch(mark_seen=False)}

@@ -66,13 +66,11 @@ def test_a_mail_is_a_case_within_seconds_whatever_servers_the_other_mailboxes_ha
         assert trickle.begun.wait(30)
         [fetcher] = stages.named("fetcher")
         pipeline.servers.mail.deliver(pipeline.mailboxes["well"], b"Subject: first\r\n\r\ntext\r\n")
-        pipeline.until_recorded(
-            1, patience_s=30
-        )  # the lease on this mailbox may still be on its way
+        # the lease on this mailbox may still be on its way
+        pipeline.until_recorded(1, patience_s=30)
         metrics = fetcher.get("/metrics")[1].splitlines()
-        assert (
-            'mailcase_mailbox_mails_left{mailbox="slow"} 3.0' in metrics
-        )  # what is in hand is not fetched yet
+        # what is in hand is not fetched yet
+        assert 'mailcase_mailbox_mails_left{mailbox="slow"} 3.0' in metrics
         while len(took_s) < MAILS or trickle.asked < asked:
             began_s = time.monotonic()
             pipeline.servers.mail.deliver(

@@ -90,9 +90,8 @@ async def test_a_batch_that_is_given_up_half_way_leaves_the_channel_in_order(
     batch.cancel()
     with pytest.raises(asyncio.CancelledError):
         await batch
-    for number in range(
-        20
-    ):  # a confirm that is taken for another's would leave one of them waiting
+    for number in range(20):
+        # a confirm that is taken for another's would leave one of them waiting
         await asyncio.wait_for(broker.publish(message(exchange, bytes([number]))), PATIENCE_S)
 
 

@@ -195,9 +195,8 @@ async def case(office: Office) -> int:
 async def test_the_answer_of_a_client_joins_its_case(
     office: Office, case: int, client: Client
 ) -> None:
-    for number, mail in enumerate(
-        office.sink.mails
-    ):  # the acknowledgement, and the answer of a person
+    for number, mail in enumerate(office.sink.mails):
+        # the acknowledgement, and the answer of a person
         key = await office.receive(answer_of(client, Sent(dict(parsed(mail).items())), number))
         assert await office.case_of(key) == case
         comment = (await office.all("comments"))[key]

@@ -133,9 +133,8 @@ async def test_a_token_that_is_refused_is_asked_for_anew(
     transport = SmtpTransport(
         smtp(*sink, ca_file=certificates.ca_file, oauth2="cloud"), lambda: token
     )
-    assert (
-        (await transport.send(US, TO, MAIL)).deferred[TO[0]].startswith("504 ")
-    )  # this server knows no XOAUTH2
+    # this server knows no XOAUTH2
+    assert (await transport.send(US, TO, MAIL)).deferred[TO[0]].startswith("504 ")
     assert forgotten == ["old"]
 
 

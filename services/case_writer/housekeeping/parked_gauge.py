@@ -29,9 +29,8 @@ class ParkedGauge:
 
     def __init__(self, counts: BacklogCounts, processes: Iterable[str]) -> None:
         self._counts = counts
-        self._shown = {
-            (process, "") for process in processes
-        }  # so that a process without any shows 0
+        # so that a process without any shows 0
+        self._shown = {(process, "") for process in processes}
 
     async def run(self, stop: Stop) -> None:
         """Poll every few seconds until `stop`. Others report an outage of the database."""

@@ -39,9 +39,8 @@ class _Reader:
 
     def read(self) -> MailReading:
         headers = MailHeaders.parse(self._raw, max_bytes=self._limits.max_header_bytes)
-        digest = content_digest(
-            self._raw, headers
-        )  # first: it needs copies, which no file stands beside yet
+        # first: it needs copies, which no file stands beside yet
+        digest = content_digest(self._raw, headers)
         envelope = read_envelope(headers, self._limits, self._defects)
         containers = Containers(self._limits, self._defects)
         found = containers.open_mail(self._raw, headers)

@@ -74,9 +74,8 @@ class _Builder:
         self._numbers = numbers
         self._documents = Documents(context.now, context.attempt)
         self._deliveries = {key: recorded.deliveries for key, recorded in plan.retried.items()}
-        self._mails_of: dict[int, list[PreparedMail]] = defaultdict(
-            list
-        )  # by the id() of a new case
+        # by the id() of a new case
+        self._mails_of: dict[int, list[PreparedMail]] = defaultdict(list)
         for placed in (*plan.placed, *(rederived.placed for rederived in plan.rederived)):
             self._mails_of[id(placed.target)].append(placed.mail)
 

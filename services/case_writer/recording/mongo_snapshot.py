@@ -19,12 +19,13 @@ from services.case_writer.placement.snapshot import (
 from services.runtime.store.mongo import Store
 
 _RECORDED = ("outcome", "process", "case", "reason", "written_by", "deliveries")
+# missing in documents of earlier versions
 _LATER = (
     "moved_from",
     "placed_by",
     "reopened",
     "refers_to",
-)  # missing in documents of earlier versions
+)
 _CASE = ["process", "stage", "status", "title", "participants", "refers_to", "merged_into"]
 
 

@@ -31,9 +31,8 @@ HttpHost = Annotated[
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
 
 DEFAULT_CONFIG = Path("mailcase.toml")
-_UNSAFE = frozenset(
-    {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
-)  # they can move the cursor, color or reorder text
+# they can move the cursor, color or reorder text
+_UNSAFE = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
 
 
 def loaded(config: Path) -> Settings:

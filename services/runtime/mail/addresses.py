@@ -138,10 +138,11 @@ class _Reader:
         elif kind == "plain" and self._quoted and value.lstrip().startswith(b"@"):
             domain, *rest = _glued(value)
             phrases, comments = self._before_quoted
+            # comments between the two are in the address
             del (
                 self._phrase[phrases:],
                 self._comments[comments:],
-            )  # comments between the two are in the address
+            )
             self._complete(b'"' + self._quoted + b'"' + domain)
             self._phrase += [b" ".join(rest)]
         elif kind == "comma":

@@ -188,9 +188,8 @@ def _best(words: _Words) -> tuple[str, float]:
     """The page that reads these words best, the first of equals; what cannot be the best is not scored."""
     bounds = {page: _bound(words, page) for page in PAGES}
     best, best_score = "cp1252", -math.inf
-    for page in sorted(
-        PAGES, key=bounds.__getitem__, reverse=True
-    ):  # stable: equals in the order of the table
+    for page in sorted(PAGES, key=bounds.__getitem__, reverse=True):
+        # stable: equals in the order of the table
         if bounds[page] < best_score:
             break
         score = _score(words, page)
@@ -309,9 +308,8 @@ def _is_word(text: str, page: str) -> bool:
         or any(letter < "\x80" for letter in text)
     ):
         return bool(explaining)
-    return any(
-        len(alphabet) <= 6 or "ð" in alphabet for alphabet in explaining
-    )  # `åäö`, or Icelandic
+    # `åäö`, or Icelandic
+    return any(len(alphabet) <= 6 or "ð" in alphabet for alphabet in explaining)
 
 
 def _explains(words: _Words, page: str) -> bool:

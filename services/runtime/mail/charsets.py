@@ -98,9 +98,8 @@ def codec_of(charset: str | None) -> str | None:
     """Python's name for a declared charset; None if it is absent or unknown."""
     if not charset:
         return None
-    name = (
-        charset.partition("(")[0].strip(" \t'\"").lower()
-    )  # behind it a comment, RFC 2045 section 5.1
+    # behind it a comment, RFC 2045 section 5.1
+    name = charset.partition("(")[0].strip(" \t'\"").lower()
     return _CODECS.get(name) or _CODECS.get(name.replace("_", "-"))
 
 
@@ -235,9 +234,8 @@ def _with_escapes(data: bytes) -> bytes:
     while start:
         at, end = start.span()
         back = _LOST_RETURN.search(data, end, end + _DAMAGED_RUN_BYTES)
-        while (
-            back and (back.start() - end) % 2
-        ):  # a pair of bytes that happens to look like the way back
+        while back and (back.start() - end) % 2:
+            # a pair of bytes that happens to look like the way back
             back = _LOST_RETURN.search(data, back.start() + 1, end + _DAMAGED_RUN_BYTES)
         if back and data[at - 1 : at] != b"\x1b":
             pieces += (data[done:at], b"\x1b", data[at : back.start()], b"\x1b", back.group())

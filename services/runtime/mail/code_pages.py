@@ -106,9 +106,8 @@ def language_of(name: str) -> Language:
     if name in LATIN:
         letters, words, stop_words = LATIN[name]
         whole = sum(1 / rank for rank in range(1, len(letters) + 1))
-        logs = {
-            letter: math.log(_RATE / rank / whole) for rank, letter in enumerate(letters, 1)
-        }  # Zipf's law
+        # Zipf's law
+        logs = {letter: math.log(_RATE / rank / whole) for rank, letter in enumerate(letters, 1)}
     else:
         (frequencies, words), stop_words = OTHER_SCRIPTS[name], ""
         logs = {entry[0]: math.log(float(entry[1:]) / 1000) for entry in frequencies.split()}

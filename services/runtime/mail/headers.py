@@ -297,7 +297,8 @@ def _odd_date(text: str) -> datetime | None:
         IndexError,
         TypeError,
         OverflowError,
-    ):  # on odd words in odd places, versions differ
+    ):
+        # on odd words in odd places, versions differ
         return None
     if parsed is None:
         return None
@@ -332,7 +333,8 @@ def _fields(block: bytes) -> tuple[dict[bytes, list[bytes]], int, bool]:
     if length in (
         len(block),
         len(block) + 1,
-    ):  # the colons and line ends counted: nothing else is there
+    ):
+        # the colons and line ends counted: nothing else is there
         return fields, len(block), False
     end, malformed = 0, False
     for match in _FIELD.finditer(block):

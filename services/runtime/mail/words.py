@@ -37,9 +37,8 @@ def unfold(raw: bytes) -> bytes:
     """A value without line ends; each, with the blanks around it, becomes one blank (RFC 5322 section 2.2.3)."""
     if b"\n" not in raw and b"\r" not in raw:
         return raw
-    return b" ".join(
-        [line.strip(b" \t") for line in raw.splitlines()]
-    )  # no pattern: blanks in a row made it quadratic
+    # no pattern: blanks in a row made it quadratic
+    return b" ".join([line.strip(b" \t") for line in raw.splitlines()])
 
 
 def one_line(text: str) -> str:

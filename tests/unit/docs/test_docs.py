@@ -87,9 +87,8 @@ def test_every_file_that_the_flow_names_is_in_the_folder_of_its_section() -> Non
 def test_every_command_that_is_named_exists_with_its_options(page: Path) -> None:
     typed = source("services/cli")
     for code in codes(page):
-        line = (
-            code.partition(" -- ")[2] if "kubectl" in code else code
-        )  # before that it is the namespace
+        # before that it is the namespace
+        line = code.partition(" -- ")[2] if "kubectl" in code else code
         for command, within, rest in COMMAND.findall(line):
             assert command in app, code
             assert not list(app[command]) or not within or within in app[command], code

@@ -133,9 +133,8 @@ async def test_an_oversized_mail_is_flagged_and_reported_once_and_holds_up_no_ot
     async with bench.reading():
         await until(lambda: len(bench.publisher.published) == 3)
         bench.source.fail_next("wait")
-        await until(
-            lambda: bench.source.flagged == ["large", "large"]
-        )  # the next session lists it again
+        # the next session lists it again
+        await until(lambda: bench.source.flagged == ["large", "large"])
         bench.receipts.send(*bench.publisher.keys)
         await until(lambda: list(mailbox.mails) == ["large"])
     assert metric("mails_too_large_total") == before + 1

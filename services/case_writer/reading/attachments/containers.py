@@ -201,7 +201,6 @@ def _is_winmail(file: FilePart) -> bool:
 def _is_message(file: FilePart) -> bool:
     """By its type, or by its name if the type says nothing: some programs attach saved mails as plain data."""
     if file.part.content_type in MAIL_TYPES:
-        return (
-            not file.part.boundary
-        )  # with one it is no message, but a multipart that is nested too deep
+        # with one it is no message, but a multipart that is nested too deep
+        return not file.part.boundary
     return file.part.content_type in _UNTYPED and file.name.lower().endswith(".eml")

@@ -135,9 +135,8 @@ def _seen(character: str) -> str:
         )
     if unicodedata.category(character) in _UNSEEN_CATEGORIES:
         return ""
-    plain = unicodedata.normalize(
-        "NFKC", character
-    )  # full-width and the like turn into signs further on
+    # full-width and the like turn into signs further on
+    plain = unicodedata.normalize("NFKC", character)
     if plain == ".":  # an ending that some system sees is an ending for all
         return plain
     return (

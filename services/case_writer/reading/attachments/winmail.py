@@ -145,9 +145,8 @@ class _Opener:
                     file.name = self._string(properties[name]) or file.name
             if not file.content and _DATA in properties:
                 kind, content = properties[_DATA]
-                file.content = (
-                    content[16:] if kind == _OBJECT else content
-                )  # an object begins with its interface's id
+                # an object begins with its interface's id
+                file.content = content[16:] if kind == _OBJECT else content
             file.content_type = self._string(properties.get(_MEDIA_TYPE, (0, b"")))
             file.content_id = self._string(properties.get(_CONTENT_ID, (0, b"")))
 

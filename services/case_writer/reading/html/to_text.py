@@ -31,9 +31,8 @@ _MARKS: dict[str, str | None] = {
     **dict.fromkeys(("table", "tbody", "tfoot", "thead"), _LINE),
 }
 _MARKS |= {f"/{name}": mark for name, mark in _MARKS.items()} | {"/tr": _ROW_ENDS, "/li": _LINE}
-_MARKS |= dict.fromkeys(
-    ("blockquote", "/blockquote", "li", "ol", "/ol", "ul", "/ul", "td", "th")
-)  # these depend
+# what these become depends on what stands around them
+_MARKS |= dict.fromkeys(("blockquote", "/blockquote", "li", "ol", "/ol", "ul", "/ul", "td", "th"))
 _QUOTE_MARKS = (' type="cite"', ' class="gmail_quote"')
 _REFERENCES = (("&lt;", "<"), ("&gt;", ">"), ("&nbsp;", "\xa0"), ("&amp;", "&"))
 _ATTRIBUTION_TAGS = 24  # looked at before a `blockquote`
@@ -169,12 +168,10 @@ class _Gaps(dict[str, str]):
 
     def __missing__(self, run: str) -> str:
         cells = 0 if _ROW in run else run.count(_CELL)
-        is_paragraph = _PARAGRAPH in run and not (
-            _ROW in run and _ROW_ENDS in run
-        )  # rows of cells are lines
-        lines = run.count("\n") + (
-            run[1] != "\n"
-        )  # `<br>` ends a line, a block only one that has begun
+        # rows of cells are lines
+        is_paragraph = _PARAGRAPH in run and not (_ROW in run and _ROW_ENDS in run)
+        # `<br>` ends a line, a block only one that has begun
+        lines = run.count("\n") + (run[1] != "\n")
         gap = "\t" * cells or "\n" * max(lines, 2 if is_paragraph else 1)
         self[run] = gap
         return gap

@@ -168,9 +168,8 @@ class _Splitter:
             line = self._ahead[depth]
             if line is None or line.start < position:
                 line = self._ahead[depth] = self._search(depth, position, end)
-            if (
-                best is None or line.start <= best.start
-            ):  # of two that are spelled alike the inner one is meant
+            if best is None or line.start <= best.start:
+                # of two that are spelled alike the inner one is meant
                 best = line
                 end = min(end, line.after)
         return best if best is not None and best.start < stop else None
@@ -235,10 +234,11 @@ class _Splitter:
         self._defects.add("multipart-without-boundary", part.boundary is None)
         if len(self._open) >= self._limits.max_nesting:
             self._defects.add("nested-too-deep")
+            # kept whole, as a mail of its own
             part.content_type, part.body = (
                 "message/rfc822",
                 part.start,
-            )  # kept whole, as a mail of its own
+            )
             return
         if self._finds_parts(part):
             self._leaf, self._gap_start = None, part.body

@@ -15,9 +15,8 @@ _HTML = frozenset({"text/html", "application/xhtml+xml"})
 _PLAIN = frozenset(
     {"text/plain", "text/enriched", "text/richtext", "text/markdown", "text/x-markdown"}
 )
-_COPIES = frozenset(
-    {"text/x-amp-html", "text/watch-html"}
-)  # copies of the same text, for one program only
+# copies of the same text, for one program only
+_COPIES = frozenset({"text/x-amp-html", "text/watch-html"})
 
 
 @dataclass(slots=True)

@@ -111,9 +111,8 @@ def _sound_base64(content: bytes) -> bytes:
             raise _BinasciiError("data after the padding")
         is_last = start + _BLOCK_BYTES >= len(content)
         end = len(compact) if is_last else len(compact) // 4 * 4
-        before = (
-            _FOUR_LETTERS if decoded.tell() else b""
-        )  # padding is judged by whether letters came before it
+        # padding is judged by whether letters came before it
+        before = _FOUR_LETTERS if decoded.tell() else b""
         decoded.write(a2b_base64(before + compact[:end], strict_mode=True)[len(before) // 4 * 3 :])
         rest, is_padded = compact[end:], is_padded or compact[:end].endswith(b"=")
     return decoded.getvalue()
@@ -179,9 +178,8 @@ def _uuencoded(content: bytes) -> tuple[bytes, bool]:
             damaged = damaged or not (inside or line.isspace() or not line)
         elif line == b"end":
             return bytes(decoded), damaged or _INK.search(content, lines.tell()) is not None
-        elif len(decoded) > len(
-            content
-        ):  # a short line is filled up with zeros: true files get smaller
+        elif len(decoded) > len(content):
+            # a short line is filled up with zeros: true files get smaller
             break
         elif line:
             try:

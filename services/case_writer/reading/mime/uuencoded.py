@@ -50,9 +50,8 @@ def extract(text: bytes, max_files: int) -> tuple[bytes, list[UuencodedFile]]:
 def _decoded(text: bytes, start: int, end: int) -> bytes | None:
     """The bytes of encoded lines, None if a line is not as long as it says or the lines hold nothing."""
     decoded = BytesIO()
-    lines = BytesIO(
-        text
-    )  # which shares the bytes; a list of all lines would take three times the memory
+    # BytesIO shares the bytes; a list of all lines would take three times the memory
+    lines = BytesIO(text)
     lines.seek(start)
     while lines.tell() < end:
         line_with_end = lines.readline()

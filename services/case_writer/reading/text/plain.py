@@ -48,9 +48,8 @@ def _is_plain(data: bytes, charset: str | None) -> bool:
         return False
     codec = codec_of(charset) or "ascii"
     if data.isascii():
-        return codec in ("ascii", "utf-8") or codec.startswith(
-            ("iso8859", "cp")
-        )  # others spell letters in ASCII
+        # others spell letters in ASCII
+        return codec in ("ascii", "utf-8") or codec.startswith(("iso8859", "cp"))
     # The controls and separators beyond ASCII begin so in UTF-8: C2 80 to C2 9F, E2 80 A8, E2 80 A9, EF BF BE.
     return codec == "utf-8" and not (b"\xc2" in data or b"\xe2\x80" in data or b"\xef" in data)
 

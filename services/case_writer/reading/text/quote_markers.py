@@ -27,9 +27,8 @@ _LABELS = {
 }
 LABELS = {word: kind for kind, words in _LABELS.items() for word in words.split("|")}
 MAX_LABEL_CHARS = max(map(len, LABELS))
-DATE_LABELS = frozenset(
-    {"date", "data", "datum", "fecha", "dato", "дата"}
-)  # people write these as well
+# people write these as well
+DATE_LABELS = frozenset({"date", "data", "datum", "fecha", "dato", "дата"})
 
 # Between dashes: `-----Original Message-----`.
 SEPARATORS = frozenset(

@@ -178,9 +178,8 @@ class TestDataFolder:
                 LocalServerError, match=f"another program uses port {port} of store"
             ):
                 ports.get("store")
-            assert (
-                Ports(tmp_path / "ports.json").get("store") != port
-            )  # after a new start nobody knows it yet
+            # after a new start nobody knows it yet
+            assert Ports(tmp_path / "ports.json").get("store") != port
         assert ports.get("store") == port
 
     @pytest.mark.parametrize(

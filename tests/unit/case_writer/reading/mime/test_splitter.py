@@ -134,7 +134,8 @@ def test_the_mails_of_the_corpus_fall_into_the_same_parts(path: Path) -> None:
         ValueError,
         AssertionError,
         RecursionError,
-    ):  # where the library gives up there is no oracle
+    ):
+        # where the library gives up there is no oracle
         return
     ours = [
         content for kind, content in leaves(raw) if kind not in ("message/rfc822", "text/plain")
