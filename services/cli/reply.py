@@ -1,7 +1,6 @@
 """`mailcase reply N`: a mail from a case to those who take part in it."""
 
 import asyncio
-import mimetypes
 import sys
 import uuid
 from collections.abc import Collection, Sequence
@@ -20,8 +19,8 @@ from services.case_writer.outgoing.composer import OutgoingMailComposer
 from services.case_writer.outgoing.mongo import MongoAnswers
 from services.casework.outgoing import MAX_HOLD_S, answer_document_id, mailable
 from services.cli.case.context import acting
-from services.cli.terminal.files import read_bytes, read_text
-from services.cli.terminal.options import CaseNumber, reject_blank
+from services.cli.terminal.files import media_type, read_bytes, read_text
+from services.cli.terminal.options import Attach, CaseNumber, TextFile, reject_blank
 from services.cli.terminal.output import DEFAULT_CONFIG, Config, Json, loaded, printable
 from services.runtime.broker.configured import broker_url, connection_name, topology_of
 from services.runtime.broker.connection import Broker
@@ -37,18 +36,6 @@ from services.runtime.store.mongo import Document, Store
 
 PATIENCE_S = 30.0
 
-TextFile = Annotated[
-    Path,
-    Parameter(
-        name="--text-file",
-        allow_leading_hyphen=True,
-        help="The text, in UTF-8; `-` reads the standard input.",
-    ),
-]
-Attach = Annotated[
-    list[Path] | None,
-    Parameter(name="--attach", negative="", help="A file to attach; may be given again."),
-]
 To = Annotated[
     list[str] | None,
     Parameter(
@@ -134,8 +121,7 @@ def reply(
 
 
 def _file(path: Path) -> AnswerFile:
-    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    return AnswerFile(name=path.name, content_type=kind, content=read_bytes(path))
+    return AnswerFile(name=path.name, content_type=media_type(path), content=read_bytes(path))
 
 
 async def send_reply(settings: Settings, answer: AnswerCase, *, json: bool = False) -> int:

@@ -1,5 +1,6 @@
 """The commands that run one service each."""
 
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Annotated
 
@@ -11,7 +12,7 @@ from services.cli.terminal.output import DEFAULT_CONFIG, Config, HttpHost, HttpP
 from services.runtime.logs import get_logger
 from services.runtime.process.http import ANY_HOST
 from services.runtime.process.lifecycle import run_service
-from services.runtime.settings import masked
+from services.runtime.settings import Settings, masked
 
 log = get_logger(__name__)
 
@@ -37,8 +38,7 @@ def fetcher(
     settings = loaded(config)
     if max_mailboxes is not None:
         settings = replace(settings, fetcher=replace(settings.fetcher, max_mailboxes=max_mailboxes))
-    log.info("settings_loaded", settings=masked(settings))
-    run_service("fetcher", partial(run, settings, http_port, http_host=http_host))
+    _run("fetcher", run, settings, http_port, http_host)
 
 
 def router(
@@ -47,9 +47,7 @@ def router(
     """Decide for every mail whether it opens a case or joins one."""
     from services.router.main import run  # noqa: PLC0415 - as above
 
-    settings = loaded(config)
-    log.info("settings_loaded", settings=masked(settings))
-    run_service("router", partial(run, settings, http_port, http_host=http_host))
+    _run("router", run, loaded(config), http_port, http_host)
 
 
 def case_writer(
@@ -58,9 +56,7 @@ def case_writer(
     """Write cases, comments, attachments and outcomes."""
     from services.case_writer.main import run  # noqa: PLC0415 - as above
 
-    settings = loaded(config)
-    log.info("settings_loaded", settings=masked(settings))
-    run_service("case-writer", partial(run, settings, http_port, http_host=http_host))
+    _run("case-writer", run, loaded(config), http_port, http_host)
 
 
 def sender(
@@ -69,6 +65,15 @@ def sender(
     """Send acknowledgements, and answers from cases."""
     from services.sender.main import run  # noqa: PLC0415 - as above
 
-    settings = loaded(config)
+    _run("sender", run, loaded(config), http_port, http_host)
+
+
+def _run(
+    name: str,
+    run: Callable[..., Awaitable[None]],
+    settings: Settings,
+    http_port: int,
+    http_host: str,
+) -> None:
     log.info("settings_loaded", settings=masked(settings))
-    run_service("sender", partial(run, settings, http_port, http_host=http_host))
+    run_service(name, partial(run, settings, http_port, http_host=http_host))

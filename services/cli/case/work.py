@@ -1,8 +1,8 @@
 """`mailcase case move|assign|note|set|title|due|close|reopen|merge|unmerge|split`: one action each."""
 
 import asyncio
-import mimetypes
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -15,8 +15,8 @@ from schemas.stored import Attachment, Comment, to_document
 from services.casework import actions
 from services.casework.persistence.results import Done
 from services.cli.case.context import AsUser, acting, opened_repository
-from services.cli.terminal.files import read_bytes, read_text
-from services.cli.terminal.options import CaseNumber, moment, reject_blank
+from services.cli.terminal.files import media_type, read_bytes, read_text
+from services.cli.terminal.options import Attach, CaseNumber, TextFile, moment, reject_blank
 from services.cli.terminal.output import DEFAULT_CONFIG, Config, Json, loaded, printable
 from services.runtime.errors import Mistake, SettingsError
 from services.runtime.settings import Settings
@@ -39,18 +39,6 @@ ToMe = Annotated[
     bool, Parameter(name="--to-me", negative="", help="Assign the case to the user of --as.")
 ]
 Fields = Annotated[list[str], Parameter(help="field=value for each; field= removes the value.")]
-TextFile = Annotated[
-    Path,
-    Parameter(
-        name="--text-file",
-        allow_leading_hyphen=True,
-        help="The text, in UTF-8; `-` reads standard input.",
-    ),
-]
-Attach = Annotated[
-    list[Path] | None,
-    Parameter(name="--attach", negative="", help="A file to attach; may be given again."),
-]
 ToProcess = Annotated[
     str | None,
     Parameter(
@@ -65,16 +53,27 @@ Title = Annotated[
 ]
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class WorkOptions:
+    """The options of every action."""
+
+    revision: Revision = None
+    as_user: AsUser = None
+    config: Config = DEFAULT_CONFIG
+    json: Json = False
+
+
+DEFAULTS = WorkOptions()
+
+
 def move(
     number: CaseNumber,
     stage: Annotated[str | None, Parameter(help="The stage to enter.")] = None,
     /,
     *,
     process: ToProcess = None,
-    revision: Revision = None,
-    as_user: AsUser = None,
-    config: Config = DEFAULT_CONFIG,
-    json: Json = False,
+    options: WorkOptions = DEFAULTS,
 ) -> None:
     """Move a case to a stage of its process, or to another process."""
     if stage is None and process is None:
@@ -82,7 +81,7 @@ def move(
             [Mistake("case move", "needs a stage or --process", "name where the case goes")]
         )
     wish = actions.Move(stage=stage, process=process)
-    _act(number, wish, config, as_user=as_user, revision=revision, json=json)
+    _act(number, wish, options)
 
 
 def assign(
@@ -92,20 +91,17 @@ def assign(
     *,
     to_me: ToMe = False,
     nobody: Nobody = False,
-    revision: Revision = None,
-    as_user: AsUser = None,
-    config: Config = DEFAULT_CONFIG,
-    json: Json = False,
+    options: WorkOptions = DEFAULTS,
 ) -> None:
     """Assign a case to a user or a group, or take it from everyone."""
     if (user is not None) + to_me + nobody != 1:
         hint = "give a user, or --to-me, or --nobody"
         raise SettingsError([Mistake("case assign", "needs exactly one assignee", hint)])
-    if to_me and as_user is None:
+    if to_me and options.as_user is None:
         hint = "add --as with your address"
         raise SettingsError([Mistake("--to-me", "does not say who you are", hint)])
-    wish = actions.Assign(to=as_user if to_me else user)
-    _act(number, wish, config, as_user=as_user, revision=revision, json=json)
+    wish = actions.Assign(to=options.as_user if to_me else user)
+    _act(number, wish, options)
 
 
 def note(
@@ -114,15 +110,12 @@ def note(
     *,
     text_file: TextFile,
     attach: Attach = None,
-    revision: Revision = None,
-    as_user: AsUser = None,
-    config: Config = DEFAULT_CONFIG,
-    json: Json = False,
+    options: WorkOptions = DEFAULTS,
 ) -> None:
     """Add a note, with files if there are any; nobody outside sees it."""
     files = [(path, read_bytes(path)) for path in attach or ()]
     wish = actions.AddNote(text=read_text(text_file))
-    _act(number, wish, config, as_user=as_user, revision=revision, json=json, files=files)
+    _act(number, wish, options, files=files)
 
 
 def set_fields(
@@ -130,10 +123,7 @@ def set_fields(
     fields: Fields,
     /,
     *,
-    revision: Revision = None,
-    as_user: AsUser = None,
-    config: Config = DEFAULT_CONFIG,
-    json: Json = False,
+    options: WorkOptions = DEFAULTS,
 ) -> None:
     """Set fields of a case; each value is checked by its field's type."""
     values: dict[str, str | bool | None] = {}
@@ -143,14 +133,7 @@ def set_fields(
             hint = "write field=value; field= removes the value"
             raise SettingsError([Mistake("case set", f"{text!r} sets nothing", hint)])
         values[name.strip()] = value.strip() or None
-    _act(
-        number,
-        actions.SetFields(fields=values),
-        config,
-        as_user=as_user,
-        revision=revision,
-        json=json,
-    )
+    _act(number, actions.SetFields(fields=values), options)
 
 
 def title(
@@ -158,15 +141,10 @@ def title(
     text: Annotated[str, Parameter(help="The title.")],
     /,
     *,
-    revision: Revision = None,
-    as_user: AsUser = None,
-    config: Config = DEFAULT_CONFIG,
-    json: Json = False,
+    options: WorkOptions = DEFAULTS,
 ) -> None:
     """Give a case another title."""
-    _act(
-        number, actions.SetTitle(title=text), config, as_user=as_user, revision=revision, json=json
-    )
+    _act(number, actions.SetTitle(title=text), options)
 
 
 def due(
@@ -174,42 +152,31 @@ def due(
     when: Annotated[str, Parameter(help="A time such as 2026-12-24T12:00 (UTC), or `never`.")],
     /,
     *,
-    revision: Revision = None,
-    as_user: AsUser = None,
-    config: Config = DEFAULT_CONFIG,
-    json: Json = False,
+    options: WorkOptions = DEFAULTS,
 ) -> None:
     """Set or remove a case's due date."""
     due_at = None if when == "never" else moment(when, "case due", datetime.now(UTC))
-    _act(
-        number, actions.SetDue(due_at=due_at), config, as_user=as_user, revision=revision, json=json
-    )
+    _act(number, actions.SetDue(due_at=due_at), options)
 
 
 def close(
     number: CaseNumber,
     /,
     *,
-    revision: Revision = None,
-    as_user: AsUser = None,
-    config: Config = DEFAULT_CONFIG,
-    json: Json = False,
+    options: WorkOptions = DEFAULTS,
 ) -> None:
     """Close a case at the stage where it is."""
-    _act(number, actions.Close(), config, as_user=as_user, revision=revision, json=json)
+    _act(number, actions.Close(), options)
 
 
 def reopen(
     number: CaseNumber,
     /,
     *,
-    revision: Revision = None,
-    as_user: AsUser = None,
-    config: Config = DEFAULT_CONFIG,
-    json: Json = False,
+    options: WorkOptions = DEFAULTS,
 ) -> None:
     """Open a closed case again."""
-    _act(number, actions.Reopen(), config, as_user=as_user, revision=revision, json=json)
+    _act(number, actions.Reopen(), options)
 
 
 def merge(
@@ -217,33 +184,20 @@ def merge(
     into: CaseNumber,
     /,
     *,
-    revision: Revision = None,
-    as_user: AsUser = None,
-    config: Config = DEFAULT_CONFIG,
-    json: Json = False,
+    options: WorkOptions = DEFAULTS,
 ) -> None:
     """Merge a case into another: mail to its number goes there from now on."""
-    _act(
-        number,
-        actions.MergeInto(target=into),
-        config,
-        as_user=as_user,
-        revision=revision,
-        json=json,
-    )
+    _act(number, actions.MergeInto(target=into), options)
 
 
 def unmerge(
     number: CaseNumber,
     /,
     *,
-    revision: Revision = None,
-    as_user: AsUser = None,
-    config: Config = DEFAULT_CONFIG,
-    json: Json = False,
+    options: WorkOptions = DEFAULTS,
 ) -> None:
     """Take a case out of the one that it was merged into, as it was before."""
-    _act(number, actions.Unmerge(), config, as_user=as_user, revision=revision, json=json)
+    _act(number, actions.Unmerge(), options)
 
 
 def split(
@@ -252,31 +206,22 @@ def split(
     *,
     comment: CommentIds,
     title: Title = None,
-    revision: Revision = None,
-    as_user: AsUser = None,
-    config: Config = DEFAULT_CONFIG,
-    json: Json = False,
+    options: WorkOptions = DEFAULTS,
 ) -> None:
     """Open a new case with some of a case's comments."""
     wish = actions.SplitOff(comments=comment, title=title)
-    _act(number, wish, config, as_user=as_user, revision=revision, json=json)
+    _act(number, wish, options)
 
 
 def _act(
     number: int,
     wish: actions.Action,
-    config: Path,
+    options: WorkOptions,
     *,
-    as_user: str | None,
-    revision: int | None,
-    json: bool,
     files: Sequence[tuple[Path, bytes]] = (),
 ) -> None:
-    settings = loaded(config)
-    done = asyncio.run(
-        _done(settings, number, wish, as_user=as_user, revision=revision, files=files)
-    )
-    if json:
+    done = asyncio.run(_done(number, wish, options, files))
+    if options.json:
         answer = {
             "case": to_document(done.case),
             "changes": [to_document(change) for change in done.changes],
@@ -295,19 +240,19 @@ def _act(
 
 
 async def _done(
-    settings: Settings,
     number: int,
     wish: actions.Action,
-    *,
-    as_user: str | None,
-    revision: int | None,
+    options: WorkOptions,
     files: Sequence[tuple[Path, bytes]],
 ) -> Done:
+    settings = loaded(options.config)
     async with opened_repository(settings) as (store, repository):
         if isinstance(wish, actions.SplitOff):
             wish = structs.replace(wish, comments=await _whole_ids(store, number, wish.comments))
         kept = await _attachments(settings, store, files)
-        return await repository.act(number, wish, acting(as_user), expected=revision, files=kept)
+        return await repository.act(
+            number, wish, acting(options.as_user), expected=options.revision, files=kept
+        )
 
 
 async def _whole_ids(store: Store, number: int, beginnings: Sequence[str]) -> list[str]:
@@ -328,7 +273,7 @@ async def _attachments(
     return [
         Attachment(
             name=path.name,
-            content_type=mimetypes.guess_type(path.name)[0] or "application/octet-stream",
+            content_type=media_type(path),
             size=blob.size,
             sha256=blob.sha256,
             inline=False,

@@ -1,5 +1,6 @@
 """Files that commands read and write, with errors that name the file."""
 
+import mimetypes
 import sys
 from pathlib import Path
 
@@ -46,3 +47,8 @@ def write_new(folder: Path, name: str, content: bytes) -> Path:
             raise PermanentError(f"{path} cannot be written: {error.strerror}") from error
         return path
     raise PermanentError(f"{folder} has too many files named {name}: empty it first")
+
+
+def media_type(path: Path) -> str:
+    """The media type that the file's name suggests; `application/octet-stream` if it suggests none."""
+    return mimetypes.guess_type(path.name)[0] or "application/octet-stream"

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter, Token
@@ -36,6 +37,18 @@ CaseNumber = Annotated[
         n_tokens=1,
         allow_leading_hyphen=True,
     ),
+]
+TextFile = Annotated[
+    Path,
+    Parameter(
+        name="--text-file",
+        allow_leading_hyphen=True,
+        help="The text, in UTF-8; `-` reads standard input.",
+    ),
+]
+Attach = Annotated[
+    list[Path] | None,
+    Parameter(name="--attach", negative="", help="A file to attach; may be given again."),
 ]
 Limit = Annotated[
     int,
