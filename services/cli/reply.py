@@ -125,7 +125,7 @@ def _file(path: Path) -> AnswerFile:
 
 
 async def send_reply(settings: Settings, answer: AnswerCase, *, json: bool = False) -> int:
-    """Publish an answer and tell what comes of it; returns the command's status."""
+    """Publish an answer and report what became of it; returns the command's status."""
     async with (
         Store.opened(store_url(settings), settings.store.database) as store,
         Broker.connected(broker_url(settings), connection_name("reply")) as broker,
@@ -136,7 +136,7 @@ async def send_reply(settings: Settings, answer: AnswerCase, *, json: bool = Fal
             raise PermanentError(f"there is no case {answer.case}")
         mail = OutgoingMailComposer(settings, message_id_signer(settings)).answer(
             answer, case, [], answer.at
-        )  # tells what is wrong
+        )  # raises if the answer cannot be sent
         own = settings.own_addresses
         warnings = missing_author(
             answer.case, await stored.latest_author(answer.case), mail.to, own
@@ -158,7 +158,7 @@ async def send_reply(settings: Settings, answer: AnswerCase, *, json: bool = Fal
         ended = await _ended(store, answer_document_id(message), PATIENCE_S + answer.hold_s)
         if json:
             print(_as_json(mail, warnings, ended))
-        return _told(ended, json=json)
+        return _report(ended, json=json)
 
 
 def missing_author(
@@ -212,7 +212,7 @@ async def _ended(store: Store, document_id: str, patience_s: float) -> Document 
         await asyncio.sleep(0.1)
 
 
-def _told(document: Document | None, *, json: bool = False) -> int:
+def _report(document: Document | None, *, json: bool = False) -> int:
     if document is None:
         print("mailcase: in the queue; does a case writer run?", file=sys.stderr)
         return 1

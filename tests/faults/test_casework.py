@@ -154,7 +154,7 @@ def assert_histories_are_whole(pipeline: Pipeline) -> None:
 
 
 def assert_each_action_once(pipeline: Pipeline, accepted: Sequence[dict[str, Any]]) -> None:
-    """An accepted action stands once in the history of its case, at the revision that it was told."""
+    """An accepted action stands once in the history of its case, at the revision that the command returned."""
     by_actor = {
         (change.actor.id, change.case): change
         for history in histories(pipeline).values()
@@ -215,8 +215,8 @@ def test_overdue_cases_are_marked_once_while_replicas_are_killed(
         one["case"] for one in pipeline.database["changes"].find({"what.type": "overdue"})
     )
     assert marked == dict.fromkeys(range(1, count + 1), 1)
-    told = {event.subject for event in events if event.type == "mailcase.case.overdue.v1"}
-    assert len(told) == count
+    reported = {event.subject for event in events if event.type == "mailcase.case.overdue.v1"}
+    assert len(reported) == count
     assert_histories_are_whole(pipeline)
 
 

@@ -153,14 +153,14 @@ def test_a_database_away_for_longer_than_consumers_may_hold_messages_parks_nothi
     ctl, log = pipeline.servers.broker.ctl, pipeline.servers.broker.log_file
     ctl("eval", f"application:set_env(rabbit, consumer_timeout, {CONSUMER_TIMEOUT_S * 1000}).")
     ctl("eval", "application:set_env(rabbit, channel_tick_interval, 1000).")
-    told = log.read_text().count("Timeout value used")
+    earlier = log.read_text().count("Timeout value used")
     try:
         with pipeline.services(**REPLICAS) as stages:
             stages.wait_until_ready()
             pipeline.servers.store.kill()
             ledger.send(new_mails(mails))
             pipeline.until(
-                lambda: log.read_text().count("Timeout value used") >= told + times,
+                lambda: log.read_text().count("Timeout value used") >= earlier + times,
                 "consumers are timed out",
                 180,
             )

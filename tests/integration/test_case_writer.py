@@ -98,7 +98,7 @@ async def case_writer(url: str, database: str) -> AsyncIterator[tuple[CaseWriter
 async def handle_in_batches(
     url: str, database: str, commands: Sequence[Command], batch: int = 10
 ) -> list[str]:
-    """One writer's work; returns the routing keys of what it told."""
+    """One writer's work; returns the routing keys of what it published."""
     async with case_writer(url, database) as (writer, outlet):
         for start in range(0, len(commands), batch):
             refused = await writer.handle(
@@ -109,17 +109,17 @@ async def handle_in_batches(
 
 
 async def together(url: str, database: str, work: Sequence[Sequence[Command]]) -> list[str]:
-    told = await asyncio.wait_for(
+    published = await asyncio.wait_for(
         asyncio.gather(*(handle_in_batches(url, database, commands) for commands in work)), 60.0
     )
-    return [one for keys in told for one in keys]
+    return [one for keys in published for one in keys]
 
 
 async def test_four_writers_give_numbers_without_gaps_and_without_doubles(
     servers: PrivateServers, cases: Observed, database: str
 ) -> None:
     work = [[_from_someone(w * MAILS + m) for m in range(MAILS)] for w in range(WRITERS)]
-    told = await together(servers.store.url, database, work)
+    published = await together(servers.store.url, database, work)
     written, comments, mails = (
         await cases.all("cases"),
         await cases.all("comments"),
@@ -130,7 +130,7 @@ async def test_four_writers_give_numbers_without_gaps_and_without_doubles(
     assert {key: (one["outcome"], one["deliveries"]) for key, one in mails.items()} == {
         one.mail.key: ("opened", 1) for commands in work for one in commands
     }
-    assert Counter(told)["case.opened.invoices"] == WRITERS * MAILS
+    assert Counter(published)["case.opened.invoices"] == WRITERS * MAILS
 
 
 def _from_someone(number: int) -> Command:
@@ -162,7 +162,7 @@ async def test_a_mail_that_the_database_contradicts_itself_about_is_parked_and_h
     await handle_in_batches(servers.store.url, database, [odd])
     await cases.store.collection("mails").delete({"_id": odd.mail.key})
     work = handle_in_batches(servers.store.url, database, [odd, opening("even")])
-    told = await asyncio.wait_for(work, 30.0)
+    published = await asyncio.wait_for(work, 30.0)
     mails = await cases.all("mails")
     assert {key == odd.mail.key: one["outcome"] for key, one in mails.items()} == {
         True: "parked",
@@ -170,7 +170,7 @@ async def test_a_mail_that_the_database_contradicts_itself_about_is_parked_and_h
     }
     assert mails[odd.mail.key]["reason"] == "cannot-be-written"
     assert "contradicts itself" in mails[odd.mail.key]["decision"]["evidence"][-1]
-    assert told.count("mail.recorded.invoices") == 2
+    assert published.count("mail.recorded.invoices") == 2
 
 
 async def test_writers_racing_for_threads_end_with_one_case_a_thread(
@@ -210,13 +210,13 @@ async def test_one_sender_has_his_limit_and_one_alert_whoever_writes_his_mails(
     servers: PrivateServers, cases: Observed, database: str
 ) -> None:
     work = [[opening(f"writer {w} mail {m}") for m in range(15)] for w in range(WRITERS)]
-    told = Counter(await together(servers.store.url, database, work))
+    published = Counter(await together(servers.store.url, database, work))
     limit = Rules().max_new_cases_per_sender
-    assert (told["case.opened.invoices"], told["mail.parked.invoices"]) == (
+    assert (published["case.opened.invoices"], published["mail.parked.invoices"]) == (
         limit,
         WRITERS * 15 - limit,
     )
-    assert told["alert.sender-limited.invoices"] == 1
+    assert published["alert.sender-limited.invoices"] == 1
     assert sorted(await cases.all("cases")) == list(range(1, limit + 1))
 
 

@@ -66,12 +66,12 @@ async def write(
             await writer.handle(
                 [ReceivedCommand(one, False) for one in commands[start : start + 5]]
             )
-        told = [
+        replayed = [
             decode_replayed(one.body)
             for one in outlet.published
             if one.routing_key == "mail.replayed.r"
         ]
-        return [effect for one in told for effect in one.effects]
+        return [effect for one in replayed for effect in one.effects]
 
 
 def replayed(one: RawMail, **wanted: Any) -> RawMail:

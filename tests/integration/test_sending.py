@@ -420,9 +420,9 @@ async def test_a_reply_warns_that_a_stranger_who_wrote_last_does_not_get_it(
     status, out, err = await mailcase(
         office, "reply", str(number), "--text-file", str(tmp_path / "text.txt"), "--json"
     )
-    told = json.loads(out)
-    assert (status, told["state"], told["to"]) == (0, "sent", ["dora@customer.example"])
-    [warning] = told["warnings"]
+    sent = json.loads(out)
+    assert (status, sent["state"], sent["to"]) == (0, "sent", ["dora@customer.example"])
+    [warning] = sent["warnings"]
     assert "from late@supplier.example, who is not among the recipients" in warning
     assert "--to late@supplier.example" in warning
     assert err == f"mailcase: warning: {warning}\n"

@@ -77,13 +77,14 @@ async def mails_in_other_cases(
         now = await recorded.find_one({"_id": key}, ["case", "outcome"])
         if now is None:
             yield Finding(
-                "told-mail-without-outcome",
+                "reported-without-outcome",
                 f"mail {key} was reported in case {case} and has no outcome; run `mailcase replay`",
             )
         elif now["case"] != case:
             place = f"case {now['case']}" if now["case"] else now["outcome"]
             yield Finding(
-                "told-another-case", f"mail {key} was reported in case {case}, and is in {place}"
+                "reported-in-another-case",
+                f"mail {key} was reported in case {case}, and is in {place}",
             )
 
 

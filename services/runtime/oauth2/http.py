@@ -87,16 +87,16 @@ def _sent(url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
 
 def _holds_token(data: bytes) -> bool:
     try:
-        told = json.loads(data)
+        answer = json.loads(data)
     except ValueError:
         return False
-    return isinstance(told, dict) and isinstance(told.get("access_token"), str)
+    return isinstance(answer, dict) and isinstance(answer.get("access_token"), str)
 
 
 def _reason(error: urllib.error.HTTPError) -> str:
     try:
-        told = json.loads(error.read(_MAX_ANSWER_BYTES))
-        words = " ".join(f"{told['error']} {told.get('error_description', '')}".split())
+        answer = json.loads(error.read(_MAX_ANSWER_BYTES))
+        words = " ".join(f"{answer['error']} {answer.get('error_description', '')}".split())
     except (ValueError, KeyError, TypeError, OSError, AttributeError):
         words = ""
     return f"HTTP {error.code} {words}".strip()[:300]
