@@ -55,8 +55,8 @@ image: setup
 lock:
 	@command -v uv >/dev/null || { echo "lock: uv is not installed: pipx install uv, or pip install --user uv" >&2; exit 1; }
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-		--extra oauth2 pyproject.toml -o requirements/runtime.lock
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra local --extra oauth2 --extra dev \
+		--extra oauth2 --extra invoices pyproject.toml -o requirements/runtime.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --extra local --extra oauth2 --extra invoices --extra dev \
 		-c requirements/runtime.lock pyproject.toml -o requirements/dev.lock
 	echo "setuptools>=77" | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		--no-annotate -c requirements/dev.lock - -o requirements/build.lock
