@@ -6,6 +6,7 @@ Nothing else reads the file or the environment, except for passwords, which are 
 connection.
 """
 
+from services.runtime.settings.case_fields import Field, FieldSource
 from services.runtime.settings.load import URL_VARIABLES, load_settings
 from services.runtime.settings.model import Mailbox, Process, Settings, Smtp, masked
 from services.runtime.settings.schema import (
@@ -15,8 +16,8 @@ from services.runtime.settings.schema import (
     Broker,
     CaseReference,
     CaseWriter,
+    Extractor,
     Fetcher,
-    Field,
     IncomingServer,
     Limits,
     Logs,
@@ -38,8 +39,10 @@ __all__ = [
     "Broker",
     "CaseReference",
     "CaseWriter",
+    "Extractor",
     "Fetcher",
     "Field",
+    "FieldSource",
     "IncomingServer",
     "Limits",
     "Logs",

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from services.runtime.errors import Mistake
 from services.runtime.settings.convert import did_you_mean
-from services.runtime.settings.schema import Field, ProcessTable, Stage
+from services.runtime.settings.field_rules import field_mistakes
+from services.runtime.settings.schema import ProcessTable, Stage
 
 COMMON_ROLES = ("reader", "worker", "manager")
 
@@ -14,10 +15,7 @@ def case_rule_mistakes(process: ProcessTable, path: str) -> Iterator[Mistake]:
     roles = [*dict.fromkeys((*(access.role for access in process.access), *COMMON_ROLES))]
     for index, stage in enumerate(process.stage):
         yield from _stage(stage, roles, f"{path}.stage[{index}]")
-    stages = [stage.name for stage in process.stage]
-    names = [field.name for field in process.field]
-    for index, field in enumerate(process.field):
-        yield from _field(field, stages, names[:index], f"{path}.field[{index}]")
+    yield from field_mistakes(process, path)
     for index, access in enumerate(process.access):
         if not access.users and not access.groups:
             hint = "name at least one in users or groups"
@@ -39,16 +37,3 @@ def _stage(stage: Stage, roles: list[str], path: str) -> Iterator[Mistake]:
     if (enter.send_to is None) != (enter.text is None):
         hint = "give both send_to and text, or neither"
         yield Mistake(f"{path}.on_enter", "needs a recipient and a text to send something", hint)
-
-
-def _field(field: Field, stages: list[str], before: list[str], path: str) -> Iterator[Mistake]:
-    if field.name in before:
-        problem = f'"{field.name}" is the name of a field above'
-        yield Mistake(f"{path}.name", problem, "give each field a name of its own")
-    if (field.type == "choice") != bool(field.choices):
-        hint = "choices belong to a field of the type choice, which needs them"
-        yield Mistake(f"{path}.choices", f"do not fit the type {field.type}", hint)
-    for position, stage in enumerate(field.required_for):
-        if stage not in stages:
-            problem = f'no stage of this process is named "{stage}"'
-            yield Mistake(f"{path}.required_for[{position}]", problem, did_you_mean(stage, stages))

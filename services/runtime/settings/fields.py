@@ -100,3 +100,10 @@ Assignee = Annotated[
         description='a user\'s address, or "group:NAME"',
     ),
 ]
+TaxId = Annotated[
+    str,
+    Meta(
+        pattern=r"\A(?:[A-Z]{2})?[0-9A-Z]{5,15}\Z",
+        description='a tax number without blanks and hyphens, such as "5261040828" or "DE811907980"',
+    ),
+]

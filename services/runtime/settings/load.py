@@ -113,6 +113,7 @@ def _process(name: str, table: ProcessTable, base: Path, smtp: Sequence[str]) ->
         acknowledgement=table.acknowledgement,
         access=table.access,
         fields=table.field,
+        own_tax_ids=table.own_tax_ids,
         retention_days=table.retention_days,
         **{rule: getattr(table, rule) for rule in Rules.__struct_fields__},
     )

@@ -8,10 +8,10 @@ import msgspec
 
 from services.runtime.masking import mask_secrets
 from services.runtime.settings.accounts import Account
+from services.runtime.settings.case_fields import Field
 from services.runtime.settings.schema import (
     Access,
     Acknowledgement,
-    Field,
     IncomingServer,
     OAuth2,
     Rules,
@@ -77,6 +77,7 @@ class Process(Rules, frozen=True, kw_only=True):
     acknowledgement: Acknowledgement = Acknowledgement()
     access: tuple[Access, ...] = ()
     fields: tuple[Field, ...] = ()
+    own_tax_ids: tuple[str, ...] = ()
     retention_days: int = 0
 
     @property

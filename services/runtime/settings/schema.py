@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import force_setattr
 
 from services.runtime.masking import mask_secrets
+from services.runtime.settings.case_fields import Field
 from services.runtime.settings.fields import (
     GIB,
     KIB,
@@ -24,6 +25,7 @@ from services.runtime.settings.fields import (
     Name,
     Port,
     Sender,
+    TaxId,
     Template,
     Text,
     TokenUrl,
@@ -233,31 +235,6 @@ class Access(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     groups: tuple[Text, ...] = ()
 
 
-FieldType = Literal[
-    "text", "number", "money", "date", "choice", "bool", "email", "nip", "iban", "ksef"
-]
-
-
-class Field(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A typed value that the cases of a process have. Once built, `title` is the name if none
-    was given.
-    """
-
-    name: Name
-    title: Text = ""
-    type: FieldType = "text"
-    # The values of a choice.
-    choices: tuple[Text, ...] = ()
-    # Stages that cannot be entered without it.
-    required_for: tuple[Name, ...] = ()
-    # Holds personal data: it is removed when a person's data is erased.
-    personal: bool = False
-
-    def __post_init__(self) -> None:
-        if not self.title:
-            force_setattr(self, "title", self.name)
-
-
 class MailboxTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A mailbox as the file writes it; `settings.Mailbox` is what it becomes."""
 
@@ -287,6 +264,8 @@ class ProcessTable(Rules, frozen=True, kw_only=True, forbid_unknown_fields=True)
     acknowledgement: Acknowledgement = Acknowledgement()
     access: tuple[Access, ...] = ()
     field: tuple[Field, ...] = ()
+    # Our own: an invoice to another buyer is flagged.
+    own_tax_ids: tuple[TaxId, ...] = ()
     # Closed cases are removed after so many days; 0: they are kept.
     retention_days: Annotated[int, Meta(ge=0, le=36_500)] = 0
 
@@ -335,6 +314,19 @@ class CaseWriter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How the case writer gathers mails for one transaction."""
 
     batch_mails: Annotated[int, Meta(ge=1, le=1000)] = 200
+
+
+class Extractor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How much of a mail is read for fields; a mail over these limits is flagged and keeps its
+    case.
+    """
+
+    prefetch_mails: Annotated[int, Meta(ge=1, le=1000)] = 20
+    # For a mail with all its attachments, in a process of its own.
+    max_seconds: Annotated[float, Meta(gt=0, le=600)] = 5.0
+    max_memory_bytes: Annotated[int, Meta(ge=128 * MIB, le=16 * GIB)] = 300 * MIB
+    # A larger attachment is not looked at.
+    max_document_bytes: Annotated[int, Meta(ge=KIB, le=100 * MIB)] = 20 * MIB
 
 
 class SenderLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -390,6 +382,7 @@ class Sections(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     fetcher: Fetcher = Fetcher()
     router: Router = Router()
     case_writer: CaseWriter = CaseWriter()
+    extractor: Extractor = Extractor()
     case_reference: CaseReference = CaseReference()
     reading: Reading = Reading()
     sender: SenderLimits = SenderLimits()

@@ -2,8 +2,9 @@
 
 import pytest
 
+from services.runtime.settings.case_fields import Field
 from services.runtime.settings.case_rules import case_rule_mistakes
-from services.runtime.settings.schema import Access, Field, OnEnter, ProcessTable, Stage
+from services.runtime.settings.schema import Access, OnEnter, ProcessTable, Stage
 
 FIRST = Stage(name="new", initial=True, next=("done",))
 

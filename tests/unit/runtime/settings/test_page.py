@@ -45,7 +45,9 @@ def _default(section: str, field: msgspec.structs.FieldInfo) -> str:
         return "required"
     if (section, field.name) in WORKED_OUT:
         return WORKED_OUT[section, field.name]
-    return "none" if field.default is None else f"`{msgspec.json.encode(field.default).decode()}`"
+    factory = field.default_factory
+    default = field.default if factory is msgspec.NODEFAULT else factory()
+    return "none" if default is None else f"`{msgspec.json.encode(default).decode()}`"
 
 
 def test_the_page_tells_every_setting_with_its_default_and_range() -> None:
