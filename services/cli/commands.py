@@ -61,6 +61,12 @@ COMMANDS: dict[Group, tuple[Command | Family, ...]] = {
     ),
     OPERATIONS: (
         Command(
+            "init",
+            "init.command:init",
+            "Set up a mailbox: find its servers, test the log-in, write the settings.",
+            "init",
+        ),
+        Command(
             "up",
             "up.command:up",
             "Run all services on this machine until Ctrl-C.",

@@ -1,0 +1,1 @@
+"""`mailcase init`: a conversation that ends in settings that work."""
