@@ -10,7 +10,7 @@ READER = "reader"
 WORKER = "worker"
 MANAGER = "manager"
 
-_EVERY_ROLE = frozenset({READER, WORKER, MANAGER})
+_BUILT_IN = frozenset({READER, WORKER, MANAGER})
 
 
 @dataclass(frozen=True)
@@ -18,14 +18,16 @@ class ActingAs:
     """An actor with what decides on their roles.
 
     `everything` is for an operator who has the database itself at hand, such as someone at the command
-    line, and for rules of the process: they hold every role. `limited_to` are the roles of a token that
-    has fewer than its owner; None when there is no such limit.
+    line, for the desk's administrators, and for rules of the process: they hold every role.
+    `limited_to` are the roles of a token that has fewer than its owner; None when there is no such
+    limit. `user` is whose roles count if it is not the actor: the owner of a token.
     """
 
     actor: Actor
     groups: Collection[str] = ()
     everything: bool = False
     limited_to: Collection[str] | None = None
+    user: str | None = None
 
     def roles_in(self, process: Process) -> frozenset[str]:
         """The roles in a process, empty for someone who may not even read there.
@@ -34,8 +36,9 @@ class ActingAs:
         process without an access table makes everyone with an account a worker.
         """
         if self.everything:
-            return _EVERY_ROLE
-        held = _granted(process, self.actor.id, self.groups)
+            held = _BUILT_IN | {rule.role for rule in process.access}
+        else:
+            held = _granted(process, self.user or self.actor.id, self.groups)
         if self.limited_to is not None:
             held = _with_included(held) & frozenset(self.limited_to)
         return _with_included(held)

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from services.casework.durations import duration
 from services.runtime.settings import Process, Stage
+from services.runtime.settings.durations import duration
 
 
 def due_at(stage: Stage | None, now: datetime) -> datetime | None:

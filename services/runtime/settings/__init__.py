@@ -30,6 +30,7 @@ from services.runtime.settings.schema import (
     Stage,
     Store,
 )
+from services.runtime.settings.schema_desk import Desk, Oidc
 
 __all__ = [
     "URL_VARIABLES",
@@ -39,6 +40,7 @@ __all__ = [
     "Broker",
     "CaseReference",
     "CaseWriter",
+    "Desk",
     "Extractor",
     "Fetcher",
     "Field",
@@ -48,6 +50,7 @@ __all__ = [
     "Logs",
     "Mailbox",
     "OAuth2",
+    "Oidc",
     "OnEnter",
     "Process",
     "Reading",

@@ -82,6 +82,15 @@ def _built(file: SettingsFile, base: Path) -> Settings:
     sections = {name: getattr(file, name) for name in Sections.__struct_fields__}
     key_file = _under(base, file.case_reference.key_file)
     sections["case_reference"] = replace(file.case_reference, key_file=key_file)
+    oidc = file.desk.oidc
+    sections["desk"] = replace(
+        file.desk,
+        oidc=replace(
+            oidc,
+            client_secret_file=_under(base, oidc.client_secret_file),
+            ca_file=_under(base, oidc.ca_file),
+        ),
+    )
     servers = {
         name: replace(server, ca_file=_under(base, server.ca_file))
         for name, server in file.server.items()

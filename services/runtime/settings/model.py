@@ -123,6 +123,7 @@ def masked(settings: Settings) -> dict[str, Any]:
         mailbox |= {"address": "***", "user": "***"}
     for smtp in shown["smtp"].values():
         smtp |= {"user": "***"}
+    shown["desk"]["admins"] = len(settings.desk.admins)
     for process in shown["processes"].values():
         process |= {"from_address": "***"}
         process["mailboxes"] = [mailbox["name"] for mailbox in process["mailboxes"]]

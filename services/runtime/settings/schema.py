@@ -32,6 +32,7 @@ from services.runtime.settings.fields import (
     User,
     Variable,
 )
+from services.runtime.settings.schema_desk import Desk
 
 _USUAL_PORTS = {
     ("imap", True): 993,
@@ -386,6 +387,7 @@ class Sections(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     case_reference: CaseReference = CaseReference()
     reading: Reading = Reading()
     sender: SenderLimits = SenderLimits()
+    desk: Desk = Desk()
 
 
 class SettingsFile(Sections, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -16,6 +16,7 @@ from services.runtime.settings.schema import (
     ProcessTable,
     SettingsFile,
 )
+from services.runtime.settings.validation_desk import desk_mistakes
 from services.runtime.settings.validation_sending import sending_mistakes
 
 _SCHEMES = {"broker": ("amqp", "amqps"), "store": ("mongodb", "mongodb+srv")}
@@ -46,6 +47,8 @@ def check(
         found += case_rule_mistakes(process, join("process", name))
     found += _mailboxes(file, broken)
     found += sending_mistakes(file, broken)
+    if not any(_within(path, "desk") for path in broken):
+        found += desk_mistakes(file.desk)
     return [mistake for mistake in found if not any(_within(mistake.path, path) for path in broken)]
 
 

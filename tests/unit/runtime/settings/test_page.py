@@ -15,6 +15,7 @@ ROW = re.compile(r"^\| `(\w+)` \| (.*?) \| (.*?) \| ", re.MULTILINE)
 WORKED_OUT = {
     ("[server.NAME]", "port"): "by protocol and security",
     ("[smtp.NAME]", "port"): "by security",
+    ("[desk]", "oidc"): "none",
     ("[process.NAME]", "title"): "the name",
     ("[process.NAME]", "acknowledgement"): "off",
     ("[[process.NAME.stage]]", "title"): "the name",
@@ -84,7 +85,7 @@ def test_the_example_loads_and_shows_every_setting_with_its_default() -> None:
     for struct in _sections(SettingsFile).values():
         for field in msgspec.structs.fields(struct):
             assert re.search(
-                rf"^(# )?{field.encode_name} = |^\[\[?process\.[\w.]+\.{field.encode_name}\]",
+                rf"^(# )?{field.encode_name} = |^\[\[?(?:process|desk)[\w.]*\.{field.encode_name}\]",
                 text,
                 re.M,
             )

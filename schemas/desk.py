@@ -1,0 +1,189 @@
+"""The desk's documents in MongoDB: accounts, sessions, tokens, the audit log. Times are aware UTC.
+
+Secrets are stored as SHA-256 hex of random values of 256 bits, passwords by argon2.
+"""
+
+from datetime import datetime
+from typing import ClassVar, Literal
+
+import msgspec
+
+LinkPurpose = Literal["invite", "reset", "first"]
+LoginMethod = Literal["local", "oidc"]
+AuditEvent = Literal[
+    "logged-in",
+    "login-failed",
+    "login-refused",
+    "logged-out",
+    "link-made",
+    "link-used",
+    "password-changed",
+    "session-revoked",
+    "token-made",
+    "token-revoked",
+    "user-added",
+    "user-changed",
+    "user-disabled",
+    "user-enabled",
+    "parked-viewed",
+    "original-downloaded",
+    "attachment-downloaded",
+    "exported",
+]
+
+
+class User(msgspec.Struct, frozen=True, kw_only=True):
+    """Collection `users`. `id` is the address in lower case.
+
+    `groups` count in the access tables of processes; with OpenID they are those of the last log-in.
+    `password_hash` is None while the user has no password. `issuer` and `subject` are the identity at
+    the OpenID provider, None for a local account. `disabled_at` is None while the user may log in.
+    """
+
+    COLLECTION: ClassVar[str] = "users"
+
+    id: str = msgspec.field(name="_id")
+    name: str
+    groups: list[str] = []
+    admin: bool = False
+    password_hash: str | None = None
+    created_at: datetime
+    disabled_at: datetime | None = None
+    issuer: str | None = None
+    subject: str | None = None
+
+
+class DeskSession(msgspec.Struct, frozen=True, kw_only=True):
+    """Collection `sessions`: someone's log-in with a browser.
+
+    `id` is the hash of the cookie's value. `expires_at` is when it ends in any case; MongoDB deletes
+    it then. `last_seen_at` is exact to the minute. `address` and `user_agent` are what the log-in came
+    from. `provider_session` is the `sid` of the OpenID provider, None if it sent none. `revoked_at` is
+    None while the session holds.
+    """
+
+    COLLECTION: ClassVar[str] = "sessions"
+
+    id: str = msgspec.field(name="_id")
+    user: str
+    method: LoginMethod = "local"
+    created_at: datetime
+    last_seen_at: datetime
+    expires_at: datetime
+    address: str
+    user_agent: str
+    issuer: str | None = None
+    subject: str | None = None
+    provider_session: str | None = None
+    revoked_at: datetime | None = None
+
+
+class KnownDevice(msgspec.Struct, frozen=True, kw_only=True):
+    """Collection `devices`: a browser that a user logged in with before; `id` is the hash of its cookie.
+
+    It gives no access. Guesses of the user's password from elsewhere do not lock it out.
+    """
+
+    COLLECTION: ClassVar[str] = "devices"
+
+    id: str = msgspec.field(name="_id")
+    user: str
+    expires_at: datetime
+
+
+class Token(msgspec.Struct, frozen=True, kw_only=True):
+    """Collection `tokens`: what a program authenticates with. `id` is public, `hash` of the token.
+
+    `owner` is the user whose roles it has at most, None for a program of its own, whose `roles` are
+    its own. `processes` are those that it is limited to, None for all; `roles` are those that it is
+    limited to, None for all of the owner's. `expires_at` is None if it never expires.
+    """
+
+    COLLECTION: ClassVar[str] = "tokens"
+
+    id: str = msgspec.field(name="_id")
+    name: str
+    owner: str | None
+    hash: str
+    scopes: list[str]
+    processes: list[str] | None = None
+    roles: list[str] | None = None
+    created_at: datetime
+    expires_at: datetime | None = None
+    last_used_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+
+class OneTimeLink(msgspec.Struct, frozen=True, kw_only=True):
+    """Collection `links`: a link that sets a password once. `id` is the hash of its code.
+
+    `user` is None for the link of an installation without users, whose first visitor makes the first
+    account.
+    """
+
+    COLLECTION: ClassVar[str] = "links"
+
+    id: str = msgspec.field(name="_id")
+    user: str | None
+    purpose: LinkPurpose
+    created_at: datetime
+    expires_at: datetime
+    used_at: datetime | None = None
+
+
+class LoginAttempts(msgspec.Struct, frozen=True, kw_only=True):
+    """Collection `login_attempts`: log-ins that failed or are under way, for one key in one window.
+
+    `id` is the kind of key, its hash and the number of the window.
+    """
+
+    COLLECTION: ClassVar[str] = "login_attempts"
+
+    id: str = msgspec.field(name="_id")
+    count: int
+    expires_at: datetime
+
+
+class LoginRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Collection `login_requests`: a log-in that is under way at the OpenID provider.
+
+    `id` is the hash of its state; `browser` is the hash of the cookie of the browser that began it.
+    `next` is the path to go to afterwards.
+    """
+
+    COLLECTION: ClassVar[str] = "login_requests"
+
+    id: str = msgspec.field(name="_id")
+    browser: str
+    nonce: str
+    verifier: str
+    next: str
+    expires_at: datetime
+
+
+class SeenLogoutToken(msgspec.Struct, frozen=True, kw_only=True):
+    """Collection `logout_tokens`: a logout token that was carried out, by the hash of its `jti`."""
+
+    COLLECTION: ClassVar[str] = "logout_tokens"
+
+    id: str = msgspec.field(name="_id")
+    expires_at: datetime
+
+
+class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """Collection `audit_log`: who did what that leaves no change in a case.
+
+    `id` sorts by time. `actor` is a user's address or a token's id, empty if unknown; `address` is the
+    network address, empty at the command line. `object` is what was seen or changed, such as a mail
+    key, `case 235 invoice.pdf`, or a user.
+    """
+
+    COLLECTION: ClassVar[str] = "audit_log"
+
+    id: str = msgspec.field(name="_id")
+    at: datetime
+    actor: str
+    address: str
+    what: AuditEvent
+    object: str = ""
+    expires_at: datetime
