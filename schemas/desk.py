@@ -1,4 +1,4 @@
-"""The desk's documents in MongoDB: accounts, sessions, tokens, the audit log. Times are aware UTC.
+"""The desk's documents in MongoDB: accounts, sessions, tokens, the audit log, drafts. Times are aware UTC.
 
 Secrets are stored as SHA-256 hex of random values of 256 bits, passwords by argon2.
 """
@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import ClassVar, Literal
 
 import msgspec
+
+from schemas.stored import BlobId
 
 LinkPurpose = Literal["invite", "reset", "first"]
 LoginMethod = Literal["local", "oidc"]
@@ -187,3 +189,66 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
     what: AuditEvent
     object: str = ""
     expires_at: datetime
+
+
+class IdempotentReply(msgspec.Struct, frozen=True, kw_only=True):
+    """Collection `idempotent_replies`: the answer to a request with an `Idempotency-Key`.
+
+    `id` is a hash of the principal and the key; `request` is a hash of what was asked for. `status` is
+    None while the request is being answered; then `headers` and `body` are those of the answer. MongoDB
+    deletes the document after `expires_at`.
+    """
+
+    COLLECTION: ClassVar[str] = "idempotent_replies"
+
+    id: str = msgspec.field(name="_id")
+    request: str
+    at: datetime
+    expires_at: datetime
+    status: int | None = None
+    headers: dict[str, str] = {}
+    body: bytes = b""
+
+
+class Upload(msgspec.Struct, frozen=True, kw_only=True):
+    """Collection `uploads`: a file that waits for its note or answer.
+
+    `id` is random; only its `owner` (an actor's id) can use it, in case `case`. MongoDB deletes the
+    document after `expires_at`; the content goes with the next sweep.
+    """
+
+    COLLECTION: ClassVar[str] = "uploads"
+
+    id: str = msgspec.field(name="_id")
+    owner: str
+    case: int
+    name: str
+    content_type: str
+    size: int
+    blob: BlobId
+    at: datetime
+    expires_at: datetime
+
+
+class Draft(msgspec.Struct, frozen=True, kw_only=True):
+    """Collection `drafts`: what somebody is writing in a case.
+
+    `id` is the case, the kind and the owner. The kind is settled when the draft begins: a draft of an
+    answer never becomes a note. `revision` is the case's when the writer last looked at it. `uploads` are
+    ids of files that go with it.
+    """
+
+    COLLECTION: ClassVar[str] = "drafts"
+
+    id: str = msgspec.field(name="_id")
+    case: int
+    kind: str
+    owner: str
+    text: str
+    at: datetime
+    revision: int
+    to: list[str] = []
+    cc: list[str] = []
+    subject: str | None = None
+    quote: bool = True
+    uploads: list[str] = []

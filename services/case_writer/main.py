@@ -15,7 +15,6 @@ from services.case_writer.notifier import Notifier
 from services.case_writer.originals import Originals
 from services.case_writer.outgoing.answers import Answers
 from services.case_writer.outgoing.composer import OutgoingMailComposer
-from services.case_writer.outgoing.mongo import MongoAnswers
 from services.case_writer.preparation import MailPreparer
 from services.case_writer.reading import ReadingLimits
 from services.case_writer.recording.document_builder import OpeningRules
@@ -23,6 +22,7 @@ from services.case_writer.recording.mongo import MongoCases
 from services.case_writer.service import CaseWriter
 from services.casework.decisions.deadlines import due_at_stage
 from services.casework.overdue import OverdueSweep
+from services.casework.persistence.answers import MongoAnswers
 from services.casework.persistence.repository import CaseRepository
 from services.casework.publisher import ChangePublisher
 from services.runtime.broker.configured import broker_url, connection_name, topology_of

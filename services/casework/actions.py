@@ -42,6 +42,14 @@ class SetFields(_Action, frozen=True, kw_only=True, tag="set-fields"):
     fields: dict[str, str | bool | None]
 
 
+class Edit(_Action, frozen=True, kw_only=True, tag="edit"):
+    """Set title, due date and fields at once; UNSET leaves one as it is. None removes a due date or a field."""
+
+    title: str | msgspec.UnsetType = msgspec.UNSET
+    due_at: datetime | msgspec.UnsetType | None = msgspec.UNSET
+    fields: dict[str, str | bool | None] = {}
+
+
 class AddNote(_Action, frozen=True, kw_only=True, tag="add-note"):
     """Add a note; `files` are attachments already in the blob store."""
 
@@ -79,6 +87,7 @@ Action = (
     | SetTitle
     | SetDue
     | SetFields
+    | Edit
     | AddNote
     | Close
     | Reopen

@@ -10,6 +10,7 @@ from typing import Any
 
 from services.casework import actions
 from services.casework.decisions.closing import close, reopen
+from services.casework.decisions.edit import edit
 from services.casework.decisions.editing import add_note, assign, set_due, set_title
 from services.casework.decisions.fields import set_fields
 from services.casework.decisions.merging import merge, unmerge
@@ -40,6 +41,7 @@ _HANDLERS: Mapping[type, Callable[[Any, Situation], Accepted]] = {
     actions.SetTitle: set_title,
     actions.SetDue: set_due,
     actions.SetFields: set_fields,
+    actions.Edit: edit,
     actions.AddNote: add_note,
     actions.Close: close,
     actions.Reopen: reopen,

@@ -16,8 +16,8 @@ from msgspec import structs
 from schemas.sending import AnswerCase, AnswerFile
 from schemas.stored import OutgoingMail
 from services.case_writer.outgoing.composer import OutgoingMailComposer
-from services.case_writer.outgoing.mongo import MongoAnswers
 from services.casework.outgoing import MAX_HOLD_S, answer_document_id, mailable
+from services.casework.persistence.answers import MongoAnswers
 from services.cli.case.context import acting
 from services.cli.terminal.files import media_type, read_bytes, read_text
 from services.cli.terminal.options import Attach, CaseNumber, TextFile, reject_blank

@@ -12,10 +12,10 @@ from schemas.stored import Attachment, OutgoingMail
 from services.case_writer.notifier import wake_senders
 from services.case_writer.outgoing.composer import OutgoingMailComposer
 from services.case_writer.ports import BlobStore, Outlet
-from services.case_writer.reading.attachments.file_names import safe_name, unique_name
 from services.casework.outgoing import Answerable, answer_document_id
 from services.runtime.errors import CommandRefusedError, PermanentError, TransientError
 from services.runtime.logs import get_logger
+from services.runtime.mail.file_names import safe_name, unique_name
 from services.runtime.process.health import Health
 from services.runtime.process.lifecycle import Stop
 from services.runtime.retry import Backoff
@@ -27,7 +27,7 @@ BY_MESSAGE = Actor(kind="rule", id="answer-command")  # a program that does not 
 
 
 class AnswerStore(Protocol):
-    """`services.case_writer.outgoing.mongo.MongoAnswers` is the real one. Methods raise TransientError."""
+    """`services.casework.persistence.answers.MongoAnswers` is the real one. Methods raise TransientError."""
 
     async def is_written(self, document_id: str) -> bool:
         """Whether the outbox has the mail."""
@@ -35,7 +35,7 @@ class AnswerStore(Protocol):
     async def case(self, number: int) -> Answerable | None:
         """The case, or the one that it was merged into; None if there is none."""
 
-    async def write(self, mail: OutgoingMail, actor: Actor) -> None:
+    async def write(self, mail: OutgoingMail, actor: Actor) -> object:
         """Write the mail and its entry in the history. Raises ConflictError if the mail is there."""
 
 

@@ -8,6 +8,7 @@ from schemas.changes import Actor, Change, Publication, What
 from schemas.stored import Case, from_document, to_document
 from services.casework.persistence.records import WrittenChanges, at_revision, changed_fields
 from services.casework.persistence.results import no_such_case
+from services.casework.refusals import StaleRevisionError
 from services.runtime.store.errors import ConflictError
 from services.runtime.store.mongo import Session, Store
 
@@ -44,16 +45,20 @@ async def record_change(
     session: Session,
     *,
     added: Mapping[str, int] | None = None,
-) -> bool:
-    """Let `what` happen to case `number`, and add to its counts; False when there is no such case.
+    expected: int | None = None,
+) -> Sequence[Change]:
+    """Let `what` happen to case `number`, and add to its counts; nothing when there is no such case.
 
-    Raises ConflictError when someone else changed the case at the same time.
+    Raises StaleRevisionError when the case is not at revision `expected`, and ConflictError when someone
+    else changed it at the same time.
     """
     cases = store.collection(Case.COLLECTION)
     found = await cases.find({"_id": number}, limit=1, session=session)
     if not found:
-        return False
+        return ()
     case, now = from_document(found[0], Case), datetime.now(UTC)
+    if expected is not None and case.revision != expected:
+        raise StaleRevisionError(number, expected, case.revision)
     written = WrittenChanges()
     written.add(case, [what], actor, now)
     change: dict[str, Any] = {
@@ -65,4 +70,4 @@ async def record_change(
     if not await cases.update({"_id": number, **at_revision(case.revision)}, change, session):
         raise ConflictError(f"case {number} was changed by someone else first")
     await insert_history(store, written.changes, session)
-    return True
+    return written.changes

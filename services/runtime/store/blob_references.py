@@ -8,7 +8,7 @@ from functools import cache
 
 import msgspec
 
-from schemas import stored
+from schemas import desk, stored
 from schemas.stored import BLOB_MARK
 
 
@@ -21,7 +21,7 @@ def blob_references() -> tuple[tuple[str, str], ...]:
 
 
 def _all_references() -> Iterator[tuple[str, str]]:
-    for kind in vars(stored).values():
+    for kind in (*vars(stored).values(), *vars(desk).values()):
         if (
             isinstance(kind, type)
             and issubclass(kind, msgspec.Struct)

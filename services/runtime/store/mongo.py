@@ -56,14 +56,15 @@ class Collection:
         query: Mapping[str, Any],
         fields: Sequence[str] | None = None,
         *,
-        sort: str = "_id",
+        sort: str | Sequence[str] = "_id",
         limit: int = 0,
         session: "Session | None" = None,
     ) -> list[Document]:
-        """All matches in the order of one field, descending with a `-` before it; `limit` 0 means
-        no limit.
+        """All matches in the order of one field or several, descending with a `-` before the name;
+        `limit` 0 means no limit.
         """
-        order = [(sort.lstrip("-"), -1 if sort.startswith("-") else 1)]
+        fields_in_order = [sort] if isinstance(sort, str) else sort
+        order = [(name.lstrip("-"), -1 if name.startswith("-") else 1) for name in fields_in_order]
         with translate_driver_errors():
             cursor = self._collection.find(query, fields, session=driver_session(session))
             return await cursor.sort(order).limit(limit).to_list(None)
@@ -77,9 +78,15 @@ class Collection:
                 pipeline, session=driver_session(session)
             ).to_list(None)
 
-    async def count(self, query: Mapping[str, Any], session: "Session | None" = None) -> int:
+    async def count(
+        self, query: Mapping[str, Any], session: "Session | None" = None, *, most: int = 0
+    ) -> int:
+        """How many match; counting stops at `most`, 0 means that it does not stop."""
+        options: dict[str, Any] = {"limit": most} if most else {}
         with translate_driver_errors():
-            return await self._collection.count_documents(query, session=driver_session(session))
+            return await self._collection.count_documents(
+                query, session=driver_session(session), **options
+            )
 
     async def insert(self, documents: Sequence[Document], session: "Session | None" = None) -> None:
         """Insert all; none of them may exist."""

@@ -3,17 +3,17 @@
 from collections.abc import Iterable
 from urllib.parse import unquote
 
-from services.case_writer.reading.attachments.file_names import (
+from services.case_writer.reading.attachments.media_types import PROGRAMS, contradicts, sniff
+from services.case_writer.reading.attachments.signed import is_encrypted
+from services.case_writer.reading.mime.structure import FilePart
+from services.case_writer.reading.model import Attachment
+from services.runtime.mail.file_names import (
     BLOCKED_EXTENSIONS,
     EXTENSION_OF,
     extension,
     safe_name,
     unique_name,
 )
-from services.case_writer.reading.attachments.media_types import PROGRAMS, contradicts, sniff
-from services.case_writer.reading.attachments.signed import is_encrypted
-from services.case_writer.reading.mime.structure import FilePart
-from services.case_writer.reading.model import Attachment
 from services.runtime.mail.headers import MailHeaders
 
 CMS_TYPES = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})

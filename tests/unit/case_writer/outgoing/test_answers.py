@@ -1,6 +1,7 @@
 """Answers on their way to the outbox: what one of them breaks holds up no other."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -8,15 +9,15 @@ from typing import Any
 import bson
 import pytest
 
-from schemas.changes import Actor
+from schemas.changes import Actor, Change
 from schemas.mails import BlobRef
 from schemas.message_ids import MessageIdSigner
 from schemas.sending import AnswerCase, AnswerFile
 from schemas.stored import OutgoingMail
 from services.case_writer.outgoing.answers import Answers
 from services.case_writer.outgoing.composer import OutgoingMailComposer
-from services.case_writer.outgoing.mongo import MongoAnswers
 from services.casework.outgoing import Answerable
+from services.casework.persistence.answers import MongoAnswers
 from services.runtime.broker.messages import Outgoing
 from services.runtime.errors import PermanentError, TransientError
 from services.runtime.process.health import Health
@@ -49,8 +50,11 @@ class OneCase(MongoAnswers):
         )
         return case if number == 235 else None
 
-    async def write(self, mail: OutgoingMail, actor: Actor) -> None:
+    async def write(
+        self, mail: OutgoingMail, actor: Actor, *, expected: int | None = None
+    ) -> Sequence[Change]:
         self.written.append(mail)
+        return ()
 
 
 def answers_to(stored: OneCase, folder: Path, blobs: FakeBlobs) -> Answers:
@@ -117,7 +121,9 @@ async def test_a_stop_ends_the_wait_for_an_answer_that_is_there_and_that_nobody_
     stop = Stop()
 
     class Unreplicated(OneCase):
-        async def write(self, mail: OutgoingMail, actor: Actor) -> None:
+        async def write(
+            self, mail: OutgoingMail, actor: Actor, *, expected: int | None = None
+        ) -> Sequence[Change]:
             await super().write(mail, actor)
             if len(self.written) == 3:
                 stop.request()

@@ -1,8 +1,9 @@
 """The outbox, and what an answer needs to know of its case, in MongoDB."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from schemas.changes import Actor, Answered
+from schemas.changes import Actor, Answered, Change
 from schemas.flags import CommentFlag
 from schemas.stored import Case, Comment, OutgoingMail, to_document
 from services.casework.outgoing import Answerable
@@ -50,15 +51,25 @@ class MongoAnswers:
             return latest["author"]["address"] or None
         return None
 
-    async def write(self, mail: OutgoingMail, actor: Actor) -> None:
-        """Write the mail and its entry in the history. Raises ConflictError if the mail is there."""
+    async def write(
+        self, mail: OutgoingMail, actor: Actor, *, expected: int | None = None
+    ) -> Sequence[Change]:
+        """Write the mail and its entry in the history, which is returned for publishing.
 
-        async def body(session: Session) -> None:
-            await self._outbox.insert([to_document(mail)], session)
+        With `expected`, only while the case is at that revision: an answer never goes out unaware of a
+        newer mail. Raises StaleRevisionError, and ConflictError if the mail is there.
+        """
+
+        async def body(session: Session) -> Sequence[Change]:
             answered = Answered(outgoing=mail.id, to=mail.to)
-            await record_change(self._store, mail.case, answered, actor, session)
+            # The revision is looked at first: a repeated answer is stale, not a conflict.
+            written = await record_change(
+                self._store, mail.case, answered, actor, session, expected=expected
+            )
+            await self._outbox.insert([to_document(mail)], session)
+            return written
 
-        await self._store.transaction(body)
+        return await self._store.transaction(body)
 
     async def _latest_of_participants(self, number: int) -> dict[str, Any] | None:
         """The latest mail of a participant that has a Message-ID."""

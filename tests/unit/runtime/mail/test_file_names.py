@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.case_writer.reading.attachments.file_names import (
+from services.case_writer.reading.attachments.media_types import type_by_name
+from services.runtime.mail.file_names import (
     MAX_NAME_BYTES,
     extension,
     safe_name,
     unique_name,
 )
-from services.case_writer.reading.attachments.media_types import type_by_name
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,91 @@
+"""Reading cases and what belongs to them, page by page. Every method takes the filter of what may be seen."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from schemas.changes import Change
+from schemas.stored import Case, Comment, OutgoingMail, from_document
+from services.runtime.store.mongo import Store
+
+Filter = Mapping[str, Any]
+
+
+class CaseReader:
+    """Reads from MongoDB. Methods raise TransientError in an outage."""
+
+    def __init__(self, store: Store) -> None:
+        self._cases = store.collection(Case.COLLECTION)
+        self._comments = store.collection(Comment.COLLECTION)
+        self._changes = store.collection(Change.COLLECTION)
+        self._outbox = store.collection(OutgoingMail.COLLECTION)
+
+    async def ensure_indexes(self) -> None:
+        """What the lists of the desk are sorted and counted by."""
+        for field in ("updated_at", "opened_at"):
+            await self._cases.ensure_index("process", "status", f"-{field}", "-_id")
+        await self._cases.ensure_index("process", "status", "due_at", "_id")
+        await self._cases.ensure_index("process", "assignee", "status", "-updated_at")
+        await self._cases.ensure_index("process", "stage", "status", "-updated_at")
+        await self._comments.ensure_index("case", "at", "_id")
+        await self._outbox.ensure_index("case", "created_at")
+
+    async def case(self, number: int, visible: Filter) -> Case | None:
+        """The case; None if there is none, or none that may be seen."""
+        document = await self._cases.find_one({"_id": number, **visible})
+        return from_document(document, Case) if document else None
+
+    async def cases(
+        self, queries: Sequence[Filter], *, sort: Sequence[str], limit: int
+    ) -> list[Case]:
+        """The cases that match all of `queries`, in the order of `sort`."""
+        found = await self._cases.find({"$and": list(queries)}, sort=sort, limit=limit)
+        return [from_document(document, Case) for document in found]
+
+    async def count(self, queries: Sequence[Filter], *, most: int) -> int:
+        """How many cases match all of `queries`; `most` when there are more."""
+        return await self._cases.count({"$and": list(queries)}, most=most)
+
+    async def counts_by_stage(
+        self, visible: Filter, *, status: str = "open"
+    ) -> dict[tuple[str, str], int]:
+        """How many cases stand at each (process, stage)."""
+        group = {"_id": {"process": "$process", "stage": "$stage"}, "cases": {"$sum": 1}}
+        rows = await self._cases.aggregate(
+            [{"$match": {**visible, "status": status}}, {"$group": group}]
+        )
+        return {(row["_id"]["process"], row["_id"]["stage"]): row["cases"] for row in rows}
+
+    async def absorbed(self, number: int) -> list[int]:
+        """The numbers of the cases that were merged into this one."""
+        found = await self._cases.find({"merged_into": number}, ["_id"])
+        return [document["_id"] for document in found]
+
+    async def comments(
+        self, number: int, queries: Sequence[Filter], *, limit: int
+    ) -> list[Comment]:
+        """The comments of a case that match all of `queries`, oldest first."""
+        query = {"$and": [{"case": number}, *queries]}
+        found = await self._comments.find(query, sort=("at", "_id"), limit=limit)
+        return [from_document(document, Comment) for document in found]
+
+    async def comment(self, number: int, comment_id: str) -> Comment | None:
+        """One comment of a case, None if the case has none of that id."""
+        document = await self._comments.find_one({"_id": comment_id, "case": number})
+        return from_document(document, Comment) if document else None
+
+    async def comment_with_file(self, number: int, sha256: str) -> Comment | None:
+        """A comment of the case that has an attachment of this content; None if no comment has."""
+        document = await self._comments.find_one({"case": number, "attachments.sha256": sha256})
+        return from_document(document, Comment) if document else None
+
+    async def changes(self, number: int, *, after: int, limit: int) -> list[Change]:
+        """The history above revision `after`, in order."""
+        query = {"case": number, "revision": {"$gt": after}}
+        found = await self._changes.find(query, sort="revision", limit=limit)
+        return [from_document(document, Change) for document in found]
+
+    async def outgoing(self, number: int) -> list[OutgoingMail]:
+        """The outgoing mails of a case that have not come to their end, oldest first."""
+        query = {"case": number, "state": {"$in": ["pending", "claimed"]}}
+        found = await self._outbox.find(query, sort="created_at")
+        return [from_document(document, OutgoingMail) for document in found]

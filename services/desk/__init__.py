@@ -1,0 +1,1 @@
+"""The desk: people and programs work cases over HTTP."""

@@ -1,0 +1,109 @@
+"""Who may see and do what: the one place that decides. Pure.
+
+Lists, search, counts, exports, live streams and files all take their database filter from here, so
+that no way to the data has a rule of its own.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from schemas.stored import Case
+from services.casework.actors import MANAGER, READER, WORKER, ActingAs
+from services.casework.refusals import ActionRefusedError
+from services.runtime.settings import Process
+
+
+class Permission(StrEnum):
+    """What a request needs; a token has some of these as its scopes, a session has all."""
+
+    READ = "cases:read"
+    WORK = "cases:work"
+    ANSWER = "cases:answer"
+    PARKED = "parked:manage"
+    ADMIN = "admin"
+
+
+ALL_PERMISSIONS = frozenset(Permission)
+# The role in a process that a permission takes there. `admin` is no matter of a process.
+_ROLE: Mapping[Permission, str] = {
+    Permission.READ: READER,
+    Permission.WORK: WORKER,
+    Permission.ANSWER: WORKER,
+    Permission.PARKED: MANAGER,
+}
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who makes a request, as proven by a session or a token.
+
+    `scopes` are the permissions that the proof carries. `processes` limits a token to some processes; None
+    when there is no such limit. An `admin` manages people and tokens, and holds every role. Exactly one of
+    `session` and `token`, the ids of the proof, is not None.
+    """
+
+    acting: ActingAs
+    scopes: frozenset[Permission] = ALL_PERMISSIONS
+    processes: frozenset[str] | None = None
+    admin: bool = False
+    session: str | None = None
+    token: str | None = None
+    expires_at: datetime | None = None
+
+    @property
+    def id(self) -> str:
+        """The actor's id in histories and in the audit log."""
+        return self.acting.actor.id
+
+
+class Access:
+    """The rules of the settings' processes."""
+
+    def __init__(self, processes: Mapping[str, Process]) -> None:
+        self._processes = processes
+
+    def may(self, principal: Principal, permission: Permission, process: str | None = None) -> bool:
+        """Whether a principal has a permission: in `process`, or in any when that is None."""
+        if permission not in principal.scopes:
+            return False
+        if permission is Permission.ADMIN:
+            return principal.admin
+        if process is None:
+            return bool(self.processes(principal, permission))
+        known = self._processes.get(process)
+        if known is None or not _within(principal, process):
+            return False
+        return _ROLE[permission] in principal.acting.roles_in(known)
+
+    def require(self, principal: Principal, permission: Permission, process: str) -> None:
+        """Raises ActionRefusedError `not-allowed` without the permission in a process that is seen."""
+        if not self.may(principal, permission, process):
+            problem = f"{permission.value} is needed in process {process}"
+            raise ActionRefusedError(
+                "not-allowed",
+                problem,
+                "ask a manager of the process for a role, or use another token",
+            )
+
+    def processes(
+        self, principal: Principal, permission: Permission = Permission.READ
+    ) -> tuple[str, ...]:
+        """The processes in which a principal has a permission, in the order of the settings."""
+        return tuple(name for name in self._processes if self.may(principal, permission, name))
+
+    def filter(
+        self, principal: Principal, permission: Permission = Permission.READ
+    ) -> dict[str, Any]:
+        """The database filter of what a principal may see; every document with a `process` obeys it."""
+        return {"process": {"$in": list(self.processes(principal, permission))}}
+
+    def may_see(self, principal: Principal, case: Case) -> bool:
+        """Whether a principal may see a case; one whose process the settings lost is seen by nobody."""
+        return self.may(principal, Permission.READ, case.process)
+
+
+def _within(principal: Principal, process: str) -> bool:
+    return principal.processes is None or process in principal.processes

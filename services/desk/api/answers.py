@@ -1,0 +1,278 @@
+"""Answers by mail, and drafts of answers and notes."""
+
+import uuid
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from schemas.desk import Draft
+from schemas.mails import Moment
+from schemas.sending import AnswerCase
+from services.casework.outgoing import MAX_HOLD_S, MAX_TEXT_CHARS
+from services.casework.refusals import ActionRefusedError, StaleRevisionError
+from services.desk.access import Permission
+from services.desk.api.comments import UploadIds
+from services.desk.api.views import OutgoingView, outgoing_view
+from services.desk.drafts import draft_id
+from services.desk.http.endpoint import Call, Endpoint, NoQuery, Reply
+from services.desk.http.problems import not_found
+
+HOLD_S = 15.0
+Addresses = Annotated[
+    list[Annotated[str, Meta(min_length=3, max_length=320)]], Meta(max_length=1000)
+]
+DraftKind = Literal["answer", "note"]
+_KINDS = ("answer", "note")
+
+
+class AnswerRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A mail from the case. `to` empty means its participants; `subject` null its title.
+
+    `quote` puts the participants' latest mail below the text. The mail waits `hold_s` seconds, in which
+    it can be taken back. `uploads` are ids of files uploaded before.
+    """
+
+    text: Annotated[str, Meta(min_length=1, max_length=MAX_TEXT_CHARS)]
+    to: Addresses = []
+    cc: Addresses = []
+    subject: Annotated[str, Meta(min_length=1, max_length=500)] | None = None
+    quote: bool = True
+    hold_s: Annotated[float, Meta(ge=0, le=MAX_HOLD_S)] = HOLD_S
+    uploads: UploadIds = []
+
+
+class AnswerResult(msgspec.Struct, frozen=True, kw_only=True):
+    """The mail in the outbox, and the revision that the case is at."""
+
+    answer: OutgoingView
+    revision: int
+
+
+class AnswerList(msgspec.Struct, frozen=True, kw_only=True):
+    """The mails of a case that are on their way."""
+
+    items: list[OutgoingView]
+
+
+class DraftRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What somebody is writing; `revision` is the case's as they see it."""
+
+    text: Annotated[str, Meta(max_length=MAX_TEXT_CHARS)]
+    revision: Annotated[int, Meta(ge=0, le=2**53)]
+    to: Addresses = []
+    cc: Addresses = []
+    subject: Annotated[str, Meta(max_length=500)] | None = None
+    quote: bool = True
+    uploads: UploadIds = []
+
+
+class DraftView(msgspec.Struct, frozen=True, kw_only=True):
+    """A draft of the caller; `is_stale` when the case has changed since its writer looked at it."""
+
+    kind: str
+    text: str
+    at: Moment
+    revision: int
+    is_stale: bool
+    to: list[str]
+    cc: list[str]
+    subject: str | None
+    quote: bool
+    uploads: list[str]
+
+
+class DraftList(msgspec.Struct, frozen=True, kw_only=True):
+    """The caller's drafts in a case."""
+
+    items: list[DraftView]
+
+
+async def answer(call: Call[NoQuery, AnswerRequest]) -> Reply:
+    """Mail an answer from the case; refused when the case changed since the caller saw it."""
+    desk, body, principal = call.desk, call.body, call.principal
+    case = await desk.visible_case(principal, call.number, Permission.ANSWER)
+    if case.merged_into is not None:
+        hint = f"answer from case {case.merged_into}"
+        raise ActionRefusedError("merged", f"case {case.number} is merged", hint)
+    if call.expected is not None and case.revision != call.expected:
+        raise StaleRevisionError(case.number, call.expected, case.revision)
+    answerable = await desk.answers.case(case.number)
+    if answerable is None:
+        raise not_found("case")
+    command = AnswerCase(
+        id=uuid.uuid4().hex,
+        case=case.number,
+        text=body.text,
+        at=desk.clock(),
+        subject=body.subject,
+        to=body.to,
+        cc=body.cc,
+        quote=body.quote,
+        hold_s=body.hold_s,
+        actor=principal.acting.actor,
+    )
+    files = await desk.uploads.attachments(principal.id, case.number, body.uploads)
+    mail = desk.composer.answer(command, answerable, files, desk.clock())
+    changes = await desk.answers.write(mail, principal.acting.actor, expected=call.expected)
+    await desk.publish(changes, [mail.id])
+    await desk.drafts.remove(case.number, "answer", principal.id)
+    revision = changes[-1].revision
+    return Reply(AnswerResult(answer=outgoing_view(mail), revision=revision), revision=revision)
+
+
+async def list_answers(call: Call[NoQuery, None]) -> Reply:
+    """The mails of the case that are on their way."""
+    case = await call.desk.visible_case(call.principal, call.number)
+    found = await call.desk.reader.outgoing(case.number)
+    return Reply(AnswerList(items=[outgoing_view(mail) for mail in found]), revision=case.revision)
+
+
+async def recall(call: Call[NoQuery, None]) -> Reply:
+    """Take an answer back while it waits."""
+    case = await call.desk.visible_case(call.principal, call.number, Permission.ANSWER)
+    waiting = {mail.id for mail in await call.desk.reader.outgoing(case.number)}
+    answer_id = f"answer {call.path['answer']}"
+    if answer_id not in waiting:
+        raise ActionRefusedError(
+            "too-late", "the answer is not waiting any more", "write another answer instead"
+        )
+    done = await call.desk.cases.recall(answer_id, call.principal.acting)
+    await call.desk.publish(done.written)
+    return Reply(status=204, revision=done.case.revision)
+
+
+async def list_drafts(call: Call[NoQuery, None]) -> Reply:
+    """What the caller was writing in the case."""
+    case = await call.desk.visible_case(call.principal, call.number)
+    drafts = await call.desk.drafts.of_case(case.number, call.principal.id)
+    return Reply(DraftList(items=[draft_view(draft, case.revision) for draft in drafts]))
+
+
+async def save_draft(call: Call[NoQuery, DraftRequest]) -> Reply:
+    """Keep what the caller is writing; only they see it."""
+    kind = draft_kind(call)
+    case = await call.desk.visible_case(call.principal, call.number, Permission.WORK)
+    body, owner = call.body, call.principal.id
+    draft = Draft(
+        id=draft_id(case.number, kind, owner),
+        case=case.number,
+        kind=kind,
+        owner=owner,
+        text=body.text,
+        at=call.desk.clock(),
+        revision=body.revision,
+        to=body.to,
+        cc=body.cc,
+        subject=body.subject,
+        quote=body.quote,
+        uploads=body.uploads,
+    )
+    await call.desk.drafts.save(draft)
+    return Reply(draft_view(draft, case.revision))
+
+
+async def remove_draft(call: Call[NoQuery, None]) -> Reply:
+    """Throw a draft away."""
+    kind = draft_kind(call)
+    case = await call.desk.visible_case(call.principal, call.number)
+    if not await call.desk.drafts.remove(case.number, kind, call.principal.id):
+        raise not_found("draft")
+    return Reply(status=204)
+
+
+def draft_kind(call: Call[Any, Any]) -> str:
+    """The kind in the path. Raises ProblemError 404 for one that is none."""
+    kind = call.path["kind"]
+    if kind not in _KINDS:
+        raise not_found("draft")
+    return kind
+
+
+def draft_view(draft: Draft, revision: int) -> DraftView:
+    return DraftView(
+        kind=draft.kind,
+        text=draft.text,
+        at=draft.at,
+        revision=draft.revision,
+        is_stale=draft.revision != revision,
+        to=draft.to,
+        cc=draft.cc,
+        subject=draft.subject,
+        quote=draft.quote,
+        uploads=draft.uploads,
+    )
+
+
+ROUTES: tuple[Endpoint[Any, Any], ...] = (
+    Endpoint(
+        method="GET",
+        path="/cases/{number}/answers",
+        name="list_answers",
+        summary="List the mails of a case that are on their way",
+        handler=list_answers,
+        permission=Permission.READ,
+        response=AnswerList,
+        refusals=(404,),
+        tag="answers",
+    ),
+    Endpoint(
+        method="POST",
+        path="/cases/{number}/answers",
+        name="answer_case",
+        summary="Mail an answer from a case",
+        handler=answer,
+        permission=Permission.ANSWER,
+        body=AnswerRequest,
+        response=AnswerResult,
+        status=201,
+        conditional=True,
+        refusals=(404, 409),
+        tag="answers",
+    ),
+    Endpoint(
+        method="DELETE",
+        path="/cases/{number}/answers/{answer}",
+        name="recall_answer",
+        summary="Take back an answer that still waits",
+        handler=recall,
+        permission=Permission.ANSWER,
+        status=204,
+        refusals=(404, 409),
+        tag="answers",
+    ),
+    Endpoint(
+        method="GET",
+        path="/cases/{number}/drafts",
+        name="list_drafts",
+        summary="List the caller's drafts in a case",
+        handler=list_drafts,
+        permission=Permission.READ,
+        response=DraftList,
+        refusals=(404,),
+        tag="drafts",
+    ),
+    Endpoint(
+        method="PUT",
+        path="/cases/{number}/drafts/{kind}",
+        name="save_draft",
+        summary="Save a draft of an answer or a note",
+        handler=save_draft,
+        permission=Permission.WORK,
+        body=DraftRequest,
+        response=DraftView,
+        refusals=(404,),
+        tag="drafts",
+    ),
+    Endpoint(
+        method="DELETE",
+        path="/cases/{number}/drafts/{kind}",
+        name="remove_draft",
+        summary="Remove a draft",
+        handler=remove_draft,
+        permission=Permission.READ,
+        status=204,
+        refusals=(404,),
+        tag="drafts",
+    ),
+)

@@ -1,0 +1,246 @@
+"""Cases: lists, one case, its properties, its history."""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from schemas.mails import Moment
+from schemas.stored import Case
+from services.casework import actions
+from services.casework.decide import decide
+from services.casework.decisions.situation import Situation
+from services.casework.listing import SORT_FIELDS, CaseFilter
+from services.casework.refusals import ActionRefusedError
+from services.desk.access import Permission
+from services.desk.api.views import (
+    CaseSummary,
+    CaseView,
+    CaseViews,
+    ChangeView,
+    StageOption,
+    change_view,
+)
+from services.desk.http.cursors import Place, after, read_cursor, write_cursor
+from services.desk.http.endpoint import Call, Endpoint, NoQuery, Reply
+
+MAX_LIMIT = 200
+MAX_TOTAL = 10_000
+Limit = Annotated[int, Meta(ge=1, le=MAX_LIMIT)]
+Cursor = Annotated[str, Meta(max_length=512)]
+Word = Annotated[str, Meta(max_length=320)]
+
+
+class CasesQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which cases, in which order. `assignee` is an address, `group:NAME`, `me`, or empty for nobody.
+
+    Sorted by `due`, a list holds only cases with a due date, soonest first; all others begin with the
+    latest. `total` asks for the number of all matches, which is counted up to 10,000.
+    """
+
+    process: Word | None = None
+    stage: Word | None = None
+    status: Literal["open", "closed"] | None = None
+    assignee: Word | None = None
+    overdue: bool = False
+    text: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
+    sort: Literal["updated", "opened", "due", "number"] = "updated"
+    limit: Limit = 50
+    cursor: Cursor | None = None
+    total: bool = False
+
+
+class CaseList(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of cases. `next` is the cursor of the next page, None on the last. `total` is None unless the
+    request asked for it; `total_is_capped` when there are more than it says."""
+
+    items: list[CaseSummary]
+    next: str | None
+    has_more: bool
+    total: int | None = None
+    total_is_capped: bool = False
+
+
+class CasePatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A JSON merge patch (RFC 7396): what is left out stays, null removes."""
+
+    title: str | msgspec.UnsetType = msgspec.UNSET
+    due_at: Moment | msgspec.UnsetType | None = msgspec.UNSET
+    fields: dict[str, str | bool | None] = {}
+
+
+class HistoryQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The changes above revision `after`, in order."""
+
+    after: Annotated[int, Meta(ge=0, le=2**53)] = 0
+    limit: Limit = 50
+
+
+class History(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of a history. `next` is the `after` of the next page, None on the last."""
+
+    items: list[ChangeView]
+    next: int | None
+    has_more: bool
+
+
+async def list_cases(call: Call[CasesQuery, None]) -> Reply:
+    """The cases that the caller may see, a page at a time."""
+    query = call.query
+    descending = query.sort != "due"
+    field = SORT_FIELDS[query.sort]
+    sign = "-" if descending else ""
+    filters: list[dict[str, Any]] = [call.desk.access.filter(call.principal), _filter(call).query()]
+    if query.sort == "due":
+        filters.append({"due_at": {"$ne": None}})
+    counted = filters.copy()
+    if query.cursor is not None:
+        place = read_cursor(query.cursor, query.sort)
+        filters.append(after(place, field, descending=descending))
+    found = await call.desk.reader.cases(
+        filters,
+        sort=[f"{sign}{field}", f"{sign}_id"][: 1 if field == "_id" else 2],
+        limit=query.limit + 1,
+    )
+    page, has_more = found[: query.limit], len(found) > query.limit
+    total = await call.desk.reader.count(counted, most=MAX_TOTAL + 1) if query.total else None
+    views = case_views(call)
+    return Reply(
+        CaseList(
+            items=[views.summary(case) for case in page],
+            next=_cursor(page[-1], query.sort) if has_more else None,
+            has_more=has_more,
+            total=min(total, MAX_TOTAL) if total is not None else None,
+            total_is_capped=total is not None and total > MAX_TOTAL,
+        )
+    )
+
+
+def _filter(call: Call[CasesQuery, None]) -> CaseFilter:
+    query = call.query
+    return CaseFilter(
+        process=query.process,
+        stage=query.stage,
+        status=query.status,
+        assignee=call.principal.id if query.assignee == "me" else query.assignee,
+        overdue=query.overdue,
+        text=query.text,
+    )
+
+
+def _cursor(case: Case, sort: str) -> str:
+    times = {"updated": case.updated_at, "opened": case.opened_at, "due": case.due_at}
+    return write_cursor(Place(sort=sort, at=times.get(sort), id=case.number))
+
+
+async def show_case(call: Call[NoQuery, None]) -> Reply:
+    """One case, with the stages it may enter next."""
+    return await case_reply(call, await call.desk.visible_case(call.principal, call.number))
+
+
+async def case_reply(call: Call[Any, Any], case: Case, status: int | None = None) -> Reply:
+    """A case as the answer, under the entity tag of its revision."""
+    absorbed = await call.desk.reader.absorbed(case.number)
+    view = case_views(call).case(case, absorbed, stage_options(call, case))
+    return Reply(view, revision=case.revision, status=status)
+
+
+def case_views(call: Call[Any, Any]) -> CaseViews:
+    return CaseViews(call.desk.settings.processes, call.desk.reference)
+
+
+def stage_options(call: Call[Any, Any], case: Case) -> list[StageOption]:
+    """The stages that the present one leads to, with the reason when the caller cannot move the case there."""
+    processes = call.desk.settings.processes
+    process = processes.get(case.process)
+    current = process.stage(case.stage) if process else None
+    if process is None or current is None:
+        return []
+    situation = Situation(
+        case=case, processes=processes, acting=call.principal.acting, now=call.desk.clock()
+    )
+    options = []
+    for stage in process.stages:
+        if stage.name not in current.next:
+            continue
+        refusal = None
+        try:
+            call.desk.access.require(call.principal, Permission.WORK, case.process)
+            decide(actions.Move(stage=stage.name), situation)
+        except ActionRefusedError as error:
+            refusal = str(error)
+        options.append(StageOption(name=stage.name, title=stage.title, refusal=refusal))
+    return options
+
+
+async def patch_case(call: Call[NoQuery, CasePatch]) -> Reply:
+    """Set title, due date and fields, all or none."""
+    case = await call.desk.visible_case(call.principal, call.number, Permission.WORK)
+    action = actions.Edit(title=call.body.title, due_at=call.body.due_at, fields=call.body.fields)
+    done = await call.desk.cases.act(
+        case.number, action, call.principal.acting, expected=call.expected
+    )
+    await call.desk.publish(done.written, done.outgoing)
+    return await case_reply(call, done.case)
+
+
+async def show_history(call: Call[HistoryQuery, None]) -> Reply:
+    """Who did what to a case, and when."""
+    case = await call.desk.visible_case(call.principal, call.number)
+    limit = call.query.limit
+    found = await call.desk.reader.changes(case.number, after=call.query.after, limit=limit + 1)
+    page, has_more = found[:limit], len(found) > limit
+    return Reply(
+        History(
+            items=[change_view(change) for change in page],
+            next=page[-1].revision if has_more else None,
+            has_more=has_more,
+        )
+    )
+
+
+ROUTES: tuple[Endpoint[Any, Any], ...] = (
+    Endpoint(
+        method="GET",
+        path="/cases",
+        name="list_cases",
+        summary="List cases",
+        handler=list_cases,
+        permission=Permission.READ,
+        query=CasesQuery,
+        response=CaseList,
+    ),
+    Endpoint(
+        method="GET",
+        path="/cases/{number}",
+        name="show_case",
+        summary="Show a case",
+        handler=show_case,
+        permission=Permission.READ,
+        response=CaseView,
+        refusals=(404,),
+    ),
+    Endpoint(
+        method="PATCH",
+        path="/cases/{number}",
+        name="patch_case",
+        summary="Set title, due date and fields of a case",
+        handler=patch_case,
+        permission=Permission.WORK,
+        body=CasePatch,
+        response=CaseView,
+        conditional=True,
+        refusals=(404, 409),
+    ),
+    Endpoint(
+        method="GET",
+        path="/cases/{number}/history",
+        name="show_history",
+        summary="Show the history of a case",
+        handler=show_history,
+        permission=Permission.READ,
+        query=HistoryQuery,
+        response=History,
+        refusals=(404,),
+    ),
+)

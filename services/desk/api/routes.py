@@ -1,0 +1,19 @@
+"""The route table: every operation of the API, in the order of the documentation.
+
+From it come routing, validation, the OpenAPI description, and the tests of contract and access.
+"""
+
+from typing import Any, Final
+
+from services.desk.api import answers, cases, comments, files, processes, work
+from services.desk.http.endpoint import Endpoint
+
+PREFIX: Final = "/api/v1"
+ENDPOINTS: Final[tuple[Endpoint[Any, Any], ...]] = (
+    *processes.ROUTES,
+    *cases.ROUTES,
+    *work.ROUTES,
+    *comments.ROUTES,
+    *answers.ROUTES,
+    *files.ROUTES,
+)

@@ -1,0 +1,61 @@
+"""Puts the parts of a desk together."""
+
+from collections.abc import Callable
+
+from starlette.requests import HTTPConnection
+
+from schemas.case_ref import CaseReference
+from services.casework.outgoing import OutgoingMailBuilder
+from services.casework.parked import ParkedMailRepository
+from services.casework.persistence.answers import MongoAnswers
+from services.casework.persistence.reader import CaseReader
+from services.casework.persistence.repository import CaseRepository
+from services.desk.access import Access
+from services.desk.desk import Desk, direct_address
+from services.desk.drafts import Drafts
+from services.desk.events import DeskEvents
+from services.desk.http.idempotency import IdempotentReplies
+from services.desk.uploads import Uploads
+from services.runtime.mail.message_id_keys import message_id_signer
+from services.runtime.settings import Settings
+from services.runtime.store.blobs import Blobs
+from services.runtime.store.mongo import Store
+
+
+def build_desk(
+    settings: Settings,
+    store: Store,
+    public_url: str,
+    client_address: Callable[[HTTPConnection], str] = direct_address,
+) -> Desk:
+    """A desk on the database of `store`; `public_url` has no slash at the end."""
+    blobs = Blobs(store)
+    composer = OutgoingMailBuilder(settings, message_id_signer(settings))
+    return Desk(
+        settings=settings,
+        store=store,
+        access=Access(settings.processes),
+        cases=CaseRepository(store, settings.processes, compose=composer.notice),
+        reader=CaseReader(store),
+        answers=MongoAnswers(store),
+        composer=composer,
+        blobs=blobs,
+        parked=ParkedMailRepository(store, blobs),
+        uploads=Uploads(store, blobs),
+        drafts=Drafts(store),
+        events=DeskEvents(),
+        idempotent_replies=IdempotentReplies(store),
+        reference=CaseReference(settings.case_reference.prefix, settings.case_reference.read_bare),
+        public_url=public_url,
+        client_address=client_address,
+    )
+
+
+async def ensure_indexes(desk: Desk) -> None:
+    """Every index that the desk's queries need. Raises TransientError."""
+    await desk.cases.ensure_indexes()
+    await desk.reader.ensure_indexes()
+    await desk.blobs.ensure_indexes()
+    await desk.uploads.ensure_indexes()
+    await desk.drafts.ensure_indexes()
+    await desk.idempotent_replies.ensure_indexes()

@@ -1,0 +1,84 @@
+"""What the handlers of the desk work with: one object with every part, made once by `main`."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from starlette.requests import HTTPConnection
+
+from schemas.case_ref import CaseReference
+from schemas.changes import Change
+from schemas.stored import Case
+from services.casework.outgoing import OutgoingMailBuilder
+from services.casework.parked import ParkedMailRepository
+from services.casework.persistence.answers import MongoAnswers
+from services.casework.persistence.reader import CaseReader
+from services.casework.persistence.repository import CaseRepository
+from services.desk.access import Access, Permission, Principal
+from services.desk.drafts import Drafts
+from services.desk.events import DeskEvents
+from services.desk.http.idempotency import IdempotentReplies
+from services.desk.http.problems import not_found
+from services.desk.uploads import Uploads
+from services.runtime.logs import get_logger
+from services.runtime.settings import Settings
+from services.runtime.store.blobs import Blobs
+from services.runtime.store.mongo import Store
+
+if TYPE_CHECKING:
+    from services.desk.http.endpoint import Call
+
+log = get_logger(__name__)
+
+
+def direct_address(connection: HTTPConnection) -> str:
+    return connection.client.host if connection.client else ""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """The parts of a running desk. `public_url` is where people open it, without a slash at the end."""
+
+    settings: Settings
+    store: Store
+    access: Access
+    cases: CaseRepository
+    reader: CaseReader
+    answers: MongoAnswers
+    composer: OutgoingMailBuilder
+    blobs: Blobs
+    parked: ParkedMailRepository
+    uploads: Uploads
+    drafts: Drafts
+    events: DeskEvents
+    idempotent_replies: IdempotentReplies
+    reference: CaseReference
+    public_url: str
+    client_address: Callable[[HTTPConnection], str] = direct_address
+    clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+
+    async def visible_case(
+        self,
+        principal: Principal,
+        number: int,
+        permission: Permission = Permission.READ,
+    ) -> Case:
+        """The case, if the principal may see it and has `permission` in its process.
+
+        Raises ProblemError: 404 for a case that does not exist or may not be seen, in the same words; 403
+        for one that may be seen only.
+        """
+        case = await self.reader.case(number, self.access.filter(principal))
+        if case is None:
+            raise not_found("case")
+        self.access.require(principal, permission, case.process)
+        return case
+
+    async def audit(self, call: "Call[Any, Any]", what: str, thing: str) -> None:
+        """Record that somebody saw or took something, such as a file."""
+        log.info("audited", what=what, object=thing, actor=call.principal.id, address=call.address)
+
+    async def publish(self, changes: Sequence[Change], outgoing: Sequence[str] = ()) -> None:
+        """Let everyone know of what was written; a broker that is away learns of it later."""
+        await self.events.publish(changes, outgoing)

@@ -1,0 +1,55 @@
+"""What the desk publishes: events of what people did, and wake-ups of the sender.
+
+The database has both already. So an action is answered at once, even while the broker is away; the sweep of
+any process publishes then what the desk could not.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+from schemas.changes import Change
+from schemas.sending import SendMail
+from services.casework.publisher import ChangePublisher
+from services.runtime.broker.connection import Broker
+from services.runtime.broker.messages import Outgoing
+from services.runtime.broker.topology import SENDER_WORK
+from services.runtime.errors import TransientError
+from services.runtime.logs import get_logger
+
+log = get_logger(__name__)
+
+PATIENCE_S = 2.0
+
+
+class DeskEvents:
+    """Publishes by the current connection to the broker, if there is one."""
+
+    def __init__(self) -> None:
+        self._broker: Broker | None = None
+        self._publisher: ChangePublisher | None = None
+
+    def connected(self, broker: Broker, publisher: ChangePublisher) -> None:
+        self._broker, self._publisher = broker, publisher
+
+    def disconnected(self) -> None:
+        self._broker = self._publisher = None
+
+    async def send(self, message: Outgoing) -> None:
+        """Publish one message that has to go out now. Raises TransientError without a connection."""
+        if self._broker is None:
+            raise TransientError("the broker is not connected")
+        await self._broker.publish(message)
+
+    async def publish(self, changes: Sequence[Change], outgoing: Sequence[str] = ()) -> None:
+        """Publish the events of `changes`, and wake the sender for mails of the outbox. Raises nothing."""
+        if self._broker is None or self._publisher is None:
+            return
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await self._publisher.publish(changes)
+                wakeups = [
+                    Outgoing.of(SendMail(id=mail_id), mail_id, SENDER_WORK) for mail_id in outgoing
+                ]
+                await self._broker.publish_all(wakeups)
+        except (TransientError, TimeoutError) as error:
+            log.warning("events_postponed", changes=len(changes), error=error)

@@ -1,0 +1,1 @@
+"""What every request of the desk goes through: decoding, access, conditions, errors."""

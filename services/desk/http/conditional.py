@@ -1,0 +1,33 @@
+"""Entity tags and `If-Match` (RFC 9110, sections 8.8.3 and 13.1.1). Pure."""
+
+import re
+
+from services.desk.http.problems import ProblemError
+
+_TAG = re.compile(r'"r(0|[1-9][0-9]{0,15})"')
+
+
+def entity_tag(revision: int) -> str:
+    """The strong entity tag of a case at a revision: `"r17"`."""
+    return f'"r{revision}"'
+
+
+def expected_revision(if_match: str | None) -> int:
+    """The revision that a request is based on.
+
+    Raises ProblemError: 428 without the header, 400 for one that is no entity tag of a case.
+    """
+    if if_match is None:
+        raise ProblemError(
+            428,
+            "precondition-required",
+            'send If-Match with the ETag of the case as you saw it, such as "r17"',
+        )
+    found = _TAG.fullmatch(if_match.strip())
+    if found is None:
+        raise ProblemError(
+            400,
+            "invalid-if-match",
+            'If-Match has to be one entity tag of a case, such as "r17"; GET the case for its ETag',
+        )
+    return int(found[1])

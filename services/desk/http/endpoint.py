@@ -1,0 +1,101 @@
+"""A row of the route table, and one request as its handler sees it."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.desk.access import Permission, Principal
+from services.desk.http.problems import not_found
+
+if TYPE_CHECKING:
+    from services.desk.desk import Desk
+
+Q = TypeVar("Q")
+B = TypeVar("B")
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+MAX_NUMBER = 2**53 - 1
+
+
+class NoQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A request without parameters."""
+
+
+@dataclass(frozen=True)
+class Call(Generic[Q, B]):
+    """One request, checked and decoded.
+
+    `query` and `body` are of the types that the endpoint declares; `body` is None for an endpoint without
+    one. `path` holds the values of the path's places. `expected` is the revision of `If-Match`, None when
+    the endpoint takes none. `request` is the raw one, for uploads and streams; None when a page makes the
+    call in process.
+    """
+
+    desk: "Desk"
+    principal: Principal
+    query: Q
+    body: B
+    path: Mapping[str, str] = field(default_factory=dict)
+    expected: int | None = None
+    request: Request | None = None
+    address: str = ""
+
+    @property
+    def number(self) -> int:
+        """The case number in the path. Raises ProblemError 404 for one that cannot exist."""
+        text = self.path["number"]
+        if not (text.isascii() and text.isdigit()) or not 0 < int(text[:20]) <= MAX_NUMBER:
+            raise not_found("case")
+        return int(text)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a handler returns: a struct of the declared type, None for 204.
+
+    With `revision`, the answer has the `ETag` of that revision of the case.
+    """
+
+    body: Any = None
+    status: int | None = None
+    revision: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+Handler = Callable[[Call[Q, B]], Awaitable[Reply | Response]]
+
+
+@dataclass(frozen=True)
+class Endpoint(Generic[Q, B]):
+    """One operation of the API.
+
+    `permission` is what the caller needs in at least one process (handlers check it for the process of
+    the case at hand); None means that any signed-in caller may ask. `query` and `body` are the structs
+    that validate the request, `response` the one that the answer's body has; None for none. `conditional`
+    operations need `If-Match`. `media` is the type of an answer that is no JSON. `refusals` are the
+    statuses, besides those that every operation has, that the answer can have.
+    """
+
+    method: Method
+    path: str
+    name: str
+    summary: str
+    handler: Handler[Q, B]
+    permission: Permission | None
+    query: type[Q] = NoQuery  # type: ignore[assignment]
+    body: type[B] | None = None
+    response: Any = None
+    status: int = 200
+    conditional: bool = False
+    refusals: tuple[int, ...] = ()
+    media: str | None = None
+    tag: str = "cases"
+    upload: bool = False
+
+    @property
+    def template(self) -> str:
+        """The path as metrics and OpenAPI write it."""
+        return self.path

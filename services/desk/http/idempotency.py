@@ -1,0 +1,107 @@
+"""`Idempotency-Key`: a repeated POST has one effect, and gets the answer of the first one.
+
+The reply is kept for a day. A request that died before its reply was kept may be repeated after a minute;
+what it wrote is safe from being written twice by the case's revision.
+"""
+
+import hashlib
+import re
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+from starlette.responses import Response
+
+from schemas.desk import IdempotentReply
+from schemas.stored import from_document, to_document
+from services.desk.http.problems import ProblemError
+from services.runtime.store.mongo import Store
+
+KEPT_FOR = timedelta(hours=24)
+ABANDONED_AFTER = timedelta(minutes=1)
+_KEY = re.compile(r"[!-~]{1,255}")
+_KEPT_HEADERS = ("etag", "location", "content-type")
+
+
+class IdempotentReplies:
+    """Methods raise TransientError."""
+
+    def __init__(self, store: Store) -> None:
+        self._replies = store.collection(IdempotentReply.COLLECTION)
+
+    async def ensure_indexes(self) -> None:
+        await self._replies.ensure_expiry("expires_at")
+
+    async def once(
+        self,
+        owner: str,
+        key: str,
+        fingerprint: bytes,
+        respond: Callable[[], Awaitable[Response]],
+    ) -> Response:
+        """The response to the first request with this key; `respond` is called for that one only.
+
+        `fingerprint` identifies what is asked for. Raises ProblemError: 400 for a key that is none, 422 if
+        the key came with another request before, 409 while the first one is still being answered. Answers
+        of 500 and above are not kept.
+        """
+        if not _KEY.fullmatch(key):
+            raise ProblemError(
+                400,
+                "invalid-idempotency-key",
+                "Idempotency-Key has 1 to 255 visible ASCII characters",
+            )
+        name = hashlib.sha256(f"{owner}\0{key}".encode()).hexdigest()
+        asked = hashlib.sha256(fingerprint).hexdigest()
+        if earlier := await self._claim(name, asked):
+            return earlier
+        try:
+            response = await respond()
+        except BaseException:
+            await self._replies.delete({"_id": name, "status": None})
+            raise
+        if response.status_code >= 500:
+            await self._replies.delete({"_id": name, "status": None})
+        else:
+            await self._keep(name, response)
+        return response
+
+    async def _claim(self, name: str, asked: str) -> Response | None:
+        now = datetime.now(UTC)
+        claim = IdempotentReply(id=name, request=asked, at=now, expires_at=now + KEPT_FOR)
+        if await self._replies.insert_missing([to_document(claim)]):
+            return None
+        document = await self._replies.find_one({"_id": name})
+        if document is None:  # it expired, or failed, in between
+            raise _still_answered()
+        kept = from_document(document, IdempotentReply)
+        if kept.request != asked:
+            raise ProblemError(
+                422,
+                "idempotency-key-reused",
+                "this Idempotency-Key came with another request before; use a new key",
+            )
+        if kept.status is not None:
+            headers = dict(kept.headers) | {"Idempotent-Replayed": "true"}
+            return Response(kept.body, kept.status, headers)
+        abandoned = {"_id": name, "status": None, "at": {"$lt": now - ABANDONED_AFTER}}
+        if not await self._replies.update(abandoned, {"$set": {"at": now}}):
+            raise _still_answered()
+        return None
+
+    async def _keep(self, name: str, response: Response) -> None:
+        headers = {
+            header: response.headers[header]
+            for header in _KEPT_HEADERS
+            if header in response.headers
+        }
+        kept = {"status": response.status_code, "headers": headers, "body": bytes(response.body)}
+        await self._replies.update({"_id": name}, {"$set": kept})
+
+
+def _still_answered() -> ProblemError:
+    return ProblemError(
+        409,
+        "still-answered",
+        "the first request with this Idempotency-Key is still being answered; repeat it in a second",
+        headers={"Retry-After": "1"},
+    )

@@ -1,0 +1,86 @@
+"""Requests to an ASGI application in process, and its answers."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from starlette.types import ASGIApp, Message
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer; header names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Client:
+    """Asks `app` with the given header fields in every request."""
+
+    def __init__(self, app: ASGIApp, headers: Mapping[str, str] | None = None) -> None:
+        self._app = app
+        self._headers = dict(headers or {})
+
+    def with_headers(self, **headers: str) -> "Client":
+        """The same with more header fields; `_` in a name stands for `-`."""
+        more = {name.replace("_", "-"): value for name, value in headers.items()}
+        return Client(self._app, self._headers | more)
+
+    async def ask(
+        self,
+        method: str,
+        target: str,
+        body: Any = None,
+        *,
+        content: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """One request; `body` is sent as JSON, `content` as it is."""
+        sent = self._headers | dict(headers or {})
+        if body is not None:
+            media = "application/merge-patch+json" if method == "PATCH" else "application/json"
+            content, sent = json.dumps(body).encode(), {"content-type": media} | sent
+        if content:
+            sent = {"content-length": str(len(content))} | sent
+        path, _, query = target.partition("?")
+        scope: dict[str, Any] = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": method,
+            "scheme": "http",
+            "path": path,
+            "raw_path": quote(path).encode(),
+            "query_string": query.encode(),
+            "root_path": "",
+            "headers": [(name.lower().encode(), value.encode()) for name, value in sent.items()],
+            "client": ("192.0.2.7", 4711),
+            "server": ("127.0.0.1", 80),
+        }
+        waiting: list[Message] = [{"type": "http.request", "body": content, "more_body": False}]
+        answered: list[Message] = []
+
+        async def receive() -> Message:
+            if waiting:
+                return waiting.pop(0)
+            await asyncio.Event().wait()
+            raise AssertionError("never")
+
+        async def send(message: Message) -> None:
+            answered.append(message)
+
+        await self._app(scope, receive, send)
+        head = answered[0]
+        return Answer(
+            head["status"],
+            {name.decode().lower(): value.decode() for name, value in head["headers"]},
+            b"".join(message.get("body", b"") for message in answered[1:]),
+        )

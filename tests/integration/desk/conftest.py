@@ -1,0 +1,155 @@
+"""A desk on a real database, and people with different roles who use it."""
+
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.requests import HTTPConnection
+
+from deploy.local import PrivateServers
+from schemas.changes import Actor
+from schemas.stored import Case
+from services.casework.actors import ActingAs
+from services.desk.access import Permission, Principal
+from services.desk.app import build_app
+from services.desk.build import build_desk, ensure_indexes
+from services.desk.desk import Desk
+from services.desk.http.problems import ProblemError
+from services.runtime.settings import load_settings
+from services.runtime.store.mongo import Store
+from tests.asgi import Client
+from tests.integration.test_casework import open_case
+
+TOML = """
+[server.s]
+protocol = "imap"
+host = "imap.office.example"
+[smtp.relay]
+host = "smtp.office.example"
+[case_reference]
+key_file = "keys"
+
+[process.invoices]
+title = "Cost invoices"
+smtp = "relay"
+[[process.invoices.stage]]
+name = "registration"
+title = "Registration"
+initial = true
+next = ["approval"]
+[[process.invoices.stage]]
+name = "approval"
+next = ["paid", "registration"]
+roles = ["approver"]
+[[process.invoices.stage]]
+name = "paid"
+final = true
+next = ["registration"]
+[[process.invoices.field]]
+name = "invoice_number"
+[[process.invoices.access]]
+role = "worker"
+users = ["anna@office.example"]
+[[process.invoices.access]]
+role = "approver"
+groups = ["accounting"]
+[[process.invoices.access]]
+role = "manager"
+users = ["maria@office.example"]
+[[process.invoices.access]]
+role = "reader"
+users = ["rita@office.example"]
+[[process.invoices.mailbox]]
+server = "s"
+address = "invoices@office.example"
+password_file = "password"
+
+[process.help]
+title = "Help"
+smtp = "relay"
+[[process.help.stage]]
+name = "new"
+initial = true
+next = ["done"]
+[[process.help.stage]]
+name = "done"
+final = true
+[[process.help.access]]
+role = "worker"
+users = ["hans@office.example", "anna@office.example"]
+[[process.help.mailbox]]
+server = "s"
+address = "help@office.example"
+password_file = "password"
+"""
+
+
+def person(name: str, **more: Any) -> Principal:
+    actor = Actor(kind="person", id=f"{name}@office.example", name=name.title())
+    return Principal(acting=ActingAs(actor), session=f"session of {name}", **more)
+
+
+PEOPLE: dict[str, Principal] = {
+    "anna": person("anna"),  # a worker in both processes
+    "maria": person("maria"),
+    "rita": person("rita"),
+    "hans": person("hans"),  # a worker in the other process
+    "eve": person("eve"),  # no role
+    "reading": Principal(
+        acting=ActingAs(Actor(kind="token", id="anna@office.example")),
+        scopes=frozenset({Permission.READ}),
+        token="reading",
+    ),
+    "helping": Principal(
+        acting=ActingAs(Actor(kind="token", id="anna@office.example")),
+        processes=frozenset({"help"}),
+        token="helping",
+    ),
+}
+
+
+class KnownPeople:
+    """Believes who the header `x-test-user` names."""
+
+    async def principal(self, connection: HTTPConnection) -> Principal | None:
+        name = connection.headers.get("x-test-user")
+        if name == "revoked":
+            raise ProblemError(401, "revoked", "the session was ended; sign in again")
+        return PEOPLE[name] if name else None
+
+
+@pytest.fixture
+async def desk(servers: PrivateServers, tmp_path: Path) -> AsyncIterator[Desk]:
+    """A desk with a database of its own."""
+    (tmp_path / "mailcase.toml").write_text(TOML)
+    (tmp_path / "keys").write_text("0123456789abcdef0123456789abcdef\n")
+    (tmp_path / "password").write_text("secret\n")
+    settings = load_settings(tmp_path / "mailcase.toml", {})
+    async with Store.opened(servers.store.url, f"test_{uuid.uuid4().hex[:12]}") as store:
+        desk = build_desk(settings, store, "http://desk.test")
+        await ensure_indexes(desk)
+        yield desk
+
+
+@pytest.fixture
+def client(desk: Desk) -> Callable[[str], Client]:
+    """A client for a name of PEOPLE; its requests come from the desk's own pages."""
+    app = build_app(desk, KnownPeople())
+    return lambda name: Client(
+        app, {"x-test-user": name, "sec-fetch-site": "same-origin"} if name else {}
+    )
+
+
+OpenCase = Callable[..., Awaitable[Case]]
+
+
+@pytest.fixture
+def opened(desk: Desk) -> OpenCase:
+    """Opens a case as a mail does."""
+
+    async def opens(number: int, **fields: Any) -> Case:
+        return await open_case(desk.store, number, **fields)
+
+    return opens

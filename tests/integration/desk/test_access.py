@@ -1,0 +1,117 @@
+"""Every operation for every kind of caller: the matrix fails when an operation is missing from it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from services.desk.access import Permission
+from services.desk.api.routes import ENDPOINTS, PREFIX
+from services.desk.http.endpoint import Endpoint
+from tests.asgi import Answer, Client
+from tests.integration.desk.conftest import OpenCase
+
+Clients = Callable[[str], Client]
+
+# For every operation: what to put into its path, and a body that its validation takes. Case 1 is of the
+# process invoices.
+REQUESTS: dict[str, tuple[str, Any]] = {
+    "list_processes": ("/processes", None),
+    "list_cases": ("/cases", None),
+    "show_case": ("/cases/1", None),
+    "patch_case": ("/cases/1", {"title": "Another"}),
+    "show_history": ("/cases/1/history", None),
+    "move_case": ("/cases/1/moves", {"stage": "approval"}),
+    "assign_case": ("/cases/1/assignments", {"to": "me"}),
+    "close_case": ("/cases/1/closures", {}),
+    "reopen_case": ("/cases/1/reopenings", {}),
+    "merge_case": ("/cases/1/merges", {"into": 2}),
+    "unmerge_case": ("/cases/1/merges", None),
+    "split_case": ("/cases/1/splits", {"comments": ["a"]}),
+    "list_comments": ("/cases/1/comments", None),
+    "show_comment": ("/cases/1/comments/a", None),
+    "add_note": ("/cases/1/notes", {"text": "A note"}),
+    "upload_file": ("/cases/1/uploads?name=a.txt", b"content"),
+    "list_answers": ("/cases/1/answers", None),
+    "answer_case": ("/cases/1/answers", {"text": "An answer"}),
+    "recall_answer": ("/cases/1/answers/x", None),
+    "list_drafts": ("/cases/1/drafts", None),
+    "save_draft": ("/cases/1/drafts/note", {"text": "", "revision": 1}),
+    "remove_draft": ("/cases/1/drafts/note", None),
+    "download_attachment": (f"/cases/1/attachments/{'0' * 64}", None),
+    "show_html": ("/cases/1/comments/a/html", None),
+    "download_original": ("/cases/1/comments/a/original", None),
+}
+BY_NAME = {endpoint.name: endpoint for endpoint in ENDPOINTS}
+
+
+async def ask(client: Client, endpoint: Endpoint[Any, Any]) -> Answer:
+    path, body = REQUESTS[endpoint.name]
+    content = body if isinstance(body, bytes) else b""
+    headers = {"if-match": '"r1"'} if endpoint.conditional else {}
+    return await client.ask(
+        endpoint.method, PREFIX + path, None if content else body, content=content, headers=headers
+    )
+
+
+def test_the_matrix_has_every_operation() -> None:
+    assert set(REQUESTS) == set(BY_NAME)
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+async def test_access(name: str, client: Clients, opened: OpenCase) -> None:
+    await opened(1)
+    await opened(2)
+    endpoint = BY_NAME[name]
+    of_case = "{number}" in endpoint.path
+    for nobody in ("", "revoked"):
+        assert (await ask(client(nobody), endpoint)).status == 401, nobody
+    if endpoint.permission is None:
+        return
+    refused = (await ask(client("eve"), endpoint)).status
+    assert refused == 403, "no role at all"
+    if of_case:
+        for other in ("hans", "helping"):
+            answer = await ask(client(other), endpoint)
+            assert answer.status == 404, f"{other} has a role in another process only"
+            assert "supplier" not in answer.body.decode()
+    if endpoint.permission is not Permission.READ:
+        for reader in ("rita", "reading"):
+            assert (await ask(client(reader), endpoint)).status == 403, reader
+    allowed = "maria" if endpoint.permission is Permission.PARKED else "anna"
+    assert (await ask(client(allowed), endpoint)).status not in {401, 403}, allowed
+
+
+async def test_lists_and_counts_hold_only_what_the_caller_may_see(
+    client: Clients, opened: OpenCase
+) -> None:
+    await opened(1)
+    for name, seen in {"anna": [1], "rita": [1], "hans": [], "helping": []}.items():
+        page = (await client(name).ask("GET", f"{PREFIX}/cases?total=true")).json()
+        assert [case["number"] for case in page["items"]] == seen, name
+        assert page["total"] == len(seen), name
+        processes = (await client(name).ask("GET", f"{PREFIX}/processes")).json()["items"]
+        counted = {
+            stage["name"]: stage["open_cases"]
+            for process in processes
+            if process["name"] == "invoices"
+            for stage in process["stages"]
+        }
+        assert counted.get("registration", 0) == len(seen), name
+
+
+async def test_a_request_that_another_site_caused_changes_nothing(
+    client: Clients, opened: OpenCase
+) -> None:
+    await opened(1)
+    headers = {"if-match": '"r1"'}
+    for forged in (
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+        {"sec-fetch-site": "cross-site", "origin": "http://desk.test"},
+    ):
+        answer = await client("anna").ask(
+            "POST", f"{PREFIX}/cases/1/closures", {}, headers=headers | forged
+        )
+        assert answer.json()["reason"] == "cross-site", forged
+    assert (await client("anna").ask("GET", f"{PREFIX}/cases/1")).json()["status"] == "open"
