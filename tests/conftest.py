@@ -1,5 +1,6 @@
 """The servers that tests share. They start when the first test asks for them, and end with the session."""
 
+import logging
 import os
 import shutil
 import tempfile
@@ -11,11 +12,25 @@ from hypothesis import settings
 
 from deploy.local import MissingProgramError, PrivateServers
 from deploy.local.programs import find_programs
+from services.runtime.logs import OWN_LOGGERS
 
 # The same examples on every run, so that a run says something about the change under test; `make fuzz` seeks new ones.
 settings.register_profile("steady", derandomize=True, deadline=None, database=None)
 settings.register_profile("seeking", deadline=None, print_blob=True)
 settings.load_profile("steady")
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """Put the process's logging back: a command that ran in it logs to the stream of its test."""
+    loggers = [logging.getLogger(name) for name in (None, *OWN_LOGGERS)]
+    levels, handlers = [logger.level for logger in loggers], logging.root.handlers[:]
+    yield
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
+    for handler in set(logging.root.handlers).difference(handlers):
+        logging.root.removeHandler(handler)
+    logging.captureWarnings(capture=False)
 
 
 @pytest.fixture(scope="session")

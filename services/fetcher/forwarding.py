@@ -1,12 +1,12 @@
 """Publishes fetched mails with publisher confirms."""
 
-import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 
 from services.fetcher import metrics
+from services.fetcher.backpressure import wait_for_broker
 from services.fetcher.in_flight import InFlight
 from services.fetcher.ports import FetchedMail
 from services.runtime.broker.messages import Outgoing
@@ -14,8 +14,6 @@ from services.runtime.logs import get_logger
 from services.runtime.mail.raw_mail_builder import RawMailBuilder
 
 log = get_logger(__name__)
-
-CONFIRM_PATIENCE_S = 5.0
 
 
 class Publisher(Protocol):
@@ -73,20 +71,12 @@ class Forwarding:
         metrics.FETCHED_BYTES.labels(self._mailbox).inc(sum(len(mail.raw) for mail in fetched))
 
     async def _publish_confirmed(self, messages: list[Outgoing]) -> None:
-        """Publish, however long an alarm of the broker (memory or disk) blocks publishers."""
-        paused = metrics.BACKPRESSURE.labels(self._mailbox, "broker")
-        publishing = asyncio.ensure_future(self._publisher.publish_all(messages))
-        try:
-            ended, _ = await asyncio.wait({publishing}, timeout=CONFIRM_PATIENCE_S)
-            if not ended:
-                paused.set(1)
-                log.warning(
-                    "confirms_late",
-                    mailbox=self._mailbox,
-                    mails=len(messages),
-                    hint="see the broker's alarms",
-                )
-            await publishing
-        finally:
-            publishing.cancel()
-            paused.set(0)
+        def report_pause() -> None:
+            log.warning(
+                "confirms_late",
+                mailbox=self._mailbox,
+                mails=len(messages),
+                hint="see the broker's alarms",
+            )
+
+        await wait_for_broker(self._mailbox, self._publisher.publish_all(messages), report_pause)

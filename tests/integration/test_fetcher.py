@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -305,36 +306,59 @@ async def test_no_more_mails_are_in_flight_than_the_window_allows(
     assert recorder.doubles == 0
 
 
-@pytest.mark.parametrize(
-    "alarm",
-    [("set_vm_memory_high_watermark", "0.00001", "0.4"), ("set_disk_free_limit", "9999GB", "50MB")],
-    ids=["memory", "disk"],
-)
+ALARMS = {
+    "memory": ("set_vm_memory_high_watermark", "0.00001", "0.4"),
+    "disk": ("set_disk_free_limit", "9999GB", "50MB"),
+}
+
+
+@contextmanager
+def alarm_of(bench: Bench, kind: str) -> Iterator[None]:
+    """The broker blocks publishers during the block."""
+    limit, alarming, usual = ALARMS[kind]
+    bench.servers.broker.ctl(limit, alarming)
+    try:
+        yield
+    finally:
+        bench.servers.broker.ctl(limit, usual)
+
+
+def paused_by_broker() -> bool:
+    return sample("mailcase_mailbox_paused", mailbox="a", by="broker") == 1
+
+
+@pytest.mark.parametrize("kind", ALARMS)
 async def test_while_the_broker_blocks_publishers_mail_waits_and_is_published_afterwards(
-    bench: Bench, account: Account, monkeypatch: pytest.MonkeyPatch, alarm: tuple[str, str, str]
+    bench: Bench, account: Account, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    monkeypatch.setattr("services.fetcher.forwarding.CONFIRM_PATIENCE_S", 0.2)
-    ctl, (limit, alarming, usual) = bench.servers.broker.ctl, alarm
+    monkeypatch.setattr("services.fetcher.backpressure.PATIENCE_S", 0.2)
     async with (
         bench.recorder() as recorder,
         fetching(bench.settings({"a": account}, server(account, "imap"))),
     ):
-        await until(
-            lambda: sample("mailcase_mailbox_lease_held", mailbox="a") == 1, lambda: "the lease"
-        )
-        ctl(limit, alarming)
-        try:
+        await until(lambda: sample("mailcase_mailbox_up", mailbox="a") == 1, lambda: "it reads")
+        with alarm_of(bench, kind):
             for number in range(5):
                 account.deliver(raw(number))
-            await until(
-                lambda: sample("mailcase_mailbox_paused", mailbox="a", by="broker") == 1,
-                lambda: "it says so",
-            )
+            await until(paused_by_broker, lambda: "the mailbox is paused")
             assert account.left() == 5
-        finally:
-            ctl(limit, usual)
         await until(lambda: account.left() == 0, lambda: "all are gone")
     assert len(recorder.mails) == 5
+
+
+async def test_a_mailbox_leased_during_an_alarm_is_reported_as_paused_and_read_afterwards(
+    bench: Bench, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The replica announces itself, which blocks its connection before the mailbox has a queue."""
+    monkeypatch.setattr("services.fetcher.backpressure.PATIENCE_S", 0.2)
+    account.deliver(raw(1))
+    async with bench.recorder() as recorder:
+        with alarm_of(bench, "disk"):
+            async with fetching(bench.settings({"a": account}, server(account, "imap"))):
+                await until(paused_by_broker, lambda: "the mailbox is paused")
+                bench.servers.broker.ctl(ALARMS["disk"][0], ALARMS["disk"][2])
+                await until(lambda: account.left() == 0, lambda: "it is gone")
+        assert len(recorder.mails) == 1
 
 
 async def test_after_a_folder_is_recreated_its_new_mails_come(

@@ -6,10 +6,12 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
+from functools import partial
 
 from schemas.codec import UnreadableMessageError, decode_presence
 from schemas.events import FetcherPresent
 from services.fetcher import metrics
+from services.fetcher.backpressure import wait_for_broker
 from services.fetcher.leases.lease import Lease, LeaseLostError
 from services.fetcher.leases.peers import Peers
 from services.fetcher.leases.store import LeaseStore
@@ -164,7 +166,8 @@ class LeaseManager:
         self, mailbox: str, lease: Lease, ending: Stop, read: Read
     ) -> None:
         queue = receipts_queue(mailbox, self._name)
-        receipts = await self._broker.private_queue(queue, EVENT, receipt_key(mailbox))
+        declaring = self._broker.private_queue(queue, EVENT, receipt_key(mailbox))
+        receipts = await wait_for_broker(mailbox, declaring, partial(_report_pause, mailbox))
         if receipts is None:  # the name is random for each connection
             raise TransientError(
                 f"the queue {queue} belongs to another connection", mailbox=mailbox
@@ -234,3 +237,12 @@ class LeaseManager:
             self._releasing.add(mailbox)
             self._paused_until_s[mailbox] = now_s + RELEASED_PAUSE_S
             self._held[mailbox].request()
+
+
+def _report_pause(mailbox: str) -> None:
+    log.warning(
+        "mailbox_paused",
+        mailbox=mailbox,
+        reason="the broker does not declare the queue of its receipts",
+        hint="see the broker's alarms; reading begins once it does",
+    )

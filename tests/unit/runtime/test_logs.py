@@ -5,7 +5,6 @@ import json
 import logging
 import uuid
 import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import Message
@@ -29,18 +28,6 @@ class Terminal(io.StringIO):
 
     def isatty(self) -> bool:
         return True
-
-
-@pytest.fixture(autouse=True)
-def as_before() -> Iterator[None]:
-    """Put the process's logging back as it was."""
-    loggers = [logging.getLogger(name) for name in (None, *logs.OWN_LOGGERS)]
-    levels, handlers = [logger.level for logger in loggers], logging.getLogger().handlers[:]
-    yield
-    for logger, level in zip(loggers, levels, strict=True):
-        logger.setLevel(level)
-    logging.getLogger().handlers[:] = handlers
-    logging.captureWarnings(capture=False)
 
 
 @pytest.fixture
