@@ -94,6 +94,7 @@ COMMANDS: dict[Group, tuple[Command | Family, ...]] = {
             "Replay archived mails to restore or rederive.",
             "replay --since 7d --dry-run",
         ),
+        Family("search", "Maintain the search index.", "search rebuild"),
         Command(
             "erase", "erase:erase", "Erase a person's data.", "erase jan@example.com --dry-run"
         ),
@@ -218,6 +219,14 @@ SUBCOMMANDS: dict[str, tuple[Command, ...]] = {
             "mail:save",
             "Save the exact bytes of a mail.",
             "mail save 5f1d0c2a --to mail.eml",
+        ),
+    ),
+    "search": (
+        Command(
+            "rebuild",
+            "search:rebuild",
+            "Write the search index again.",
+            "search rebuild",
         ),
     ),
     "dead": (

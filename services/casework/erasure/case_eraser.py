@@ -1,17 +1,18 @@
 """Writes the erasure of one case in one transaction."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
 from schemas.changes import Actor, Change, Erased
+from schemas.search import SearchEntry, case_entry_id, search_rank
 from schemas.stored import Case, Comment, Mail, OutgoingMail, to_document
 from services.casework.erasure.run import CaseErasure, ErasureRun
 from services.casework.persistence.recording import insert_history
 from services.casework.persistence.records import WrittenChanges, at_revision, changed_fields
 from services.runtime.store.contention import retry_conflicts
 from services.runtime.store.errors import ConflictError
-from services.runtime.store.mongo import Session, Store
+from services.runtime.store.mongo import Document, Session, Store
 
 ReadErasure = Callable[[int, ErasureRun, Session], Awaitable[CaseErasure]]
 
@@ -26,6 +27,7 @@ class CaseEraser:
         self._changes = store.collection(Change.COLLECTION)
         self._outbox = store.collection(OutgoingMail.COLLECTION)
         self._mails = store.collection(Mail.COLLECTION)
+        self._search = store.collection(SearchEntry.COLLECTION)
 
     async def erase(self, number: int, run: ErasureRun, read: ReadErasure) -> None:
         """Write what `read` returns for the case, unless it is a dry run, and add it to the report of `run`."""
@@ -52,6 +54,8 @@ class CaseEraser:
                 key = document.pop("_id")
                 await collection.update({"_id": key}, {"$set": document}, session)
         if erasure.case is None or erasure.after is None:
+            ids = [comment.id for comment in erasure.comments]
+            await self._search.delete({"_id": {"$in": ids}}, session)
             return
         fields = sorted(set(erasure.case.fields) - set(erasure.after.fields))
         title = erasure.after.title if erasure.after.title != erasure.case.title else None
@@ -67,3 +71,28 @@ class CaseEraser:
         if not await self._cases.update(query, {"$set": change}, session):
             raise ConflictError(f"case {erasure.number} was changed by someone else first")
         await insert_history(self._store, written.changes, session)
+        await self._search.put_each(emptied_entries(now, erasure.comments), session)
+
+
+def emptied_entries(case: Case, comments: Sequence[Comment]) -> list[Document]:
+    """The search entries of a case and of its erased comments, without terms.
+
+    They are written whether they exist or not: an indexer that is about to write the terms of the
+    unerased texts then conflicts with the erasure. The event of the erasure fills them again.
+    """
+    sources = [(case_entry_id(case.number), case.opened_at)]
+    sources += [(comment.id, comment.at) for comment in comments]
+    return [
+        to_document(
+            SearchEntry(
+                id=entry_id,
+                case=case.number,
+                process=case.process,
+                time=time,
+                rank=search_rank(entry_id, time),
+                revision=case.revision,
+                terms=[],
+            )
+        )
+        for entry_id, time in sources
+    ]

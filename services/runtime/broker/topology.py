@@ -17,6 +17,7 @@ MAIL_ARCHIVE: Final = "mail.archive"
 EVENT_ARCHIVE: Final = "event.archive"
 CASE_WRITER_COMMANDS: Final = "case_writer.commands"
 SENDER_WORK: Final = "sender.work"
+DESK_INDEX: Final = "desk.index"
 FETCHER_PRESENT: Final = FetcherPresent.ROUTING_KEY
 
 # As good as none: quorum queues count every redelivery, also those that an outage or a killed stage
@@ -82,6 +83,9 @@ def mailcase_topology(*, archive_max_age_days: float, archive_max_bytes: int) ->
             dead_letter_queue(SENDER_WORK),
             deferred_queue(SENDER_WORK),
             _work_queue(SENDER_WORK),
+            dead_letter_queue(DESK_INDEX),
+            deferred_queue(DESK_INDEX),
+            _work_queue(DESK_INDEX, Binding(EVENT, "case.#")),
         )
     )
 

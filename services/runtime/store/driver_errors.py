@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pymongo import errors as mongo
 
 from services.runtime.errors import MailcaseError, PermanentError, TransientError
-from services.runtime.store.errors import ConflictError, TakenError
+from services.runtime.store.errors import ConflictError, QueryTimeoutError, TakenError
 
 _DUPLICATE_KEY = 11000
 # The document or the call is at fault, not the server.
@@ -29,7 +29,7 @@ _DRIVERS_VIEW = re.compile(
 
 @contextmanager
 def translate_driver_errors() -> Iterator[None]:
-    """Raise ConflictError, TransientError or PermanentError for errors of the driver."""
+    """Raise ConflictError, QueryTimeoutError, TransientError or PermanentError for errors of the driver."""
     try:
         yield
     except MailcaseError:
@@ -48,6 +48,8 @@ def translated(error: mongo.PyMongoError) -> MailcaseError:
         return TransientError(text)
     if error.has_error_label("TransientTransactionError"):
         return ConflictError(text)
+    if isinstance(error, mongo.ExecutionTimeout):
+        return QueryTimeoutError(text)
     if isinstance(error, _PERMANENT):
         return PermanentError(text)
     if isinstance(error, mongo.OperationFailure) and _codes(error) & _PERMANENT_CODES:

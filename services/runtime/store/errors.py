@@ -13,3 +13,7 @@ class TakenError(ConflictError):
 
 class UnclearCommitError(TransientError):
     """The transaction may or may not have been written: look before repeating it."""
+
+
+class QueryTimeoutError(TransientError):
+    """A read took longer than its caller allowed; the database itself is well."""

@@ -59,15 +59,19 @@ class Collection:
         sort: str | Sequence[str] = "_id",
         limit: int = 0,
         session: "Session | None" = None,
+        max_time_ms: int | None = None,
     ) -> list[Document]:
         """All matches in the order of one field or several, descending with a `-` before the name;
         `limit` 0 means no limit.
+
+        Raises QueryTimeoutError after `max_time_ms`; None means no limit.
         """
         fields_in_order = [sort] if isinstance(sort, str) else sort
         order = [(name.lstrip("-"), -1 if name.startswith("-") else 1) for name in fields_in_order]
         with translate_driver_errors():
             cursor = self._collection.find(query, fields, session=driver_session(session))
-            return await cursor.sort(order).limit(limit).to_list(None)
+            cursor = cursor.sort(order).limit(limit).max_time_ms(max_time_ms)
+            return await cursor.to_list(None)
 
     async def aggregate(
         self, pipeline: Sequence[Mapping[str, Any]], session: "Session | None" = None
@@ -141,6 +145,20 @@ class Collection:
                 operations, ordered=False, session=driver_session(session)
             )
             return result.matched_count
+
+    async def put_each(
+        self, documents: Sequence[Document], session: "Session | None" = None
+    ) -> None:
+        """Insert each document, or replace the one with its `_id`, in one round trip."""
+        operations = [
+            pymongo.ReplaceOne({"_id": document["_id"]}, document, upsert=True)
+            for document in documents
+        ]
+        if operations:
+            with translate_driver_errors():
+                await self._collection.bulk_write(
+                    operations, ordered=False, session=driver_session(session)
+                )
 
     async def delete(self, query: Mapping[str, Any], session: "Session | None" = None) -> int:
         """Delete all matches; returns how many."""

@@ -1,0 +1,125 @@
+"""Writes the search index.
+
+An entry is written in the transaction that reads its comment and case. Erasing a person writes the same
+entry, and each write changes the entry, as it holds the case's revision. So an indexer that read a text
+before its erasure conflicts with the erasure, reads again, and leaves nothing of the person.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
+from typing import TypeVar
+
+from schemas.search import SearchEntry, case_entry_id, case_of_entry
+from schemas.stored import Case, Comment, to_document
+from services.desk.search.documents import CASE_FIELDS, COMMENT_FIELDS, build_entries
+from services.desk.search.selection import Selection
+from services.runtime.store.contention import retry_conflicts
+from services.runtime.store.mongo import Collection, Session, Store
+
+WRITTEN_TOGETHER = 50
+READ_TOGETHER = 1_000
+
+K = TypeVar("K", str, int)
+
+
+class SearchIndex:
+    """The collection `search`. Methods raise TransientError and may be repeated at any time."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._entries = store.collection(SearchEntry.COLLECTION)
+        self._comments = store.collection(Comment.COLLECTION)
+        self._cases = store.collection(Case.COLLECTION)
+
+    async def ensure_indexes(self) -> None:
+        await self._entries.ensure_index("terms", "process", "-rank")
+        await self._entries.ensure_index("case")
+
+    async def update(self, selection: Selection) -> None:
+        """Bring the selected entries up to date: write them, or remove those whose source is gone."""
+        comments, own = set(selection.comments), selection.own | selection.whole
+        for number in sorted(selection.whole):
+            of_case = {"case": number}
+            for collection in (self._comments, self._entries):
+                found = await collection.find(of_case, ["_id"])
+                comments.update(document["_id"] for document in found)
+        comments -= {case_entry_id(number) for number in own}
+        for chunk in _chunks(sorted(comments)):
+            await self._write(chunk, [])
+        for numbers in _chunks(sorted(own)):
+            await self._write([], numbers)
+
+    async def rebuild(self, show: Callable[[int, int], None]) -> int:
+        """Write every entry again and remove those without a source; returns how many there are.
+
+        `show` gets how many are done, of how many. Mail may arrive meanwhile.
+        """
+        total = await self._comments.count({}) + await self._cases.count({})
+        done = 0
+
+        async def write(comments: Sequence[str], own: Sequence[int]) -> None:
+            nonlocal done
+            await self._write(comments, own)
+            done += len(comments) + len(own)
+            show(done, max(done, total))
+
+        async for comments in _pages(self._comments, ""):
+            await write(comments, [])
+        async for numbers in _pages(self._cases, 0):
+            await write([], numbers)
+        await self._remove_orphans()
+        return done
+
+    async def _remove_orphans(self) -> None:
+        async for ids in _pages(self._entries, ""):
+            numbers = {
+                case_entry_id(number): number for number in map(case_of_entry, ids) if number
+            }
+            comments = [entry_id for entry_id in ids if entry_id not in numbers]
+            gone = await _missing(self._comments, comments)
+            cases = await _missing(self._cases, sorted(numbers.values()))
+            if gone or cases:
+                await self._write(gone, cases)
+
+    async def _write(self, comments: Sequence[str], own: Sequence[int]) -> None:
+        """Write the entries of these comments, and the own entries of these cases."""
+        body = partial(self._write_in, comments, own)
+        await retry_conflicts(partial(self._store.transaction, body))
+
+    async def _write_in(
+        self, comments: Sequence[str], own: Sequence[int], session: Session
+    ) -> None:
+        among = {"_id": {"$in": list(comments)}}
+        found = await self._comments.find(among, COMMENT_FIELDS, session=session)
+        numbers = {comment["case"] for comment in found} | set(own)
+        of_cases = {"_id": {"$in": sorted(numbers)}}
+        cases = {
+            case["_id"]: case
+            for case in await self._cases.find(of_cases, CASE_FIELDS, session=session)
+        }
+        entries = await asyncio.to_thread(build_entries, found, cases, own)
+        await self._entries.put_each([to_document(entry) for entry in entries], session)
+        wanted = {*comments, *(case_entry_id(number) for number in own)}
+        gone = wanted - {entry.id for entry in entries}
+        if gone:
+            await self._entries.delete({"_id": {"$in": sorted(gone)}}, session)
+
+
+async def _pages(collection: Collection, after: K) -> AsyncIterator[Sequence[K]]:
+    """All keys of a collection above `after`, in order, WRITTEN_TOGETHER at a time."""
+    while found := await collection.find({"_id": {"$gt": after}}, ["_id"], limit=READ_TOGETHER):
+        keys: list[K] = [document["_id"] for document in found]
+        after = keys[-1]
+        for chunk in _chunks(keys):
+            yield chunk
+
+
+async def _missing(collection: Collection, keys: Sequence[K]) -> list[K]:
+    found = await collection.find({"_id": {"$in": list(keys)}}, ["_id"])
+    present = {document["_id"] for document in found}
+    return [key for key in keys if key not in present]
+
+
+def _chunks(keys: Sequence[K]) -> list[Sequence[K]]:
+    return [keys[at : at + WRITTEN_TOGETHER] for at in range(0, len(keys), WRITTEN_TOGETHER)]

@@ -1,0 +1,226 @@
+"""Finds cases and comments by what they say.
+
+The index only proposes: a hit is shown after its comment and its case were read, and only if that case
+is of a process that the reader may see. An index that lags behind shows too little, never too much.
+"""
+
+import asyncio
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+
+from schemas.case_ref import MAX_DIGITS
+from schemas.search import SearchEntry, case_of_entry
+from schemas.stored import Case, Comment
+from services.desk.search.snippets import Snippet, snippet
+from services.desk.search.terms import Part, parse_query
+from services.runtime.errors import PermanentError
+from services.runtime.store.errors import QueryTimeoutError
+from services.runtime.store.mongo import Document, Store
+
+MAX_QUERY_MS = 3_000
+MAX_ROUNDS = 5  # of reading further when entries lag behind their cases
+COUNTED_UP_TO = 1_000
+_NUMBER = re.compile(rf"\[?\s*(?:[^\[\]#]{{0,40}}#)?\s*([1-9][0-9]{{0,{MAX_DIGITS - 1}}})\s*\]?")
+_COMMENT_FIELDS = ("case", "text", "subject", "kind", "author")
+_CASE_FIELDS = ("process", "title", "status", "merged_into")
+
+
+class InvalidSearchError(PermanentError):
+    """A search that cannot be done; the message says what to change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A comment that was found, or a case by its own title and fields: `comment` is None then.
+
+    `author` is empty for such a case. `merged_into` is the case that took this one in, None for most.
+    """
+
+    case: int
+    comment: str | None
+    process: str
+    title: str
+    status: str
+    merged_into: int | None
+    time: datetime
+    author: str
+    snippet: Snippet
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPage:
+    """Hits, the latest first. `next` continues them, None at the end.
+
+    `jump` is the case whose number was asked for, None if there is none that the reader may see.
+    """
+
+    hits: tuple[Hit, ...]
+    next: str | None = None
+    jump: int | None = None
+
+
+class _Cursor(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """After all entries above `rank`, and those at `rank` that are named."""
+
+    rank: Annotated[int, msgspec.Meta(ge=0, lt=2**63)]
+    seen: Annotated[list[str], msgspec.Meta(max_length=1_000)]
+
+
+class CaseSearch:
+    """Searches the collection `search`. Methods raise TransientError."""
+
+    def __init__(self, store: Store) -> None:
+        self._entries = store.collection(SearchEntry.COLLECTION)
+        self._comments = store.collection(Comment.COLLECTION)
+        self._cases = store.collection(Case.COLLECTION)
+
+    async def search(
+        self,
+        text: str,
+        processes: Collection[str],
+        *,
+        limit: int = 20,
+        cursor: str | None = None,
+    ) -> SearchPage:
+        """What the reader of `processes` finds by `text`: every word and identifier has to occur.
+
+        Raises InvalidSearchError for a text without a word, a cursor that is not ours, and a search
+        that takes longer than MAX_QUERY_MS.
+        """
+        parts = parse_query(text)
+        jump = await self._jump(text, processes) if cursor is None else None
+        if not parts and jump is None:
+            raise InvalidSearchError("nothing to search for: give a word of at least two letters")
+        after = _decoded(cursor) if cursor is not None else None
+        if not processes or not parts:
+            return SearchPage((), jump=jump)
+        try:
+            hits, following = await self._find(parts, sorted(processes), limit, after)
+        except QueryTimeoutError as error:
+            hint = "add a rarer word, or choose a process"
+            raise InvalidSearchError(f"too many comments match in part; {hint}") from error
+        return SearchPage(hits, _encoded(following) if following else None, jump)
+
+    async def _jump(self, text: str, processes: Collection[str]) -> int | None:
+        found = _NUMBER.fullmatch(text.strip())
+        if found is None:
+            return None
+        query = {"_id": int(found[1]), "process": {"$in": sorted(processes)}}
+        return int(found[1]) if await self._cases.count(query) else None
+
+    async def _find(
+        self, parts: Sequence[Part], processes: Sequence[str], limit: int, after: _Cursor | None
+    ) -> tuple[tuple[Hit, ...], _Cursor | None]:
+        ordered = await self._rarest_first(parts, processes)
+        hits: tuple[Hit, ...] = ()
+        for _ in range(MAX_ROUNDS if ordered else 0):
+            entries = await self._entries.find(
+                _query(ordered, processes, after),
+                ["case", "rank", "time"],
+                sort="-rank",
+                limit=limit + 1,
+                max_time_ms=MAX_QUERY_MS,
+            )
+            shown = entries[:limit]
+            hits = await self._hits(shown, processes, parts)
+            after = _after(shown, after) if len(entries) > limit else None
+            if hits or after is None:
+                break
+        return hits, after
+
+    async def _rarest_first(self, parts: Sequence[Part], processes: Sequence[str]) -> list[Part]:
+        """The parts, the one that the database should look up first; empty if one never occurs."""
+        if len(parts) == 1:
+            return list(parts)
+        counts = await asyncio.gather(
+            *(
+                self._entries.count(_query([part], processes, None), most=COUNTED_UP_TO)
+                for part in parts
+            )
+        )
+        if not all(counts):
+            return []
+        ordered = sorted(zip(counts, range(len(parts)), parts, strict=True), key=lambda c: c[:2])
+        return [part for *_, part in ordered]
+
+    async def _hits(
+        self, entries: Sequence[Document], processes: Collection[str], parts: Sequence[Part]
+    ) -> tuple[Hit, ...]:
+        ids = [entry["_id"] for entry in entries]
+        found = await self._comments.find({"_id": {"$in": ids}}, _COMMENT_FIELDS)
+        comments = {comment["_id"]: comment for comment in found}
+        numbers = {comment["case"] for comment in found} | {entry["case"] for entry in entries}
+        readable = {"_id": {"$in": sorted(numbers)}, "process": {"$in": sorted(processes)}}
+        cases = {case["_id"]: case for case in await self._cases.find(readable, _CASE_FIELDS)}
+        return await asyncio.to_thread(_build_hits, entries, comments, cases, parts)
+
+
+def _build_hits(
+    entries: Sequence[Document],
+    comments: dict[str, Document],
+    cases: dict[int, Document],
+    parts: Sequence[Part],
+) -> tuple[Hit, ...]:
+    """A case's own hit is left out beside one of its comments, which says more."""
+    with_comment = {comment["case"] for comment in comments.values()}
+    hits = []
+    for entry in entries:
+        comment = comments.get(entry["_id"])
+        own = case_of_entry(entry["_id"]) is not None
+        case = cases.get(comment["case"] if comment else entry["case"])
+        if case is None or (comment is None and (not own or entry["case"] in with_comment)):
+            continue
+        hits.append(_hit(entry, comment, case, parts))
+    return tuple(hits)
+
+
+def _hit(entry: Document, comment: Document | None, case: Document, parts: Sequence[Part]) -> Hit:
+    text = case["title"]
+    if comment is not None:
+        text = comment["text"] or comment["subject"]
+    return Hit(
+        case=case["_id"],
+        comment=comment["_id"] if comment else None,
+        process=case["process"],
+        title=case["title"],
+        status=case["status"],
+        merged_into=case.get("merged_into"),
+        time=entry["time"],
+        author=(comment["author"]["name"] or comment["author"]["address"]) if comment else "",
+        snippet=snippet(text, parts),
+    )
+
+
+def _query(
+    parts: Sequence[Part], processes: Sequence[str], after: _Cursor | None
+) -> dict[str, Any]:
+    conditions: list[dict[str, Any]] = [{"terms": {"$in": list(part.terms)}} for part in parts]
+    conditions.append({"process": {"$in": list(processes)}})
+    if after is not None:
+        conditions += [{"rank": {"$lte": after.rank}}, {"_id": {"$nin": after.seen}}]
+    return {"$and": conditions}
+
+
+def _after(shown: Sequence[Document], before: _Cursor | None) -> _Cursor:
+    rank = int(shown[-1]["rank"])  # the driver's 64-bit integer is a class of its own
+    seen = [entry["_id"] for entry in shown if entry["rank"] == rank]
+    earlier = before.seen if before is not None and before.rank == rank else []
+    return _Cursor(rank, [*earlier, *seen])
+
+
+def _encoded(cursor: _Cursor) -> str:
+    return urlsafe_b64encode(msgspec.json.encode(cursor)).decode().rstrip("=")
+
+
+def _decoded(cursor: str) -> _Cursor:
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        return msgspec.json.decode(urlsafe_b64decode(padded), type=_Cursor)
+    except (ValueError, msgspec.MsgspecError) as error:
+        raise InvalidSearchError("the cursor is not one of this search: start again") from error
