@@ -68,7 +68,7 @@ class SearchPage:
 class _Cursor(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """After all entries above `rank`, and those at `rank` that are named."""
 
-    rank: Annotated[int, msgspec.Meta(ge=0, lt=2**63)]
+    rank: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
     seen: Annotated[list[str], msgspec.Meta(max_length=1_000)]
 
 
