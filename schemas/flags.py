@@ -86,3 +86,24 @@ class CaseFlag(StrEnum):
     """What is known about a case; `Case.flags`."""
 
     FIELD_CONFLICT = "field-conflict"
+
+
+class InvoiceFlag(StrEnum):
+    """What was found wrong with an invoice, or why a file was not read; also among `Case.flags`."""
+
+    ACCOUNT_INVALID = "account-invalid"
+    AMBIGUOUS_VALUE = "ambiguous-value"  # the value is given twice, differently, or in parts
+    BUYER_IS_OTHER = "buyer-is-other"
+    DOCTYPE_REFUSED = "doctype-refused"
+    ENCRYPTED_PDF = "encrypted-pdf"
+    EXTRACTION_LIMIT = "extraction-limit"
+    INVALID_VALUE = "invalid-value"
+    KNOWN_NOT_READ = "known-not-read"  # an invoice of a format or version that is not read
+    KSEF_NUMBER_INVALID = "ksef-number-invalid"
+    PDF_DAMAGED = "pdf-damaged"
+    SEVERAL_VALUES = (
+        "several-values"  # several accounts, due dates or orders: the first one is taken
+    )
+    SUM_MISMATCH = "sum-mismatch"  # net and tax do not make the gross amount
+    TAX_ID_INVALID = "tax-id-invalid"
+    XML_DAMAGED = "xml-damaged"

@@ -79,9 +79,13 @@ def money(text: str) -> str:
     amount, currency = _without_currency(text)
     if currency is None:
         raise InvalidFieldError(f"{text!r} names no currency", "write 1234.56 PLN")
-    value = Decimal(number(amount))
-    digits = max(2, -int(value.as_tuple().exponent))
-    return f"{value:.{digits}f} {currency}"
+    return money_text(Decimal(number(amount)), currency)
+
+
+def money_text(amount: Decimal, currency: str) -> str:
+    """`1234.50 PLN`: at least two decimal places, more if they are given."""
+    digits = max(2, -int(amount.as_tuple().exponent))
+    return f"{amount if amount else abs(amount):.{digits}f} {currency}"
 
 
 def iso_date(text: str) -> str:

@@ -1,0 +1,1 @@
+"""Reads fields out of the mails of a case, with evidence for every value."""

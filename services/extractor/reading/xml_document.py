@@ -1,0 +1,98 @@
+"""One XML file as an invoice: its format by root element and namespace, never by name."""
+
+import hashlib
+import re
+from collections.abc import Callable
+from functools import partial
+
+from msgspec import structs
+
+from schemas.flags import InvoiceFlag
+from services.extractor.reading import cii, ksef, ubl
+from services.extractor.reading.checks import check_invoice
+from services.extractor.reading.element_values import ElementValues, Notes
+from services.extractor.reading.invoice import Invoice, ReadDocument
+from services.extractor.reading.ksef_link import link_of, number_in_name
+from services.extractor.reading.xml_reader import (
+    DoctypeRefusedError,
+    Pattern,
+    UnknownRootError,
+    XmlLimitError,
+    XmlRefusedError,
+    read_xml,
+)
+
+_Reader = Callable[[ElementValues, str], Invoice]
+
+_FA2, _FA3 = f"{ksef.FA2} {ksef.ROOT}", f"{ksef.FA3} {ksef.ROOT}"
+_FORMATS: dict[str, tuple[Pattern, _Reader]] = {
+    _FA2: (ksef.pattern(ksef.FA2), partial(ksef.read, "ksef-fa2")),
+    _FA3: (ksef.pattern(ksef.FA3), partial(ksef.read, "ksef-fa3")),
+    ubl.INVOICE: (ubl.PATTERN, ubl.read_invoice),
+    ubl.CREDIT_NOTE: (ubl.PATTERN, ubl.read_credit_note),
+    cii.INVOICE: (cii.PATTERN, cii.read),
+}
+_ROOTS = {root: pattern for root, (pattern, _) in _FORMATS.items()}
+# Other versions of KSeF's form, other versions of CII, ZUGFeRD 1.0, and invoices in an envelope.
+_KNOWN = re.compile(
+    rf"{re.escape(ksef.ANY_VERSION)}\S* Faktura"
+    r"|urn:un:unece:uncefact:data:standard:CrossIndustryInvoice:\S+ CrossIndustryInvoice"
+    r"|urn:ferd:\S* CrossIndustryDocument"
+    r"|urn:oasis:names:specification:ubl:schema:xsd:(?:AttachedDocument|SelfBilledInvoice)-2 \S+"
+    r"|http://www\.unece\.org/cefact/namespaces/StandardBusinessDocumentHeader"
+    r" StandardBusinessDocument"
+)
+_INVOICE_TAG = re.compile(
+    rb"<(?:[A-Za-z_][\w.-]{0,40}:)?(?:Faktura|Invoice|CreditNote|CrossIndustry(?:Invoice|Document))"
+    rb"[\s/>]"
+)
+_BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
+_SNIFFED_BYTES = 200
+
+
+def is_xml(data: bytes) -> bool:
+    """Whether the data begins as XML does, in any encoding."""
+    head = data[:_SNIFFED_BYTES]
+    for mark in _BYTE_ORDER_MARKS:
+        head = head.removeprefix(mark)
+    return head.replace(b"\0", b"").lstrip()[:1] == b"<"
+
+
+def read_xml_document(data: bytes, *, name: str, embedded: bool = False) -> ReadDocument | None:
+    """The invoice, or why it was not taken; None if the XML is something else.
+
+    `name` is that of the file; `embedded` files report it.
+    """
+    shown = name if embedded else ""
+    try:
+        root, element = read_xml(data, _ROOTS)
+    except UnknownRootError as error:
+        if not _KNOWN.fullmatch(error.root):
+            return None
+        detail = f"the format {error.root[:200]} is known, but not read"
+        return ReadDocument(name=shown, flags=(InvoiceFlag.KNOWN_NOT_READ,), detail=detail)
+    except XmlRefusedError as error:
+        if not error.has_root and not _mentions_invoice(data):
+            return None
+        return ReadDocument(name=shown, flags=(_flag_of(error),), detail=str(error))
+    notes = Notes()
+    read = _FORMATS[root][1]
+    invoice = read(ElementValues(element, notes), hashlib.sha256(data).hexdigest())
+    invoice = structs.replace(
+        invoice, ksef_link=link_of(invoice), ksef_number=number_in_name(name, invoice)
+    )
+    check_invoice(invoice, notes)
+    return ReadDocument(name=shown, invoice=invoice, flags=notes.flags, detail=notes.detail)
+
+
+def _flag_of(error: XmlRefusedError) -> InvoiceFlag:
+    if isinstance(error, DoctypeRefusedError):
+        return InvoiceFlag.DOCTYPE_REFUSED
+    if isinstance(error, XmlLimitError):
+        return InvoiceFlag.EXTRACTION_LIMIT
+    return InvoiceFlag.XML_DAMAGED
+
+
+def _mentions_invoice(data: bytes) -> bool:
+    """Whether a file that was refused before its root element looks like an invoice: then it is flagged."""
+    return _INVOICE_TAG.search(data.replace(b"\0", b"")) is not None

@@ -1,0 +1,259 @@
+"""Reads the wanted elements of an XML file with expat, and nothing else of it.
+
+Any DOCTYPE is refused: entities are replaced silently by every reader, so that a DTD can hide or
+change an amount. Elements are identified by namespace and name, never by prefix. What is not wanted
+is skipped without being kept.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Self
+from xml.parsers import expat
+
+MAX_BYTES = 3_000_000
+MAX_DEPTH = 64
+MAX_ELEMENTS = 250_000  # an FA(3) of 10,000 lines has about 160,000
+MAX_KEPT = 10_000
+MAX_TEXT_CHARS = 1_000  # of a wanted element; the longest of KSeF has 512
+MAX_ATTRIBUTES = 100
+# The other encodings that expat asks Python for are refused: one byte may mean anything there.
+_ENCODINGS = frozenset(
+    {"utf-8", "utf-16", "utf-16le", "utf-16be", "us-ascii", "ascii", "iso-8859-1", "iso-8859-2",
+     "iso-8859-15", "windows-1250", "windows-1252"}
+)  # fmt: skip
+
+
+class XmlRefusedError(Exception):
+    """The file is not read; `has_root` is whether a wanted root element had begun before."""
+
+    has_root = False
+
+
+class DoctypeRefusedError(XmlRefusedError):
+    """The file has a document type declaration."""
+
+
+class XmlLimitError(XmlRefusedError):
+    """The file is larger, deeper or has more elements than is read."""
+
+
+class XmlDamagedError(XmlRefusedError):
+    """The file is not well-formed, or in an encoding that is not read."""
+
+
+class UnknownRootError(XmlRefusedError):
+    """The root element is not among the wanted ones; `root` is its namespace, a blank and its name."""
+
+    def __init__(self, root: str) -> None:
+        super().__init__(f"root element {root[:200]!r}")
+        self.root = root
+
+
+class Pattern:
+    """Which elements are wanted: a tree of expat's names (namespace, blank, name)."""
+
+    __slots__ = ("children",)
+
+    def __init__(self) -> None:
+        self.children: dict[str, Pattern] = {}
+
+    @classmethod
+    def of(cls, paths: str, namespaces: Mapping[str, str]) -> Self:
+        """From paths such as `cac:OrderReference/cbc:ID`, separated by blanks."""
+        root = cls()
+        for path in paths.split():
+            pattern: Pattern = root
+            for step in path.split("/"):
+                prefix, _, name = step.rpartition(":")
+                key = f"{namespaces[prefix]} {name}"
+                pattern = pattern.children.setdefault(key, Pattern())
+        return root
+
+
+class Element:
+    """A wanted element. `text` is that of an element without children, as written.
+
+    `is_divided` is True if a comment, an instruction or another element stands within that text:
+    then programs differ in what they read.
+    """
+
+    __slots__ = (
+        "_counts", "_parts", "attributes", "children", "index", "is_divided", "name", "parent",
+    )  # fmt: skip
+
+    def __init__(self, name: str, attributes: dict[str, str], parent: "Element | None") -> None:
+        self.name = name
+        self.attributes = attributes
+        self.parent = parent
+        self.children: list[Element] = []
+        self.is_divided = False
+        self._parts: list[str] = []
+        self._counts: dict[str, int] = {}
+        self.index = 1 if parent is None else parent.adopt(self)
+
+    def adopt(self, child: "Element") -> int:
+        """Add a child; returns its position among those of its name."""
+        self.children.append(child)
+        count = self._counts.get(child.name, 0) + 1
+        self._counts[child.name] = count
+        return count
+
+    def count_of(self, name: str) -> int:
+        """How many children of this name there are."""
+        return self._counts.get(name, 0)
+
+    def add_text(self, text: str) -> None:
+        self._parts.append(text)
+
+    @property
+    def text(self) -> str:
+        return "".join(self._parts)
+
+    @property
+    def path(self) -> str:
+        """Such as `/Faktura/Fa/DaneFaKorygowanej[2]/NrFaKorygowanej`; a position if there are several."""
+        if self.parent is None:
+            return f"/{self.name}"
+        several = self.parent.count_of(self.name) > 1
+        return f"{self.parent.path}/{self.name}{f'[{self.index}]' if several else ''}"
+
+    def all(self, path: str) -> "Iterator[Element]":
+        """The elements below this one by names such as `Fa/P_2`, in the document's order."""
+        name, _, rest = path.partition("/")
+        for child in self.children:
+            if child.name == name:
+                if rest:
+                    yield from child.all(rest)
+                else:
+                    yield child
+
+
+def read_xml(data: bytes, roots: Mapping[str, Pattern]) -> tuple[str, Element]:
+    """The root's full name and the root with its wanted elements. Raises XmlRefusedError."""
+    if len(data) > MAX_BYTES:
+        raise XmlLimitError(f"the XML has more than {MAX_BYTES} bytes")
+    reader = _Reader(roots)
+    try:
+        return reader.read(data)
+    except XmlRefusedError as error:
+        error.has_root = reader.root is not None
+        raise
+
+
+class _Reader:
+    """Handlers of one run. While an unwanted element is skipped, cheaper ones take their place."""
+
+    def __init__(self, roots: Mapping[str, Pattern]) -> None:
+        self._roots = roots
+        self.root: Element | None = None
+        self._root_name = ""
+        self._element: Element | None = None
+        self._patterns: list[Pattern] = []
+        self._depth = 0
+        self._skipped = 0
+        self._elements_left = MAX_ELEMENTS
+        self._kept_left = MAX_KEPT
+        self._parser = expat.ParserCreate(namespace_separator=" ")
+
+    def read(self, data: bytes) -> tuple[str, Element]:
+        parser = self._parser
+        parser.buffer_text = True
+        parser.XmlDeclHandler = self._check_declaration
+        parser.StartDoctypeDeclHandler = self._refuse_doctype
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        try:
+            parser.Parse(data, True)
+        except (expat.ExpatError, ValueError, LookupError) as error:
+            raise XmlDamagedError(f"the XML is damaged: {error}") from None
+        if self.root is None:
+            raise XmlDamagedError("the XML has no element")
+        return self._root_name, self.root
+
+    def _check_declaration(self, _version: str, encoding: str | None, _standalone: int) -> None:
+        if encoding is not None and encoding.lower() not in _ENCODINGS:
+            raise XmlDamagedError(f"the XML is in encoding {encoding[:40]!r}, which is not read")
+
+    def _refuse_doctype(self, name: str, *_: Any) -> None:
+        raise DoctypeRefusedError(f"the XML has a document type declaration ({name[:100]})")
+
+    def _count(self) -> None:
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise XmlLimitError(f"the XML is nested deeper than {MAX_DEPTH} levels")
+        self._elements_left -= 1
+        if self._elements_left < 0:
+            raise XmlLimitError(f"the XML has more than {MAX_ELEMENTS} elements")
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        self._count()
+        parent = self._element
+        if parent is None:
+            pattern = self._roots.get(name)
+            if pattern is None:
+                raise UnknownRootError(name)
+            self._root_name = name
+            self.root = self._keep(name, attributes, None, pattern)
+            return
+        wanted = self._patterns[-1].children.get(name)
+        if wanted is None:
+            if not self._patterns[-1].children:
+                parent.is_divided = True
+            self._skip()
+        else:
+            self._keep(name, attributes, parent, wanted)
+
+    def _keep(
+        self, name: str, attributes: dict[str, str], parent: Element | None, pattern: Pattern
+    ) -> Element:
+        self._kept_left -= 1
+        if self._kept_left < 0:
+            raise XmlLimitError(f"the XML repeats elements more than {MAX_KEPT} times")
+        if len(attributes) > MAX_ATTRIBUTES:
+            raise XmlLimitError(f"an element has more than {MAX_ATTRIBUTES} attributes")
+        element = Element(name.rpartition(" ")[2], attributes, parent)
+        self._element = element
+        self._patterns.append(pattern)
+        self._listen(pattern)
+        return element
+
+    def _listen(self, pattern: Pattern) -> None:
+        """Take text only within the elements that have a value."""
+        parser = self._parser
+        is_leaf = not pattern.children
+        parser.CharacterDataHandler = self._text if is_leaf else None
+        parser.CommentHandler = self._divide if is_leaf else None
+        parser.ProcessingInstructionHandler = self._divide if is_leaf else None
+
+    def _text(self, text: str) -> None:
+        if self._element is not None:
+            self._element.add_text(text)
+
+    def _divide(self, *_: str) -> None:
+        if self._element is not None:
+            self._element.is_divided = True
+
+    def _end(self, _name: str) -> None:
+        self._depth -= 1
+        self._patterns.pop()
+        self._element = self._element.parent if self._element is not None else None
+        if self._patterns:
+            self._listen(self._patterns[-1])
+
+    def _skip(self) -> None:
+        parser = self._parser
+        parser.CharacterDataHandler = None
+        parser.CommentHandler = None
+        parser.ProcessingInstructionHandler = None
+        parser.StartElementHandler = self._skip_start
+        parser.EndElementHandler = self._skip_end
+        self._skipped = self._depth
+
+    def _skip_start(self, _name: str, _attributes: dict[str, str]) -> None:
+        self._count()
+
+    def _skip_end(self, _name: str) -> None:
+        self._depth -= 1
+        if self._depth < self._skipped:
+            self._parser.StartElementHandler = self._start
+            self._parser.EndElementHandler = self._end
+            self._listen(self._patterns[-1])
