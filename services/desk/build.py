@@ -15,6 +15,8 @@ from services.desk.desk import Desk, direct_address
 from services.desk.drafts import Drafts
 from services.desk.events import DeskEvents
 from services.desk.http.idempotency import IdempotentReplies
+from services.desk.search.index import SearchIndex
+from services.desk.search.query import CaseSearch
 from services.desk.uploads import Uploads
 from services.runtime.mail.message_id_keys import message_id_signer
 from services.runtime.settings import Settings
@@ -43,6 +45,7 @@ def build_desk(
         parked=ParkedMailRepository(store, blobs),
         uploads=Uploads(store, blobs),
         drafts=Drafts(store),
+        search=CaseSearch(store),
         events=DeskEvents(),
         idempotent_replies=IdempotentReplies(store),
         reference=CaseReference(settings.case_reference.prefix, settings.case_reference.read_bare),
@@ -59,3 +62,4 @@ async def ensure_indexes(desk: Desk) -> None:
     await desk.uploads.ensure_indexes()
     await desk.drafts.ensure_indexes()
     await desk.idempotent_replies.ensure_indexes()
+    await SearchIndex(desk.store).ensure_indexes()

@@ -20,6 +20,7 @@ from services.desk.drafts import Drafts
 from services.desk.events import DeskEvents
 from services.desk.http.idempotency import IdempotentReplies
 from services.desk.http.problems import not_found
+from services.desk.search.query import CaseSearch
 from services.desk.uploads import Uploads
 from services.runtime.logs import get_logger
 from services.runtime.settings import Settings
@@ -51,6 +52,7 @@ class Desk:
     parked: ParkedMailRepository
     uploads: Uploads
     drafts: Drafts
+    search: CaseSearch
     events: DeskEvents
     idempotent_replies: IdempotentReplies
     reference: CaseReference

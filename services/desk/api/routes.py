@@ -5,7 +5,7 @@ From it come routing, validation, the OpenAPI description, and the tests of cont
 
 from typing import Any, Final
 
-from services.desk.api import answers, cases, comments, files, processes, work
+from services.desk.api import answers, cases, comments, files, processes, search, work
 from services.desk.http.endpoint import Endpoint
 
 PREFIX: Final = "/api/v1"
@@ -16,4 +16,5 @@ ENDPOINTS: Final[tuple[Endpoint[Any, Any], ...]] = (
     *comments.ROUTES,
     *answers.ROUTES,
     *files.ROUTES,
+    *search.ROUTES,
 )

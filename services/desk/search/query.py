@@ -32,7 +32,15 @@ _CASE_FIELDS = ("process", "title", "status", "merged_into")
 
 
 class InvalidSearchError(PermanentError):
-    """A search that cannot be done; the message says what to change."""
+    """A search that cannot be done; the message says what to change.
+
+    `reason` is a constant word, `parameter` what it concerns: `q` or `cursor`.
+    """
+
+    def __init__(self, message: str, *, reason: str, parameter: str = "q") -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.parameter = parameter
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +104,9 @@ class CaseSearch:
         parts = parse_query(text)
         jump = await self._jump(text, processes) if cursor is None else None
         if not parts and jump is None:
-            raise InvalidSearchError("nothing to search for: give a word of at least two letters")
+            raise InvalidSearchError(
+                "nothing to search for: give a word of at least two letters", reason="empty-search"
+            )
         after = _decoded(cursor) if cursor is not None else None
         if not processes or not parts:
             return SearchPage((), jump=jump)
@@ -104,7 +114,9 @@ class CaseSearch:
             hits, following = await self._find(parts, sorted(processes), limit, after)
         except QueryTimeoutError as error:
             hint = "add a rarer word, or choose a process"
-            raise InvalidSearchError(f"too many comments match in part; {hint}") from error
+            raise InvalidSearchError(
+                f"too many comments match in part; {hint}", reason="search-too-broad"
+            ) from error
         return SearchPage(hits, _encoded(following) if following else None, jump)
 
     async def _jump(self, text: str, processes: Collection[str]) -> int | None:
@@ -223,4 +235,5 @@ def _decoded(cursor: str) -> _Cursor:
         padded = cursor + "=" * (-len(cursor) % 4)
         return msgspec.json.decode(urlsafe_b64decode(padded), type=_Cursor)
     except (ValueError, msgspec.MsgspecError) as error:
-        raise InvalidSearchError("the cursor is not one of this search: start again") from error
+        problem = "the cursor is not one that this search gave; begin without a cursor"
+        raise InvalidSearchError(problem, reason="invalid-cursor", parameter="cursor") from error

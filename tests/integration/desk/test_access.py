@@ -40,6 +40,7 @@ REQUESTS: dict[str, tuple[str, Any]] = {
     "remove_draft": ("/cases/1/drafts/note", None),
     "download_attachment": (f"/cases/1/attachments/{'0' * 64}", None),
     "show_html": ("/cases/1/comments/a/html", None),
+    "search": ("/search?q=hello", None),
     "download_original": ("/cases/1/comments/a/original", None),
 }
 BY_NAME = {endpoint.name: endpoint for endpoint in ENDPOINTS}
