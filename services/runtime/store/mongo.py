@@ -119,6 +119,19 @@ class Collection:
             )
             return result.matched_count
 
+    async def update_returning(
+        self, query: Mapping[str, Any], change: Change, *, upsert: bool = False
+    ) -> Document | None:
+        """Change one document and return it as it is then; None if none matched.
+
+        With `upsert` a missing one is created from the query and the change; TakenError if another
+        writer is first.
+        """
+        with translate_driver_errors():
+            return await self._collection.find_one_and_update(
+                query, change, upsert=upsert, return_document=pymongo.ReturnDocument.AFTER
+            )
+
     async def update_all(
         self, query: Mapping[str, Any], change: Change, session: "Session | None" = None
     ) -> int:

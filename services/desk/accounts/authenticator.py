@@ -1,0 +1,83 @@
+"""From a cookie or a bearer token to the principal who makes a request."""
+
+from collections.abc import Collection
+
+from schemas.changes import Actor
+from schemas.desk import Token, User
+from services.casework.actors import WORKER, ActingAs
+from services.desk.access import ALL_PERMISSIONS, Permission, Principal
+from services.desk.accounts.accounts import Accounts
+from services.desk.accounts.users import is_admin
+
+
+class AccountAuthenticator:
+    """Checks proofs against the database on every call, so that what is revoked ends at once."""
+
+    def __init__(self, accounts: Accounts) -> None:
+        self._accounts = accounts
+
+    async def by_cookie(self, value: str) -> Principal | None:
+        """The principal of a session's cookie; None if it proves nothing. Raises TransientError."""
+        session = await self._accounts.sessions.find(value)
+        # A session of before `desk.login` was changed came by a proof that no longer counts.
+        if session is None or session.method != self._accounts.settings.login:
+            return None
+        user = await self._accounts.users.get(session.user)
+        if user is None or user.disabled_at is not None:
+            return None
+        if session.method == "oidc" and (session.issuer, session.subject) != _identity(user):
+            return None
+        admin = is_admin(user, self._accounts.settings)
+        return Principal(
+            acting=_acting(Actor(kind="person", id=user.id, name=user.name), user, admin=admin),
+            scopes=ALL_PERMISSIONS if admin else ALL_PERMISSIONS - {Permission.ADMIN},
+            admin=admin,
+            session=session.id,
+            expires_at=self._accounts.sessions.ends_at(session),
+        )
+
+    async def by_bearer(self, text: str) -> Principal | None:
+        """The principal of a token; None if it proves nothing. Raises TransientError."""
+        token = await self._accounts.tokens.find(text)
+        if token is None:
+            return None
+        if token.owner is None:
+            return _program(token, acting=_ownerless(token), admin=True)
+        owner = await self._accounts.users.get(token.owner)
+        if owner is None or owner.disabled_at is not None:
+            return None
+        admin = is_admin(owner, self._accounts.settings)
+        actor = Actor(kind="token", id=token.id, name=token.name)
+        acting = _acting(actor, owner, admin=admin, limited_to=token.roles)
+        return _program(token, acting=acting, admin=admin)
+
+
+def _program(token: Token, *, acting: ActingAs, admin: bool) -> Principal:
+    """`admin` says whether the token may have that permission; its scopes say whether it has."""
+    scopes = frozenset(Permission(scope) for scope in token.scopes)
+    allowed = scopes if admin else scopes - {Permission.ADMIN}
+    return Principal(
+        acting=acting,
+        scopes=allowed,
+        processes=None if token.processes is None else frozenset(token.processes),
+        admin=Permission.ADMIN in allowed,
+        token=token.id,
+        expires_at=token.expires_at,
+    )
+
+
+def _ownerless(token: Token) -> ActingAs:
+    """A program of its own: someone at the command line gave it its roles."""
+    roles = token.roles if token.roles is not None else [WORKER]
+    actor = Actor(kind="token", id=token.id, name=token.name)
+    return ActingAs(actor, everything=True, limited_to=roles)
+
+
+def _acting(
+    actor: Actor, user: User, *, admin: bool, limited_to: Collection[str] | None = None
+) -> ActingAs:
+    return ActingAs(actor, user.groups, everything=admin, limited_to=limited_to, user=user.id)
+
+
+def _identity(user: User) -> tuple[str | None, str | None]:
+    return user.issuer, user.subject

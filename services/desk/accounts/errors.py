@@ -1,0 +1,47 @@
+"""What accounts refuse."""
+
+from services.runtime.errors import PermanentError, TransientError
+
+
+class AccountError(PermanentError):
+    """A refusal for the person or the program that asked: a constant reason, what, and how to fix it."""
+
+    def __init__(self, reason: str, problem: str, hint: str) -> None:
+        super().__init__(f"{problem}; {hint}")
+        self.reason = reason
+        self.problem = problem
+        self.hint = hint
+
+
+class LoginFailedError(AccountError):
+    """The log-in failed; the words never say whether the account exists."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "login-failed",
+            "the address or the password is wrong",
+            "try again, or ask an administrator for a new link",
+        )
+
+
+class TooManyAttemptsError(AccountError):
+    """Too many log-ins failed; `retry_after_s` says when to try again. `is_first` is true for the first
+    refusal of a window, so that one entry of the audit log stands for all of them.
+    """
+
+    def __init__(self, retry_after_s: int, *, is_first: bool) -> None:
+        minutes = max(1, -(-retry_after_s // 60))
+        super().__init__(
+            "too-many-attempts",
+            "too many log-ins failed here",
+            f"try again in {minutes} minute{'s' if minutes > 1 else ''}, or ask an administrator for a link",
+        )
+        self.retry_after_s = retry_after_s
+        self.is_first = is_first
+
+
+class BusyError(TransientError):
+    """More log-ins wait than the desk can check soon."""
+
+    def __init__(self) -> None:
+        super().__init__("the desk checks other log-ins; try again in a few seconds")

@@ -1,0 +1,112 @@
+"""Limits on log-ins that fail, per account and network address.
+
+An attempt is counted before the password is checked, so that a thousand at once count as a thousand; one
+that succeeds is taken back. Guesses from one network lock out that network for that account, guesses from
+many networks lock the account to browsers that never logged in to it. A browser that did, which its
+device cookie proves, has a limit of its own and passes all others: its owner is not locked out by others.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from schemas.desk import KnownDevice, LoginAttempts
+from schemas.stored import to_document
+from services.desk.accounts.client_address import network_of
+from services.desk.accounts.errors import TooManyAttemptsError
+from services.desk.accounts.random_values import hashed, random_value
+from services.runtime.store.errors import TakenError
+from services.runtime.store.mongo import Store
+
+DEVICE_LIFETIME = timedelta(days=180)
+
+
+@dataclass(frozen=True)
+class Limit:
+    """At most `attempts` for one key within a window."""
+
+    kind: str
+    attempts: int
+    window: timedelta
+
+
+PAIR = Limit("account-network", 10, timedelta(minutes=15))
+DEVICE = Limit("device", 10, timedelta(minutes=15))
+NETWORK = Limit("network", 60, timedelta(minutes=15))
+ACCOUNT = Limit("account", 60, timedelta(hours=1))
+
+
+class LoginLimits:
+    """Counts attempts in the database, for all replicas together."""
+
+    def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
+        self._attempts = store.collection(LoginAttempts.COLLECTION)
+        self._devices = store.collection(KnownDevice.COLLECTION)
+        self._clock = clock
+
+    async def reserve(self, account: str, address: str, device: str | None) -> list[str]:
+        """Count an attempt; the keys to `release` if it succeeds.
+
+        `device` is the value of the device cookie. Raises TooManyAttemptsError: for this account and
+        network, without counting it against the account elsewhere.
+        """
+        network = network_of(address)
+        if device is not None and await self._is_known(device, account):
+            limits = [(DEVICE, hashed(device))]
+        else:
+            limits = [
+                (PAIR, f"{network} {account}"),
+                (NETWORK, network),
+                (ACCOUNT, account),
+            ]
+        counted: list[str] = []
+        for limit, key in limits:
+            counted.append(await self._count(limit, key))
+        return counted
+
+    async def release(self, keys: list[str]) -> None:
+        """Take back what was counted for an attempt that succeeded."""
+        for key in keys:
+            await self._attempts.update({"_id": key}, {"$inc": {"count": -1}})
+
+    async def remember_device(self, account: str, device: str | None) -> str:
+        """The value for the device cookie: the browser's own if it is known for this user, else a new one."""
+        expires_at = self._clock() + DEVICE_LIFETIME
+        if device is not None and await self._devices.update(
+            {"_id": hashed(device), "user": account}, {"$set": {"expires_at": expires_at}}
+        ):
+            return device
+        value = random_value()
+        known = KnownDevice(id=hashed(value), user=account, expires_at=expires_at)
+        await self._devices.insert([to_document(known)])
+        return value
+
+    async def forget_devices(self, account: str) -> None:
+        """Let no browser pass the limits of a user any more."""
+        await self._devices.delete({"user": account})
+
+    async def _is_known(self, device: str, account: str) -> bool:
+        query = {"_id": hashed(device), "user": account, "expires_at": {"$gt": self._clock()}}
+        return await self._devices.find_one(query, ["_id"]) is not None
+
+    async def _count(self, limit: Limit, key: str) -> str:
+        now = self._clock()
+        length_s = limit.window.total_seconds()
+        window = int(now.timestamp() // length_s)
+        ends_at = datetime.fromtimestamp((window + 1) * length_s, UTC)
+        attempts_id = f"{limit.kind} {hashed(key)} {window}"
+        count = await self._incremented(attempts_id, ends_at)
+        if count > limit.attempts:
+            retry_after_s = int((ends_at - now).total_seconds()) + 1
+            raise TooManyAttemptsError(retry_after_s, is_first=count == limit.attempts + 1)
+        return attempts_id
+
+    async def _incremented(self, attempts_id: str, ends_at: datetime) -> int:
+        change = {"$inc": {"count": 1}, "$setOnInsert": {"expires_at": ends_at}}
+        try:
+            document = await self._attempts.update_returning(
+                {"_id": attempts_id}, change, upsert=True
+            )
+        except TakenError:  # another replica created it first
+            document = await self._attempts.update_returning({"_id": attempts_id}, change)
+        return int(document["count"]) if document else 1

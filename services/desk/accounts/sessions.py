@@ -1,0 +1,99 @@
+"""Sessions: who is logged in with which browser. Looked up for every request, so that a revoked one
+ends at once in every replica.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from msgspec import structs
+
+from schemas.desk import DeskSession, LoginMethod, User
+from schemas.stored import from_document, to_document
+from services.desk.accounts.random_values import hashed, random_value
+from services.runtime.settings.durations import duration
+from services.runtime.settings.schema_desk import Desk as DeskSettings
+from services.runtime.store.mongo import Store
+
+_TOUCH_EVERY = timedelta(minutes=1)
+_AGENT_CHARS = 200
+
+
+class Sessions:
+    """Begins, finds and ends sessions."""
+
+    def __init__(self, store: Store, settings: DeskSettings, clock: Callable[[], datetime]) -> None:
+        self._sessions = store.collection(DeskSession.COLLECTION)
+        self._idle = duration(settings.session_idle)
+        self._length = duration(settings.session_length)
+        self._clock = clock
+
+    async def begin(
+        self,
+        user: User,
+        address: str,
+        user_agent: str,
+        *,
+        method: LoginMethod = "local",
+        provider_session: str | None = None,
+    ) -> tuple[str, DeskSession]:
+        """The cookie's value, which is new at every log-in, and the session."""
+        value, now = random_value(), self._clock()
+        session = DeskSession(
+            id=hashed(value),
+            user=user.id,
+            method=method,
+            created_at=now,
+            last_seen_at=now,
+            expires_at=now + self._length,
+            address=address,
+            user_agent=_one_line(user_agent),
+            issuer=user.issuer if method == "oidc" else None,
+            subject=user.subject if method == "oidc" else None,
+            provider_session=provider_session,
+        )
+        await self._sessions.insert([to_document(session)])
+        return value, session
+
+    async def find(self, value: str) -> DeskSession | None:
+        """The session that the cookie's value proves; None if there is none, or if it has ended."""
+        document = await self._sessions.find_one({"_id": hashed(value)})
+        if document is None:
+            return None
+        session = from_document(document, DeskSession)
+        now = self._clock()
+        if not self._holds(session, now):
+            return None
+        if now - session.last_seen_at >= _TOUCH_EVERY:
+            await self._sessions.update({"_id": session.id}, {"$max": {"last_seen_at": now}})
+        return structs.replace(session, last_seen_at=now)
+
+    def ends_at(self, session: DeskSession) -> datetime:
+        """When the session ends if nothing is requested any more."""
+        return min(session.expires_at, session.last_seen_at + self._idle)
+
+    async def of_user(self, user: str) -> list[DeskSession]:
+        """The sessions of a user that hold, the newest first."""
+        found = await self._sessions.find({"user": user, "revoked_at": None}, sort="-created_at")
+        now = self._clock()
+        sessions = [from_document(document, DeskSession) for document in found]
+        return [session for session in sessions if self._holds(session, now)]
+
+    async def revoke(self, query: Mapping[str, Any]) -> list[str]:
+        """End all sessions that match, at once; the ids of those that ended."""
+        matching = {**query, "revoked_at": None}
+        found = await self._sessions.find(matching, ["_id"])
+        ids = [str(document["_id"]) for document in found]
+        if ids:
+            await self._sessions.update_all(
+                {"_id": {"$in": ids}}, {"$set": {"revoked_at": self._clock()}}
+            )
+        return ids
+
+    def _holds(self, session: DeskSession, now: datetime) -> bool:
+        return session.revoked_at is None and now < self.ends_at(session)
+
+
+def _one_line(user_agent: str) -> str:
+    printable = "".join(char if char.isprintable() else " " for char in user_agent[:_AGENT_CHARS])
+    return " ".join(printable.split())

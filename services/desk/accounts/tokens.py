@@ -1,0 +1,110 @@
+"""Tokens of programs in the database."""
+
+import secrets
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+from schemas.desk import Token
+from schemas.stored import from_document, to_document
+from services.desk.access import Permission
+from services.desk.accounts.errors import AccountError
+from services.desk.accounts.random_values import hashed
+from services.desk.accounts.token_format import is_token, new_token
+from services.desk.accounts.users import checked_line
+from services.runtime.settings import Process
+from services.runtime.store.mongo import Store
+
+_TOUCH_EVERY = timedelta(minutes=1)
+_BUILT_IN_ROLES = frozenset({"reader", "worker", "manager"})
+
+
+class Tokens:
+    """Makes, finds and revokes tokens."""
+
+    def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
+        self._tokens = store.collection(Token.COLLECTION)
+        self._clock = clock
+
+    async def create(
+        self,
+        name: str,
+        scopes: Sequence[str],
+        *,
+        owner: str | None = None,
+        processes: Sequence[str] | None = None,
+        roles: Sequence[str] | None = None,
+        lifetime: timedelta | None = None,
+    ) -> tuple[str, Token]:
+        """The token itself, which is nowhere else, and its document. Raises AccountError."""
+        text, now = new_token(), self._clock()
+        token = Token(
+            id=f"tok_{secrets.token_hex(8)}",
+            name=checked_line(name, "name"),
+            owner=owner,
+            hash=hashed(text),
+            scopes=checked_scopes(scopes),
+            processes=None if processes is None else sorted(set(processes)),
+            roles=None if roles is None else sorted(set(roles)),
+            created_at=now,
+            expires_at=None if lifetime is None else now + lifetime,
+        )
+        await self._tokens.insert([to_document(token)])
+        return text, token
+
+    async def find(self, text: str) -> Token | None:
+        """The token; None if there is none, or if it is revoked or expired."""
+        if not is_token(text):
+            return None
+        document = await self._tokens.find_one({"hash": hashed(text)})
+        if document is None:
+            return None
+        token = from_document(document, Token)
+        now = self._clock()
+        if token.revoked_at is not None or (token.expires_at and now >= token.expires_at):
+            return None
+        if token.last_used_at is None or now - token.last_used_at >= _TOUCH_EVERY:
+            await self._tokens.update({"_id": token.id}, {"$max": {"last_used_at": now}})
+        return token
+
+    async def get(self, token_id: str) -> Token | None:
+        """The token of an id, also a revoked one; None if there is none."""
+        document = await self._tokens.find_one({"_id": token_id})
+        return from_document(document, Token) if document else None
+
+    async def all(self, owner: str | None = None) -> list[Token]:
+        """Every token, or those of one user, the newest first."""
+        query = {} if owner is None else {"owner": owner}
+        found = await self._tokens.find(query, sort="-created_at")
+        return [from_document(document, Token) for document in found]
+
+    async def revoke(self, token_id: str) -> Token | None:
+        """End a token at once. None if there is none, or if it is revoked already."""
+        document = await self._tokens.update_returning(
+            {"_id": token_id, "revoked_at": None}, {"$set": {"revoked_at": self._clock()}}
+        )
+        return from_document(document, Token) if document else None
+
+
+def checked_scopes(scopes: Sequence[str]) -> list[str]:
+    """The scopes, each once. Raises AccountError for none and for one that there is not."""
+    known = [permission.value for permission in Permission]
+    wrong = sorted(set(scopes) - set(known))
+    if wrong or not scopes:
+        problem = f"there is no scope {wrong[0][:40]!r}" if wrong else "a token needs a scope"
+        raise AccountError("invalid-scope", problem, f"the scopes are {', '.join(known)}")
+    return [scope for scope in known if scope in scopes]
+
+
+def check_limits(
+    processes: Sequence[str] | None, roles: Sequence[str] | None, known: dict[str, Process]
+) -> None:
+    """Raises AccountError for a process or a role that the settings do not have."""
+    for process in processes or ():
+        if process not in known:
+            hint = f"the processes are {', '.join(known)}"
+            raise AccountError("invalid-process", f"there is no process {process[:60]!r}", hint)
+    own = {rule.role for process in known.values() for rule in process.access}
+    for role in roles or ():
+        if role not in own | _BUILT_IN_ROLES:
+            hint = f"the roles are {', '.join(sorted(own | _BUILT_IN_ROLES))}"
+            raise AccountError("invalid-role", f"there is no role {role[:60]!r}", hint)
