@@ -34,11 +34,13 @@ class ServiceProcess(GuardedProcess):
         *,
         env: Mapping[str, str],
         program: Sequence[str] = MAILCASE,
+        more: Sequence[str] = (),
     ) -> None:
         """`service` is the name of its command, such as `case-writer`.
 
         `env` is added to the current environment. Log, pid and port are stored below `data_dir`.
-        `program` are the arguments of the interpreter that run `mailcase`.
+        `program` are the arguments of the interpreter that run `mailcase`; `more` go to the
+        service.
         """
         self.http_port = Ports(data_dir / "ports.json").get(f"http-{name}")
         arguments = [
@@ -49,6 +51,7 @@ class ServiceProcess(GuardedProcess):
             "127.0.0.1",
             "--http-port",
             str(self.http_port),
+            *more,
         ]
         super().__init__(
             name,
@@ -89,8 +92,11 @@ class Services:
         replicas: Mapping[str, int],
         *,
         env: Mapping[str, str] | None = None,
+        arguments: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
-        """`replicas` maps the name of each service to its number of replicas."""
+        """`replicas` maps the name of each service to its number of replicas; `arguments` to more
+        arguments of its command.
+        """
         self.all = [
             ServiceProcess(
                 service,
@@ -98,6 +104,7 @@ class Services:
                 config,
                 data_dir,
                 env=env or {},
+                more=(arguments or {}).get(service, ()),
             )
             for service, count in replicas.items()
             for index in range(1, count + 1)

@@ -19,6 +19,8 @@ NOT_YET_INITIALIZED = 94  # mongodb.com/docs/manual/reference/error-codes
 NO_USER = (13, 18)  # unauthorized, and authentication failed
 PRIMARY, SECONDARY = 1, 2  # member states, mongodb.com/docs/manual/reference/replica-states
 
+JOURNAL_FILE_MB = 16  # as large as the largest document
+
 ALREADY_EXISTS = 51003  # createUser, if the user exists
 USER = "mailcase"
 PASSWORD_NAME = "store"  # noqa: S105 - the name of the secret that is USER's password
@@ -103,6 +105,8 @@ class Member(Server):
             *(("--keyFile", str(self.secrets.path(KEY))) if self.login_required else ()),
             # The minimum: a higher count only protects passwords that people choose.
             *("--setParameter", "scramSHA256IterationCount=5000"),
+            # Three files are allocated in advance, of 100 MB each by default.
+            *("--wiredTigerEngineConfigString", f"log=(file_max={JOURNAL_FILE_MB}MB)"),
             *("--wiredTigerCacheSizeGB", str(self._cache_gb), "--quiet"),
             # up to 200 MB of samples otherwise
             *(

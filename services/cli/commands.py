@@ -72,6 +72,13 @@ COMMANDS: dict[Group, tuple[Command | Family, ...]] = {
             "Run all services on this machine until Ctrl-C.",
             "up --config mailcase.toml --data mailcase-data",
         ),
+        Command("down", "up.down:down", "Stop a running `mailcase up`.", "down"),
+        Command(
+            "status",
+            "up.status:status",
+            "Show what runs, whether it works, and its disk use.",
+            "status",
+        ),
         Command(
             "check",
             "check:check",

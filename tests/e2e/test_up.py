@@ -1,7 +1,7 @@
 """`mailcase up` as a person starts it: found by the other commands, alone, whole again after each crash, movable."""
 
+import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -87,7 +87,7 @@ def up(config: Path, **environ: str) -> Iterator[Up]:
     ):
         try:
             running = Up(process, output)
-            running.until_printed("ready (process ")
+            running.until_printed('"event":"up_ready"')
             yield running
         finally:
             if process.poll() is None:
@@ -124,6 +124,11 @@ def config(servers: PrivateServers, tmp_path: Path) -> Path:
     return file
 
 
+def size_of(folder: Path) -> int:
+    """The room that a folder takes, in bytes."""
+    return sum(path.lstat().st_blocks * 512 for path in folder.rglob("*"))
+
+
 def ingest(config: Path, number: int) -> str:
     done = mailcase(
         "ingest", config.with_name(f"{number}.eml"), "--process", "invoices", "--config", config
@@ -149,21 +154,31 @@ def test_up_is_found_alone_on_loopback_restarts_its_servers_and_goes_on_in_a_mov
             running.until_printed(f"{name} ended by itself (killed; ")
             running.until_printed(f"{name} runs again")
         assert "opened case 2" in ingest(config, 2)
-        exports = dict(re.findall(r"^export (\w+)='(.*)'$", running.printed, re.MULTILINE))
-        running.stop()
+        data = config.parent / "mailcase-data"
+        assert size_of(data) < 120_000_000
+        running.until(lambda: mailcase("status", "--config", config).returncode == 0, "is ready")
+        status = json.loads(mailcase("status", "--json", "--config", config).stdout)
+        names = {service["name"] for service in status["services"]}
+        assert names >= {"fetcher", "router", "case-writer", "sender"}
+        assert (status["parked"], status["pid"]) == (0, running.process.pid)
+        urls = json.loads((data / "up.json").read_bytes())["urls"]
+        stopped = mailcase("down", "--config", config)
+        assert stopped.stdout == f"stopped (process {running.process.pid})\n"
+        assert running.process.wait(PATIENCE_S) == 0
+        for line in running.printed.splitlines():
+            json.loads(line)
     assert not living(started)
-    assert set(exports) == {"MAILCASE_BROKER_URL", "MAILCASE_STORE_URL"}
-    data = config.parent / "mailcase-data"
+    assert mailcase("down", "--config", config).returncode == 0
+    assert mailcase("status", "--config", config).returncode == 1
     secrets = [(data / "secrets" / name).read_bytes() for name in ("broker", "store", "store.key")]
     logs = b"".join(file.read_bytes() for file in (data / "logs").iterdir())
-    assert not [secret for secret in secrets if secret in logs]
+    printed = running.printed.encode()
+    assert not [secret for secret in secrets if secret in logs or secret in printed]
     assert not (data / "up.json").exists()
 
     moved = tmp_path / "there" / "mailcase.toml"
     shutil.move(config.parent, moved.parent)
-    with up(
-        moved, **exports
-    ) as running:  # from the shell that was given the lines of the run before
+    with up(moved, **urls) as running:  # from a shell with the URLs of the run before
         assert (
             f"MAILCASE_STORE_URL names the private server of {moved.parent / 'mailcase-data'}"
             in running.printed

@@ -4,11 +4,9 @@ none.
 
 import os
 import signal
-import sys
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
-from functools import partial
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -18,14 +16,14 @@ from cyclopts.validators import Number
 from deploy.local.broker import Broker
 from deploy.local.errors import LocalServerError
 from deploy.local.servers import PrivateServers
-from deploy.local.services import Services
 from deploy.local.single_instance import only_launcher_of
 from deploy.local.store import Store
-from services.cli.terminal.log_tail import LogTail
 from services.cli.terminal.output import DEFAULT_CONFIG, Config
-from services.cli.up.running import announced, data_folder
+from services.cli.up.plan import chosen, plan
+from services.cli.up.presenter import Presenter, create_presenter
+from services.cli.up.runner import Runner
+from services.cli.up.running import announced, data_folder, with_running_servers
 from services.cli.up.server_urls import silent_servers, without_own_exports
-from services.cli.up.supervisor import Supervisor
 from services.runtime.errors import Mistake, PermanentError, SettingsError
 from services.runtime.logs import configure_logs
 from services.runtime.settings import URL_VARIABLES, Settings, load_settings
@@ -44,43 +42,65 @@ Replicas = Annotated[
         help="How many routers, case writers and senders to run.", validator=Number(gte=1, lte=100)
     ),
 ]
+Without = Annotated[
+    list[str] | None,
+    Parameter(
+        name="--without",
+        negative="",
+        help="A service that shall not run; may be given again. `--without fetcher` takes no mail.",
+    ),
+]
 
 
-def up(config: Config = DEFAULT_CONFIG, data: Data = None, replicas: Replicas = 1) -> None:
-    """Run the fetcher, the router, the case writer and the sender until Ctrl-C.
+def up(
+    *,
+    config: Config = DEFAULT_CONFIG,
+    data: Data = None,
+    replicas: Replicas = 1,
+    without: Without = None,
+) -> None:
+    """Run all services until Ctrl-C or `mailcase down`.
 
     Without `[broker].url` and `[store].url`, it starts a private RabbitMQ and MongoDB with their
     data below `--data`, and restarts them if they end. Other commands with the same settings find
-    them.
+    them. On a terminal it prints one line for each mail; elsewhere, JSON lines.
     """
     data = data or _default_data(config)
     environ, own = without_own_exports(os.environ, data)
     settings = load_settings(config, environ)
+    chosen(without or ())
     configure_logs(settings.logs.format, settings.logs.level)
-    with local_failures(), only_launcher_of(config), stop_signal() as stop:
+    presenter = create_presenter()
+    with local_failures(), only_launcher_of(config, data), stop_signal() as stop:
         _create(data)
         for variable in own:
             os.environ.pop(variable)  # the services inherit the environment
-            print(
-                f"{variable} names the private server of {data}, which this command starts: ignored",
-                flush=True,
+            text = (
+                f"{variable} names the private server of {data}, which this command starts: ignored"
             )
+            presenter.event("variable_ignored", text, variable=variable)
         for line in silent_servers(settings, environ):
-            print(f"mailcase: {line}", file=sys.stderr, flush=True)
-        with (
-            private_servers(settings, data) as servers,
-            announced(config, data, urls := _urls(servers)),
-        ):
-            _print_exports(urls)
-            services = Services(config.absolute(), data, service_replicas(replicas), env=urls)
-            with LogTail(process.log_file for process in services.all) as logs, services:
-                for process in services.all:
-                    print(
-                        f"{process.name}: http://127.0.0.1:{process.http_port}/readyz, log {process.log_file}",
-                        flush=True,
-                    )
-                _supervise(servers, services, stop, logs)
-                print("stopping", flush=True)
+            presenter.event("server_silent", line, "warning")
+        with _started(presenter, private_servers(settings, data)) as servers:
+            urls = _urls(servers)
+            run = plan(config, data, replicas, without or (), urls)
+            ports = {process.name: process.http_port for process in run.services.all}
+            with announced(config, data, urls, ports, run.links):
+                settings = with_running_servers(settings, config)
+                Runner(settings, data, servers, run, presenter).run(stop)
+
+
+@contextmanager
+def _started(presenter: Presenter, servers: PrivateServers) -> Iterator[PrivateServers]:
+    names = " and ".join(server.name for server in servers.all)
+    text = f"starting the private {names} (some 10 s)" if names else "starting"
+    with presenter.progress(text):
+        servers.start()
+    try:
+        yield servers
+    finally:
+        with presenter.progress(f"stopping the private {names}" if names else "stopping"):
+            servers.stop()
 
 
 def _default_data(config: Path) -> Path:
@@ -109,11 +129,6 @@ def _create(data: Path) -> None:
         raise SettingsError(
             [Mistake("--data", f"{data} cannot be created: {error.strerror}", hint)]
         ) from error
-
-
-def service_replicas(replicas: int) -> dict[str, int]:
-    """The number of replicas of each service."""
-    return {"fetcher": 1, "router": replicas, "case-writer": replicas, "sender": replicas}
 
 
 @contextmanager
@@ -162,27 +177,3 @@ def _urls(servers: PrivateServers) -> dict[str, str]:
         for server in servers.all
         if isinstance(server, Broker | Store)
     }
-
-
-def _print_exports(urls: Mapping[str, str]) -> None:
-    if urls:
-        print(
-            "# for other programs in another terminal (contains passwords; `mailcase` does not need this):"
-        )
-    for variable, url in urls.items():
-        print(f"export {variable}='{url}'", flush=True)
-
-
-def _supervise(
-    servers: PrivateServers, services: Services, stop: threading.Event, logs: LogTail
-) -> None:
-    """Restart children that end by themselves, and show the logs of the services, until `stop`."""
-    supervisor = Supervisor([*servers.all, *services.all], partial(print, flush=True))
-    announced_ready = False
-    with closing(supervisor):
-        while not stop.wait(0.2):
-            logs.show()
-            supervisor.poll()
-            if not announced_ready and all(process.readiness()["ok"] for process in services.all):
-                announced_ready = True
-                print(f"ready (process {os.getpid()}); Ctrl-C stops everything", flush=True)

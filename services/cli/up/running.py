@@ -1,20 +1,36 @@
-"""The URLs of the private servers of a running `mailcase up`, in a file for the other commands.
+"""What a running `mailcase up` leaves for other commands: its services, and the URLs of its private
+servers.
 
-The file holds passwords, so only its owner can read it. It is valid while the process that wrote it
-runs.
+The note is a file in the data folder. It holds passwords, so only its owner can read it. It is
+valid while the process that wrote it runs.
 """
 
 import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from msgspec.structs import replace
 
+from deploy.local.single_instance import launcher_of
 from services.runtime.settings import URL_VARIABLES, Settings
 
 FILE = "up.json"
+
+
+@dataclass(frozen=True)
+class RunningUp:
+    """A running `up`: its process, its data folder, the health ports of its services, and links
+    for people by the service's name.
+    """
+
+    pid: int
+    data: Path
+    urls: Mapping[str, str] = field(default_factory=dict, repr=False)
+    services: Mapping[str, int] = field(default_factory=dict)
+    links: Mapping[str, str] = field(default_factory=dict)
 
 
 def data_folder(config: Path) -> Path:
@@ -23,14 +39,25 @@ def data_folder(config: Path) -> Path:
 
 
 @contextmanager
-def announced(config: Path, data: Path, urls: Mapping[str, str]) -> Iterator[None]:
-    """During the block, `with_running_servers` finds `urls`, a mapping from environment variables
-    to URLs.
-    """
+def announced(
+    config: Path,
+    data: Path,
+    urls: Mapping[str, str],
+    services: Mapping[str, int] | None = None,
+    links: Mapping[str, str] | None = None,
+) -> Iterator[None]:
+    """During the block, `find_running` finds this process with these values."""
     file, new = data / FILE, data / f".{FILE}.new"
-    process = {"pid": os.getpid(), "process": _identity(os.getpid())}
-    content = {**process, "settings": config.name, "urls": dict(urls)}
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
+    content = {
+        "pid": os.getpid(),
+        "process": _identity(os.getpid()),
+        "settings": config.name,
+        "urls": dict(urls),
+        "services": dict(services or {}),
+        "links": dict(links or {}),
+    }
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
         json.dump(content, stream)
     new.replace(file)
     try:
@@ -39,11 +66,40 @@ def announced(config: Path, data: Path, urls: Mapping[str, str]) -> Iterator[Non
         file.unlink(missing_ok=True)
 
 
+def find_running(config: Path) -> RunningUp | None:
+    """The `up` that runs for these settings, wherever its data is.
+
+    None if there is none, or another user runs it; root finds that of every user.
+    """
+    return _read(config, running_data(config))
+
+
+def running_data(config: Path) -> Path:
+    """The data folder of the `up` that runs for these settings; the default one if none runs."""
+    try:
+        launcher = launcher_of(config)
+    except OSError:  # no such folder
+        launcher = None
+    # Anyone may take the name of the socket first; only its owner's data is believed.
+    ours = launcher is not None and launcher.uid in {os.geteuid(), *_trusted(config)}
+    found = launcher.data if launcher is not None and ours else None
+    return found or data_folder(config)
+
+
+def _trusted(config: Path) -> set[int]:
+    """Root runs commands for the owner of the settings or of the default data folder."""
+    if os.geteuid() != 0:
+        return {0}
+    places = (config, data_folder(config))
+    return {place.stat().st_uid for place in places if place.exists()} | {0}
+
+
 def with_running_servers(settings: Settings, config: Path) -> Settings:
     """The settings; URLs that they do not have come from a running `mailcase up`."""
     if settings.broker.url is not None and settings.store.url is not None:
         return settings
-    urls = _announced_urls(config)
+    running = find_running(config)
+    urls = running.urls if running is not None else {}
     broker = settings.broker.url or urls.get(URL_VARIABLES["broker"])
     store = settings.store.url or urls.get(URL_VARIABLES["store"])
     return replace(
@@ -53,18 +109,23 @@ def with_running_servers(settings: Settings, config: Path) -> Settings:
     )
 
 
-def _announced_urls(config: Path) -> dict[str, str]:
-    """Empty if no `up` runs for these settings, or another user runs it."""
+def _read(config: Path, data: Path) -> RunningUp | None:
+    """The note in the folder if its process still runs, and is for these settings."""
     try:
-        content = json.loads((data_folder(config) / FILE).read_bytes())
+        content = json.loads((data / FILE).read_bytes())
         # The name, since the folder may have several settings files; not the path, which can be
         # written in several ways.
-        ours = (
-            content["settings"] == config.name and _identity(content["pid"]) == content["process"]
+        if content["settings"] != config.name or _identity(content["pid"]) != content["process"]:
+            return None
+        return RunningUp(
+            int(content["pid"]),
+            data,
+            {str(name): str(url) for name, url in content["urls"].items()},
+            {str(name): int(port) for name, port in content.get("services", {}).items()},
+            {str(name): str(link) for name, link in content.get("links", {}).items()},
         )
-        return {str(name): str(url) for name, url in content["urls"].items()} if ours else {}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {}
+        return None
 
 
 def _identity(pid: int) -> str:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from services.runtime.retry import Backoff
@@ -31,7 +32,8 @@ class Child(Protocol):
 
     def ending(self) -> str: ...
 
-    def epilogue(self) -> str: ...
+    @property
+    def log_file(self) -> Path: ...
 
 
 @dataclass
@@ -50,14 +52,13 @@ class Supervisor:
 
     `close` aborts running restarts, and leaves the children alone.
 
-    `report` receives one line, perhaps followed by the end of a log, for each end, restart and
-    failure.
+    `report` receives a text for each end, restart and failure, and whether it is bad news.
     """
 
     def __init__(
         self,
         children: Sequence[Child],
-        report: Callable[[str], None],
+        report: Callable[[str, bool], None],
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -84,7 +85,7 @@ class Supervisor:
                 self._schedule(
                     watch,
                     f"{watch.child.name} ended by itself{watch.child.ending()}",
-                    watch.child.epilogue(),
+                    f"; see {watch.child.log_file}",
                 )
             elif watch.due_s <= self._clock():
                 watch.start = self._pool.submit(watch.child.start)
@@ -101,7 +102,7 @@ class Supervisor:
         error = start.exception()
         if error is None:
             watch.started_s = self._clock()
-            self._report(f"{watch.child.name} runs again")
+            self._report(f"{watch.child.name} runs again", False)
         else:
             self._schedule(watch, f"{watch.child.name} cannot be restarted: {error}", "")
 
@@ -111,4 +112,4 @@ class Supervisor:
         watch.started_s = self._clock()
         pause_s = watch.backoff.next_s()
         watch.due_s = self._clock() + pause_s
-        self._report(f"{what}; restarting it in {pause_s:.0f} s{epilogue}")
+        self._report(f"{what}; restarting it in {pause_s:.0f} s{epilogue}", True)

@@ -37,8 +37,9 @@ class FakeChild:
     def ending(self) -> str:
         return " (status 3)"
 
-    def epilogue(self) -> str:
-        return f"; the log of {self.name} ends here"
+    @property
+    def log_file(self) -> Path:
+        return Path(f"{self.name}.log")
 
 
 class Scene:
@@ -48,7 +49,9 @@ class Scene:
         self.now_s = 0.0
         self.reports: list[str] = []
         self.reported = threading.Event()
-        self.supervisor = Supervisor(children, self.reports.append, clock=lambda: self.now_s)
+        self.supervisor = Supervisor(
+            children, lambda text, _: self.reports.append(text), clock=lambda: self.now_s
+        )
 
     def after(self, seconds: float) -> None:
         self.now_s += seconds
@@ -74,7 +77,7 @@ def test_what_ends_is_named_with_its_log_and_restarted_after_a_pause() -> None:
         "store ended by itself (status 3)",
         "store runs again",
     ]
-    assert scene.reports[0].endswith("; the log of store ends here")
+    assert scene.reports[0].endswith("; see store.log")
     assert (child.starts, other.starts) == (1, 0)
     scene.supervisor.close()
 

@@ -13,9 +13,17 @@ from deploy.local.broker_relocation import update_data_paths
 from deploy.local.errors import LocalServerError, SettingsInUseError
 from deploy.local.ports import Ports
 from deploy.local.secrets import Secrets
-from deploy.local.single_instance import only_launcher_of
+from deploy.local.single_instance import Launcher, _address, launcher_of, only_launcher_of
 from services.cli.up.command import _default_data
-from services.cli.up.running import FILE, announced, data_folder, with_running_servers
+from services.cli.up.disk import disk_use
+from services.cli.up.plan import chosen
+from services.cli.up.running import (
+    FILE,
+    announced,
+    data_folder,
+    find_running,
+    with_running_servers,
+)
 from services.cli.up.server_urls import origin, silent_servers, without_own_exports
 from services.runtime.errors import SettingsError
 from services.runtime.settings import Settings, load_settings
@@ -114,6 +122,47 @@ class TestAnnouncedServers:
             assert with_running_servers(loaded(config), config).store.url is None
         file.write_bytes(b"\xff{")
         assert with_running_servers(loaded(config), config).store.url is None
+
+
+class TestOtherDataFolder:
+    def test_a_running_up_is_found_wherever_its_data_is(self, config: Path, tmp_path: Path) -> None:
+        data = tmp_path / "else where ż"
+        data.mkdir()
+        with only_launcher_of(config, data), announced(config, data, URLS, {"router": 7}):
+            assert launcher_of(config) == Launcher(os.getpid(), os.geteuid(), data)
+            running = find_running(config)
+            assert running is not None
+            assert (running.data, running.services) == (data, {"router": 7})
+            found = with_running_servers(loaded(config), config)
+            assert found.store.url == URLS["MAILCASE_STORE_URL"]
+            assert "s3cret" not in repr(running)
+        assert launcher_of(config) is None
+        assert find_running(config) is None
+
+    def test_many_clients_one_of_which_hangs_do_not_hold_up_the_launcher(
+        self, config: Path
+    ) -> None:
+        with only_launcher_of(config, config.parent):
+            silent = socket.socket(socket.AF_UNIX)
+            silent.connect(_address(config))
+            assert all(launcher_of(config) is not None for _ in range(50))
+            silent.close()
+
+    def test_services_can_be_left_out_by_name(self) -> None:
+        assert "fetcher" not in {kind.name for kind in chosen(["fetcher"])}
+        with pytest.raises(SettingsError, match="there is no service 'fetch'"):
+            chosen(["fetch"])
+
+    def test_disk_use_is_counted_by_part(self, tmp_path: Path) -> None:
+        (tmp_path / "store-0").mkdir()
+        (tmp_path / "store-0" / "journal").write_bytes(b"x" * 100_000)
+        (tmp_path / "ports.json").write_bytes(b"x" * 100_000)
+        use = disk_use(tmp_path)
+        assert 100_000 <= use.by_part["store"] < 120_000
+        assert 100_000 <= use.by_part["other"] < 120_000
+        assert use.total == sum(use.by_part.values())
+        assert use.free > 0
+        assert disk_use(tmp_path / "missing").total == 0
 
 
 class TestExportedUrls:

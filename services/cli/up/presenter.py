@@ -1,0 +1,116 @@
+"""What `mailcase up` prints: short lines for people on a terminal, else JSON lines."""
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
+from typing import Any, Literal, Protocol
+
+import msgspec
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from services.cli.terminal.output import printable
+from services.cli.up.messages import Message, RepeatFilter, message_of
+
+Level = Literal["info", "warning", "error"]
+LOGGER = "services.cli.up"
+_STYLES = {"info": "", "warning": "yellow", "error": "red"}
+
+
+class Presenter(Protocol):
+    """Callable from any thread."""
+
+    def progress(self, text: str) -> AbstractContextManager[None]:
+        """Show that something takes its time, during the block."""
+
+    def event(self, name: str, text: str, level: Level = "info", **fields: object) -> None:
+        """Something that `up` itself did or noticed; `text` is for people, the rest for programs."""
+
+    def log_line(self, service: str, line: bytes) -> None:
+        """A line of a service's log."""
+
+    def mail(self, text: str) -> None:
+        """A line about a recorded mail, for people only."""
+
+
+class JsonPresenter:
+    """Every line is a JSON object, as the services log it; nothing is in front of it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def progress(self, text: str) -> Iterator[None]:
+        self.event("progress", text)
+        yield
+
+    def event(self, name: str, text: str, level: Level = "info", **fields: object) -> None:
+        line: dict[str, Any] = {
+            "ts": datetime.now(UTC),
+            "level": level,
+            "logger": LOGGER,
+            "event": name,
+            "text": text,
+        }
+        self._write(msgspec.json.encode(line | fields, enc_hook=str))
+
+    def log_line(self, service: str, line: bytes) -> None:
+        if line.startswith(b"{") and line.endswith(b"}") and len(line) > 2:
+            name = msgspec.json.encode(service)
+            self._write(line[:-1] + b',"service":' + name + b"}")
+        else:
+            text = printable(line.decode(errors="replace"))
+            self.event("output", text, service=service)
+
+    def mail(self, text: str) -> None:
+        """Programs read the log lines."""
+
+    def _write(self, line: bytes) -> None:
+        with self._lock:
+            sys.stdout.buffer.write(line + b"\n")
+            sys.stdout.buffer.flush()
+
+
+class TerminalPresenter:
+    """Lines for people; a repeated problem is shown once in a while."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(highlight=False)
+        self._repeats = RepeatFilter()
+
+    @contextmanager
+    def progress(self, text: str) -> Iterator[None]:
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        with Progress(*columns, console=self._console, transient=True) as progress:
+            progress.add_task(text, total=None)
+            yield
+
+    def event(self, name: str, text: str, level: Level = "info", **_fields: object) -> None:
+        del name
+        # The end of a log, which may follow, is in the log.
+        first = text.partition("\n")[0].removesuffix(" ends with:")
+        self._print(Message(first, level))
+
+    def log_line(self, service: str, line: bytes) -> None:
+        message = message_of(service, line)
+        if message is not None and self._repeats.is_new(message):
+            self._print(message)
+
+    def mail(self, text: str) -> None:
+        width = self._console.width
+        line = Text(printable(text).replace("\n", " "))
+        line.truncate(width, overflow="ellipsis")
+        self._console.print(line, no_wrap=True)
+
+    def _print(self, message: Message) -> None:
+        self._console.print(Text(printable(message.text), style=_STYLES[message.level]))
+        if message.hint:
+            self._console.print(Text(f"  {printable(message.hint)}"))
+
+
+def create_presenter() -> Presenter:
+    """The one for standard output."""
+    return TerminalPresenter() if sys.stdout.isatty() else JsonPresenter()
