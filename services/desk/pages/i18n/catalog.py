@@ -1,0 +1,419 @@
+"""The keys of the texts: one frozen struct per area of the desk, so that mypy and a test find a
+missing one.
+
+A text may hold places such as `{name}`; templates fill them in by the filter `fill`, after which
+the result is escaped as usual.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from services.desk.pages.i18n.plurals import Plural
+
+
+class Frame(msgspec.Struct, frozen=True, kw_only=True):
+    """What surrounds every page, and words that many pages use."""
+
+    skip_link: str
+    navigation: str
+    menu: str
+    language: str
+    theme: str
+    theme_auto: str
+    theme_light: str
+    theme_dark: str
+    account: str
+    sign_out: str
+    keyboard: str
+    close: str
+    save: str
+    cancel: str
+    delete: str
+    undo: str
+    apply: str
+    next_page: str
+    first_page: str
+    nobody: str
+    none: str
+    yes: str
+    no: str
+    every: str
+    from_to: str
+    opens_new_window: str
+    none_here: str
+    live_off: str
+
+
+class Navigation(msgspec.Struct, frozen=True, kw_only=True):
+    """The main navigation; also the titles of these pages."""
+
+    todo: str
+    mine: str
+    unassigned: str
+    all: str
+    closed: str
+    search: str
+    parked: str
+    mailboxes: str
+    flow: str
+    people: str
+    work: str
+    operations: str
+    saved: str
+
+
+class SignIn(msgspec.Struct, frozen=True, kw_only=True):
+    """The sign-in page and the page of a one-time link."""
+
+    title: str
+    address: str
+    password: str
+    new_password: str
+    new_password_hint: str
+    repeat_password: str
+    submit: str
+    set_password: str
+    with_oidc: str
+    failed: str
+    limited: str
+    link_title: str
+    link_invalid: str
+
+
+class WorkList(msgspec.Struct, frozen=True, kw_only=True):
+    """Lists of cases."""
+
+    filters: str
+    process: str
+    stage: str
+    sort: str
+    sort_updated: str
+    sort_opened: str
+    sort_due: str
+    sort_number: str
+    text: str
+    overdue_only: str
+    overdue: str
+    due: str
+    select: str
+    select_all: str
+    selected: Plural
+    cases: Plural
+    more_than: str
+    comments: Plural
+    attachments: Plural
+    assign_to: str
+    assign_to_me: str
+    move_to: str
+    close_cases: str
+    empty_title: str
+    empty_text: str
+    save_view: str
+    view_name: str
+    done: Plural
+    failed: Plural
+    updated: str
+    assignee: str
+
+
+class CasePage(msgspec.Struct, frozen=True, kw_only=True):
+    """One case."""
+
+    conversation: str
+    details: str
+    stage_title: str
+    move_to: str
+    current_stage: str
+    not_now: str
+    close: str
+    reopen: str
+    closed: str
+    opened: str
+    opened_by: str
+    participants: str
+    due: str
+    no_due: str
+    due_remove: str
+    title: str
+    edit: str
+    fields: str
+    no_fields: str
+    field_by_person: str
+    field_source: str
+    field_evidence: str
+    history: str
+    quoted: str
+    formatted: str
+    formatted_title: str
+    original: str
+    download: str
+    preview: str
+    files: str
+    note: str
+    note_add: str
+    note_text: str
+    note_hint: str
+    note_save: str
+    answer: str
+    sent: str
+    mail: str
+    bounce: str
+    automatic: str
+    on_its_way: str
+    leaves_in: str
+    take_back: str
+    delivery_failed: str
+    flags: str
+    present: str
+    merged_into: str
+    merged_in: str
+    refers_to: str
+    merge: str
+    merge_target: str
+    merge_hint: str
+    unmerge: str
+    split: str
+    split_hint: str
+    stale: str
+    newer: str
+    empty_text: str
+    earlier: str
+    print: str
+    back: str
+    to: str
+    cc: str
+
+
+class Composer(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer form. `reasons` explain why somebody is a recipient, by `composer.Reason`."""
+
+    title: str
+    recipients: str
+    recipients_hint: str
+    only_author: str
+    add: str
+    add_hint: str
+    outside: str
+    bounced: str
+    copy: str
+    subject: str
+    text: str
+    quote: str
+    quoted_mail: str
+    files: str
+    files_hint: str
+    send: str
+    hold: str
+    draft_save: str
+    draft_saved: str
+    draft_unsaved: str
+    draft_delete: str
+    canned: str
+    canned_insert: str
+    left_out: str
+    no_recipient: str
+    reasons: Mapping[str, str]
+
+
+class SearchPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Search."""
+
+    title: str
+    placeholder: str
+    submit: str
+    results: Plural
+    no_results: str
+    hint: str
+    open_only: str
+    in_process: str
+
+
+class ParkedPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Parked mail, and dead letters."""
+
+    intro: str
+    reason: str
+    since: str
+    author: str
+    subject: str
+    mailbox: str
+    why: str
+    evidence: str
+    today: str
+    today_hint: str
+    headers: str
+    retry: str
+    retry_hint: str
+    discard: str
+    discard_why: str
+    put_into: str
+    case_number: str
+    put: str
+    empty_title: str
+    empty_text: str
+    mails: Plural
+    not_retryable: str
+    dead: str
+    dead_intro: str
+    queue: str
+    requested: str
+
+
+class MailboxesPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Mailboxes."""
+
+    state: str
+    states: Mapping[str, str]
+    last_success: str
+    waiting: str
+    oldest: str
+    why_down: str
+    test: str
+    test_passed: str
+    test_failed: str
+    settings: str
+    settings_hint: str
+    process: str
+    folder: str
+    server: str
+    never: str
+
+
+class FlowPage(msgspec.Struct, frozen=True, kw_only=True):
+    """The live picture of the pipeline. `nodes` are its parts."""
+
+    intro: str
+    nodes: Mapping[str, str]
+    waiting: str
+    rate: str
+    oldest: str
+    consumers: str
+    outcomes: str
+    outcomes_hint: str
+    outcome: Mapping[str, str]
+    hour: str
+    stopped: str
+    table: str
+
+
+class PeoplePage(msgspec.Struct, frozen=True, kw_only=True):
+    """People, tokens, sessions, webhooks and the audit log."""
+
+    people: str
+    tokens: str
+    sessions: str
+    webhooks: str
+    audit: str
+    name: str
+    address: str
+    groups: str
+    groups_hint: str
+    admin: str
+    state: str
+    active: str
+    disabled: str
+    disable: str
+    enable: str
+    last_seen: str
+    add_person: str
+    add: str
+    link_created: str
+    link_hint: str
+    new_link: str
+    token_name: str
+    scopes: str
+    expires: str
+    never_expires: str
+    revoke: str
+    create_token: str
+    token_created: str
+    token_hint: str
+    browser: str
+    this_session: str
+    revoke_session: str
+    url: str
+    events: str
+    add_webhook: str
+    secret: str
+    deliveries: str
+    redeliver: str
+    who: str
+    what: str
+    when: str
+    object: str
+    my_account: str
+    change_password: str
+    current_password: str
+    audit_actions: Mapping[str, str]
+
+
+class ErrorPages(msgspec.Struct, frozen=True, kw_only=True):
+    """Error pages: title and text by status, and what to do next."""
+
+    titles: Mapping[int, str]
+    texts: Mapping[int, str]
+    back: str
+    reference: str
+
+
+class Keyboard(msgspec.Struct, frozen=True, kw_only=True):
+    """The help that `?` opens."""
+
+    title: str
+    go_todo: str
+    go_mine: str
+    go_search: str
+    next: str
+    previous: str
+    open: str
+    select: str
+    answer: str
+    note: str
+    assign_me: str
+    help: str
+    send: str
+    leave: str
+
+
+class MailFrame(msgspec.Struct, frozen=True, kw_only=True):
+    """The framed view of a mail's HTML."""
+
+    title: str
+    withheld: Plural
+    show_images: str
+    hide_images: str
+    shown: str
+
+
+class Words(msgspec.Struct, frozen=True, kw_only=True):
+    """The constant words of `schemas.flags`, `schemas.reasons` and `schemas.changes` for people."""
+
+    comment_flags: Mapping[str, str]
+    attachment_flags: Mapping[str, str]
+    case_flags: Mapping[str, str]
+    park_reasons: Mapping[str, str]
+    ignore_reasons: Mapping[str, str]
+    changes: Mapping[str, str]
+
+
+class Catalog(msgspec.Struct, frozen=True, kw_only=True):
+    """All texts in one language. `name` is the language's own, `code` its BCP 47 tag."""
+
+    code: str
+    name: str
+    frame: Frame
+    nav: Navigation
+    sign_in: SignIn
+    list: WorkList
+    case: CasePage
+    compose: Composer
+    search: SearchPage
+    parked: ParkedPage
+    mailboxes: MailboxesPage
+    flow: FlowPage
+    people: PeoplePage
+    errors: ErrorPages
+    keys: Keyboard
+    mail: MailFrame
+    words: Words

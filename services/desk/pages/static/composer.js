@@ -1,0 +1,126 @@
+// What a form for answers and notes cannot do by itself: keep a draft every few seconds, take files by
+// drop and paste with progress, insert ready-made texts. Without it the same form works by its buttons.
+(() => {
+  "use strict";
+  const PAUSE_MS = 2000;
+
+  function fileRow(file) {
+    const row = document.createElement("li");
+    row.className = "file";
+    const name = document.createElement("span");
+    name.textContent = file.name;
+    const bar = document.createElement("progress");
+    bar.max = 1;
+    bar.value = 0;
+    bar.setAttribute("aria-label", file.name);
+    row.append(name, bar);
+    return { row, bar };
+  }
+
+  function upload(form, file) {
+    const { row, bar } = fileRow(file);
+    form.querySelector(".uploads").append(row);
+    const request = new XMLHttpRequest();
+    const query = new URLSearchParams({ name: file.name, content_type: file.type || "application/octet-stream" });
+    request.open("POST", `${form.dataset.uploads}?${query}`);
+    request.setRequestHeader("Content-Type", "application/octet-stream");
+    request.upload.onprogress = (event) => { if (event.lengthComputable) bar.value = event.loaded / event.total; };
+    request.onload = () => {
+      bar.remove();
+      if (request.status !== 201) {
+        row.classList.add("failure");
+        row.append(` ${request.status}`);
+        return;
+      }
+      const id = document.createElement("input");
+      id.type = "hidden";
+      id.name = "upload";
+      id.value = JSON.parse(request.responseText).id;
+      form.append(id);
+      changed(form);
+    };
+    request.onerror = () => { bar.remove(); row.classList.add("failure"); };
+    request.send(file);
+  }
+
+  function take(form, files) { for (const file of files) upload(form, file); }
+
+  async function save(form) {
+    const data = new FormData(form);
+    data.delete("file");
+    data.set("do", "draft");
+    const state = form.querySelector(".draft-state");
+    try {
+      const answer = await fetch(form.dataset.draft, { method: "POST", body: new URLSearchParams(data) });
+      if (!answer.ok) throw new Error(String(answer.status));
+      const time = new Date().toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
+      state.textContent = state.dataset.saved.replace("{time}", time);
+      form.dataset.clean = "true";
+    } catch {
+      state.textContent = state.dataset.unsaved;
+      schedule(form);
+    }
+  }
+
+  const timers = new WeakMap();
+  function schedule(form) {
+    clearTimeout(timers.get(form));
+    timers.set(form, setTimeout(() => save(form), PAUSE_MS));
+  }
+  function changed(form) {
+    form.dataset.clean = "";
+    schedule(form);
+  }
+
+  const composer = (target) => target.closest?.("form.composer");
+
+  document.addEventListener("input", (event) => {
+    const form = composer(event.target);
+    if (form && event.target.type !== "file") changed(form);
+  });
+  document.addEventListener("change", (event) => {
+    const form = composer(event.target);
+    if (!form || event.target.type !== "file") return;
+    take(form, event.target.files);
+    event.target.value = "";
+  });
+  document.addEventListener("paste", (event) => {
+    const form = composer(event.target);
+    if (form && event.clipboardData.files.length) {
+      event.preventDefault();
+      take(form, event.clipboardData.files);
+    }
+  });
+  for (const kind of ["dragover", "drop", "dragleave"]) {
+    document.addEventListener(kind, (event) => {
+      const form = composer(event.target);
+      if (!form || !event.dataTransfer?.types.includes("Files")) return;
+      event.preventDefault();
+      form.querySelector(".drop").classList.toggle("over", kind === "dragover");
+      if (kind === "drop") take(form, event.dataTransfer.files);
+    });
+  }
+  document.addEventListener("submit", (event) => {
+    const form = composer(event.target);
+    if (form) clearTimeout(timers.get(form));
+  });
+  document.addEventListener("click", (event) => {
+    const form = composer(event.target);
+    if (!form) return;
+    if (event.target.matches("[data-only-author]")) {
+      form.querySelectorAll(".recipient input").forEach((box) => {
+        box.checked = ["author", "reply-to"].includes(box.dataset.reason);
+      });
+      changed(form);
+    }
+    if (event.target.matches("[data-insert]")) {
+      const text = form.querySelector("textarea");
+      text.setRangeText(form.querySelector("[data-canned]").value, text.selectionStart, text.selectionEnd, "end");
+      text.focus();
+      changed(form);
+    }
+  });
+  const reveal = (root) => root.querySelectorAll(".needs-script").forEach((part) => { part.hidden = false; });
+  reveal(document);
+  document.addEventListener("htmx:after:swap", () => reveal(document));
+})();

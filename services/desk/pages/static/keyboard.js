@@ -1,0 +1,81 @@
+// One-key actions, shown by `?`. Each presses a link or a button of the page, so that nothing here is
+// possible that the page does not offer anyway. Keys are ignored while somebody types.
+(() => {
+  "use strict";
+  let prefix = "";
+  let current = -1;
+
+  const typing = (element) =>
+    element.closest("input:not([type=checkbox]), textarea, select, [contenteditable]");
+  const rows = () => [...document.querySelectorAll(".row .title")];
+
+  function focusRow(step) {
+    const titles = rows();
+    if (!titles.length) return;
+    const at = titles.indexOf(document.activeElement);
+    current = Math.min(titles.length - 1, Math.max(0, (at < 0 ? current : at) + step));
+    titles[current].focus();
+  }
+
+  function press(key) {
+    const target = document.querySelector(`[data-key="${key}"]`);
+    if (!target) return false;
+    if (target.matches("input")) target.focus();
+    else target.click();
+    if (target.matches("summary")) {
+      target.parentElement.querySelector("textarea")?.focus();
+    }
+    return true;
+  }
+
+  function act(key) {
+    if (prefix === "g") {
+      document.querySelector(`[data-go="${key}"]`)?.click();
+      return true;
+    }
+    switch (key) {
+      case "j": focusRow(1); return true;
+      case "k": focusRow(-1); return true;
+      case "o": document.activeElement.closest(".row")?.querySelector(".title")?.click(); return true;
+      case "x": document.activeElement.closest(".row")?.querySelector(".pick input")?.click(); return true;
+      case "?": location.hash = "keyboard-help"; document.querySelector("#keyboard-help [data-close]").focus(); return true;
+      case "/": case "r": case "n": case "i": return press(key);
+      default: return false;
+    }
+  }
+
+  document.addEventListener("keydown", (event) => {
+    const target = event.target;
+    if (event.key === "Escape") {
+      if (location.hash === "#keyboard-help") location.hash = "content";
+      document.querySelectorAll("details.user[open]").forEach((menu) => { menu.open = false; });
+      if (typing(target)) target.blur();
+      return;
+    }
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && target.matches("[data-send]")) {
+      event.preventDefault();
+      target.form.requestSubmit(target.form.querySelector("button.primary"));
+      return;
+    }
+    if (event.ctrlKey || event.metaKey || event.altKey || typing(target)) return;
+    if (act(event.key)) event.preventDefault();
+    prefix = event.key === "g" && prefix !== "g" ? "g" : "";
+  });
+
+  // "Select all" ticks the boxes of its form; the menu closes when the focus leaves it.
+  document.addEventListener("change", (event) => {
+    if (!event.target.matches("[data-pick-all]")) return;
+    event.target.form.querySelectorAll(".pick input").forEach((box) => { box.checked = event.target.checked; });
+  });
+  document.addEventListener("click", (event) => {
+    document.querySelectorAll("details.user[open]").forEach((menu) => {
+      if (!menu.contains(event.target)) menu.open = false;
+    });
+  });
+
+  // The server writes times in the zone that the browser names here.
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (zone && !document.cookie.includes(`zone=${encodeURIComponent(zone)}`)) {
+    document.cookie = `zone=${encodeURIComponent(zone)}; Path=/; Max-Age=31536000; SameSite=Lax`;
+  }
+})();

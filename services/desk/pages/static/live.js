@@ -1,0 +1,51 @@
+// Live pages. The desk's stream says "case N is at revision R"; whatever shows an older revision is asked
+// for again, through htmx. A burst of events becomes one request per case. After a reconnect everything
+// shown is asked for again, as events may have been missed.
+(() => {
+  "use strict";
+  const main = document.getElementById("content");
+  const url = main?.dataset.live;
+  if (!url || !window.EventSource) return;
+  const PAUSE_MS = 250;
+  const waiting = new Map();
+  let timer = 0;
+  let wasLost = false;
+
+  const busy = () => document.querySelector("form.composer textarea:focus, .bulk select:focus");
+
+  function refresh() {
+    timer = 0;
+    const wanted = [...waiting];
+    waiting.clear();
+    for (const [number, revision] of wanted) {
+      const shown = document.querySelector(`[data-case="${number}"]`);
+      if (!shown || Number(shown.dataset.revision) >= revision) continue;
+      if (shown.matches(".row")) {
+        htmx.ajax("GET", `/cases/${number}/row`, { target: `#case-${number}`, swap: "outerHTML" });
+      } else {
+        htmx.ajax("GET", `/cases/${number}/entries`, { target: "#entries", swap: "outerHTML" });
+      }
+    }
+  }
+  function plan(number, revision) {
+    waiting.set(number, Math.max(revision, waiting.get(number) ?? 0));
+    if (!timer) timer = setTimeout(refresh, PAUSE_MS);
+  }
+  function refreshAll() {
+    for (const shown of document.querySelectorAll("[data-case]")) plan(shown.dataset.case, Infinity);
+  }
+
+  const source = new EventSource(url);
+  source.addEventListener("case", (event) => {
+    const { case: number, revision } = JSON.parse(event.data);
+    plan(String(number), revision);
+  });
+  source.addEventListener("presence", (event) => {
+    const { text } = JSON.parse(event.data);
+    const place = document.getElementById("presence");
+    if (place && !busy()) place.textContent = text ?? "";
+  });
+  source.addEventListener("open", () => { if (wasLost) refreshAll(); wasLost = false; });
+  source.addEventListener("error", () => { wasLost = true; });
+  addEventListener("pagehide", () => source.close());
+})();

@@ -1,0 +1,25 @@
+"""Text of mails made safe for the eye: characters that only reorder or hide others become visible.
+Pure.
+
+Escaping against HTML is the templates' job. This is against names such as `invoice<RLO>fdp.exe`,
+which read differently from what they are.
+"""
+
+import re
+
+# Bidirectional controls (Unicode TR9, 2.1 to 2.6), zero-width characters, and other controls.
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
+)
+_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
+
+def plain(text: str) -> str:
+    """The text with such characters replaced by U+FFFD; line feeds and tabs stay."""
+    return _UNSEEN.sub(_REPLACEMENT, text.replace("\r\n", "\n"))
+
+
+def initials(name: str) -> str:
+    """One or two capital letters for a person's or a group's name, `?` if it has none."""
+    words = [word for word in re.split(r"[\s.@_-]+", name) if word[:1].isalnum()]
+    return "".join(word[0] for word in words[:2]).upper() or "?"

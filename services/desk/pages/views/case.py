@@ -1,0 +1,176 @@
+"""The page of a case, and the forms on it."""
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from services.desk.pages.views.lists import Assignee, Option
+
+Preview = Literal["image", "pdf", "text", ""]
+
+
+class StageButton(msgspec.Struct, frozen=True, kw_only=True):
+    """A stage to move to; with `refusal`, why that is not possible now."""
+
+    name: str
+    title: str
+    refusal: str | None = None
+
+
+class FileView(msgspec.Struct, frozen=True, kw_only=True):
+    """An attachment; `preview` says how it may be shown within the page, empty for not at all."""
+
+    name: str
+    content_type: str
+    size: int
+    href: str
+    flags: tuple[str, ...] = ()
+    preview: Preview = ""
+    preview_href: str = ""
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry of the conversation. `kind` is the comment's, or `waiting` for a mail on its way.
+
+    `quoted` is what follows the author's own new text. `mail_href` is the framed HTML, None
+    without; `remote_images` are those that it withholds. `leaves_at` is set while the mail can be
+    taken back by a POST to `recall_href`.
+    """
+
+    id: str
+    kind: str
+    author: str
+    address: str
+    at: datetime
+    text: str
+    quoted: str = ""
+    subject: str = ""
+    to: tuple[str, ...] = ()
+    cc: tuple[str, ...] = ()
+    files: tuple[FileView, ...] = ()
+    flags: tuple[str, ...] = ()
+    failure: str | None = None
+    mail_href: str | None = None
+    remote_images: int = 0
+    original_href: str | None = None
+    leaves_at: datetime | None = None
+    recall_href: str | None = None
+    split_href: str | None = None
+    is_new: bool = False
+
+
+class FieldRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A field of the case with where its value comes from; `kind` is the type in the settings."""
+
+    name: str
+    title: str
+    kind: str
+    value: str | bool | None
+    source: str = ""
+    evidence: str = ""
+    by: str = ""
+    at: datetime | None = None
+    choices: tuple[Option, ...] = ()
+    is_required: bool = False
+    has_conflict: bool = False
+
+
+class HistoryEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """A change. `what` is the constant word, `details` the values for its text."""
+
+    revision: int
+    at: datetime
+    actor: str
+    what: str
+    details: dict[str, str] = {}
+
+
+class Recipient(msgspec.Struct, frozen=True, kw_only=True):
+    """A possible recipient of an answer, and why they are one (`compose.reasons`)."""
+
+    address: str
+    name: str
+    reason: str
+    is_chosen: bool
+    is_copy: bool = False
+    is_outside: bool = False
+    is_usable: bool = True
+
+
+class ComposerView(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer form. `revision` is the case's that the writer sees; `hold_s` is in seconds.
+
+    `draft_at` is when the draft was kept, None without one. `newer` are entries that came after
+    the writer began.
+    """
+
+    case: int
+    revision: int
+    recipients: tuple[Recipient, ...]
+    subject: str
+    text: str = ""
+    quote: bool = True
+    quoted: str = ""
+    hold_s: int = 15
+    draft_at: datetime | None = None
+    uploads: tuple[FileView, ...] = ()
+    upload_ids: tuple[str, ...] = ()
+    canned: tuple[Option, ...] = ()
+    newer: tuple[Entry, ...] = ()
+    added: str = ""
+    error: str | None = None
+
+
+class NoteView(msgspec.Struct, frozen=True, kw_only=True):
+    """The note form."""
+
+    case: int
+    revision: int
+    text: str = ""
+    draft_at: datetime | None = None
+    error: str | None = None
+
+
+class CaseLink(msgspec.Struct, frozen=True, kw_only=True):
+    """Another case that this one is linked with."""
+
+    number: int
+    reference: str
+    href: str
+    title: str = ""
+
+
+class CaseScreen(msgspec.Struct, frozen=True, kw_only=True):
+    """A case with its conversation. `can_work` and `can_answer` decide which forms are there."""
+
+    number: int
+    reference: str
+    revision: int
+    title: str
+    process_title: str
+    stage_title: str
+    is_closed: bool
+    is_overdue: bool
+    opened_at: datetime
+    updated_at: datetime
+    due_at: datetime | None
+    assignee: Assignee | None
+    assignee_id: str
+    flags: tuple[str, ...]
+    participants: tuple[str, ...]
+    stages: tuple[StageButton, ...]
+    entries: tuple[Entry, ...]
+    fields: tuple[FieldRow, ...] = ()
+    history: tuple[HistoryEntry, ...] = ()
+    people: tuple[Option, ...] = ()
+    links: tuple[CaseLink, ...] = ()
+    merged_into: CaseLink | None = None
+    absorbed: tuple[CaseLink, ...] = ()
+    present: tuple[str, ...] = ()
+    composer: ComposerView | None = None
+    note: NoteView | None = None
+    earlier_href: str | None = None
+    back_href: str = "/todo"
+    can_work: bool = False
+    can_answer: bool = False

@@ -1,0 +1,130 @@
+"""Parked mail, mailboxes, and the flow."""
+
+from datetime import datetime
+
+import msgspec
+
+from services.desk.pages.views.lists import Option
+
+
+class ParkedRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A parked mail in the list; `reason` is a `ParkReason`."""
+
+    key: str
+    href: str
+    reason: str
+    process_title: str
+    mailbox: str
+    author: str
+    subject: str
+    since: datetime
+
+
+class DeadLetterRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A message that broke its contract; the row is for reading only."""
+
+    id: str
+    queue: str
+    reason: str
+    since: datetime | None
+
+
+class ParkedListView(msgspec.Struct, frozen=True, kw_only=True):
+    """The parked mails and the dead letters."""
+
+    rows: tuple[ParkedRow, ...]
+    reasons: tuple[Option, ...] = ()
+    dead: tuple[DeadLetterRow, ...] = ()
+    total: int | None = None
+    next_href: str | None = None
+
+
+class HeaderLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A header of a mail as it came."""
+
+    name: str
+    value: str
+
+
+class ParkedMailView(msgspec.Struct, frozen=True, kw_only=True):
+    """One parked mail, whole. `not_retryable` says why another attempt cannot help."""
+
+    key: str
+    reason: str
+    rule: str
+    evidence: tuple[str, ...]
+    process_title: str
+    mailbox: str
+    author: str
+    subject: str
+    since: datetime
+    text: str
+    headers: tuple[HeaderLine, ...] = ()
+    today: str = ""
+    not_retryable: str | None = None
+    original_href: str | None = None
+    mail_href: str | None = None
+
+
+class MailboxRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A mailbox; `state` is a key of the texts' `states`."""
+
+    name: str
+    address: str
+    state: str
+    process_title: str
+    server: str
+    folder: str
+    last_success: datetime | None = None
+    waiting: int | None = None
+    oldest: datetime | None = None
+    failure: str | None = None
+    settings: tuple[HeaderLine, ...] = ()
+    test_result: str | None = None
+    test_passed: bool | None = None
+
+
+class MailboxesView(msgspec.Struct, frozen=True, kw_only=True):
+    """All mailboxes."""
+
+    rows: tuple[MailboxRow, ...]
+
+
+class FlowNode(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of the pipeline; `waiting` is its queue's depth, `rate` messages per minute.
+
+    None is for what a node does not have, or what could not be measured.
+    """
+
+    name: str
+    waiting: int | None = None
+    rate: float | None = None
+    oldest: datetime | None = None
+    consumers: int | None = None
+
+
+class HourOutcomes(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the mails recorded in one hour."""
+
+    hour: datetime
+    opened: int = 0
+    appended: int = 0
+    ignored: int = 0
+    parked: int = 0
+
+
+class FlowView(msgspec.Struct, frozen=True, kw_only=True):
+    """The pipeline at this moment, and the last 24 hours, oldest first."""
+
+    nodes: tuple[FlowNode, ...]
+    hours: tuple[HourOutcomes, ...] = ()
+
+    @property
+    def peak(self) -> int:
+        """The most mails of an hour, at least 1: the scale of the chart."""
+        sums = [hour.opened + hour.appended + hour.ignored + hour.parked for hour in self.hours]
+        return max([1, *sums])
+
+    def node(self, name: str) -> FlowNode:
+        """The node of that name; an empty one when it was not measured."""
+        return next((node for node in self.nodes if node.name == name), FlowNode(name=name))

@@ -1,0 +1,140 @@
+"""People, sessions, tokens, webhooks, the audit log, and the pages before signing in."""
+
+from datetime import datetime
+
+import msgspec
+
+from services.desk.pages.views.lists import Option
+
+
+class SignInView(msgspec.Struct, frozen=True, kw_only=True):
+    """The sign-in form. `error` is `failed` or `limited`; `oidc_href` is None for local accounts."""
+
+    next: str = "/"
+    address: str = ""
+    error: str | None = None
+    oidc_href: str | None = None
+    has_local: bool = True
+
+
+class LinkView(msgspec.Struct, frozen=True, kw_only=True):
+    """The page of a one-time link; `is_valid` is false for one that was used or has expired."""
+
+    token: str
+    name: str = ""
+    address: str = ""
+    is_valid: bool = True
+    error: str | None = None
+
+
+class PersonRow(msgspec.Struct, frozen=True, kw_only=True):
+    """An account."""
+
+    id: str
+    name: str
+    address: str
+    groups: tuple[str, ...] = ()
+    is_admin: bool = False
+    is_active: bool = True
+    seen_at: datetime | None = None
+
+
+class PeopleView(msgspec.Struct, frozen=True, kw_only=True):
+    """All accounts; `link` is a one-time link that was just made, with `link_name` its owner."""
+
+    rows: tuple[PersonRow, ...]
+    link: str | None = None
+    link_name: str = ""
+
+
+class TokenRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A token, without its secret."""
+
+    id: str
+    name: str
+    owner: str
+    scopes: tuple[str, ...]
+    expires_at: datetime | None = None
+    seen_at: datetime | None = None
+
+
+class TokensView(msgspec.Struct, frozen=True, kw_only=True):
+    """All tokens the viewer may see; `secret` is that of one just made, shown this once."""
+
+    rows: tuple[TokenRow, ...]
+    scopes: tuple[Option, ...] = ()
+    secret: str | None = None
+
+
+class SessionRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A session of the viewer."""
+
+    id: str
+    browser: str
+    started_at: datetime
+    seen_at: datetime
+    is_current: bool = False
+
+
+class AccountView(msgspec.Struct, frozen=True, kw_only=True):
+    """The viewer's own account."""
+
+    name: str
+    address: str
+    sessions: tuple[SessionRow, ...] = ()
+    has_password: bool = False
+    error: str | None = None
+
+
+class DeliveryRow(msgspec.Struct, frozen=True, kw_only=True):
+    """An attempt to deliver an event."""
+
+    id: str
+    event: str
+    state: str
+    at: datetime
+    status: int | None = None
+
+
+class WebhookRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A webhook with its latest deliveries."""
+
+    id: str
+    url: str
+    events: tuple[str, ...]
+    is_active: bool = True
+    deliveries: tuple[DeliveryRow, ...] = ()
+
+
+class WebhooksView(msgspec.Struct, frozen=True, kw_only=True):
+    """All webhooks; `secret` is that of one just made, shown this once."""
+
+    rows: tuple[WebhookRow, ...]
+    events: tuple[Option, ...] = ()
+    secret: str | None = None
+
+
+class AuditRow(msgspec.Struct, frozen=True, kw_only=True):
+    """Who did what, when and from where."""
+
+    at: datetime
+    who: str
+    what: str
+    object: str = ""
+    address: str = ""
+
+
+class AuditView(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of the audit log, the latest first."""
+
+    rows: tuple[AuditRow, ...]
+    next_href: str | None = None
+
+
+class ErrorView(msgspec.Struct, frozen=True, kw_only=True):
+    """An error page. `detail` is the API's own explanation, `reference` finds it in the log."""
+
+    status: int
+    detail: str = ""
+    reference: str = ""
+    back_href: str = "/"

@@ -1,0 +1,148 @@
+import gzip
+import itertools
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import jinja2
+import msgspec
+import pytest
+
+from services.desk.pages.assets import Assets
+from services.desk.pages.templating import Renderer
+from services.desk.pages.views.lists import SearchView
+from tests.unit.desk.pages import samples
+
+TEMPLATES = Path("services/desk/pages/templates")
+ASSETS = Assets()
+RENDERER = Renderer(ASSETS)
+ALL = {**samples.PAGES, **samples.BEFORE_SIGN_IN}
+VOID = {"br", "hr", "img", "input", "link", "meta", "path", "rect", "circle"}
+
+
+class Outline(HTMLParser):
+    """Collects what the tests ask about, and checks that every element is closed in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.problems: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        if len(values) != len(attrs):
+            self.problems.append(f"<{tag}> has an attribute twice")
+        self.tags.append((tag, values))
+        if identifier := values.get("id"):
+            self.ids.append(identifier)
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in VOID:
+            return
+        if not self.open or self.open.pop() != tag:
+            self.problems.append(f"</{tag}> closes another element at {self.getpos()}")
+
+
+def outline(html: str) -> Outline:
+    parsed = Outline()
+    parsed.feed(html)
+    parsed.close()
+    return parsed
+
+
+def rendered(name: str, language: str = "en", *, is_fragment: bool = False) -> str:
+    template, view = ALL[name]
+    page = samples.page(language)
+    if name in samples.BEFORE_SIGN_IN:
+        page = samples.page(language, viewer=None)
+    return RENDERER.render(template, page, is_fragment=is_fragment, view=view)
+
+
+@pytest.mark.parametrize(("name", "language"), [*itertools.product(ALL, ("en", "pl"))])
+def test_every_page_is_well_formed_in_every_language(name: str, language: str) -> None:
+    page = outline(rendered(name, language))
+    assert page.problems == []
+    assert page.open == []
+    assert len(set(page.ids)) == len(page.ids)
+    assert [tag for tag, _ in page.tags].count("h1") == 1
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_no_page_needs_inline_script_style_or_another_origin(name: str) -> None:
+    for tag, attributes in outline(rendered(name)).tags:
+        assert tag != "style"
+        assert "style" not in attributes
+        assert not [key for key in attributes if key.startswith(("on", "hx-on"))]
+        for key in ("src", "href", "action", "hx-get", "hx-post"):
+            assert not re.match(r"\w+:|//", attributes.get(key) or ""), (tag, attributes)
+        if tag == "script":
+            assert attributes["nonce"] == "bm9uY2Utb2YtdGVzdHM"
+            assert attributes["src"]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_element_with_behavior_carries_the_nonce(name: str) -> None:
+    for tag, attributes in outline(rendered(name)).tags:
+        if any(key.startswith("hx-") for key in attributes):
+            assert attributes.get("hx-nonce") == "bm9uY2Utb2YtdGVzdHM", tag
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_form_works_without_javascript(name: str) -> None:
+    for tag, attributes in outline(rendered(name)).tags:
+        if tag == "form":
+            assert attributes.get("method") in {"get", "post"}
+            assert (attributes.get("action") or "").startswith("/")
+
+
+@pytest.mark.parametrize("name", samples.PAGES)
+def test_a_fragment_is_the_content_alone(name: str) -> None:
+    html = rendered(name, is_fragment=True)
+    assert html.lstrip().startswith("<title>")
+    assert "<script" not in html
+    assert outline(html).problems == []
+
+
+def test_no_template_marks_anything_as_safe() -> None:
+    for path in TEMPLATES.rglob("*.html"):
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"\|\s*safe\b|autoescape\s+false|Markup", text), path
+
+
+def test_text_of_a_mail_is_inert_wherever_it_appears() -> None:
+    attack = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>{{ 7*7 }}\u202egnp.exe"
+    row = msgspec.structs.replace(
+        samples.rows(1)[0], title=attack, author=attack, snippet=attack, stage_title=attack
+    )
+    view = SearchView(query=attack, rows=(row,))
+    html = RENDERER.render("work/search.html", samples.page(title=attack), view=view)
+    assert "<script>alert" not in html
+    assert "<img src=x" not in html
+    assert "{{ 7*7 }}" in html
+    assert "\u202e" not in html
+
+
+def test_an_unknown_name_in_a_template_is_an_error() -> None:
+    with pytest.raises(jinja2.UndefinedError):
+        RENDERER.render("work/list.html", samples.page())
+
+
+def test_a_page_stays_within_its_weight() -> None:
+    for name in ("todo", "case"):
+        scripts = sum(
+            len(asset.compressed)
+            for path in (
+                "vendor/htmx.min.js",
+                "vendor/hx-csp.min.js",
+                "keyboard.js",
+                "live.js",
+                "composer.js",
+                "desk.css",
+            )
+            if (asset := ASSETS.find(ASSETS.url(path)))
+        )
+        assert scripts + len(gzip.compress(rendered(name).encode())) < 60_000
