@@ -98,16 +98,11 @@ class _Reader:
 
     def _text(self, segments: list[Segment]) -> tuple[str, str | None]:
         """The full text, and the sanitized HTML or None."""
-        texts: list[str] = []
-        safe_pieces: list[str] = []
-        has_html = False
-        for segment in segments:
-            safe = None
-            if segment.html is not None:
-                safe = self._safe(segment.html)
-                has_html = True
-            texts.append(self._best_text(segment.plain, safe))
-            safe_pieces.append(safe if safe is not None else html_of(segment))
+        safes = [None if segment.html is None else self._safe(segment.html) for segment in segments]
+        texts = [
+            self._best_text(segment.plain, safe)
+            for segment, safe in zip(segments, safes, strict=True)
+        ]
         full_text = "\n\n".join(
             [text for text in (text.strip("\n") for text in texts) if text]
         ).rstrip("\n\t ")
@@ -115,7 +110,13 @@ class _Reader:
             self._defects.add("text-shortened")
             full_text = full_text[: self._limits.max_text_chars]
         self._defects.add("encrypted", BEGIN_ENCRYPTED in full_text)
-        return full_text, self._bounded("\n".join(safe_pieces)) if has_html else None
+        if all(safe is None for safe in safes):
+            return full_text, None
+        pieces = [
+            html_of(segment) if safe is None else safe
+            for segment, safe in zip(segments, safes, strict=True)
+        ]
+        return full_text, self._bounded("\n".join(pieces))
 
     def _own_text(self, full_text: str, headers: MailHeaders) -> str:
         if (headers.raw("content-type") or b"")[
@@ -162,6 +163,8 @@ class _Reader:
 
     def _attachments(self, found: Found, files: Files) -> list[Attachment]:
         """Those of the mail itself first, as parts of attached messages may be too many."""
+        if not (found.files or found.uuencoded or self._pictures):
+            return []
         own = [file for file in found.files if not file.from_message]
         inner = [file for file in found.files if file.from_message]
         most = self._limits.max_attachments

@@ -4,7 +4,7 @@ Shared by the router, which sees every mail and decides by headers alone, and by
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_tz
 from functools import lru_cache
@@ -162,11 +162,11 @@ class MailHeaders:
     def raw(self, name: str) -> bytes | None:
         """The value of the first such field as it stands in the mail, folded; None if absent."""
         values = self._fields.get(_key(name))
-        return values[0].strip() if values else None
+        return values[0] if values else None
 
-    def raws(self, name: str) -> list[bytes]:
+    def raws(self, name: str) -> Sequence[bytes]:
         """The values of all such fields as they stand in the mail, folded; empty if absent."""
-        return [value.strip() for value in self._fields.get(_key(name), ())]
+        return self._fields.get(_key(name), ())
 
     def text(self, name: str) -> str | None:
         """The first such field unfolded and decoded, on a single line; None if absent."""
@@ -224,10 +224,10 @@ class MailHeaders:
 
     def addresses(self, *names: str) -> list[Address]:
         """The addresses of all fields of these names, in the order asked; see `parse_addresses`."""
-        values = (value for name in names for value in self.raws(name))
         return [
             address
-            for value in values
+            for name in names
+            for value in self.raws(name)
             for address in parse_addresses(value, self.charset_for(value))
         ]
 
@@ -237,13 +237,13 @@ class MailHeaders:
         Of a field with more than 200 the last 200 count: in References they are the nearest (RFC 5322 section 3.6.4).
         A field without angle brackets gives its words that hold an `@`.
         """
-        found = (
+        found = [
             message_id
             for name in names
             for value in self.raws(name)
             for message_id in _message_ids(self._text(value))
-        )
-        return list(dict.fromkeys(found))
+        ]
+        return list(dict.fromkeys(found)) if len(found) > 1 else found
 
     def date(self, name: str = "Date") -> datetime | None:
         """The time in the first such field, in UTC; None if it is absent, unreadable or before 1970."""
@@ -321,12 +321,15 @@ def _bounded(when: datetime) -> datetime | None:
 
 
 def _fields(block: bytes) -> tuple[dict[bytes, list[bytes]], int, bool]:
-    """The fields by name in lower case, the offset after the last of them, and whether lines before it are none."""
+    """The fields by name in lower case, the offset after the last of them, and whether lines before it are none.
+
+    Values are without white space around them.
+    """
     fields: dict[bytes, list[bytes]] = {}
     found = _FIELD.findall(block)
     length = 0
     for name, value in found:
-        fields.setdefault(name.lower(), []).append(value)
+        fields.setdefault(name.lower(), []).append(value.strip())
         length += len(name) + len(value) + 2
     if not found:
         return fields, 0, False

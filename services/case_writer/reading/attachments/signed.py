@@ -108,10 +108,12 @@ def _after(data: bytes, position: int, tag: int) -> int:
 def without_armor(text: str) -> str:
     """Text that PGP signed, without the marks and the signature (RFC 9580 section 7); other text as it is."""
     begin = text.find(_BEGIN_SIGNED)
+    if begin < 0:
+        return text
     blank = text.find("\n\n", begin)
     signature = text.find(_BEGIN_SIGNATURE, blank)
     end = text.find(_END_SIGNATURE, signature)
-    if min(begin, blank, signature, end) < 0 or (begin > 0 and text[begin - 1] != "\n"):
+    if min(blank, signature, end) < 0 or (begin > 0 and text[begin - 1] != "\n"):
         return text
     signed = "\n".join(line.removeprefix("- ") for line in text[blank + 2 : signature].split("\n"))
     return text[:begin] + signed + text[end + len(_END_SIGNATURE) :].lstrip("\n")

@@ -7,7 +7,7 @@ from services.runtime.mail.charsets import codec_of, decode
 
 # Controls but tab and line feed; U+FFFE and U+FFFF are no characters.
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]+")
-_CONTROL_BYTES = bytes({*range(0x20), 0x7F} - {0x09, 0x0A, 0x0D})
+_CONTROL_BYTES = bytes({*range(0x20), 0x7F} - {0x09, 0x0A})
 _LINE_END = re.compile("\r\n?|[\x85\u2028\u2029]")
 _META_CHARSET = re.compile(
     rb"<meta[^<>]{0,200}?charset\s{0,5}=\s{0,5}[\"']?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE
@@ -28,13 +28,12 @@ def body_text(data: bytes, parameters: Parameters, content_type: str) -> tuple[s
             "utf-32",
         ):
             charset = named
-    text, repaired = decode(data, charset)
     if is_html:  # its parser takes controls out
-        return text, repaired
-    if repaired or not _is_plain(data, charset):
+        return decode(data, charset)
+    plain = _plain(data, charset)
+    text, repaired = decode(data if plain is None else plain, charset)
+    if plain is None or repaired:
         text = clean(text)
-    elif "\r" in text:
-        text = _LINE_END.sub("\n", text) if "\r" in (text := text.replace("\r\n", "\n")) else text
     if content_type in ("text/enriched", "text/richtext"):
         text = _TAG.sub("", text.replace("<<", "\ue000")).replace("\ue000", "<")  # RFC 1896
     elif (parameters.token("format") or "").lower() == "flowed":
@@ -42,16 +41,24 @@ def body_text(data: bytes, parameters: Parameters, content_type: str) -> tuple[s
     return text, repaired
 
 
-def _is_plain(data: bytes, charset: str | None) -> bool:
-    """Whether text of these bytes is clean but for its line ends: seen in bytes at a quarter of the cost."""
-    if len(data.translate(None, _CONTROL_BYTES)) != len(data):
-        return False
+def _plain(data: bytes, charset: str | None) -> bytes | None:
+    """The bytes of a text that is clean but for its line ends, with `\\n` for these; None if it may not be clean.
+
+    Bytes are looked at and changed at a fraction of what the same costs in text.
+    """
     codec = codec_of(charset) or "ascii"
     if data.isascii():
         # others spell letters in ASCII
-        return codec in ("ascii", "utf-8") or codec.startswith(("iso8859", "cp"))
-    # The controls and separators beyond ASCII begin so in UTF-8: C2 80 to C2 9F, E2 80 A8, E2 80 A9, EF BF BE.
-    return codec == "utf-8" and not (b"\xc2" in data or b"\xe2\x80" in data or b"\xef" in data)
+        is_spelled_so = codec in ("ascii", "utf-8") or codec.startswith(("iso8859", "cp"))
+    else:
+        # The controls and separators beyond ASCII begin so in UTF-8: C2 80 to C2 9F, E2 80 A8, E2 80 A9, EF BF BE.
+        is_spelled_so = codec == "utf-8" and not (
+            b"\xc2" in data or b"\xef" in data or (b"\xe2" in data and b"\xe2\x80" in data)
+        )
+    if not is_spelled_so:
+        return None
+    plain = data.translate(None, _CONTROL_BYTES)
+    return plain if len(data) - len(plain) == data.count(b"\r\n") else None
 
 
 def clean(text: str) -> str:

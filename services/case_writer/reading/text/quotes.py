@@ -36,6 +36,7 @@ _ODD_BLANKS = _WIDE_BLANKS + _INVISIBLE
 _TO_PLAIN = str.maketrans(dict.fromkeys(_WIDE_BLANKS, " ") | dict.fromkeys(_INVISIBLE))
 _RULE = "_-=* "
 _COLONS = ":\uff1a"
+_ENDS = ">\uff1a"  # of an attribution's line without a colon
 
 
 def strip_quotes(full_text: str, *, quotes_are_marked: bool = False) -> str:
@@ -55,13 +56,16 @@ class _Lines:
     def __init__(self, text: str, *, quotes_are_marked: bool = False) -> None:
         self._quotes_are_marked = quotes_are_marked
         self._attempts = 0
+        self._text = text
         self.lines = text.split("\n")
         has_odd_blanks = any(odd in text for odd in _ODD_BLANKS)  # translating all lines is dear
         self._bare = [_plain(line) if has_odd_blanks else line.strip() for line in self.lines]
-        self._is_quoted = [
-            bare[:1] == ">" and not (bare[:2] == ">>" and bare[-2:] == "<<") for bare in self._bare
-        ]
+        self._is_quoted = [False] * len(self._bare)
         if ">" in text:
+            self._is_quoted = [
+                bare[:1] == ">" and not (bare[:2] == ">>" and bare[-2:] == "<<")
+                for bare in self._bare
+            ]
             self._rejoin_broken_addresses()
         if "|" in text:
             self._mark_bars()
@@ -98,15 +102,10 @@ class _Lines:
     def without_original(self) -> range:
         """The lines before an unmarked original: its header, a separator, or an attribution without `>` after it."""
         passed = 0  # the header that the text itself begins with
-        for index, bare in enumerate(self._bare):
-            if index < passed or not bare or self._is_quoted[index]:
+        for index in self._signed_lines():
+            if index < passed or self._is_quoted[index]:
                 continue
-            if (
-                ":" not in bare
-                and bare[0] not in _RULE
-                and not (bare[-1] == ">" or bare[-1] == _COLONS[1] or "wrote" in bare)
-            ):
-                continue
+            bare = self._bare[index]
             if self._begins_original(index, _low(bare)):
                 above = self._above_rules(index)
                 if any(self._bare[:above]):
@@ -123,6 +122,22 @@ class _Lines:
                 if following is None or not self._is_quoted[following]:
                     return range(start)
         return range(len(self.lines))
+
+    def _signed_lines(self) -> list[int]:
+        """The lines with a sign that an original's first line or an attribution's last one has; others have none."""
+        ends = _ENDS if ">" in self._text or _COLONS[1] in self._text else ""
+        verb = "wrote" if "wrote" in self._text else ""
+        return [
+            index
+            for index, bare in enumerate(self._bare)
+            if bare
+            and (
+                ":" in bare
+                or bare[0] in _RULE
+                or (ends and bare[-1] in ends)
+                or (verb and verb in bare)
+            )
+        ]
 
     def without_quotes(self, kept: range) -> range:
         """Without a quote that stands below or above all that is new."""

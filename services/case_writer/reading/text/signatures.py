@@ -45,6 +45,7 @@ _ABBREVIATIONS = (
 _OFFERED = ("outlook", "mail")
 _FOR = frozenset({"for", "für", "dla", "pour", "para", "per", "voor", "pro", "til", "till", "för"})
 _WINDOWS = frozenset({"10", "11"})
+_AS_BLANKS = "\xa0\u2013\u2014"
 _DEVICE_FIRST_WORDS = frozenset(start.split()[0] for start in DEVICE_STARTS)
 
 
@@ -82,11 +83,16 @@ def is_device_line(line: str) -> bool:
     line = _without_links(line)
     if not line or len(line) > _MAX_DEVICE_CHARS:
         return False
-    low = line.lower().translate(_DASHES).strip(" .-*_|")
+    low = line.lower()
+    for sign in _AS_BLANKS:
+        low = low.replace(sign, " ")
+    low = low.strip(" .-*_|")
     head, stop, tail = low.partition(". ")
     if stop and tail.startswith(DEVICE_APOLOGIES):
         low = head
     first, _, _ = low.partition(" ")
+    if first not in _DEVICE_FIRST_WORDS and first != "outlook" and not low.endswith("gesendet"):
+        return False  # as nearly all lines
     has_things = first not in DEVICE_OFFERS
     if not has_things and not any(name in low for name in _OFFERED):
         return False
@@ -104,10 +110,9 @@ def is_device_line(line: str) -> bool:
     return False
 
 
-_DASHES = str.maketrans("\xa0\u2013\u2014", "   ")
-
-
 def _without_links(line: str) -> str:
+    if "<" not in line and "http" not in line:
+        return " ".join(line.split())
     start = line.find("<")
     if start > 0 and line.endswith(">"):
         line = line[:start]
