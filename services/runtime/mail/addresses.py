@@ -277,7 +277,8 @@ def _without_comments(raw: bytes) -> bytes:
 
 
 def _short(name: str) -> str:
-    return _BLANKS.sub(" ", name.strip()[:_MAX_NAME_CHARS]).rstrip()
+    name = name.strip()[:_MAX_NAME_CHARS]
+    return (_BLANKS.sub(" ", name) if "  " in name else name).rstrip()
 
 
 def _address(raw: bytes) -> str:

@@ -58,7 +58,7 @@ class _Lines:
         self._attempts = 0
         self._text = text
         self.lines = text.split("\n")
-        has_odd_blanks = any(odd in text for odd in _ODD_BLANKS)  # translating all lines is dear
+        has_odd_blanks = any(map(text.__contains__, _ODD_BLANKS))  # translating all lines is dear
         self._bare = [_plain(line) if has_odd_blanks else line.strip() for line in self.lines]
         self._is_quoted = [False] * len(self._bare)
         if ">" in text:
