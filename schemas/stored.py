@@ -334,6 +334,26 @@ class MailboxLease(msgspec.Struct, frozen=True, kw_only=True):
     until: datetime
 
 
+class MailboxState(msgspec.Struct, frozen=True, kw_only=True):
+    """Collection `mailbox_states`: what the fetcher that reads mailbox `id` last said of it, at `at`.
+
+    `reader` is that fetcher's host. `waiting` counts mails that are listed and not recorded yet, the
+    oldest of them from `oldest_at`; None when none waits. `failure` says why the last session failed,
+    None if it did not; `hint` how to fix it.
+    """
+
+    COLLECTION: ClassVar[str] = "mailbox_states"
+
+    id: str = msgspec.field(name="_id")
+    at: datetime
+    reader: str
+    waiting: int
+    oldest_at: datetime | None
+    last_success_at: datetime | None
+    failure: str | None
+    hint: str = ""
+
+
 class FetchedMail(msgspec.Struct, frozen=True, kw_only=True):
     """Collection `fetched`: a recorded mail that stays in a mailbox whose server cannot flag it.
 

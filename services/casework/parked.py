@@ -4,7 +4,7 @@ The command line and the case writer's gauges use this repository; other service
 """
 
 import uuid
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -75,6 +75,13 @@ class ParkedMailRepository:
         """The selected mails, the oldest first; `limit` 0 returns all."""
         documents = await self._mails.find(selection.query(), sort="recorded_at", limit=limit)
         return [from_document(document, Mail) for document in documents]
+
+    async def page(self, queries: Sequence[Mapping[str, Any]], *, limit: int) -> list[Mail]:
+        """The mails that match all of `queries`, in the order in which they were recorded."""
+        found = await self._mails.find(
+            {"$and": list(queries)}, sort=("recorded_at", "_id"), limit=limit
+        )
+        return [from_document(document, Mail) for document in found]
 
     async def get(self, prefix: str) -> Mail:
         """The mail whose key starts with `prefix`, in lower-case hexadecimal digits.

@@ -62,7 +62,7 @@ async def _findings(settings: Settings, config: Path) -> list[Finding]:
     good = Finding("settings", ok=True, detail=f"{config} is valid: {processes}, {mailboxes_named}")
     servers = [_check_broker(settings), _check_store(settings)]
     mailboxes = [
-        asyncio.to_thread(_check_mailbox, settings, mailbox)
+        asyncio.to_thread(check_mailbox, settings, mailbox)
         for mailbox in settings.mailboxes.values()
     ]
     smtp = [
@@ -179,7 +179,7 @@ def _secret_file(settings: Settings, account: Mailbox | Smtp) -> Path | None:
     return account.password_file
 
 
-def _check_mailbox(settings: Settings, mailbox: Mailbox) -> Finding:
+def check_mailbox(settings: Settings, mailbox: Mailbox) -> Finding:
     return with_file_warning(_open_mailbox(settings, mailbox), _secret_file(settings, mailbox))
 
 

@@ -74,7 +74,9 @@ class Access:
         if process is None:
             return bool(self.processes(principal, permission))
         known = self._processes.get(process)
-        if known is None or not _within(principal, process):
+        if known is None:
+            return permission is Permission.PARKED and self._manages_all(principal)
+        if not _within(principal, process):
             return False
         return _ROLE[permission] in principal.acting.roles_in(known)
 
@@ -97,8 +99,21 @@ class Access:
     def filter(
         self, principal: Principal, permission: Permission = Permission.READ
     ) -> dict[str, Any]:
-        """The database filter of what a principal may see; every document with a `process` obeys it."""
+        """The database filter of what a principal may see; every document with a `process` obeys it.
+
+        An administrator manages parked mail of processes that the settings lost, too.
+        """
+        if permission is Permission.PARKED and self._manages_all(principal):
+            return {}
         return {"process": {"$in": list(self.processes(principal, permission))}}
+
+    def _manages_all(self, principal: Principal) -> bool:
+        return (
+            principal.admin
+            and Permission.PARKED in principal.scopes
+            and principal.processes is None
+            and principal.acting.limited_to is None
+        )
 
     def may_see(self, principal: Principal, case: Case) -> bool:
         """Whether a principal may see a case; one whose process the settings lost is seen by nobody."""

@@ -15,6 +15,7 @@ from services.desk.desk import Desk, direct_address
 from services.desk.drafts import Drafts
 from services.desk.events import DeskEvents
 from services.desk.http.idempotency import IdempotentReplies
+from services.desk.ports import Tools
 from services.desk.search.index import SearchIndex
 from services.desk.search.query import CaseSearch
 from services.desk.uploads import Uploads
@@ -28,6 +29,7 @@ def build_desk(
     settings: Settings,
     store: Store,
     public_url: str,
+    tools: Tools,
     client_address: Callable[[HTTPConnection], str] = direct_address,
 ) -> Desk:
     """A desk on the database of `store`; `public_url` has no slash at the end."""
@@ -50,6 +52,7 @@ def build_desk(
         idempotent_replies=IdempotentReplies(store),
         reference=CaseReference(settings.case_reference.prefix, settings.case_reference.read_bare),
         public_url=public_url,
+        tools=tools,
         client_address=client_address,
     )
 

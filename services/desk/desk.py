@@ -20,6 +20,7 @@ from services.desk.drafts import Drafts
 from services.desk.events import DeskEvents
 from services.desk.http.idempotency import IdempotentReplies
 from services.desk.http.problems import not_found
+from services.desk.ports import Tools
 from services.desk.search.query import CaseSearch
 from services.desk.uploads import Uploads
 from services.runtime.logs import get_logger
@@ -57,6 +58,7 @@ class Desk:
     idempotent_replies: IdempotentReplies
     reference: CaseReference
     public_url: str
+    tools: Tools
     client_address: Callable[[HTTPConnection], str] = direct_address
     clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
 

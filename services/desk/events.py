@@ -40,6 +40,16 @@ class DeskEvents:
             raise TransientError("the broker is not connected")
         await self._broker.publish(message)
 
+    async def length(self, queue: str) -> int:
+        """How many messages wait in a queue. Raises TransientError without an answer within two seconds."""
+        if self._broker is None:
+            raise TransientError("the broker is not connected")
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                return await self._broker.length(queue)
+        except TimeoutError as error:
+            raise TransientError("the broker does not answer") from error
+
     async def publish(self, changes: Sequence[Change], outgoing: Sequence[str] = ()) -> None:
         """Publish the events of `changes`, and wake the sender for mails of the outbox. Raises nothing."""
         if self._broker is None or self._publisher is None:

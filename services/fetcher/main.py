@@ -10,6 +10,7 @@ from services.fetcher.leases.lease import Lease
 from services.fetcher.leases.manager import LeaseManager
 from services.fetcher.leases.store import StoredLeases
 from services.fetcher.mail_source import create_mail_source
+from services.fetcher.mailbox_states import MailboxStates, keep_writing
 from services.fetcher.service import MailboxReader
 from services.fetcher.sources.seen_ids import StoredSeenIds
 from services.runtime.broker.configured import broker_url, connection_name, topology_of
@@ -38,6 +39,7 @@ async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = A
         serve_health(health, http_port, http_host),
     ):
         stored_leases = StoredLeases(store)
+        states = MailboxStates()
         coverage = Coverage(stored_leases, list(settings.mailboxes), health)
 
         async def session(broker: Broker) -> None:
@@ -70,6 +72,7 @@ async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = A
                 stop=ending,
                 budget=budget,
                 lease=lease,
+                states=states,
             )
             await reader.run(receipts)
 
@@ -79,7 +82,14 @@ async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = A
                 broker_url(settings), name, topology_of(settings), session, stop=stop, health=health
             ),
             _watch(coverage, stop),
+            _write_states(store, states, stop),
         )
+
+
+async def _write_states(store: Store, states: MailboxStates, stop: Stop) -> None:
+    """As `_watch`: ends with the service only."""
+    await keep_writing(store, states, stop)
+    await asyncio.Event().wait()
 
 
 async def _watch(coverage: Coverage, stop: Stop) -> None:

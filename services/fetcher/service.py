@@ -14,6 +14,7 @@ from services.fetcher.forwarding import Forwarding, Publisher
 from services.fetcher.in_flight import InFlight
 from services.fetcher.leased_source import LeasedSource
 from services.fetcher.leases.lease import Lease, unlimited_lease
+from services.fetcher.mailbox_states import MailboxStates
 from services.fetcher.ports import FetchedMail, ListedMail, MailboxError, MailSource, fault
 from services.fetcher.quarantine import Quarantine
 from services.fetcher.status import StatusReporter
@@ -55,13 +56,15 @@ class MailboxReader:
         budget: ByteBudget | None = None,
         lease: Lease | None = None,
         backoff: Backoff | None = None,
+        states: MailboxStates | None = None,
     ) -> None:
         self._mailbox = mailbox
         self._source = source
         self._forwarding = Forwarding(mailbox, message_builder, publisher, window)
         self._window = window
         self._poll_interval_s = poll_interval_s
-        self._status = StatusReporter(mailbox, health)
+        self._states = states or MailboxStates()
+        self._status = StatusReporter(mailbox, health, self._states)
         self._stop = stop
         self._budget = budget or ByteBudget(window.max_bytes)
         self._backoff = backoff or Backoff(initial_s=min(1.0, MAX_PAUSE_S), maximum_s=MAX_PAUSE_S)
@@ -277,6 +280,7 @@ class MailboxReader:
         metrics.OLDEST_AGE.labels(self._mailbox).set_function(self._backlog.oldest_age_s)
         metrics.OLDEST_IN_FLIGHT_AGE.labels(self._mailbox).set_function(self._window.oldest_age_s)
         metrics.LEFT.labels(self._mailbox).set_function(self._count_left)
+        self._states.measure(self._mailbox, self._count_left, self._backlog.oldest_age_s)
         log.info("mailbox_connected", mailbox=self._mailbox)
 
     def _note_success(self) -> None:

@@ -1,6 +1,7 @@
 """The status of a mailbox's reader: health, metrics, and log lines with a hint for each failure."""
 
 from services.fetcher import metrics
+from services.fetcher.mailbox_states import MailboxStates
 from services.fetcher.ports import FailureKind, ListedMail, MailboxError
 from services.runtime.errors import TransientError
 from services.runtime.logs import get_logger
@@ -12,14 +13,16 @@ log = get_logger(__name__)
 class StatusReporter:
     """Reports the status of one mailbox."""
 
-    def __init__(self, mailbox: str, health: Health) -> None:
+    def __init__(self, mailbox: str, health: Health, states: MailboxStates) -> None:
         self._mailbox = mailbox
         self._health = health
+        self._states = states
 
     def up(self) -> None:
         metrics.UP.labels(self._mailbox).set(1)
         metrics.BACKPRESSURE.labels(self._mailbox, "store").set(0)
         self._health.member_up(self._mailbox)
+        self._states.up(self._mailbox)
         metrics.LAST_SUCCESS.labels(self._mailbox).set_to_current_time()
 
     def down(self, error: TransientError, pause_s: float) -> None:
@@ -38,6 +41,7 @@ class StatusReporter:
         # The mailbox itself works then.
         metrics.UP.labels(self._mailbox).set(failure_kind == FailureKind.DEPENDENCY)
         self._health.member_down(self._mailbox, f"{failure_kind}: {error}")
+        self._states.down(self._mailbox, f"{failure_kind}: {error}", hint)
         metrics.FAILURES.labels(self._mailbox, failure_kind).inc()
         log.error(
             "mailbox_down",
@@ -58,6 +62,7 @@ class StatusReporter:
     def gone(self) -> None:
         """This replica no longer reads the mailbox."""
         self._health.member_gone(self._mailbox)
+        self._states.gone(self._mailbox)
 
     def unreadable(self, mail_id: str, error: MailboxError) -> None:
         metrics.UNREADABLE.labels(self._mailbox).inc()

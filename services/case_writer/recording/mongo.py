@@ -55,7 +55,7 @@ class MongoCases:
         """Create the indexes that people and `mailcase` search by; everything else goes by `_id`."""
         await self._comments.ensure_index("case", "at")
         await self._comments.ensure_index("message_id")
-        await self._cases.ensure_index("process", "status", "-updated_at")
+        await self._cases.ensure_index("process", "status", "-updated_at", "-_id")
         await self._threads.ensure_index("case")
         await self._mails.ensure_index("outcome", "recorded_at")
         await self._mails.ensure_index("case")

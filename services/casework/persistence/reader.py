@@ -1,6 +1,7 @@
 """Reading cases and what belongs to them, page by page. Every method takes the filter of what may be seen."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from schemas.changes import Change
@@ -20,14 +21,18 @@ class CaseReader:
         self._outbox = store.collection(OutgoingMail.COLLECTION)
 
     async def ensure_indexes(self) -> None:
-        """What the lists of the desk are sorted and counted by."""
-        for field in ("updated_at", "opened_at"):
-            await self._cases.ensure_index("process", "status", f"-{field}", "-_id")
-        await self._cases.ensure_index("process", "status", "due_at", "_id")
-        await self._cases.ensure_index("process", "assignee", "status", "-updated_at")
-        await self._cases.ensure_index("process", "stage", "status", "-updated_at")
-        await self._comments.ensure_index("case", "at", "_id")
-        await self._outbox.ensure_index("case", "created_at")
+        """What the lists of the desk are sorted and counted by.
+
+        Each costs something with every mail, so there are few: a list that names no status asks for both, and
+        is merged from the parts of one index.
+        """
+        latest = ("-updated_at", "-_id")
+        await self._cases.ensure_index("process", "status", *latest)
+        await self._cases.ensure_index("process", "stage", "status", *latest)
+        dated = {"due_at": {"$type": "date"}}
+        await self._cases.ensure_index("process", "status", "due_at", "_id", where=dated)
+        moved = {"what.type": "stage-moved"}
+        await self._changes.ensure_index("what.from_process", "at", where=moved)
 
     async def case(self, number: int, visible: Filter) -> Case | None:
         """The case; None if there is none, or none that may be seen."""
@@ -59,6 +64,17 @@ class CaseReader:
         """The numbers of the cases that were merged into this one."""
         found = await self._cases.find({"merged_into": number}, ["_id"])
         return [document["_id"] for document in found]
+
+    async def moved_out(self, processes: Sequence[str], since: datetime) -> list[int]:
+        """The cases that left one of `processes` for another process since then, in order of number."""
+        moved = {
+            "what.type": "stage-moved",
+            "what.from_process": {"$in": list(processes)},
+            "what.to_process": {"$nin": list(processes)},
+            "at": {"$gte": since},
+        }
+        found = await self._changes.find(moved, ["case"], sort="case")
+        return sorted({document["case"] for document in found})
 
     async def comments(
         self, number: int, queries: Sequence[Filter], *, limit: int

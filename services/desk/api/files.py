@@ -32,7 +32,7 @@ async def download_attachment(call: Call[AttachmentQuery, None]) -> Response:
         raise not_found("attachment")
     file = next(file for file in comment.attachments if file.sha256 == sha256)
     content = await call.desk.blobs.get(file.blob)
-    await call.desk.audit(call, "download", f"case {case.number} {sha256}")
+    await call.desk.audit(call, "attachment-downloaded", f"case {case.number} {sha256}")
     return file_response(
         content,
         file.name,
@@ -65,7 +65,7 @@ async def download_original(call: Call[NoQuery, None]) -> Response:
     if comment is None or comment.original is None:
         raise not_found("comment with its original mail")
     content = await call.desk.blobs.get(comment.original)
-    await call.desk.audit(call, "download", f"case {case.number} original {comment.id}")
+    await call.desk.audit(call, "original-downloaded", f"case {case.number} {comment.id}")
     return file_response(
         content, f"case-{case.number}.eml", "message/rfc822", sha256=comment.original
     )

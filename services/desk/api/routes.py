@@ -5,16 +5,34 @@ From it come routing, validation, the OpenAPI description, and the tests of cont
 
 from typing import Any, Final
 
-from services.desk.api import answers, cases, comments, files, processes, search, work
+from services.desk.api import (
+    answers,
+    bulk,
+    cases,
+    comments,
+    exports,
+    files,
+    flow,
+    mailboxes,
+    parked,
+    processes,
+    search,
+    work,
+)
 from services.desk.http.endpoint import Endpoint
 
 PREFIX: Final = "/api/v1"
 ENDPOINTS: Final[tuple[Endpoint[Any, Any], ...]] = (
     *processes.ROUTES,
+    *bulk.ROUTES,
     *cases.ROUTES,
     *work.ROUTES,
     *comments.ROUTES,
     *answers.ROUTES,
     *files.ROUTES,
     *search.ROUTES,
+    *exports.ROUTES,
+    *parked.ROUTES,
+    *mailboxes.ROUTES,
+    *flow.ROUTES,
 )

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,12 @@ import pytest
 from starlette.requests import HTTPConnection
 
 from deploy.local import PrivateServers
+from schemas.cases import Decision
 from schemas.changes import Actor
-from schemas.stored import Case
+from schemas.mails import mail_key
+from schemas.stored import Case, Mail, to_document
 from services.casework.actors import ActingAs
+from services.cli.desk import tools
 from services.desk.access import Permission, Principal
 from services.desk.app import build_app
 from services.desk.build import build_desk, ensure_indexes
@@ -79,6 +83,9 @@ final = true
 [[process.help.access]]
 role = "worker"
 users = ["hans@office.example", "anna@office.example"]
+[[process.help.access]]
+role = "manager"
+users = ["otto@office.example"]
 [[process.help.mailbox]]
 server = "s"
 address = "help@office.example"
@@ -96,6 +103,7 @@ PEOPLE: dict[str, Principal] = {
     "maria": person("maria"),
     "rita": person("rita"),
     "hans": person("hans"),  # a worker in the other process
+    "otto": person("otto"),  # a manager in the other process
     "eve": person("eve"),  # no role
     "reading": Principal(
         acting=ActingAs(Actor(kind="token", id="anna@office.example")),
@@ -128,7 +136,7 @@ async def desk(servers: PrivateServers, tmp_path: Path) -> AsyncIterator[Desk]:
     (tmp_path / "password").write_text("secret\n")
     settings = load_settings(tmp_path / "mailcase.toml", {})
     async with Store.opened(servers.store.url, f"test_{uuid.uuid4().hex[:12]}") as store:
-        desk = build_desk(settings, store, "http://desk.test")
+        desk = build_desk(settings, store, "http://desk.test", tools(settings))
         await ensure_indexes(desk)
         yield desk
 
@@ -140,6 +148,36 @@ def client(desk: Desk) -> Callable[[str], Client]:
     return lambda name: Client(
         app, {"x-test-user": name, "sec-fetch-site": "same-origin"} if name else {}
     )
+
+
+PARKED_MAIL = (
+    b"From: Jan Kowalski <jan@supplier.example>\r\nTo: invoices@office.example\r\n"
+    b"Subject: Invoice 17\r\nDate: Wed, 04 Mar 2026 05:06:07 +0000\r\n\r\nPlease pay.\r\n"
+)
+PARKED = mail_key("invoices", PARKED_MAIL)
+
+
+@pytest.fixture
+async def parked(desk: Desk) -> Mail:
+    """A mail of the process invoices that was parked as spam."""
+    blob = await desk.blobs.put(PARKED_MAIL)
+    now = datetime.now(UTC)
+    mail = Mail(
+        id=PARKED,
+        mailbox="invoices",
+        process="invoices",
+        outcome="parked",
+        case=None,
+        reason="spam",
+        decision=Decision(rule="spam", evidence=["X-Spam-Flag: YES"]),
+        deliveries=1,
+        raw=blob.sha256,
+        received_at=now,
+        recorded_at=now,
+        written_by="test",
+    )
+    await desk.store.collection(Mail.COLLECTION).insert([to_document(mail)])
+    return mail
 
 
 OpenCase = Callable[..., Awaitable[Case]]

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
+from schemas.stored import Mail
 from services.desk.access import Permission
 from services.desk.api.routes import ENDPOINTS, PREFIX
 from services.desk.http.endpoint import Endpoint
 from tests.asgi import Answer, Client
-from tests.integration.desk.conftest import OpenCase
+from tests.integration.desk.conftest import PARKED, OpenCase
 
 Clients = Callable[[str], Client]
 
@@ -18,6 +19,10 @@ Clients = Callable[[str], Client]
 REQUESTS: dict[str, tuple[str, Any]] = {
     "list_processes": ("/processes", None),
     "list_cases": ("/cases", None),
+    "act_on_many": (
+        "/cases/bulk",
+        {"action": {"action": "close"}, "cases": [{"number": 1, "revision": 1}]},
+    ),
     "show_case": ("/cases/1", None),
     "patch_case": ("/cases/1", {"title": "Another"}),
     "show_history": ("/cases/1/history", None),
@@ -42,6 +47,17 @@ REQUESTS: dict[str, tuple[str, Any]] = {
     "show_html": ("/cases/1/comments/a/html", None),
     "search": ("/search?q=hello", None),
     "download_original": ("/cases/1/comments/a/original", None),
+    "export_cases": ("/exports/cases", None),
+    "list_parked": ("/parked", None),
+    "bulk_parked": ("/parked/bulk", {"action": "retry", "keys": [PARKED]}),
+    "show_parked": (f"/parked/{PARKED}", None),
+    "download_parked": (f"/parked/{PARKED}/original", None),
+    "retry_parked": (f"/parked/{PARKED}/retries", {}),
+    "discard_parked": (f"/parked/{PARKED}/discards", {"why": "an advertisement"}),
+    "add_parked": (f"/parked/{PARKED}/cases", {"case": 1}),
+    "list_mailboxes": ("/mailboxes", None),
+    "test_login": ("/mailboxes/invoices/login-tests", {}),
+    "show_flow": ("/flow", None),
 }
 BY_NAME = {endpoint.name: endpoint for endpoint in ENDPOINTS}
 
@@ -60,19 +76,19 @@ def test_the_matrix_has_every_operation() -> None:
 
 
 @pytest.mark.parametrize("name", BY_NAME)
-async def test_access(name: str, client: Clients, opened: OpenCase) -> None:
+async def test_access(name: str, client: Clients, opened: OpenCase, parked: Mail) -> None:
     await opened(1)
     await opened(2)
     endpoint = BY_NAME[name]
-    of_case = "{number}" in endpoint.path
     for nobody in ("", "revoked"):
         assert (await ask(client(nobody), endpoint)).status == 401, nobody
     if endpoint.permission is None:
         return
     refused = (await ask(client("eve"), endpoint)).status
     assert refused == 403, "no role at all"
-    if of_case:
-        for other in ("hans", "helping"):
+    if "{" in endpoint.path:
+        managing = endpoint.permission is Permission.PARKED
+        for other in ("otto",) if managing else ("hans", "helping", "otto"):
             answer = await ask(client(other), endpoint)
             assert answer.status == 404, f"{other} has a role in another process only"
             assert "supplier" not in answer.body.decode()

@@ -1,0 +1,57 @@
+"""`mailcase desk`: the pages and the API, with what they need of the other services."""
+
+import asyncio
+from functools import partial
+
+from schemas.cases import Command
+from schemas.mails import RawMail
+from services.case_writer.isolated_reader import IsolatedReader
+from services.case_writer.main import reading_limits
+from services.case_writer.ports import UnreadableMailError
+from services.cli.check import check_mailbox
+from services.desk.ports import LoginTest, ReadMail, Tools
+from services.router.policy import policies
+from services.router.service import decide
+from services.runtime.settings import Settings
+
+
+def tools(settings: Settings) -> Tools:
+    """The router's rules, the case writer's reader and the fetcher's log-in, for the desk."""
+    policy_of = policies(settings)
+
+    def decided(mail: RawMail) -> Command:
+        return decide(mail, policy_of(mail.process, mail.mailbox))
+
+    return Tools(
+        decide=decided,
+        read=partial(_read, settings),
+        test_login=partial(_test_login, settings),
+    )
+
+
+async def _read(settings: Settings, content: bytes) -> ReadMail:
+    """The mail, read in a child process that ends with it: it may be hostile."""
+    reading = settings.reading
+    reader = IsolatedReader(
+        reading_limits(settings),
+        max_seconds=reading.max_seconds,
+        max_memory_bytes=reading.max_memory_bytes,
+    )
+    try:
+        read = await reader.read(content)
+    except UnreadableMailError as error:
+        return ReadMail(author="", subject="", text="", files=(), defects=(error.reason,))
+    finally:
+        await reader.close()
+    return ReadMail(
+        author=read.author.address,
+        subject=read.subject,
+        text=read.text,
+        files=[file.name for file in read.attachments],
+        defects=read.defects,
+    )
+
+
+async def _test_login(settings: Settings, mailbox: str) -> LoginTest:
+    finding = await asyncio.to_thread(check_mailbox, settings, settings.mailboxes[mailbox])
+    return LoginTest(ok=finding.ok, detail=finding.detail, hint=finding.hint)

@@ -1,0 +1,96 @@
+"""Exports: every visible case, then what changed since, as lines of JSON."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+from starlette.responses import StreamingResponse
+
+from services.desk.access import Permission
+from services.desk.api.cases import case_views
+from services.desk.api.views import CaseSummary
+from services.desk.http.cursors import Place, after, read_cursor, write_cursor
+from services.desk.http.endpoint import Call, Endpoint
+
+PAGE = 200
+# A write that began earlier may be committed later: what is younger comes with the next export.
+IN_FLIGHT = timedelta(seconds=15)
+NDJSON = "application/x-ndjson"
+
+
+class ExportQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`cursor` is that of the last line of an earlier export: only cases changed since then follow."""
+
+    cursor: Annotated[str, Meta(max_length=512)] | None = None
+
+
+class ExportLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A line: a case as it is now, or a tombstone for one that the caller may not see any more.
+
+    `cursor` resumes behind this line. A case that changes while the export runs comes again later.
+    """
+
+    cursor: str
+    number: int
+    case: CaseSummary | None = None
+    gone: bool = False
+
+
+async def export_cases(call: Call[ExportQuery, None]) -> StreamingResponse:
+    """All cases that the caller may see, in the order of their last change, one JSON object a line."""
+    place = read_cursor(call.query.cursor, "export") if call.query.cursor else None
+    await call.desk.audit(call, "exported", "cases")
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(_lines(call, place), headers=headers, media_type=NDJSON)
+
+
+async def _lines(call: Call[ExportQuery, None], place: Place | None) -> AsyncIterator[bytes]:
+    """Tombstones of cases that left the caller's sight, then the cases changed behind `place`.
+
+    A first export has no tombstones: the caller knows of nothing that could be gone. A case that the
+    caller never could see is none either.
+    """
+    desk, views = call.desk, case_views(call)
+    encoder = msgspec.json.Encoder()
+    if place is not None and place.at is not None:
+        processes = desk.access.processes(call.principal)
+        for number in await desk.reader.moved_out(processes, place.at - IN_FLIGHT):
+            if await desk.reader.case(number, desk.access.filter(call.principal)) is None:
+                tombstone = ExportLine(cursor=write_cursor(place), number=number, gone=True)
+                yield encoder.encode(tombstone) + b"\n"
+    settled = {"updated_at": {"$lte": desk.clock() - IN_FLIGHT}}
+    chosen: list[dict[str, Any]] = [
+        desk.access.filter(call.principal),
+        {"status": {"$in": ["open", "closed"]}},  # for the index's sake
+        settled,
+    ]
+    while True:
+        behind = [after(place, "updated_at", descending=False)] if place is not None else []
+        page = await desk.reader.cases([*chosen, *behind], sort=("updated_at", "_id"), limit=PAGE)
+        for case in page:
+            place = Place(sort="export", at=case.updated_at, id=case.number)
+            line = ExportLine(
+                cursor=write_cursor(place), number=case.number, case=views.summary(case)
+            )
+            yield encoder.encode(line) + b"\n"
+        if len(page) < PAGE:
+            return
+        await asyncio.sleep(0)  # other requests go first
+
+
+ROUTES: tuple[Endpoint[Any, Any], ...] = (
+    Endpoint(
+        method="GET",
+        path="/exports/cases",
+        name="export_cases",
+        summary="Export cases as lines of JSON",
+        handler=export_cases,
+        permission=Permission.READ,
+        query=ExportQuery,
+        media=NDJSON,
+        tag="exports",
+    ),
+)

@@ -1,0 +1,118 @@
+"""How mail flows: what waits in each queue, and the outcomes of the last day by the hour."""
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Any, get_args
+
+import msgspec
+
+from schemas.stored import Mail, Outcome, OutgoingMail
+from services.desk.access import Permission
+from services.desk.http.endpoint import Call, Endpoint, NoQuery, Reply
+from services.runtime.broker.topology import (
+    CASE_WRITER_COMMANDS,
+    ROUTER_MAIL,
+    SENDER_WORK,
+    dead_name,
+    newer_name,
+)
+from services.runtime.errors import TransientError
+
+HOURS = 24
+OUTCOMES = list(get_args(Outcome))
+QUEUES = tuple(
+    name
+    for queue in (ROUTER_MAIL, CASE_WRITER_COMMANDS, SENDER_WORK)
+    for name in (queue, newer_name(queue), dead_name(queue))
+)
+
+
+class QueueView(msgspec.Struct, frozen=True, kw_only=True):
+    """A queue of the broker; `messages` is null while the broker does not answer."""
+
+    name: str
+    messages: int | None
+
+
+class HourView(msgspec.Struct, frozen=True, kw_only=True):
+    """The outcomes of one hour; `begins_at` is its first moment, in UTC."""
+
+    begins_at: datetime
+    opened: int
+    appended: int
+    ignored: int
+    parked: int
+
+
+class FlowView(msgspec.Struct, frozen=True, kw_only=True):
+    """The pipeline now. `outgoing` counts mails that are due and not sent, `parked` those that wait for a
+    person; `hours` are the last 24, oldest first. Numbers of mails are those of the caller's processes."""
+
+    at: datetime
+    queues: list[QueueView]
+    outgoing: int
+    parked: int
+    hours: list[HourView]
+
+
+async def show_flow(call: Call[NoQuery, None]) -> Reply:
+    """What waits where, and what the last day brought."""
+    desk, now = call.desk, call.desk.clock()
+    visible = desk.access.filter(call.principal, Permission.PARKED)
+    due = {**visible, "state": {"$in": ["pending", "claimed"]}, "due_at": {"$lte": now}}
+    parked = {**visible, "outcome": "parked", "discarded": None}
+    queues, hours, outgoing, waiting = await asyncio.gather(
+        _queues(call),
+        _hours(call, visible, now),
+        desk.store.collection(OutgoingMail.COLLECTION).count(due),
+        desk.store.collection(Mail.COLLECTION).count(parked),
+    )
+    return Reply(FlowView(at=now, queues=queues, outgoing=outgoing, parked=waiting, hours=hours))
+
+
+async def _queues(call: Call[Any, Any]) -> list[QueueView]:
+    views = []
+    for name in QUEUES:
+        try:
+            messages: int | None = await call.desk.events.length(name)
+        except TransientError:
+            messages = None
+        views.append(QueueView(name=name, messages=messages))
+    return views
+
+
+async def _hours(call: Call[Any, Any], visible: dict[str, Any], now: datetime) -> list[HourView]:
+    this_hour = now.replace(minute=0, second=0, microsecond=0)
+    first = this_hour - timedelta(hours=HOURS - 1)
+    hour = {"$dateTrunc": {"date": "$recorded_at", "unit": "hour"}}
+    recent = {"outcome": {"$in": OUTCOMES}, "recorded_at": {"$gte": first}}
+    group = {"_id": {"hour": hour, "outcome": "$outcome"}, "mails": {"$sum": 1}}
+    rows = await call.desk.store.collection(Mail.COLLECTION).aggregate(
+        [{"$match": {**visible, **recent}}, {"$group": group}]
+    )
+    counts = {(row["_id"]["hour"], row["_id"]["outcome"]): row["mails"] for row in rows}
+    hours = [first + timedelta(hours=number) for number in range(HOURS)]
+    return [
+        HourView(
+            begins_at=begins_at,
+            opened=counts.get((begins_at, "opened"), 0),
+            appended=counts.get((begins_at, "appended"), 0),
+            ignored=counts.get((begins_at, "ignored"), 0),
+            parked=counts.get((begins_at, "parked"), 0),
+        )
+        for begins_at in hours
+    ]
+
+
+ROUTES: tuple[Endpoint[Any, Any], ...] = (
+    Endpoint(
+        method="GET",
+        path="/flow",
+        name="show_flow",
+        summary="Show how mail flows",
+        handler=show_flow,
+        permission=Permission.PARKED,
+        response=FlowView,
+        tag="operations",
+    ),
+)

@@ -1,0 +1,393 @@
+"""Parked and ignored mails: why they belong to no case, and what to do with them."""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+from starlette.responses import Response
+
+from schemas.cases import AppendToCase, Command, IgnoreMail, ParkMail
+from schemas.mails import RawMail
+from schemas.stored import Discard, Mail
+from services.casework.parked import ParkedFilter, why_not_retryable
+from services.desk.access import Permission
+from services.desk.api.cases import Cursor
+from services.desk.http.cursors import Place, after, read_cursor, write_cursor
+from services.desk.http.downloads import file_response
+from services.desk.http.endpoint import MAX_NUMBER, Call, Endpoint, NoQuery, Reply
+from services.desk.http.problems import ProblemError, not_found, problem_of
+from services.runtime.errors import MailcaseError, PermanentError
+from services.runtime.mail.headers import MailHeaders
+
+MAX_LIMIT = 50
+_KEY = re.compile(r"[0-9a-f]{64}")
+Key = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+Why = Annotated[str, Meta(min_length=1, max_length=500)]
+
+
+class ParkedQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which mails, oldest first. `ignored` lists ignored mails in place of parked ones."""
+
+    process: Annotated[str, Meta(max_length=100)] | None = None
+    reason: Annotated[str, Meta(max_length=100)] | None = None
+    ignored: bool = False
+    limit: Annotated[int, Meta(ge=1, le=MAX_LIMIT)] = 50
+    cursor: Cursor | None = None
+
+
+class ParkedSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """A mail without a case. `author` and `subject` are as its header says; anyone can write those.
+
+    `why_not_retryable` says why a retry cannot succeed, null if it can.
+    """
+
+    key: str
+    process: str
+    mailbox: str
+    outcome: Literal["parked", "ignored"]
+    reason: str
+    recorded_at: datetime
+    author: str
+    subject: str
+    why_not_retryable: str | None
+
+
+class TodaysDecision(msgspec.Struct, frozen=True, kw_only=True):
+    """What the rules of today would do with the mail, and what they rely on."""
+
+    action: Literal["open", "append", "park", "ignore"]
+    rule: str
+    reason: str | None
+    evidence: list[str]
+    cases: list[int]
+
+
+class ParkedView(ParkedSummary, frozen=True, kw_only=True):
+    """A whole mail without a case: why, what it says, and what today's rules would do.
+
+    `discarded` is who discarded it and why, null if nobody did. `text` and `files` are null if the
+    content is not stored.
+    """
+
+    rule: str
+    evidence: list[str]
+    received_at: datetime | None
+    size: int | None
+    discarded: Discard | None
+    text: str | None
+    files: list[str] | None
+    defects: list[str]
+    today: TodaysDecision | None
+
+
+class ParkedList(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of mails. `next` is the cursor of the next page, None on the last."""
+
+    items: list[ParkedSummary]
+    next: str | None
+    has_more: bool
+
+
+class RetryRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Route the mail again; there is nothing to say."""
+
+
+class DiscardRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Ignore the mail for good; it stays whole, and a retry is still possible."""
+
+    why: Why
+
+
+class AddRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Put the mail into a case."""
+
+    case: Annotated[int, Meta(ge=1, le=MAX_NUMBER)]
+
+
+class ParkedBulkRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Retry or discard up to 200 mails; each for itself."""
+
+    action: Literal["retry", "discard"]
+    keys: Annotated[list[Key], Meta(min_length=1, max_length=200)]
+    why: Why | None = None
+
+
+class ParkedResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one mail: accepted, or why not."""
+
+    key: str
+    accepted: bool
+    detail: str = ""
+
+
+class ParkedResults(msgspec.Struct, frozen=True, kw_only=True):
+    """A result for each mail, in the order of the request."""
+
+    items: list[ParkedResult]
+
+
+async def list_parked(call: Call[ParkedQuery, None]) -> Reply:
+    """Mails that could not be processed, or that wait for a person, oldest first."""
+    query, desk = call.query, call.desk
+    chosen = ParkedFilter(query.reason, query.process, None, query.ignored)
+    filters: list[Mapping[str, Any]] = [
+        desk.access.filter(call.principal, Permission.PARKED),
+        chosen.query(),
+    ]
+    if query.cursor is not None:
+        place = read_cursor(query.cursor, "recorded")
+        filters.append(after(place, "recorded_at", descending=False))
+    found = await desk.parked.page(filters, limit=query.limit + 1)
+    page, has_more = found[: query.limit], len(found) > query.limit
+    following = None
+    if has_more:
+        following = write_cursor(Place(sort="recorded", at=page[-1].recorded_at, id=page[-1].id))
+    heads = await desk.blobs.heads([mail.raw for mail in page if mail.raw is not None])
+    items = [ParkedSummary(**_summary(mail, _parsed(heads, mail))) for mail in page]
+    return Reply(ParkedList(items=items, next=following, has_more=has_more))
+
+
+async def show_parked(call: Call[NoQuery, None]) -> Reply:
+    """One mail: why it is parked, what it says, what today's rules would do with it."""
+    desk, mail = call.desk, await visible_mail(call)
+    content = await desk.parked.content(mail) if mail.raw is not None else None
+    await desk.audit(call, "parked-viewed", mail.id)
+    headers = MailHeaders.parse(content) if content is not None else None
+    reading = await desk.tools.read(content) if content is not None else None
+    return Reply(
+        ParkedView(
+            **_summary(mail, headers),
+            rule=mail.decision.rule,
+            evidence=mail.decision.evidence,
+            received_at=mail.received_at,
+            size=len(content) if content is not None else None,
+            discarded=mail.discarded,
+            text=reading.text if reading else None,
+            files=list(reading.files) if reading else None,
+            defects=list(reading.defects) if reading else [],
+            today=_today(call, mail, content) if content is not None else None,
+        )
+    )
+
+
+async def download_parked(call: Call[NoQuery, None]) -> Response:
+    """The exact bytes of the mail."""
+    mail = await visible_mail(call)
+    content = await call.desk.parked.content(mail)
+    await call.desk.audit(call, "parked-viewed", f"{mail.id} original")
+    name = f"{mail.id[:12]}.eml"
+    return file_response(content, name, "message/rfc822", sha256=mail.raw or mail.id)
+
+
+async def retry_parked(call: Call[NoQuery, RetryRequest]) -> Reply:
+    """Route the mail again by today's rules; its new outcome replaces the old one within seconds."""
+    await _retry(call, await visible_mail(call))
+    return Reply(status=202)
+
+
+async def discard_parked(call: Call[NoQuery, DiscardRequest]) -> Reply:
+    """Ignore the mail for good."""
+    await _discard(call, await visible_mail(call), call.body.why)
+    return Reply(status=204)
+
+
+async def add_parked(call: Call[NoQuery, AddRequest]) -> Reply:
+    """Put the mail into a case, whatever the rules say of it."""
+    desk, mail = call.desk, await visible_mail(call)
+    case = await desk.visible_case(call.principal, call.body.case, Permission.WORK)
+    await desk.parked.add_to_case(
+        mail,
+        case.number,
+        call.principal.acting.actor,
+        desk.events.send,
+        inline_bytes=desk.settings.limits.inline_mail_bytes,
+    )
+    return Reply(status=202)
+
+
+async def bulk_parked(call: Call[NoQuery, ParkedBulkRequest]) -> Reply:
+    """Retry or discard many mails; a refusal of one does not hold up the others."""
+    body = call.body
+    if body.action == "discard" and body.why is None:
+        raise ProblemError(422, "invalid-request", "discarding needs a reason in `why`")
+    results = []
+    for key in dict.fromkeys(body.keys):
+        try:
+            mail = await _visible(call, key)
+            if body.action == "retry":
+                await _retry(call, mail)
+            else:
+                await _discard(call, mail, body.why or "")
+        except (MailcaseError, ProblemError) as error:
+            detail = problem_of(error).problem.detail
+            results.append(ParkedResult(key=key, accepted=False, detail=detail))
+        else:
+            results.append(ParkedResult(key=key, accepted=True))
+    return Reply(ParkedResults(items=results))
+
+
+async def visible_mail(call: Call[Any, Any]) -> Mail:
+    """The mail of the path. Raises ProblemError 404 for one that the caller may not manage."""
+    return await _visible(call, call.path["key"])
+
+
+async def _visible(call: Call[Any, Any], key: str) -> Mail:
+    if not _KEY.fullmatch(key):
+        raise not_found("mail")
+    try:
+        mail = await call.desk.parked.get(key)
+    except PermanentError as error:
+        raise not_found("mail") from error
+    if not call.desk.access.may(call.principal, Permission.PARKED, mail.process):
+        raise not_found("mail")
+    return mail
+
+
+async def _retry(call: Call[Any, Any], mail: Mail) -> None:
+    desk = call.desk
+    inline_bytes = desk.settings.limits.inline_mail_bytes
+    await desk.parked.retry(mail, desk.events.send, inline_bytes=inline_bytes)
+
+
+async def _discard(call: Call[Any, Any], mail: Mail, why: str) -> None:
+    note = Discard(by=call.principal.id, why=why, at=call.desk.clock())
+    await call.desk.parked.discard(mail, note)
+
+
+def _parsed(heads: Mapping[str, bytes], mail: Mail) -> MailHeaders | None:
+    """The mail's header, None if it is not stored."""
+    head = heads.get(mail.raw or "")
+    return MailHeaders.parse(head) if head is not None else None
+
+
+def _summary(mail: Mail, headers: MailHeaders | None) -> dict[str, Any]:
+    authors = headers.addresses("From") if headers else []
+    return {
+        "key": mail.id,
+        "process": mail.process,
+        "mailbox": mail.mailbox,
+        "outcome": mail.outcome,
+        "reason": mail.reason or "",
+        "recorded_at": mail.recorded_at,
+        "author": authors[0].address if authors else "",
+        "subject": (headers.text("Subject") or "")[:500] if headers else "",
+        "why_not_retryable": why_not_retryable(mail),
+    }
+
+
+def _today(call: Call[Any, Any], mail: Mail, content: bytes) -> TodaysDecision:
+    raw = RawMail(
+        key=mail.id,
+        process=mail.process,
+        mailbox=mail.mailbox,
+        size=len(content),
+        fetched_at=call.desk.clock(),
+        received_at=mail.received_at,
+        raw=content,
+        origin="retry",
+    )
+    command = call.desk.tools.decide(raw)
+    decision = command.decision
+    return TodaysDecision(
+        action=_action(command),
+        rule=decision.rule,
+        reason=command.reason if isinstance(command, ParkMail | IgnoreMail) else None,
+        evidence=decision.evidence,
+        cases=decision.cases,
+    )
+
+
+def _action(command: Command) -> Literal["open", "append", "park", "ignore"]:
+    match command:
+        case ParkMail():
+            return "park"
+        case IgnoreMail():
+            return "ignore"
+        case AppendToCase():
+            return "append"
+        case _:
+            return "open"
+
+
+def _endpoint(method: Any, path: str, name: str, summary: str, handler: Any, **more: Any) -> Any:
+    refusals = more.pop("refusals", (404, 409))
+    return Endpoint(
+        method=method,
+        path=f"/parked{path}",
+        name=name,
+        summary=summary,
+        handler=handler,
+        permission=Permission.PARKED,
+        tag="parked",
+        refusals=refusals,
+        **more,
+    )
+
+
+ROUTES: tuple[Endpoint[Any, Any], ...] = (
+    _endpoint(
+        "GET",
+        "",
+        "list_parked",
+        "List mails without a case",
+        list_parked,
+        query=ParkedQuery,
+        response=ParkedList,
+        refusals=(),
+    ),
+    _endpoint(
+        "POST",
+        "/bulk",
+        "bulk_parked",
+        "Retry or discard many mails",
+        bulk_parked,
+        body=ParkedBulkRequest,
+        response=ParkedResults,
+    ),
+    _endpoint(
+        "GET",
+        "/{key}",
+        "show_parked",
+        "Show a mail without a case",
+        show_parked,
+        response=ParkedView,
+    ),
+    _endpoint(
+        "GET",
+        "/{key}/original",
+        "download_parked",
+        "Download the exact bytes of a mail without a case",
+        download_parked,
+        media="message/rfc822",
+    ),
+    _endpoint(
+        "POST",
+        "/{key}/retries",
+        "retry_parked",
+        "Route a mail again",
+        retry_parked,
+        body=RetryRequest,
+        status=202,
+    ),
+    _endpoint(
+        "POST",
+        "/{key}/discards",
+        "discard_parked",
+        "Discard a mail",
+        discard_parked,
+        body=DiscardRequest,
+        status=204,
+    ),
+    _endpoint(
+        "POST",
+        "/{key}/cases",
+        "add_parked",
+        "Put a mail into a case",
+        add_parked,
+        body=AddRequest,
+        status=202,
+    ),
+)

@@ -1,0 +1,40 @@
+"""What the desk needs of other services: the command line, which knows them all, brings it along."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from schemas.cases import Command
+from schemas.mails import RawMail
+
+
+@dataclass(frozen=True)
+class ReadMail:
+    """A mail as the case writer would read it; `defects` are the flags of what is odd about it."""
+
+    author: str
+    subject: str
+    text: str
+    files: Sequence[str]
+    defects: Sequence[str]
+
+
+@dataclass(frozen=True)
+class LoginTest:
+    """Whether a log-in to a mail server works; `detail` says what was found, `hint` how to fix it."""
+
+    ok: bool
+    detail: str
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class Tools:
+    """Other services' work, on demand.
+
+    `decide` is what the router's rules say of a mail today. `read` reads a mail in a process of its own,
+    for it may be hostile. `test_login` logs in to the mailbox of that name.
+    """
+
+    decide: Callable[[RawMail], Command]
+    read: Callable[[bytes], Awaitable[ReadMail]]
+    test_login: Callable[[str], Awaitable[LoginTest]]
