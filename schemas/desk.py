@@ -146,23 +146,6 @@ class LoginAttempts(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime
 
 
-class LoginRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Collection `login_requests`: a log-in that is under way at the OpenID provider.
-
-    `id` is the hash of its state; `browser` is the hash of the cookie of the browser that began it.
-    `next` is the path to go to afterwards.
-    """
-
-    COLLECTION: ClassVar[str] = "login_requests"
-
-    id: str = msgspec.field(name="_id")
-    browser: str
-    nonce: str
-    verifier: str
-    next: str
-    expires_at: datetime
-
-
 class SeenLogoutToken(msgspec.Struct, frozen=True, kw_only=True):
     """Collection `logout_tokens`: a logout token that was carried out, by the hash of its `jti`."""
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -12,11 +12,12 @@ from starlette.types import ASGIApp, Message
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer; header names in lower case."""
+    """An answer; header names in lower case. `cookies` are the values of `Set-Cookie`."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    cookies: Sequence[str] = ()
 
     def json(self) -> Any:
         return json.loads(self.body)
@@ -61,7 +62,10 @@ class Client:
             "raw_path": quote(path).encode(),
             "query_string": query.encode(),
             "root_path": "",
-            "headers": [(name.lower().encode(), value.encode()) for name, value in sent.items()],
+            "headers": [
+                (name.lower().encode(), value.encode("latin-1", "replace"))
+                for name, value in sent.items()
+            ],
             "client": ("192.0.2.7", 4711),
             "server": ("127.0.0.1", 80),
         }
@@ -81,6 +85,7 @@ class Client:
         head = answered[0]
         return Answer(
             head["status"],
-            {name.decode().lower(): value.decode() for name, value in head["headers"]},
+            {name.decode().lower(): value.decode("latin-1") for name, value in head["headers"]},
             b"".join(message.get("body", b"") for message in answered[1:]),
+            [value.decode() for name, value in head["headers"] if name.lower() == b"set-cookie"],
         )

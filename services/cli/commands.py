@@ -88,6 +88,8 @@ COMMANDS: dict[Group, tuple[Command | Family, ...]] = {
         Command(
             "demo", "demo.command:demo", "Show the main path on private servers.", "demo --keep"
         ),
+        Family("user", "Add, list, disable and enable users of the desk.", "user list"),
+        Family("token", "Create, list and revoke tokens of programs.", "token list"),
         Family("dead", "List, show, retry and discard dead letters.", "dead list"),
         Command(
             "audit",
@@ -234,6 +236,48 @@ SUBCOMMANDS: dict[str, tuple[Command, ...]] = {
             "search:rebuild",
             "Write the search index again.",
             "search rebuild",
+        ),
+    ),
+    "user": (
+        Command(
+            "add",
+            "accounts.users:add",
+            "Add a user and print a one-time link for them.",
+            "user add anna@example.com --name 'Anna Nowak' --group accounting",
+        ),
+        Command("list", "accounts.users:list_users", "List all users.", "user list"),
+        Command(
+            "disable",
+            "accounts.users:disable",
+            "Let a user sign in no more.",
+            "user disable anna@example.com",
+        ),
+        Command(
+            "enable",
+            "accounts.users:enable",
+            "Let a disabled user sign in again.",
+            "user enable anna@example.com",
+        ),
+        Command(
+            "link",
+            "accounts.users:link",
+            "Print a one-time link with which a user sets a new password.",
+            "user link anna@example.com",
+        ),
+    ),
+    "token": (
+        Command(
+            "create",
+            "accounts.tokens:create",
+            "Make a token and print it.",
+            "token create reports --scope cases:read --process invoices",
+        ),
+        Command("list", "accounts.tokens:list_tokens", "List all tokens.", "token list"),
+        Command(
+            "revoke",
+            "accounts.tokens:revoke",
+            "Revoke a token.",
+            "token revoke tok_5f1d0c2a7b3e9d10",
         ),
     ),
     "dead": (

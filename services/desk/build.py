@@ -1,7 +1,8 @@
 """Puts the parts of a desk together."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from msgspec.structs import replace
 from starlette.requests import HTTPConnection
 
 from schemas.case_ref import CaseReference
@@ -11,7 +12,10 @@ from services.casework.persistence.answers import MongoAnswers
 from services.casework.persistence.reader import CaseReader
 from services.casework.persistence.repository import CaseRepository
 from services.desk.access import Access
-from services.desk.desk import Desk, direct_address
+from services.desk.accounts.accounts import Accounts
+from services.desk.accounts.client_address import ClientAddresses
+from services.desk.accounts.indexes import ensure_account_indexes
+from services.desk.desk import Desk
 from services.desk.drafts import Drafts
 from services.desk.events import DeskEvents
 from services.desk.http.idempotency import IdempotentReplies
@@ -30,7 +34,7 @@ def build_desk(
     store: Store,
     public_url: str,
     tools: Tools,
-    client_address: Callable[[HTTPConnection], str] = direct_address,
+    client_address: Callable[[HTTPConnection], str] | None = None,
 ) -> Desk:
     """A desk on the database of `store`; `public_url` has no slash at the end."""
     blobs = Blobs(store)
@@ -39,6 +43,7 @@ def build_desk(
         settings=settings,
         store=store,
         access=Access(settings.processes),
+        accounts=Accounts(store, replace(settings.desk, public_url=public_url)),
         cases=CaseRepository(store, settings.processes, compose=composer.notice),
         reader=CaseReader(store),
         answers=MongoAnswers(store),
@@ -53,12 +58,13 @@ def build_desk(
         reference=CaseReference(settings.case_reference.prefix, settings.case_reference.read_bare),
         public_url=public_url,
         tools=tools,
-        client_address=client_address,
+        client_address=client_address or _address_finder(settings.desk.trusted_proxies),
     )
 
 
 async def ensure_indexes(desk: Desk) -> None:
     """Every index that the desk's queries need. Raises TransientError."""
+    await ensure_account_indexes(desk.store)
     await desk.cases.ensure_indexes()
     await desk.reader.ensure_indexes()
     await desk.blobs.ensure_indexes()
@@ -66,3 +72,14 @@ async def ensure_indexes(desk: Desk) -> None:
     await desk.drafts.ensure_indexes()
     await desk.idempotent_replies.ensure_indexes()
     await SearchIndex(desk.store).ensure_indexes()
+
+
+def _address_finder(trusted_proxies: Sequence[str]) -> Callable[[HTTPConnection], str]:
+    """What finds the network address of a request's client, empty if there is none."""
+    addresses = ClientAddresses(trusted_proxies)
+
+    def address(connection: HTTPConnection) -> str:
+        peer = connection.client.host if connection.client else ""
+        return addresses.address(peer, connection.headers.getlist("x-forwarded-for"))
+
+    return address

@@ -9,6 +9,7 @@ from starlette.requests import HTTPConnection
 
 from schemas.case_ref import CaseReference
 from schemas.changes import Change
+from schemas.desk import AuditEvent
 from schemas.stored import Case
 from services.casework.outgoing import OutgoingMailBuilder
 from services.casework.parked import ParkedMailRepository
@@ -16,6 +17,7 @@ from services.casework.persistence.answers import MongoAnswers
 from services.casework.persistence.reader import CaseReader
 from services.casework.persistence.repository import CaseRepository
 from services.desk.access import Access, Permission, Principal
+from services.desk.accounts.accounts import Accounts
 from services.desk.drafts import Drafts
 from services.desk.events import DeskEvents
 from services.desk.http.idempotency import IdempotentReplies
@@ -23,19 +25,12 @@ from services.desk.http.problems import not_found
 from services.desk.ports import Tools
 from services.desk.search.query import CaseSearch
 from services.desk.uploads import Uploads
-from services.runtime.logs import get_logger
 from services.runtime.settings import Settings
 from services.runtime.store.blobs import Blobs
 from services.runtime.store.mongo import Store
 
 if TYPE_CHECKING:
     from services.desk.http.endpoint import Call
-
-log = get_logger(__name__)
-
-
-def direct_address(connection: HTTPConnection) -> str:
-    return connection.client.host if connection.client else ""
 
 
 @dataclass(frozen=True)
@@ -45,6 +40,7 @@ class Desk:
     settings: Settings
     store: Store
     access: Access
+    accounts: Accounts
     cases: CaseRepository
     reader: CaseReader
     answers: MongoAnswers
@@ -59,7 +55,7 @@ class Desk:
     reference: CaseReference
     public_url: str
     tools: Tools
-    client_address: Callable[[HTTPConnection], str] = direct_address
+    client_address: Callable[[HTTPConnection], str]
     clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
 
     async def visible_case(
@@ -79,9 +75,11 @@ class Desk:
         self.access.require(principal, permission, case.process)
         return case
 
-    async def audit(self, call: "Call[Any, Any]", what: str, thing: str) -> None:
-        """Record that somebody saw or took something, such as a file."""
-        log.info("audited", what=what, object=thing, actor=call.principal.id, address=call.address)
+    async def audit(self, call: "Call[Any, Any]", what: AuditEvent, thing: str) -> None:
+        """Record that somebody saw or took something, such as a file; before they get it."""
+        await self.accounts.audit.record(
+            what, actor=call.principal.id, address=call.address, thing=thing
+        )
 
     async def publish(self, changes: Sequence[Change], outgoing: Sequence[str] = ()) -> None:
         """Let everyone know of what was written; a broker that is away learns of it later."""

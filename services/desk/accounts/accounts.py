@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from schemas.desk import AuditEvent, DeskSession, LinkPurpose, OneTimeLink, User
+from schemas.desk import AuditEvent, DeskSession, LinkPurpose, OneTimeLink, Token, User
 from services.desk.accounts.errors import (
     AccountError,
     BusyError,
@@ -17,7 +17,7 @@ from services.desk.accounts.login_limits import LoginLimits
 from services.desk.accounts.passwords import Passwords, checked_password
 from services.desk.accounts.sessions import Sessions
 from services.desk.accounts.tokens import Tokens
-from services.desk.accounts.users import Users, no_such_user
+from services.desk.accounts.users import Users, checked_line, no_such_user, normal_address
 from services.desk.audit_log import AuditLog
 from services.runtime.settings.schema_desk import Desk as DeskSettings
 from services.runtime.store.mongo import Store
@@ -121,6 +121,8 @@ class Accounts:
         known = await self.users.existing(link.user) if link.user is not None else None
         if known is not None and known.disabled_at is not None:
             raise no_such_user()
+        if known is None:  # before the link is used up
+            address, name = normal_address(address), checked_line(name, "name")
         normal = checked_password(password, known.id if known is not None else address)
         password_hash = await self.passwords.hash(normal)
         await self.links.use(code)
@@ -166,11 +168,9 @@ class Accounts:
         await self._note("user-added", by, from_address, user.id)
         if self.settings.login == "oidc":
             return user, None
-        return user, await self.make_link(user.id, "invite", by=by, from_address=from_address)
+        return user, await self.make_link(user.id, by=by, from_address=from_address)
 
-    async def make_link(
-        self, address: str, purpose: LinkPurpose, *, by: str, from_address: str = ""
-    ) -> str:
+    async def make_link(self, address: str, *, by: str, from_address: str = "") -> str:
         """A one-time link for a user to set a password. Raises AccountError."""
         self._require_local()
         user = await self.users.existing(address)
@@ -178,6 +178,7 @@ class Accounts:
             raise AccountError(
                 "user-disabled", f"{user.id} is disabled", f"`mailcase user enable {user.id}` first"
             )
+        purpose: LinkPurpose = "invite" if user.password_hash is None else "reset"
         url = await self.links.create(user.id, purpose)
         await self._note("link-made", by, from_address, user.id)
         return url
@@ -227,11 +228,41 @@ class Accounts:
             await self._note("session-revoked", by, from_address, session_id[:12])
         return bool(ended)
 
+    async def make_token(
+        self,
+        name: str,
+        scopes: Sequence[str],
+        *,
+        owner: str | None,
+        processes: Sequence[str] | None,
+        roles: Sequence[str] | None,
+        lifetime: timedelta | None,
+        by: str,
+        from_address: str = "",
+    ) -> tuple[str, Token]:
+        """A new token and what is kept of it. Raises AccountError."""
+        text, token = await self.tokens.create(
+            name, scopes, owner=owner, processes=processes, roles=roles, lifetime=lifetime
+        )
+        await self._note("token-made", by, from_address, token.id)
+        return text, token
+
+    async def revoke_token(self, token_id: str, *, by: str, from_address: str = "") -> Token | None:
+        """End a token at once; None if there is none that holds."""
+        token = await self.tokens.revoke(token_id)
+        if token is not None:
+            await self._note("token-revoked", by, from_address, token.id)
+        return token
+
     async def begin_by_provider(
         self, user: User, client: Client, provider_session: str | None
     ) -> LoggedIn:
         """A session of someone whom the OpenID provider vouched for. Raises LoginFailedError."""
         return await self._begin(user, client, provider_session=provider_session)
+
+    def now(self) -> datetime:
+        """The time by the clock of the accounts."""
+        return self._clock()
 
     def _require_local(self) -> None:
         if self.settings.login != "local":

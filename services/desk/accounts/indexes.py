@@ -5,7 +5,6 @@ from schemas.desk import (
     DeskSession,
     KnownDevice,
     LoginAttempts,
-    LoginRequest,
     OneTimeLink,
     SeenLogoutToken,
     Token,
@@ -18,7 +17,6 @@ _EXPIRING = (
     KnownDevice,
     OneTimeLink,
     LoginAttempts,
-    LoginRequest,
     SeenLogoutToken,
     AuditEntry,
 )

@@ -9,7 +9,7 @@ from services.desk.accounts.errors import AccountError
 from services.desk.accounts.random_values import hashed, random_value
 from services.runtime.store.mongo import Store
 
-PATH = "/link"
+PATH = "/welcome"
 LIFETIMES: dict[LinkPurpose, timedelta] = {
     "invite": timedelta(days=7),
     "reset": timedelta(hours=24),
@@ -37,7 +37,7 @@ class OneTimeLinks:
             expires_at=now + LIFETIMES[purpose],
         )
         await self._links.insert([to_document(link)])
-        return f"{self._base_url}{PATH}?code={code}"
+        return f"{self._base_url}{PATH}?token={code}"
 
     async def find(self, code: str) -> OneTimeLink:
         """The link if it can be used. Raises AccountError."""

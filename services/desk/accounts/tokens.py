@@ -1,7 +1,7 @@
 """Tokens of programs in the database."""
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from schemas.desk import Token
@@ -96,7 +96,7 @@ def checked_scopes(scopes: Sequence[str]) -> list[str]:
 
 
 def check_limits(
-    processes: Sequence[str] | None, roles: Sequence[str] | None, known: dict[str, Process]
+    processes: Sequence[str] | None, roles: Sequence[str] | None, known: Mapping[str, Process]
 ) -> None:
     """Raises AccountError for a process or a role that the settings do not have."""
     for process in processes or ():

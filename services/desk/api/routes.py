@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from services.desk.api import (
     answers,
+    audit,
     bulk,
     cases,
     comments,
@@ -14,9 +15,13 @@ from services.desk.api import (
     files,
     flow,
     mailboxes,
+    me,
     parked,
     processes,
     search,
+    sessions,
+    tokens,
+    users,
     work,
 )
 from services.desk.http.endpoint import Endpoint
@@ -35,4 +40,9 @@ ENDPOINTS: Final[tuple[Endpoint[Any, Any], ...]] = (
     *parked.ROUTES,
     *mailboxes.ROUTES,
     *flow.ROUTES,
+    *me.ROUTES,
+    *sessions.ROUTES,
+    *tokens.ROUTES,
+    *users.ROUTES,
+    *audit.ROUTES,
 )

@@ -76,7 +76,8 @@ class Endpoint(Generic[Q, B]):
     the case at hand); None means that any signed-in caller may ask. `query` and `body` are the structs
     that validate the request, `response` the one that the answer's body has; None for none. `conditional`
     operations need `If-Match`. `media` is the type of an answer that is no JSON. `refusals` are the
-    statuses, besides those that every operation has, that the answer can have.
+    statuses, besides those that every operation has, that the answer can have. `secret` says that the
+    answer holds a secret, so that none is kept for repeated requests.
     """
 
     method: Method
@@ -94,6 +95,7 @@ class Endpoint(Generic[Q, B]):
     media: str | None = None
     tag: str = "cases"
     upload: bool = False
+    secret: bool = False
 
     @property
     def template(self) -> str:

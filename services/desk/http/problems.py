@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from services.casework.refusals import ActionRefusedError, StaleRevisionError
+from services.desk.accounts.errors import AccountError
 from services.runtime.errors import CommandRefusedError, PermanentError, TransientError
 
 CONTENT_TYPE = "application/problem+json"
@@ -85,6 +86,9 @@ _STATUS_OF_REASON: Mapping[str, int] = {
     "not-allowed": 403,
     "no-such-case": 404,
     "no-such-answer": 404,
+    "no-such-user": 404,
+    "no-such-token": 404,
+    "weak-password": 422,
     "no-such-comment": 422,
     "no-such-field": 422,
     "no-such-stage": 422,
@@ -125,6 +129,13 @@ def problem_of(error: Exception) -> ProblemError:
             return ProblemError(412, "stale-revision", str(error), current_revision=error.current)
         case ActionRefusedError():
             status = _STATUS_OF_REASON.get(error.reason, 409)
+            return ProblemError(status, error.reason, str(error))
+        case AccountError():
+            status = (
+                422
+                if error.reason.startswith("invalid-")
+                else _STATUS_OF_REASON.get(error.reason, 409)
+            )
             return ProblemError(status, error.reason, str(error))
         case CommandRefusedError():
             reason, _, detail = str(error).partition(": ")

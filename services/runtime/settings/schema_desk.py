@@ -70,6 +70,8 @@ class Oidc(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ca_file: Path | None = None
     scopes: tuple[Scope, ...] = ("openid", "profile", "email")
     groups_claim: Claim = "groups"
+    # Who may log in; empty: everyone whom the provider lets in.
+    allowed_groups: tuple[Text, ...] = ()
     # The user's address. `email` counts only with `email_verified`.
     address_claim: Claim = "email"
 

@@ -44,7 +44,7 @@ async def empty(store: Store) -> None:
 def code_of(url: str | None) -> str:
     """The code of a one-time link."""
     assert url is not None
-    return url.partition("?code=")[2]
+    return url.partition("?token=")[2]
 
 
 async def join(

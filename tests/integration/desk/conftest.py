@@ -21,7 +21,7 @@ from services.desk.app import build_app
 from services.desk.build import build_desk, ensure_indexes
 from services.desk.desk import Desk
 from services.desk.http.problems import ProblemError
-from services.runtime.settings import load_settings
+from services.runtime.settings import Settings, load_settings
 from services.runtime.store.mongo import Store
 from tests.asgi import Client
 from tests.integration.test_casework import open_case
@@ -95,7 +95,7 @@ password_file = "password"
 
 def person(name: str, **more: Any) -> Principal:
     actor = Actor(kind="person", id=f"{name}@office.example", name=name.title())
-    return Principal(acting=ActingAs(actor), session=f"session of {name}", **more)
+    return Principal(acting=ActingAs(actor, user=actor.id), session=f"session of {name}", **more)
 
 
 PEOPLE: dict[str, Principal] = {
@@ -105,6 +105,15 @@ PEOPLE: dict[str, Principal] = {
     "hans": person("hans"),  # a worker in the other process
     "otto": person("otto"),  # a manager in the other process
     "eve": person("eve"),  # no role
+    "ada": Principal(  # an administrator
+        acting=ActingAs(
+            Actor(kind="person", id="ada@office.example", name="Ada"),
+            everything=True,
+            user="ada@office.example",
+        ),
+        admin=True,
+        session="session of ada",
+    ),
     "reading": Principal(
         acting=ActingAs(Actor(kind="token", id="anna@office.example")),
         scopes=frozenset({Permission.READ}),
@@ -128,17 +137,36 @@ class KnownPeople:
         return PEOPLE[name] if name else None
 
 
+@pytest.fixture(scope="session")
+async def indexed_store(
+    servers: PrivateServers, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Store]:
+    """A database with the desk's indexes, which take longer than a test."""
+    settings = desk_settings(tmp_path_factory.mktemp("desk"))
+    async with Store.opened(servers.store.url, f"test_{uuid.uuid4().hex[:12]}") as store:
+        await ensure_indexes(build_desk(settings, store, "http://desk.test", tools(settings)))
+        yield store
+
+
 @pytest.fixture
-async def desk(servers: PrivateServers, tmp_path: Path) -> AsyncIterator[Desk]:
-    """A desk with a database of its own."""
+def settings(tmp_path: Path) -> Settings:
+    return desk_settings(tmp_path)
+
+
+@pytest.fixture
+async def desk(indexed_store: Store, settings: Settings) -> Desk:
+    """A desk on an empty database."""
+    for name in await indexed_store._database.list_collection_names():
+        await indexed_store.collection(name).delete({})
+    return build_desk(settings, indexed_store, "http://desk.test", tools(settings))
+
+
+def desk_settings(tmp_path: Path) -> Settings:
+    """The settings of TOML, with the files that they name."""
     (tmp_path / "mailcase.toml").write_text(TOML)
     (tmp_path / "keys").write_text("0123456789abcdef0123456789abcdef\n")
     (tmp_path / "password").write_text("secret\n")
-    settings = load_settings(tmp_path / "mailcase.toml", {})
-    async with Store.opened(servers.store.url, f"test_{uuid.uuid4().hex[:12]}") as store:
-        desk = build_desk(settings, store, "http://desk.test", tools(settings))
-        await ensure_indexes(desk)
-        yield desk
+    return load_settings(tmp_path / "mailcase.toml", {})
 
 
 @pytest.fixture

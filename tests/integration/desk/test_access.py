@@ -18,6 +18,17 @@ Clients = Callable[[str], Client]
 # process invoices.
 REQUESTS: dict[str, tuple[str, Any]] = {
     "list_processes": ("/processes", None),
+    "show_me": ("/me", None),
+    "list_sessions": ("/sessions", None),
+    "end_session": (f"/sessions/{'0' * 64}", None),
+    "list_tokens": ("/tokens", None),
+    "make_token": ("/tokens", {"name": "Robot", "scopes": ["cases:read"]}),
+    "revoke_token": ("/tokens/tok_0", None),
+    "list_users": ("/users", None),
+    "add_user": ("/users", {"address": "new@office.example", "name": "New"}),
+    "patch_user": ("/users/new@office.example", {"name": "Other"}),
+    "make_link": ("/users/new@office.example/links", {}),
+    "list_audit_entries": ("/audit", None),
     "list_cases": ("/cases", None),
     "act_on_many": (
         "/cases/bulk",
@@ -86,6 +97,11 @@ async def test_access(name: str, client: Clients, opened: OpenCase, parked: Mail
         return
     refused = (await ask(client("eve"), endpoint)).status
     assert refused == 403, "no role at all"
+    if endpoint.permission is Permission.ADMIN:
+        for other in ("anna", "maria", "reading"):
+            assert (await ask(client(other), endpoint)).status == 403, other
+        assert (await ask(client("ada"), endpoint)).status not in {401, 403}
+        return
     if "{" in endpoint.path:
         managing = endpoint.permission is Permission.PARKED
         for other in ("otto",) if managing else ("hans", "helping", "otto"):

@@ -1,0 +1,1 @@
+"""`mailcase user` and `mailcase token`."""

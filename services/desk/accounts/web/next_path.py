@@ -1,0 +1,18 @@
+"""Where to go after signing in: only to a path of the desk itself. Pure."""
+
+import re
+from urllib.parse import urlsplit
+
+# No backslash, which browsers take for a slash; no blanks and control characters, which they drop.
+_PATH = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]{0,1000}")
+
+
+def safe_next(text: str | None) -> str:
+    """The path with its query, or `/` for anything that a browser might take for another host."""
+    if not text or not _PATH.fullmatch(text):
+        return "/"
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return "/"
+    return text if not parts.scheme and not parts.netloc else "/"

@@ -1,0 +1,140 @@
+"""The pages before signing in: what they show, and a plain form of them without a template engine."""
+
+from dataclasses import dataclass
+from html import escape
+from typing import Literal, Protocol
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from services.desk.accounts.passwords import MAX_CHARS, MIN_CHARS
+
+SIGN_IN = "/sign-in"
+SIGN_OUT = "/sign-out"
+WELCOME = "/welcome"
+PROVIDER = "/sign-in/provider"
+
+SignInProblem = Literal["failed", "limited", "busy", "provider"]
+
+
+@dataclass(frozen=True)
+class SignInForm:
+    """The form to sign in. `next` is the path to go to, `address` what was typed before.
+
+    `by_provider` shows the way to the OpenID provider instead of the form.
+    """
+
+    next: str = "/"
+    address: str = ""
+    problem: SignInProblem | None = None
+    by_provider: bool = False
+
+
+@dataclass(frozen=True)
+class WelcomeForm:
+    """The form of a one-time link. `is_valid` is false for one that cannot be used any more.
+
+    `is_first` asks for name and address too: the first visitor makes the first account. `problem` says
+    what is wrong with what was typed, empty for nothing.
+    """
+
+    token: str
+    name: str = ""
+    address: str = ""
+    is_valid: bool = True
+    is_first: bool = False
+    problem: str = ""
+
+
+class SignInPages(Protocol):
+    """Shows the pages before signing in."""
+
+    def sign_in(self, request: Request, form: SignInForm, status: int) -> Response:
+        """The form to sign in."""
+
+    def welcome(self, request: Request, form: WelcomeForm, status: int) -> Response:
+        """The form of a one-time link."""
+
+
+_PROBLEMS: dict[SignInProblem, str] = {
+    "failed": "The address or the password is wrong.",
+    "limited": "Too many attempts failed. Try again in some minutes.",
+    "busy": "Too many people sign in at once. Try again in a few seconds.",
+    "provider": "The provider did not let you in. Try again, or ask an administrator.",
+}
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "same-origin",
+    "Content-Security-Policy": (
+        "default-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    ),
+}
+
+
+class PlainPages:
+    """Bare HTML, in English."""
+
+    def sign_in(self, request: Request, form: SignInForm, status: int) -> Response:  # noqa: ARG002
+        """The form to sign in."""
+        problem = _PROBLEMS[form.problem] if form.problem else ""
+        if form.by_provider:
+            return _page("Sign in", problem, _provider_link(form.next), status)
+        fields = (
+            _hidden("next", form.next),
+            _field("Address", "address", "email", form.address),
+            _field("Password", "password", "password"),
+        )
+        return _page("Sign in", problem, _form(SIGN_IN, fields, "Sign in"), status)
+
+    def welcome(self, request: Request, form: WelcomeForm, status: int) -> Response:  # noqa: ARG002
+        """The form of a one-time link."""
+        if not form.is_valid:
+            text = (
+                "This link was used already, or it is too old. Ask an administrator for a new one."
+            )
+            return _page("Welcome", text, "", status)
+        who = (
+            (
+                _field("Name", "name", "text", form.name),
+                _field("Address", "address", "email", form.address),
+            )
+            if form.is_first
+            else (f"<p>{escape(form.name)} ({escape(form.address)})</p>",)
+        )
+        hint = f"New password, {MIN_CHARS} to {MAX_CHARS} characters"
+        passwords = (
+            _field(hint, "password", "password"),
+            _field("The same again", "repeat", "password"),
+        )
+        fields = (_hidden("token", form.token), *who, *passwords)
+        return _page("Welcome", form.problem, _form(WELCOME, fields, "Set the password"), status)
+
+
+def _provider_link(next_path: str) -> str:
+    return _form(PROVIDER, (_hidden("next", next_path),), "Sign in with your organization")
+
+
+def _form(action: str, fields: tuple[str, ...], button: str) -> str:
+    return (
+        f'<form method="post" action="{action}">{"".join(fields)}<button>{button}</button></form>'
+    )
+
+
+def _hidden(name: str, value: str) -> str:
+    return f'<input type="hidden" name="{name}" value="{escape(value)}">'
+
+
+def _field(label: str, name: str, kind: str, value: str = "") -> str:
+    return (
+        f'<p><label>{label}<br><input type="{kind}" name="{name}" value="{escape(value)}" required>'
+        "</label></p>"
+    )
+
+
+def _page(title: str, problem: str, content: str, status: int) -> Response:
+    alert = f'<p role="alert">{escape(problem)}</p>' if problem else ""
+    html = (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title} · Mailcase</title>'
+        f"<h1>{title}</h1>{alert}{content}</html>"
+    )
+    return HTMLResponse(html, status, headers=_HEADERS)

@@ -1,0 +1,201 @@
+"""Signing in and out with forms: with a password, by a one-time link."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import wraps
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from services.desk.accounts.accounts import Accounts, Client, LoggedIn
+from services.desk.accounts.errors import (
+    AccountError,
+    BusyError,
+    LoginFailedError,
+    TooManyAttemptsError,
+)
+from services.desk.accounts.login_limits import DEVICE_LIFETIME
+from services.desk.accounts.web.cookies import Cookies, cookie_value
+from services.desk.accounts.web.forms import read_form
+from services.desk.accounts.web.next_path import safe_next
+from services.desk.accounts.web.pages import (
+    SIGN_IN,
+    SIGN_OUT,
+    WELCOME,
+    SignInForm,
+    SignInPages,
+    WelcomeForm,
+)
+from services.desk.http.csrf import is_same_origin
+from services.desk.http.dispatch import ROUTE, error_response
+from services.desk.http.problems import ProblemError
+
+Handler = Callable[[Request], Awaitable[Response]]
+_TYPED_CHARS = 254
+
+
+@dataclass(frozen=True)
+class SignIn:
+    """The form handlers; `client_address` gives the network address of a request."""
+
+    accounts: Accounts
+    cookies: Cookies
+    pages: SignInPages
+    public_url: str
+    client_address: Callable[[Request], str]
+
+    def routes(self) -> list[BaseRoute]:
+        """Every route of this module."""
+        return [
+            Route(SIGN_IN, page(self.show_sign_in, SIGN_IN), methods=["GET"]),
+            Route(SIGN_IN, page(self.sign_in, SIGN_IN), methods=["POST"]),
+            Route(WELCOME, page(self.show_welcome, WELCOME), methods=["GET"]),
+            Route(WELCOME, page(self.welcome, WELCOME), methods=["POST"]),
+            Route(SIGN_OUT, page(self.sign_out, SIGN_OUT), methods=["POST"]),
+        ]
+
+    async def show_sign_in(self, request: Request) -> Response:
+        """The form; changes nothing."""
+        form = SignInForm(
+            next=safe_next(request.query_params.get("next")),
+            problem="provider" if request.query_params.get("problem") == "provider" else None,
+            by_provider=self.accounts.settings.login == "oidc",
+        )
+        return self.pages.sign_in(request, form, 200)
+
+    async def sign_in(self, request: Request) -> Response:
+        """Check the password, and begin a session under a new cookie."""
+        self.require_own_page(request)
+        fields = await read_form(request)
+        address = fields.get("address", "")[:_TYPED_CHARS]
+        form = SignInForm(next=safe_next(fields.get("next")), address=address)
+        try:
+            logged_in = await self.accounts.log_in(
+                address, fields.get("password", ""), self.client(request)
+            )
+        except LoginFailedError:
+            return self._refused(request, form, "failed", 401)
+        except TooManyAttemptsError as error:
+            response = self._refused(request, form, "limited", 429)
+            response.headers["Retry-After"] = str(error.retry_after_s)
+            return response
+        except BusyError:
+            return self._refused(request, form, "busy", 503)
+        return await self.enter(request, logged_in, form.next)
+
+    async def show_welcome(self, request: Request) -> Response:
+        """The form of a one-time link; changes nothing, since scanners of mail open links too."""
+        token = request.query_params.get("token", "")
+        return await self._welcome_form(request, token, "", 200)
+
+    async def welcome(self, request: Request) -> Response:
+        """Set the password of a one-time link, and begin a session."""
+        self.require_own_page(request)
+        fields = await read_form(request)
+        token, password = fields.get("token", ""), fields.get("password", "")
+        name = fields.get("name", "")
+        address = fields.get("address", "")[:_TYPED_CHARS]
+        if password != fields.get("repeat", password):
+            return await self._welcome_form(
+                request, token, "the two passwords differ", 422, name=name, address=address
+            )
+        try:
+            logged_in = await self.accounts.use_link(
+                token, password, self.client(request), address=address, name=name
+            )
+        except AccountError as error:
+            return await self._welcome_form(
+                request, token, str(error), 422, name=name, address=address
+            )
+        return await self.enter(request, logged_in, "/")
+
+    async def sign_out(self, request: Request) -> Response:
+        """End the session of the cookie, whether it holds or not, and forget the cookie."""
+        self.require_own_page(request)
+        await self.end_session(request)
+        response = RedirectResponse(SIGN_IN, 303, {"Cache-Control": "no-store"})
+        response.headers.append("Set-Cookie", self.cookies.clear(self.cookies.session))
+        return response
+
+    def client(self, request: Request) -> Client:
+        """Where the request comes from."""
+        return Client(
+            address=self.client_address(request),
+            user_agent=request.headers.get("user-agent", ""),
+            device=cookie_value(request.headers.getlist("cookie"), self.cookies.device),
+        )
+
+    async def enter(self, request: Request, logged_in: LoggedIn, next_path: str) -> Response:
+        """End the session that the browser had, give it the new one, and go on to a path of our own."""
+        await self.end_session(request)
+        response = RedirectResponse(safe_next(next_path), 303, {"Cache-Control": "no-store"})
+        session = logged_in.session
+        lifetime = session.expires_at - session.created_at
+        cookies = self.cookies
+        for cookie in (
+            cookies.set(cookies.session, logged_in.cookie, lifetime),
+            cookies.set(cookies.device, logged_in.device, DEVICE_LIFETIME),
+        ):
+            response.headers.append("Set-Cookie", cookie)
+        return response
+
+    async def end_session(self, request: Request) -> None:
+        """End the session of the request's cookie, if there is one."""
+        value = cookie_value(request.headers.getlist("cookie"), self.cookies.session)
+        session = await self.accounts.sessions.find(value) if value is not None else None
+        if session is not None:
+            await self.accounts.log_out(session, self.client_address(request))
+
+    def require_own_page(self, request: Request) -> None:
+        """Raises ProblemError 403 for a form that another site sent: it could sign a victim in as the
+        attacker, or out.
+        """
+        if not is_same_origin(request.headers, self.public_url):
+            raise ProblemError(
+                403, "cross-site", "the form came from another site; use the desk's own pages"
+            )
+
+    def _refused(self, request: Request, form: SignInForm, problem: str, status: int) -> Response:
+        refused = SignInForm(form.next, form.address, problem)  # type: ignore[arg-type] # one of the words
+        return self.pages.sign_in(request, refused, status)
+
+    async def _welcome_form(
+        self,
+        request: Request,
+        token: str,
+        problem: str,
+        status: int,
+        *,
+        name: str = "",
+        address: str = "",
+    ) -> Response:
+        try:
+            link = await self.accounts.open_link(token)
+            user = await self.accounts.users.existing(link.user) if link.user is not None else None
+        except AccountError:
+            return self.pages.welcome(request, WelcomeForm(token="", is_valid=False), 410)
+        form = WelcomeForm(
+            token=token,
+            name=user.name if user is not None else name,
+            address=user.id if user is not None else address,
+            is_first=user is None,
+            problem=problem,
+        )
+        return self.pages.welcome(request, form, status)
+
+
+def page(handler: Handler, template: str) -> Handler:
+    """A handler whose errors become answers, and whose route is named in logs and metrics."""
+
+    @wraps(handler)
+    async def handled(request: Request) -> Response:
+        request.scope[ROUTE] = template
+        try:
+            return await handler(request)
+        except AccountError as error:
+            return error_response(ProblemError(409, error.reason, str(error)))
+        except Exception as error:  # noqa: BLE001 - every error becomes an answer
+            return error_response(error)
+
+    return handled

@@ -1,0 +1,29 @@
+"""Puts the HTTP side of accounts together."""
+
+from collections.abc import Sequence
+
+from starlette.routing import BaseRoute
+
+from services.desk.accounts.authenticator import AccountAuthenticator
+from services.desk.accounts.web.cookies import Cookies
+from services.desk.accounts.web.http_authenticator import HttpAuthenticator
+from services.desk.accounts.web.pages import PlainPages, SignInPages
+from services.desk.accounts.web.sign_in import SignIn
+from services.desk.desk import Desk
+
+
+def http_authenticator(desk: Desk) -> HttpAuthenticator:
+    """What finds out who makes a request."""
+    return HttpAuthenticator(AccountAuthenticator(desk.accounts), Cookies.of(desk.public_url))
+
+
+def sign_in_routes(desk: Desk, pages: SignInPages | None = None) -> Sequence[BaseRoute]:
+    """The routes to sign in and out; `pages` shows them, None for plain ones."""
+    sign_in = SignIn(
+        accounts=desk.accounts,
+        cookies=Cookies.of(desk.public_url),
+        pages=pages or PlainPages(),
+        public_url=desk.public_url,
+        client_address=desk.client_address,
+    )
+    return sign_in.routes()
