@@ -139,6 +139,12 @@ COMMANDS: dict[Group, tuple[Command | Family, ...]] = {
             "Send acknowledgements and answers.",
             "sender --http-port 9404",
         ),
+        Command(
+            "desk",
+            "services:desk",
+            "Serve the pages and the HTTP API.",
+            "desk --listen 127.0.0.1:8080",
+        ),
     ),
 }
 SUBCOMMANDS: dict[str, tuple[Command, ...]] = {

@@ -25,6 +25,14 @@ MaxMailboxes = Annotated[
     ),
 ]
 
+Listen = Annotated[
+    str | None,
+    Parameter(
+        name="--listen",
+        help="HOST:PORT of the pages and the API; default: `[desk].listen` of the settings.",
+    ),
+]
+
 
 def fetcher(
     config: Config = DEFAULT_CONFIG,
@@ -66,6 +74,21 @@ def sender(
     from services.sender.main import run  # noqa: PLC0415 - as above
 
     _run("sender", run, loaded(config), http_port, http_host)
+
+
+def desk(
+    config: Config = DEFAULT_CONFIG,
+    listen: Listen = None,
+    http_port: HttpPort = 0,
+    http_host: HttpHost = ANY_HOST,
+) -> None:
+    """Serve the pages and the HTTP API; health and metrics have a port of their own."""
+    from services.cli.desk import tools  # noqa: PLC0415 - as above
+    from services.desk.main import run  # noqa: PLC0415 - as above
+
+    settings = loaded(config)
+    serve = partial(run, tools=tools(settings), listen=listen)
+    _run("desk", serve, settings, http_port, http_host)
 
 
 def _run(

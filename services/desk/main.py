@@ -1,0 +1,81 @@
+"""The wiring of the desk."""
+
+from services.casework.publisher import ChangePublisher
+from services.desk.accounts.web.wiring import http_authenticator, sign_in_routes
+from services.desk.app import build_app
+from services.desk.build import build_desk, ensure_indexes
+from services.desk.desk import Desk
+from services.desk.http.server import listening_socket, serve
+from services.desk.ports import Tools
+from services.desk.search.consumer import IndexConsumer
+from services.desk.search.index import SearchIndex
+from services.runtime.broker.configured import broker_url, connection_name, topology_of
+from services.runtime.broker.connection import Broker
+from services.runtime.broker.session import keep_connected
+from services.runtime.process.health import Health
+from services.runtime.process.http import ANY_HOST, serve_health
+from services.runtime.process.lifecycle import Stop, all_of
+from services.runtime.settings import Settings
+from services.runtime.store.configured import keep_pinging, store_url, wait_for_store
+from services.runtime.store.mongo import Store
+
+
+async def run(
+    settings: Settings,
+    http_port: int,
+    stop: Stop,
+    http_host: str = ANY_HOST,
+    *,
+    tools: Tools,
+    listen: str | None = None,
+) -> None:
+    """Serve people and programs until `stop`, on HOST:PORT `listen` (default: that of the settings).
+
+    Without the broker the desk still serves: what people do is in the database, and published later.
+    Raises PermanentError if it cannot listen there.
+    """
+    address = listen or settings.desk.listen
+    health = Health("store")
+    with listening_socket(address) as listener:
+        public_url = (settings.desk.public_url or f"http://{address}").rstrip("/")
+        async with (
+            Store.opened(store_url(settings), settings.store.database) as store,
+            serve_health(health, http_port, http_host),
+        ):
+            desk = build_desk(settings, store, public_url, tools)
+
+            async def prepare() -> None:
+                await ensure_indexes(desk)
+
+            if not await wait_for_store(prepare, stop, health):
+                return
+            app = build_app(desk, http_authenticator(desk), sign_in_routes(desk))
+            await all_of(
+                [
+                    serve(app, listener, stop),
+                    _follow_events(desk, settings, stop),
+                    keep_pinging(store.prove_majority, health, stop),
+                ]
+            )
+
+
+async def _follow_events(desk: Desk, settings: Settings, stop: Stop) -> None:
+    """Publish what people do and index what happens, for as long as the broker is there."""
+
+    async def session(broker: Broker) -> None:
+        publisher = ChangePublisher(desk.store, broker)
+        desk.events.connected(broker, publisher)
+        try:
+            index = IndexConsumer(SearchIndex(desk.store), broker)
+            await all_of([publisher.run(stop), index.run(stop)])
+        finally:
+            desk.events.disconnected()
+
+    await keep_connected(
+        broker_url(settings),
+        connection_name("desk"),
+        topology_of(settings),
+        session,
+        stop=stop,
+        health=Health("broker"),
+    )
