@@ -91,11 +91,11 @@ class Facts:
 
 
 def nip(random_: random.Random) -> str:
-    """A tax number with its check digit, of no company: it begins with 000, which no office has."""
+    """A tax number with its check digit, of no company: no tax office has the number 999."""
     while True:
-        digits = [0, 0, 0, *(random_.randrange(10) for _ in range(6))]
+        digits = [9, 9, 9, *(random_.randrange(10) for _ in range(6))]
         check = sum(w * d for w, d in zip((6, 5, 7, 2, 3, 4, 5, 6, 7), digits, strict=True)) % 11
-        if check < 10 and any(digits):
+        if check < 10:
             return "".join(map(str, [*digits, check]))
 
 

@@ -19,7 +19,7 @@ def check_invoice(invoice: Invoice, notes: Notes) -> None:
     _check_tax_id(invoice.seller_tax_id, notes, is_polish=invoice.format.startswith("ksef-"))
     _check_tax_id(invoice.buyer_tax_id, notes, is_polish=False)
     for account in invoice.accounts:
-        if _IBAN_LIKE.fullmatch(account.text.upper()) and not _is_valid(iban, account):
+        if _IBAN_LIKE.fullmatch(_compact(account.text)) and not _is_valid(iban, account):
             notes.add(InvoiceFlag.ACCOUNT_INVALID, account.path)
     if invoice.ksef_number is not None and not _is_valid(ksef, invoice.ksef_number):
         notes.add(InvoiceFlag.KSEF_NUMBER_INVALID, invoice.ksef_number.path)
@@ -40,15 +40,19 @@ def is_addressed_to(invoice: Invoice, own_tax_ids: Collection[str]) -> bool:
 
 def tax_id_key(text: str) -> str:
     """A tax id in the form in which it is compared: a NIP without its country, no separators."""
-    compact = re.sub(r"[\s.\-]", "", text).upper()
+    compact = _compact(text)
     return compact.removeprefix("PL") if _NIP.fullmatch(compact) else compact
+
+
+def _compact(text: str) -> str:
+    return re.sub(r"[\s.\-]", "", text).upper()
 
 
 def _check_tax_id(value: Value | None, notes: Notes, *, is_polish: bool) -> None:
     """A number that is a NIP by its format must have its checksum."""
     if value is None:
         return
-    key = re.sub(r"[\s.\-]", "", value.text).upper()
+    key = _compact(value.text)
     is_polish = is_polish or (key.startswith("PL") and key[2:].isdigit())
     if is_polish and not _is_valid(nip, value):
         notes.add(InvoiceFlag.TAX_ID_INVALID, value.path)

@@ -5,7 +5,8 @@ By the syntax binding of EN 16931 (CEN/TS 16931-3-3).
 
 from collections.abc import Iterable
 
-from services.extractor.reading.element_values import ElementValues, basic_date, clean, compact
+from services.extractor.reading.characters import one_visible_line
+from services.extractor.reading.element_values import ElementValues, basic_date
 from services.extractor.reading.invoice import Corrected, Invoice, Value
 from services.extractor.reading.xml_reader import Element, Pattern
 
@@ -78,7 +79,7 @@ def read(values: ElementValues, xml_sha256: str) -> Invoice:
         tax=values.amount_in(root.all(f"{_TOTALS}/TaxTotalAmount"), currency),
         gross=values.amount_in(root.all(f"{_TOTALS}/GrandTotalAmount"), currency),
         payable=values.amount_in(root.all(f"{_TOTALS}/DuePayableAmount"), currency),
-        accounts=values.note_several(values.unique(map(compact, accounts))),
+        accounts=values.note_several(values.unique(accounts)),
         orders=values.several(f"{_AGREEMENT}/BuyerOrderReferencedDocument/IssuerAssignedID"),
         corrects=tuple(corrected for corrected in corrects if corrected is not None),
     )
@@ -91,7 +92,7 @@ def _days(values: ElementValues, elements: Iterable[Element]) -> list[Value]:
         value = values.value(element)
         if value is None:
             continue
-        is_day = clean(element.attributes.get("format", "")) == _DAY
+        is_day = one_visible_line(element.attributes.get("format", "")) == _DAY
         day = basic_date(value.text) if is_day else None
         if day is None:
             values.invalid(value)
@@ -105,7 +106,7 @@ def _vat_id(values: ElementValues, party: str) -> Value | None:
     vat = (
         element for element in elements if element.attributes.get("schemeID", "").strip() == _VAT
     )
-    return values.only(values.unique(map(compact, values.texts(vat))))
+    return values.only(values.unique(values.texts(vat)))
 
 
 def _corrected(values: ElementValues, reference: Element) -> Corrected | None:

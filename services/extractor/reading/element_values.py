@@ -1,13 +1,13 @@
 """Values of elements, by type. A value that is missing is None; a doubtful one is None and flagged."""
 
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
 
 from schemas.flags import InvoiceFlag
 from services.casework.field_values import money_text
+from services.extractor.reading.characters import one_visible_line
 from services.extractor.reading.invoice import Value
 from services.extractor.reading.xml_reader import MAX_TEXT_CHARS, Element
 
@@ -69,11 +69,11 @@ class ElementValues:
         return tuple(values)
 
     def unique(self, values: Iterable[Value | None]) -> list[Value]:
-        """The values that are there, each text once."""
+        """The values that are there, each once; blanks within them do not tell them apart."""
         found: dict[str, Value] = {}
         for value in values:
             if value is not None:
-                found.setdefault(value.text, value)
+                found.setdefault(value.text.replace(" ", ""), value)
         return list(found.values())
 
     def only(self, values: Sequence[Value]) -> Value | None:
@@ -84,7 +84,7 @@ class ElementValues:
 
     def value(self, element: Element) -> Value | None:
         """The element's text on one line, without invisible characters."""
-        text = clean(element.text)
+        text = one_visible_line(element.text)
         if element.is_divided:
             self.notes.add(InvoiceFlag.AMBIGUOUS_VALUE, element.path)
             return None
@@ -159,18 +159,6 @@ class ElementValues:
 def amount_text(number: Decimal, currency: Value) -> str:
     """An amount as it is stored; zeros that say nothing are left out."""
     return money_text(number.normalize() + 0, currency.text)
-
-
-def clean(text: str) -> str:
-    """One line, blanks collapsed, without invisible and bidirectional characters."""
-    if not text.isascii():
-        text = "".join(sign for sign in text if unicodedata.category(sign) != "Cf")
-    return " ".join(text.split())
-
-
-def compact(value: Value | None) -> Value | None:
-    """The value without blanks: for numbers that people group."""
-    return None if value is None else Value(value.text.replace(" ", ""), value.path)
 
 
 def iso_date(text: str) -> str | None:

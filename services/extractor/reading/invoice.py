@@ -38,7 +38,7 @@ class Invoice(msgspec.Struct, frozen=True, kw_only=True):
     """An invoice as its XML states it. A value that is missing or ambiguous is None.
 
     Dates are ISO dates, amounts decimal text with a currency such as `1234.50 PLN`. Tax ids and
-    accounts are as written, without blanks. `due`, `accounts` and `orders` are in the document's
+    accounts are as written. `due`, `accounts` and `orders` are in the document's
     order, each value once. `xml_sha256` is the digest of the XML's bytes, in hex.
     """
 

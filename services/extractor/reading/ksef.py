@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import NamedTuple
 
-from services.extractor.reading.element_values import ElementValues, amount_text, compact
+from services.extractor.reading.element_values import ElementValues, amount_text
 from services.extractor.reading.invoice import Corrected, Invoice, InvoiceFormat, Value
 from services.extractor.reading.xml_reader import Element, Pattern
 
@@ -56,14 +56,14 @@ def read(format_: InvoiceFormat, values: ElementValues, xml_sha256: str) -> Invo
         currency=currency,
         due=values.note_several(dates),
         seller_name=values.text("Podmiot1/DaneIdentyfikacyjne/Nazwa"),
-        seller_tax_id=compact(values.text("Podmiot1/DaneIdentyfikacyjne/NIP")),
+        seller_tax_id=values.text("Podmiot1/DaneIdentyfikacyjne/NIP"),
         buyer_name=values.text("Podmiot2/DaneIdentyfikacyjne/Nazwa"),
         buyer_tax_id=_buyer_tax_id(values),
         net=_amount(net, currency),
         tax=_amount(tax, currency),
         gross=gross,
         payable=gross,
-        accounts=values.note_several(values.unique(map(compact, accounts))),
+        accounts=values.note_several(values.unique(accounts)),
         orders=values.several("Fa/WarunkiTransakcji/Zamowienia/NrZamowienia"),
         corrects=tuple(corrected for corrected in corrects if corrected is not None),
     )
@@ -104,7 +104,7 @@ def _buyer_tax_id(values: ElementValues) -> Value | None:
     if vat is not None and country is not None:
         vat = Value(country.text + vat.text, f"{country.path} + {vat.path}")
     candidates = (values.text(f"{buyer}/NIP"), vat, values.text(f"{buyer}/NrID"))
-    return compact(values.only([value for value in candidates if value is not None]))
+    return values.only([value for value in candidates if value is not None])
 
 
 def _corrected(values: ElementValues, element: Element) -> Corrected | None:

@@ -8,6 +8,7 @@ from datetime import date
 import msgspec
 
 from services.casework.field_values import InvalidFieldError, ksef, nip
+from services.extractor.reading.checks import tax_id_key
 from services.extractor.reading.invoice import Invoice, Value
 
 _HOST = "https://qr.ksef.mf.gov.pl/invoice/"
@@ -81,5 +82,9 @@ def number_in_name(name: str, invoice: Invoice) -> Value | None:
     """
     if invoice.seller_tax_id is None or not invoice.format.startswith("ksef-"):
         return None
-    numbers = [number for number in find_numbers(name) if number[:10] == invoice.seller_tax_id.text]
+    numbers = [
+        number
+        for number in find_numbers(name)
+        if number[:10] == tax_id_key(invoice.seller_tax_id.text)
+    ]
     return Value(numbers[0], "name of the file") if len(numbers) == 1 else None

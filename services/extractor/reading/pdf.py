@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 HAS_PDF_READER = importlib.util.find_spec("pypdf") is not None
 
+MAX_BYTES = 50_000_000
+MAX_OBJECTS = 200_000  # of a file without a table of its objects, each is searched for
 MAX_FILES = 50
 MAX_NODES = 500  # of the name tree
 MAX_PAGES = 20
@@ -49,6 +51,10 @@ class _TooMuchError(Exception):
     """The PDF has more than is read."""
 
 
+class _DamagedError(Exception):
+    """The PDF is not built as the standard demands."""
+
+
 def is_pdf(data: bytes) -> bool:
     return _SIGNATURE in data[:_SIGNATURE_WITHIN]
 
@@ -69,16 +75,22 @@ def read_pdf(data: bytes) -> list[ReadDocument]:
         with apply_configuration(**_LIMITS):
             return _read(data)
     except (_TooMuchError, LimitReachedError, RecursionError) as error:
-        detail = str(error) or "the PDF is nested too deep"
+        deep = isinstance(error, RecursionError)
+        detail = "the PDF is nested too deep" if deep else str(error)
         return [ReadDocument(flags=(InvoiceFlag.EXTRACTION_LIMIT,), detail=detail)]
     except Exception as error:  # noqa: BLE001 - pypdf raises anything for a damaged file
-        detail = f"the PDF is damaged: {type(error).__name__}"
+        reason = str(error) if isinstance(error, _DamagedError) else type(error).__name__
+        detail = f"the PDF is damaged: {reason}"
         return [ReadDocument(flags=(InvoiceFlag.PDF_DAMAGED,), detail=detail)]
 
 
 def _read(data: bytes) -> list[ReadDocument]:
     from pypdf import PdfReader  # noqa: PLC0415
 
+    if len(data) > MAX_BYTES:
+        raise _TooMuchError(f"the PDF has more than {MAX_BYTES} bytes")
+    if data.count(b"obj") > 2 * MAX_OBJECTS:  # obj and endobj
+        raise _TooMuchError(f"the PDF has more than {MAX_OBJECTS} objects")
     reader = PdfReader(io.BytesIO(data), strict=False)
     if reader.is_encrypted:
         detail = "the PDF is encrypted"
@@ -107,10 +119,14 @@ def _files(reader: "PdfReader") -> Iterator[tuple[str, bytes]]:
     for specification in _specifications(reader):
         name = str(specification.get("/UF") or specification.get("/F") or "")[:_MAX_NAME_CHARS]
         streams = _resolved(specification.get("/EF"))
+        if not isinstance(streams, DictionaryObject):
+            continue  # a file elsewhere
         for key in ("/F", "/UF"):
-            stream = _resolved(streams.get(key)) if isinstance(streams, DictionaryObject) else None
-            if not isinstance(stream, StreamObject) or id(stream) in seen:
+            stream = _resolved(streams.get(key))
+            if stream is None or id(stream) in seen:
                 continue
+            if not isinstance(stream, StreamObject):
+                raise _DamagedError("an embedded file has no content")
             seen.add(id(stream))
             if len(seen) > MAX_FILES:
                 raise _TooMuchError(f"the PDF has more than {MAX_FILES} embedded files")
@@ -146,8 +162,10 @@ def _name_tree(root: "PdfObject | None") -> "list[PdfObject | None]":
     seen: set[int] = set()
     while nodes:
         node = _resolved(nodes.pop())
-        if not isinstance(node, DictionaryObject) or id(node) in seen:
+        if not isinstance(node, DictionaryObject):
             continue
+        if id(node) in seen:
+            raise _DamagedError("a node of a tree is its own relative")
         seen.add(id(node))
         kids, names = _resolved(node.get("/Kids")), _resolved(node.get("/Names"))
         if isinstance(names, ArrayObject):
@@ -183,10 +201,12 @@ def _first_pages(root: "PdfObject | None") -> "Iterator[DictionaryObject]":
     seen: set[int] = set()
     while nodes and len(seen) < MAX_NODES and pages < MAX_PAGES:
         node = _resolved(nodes.pop())
-        if not isinstance(node, DictionaryObject) or id(node) in seen:
+        if not isinstance(node, DictionaryObject):
             continue
-        seen.add(id(node))
         kids = _resolved(node.get("/Kids"))
+        if id(node) in seen and kids is not None:
+            raise _DamagedError("a node of a tree is its own relative")
+        seen.add(id(node))
         if isinstance(kids, ArrayObject):
             nodes += reversed(kids[:MAX_PAGES])
         else:

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from services.extractor.reading.element_values import ElementValues, clean, compact
+from services.extractor.reading.characters import one_visible_line
+from services.extractor.reading.element_values import ElementValues
 from services.extractor.reading.invoice import Corrected, Invoice, Value
 from services.extractor.reading.xml_reader import Element, Pattern
 
@@ -81,7 +82,7 @@ def _read(
         tax=values.amount_in(root.all("TaxTotal/TaxAmount"), currency),
         gross=values.amount_in(root.all(f"{total}/TaxInclusiveAmount"), currency),
         payable=values.amount_in(root.all(f"{total}/PayableAmount"), currency),
-        accounts=values.note_several(values.unique(map(compact, accounts))),
+        accounts=values.note_several(values.unique(accounts)),
         orders=values.several("OrderReference/ID"),
         corrects=tuple(corrected for corrected in corrects if corrected is not None),
     )
@@ -98,11 +99,13 @@ def _vat_id(values: ElementValues, party: str) -> Value | None:
     if not vat and len(schemes) == 1 and not _scheme_names(schemes[0].all("TaxScheme/ID")):
         vat = schemes
     ids = values.texts(number for scheme in vat for number in scheme.all("CompanyID"))
-    return values.only(values.unique(map(compact, ids)))
+    return values.only(values.unique(ids))
 
 
 def _scheme_names(elements: Iterable[Element]) -> list[str]:
-    return [name for name in (clean(element.text).upper() for element in elements) if name]
+    return [
+        name for name in (one_visible_line(element.text).upper() for element in elements) if name
+    ]
 
 
 def _corrected(values: ElementValues, reference: Element) -> Corrected | None:

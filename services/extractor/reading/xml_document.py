@@ -48,6 +48,7 @@ _INVOICE_TAG = re.compile(
 )
 _BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 _SNIFFED_BYTES = 200
+_SEARCHED_BYTES = 8_000_000
 
 
 def is_xml(data: bytes) -> bool:
@@ -95,4 +96,6 @@ def _flag_of(error: XmlRefusedError) -> InvoiceFlag:
 
 def _mentions_invoice(data: bytes) -> bool:
     """Whether a file that was refused before its root element looks like an invoice: then it is flagged."""
-    return _INVOICE_TAG.search(data.replace(b"\0", b"")) is not None
+    if b"\0" in data[:_SNIFFED_BYTES]:  # two or four bytes a character
+        data = data[:_SEARCHED_BYTES].replace(b"\0", b"")
+    return _INVOICE_TAG.search(data) is not None

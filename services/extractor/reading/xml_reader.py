@@ -15,6 +15,7 @@ MAX_ELEMENTS = 250_000  # an FA(3) of 10,000 lines has about 160,000
 MAX_KEPT = 10_000
 MAX_TEXT_CHARS = 1_000  # of a wanted element; the longest of KSeF has 512
 MAX_ATTRIBUTES = 100
+MAX_NAMESPACES = 50_000  # declarations; some programs repeat them on every element
 # The other encodings that expat asks Python for are refused: one byte may mean anything there.
 _ENCODINGS = frozenset(
     {"utf-8", "utf-16", "utf-16le", "utf-16be", "us-ascii", "ascii", "iso-8859-1", "iso-8859-2",
@@ -152,6 +153,7 @@ class _Reader:
         self._skipped = 0
         self._elements_left = MAX_ELEMENTS
         self._kept_left = MAX_KEPT
+        self._namespaces_left = MAX_NAMESPACES
         self._parser = expat.ParserCreate(namespace_separator=" ")
 
     def read(self, data: bytes) -> tuple[str, Element]:
@@ -159,6 +161,7 @@ class _Reader:
         parser.buffer_text = True
         parser.XmlDeclHandler = self._check_declaration
         parser.StartDoctypeDeclHandler = self._refuse_doctype
+        parser.StartNamespaceDeclHandler = self._count_namespace
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
         try:
@@ -175,6 +178,11 @@ class _Reader:
 
     def _refuse_doctype(self, name: str, *_: Any) -> None:
         raise DoctypeRefusedError(f"the XML has a document type declaration ({name[:100]})")
+
+    def _count_namespace(self, _prefix: str | None, _uri: str | None) -> None:
+        self._namespaces_left -= 1
+        if self._namespaces_left < 0:
+            raise XmlLimitError(f"the XML has more than {MAX_NAMESPACES} namespace declarations")
 
     def _count(self) -> None:
         self._depth += 1

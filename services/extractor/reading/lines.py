@@ -1,0 +1,52 @@
+"""`Key: value` lines at the head of what the author of a mail wrote.
+
+Only the unbroken run at the head counts: text further down, quotes and signatures say nothing. The
+lines stay in the comment.
+"""
+
+import re
+from collections.abc import Iterable
+
+import msgspec
+
+from services.extractor.reading.characters import visible_lines
+
+MAX_LINES = 30
+MAX_LINE_CHARS = 300
+_LINE = re.compile(r"([^\s:=][^:=]{0,58}?) ?[:=] ?(\S.*)")
+_HEAD_CHARS = 4 * MAX_LINES * MAX_LINE_CHARS  # more of a text is never looked at
+
+
+class HeadLine(msgspec.Struct, frozen=True):
+    """A line: its number in the text from 1, what stands before the colon, what behind."""
+
+    number: int
+    key: str
+    value: str
+
+
+def head_lines(text: str) -> list[HeadLine]:
+    """The run of `Key: value` lines that a text begins with; blank lines before it do not count.
+
+    `text` is the author's own new text. The run ends at a blank line, at any other text, at a line
+    of more than 300 characters, or after 30 lines.
+    """
+    found: list[HeadLine] = []
+    for number, line in enumerate(visible_lines(text[:_HEAD_CHARS]), 1):
+        if not line and not found and number <= MAX_LINES:
+            continue
+        matched = _LINE.fullmatch(line) if len(line) <= MAX_LINE_CHARS else None
+        if matched is None or len(found) == MAX_LINES:
+            break
+        found.append(HeadLine(number, matched[1], matched[2]))
+    return found
+
+
+def lines_with_key(lines: Iterable[HeadLine], keys: Iterable[str]) -> list[HeadLine]:
+    """The lines that have one of the keys; case and blanks do not matter."""
+    wanted = {_folded(key) for key in keys}
+    return [line for line in lines if _folded(line.key) in wanted]
+
+
+def _folded(key: str) -> str:
+    return " ".join(key.split()).casefold()
