@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from schemas.flags import InvoiceFlag
+from services.extractor.reading.characters import one_visible_line
 from services.extractor.reading.invoice import ReadDocument
 from services.extractor.reading.xml_document import is_xml, read_xml_document
 
@@ -28,6 +29,7 @@ MAX_PAGES = 20
 MAX_ANNOTATIONS = 200  # of all these pages
 MAX_DECODED_BYTES = 16_000_000  # of one stream, and of all files together
 _MAX_NAME_CHARS = 200
+_UNNAMED = "unnamed"
 _SIGNATURE = b"%PDF-"
 _SIGNATURE_WITHIN = (
     1024  # the header may stand behind other bytes (implementation note 13 of PDF 1.7)
@@ -117,7 +119,8 @@ def _files(reader: "PdfReader") -> Iterator[tuple[str, bytes]]:
 
     seen: set[int] = set()
     for specification in _specifications(reader):
-        name = str(specification.get("/UF") or specification.get("/F") or "")[:_MAX_NAME_CHARS]
+        name = str(specification.get("/UF") or specification.get("/F") or _UNNAMED)
+        name = one_visible_line(name)[:_MAX_NAME_CHARS] or _UNNAMED
         streams = _resolved(specification.get("/EF"))
         if not isinstance(streams, DictionaryObject):
             continue  # a file elsewhere
