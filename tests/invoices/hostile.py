@@ -67,7 +67,7 @@ XML: dict[str, Callable[[], bytes]] = {
     ).encode(),
     "3 MB of text": lambda: (_HEAD + "<P_15>" + "1" * 2_900_000 + "</P_15>").encode(),
     "an unclosed comment": lambda: (_HEAD + "<!--" + "-" * 2_900_000).encode(),
-    "100 MB": lambda: _HEAD.encode() + b" " * 100_000_000,
+    "40 MB": lambda: _HEAD.encode() + b" " * 40_000_000,
     "cut": lambda: _HEAD.encode(),
     "an undefined entity": lambda: (_HEAD + "<P_15>&a;</P_15>" + _END).encode(),
 }
