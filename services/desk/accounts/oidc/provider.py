@@ -1,0 +1,204 @@
+"""One OpenID provider: its description and keys, kept for a while, and what it says of a log-in."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from typing import Any, TypeVar
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+from joserfc.jwk import KeySet
+
+from services.desk.accounts.oidc.errors import IdentityRefusedError, ProviderUnavailableError
+from services.desk.accounts.oidc.id_tokens import (
+    LogoutNotice,
+    UnknownKeyError,
+    id_token_claims,
+    logout_notice,
+    public_keys,
+)
+from services.desk.accounts.oidc.login_attempt import LoginAttempt
+from services.desk.accounts.oidc.metadata import Metadata, discovery_url, parse_metadata
+from services.desk.accounts.oidc.person import ProvenPerson, needs_userinfo, proven_person
+from services.desk.accounts.oidc.transport import ProviderTransport
+from services.runtime.errors import Mistake, SettingsError
+from services.runtime.logs import get_logger
+from services.runtime.settings.schema_desk import Oidc
+
+T = TypeVar("T")
+log = get_logger(__name__)
+
+KEEP_S = 3600.0
+# Tokens that name unknown keys make us ask for keys no more often than this.
+REFRESH_PAUSE_S = 10.0
+
+
+class Provider:
+    """The provider of the settings. `redirect_uri` is our callback, as it is registered there."""
+
+    def __init__(
+        self,
+        settings: Oidc,
+        redirect_uri: str,
+        clock: Callable[[], datetime],
+        *,
+        transport: ProviderTransport | None = None,
+    ) -> None:
+        """Raises SettingsError if `ca_file` cannot be used."""
+        self._settings = settings
+        self._issuer = settings.issuer or ""
+        self._client_id = settings.client_id or ""
+        self._redirect_uri = redirect_uri
+        self._clock = clock
+        self._transport = transport or _transport(settings)
+        self._metadata: Metadata | None = None
+        self._metadata_at_s = 0.0
+        self._keys: KeySet | None = None
+        self._keys_at_s = 0.0
+        self._lock = asyncio.Lock()
+
+    async def authorization_url(self, attempt: LoginAttempt) -> str:
+        """Where to send the browser. Raises ProviderUnavailableError."""
+        metadata = await self._described()
+        query = {
+            "response_type": "code",
+            "client_id": self._client_id,
+            "redirect_uri": self._redirect_uri,
+            "scope": " ".join(self._settings.scopes),
+            "state": attempt.state,
+            "nonce": attempt.nonce,
+            "code_challenge": attempt.challenge,
+            "code_challenge_method": "S256",
+        }
+        parts = urlsplit(metadata.authorization_endpoint)
+        joined = f"{parts.query}&{urlencode(query)}" if parts.query else urlencode(query)
+        return urlunsplit(parts._replace(query=joined))
+
+    async def person(self, attempt: LoginAttempt, code: str, issuer: str | None) -> ProvenPerson:
+        """Who signed in, for the `code` and the `iss` of a callback whose state was checked.
+
+        Raises IdentityRefusedError, ProviderUnavailableError.
+        """
+        metadata = await self._described()
+        if issuer is None and metadata.sends_issuer:
+            raise IdentityRefusedError("wrong-issuer", "the callback does not name its provider")
+        if issuer is not None and issuer != self._issuer:
+            raise IdentityRefusedError("wrong-issuer", "the callback is another provider's")
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": self._redirect_uri,
+            "code_verifier": attempt.verifier,
+        }
+        secret = await asyncio.to_thread(self._secret)
+        redeem = partial(self._transport.redeem, in_body=metadata.posts_secret)
+        answer = await asyncio.to_thread(
+            redeem, metadata.token_endpoint, form, self._client_id, secret
+        )
+        id_token = answer.get("id_token")
+        if not isinstance(id_token, str):
+            raise IdentityRefusedError("no-token", "the provider sent no ID token")
+        check = partial(
+            id_token_claims,
+            id_token,
+            issuer=self._issuer,
+            client_id=self._client_id,
+            nonce=attempt.nonce,
+            now=self._clock(),
+        )
+        claims = await self._with_keys(check)
+        return proven_person(await self._completed(claims, answer, metadata), self._settings)
+
+    async def logout(self, token: str) -> LogoutNotice:
+        """What a logout token orders. Raises IdentityRefusedError, ProviderUnavailableError."""
+        check = partial(
+            logout_notice,
+            token,
+            issuer=self._issuer,
+            client_id=self._client_id,
+            now=self._clock(),
+        )
+        return await self._with_keys(check)
+
+    async def _completed(
+        self, claims: dict[str, Any], answer: dict[str, Any], metadata: Metadata
+    ) -> dict[str, Any]:
+        """The claims with those of the userinfo endpoint, if it has some that are needed and missing.
+
+        Its answer is about the same person only with the same `sub` (Core 1.0, section 5.3.2).
+        """
+        access_token = answer.get("access_token")
+        if (
+            metadata.userinfo_endpoint is None
+            or not isinstance(access_token, str)
+            or not needs_userinfo(claims, self._settings)
+        ):
+            return claims
+        more = await asyncio.to_thread(
+            self._transport.get, metadata.userinfo_endpoint, access_token
+        )
+        if more.get("sub") != claims["sub"]:
+            raise IdentityRefusedError("wrong-subject", "userinfo is about another person")
+        return more | claims
+
+    async def _with_keys(self, check: Callable[[KeySet], T]) -> T:
+        """The result of `check` with the keys at hand, or with new ones if it names an unknown key."""
+        try:
+            return check(await self._public_keys(fresh=False))
+        except UnknownKeyError:
+            return check(await self._public_keys(fresh=True))
+
+    async def _described(self) -> Metadata:
+        async with self._lock:
+            return await self._description()
+
+    async def _description(self) -> Metadata:
+        """As `_described`, under the lock; an old description is better than none."""
+        if self._metadata is None or time.monotonic() - self._metadata_at_s > KEEP_S:
+            try:
+                document = await asyncio.to_thread(self._transport.get, discovery_url(self._issuer))
+                self._metadata = parse_metadata(document, self._issuer)
+            except IdentityRefusedError as error:
+                raise ProviderUnavailableError(error.problem) from None
+            except ProviderUnavailableError as error:
+                if self._metadata is None:
+                    raise
+                log.warning("provider_unavailable", error=error)
+            self._metadata_at_s = time.monotonic()
+        return self._metadata
+
+    async def _public_keys(self, *, fresh: bool) -> KeySet:
+        async with self._lock:
+            age_s = time.monotonic() - self._keys_at_s
+            if self._keys is None or age_s > (REFRESH_PAUSE_S if fresh else KEEP_S):
+                metadata = await self._description()
+                try:
+                    document = await asyncio.to_thread(self._transport.get, metadata.jwks_uri)
+                    self._keys = public_keys(document)
+                except (ValueError, IdentityRefusedError) as error:
+                    raise ProviderUnavailableError(f"no keys of the provider: {error}") from None
+                self._keys_at_s = time.monotonic()
+            return self._keys
+
+    def _secret(self) -> str:
+        """The client's secret, read at each log-in, so that a changed one needs no restart."""
+        path = self._settings.client_secret_file
+        try:
+            secret = path.read_text(encoding="utf-8").strip() if path is not None else ""
+        except (OSError, UnicodeDecodeError):
+            secret = ""
+        if not secret:
+            raise ProviderUnavailableError(
+                f"{path} holds no secret of the client; put it there alone, readable by the desk"
+            )
+        return secret
+
+
+def _transport(settings: Oidc) -> ProviderTransport:
+    try:
+        return ProviderTransport(settings.ca_file)
+    except OSError as error:  # also of ssl
+        hint = "name a PEM file with certificates of authorities"
+        problem = f"{settings.ca_file} cannot be used: {error.strerror or error}"
+        raise SettingsError([Mistake("desk.oidc.ca_file", problem, hint)]) from error

@@ -1,0 +1,120 @@
+"""Signing in with the OpenID provider: to it, back from it, and its logout of someone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from services.desk.accounts.errors import AccountError
+from services.desk.accounts.oidc.errors import IdentityRefusedError, ProviderUnavailableError
+from services.desk.accounts.oidc.login_attempt import LoginAttempt
+from services.desk.accounts.oidc.provider import Provider
+from services.desk.accounts.oidc.sign_on import SignOn
+from services.desk.accounts.web.cookies import cookie_value
+from services.desk.accounts.web.forms import read_form
+from services.desk.accounts.web.pages import PROVIDER, SIGN_IN
+from services.desk.accounts.web.sign_in import SignIn, page
+from services.runtime.logs import get_logger
+
+log = get_logger(__name__)
+
+CALLBACK: Final = f"{PROVIDER}/callback"
+LOGOUT: Final = f"{PROVIDER}/logout"
+# How long someone may take at the provider.
+LOGIN_LIFETIME = timedelta(minutes=15)
+_MAX_CODE_CHARS = 4096
+_NO_STORE = {"Cache-Control": "no-store"}
+
+
+@dataclass(frozen=True)
+class ProviderSignIn:
+    """The handlers of these routes."""
+
+    sign_in: SignIn
+    provider: Provider
+    sign_on: SignOn
+
+    def routes(self) -> Sequence[BaseRoute]:
+        """Every route of this module."""
+        return [
+            Route(PROVIDER, page(self.begin, PROVIDER), methods=["GET", "POST"]),
+            Route(CALLBACK, page(self.callback, CALLBACK), methods=["GET"]),
+            Route(LOGOUT, page(self.log_out, LOGOUT), methods=["POST"]),
+        ]
+
+    async def begin(self, request: Request) -> Response:
+        """Send the browser to the provider. Nothing is stored here, so a link may do it."""
+        next_path = request.query_params.get("next")
+        if request.method == "POST":
+            next_path = (await read_form(request)).get("next")
+        attempt = LoginAttempt.begin(next_path or "/")
+        try:
+            url = await self.provider.authorization_url(attempt)
+        except ProviderUnavailableError as error:
+            log.warning("provider_unavailable", error=error)
+            return self._failed("unavailable")
+        response = RedirectResponse(url, 303, _NO_STORE)
+        cookies = self.sign_in.cookies
+        cookie = cookies.set(cookies.login, attempt.cookie, LOGIN_LIFETIME)
+        response.headers.append("Set-Cookie", cookie)
+        return response
+
+    async def callback(self, request: Request) -> Response:
+        """The browser comes back from the provider: check everything, then begin a session."""
+        cookies, query = self.sign_in.cookies, request.query_params
+        held = cookie_value(request.headers.getlist("cookie"), cookies.login)
+        attempt = LoginAttempt.from_cookie(held)
+        try:
+            if attempt is None or not attempt.has_state(_only(query.getlist("state"))):
+                raise IdentityRefusedError("wrong-state", "this browser began no such log-in")
+            code = _only(query.getlist("code"))
+            if code is None or len(code) > _MAX_CODE_CHARS:
+                reason = "the provider did not let the person in" if "error" in query else "no code"
+                raise IdentityRefusedError("no-code", reason)
+            person = await self.provider.person(attempt, code, _only(query.getlist("iss")))
+            logged_in = await self.sign_on.enter(person, self.sign_in.client(request))
+        except AccountError as error:
+            response = self._failed(error.reason)
+            await self._note_failure(request, error)
+        except ProviderUnavailableError as error:
+            log.warning("provider_unavailable", error=error)
+            response = self._failed("unavailable")
+        else:
+            response = await self.sign_in.enter(request, logged_in, attempt.next)
+        response.headers.append("Set-Cookie", cookies.clear(cookies.login))
+        return response
+
+    async def log_out(self, request: Request) -> Response:
+        """Back-channel logout: the provider itself, not a browser, says who is logged out.
+
+        The answers are those of OpenID Connect Back-Channel Logout 1.0, section 2.8.
+        """
+        token = (await read_form(request)).get("logout_token", "")
+        try:
+            await self.sign_on.log_out(await self.provider.logout(token))
+        except IdentityRefusedError as error:
+            log.warning("provider_logout_refused", reason=error.reason)
+            description = {"error": "invalid_request", "error_description": error.problem}
+            return JSONResponse(description, 400, _NO_STORE)
+        return Response(status_code=200, headers=_NO_STORE)
+
+    async def _note_failure(self, request: Request, error: AccountError) -> None:
+        log.warning("provider_login_refused", reason=error.reason)
+        address = self.sign_in.client_address(request)
+        accounts = self.sign_in.accounts
+        await accounts.audit.record("login-failed", address=address, thing=error.reason)
+
+    def _failed(self, reason: str) -> Response:
+        """Back to the sign-in page. What the provider wrote is not shown: anyone can write it."""
+        query = urlencode({"problem": "provider", "reason": reason})
+        return RedirectResponse(f"{SIGN_IN}?{query}", 303, _NO_STORE)
+
+
+def _only(values: list[str]) -> str | None:
+    """The one value of a parameter; None without it, and if there are two."""
+    return values[0] if len(values) == 1 else None
