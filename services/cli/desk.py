@@ -3,16 +3,21 @@
 import asyncio
 from functools import partial
 
+from msgspec.structs import replace
+
 from schemas.cases import Command
 from schemas.mails import RawMail
 from services.case_writer.isolated_reader import IsolatedReader
 from services.case_writer.main import reading_limits
 from services.case_writer.ports import UnreadableMailError
 from services.cli.check import check_mailbox
+from services.desk.accounts.accounts import Accounts
 from services.desk.ports import LoginTest, ReadMail, Tools
 from services.router.policy import policies
 from services.router.service import decide
 from services.runtime.settings import Settings
+from services.runtime.store.configured import store_url
+from services.runtime.store.mongo import Store
 
 
 def tools(settings: Settings) -> Tools:
@@ -27,6 +32,20 @@ def tools(settings: Settings) -> Tools:
         read=partial(_read, settings),
         test_login=partial(_test_login, settings),
     )
+
+
+def first_link(settings: Settings, url: str) -> str | None:
+    """A one-time link for the first visitor of a desk that people open at `url`; None once it has users.
+
+    Raises TransientError.
+    """
+    base = settings.desk.public_url or url.rstrip("/")
+
+    async def made() -> str | None:
+        async with Store.opened(store_url(settings), settings.store.database) as store:
+            return await Accounts(store, replace(settings.desk, public_url=base)).first_link()
+
+    return asyncio.run(made())
 
 
 async def _read(settings: Settings, content: bytes) -> ReadMail:

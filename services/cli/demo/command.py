@@ -22,6 +22,7 @@ from cyclopts import Parameter
 from imap_tools import BaseMailBox, MailBox, MailMessage
 from rich.console import Console
 
+from deploy.local.ports import Ports
 from deploy.local.servers import PrivateServers
 from deploy.local.services import Services
 from deploy.local.smtp import SmtpSink
@@ -31,6 +32,7 @@ from schemas.sending import AnswerCase
 from services.cli.demo import mails as demo_mails
 from services.cli.demo.report import counters, show_cases, show_counters, show_mails
 from services.cli.demo.working import work_case
+from services.cli.desk import first_link
 from services.cli.reply import send_reply
 from services.cli.up.command import local_failures, stop_signal
 from services.runtime.errors import PermanentError
@@ -41,7 +43,7 @@ from services.sender.smtp import SmtpTransport
 TIMEOUT_S = 60.0
 DATABASE = "mailcase"
 PASSWORD = "demo"  # noqa: S105 - for a server on loopback, while the demo runs
-REPLICAS = {"fetcher": 1, "router": 2, "case-writer": 2, "sender": 2}
+REPLICAS = {"fetcher": 1, "router": 2, "case-writer": 2, "sender": 2, "desk": 1}
 MAILBOXES = {demo_mails.INVOICES: "invoices", demo_mails.COMPLAINTS: "complaints"}
 
 SETTINGS = """\
@@ -121,14 +123,22 @@ def demo(*, keep: Keep = False, data: Data = None) -> int:
         post = stack.enter_context(SmtpSink(partial(_deliver, servers)))
         story = _Demo(console, servers, post, stop)
         story.fill_mailboxes()
-        console.print("Starting one fetcher, and two routers, case writers and senders …")
+        console.print(
+            "Starting one fetcher and one desk, and two routers, case writers and senders …"
+        )
         urls = {"MAILCASE_BROKER_URL": servers.broker.url, "MAILCASE_STORE_URL": servers.store.url}
         config = _settings(folder, servers, post)
-        services = stack.enter_context(Services(config, folder, REPLICAS, env=urls))
+        listen = f"127.0.0.1:{Ports(folder / 'ports.json').get('desk')}"
+        arguments = {"desk": ("--listen", listen)}
+        services = stack.enter_context(
+            Services(config, folder, REPLICAS, env=urls, arguments=arguments)
+        )
         services.wait_until_ready(TIMEOUT_S)
-        story.run(services, load_settings(config, urls))
+        settings = load_settings(config, urls)
+        story.run(services, settings)
         if keep and not stop.is_set():
-            _stay(console, folder, servers, services, stop)
+            link = first_link(settings, f"http://{listen}") or f"http://{listen}/"
+            _stay(console, folder, servers, services, desk=link, stop=stop)
         console.print("Stopping everything …")
     return 0
 
@@ -338,9 +348,15 @@ def _stay(
     folder: Path,
     servers: PrivateServers,
     services: Services,
+    *,
+    desk: str,
     stop: threading.Event,
 ) -> None:
-    console.print("\nEverything keeps running until Ctrl-C. In another terminal:")
+    console.print(
+        "\nEverything keeps running until Ctrl-C. The cases in a browser, with an account"
+    )
+    console.print(f"that you make there: {desk}")
+    console.print("In another terminal:")
     console.print(
         f"  export MAILCASE_BROKER_URL='{servers.broker.url}' MAILCASE_STORE_URL='{servers.store.url}'"
     )

@@ -27,6 +27,7 @@ SERVICES = (
     ServiceKind("router"),
     ServiceKind("case-writer"),
     ServiceKind("sender"),
+    ServiceKind("desk", replicated=False, listens=True),
 )
 
 

@@ -21,7 +21,9 @@ _STYLES = {"info": "", "warning": "yellow", "error": "red"}
 
 
 class Presenter(Protocol):
-    """Callable from any thread."""
+    """Callable from any thread. `is_for_people` when what it prints goes to a terminal, and into no log."""
+
+    is_for_people: bool
 
     def progress(self, text: str) -> AbstractContextManager[None]:
         """Show that something takes its time, during the block."""
@@ -38,6 +40,8 @@ class Presenter(Protocol):
 
 class JsonPresenter:
     """Every line is a JSON object, as the services log it; nothing is in front of it."""
+
+    is_for_people = False
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -76,6 +80,8 @@ class JsonPresenter:
 
 class TerminalPresenter:
     """Lines for people; a repeated problem is shown once in a while."""
+
+    is_for_people = True
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(highlight=False)

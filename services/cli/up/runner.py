@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from deploy.local.servers import PrivateServers
+from services.cli.desk import first_link
 from services.cli.terminal.output import size_text
 from services.cli.up.disk import disk_use
 from services.cli.up.log_files import LogFiles
@@ -16,6 +17,7 @@ from services.cli.up.messages import recorded_mail
 from services.cli.up.plan import Plan
 from services.cli.up.presenter import Presenter
 from services.cli.up.supervisor import Supervisor
+from services.runtime.errors import TransientError
 from services.runtime.settings import Settings
 
 HOUSEKEEPING_S = 60.0
@@ -33,6 +35,7 @@ class Runner:
         run: Plan,
         presenter: Presenter,
     ) -> None:
+        self._settings = settings
         self._data = data
         self._services = run.services
         self._links = run.links
@@ -96,9 +99,23 @@ class Runner:
         self._check_disk()
         for name, link in self._links.items():
             self._presenter.event("link", f"{name}: {link}", service=name, url=link)
+        if "desk" in self._links:
+            self._invite(self._links["desk"])
         seconds = time.monotonic() - self._started_s
         text = f"ready (process {os.getpid()}); Ctrl-C or `mailcase down` stops everything"
         self._presenter.event("up_ready", text, pid=os.getpid(), seconds=round(seconds, 1))
+
+    def _invite(self, url: str) -> None:
+        """Let the first visitor in; on a terminal only, for a log keeps no secrets."""
+        if not self._presenter.is_for_people:
+            return
+        try:
+            link = first_link(self._settings, url)
+        except TransientError as error:
+            self._presenter.event("link", f"no link to sign in: {error}", "warning")
+        else:
+            if link is not None:
+                self._presenter.event("link", f"make the first account here, once: {link}")
 
     def _check_disk(self) -> None:
         use = disk_use(self._data)
