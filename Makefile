@@ -1,11 +1,15 @@
 # `make demo` and `make test` work on a fresh Debian 12 or Ubuntu machine: what is missing is installed first.
 # ARGS passes arguments on: make demo ARGS=--keep, make test ARGS="-k reply".
+# make test WORKERS=4 uses more cores; WORKERS=0 runs everything in one process.
 .POSIX:
-.PHONY: help demo test check check-types check-tests bench fuzz faults image lock setup setup-servers setup-python clean
+.PHONY: help demo test check check-imports check-types check-tests bench fuzz faults image lock setup setup-servers setup-python clean
 
 PY = .venv/bin/python
 ARGS =
 FUZZ_SECONDS = 60
+# Tests run in two processes, each with private servers of its own; the tests of a file stay together.
+WORKERS = 2
+PARALLEL = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 help:
 	@echo "make demo     from mails in a mailbox to cases, before your eyes"
@@ -24,19 +28,21 @@ demo: setup-servers
 	@.venv/bin/mailcase demo $(ARGS)
 
 test: setup
-	$(PY) -m pytest $(ARGS)
+	$(PY) -m pytest $(PARALLEL) $(ARGS)
 
 check: setup-python
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
+	@$(MAKE) -j3 check-imports check-types check-tests
+
+check-imports:
 	.venv/bin/lint-imports
-	@$(MAKE) -j2 check-types check-tests
 
 check-types:
 	.venv/bin/mypy
 
 check-tests:
-	$(PY) -m pytest tests/unit tests/contract $(ARGS)
+	$(PY) -m pytest $(PARALLEL) tests/unit tests/contract $(ARGS)
 
 bench: setup-servers
 	$(PY) -m benchmarks $(ARGS)

@@ -4,8 +4,9 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -14,10 +15,38 @@ from deploy.local import MissingProgramError, PrivateServers
 from deploy.local.programs import find_programs
 from services.runtime.logs import OWN_LOGGERS
 
+LONGEST_FIRST = ("watching", "faults", "e2e", "integration")
+
 # The same examples on every run, so that a run says something about the change under test; `make fuzz` seeks new ones.
 settings.register_profile("steady", derandomize=True, deadline=None, database=None)
 settings.register_profile("seeking", deadline=None, print_blob=True)
 settings.load_profile("steady")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest in one file, so that two processes end at about the same time."""
+    items.sort(key=lambda item: _longest_first(item.path))
+
+
+def _longest_first(file: Path) -> int:
+    folder = file.relative_to(Path(__file__).parent).parts[0]
+    return LONGEST_FIRST.index(folder) if folder in LONGEST_FIRST else len(LONGEST_FIRST)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, Any, Any]:
+    """Escape lone surrogates in what a worker reports: pytest-xdist sends UTF-8."""
+    return _encodable((yield))
+
+
+def _encodable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, dict):
+        return {key: _encodable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_encodable(item) for item in value)
+    return value
 
 
 @pytest.fixture(autouse=True)
