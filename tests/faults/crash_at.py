@@ -23,6 +23,8 @@ from services.cli import main
 from services.fetcher import in_flight as window
 from services.fetcher.imap import removal as imap_removal
 from services.fetcher.imap import source as imap
+from services.fetcher.leases import manager as lease_manager
+from services.fetcher.leases import store as lease_store
 from services.runtime.broker import connection as broker
 from services.runtime.broker import deliveries
 
@@ -42,6 +44,11 @@ POINTS: dict[str, tuple[type | ModuleType, str, str]] = {
     "before-publish": (broker.Broker, "publish_all", "before"),
     "after-confirm": (broker.Broker, "publish_all", "after"),
 }
+
+
+def shorten_leases() -> None:
+    """The next fetcher waits for the lease of the killed one."""
+    lease_store.TTL_S, lease_store.MARGIN_S, lease_manager.RENEW_S = 6.0, 1.0, 1.5
 
 
 def crash_once() -> None:
@@ -80,5 +87,6 @@ def wrap(owner: type | ModuleType, name: str, when: str) -> None:
 
 
 if __name__ == "__main__":
+    shorten_leases()
     wrap(*POINTS[sys.argv[1]])
     main(sys.argv[2:])

@@ -173,7 +173,7 @@ class TestKeepingConnected:
     async def test_after_a_queue_without_a_leader_the_broker_is_up_only_once_a_session_lasts(
         self, servers: PrivateServers, name: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("services.runtime.broker.connection.CONSUME_PATIENCE_S", 0.1)
+        monkeypatch.setattr("services.runtime.broker.session.CONSUME_PATIENCE_S", 0.5)
         stop, said, attempts = Stop(), list[str](), itertools.count(1)
 
         class Watched(Health):
