@@ -2,17 +2,20 @@
 
 import ctypes
 
-_M_MMAP_THRESHOLD = -3  # malloc.h of glibc
+_M_TRIM_THRESHOLD = -1  # malloc.h of glibc
+_M_MMAP_THRESHOLD = -3
 _LARGE_BYTES = 1024 * 1024
 
 
-def give_back_large_blocks() -> None:
-    """Return blocks over 1 MiB to the system as soon as they are freed.
+def give_back_large_blocks(over_bytes: int = _LARGE_BYTES) -> None:
+    """Return blocks over this size to the system as soon as they are freed, and free memory that amounts to it.
 
     By default glibc raises that threshold to the size of the largest block freed so far, up to 32
     MiB (mallopt(3), M_MMAP_THRESHOLD), so after one large mail the following ones fragment the
-    heap. Other C libraries, which lack this call or ignore it, are not affected.
+    heap. The lower it is, the more often a new block takes a page fault for every 4 KiB. Other C
+    libraries, which lack this call or ignore it, are not affected.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
-        mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
+        mallopt(_M_MMAP_THRESHOLD, over_bytes)
+        mallopt(_M_TRIM_THRESHOLD, over_bytes)
