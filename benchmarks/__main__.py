@@ -32,7 +32,10 @@ async def _speed(ground: Ground, options: argparse.Namespace, results: Results) 
     for trial in options.trials:
         async for speed in speeds(ground, trial, options.sets, options.rounds, options.round_s):
             results.speed.append(speed)
-            _progress(f"{trial}, {speed.mail_set}: {speed.ratio.median:.2f} of the floor")
+            _progress(
+                f"{trial}, {speed.mail_set}: {speed.ratio.median:.2f} of the floor, "
+                f"{speed.work_ratio.median:.2f} of the necessary work"
+            )
 
 
 async def _memory(ground: Ground, _: argparse.Namespace, results: Results) -> None:

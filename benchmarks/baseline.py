@@ -1,4 +1,4 @@
-"""The floor: bare programs that do what a service asks of the servers, and nothing else.
+"""The baselines: bare programs that do what a service asks of the servers, and nothing else or the necessary work.
 
     python -m benchmarks.baseline fetcher|router|case-writer SETTINGS
 
@@ -6,7 +6,7 @@ Each makes the broker and database operations of a service with the same bytes, 
 at nothing: no decision, no reading, no keys, no logs, no metrics, no second attempt. What they cost is what RabbitMQ,
 MongoDB and Dovecot charge for a mail through these libraries. The fetcher's overlaps taking the next mails with
 publishing these; the router's and the writer's have the next messages at hand while they work. The writer's does not
-ask what the database knows already.
+ask what the database knows already. With `works` in the settings they do the work of `baseline_work` besides.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ import ssl
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ from benchmarks.baseline_mails import (
     blob_documents,
     mark_of,
 )
+from benchmarks.baseline_work import find_fields, hash_mail
 from services.runtime.broker.topology import (
     CASE,
     CASE_WRITER_COMMANDS,
@@ -64,6 +66,7 @@ class Where(msgspec.Struct):
     ca_file: str
     user: str
     password: str
+    works: bool = False  # whether the programs do the necessary work on each mail
 
 
 class Mailbox:
@@ -152,6 +155,9 @@ async def fetcher(where: Where) -> None:
             if not literals:
                 await asyncio.sleep(0.02)
             taking = loop.run_in_executor(thread, mailbox.next_literals)
+            if where.works:
+                for literal in literals:
+                    hash_mail(literal)
             for large in (one for one in literals if len(one) > INLINE_BYTES):
                 await _put(database, [(mark_of(large)[1].decode(), large)])
             bodies = [
@@ -167,6 +173,9 @@ async def router(where: Where) -> None:
         mails = await link.consume(ROUTER_MAIL, prefetch=2 * BATCH)
         print(READY, flush=True)
         async for bodies in mails.batches(BATCH):
+            if where.works:
+                for body in bodies:
+                    find_fields(body)
             await link.publish(CASE, f"open.{BENCH}", bodies)
             await mails.acknowledge()
 
@@ -182,10 +191,12 @@ async def writer(where: Where) -> None:
         commands = await link.consume(CASE_WRITER_COMMANDS, prefetch=2 * BATCH)
         print(READY, flush=True)
         async for bodies in commands.batches(BATCH):
-            batch = [shapes.filled(body, next(numbers)) for body in bodies]
+            batch: list[Filled] = []
+            for body in bodies:
+                filled = shapes.filled(body, next(numbers))
+                raw = await _whole(database, filled.blob) if filled.blob else body[len(ENVELOPE) :]
+                batch.append(shapes.with_work(filled, raw) if where.works else filled)
             contents = [content for one in batch for content in one.contents]
-            for blob in (one.blob for one in batch if one.blob):
-                await database["blobs.chunks"].find({"files_id": blob}).sort("n").to_list(None)
             await _put(database, contents)
             await _write(client, database, batch)
             await link.publish(
@@ -196,6 +207,11 @@ async def writer(where: Where) -> None:
             )
             await link.publish(EVENT, receipt_key(BENCH), [receipt.encode()], mandatory=False)
             await commands.acknowledge()
+
+
+async def _whole(database: Any, blob: str) -> bytes:
+    chunks = await database["blobs.chunks"].find({"files_id": blob}).sort("n").to_list(None)
+    return b"".join([chunk["data"] for chunk in chunks])
 
 
 async def _write(client: Any, database: Any, batch: Sequence[Filled]) -> None:
@@ -210,8 +226,11 @@ async def _write(client: Any, database: Any, batch: Sequence[Filled]) -> None:
             return_document=ReturnDocument.AFTER,
             session=session,
         )
-        for name in ("mails", "comments", "cases", "threads", "senders"):
+        for name in ("mails", "comments", "cases", "changes", "threads", "senders"):
             await database[name].insert_many([one.stored[name] for one in batch], session=session)
+        changes = [one.stored["changes"]["_id"] for one in batch]
+        publication = {"_id": changes[0], "changes": changes, "at": datetime.now(UTC)}
+        await database["publications"].insert_one(publication, session=session)
 
 
 async def _put(database: Any, contents: Sequence[tuple[str, bytes]]) -> None:

@@ -1,10 +1,11 @@
 """What the bare programs know of the mails: the documents that a mail of each sample becomes, ready to be filled in."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from benchmarks.baseline_work import Piece, pieces_of, read
 from benchmarks.mails import MARK, TOKEN_BYTES, filled, mail_set
 from schemas.cases import Decision, OpenCase
 from schemas.changes import change_id
@@ -47,6 +48,7 @@ class _Shape:
     attached: tuple[int, ...]  # sizes in bytes
     event: bytes
     large: bool
+    pieces: tuple[Piece, ...]
 
 
 class Shapes:
@@ -68,6 +70,13 @@ class Shapes:
             (f"{key}-{index}", body[:1] * size) for index, size in enumerate(shape.attached)
         ]
         return Filled(key, stored, contents, shape.event, key if shape.large else None)
+
+    def with_work(self, filled: Filled, raw: bytes) -> Filled:
+        """The same after the necessary work on the mail `raw`: the contents are its own."""
+        sample, _ = mark_of(raw)
+        files = read(raw, self._shapes[sample].pieces)
+        ids = [blob_id for blob_id, _ in filled.contents]
+        return replace(filled, contents=list(zip(ids, files, strict=True)))
 
     def _learn(self, sample: bytes) -> _Shape:
         kind, _, index = sample.decode().partition(" ")
@@ -138,4 +147,10 @@ def _shape(raw: bytes) -> _Shape:
         "changes": to_document(change),
     }
     attached = tuple(len(one.content) for one in reading.attachments)
-    return _Shape(stored, attached, encode_json(cloud_event(change)), len(raw) > INLINE_BYTES)
+    return _Shape(
+        stored,
+        attached,
+        encode_json(cloud_event(change)),
+        len(raw) > INLINE_BYTES,
+        pieces_of(raw),
+    )

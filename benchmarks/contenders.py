@@ -1,4 +1,4 @@
-"""The two sides of every comparison: Mailcase's services, and the bare programs, each on a ground of its own.
+"""The sides of every comparison: Mailcase's services, and the bare programs, each on a ground of its own.
 
 A side has a virtual host, a database and a mailbox, so that neither sees what the other does; the servers are the same.
 """
@@ -27,7 +27,10 @@ _PATIENCE_S = 60.0
 
 
 class Side:
-    """Processes of one kind on a ground of their own. `name` is `mailcase` or `floor`."""
+    """Processes of one kind on a ground of their own. `name` is `mailcase`, `floor` or `work`.
+
+    `work` are the programs of the floor that do the necessary work on each mail besides.
+    """
 
     def __init__(self, name: str, servers: PrivateServers, folder: Path) -> None:
         self.name = name
@@ -107,6 +110,7 @@ class Side:
             ca_file=str(self.servers.mail.ca_file),
             user=self.address,
             password=PASSWORD,
+            works=self.name == "work",
         )
         file = self.pipeline.folder / "floor.json"
         file.write_bytes(msgspec.json.encode(where))

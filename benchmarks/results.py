@@ -32,7 +32,10 @@ class SideSpeed(msgspec.Struct, frozen=True):
 
 
 class Speed(msgspec.Struct, frozen=True):
-    """Mailcase beside its floor: `ratio` of the rates, pair by pair; `mails` a round."""
+    """Mailcase beside its baselines: the ratios of the rates, pair by pair; `mails` a round.
+
+    `work` is the floor that does the necessary work on each mail besides.
+    """
 
     trial: str
     mail_set: str
@@ -40,6 +43,8 @@ class Speed(msgspec.Struct, frozen=True):
     mailcase: SideSpeed
     floor: SideSpeed
     ratio: Figure
+    work: SideSpeed
+    work_ratio: Figure
 
 
 class Latency(msgspec.Struct, frozen=True):

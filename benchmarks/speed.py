@@ -1,4 +1,4 @@
-"""Mailcase beside its floor: each service alone and the whole path, the two sides in turns."""
+"""Mailcase beside its baselines: each service alone and the whole path, the three sides in turns."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
@@ -24,29 +24,41 @@ async def speeds(
 ) -> AsyncIterator[Speed]:
     """One trial over several mail sets; a round takes Mailcase about `round_s` seconds."""
     async with AsyncExitStack() as stack:
-        ours, floor = [
+        sides = [
             await stack.enter_async_context(TRIALS[trial].on(ground.side(name)))
-            for name in ("mailcase", "floor")
+            for name in ("mailcase", "floor", "work")
         ]
         for name in sets:
-            yield await _speed(trial, mail_set(name), (ours, floor), rounds, round_s)
+            yield await _speed(trial, mail_set(name), sides, rounds, round_s)
 
 
 async def _speed(
-    trial: str, mails: MailSet, sides: tuple[Trial, Trial], rounds: int, round_s: float
+    trial: str, mails: MailSet, sides: Sequence[Trial], rounds: int, round_s: float
 ) -> Speed:
-    ours, floor = sides
     feed = Feed(mails)
     count = max(_LEAST_MAILS, 100_000 // mails.mean_bytes)
     for _ in range(2):  # the first warms up, the second tells how many mails a round takes
-        tried = [await one.run(feed.take(count)) for one in (floor, ours)]
-        count = _mails_for(round_s, tried[1].rate, mails.mean_bytes)
-    done: dict[Trial, list[Round]] = {ours: [], floor: []}
+        ours, *_ = [await side.run(feed.take(count)) for side in sides]
+        count = _mails_for(round_s, ours.rate, mails.mean_bytes)
+    done: dict[Trial, list[Round]] = {side: [] for side in sides}
     for index in range(rounds):
-        for one in (ours, floor) if index % 2 else (floor, ours):
-            done[one].append(await one.run(feed.take(count)))
-    ratios = [own.rate / bare.rate for own, bare in zip(done[ours], done[floor], strict=True)]
-    return Speed(trial, mails.name, count, _side(done[ours]), _side(done[floor]), Figure.of(ratios))
+        for side in sides if index % 2 else reversed(sides):
+            done[side].append(await side.run(feed.take(count)))
+    mailcase, floor, work = (done[side] for side in sides)
+    return Speed(
+        trial,
+        mails.name,
+        count,
+        _side(mailcase),
+        _side(floor),
+        _ratio(mailcase, floor),
+        _side(work),
+        _ratio(mailcase, work),
+    )
+
+
+def _ratio(ours: Sequence[Round], baseline: Sequence[Round]) -> Figure:
+    return Figure.of([own.rate / bare.rate for own, bare in zip(ours, baseline, strict=True)])
 
 
 class Feed:

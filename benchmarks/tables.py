@@ -26,28 +26,29 @@ def table(results: Results) -> str:
 
 def _speed(results: Results) -> Iterator[str]:
     if results.speed:
-        yield f"{'trial':12} {'mails':5} {'mails/s':>9} {'floor':>9}  ratio (lowest-highest)"
+        yield (
+            f"{'trial':12} {'mails':5} {'mails/s':>9} {'floor':>9} {'work':>9}"
+            f"  {'of the floor (low-high)':24} of the necessary work"
+        )
     for speed in results.speed:
         yield (
             f"{speed.trial:12} {speed.mail_set:5} {speed.mailcase.rate.median:9.1f} {speed.floor.rate.median:9.1f} "
-            f"{_ratio(speed.ratio)}"
+            f"{speed.work.rate.median:9.1f} {_ratio(speed.ratio):25} {_ratio(speed.work_ratio)}"
         )
 
 
 def _costs(results: Results) -> Iterator[str]:
     processes = max((list(speed.mailcase.cpu_ms) for speed in results.speed), key=len, default=[])
     if results.speed:
-        heads = " ".join(f"{name:>13}" for name in processes)
-        yield f"{'processor ms':12} {'mails':5} {heads}   (after / the floor's)"
+        heads = " ".join(f"{name:>17}" for name in processes)
+        yield f"{'processor ms':12} {'mails':5} {heads}   (after / the floor's / with the necessary work)"
     for speed in results.speed:
-        pairs = (
-            (speed.mailcase.cpu_ms.get(name), speed.floor.cpu_ms.get(name)) for name in processes
-        )
+        sides = (speed.mailcase, speed.floor, speed.work)
         cells = (
-            "" if ours is None or floor is None else f"{ours:.2f}/{floor:.2f}"
-            for ours, floor in pairs
+            "/".join(f"{side.cpu_ms[name]:.2f}" for side in sides if name in side.cpu_ms)
+            for name in processes
         )
-        yield f"{speed.trial:12} {speed.mail_set:5} {' '.join(f'{cell:>13}' for cell in cells)}"
+        yield f"{speed.trial:12} {speed.mail_set:5} {' '.join(f'{cell:>17}' for cell in cells)}"
 
 
 def _memory(results: Results) -> Iterator[str]:

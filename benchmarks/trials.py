@@ -158,7 +158,7 @@ class Routing(Trial):
 
     def _body(self, raw: bytes) -> bytes:
         large = len(raw) > INLINE_BYTES
-        if self.side.name == "floor":
+        if self.side.name != "mailcase":
             return ENVELOPE + (raw[:HEAD_BYTES] if large else raw)
         return encode(raw_mail(raw))
 
@@ -208,7 +208,7 @@ class Writing(_Receipted):
         await self.link.publish("", CASE_WRITER_COMMANDS, bodies)
 
     async def _body(self, raw: bytes, store: Store) -> bytes:
-        if self.side.name == "floor":
+        if self.side.name != "mailcase":
             return self._bare_body(raw)
         if len(raw) > INLINE_BYTES:
             await Blobs(store).put(raw)

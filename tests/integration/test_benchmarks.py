@@ -1,9 +1,11 @@
 """That the benchmarks measure at all; how fast it is, they tell themselves."""
 
+from itertools import cycle
 from pathlib import Path
 
 import pytest
 
+from benchmarks import baseline_work
 from benchmarks.chart import chart
 from benchmarks.environment import Ground
 from benchmarks.mails import mail_set
@@ -30,8 +32,15 @@ def test_every_mail_of_a_set_is_another_mail_with_an_attachment_of_its_own() -> 
     assert [reading.defects for reading in readings if reading.defects] == []
 
 
+@pytest.mark.parametrize("name", ["text", "html", "pdf", "mix"])
+def test_the_necessary_work_gives_the_files_of_every_mail(name: str) -> None:
+    for mail, sample in zip(mail_set(name).mails(50), cycle(mail_set(name).samples), strict=False):
+        files = baseline_work.read(mail, baseline_work.pieces_of(sample))
+        assert files == [file.content for file in read_mail(mail).attachments]
+
+
 @pytest.mark.parametrize("trial", ["router", pytest.param("whole path", marks=pytest.mark.slow)])
-async def test_a_trial_is_measured_beside_its_floor(ground: Ground, trial: str) -> None:
+async def test_a_trial_is_measured_beside_its_baselines(ground: Ground, trial: str) -> None:
     results = empty_results()
 
     async for speed in speeds(ground, trial, ["text"], rounds=1, round_s=0.1):
@@ -40,6 +49,7 @@ async def test_a_trial_is_measured_beside_its_floor(ground: Ground, trial: str) 
     (speed,) = results.speed
     assert speed.mailcase.rate.median > 0
     assert speed.floor.rate.median > 0
+    assert speed.work.rate.median > 0
     assert {"RabbitMQ", "mongod", "Dovecot"} < set(speed.mailcase.cpu_ms) == set(speed.floor.cpu_ms)
     assert trial in table(results)
     assert trial in chart(results)
