@@ -11,7 +11,11 @@ from schemas.flags import InvoiceFlag
 
 InvoiceFormat = Literal["ksef-fa2", "ksef-fa3", "ubl-invoice", "ubl-credit-note", "cii"]
 
-_CREDIT_NOTES = frozenset({"381", "384", "396"})  # of UNTDID 1001
+# Credit notes and corrective invoices of UNTDID 1001.
+_CORRECTIONS = frozenset(
+    {"81", "83", "261", "262", "296", "308", "381", "384", "396", "420", "458", "471", "472",
+     "473", "502", "503", "532"}
+)  # fmt: skip
 _KSEF_CORRECTION = "KOR"  # KOR, KOR_ZAL and KOR_ROZ
 
 
@@ -26,7 +30,10 @@ class Value(msgspec.Struct, frozen=True):
 
 
 class Corrected(msgspec.Struct, frozen=True, kw_only=True):
-    """An invoice that this one corrects (BT-25); `issued` is an ISO date. A missing part is None."""
+    """An earlier invoice that this one names (BT-25): of a correction, what it corrects.
+
+    `issued` is an ISO date. A missing part is None.
+    """
 
     number: str
     path: str
@@ -65,14 +72,13 @@ class Invoice(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_correction(self) -> bool:
-        """Whether it changes an earlier invoice, and so is no duplicate of it."""
-        kind = self.kind.text if self.kind else ""
-        return (
-            bool(self.corrects)
-            or kind in _CREDIT_NOTES
-            or kind.startswith(_KSEF_CORRECTION)
-            or self.format == "ubl-credit-note"
-        )
+        """Whether it changes an earlier invoice, and so is no duplicate of it.
+
+        Its kind decides: an ordinary invoice refers to earlier ones too, such as those of advances.
+        """
+        if self.kind is None:
+            return bool(self.corrects)
+        return self.kind.text in _CORRECTIONS or self.kind.text.startswith(_KSEF_CORRECTION)
 
     def values(self) -> dict[str, Value]:
         """The values by the names of the settings (`InvoiceValue`); of several the first. Missing ones are absent."""

@@ -31,6 +31,7 @@ MAX_DECODED_BYTES = 16_000_000  # of one stream, and of all files together
 _MAX_NAME_CHARS = 200
 _UNNAMED = "unnamed"
 _SIGNATURE = b"%PDF-"
+_WINMAIL = b"\x78\x9f\x3e\x22"  # [MS-OXTNEF]
 _SIGNATURE_WITHIN = (
     1024  # the header may stand behind other bytes (implementation note 13 of PDF 1.7)
 )
@@ -58,7 +59,8 @@ class _DamagedError(Exception):
 
 
 def is_pdf(data: bytes) -> bool:
-    return _SIGNATURE in data[:_SIGNATURE_WITHIN]
+    """Whether the data is a PDF. A winmail.dat that begins with one is not: its files come by themselves."""
+    return _SIGNATURE in data[:_SIGNATURE_WITHIN] and not data.startswith(_WINMAIL)
 
 
 def read_pdf(data: bytes) -> list[ReadDocument]:

@@ -154,6 +154,13 @@ def test_a_correction_lists_what_it_corrects_with_ksef_numbers() -> None:
     assert taken(cii.write(facts("credit"))).is_correction
 
 
+def test_an_ordinary_invoice_that_names_an_earlier_one_is_no_correction() -> None:
+    given = dataclasses.replace(facts(), corrects=facts("correction").corrects)
+    invoice = taken(cii.write(given))
+    assert invoice.corrects
+    assert not invoice.is_correction
+
+
 @pytest.mark.parametrize("format_", FORMATS)
 def test_prefixes_do_not_matter(format_: str) -> None:
     kind = "credit" if format_ == "ubl-credit-note" else "invoice"
