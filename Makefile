@@ -16,7 +16,7 @@ help:
 	@echo "make test     the whole suite, with private servers (some minutes)"
 	@echo "make check    lint, format, types, import rules, quick tests (under a minute, no servers)"
 	@echo "make bench    each service and the whole path beside what the servers would allow (ten minutes)"
-	@echo "make fuzz     feed the reader of mails with odd bytes for FUZZ_SECONDS=$(FUZZ_SECONDS)"
+	@echo "make fuzz     feed the readers of mails and invoices with odd bytes for FUZZ_SECONDS=$(FUZZ_SECONDS)"
 	@echo "make faults   kill, freeze and cut off everything while mail flows"
 	@echo "make image    take the Dockerfile's steps by hand, and run every service from what comes out"
 	@echo "make lock     choose the dependencies' versions anew (needs uv)"
@@ -48,8 +48,8 @@ bench: setup-servers
 	$(PY) -m benchmarks $(ARGS)
 
 fuzz: setup-python
-	$(PY) -m pytest -q --hypothesis-profile=seeking tests/unit/case_writer/reading/test_any_bytes.py tests/unit/runtime/mail/test_headers.py tests/unit/reading
-	@set -e; for script in tests/fuzz/fuzz_*.py; do echo "== $$script"; $(PY) "$$script" $(FUZZ_SECONDS); done
+	$(PY) -m pytest -q --hypothesis-profile=seeking tests/unit/case_writer/reading/test_any_bytes.py tests/unit/runtime/mail/test_headers.py
+	@set -e; for script in tests/fuzz/fuzz_*.py; do echo "== $$script"; PYTHONPATH=. $(PY) "$$script" $(FUZZ_SECONDS); done
 
 faults: setup
 	$(PY) -m pytest -m "slow or not slow" tests/faults tests/integration/test_fetcher.py tests/integration/test_fetcher_replicas.py tests/integration/test_neighbors.py $(ARGS)

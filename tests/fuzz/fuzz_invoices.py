@@ -1,6 +1,6 @@
 """Feed the reader of invoices with odd bytes for a while: mutations of XML and PDF of every format.
 
-    .venv/bin/python tests/fuzz/fuzz_invoices.py SECONDS [--seed N]
+    PYTHONPATH=. .venv/bin/python tests/fuzz/fuzz_invoices.py SECONDS [--seed N]
 
 Whatever the bytes are, reading ends, raises nothing, and takes no value that the standard library's
 ElementTree does not find at the same place. The first input that breaks a promise is written to a
