@@ -44,6 +44,19 @@ class FieldValue(msgspec.Struct, frozen=True, kw_only=True):
     rule: str | None = None
 
 
+LinkKind = Literal["duplicate-of", "corrects", "corrected-by"]
+
+
+class CaseLink(msgspec.Struct, frozen=True, kw_only=True):
+    """What the case is to case `case`; `by` is how that was found: `ksef-number`, `xml`, `invoice`
+    or `fields`.
+    """
+
+    case: int
+    kind: LinkKind
+    by: str
+
+
 class _What(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
     """What a change does to its case."""
 
@@ -183,12 +196,22 @@ class FieldsSet(_What, frozen=True, kw_only=True, tag="fields-set"):
     """Fields got values; None removes one. `was` has the values before, without those that had
     none.
 
-    `flags` are the flags of the case from now on; None leaves them as they are.
+    `flags` are the flags of the case from now on; None leaves them as they are. `candidates` are
+    what the mails of the case say about these fields from now on, an empty list if none says
+    anything; fields that are not named keep theirs.
     """
 
     values: dict[str, FieldValue | None]
     was: dict[str, FieldValue] = {}
     flags: list[str] | None = None
+    candidates: dict[str, list[FieldValue]] = {}
+
+
+class Linked(_What, frozen=True, kw_only=True, tag="linked"):
+    """Links to other cases were found; `flags` are the flags of the case from now on."""
+
+    links: list[CaseLink]
+    flags: list[str]
 
 
 class Closed(_What, frozen=True, kw_only=True, tag="closed"):
@@ -237,12 +260,13 @@ class Erased(_What, frozen=True, kw_only=True, tag="erased"):
     """A person's data was redacted; nothing here says whose.
 
     `title` is the redacted title, None when the title held nothing of that person. `fields` are the
-    names of the fields that were removed.
+    names of the fields that were removed, `candidates` those for which what mails say was removed.
     """
 
     comments: int
     title: str | None = None
     fields: list[str] = []
+    candidates: list[str] = []
 
 
 What = (
@@ -261,6 +285,7 @@ What = (
     | DueSet
     | Overdue
     | FieldsSet
+    | Linked
     | Closed
     | Reopened
     | Merged

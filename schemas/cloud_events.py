@@ -15,6 +15,7 @@ from schemas.changes import (
     Answered,
     Change,
     FieldsSet,
+    Linked,
     MailAdded,
     MailMoved,
     Merged,
@@ -117,6 +118,8 @@ def _details(what: What) -> dict[str, Any]:
     details: dict[str, Any] = {name: getattr(what, name) for name in _DETAILS.get(type(what), ())}
     if isinstance(what, FieldsSet):
         details["fields"] = sorted(what.values)
+    if isinstance(what, Linked):
+        details["links"] = [{"case": link.case, "kind": link.kind} for link in what.links]
     return details
 
 

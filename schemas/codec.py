@@ -9,18 +9,23 @@ import msgspec
 
 from schemas.cases import Command
 from schemas.events import Event, FetcherPresent, MailsRecorded, MailsReplayed
+from schemas.fields import FieldsRead, ReadFields
 from schemas.mails import RawMail
 from schemas.sending import AnswerCase, SendMail
 
 _pack = msgspec.msgpack.Encoder()
 _json = msgspec.json.Encoder()
 _raw_mail = msgspec.msgpack.Decoder(RawMail)
-_case_message = msgspec.msgpack.Decoder(Command | AnswerCase)
+_case_message = msgspec.msgpack.Decoder(Command | AnswerCase | FieldsRead)
+_read_fields = msgspec.msgpack.Decoder(ReadFields)
 _send_mail = msgspec.msgpack.Decoder(SendMail)
 _event = msgspec.json.Decoder(Event)
 _receipt = msgspec.json.Decoder(MailsRecorded)
 _replayed = msgspec.json.Decoder(MailsReplayed)
 _presence = msgspec.json.Decoder(FetcherPresent)
+
+
+CaseMessage = Command | AnswerCase | FieldsRead
 
 
 class _Tagged(msgspec.Struct):
@@ -56,12 +61,18 @@ def decode_raw_mail(body: bytes) -> RawMail:
     return mail
 
 
-def decode_case_message(body: bytes) -> Command | AnswerCase:
-    """A message of the exchange `mailcase.case`: for a mail, or to answer one.
+def decode_case_message(body: bytes) -> CaseMessage:
+    """A message of the exchange `mailcase.case`: for a mail, to answer one, or what was read in one.
 
     Raises UnreadableMessageError.
     """
-    message: Command | AnswerCase = _decode(_case_message, body)
+    message: CaseMessage = _decode(_case_message, body)
+    return message
+
+
+def decode_read_fields(body: bytes) -> ReadFields:
+    """A command of the queue `extractor.work`, which gets events too. Raises UnreadableMessageError."""
+    message: ReadFields = _decode(_read_fields, body)
     return message
 
 

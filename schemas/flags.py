@@ -85,6 +85,10 @@ WAS_SHA256 = "was-sha256:"  # prefix of the flag that keeps the SHA-256 of an er
 class CaseFlag(StrEnum):
     """What is known about a case; `Case.flags`."""
 
+    ACCOUNT_CHANGED = "account-changed"  # an account that is not the one known for the seller
+    DUPLICATE_OF = "duplicate-of"  # the same invoice, or the same unique values, as another case
+    EXTRACTION_LIMIT = "extraction-limit"  # reading the fields took too much time or memory
+    AMBIGUOUS_VALUE = "ambiguous-value"  # a mail gives a field several values, or a doubtful one
     FIELD_CONFLICT = "field-conflict"
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar
 import msgspec
 
 from schemas.cases import CommentKind, Decision
-from schemas.changes import FieldValue
+from schemas.changes import CaseLink, FieldValue
 from schemas.flags import CommentFlag
 
 CaseStatus = Literal["open", "closed"]
@@ -38,7 +38,9 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     `group:NAME`, None for nobody. `overdue_at` is when the case was found to be past `due_at`, None
     while it is not. `fields` go by the names in the settings. `flags` are constant words about the
     case. `merged_into` is the case that took this one in, None for most; `closed_at` is when the
-    case was closed, None while it is open.
+    case was closed, None while it is open. `candidates` are what mails say about fields, at most one
+    value of each mail for each field: `fields` has the one that counts. `links` are other cases that
+    have something to do with this one.
     """
 
     COLLECTION: ClassVar[str] = "cases"
@@ -65,6 +67,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     flags: list[str] = []
     merged_into: int | None = None
     closed_at: datetime | None = None
+    candidates: dict[str, list[FieldValue]] = {}
+    links: list[CaseLink] = []
 
 
 class Attachment(msgspec.Struct, frozen=True, kw_only=True):
@@ -284,6 +288,36 @@ class AutomaticMails(msgspec.Struct, frozen=True, kw_only=True):
     held_until: datetime | None
     version: int
     expires_at: datetime
+
+
+class FieldKey(msgspec.Struct, frozen=True, kw_only=True):
+    """Collection `field_keys`: who has an invoice, or a combination of values that is to be unique.
+
+    `id` is the kind of key and a SHA-256, so that no personal data is kept here. `mails` are the
+    keys of mails that brought the invoice, `corrections` of those that brought a correction of it;
+    which case they are in, their comments say. `cases` have the combination of values.
+    """
+
+    COLLECTION: ClassVar[str] = "field_keys"
+
+    id: str = msgspec.field(name="_id")
+    mails: list[str] = []
+    corrections: list[str] = []
+    cases: list[int] = []
+
+
+class SellerAccount(msgspec.Struct, frozen=True, kw_only=True):
+    """Collection `seller_accounts`: the accounts that a seller wanted to be paid on, oldest first.
+
+    `id` is the SHA-256 of the seller's tax number; `accounts` are SHA-256 digests, each once, and
+    `cases` at the same places the cases with that account.
+    """
+
+    COLLECTION: ClassVar[str] = "seller_accounts"
+
+    id: str = msgspec.field(name="_id")
+    accounts: list[str] = []
+    cases: list[list[int]] = []
 
 
 class Counter(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ from typing import Any
 
 from schemas.cases import AppendToCase, Command, Decision, IgnoreMail, OpenCase, ParkMail
 from schemas.codec import decode_case_message
+from schemas.fields import FieldsRead
 from schemas.mails import BlobRef, RawMail, mail_key
 from schemas.sending import AnswerCase
 from services.case_writer.placement.plan import Plan, PreparedMail
@@ -56,7 +57,7 @@ def raw_mail(
 def command_in(body: bytes) -> Command:
     """What a router decided, as the case writer gets it."""
     message = decode_case_message(body)
-    assert not isinstance(message, AnswerCase)
+    assert not isinstance(message, AnswerCase | FieldsRead)
     return message
 
 

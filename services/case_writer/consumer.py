@@ -1,4 +1,6 @@
-"""Decodes what the queue delivers and passes it on: commands to the case writer, answers to the outbox."""
+"""Decodes what the queue delivers and passes it on: commands to the case writer, answers to the
+outbox, and what was read in mails to their cases.
+"""
 
 from collections.abc import Sequence
 
@@ -6,8 +8,10 @@ from msgspec import structs
 
 from schemas.cases import AppendToCase, Command, OpenCase, ParkMail
 from schemas.codec import UnreadableMessageError, decode_case_message
+from schemas.fields import FieldsRead
 from schemas.sending import AnswerCase
 from services.case_writer.batch import ReceivedCommand
+from services.case_writer.field_reports import FieldReports
 from services.case_writer.outgoing.answers import Answers
 from services.case_writer.service import CaseWriter
 from services.casework.outgoing import UnknownProcessError
@@ -29,10 +33,16 @@ class CommandConsumer:
     """Messages that cannot be read or carried out go to the dead letters and hold up nothing."""
 
     def __init__(
-        self, writer: CaseWriter, answers: Answers, broker: Broker, known: KnownNames
+        self,
+        writer: CaseWriter,
+        answers: Answers,
+        reports: FieldReports,
+        broker: Broker,
+        known: KnownNames,
     ) -> None:
         self._writer = writer
         self._answers = answers
+        self._reports = reports
         self._broker = broker
         self._known = known
 
@@ -41,6 +51,7 @@ class CommandConsumer:
         received: list[ReceivedCommand] = []
         sources: dict[str, Delivery] = {}
         answers: list[tuple[AnswerCase, Delivery]] = []
+        reports: list[tuple[FieldsRead, Delivery]] = []
         for delivery in deliveries:
             try:
                 message = decode_case_message(delivery.body)
@@ -49,6 +60,8 @@ class CommandConsumer:
                 continue
             if isinstance(message, AnswerCase):
                 answers.append((message, delivery))
+            elif isinstance(message, FieldsRead):
+                reports.append((message, delivery))
             elif (command := await self._ready(message, delivery)) is not None:
                 received.append(ReceivedCommand(command, delivery.redelivered, delivery.attempts))
                 sources[command.mail.key] = delivery
@@ -57,6 +70,22 @@ class CommandConsumer:
             await dead_letter(self._broker, CASE_WRITER_COMMANDS, source, str(refused))
         for answer, delivery in answers:  # after the mails, one of which may have opened the case
             await self._answer(answer, delivery)
+        await self._record(reports)
+
+    async def _record(self, reports: Sequence[tuple[FieldsRead, Delivery]]) -> None:
+        """Record what was read; values of rules that these settings lack wait for newer settings."""
+        ready: list[tuple[FieldsRead, Delivery]] = []
+        for read, delivery in reports:
+            rules = [value.rule for value in read.values]
+            unknown = self._known.first_unknown(process=read.process, rules=rules)
+            if unknown is None or is_out_of_time(delivery.headers):
+                ready.append((read, delivery))
+            else:
+                await defer(self._broker, CASE_WRITER_COMMANDS, delivery, unknown)
+        errors = await self._reports.handle([read for read, _ in ready]) if ready else []
+        for (_, delivery), error in zip(ready, errors, strict=True):
+            if error is not None:
+                await dead_letter(self._broker, CASE_WRITER_COMMANDS, delivery, str(error))
 
     async def _answer(self, answer: AnswerCase, delivery: Delivery) -> None:
         try:

@@ -7,6 +7,7 @@ from functools import partial
 from schemas.codec import decode_case_message
 from services.case_writer import metrics
 from services.case_writer.consumer import CommandConsumer
+from services.case_writer.field_reports import FieldReports
 from services.case_writer.housekeeping.blob_sweep import BlobSweep
 from services.case_writer.housekeeping.mongo import MongoBacklogCounts
 from services.case_writer.housekeeping.parked_gauge import ParkedGauge
@@ -23,6 +24,7 @@ from services.case_writer.service import CaseWriter
 from services.casework.decisions.deadlines import due_at_stage
 from services.casework.overdue import OverdueSweep
 from services.casework.persistence.answers import MongoAnswers
+from services.casework.persistence.field_recorder import FieldRecorder
 from services.casework.persistence.repository import CaseRepository
 from services.casework.publisher import ChangePublisher
 from services.runtime.broker.configured import broker_url, connection_name, topology_of
@@ -134,7 +136,9 @@ def _consumer(
         stop=stop,
     )
     answers = Answers(MongoAnswers(store), blobs, composer, broker, health=health, stop=stop)
-    return CommandConsumer(writer, answers, broker, KnownNames.of(settings))
+    recorder = FieldRecorder(store, settings.processes)
+    reports = FieldReports(recorder, publisher, health=health, stop=stop)
+    return CommandConsumer(writer, answers, reports, broker, KnownNames.of(settings))
 
 
 def _preparer(settings: Settings, blobs: Blobs, reader: IsolatedReader) -> MailPreparer:

@@ -49,6 +49,15 @@ PARKED_OLDEST = Gauge(
     ["process"],
 )
 
+FIELD_CONFLICTS = Counter(
+    "mailcase_field_conflicts_total",
+    "Cases that were flagged because mails and people disagree on a field",
+    ["process"],
+)
+FIELD_DUPLICATES = Counter(
+    "mailcase_field_duplicates_total", "Cases that were linked as duplicates", ["process"]
+)
+
 OVERDUE = Gauge("mailcase_overdue_cases", "Open cases that are past their due date", ["process"])
 
 
@@ -58,5 +67,11 @@ def introduce(processes: Iterable[str]) -> None:
     for process in processes:
         for outcome in ("opened", "appended"):
             OUTCOMES.labels(process, outcome, "")
-        for family in (DUPLICATES, END_TO_END_SECONDS, AGE_SECONDS):
+        for family in (
+            DUPLICATES,
+            END_TO_END_SECONDS,
+            AGE_SECONDS,
+            FIELD_CONFLICTS,
+            FIELD_DUPLICATES,
+        ):
             family.labels(process)

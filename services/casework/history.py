@@ -20,6 +20,7 @@ from schemas.changes import (
     Erased,
     FieldsSet,
     FieldValue,
+    Linked,
     MailAdded,
     Merged,
     Opened,
@@ -45,7 +46,7 @@ FOLDED = (
         "opened_at",
         "assignee",
     ),
-    *("due_at", "overdue_at", "fields", "flags", "merged_into", "revision"),
+    *("due_at", "overdue_at", "fields", "candidates", "links", "flags", "merged_into", "revision"),
 )
 
 
@@ -121,8 +122,11 @@ def touched(changes: Iterable[Change]) -> set[int]:
 
 
 def _fields_set(case: Case, what: FieldsSet, _at: datetime) -> dict[str, Any]:
-    merged = _with_fields(case, what.values)
-    return {"fields": merged} | ({} if what.flags is None else {"flags": what.flags})
+    said = {
+        name: values for name, values in {**case.candidates, **what.candidates}.items() if values
+    }
+    flags = {} if what.flags is None else {"flags": what.flags}
+    return {"fields": _with_fields(case, what.values), "candidates": said} | flags
 
 
 def _merged(case: Case, what: Merged, at: datetime) -> dict[str, Any]:
@@ -159,7 +163,11 @@ def _entering(_case: Case, moved: StageMoved, at: datetime) -> dict[str, Any]:
 
 def _erasing(case: Case, erased: Erased, _at: datetime) -> dict[str, Any]:
     kept = {name: value for name, value in case.fields.items() if name not in erased.fields}
-    return {"fields": kept} | ({} if erased.title is None else {"title": erased.title})
+    said = {
+        name: values for name, values in case.candidates.items() if name not in erased.candidates
+    }
+    title = {} if erased.title is None else {"title": erased.title}
+    return {"fields": kept, "candidates": said} | title
 
 
 def _closing(at: datetime) -> dict[str, Any]:
@@ -197,6 +205,7 @@ _EFFECTS: dict[type, Callable[[Case, Any, datetime], dict[str, Any]]] = {
     DueSet: lambda _case, what, _at: {"due_at": what.to, "overdue_at": None},
     Overdue: lambda _case, _what, at: {"overdue_at": at},
     FieldsSet: _fields_set,
+    Linked: lambda case, what, _at: {"links": [*case.links, *what.links], "flags": what.flags},
     Closed: lambda _case, _what, at: _closing(at),
     Reopened: lambda _case, what, _at: _reopening(what.due_at),
     MailAdded: lambda _case, what, _at: _reopening(what.due_at) if what.reopened else {},

@@ -12,6 +12,7 @@ from schemas.codec import (
     decode_raw_mail,
     decode_send_mail,
 )
+from schemas.fields import FieldsRead
 from schemas.mails import RawMail
 from schemas.sending import AnswerCase, SendMail
 from services.runtime.broker.messages import Delivery
@@ -63,14 +64,15 @@ class DeadLetter:
         return None
 
     @cached_property
-    def content(self) -> RawMail | AnswerCase | SendMail | None:
+    def content(self) -> RawMail | AnswerCase | SendMail | FieldsRead | None:
         """The mail or the command that it carries; None if it cannot be decoded."""
         for decode in (decode_raw_mail, decode_case_message, decode_send_mail):
             try:
                 message = decode(self.delivery.body)
             except UnreadableMessageError:
                 continue
-            return message if isinstance(message, RawMail | AnswerCase | SendMail) else message.mail
+            commands = RawMail | AnswerCase | SendMail | FieldsRead
+            return message if isinstance(message, commands) else message.mail
         return None
 
     @property

@@ -32,6 +32,7 @@ from schemas.events import (
     ReplayEffect,
     SenderLimited,
 )
+from schemas.fields import CorrectedInvoice, FieldsRead, InvoiceRead, ReadFields, ReadValue
 from schemas.mails import BlobRef, RawMail, Replay
 from schemas.sending import AnswerCase, AnswerFile, SendMail
 
@@ -73,6 +74,43 @@ _ABOUT: dict[str, Any] = {
 }
 
 SAMPLES: dict[str, msgspec.Struct] = {
+    "FieldsRead.v1": FieldsRead(
+        mail_key="0f" * 32,
+        process="invoices",
+        at=_RECEIVED,
+        values=[
+            ReadValue(
+                field="invoice_number",
+                value="FV 17/11/2026",
+                source="invoice",
+                evidence="faktura.xml /Faktura/Fa/P_2",
+                rule="e0b509b01cba8dea",
+            ),
+            ReadValue(
+                field="urgent",
+                value=True,
+                source="line",
+                evidence="Urgent: yes",
+                rule="0f06f42d6786fe43",
+            ),
+        ],
+        flags=["sum-mismatch"],
+        invoices=[
+            InvoiceRead(
+                xml_sha256="3c" * 32,
+                format="ksef-fa3",
+                seller="5261040828",
+                kind="KOR",
+                number="FV 17/11/2026",
+                ksef_number="5261040828-20261129-0100001AF629-AF",
+                accounts=["PL61109010140000071219812874"],
+                is_correction=True,
+                corrects=[CorrectedInvoice(number="FV 16/11/2026")],
+            )
+        ],
+        complete=False,
+    ),
+    "ReadFields.v1": ReadFields(mail_key="0f" * 32),
     "RawMail.v1": _INLINE,
     "RawMail.v1.blob": _AS_BLOB,
     "RawMail.v1.replay": msgspec.structs.replace(
@@ -135,7 +173,10 @@ SAMPLES: dict[str, msgspec.Struct] = {
     ),
 }
 
-MESSAGEPACK = (RawMail, OpenCase, AppendToCase, ParkMail, IgnoreMail, AnswerCase, SendMail)
+MESSAGEPACK = (
+    *(RawMail, OpenCase, AppendToCase, ParkMail, IgnoreMail, AnswerCase, SendMail),
+    *(FieldsRead, ReadFields),
+)
 
 
 def path_of(name: str) -> Path:

@@ -10,18 +10,20 @@ from typing import Any
 import msgspec
 import pytest
 
-from schemas import cases, codec, events, mails, sending
+from schemas import cases, codec, events, fields, mails, sending
 from schemas.codec import (
     decode_case_message,
     decode_event,
     decode_presence,
     decode_raw_mail,
+    decode_read_fields,
     decode_receipt,
     decode_replayed,
     decode_send_mail,
     tag_of,
 )
 from schemas.events import FetcherPresent, MailsRecorded, MailsReplayed
+from schemas.fields import ReadFields
 from schemas.mails import RawMail
 from schemas.sending import SendMail
 from tests.contract.samples import FOLDER, MESSAGEPACK, SAMPLES, encoded, path_of
@@ -39,6 +41,8 @@ def decoder(name: str) -> Decode:
         return decode_replayed
     if isinstance(message, SendMail):
         return decode_send_mail
+    if isinstance(message, ReadFields):
+        return decode_read_fields
     if isinstance(message, FetcherPresent):
         return decode_presence
     return decode_case_message if isinstance(message, MESSAGEPACK) else decode_event
@@ -57,7 +61,7 @@ def tagged_types() -> set[str]:
     """The tags of all messages that `schemas` defines, unfinished bases left out."""
     found = [
         one
-        for module in (mails, cases, events, sending)
+        for module in (mails, cases, events, fields, sending)
         for _, one in inspect.getmembers(module, inspect.isclass)
     ]
     structs = [one for one in found if issubclass(one, msgspec.Struct)]

@@ -1,13 +1,14 @@
 """The declared fields of a case. Pure."""
 
+from collections.abc import Collection
+
 from schemas.changes import FieldsSet, FieldValue
+from schemas.flags import CaseFlag
 from services.casework import actions
 from services.casework.decisions.situation import Accepted, Situation, known_process, one_change
 from services.casework.field_values import InvalidFieldError, normal_form
 from services.casework.refusals import ActionRefusedError
-from services.runtime.settings import Field
-
-FIELD_CONFLICT = "field-conflict"
+from services.runtime.settings import Field, Process
 
 
 def set_fields(action: actions.SetFields, situation: Situation) -> Accepted:
@@ -31,12 +32,17 @@ def set_fields(action: actions.SetFields, situation: Situation) -> Accepted:
             "already-there", "the fields have those values", "nothing is left to do"
         )
     was = {name: case.fields[name] for name in changed if name in case.fields}
-    flags = (
-        [flag for flag in case.flags if flag != FIELD_CONFLICT]
-        if FIELD_CONFLICT in case.flags
-        else None
+    flags = [flag for flag in case.flags if flag not in _settled(changed, process)]
+    return one_change(
+        case, FieldsSet(values=changed, was=was, flags=flags if flags != case.flags else None)
     )
-    return one_change(case, FieldsSet(values=changed, was=was, flags=flags))
+
+
+def _settled(changed: Collection[str], process: Process) -> set[str]:
+    """The flags that a person's values answer: who sets an account accepts it."""
+    types = {field.type for field in process.fields if field.name in changed}
+    accounts = {CaseFlag.ACCOUNT_CHANGED.value} if "iban" in types else set()
+    return {CaseFlag.FIELD_CONFLICT.value, CaseFlag.AMBIGUOUS_VALUE.value} | accounts
 
 
 def _typed_in(declared: Field, text: str | bool, situation: Situation) -> FieldValue:

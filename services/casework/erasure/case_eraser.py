@@ -60,7 +60,8 @@ class CaseEraser:
         fields = sorted(set(erasure.case.fields) - set(erasure.after.fields))
         title = erasure.after.title if erasure.after.title != erasure.case.title else None
         written = WrittenChanges()
-        what = Erased(comments=len(erasure.comments), title=title, fields=fields)
+        said = sorted(set(erasure.case.candidates) - set(erasure.after.candidates))
+        what = Erased(comments=len(erasure.comments), title=title, fields=fields, candidates=said)
         written.add(erasure.case, [what], actor, datetime.now(UTC))
         now = written.cases[erasure.number]
         kept = ("participants", "opened_by", "assignee")

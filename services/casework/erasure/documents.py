@@ -57,5 +57,5 @@ def emptied_change(change: dict[str, Any], pattern: re.Pattern[str] | None) -> d
             name: value and value | {"value": ERASED, "evidence": ""}
             for name, value in emptied["what"]["values"].items()
         }
-        emptied["what"] = emptied["what"] | {"values": values, "was": {}}
+        emptied["what"] = emptied["what"] | {"values": values, "was": {}, "candidates": {}}
     return emptied

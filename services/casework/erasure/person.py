@@ -126,12 +126,13 @@ class PersonErasure:
             else set()
         )
         opened_by_them = case.opened_by.address.lower() == traces.address.lower()
-        document["fields"] = {
-            name: value
-            for name, value in document["fields"].items()
-            if value == to_document(case)["fields"][name]
-            and not (opened_by_them and name in personal)
-        }
+        before = to_document(case)
+        for part in ("fields", "candidates"):
+            document[part] = {
+                name: value
+                for name, value in document[part].items()
+                if value == before[part][name] and not (opened_by_them and name in personal)
+            }
         document["participants"] = [
             participant for participant in document["participants"] if ERASED not in participant
         ]

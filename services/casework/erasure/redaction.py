@@ -115,7 +115,7 @@ def emptied_comment(comment: Comment, blob: BlobRef) -> Comment:
 def emptied_case(case: Case) -> Case:
     """The case with its number, its times and its stage, and nothing that anyone wrote."""
     return structs.replace(
-        case, title=ERASED, opened_by=Person(ERASED, ""), participants=[], fields={}
+        case, title=ERASED, opened_by=Person(ERASED, ""), participants=[], fields={}, candidates={}
     )
 
 

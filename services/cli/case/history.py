@@ -17,6 +17,7 @@ from schemas.changes import (
     DueSet,
     Erased,
     FieldsSet,
+    Linked,
     MailAdded,
     MailMoved,
     Merged,
@@ -95,11 +96,26 @@ def _mail_moved(what: MailMoved) -> str:
     )
 
 
+_LINKS = {
+    "duplicate-of": "a duplicate of",
+    "corrects": "a correction of",
+    "corrected-by": "corrected by",
+}
+
+
 def _fields(what: FieldsSet) -> str:
     values = [
         f"{name} = {value.value if value else 'removed'}" for name, value in what.values.items()
     ]
-    return f"set {', '.join(values)}"
+    flags = "" if what.flags is None else f"flags: {', '.join(what.flags) or 'none'}"
+    compared = "" if values else f"read {', '.join(what.candidates)}" if what.candidates else ""
+    set_to = f"set {', '.join(values)}" if values else ""
+    return "; ".join(words for words in (set_to, compared, flags) if words)
+
+
+def _linked(what: Linked) -> str:
+    words = [f"{_LINKS[link.kind]} case {link.case}" for link in what.links]
+    return f"found to be {', '.join(words)}"
 
 
 def _merged(what: Merged) -> str:
@@ -139,6 +155,7 @@ _WORDS: dict[type, Callable[[Any], str]] = {
     DueSet: lambda what: f"due {local_time(what.to)}" if what.to else "removed the due date",
     Overdue: lambda what: f"overdue since {local_time(what.due_at)}",
     FieldsSet: _fields,
+    Linked: _linked,
     Closed: lambda _what: "closed",
     Reopened: lambda _what: "reopened",
     Merged: _merged,

@@ -27,20 +27,30 @@ WAITS_SINCE_MS = "x-mailcase-waits-since-ms"
 
 
 class KnownNames:
-    """The processes and mailboxes of the settings."""
+    """The processes, the mailboxes and the rules for fields (by their hashes) of the settings."""
 
-    def __init__(self, processes: Collection[str], mailboxes: Collection[str]) -> None:
-        self._names = {f"process {name}" for name in processes} | {
-            f"mailbox {name}" for name in mailboxes
-        }
+    def __init__(
+        self, processes: Collection[str], mailboxes: Collection[str], rules: Collection[str] = ()
+    ) -> None:
+        kinds = (("process", processes), ("mailbox", mailboxes), ("rule", rules))
+        self._names = {f"{kind} {name}" for kind, names in kinds for name in names}
 
     @classmethod
     def of(cls, settings: Settings) -> "KnownNames":
-        return cls(settings.processes, settings.mailboxes)
+        rules = [
+            rule
+            for process in settings.processes.values()
+            for field in process.fields
+            for rule, _ in field.rules()
+        ]
+        return cls(settings.processes, settings.mailboxes, rules)
 
-    def first_unknown(self, *, process: str, mailbox: str | None = None) -> str | None:
-        """The first unknown name, as `process NAME` or `mailbox NAME`; None if both are known."""
+    def first_unknown(
+        self, *, process: str, mailbox: str | None = None, rules: Collection[str] = ()
+    ) -> str | None:
+        """The first unknown name, such as `process NAME` or `rule HASH`; None if all are known."""
         asked = [f"process {process}"] + ([f"mailbox {mailbox}"] if mailbox is not None else [])
+        asked += [f"rule {rule}" for rule in rules]
         return next((name for name in asked if name not in self._names), None)
 
     def waits_in_vain(self, headers: Mapping[str, Any]) -> bool:

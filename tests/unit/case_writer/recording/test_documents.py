@@ -102,6 +102,8 @@ def test_a_mail_becomes_a_case_a_comment_an_outcome_and_an_event() -> None:
         "flags": [],
         "merged_into": None,
         "closed_at": None,
+        "candidates": {},
+        "links": [],
     }
     assert to_document(comment) == {
         "_id": mail.key,

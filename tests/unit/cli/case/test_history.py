@@ -7,9 +7,11 @@ import pytest
 from schemas.changes import (
     Answered,
     Assigned,
+    CaseLink,
     Closed,
     FieldsSet,
     FieldValue,
+    Linked,
     MailAdded,
     MailMoved,
     Merged,
@@ -57,6 +59,20 @@ def test_every_kind_of_change_has_words() -> None:
                 }
             ),
             "set n = 1, m = removed",
+        ),
+        (
+            FieldsSet(values={}, flags=["field-conflict"], candidates={"n": []}),
+            "read n; flags: field-conflict",
+        ),
+        (
+            Linked(
+                links=[
+                    CaseLink(case=7, kind="duplicate-of", by="xml"),
+                    CaseLink(case=8, kind="corrected-by", by="invoice"),
+                ],
+                flags=["duplicate-of"],
+            ),
+            "found to be a duplicate of case 7, corrected by case 8",
         ),
         (
             StageMoved(from_stage="a", to_stage="b", from_process="p", to_process="q", closed=True),

@@ -59,7 +59,7 @@ async def written(
     command: Any, known: KnownNames, headers: dict[str, Any] | None = None
 ) -> tuple[list[Any], list[Outgoing]]:
     broker, writer = Broker(), Writer()
-    handling = CommandConsumer(writer, None, broker, known)  # type: ignore[arg-type] # as above
+    handling = CommandConsumer(writer, None, None, broker, known)  # type: ignore[arg-type] # as above
     await handling.handle([delivery(command, headers)])
     return writer.arrived, broker.published
 
@@ -139,7 +139,7 @@ async def test_an_answer_of_an_unknown_process_waits_and_then_is_a_dead_letter(
             raise UnknownProcessError("invoices")
 
     broker = Broker()
-    handling = CommandConsumer(Writer(), Answers(), broker, OLD)  # type: ignore[arg-type] # as above
+    handling = CommandConsumer(Writer(), Answers(), None, broker, OLD)  # type: ignore[arg-type] # as above
     answer = AnswerCase(id="answer-1", case=1, text="Thank you.", at=datetime.now(UTC))
     await handling.handle([delivery(answer, headers)])
     [published] = broker.published

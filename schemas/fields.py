@@ -1,0 +1,73 @@
+"""What the extractor reads out of a mail: the command to read one, and the report to the case
+writer.
+"""
+
+import msgspec
+
+from schemas.mails import Moment, Word
+
+
+class ReadValue(msgspec.Struct, frozen=True, kw_only=True):
+    """A value for `field` in the normal form of its type, as one rule read it.
+
+    `source` is the kind of source in the settings, `evidence` says where the value stands (the file
+    and the element's path, or the line), and `rule` is the hash of the rule.
+    """
+
+    field: str
+    value: str | bool
+    source: str
+    evidence: str
+    rule: str
+
+
+class CorrectedInvoice(msgspec.Struct, frozen=True, kw_only=True):
+    """An earlier invoice that an invoice corrects; either of the two is None if it is not named."""
+
+    number: str | None = None
+    ksef_number: str | None = None
+
+
+class InvoiceRead(msgspec.Struct, frozen=True, kw_only=True):
+    """What identifies an invoice, whatever its format; a part that is missing is None.
+
+    `xml_sha256` is the digest of its XML, `accounts` are where it wants to be paid. `corrects` are
+    the first hundred invoices that it corrects.
+    """
+
+    xml_sha256: str
+    format: str = ""
+    seller: str | None = None
+    kind: str | None = None
+    number: str | None = None
+    ksef_number: str | None = None
+    accounts: list[str] = []
+    is_correction: bool = False
+    corrects: list[CorrectedInvoice] = []
+
+
+class FieldsRead(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="FieldsRead.v1"):
+    """All that the rules of `process` read out of the mail; routing key `fields.<process>` on the
+    exchange `mailcase.case`.
+
+    `values` are in the order of precedence of their rules: of those of a field, the first counts that
+    the mail may set. `flags` are values of `schemas.flags`.
+    `complete` is false if a limit ended the reading: values that are missing may be there. The case
+    is the one that the mail is in when this is written.
+    """
+
+    mail_key: Word
+    process: Word
+    at: Moment
+    values: list[ReadValue] = []
+    flags: list[str] = []
+    invoices: list[InvoiceRead] = []
+    complete: bool = True
+
+
+class ReadFields(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="ReadFields.v1"):
+    """Read the fields of a recorded mail again, since the rules may have changed; queue
+    `extractor.work`.
+    """
+
+    mail_key: Word

@@ -1,0 +1,182 @@
+"""What a mail's values change in its case. Pure.
+
+A mail describes its case; it never moves, assigns or closes it. A person's value is never replaced.
+The same mails give the same fields in whatever order they are read, and however often.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from schemas.changes import FieldsSet, FieldValue
+from schemas.fields import FieldsRead, ReadValue
+from schemas.flags import CaseFlag
+from schemas.stored import Case
+from services.casework.decisions.invoice_keys import are_corrections
+from services.runtime.settings import Field, FieldSource, Process
+
+PERSON = "person"
+MAX_CANDIDATES = 20  # a case with more mails that speak of a field keeps those that count most
+MAX_FLAGS = 50
+
+
+@dataclass(frozen=True)
+class MailFacts:
+    """What decides whether a mail may set fields.
+
+    `at` is the time of the mail's comment. `is_stranger` is true if its author did not take part in
+    the case when it came. `answers` is true if the mail refers to a Message-ID that only someone in
+    the case has: one that we signed for it, or that of the mail that opened it. `authentication` is
+    the receiving server's verdict on the author, empty if there is none.
+    """
+
+    key: str
+    at: datetime
+    author: str
+    is_opening: bool
+    is_stranger: bool = False
+    answers: bool = False
+    authentication: str = ""
+
+
+def may_describe(facts: MailFacts) -> bool:
+    """Whether the mail comes from someone in the case, as far as that can be proven.
+
+    Anyone can write a participant's address as From. So a reply counts only if the receiving server
+    authenticated it, or if it answers a mail that outsiders do not have.
+    """
+    if facts.is_opening:
+        return True
+    proven = facts.authentication == "pass" or (facts.answers and facts.authentication != "fail")
+    return proven and not facts.is_stranger
+
+
+def may_set(field: Field, source: FieldSource, facts: MailFacts) -> bool:
+    """Whether the mail passes `when` and `who` of the source."""
+    when = source.effective_when(field.type)
+    if when != "both" and (when == "opening") != facts.is_opening:
+        return False
+    match source.who:
+        case "anyone":
+            return True
+        case "participants":
+            return may_describe(facts)
+        case "authenticated":
+            return facts.authentication == "pass" and not facts.is_stranger
+        case "listed":
+            return facts.authentication == "pass" and _is_listed(facts.author, source.listed)
+
+
+def merge(case: Case, process: Process, read: FieldsRead, facts: MailFacts) -> FieldsSet | None:
+    """What the mail changes in the fields and flags of its case; None if that is nothing."""
+    said = _permitted(process, read, facts)
+    candidates = {
+        name: merged
+        for name in sorted({*said, *_said_before(case, facts.key)})
+        if (merged := _candidates(case, process.field(name), name, said.get(name), read))
+        != case.candidates.get(name, [])
+    }
+    values: dict[str, FieldValue | None] = {}
+    in_conflict = False
+    for name, those in candidates.items():
+        current, best = case.fields.get(name), those[0] if those else None
+        if current is not None and current.source == PERSON:
+            in_conflict |= best is not None and best.value != current.value
+            continue
+        in_conflict |= _is_contradicted(those)
+        if best != current:
+            values[name] = best
+    flags = _flags(case, read.flags, conflict=in_conflict)
+    if not candidates and flags is None:
+        return None
+    was = {name: case.fields[name] for name in values if name in case.fields}
+    return FieldsSet(values=values, was=was, flags=flags, candidates=candidates)
+
+
+def _permitted(process: Process, read: FieldsRead, facts: MailFacts) -> dict[str, FieldValue]:
+    """The values that the mail may set, by field."""
+    replaces_none = not facts.is_opening and are_corrections(read)
+    found: dict[str, FieldValue] = {}
+    for value in read.values:
+        field = process.field(value.field)
+        source = dict(field.rules()).get(value.rule) if field is not None else None
+        if field is None or field.name in found or source is None:
+            continue
+        if not may_set(field, source, facts):
+            continue
+        if replaces_none and source.source == "invoice":
+            continue  # a correction tells what was wrong with the case's invoice, and is not it
+        found[field.name] = _as_stored(value, facts)
+    return found
+
+
+def _as_stored(value: ReadValue, facts: MailFacts) -> FieldValue:
+    return FieldValue(
+        value=value.value,
+        source=value.source,
+        evidence=value.evidence,
+        by=facts.key,
+        at=facts.at,
+        rule=value.rule,
+    )
+
+
+def _said_before(case: Case, key: str) -> list[str]:
+    return [name for name, those in case.candidates.items() if any(one.by == key for one in those)]
+
+
+def _candidates(
+    case: Case, field: Field | None, name: str, value: FieldValue | None, read: FieldsRead
+) -> list[FieldValue]:
+    """What mails say about a field, what counts most first: this mail's word is replaced.
+
+    If the reading was cut short, a value that is missing now may still be there.
+    """
+    known = case.candidates.get(name, [])
+    if value is None and not read.complete:
+        return known
+    others = [candidate for candidate in known if candidate.by != read.mail_key]
+    return _ranked(field, [*others, *([value] if value is not None else [])])
+
+
+def _ranked(field: Field | None, those: Sequence[FieldValue]) -> list[FieldValue]:
+    """By the precedence of the sources. Among equals the first invoice counts, and otherwise the
+    latest mail.
+    """
+    hashes = [rule for rule, _ in field.rules()] if field is not None else []
+    ranks: Mapping[str | None, int] = {rule: rank for rank, rule in enumerate(hashes)}
+
+    def order(candidate: FieldValue) -> tuple[int, float, str]:
+        age = candidate.at.timestamp()
+        rank = ranks.get(candidate.rule, len(hashes))
+        return rank, age if candidate.source == "invoice" else -age, candidate.by
+
+    return sorted(those, key=order)[:MAX_CANDIDATES]
+
+
+def _is_contradicted(those: Sequence[FieldValue]) -> bool:
+    """Whether another mail's invoice has another value: a second invoice never replaces the first."""
+    best = those[0] if those else None
+    return (
+        best is not None
+        and best.source == "invoice"
+        and any(other.source == "invoice" and other.value != best.value for other in those)
+    )
+
+
+def _flags(case: Case, found: Sequence[str], *, conflict: bool) -> list[str] | None:
+    """The flags from now on; None if they stay."""
+    wanted = [*found, *([CaseFlag.FIELD_CONFLICT.value] if conflict else [])]
+    return with_flags(case, wanted)
+
+
+def with_flags(case: Case, wanted: Sequence[str]) -> list[str] | None:
+    """The flags of the case with some more; None if it has them all."""
+    new = [flag for flag in dict.fromkeys(wanted) if flag not in case.flags]
+    return [*case.flags, *new][:MAX_FLAGS] if new else None
+
+
+def _is_listed(author: str, listed: Sequence[str]) -> bool:
+    address = author.lower()
+    domain = f"@{address.rpartition('@')[2]}"
+    return bool(address) and any(entry.lower() in {address, domain} for entry in listed)

@@ -1,0 +1,155 @@
+"""Which other cases have the same invoice, and whether a seller's account is the known one.
+
+All of it happens within the transaction that writes the fields. Whoever brings an invoice writes its
+key, so of two racing writers the second conflicts with the first, reads again, and finds it.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from schemas.changes import CaseLink, LinkKind
+from schemas.fields import FieldsRead
+from schemas.flags import CaseFlag
+from schemas.stored import Case, Comment, FieldKey, SellerAccount, from_document
+from services.casework.decisions import invoice_keys
+from services.runtime.settings import Process
+from services.runtime.store.mongo import Document, Session, Store
+
+MAX_MAILS = 100  # that one key remembers; the first is what others are linked to
+MAX_ACCOUNTS = 50
+_BACK: dict[LinkKind, LinkKind] = {
+    "duplicate-of": "duplicate-of",
+    "corrects": "corrected-by",
+    "corrected-by": "corrects",
+}
+
+
+class FieldLinks:
+    """The links of one case, found in one transaction. Methods raise TransientError.
+
+    `found` has them by the other case and the kind.
+    """
+
+    def __init__(self, store: Store, session: Session, case: Case) -> None:
+        self._keys = store.collection(FieldKey.COLLECTION)
+        self._accounts = store.collection(SellerAccount.COLLECTION)
+        self._comments = store.collection(Comment.COLLECTION)
+        self._cases = store.collection(Case.COLLECTION)
+        self._session = session
+        self._case = case
+        self.found: dict[tuple[int, LinkKind], CaseLink] = {}
+
+    def back(self, link: CaseLink) -> CaseLink:
+        """The link of the other case to this one."""
+        return CaseLink(case=self._case.number, kind=_BACK[link.kind], by=link.by)
+
+    async def find(self, read: FieldsRead) -> None:
+        """Find what the mail's invoices are linked to; their keys are remembered."""
+        for invoice in read.invoices:
+            for by, key in invoice_keys.document_keys(invoice):
+                known = await self._remembered(key, "mails", read.mail_key)
+                await self._link(known.mails, "duplicate-of", by)
+                await self._link(known.corrections, "corrected-by", by)
+            for by, key in invoice_keys.corrected_keys(invoice):
+                known = await self._remembered(key, "corrections", read.mail_key)
+                await self._link(known.mails, "corrects", by)
+
+    async def find_same_values(self, after: Case, process: Process, *, correction: bool) -> None:
+        """Find cases with the same unique values; those that the case no longer has are forgotten."""
+        now = invoice_keys.unique_keys(after, process, correction=correction)
+        for key in set(invoice_keys.unique_keys(self._case, process, correction=correction)):
+            if key not in now:
+                gone: Document = {"$pull": {"cases": after.number}}
+                await self._keys.update({"_id": key}, gone, self._session)
+        for key in now:
+            known = await self._key(key)
+            if after.number not in known.cases:
+                await self._write(known, {"cases": [*known.cases, after.number][:MAX_MAILS]})
+            for other in [number for number in known.cases if number != after.number][:1]:
+                self._add(other, "duplicate-of", "fields")
+
+    async def is_correction(self, process: Process) -> bool:
+        """Whether the case is remembered as that of a correction."""
+        keys = invoice_keys.unique_keys(self._case, process, correction=True)
+        query = {"_id": {"$in": keys}, "cases": self._case.number}
+        return bool(await self._keys.find(query, ["_id"], limit=1, session=self._session))
+
+    async def is_account_new(self, seller: str, accounts: Iterable[str]) -> bool:
+        """Whether the seller has a known account, and one of these is another one.
+
+        Known are the first account, and those of cases in which a person accepted the account: there
+        the flag is gone. What was said about this case before is not said again.
+        """
+        wanted = [invoice_keys.digest(invoice_keys.account_digits(account)) for account in accounts]
+        if not wanted:
+            return False
+        key = invoice_keys.seller_key(seller)
+        found = await self._accounts.find({"_id": key}, limit=1, session=self._session)
+        known = from_document(found[0], SellerAccount) if found else SellerAccount(id=key)
+        new = [
+            account for account in dict.fromkeys(wanted) if not await self._is_known(known, account)
+        ]
+        after = _with_accounts(known, wanted, self._case.number)
+        parts = {"accounts": after.accounts, "cases": after.cases}
+        if not found:
+            await self._accounts.insert([{"_id": key, **parts}], self._session)
+        elif after != known:
+            await self._accounts.update({"_id": key}, {"$set": parts}, self._session)
+        return bool(new)
+
+    async def _is_known(self, known: SellerAccount, account: str) -> bool:
+        if not known.accounts or account == known.accounts[0]:
+            return True
+        if account not in known.accounts:
+            return False
+        cases = known.cases[known.accounts.index(account)]
+        if self._case.number in cases:
+            return True
+        accepted = {"_id": {"$in": cases}, "flags": {"$ne": CaseFlag.ACCOUNT_CHANGED.value}}
+        return bool(await self._cases.find(accepted, ["_id"], limit=1, session=self._session))
+
+    async def _link(self, mails: Sequence[str], kind: LinkKind, by: str) -> None:
+        """A link to the first other case that one of the mails is in now."""
+        if not mails:
+            return
+        query = {"_id": {"$in": list(mails)}}
+        comments = await self._comments.find(query, ["case"], session=self._session)
+        where = {comment["_id"]: comment["case"] for comment in comments}
+        number = self._case.number
+        others = [where[mail] for mail in mails if where.get(mail, number) != number]
+        for other in others[:1]:
+            self._add(other, kind, by)
+
+    def _add(self, other: int, kind: LinkKind, by: str) -> None:
+        self.found.setdefault((other, kind), CaseLink(case=other, kind=kind, by=by))
+
+    async def _remembered(self, key: str, role: str, mail_key: str) -> FieldKey:
+        """Who else has the key, with the mail remembered for it in its role."""
+        known = await self._key(key)
+        mails: list[str] = getattr(known, role)
+        if mail_key not in mails:
+            await self._write(known, {role: [*mails, mail_key][:MAX_MAILS]})
+        return known
+
+    async def _key(self, key: str) -> FieldKey:
+        found = await self._keys.find({"_id": key}, limit=1, session=self._session)
+        return from_document(found[0], FieldKey) if found else FieldKey(id=key)
+
+    async def _write(self, known: FieldKey, change: Document) -> None:
+        if await self._keys.update({"_id": known.id}, {"$set": change}, self._session):
+            return
+        empty: Document = {"_id": known.id, "mails": [], "corrections": [], "cases": []}
+        await self._keys.insert([empty | change], self._session)
+
+
+def _with_accounts(known: SellerAccount, wanted: Sequence[str], number: int) -> SellerAccount:
+    accounts, cases = list(known.accounts), [list(those) for those in known.cases]
+    for account in dict.fromkeys(wanted):
+        if account not in accounts:
+            if len(accounts) == MAX_ACCOUNTS:
+                continue
+            accounts.append(account)
+            cases.append([])
+        those = cases[accounts.index(account)]
+        if number not in those:
+            those[:] = [*those, number][-MAX_MAILS:]
+    return SellerAccount(id=known.id, accounts=accounts, cases=cases)

@@ -1,0 +1,192 @@
+"""Writes what was read in a mail to its case: fields, flags and links, in one short transaction."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from msgspec import structs
+
+from schemas.changes import Actor, CaseLink, Change, FieldsSet, Linked
+from schemas.fields import FieldsRead
+from schemas.flags import CaseFlag
+from schemas.stored import Case, from_document
+from services.casework.decisions.field_merge import may_describe, merge, with_flags
+from services.casework.decisions.invoice_keys import are_corrections
+from services.casework.persistence.field_links import FieldLinks
+from services.casework.persistence.mail_facts import MailPlace, mail_place
+from services.casework.persistence.recording import insert_history
+from services.casework.persistence.records import WrittenChanges, at_revision, changed_fields
+from services.runtime.settings import Process
+from services.runtime.store.errors import ConflictError
+from services.runtime.store.mongo import Session, Store
+
+MAX_LINKS = 100  # of one case
+LINKED = Actor(kind="rule", id="same-invoice")
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What became of it: `case` is None if the mail is in no case, `written` are the new changes.
+
+    `is_conflict` is true if the case is flagged with a conflict now and was not before;
+    `duplicates` counts new links to duplicates.
+    """
+
+    case: Case | None
+    written: Sequence[Change] = ()
+    is_conflict: bool = False
+    duplicates: int = 0
+
+
+class FieldRecorder:
+    """Records fields. Methods raise TransientError, among them ConflictError if another writer was
+    first.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        processes: Mapping[str, Process],
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._store = store
+        self._processes = processes
+        self._clock = clock
+        self._cases = store.collection(Case.COLLECTION)
+
+    async def record(self, read: FieldsRead) -> Recorded:
+        """Let the mail describe the case that it is in. Recording the same again changes nothing."""
+        return await self._store.transaction(partial(self._record, read))
+
+    async def preview(self, read: FieldsRead) -> tuple[Case, FieldsSet | None] | None:
+        """The case, and what `record` would change in its fields; None if the mail is in no case."""
+
+        async def body(session: Session) -> tuple[Case, FieldsSet | None] | None:
+            place = await mail_place(self._store, self._processes, read.mail_key, session)
+            if place is None:
+                return None
+            return place.case, merge(place.case, place.process, read, place.facts)
+
+        return await self._store.transaction(body)
+
+    async def _record(self, read: FieldsRead, session: Session) -> Recorded:
+        place = await mail_place(self._store, self._processes, read.mail_key, session)
+        if place is None:
+            return Recorded(None)
+        case, now, written = place.case, self._clock(), WrittenChanges()
+        what = merge(case, place.process, read, place.facts)
+        links = FieldLinks(self._store, session, case)
+        if may_describe(place.facts):
+            what = await self._compare(links, place, what, read)
+        if what is not None:
+            actor = Actor(kind="mail", id=read.mail_key)
+            written.add(case, [what], actor, now, mail_key=read.mail_key)
+        duplicates = await self._link(links, case, written, read.mail_key, session)
+        await self._save(written, now, session)
+        after = written.cases.get(case.number, case)
+        conflict = CaseFlag.FIELD_CONFLICT
+        is_conflict = conflict in after.flags and conflict not in case.flags
+        return Recorded(after, written.changes, is_conflict, duplicates)
+
+    async def _compare(
+        self, links: FieldLinks, place: MailPlace, what: FieldsSet | None, read: FieldsRead
+    ) -> FieldsSet | None:
+        """Compare the mail with other cases; returns `what` with the flag that this may add."""
+        after = _with(place.case, what)
+        await links.find(read)
+        if what is not None and what.values:
+            if place.facts.is_opening:
+                correction = are_corrections(read)
+            else:
+                correction = await links.is_correction(place.process)
+            await links.find_same_values(after, place.process, correction=correction)
+        if not await _is_account_new(links, place.process, after, read):
+            return what
+        flags = with_flags(after, [CaseFlag.ACCOUNT_CHANGED.value])
+        return what if flags is None else structs.replace(what or FieldsSet(values={}), flags=flags)
+
+    async def _link(
+        self,
+        links: FieldLinks,
+        case: Case,
+        written: WrittenChanges,
+        mail_key: str,
+        session: Session,
+    ) -> int:
+        """Add the links that are new to both sides; returns how many are duplicates."""
+        now, duplicates = self._clock(), 0
+        known = {(link.case, link.kind) for link in case.links}
+        for link in links.found.values():
+            if (link.case, link.kind) in known or len(known) >= MAX_LINKS:
+                continue
+            found = await self._cases.find({"_id": link.case}, limit=1, session=session)
+            if not found:
+                continue
+            known.add((link.case, link.kind))
+            duplicates += link.kind == "duplicate-of"
+            sides = ((case, link), (from_document(found[0], Case), links.back(link)))
+            for before, new in sides:
+                current = written.cases.get(before.number, before)
+                if _has_room(current, new):
+                    written.add(current, [_linked(current, new)], LINKED, now, mail_key=mail_key)
+        return duplicates
+
+    async def _save(self, written: WrittenChanges, now: datetime, session: Session) -> None:
+        for number, after in written.cases.items():
+            before = written.before[number]
+            change: dict[str, Any] = {"$set": changed_fields(before, after)}
+            change["$max"] = {"updated_at": now}
+            query = {"_id": number, **at_revision(before.revision)}
+            if not await self._cases.update(query, change, session):
+                raise ConflictError(f"case {number} was changed by someone else first")
+        await insert_history(self._store, written.changes, session)
+
+
+async def _is_account_new(
+    links: FieldLinks, process: Process, after: Case, read: FieldsRead
+) -> bool:
+    """Whether any account that the mail names is not the one known for its seller."""
+    ibans = [
+        str(value.value)
+        for field in process.fields
+        if field.type == "iban"
+        and (value := after.fields.get(field.name)) is not None
+        and value.by == read.mail_key
+    ]
+    named: list[tuple[str, Iterable[str]]] = [
+        (invoice.seller, [*invoice.accounts, *ibans]) for invoice in read.invoices if invoice.seller
+    ]
+    seller = _seller(process, after)
+    if not named and seller is not None:
+        named.append((seller, ibans))
+    return any([await links.is_account_new(seller, accounts) for seller, accounts in named])
+
+
+def _seller(process: Process, case: Case) -> str | None:
+    """The seller's tax number in the field that reads it from invoices."""
+    for field in process.fields:
+        reads = any(source.value == "seller_tax_id" for source in field.sources)
+        if reads and field.name in case.fields:
+            return str(case.fields[field.name].value)
+    return None
+
+
+def _has_room(case: Case, link: CaseLink) -> bool:
+    known = {(known.case, known.kind) for known in case.links}
+    return (link.case, link.kind) not in known and len(known) < MAX_LINKS
+
+
+def _linked(case: Case, link: CaseLink) -> Linked:
+    flags = with_flags(case, [CaseFlag.DUPLICATE_OF] if link.kind == "duplicate-of" else [])
+    return Linked(links=[link], flags=case.flags if flags is None else flags)
+
+
+def _with(case: Case, what: FieldsSet | None) -> Case:
+    if what is None:
+        return case
+    fields = {name: value for name, value in {**case.fields, **what.values}.items() if value}
+    return structs.replace(
+        case, fields=fields, flags=case.flags if what.flags is None else what.flags
+    )
