@@ -80,6 +80,18 @@ COMMANDS: dict[Group, tuple[Command | Family, ...]] = {
             "status",
         ),
         Command(
+            "backup",
+            "backup.backup:backup",
+            "Copy database, settings and keys while everything runs.",
+            "backup --to /srv/backups --keep 14",
+        ),
+        Command(
+            "restore",
+            "backup.restore:restore",
+            "Restore a backup into a new folder.",
+            "restore /srv/backups/mailcase-backup-20261129T120000Z --to /srv/office",
+        ),
+        Command(
             "check",
             "check:check",
             "Check the settings and all servers they name.",

@@ -129,10 +129,10 @@ def size_of(folder: Path) -> int:
     return sum(path.lstat().st_blocks * 512 for path in folder.rglob("*"))
 
 
-def ingest(config: Path, number: int) -> str:
-    done = mailcase(
-        "ingest", config.with_name(f"{number}.eml"), "--process", "invoices", "--config", config
-    )
+def ingest(config: Path, number: int, to: Path | None = None) -> str:
+    """Bring in a mail of the folder of `config`, by default for these settings."""
+    file = config.with_name(f"{number}.eml")
+    done = mailcase("ingest", file, "--process", "invoices", "--config", to or config)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -162,6 +162,9 @@ def test_up_is_found_alone_on_loopback_restarts_its_servers_and_goes_on_in_a_mov
         assert names >= {"fetcher", "router", "case-writer", "sender"}
         assert (status["parked"], status["pid"]) == (0, running.process.pid)
         urls = json.loads((data / "up.json").read_bytes())["urls"]
+        backups = tmp_path / "backups"
+        done = mailcase("backup", "--to", backups, "--config", config)
+        assert "verified" in done.stdout, done.stderr
         stopped = mailcase("down", "--config", config)
         assert stopped.stdout == f"stopped (process {running.process.pid})\n"
         assert running.process.wait(PATIENCE_S) == 0
@@ -188,3 +191,15 @@ def test_up_is_found_alone_on_loopback_restarts_its_servers_and_goes_on_in_a_mov
         assert "opened case 3" in ingest(moved, 3)
         running.stop()
     assert not config.parent.exists()
+
+    [backup] = backups.iterdir()
+    done = mailcase("restore", backup, "--to", tmp_path / "restored")
+    assert done.returncode == 0, done.stderr
+    restored = tmp_path / "restored" / "mailcase.toml"
+    with up(restored) as running:
+        again = mailcase("case", "show", "2", "--config", restored)
+        assert again.stdout == shown.stdout
+        assert "opened case 3" in ingest(moved, 3, restored)
+        audit = mailcase("audit", "--config", restored)
+        assert audit.returncode == 0, audit.stdout
+        running.stop()

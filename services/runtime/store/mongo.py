@@ -20,6 +20,7 @@ from pymongo.write_concern import WriteConcern
 
 from services.runtime.store.driver_errors import translate_driver_errors
 from services.runtime.store.errors import TakenError, UnclearCommitError
+from services.runtime.store.raw import RawDatabase
 
 T = TypeVar("T")
 Document = dict[str, Any]
@@ -268,6 +269,10 @@ class Store:
 
     def collection(self, name: str) -> Collection:
         return Collection(self._database, name)
+
+    def raw(self) -> RawDatabase:
+        """The database as raw documents, for backups."""
+        return RawDatabase(self._client, self._database)
 
     async def ping(self) -> None:
         """Raise TransientError unless a primary answers."""

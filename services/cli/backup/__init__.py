@@ -1,0 +1,1 @@
+"""`mailcase backup` and `mailcase restore`: a verified copy of database, settings and keys."""

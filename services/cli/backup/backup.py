@@ -1,0 +1,156 @@
+"""`mailcase backup`: a consistent copy while everything runs.
+
+All collections are read as of one moment. The contents of blobs are read afterwards: they never
+change, and nothing removes them within a day.
+"""
+
+import asyncio
+import shutil
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from services.cli.backup.dump import write_collection
+from services.cli.backup.manifest import (
+    FILE,
+    FORMAT,
+    DumpedCollection,
+    Manifest,
+    read_manifest,
+    verify,
+)
+from services.cli.backup.settings_files import save_files, write_private
+from services.cli.terminal.output import DEFAULT_CONFIG, Config, loaded, size_text
+from services.cli.terminal.progress import Count
+from services.cli.up.disk import disk_use
+from services.runtime.errors import PermanentError, TransientError
+from services.runtime.settings import Settings
+from services.runtime.store.blobs import CHUNKS
+from services.runtime.store.configured import store_url
+from services.runtime.store.mongo import Store
+
+PREFIX = "mailcase-backup-"
+DATA = "data"
+ATTEMPTS = 3
+# What belongs to running processes, or would revive log-ins that were revoked since.
+NOT_SAVED = frozenset(
+    {
+        "leases",
+        "mailbox_leases",
+        "probes",
+        "sessions",
+        "links",
+        "login_attempts",
+        "login_requests",
+        "logout_tokens",
+    }
+)
+
+To = Annotated[
+    Path, Parameter(name="--to", help="The folder that gets the backup, as a new folder.")
+]
+Keep = Annotated[
+    int,
+    Parameter(
+        name="--keep",
+        help="How many backups to keep there; older ones are deleted. 0 keeps all.",
+        validator=Number(gte=0),
+    ),
+]
+
+
+def backup(*, to: To = Path("backups"), keep: Keep = 0, config: Config = DEFAULT_CONFIG) -> None:
+    """Copy the database, the settings and their passwords and keys, while everything runs.
+
+    The copy is consistent: it is the state of one moment. It is verified when it is complete.
+    """
+    settings = loaded(config)
+    name = f"{PREFIX}{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    partial, complete = to / f".{name}.partial", to / name
+    try:
+        partial.mkdir(mode=0o700, parents=True)
+        try:
+            missing = asyncio.run(_write(partial, config, settings))
+            verify(partial, read_manifest(partial))
+            partial.rename(complete)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+    except OSError as error:
+        raise PermanentError(
+            f"{error.filename or to} cannot be written: {error.strerror}; free some room or give --to"
+        ) from error
+    for path in missing:
+        print(f"not in the backup, since it does not exist: {path}")
+    print(f"{complete}: {size_text(disk_use(complete).total)}, verified; it contains passwords")
+    for old in _too_many(to, keep):
+        shutil.rmtree(old)
+        print(f"deleted: {old}")
+
+
+async def _write(folder: Path, config: Path, settings: Settings) -> list[Path]:
+    """Write everything; returns the files of the settings that do not exist."""
+    files, missing = save_files(config, settings, folder)
+    async with Store.opened(store_url(settings), settings.store.database) as store:
+        collections = await _dump_at_once(store, folder / DATA)
+    manifest = Manifest(
+        format=FORMAT,
+        version=version("mailcase"),
+        created_at=datetime.now(UTC),
+        database=settings.store.database,
+        settings=config.name,
+        collections=tuple(collections),
+        files=tuple(files),
+    )
+    write_private(folder / FILE, msgspec.json.format(msgspec.json.encode(manifest)))
+    return missing
+
+
+async def _dump_at_once(store: Store, data: Path) -> list[DumpedCollection]:
+    """Retries if a collection is created while it is read, or after an election."""
+    for _ in range(ATTEMPTS - 1):
+        await asyncio.to_thread(data.mkdir, mode=0o700)
+        try:
+            return await _dump(store, data)
+        except TransientError:
+            shutil.rmtree(data)
+            await asyncio.sleep(1.0)
+    await asyncio.to_thread(data.mkdir, mode=0o700)
+    return await _dump(store, data)
+
+
+async def _dump(store: Store, data: Path) -> list[DumpedCollection]:
+    raw = store.raw()
+    names = [name for name in await raw.collection_names() if name not in NOT_SAVED]
+    dumped = []
+    done = 0
+    with Count("backup") as progress:
+
+        def count() -> None:
+            nonlocal done
+            done += 1
+            if done % 200 == 0:
+                progress.show(done, done)
+
+        async with raw.snapshot() as snapshot:
+            for name in names:
+                if name != CHUNKS:
+                    documents = snapshot.documents(name)
+                    dumped.append(await write_collection(data, name, documents, count))
+        if CHUNKS in names:
+            documents = raw.current().documents(CHUNKS)
+            dumped.append(await write_collection(data, CHUNKS, documents, count))
+    return dumped
+
+
+def _too_many(folder: Path, keep: int) -> list[Path]:
+    """The oldest complete backups beyond `keep`; empty if all are kept."""
+    found = sorted(
+        entry for entry in folder.glob(f"{PREFIX}*Z") if (entry / FILE).is_file() and entry.is_dir()
+    )
+    return found[:-keep] if keep else []

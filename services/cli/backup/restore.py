@@ -1,0 +1,137 @@
+"""`mailcase restore`: a backup into an empty folder, on this or another machine; verified twice.
+
+The checksums of all files are compared before anything is written. When all documents are in the
+database, they are read back, and the checksum of what is there is compared with the backup's.
+"""
+
+import asyncio
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from msgspec.structs import replace
+
+from deploy.local.servers import PrivateServers
+from services.cli.backup.dump import batches
+from services.cli.backup.manifest import Manifest, read_manifest, verify
+from services.cli.backup.settings_files import EXTERNAL, write_private
+from services.cli.terminal.progress import Count
+from services.cli.up.command import local_failures
+from services.cli.up.running import data_folder
+from services.runtime.errors import Mistake, PermanentError, SettingsError
+from services.runtime.settings import Settings, load_settings
+from services.runtime.store.configured import store_url
+from services.runtime.store.mongo import Store
+
+Backup = Annotated[Path, Parameter(help="The folder of the backup.")]
+To = Annotated[
+    Path, Parameter(name="--to", help="The folder for the settings; it must not have any yet.")
+]
+Data = Annotated[
+    Path | None,
+    Parameter(name="--data", help="The folder for the data, as for `up`; default: next to them."),
+]
+
+
+DatabaseOnly = Annotated[
+    bool,
+    Parameter(
+        name="--database-only",
+        negative="",
+        help="Leave the settings in --to as they are, and the data of the broker.",
+    ),
+]
+
+
+def restore(
+    backup: Backup, /, *, to: To, data: Data = None, database_only: DatabaseOnly = False
+) -> None:
+    """Restore a backup: its settings into a folder, its database into a new private one.
+
+    Nothing is overwritten. If the settings name a database, it must be empty.
+    """
+    manifest = read_manifest(backup)
+    verify(backup, manifest)
+    config = to / manifest.settings
+    data = data or data_folder(config)
+    taken = (
+        [(data / "store-0", "--data")] if database_only else [(config, "--to"), (data, "--data")]
+    )
+    _reject_existing(taken)
+    outside = [] if database_only else _restore_files(backup, manifest, to)
+    settings = load_settings(config, os.environ)
+    with ExitStack() as stack:
+        if settings.store.url is None:
+            settings = stack.enter_context(_with_private_store(settings, data))
+        asyncio.run(_restore_documents(backup, manifest, settings))
+    documents = sum(dumped.documents for dumped in manifest.collections)
+    print(f"{documents} documents restored and verified")
+    for path, copy in outside:
+        print(
+            f"the settings name {path}; its copy is {copy}: move it there, or change the settings"
+        )
+    print(
+        f"next: mailcase up --config {config}"
+        + ("" if data == data_folder(config) else f" --data {data}")
+    )
+
+
+def _reject_existing(taken: Sequence[tuple[Path, str]]) -> None:
+    for place, option in taken:
+        if place.exists() and (place.is_file() or any(place.iterdir())):
+            hint = "move it away, or give an empty folder: nothing is overwritten"
+            raise SettingsError([Mistake(option, f"{place} exists", hint)])
+
+
+def _restore_files(backup: Path, manifest: Manifest, to: Path) -> list[tuple[str, Path]]:
+    """Write the settings and what belongs to them; returns the files that were elsewhere."""
+    outside = []
+    try:
+        for saved in manifest.files:
+            target = to / saved.path
+            if saved.file.startswith(f"{EXTERNAL}/") or Path(saved.path).is_absolute():
+                target = to / "restored-files" / Path(saved.file).name
+                outside.append((saved.path, target))
+            if ".." in target.parts:
+                raise PermanentError(f"the backup names {saved.path!r}, which is outside {to}")
+            write_private(target, (backup / saved.file).read_bytes())
+    except OSError as error:
+        raise PermanentError(f"{error.filename} cannot be written: {error.strerror}") from error
+    return outside
+
+
+@contextmanager
+def _with_private_store(settings: Settings, data: Path) -> Iterator[Settings]:
+    """The settings with the URL of a private database, which runs during the block."""
+    with local_failures(), PrivateServers(data, broker=False) as servers:
+        yield replace(settings, store=replace(settings.store, url=servers.store.url))
+
+
+async def _restore_documents(backup: Path, manifest: Manifest, settings: Settings) -> None:
+    async with Store.opened(store_url(settings), settings.store.database) as store:
+        raw = store.raw()
+        known = [name for name in await raw.collection_names() if name != "probes"]
+        if known:
+            hint = "give --data, or name an empty database in [store]"
+            problem = f"the database {settings.store.database} has collections already"
+            raise SettingsError([Mistake("store", problem, hint)])
+        total = sum(dumped.documents for dumped in manifest.collections)
+        done = 0
+        with Count("restore") as progress:
+            for dumped in manifest.collections:
+                for batch in batches(backup / dumped.file):
+                    await raw.insert(dumped.name, batch)
+                    done += len(batch)
+                    progress.show(done, total)
+        for dumped in manifest.collections:
+            digest = hashlib.sha256()
+            async for document in raw.current().documents(dumped.name):
+                digest.update(document)
+            if digest.hexdigest() != dumped.content_sha256:
+                raise PermanentError(
+                    f"the collection {dumped.name} differs from the backup: check the disk, and restore again"
+                )

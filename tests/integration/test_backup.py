@@ -1,0 +1,111 @@
+"""A backup under load is the state of one moment, and comes back byte for byte."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.local import PrivateServers
+from services.cli.backup.backup import _write
+from services.cli.backup.manifest import read_manifest, verify
+from services.cli.backup.restore import _restore_documents
+from services.runtime.errors import PermanentError, SettingsError
+from services.runtime.settings import Settings, load_settings
+from services.runtime.store.blobs import Blobs
+from services.runtime.store.mongo import Session, Store
+
+SETTINGS = """
+[store]
+database = "{name}"
+[process.invoices]
+[[process.invoices.stage]]
+name = "registration"
+initial = true
+"""
+
+
+def office(servers: PrivateServers, folder: Path, name: str) -> tuple[Path, Settings]:
+    config = folder / f"{name}.toml"
+    config.write_text(SETTINGS.format(name=name))
+    return config, load_settings(config, {"MAILCASE_STORE_URL": servers.store.url})
+
+
+@pytest.fixture
+async def store(servers: PrivateServers, name: str) -> AsyncIterator[Store]:
+    async with Store.opened(servers.store.url, name) as one:
+        await one.collection("cases").insert([{"_id": number} for number in range(10_000)])
+        await one.collection("changes").insert([{"_id": number} for number in range(10_000)])
+        yield one
+
+
+async def keep_writing(store: Store, stop: asyncio.Event) -> int:
+    """Cases and their changes, in one transaction each, until `stop`; returns how many."""
+    number = 10_000
+    while not stop.is_set():
+
+        async def write(session: Session, number: int = number) -> None:
+            await store.collection("cases").insert([{"_id": number}], session)
+            await store.collection("changes").insert([{"_id": number}], session)
+
+        await store.transaction(write)
+        number += 1
+    return number - 10_000
+
+
+def counts(folder: Path) -> dict[str, int]:
+    return {dumped.name: dumped.documents for dumped in read_manifest(folder).collections}
+
+
+async def test_a_backup_under_load_has_every_case_with_its_change_and_restores_equal(
+    servers: PrivateServers, store: Store, name: str, tmp_path: Path
+) -> None:
+    content = b"attachment" * 100_000
+    blob = await Blobs(store).put(content)
+    await store.collection("sessions").insert([{"_id": "a log-in"}])
+    config, settings = office(servers, tmp_path, name)
+    stop = asyncio.Event()
+    writing = asyncio.create_task(keep_writing(store, stop))
+    folder = tmp_path / "backup"
+    folder.mkdir()
+    await _write(folder, config, settings)
+    stop.set()
+    written = await writing
+    verify(folder, read_manifest(folder))
+    found = counts(folder)
+    assert written > 0
+    assert found["cases"] == found["changes"] >= 10_000
+    assert "sessions" not in found
+
+    _, other = office(servers, tmp_path, f"{name}-restored")
+    await _restore_documents(folder, read_manifest(folder), other)
+    async with Store.opened(servers.store.url, f"{name}-restored") as restored:
+        assert await restored.collection("cases").count({}) == found["cases"]
+        assert await Blobs(restored).get(blob.sha256) == content
+    with pytest.raises(SettingsError, match="has collections already"):
+        await _restore_documents(folder, read_manifest(folder), other)
+
+
+async def test_a_restored_collection_that_differs_is_reported(
+    servers: PrivateServers,
+    store: Store,
+    name: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config, settings = office(servers, tmp_path, name)
+    folder = tmp_path / "backup"
+    folder.mkdir()
+    await _write(folder, config, settings)
+    _, other = office(servers, tmp_path, f"{name}-restored")
+    from services.runtime.store.raw import RawDatabase  # noqa: PLC0415 - the class that is patched
+
+    whole = RawDatabase.insert
+
+    async def lose_one(self: RawDatabase, name: str, documents: Any) -> None:
+        await whole(self, name, documents[1:])
+
+    monkeypatch.setattr(RawDatabase, "insert", lose_one)
+    with pytest.raises(PermanentError, match="differs from the backup"):
+        await _restore_documents(folder, read_manifest(folder), other)
