@@ -69,10 +69,13 @@ class CloudEvent(msgspec.Struct, frozen=True, kw_only=True):
     data: Any
 
 
-def name_of(what: What) -> str:
+def name_of(what: What | type[What]) -> str:
     """The name of a kind of change in routing keys and event types: `stage-moved`."""
     tag = str(what.__struct_config__.tag)
     return _NAMES.get(tag, tag)
+
+
+CHANGE_NAMES = tuple(sorted(name_of(kind) for kind in What.__args__))
 
 
 def cloud_event(change: Change) -> CloudEvent:

@@ -31,6 +31,11 @@ AuditEvent = Literal[
     "original-downloaded",
     "attachment-downloaded",
     "exported",
+    "webhook-added",
+    "webhook-changed",
+    "webhook-removed",
+    "webhook-secret-rotated",
+    "webhook-redelivered",
 ]
 
 

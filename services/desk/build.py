@@ -23,6 +23,9 @@ from services.desk.ports import Tools
 from services.desk.search.index import SearchIndex
 from services.desk.search.query import CaseSearch
 from services.desk.uploads import Uploads
+from services.desk.webhooks.repository import Webhooks
+from services.desk.webhooks.sending import WebhookSender
+from services.desk.webhooks.targets import networks
 from services.runtime.mail.message_id_keys import message_id_signer
 from services.runtime.settings import Settings
 from services.runtime.store.blobs import Blobs
@@ -53,6 +56,8 @@ def build_desk(
         uploads=Uploads(store, blobs),
         drafts=Drafts(store),
         search=CaseSearch(store),
+        webhooks=Webhooks(store),
+        webhook_sender=WebhookSender(networks(settings.desk.webhook_allow_networks)),
         events=DeskEvents(),
         idempotent_replies=IdempotentReplies(store),
         reference=CaseReference(settings.case_reference.prefix, settings.case_reference.read_bare),
@@ -72,6 +77,7 @@ async def ensure_indexes(desk: Desk) -> None:
     await desk.drafts.ensure_indexes()
     await desk.idempotent_replies.ensure_indexes()
     await SearchIndex(desk.store).ensure_indexes()
+    await desk.webhooks.ensure_indexes()
 
 
 def _address_finder(trusted_proxies: Sequence[str]) -> Callable[[HTTPConnection], str]:

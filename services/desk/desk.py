@@ -25,6 +25,8 @@ from services.desk.http.problems import not_found
 from services.desk.ports import Tools
 from services.desk.search.query import CaseSearch
 from services.desk.uploads import Uploads
+from services.desk.webhooks.repository import Webhooks
+from services.desk.webhooks.sending import WebhookSender
 from services.runtime.settings import Settings
 from services.runtime.store.blobs import Blobs
 from services.runtime.store.mongo import Store
@@ -50,6 +52,8 @@ class Desk:
     uploads: Uploads
     drafts: Drafts
     search: CaseSearch
+    webhooks: Webhooks
+    webhook_sender: WebhookSender
     events: DeskEvents
     idempotent_replies: IdempotentReplies
     reference: CaseReference

@@ -22,6 +22,7 @@ from services.desk.api import (
     sessions,
     tokens,
     users,
+    webhooks,
     work,
 )
 from services.desk.http.endpoint import Endpoint
@@ -45,4 +46,5 @@ ENDPOINTS: Final[tuple[Endpoint[Any, Any], ...]] = (
     *tokens.ROUTES,
     *users.ROUTES,
     *audit.ROUTES,
+    *webhooks.ROUTES,
 )

@@ -18,6 +18,7 @@ EVENT_ARCHIVE: Final = "event.archive"
 CASE_WRITER_COMMANDS: Final = "case_writer.commands"
 SENDER_WORK: Final = "sender.work"
 DESK_INDEX: Final = "desk.index"
+DESK_WEBHOOKS: Final = "desk.webhooks"
 FETCHER_PRESENT: Final = FetcherPresent.ROUTING_KEY
 
 # As good as none: quorum queues count every redelivery, also those that an outage or a killed stage
@@ -86,6 +87,9 @@ def mailcase_topology(*, archive_max_age_days: float, archive_max_bytes: int) ->
             dead_letter_queue(DESK_INDEX),
             deferred_queue(DESK_INDEX),
             _work_queue(DESK_INDEX, Binding(EVENT, "case.#")),
+            dead_letter_queue(DESK_WEBHOOKS),
+            deferred_queue(DESK_WEBHOOKS),
+            _work_queue(DESK_WEBHOOKS, Binding(EVENT, "case.#")),
         )
     )
 

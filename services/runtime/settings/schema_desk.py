@@ -91,6 +91,8 @@ class Desk(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     session_length: Duration = "7d"
     # Whose X-Forwarded-For and X-Forwarded-Proto are believed.
     trusted_proxies: tuple[Network, ...] = ()
+    # Networks that webhooks reach although they are not public; http:// is sent to these alone.
+    webhook_allow_networks: tuple[Network, ...] = ()
     # How long the audit log of log-ins, views of parked mail and downloads is kept.
     audit_days: Annotated[int, Meta(ge=1, le=36_500)] = 365
     oidc: Oidc = Oidc()

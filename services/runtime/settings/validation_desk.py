@@ -15,10 +15,15 @@ _MAX_SESSION = timedelta(days=90)
 def desk_mistakes(desk: Desk) -> Iterator[Mistake]:
     """The mistakes of `[desk]` and `[desk.oidc]`."""
     yield from _addresses(desk)
-    for index, network in enumerate(desk.trusted_proxies):
-        if not _is_network(network):
-            hint = 'write an address or a network in CIDR notation, such as "10.0.0.0/8"'
-            yield Mistake(f"desk.trusted_proxies[{index}]", "is no IP network", hint)
+    lists = {
+        "trusted_proxies": desk.trusted_proxies,
+        "webhook_allow_networks": desk.webhook_allow_networks,
+    }
+    for name, networks in lists.items():
+        for index, network in enumerate(networks):
+            if not _is_network(network):
+                hint = 'write an address or a network in CIDR notation, such as "10.0.0.0/8"'
+                yield Mistake(f"desk.{name}[{index}]", "is no IP network", hint)
     idle, length = duration(desk.session_idle), duration(desk.session_length)
     if length > _MAX_SESSION:
         hint = 'write at most "90d": a session that is never renewed keeps what it was given'

@@ -15,7 +15,7 @@ from services.runtime.broker.topology import (
 
 TOPOLOGY = mailcase_topology(archive_max_age_days=30, archive_max_bytes=5_000_000_000)
 QUEUES = {queue.name: queue for queue in TOPOLOGY.queues}
-WORK = ["router.mail", "case_writer.commands", "sender.work", "desk.index"]
+WORK = ["router.mail", "case_writer.commands", "sender.work", "desk.index", "desk.webhooks"]
 
 
 def bindings(queue: Queue) -> list[tuple[str, str]]:
@@ -33,6 +33,7 @@ def test_every_queue_gets_what_it_is_for() -> None:
     assert bindings(QUEUES["case_writer.commands"]) == [("mailcase.case", "#")]
     assert bindings(QUEUES["sender.work"]) == []
     assert bindings(QUEUES["desk.index"]) == [("mailcase.event", "case.#")]
+    assert bindings(QUEUES["desk.webhooks"]) == [("mailcase.event", "case.#")]
 
 
 @pytest.mark.parametrize("name", WORK)

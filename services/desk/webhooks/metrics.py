@@ -1,0 +1,13 @@
+"""What the desk counts about webhooks."""
+
+from prometheus_client import Counter
+
+ATTEMPTS = Counter(
+    "mailcase_webhook_attempts_total",
+    "Attempts to deliver an event to a webhook, by what came of them.",
+    ["result"],
+)
+RESULTS = ("delivered", "retried", "failed", "withheld")
+
+for result in RESULTS:
+    ATTEMPTS.labels(result)

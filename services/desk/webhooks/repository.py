@@ -1,0 +1,124 @@
+"""Webhooks and deliveries in MongoDB. A claim is a conditional update by the database's clock."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from schemas.stored import from_document, to_document
+from schemas.webhooks import Attempt, Delivery, Webhook
+from services.desk.webhooks.payload import KEPT_FOR
+from services.runtime.store.mongo import Store
+
+CLAIMED_FOR = timedelta(seconds=60)  # longer than an attempt takes
+MAX_WEBHOOKS = 500
+_KEPT_ATTEMPTS = 20
+_OPEN = {"$in": ["pending", "claimed"]}
+
+
+class Webhooks:
+    """The collections `webhooks` and `deliveries`. Methods raise TransientError."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._webhooks = store.collection(Webhook.COLLECTION)
+        self._deliveries = store.collection(Delivery.COLLECTION)
+
+    async def ensure_indexes(self) -> None:
+        await self._deliveries.ensure_index("webhook", "state", "due_at")
+        await self._deliveries.ensure_index("webhook", "-created_at", "-_id")
+        await self._deliveries.ensure_expiry("expires_at")
+
+    async def now(self) -> datetime:
+        """The time by the database's clock."""
+        return await self._store.now()
+
+    async def add(self, webhook: Webhook) -> bool:
+        """False, and nothing added, if there are MAX_WEBHOOKS already."""
+        if await self._webhooks.count({}) >= MAX_WEBHOOKS:
+            return False
+        await self._webhooks.insert([to_document(webhook)])
+        return True
+
+    async def get(self, webhook_id: str, owned: Mapping[str, Any]) -> Webhook | None:
+        """The webhook, if it matches the filter `owned`."""
+        found = await self._webhooks.find_one({"$and": [{"_id": webhook_id}, owned]})
+        return from_document(found, Webhook) if found else None
+
+    async def all(self, owned: Mapping[str, Any]) -> list[Webhook]:
+        """Those that match a filter, at most MAX_WEBHOOKS, in the order of their creation."""
+        found = await self._webhooks.find(owned, sort="created_at", limit=MAX_WEBHOOKS)
+        return [from_document(document, Webhook) for document in found]
+
+    async def active(self) -> list[Webhook]:
+        return await self.all({"state": "active"})
+
+    async def change(self, webhook_id: str, fields: Mapping[str, Any]) -> bool:
+        return bool(await self._webhooks.update({"_id": webhook_id}, {"$set": dict(fields)}))
+
+    async def remove(self, webhook_id: str) -> None:
+        """The webhook goes first: what is being delivered finds it gone."""
+        await self._webhooks.delete({"_id": webhook_id})
+        await self._deliveries.delete({"webhook": webhook_id})
+
+    async def disable(self, webhook_id: str, reason: str, now: datetime) -> None:
+        fields = {"state": "disabled", "disabled_reason": reason, "updated_at": now}
+        query = {"_id": webhook_id, "state": "active"}
+        await self._webhooks.update(query, {"$set": fields})
+
+    async def put(self, deliveries: Sequence[Delivery]) -> None:
+        """Store those that are new; what happened to the others so far stays."""
+        if deliveries:
+            await self._deliveries.insert_missing(
+                [to_document(delivery) for delivery in deliveries]
+            )
+
+    async def due(self, webhook_id: str, now: datetime, limit: int) -> list[str]:
+        """The ids of what is due, the longest due first."""
+        query = {"webhook": webhook_id, "state": _OPEN, "due_at": {"$lte": now}}
+        found = await self._deliveries.find(query, ["_id"], sort="due_at", limit=limit)
+        return [document["_id"] for document in found]
+
+    async def claim(self, delivery_id: str, claim: str, now: datetime) -> Delivery | None:
+        """The delivery, for `claim` alone until the claim ends; None if it is not due any more."""
+        query = {"_id": delivery_id, "state": _OPEN, "due_at": {"$lte": now}}
+        fields = {"state": "claimed", "claimed_by": claim, "due_at": now + CLAIMED_FOR}
+        if not await self._deliveries.update(query, {"$set": fields, "$inc": {"tries": 1}}):
+            return None
+        found = await self._deliveries.find_one({"_id": delivery_id, "claimed_by": claim})
+        return from_document(found, Delivery) if found else None
+
+    async def settle(
+        self, delivery: Delivery, claim: str, attempt: Attempt | None, fields: Mapping[str, Any]
+    ) -> bool:
+        """Write what became of an attempt; False if the claim ended and someone else took over."""
+        change: dict[str, Any] = {"$set": {"claimed_by": None, **fields}}
+        if attempt is not None:
+            pushed = {"$each": [to_document(attempt)], "$slice": -_KEPT_ATTEMPTS}
+            change["$push"] = {"attempts": pushed}
+        return bool(
+            await self._deliveries.update({"_id": delivery.id, "claimed_by": claim}, change)
+        )
+
+    async def deliveries(
+        self, webhook_id: str, filters: Sequence[Mapping[str, Any]], limit: int
+    ) -> list[Delivery]:
+        """The deliveries of a webhook, the latest first."""
+        query = {"$and": [{"webhook": webhook_id}, *filters]}
+        found = await self._deliveries.find(query, sort=["-created_at", "-_id"], limit=limit)
+        return [from_document(document, Delivery) for document in found]
+
+    async def delivery(self, webhook_id: str, delivery_id: str) -> Delivery | None:
+        found = await self._deliveries.find_one({"_id": delivery_id, "webhook": webhook_id})
+        return from_document(found, Delivery) if found else None
+
+    async def redeliver(self, delivery_id: str, now: datetime) -> bool:
+        """Let an ended or waiting delivery be due now; False if it is being delivered."""
+        fields = {
+            "state": "pending",
+            "due_at": now,
+            "tries": 0,
+            "ended_at": None,
+            "expires_at": now + KEPT_FOR,
+        }
+        query = {"_id": delivery_id, "state": {"$ne": "claimed"}}
+        return bool(await self._deliveries.update(query, {"$set": fields}))
