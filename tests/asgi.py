@@ -71,15 +71,18 @@ class Client:
         }
         waiting: list[Message] = [{"type": "http.request", "body": content, "more_body": False}]
         answered: list[Message] = []
+        left = asyncio.Event()
 
         async def receive() -> Message:
             if waiting:
                 return waiting.pop(0)
-            await asyncio.Event().wait()
-            raise AssertionError("never")
+            await left.wait()
+            return {"type": "http.disconnect"}
 
         async def send(message: Message) -> None:
             answered.append(message)
+            if message.get("body") and _is_stream(answered[0]):
+                left.set()  # the beginning of a stream is enough
 
         await self._app(scope, receive, send)
         head = answered[0]
@@ -89,3 +92,7 @@ class Client:
             b"".join(message.get("body", b"") for message in answered[1:]),
             [value.decode() for name, value in head["headers"] if name.lower() == b"set-cookie"],
         )
+
+
+def _is_stream(head: Message) -> bool:
+    return any(value.startswith(b"text/event-stream") for _, value in head["headers"])

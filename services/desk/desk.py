@@ -22,6 +22,7 @@ from services.desk.drafts import Drafts
 from services.desk.events import DeskEvents
 from services.desk.http.idempotency import IdempotentReplies
 from services.desk.http.problems import not_found
+from services.desk.live.hub import LiveHub
 from services.desk.ports import Tools
 from services.desk.search.query import CaseSearch
 from services.desk.uploads import Uploads
@@ -60,6 +61,7 @@ class Desk:
     public_url: str
     tools: Tools
     client_address: Callable[[HTTPConnection], str]
+    live: LiveHub = field(default_factory=LiveHub)
     clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
 
     async def visible_case(

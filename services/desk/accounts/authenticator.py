@@ -1,9 +1,10 @@
 """From a cookie or a bearer token to the principal who makes a request."""
 
 from collections.abc import Collection
+from typing import Literal
 
 from schemas.changes import Actor
-from schemas.desk import Token, User
+from schemas.desk import DeskSession, Token, User
 from services.casework.actors import WORKER, ActingAs
 from services.desk.access import ALL_PERMISSIONS, Permission, Principal
 from services.desk.accounts.accounts import Accounts
@@ -18,27 +19,50 @@ class AccountAuthenticator:
 
     async def by_cookie(self, value: str) -> Principal | None:
         """The principal of a session's cookie; None if it proves nothing. Raises TransientError."""
-        session = await self._accounts.sessions.find(value)
+        return await self._of_session(await self._accounts.sessions.find(value))
+
+    async def by_bearer(self, text: str) -> Principal | None:
+        """The principal of a token; None if it proves nothing. Raises TransientError."""
+        return await self._of_token(await self._accounts.tokens.find(text))
+
+    async def of_owner(self, kind: Literal["person", "token"], actor: str) -> Principal | None:
+        """Whoever a stored document names as its owner, as of now; None if they may do nothing.
+
+        Raises TransientError.
+        """
+        if kind == "token":
+            token = await self._accounts.tokens.get(actor)
+            return await self._of_token(
+                token if token and self._accounts.tokens.holds(token) else None
+            )
+        user = await self._accounts.users.get(actor)
+        return None if user is None else self._of_user(user)
+
+    async def _of_session(self, session: DeskSession | None) -> Principal | None:
         # A session of before `desk.login` was changed came by a proof that no longer counts.
         if session is None or session.method != self._accounts.settings.login:
             return None
         user = await self._accounts.users.get(session.user)
-        if user is None or user.disabled_at is not None:
+        if user is None:
             return None
         if session.method == "oidc" and (session.issuer, session.subject) != _identity(user):
+            return None
+        return self._of_user(user, session)
+
+    def _of_user(self, user: User, session: DeskSession | None = None) -> Principal | None:
+        """A user in person, None if they are disabled; `session` is what proves it."""
+        if user.disabled_at is not None:
             return None
         admin = is_admin(user, self._accounts.settings)
         return Principal(
             acting=_acting(Actor(kind="person", id=user.id, name=user.name), user, admin=admin),
             scopes=ALL_PERMISSIONS if admin else ALL_PERMISSIONS - {Permission.ADMIN},
             admin=admin,
-            session=session.id,
-            expires_at=self._accounts.sessions.ends_at(session),
+            session=session.id if session else None,
+            expires_at=self._accounts.sessions.ends_at(session) if session else None,
         )
 
-    async def by_bearer(self, text: str) -> Principal | None:
-        """The principal of a token; None if it proves nothing. Raises TransientError."""
-        token = await self._accounts.tokens.find(text)
+    async def _of_token(self, token: Token | None) -> Principal | None:
         if token is None:
             return None
         if token.owner is None:

@@ -60,11 +60,16 @@ class Tokens:
             return None
         token = from_document(document, Token)
         now = self._clock()
-        if token.revoked_at is not None or (token.expires_at and now >= token.expires_at):
+        if not self.holds(token):
             return None
         if token.last_used_at is None or now - token.last_used_at >= _TOUCH_EVERY:
             await self._tokens.update({"_id": token.id}, {"$max": {"last_used_at": now}})
         return token
+
+    def holds(self, token: Token) -> bool:
+        """Whether a token is neither revoked nor expired."""
+        expired = token.expires_at is not None and self._clock() >= token.expires_at
+        return token.revoked_at is None and not expired
 
     async def get(self, token_id: str) -> Token | None:
         """The token of an id, also a revoked one; None if there is none."""

@@ -11,6 +11,7 @@ from services.desk.api import (
     bulk,
     cases,
     comments,
+    events,
     exports,
     files,
     flow,
@@ -47,4 +48,5 @@ ENDPOINTS: Final[tuple[Endpoint[Any, Any], ...]] = (
     *users.ROUTES,
     *audit.ROUTES,
     *webhooks.ROUTES,
+    *events.ROUTES,
 )

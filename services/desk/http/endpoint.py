@@ -31,7 +31,8 @@ class Call(Generic[Q, B]):
     `query` and `body` are of the types that the endpoint declares; `body` is None for an endpoint without
     one. `path` holds the values of the path's places. `expected` is the revision of `If-Match`, None when
     the endpoint takes none. `request` is the raw one, for uploads and streams; None when a page makes the
-    call in process.
+    call in process. `again` gives the principal as of later, None once the proof has ended, for answers
+    that last.
     """
 
     desk: "Desk"
@@ -42,6 +43,7 @@ class Call(Generic[Q, B]):
     expected: int | None = None
     request: Request | None = None
     address: str = ""
+    again: Callable[[], Awaitable[Principal | None]] | None = None
 
     @property
     def number(self) -> int:

@@ -146,6 +146,11 @@ def replica_queue(replica: str) -> str:
     return f"fetcher.replica.{replica}"
 
 
+def live_queue(replica: str) -> str:
+    """The exclusive queue of one desk's connection, from which its open pages learn of changes."""
+    return f"desk.live.{replica}"
+
+
 def raw_key(process: str, mailbox: str) -> str:
     return f"raw.{process}.{mailbox}"
 

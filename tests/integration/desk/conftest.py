@@ -128,12 +128,17 @@ PEOPLE: dict[str, Principal] = {
 
 
 class KnownPeople:
-    """Believes who the header `x-test-user` names."""
+    """Believes who the header `x-test-user` names; `signed_out` are those whose proof has ended."""
+
+    def __init__(self) -> None:
+        self.signed_out: set[str] = set()
 
     async def principal(self, connection: HTTPConnection) -> Principal | None:
         name = connection.headers.get("x-test-user")
         if name == "revoked":
             raise ProblemError(401, "revoked", "the session was ended; sign in again")
+        if name in self.signed_out:
+            raise ProblemError(401, "ended", "the session has ended; sign in again")
         return PEOPLE[name] if name else None
 
 

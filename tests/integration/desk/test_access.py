@@ -57,6 +57,7 @@ REQUESTS: dict[str, tuple[str, Any]] = {
     "download_attachment": (f"/cases/1/attachments/{'0' * 64}", None),
     "show_html": ("/cases/1/comments/a/html", None),
     "search": ("/search?q=hello", None),
+    "stream_events": ("/events", None),
     "list_webhooks": ("/webhooks", None),
     "add_webhook": ("/webhooks", {"url": "https://hooks.invalid/"}),
     "show_webhook": ("/webhooks/x", None),

@@ -1,0 +1,41 @@
+"""What a desk does beside answering requests: index, notify webhooks, feed its open pages."""
+
+from services.desk.desk import Desk
+from services.desk.live.feed import LiveFeed
+from services.desk.search.consumer import IndexConsumer
+from services.desk.search.index import SearchIndex
+from services.desk.webhooks.consumer import WebhookConsumer
+from services.desk.webhooks.owners import OfOwner, WebhookOwners
+from services.desk.webhooks.worker import WebhookWorker
+from services.runtime.broker.connection import Broker
+from services.runtime.process.lifecycle import Stop, all_of
+
+
+class BackgroundWork:
+    """The parts of a desk that follow events."""
+
+    def __init__(self, desk: Desk, of_owner: OfOwner) -> None:
+        """`of_owner` gives a user or a token as of now, see `WebhookOwners`."""
+        self._desk = desk
+        self._index = SearchIndex(desk.store)
+        owners = WebhookOwners(desk.access, of_owner)
+        self._worker = WebhookWorker(desk.webhooks, desk.webhook_sender, owners.may_see)
+
+    async def follow_events(self, broker: Broker, stop: Stop) -> None:
+        """What needs the broker, until `stop`. Raises TransientError; to be repeated on a new connection."""
+        webhooks = WebhookConsumer(self._desk.webhooks, broker, self._worker.wake)
+        await all_of(
+            [
+                IndexConsumer(self._index, broker).run(stop),
+                webhooks.run(stop),
+                LiveFeed(self._desk.live, broker).run(stop),
+            ]
+        )
+
+    async def run(self, stop: Stop) -> None:
+        """What needs the database only, until `stop`; then the open streams end."""
+        await all_of([self._worker.run(stop), self._close_streams(stop)])
+
+    async def _close_streams(self, stop: Stop) -> None:
+        await stop.wait()
+        self._desk.live.close()

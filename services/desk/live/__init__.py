@@ -1,0 +1,1 @@
+"""Live events: what changed in cases, to whoever may see it."""

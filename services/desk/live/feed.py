@@ -1,0 +1,57 @@
+"""Feeds the hub from the broker: one exclusive queue for this desk, whatever the number of streams."""
+
+import asyncio
+import uuid
+from collections.abc import Callable
+
+from schemas.case_events import decode_case_event
+from schemas.codec import UnreadableMessageError
+from services.desk.live.hub import LiveHub
+from services.runtime.broker.connection import Broker
+from services.runtime.broker.topology import EVENT, live_queue
+from services.runtime.errors import TransientError
+from services.runtime.logs import get_logger
+from services.runtime.process.lifecycle import Stop
+
+log = get_logger(__name__)
+
+BATCH = 500
+
+
+class LiveFeed:
+    """Passes every case event to the hub while the connection lives."""
+
+    def __init__(self, hub: LiveHub, broker: Broker) -> None:
+        self._hub = hub
+        self._broker = broker
+
+    async def run(self, stop: Stop) -> None:
+        """Feed until `stop`. Raises TransientError.
+
+        What happened before is unknown to the queue, so all streams fetch once.
+        """
+        name = live_queue(uuid.uuid4().hex)
+        queue = await self._broker.private_queue(name, EVENT, "case.#")
+        if queue is None:
+            raise TransientError(f"the queue {name} belongs to another connection")
+        self._hub.refetch()
+        stopping = asyncio.ensure_future(_end_at_stop(queue.deliveries.end, stop))
+        try:
+            while batch := await queue.deliveries.next_batch(BATCH):
+                for delivery in batch:
+                    self._publish(delivery.body)
+        finally:
+            stopping.cancel()
+        await queue.release()
+
+    def _publish(self, body: bytes) -> None:
+        try:
+            self._hub.publish(decode_case_event(body))
+        except UnreadableMessageError as error:
+            log.warning("live_event_unreadable", error=error)
+            self._hub.refetch()
+
+
+async def _end_at_stop(end: Callable[[], None], stop: Stop) -> None:
+    await stop.wait()
+    end()

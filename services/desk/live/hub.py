@@ -1,0 +1,147 @@
+"""Fans events out to the open streams of this desk. In memory, bounded for each stream.
+
+An event says that a case is at a revision; the listener asks for the case. So of several events of a case
+only the latest matters, and a stream that falls too far behind is asked to fetch everything again.
+"""
+
+import asyncio
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+import msgspec
+
+from schemas.case_events import CaseEvent
+
+MAX_WAITING = 500  # cases for one stream, before it has to fetch everything again
+MAX_STREAMS = 1_500  # of a desk
+MAX_STREAMS_EACH = 30  # of one user or token; a browser opens one for each tab
+
+
+class TooManyStreamsError(Exception):
+    """`own` says whether they are the caller's; else those of the whole desk."""
+
+    def __init__(self, *, own: bool) -> None:
+        super().__init__("too many streams")
+        self.own = own
+
+
+class CaseAtRevision(msgspec.Struct, frozen=True, kw_only=True):
+    """The data of an event of the kind `case`: the case is at `revision`, after a change `what`."""
+
+    case: int
+    revision: int
+    process: str
+    what: str
+
+
+@dataclass(eq=False)
+class Stream:
+    """One open stream. `processes` are those that its reader may see now."""
+
+    owner: str
+    processes: Collection[str]
+    closed_because: str = ""
+    _waiting: dict[int, bytes] = field(default_factory=dict)
+    _refetch: bool = False
+    _ready: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def offer(self, case: int, frame: bytes) -> None:
+        """Queue an event, in place of an earlier one of the same case."""
+        self._waiting[case] = frame
+        if len(self._waiting) > MAX_WAITING:
+            self.refetch()
+        self._ready.set()
+
+    def refetch(self) -> None:
+        """Ask the listener to fetch everything: events were missed."""
+        self._waiting.clear()
+        self._refetch = True
+        self._ready.set()
+
+    def close(self, reason: str) -> None:
+        """End the stream; `reason` is a constant word for the listener."""
+        self.closed_because = self.closed_because or reason
+        self._ready.set()
+
+    async def wait(self, timeout_s: float) -> None:
+        """Until there is something to send, at most `timeout_s` seconds."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._ready.wait()
+        except TimeoutError:
+            return
+
+    def take(self) -> bytes:
+        """What is to be sent now, and forget it."""
+        frames = [REFETCH] if self._refetch else []
+        frames += self._waiting.values()
+        self._waiting.clear()
+        self._refetch = False
+        if not self.closed_because:
+            self._ready.clear()
+        return b"".join(frames)
+
+
+class LiveHub:
+    """All open streams of this desk."""
+
+    def __init__(self) -> None:
+        self._streams: set[Stream] = set()
+        self._closed = False
+
+    def __len__(self) -> int:
+        return len(self._streams)
+
+    def join(self, owner: str, processes: Collection[str]) -> Stream:
+        """A new stream of `owner`. Raises TooManyStreamsError."""
+        if len(self._streams) >= MAX_STREAMS:
+            raise TooManyStreamsError(own=False)
+        if sum(stream.owner == owner for stream in self._streams) >= MAX_STREAMS_EACH:
+            raise TooManyStreamsError(own=True)
+        stream = Stream(owner, processes)
+        if self._closed:
+            stream.close(SHUTDOWN)
+        self._streams.add(stream)
+        return stream
+
+    def leave(self, stream: Stream) -> None:
+        self._streams.discard(stream)
+
+    def publish(self, event: CaseEvent) -> None:
+        """Offer an event to every stream whose reader may see its case, or could see it before."""
+        data = event.data
+        shown = CaseAtRevision(
+            case=data.case, revision=data.revision, process=data.process, what=event.what
+        )
+        frame, left = frame_of("case", shown), data.details.get("from_process")
+        for stream in self._streams:
+            if data.process in stream.processes:
+                stream.offer(data.case, frame)
+            elif left in stream.processes:
+                stream.offer(data.case, _left(shown, str(left)))
+
+    def refetch(self) -> None:
+        """Ask every listener to fetch everything, since events were missed."""
+        for stream in self._streams:
+            stream.refetch()
+
+    def close(self) -> None:
+        """End all streams, and those that come later: the desk stops."""
+        self._closed = True
+        for stream in self._streams:
+            stream.close(SHUTDOWN)
+
+
+def frame_of(kind: str, data: object) -> bytes:
+    """An event as the stream carries it (HTML Living Standard, server-sent events)."""
+    return b"event: %b\ndata: %b\n\n" % (kind.encode(), msgspec.json.encode(data))
+
+
+def _left(shown: CaseAtRevision, process: str) -> bytes:
+    """For those who could see the case until now: it changed, and nothing about where it is."""
+    return frame_of("case", msgspec.structs.replace(shown, process=process))
+
+
+SHUTDOWN = "shutdown"
+SIGNED_OUT = "signed-out"
+REFETCH = frame_of("refetch", {})
