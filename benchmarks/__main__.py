@@ -1,9 +1,9 @@
 """`make bench`: what Mailcase reaches beside what its servers would allow.
 
-    python -m benchmarks [speed] [memory] [latency] [peer] [growth] [--rounds 5] [--sets text,mix] [--json FILE]
+    python -m benchmarks [speed] [memory] [latency] [peer] [growth] [search] [--rounds 5] [--sets text,mix]
 
-`growth` takes some minutes more and is asked for by name. Ratios are from measurements in turns, so that a busy machine
-slows both sides.
+`growth` and `search` take some minutes more and are asked for by name. Ratios are from measurements in turns, so that a
+busy machine slows both sides.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from benchmarks.growth import growths
 from benchmarks.latency import latencies
 from benchmarks.memory import memory
 from benchmarks.results import Results, empty_results
+from benchmarks.search import searches
 from benchmarks.speed import TRIALS, speeds
 from benchmarks.tables import table
 
@@ -56,6 +57,12 @@ async def _growth(ground: Ground, options: argparse.Namespace, results: Results)
         _progress(f"{growth.size:,} {growth.what}: {growth.ratio.median:.2f} of the least")
 
 
+async def _search(ground: Ground, options: argparse.Namespace, results: Results) -> None:
+    async for latency in searches(ground, options.comments):
+        results.search.append(latency)
+        _progress(f"search over {latency.comments:,} comments: p95 {latency.p95_ms:.0f} ms")
+
+
 async def _peer(ground: Ground, options: argparse.Namespace, results: Results) -> None:
     results.peers.append(await peer(ground, options.rounds, options.peer_python))
 
@@ -68,6 +75,7 @@ SECTIONS: dict[
     "latency": _latency,
     "peer": _peer,
     "growth": _growth,
+    "search": _search,
 }
 BY_DEFAULT = ("speed", "memory", "latency", "peer")
 
@@ -104,6 +112,12 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument(
         "--latency-s", type=float, default=10.0, help="how long each load is kept up (default 10)"
+    )
+    parser.add_argument(
+        "--comments",
+        type=lambda text: [int(size) for size in names(text)],
+        default=[100_000, 1_000_000],
+        help="sizes of the search index (default 100000,1000000)",
     )
     parser.add_argument(
         "--peer-python", default=sys.executable, help="an interpreter that has django-helpdesk"

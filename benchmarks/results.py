@@ -89,6 +89,17 @@ class Peer(msgspec.Struct, frozen=True):
     missing: str | None = None
 
 
+class SearchLatency(msgspec.Struct, frozen=True):
+    """Searches over `comments` comments by a reader of `processes` processes; `load_s` filled the index."""
+
+    comments: int
+    processes: int
+    load_s: float
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+
+
 class Results(msgspec.Struct):
     """All sections; those that were not asked for are empty."""
 
@@ -99,6 +110,7 @@ class Results(msgspec.Struct):
     latency: list[Latency] = []
     peers: list[Peer] = []
     growth: list[Growth] = []
+    search: list[SearchLatency] = []
 
 
 def empty_results() -> Results:

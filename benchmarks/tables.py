@@ -15,6 +15,7 @@ def table(results: Results) -> str:
         _latency(results),
         _peers(results),
         _growth(results),
+        _search(results),
     )
     blocks = [
         f"{results.machine}, {results.at}",
@@ -22,6 +23,16 @@ def table(results: Results) -> str:
     ]
     blocks.append("\n".join(_checks(results)))
     return "\n\n".join(blocks)
+
+
+def _search(results: Results) -> Iterator[str]:
+    if results.search:
+        yield f"{'comments':>10} {'processes':>9} {'p50 ms':>8} {'p95 ms':>8} {'p99 ms':>8}  search"
+    for row in results.search:
+        yield (
+            f"{row.comments:10,} {row.processes:9} {row.p50_ms:8.1f} {row.p95_ms:8.1f} {row.p99_ms:8.1f}"
+            f"  (filled in {row.load_s:.0f} s)"
+        )
 
 
 def _speed(results: Results) -> Iterator[str]:

@@ -10,6 +10,7 @@ from benchmarks.chart import chart
 from benchmarks.environment import Ground
 from benchmarks.mails import mail_set
 from benchmarks.results import empty_results
+from benchmarks.search import searches
 from benchmarks.speed import speeds
 from benchmarks.tables import table
 from deploy.local import PrivateServers
@@ -53,3 +54,12 @@ async def test_a_trial_is_measured_beside_its_baselines(ground: Ground, trial: s
     assert {"RabbitMQ", "mongod", "Dovecot"} < set(speed.mailcase.cpu_ms) == set(speed.floor.cpu_ms)
     assert trial in table(results)
     assert trial in chart(results)
+
+
+async def test_searches_are_measured_for_readers_of_all_and_of_one_process(ground: Ground) -> None:
+    results = empty_results()
+    async for latency in searches(ground, [300]):
+        results.search.append(latency)
+    assert [row.processes for row in results.search] == [8, 1]
+    assert all(0 < row.p50_ms <= row.p95_ms <= row.p99_ms for row in results.search)
+    assert "search" in table(results)
