@@ -21,7 +21,7 @@ from services.runtime.store.mongo import Store
 PROCESSES = tuple(f"process-{number}" for number in range(8))
 WORDS = 60  # of a comment
 QUERIES = 400
-_WRITTEN_TOGETHER = 1_000
+_WRITTEN_TOGETHER = 200
 _START = datetime(2020, 1, 1, tzinfo=UTC)
 _FREQUENT = [
     *("faktura", "faktury", "umowa", "reklamacja", "termin", "płatność", "zamówienie", "dostawa"),

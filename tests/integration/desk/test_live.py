@@ -1,17 +1,20 @@
 """Live events through a real broker and a real HTTP server."""
 
 import asyncio
+import contextlib
 import json
 import socket
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from deploy.local import PrivateServers
+from schemas.changes import Actor, Change, Titled
 from services.casework import actions
-from services.casework.publisher import ChangePublisher
+from services.casework.publisher import ChangePublisher, event_message
 from services.desk.api.routes import PREFIX
 from services.desk.app import build_app
 from services.desk.desk import Desk
@@ -28,6 +31,7 @@ from tests.integration.desk.conftest import KnownPeople, OpenCase
 from tests.unit.casework.builders import OPERATOR
 
 PATIENCE_S = 20.0
+CASE = b'data: {"case"'
 Clients = Callable[[str], Client]
 
 
@@ -202,3 +206,58 @@ async def test_nobody_has_more_than_their_share_of_streams(
     monkeypatch.setattr("services.desk.live.hub.MAX_STREAMS", 0)
     answer = await client("rita").ask("GET", f"{PREFIX}/events")
     assert (answer.status, answer.headers["retry-after"]) == (503, "5")
+
+
+@pytest.mark.slow
+async def test_three_hundred_pages_see_a_hundred_changes_a_second_within_one(
+    desk: Desk, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The budget: 300 open pages, 100 events/s, a change visible within a second for 95 of 100."""
+    monkeypatch.setattr("services.desk.live.hub.MAX_STREAMS_EACH", 300)
+    pages, events, seconds = 300, 100, 5
+    published: dict[int, float] = {}
+    delays: list[float] = []
+    async with (
+        fed(desk.live, broker),
+        served(desk, KnownPeople()) as (port, _),
+        contextlib.AsyncExitStack() as stack,
+    ):
+        opened = [await stack.enter_async_context(page(port, "anna")) for _ in range(pages)]
+        await asyncio.gather(*(one.until(b"event: open") for one in opened))
+        reading = [asyncio.create_task(_measure(one, published, delays)) for one in opened]
+        for number in range(1, events * seconds + 1):
+            published[number] = time.monotonic()
+            change = titled(number)
+            await broker.publish(event_message(change))
+            await asyncio.sleep(max(0.0, published[1] + number / events - time.monotonic()))
+        async with asyncio.timeout(PATIENCE_S):
+            while len(delays) < pages * events * seconds:  # noqa: ASYNC110 - counted by the readers
+                await asyncio.sleep(0.05)
+        for task in reading:
+            task.cancel()
+    delays.sort()
+    p95 = delays[len(delays) * 95 // 100]
+    assert p95 < 1.0, f"p50 {delays[len(delays) // 2]:.2f} s, p95 {p95:.2f} s"
+
+
+def titled(number: int) -> Change:
+    what = Titled(was="a", to="b")
+    return Change(
+        id=f"{number}.2",
+        case=number,
+        revision=2,
+        at=datetime.now(UTC),
+        actor=Actor(kind="person", id="anna@office.example"),
+        process="invoices",
+        what=what,
+    )
+
+
+async def _measure(one: Page, published: dict[int, float], delays: list[float]) -> None:
+    """Note how long after its publishing each event is on the page."""
+    rest = b""
+    while data := await one._reader.read(65536):
+        now = time.monotonic()
+        *lines, rest = (rest + data).split(b"\n")
+        numbers = [json.loads(line[6:])["case"] for line in lines if line.startswith(CASE)]
+        delays.extend(now - published[number] for number in numbers)
