@@ -1,14 +1,14 @@
 """The wiring of the desk."""
 
 from services.casework.publisher import ChangePublisher
+from services.desk.accounts.authenticator import AccountAuthenticator
 from services.desk.accounts.web.wiring import http_authenticator, sign_in_routes
 from services.desk.app import build_app
+from services.desk.background import BackgroundWork
 from services.desk.build import build_desk, ensure_indexes
 from services.desk.desk import Desk
 from services.desk.http.server import listening_socket, serve
 from services.desk.ports import Tools
-from services.desk.search.consumer import IndexConsumer
-from services.desk.search.index import SearchIndex
 from services.runtime.broker.configured import broker_url, connection_name, topology_of
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.session import keep_connected
@@ -49,25 +49,26 @@ async def run(
 
             if not await wait_for_store(prepare, stop, health):
                 return
+            work = BackgroundWork(desk, AccountAuthenticator(desk.accounts).of_owner)
             app = build_app(desk, http_authenticator(desk), sign_in_routes(desk))
             await all_of(
                 [
                     serve(app, listener, stop),
-                    _follow_events(desk, settings, stop),
+                    work.run(stop),
+                    _follow_events(desk, work, settings, stop),
                     keep_pinging(store.prove_majority, health, stop),
                 ]
             )
 
 
-async def _follow_events(desk: Desk, settings: Settings, stop: Stop) -> None:
-    """Publish what people do and index what happens, for as long as the broker is there."""
+async def _follow_events(desk: Desk, work: BackgroundWork, settings: Settings, stop: Stop) -> None:
+    """Publish what people do and follow what happens, for as long as the broker is there."""
 
     async def session(broker: Broker) -> None:
         publisher = ChangePublisher(desk.store, broker)
         desk.events.connected(broker, publisher)
         try:
-            index = IndexConsumer(SearchIndex(desk.store), broker)
-            await all_of([publisher.run(stop), index.run(stop)])
+            await all_of([publisher.run(stop), work.follow_events(broker, stop)])
         finally:
             desk.events.disconnected()
 

@@ -16,9 +16,12 @@ from schemas.webhooks import Delivery, Webhook
 from services.casework import actions
 from services.casework.persistence.repository import CaseRepository
 from services.casework.publisher import ChangePublisher
+from services.desk.accounts.authenticator import AccountAuthenticator
 from services.desk.api.routes import PREFIX
+from services.desk.audit_log import AuditFilter
 from services.desk.desk import Desk
 from services.desk.webhooks.consumer import WebhookConsumer
+from services.desk.webhooks.owners import WebhookOwners
 from services.desk.webhooks.payload import MAX_ATTEMPTS, new_delivery
 from services.desk.webhooks.sending import WebhookSender
 from services.desk.webhooks.signing import signature
@@ -272,6 +275,27 @@ async def test_a_delivery_of_a_desk_that_died_is_sent_by_another(
     assert len(receiver.received) == 1
 
 
+async def test_the_owner_is_asked_for_as_they_are_now(desk: Desk) -> None:
+    users, tokens = desk.accounts.users, desk.accounts.tokens
+    await users.add("anna@office.example", "Anna")
+    owners = WebhookOwners(desk.access, AccountAuthenticator(desk.accounts).of_owner)
+    personal = webhook(owner="anna@office.example")
+    assert await owners.may_see(personal, "invoices")
+    assert not await owners.may_see(personal, "no such process")
+    assert not await owners.may_see(webhook(owner="nobody@office.example"), "invoices")
+    _, token = await tokens.create(
+        "a program", ["cases:read"], owner="anna@office.example", processes=["help"]
+    )
+    of_token = webhook(owner=token.id, owner_kind="token")
+    assert await owners.may_see(of_token, "help")
+    assert not await owners.may_see(of_token, "invoices")
+    await tokens.revoke(token.id)
+    assert not await owners.may_see(of_token, "help")
+    now = await desk.webhooks.now()
+    await users.change("anna@office.example", {"disabled_at": now})
+    assert not await owners.may_see(personal, "invoices")
+
+
 # The API
 
 
@@ -314,6 +338,17 @@ async def test_a_webhook_is_managed_by_its_owner_alone(
     assert (hook.secret, hook.previous_secret) == (rotated["secret"], added["secret"])
     assert (await client("anna").ask("DELETE", path)).status == 204
     assert (await client("anna").ask("GET", path)).status == 404
+    audited = await allowing.accounts.audit.entries(AuditFilter(), limit=10)
+    assert [(entry.actor, entry.what) for entry in reversed(audited)] == [
+        ("anna@office.example", what)
+        for what in (
+            "webhook-added",
+            "webhook-changed",
+            "webhook-changed",
+            "webhook-secret-rotated",
+            "webhook-removed",
+        )
+    ]
 
 
 @pytest.mark.parametrize(
