@@ -15,7 +15,8 @@ class CaseFilter:
     """Which cases a list shows; None stands for all.
 
     `processes` limits the list to what the reader may see; None when they may see everything. `assignee`
-    is a user's address, `group:NAME`, or an empty text for cases that nobody works on. `text` is looked
+    is a user's address, `group:NAME`, or an empty text for cases that nobody works on; `assignees` are
+    several of these. `text` is looked
     for in title, opener and participants, without regard to case.
     """
 
@@ -23,6 +24,7 @@ class CaseFilter:
     stage: str | None = None
     status: Status | None = None
     assignee: str | None = None
+    assignees: Sequence[str] | None = None
     overdue: bool = False
     text: str | None = None
     opened_before: datetime | None = None
@@ -38,6 +40,8 @@ class CaseFilter:
         query: dict[str, Any] = {name: value for name, value in wanted.items() if value is not None}
         if self.assignee is not None:
             query["assignee"] = self.assignee or None
+        if self.assignees is not None:
+            query["assignee"] = {"$in": [assignee or None for assignee in self.assignees]}
         if self.overdue:
             query |= {"status": "open", "overdue_at": {"$ne": None}}
         if self.opened_before is not None:

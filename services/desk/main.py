@@ -2,12 +2,13 @@
 
 from services.casework.publisher import ChangePublisher
 from services.desk.accounts.authenticator import AccountAuthenticator
-from services.desk.accounts.web.wiring import http_authenticator, sign_in_routes
+from services.desk.accounts.web.wiring import http_authenticator
 from services.desk.app import build_app
 from services.desk.background import BackgroundWork
 from services.desk.build import build_desk, ensure_indexes
 from services.desk.desk import Desk
 from services.desk.http.server import listening_socket, serve
+from services.desk.pages.routes import page_routes
 from services.desk.ports import Tools
 from services.runtime.broker.configured import broker_url, connection_name, topology_of
 from services.runtime.broker.connection import Broker
@@ -50,7 +51,8 @@ async def run(
             if not await wait_for_store(prepare, stop, health):
                 return
             work = BackgroundWork(desk, AccountAuthenticator(desk.accounts).of_owner)
-            app = build_app(desk, http_authenticator(desk), sign_in_routes(desk))
+            authenticator = http_authenticator(desk)
+            app = build_app(desk, authenticator, page_routes(desk, authenticator))
             await all_of(
                 [
                     serve(app, listener, stop),

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from schemas.changes import Change
+from schemas.flags import CommentFlag
 from schemas.stored import Case, Comment, OutgoingMail, from_document
 from services.runtime.store.mongo import Store
 
@@ -89,6 +90,18 @@ class CaseReader:
         document = await self._comments.find_one({"_id": comment_id, "case": number})
         return from_document(document, Comment) if document else None
 
+    async def latest_mail(self, number: int) -> Comment | None:
+        """The mail that an answer replies to: the latest of a participant that has a Message-ID."""
+        query = {
+            "case": number,
+            "kind": "mail",
+            "flags": {"$ne": CommentFlag.UNVERIFIED_SENDER.value},
+            "message_id": {"$ne": None},
+        }
+        for document in await self._comments.find(query, sort="-at", limit=1):
+            return from_document(document, Comment)
+        return None
+
     async def comment_with_file(self, number: int, sha256: str) -> Comment | None:
         """A comment of the case that has an attachment of this content; None if no comment has."""
         document = await self._comments.find_one({"case": number, "attachments.sha256": sha256})
@@ -104,4 +117,10 @@ class CaseReader:
         """The outgoing mails of a case that have not come to their end, oldest first."""
         query = {"case": number, "state": {"$in": ["pending", "claimed"]}}
         found = await self._outbox.find(query, sort="created_at")
+        return [from_document(document, OutgoingMail) for document in found]
+
+    async def failed_mails(self, number: int) -> list[OutgoingMail]:
+        """The outgoing mails of a case that somebody did not get."""
+        failed = [{"bounced_by": {"$ne": None}}, {"state": {"$in": ["refused", "given-up"]}}]
+        found = await self._outbox.find({"case": number, "$or": failed}, sort="created_at")
         return [from_document(document, OutgoingMail) for document in found]

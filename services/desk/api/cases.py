@@ -32,7 +32,8 @@ Word = Annotated[str, Meta(max_length=320)]
 
 
 class CasesQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which cases, in which order. `assignee` is an address, `group:NAME`, `me`, or empty for nobody.
+    """Which cases, in which order. `assignee` is an address, `group:NAME`, `me`, or empty for nobody;
+    `todo` stands for the caller, their groups and nobody together.
 
     Sorted by `due`, a list holds only cases with a due date, soonest first; all others begin with the
     latest. `total` asks for the number of all matches, which is counted up to 10,000.
@@ -119,12 +120,18 @@ async def list_cases(call: Call[CasesQuery, None]) -> Reply:
 
 
 def _filter(call: Call[CasesQuery, None]) -> CaseFilter:
-    query = call.query
+    query, acting = call.query, call.principal.acting
+    if query.assignee == "todo":
+        groups = [f"group:{group}" for group in acting.groups]
+        assignee, assignees = None, [call.principal.id, *groups, ""]
+    else:
+        assignee, assignees = call.principal.id if query.assignee == "me" else query.assignee, None
     return CaseFilter(
         process=query.process,
         stage=query.stage,
         status=query.status,
-        assignee=call.principal.id if query.assignee == "me" else query.assignee,
+        assignee=assignee,
+        assignees=assignees,
         overdue=query.overdue,
         text=query.text,
     )

@@ -6,6 +6,7 @@ From it come routing, validation, the OpenAPI description, and the tests of cont
 from typing import Any, Final
 
 from services.desk.api import (
+    answer_suggestions,
     answers,
     audit,
     bulk,
@@ -36,6 +37,7 @@ ENDPOINTS: Final[tuple[Endpoint[Any, Any], ...]] = (
     *work.ROUTES,
     *comments.ROUTES,
     *answers.ROUTES,
+    *answer_suggestions.ROUTES,
     *files.ROUTES,
     *search.ROUTES,
     *exports.ROUTES,

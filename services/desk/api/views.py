@@ -12,6 +12,9 @@ from schemas.cloud_events import name_of
 from schemas.stored import Attachment, Case, Comment, OutgoingMail
 from services.runtime.settings import Process
 
+# How the case writer's sanitizer marks a picture of the internet; text cannot contain it unescaped.
+REMOTE_IMAGE = ' data-remote-src="'
+
 
 class PersonView(msgspec.Struct, frozen=True, kw_only=True):
     """A name and an address as written in a mail; either may be empty."""
@@ -95,6 +98,7 @@ class AttachmentView(msgspec.Struct, frozen=True, kw_only=True):
 class CommentView(msgspec.Struct, frozen=True, kw_only=True):
     """An entry of a case: `text` is what its author wrote now, `full_text` has the quotes too.
 
+    `remote_images` counts the pictures of the internet that its HTML refers to and does not load.
     `html_url` and `original_url` give the mail's HTML, made safe, and its exact bytes; None without.
     """
 
@@ -113,6 +117,7 @@ class CommentView(msgspec.Struct, frozen=True, kw_only=True):
     failure: str | None
     html_url: str | None
     original_url: str | None
+    remote_images: int = 0
 
 
 class ChangeView(msgspec.Struct, frozen=True, kw_only=True):
@@ -219,6 +224,7 @@ def comment_view(comment: Comment) -> CommentView:
         failure=comment.failure,
         html_url=f"{place}/comments/{comment.id}/html" if comment.html is not None else None,
         original_url=f"{place}/comments/{comment.id}/original" if comment.original else None,
+        remote_images=comment.html.count(REMOTE_IMAGE) if comment.html else 0,
     )
 
 

@@ -50,6 +50,7 @@ REQUESTS: dict[str, tuple[str, Any]] = {
     "upload_file": ("/cases/1/uploads?name=a.txt", b"content"),
     "list_answers": ("/cases/1/answers", None),
     "answer_case": ("/cases/1/answers", {"text": "An answer"}),
+    "suggest_answer": ("/cases/1/answer-suggestion", None),
     "recall_answer": ("/cases/1/answers/x", None),
     "list_drafts": ("/cases/1/drafts", None),
     "save_draft": ("/cases/1/drafts/note", {"text": "", "revision": 1}),

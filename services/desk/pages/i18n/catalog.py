@@ -74,7 +74,9 @@ class SignIn(msgspec.Struct, frozen=True, kw_only=True):
     repeat_password: str
     submit: str
     set_password: str
-    with_oidc: str
+    with_provider: str
+    busy: str
+    provider: str
     failed: str
     limited: str
     link_title: str
@@ -181,6 +183,7 @@ class CasePage(msgspec.Struct, frozen=True, kw_only=True):
     earlier: str
     print: str
     back: str
+    draft: str
     to: str
     cc: str
 
@@ -257,6 +260,8 @@ class ParkedPage(msgspec.Struct, frozen=True, kw_only=True):
     dead: str
     dead_intro: str
     queue: str
+    discarded: str
+    actions: Mapping[str, str]
     requested: str
 
 

@@ -128,6 +128,7 @@ class NoteView(msgspec.Struct, frozen=True, kw_only=True):
     case: int
     revision: int
     text: str = ""
+    upload_ids: tuple[str, ...] = ()
     draft_at: datetime | None = None
     error: str | None = None
 
@@ -142,7 +143,9 @@ class CaseLink(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CaseScreen(msgspec.Struct, frozen=True, kw_only=True):
-    """A case with its conversation. `can_work` and `can_answer` decide which forms are there."""
+    """A case with its conversation. `can_work` and `can_answer` decide which forms
+    are there; `draft_kinds` are the kinds of which the reader has a draft.
+    """
 
     number: int
     reference: str
@@ -168,9 +171,8 @@ class CaseScreen(msgspec.Struct, frozen=True, kw_only=True):
     merged_into: CaseLink | None = None
     absorbed: tuple[CaseLink, ...] = ()
     present: tuple[str, ...] = ()
-    composer: ComposerView | None = None
-    note: NoteView | None = None
-    earlier_href: str | None = None
+    draft_kinds: tuple[str, ...] = ()
+    later_href: str | None = None
     back_href: str = "/todo"
     can_work: bool = False
     can_answer: bool = False

@@ -21,12 +21,10 @@ class ParkedRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeadLetterRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A message that broke its contract; the row is for reading only."""
+    """A queue of messages that broke their contract, and how many there are."""
 
-    id: str
     queue: str
-    reason: str
-    since: datetime | None
+    count: int
 
 
 class ParkedListView(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,11 +57,11 @@ class ParkedMailView(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
     since: datetime
     text: str
-    headers: tuple[HeaderLine, ...] = ()
+    files: tuple[str, ...] = ()
+    defects: tuple[str, ...] = ()
     today: str = ""
     not_retryable: str | None = None
     original_href: str | None = None
-    mail_href: str | None = None
 
 
 class MailboxRow(msgspec.Struct, frozen=True, kw_only=True):

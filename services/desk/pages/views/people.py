@@ -8,22 +8,27 @@ from services.desk.pages.views.lists import Option
 
 
 class SignInView(msgspec.Struct, frozen=True, kw_only=True):
-    """The sign-in form. `error` is `failed` or `limited`; `oidc_href` is None for local accounts."""
+    """The sign-in form. `error` is a key of the texts; `provider_href` is where a POST leads to the
+    OpenID provider, None for accounts of our own.
+    """
 
     next: str = "/"
     address: str = ""
     error: str | None = None
-    oidc_href: str | None = None
+    provider_href: str | None = None
     has_local: bool = True
 
 
 class LinkView(msgspec.Struct, frozen=True, kw_only=True):
-    """The page of a one-time link; `is_valid` is false for one that was used or has expired."""
+    """The page of a one-time link; `is_valid` is false for one that was used or has
+    expired. The first visitor (`is_first`) gives name and address too.
+    """
 
     token: str
     name: str = ""
     address: str = ""
     is_valid: bool = True
+    is_first: bool = False
     error: str | None = None
 
 

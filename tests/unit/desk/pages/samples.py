@@ -355,8 +355,7 @@ def case() -> CaseScreen:
         links=(CaseLink(number=199, reference="[#199]", href="/cases/199", title="Transport"),),
         absorbed=(CaseLink(number=201, reference="[#201]", href="/cases/201"),),
         present=("Marek Zając",),
-        composer=composer(),
-        note=NoteView(case=235, revision=17),
+        draft_kinds=("answer",),
         can_work=True,
         can_answer=True,
     )
@@ -384,7 +383,7 @@ def parked() -> ParkedListView:
             )
         ),
         reasons=(Option(value="mail-loop", title="A mail loop"),),
-        dead=(DeadLetterRow(id="1", queue="router.mail.dead", reason="unreadable", since=NOW),),
+        dead=(DeadLetterRow(queue="router.mail.dead", count=3),),
         total=2,
     )
 
@@ -402,7 +401,8 @@ def parked_mail() -> ParkedMailView:
         subject="RE: Case [#198] was accepted",
         since=NOW,
         text="Please pay to the new account.",
-        headers=(HeaderLine(name="From", value="stranger@elsewhere.example"),),
+        files=("invoice.pdf",),
+        defects=("charset-repaired",),
         today="park: not-a-participant",
         original_href="/parked/a/original",
     )
@@ -415,7 +415,7 @@ def mailboxes() -> MailboxesView:
             MailboxRow(
                 name="invoices",
                 address="invoices@firm.example",
-                state="ok",
+                state="up",
                 process_title="Cost invoice circulation",
                 server="imap.firm.example",
                 folder="INBOX",
@@ -561,6 +561,10 @@ PAGES: dict[str, tuple[str, object]] = {
         "error.html",
         ErrorView(status=412, detail="case 235 is at revision 18", reference="r-1"),
     ),
+}
+COMPOSE = {
+    "answer": ("work/compose_page.html", composer()),
+    "note": ("work/compose_page.html", NoteView(case=235, revision=17)),
 }
 BEFORE_SIGN_IN: dict[str, tuple[str, object]] = {
     "sign-in": ("people/sign_in.html", SignInView(error="failed", address="anna@firm.example")),

@@ -16,7 +16,7 @@ from tests.unit.desk.pages import samples
 TEMPLATES = Path("services/desk/pages/templates")
 ASSETS = Assets()
 RENDERER = Renderer(ASSETS)
-ALL = {**samples.PAGES, **samples.BEFORE_SIGN_IN}
+ALL = {**samples.PAGES, **samples.COMPOSE, **samples.BEFORE_SIGN_IN}
 VOID = {"br", "hr", "img", "input", "link", "meta", "path", "rect", "circle"}
 
 
@@ -59,7 +59,7 @@ def rendered(name: str, language: str = "en", *, is_fragment: bool = False) -> s
     page = samples.page(language)
     if name in samples.BEFORE_SIGN_IN:
         page = samples.page(language, viewer=None)
-    return RENDERER.render(template, page, is_fragment=is_fragment, view=view)
+    return RENDERER.render(template, page, is_fragment=is_fragment, view=view, kind=name)
 
 
 @pytest.mark.parametrize(("name", "language"), [*itertools.product(ALL, ("en", "pl"))])

@@ -1,0 +1,143 @@
+"""What the next answer of a case would look like: to whom, with what subject and quote."""
+
+from typing import Any
+
+import msgspec
+
+from schemas.stored import Comment, OutgoingMail
+from services.casework.quoting import quote
+from services.desk.access import Permission
+from services.desk.api.answers import HOLD_S
+from services.desk.composer import AnsweredMail, CaseContacts, Recipient, recipients
+from services.desk.http.endpoint import Call, Endpoint, NoQuery, Reply
+from services.desk.http.problems import not_found
+from services.runtime.mail.addresses import Address
+from services.runtime.mail.headers import MailHeaders
+
+
+class SuggestedRecipient(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody who could get the answer. `reason` is why; `chosen` whether they would get it if nobody
+    chooses otherwise. `outside` marks who is no participant of the case; `usable` is false for our own
+    addresses and for what mail cannot be sent to."""
+
+    address: str
+    name: str
+    reason: str
+    chosen: bool
+    copy: bool
+    outside: bool
+    usable: bool
+
+
+class AnswerSuggestion(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to the latest mail of a participant; `comment` is that mail, null without one.
+
+    `quoted` is what would be quoted below the text, empty for nothing.
+    """
+
+    revision: int
+    comment: str | None
+    subject: str
+    quoted: str
+    hold_s: float
+    recipients: list[SuggestedRecipient]
+
+
+async def suggest_answer(call: Call[NoQuery, None]) -> Reply:
+    """Recipients, subject and quote for an answer to the case."""
+    desk = call.desk
+    case = await desk.visible_case(call.principal, call.number, Permission.ANSWER)
+    answerable = await desk.answers.case(case.number)
+    if answerable is None:
+        raise not_found("case")
+    latest = await desk.reader.latest_mail(case.number)
+    mail = await _answered(call, latest) if latest is not None else None
+    process = desk.settings.processes.get(case.process)
+    own = set(desk.settings.own_addresses)
+    own |= {
+        each.from_address.casefold()
+        for each in desk.settings.processes.values()
+        if each.from_address
+    }
+    contacts = CaseContacts(
+        participants=answerable.participants,
+        own=own,
+        bounced=undelivered(await desk.reader.failed_mails(case.number)),
+    )
+    language = process.acknowledgement.language if process else "en"
+    suggestion = AnswerSuggestion(
+        revision=case.revision,
+        comment=latest.id if latest is not None else None,
+        subject=answerable.title,
+        quoted=quote(answerable.quotable, language) if answerable.quotable else "",
+        hold_s=HOLD_S,
+        recipients=[_view(recipient) for recipient in recipients(mail, contacts)],
+    )
+    return Reply(suggestion, revision=case.revision)
+
+
+async def _answered(call: Call[Any, Any], comment: Comment) -> AnsweredMail:
+    """The mail's own headers if it is kept whole, else only its author."""
+    author = Address(comment.author.name, comment.author.address)
+    if comment.original is None:
+        return AnsweredMail(author=author if author.address else None)
+    head = (await call.desk.blobs.heads([comment.original])).get(comment.original)
+    if head is None:
+        return AnsweredMail(author=author if author.address else None)
+    return answered_mail(MailHeaders.parse(head), author)
+
+
+def answered_mail(headers: MailHeaders, author: Address) -> AnsweredMail:
+    """What a mail's headers say of who should get the answer."""
+    posts = headers.text("List-Post") or ""
+    return AnsweredMail(
+        author=author if author.address else None,
+        reply_to=headers.addresses("Reply-To"),
+        to=headers.addresses("To"),
+        cc=headers.addresses("Cc"),
+        list_posts=[
+            part.strip("<> ").removeprefix("mailto:").partition("?")[0]
+            for part in posts.split(",")
+            if "mailto:" in part
+        ],
+        is_list=bool(headers.text("List-Id")),
+    )
+
+
+def undelivered(mails: list[OutgoingMail]) -> frozenset[str]:
+    """Addresses that an earlier mail of the case did not reach, as far as that is known."""
+    found: set[str] = set()
+    for mail in mails:
+        everyone = [*mail.to, *mail.cc]
+        if len(everyone) == 1:
+            found.add(everyone[0])
+        answers = " ".join(mail.refused)
+        found |= {address for address in everyone if address in answers}
+    return frozenset(found)
+
+
+def _view(recipient: Recipient) -> SuggestedRecipient:
+    return SuggestedRecipient(
+        address=recipient.address,
+        name=recipient.name,
+        reason=recipient.reason.value,
+        chosen=recipient.is_chosen,
+        copy=recipient.is_copy,
+        outside=recipient.is_outside,
+        usable=recipient.is_usable,
+    )
+
+
+ROUTES: tuple[Endpoint[Any, Any], ...] = (
+    Endpoint(
+        method="GET",
+        path="/cases/{number}/answer-suggestion",
+        name="suggest_answer",
+        summary="Suggest recipients, subject and quote of an answer",
+        handler=suggest_answer,
+        permission=Permission.ANSWER,
+        response=AnswerSuggestion,
+        refusals=(404,),
+        tag="answers",
+    ),
+)

@@ -1,0 +1,112 @@
+"""From a request to a page: who asks, from which site, and what an error looks like."""
+
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from urllib.parse import quote
+
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from services.desk.access import Principal
+from services.desk.accounts.errors import AccountError
+from services.desk.http.csrf import SAFE_METHODS, is_same_origin
+from services.desk.http.dispatch import ROUTE, Dispatcher
+from services.desk.http.problems import ProblemError, problem_of
+from services.desk.pages.views.people import ErrorView
+from services.desk.pages.visit import Site, Visit
+from services.runtime.logs import get_logger
+
+log = get_logger(__name__)
+
+MAX_FORM_FIELDS = 1000
+MAX_FORM_FILES = 50
+MAX_FIELD_BYTES = 2_000_000
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+Handler = Callable[[Visit], Awaitable[Response]]
+
+
+class PageDispatcher:
+    """Makes routes of page handlers."""
+
+    def __init__(self, site: Site, dispatcher: Dispatcher) -> None:
+        self._site = site
+        self._dispatcher = dispatcher
+
+    def route(
+        self, path: str, handler: Handler, method: str = "GET", *, public: bool = False
+    ) -> Route:
+        """The route of one page; a `public` one is there before signing in."""
+
+        async def answer(request: Request) -> Response:
+            request.scope[ROUTE] = path
+            return await self._answer(request, handler, public=public)
+
+        return Route(path, answer, methods=[method])
+
+    async def _answer(self, request: Request, handler: Handler, *, public: bool) -> Response:
+        visit = Visit(self._site, request, None)
+        try:
+            if request.method not in SAFE_METHODS:
+                self._require_same_origin(request)
+            visit = replace(visit, signed_in=await self._principal(request, public=public))
+            visit = replace(visit, form=await _form(request))
+            return await handler(visit)
+        except Exception as error:  # noqa: BLE001 - every error becomes a page
+            return self._error(visit, error)
+
+    async def _principal(self, request: Request, *, public: bool) -> Principal | None:
+        try:
+            principal = await self._dispatcher.signed_in(request)
+        except ProblemError as error:
+            if public and error.problem.status == 401:
+                return None
+            raise
+        return principal if principal.session is not None else None
+
+    def _require_same_origin(self, request: Request) -> None:
+        """Before signing in too, or another site could sign somebody in as somebody else."""
+        if not is_same_origin(request.headers, self._site.desk.public_url):
+            raise ProblemError(403, "cross-site", "the request came from another site")
+
+    def _error(self, visit: Visit, error: Exception) -> Response:
+        if isinstance(error, AccountError):
+            problem = ProblemError(422, error.reason, str(error)).problem
+        else:
+            problem = problem_of(error).problem
+        if problem.status == 401:
+            here = visit.request.url.path if visit.request.method == "GET" else "/todo"
+            response: Response = RedirectResponse(f"/sign-in?next={quote(here)}", 303)
+            if visit.is_fragment:  # htmx would swap the form into the page
+                response = Response(status_code=204, headers={"HX-Redirect": "/sign-in"})
+            return response
+        reference = ""
+        if problem.status == 500:
+            reference = uuid.uuid4().hex[:12]
+            log.error("page_failed", reference=reference, error=error, exc=error)
+        title = visit.t.errors.titles.get(problem.status, visit.t.errors.titles[500])
+        number = visit.request.path_params.get("number", "")
+        back = (
+            f"/cases/{number}"
+            if number.isascii() and number.isdigit() and problem.status != 404
+            else "/todo"
+        )
+        view = ErrorView(
+            status=problem.status,
+            detail=problem.detail if problem.status not in {404, 500} else "",
+            reference=reference,
+            back_href=back,
+        )
+        return visit.html("error.html", visit.page(title), status=problem.status, view=view)
+
+
+async def _form(request: Request) -> FormData:
+    """The fields of a form that was posted; empty for anything else, which the handler reads."""
+    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if request.method != "POST" or media not in _FORMS:
+        return FormData()
+    return await request.form(
+        max_files=MAX_FORM_FILES, max_fields=MAX_FORM_FIELDS, max_part_size=MAX_FIELD_BYTES
+    )

@@ -1,0 +1,118 @@
+"""The pages before signing in, language and theme, and one's own account."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.desk.accounts.errors import AccountError
+from services.desk.accounts.web.cookies import Cookies
+from services.desk.accounts.web.pages import PROVIDER, SignInForm, WelcomeForm
+from services.desk.api.sessions import SessionList
+from services.desk.pages.i18n import CATALOGS
+from services.desk.pages.views.people import AccountView, LinkView, SessionRow, SignInView
+from services.desk.pages.visit import Site, Visit, local_path
+
+_YEAR_S = 365 * 24 * 3600
+
+
+@dataclass(frozen=True)
+class TemplateSignInPages:
+    """The port `SignInPages` of accounts, by our templates."""
+
+    site: Site
+
+    def sign_in(self, request: Request, form: SignInForm, status: int) -> Response:
+        """The form to sign in."""
+        visit = Visit(self.site, request, None)
+        view = SignInView(
+            next=form.next,
+            address=form.address,
+            error=form.problem,
+            has_local=not form.by_provider,
+            provider_href=PROVIDER if form.by_provider else None,
+        )
+        page = visit.page(visit.t.sign_in.title)
+        return visit.html("people/sign_in.html", page, status=status, view=view)
+
+    def welcome(self, request: Request, form: WelcomeForm, status: int) -> Response:
+        """The form of a one-time link."""
+        visit = Visit(self.site, request, None)
+        view = LinkView(
+            token=form.token,
+            name=form.name,
+            address=form.address,
+            is_valid=form.is_valid,
+            is_first=form.is_first,
+            error=form.problem or None,
+        )
+        page = visit.page(visit.t.sign_in.link_title)
+        return visit.html("people/link.html", page, status=status, view=view)
+
+
+async def home(visit: Visit) -> Response:
+    """The list of what is to do."""
+    return visit.redirect("/todo")
+
+
+async def preferences(visit: Visit) -> Response:
+    """Language and theme, kept in cookies of this browser."""
+    response = visit.redirect(local_path(visit.text("next")) or "/todo")
+    if (language := visit.text("language")) in CATALOGS:
+        response.set_cookie("language", language, max_age=_YEAR_S, samesite="lax")
+    if (theme := visit.text("theme")) in {"auto", "light", "dark"}:
+        response.set_cookie("theme", theme, max_age=_YEAR_S, samesite="lax")
+    return response
+
+
+async def show_account(visit: Visit) -> Response:
+    """The reader's own sessions."""
+    return await _account_page(visit)
+
+
+async def end_session(visit: Visit) -> Response:
+    """Ends another session of the reader."""
+    await visit.api("end_session")
+    return visit.redirect("/account")
+
+
+async def change_password(visit: Visit) -> Response:
+    """Replaces the password, ends all sessions and begins a new one."""
+    accounts = visit.desk.accounts
+    user = await accounts.users.existing(visit.principal.id)
+    try:
+        session = await accounts.change_password(
+            user, visit.text("current"), visit.text("password"), visit.client
+        )
+    except AccountError as error:
+        return await _account_page(visit, error=str(error), status=422)
+    response = visit.redirect("/account")
+    cookies = Cookies.of(visit.desk.public_url)
+    lifetime: timedelta = session.session.expires_at - session.session.created_at
+    cookie = cookies.set(cookies.session, session.cookie, lifetime)
+    response.headers.append("Set-Cookie", cookie)
+    return response
+
+
+async def _account_page(visit: Visit, *, error: str | None = None, status: int = 200) -> Response:
+    user = await visit.desk.accounts.users.existing(visit.principal.id)
+    sessions: SessionList = (await visit.api("list_sessions")).body
+    view = AccountView(
+        name=user.name,
+        address=user.id,
+        sessions=tuple(
+            SessionRow(
+                id=session.id,
+                browser=session.user_agent,
+                started_at=session.created_at,
+                seen_at=session.last_seen_at,
+                is_current=session.current,
+            )
+            for session in sessions.items
+        ),
+        has_password=user.password_hash is not None,
+        error=error,
+    )
+    page = visit.page(visit.t.people.my_account, "account")
+    return visit.html("people/account.html", page, status=status, view=view)

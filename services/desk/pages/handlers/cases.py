@@ -1,0 +1,196 @@
+"""The page of a case, and what is done on it."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.responses import Response
+
+from services.desk.access import Permission
+from services.desk.api.answers import AnswerList, DraftList
+from services.desk.api.cases import History
+from services.desk.api.comments import CommentList
+from services.desk.api.views import CaseView
+from services.desk.http.problems import invalid
+from services.desk.pages.case_views import (
+    assignee,
+    entry,
+    field_rows,
+    history_entry,
+    stage_buttons,
+    waiting_entry,
+)
+from services.desk.pages.handlers.people_names import assignable, names_of_people
+from services.desk.pages.templating import zone_of
+from services.desk.pages.views.case import CaseLink, CaseScreen, Entry
+from services.desk.pages.visit import Visit
+
+MAX_ENTRIES = 100
+MAX_HISTORY = 200
+
+
+async def show_case(visit: Visit) -> Response:
+    """A case with its conversation."""
+    view = await case_screen(visit)
+    page = visit.page(f"{view.reference} {view.title}", "")
+    return visit.html("work/case.html", page, view=view)
+
+
+async def show_entries(visit: Visit) -> Response:
+    """The conversation alone, for live updates."""
+    view = await case_screen(visit)
+    return visit.html("work/entries.html", visit.page(""), view=view)
+
+
+async def case_screen(visit: Visit) -> CaseScreen:
+    """Everything that the page of a case shows."""
+    number = visit.request.path_params["number"]
+    case: CaseView = (await visit.api("show_case")).body
+    cursor = visit.request.query_params.get("cursor")
+    query: dict[str, Any] = {"limit": MAX_ENTRIES} | ({"cursor": cursor} if cursor else {})
+    comments: CommentList = (await visit.api("list_comments", query=query)).body
+    history: History = (
+        await visit.api(
+            "show_history",
+            query={"after": max(0, case.revision - MAX_HISTORY), "limit": MAX_HISTORY},
+        )
+    ).body
+    drafts: DraftList = (await visit.api("list_drafts")).body
+    names = await names_of_people(visit)
+    process = visit.desk.settings.processes.get(case.process)
+    reference = visit.desk.reference.write
+
+    def link(other: int) -> CaseLink:
+        return CaseLink(number=other, reference=reference(other), href=f"/cases/{other}")
+
+    can_answer = (
+        visit.may(Permission.ANSWER, case.process)
+        and process is not None
+        and process.smtp is not None
+        and case.merged_into is None
+    )
+    return CaseScreen(
+        number=case.number,
+        reference=case.reference,
+        revision=case.revision,
+        title=case.title,
+        process_title=case.process_title,
+        stage_title=case.stage_title,
+        is_closed=case.status == "closed",
+        is_overdue=case.overdue,
+        opened_at=case.opened_at,
+        updated_at=case.updated_at,
+        due_at=case.due_at,
+        assignee=assignee(case.assignee, names),
+        assignee_id=case.assignee or "",
+        flags=tuple(case.flags),
+        participants=tuple(case.participants),
+        stages=stage_buttons(case),
+        entries=await _entries(visit, case, comments),
+        fields=field_rows(case, process),
+        history=tuple(history_entry(change, process, names) for change in history.items),
+        people=assignable(visit, names, case.process, case.assignee or ""),
+        links=(link(case.refers_to),) if case.refers_to else (),
+        merged_into=link(case.merged_into) if case.merged_into else None,
+        absorbed=tuple(link(other) for other in case.absorbed),
+        later_href=f"/cases/{number}?cursor={comments.next}" if comments.next else None,
+        draft_kinds=tuple(draft.kind for draft in drafts.items),
+        can_work=visit.may(Permission.WORK, case.process),
+        can_answer=can_answer,
+    )
+
+
+async def _entries(visit: Visit, case: CaseView, comments: CommentList) -> tuple[Entry, ...]:
+    entries = [entry(case.number, comment) for comment in comments.items]
+    if not comments.has_more:
+        waiting: AnswerList = (await visit.api("list_answers")).body
+        now = visit.desk.clock()
+        entries += [waiting_entry(case.number, mail, now) for mail in waiting.items]
+    return tuple(entries)
+
+
+async def move(visit: Visit) -> Response:
+    """To another stage."""
+    return await _done(visit, "move_case", {"stage": visit.text("stage")})
+
+
+async def assign(visit: Visit) -> Response:
+    """To a person, a group, or nobody."""
+    return await _done(visit, "assign_case", {"to": visit.text("to") or None})
+
+
+async def close(visit: Visit) -> Response:
+    return await _done(visit, "close_case", {})
+
+
+async def reopen(visit: Visit) -> Response:
+    return await _done(visit, "reopen_case", {})
+
+
+async def merge(visit: Visit) -> Response:
+    """Into the case with the number typed, written as people write it."""
+    number = "".join(sign for sign in visit.text("target") if sign.isdigit())
+    if not number:
+        raise invalid("give the number of a case, such as 235", status=422)
+    return await _done(visit, "merge_case", {"into": int(number[:15])})
+
+
+async def unmerge(visit: Visit) -> Response:
+    return await _done(visit, "unmerge_case", None)
+
+
+async def split(visit: Visit) -> Response:
+    """One entry into a case of its own."""
+    current = (await visit.api("show_case")).revision
+    reply = await visit.api(
+        "split_case", body={"comments": [visit.text("comment")]}, expected=current
+    )
+    return visit.redirect(f"/cases/{reply.body.new_case}")
+
+
+async def edit(visit: Visit) -> Response:
+    """Title, due date and fields, whichever the form has."""
+    body: dict[str, Any] = {}
+    if title := visit.text("title"):
+        body["title"] = title
+    if "due_at" in visit.form:
+        body["due_at"] = due_time(visit.text("due_at"), visit.page("").zone)
+    if visit.text("with_fields"):
+        case: CaseView = (await visit.api("show_case")).body
+        body["fields"] = changed_fields(visit, case)
+    return await _done(visit, "patch_case", body)
+
+
+def due_time(text: str, zone: str) -> datetime | None:
+    """The time that a reader in `zone` typed; None for none. Raises ProblemError 422."""
+    if not text:
+        return None
+    try:
+        local = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise invalid("that is no date and time", status=422) from error
+    aware = local if local.tzinfo else local.replace(tzinfo=zone_of(zone))
+    return aware.astimezone(UTC)
+
+
+def changed_fields(visit: Visit, case: CaseView) -> dict[str, str | bool | None]:
+    """The fields whose value differs from the one that the form was filled with."""
+    process = visit.desk.settings.processes.get(case.process)
+    kinds = {field.name: field.type for field in process.fields} if process else {}
+    changed: dict[str, str | bool | None] = {}
+    for key in visit.form:
+        name = key.removeprefix("field.")
+        if name == key:
+            continue
+        text = visit.text(key).strip()
+        value: str | bool | None = text or None
+        if kinds.get(name) == "bool" and text:
+            value = text == "true"
+        current = case.fields[name].value if name in case.fields else None
+        if value != current:
+            changed[name] = value
+    return changed
+
+
+async def _done(visit: Visit, operation: str, body: dict[str, Any] | None) -> Response:
+    await visit.api(operation, body=body, expected=visit.revision)
+    return visit.redirect(f"/cases/{visit.request.path_params['number']}")

@@ -1,0 +1,235 @@
+"""Answers, notes, their drafts and files. What somebody wrote is never lost: a refusal keeps it as a draft."""
+
+import re
+from typing import Any
+
+from msgspec import structs
+from starlette.responses import JSONResponse, Response
+
+from services.casework.refusals import ActionRefusedError, StaleRevisionError
+from services.desk.access import Permission
+from services.desk.api.answer_suggestions import AnswerSuggestion
+from services.desk.api.answers import DraftList, DraftView
+from services.desk.api.comments import CommentList, UploadView
+from services.desk.http.problems import ProblemError, problem_of
+from services.desk.pages.case_views import composer_view, entry
+from services.desk.pages.views.case import ComposerView, Entry, FileView, NoteView
+from services.desk.pages.visit import Visit
+from services.runtime.errors import CommandRefusedError
+from services.runtime.mail.file_names import safe_name
+
+MAX_FILE_BYTES = 25_000_000
+_SEPARATORS = re.compile(r"[,;\s]+")
+
+
+async def answer_form(visit: Visit) -> Response:
+    """The composer with the suggested recipients, or with the draft."""
+    return await _composer(visit, await _draft(visit, "answer"))
+
+
+async def note_form(visit: Visit) -> Response:
+    """The note form, with the draft if there is one."""
+    return await _note(visit, await _draft(visit, "note"))
+
+
+async def answer(visit: Visit) -> Response:
+    """Sends, keeps or deletes the answer; refused by a newer mail, it is kept beside that mail."""
+    number = visit.request.path_params["number"]
+    if visit.text("do") == "delete-draft":
+        await _delete_draft(visit, "answer")
+        return visit.redirect(f"/cases/{number}")
+    draft = await _save_draft(visit, "answer")
+    if visit.text("do") == "draft":
+        return visit.redirect(f"/cases/{number}/answer")
+    if not draft.to:
+        return await _composer(visit, draft, error=visit.t.compose.no_recipient, status=422)
+    body = {
+        "text": draft.text,
+        "to": draft.to,
+        "cc": draft.cc,
+        "subject": draft.subject or None,
+        "quote": draft.quote,
+        "uploads": draft.uploads,
+    }
+    try:
+        await visit.api("answer_case", body=body, expected=draft.revision)
+    except StaleRevisionError:
+        return await _composer(visit, draft, error=visit.t.case.stale, status=409, is_stale=True)
+    except (ProblemError, ActionRefusedError, CommandRefusedError) as error:
+        problem = problem_of(error).problem
+        return await _composer(visit, draft, error=problem.detail, status=problem.status)
+    return visit.redirect(f"/cases/{number}#out")
+
+
+async def note(visit: Visit) -> Response:
+    """Adds a note."""
+    number = visit.request.path_params["number"]
+    draft = await _save_draft(visit, "note")
+    try:
+        await visit.api(
+            "add_note",
+            body={"text": draft.text, "uploads": draft.uploads},
+            expected=await _current_revision(visit),
+        )
+    except (ProblemError, ActionRefusedError, CommandRefusedError) as error:
+        problem = problem_of(error).problem
+        return await _note(visit, draft, error=problem.detail, status=problem.status)
+    return visit.redirect(f"/cases/{number}")
+
+
+async def keep_draft(visit: Visit) -> Response:
+    """What the browser sends every few seconds."""
+    await _save_draft(visit, visit.request.path_params["kind"])
+    return Response(status_code=204)
+
+
+async def upload(visit: Visit) -> Response:
+    """A file that was dropped or pasted, as the body."""
+    response = await visit.api_response(
+        "upload_file", query=dict(visit.request.query_params), request=visit.request
+    )
+    if isinstance(response, Response):
+        return response
+    uploaded: UploadView = response.body
+    return JSONResponse({"id": uploaded.id, "name": uploaded.name, "size": uploaded.size}, 201)
+
+
+async def recall(visit: Visit) -> Response:
+    """Takes an answer back; its text becomes the draft again."""
+    number = visit.request.path_params["number"]
+    wanted = f"answer {visit.request.path_params['answer']}"
+    waiting = (await visit.api("list_answers")).body.items
+    mail = next((mail for mail in waiting if mail.id == wanted), None)
+    await visit.api("recall_answer", expected=await _current_revision(visit))
+    if mail is not None:
+        body = {
+            "text": mail.text or "",
+            "revision": await _current_revision(visit),
+            "to": mail.to,
+            "cc": mail.cc,
+            "subject": mail.subject,
+        }
+        await visit.api("save_draft", body=body, path={"number": number, "kind": "answer"})
+    return visit.redirect(f"/cases/{number}/answer")
+
+
+async def _composer(
+    visit: Visit,
+    draft: DraftView | None,
+    *,
+    error: str | None = None,
+    status: int = 200,
+    is_stale: bool = False,
+) -> Response:
+    number = int(visit.request.path_params["number"])
+    suggestion: AnswerSuggestion = (await visit.api("suggest_answer")).body
+    view = composer_view(number, suggestion, draft)
+    newer: tuple[Entry, ...] = ()
+    if draft is not None and (is_stale or draft.is_stale):
+        comments: CommentList = (await visit.api("list_comments", query={"limit": 200})).body
+        seen = await _seen_comments(visit, draft.revision)
+        newer = tuple(
+            entry(number, comment) for comment in comments.items if comment.id not in seen
+        )
+    view = _with(view, error=error, newer=newer, uploads=await _uploads(visit, view.upload_ids))
+    title = f"{visit.desk.reference.write(number)} {visit.t.compose.title}"
+    page = visit.page(title, "")
+    return visit.html("work/compose_page.html", page, status=status, view=view, kind="answer")
+
+
+async def _seen_comments(visit: Visit, revision: int) -> set[str]:
+    """The comments that were there when the writer began: those not added by later changes."""
+    changes = (await visit.api("show_history", query={"after": revision, "limit": 200})).body
+    later = {change.details.get("comment") for change in changes.items}
+    comments = (await visit.api("list_comments", query={"limit": 200})).body
+    return {comment.id for comment in comments.items if comment.id not in later}
+
+
+async def _note(
+    visit: Visit, draft: DraftView | None, *, error: str | None = None, status: int = 200
+) -> Response:
+    number = int(visit.request.path_params["number"])
+    view = NoteView(
+        case=number,
+        revision=await _current_revision(visit) or 0,
+        text=draft.text if draft else "",
+        draft_at=draft.at if draft else None,
+        error=error,
+        upload_ids=tuple(draft.uploads) if draft else (),
+    )
+    page = visit.page(f"{visit.desk.reference.write(number)} {visit.t.case.note}", "")
+    return visit.html("work/compose_page.html", page, status=status, view=view, kind="note")
+
+
+async def _draft(visit: Visit, kind: str) -> DraftView | None:
+    drafts: DraftList = (await visit.api("list_drafts")).body
+    return next((draft for draft in drafts.items if draft.kind == kind), None)
+
+
+async def _save_draft(visit: Visit, kind: str) -> DraftView:
+    """The form as a draft, files included. Raises ProblemError."""
+    number = visit.request.path_params["number"]
+    uploads = [*visit.texts("upload"), *await _added_files(visit)]
+    added = [part for part in _SEPARATORS.split(visit.text("added")) if part]
+    body: dict[str, Any] = {
+        "text": visit.text("text"),
+        "revision": visit.revision,
+        "to": list(dict.fromkeys([*visit.texts("to"), *added])),
+        "cc": visit.texts("cc"),
+        "subject": visit.text("subject") or None,
+        "quote": visit.text("quote") == "true",
+        "uploads": list(dict.fromkeys(uploads)),
+    }
+    reply = await visit.api("save_draft", body=body, path={"number": number, "kind": kind})
+    saved: DraftView = reply.body
+    return saved
+
+
+async def _delete_draft(visit: Visit, kind: str) -> None:
+    number = visit.request.path_params["number"]
+    if await _draft(visit, kind) is not None:
+        await visit.api("remove_draft", path={"number": number, "kind": kind})
+
+
+async def _added_files(visit: Visit) -> list[str]:
+    """The files of a form that was sent without JavaScript, as uploads."""
+    files = visit.files("file")
+    if not files:
+        return []
+    number = int(visit.request.path_params["number"])
+    case = await visit.desk.visible_case(visit.principal, number, Permission.WORK)
+    ids = []
+    for file in files:
+        content = await file.read(MAX_FILE_BYTES + 1)
+        if len(content) > MAX_FILE_BYTES:
+            raise ProblemError(413, "file-too-large", "the file is larger than 25 MB")
+        kept = await visit.desk.uploads.add(
+            visit.principal.id,
+            case.number,
+            safe_name(file.filename or "file"),
+            file.content_type or "application/octet-stream",
+            content,
+        )
+        ids.append(kept.id)
+    return ids
+
+
+async def _uploads(visit: Visit, ids: tuple[str, ...]) -> tuple[FileView, ...]:
+    """The files of a draft by name; those that have expired are left out."""
+    number = int(visit.request.path_params["number"])
+    try:
+        files = await visit.desk.uploads.attachments(visit.principal.id, number, ids)
+    except CommandRefusedError:
+        return ()
+    return tuple(
+        FileView(name=file.name, content_type=file.content_type, size=file.size, href="")
+        for file in files
+    )
+
+
+async def _current_revision(visit: Visit) -> int | None:
+    return (await visit.api("show_case")).revision
+
+
+def _with(view: ComposerView, **changes: Any) -> ComposerView:
+    return structs.replace(view, **changes)

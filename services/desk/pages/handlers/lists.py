@@ -1,0 +1,223 @@
+"""Work lists, search, bulk actions, and the row that live lists ask for."""
+
+from typing import Any
+
+from starlette.responses import Response
+
+from services.casework.refusals import ActionRefusedError, StaleRevisionError
+from services.desk.access import Permission
+from services.desk.api.cases import CaseList
+from services.desk.api.processes import ProcessList, ProcessView
+from services.desk.api.search import SearchResults
+from services.desk.http.problems import ProblemError
+from services.desk.pages.case_views import case_row, case_rows, hit_row, with_query
+from services.desk.pages.handlers.people_names import assignable, names_of_people
+from services.desk.pages.views.lists import (
+    CaseRow,
+    ListFilters,
+    ListView,
+    Option,
+    SearchView,
+    StageCount,
+)
+from services.desk.pages.visit import Visit, local_path
+
+MAX_OVERDUE = 20
+MAX_BULK = 200
+_LISTS: dict[str, dict[str, Any]] = {
+    "todo": {"status": "open", "assignee": "todo"},
+    "mine": {"status": "open", "assignee": "me"},
+    "unassigned": {"status": "open", "assignee": ""},
+    "all": {"status": "open"},
+    "closed": {"status": "closed"},
+}
+_SORTS = ("updated", "opened", "due", "number")
+
+
+async def show_list(visit: Visit) -> Response:
+    """One of the work lists, filtered by the URL."""
+    name = visit.request.url.path.strip("/")
+    chosen = _chosen(visit)
+    query = _LISTS[name] | {key: value for key, value in chosen.items() if value}
+    cursor = visit.request.query_params.get("cursor")
+    reply = await visit.api(
+        "list_cases",
+        query=query | ({"cursor": cursor} if cursor else {}) | {"limit": 50, "total": True},
+    )
+    found: CaseList = reply.body
+    names = await names_of_people(visit)
+    processes = visit.desk.settings.processes
+    rows = case_rows(found, processes, names)
+    overdue: tuple[CaseRow, ...] = ()
+    if not cursor and query["status"] == "open" and not chosen["overdue"]:
+        late = await visit.api(
+            "list_cases", query=query | {"overdue": True, "limit": MAX_OVERDUE, "sort": "due"}
+        )
+        overdue = case_rows(late.body, processes, names)
+        late_numbers = {row.number for row in overdue}
+        rows = tuple(row for row in rows if row.number not in late_numbers)
+    declared: ProcessList = (await visit.api("list_processes")).body
+    path = f"/{name}"
+    following = found.next and with_query(path, **_texts(chosen), cursor=found.next)
+    view = ListView(
+        name=name,
+        title=getattr(visit.t.nav, name),
+        path=path,
+        here=with_query(path, **_texts(chosen)),
+        rows=rows,
+        overdue=overdue,
+        filters=_filters(visit, chosen, declared.items),
+        stages=_stages(path, chosen, declared.items) if name == "all" else (),
+        people=assignable(visit, names, chosen["process"]),
+        moves=_moves(chosen["process"], declared.items),
+        total=found.total,
+        total_is_capped=found.total_is_capped,
+        next_href=following or None,
+        first_href=with_query(path, **_texts(chosen)) if cursor else None,
+        can_work=visit.may(Permission.WORK),
+    )
+    page = visit.page(view.title, name)
+    return visit.html("work/list.html", page, view=view)
+
+
+async def show_row(visit: Visit) -> Response:
+    """One row of a list, for live updates."""
+    reply = await visit.api("show_case")
+    row = case_row(reply.body, visit.desk.settings.processes, await names_of_people(visit))
+    return visit.html(
+        "work/one_row.html", visit.page(""), row=row, can_pick=visit.may(Permission.WORK)
+    )
+
+
+async def act_on_many(visit: Visit) -> Response:
+    """Assigns, moves or closes the chosen cases; each by itself, as its rules allow."""
+    back = local_path(visit.text("next")) or "/todo"
+    operation, body = _bulk(visit)
+    done, failed = 0, 0
+    for number in dict.fromkeys(visit.texts("case")[:MAX_BULK]):
+        try:
+            await visit.api(operation, body=body, path={"number": number})
+            done += 1
+        except (ActionRefusedError, StaleRevisionError, ProblemError):
+            failed += 1
+    texts = [visit.t.list.done.form(done).format(n=done)]
+    if failed:
+        texts.append(visit.t.list.failed.form(failed).format(n=failed))
+    return visit.redirect(back, " ".join(texts), tone="bad" if failed else "good")
+
+
+def _bulk(visit: Visit) -> tuple[str, dict[str, Any]]:
+    match visit.text("do"):
+        case "assign":
+            return "assign_case", {"to": visit.text("assignee") or None}
+        case "move":
+            return "move_case", {"stage": visit.text("stage")}
+        case _:
+            return "close_case", {}
+
+
+async def search(visit: Visit) -> Response:
+    """Search; a bare number that the reader may see opens its case."""
+    params = visit.request.query_params
+    text, process = params.get("q", "").strip()[:300], params.get("process", "")
+    declared: ProcessList = (await visit.api("list_processes")).body
+    rows: tuple[CaseRow, ...] = ()
+    following = None
+    if text:
+        query = {"q": text, "process": process or None, "cursor": params.get("cursor") or None}
+        reply = await visit.api(
+            "search", query={name: value for name, value in query.items() if value}
+        )
+        results: SearchResults = reply.body
+        if results.jump is not None:
+            return visit.redirect(f"/cases/{results.jump}")
+        open_only = params.get("open") == "true"
+        hits = [hit for hit in results.items if not open_only or hit.status == "open"]
+        rows = tuple(hit_row(hit, visit.desk.settings.processes) for hit in hits)
+        if results.next:
+            following = with_query("/search", q=text, process=process, cursor=results.next)
+    view = SearchView(
+        query=text,
+        rows=rows,
+        processes=_processes(declared.items, process),
+        open_only=params.get("open") == "true",
+        next_href=following,
+    )
+    return visit.html("work/search.html", visit.page(visit.t.search.title, "search"), view=view)
+
+
+def _chosen(visit: Visit) -> dict[str, Any]:
+    """The filters of the URL. The API refuses values that do not fit."""
+    params = visit.request.query_params
+    sort = params.get("sort", "")
+    return {
+        "process": params.get("process", ""),
+        "stage": params.get("stage", ""),
+        "text": params.get("text", "").strip()[:200],
+        "sort": sort if sort in _SORTS else "",
+        "overdue": params.get("overdue") == "true",
+    }
+
+
+def _texts(chosen: dict[str, Any]) -> dict[str, str]:
+    return {name: "true" if value is True else value for name, value in chosen.items() if value}
+
+
+def _filters(visit: Visit, chosen: dict[str, Any], declared: list[ProcessView]) -> ListFilters:
+    t = visit.t.list
+    titles = {
+        "updated": t.sort_updated,
+        "opened": t.sort_opened,
+        "due": t.sort_due,
+        "number": t.sort_number,
+    }
+    stages = {
+        stage.name: stage.title
+        for process in declared
+        if chosen["process"] in {"", process.name}
+        for stage in process.stages
+    }
+    return ListFilters(
+        processes=_processes(declared, chosen["process"]),
+        stages=_options(stages, chosen["stage"]),
+        sorts=_options(titles, chosen["sort"] or "updated"),
+        text=chosen["text"],
+        overdue=chosen["overdue"],
+    )
+
+
+def _processes(declared: list[ProcessView], chosen: str) -> tuple[Option, ...]:
+    return _options({process.name: process.title for process in declared}, chosen)
+
+
+def _options(titles: dict[str, str], chosen: str) -> tuple[Option, ...]:
+    return tuple(
+        Option(value=value, title=title, is_chosen=value == chosen)
+        for value, title in titles.items()
+    )
+
+
+def _stages(
+    path: str, chosen: dict[str, Any], declared: list[ProcessView]
+) -> tuple[StageCount, ...]:
+    """How many open cases stand at each stage."""
+    return tuple(
+        StageCount(
+            title=stage.title,
+            process_title=process.title,
+            href=with_query(path, process=process.name, stage=stage.name),
+            count=stage.open_cases,
+            is_current=(chosen["process"], chosen["stage"]) == (process.name, stage.name),
+        )
+        for process in declared
+        for stage in process.stages
+        if not stage.final
+    )
+
+
+def _moves(process: str, declared: list[ProcessView]) -> tuple[Option, ...]:
+    """Where the chosen cases may go: stages of one process only, as names differ between them."""
+    processes = [each for each in declared if process in {"", each.name}]
+    if len(processes) != 1:
+        return ()
+    return tuple(Option(value=stage.name, title=stage.title) for stage in processes[0].stages)

@@ -1,0 +1,246 @@
+"""Parked mail, mailboxes, and the flow."""
+
+from starlette.responses import Response
+
+from services.desk.api.flow import FlowView as ApiFlow
+from services.desk.api.mailboxes import LoginTestView, MailboxList, MailboxView
+from services.desk.api.parked import ParkedList, ParkedResults, ParkedView
+from services.desk.http.problems import invalid
+from services.desk.pages.case_views import with_query
+from services.desk.pages.views.lists import Option
+from services.desk.pages.views.operations import (
+    DeadLetterRow,
+    FlowNode,
+    FlowView,
+    HeaderLine,
+    HourOutcomes,
+    MailboxesView,
+    MailboxRow,
+    ParkedListView,
+    ParkedMailView,
+    ParkedRow,
+)
+from services.desk.pages.visit import Visit
+from services.runtime.broker.topology import CASE_WRITER_COMMANDS, ROUTER_MAIL
+
+_DEAD = ".dead"
+
+
+async def show_parked_list(visit: Visit) -> Response:
+    """The mails that wait for a person, oldest first, and how many dead letters there are."""
+    params = visit.request.query_params
+    reason = params.get("reason", "")
+    query = {"reason": reason, "cursor": params.get("cursor", "")}
+    found: ParkedList = (
+        await visit.api("list_parked", query={key: value for key, value in query.items() if value})
+    ).body
+    flow: ApiFlow = (await visit.api("show_flow")).body
+    view = ParkedListView(
+        rows=tuple(
+            ParkedRow(
+                key=mail.key,
+                href=f"/parked/{mail.key}",
+                reason=mail.reason,
+                process_title=_process_title(visit, mail.process),
+                mailbox=mail.mailbox,
+                author=mail.author,
+                subject=mail.subject,
+                since=mail.recorded_at,
+            )
+            for mail in found.items
+        ),
+        reasons=tuple(
+            Option(value=word, title=text, is_chosen=word == reason)
+            for word, text in visit.t.words.park_reasons.items()
+        ),
+        dead=tuple(
+            DeadLetterRow(queue=queue.name, count=queue.messages)
+            for queue in flow.queues
+            if queue.name.endswith(_DEAD) and queue.messages
+        ),
+        total=flow.parked if not reason else None,
+        next_href=with_query("/parked", reason=reason, cursor=found.next) if found.next else None,
+    )
+    page = visit.page(visit.t.nav.parked, "parked")
+    return visit.html("operations/parked.html", page, view=view)
+
+
+async def show_parked_mail(visit: Visit) -> Response:
+    """One parked mail: why, what it says, what today's rules would do."""
+    mail: ParkedView = (await visit.api("show_parked")).body
+    today = ""
+    if mail.today is not None:
+        reason = visit.t.words.park_reasons.get(mail.today.reason or "", mail.today.reason or "")
+        action = visit.t.parked.actions.get(mail.today.action, mail.today.action)
+        cases = ", ".join(visit.desk.reference.write(number) for number in mail.today.cases)
+        today = " · ".join(part for part in (action, reason, cases) if part)
+    view = ParkedMailView(
+        key=mail.key,
+        reason=mail.reason,
+        rule=mail.rule,
+        evidence=tuple(mail.evidence),
+        process_title=_process_title(visit, mail.process),
+        mailbox=mail.mailbox,
+        author=mail.author,
+        subject=mail.subject,
+        since=mail.recorded_at,
+        text=mail.text or "",
+        files=tuple(mail.files or ()),
+        defects=tuple(mail.defects),
+        today=today,
+        not_retryable=mail.why_not_retryable,
+        original_href=f"/parked/{mail.key}/original" if mail.size is not None else None,
+    )
+    page = visit.page(mail.subject or visit.t.nav.parked, "parked")
+    return visit.html("operations/parked_mail.html", page, view=view)
+
+
+async def parked_original(visit: Visit) -> Response:
+    """The exact bytes of a parked mail."""
+    response = await visit.api_response("download_parked", request=visit.request)
+    if not isinstance(response, Response):
+        raise TypeError("download_parked answers with a file")
+    return response
+
+
+async def retry(visit: Visit) -> Response:
+    """Lets the router decide again."""
+    await visit.api("retry_parked")
+    return visit.redirect("/parked", visit.t.parked.requested)
+
+
+async def discard(visit: Visit) -> Response:
+    """Ignores the mail for good."""
+    await visit.api("discard_parked", body={"why": visit.text("why")})
+    return visit.redirect("/parked", visit.t.parked.discarded)
+
+
+async def place(visit: Visit) -> Response:
+    """Puts the mail into the case with the number typed."""
+    number = "".join(sign for sign in visit.text("number") if sign.isdigit())
+    if not number:
+        raise invalid("give the number of a case, such as 235", status=422)
+    await visit.api("add_parked", body={"case": int(number[:15])})
+    return visit.redirect("/parked", visit.t.parked.requested)
+
+
+async def act_on_parked(visit: Visit) -> Response:
+    """Retries or discards the chosen mails, each by itself."""
+    keys = visit.texts("mail")[:200]
+    if not keys:
+        return visit.redirect("/parked")
+    body = {
+        "action": "discard" if visit.text("do") == "discard" else "retry",
+        "keys": keys,
+        "why": visit.text("why") or None,
+    }
+    results: ParkedResults = (await visit.api("bulk_parked", body=body)).body
+    refused = next((result.detail for result in results.items if not result.accepted), None)
+    if refused is not None:
+        return visit.redirect("/parked", refused, tone="bad")
+    return visit.redirect("/parked", visit.t.parked.requested)
+
+
+async def show_mailboxes(visit: Visit) -> Response:
+    """Every mailbox with its state."""
+    return await _mailboxes(visit)
+
+
+async def test_login(visit: Visit) -> Response:
+    """Logs in as the fetcher does, and shows the result with the mailbox."""
+    tested: LoginTestView = (await visit.api("test_login")).body
+    return await _mailboxes(visit, tested)
+
+
+async def _mailboxes(visit: Visit, tested: LoginTestView | None = None) -> Response:
+    found: MailboxList = (await visit.api("list_mailboxes")).body
+    name = visit.request.path_params.get("mailbox")
+    rows = tuple(
+        _mailbox(visit, mailbox, tested if mailbox.name == name else None)
+        for mailbox in found.items
+    )
+    page = visit.page(visit.t.nav.mailboxes, "mailboxes")
+    return visit.html("operations/mailboxes.html", page, view=MailboxesView(rows=rows))
+
+
+def _mailbox(visit: Visit, mailbox: MailboxView, tested: LoginTestView | None) -> MailboxRow:
+    failure = " · ".join(part for part in (mailbox.failure, mailbox.hint) if part)
+    return MailboxRow(
+        name=mailbox.name,
+        address=mailbox.address,
+        state=mailbox.state,
+        process_title=_process_title(visit, mailbox.process),
+        server=mailbox.host,
+        folder=mailbox.folder,
+        last_success=mailbox.last_success_at,
+        waiting=mailbox.waiting,
+        oldest=mailbox.oldest_at,
+        failure=failure or None,
+        settings=_settings(visit, mailbox),
+        test_passed=tested.ok if tested else None,
+        test_result=f"{tested.detail}; {tested.hint}" if tested and not tested.ok else None,
+    )
+
+
+def _settings(visit: Visit, mailbox: MailboxView) -> tuple[HeaderLine, ...]:
+    """The settings that hold for a mailbox; passwords are in files and never shown."""
+    held = visit.desk.settings.mailboxes[mailbox.name]
+    server = visit.desk.settings.servers[mailbox.server]
+    masked = "***" if held.oauth2 is None else f"oauth2.{held.oauth2}"
+    values = {
+        "protocol": server.protocol,
+        "host": server.host,
+        "port": server.port,
+        "folder": held.folder,
+        "user": held.user,
+        "password": masked,
+        "plus_addressing": held.plus_addressing,
+        "allow_senders": ", ".join(held.allow_senders),
+        "deny_senders": ", ".join(held.deny_senders),
+    }
+    return tuple(
+        HeaderLine(name=name, value=str(value)) for name, value in values.items() if value != ""
+    )
+
+
+async def show_flow(visit: Visit) -> Response:
+    """The pipeline at this moment."""
+    flow: ApiFlow = (await visit.api("show_flow")).body
+    mailboxes: MailboxList = (await visit.api("list_mailboxes")).body
+    waiting = {queue.name: queue.messages for queue in flow.queues}
+    listed = [box.waiting for box in mailboxes.items if box.waiting is not None]
+    oldest = [box.oldest_at for box in mailboxes.items if box.oldest_at is not None]
+    last = flow.hours[-1] if flow.hours else None
+    minutes = max(1, (flow.at - last.begins_at).total_seconds() / 60) if last else 1
+    recorded = last.opened + last.appended + last.ignored + last.parked if last else 0
+    dead = [waiting[name] for name in waiting if name.endswith(_DEAD) and waiting[name]]
+    nodes = (
+        FlowNode(
+            name="mailboxes",
+            waiting=sum(listed) if listed else None,
+            oldest=min(oldest, default=None),
+        ),
+        FlowNode(name="router", waiting=waiting.get(ROUTER_MAIL)),
+        FlowNode(name="case_writer", waiting=waiting.get(CASE_WRITER_COMMANDS)),
+        FlowNode(name="cases", rate=round(recorded / minutes, 1)),
+        FlowNode(name="sender", waiting=flow.outgoing),
+        FlowNode(name="parked", waiting=flow.parked),
+        FlowNode(name="dead", waiting=sum(count or 0 for count in dead)),
+    )
+    hours = tuple(
+        HourOutcomes(
+            hour=hour.begins_at,
+            opened=hour.opened,
+            appended=hour.appended,
+            ignored=hour.ignored,
+            parked=hour.parked,
+        )
+        for hour in flow.hours
+    )
+    page = visit.page(visit.t.nav.flow, "flow")
+    return visit.html("operations/flow.html", page, view=FlowView(nodes=nodes, hours=hours))
+
+
+def _process_title(visit: Visit, name: str) -> str:
+    process = visit.desk.settings.processes.get(name)
+    return process.title if process else name

@@ -1,0 +1,37 @@
+"""Names of people for what the API gives as addresses, and whom cases may be assigned to."""
+
+from collections.abc import Mapping
+
+from services.desk.pages.views.lists import Option
+from services.desk.pages.visit import Visit
+
+
+async def names_of_people(visit: Visit) -> Mapping[str, str]:
+    """The names of all users by address; an office has few enough to read them all."""
+    users = await visit.desk.accounts.users.all()
+    return {user.id: user.name for user in users if user.disabled_at is None}
+
+
+def assignable(
+    visit: Visit, names: Mapping[str, str], process: str = "", chosen: str = ""
+) -> tuple[Option, ...]:
+    """The people and groups with a role in the process, or in any that the reader sees."""
+    seen = visit.desk.access.processes(visit.principal)
+    processes = [visit.desk.settings.processes[name] for name in seen if process in {"", name}]
+    people: dict[str, str] = {visit.principal.id: names.get(visit.principal.id, "")}
+    groups: dict[str, None] = {}
+    for each in processes:
+        if not each.access:
+            people |= names
+        for rule in each.access:
+            people |= {user.casefold(): names.get(user.casefold(), "") for user in rule.users}
+            groups |= dict.fromkeys(rule.groups)
+    options = [
+        Option(value=address, title=name or address, is_chosen=address == chosen)
+        for address, name in sorted(people.items(), key=lambda item: item[1] or item[0])
+    ]
+    options += [
+        Option(value=f"group:{group}", title=group, is_chosen=f"group:{group}" == chosen)
+        for group in groups
+    ]
+    return tuple(options)

@@ -1,0 +1,106 @@
+"""The routes of all pages, and of their files."""
+
+from collections.abc import Sequence
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from services.desk.accounts.web.wiring import sign_in_routes
+from services.desk.desk import Desk
+from services.desk.http.dispatch import ROUTE, Authenticator, Dispatcher
+from services.desk.pages.assets import PREFIX, Assets
+from services.desk.pages.dispatch import Handler, PageDispatcher
+from services.desk.pages.handlers import account, cases, compose, lists, mail, operations, people
+from services.desk.pages.handlers.account import TemplateSignInPages
+from services.desk.pages.templating import Renderer
+from services.desk.pages.visit import Site
+
+_CASE = "/cases/{number}"
+_PARKED = "/parked/{key}"
+_GET: Sequence[tuple[str, Handler]] = (
+    ("/", account.home),
+    *((f"/{name}", lists.show_list) for name in ("todo", "mine", "unassigned", "all", "closed")),
+    ("/search", lists.search),
+    (_CASE, cases.show_case),
+    (f"{_CASE}/row", lists.show_row),
+    (f"{_CASE}/entries", cases.show_entries),
+    (f"{_CASE}/answer", compose.answer_form),
+    (f"{_CASE}/note", compose.note_form),
+    (f"{_CASE}/attachments/{{sha256}}", mail.attachment),
+    (f"{_CASE}/comments/{{comment}}/mail", mail.show_mail),
+    (f"{_CASE}/comments/{{comment}}/original", mail.original),
+    ("/parked", operations.show_parked_list),
+    (_PARKED, operations.show_parked_mail),
+    (f"{_PARKED}/original", operations.parked_original),
+    ("/mailboxes", operations.show_mailboxes),
+    ("/flow", operations.show_flow),
+    ("/people", people.show_people),
+    ("/tokens", people.show_tokens),
+    ("/audit", people.show_audit),
+    ("/account", account.show_account),
+)
+_POST: Sequence[tuple[str, Handler]] = (
+    ("/cases/bulk", lists.act_on_many),
+    (f"{_CASE}/moves", cases.move),
+    (f"{_CASE}/assignments", cases.assign),
+    (f"{_CASE}/closures", cases.close),
+    (f"{_CASE}/reopenings", cases.reopen),
+    (f"{_CASE}/merges", cases.merge),
+    (f"{_CASE}/unmerge", cases.unmerge),
+    (f"{_CASE}/splits", cases.split),
+    (f"{_CASE}/edit", cases.edit),
+    (f"{_CASE}/answers", compose.answer),
+    (f"{_CASE}/answers/{{answer}}/recall", compose.recall),
+    (f"{_CASE}/notes", compose.note),
+    (f"{_CASE}/drafts/{{kind}}", compose.keep_draft),
+    (f"{_CASE}/uploads", compose.upload),
+    ("/parked/bulk", operations.act_on_parked),
+    (f"{_PARKED}/retries", operations.retry),
+    (f"{_PARKED}/discards", operations.discard),
+    (f"{_PARKED}/placements", operations.place),
+    ("/mailboxes/{mailbox}/tests", operations.test_login),
+    ("/people", people.add_person),
+    ("/people/{user}", people.change_person),
+    ("/tokens", people.make_token),
+    ("/tokens/{token}", people.revoke_token),
+    ("/account/password", account.change_password),
+    ("/account/sessions/{session}", account.end_session),
+)
+
+
+def page_routes(
+    desk: Desk, authenticator: Authenticator, *, live_url: str | None = None
+) -> Sequence[BaseRoute]:
+    """Every page; `live_url` is the stream of events that live pages listen to."""
+    assets = Assets()
+    site = Site(desk=desk, renderer=Renderer(assets), live_url=live_url)
+    dispatcher = PageDispatcher(site, Dispatcher(desk, authenticator))
+    return [
+        *(dispatcher.route(path, handler) for path, handler in _GET),
+        *(dispatcher.route(path, handler, "POST") for path, handler in _POST),
+        dispatcher.route("/preferences", account.preferences, "POST", public=True),
+        *sign_in_routes(desk, TemplateSignInPages(site)),
+        _static(assets),
+    ]
+
+
+def _static(assets: Assets) -> Route:
+    """Files under hashed URLs, which never change."""
+
+    async def answer(request: Request) -> Response:
+        request.scope[ROUTE] = f"{PREFIX}{{name}}"
+        asset = assets.find(request.url.path)
+        if asset is None:
+            return Response("not found", 404, media_type="text/plain")
+        headers = {
+            "Cache-Control": "public, max-age=31536000, immutable",
+            "X-Content-Type-Options": "nosniff",
+            "Vary": "Accept-Encoding",
+        }
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            headers["Content-Encoding"] = "gzip"
+            return Response(asset.compressed, headers=headers, media_type=asset.content_type)
+        return Response(asset.content, headers=headers, media_type=asset.content_type)
+
+    return Route(f"{PREFIX}{{name:path}}", answer, methods=["GET"])
