@@ -52,8 +52,11 @@ class PageDispatcher:
             if request.method not in SAFE_METHODS:
                 self._require_same_origin(request)
             visit = replace(visit, signed_in=await self._principal(request, public=public))
-            visit = replace(visit, form=await _form(request))
-            return await handler(visit)
+            form = await _form(request)
+            try:
+                return await handler(replace(visit, form=form))
+            finally:
+                await form.close()
         except Exception as error:  # noqa: BLE001 - every error becomes a page
             return self._error(visit, error)
 

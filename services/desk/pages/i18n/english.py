@@ -369,6 +369,11 @@ ENGLISH = c.Catalog(
             "original-downloaded": "downloaded an original mail",
             "attachment-downloaded": "downloaded a file",
             "exported": "exported cases",
+            "webhook-added": "added a webhook",
+            "webhook-changed": "changed a webhook",
+            "webhook-removed": "removed a webhook",
+            "webhook-secret-rotated": "rotated a webhook's secret",
+            "webhook-redelivered": "delivered an event again",
         },
     ),
     errors=c.ErrorPages(

@@ -371,6 +371,11 @@ POLISH = c.Catalog(
             "original-downloaded": "pobranie oryginału wiadomości",
             "attachment-downloaded": "pobranie pliku",
             "exported": "eksport spraw",
+            "webhook-added": "dodanie webhooka",
+            "webhook-changed": "zmiana webhooka",
+            "webhook-removed": "usunięcie webhooka",
+            "webhook-secret-rotated": "zmiana sekretu webhooka",
+            "webhook-redelivered": "ponowne dostarczenie zdarzenia",
         },
     ),
     errors=c.ErrorPages(
