@@ -40,6 +40,7 @@ SERVER_PODS: list[Labels] = [{OWN_LABEL: "mailcase-rabbitmq"}, {"app": "mailcase
 # Secrets and ConfigMaps that the manifests do not contain; docs/kubernetes.md describes how to create them.
 FROM_OUTSIDE = {
     "mailcase-broker", "mailcase-store", "mailcase-mailboxes", "mailcase-keys", "mailcase-smtp", "mailcase-ca",
+    "mailcase-oidc",
     "mailcase-rabbitmq-tls", "mailcase-rabbitmq-default-user",
     "mailcase-mongodb-tls", "mailcase-mongodb-services", "mailcase-mongodb-services-password",
     "mailcase-mongodb-reader", "mailcase-mongodb-reader-password",
@@ -59,8 +60,10 @@ def test_every_stage_of_the_command_line_is_deployed_under_its_own_name(overlay:
             == pod_labels(deployment)["app.kubernetes.io/component"]
         )
         _, bound, _ = app.parse_args([command, *options], exit_on_error=False, print_error=False)
-        (port,) = container(deployment)["ports"]
-        assert bound.arguments["http_port"] == port["containerPort"] == 8080
+        ports = {port["name"]: port["containerPort"] for port in container(deployment)["ports"]}
+        assert bound.arguments["http_port"] == ports["http"] == 8080
+        if command == "desk":
+            assert bound.arguments["listen"] == f"0.0.0.0:{ports['desk']}"
         assert bound.arguments["config"] == _settings_file(deployment)
 
 
@@ -133,7 +136,7 @@ def test_probes_ask_where_the_services_answer(overlay: str) -> None:
             "readinessProbe": "/readyz",
         }
         assert all(f'case "{path}":' in answered for path in paths.values())
-        assert {one[probe]["httpGet"]["port"] for probe in paths} == {one["ports"][0]["name"]}
+        assert {one[probe]["httpGet"]["port"] for probe in paths} == {"http"}
     for monitor in of_kind(overlay, "PodMonitor"):
         if monitor["metadata"]["name"] != "mailcase":
             continue
