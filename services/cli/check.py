@@ -3,6 +3,7 @@
 import asyncio
 import os
 import stat
+from collections.abc import Awaitable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from services.cli.broker_nodes import NodesUnknownError, nodes_of
 from services.cli.terminal.output import DEFAULT_CONFIG, Config, Json, counted
 from services.cli.up.running import with_running_servers
 from services.cli.up.server_urls import origin
+from services.desk.accounts.accounts import utc_now
+from services.desk.accounts.oidc.provider import Provider, callback_of
 from services.fetcher.mail_source import create_mail_source
 from services.fetcher.ports import MailboxError
 from services.runtime.broker.configured import connection_name
@@ -19,7 +22,7 @@ from services.runtime.broker.connection import Broker
 from services.runtime.errors import MailcaseError, SettingsError
 from services.runtime.mail.message_id_keys import message_id_signer
 from services.runtime.settings import Broker as BrokerSettings
-from services.runtime.settings import Mailbox, Settings, Smtp, load_settings
+from services.runtime.settings import Desk, Mailbox, Settings, Smtp, load_settings
 from services.runtime.store.mongo import Store
 from services.sender.smtp import SmtpTransport, transports
 from services.sender.templates import Templates
@@ -43,8 +46,8 @@ class Finding:
 
 
 def check(config: Config = DEFAULT_CONFIG, json: Json = False) -> int:
-    """Check the settings, then log in to the broker, the database, every mailbox and every SMTP
-    server.
+    """Check the settings, then log in to the broker, the database, every mailbox, every SMTP
+    server, and to the OpenID provider as far as that goes without a person.
 
     Prints a line for each. Exit status 1 if one fails, 2 if the settings are invalid.
     """
@@ -71,7 +74,7 @@ async def _findings(settings: Settings, config: Path) -> list[Finding]:
     return [
         good,
         *check_keys(settings),
-        *await asyncio.gather(*servers, *mailboxes, *smtp),
+        *await asyncio.gather(*servers, *mailboxes, *smtp, *_provider(settings)),
     ]
 
 
@@ -155,6 +158,21 @@ def with_file_warning(finding: Finding, file: Path | None) -> Finding:
     detail = f"{finding.detail}; every user of this machine can read {file}"
     hint = f"chmod 600 {file}, as the user that Mailcase runs as"
     return replace(finding, detail=detail, hint=f"{finding.hint}; {hint}" if finding.hint else hint)
+
+
+def _provider(settings: Settings) -> list[Awaitable[Finding]]:
+    """The check of the OpenID provider, if people sign in with one."""
+    return [_check_provider(settings.desk)] if settings.desk.login == "oidc" else []
+
+
+async def _check_provider(desk: Desk) -> Finding:
+    try:
+        detail = await Provider(desk.oidc, callback_of(desk.base_url), utc_now).check()
+    except MailcaseError as error:
+        hint = "check issuer, ca_file and client_secret_file of [desk.oidc]"
+        return Finding("provider", ok=False, detail=str(error), hint=hint)
+    finding = Finding("provider", ok=True, detail=detail)
+    return with_file_warning(finding, desk.oidc.client_secret_file)
 
 
 async def _check_smtp(settings: Settings, name: str, transport: SmtpTransport) -> Finding:

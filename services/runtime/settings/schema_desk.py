@@ -89,7 +89,7 @@ class Desk(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     # A session ends after this time without a request, and after this time in any case.
     session_idle: Duration = "12h"
     session_length: Duration = "7d"
-    # Whose X-Forwarded-For and X-Forwarded-Proto are believed.
+    # Whose X-Forwarded-For is believed.
     trusted_proxies: tuple[Network, ...] = ()
     # Networks that webhooks reach although they are not public; http:// is sent to these alone.
     webhook_allow_networks: tuple[Network, ...] = ()

@@ -11,6 +11,7 @@ from joserfc.jwk import RSAKey
 from msgspec.structs import replace
 
 from schemas.desk import DeskSession
+from services.cli.check import _check_provider
 from services.desk.accounts.web.wiring import http_authenticator, sign_in_routes
 from services.desk.app import build_app
 from services.desk.audit_log import AuditFilter
@@ -226,6 +227,24 @@ async def test_new_keys_of_the_provider_are_found_and_its_absence_is_a_page(
     provider.stop()
     assert problem(await browser.get(callback.location)) == "unavailable"
     provider.restart()
+
+
+async def test_the_check_of_the_settings_asks_the_provider(
+    office: Desk, provider: RunningProvider
+) -> None:
+    section = office.settings.desk
+    finding = await _check_provider(section)
+    assert finding.ok
+    assert finding.detail.startswith(f"{provider.issuer} publishes 1 usable key")
+    for wrong in (
+        replace(section.oidc, issuer=f"{provider.issuer}/realms/other"),
+        replace(section.oidc, issuer=f"http://localhost:{provider.port}"),
+        replace(section.oidc, issuer=f"http://127.0.0.1:{free_port()}"),
+        replace(section.oidc, client_secret_file=Path("/nonexistent")),
+    ):
+        finding = await _check_provider(replace(section, oidc=wrong))
+        assert not finding.ok
+        assert "[desk.oidc]" in finding.hint
 
 
 async def test_groups_can_be_required(office: Desk, provider: RunningProvider, url: str) -> None:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from joserfc.jwk import KeySet
@@ -29,9 +29,17 @@ from services.runtime.settings.schema_desk import Oidc
 T = TypeVar("T")
 log = get_logger(__name__)
 
+CALLBACK: Final = "/sign-in/provider/callback"
 KEEP_S = 3600.0
+# After a failure nobody waits for the provider again so soon: they would all wait in a row.
+FAILURE_PAUSE_S = 5.0
 # Tokens that name unknown keys make us ask for keys no more often than this.
 REFRESH_PAUSE_S = 10.0
+
+
+def callback_of(public_url: str) -> str:
+    """The URI to register with the provider, for a desk at `public_url`."""
+    return public_url + CALLBACK
 
 
 class Provider:
@@ -56,7 +64,19 @@ class Provider:
         self._metadata_at_s = 0.0
         self._keys: KeySet | None = None
         self._keys_at_s = 0.0
+        self._failure: tuple[float, str] | None = None
         self._lock = asyncio.Lock()
+
+    async def check(self) -> str:
+        """Fetch everything that a log-in needs; what was found, in words.
+
+        Whether the provider knows our client and its secret shows only with a person who logs in. Raises
+        ProviderUnavailableError.
+        """
+        await self._described()
+        keys = await self._public_keys(fresh=False)
+        await asyncio.to_thread(self._secret)
+        return f"{self._issuer} publishes {len(keys.keys)} usable keys; redirect URI {self._redirect_uri}"
 
     async def authorization_url(self, attempt: LoginAttempt) -> str:
         """Where to send the browser. Raises ProviderUnavailableError."""
@@ -157,10 +177,8 @@ class Provider:
         """As `_described`, under the lock; an old description is better than none."""
         if self._metadata is None or time.monotonic() - self._metadata_at_s > KEEP_S:
             try:
-                document = await asyncio.to_thread(self._transport.get, discovery_url(self._issuer))
+                document = await self._fetched(discovery_url(self._issuer))
                 self._metadata = parse_metadata(document, self._issuer)
-            except IdentityRefusedError as error:
-                raise ProviderUnavailableError(error.problem) from None
             except ProviderUnavailableError as error:
                 if self._metadata is None:
                     raise
@@ -173,13 +191,26 @@ class Provider:
             age_s = time.monotonic() - self._keys_at_s
             if self._keys is None or age_s > (REFRESH_PAUSE_S if fresh else KEEP_S):
                 metadata = await self._description()
+                document = await self._fetched(metadata.jwks_uri)
                 try:
-                    document = await asyncio.to_thread(self._transport.get, metadata.jwks_uri)
                     self._keys = public_keys(document)
-                except (ValueError, IdentityRefusedError) as error:
-                    raise ProviderUnavailableError(f"no keys of the provider: {error}") from None
+                except ValueError as error:
+                    raise ProviderUnavailableError(f"{metadata.jwks_uri}: {error}") from None
                 self._keys_at_s = time.monotonic()
             return self._keys
+
+    async def _fetched(self, url: str) -> dict[str, Any]:
+        """The document at a public URL of the provider, under the lock."""
+        if self._failure is not None and time.monotonic() - self._failure[0] < FAILURE_PAUSE_S:
+            raise ProviderUnavailableError(self._failure[1])
+        try:
+            document = await asyncio.to_thread(self._transport.get, url)
+        except (ProviderUnavailableError, IdentityRefusedError) as error:
+            problem = error.problem if isinstance(error, IdentityRefusedError) else str(error)
+            self._failure = time.monotonic(), problem
+            raise ProviderUnavailableError(problem) from None
+        self._failure = None
+        return document
 
     def _secret(self) -> str:
         """The client's secret, read at each log-in, so that a changed one needs no restart."""

@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Route
 from services.desk.accounts.errors import AccountError
 from services.desk.accounts.oidc.errors import IdentityRefusedError, ProviderUnavailableError
 from services.desk.accounts.oidc.login_attempt import LoginAttempt
-from services.desk.accounts.oidc.provider import Provider
+from services.desk.accounts.oidc.provider import CALLBACK, Provider
 from services.desk.accounts.oidc.sign_on import SignOn
 from services.desk.accounts.web.cookies import cookie_value
 from services.desk.accounts.web.forms import read_form
@@ -23,7 +23,6 @@ from services.runtime.logs import get_logger
 
 log = get_logger(__name__)
 
-CALLBACK: Final = f"{PROVIDER}/callback"
 LOGOUT: Final = f"{PROVIDER}/logout"
 # How long someone may take at the provider.
 LOGIN_LIFETIME = timedelta(minutes=15)

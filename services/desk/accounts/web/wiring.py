@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from starlette.routing import BaseRoute
 
 from services.desk.accounts.authenticator import AccountAuthenticator
-from services.desk.accounts.oidc.provider import Provider
+from services.desk.accounts.oidc.provider import Provider, callback_of
 from services.desk.accounts.oidc.sign_on import SignOn
 from services.desk.accounts.web.cookies import Cookies
 from services.desk.accounts.web.http_authenticator import HttpAuthenticator
 from services.desk.accounts.web.pages import PlainPages, SignInPages
-from services.desk.accounts.web.provider_sign_in import CALLBACK, ProviderSignIn
+from services.desk.accounts.web.provider_sign_in import ProviderSignIn
 from services.desk.accounts.web.sign_in import SignIn
 from services.desk.desk import Desk
 
@@ -35,6 +35,6 @@ def sign_in_routes(desk: Desk, pages: SignInPages | None = None) -> Sequence[Bas
     if desk.settings.desk.login == "local":
         return sign_in.routes()
     oidc = desk.settings.desk.oidc
-    provider = Provider(oidc, desk.public_url + CALLBACK, desk.accounts.now)
+    provider = Provider(oidc, callback_of(desk.public_url), desk.accounts.now)
     sign_on = SignOn(desk.accounts, desk.store, oidc.issuer or "")
     return [*sign_in.routes(), *ProviderSignIn(sign_in, provider, sign_on).routes()]
