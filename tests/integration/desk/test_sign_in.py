@@ -16,6 +16,7 @@ from services.desk.accounts.web.wiring import http_authenticator, sign_in_routes
 from services.desk.app import build_app
 from services.desk.build import build_desk
 from services.desk.desk import Desk
+from services.desk.pages.routes import page_routes
 from services.runtime.settings import Settings
 from tests.asgi import Answer, Client
 from tests.integration.desk.accounts import ANNA, OFFICE, PASSWORD, code_of, join
@@ -266,6 +267,30 @@ async def test_the_first_visitor_signs_up_as_administrator(app: ASGIApp, desk: D
     me = (await who(app, value_of(entered))).json()
     assert me["id"] == "ada@office.example"
     assert "admin" in me["permissions"]
+
+
+async def test_a_new_password_needs_the_old_one_and_ends_every_other_session(desk: Desk) -> None:
+    desk.accounts.passwords = Passwords(memory_kib=256, passes=1)
+    authenticator = http_authenticator(desk)
+    app = build_app(desk, authenticator, page_routes(desk, authenticator))
+    other = (await join(desk.accounts)).cookie
+    mine = OWN | {"cookie": f"__Host-mailcase={value_of(await sign_in(app))}"}
+    form = {"current": PASSWORD, "password": "another four good words"}
+    for change in ({"current": "a wrong guess"}, {"password": "short"}):
+        assert (await submit(app, "/account/password", form | change, mine)).status == 422
+    forged = mine | {"sec-fetch-site": "cross-site"}
+    assert (await submit(app, "/account/password", form, forged)).status == 403
+    changed = await submit(app, "/account/password", form, mine)
+    assert changed.headers["location"] == "/account"
+    assert (await who(app, other)).status == 401
+    assert (await who(app, value_of(changed))).status == 200
+    assert (await sign_in(app)).status == 401
+    # the browser is known under the new password: guesses of others do not lock it out
+    for _ in range(12):
+        await sign_in(app, password="a wrong guess")
+    device = value_of(changed, "__Host-mailcase-device")
+    known = OWN | {"cookie": f"__Host-mailcase-device={device}"}
+    assert (await sign_in(app, known, password=form["password"])).status == 303
 
 
 @pytest.mark.parametrize(

@@ -130,13 +130,7 @@ class SignIn:
         """End the session that the browser had, give it the new one, and go on to a path of our own."""
         await self.end_session(request)
         response = RedirectResponse(safe_next(next_path), 303, {"Cache-Control": "no-store"})
-        session = logged_in.session
-        lifetime = session.expires_at - session.created_at
-        cookies = self.cookies
-        for cookie in (
-            cookies.set(cookies.session, logged_in.cookie, lifetime),
-            cookies.set(cookies.device, logged_in.device, DEVICE_LIFETIME),
-        ):
+        for cookie in cookies_of(logged_in, self.cookies):
             response.headers.append("Set-Cookie", cookie)
         return response
 
@@ -183,6 +177,15 @@ class SignIn:
             problem=problem,
         )
         return self.pages.welcome(request, form, status)
+
+
+def cookies_of(logged_in: LoggedIn, cookies: Cookies) -> tuple[str, str]:
+    """The `Set-Cookie` headers of a new session: of itself, and of the browser that is known from now on."""
+    lifetime = logged_in.session.expires_at - logged_in.session.created_at
+    return (
+        cookies.set(cookies.session, logged_in.cookie, lifetime),
+        cookies.set(cookies.device, logged_in.device, DEVICE_LIFETIME),
+    )
 
 
 def page(handler: Handler, template: str) -> Handler:

@@ -1,7 +1,6 @@
 """The pages before signing in, language and theme, and one's own account."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -9,6 +8,7 @@ from starlette.responses import Response
 from services.desk.accounts.errors import AccountError
 from services.desk.accounts.web.cookies import Cookies
 from services.desk.accounts.web.pages import PROVIDER, SignInForm, WelcomeForm
+from services.desk.accounts.web.sign_in import cookies_of
 from services.desk.api.sessions import SessionList
 from services.desk.pages.i18n import CATALOGS
 from services.desk.pages.views.people import AccountView, LinkView, SessionRow, SignInView
@@ -88,10 +88,8 @@ async def change_password(visit: Visit) -> Response:
     except AccountError as error:
         return await _account_page(visit, error=str(error), status=422)
     response = visit.redirect("/account")
-    cookies = Cookies.of(visit.desk.public_url)
-    lifetime: timedelta = session.session.expires_at - session.session.created_at
-    cookie = cookies.set(cookies.session, session.cookie, lifetime)
-    response.headers.append("Set-Cookie", cookie)
+    for cookie in cookies_of(session, Cookies.of(visit.desk.public_url)):
+        response.headers.append("Set-Cookie", cookie)
     return response
 
 
