@@ -15,7 +15,6 @@ from pymongo.database import Database
 
 from deploy.local.servers import PrivateServers
 from deploy.local.services import Services
-from services.runtime.broker.topology import DESK_INDEX
 from tests.vhosts import add_virtual_host
 
 PASSWORD = "secret"
@@ -99,7 +98,7 @@ class Pipeline:
     def queued(self) -> dict[str, int]:
         """Messages in each queue, ready or not acknowledged.
 
-        Left out are the archives, which keep them, and the desk's queue: no desk runs here.
+        Left out are the archives, which keep them, and the desk's queues: no desk runs here.
         """
         listing = self.servers.broker.ctl(
             "list_queues", "-q", "-p", self.virtual_host, "name", "messages"
@@ -108,7 +107,7 @@ class Pipeline:
         return {
             name: int(count)
             for name, count in rows
-            if count.isdecimal() and not name.endswith(".archive") and name != DESK_INDEX
+            if count.isdecimal() and not name.endswith(".archive") and not name.startswith("desk.")
         }
 
     def until(self, condition: Callable[[], bool], what: str, patience_s: float = 60.0) -> None:
