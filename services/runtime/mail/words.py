@@ -68,7 +68,9 @@ def decode_words(raw: bytes, charset: str | None = None) -> str:
 
 
 def _raw_text(raw: bytes, charset: str | None) -> str:
-    return decode(raw)[0] if raw.isascii() else decode_unlabeled(raw, charset)
+    if raw.isascii():
+        return decode(raw)[0] if b"\x1b" in raw else raw.decode("ascii")
+    return decode_unlabeled(raw, charset)
 
 
 def charset_of_words(raw: bytes) -> str | None:

@@ -105,7 +105,9 @@ class Containers:
         return found
 
     def _bodies(self, raw: bytes, headers: MailHeaders, defects: Defects) -> Bodies:
-        limits = structs.replace(self._limits, max_parts=max(1, self._parts_left))
+        limits = self._limits
+        if self._parts_left < limits.max_parts:
+            limits = structs.replace(limits, max_parts=max(1, self._parts_left))
         parts = split(raw, headers, limits, defects)
         if parts[0].content_type.startswith("multipart/") and not parts[0].children:
             raw, parts = self._encoded_whole(raw, parts, limits, defects)

@@ -59,7 +59,7 @@ class _Lines:
         self._text = text
         self.lines = text.split("\n")
         has_odd_blanks = any(map(text.__contains__, _ODD_BLANKS))  # translating all lines is dear
-        self._bare = [_plain(line) if has_odd_blanks else line.strip() for line in self.lines]
+        self._bare = list(map(_plain if has_odd_blanks else str.strip, self.lines))
         self._is_quoted = [False] * len(self._bare)
         if ">" in text:
             self._is_quoted = [
@@ -141,6 +141,8 @@ class _Lines:
 
     def without_quotes(self, kept: range) -> range:
         """Without a quote that stands below or above all that is new."""
+        if True not in self._is_quoted:
+            return kept
         quoted = [index for index in kept if self._is_quoted[index]]
         if not quoted:
             return kept
