@@ -139,6 +139,35 @@ def _bomb_as_object_stream() -> bytes:
     return data + b"startxref\n%d\n%%%%EOF\n" % start
 
 
+def _tables(count: int) -> bytes:
+    """A file that was updated that many times."""
+    data, before, start = bytearray(b"%PDF-1.4\n1 0 obj\n<</Type/Catalog>>\nendobj\n"), b"", 0
+    for _ in range(count):
+        start = len(data)
+        data += b"xref\n0 1\n0000000000 65535 f \ntrailer\n<</Size 2/Root 1 0 R%s>>\n" % before
+        before = b"/Prev %d" % start
+    return bytes(data) + b"startxref\n%d\n%%%%EOF\n" % start
+
+
+def _objects_in_a_stream(count: int) -> bytes:
+    """The name tree stands in one stream with many others, which a reader parses with it."""
+    heads = b"".join(b"%d %d " % (10 + n, 5 * n) for n in range(count))
+    content = zlib.compress(heads + b"<<>> " * count, 9)
+    entries = b"/Type/ObjStm/N %d/First %d/Filter/FlateDecode" % (count, len(heads))
+    data, offsets = bytearray(b"%PDF-1.7\n"), {}
+    for number, item in ((1, _catalog(b"10 0 R")), (4, stream(content, entries))):
+        offsets[number] = len(data)
+        data += b"%d 0 obj\n%s\nendobj\n" % (number, item)
+    start = len(data)
+    offsets[5] = start
+    rows = [(1, offsets[n], 0) if n in offsets else (0, 0, 0) for n in range(10)]
+    rows += [(2, 4, n) for n in range(count)]
+    table = zlib.compress(b"".join(struct.pack(">BII", *row) for row in rows), 9)
+    entries = b"/Type/XRef/W[1 4 4]/Filter/FlateDecode/Size %d/Root 1 0 R" % len(rows)
+    data += b"5 0 obj\n%s\nendobj\n" % stream(table, entries)
+    return bytes(data) + b"startxref\n%d\n%%%%EOF\n" % start
+
+
 def _encrypted() -> bytes:
     writer = PdfWriter()
     writer.add_blank_page(width=10, height=10)
@@ -197,6 +226,8 @@ PDF: dict[str, Callable[[], bytes]] = {
     "tables of objects in a circle": lambda: (
         b"%PDF-1.4\nxref\n0 1\n0000000000 65535 f \ntrailer\n<</Size 1/Root 1 0 R/Prev 9>>\nstartxref\n9\n%%EOF\n"
     ),
+    "20,000 tables of objects": lambda: _tables(20_000),
+    "100,000 objects in a stream": lambda: _objects_in_a_stream(100_000),
     "a table of 2 billion objects": lambda: (
         b"%PDF-1.4\nxref\n0 2000000000\ntrailer\n<</Size 2000000000/Root 1 0 R>>\nstartxref\n9\n%%EOF\n"
     ),

@@ -23,6 +23,8 @@ HAS_PDF_READER = importlib.util.find_spec("pypdf") is not None
 
 MAX_BYTES = 50_000_000
 MAX_OBJECTS = 200_000  # of a file without a table of its objects, each is searched for
+MAX_PARSED = 100_000  # pypdf parses all objects of a stream when it needs one
+MAX_TABLES = 1_000  # each update of a file adds one
 MAX_FILES = 50
 MAX_NODES = 500  # of the name tree
 MAX_PAGES = 20
@@ -35,18 +37,21 @@ _WINMAIL = b"\x78\x9f\x3e\x22"  # [MS-OXTNEF]
 _SIGNATURE_WITHIN = (
     1024  # the header may stand behind other bytes (implementation note 13 of PDF 1.7)
 )
-# Streams that an invoice or an index of objects does not need, at once.
+# Of a stream that holds other objects or a table of them; a file may be larger.
 _LIMITS: dict[str, Any] = {
     "maximum_declared_stream_length": 50_000_000,
-    "array_based_stream_maximum_output_length": MAX_DECODED_BYTES,
-    "lzw_maximum_output_length": 4_000_000,
-    "run_length_maximum_output_length": MAX_DECODED_BYTES,
-    "zlib_maximum_output_length": MAX_DECODED_BYTES,
+    "array_based_stream_maximum_output_length": 2_000_000,
+    "lzw_maximum_output_length": 2_000_000,
+    "run_length_maximum_output_length": 2_000_000,
+    "zlib_maximum_output_length": 2_000_000,
     "zlib_maximum_recovery_input_length": 200_000,
-    "brotli_maximum_output_length": 4_000_000,
+    "brotli_maximum_output_length": 2_000_000,
     "stream_filters_maximum_length": 3,
     "stream_decoding_work_maximum_length": 2 * MAX_DECODED_BYTES,
-    "page_tree_maximum_entries": 20_000,
+}
+_FILE_LIMITS: dict[str, Any] = {
+    "zlib_maximum_output_length": MAX_DECODED_BYTES,
+    "run_length_maximum_output_length": MAX_DECODED_BYTES,
 }
 
 
@@ -95,14 +100,16 @@ def _read(data: bytes) -> list[ReadDocument]:
         raise _TooMuchError(f"the PDF has more than {MAX_BYTES} bytes")
     if data.count(b"obj") > 2 * MAX_OBJECTS:  # obj and endobj
         raise _TooMuchError(f"the PDF has more than {MAX_OBJECTS} objects")
-    reader = PdfReader(io.BytesIO(data), strict=False)
+    if data.count(b"/Prev") > MAX_TABLES:
+        raise _TooMuchError(f"the PDF has more than {MAX_TABLES} tables of objects")
+    reader = PdfReader(io.BytesIO(data), strict=False, xref_stream_maximum_entries=MAX_OBJECTS)
     if reader.is_encrypted:
         detail = "the PDF is encrypted"
         return [ReadDocument(flags=(InvoiceFlag.ENCRYPTED_PDF,), detail=detail)]
     documents: list[ReadDocument] = []
     contents: set[bytes] = set()
     left = MAX_DECODED_BYTES
-    for name, content in _files(reader):
+    for name, content in EmbeddedFiles(reader).read():
         left -= len(content)
         if left < 0:
             raise _TooMuchError(f"the embedded files have more than {MAX_DECODED_BYTES} bytes")
@@ -115,110 +122,122 @@ def _read(data: bytes) -> list[ReadDocument]:
     return documents
 
 
-def _files(reader: "PdfReader") -> Iterator[tuple[str, bytes]]:
-    """The embedded files with their names, each stream once. Raises _TooMuchError."""
-    from pypdf.generic import DictionaryObject, StreamObject  # noqa: PLC0415
+class EmbeddedFiles:
+    """The files that a document embeds. Raises _TooMuchError, _DamagedError, and what pypdf raises."""
 
-    seen: set[int] = set()
-    for specification in _specifications(reader):
-        name = str(specification.get("/UF") or specification.get("/F") or _UNNAMED)
-        name = one_visible_line(name)[:_MAX_NAME_CHARS] or _UNNAMED
-        streams = _resolved(specification.get("/EF"))
-        if not isinstance(streams, DictionaryObject):
-            continue  # a file elsewhere
-        for key in ("/F", "/UF"):
-            stream = _resolved(streams.get(key))
-            if stream is None or id(stream) in seen:
+    def __init__(self, reader: "PdfReader") -> None:
+        self._reader = reader
+
+    def read(self) -> Iterator[tuple[str, bytes]]:
+        """The files with their names, each stream once."""
+        from pypdf import apply_configuration  # noqa: PLC0415
+        from pypdf.generic import StreamObject  # noqa: PLC0415
+
+        seen: set[int] = set()
+        for specification in self._specifications():
+            name = str(specification.get("/UF") or specification.get("/F") or _UNNAMED)
+            streams = self._dictionary(specification.get("/EF"))
+            if streams is None:
+                continue  # a file elsewhere
+            for key in ("/F", "/UF"):
+                stream = self._resolved(streams.get(key))
+                if stream is None or id(stream) in seen:
+                    continue
+                if not isinstance(stream, StreamObject):
+                    raise _DamagedError("an embedded file has no content")
+                seen.add(id(stream))
+                if len(seen) > MAX_FILES:
+                    raise _TooMuchError(f"the PDF has more than {MAX_FILES} embedded files")
+                with apply_configuration(**_FILE_LIMITS):
+                    content = stream.get_data()
+                yield one_visible_line(name)[:_MAX_NAME_CHARS] or _UNNAMED, content
+
+    def _specifications(self) -> "Iterator[DictionaryObject]":
+        """The file specifications of the document, some perhaps twice."""
+        catalog = self._reader.root_object
+        names = self._dictionary(catalog.get("/Names"))
+        candidates = self._name_tree(names.get("/EmbeddedFiles")) if names is not None else []
+        candidates += self._array(catalog.get("/AF"), MAX_FILES + 1)
+        candidates += self._page_attachments(catalog.get("/Pages"))
+        for candidate in candidates:
+            specification = self._dictionary(candidate)
+            if specification is not None:
+                yield specification
+
+    def _name_tree(self, root: "PdfObject | None") -> "list[PdfObject | None]":
+        """The values of a name tree (7.9.6)."""
+        values: list[PdfObject | None] = []
+        nodes, seen = [root], _Nodes()
+        while nodes:
+            node = self._dictionary(nodes.pop())
+            if node is None:
                 continue
-            if not isinstance(stream, StreamObject):
-                raise _DamagedError("an embedded file has no content")
-            seen.add(id(stream))
-            if len(seen) > MAX_FILES:
+            seen.add(node)
+            if "/Names" not in node and "/Kids" not in node:
+                raise _DamagedError("a node of a name tree is empty")
+            values += self._array(node.get("/Names"), 2 * MAX_FILES + 3)[1::2]
+            nodes += reversed(self._array(node.get("/Kids"), MAX_NODES + 1))
+            if seen.count > MAX_NODES or len(nodes) > 2 * MAX_NODES or len(values) > MAX_FILES:
                 raise _TooMuchError(f"the PDF has more than {MAX_FILES} embedded files")
-            yield name, stream.get_data()
+        return values
+
+    def _page_attachments(self, pages: "PdfObject | None") -> "Iterator[PdfObject | None]":
+        """The files of the annotations on the first pages (12.5.6.15)."""
+        left = MAX_ANNOTATIONS
+        for page in self._first_pages(pages):
+            references = self._array(page.get("/Annots"), left)
+            left -= len(references)
+            for reference in references:
+                annotation = self._dictionary(reference)
+                if annotation is not None and annotation.get("/FS") is not None:
+                    yield annotation.get("/FS")
+
+    def _first_pages(self, root: "PdfObject | None") -> "Iterator[DictionaryObject]":
+        """The first pages of a page tree (7.7.3), in their order."""
+        nodes, seen, pages = [root], _Nodes(), 0
+        while nodes and seen.count < MAX_NODES and pages < MAX_PAGES:
+            node = self._dictionary(nodes.pop())
+            if node is None:
+                continue
+            kids = self._array(node.get("/Kids"), MAX_PAGES)
+            if kids:
+                seen.add(node)
+                nodes += reversed(kids)
+            else:
+                pages += 1
+                yield node
+
+    def _dictionary(self, value: "PdfObject | None") -> "DictionaryObject | None":
+        from pypdf.generic import DictionaryObject  # noqa: PLC0415
+
+        resolved = self._resolved(value)
+        return resolved if isinstance(resolved, DictionaryObject) else None
+
+    def _array(self, value: "PdfObject | None", most: int) -> "list[PdfObject | None]":
+        from pypdf.generic import ArrayObject  # noqa: PLC0415
+
+        resolved = self._resolved(value)
+        return list(resolved[:most]) if isinstance(resolved, ArrayObject) else []
+
+    def _resolved(self, value: "PdfObject | None") -> "PdfObject | None":
+        """What a reference points to."""
+        found = None if value is None else value.get_object()
+        if len(self._reader.resolved_objects) > MAX_PARSED:
+            raise _TooMuchError(f"the PDF needs more than {MAX_PARSED} objects for its files")
+        return found
 
 
-def _specifications(reader: "PdfReader") -> "Iterator[DictionaryObject]":
-    """The file specifications of a document, some perhaps twice."""
-    from pypdf.generic import ArrayObject, DictionaryObject  # noqa: PLC0415
+class _Nodes:
+    """The nodes of a tree that were visited. Raises _DamagedError for one that comes again."""
 
-    catalog = reader.root_object
-    names = _resolved(catalog.get("/Names"))
-    candidates: list[PdfObject | None] = []
-    if isinstance(names, DictionaryObject):
-        candidates += _name_tree(_resolved(names.get("/EmbeddedFiles")))
-    associated = _resolved(catalog.get("/AF"))
-    candidates += (
-        associated[: MAX_FILES + 1] if isinstance(associated, ArrayObject) else [associated]
-    )
-    candidates += _page_attachments(reader)
-    for candidate in candidates:
-        specification = _resolved(candidate)
-        if isinstance(specification, DictionaryObject):
-            yield specification
+    def __init__(self) -> None:
+        self._seen: set[int] = set()
 
-
-def _name_tree(root: "PdfObject | None") -> "list[PdfObject | None]":
-    """The values of a name tree (7.9.6), each node once. Raises _TooMuchError."""
-    from pypdf.generic import ArrayObject, DictionaryObject  # noqa: PLC0415
-
-    values: list[PdfObject | None] = []
-    nodes = [root]
-    seen: set[int] = set()
-    while nodes:
-        node = _resolved(nodes.pop())
-        if not isinstance(node, DictionaryObject):
-            continue
-        if id(node) in seen:
+    def add(self, node: "DictionaryObject") -> None:
+        if id(node) in self._seen:
             raise _DamagedError("a node of a tree is its own relative")
-        seen.add(id(node))
-        kids, names = _resolved(node.get("/Kids")), _resolved(node.get("/Names"))
-        if isinstance(names, ArrayObject):
-            values += names[1 : 2 * MAX_FILES + 3 : 2]
-        if isinstance(kids, ArrayObject):
-            nodes += reversed(kids[: MAX_NODES + 1])
-        if len(seen) > MAX_NODES or len(nodes) > 2 * MAX_NODES or len(values) > MAX_FILES:
-            raise _TooMuchError(f"the PDF has more than {MAX_FILES} embedded files")
-    return values
+        self._seen.add(id(node))
 
-
-def _page_attachments(reader: "PdfReader") -> "Iterator[PdfObject | None]":
-    """The files of the annotations on the first pages (12.5.6.15)."""
-    from pypdf.generic import ArrayObject, DictionaryObject  # noqa: PLC0415
-
-    left = MAX_ANNOTATIONS
-    for page in _first_pages(_resolved(reader.root_object.get("/Pages"))):
-        annotations = _resolved(page.get("/Annots"))
-        if not isinstance(annotations, ArrayObject):
-            continue
-        for reference in annotations[:left]:
-            annotation = _resolved(reference)
-            if isinstance(annotation, DictionaryObject) and annotation.get("/FS") is not None:
-                yield annotation.get("/FS")
-        left -= len(annotations[:left])
-
-
-def _first_pages(root: "PdfObject | None") -> "Iterator[DictionaryObject]":
-    """The first pages of a page tree (7.7.3), each node once, in their order."""
-    from pypdf.generic import ArrayObject, DictionaryObject  # noqa: PLC0415
-
-    nodes, pages = [root], 0
-    seen: set[int] = set()
-    while nodes and len(seen) < MAX_NODES and pages < MAX_PAGES:
-        node = _resolved(nodes.pop())
-        if not isinstance(node, DictionaryObject):
-            continue
-        kids = _resolved(node.get("/Kids"))
-        if id(node) in seen and kids is not None:
-            raise _DamagedError("a node of a tree is its own relative")
-        seen.add(id(node))
-        if isinstance(kids, ArrayObject):
-            nodes += reversed(kids[:MAX_PAGES])
-        else:
-            pages += 1
-            yield node
-
-
-def _resolved(value: "PdfObject | None") -> "PdfObject | None":
-    """What a reference points to. Raises what pypdf raises, also for references in a circle."""
-    return None if value is None else value.get_object()
+    @property
+    def count(self) -> int:
+        return len(self._seen)

@@ -9,6 +9,7 @@ from msgspec import structs
 
 from schemas.flags import InvoiceFlag
 from services.extractor.reading import cii, ksef, ubl
+from services.extractor.reading.characters import one_visible_line
 from services.extractor.reading.checks import check_invoice
 from services.extractor.reading.element_values import ElementValues, Notes
 from services.extractor.reading.invoice import Invoice, ReadDocument
@@ -47,7 +48,7 @@ _INVOICE_TAG = re.compile(
     rb"[\s/>]"
 )
 _BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
-_SNIFFED_BYTES = 200
+_SNIFFED_BYTES = 4096
 _SEARCHED_BYTES = 8_000_000
 
 
@@ -70,12 +71,13 @@ def read_xml_document(data: bytes, *, name: str, embedded: bool = False) -> Read
     except UnknownRootError as error:
         if not _KNOWN.fullmatch(error.root):
             return None
-        detail = f"the format {error.root[:200]} is known, but not read"
+        detail = one_visible_line(f"the format {error.root[:200]} is known, but not read")
         return ReadDocument(name=shown, flags=(InvoiceFlag.KNOWN_NOT_READ,), detail=detail)
     except XmlRefusedError as error:
         if not error.has_root and not _mentions_invoice(data):
             return None
-        return ReadDocument(name=shown, flags=(_flag_of(error),), detail=str(error))
+        detail = one_visible_line(str(error))
+        return ReadDocument(name=shown, flags=(_flag_of(error),), detail=detail)
     notes = Notes()
     read = _FORMATS[root][1]
     invoice = read(ElementValues(element, notes), hashlib.sha256(data).hexdigest())
