@@ -1,23 +1,33 @@
 """The `mailcase` program: parses the command line, runs one command, and exits with its status."""
 
 import logging
+import os
 import signal
 import sys
-from importlib.metadata import version
 
 from cyclopts import App, CycloptsError, UnknownCommandError
 
 from services.cli.commands import OPTIONS, register_commands
+from services.cli.terminal.quiet import set_quiet
 from services.runtime.errors import MailcaseError, SettingsError, TransientError
 
 WORK_FAILED = 1
 INVALID_USE = 2
 
+
+def _version() -> str:
+    from services.cli.version import version_text  # noqa: PLC0415 - it asks programs
+
+    return version_text()
+
+
 app = App(
     name="mailcase",
     help="Turns mail into cases. `mailcase up` runs every service on this machine.",
-    help_epilogue="Example: `mailcase up --config mailcase.toml --data mailcase-data`",
-    version=lambda: version("mailcase"),
+    help_epilogue="Every command takes `--quiet` (no progress, errors only) and `--no-color` (or the variable "
+    "`NO_COLOR`). Example: `mailcase init`, then `mailcase up`",
+    version=_version,
+    version_format="plaintext",
     version_flags=["--version"],
     help_format="markdown",
 )
@@ -33,7 +43,10 @@ def main(arguments: list[str] | None = None) -> None:
     logging.getLogger("aiormq.connection").addFilter(_is_not_raised)
     try:
         status = app(
-            arguments, exit_on_error=False, print_error=False, result_action="return_value"
+            _without_global_options(sys.argv[1:] if arguments is None else arguments),
+            exit_on_error=False,
+            print_error=False,
+            result_action="return_value",
         )
     except CycloptsError as error:
         _print_error(_argument_error(error))
@@ -58,6 +71,19 @@ def main(arguments: list[str] | None = None) -> None:
         # Only threads that end are left: Ctrl-C ends the program at once, without a traceback.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     sys.exit(_flushed(status if isinstance(status, int) else 0))
+
+
+def _without_global_options(arguments: list[str]) -> list[str]:
+    """Apply the options that every command takes, and leave them out. Behind `--` there are
+    none.
+    """
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    given = arguments[:end]
+    if "--quiet" in given:
+        set_quiet()
+    if "--no-color" in given:
+        os.environ["NO_COLOR"] = "1"
+    return [word for word in given if word not in {"--quiet", "--no-color"}] + arguments[end:]
 
 
 def _flushed(status: int) -> int:

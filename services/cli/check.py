@@ -45,7 +45,7 @@ class Finding:
         return f"{mark}  {self.subject}: {self.detail}" + (f"; {self.hint}" if self.hint else "")
 
 
-def check(config: Config = DEFAULT_CONFIG, json: Json = False) -> int:
+def check(*, config: Config = DEFAULT_CONFIG, json: Json = False) -> int:
     """Check the settings, then log in to the broker, the database, every mailbox, every SMTP
     server, and to the OpenID provider as far as that goes without a person.
 

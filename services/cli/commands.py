@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from cyclopts import App, Group
 
-CASE_WORK = Group("Case work", sort_key=1)
-MAIL = Group("Mail", sort_key=2)
-OPERATIONS = Group("Operations", sort_key=3)
-SERVICES = Group("Services", sort_key=4)
+FIRST_STEPS = Group("First steps", sort_key=1)
+CASE_WORK = Group("Case work", sort_key=2)
+MAIL = Group("Mail", sort_key=3)
+OPERATIONS = Group("Operations", sort_key=4)
+SERVICES = Group("Services", sort_key=5)
 OPTIONS = Group("Options", sort_key=9)
 
 
@@ -34,6 +35,36 @@ class Command:
 
 
 COMMANDS: dict[Group, tuple[Command | Family, ...]] = {
+    FIRST_STEPS: (
+        Command(
+            "init",
+            "init.command:init",
+            "Set up a mailbox: find its servers and write the settings.",
+            "init",
+        ),
+        Command(
+            "check",
+            "check:check",
+            "Check the settings and all servers they name.",
+            "check --config mailcase.toml",
+        ),
+        Command(
+            "up",
+            "up.command:up",
+            "Run all services on this machine until Ctrl-C.",
+            "up --config mailcase.toml --data mailcase-data",
+        ),
+        Command(
+            "status",
+            "up.status:status",
+            "Show what runs, whether it works, and its disk use.",
+            "status",
+        ),
+        Command("down", "up.down:down", "Stop a running `mailcase up`.", "down"),
+        Command(
+            "demo", "demo.command:demo", "Show the main path on private servers.", "demo --keep"
+        ),
+    ),
     CASE_WORK: (
         Family("case", "List, show and work cases.", "case show 235"),
         Command(
@@ -61,25 +92,6 @@ COMMANDS: dict[Group, tuple[Command | Family, ...]] = {
     ),
     OPERATIONS: (
         Command(
-            "init",
-            "init.command:init",
-            "Set up a mailbox: find its servers, test the log-in, write the settings.",
-            "init",
-        ),
-        Command(
-            "up",
-            "up.command:up",
-            "Run all services on this machine until Ctrl-C.",
-            "up --config mailcase.toml --data mailcase-data",
-        ),
-        Command("down", "up.down:down", "Stop a running `mailcase up`.", "down"),
-        Command(
-            "status",
-            "up.status:status",
-            "Show what runs, whether it works, and its disk use.",
-            "status",
-        ),
-        Command(
             "backup",
             "backup.backup:backup",
             "Copy database, settings and keys while everything runs.",
@@ -90,15 +102,6 @@ COMMANDS: dict[Group, tuple[Command | Family, ...]] = {
             "backup.restore:restore",
             "Restore a backup into a new folder.",
             "restore /srv/backups/mailcase-backup-20261129T120000Z --to /srv/office",
-        ),
-        Command(
-            "check",
-            "check:check",
-            "Check the settings and all servers they name.",
-            "check --config mailcase.toml",
-        ),
-        Command(
-            "demo", "demo.command:demo", "Show the main path on private servers.", "demo --keep"
         ),
         Family("user", "Add, list, disable and enable users of the desk.", "user list"),
         Family("token", "Create, list and revoke tokens of programs.", "token list"),
@@ -124,6 +127,17 @@ COMMANDS: dict[Group, tuple[Command | Family, ...]] = {
             "erase:retention",
             "Empty cases that were closed long ago.",
             "retention --dry-run",
+        ),
+        Family(
+            "service",
+            "Run Mailcase as a service of this machine.",
+            "service install --config /srv/office/mailcase.toml --user mailcase",
+        ),
+        Command(
+            "completion",
+            "completion:completion",
+            "Print the completion script of a shell.",
+            "completion bash > ~/.local/share/bash-completion/completions/mailcase",
         ),
     ),
     SERVICES: (
@@ -238,6 +252,14 @@ SUBCOMMANDS: dict[str, tuple[Command, ...]] = {
             "parked:discard",
             "Discard parked mails.",
             "parked discard 5f1d0c2a --why 'an advertisement'",
+        ),
+    ),
+    "service": (
+        Command(
+            "install",
+            "service.install:install",
+            "Write a unit of systemd that runs `mailcase up`.",
+            "service install --config /srv/office/mailcase.toml --user mailcase",
         ),
     ),
     "mail": (

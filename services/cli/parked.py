@@ -15,7 +15,9 @@ from services.case_writer.isolated_reader import IsolatedReader
 from services.case_writer.main import reading_limits
 from services.case_writer.ports import UnreadableMailError
 from services.casework.parked import ParkedFilter, ParkedMailRepository, why_not_retryable
+from services.cli.mail_summaries import MailSummary, summaries
 from services.cli.terminal.options import (
+    MIN_KEY,
     Before,
     Everything,
     Limit,
@@ -34,7 +36,7 @@ from services.cli.terminal.output import (
     printable,
     report_failure,
 )
-from services.cli.terminal.tables import print_table
+from services.cli.terminal.tables import print_table, short_keys
 from services.runtime.broker.configured import broker_url, connection_name, topology_of
 from services.runtime.broker.connection import Broker
 from services.runtime.errors import MailcaseError, Mistake, SettingsError
@@ -67,19 +69,23 @@ def list_mails(
     json: Json = False,
 ) -> None:
     """List parked mails, the oldest first."""
-    mails = asyncio.run(
+    mails, known = asyncio.run(
         _find(loaded(config), _filter(reason, process, before, ignored=ignored), limit)
     )
     if json:
         for mail in mails:
-            print(msgspec.json.encode(mail).decode())
+            print(_as_json(mail, known.get(mail.id, MailSummary())))
         return
     if not mails:
         print(f"no {'ignored' if ignored else 'parked'} mails")
         return
-    print_table(
-        ("mail key", "recorded", "mailbox", "reason", "evidence"), [_cells(mail) for mail in mails]
-    )
+    keys = short_keys([mail.id for mail in mails], MIN_KEY)
+    rows = [
+        _cells(key, mail, known.get(mail.id, MailSummary()))
+        for key, mail in zip(keys, mails, strict=True)
+    ]
+    headings = ("key", "recorded", "mailbox", "reason", "subject", "from")
+    print_table(headings, rows, whole=("key", "recorded", "reason"))
 
 
 def show(key: Key, /, *, raw: Raw = False, config: Config = DEFAULT_CONFIG) -> None:
@@ -147,15 +153,26 @@ def _filter(
     return ParkedFilter(reason, process, before_moment(before, datetime.now(UTC)), ignored)
 
 
-def _cells(mail: Mail) -> tuple[str, ...]:
-    evidence = ", ".join(mail.decision.evidence)
-    recorded = f"{mail.recorded_at:%Y-%m-%d %H:%M}"
-    return mail.id[:_KEY_DIGITS], recorded, mail.mailbox, mail.reason or "", evidence
+def _cells(key: str, mail: Mail, summary: MailSummary) -> tuple[str, ...]:
+    recorded = f"{mail.recorded_at:%m-%d %H:%M}"
+    subject = " ".join(summary.subject.split())
+    return key, recorded, mail.mailbox, mail.reason or "", subject, summary.sender
 
 
-async def _find(settings: Settings, selection: ParkedFilter, limit: int) -> list[Mail]:
+def _as_json(mail: Mail, summary: MailSummary) -> str:
+    """The document, with `subject` and `sender` added."""
+    document = msgspec.to_builtins(mail)
+    return msgspec.json.encode(
+        document | {"subject": summary.subject, "sender": summary.sender}
+    ).decode()
+
+
+async def _find(
+    settings: Settings, selection: ParkedFilter, limit: int
+) -> tuple[list[Mail], dict[str, MailSummary]]:
     async with Store.opened(store_url(settings), settings.store.database) as store:
-        return await ParkedMailRepository(store).find(selection, limit=limit)
+        mails = await ParkedMailRepository(store).find(selection, limit=limit)
+        return mails, await summaries(store, mails)
 
 
 async def _read(settings: Settings, prefix: str) -> tuple[Mail, bytes]:

@@ -35,6 +35,7 @@ Listen = Annotated[
 
 
 def fetcher(
+    *,
     config: Config = DEFAULT_CONFIG,
     http_port: HttpPort = 0,
     http_host: HttpHost = ANY_HOST,
@@ -50,7 +51,7 @@ def fetcher(
 
 
 def router(
-    config: Config = DEFAULT_CONFIG, http_port: HttpPort = 0, http_host: HttpHost = ANY_HOST
+    *, config: Config = DEFAULT_CONFIG, http_port: HttpPort = 0, http_host: HttpHost = ANY_HOST
 ) -> None:
     """Decide for every mail whether it opens a case or joins one."""
     from services.router.main import run  # noqa: PLC0415 - as above
@@ -59,7 +60,7 @@ def router(
 
 
 def case_writer(
-    config: Config = DEFAULT_CONFIG, http_port: HttpPort = 0, http_host: HttpHost = ANY_HOST
+    *, config: Config = DEFAULT_CONFIG, http_port: HttpPort = 0, http_host: HttpHost = ANY_HOST
 ) -> None:
     """Write cases, comments, attachments and outcomes."""
     from services.case_writer.main import run  # noqa: PLC0415 - as above
@@ -68,7 +69,7 @@ def case_writer(
 
 
 def sender(
-    config: Config = DEFAULT_CONFIG, http_port: HttpPort = 0, http_host: HttpHost = ANY_HOST
+    *, config: Config = DEFAULT_CONFIG, http_port: HttpPort = 0, http_host: HttpHost = ANY_HOST
 ) -> None:
     """Send acknowledgements, and answers from cases."""
     from services.sender.main import run  # noqa: PLC0415 - as above

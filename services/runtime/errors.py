@@ -48,12 +48,14 @@ class Mistake:
     """One mistake in the settings: where, what, and how to fix it.
 
     `path` is written as in the file, such as `process.invoices.mailbox[0].server`; it is empty if
-    the whole file is meant. `hint` is empty if the problem says it all.
+    the whole file is meant. `hint` is empty if the problem says it all. `line` is that of the file, None if it is
+    unknown.
     """
 
     path: str
     problem: str
     hint: str = ""
+    line: int | None = None
 
     def __str__(self) -> str:
         where = f"{self.path}: " if self.path else ""
@@ -78,4 +80,7 @@ class SettingsError(MailcaseError):
 
     def __str__(self) -> str:
         where = f"{self.file}: " if self.file else ""
-        return "\n".join(f"{where}{mistake}" for mistake in self.mistakes)
+        return "\n".join(
+            f"{where}line {mistake.line}: {mistake}" if mistake.line else f"{where}{mistake}"
+            for mistake in self.mistakes
+        )

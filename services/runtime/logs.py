@@ -10,6 +10,7 @@ characters are escaped.
 """
 
 import logging
+import os
 import sys
 import traceback
 from collections.abc import Mapping
@@ -137,14 +138,16 @@ def configure_logs(
 ) -> None:
     """Send every log of this process, formatted, to `stream` (None: standard error). Repeatable.
 
-    `auto` is `console` on a terminal and `json` otherwise. Python's warnings are logged too.
+    `auto` is `console` on a terminal and `json` otherwise. `NO_COLOR` switches colors off. Python's
+    warnings are logged too.
     """
     stream = sys.stderr if stream is None else stream
     on_terminal = stream.isatty()
     as_json = format == "json" or (format == "auto" and not on_terminal)
     handler = logging.StreamHandler(stream)
     handler.set_name(_HANDLER_NAME)
-    handler.setFormatter(JsonFormatter() if as_json else ConsoleFormatter(colour=on_terminal))
+    colour = on_terminal and not os.environ.get("NO_COLOR")
+    handler.setFormatter(JsonFormatter() if as_json else ConsoleFormatter(colour=colour))
     root = logging.getLogger()
     for known in [known for known in root.handlers if known.get_name() == _HANDLER_NAME]:
         root.removeHandler(known)

@@ -92,7 +92,11 @@ def list_cases(
         return
     reference = CaseReference(settings.case_reference.prefix)
     rows = [_cells(case, reference) for case in cases]
-    print_table(("case", "process / stage", "title", "assignee", "due", "updated"), rows)
+    print_table(
+        ("case", "process / stage", "title", "assignee", "due", "updated"),
+        rows,
+        whole=("case", "due", "updated"),
+    )
 
 
 async def _found(settings: Settings, chosen: CaseFilter, order: str, limit: int) -> list[Document]:

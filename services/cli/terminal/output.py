@@ -9,6 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from services.cli.terminal.quiet import is_quiet
 from services.cli.up.running import with_running_servers
 from services.runtime.logs import configure_logs
 from services.runtime.settings import Settings, load_settings
@@ -43,7 +44,7 @@ def loaded(config: Path) -> Settings:
     Raises SettingsError.
     """
     settings = with_running_servers(load_settings(config, os.environ), config)
-    configure_logs(settings.logs.format, settings.logs.level)
+    configure_logs(settings.logs.format, "error" if is_quiet() else settings.logs.level)
     return settings
 
 

@@ -16,6 +16,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from services.cli.terminal.quiet import is_quiet
+
 LINE_EVERY_S = 5.0
 
 
@@ -23,7 +25,7 @@ class _Progress:
     def __init__(self, what: str, column: ProgressColumn) -> None:
         console = Console(stderr=True)
         self._what = what
-        self._plain = not console.is_terminal
+        self._plain = is_quiet() or not console.is_terminal
         columns = (TextColumn("{task.description}"), BarColumn(), column, TimeRemainingColumn())
         self._progress = Progress(*columns, console=console, disable=self._plain, transient=True)
         self._task = self._progress.add_task(what, total=None)
@@ -32,7 +34,7 @@ class _Progress:
     def _print_line(self, text: str) -> None:
         """Print a line every few seconds if no bar is drawn."""
         now_s = time.monotonic()
-        if self._plain and now_s - self._printed_s >= LINE_EVERY_S:
+        if self._plain and not is_quiet() and now_s - self._printed_s >= LINE_EVERY_S:
             self._printed_s = now_s
             print(f"{self._what}: {text}".rstrip(), file=sys.stderr, flush=True)
 

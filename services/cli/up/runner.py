@@ -17,11 +17,13 @@ from services.cli.up.messages import recorded_mail
 from services.cli.up.plan import Plan
 from services.cli.up.presenter import Presenter
 from services.cli.up.supervisor import Supervisor
+from services.cli.up.systemd import notify
 from services.runtime.errors import TransientError
 from services.runtime.settings import Settings
 
 HOUSEKEEPING_S = 60.0
 POLL_S = 0.2
+ALIVE_EVERY_S = 20.0
 
 
 class Runner:
@@ -43,6 +45,7 @@ class Runner:
         self._supervisor = Supervisor([*servers.all, *run.services.all], self._report)
         self._started_s = time.monotonic()
         self._housekeeping_s = self._started_s
+        self._notified_s = 0.0
         self._disk_is_scarce = False
         followed = [process.log_file for process in self._services.all]
         self._logs = LogFiles(data / "logs", followed)
@@ -51,6 +54,7 @@ class Runner:
     def run(self, stop: threading.Event) -> None:
         """Start the services, and stop them when `stop` is set."""
         with self._logs, self._mails, self._running_services(), closing(self._supervisor):
+            notify("READY=1")  # what is away at that time is retried
             with self._presenter.progress("starting the services"):
                 while not stop.is_set() and not self._all_ready():
                     self._poll(stop)
@@ -58,6 +62,7 @@ class Runner:
                 self._report_ready()
             while not stop.is_set():
                 self._poll(stop)
+            notify("STOPPING=1")
 
     @contextmanager
     def _running_services(self) -> Iterator[None]:
@@ -74,12 +79,19 @@ class Runner:
 
     def _poll(self, stop: threading.Event) -> None:
         stop.wait(POLL_S)
+        self._notify_alive()
         self._show_logs()
         self._supervisor.poll()
         if time.monotonic() - self._housekeeping_s > HOUSEKEEPING_S:
             self._housekeeping_s = time.monotonic()
             self._logs.rotate()
             self._check_disk()
+
+    def _notify_alive(self) -> None:
+        now_s = time.monotonic()
+        if now_s - self._notified_s > ALIVE_EVERY_S:
+            self._notified_s = now_s
+            notify("WATCHDOG=1")
 
     def _show_logs(self) -> None:
         for service, line in self._logs.new_lines():

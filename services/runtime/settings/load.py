@@ -1,6 +1,7 @@
 """Loading the settings: from one TOML file, validated as a whole."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace as replace_mistake
 from pathlib import Path
 
 from msgspec.structs import asdict, replace
@@ -50,7 +51,8 @@ def load_settings(path: Path, environ: Mapping[str, str]) -> Settings:
     walker = Walker(_HINTS)
     # Stripped, because a secret made with `echo` ends in a newline.
     urls = {section: environ.get(name, "").strip() for section, name in URL_VARIABLES.items()}
-    file = _with_urls(walker.table(SettingsFile, read_tree(path)), urls)
+    tree, places = read_tree(path)
+    file = _with_urls(walker.table(SettingsFile, tree), urls)
     sources = {
         section: URL_VARIABLES[section] if url else f"{section}.url"
         for section, url in urls.items()
@@ -60,7 +62,8 @@ def load_settings(path: Path, environ: Mapping[str, str]) -> Settings:
         *check(file, {mistake.path for mistake in walker.mistakes}, sources),
     ]
     if mistakes:
-        raise SettingsError(mistakes, file=str(path))
+        placed = [replace_mistake(mistake, line=places.line(mistake.path)) for mistake in mistakes]
+        raise SettingsError(placed, file=str(path))
     return _built(file, path.absolute().parent)
 
 

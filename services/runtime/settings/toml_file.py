@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from services.runtime.errors import Mistake, SettingsError
+from services.runtime.settings.places import Places
+from services.runtime.settings.toml_hints import hint_for
 
 # No settings come near it; a mailbox file given by mistake does.
 MAX_FILE_BYTES = 4 * 1024 * 1024
@@ -14,8 +16,8 @@ MAX_FILE_BYTES = 4 * 1024 * 1024
 _PLACE = re.compile(r" \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$")
 
 
-def read_tree(path: Path) -> dict[str, Any]:
-    """The tables of the TOML file at `path`.
+def read_tree(path: Path) -> tuple[dict[str, Any], Places]:
+    """The tables of the TOML file at `path`, and their lines.
 
     A UTF-8 byte order mark, which Windows editors put in front, is ignored.
 
@@ -47,7 +49,7 @@ def _read(path: Path) -> bytes:
     return data
 
 
-def _parse(data: bytes) -> dict[str, Any]:
+def _parse(data: bytes) -> tuple[dict[str, Any], Places]:
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise _unusable("is UTF-16", "save it as UTF-8")
     try:
@@ -57,9 +59,9 @@ def _parse(data: bytes) -> dict[str, Any]:
         # Not chained: the error carries the whole file.
         raise _unusable(f"{_end_of(before)}: is not UTF-8", "save it as UTF-8") from None
     try:
-        return tomllib.loads(text)
+        return tomllib.loads(text), Places(text)
     except tomllib.TOMLDecodeError as error:
-        raise _unusable(_placed(str(error), text), "fix this line first") from error
+        raise _unusable(_placed(str(error), text), _hint(str(error), text)) from error
     # a number of thousands of digits, brackets nested as deep
     except (ValueError, RecursionError) as error:
         raise _unusable(
@@ -74,6 +76,16 @@ def _placed(message: str, text: str) -> str:
         return message
     where = f"line {place['line']}, column {place['column']}" if place["line"] else _end_of(text)
     return f"{where}: {message[: place.start()]}"
+
+
+def _hint(message: str, text: str) -> str:
+    """The usual cause of the mistake in that line."""
+    place = _PLACE.search(message)
+    if place is None:
+        return "fix this first"
+    lines = text.split("\n")
+    number = int(place["line"]) if place["line"] else len(lines)
+    return hint_for(message[: place.start()], lines[min(number, len(lines)) - 1])
 
 
 def _end_of(text: str) -> str:

@@ -126,9 +126,15 @@ def test_a_byte_order_mark_does_no_harm(place: Place) -> None:
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ('[broker]\nurl = "hunter2', "line 2, column 15: Unterminated string; fix this line first"),
-        ("a = 1\na = 2\n", "line 2, column 6: Cannot overwrite a value; fix this line first"),
-        ("a = \nb = 2\n", "line 1, column 5: Invalid value; fix this line first"),
+        (
+            '[broker]\nurl = "hunter2',
+            "line 2, column 15: Unterminated string; close the quotes at the end of the text",
+        ),
+        (
+            "a = 1\na = 2\n",
+            "line 2, column 6: Cannot overwrite a value; this table has that name already: remove one",
+        ),
+        ("a = \nb = 2\n", "line 1, column 5: Invalid value; write a value behind a ="),
         ("a = 1" + 5000 * "0", "holds a number or a nesting that is too large; fix this first"),
         ("a = " + 5000 * "[", "holds a number or a nesting that is too large; fix this first"),
         ("a = 1\nb = 'ż".encode("cp1250"), "line 2, column 6: is not UTF-8; save it as UTF-8"),

@@ -1,0 +1,1 @@
+"""`mailcase service`: `mailcase up` as a service of systemd."""

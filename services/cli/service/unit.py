@@ -1,0 +1,120 @@
+"""The unit file of systemd for `mailcase up`. Pure.
+
+What is restricted, and why the rest is not, by systemd.exec(5): `MemoryDenyWriteExecute` is left
+out because Erlang compiles at run time, `ProcSubset=pid` because the guardians of the private
+servers read the boot id in /proc/sys, `PrivateNetwork` because mail comes by the network.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+MARK = "# Written by `mailcase service install`."
+
+
+@dataclass(frozen=True)
+class UnitOptions:
+    """All paths are absolute. `memory` is as systemd writes it, such as `2G`."""
+
+    program: tuple[str, ...]
+    config: Path
+    data: Path
+    user: str
+    memory: str
+
+
+def unit_text(options: UnitOptions) -> str:
+    """The unit file."""
+    command = " ".join(
+        quoted(word)
+        for word in (
+            *options.program,
+            "up",
+            "--config",
+            str(options.config),
+            "--data",
+            str(options.data),
+        )
+    )
+    # A program or settings below /home have to be readable; nothing there can be written.
+    homes = any(
+        str(path).startswith(("/home/", "/root/", "/run/user/"))
+        for path in (options.config, Path(options.program[0]))
+    )
+    return TEMPLATE.format(
+        mark=MARK,
+        config=str(options.config).replace("%", "%%"),
+        user=options.user,
+        command=command,
+        data=quoted(str(options.data)),
+        memory=options.memory,
+        homes="read-only" if homes else "yes",
+    )
+
+
+def quoted(word: str) -> str:
+    """A word of a command line of systemd.service(5): specifiers, variables and quotes are
+    escaped.
+    """
+    text = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    plain = all(char.isalnum() or char in "/._-+=:@,%" for char in text)
+    return text if plain and text else f'"{text}"'
+
+
+TEMPLATE = """\
+{mark}
+[Unit]
+Description=Mailcase: mails become cases ({config})
+Wants=network-online.target
+After=network-online.target
+StartLimitIntervalSec=600
+StartLimitBurst=10
+
+[Service]
+Type=notify
+NotifyAccess=main
+User={user}
+ExecStart={command}
+# Only `up` gets the signal: it stops its services and servers in their order.
+KillMode=mixed
+TimeoutStartSec=600
+TimeoutStopSec=120
+Restart=on-failure
+RestartSec=5
+# `up` reports that it supervises; if it hangs, it is restarted. It restarts its services itself.
+WatchdogSec=120
+
+MemoryMax={memory}
+TasksMax=4096
+LimitNOFILE=65536
+OOMPolicy=continue
+
+UMask=0077
+ReadWritePaths={data}
+ProtectSystem=strict
+ProtectHome={homes}
+PrivateTmp=yes
+PrivateDevices=yes
+NoNewPrivileges=yes
+CapabilityBoundingSet=
+AmbientCapabilities=
+ProtectProc=invisible
+ProtectClock=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectControlGroups=yes
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+RemoveIPC=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged
+SystemCallErrorNumber=EPERM
+
+[Install]
+WantedBy=multi-user.target
+"""

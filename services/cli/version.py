@@ -1,0 +1,71 @@
+"""What `mailcase --version` prints: the version, its commit if it is known, and the servers here."""
+
+import json
+import platform
+import re
+import subprocess
+from importlib.metadata import PackageNotFoundError, distribution, version
+from pathlib import Path
+
+from deploy.local.errors import LocalServerError
+from deploy.local.programs import find_programs
+
+TIMEOUT_S = 5.0
+_ROOT = Path(__file__).parents[2]
+
+
+def version_text() -> str:
+    """Several lines; the first is the program's."""
+    commit = _commit()
+    first = f"mailcase {version('mailcase')}" + (f" (commit {commit})" if commit else "")
+    servers = ", ".join(filter(None, (_rabbitmq(), _mongod())))
+    lines = [first, f"Python {platform.python_version()}"]
+    return "\n".join([*lines, f"servers for `mailcase up`: {servers or 'none are installed'}"])
+
+
+def _commit() -> str:
+    """Of the checkout that runs, or that pip installed from; empty if neither is known."""
+    if (_ROOT / ".git").exists():
+        return _output(["git", "-C", str(_ROOT), "rev-parse", "--short=12", "HEAD"])
+    try:
+        text = distribution("mailcase").read_text("direct_url.json")  # PEP 610
+        return str(json.loads(text or "{}")["vcs_info"]["commit_id"])[:12]
+    except (PackageNotFoundError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _rabbitmq() -> str:
+    """By the folder of its programs, since asking them takes seconds."""
+    program = _program("rabbitmq-server")
+    if program is None:
+        return ""
+    releases = [program.resolve().parent, *program.parents[1].glob("lib/rabbitmq_server-*")]
+    names = " ".join(str(place) for place in releases)
+    found = re.search(r"rabbitmq_server-([0-9][0-9.]*)", names)
+    return f"RabbitMQ {found[1] if found else 'of unknown version'}"
+
+
+def _mongod() -> str:
+    program = _program("mongod")
+    if program is None:
+        return ""
+    found = re.search(r"db version v(\S+)", _output([str(program), "--version"]))
+    return f"MongoDB {found[1] if found else 'of unknown version'}"
+
+
+def _program(name: str) -> Path | None:
+    try:
+        return Path(find_programs([name])[name])
+    except LocalServerError:
+        return None
+
+
+def _output(command: list[str]) -> str:
+    """Standard output of a program of this machine; empty if it fails."""
+    try:
+        done = subprocess.run(  # noqa: S603 - fixed arguments, without a shell
+            command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
