@@ -2,7 +2,7 @@
 # ARGS passes arguments on: make demo ARGS=--keep, make test ARGS="-k reply".
 # make test WORKERS=4 uses more cores; WORKERS=0 runs everything in one process.
 .POSIX:
-.PHONY: help demo test check check-imports check-types check-tests bench fuzz faults image lock setup setup-servers setup-python clean
+.PHONY: install help demo test check check-imports check-types check-tests bench fuzz faults image lock setup setup-servers setup-python clean
 
 PY = .venv/bin/python
 ARGS =
@@ -20,6 +20,7 @@ help:
 	@echo "make faults   kill, freeze and cut off everything while mail flows"
 	@echo "make image    take the Dockerfile's steps by hand, and run every service from what comes out"
 	@echo "make lock     choose the dependencies' versions anew (needs uv)"
+	@echo "make install  install the command mailcase for this user, by uv or pipx"
 	@echo "make setup    only install what the above need; they all do it by themselves"
 	@echo "make clean    remove what make made: .venv, caches, private servers' data"
 	@echo "ARGS=... passes arguments on, e.g. make demo ARGS=--keep"
@@ -69,6 +70,13 @@ lock:
 
 setup:
 	@tools/setup all
+	@echo "ready; next: .venv/bin/mailcase init, then .venv/bin/mailcase up"
+
+install:
+	@if command -v uv >/dev/null; then uv tool install --force '.[local,oauth2]'; \
+	elif command -v pipx >/dev/null; then pipx install --force '.[local,oauth2]'; \
+	else echo "install: neither uv nor pipx is here; apt-get install pipx, or use make setup" >&2; exit 1; fi
+	@echo "ready; next: mailcase init, then mailcase up"
 
 setup-servers:
 	@tools/setup servers

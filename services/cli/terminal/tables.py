@@ -28,7 +28,10 @@ def print_table(
         least = max((row[position].cell_len for row in cells), default=0) if heading in whole else 1
         fixed = heading in whole
         table.add_column(
-            heading, no_wrap=fixed, min_width=max(least, len(heading)) if fixed else None
+            heading,
+            no_wrap=fixed,
+            overflow="fold",
+            min_width=max(least, len(heading)) if fixed else None,
         )
     for row in cells:
         table.add_row(*row)
