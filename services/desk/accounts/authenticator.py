@@ -25,6 +25,15 @@ class AccountAuthenticator:
         """The principal of a token; None if it proves nothing. Raises TransientError."""
         return await self._of_token(await self._accounts.tokens.find(text))
 
+    async def again(self, principal: Principal) -> Principal | None:
+        """A principal as of now, None once the session or token has ended; this is no use of it.
+
+        Raises TransientError.
+        """
+        if principal.session is not None:
+            return await self._of_session(await self._accounts.sessions.look_up(principal.session))
+        return None if principal.token is None else await self.of_owner("token", principal.token)
+
     async def of_owner(self, kind: Literal["person", "token"], actor: str) -> Principal | None:
         """Whoever a stored document names as its owner, as of now; None if they may do nothing.
 

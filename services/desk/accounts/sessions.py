@@ -68,6 +68,12 @@ class Sessions:
             await self._sessions.update({"_id": session.id}, {"$max": {"last_seen_at": now}})
         return structs.replace(session, last_seen_at=now)
 
+    async def look_up(self, session_id: str) -> DeskSession | None:
+        """The session of an id, None if it has ended. This is no use of the session."""
+        document = await self._sessions.find_one({"_id": session_id})
+        session = from_document(document, DeskSession) if document else None
+        return session if session is not None and self._holds(session, self._clock()) else None
+
     def ends_at(self, session: DeskSession) -> datetime:
         """When the session ends if nothing is requested any more."""
         return min(session.expires_at, session.last_seen_at + self._idle)

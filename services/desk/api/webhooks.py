@@ -263,6 +263,7 @@ ROUTES: tuple[Endpoint[Any, Any], ...] = (
         response=NewWebhook,
         status=201,
         refusals=(409,),
+        secret=True,
     ),
     _operation(
         "GET", _ONE, show_webhook, summary="Show a webhook", response=WebhookView, refusals=(404,)
@@ -286,6 +287,7 @@ ROUTES: tuple[Endpoint[Any, Any], ...] = (
         summary="Rotate a webhook's secret",
         response=RotatedSecret,
         status=201,
+        secret=True,
         refusals=(404,),
     ),
     _operation(

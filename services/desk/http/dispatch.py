@@ -45,6 +45,12 @@ class Authenticator(Protocol):
         Raises ProblemError 401 for a proof that is invalid, revoked or expired, TransientError.
         """
 
+    async def again(self, principal: Principal) -> Principal | None:
+        """A principal as of now, None once the proof has ended; this is no use of a session.
+
+        Raises TransientError.
+        """
+
 
 class Dispatcher:
     """Answers requests by the rows of the route table."""
@@ -87,7 +93,7 @@ class Dispatcher:
             expected=expected,
             request=request,
             address=self._desk.client_address(request),
-            again=partial(self._again, request),
+            again=partial(self._authenticator.again, principal),
         )
         key = request.headers.get("idempotency-key") if endpoint.method == "POST" else None
         if key is None or endpoint.upload or endpoint.secret:
@@ -97,13 +103,6 @@ class Dispatcher:
         return await self._desk.idempotent_replies.once(
             principal.id, key, fingerprint, partial(_handled, endpoint, call)
         )
-
-    async def _again(self, request: Request) -> Principal | None:
-        """Who made a request, as of now; None once their proof has ended. Raises TransientError."""
-        try:
-            return await self._authenticator.principal(request)
-        except ProblemError:
-            return None
 
     async def signed_in(self, request: Request) -> Principal:
         """Who asks. Raises ProblemError: 401 for nobody, 403 for a request that another site caused."""

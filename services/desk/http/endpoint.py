@@ -32,7 +32,7 @@ class Call(Generic[Q, B]):
     one. `path` holds the values of the path's places. `expected` is the revision of `If-Match`, None when
     the endpoint takes none. `request` is the raw one, for uploads and streams; None when a page makes the
     call in process. `again` gives the principal as of later, None once the proof has ended, for answers
-    that last.
+    that last; it is no use of a session.
     """
 
     desk: "Desk"

@@ -273,6 +273,25 @@ async def test_a_session_ends_by_idleness_by_age_and_by_revocation_in_every_repl
     assert await replica.by_cookie("") is None
 
 
+async def test_a_stream_that_asks_again_is_no_use_of_its_session(
+    accounts: Accounts, store: Store, clock: Clock
+) -> None:
+    replica = AccountAuthenticator(accounts_on(store, clock))
+    joined = await join(accounts)
+    principal = await replica.by_cookie(joined.cookie)
+    assert principal is not None
+    clock.advance(hours=11)
+    assert await replica.again(principal) is not None
+    clock.advance(hours=2)
+    assert await replica.again(principal) is None
+    text, token = await accounts.tokens.create("Robot", ["cases:read"], owner=ANNA)
+    program = await replica.by_bearer(text)
+    assert program is not None
+    assert await replica.again(program) is not None
+    await accounts.tokens.revoke(token.id)
+    assert await replica.again(program) is None
+
+
 async def test_nobody_revokes_the_session_of_another(accounts: Accounts) -> None:
     anna = await join(accounts)
     assert not await accounts.revoke_session(anna.session.id, "jan@office.example", by="jan")

@@ -39,6 +39,13 @@ class HttpAuthenticator:
             raise _unauthorized("the session has ended; sign in again")
         return principal
 
+    async def again(self, principal: Principal) -> Principal | None:
+        """A principal as of now, None once the proof has ended; this is no use of a session.
+
+        Raises TransientError.
+        """
+        return await self._accounts.again(principal)
+
 
 def _unauthorized(detail: str) -> ProblemError:
     # RFC 6750 section 3.1

@@ -40,6 +40,10 @@
     const { case: number, revision } = JSON.parse(event.data);
     plan(String(number), revision);
   });
+  source.addEventListener("refetch", refreshAll);
+  source.addEventListener("ended", (event) => {
+    if (JSON.parse(event.data).reason === "signed-out") source.close();
+  });
   source.addEventListener("presence", (event) => {
     const { text } = JSON.parse(event.data);
     const place = document.getElementById("presence");
