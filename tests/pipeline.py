@@ -98,7 +98,8 @@ class Pipeline:
     def queued(self) -> dict[str, int]:
         """Messages in each queue, ready or not acknowledged.
 
-        Left out are the archives, which keep them, and the desk's queues: no desk runs here.
+        Left out are the archives, which keep them, and the queues of the desk and the extractor,
+        which few tests run.
         """
         listing = self.servers.broker.ctl(
             "list_queues", "-q", "-p", self.virtual_host, "name", "messages"
@@ -107,7 +108,9 @@ class Pipeline:
         return {
             name: int(count)
             for name, count in rows
-            if count.isdecimal() and not name.endswith(".archive") and not name.startswith("desk.")
+            if count.isdecimal()
+            and not name.endswith(".archive")
+            and not name.startswith(("desk.", "extractor."))
         }
 
     def until(self, condition: Callable[[], bool], what: str, patience_s: float = 60.0) -> None:

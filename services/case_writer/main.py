@@ -142,9 +142,14 @@ def _consumer(
 
 
 def _preparer(settings: Settings, blobs: Blobs, reader: IsolatedReader) -> MailPreparer:
+    # The extractor reads headers from the whole mail.
+    needing = {name for name, process in settings.processes.items() if process.reads_headers}
+
     def keeps_original(mailbox: str) -> bool:
         known = settings.mailboxes.get(mailbox)
-        return known is not None and settings.servers[known.server].attach_original
+        if known is None:
+            return False
+        return settings.servers[known.server].attach_original or known.process in needing
 
     return MailPreparer(
         blobs,

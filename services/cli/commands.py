@@ -166,6 +166,12 @@ COMMANDS: dict[Group, tuple[Command | Family, ...]] = {
             "sender --http-port 9404",
         ),
         Command(
+            "extractor",
+            "services:extractor",
+            "Read fields from mails and invoices.",
+            "extractor --http-port 9405",
+        ),
+        Command(
             "desk",
             "services:desk",
             "Serve the pages and the HTTP API.",

@@ -77,6 +77,15 @@ def sender(
     _run("sender", run, loaded(config), http_port, http_host)
 
 
+def extractor(
+    config: Config = DEFAULT_CONFIG, http_port: HttpPort = 0, http_host: HttpHost = ANY_HOST
+) -> None:
+    """Read the fields of cases from their mails and from invoices attached to them."""
+    from services.extractor.main import run  # noqa: PLC0415 - as above
+
+    _run("extractor", run, loaded(config), http_port, http_host)
+
+
 def desk(
     config: Config = DEFAULT_CONFIG,
     listen: Listen = None,

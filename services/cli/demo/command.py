@@ -43,7 +43,14 @@ from services.sender.smtp import SmtpTransport
 TIMEOUT_S = 60.0
 DATABASE = "mailcase"
 PASSWORD = "demo"  # noqa: S105 - for a server on loopback, while the demo runs
-REPLICAS = {"fetcher": 1, "router": 2, "case-writer": 2, "sender": 2, "desk": 1}
+REPLICAS = {
+    "fetcher": 1,
+    "router": 2,
+    "case-writer": 2,
+    "sender": 2,
+    "extractor": 1,
+    "desk": 1,
+}
 MAILBOXES = {demo_mails.INVOICES: "invoices", demo_mails.COMPLAINTS: "complaints"}
 
 SETTINGS = """\

@@ -27,6 +27,7 @@ SERVICES = (
     ServiceKind("router"),
     ServiceKind("case-writer"),
     ServiceKind("sender"),
+    ServiceKind("extractor"),
     ServiceKind("desk", replicated=False, listens=True),
 )
 

@@ -17,6 +17,7 @@ MAIL_ARCHIVE: Final = "mail.archive"
 EVENT_ARCHIVE: Final = "event.archive"
 CASE_WRITER_COMMANDS: Final = "case_writer.commands"
 SENDER_WORK: Final = "sender.work"
+EXTRACTOR_WORK: Final = "extractor.work"
 DESK_INDEX: Final = "desk.index"
 DESK_WEBHOOKS: Final = "desk.webhooks"
 FETCHER_PRESENT: Final = FetcherPresent.ROUTING_KEY
@@ -84,6 +85,11 @@ def mailcase_topology(*, archive_max_age_days: float, archive_max_bytes: int) ->
             dead_letter_queue(SENDER_WORK),
             deferred_queue(SENDER_WORK),
             _work_queue(SENDER_WORK),
+            dead_letter_queue(EXTRACTOR_WORK),
+            deferred_queue(EXTRACTOR_WORK),
+            _work_queue(
+                EXTRACTOR_WORK, Binding(EVENT, "case.opened.#"), Binding(EVENT, "case.appended.#")
+            ),
             dead_letter_queue(DESK_INDEX),
             deferred_queue(DESK_INDEX),
             _work_queue(DESK_INDEX, Binding(EVENT, "case.#")),
@@ -157,6 +163,10 @@ def raw_key(process: str, mailbox: str) -> str:
 
 def answer_key(process: str) -> str:
     return f"answer.{process}"
+
+
+def fields_key(process: str) -> str:
+    return f"fields.{process}"
 
 
 def replayed_key(run: str) -> str:

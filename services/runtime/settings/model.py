@@ -89,6 +89,12 @@ class Process(Rules, frozen=True, kw_only=True):
         """The stage of that name, None if there is none."""
         return next((stage for stage in self.stages if stage.name == name), None)
 
+    @property
+    def reads_headers(self) -> bool:
+        """Whether a field comes from headers, so that whole mails must be kept."""
+        kinds = {source.source for field in self.fields for source in field.sources}
+        return not kinds.isdisjoint({"plus", "header"})
+
     def field(self, name: str) -> Field | None:
         """The field of that name, None if there is none."""
         return next((field for field in self.fields if field.name == name), None)

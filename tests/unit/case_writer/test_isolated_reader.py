@@ -46,9 +46,9 @@ async def test_a_mail_that_takes_too_long_is_refused() -> None:
 
 async def test_a_reader_whose_process_was_killed_reads_on(reader: IsolatedReader) -> None:
     await reader.read(MAIL)
-    assert reader._child is not None
-    reader._child.process.kill()
-    await reader._child.process.wait()
+    assert reader._child._child is not None
+    reader._child._child.process.kill()
+    await reader._child._child.process.wait()
     assert (await reader.read(MAIL)).subject == "hello"
 
 
@@ -58,7 +58,7 @@ async def test_a_machine_without_room_for_a_process_parks_no_mail(
     reader = IsolatedReader(ReadingLimits(), max_seconds=10, max_memory_bytes=160 * MIB)
     intake = MailPreparer(FakeBlobs(), lambda _mailbox: False, aside=reader, aside_bytes=0)
     for program in ("/nonexistent/python", "/bin/false"):
-        monkeypatch.setattr("services.case_writer.isolated_reader.sys.executable", program)
+        monkeypatch.setattr("services.runtime.process.isolated.sys.executable", program)
         with pytest.raises(TransientError, match="no process to read in"):
             await intake.prepare([opening("one")])
     monkeypatch.undo()

@@ -32,6 +32,10 @@ def test_every_queue_gets_what_it_is_for() -> None:
     assert bindings(QUEUES["mail.archive"]) == [("mailcase.mail", "raw.#")]
     assert bindings(QUEUES["case_writer.commands"]) == [("mailcase.case", "#")]
     assert bindings(QUEUES["sender.work"]) == []
+    assert bindings(QUEUES["extractor.work"]) == [
+        ("mailcase.event", "case.opened.#"),
+        ("mailcase.event", "case.appended.#"),
+    ]
     assert bindings(QUEUES["desk.index"]) == [("mailcase.event", "case.#")]
     assert bindings(QUEUES["desk.webhooks"]) == [("mailcase.event", "case.#")]
 

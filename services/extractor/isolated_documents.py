@@ -1,0 +1,54 @@
+"""Reads an attachment in a child process, which can be killed: no file exceeds its limits of time
+and memory.
+
+The question is a MessagePack header of name and type, which is its own length, and the content.
+"""
+
+import sys
+
+import msgspec
+
+from services.extractor.reading.documents import read_documents
+from services.extractor.reading.invoice import ReadDocument
+from services.runtime.process.isolated import IsolatedChild, become_isolated, serve
+
+_LENGTH_BYTES = 4
+_decoder = msgspec.msgpack.Decoder(list[ReadDocument])
+
+
+class IsolatedDocuments:
+    """Reads one file at a time, in one child."""
+
+    def __init__(self, *, max_memory_bytes: int) -> None:
+        self._child = IsolatedChild(__name__, str(max_memory_bytes))
+
+    async def read(
+        self, name: str, content_type: str, data: bytes, *, max_seconds: float
+    ) -> list[ReadDocument]:
+        """The invoices in a file. Raises TooSlowError, ChildFailedError, and TransientError if the
+        machine cannot start another process.
+        """
+        about = msgspec.msgpack.encode((name, content_type))
+        question = len(about).to_bytes(_LENGTH_BYTES, "big") + about + data
+        return await self._child.ask(
+            question, lambda body, _contents: _decoder.decode(body), max_seconds=max_seconds
+        )
+
+    async def close(self) -> None:
+        """Kill the child, if there is one."""
+        await self._child.close()
+
+
+def _answer(question: bytes, _contents: int) -> bytes:
+    if not question:
+        return b""
+    start = _LENGTH_BYTES + int.from_bytes(question[:_LENGTH_BYTES], "big")
+    name, content_type = msgspec.msgpack.decode(question[_LENGTH_BYTES:start], type=tuple[str, str])
+    data = question[start:]
+    del question
+    return msgspec.msgpack.encode(read_documents(name, content_type, data))
+
+
+if __name__ == "__main__":
+    become_isolated(int(sys.argv[1]))
+    serve(_answer, sys.argv[2:4])

@@ -1,0 +1,191 @@
+"""Work in a child process that can be killed: nothing that it reads exceeds its time and memory.
+
+The child runs a module as a program. The question goes to it, and contents come back, in two memory
+files that both processes hold open (memfd_create(2)). Whoever reads a file empties it, so neither
+process ever holds the bytes twice. The pipes carry frames: a length of 8 bytes, big-endian, and for
+the answer that many bytes. The question is its length. The answer is empty if the work failed.
+"""
+
+import asyncio
+import ctypes
+import os
+import resource
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Self, TypeVar
+
+from services.runtime.errors import PermanentError, TransientError
+from services.runtime.process.malloc import give_back_large_blocks
+
+T = TypeVar("T")
+
+_LENGTH_BYTES = 8
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_STREAM_LIMIT = 1024 * 1024
+KEPT_BLOCK_BYTES = 1024 * 1024
+
+
+class TooSlowError(PermanentError):
+    """The work took longer than it may."""
+
+
+class ChildFailedError(PermanentError):
+    """The child ended or gave up: most likely it had not enough memory."""
+
+
+class IsolatedChild:
+    """One child, started when first needed and again after it was killed. Does one thing at a time."""
+
+    def __init__(self, module: str, *arguments: str) -> None:
+        """`module` ends in `become_isolated(...)` and `serve(...)` if it is run as a program."""
+        self._command = (module, *arguments)
+        self._child: _Child | None = None
+        self._turn = asyncio.Lock()
+
+    async def ask(
+        self, question: bytes, decode: Callable[[bytes, int], T], *, max_seconds: float
+    ) -> T:
+        """The decoded answer; `decode` gets its bytes and the file of contents, which it empties.
+
+        Raises TooSlowError, ChildFailedError, and TransientError if the machine cannot start another
+        process: no input is at fault then.
+        """
+        async with self._turn:
+            was_fresh = self._child is None
+            answer = await self._answer(question, max_seconds)
+            if answer is None and not was_fresh:
+                # the memory may have been used up by the inputs before
+                answer = await self._answer(question, max_seconds)
+            if answer is None or self._child is None:
+                raise ChildFailedError("it needed too much memory, or ended")
+            return decode(answer, self._child.contents)
+
+    async def _answer(self, question: bytes, max_seconds: float) -> bytes | None:
+        """The child's answer; None if it failed, and was killed."""
+        child = self._child or await self._start()
+        try:
+            answer = await asyncio.wait_for(child.ask(question), max_seconds)
+        except TimeoutError:
+            await self.close()
+            raise TooSlowError(f"more than {max_seconds:g} s") from None
+        except (asyncio.IncompleteReadError, ConnectionError):
+            answer = None
+        except BaseException:
+            # cancelled: the child's next answer would belong to this question, not to the next
+            await self.close()
+            raise
+        if not answer:
+            await self.close()
+            return None
+        return answer
+
+    async def close(self) -> None:
+        """Kill the child, if there is one."""
+        child, self._child = self._child, None
+        if child is not None:
+            await child.end()
+
+    async def _start(self) -> "_Child":
+        try:
+            self._child = await _Child.started(*self._command)
+            # The answer to an empty question shows that the child is up: no work includes the start.
+            await self._child.ask(b"")
+        except (OSError, asyncio.IncompleteReadError) as error:
+            await self.close()
+            raise TransientError(f"no process to read in: {error}") from error
+        os.ftruncate(self._child.contents, 0)
+        return self._child
+
+
+@dataclass(frozen=True)
+class _Child:
+    """The child process, and the files shared with it: the question, and the contents it found."""
+
+    process: asyncio.subprocess.Process
+    question: int
+    contents: int
+
+    @classmethod
+    async def started(cls, *command: str) -> Self:
+        """Start a child. Raises OSError if the machine cannot."""
+        files: list[int] = []
+        try:
+            files += [os.memfd_create("question"), os.memfd_create("contents")]
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                *command,
+                *map(str, files),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                limit=_STREAM_LIMIT,
+                pass_fds=files,
+            )
+        except BaseException:
+            for file in files:
+                os.close(file)
+            raise
+        return cls(process, *files)
+
+    async def ask(self, question: bytes) -> bytes:
+        """The answer, empty if the work failed. Raises IncompleteReadError if the child ended."""
+        stdin, stdout = self.process.stdin, self.process.stdout
+        if stdin is None or stdout is None:
+            raise ConnectionError("the child has no pipes")
+        write_all(self.question, question)
+        stdin.write(len(question).to_bytes(_LENGTH_BYTES, "big"))
+        await stdin.drain()
+        length = int.from_bytes(await stdout.readexactly(_LENGTH_BYTES), "big")
+        return await stdout.readexactly(length)
+
+    async def end(self) -> None:
+        """Kill the child, whatever it is doing."""
+        os.close(self.question)
+        os.close(self.contents)
+        if self.process.returncode is None:
+            self.process.kill()
+            await self.process.wait()
+
+
+def write_all(file: int, content: bytes, position: int = 0) -> None:
+    """Write a content to a file at a position, whole."""
+    left = memoryview(content)
+    while left:
+        written = os.pwrite(file, left, position)
+        left, position = left[written:], position + written
+
+
+def become_isolated(max_memory_bytes: int, kept_block_bytes: int = KEPT_BLOCK_BYTES) -> None:
+    """In the child: die with the parent, ignore Ctrl-C, and limit the memory.
+
+    Freed blocks over `kept_block_bytes` go back to the system.
+    """
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    give_back_large_blocks(kept_block_bytes)
+    resource.setrlimit(resource.RLIMIT_AS, (max_memory_bytes, max_memory_bytes))
+
+
+def serve(answer: Callable[[bytes, int], bytes], files: Sequence[str]) -> None:
+    """In the child: answer questions until the parent ends. `files` are the last two arguments.
+
+    `answer` gets a question and the file for contents; running out of memory or stack is a failure.
+    """
+    question, contents = map(int, files)
+    source, sink = sys.stdin.buffer, sys.stdout.buffer
+    while length := source.read(_LENGTH_BYTES):
+        try:
+            given = answer(_taken(question, int.from_bytes(length, "big")), contents)
+        except (MemoryError, RecursionError):
+            given = b""
+        sink.write(len(given).to_bytes(_LENGTH_BYTES, "big"))
+        sink.write(given)
+        sink.flush()
+
+
+def _taken(file: int, length: int) -> bytes:
+    content = os.pread(file, length, 0)
+    os.ftruncate(file, 0)
+    return content

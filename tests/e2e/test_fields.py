@@ -1,0 +1,321 @@
+"""Mails with invoices become cases, and the fields of the cases follow."""
+
+import time
+from typing import Any
+
+import pytest
+
+from schemas.mails import mail_key
+from tests.e2e import fields
+from tests.pipeline import Pipeline
+
+SERVICES = {"fetcher": 1, "router": 1, "case_writer": 1, "extractor": 1}
+
+
+def case_of(pipeline: Pipeline, mailbox: str, raw: bytes) -> dict[str, Any] | None:
+    comment = pipeline.database["comments"].find_one({"_id": mail_key(mailbox, raw)})
+    return pipeline.database["cases"].find_one({"_id": comment["case"]}) if comment else None
+
+
+def until_case(
+    pipeline: Pipeline, raw: bytes, mailbox: str = "invoices", **wanted: Any
+) -> dict[str, Any]:
+    """The case of a mail once it has these parts."""
+
+    def is_there() -> bool:
+        case = case_of(pipeline, mailbox, raw)
+        return case is not None and all(bool(case[name]) == there for name, there in wanted.items())
+
+    pipeline.until(is_there, f"the case has {wanted}")
+    case = case_of(pipeline, mailbox, raw)
+    assert case is not None
+    return case
+
+
+def until_extracted(pipeline: Pipeline) -> None:
+    """Nothing waits for the extractor or the case writer."""
+
+    def is_idle() -> bool:
+        listing = pipeline.servers.broker.ctl(
+            "list_queues", "-q", "-p", pipeline.virtual_host, "name", "messages"
+        )
+        rows = dict(line.split("\t") for line in listing.splitlines() if "\t" in line)
+        return rows["extractor.work"] == rows["case_writer.commands"] == "0"
+
+    pipeline.until(is_idle, "the extractor has read everything")
+
+
+def address(pipeline: Pipeline, process: str = "invoices") -> str:
+    return pipeline.mailboxes[process]
+
+
+def test_an_invoice_becomes_a_case_and_its_fields_follow_within_a_second(
+    pipeline: Pipeline,
+) -> None:
+    fields.declare_fields(pipeline, "invoices")
+    made = [fields.facts(seed) for seed in (1, 2, 3)]
+    mails = [
+        fields.mail(address(pipeline), f"Invoice {n}", files=[fields.document(facts, "ksef-fa3")])
+        for n, facts in enumerate(made)
+    ]
+    waits = []
+    with pipeline.services(**SERVICES) as services:
+        services.wait_until_ready()
+        for raw, facts in zip(mails, made, strict=True):
+            pipeline.append("invoices", [raw])
+            pipeline.until(lambda raw=raw: case_of(pipeline, "invoices", raw) is not None, "a case")  # type: ignore[misc]
+            started = time.monotonic()
+            case = until_case(pipeline, raw, fields=True)
+            waits.append(time.monotonic() - started)
+            found = fields.values(case)
+            assert found["number"] == facts.number
+            assert found["seller_tax_id"].endswith(facts.seller_nip)
+            assert found["gross"] == f"{facts.gross:.2f} PLN"
+            value = case["fields"]["number"]
+            assert value["source"] == "invoice"
+            assert value["by"] == mail_key("invoices", raw)
+            assert "invoice.xml /Faktura/Fa/P_2 sha256:" in value["evidence"]
+    assert min(waits) < 1.0, waits
+    changes = list(pipeline.database["changes"].find({"case": 1}).sort("revision"))
+    assert [change["what"]["type"] for change in changes] == ["opened", "fields-set"]
+    assert changes[1]["actor"]["kind"] == "mail"
+
+
+def test_the_same_invoice_in_another_format_mailbox_and_process_is_linked(
+    pipeline: Pipeline,
+) -> None:
+    fields.declare_fields(pipeline, "invoices", "complaints")
+    first, second = fields.facts(1), fields.facts(2)
+    boxes = ["invoices", "complaints"]
+    same = [
+        (
+            box,
+            fields.mail(
+                address(pipeline, box),
+                f"Copy {n}",
+                files=[fields.document(first, form, as_pdf=pdf)],
+            ),
+        )
+        for n, (form, pdf) in enumerate(fields.formats())
+        for box in [boxes[n % 2]]
+    ]
+    other = [
+        (
+            "invoices",
+            fields.mail(address(pipeline), "Other", files=[fields.document(second, "cii")]),
+        ),
+        ("complaints", fields.mail(address(pipeline, "complaints"), "None", text="number: 7")),
+    ]
+    with pipeline.services(**(SERVICES | {"extractor": 2, "case_writer": 2})) as services:
+        services.wait_until_ready()
+        for box in boxes:
+            pipeline.append(box, [raw for into, raw in (*same, *other) if into == box])
+        for box, raw in same:
+            until_case(pipeline, raw, box, links=True)
+        until_extracted(pipeline)
+    for box, raw in same:
+        case = case_of(pipeline, box, raw)
+        assert case is not None
+        assert case["flags"].count("duplicate-of") == 1
+    for box, raw in other:
+        case = case_of(pipeline, box, raw)
+        assert case is not None
+        assert (case["links"], case["flags"]) == ([], [])
+
+
+def test_a_mail_commands_nothing(pipeline: Pipeline) -> None:
+    """Each attempt to move, assign, close, address or rename a case is text and nothing else."""
+    fields.declare_fields(pipeline, "invoices")
+    attempts = [
+        *("stage: paid", "Stage: paid", "etap: paid", "Status: closed", "State: closed"),
+        *("Assignee: eve@evil.example", "Owner: eve@evil.example", "To: eve@evil.example"),
+        *(
+            "Cc: eve@evil.example",
+            "Participants: eve@evil.example",
+            "Title: Nothing",
+            "Due: 2026-12-01",
+        ),
+        *("Process: complaints", "Merge: 1", "Close: yes", "Command: close", "X-Mailcase-Case: 1"),
+        *("/close", "/assign @eve", "/move paid", "fields.stage: paid", "remark.source: person"),
+    ]
+    opening = fields.mail(address(pipeline), "A case", text="Remark: ours\n\nHello")
+    with pipeline.services(**SERVICES) as services:
+        services.wait_until_ready()
+        pipeline.append("invoices", [opening])
+        before = until_case(pipeline, opening, fields=True)
+        replies = [
+            fields.mail(
+                address(pipeline),
+                f"Re: [#{before['_id']}] attempt {n}",
+                text=f"{attempt}\nRemark: {attempt}",
+                In_Reply_To=_message_id(opening),
+            )
+            for n, attempt in enumerate(attempts)
+        ]
+        pipeline.append("invoices", replies)
+        pipeline.until_recorded(1 + len(replies))
+        until_extracted(pipeline)
+    after = case_of(pipeline, "invoices", opening)
+    assert after is not None
+    kept = {
+        "stage",
+        "status",
+        "assignee",
+        "title",
+        "due_at",
+        "process",
+        "participants",
+        "merged_into",
+    }
+    assert {name: after[name] for name in kept} == {name: before[name] for name in kept}
+    assert set(after["fields"]) == {"remark"}
+    done = {change["what"]["type"] for change in pipeline.database["changes"].find()}
+    assert done == {"opened", "mail-added", "fields-set"}
+    assert pipeline.database["cases"].count_documents({}) == 1
+
+
+def test_a_forged_reply_changes_no_field(pipeline: Pipeline) -> None:
+    fields.declare_fields(pipeline, "invoices")
+    facts, forged = fields.facts(1), fields.facts(2)
+    opening = fields.mail(address(pipeline), "Invoice", files=[fields.document(facts, "cii")])
+    with pipeline.services(**SERVICES) as services:
+        services.wait_until_ready()
+        pipeline.append("invoices", [opening])
+        before = until_case(pipeline, opening, fields=True)
+        subject, files = f"Re: [#{before['_id']}] Invoice", [fields.document(forged, "cii")]
+        text = "number: 666\nRemark: forged"
+        attempts = [
+            fields.mail(
+                address(pipeline), subject, text, files, sender=sender, Message_ID=message_id
+            )
+            for sender, message_id in (
+                ("eve@evil.example", "<1@evil.example>"),
+                (fields.SUPPLIER, "<2@evil.example>"),
+            )
+        ]
+        # Answers the attacker's own mail, which is in the case by now.
+        answer = fields.mail(
+            address(pipeline), subject, text, files,
+            In_Reply_To="<2@evil.example>", Message_ID="<3@evil.example>",
+        )  # fmt: skip
+        pipeline.append("invoices", attempts)
+        pipeline.until_recorded(3)
+        pipeline.append("invoices", [answer])
+        pipeline.until_recorded(4)
+        until_extracted(pipeline)
+        after = case_of(pipeline, "invoices", opening)
+        assert after is not None
+        assert after["comment_count"] == 4
+        assert after["fields"] == before["fields"]
+        assert after["links"] == []
+        honest = fields.mail(
+            address(pipeline), subject, "Remark: honest", In_Reply_To=_message_id(opening)
+        )
+        pipeline.append("invoices", [honest])
+        pipeline.until(
+            lambda: "remark" in (case_of(pipeline, "invoices", opening) or {}).get("fields", {}),
+            "the honest reply sets its field",
+        )
+
+
+HOSTILE = {
+    "doctype": b'<?xml version="1.0"?><!DOCTYPE Faktura [<!ENTITY a "1">]><Faktura xmlns="http://crd.gov.pl/wzor/2025/06/25/13775/"/>',
+    "deep": b"<a>" * 200_000 + b"</a>" * 200_000,
+    "utf-16 doctype": '<?xml version="1.0" encoding="UTF-16"?><!DOCTYPE Invoice><Invoice/>'.encode(
+        "utf-16"
+    ),
+    "cut": b'<?xml version="1.0"?><Faktura xmlns="http://crd.gov.pl/wzor/2025/06/25/13775/"><Fa>',
+    "no pdf": b"%PDF-1.7\n" + b"1 0 obj << /Kids [1 0 R] >> endobj\n" * 50_000,
+}
+
+
+def test_hostile_documents_leave_the_case_and_the_service_standing(pipeline: Pipeline) -> None:
+    fields.declare_fields(pipeline, "invoices")
+    mails = {
+        name: fields.mail(
+            address(pipeline),
+            name,
+            files=[(data, "invoice.pdf" if "pdf" in name else "invoice.xml")],
+        )
+        for name, data in HOSTILE.items()
+    }
+    good = fields.mail(address(pipeline), "Good", files=[fields.document(fields.facts(1), "cii")])
+    with pipeline.services(**SERVICES) as services:
+        services.wait_until_ready()
+        pipeline.append("invoices", [*mails.values(), good])
+        until_case(pipeline, good, fields=True)
+        until_extracted(pipeline)
+        assert services.named("extractor")[0].get("/readyz")[0] == 200
+    for raw in mails.values():
+        case = case_of(pipeline, "invoices", raw)
+        assert case is not None
+        assert case["fields"] == {}
+    flagged = {
+        name for name, raw in mails.items() if (case_of(pipeline, "invoices", raw) or {})["flags"]
+    }
+    assert {"doctype", "cut"} <= flagged
+    assert pipeline.database["cases"].count_documents({}) == len(mails) + 1
+
+
+@pytest.mark.parametrize(
+    ("invoices", "kills"),
+    [(60, 3), pytest.param(10_000, 200, marks=pytest.mark.slow)],
+)
+def test_killed_extractors_miss_no_duplicate_and_invent_none(
+    pipeline: Pipeline, invoices: int, kills: int
+) -> None:
+    """4 extractors and 2 case writers; 5 % of the invoices come twice, in another format and process."""
+    fields.declare_fields(pipeline, "invoices", "complaints")
+    forms = list(fields.formats())
+    sent: dict[str, list[bytes]] = {"invoices": [], "complaints": []}
+    twins: list[tuple[bytes, bytes]] = []
+    for seed in range(invoices):
+        facts, (form, pdf) = fields.facts(seed), forms[seed % len(forms)]
+        sender = f"jan{seed}@supplier.example"  # no sender opens more than a few cases
+        raw = fields.mail(
+            address(pipeline),
+            f"Invoice {seed}",
+            files=[fields.document(facts, form, as_pdf=pdf)],
+            sender=sender,
+        )
+        sent["invoices"].append(raw)
+        if seed % 20 == 0:
+            form, pdf = forms[(seed // 20 + 1) % len(forms)]
+            twin = fields.mail(
+                address(pipeline, "complaints"), f"Again {seed}",
+                files=[fields.document(facts, form, as_pdf=pdf)], sender=sender,
+            )  # fmt: skip
+            sent["complaints"].append(twin)
+            twins.append((raw, twin))
+    with pipeline.services(**(SERVICES | {"extractor": 4, "case_writer": 2})) as services:
+        services.wait_until_ready()
+        for box, mails in sent.items():
+            pipeline.append(box, mails)
+        for kill in range(kills):
+            time.sleep(0.5)  # between kills, wherever the work is then
+            process = services.named("extractor")[kill % 4]
+            process.kill()
+            process.start()
+        pipeline.until_recorded(invoices + len(twins), patience_s=120 + invoices / 10)
+        for raw, _ in twins:
+            until_case(pipeline, raw, links=True)
+        until_extracted(pipeline)
+    cases = list(pipeline.database["cases"].find())
+    expected = {
+        (case_number(pipeline, "invoices", raw), case_number(pipeline, "complaints", twin))
+        for raw, twin in twins
+    }
+    found = {(case["_id"], link["case"]) for case in cases for link in case["links"]}
+    assert found == expected | {(twin, raw) for raw, twin in expected}
+    assert [case["_id"] for case in cases if "number" not in case["fields"]] == []
+
+
+def case_number(pipeline: Pipeline, mailbox: str, raw: bytes) -> int:
+    case = case_of(pipeline, mailbox, raw)
+    assert case is not None
+    return int(case["_id"])
+
+
+def _message_id(raw: bytes) -> str:
+    line = next(line for line in raw.splitlines() if line.lower().startswith(b"message-id:"))
+    return line.partition(b":")[2].strip().decode()
