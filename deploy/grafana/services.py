@@ -84,7 +84,7 @@ OVERVIEW = Row(
 )
 
 QUEUES = Row(
-    "Router, case writer and sender, by the queue they consume",
+    "Router, case writer, sender and extractor, by the queue they consume",
     [
         Panel(
             "Throughput",

@@ -5,7 +5,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from schemas.cloud_events import CONTENT_TYPE, MailEvent, mail_event
-from schemas.events import MailsRecorded, routing_key
+from schemas.events import MailsRecorded, MailsReplayed, routing_key
+from schemas.fields import ReadFields
 from schemas.reasons import ParkReason
 from schemas.sending import SendMail
 from services.case_writer.batch import WrittenBatch
@@ -15,7 +16,7 @@ from services.case_writer.recording.events import events_again
 from services.case_writer.recording.replay_effects import replayed
 from services.casework.publisher import publish_each
 from services.runtime.broker.messages import Outgoing
-from services.runtime.broker.topology import SENDER_WORK
+from services.runtime.broker.topology import EXTRACTOR_WORK, SENDER_WORK
 from services.runtime.errors import TransientError
 from services.runtime.logs import get_logger
 
@@ -46,7 +47,9 @@ class Notifier:
         events = [*_new_events(written), *_repeated_events(written, again)]
         await publish_each(self._outlet, events, _event_message)
         await self._outlet.publish_all(_receipts(written))
-        await self._outlet.publish_all(_effects(written))
+        effects = _effects(written)
+        await self._outlet.publish_all(_fields_to_read(written, effects))
+        await self._outlet.publish_all(_messages(effects))
         await wake_senders(self._outlet, [mail.id for mail in written.documents.outgoing])
 
 
@@ -122,8 +125,25 @@ def _removable(written: WrittenBatch) -> set[str]:
     return kept | set(written.plan.duplicates)
 
 
-def _effects(written: WrittenBatch) -> list[Outgoing]:
+def _effects(written: WrittenBatch) -> list[MailsReplayed]:
     """One message per replay. A replay that has ended looks into the database."""
     mails = [received.mail for received in written.group]
-    effects = replayed(mails, written.snapshot, written.plan, written.documents)
+    return replayed(mails, written.snapshot, written.plan, written.documents)
+
+
+def _fields_to_read(written: WrittenBatch, effects: Sequence[MailsReplayed]) -> list[Outgoing]:
+    """What a replay rederives has its fields read again."""
+    replays = {received.mail.key: received.mail.replay for received in written.group}
+    keys = [
+        effect.mail_key
+        for message in effects
+        for effect in message.effects
+        if effect.case is not None
+        and (replay := replays.get(effect.mail_key)) is not None
+        and replay.rederive
+    ]
+    return [Outgoing.of(ReadFields(mail_key=key), key, EXTRACTOR_WORK) for key in keys]
+
+
+def _messages(effects: Sequence[MailsReplayed]) -> list[Outgoing]:
     return [Outgoing.event(effect, effect.run, routing_key(effect)) for effect in effects]

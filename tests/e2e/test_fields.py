@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from schemas.mails import mail_key
+from services.cli.replay.command import replay
 from tests.e2e import fields
 from tests.pipeline import Pipeline
 
@@ -215,6 +216,35 @@ def test_a_forged_reply_changes_no_field(pipeline: Pipeline) -> None:
         pipeline.until(
             lambda: "remark" in (case_of(pipeline, "invoices", opening) or {}).get("fields", {}),
             "the honest reply sets its field",
+        )
+
+
+def test_a_replay_reads_fields_again_after_a_rule_changed(
+    pipeline: Pipeline, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fields.declare_fields(pipeline, "invoices")
+    opening = fields.mail(address(pipeline), "A case", text="Remark: old\nNotice: new\n\nHello")
+    with pipeline.services(**SERVICES) as services:
+        services.wait_until_ready()
+        pipeline.append("invoices", [opening])
+        until_case(pipeline, opening, fields=True)
+    changed = pipeline.config.read_text().replace('keys = ["Remark"]', 'keys = ["Notice"]')
+    pipeline.config.write_text(changed)
+    with pipeline.services(**SERVICES) as services, pytest.MonkeyPatch.context() as patch:
+        services.wait_until_ready()
+        for name, value in pipeline.env.items():
+            patch.setenv(name, value)
+        assert replay(rederive=True, dry_run=True, config=pipeline.config) == 0
+        assert "[#1] remark: old -> new" in capsys.readouterr().out
+        case = case_of(pipeline, "invoices", opening)
+        assert case is not None
+        assert fields.values(case) == {"remark": "old"}
+        assert replay(rederive=True, config=pipeline.config) == 0
+        pipeline.until(
+            lambda: (
+                fields.values(case_of(pipeline, "invoices", opening) or {}) == {"remark": "new"}
+            ),
+            "the field has its new value",
         )
 
 

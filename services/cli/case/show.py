@@ -31,6 +31,18 @@ from services.runtime.store.mongo import Document, Store
 _PLAIN = CaseReference()
 
 
+_LINK_WORDS = {
+    "duplicate-of": "duplicate of",
+    "corrects": "corrects",
+    "corrected-by": "corrected by",
+}
+_FOUND_BY = {
+    "ksef-number": "its KSeF number",
+    "xml": "the same file",
+    "invoice": "seller, kind and number of the invoice",
+    "fields": "the same values of fields",
+}
+
 Full = Annotated[
     bool,
     Parameter(
@@ -134,13 +146,28 @@ def _facts(
             "" if value["source"] == "person" else f" (from {value['source']}: {value['evidence']})"
         )
         yield f"{field.title if field else name}: {value['value']}{source}"
+    yield from _other_words(case, process)
     if case.get("flags"):
         yield f"flags: {', '.join(case['flags'])}"
     for name, words in (("merged_into", "merged into"), ("refers_to", "refers to")):
         if case.get(name) is not None:
             yield f"{words} {reference.write(case[name])}"
+    for link in case.get("links", ()):
+        words = _LINK_WORDS[link["kind"]]
+        yield f"{words} {reference.write(link['case'])} (found by {_FOUND_BY[link['by']]})"
     if shown.absorbed:
         yield f"merged with {', '.join(reference.write(number) for number in shown.absorbed)}"
+
+
+def _other_words(case: Document, process: Process | None) -> Iterator[str]:
+    """What mails say about fields, where that is not the value of the field."""
+    for name, those in case.get("candidates", {}).items():
+        current = case["fields"].get(name, {}).get("value")
+        field = process.field(name) if process else None
+        for value in those:
+            if value["value"] != current:
+                title = field.title if field else name
+                yield f"{title}: a mail says {value['value']} ({value['source']}: {value['evidence']})"
 
 
 def print_comment(console: Console, comment: dict[str, Any], *, full: bool = False) -> None:

@@ -28,6 +28,7 @@ from services.case_writer.recording.mongo import MongoCases
 from services.case_writer.recording.replay_effects import replayed
 from services.cli.replay.archive_reader import mails
 from services.cli.replay.case_history import CaseHistory
+from services.cli.replay.field_preview import FieldPreview
 from services.cli.replay.options import ReplayOptions, as_replayed
 from services.cli.replay.selection import Choice
 from services.cli.terminal.output import printable
@@ -72,6 +73,7 @@ class DryRun:
             aside=self._reader,
             aside_bytes=reading.aside_bytes,
         )
+        self._fields = FieldPreview(store, settings)
         self._simulated = Snapshot()  # what earlier mails would have written
         self._totals: Counter[str] = Counter()
 
@@ -91,6 +93,7 @@ class DryRun:
                 self._totals["unreadable"] += sum(entry.mail is None for entry in batch)
         finally:
             await self._reader.close()
+            await self._fields.close()
         print(
             ", ".join(f"{count} {word}" for word, count in sorted(self._totals.items()) if count)
             or "no mail was selected"
@@ -127,6 +130,10 @@ class DryRun:
         self._simulate(asked, effect)
         self._totals[f"{effect.effect}" if recorded else f"would be {effect.effect}"] += 1
         print(_line(item, recorded, effect), flush=True)
+        if recorded is not None and recorded.case is not None:
+            for line in await self._fields.changes(mail.key):
+                self._totals["fields would change"] += 1
+                print(printable(line), flush=True)
 
     async def _item(self, command: Command) -> PreparedMail:
         try:
