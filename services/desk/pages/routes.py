@@ -7,15 +7,26 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from services.desk.accounts.web.wiring import sign_in_routes
+from services.desk.api.routes import PREFIX as API
 from services.desk.desk import Desk
 from services.desk.http.dispatch import ROUTE, Authenticator, Dispatcher
 from services.desk.pages.assets import PREFIX, Assets
 from services.desk.pages.dispatch import Handler, PageDispatcher
-from services.desk.pages.handlers import account, cases, compose, lists, mail, operations, people
+from services.desk.pages.handlers import (
+    account,
+    cases,
+    compose,
+    lists,
+    mail,
+    operations,
+    people,
+    webhooks,
+)
 from services.desk.pages.handlers.account import TemplateSignInPages
 from services.desk.pages.templating import Renderer
 from services.desk.pages.visit import Site
 
+LIVE_URL = f"{API}/events"
 _CASE = "/cases/{number}"
 _PARKED = "/parked/{key}"
 _GET: Sequence[tuple[str, Handler]] = (
@@ -37,6 +48,7 @@ _GET: Sequence[tuple[str, Handler]] = (
     ("/flow", operations.show_flow),
     ("/people", people.show_people),
     ("/tokens", people.show_tokens),
+    ("/webhooks", webhooks.show_webhooks),
     ("/audit", people.show_audit),
     ("/account", account.show_account),
 )
@@ -64,17 +76,18 @@ _POST: Sequence[tuple[str, Handler]] = (
     ("/people/{user}", people.change_person),
     ("/tokens", people.make_token),
     ("/tokens/{token}", people.revoke_token),
+    ("/webhooks", webhooks.add_webhook),
+    ("/webhooks/{webhook}", webhooks.change_webhook),
+    ("/webhooks/{webhook}/deliveries/{delivery}", webhooks.redeliver),
     ("/account/password", account.change_password),
     ("/account/sessions/{session}", account.end_session),
 )
 
 
-def page_routes(
-    desk: Desk, authenticator: Authenticator, *, live_url: str | None = None
-) -> Sequence[BaseRoute]:
-    """Every page; `live_url` is the stream of events that live pages listen to."""
+def page_routes(desk: Desk, authenticator: Authenticator) -> Sequence[BaseRoute]:
+    """Every page."""
     assets = Assets()
-    site = Site(desk=desk, renderer=Renderer(assets), live_url=live_url)
+    site = Site(desk=desk, renderer=Renderer(assets), live_url=LIVE_URL)
     dispatcher = PageDispatcher(site, Dispatcher(desk, authenticator))
     return [
         *(dispatcher.route(path, handler) for path, handler in _GET),

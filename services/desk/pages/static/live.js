@@ -11,8 +11,6 @@
   let timer = 0;
   let wasLost = false;
 
-  const busy = () => document.querySelector("form.composer textarea:focus, .bulk select:focus");
-
   function refresh() {
     timer = 0;
     const wanted = [...waiting];
@@ -20,6 +18,7 @@
     for (const [number, revision] of wanted) {
       const shown = document.querySelector(`[data-case="${number}"]`);
       if (!shown || Number(shown.dataset.revision) >= revision) continue;
+      // What somebody types in a form of the page stays: only the conversation is asked for again.
       if (shown.matches(".row")) {
         htmx.ajax("GET", `/cases/${number}/row`, { target: `#case-${number}`, swap: "outerHTML" });
       } else {
@@ -35,21 +34,29 @@
     for (const shown of document.querySelectorAll("[data-case]")) plan(shown.dataset.case, Infinity);
   }
 
-  const source = new EventSource(url);
-  source.addEventListener("case", (event) => {
-    const { case: number, revision } = JSON.parse(event.data);
-    plan(String(number), revision);
-  });
-  source.addEventListener("refetch", refreshAll);
-  source.addEventListener("ended", (event) => {
-    if (JSON.parse(event.data).reason === "signed-out") source.close();
-  });
-  source.addEventListener("presence", (event) => {
-    const { text } = JSON.parse(event.data);
-    const place = document.getElementById("presence");
-    if (place && !busy()) place.textContent = text ?? "";
-  });
-  source.addEventListener("open", () => { if (wasLost) refreshAll(); wasLost = false; });
-  source.addEventListener("error", () => { wasLost = true; });
-  addEventListener("pagehide", () => source.close());
+  // A browser opens six connections to a host at most, so hidden pages let go of theirs.
+  let source = null;
+  function connect() {
+    if (source || document.hidden) return;
+    source = new EventSource(url);
+    source.addEventListener("case", (event) => {
+      const { case: number, revision } = JSON.parse(event.data);
+      plan(String(number), revision);
+    });
+    source.addEventListener("refetch", refreshAll);
+    source.addEventListener("ended", (event) => {
+      if (JSON.parse(event.data).reason === "signed-out") disconnect();
+    });
+    source.addEventListener("open", () => { if (wasLost) refreshAll(); wasLost = false; });
+    source.addEventListener("error", () => { wasLost = true; });
+  }
+  function disconnect() {
+    source?.close();
+    source = null;
+    wasLost = true;
+  }
+  document.addEventListener("visibilitychange", () => { if (document.hidden) disconnect(); else connect(); });
+  addEventListener("pagehide", disconnect);
+  addEventListener("pageshow", connect);
+  connect();
 })();

@@ -1,0 +1,157 @@
+"""A desk on real servers with invented cases, for a browser to work in."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from deploy.local import PrivateServers
+from schemas.cases import Decision
+from schemas.stored import Case, Comment, Mail, Person, to_document
+from services.cli.desk import tools
+from services.desk.build import build_desk, ensure_indexes
+from services.desk.main import run
+from services.runtime.process.lifecycle import Stop
+from services.runtime.settings import load_settings
+from services.runtime.store.blobs import Blobs
+from services.runtime.store.mongo import Store
+from tests.integration.desk.conftest import TOML
+from tests.integration.test_casework import open_case
+from tests.vhosts import add_virtual_host
+
+PASSWORD = "a sentence nobody guesses"
+ADA = "ada@office.example"
+HOSTILE = (
+    "<p>Dear <b>all</b></p><script>parent.document.title = 'owned'</script>"
+    '<img src="x" onerror="parent.document.title = \'owned\'">'
+    '<img data-remote-src="https://track.example/1.png" alt="Logo">'
+    '<form action="https://evil.example/"><button>Win</button></form>'
+    '<a href="https://evil.example/">https://bank.example</a>'
+    '<div style="position:fixed;inset:0;background:red">over everything</div>'
+)
+SUBJECTS = (
+    ("Faktura FV/2026/11/0418 za transport paliwa", "Jan Kowalski"),
+    ("Question about the due date of invoice 2026-5581", "Jane Harper"),
+    ("Korekta do faktury 77/10/2026", "Biuro Rachunkowe Liczydło"),
+    (
+        "</title><script>document.title='owned'</script> \u202egpj.exe",
+        '"><img src=x onerror=alert(1)>',
+    ),
+    ("Invoice for office supplies, November", "Paper & Pen Ltd"),
+)
+SETTINGS = """
+[store]
+url = "{store}"
+database = "{database}"
+[broker]
+url = "{broker}"
+"""
+
+
+@dataclass(frozen=True)
+class Office:
+    """A running desk: its URL, and the one-time link of its administrator."""
+
+    url: str
+    welcome: str
+
+
+@asynccontextmanager
+async def running_office(servers: PrivateServers, folder: Path) -> AsyncIterator[Office]:
+    """Serves until the block ends; cases 1 to 5 are there."""
+    port, health = _free_port(), _free_port()
+    database = f"browser_{port}"
+    add_virtual_host(servers, database)
+    broker = f"{servers.broker.url.rstrip('/')}/{database}"
+    settings_file = folder / "mailcase.toml"
+    settings_file.write_text(
+        SETTINGS.format(store=servers.store.url, database=database, broker=broker) + TOML
+    )
+    (folder / "keys").write_text("0123456789abcdef0123456789abcdef\n")
+    (folder / "password").write_text("secret\n")
+    settings = load_settings(settings_file, {})
+    url = f"http://127.0.0.1:{port}"
+    async with Store.opened(servers.store.url, database) as store:
+        desk = build_desk(settings, store, url, tools(settings))
+        # Before the desk starts: its indexes would hold up the transactions of the cases.
+        await ensure_indexes(desk)
+        await _fill(store)
+        _, link = await desk.accounts.add_user(
+            ADA, "Ada Zielińska", ["accounting"], admin=True, by="test"
+        )
+        assert link is not None
+        await desk.accounts.add_user("marek@office.example", "Marek", [], admin=False, by="test")
+    stop = Stop()
+    listen = f"127.0.0.1:{port}"
+    serving = asyncio.create_task(
+        run(settings, health, stop, "127.0.0.1", tools=tools(settings), listen=listen)
+    )
+    try:
+        await _answering(port, serving)
+        yield Office(url=url, welcome=link)
+    finally:
+        stop.request()
+        await asyncio.wait_for(serving, 40)
+
+
+async def _fill(store: Store) -> None:
+    now = datetime.now(UTC)
+    for number, (title, author) in enumerate(SUBJECTS, start=1):
+        await open_case(
+            store, number, title=title, opened_by=Person(author, "jan@supplier.example")
+        )
+    comments = store.collection(Comment.COLLECTION)
+    (comment,) = await comments.find({"case": 4}, limit=1)
+    changes = {
+        "html": HOSTILE,
+        "author": {"name": SUBJECTS[3][1], "address": "jan@supplier.example"},
+        "text": "<script>document.title='owned'</script>",
+        "full_text": "<script>document.title='owned'</script>\n\n> earlier",
+        "flags": ["unverified-sender", "charset-repaired"],
+    }
+    await comments.update({"_id": comment["_id"]}, {"$set": changes})
+    cases = store.collection(Case.COLLECTION)
+    late = {"due_at": now - timedelta(days=1), "overdue_at": now}
+    await cases.update({"_id": 5}, {"$set": late})
+    raw = b"From: jan@supplier.example\r\nSubject: Parked\r\n\r\nWho am I?\r\n"
+    blob = await Blobs(store).put(raw)
+    parked = Mail(
+        id="a" * 64,
+        mailbox="invoices",
+        process="invoices",
+        outcome="parked",
+        case=None,
+        reason="spam",
+        decision=Decision(rule="spam", evidence=["X-Spam-Flag: YES"]),
+        deliveries=1,
+        raw=blob.sha256,
+        received_at=now,
+        recorded_at=now,
+        written_by="test",
+    )
+    await store.collection(Mail.COLLECTION).insert([to_document(parked)])
+
+
+async def _answering(port: int, serving: asyncio.Task[None]) -> None:
+    """Waits until the desk accepts connections. Raises what made it end before."""
+    async with asyncio.timeout(60):
+        while True:
+            if serving.done():
+                serving.result()
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                await asyncio.sleep(0.05)
+                continue
+            writer.close()
+            return
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,90 @@
+"""The desk in Debian's Chromium: journeys with and without JavaScript, and axe on every page."""
+
+import asyncio
+import itertools
+import os
+import shutil
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from deploy.local import PrivateServers
+from tests.browser.office import PASSWORD, Office, running_office
+
+HERE = Path(__file__).parent
+LONG = 600.0
+OLDEST_NODE = 20  # Playwright's
+ALL_COMBINATIONS = [
+    "-".join(each) for each in itertools.product(("en", "pl"), ("light", "dark"), ("320", "1280"))
+]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def programs() -> None:
+    """Node 20, Chromium and the packages of package-lock.json; without them, tests are skipped."""
+    missing = [name for name in ("node", "chromium") if shutil.which(name) is None]
+    if "node" not in missing:
+        found = subprocess.run(["node", "--version"], check=True, capture_output=True, text=True)
+        if int(found.stdout.strip("v\n").partition(".")[0]) < OLDEST_NODE:
+            missing.append(f"node {OLDEST_NODE} or later")
+    if not (HERE / "node_modules" / "playwright-core").is_dir():
+        missing.append("tests/browser/node_modules (make setup)")
+    if not missing:
+        return
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"missing: {', '.join(missing)}", pytrace=False)
+    pytest.skip(f"missing: {', '.join(missing)}")
+
+
+@pytest.fixture(scope="module")
+async def office(
+    servers: PrivateServers, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Office]:
+    """A desk with cases, and an administrator who has set their password in the first journey."""
+    async with running_office(servers, tmp_path_factory.mktemp("office")) as office:
+        await drive(office, "journey.mjs", WELCOME=office.welcome, CASE="1")
+        yield office
+
+
+async def drive(office: Office, script: str, **environment: str) -> None:
+    """Runs a script to its end. Raises AssertionError with what it printed."""
+    process = await asyncio.create_subprocess_exec(
+        "node",
+        script,
+        cwd=HERE,
+        env=os.environ | {"DESK_URL": office.url, "DESK_PASSWORD": PASSWORD} | environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        async with asyncio.timeout(LONG):
+            output, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode == 0, output.decode()
+
+
+async def test_a_case_is_worked_with_javascript(office: Office) -> None:
+    await drive(office, "journey.mjs", CASE="2")
+
+
+async def test_a_case_is_worked_without_javascript(office: Office) -> None:
+    await drive(office, "journey.mjs", CASE="3", JAVASCRIPT="off")
+
+
+async def test_a_colleagues_note_appears_by_itself(office: Office) -> None:
+    await drive(office, "live.mjs", CASE="5")
+
+
+async def test_axe_finds_nothing_on_any_page(office: Office) -> None:
+    """Each page in one of the combinations; the slow test below has all of them."""
+    await drive(office, "pages.mjs", COMBINATIONS=" ".join(ALL_COMBINATIONS), ONE_EACH="yes")
+
+
+@pytest.mark.slow
+async def test_axe_finds_nothing_in_any_language_theme_and_width(office: Office) -> None:
+    await drive(office, "pages.mjs", COMBINATIONS=" ".join(ALL_COMBINATIONS))
