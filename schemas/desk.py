@@ -240,3 +240,15 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     subject: str | None = None
     quote: bool = True
     uploads: list[str] = []
+
+
+class SavedView(msgspec.Struct, frozen=True, kw_only=True):
+    """Collection `views`: a list with its filters, as somebody keeps it; `path` is that of the page."""
+
+    COLLECTION: ClassVar[str] = "views"
+
+    id: str = msgspec.field(name="_id")
+    owner: str
+    name: str
+    path: str
+    at: datetime

@@ -20,6 +20,7 @@ from services.desk.drafts import Drafts
 from services.desk.events import DeskEvents
 from services.desk.http.idempotency import IdempotentReplies
 from services.desk.ports import Tools
+from services.desk.saved_views import SavedViews
 from services.desk.search.index import SearchIndex
 from services.desk.search.query import CaseSearch
 from services.desk.uploads import Uploads
@@ -55,6 +56,7 @@ def build_desk(
         parked=ParkedMailRepository(store, blobs),
         uploads=Uploads(store, blobs),
         drafts=Drafts(store),
+        saved_views=SavedViews(store),
         search=CaseSearch(store),
         webhooks=Webhooks(store),
         webhook_sender=WebhookSender(networks(settings.desk.webhook_allow_networks)),
@@ -75,6 +77,7 @@ async def ensure_indexes(desk: Desk) -> None:
     await desk.blobs.ensure_indexes()
     await desk.uploads.ensure_indexes()
     await desk.drafts.ensure_indexes()
+    await desk.saved_views.ensure_indexes()
     await desk.idempotent_replies.ensure_indexes()
     await SearchIndex(desk.store).ensure_indexes()
     await desk.webhooks.ensure_indexes()

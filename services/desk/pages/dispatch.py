@@ -15,6 +15,7 @@ from services.desk.accounts.errors import AccountError
 from services.desk.http.csrf import SAFE_METHODS, is_same_origin
 from services.desk.http.dispatch import ROUTE, Dispatcher
 from services.desk.http.problems import ProblemError, problem_of
+from services.desk.pages.views.page import Link
 from services.desk.pages.views.people import ErrorView
 from services.desk.pages.visit import Site, Visit
 from services.runtime.logs import get_logger
@@ -52,6 +53,7 @@ class PageDispatcher:
             if request.method not in SAFE_METHODS:
                 self._require_same_origin(request)
             visit = replace(visit, signed_in=await self._principal(request, public=public))
+            visit = replace(visit, saved_views=await _saved_views(visit))
             form = await _form(request)
             try:
                 return await handler(replace(visit, form=form))
@@ -103,6 +105,14 @@ class PageDispatcher:
             back_href=back,
         )
         return visit.html("error.html", visit.page(title), status=problem.status, view=view)
+
+
+async def _saved_views(visit: Visit) -> tuple[Link, ...]:
+    """What the reader keeps in the navigation, for whole pages only."""
+    if visit.signed_in is None or visit.request.method != "GET" or visit.is_fragment:
+        return ()
+    views = await visit.desk.saved_views.of(visit.principal.id)
+    return tuple(Link(href=view.path, title=view.name, id=view.id) for view in views)
 
 
 async def _form(request: Request) -> FormData:

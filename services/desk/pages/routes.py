@@ -54,6 +54,8 @@ _GET: Sequence[tuple[str, Handler]] = (
 )
 _POST: Sequence[tuple[str, Handler]] = (
     ("/cases/bulk", lists.act_on_many),
+    ("/views", lists.save_view),
+    ("/views/{view}", lists.remove_view),
     (f"{_CASE}/moves", cases.move),
     (f"{_CASE}/assignments", cases.assign),
     (f"{_CASE}/closures", cases.close),

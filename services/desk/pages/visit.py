@@ -21,7 +21,7 @@ from services.desk.http.problems import forbidden, invalid
 from services.desk.pages.headers import new_nonce, page_headers
 from services.desk.pages.i18n import CATALOGS, DEFAULT_LANGUAGE, Catalog
 from services.desk.pages.templating import Renderer
-from services.desk.pages.views.page import Message, Page, Theme, Tone, Viewer
+from services.desk.pages.views.page import Link, Message, Page, Theme, Tone, Viewer
 
 FLASH_COOKIE = "flash"
 _ENDPOINTS = {endpoint.name: endpoint for endpoint in ENDPOINTS}
@@ -48,6 +48,7 @@ class Visit:
     request: Request
     signed_in: Principal | None
     form: FormData = field(default_factory=FormData)
+    saved_views: tuple[Link, ...] = ()
 
     @property
     def desk(self) -> Desk:
@@ -184,6 +185,7 @@ class Visit:
             theme=_THEMES.get(self.request.cookies.get("theme", ""), "auto"),
             zone=zone if _ZONE.fullmatch(zone) else "UTC",
             viewer=self._viewer() if self.signed_in is not None else None,
+            saved_views=self.saved_views,
             message=read_flash(self.request.cookies.get(FLASH_COOKIE)),
             live=self.site.live_url if self.signed_in is not None else None,
             **changes,

@@ -1,5 +1,6 @@
 """The pages in process, on a real database: what they show, change and refuse."""
 
+import re
 from collections.abc import Callable
 from urllib.parse import urlencode
 
@@ -278,3 +279,22 @@ async def test_parked_mail_is_shown_discarded_and_retried(browser: Browser, park
     answer = await post(maria, f"/parked/{key}/discards", why="Spam")
     assert answer.status == 303
     assert "Invoice 17" not in await shown(maria, "/parked")
+
+
+async def test_a_saved_view_is_in_its_owners_navigation_until_they_remove_it(
+    browser: Browser, opened: OpenCase
+) -> None:
+    await opened(1)
+    anna = browser("anna")
+    href = "/all?process=invoices"
+    saved = await post(anna, "/views", href=href, name="Invoices <b>")
+    assert (saved.status, saved.headers["location"]) == (303, href)
+    page = await shown(anna, "/todo")
+    assert "Invoices &lt;b&gt;" in page
+    assert "Invoices &lt;b&gt;" not in await shown(browser("maria"), "/todo")
+    elsewhere = await post(anna, "/views", href="//evil.example", name="x")
+    assert "evil" not in elsewhere.headers["location"]
+    first, *_ = re.findall(r'action="/views/([^"]+)"', page)
+    assert (await post(browser("maria"), f"/views/{first}", next="/todo")).status == 404
+    await post(anna, f"/views/{first}", next="/todo")
+    assert "Invoices &lt;b&gt;" not in await shown(anna, "/todo")

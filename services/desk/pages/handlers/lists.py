@@ -116,6 +116,19 @@ def _bulk(visit: Visit) -> tuple[str, dict[str, Any]]:
             return "close_case", {}
 
 
+async def save_view(visit: Visit) -> Response:
+    """Keeps a list with its filters in the navigation."""
+    path = local_path(visit.text("href")) or "/todo"
+    await visit.api("add_view", body={"name": visit.text("name")[:60], "path": path})
+    return visit.redirect(path)
+
+
+async def remove_view(visit: Visit) -> Response:
+    """Removes a list from the navigation."""
+    await visit.api("remove_view")
+    return visit.redirect(local_path(visit.text("next")) or "/todo")
+
+
 async def search(visit: Visit) -> Response:
     """Search; a bare number that the reader may see opens its case."""
     params = visit.request.query_params

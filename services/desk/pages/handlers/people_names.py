@@ -15,7 +15,10 @@ async def names_of_people(visit: Visit) -> Mapping[str, str]:
 def assignable(
     visit: Visit, names: Mapping[str, str], process: str = "", chosen: str = ""
 ) -> tuple[Option, ...]:
-    """The people and groups with a role in the process, or in any that the reader sees."""
+    """The people and groups with a role in the process, or in any that the reader sees.
+
+    Whoever is `chosen` is among them even without a role, so that saving the form changes nothing.
+    """
     seen = visit.desk.access.processes(visit.principal)
     processes = [visit.desk.settings.processes[name] for name in seen if process in {"", name}]
     people: dict[str, str] = {visit.principal.id: names.get(visit.principal.id, "")}
@@ -26,6 +29,10 @@ def assignable(
         for rule in each.access:
             people |= {user.casefold(): names.get(user.casefold(), "") for user in rule.users}
             groups |= dict.fromkeys(rule.groups)
+    if chosen.startswith("group:"):
+        groups[chosen.removeprefix("group:")] = None
+    elif chosen:
+        people.setdefault(chosen, names.get(chosen, ""))
     options = [
         Option(value=address, title=name or address, is_chosen=address == chosen)
         for address, name in sorted(people.items(), key=lambda item: item[1] or item[0])

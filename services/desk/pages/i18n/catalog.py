@@ -112,6 +112,7 @@ class WorkList(msgspec.Struct, frozen=True, kw_only=True):
     empty_title: str
     empty_text: str
     save_view: str
+    remove_view: str
     view_name: str
     done: Plural
     failed: Plural

@@ -96,6 +96,7 @@ ENGLISH = c.Catalog(
         empty_title="All done",
         empty_text="No case matches this list.",
         save_view="Save this view",
+        remove_view="Remove the view",
         view_name="Name of the view",
         done=Plural("{n} case changed.", "{n} cases changed."),
         failed=Plural("{n} case was not changed.", "{n} cases were not changed."),

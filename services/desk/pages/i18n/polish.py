@@ -96,6 +96,7 @@ POLISH = c.Catalog(
         empty_title="Wszystko zrobione",
         empty_text="Żadna sprawa nie pasuje do tej listy.",
         save_view="Zapisz ten widok",
+        remove_view="Usuń widok",
         view_name="Nazwa widoku",
         done=Plural("Zmieniono {n} sprawę.", "Zmieniono {n} spraw.", "Zmieniono {n} sprawy."),
         failed=Plural(
