@@ -27,6 +27,8 @@ def eventful_minute(everything: Watched) -> list[bytes]:
     recorded = mail_of_every_kind(everything, ordinary[:MAILS])
     recorded += with_a_concurrent_writer(everything, ordinary[0], recorded)
     make_a_case_overdue(everything)
+    everything.open_desk()
+    everything.until(highest("mailcase_desk_requests_total"))
     recorded += without_database(everything, ordinary[MAILS:], recorded)
     recorded += with_broker_alarms(everything, recorded)
     everything.until("sum(mailcase_mails_recorded_total)", lambda count: count >= recorded)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ import msgspec
 from aiosmtpd.smtp import SMTP
 
 from deploy.local import PrivateServers
+from deploy.local.ports import Ports
 from deploy.local.prometheus import Prometheus
 from deploy.local.services import Services
 from deploy.local.smtp import SmtpSink, TakenMail
@@ -84,12 +86,23 @@ class Watched:
     """The services, their Prometheus server, and the faults that a test can cause."""
 
     def __init__(
-        self, pipeline: Pipeline, services: Services, prometheus: Prometheus, sink: SmtpSink
+        self,
+        pipeline: Pipeline,
+        services: Services,
+        prometheus: Prometheus,
+        sink: SmtpSink,
+        desk: str,
     ) -> None:
         self.pipeline = pipeline
         self.services = services
         self.prometheus = prometheus
         self.sink = sink
+        self._desk = desk
+
+    def open_desk(self) -> None:
+        """Open the page to sign in."""
+        with urllib.request.urlopen(f"{self._desk}/sign-in", timeout=PATIENCE_S) as answer:
+            assert answer.status == 200
 
     def value(self, expression: str) -> float:
         """The largest sample; 0 if there is none, or only NaN."""
@@ -206,9 +219,14 @@ def watched(servers: PrivateServers, folder: Path) -> Iterator[Watched]:
             automatic_mails=AUTOMATIC_MAILS,
         )
         pipeline.config.write_text(pipeline.config.read_text() + more)
-        replicas = {"fetcher": 1, "router": 1, "case-writer": 1, "sender": 1}
+        replicas = {"fetcher": 1, "router": 1, "case-writer": 1, "sender": 1, "desk": 1}
+        desk = f"127.0.0.1:{Ports(folder / 'ports.json').get('desk')}"
         services = Services(
-            pipeline.config, folder, replicas, env=pipeline.env | {"WRONG_PASSWORD": "wrong"}
+            pipeline.config,
+            folder,
+            replicas,
+            env=pipeline.env | {"WRONG_PASSWORD": "wrong"},
+            arguments={"desk": ("--listen", desk)},
         )
         stack.enter_context(services)
         prometheus = Prometheus(
@@ -221,6 +239,6 @@ def watched(servers: PrivateServers, folder: Path) -> Iterator[Watched]:
         stack.callback(prometheus.kill)
         prometheus.start()
         services.wait_until_ready()
-        everything = Watched(pipeline, services, prometheus, sink)
+        everything = Watched(pipeline, services, prometheus, sink, f"http://{desk}")
         everything.until("count(mailcase_build_info)", lambda count: count == len(services.all))
         yield everything
