@@ -1,0 +1,109 @@
+"""Clients that are slow, large or malformed: refused, and the desk answers the next one."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+
+import pytest
+
+from services.desk.app import build_app
+from services.desk.desk import Desk
+from services.desk.http import server
+from services.desk.pages.routes import page_routes
+from services.runtime.process.lifecycle import Stop
+from tests.integration.desk.conftest import KnownPeople
+
+PATIENCE_S = 20.0
+PEOPLE = "x-test-user: anna\r\nsec-fetch-site: same-origin\r\n"
+
+
+@pytest.fixture
+async def port(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
+    """The port of a desk that gives up a slow head after a second; it still answers at the end."""
+    monkeypatch.setattr(server, "HEAD_WITHIN_S", 1.0)
+    people, stop = KnownPeople(), Stop()
+    app = build_app(desk, people, page_routes(desk, people))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        serving = asyncio.ensure_future(server.serve(app, listener, stop))
+        try:
+            yield port
+            answer = await ask(port, f"GET /api/v1/me HTTP/1.1\r\nHost: d\r\n{PEOPLE}\r\n".encode())
+            assert answer.startswith(b"HTTP/1.1 200"), answer[:200]
+        finally:
+            stop.request()
+            await serving
+
+
+async def ask(port: int, sent: bytes) -> bytes:
+    """What comes back, until the head of the answer is complete or the connection ends."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(sent)
+        async with asyncio.timeout(PATIENCE_S):
+            answer = b""
+            while b"\r\n\r\n" not in answer and (chunk := await reader.read(65_536)):
+                answer += chunk
+            return answer
+    except ConnectionError:
+        return b""
+    finally:
+        writer.close()
+
+
+async def test_heads_that_never_end_are_given_up(port: int) -> None:
+    slow = [await asyncio.open_connection("127.0.0.1", port) for _ in range(50)]
+    for _, writer in slow:
+        writer.write(b"GET / HTTP/1.1\r\nHost: d\r\n")
+    for reader, writer in slow:
+        async with asyncio.timeout(PATIENCE_S):
+            assert b"HTTP/1.1 2" not in await reader.read()  # returns when the desk hangs up
+        writer.close()
+
+
+async def test_thousands_of_header_fields_are_refused(port: int) -> None:
+    fields = "".join(f"x-{number}: 1\r\n" for number in range(10_000))
+    answer = await ask(port, f"GET /api/v1/cases HTTP/1.1\r\nHost: d\r\n{fields}\r\n".encode())
+    assert answer[:12] in {b"", b"HTTP/1.1 400", b"HTTP/1.1 431"}
+
+
+async def test_some_hundred_header_fields_are_refused(port: int) -> None:
+    fields = "".join(f"x-{number}: 1\r\n" for number in range(200))
+    answer = await ask(port, f"GET /api/v1/cases HTTP/1.1\r\nHost: d\r\n{fields}\r\n".encode())
+    assert answer.startswith(b"HTTP/1.1 431")
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/v1/cases/1/moves", "/api/v1/cases/1/uploads?name=a", "/cases/1/notes"]
+)
+async def test_a_body_of_100_mb_is_not_read(port: int, path: str) -> None:
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: d\r\n{PEOPLE}content-type: application/json\r\n"
+        'if-match: "r1"\r\ncontent-length: 100000000\r\n\r\n'
+    )
+    answer = await ask(port, head.encode())
+    # A case that is not there is said first; the body is read by neither.
+    assert answer[:12] in {b"HTTP/1.1 413", b"HTTP/1.1 404", b"HTTP/1.1 400"}, answer[:300]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/static/../../../../etc/passwd",
+        "/static/%2e%2e/%2e%2e/%2e%2e/etc/passwd",
+        "/static/..%2f..%2f..%2fetc%2fpasswd",
+        "//etc/passwd",
+        "/api/v1/cases/1/attachments/..%2f..%2fetc%2fpasswd",
+    ],
+)
+async def test_no_path_leads_to_a_file_of_the_machine(port: int, path: str) -> None:
+    answer = await ask(port, f"GET {path} HTTP/1.1\r\nHost: d\r\n{PEOPLE}\r\n".encode())
+    assert answer.startswith(b"HTTP/1.1 4"), answer[:200]
+    assert b"root:" not in answer
+
+
+@pytest.mark.parametrize(
+    "sent", [b"\x16\x03\x01\x02\x00\x01\x00", b"GET\r\n\r\n", b"GET / HTTP/1.1\r\nHost d\r\n\r\n"]
+)
+async def test_what_is_no_http_is_answered_with_400_or_hung_up(port: int, sent: bytes) -> None:
+    assert (await ask(port, sent))[:12] in {b"", b"HTTP/1.1 400"}
