@@ -29,6 +29,7 @@ from services.desk.webhooks.sending import WebhookSender
 from services.desk.webhooks.targets import networks
 from services.runtime.mail.message_id_keys import message_id_signer
 from services.runtime.settings import Settings
+from services.runtime.store.archived_blobs import kept_blobs
 from services.runtime.store.blobs import Blobs
 from services.runtime.store.mongo import Store
 
@@ -53,7 +54,8 @@ def build_desk(
         answers=MongoAnswers(store),
         composer=composer,
         blobs=blobs,
-        parked=ParkedMailRepository(store, blobs),
+        # A retried mail may travel by reference, and the archive keeps the message.
+        parked=ParkedMailRepository(store, kept_blobs(store, settings)),
         uploads=Uploads(store, blobs),
         drafts=Drafts(store),
         saved_views=SavedViews(store),

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from schemas.stored import Case, Mail, MailboxState, to_document
 from services.desk.desk import Desk
+from services.runtime.broker.messages import Outgoing
 from tests.asgi import Client
 from tests.integration.desk.conftest import PARKED, PARKED_MAIL, OpenCase
 
@@ -169,3 +170,19 @@ async def test_of_many_cases_each_has_a_result(client: Clients, opened: OpenCase
     assert results[1]["revision"] == 1
     mine = (await client("anna").ask("GET", "/api/v1/cases?assignee=me")).json()["items"]
     assert {case["number"] for case in mine} == {1, 3}
+
+
+async def test_a_retried_mail_stays_as_long_as_the_archive_that_refers_to_it(
+    desk: Desk, parked: Mail
+) -> None:
+    published: list[Outgoing] = []
+
+    async def publish(message: Outgoing) -> None:
+        published.append(message)
+
+    await desk.parked.retry(parked, publish, inline_bytes=0)
+    assert len(published) == 1
+    file = await desk.store.collection("blobs.files").find_one({"_id": parked.raw})
+    assert file is not None
+    kept_for = file["keep_until"] - datetime.now(UTC)
+    assert kept_for > timedelta(days=desk.settings.archive.max_age_days)
