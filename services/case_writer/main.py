@@ -54,7 +54,7 @@ async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = A
     async with (
         Store.opened(store_url(settings), settings.store.database) as store,
         serve_health(health, http_port, http_host),
-        _isolated_reader(settings) as reader,
+        isolated_reader(settings) as reader,
     ):
         cases, blobs, sweep = MongoCases(store), Blobs(store), BlobSweep(store)
 
@@ -94,8 +94,8 @@ async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = A
 
 
 @asynccontextmanager
-async def _isolated_reader(settings: Settings) -> AsyncIterator[IsolatedReader]:
-    """The reader of large mails; its process ends after the block."""
+async def isolated_reader(settings: Settings) -> AsyncIterator[IsolatedReader]:
+    """The reader of large or hostile mails, by the settings' limits; its process ends after the block."""
     reading = settings.reading
     reader = IsolatedReader(
         reading_limits(settings),

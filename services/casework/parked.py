@@ -133,13 +133,7 @@ class ParkedMailRepository:
         A mail larger than `inline_bytes` travels by reference. Raises PermanentError if
         `why_not_retryable` gives a reason.
         """
-        if refusal := why_not_retryable(mail):
-            raise PermanentError(refusal)
-        content = await self.content(mail)
-        builder = RawMailBuilder(
-            mail.process, mail.mailbox, inline_bytes=inline_bytes, put_blob=self._blobs.put
-        )
-        await publish(await builder.message(content, mail.received_at, origin="retry"))
+        await publish(await self._message(mail, inline_bytes))
 
     async def add_to_case(
         self,
@@ -154,15 +148,7 @@ class ParkedMailRepository:
 
         `actor` is named in the decision. Raises PermanentError if `why_not_retryable` gives a reason.
         """
-        if refusal := why_not_retryable(mail):
-            raise PermanentError(refusal)
-        content = await self.content(mail)
-        builder = RawMailBuilder(
-            mail.process, mail.mailbox, inline_bytes=inline_bytes, put_blob=self._blobs.put
-        )
-        raw = decode_raw_mail(
-            (await builder.message(content, mail.received_at, origin="retry")).body
-        )
+        raw = decode_raw_mail((await self._message(mail, inline_bytes)).body)
         decision = Decision(rule=Rule.BY_PERSON, evidence=[actor.id], cases=[case])
         # if the case is gone by then
         otherwise: Otherwise = "park" if mail.outcome == "parked" else "ignore"
@@ -170,6 +156,16 @@ class ParkedMailRepository:
             mail=raw, decision=decision, otherwise=otherwise, reason=mail.reason or ""
         )
         await publish(Outgoing.of(command, raw.key, f"append.{mail.process}", exchange=CASE))
+
+    async def _message(self, mail: Mail, inline_bytes: int) -> Outgoing:
+        """The mail as a fetcher would publish it. Raises PermanentError as `retry` does."""
+        if refusal := why_not_retryable(mail):
+            raise PermanentError(refusal)
+        content = await self.content(mail)
+        builder = RawMailBuilder(
+            mail.process, mail.mailbox, inline_bytes=inline_bytes, put_blob=self._blobs.put
+        )
+        return await builder.message(content, mail.received_at, origin="retry")
 
     async def changed(self, mails: Iterable[Mail]) -> list[Mail]:
         """Those of `mails` whose outcome was written again since they were read, as they are now."""

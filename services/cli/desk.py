@@ -7,8 +7,7 @@ from msgspec.structs import replace
 
 from schemas.cases import Command
 from schemas.mails import RawMail
-from services.case_writer.isolated_reader import IsolatedReader
-from services.case_writer.main import reading_limits
+from services.case_writer.main import isolated_reader
 from services.case_writer.ports import UnreadableMailError
 from services.cli.check import check_mailbox
 from services.desk.accounts.accounts import Accounts
@@ -50,18 +49,11 @@ def first_link(settings: Settings, url: str) -> str | None:
 
 async def _read(settings: Settings, content: bytes) -> ReadMail:
     """The mail, read in a child process that ends with it: it may be hostile."""
-    reading = settings.reading
-    reader = IsolatedReader(
-        reading_limits(settings),
-        max_seconds=reading.max_seconds,
-        max_memory_bytes=reading.max_memory_bytes,
-    )
-    try:
-        read = await reader.read(content)
-    except UnreadableMailError as error:
-        return ReadMail(author="", subject="", text="", files=(), defects=(error.reason,))
-    finally:
-        await reader.close()
+    async with isolated_reader(settings) as reader:
+        try:
+            read = await reader.read(content)
+        except UnreadableMailError as error:
+            return ReadMail(author="", subject="", text="", files=(), defects=(error.reason,))
     return ReadMail(
         author=read.author.address,
         subject=read.subject,

@@ -11,8 +11,7 @@ import msgspec
 from cyclopts import Parameter
 
 from schemas.stored import Discard, Mail
-from services.case_writer.isolated_reader import IsolatedReader
-from services.case_writer.main import reading_limits
+from services.case_writer.main import isolated_reader
 from services.case_writer.ports import UnreadableMailError
 from services.casework.parked import ParkedFilter, ParkedMailRepository, why_not_retryable
 from services.cli.mail_summaries import MailSummary, summaries
@@ -184,18 +183,11 @@ async def _read(settings: Settings, prefix: str) -> tuple[Mail, bytes]:
 
 async def _defects(settings: Settings, content: bytes) -> list[str]:
     """The defects that the reader finds, in a child process: the mail may be hostile."""
-    reading = settings.reading
-    reader = IsolatedReader(
-        reading_limits(settings),
-        max_seconds=reading.max_seconds,
-        max_memory_bytes=reading.max_memory_bytes,
-    )
-    try:
-        return (await reader.read(content)).defects
-    except UnreadableMailError as error:
-        return [error.reason]
-    finally:
-        await reader.close()
+    async with isolated_reader(settings) as reader:
+        try:
+            return (await reader.read(content)).defects
+        except UnreadableMailError as error:
+            return [error.reason]
 
 
 async def _discard(settings: Settings, prefixes: Sequence[str], why: str) -> int:

@@ -22,10 +22,7 @@ class Drafts:
 
     async def save(self, draft: Draft) -> None:
         """Keep a draft, in place of the one with the same id."""
-        document = to_document(draft)
-        key = document.pop("_id")
-        if not await self._drafts.update({"_id": key}, {"$set": document}):
-            await self._drafts.insert_missing([{"_id": key, **document}])
+        await self._drafts.put_each([to_document(draft)])
 
     async def remove(self, case: int, kind: str, owner: str) -> bool:
         """Remove a draft; False when there is none."""

@@ -78,12 +78,8 @@ async def keep_writing(store: Store, states: MailboxStates, stop: Stop) -> None:
     """Write the states every few seconds until `stop`. Nothing depends on them, so an outage is only logged."""
     collection = store.collection(MailboxState.COLLECTION)
     while not await stop.wait(WRITE_EVERY_S):
-        for state in states.current(datetime.now(UTC)):
-            document = to_document(state)
-            key = document.pop("_id")
-            try:
-                if not await collection.update({"_id": key}, {"$set": document}):
-                    await collection.insert_missing([{"_id": key, **document}])
-            except TransientError as error:
-                log.debug("mailbox_state_not_written", mailbox=key, error=error)
-                break
+        current = [to_document(state) for state in states.current(datetime.now(UTC))]
+        try:
+            await collection.put_each(current)
+        except TransientError as error:
+            log.debug("mailbox_states_not_written", mailboxes=len(current), error=error)

@@ -1,7 +1,6 @@
 """From a row of the route table to an ASGI route: who asks, may they, what do they ask, what comes back."""
 
 import hashlib
-from collections.abc import Mapping
 from functools import partial
 from typing import Any, Protocol
 
@@ -65,7 +64,7 @@ class Dispatcher:
         return Route(prefix + endpoint.path, handle, methods=[endpoint.method], name=endpoint.name)
 
     async def _answer(self, endpoint: Endpoint[Any, Any], request: Request) -> Response:
-        request.scope[ROUTE] = endpoint.template
+        request.scope[ROUTE] = endpoint.path
         try:
             return await self._respond(endpoint, request)
         except Exception as error:  # noqa: BLE001 - every error becomes an answer
@@ -159,21 +158,13 @@ def error_response(error: Exception) -> Response:
 
 def decode_query(kind: type[Any], request: Request) -> Any:
     """The parameters as a struct. Raises ProblemError 400 for unknown, repeated and invalid ones."""
-    values: dict[str, Any] = {}
-    many = {
-        name.encode_name
-        for name in msgspec.structs.fields(kind)
-        if "list" in str(name.type) or "tuple" in str(name.type)
-    }
+    values: dict[str, str] = {}
     for name, value in request.query_params.multi_items():
-        if name in many:
-            values.setdefault(name, []).append(value)
-        elif name in values:
+        if name in values:
             raise invalid(
                 f"{name} is given twice", FieldError(pointer=f"?{name}", detail="once only")
             )
-        else:
-            values[name] = value
+        values[name] = value
     try:
         return msgspec.convert(values, kind, strict=False)
     except msgspec.ValidationError as error:
@@ -205,8 +196,3 @@ def decode_body(endpoint: Endpoint[Any, Any], request: Request, content: bytes) 
         ) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise invalid(f"the body is not JSON: {error}", status=400) from error
-
-
-def path_of(call_path: Mapping[str, Any]) -> dict[str, str]:
-    """The values of a path's places, as text."""
-    return {name: str(value) for name, value in call_path.items()}

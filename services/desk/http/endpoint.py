@@ -98,8 +98,3 @@ class Endpoint(Generic[Q, B]):
     tag: str = "cases"
     upload: bool = False
     secret: bool = False
-
-    @property
-    def template(self) -> str:
-        """The path as metrics and OpenAPI write it."""
-        return self.path

@@ -1,4 +1,4 @@
-"""Each mistake in the settings is told with its path and its mend, all of them at once, and none with a secret."""
+"""Each mistake in the settings is reported with its path and a fix, all of them at once, and none with a secret."""
 
 import tomllib
 import traceback
@@ -24,7 +24,7 @@ Mistakes = Callable[[str], list[str]]
 
 @pytest.fixture
 def mistakes(tmp_path: Path) -> Mistakes:
-    def told(text: str) -> list[str]:
+    def reported(text: str) -> list[str]:
         file = tmp_path / "mailcase.toml"
         file.write_text(text)
         error = _error_of(file)
@@ -33,7 +33,7 @@ def mistakes(tmp_path: Path) -> Mistakes:
         assert "hunter2" not in "".join(traceback.format_exception(error)) + repr(error)
         return [str(mistake) for mistake in error.mistakes]
 
-    return told
+    return reported
 
 
 def _error_of(file: Path) -> SettingsError | None:
@@ -45,7 +45,7 @@ def _error_of(file: Path) -> SettingsError | None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "reported"),
     [
         # what stands in the wrong place, or nowhere
         ("[broker]", "[brokre]", 'brokre: there is no such setting; did you mean "broker"?'),
@@ -269,15 +269,15 @@ def _error_of(file: Path) -> SettingsError | None:
         ),
     ],
 )
-def test_one_mistake_is_told_once_with_its_path_and_mend(
-    mistakes: Mistakes, old: str, new: str, told: str
+def test_one_mistake_is_reported_once_with_its_path_and_fix(
+    mistakes: Mistakes, old: str, new: str, reported: str
 ) -> None:
     assert old in WHOLE
-    assert mistakes(WHOLE.replace(old, new, 1)) == [told]
+    assert mistakes(WHOLE.replace(old, new, 1)) == [reported]
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "reported"),
     [
         (
             '"second"',
@@ -314,10 +314,10 @@ def test_one_mistake_is_told_once_with_its_path_and_mend(
     ],
 )
 def test_two_mailboxes_may_not_share_what_tells_them_apart(
-    mistakes: Mistakes, old: str, new: str, told: str
+    mistakes: Mistakes, old: str, new: str, reported: str
 ) -> None:
     assert mistakes(WHOLE + SECOND_MAILBOX) == []
-    assert mistakes(WHOLE + SECOND_MAILBOX.replace(old, new)) == [told]
+    assert mistakes(WHOLE + SECOND_MAILBOX.replace(old, new)) == [reported]
 
 
 def test_mailboxes_of_two_processes_may_not_share_a_name(mistakes: Mistakes) -> None:
@@ -337,7 +337,7 @@ def test_mailboxes_of_two_processes_may_not_share_a_name(mistakes: Mistakes) -> 
 
 
 @pytest.mark.parametrize(
-    ("server", "told"),
+    ("server", "reported"),
     [
         ('protocol = "imap"\nhost = "IMAP.example.com."', True),
         ('protocol = "pop3"\nhost = "imap.example.com"\nport = 1995', True),
@@ -345,14 +345,14 @@ def test_mailboxes_of_two_processes_may_not_share_a_name(mistakes: Mistakes) -> 
     ],
 )
 def test_two_sections_for_one_host_make_no_two_mailboxes_of_an_account(
-    mistakes: Mistakes, server: str, told: bool
+    mistakes: Mistakes, server: str, reported: bool
 ) -> None:
     section = f"[server.again]\n{server}\n"
     second = SECOND_MAILBOX.replace("password_env", 'user = "invoices@example.com"\npassword_env')
     text = section + WHOLE + second.replace('server = "corp"', 'server = "again"')
     assert [one.partition(";")[0] for one in mistakes(text)] == [
         "process.invoices.mailbox[1].user: with this host and folder it is process.invoices.mailbox[0]"
-    ] * told
+    ] * reported
 
 
 def test_two_ports_of_this_machine_may_lead_to_two_servers(mistakes: Mistakes) -> None:
@@ -377,19 +377,19 @@ def test_pop3_has_no_folders(mistakes: Mistakes) -> None:
 @pytest.mark.parametrize("name", ["a.b", "ä", "-a", "", "a b", "a" * 64, "a\n"])
 def test_a_name_that_no_routing_key_could_hold_is_refused(mistakes: Mistakes, name: str) -> None:
     quoted = msgspec.json.encode(name).decode()
-    [told] = mistakes(WHOLE.replace("process.invoices", f"process.{quoted}"))
-    assert told.startswith("process.")
-    assert "is not a usable name; it needs a name of at most 63 ASCII letters" in told
-    [told] = mistakes(WHOLE.replace('"approval"', quoted))[-1:]
-    assert told.startswith(
+    [reported] = mistakes(WHOLE.replace("process.invoices", f"process.{quoted}"))
+    assert reported.startswith("process.")
+    assert "is not a usable name; it needs a name of at most 63 ASCII letters" in reported
+    [reported] = mistakes(WHOLE.replace('"approval"', quoted))[-1:]
+    assert reported.startswith(
         "process.invoices.stage[1].name: needs a name of at most 63 ASCII letters"
     )
 
 
 def test_a_name_in_a_mend_stays_on_its_line(mistakes: Mistakes) -> None:
-    told = mistakes(WHOLE.replace("[server.corp]", '[server."a\\nb"]'))
+    reported = mistakes(WHOLE.replace("[server.corp]", '[server."a\\nb"]'))
     assert (
-        told[1]
+        reported[1]
         == 'process.invoices.mailbox[0].server: no server is named "corp"; known here: "a\\nb"'
     )
 
@@ -401,7 +401,7 @@ def test_an_empty_file_lacks_a_process(mistakes: Mistakes) -> None:
     ]
 
 
-def test_every_mistake_is_told_at_once(mistakes: Mistakes) -> None:
+def test_every_mistake_is_reported_at_once(mistakes: Mistakes) -> None:
     text = WHOLE
     for old, new in [
         ("amqp://", "http://"),
@@ -413,7 +413,7 @@ def test_every_mistake_is_told_at_once(mistakes: Mistakes) -> None:
     ]:
         text = text.replace(old, new)
     text += "[process.invoices.folder]\n[process.other]\nstage = [5]\n[logs]\nlevel = 1\n"
-    assert {told.split(":")[0] for told in mistakes(text)} == {
+    assert {reported.split(":")[0] for reported in mistakes(text)} == {
         "broker.url",
         "server.corp.port",
         "server.corp.idel",
@@ -429,18 +429,18 @@ def test_every_mistake_is_told_at_once(mistakes: Mistakes) -> None:
     }
 
 
-def test_what_only_follows_from_a_mistake_is_not_told(mistakes: Mistakes) -> None:
+def test_what_only_follows_from_a_mistake_is_not_reported(mistakes: Mistakes) -> None:
     two_broken = WHOLE.replace('"invoices@example.com"', "1") + SECOND_MAILBOX.replace(
         '"second@example.com"', "2"
     )
-    assert [told.split(":")[0] for told in mistakes(two_broken)] == [
+    assert [reported.split(":")[0] for reported in mistakes(two_broken)] == [
         "process.invoices.mailbox[0].address",
         "process.invoices.mailbox[1].address",
     ]
     broken_initial = WHOLE.replace("initial = true", 'initial = "true"').replace(
         'name = "approval"', "name = 1"
     )
-    assert [told.split(":")[0] for told in mistakes(broken_initial)] == [
+    assert [reported.split(":")[0] for reported in mistakes(broken_initial)] == [
         "process.invoices.stage[0].initial",
         "process.invoices.stage[1].name",
     ]

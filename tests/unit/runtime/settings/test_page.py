@@ -53,22 +53,22 @@ def _default(section: str, field: msgspec.structs.FieldInfo) -> str:
 
 def test_the_page_tells_every_setting_with_its_default_and_range() -> None:
     parts = HEADING.split((DOCS / "settings.md").read_text())
-    told = {
+    documented = {
         heading: {row[0]: row[1:] for row in ROW.findall(body)}
         for heading, body in zip(parts[1::2], parts[2::2], strict=True)
     }
     sections = _sections(SettingsFile)
-    assert set(told) == set(sections)
+    assert set(documented) == set(sections)
     for section, struct in sections.items():
         fields = msgspec.structs.fields(struct)
-        assert {key: default for key, (_, default) in told[section].items()} == {
+        assert {key: default for key, (_, default) in documented[section].items()} == {
             field.encode_name: _default(section, field) for field in fields
         }
         for field in fields:
             shape = msgspec.inspect.type_info(field.type)
             if isinstance(shape, msgspec.inspect.IntType | msgspec.inspect.FloatType):
                 lowest = f"above {shape.gt}" if shape.ge is None else str(shape.ge)
-                assert told[section][field.encode_name][0].endswith(
+                assert documented[section][field.encode_name][0].endswith(
                     f"number, {lowest} to {shape.le}"
                 )
 
