@@ -16,8 +16,8 @@ import pytest
 from deploy.local import PrivateServers
 from deploy.local.guardian import descendants
 from deploy.local.processes import living
-from tests.integration.test_local_processes import cmdline, started_by
-from tests.integration.test_local_processes import listening_addresses as listening
+from tests.integration.local.test_local_processes import cmdline, started_by
+from tests.integration.local.test_local_processes import listening_addresses as listening
 from tests.sample_mails import new_mails
 
 PATIENCE_S = 90.0

@@ -26,7 +26,7 @@ from services.runtime.broker.streams import last_offset
 from services.runtime.broker.topology import EVENT_ARCHIVE
 from services.runtime.store.mongo import Store
 from tests.faults.ledger import Ledger
-from tests.integration.test_casework import open_case
+from tests.integration.casework.test_casework import open_case
 from tests.pipeline import Pipeline
 from tests.sample_mails import new_mails, replies
 

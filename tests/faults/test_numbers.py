@@ -13,7 +13,7 @@ LARGEST_BYTES = 64 * 1024  # of a document that many mails write to
 LONGEST_LIST = 200
 
 
-@pytest.mark.slow  # at a smaller size: tests/integration/test_case_writer.py
+@pytest.mark.slow  # at a smaller size: tests/integration/case_writer/test_case_writer.py
 def test_new_mails_through_four_writers_have_numbers_without_a_gap(
     pipeline: Pipeline, ledger: Ledger
 ) -> None:

@@ -6,8 +6,8 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
+from tests.integration.fetcher.test_hostile_servers import GREETINGS, Imap
 from tests.integration.scripted import ScriptedServer
-from tests.integration.test_hostile_servers import GREETINGS, Imap
 
 MAIL_BYTES = 3 * 1024 * 1024
 

@@ -19,8 +19,8 @@ from deploy.local.smtp import SmtpSink, TakenMail
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.messages import Outgoing
 from services.runtime.broker.topology import MAIL, ROUTER_MAIL, dead_name
+from tests.integration.fetcher.test_hostile_servers import FETCH_OF_11, GREETINGS, Imap
 from tests.integration.scripted import ScriptedServer
-from tests.integration.test_hostile_servers import FETCH_OF_11, GREETINGS, Imap
 from tests.pipeline import Pipeline
 from tests.watching.manifests import rule_groups
 

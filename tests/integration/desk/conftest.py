@@ -24,7 +24,7 @@ from services.desk.http.problems import ProblemError
 from services.runtime.settings import Settings, load_settings
 from services.runtime.store.mongo import Store
 from tests.asgi import Client
-from tests.integration.test_casework import open_case
+from tests.integration.casework.test_casework import open_case
 
 TOML = """
 [server.s]

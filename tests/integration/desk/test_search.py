@@ -37,7 +37,7 @@ from services.runtime.broker.topology import (
 from services.runtime.process.lifecycle import Stop
 from services.runtime.store.mongo import Store
 from tests.integration.brokers import connected, waiting
-from tests.integration.test_casework import comment, mail_key, open_case
+from tests.integration.casework.test_casework import comment, mail_key, open_case
 from tests.unit.casework.builders import ANNA, OPERATOR, PROCESSES
 
 PATIENCE_S = 20.0

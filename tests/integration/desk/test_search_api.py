@@ -9,8 +9,8 @@ from services.desk.api.routes import PREFIX
 from services.desk.desk import Desk
 from services.desk.search.index import SearchIndex
 from tests.asgi import Client
+from tests.integration.casework.test_casework import mail_key
 from tests.integration.desk.conftest import OpenCase
-from tests.integration.test_casework import mail_key
 
 Clients = Callable[[str], Client]
 

@@ -22,7 +22,7 @@ from services.router.policy import Policy
 from services.router.service import decide
 from services.runtime.settings import Process, Stage
 from tests.builders import EVE, JAN, raw_bytes, raw_mail
-from tests.integration.test_case_writer import Observed, case_writer, cases, database
+from tests.integration.case_writer.test_case_writer import Observed, case_writer, cases, database
 from tests.unit.casework.builders import OPERATOR
 
 __all__ = ["cases", "database"]  # the fixtures of the neighbour

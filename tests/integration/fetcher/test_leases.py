@@ -17,9 +17,9 @@ from services.runtime.broker.deliveries import Deliveries
 from services.runtime.broker.topology import mailcase_topology, private_queue_name
 from services.runtime.process.lifecycle import Stop
 from services.runtime.store.mongo import Store
+from tests.integration.fetcher.test_fetcher import raw, sample, server
 from tests.integration.mailboxes import Account
 from tests.integration.recorder import Bench, fetching, until
-from tests.integration.test_fetcher import raw, sample, server
 
 MAILBOXES = ["a", "b", "c", "d"]
 

@@ -15,7 +15,7 @@ from services.casework.persistence.repository import CaseRepository
 from services.cli import main
 from services.runtime.store.blobs import Blobs
 from services.runtime.store.mongo import Store
-from tests.integration.test_casework import mail_key, open_case
+from tests.integration.casework.test_casework import mail_key, open_case
 from tests.unit.casework.builders import PROCESSES
 
 SETTINGS = """

@@ -13,8 +13,8 @@ from services.fetcher.ports import FailureKind, MailboxError
 from services.fetcher.sources.credentials import Password
 from tests.contract.mail_source_contract import Deliver, MailSourceContract
 from tests.fake_mailbox import FakeSeenIds
+from tests.integration.fetcher.test_imap import HEAD, ODD_MAILS
 from tests.integration.mailboxes import Account, password, wrong_authority
-from tests.integration.test_imap import HEAD, ODD_MAILS
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ import pytest
 
 from deploy.local import PrivateServers
 from services.cli.broker_nodes import NodesUnknownError, nodes_of
+from tests.integration.fetcher.test_fetcher import raw, server
 from tests.integration.mailboxes import Account
 from tests.integration.recorder import Bench
-from tests.integration.test_fetcher import raw, server
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from deploy.local import DataFolderInUseError, LocalServerError, PrivateServers
 from deploy.local.guardian import boot_id, descendants, process_table
 from deploy.local.processes import GuardedProcess, living
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 PATIENCE_S = 40.0
 
 LAUNCHER = """

@@ -19,7 +19,7 @@ from services.sender.comments import comment_of
 from services.sender.outbox import MongoOutbox
 from services.sender.ports import Ending
 from tests.builders import appending, ignoring, opening, parking, raw_bytes
-from tests.integration.test_case_writer import handle_in_batches
+from tests.integration.case_writer.test_case_writer import handle_in_batches
 from tests.unit.sender.builders import outgoing
 
 FILE = (

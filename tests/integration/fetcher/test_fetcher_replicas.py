@@ -8,9 +8,9 @@ import pytest
 
 from deploy.local import PrivateServers
 from deploy.local.services import ServiceProcess, Services
+from tests.integration.fetcher.test_fetcher import raw, server
 from tests.integration.mailboxes import Account
 from tests.integration.recorder import Bench, until
-from tests.integration.test_fetcher import raw, server
 
 MAILS = 1000  # in each of three mailboxes
 WINDOW = 100

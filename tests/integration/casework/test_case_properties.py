@@ -16,7 +16,7 @@ from services.cli.audit.checks import Auditor
 from services.runtime.store.blobs import Blobs
 from services.runtime.store.mongo import Store
 from tests.builders import appending, opening
-from tests.integration.test_case_writer import Observed, handle_in_batches
+from tests.integration.case_writer.test_case_writer import Observed, handle_in_batches
 from tests.unit.casework.builders import OPERATOR, PROCESSES
 
 CASES = 4

@@ -9,9 +9,9 @@ from prometheus_client import REGISTRY
 
 from services.fetcher.imap.source import ImapSource
 from services.runtime.settings import IncomingServer
+from tests.integration.fetcher.test_hostile_servers import GREETINGS, MAILBOX, Imap
 from tests.integration.mailboxes import password
 from tests.integration.scripted import ScriptedServer
-from tests.integration.test_hostile_servers import GREETINGS, MAILBOX, Imap
 
 WITH_MOVE = {b"CAPABILITY": b"* CAPABILITY IMAP4rev1 UIDPLUS MOVE\r\nTAG OK done\r\n"}
 

@@ -11,8 +11,8 @@ from schemas.search import SearchEntry
 from services.cli import main
 from services.desk.search.query import CaseSearch
 from services.runtime.store.mongo import Store
-from tests.integration.test_case_commands import SETTINGS
-from tests.integration.test_casework import mail_key, open_case
+from tests.integration.casework.test_casework import mail_key, open_case
+from tests.integration.cli.test_case_commands import SETTINGS
 
 
 def test_a_rebuild_finds_everything_again_and_says_how_much(

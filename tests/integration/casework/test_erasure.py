@@ -29,7 +29,12 @@ from services.cli.audit.checks import Auditor
 from services.runtime.settings import Field, Process
 from services.runtime.store.blobs import Blobs
 from services.runtime.store.mongo import Store
-from tests.integration.test_casework import assert_histories_hold, comment, mail_key, open_case
+from tests.integration.casework.test_casework import (
+    assert_histories_hold,
+    comment,
+    mail_key,
+    open_case,
+)
 from tests.unit.casework.builders import ANNA, INVOICES, OPERATOR
 from tests.unit.sender.builders import outgoing
 

@@ -17,8 +17,8 @@ from services.casework.persistence.field_recorder import FieldRecorder, Recorded
 from services.casework.persistence.repository import CaseRepository
 from services.runtime.store.contention import retry_conflicts
 from services.runtime.store.mongo import Store
-from tests.integration.test_casework import mail_key, open_case
-from tests.integration.test_casework import store as store_fixture
+from tests.integration.casework.test_casework import mail_key, open_case
+from tests.integration.casework.test_casework import store as store_fixture
 from tests.unit.casework import field_builders as build
 from tests.unit.casework.builders import OPERATOR
 

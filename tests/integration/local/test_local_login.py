@@ -13,7 +13,7 @@ from pymongo.errors import OperationFailure
 
 from deploy.local import Broker, PrivateServers, Store, amqp_probe
 from deploy.local.guardian import descendants
-from tests.integration.test_local_servers import everything, put
+from tests.integration.local.test_local_servers import everything, put
 
 pytestmark = pytest.mark.usefixtures("server_programs")
 
