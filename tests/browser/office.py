@@ -18,8 +18,8 @@ from services.runtime.process.lifecycle import Stop
 from services.runtime.settings import load_settings
 from services.runtime.store.blobs import Blobs
 from services.runtime.store.mongo import Store
-from tests.integration.desk.conftest import TOML
 from tests.integration.casework.test_casework import open_case
+from tests.integration.desk.conftest import TOML
 from tests.vhosts import add_virtual_host
 
 PASSWORD = "a sentence nobody guesses"
