@@ -69,13 +69,13 @@ COMMANDS: dict[Group, tuple[Command | Family, ...]] = {
         Family("case", "List, show and work cases.", "case show 235"),
         Command(
             "reply",
-            "reply:reply",
+            "answer.reply:reply",
             "Send a mail from a case.",
             "reply 235 --text-file accepted.txt --attach order.pdf",
         ),
         Command(
             "recall",
-            "recall:recall",
+            "answer.recall:recall",
             "Take back an answer before it is sent.",
             "recall 'answer 5f1d0c2a-…'",
         ),
@@ -85,7 +85,7 @@ COMMANDS: dict[Group, tuple[Command | Family, ...]] = {
         Family("mail", "Save single mails by their keys.", "mail save 5f1d0c2a"),
         Command(
             "ingest",
-            "ingest:ingest",
+            "mail.ingest:ingest",
             "Bring in mails from files.",
             "ingest letters/*.eml --process invoices",
         ),
@@ -271,7 +271,7 @@ SUBCOMMANDS: dict[str, tuple[Command, ...]] = {
     "mail": (
         Command(
             "save",
-            "mail:save",
+            "mail.save:save",
             "Save the exact bytes of a mail.",
             "mail save 5f1d0c2a --to mail.eml",
         ),
@@ -328,18 +328,23 @@ SUBCOMMANDS: dict[str, tuple[Command, ...]] = {
     ),
     "dead": (
         Command(
-            "list", "dead:list_messages", "List dead letters.", "dead list --queue router.mail"
+            "list",
+            "dead.command:list_messages",
+            "List dead letters.",
+            "dead list --queue router.mail",
         ),
         Command(
             "show",
-            "dead:show",
+            "dead.command:show",
             "Show why a message is dead, or its bytes.",
             "dead show 5f1d0c2a9b7e",
         ),
-        Command("retry", "dead:retry", "Requeue dead letters.", "dead retry --all --before 2h"),
+        Command(
+            "retry", "dead.command:retry", "Requeue dead letters.", "dead retry --all --before 2h"
+        ),
         Command(
             "discard",
-            "dead:discard",
+            "dead.command:discard",
             "Remove dead letters from their queues.",
             "dead discard 5f1d0c2a9b7e --why 'a test'",
         ),

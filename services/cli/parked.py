@@ -14,7 +14,7 @@ from schemas.stored import Discard, Mail
 from services.case_writer.main import isolated_reader
 from services.case_writer.ports import UnreadableMailError
 from services.casework.parked import ParkedFilter, ParkedMailRepository, why_not_retryable
-from services.cli.mail_summaries import MailSummary, summaries
+from services.cli.mail.summaries import MailSummary, summaries
 from services.cli.terminal.options import (
     MIN_KEY,
     Before,

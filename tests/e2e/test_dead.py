@@ -11,8 +11,8 @@ import pytest
 
 from schemas.codec import encode
 from schemas.mails import RawMail
-from services.cli import dead
-from services.cli.dead_letters import DeadLetter
+from services.cli.dead import command as dead
+from services.cli.dead.letters import DeadLetter
 from services.cli.terminal import output as common
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.messages import Delivery, Outgoing

@@ -29,11 +29,11 @@ from deploy.local.smtp import SmtpSink
 from schemas.case_ref import CaseReference
 from schemas.mails import mail_key
 from schemas.sending import AnswerCase
+from services.cli.answer.reply import send_reply
 from services.cli.demo import mails as demo_mails
 from services.cli.demo.report import counters, show_cases, show_counters, show_mails
 from services.cli.demo.working import work_case
 from services.cli.desk import first_link
-from services.cli.reply import send_reply
 from services.cli.up.command import local_failures, stop_signal
 from services.runtime.errors import PermanentError
 from services.runtime.settings import Settings, Smtp, load_settings

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Self
 
 from schemas.stored import Mail, from_document
-from services.cli.mail_summaries import MailSummary, summaries
+from services.cli.mail.summaries import MailSummary, summaries
 from services.cli.up.messages import RecordedMail
 from services.runtime.errors import MailcaseError
 from services.runtime.settings import Settings

@@ -5,29 +5,22 @@ From it come routing, validation, the OpenAPI description, and the tests of cont
 
 from typing import Any, Final
 
-from services.desk.api import (
+from services.desk.api import events, processes
+from services.desk.api.accounts import audit, me, sessions, tokens, users
+from services.desk.api.cases import (
     answer_suggestions,
     answers,
-    audit,
     bulk,
     cases,
     comments,
-    events,
     exports,
     files,
-    flow,
-    mailboxes,
-    me,
-    parked,
-    processes,
     saved_views,
     search,
-    sessions,
-    tokens,
-    users,
-    webhooks,
     work,
 )
+from services.desk.api.operations import flow, mailboxes, parked
+from services.desk.api.webhooks import webhooks
 from services.desk.http.endpoint import Endpoint
 
 PREFIX: Final = "/api/v1"

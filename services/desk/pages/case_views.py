@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from urllib.parse import quote, urlencode
 
-from services.desk.api.answer_suggestions import AnswerSuggestion
-from services.desk.api.answers import DraftView
-from services.desk.api.cases import CaseList
-from services.desk.api.search import SearchHit
-from services.desk.api.views import (
+from services.desk.api.cases.answer_suggestions import AnswerSuggestion
+from services.desk.api.cases.answers import DraftView
+from services.desk.api.cases.cases import CaseList
+from services.desk.api.cases.search import SearchHit
+from services.desk.api.cases.views import (
     AttachmentView,
     CaseSummary,
     CaseView,

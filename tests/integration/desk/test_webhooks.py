@@ -401,7 +401,7 @@ async def test_deliveries_are_listed_and_sent_again(
 async def test_nobody_has_more_than_their_share_of_webhooks(
     allowing: Desk, client: Clients, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.desk.api.webhooks.MAX_OWN_WEBHOOKS", 1)
+    monkeypatch.setattr("services.desk.api.webhooks.webhooks.MAX_OWN_WEBHOOKS", 1)
     await add(client("anna"), receiver)
     body = {"url": f"http://127.0.0.1:{receiver.port}/in"}
     answer = await client("anna").ask("POST", f"{PREFIX}/webhooks", body)

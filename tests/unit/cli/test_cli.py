@@ -13,8 +13,8 @@ import pytest
 from rich.console import Console
 
 from services.cli import main
+from services.cli.answer.reply import missing_author
 from services.cli.demo import command as demo
-from services.cli.reply import missing_author
 from services.cli.terminal import output as common
 from services.runtime.errors import PermanentError
 from services.runtime.store import mongo as store
@@ -223,7 +223,7 @@ class TestReply:
     @pytest.fixture
     def sent(self, monkeypatch: pytest.MonkeyPatch) -> mock.AsyncMock:
         sending = mock.AsyncMock(return_value=0)
-        monkeypatch.setattr("services.cli.reply.send_reply", sending)
+        monkeypatch.setattr("services.cli.answer.reply.send_reply", sending)
         return sending
 
     def test_the_text_may_come_from_the_standard_input(

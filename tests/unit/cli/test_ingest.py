@@ -6,8 +6,8 @@ from unittest import mock
 
 import pytest
 
-from services.cli.ingest import _Ingestion, _mailbox_name
-from services.cli.mail_files import expanded, mails_of
+from services.cli.mail.files import expanded, mails_of
+from services.cli.mail.ingest import _Ingestion, _mailbox_name
 from services.cli.terminal import progress
 from services.cli.terminal.progress import Count
 from services.runtime.errors import SettingsError

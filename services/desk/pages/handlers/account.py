@@ -9,7 +9,7 @@ from services.desk.accounts.errors import AccountError
 from services.desk.accounts.web.cookies import Cookies
 from services.desk.accounts.web.pages import PROVIDER, SignInForm, WelcomeForm
 from services.desk.accounts.web.sign_in import cookies_of
-from services.desk.api.sessions import SessionList
+from services.desk.api.accounts.sessions import SessionList
 from services.desk.pages.i18n import CATALOGS
 from services.desk.pages.views.people import AccountView, LinkView, SessionRow, SignInView
 from services.desk.pages.visit import Site, Visit, local_path

@@ -6,10 +6,10 @@ from typing import Any
 from starlette.responses import Response
 
 from services.desk.access import Permission
-from services.desk.api.answers import AnswerList, DraftList
-from services.desk.api.cases import History
-from services.desk.api.comments import CommentList
-from services.desk.api.views import CaseView
+from services.desk.api.cases.answers import AnswerList, DraftList
+from services.desk.api.cases.cases import History
+from services.desk.api.cases.comments import CommentList
+from services.desk.api.cases.views import CaseView
 from services.desk.http.problems import invalid
 from services.desk.pages.case_views import (
     assignee,

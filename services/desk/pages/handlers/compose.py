@@ -8,9 +8,9 @@ from starlette.responses import JSONResponse, Response
 
 from services.casework.refusals import ActionRefusedError, StaleRevisionError
 from services.desk.access import Permission
-from services.desk.api.answer_suggestions import AnswerSuggestion
-from services.desk.api.answers import DraftList, DraftView
-from services.desk.api.comments import CommentList, UploadView
+from services.desk.api.cases.answer_suggestions import AnswerSuggestion
+from services.desk.api.cases.answers import DraftList, DraftView
+from services.desk.api.cases.comments import CommentList, UploadView
 from services.desk.http.problems import ProblemError, problem_of
 from services.desk.pages.case_views import composer_view, entry
 from services.desk.pages.views.case import ComposerView, Entry, FileView, NoteView

@@ -6,9 +6,9 @@ from starlette.responses import Response
 
 from services.casework.refusals import ActionRefusedError, StaleRevisionError
 from services.desk.access import Permission
-from services.desk.api.cases import CaseList
+from services.desk.api.cases.cases import CaseList
+from services.desk.api.cases.search import SearchResults
 from services.desk.api.processes import ProcessList, ProcessView
-from services.desk.api.search import SearchResults
 from services.desk.http.problems import ProblemError
 from services.desk.pages.case_views import case_row, case_rows, hit_row, with_query
 from services.desk.pages.handlers.people_names import assignable, names_of_people

@@ -2,9 +2,9 @@
 
 from starlette.responses import Response
 
-from services.desk.api.flow import FlowView as ApiFlow
-from services.desk.api.mailboxes import LoginTestView, MailboxList, MailboxView
-from services.desk.api.parked import ParkedList, ParkedResults, ParkedView
+from services.desk.api.operations.flow import FlowView as ApiFlow
+from services.desk.api.operations.mailboxes import LoginTestView, MailboxList, MailboxView
+from services.desk.api.operations.parked import ParkedList, ParkedResults, ParkedView
 from services.desk.http.problems import invalid
 from services.desk.pages.case_views import with_query
 from services.desk.pages.views.lists import Option

@@ -5,9 +5,9 @@ from typing import Any
 from starlette.responses import Response
 
 from services.desk.access import Permission
-from services.desk.api.audit import AuditPage
-from services.desk.api.tokens import TokenList
-from services.desk.api.users import UserList
+from services.desk.api.accounts.audit import AuditPage
+from services.desk.api.accounts.tokens import TokenList
+from services.desk.api.accounts.users import UserList
 from services.desk.pages.case_views import with_query
 from services.desk.pages.views.lists import Option
 from services.desk.pages.views.people import (

@@ -5,7 +5,7 @@ from typing import Any
 from starlette.responses import Response
 
 from schemas.cloud_events import CHANGE_NAMES
-from services.desk.api.webhook_views import DeliveryList, DeliveryView, WebhookList
+from services.desk.api.webhooks.webhook_views import DeliveryList, DeliveryView, WebhookList
 from services.desk.pages.views.lists import Option
 from services.desk.pages.views.people import DeliveryRow, WebhookRow, WebhooksView
 from services.desk.pages.visit import Visit

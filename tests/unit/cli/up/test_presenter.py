@@ -6,7 +6,7 @@ import json
 import pytest
 from rich.console import Console
 
-from services.cli.mail_summaries import MailSummary
+from services.cli.mail.summaries import MailSummary
 from services.cli.up.mail_lines import line
 from services.cli.up.messages import (
     REPEAT_AFTER_S,

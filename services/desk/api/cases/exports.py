@@ -10,8 +10,8 @@ from msgspec import Meta
 from starlette.responses import StreamingResponse
 
 from services.desk.access import Permission
-from services.desk.api.cases import case_views
-from services.desk.api.views import CaseSummary
+from services.desk.api.cases.cases import case_views
+from services.desk.api.cases.views import CaseSummary
 from services.desk.http.cursors import Place, after, read_cursor, write_cursor
 from services.desk.http.endpoint import Call, Endpoint
 

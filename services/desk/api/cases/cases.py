@@ -13,7 +13,7 @@ from services.casework.decisions.situation import Situation
 from services.casework.listing import SORT_FIELDS, CaseFilter
 from services.casework.refusals import ActionRefusedError
 from services.desk.access import Permission
-from services.desk.api.views import (
+from services.desk.api.cases.views import (
     CaseSummary,
     CaseView,
     CaseViews,

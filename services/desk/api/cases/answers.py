@@ -12,8 +12,8 @@ from schemas.sending import AnswerCase
 from services.casework.outgoing import MAX_HOLD_S, MAX_TEXT_CHARS
 from services.casework.refusals import ActionRefusedError, StaleRevisionError
 from services.desk.access import Permission
-from services.desk.api.comments import UploadIds
-from services.desk.api.views import OutgoingView, outgoing_view
+from services.desk.api.cases.comments import UploadIds
+from services.desk.api.cases.views import OutgoingView, outgoing_view
 from services.desk.drafts import draft_id
 from services.desk.http.endpoint import Call, Endpoint, NoQuery, Reply
 from services.desk.http.problems import not_found

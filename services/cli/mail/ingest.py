@@ -11,7 +11,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from schemas.codec import decode_receipt
-from services.cli.mail_files import NoMailError, expanded, mails_of
+from services.cli.mail.files import NoMailError, expanded, mails_of
 from services.cli.terminal.output import (
     DEFAULT_CONFIG,
     Config,

@@ -7,7 +7,7 @@ import msgspec
 from schemas.stored import Comment, OutgoingMail
 from services.casework.quoting import quote
 from services.desk.access import Permission
-from services.desk.api.answers import HOLD_S
+from services.desk.api.cases.answers import HOLD_S
 from services.desk.composer import AnsweredMail, CaseContacts, Recipient, recipients
 from services.desk.http.endpoint import Call, Endpoint, NoQuery, Reply
 from services.desk.http.problems import not_found

@@ -11,7 +11,7 @@ from schemas.cloud_events import CHANGE_NAMES
 from schemas.stored import to_document
 from schemas.webhooks import Webhook
 from services.desk.access import Permission
-from services.desk.api.webhook_views import (
+from services.desk.api.webhooks.webhook_views import (
     DeliveryList,
     DeliveryView,
     NewWebhook,

@@ -14,7 +14,7 @@ from cyclopts import Parameter
 
 from schemas.mails import RawMail
 from schemas.stored import Discard, DiscardedMessage, to_document
-from services.cli.dead_letters import ID_DIGITS, DeadLetter
+from services.cli.dead.letters import ID_DIGITS, DeadLetter
 from services.cli.terminal.options import (
     Before,
     Everything,

@@ -7,8 +7,8 @@ from msgspec import Meta
 
 from services.casework import actions
 from services.desk.access import Permission
-from services.desk.api.cases import case_reply
-from services.desk.api.views import CaseView
+from services.desk.api.cases.cases import case_reply
+from services.desk.api.cases.views import CaseView
 from services.desk.http.endpoint import Call, Endpoint, NoQuery, Reply
 from services.desk.http.problems import not_found
 

@@ -7,8 +7,8 @@ from msgspec import Meta
 
 from services.casework import actions
 from services.desk.access import Permission
-from services.desk.api.cases import Cursor, Limit
-from services.desk.api.views import CommentView, comment_view
+from services.desk.api.cases.cases import Cursor, Limit
+from services.desk.api.cases.views import CommentView, comment_view
 from services.desk.http.bodies import MAX_UPLOAD_BYTES, read_body
 from services.desk.http.cursors import Place, after, read_cursor, write_cursor
 from services.desk.http.endpoint import Call, Endpoint, NoQuery, Reply

@@ -14,7 +14,7 @@ from schemas.mails import RawMail
 from schemas.stored import Discard, Mail
 from services.casework.parked import ParkedFilter, why_not_retryable
 from services.desk.access import Permission
-from services.desk.api.cases import Cursor
+from services.desk.api.cases.cases import Cursor
 from services.desk.http.cursors import Place, after, read_cursor, write_cursor
 from services.desk.http.downloads import file_response
 from services.desk.http.endpoint import MAX_NUMBER, Call, Endpoint, NoQuery, Reply

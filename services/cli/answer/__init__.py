@@ -1,0 +1,1 @@
+"""`mailcase reply` and `mailcase recall`: answers by mail."""

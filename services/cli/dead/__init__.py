@@ -1,0 +1,1 @@
+"""`mailcase dead`: look at dead letters, retry and discard them."""

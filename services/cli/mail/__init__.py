@@ -1,0 +1,1 @@
+"""Mails as files: `mailcase ingest` reads them, `mailcase mail` saves them."""

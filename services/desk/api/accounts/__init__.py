@@ -1,0 +1,1 @@
+"""Accounts as resources: oneself, users, sessions, tokens, the audit log."""

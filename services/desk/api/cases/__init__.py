@@ -1,0 +1,1 @@
+"""Cases as resources: lists, actions, comments, answers, files, search, exports."""

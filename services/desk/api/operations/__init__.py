@@ -1,0 +1,1 @@
+"""What operators look at: parked mail, mailboxes, the flow of mail."""

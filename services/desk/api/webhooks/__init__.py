@@ -1,0 +1,1 @@
+"""Webhooks as resources, with their deliveries."""
