@@ -26,7 +26,7 @@ from services.runtime.metrics import RETRIES
 from services.runtime.process.health import Health
 from services.runtime.process.lifecycle import Stop
 from services.runtime.retry import Backoff
-from services.runtime.settings.schema import Rules
+from services.runtime.settings.schema.processes import Rules
 from services.runtime.store.contention import ContentionWatch, pause_after_conflict, until_written
 from services.runtime.store.errors import ConflictError, UnclearCommitError
 

@@ -14,7 +14,7 @@ from services.case_writer.placement.planner import plan, query
 from services.case_writer.placement.snapshot import SnapshotQuery
 from services.case_writer.ports import Cases
 from services.runtime.errors import PermanentError
-from services.runtime.settings.schema import Rules
+from services.runtime.settings.schema.processes import Rules
 from services.runtime.store.errors import ConflictError
 from tests.builders import (
     ANNA,

@@ -13,7 +13,7 @@ from services.case_writer.placement.snapshot import Snapshot
 from services.case_writer.placement.threads import Threads
 from services.case_writer.reading import MailReading
 from services.runtime.mail.addresses import base_address
-from services.runtime.settings.schema import Rules
+from services.runtime.settings.schema.processes import Rules
 
 MAX_COMPARED_CHARS = 1000
 _DEFAULT_RULES = Rules()

@@ -9,7 +9,7 @@ from services.case_writer.placement.plan import LimitCheck, Plan, PreparedMail
 from services.case_writer.placement.snapshot import SenderHistory, Snapshot
 from services.case_writer.reading import MailReading
 from services.runtime.mail.addresses import base_address
-from services.runtime.settings.schema import Rules
+from services.runtime.settings.schema.processes import Rules
 
 _REASONS = {
     "sender": ParkReason.TOO_MANY_NEW_CASES,

@@ -40,7 +40,7 @@ from services.case_writer.placement.restore import WANTING, Restorer, was_in_a_c
 from services.case_writer.placement.snapshot import RecordedMail, Snapshot, SnapshotQuery
 from services.case_writer.placement.threads import Threads, thread_ids
 from services.case_writer.reading import MailReading
-from services.runtime.settings.schema import Rules
+from services.runtime.settings.schema.processes import Rules
 
 
 def query(mails: Sequence[PreparedMail]) -> SnapshotQuery:

@@ -13,7 +13,7 @@ from services.case_writer.placement.case_resolver import CaseResolver, resolved
 from services.case_writer.placement.plan import NewCase, PreparedMail, Target
 from services.case_writer.placement.snapshot import RecordedMail, Snapshot
 from services.case_writer.reading import MailReading
-from services.runtime.settings.schema import Rules
+from services.runtime.settings.schema.processes import Rules
 
 _SETTINGS: dict[str, str] = {
     Resolution.CASE_CLOSED: "reply_to_closed",

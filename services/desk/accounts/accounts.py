@@ -19,7 +19,7 @@ from services.desk.accounts.sessions import Sessions
 from services.desk.accounts.tokens import Tokens
 from services.desk.accounts.users import Users, checked_line, no_such_user, normal_address
 from services.desk.audit_log import AuditLog
-from services.runtime.settings.schema_desk import Desk as DeskSettings
+from services.runtime.settings.schema.desk import Desk as DeskSettings
 from services.runtime.store.mongo import Store
 
 _MAX_TYPED = 254  # characters of an address (RFC 5321 section 4.5.3.1.3)

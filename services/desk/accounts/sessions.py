@@ -12,7 +12,7 @@ from schemas.desk import DeskSession, LoginMethod, User
 from schemas.stored import from_document, to_document
 from services.desk.accounts.random_values import hashed, random_value
 from services.runtime.settings.durations import duration
-from services.runtime.settings.schema_desk import Desk as DeskSettings
+from services.runtime.settings.schema.desk import Desk as DeskSettings
 from services.runtime.store.mongo import Store
 
 _TOUCH_EVERY = timedelta(minutes=1)

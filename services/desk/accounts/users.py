@@ -8,7 +8,7 @@ from typing import Any
 from schemas.desk import User
 from schemas.stored import from_document, to_document
 from services.desk.accounts.errors import AccountError
-from services.runtime.settings.schema_desk import Desk as DeskSettings
+from services.runtime.settings.schema.desk import Desk as DeskSettings
 from services.runtime.store.errors import TakenError
 from services.runtime.store.mongo import Store
 

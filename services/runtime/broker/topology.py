@@ -22,10 +22,10 @@ DESK_INDEX: Final = "desk.index"
 DESK_WEBHOOKS: Final = "desk.webhooks"
 FETCHER_PRESENT: Final = FetcherPresent.ROUTING_KEY
 
-# As good as none: quorum queues count every redelivery, also those that an outage or a killed stage
-# causes, and no outage may make a mail a dead letter. RabbitMQ 4 would take 20 if none were given.
-# What fails by the mail itself is seen by the stage; what kills the case writer is read in a
-# process of its own from the sixth delivery on.
+# No limit in practice. Quorum queues count every redelivery, also those caused by an outage or a
+# killed service, and no outage may make a mail a dead letter. RabbitMQ 4 applies 20 if none is given.
+# A service sees for itself that a mail fails; a mail that kills the case writer is read in a process
+# of its own from the sixth delivery on.
 DELIVERY_LIMIT: Final = 1_000_000
 
 
@@ -101,12 +101,12 @@ def mailcase_topology(*, archive_max_age_days: float, archive_max_bytes: int) ->
 
 
 def dead_name(queue: str) -> str:
-    """Where messages of `queue` wait that are newer than the replica that received them."""
+    """Where messages of `queue` wait that broke its contract."""
     return f"{queue}.dead"
 
 
 def newer_name(queue: str) -> str:
-    """Where messages of `queue` wait whose contract version is newer than the stage that got them."""
+    """Where messages of `queue` wait whose contract version is newer than the service that got them."""
     return f"{queue}.newer"
 
 

@@ -9,28 +9,27 @@ connection.
 from services.runtime.settings.case_fields import Field, FieldSource
 from services.runtime.settings.load import URL_VARIABLES, load_settings
 from services.runtime.settings.model import Mailbox, Process, Settings, Smtp, masked
-from services.runtime.settings.schema import (
+from services.runtime.settings.schema.desk import Desk, Oidc
+from services.runtime.settings.schema.processes import (
     Access,
     Acknowledgement,
-    Archive,
-    Broker,
     CaseReference,
+    OnEnter,
+    Rules,
+    Stage,
+)
+from services.runtime.settings.schema.servers import Broker, IncomingServer, OAuth2, Store
+from services.runtime.settings.schema.services import (
+    Archive,
     CaseWriter,
     Extractor,
     Fetcher,
-    IncomingServer,
     Limits,
     Logs,
-    OAuth2,
-    OnEnter,
     Reading,
     Router,
-    Rules,
     SenderLimits,
-    Stage,
-    Store,
 )
-from services.runtime.settings.schema_desk import Desk, Oidc
 
 __all__ = [
     "URL_VARIABLES",

@@ -9,16 +9,11 @@ from msgspec.structs import asdict, replace
 from services.runtime.errors import Mistake, SettingsError
 from services.runtime.settings.convert import Walker
 from services.runtime.settings.model import Mailbox, Process, Settings, Smtp
-from services.runtime.settings.schema import (
-    MailboxTable,
-    OutgoingServer,
-    ProcessTable,
-    Rules,
-    Sections,
-    SettingsFile,
-)
-from services.runtime.settings.toml_file import read_tree
-from services.runtime.settings.validation import check
+from services.runtime.settings.schema.file import Sections, SettingsFile
+from services.runtime.settings.schema.processes import MailboxTable, ProcessTable, Rules
+from services.runtime.settings.schema.servers import OutgoingServer
+from services.runtime.settings.toml.file import read_tree
+from services.runtime.settings.validation.settings import check
 
 URL_VARIABLES = {"broker": "MAILCASE_BROKER_URL", "store": "MAILCASE_STORE_URL"}
 

@@ -9,15 +9,9 @@ import msgspec
 from services.runtime.masking import mask_secrets
 from services.runtime.settings.accounts import Account
 from services.runtime.settings.case_fields import Field
-from services.runtime.settings.schema import (
-    Access,
-    Acknowledgement,
-    IncomingServer,
-    OAuth2,
-    Rules,
-    Sections,
-    Stage,
-)
+from services.runtime.settings.schema.file import Sections
+from services.runtime.settings.schema.processes import Access, Acknowledgement, Rules, Stage
+from services.runtime.settings.schema.servers import IncomingServer, OAuth2
 
 
 class Mailbox(Account, frozen=True, kw_only=True):

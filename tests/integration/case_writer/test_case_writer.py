@@ -32,7 +32,7 @@ from services.runtime.errors import PermanentError
 from services.runtime.mail.headers import Address
 from services.runtime.process.health import Health
 from services.runtime.process.lifecycle import Stop
-from services.runtime.settings.schema import Rules
+from services.runtime.settings.schema.processes import Rules
 from services.runtime.store.blobs import Blobs
 from services.runtime.store.mongo import Store
 from tests.builders import STAGES, appending, opening, parking, raw_bytes

@@ -35,7 +35,7 @@ from services.runtime.errors import PermanentError, TransientError
 from services.runtime.process.health import Health
 from services.runtime.process.lifecycle import Stop
 from services.runtime.retry import Backoff
-from services.runtime.settings.schema import Rules
+from services.runtime.settings.schema.processes import Rules
 from services.runtime.store.errors import ConflictError
 from tests.builders import DATE, STAGES, appending, ignoring, opening, parking, raw_bytes, raw_mail
 from tests.fakes import FakeBlobs, FakeCases, FakeOutlet, FakePublisher

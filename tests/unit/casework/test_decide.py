@@ -41,7 +41,7 @@ from services.casework.decide import decide
 from services.casework.decisions.situation import AutomaticMail
 from services.casework.refusals import ActionRefusedError
 from services.runtime.settings import Process, Stage
-from services.runtime.settings.schema import OnEnter
+from services.runtime.settings.schema.processes import OnEnter
 from tests.unit.casework.builders import (
     APPROVER,
     HELP,

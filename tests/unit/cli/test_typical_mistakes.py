@@ -1,6 +1,6 @@
 """Typical mistakes of a first day, each reported in one line with its cause and a fix.
 
-Slips within the settings file are in tests/unit/runtime/settings/test_toml_hints.py; those of mail
+Slips within the settings file are in tests/unit/runtime/settings/toml/test_hints.py; those of mail
 servers and passwords in tests/integration/test_fetcher_check.py and test_init.py.
 """
 

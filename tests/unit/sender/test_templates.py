@@ -6,7 +6,7 @@ import pytest
 from msgspec import structs
 
 from services.runtime.errors import SettingsError
-from services.runtime.settings.schema import CaseReference
+from services.runtime.settings.schema.processes import CaseReference
 from services.sender.templates import Templates, Values
 from tests.unit.sender.builders import NOW, settings
 

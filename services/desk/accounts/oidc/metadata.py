@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from services.desk.accounts.oidc.errors import ProviderUnavailableError
-from services.runtime.settings.schema_desk import is_loopback
+from services.runtime.settings.schema.desk import is_loopback
 
 WELL_KNOWN = "/.well-known/openid-configuration"
 

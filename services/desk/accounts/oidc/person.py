@@ -7,7 +7,7 @@ from typing import Any
 from services.desk.accounts.errors import AccountError
 from services.desk.accounts.oidc.errors import IdentityRefusedError
 from services.desk.accounts.users import checked_line, normal_address
-from services.runtime.settings.schema_desk import Oidc
+from services.runtime.settings.schema.desk import Oidc
 
 _MAX_GROUPS = 1000
 _MAX_NAME_CHARS = 200

@@ -24,7 +24,7 @@ from services.desk.accounts.oidc.person import ProvenPerson, needs_userinfo, pro
 from services.desk.accounts.oidc.transport import ProviderTransport
 from services.runtime.errors import Mistake, SettingsError
 from services.runtime.logs import get_logger
-from services.runtime.settings.schema_desk import Oidc
+from services.runtime.settings.schema.desk import Oidc
 
 T = TypeVar("T")
 log = get_logger(__name__)

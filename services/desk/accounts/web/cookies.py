@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from services.runtime.settings.schema_desk import is_loopback
+from services.runtime.settings.schema.desk import is_loopback
 
 _MAX_CHARS = 200  # of a value; ours have 43
 

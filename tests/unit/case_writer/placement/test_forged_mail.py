@@ -14,7 +14,7 @@ from services.case_writer.placement.snapshot import CaseSnapshot, Snapshot, Thre
 from services.case_writer.reading import read_mail
 from services.router.policy import Policy
 from services.router.service import decide
-from services.runtime.settings.schema import Rules
+from services.runtime.settings.schema.processes import Rules
 from tests.builders import raw_mail
 
 KEYS = MessageIdSigner([b"0123456789abcdef0123456789abcdef"])

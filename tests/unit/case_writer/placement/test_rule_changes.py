@@ -12,7 +12,7 @@ from services.case_writer.placement.plan import NewCase, Plan, PreparedMail
 from services.case_writer.placement.planner import plan
 from services.case_writer.placement.snapshot import CaseSnapshot, RecordedMail, Snapshot
 from services.case_writer.recording.builder import TransactionContext, build_documents
-from services.runtime.settings.schema import Rules
+from services.runtime.settings.schema.processes import Rules
 from tests.builders import ANNA, EVE, STAGES, appending, item
 from tests.unit.case_writer.placement.test_replays import comment
 from tests.unit.case_writer.recording.test_documents import LATER

@@ -19,7 +19,7 @@ from services.case_writer.placement.snapshot import (
 )
 from services.case_writer.reading import MailReading
 from services.runtime.mail.headers import Address
-from services.runtime.settings.schema import Rules
+from services.runtime.settings.schema.processes import Rules
 from tests.builders import ANNA, EVE, NOW, appending, item, opened, opening, raw_mail, reading
 
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from services.runtime.errors import SettingsError
 from services.runtime.settings import load_settings
 from services.runtime.settings.convert import Walker
-from services.runtime.settings.schema import SettingsFile
-from services.runtime.settings.validation import check
+from services.runtime.settings.schema.file import SettingsFile
+from services.runtime.settings.validation.settings import check
 from tests.unit.runtime.settings.texts import SECOND_MAILBOX, WHOLE
 
 # Takes the settings' text, gives the mistakes as a person reads them; none if it loads.

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from services.runtime.settings import load_settings
-from services.runtime.settings.schema import SettingsFile
+from services.runtime.settings.schema.file import SettingsFile
 
 DOCS = Path(__file__).parents[4] / "docs"
 HEADING = re.compile(r"^## (\[.*\])$", re.MULTILINE)

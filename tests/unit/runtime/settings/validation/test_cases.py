@@ -3,8 +3,8 @@
 import pytest
 
 from services.runtime.settings.case_fields import Field
-from services.runtime.settings.case_rules import case_rule_mistakes
-from services.runtime.settings.schema import Access, OnEnter, ProcessTable, Stage
+from services.runtime.settings.schema.processes import Access, OnEnter, ProcessTable, Stage
+from services.runtime.settings.validation.cases import case_rule_mistakes
 
 FIRST = Stage(name="new", initial=True, next=("done",))
 

@@ -5,7 +5,9 @@ from collections.abc import Set as AbstractSet
 
 from services.runtime.errors import Mistake
 from services.runtime.settings.convert import did_you_mean, join
-from services.runtime.settings.schema import OutgoingServer, ProcessTable, SettingsFile
+from services.runtime.settings.schema.file import SettingsFile
+from services.runtime.settings.schema.processes import ProcessTable
+from services.runtime.settings.schema.servers import OutgoingServer
 
 
 def sending_mistakes(file: SettingsFile, broken: AbstractSet[str]) -> Iterator[Mistake]:

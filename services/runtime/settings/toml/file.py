@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from services.runtime.errors import Mistake, SettingsError
-from services.runtime.settings.places import Places
-from services.runtime.settings.toml_hints import hint_for
+from services.runtime.settings.toml.hints import hint_for
+from services.runtime.settings.toml.places import Places
 
 # No settings come near it; a mailbox file given by mistake does.
 MAX_FILE_BYTES = 4 * 1024 * 1024

@@ -6,8 +6,8 @@ import pytest
 from msgspec.structs import replace
 
 from services.runtime.settings.case_fields import Field, FieldSource, rule_hash
-from services.runtime.settings.field_rules import field_mistakes
-from services.runtime.settings.schema import MailboxTable, ProcessTable, Stage
+from services.runtime.settings.schema.processes import MailboxTable, ProcessTable, Stage
+from services.runtime.settings.validation.fields import field_mistakes
 
 STAGE = Stage(name="new", initial=True)
 LINE = FieldSource(source="line", keys=("Invoice number",))

@@ -7,7 +7,7 @@ import pytest
 
 from services.runtime.errors import SettingsError
 from services.runtime.settings import load_settings
-from services.runtime.settings.places import Places
+from services.runtime.settings.toml.places import Places
 
 GOOD = """\
 [server.corp]

@@ -1,4 +1,4 @@
-"""The sections of the settings for the desk; see `schema.py`."""
+"""The sections of the settings for the desk; see `file.py`."""
 
 from ipaddress import ip_address
 from pathlib import Path

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from services.runtime.errors import Mistake
 from services.runtime.settings.convert import did_you_mean
-from services.runtime.settings.field_rules import field_mistakes
-from services.runtime.settings.schema import ProcessTable, Stage
+from services.runtime.settings.schema.processes import ProcessTable, Stage
+from services.runtime.settings.validation.fields import field_mistakes
 
 COMMON_ROLES = ("reader", "worker", "manager")
 

@@ -7,17 +7,13 @@ from datetime import date
 from urllib.parse import SplitResult, urlsplit
 
 from services.runtime.errors import Mistake
-from services.runtime.settings.case_rules import case_rule_mistakes
 from services.runtime.settings.convert import did_you_mean, join
-from services.runtime.settings.schema import (
-    IncomingServer,
-    MailboxTable,
-    OAuth2,
-    ProcessTable,
-    SettingsFile,
-)
-from services.runtime.settings.validation_desk import desk_mistakes
-from services.runtime.settings.validation_sending import sending_mistakes
+from services.runtime.settings.schema.file import SettingsFile
+from services.runtime.settings.schema.processes import MailboxTable, ProcessTable
+from services.runtime.settings.schema.servers import IncomingServer, OAuth2
+from services.runtime.settings.validation.cases import case_rule_mistakes
+from services.runtime.settings.validation.desk import desk_mistakes
+from services.runtime.settings.validation.sending import sending_mistakes
 
 _SCHEMES = {"broker": ("amqp", "amqps"), "store": ("mongodb", "mongodb+srv")}
 

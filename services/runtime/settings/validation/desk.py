@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from services.runtime.errors import Mistake
 from services.runtime.settings.durations import duration
-from services.runtime.settings.schema_desk import Desk, Oidc, is_loopback
+from services.runtime.settings.schema.desk import Desk, Oidc, is_loopback
 
 _MAX_SESSION = timedelta(days=90)
 

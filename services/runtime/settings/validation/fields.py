@@ -7,7 +7,7 @@ from typing import get_args
 from services.runtime.errors import Mistake
 from services.runtime.settings.case_fields import Field, FieldSource, FieldType, SourceKind
 from services.runtime.settings.convert import did_you_mean, join
-from services.runtime.settings.schema import ProcessTable
+from services.runtime.settings.schema.processes import ProcessTable
 
 _TYPES: tuple[str, ...] = get_args(FieldType)
 # What belongs to which source: the keys that it needs, and those that it may have.

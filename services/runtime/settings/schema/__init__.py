@@ -1,0 +1,1 @@
+"""The sections of the settings, one struct each; `file.py` joins them."""

@@ -1,0 +1,1 @@
+"""Whether the settings fit each other; `settings.py` calls the others. Pure."""
