@@ -9,8 +9,8 @@ from datetime import datetime
 from schemas.changes import Actor, Change, Overdue
 from schemas.stored import Case, from_document
 from services.casework.persistence.recording import insert_history
-from services.casework.persistence.records import WrittenChanges, at_revision, changed_fields
 from services.casework.publisher import ChangePublisher
+from services.casework.records import WrittenChanges, at_revision, changed_fields
 from services.runtime.errors import TransientError
 from services.runtime.logs import get_logger
 from services.runtime.process.lifecycle import Stop

@@ -9,7 +9,7 @@ from msgspec import structs
 
 from schemas.changes import Actor, Change, MailAdded, Opened, Rederived, What
 from schemas.stored import Case
-from services.casework.persistence.records import WrittenChanges, new_change
+from services.casework.records import WrittenChanges, new_change
 
 StageDue = Callable[[str, str, datetime], datetime | None]
 

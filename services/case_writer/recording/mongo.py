@@ -29,7 +29,7 @@ from services.case_writer.recording.documents import (
 )
 from services.case_writer.recording.mongo_snapshot import SnapshotReader
 from services.casework.persistence.recording import insert_history
-from services.casework.persistence.records import CASE_COUNTER, at_revision, changed_fields
+from services.casework.records import CASE_COUNTER, at_revision, changed_fields
 from services.runtime.store.errors import ConflictError
 from services.runtime.store.mongo import Session, Store
 

@@ -9,7 +9,7 @@ from schemas.search import SearchEntry, case_entry_id, search_rank
 from schemas.stored import Case, Comment, Mail, OutgoingMail, to_document
 from services.casework.erasure.run import CaseErasure, ErasureRun
 from services.casework.persistence.recording import insert_history
-from services.casework.persistence.records import WrittenChanges, at_revision, changed_fields
+from services.casework.records import WrittenChanges, at_revision, changed_fields
 from services.runtime.store.contention import retry_conflicts
 from services.runtime.store.errors import ConflictError
 from services.runtime.store.mongo import Document, Session, Store

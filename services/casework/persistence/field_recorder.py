@@ -17,7 +17,7 @@ from services.casework.decisions.invoice_keys import are_corrections
 from services.casework.persistence.field_links import FieldLinks
 from services.casework.persistence.mail_facts import MailPlace, mail_place
 from services.casework.persistence.recording import insert_history
-from services.casework.persistence.records import WrittenChanges, at_revision, changed_fields
+from services.casework.records import WrittenChanges, at_revision, changed_fields
 from services.runtime.settings import Process
 from services.runtime.store.errors import ConflictError
 from services.runtime.store.mongo import Session, Store

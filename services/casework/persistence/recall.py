@@ -6,12 +6,12 @@ from functools import partial
 
 from schemas.changes import AnswerRecalled
 from schemas.stored import Case, OutgoingMail
+from services.casework import records
 from services.casework.actors import ActingAs
 from services.casework.decisions.permissions import may_work
-from services.casework.persistence import records
 from services.casework.persistence.recording import insert_history, read_case
-from services.casework.persistence.results import Done
 from services.casework.refusals import ActionRefusedError
+from services.casework.results import Done
 from services.runtime.settings import Process
 from services.runtime.store.contention import retry_conflicts
 from services.runtime.store.errors import ConflictError

@@ -6,9 +6,9 @@ from typing import Any
 
 from schemas.changes import Actor, Change, Publication, What
 from schemas.stored import Case, from_document, to_document
-from services.casework.persistence.records import WrittenChanges, at_revision, changed_fields
-from services.casework.persistence.results import no_such_case
+from services.casework.records import WrittenChanges, at_revision, changed_fields
 from services.casework.refusals import StaleRevisionError
+from services.casework.results import no_such_case
 from services.runtime.store.errors import ConflictError
 from services.runtime.store.mongo import Session, Store
 

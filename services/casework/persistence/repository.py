@@ -14,16 +14,15 @@ from typing import Any
 
 from schemas.changes import Actor, Change, Merged, Opened, Publication
 from schemas.stored import Attachment, Case, Comment, OutgoingMail, from_document, to_document
-from services.casework import actions
+from services.casework import actions, records
 from services.casework.actors import ActingAs
 from services.casework.decide import decide
 from services.casework.decisions.situation import Accepted, AutomaticMail, Situation
-from services.casework.persistence import records
 from services.casework.persistence.recall import AnswerRecall
 from services.casework.persistence.recording import insert_history, read_case
-from services.casework.persistence.results import Done
 from services.casework.persistence.splitting import split_off
 from services.casework.refusals import StaleRevisionError
+from services.casework.results import Done
 from services.runtime.logs import get_logger
 from services.runtime.settings import Process
 from services.runtime.store.contention import retry_conflicts

@@ -7,7 +7,7 @@ import msgspec
 from cyclopts import Parameter
 
 from schemas.stored import to_document
-from services.casework.persistence.results import Done
+from services.casework.results import Done
 from services.cli.case.context import AsUser, acting, opened_repository
 from services.cli.terminal.output import DEFAULT_CONFIG, Config, Json, loaded
 from services.runtime.settings import Settings

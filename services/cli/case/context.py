@@ -11,7 +11,7 @@ from schemas.changes import Actor
 from services.casework.actors import ActingAs
 from services.casework.outgoing import OutgoingMailBuilder
 from services.casework.persistence.repository import CaseRepository
-from services.casework.persistence.results import no_such_case
+from services.casework.results import no_such_case
 from services.runtime.errors import PermanentError
 from services.runtime.mail.message_id_keys import message_id_signer
 from services.runtime.settings import Settings

@@ -13,7 +13,7 @@ from msgspec import structs
 
 from schemas.stored import Attachment, Comment, to_document
 from services.casework import actions
-from services.casework.persistence.results import Done
+from services.casework.results import Done
 from services.cli.case.context import AsUser, acting, opened_repository
 from services.cli.terminal.files import media_type, read_bytes, read_text
 from services.cli.terminal.options import Attach, CaseNumber, TextFile, moment, reject_blank

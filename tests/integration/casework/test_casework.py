@@ -30,9 +30,9 @@ from services.casework.history import differences, fold
 from services.casework.outgoing import OutgoingMailBuilder
 from services.casework.overdue import OverdueSweep
 from services.casework.persistence.recording import insert_history
-from services.casework.persistence.records import new_change
 from services.casework.persistence.repository import CaseRepository
 from services.casework.publisher import ChangePublisher
+from services.casework.records import new_change
 from services.casework.refusals import ActionRefusedError, StaleRevisionError
 from services.runtime.broker.messages import Outgoing
 from services.runtime.mail.message_id_keys import message_id_signer
