@@ -1,10 +1,9 @@
 """What a desk does beside answering requests: index, notify webhooks, feed its open pages."""
 
 from services.desk.desk import Desk
+from services.desk.event_consumer import EventConsumer
 from services.desk.live.feed import LiveFeed
-from services.desk.search.consumer import IndexConsumer
 from services.desk.search.index import SearchIndex
-from services.desk.webhooks.consumer import WebhookConsumer
 from services.desk.webhooks.owners import OfOwner, WebhookOwners
 from services.desk.webhooks.worker import WebhookWorker
 from services.runtime.broker.connection import Broker
@@ -23,11 +22,10 @@ class BackgroundWork:
 
     async def follow_events(self, broker: Broker, stop: Stop) -> None:
         """What needs the broker, until `stop`. Raises TransientError; to be repeated on a new connection."""
-        webhooks = WebhookConsumer(self._desk.webhooks, broker, self._worker.wake)
+        events = EventConsumer(self._index, self._desk.webhooks, broker, self._worker.wake)
         await all_of(
             [
-                IndexConsumer(self._index, broker).run(stop),
-                webhooks.run(stop),
+                events.run(stop),
                 LiveFeed(self._desk.live, broker).run(stop),
             ]
         )

@@ -19,7 +19,6 @@ CASE_WRITER_COMMANDS: Final = "case_writer.commands"
 SENDER_WORK: Final = "sender.work"
 EXTRACTOR_WORK: Final = "extractor.work"
 DESK_INDEX: Final = "desk.index"
-DESK_WEBHOOKS: Final = "desk.webhooks"
 FETCHER_PRESENT: Final = FetcherPresent.ROUTING_KEY
 
 # No limit in practice. Quorum queues count every redelivery, also those caused by an outage or a
@@ -27,6 +26,9 @@ FETCHER_PRESENT: Final = FetcherPresent.ROUTING_KEY
 # A service sees for itself that a mail fails; a mail that kills the case writer is read in a process
 # of its own from the sixth delivery on.
 DELIVERY_LIMIT: Final = 1_000_000
+
+# Some 700,000 events.
+EVENT_BACKLOG_BYTES: Final = 512 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -87,15 +89,12 @@ def mailcase_topology(*, archive_max_age_days: float, archive_max_bytes: int) ->
             _work_queue(SENDER_WORK),
             dead_letter_queue(EXTRACTOR_WORK),
             deferred_queue(EXTRACTOR_WORK),
-            _work_queue(
+            _event_queue(
                 EXTRACTOR_WORK, Binding(EVENT, "case.opened.#"), Binding(EVENT, "case.appended.#")
             ),
             dead_letter_queue(DESK_INDEX),
             deferred_queue(DESK_INDEX),
-            _work_queue(DESK_INDEX, Binding(EVENT, "case.#")),
-            dead_letter_queue(DESK_WEBHOOKS),
-            deferred_queue(DESK_WEBHOOKS),
-            _work_queue(DESK_WEBHOOKS, Binding(EVENT, "case.#")),
+            _event_queue(DESK_INDEX, Binding(EVENT, "case.#")),
         )
     )
 
@@ -129,6 +128,21 @@ def _work_queue(name: str, *bindings: Binding) -> Queue:
         # At-least-once dead-lettering needs the overflow that refuses instead of dropping.
         "x-dead-letter-strategy": "at-least-once",
         "x-overflow": "reject-publish",
+    }
+    return Queue(name, arguments, bindings)
+
+
+def _event_queue(name: str, *bindings: Binding) -> Queue:
+    """A queue of events whose consumer an installation need not have.
+
+    It drops its oldest events beyond a size: what they would have caused can be made again from the
+    database, while a broker with a full disk stops all mail.
+    """
+    arguments: dict[str, str | int] = {
+        "x-queue-type": "quorum",
+        "x-delivery-limit": DELIVERY_LIMIT,
+        "x-max-length-bytes": EVENT_BACKLOG_BYTES,
+        "x-overflow": "drop-head",
     }
     return Queue(name, arguments, bindings)
 

@@ -19,12 +19,13 @@ from services.casework import actions
 from services.casework.erasure.eraser import Eraser
 from services.casework.persistence.repository import CaseRepository
 from services.casework.publisher import ChangePublisher
+from services.desk.event_consumer import EventConsumer
 from services.desk.search import index as index_module
-from services.desk.search.consumer import IndexConsumer
 from services.desk.search.documents import build_entries
 from services.desk.search.index import SearchIndex
 from services.desk.search.query import CaseSearch, InvalidSearchError
 from services.desk.search.selection import Selection
+from services.desk.webhooks.repository import Webhooks
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.messages import Outgoing
 from services.runtime.broker.topology import (
@@ -112,7 +113,9 @@ async def indexing(store: Store, broker: Broker, desks: int = 1) -> AsyncIterato
     """Desks that index events; the events of this database's changes are published at the start."""
     stop = Stop()
     running = [
-        asyncio.create_task(IndexConsumer(SearchIndex(store), broker).run(stop))
+        asyncio.create_task(
+            EventConsumer(SearchIndex(store), Webhooks(store), broker, lambda: None).run(stop)
+        )
         for _ in range(desks)
     ]
     try:

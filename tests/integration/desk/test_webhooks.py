@@ -20,7 +20,8 @@ from services.desk.accounts.authenticator import AccountAuthenticator
 from services.desk.api.routes import PREFIX
 from services.desk.audit_log import AuditFilter
 from services.desk.desk import Desk
-from services.desk.webhooks.consumer import WebhookConsumer
+from services.desk.event_consumer import EventConsumer
+from services.desk.search.index import SearchIndex
 from services.desk.webhooks.owners import WebhookOwners
 from services.desk.webhooks.payload import MAX_ATTEMPTS, new_delivery
 from services.desk.webhooks.sending import WebhookSender
@@ -28,7 +29,7 @@ from services.desk.webhooks.signing import signature
 from services.desk.webhooks.targets import networks
 from services.desk.webhooks.worker import WebhookWorker
 from services.runtime.broker.connection import Broker
-from services.runtime.broker.topology import DESK_WEBHOOKS, EVENT, Topology, mailcase_topology
+from services.runtime.broker.topology import DESK_INDEX, EVENT, Topology, mailcase_topology
 from services.runtime.process.lifecycle import Stop
 from tests.asgi import Client
 from tests.integration.brokers import connected
@@ -46,9 +47,9 @@ Clients = Callable[[str], Client]
 async def broker(servers: PrivateServers, no_settling: None) -> AsyncIterator[Broker]:
     async with connected(servers) as broker:
         topology = mailcase_topology(archive_max_age_days=1, archive_max_bytes=1 << 20)
-        queues = tuple(queue for queue in topology.queues if queue.name.startswith(DESK_WEBHOOKS))
+        queues = tuple(queue for queue in topology.queues if queue.name.startswith(DESK_INDEX))
         await broker.declare(Topology((EVENT,), queues))
-        servers.broker.ctl("purge_queue", DESK_WEBHOOKS)
+        servers.broker.ctl("purge_queue", DESK_INDEX)
         yield broker
 
 
@@ -77,7 +78,7 @@ async def working(desk: Desk, broker: Broker | None = None, desks: int = 1) -> A
         worker = WebhookWorker(desk.webhooks, sender, may_see_invoices)
         running.append(asyncio.create_task(worker.run(stop)))
         if broker is not None:
-            consumer = WebhookConsumer(desk.webhooks, broker, worker.wake)
+            consumer = EventConsumer(SearchIndex(desk.store), desk.webhooks, broker, worker.wake)
             running.append(asyncio.create_task(consumer.run(stop)))
     try:
         yield

@@ -15,16 +15,18 @@ from services.runtime.broker.topology import (
 
 TOPOLOGY = mailcase_topology(archive_max_age_days=30, archive_max_bytes=5_000_000_000)
 QUEUES = {queue.name: queue for queue in TOPOLOGY.queues}
-WORK = ["router.mail", "case_writer.commands", "sender.work", "desk.index", "desk.webhooks"]
+WORK = ["router.mail", "case_writer.commands", "sender.work"]
+EVENTS = ["extractor.work", "desk.index"]
 
 
 def bindings(queue: Queue) -> list[tuple[str, str]]:
-    return [(one.exchange, one.pattern) for one in queue.bindings]
+    return [(binding.exchange, binding.pattern) for binding in queue.bindings]
 
 
 def test_exchanges_and_queues_have_their_names() -> None:
     assert {"mailcase.mail", "mailcase.case", "mailcase.event"} <= set(TOPOLOGY.exchanges)
-    assert {*WORK, "mail.archive", *(dead_name(one) for one in WORK)} <= set(QUEUES)
+    names = [*WORK, *EVENTS]
+    assert {*names, "mail.archive", *(dead_name(name) for name in names)} <= set(QUEUES)
 
 
 def test_every_queue_gets_what_it_is_for() -> None:
@@ -37,7 +39,6 @@ def test_every_queue_gets_what_it_is_for() -> None:
         ("mailcase.event", "case.appended.#"),
     ]
     assert bindings(QUEUES["desk.index"]) == [("mailcase.event", "case.#")]
-    assert bindings(QUEUES["desk.webhooks"]) == [("mailcase.event", "case.#")]
 
 
 @pytest.mark.parametrize("name", WORK)
@@ -51,7 +52,16 @@ def test_work_is_in_quorum_queues_that_lose_nothing_to_their_dead_letters(name: 
     assert arguments["x-delivery-limit"] >= 20
 
 
-@pytest.mark.parametrize("name", WORK)
+@pytest.mark.parametrize("name", EVENTS)
+def test_events_that_nobody_consumes_never_fill_the_disk(name: str) -> None:
+    arguments = QUEUES[name].arguments
+    assert arguments["x-queue-type"] == "quorum"
+    assert arguments["x-overflow"] == "drop-head"
+    assert arguments["x-max-length-bytes"] == 512 * 1024 * 1024
+    assert "x-dead-letter-exchange" not in arguments  # what is dropped is not kept elsewhere
+
+
+@pytest.mark.parametrize("name", [*WORK, *EVENTS])
 def test_dead_letters_are_declared_before_the_queue_that_fills_them(name: str) -> None:
     names = [queue.name for queue in TOPOLOGY.queues]
     assert names.index(dead_name(name)) < names.index(name)
@@ -71,7 +81,7 @@ def test_the_archive_keeps_mail_by_age_and_size(days: float, age: str) -> None:
 
 
 def test_every_binding_is_to_an_exchange_that_is_declared() -> None:
-    assert {one.exchange for queue in TOPOLOGY.queues for one in queue.bindings} <= set(
+    assert {binding.exchange for queue in TOPOLOGY.queues for binding in queue.bindings} <= set(
         TOPOLOGY.exchanges
     )
 

@@ -1,11 +1,13 @@
-"""Consumes the queue `desk.index`, which all desks share: decode, select, index."""
+"""Consumes the queue `desk.index`, which all desks share: decode, store deliveries, index."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from schemas.case_events import CaseEvent, decode_case_event
 from schemas.codec import UnreadableMessageError
 from services.desk.search.index import SearchIndex
 from services.desk.search.selection import select
+from services.desk.webhooks.payload import new_delivery, wants
+from services.desk.webhooks.repository import Webhooks
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.consume import handle_batches
 from services.runtime.broker.dead_letters import dead_letter, reject_unreadable
@@ -17,12 +19,21 @@ from services.runtime.process.lifecycle import Stop
 BATCH = 100
 
 
-class IndexConsumer:
-    """Brings the index up to date with the events of one batch after another."""
+class EventConsumer:
+    """Turns each event into deliveries of webhooks, and brings the search index up to date.
 
-    def __init__(self, index: SearchIndex, broker: Broker) -> None:
+    One queue for both, because every queue that an event goes to costs the broker about as much as
+    the event itself. Handling an event twice makes no difference.
+    """
+
+    def __init__(
+        self, index: SearchIndex, webhooks: Webhooks, broker: Broker, wake: Callable[[], None]
+    ) -> None:
+        """`wake` is called when deliveries were stored."""
         self._index = index
+        self._webhooks = webhooks
         self._broker = broker
+        self._wake = wake
 
     async def run(self, stop: Stop) -> None:
         """Consume until `stop`. Raises TransientError; unacknowledged events come again."""
@@ -37,10 +48,10 @@ class IndexConsumer:
         )
 
     async def handle(self, deliveries: Sequence[Delivery]) -> None:
-        """Index what a batch concerns; an event that our own code fails on becomes a dead letter."""
+        """Handle a batch; an event that our own code fails on becomes a dead letter."""
         events = await self._decoded(deliveries)
         try:
-            await self._index.update(select(event for event, _ in events))
+            await self._apply([event for event, _ in events])
         except TransientError:
             raise
         except Exception:  # noqa: BLE001 - found out one by one below, and reported there
@@ -58,8 +69,22 @@ class IndexConsumer:
 
     async def _handle_alone(self, event: CaseEvent, delivery: Delivery) -> None:
         try:
-            await self._index.update(select([event]))
+            await self._apply([event])
         except TransientError:
             raise
         except Exception as error:  # noqa: BLE001 - reported with its trace
-            await dead_letter(self._broker, DESK_INDEX, delivery, f"not indexed: {error!r}", error)
+            await dead_letter(self._broker, DESK_INDEX, delivery, f"not handled: {error!r}", error)
+
+    async def _apply(self, events: Sequence[CaseEvent]) -> None:
+        await self._store_deliveries(events)
+        await self._index.update(select(events))
+
+    async def _store_deliveries(self, events: Sequence[CaseEvent]) -> None:
+        webhooks = await self._webhooks.active()
+        wanted = [
+            (webhook, event) for event in events for webhook in webhooks if wants(webhook, event)
+        ]
+        if wanted:
+            now = await self._webhooks.now()
+            await self._webhooks.put([new_delivery(*pair, now) for pair in wanted])
+            self._wake()
