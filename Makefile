@@ -2,7 +2,7 @@
 # ARGS passes arguments on: make demo ARGS=--keep, make test ARGS="-k reply".
 # make test WORKERS=4 uses more cores; WORKERS=0 runs everything in one process.
 .POSIX:
-.PHONY: install help demo test check check-imports check-types check-tests bench fuzz faults image lock setup setup-servers setup-python clean
+.PHONY: install help demo test check check-imports check-types check-tests bench fuzz faults matrix image lock setup setup-servers setup-python clean
 
 PY = .venv/bin/python
 ARGS =
@@ -18,6 +18,7 @@ help:
 	@echo "make bench    each service and the whole path beside what the servers would allow (ten minutes)"
 	@echo "make fuzz     feed the readers of mails and invoices with odd bytes for FUZZ_SECONDS=$(FUZZ_SECONDS)"
 	@echo "make faults   kill, freeze and cut off everything while mail flows"
+	@echo "make matrix   the tests on RabbitMQ of other Debian releases and on other versions of Python (an hour)"
 	@echo "make image    take the Dockerfile's steps by hand, and run every service from what comes out"
 	@echo "make lock     choose the dependencies' versions anew (needs uv)"
 	@echo "make install  install the command mailcase for this user, by uv or pipx"
@@ -54,6 +55,9 @@ fuzz: setup-python
 
 faults: setup
 	$(PY) -m pytest -m "slow or not slow" tests/faults tests/integration/fetcher/test_fetcher.py tests/integration/fetcher/test_fetcher_replicas.py tests/integration/fetcher/test_neighbors.py $(ARGS)
+
+matrix: setup
+	$(PY) -m tests.matrix $(ARGS)
 
 image: setup
 	$(PY) -m pytest -m "slow or not slow" tests/deploy/test_image.py $(ARGS)

@@ -14,6 +14,7 @@ from hypothesis import settings
 from deploy.local import MissingProgramError, PrivateServers
 from deploy.local.programs import find_programs
 from services.runtime.logs import OWN_LOGGERS
+from tests.versions import note_versions
 
 LONGEST_FIRST = ("watching", "faults", "e2e", "integration")
 
@@ -96,7 +97,9 @@ def servers(server_programs: None) -> Iterator[PrivateServers]:
         folder, mail=True, broker_plugins=["rabbitmq_management", "rabbitmq_prometheus"]
     )
     try:
-        yield private.start()
+        private.start()
+        note_versions(private)
+        yield private
     finally:
         private.wipe()
         shutil.rmtree(folder)

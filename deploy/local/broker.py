@@ -8,7 +8,6 @@ and rabbitmq.com/docs/relocate.
 import base64
 import hashlib
 import json
-import os
 import secrets
 import time
 import urllib.request
@@ -19,7 +18,7 @@ from deploy.local.amqp_probe import probe
 from deploy.local.broker_relocation import update_data_paths
 from deploy.local.errors import LocalServerError
 from deploy.local.processes import GuardedProcess, run_guarded
-from deploy.local.programs import find_programs
+from deploy.local.programs import find_programs, search_path
 from deploy.local.server import Server, pause, wait_for_port
 
 NODE = "mailcase@localhost"
@@ -237,7 +236,7 @@ class Broker(Server):
         """
         database = self.folder / "db"
         return {
-            "PATH": os.environ.get("PATH", os.defpath),
+            "PATH": search_path(),
             "LANG": "C.UTF-8",
             "HOME": str(self.folder / "home"),
             "ERL_EPMD_PORT": str(self._epmd_port),

@@ -21,7 +21,7 @@ from pathlib import Path
 from deploy.local.dovecot import Settings
 from deploy.local.errors import LocalServerError
 from deploy.local.processes import GuardedProcess, run_guarded
-from deploy.local.programs import find_programs
+from deploy.local.programs import find_programs, search_path
 from deploy.local.server import Server, pause, wait_for_port
 
 ADDRESS = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+=-]*@[A-Za-z0-9.-]+")
@@ -230,7 +230,7 @@ def _open_to_all(folder: Path) -> bool:
 
 
 def _env() -> dict[str, str]:
-    return {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"}
+    return {"PATH": search_path(), "LANG": "C.UTF-8"}
 
 
 def _check_version(dovecot: str) -> None:

@@ -23,6 +23,8 @@ MONGOD_HINT = (
 # behind them do not.
 RABBITMQ_FOLDERS = ("/usr/lib/rabbitmq/bin", "/usr/local/lib/rabbitmq/bin", "/opt/rabbitmq/sbin")
 SYSTEM_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/sbin")  # often not on a plain user's PATH
+# Folders, separated as in PATH, whose programs go before all installed ones.
+PROGRAMS_VARIABLE = "MAILCASE_PROGRAMS"
 
 
 def find_programs(names: Iterable[str]) -> dict[str, str]:
@@ -37,7 +39,16 @@ def find_programs(names: Iterable[str]) -> dict[str, str]:
     return {name: path for name, path in found.items() if path is not None}
 
 
+def search_path() -> str:
+    """The PATH of a server: the chosen folders first, so that its scripts find what belongs to it."""
+    folders = (os.environ.get(PROGRAMS_VARIABLE), os.environ.get("PATH", os.defpath))
+    return os.pathsep.join(filter(None, folders))
+
+
 def _find(name: str) -> str | None:
+    chosen = os.environ.get(PROGRAMS_VARIABLE)
+    if chosen and (program := shutil.which(name, path=chosen)) is not None:
+        return program
     if name == "mongod":
         return shutil.which("mongod") or _mongod_in_wheel()
     if name in {"rabbitmq-server", "rabbitmqctl"}:

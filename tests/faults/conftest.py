@@ -13,6 +13,7 @@ import pytest
 from deploy.local.servers import PrivateServers
 from tests.faults.ledger import Ledger
 from tests.pipeline import Pipeline
+from tests.versions import note_versions
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +23,9 @@ def doomed(server_programs: None) -> Iterator[PrivateServers]:
     folder.chmod(0o711)
     private = PrivateServers(folder, mail=True)
     try:
-        yield private.start()
+        private.start()
+        note_versions(private)
+        yield private
     finally:
         private.wipe()
         shutil.rmtree(folder)

@@ -1,0 +1,78 @@
+"""Makes the unpacked programs run where they are, with their own C library.
+
+Programs name their loader by an absolute path, and Debian's Erlang its root: both are rewritten.
+"""
+
+import struct
+import subprocess
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from tests.matrix.suites import Suite
+
+PT_INTERP = 3  # elf(5)
+ERLANG_ROOT = "/usr/lib/erlang"
+
+
+def relocate(suite: Suite, folders: Iterable[str]) -> None:
+    """Rewrite the programs below these folders of the root: loader and library path (patchelf(1))."""
+    patchelf = [
+        *(str(suite.loader), "--library-path", str(suite.libraries)),
+        str(suite.root / "usr/bin/patchelf"),
+    ]
+    for program in _dynamic_programs(suite.root / folder for folder in folders):
+        own = program.parents[1] / "lib"
+        libraries = f"{suite.libraries}:{suite.root}/usr/lib/dovecot:{own}"
+        arguments = [
+            "--set-interpreter",
+            str(suite.loader),
+            "--force-rpath",
+            "--set-rpath",
+            libraries,
+        ]
+        subprocess.run([*patchelf, *arguments, str(program)], check=True)
+
+
+def relocate_erlang(suite: Suite) -> None:
+    """Set ROOTDIR in Erlang's start scripts, which Debian fixes when it builds them."""
+    root = suite.root / "usr/lib/erlang"
+    for script in [*root.glob("bin/*"), *root.glob("erts-*/bin/*")]:
+        if script.is_file() and not script.is_symlink() and script.read_bytes()[:2] == b"#!":
+            text = script.read_text()
+            if ERLANG_ROOT in text:
+                script.write_text(text.replace(ERLANG_ROOT, str(root)))
+
+
+def link(suite: Suite, place: str, names: dict[str, str]) -> None:
+    """A folder with commands by their names, for MAILCASE_PROGRAMS; they run files of the root."""
+    folder = suite.folder / place
+    folder.mkdir(exist_ok=True)
+    for name, target in names.items():
+        script = folder / name
+        script.write_text(f'#!/bin/sh\nexec "{_one(suite.root, target)}" "$@"\n')
+        script.chmod(0o755)
+
+
+def _one(root: Path, pattern: str) -> Path:
+    return next(root.glob(pattern))
+
+
+def _dynamic_programs(folders: Iterable[Path]) -> Iterator[Path]:
+    for folder in folders:
+        for file in sorted(folder.rglob("*")):
+            if file.is_file() and not file.is_symlink() and _has_interpreter(file):
+                yield file
+
+
+def _has_interpreter(file: Path) -> bool:
+    """Whether it is a 64-bit ELF file that names a loader."""
+    with file.open("rb") as opened:
+        head = opened.read(64)
+        if len(head) < 64 or head[:5] != b"\x7fELF\x02":
+            return False
+        (start,) = struct.unpack_from("<Q", head, 32)
+        size, count = struct.unpack_from("<HH", head, 54)
+        opened.seek(start)
+        table = opened.read(size * count)
+    kinds = (struct.unpack_from("<I", table, size * number)[0] for number in range(count))
+    return PT_INTERP in kinds

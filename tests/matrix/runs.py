@@ -1,0 +1,137 @@
+"""What `make matrix` runs: test files, the programs before the installed ones, the interpreter."""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.matrix import interpreters, unpacked
+from tests.matrix.suites import PLACE
+from tests.versions import VARIABLE
+
+ROOT = Path(__file__).parents[2]
+RESULTS = Path(__file__).with_name("results.json")
+INTEGRATION = "tests/integration"
+
+BROKER_TESTS = [
+    f"{INTEGRATION}/test_{name}.py"
+    for name in ("broker", "broker_sessions", "leases", "publishing", "consuming", "streams")
+]
+WHOLE_PATH = "whole-path"
+TESTS = {
+    "broker": BROKER_TESTS,
+    "e2e": ["tests/e2e"],
+    "faults": ["tests/faults"],
+    WHOLE_PATH: ["tests/matrix/test_whole_path.py"],
+    "mail": [f"{INTEGRATION}/test_{name}.py" for name in ("imap", "pop3", "oauth2")],
+    "quick": ["tests/unit", "tests/contract"],
+}
+INSTALLED = "installed"
+RELEASES = (INSTALLED, *unpacked.SUITES)
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+
+
+@dataclass(frozen=True)
+class Result:
+    """One run: what of, from where (a suite, or `installed`), and what came of it."""
+
+    product: str
+    source: str
+    tests: str
+    versions: dict[str, str]
+    passed: int
+    failed: int
+    skipped: int
+    seconds: int
+    at: str
+    figures: list[str]
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.product, self.source, self.tests
+
+
+def names() -> list[str]:
+    """Every run by its name, PRODUCT/SOURCE/TESTS."""
+    rabbitmq = [
+        f"rabbitmq/{release}/{tests}"
+        for release in RELEASES
+        for tests in ("broker", "e2e", "faults", WHOLE_PATH)
+    ]
+    return rabbitmq + [f"python/{version}/quick" for version in PYTHONS]
+
+
+def run(name: str) -> Result:
+    """Raises UnpackError if the programs cannot be had."""
+    product, source, tests = name.split("/")
+    PLACE.mkdir(parents=True, exist_ok=True)
+    report, versions = PLACE / "report.xml", PLACE / "versions.jsonl"
+    for file in (report, versions):
+        file.unlink(missing_ok=True)
+    env = {**os.environ, VARIABLE: str(versions), **_programs(product, source)}
+    python = interpreters.with_packages(source) if product == "python" else Path(sys.executable)
+    options = ["-q", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
+    command = [str(python), "-m", "pytest", *options, f"--junitxml={report}", *TESTS[tests]]
+    command += ["-m", "slow"] if tests == WHOLE_PATH else []
+    subprocess.run(command, cwd=ROOT, env=env, check=False)
+    return _result(product, source, tests, report, versions)
+
+
+def _programs(product: str, source: str) -> dict[str, str]:
+    if product != "rabbitmq" or source == INSTALLED:
+        return {}
+    return {"MAILCASE_PROGRAMS": str(unpacked.broker_programs(source))}
+
+
+def _result(product: str, source: str, tests: str, report: Path, versions: Path) -> Result:
+    root = ET.parse(report).getroot()
+    counts = {
+        name: sum(int(suite.get(name, 0)) for suite in root)
+        for name in ("tests", "failures", "errors", "skipped")
+    }
+    failed = counts["failures"] + counts["errors"]
+    return Result(
+        product=product,
+        source=source,
+        tests=tests,
+        versions=_versions(product, source, versions),
+        passed=counts["tests"] - failed - counts["skipped"],
+        failed=failed,
+        skipped=counts["skipped"],
+        seconds=round(sum(float(suite.get("time", 0)) for suite in root)),
+        at=datetime.now(UTC).strftime("%Y-%m-%d"),
+        figures=[
+            str(one.get("value")) for one in root.iter("property") if one.get("name") == "figure"
+        ],
+    )
+
+
+def _versions(product: str, source: str, file: Path) -> dict[str, str]:
+    """What the sessions noted; they must agree."""
+    if not file.exists():
+        return {
+            "Python": interpreters.version(source)
+            if product == "python"
+            else platform.python_version()
+        }
+    noted = [json.loads(line) for line in file.read_text().splitlines()]
+    found: dict[str, str] = noted[0]
+    if any(versions != found for versions in noted):
+        raise AssertionError(f"the servers of one run had different versions: {noted}")
+    return found
+
+
+def recorded() -> list[Result]:
+    """The latest result of each run."""
+    return [Result(**one) for one in json.loads(RESULTS.read_text())] if RESULTS.exists() else []
+
+
+def record(result: Result) -> None:
+    kept = {one.key: one for one in recorded()} | {result.key: result}
+    ordered = sorted(kept.values(), key=lambda one: one.key)
+    RESULTS.write_text(json.dumps([asdict(one) for one in ordered], indent=1) + "\n")
