@@ -93,6 +93,8 @@ def _decode(content: bytes, name: str) -> tuple[bytes, bool]:
 
 
 def _base64(content: bytes) -> tuple[bytes, bool]:
+    if (decoded := _uniform_base64(content)) is not None:
+        return decoded, False
     try:
         decoded = _sound_base64(content)
     except _BinasciiError:
@@ -101,6 +103,27 @@ def _base64(content: bytes) -> tuple[bytes, bool]:
     if has_blanks and _INNER_BLANK.search(content) and not _is_text(decoded):
         return _damaged_base64(content), True
     return decoded, False
+
+
+def _uniform_base64(content: bytes) -> bytes | None:
+    """The bytes of base64 in lines of one length, as programs write it; None if it is anything else.
+
+    The decoder skips what is no base64, so its result is sound only if it is as long as the letters ask for.
+    """
+    width = content.find(b"\r\n") + 2
+    if width < 6 or width % 4 != 2:
+        return None
+    whole = content.rstrip(b"\r\n")
+    ends = len(whole) // width
+    if whole[width - 2 :: width] != b"\r" * ends or whole[width - 1 :: width] != b"\n" * ends:
+        return None
+    letters = len(whole) - 2 * ends
+    padding = 2 if whole.endswith(b"==") else int(whole.endswith(b"="))
+    try:
+        decoded = b64decode(whole)
+    except _BinasciiError:
+        return None
+    return decoded if 4 * len(decoded) == 3 * letters - 4 * padding else None
 
 
 def _sound_base64(content: bytes) -> bytes:

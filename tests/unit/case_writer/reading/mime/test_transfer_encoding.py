@@ -38,3 +38,21 @@ def test_base64_in_lines_gives_the_bytes_back(content: bytes) -> None:
 @pytest.mark.parametrize("encoded", [b"QUJD=", b"QUJD=="])
 def test_padding_that_is_not_needed_is_no_damage(encoded: bytes) -> None:
     assert decode_transfer_encoding(encoded, "base64") == (b"ABC", False)
+
+
+@given(
+    content=st.lists(LETTERS, min_size=5, max_size=60).map(b"".join),
+    width=st.sampled_from([4, 8, 12]),
+    ends_line=st.booleans(),
+)
+def test_lines_of_one_length_are_as_sound_as_any_others(
+    content: bytes, width: int, ends_line: bool
+) -> None:
+    lines = [content[start : start + width] for start in range(0, len(content), width)]
+    windows = b"\r\n".join(lines) + b"\r\n" * ends_line
+    unix = windows.replace(b"\r\n", b"\n")  # takes the way that checks each letter
+    decoded, damaged = decode_transfer_encoding(windows, "base64")
+    expected, is_damaged = decode_transfer_encoding(unix, "base64")
+    assert damaged == is_damaged
+    if not damaged:
+        assert decoded == expected
