@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from msgspec import structs
 
@@ -12,6 +12,7 @@ from schemas.mails import BlobRef, RawMail
 from schemas.reasons import ParkReason
 from schemas.stored import Attachment
 from services.case_writer import metrics
+from services.case_writer.blob_uploads import BlobUploads
 from services.case_writer.originals import Originals
 from services.case_writer.placement.plan import FAILURES, PreparedMail
 from services.case_writer.ports import BlobStore, MailReader, UnreadableMailError
@@ -66,13 +67,15 @@ class MailPreparer:
         Raises TransientError in an outage, PermanentError if a mail cannot be read at all.
         """
         reads: list[_ReadMail] = []
-        for command in commands:
-            reads.append(await self._read_if_needed(command, suspects))
-            # A batch takes long enough to be missed by the broker's heartbeat and by probes.
-            await asyncio.sleep(0)
-        contents = [file.content for read in reads for file in read.files]
-        blobs = iter(await self._blobs.put_all(contents))
-        del contents
+        async with BlobUploads(self._blobs) as uploads:
+            for command in commands:
+                read = await self._read_if_needed(command, suspects)
+                await uploads.add([file.content for file in read.files])
+                files = [structs.replace(file, content=b"") for file in read.files]
+                reads.append(replace(read, files=files))
+                # A batch takes long enough to be missed by the broker's heartbeat and by probes.
+                await asyncio.sleep(0)
+            blobs = iter(await uploads.all_stored())
         attachments = [
             tuple(stored_attachment(file, next(blobs)) for file in read.files) for read in reads
         ]

@@ -1,0 +1,104 @@
+"""Attachments are stored while the next mails are read, and come back in their order."""
+
+import asyncio
+import hashlib
+from collections.abc import Iterable
+
+import pytest
+
+from schemas.mails import BlobRef
+from services.case_writer.blob_uploads import BlobUploads
+from services.runtime.errors import TransientError
+
+
+class SlowBlobs:
+    """Stores a group when it is allowed to, and notes the groups."""
+
+    def __init__(self) -> None:
+        self.groups: list[list[bytes]] = []
+        self.allowed = asyncio.Event()
+        self.cancelled = False
+        self.error: Exception | None = None
+
+    async def put_all(self, contents: Iterable[bytes]) -> list[BlobRef]:
+        group = list(contents)
+        self.groups.append(group)
+        try:
+            await self.allowed.wait()
+        except asyncio.CancelledError:
+            self.cancelled = True
+            raise
+        if self.error is not None:
+            raise self.error
+        return [reference(content) for content in group]
+
+    async def missing(self, refs: Iterable[BlobRef]) -> list[BlobRef]:
+        raise NotImplementedError
+
+    async def get(self, sha256: str) -> bytes:
+        raise NotImplementedError
+
+
+def reference(content: bytes) -> BlobRef:
+    return BlobRef(sha256=hashlib.sha256(content).hexdigest(), size=len(content))
+
+
+async def test_a_full_group_is_stored_while_the_next_is_collected() -> None:
+    blobs = SlowBlobs()
+    async with BlobUploads(blobs, group_bytes=4) as uploads:
+        await uploads.add([b"ab"])
+        await asyncio.sleep(0)
+        assert blobs.groups == []
+        await uploads.add([b"cd", b""])
+        await uploads.add([b"e"])  # does not wait
+        await asyncio.sleep(0)
+        assert blobs.groups == [[b"ab", b"cd", b""]]
+        blobs.allowed.set()
+        stored = await uploads.all_stored()
+    assert blobs.groups == [[b"ab", b"cd", b""], [b"e"]]
+    assert stored == [reference(content) for content in (b"ab", b"cd", b"", b"e")]
+
+
+async def test_only_one_group_is_stored_at_a_time() -> None:
+    blobs = SlowBlobs()
+    async with BlobUploads(blobs, group_bytes=1) as uploads:
+        await uploads.add([b"a"])
+        second = asyncio.create_task(uploads.add([b"b"]))
+        await asyncio.sleep(0.01)
+        assert not second.done()
+        assert blobs.groups == [[b"a"]]
+        blobs.allowed.set()
+        await second
+        assert await uploads.all_stored() == [reference(b"a"), reference(b"b")]
+
+
+async def test_nothing_to_store_asks_nobody() -> None:
+    blobs = SlowBlobs()
+    async with BlobUploads(blobs) as uploads:
+        await uploads.add([])
+        assert await uploads.all_stored() == []
+    assert blobs.groups == []
+
+
+async def test_an_outage_reaches_the_caller() -> None:
+    blobs = SlowBlobs()
+    blobs.error = TransientError("no primary")
+    blobs.allowed.set()
+    async with BlobUploads(blobs, group_bytes=1) as uploads:
+        await uploads.add([b"a"])
+        with pytest.raises(TransientError, match="no primary"):
+            await uploads.all_stored()
+
+
+async def test_a_failure_meanwhile_leaves_nothing_running() -> None:
+    blobs = SlowBlobs()
+
+    async def fail() -> None:
+        async with BlobUploads(blobs, group_bytes=1) as uploads:
+            await uploads.add([b"a"])
+            await asyncio.sleep(0)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail()
+    assert blobs.cancelled
