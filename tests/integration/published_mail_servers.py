@@ -50,7 +50,12 @@ def _answer(link: socket.socket, records: Records) -> None:
 
 
 @contextlib.contextmanager
-def https_server(folder: Path, host: str, files: Mapping[str, bytes]) -> Iterator[tuple[int, Path]]:
+def https_server(
+    folder: Path,
+    host: str,
+    files: Mapping[str, bytes],
+    place: tuple[str, int] = ("127.0.0.1", 0),
+) -> Iterator[tuple[int, Path]]:
     """Serves files by their paths, without their queries; yields its port and its authority."""
     authority = trustme.CA()
     ca_file = folder / "https-ca.pem"
@@ -69,7 +74,7 @@ def https_server(folder: Path, host: str, files: Mapping[str, bytes]) -> Iterato
         def log_message(self, *_arguments: object) -> None:
             """Log nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(place, Handler)
     server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()

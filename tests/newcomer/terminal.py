@@ -1,0 +1,84 @@
+"""A terminal with a shell in it: types lines, and waits for what appears."""
+
+import os
+import pty
+import re
+import select
+import signal
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+WIDTH, HEIGHT = 100, 40
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07|\r")
+_PROMPT = re.compile(r"<<(\d+)>> $")
+
+
+class Terminal:
+    """`screen` is everything that appeared, without control sequences."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self.screen = ""
+        self._mark = 0
+        self._pid, self._master = pty.fork()
+        if self._pid == 0:
+            os.environ.update(TERM="xterm", COLUMNS=str(WIDTH), LINES=str(HEIGHT))
+            os.execvp(command[0], list(command))  # noqa: S606 - fixed commands of this script
+
+    def __enter__(self) -> Self:
+        """Give the shell a prompt that shows the status of the last command."""
+        self.type("unset COLUMNS LINES; stty cols 100 rows 40; PS1='<<$?'\">> \"")
+        self.wait_for(_PROMPT, 60)
+        self._mark = len(self.screen)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        os.kill(self._pid, signal.SIGKILL)
+        os.close(self._master)
+        os.waitpid(self._pid, 0)
+
+    def type(self, line: str) -> None:
+        """A line and Enter."""
+        self._mark = len(self.screen)
+        os.write(self._master, line.encode() + b"\n")
+
+    def interrupt(self) -> None:
+        """Ctrl-C."""
+        self._mark = len(self.screen)
+        os.write(self._master, b"\x03")
+
+    def wait_for(self, pattern: re.Pattern[str] | str, timeout_s: float) -> re.Match[str]:
+        """What appeared since the last line was typed. Raises AssertionError after the time."""
+        deadline = time.monotonic() + timeout_s
+        while (match := re.search(pattern, self.screen[self._mark :])) is None:
+            left_s = deadline - time.monotonic()
+            assert left_s > 0, f"{pattern!r} did not appear:\n{self.screen[self._mark :]}"
+            self._read(left_s)
+        return match
+
+    def wait_for_prompt(self, timeout_s: float) -> str:
+        """What the last command printed. Raises AssertionError if its status is not 0."""
+        match = self.wait_for(_PROMPT, timeout_s)
+        printed = self.screen[self._mark :].removesuffix(match[0])
+        assert match[1] == "0", f"status {match[1]}:\n{printed}"
+        return printed
+
+    def run(self, line: str, timeout_s: float) -> str:
+        """Type a command and wait for its end."""
+        self.type(line)
+        return self.wait_for_prompt(timeout_s)
+
+    def _read(self, timeout_s: float) -> None:
+        if not select.select([self._master], [], [], min(timeout_s, 1.0))[0]:
+            return
+        try:
+            data = os.read(self._master, 65536)
+        except OSError as error:
+            raise AssertionError(f"the terminal ended:\n{self.screen}") from error
+        self.screen += _CONTROL.sub("", data.decode(errors="replace"))
