@@ -15,7 +15,7 @@ from tests.newcomer.office import provider
 from tests.newcomer.tree import Tree
 
 LIMIT_S = 600.0
-FOLDER = Path("/var/tmp/mailcase-newcomer")  # noqa: S108 - owned by root, and reachable by the trees' users
+FOLDER = Path("/var/tmp/mailcase-newcomer")
 
 
 def main() -> int:

@@ -7,6 +7,7 @@ import time
 import urllib.parse
 import urllib.request
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from tests.newcomer.office import ADDRESS, AUTOCONFIG_HOST, PASSWORD, WEB_ADDRESS, Provider
@@ -18,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 INSTALL_S = 480.0
 FIRST = "Faktura 12/2026"
 SECOND = "Faktura 13/2026"
-DESK_PASSWORD = "spokojna rzeka w lesie"  # noqa: S105 - of a private desk
+DESK_PASSWORD = "spokojna rzeka w lesie"
 LETTER = f"""From: Ola Bąk <ola@customer.test>
 To: {ADDRESS}
 Subject: Faktura 14/2026
@@ -40,7 +41,7 @@ def follow_readme(tree: Tree, provider: Provider, report: Report) -> None:
     readme = (ROOT / "README.md").read_text()
     with Terminal(tree.shell()) as terminal, Terminal(tree.shell()) as other:
         for command in install_commands(readme):
-            _timed(report, command, lambda line=_own(command): terminal.run(line, INSTALL_S))
+            _timed(report, command, partial(terminal.run, _own(command), INSTALL_S))
         _use(terminal, other, provider, run_commands(readme), report)
 
 
@@ -77,7 +78,7 @@ def _use(
             is_up = True
             other.run("PATH=$HOME/.local/bin:$PATH; cd mailcase/office", 10)
         elif is_up:
-            _timed(report, command, lambda line=command: _in_other_terminal(other, line))
+            _timed(report, command, partial(_in_other_terminal, other, command))
         else:
             terminal.run(command, 60)
     assert is_up, "README.md does not run `mailcase up`"
@@ -131,7 +132,7 @@ def _see_at_desk(link: str) -> None:
         "repeat": DESK_PASSWORD,
     }
     base = link.partition("/welcome")[0]
-    request = urllib.request.Request(  # noqa: S310 - the address is that of a private desk
+    request = urllib.request.Request(
         f"{base}/welcome", urllib.parse.urlencode(form).encode(), {"Origin": base}
     )
     browser.open(request, timeout=30).close()

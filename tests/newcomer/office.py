@@ -12,7 +12,7 @@ from tests.integration.published_mail_servers import autoconfig, https_server
 
 DOMAIN = "office.test"
 ADDRESS = f"invoices@{DOMAIN}"
-PASSWORD = "Zażółć gęślą 1"  # noqa: S105 - of a private mail server
+PASSWORD = "Zażółć gęślą 1"
 AUTOCONFIG_HOST = f"autoconfig.{DOMAIN}"
 WEB_ADDRESS = "127.18.0.1"  # a loopback address of its own, for port 443 may be taken on 127.0.0.1
 
@@ -34,7 +34,7 @@ class Provider:
 @contextmanager
 def provider() -> Iterator[Provider]:
     """Runs during the block."""
-    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="mailcase-newcomer-") as name:  # noqa: S108
+    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="mailcase-newcomer-") as name:
         folder = Path(name)
         folder.chmod(0o755)
         with PrivateServers(folder, broker=False, store=False, mail=True) as servers:

@@ -24,7 +24,7 @@ class Terminal:
         self._pid, self._master = pty.fork()
         if self._pid == 0:
             os.environ.update(TERM="xterm", COLUMNS=str(WIDTH), LINES=str(HEIGHT))
-            os.execvp(command[0], list(command))  # noqa: S606 - fixed commands of this script
+            os.execvp(command[0], list(command))
 
     def __enter__(self) -> Self:
         """Give the shell a prompt that shows the status of the last command."""

@@ -140,7 +140,7 @@ class Tree:
 
 def _run(command: Sequence[str]) -> None:
     """Raises AssertionError with what the program printed."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{command[0]} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
 
 
