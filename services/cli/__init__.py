@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 
-from cyclopts import App, CycloptsError, UnknownCommandError
+from cyclopts import App, CycloptsError, Parameter, UnknownCommandError
 
 from services.cli.commands import OPTIONS, register_commands
 from services.cli.terminal.quiet import set_quiet
@@ -21,11 +21,19 @@ def _version() -> str:
     return version_text()
 
 
+def _shown_default(value: object) -> str | None:
+    """A switch that is off, and an option without a value, need no words in the help."""
+    if value is False or value is None:
+        return None
+    return "on" if value is True else str(value)
+
+
 app = App(
     name="mailcase",
+    default_parameter=Parameter(show_default=_shown_default),
     help="Turns mail into cases. `mailcase up` runs every service on this machine.",
     help_epilogue="Every command takes `--quiet` (no progress, errors only) and `--no-color` (or the variable "
-    "`NO_COLOR`). Example: `mailcase init`, then `mailcase up`",
+    "`NO_COLOR`). Start with `mailcase init`, then `mailcase up`.",
     version=_version,
     version_format="plaintext",
     version_flags=["--version"],

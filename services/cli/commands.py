@@ -101,7 +101,7 @@ COMMANDS: dict[Group, tuple[Command | Family, ...]] = {
             "restore",
             "backup.restore:restore",
             "Restore a backup into a new folder.",
-            "restore /srv/backups/mailcase-backup-20261129T120000Z --to /srv/office",
+            "restore backups/mailcase-backup-20261129T120000Z --to office",
         ),
         Family("user", "Add, list, disable and enable users of the desk.", "user list"),
         Family("token", "Create, list and revoke tokens of programs.", "token list"),
@@ -131,13 +131,13 @@ COMMANDS: dict[Group, tuple[Command | Family, ...]] = {
         Family(
             "service",
             "Run Mailcase as a service of this machine.",
-            "service install --config /srv/office/mailcase.toml --user mailcase",
+            "service install --user mailcase",
         ),
         Command(
             "completion",
             "completion:completion",
             "Print the completion script of a shell.",
-            "completion bash > ~/.local/share/bash-completion/completions/mailcase",
+            "completion fish > ~/.config/fish/completions/mailcase.fish",
         ),
     ),
     SERVICES: (
@@ -265,7 +265,7 @@ SUBCOMMANDS: dict[str, tuple[Command, ...]] = {
             "install",
             "service.install:install",
             "Write a unit of systemd that runs `mailcase up`.",
-            "service install --config /srv/office/mailcase.toml --user mailcase",
+            "service install --user mailcase",
         ),
     ),
     "mail": (
@@ -289,7 +289,7 @@ SUBCOMMANDS: dict[str, tuple[Command, ...]] = {
             "add",
             "accounts.users:add",
             "Add a user and print a one-time link for them.",
-            "user add anna@example.com --name 'Anna Nowak' --group accounting",
+            "user add anna@example.com --name 'Anna Nowak'",
         ),
         Command("list", "accounts.users:list_users", "List all users.", "user list"),
         Command(

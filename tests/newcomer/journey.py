@@ -47,15 +47,15 @@ def follow_readme(tree: Tree, provider: Provider, report: Report) -> None:
 
 def _own(command: str) -> str:
     """The address of the repository is the one thing that README.md cannot know."""
-    return re.sub(r"(git clone )\S+", rf"\1/home/{USER}/repository.git", command)
+    return re.sub(r"(git clone )\S+", rf"\1/home/{USER}/mailcase.git", command)
 
 
 def _publish_repository(tree: Tree) -> None:
     """The last commit, where the new user clones it from."""
-    copy = tree.root / "var/tmp/repository.git"
+    copy = tree.root / "var/tmp/mailcase.git"
     command = ["git", "clone", "--quiet", "--bare", "--no-hardlinks", str(ROOT), str(copy)]
     subprocess.run(command, check=True)
-    tree.give("repository.git", copy)
+    tree.give("mailcase.git", copy)
 
 
 def _timed(report: Report, what: str, step: Callable[[], object]) -> None:

@@ -52,7 +52,8 @@ Ids = Annotated[
     list[str], Parameter(help="Ids, as `dead list` prints them; the first 6 digits are enough.")
 ]
 Id = Annotated[
-    str, Parameter(help="The id, as `dead list` prints it; its first 6 digits are enough.")
+    str,
+    Parameter(name="ID", help="The id, as `dead list` prints it; its first 6 digits are enough."),
 ]
 Queue = Annotated[
     str | None,

@@ -1,5 +1,6 @@
 """What every part of the conversation needs, and the checks of single answers."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -112,5 +113,23 @@ def valid(kind: Any) -> Callable[[str], str]:
     return check
 
 
-valid_address = valid(Address)
+_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
+
+
+def valid_address(text: str) -> str:
+    """A check of a mail address whose domain can have servers on the Internet (RFC 5321, 1034)."""
+    address = valid(Address)(text)
+    domain = address.rpartition("@")[2]
+    try:
+        labels = domain.encode("idna").decode().lower().split(".")
+    except UnicodeError:
+        labels = [""]
+    if len(labels) == 1 and _LABEL.fullmatch(labels[0]):
+        raise ValueError(f"{domain!r} is no full domain: it has no dot, as in {domain}.com")
+    if not all(_LABEL.fullmatch(label) for label in labels) or labels[-1].isdecimal():
+        hint = "a domain has letters, digits and hyphens between its dots, as office.example.com"
+        raise ValueError(f"{domain!r} is no valid domain: {hint}")
+    return address
+
+
 valid_name = valid(Name)

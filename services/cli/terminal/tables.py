@@ -20,17 +20,17 @@ def print_table(
     """Print a table. Control characters in cells are replaced.
 
     Columns named in `whole`, such as ids that people copy, are never wrapped or cut; the others
-    share the rest of the width.
+    share the rest of the width, and are cut to it. In a pipe, nothing is cut.
     """
-    cells = [[Text(printable(cell)) for cell in row] for row in rows]
+    cells = [[Text(" ".join(printable(cell).split())) for cell in row] for row in rows]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for position, heading in enumerate(headings):
         least = max((row[position].cell_len for row in cells), default=0) if heading in whole else 1
         fixed = heading in whole
         table.add_column(
             heading,
-            no_wrap=fixed,
-            overflow="fold",
+            no_wrap=True,
+            overflow="fold" if fixed else "ellipsis",
             min_width=max(least, len(heading)) if fixed else None,
         )
     for row in cells:
