@@ -2,7 +2,7 @@
 # ARGS passes arguments on: make demo ARGS=--keep, make test ARGS="-k reply".
 # make test WORKERS=4 uses more cores; WORKERS=0 runs everything in one process.
 .POSIX:
-.PHONY: install help demo test check check-imports check-types check-tests bench fuzz faults matrix image lock setup setup-servers setup-python clean
+.PHONY: install newcomer help demo test check check-imports check-types check-tests bench fuzz faults matrix image lock setup setup-servers setup-python clean
 
 PY = .venv/bin/python
 ARGS =
@@ -20,6 +20,7 @@ help:
 	@echo "make faults   kill, freeze and cut off everything while mail flows"
 	@echo "make matrix   the tests on RabbitMQ of other Debian releases and on other versions of Python (an hour)"
 	@echo "make image    take the Dockerfile's steps by hand, and run every service from what comes out"
+	@echo "make newcomer play a new user on a bare Debian tree (as root; ARGS='trixie' for Debian 13)"
 	@echo "make lock     choose the dependencies' versions anew (needs uv)"
 	@echo "make install  install the command mailcase for this user, by uv or pipx"
 	@echo "make setup    only install what the above need; they all do it by themselves"
@@ -61,6 +62,9 @@ matrix: setup
 
 image: setup
 	$(PY) -m pytest -m "slow or not slow" tests/deploy/test_image.py $(ARGS)
+
+newcomer: setup-servers
+	@$(PY) -m tests.newcomer $(ARGS)
 
 # The editable project is left out of the locks; `tools/setup` adds it.
 lock:

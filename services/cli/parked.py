@@ -84,7 +84,7 @@ def list_mails(
         for key, mail in zip(keys, mails, strict=True)
     ]
     headings = ("key", "recorded", "mailbox", "reason", "subject", "from")
-    print_table(headings, rows, whole=("key", "recorded", "reason"))
+    print_table(headings, rows, whole=("key", "recorded", "reason"), spare=("recorded", "mailbox"))
 
 
 def show(key: Key, /, *, raw: Raw = False, config: Config = DEFAULT_CONFIG) -> None:

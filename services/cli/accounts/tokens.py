@@ -98,7 +98,8 @@ def list_tokens(*, config: Config = DEFAULT_CONFIG, json: Json = False) -> None:
         print("no tokens")
         return
     headings = ("id", "name", "owner", "scopes", "limited to", "expires", "last used", "revoked")
-    print_table(headings, [_cells(token) for token in tokens])
+    cells = [_cells(token) for token in tokens]
+    print_table(headings, cells, whole=("id",), spare=("limited to", "last used", "owner"))
 
 
 def revoke(

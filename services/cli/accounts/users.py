@@ -64,7 +64,8 @@ def list_users(*, config: Config = DEFAULT_CONFIG, json: Json = False) -> None:
         print("no users")
         return
     headings = ("address", "name", "groups", "may", "signs in by", "since")
-    print_table(headings, [_cells(user, settings) for user in users])
+    cells = [_cells(user, settings) for user in users]
+    print_table(headings, cells, whole=("address",), spare=("since", "signs in by"))
 
 
 def disable(address: Address, /, *, config: Config = DEFAULT_CONFIG, json: Json = False) -> None:

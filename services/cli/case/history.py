@@ -52,7 +52,9 @@ def history(number: CaseNumber, /, *, config: Config = DEFAULT_CONFIG, json: Jso
         (str(change.revision), local_time(change.at), _who(change.actor), described(change))
         for change in changes
     ]
-    print_table(("revision", "when", "who", "what"), rows, whole=("revision", "when"))
+    print_table(
+        ("revision", "when", "who", "what"), rows, whole=("revision", "when"), wrap_last=True
+    )
 
 
 def _who(actor: Actor) -> str:

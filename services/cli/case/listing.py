@@ -96,6 +96,7 @@ def list_cases(
         ("case", "process / stage", "title", "assignee", "due", "updated"),
         rows,
         whole=("case", "due", "updated"),
+        spare=("updated", "assignee"),
     )
 
 
@@ -112,7 +113,7 @@ def _cells(case: Document, reference: CaseReference) -> tuple[str, ...]:
         case["title"],
         case.get("assignee") or "",
         _due(case),
-        local_time(case["updated_at"]),
+        short_time(case["updated_at"]),
     )
 
 
@@ -120,9 +121,15 @@ def _due(case: Document) -> str:
     if case.get("due_at") is None:
         return ""
     overdue = "overdue " if case.get("overdue_at") else ""
-    return f"{overdue}{local_time(case['due_at'])}"
+    return f"{overdue}{short_time(case['due_at'])}"
 
 
 def local_time(when: datetime) -> str:
     """A time in the zone of this machine, to the minute."""
     return when.astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def short_time(when: datetime) -> str:
+    """As `local_time`, without the year if it is the current one, else without the time."""
+    local, now = when.astimezone(), datetime.now(UTC).astimezone()
+    return local.strftime("%m-%d %H:%M" if local.year == now.year else "%Y-%m-%d")

@@ -89,6 +89,9 @@ def list_messages(
     print_table(
         ("id", "died", "in", "message", "mail key", "reason"),
         [_cells(letter) for letter in letters],
+        whole=("id", "died"),
+        spare=("mail key", "message"),
+        wrap_last=True,
     )
 
 

@@ -62,6 +62,9 @@ def init(
     secret_file: Annotated[
         Path | None, _option("--secret-file", "The client secret, or Google's JSON.")
     ] = None,
+    token_url: Annotated[
+        Text, _option("--token-url", "Another token endpoint, as of a national cloud.")
+    ] = None,
     process: Annotated[Text, _option("--process", "The name of the process.")] = None,
     template: Annotated[Text, _option("--template", "invoices, help-center or own.")] = None,
     title: Annotated[Text, _option("--title", "The title of a new process.")] = None,
@@ -94,6 +97,7 @@ def init(
         tenant=tenant,
         client_id=client_id,
         secret_file=secret_file,
+        token_url=token_url,
         process=process,
         template=template,
         title=title,

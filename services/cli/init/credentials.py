@@ -73,7 +73,8 @@ def ask_tokens(setup: Setup, provider: Provider, domain: str) -> CredentialDraft
     name = free_name(name_from(provider, "tokens"), setup.existing.oauth2)
     file = _secret_file(setup, provider, name)
     return CredentialDraft(
-        oauth2=name, section=OAuth2Draft(name, provider, file, tenant, client_id)
+        oauth2=name,
+        section=OAuth2Draft(name, provider, file, tenant, client_id, answers.token_url or ""),
     )
 
 

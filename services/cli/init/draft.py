@@ -22,6 +22,7 @@ class OAuth2Draft:
     secret_file: str
     tenant: str = ""
     client_id: str = ""
+    token_url: str = ""
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,8 @@ def _oauth2(draft: OAuth2Draft) -> Iterator[str]:
         yield _line("tenant", draft.tenant)
     if draft.client_id:
         yield _line("client_id", draft.client_id)
+    if draft.token_url:
+        yield _line("token_url", draft.token_url)
     yield _line("secret_file", draft.secret_file)
 
 

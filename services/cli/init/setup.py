@@ -35,6 +35,7 @@ class Answers:
     tenant: str | None = None
     client_id: str | None = None
     secret_file: Path | None = None
+    token_url: str | None = None
     process: str | None = None
     template: str | None = None
     title: str | None = None

@@ -1,10 +1,13 @@
 """`mailcase init` against a real mail server that a private DNS and HTTPS server publish."""
 
+import json
 import os
 import ssl
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import trustme
@@ -12,6 +15,7 @@ from aiosmtpd.smtp import AuthResult
 
 from deploy.local import PrivateServers
 from deploy.local.smtp import SmtpSink
+from deploy.local.tokens import TokenEndpoint
 from services.cli.init.conversation import run
 from services.cli.init.dialog import Dialog, StoppedError
 from services.cli.init.discovery.finder import find_servers
@@ -134,6 +138,59 @@ def test_a_refused_log_in_writes_nothing(office: Office) -> None:
     with pytest.raises(PermanentError, match=r"the log-in is refused: .*check user and password"):
         run(office.setup(office.answers()))
     assert not office.config.exists()
+
+
+@pytest.mark.parametrize(
+    ("address", "problem"),
+    [
+        ("jan@office", "'office' is no full domain: it has no dot"),
+        ("jan@-office.test", "'-office.test' is no valid domain"),
+        ("jan@office..test", "'office..test' is no valid domain"),
+        ("jan@192.0.2.1", "'192.0.2.1' is no valid domain"),
+        ("jan@of_fice.test", "'of_fice.test' is no valid domain"),
+        ("jan kowalski@office.test", "needs an address such as"),
+    ],
+)
+def test_an_address_that_nobody_can_have_is_refused_before_anything_is_looked_up(
+    office: Office, address: str, problem: str
+) -> None:
+    office.network = Network(("192.0.2.1", 1), timeout_s=0.0)
+    with pytest.raises(SettingsError, match=problem):
+        run(office.setup(office.answers(address=address)))
+
+
+@pytest.mark.parametrize("provider", ["microsoft", "google"])
+def test_tokens_of_a_real_endpoint_log_in_and_a_wrong_secret_writes_nothing(
+    office: Office, provider: Literal["microsoft", "google"]
+) -> None:
+    secret = office.config.parent / "secret"
+    with TokenEndpoint(office.servers.mail.token_port, {"app": ("hush", ADDRESS)}) as endpoint:
+
+        def answers(hush: str) -> Answers:
+            key = {"type": "authorized_user", "client_id": "app", "refresh_token": "again"}
+            google = json.dumps(key | {"client_secret": hush})
+            secret.write_text(google if provider == "google" else hush)
+            return office.answers(
+                password_file=None,
+                oauth2=provider,
+                tenant="office.test",
+                client_id="app",
+                secret_file=secret,
+                token_url=endpoint.url,
+            )
+
+        with pytest.raises(PermanentError, match="wrong secret"):
+            run(office.setup(answers("wrong")))
+        assert not office.config.exists()
+        assert run(office.setup(answers("hush"))) == 0
+        assert endpoint.introspected  # Dovecot asked about the token
+        settings = load_settings(office.config, os.environ)
+        [mailbox] = settings.mailboxes.values()
+        assert mailbox.oauth2 == provider
+        assert str(settings.oauth2[provider].token_url) == endpoint.url
+        office.servers.mail.add_user("orders@office.test", PASSWORD)
+        with pytest.raises(PermanentError, match="log-in is refused"):  # another's mailbox
+            run(office.setup(replace(answers("hush"), address="orders@office.test")))
 
 
 def test_dns_records_that_lead_elsewhere_need_consent_before_a_password_goes_there(

@@ -63,10 +63,18 @@ def status(*arguments: str) -> int:
 class TestExitStatus:
     @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
     def test_every_command_has_help_with_an_example(
-        self, command: list[str], capsys: pytest.CaptureFixture[str]
+        self,
+        command: list[str],
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
+        monkeypatch.setenv("COLUMNS", "80")
         assert status(*command, "--help") == 0
-        assert "Example" in capsys.readouterr().out
+        text = capsys.readouterr().out
+        [example] = [line for line in text.splitlines() if line.startswith("Example: ")]
+        assert text.rstrip().endswith(example.rstrip())  # on one line, to be copied
+        assert "[default: False]" not in text
+        assert "[default: None]" not in text
 
     @pytest.mark.parametrize(
         "command", [["router"], ["check"], ["up"], ["case", "show", "1"], ["parked", "list"]]

@@ -24,6 +24,33 @@ def test_ids_are_never_wrapped_or_cut(
     assert max(map(len, out.splitlines())) <= 80
     for cell in (ROW[0], ROW[1], ROW[3]):
         assert cell in out
+    assert len(out.splitlines()) == 3, out  # a long subject is cut, and never wrapped
+    assert "…" in out
+
+
+def test_a_narrow_terminal_leaves_out_what_matters_least(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    whole = ("key", "recorded", "reason")
+    print_table(HEADINGS, [ROW], whole=whole, spare=("recorded", "mailbox"))
+    [heading, _, row] = capsys.readouterr().out.splitlines()
+    assert heading.split() == ["key", "mailbox", "reason", "subject", "from"]
+    assert len(row) <= 60
+    assert row.startswith("5f1d0c2a  invoices  too-many-new-cases  Faktura")
+
+
+def test_the_last_column_goes_on_below_itself(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    print_table(("revision", "what"), [("12", "moved to approval " * 4)], wrap_last=True)
+    lines = capsys.readouterr().out.splitlines()[2:]
+    assert (
+        " ".join(line.strip() for line in lines) == "12        " + ("moved to approval " * 4)[:-1]
+    )
+    assert all(line.startswith(" " * 10) for line in lines[1:])
+    assert max(map(len, lines)) <= 40
 
 
 def test_a_pipe_has_one_line_for_each_row(
