@@ -1,6 +1,7 @@
 """`mailcase case show N`: a case as it stands in the database."""
 
 import asyncio
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -42,6 +43,9 @@ _FOUND_BY = {
     "invoice": "seller, kind and number of the invoice",
     "fields": "the same values of fields",
 }
+
+_DIGEST = re.compile(r"\b(sha256:[0-9a-f]{12})[0-9a-f]{52}\b")
+_BEGINNING = "\\1…"
 
 Full = Annotated[
     bool,
@@ -142,9 +146,7 @@ def _facts(
     yield f"participants: {', '.join(case['participants']) or 'none'}"
     for name, value in case.get("fields", {}).items():
         field = process.field(name) if process else None
-        source = (
-            "" if value["source"] == "person" else f" (from {value['source']}: {value['evidence']})"
-        )
+        source = "" if value["source"] == "person" else f" (from {_origin(value)})"
         yield f"{field.title if field else name}: {value['value']}{source}"
     yield from _other_words(case, process)
     if case.get("flags"):
@@ -167,7 +169,12 @@ def _other_words(case: Document, process: Process | None) -> Iterator[str]:
         for value in those:
             if value["value"] != current:
                 title = field.title if field else name
-                yield f"{title}: a mail says {value['value']} ({value['source']}: {value['evidence']})"
+                yield f"{title}: a mail says {value['value']} ({_origin(value)})"
+
+
+def _origin(value: Document) -> str:
+    """The kind of source and the place; of a digest the beginning, `--json` has all of it."""
+    return f"{value['source']}: {_DIGEST.sub(_BEGINNING, value['evidence'])}"
 
 
 def print_comment(console: Console, comment: dict[str, Any], *, full: bool = False) -> None:

@@ -31,7 +31,16 @@ from schemas.mails import mail_key
 from schemas.sending import AnswerCase
 from services.cli.answer.reply import send_reply
 from services.cli.demo import mails as demo_mails
-from services.cli.demo.report import counters, show_cases, show_counters, show_mails
+from services.cli.demo.expected import check_fields
+from services.cli.demo.invoices import OUR_NIP
+from services.cli.demo.report import (
+    counters,
+    show_cases,
+    show_counters,
+    show_fields,
+    show_mails,
+)
+from services.cli.demo.settings import SETTINGS
 from services.cli.demo.working import work_case
 from services.cli.desk import first_link
 from services.cli.up.command import local_failures, stop_signal
@@ -52,58 +61,6 @@ REPLICAS = {
     "desk": 1,
 }
 MAILBOXES = {demo_mails.INVOICES: "invoices", demo_mails.COMPLAINTS: "complaints"}
-
-SETTINGS = """\
-[store]
-database = "{database}"
-
-[server.demo]
-protocol = "imap"
-host = "localhost"
-port = {port}
-ca_file = "{ca_file}"
-
-[smtp.demo]
-host = "127.0.0.1"
-port = {smtp_port}
-security = "none"
-
-[case_reference]
-key_file = "keys"
-
-[process.invoices]
-title = "Cost invoice circulation"
-[process.invoices.acknowledgement]
-enabled = true
-[[process.invoices.stage]]
-name = "registration"
-initial = true
-next = ["approval"]
-[[process.invoices.stage]]
-name = "approval"
-next = ["paid"]
-[[process.invoices.stage]]
-name = "paid"
-final = true
-[[process.invoices.field]]
-name = "order_number"
-title = "Order number"
-required_for = ["paid"]
-[[process.invoices.mailbox]]
-server = "demo"
-address = "{invoices}"
-password_file = "password"
-
-[process.complaints]
-title = "Customers' complaints"
-[[process.complaints.stage]]
-name = "received"
-initial = true
-[[process.complaints.mailbox]]
-server = "demo"
-address = "{complaints}"
-password_file = "password"
-"""
 
 Keep = Annotated[
     bool,
@@ -131,7 +88,7 @@ def demo(*, keep: Keep = False, data: Data = None) -> int:
         story = _Demo(console, servers, post, stop)
         story.fill_mailboxes()
         console.print(
-            "Starting one fetcher and one desk, and two routers, case writers and senders …"
+            "Starting one fetcher, extractor and desk, and two routers, case writers and senders …"
         )
         urls = {"MAILCASE_BROKER_URL": servers.broker.url, "MAILCASE_STORE_URL": servers.store.url}
         config = _settings(folder, servers, post)
@@ -177,6 +134,15 @@ class _Demo:
         """
         self._until_recorded()
         number = self._case_of(demo_mails.ANSWERED_SUBJECT)["_id"]
+        self._until_read(demo_mails.POLISH_INVOICE, demo_mails.ANSWERED_SUBJECT)
+        self._console.print(
+            "An FA(3) invoice and a Factur-X PDF were read. The first comes again from someone else, as "
+            "UBL; and its seller wants the next one to be paid to another account."
+        )
+        self._append(demo_mails.INVOICES, demo_mails.later_mails())
+        self._until_recorded()
+        self._until_read(demo_mails.SENT_TWICE, demo_mails.ACCOUNT_CHANGED)
+        show_fields(self._console, asyncio.run(self._find("cases")))
         [acknowledgement] = self._received(demo_mails.NADIA, 1)
         self._console.print(
             f"Case {number} was acknowledged; Nadia reads: {acknowledgement.subject}"
@@ -201,9 +167,14 @@ class _Demo:
         self._console.print()
         mails, cases, comments = asyncio.run(self._read_back())
         show_mails(self._console, mails, comments)
-        show_cases(self._console, cases, comments)
+        show_cases(self._console, cases, comments, settings)
         show_counters(self._console, counters(services))
         self._check(number, mails, comments)
+        check_fields(cases)
+        self._console.print(
+            f"\n{len(mails)} mails, {len(mails)} outcomes, both mailboxes empty; 4 invoices read, the "
+            "duplicate linked, the changed account flagged. Everything is as expected."
+        )
 
     def _post_to_us(self, mail: bytes) -> None:
         """Send a customer's mail by SMTP to the server that delivers to our mailbox."""
@@ -240,6 +211,17 @@ class _Demo:
         return MailBox("localhost", self._servers.mail.imaps_port, ssl_context=context).login(
             address, PASSWORD
         )
+
+    def _until_read(self, *subjects: str) -> None:
+        """Wait until the cases of these mails have fields."""
+        deadline = time.monotonic() + TIMEOUT_S
+        for subject in subjects:
+            while not self._case_of(subject)["fields"]:
+                self._wait(
+                    deadline,
+                    f"the fields of {subject!r} were not read within {TIMEOUT_S:.0f} s; see the log "
+                    "of the extractor",
+                )
 
     def _until_recorded(self) -> None:
         deadline = time.monotonic() + TIMEOUT_S
@@ -296,10 +278,6 @@ class _Demo:
             left = self._left(address)
             if left:
                 raise PermanentError(f"{left} mails were left in the mailbox {address}")
-        self._console.print(
-            f"\n{expected} mails, {expected} outcomes, {ours} mails sent, both mailboxes empty. "
-            "Everything is as expected."
-        )
 
     def _left(self, address: str) -> int:
         deadline = time.monotonic() + TIMEOUT_S
@@ -336,6 +314,7 @@ def _settings(folder: Path, servers: PrivateServers, post: SmtpSink) -> Path:
             port=servers.mail.imaps_port,
             ca_file=servers.mail.ca_file,
             smtp_port=post.port,
+            own_tax_id=OUR_NIP,
             invoices=demo_mails.INVOICES,
             complaints=demo_mails.COMPLAINTS,
         )

@@ -1,14 +1,19 @@
 """The mails of the demo, from fictional people."""
 
-import struct
-import zlib
 from base64 import b64encode
 from email.message import EmailMessage
 from email.utils import formatdate
 
+from services.cli.demo import invoices
+from services.cli.demo.files import pdf, png
+
 INVOICES = "invoices@demo.example"
 COMPLAINTS = "complaints@demo.example"
 NADIA = "nadia.okoye@paperworks.example"
+PRINTER = "zaneta@drukarnia-lisia.example"
+SENT_TWICE = "Fwd: faktura z drukarni"
+ACCOUNT_CHANGED = "Faktura 13/2026, nowy numer konta"
+POLISH_INVOICE = "Faktura 12/2026 za październik, Łódź"
 ANSWERED_SUBJECT = "Invoice INV-2041 for November"
 
 
@@ -18,6 +23,29 @@ def first_mails() -> dict[str, list[bytes]]:
         INVOICES: [_polish_invoice(), _english_invoice(), _scanner()],
         COMPLAINTS: [_polish_complaint(), _html_complaint(), _raw_latin2()],
     }
+
+
+def later_mails() -> list[bytes]:
+    """To the mailbox of invoices, once the first ones are read: the Polish invoice once more, in
+    another format and from someone else, and another one that is to be paid to another account.
+    """
+    again = _mail("Biuro <biuro@rachunki-jenot.example>", INVOICES, SENT_TWICE)
+    again.set_content("W załączeniu faktura z drukarni.\n")
+    again.add_attachment(
+        invoices.ubl(invoices.PRINTING),
+        maintype="application",
+        subtype="xml",
+        filename="printing.xml",
+    )
+    other = _mail(f"Żaneta Świątek <{PRINTER}>", INVOICES, ACCOUNT_CHANGED)
+    other.set_content("Dzień dobry,\n\nproszę o przelew na nowe konto.\n\nŻaneta Świątek\n")
+    other.add_attachment(
+        invoices.fa3(invoices.POSTERS),
+        maintype="application",
+        subtype="xml",
+        filename="faktura-13.xml",
+    )
+    return [_bytes(again), _bytes(other)]
 
 
 def answer(subject: str, message_id: str) -> bytes:
@@ -59,19 +87,25 @@ def mangled_answer(subject: str) -> bytes:
 
 def _polish_invoice() -> bytes:
     mail = _mail(
-        "Żaneta Świątek <zaneta@drukarnia-lisia.example>",
+        f"Żaneta Świątek <{PRINTER}>",
         INVOICES,
-        "Faktura 12/2026 za październik, Łódź",
+        POLISH_INVOICE,
     )
     mail.set_content(
         "Dzień dobry,\n\nw załączeniu faktura nr 12/2026 za druk materiałów.\n"
         "Termin płatności: 14 dni.\n\nPozdrawiam\nŻaneta Świątek\n"
     )
     mail.add_attachment(
-        _pdf("Faktura 12/2026"),
+        pdf("Faktura 12/2026"),
         maintype="application",
         subtype="pdf",
         filename="faktura-łódź-12.pdf",
+    )
+    mail.add_attachment(
+        invoices.fa3(invoices.PRINTING),
+        maintype="application",
+        subtype="xml",
+        filename="faktura-12.xml",
     )
     return _bytes(mail)
 
@@ -83,7 +117,10 @@ def _english_invoice() -> bytes:
         "Hello,\n\nplease find our invoice INV-2041 over 1,250.00 EUR attached.\n\nKind regards\nNadia\n"
     )
     mail.add_attachment(
-        _pdf("Invoice INV-2041"), maintype="application", subtype="pdf", filename="INV-2041.pdf"
+        pdf("Invoice INV-2041", ("factur-x.xml", invoices.cii(invoices.PAPER))),
+        maintype="application",
+        subtype="pdf",
+        filename="INV-2041.pdf",
     )
     mail.add_attachment(
         "item;net\npaper;980.00\ndelivery;270.00\n", subtype="csv", filename="items.csv"
@@ -95,7 +132,7 @@ def _scanner() -> bytes:
     mail = _mail("scanner@office.example", INVOICES, "")
     mail.set_content("")
     mail.add_attachment(
-        _pdf("Scanned page"), maintype="application", subtype="pdf", filename="scan 0007.pdf"
+        pdf("Scanned page"), maintype="application", subtype="pdf", filename="scan 0007.pdf"
     )
     return _bytes(mail)
 
@@ -108,7 +145,7 @@ def _polish_complaint() -> bytes:
         "Szanowni Państwo,\n\nwazon dotarł pęknięty. Proszę o wymianę.\n\n-- \nBogumił Wrzesień\ntel. 000 000 000\n",
         cte="quoted-printable",
     )
-    mail.add_attachment(_png(), maintype="image", subtype="png", filename="wazon.png")
+    mail.add_attachment(png(), maintype="image", subtype="png", filename="wazon.png")
     return _bytes(mail)
 
 
@@ -121,7 +158,7 @@ def _html_complaint() -> bytes:
         '<script>alert("never shown")</script><p>Astrid</p>',
         subtype="html",
     )
-    mail.add_related(_png(), maintype="image", subtype="png", cid="<lamp>", filename="lamp.png")
+    mail.add_related(png(), maintype="image", subtype="png", cid="<lamp>", filename="lamp.png")
     return _bytes(mail)
 
 
@@ -149,47 +186,3 @@ def _mail(author: str, to: str, subject: str) -> EmailMessage:
 
 def _bytes(mail: EmailMessage) -> bytes:
     return mail.as_bytes().replace(b"\n", b"\r\n")
-
-
-def _pdf(text: str) -> bytes:
-    """A page with a line on it."""
-    content = f"BT /F1 24 Tf 72 720 Td ({text}) Tj ET".encode("latin-1")
-    objects = [
-        b"<< /Type /Catalog /Pages 2 0 R >>",
-        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-        (
-            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R "
-            b"/Resources << /Font << /F1 << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >> >> >>"
-        ),
-        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content),
-    ]
-    body = b"%PDF-1.4\n"
-    offsets = []
-    for number, pdf_object in enumerate(objects, 1):
-        offsets.append(len(body))
-        body += b"%d 0 obj\n%s\nendobj\n" % (number, pdf_object)
-    table = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
-    trailer = b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (
-        len(objects) + 1,
-        len(body),
-    )
-    return body + b"xref\n0 %d\n0000000000 65535 f \n%s" % (len(objects) + 1, table) + trailer
-
-
-def _png() -> bytes:
-    """A square of one colour."""
-    side = 16
-    rows = b"".join(b"\0" + bytes((200, 90, 60)) * side for _ in range(side))
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        )
-
-    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", header)
-        + chunk(b"IDAT", zlib.compress(rows))
-        + chunk(b"IEND", b"")
-    )

@@ -8,8 +8,10 @@ from rich.table import Table
 from rich.text import Text
 
 from deploy.local.services import Services
+from schemas.flags import CaseFlag
 from services.cli.case.show import ShownCase, print_case
 from services.cli.terminal.output import printable
+from services.runtime.settings import Settings
 from services.runtime.store.mongo import Document
 
 Counters = dict[str, float]
@@ -54,11 +56,29 @@ def show_mails(console: Console, mails: Sequence[Document], comments: Sequence[D
     console.print(table)
 
 
-def show_cases(console: Console, cases: Sequence[Document], comments: Sequence[Document]) -> None:
+def show_fields(console: Console, cases: Sequence[Document]) -> None:
+    """One line for each case that has fields: what was read, and what is flagged."""
+    for case in sorted(cases, key=lambda case: int(case["_id"])):
+        if case["fields"]:
+            number, gross, due, account = (
+                case["fields"][name]["value"] for name in ("number", "gross", "due", "account")
+            )
+            links = [f"{link['kind']} [#{link['case']}]" for link in case["links"]]
+            flags = [flag for flag in case["flags"] if flag != CaseFlag.DUPLICATE_OF]
+            line = f"  [#{case['_id']}] {number}: {gross}, due {due}, to {account}"
+            console.print(Text(printable("; ".join([line, *links, *flags]))))
+
+
+def show_cases(
+    console: Console,
+    cases: Sequence[Document],
+    comments: Sequence[Document],
+    settings: Settings,
+) -> None:
     for case in cases:
         console.print()
         of_case = [comment for comment in comments if comment["case"] == case["_id"]]
-        print_case(console, ShownCase(case, of_case))
+        print_case(console, ShownCase(case, of_case), processes=settings.processes)
 
 
 def show_counters(console: Console, moved: Counters) -> None:

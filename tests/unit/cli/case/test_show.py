@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from schemas.case_ref import CaseReference
-from schemas.changes import FieldValue
+from schemas.changes import CaseLink, FieldValue
 from schemas.stored import to_document
 from services.cli.case.show import ShownCase, print_case
 from services.cli.check import Finding
@@ -139,3 +139,42 @@ class TestShowing:
             assert line in outputs[0]
         assert "> more" not in outputs[0]
         assert "> more" in outputs[1]
+
+    def test_fields_other_words_and_links_stand_under_the_title_with_where_they_are_from(
+        self,
+    ) -> None:
+        now = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
+        digest = "0123456789abcdef" * 4
+
+        def value(text: str, source: str, evidence: str) -> FieldValue:
+            return FieldValue(value=text, source=source, evidence=evidence, by="m", at=now)
+
+        taken = value("12/2026", "invoice", f"a.xml /Faktura/Fa/P_2 sha256:{digest}")
+        case = to_document(
+            builders.case(
+                flags=["duplicate-of", "account-changed"],
+                fields={"number": taken, "gross": value("5.00 PLN", "person", "")},
+                candidates={
+                    "number": [taken],
+                    "gross": [value("6.00 PLN", "line", "line 1: Gross: 6 \x1b[2J")],
+                },
+                links=[
+                    CaseLink(case=8, kind="duplicate-of", by="invoice"),
+                    CaseLink(case=9, kind="corrected-by", by="ksef-number"),
+                    CaseLink(case=10, kind="duplicate-of", by="fields"),
+                    CaseLink(case=11, kind="corrects", by="xml"),
+                ],
+            )
+        )
+        out = io.StringIO()
+        print_case(Console(file=out, width=200), ShownCase(case, []), processes=builders.PROCESSES)
+        assert [line.strip() for line in out.getvalue().splitlines()][-8:] == [
+            "number: 12/2026 (from invoice: a.xml /Faktura/Fa/P_2 sha256:0123456789ab…)",
+            "gross: 5.00 PLN",
+            "gross: a mail says 6.00 PLN (line: line 1: Gross: 6 \ufffd[2J)",
+            "flags: duplicate-of, account-changed",
+            "duplicate of [#8] (found by seller, kind and number of the invoice)",
+            "corrected by [#9] (found by its KSeF number)",
+            "duplicate of [#10] (found by the same values of fields)",
+            "corrects [#11] (found by the same file)",
+        ]
