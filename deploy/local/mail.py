@@ -1,4 +1,4 @@
-"""A private Dovecot (2.3): IMAP and POP3, each with STARTTLS and with implicit TLS, on loopback.
+"""A private Dovecot (2.3 or 2.4): IMAP and POP3, each with STARTTLS and with implicit TLS, on loopback.
 
 It accepts passwords, and the tokens of a `tokens.TokenEndpoint` on its `token_port`.
 
@@ -43,6 +43,7 @@ class MailServer(Server):
         self.imap_port = self.imaps_port = self.pop3_port = self.pop3s_port = self.token_port = 0
         self._owner = _unprivileged() if os.geteuid() == 0 else None
         self._scratch = Path()
+        self._version = ""
         log, pid = self._guarded("mail")
         self._process = GuardedProcess(
             "mail",
@@ -116,8 +117,7 @@ class MailServer(Server):
             self.folder.unlink()
 
     def _start(self) -> None:
-        dovecot = find_programs(self.required_programs())["dovecot"]
-        _check_version(dovecot)
+        self._version = _version(find_programs(self.required_programs())["dovecot"])
         deadline = time.monotonic() + self.start_patience_s
         self.imap_port = self.ports.get("imap")
         self.imaps_port = self.ports.get("imaps")
@@ -153,7 +153,7 @@ class MailServer(Server):
         uid, gid = self._owner or (os.geteuid(), os.getegid())
         ports = (self.imap_port, self.imaps_port, self.pop3_port, self.pop3s_port, self.token_port)
         settings = Settings(self._scratch / "data", self._scratch, uid, gid, *ports)
-        self._write_owned(self._scratch / SETTINGS, settings.text().encode())
+        self._write_owned(self._scratch / SETTINGS, settings.text(self._version).encode())
         self._write_owned(self.folder / "oauth2.conf", settings.oauth2_text().encode())
 
     def _remove_old_scratch(self) -> None:
@@ -233,15 +233,14 @@ def _env() -> dict[str, str]:
     return {"PATH": search_path(), "LANG": "C.UTF-8"}
 
 
-def _check_version(dovecot: str) -> None:
-    """Raise LocalServerError unless this is Dovecot 2.3: version 2.4 changed the syntax of the
-    settings.
-    """
+def _version(dovecot: str) -> str:
+    """Raises LocalServerError unless this is Dovecot 2.3 or 2.4: each has a syntax of its own."""
     version = run_guarded([dovecot, "--version"], _env(), timeout_s=10)[0].strip()
-    if not version.startswith("2.3."):
+    if not version.startswith(("2.3.", "2.4.")):
         raise LocalServerError(
-            f"the private mail server needs Dovecot 2.3; {dovecot} is version {version or 'unknown'}"
+            f"the private mail server needs Dovecot 2.3 or 2.4; {dovecot} is version {version or 'unknown'}"
         )
+    return version
 
 
 def _greets(port: int, greeting: bytes) -> bool:

@@ -86,7 +86,7 @@ def _hint(missing: list[str]) -> str:
     if packages:
         hints.append(f"On Debian and Ubuntu: sudo apt-get install {' '.join(packages)}.")
         hints.append(
-            "Elsewhere: install RabbitMQ 3.9 or later and Dovecot 2.3 with your system's package manager."
+            "Elsewhere: install RabbitMQ 3.9 or later and Dovecot 2.3 or 2.4 with your system's package manager."
         )
     if "mongod" in missing:
         hints.append(MONGOD_HINT)

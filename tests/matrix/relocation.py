@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.matrix.suites import Suite
 
-PT_INTERP = 3  # elf(5)
+ELF_64, EXECUTABLE, SHARED, PT_INTERP = b"\x7fELF\x02", 2, 3, 3  # elf(5)
 ERLANG_ROOT = "/usr/lib/erlang"
 
 
@@ -20,17 +20,13 @@ def relocate(suite: Suite, folders: Iterable[str]) -> None:
         *(str(suite.loader), "--library-path", str(suite.libraries)),
         str(suite.root / "usr/bin/patchelf"),
     ]
-    for program in _dynamic_programs(suite.root / folder for folder in folders):
-        own = program.parents[1] / "lib"
+    for file in _elf_files(suite.root / folder for folder in folders):
+        own = file.parents[1] / "lib"
         libraries = f"{suite.libraries}:{suite.root}/usr/lib/dovecot:{own}"
-        arguments = [
-            "--set-interpreter",
-            str(suite.loader),
-            "--force-rpath",
-            "--set-rpath",
-            libraries,
-        ]
-        subprocess.run([*patchelf, *arguments, str(program)], check=True)
+        arguments = ["--force-rpath", "--set-rpath", libraries, str(file)]
+        if _has_interpreter(file):
+            arguments = ["--set-interpreter", str(suite.loader), *arguments]
+        subprocess.run([*patchelf, *arguments], check=True)
 
 
 def relocate_erlang(suite: Suite) -> None:
@@ -39,7 +35,7 @@ def relocate_erlang(suite: Suite) -> None:
     for script in [*root.glob("bin/*"), *root.glob("erts-*/bin/*")]:
         if script.is_file() and not script.is_symlink() and script.read_bytes()[:2] == b"#!":
             text = script.read_text()
-            if ERLANG_ROOT in text:
+            if ERLANG_ROOT in text and str(root) not in text:
                 script.write_text(text.replace(ERLANG_ROOT, str(root)))
 
 
@@ -57,19 +53,22 @@ def _one(root: Path, pattern: str) -> Path:
     return next(root.glob(pattern))
 
 
-def _dynamic_programs(folders: Iterable[Path]) -> Iterator[Path]:
+def _elf_files(folders: Iterable[Path]) -> Iterator[Path]:
+    """64-bit programs and shared libraries, but not the tool that changes them."""
     for folder in folders:
         for file in sorted(folder.rglob("*")):
-            if file.is_file() and not file.is_symlink() and _has_interpreter(file):
+            if file.is_symlink() or not file.is_file() or file.name == "patchelf":
+                continue
+            with file.open("rb") as opened:
+                head = opened.read(18)
+            if head[:5] == ELF_64 and head[16] in {EXECUTABLE, SHARED}:
                 yield file
 
 
 def _has_interpreter(file: Path) -> bool:
-    """Whether it is a 64-bit ELF file that names a loader."""
+    """Whether the file names a loader: a library does not."""
     with file.open("rb") as opened:
         head = opened.read(64)
-        if len(head) < 64 or head[:5] != b"\x7fELF\x02":
-            return False
         (start,) = struct.unpack_from("<Q", head, 32)
         size, count = struct.unpack_from("<HH", head, 54)
         opened.seek(start)

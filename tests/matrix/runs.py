@@ -16,19 +16,14 @@ from tests.versions import VARIABLE
 
 ROOT = Path(__file__).parents[2]
 RESULTS = Path(__file__).with_name("results.json")
-INTEGRATION = "tests/integration"
-
-BROKER_TESTS = [
-    f"{INTEGRATION}/test_{name}.py"
-    for name in ("broker", "broker_sessions", "leases", "publishing", "consuming", "streams")
-]
+FETCHER = "tests/integration/fetcher"
 WHOLE_PATH = "whole-path"
 TESTS = {
-    "broker": BROKER_TESTS,
+    "broker": ["tests/integration/broker", f"{FETCHER}/test_leases.py"],
     "e2e": ["tests/e2e"],
     "faults": ["tests/faults"],
     WHOLE_PATH: ["tests/matrix/test_whole_path.py"],
-    "mail": [f"{INTEGRATION}/test_{name}.py" for name in ("imap", "pop3", "oauth2")],
+    "mail": [f"{FETCHER}/test_{name}.py" for name in ("imap", "pop3", "oauth2")],
     "quick": ["tests/unit", "tests/contract"],
 }
 INSTALLED = "installed"
@@ -63,7 +58,8 @@ def names() -> list[str]:
         for release in RELEASES
         for tests in ("broker", "e2e", "faults", WHOLE_PATH)
     ]
-    return rabbitmq + [f"python/{version}/quick" for version in PYTHONS]
+    dovecot = [f"dovecot/{release}/mail" for release in RELEASES]
+    return rabbitmq + dovecot + [f"python/{version}/quick" for version in PYTHONS]
 
 
 def run(name: str) -> Result:
@@ -83,9 +79,11 @@ def run(name: str) -> Result:
 
 
 def _programs(product: str, source: str) -> dict[str, str]:
-    if product != "rabbitmq" or source == INSTALLED:
+    """The programs that go before the installed ones, as the environment names them."""
+    if product == "python" or source == INSTALLED:
         return {}
-    return {"MAILCASE_PROGRAMS": str(unpacked.broker_programs(source))}
+    folder = unpacked.broker_programs if product == "rabbitmq" else unpacked.mail_programs
+    return {"MAILCASE_PROGRAMS": str(folder(source))}
 
 
 def _result(product: str, source: str, tests: str, report: Path, versions: Path) -> Result:

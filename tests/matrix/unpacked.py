@@ -10,7 +10,7 @@ UNSTABLE = "unstable"
 SUITES = (DEBIAN_13, UNSTABLE)
 
 PACKAGES = ("rabbitmq-server", "dovecot-imapd", "dovecot-pop3d", "patchelf")
-RELOCATED = ("usr/lib/erlang", "usr/lib/dovecot", "usr/libexec", "usr/sbin")
+RELOCATED = ("usr/lib/erlang", "usr/lib/dovecot", "usr/sbin", "usr/bin")
 BROKER = {
     "epmd": "usr/lib/erlang/erts-*/bin/epmd",
     "erl": "usr/lib/erlang/bin/erl",
@@ -18,17 +18,18 @@ BROKER = {
     "rabbitmq-server": "usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin/rabbitmq-server",
     "rabbitmqctl": "usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin/rabbitmqctl",
 }
-MAIL = {"dovecot": "usr/sbin/dovecot"}
 
 
 def unpacked(name: str) -> Suite:
     """The suite with its servers. Raises UnpackError."""
     suite = Suite(name)
-    if suite.unpack(*PACKAGES):
+    ready = suite.folder / "ready"
+    if suite.unpack(*PACKAGES) or not ready.exists():
         relocate(suite, RELOCATED)
         relocate_erlang(suite)
         link(suite, "broker", BROKER)
-        link(suite, "mail", MAIL)
+        _relocate_dovecot(suite)
+        ready.touch()
     return suite
 
 
@@ -40,3 +41,26 @@ def broker_programs(name: str) -> Path:
 def mail_programs(name: str) -> Path:
     """The folder with Dovecot of that suite."""
     return unpacked(name).folder / "mail"
+
+
+def _relocate_dovecot(suite: Suite) -> None:
+    """A command that shows Dovecot its own files where it was built to find them.
+
+    Some of its paths have no setting. They are mounted in a namespace of the process, without root
+    (unshare(1), mount_namespaces(7)); an installed Dovecot provides the mount points.
+    """
+    root = suite.root
+    mounts = " && ".join(
+        f"mount --bind {root}/{path} /{path}" for path in ("usr/lib/dovecot", "usr/bin/doveconf")
+    )
+    script = root / "usr/bin/dovecot"
+    script.write_text(
+        "#!/bin/sh\n"
+        "exec unshare --user --mount --map-current-user --keep-caps sh -c "
+        f'\'{mounts} && exec {root}/usr/sbin/dovecot "$@"\' dovecot "$@"\n'
+    )
+    script.chmod(0o755)
+    folder = suite.folder / "mail"
+    folder.mkdir(exist_ok=True)
+    (folder / "dovecot").unlink(missing_ok=True)
+    (folder / "dovecot").symlink_to(script)

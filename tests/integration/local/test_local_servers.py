@@ -268,6 +268,7 @@ def test_missing_programs_are_named_together_with_their_mend(
     server_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("MAILCASE_PROGRAMS", raising=False)
     monkeypatch.setattr(local_programs, "SYSTEM_FOLDERS", (str(tmp_path),))
     monkeypatch.setattr(local_programs, "RABBITMQ_FOLDERS", (str(tmp_path),))
     with pytest.raises(MissingProgramError) as raised:
