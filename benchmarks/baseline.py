@@ -158,11 +158,11 @@ async def fetcher(where: Where) -> None:
             if where.works:
                 for literal in literals:
                     hash_mail(literal)
-            for large in (one for one in literals if len(one) > INLINE_BYTES):
+            for large in (literal for literal in literals if len(literal) > INLINE_BYTES):
                 await _put(database, [(mark_of(large)[1].decode(), large)])
             bodies = [
-                ENVELOPE + (one if len(one) <= INLINE_BYTES else one[:HEAD_BYTES])
-                for one in literals
+                ENVELOPE + (literal if len(literal) <= INLINE_BYTES else literal[:HEAD_BYTES])
+                for literal in literals
             ]
             await link.publish(MAIL, f"raw.{BENCH}.{BENCH}", bodies)
 
@@ -196,14 +196,21 @@ async def writer(where: Where) -> None:
                 filled = shapes.filled(body, next(numbers))
                 raw = await _whole(database, filled.blob) if filled.blob else body[len(ENVELOPE) :]
                 batch.append(shapes.with_work(filled, raw) if where.works else filled)
-            contents = [content for one in batch for content in one.contents]
+            contents = [content for delivery in batch for content in delivery.contents]
             await _put(database, contents)
             await _write(client, database, batch)
             await link.publish(
-                EVENT, f"case.opened.{BENCH}", [one.event for one in batch], mandatory=False
+                EVENT,
+                f"case.opened.{BENCH}",
+                [delivery.event for delivery in batch],
+                mandatory=False,
             )
             receipt = json.dumps(
-                {"type": "MailsRecorded.v1", "mailbox": BENCH, "keys": [one.key for one in batch]}
+                {
+                    "type": "MailsRecorded.v1",
+                    "mailbox": BENCH,
+                    "keys": [delivery.key for delivery in batch],
+                }
             )
             await link.publish(EVENT, receipt_key(BENCH), [receipt.encode()], mandatory=False)
             await commands.acknowledge()
@@ -227,8 +234,10 @@ async def _write(client: Any, database: Any, batch: Sequence[Filled]) -> None:
             session=session,
         )
         for name in ("mails", "comments", "cases", "changes", "threads", "senders"):
-            await database[name].insert_many([one.stored[name] for one in batch], session=session)
-        changes = [one.stored["changes"]["_id"] for one in batch]
+            await database[name].insert_many(
+                [delivery.stored[name] for delivery in batch], session=session
+            )
+        changes = [delivery.stored["changes"]["_id"] for delivery in batch]
         publication = {"_id": changes[0], "changes": changes, "at": datetime.now(UTC)}
         await database["publications"].insert_one(publication, session=session)
 

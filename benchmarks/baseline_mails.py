@@ -146,7 +146,7 @@ def _shape(raw: bytes) -> _Shape:
         "senders": to_document(sender),
         "changes": to_document(change),
     }
-    attached = tuple(len(one.content) for one in reading.attachments)
+    attached = tuple(len(attachment.content) for attachment in reading.attachments)
     return _Shape(
         stored,
         attached,

@@ -132,15 +132,15 @@ def _legend(canvas: _Canvas) -> None:
 
 def _latencies(canvas: _Canvas, latencies: Sequence[Latency]) -> None:
     canvas.heading("From arrival to recorded, ms: p50, p95, p99 (dark to light)")
-    width = (_WIDTH - _LEFT - 170) / max(one.p99_ms for one in latencies)
-    for one in latencies:
-        load = f"{one.load:.0%} of the highest" if one.load else "idle"
-        canvas.text(_LEFT - 8, f"{load}, {one.rate:.0f}/s", end=True)
-        for value, colour in reversed(list(_shades(one))):
+    width = (_WIDTH - _LEFT - 170) / max(latency.p99_ms for latency in latencies)
+    for latency in latencies:
+        load = f"{latency.load:.0%} of the highest" if latency.load else "idle"
+        canvas.text(_LEFT - 8, f"{load}, {latency.rate:.0f}/s", end=True)
+        for value, colour in reversed(list(_shades(latency))):
             canvas.bar(_LEFT, width * value, colour, f"{value} ms")
         canvas.text(
-            _LEFT + width * one.p99_ms + 6,
-            f"{one.p50_ms:.0f} / {one.p95_ms:.0f} / {one.p99_ms:.0f} ms",
+            _LEFT + width * latency.p99_ms + 6,
+            f"{latency.p50_ms:.0f} / {latency.p95_ms:.0f} / {latency.p99_ms:.0f} ms",
         )
         canvas.row()
 

@@ -81,14 +81,14 @@ async def _waiting(ground: Ground, rounds: int) -> list[Growth]:
 async def _bytes(ground: Ground, rounds: int) -> list[Growth]:
     """The whole path. The first round of each size warms up and does not count."""
     sets = [mail_set(name) for name in _MAILS_OF_BYTES]
-    feeds = [Feed(one) for one in sets]
+    feeds = [Feed(mails) for mails in sets]
     rates: list[list[float]] = [[] for _ in feeds]
     async with Everything.on(ground.side("mailcase")) as trial:
         for _ in range(1 + rounds):
             for feed, count, of_size in zip(feeds, _MAILS_OF_BYTES.values(), rates, strict=True):
                 of_size.append((await trial.run(feed.take(count))).rate)
     return _growths(
-        "bytes a mail", [one.mean_bytes for one in sets], [of_size[1:] for of_size in rates]
+        "bytes a mail", [mails.mean_bytes for mails in sets], [of_size[1:] for of_size in rates]
     )
 
 

@@ -284,7 +284,7 @@ def _compare(bench: Bench, service: str, mails: int, rounds: int, share: float |
 
 
 def _each(ratios: list[float]) -> str:
-    return f"(each: {', '.join(f'{one:.2f}' for one in ratios)})"
+    return f"(each: {', '.join(f'{ratio:.2f}' for ratio in ratios)})"
 
 
 def main() -> None:

@@ -80,9 +80,13 @@ def _mails_for(round_s: float, rate: float, mean_bytes: int) -> int:
 
 def _side(rounds: Sequence[Round]) -> SideSpeed:
     def medians(of: Sequence[dict[str, float]]) -> dict[str, float]:
-        return {name: round(median(one[name] for one in of), 3) for name in of[0]}
+        return {name: round(median(figures[name] for figures in of), 3) for name in of[0]}
 
-    peaks = {name: round(max(one.peak_mb[name] for one in rounds), 1) for name in rounds[0].peak_mb}
+    peaks = {
+        name: round(max(result.peak_mb[name] for result in rounds), 1) for name in rounds[0].peak_mb
+    }
     return SideSpeed(
-        Figure.of([one.rate for one in rounds]), medians([one.cpu_ms for one in rounds]), peaks
+        Figure.of([result.rate for result in rounds]),
+        medians([result.cpu_ms for result in rounds]),
+        peaks,
     )

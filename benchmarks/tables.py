@@ -72,11 +72,12 @@ def _memory(results: Results) -> Iterator[str]:
 
 
 def _latency(results: Results) -> Iterator[str]:
-    for one in results.latency:
-        load = f"{one.load:.0%} of the highest rate" if one.load else "idle"
+    for result in results.latency:
+        load = f"{result.load:.0%} of the highest rate" if result.load else "idle"
         yield (
-            f"arrival to recorded, {load:24} {one.rate:7.1f} mails/s: "
-            f"p50 {one.p50_ms:7.1f} ms, p95 {one.p95_ms:7.1f} ms, p99 {one.p99_ms:7.1f} ms ({one.mails} mails)"
+            f"arrival to recorded, {load:24} {result.rate:7.1f} mails/s: "
+            f"p50 {result.p50_ms:7.1f} ms, p95 {result.p95_ms:7.1f} ms, "
+            f"p99 {result.p99_ms:7.1f} ms ({result.mails} mails)"
         )
 
 
@@ -89,8 +90,11 @@ def _peers(results: Results) -> Iterator[str]:
 
 
 def _growth(results: Results) -> Iterator[str]:
-    for one in results.growth:
-        yield f"{one.size:>9,} {one.what:24} {one.rate.median:8.1f} mails/s {_ratio(one.ratio)} of the least"
+    for result in results.growth:
+        yield (
+            f"{result.size:>9,} {result.what:24} {result.rate.median:8.1f} mails/s "
+            f"{_ratio(result.ratio)} of the least"
+        )
 
 
 def _checks(results: Results) -> Iterator[str]:

@@ -46,10 +46,10 @@ class FakeBlobs:
     async def missing(self, refs: Iterable[BlobRef]) -> list[BlobRef]:
         self._fail()
         return [
-            one
-            for one in refs
-            if len(self.contents.get(one.sha256, b"")) != one.size
-            or one.sha256 not in self.contents
+            ref
+            for ref in refs
+            if len(self.contents.get(ref.sha256, b"")) != ref.size
+            or ref.sha256 not in self.contents
         ]
 
     async def get(self, sha256: str) -> bytes:
@@ -120,8 +120,8 @@ class FakeCases:
             for key in query.threads
             if (thread := self.threads.get(key))
         }
-        numbers = {*query.cases, *(one.case for one in threads.values())}
-        numbers.update(one.case for one in mails.values() if one.case is not None)
+        numbers = {*query.cases, *(thread.case for thread in threads.values())}
+        numbers.update(mail.case for mail in mails.values() if mail.case is not None)
         cases = {
             number: CaseSnapshot(
                 case.process,
@@ -169,10 +169,12 @@ class FakeCases:
         return {key: to_document(one) for key, one in stored.items()}
 
     def _check_unique(self, written: Documents) -> None:
-        taken = [one.id for one in written.mails if one.id in self.mails]
-        taken += [one.id for one in written.threads if one.id in self.threads]
-        taken += [str(one.number) for one in written.cases if one.number in self.cases]
-        claimed = [one.id for one in written.claims if self.threads[one.id].claimed_by is not None]
+        taken = [mail.id for mail in written.mails if mail.id in self.mails]
+        taken += [thread.id for thread in written.threads if thread.id in self.threads]
+        taken += [str(case.number) for case in written.cases if case.number in self.cases]
+        claimed = [
+            claim.id for claim in written.claims if self.threads[claim.id].claimed_by is not None
+        ]
         if taken or claimed:
             raise TakenError(f"another writer was first: {taken + claimed}")
 
@@ -208,14 +210,14 @@ class FakePublisher:
 
     async def publish(self, changes: Sequence[Change]) -> None:
         await publish_each(self._outlet, changes, event_message)
-        self.published |= {one.id for one in changes}
+        self.published |= {change.id for change in changes}
 
     async def catch_up(self, cases: Collection[int]) -> None:
         await self.publish(
             [
-                one
-                for one in self._cases.changes.values()
-                if one.case in cases and one.id not in self.published
+                change
+                for change in self._cases.changes.values()
+                if change.case in cases and change.id not in self.published
             ]
         )
 
@@ -231,7 +233,7 @@ class FakeOutlet:
     async def publish_all(self, messages: list[Outgoing]) -> None:
         if self.failures:
             raise self.failures.pop(0)
-        lost = [one for one in messages if one.exchange in self._unroutable]
-        self.published += [one for one in messages if one not in lost]
-        if any(one.mandatory for one in lost):
+        lost = [message for message in messages if message.exchange in self._unroutable]
+        self.published += [message for message in messages if message not in lost]
+        if any(number.mandatory for number in lost):
             raise TransientError("no queue takes the message")

@@ -28,7 +28,7 @@ class BlobsContract:
     async def test_references_come_in_the_order_of_the_contents(self, blobs: BlobStore) -> None:
         contents = [b"b", b"a", b"b", b"", b"c"]
         references = await blobs.put_all(iter(contents))
-        assert [await blobs.get(one.sha256) for one in references] == contents
+        assert [await blobs.get(reference.sha256) for reference in references] == contents
 
     async def test_keeping_a_content_again_changes_nothing(self, blobs: BlobStore) -> None:
         assert await blobs.put_all([b"twice"]) == await blobs.put_all([b"twice"])

@@ -62,7 +62,9 @@ class CasesContract:
         assert (known.threads[thread].case, known.threads[thread].claimed_by) == (1, mail.key)
         found = await everything(cases)
         assert list(found["cases"]) == [1]
-        assert [(one["_id"], one["case"]) for one in found["comments"].values()] == [(mail.key, 1)]
+        assert [(comment["_id"], comment["case"]) for comment in found["comments"].values()] == [
+            (mail.key, 1)
+        ]
         assert found["threads"][thread_id("invoices", "<0@x.example>")]["claimed_by"] is None
 
     async def test_a_further_delivery_is_counted_once_by_an_attempt_however_often_it_is_written(
@@ -73,7 +75,7 @@ class CasesContract:
         await write(cases, mail, attempt="first")
         for attempt in ("second", "second", "third"):
             await write(cases, mail, mail, attempt=attempt)
-        assert [one["deliveries"] for one in (await cases.all("mails")).values()] == [5]
+        assert [case["deliveries"] for case in (await cases.all("mails")).values()] == [5]
 
     async def test_a_mail_or_a_thread_leads_to_its_case(self, cases: CasesUnderTest) -> None:
         mail = opened("one", "<1@x.example>")
@@ -118,7 +120,7 @@ class CasesContract:
             parked.key: ("parked", "virus", None),
             ignored.key: ("ignored", "loop", None),
         }
-        assert all(one["raw"] for one in mails.values())
+        assert all(mail["raw"] for mail in mails.values())
         assert await cases.all("cases") == {}
 
     async def test_further_deliveries_are_only_counted(self, cases: CasesUnderTest) -> None:
@@ -149,7 +151,7 @@ class CasesContract:
     async def test_a_replay_does_not_count(self, cases: CasesUnderTest) -> None:
         await write(cases, opened("one"))
         await write(cases, item(opening("one", origin="replay")), attempt="second")
-        assert [one["deliveries"] for one in (await cases.all("mails")).values()] == [1]
+        assert [case["deliveries"] for case in (await cases.all("mails")).values()] == [1]
 
     async def test_own_work_is_not_done_again(self, cases: CasesUnderTest) -> None:
         mail, known_before = opened("one", "<1@x.example>"), opened("zero")
@@ -205,8 +207,8 @@ class CasesContract:
         await write(cases, real, attempt="late")
         thread = (await cases.all("threads"))[thread_id("invoices", "<1@x.example>")]
         assert (thread["case"], thread["claimed_by"]) == (2, real.key)
-        assert [one.get("refers_to") for one in (await cases.all("cases")).values()] == [None, 1]
-        assert {one["case"] for one in (await cases.all("mails")).values()} == {1, 2}
+        assert [case.get("refers_to") for case in (await cases.all("cases")).values()] == [None, 1]
+        assert {case["case"] for case in (await cases.all("mails")).values()} == {1, 2}
 
     async def test_a_copy_that_loses_the_race_is_known_by_its_digest(
         self, cases: CasesUnderTest
@@ -217,7 +219,7 @@ class CasesContract:
         with pytest.raises(ConflictError):
             await write_plan(cases, late, "late")
         again = await planned(cases, [copy], "late")
-        assert [(one.reason, one.refers_to) for one in again.unassigned] == [("copy", 1)]
+        assert [(mail.reason, mail.refers_to) for mail in again.unassigned] == [("copy", 1)]
         kept = BlobRef(sha256="e" * 64, size=9)
         assert [mail.key for mail in again.needs_original] == [copy.key]
         await write_plan(cases, again, "late", {copy.key: kept})
@@ -251,9 +253,9 @@ class CasesContract:
         mails = [opened(name) for name in ("one", "two", "three")]
         done = plan(mails, await cases.snapshot(query(mails)), attempt="attempt", rules=rules)
         await write_plan(cases, done, "attempt")
-        known = await cases.snapshot(SnapshotQuery([one.key for one in mails], [], []))
+        known = await cases.snapshot(SnapshotQuery([mail.key for mail in mails], [], []))
         alert = LimitAlert("sender", ANNA.address)
-        assert [known.mails[one.key].alert for one in mails] == [None, alert, None]
+        assert [known.mails[mail.key].alert for mail in mails] == [None, alert, None]
 
     async def test_a_mail_by_reference_takes_its_reserved_id_along(
         self, cases: CasesUnderTest

@@ -64,11 +64,11 @@ def tagged_types() -> set[str]:
         for module in (mails, cases, events, fields, sending)
         for _, one in inspect.getmembers(module, inspect.isclass)
     ]
-    structs = [one for one in found if issubclass(one, msgspec.Struct)]
+    structs = [item for item in found if issubclass(item, msgspec.Struct)]
     return {
-        str(one.__struct_config__.tag)
-        for one in structs
-        if one.__struct_config__.tag and one.__name__[0] != "_"
+        str(struct.__struct_config__.tag)
+        for struct in structs
+        if struct.__struct_config__.tag and struct.__name__[0] != "_"
     }
 
 
@@ -111,7 +111,7 @@ def test_every_tag_carries_a_version() -> None:
 
 def test_every_time_on_the_wire_has_its_zone() -> None:
     for name, message in SAMPLES.items():
-        fields = {one.name: one.type for one in msgspec.structs.fields(type(message))}
+        fields = {field.name: field.type for field in msgspec.structs.fields(type(message))}
         times = [kind for kind in fields.values() if "datetime" in str(kind)]
         assert all("tz=True" in str(kind) for kind in times), name
 

@@ -39,9 +39,9 @@ class Ledger:
     def faults(self) -> dict[str, list[str]]:
         """What is wrong, by kind; all empty where all is well."""
         database = self.pipeline.database
-        mails = {one["_id"]: one for one in database["mails"].find()}
-        comments = {one["_id"]: one for one in database["comments"].find()}
-        cases = {one["_id"]: one for one in database["cases"].find()}
+        mails = {document["_id"]: document for document in database["mails"].find()}
+        comments = {document["_id"]: document for document in database["comments"].find()}
+        cases = {document["_id"]: document for document in database["cases"].find()}
         known = self.samples.keys()
         return {
             "lost": sorted(known - (mails.keys() & comments.keys())),
@@ -76,16 +76,17 @@ class Ledger:
             name: hashlib.sha256(content).hexdigest()
             for name, content in self.samples[key].attachments.items()
         }
-        stored = {one["name"]: one["sha256"] for one in comment["attachments"]}
+        stored = {attachment["name"]: attachment["sha256"] for attachment in comment["attachments"]}
         return stored != expected or any(
-            hashlib.sha256(self.pipeline.blob(one["blob"])).hexdigest() != one["sha256"]
-            for one in comment["attachments"]
+            hashlib.sha256(self.pipeline.blob(attachment["blob"])).hexdigest()
+            != attachment["sha256"]
+            for attachment in comment["attachments"]
         )
 
 
 def _uneven(cases: dict[int, Document], comments: dict[str, Document]) -> list[str]:
     """Cases whose count of comments is another than there are, or that no comment belongs to."""
-    counts = Counter(one["case"] for one in comments.values())
+    counts = Counter(comment["case"] for comment in comments.values())
     return [
         f"case {number}"
         for number, case in cases.items()

@@ -123,7 +123,7 @@ async def published(pipeline: Pipeline) -> list[CloudEvent]:
     async with Broker.connected(pipeline.env["MAILCASE_BROKER_URL"], "events") as broker:
         end = await last_offset(broker, EVENT_ARCHIVE)
         async for batch in archived(broker, EVENT_ARCHIVE, begin_at(None), end):
-            found += [msgspec.json.decode(one.body, type=CloudEvent) for one in batch]
+            found += [msgspec.json.decode(delivery.body, type=CloudEvent) for delivery in batch]
     return [event for event in found if event.type.startswith("mailcase.case.")]
 
 
@@ -212,7 +212,7 @@ def test_overdue_cases_are_marked_once_while_replicas_are_killed(
         pipeline.until(lambda: unpublished(pipeline) == 0, "every event is published")
         events = asyncio.run(published(pipeline))
     marked = Counter(
-        one["case"] for one in pipeline.database["changes"].find({"what.type": "overdue"})
+        document["case"] for document in pipeline.database["changes"].find({"what.type": "overdue"})
     )
     assert marked == dict.fromkeys(range(1, count + 1), 1)
     reported = {event.subject for event in events if event.type == "mailcase.case.overdue.v1"}

@@ -45,8 +45,8 @@ def pipeline(servers: PrivateServers, tmp_path: Path) -> Iterator[Pipeline]:
 
 @pytest.mark.parametrize(
     ("stage", "point", "times"),
-    [(*one, 1) for one in BOUNDARIES if "during" not in one[1]]
-    + [pytest.param(*one, 10, marks=pytest.mark.slow) for one in BOUNDARIES],
+    [(*boundary, 1) for boundary in BOUNDARIES if "during" not in boundary[1]]
+    + [pytest.param(*boundary, 10, marks=pytest.mark.slow) for boundary in BOUNDARIES],
 )
 def test_a_stage_killed_at_a_boundary_loses_and_doubles_nothing(
     pipeline: Pipeline, ledger: Ledger, stage: str, point: str, times: int

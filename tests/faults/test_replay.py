@@ -15,7 +15,7 @@ def test_a_broker_killed_in_the_middle_of_a_replay_costs_nothing(
     ledger.send(new_mails(MAILS))
     with pipeline.services(fetcher=1, router=1, case_writer=2):
         ledger.settle()
-        right = {one["_id"]: one["text"] for one in comments.find()}
+        right = {document["_id"]: document["text"] for document in comments.find()}
         comments.update_many({}, {"$set": {"text": "garbled"}})
         running = start_replay(pipeline, "--rederive", "--rate", "20")
         pipeline.until(
@@ -28,5 +28,5 @@ def test_a_broker_killed_in_the_middle_of_a_replay_costs_nothing(
         pipeline.servers.broker.start()
         told, _ = running.communicate(timeout=300)
     assert running.returncode == 0, told.decode()
-    assert {one["_id"]: one["text"] for one in comments.find()} == right
+    assert {document["_id"]: document["text"] for document in comments.find()} == right
     ledger.assert_all_is_well()

@@ -79,5 +79,5 @@ def test_killed_senders_lose_no_mail(pipeline: Pipeline, sink: SlowSink) -> None
     variants = defaultdict(set)
     for mail in sink.mails:
         variants[mail.recipients].add(mail.raw)
-    assert all(len(one) == 1 for one in variants.values())
+    assert all(len(variant) == 1 for variant in variants.values())
     assert pipeline.database["comments"].count_documents({"kind": "sent"}) == MAILS

@@ -78,7 +78,8 @@ def test_queues_that_a_killed_broker_brings_back_without_a_leader_are_made_anew(
             ):
                 await connection.publish(Outgoing(exchange, key, queue.encode(), "Test.v1", "key"))
                 found += [
-                    one.body for one in await (await connection.consume(queue, 10)).next_batch(10)
+                    delivery.body
+                    for delivery in await (await connection.consume(queue, 10)).next_batch(10)
                 ]
         return found
 

@@ -38,7 +38,7 @@ async def bodies(deliveries: Deliveries, count: int) -> list[bytes]:
     found: list[bytes] = []
     while len(found) < count:
         batch = await asyncio.wait_for(deliveries.next_batch(count - len(found)), PATIENCE_S)
-        found += [one.body for one in batch]
+        found += [delivery.body for delivery in batch]
     await deliveries.acknowledge()
     return found
 

@@ -152,7 +152,10 @@ class Office:
 
     async def all(self, collection: str) -> dict[Any, dict[str, Any]]:
         assert self._store is not None
-        return {one["_id"]: one for one in await self._store.collection(collection).find({})}
+        return {
+            document["_id"]: document
+            for document in await self._store.collection(collection).find({})
+        }
 
     async def change(self, collection: str, query: dict[str, Any], fields: dict[str, Any]) -> None:
         assert self._store is not None
@@ -177,7 +180,7 @@ class Office:
     async def until_ended(self, count: int) -> dict[Any, dict[str, Any]]:
         """The outbox, once so many mails of it came to their end."""
         await self.until(
-            lambda mails: sum(one["ended_at"] is not None for one in mails.values()) >= count,
+            lambda mails: sum(mail["ended_at"] is not None for mail in mails.values()) >= count,
             "outbox",
         )
         return await self.all("outbox")

@@ -44,7 +44,7 @@ class TestFakeOutlet(OutletContract):
     def received(self, outlet: Outlet) -> Received:
         async def bodies(_count: int) -> list[bytes]:
             assert isinstance(outlet, FakeOutlet)
-            return [one.body for one in outlet.published]
+            return [message.body for message in outlet.published]
 
         return bodies
 

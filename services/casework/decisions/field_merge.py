@@ -122,7 +122,9 @@ def _as_stored(value: ReadValue, facts: MailFacts) -> FieldValue:
 
 
 def _said_before(case: Case, key: str) -> list[str]:
-    return [name for name, those in case.candidates.items() if any(one.by == key for one in those)]
+    return [
+        name for name, those in case.candidates.items() if any(claim.by == key for claim in those)
+    ]
 
 
 def _candidates(

@@ -27,7 +27,7 @@ def test_every_mail_of_a_set_is_another_mail_with_an_attachment_of_its_own() -> 
     mails = list(mail_set("mix").mails(100))
 
     readings = [read_mail(mail) for mail in mails]
-    contents = [one.content for reading in readings for one in reading.attachments]
+    contents = [attachment.content for reading in readings for attachment in reading.attachments]
     assert len({reading.message_id for reading in readings}) == len({*mails}) == 100
     assert len({*contents}) == len(contents) > 10
     assert [reading.defects for reading in readings if reading.defects] == []

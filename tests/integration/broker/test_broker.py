@@ -180,7 +180,7 @@ class TestDeclaring:
             patch.setattr("sys.unraisablehook", lambda unraisable: found.append(repr(unraisable)))
             warnings.simplefilter("error")
             await asyncio.to_thread(gc.collect)
-        assert not [one for one in found if "Connection.close" in one]
+        assert not [item for item in found if "Connection.close" in item]
 
     async def test_a_refused_login_is_a_transient_failure_without_the_password(
         self, servers: PrivateServers

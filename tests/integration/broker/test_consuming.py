@@ -33,10 +33,10 @@ async def test_what_comes_back_while_someone_looks_is_not_found_again(
     await broker.publish_all([message(name, str(number).encode()) for number in range(3)])
     found = []
     async with browse_queue(broker, name) as browser:
-        async for one in browser:
-            found.append(one.delivery.body)
-            await broker.publish(message(name, one.delivery.body))
-            await one.take()
+        async for letter in browser:
+            found.append(letter.delivery.body)
+            await broker.publish(message(name, letter.delivery.body))
+            await letter.take()
             if len(found) > 3:
                 break
     assert sorted(found) == [b"0", b"1", b"2"]
@@ -66,7 +66,7 @@ class TestConsuming:
         batches: list[list[bytes]] = []
         while sum(map(len, batches)) < 10:
             batch = await asyncio.wait_for(deliveries.next_batch(10), PATIENCE_S)
-            batches.append([one.body for one in batch])
+            batches.append([delivery.body for delivery in batch])
         assert batches == [[str(number).encode() * 7] for number in range(9)] + [
             [b"more than a batch"]
         ]
@@ -96,7 +96,7 @@ class TestConsuming:
             again: list[Delivery] = []
             while len(again) < 2:
                 again += await asyncio.wait_for(deliveries.next_batch(10), PATIENCE_S)
-            assert [one.body for one in again] == [b"2", b"3"]
+            assert [mail.body for mail in again] == [b"2", b"3"]
             assert again[0].redelivered
 
     async def test_a_queue_that_is_missing_is_a_transient_failure(
@@ -163,7 +163,7 @@ class TestHandlingBatches:
 
         async def handle(deliveries: Sequence[Delivery]) -> None:
             assert len(deliveries) <= 5
-            seen.extend(one.body for one in deliveries)
+            seen.extend(delivery.body for delivery in deliveries)
             if len(seen) == 12:
                 stop.request()
 
@@ -224,7 +224,10 @@ class TestHandlingBatches:
         stop = Stop()
 
         async def tomorrow(deliveries: Sequence[Delivery]) -> None:
-            read.extend((one.body, one.headers["x-a"], one.attempts) for one in deliveries)
+            read.extend(
+                (delivery.body, delivery.headers["x-a"], delivery.attempts)
+                for delivery in deliveries
+            )
             stop.request()
 
         handling = handle_batches(
@@ -261,7 +264,7 @@ class TestHandlingBatches:
         await asyncio.wait_for(
             self.served(broker, name, after, stop, KnownNames(["invoices"], [])), PATIENCE_S
         )
-        assert [decode_raw_mail(one.body) for one in read] == [mail]
+        assert [decode_raw_mail(delivery.body) for delivery in read] == [mail]
         assert read[0].headers[WAITS_SINCE_MS] > 0
 
     async def served(

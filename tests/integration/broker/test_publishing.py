@@ -75,7 +75,7 @@ async def test_a_message_that_no_queue_takes_fails_alone(broker: Broker, exchang
     with pytest.raises(TransientError, match=f"publish to {exchange} as lost.a"):
         await broker.publish_all(sent)
     await broker.publish(message(exchange, b"next"))
-    kept = [one.body for one in sent if one.routing_key == "kept.a"]
+    kept = [message.body for message in sent if message.routing_key == "kept.a"]
     assert await bodies(await broker.consume(exchange, 0), 9) == [*kept, b"next"]
     assert (confirmed._value.get(), unconfirmed._value.get()) == (9, 1)
 

@@ -68,7 +68,7 @@ async def contents(store: Store) -> tuple[set[str], set[str]]:
     """What has a file, and what has chunks."""
     files = await store.collection(FILES).find({}, ["_id"])
     chunks = await store.collection(CHUNKS).find({}, ["files_id"])
-    return {one["_id"] for one in files}, {one["files_id"] for one in chunks}
+    return {file["_id"] for file in files}, {chunk["files_id"] for chunk in chunks}
 
 
 async def test_only_what_is_old_and_not_referred_to_is_removed(store: Store) -> None:
@@ -192,7 +192,7 @@ async def test_a_sweep_that_ended_midway_goes_on_at_its_place_whoever_goes_on(
 ) -> None:
     monkeypatch.setattr(sweeping, "_PAGE", 1)
     ids = sorted([await put_long_ago(store, content) for content in (b"1", b"2", b"3")])
-    await store.collection("mails").insert([{"_id": one, "raw": one} for one in ids])
+    await store.collection("mails").insert([{"_id": number, "raw": number} for number in ids])
     asked: list[str] = []
 
     async def dying(of: Store, page: Any, session: Session | None = None) -> set[str]:
@@ -239,4 +239,4 @@ async def test_a_blob_of_many_comments_is_asked_for_by_one_of_them(servers: Priv
                 client[database]["system.profile"].find({"op": {"$in": ["command", "query"]}})
             )
         assert seen
-        assert sum(one.get("docsExamined", 0) for one in seen) < 10
+        assert sum(item.get("docsExamined", 0) for item in seen) < 10

@@ -51,7 +51,10 @@ class Observed(MongoCases):
         self.store = store
 
     async def all(self, collection: str) -> dict[Any, dict[str, Any]]:
-        return {one["_id"]: one for one in await self.store.collection(collection).find({})}
+        return {
+            document["_id"]: document
+            for document in await self.store.collection(collection).find({})
+        }
 
 
 @pytest.fixture
@@ -102,17 +105,17 @@ async def handle_in_batches(
     async with case_writer(url, database) as (writer, outlet):
         for start in range(0, len(commands), batch):
             refused = await writer.handle(
-                [ReceivedCommand(one, False) for one in commands[start : start + batch]]
+                [ReceivedCommand(command, False) for command in commands[start : start + batch]]
             )
             assert refused == []
-        return [one.routing_key for one in outlet.published]
+        return [message.routing_key for message in outlet.published]
 
 
 async def together(url: str, database: str, work: Sequence[Sequence[Command]]) -> list[str]:
     published = await asyncio.wait_for(
         asyncio.gather(*(handle_in_batches(url, database, commands) for commands in work)), 60.0
     )
-    return [one for keys in published for one in keys]
+    return [key for keys in published for key in keys]
 
 
 async def test_four_writers_give_numbers_without_gaps_and_without_doubles(
@@ -126,9 +129,9 @@ async def test_four_writers_give_numbers_without_gaps_and_without_doubles(
         await cases.all("mails"),
     )
     assert sorted(written) == list(range(1, WRITERS * MAILS + 1))
-    assert sorted(one["case"] for one in comments.values()) == sorted(written)
+    assert sorted(comment["case"] for comment in comments.values()) == sorted(written)
     assert {key: (one["outcome"], one["deliveries"]) for key, one in mails.items()} == {
-        one.mail.key: ("opened", 1) for commands in work for one in commands
+        command.mail.key: ("opened", 1) for commands in work for command in commands
     }
     assert Counter(published)["case.opened.invoices"] == WRITERS * MAILS
 
@@ -150,7 +153,7 @@ async def test_the_same_mails_through_four_writers_at_once_have_one_effect(
     await together(servers.store.url, database, work)
     assert sorted(await cases.all("cases")) == list(range(1, 21))
     assert len(await cases.all("comments")) == 20
-    assert {one["deliveries"] for one in (await cases.all("mails")).values()} == {4}
+    assert {case["deliveries"] for case in (await cases.all("mails")).values()} == {4}
 
 
 async def test_a_mail_that_the_database_contradicts_itself_about_is_parked_and_holds_up_no_other(
@@ -184,16 +187,18 @@ async def test_writers_racing_for_threads_end_with_one_case_a_thread(
     work = [[mail(thread, place) for thread in range(15)] for place in range(WRITERS)]
     await together(servers.store.url, database, work)
     comments, written = await cases.all("comments"), await cases.all("cases")
-    by_case = Counter(one["case"] for one in comments.values())
+    by_case = Counter(comment["case"] for comment in comments.values())
     assert by_case == dict.fromkeys(range(1, 16), WRITERS)
     assert {number: one["comment_count"] for number, one in written.items()} == dict(by_case)
     for number in written:
         threads = {
-            one["message_id"].split(".")[0] for one in comments.values() if one["case"] == number
+            comment["message_id"].split(".")[0]
+            for comment in comments.values()
+            if comment["case"] == number
         }
         assert len(threads) == 1
-    assert all(one["claimed_by"] for one in (await cases.all("threads")).values())
-    assert [one["flags"] for one in comments.values()] == [[]] * len(comments)
+    assert all(case["claimed_by"] for case in (await cases.all("threads")).values())
+    assert [comment["flags"] for comment in comments.values()] == [[]] * len(comments)
 
 
 async def test_writers_adding_to_one_case_lose_no_comment(
@@ -231,14 +236,16 @@ async def test_parked_mails_are_counted_by_process_and_reason_until_they_are_dis
     commands.append(parking("four", reason="delivery-report", process="claims"))
     await handle_in_batches(servers.store.url, database, commands)
     counted = {
-        (one.process, one.reason): one.mails
-        for one in await MongoBacklogCounts(cases.store).parked()
+        (count.process, count.reason): count.mails
+        for count in await MongoBacklogCounts(cases.store).parked()
     }
     assert counted == {("invoices", "spam"): 2, ("claims", "delivery-report"): 1}
     mails = cases.store.collection("mails")
     await mails.update({"_id": commands[0].mail.key}, {"$set": {"discarded": {"by": "a person"}}})
     [group] = [
-        one for one in await MongoBacklogCounts(cases.store).parked() if one.process == "invoices"
+        count
+        for count in await MongoBacklogCounts(cases.store).parked()
+        if count.process == "invoices"
     ]
     second = await mails.find_one({"_id": commands[1].mail.key})
     assert (group.mails, group.oldest) == (1, (second or {})["recorded_at"])
@@ -302,7 +309,11 @@ async def test_a_mail_too_large_for_a_document_is_parked_and_its_neighbours_are_
     commands = [opening("before"), opening("oversized"), opening("after")]
     await handle_in_batches(servers.store.url, database, commands)
     mails = await cases.all("mails")
-    assert [mails[one.mail.key]["outcome"] for one in commands] == ["opened", "parked", "opened"]
+    assert [mails[command.mail.key]["outcome"] for command in commands] == [
+        "opened",
+        "parked",
+        "opened",
+    ]
     raw = await Blobs(cases.store).get(mails[commands[1].mail.key]["raw"])
     assert raw == commands[1].mail.raw
     assert sorted(await cases.all("cases")) == [1, 2]

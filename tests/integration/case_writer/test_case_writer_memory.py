@@ -26,7 +26,9 @@ async def highest_mb(ground: Ground, mails: Sequence[bytes]) -> float:
     """Of a case writer that finds all of them in its queue."""
     async with Writing.on(ground.side("mailcase")) as trial:
         done = await trial.run(mails)
-        outcomes = [one["outcome"] for one in trial.side.pipeline.database["mails"].find()]
+        outcomes = [
+            document["outcome"] for document in trial.side.pipeline.database["mails"].find()
+        ]
     assert outcomes == ["opened"] * len(mails)
     return done.peak_mb["case-writer"]
 
@@ -65,7 +67,9 @@ def pictures() -> bytes:
     contents = [
         base64.b64encode(b"\x89PNG\r\n\x1a\n" + chance.randbytes(1_500_000)) for _ in range(8)
     ]
-    return b"".join(b'<p>x<img src="data:image/png;base64,%b"></p>\r\n' % one for one in contents)
+    return b"".join(
+        b'<p>x<img src="data:image/png;base64,%b"></p>\r\n' % content for content in contents
+    )
 
 
 @pytest.mark.slow  # the same as above for other mails, four of each

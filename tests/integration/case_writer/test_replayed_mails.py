@@ -60,18 +60,18 @@ async def write(
     servers: PrivateServers, database: str, mails: Sequence[RawMail], policy: Policy | None = None
 ) -> list[ReplayEffect]:
     """Decide and write them in small batches; the effects that a replay hears."""
-    commands: list[Command] = [decide(one, policy or Policy()) for one in mails]
+    commands: list[Command] = [decide(mail, policy or Policy()) for mail in mails]
     async with case_writer(servers.store.url, database) as (writer, outlet):
         for start in range(0, len(commands), 5):
             await writer.handle(
-                [ReceivedCommand(one, False) for one in commands[start : start + 5]]
+                [ReceivedCommand(command, False) for command in commands[start : start + 5]]
             )
         replayed = [
-            decode_replayed(one.body)
-            for one in outlet.published
-            if one.routing_key == "mail.replayed.r"
+            decode_replayed(message.body)
+            for message in outlet.published
+            if message.routing_key == "mail.replayed.r"
         ]
-        return [effect for one in replayed for effect in one.effects]
+        return [effect for placement in replayed for effect in placement.effects]
 
 
 def replayed(one: RawMail, **wanted: Any) -> RawMail:
@@ -86,12 +86,14 @@ async def rederive(
     move: bool = False,
     policy: Policy | None = None,
 ) -> list[tuple[str, int | None]]:
-    again = [replayed(one, rederive=True, move=move) for one in mails]
+    again = [replayed(mail, rederive=True, move=move) for mail in mails]
     return [(one.effect, one.case) for one in await write(servers, database, again, policy)]
 
 
 async def assert_all_is_well(observed: Observed) -> None:
-    assert [one async for one in Auditor(observed.store).findings() if not one.harmless] == []
+    assert [
+        finding async for finding in Auditor(observed.store).findings() if not finding.harmless
+    ] == []
 
 
 async def test_the_archive_replayed_twice_and_shuffled_changes_nothing(
@@ -180,7 +182,7 @@ async def test_a_mail_whose_number_was_overlooked_moves_when_asked_and_its_empti
     now = await dump(cases)
     assert (now["comments"][lost.key]["case"], now["mails"][lost.key]["outcome"]) == (1, "appended")
     assert (now["cases"][1]["comment_count"], now["cases"][2]["status"]) == (2, "closed")
-    [note] = [one for one in now["comments"].values() if one["kind"] == "note"]
+    [note] = [comment for comment in now["comments"].values() if comment["kind"] == "note"]
     assert (note["case"], note["flags"], "case 1" in note["text"]) == (2, ["emptied"], True)
     assert now["threads"]["invoices <lost@x.example>"]["case"] == 1
     await assert_all_is_well(cases)
@@ -200,7 +202,9 @@ async def test_a_move_is_told_of_again_where_the_writer_died_before_it_could(
     command = decide(replayed(lost, rederive=True, move=True), KNOWING)
     async with case_writer(servers.store.url, database) as (writer, outlet):
         await writer.handle([ReceivedCommand(command, redelivered=True)])
-    moved = [one for one in outlet.published if one.tag == "mailcase.case.mail-moved.v1"]
+    moved = [
+        message for message in outlet.published if message.tag == "mailcase.case.mail-moved.v1"
+    ]
     [event] = [event for one in moved for event in decode_archived_events(one.body)]
     assert isinstance(event, CaseMoved)
     assert (event.mail_key, event.was, event.case) == (lost.key, 2, 1)
@@ -219,8 +223,8 @@ async def test_a_parked_mail_that_a_replay_placed_is_told_of_again_where_the_wri
         later = replayed(denied, rederive=True, move=True)
         later = structs.replace(later, replay=Replay(run="later", rederive=True, move=True))
         await writer.handle([ReceivedCommand(decide(later, Policy()), redelivered=True)])
-    opened = [one for one in outlet.published if one.tag == "mailcase.case.opened.v1"]
-    events = [event for one in opened for event in decode_archived_events(one.body)]
+    opened = [message for message in outlet.published if message.tag == "mailcase.case.opened.v1"]
+    events = [event for item in opened for event in decode_archived_events(item.body)]
     assert {event.mail_key for event in events} == {denied.key}
 
 
@@ -289,7 +293,7 @@ async def test_a_large_mail_whose_content_was_lost_is_parked_and_comes_back_with
     [effect] = await write(servers, database, [replayed(lost)])
     assert (effect.effect, effect.detail) == ("parked", "content-missing")
     again = await write(servers, database, [replayed(lost)])
-    assert [one.effect for one in again] == ["unchanged"]
+    assert [mail.effect for mail in again] == ["unchanged"]
     await write(servers, database, [whole])
     assert (await cases.all("mails"))[whole.key]["outcome"] == "opened"
     await assert_all_is_well(cases)

@@ -45,7 +45,7 @@ async def test_good_mail_is_neither_parked_nor_refused_while_the_primary_cannot_
     with PrivateServers(server_folder, broker=False, store_members=3) as servers:
         members = servers.store.members
         primary = servers.store.primary
-        dead, locked = (one for one in members if one is not primary)
+        dead, locked = (member for member in members if member is not primary)
         async with Store.opened(servers.store.url, "unreplicated") as store:
             cases, outlet = Watched(store), FakeOutlet()
             await cases.ensure_indexes()
@@ -80,7 +80,7 @@ async def test_good_mail_is_neither_parked_nor_refused_while_the_primary_cannot_
                     client.admin.command("fsyncUnlock")
             assert await asyncio.wait_for(handling, 60) == []
             recorded = await store.collection("mails").find({})
-            assert [(one["_id"], one["outcome"]) for one in recorded] == [
+            assert [(mail["_id"], mail["outcome"]) for mail in recorded] == [
                 (command.mail.key, "opened")
             ]
             assert await store.collection("comments").count({}) == 1

@@ -238,12 +238,16 @@ async def test_a_split_takes_comments_outcomes_and_threads_along(
     going = [mail_key(1, "a"), mail_key(1, "c")]
     done = await repository.act(1, actions.SplitOff(comments=going), WORKER)
     assert done.new_case == 2
-    places = {one["_id"]: one["case"] for one in await store.collection(Mail.COLLECTION).find({})}
+    places = {
+        document["_id"]: document["case"]
+        for document in await store.collection(Mail.COLLECTION).find({})
+    }
     assert places == {mail_key(1, "a"): 2, mail_key(1, "b"): 1, mail_key(1, "c"): 2}
     openers = await store.collection(Mail.COLLECTION).find({"outcome": "opened"})
-    assert sorted((one["case"], one["_id"][-1]) for one in openers) == [(1, "b"), (2, "a")]
+    assert sorted((opener["case"], opener["_id"][-1]) for opener in openers) == [(1, "b"), (2, "a")]
     threads = {
-        one["_id"]: one["case"] for one in await store.collection(Thread.COLLECTION).find({})
+        document["_id"]: document["case"]
+        for document in await store.collection(Thread.COLLECTION).find({})
     }
     assert threads[thread_id("invoices", "<1c@supplier.example>")] == 2
     for number, comments in ((1, 1), (2, 2)):
@@ -314,7 +318,7 @@ class TestEvents:
             await repository.act(1, actions.SetTitle(title=title), WORKER)
         outlet = FakeOutlet()
         assert await ChangePublisher(store, outlet).sweep(AT_ONCE) == 4
-        assert [one.message_id for one in outlet.published] == ["1.1", "1.2", "1.3", "1.4"]
+        assert [message.message_id for message in outlet.published] == ["1.1", "1.2", "1.3", "1.4"]
         assert outlet.published[0].routing_key == "case.opened.invoices"
         assert await ChangePublisher(store, outlet).sweep(AT_ONCE) == 0
 
@@ -326,7 +330,7 @@ class TestEvents:
         done = await repository.act(1, actions.SetTitle(title="Two"), WORKER)
         outlet = FakeOutlet()
         await ChangePublisher(store, outlet).publish(done.written)
-        assert [one.message_id for one in outlet.published] == ["1.1", "1.2", "1.3"]
+        assert [message.message_id for message in outlet.published] == ["1.1", "1.2", "1.3"]
 
     async def test_publishers_at_once_leave_every_first_copy_in_order(
         self, store: Store, repository: CaseRepository
@@ -339,7 +343,7 @@ class TestEvents:
         await asyncio.gather(*(ChangePublisher(store, outlet).sweep(AT_ONCE) for _ in range(3)))
         for number in (1, 2):
             first = dict.fromkeys(
-                one.message_id for one in outlet.published if _case_of(one) == number
+                message.message_id for message in outlet.published if _case_of(message) == number
             )
             assert list(first) == [f"{number}.{revision}" for revision in range(1, 12)]
 
@@ -358,7 +362,7 @@ class TestOverdue:
         marked = await asyncio.gather(*(sweep.sweep() for sweep in sweeps))
         assert sum(marked) == 30
         changes = await store.collection(Change.COLLECTION).find({"what.type": "overdue"})
-        assert Counter(one["case"] for one in changes) == dict.fromkeys(range(1, 31), 1)
+        assert Counter(change["case"] for change in changes) == dict.fromkeys(range(1, 31), 1)
         assert [await sweep.sweep() for sweep in sweeps] == [0, 0, 0]
         await assert_histories_hold(store)
 

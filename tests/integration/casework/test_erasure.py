@@ -183,7 +183,7 @@ async def test_what_belongs_to_others_stays(worked: Store) -> None:
     other = await worked.collection(Comment.COLLECTION).find_one({"_id": mail_key(1, "b")})
     assert other is not None
     assert other["text"] == "Dear [erased], thank you."
-    assert [one["name"] for one in other["attachments"]] == ["prices.txt"]
+    assert [attachment["name"] for attachment in other["attachments"]] == ["prices.txt"]
     untouched = await worked.collection(Comment.COLLECTION).find_one({"_id": mail_key(2, "a")})
     assert untouched is not None
     assert untouched == to_document(comment(mail_key(2, "a"), 2, untouched["at"]))

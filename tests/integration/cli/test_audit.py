@@ -83,7 +83,11 @@ async def send(store: Store, case: int, **more: Any) -> None:
 
 async def findings(store: Store, *, deep: bool = False) -> list[str]:
     return sorted(
-        {one.check async for one in Auditor(store, deep=deep).findings() if not one.harmless}
+        {
+            finding.check
+            async for finding in Auditor(store, deep=deep).findings()
+            if not finding.harmless
+        }
     )
 
 
@@ -258,12 +262,16 @@ async def test_a_case_too_large_for_one_transaction_is_counted_all_the_same(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("services.cli.audit.checks.COMMENTS_AT_ONCE", 1)
-    assert [one async for one in Auditor(store).findings() if one.check == "comment-count"] == []
+    assert [
+        finding async for finding in Auditor(store).findings() if finding.check == "comment-count"
+    ] == []
     cases = store.collection("cases")
     await cases.update({"_id": 1}, {"$inc": {"comment_count": 1}})
     try:
         found = [
-            one.what async for one in Auditor(store).findings() if one.check == "comment-count"
+            finding.what
+            async for finding in Auditor(store).findings()
+            if finding.check == "comment-count"
         ]
     finally:
         await cases.update({"_id": 1}, {"$inc": {"comment_count": -1}})

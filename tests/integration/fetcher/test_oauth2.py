@@ -53,8 +53,8 @@ def source(account: Account) -> Iterator[Make]:
         return made[-1]
 
     yield make
-    for one in made:
-        one.close()
+    for item in made:
+        item.close()
 
 
 @PROTOCOLS
@@ -64,7 +64,7 @@ def test_a_mail_is_taken_with_a_token(
     account.deliver(b"Subject: one\r\n\r\ntext\r\n")
     opened = source(protocol, tokens(endpoint))
     opened.connect()
-    ids = [one.id for one in opened.list_new(10)]
+    ids = [item.id for item in opened.list_new(10)]
     assert [mail.raw for mail in opened.fetch(ids)] == [b"Subject: one\r\n\r\ntext\r\n"]
     opened.remove(ids)
     opened.close()

@@ -123,7 +123,7 @@ async def test_an_unreadable_message_is_set_aside_and_the_next_one_goes_on(
         await broker.publish_all(
             [message(raw_mail(), body) for body in [*broken, encode(raw_mail())]]
         )
-        assert [command_in(one).mail for one in await bodies(commands, 1)] == [raw_mail()]
+        assert [command_in(body).mail for body in await bodies(commands, 1)] == [raw_mail()]
         dead = await broker.consume(dead_name(ROUTER_MAIL), 10)
         assert sorted(await bodies(dead, len(broken))) == sorted(broken)
 
@@ -143,7 +143,7 @@ async def test_a_mail_that_our_own_code_fails_on_is_set_aside_and_the_next_one_g
     dead = await broker.consume(dead_name(ROUTER_MAIL), 10)
     async with router(settings):
         await broker.publish_all([message(odd), message(even)])
-        assert [command_in(one).mail for one in await bodies(commands, 1)] == [even]
+        assert [command_in(body).mail for body in await bodies(commands, 1)] == [even]
         assert await bodies(dead, 1) == [encode(odd)]
 
 

@@ -103,8 +103,8 @@ async def written(store: Store, mails: Sequence[OutgoingMail]) -> None:
 
 async def read(store: Store) -> dict[str, OutgoingMail]:
     return {
-        one["_id"]: msgspec.convert(one, OutgoingMail)
-        for one in await store.collection("outbox").find({})
+        document["_id"]: msgspec.convert(document, OutgoingMail)
+        for document in await store.collection("outbox").find({})
     }
 
 
@@ -113,11 +113,11 @@ async def test_many_senders_at_once_send_each_mail_once(store: Store, tmp_path: 
     mails = [pending(number) for number in range(1, 21)]
     await written(store, mails)
     senders = [sender(store, transport, chosen) for _ in range(4)]
-    await asyncio.gather(*(one.deliver(mail.id) for one in senders for mail in mails))
+    await asyncio.gather(*(sender.deliver(mail.id) for sender in senders for mail in mails))
     assert sorted(recipient for recipient, _ in transport.taken) == sorted(
         mail.to[0] for mail in mails
     )
-    assert {one.state for one in (await read(store)).values()} == {"sent"}
+    assert {delivery.state for delivery in (await read(store)).values()} == {"sent"}
     assert len(await store.collection("comments").find({})) == 20
 
 
@@ -189,12 +189,12 @@ async def test_the_breaker_stops_what_goes_out_by_itself_over_all_senders(
     assert len(transport.taken) == 7
     everyone = (await MongoOutbox(store).histories(["all"]))["all"]
     assert everyone.held_until is not None
-    held = [one for one in found.values() if one.state == "pending"]
-    assert {one.due_at for one in held} == {everyone.held_until}
+    held = [item for item in found.values() if item.state == "pending"]
+    assert {mail.due_at for mail in held} == {everyone.held_until}
     senders = [
         sender(store, transport, chosen, clock=lambda: datetime.now(UTC) + timedelta(seconds=601))
     ]
-    await asyncio.gather(*(senders[0].deliver(one.id) for one in held[:3]))
+    await asyncio.gather(*(senders[0].deliver(mail.id) for mail in held[:3]))
     assert len(transport.taken) == 10
 
 
@@ -209,6 +209,6 @@ async def test_five_an_hour_to_one_address_whoever_sends_them(store: Store, tmp_
     )
     assert len(transport.taken) == 5
     assert (
-        sorted(one.state for one in (await read(store)).values())
+        sorted(delivery.state for delivery in (await read(store)).values())
         == ["sent"] * 5 + ["suppressed"] * 15
     )

@@ -240,7 +240,7 @@ async def test_a_refusal_and_the_giving_up_are_shown_on_the_case(office: Office)
         never = {"to": "never@customer.example", "failure": {"$ne": None}}
         tried = [never["to"]]
         await office.until(
-            lambda mails: any(one["to"] == tried and one["failure"] for one in mails.values()),
+            lambda mails: any(mail["to"] == tried and mail["failure"] for mail in mails.values()),
             "outbox",
         )
         await office.change(
@@ -432,7 +432,11 @@ async def test_the_audit_finds_nothing_wrong_with_what_went_out(office: Office) 
     number = await opened(office, "irena")
     await answered(office, answer(number, "irena"))
     async with Store.opened(office.servers.store.url, office.name) as store:
-        assert [one async for one in Auditor(store, deep=True).findings() if not one.harmless] == []
+        assert [
+            finding
+            async for finding in Auditor(store, deep=True).findings()
+            if not finding.harmless
+        ] == []
 
 
 async def test_a_reply_quotes_the_mail_copies_others_and_can_be_taken_back(

@@ -43,9 +43,12 @@ async def test_each_mail_gets_its_own_attachments_in_their_order(blobs: FakeBlob
     commands: list[Command] = [opening("no file"), with_files, parking("parked")]
     none, two, parked = await MailPreparer(blobs, lambda _mailbox: False).prepare(commands)
     assert none.attachments == ()
-    assert [one.sha256 for one in two.attachments] == [sha256(b"first"), sha256(b"second")]
+    assert [attachment.sha256 for attachment in two.attachments] == [
+        sha256(b"first"),
+        sha256(b"second"),
+    ]
     assert two.reading is not None
-    assert [one.name for one in two.attachments] == ["a.bin", "b.bin"]
+    assert [attachment.name for attachment in two.attachments] == ["a.bin", "b.bin"]
     assert (none.original, two.original) == (None, None)
     assert parked.original == BlobRef(
         sha256=sha256(commands[2].mail.raw or b""), size=commands[2].mail.size

@@ -66,7 +66,7 @@ class Writer:
 
     async def handle(self, *commands: Command, redelivered: bool = False) -> list[str | None]:
         """The mail keys of the refused commands."""
-        arrived = [ReceivedCommand(one, redelivered) for one in commands]
+        arrived = [ReceivedCommand(command, redelivered) for command in commands]
         return [error.mail_key for error in await self.service.handle(arrived)]
 
     @property
@@ -76,18 +76,22 @@ class Writer:
     @property
     def events(self) -> list[object]:
         messages = [
-            one for one in self.outlet.published if not one.routing_key.startswith("mail.recorded.")
+            message
+            for message in self.outlet.published
+            if not message.routing_key.startswith("mail.recorded.")
         ]
-        return [event for one in messages for event in decode_archived_events(one.body)]
+        return [event for message in messages for event in decode_archived_events(message.body)]
 
     @property
     def receipts(self) -> dict[str, list[str]]:
         messages = [
-            one for one in self.outlet.published if one.routing_key.startswith("mail.recorded.")
+            message
+            for message in self.outlet.published
+            if message.routing_key.startswith("mail.recorded.")
         ]
         read = [
-            (one.routing_key.removeprefix("mail.recorded."), decode_receipt(one.body))
-            for one in messages
+            (message.routing_key.removeprefix("mail.recorded."), decode_receipt(message.body))
+            for message in messages
         ]
         assert all(mailbox == receipt.mailbox for mailbox, receipt in read)
         return {mailbox: receipt.keys for mailbox, receipt in read}
@@ -96,11 +100,11 @@ class Writer:
         """Mails with these texts cannot be written to a case, nor `also_parked` at all."""
 
         def check(plan: Plan) -> None:
-            items = [one.mail for one in plan.placed] + [
-                one.mail for one in plan.unassigned if also_parked
+            items = [placement.mail for placement in plan.placed] + [
+                mail.mail for mail in plan.unassigned if also_parked
             ]
-            for one in items:
-                if any(text.encode() in (one.command.mail.raw or b"") for text in texts):
+            for item in items:
+                if any(text.encode() in (item.command.mail.raw or b"") for text in texts):
                     raise PermanentError("the document is too large")
 
         self.cases.poison = check
@@ -119,7 +123,7 @@ def routed(relay: str, **mail: Any) -> OpenCase:
 
 
 def keys(commands: Iterable[Command]) -> list[str]:
-    return [one.mail.key for one in commands]
+    return [command.mail.key for command in commands]
 
 
 class TestPublishing:
@@ -129,7 +133,7 @@ class TestPublishing:
         here: list[Command] = [opening("one"), parking("two"), ignoring("three")]
         there = opening("four", mailbox="invoices-pl")
         assert await writer.handle(*here, there) == []
-        routing = [one.routing_key for one in writer.outlet.published]
+        routing = [message.routing_key for message in writer.outlet.published]
         assert sorted(routing[:4]) == [
             "case.opened.invoices",
             "case.opened.invoices",
@@ -224,7 +228,7 @@ class TestPublishing:
             event for event in writer.events if isinstance(event, SenderLimited | MailboxLimited)
         ]
         assert (type(alert), alert.mail_key) == (kind, mails[0].mail.key)
-        assert key in [one.routing_key for one in writer.outlet.published]
+        assert key in [message.routing_key for message in writer.outlet.published]
 
     async def test_a_copy_by_another_route_is_published_with_its_case_and_leaves_its_mailbox(
         self, writer: Writer
@@ -342,7 +346,7 @@ class TestPoison:
         assert parked.raw is not None
         assert await writer.blobs.get(parked.raw) == commands[1].mail.raw
         assert writer.receipts.keys() == {"invoices"}
-        assert [type(one) for one in writer.events] == [CaseOpened, MailParked, CaseOpened]
+        assert [type(event) for event in writer.events] == [CaseOpened, MailParked, CaseOpened]
 
     async def test_a_mail_that_cannot_even_be_parked_is_refused_alone(self, writer: Writer) -> None:
         writer.poison("poison", also_parked=True)
@@ -381,7 +385,7 @@ class TestPoison:
 
     async def test_a_fault_of_ours_met_by_one_mail_parks_that_mail(self, writer: Writer) -> None:
         def check(plan: Plan) -> None:
-            if any(b"odd" in (one.mail.command.mail.raw or b"") for one in plan.placed):
+            if any(b"odd" in (placement.mail.command.mail.raw or b"") for placement in plan.placed):
                 raise ZeroDivisionError
 
         writer.cases.poison = check
@@ -391,7 +395,7 @@ class TestPoison:
         alone = [
             plan
             for plan in writer.cases.plans
-            if [one.mail.key for one in plan.placed] == [odd.mail.key]
+            if [placement.mail.key for placement in plan.placed] == [odd.mail.key]
         ]
         assert len(alone) == MAX_FAULT_ATTEMPTS
         assert (
@@ -429,7 +433,7 @@ class TestOutage:
         assert await writer.handle(opening("one"), opening("two")) == []
         assert set(writer.outcomes.values()) == {"opened"}
         assert len(writer.cases.plans) == 21
-        assert all(len(one.placed) == 2 for one in writer.cases.plans)
+        assert all(len(plan.placed) == 2 for plan in writer.cases.plans)
         assert writer.health.ready
 
     async def test_an_outage_of_the_blobs_is_an_outage_too(self, writer: Writer) -> None:
@@ -483,7 +487,7 @@ class TestUnclearCommit:
         commands = [opening("one"), opening("two")]
         await writer.handle(*commands)
         assert [type(event) for event in writer.events] == [CaseOpened] * 2
-        assert sum(one.tag == "MailsRecorded.v1" for one in writer.outlet.published) == len(
+        assert sum(message.tag == "MailsRecorded.v1" for message in writer.outlet.published) == len(
             commands
         )
 
@@ -577,7 +581,7 @@ class TestGroups:
         first = opening("one", size=16 * 1024 * 1024)
 
         def stop(plan: Plan) -> None:
-            if first.mail.key not in {one.mail.key for one in plan.placed}:
+            if first.mail.key not in {placement.mail.key for placement in plan.placed}:
                 writer.stop.request()
                 raise OUTAGE
 
@@ -601,7 +605,9 @@ async def test_an_event_that_our_own_code_fails_on_holds_up_no_other_and_no_rece
     monkeypatch.setattr(codec, "encode_json", failing)
     writer = Writer()
     assert await writer.handle(odd, even) == []
-    assert [one.mail_key for one in writer.events if isinstance(one, CaseOpened)] == [even.mail.key]
+    assert [event.mail_key for event in writer.events if isinstance(event, CaseOpened)] == [
+        even.mail.key
+    ]
     assert writer.receipts == {"invoices": [odd.mail.key, even.mail.key]}
 
 
@@ -611,11 +617,16 @@ async def test_an_event_that_cannot_be_published_holds_up_no_other_and_no_receip
     publish_all = writer.outlet.publish_all
 
     async def failing(messages: list[Outgoing]) -> None:
-        if any(odd.mail.key.encode() in one.body and "opened" in one.tag for one in messages):
+        if any(
+            odd.mail.key.encode() in message.body and "opened" in message.tag
+            for message in messages
+        ):
             raise ValueError("the routing key is too long")
         await publish_all(messages)
 
     writer.outlet.publish_all = failing  # type: ignore[method-assign] # the broker's driver, for this one message
     assert await writer.handle(odd, even) == []
-    assert [one.mail_key for one in writer.events if isinstance(one, CaseOpened)] == [even.mail.key]
+    assert [event.mail_key for event in writer.events if isinstance(event, CaseOpened)] == [
+        even.mail.key
+    ]
     assert writer.receipts == {"invoices": [odd.mail.key, even.mail.key]}

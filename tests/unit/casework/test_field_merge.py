@@ -110,7 +110,12 @@ def test_the_same_mails_give_the_same_fields_in_any_order(order: tuple[int, ...]
         key = f"{index:064}"
         subject = merged(subject, build.read(value, key=key), build.facts(key, minutes, **more))
     assert shown(subject) == {"invoice_number": "3"}
-    assert [one.value for one in subject.candidates["invoice_number"]] == ["3", "4", "2", "1"]
+    assert [candidate.value for candidate in subject.candidates["invoice_number"]] == [
+        "3",
+        "4",
+        "2",
+        "1",
+    ]
     assert subject.flags == [CaseFlag.FIELD_CONFLICT]  # two invoices differ
 
 

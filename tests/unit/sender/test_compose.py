@@ -109,7 +109,7 @@ def test_a_file_comes_through_byte_for_byte_whatever_it_is_called(
     [part] = list(parsed(raw).iter_attachments())
     assert (part.get_content_type(), part.get_payload(decode=True)) == (sent_type, content)
     assert part.get_filename() == " ".join(name.split())
-    assert [one.content for one in read_mail(raw).attachments] == [content]
+    assert [attachment.content for attachment in read_mail(raw).attachments] == [content]
     assert "Bcc" not in parsed(raw)
 
 

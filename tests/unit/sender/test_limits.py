@@ -38,7 +38,7 @@ def rounds(
 
 
 def gone(verdicts: list[Any]) -> int:
-    return sum(isinstance(one, Go) for one in verdicts)
+    return sum(isinstance(verdict, Go) for verdict in verdicts)
 
 
 def test_five_acknowledgements_an_hour_go_to_one_address() -> None:
@@ -68,7 +68,7 @@ def test_the_breaker_opens_over_the_number_a_minute_and_holds_everything_automat
         max_automatic_mails_per_minute=30,
         breaker_pause_s=300,
     )
-    assert [isinstance(one, Go) for one in verdicts[:31]] == [True] * 30 + [False]
+    assert [isinstance(verdict, Go) for verdict in verdicts[:31]] == [True] * 30 + [False]
     opened = verdicts[30]
     assert isinstance(opened, Hold)
     assert opened.until == NOW + 30 * SECOND + timedelta(seconds=300)

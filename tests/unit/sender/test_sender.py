@@ -158,7 +158,7 @@ async def test_a_mail_whose_comment_cannot_be_written_does_not_go_out_again(
 
     bench.transport.answer = taken
     assert (await bench.deliver()).state == "sent"
-    assert [one.comment for one in bench.outbox.endings] == [None]
+    assert [ending.comment for ending in bench.outbox.endings] == [None]
 
 
 async def test_a_mail_whose_comment_cannot_even_be_made_does_not_go_out_again(
@@ -167,7 +167,7 @@ async def test_a_mail_whose_comment_cannot_even_be_made_does_not_go_out_again(
     monkeypatch.setattr("services.sender.service.comment_of", lambda *_, **__: 1 / 0)
     bench.put()
     assert (await bench.deliver()).state == "sent"
-    assert [one.comment for one in bench.outbox.endings] == [None]
+    assert [ending.comment for ending in bench.outbox.endings] == [None]
 
 
 async def test_a_fault_of_ours_at_a_mail_is_tried_again_later_and_given_up_in_its_time(

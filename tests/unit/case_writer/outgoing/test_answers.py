@@ -89,7 +89,7 @@ async def test_an_answer_with_a_blob_that_is_not_there_can_never_go_out_and_othe
         await answers.handle(answer(files=[good, absent]))
     await answers.handle(answer(files=[good]))
     [mail] = stored.written
-    assert [one.blob for one in mail.attachments] == [there.sha256]
+    assert [attachment.blob for attachment in mail.attachments] == [there.sha256]
 
 
 @pytest.mark.parametrize("nack", [True, False])

@@ -38,7 +38,7 @@ def recorded_thread(digest: str | None = DIGEST) -> dict[str, Any]:
 
 
 def asides(done: Plan) -> list[tuple[str, str, Any]]:
-    return [(one.outcome, one.reason, one.refers_to) for one in done.unassigned]
+    return [(mail.outcome, mail.reason, mail.refers_to) for mail in done.unassigned]
 
 
 def test_a_copy_of_a_recorded_mail_is_ignored_and_refers_to_its_case() -> None:
@@ -52,29 +52,34 @@ def test_a_copy_of_a_recorded_mail_is_ignored_and_refers_to_its_case() -> None:
 def test_so_it_is_within_one_batch_and_its_outcome_and_event_name_the_case() -> None:
     first, copy = opened("first", A, digest=DIGEST), opened("copy", A, digest=DIGEST)
     done = place(first, copy, opened("third", A, digest=DIGEST))
-    assert [one.mail for one in done.placed] == [first]
+    assert [placement.mail for placement in done.placed] == [first]
     written = build_documents(done, TransactionContext(NOW, "now", 7, STAGES, lambda *_: None))
-    assert [(one.outcome, one.case, one.refers_to) for one in written.mails] == [
+    assert [(mail.outcome, mail.case, mail.refers_to) for mail in written.mails] == [
         ("opened", 7, None),
         ("ignored", None, 7),
         ("ignored", None, 7),
     ]
-    assert [getattr(one, "reason", None) for one in written.events] == ["copy", "copy"]
-    assert [one.case for one in written.events if isinstance(one, MailIgnored)] == [7, 7]
-    assert [(one.claimed_by, one.digest) for one in written.threads] == [(first.key, DIGEST)]
+    assert [getattr(event, "reason", None) for event in written.events] == ["copy", "copy"]
+    assert [event.case for event in written.events if isinstance(event, MailIgnored)] == [7, 7]
+    assert [(thread.claimed_by, thread.digest) for thread in written.threads] == [
+        (first.key, DIGEST)
+    ]
 
 
 def test_a_copy_of_an_answer_adds_no_second_comment() -> None:
     first, copy = (item(appending(name, 5), A, digest=DIGEST) for name in ("first", "copy"))
     done = place(first, copy, cases={5: CASE})
-    assert [one.mail.key for one in done.placed] == [first.key]
+    assert [placement.mail.key for placement in done.placed] == [first.key]
     assert asides(done) == [("ignored", "copy", 5)]
 
 
 def test_in_another_process_the_same_mail_opens_a_case_of_that_process() -> None:
     there = item(opening("there", process="claims", mailbox="claims"), A, digest=DIGEST)
     done = place(opened("here", A, digest=DIGEST), there)
-    assert [isinstance(one.target, NewCase) and one.target.process for one in done.placed] == [
+    assert [
+        isinstance(placement.target, NewCase) and placement.target.process
+        for placement in done.placed
+    ] == [
         "invoices",
         "claims",
     ]
@@ -86,7 +91,9 @@ def test_whoever_knows_a_message_id_cannot_suppress_the_mail_that_bears_it(
 ) -> None:
     real = opened("real", A, author=JAN, digest=DIGEST)
     done = place(real, **recorded_thread(known))
-    assert [(one.opens, one.flags) for one in done.placed] == [(True, ("message-id-reused",))]
+    assert [(placement.opens, placement.flags) for placement in done.placed] == [
+        (True, ("message-id-reused",))
+    ]
     forged = opened("forged", A, author=EVE, digest=OTHER)
     assert len(place(forged, real).new_cases) == 2
 
@@ -113,7 +120,9 @@ def ignored(one: PreparedMail, **more: Any) -> RecordedMail:
 def test_a_person_who_retries_a_copy_gets_a_case_for_it() -> None:
     retried = item(opening("copy", origin="retry"), A, digest=DIGEST)
     done = place(retried, mails={retried.key: ignored(retried)}, **recorded_thread())
-    assert [(one.opens, one.flags) for one in done.placed] == [(True, ("message-id-reused",))]
+    assert [(placement.opens, placement.flags) for placement in done.placed] == [
+        (True, ("message-id-reused",))
+    ]
 
 
 def test_a_parked_mail_that_is_retried_after_a_copy_of_it_came_is_a_copy() -> None:
@@ -154,5 +163,5 @@ def test_of_a_restored_database_the_mail_that_was_in_the_case_is_back_and_its_co
         item(opening("copy", origin="replay"), A, digest=DIGEST),
     )
     done = place(first, copy)
-    assert [one.mail.key for one in done.placed] == [first.key]
-    assert [one.reason for one in done.unassigned] == ["copy"]
+    assert [placement.mail.key for placement in done.placed] == [first.key]
+    assert [mail.reason for mail in done.unassigned] == ["copy"]

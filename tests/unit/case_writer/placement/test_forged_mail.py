@@ -98,11 +98,11 @@ def placed(
 
 def rights(made: Plan) -> set[str]:
     """What the mail achieved that may be more than a stranger's: a place in the case, trust, others who join."""
-    joined = [one for one in made.placed if not one.opens]
+    joined = [placement for placement in made.placed if not placement.opens]
     found = {"in the case" for _ in joined} | {
-        f"joins {address}" for one in joined for address in one.joins
+        f"joins {address}" for placement in joined for address in placement.joins
     }
-    return found | {"trusted" for one in joined if "unverified-sender" not in one.flags}
+    return found | {"trusted" for placement in joined if "unverified-sender" not in placement.flags}
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -121,7 +121,7 @@ def test_a_forged_mail_has_no_right_that_a_plain_stranger_lacks(
 def test_no_forged_mail_passes_a_rule_that_parks_strangers(forged: str, policy: str) -> None:
     spam = {"X-Spam-Flag": "yes"} if policy == "spam" else {}
     made = placed(FORGED[forged] | spam, POLICIES[policy])
-    assert [one.outcome for one in made.unassigned] == ["parked"]
+    assert [mail.outcome for mail in made.unassigned] == ["parked"]
 
 
 @pytest.mark.parametrize("rule", ["anyone", "participants", "hold"])

@@ -140,7 +140,7 @@ class TestByThread:
 
     def test_two_replies_to_a_mail_that_never_came_share_a_case(self) -> None:
         done = place(opened("one", B, thread_ids=[A]), opened("two", C, thread_ids=[A]))
-        assert [one.opens for one in done.placed] == [True, False]
+        assert [placement.opens for placement in done.placed] == [True, False]
         assert done.placed[0].target is done.placed[1].target
 
     def test_a_mail_without_an_id_opens_a_case_and_claims_nothing(self) -> None:
@@ -194,14 +194,14 @@ class TestReservedIds:
         real = opened("real", A, author=JAN)
         answer = opened("answer", C, thread_ids=[A], author=ANNA)
         done = place(*([real, forged] if real_first else [forged, real]), answer)
-        by_key = {one.mail.key: one for one in done.placed}
+        by_key = {placement.mail.key: placement for placement in done.placed}
         assert by_key[real.key].opens
         assert by_key[answer.key].target is by_key[real.key].target
         assert done.threads[thread_id("invoices", A)] == (by_key[real.key].target, real.key)
         if not real_first:
             assert by_key[forged.key].target is not by_key[real.key].target
             written = build_documents(done, TransactionContext(NOW, "now", 7, STAGES))
-            assert [(one.number, one.refers_to) for one in written.cases] == [(7, None), (8, 7)]
+            assert [(case.number, case.refers_to) for case in written.cases] == [(7, None), (8, 7)]
 
     def test_an_answer_to_an_id_that_only_a_stranger_named_does_not_join_him(self) -> None:
         mail = opened("m", B, thread_ids=[A], author=JAN)
@@ -224,7 +224,7 @@ class TestReservedIds:
         done = place(
             item(command, B, author=JAN), threads=threads(a=(5, None)), cases={5: case(EVE.address)}
         )
-        assert [(one.outcome, one.reason) for one in done.unassigned] == [
+        assert [(mail.outcome, mail.reason) for mail in done.unassigned] == [
             ("ignored", "automatic-reply")
         ]
 
@@ -238,7 +238,7 @@ class TestReusedIds:
 
     def test_so_it_is_within_one_batch(self) -> None:
         done = place(opened("one", A), opened("two", A), opened("three", A))
-        assert [(one.opens, one.flags) for one in done.placed] == [
+        assert [(placement.opens, placement.flags) for placement in done.placed] == [
             (True, ()),
             (True, ("message-id-reused",)),
             (True, ("message-id-reused",)),
@@ -270,14 +270,14 @@ class TestWithinOneBatch:
         ]
         done = place(*(mails[index] for index in order))
         assert len(done.new_cases) == 1
-        assert {id(one.target) for one in done.placed} == {id(done.new_cases[0])}
+        assert {id(placement.target) for placement in done.placed} == {id(done.new_cases[0])}
         keys = {mail.reading.message_id: mail.key for mail in mails if mail.reading}
         assert done.threads == {
             thread_id("invoices", one): (done.new_cases[0], key)
             for one, key in keys.items()
             if one is not None
         }
-        assert all(not one.flags for one in done.placed)
+        assert all(not placement.flags for placement in done.placed)
 
     def test_strangers_get_a_case_each(self) -> None:
         done = place(opened("one", A), opened("two", B), opened("three"))
@@ -292,7 +292,7 @@ class TestWithinOneBatch:
 
     def test_parked_and_ignored_mails_stand_beside_the_others(self) -> None:
         done = place(item(parking("p")), opened("m"), item(ignoring("i")))
-        assert [(one.outcome, one.reason) for one in done.unassigned] == [
+        assert [(mail.outcome, mail.reason) for mail in done.unassigned] == [
             ("parked", "virus"),
             ("ignored", "loop"),
         ]
@@ -359,7 +359,7 @@ class TestParticipants:
         invites = item(appending("one", 5, signed=[5]), author=ANNA, recipients=[JAN])
         answers = item(appending("two", 5, signed=[5]), author=JAN, recipients=[EVE, JAN])
         done = place(invites, answers, cases={5: case(ANNA.address)})
-        assert [(one.joins, one.flags) for one in done.placed] == [
+        assert [(placement.joins, placement.flags) for placement in done.placed] == [
             ((JAN.address,), ()),
             ((EVE.address,), ()),
         ]
@@ -392,7 +392,7 @@ class TestParticipants:
             for part in (crowd[:half], crowd[half:])
         ]
         done = place(*mails, cases={5: case(ANNA.address)})
-        assert sum(len(one.joins) for one in done.placed) == MAX_PARTICIPANTS - 1
+        assert sum(len(placement.joins) for placement in done.placed) == MAX_PARTICIPANTS - 1
         assert (
             len(place(opened("m", recipients=crowd)).new_cases[0].participants) == MAX_PARTICIPANTS
         )
@@ -401,6 +401,6 @@ class TestParticipants:
 def test_a_query_asks_for_everything_that_placing_looks_up() -> None:
     items = [opened("one", A, thread_ids=[B]), item(appending("two", 7, 5)), item(parking("p"))]
     asked = query(items)
-    assert asked.mails == [one.key for one in items]
+    assert asked.mails == [item.key for item in items]
     assert asked.cases == [7, 5]
     assert asked.threads == [thread_id("invoices", A), thread_id("invoices", B)]

@@ -67,12 +67,12 @@ class TestRestoring:
             replayed(first, case=7, opener=first.key), replayed(reply, case=7, opener=first.key)
         )
         assert numbers(done) == {first.key: 7, reply.key: 7}
-        assert [one.opens for one in done.placed] == [True, False]
+        assert [placement.opens for placement in done.placed] == [True, False]
 
     def test_a_reply_before_its_case_is_parked_and_no_case_is_opened_for_it(self) -> None:
         reply = opened("r")
         done = place(replayed(reply, case=7, opener="a" * 64))
-        assert [(one.outcome, one.reason) for one in done.unassigned] == [
+        assert [(mail.outcome, mail.reason) for mail in done.unassigned] == [
             ("parked", ParkReason.CASE_NOT_RESTORED)
         ]
 
@@ -117,7 +117,7 @@ class TestRestoring:
         known = {
             mail.key: RecordedMail("parked", "invoices", None, ParkReason.CONTENT_MISSING, "w", 0)
         }
-        assert [one.reason for one in place(mail, mails=known).unassigned] == ["virus"]
+        assert [parked.reason for parked in place(mail, mails=known).unassigned] == ["virus"]
         without = PreparedMail(mail.command, None)
         assert place(without, mails=known).unassigned == []
 
@@ -177,8 +177,8 @@ def replaced(done: Plan) -> list[tuple[int, str, str, str]]:
     written = build_documents(done, TransactionContext(LATER, "attempt", 100, STAGES))
     assert written.mails == []
     return [
-        (one.comment.case, one.outcome, one.comment.text, one.decision.rule)
-        for one in written.replaced
+        (comment.comment.case, comment.outcome, comment.comment.text, comment.decision.rule)
+        for comment in written.replaced
     ]
 
 
@@ -227,7 +227,7 @@ class TestRederiving:
         before = recorded(one, 5, "appended", decision=Decision(rule="case-reference", cases=[5]))
         done = again(one, before, comment(one, 5), move=move)
         assert replaced(done) == ([(100, "opened", "Hello", "new-case")] if move else [])
-        assert [isinstance(one.target, NewCase) for one in done.mismatches.values()] == (
+        assert [isinstance(mismatch.target, NewCase) for mismatch in done.mismatches.values()] == (
             [] if move else [True]
         )
 
@@ -236,7 +236,9 @@ class TestRederiving:
         old = comment(one, 5, text="garbled")
         done = again(one, recorded(one, 5, decision=Decision(rule="new-case")), old, move=True)
         assert replaced(done) == [(5, "opened", "Hello", "new-case")]
-        assert [(one.target, one.detail) for one in done.mismatches.values()] == [(None, "spam")]
+        assert [(mismatch.target, mismatch.detail) for mismatch in done.mismatches.values()] == [
+            (None, "spam")
+        ]
 
     def test_a_decision_of_today_that_leads_to_the_same_case_is_recorded(self) -> None:
         one = item(appending("m", 5))

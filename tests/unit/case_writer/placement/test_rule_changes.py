@@ -80,18 +80,23 @@ def recorded(
 def moved(done: Plan) -> list[tuple[int, str, int | None, str | None]]:
     """Each moved mail's case, outcome, the case that a new one refers to, and the resolution."""
     written = build_documents(done, TransactionContext(LATER, "now", 100, STAGES))
-    refers = {one.number: one.refers_to for one in written.cases}
+    refers = {case.number: case.refers_to for case in written.cases}
     return [
-        (one.comment.case, one.outcome, refers.get(one.comment.case), one.decision.resolution)
-        for one in written.replaced
-        if one.moves
+        (
+            comment.comment.case,
+            comment.outcome,
+            refers.get(comment.comment.case),
+            comment.decision.resolution,
+        )
+        for comment in written.replaced
+        if comment.moves
     ]
 
 
 def listed(done: Plan) -> list[tuple[Any, str]]:
     return [
-        ("new" if isinstance(one.target, NewCase) else one.target, one.detail)
-        for one in done.mismatches.values()
+        ("new" if isinstance(mismatch.target, NewCase) else mismatch.target, mismatch.detail)
+        for mismatch in done.mismatches.values()
     ]
 
 
@@ -215,7 +220,7 @@ def test_a_mail_held_for_its_sender_is_held_as_long_as_the_settings_say_so(move:
     held = again(EVES, before, move=move, reply_from="hold")
     assert (held.mismatches, held.retried, held.placed) == ({}, {}, [])
     let_in = again(EVES, before, move=move)
-    assert [one.target for one in let_in.placed] == ([5] if move else [])
+    assert [placement.target for placement in let_in.placed] == ([5] if move else [])
     assert listed(let_in) == ([] if move else [(None, "appended")])
 
 

@@ -115,7 +115,7 @@ def test_automatic_mail_goes_to_its_case_without_reopening_it_or_joining() -> No
 @pytest.mark.parametrize(("otherwise", "outcome"), [("ignore", "ignored"), ("park", "parked")])
 def test_automatic_mail_without_a_case_opens_none(otherwise: str, outcome: str) -> None:
     made = place(automatic("bounce", otherwise, 4711))
-    assert [(one.outcome, one.reason, one.decision.resolution) for one in made.unassigned] == [
+    assert [(mail.outcome, mail.reason, mail.decision.resolution) for mail in made.unassigned] == [
         (outcome, "why", "no-such-case")
     ]
     assert made.new_cases == []
@@ -126,7 +126,7 @@ def test_more_new_cases_than_the_limit_are_parked_with_one_alert() -> None:
         *(opened(f"m{number}") for number in range(8)), known=Snapshot(), max_new_cases_per_sender=5
     )
     assert len(made.new_cases) == 5
-    assert [one.reason for one in made.unassigned] == ["too-many-new-cases"] * 3
+    assert [mail.reason for mail in made.unassigned] == ["too-many-new-cases"] * 3
     assert [alert.alert.address for alert in made.alerts] == [ANNA.address]
 
 
@@ -160,7 +160,7 @@ def test_a_limit_of_nought_is_none_and_a_mail_that_was_in_a_case_is_not_limited(
     replayed = [opened(f"m{number}") for number in range(3)]
     known = [replayed_from(one, number) for number, one in enumerate(replayed, 7)]
     assert len(place(*known, max_new_cases_per_sender=1).new_cases) == 3
-    unknown = [replayed_from(one, None) for one in replayed]
+    unknown = [replayed_from(placement, None) for placement in replayed]
     assert len(place(*unknown, max_new_cases_per_sender=1).new_cases) == 1
 
 
@@ -174,15 +174,15 @@ def test_mails_without_an_authors_address_count_as_one_sender() -> None:
     mails = [opened(f"m{number}", author=Address(f"Nobody {number}", "")) for number in range(4)]
     made = place(*mails, known=Snapshot(), max_new_cases_per_sender=3)
     assert len(made.new_cases) == 3
-    assert [one.reason for one in made.unassigned] == ["too-many-new-cases"]
-    assert [one.alert for one in made.alerts] == [LimitAlert("sender", "")]
+    assert [mail.reason for mail in made.unassigned] == ["too-many-new-cases"]
+    assert [alert.alert for alert in made.alerts] == [LimitAlert("sender", "")]
 
 
 def test_addresses_that_differ_in_a_tag_only_count_as_one_sender() -> None:
     names = ["anna", "anna+1", "ANNA+2", "anna+1+2", "+anna", "+bert"]
     mails = [opened(name, author=Address("", f"{name}@customer.example")) for name in names]
     made = place(*mails, known=Snapshot(), max_new_cases_per_sender=3)
-    assert [one.mail.command.mail.key for one in made.unassigned] == [mails[3].command.mail.key]
+    assert [mail.mail.command.mail.key for mail in made.unassigned] == [mails[3].command.mail.key]
 
 
 def test_the_limit_of_a_mailbox_counts_whoever_writes() -> None:
@@ -192,15 +192,15 @@ def test_the_limit_of_a_mailbox_counts_whoever_writes() -> None:
     other = item(opening("other", mailbox="invoices-pl"))
     made = place(*mails, other, known=Snapshot(), max_new_cases_per_mailbox=5)
     assert len(made.new_cases) == 5 + 1
-    assert [one.reason for one in made.unassigned] == ["mailbox-limit-reached"] * 2
-    assert [one.alert for one in made.alerts] == [LimitAlert("mailbox", "5@crowd.example")]
+    assert [mail.reason for mail in made.unassigned] == ["mailbox-limit-reached"] * 2
+    assert [alert.alert for alert in made.alerts] == [LimitAlert("mailbox", "5@crowd.example")]
     assert len(made.senders["mailbox: invoices"].times) == 5
 
 
 def test_a_mail_beyond_its_senders_limit_takes_nothing_of_the_mailboxs() -> None:
     flood = [opened(f"m{number}") for number in range(9)]
     made = place(*flood, known=Snapshot(), max_new_cases_per_sender=2, max_new_cases_per_mailbox=4)
-    assert [one.reason for one in made.unassigned] == ["too-many-new-cases"] * 7
+    assert [mail.reason for mail in made.unassigned] == ["too-many-new-cases"] * 7
     assert len(made.senders["mailbox: invoices"].times) == 2
 
 

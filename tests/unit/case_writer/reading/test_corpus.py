@@ -88,18 +88,18 @@ def plain(reading: MailReading, wanted: dict[str, Any]) -> dict[str, Any]:
     """The reading as the JSON files write it; of each attachment what the expectation names."""
     attachments = [
         {
-            "name": one.name,
-            "original_name": one.original_name,
-            "content_type": one.content_type,
-            "size": len(one.content),
-            "sha256": hashlib.sha256(one.content).hexdigest(),
-            "inline": one.inline,
-            "content_id": one.content_id,
-            "flags": one.flags,
+            "name": attachment.name,
+            "original_name": attachment.original_name,
+            "content_type": attachment.content_type,
+            "size": len(attachment.content),
+            "sha256": hashlib.sha256(attachment.content).hexdigest(),
+            "inline": attachment.inline,
+            "content_id": attachment.content_id,
+            "flags": attachment.flags,
         }
-        for one in reading.attachments
+        for attachment in reading.attachments
     ]
-    named = [one.keys() for one in wanted["attachments"]]
+    named = [attachment.keys() for attachment in wanted["attachments"]]
     if len(named) == len(attachments):
         attachments = [
             {name: one[name] for name in keys} for one, keys in zip(attachments, named, strict=True)
@@ -130,4 +130,4 @@ def person(one: Address, wanted: object) -> object:
 
 
 def people(all_of_them: list[Address], wanted: list[object] | None) -> list[object]:
-    return [person(one, wanted[0] if wanted else None) for one in all_of_them]
+    return [person(sample, wanted[0] if wanted else None) for sample in all_of_them]

@@ -130,7 +130,7 @@ def mail(damage: Damage) -> bytes:
     if not damage.now(5):
         return raw
     raw = raw[: damage.chance.randrange(len(raw))]
-    damage.markers = [one for one in damage.markers if one in raw]
+    damage.markers = [marker for marker in damage.markers if marker in raw]
     return raw
 
 
@@ -140,7 +140,11 @@ def holds(reading: MailReading, marker: bytes) -> bool:
         return True
     if any(marker in attachment.content for attachment in reading.attachments):
         return True
-    messages = [one.content for one in reading.attachments if one.content_type == "message/rfc822"]
+    messages = [
+        attachment.content
+        for attachment in reading.attachments
+        if attachment.content_type == "message/rfc822"
+    ]
     return any(needs_original(inner) or holds(inner, marker) for inner in map(read_mail, messages))
 
 
@@ -150,5 +154,5 @@ def test_each_word_is_in_the_reading_or_the_original_is_kept(seed: int) -> None:
     damage = Damage(random.Random(seed))
     raw = mail(damage)
     reading = read_mail(raw)
-    lost = [one for one in damage.markers if not holds(reading, one)]
+    lost = [marker for marker in damage.markers if not holds(reading, marker)]
     assert not lost or needs_original(reading), (reading.defects, lost, raw.decode("latin-1"))

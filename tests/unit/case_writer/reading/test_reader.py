@@ -196,8 +196,8 @@ class TestTransferEncodings:
     ) -> None:
         chance = random.Random("blocks")
         whole = [base64.encodebytes(chance.randbytes(size)) for size in range(130)]
-        damaged = [one[:at] + chance.choice([b"=", b"==", b"-", b"\n", b"A", b""]) + one[at:]
-                   for one in whole for at in (0, len(one) // 2, len(one))]  # fmt: skip
+        damaged = [example[:at] + chance.choice([b"=", b"==", b"-", b"\n", b"A", b""]) + example[at:]
+                   for example in whole for at in (0, len(example) // 2, len(example))]  # fmt: skip
         at_once = [decode_transfer_encoding(one, "base64") for one in (*whole, *damaged)]
         assert {is_damaged for _, is_damaged in at_once} == {True, False}
         for block_bytes in (1, 3, 4, 7, 64):

@@ -154,7 +154,7 @@ def test_a_mail_becomes_a_case_a_comment_an_outcome_and_an_event() -> None:
         opened_at=received,
         comment=mail.key,
     )
-    assert [(one.case, one.claimed_by) for one in built.threads] == [(235, mail.key)]
+    assert [(thread.case, thread.claimed_by) for thread in built.threads] == [(235, mail.key)]
 
 
 def test_without_the_server_s_time_the_time_of_fetching_counts() -> None:
@@ -174,17 +174,17 @@ def test_the_title_is_the_subject_or_says_that_there_is_none(subject: str, title
 
 def test_new_cases_are_numbered_in_the_order_of_the_batch() -> None:
     built = build([opened("one"), opened("two"), opened("three")], first_number=7)
-    assert [one.number for one in built.cases] == [7, 8, 9]
-    assert [one.case for one in built.comments] == [7, 8, 9]
+    assert [case.number for case in built.cases] == [7, 8, 9]
+    assert [comment.case for comment in built.comments] == [7, 8, 9]
 
 
 def test_a_new_case_counts_everything_that_the_batch_adds_to_it() -> None:
     first = with_files(opening("one"), message_id="<a@x.example>", original=WHOLE)
     second = with_files(opening("two", thread_ids=["<a@x.example>"]))
     built = build([first, second, opened("other")])
-    assert [(one.comment_count, one.attachment_count) for one in built.cases] == [(2, 5), (1, 0)]
-    assert [type(one.what) for one in built.history] == [Opened, MailAdded, Opened]
-    assert [one.outcome for one in built.mails] == ["opened", "appended", "opened"]
+    assert [(case.comment_count, case.attachment_count) for case in built.cases] == [(2, 5), (1, 0)]
+    assert [type(change.what) for change in built.history] == [Opened, MailAdded, Opened]
+    assert [mail.outcome for mail in built.mails] == ["opened", "appended", "opened"]
     assert built.changes == {}
 
 
@@ -201,12 +201,12 @@ def test_an_existing_case_is_changed_by_all_mails_of_the_batch_together() -> Non
         [JAN.address, OFFICE.address],
     )
     assert built.cases == []
-    assert [one.outcome for one in built.mails] == ["appended", "appended"]
+    assert [mail.outcome for mail in built.mails] == ["appended", "appended"]
 
 
 def test_an_attachment_keeps_what_is_known_of_it() -> None:
     [comment] = build([with_files(opening("m"))]).comments
-    plain, inline = (to_document(one) for one in comment.attachments)
+    plain, inline = (to_document(attachment) for attachment in comment.attachments)
     assert plain == {
         "name": "a.txt",
         "content_type": "text/plain",
@@ -254,7 +254,7 @@ def test_a_mail_set_aside_keeps_its_bytes_and_reason(
     built = build([item(command)])
     [mail] = built.mails
     assert (mail.outcome, mail.reason, mail.case, mail.raw) == (outcome, reason, None, "f" * 64)
-    assert [type(one) for one in built.events] == [event]
+    assert [type(event) for event in built.events] == [event]
     assert (built.cases, built.comments, built.threads) == ([], [], [])
 
 
@@ -304,7 +304,7 @@ class TestEventsAgain:
             self.MAIL, origin="replay", replay=Replay(run="r", rederive=True, move=True)
         )
         recorded = RecordedMail("parked", "invoices", None, "spam", "someone", placed_by=placed_by)
-        assert [type(one) for one in events_again(mail, recorded)] == news
+        assert [type(event) for event in events_again(mail, recorded)] == news
 
     def test_it_equals_the_first_one(self) -> None:
         mail = item(parking("m"))

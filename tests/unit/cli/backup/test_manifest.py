@@ -79,7 +79,9 @@ def rewrite(backup: Path, **changes: Any) -> None:
 def test_documents_come_back_byte_for_byte(backup: Path) -> None:
     manifest = read_manifest(backup)
     verify(backup, manifest)
-    found = [one for batch in batches(backup / manifest.collections[0].file) for one in batch]
+    found = [
+        delivery for batch in batches(backup / manifest.collections[0].file) for delivery in batch
+    ]
     assert found == DOCUMENTS
     assert manifest.collections[0].documents == 500
 

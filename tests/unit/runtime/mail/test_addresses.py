@@ -27,7 +27,7 @@ NOT_OF_AN_ADDRESS = re.compile(
 
 
 def read(raw: bytes) -> list[tuple[str, str]]:
-    return [(one.name, one.address) for one in parse_addresses(raw)]
+    return [(address.name, address.address) for address in parse_addresses(raw)]
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_from_with_a_blank_before_its_colon_is_a_field_also_as_the_first_line(
     line: bytes, end: bytes
 ) -> None:
     headers = MailHeaders.parse(end.join([line, b"Subject: x", b"", b"body"]))
-    assert [one.address for one in headers.addresses("From")] == ["anna@firma.example"]
+    assert [address.address for address in headers.addresses("From")] == ["anna@firma.example"]
 
 
 @given(PIECES_OF_ADDRESSES | st.binary(max_size=120))
@@ -144,12 +144,12 @@ def test_an_address_always_stands_in_the_input_in_one_piece(raw: bytes) -> None:
         for form in forms
         for text in (header_text(form), form.decode(errors="replace"))
     ]
-    for one in parse_addresses(raw):
-        assert one.name or one.address
-        if one.address:
-            local, _, domain = one.address.rpartition("@")
+    for address in parse_addresses(raw):
+        assert address.name or address.address
+        if address.address:
+            local, _, domain = address.address.rpartition("@")
             wanted = f"{visible(local)}@{domain}"
-            assert any(wanted.lower() in reading for reading in readings), one.address
+            assert any(wanted.lower() in reading for reading in readings), address.address
 
 
 def visible(text: str) -> str:

@@ -186,7 +186,7 @@ class TestAddresses:
 
     def test_of_several_fields_come_in_the_order_asked(self) -> None:
         headers = MailHeaders.parse(b"Cc: c@x.example\nTo: a@x.example\nTo: b@x.example\n\n")
-        assert [one.address for one in headers.addresses("To", "Cc")] == [
+        assert [address.address for address in headers.addresses("To", "Cc")] == [
             "a@x.example",
             "b@x.example",
             "c@x.example",
@@ -296,9 +296,9 @@ def test_any_bytes_give_values(raw: bytes) -> None:
         for text in (*headers.texts(name), *headers.message_ids(name)):
             text.encode()
             assert len(text.splitlines()) <= 1
-        for one in headers.addresses(name):
-            assert one.name or one.address
-            (one.name + one.address).encode()
+        for address in headers.addresses(name):
+            assert address.name or address.address
+            (address.name + address.address).encode()
 
 
 @pytest.mark.parametrize(

@@ -350,7 +350,7 @@ def test_two_sections_for_one_host_make_no_two_mailboxes_of_an_account(
     section = f"[server.again]\n{server}\n"
     second = SECOND_MAILBOX.replace("password_env", 'user = "invoices@example.com"\npassword_env')
     text = section + WHOLE + second.replace('server = "corp"', 'server = "again"')
-    assert [one.partition(";")[0] for one in mistakes(text)] == [
+    assert [mistake.partition(";")[0] for mistake in mistakes(text)] == [
         "process.invoices.mailbox[1].user: with this host and folder it is process.invoices.mailbox[0]"
     ] * reported
 

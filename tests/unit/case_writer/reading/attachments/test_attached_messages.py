@@ -27,7 +27,10 @@ def attached(*messages: bytes, text: bytes = b"") -> bytes:
 def test_files_of_an_attached_message_are_listed_behind_the_message() -> None:
     reading = read_mail(attached(INNER, text=b"see below"))
     assert reading.text == "see below"
-    assert [(one.name, one.content, one.flags) for one in reading.attachments] == [
+    assert [
+        (attachment.name, attachment.content, attachment.flags)
+        for attachment in reading.attachments
+    ] == [
         ("inner.eml", INNER, []),
         ("a.pdf", b"%PDF-1.7", ["from-message"]),
     ]
@@ -37,14 +40,14 @@ def test_files_of_an_attached_message_are_listed_behind_the_message() -> None:
 def test_a_message_within_an_attached_message_is_listed_and_not_opened() -> None:
     outer = b"From: c@x.example\nSubject: outer\nContent-Type: message/rfc822\n\n" + INNER
     reading = read_mail(attached(outer, text=b"see below"))
-    assert [one.name for one in reading.attachments] == ["outer.eml", "inner.eml"]
+    assert [attachment.name for attachment in reading.attachments] == ["outer.eml", "inner.eml"]
 
 
 def test_a_message_in_base64_is_opened_too() -> None:
     part = b"--cut\nContent-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\n"
     reading = read_mail(HEAD + MIXED + part + base64.encodebytes(INNER) + b"--cut--\n")
     assert reading.text == "inner text"
-    assert [one.content for one in reading.attachments] == [INNER, b"%PDF-1.7"]
+    assert [attachment.content for attachment in reading.attachments] == [INNER, b"%PDF-1.7"]
 
 
 @pytest.mark.parametrize("kind", [b"application/octet-stream", b"application/x-eml"])
@@ -53,14 +56,14 @@ def test_a_saved_mail_that_is_attached_as_plain_data_is_opened_by_its_name(kind:
         b"--cut\nContent-Type: " + kind + b"; name=order.EML\nContent-Disposition: attachment\n\n"
     )
     reading = read_mail(HEAD + MIXED + part + INNER + b"\n--cut--\n")
-    assert [one.content for one in reading.attachments] == [INNER, b"%PDF-1.7"]
+    assert [attachment.content for attachment in reading.attachments] == [INNER, b"%PDF-1.7"]
     assert reading.text == "inner text"
 
 
 def test_data_that_is_only_named_like_a_mail_stays_closed() -> None:
     part = b"--cut\nContent-Type: application/octet-stream; name=a.eml\n\n\0\1\2 data\n--cut--\n"
     reading = read_mail(HEAD + MIXED + part)
-    assert [one.content for one in reading.attachments] == [b"\0\1\2 data"]
+    assert [attachment.content for attachment in reading.attachments] == [b"\0\1\2 data"]
     assert reading.text == ""
 
 
@@ -68,7 +71,7 @@ def test_what_a_report_returns_is_not_opened() -> None:
     report = b"Content-Type: multipart/report; boundary=cut\n\n--cut\n\nnot delivered\n"
     message = b"--cut\nContent-Type: message/rfc822\n\n" + INNER + b"\n--cut--\n"
     reading = read_mail(HEAD + report + message)
-    assert [one.name for one in reading.attachments] == ["inner.eml"]
+    assert [attachment.name for attachment in reading.attachments] == ["inner.eml"]
 
 
 def test_the_text_of_a_message_that_comes_alone_is_shown_without_its_quotes() -> None:
@@ -96,7 +99,9 @@ def test_html_of_a_message_that_comes_alone_is_shown_with_its_pictures() -> None
     reading = read_mail(attached(message))
     assert reading.text == "Look"
     assert "cid:lamp" in (reading.html or "")
-    assert [(one.content_id, one.inline) for one in reading.attachments[1:]] == [("lamp", True)]
+    assert [
+        (attachment.content_id, attachment.inline) for attachment in reading.attachments[1:]
+    ] == [("lamp", True)]
 
 
 def test_parts_of_all_attached_messages_together_stay_below_the_limit() -> None:
@@ -115,6 +120,6 @@ def test_own_attachments_come_before_those_of_messages_when_there_are_too_many()
     )
     raw = attached(*[INNER] * 3, text=b"own words").replace(b"--cut--\n", file + b"--cut--\n")
     reading = read_mail(raw, ReadingLimits(max_attachments=5))
-    names = [one.name for one in reading.attachments]
+    names = [attachment.name for attachment in reading.attachments]
     assert names == ["inner.eml", "inner (2).eml", "inner (3).eml", "own.csv", "a.pdf"]
     assert "too-many-attachments" in reading.defects

@@ -65,7 +65,7 @@ class TestWinmail:
         found = open_winmail(WINMAIL)
         assert found is not None
         assert (found.plain, found.html, found.has_rtf, found.whole) == ("Treść", "", True, True)
-        assert [(one.name, one.content, one.content_id) for one in found.files] == [
+        assert [(file.name, file.content, file.content_id) for file in found.files] == [
             ("Żółć długa.txt", b"first", "cid@x"),
             ("źródło.bin", b"second", ""),
         ]

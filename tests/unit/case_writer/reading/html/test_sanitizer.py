@@ -109,7 +109,9 @@ def test_pictures_within_the_html_become_files() -> None:
         "<img src='data:image/PNG;base64,iVBO\nRw0K'><img src=data:image/jpg;base64,/9j/>", 0
     )
     assert html == "<img src='cid:data-1'><img src=cid:data-2>"
-    assert [(one.content_id, one.content_type, one.content) for one in pictures] == [
+    assert [
+        (picture.content_id, picture.content_type, picture.content) for picture in pictures
+    ] == [
         ("data-1", "image/png", b"\x89PNG\r\n"),
         ("data-2", "image/jpeg", b"\xff\xd8\xff"),
     ]

@@ -158,7 +158,7 @@ def test_any_bytes_attached_come_back(data: bytes, encoding: str, with_crlf: boo
     )
     raw = mail.as_bytes()
     reading = read_mail(raw.replace(b"\n", b"\r\n") if with_crlf else raw)
-    assert [one.content for one in reading.attachments] == [data]
+    assert [attachment.content for attachment in reading.attachments] == [data]
 
 
 @given(st.binary(max_size=300))
@@ -175,7 +175,7 @@ def test_bare_bytes_come_back(data: bytes) -> None:
         + boundary
         + b"--"
     )
-    assert [one.content for one in read_mail(head + part).attachments] == [data]
+    assert [attachment.content for attachment in read_mail(head + part).attachments] == [data]
 
 
 def test_no_byte_of_a_part_belongs_to_two_parts() -> None:

@@ -22,16 +22,17 @@ def test_a_file_within_a_text_becomes_an_attachment_byte_for_byte(ends: bytes) -
     text = b"See the file.\n\n" + block(content) + b"Anna\n"
     reading = read_mail(HEAD + text.replace(b"\n", ends))
     assert reading.full_text == "See the file.\n\nAnna"
-    assert [(one.name, one.content, one.flags) for one in reading.attachments] == [
-        ("a.bin", content, ["from-text"])
-    ]
+    assert [
+        (attachment.name, attachment.content, attachment.flags)
+        for attachment in reading.attachments
+    ] == [("a.bin", content, ["from-text"])]
     assert reading.defects == []
 
 
 def test_several_files_leave_the_text_between_them() -> None:
     text, files = extract(b"one\n" + block(b"1", b"a b.txt") + b"two\n" + block(b"2") + b"three", 5)
     assert text == b"one\ntwo\nthree"
-    assert [(one.name, one.content) for one in files] == [("a b.txt", b"1"), ("a.bin", b"2")]
+    assert [(file.name, file.content) for file in files] == [("a b.txt", b"1"), ("a.bin", b"2")]
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def loaded(folder: Path, text: str) -> Settings:
 def told(folder: Path, text: str) -> list[str]:
     with pytest.raises(SettingsError) as raised:
         loaded(folder, text)
-    return [str(one) for one in raised.value.mistakes]
+    return [str(mistake) for mistake in raised.value.mistakes]
 
 
 def test_a_process_sends_by_the_only_server_under_its_title(tmp_path: Path) -> None:
