@@ -309,10 +309,46 @@ SENDER = Row(
     ],
 )
 
+EXTRACTOR = Row(
+    "Extractor",
+    [
+        Panel(
+            "Extractions, by kind and result",
+            [Query(rate("mailcase_extractions_total", "kind, result"), "{{kind}} {{result}}")],
+            PER_SECOND,
+            "The kind is the format of an invoice, or another source of values. The result is read, or"
+            " the flag that says what was wrong.",
+            width=6,
+        ),
+        Panel(
+            "Time to read the fields of a mail",
+            percentiles("mailcase_extraction_seconds"),
+            "s",
+            width=6,
+        ),
+        Panel(
+            "Time from a recorded mail to its fields",
+            percentiles("mailcase_extraction_lag_seconds"),
+            "s",
+            width=6,
+        ),
+        Panel(
+            "Conflicts and duplicates",
+            [
+                Query(rate("mailcase_field_conflicts_total", "process"), "conflicts {{process}}"),
+                Query(rate("mailcase_field_duplicates_total", "process"), "duplicates {{process}}"),
+            ],
+            PER_SECOND,
+            "Cases flagged because mails or people disagree on a field, and cases linked as duplicates.",
+            width=6,
+        ),
+    ],
+)
+
 SERVICES = Dashboard(
     "mailcase-services",
     "Mailcase: services",
     "Throughput, latency, errors, saturation and replicas of each service.",
-    [OVERVIEW, QUEUES, FETCHER, CASE_WRITER, BROKER, SENDER],
+    [OVERVIEW, QUEUES, FETCHER, CASE_WRITER, EXTRACTOR, BROKER, SENDER],
     [Variable("namespace", "Namespace", "mailcase_build_info")],
 )

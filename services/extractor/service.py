@@ -122,6 +122,9 @@ class _Documents:
         kind = document.invoice.format if document.invoice is not None else "document"
         metrics.EXTRACTIONS.labels(kind, result).inc()
         if InvoiceFlag.EXTRACTION_LIMIT in document.flags:
+            log.warning(
+                "document_not_read", sha256=file.sha256, size=file.size, reason=document.detail
+            )
             self.complete = False
         if document.invoice is not None:
             self.invoices.append(FoundInvoice(document.invoice, file, document.name))

@@ -2,8 +2,12 @@
 
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
+from random import Random
 
 from schemas.mails import mail_key
+from tests.e2e import fields
+from tests.invoices.documents import markup
+from tests.invoices.facts import random_facts
 from tests.watching.watched import AUTOMATIC_MAILS, PATIENCE_S, WINDOW, Watched, highest
 
 MAILS = 12  # more than WINDOW, so that in an outage some stay in the mailbox; with two more, AUTOMATIC_MAILS at most
@@ -31,6 +35,7 @@ def eventful_minute(everything: Watched) -> list[bytes]:
     everything.until(highest("mailcase_desk_requests_total"))
     recorded += without_database(everything, ordinary[MAILS:], recorded)
     recorded += with_broker_alarms(everything, recorded)
+    recorded += with_invoices(everything, recorded)
     everything.until("sum(mailcase_mails_recorded_total)", lambda count: count >= recorded)
     everything.until(highest("mailcase:parked_mails"))  # counted every 15 s
     everything.until(highest("mailcase_overdue_cases"))
@@ -122,6 +127,36 @@ def with_broker_alarms(everything: Watched, recorded: int) -> int:
         router.thaw()
     everything.pipeline.until_recorded(recorded + 4, PATIENCE_S)
     return 4
+
+
+def with_invoices(everything: Watched, recorded: int) -> int:
+    """An invoice comes twice, a reply contradicts it, and one file exceeds a limit."""
+    first, other = (Random(seed) for seed in (1, 2))
+    facts, contradicting = random_facts(first, kind="invoice"), random_facts(other, kind="invoice")
+    deep = markup(facts, "ksef-fa3").replace("<Fa>", "<Fa>" + "<a>" * 100, 1)
+    address = everything.pipeline.mailboxes["invoices"]
+    opening = mail_with_invoice(address, "first", markup(facts, "ksef-fa3"))
+    answer = mail_with_invoice(address, "reply", markup(contradicting, "ksef-fa3"))
+    answer = answer.replace(b"Subject:", b"In-Reply-To: <first@supplier.example>\r\nSubject:", 1)
+    everything.deliver(
+        opening, mail_with_invoice(address, "again", markup(facts, "ubl-invoice")),
+        mail_with_invoice(address, "deep", deep),
+    )  # fmt: skip
+    everything.pipeline.until_recorded(recorded + 3, PATIENCE_S)
+    for series in ('extractions_total{result="extraction-limit"}', "field_duplicates_total"):
+        everything.until(highest(f"mailcase_{series}"))
+    everything.deliver(answer)
+    everything.until(highest("mailcase_field_conflicts_total"))
+    return 4
+
+
+def mail_with_invoice(address: str, name: str, xml: str) -> bytes:
+    return fields.mail(
+        address,
+        f"An invoice: {name}",
+        files=[(xml.encode(), "invoice.xml")],
+        Message_ID=f"<{name}@supplier.example>",
+    )
 
 
 def letter(number: int, domain: str = "customer.example") -> bytes:

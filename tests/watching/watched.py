@@ -50,6 +50,11 @@ tenant = "corp.example"
 client_id = "1234"
 secret_file = "password"
 secret_expires = "2031-01-31"
+[[process.invoices.field]]
+name = "number"
+[[process.invoices.field.from]]
+source = "invoice"
+value = "number"
 [process.broken]
 title = "A mailbox with a wrong password"
 [[process.broken.stage]]
@@ -220,6 +225,7 @@ def watched(servers: PrivateServers, folder: Path) -> Iterator[Watched]:
         )
         pipeline.config.write_text(pipeline.config.read_text() + more)
         replicas = {"fetcher": 1, "router": 1, "case-writer": 1, "sender": 1, "desk": 1}
+        replicas["extractor"] = 1
         desk = f"127.0.0.1:{Ports(folder / 'ports.json').get('desk')}"
         services = Services(
             pipeline.config,
