@@ -82,10 +82,10 @@ def _use(
         else:
             terminal.run(command, 60)
     assert is_up, "README.md does not run `mailcase up`"
-    link = terminal.wait_for(r"make the first account here, once: (http://\S+)", 60)[1]
+    link = terminal.wait_for(r"make the first account here, once:\s+(http://\S+)", 60)[1]
     _timed(report, "the case at the desk", lambda: _see_at_desk(link))
     provider.deliver(SECOND, "Druga faktura.")
-    _timed(report, "a second mail", lambda: terminal.wait_for(rf"#\d+ opened.*{SECOND}", 60))
+    _timed(report, "a second mail", lambda: terminal.wait_for(rf"#\d+ +opened.*{SECOND}", 60))
     terminal.interrupt()
     _timed(report, "Ctrl-C", lambda: terminal.wait_for_prompt(90))
 
@@ -105,7 +105,7 @@ def _answer_init(terminal: Terminal) -> None:
 
 
 def _first_case(terminal: Terminal) -> None:
-    terminal.wait_for(rf"#1 opened.*{FIRST}", 180)
+    terminal.wait_for(rf"#1 +opened.*{FIRST}", 180)
 
 
 def _in_other_terminal(other: Terminal, command: str) -> None:
