@@ -82,7 +82,7 @@ COMMANDS: dict[Group, tuple[Command | Family, ...]] = {
     ),
     MAIL: (
         Family("parked", "List, show, retry and discard parked mails.", "parked list"),
-        Family("mail", "Save single mails by their keys.", "mail save 5f1d0c2a"),
+        Family("mail", "Save mails, or fetch them again.", "mail save 5f1d0c2a"),
         Command(
             "ingest",
             "mail.ingest:ingest",
@@ -274,6 +274,12 @@ SUBCOMMANDS: dict[str, tuple[Command, ...]] = {
             "mail.save:save",
             "Save the exact bytes of a mail.",
             "mail save 5f1d0c2a --to mail.eml",
+        ),
+        Command(
+            "refetch",
+            "mail.refetch:refetch",
+            "Fetch mails again that stayed in their mailboxes.",
+            "mail refetch --since 2d",
         ),
     ),
     "search": (

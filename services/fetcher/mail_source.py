@@ -2,8 +2,10 @@
 
 import os
 from collections.abc import Callable, Mapping
+from datetime import date
 from functools import partial
 
+from services.fetcher.imap.refetch import unmark_recorded
 from services.fetcher.imap.source import ImapSource
 from services.fetcher.pop3.source import Pop3Source
 from services.fetcher.ports import MailSource
@@ -27,6 +29,18 @@ def create_mail_source(
     credential = _credential(mailbox, tokens if tokens is not None else token_sources(settings))
     source = Pop3Source if server.protocol == "pop3" else ImapSource
     return source(mailbox, server, credential, seen_ids)
+
+
+def fetch_again(settings: Settings, mailbox: Mailbox, since: date) -> int:
+    """Let mails that arrived since that day, and stayed on their server, be fetched once more.
+
+    Returns how many. With POP3 the database remembers them, so a restored one has forgotten them;
+    then, and if recorded mails leave the folder, there is nothing to do. Raises MailboxError.
+    """
+    server = settings.servers[mailbox.server]
+    if server.protocol == "pop3" or server.delete_after_fetch or server.move_to:
+        return 0
+    return unmark_recorded(mailbox, server, _credential(mailbox, token_sources(settings)), since)
 
 
 def _credential(mailbox: Mailbox, tokens: Mapping[str, TokenSource]) -> Callable[[], Credential]:

@@ -136,6 +136,6 @@ def _see_at_desk(link: str) -> None:
         f"{base}/welcome", urllib.parse.urlencode(form).encode(), {"Origin": base}
     )
     browser.open(request, timeout=30).close()
-    with browser.open(f"{base}/cases", timeout=30) as answer:
+    with browser.open(f"{base}/all", timeout=30) as answer:
         page = answer.read().decode()
     assert FIRST in page, page

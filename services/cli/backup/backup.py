@@ -1,11 +1,14 @@
 """`mailcase backup`: a consistent copy while everything runs.
 
-All collections are read as of one moment. The contents of blobs are read afterwards: they never
-change, and nothing removes them within a day.
+All collections are read as of one moment. The archives of the broker and the contents of blobs are
+read afterwards: contents never change, and nothing removes them within a day. So the blobs of
+archived mails that came in the meantime are in the backup, too.
 """
 
 import asyncio
 import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -15,10 +18,12 @@ import msgspec
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from services.cli.backup.archives import save_archives
 from services.cli.backup.dump import write_collection
 from services.cli.backup.manifest import (
     FILE,
     FORMAT,
+    DumpedArchive,
     DumpedCollection,
     Manifest,
     read_manifest,
@@ -30,7 +35,7 @@ from services.cli.terminal.progress import Count
 from services.cli.up.disk import disk_use
 from services.runtime.errors import PermanentError, TransientError
 from services.runtime.settings import Settings
-from services.runtime.store.blobs import CHUNKS
+from services.runtime.store.blobs import CHUNKS, FILES
 from services.runtime.store.configured import store_url
 from services.runtime.store.mongo import Store
 
@@ -50,6 +55,7 @@ NOT_SAVED = frozenset(
         "logout_tokens",
     }
 )
+BLOBS = frozenset({FILES, CHUNKS})
 
 To = Annotated[
     Path, Parameter(name="--to", help="The folder that gets the backup, as a new folder.")
@@ -62,9 +68,23 @@ Keep = Annotated[
         validator=Number(gte=0),
     ),
 ]
+WithArchive = Annotated[
+    bool,
+    Parameter(
+        name="--with-archive",
+        negative="",
+        help="Copy the broker's archives too, from which `replay` restores mails.",
+    ),
+]
 
 
-def backup(*, to: To = Path("backups"), keep: Keep = 0, config: Config = DEFAULT_CONFIG) -> None:
+def backup(
+    *,
+    to: To = Path("backups"),
+    keep: Keep = 0,
+    with_archive: WithArchive = False,
+    config: Config = DEFAULT_CONFIG,
+) -> None:
     """Copy the database, the settings and their passwords and keys, while everything runs.
 
     The copy is consistent: it is the state of one moment. It is verified when it is complete.
@@ -75,7 +95,7 @@ def backup(*, to: To = Path("backups"), keep: Keep = 0, config: Config = DEFAULT
     try:
         partial.mkdir(mode=0o700, parents=True)
         try:
-            missing = asyncio.run(_write(partial, config, settings))
+            missing = asyncio.run(_write(partial, config, settings, with_archive=with_archive))
             verify(partial, read_manifest(partial))
             partial.rename(complete)
         except BaseException:
@@ -93,11 +113,15 @@ def backup(*, to: To = Path("backups"), keep: Keep = 0, config: Config = DEFAULT
         print(f"deleted: {old}")
 
 
-async def _write(folder: Path, config: Path, settings: Settings) -> list[Path]:
+async def _write(
+    folder: Path, config: Path, settings: Settings, *, with_archive: bool = False
+) -> list[Path]:
     """Write everything; returns the files of the settings that do not exist."""
     files, missing = save_files(config, settings, folder)
     async with Store.opened(store_url(settings), settings.store.database) as store:
         collections = await _dump_at_once(store, folder / DATA)
+        archives = await _archives(settings, folder) if with_archive else []
+        collections += await _dump_blobs(store, folder / DATA)
     manifest = Manifest(
         format=FORMAT,
         version=version("mailcase"),
@@ -106,6 +130,7 @@ async def _write(folder: Path, config: Path, settings: Settings) -> list[Path]:
         settings=config.name,
         collections=tuple(collections),
         files=tuple(files),
+        archives=tuple(archives),
     )
     write_private(folder / FILE, msgspec.json.format(msgspec.json.encode(manifest)))
     return missing
@@ -126,10 +151,37 @@ async def _dump_at_once(store: Store, data: Path) -> list[DumpedCollection]:
 
 async def _dump(store: Store, data: Path) -> list[DumpedCollection]:
     raw = store.raw()
-    names = [name for name in await raw.collection_names() if name not in NOT_SAVED]
-    dumped = []
+    names = [name for name in await raw.collection_names() if name not in NOT_SAVED | BLOBS]
+    with _counting("backup") as count:
+        async with raw.snapshot() as snapshot:
+            return [
+                await write_collection(data, name, snapshot.documents(name), count)
+                for name in names
+            ]
+
+
+async def _archives(settings: Settings, folder: Path) -> list[DumpedArchive]:
+    with _counting("archive") as count:
+        return await save_archives(settings, folder, count)
+
+
+async def _dump_blobs(store: Store, data: Path) -> list[DumpedCollection]:
+    """First the files, whose documents are written last: so the contents of each are there."""
+    raw = store.raw()
+    names = await raw.collection_names()
+    with _counting("attachments") as count:
+        return [
+            await write_collection(data, name, raw.current().documents(name), count)
+            for name in (FILES, CHUNKS)
+            if name in names
+        ]
+
+
+@contextmanager
+def _counting(title: str) -> Iterator[Callable[[], None]]:
+    """A function to call for each document, which shows the progress."""
     done = 0
-    with Count("backup") as progress:
+    with Count(title) as progress:
 
         def count() -> None:
             nonlocal done
@@ -137,15 +189,7 @@ async def _dump(store: Store, data: Path) -> list[DumpedCollection]:
             if done % 200 == 0:
                 progress.show(done, done)
 
-        async with raw.snapshot() as snapshot:
-            for name in names:
-                if name != CHUNKS:
-                    documents = snapshot.documents(name)
-                    dumped.append(await write_collection(data, name, documents, count))
-        if CHUNKS in names:
-            documents = raw.current().documents(CHUNKS)
-            dumped.append(await write_collection(data, CHUNKS, documents, count))
-    return dumped
+        yield count
 
 
 def _too_many(folder: Path, keep: int) -> list[Path]:

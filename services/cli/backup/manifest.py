@@ -28,6 +28,15 @@ class DumpedCollection(msgspec.Struct, frozen=True, kw_only=True):
     content_sha256: str
 
 
+class DumpedArchive(msgspec.Struct, frozen=True, kw_only=True):
+    """An archive of the broker in `file`, as archives.py writes it."""
+
+    name: str
+    file: str
+    messages: int
+    sha256: str
+
+
 class SavedFile(msgspec.Struct, frozen=True, kw_only=True):
     """A file of the settings. `path` is as the settings name it: relative to them, or absolute."""
 
@@ -46,6 +55,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     settings: str
     collections: tuple[DumpedCollection, ...]
     files: tuple[SavedFile, ...]
+    archives: tuple[DumpedArchive, ...] = ()
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -74,6 +84,8 @@ def read_manifest(folder: Path) -> Manifest:
 def _names(manifest: Manifest) -> Iterator[str]:
     for dumped in manifest.collections:
         yield dumped.file
+    for archive in manifest.archives:
+        yield archive.file
     for saved in manifest.files:
         yield saved.file
     yield manifest.settings
@@ -95,6 +107,7 @@ def verify(folder: Path, manifest: Manifest) -> None:
     """Compare every file with its checksum. Raises PermanentError, naming the first that differs."""
     for name, expected in (
         *((dumped.file, dumped.sha256) for dumped in manifest.collections),
+        *((archive.file, archive.sha256) for archive in manifest.archives),
         *((saved.file, saved.sha256) for saved in manifest.files),
     ):
         path = folder / name

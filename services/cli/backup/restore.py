@@ -6,6 +6,7 @@ database, they are read back, and the checksum of what is there is compared with
 
 import asyncio
 import hashlib
+import itertools
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -16,11 +17,13 @@ from cyclopts import Parameter
 from msgspec.structs import replace
 
 from deploy.local.servers import PrivateServers
+from services.cli.backup.access import RestoredAccess, revoke_access
+from services.cli.backup.archives import restore_archives
 from services.cli.backup.dump import batches
 from services.cli.backup.manifest import Manifest, read_manifest, verify
 from services.cli.backup.settings_files import EXTERNAL, write_private
 from services.cli.terminal.progress import Count
-from services.cli.up.command import local_failures
+from services.cli.up.command import local_failures, server_urls
 from services.cli.up.running import data_folder
 from services.runtime.errors import Mistake, PermanentError, SettingsError
 from services.runtime.settings import Settings, load_settings
@@ -45,14 +48,29 @@ DatabaseOnly = Annotated[
         help="Leave the settings in --to as they are, and the data of the broker.",
     ),
 ]
+KeepTokens = Annotated[
+    bool,
+    Parameter(
+        name="--keep-tokens",
+        negative="",
+        help="Leave the tokens of programs valid; only if none was revoked since the backup.",
+    ),
+]
 
 
 def restore(
-    backup: Backup, /, *, to: To, data: Data = None, database_only: DatabaseOnly = False
+    backup: Backup,
+    /,
+    *,
+    to: To,
+    data: Data = None,
+    database_only: DatabaseOnly = False,
+    keep_tokens: KeepTokens = False,
 ) -> None:
     """Restore a backup: its settings into a folder, its database into a new private one.
 
-    Nothing is overwritten. If the settings name a database, it must be empty.
+    Nothing is overwritten. If the settings name a database, it must be empty. Tokens are revoked,
+    since the backup does not know which were revoked after it.
     """
     manifest = read_manifest(backup)
     verify(backup, manifest)
@@ -64,12 +82,26 @@ def restore(
     _reject_existing(taken)
     outside = [] if database_only else _restore_files(backup, manifest, to)
     settings = load_settings(config, os.environ)
+    archives = () if database_only else manifest.archives
     with ExitStack() as stack:
-        if settings.store.url is None:
-            settings = stack.enter_context(_with_private_store(settings, data))
+        servers = _private_servers(settings, data, with_broker=bool(archives))
+        settings = stack.enter_context(_running(settings, servers))
         asyncio.run(_restore_documents(backup, manifest, settings))
+        access = asyncio.run(revoke_access(settings, keep_tokens=keep_tokens))
+        if archives:
+            with Count("archive") as progress:
+                numbers = itertools.count(1)
+                total = sum(archive.messages for archive in archives)
+                asyncio.run(
+                    restore_archives(
+                        settings, backup, archives, lambda: progress.show(next(numbers), total)
+                    )
+                )
     documents = sum(dumped.documents for dumped in manifest.collections)
     print(f"{documents} documents restored and verified")
+    for archive in archives:
+        print(f"{archive.messages} messages restored in {archive.name}")
+    _print_access(access, manifest)
     for path, copy in outside:
         print(
             f"the settings name {path}; its copy is {copy}: move it there, or change the settings"
@@ -104,11 +136,37 @@ def _restore_files(backup: Path, manifest: Manifest, to: Path) -> list[tuple[str
     return outside
 
 
+def _private_servers(settings: Settings, data: Path, *, with_broker: bool) -> PrivateServers | None:
+    """Those that the settings do not name; None if that is none."""
+    broker = with_broker and settings.broker.url is None
+    store = settings.store.url is None
+    return PrivateServers(data, broker=broker, store=store) if broker or store else None
+
+
 @contextmanager
-def _with_private_store(settings: Settings, data: Path) -> Iterator[Settings]:
-    """The settings with the URL of a private database, which runs during the block."""
-    with local_failures(), PrivateServers(data, broker=False) as servers:
-        yield replace(settings, store=replace(settings.store, url=servers.store.url))
+def _running(settings: Settings, servers: PrivateServers | None) -> Iterator[Settings]:
+    """The settings with the URLs of private servers, which run during the block."""
+    if servers is None:
+        yield settings
+        return
+    with local_failures(), servers:
+        urls = server_urls(servers)
+        yield replace(
+            settings,
+            store=replace(settings.store, url=urls.get("store", settings.store.url)),
+            broker=replace(settings.broker, url=urls.get("broker", settings.broker.url)),
+        )
+
+
+def _print_access(access: RestoredAccess, manifest: Manifest) -> None:
+    for token in access.revoked:
+        print(f"revoked: token {token.id} ({token.name}); `mailcase token create` makes a new one")
+    if access.users:
+        names = ", ".join(user.id for user in access.users)
+        print(
+            f"may sign in, as on {manifest.created_at:%Y-%m-%d}: {names}; disable who left since: "
+            "`mailcase user disable`"
+        )
 
 
 async def _restore_documents(backup: Path, manifest: Manifest, settings: Settings) -> None:

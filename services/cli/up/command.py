@@ -82,7 +82,7 @@ def up(
         for line in silent_servers(settings, environ):
             presenter.event("server_silent", line, "warning")
         with _started(presenter, private_servers(settings, data)) as servers:
-            urls = _urls(servers)
+            urls = {URL_VARIABLES[name]: url for name, url in server_urls(servers).items()}
             run = plan(config, data, replicas, without or (), urls)
             ports = {process.name: process.http_port for process in run.services.all}
             with announced(config, data, urls, ports, run.links):
@@ -170,10 +170,6 @@ def private_servers(settings: Settings, data: Path) -> PrivateServers:
     )
 
 
-def _urls(servers: PrivateServers) -> dict[str, str]:
-    """The environment variables with the URLs of the private servers. They contain passwords."""
-    return {
-        URL_VARIABLES[server.name]: server.url
-        for server in servers.all
-        if isinstance(server, Broker | Store)
-    }
+def server_urls(servers: PrivateServers) -> dict[str, str]:
+    """The URLs of the private servers by `broker` and `store`. They contain passwords."""
+    return {server.name: server.url for server in servers.all if isinstance(server, Broker | Store)}

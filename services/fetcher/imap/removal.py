@@ -41,7 +41,7 @@ class MailRemover:
     def describe(self, folder: Folder) -> str:
         if self._server.move_to:
             return f"move to {self._server.move_to}"
-        return "delete" if self._server.delete_after_fetch else f"flag with {_mark(folder)}"
+        return "delete" if self._server.delete_after_fetch else f"flag with {mark(folder)}"
 
     def search_key(self, folder: Folder) -> str:
         """The search key for unrecorded mails; "" if recorded mails leave the folder."""
@@ -55,7 +55,7 @@ class MailRemover:
         elif self._server.delete_after_fetch:
             _delete(folder, uids)
         else:
-            folder.command("STORE", sequence_set(uids), "+FLAGS.SILENT", f"({_mark(folder)})")
+            folder.command("STORE", sequence_set(uids), "+FLAGS.SILENT", f"({mark(folder)})")
 
     def flag_for_person(self, folder: Folder, uids: Sequence[int]) -> bool:
         """Flag these mails for a person; False if the folder does not allow that."""
@@ -155,7 +155,12 @@ def _delete(folder: Folder, uids: Sequence[int]) -> None:
     expunge(folder, uids)
 
 
-def _mark(folder: Folder) -> str:
+def recorded_key(folder: Folder) -> str:
+    """The search key for recorded mails that stay."""
+    return f"KEYWORD {KEYWORD}" if _has_keyword(folder) else "SEEN"
+
+
+def mark(folder: Folder) -> str:
     r"""The flag for a mail that stays: our keyword, or `\Seen` if the folder allows none."""
     return KEYWORD if _has_keyword(folder) else r"\Seen"
 

@@ -6,15 +6,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from deploy.local import PrivateServers
+from services.cli.backup.access import revoke_access
+from services.cli.backup.archives import restore_archives
 from services.cli.backup.backup import _write
 from services.cli.backup.manifest import read_manifest, verify
 from services.cli.backup.restore import _restore_documents
+from services.cli.replay.archive_reader import archived
+from services.desk.accounts.accounts import Accounts
+from services.runtime.broker.configured import topology_of
+from services.runtime.broker.connection import Broker
+from services.runtime.broker.messages import Outgoing
+from services.runtime.broker.topology import EVENT_ARCHIVE, MAIL_ARCHIVE
 from services.runtime.errors import PermanentError, SettingsError
 from services.runtime.settings import Settings, load_settings
 from services.runtime.store.blobs import Blobs
 from services.runtime.store.mongo import Session, Store
+from tests.vhosts import add_virtual_host
 
 SETTINGS = """
 [store]
@@ -52,6 +62,12 @@ async def keep_writing(store: Store, stop: asyncio.Event) -> int:
         await store.transaction(write)
         number += 1
     return number - 10_000
+
+
+def virtual_host(servers: PrivateServers, name: str) -> str:
+    """The URL of a new one."""
+    add_virtual_host(servers, name)
+    return f"{servers.broker.url.rpartition('/')[0]}/{name}"
 
 
 def counts(folder: Path) -> dict[str, int]:
@@ -109,3 +125,69 @@ async def test_a_restored_collection_that_differs_is_reported(
     monkeypatch.setattr(RawDatabase, "insert", lose_one)
     with pytest.raises(PermanentError, match="differs from the backup"):
         await _restore_documents(folder, read_manifest(folder), other)
+
+
+async def test_archives_come_back_and_only_into_empty_ones(
+    servers: PrivateServers, store: Store, name: str, tmp_path: Path
+) -> None:
+    config, settings = office(servers, tmp_path, name)
+    first, second = (virtual_host(servers, f"{name}-{half}") for half in ("old", "new"))
+    old, new = (
+        replace(settings, broker=replace(settings.broker, url=url)) for url in (first, second)
+    )
+    async with Broker.connected(first, "test") as broker:
+        await broker.declare(topology_of(old))
+        bodies = [bytes([number % 256]) * (1 + number) for number in range(300)]
+        await broker.publish_all(
+            [Outgoing("", MAIL_ARCHIVE, body, "RawMail.v1", f"{len(body)}") for body in bodies]
+        )
+    folder = tmp_path / "backup"
+    folder.mkdir()
+    await _write(folder, config, old, with_archive=True)
+    manifest = read_manifest(folder)
+    assert {one.name: one.messages for one in manifest.archives} == {
+        MAIL_ARCHIVE: 300,
+        EVENT_ARCHIVE: 0,
+    }
+    verify(folder, manifest)
+    await restore_archives(new, folder, manifest.archives, lambda: None)
+    async with Broker.connected(second, "test") as broker:
+        read = [
+            message
+            async for batch in archived(broker, MAIL_ARCHIVE, "first", 299)
+            for message in batch
+        ]
+    assert [message.body for message in read] == bodies
+    assert [message.message_id for message in read] == [f"{len(body)}" for body in bodies]
+    with pytest.raises(SettingsError, match="is not empty"):
+        await restore_archives(new, folder, manifest.archives, lambda: None)
+    file = folder / manifest.archives[0].file
+    file.write_bytes(file.read_bytes()[:-20])
+    with pytest.raises(PermanentError, match="is damaged: its checksum differs"):
+        verify(folder, manifest)
+
+
+async def test_a_token_that_was_revoked_after_the_backup_does_not_hold_again(
+    servers: PrivateServers, store: Store, name: str, tmp_path: Path
+) -> None:
+    config, settings = office(servers, tmp_path, name)
+    accounts = Accounts(store, settings.desk)
+    text, token = await accounts.make_token(
+        "reports", ["cases:read"], owner=None, processes=None, roles=None, lifetime=None, by="test"
+    )
+    await accounts.add_user("anna@example.test", "Anna", [], admin=True, by="test")
+    folder = tmp_path / "backup"
+    folder.mkdir()
+    await _write(folder, config, settings)
+    await accounts.revoke_token(token.id, by="test")
+    for keep in (False, True):
+        _, other = office(servers, tmp_path, f"{name}-{keep}")
+        await _restore_documents(folder, read_manifest(folder), other)
+        access = await revoke_access(other, keep_tokens=keep)
+        assert [one.id for one in access.revoked] == ([] if keep else [token.id])
+        assert [user.id for user in access.users] == ["anna@example.test"]
+        async with Store.opened(servers.store.url, f"{name}-{keep}") as restored:
+            found = await Accounts(restored, other.desk).tokens.find(text)
+            assert (found is not None) is keep
+            names = await restored.raw().collection_names()
+            assert not {"sessions", "links"} & set(names)

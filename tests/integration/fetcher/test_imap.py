@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from deploy.local import PrivateServers
 from services.fetcher.imap import removal as imap_removal
+from services.fetcher.imap.refetch import unmark_recorded
 from services.fetcher.imap.removal import KEYWORD
 from services.fetcher.imap.session import Folder
 from services.fetcher.imap.source import ImapSource
@@ -264,6 +266,26 @@ def test_a_kept_mail_is_flagged_and_not_handed_out_again(
         flags = [message.flags for message in box.fetch(mark_seen=False)]
     assert [KEYWORD in names for names in flags] == [True, False]
     assert not any(r"\Seen" in names for names in flags)
+
+
+def test_recorded_mails_that_stayed_are_listed_again_after_a_restore(account: Account) -> None:
+    server = account.server(delete_after_fetch=False)
+    for subject in (b"one", b"two"):
+        account.deliver(HEAD + subject + b"\r\n\r\ntext\r\n")
+    box = account.mailbox()
+    source = ImapSource(box, server, password)
+    source.connect()
+    ids = [mail.id for mail in source.list_new(10)]
+    list(source.fetch(ids))
+    source.remove(ids)
+    source.connect()
+    assert source.list_new(10) == []
+    today = datetime.now(UTC).date()
+    assert unmark_recorded(box, server, password, today + timedelta(days=3)) == 0
+    assert unmark_recorded(box, server, password, today) == 2
+    source.connect()
+    assert [mail.id for mail in source.list_new(10)] == ids
+    source.close()
 
 
 def test_without_keywords_a_kept_mail_is_marked_as_seen(
