@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.local.mail import MailServer
+from services.runtime.errors import TransientError
 from services.runtime.store.mongo import Store
 
 ROOT = Path(__file__).parents[2]
@@ -162,13 +163,16 @@ class RunningOffice:
         return asyncio.run(find())
 
     def count(self, name: str) -> int:
-        """How many documents a collection has."""
+        """How many documents a collection has; -1 while the database does not answer."""
 
         async def ask() -> int:
             async with Store.opened(self.note["urls"]["MAILCASE_STORE_URL"], "mailcase") as store:
                 return await store.collection(name).count({})
 
-        return asyncio.run(ask())
+        try:
+            return asyncio.run(ask())
+        except TransientError:
+            return -1
 
     def until_recorded(self, mails: int, timeout_s: float = PATIENCE_S) -> None:
         """Wait until so many mails have an outcome."""

@@ -39,7 +39,7 @@ def save_files(
 ) -> tuple[list[SavedFile], list[Path]]:
     """Copy the files into the backup; returns them, and those that do not exist.
 
-    Raises PermanentError if one cannot be read.
+    Raises PermanentError if one cannot be read, and OSError if the copy cannot be written.
     """
     base = config.absolute().parent
     saved, missing = [_save(config, config.name, f"{FOLDER}/{config.name}", backup)], []
@@ -62,11 +62,12 @@ def save_files(
 def _save(source: Path, path: str, file: str, backup: Path) -> SavedFile:
     target = backup / file
     try:
-        write_private(target, source.read_bytes())
+        content = source.read_bytes()
     except OSError as error:
         raise PermanentError(
-            f"{error.filename} cannot be copied: {error.strerror}; run this as the user of `mailcase up`"
+            f"{source} cannot be read: {error.strerror}; run this as the user of `mailcase up`"
         ) from error
+    write_private(target, content)
     return SavedFile(path=path, file=file, sha256=sha256_of(target))
 
 

@@ -14,6 +14,7 @@ from services.cli.case.context import opened_repository
 from services.cli.terminal.options import Limit, Process, before_moment, reject_blank
 from services.cli.terminal.output import DEFAULT_CONFIG, Config, Json, loaded
 from services.cli.terminal.tables import print_table
+from services.runtime.errors import Mistake, SettingsError
 from services.runtime.settings import Settings
 from services.runtime.store.mongo import Document
 
@@ -87,6 +88,9 @@ def list_cases(
         for case in cases:
             print(msgspec.json.encode(case).decode())
         return
+    if not cases and process is not None and process not in settings.processes:
+        hint = f"the settings have: {', '.join(settings.processes) or 'none'}"
+        raise SettingsError([Mistake("--process", f"there is no process {process!r}", hint)])
     if not cases:
         print("no cases")
         return
