@@ -198,20 +198,25 @@ class FieldsSet(_What, frozen=True, kw_only=True, tag="fields-set"):
 
     `flags` are the flags of the case from now on; None leaves them as they are. `candidates` are
     what the mails of the case say about these fields from now on, an empty list if none says
-    anything; fields that are not named keep theirs.
+    anything; fields that are not named keep theirs. `mail_flags` are the flags that these mails give
+    the case from now on, in the same way.
     """
 
     values: dict[str, FieldValue | None]
     was: dict[str, FieldValue] = {}
     flags: list[str] | None = None
     candidates: dict[str, list[FieldValue]] = {}
+    mail_flags: dict[str, list[str]] = {}
 
 
 class Linked(_What, frozen=True, kw_only=True, tag="linked"):
-    """Links to other cases were found; `flags` are the flags of the case from now on."""
+    """Links to other cases were found, and those in `gone` no longer hold; `flags` are the flags of
+    the case from now on.
+    """
 
     links: list[CaseLink]
     flags: list[str]
+    gone: list[CaseLink] = []
 
 
 class Closed(_What, frozen=True, kw_only=True, tag="closed"):

@@ -40,7 +40,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     case. `merged_into` is the case that took this one in, None for most; `closed_at` is when the
     case was closed, None while it is open. `candidates` are what mails say about fields, at most one
     value of each mail for each field: `fields` has the one that counts. `links` are other cases that
-    have something to do with this one.
+    have something to do with this one. `mail_flags` are the flags that reading a mail gave, by mail
+    key; `flags` may lack some, if a person has settled them.
     """
 
     COLLECTION: ClassVar[str] = "cases"
@@ -69,6 +70,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     closed_at: datetime | None = None
     candidates: dict[str, list[FieldValue]] = {}
     links: list[CaseLink] = []
+    mail_flags: dict[str, list[str]] = {}
 
 
 class Attachment(msgspec.Struct, frozen=True, kw_only=True):

@@ -46,7 +46,8 @@ FOLDED = (
         "opened_at",
         "assignee",
     ),
-    *("due_at", "overdue_at", "fields", "candidates", "links", "flags", "merged_into", "revision"),
+    *("due_at", "overdue_at", "fields", "candidates", "links", "flags", "mail_flags"),
+    *("merged_into", "revision"),
 )
 
 
@@ -126,7 +127,14 @@ def _fields_set(case: Case, what: FieldsSet, _at: datetime) -> dict[str, Any]:
         name: values for name, values in {**case.candidates, **what.candidates}.items() if values
     }
     flags = {} if what.flags is None else {"flags": what.flags}
-    return {"fields": _with_fields(case, what.values), "candidates": said} | flags
+    by_mail = {key: those for key, those in {**case.mail_flags, **what.mail_flags}.items() if those}
+    fields = _with_fields(case, what.values)
+    return {"fields": fields, "candidates": said, "mail_flags": by_mail} | flags
+
+
+def _linked(case: Case, what: Linked, _at: datetime) -> dict[str, Any]:
+    kept = [link for link in case.links if link not in what.gone]
+    return {"links": [*kept, *what.links], "flags": what.flags}
 
 
 def _merged(case: Case, what: Merged, at: datetime) -> dict[str, Any]:
@@ -205,7 +213,7 @@ _EFFECTS: dict[type, Callable[[Case, Any, datetime], dict[str, Any]]] = {
     DueSet: lambda _case, what, _at: {"due_at": what.to, "overdue_at": None},
     Overdue: lambda _case, _what, at: {"overdue_at": at},
     FieldsSet: _fields_set,
-    Linked: lambda case, what, _at: {"links": [*case.links, *what.links], "flags": what.flags},
+    Linked: _linked,
     Closed: lambda _case, _what, at: _closing(at),
     Reopened: lambda _case, what, _at: _reopening(what.due_at),
     MailAdded: lambda _case, what, _at: _reopening(what.due_at) if what.reopened else {},

@@ -25,7 +25,9 @@ class MongoMails:
         if found is None:
             return None
         comment = from_document(found, Comment)
-        case = await self._cases.find_one({"_id": comment.case}, ["process", "candidates"])
+        case = await self._cases.find_one(
+            {"_id": comment.case}, ["process", "candidates", "mail_flags"]
+        )
         if case is None:
             return None
         mail = await self._mails.find_one({"_id": mail_key}, ["mailbox"])
@@ -45,7 +47,8 @@ class MongoMails:
                 if _NOT_READ.isdisjoint(file.flags)
             ),
             original=comment.original,
-            is_known=any(value["by"] == mail_key for values in known for value in values),
+            is_known=mail_key in case.get("mail_flags", {})
+            or any(value["by"] == mail_key for values in known for value in values),
         )
 
     async def content(self, blob: str) -> bytes | None:

@@ -18,6 +18,7 @@ from services.runtime.settings import Field, FieldSource, Process
 PERSON = "person"
 MAX_CANDIDATES = 20  # a case with more mails that speak of a field keeps those that count most
 MAX_FLAGS = 50
+MAX_FLAGGING_MAILS = 200  # of one case, whose flags are known by mail
 
 
 @dataclass(frozen=True)
@@ -76,21 +77,27 @@ def merge(case: Case, process: Process, read: FieldsRead, facts: MailFacts) -> F
         if (merged := _candidates(case, process.field(name), name, said.get(name), read))
         != case.candidates.get(name, [])
     }
+    mail_flags = _flags_of_mail(case, read)
+    return described(case, candidates, {facts.key: mail_flags} if mail_flags is not None else {})
+
+
+def described(
+    case: Case, candidates: dict[str, list[FieldValue]], mail_flags: dict[str, list[str]]
+) -> FieldsSet | None:
+    """What changes in the case when mails say these things from now on; None if that is nothing."""
     values: dict[str, FieldValue | None] = {}
-    in_conflict = False
     for name, those in candidates.items():
         current, best = case.fields.get(name), those[0] if those else None
-        if current is not None and current.source == PERSON:
-            in_conflict |= best is not None and best.value != current.value
-            continue
-        in_conflict |= _is_contradicted(those)
-        if best != current:
+        is_person = current is not None and current.source == PERSON
+        if best != current and not is_person:
             values[name] = best
-    flags = _flags(case, read.flags, conflict=in_conflict)
-    if not candidates and flags is None:
+    flags = _flags(case, candidates, mail_flags)
+    if not candidates and not mail_flags and flags is None:
         return None
     was = {name: case.fields[name] for name in values if name in case.fields}
-    return FieldsSet(values=values, was=was, flags=flags, candidates=candidates)
+    return FieldsSet(
+        values=values, was=was, flags=flags, candidates=candidates, mail_flags=mail_flags
+    )
 
 
 def _permitted(process: Process, read: FieldsRead, facts: MailFacts) -> dict[str, FieldValue]:
@@ -138,10 +145,10 @@ def _candidates(
     if value is None and not read.complete:
         return known
     others = [candidate for candidate in known if candidate.by != read.mail_key]
-    return _ranked(field, [*others, *([value] if value is not None else [])])
+    return ranked(field, [*others, *([value] if value is not None else [])])
 
 
-def _ranked(field: Field | None, those: Sequence[FieldValue]) -> list[FieldValue]:
+def ranked(field: Field | None, those: Sequence[FieldValue]) -> list[FieldValue]:
     """By the precedence of the sources. Among equals the first invoice counts, and otherwise the
     latest mail.
     """
@@ -166,10 +173,55 @@ def _is_contradicted(those: Sequence[FieldValue]) -> bool:
     )
 
 
-def _flags(case: Case, found: Sequence[str], *, conflict: bool) -> list[str] | None:
-    """The flags from now on; None if they stay."""
-    wanted = [*found, *([CaseFlag.FIELD_CONFLICT.value] if conflict else [])]
-    return with_flags(case, wanted)
+def _flags_of_mail(case: Case, read: FieldsRead) -> list[str] | None:
+    """The flags that the mail gives the case from now on; None if they stay.
+
+    If the reading was cut short, what was found before may still be true.
+    """
+    known = case.mail_flags.get(read.mail_key, [])
+    if not known and len(case.mail_flags) >= MAX_FLAGGING_MAILS:
+        return None
+    kept = [] if read.complete else known
+    now = list(dict.fromkeys([*kept, *read.flags]))
+    return None if now == known else now
+
+
+def _flags(
+    case: Case, candidates: Mapping[str, list[FieldValue]], mail_flags: Mapping[str, list[str]]
+) -> list[str] | None:
+    """The flags from now on; None if they stay. What no mail gives any longer goes.
+
+    A flag that a mail gave before and that the case no longer has was settled by a person: it does
+    not come back.
+    """
+    before = {flag for those in case.mail_flags.values() for flag in those}
+    now = {key: those for key, those in {**case.mail_flags, **mail_flags}.items() if those}
+    after = {flag for those in now.values() for flag in those}
+    new = [
+        flag
+        for key, those in mail_flags.items()
+        for flag in those
+        if flag not in case.mail_flags.get(key, [])
+    ]
+    gone, conflict = before - after, CaseFlag.FIELD_CONFLICT.value
+    if any(_is_in_conflict(case, name, those) for name, those in candidates.items()):
+        new.append(conflict)
+    elif not any(
+        _is_in_conflict(case, name, those)
+        for name, those in {**case.candidates, **candidates}.items()
+    ):
+        gone = gone | {conflict}
+    added = [flag for flag in dict.fromkeys(new) if flag not in case.flags]
+    flags = [*(flag for flag in case.flags if flag not in gone), *added][:MAX_FLAGS]
+    return None if flags == case.flags else flags
+
+
+def _is_in_conflict(case: Case, name: str, those: Sequence[FieldValue]) -> bool:
+    """Whether a mail contradicts a person, or another mail's invoice."""
+    current = case.fields.get(name)
+    if current is not None and current.source == PERSON:
+        return bool(those) and those[0].value != current.value
+    return _is_contradicted(those)
 
 
 def with_flags(case: Case, wanted: Sequence[str]) -> list[str] | None:

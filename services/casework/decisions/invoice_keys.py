@@ -59,6 +59,11 @@ def are_corrections(read: FieldsRead) -> bool:
     return bool(read.invoices) and all(invoice.is_correction for invoice in read.invoices)
 
 
+def correction_key(number: int) -> str:
+    """By what the case of a correction is remembered."""
+    return f"correction:{number}"
+
+
 def seller_key(seller: str) -> str:
     return digest(tax_digits(seller))
 

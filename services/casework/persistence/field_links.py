@@ -11,7 +11,6 @@ from schemas.fields import FieldsRead
 from schemas.flags import CaseFlag
 from schemas.stored import Case, Comment, FieldKey, SellerAccount, from_document
 from services.casework.decisions import invoice_keys
-from services.runtime.settings import Process
 from services.runtime.store.mongo import Document, Session, Store
 
 MAX_MAILS = 100  # that one key remembers; the first is what others are linked to
@@ -52,26 +51,6 @@ class FieldLinks:
             for by, key in invoice_keys.corrected_keys(invoice):
                 known = await self._remembered(key, "corrections", read.mail_key)
                 await self._link(known.mails, "corrects", by)
-
-    async def find_same_values(self, after: Case, process: Process, *, correction: bool) -> None:
-        """Find cases with the same unique values; those that the case no longer has are forgotten."""
-        now = invoice_keys.unique_keys(after, process, correction=correction)
-        for key in set(invoice_keys.unique_keys(self._case, process, correction=correction)):
-            if key not in now:
-                gone: Document = {"$pull": {"cases": after.number}}
-                await self._keys.update({"_id": key}, gone, self._session)
-        for key in now:
-            known = await self._key(key)
-            if after.number not in known.cases:
-                await self._write(known, {"cases": [*known.cases, after.number][:MAX_MAILS]})
-            for other in [number for number in known.cases if number != after.number][:1]:
-                self._add(other, "duplicate-of", "fields")
-
-    async def is_correction(self, process: Process) -> bool:
-        """Whether the case is remembered as that of a correction."""
-        keys = invoice_keys.unique_keys(self._case, process, correction=True)
-        query = {"_id": {"$in": keys}, "cases": self._case.number}
-        return bool(await self._keys.find(query, ["_id"], limit=1, session=self._session))
 
     async def is_account_new(self, seller: str, accounts: Iterable[str]) -> bool:
         """Whether the seller has a known account, and one of these is another one.

@@ -8,22 +8,27 @@ from typing import Any
 
 from msgspec import structs
 
-from schemas.changes import Actor, CaseLink, Change, FieldsSet, Linked
+from schemas.changes import Actor, Change, FieldsSet
 from schemas.fields import FieldsRead
 from schemas.flags import CaseFlag
 from schemas.stored import Case, from_document
 from services.casework.decisions.field_merge import may_describe, merge, with_flags
 from services.casework.decisions.invoice_keys import are_corrections
+from services.casework.decisions.moved_mails import arrived
 from services.casework.persistence.field_links import FieldLinks
 from services.casework.persistence.mail_facts import MailPlace, mail_place
-from services.casework.persistence.recording import insert_history
+from services.casework.persistence.recording import insert_history, read_case
+from services.casework.persistence.unique_values import (
+    LINKED,
+    MAX_LINKS,
+    UniqueValues,
+    has_room,
+    linked,
+)
 from services.casework.records import WrittenChanges, at_revision, changed_fields
 from services.runtime.settings import Process
 from services.runtime.store.errors import ConflictError
 from services.runtime.store.mongo import Session, Store
-
-MAX_LINKS = 100  # of one case
-LINKED = Actor(kind="rule", id="same-invoice")
 
 
 @dataclass(frozen=True)
@@ -78,12 +83,17 @@ class FieldRecorder:
         case, now, written = place.case, self._clock(), WrittenChanges()
         what = merge(case, place.process, read, place.facts)
         links = FieldLinks(self._store, session, case)
+        unique = UniqueValues(self._store, session, self._processes)
         if may_describe(place.facts):
             what = await self._compare(links, place, what, read)
+            if place.facts.is_opening and are_corrections(read):
+                await unique.remember_correction(case.number)
+        actor = Actor(kind="mail", id=read.mail_key)
         if what is not None:
-            actor = Actor(kind="mail", id=read.mail_key)
             written.add(case, [what], actor, now, mail_key=read.mail_key)
+            await self._tell_target(written, case.number, read.mail_key, session)
         duplicates = await self._link(links, case, written, read.mail_key, session)
+        duplicates += await unique.follow(written, now, read.mail_key)
         await self._save(written, now, session)
         after = written.cases.get(case.number, case)
         conflict = CaseFlag.FIELD_CONFLICT
@@ -96,12 +106,6 @@ class FieldRecorder:
         """Compare the mail with other cases; returns `what` with the flag that this may add."""
         after = _with(place.case, what)
         await links.find(read)
-        if what is not None and what.values:
-            if place.facts.is_opening:
-                correction = are_corrections(read)
-            else:
-                correction = await links.is_correction(place.process)
-            await links.find_same_values(after, place.process, correction=correction)
         if not await _is_account_new(links, place.process, after, read):
             return what
         flags = with_flags(after, [CaseFlag.ACCOUNT_CHANGED.value])
@@ -129,9 +133,22 @@ class FieldRecorder:
             sides = ((case, link), (from_document(found[0], Case), links.back(link)))
             for before, new in sides:
                 current = written.cases.get(before.number, before)
-                if _has_room(current, new):
-                    written.add(current, [_linked(current, new)], LINKED, now, mail_key=mail_key)
+                if has_room(current, new.case, new.kind):
+                    written.add(current, [linked(current, new)], LINKED, now, mail_key=mail_key)
         return duplicates
+
+    async def _tell_target(
+        self, written: WrittenChanges, number: int, mail_key: str, session: Session
+    ) -> None:
+        """What is read in a merged case describes the case that took it in, too."""
+        origin = written.cases[number]
+        if origin.merged_into is None:
+            return
+        target = await read_case(self._store, origin.merged_into, session)
+        what = arrived(target, self._processes.get(target.process), origin, {mail_key})
+        if what is not None:
+            actor = Actor(kind="mail", id=mail_key)
+            written.add(target, [what], actor, self._clock(), mail_key=mail_key)
 
     async def _save(self, written: WrittenChanges, now: datetime, session: Session) -> None:
         for number, after in written.cases.items():
@@ -171,16 +188,6 @@ def _seller(process: Process, case: Case) -> str | None:
         if reads and field.name in case.fields:
             return str(case.fields[field.name].value)
     return None
-
-
-def _has_room(case: Case, link: CaseLink) -> bool:
-    known = {(known.case, known.kind) for known in case.links}
-    return (link.case, link.kind) not in known and len(known) < MAX_LINKS
-
-
-def _linked(case: Case, link: CaseLink) -> Linked:
-    flags = with_flags(case, [CaseFlag.DUPLICATE_OF] if link.kind == "duplicate-of" else [])
-    return Linked(links=[link], flags=case.flags if flags is None else flags)
 
 
 def _with(case: Case, what: FieldsSet | None) -> Case:

@@ -18,9 +18,11 @@ from services.casework import actions, records
 from services.casework.actors import ActingAs
 from services.casework.decide import decide
 from services.casework.decisions.situation import Accepted, AutomaticMail, Situation
+from services.casework.persistence.moved_mails import follow_merge, follow_split
 from services.casework.persistence.recall import AnswerRecall
 from services.casework.persistence.recording import insert_history, read_case
 from services.casework.persistence.splitting import split_off
+from services.casework.persistence.unique_values import UniqueValues
 from services.casework.refusals import StaleRevisionError
 from services.casework.results import Done
 from services.runtime.logs import get_logger
@@ -207,7 +209,10 @@ class CaseRepository:
             comment = records.note(situation, accepted.note, files)
             await self._comments.insert([to_document(comment)], session)
         if written.opened is not None:
-            await split_off(self._store, situation, written.opened, accepted.split, session)
+            new = await split_off(self._store, situation, written.opened, accepted.split, session)
+            follow_split(written, self._processes, new, case, accepted.split)
+        follow_merge(written, self._processes, accepted.changes, now)
+        await UniqueValues(self._store, session, self._processes).follow(written, now)
         await self._save(written, situation, comment, session)
         outgoing = await self._send(accepted.mail, written.cases[case.number], now, session)
         return Done(

@@ -12,8 +12,8 @@ from services.runtime.store.mongo import Document, Session, Store
 
 async def split_off(
     store: Store, situation: Situation, opened: Change, ids: Sequence[str], session: Session
-) -> None:
-    """Move the comments `ids` of the situation's case to the case that `opened` begins."""
+) -> Case:
+    """Move the comments `ids` of the situation's case to the case that `opened` begins: it is returned."""
     number, new = situation.case.number, opened.case
     comments, mails = store.collection(Comment.COLLECTION), store.collection(Mail.COLLECTION)
     among: Document = {"_id": {"$in": list(ids)}}
@@ -36,6 +36,7 @@ async def split_off(
     await store.collection(Case.COLLECTION).update({"_id": number}, left, session)
     case = new_case(situation, opened, moved)
     await store.collection(Case.COLLECTION).insert([to_document(case)], session)
+    return case
 
 
 def new_case(situation: Situation, opened: Change, moved: Sequence[Comment]) -> Case:

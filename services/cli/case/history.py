@@ -110,14 +110,18 @@ def _fields(what: FieldsSet) -> str:
         f"{name} = {value.value if value else 'removed'}" for name, value in what.values.items()
     ]
     flags = "" if what.flags is None else f"flags: {', '.join(what.flags) or 'none'}"
-    compared = "" if values else f"read {', '.join(what.candidates)}" if what.candidates else ""
+    read = [*what.candidates] or ["the mail"] * bool(what.mail_flags)
+    compared = "" if values else f"read {', '.join(read)}" if read else ""
     set_to = f"set {', '.join(values)}" if values else ""
     return "; ".join(words for words in (set_to, compared, flags) if words)
 
 
 def _linked(what: Linked) -> str:
     words = [f"{_LINKS[link.kind]} case {link.case}" for link in what.links]
-    return f"found to be {', '.join(words)}"
+    ended = [f"{_LINKS[link.kind]} case {link.case}" for link in what.gone]
+    found = f"found to be {', '.join(words)}" if words else ""
+    gone = f"no longer {', '.join(ended)}" if ended else ""
+    return "; ".join(part for part in (found, gone) if part)
 
 
 def _merged(what: Merged) -> str:
