@@ -2,7 +2,7 @@
 # ARGS passes arguments on: make demo ARGS=--keep, make test ARGS="-k reply".
 # make test WORKERS=4 uses more cores; WORKERS=0 runs everything in one process.
 .POSIX:
-.PHONY: install newcomer help demo test check check-imports check-types check-tests bench fuzz faults matrix image lock setup setup-servers setup-python clean
+.PHONY: install newcomer help demo test check check-imports check-types check-tests bench fuzz faults matrix cluster image lock setup setup-servers setup-python clean
 
 PY = .venv/bin/python
 ARGS =
@@ -19,6 +19,7 @@ help:
 	@echo "make fuzz     feed the readers of mails and invoices with odd bytes for FUZZ_SECONDS=$(FUZZ_SECONDS)"
 	@echo "make faults   kill, freeze and cut off everything while mail flows"
 	@echo "make matrix   the tests on RabbitMQ of other Debian releases and on other versions of Python (an hour)"
+	@echo "make cluster  three-node clusters in network namespaces (root): nodes killed, cut off, restarted, upgraded"
 	@echo "make image    take the Dockerfile's steps by hand, and run every service from what comes out"
 	@echo "make newcomer play a new user on a bare Debian tree (as root; ARGS='trixie' for Debian 13)"
 	@echo "make lock     choose the dependencies' versions anew (needs uv)"
@@ -59,6 +60,9 @@ faults: setup
 
 matrix: setup
 	$(PY) -m tests.matrix $(ARGS)
+
+cluster: setup
+	$(PY) -m pytest -s -m "slow or not slow" tests/cluster $(ARGS)
 
 image: setup
 	$(PY) -m pytest -m "slow or not slow" tests/deploy/test_image.py $(ARGS)

@@ -23,6 +23,10 @@ from services.runtime.logs import get_logger
 log = get_logger(__name__)
 
 WAKE_PATIENCE_S = 5.0
+# The queue of a fetcher's receipts is on one node of the broker. If that falls silent, nothing is
+# confirmed until the other nodes give it up, by default after a minute (rabbitmq.com/docs/nettick).
+# Since 4.2 the queue then stays, and refuses messages, until the node is back.
+RECEIPT_PATIENCE_S = 2.0
 
 VersionedEvent = tuple[MailEvent, str]  # the second names the outcome that the event is about
 
@@ -46,11 +50,24 @@ class Notifier:
         await self._publisher.catch_up(cases)
         events = [*_new_events(written), *_repeated_events(written, again)]
         await publish_each(self._outlet, events, _event_message)
-        await self._outlet.publish_all(_receipts(written))
         effects = _effects(written)
         await self._outlet.publish_all(_fields_to_read(written, effects))
-        await self._outlet.publish_all(_messages(effects))
+        await _publish_receipts(self._outlet, [*_receipts(written), *_messages(effects)])
         await wake_senders(self._outlet, [mail.id for mail in written.documents.outgoing])
+
+
+async def _publish_receipts(outlet: Outlet, receipts: list[Outgoing]) -> None:
+    """Publish, and wait a short time for the confirms: whoever got no receipt asks again, and a
+    replay that got none looks into the database.
+
+    So the node of one fetcher does not hold up the mail of all the others. If it is our own
+    connection that broke, the commands are delivered again, and so are their receipts.
+    """
+    try:
+        await asyncio.wait_for(outlet.publish_all(receipts), RECEIPT_PATIENCE_S)
+    except (TransientError, TimeoutError) as error:
+        hint = "a node of the broker may be unreachable; those who wait ask again"
+        log.warning("receipts_unconfirmed", messages=len(receipts), error=error, hint=hint)
 
 
 async def wake_senders(outlet: Outlet, outgoing_ids: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""Feeds the hub from the broker: one exclusive queue for this desk, whatever the number of streams."""
+"""Feeds the hub from the broker: one queue for this desk, whatever the number of streams."""
 
 import asyncio
 import uuid
@@ -9,7 +9,6 @@ from schemas.codec import UnreadableMessageError
 from services.desk.live.hub import LiveHub
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.topology import EVENT, live_queue
-from services.runtime.errors import TransientError
 from services.runtime.logs import get_logger
 from services.runtime.process.lifecycle import Stop
 
@@ -31,9 +30,7 @@ class LiveFeed:
         What happened before is unknown to the queue, so all streams fetch once.
         """
         name = live_queue(uuid.uuid4().hex)
-        queue = await self._broker.private_queue(name, EVENT, "case.#")
-        if queue is None:
-            raise TransientError(f"the queue {name} belongs to another connection")
+        queue = await self._broker.live_queue(name, EVENT, "case.#")
         self._hub.refetch()
         stopping = asyncio.ensure_future(_end_at_stop(queue.deliveries.end, stop))
         try:

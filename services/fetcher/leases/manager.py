@@ -67,6 +67,7 @@ class LeaseManager:
         self._held: dict[str, Stop] = {}  # stops the reading of each
         self._leases: dict[str, Lease] = {}
         self._releasing: set[str] = set()  # held, and to be released
+        self._unreleased: set[str] = set()  # ours in the database
         self._free_since_s: dict[str, float] = {}
         self._paused_until_s: dict[str, float] = {}
         self._store_paused_until_s = float("-inf")
@@ -89,7 +90,13 @@ class LeaseManager:
         reading = all_of(
             [self._hold(mailbox, read) for mailbox in order] + [self._end_with_service()]
         )
-        await first_of(reading, self._listen(presence.deliveries), self._announce(), self._renew())
+        try:
+            await first_of(
+                reading, self._listen(presence.deliveries), self._announce(), self._renew()
+            )
+        finally:
+            # After a broken connection: another replica need not wait until the leases expire.
+            await asyncio.gather(*(self._release(mailbox) for mailbox in sorted(self._unreleased)))
         with suppress(TransientError):
             await self._publish_presence()  # without mailboxes: others need not wait for PEER_TTL_S
 
@@ -142,6 +149,7 @@ class LeaseManager:
 
     async def _read(self, mailbox: str, lease: Lease, read: Read) -> None:
         log.info("lease_taken", mailbox=mailbox)
+        self._unreleased.add(mailbox)
         self._leases[mailbox] = lease
         self._held[mailbox] = ending = Stop()
         metrics.LEASE_HELD.labels(mailbox).set(1)
@@ -180,6 +188,7 @@ class LeaseManager:
         await receipts.release()
 
     async def _release(self, mailbox: str) -> None:
+        self._unreleased.discard(mailbox)
         try:
             await self._store.release(mailbox)
         except TransientError as error:
@@ -225,7 +234,12 @@ class LeaseManager:
     async def _publish_presence(self) -> None:
         room = 0 if self._stop.requested else max(0, self._max - len(self._requested))
         presence = FetcherPresent(replica=self._name, mailboxes=sorted(self._held), room=room)
-        await self._broker.publish(Outgoing.event(presence, "", FETCHER_PRESENT))
+        # Some replicas' queues may be on a node of the broker that fell silent or is dead: it
+        # confirms nothing, or refuses. If it is our connection, `Broker.broken` reports that.
+        with suppress(TransientError, TimeoutError):
+            await asyncio.wait_for(
+                self._broker.publish(Outgoing.event(presence, "", FETCHER_PRESENT)), ANNOUNCE_S
+            )
 
     def _balance(self, now_s: float) -> None:
         """Release the mailboxes that less loaded replicas should read."""

@@ -61,8 +61,8 @@ class StoredLeases:
     def __init__(self, store: Store) -> None:
         self._collection = store.collection(MAILBOX_LEASES)
         self._fetched = store.collection(FETCHED)
-        # For the life of the process: the leases stay ours when the connection to the broker
-        # breaks.
+        # For the life of the process: leases that could not be released when the connection to the
+        # broker broke are still ours.
         self._holder = secrets.token_hex(8)
 
     async def prepare(self, mailboxes: Collection[str]) -> None:

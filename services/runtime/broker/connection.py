@@ -5,7 +5,7 @@ import collections
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import cast
+from typing import Any, cast
 
 import aio_pika
 import aiormq.exceptions
@@ -26,9 +26,12 @@ from services.runtime.masking import mask_secrets
 
 log = get_logger(__name__)
 
-HEARTBEAT_S = 10  # the broker closes a frozen connection within about two of these
+# The broker closes a frozen connection within about two of these; the driver notices a silent
+# broker after three and a half.
+HEARTBEAT_S = 6
 CONNECT_TIMEOUT_S = 15.0
 CONSUME_PATIENCE_S = 20.0
+LIVE_QUEUE_EXPIRES_MS = 60_000
 
 
 class LeaderlessError(TransientError):
@@ -167,6 +170,26 @@ class Broker:
             await self._watch(channel)
         return PrivateQueue(deliveries, channel)
 
+    async def live_queue(self, queue: str, exchange: str, routing_key: str) -> "PrivateQueue":
+        """As `private_queue`, for events that many publish: a copy of the queue is on every node.
+
+        A private queue on a node that is silent or dead would hold up or fail every publisher of
+        its events. This one may outlive the connection, by LIVE_QUEUE_EXPIRES_MS; its name must be
+        new.
+        """
+        arguments: dict[str, Any] = {
+            "x-queue-type": "quorum",
+            "x-expires": LIVE_QUEUE_EXPIRES_MS,
+        }
+        with translate_driver_errors(f"declare the queue {queue}"):
+            channel = await self._connection.channel(publisher_confirms=False)
+            live = await channel.declare_queue(queue, durable=True, arguments=arguments)
+            await live.bind(exchange, routing_key)
+            deliveries = Deliveries(queue)
+            await deliveries.consume(channel, no_ack=True)
+            await self._watch(channel)
+        return PrivateQueue(deliveries, channel)
+
     async def open_channel(self, prefetch: int) -> AbstractChannel:
         """A channel whose end counts as the end of the connection."""
         channel = await self._connection.channel(publisher_confirms=False)
@@ -194,7 +217,7 @@ class Broker:
 
 
 class PrivateQueue:
-    """An exclusive queue of this connection and its deliveries; `release` deletes it."""
+    """A queue that only this connection consumes, and its deliveries; `release` deletes it."""
 
     def __init__(self, deliveries: Deliveries, channel: AbstractChannel) -> None:
         self.deliveries = deliveries

@@ -167,7 +167,7 @@ def replica_queue(replica: str) -> str:
 
 
 def live_queue(replica: str) -> str:
-    """The exclusive queue of one desk's connection, from which its open pages learn of changes."""
+    """The queue of one desk's connection, from which its open pages learn of changes."""
     return f"desk.live.{replica}"
 
 

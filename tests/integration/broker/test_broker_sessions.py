@@ -6,7 +6,7 @@ import itertools
 import pytest
 
 from deploy.local import PrivateServers
-from services.runtime.broker.connection import Broker, LeaderlessError
+from services.runtime.broker.connection import HEARTBEAT_S, Broker, LeaderlessError
 from services.runtime.broker.session import keep_connected
 from services.runtime.broker.topology import (
     Topology,
@@ -74,7 +74,7 @@ class TestLeases:
                 servers.broker.ctl, "list_connections", "timeout", "client_properties"
             )
         [own] = [line for line in lines.splitlines() if name in line]
-        assert own.startswith("10\t")
+        assert own.startswith(f"{HEARTBEAT_S}\t")
 
 
 class TestKeepingConnected:

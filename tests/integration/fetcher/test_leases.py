@@ -15,8 +15,10 @@ from services.fetcher.leases.store import StoredLeases
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.deliveries import Deliveries
 from services.runtime.broker.topology import mailcase_topology, private_queue_name
-from services.runtime.process.lifecycle import Stop
+from services.runtime.errors import TransientError
+from services.runtime.process.lifecycle import Stop, first_of
 from services.runtime.store.mongo import Store
+from tests.integration.brokers import end_connection
 from tests.integration.fetcher.test_fetcher import raw, sample, server
 from tests.integration.mailboxes import Account
 from tests.integration.recorder import Bench, fetching, until
@@ -114,6 +116,32 @@ async def test_an_exclusive_queue_of_a_dead_node_blocks_no_mailbox(bench: Bench)
             )
         async with replica(bench, readers, "one"):
             await until(lambda: readers.counts == [4], lambda: str(readers.by_replica), 30)
+
+
+async def test_a_broken_connection_releases_its_leases_at_once(bench: Bench) -> None:
+    """The database still answers: another replica need not wait until they expire."""
+
+    async def read(_mailbox: str, _receipts: Deliveries, ending: Stop, _lease: Lease) -> None:
+        await ending.wait()
+
+    name = f"cut off {bench.name}"
+    async with (
+        Broker.connected(bench.environ["MAILCASE_BROKER_URL"], name) as broker,
+        Store.opened(bench.servers.store.url, bench.name) as store,
+    ):
+        await broker.declare(
+            mailcase_topology(archive_max_age_days=1, archive_max_bytes=1024 * 1024)
+        )
+        stored = StoredLeases(store)
+        manager = LeaseManager(broker, stored, MAILBOXES, 10, Stop())
+        running = asyncio.ensure_future(first_of(manager.hold(read), broker.broken()))
+        while len(await stored.held()) < len(MAILBOXES):
+            assert not running.done(), running
+            await asyncio.sleep(0.1)
+        await asyncio.to_thread(end_connection, bench.servers, name)
+        with pytest.raises(TransientError):
+            await running
+        assert await stored.held() == set()
 
 
 async def test_a_lease_expires_when_its_holder_does_not_renew_it(

@@ -1,5 +1,6 @@
 """The case writer's use case on fakes: outages wait, poison is parked alone, writing comes before publishing."""
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,6 +23,7 @@ from schemas.events import (
     SenderLimited,
 )
 from schemas.mails import BlobRef, Replay
+from services.case_writer import notifier
 from services.case_writer.batch import ReceivedCommand
 from services.case_writer.notifier import Notifier
 from services.case_writer.originals import Originals
@@ -630,3 +632,25 @@ async def test_an_event_that_cannot_be_published_holds_up_no_other_and_no_receip
         even.mail.key
     ]
     assert writer.receipts == {"invoices": [odd.mail.key, even.mail.key]}
+
+
+@pytest.mark.parametrize("refused", [False, True])
+async def test_a_receipt_that_is_refused_or_never_confirmed_does_not_hold_up_the_next_mails(
+    writer: Writer, monkeypatch: pytest.MonkeyPatch, refused: bool
+) -> None:
+    """A fetcher's node of the broker is silent or dead: the fetcher asks again, the others go on."""
+    never_confirmed = asyncio.Event()
+
+    async def publish_all(messages: list[Outgoing]) -> None:
+        writer.outlet.published += messages
+        if any(message.routing_key.startswith("mail.recorded.") for message in messages):
+            if refused:
+                raise TransientError("Basic.Nack")
+            await never_confirmed.wait()
+
+    monkeypatch.setattr(writer.outlet, "publish_all", publish_all)
+    monkeypatch.setattr(notifier, "RECEIPT_PATIENCE_S", 0.01)
+    first, second = opening("first"), opening("second")
+    await asyncio.wait_for(writer.handle(first), 5)
+    await asyncio.wait_for(writer.handle(second), 5)
+    assert writer.outcomes == {first.mail.key: "opened", second.mail.key: "opened"}

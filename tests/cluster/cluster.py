@@ -1,0 +1,160 @@
+"""Three machines, each with a RabbitMQ node and a MongoDB member; see `network`."""
+
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from pymongo.errors import PyMongoError
+
+from tests.cluster.broker_node import BrokerNode
+from tests.cluster.network import Network
+from tests.cluster.store_member import PORT, REPLICA_SET, StoreMember
+
+DISK_MB = 1200  # of each machine, in memory
+
+
+class Cluster:
+    """`machines` are numbered from 1; `brokers[n]` and `stores[n]` are what runs on machine n."""
+
+    def __init__(self, folder: Path, programs: Path) -> None:
+        self.folder = folder
+        self.network = Network(3)
+        self.machines = self.network.machines
+        addresses = [self.network.address(machine) for machine in self.machines]
+        self.brokers = {
+            machine: BrokerNode(
+                self.disk(machine), addresses, machine - 1, self.network.prefix(machine), programs
+            )
+            for machine in self.machines
+        }
+        self.stores = {
+            machine: StoreMember(
+                self.disk(machine), addresses[machine - 1], self.network.prefix(machine)
+            )
+            for machine in self.machines
+        }
+        self._opened = ExitStack()
+
+    def disk(self, machine: int) -> Path:
+        """A file system of the machine's own."""
+        return self.folder / f"machine-{machine}"
+
+    @property
+    def store_url(self) -> str:
+        hosts = ",".join(f"{member.address}:{PORT}" for member in self.stores.values())
+        return f"mongodb://{hosts}/?replicaSet={REPLICA_SET}"
+
+    def ctl(self, *arguments: str) -> str:
+        """rabbitmqctl on the first running node."""
+        node = next(node for node in self.brokers.values() if node.running)
+        return node.ctl(*arguments)
+
+    def kill(self, machine: int) -> None:
+        """Everything on the machine dies at once."""
+        self.brokers[machine].kill()
+        self.stores[machine].kill()
+
+    def stop(self, machine: int) -> None:
+        """Everything on the machine is stopped gracefully."""
+        self.brokers[machine].stop()
+        self.stores[machine].stop()
+
+    def start(self, machine: int) -> None:
+        """What does not run there is started."""
+        self.stores[machine].start()
+        self.brokers[machine].launch()
+        self.brokers[machine].wait()
+
+    def fill_disk(self, machine: int) -> None:
+        """Not one byte more can be written on the machine."""
+        with (self.disk(machine) / "filler").open("wb", buffering=0) as filler, suppress(OSError):
+            while True:
+                filler.write(b"\1" * 1_000_000)
+
+    def free_disk(self, machine: int) -> None:
+        """There is room again; what died of it is started."""
+        (self.disk(machine) / "filler").unlink()
+        self.start(machine)
+
+    def leader(self, queue: str) -> int:
+        """The machine with the leader of a quorum queue."""
+        for line in self.ctl("list_queues", "name", "leader").splitlines():
+            name, _, node = line.partition("\t")
+            if name == queue:
+                return next(n for n, broker in self.brokers.items() if broker.name == node)
+        raise AssertionError(f"there is no queue {queue}")
+
+    def primary(self) -> int:
+        """The machine with the replica set's primary; waits for an election."""
+        return self._first(lambda machine: self.stores[machine].is_primary())
+
+    def move_primary(self, machine: int) -> None:
+        """Make this machine's member the primary."""
+        deadline = time.monotonic() + 60
+        while (old := self.primary()) != machine:
+            assert time.monotonic() < deadline, "no primary there within 60 s"
+            with suppress(PyMongoError), self.stores[old].client() as client:
+                client.admin.command("replSetStepDown", 10, secondaryCatchUpPeriodSecs=5)
+
+    def _first(self, condition: Callable[[int], bool]) -> int:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            for machine in self.machines:
+                if self.stores[machine].running and condition(machine):
+                    return machine
+            time.sleep(0.2)
+        raise AssertionError("no primary within 60 s")
+
+    def __enter__(self) -> Self:
+        try:
+            self._opened.enter_context(self.network)
+            for machine in self.machines:
+                self._mount(self.disk(machine))
+            self._opened.callback(self._end)
+            self._start_all()
+        except BaseException:
+            self._opened.close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._opened.close()
+
+    def _start_all(self) -> None:
+        for broker in self.brokers.values():
+            broker.launch()
+        for store in self.stores.values():
+            store.start()
+        members = [
+            {"_id": machine, "host": f"{store.address}:{PORT}"}
+            for machine, store in self.stores.items()
+        ]
+        settings = {"electionTimeoutMillis": 5_000, "heartbeatIntervalMillis": 1_000}
+        with self.stores[1].client() as client:
+            client.admin.command(
+                "replSetInitiate", {"_id": REPLICA_SET, "members": members, "settings": settings}
+            )
+        self.primary()
+        for broker in self.brokers.values():
+            broker.wait()
+        self.brokers[1].ctl("await_online_nodes", "3", "--timeout", "60")
+
+    def _end(self) -> None:
+        for machine in self.machines:
+            self.kill(machine)
+
+    def _mount(self, place: Path) -> None:
+        place.mkdir(parents=True)
+        options = f"size={DISK_MB}m,mode=755"
+        command: Sequence[str] = ["mount", "-t", "tmpfs", "-o", options, "mailcase", str(place)]
+        subprocess.run(command, check=True, capture_output=True)
+        self._opened.callback(subprocess.run, ["umount", "-l", str(place)], check=True)

@@ -1,0 +1,102 @@
+"""Mail that trickles into every mailbox while something happens to the cluster."""
+
+import itertools
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from tests.cluster.pipeline import ClusterPipeline, now, until
+from tests.sample_mails import Sample, new_mails
+
+EVERY_S = 1.0  # a mail into each mailbox
+
+
+@dataclass
+class Trickle:
+    """Delivers a mail to each mailbox every second, at most `limit` mails."""
+
+    pipeline: ClusterPipeline
+    limit: int
+    every_s: float = EVERY_S
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _failure: BaseException | None = None
+
+    @contextmanager
+    def flowing(self) -> Iterator[None]:
+        thread = threading.Thread(target=self._flow)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._stop.set()
+            thread.join()
+        if self._failure is not None:
+            raise self._failure
+
+    def _flow(self) -> None:
+        try:
+            mailboxes = itertools.cycle(self.pipeline.mailboxes)
+            pause = self.every_s / len(self.pipeline.mailboxes)
+            for sample, mailbox in zip(_samples(self.limit), mailboxes, strict=False):
+                if self._stop.wait(pause):
+                    return
+                self.pipeline.send(mailbox, sample)
+        except BaseException as error:  # noqa: BLE001 - raised in the test's own thread
+            self._failure = error
+
+
+def _samples(limit: int) -> Iterator[Sample]:
+    """Made as they are needed: a thousand take seconds."""
+    chunks = (new_mails(20, seed=seed) for seed in itertools.count(1))
+    return itertools.islice(itertools.chain.from_iterable(chunks), limit)
+
+
+@dataclass(frozen=True)
+class Outage:
+    """What happened, and for how long no mail of each mailbox was recorded meanwhile."""
+
+    event: str
+    gaps_s: dict[str, float]
+
+    def __str__(self) -> str:
+        ordered = sorted(self.gaps_s.values())
+        return f"{self.event}: median {ordered[len(ordered) // 2]:.1f} s, worst {ordered[-1]:.1f} s"
+
+
+class Events:
+    """Lets things happen one after the other; `outages` has what each cost."""
+
+    def __init__(self, pipeline: ClusterPipeline) -> None:
+        self.pipeline = pipeline
+        self._spans: list[tuple[str, datetime, datetime]] = []
+
+    def happen(
+        self, event: str, begin: Callable[[], None], seconds: float, end: Callable[[], None]
+    ) -> None:
+        """Do `begin`, let `seconds` pass, do `end`, and wait until every mailbox is read again."""
+        started = now()
+        begin()
+        time.sleep(seconds)  # how long it lasts is what is tested
+        end()
+        ended = now()
+        until(lambda: self._all_recorded_since(ended), f"all mailboxes are read after {event}", 180)
+        self._spans.append((event, started, now()))
+
+    def until_recorded_again(self) -> None:
+        """A mail of every mailbox is recorded that came after this moment."""
+        moment = now()
+        until(lambda: self._all_recorded_since(moment), "all mailboxes are read", 180)
+
+    def _all_recorded_since(self, moment: datetime) -> bool:
+        found = self.pipeline.database["mails"].find({"recorded_at": {"$gte": moment}}, {"_id": 1})
+        of = self.pipeline.mailbox_of
+        return {of[mail["_id"]] for mail in found} == self.pipeline.mailboxes.keys()
+
+    @property
+    def outages(self) -> list[Outage]:
+        return [
+            Outage(event, self.pipeline.gaps_s(begin, end)) for event, begin, end in self._spans
+        ]

@@ -1,0 +1,117 @@
+"""What happens to three-node clusters while mail flows: nothing is lost or doubled, and mail flows on.
+
+Each test prints, and records as a figure, for how long no mail of a mailbox was recorded.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import pytest
+
+from tests.cluster.events import Events, Trickle
+from tests.cluster.pipeline import ClusterPipeline, until
+
+pytestmark = pytest.mark.slow
+Start = Callable[[str], ClusterPipeline]
+Record = Callable[[str, object], None]
+
+UNREAD_S = 40.0  # for no longer a mailbox may be without a reader
+TAKE_OVER_S = 30.0
+MAILS = 5000
+
+
+@contextmanager
+def ledger(start: Start, release: str, record: Record, worst_s: float) -> Iterator[Events]:
+    """Mail flows; at the end every mail has its one outcome, and no event cost more than `worst_s`."""
+    pipeline = start(release)
+    version, events = pipeline.cluster.brokers[1].version(), Events(pipeline)
+    with Trickle(pipeline, MAILS).flowing():
+        events.until_recorded_again()
+        yield events
+    pipeline.settle()
+    for outage in events.outages:
+        print(f"{version}: {outage}")
+        record("figure", f"{version}: {outage}")
+    print(f"{version}: {len(pipeline.sent)} mails, {pipeline.faults() or 'all well'}")
+    assert pipeline.faults() == {}
+    assert max(max(outage.gaps_s.values()) for outage in events.outages) < worst_s
+
+
+def test_each_broker_node_is_killed(start: Start, release: str, record_property: Record) -> None:
+    with ledger(start, release, record_property, TAKE_OVER_S) as events:
+        cluster = events.pipeline.cluster
+        for machine in cluster.machines:
+            node = cluster.brokers[machine]
+            name = f"broker node {machine} killed, away for 15 s"
+            events.happen(name, node.kill, 15, partial(cluster.start, machine))
+
+
+@pytest.mark.parametrize("seconds", [5, 20, 90])
+def test_a_machine_is_cut_off(
+    start: Start, release: str, record_property: Record, seconds: int
+) -> None:
+    with ledger(start, release, record_property, UNREAD_S) as events:
+        network = events.pipeline.cluster.network
+        machine = int(events.pipeline.holders()["m1"][-1])
+        name = f"machine of a fetcher's broker node cut off for {seconds} s"
+        events.happen(name, partial(network.cut, machine), seconds, partial(network.heal, machine))
+
+
+def test_the_primary_and_the_leaders_die_together(
+    start: Start, release: str, record_property: Record
+) -> None:
+    with ledger(start, release, record_property, UNREAD_S) as events:
+        cluster = events.pipeline.cluster
+        machine = cluster.leader("case_writer.commands")
+        cluster.move_primary(machine)
+        name = "machine of the primary and of a queue's leader killed, away for 30 s"
+        events.happen(name, partial(cluster.kill, machine), 30, partial(cluster.start, machine))
+
+
+def test_links_lose_one_direction_or_get_slow(
+    start: Start, release: str, record_property: Record
+) -> None:
+    with ledger(start, release, record_property, UNREAD_S) as events:
+        network = events.pipeline.cluster.network
+        heal = partial(network.heal, 1)
+        events.happen(
+            "what machine 1 sends to the others is lost for 20 s",
+            partial(network.lose_sent, 1), 20, heal,
+        )  # fmt: skip
+        events.happen("machine 1 at 512 kbit/s for 30 s", partial(network.slow, 1, 512), 30, heal)
+
+
+def test_the_disk_of_a_machine_is_full(start: Start, release: str, record_property: Record) -> None:
+    with ledger(start, release, record_property, 120) as events:
+        cluster = events.pipeline.cluster
+        events.happen(
+            "disk of machine 1 full for 20 s",
+            partial(cluster.fill_disk, 1), 20, partial(cluster.free_disk, 1),
+        )  # fmt: skip
+
+
+def test_a_rolling_restart(start: Start, release: str, record_property: Record) -> None:
+    with ledger(start, release, record_property, TAKE_OVER_S) as events:
+        cluster = events.pipeline.cluster
+        for machine in cluster.machines:
+            name = f"machine {machine} restarted"
+            stop, again = partial(cluster.stop, machine), partial(cluster.start, machine)
+            events.happen(name, stop, 0, again)
+
+
+@pytest.mark.parametrize("release", ["unstable"])
+def test_mailboxes_of_a_dead_node_are_read_by_another_ten_times(
+    start: Start, release: str, record_property: Record
+) -> None:
+    with ledger(start, release, record_property, TAKE_OVER_S) as events:
+        pipeline = events.pipeline
+        for _ in range(10):
+            until(lambda: len(pipeline.holders()) == len(pipeline.mailboxes), "all are read", 60)
+            reader = pipeline.holders()["m1"]
+            machine = int(reader[-1])
+            dead = pipeline.cluster.brokers[machine]
+            taken_over = events.until_recorded_again
+            events.happen(f"broker node of {reader} killed, kept dead", dead.kill, 0, taken_over)
+            assert pipeline.holders()["m1"] != reader
+            pipeline.cluster.start(machine)
