@@ -44,7 +44,7 @@ def fetcher(
     """Fetch and publish every mail; remove it from the mailbox once its outcome is recorded."""
     from services.fetcher.main import run  # noqa: PLC0415 - a service loads only its own drivers
 
-    settings = loaded(config)
+    settings = loaded(config, is_service=True)
     if max_mailboxes is not None:
         settings = replace(settings, fetcher=replace(settings.fetcher, max_mailboxes=max_mailboxes))
     _run("fetcher", run, settings, http_port, http_host)
@@ -56,7 +56,7 @@ def router(
     """Decide for every mail whether it opens a case or joins one."""
     from services.router.main import run  # noqa: PLC0415 - as above
 
-    _run("router", run, loaded(config), http_port, http_host)
+    _run("router", run, loaded(config, is_service=True), http_port, http_host)
 
 
 def case_writer(
@@ -65,7 +65,7 @@ def case_writer(
     """Write cases, comments, attachments and outcomes."""
     from services.case_writer.main import run  # noqa: PLC0415 - as above
 
-    _run("case-writer", run, loaded(config), http_port, http_host)
+    _run("case-writer", run, loaded(config, is_service=True), http_port, http_host)
 
 
 def sender(
@@ -74,7 +74,7 @@ def sender(
     """Send acknowledgements, and answers from cases."""
     from services.sender.main import run  # noqa: PLC0415 - as above
 
-    _run("sender", run, loaded(config), http_port, http_host)
+    _run("sender", run, loaded(config, is_service=True), http_port, http_host)
 
 
 def extractor(
@@ -83,7 +83,7 @@ def extractor(
     """Read the fields of cases from their mails and from invoices attached to them."""
     from services.extractor.main import run  # noqa: PLC0415 - as above
 
-    _run("extractor", run, loaded(config), http_port, http_host)
+    _run("extractor", run, loaded(config, is_service=True), http_port, http_host)
 
 
 def desk(
@@ -96,7 +96,7 @@ def desk(
     from services.cli.desk import tools  # noqa: PLC0415 - as above
     from services.desk.main import run  # noqa: PLC0415 - as above
 
-    settings = loaded(config)
+    settings = loaded(config, is_service=True)
     serve = partial(run, tools=tools(settings), listen=listen)
     _run("desk", serve, settings, http_port, http_host)
 

@@ -23,6 +23,8 @@ AsUser = Annotated[
     Parameter(
         name="--as",
         help="Act as this user, with the roles that the settings give them; default: with every role.",
+        env_var="MAILCASE_AS",
+        show_env_var=True,
     ),
 ]
 

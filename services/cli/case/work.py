@@ -98,7 +98,7 @@ def assign(
         hint = "give a user, or --to-me, or --nobody"
         raise SettingsError([Mistake("case assign", "needs exactly one assignee", hint)])
     if to_me and options.as_user is None:
-        hint = "add --as with your address"
+        hint = "add --as with your address, or set the variable MAILCASE_AS"
         raise SettingsError([Mistake("--to-me", "does not say who you are", hint)])
     wish = actions.Assign(to=options.as_user if to_me else user)
     _act(number, wish, options)
@@ -231,8 +231,10 @@ def _act(
         print(msgspec.json.encode(answer).decode())
         return
     case = done.case
+    assigned = f", assigned to {printable(case.assignee)}" if case.assignee else ""
     print(
-        f"case {case.number}: {case.process} / {case.stage}, {case.status}, revision {case.revision}"
+        f"case {case.number}: {case.process} / {case.stage}, {case.status}{assigned}, "
+        f"revision {case.revision}"
     )
     print(f"  {printable(case.title)}")
     if done.new_case is not None:

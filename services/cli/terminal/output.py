@@ -36,15 +36,21 @@ DEFAULT_CONFIG = Path("mailcase.toml")
 _UNSAFE = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
 
 
-def loaded(config: Path) -> Settings:
+def loaded(config: Path, *, is_service: bool = False) -> Settings:
     """Load the settings and configure the logs.
 
-    If they name no servers, use those of a running `mailcase up`.
+    If they name no servers, use those of a running `mailcase up`. A command prints what it did, so
+    that only a service logs it too.
 
     Raises SettingsError.
     """
     settings = with_running_servers(load_settings(config, os.environ), config)
-    configure_logs(settings.logs.format, "error" if is_quiet() else settings.logs.level)
+    level = settings.logs.level
+    if is_quiet():
+        level = "error"
+    elif level == "info" and not is_service:
+        level = "warning"
+    configure_logs(settings.logs.format, level)
     return settings
 
 

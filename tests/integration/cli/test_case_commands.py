@@ -135,6 +135,10 @@ class TestWorking:
     def test_assigning_closing_and_reopening(self, run: Run, store_url: str, database: str) -> None:
         prepare(store_url, database, 1)
         assert run("assign", "1", "--to-me", "--as", "anna@office.example")[0] == 0
+        _, out, err = run("close", "1")
+        assert "closed" in out
+        assert err == ""  # a command prints what it did, and logs nothing
+        assert run("reopen", "1")[0] == 0
         assert run("close", "1")[0] == 0
         assert run("reopen", "1")[0] == 0
         assert run("assign", "1", "--nobody")[0] == 0
@@ -142,6 +146,16 @@ class TestWorking:
         assert run("due", "1", "never")[0] == 0
         status, _, err = run("assign", "1")
         assert (status, "needs exactly one assignee" in err) == (2, True)
+
+    def test_the_environment_says_who_acts(
+        self, run: Run, store_url: str, database: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        prepare(store_url, database, 1)
+        assert "set the variable MAILCASE_AS" in run("assign", "1", "--to-me")[2]
+        monkeypatch.setenv("MAILCASE_AS", "anna@office.example")
+        status, out, _ = run("assign", "1", "--to-me")
+        assert status == 0
+        assert "anna@office.example" in out
 
     def test_merging_and_unmerging(self, run: Run, store_url: str, database: str) -> None:
         prepare(store_url, database, 1, 2)
