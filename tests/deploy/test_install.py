@@ -1,0 +1,86 @@
+"""The wheel, installed by pipx and by uv for a user with an empty home; `make install` likewise."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.slow  # downloads, unless the tools have everything in their caches
+
+
+def run(home: Path, *command: str | Path) -> str:
+    """Run a program with that home; returns what it prints."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("MAILCASE_")}
+    for name in ("VIRTUAL_ENV", "PYTHONPATH", "PIPX_HOME", "UV_TOOL_DIR"):
+        kept.pop(name, None)
+    own = {"HOME": str(home), "PATH": f"{home}/.local/bin:{kept.get('PATH', '')}"}
+    done = subprocess.run(
+        list(command),
+        env=kept | own,
+        cwd=home,
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+    assert done.returncode == 0, f"{command}: {done.stdout[-2000:]}{done.stderr[-3000:]}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built from a copy of the committed files, as `pip wheel --no-deps .` does it."""
+    folder = tmp_path_factory.mktemp("wheel")
+    run(folder, "git", "clone", "--quiet", ROOT, folder / "source")
+    run(
+        folder,
+        "python3",
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "-w",
+        folder,
+        folder / "source",
+    )
+    [built] = folder.glob("mailcase-*.whl")
+    return built
+
+
+@pytest.mark.parametrize("tool", ["pipx", "uv"])
+def test_the_wheel_installs_into_an_empty_home(tool: str, wheel: Path, tmp_path: Path) -> None:
+    if shutil.which(tool) is None:
+        pytest.skip(f"{tool} is not installed")
+    what = f"{wheel}[local,oauth2]"
+    command = ["pipx", "install", what] if tool == "pipx" else ["uv", "tool", "install", what]
+    run(tmp_path, *command)
+    check_installed(tmp_path)
+
+
+def test_make_install_takes_the_tool_that_is_there(tmp_path: Path) -> None:
+    if shutil.which("pipx") is None and shutil.which("uv") is None:
+        pytest.skip("neither pipx nor uv is installed")
+    run(tmp_path, "git", "clone", "--quiet", ROOT, tmp_path / "mailcase")
+    printed = run(tmp_path, "make", "-C", tmp_path / "mailcase", "install")
+    assert "ready; next: mailcase init, then mailcase up" in printed
+    check_installed(tmp_path)
+
+
+def check_installed(home: Path) -> None:
+    """The command is there, finds its servers, and has all its parts."""
+    program = home / ".local" / "bin" / "mailcase"
+    version = run(home, program, "--version")
+    assert version.startswith("mailcase ")
+    assert "MongoDB " in version  # it comes along
+    assert "RabbitMQ " in version
+    assert "Run all services" in run(home, program, "--help")
+    for shell in ("bash", "zsh", "fish"):
+        assert "mailcase" in run(home, program, "completion", shell)
+    (home / "mailcase.toml").write_text(
+        '[process.invoices]\n[[process.invoices.stage]]\nname = "new"\ninitial = true\n'
+    )
+    assert "is valid: 1 process" in run(home, program, "check")
