@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from schemas.cases import Command
-from schemas.events import Event, FetcherPresent, MailsRecorded, MailsReplayed
+from schemas.events import AccessChanged, Event, FetcherPresent, MailsRecorded, MailsReplayed
 from schemas.fields import FieldsRead, ReadFields
 from schemas.mails import RawMail
 from schemas.sending import AnswerCase, SendMail
@@ -23,6 +23,7 @@ _event = msgspec.json.Decoder(Event)
 _receipt = msgspec.json.Decoder(MailsRecorded)
 _replayed = msgspec.json.Decoder(MailsReplayed)
 _presence = msgspec.json.Decoder(FetcherPresent)
+_access_changed = msgspec.json.Decoder(AccessChanged)
 
 
 CaseMessage = Command | AnswerCase | FieldsRead
@@ -107,6 +108,12 @@ def decode_presence(body: bytes) -> FetcherPresent:
     """What a fetcher announces, routing key `fetcher.present`. Raises UnreadableMessageError."""
     presence: FetcherPresent = _decode(_presence, body)
     return presence
+
+
+def decode_access_changed(body: bytes) -> AccessChanged:
+    """Whose access changed, routing key `desk.access-changed`. Raises UnreadableMessageError."""
+    changed: AccessChanged = _decode(_access_changed, body)
+    return changed
 
 
 def _decode(decoder: Any, body: bytes) -> Any:

@@ -151,6 +151,20 @@ class FetcherPresent(
     room: int
 
 
+class AccessChanged(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="AccessChanged.v1"
+):
+    """Sessions or tokens ended, or what users may see changed; routing key `desk.access-changed`.
+
+    Desks check the open streams of these `subjects` at once, against the database: the message
+    itself proves nothing. `subjects` are SHA-256 digests, so that it names nobody.
+    """
+
+    ROUTING_KEY: ClassVar[str] = "desk.access-changed"
+
+    subjects: list[str]
+
+
 Event = (
     CaseOpened
     | CaseAppended

@@ -19,6 +19,7 @@ from services.desk.desk import Desk
 from services.desk.drafts import Drafts
 from services.desk.events import DeskEvents
 from services.desk.http.idempotency import IdempotentReplies
+from services.desk.live.hub import LiveHub
 from services.desk.ports import Tools
 from services.desk.saved_views import SavedViews
 from services.desk.search.index import SearchIndex
@@ -44,11 +45,17 @@ def build_desk(
     """A desk on the database of `store`; `public_url` has no slash at the end."""
     blobs = Blobs(store)
     composer = OutgoingMailBuilder(settings, message_id_signer(settings))
+    events, live = DeskEvents(), LiveHub()
+
+    async def announce(subjects: Sequence[str]) -> None:
+        live.check(subjects)
+        await events.announce(subjects)
+
     return Desk(
         settings=settings,
         store=store,
         access=Access(settings.processes),
-        accounts=Accounts(store, replace(settings.desk, public_url=public_url)),
+        accounts=Accounts(store, replace(settings.desk, public_url=public_url), announce=announce),
         cases=CaseRepository(store, settings.processes, compose=composer.notice),
         reader=CaseReader(store),
         answers=MongoAnswers(store),
@@ -62,11 +69,12 @@ def build_desk(
         search=CaseSearch(store),
         webhooks=Webhooks(store),
         webhook_sender=WebhookSender(networks(settings.desk.webhook_allow_networks)),
-        events=DeskEvents(),
+        events=events,
         idempotent_replies=IdempotentReplies(store),
         reference=CaseReference(settings.case_reference.prefix, settings.case_reference.read_bare),
         public_url=public_url,
         tools=tools,
+        live=live,
         client_address=client_address or _address_finder(settings.desk.trusted_proxies),
     )
 

@@ -5,14 +5,16 @@ any process publishes then what the desk could not.
 """
 
 import asyncio
+import uuid
 from collections.abc import Sequence
 
 from schemas.changes import Change
+from schemas.events import AccessChanged
 from schemas.sending import SendMail
 from services.casework.publisher import ChangePublisher
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.messages import Outgoing
-from services.runtime.broker.topology import SENDER_WORK
+from services.runtime.broker.topology import ACCESS_CHANGED, SENDER_WORK
 from services.runtime.errors import TransientError
 from services.runtime.logs import get_logger
 
@@ -49,6 +51,18 @@ class DeskEvents:
                 return await self._broker.length(queue)
         except TimeoutError as error:
             raise TransientError("the broker does not answer") from error
+
+    async def announce(self, subjects: Sequence[str]) -> None:
+        """Let the other desks check the streams of `subjects`. Raises nothing: they check anyway."""
+        if self._broker is None:
+            return
+        message = AccessChanged(subjects=list(subjects))
+        event = Outgoing.event(message, uuid.uuid4().hex, ACCESS_CHANGED)
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await self._broker.publish(event)
+        except (TransientError, TimeoutError) as error:
+            log.warning("access_change_not_announced", error=error)
 
     async def publish(self, changes: Sequence[Change], outgoing: Sequence[str] = ()) -> None:
         """Publish the events of `changes`, and wake the sender for mails of the outbox. Raises nothing."""

@@ -20,6 +20,7 @@ import msgspec
 from schemas.cases import AppendToCase, Decision, IgnoreMail, OpenCase, ParkMail
 from schemas.codec import encode, encode_json, tag_of
 from schemas.events import (
+    AccessChanged,
     CaseAppended,
     CaseMoved,
     CaseOpened,
@@ -160,6 +161,7 @@ SAMPLES: dict[str, msgspec.Struct] = {
     "MailParked.v1": MailParked(reason="too-deep", **_ABOUT),
     "MailIgnored.v1": MailIgnored(reason="mail-loop", **_ABOUT),
     "MailIgnored.v1.copy": MailIgnored(reason="copy", case=235, **_ABOUT),
+    "AccessChanged.v1": AccessChanged(subjects=["0f" * 32]),
     "FetcherPresent.v1": FetcherPresent(
         replica="9a0b1c2d3e4f5061", mailboxes=["invoices-pl", "orders"], room=98
     ),

@@ -12,6 +12,7 @@ import pytest
 
 from schemas import cases, codec, events, fields, mails, sending
 from schemas.codec import (
+    decode_access_changed,
     decode_case_message,
     decode_event,
     decode_presence,
@@ -22,7 +23,7 @@ from schemas.codec import (
     decode_send_mail,
     tag_of,
 )
-from schemas.events import FetcherPresent, MailsRecorded, MailsReplayed
+from schemas.events import AccessChanged, FetcherPresent, MailsRecorded, MailsReplayed
 from schemas.fields import ReadFields
 from schemas.mails import RawMail
 from schemas.sending import SendMail
@@ -43,6 +44,8 @@ def decoder(name: str) -> Decode:
         return decode_send_mail
     if isinstance(message, ReadFields):
         return decode_read_fields
+    if isinstance(message, AccessChanged):
+        return decode_access_changed
     if isinstance(message, FetcherPresent):
         return decode_presence
     return decode_case_message if isinstance(message, MESSAGEPACK) else decode_event

@@ -16,6 +16,7 @@ from services.desk.accounts.links import OneTimeLinks
 from services.desk.accounts.login_limits import LoginLimits
 from services.desk.accounts.passwords import Passwords, checked_password
 from services.desk.accounts.sessions import Sessions
+from services.desk.accounts.subjects import Announce, announce_nothing
 from services.desk.accounts.tokens import Tokens
 from services.desk.accounts.users import Users, checked_line, no_such_user, normal_address
 from services.desk.audit_log import AuditLog
@@ -60,11 +61,13 @@ class Accounts:
         *,
         passwords: Passwords | None = None,
         clock: Callable[[], datetime] = utc_now,
+        announce: Announce = announce_nothing,
     ) -> None:
+        """`announce` lets every desk check the open streams of whose access changed."""
         self.settings = settings
-        self.users = Users(store, clock)
-        self.sessions = Sessions(store, settings, clock)
-        self.tokens = Tokens(store, clock)
+        self.users = Users(store, clock, announce)
+        self.sessions = Sessions(store, settings, clock, announce)
+        self.tokens = Tokens(store, clock, announce)
         self.links = OneTimeLinks(store, settings.base_url, clock)
         self.limits = LoginLimits(store, clock)
         self.audit = AuditLog(store, settings.audit_days, clock)

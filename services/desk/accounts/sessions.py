@@ -11,6 +11,7 @@ from msgspec import structs
 from schemas.desk import DeskSession, LoginMethod, User
 from schemas.stored import from_document, to_document
 from services.desk.accounts.random_values import hashed, random_value
+from services.desk.accounts.subjects import Announce, of_session
 from services.runtime.settings.durations import duration
 from services.runtime.settings.schema.desk import Desk as DeskSettings
 from services.runtime.store.mongo import Store
@@ -22,11 +23,18 @@ _AGENT_CHARS = 200
 class Sessions:
     """Begins, finds and ends sessions."""
 
-    def __init__(self, store: Store, settings: DeskSettings, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        settings: DeskSettings,
+        clock: Callable[[], datetime],
+        announce: Announce,
+    ) -> None:
         self._sessions = store.collection(DeskSession.COLLECTION)
         self._idle = duration(settings.session_idle)
         self._length = duration(settings.session_length)
         self._clock = clock
+        self._announce = announce
 
     async def begin(
         self,
@@ -94,6 +102,7 @@ class Sessions:
             await self._sessions.update_all(
                 {"_id": {"$in": ids}}, {"$set": {"revoked_at": self._clock()}}
             )
+            await self._announce([of_session(session_id) for session_id in ids])
         return ids
 
     def _holds(self, session: DeskSession, now: datetime) -> bool:

@@ -9,6 +9,7 @@ from schemas.stored import from_document, to_document
 from services.desk.access import Permission
 from services.desk.accounts.errors import AccountError
 from services.desk.accounts.random_values import hashed
+from services.desk.accounts.subjects import Announce, of_token
 from services.desk.accounts.token_format import is_token, new_token
 from services.desk.accounts.users import checked_line
 from services.runtime.settings import Process
@@ -21,9 +22,10 @@ _BUILT_IN_ROLES = frozenset({"reader", "worker", "manager"})
 class Tokens:
     """Makes, finds and revokes tokens."""
 
-    def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
+    def __init__(self, store: Store, clock: Callable[[], datetime], announce: Announce) -> None:
         self._tokens = store.collection(Token.COLLECTION)
         self._clock = clock
+        self._announce = announce
 
     async def create(
         self,
@@ -87,7 +89,10 @@ class Tokens:
         document = await self._tokens.update_returning(
             {"_id": token_id, "revoked_at": None}, {"$set": {"revoked_at": self._clock()}}
         )
-        return from_document(document, Token) if document else None
+        if document is None:
+            return None
+        await self._announce([of_token(token_id)])
+        return from_document(document, Token)
 
 
 def checked_scopes(scopes: Sequence[str]) -> list[str]:

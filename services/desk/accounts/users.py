@@ -8,6 +8,7 @@ from typing import Any
 from schemas.desk import User
 from schemas.stored import from_document, to_document
 from services.desk.accounts.errors import AccountError
+from services.desk.accounts.subjects import Announce, of_user
 from services.runtime.settings.schema.desk import Desk as DeskSettings
 from services.runtime.store.errors import TakenError
 from services.runtime.store.mongo import Store
@@ -41,9 +42,10 @@ def checked_line(text: str, what: str) -> str:
 class Users:
     """Adds, finds and changes users. `disable` and `set_password` end nothing else; see `Accounts`."""
 
-    def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
+    def __init__(self, store: Store, clock: Callable[[], datetime], announce: Announce) -> None:
         self._users = store.collection(User.COLLECTION)
         self._clock = clock
+        self._announce = announce
 
     async def get(self, address: str) -> User | None:
         """The user, None if there is none; `address` in any case."""
@@ -106,7 +108,11 @@ class Users:
         """The user with some fields changed; None if there is none, or none that `only_if` matches."""
         query = {"_id": address.strip().lower(), **(only_if or {})}
         document = await self._users.update_returning(query, {"$set": dict(changes)})
-        return from_document(document, User) if document else None
+        if document is None:
+            return None
+        user = from_document(document, User)
+        await self._announce([of_user(user.id)])
+        return user
 
 
 def no_such_user() -> AccountError:

@@ -6,6 +6,7 @@ from typing import Any
 from starlette.responses import Response
 
 from services.desk.access import Permission
+from services.desk.accounts.subjects import subjects_of
 from services.desk.http.endpoint import Call, Endpoint, NoQuery, Reply
 from services.desk.http.problems import ProblemError
 from services.desk.live.hub import TooManyStreamsError
@@ -26,7 +27,9 @@ async def stream_events(call: Call[NoQuery, None]) -> Reply | Response:
         return None if now is None else desk.access.processes(now)
 
     try:
-        stream = desk.live.join(principal.id, desk.access.processes(principal))
+        stream = desk.live.join(
+            principal.id, desk.access.processes(principal), subjects_of(principal)
+        )
     except TooManyStreamsError as error:
         if error.own:
             detail = "too many open streams of yours; close some pages"

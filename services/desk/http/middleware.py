@@ -33,12 +33,15 @@ class Observed:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        started, status = time.perf_counter(), 0
+        started, status, streams = time.perf_counter(), 0, False
 
         async def observed_send(message: Message) -> None:
-            nonlocal status
+            nonlocal status, streams
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, streams = message["status"], _is_stream(message["headers"])
+                if streams:
+                    metrics.IN_PROGRESS.dec()
+                    metrics.STREAMS.inc()
                 message["headers"] = [*message["headers"], *_missing(message["headers"])]
             await send(message)
 
@@ -56,14 +59,15 @@ class Observed:
                 raise  # the answer has begun; the connection is cut
             await error_response(error)(scope, receive, observed_send)
         finally:
-            metrics.IN_PROGRESS.dec()
-            self._report(scope, status, time.perf_counter() - started)
+            (metrics.STREAMS if streams else metrics.IN_PROGRESS).dec()
+            self._report(scope, status, time.perf_counter() - started, streams=streams)
 
-    def _report(self, scope: Scope, status: int, seconds: float) -> None:
+    def _report(self, scope: Scope, status: int, seconds: float, *, streams: bool) -> None:
         method = scope["method"] if scope["method"] in _METHODS else "OTHER"
         route = scope.get(ROUTE, _UNKNOWN)
         metrics.REQUESTS.labels(method, route, status).inc()
-        metrics.REQUEST_SECONDS.labels(method, route).observe(seconds)
+        if not streams:  # its length is the reader's to choose
+            metrics.REQUEST_SECONDS.labels(method, route).observe(seconds)
         log.info(
             "request_answered",
             method=method,
@@ -81,6 +85,13 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 def _missing(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     given = {name.lower() for name, _ in headers}
     return [(name, value) for name, value in _HEADERS.items() if name not in given]
+
+
+def _is_stream(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    return any(
+        name.lower() == b"content-type" and value.startswith(b"text/event-stream")
+        for name, value in headers
+    )
 
 
 def _printable(path: str) -> str:

@@ -5,10 +5,11 @@ import uuid
 from collections.abc import Callable
 
 from schemas.case_events import decode_case_event
-from schemas.codec import UnreadableMessageError
+from schemas.codec import UnreadableMessageError, decode_access_changed
 from services.desk.live.hub import LiveHub
 from services.runtime.broker.connection import Broker
-from services.runtime.broker.topology import EVENT, live_queue
+from services.runtime.broker.messages import Delivery
+from services.runtime.broker.topology import ACCESS_CHANGED, EVENT, live_queue
 from services.runtime.logs import get_logger
 from services.runtime.process.lifecycle import Stop
 
@@ -30,20 +31,23 @@ class LiveFeed:
         What happened before is unknown to the queue, so all streams fetch once.
         """
         name = live_queue(uuid.uuid4().hex)
-        queue = await self._broker.live_queue(name, EVENT, "case.#")
+        queue = await self._broker.live_queue(name, EVENT, "case.#", ACCESS_CHANGED)
         self._hub.refetch()
         stopping = asyncio.ensure_future(_end_at_stop(queue.deliveries.end, stop))
         try:
             while batch := await queue.deliveries.next_batch(BATCH):
                 for delivery in batch:
-                    self._publish(delivery.body)
+                    self._take(delivery)
         finally:
             stopping.cancel()
         await queue.release()
 
-    def _publish(self, body: bytes) -> None:
+    def _take(self, delivery: Delivery) -> None:
         try:
-            self._hub.publish(decode_case_event(body))
+            if delivery.routing_key == ACCESS_CHANGED:
+                self._hub.check(decode_access_changed(delivery.body).subjects)
+            else:
+                self._hub.publish(decode_case_event(delivery.body))
         except UnreadableMessageError as error:
             log.warning("live_event_unreadable", error=error)
             self._hub.refetch()

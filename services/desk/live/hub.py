@@ -36,11 +36,17 @@ class CaseAtRevision(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(eq=False)
 class Stream:
-    """One open stream. `processes` are those that its reader may see now."""
+    """One open stream. `processes` are those that its reader may see now.
+
+    `subjects` are what its reader is proven by, see `services.desk.accounts.subjects`. `must_check` says
+    that the proof or the roles may have changed.
+    """
 
     owner: str
     processes: Collection[str]
+    subjects: Collection[str] = ()
     closed_because: str = ""
+    must_check: bool = False
     _waiting: dict[int, bytes] = field(default_factory=dict)
     _refetch: bool = False
     _ready: asyncio.Event = field(default_factory=asyncio.Event)
@@ -56,6 +62,11 @@ class Stream:
         """Ask the listener to fetch everything: events were missed."""
         self._waiting.clear()
         self._refetch = True
+        self._ready.set()
+
+    def check(self) -> None:
+        """Have the reader's proof and roles looked up at once."""
+        self.must_check = True
         self._ready.set()
 
     def close(self, reason: str) -> None:
@@ -92,13 +103,15 @@ class LiveHub:
     def __len__(self) -> int:
         return len(self._streams)
 
-    def join(self, owner: str, processes: Collection[str]) -> Stream:
+    def join(
+        self, owner: str, processes: Collection[str], subjects: Collection[str] = ()
+    ) -> Stream:
         """A new stream of `owner`. Raises TooManyStreamsError."""
         if len(self._streams) >= MAX_STREAMS:
             raise TooManyStreamsError(own=False)
         if sum(stream.owner == owner for stream in self._streams) >= MAX_STREAMS_EACH:
             raise TooManyStreamsError(own=True)
-        stream = Stream(owner, processes)
+        stream = Stream(owner, processes, subjects)
         if self._closed:
             stream.close(SHUTDOWN)
         self._streams.add(stream)
@@ -124,6 +137,12 @@ class LiveHub:
         """Ask every listener to fetch everything, since events were missed."""
         for stream in self._streams:
             stream.refetch()
+
+    def check(self, subjects: Collection[str]) -> None:
+        """Have every stream checked at once whose reader is proven by one of `subjects`."""
+        for stream in self._streams:
+            if not set(subjects).isdisjoint(stream.subjects):
+                stream.check()
 
     def close(self) -> None:
         """End all streams, and those that come later: the desk stops."""

@@ -53,10 +53,13 @@ class EventStream(Response):
         greeting = b"retry: %d\n\n" % RETRY_MS + frame_of("open", {})
         await _write(send, greeting + (REFETCH if self._resumed else b""))
         checked_s = time.monotonic()
+        # Whatever ended between the request's check and the stream's place in the hub.
+        self._stream.check()
         while not self._stream.closed_because:
             await self._stream.wait(HEARTBEAT_S)
             await asyncio.sleep(MERGE_S)
-            if time.monotonic() - checked_s >= CHECK_EVERY_S and await self._check(checked_s):
+            is_due = time.monotonic() - checked_s >= CHECK_EVERY_S
+            if (is_due or self._stream.must_check) and await self._check(checked_s):
                 checked_s = time.monotonic()
             if not self._stream.closed_because:
                 await _write(send, self._stream.take() or _HEARTBEAT)
@@ -65,9 +68,11 @@ class EventStream(Response):
 
     async def _check(self, checked_s: float) -> bool:
         """Whether it is known what the reader may see; a reader who is signed out sees nothing more."""
+        self._stream.must_check = False
         try:
             processes = await self._visible()
         except TransientError:
+            self._stream.must_check = True  # again with the next event or heartbeat
             if time.monotonic() - checked_s >= UNCHECKED_FOR_S:
                 self._stream.close(UNAVAILABLE)
             return False

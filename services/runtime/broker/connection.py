@@ -170,7 +170,7 @@ class Broker:
             await self._watch(channel)
         return PrivateQueue(deliveries, channel)
 
-    async def live_queue(self, queue: str, exchange: str, routing_key: str) -> "PrivateQueue":
+    async def live_queue(self, queue: str, exchange: str, *routing_keys: str) -> "PrivateQueue":
         """As `private_queue`, for events that many publish: a copy of the queue is on every node.
 
         A private queue on a node that is silent or dead would hold up or fail every publisher of
@@ -184,7 +184,8 @@ class Broker:
         with translate_driver_errors(f"declare the queue {queue}"):
             channel = await self._connection.channel(publisher_confirms=False)
             live = await channel.declare_queue(queue, durable=True, arguments=arguments)
-            await live.bind(exchange, routing_key)
+            for routing_key in routing_keys:
+                await live.bind(exchange, routing_key)
             deliveries = Deliveries(queue)
             await deliveries.consume(channel, no_ack=True)
             await self._watch(channel)

@@ -6,7 +6,7 @@ Services and tests take the names from here.
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from schemas.events import FetcherPresent, MailsRecorded, MailsReplayed
+from schemas.events import AccessChanged, FetcherPresent, MailsRecorded, MailsReplayed
 
 MAIL: Final = "mailcase.mail"
 CASE: Final = "mailcase.case"
@@ -20,6 +20,7 @@ SENDER_WORK: Final = "sender.work"
 EXTRACTOR_WORK: Final = "extractor.work"
 DESK_INDEX: Final = "desk.index"
 FETCHER_PRESENT: Final = FetcherPresent.ROUTING_KEY
+ACCESS_CHANGED: Final = AccessChanged.ROUTING_KEY
 
 # No limit in practice. Quorum queues count every redelivery, also those caused by an outage or a
 # killed service, and no outage may make a mail a dead letter. RabbitMQ 4 applies 20 if none is given.

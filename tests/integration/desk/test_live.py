@@ -18,6 +18,7 @@ from services.casework.publisher import ChangePublisher, event_message
 from services.desk.api.routes import PREFIX
 from services.desk.app import build_app
 from services.desk.desk import Desk
+from services.desk.http.dispatch import Authenticator
 from services.desk.http.server import serve
 from services.desk.live import sse
 from services.desk.live.feed import LiveFeed
@@ -109,7 +110,7 @@ async def page(port: int, name: str, *headers: str) -> AsyncIterator[Page]:
 
 
 @asynccontextmanager
-async def served(desk: Desk, people: KnownPeople) -> AsyncIterator[tuple[int, Stop]]:
+async def served(desk: Desk, people: Authenticator) -> AsyncIterator[tuple[int, Stop]]:
     """The desk on a real port. As in its main: at the stop, the streams end first."""
     stop, listener = Stop(), socket.create_server(("127.0.0.1", 0))
 

@@ -1,0 +1,49 @@
+"""What is measured around every request."""
+
+from prometheus_client import REGISTRY
+from starlette.types import Message, Receive, Scope, Send
+
+from services.desk.http.dispatch import ROUTE
+from services.desk.http.middleware import Observed
+
+
+def measured(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+def answering(content_type: bytes, seen: list[tuple[float, float]]) -> Observed:
+    """An application that notes what is open while it answers."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        scope[ROUTE] = "/measured"
+        headers = [(b"content-type", content_type)]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        seen.append(
+            (measured("mailcase_desk_streams"), measured("mailcase_desk_requests_in_progress"))
+        )
+        await send({"type": "http.response.body", "body": b""})
+
+    return Observed(app, lambda _scope: "192.0.2.1")
+
+
+async def ask(app: Observed) -> None:
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Message) -> None:
+        pass
+
+    await app({"type": "http", "method": "GET", "path": "/", "headers": []}, receive, send)
+
+
+async def test_the_length_of_a_stream_is_no_time_of_a_request() -> None:
+    labels = {"method": "GET", "route": "/measured"}
+    seen: list[tuple[float, float]] = []
+    await ask(answering(b"text/event-stream; charset=utf-8", seen))
+    assert measured("mailcase_desk_request_seconds_count", **labels) == 0
+    assert measured("mailcase_desk_requests_total", **labels, status="200") == 1
+    await ask(answering(b"text/html", seen))
+    assert measured("mailcase_desk_request_seconds_count", **labels) == 1
+    assert seen == [(1, 0), (0, 1)]
+    assert measured("mailcase_desk_streams") == 0
+    assert measured("mailcase_desk_requests_in_progress") == 0
