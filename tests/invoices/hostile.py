@@ -47,6 +47,7 @@ XML: dict[str, Callable[[], bytes]] = {
     "doctype in windows-1250": lambda: _doctype("cp1250", "windows-1250"),
     "doctype in UTF-32": lambda: _doctype("utf-32", "UTF-32"),
     "doctype in UTF-7": lambda: _doctype("ascii", "UTF-7"),
+    "doctype in EBCDIC": lambda: _doctype("cp037", "IBM037"),
     "billion laughs": _billion_laughs,
     "external entity": lambda: (
         b'<!DOCTYPE Faktura [<!ENTITY a SYSTEM "file:///etc/hostname">]>' + _HEAD.encode() + b"&a;"

@@ -2,7 +2,7 @@
 
 A program for an interpreter of its own that has factur-x, drafthorse and ksef-client:
 
-    python oracle.py FILE…
+    python oracle.py [--validate] FILE…
 
 Prints one JSON object a line: the file, and for each invoice in it the format, what is wrong by its
 schema ("" if nothing, None if it was not checked), and the values by name. ksef-client reads
@@ -42,7 +42,7 @@ Tree = Any  # lxml and the packages have no types that are worth having here
 
 def _texts(root: Tree, path: str) -> list[str]:
     found = root.xpath(path, namespaces=_NAMESPACES)
-    return [text for text in (" ".join("".join(node.itertext()).split()) for node in found) if text]
+    return [text for text in (" ".join(node.xpath("string()").split()) for node in found) if text]
 
 
 def _first(root: Tree, path: str) -> str | None:
@@ -52,7 +52,7 @@ def _first(root: Tree, path: str) -> str | None:
 def _money(amount: "str | Decimal | None", currency: str | None) -> str | None:
     if amount is None or currency is None:
         return None
-    return f"{Decimal(amount).quantize(_CENT)} {currency}"
+    return f"{Decimal(amount).quantize(_CENT) + 0} {currency}"  # no minus before a zero
 
 
 def _day(value: Any) -> str:
@@ -160,14 +160,16 @@ def _fa3(root: Tree) -> Values:
 def _cii(root: Tree) -> Values:
     """By drafthorse, or by XPath when it cannot read the document; both must agree otherwise."""
     values = _cii_by_xpath(root)
-    etree.strip_tags(root, etree.Comment)  # drafthorse takes them for elements
+    etree.strip_tags(root, etree.Comment, etree.ProcessingInstruction)  # drafthorse: elements
     try:
         document = Document.parse(etree.tostring(root), strict=False)
     except (InvalidOperation, AttributeError, TypeError, ValueError):
         return values
     others = _cii_by_drafthorse(document)
     differing = {
-        name: (values[name], other) for name, other in others.items() if other != values[name]
+        name: (values[name], other)
+        for name, other in others.items()
+        if (" ".join(other.split()) if other is not None else None) != values[name]
     }
     if differing:
         raise AssertionError(f"the oracles differ: {differing}")
@@ -300,7 +302,9 @@ def read(path: Path, *, validate: bool) -> list[Values]:
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")  # of these libraries, which are not ours
-    for position, argument in enumerate(sys.argv[1:]):
+    arguments = [argument for argument in sys.argv[1:] if argument != "--validate"]
+    every = 1 if len(arguments) < len(sys.argv) - 1 else 6
+    for position, argument in enumerate(arguments):
         # the packages read a schema again for each file, which takes longer than all else
-        invoices = read(Path(argument), validate=position % 6 == 0)
+        invoices = read(Path(argument), validate=position % every == 0)
         sys.stdout.write(json.dumps({"file": argument, "invoices": invoices}) + "\n")

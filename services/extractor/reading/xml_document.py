@@ -47,6 +47,7 @@ _INVOICE_TAG = re.compile(
     rb"<(?:[A-Za-z_][\w.-]{0,40}:)?(?:Faktura|Invoice|CreditNote|CrossIndustry(?:Invoice|Document))"
     rb"[\s/>]"
 )
+_EBCDIC_DECLARATION = b"\x4c\x6f\xa7\x94\x93"  # <?xml (XML 1.0, appendix F)
 _BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 _SNIFFED_BYTES = 4096
 _SEARCHED_BYTES = 8_000_000
@@ -55,6 +56,8 @@ _SEARCHED_BYTES = 8_000_000
 def is_xml(data: bytes) -> bool:
     """Whether the data begins as XML does, in any encoding."""
     head = data[:_SNIFFED_BYTES]
+    if head.startswith(_EBCDIC_DECLARATION):
+        return True
     for mark in _BYTE_ORDER_MARKS:
         head = head.removeprefix(mark)
     return head.replace(b"\0", b"").lstrip()[:1] == b"<"
@@ -100,4 +103,6 @@ def _mentions_invoice(data: bytes) -> bool:
     """Whether a file that was refused before its root element looks like an invoice: then it is flagged."""
     if b"\0" in data[:_SNIFFED_BYTES]:  # two or four bytes a character
         data = data[:_SEARCHED_BYTES].replace(b"\0", b"")
+    elif data.startswith(_EBCDIC_DECLARATION):
+        data = data[:_SEARCHED_BYTES].decode("cp037").encode("ascii", "replace")
     return _INVOICE_TAG.search(data) is not None

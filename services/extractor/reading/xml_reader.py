@@ -5,6 +5,7 @@ change an amount. Elements are identified by namespace and name, never by prefix
 is skipped without being kept.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 from xml.parsers import expat
@@ -12,15 +13,20 @@ from xml.parsers import expat
 MAX_BYTES = 3_000_000
 MAX_DEPTH = 64
 MAX_ELEMENTS = 250_000  # an FA(3) of 10,000 lines has about 160,000
-MAX_KEPT = 10_000
+MAX_KEPT = 40_000  # a correction of 10,000 invoices
 MAX_TEXT_CHARS = 1_000  # of a wanted element; the longest of KSeF has 512
 MAX_ATTRIBUTES = 100
 MAX_NAMESPACES = 50_000  # declarations; some programs repeat them on every element
 # The other encodings that expat asks Python for are refused: one byte may mean anything there.
 _ENCODINGS = frozenset(
-    {"utf-8", "utf-16", "utf-16le", "utf-16be", "us-ascii", "ascii", "iso-8859-1", "iso-8859-2",
-     "iso-8859-15", "windows-1250", "windows-1252"}
+    {"utf-8", "utf8", "utf-16", "utf-16le", "utf-16be", "us-ascii", "ascii", "iso-8859-1",
+     "iso-8859-2", "iso-8859-15", "iso-8859-16", "iso8859-1", "iso8859-2", "iso_8859-1",
+     "iso_8859-2", "latin1", "latin2", "windows-1250", "windows-1252", "cp1250", "cp1252"}
 )  # fmt: skip
+# A misspelling that expat does not know, and that many programs write and read.
+_UTF8_MISSPELLED = re.compile(
+    rb"""(?:\xef\xbb\xbf)?<\?xml[^>]{0,80}encoding\s*=\s*["']utf8["']""", re.I
+)
 
 
 class XmlRefusedError(Exception):
@@ -73,8 +79,8 @@ class Pattern:
 class Element:
     """A wanted element. `text` is that of an element without children, as written.
 
-    `is_divided` is True if a comment, an instruction or another element stands within that text:
-    then programs differ in what they read.
+    Comments and instructions are no part of it (XML Schema part 1, 3.1.4). `is_divided` is True if
+    another element stands within that text, which no schema allows: programs differ in what they read.
     """
 
     __slots__ = (
@@ -132,7 +138,7 @@ def read_xml(data: bytes, roots: Mapping[str, Pattern]) -> tuple[str, Element]:
     """The root's full name and the root with its wanted elements. Raises XmlRefusedError."""
     if len(data) > MAX_BYTES:
         raise XmlLimitError(f"the XML has more than {MAX_BYTES} bytes")
-    reader = _Reader(roots)
+    reader = _Reader(roots, "utf-8" if _UTF8_MISSPELLED.match(data) else None)
     try:
         return reader.read(data)
     except XmlRefusedError as error:
@@ -143,7 +149,7 @@ def read_xml(data: bytes, roots: Mapping[str, Pattern]) -> tuple[str, Element]:
 class _Reader:
     """Handlers of one run. While an unwanted element is skipped, cheaper ones take their place."""
 
-    def __init__(self, roots: Mapping[str, Pattern]) -> None:
+    def __init__(self, roots: Mapping[str, Pattern], encoding: str | None) -> None:
         self._roots = roots
         self.root: Element | None = None
         self._root_name = ""
@@ -153,7 +159,7 @@ class _Reader:
         self._elements_left = MAX_ELEMENTS
         self._kept_left = MAX_KEPT
         self._namespaces_left = MAX_NAMESPACES
-        self._parser = expat.ParserCreate(namespace_separator=" ")
+        self._parser = expat.ParserCreate(encoding, " ")
         self._skip = self._skipping()
 
     def read(self, data: bytes) -> tuple[str, Element]:
@@ -230,18 +236,11 @@ class _Reader:
     def _listen(self, pattern: Pattern) -> None:
         """Take text only within the elements that have a value."""
         parser = self._parser
-        is_leaf = not pattern.children
-        parser.CharacterDataHandler = self._text if is_leaf else None
-        parser.CommentHandler = self._divide if is_leaf else None
-        parser.ProcessingInstructionHandler = self._divide if is_leaf else None
+        parser.CharacterDataHandler = self._text if not pattern.children else None
 
     def _text(self, text: str) -> None:
         if self._element is not None:
             self._element.add_text(text)
-
-    def _divide(self, *_: str) -> None:
-        if self._element is not None:
-            self._element.is_divided = True
 
     def _end(self, _name: str) -> None:
         self._depth -= 1
@@ -283,8 +282,6 @@ class _Reader:
             nonlocal depth, most, left
             depth, most, left = 1, levels_left + 1, elements_left
             parser.CharacterDataHandler = None
-            parser.CommentHandler = None
-            parser.ProcessingInstructionHandler = None
             parser.StartElementHandler = start
             parser.EndElementHandler = end
 

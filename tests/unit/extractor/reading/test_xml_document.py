@@ -64,9 +64,8 @@ def test_a_value_that_is_given_twice_is_not_taken(format_: str) -> None:
     assert InvoiceFlag.AMBIGUOUS_VALUE in document.flags
 
 
-@pytest.mark.parametrize("inner", ["<!-- -->", "<?a b?>", "<b>0</b>"])
-def test_an_amount_that_programs_read_differently_is_not_taken(inner: str) -> None:
-    xml = replaced(ksef.write(facts(), 3), r"<P_15>(\d)", rf"<P_15>\g<1>{inner}")
+def test_an_amount_that_programs_read_differently_is_not_taken() -> None:
+    xml = replaced(ksef.write(facts(), 3), r"<P_15>(\d)", r"<P_15>\g<1><b>0</b>")
     document = read(xml)
     assert document.invoice is not None
     assert document.invoice.gross is None

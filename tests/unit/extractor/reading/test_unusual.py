@@ -1,0 +1,52 @@
+"""Unusual invoices are read as the standards say, and as an independent reader reads them."""
+
+from pathlib import Path
+
+import pytest
+
+from services.extractor.reading.documents import read_documents
+from tests.invoices.unusual import Unusual, invoices
+from tests.unit.extractor.reading.test_generated import expected
+from tests.unit.extractor.reading.test_oracle import ask_oracle, ask_product, values_of
+
+INVOICES = {unusual.name: unusual for unusual in invoices()}
+AMOUNTS = {"net", "tax", "gross", "payable"}
+
+
+def wanted(unusual: Unusual) -> dict[str, str]:
+    values = {**expected(unusual.document), **unusual.changes}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+@pytest.mark.parametrize("name", INVOICES)
+def test_an_unusual_invoice_gives_its_values(name: str) -> None:
+    unusual = INVOICES[name]
+    document = unusual.document
+    (found,) = read_documents(document.name, document.content_type, document.data)
+    assert found.invoice is not None, found.detail
+    values = {name: value.text for name, value in found.invoice.values().items()}
+    values.pop("ksef_link", None)
+    assert values == wanted(unusual)
+    assert found.flags == ()
+
+
+def test_the_oracle_agrees_on_unusual_invoices(tmp_path: Path) -> None:
+    """The oracle sums the lines of FA(3), and puts the country before a foreign number."""
+    files = {}
+    for position, unusual in enumerate(INVOICES.values()):
+        file = tmp_path / f"{position:03}{Path(unusual.document.name).suffix}"
+        file.write_bytes(unusual.document.data)
+        files[file] = unusual
+    answers = ask_oracle(list(files))
+    for file, unusual in files.items():
+        (invoice,) = ask_product(file)
+        (answer,) = answers[file]
+        names = set(answer["values"])
+        if unusual.not_by_lines and invoice.format == "ksef-fa3":
+            names -= AMOUNTS
+        if "another number" in unusual.name:
+            names -= {"buyer_tax_id"}
+        ours = values_of(invoice)
+        assert {name: ours[name] for name in names} == {
+            name: answer["values"][name] for name in names
+        }, unusual.name
