@@ -11,6 +11,7 @@ import msgspec
 from schemas.stored import BlobId
 
 LinkPurpose = Literal["invite", "reset", "first"]
+PresenceKind = Literal["reading", "answering", "noting"]
 LoginMethod = Literal["local", "oidc"]
 AuditEvent = Literal[
     "logged-in",
@@ -252,3 +253,20 @@ class SavedView(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     path: str
     at: datetime
+
+
+class Presence(msgspec.Struct, frozen=True, kw_only=True):
+    """Collection `presence`: somebody has a case open; `id` is the case, a blank and the address.
+
+    `name` is for people. A document counts for some seconds after `at`; the next report renews it.
+    """
+
+    COLLECTION: ClassVar[str] = "presence"
+
+    id: str = msgspec.field(name="_id")
+    case: int
+    user: str
+    name: str
+    doing: PresenceKind
+    at: datetime
+    expires_at: datetime

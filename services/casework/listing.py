@@ -63,3 +63,14 @@ def _text_query(text: str) -> list[dict[str, Any]]:
     pattern = {"$regex": re.escape(text), "$options": "i"}
     fields = ("title", "opened_by.name", "opened_by.address", "participants")
     return [{field: pattern} for field in fields]
+
+
+@dataclass(frozen=True)
+class RelatedCase:
+    """A case that has something to do with another; `kind` and `by` as in `schemas.changes.CaseLink`, or
+    `refers-to` and `referred-by` for a mail that named a case."""
+
+    number: int
+    title: str
+    kind: str
+    by: str = ""

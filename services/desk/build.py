@@ -21,6 +21,7 @@ from services.desk.events import DeskEvents
 from services.desk.http.idempotency import IdempotentReplies
 from services.desk.live.hub import LiveHub
 from services.desk.ports import Tools
+from services.desk.presence import Presences
 from services.desk.saved_views import SavedViews
 from services.desk.search.index import SearchIndex
 from services.desk.search.query import CaseSearch
@@ -66,6 +67,7 @@ def build_desk(
         uploads=Uploads(store, blobs),
         drafts=Drafts(store),
         saved_views=SavedViews(store),
+        presences=Presences(store),
         search=CaseSearch(store),
         webhooks=Webhooks(store),
         webhook_sender=WebhookSender(networks(settings.desk.webhook_allow_networks)),
@@ -88,6 +90,7 @@ async def ensure_indexes(desk: Desk) -> None:
     await desk.uploads.ensure_indexes()
     await desk.drafts.ensure_indexes()
     await desk.saved_views.ensure_indexes()
+    await desk.presences.ensure_indexes()
     await desk.idempotent_replies.ensure_indexes()
     await SearchIndex(desk.store).ensure_indexes()
     await desk.webhooks.ensure_indexes()

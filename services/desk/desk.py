@@ -24,6 +24,7 @@ from services.desk.http.idempotency import IdempotentReplies
 from services.desk.http.problems import not_found
 from services.desk.live.hub import LiveHub
 from services.desk.ports import Tools
+from services.desk.presence import Presences
 from services.desk.saved_views import SavedViews
 from services.desk.search.query import CaseSearch
 from services.desk.uploads import Uploads
@@ -54,6 +55,7 @@ class Desk:
     uploads: Uploads
     drafts: Drafts
     saved_views: SavedViews
+    presences: Presences
     search: CaseSearch
     webhooks: Webhooks
     webhook_sender: WebhookSender

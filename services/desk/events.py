@@ -11,16 +11,23 @@ from collections.abc import Sequence
 from schemas.changes import Change
 from schemas.events import AccessChanged
 from schemas.sending import SendMail
+from services.casework.dead_letters import DeadLetters
 from services.casework.publisher import ChangePublisher
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.messages import Outgoing
-from services.runtime.broker.topology import ACCESS_CHANGED, SENDER_WORK
+from services.runtime.broker.topology import (
+    ACCESS_CHANGED,
+    CASE_WRITER_COMMANDS,
+    ROUTER_MAIL,
+    SENDER_WORK,
+)
 from services.runtime.errors import TransientError
 from services.runtime.logs import get_logger
 
 log = get_logger(__name__)
 
 PATIENCE_S = 2.0
+DEAD_ORIGINS = (ROUTER_MAIL, CASE_WRITER_COMMANDS, SENDER_WORK)
 
 
 class DeskEvents:
@@ -29,12 +36,20 @@ class DeskEvents:
     def __init__(self) -> None:
         self._broker: Broker | None = None
         self._publisher: ChangePublisher | None = None
+        self._letters: DeadLetters | None = None
 
     def connected(self, broker: Broker, publisher: ChangePublisher) -> None:
         self._broker, self._publisher = broker, publisher
+        self._letters = DeadLetters(broker, DEAD_ORIGINS)
 
     def disconnected(self) -> None:
-        self._broker = self._publisher = None
+        self._broker = self._publisher = self._letters = None
+
+    def dead_letters(self) -> DeadLetters:
+        """The broker's dead letters. Raises TransientError without a connection."""
+        if self._letters is None:
+            raise TransientError("the broker is not connected")
+        return self._letters
 
     async def send(self, message: Outgoing) -> None:
         """Publish one message that has to go out now. Raises TransientError without a connection."""

@@ -12,9 +12,9 @@ import pytest
 from schemas.codec import encode
 from schemas.mails import RawMail
 from services.cli.dead import command as dead
-from services.cli.dead.letters import DeadLetter
 from services.cli.terminal import output as common
 from services.runtime.broker.connection import Broker
+from services.runtime.broker.letters import DeadLetter
 from services.runtime.broker.messages import Delivery, Outgoing
 from services.runtime.errors import PermanentError, TransientError
 from tests.builders import raw_bytes, raw_mail

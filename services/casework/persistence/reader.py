@@ -7,9 +7,14 @@ from typing import Any
 from schemas.changes import Change
 from schemas.flags import CommentFlag
 from schemas.stored import Case, Comment, OutgoingMail, from_document
+from services.casework.listing import RelatedCase
 from services.runtime.store.mongo import Store
 
 Filter = Mapping[str, Any]
+MAX_RELATED = 50
+
+
+_REFERRED = ("referred-by", "")
 
 
 class CaseReader:
@@ -32,6 +37,7 @@ class CaseReader:
         await self._cases.ensure_index("process", "stage", "status", *latest)
         dated = {"due_at": {"$type": "date"}}
         await self._cases.ensure_index("process", "status", "due_at", "_id", where=dated)
+        await self._cases.ensure_index("refers_to", where={"refers_to": {"$gt": 0}})
         moved = {"what.type": "stage-moved"}
         await self._changes.ensure_index("what.from_process", "at", where=moved)
 
@@ -65,6 +71,22 @@ class CaseReader:
         """The numbers of the cases that were merged into this one."""
         found = await self._cases.find({"merged_into": number}, ["_id"])
         return [document["_id"] for document in found]
+
+    async def related(self, case: Case, visible: Filter) -> list[RelatedCase]:
+        """The cases that may be seen among those that this one is linked with, refers to, or that refer to
+        it; at most 50."""
+        kinds = {link.case: (str(link.kind), link.by) for link in case.links[:MAX_RELATED]}
+        if case.refers_to is not None:
+            kinds.setdefault(case.refers_to, ("refers-to", ""))
+        wanted = {"$or": [{"_id": {"$in": list(kinds)}}, {"refers_to": case.number}]}
+        found = await self._cases.find(
+            {"$and": [wanted, visible]}, ["_id", "title"], sort="_id", limit=MAX_RELATED
+        )
+        return [
+            RelatedCase(document["_id"], document["title"], *kinds.get(document["_id"], _REFERRED))
+            for document in found
+            if document["_id"] != case.number
+        ]
 
     async def moved_out(self, processes: Sequence[str], since: datetime) -> list[int]:
         """The cases that left one of `processes` for another process since then, in order of number."""

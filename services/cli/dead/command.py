@@ -3,7 +3,6 @@
 import asyncio
 import getpass
 import sys
-import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -13,8 +12,8 @@ import msgspec
 from cyclopts import Parameter
 
 from schemas.mails import RawMail
-from schemas.stored import Discard, DiscardedMessage, to_document
-from services.cli.dead.letters import ID_DIGITS, DeadLetter
+from schemas.stored import Discard
+from services.casework.dead_letters import keep_discarded
 from services.cli.terminal.options import (
     Before,
     Everything,
@@ -37,11 +36,11 @@ from services.cli.terminal.tables import print_table
 from services.runtime.broker.browse import Found, browse_queue
 from services.runtime.broker.configured import broker_url, connection_name, topology_of
 from services.runtime.broker.connection import Broker
+from services.runtime.broker.letters import ID_DIGITS, DeadLetter
 from services.runtime.broker.messages import Outgoing
 from services.runtime.errors import MailcaseError, Mistake, PermanentError, SettingsError
 from services.runtime.mail.headers import MailHeaders
 from services.runtime.settings import Settings
-from services.runtime.store.blobs import Blobs
 from services.runtime.store.configured import store_url
 from services.runtime.store.mongo import Store
 
@@ -291,17 +290,7 @@ async def _discard(
         note = Discard(by=getpass.getuser(), why=why, at=datetime.now(UTC))
 
         async def discard_one(found: Found, letter: DeadLetter) -> str:
-            body = await Blobs(store).put(letter.delivery.body)
-            discarded = DiscardedMessage(
-                id=uuid.uuid4().hex,
-                queue=letter.origin,
-                tag=letter.delivery.tag,
-                message_id=letter.delivery.message_id,
-                reason=letter.reason,
-                body=body.sha256,
-                discarded=note,
-            )
-            await store.collection("discards").insert([to_document(discarded)])
+            await keep_discarded(store, letter, note)
             await found.take()
             return "discarded"
 

@@ -13,13 +13,15 @@ from services.desk.api.cases import (
     bulk,
     cases,
     comments,
+    counts,
     exports,
     files,
+    presence,
     saved_views,
     search,
     work,
 )
-from services.desk.api.operations import flow, mailboxes, parked
+from services.desk.api.operations import dead_letters, flow, mailboxes, parked
 from services.desk.api.webhooks import webhooks
 from services.desk.http.endpoint import Endpoint
 
@@ -28,17 +30,20 @@ ENDPOINTS: Final[tuple[Endpoint[Any, Any], ...]] = (
     *processes.ROUTES,
     *bulk.ROUTES,
     *cases.ROUTES,
+    *counts.ROUTES,
     *work.ROUTES,
     *comments.ROUTES,
     *answers.ROUTES,
     *answer_suggestions.ROUTES,
     *files.ROUTES,
+    *presence.ROUTES,
     *search.ROUTES,
     *saved_views.ROUTES,
     *exports.ROUTES,
     *parked.ROUTES,
     *mailboxes.ROUTES,
     *flow.ROUTES,
+    *dead_letters.ROUTES,
     *me.ROUTES,
     *sessions.ROUTES,
     *tokens.ROUTES,

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from urllib.parse import quote, urlencode
 
+from schemas.flags import CaseFlag
 from services.desk.api.cases.answer_suggestions import AnswerSuggestion
 from services.desk.api.cases.answers import DraftView
 from services.desk.api.cases.cases import CaseList
@@ -23,6 +24,7 @@ from services.desk.pages.views.case import (
     FieldRow,
     FileView,
     HistoryEntry,
+    OtherValue,
     Preview,
     Recipient,
     StageButton,
@@ -196,6 +198,7 @@ def stage_buttons(case: CaseView) -> tuple[StageButton, ...]:
 def field_rows(case: CaseView, process: Process | None) -> tuple[FieldRow, ...]:
     """The declared fields in their order, then values of fields that the settings lost."""
     declared = {field.name: field for field in process.fields} if process else {}
+    is_flagged = CaseFlag.FIELD_CONFLICT in case.flags
     rows = []
     for name in dict.fromkeys((*declared, *case.fields)):
         field, value = declared.get(name), case.fields.get(name)
@@ -209,6 +212,17 @@ def field_rows(case: CaseView, process: Process | None) -> tuple[FieldRow, ...]:
                 evidence=value.evidence if value else "",
                 by=value.by if value else "",
                 at=value.at if value else None,
+                has_conflict=bool(value and value.others) and is_flagged,
+                others=tuple(
+                    OtherValue(
+                        value=other.value,
+                        source=other.source,
+                        evidence=other.evidence,
+                        at=other.at,
+                        href=f"#c-{quote(other.by)}",
+                    )
+                    for other in (value.others if value else ())
+                ),
                 choices=tuple(
                     Option(
                         value=choice,

@@ -15,6 +15,7 @@ from services.desk.accounts.errors import AccountError
 from services.desk.http.csrf import SAFE_METHODS, is_same_origin
 from services.desk.http.dispatch import ROUTE, Dispatcher
 from services.desk.http.problems import ProblemError, problem_of
+from services.desk.pages.handlers.navigation import navigation_counts
 from services.desk.pages.views.page import Link
 from services.desk.pages.views.people import ErrorView
 from services.desk.pages.visit import Site, Visit
@@ -53,7 +54,8 @@ class PageDispatcher:
             if request.method not in SAFE_METHODS:
                 self._require_same_origin(request)
             visit = replace(visit, signed_in=await self._principal(request, public=public))
-            visit = replace(visit, saved_views=await _saved_views(visit))
+            if visit.signed_in and request.method == "GET" and not visit.is_fragment:
+                visit = await with_navigation(visit)
             form = await _form(request)
             try:
                 return await handler(replace(visit, form=form))
@@ -107,12 +109,11 @@ class PageDispatcher:
         return visit.html("error.html", visit.page(title), status=problem.status, view=view)
 
 
-async def _saved_views(visit: Visit) -> tuple[Link, ...]:
-    """What the reader keeps in the navigation, for whole pages only."""
-    if visit.signed_in is None or visit.request.method != "GET" or visit.is_fragment:
-        return ()
+async def with_navigation(visit: Visit) -> Visit:
+    """With what a whole page shows in its navigation: saved views, and how much waits."""
     views = await visit.desk.saved_views.of(visit.principal.id)
-    return tuple(Link(href=view.path, title=view.name, id=view.id) for view in views)
+    links = tuple(Link(href=view.path, title=view.name, id=view.id) for view in views)
+    return replace(visit, saved_views=links, counts=await navigation_counts(visit))
 
 
 async def _form(request: Request) -> FormData:

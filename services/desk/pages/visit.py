@@ -21,9 +21,11 @@ from services.desk.http.problems import forbidden, invalid
 from services.desk.pages.headers import new_nonce, page_headers
 from services.desk.pages.i18n import CATALOGS, DEFAULT_LANGUAGE, Catalog
 from services.desk.pages.templating import Renderer
+from services.desk.pages.undo import read_steps, write_steps
 from services.desk.pages.views.page import Link, Message, Page, Theme, Tone, Viewer
 
 FLASH_COOKIE = "flash"
+UNDO_COOKIE = "undo"
 _ENDPOINTS = {endpoint.name: endpoint for endpoint in ENDPOINTS}
 _THEMES: Mapping[str, Theme] = {"auto": "auto", "light": "light", "dark": "dark"}
 _ZONE = re.compile(r"[A-Za-z0-9_+/-]{1,64}")
@@ -49,6 +51,7 @@ class Visit:
     signed_in: Principal | None
     form: FormData = field(default_factory=FormData)
     saved_views: tuple[Link, ...] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def desk(self) -> Desk:
@@ -183,10 +186,13 @@ class Visit:
             here=local_path(here) or "/todo",
             section=section,
             theme=_THEMES.get(self.request.cookies.get("theme", ""), "auto"),
-            zone=zone if _ZONE.fullmatch(zone) else "UTC",
+            zone=zone if _ZONE.fullmatch(zone) else self.desk.settings.desk.time_zone,
             viewer=self._viewer() if self.signed_in is not None else None,
             saved_views=self.saved_views,
-            message=read_flash(self.request.cookies.get(FLASH_COOKIE)),
+            counts=self.counts,
+            message=read_flash(
+                self.request.cookies.get(FLASH_COOKIE), self.request.cookies.get(UNDO_COOKIE)
+            ),
             live=self.site.live_url if self.signed_in is not None else None,
             **changes,
         )
@@ -197,14 +203,23 @@ class Visit:
         response = HTMLResponse(text, status, headers=dict(page_headers(page.nonce)))
         if page.message is not None and FLASH_COOKIE in self.request.cookies:
             response.delete_cookie(FLASH_COOKIE)
+            response.delete_cookie(UNDO_COOKIE)
         return response
 
-    def redirect(self, path: str, message: str = "", *, tone: Tone = "good") -> Response:
-        """To another page after a POST (303, RFC 9110 section 15.4.4), which shows the message once."""
+    def redirect(
+        self, path: str, message: str = "", *, tone: Tone = "good", undo: str = ""
+    ) -> Response:
+        """To another page after a POST (303, RFC 9110 section 15.4.4), which shows the message once, with
+        a button that takes the steps of `undo` back.
+        """
         response = RedirectResponse(local_path(path) or "/todo", status_code=303)
         if message:
             value = quote(tone[0] + message[:500])
             response.set_cookie(FLASH_COOKIE, value, max_age=60, httponly=True, samesite="lax")
+            if undo:
+                response.set_cookie(UNDO_COOKIE, undo, max_age=60, httponly=True, samesite="lax")
+            else:
+                response.delete_cookie(UNDO_COOKIE)
         return response
 
     def _viewer(self) -> Viewer:
@@ -222,13 +237,14 @@ def local_path(text: str) -> str | None:
     return text if len(text) <= 2000 and _LOCAL_PATH.fullmatch(text) else None
 
 
-def read_flash(value: str | None) -> Message | None:
-    """The message of the page before; None without one."""
+def read_flash(value: str | None, undo: str | None = None) -> Message | None:
+    """The message of the page before, with the steps that undo it; None without one."""
     if not value:
         return None
     text = unquote(value)
     tone = _TONES.get(text[:1])
-    return Message(text=text[1:501], tone=tone) if tone else None
+    steps = write_steps(read_steps(undo or ""))
+    return Message(text=text[1:501], tone=tone, undo=steps) if tone else None
 
 
 def _converted(values: Mapping[str, Any], kind: Any, *, strict: bool = True) -> Any:

@@ -150,7 +150,8 @@ async def show_case(call: Call[NoQuery, None]) -> Reply:
 async def case_reply(call: Call[Any, Any], case: Case, status: int | None = None) -> Reply:
     """A case as the answer, under the entity tag of its revision."""
     absorbed = await call.desk.reader.absorbed(case.number)
-    view = case_views(call).case(case, absorbed, stage_options(call, case))
+    related = await call.desk.reader.related(case, call.desk.access.filter(call.principal))
+    view = case_views(call).case(case, absorbed, stage_options(call, case), related)
     return Reply(view, revision=case.revision, status=status)
 
 

@@ -7,9 +7,10 @@ from typing import Any, Literal
 import msgspec
 
 from schemas.case_ref import CaseReference
-from schemas.changes import Actor, Change
+from schemas.changes import Actor, Change, FieldValue
 from schemas.cloud_events import name_of
 from schemas.stored import Attachment, Case, Comment, OutgoingMail
+from services.casework.listing import RelatedCase
 from services.runtime.settings import Process
 
 # How the case writer's sanitizer marks a picture of the internet; text cannot contain it unescaped.
@@ -35,6 +36,28 @@ class FieldView(msgspec.Struct, frozen=True, kw_only=True):
     evidence: str
     by: str
     at: datetime
+    others: list["CandidateView"] = []
+
+
+class CandidateView(msgspec.Struct, frozen=True, kw_only=True):
+    """Another value that a mail names for a field, with its evidence; `by` is the mail key."""
+
+    value: str | bool
+    source: str
+    evidence: str
+    by: str
+    at: datetime
+
+
+class LinkedCase(msgspec.Struct, frozen=True, kw_only=True):
+    """Another case that the caller may see. `kind` is `duplicate-of`, `corrects`, `corrected-by`,
+    `refers-to` or `referred-by`; `by` is how a duplicate or correction was found, empty for others."""
+
+    number: int
+    reference: str
+    title: str
+    kind: str
+    by: str = ""
 
 
 class CaseSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +96,7 @@ class CaseView(CaseSummary, frozen=True, kw_only=True):
     refers_to: int | None
     absorbed: list[int]
     stages: list["StageOption"]
+    links: list[LinkedCase] = []
 
 
 class StageOption(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,7 +180,13 @@ class CaseViews:
     def summary(self, case: Case) -> CaseSummary:
         return CaseSummary(**self._summary(case))
 
-    def case(self, case: Case, absorbed: Sequence[int], stages: list[StageOption]) -> CaseView:
+    def case(
+        self,
+        case: Case,
+        absorbed: Sequence[int],
+        stages: list[StageOption],
+        related: Sequence[RelatedCase] = (),
+    ) -> CaseView:
         process = self._processes.get(case.process)
         fields = {
             name: FieldView(
@@ -165,6 +195,7 @@ class CaseViews:
                 evidence=value.evidence,
                 by=value.by,
                 at=value.at,
+                others=_others(value, case.candidates.get(name, [])),
             )
             for name, value in case.fields.items()
         }
@@ -179,6 +210,16 @@ class CaseViews:
             refers_to=case.refers_to,
             absorbed=list(absorbed),
             stages=stages,
+            links=[
+                LinkedCase(
+                    number=other.number,
+                    reference=self._reference.write(other.number),
+                    title=other.title,
+                    kind=other.kind,
+                    by=other.by,
+                )
+                for other in related
+            ],
         )
 
     def _summary(self, case: Case) -> dict[str, Any]:
@@ -204,6 +245,21 @@ class CaseViews:
             "flags": case.flags,
             "merged_into": case.merged_into,
         }
+
+
+def _others(value: FieldValue, candidates: Sequence[FieldValue]) -> list[CandidateView]:
+    """What mails name beside the value that counts, each value once."""
+    found = {each.value: each for each in candidates if each.value != value.value}
+    return [
+        CandidateView(
+            value=each.value,
+            source=each.source,
+            evidence=each.evidence,
+            by=each.by,
+            at=each.at,
+        )
+        for each in found.values()
+    ]
 
 
 def comment_view(comment: Comment) -> CommentView:

@@ -9,6 +9,7 @@ from services.desk.access import Permission
 from services.desk.api.cases.answers import AnswerList, DraftList
 from services.desk.api.cases.cases import History
 from services.desk.api.cases.comments import CommentList
+from services.desk.api.cases.presence import PresenceList
 from services.desk.api.cases.views import CaseView
 from services.desk.http.problems import invalid
 from services.desk.pages.case_views import (
@@ -21,11 +22,13 @@ from services.desk.pages.case_views import (
 )
 from services.desk.pages.handlers.people_names import assignable, names_of_people
 from services.desk.pages.templating import zone_of
-from services.desk.pages.views.case import CaseLink, CaseScreen, Entry
+from services.desk.pages.undo import UndoStep, write_steps
+from services.desk.pages.views.case import CaseLink, CaseScreen, Entry, Present
 from services.desk.pages.visit import Visit
 
 MAX_ENTRIES = 100
 MAX_HISTORY = 200
+_WITH_UNDO = frozenset({"move_case", "assign_case", "close_case", "reopen_case"})
 
 
 async def show_case(visit: Visit) -> Response:
@@ -89,7 +92,18 @@ async def case_screen(visit: Visit) -> CaseScreen:
         fields=field_rows(case, process),
         history=tuple(history_entry(change, process, names) for change in history.items),
         people=assignable(visit, names, case.process, case.assignee or ""),
-        links=(link(case.refers_to),) if case.refers_to else (),
+        links=tuple(
+            CaseLink(
+                number=other.number,
+                reference=other.reference,
+                href=f"/cases/{other.number}",
+                title=other.title,
+                kind=other.kind,
+                by=other.by,
+            )
+            for other in case.links
+        ),
+        present=await _present(visit, "list_present"),
         merged_into=link(case.merged_into) if case.merged_into else None,
         absorbed=tuple(link(other) for other in case.absorbed),
         later_href=f"/cases/{number}?cursor={comments.next}" if comments.next else None,
@@ -97,6 +111,24 @@ async def case_screen(visit: Visit) -> CaseScreen:
         can_work=visit.may(Permission.WORK, case.process),
         can_answer=can_answer,
     )
+
+
+async def _present(
+    visit: Visit, operation: str, body: dict[str, Any] | None = None
+) -> tuple[Present, ...]:
+    found: PresenceList = (await visit.api(operation, body=body)).body
+    return tuple(Present(name=each.name, doing=each.doing) for each in found.items)
+
+
+async def report_presence(visit: Visit) -> Response:
+    """What the open page of a case says every ten seconds; the answer is who else has it open."""
+    doing = visit.text("doing")
+    if doing == "leaving":
+        await visit.api("end_presence")
+        return Response(status_code=204)
+    body = {"doing": doing or "reading"}
+    present = await _present(visit, "report_presence", body)
+    return visit.html("work/presence.html", visit.page(""), present=present)
 
 
 async def _entries(visit: Visit, case: CaseView, comments: CommentList) -> tuple[Entry, ...]:
@@ -192,5 +224,24 @@ def changed_fields(visit: Visit, case: CaseView) -> dict[str, str | bool | None]
 
 
 async def _done(visit: Visit, operation: str, body: dict[str, Any] | None) -> Response:
-    await visit.api(operation, body=body, expected=visit.revision)
-    return visit.redirect(f"/cases/{visit.request.path_params['number']}")
+    seen = visit.revision
+    reply = await visit.api(operation, body=body, expected=seen)
+    number = visit.request.path_params["number"]
+    if operation not in _WITH_UNDO or seen is None or reply.revision in {None, seen}:
+        return visit.redirect(f"/cases/{number}")
+    steps = write_steps([UndoStep(int(number), seen, reply.revision or 0)])
+    message = _done_message(visit, operation, reply.body)
+    return visit.redirect(f"/cases/{number}", message, undo=steps)
+
+
+def _done_message(visit: Visit, operation: str, case: CaseView) -> str:
+    t = visit.t.case
+    match operation:
+        case "move_case":
+            return t.done_moved.format(stage=case.stage_title)
+        case "assign_case":
+            return t.done_assigned
+        case "close_case":
+            return t.done_closed
+        case _:
+            return t.done_reopened

@@ -1,17 +1,20 @@
 """Work lists, search, bulk actions, and the row that live lists ask for."""
 
+import re
 from typing import Any
 
 from starlette.responses import Response
 
 from services.casework.refusals import ActionRefusedError, StaleRevisionError
 from services.desk.access import Permission
-from services.desk.api.cases.cases import CaseList
+from services.desk.api.cases.bulk import BulkResults
+from services.desk.api.cases.cases import CaseList, History
 from services.desk.api.cases.search import SearchResults
 from services.desk.api.processes import ProcessList, ProcessView
 from services.desk.http.problems import ProblemError
 from services.desk.pages.case_views import case_row, case_rows, hit_row, with_query
 from services.desk.pages.handlers.people_names import assignable, names_of_people
+from services.desk.pages.undo import UndoStep, inverse, read_steps, write_steps
 from services.desk.pages.views.lists import (
     CaseRow,
     ListFilters,
@@ -20,6 +23,7 @@ from services.desk.pages.views.lists import (
     SearchView,
     StageCount,
 )
+from services.desk.pages.views.page import Tone
 from services.desk.pages.visit import Visit, local_path
 
 MAX_OVERDUE = 20
@@ -31,7 +35,8 @@ _LISTS: dict[str, dict[str, Any]] = {
     "all": {"status": "open"},
     "closed": {"status": "closed"},
 }
-_SORTS = ("updated", "opened", "due", "number")
+_SORTS = ("updated", "due", "number")
+_PICKED = re.compile(r"[1-9]\d{0,14}\.\d{1,9}")  # a case and the revision that the reader saw
 
 
 async def show_list(visit: Visit) -> Response:
@@ -92,28 +97,67 @@ async def show_row(visit: Visit) -> Response:
 async def act_on_many(visit: Visit) -> Response:
     """Assigns, moves or closes the chosen cases; each by itself, as its rules allow."""
     back = local_path(visit.text("next")) or "/todo"
-    operation, body = _bulk(visit)
-    done, failed = 0, 0
-    for number in dict.fromkeys(visit.texts("case")[:MAX_BULK]):
-        try:
-            await visit.api(operation, body=body, path={"number": number})
-            done += 1
-        except (ActionRefusedError, StaleRevisionError, ProblemError):
-            failed += 1
-    texts = [visit.t.list.done.form(done).format(n=done)]
-    if failed:
-        texts.append(visit.t.list.failed.form(failed).format(n=failed))
+    chosen = [each for each in dict.fromkeys(visit.texts("case")) if _PICKED.fullmatch(each)]
+    if not chosen:
+        return visit.redirect(back)
+    seen = [[int(part) for part in each.split(".")] for each in chosen[:MAX_BULK]]
+    cases = [{"number": number, "revision": revision} for number, revision in seen]
+    results: BulkResults = (
+        await visit.api("act_on_many", body={"action": _bulk(visit), "cases": cases})
+    ).body
+    done = [
+        UndoStep(number, before, result.revision)
+        for (number, before), result in zip(seen, results.items, strict=True)
+        if result.status == 200 and result.revision is not None
+    ]
+    refused = [result for result in results.items if result.status != 200]
+    texts = [visit.t.list.done.form(len(done)).format(n=len(done))] if done else []
+    if refused:
+        texts.append(visit.t.list.failed.form(len(refused)).format(n=len(refused)))
+        texts.append(refused[0].detail or "")
+    tone: Tone = "bad" if refused else "good"
+    return visit.redirect(back, " ".join(texts), tone=tone, undo=write_steps(done))
+
+
+async def undo(visit: Visit) -> Response:
+    """Gives cases their state before an action back; one that has changed since stays."""
+    back = local_path(visit.text("next")) or "/todo"
+    steps = read_steps(visit.text("steps"))
+    undone = [step for step in steps if await _undo(visit, step)]
+    texts = []
+    if undone:
+        texts.append(visit.t.list.undone.form(len(undone)).format(n=len(undone)))
+    if failed := len(steps) - len(undone):
+        texts.append(visit.t.list.not_undone.form(failed).format(n=failed))
     return visit.redirect(back, " ".join(texts), tone="bad" if failed else "good")
 
 
-def _bulk(visit: Visit) -> tuple[str, dict[str, Any]]:
+async def _undo(visit: Visit, step: UndoStep) -> bool:
+    """Undoes the step's changes, latest first; each only at the revision that the one before left."""
+    path = {"number": str(step.number)}
+    try:
+        query = {"after": step.before, "limit": step.after - step.before}
+        history: History = (await visit.api("show_history", path=path, query=query)).body
+        revision: int | None = step.after
+        for change in reversed(history.items):
+            operation = inverse(change.what, change.details)
+            if operation is None:
+                return False
+            name, body = operation
+            revision = (await visit.api(name, body=body, path=path, expected=revision)).revision
+    except (ActionRefusedError, StaleRevisionError, ProblemError):
+        return False
+    return bool(history.items)
+
+
+def _bulk(visit: Visit) -> dict[str, Any]:
     match visit.text("do"):
         case "assign":
-            return "assign_case", {"to": visit.text("assignee") or None}
+            return {"action": "assign", "to": visit.text("assignee") or None}
         case "move":
-            return "move_case", {"stage": visit.text("stage")}
+            return {"action": "move", "stage": visit.text("stage")}
         case _:
-            return "close_case", {}
+            return {"action": "close"}
 
 
 async def save_view(visit: Visit) -> Response:
@@ -180,7 +224,6 @@ def _filters(visit: Visit, chosen: dict[str, Any], declared: list[ProcessView]) 
     t = visit.t.list
     titles = {
         "updated": t.sort_updated,
-        "opened": t.sort_opened,
         "due": t.sort_due,
         "number": t.sort_number,
     }

@@ -9,7 +9,6 @@ from services.desk.http.problems import invalid
 from services.desk.pages.case_views import with_query
 from services.desk.pages.views.lists import Option
 from services.desk.pages.views.operations import (
-    DeadLetterRow,
     FlowNode,
     FlowView,
     HeaderLine,
@@ -27,7 +26,7 @@ _DEAD = ".dead"
 
 
 async def show_parked_list(visit: Visit) -> Response:
-    """The mails that wait for a person, oldest first, and how many dead letters there are."""
+    """The mails that wait for a person, oldest first."""
     params = visit.request.query_params
     reason = params.get("reason", "")
     query = {"reason": reason, "cursor": params.get("cursor", "")}
@@ -52,11 +51,6 @@ async def show_parked_list(visit: Visit) -> Response:
         reasons=tuple(
             Option(value=word, title=text, is_chosen=word == reason)
             for word, text in visit.t.words.park_reasons.items()
-        ),
-        dead=tuple(
-            DeadLetterRow(queue=queue.name, count=queue.messages)
-            for queue in flow.queues
-            if queue.name.endswith(_DEAD) and queue.messages
         ),
         total=flow.parked if not reason else None,
         next_href=with_query("/parked", reason=reason, cursor=found.next) if found.next else None,

@@ -55,6 +55,7 @@ class Navigation(msgspec.Struct, frozen=True, kw_only=True):
     closed: str
     search: str
     parked: str
+    dead: str
     mailboxes: str
     flow: str
     people: str
@@ -91,7 +92,6 @@ class WorkList(msgspec.Struct, frozen=True, kw_only=True):
     stage: str
     sort: str
     sort_updated: str
-    sort_opened: str
     sort_due: str
     sort_number: str
     text: str
@@ -116,6 +116,8 @@ class WorkList(msgspec.Struct, frozen=True, kw_only=True):
     view_name: str
     done: Plural
     failed: Plural
+    undone: Plural
+    not_undone: Plural
     updated: str
     assignee: str
 
@@ -145,6 +147,8 @@ class CasePage(msgspec.Struct, frozen=True, kw_only=True):
     field_by_person: str
     field_source: str
     field_evidence: str
+    field_also: str
+    field_sources: Mapping[str, str]
     history: str
     quoted: str
     formatted: str
@@ -168,16 +172,22 @@ class CasePage(msgspec.Struct, frozen=True, kw_only=True):
     take_back: str
     delivery_failed: str
     flags: str
-    present: str
+    doing: Mapping[str, str]
     merged_into: str
     merged_in: str
-    refers_to: str
+    links: str
+    link_kinds: Mapping[str, str]
+    link_by: Mapping[str, str]
     merge: str
     merge_target: str
     merge_hint: str
     unmerge: str
     split: str
     split_hint: str
+    done_moved: str
+    done_assigned: str
+    done_closed: str
+    done_reopened: str
     stale: str
     newer: str
     empty_text: str
@@ -258,8 +268,16 @@ class ParkedPage(msgspec.Struct, frozen=True, kw_only=True):
     empty_text: str
     mails: Plural
     not_retryable: str
-    dead: str
     dead_intro: str
+    dead_empty_title: str
+    dead_empty_text: str
+    dead_letters: Plural
+    dead_retry_hint: str
+    dead_unreachable: str
+    dead_retried: Plural
+    dead_discarded: Plural
+    dead_failed: Plural
+    dead_unreadable: str
     queue: str
     discarded: str
     actions: Mapping[str, str]

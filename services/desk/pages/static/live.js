@@ -30,7 +30,20 @@
     waiting.set(number, Math.max(revision, waiting.get(number) ?? 0));
     if (!timer) timer = setTimeout(refresh, PAUSE_MS);
   }
+  // The numbers of the navigation, at most every three seconds.
+  let counting = 0;
+  function recount() {
+    if (!counting) counting = setTimeout(count, 3000);
+  }
+  async function count() {
+    counting = 0;
+    const answer = await fetch("/counts", { headers: { "HX-Request": "true" } }).catch(() => null);
+    if (!answer?.ok) return;
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    for (const number of fresh.querySelectorAll(".count")) document.getElementById(number.id)?.replaceWith(number);
+  }
   function refreshAll() {
+    recount();
     for (const shown of document.querySelectorAll("[data-case]")) plan(shown.dataset.case, Infinity);
   }
 
@@ -42,6 +55,7 @@
     source.addEventListener("case", (event) => {
       const { case: number, revision } = JSON.parse(event.data);
       plan(String(number), revision);
+      recount();
     });
     source.addEventListener("refetch", refreshAll);
     source.addEventListener("ended", (event) => {

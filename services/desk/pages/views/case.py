@@ -72,8 +72,18 @@ class FieldRow(msgspec.Struct, frozen=True, kw_only=True):
     by: str = ""
     at: datetime | None = None
     choices: tuple[Option, ...] = ()
-    is_required: bool = False
     has_conflict: bool = False
+    others: tuple["OtherValue", ...] = ()
+
+
+class OtherValue(msgspec.Struct, frozen=True, kw_only=True):
+    """What another mail says of a field, and where."""
+
+    value: str | bool
+    source: str
+    evidence: str
+    at: datetime
+    href: str = ""
 
 
 class HistoryEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,6 +150,15 @@ class CaseLink(msgspec.Struct, frozen=True, kw_only=True):
     reference: str
     href: str
     title: str = ""
+    kind: str = ""
+    by: str = ""
+
+
+class Present(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody else who has the case open; `doing` is a key of the texts' `doing`."""
+
+    name: str
+    doing: str
 
 
 class CaseScreen(msgspec.Struct, frozen=True, kw_only=True):
@@ -170,7 +189,7 @@ class CaseScreen(msgspec.Struct, frozen=True, kw_only=True):
     links: tuple[CaseLink, ...] = ()
     merged_into: CaseLink | None = None
     absorbed: tuple[CaseLink, ...] = ()
-    present: tuple[str, ...] = ()
+    present: tuple[Present, ...] = ()
     draft_kinds: tuple[str, ...] = ()
     later_href: str | None = None
     back_href: str = "/todo"

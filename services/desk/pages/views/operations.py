@@ -21,18 +21,32 @@ class ParkedRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeadLetterRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A queue of messages that broke their contract, and how many there are."""
+    """A message in the dead letters of `queue`; `kind` is its type, `trace` where it failed, empty if unknown."""
 
+    id: str
     queue: str
-    count: int
+    reason: str
+    since: datetime | None = None
+    kind: str = ""
+    author: str = ""
+    subject: str = ""
+    size: int = 0
+    process_title: str = ""
+    trace: str = ""
+
+
+class DeadLettersView(msgspec.Struct, frozen=True, kw_only=True):
+    """The dead letters; `is_reachable` is false while the broker does not answer."""
+
+    rows: tuple[DeadLetterRow, ...]
+    is_reachable: bool = True
 
 
 class ParkedListView(msgspec.Struct, frozen=True, kw_only=True):
-    """The parked mails and the dead letters."""
+    """The parked mails."""
 
     rows: tuple[ParkedRow, ...]
     reasons: tuple[Option, ...] = ()
-    dead: tuple[DeadLetterRow, ...] = ()
     total: int | None = None
     next_href: str | None = None
 

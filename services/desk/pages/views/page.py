@@ -29,12 +29,12 @@ class Viewer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """A line above the content: what an action brought about. `undo` is the path of a POST."""
+    """A line above the content: what an action brought about. `undo` has the steps that
+    `/cases/undo` takes, empty for none."""
 
     text: str
     tone: Tone = "info"
-    undo: str | None = None
-    undo_label: str = ""
+    undo: str = ""
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):

@@ -38,6 +38,13 @@ Network = Annotated[
         description='an IP address or a network such as "10.0.0.0/8"',
     ),
 ]
+TimeZone = Annotated[
+    str,
+    Meta(
+        pattern=r"\A[A-Za-z0-9_+-]{1,32}(?:/[A-Za-z0-9_+-]{1,32}){0,2}\Z",
+        description='the IANA name of a time zone, such as "Europe/Warsaw"',
+    ),
+]
 Claim = Annotated[
     str, Meta(pattern=r"\A[\x21-\x7e]{1,200}\Z", description="the name of a claim, in ASCII")
 ]
@@ -89,6 +96,8 @@ class Desk(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     # A session ends after this time without a request, and after this time in any case.
     session_idle: Duration = "12h"
     session_length: Duration = "7d"
+    # An IANA name; what pages show times in until the browser names its own.
+    time_zone: TimeZone = "UTC"
     # Whose X-Forwarded-For is believed.
     trusted_proxies: tuple[Network, ...] = ()
     # Networks that webhooks reach although they are not public; http:// is sent to these alone.

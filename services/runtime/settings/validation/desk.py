@@ -4,6 +4,7 @@ import ipaddress
 from collections.abc import Iterator
 from datetime import timedelta
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from services.runtime.errors import Mistake
 from services.runtime.settings.durations import duration
@@ -24,6 +25,9 @@ def desk_mistakes(desk: Desk) -> Iterator[Mistake]:
             if not _is_network(network):
                 hint = 'write an address or a network in CIDR notation, such as "10.0.0.0/8"'
                 yield Mistake(f"desk.{name}[{index}]", "is no IP network", hint)
+    if not _is_time_zone(desk.time_zone):
+        hint = 'write an IANA name, such as "Europe/Warsaw"'
+        yield Mistake("desk.time_zone", f'is "{desk.time_zone}", no known time zone', hint)
     idle, length = duration(desk.session_idle), duration(desk.session_length)
     if length > _MAX_SESSION:
         hint = 'write at most "90d": a session that is never renewed keeps what it was given'
@@ -36,6 +40,14 @@ def desk_mistakes(desk: Desk) -> Iterator[Mistake]:
     elif desk.oidc != Oidc():
         hint = 'set desk.login = "oidc", or remove the section'
         yield Mistake("desk.oidc", 'means nothing with desk.login = "local"', hint)
+
+
+def _is_time_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
 
 
 def _addresses(desk: Desk) -> Iterator[Mistake]:

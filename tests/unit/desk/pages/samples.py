@@ -11,6 +11,8 @@ from services.desk.pages.views.case import (
     FileView,
     HistoryEntry,
     NoteView,
+    OtherValue,
+    Present,
     Recipient,
     StageButton,
 )
@@ -25,6 +27,7 @@ from services.desk.pages.views.lists import (
 )
 from services.desk.pages.views.operations import (
     DeadLetterRow,
+    DeadLettersView,
     FlowNode,
     FlowView,
     HeaderLine,
@@ -334,6 +337,11 @@ def case() -> CaseScreen:
                 by="Anna Nowak",
                 at=NOW,
                 has_conflict=True,
+                others=(
+                    OtherValue(
+                        value="12 030.00 PLN", source="line", evidence="Gross: 12 030,00", at=NOW
+                    ),
+                ),
             ),
             FieldRow(name="paid", title="Paid in advance", kind="bool", value=False),
             FieldRow(name="seller", title="Seller's tax id", kind="nip", value=None),
@@ -352,9 +360,18 @@ def case() -> CaseScreen:
             HistoryEntry(revision=3, at=NOW, actor="Anna Nowak", what="assigned", details={}),
         ),
         people=_PEOPLE,
-        links=(CaseLink(number=199, reference="[#199]", href="/cases/199", title="Transport"),),
+        links=(
+            CaseLink(
+                number=199,
+                reference="[#199]",
+                href="/cases/199",
+                title="Transport",
+                kind="duplicate-of",
+                by="invoice",
+            ),
+        ),
         absorbed=(CaseLink(number=201, reference="[#201]", href="/cases/201"),),
-        present=("Marek Zając",),
+        present=(Present(name="Marek Zając", doing="answering"),),
         draft_kinds=("answer",),
         can_work=True,
         can_answer=True,
@@ -383,8 +400,28 @@ def parked() -> ParkedListView:
             )
         ),
         reasons=(Option(value="mail-loop", title="A mail loop"),),
-        dead=(DeadLetterRow(queue="router.mail.dead", count=3),),
         total=2,
+    )
+
+
+def dead_letters() -> DeadLettersView:
+    """A mail that failed, and a message that nobody can read."""
+    return DeadLettersView(
+        rows=(
+            DeadLetterRow(
+                id="0" * 12,
+                queue="router.mail",
+                reason="delivery_limit",
+                since=NOW,
+                kind="RawMail.v1",
+                author="jan@supplier.example",
+                subject="Faktura <b>17</b>",
+                size=1_450,
+                process_title="Cost invoice circulation",
+                trace="ValueError: a value",
+            ),
+            DeadLetterRow(id="1" * 12, queue="case_writer.commands", reason="unreadable: no tag"),
+        )
     )
 
 
@@ -502,6 +539,11 @@ PAGES: dict[str, tuple[str, object]] = {
     "search": ("work/search.html", SearchView(query="faktura", rows=rows(3), total=3)),
     "search-empty": ("work/search.html", SearchView(query="<script>", rows=())),
     "parked": ("operations/parked.html", parked()),
+    "dead": ("operations/dead_letters.html", dead_letters()),
+    "dead, broker away": (
+        "operations/dead_letters.html",
+        DeadLettersView(rows=(), is_reachable=False),
+    ),
     "parked-empty": ("operations/parked.html", ParkedListView(rows=())),
     "parked-mail": ("operations/parked_mail.html", parked_mail()),
     "mailboxes": ("operations/mailboxes.html", mailboxes()),

@@ -6,7 +6,7 @@ import pytest
 
 from schemas.cases import Decision, OpenCase
 from schemas.codec import encode
-from services.cli.dead.letters import DeadLetter
+from services.runtime.broker.letters import DeadLetter
 from services.runtime.broker.messages import Delivery
 from tests.builders import NOW, raw_mail
 

@@ -1,0 +1,99 @@
+"""Dead letters: listed, put back into their queues, and removed with a note of who did it and why."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
+from contextlib import aclosing
+
+from schemas.stored import Discard, DiscardedMessage, to_document
+from services.runtime.broker.browse import Found, browse_queue
+from services.runtime.broker.connection import Broker
+from services.runtime.broker.letters import DeadLetter
+from services.runtime.broker.messages import Outgoing
+from services.runtime.broker.topology import dead_name
+from services.runtime.store.blobs import Blobs
+from services.runtime.store.mongo import Store
+
+MAX_LETTERS = 200  # of a queue at once: they are held while one looks at them
+Allowed = Callable[[DeadLetter], bool]
+Act = Callable[[Found, DeadLetter], Awaitable[None]]
+
+
+class DeadLetters:
+    """The dead letters of `origins`, the queues that messages failed in.
+
+    Methods raise TransientError. They take turns: whoever looks into a queue holds its messages, so that
+    another would find it empty.
+    """
+
+    def __init__(self, broker: Broker, origins: Collection[str]) -> None:
+        self._broker = broker
+        self._origins = origins
+        self._turn = asyncio.Lock()
+
+    async def browse(self, allowed: Allowed) -> list[DeadLetter]:
+        """The letters that may be seen, oldest first in each queue, at most 200 of each."""
+        async with self._turn:
+            found = []
+            for origin in self._origins:
+                async with aclosing(self._browse(origin)) as letters:
+                    found += [letter async for _, letter in letters if allowed(letter)]
+            return found
+
+    async def requeue(self, ids: Collection[str], allowed: Allowed) -> list[str]:
+        """Put letters back into the queues they failed in; returns the ids of those that were there."""
+
+        async def act(found: Found, letter: DeadLetter) -> None:
+            # Directly to its queue: the exchange would archive it again.
+            copy = Outgoing.copy_of(letter.delivery, letter.origin, letter.headers)
+            await self._broker.publish(copy)
+            await found.take()
+
+        return await self._each(ids, allowed, act)
+
+    async def discard(
+        self, ids: Collection[str], allowed: Allowed, note: Discard, store: Store
+    ) -> list[str]:
+        """Remove letters; the database keeps each. Returns the ids of those that were there."""
+
+        async def act(found: Found, letter: DeadLetter) -> None:
+            await keep_discarded(store, letter, note)
+            await found.take()
+
+        return await self._each(ids, allowed, act)
+
+    async def _each(self, ids: Collection[str], allowed: Allowed, act: Act) -> list[str]:
+        """Duplicates in a queue have the same id, and are all acted upon."""
+        done: dict[str, None] = {}
+        async with self._turn:
+            for origin in self._origins:
+                async with aclosing(self._browse(origin)) as letters:
+                    async for found, letter in letters:
+                        if letter.id in ids and allowed(letter):
+                            await act(found, letter)
+                            done[letter.id] = None
+        return list(done)
+
+    async def _browse(self, origin: str) -> AsyncGenerator[tuple[Found, DeadLetter], None]:
+        async with browse_queue(self._broker, dead_name(origin)) as queue:
+            seen = 0
+            async for found in queue:
+                yield found, DeadLetter(origin, found.delivery)
+                seen += 1
+                if seen >= MAX_LETTERS:
+                    return
+
+
+async def keep_discarded(store: Store, letter: DeadLetter, note: Discard) -> None:
+    """Write what is about to be removed from the broker. Raises TransientError."""
+    body = await Blobs(store).put(letter.delivery.body)
+    discarded = DiscardedMessage(
+        id=uuid.uuid4().hex,
+        queue=letter.origin,
+        tag=letter.delivery.tag,
+        message_id=letter.delivery.message_id,
+        reason=letter.reason,
+        body=body.sha256,
+        discarded=note,
+    )
+    await store.collection(DiscardedMessage.COLLECTION).insert([to_document(discarded)])

@@ -1,0 +1,75 @@
+"""How many cases and mails wait for the caller: the numbers of the navigation."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+
+from schemas.stored import Mail
+from services.casework.listing import CaseFilter
+from services.desk.access import Permission
+from services.desk.api.operations.flow import QUEUES
+from services.desk.http.endpoint import Call, Endpoint, NoQuery, Reply
+from services.runtime.errors import TransientError
+
+MAX_COUNT = 1_000
+DEAD_QUEUES = tuple(name for name in QUEUES if name.endswith(".dead"))
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """Each is counted up to 1,000. `todo` are open cases of the caller, their groups and nobody; `mine`
+    those of the caller. `parked` and `dead` are null for who may not manage parked mail; `dead` also
+    while the broker does not answer."""
+
+    todo: int
+    mine: int
+    parked: int | None
+    dead: int | None
+
+
+async def show_counts(call: Call[NoQuery, None]) -> Reply:
+    """The numbers of the navigation."""
+    groups = [f"group:{group}" for group in call.principal.acting.groups]
+    mine, todo, parked, dead = await asyncio.gather(
+        _cases(call, [call.principal.id]), _cases(call, [*groups, ""]), _parked(call), _dead(call)
+    )
+    return Reply(Counts(todo=min(mine + todo, MAX_COUNT), mine=mine, parked=parked, dead=dead))
+
+
+async def _cases(call: Call[Any, Any], assignees: list[str]) -> int:
+    """By the index of assignee and status, which each assignee narrows."""
+    wanted = CaseFilter(status="open", assignees=assignees).query()
+    filters = [call.desk.access.filter(call.principal), wanted]
+    return await call.desk.reader.count(filters, most=MAX_COUNT)
+
+
+async def _parked(call: Call[Any, Any]) -> int | None:
+    desk = call.desk
+    if not desk.access.may(call.principal, Permission.PARKED):
+        return None
+    visible = desk.access.filter(call.principal, Permission.PARKED)
+    waiting = {**visible, "outcome": "parked", "discarded": None}
+    return await desk.store.collection(Mail.COLLECTION).count(waiting, most=MAX_COUNT)
+
+
+async def _dead(call: Call[Any, Any]) -> int | None:
+    if not call.desk.access.may(call.principal, Permission.PARKED):
+        return None
+    try:
+        async with asyncio.timeout(0.5):
+            return sum([await call.desk.events.length(name) for name in DEAD_QUEUES])
+    except (TransientError, TimeoutError):
+        return None
+
+
+ROUTES: tuple[Endpoint[Any, Any], ...] = (
+    Endpoint(
+        method="GET",
+        path="/counts",
+        name="show_counts",
+        summary="Show how much waits",
+        handler=show_counts,
+        permission=Permission.READ,
+        response=Counts,
+    ),
+)
