@@ -147,7 +147,9 @@ async def test_a_draft_without_recipients_is_kept_and_not_sent(
 async def test_bulk_actions_report_what_was_refused(browser: Browser, opened: OpenCase) -> None:
     await opened(1)
     await opened(2, process="help", stage="new")
-    answer = await post(browser("maria"), "/cases/bulk", case=["1.1", "2.1"], do="close", next="/all")
+    answer = await post(
+        browser("maria"), "/cases/bulk", case=["1.1", "2.1"], do="close", next="/all"
+    )
     assert answer.status == 303
     assert answer.headers["location"] == "/all"
     assert "flash=b1%20case" in "".join(answer.cookies)
