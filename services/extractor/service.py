@@ -1,5 +1,6 @@
 """The extractor's use case: read a recorded mail, apply the rules of its process, report the values."""
 
+import re
 import time
 from collections.abc import Iterable, Mapping
 
@@ -18,7 +19,12 @@ from services.runtime.settings import Process, Settings
 log = get_logger(__name__)
 
 _NO_DOCUMENTS = ("image/", "audio/", "video/")
+_CLAIMS_DOCUMENT = re.compile(r"\bxml\b|\bpdf\b")
 _HEAD_BYTES = 256 * 1024
+
+
+class TooLargeError(MailcaseError):
+    """A file is larger than `extractor.max_document_bytes`."""
 
 
 class UnknownProcessError(Exception):
@@ -56,6 +62,7 @@ class Extractor:
         started = time.monotonic()
         reading = _Documents(self._mails, self._documents, self._limits.max_seconds)
         if "invoice" in sources:
+            reading.note_too_large(mail.files, self._limits.max_document_bytes)
             await reading.read(self._looked_at(mail.files))
         head = await self._head(mail) if not sources.isdisjoint({"plus", "header"}) else b""
         text = MailText.of(mail, self._addresses.get(mail.mailbox, ""), head)
@@ -93,6 +100,12 @@ class _Documents:
         self.invoices: list[FoundInvoice] = []
         self.flags: list[str] = []
         self.complete = True
+
+    def note_too_large(self, files: Iterable[File], most: int) -> None:
+        """Flag the files that are not read although they claim to be XML or PDF."""
+        for file in files:
+            if file.size > most and _CLAIMS_DOCUMENT.search(file.content_type.lower()):
+                self._note_limit(file, TooLargeError(f"it has more than {most} bytes"))
 
     async def read(self, files: Iterable[File]) -> None:
         for file in files:

@@ -254,45 +254,6 @@ def test_a_replay_reads_fields_again_after_a_rule_changed(
         )
 
 
-HOSTILE = {
-    "doctype": b'<?xml version="1.0"?><!DOCTYPE Faktura [<!ENTITY a "1">]><Faktura xmlns="http://crd.gov.pl/wzor/2025/06/25/13775/"/>',
-    "deep": b"<a>" * 200_000 + b"</a>" * 200_000,
-    "utf-16 doctype": '<?xml version="1.0" encoding="UTF-16"?><!DOCTYPE Invoice><Invoice/>'.encode(
-        "utf-16"
-    ),
-    "cut": b'<?xml version="1.0"?><Faktura xmlns="http://crd.gov.pl/wzor/2025/06/25/13775/"><Fa>',
-    "no pdf": b"%PDF-1.7\n" + b"1 0 obj << /Kids [1 0 R] >> endobj\n" * 50_000,
-}
-
-
-def test_hostile_documents_leave_the_case_and_the_service_standing(pipeline: Pipeline) -> None:
-    fields.declare_fields(pipeline, "invoices")
-    mails = {
-        name: fields.mail(
-            address(pipeline),
-            name,
-            files=[(data, "invoice.pdf" if "pdf" in name else "invoice.xml")],
-        )
-        for name, data in HOSTILE.items()
-    }
-    good = fields.mail(address(pipeline), "Good", files=[fields.document(fields.facts(1), "cii")])
-    with pipeline.services(**SERVICES) as services:
-        services.wait_until_ready()
-        pipeline.append("invoices", [*mails.values(), good])
-        until_case(pipeline, good, fields=True)
-        until_extracted(pipeline)
-        assert services.named("extractor")[0].get("/readyz")[0] == 200
-    for raw in mails.values():
-        case = case_of(pipeline, "invoices", raw)
-        assert case is not None
-        assert case["fields"] == {}
-    flagged = {
-        name for name, raw in mails.items() if (case_of(pipeline, "invoices", raw) or {})["flags"]
-    }
-    assert {"doctype", "cut"} <= flagged
-    assert pipeline.database["cases"].count_documents({}) == len(mails) + 1
-
-
 # The long run has 10,000 invoices. MAILCASE_INVOICES makes it shorter, and MAILCASE_FIRST_INVOICE
 # lets the next run go on with other ones.
 MANY_INVOICES = int(os.environ.get("MAILCASE_INVOICES", "10000"))
