@@ -1,9 +1,9 @@
 """`make bench`: what Mailcase reaches beside what its servers would allow.
 
-    python -m benchmarks [speed] [memory] [latency] [peer] [growth] [search] [--rounds 5] [--sets text,mix]
+    python -m benchmarks [speed] [memory] [latency] [peer] [growth] [search] [desk] [--rounds 5] [--sets text,mix]
 
-`growth` and `search` take some minutes more and are asked for by name. Ratios are from measurements in turns, so that a
-busy machine slows both sides.
+`growth`, `search` and `desk` take some minutes more and are asked for by name. Ratios are from
+measurements in turns, so that a busy machine slows both sides.
 """
 
 import argparse
@@ -16,11 +16,12 @@ import uvloop
 
 from benchmarks.chart import chart
 from benchmarks.comparison import peer
+from benchmarks.desk import desk_figures
 from benchmarks.environment import Ground
 from benchmarks.growth import growths
 from benchmarks.latency import latencies
 from benchmarks.memory import memory
-from benchmarks.results import Results, empty_results
+from benchmarks.results import DeskLoad, Results, empty_results
 from benchmarks.search import searches
 from benchmarks.speed import TRIALS, speeds
 from benchmarks.tables import table
@@ -63,6 +64,21 @@ async def _search(ground: Ground, options: argparse.Namespace, results: Results)
         _progress(f"search over {latency.comments:,} comments: p95 {latency.p95_ms:.0f} ms")
 
 
+async def _desk(ground: Ground, options: argparse.Namespace, results: Results) -> None:
+    for cases in options.cases:
+        async for figure in desk_figures(ground, cases, options.helpdesk_python):
+            if isinstance(figure, DeskLoad):
+                results.desk_loads.append(figure)
+                _progress(
+                    f"{cases:,} cases: written in {figure.load_s:.0f} s, indexes in {figure.index_s:.0f} s"
+                )
+            else:
+                results.desk.append(figure)
+                _progress(
+                    f"{figure.what}: p50 {figure.p50:.1f}, p95 {figure.p95:.1f} {figure.unit}"
+                )
+
+
 async def _peer(ground: Ground, options: argparse.Namespace, results: Results) -> None:
     results.peers.append(await peer(ground, options.rounds, options.peer_python))
 
@@ -76,6 +92,7 @@ SECTIONS: dict[
     "peer": _peer,
     "growth": _growth,
     "search": _search,
+    "desk": _desk,
 }
 BY_DEFAULT = ("speed", "memory", "latency", "peer")
 
@@ -118,6 +135,16 @@ def _options() -> argparse.Namespace:
         type=lambda text: [int(size) for size in names(text)],
         default=[100_000, 1_000_000],
         help="sizes of the search index (default 100000,1000000)",
+    )
+    parser.add_argument(
+        "--cases",
+        type=lambda text: [int(size) for size in names(text)],
+        default=[100_000],
+        help="cases of the desk (default 100000; 1000000 takes about ten minutes)",
+    )
+    parser.add_argument(
+        "--helpdesk-python",
+        help="an interpreter with requirements/helpdesk.lock, to measure django-helpdesk's list beside the desk's",
     )
     parser.add_argument(
         "--peer-python", default=sys.executable, help="an interpreter that has django-helpdesk"

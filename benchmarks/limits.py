@@ -39,6 +39,10 @@ def checks(results: Results) -> Iterator[Check]:
             yield Check(
                 f"peak memory of {service} in MB, {memory.mail_set}", peak, limit, at_least=False
             )
+    for figure in results.desk:
+        if figure.budget is not None:
+            what = f"desk, {figure.cases:,} cases: {figure.what}, p95 in {figure.unit}"
+            yield Check(what, figure.p95, figure.budget, at_least=False)
 
 
 def _rates(results: Results) -> Iterator[Check]:

@@ -100,6 +100,30 @@ class SearchLatency(msgspec.Struct, frozen=True):
     p99_ms: float
 
 
+class DeskLoad(msgspec.Struct, frozen=True):
+    """The desk's database: how long its cases took to write, and then its indexes."""
+
+    cases: int
+    load_s: float
+    index_s: float
+
+
+class DeskFigure(msgspec.Struct, frozen=True):
+    """One thing about the desk over `cases` cases, `count` times; `budget` is for `p95`, None without one.
+
+    What is measured once has the same figure three times.
+    """
+
+    what: str
+    cases: int
+    count: int
+    p50: float
+    p95: float
+    p99: float
+    unit: str = "ms"
+    budget: float | None = None
+
+
 class Results(msgspec.Struct):
     """All sections; those that were not asked for are empty."""
 
@@ -111,6 +135,8 @@ class Results(msgspec.Struct):
     peers: list[Peer] = []
     growth: list[Growth] = []
     search: list[SearchLatency] = []
+    desk: list[DeskFigure] = []
+    desk_loads: list[DeskLoad] = []
 
 
 def empty_results() -> Results:

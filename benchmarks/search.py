@@ -53,16 +53,16 @@ async def searches(ground: Ground, sizes: Sequence[int]) -> AsyncIterator[Search
 async def _measure(search: CaseSearch, size: int, processes: Sequence[str]) -> list[float]:
     """Milliseconds of each query, sorted."""
     times = []
-    for query in _queries(size):
+    for query in queries(size):
         started = time.perf_counter()
         await search.search(query, processes)
         times.append((time.perf_counter() - started) * 1000)
     return sorted(times)
 
 
-def _queries(size: int) -> Iterator[str]:
+def queries(size: int) -> Iterator[str]:
     """Frequent words, two and three words, numbers of invoices, addresses, amounts."""
-    chance, words = random.Random(7), _vocabulary()
+    chance, words = random.Random(7), vocabulary()
     for number in range(QUERIES):
         comment = chance.randrange(size)
         kinds = (
@@ -77,7 +77,8 @@ def _queries(size: int) -> Iterator[str]:
         yield kinds[number % len(kinds)]
 
 
-def _vocabulary() -> list[str]:
+def vocabulary() -> list[str]:
+    """Frequent words of an office, then invented ones, the most frequent first."""
     chance = random.Random(1)
     made = ("".join(chance.choices(_SYLLABLES, k=chance.randint(2, 4))) for _ in range(40_000))
     return [*_FREQUENT, *made]
@@ -85,7 +86,7 @@ def _vocabulary() -> list[str]:
 
 async def _fill(store: Store, size: int) -> None:
     await SearchIndex(store).ensure_indexes()
-    words = _vocabulary()
+    words = vocabulary()
     weights = list(itertools.accumulate(1 / (rank + 2) for rank in range(len(words))))
     chance = random.Random(3)
     for first in range(0, size, _WRITTEN_TOGETHER):

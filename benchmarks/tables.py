@@ -16,6 +16,7 @@ def table(results: Results) -> str:
         _peers(results),
         _growth(results),
         _search(results),
+        _desk(results),
     )
     blocks = [
         f"{results.machine}, {results.at}",
@@ -23,6 +24,16 @@ def table(results: Results) -> str:
     ]
     blocks.append("\n".join(_checks(results)))
     return "\n\n".join(blocks)
+
+
+def _desk(results: Results) -> Iterator[str]:
+    for load in results.desk_loads:
+        yield f"{load.cases:10,} cases: written in {load.load_s:.0f} s, indexes in {load.index_s:.0f} s"
+    for row in results.desk:
+        yield (
+            f"{row.cases:10,} cases  {row.what:48} p50 {row.p50:8.1f}  p95 {row.p95:8.1f}"
+            f"  p99 {row.p99:8.1f} {row.unit} ({row.count:,})"
+        )
 
 
 def _search(results: Results) -> Iterator[str]:

@@ -25,6 +25,7 @@ from services.desk.presence import Presences
 from services.desk.saved_views import SavedViews
 from services.desk.search.index import SearchIndex
 from services.desk.search.query import CaseSearch
+from services.desk.stage_counts import StageCounts
 from services.desk.uploads import Uploads
 from services.desk.webhooks.repository import Webhooks
 from services.desk.webhooks.sending import WebhookSender
@@ -46,7 +47,7 @@ def build_desk(
     """A desk on the database of `store`; `public_url` has no slash at the end."""
     blobs = Blobs(store)
     composer = OutgoingMailBuilder(settings, message_id_signer(settings))
-    events, live = DeskEvents(), LiveHub()
+    events, live, reader = DeskEvents(), LiveHub(), CaseReader(store)
 
     async def announce(subjects: Sequence[str]) -> None:
         live.check(subjects)
@@ -58,7 +59,8 @@ def build_desk(
         access=Access(settings.processes),
         accounts=Accounts(store, replace(settings.desk, public_url=public_url), announce=announce),
         cases=CaseRepository(store, settings.processes, compose=composer.notice),
-        reader=CaseReader(store),
+        reader=reader,
+        stage_counts=StageCounts(lambda: reader.counts_by_stage(list(settings.processes))),
         answers=MongoAnswers(store),
         composer=composer,
         blobs=blobs,

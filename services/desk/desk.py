@@ -27,6 +27,7 @@ from services.desk.ports import Tools
 from services.desk.presence import Presences
 from services.desk.saved_views import SavedViews
 from services.desk.search.query import CaseSearch
+from services.desk.stage_counts import StageCounts
 from services.desk.uploads import Uploads
 from services.desk.webhooks.repository import Webhooks
 from services.desk.webhooks.sending import WebhookSender
@@ -48,6 +49,7 @@ class Desk:
     accounts: Accounts
     cases: CaseRepository
     reader: CaseReader
+    stage_counts: StageCounts
     answers: MongoAnswers
     composer: OutgoingMailBuilder
     blobs: Blobs

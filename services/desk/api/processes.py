@@ -6,11 +6,15 @@ import msgspec
 
 from services.desk.access import Permission
 from services.desk.http.endpoint import Call, Endpoint, NoQuery, Reply
+from services.desk.stage_counts import Counts
 from services.runtime.settings import Process
 
 
 class StageView(msgspec.Struct, frozen=True, kw_only=True):
-    """A stage; `open_cases` stand at it now. `roles` may move cases out of it, empty for all who work."""
+    """A stage; `open_cases` stand at it, as of a moment ago if there are many.
+
+    `roles` may move cases out of it, empty for all who work.
+    """
 
     name: str
     title: str
@@ -52,14 +56,12 @@ class ProcessList(msgspec.Struct, frozen=True, kw_only=True):
 async def list_processes(call: Call[NoQuery, None]) -> Reply:
     """The processes that the caller has a role in, in the order of the settings."""
     desk, principal = call.desk, call.principal
-    counts = await desk.reader.counts_by_stage(desk.access.filter(principal))
+    counts = await desk.stage_counts.get()
     processes = [desk.settings.processes[name] for name in desk.access.processes(principal)]
     return Reply(ProcessList(items=[_view(call, process, counts) for process in processes]))
 
 
-def _view(
-    call: Call[Any, Any], process: Process, counts: dict[tuple[str, str], int]
-) -> ProcessView:
+def _view(call: Call[Any, Any], process: Process, counts: Counts) -> ProcessView:
     return ProcessView(
         name=process.name,
         title=process.title,

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
+import pytest
+
 from services.desk.desk import Desk
 from tests.asgi import Client
 from tests.integration.desk.conftest import OpenCase
@@ -110,12 +112,13 @@ async def test_a_patch_sets_title_due_date_and_fields_at_once_or_not_at_all(
     assert case["revision"] == 4  # each is a change of its own in the history
 
 
+@pytest.mark.parametrize("races", [40, pytest.param(1_000, marks=pytest.mark.slow)])
 async def test_of_two_clients_at_once_exactly_one_succeeds(
-    client: Clients, opened: OpenCase
+    races: int, client: Clients, opened: OpenCase
 ) -> None:
     await opened(235)
     anna, maria = client("anna"), client("maria")
-    for revision in range(1, 41):
+    for revision in range(1, races + 1):
         asked = [
             who.ask(
                 "PATCH",

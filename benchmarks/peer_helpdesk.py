@@ -1,6 +1,6 @@
 """django-helpdesk's `get_email` as a program: for each line on the standard input, empty the mailbox once.
 
-    python benchmarks/helpdesk.py FOLDER IMAP_PORT USER PASSWORD
+    python benchmarks/peer_helpdesk.py FOLDER IMAP_PORT USER PASSWORD
 
 Says `ready`, then after each time the seconds that it took and the number of tickets there are now. SQLite in FOLDER.
 It may run on an interpreter that has django-helpdesk and nothing of ours.
@@ -21,7 +21,8 @@ urlpatterns = [path("", include("helpdesk.urls", namespace="helpdesk"))]
 """
 
 
-def _configure(folder: Path) -> None:
+def configure(folder: Path) -> None:
+    """Django with the helpdesk alone, on a migrated SQLite in `folder`."""
     (folder / "bench_urls.py").write_text(_URLS)
     sys.path.insert(0, str(folder))
     settings.configure(
@@ -43,8 +44,25 @@ def _configure(folder: Path) -> None:
             "helpdesk",
         ],
         TEMPLATES=[
-            {"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}
+            {
+                "BACKEND": "django.template.backends.django.DjangoTemplates",
+                "APP_DIRS": True,
+                "OPTIONS": {
+                    "context_processors": [
+                        "django.template.context_processors.request",
+                        "django.contrib.auth.context_processors.auth",
+                        "django.contrib.messages.context_processors.messages",
+                    ]
+                },
+            }
         ],
+        MIDDLEWARE=[
+            "django.contrib.sessions.middleware.SessionMiddleware",
+            "django.contrib.auth.middleware.AuthenticationMiddleware",
+            "django.contrib.messages.middleware.MessageMiddleware",
+        ],
+        ALLOWED_HOSTS=["testserver"],
+        STATIC_URL="/static/",
         ROOT_URLCONF="bench_urls",
         SITE_ID=1,
         MEDIA_ROOT=str(folder / "media"),
@@ -61,7 +79,7 @@ def _configure(folder: Path) -> None:
 
 def main() -> None:
     folder, port, user, password = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4]
-    _configure(folder)
+    configure(folder)
     from helpdesk.email import process_email  # noqa: PLC0415 - its models need the settings first
     from helpdesk.models import Queue, Ticket  # noqa: PLC0415
 

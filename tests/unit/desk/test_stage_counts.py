@@ -1,0 +1,79 @@
+"""Counts of stages: as of now while that is cheap, else shared and renewed beside the requests."""
+
+import asyncio
+
+import pytest
+
+from services.desk.stage_counts import MAX_AGE_S, PART_OF_TIME, StageCounts
+from services.runtime.errors import TransientError
+
+STAGE = ("invoices", "approval")
+
+
+class Database:
+    """Counts to 1, 2, 3 …, each count taking `takes_s` on the clock."""
+
+    def __init__(self, takes_s: float) -> None:
+        self.now_s = 1000.0
+        self.takes_s = takes_s
+        self.counted = 0
+        self.is_away = False
+
+    async def count(self) -> dict[tuple[str, str], int]:
+        await asyncio.sleep(0)
+        if self.is_away:
+            raise TransientError("away")
+        self.counted += 1
+        self.now_s += self.takes_s
+        return {STAGE: self.counted}
+
+    def counts(self) -> StageCounts:
+        return StageCounts(self.count, lambda: self.now_s)
+
+
+async def test_cheap_counts_are_as_of_now() -> None:
+    database = Database(0.001)
+    counts = database.counts()
+    assert [(await counts.get())[STAGE] for _ in range(3)] == [1, 2, 3]
+
+
+async def test_requests_at_once_share_a_count() -> None:
+    database = Database(0.2)
+    counts = database.counts()
+    found = await asyncio.gather(*(counts.get() for _ in range(20)))
+    assert [each[STAGE] for each in found] == [1] * 20
+
+
+async def test_dear_counts_are_renewed_beside_the_requests() -> None:
+    database = Database(0.2)
+    counts = database.counts()
+    await counts.get()
+    database.now_s += 0.2 * PART_OF_TIME - 0.1
+    assert (await counts.get())[STAGE] == 1
+    await asyncio.sleep(0.01)
+    assert database.counted == 1  # young enough
+    database.now_s += 0.2
+    assert (await counts.get())[STAGE] == 1  # does not wait
+    await asyncio.sleep(0.01)
+    assert (await counts.get())[STAGE] == 2
+
+
+async def test_old_counts_are_not_shown() -> None:
+    database = Database(0.2)
+    counts = database.counts()
+    await counts.get()
+    database.now_s += MAX_AGE_S + 1
+    assert (await counts.get())[STAGE] == 2
+
+
+async def test_an_outage_leaves_the_counts_of_before() -> None:
+    database = Database(0.2)
+    counts = database.counts()
+    await counts.get()
+    database.is_away = True
+    database.now_s += 0.2 * PART_OF_TIME + 1
+    assert (await counts.get())[STAGE] == 1
+    await asyncio.sleep(0.01)
+    database.now_s += MAX_AGE_S
+    with pytest.raises(TransientError):
+        await counts.get()
