@@ -306,4 +306,7 @@ def composer_view(
         draft_at=draft.at if draft else None,
         upload_ids=tuple(draft.uploads) if draft else (),
         added=", ".join([*added, *names]),
+        snippets=tuple(
+            Option(value=snippet.text, title=snippet.title) for snippet in suggestion.snippets
+        ),
     )

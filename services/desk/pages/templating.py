@@ -42,6 +42,7 @@ class Renderer:
             "clock_time": jinja2.pass_context(_clock_time),
             "age": jinja2.pass_context(_age),
             "number": jinja2.pass_context(_number),
+            "field_value": jinja2.pass_context(_field_value),
             "size": jinja2.pass_context(_size),
             "count": jinja2.pass_context(_count),
             "fill": _fill,
@@ -110,6 +111,10 @@ def _age(context: Context, at: datetime) -> str:
 
 def _number(context: Context, value: float) -> str:
     return _formats(context).number(value)
+
+
+def _field_value(context: Context, value: str, kind: str) -> str:
+    return _formats(context).field(value, kind)
 
 
 def _size(context: Context, size: int) -> str:

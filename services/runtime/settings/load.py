@@ -122,6 +122,7 @@ def _process(name: str, table: ProcessTable, base: Path, smtp: Sequence[str]) ->
         fields=table.field,
         own_tax_ids=table.own_tax_ids,
         retention_days=table.retention_days,
+        snippets=table.snippet,
         **{rule: getattr(table, rule) for rule in Rules.__struct_fields__},
     )
 

@@ -10,7 +10,13 @@ from services.runtime.masking import mask_secrets
 from services.runtime.settings.accounts import Account
 from services.runtime.settings.case_fields import Field
 from services.runtime.settings.schema.file import Sections
-from services.runtime.settings.schema.processes import Access, Acknowledgement, Rules, Stage
+from services.runtime.settings.schema.processes import (
+    Access,
+    Acknowledgement,
+    Rules,
+    Snippet,
+    Stage,
+)
 from services.runtime.settings.schema.servers import IncomingServer, OAuth2
 
 
@@ -71,6 +77,7 @@ class Process(Rules, frozen=True, kw_only=True):
     acknowledgement: Acknowledgement = Acknowledgement()
     access: tuple[Access, ...] = ()
     fields: tuple[Field, ...] = ()
+    snippets: tuple[Snippet, ...] = ()
     own_tax_ids: tuple[str, ...] = ()
     retention_days: int = 0
 

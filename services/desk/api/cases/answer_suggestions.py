@@ -4,15 +4,17 @@ from typing import Any
 
 import msgspec
 
-from schemas.stored import Comment, OutgoingMail
+from schemas.stored import Case, Comment, OutgoingMail
 from services.casework.quoting import quote
 from services.desk.access import Permission
 from services.desk.api.cases.answers import HOLD_S
 from services.desk.composer import AnsweredMail, CaseContacts, Recipient, recipients
 from services.desk.http.endpoint import Call, Endpoint, NoQuery, Reply
 from services.desk.http.problems import not_found
+from services.desk.snippets import fill_snippets
 from services.runtime.mail.addresses import Address
 from services.runtime.mail.headers import MailHeaders
+from services.runtime.settings import Process
 
 
 class SuggestedRecipient(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +43,14 @@ class AnswerSuggestion(msgspec.Struct, frozen=True, kw_only=True):
     quoted: str
     hold_s: float
     recipients: list[SuggestedRecipient]
+    snippets: list["SnippetView"] = []
+
+
+class SnippetView(msgspec.Struct, frozen=True, kw_only=True):
+    """A ready-made text of the process, filled in for this case."""
+
+    title: str
+    text: str
 
 
 async def suggest_answer(call: Call[NoQuery, None]) -> Reply:
@@ -64,6 +74,13 @@ async def suggest_answer(call: Call[NoQuery, None]) -> Reply:
         own=own,
         bounced=undelivered(await desk.reader.failed_mails(case.number)),
     )
+    values = {
+        "reference": desk.reference.write(case.number),
+        "number": str(case.number),
+        "title": case.title,
+        "author": (latest.author.name or latest.author.address) if latest is not None else "",
+        "me": call.principal.acting.actor.name or call.principal.id,
+    }
     language = process.acknowledgement.language if process else "en"
     suggestion = AnswerSuggestion(
         revision=case.revision,
@@ -72,8 +89,16 @@ async def suggest_answer(call: Call[NoQuery, None]) -> Reply:
         quoted=quote(answerable.quotable, language) if answerable.quotable else "",
         hold_s=HOLD_S,
         recipients=[_view(recipient) for recipient in recipients(mail, contacts)],
+        snippets=_snippets(process, case, values) if process else [],
     )
     return Reply(suggestion, revision=case.revision)
+
+
+def _snippets(process: Process, case: Case, values: dict[str, str]) -> list[SnippetView]:
+    stage = process.stage(case.stage)
+    titles = {"process": process.title, "stage": stage.title if stage else case.stage}
+    filled = fill_snippets(process.snippets, values | titles)
+    return [SnippetView(title=each.title, text=each.text) for each in filled]
 
 
 async def _answered(call: Call[Any, Any], comment: Comment) -> AnsweredMail:

@@ -39,6 +39,8 @@ async def answer(visit: Visit) -> Response:
         await _delete_draft(visit, "answer")
         return visit.redirect(f"/cases/{number}")
     draft = await _save_draft(visit, "answer")
+    if visit.text("do") == "insert":
+        return await _composer(visit, await _with_snippet(visit, draft))
     if visit.text("do") == "draft":
         return visit.redirect(f"/cases/{number}/answer")
     if not draft.to:
@@ -59,6 +61,18 @@ async def answer(visit: Visit) -> Response:
         problem = problem_of(error).problem
         return await _composer(visit, draft, error=problem.detail, status=problem.status)
     return visit.redirect(f"/cases/{number}#out")
+
+
+async def _with_snippet(visit: Visit, draft: DraftView) -> DraftView:
+    """The draft with the chosen text below what is there, for browsers without JavaScript."""
+    suggestion: AnswerSuggestion = (await visit.api("suggest_answer")).body
+    chosen = [
+        snippet.text
+        for index, snippet in enumerate(suggestion.snippets)
+        if str(index) == visit.text("snippet")
+    ]
+    text = "\n\n".join(part for part in (draft.text.rstrip(), *chosen) if part)
+    return structs.replace(draft, text=text)
 
 
 async def note(visit: Visit) -> Response:

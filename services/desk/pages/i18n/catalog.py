@@ -223,8 +223,8 @@ class Composer(msgspec.Struct, frozen=True, kw_only=True):
     draft_saved: str
     draft_unsaved: str
     draft_delete: str
-    canned: str
-    canned_insert: str
+    snippet: str
+    snippet_insert: str
     left_out: str
     no_recipient: str
     reasons: Mapping[str, str]

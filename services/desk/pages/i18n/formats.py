@@ -1,6 +1,6 @@
 """Dates, times and numbers as a language writes them. Pure."""
 
-from datetime import datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from decimal import Decimal
 
 _THIN_SPACE = "\N{NARROW NO-BREAK SPACE}"
@@ -63,6 +63,25 @@ class Formats:
         text = f"{value:,}" if isinstance(value, int) else f"{value:,.1f}".removesuffix(".0")
         swapped = text.replace(",", "\0").replace(".", _POINT[self._language])
         return swapped.replace("\0", _THOUSANDS[self._language])
+
+    def field(self, value: str, kind: str) -> str:
+        """A field's value of that type, from its normal form; as it is if it has another form."""
+        try:
+            match kind:
+                case "date":
+                    day = date.fromisoformat(value)
+                    return f"{day.day} {_MONTHS[self._language][day.month - 1]} {day.year}"
+                case "money":
+                    amount, _, currency = value.partition(" ")
+                    text = f"{Decimal(amount):,.2f}".replace(",", "\0")
+                    text = text.replace(".", _POINT[self._language])
+                    text = text.replace("\0", _THOUSANDS[self._language])
+                    return f"{text}{_NO_BREAK}{currency}".rstrip()
+                case "iban":
+                    return " ".join(value[at : at + 4] for at in range(0, len(value), 4))
+        except (ValueError, ArithmeticError):
+            return value
+        return value
 
     def size(self, size: int) -> str:
         """A size in bytes as `812 B`, `1.4 MB`; a kB has 1,000 bytes (IEC 80000-13)."""

@@ -48,6 +48,7 @@
   async function save(form) {
     const data = new FormData(form);
     data.delete("file");
+    data.delete("snippet");
     data.set("do", "draft");
     const state = form.querySelector(".draft-state");
     try {
@@ -114,13 +115,18 @@
       changed(form);
     }
     if (event.target.matches("[data-insert]")) {
+      event.preventDefault();
       const text = form.querySelector("textarea");
-      text.setRangeText(form.querySelector("[data-canned]").value, text.selectionStart, text.selectionEnd, "end");
+      text.setRangeText(form.querySelector("[data-snippet]").selectedOptions[0].dataset.text, text.selectionStart, text.selectionEnd, "end");
       text.focus();
       changed(form);
     }
   });
   const reveal = (root) => root.querySelectorAll(".needs-script").forEach((part) => { part.hidden = false; });
   reveal(document);
-  document.addEventListener("htmx:after:swap", () => reveal(document));
+  document.addEventListener("htmx:after:swap", () => {
+    reveal(document);
+    const text = document.querySelector("#write form.composer textarea");
+    if (text && !text.value && !document.activeElement.closest("form.composer")) text.focus();
+  });
 })();

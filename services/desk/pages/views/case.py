@@ -126,7 +126,7 @@ class ComposerView(msgspec.Struct, frozen=True, kw_only=True):
     draft_at: datetime | None = None
     uploads: tuple[FileView, ...] = ()
     upload_ids: tuple[str, ...] = ()
-    canned: tuple[Option, ...] = ()
+    snippets: tuple[Option, ...] = ()
     newer: tuple[Entry, ...] = ()
     added: str = ""
     error: str | None = None

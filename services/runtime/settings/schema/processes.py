@@ -2,7 +2,7 @@
 `file.py`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 from msgspec.structs import force_setattr
@@ -115,6 +115,21 @@ class Access(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     groups: tuple[Text, ...] = ()
 
 
+class Snippet(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A ready-made text that the desk offers to whoever writes an answer.
+
+    `{{ name }}` stands for a value of the case, where `name` is one of SNIPPET_VALUES. Nothing else is
+    evaluated.
+    """
+
+    title: Text
+    text: Template
+
+
+# `author` is the name of whoever wrote the mail that is answered, `me` that of whoever answers.
+SNIPPET_VALUES: Final = ("reference", "number", "title", "process", "stage", "author", "me")
+
+
 class MailboxTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A mailbox as the file writes it; `settings.Mailbox` is what it becomes."""
 
@@ -144,6 +159,7 @@ class ProcessTable(Rules, frozen=True, kw_only=True, forbid_unknown_fields=True)
     acknowledgement: Acknowledgement = Acknowledgement()
     access: tuple[Access, ...] = ()
     field: tuple[Field, ...] = ()
+    snippet: tuple[Snippet, ...] = ()
     # Our own: an invoice to another buyer is flagged.
     own_tax_ids: tuple[TaxId, ...] = ()
     # Closed cases are removed after so many days; 0: they are kept.

@@ -14,6 +14,7 @@ from services.runtime.settings.schema.servers import IncomingServer, OAuth2
 from services.runtime.settings.validation.cases import case_rule_mistakes
 from services.runtime.settings.validation.desk import desk_mistakes
 from services.runtime.settings.validation.sending import sending_mistakes
+from services.runtime.settings.validation.snippets import snippet_mistakes
 
 _SCHEMES = {"broker": ("amqp", "amqps"), "store": ("mongodb", "mongodb+srv")}
 
@@ -41,6 +42,7 @@ def check(
     for name, process in file.process.items():
         found += _stages(process, join("process", name), broken)
         found += case_rule_mistakes(process, join("process", name))
+        found += snippet_mistakes(process, join("process", name))
     found += _mailboxes(file, broken)
     found += sending_mistakes(file, broken)
     if not any(_within(path, "desk") for path in broken):

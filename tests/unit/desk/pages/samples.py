@@ -286,7 +286,7 @@ def composer() -> ComposerView:
         text="Dzień dobry,\n",
         quoted="W dniu 28.11.2026 o 11:05 Jan Kowalski napisał(a):\n> Dzień dobry,",
         draft_at=NOW,
-        canned=(Option(value="Dziękujemy za fakturę.", title="Podziękowanie"),),
+        snippets=(Option(value="Dziękujemy za fakturę.", title="Podziękowanie"),),
     )
 
 
