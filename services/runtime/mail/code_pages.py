@@ -50,7 +50,7 @@ LIKELY = {
 LIKELY |= dict.fromkeys(("nl", "fi", "hr", "lt", "lv"), -0.5)
 
 
-SIGNS = frozenset("«»„“”‚‘’‹›–—…•€°§·´©®™²³¹½¼¾ºª±µ×№†‰\xa0")
+SIGNS = frozenset("«»„“”‚‘’‹›–—…•€£¥¢°§·´©®™²³¹½¼¾ºª±µ×№†‰\xa0")
 _CAPITAL_DOTTED_I = "\u0130"  # its small form has two characters
 
 

@@ -10,6 +10,7 @@ from services.case_writer.reading.text.quote_markers import (
     ARTICLES,
     CALENDAR_STEMS,
     CALENDAR_WORDS,
+    FIRST_WORDS,
     GLUE,
     PARTICLES,
     PERSONAL,
@@ -39,6 +40,9 @@ class _Parts:
         self._is_behind_verb = False
         words = self.text.split()
         first = words[0].strip(_EDGES).lower() if words else ""
+        if first in FIRST_WORDS and len(words) > 1 and words[1][0].isdigit():
+            del words[0]  # a day of the week
+            first = words[0]
         self.begins_with_date = first[:1].isdigit() or _is_calendar(first) or first in GLUE
         self.is_sentence = len(words) > _MAX_WORDS or not all(map(self._take, words))
         self.is_sentence = self.is_sentence or len(self.name) > _MAX_NAME_WORDS
@@ -258,7 +262,7 @@ _CALENDAR_ENDS = (
     "реда", "верг", "ница", "бота", "енье", "аря", "аля", "рта", "реля", "июня", "июля",
     "густа", "бря", "ілок", "торок", "ереда", "твер", "ятниця", "убота", "іля", "чня", "того",
     "езня", "ітня", "авня", "рвня", "пня", "есня", "втня", "пада", "рудня", "augusti", "onsdag",
-    "augusztus",
+    "augusztus", "kuuta", "kuun",
 )  # fmt: skip
 
 
@@ -276,6 +280,8 @@ def _has_program_form(text: str) -> bool:
         return (" um " in low or is_numeric) and low.rstrip().endswith(":")
     if " skrev " in low:
         return (" kl" in low or is_numeric) and low.rstrip().endswith(":")
+    if " kirjoitti " in low:
+        return is_numeric and low.rstrip().endswith(":")
     if " schreef " in low:
         return low.lstrip().startswith("op ")
     head, comma, _ = low.rpartition(", ")

@@ -1,4 +1,4 @@
-"""The words by which mail programs mark what an author did not write now, in fifteen languages.
+"""The words by which mail programs mark what an author did not write now, in sixteen languages.
 
 All in lower case. They are matched against whole lines, a line's first words or whole words of a
 short line.
@@ -14,21 +14,21 @@ def _words(text: str) -> frozenset[str]:
 # The header that Outlook and others put above a quoted or forwarded mail, by the field that a line of it shows.
 _LABELS = {
     "from": "from|od|von|de|da|van|från|fra|odesílatel|absender|nadawca|от|від|отправитель|expéditeur|mittente|"
-    "remitente|remetente|avsändare|afsender|avsender|afzender",
+    "remitente|remetente|avsändare|afsender|avsender|afzender|lähettäjä",
     "sent": "sent|date|sent at|wysłano|wysłane|data|gesendet|datum|envoyé|enviado|enviado em|enviada|enviado el|fecha|"
     "inviato|verzonden|odesláno|skickat|sendt|отправлено|дата|надіслано|dato|data wysłania|gesendet am|date d'envoi|"
-    "enviada em|data/hora",
+    "enviada em|data/hora|lähetetty|päivämäärä|pvm",
     "to": "to|do|an|à|para|aan|a|till|til|komu|adresat|empfänger|кому|destinataire|destinatario|destinatário|"
-    "mottagare|modtager|mottaker|получатель",
-    "subject": "subject|temat|betreff|objet|asunto|oggetto|onderwerp|předmět|ämne|emne|assunto|tytuł|тема|sujet",
+    "mottagare|modtager|mottaker|получатель|vastaanottaja",
+    "subject": "subject|temat|betreff|objet|asunto|oggetto|onderwerp|předmět|ämne|emne|assunto|tytuł|тема|sujet|aihe",
     "more": "cc|bcc|dw|udw|kopia|kopie|do wiadomości|reply-to|antwort an|odpowiedź do|odpowiedz do|importance|ważność|"
     "priority|priorytet|wichtigkeit|priorität|attachments|załączniki|anlagen|anhänge|kopia do|copie à|copia|копия|"
-    "копія|kopi|pièces jointes|adjuntos|allegati|anexos|bijlagen|přílohy",
+    "копія|kopi|pièces jointes|adjuntos|allegati|anexos|bijlagen|přílohy|kopio|liitteet",
 }
 LABELS = {word: kind for kind, words in _LABELS.items() for word in words.split("|")}
 MAX_LABEL_CHARS = max(map(len, LABELS))
 # people write these as well
-DATE_LABELS = frozenset({"date", "data", "datum", "fecha", "dato", "дата"})
+DATE_LABELS = frozenset({"date", "data", "datum", "fecha", "dato", "дата", "päivämäärä", "pvm"})
 
 # Between dashes: `-----Original Message-----`.
 SEPARATORS = frozenset(
@@ -42,9 +42,10 @@ spotkanie pierwotne|treść oryginalnej wiadomości|treść przekazanej wiadomo�
 ursprünglicher termin|weitergeleitete nachricht|wiadomość oryginalna|wiadomość pierwotna|wiadomość przekazana
 wiadomość przekazana dalej|mensagem original|mensagem encaminhada|mensagem reencaminhada|исходное сообщение
 пересылаемое сообщение|пересланное сообщение|перенаправленное сообщение|вихідне повідомлення
-оригінальне повідомлення|переслане повідомлення|original mail|original email|ursprüngliche mail""".replace(
-        "\n", "|"
-    ).split("|")
+оригінальне повідомлення|переслане повідомлення|original mail|original email|ursprüngliche mail
+mail original|mail d'origine|e-mail original|origineel bericht|originele bericht|original besked|oprindelig mail
+alkuperäinen viesti|välitetty viesti|edelleenlähetetty viesti|исходное письмо|пересылаемое письмо
+початкове повідомлення|переадресоване повідомлення""".replace("\n", "|").split("|")
 )
 
 # A line of its own above a forwarded mail, followed by such a header.
@@ -68,7 +69,7 @@ VERBS = _words(
     """wrote writes said pisze napisał napisała napisał(a) napisano napisali napisana schrieb
     schreibt geschrieben écrit escribió escribio scritto schreef skrev skriver napsal napsala
     napsal(a) píše geschreven escreveu написал написала написал(а) пишет писал написав
-    написав(ла) пише quoting cytowanie zitat"""
+    написав(ла) написав(-ла) пише kirjoitti quoting cytowanie zitat"""
 )
 
 # What surrounds the date, the name and the verb in the attributions of programs.
@@ -76,7 +77,7 @@ GLUE = _words(
     """on at på am pm um uhr w dniu dnia o godz g r le à a.m p.m el a las los il giorno alle ore op
     om den det dne v ve klo kl г р о в em de às à(s à(s) as no dia heeft het volgende ha hat
     folgendes wiadomość przez odesílatel użytkownik użytkownika użytkowniczka von пользователь
-    користувач от від d di del al wł dem der då h va han"""
+    користувач от від d di del al wł dem der då h va han kello uživatel"""
 )
 
 _STEMS = """jan feb mar apr may jun jul aug sep oct okt nov dec dez mär maj mai sty lut kwi cze lip sie wrz
@@ -89,8 +90,13 @@ maa din woe vri zat zon pond úte úter stř čtv pát ned mån tis ons tor lör
 CALENDAR_STEMS = frozenset(_STEMS.split())
 CALENDAR_WORDS = _words(
     """mo di mi do fr sa so lu ma me je ve wt pt śr nd po út st čt pá ne wo vr za zo пн вт ср чт
-    пт сб вс нд gmt utc mez mesz cet cest est edt pst pdt cst mst z"""
+    пт сб вс нд tammik helmik maalisk huhtik toukok kesäk heinäk elok syysk lokak marrask
+    jouluk maanantai tiistai keskiviikko torstai perjantai lauantai sunnuntai seč selč
+    gmt utc mez mesz cet cest est edt pst pdt cst mst z"""
 )
+
+# In Finnish; elsewhere in a line these are words of other languages.
+FIRST_WORDS = frozenset({"ma", "ti", "ke", "to", "pe", "la", "su"})
 
 # People, not programs, write these where a program puts the name of who wrote: pronouns, titles, articles.
 PERSONAL = _words(
@@ -102,6 +108,7 @@ PERSONAL = _words(
     lui lei noi voi signor signora la eu ele ela nós você senhor senhora meu ik jij hij zij
     wij u meneer mevrouw de het onze uw já vy paní náš váš я ты он она мы вы они наш ваш мой
     господин госпожа ти він вона ми ви вони мій пан пані jag han hon vi ni min vår jeg hun din
+    minä sinä hän te herra rouva
     vores deres as but and und aber ale lecz mais pero maar а но и"""
 )
 # The words by which sentences join what they are about; in capitals as here, or in lower case.
@@ -135,19 +142,22 @@ DEVICE_STARTS = (
     "відправлено з мого", "відправлено з", "отримайте", "отправлено с моего", "отправлено с",
     "отправлено из", "получить", "skickat från min", "skickat från mitt", "skickat från",
     "skickat med", "hämta", "skaffa", "sendt fra min", "sendt fra mit", "sendt fra",
-    "sendt med", "hent", "få", "skaff deg",
+    "sendt med", "hent", "få", "skaff deg", "lähetetty", "hanki", "získat", "отримати",
+    "скачать", "завантажити", "загрузить",
 )  # fmt: skip
 DEVICE_PRODUCTS = _words(
     """iphone iphone'a iphone’a iphone'u iphone-a iphonea iphonie iphonu iphonen ipad ipad'a
     ipad’a ipada ipadu ipod samsung samsunga galaxy android androidzie outlooku androida
     androidem androidu huawei xiaomi redmi nokia blackberry htc xperia oneplus pixel motorola
     outlook outlooka gmail yahoo aol proton protonmail k-9 bluemail aquamail thunderbird
-    windows gmx web.de mail.ru яндекс.почты ios fairphone icloud айфона huaweia айпада"""
+    windows gmx web.de mail.ru яндекс.почты ios fairphone icloud айфона huaweia айпада
+    iphonesta iphonestani ipadista ipadistani androidista outlookista galaxy-laitteestani
+    galaxy-puhelimesta galaxysta"""
 )
 # The beginnings that advertise a program; a telephone is none.
 DEVICE_OFFERS = _words(
     "get download pobierz holen obtenez télécharger obter obtenga obtener scarica ottieni získejte stáhnout отримайте "
-    "получить hämta skaffa hent få skaff"
+    "получить hämta skaffa hent få skaff hanki získat отримати скачать завантажити загрузить"
 )
 DEVICE_APOLOGIES = (
     "please excuse my brevity", "please excuse any typos",
@@ -159,7 +169,7 @@ DEVICE_THINGS = _words(
     """phone smartphone smartphona smartfona mobile handy mobiltelefon telefon telefonu telefonem
     telefonie tablet tabletu tableta tablette téléphone móvil movil teléfono celular telemóvel
     telefono cellulare telefoon mobiel mobil mobilu mobiltelefonu mobilní телефона смартфона
-    смартфону телефону mobiltelefonen mobilen cell"""
+    смартфону телефону mobiltelefonen mobilen cell puhelimesta puhelimestani älypuhelimesta"""
 )
 DEVICE_OTHERS = _words(
     """for für dla pour para per voor pro för til till на для mail mobile app application
@@ -169,7 +179,7 @@ DEVICE_OTHERS = _words(
     client z telefonem phone on from courrier correo posta seguro mobiel mobile. via
     dispositivo appareil moim mojego mini max plus ultra note lite mac app. wurde der die das
     sicheren de do da pt. phones cell verizon t-mobile wireless lte microsoft ios mit
-    мобильной почты l'application orange"""
+    мобильной почты l'application orange network vodafone rogers at&t laitteesta minun"""
 )
 
 # The footers of mailing lists, below a rule or `--`.
@@ -197,7 +207,7 @@ CONTACTS = _words(
 REQUESTS = _words(
     """please proszę prosimy bitte voici merci order orders zamówienie zamawiam bestellung bestelle commande
     pedido ordine ordini bestelling objednávka заказ замовлення beställning bestilling total totaal suma kwota razem
-    summe gesamt ps p.s ps. next item items pozycja pozycje artikel delivery dostawa lieferung livraison we i ich wir
+    summe gesamt ps p.s ps. next item items pozycja pozycje artikel delivery dostawa lieferung livraison we ich wir
     je nous my ja will can thanks thank dziękuję danke see"""
 )
 # A number before or behind one of these counts goods.

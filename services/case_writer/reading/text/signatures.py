@@ -27,24 +27,29 @@ _DISCLAIMERS = (
     "конфиденциальн", "umwelt", "rodo", "gdpr", "adresat", "registered",
 )  # fmt: skip
 _LETTERS = "abcdefghijklmnopqrstuvwxyz\xd7"
-_ABBREVIATIONS = (
-    "o.o.",
-    "inc.",
-    "ltd.",
-    "co.",
-    "s.a.",
-    "corp.",
-    "k.",
-    "a.s.",
-    "r.o.",
-    "s.l.",
-    "s.p.a.",
-    "b.v.",
-    "j.",
+# The last words of companies' names.
+_COMPANY_FORMS = frozenset(
+    {
+        "o.o.",
+        "inc.",
+        "ltd.",
+        "co.",
+        "s.a.",
+        "corp.",
+        "k.",
+        "sp.k.",
+        "sp.j.",
+        "a.s.",
+        "r.o.",
+        "s.r.o.",
+        "s.l.",
+    }
+    | {"s.p.a.", "b.v.", "n.v.", "j.", "s.r.l.", "s.c.", "e.k.", "e.v.", "d.o.o.", "plc."}
 )
 _OFFERED = ("outlook", "mail")
 _FOR = frozenset({"for", "für", "dla", "pour", "para", "per", "voor", "pro", "til", "till", "för"})
-_WINDOWS = frozenset({"10", "11"})
+_VERSIONS = frozenset({"10", "11"})  # of Windows, and of BlackBerry
+_FETCHED = frozenset({"herunterladen", "beziehen", "holen", "downloaden", "hämta", "hente"})
 _AS_BLANKS = "\xa0\u2013\u2014"
 _DEVICE_FIRST_WORDS = frozenset(start.split()[0] for start in DEVICE_STARTS)
 
@@ -104,7 +109,8 @@ def is_device_line(line: str) -> bool:
             return True
     words = low.split()
     if first == "outlook":  # `Outlook für Android herunterladen`
-        return len(words) >= 3 and words[1] in _FOR and _is_product(words[2:3], has_things=False)
+        is_offer = len(words) in (3, 4) and words[1] in _FOR and _FETCHED.issuperset(words[3:])
+        return is_offer and _is_product(words[2:3], has_things=False)
     if words[-1:] == ["gesendet"]:
         return words[0] in ("von", "vom") and _is_product(words[1:-1], has_things=True)
     return False
@@ -114,8 +120,8 @@ def _without_links(line: str) -> str:
     if "<" not in line and "http" not in line:
         return " ".join(line.split())
     start = line.find("<")
-    if start > 0 and line.endswith(">"):
-        line = line[:start]
+    if start > 0 and (end := line.find(">", start)) > 0:
+        line = f"{line[:start]} {line[end + 1 :]}"
     return " ".join(
         word
         for word in line.split()
@@ -134,7 +140,7 @@ def _is_product(words: list[str], *, has_things: bool) -> bool:
         elif bare in DEVICE_OTHERS or not bare:
             continue
         elif not (has_product and _is_model(bare)) and not (
-            bare in _WINDOWS and "windows" in words
+            bare in _VERSIONS and ("windows" in words or "blackberry" in words)
         ):
             return False
     return has_product
@@ -150,6 +156,8 @@ def _is_own(line: str, *, is_marked: bool) -> bool:
     is_contact = any(word in line for word in SIGNATURE_WORDS)
     words = [word.strip(".,;:()!") for word in line.split()]
     if len(line) > _MAX_LINE_CHARS or _is_prose(line) or not REQUESTS.isdisjoint(words):
+        return True
+    if words[0] == "i":  # elsewhere, a Polish `and`
         return True
     if _ends_sentence(line) or (line[0] in "-*•" and len(words) > 1 and not is_contact):
         return True
@@ -172,7 +180,8 @@ def _ends_sentence(line: str) -> bool:
     """`Please answer.`, but not `Acme Sp. z o.o.`"""
     if line[-1] in "?!":
         return True
-    return line[-1] == "." and len(line.split()) > 1 and not line.endswith(_ABBREVIATIONS)
+    words = line.split()
+    return line[-1] == "." and len(words) > 1 and words[-1] not in _COMPANY_FORMS
 
 
 def _counts(words: list[str], *, is_contact: bool, is_marked: bool) -> bool:
@@ -207,5 +216,7 @@ def _is_prose(line: str) -> bool:
     """Whether a line, in any case, reads as a sentence: five words and more, ended or without marks and numbers."""
     words = line.split()
     if len(words) < _PROSE_WORDS or any(word in line for word in ("tel", "tél", "http", "@")):
+        return False
+    if words[-1] in _COMPANY_FORMS:
         return False
     return line[-1] in ".!:;," or all(word.isalpha() for word in words)

@@ -1,4 +1,4 @@
-"""What mail programs write between an answer and its quote, in fourteen languages: it goes, with the quote."""
+"""What mail programs write between an answer and its quote, in fifteen languages: it goes, with the quote."""
 
 import time
 
@@ -120,6 +120,12 @@ ATTRIBUTIONS = {
         "23. nov. 2026 kl. 10:11 skrev Anna Nowak <anna@office.example>:",
         "Den 23.11.2026 10:11, skrev Anna Nowak:",
     ],
+    "fi": [
+        "ma 23. marrask. 2026 klo 10.11 Anna Nowak (anna@office.example) kirjoitti:",
+        "Anna Nowak <anna@office.example> kirjoitti 23.11.2026 kello 10.11:",
+        "Anna Nowak kirjoitti 23.11.2026 klo 10.11:",
+        "maanantai 23. marraskuuta 2026 klo 10.11.12 UTC+2 Anna Nowak <anna@office.example> kirjoitti:",
+    ],
 }
 
 LABELS = {
@@ -150,6 +156,7 @@ LABELS = {
     "da": ("Fra", "Sendt", "Til", "Emne"),
     "da2": ("Fra", "Dato", "Til", "Emne"),
     "no": ("Fra", "Sendt", "Til", "Emne"),
+    "fi": ("Lähettäjä", "Lähetetty", "Vastaanottaja", "Aihe"),
 }
 
 SEPARATORS = {
@@ -226,6 +233,7 @@ SEPARATORS = {
         "-----Opprinnelig melding-----",
         "-------- Opprinnelig melding --------",
     ],
+    "fi": ["-----Alkuperäinen viesti-----", "---------- Välitetty viesti ---------"],
 }
 
 DEVICE_LINES = {
@@ -351,6 +359,15 @@ DEVICE_LINES = {
         "Hent Outlook for iOS",
         "Skaff deg Outlook for Android",
     ],
+    "fi": ["Lähetetty iPhonesta", "Lähetetty Galaxy-laitteestani", "Hanki Outlook for iOS"],
+    "with a link": [
+        "Outlook für iOS<https://outlook.example/o0> beziehen",
+        "Outlook voor iOS<https://outlook.example/o0> downloaden",
+        "Získat Outlook pro iOS<https://outlook.example/o0>",
+        "Отримати Outlook для iOS<https://outlook.example/o0>",
+        "Скачать Outlook для iOS<https://outlook.example/o0>",
+        "Sent from my BlackBerry 10 smartphone on the Vodafone network.",
+    ],
 }
 
 RULED = [
@@ -364,6 +381,7 @@ RULED = [
 ]
 
 SIGNATURES = [
+    "-- \nEwa Lis\nLis i Synowie sp. z o.o.\ntel. 22 555 01 00",
     "--\nCordialement,\nJean Dupont\nDirecteur commercial\nTél. 01 23 45 67 89",
     "--\nJan Kowal\nSales Manager\nwww.acme.example",
     "-- \nJan",

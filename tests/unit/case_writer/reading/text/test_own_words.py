@@ -134,6 +134,8 @@ LIKE_DEVICE_LINES = [
     "Sent from our office in Windows Street",
     "Get iOS 18 on all devices",
     "Get Windows for the new laptops",
+    "Outlook für iOS funktioniert bei uns nicht mehr",
+    "Outlook voor Android werkt niet meer",
     "Download Outlook for the new colleague",
     "Download Windows",
     "Wysłane z iPhone'a Anny",
@@ -204,6 +206,8 @@ LIKE_RULES = [
 ]
 
 LIKE_SIGNATURES = [
+    "--\nThe rest will come next week.",
+    "-- \nThe second pump must go back.",
     "--\n3 boxes of bolts M8\n20 pcs nuts",
     "-- \n3 boxes of bolts M8\n20 pcs nuts",
     "-- \nOrder:\n10 x chair\n4 x table",
