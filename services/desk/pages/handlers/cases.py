@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from services.desk.access import Permission
 from services.desk.api.cases.answers import AnswerList, DraftList
@@ -22,6 +22,7 @@ from services.desk.pages.case_views import (
 )
 from services.desk.pages.handlers.people_names import assignable, names_of_people
 from services.desk.pages.templating import zone_of
+from services.desk.pages.text import initials, plain
 from services.desk.pages.undo import UndoStep, write_steps
 from services.desk.pages.views.case import CaseLink, CaseScreen, Entry, Present
 from services.desk.pages.visit import Visit
@@ -128,7 +129,15 @@ async def report_presence(visit: Visit) -> Response:
         return Response(status_code=204)
     body = {"doing": doing or "reading"}
     present = await _present(visit, "report_presence", body)
-    return visit.html("work/presence.html", visit.page(""), present=present)
+    shown = [
+        {
+            "doing": each.doing,
+            "initials": initials(each.name),
+            "text": plain(visit.t.case.doing[each.doing].format(name=each.name)),
+        }
+        for each in present
+    ]
+    return JSONResponse({"present": shown})
 
 
 async def _entries(visit: Visit, case: CaseView, comments: CommentList) -> tuple[Entry, ...]:

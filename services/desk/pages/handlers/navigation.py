@@ -1,12 +1,11 @@
 """How much waits: the numbers of the navigation, for whole pages and for live updates."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from services.desk.access import Permission
-from services.desk.api.cases.counts import Counts
+from services.desk.api.cases.counts import MAX_COUNT, Counts
 from services.desk.pages.visit import Visit
 
 
@@ -25,6 +24,11 @@ async def navigation_counts(visit: Visit) -> Mapping[str, int]:
 
 
 async def show_counts(visit: Visit) -> Response:
-    """The numbers alone, for live updates."""
-    counted = replace(visit, counts=await navigation_counts(visit))
-    return counted.html("layout/counts.html", counted.page(""))
+    """The numbers as the navigation writes them, for live updates."""
+    counts = await navigation_counts(visit)
+    return JSONResponse({name: shown_count(count) for name, count in counts.items()})
+
+
+def shown_count(count: int) -> str:
+    """A number of the navigation; the API counts up to 1,000."""
+    return "999+" if count >= MAX_COUNT else str(count)

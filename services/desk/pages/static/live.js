@@ -37,10 +37,14 @@
   }
   async function count() {
     counting = 0;
-    const answer = await fetch("/counts", { headers: { "HX-Request": "true" } }).catch(() => null);
+    const answer = await fetch("/counts").catch(() => null);
     if (!answer?.ok) return;
-    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-    for (const number of fresh.querySelectorAll(".count")) document.getElementById(number.id)?.replaceWith(number);
+    for (const [name, text] of Object.entries(await answer.json())) {
+      const number = document.getElementById(`count-${name}`);
+      if (!number) continue;
+      number.textContent = text;
+      number.hidden = text === "0";
+    }
   }
   function refreshAll() {
     recount();

@@ -11,17 +11,31 @@
     if (!form) return "reading";
     return form.closest(".note") ? "noting" : "answering";
   }
+  // Text only: a name can hold anything.
+  function show(present) {
+    const place = document.getElementById("presence");
+    const text = present.map((each) => each.text).join();
+    if (!place || place.dataset.shown === text) return;
+    place.dataset.shown = text;
+    place.replaceChildren(...present.map((each) => {
+      const here = document.createElement("span");
+      here.className = `here ${each.doing}`;
+      const avatar = document.createElement("span");
+      avatar.className = "avatar";
+      avatar.ariaHidden = "true";
+      avatar.textContent = each.initials;
+      here.append(avatar, each.text);
+      return here;
+    }));
+  }
   async function report() {
     const place = url();
     if (!place || document.hidden) return;
     said = doing();
     try {
       const body = new URLSearchParams({ doing: said });
-      const answer = await fetch(place, { method: "POST", body, headers: { "HX-Request": "true" } });
-      if (!answer.ok) return;
-      const shown = document.getElementById("presence");
-      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("presence");
-      if (shown && fresh && shown.textContent.trim() !== fresh.textContent.trim()) shown.replaceChildren(...fresh.children);
+      const answer = await fetch(place, { method: "POST", body });
+      if (answer.ok) show((await answer.json()).present);
     } catch { /* the next report may succeed */ }
   }
   function leave() {
