@@ -10,16 +10,20 @@ from pathlib import Path
 
 from deploy.local import PrivateServers
 from schemas.cases import Decision
+from schemas.changes import MailAdded
 from schemas.stored import Case, Comment, Mail, Person, to_document
+from services.casework.persistence.recording import insert_history
+from services.casework.records import new_change
 from services.cli.desk import tools
 from services.desk.build import build_desk, ensure_indexes
 from services.desk.main import run
 from services.runtime.process.lifecycle import Stop
 from services.runtime.settings import load_settings
 from services.runtime.store.blobs import Blobs
-from services.runtime.store.mongo import Store
-from tests.integration.casework.test_casework import open_case
+from services.runtime.store.mongo import Session, Store
+from tests.integration.casework.test_casework import comment, open_case
 from tests.integration.desk.conftest import TOML
+from tests.unit.casework.builders import ANNA
 from tests.vhosts import add_virtual_host
 
 PASSWORD = "a sentence nobody guesses"
@@ -41,6 +45,8 @@ SUBJECTS = (
         '"><img src=x onerror=alert(1)>',
     ),
     ("Invoice for office supplies, November", "Paper & Pen Ltd"),
+    ("Order 17 did not arrive", "Jane Harper"),
+    ("Reklamacja: pęknięty wazon", "Bogumił Wrzesień"),
 )
 SETTINGS = """
 [store]
@@ -53,15 +59,17 @@ url = "{broker}"
 
 @dataclass(frozen=True)
 class Office:
-    """A running desk: its URL, and the one-time link of its administrator."""
+    """A running desk: its URL, the one-time links of its administrator and of a colleague, its database."""
 
     url: str
     welcome: str
+    colleague: str
+    store: Store
 
 
 @asynccontextmanager
 async def running_office(servers: PrivateServers, folder: Path) -> AsyncIterator[Office]:
-    """Serves until the block ends; cases 1 to 5 are there."""
+    """Serves until the block ends; cases 1 to 7 are there."""
     port, health = _free_port(), _free_port()
     database = f"browser_{port}"
     add_virtual_host(servers, database)
@@ -83,18 +91,22 @@ async def running_office(servers: PrivateServers, folder: Path) -> AsyncIterator
             ADA, "Ada Zielińska", ["accounting"], admin=True, by="test"
         )
         assert link is not None
+        _, colleague = await desk.accounts.add_user(
+            "anna@office.example", "Anna Nowak", [], admin=False, by="test"
+        )
+        assert colleague is not None
         await desk.accounts.add_user("marek@office.example", "Marek", [], admin=False, by="test")
-    stop = Stop()
-    listen = f"127.0.0.1:{port}"
-    serving = asyncio.create_task(
-        run(settings, health, stop, "127.0.0.1", tools=tools(settings), listen=listen)
-    )
-    try:
-        await _answering(port, serving)
-        yield Office(url=url, welcome=link)
-    finally:
-        stop.request()
-        await asyncio.wait_for(serving, 40)
+        stop = Stop()
+        listen = f"127.0.0.1:{port}"
+        serving = asyncio.create_task(
+            run(settings, health, stop, "127.0.0.1", tools=tools(settings), listen=listen)
+        )
+        try:
+            await _answering(port, serving)
+            yield Office(url=url, welcome=link, colleague=colleague, store=store)
+        finally:
+            stop.request()
+            await asyncio.wait_for(serving, 40)
 
 
 async def _fill(store: Store) -> None:
@@ -104,7 +116,7 @@ async def _fill(store: Store) -> None:
             store, number, title=title, opened_by=Person(author, "jan@supplier.example")
         )
     comments = store.collection(Comment.COLLECTION)
-    (comment,) = await comments.find({"case": 4}, limit=1)
+    (hostile,) = await comments.find({"case": 4}, limit=1)
     changes = {
         "html": HOSTILE,
         "author": {"name": SUBJECTS[3][1], "address": "jan@supplier.example"},
@@ -112,7 +124,7 @@ async def _fill(store: Store) -> None:
         "full_text": "<script>document.title='owned'</script>\n\n> earlier",
         "flags": ["unverified-sender", "charset-repaired"],
     }
-    await comments.update({"_id": comment["_id"]}, {"$set": changes})
+    await comments.update({"_id": hostile["_id"]}, {"$set": changes})
     cases = store.collection(Case.COLLECTION)
     late = {"due_at": now - timedelta(days=1), "overdue_at": now}
     await cases.update({"_id": 5}, {"$set": late})
@@ -133,6 +145,26 @@ async def _fill(store: Store) -> None:
         written_by="test",
     )
     await store.collection(Mail.COLLECTION).insert([to_document(parked)])
+
+
+async def customer_replies(store: Store, number: int) -> None:
+    """A mail is added to a case, as the case writer does; any desk publishes the change."""
+    (document,) = await store.collection(Case.COLLECTION).find({"_id": number}, limit=1)
+    now, key = datetime.now(UTC), "c" * 64
+    mail = comment(key, number, now)
+    text = {"text": "Here is the missing page", "full_text": "Here is the missing page"}
+    revision = document["revision"] + 1
+    added = new_change(
+        number, revision, MailAdded(comment=key), actor=ANNA, now=now, process="invoices"
+    )
+
+    async def write(session: Session) -> None:
+        await store.collection(Comment.COLLECTION).insert([to_document(mail) | text], session)
+        changed = {"$set": {"revision": revision, "updated_at": now, "comment_count": 2}}
+        await store.collection(Case.COLLECTION).update({"_id": number}, changed, session)
+        await insert_history(store, [added], session)
+
+    await store.transaction(write)
 
 
 async def _answering(port: int, serving: asyncio.Task[None]) -> None:

@@ -8,7 +8,7 @@ const combinations = process.env.COMBINATIONS.split(" ").map((text) => text.spli
 const shots = process.env.SHOTS;
 const paths = [
   "/todo", "/mine", "/closed", "/all?text=invoice", "/cases/1", "/cases/4", "/cases/1/answer", "/cases/1/note",
-  "/search?q=faktura", "/parked", `/parked/${"a".repeat(64)}`, "/mailboxes", "/flow", "/people", "/tokens", "/webhooks", "/audit",
+  "/search?q=faktura", "/parked", `/parked/${"a".repeat(64)}`, "/dead", "/mailboxes", "/flow", "/people", "/tokens", "/webhooks", "/audit",
   "/account", "/cases/999",
 ];
 

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from deploy.local import PrivateServers
-from tests.browser.office import PASSWORD, Office, running_office
+from schemas.desk import Presence
+from tests.browser.hostile_mails import fill_hostile
+from tests.browser.office import PASSWORD, Office, customer_replies, running_office
 
 HERE = Path(__file__).parent
 LONG = 600.0
@@ -78,6 +80,36 @@ async def test_a_case_is_worked_without_javascript(office: Office) -> None:
 
 async def test_a_colleagues_note_appears_by_itself(office: Office) -> None:
     await drive(office, "live.mjs", CASE="5")
+
+
+async def test_two_people_work_together(office: Office) -> None:
+    """Presence, a conflict, files, undo, operations, language and theme, and the keyboard alone."""
+    await drive(office, "together.mjs", CASES="6 7", COLLEAGUE=office.colleague)
+
+
+async def test_a_customers_reply_appears_by_itself(office: Office) -> None:
+    async def reply() -> None:
+        present = office.store.collection(Presence.COLLECTION)
+        while True:
+            if await present.find({"case": 1, "doing": "noting"}, limit=1):
+                break
+            await asyncio.sleep(0.2)
+        await customer_replies(office.store, 1)
+
+    async with asyncio.timeout(LONG):
+        await asyncio.gather(drive(office, "reply.mjs", CASE="1"), reply())
+
+
+async def test_hostile_mails_stay_in_their_frames(office: Office) -> None:
+    """Twelve of them; the slow test below has the whole corpus."""
+    await fill_hostile(office.store, 101)
+    await drive(office, "hostile.mjs", CASES="101 112", FRAMES="8")
+
+
+@pytest.mark.slow
+async def test_every_hostile_mail_stays_in_its_frame(office: Office) -> None:
+    last = await fill_hostile(office.store, 301)
+    await drive(office, "hostile.mjs", CASES=f"301 {last}", FRAMES="20")
 
 
 async def test_axe_finds_nothing_on_any_page(office: Office) -> None:
