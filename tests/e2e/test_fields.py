@@ -181,6 +181,22 @@ def test_a_mail_commands_nothing(pipeline: Pipeline) -> None:
     assert pipeline.database["cases"].count_documents({}) == 1
 
 
+# What anyone can write: an author, and headers beside it.
+FORGERIES: list[tuple[str, dict[str, str]]] = [
+    ("eve@evil.example", {}),
+    (fields.SUPPLIER, {}),
+    (f'"{fields.SUPPLIER}" <eve@evil.example>', {}),
+    ("eve@evil.example", {"Sender": fields.SUPPLIER, "Reply-To": fields.SUPPLIER}),
+    (
+        fields.SUPPLIER,
+        {"Authentication-Results": "mx.evil.example; dkim=pass; spf=pass; dmarc=pass"},
+    ),
+    (fields.SUPPLIER, {"In-Reply-To": "<mc.1.0011223344556677.8899aabbccddeeff@example.test>"}),
+    (fields.SUPPLIER, {"References": "<1@evil.example> <guessed@supplier.example>"}),
+    ("eve@evil.example", {"X-Mailcase-Case": "1", "X-Mailcase-Fields": "number=666"}),
+]
+
+
 def test_a_forged_reply_changes_no_field(pipeline: Pipeline) -> None:
     fields.declare_fields(pipeline, "invoices")
     facts, forged = fields.facts(1), fields.facts(2)
@@ -193,28 +209,26 @@ def test_a_forged_reply_changes_no_field(pipeline: Pipeline) -> None:
         text = "number: 666\nRemark: forged"
         attempts = [
             fields.mail(
-                address(pipeline), subject, text, files, sender=sender, Message_ID=message_id
+                address(pipeline), subject, text, files, sender=sender,
+                Message_ID=f"<{number}@evil.example>", **headers,
             )
-            for sender, message_id in (
-                ("eve@evil.example", "<1@evil.example>"),
-                (fields.SUPPLIER, "<2@evil.example>"),
-            )
-        ]
+            for number, (sender, headers) in enumerate(FORGERIES, 1)
+        ]  # fmt: skip
         # Answers the attacker's own mail, which is in the case by now.
         answer = fields.mail(
             address(pipeline), subject, text, files,
-            In_Reply_To="<2@evil.example>", Message_ID="<3@evil.example>",
+            In_Reply_To="<2@evil.example>", Message_ID="<100@evil.example>",
         )  # fmt: skip
         pipeline.append("invoices", attempts)
-        pipeline.until_recorded(3)
+        pipeline.until_recorded(1 + len(attempts))
         pipeline.append("invoices", [answer])
-        pipeline.until_recorded(4)
+        pipeline.until_recorded(2 + len(attempts))
         until_extracted(pipeline)
         after = case_of(pipeline, "invoices", opening)
         assert after is not None
-        assert after["comment_count"] == 4
-        assert after["fields"] == before["fields"]
-        assert after["links"] == []
+        assert after["comment_count"] == 2 + len(attempts)
+        assert (after["fields"], after["candidates"]) == (before["fields"], before["candidates"])
+        assert (after["links"], after["flags"]) == ([], before["flags"])
         honest = fields.mail(
             address(pipeline), subject, "Remark: honest", In_Reply_To=_message_id(opening)
         )
