@@ -74,7 +74,7 @@ class PageDispatcher:
         return principal if principal.session is not None else None
 
     def _require_same_origin(self, request: Request) -> None:
-        """Before signing in too, or another site could sign somebody in as somebody else."""
+        """Before signing in too, or another site could sign someone in as someone else."""
         if not is_same_origin(request.headers, self._site.desk.public_url):
             raise ProblemError(403, "cross-site", "the request came from another site")
 

@@ -147,8 +147,8 @@ async def test_an_action_on_many_cases_is_undone_except_where_something_changed_
     await post(browser("ada"), "/cases/2/assignments", revision="2", to="ada@office.example")
     undone = await post(maria, "/cases/undo", steps=steps_of(page), next="/all")
     told = await shown(maria.with_headers(cookie=cookies(undone)), "/all")
-    assert "1 case is as before." in told
-    assert "1 case stays" in told
+    assert "1 case was restored." in told
+    assert "1 case was not restored" in told
     stages = {}
     for number in (1, 2, 3):
         case = await desk.reader.case(number, {})
@@ -250,4 +250,4 @@ async def test_dead_letters_are_shown_retried_and_discarded_by_whoever_manages_t
 
 
 async def test_without_a_broker_the_page_of_dead_letters_says_so(browser: Clients) -> None:
-    assert "The broker does not answer" in await shown(browser("maria"), "/dead")
+    assert "The broker does not respond" in await shown(browser("maria"), "/dead")

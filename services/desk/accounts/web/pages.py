@@ -60,7 +60,7 @@ _PROBLEMS: dict[SignInProblem, str] = {
     "failed": "The address or the password is wrong.",
     "limited": "Too many attempts failed. Try again in some minutes.",
     "busy": "Too many people sign in at once. Try again in a few seconds.",
-    "provider": "The provider did not let you in. Try again, or ask an administrator.",
+    "provider": "Your organization did not confirm the sign-in. Try again, or ask an administrator.",
 }
 _HEADERS = {
     "Cache-Control": "no-store",

@@ -200,7 +200,7 @@ class CasePage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Composer(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer form. `reasons` explain why somebody is a recipient, by `composer.Reason`."""
+    """The answer form. `reasons` explain why someone is a recipient, by `composer.Reason`."""
 
     title: str
     recipients: str

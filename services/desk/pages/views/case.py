@@ -155,7 +155,7 @@ class CaseLink(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Present(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody else who has the case open; `doing` is a key of the texts' `doing`."""
+    """Someone else who has the case open; `doing` is a key of the texts' `doing`."""
 
     name: str
     doing: str
