@@ -220,7 +220,7 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
-    """Collection `drafts`: what somebody is writing in a case.
+    """Collection `drafts`: what someone is writing in a case.
 
     `id` is the case, the kind and the owner. The kind is settled when the draft begins: a draft of an
     answer never becomes a note. `revision` is the case's when the writer last looked at it. `uploads` are
@@ -244,7 +244,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SavedView(msgspec.Struct, frozen=True, kw_only=True):
-    """Collection `views`: a list with its filters, as somebody keeps it; `path` is that of the page."""
+    """Collection `views`: a list with its filters, as someone keeps it; `path` is that of the page."""
 
     COLLECTION: ClassVar[str] = "views"
 
@@ -256,7 +256,7 @@ class SavedView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Presence(msgspec.Struct, frozen=True, kw_only=True):
-    """Collection `presence`: somebody has a case open; `id` is the case, a blank and the address.
+    """Collection `presence`: someone has a case open; `id` is the case, a blank and the address.
 
     `name` is for people. A document counts for some seconds after `at`; the next report renews it.
     """

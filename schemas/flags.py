@@ -27,7 +27,7 @@ class CommentFlag(StrEnum):
     NO_ANSWER_WANTED = "no-answer-wanted"
     NUMBER_TAKEN = "number-taken"  # another case got the number before the mail was restored
     SPAM = "spam"
-    # of our mail that somebody did not get, and of the report on it
+    # of our mail that someone did not get, and of the report on it
     UNDELIVERABLE = "undeliverable"
     UNVERIFIED_SENDER = "unverified-sender"
 

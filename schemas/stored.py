@@ -238,7 +238,7 @@ class OutgoingMail(msgspec.Struct, frozen=True, kw_only=True):
     The mail is due at `due_at`; while it is claimed, that is when the claim of `claimed_by` (one
     sender's attempt) ends. `remaining` are the recipients that no mail server has accepted or
     rejected yet; `refused` has the answers for those rejected. `failure` is the latest answer, and
-    in the end why somebody did not get the mail. `bounced_by` is the key of a mail that reports it
+    in the end why someone did not get the mail. `bounced_by` is the key of a mail that reports it
     undeliverable.
     """
 

@@ -1,7 +1,7 @@
 """Whether an action is allowed, and what it changes. Pure.
 
 One function per action, all of the same shape: what is known goes in, changes come out, or an
-`ActionRefusedError`. Everyone who works a case goes through `decide`, so that rules cannot differ
+`ActionRefusedError`. Everyone who works on a case goes through `decide`, so that rules cannot differ
 between the command line, the desk and programs.
 """
 

@@ -24,7 +24,7 @@ _USABLE = re.compile(
 
 
 class Reason(StrEnum):
-    """Why somebody is a recipient, or why they are not preselected."""
+    """Why someone is a recipient, or why they are not preselected."""
 
     AUTHOR = "author"
     REPLY_TO = "reply-to"
@@ -77,7 +77,7 @@ class CaseContacts:
 
 @dataclass(frozen=True)
 class Recipient:
-    """Somebody who could get the answer. `is_outside` marks who is no participant of the case."""
+    """Someone who could get the answer. `is_outside` marks who is no participant of the case."""
 
     address: str
     name: str
@@ -152,7 +152,7 @@ class _Selection:
             self._add(address, reason, chosen, is_copy, only_participants)
 
     def ensure_one(self) -> None:
-        """A mail needs somebody to go to: with copies only, the first of them; with nobody
+        """A mail needs someone to go to: with copies only, the first of them; with nobody
         preselected, the participants who can get mail.
         """
         picked = [recipient for recipient in self._found.values() if recipient.is_chosen]

@@ -88,7 +88,7 @@ class Desk:
         return case
 
     async def audit(self, call: "Call[Any, Any]", what: AuditEvent, thing: str) -> None:
-        """Record that somebody saw or took something, such as a file; before they get it."""
+        """Record that someone saw or took something, such as a file; before they get it."""
         await self.accounts.audit.record(
             what, actor=call.principal.id, address=call.address, thing=thing
         )

@@ -27,7 +27,7 @@ class Presences:
     async def report(
         self, case: int, user: str, name: str, doing: PresenceKind, now: datetime
     ) -> None:
-        """Somebody has the case open now."""
+        """Someone has the case open now."""
         presence = Presence(
             id=_id(case, user),
             case=case,
@@ -40,7 +40,7 @@ class Presences:
         await self._presences.put_each([to_document(presence)])
 
     async def leave(self, case: int, user: str) -> None:
-        """Somebody closed the case."""
+        """Someone closed the case."""
         await self._presences.delete({"_id": _id(case, user)})
 
     async def others(self, case: int, user: str, now: datetime) -> list[Presence]:

@@ -1,4 +1,4 @@
-"""Who may work a case. Pure."""
+"""Who may work on a case. Pure."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ from services.runtime.settings import Process
 
 
 def require_worker(situation: Situation) -> None:
-    """Raises ActionRefusedError if the actor may not work the case."""
+    """Raises ActionRefusedError if the actor may not work on the case."""
     if not may_work_case(situation, situation.case):
         problem = f"you may not work cases of process {situation.case.process}"
         raise ActionRefusedError("not-allowed", problem, "ask a manager of the process for a role")
@@ -22,7 +22,7 @@ def may_work_case(situation: Situation, case: Case) -> bool:
 
 
 def may_work(processes: Mapping[str, Process], acting: ActingAs, case: Case) -> bool:
-    """Whether an actor may work a case. Operators alone may work one whose process the settings lost."""
+    """Whether an actor may work on a case. If its process is not in the settings, only operators."""
     process = processes.get(case.process)
     if process is None:
         return acting.everything

@@ -139,7 +139,7 @@ class CaseReader:
         return [from_document(document, OutgoingMail) for document in found]
 
     async def failed_mails(self, number: int) -> list[OutgoingMail]:
-        """The outgoing mails of a case that somebody did not get."""
+        """The outgoing mails of a case that someone did not get."""
         failed = [{"bounced_by": {"$ne": None}}, {"state": {"$in": ["refused", "given-up"]}}]
         found = await self._outbox.find({"case": number, "$or": failed}, sort="created_at")
         return [from_document(document, OutgoingMail) for document in found]

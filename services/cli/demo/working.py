@@ -1,4 +1,4 @@
-"""The demo works a case, as `mailcase case` does: each action in a transaction of its own."""
+"""The demo works on a case, as `mailcase case` does: each action in a transaction of its own."""
 
 from services.casework import actions
 from services.cli.case.context import acting, opened_repository

@@ -44,7 +44,7 @@ def install(
 ) -> None:
     """Write a hardened unit of systemd that runs `mailcase up`.
 
-    It never overwrites a unit of somebody else. It does not start anything.
+    It never overwrites a unit of someone else. It does not start anything.
     """
     config = config.absolute()
     load_settings(config, os.environ)
@@ -93,7 +93,7 @@ def _memory(text: str) -> str:
 def _write(unit: Path, text: str) -> None:
     try:
         if unit.exists() and not unit.read_text().startswith(MARK):
-            raise PermanentError(f"{unit} was written by somebody else: give another --unit")
+            raise PermanentError(f"{unit} was written by someone else: give another --unit")
         new = unit.with_name(f".{unit.name}.new")
         new.write_text(text)
         new.chmod(0o644)

@@ -111,7 +111,7 @@ def _numbered(path: Path, number: int) -> Path:
 
 
 def _is_replaced(followed: _Followed) -> bool:
-    """Whether the path leads to another file now, or the file was emptied by somebody else."""
+    """Whether the path leads to another file now, or the file was emptied by someone else."""
     try:
         status = followed.path.stat()
     except OSError:

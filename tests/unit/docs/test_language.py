@@ -52,6 +52,9 @@ RULES = (
         "services/case_writer/reading/text/quote_markers.py",  # lists the pronouns that people quote with
     ),
     _rule(r"\bof no matter\b", "say that it does not matter, and why"),
+    _rule(r"\bsomebody\b", "one word for one thing: someone"),
+    _rule(r"\bin one go\b", "say at once or together"),
+    _rule(r"\bwork(?:s|ed|ing)? (?:a|the|those|these) cases?\b", "people work on a case"),
 )
 
 _FENCE = re.compile(r"^(```|~~~).*?^\1\s*$", re.MULTILINE | re.DOTALL)
@@ -147,6 +150,9 @@ def test_programs_are_documented_in_plain_english(folder: str) -> None:
         "The name, None where there is none.",
         "It waits for ever.",
         "Ask the user for his password.",
+        "It waits until somebody decides.",
+        "The batch is written in one go.",
+        "Whoever works a case needs a role.",
     ],
 )
 def test_the_rules_find_the_words_that_they_replace(text: str) -> None:

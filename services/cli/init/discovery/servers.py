@@ -1,4 +1,4 @@
-"""A mail server that somebody offers for a domain, and how far it can be trusted. Pure."""
+"""A mail server that someone offers for a domain, and how far it can be trusted. Pure."""
 
 from dataclasses import dataclass, replace
 from typing import Literal

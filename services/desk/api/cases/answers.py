@@ -56,7 +56,7 @@ class AnswerList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DraftRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What somebody is writing; `revision` is the case's as they see it."""
+    """What someone is writing; `revision` is the case's as they see it."""
 
     text: Annotated[str, Meta(max_length=MAX_TEXT_CHARS)]
     revision: Annotated[int, Meta(ge=0, le=2**53)]

@@ -17,7 +17,7 @@ class PresenceReport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class PresenceView(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody else who has the case open; `at` is their latest report."""
+    """Someone else who has the case open; `at` is their latest report."""
 
     user: str
     name: str
