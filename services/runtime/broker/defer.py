@@ -43,7 +43,9 @@ class KnownNames:
             for field in process.fields
             for rule, _ in field.rules()
         ]
-        return cls(settings.processes, settings.mailboxes, rules)
+        # `mailcase ingest` counts mails of a process without mailboxes as fetched from its name.
+        bare = [name for name, process in settings.processes.items() if not process.mailboxes]
+        return cls(settings.processes, [*settings.mailboxes, *bare], rules)
 
     def first_unknown(
         self, *, process: str, mailbox: str | None = None, rules: Collection[str] = ()

@@ -2,6 +2,7 @@
 
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from services.router.main import _route_delivery
 from services.router.policy import Policy
 from services.runtime.broker.defer import PATIENCE_S, WAITS_FOR, WAITS_SINCE_MS, KnownNames
 from services.runtime.broker.messages import Delivery, Outgoing
+from services.runtime.settings import load_settings
 from tests.builders import command_in, ignoring, opening, raw_mail
 
 OLD = KnownNames(["orders"], ["orders"])  # settings from before the process `invoices`
@@ -144,3 +146,12 @@ async def test_an_answer_of_an_unknown_process_waits_and_then_is_a_dead_letter(
     await handling.handle([delivery(answer, headers)])
     [published] = broker.published
     assert published.routing_key == f"case_writer.commands.{to}"
+
+
+def test_a_process_without_mailboxes_takes_mails_from_files(tmp_path: Path) -> None:
+    """`mailcase ingest` names the process as their mailbox."""
+    file = tmp_path / "mailcase.toml"
+    file.write_text('[process.orders]\n[[process.orders.stage]]\nname = "new"\ninitial = true\n')
+    names = KnownNames.of(load_settings(file, {}))
+    assert names.first_unknown(process="orders", mailbox="orders") is None
+    assert names.first_unknown(process="orders", mailbox="other") == "mailbox other"
