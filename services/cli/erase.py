@@ -77,6 +77,11 @@ async def _erased(settings: Settings, address: str, *, dry_run: bool) -> Erasure
 
 def _print(report: ErasureReport, until: datetime, *, dry_run: bool) -> None:
     _print_counts(report, dry_run=dry_run)
+    if report.account is not None:
+        print(
+            f"{report.account} has an account here, which stays with its sessions and its entries in the "
+            f"audit log; `mailcase user disable {report.account}` ends its access"
+        )
     print("not searched: compressed files, backups")
     print(
         f"the archives mail.archive and event.archive keep their mails until {until:%Y-%m-%d} at the latest"
@@ -90,6 +95,7 @@ def _print_counts(report: ErasureReport, *, dry_run: bool) -> None:
     )
     print(f"  {counted(report.outgoing, 'outgoing mail', 'outgoing mails')}")
     print(f"  {counted(report.mails, 'parked or ignored mail', 'parked or ignored mails')}")
+    print(f"  {counted(report.desk_records, 'record of the desk', 'records of the desk')}")
     print(f"  {counted(report.blobs, 'stored content', 'stored contents')}")
     if report.cases:
         print(f"  cases: {', '.join(str(number) for number in report.cases)}")

@@ -12,6 +12,7 @@ from schemas.changes import Actor
 from schemas.mails import BlobRef
 from services.casework.erasure.blob_removal import remove_blob
 from services.casework.erasure.case_eraser import CaseEraser
+from services.casework.erasure.desk_records import DeskRecords
 from services.casework.erasure.person import PersonErasure
 from services.casework.erasure.redaction import ERASED_CONTENT, Traces
 from services.casework.erasure.retirement import Retirement
@@ -32,6 +33,7 @@ class Eraser:
         self._processes = processes
         self._blobs = Blobs(store)
         self._case = CaseEraser(store)
+        self._desk = DeskRecords(store)
         self._person = PersonErasure(store, processes)
         self._retirement = Retirement(store, processes)
 
@@ -40,6 +42,8 @@ class Eraser:
         traces = await self._person.traces(address)
         run = ErasureRun(traces, actor, await self._placeholder(dry_run=dry_run), dry_run)
         run.report.names = sorted(traces.names)
+        # First, while the cases still say under which names and by which lines a person is found.
+        await self._desk.erase(run)
         for number in await self._person.case_numbers(traces):
             await self._case.erase(number, run, self._person.read)
         await self._person.erase_unplaced(run)
@@ -58,6 +62,7 @@ class Eraser:
         )
         for name in self._processes:
             for number in await self._retirement.case_numbers(name, now):
+                await self._desk.forget_case(number, run)
                 await self._case.erase(number, run, self._retirement.read)
         await self._remove_blobs(run)
         return run.report

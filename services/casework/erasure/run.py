@@ -11,7 +11,11 @@ from services.casework.erasure.redaction import Traces
 
 @dataclass
 class ErasureReport:
-    """What an erasure did, or would do."""
+    """What an erasure did, or would do.
+
+    `desk_records` are drafts, uploads, views, deliveries, kept answers and entries of the audit log.
+    `account` is the user of the desk with the same address, who stays; None if there is none.
+    """
 
     cases: list[int] = field(default_factory=list)
     comments: int = 0
@@ -19,6 +23,8 @@ class ErasureReport:
     mails: int = 0
     blobs: int = 0
     names: list[str] = field(default_factory=list)
+    desk_records: int = 0
+    account: str | None = None
 
 
 @dataclass

@@ -5,12 +5,14 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from bson import BSON
 from msgspec import structs
 
 from deploy.local import PrivateServers
 from schemas.cases import Decision
+from schemas.desk import AuditEntry, Draft, IdempotentReply, SavedView, Upload, User
 from schemas.stored import (
     Attachment,
     Case,
@@ -22,6 +24,7 @@ from schemas.stored import (
     Sender,
     to_document,
 )
+from schemas.webhooks import Attempt, Delivery
 from services.casework import actions
 from services.casework.erasure.eraser import Eraser
 from services.casework.persistence.repository import CaseRepository
@@ -67,6 +70,8 @@ async def every_byte(store: Store) -> bytes:
     names = [
         *("cases", "changes", "comments", "threads", "mails", "outbox", "senders", "automatic"),
         *("blobs.files", "blobs.chunks", "counters", "discards"),
+        *("users", "sessions", "tokens", "links", "devices", "audit_log", "drafts", "uploads"),
+        *("views", "webhooks", "deliveries", "idempotent_replies"),
     ]
     found = [document for name in names for document in await store.collection(name).find({})]
     return b"\n".join(BSON.encode(document) for document in found)
@@ -138,7 +143,83 @@ async def worked(store: Store) -> Store:
     )
     await store.collection(Sender.COLLECTION).insert([to_document(limits)])
     assert await cases.count({}) == 2
+    await work_at_the_desk(store, now)
     return store
+
+
+async def work_at_the_desk(store: Store, now: datetime) -> None:
+    """What the desk keeps of those who work on Jan's case."""
+    kept = await Blobs(store).put(f"statement of {NAME}".encode())
+    later = now + timedelta(days=1)
+    documents: list[Any] = [
+        AuditEntry(
+            id="1",
+            at=now,
+            actor="anna@office.example",
+            address="192.0.2.1",
+            what="attachment-downloaded",
+            object=f"case 1 {NAME}.txt",
+            expires_at=later,
+        ),
+        Draft(
+            id="1 answer anna@office.example",
+            case=1,
+            kind="answer",
+            owner="anna@office.example",
+            text=f"Dear {NAME}, you wrote: {PHRASES[2]}",
+            subject=f"Claim of {NAME}",
+            to=[JAN, "ola@x.example"],
+            at=now,
+            revision=1,
+        ),
+        SavedView(
+            id="v1",
+            owner="anna@office.example",
+            name="Claims",
+            path="/all?text=Jan+Kowalski",
+            at=now,
+        ),
+        SavedView(id="v2", owner="anna@office.example", name=NAME, path="/mine", at=now),
+        Upload(
+            id="u1",
+            owner="anna@office.example",
+            case=1,
+            name="statement.txt",
+            content_type="text/plain",
+            size=kept.size,
+            blob=kept.sha256,
+            at=now,
+            expires_at=later,
+        ),
+        IdempotentReply(
+            id="r1",
+            request="0" * 64,
+            at=now,
+            expires_at=later,
+            status=201,
+        ),
+        Delivery(
+            id="d1",
+            webhook="w1",
+            event="1.1",
+            type="mailcase.case.opened.v1",
+            case=1,
+            revision=1,
+            process="invoices",
+            time=now,
+            due_at=now,
+            attempts=[Attempt(at=now, duration_ms=5, status=200, answer=f"thanks, {JAN}")],
+            created_at=now,
+            expires_at=later,
+        ),
+    ]
+    for document in documents:
+        await store.collection(document.COLLECTION).insert([to_document(document)])
+    # As the desk keeps it: bytes, with the escapes of JSON.
+    answer = {"comment": {"text": f'"{PHRASES[1]}"', "of": [NAME]}}
+    await store.collection(IdempotentReply.COLLECTION).update(
+        {"_id": "r1"}, {"$set": {"body": msgspec.json.encode(answer)}}
+    )
 
 
 def _parked(raw: str, now: datetime) -> Mail:
@@ -168,10 +249,51 @@ async def test_nothing_of_the_person_is_left_and_the_audit_is_clean(worked: Stor
     after = (await every_byte(worked)).lower()
     assert [trace for trace in traces if trace in after] == []
     assert (report.cases, report.comments, report.outgoing, report.mails) == ([1], 3, 1, 1)
+    assert (report.desk_records, report.account) == (7, None)
     assert [
         finding async for finding in Auditor(worked, deep=True).findings() if not finding.harmless
     ] == []
     await assert_histories_hold(worked)
+
+
+async def test_what_the_desk_keeps_for_others_stays(worked: Store) -> None:
+    await Eraser(worked, PROCESSES).erase(JAN, ANNA)
+    draft = await worked.collection(Draft.COLLECTION).find_one({})
+    assert draft is not None
+    assert (draft["to"], draft["text"]) == (
+        ["ola@x.example"],
+        "Dear [erased], you wrote: [erased]",
+    )
+    views = await worked.collection(SavedView.COLLECTION).find({})
+    assert [(view["_id"], view["name"], view["path"]) for view in views] == [
+        ("v2", "[erased]", "/mine")
+    ]
+    reply = await worked.collection(IdempotentReply.COLLECTION).find_one({})
+    assert reply is not None
+    assert (reply["status"], reply["body"]) == (201, b"{}")
+
+
+async def test_an_account_of_the_address_is_reported_and_stays(worked: Store) -> None:
+    now = datetime.now(UTC).replace(microsecond=0)
+    user = User(id=JAN.lower(), name=NAME, created_at=now)
+    entry = AuditEntry(
+        id="2",
+        at=now,
+        actor="cli:root",
+        address="",
+        what="user-added",
+        object=user.id,
+        expires_at=now + timedelta(days=1),
+    )
+    documents: list[Any] = [user, entry]
+    for document in documents:
+        await worked.collection(document.COLLECTION).insert([to_document(document)])
+    report = await Eraser(worked, PROCESSES).erase(JAN, ANNA)
+    assert report.account == user.id
+    assert await worked.collection(User.COLLECTION).find_one({}) == to_document(user)
+    kept = await worked.collection(AuditEntry.COLLECTION).find_one({"_id": "2"})
+    assert kept is not None
+    assert kept["object"] == user.id
 
 
 async def test_what_belongs_to_others_stays(worked: Store) -> None:
@@ -194,16 +316,18 @@ async def test_a_dry_run_counts_the_same_and_changes_nothing(worked: Store) -> N
     counted = await Eraser(worked, PROCESSES).erase(JAN, ANNA, dry_run=True)
     assert await every_byte(worked) == before
     done = await Eraser(worked, PROCESSES).erase(JAN.upper(), ANNA)
-    assert (counted.cases, counted.comments, counted.mails) == (
+    assert (counted.cases, counted.comments, counted.mails, counted.desk_records) == (
         done.cases,
         done.comments,
         done.mails,
+        done.desk_records,
     )
 
 
 async def test_erasing_again_finds_nothing(worked: Store) -> None:
     await Eraser(worked, PROCESSES).erase(JAN, ANNA)
     again = await Eraser(worked, PROCESSES).erase(JAN, ANNA)
+    assert again.desk_records == 0
     assert (again.cases, again.comments, again.outgoing, again.mails, again.blobs) == (
         [],
         0,
