@@ -40,7 +40,10 @@ def read_cursor(text: str, sort: str) -> Place:
     try:
         padded = text + "=" * (-len(text) % 4)
         place = msgspec.msgpack.decode(base64.urlsafe_b64decode(padded), type=Place)
-    except (ValueError, binascii.Error, msgspec.MsgspecError) as error:
+        if place.at is not None:
+            place.at.astimezone(UTC)
+    # OverflowError: a time at the end of the calendar whose offset leads beyond it
+    except (ValueError, OverflowError, binascii.Error, msgspec.MsgspecError) as error:
         raise _invalid() from error
     if place.sort != sort or len(text) > MAX_CURSOR_CHARS:
         raise _invalid()
