@@ -10,6 +10,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import aiormq
@@ -27,7 +28,12 @@ CONFIRM_PATIENCE_S = 300.0
 # of bodies that go to the socket together, so that no batch is in memory a second time
 WRITE_BYTES = 256 * 1024
 
-_LOOKS = 20  # for an alarm, in that time
+# How long after a later message of the channel was confirmed. A cluster whose link lost what one node
+# sent may never confirm some messages, while it confirms those that follow.
+OVERTAKEN_PATIENCE_S = 30.0
+PROBE_KEY = "mailcase.probe"  # of the default exchange, and the name of no queue
+
+_LOOKS = 200  # for an alarm, in the time of CONFIRM_PATIENCE_S
 _PERSISTENT = 2
 _Identified = tuple[str, Outgoing]
 
@@ -47,7 +53,7 @@ async def publish(
     try:
         for group in _groups(identified):
             confirms |= await _write(channel, group)
-        await _all_done(channel, set(confirms.values()))
+        await _all_done(channel, confirms)
     finally:
         for (message_id, _), number in zip(identified, confirms, strict=False):
             if channel.message_id_delivery_tag.get(message_id) == number:
@@ -55,15 +61,40 @@ async def publish(
     return [_failure(confirm) for confirm in confirms.values()]
 
 
-async def _all_done(channel: aiormq.Channel, confirms: set[asyncio.Future[Any]]) -> None:
-    looks = 0  # one after the other at which the broker had no alarm
-    while confirms:
-        _, confirms = await asyncio.wait(confirms, timeout=CONFIRM_PATIENCE_S / _LOOKS)
-        looks = 0 if confirms and await _is_blocked(channel) else looks + 1
-        if confirms and looks > _LOOKS:
-            raise TimeoutError(
-                f"{len(confirms)} confirms did not come within {CONFIRM_PATIENCE_S:.0f} s"
-            )
+async def _all_done(channel: aiormq.Channel, confirms: dict[int, asyncio.Future[Any]]) -> None:
+    pending = set(confirms.values())
+    look_s = CONFIRM_PATIENCE_S / _LOOKS
+    unblocked_s = overtaken_s = 0.0  # since the last alarm
+    while pending:
+        done, pending = await asyncio.wait(pending, timeout=look_s)
+        if not pending or await _is_blocked(channel):
+            unblocked_s = overtaken_s = 0.0
+            continue
+        if not unblocked_s:
+            await _probe(channel)
+        unblocked_s += look_s
+        overtaken = not done and _later_confirmed(channel, max(confirms))
+        overtaken_s = overtaken_s + look_s if overtaken else 0.0
+        if unblocked_s > CONFIRM_PATIENCE_S or overtaken_s > OVERTAKEN_PATIENCE_S:
+            waited_s = unblocked_s if unblocked_s > CONFIRM_PATIENCE_S else overtaken_s
+            raise TimeoutError(f"{len(pending)} confirms did not come within {waited_s:.0f} s")
+
+
+async def _probe(channel: aiormq.Channel) -> None:
+    """Publish what no queue takes: the broker confirms it at once, and so shows that the link works."""
+    probe_id = uuid.uuid4().hex
+    message = Outgoing("", PROBE_KEY, b"", "Probe.v1", probe_id, mandatory=False)
+    with suppress(TimeoutError):
+        written = await asyncio.wait_for(_write(channel, [(probe_id, message)]), 1.0)
+        channel.message_id_delivery_tag.pop(probe_id, None)  # it is never returned
+        for confirm in written.values():
+            confirm.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+
+def _later_confirmed(channel: aiormq.Channel, number: int) -> bool:
+    """Whether the broker confirmed a message after this one: so the link delivered this one, too."""
+    later = range(number + 1, channel.delivery_tag + 1)
+    return any(one not in channel.confirmations for one in later)
 
 
 async def _is_blocked(channel: aiormq.Channel) -> bool:

@@ -110,12 +110,19 @@ class TestPublishing(OutletContract):
         with pytest.raises(TransientError):
             await one_by_one()
 
+    @pytest.mark.parametrize("patience", ["CONFIRM_PATIENCE_S", "OVERTAKEN_PATIENCE_S"])
     async def test_a_confirm_that_never_comes_ends_the_connection(
-        self, servers: PrivateServers, broker: Broker, name: str, monkeypatch: pytest.MonkeyPatch
+        self,
+        servers: PrivateServers,
+        broker: Broker,
+        name: str,
+        monkeypatch: pytest.MonkeyPatch,
+        patience: str,
     ) -> None:
         """The queue's process stands still, as a leader without its followers."""
-        monkeypatch.setattr("services.runtime.broker.publish.CONFIRM_PATIENCE_S", 0.5)
+        monkeypatch.setattr(f"services.runtime.broker.publish.{patience}", 0.5)
         await broker.declare(topology(name))
+        await broker.publish(message(name, b"first"))  # the channel registers with the queue
         for step in ("suspend", "resume"):
             await asyncio.to_thread(
                 servers.broker.ctl, "eval", f"sys:{step}(whereis('%2F_{name}'))."

@@ -1,0 +1,80 @@
+"""How long publishing waits for confirms, on a channel that the test confirms itself."""
+
+import asyncio
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, cast
+
+import aiormq
+import pytest
+
+from services.runtime.broker import publish
+
+
+class Channel(SimpleNamespace):
+    """What `_all_done` sees of a channel: unconfirmed numbers, the last number, whether it is blocked."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            confirmations={}, delivery_tag=0, connection=self, blocked=False, answers=True
+        )
+
+    def publish(self) -> dict[int, asyncio.Future[Any]]:
+        self.delivery_tag += 1
+        self.confirmations[self.delivery_tag] = asyncio.get_running_loop().create_future()
+        return {self.delivery_tag: self.confirmations[self.delivery_tag]}
+
+    def confirm(self, number: int) -> None:
+        self.confirmations.pop(number).set_result(None)
+
+    def probe(self) -> None:
+        """The broker answers at once, if the link does."""
+        self.publish()
+        if self.answers:
+            self.confirm(self.delivery_tag)
+
+    async def ready(self) -> None:
+        if self.blocked:
+            await asyncio.Event().wait()
+
+
+@pytest.fixture
+def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    monkeypatch.setattr(publish, "CONFIRM_PATIENCE_S", 4.0)
+    monkeypatch.setattr(publish, "OVERTAKEN_PATIENCE_S", 0.2)
+
+    async def probe(channel: aiormq.Channel) -> None:
+        cast("Channel", channel).probe()
+
+    monkeypatch.setattr(publish, "_probe", probe)
+
+    def waiting(channel: Channel, confirms: dict[int, asyncio.Future[Any]]) -> Any:
+        done = publish._all_done(cast("aiormq.Channel", channel), confirms)
+        return asyncio.wait_for(done, 1.5)
+
+    return waiting
+
+
+async def test_a_message_is_soon_given_up_if_the_broker_confirms_what_follows(
+    wait: Callable[..., Any],
+) -> None:
+    channel = Channel()
+    lost = channel.publish()
+    with pytest.raises(TimeoutError, match="1 confirms did not come"):
+        await wait(channel, lost)
+
+
+async def test_a_slow_link_is_waited_for(wait: Callable[..., Any]) -> None:
+    channel = Channel()
+    channel.answers = False
+    slow = channel.publish()
+    asyncio.get_running_loop().call_later(0.8, channel.confirm, 1)
+    await wait(channel, slow)
+
+
+async def test_an_alarm_is_waited_for(wait: Callable[..., Any]) -> None:
+    channel = Channel()
+    held = channel.publish()
+    channel.blocked = True
+    asyncio.get_running_loop().call_later(0.8, channel.confirm, 1)
+    await wait(channel, held)
