@@ -45,7 +45,7 @@ COMMANDS: dict[Group, tuple[Command | Family, ...]] = {
         Command(
             "check",
             "check:check",
-            "Check the settings and all servers they name.",
+            "Check the settings and every server that they name.",
             "check --config mailcase.toml",
         ),
         Command(
@@ -66,7 +66,7 @@ COMMANDS: dict[Group, tuple[Command | Family, ...]] = {
         ),
     ),
     CASE_WORK: (
-        Family("case", "List, show and work cases.", "case show 235"),
+        Family("case", "List, show and work on cases.", "case show 235"),
         Command(
             "reply",
             "answer.reply:reply",
@@ -86,7 +86,7 @@ COMMANDS: dict[Group, tuple[Command | Family, ...]] = {
         Command(
             "ingest",
             "mail.ingest:ingest",
-            "Bring in mails from files.",
+            "Import mails from files.",
             "ingest letters/*.eml --process invoices",
         ),
     ),
@@ -109,7 +109,7 @@ COMMANDS: dict[Group, tuple[Command | Family, ...]] = {
         Command(
             "audit",
             "audit.command:audit",
-            "Check that no mail or change is lost or duplicated.",
+            "Check that no mail or change is lost, duplicated or incomplete.",
             "audit --deep",
         ),
         Command(
@@ -125,7 +125,7 @@ COMMANDS: dict[Group, tuple[Command | Family, ...]] = {
         Command(
             "retention",
             "erase:retention",
-            "Empty cases that were closed long ago.",
+            "Erase the content of cases that were closed long ago.",
             "retention --dry-run",
         ),
         Family(
@@ -168,7 +168,7 @@ COMMANDS: dict[Group, tuple[Command | Family, ...]] = {
         Command(
             "extractor",
             "services:extractor",
-            "Read fields from mails and invoices.",
+            "Extract fields from mails and invoices.",
             "extractor --http-port 9405",
         ),
         Command(

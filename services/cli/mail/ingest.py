@@ -65,7 +65,7 @@ def ingest(
     config: Config = DEFAULT_CONFIG,
     wait: Wait = True,
 ) -> int:
-    """Bring in mails from files, byte for byte.
+    """Import mails from files, byte for byte.
 
     A mail that was recorded before, from a mailbox or a file, counts as a duplicate and has no
     other effect.

@@ -80,7 +80,7 @@ def test_the_data_folder_belongs_to_the_user_of_the_service(config: Path, tmp_pa
     data = tmp_path / "mailcase-data"
     assert data.stat().st_uid == pwd.getpwnam("daemon").pw_uid
     unit.write_text("[Unit]\n")
-    with pytest.raises(PermanentError, match="written by somebody else"):
+    with pytest.raises(PermanentError, match="written by someone else"):
         command.install(config=config, unit=unit, user="daemon")
     os.chown(data, 0, 0)
     unit.unlink()
