@@ -25,7 +25,7 @@ ENDINGS = {
     "in_hand",
     "limit",
 }
-ENDINGS |= {"pending", "open", "in_progress"}
+ENDINGS |= {"pending", "open", "in_progress", "streams"}
 
 
 def exported() -> dict[str, tuple[str, list[str]]]:

@@ -104,6 +104,7 @@ def test_a_mail_becomes_a_case_a_comment_an_outcome_and_an_event() -> None:
         "closed_at": None,
         "candidates": {},
         "links": [],
+        "mail_flags": {},
     }
     assert to_document(comment) == {
         "_id": mail.key,
