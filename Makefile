@@ -2,7 +2,7 @@
 # ARGS passes arguments on: make demo ARGS=--keep, make test ARGS="-k reply".
 # make test WORKERS=4 uses more cores; WORKERS=0 runs everything in one process.
 .POSIX:
-.PHONY: install newcomer help demo test check check-imports check-types check-tests bench fuzz faults matrix cluster image lock setup setup-servers setup-python clean
+.PHONY: install newcomer help demo test check check-imports check-types check-tests bench fuzz faults matrix cluster image release lock setup setup-servers setup-python clean
 
 PY = .venv/bin/python
 ARGS =
@@ -20,7 +20,8 @@ help:
 	@echo "make faults   kill, freeze and cut off everything while mail flows"
 	@echo "make matrix   the tests on RabbitMQ of other Debian releases and on other versions of Python (an hour)"
 	@echo "make cluster  three-node clusters in network namespaces (root): nodes killed, cut off, restarted, upgraded"
-	@echo "make image    take the Dockerfile's steps by hand, and run every service from what comes out"
+	@echo "make image    build the image (needs root and buildah; by hand without), run every service from it"
+	@echo "make release  sdist, wheel, bill of materials and notes of the tagged commit, built twice and checked"
 	@echo "make newcomer play a new user on a bare Debian tree (as root; ARGS='trixie' for Debian 13)"
 	@echo "make lock     choose the dependencies' versions anew (needs uv)"
 	@echo "make install  install the command mailcase for this user, by uv or pipx"
@@ -65,7 +66,10 @@ cluster: setup
 	$(PY) -m pytest -s -m "slow or not slow" tests/cluster $(ARGS)
 
 image: setup
-	$(PY) -m pytest -m "slow or not slow" tests/deploy/test_image.py $(ARGS)
+	$(PY) -m pytest -s -m "slow or not slow" tests/image tests/deploy/test_image.py $(ARGS)
+
+release: setup-python
+	@$(PY) -m tools.release
 
 newcomer: setup-servers
 	@$(PY) -m tests.newcomer $(ARGS)

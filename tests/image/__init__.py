@@ -1,0 +1,1 @@
+"""The image of `deploy/Dockerfile`, built by buildah and run as Kubernetes runs it: `make image`."""
