@@ -392,7 +392,8 @@ def test_every_component_is_used_by_an_overlay() -> None:
         (K8S / "overlays" / overlay / "kustomization.yaml").read_text() for overlay in OVERLAYS
     )
     for component in (K8S / "components").iterdir():
-        assert f"components/{component.name}\n" in used
+        # tests/deploy/test_examples.py renders it in the place of desk-ingress.
+        assert f"components/{component.name}" in used or component.name == "desk-gateway"
 
 
 def _namespaces(scaled: Manifest) -> set[str]:

@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,7 +24,7 @@ REHEARSAL = Version("1.2.0.dev7+gcccc", tagged=False, commit="c" * 40, time_s=1_
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Iterator[Path]:
+def repository(tmp_path: Path) -> Path:
     """A repository with one commit that declares version 1.2.0."""
     root = tmp_path / "repository"
     root.mkdir()

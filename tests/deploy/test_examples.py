@@ -1,0 +1,182 @@
+"""deploy/k8s/examples can be copied: it renders, is valid, and has what the manifests ask for."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from services.runtime.settings import URL_VARIABLES, load_settings
+from tests.deploy.manifests import (
+    K8S,
+    OVERLAYS,
+    ROOT,
+    Manifest,
+    container,
+    deployments,
+    of_kind,
+    render,
+    values,
+)
+from tests.deploy.test_manifests import validate
+
+EXAMPLES = K8S / "examples"
+SECRETS = ("secrets.yaml", "secrets-managed.yaml")
+
+
+def _documents(*names: str) -> list[Manifest]:
+    return [
+        document for name in names for document in yaml.safe_load_all((EXAMPLES / name).read_text())
+    ]
+
+
+def test_the_example_is_an_overlay_of_prod_with_everything_that_it_needs() -> None:
+    manifests = render(EXAMPLES)
+    present = {
+        (one["kind"], one["metadata"]["name"])
+        for one in [*manifests, *_documents("secrets-managed.yaml")]
+    }
+    for certificate in (one for one in manifests if one["kind"] == "Certificate"):
+        present.add(("Secret", certificate["spec"]["secretName"]))
+    asked = {
+        volume["secret"]["secretName"]
+        for deployment in deployments("prod")
+        for volume in deployment["spec"]["template"]["spec"]["volumes"]
+        if "secret" in volume
+    }
+    asked |= {
+        name
+        for kind in ("MongoDBCommunity", "RabbitmqCluster")
+        for server in of_kind("prod", kind)
+        for key in ("passwordSecretRef", "certificateKeySecretRef", "tls")
+        for found in values(server["spec"], key)
+        for name in ({found.get("name"), found.get("secretName")} - {None})
+    }
+    assert len(asked) >= 8
+    assert {name for name in asked if ("Secret", name) not in present} == set()
+    images = {container(one)["image"] for one in manifests if one["kind"] == "Deployment"}
+    assert images == {"registry.example.com/team/mailcase:0.1.0"}
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_the_secrets_are_valid_and_hold_placeholders_only(name: str) -> None:
+    for secret in _documents(name):
+        validate(secret)
+        assert all("example" in value for value in secret["stringData"].values())
+
+
+def test_the_settings_of_the_example_name_files_that_its_secrets_have(tmp_path: Path) -> None:
+    text = (EXAMPLES / "mailcase.toml").read_text()
+    keys = {
+        secret["metadata"]["name"]: set(secret["stringData"]) for secret in _documents(*SECRETS)
+    }
+    mounted = {
+        mount["mountPath"]: keys[volume["secret"]["secretName"]]
+        for deployment in deployments("prod")
+        for volume in deployment["spec"]["template"]["spec"]["volumes"]
+        if "secret" in volume
+        for mount in container(deployment)["volumeMounts"]
+        if mount["name"] == volume["name"]
+    }
+    named = re.findall(r'"(/run/secrets/[\w-]+)/([\w-]+)"|"(/run/secrets/mailcase)/keys"', text)
+    assert len(named) == 4
+    for folder, key, keys_folder in named:
+        assert not folder or key in mounted[folder]
+        assert not keys_folder or "keys" in mounted[keys_folder]
+    # The files are not there where tests run; the URLs are what the Secrets hold.
+    local = re.sub(r"/run/secrets/([\w-]+)/([\w-]+)", rf"{tmp_path}/\1-\2", text)
+    for folder, key, keys_folder in named:
+        place = f"{(folder or keys_folder).rpartition('/')[2]}-{key or 'keys'}"
+        (tmp_path / place).write_text("0123456789abcdef0123456789abcdef\n")
+    (tmp_path / "mailcase.toml").write_text(local)
+    urls = {
+        URL_VARIABLES[name]: secret["stringData"]["url"]
+        for name, secret in zip(
+            ("broker", "store"), _documents("secrets-managed.yaml"), strict=True
+        )
+    }
+    settings = load_settings(tmp_path / "mailcase.toml", urls)
+    assert set(settings.mailboxes) == {"invoices"}
+
+
+def test_the_certificates_have_the_names_that_the_guide_lists() -> None:
+    guide = (ROOT / "docs/kubernetes.md").read_text()
+    certificates = {
+        one["spec"]["secretName"]: one["spec"]
+        for one in _documents("certificates.yaml")
+        if one["kind"] == "Certificate"
+    }
+    issuers = {
+        one["metadata"]["name"]
+        for one in _documents("certificates.yaml")
+        if one["kind"] == "Issuer"
+    }
+    names = {name for spec in certificates.values() for name in spec.get("dnsNames", ())}
+    assert len(names) == 3
+    for name in names:
+        assert f"`{name}`" in guide
+    assert {spec["issuerRef"]["name"] for spec in certificates.values()} == issuers
+
+
+def test_the_desk_is_behind_a_gateway_as_well_as_behind_an_ingress(tmp_path: Path) -> None:
+    """The component desk-gateway in the place of desk-ingress; both lead to the same port and host."""
+    overlay = tmp_path / "overlay"
+    overlay.mkdir()
+    kustomization = (K8S / "overlays/managed/kustomization.yaml").read_text()
+    assert "components/desk-ingress" in kustomization
+    for file in (K8S / "overlays/managed").iterdir():
+        (overlay / file.name).write_text(file.read_text())
+    link = tmp_path / "k8s"
+    link.symlink_to(K8S)
+    changed = kustomization.replace("desk-ingress", "desk-gateway").replace("../../", "../k8s/")
+    (overlay / "kustomization.yaml").write_text(changed.replace("../k8s/", f"{_up(overlay)}/"))
+    manifests = render(overlay)
+    assert not [one for one in manifests if one["kind"] == "Ingress"]
+    (route,) = [one for one in manifests if one["kind"] == "HTTPRoute"]
+    (ingress,) = of_kind("managed", "Ingress")
+    (backend,) = route["spec"]["rules"][0]["backendRefs"]
+    (service,) = [one for one in manifests if one["kind"] == "Service"]
+    assert backend["name"] == service["metadata"]["name"]
+    assert backend["port"] == service["spec"]["ports"][0]["port"]
+    assert route["spec"]["hostnames"] == [ingress["spec"]["rules"][0]["host"]]
+    assert set(route["spec"]) == {"parentRefs", "hostnames", "rules"}
+    assert set(route["spec"]["rules"][0]) == {"matches", "backendRefs", "timeouts"}
+
+
+def _up(folder: Path) -> str:
+    """The way from a folder to deploy/k8s; kustomize takes no absolute paths."""
+    return os.path.relpath(K8S, folder)
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_the_desk_may_try_a_log_in_as_the_fetcher_does(overlay: str) -> None:
+    """The same files at the same place, and the same ports of mail servers."""
+    mounts, ports = {}, {}
+    for deployment in deployments(overlay):
+        name = deployment["metadata"]["name"]
+        mounts[name] = {
+            (mount["mountPath"], volume["secret"]["secretName"])
+            for mount in container(deployment)["volumeMounts"]
+            for volume in deployment["spec"]["template"]["spec"]["volumes"]
+            if volume["name"] == mount["name"] and "secret" in volume
+        }
+    for policy in of_kind(overlay, "NetworkPolicy"):
+        if policy["metadata"]["name"].endswith("-to-mail-servers"):
+            ports[policy["metadata"]["name"]] = {
+                port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]
+            }
+    assert mounts["fetcher"] <= mounts["desk"]
+    assert ports["desk-to-mail-servers"] == ports["fetcher-to-mail-servers"] - {443}
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_services_and_servers_are_spread_over_zones_and_hosts(overlay: str) -> None:
+    zone, host = "topology.kubernetes.io/zone", "kubernetes.io/hostname"
+    for deployment in deployments(overlay):
+        spread = deployment["spec"]["template"]["spec"]["topologySpreadConstraints"]
+        assert [constraint["topologyKey"] for constraint in spread] == [zone, host]
+    for kind in ("RabbitmqCluster", "MongoDBCommunity"):
+        for server in of_kind(overlay, kind):
+            keys = set(values(server["spec"], "topologyKey"))
+            assert keys == ({zone} if overlay == "dev" else {zone, host})
