@@ -60,7 +60,7 @@ async function undo({ page }) {
   await page.getByText("2 cases changed.").waitFor();
   check(await page.locator(`#case-${second}`).count() === 0, "the case is still among the open ones");
   await page.getByRole("button", { name: "Undo" }).click();
-  await page.getByText("2 cases are as before.").waitFor();
+  await page.getByText("2 cases were restored.").waitFor();
   await page.locator(`#case-${second}`).waitFor();
 }
 
