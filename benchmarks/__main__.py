@@ -1,6 +1,7 @@
 """`make bench`: what Mailcase reaches beside what its servers would allow.
 
-    python -m benchmarks [speed] [memory] [latency] [peer] [growth] [search] [desk] [--rounds 5] [--sets text,mix]
+    python -m benchmarks [speed] [memory] [latency] [peer] [growth] [search] [desk]
+        [--rounds 5] [--sets text,mix]
 
 `growth`, `search` and `desk` take some minutes more and are asked for by name. Ratios are from
 measurements in turns, so that a busy machine slows both sides.

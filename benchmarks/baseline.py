@@ -1,12 +1,14 @@
-"""The baselines: bare programs that do what a service asks of the servers, and nothing else or the necessary work.
+"""The baselines: bare programs that do what a service asks of the servers, and nothing else or the
+necessary work.
 
     python -m benchmarks.baseline fetcher|router|case-writer SETTINGS
 
-Each makes the broker and database operations of a service with the same bytes, on the same client libraries, and looks
-at nothing: no decision, no reading, no keys, no logs, no metrics, no second attempt. What they cost is what RabbitMQ,
-MongoDB and Dovecot charge for a mail through these libraries. The fetcher's overlaps taking the next mails with
-publishing these; the router's and the writer's have the next messages at hand while they work. The writer's does not
-ask what the database knows already. With `works` in the settings they do the work of `baseline_work` besides.
+Each makes the broker and database operations of a service with the same bytes, on the same client
+libraries, and looks at nothing: no decision, no reading, no keys, no logs, no metrics, no second
+attempt. What they cost is what RabbitMQ, MongoDB and Dovecot charge for a mail through these
+libraries. The fetcher's overlaps taking the next mails with publishing these; the router's and the
+writer's have the next messages at hand while they work. The writer's does not ask what the database
+knows already. With `works` in the settings they do the work of `baseline_work` besides.
 """
 
 import asyncio
@@ -70,7 +72,9 @@ class Where(msgspec.Struct):
 
 
 class Mailbox:
-    """Literals out of an IMAP folder; `recorded` may be called from another thread than the rest."""
+    """Literals out of an IMAP folder; `recorded` may be called from another thread than the
+    rest.
+    """
 
     def __init__(self, where: Where) -> None:
         context = ssl.create_default_context(cafile=where.ca_file)
@@ -181,7 +185,9 @@ async def router(where: Where) -> None:
 
 
 async def writer(where: Where) -> None:
-    """From the queue to the database, fifty mails in a transaction; then an event a mail, and a receipt."""
+    """From the queue to the database, fifty mails in a transaction; then an event a mail, and a
+    receipt.
+    """
     client: AsyncIOMotorClient[dict[str, Any]] = AsyncIOMotorClient(where.store)
     database = _database(where, client)
     shapes = Shapes()

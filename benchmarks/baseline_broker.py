@@ -1,6 +1,8 @@
-"""The broker's side of the bare programs: what waits in a queue, and publishing together with confirms.
+"""The broker's side of the bare programs: what waits in a queue, and publishing together with
+confirms.
 
-By the driver's calls that Mailcase uses, aiormq's; aio-pika's message objects above them would make the floor dearer.
+By the driver's calls that Mailcase uses, aiormq's; aio-pika's message objects above them would make
+the floor dearer.
 """
 
 import asyncio

@@ -1,4 +1,6 @@
-"""What the bare programs know of the mails: the documents that a mail of each sample becomes, ready to be filled in."""
+"""What the bare programs know of the mails: the documents that a mail of each sample becomes, ready
+to be filled in.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -33,7 +35,9 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True)
 class Filled:
-    """What becomes of one mail: a document a collection, attachments' contents, the event, the whole mail's blob."""
+    """What becomes of one mail: a document a collection, attachments' contents, the event, the
+    whole mail's blob.
+    """
 
     key: str
     stored: dict[str, Document]

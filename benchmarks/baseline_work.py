@@ -1,8 +1,9 @@
-"""The work on a mail that no program can leave out: one call of the fastest library known to us for each step.
+"""The work on a mail that no program can leave out: one call of the fastest library known to us for
+each step.
 
-A mail is hashed, so that it is known again (fetcher). Its fields are found (router, case writer). Its texts are decoded
-and its HTML is sanitized; its files are decoded and hashed, so that each content is stored once (case writer). Nothing
-is decided, repaired, laid out or named.
+A mail is hashed, so that it is known again (fetcher). Its fields are found (router, case writer).
+Its texts are decoded and its HTML is sanitized; its files are decoded and hashed, so that each
+content is stored once (case writer). Nothing is decided, repaired, laid out or named.
 """
 
 import hashlib
@@ -41,7 +42,9 @@ class Piece:
 
 
 def pieces_of(raw: bytes) -> tuple[Piece, ...]:
-    """The pieces of a sample, found beforehand; they stand at the same places in every mail made of it."""
+    """The pieces of a sample, found beforehand; they stand at the same places in every mail made of
+    it.
+    """
     parts = split(raw, MailHeaders.parse(raw), ReadingLimits(), Defects())
     return tuple(
         Piece(

@@ -1,4 +1,6 @@
-"""Results as one picture: how much of its floor each service reaches, where a mail's processor time goes, latencies."""
+"""Results as one picture: how much of its floor each service reaches, where a mail's processor time
+goes, latencies.
+"""
 
 from collections.abc import Iterator, Sequence
 from html import escape

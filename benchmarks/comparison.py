@@ -1,4 +1,6 @@
-"""Mailcase beside django-helpdesk's `get_email`, over IMAP into SQLite, on the same mails in turns."""
+"""Mailcase beside django-helpdesk's `get_email`, over IMAP into SQLite, on the same mails in
+turns.
+"""
 
 import asyncio
 import contextlib
@@ -22,7 +24,9 @@ _MAILS, _OWN_MAILS = 40, 600  # a round
 
 
 async def peer(ground: Ground, rounds: int, python: str = sys.executable) -> Peer:
-    """`python` is an interpreter that may have django-helpdesk; where it has not, the result says so."""
+    """`python` is an interpreter that may have django-helpdesk; where it has not, the result says
+    so.
+    """
     if await asyncio.to_thread(_lacks_helpdesk, python):
         return Peer(NAME, missing=f"{python} has no django-helpdesk: pip install -e '.[bench]'")
     feed = Feed(mail_set("text"))

@@ -1,6 +1,8 @@
-"""The sides of every comparison: Mailcase's services, and the bare programs, each on a ground of its own.
+"""The sides of every comparison: Mailcase's services, and the bare programs, each on a ground of
+its own.
 
-A side has a virtual host, a database and a mailbox, so that neither sees what the other does; the servers are the same.
+A side has a virtual host, a database and a mailbox, so that neither sees what the other does; the
+servers are the same.
 """
 
 import asyncio

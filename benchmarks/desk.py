@@ -1,7 +1,8 @@
-"""The desk over many cases: how long people wait, and what it weighs. The desk runs as a process of its own.
+"""The desk over many cases: how long people wait, and what it weighs. The desk runs as a process of
+its own.
 
-Budgets are those of docs/performance.md. The database is filled by `desk_cases.py`; the case writer takes part
-only where mails wait.
+Budgets are those of docs/performance.md. The database is filled by `desk_cases.py`; the case writer
+takes part only where mails wait.
 """
 
 import asyncio

@@ -1,8 +1,9 @@
-"""Many cases with comments, history and search entries, written past the services: for the desk's trial.
+"""Many cases with comments, history and search entries, written past the services: for the desk's
+trial.
 
-Documents are made from those of the schemas, in bulk and before the indexes, so that a million cases take
-minutes. Texts are drawn from a pool with the word frequencies of a language; each case has its own number,
-sender and amount.
+Documents are made from those of the schemas, in bulk and before the indexes, so that a million
+cases take minutes. Texts are drawn from a pool with the word frequencies of a language; each case
+has its own number, sender and amount.
 """
 
 import itertools

@@ -1,7 +1,7 @@
 """A small HTTP/1.1 client for the desk's trial: requests at a steady rate, and streams of events.
 
-Cheaper than a library's, so that what is measured is the desk. A request is due at moments drawn beforehand
-(a Poisson process), whether the desk keeps up or not; its time counts from then.
+Cheaper than a library's, so that what is measured is the desk. A request is due at moments drawn
+beforehand (a Poisson process), whether the desk keeps up or not; its time counts from then.
 """
 
 import asyncio

@@ -33,7 +33,9 @@ class Ground:
             shutil.rmtree(folder)
 
     def side(self, name: str) -> Side:
-        """`mailcase` or `floor`, with a virtual host, a database and a mailbox that nothing used before."""
+        """`mailcase` or `floor`, with a virtual host, a database and a mailbox that nothing used
+        before.
+        """
         return Side(name, self.servers, self.fresh_folder(name))
 
     def fresh_folder(self, name: str) -> Path:

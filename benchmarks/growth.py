@@ -1,4 +1,5 @@
-"""How the rate changes as one thing grows: cases, waiting mails, comments on a case (case writer), bytes (whole path).
+"""How the rate changes as one thing grows: cases, waiting mails, comments on a case (case writer),
+bytes (whole path).
 
 The small and the large of a kind are measured in turns.
 """
@@ -102,7 +103,9 @@ def _growths(what: str, sizes: Sequence[int], rates: Sequence[Sequence[float]]) 
 
 
 def fill_with_cases(pipeline: Pipeline, cases: int, *, comments: int) -> None:
-    """Cases 1 to `cases` with so many comments each, made by the server itself; indexes stay as they are."""
+    """Cases 1 to `cases` with so many comments each, made by the server itself; indexes stay as
+    they are.
+    """
     database = pipeline.database
     blocks = -(-cases * comments // _BLOCK)
     database["blocks"].insert_many([{"_id": block} for block in range(blocks)])

@@ -1,4 +1,5 @@
-"""How long a mail takes from its delivery into the mailbox until it is recorded, idle and under load.
+"""How long a mail takes from its delivery into the mailbox until it is recorded, idle and under
+load.
 
 Mails are delivered at moments drawn beforehand (a Poisson process), whether the services keep up
 or not, so that a service that falls behind is seen as such. A mail counts as recorded when its

@@ -1,6 +1,8 @@
-"""Seeded mail sets. Every mail of a set differs: a token stands in its headers, its text and its attachment.
+"""Seeded mail sets. Every mail of a set differs: a token stands in its headers, its text and its
+attachment.
 
-Making a mail is filling a token into a sample, so that a set of any size costs next to nothing to make.
+Making a mail is filling a token into a sample, so that a set of any size costs next to nothing to
+make.
 """
 
 import base64
@@ -11,7 +13,8 @@ from email.message import EmailMessage
 from functools import cache, partial
 
 ADDRESS = "bench@example.test"
-# What the bare programs look for in the bytes of a mail: its set, the number of its sample, and its token.
+# What the bare programs look for in the bytes of a mail: its set, the number of its sample, and its
+# token.
 MARK = b"X-Sample: "
 _TOKEN = "T0KEN0000000"
 TOKEN_BYTES = len(_TOKEN)
@@ -25,7 +28,9 @@ _WORDS = (
 
 @dataclass(frozen=True)
 class MailSet:
-    """`samples` are mails with a token's place in them; a sample stands as often in them as the set has of its kind."""
+    """`samples` are mails with a token's place in them; a sample stands as often in them as the set
+    has of its kind.
+    """
 
     name: str
     title: str
@@ -36,7 +41,9 @@ class MailSet:
         return sum(map(len, self.samples)) // len(self.samples)
 
     def mails(self, count: int, *, first: int = 0) -> Iterator[bytes]:
-        """Mails number `first` to `first + count - 1` of the set; the same numbers are the same bytes."""
+        """Mails number `first` to `first + count - 1` of the set; the same numbers are the same
+        bytes.
+        """
         for number in range(first, first + count):
             yield filled(self.samples[number % len(self.samples)], number)
 
@@ -75,7 +82,9 @@ def _huge_set(chance: random.Random) -> list[bytes]:
 
 
 def _mix_set(chance: random.Random) -> list[bytes]:
-    """Of fifty: 28 short texts, 15 with HTML, 6 with a scan or a document, one with a large PDF; 100 kB in the mean."""
+    """Of fifty: 28 short texts, 15 with HTML, 6 with a scan or a document, one with a large PDF;
+    100 kB in the mean.
+    """
     mails = [_mail(chance, "mix", index, text=chance.randint(1_000, 6_000)) for index in range(28)]
     mails += [
         _mail(chance, "mix", 28 + index, text=3_000, html=chance.randint(15_000, 60_000))

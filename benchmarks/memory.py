@@ -28,7 +28,9 @@ async def memory(ground: Ground, name: str, mails: int) -> Memory:
 
 @contextmanager
 def watched(groups: Mapping[str, Callable[[], list[int]]]) -> Iterator[dict[str, float]]:
-    """The most that each group held at one moment of the block, in MB, as far as looking every 20 ms shows it."""
+    """The most that each group held at one moment of the block, in MB, as far as looking every 20
+    ms shows it.
+    """
     most = dict.fromkeys(groups, 0.0)
 
     async def watch() -> None:

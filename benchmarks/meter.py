@@ -10,7 +10,9 @@ _CLEAR_PEAK = "5"
 
 
 def cpu_s(pids: Iterable[int]) -> float:
-    """Seconds on a processor so far, children that ended counted; a process that is gone counts nothing."""
+    """Seconds on a processor so far, children that ended counted; a process that is gone counts
+    nothing.
+    """
     total = 0
     for pid in pids:
         with suppress(OSError):
@@ -20,7 +22,9 @@ def cpu_s(pids: Iterable[int]) -> float:
 
 
 def peak_rss_mb(pids: Iterable[int]) -> float:
-    """Each process's highest resident memory added up, in MB of 1,000,000 bytes; what they share counts each time."""
+    """Each process's highest resident memory added up, in MB of 1,000,000 bytes; what they share
+    counts each time.
+    """
     total = 0
     for pid in pids:
         with suppress(OSError):
@@ -37,7 +41,9 @@ def forget_peak(pids: Iterable[int]) -> None:
 
 
 def held_mb(pids: Iterable[int]) -> float:
-    """What processes hold now: each page that they share counts once, files in memory that they have open count too."""
+    """What processes hold now: each page that they share counts once, files in memory that they
+    have open count too.
+    """
     total, files = 0, {}
     for pid in pids:
         with suppress(OSError):

@@ -1,12 +1,14 @@
-"""Reading a mail against the standard library's parse of the same bytes: medians, and the ratios between them.
+"""Reading a mail against the standard library's parse of the same bytes: medians, and the ratios
+between them.
 
     .venv/bin/python benchmarks/reading.py [--rounds N]
 
-All are timed in turns, in processor time, so that a busy machine slows all alike; the ratios are the median of five
-runs, with the least and the greatest behind it. The standard library's side is measured twice. `read` parses as its
-documentation recommends (`policy.default`) and gives subject, people, time and ids, the bodies as text, attachments.
-`cut` only cuts the mail into parts and decodes their content, with the old policy that leaves headers as they are.
-Neither repairs, sanitizes, turns HTML to text, trims quotes, nor names files.
+All are timed in turns, in processor time, so that a busy machine slows all alike; the ratios are
+the median of five runs, with the least and the greatest behind it. The standard library's side is
+measured twice. `read` parses as its documentation recommends (`policy.default`) and gives subject,
+people, time and ids, the bodies as text, attachments. `cut` only cuts the mail into parts and
+decodes their content, with the old policy that leaves headers as they are. Neither repairs,
+sanitizes, turns HTML to text, trims quotes, nor names files.
 """
 
 import argparse

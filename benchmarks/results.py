@@ -24,7 +24,9 @@ class Figure(msgspec.Struct, frozen=True):
 
 
 class SideSpeed(msgspec.Struct, frozen=True):
-    """One side of a comparison: mails a second, and by process the processor's ms a mail and the peak memory in MB."""
+    """One side of a comparison: mails a second, and by process the processor's ms a mail and the
+    peak memory in MB.
+    """
 
     rate: Figure
     cpu_ms: dict[str, float]
@@ -48,7 +50,9 @@ class Speed(msgspec.Struct, frozen=True):
 
 
 class Latency(msgspec.Struct, frozen=True):
-    """From the delivery into the mailbox to the receipt's arrival, in ms; `load` is the share of the highest rate."""
+    """From the delivery into the mailbox to the receipt's arrival, in ms; `load` is the share of
+    the highest rate.
+    """
 
     load: float  # 0: idle
     rate: float  # mails a second
@@ -61,8 +65,9 @@ class Latency(msgspec.Struct, frozen=True):
 class Memory(msgspec.Struct, frozen=True):
     """Memory in MB of each service over the whole path.
 
-    `peak_mb` adds up the highest resident memory of each of its processes, whenever it was; `held_mb` is the most that
-    they held together at one moment, shared pages counted once and files in memory counted too.
+    `peak_mb` adds up the highest resident memory of each of its processes, whenever it was;
+    `held_mb` is the most that they held together at one moment, shared pages counted once and files
+    in memory counted too.
     """
 
     mail_set: str
@@ -72,7 +77,9 @@ class Memory(msgspec.Struct, frozen=True):
 
 
 class Growth(msgspec.Struct, frozen=True):
-    """Mailcase's rate as one thing grows; `ratio` is against the first row of the same kind, taken in turns."""
+    """Mailcase's rate as one thing grows; `ratio` is against the first row of the same kind, taken
+    in turns.
+    """
 
     what: str
     size: int
@@ -81,7 +88,9 @@ class Growth(msgspec.Struct, frozen=True):
 
 
 class Peer(msgspec.Struct, frozen=True):
-    """Another program on the same mails; `ratio` is how many times its rate Mailcase's is. None: why it is missing."""
+    """Another program on the same mails; `ratio` is how many times its rate Mailcase's is. None:
+    why it is missing.
+    """
 
     name: str
     rate: Figure | None = None
@@ -90,7 +99,9 @@ class Peer(msgspec.Struct, frozen=True):
 
 
 class SearchLatency(msgspec.Struct, frozen=True):
-    """Searches over `comments` comments by a reader of `processes` processes; `load_s` filled the index."""
+    """Searches over `comments` comments by a reader of `processes` processes; `load_s` filled the
+    index.
+    """
 
     comments: int
     processes: int
@@ -109,7 +120,8 @@ class DeskLoad(msgspec.Struct, frozen=True):
 
 
 class DeskFigure(msgspec.Struct, frozen=True):
-    """One thing about the desk over `cases` cases, `count` times; `budget` is for `p95`, None without one.
+    """One thing about the desk over `cases` cases, `count` times; `budget` is for `p95`, None
+    without one.
 
     What is measured once has the same figure three times.
     """

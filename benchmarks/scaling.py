@@ -1,18 +1,20 @@
 """One replica of a service against two, on a backlog that waits in the service's queue.
 
-    .venv/bin/python benchmarks/scaling.py [--mails 5000] [--rounds 3] [--share 0.2] [--service router|case-writer]
+    .venv/bin/python benchmarks/scaling.py [--mails 5000] [--rounds 3] [--share 0.2]
+        [--service router|case-writer]
 
-Each round refills the queue, then starts the replicas and measures from the moment when all of them are ready
-until all but a little of the backlog has come out at the other end: mails per second, and the processor time that the
-replicas and the servers took for it.
+Each round refills the queue, then starts the replicas and measures from the moment when all of them
+are ready until all but a little of the backlog has come out at the other end: mails per second, and
+the processor time that the replicas and the servers took for it.
 
-A machine with two cores has none idle once broker, database and two replicas run, so the rate alone would measure the
-machine. Two figures say what a larger machine would show:
+A machine with two cores has none idle once broker, database and two replicas run, so the rate alone
+would measure the machine. Two figures say what a larger machine would show:
 
-- the service's processor time per mail with one replica and with two: where it does not rise, replicas do not get into
-  each other's way, and with cores to run on, two do twice the work;
-- the rate with each replica held to a `--share` of one core (frozen for the rest of each tenth of a second), so that
-  the servers have processor time to spare: what still keeps two replicas from twice the rate is not the processor.
+- the service's processor time per mail with one replica and with two: if it does not rise,
+  replicas do not get into each other's way, and with cores to run on, two do twice the work;
+- the rate with each replica held to a `--share` of one core (frozen for the rest of each tenth of a
+  second), so that the servers have processor time to spare: what still keeps two replicas from
+  twice the rate is not the processor.
 """
 
 import argparse
@@ -163,7 +165,9 @@ async def _no_blob(raw: bytes) -> BlobRef:
 
 
 def _mail(seed: int, number: int) -> bytes:
-    """A letter of about 5 kB; every third mail has an attachment of 20 kB, no two mails are the same."""
+    """A letter of about 5 kB; every third mail has an attachment of 20 kB, no two mails are the
+    same.
+    """
     mail = EmailMessage()
     mail["From"] = f"Person {number} <person{number}@customers.test>"
     mail["To"] = "bench@example.test"
@@ -182,7 +186,9 @@ def _mail(seed: int, number: int) -> bytes:
 
 
 class _Depth:
-    """How many messages of a queue are ready, asked over a connection of its own in a loop of its own."""
+    """How many messages of a queue are ready, asked over a connection of its own in a loop of its
+    own.
+    """
 
     def __init__(self, url: str, queue: str) -> None:
         self._url, self._queue = url, queue
@@ -207,7 +213,9 @@ class _Depth:
 
 @contextmanager
 def _held_to(share: float | None, groups: list[list[int]]) -> Iterator[None]:
-    """Let each group of processes run for `share` of each slice of time, one after the other; None: as they like."""
+    """Let each group of processes run for `share` of each slice of time, one after the other; None:
+    as they like.
+    """
     if share is None:
         yield
         return

@@ -1,4 +1,6 @@
-"""How long a search takes over many comments: generated texts with the word frequencies of a language."""
+"""How long a search takes over many comments: generated texts with the word frequencies of a
+language.
+"""
 
 import asyncio
 import itertools
@@ -31,7 +33,9 @@ _SYLLABLES = re.findall("..", "karomatiponiewasodarubefigozamitunerywostakowskic
 
 
 async def searches(ground: Ground, sizes: Sequence[int]) -> AsyncIterator[SearchLatency]:
-    """The latency of a mix of searches over so many comments, for readers of all and of one process."""
+    """The latency of a mix of searches over so many comments, for readers of all and of one
+    process.
+    """
     for size in sizes:
         url = ground.servers.store.url
         async with Store.opened(url, f"search_{size}") as store:

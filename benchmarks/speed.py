@@ -1,4 +1,6 @@
-"""Mailcase beside its baselines: each service alone and the whole path, the three sides in turns."""
+"""Mailcase beside its baselines: each service alone and the whole path, the three sides in
+turns.
+"""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack

@@ -1,6 +1,8 @@
-"""What is measured: a service alone, or the whole path. Each trial fills its source, lets go, and waits for the end.
+"""What is measured: a service alone, or the whole path. Each trial fills its source, lets go, and
+waits for the end.
 
-While its source fills, the side's processes are stopped (SIGSTOP), so that the clock starts with all mails waiting.
+While its source fills, the side's processes are stopped (SIGSTOP), so that the clock starts with
+all mails waiting.
 """
 
 import asyncio
@@ -119,7 +121,9 @@ class Trial(ABC):
 
 
 class Fetching(Trial):
-    """Mailbox to `router.mail` and the archive, until the mailbox is empty; what comes is receipted here."""
+    """Mailbox to `router.mail` and the archive, until the mailbox is empty; what comes is receipted
+    here.
+    """
 
     services = ("fetcher",)
 
@@ -253,7 +257,9 @@ class Waiting(Writing):
 
 
 class Everything(_Receipted):
-    """Mailbox to the database, until the receipts are out; the round is cleared when the mailbox is empty."""
+    """Mailbox to the database, until the receipts are out; the round is cleared when the mailbox is
+    empty.
+    """
 
     services = ("fetcher", "router", "case-writer")
 

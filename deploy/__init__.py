@@ -1,1 +1,3 @@
-"""How Mailcase is run: private servers on one machine (`deploy.local`), containers and Kubernetes manifests."""
+"""How Mailcase is run: private servers on one machine (`deploy.local`), containers and Kubernetes
+manifests.
+"""

@@ -1,4 +1,6 @@
-"""The case reference `[#235]`: the number as people see it; only this module writes and reads it."""
+"""The case reference `[#235]`: the number as people see it; only this module writes and reads
+it.
+"""
 
 import re
 from functools import cached_property

@@ -198,8 +198,8 @@ class FieldsSet(_What, frozen=True, kw_only=True, tag="fields-set"):
 
     `flags` are the flags of the case from now on; None leaves them as they are. `candidates` are
     what the mails of the case say about these fields from now on, an empty list if none says
-    anything; fields that are not named keep theirs. `mail_flags` are the flags that these mails give
-    the case from now on, in the same way.
+    anything; fields that are not named keep theirs. `mail_flags` are the flags that these mails
+    give the case from now on, in the same way.
     """
 
     values: dict[str, FieldValue | None]

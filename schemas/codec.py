@@ -34,7 +34,9 @@ class _Tagged(msgspec.Struct):
 
 
 class UnreadableMessageError(ValueError):
-    """The bytes break the contract of the message that they claim to be; the text names the field."""
+    """The bytes break the contract of the message that they claim to be; the text names the
+    field.
+    """
 
 
 class NewerVersionError(UnreadableMessageError):
@@ -63,7 +65,8 @@ def decode_raw_mail(body: bytes) -> RawMail:
 
 
 def decode_case_message(body: bytes) -> CaseMessage:
-    """A message of the exchange `mailcase.case`: for a mail, to answer one, or what was read in one.
+    """A message of the exchange `mailcase.case`: for a mail, to answer one, or what was read in
+    one.
 
     Raises UnreadableMessageError.
     """
@@ -72,7 +75,9 @@ def decode_case_message(body: bytes) -> CaseMessage:
 
 
 def decode_read_fields(body: bytes) -> ReadFields:
-    """A command of the queue `extractor.work`, which gets events too. Raises UnreadableMessageError."""
+    """A command of the queue `extractor.work`, which gets events too. Raises
+    UnreadableMessageError.
+    """
     message: ReadFields = _decode(_read_fields, body)
     return message
 

@@ -1,4 +1,5 @@
-"""The desk's documents in MongoDB: accounts, sessions, tokens, the audit log, drafts. Times are aware UTC.
+"""The desk's documents in MongoDB: accounts, sessions, tokens, the audit log, drafts. Times are
+aware UTC.
 
 Secrets are stored as SHA-256 hex of random values of 256 bits, passwords by argon2.
 """
@@ -44,8 +45,9 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     """Collection `users`. `id` is the address in lower case.
 
     `groups` count in the access tables of processes; with OpenID they are those of the last log-in.
-    `password_hash` is None while the user has no password. `issuer` and `subject` are the identity at
-    the OpenID provider, None for a local account. `disabled_at` is None while the user may log in.
+    `password_hash` is None while the user has no password. `issuer` and `subject` are the identity
+    at the OpenID provider, None for a local account. `disabled_at` is None while the user may log
+    in.
     """
 
     COLLECTION: ClassVar[str] = "users"
@@ -64,10 +66,10 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
 class DeskSession(msgspec.Struct, frozen=True, kw_only=True):
     """Collection `sessions`: someone's log-in with a browser.
 
-    `id` is the hash of the cookie's value. `expires_at` is when it ends in any case; MongoDB deletes
-    it then. `last_seen_at` is exact to the minute. `address` and `user_agent` are what the log-in came
-    from. `provider_session` is the `sid` of the OpenID provider, None if it sent none. `revoked_at` is
-    None while the session holds.
+    `id` is the hash of the cookie's value. `expires_at` is when it ends in any case; MongoDB
+    deletes it then. `last_seen_at` is exact to the minute. `address` and `user_agent` are what the
+    log-in came from. `provider_session` is the `sid` of the OpenID provider, None if it sent none.
+    `revoked_at` is None while the session holds.
     """
 
     COLLECTION: ClassVar[str] = "sessions"
@@ -87,7 +89,8 @@ class DeskSession(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KnownDevice(msgspec.Struct, frozen=True, kw_only=True):
-    """Collection `devices`: a browser that a user logged in with before; `id` is the hash of its cookie.
+    """Collection `devices`: a browser that a user logged in with before; `id` is the hash of its
+    cookie.
 
     It gives no access. Guesses of the user's password from elsewhere do not lock it out.
     """
@@ -125,8 +128,8 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
 class OneTimeLink(msgspec.Struct, frozen=True, kw_only=True):
     """Collection `links`: a link that sets a password once. `id` is the hash of its code.
 
-    `user` is None for the link of an installation without users, whose first visitor makes the first
-    account.
+    `user` is None for the link of an installation without users, whose first visitor makes the
+    first account.
     """
 
     COLLECTION: ClassVar[str] = "links"
@@ -164,9 +167,9 @@ class SeenLogoutToken(msgspec.Struct, frozen=True, kw_only=True):
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
     """Collection `audit_log`: who did what that leaves no change in a case.
 
-    `id` sorts by time. `actor` is a user's address or a token's id, empty if unknown; `address` is the
-    network address, empty at the command line. `object` is what was seen or changed, such as a mail
-    key, `case 235 invoice.pdf`, or a user.
+    `id` sorts by time. `actor` is a user's address or a token's id, empty if unknown; `address` is
+    the network address, empty at the command line. `object` is what was seen or changed, such as a
+    mail key, `case 235 invoice.pdf`, or a user.
     """
 
     COLLECTION: ClassVar[str] = "audit_log"
@@ -183,9 +186,9 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
 class IdempotentReply(msgspec.Struct, frozen=True, kw_only=True):
     """Collection `idempotent_replies`: the answer to a request with an `Idempotency-Key`.
 
-    `id` is a hash of the principal and the key; `request` is a hash of what was asked for. `status` is
-    None while the request is being answered; then `headers` and `body` are those of the answer. MongoDB
-    deletes the document after `expires_at`.
+    `id` is a hash of the principal and the key; `request` is a hash of what was asked for. `status`
+    is None while the request is being answered; then `headers` and `body` are those of the answer.
+    MongoDB deletes the document after `expires_at`.
     """
 
     COLLECTION: ClassVar[str] = "idempotent_replies"
@@ -222,9 +225,9 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
     """Collection `drafts`: what someone is writing in a case.
 
-    `id` is the case, the kind and the owner. The kind is settled when the draft begins: a draft of an
-    answer never becomes a note. `revision` is the case's when the writer last looked at it. `uploads` are
-    ids of files that go with it.
+    `id` is the case, the kind and the owner. The kind is settled when the draft begins: a draft of
+    an answer never becomes a note. `revision` is the case's when the writer last looked at it.
+    `uploads` are ids of files that go with it.
     """
 
     COLLECTION: ClassVar[str] = "drafts"
@@ -244,7 +247,9 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SavedView(msgspec.Struct, frozen=True, kw_only=True):
-    """Collection `views`: a list with its filters, as someone keeps it; `path` is that of the page."""
+    """Collection `views`: a list with its filters, as someone keeps it; `path` is that of the
+    page.
+    """
 
     COLLECTION: ClassVar[str] = "views"
 

@@ -127,7 +127,9 @@ class ReplayEffect(msgspec.Struct, frozen=True, kw_only=True):
 class MailsReplayed(
     msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="MailsReplayed.v1"
 ):
-    """The effects of replay `run`, sent once they are written; routing key `mail.replayed.<run>`."""
+    """The effects of replay `run`, sent once they are written; routing key
+    `mail.replayed.<run>`.
+    """
 
     ROUTING_KEY: ClassVar[str] = "mail.replayed.{run}"
 

@@ -50,10 +50,10 @@ class FieldsRead(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", ta
     """All that the rules of `process` read out of the mail; routing key `fields.<process>` on the
     exchange `mailcase.case`.
 
-    `values` are in the order of precedence of their rules: of those of a field, the first counts that
-    the mail may set. `flags` are values of `schemas.flags`.
-    `complete` is false if a limit ended the reading: values that are missing may be there. The case
-    is the one that the mail is in when this is written.
+    `values` are in the order of precedence of their rules: of those of a field, the first counts
+    that the mail may set. `flags` are values of `schemas.flags`. `complete` is false if a limit
+    ended the reading: values that are missing may be there. The case is the one that the mail is in
+    when this is written.
     """
 
     mail_key: Word

@@ -1,4 +1,6 @@
-"""A mail on its way into Mailcase: the message between fetcher and router, and the mail's identity."""
+"""A mail on its way into Mailcase: the message between fetcher and router, and the mail's
+identity.
+"""
 
 import hashlib
 from datetime import datetime

@@ -38,6 +38,8 @@ def case_of_entry(entry_id: str) -> int | None:
 
 
 def search_rank(entry_id: str, time: datetime) -> int:
-    """Milliseconds since 1970, then 20 bits of the entry's own: entries of one time keep an order."""
+    """Milliseconds since 1970, then 20 bits of the entry's own: entries of one time keep an
+    order.
+    """
     own = int.from_bytes(hashlib.sha256(entry_id.encode()).digest()[:3], "big") >> 4
     return (round(time.timestamp() * 1000) << 20) | own

@@ -1,4 +1,6 @@
-"""The documents in MongoDB. Field names are the contract; times are aware UTC, to the millisecond."""
+"""The documents in MongoDB. Field names are the contract; times are aware UTC, to the
+millisecond.
+"""
 
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
@@ -38,10 +40,10 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     `group:NAME`, None for nobody. `overdue_at` is when the case was found to be past `due_at`, None
     while it is not. `fields` go by the names in the settings. `flags` are constant words about the
     case. `merged_into` is the case that took this one in, None for most; `closed_at` is when the
-    case was closed, None while it is open. `candidates` are what mails say about fields, at most one
-    value of each mail for each field: `fields` has the one that counts. `links` are other cases that
-    have something to do with this one. `mail_flags` are the flags that reading a mail gave, by mail
-    key; `flags` may lack some, if a person has settled them.
+    case was closed, None while it is open. `candidates` are what mails say about fields, at most
+    one value of each mail for each field: `fields` has the one that counts. `links` are other cases
+    that have something to do with this one. `mail_flags` are the flags that reading a mail gave, by
+    mail key; `flags` may lack some, if a person has settled them.
     """
 
     COLLECTION: ClassVar[str] = "cases"
@@ -371,11 +373,12 @@ class MailboxLease(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MailboxState(msgspec.Struct, frozen=True, kw_only=True):
-    """Collection `mailbox_states`: what the fetcher that reads mailbox `id` last said of it, at `at`.
+    """Collection `mailbox_states`: what the fetcher that reads mailbox `id` last said of it, at
+    `at`.
 
-    `reader` is that fetcher's host. `waiting` counts mails that are listed and not recorded yet, the
-    oldest of them from `oldest_at`; None when none waits. `failure` says why the last session failed,
-    None if it did not; `hint` how to fix it.
+    `reader` is that fetcher's host. `waiting` counts mails that are listed and not recorded yet,
+    the oldest of them from `oldest_at`; None when none waits. `failure` says why the last session
+    failed, None if it did not; `hint` how to fix it.
     """
 
     COLLECTION: ClassVar[str] = "mailbox_states"

@@ -13,9 +13,9 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True):
     """Collection `webhooks`: whom to notify of changes of cases.
 
     `events` are kinds of changes such as `stage-moved`, empty for all. `processes` are those it is
-    limited to, empty for all that its owner may see. `owner` is the actor's id, of a user or a token as
-    `owner_kind` says; what the owner may not see is not delivered. `previous_secret` signs too until
-    `previous_until`, None for most. `disabled_reason` is empty while it is active.
+    limited to, empty for all that its owner may see. `owner` is the actor's id, of a user or a
+    token as `owner_kind` says; what the owner may not see is not delivered. `previous_secret` signs
+    too until `previous_until`, None for most. `disabled_reason` is empty while it is active.
     """
 
     COLLECTION: ClassVar[str] = "webhooks"
@@ -49,12 +49,13 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
-    """Collection `deliveries`: an event for a webhook; `id` is the `webhook-id` that it is sent with.
+    """Collection `deliveries`: an event for a webhook; `id` is the `webhook-id` that it is sent
+    with.
 
-    `event` is the event's id, `type` its type, `time` its time. `tries` counts attempts since the event or
-    the latest redelivery, `attempts` are the latest. It is due at `due_at`; while it is claimed, that is
-    when the claim of `claimed_by` ends, by the database's clock. `withheld`: the owner may not see the
-    process. MongoDB deletes the document after `expires_at`.
+    `event` is the event's id, `type` its type, `time` its time. `tries` counts attempts since the
+    event or the latest redelivery, `attempts` are the latest. It is due at `due_at`; while it is
+    claimed, that is when the claim of `claimed_by` ends, by the database's clock. `withheld`: the
+    owner may not see the process. MongoDB deletes the document after `expires_at`.
     """
 
     COLLECTION: ClassVar[str] = "deliveries"

@@ -1,4 +1,6 @@
-"""Short ways to the values that tests of the case writer and the router pass around. All people are invented."""
+"""Short ways to the values that tests of the case writer and the router pass around. All people are
+invented.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -107,7 +109,9 @@ def ignoring(name: str, reason: str = "loop") -> IgnoreMail:
 
 
 def item(command: Command, message_id: str | None = None, **read: Any) -> PreparedMail:
-    """A command with a reading made up for it; a parked or ignored one has none, and its whole mail is kept."""
+    """A command with a reading made up for it; a parked or ignored one has none, and its whole mail
+    is kept.
+    """
     if isinstance(command, ParkMail | IgnoreMail):
         return PreparedMail(
             command, None, original=BlobRef(sha256="f" * 64, size=command.mail.size)

@@ -1,4 +1,6 @@
-"""The servers that tests share. They start when the first test asks for them, and end with the session."""
+"""The servers that tests share. They start when the first test asks for them, and end with the
+session.
+"""
 
 import logging
 import os
@@ -18,14 +20,17 @@ from tests.versions import note_versions
 
 LONGEST_FIRST = ("watching", "faults", "e2e", "integration")
 
-# The same examples on every run, so that a run says something about the change under test; `make fuzz` seeks new ones.
+# The same examples on every run, so that a run says something about the change under test; `make
+# fuzz` seeks new ones.
 settings.register_profile("steady", derandomize=True, deadline=None, database=None)
 settings.register_profile("seeking", deadline=None, print_blob=True)
 settings.load_profile("steady")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest in one file, so that two processes end at about the same time."""
+    """Begin with what takes longest in one file, so that two processes end at about the same
+    time.
+    """
     items.sort(key=lambda item: _longest_first(item.path))
 
 
@@ -65,7 +70,9 @@ def logging_as_before() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def server_programs() -> None:
-    """For tests that run servers: where a program is missing they are skipped; under CI=true they fail."""
+    """For tests that run servers: where a program is missing they are skipped; under CI=true they
+    fail.
+    """
     _need("rabbitmq-server", "rabbitmqctl", "epmd", "mongod", "dovecot")
 
 
@@ -87,7 +94,8 @@ def _need(*programs: str) -> None:
 
 @pytest.fixture(scope="session")
 def servers(server_programs: None) -> Iterator[PrivateServers]:
-    """RabbitMQ, a one-member replica set and Dovecot, empty at first and shared by the whole session.
+    """RabbitMQ, a one-member replica set and Dovecot, empty at first and shared by the whole
+    session.
 
     A test that stops, kills or freezes one of them puts it right again before it ends.
     """
@@ -107,7 +115,9 @@ def servers(server_programs: None) -> Iterator[PrivateServers]:
 
 @pytest.fixture
 def server_folder() -> Iterator[Path]:
-    """For a test's own PrivateServers. Not below pytest's own folders, which another run of it closes to others."""
+    """For a test's own PrivateServers. Not below pytest's own folders, which another run of it
+    closes to others.
+    """
     place = Path(tempfile.mkdtemp(prefix="mailcase-tests-"))
     place.chmod(0o711)
     yield place / "data"

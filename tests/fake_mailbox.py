@@ -9,7 +9,9 @@ from services.runtime.mail.raw_mail_builder import HEAD_BYTES
 
 
 class FakeMailbox:
-    """The mails on the server: raw bytes by id, oldest first. It outlives the sessions that read it."""
+    """The mails on the server: raw bytes by id, oldest first. It outlives the sessions that read
+    it.
+    """
 
     def __init__(self) -> None:
         self.mails: dict[str, bytes] = {}
@@ -26,8 +28,9 @@ class FakeMailbox:
 class FakeMailSource:
     """The port `MailSource` over a FakeMailbox.
 
-    `received_at` is the time that the server reports for every mail, None if it keeps none. With `can_flag=False`
-    the server has no flags, as in POP3: oversized mails are recorded by their beginning.
+    `received_at` is the time that the server reports for every mail, None if it keeps none. With
+    `can_flag=False` the server has no flags, as in POP3: oversized mails are recorded by their
+    beginning.
     """
 
     def __init__(

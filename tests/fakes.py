@@ -1,4 +1,6 @@
-"""In-memory stand-ins for the ports. Each passes the test class in `tests/contract` that its real adapter passes."""
+"""In-memory stand-ins for the ports. Each passes the test class in `tests/contract` that its real
+adapter passes.
+"""
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -70,10 +72,11 @@ class _Failure:
 
 
 class FakeCases:
-    """The port `Cases`, with the unique keys of the real one: `_id` of mails, comments, threads and cases.
+    """The port `Cases`, with the unique keys of the real one: `_id` of mails, comments, threads and
+    cases.
 
-    `fails` makes the next writes fail. `poison` gets every plan and may raise. `meanwhile` runs once,
-    between a writer's snapshot and its write, as another writer would.
+    `fails` makes the next writes fail. `poison` gets every plan and may raise. `meanwhile` runs
+    once, between a writer's snapshot and its write, as another writer would.
     """
 
     def __init__(self) -> None:
@@ -223,7 +226,9 @@ class FakePublisher:
 
 
 class FakeOutlet:
-    """The port `Outlet`: what was published, in order. `unroutable` exchanges have no queue that takes anything."""
+    """The port `Outlet`: what was published, in order. `unroutable` exchanges have no queue that
+    takes anything.
+    """
 
     def __init__(self, unroutable: Iterable[str] = ()) -> None:
         self.published: list[Outgoing] = []

@@ -1,4 +1,6 @@
-"""A TCP link that can fall silent: nothing passes and nothing is closed, as where a router drops every packet."""
+"""A TCP link that can fall silent: nothing passes and nothing is closed, as where a router drops
+every packet.
+"""
 
 import socket
 import threading
@@ -8,7 +10,9 @@ from typing import Self
 
 
 class Link:
-    """Forwards `port` on loopback to a server's; `cut` silences it, `heal` lets everything held back pass."""
+    """Forwards `port` on loopback to a server's; `cut` silences it, `heal` lets everything held
+    back pass.
+    """
 
     def __init__(self, target: int) -> None:
         self._target = target

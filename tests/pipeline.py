@@ -1,4 +1,6 @@
-"""A whole Mailcase for one test: mailboxes, settings, services, on a virtual host and a database of its own."""
+"""A whole Mailcase for one test: mailboxes, settings, services, on a virtual host and a database of
+its own.
+"""
 
 import hashlib
 import itertools
@@ -35,7 +37,8 @@ class Pipeline:
         *,
         fresh: bool = False,
     ) -> None:
-        """`mailboxes` maps names of processes (and mailboxes) to addresses; `server` is more TOML for the server.
+        """`mailboxes` maps names of processes (and mailboxes) to addresses; `server` is more TOML
+        for the server.
 
         `fresh` is for tests that kill the broker (see `add_virtual_host`).
         """

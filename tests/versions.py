@@ -1,6 +1,7 @@
 """The versions of the servers that a test session really had, for `make matrix`.
 
-The fixtures that start servers call `note_versions`; with MAILCASE_VERSIONS_FILE unset nothing happens.
+The fixtures that start servers call `note_versions`; with MAILCASE_VERSIONS_FILE unset nothing
+happens.
 """
 
 import json

@@ -210,7 +210,8 @@ class Broker(Server):
             f"listeners.tcp.local = 127.0.0.1:{self.port}\n",
             f"default_user = {user}\ndefault_pass = {password}\n",
             "max_message_size = 16777216\n",  # the default of RabbitMQ 4
-            "raft.wal_max_size_bytes = 64000000\n",  # the WAL is held in memory; the default is 512 MB
+            # the WAL is held in memory; the default is 512 MB
+            "raft.wal_max_size_bytes = 64000000\n",
             *(PORT_SETTINGS[name].format(port=port) for name, port in self._plugin_ports.items()),
         ]
         # others cannot enter the folder

@@ -1,4 +1,5 @@
-"""A private Dovecot (2.3 or 2.4): IMAP and POP3, each with STARTTLS and with implicit TLS, on loopback.
+"""A private Dovecot (2.3 or 2.4): IMAP and POP3, each with STARTTLS and with implicit TLS, on
+loopback.
 
 It accepts passwords, and the tokens of a `tokens.TokenEndpoint` on its `token_port`.
 
@@ -175,7 +176,8 @@ class MailServer(Server):
 
     def _prepare_folder(self) -> None:
         if not self._is_ours(self.folder):
-            self._choose_folder()  # it is missing, or its target was removed and perhaps created by another user
+            # it is missing, or its target was removed and perhaps created by another user
+            self._choose_folder()
         for folder in (self.folder.resolve(), self.folder / "users", self.folder / "maildirs"):
             self._make_owned_folder(folder)
 

@@ -40,7 +40,9 @@ def find_programs(names: Iterable[str]) -> dict[str, str]:
 
 
 def search_path() -> str:
-    """The PATH of a server: the chosen folders first, so that its scripts find what belongs to it."""
+    """The PATH of a server: the chosen folders first, so that its scripts find what belongs to
+    it.
+    """
     folders = (os.environ.get(PROGRAMS_VARIABLE), os.environ.get("PATH", os.defpath))
     return os.pathsep.join(filter(None, folders))
 

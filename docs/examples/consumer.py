@@ -28,14 +28,17 @@ Document = dict[str, Any]
 class NewCases:
     """Handles the events of new cases, each once.
 
-    `cases` is Mailcase's database, which this program only reads. `own` is the program's own database.
+    `cases` is Mailcase's database, which this program only reads. `own` is the program's own
+    database.
     """
 
     cases: AsyncDatabase[Document]
     own: AsyncDatabase[Document]
 
     async def handle(self, message: AbstractIncomingMessage) -> None:
-        """Handle an event, remember its id, then acknowledge it. An exception returns it to the queue."""
+        """Handle an event, remember its id, then acknowledge it. An exception returns it to the
+        queue.
+        """
         async with message.process(requeue=True):
             event = json.loads(message.body)
             key = {"_id": f"{event['source']} {event['id']}"}

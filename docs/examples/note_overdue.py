@@ -3,8 +3,8 @@
     token=$(mailcase token create overdue-bot --scope cases:read --scope cases:work)
     MAILCASE_URL=http://127.0.0.1:8080 MAILCASE_TOKEN=$token python note_overdue.py
 
-Only the standard library. It shows the three habits of the API: follow `next`, send `If-Match`, repeat
-a POST with the same `Idempotency-Key`.
+Only the standard library. It shows the three habits of the API: follow `next`, send `If-Match`,
+repeat a POST with the same `Idempotency-Key`.
 """
 
 import json

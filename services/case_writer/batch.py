@@ -16,7 +16,9 @@ ISOLATE_AFTER_DELIVERIES = 5  # after so many deliveries a mail is read in a pro
 
 @dataclass(frozen=True)
 class ReceivedCommand:
-    """A command; `redelivered` and `attempts` are the broker's word on whether and how often it came before."""
+    """A command; `redelivered` and `attempts` are the broker's word on whether and how often it
+    came before.
+    """
 
     command: Command
     redelivered: bool
@@ -38,7 +40,9 @@ class WrittenBatch:
 
 
 def groups(received: Sequence[ReceivedCommand]) -> Iterator[Sequence[ReceivedCommand]]:
-    """Split a batch so that the mails of each group have at most GROUP_BYTES together; a larger mail goes alone."""
+    """Split a batch so that the mails of each group have at most GROUP_BYTES together; a larger
+    mail goes alone.
+    """
     group: list[ReceivedCommand] = []
     size = 0
     for command in received:

@@ -15,8 +15,8 @@ GROUP_BYTES = 1024 * 1024
 class BlobUploads:
     """Contents of one batch of mails, stored in groups, one group at a time.
 
-    At most two groups are in memory: one that is being stored, and one that is being collected. Leaving
-    the block cancels what is not stored.
+    At most two groups are in memory: one that is being stored, and one that is being collected.
+    Leaving the block cancels what is not stored.
     """
 
     def __init__(self, blobs: BlobStore, group_bytes: int = GROUP_BYTES) -> None:
@@ -51,7 +51,9 @@ class BlobUploads:
             await self._store()
 
     async def all_stored(self) -> list[BlobRef]:
-        """The references of all contents, in the order in which they were added. Raises TransientError."""
+        """The references of all contents, in the order in which they were added. Raises
+        TransientError.
+        """
         await self._store()
         await self._finish()
         return self._stored

@@ -73,7 +73,9 @@ class CommandConsumer:
         await self._record(reports)
 
     async def _record(self, reports: Sequence[tuple[FieldsRead, Delivery]]) -> None:
-        """Record what was read; values of rules that these settings lack wait for newer settings."""
+        """Record what was read; values of rules that these settings lack wait for newer
+        settings.
+        """
         ready: list[tuple[FieldsRead, Delivery]] = []
         for read, delivery in reports:
             rules = [value.rule for value in read.values]
@@ -112,7 +114,9 @@ class CommandConsumer:
         return ParkMail(mail=command.mail, decision=decision, reason=unknown_reason(unknown))
 
     def _unknown_name(self, command: Command) -> str | None:
-        """The process or mailbox that the case needs and the settings lack; None if they have both."""
+        """The process or mailbox that the case needs and the settings lack; None if they have
+        both.
+        """
         mail = command.mail
         if mail.origin == "replay" or not isinstance(command, OpenCase | AppendToCase):
             return None

@@ -1,7 +1,8 @@
-"""Reads a mail in a child process, which can be killed: no mail exceeds its limits of time and memory.
+"""Reads a mail in a child process, which can be killed: no mail exceeds its limits of time and
+memory.
 
-The answer to a mail is its reading as MessagePack; the contents of its attachments follow each other
-in the file of contents.
+The answer to a mail is its reading as MessagePack; the contents of its attachments follow each
+other in the file of contents.
 """
 
 import os
@@ -25,12 +26,15 @@ from services.runtime.process.isolated import (
 
 TOO_SLOW = ParkReason.READING_TAKES_TOO_LONG
 TOO_LARGE = ParkReason.READING_TAKES_TOO_MUCH_MEMORY
-# Larger than the buffers for a mail with a PDF, which otherwise take a third of its time in page faults.
+# Larger than the buffers for a mail with a PDF, which otherwise take a third of its time in page
+# faults.
 _KEPT_BLOCK_BYTES = 7 * 1024 * 1024 // 2
 
 
 class _Answer(msgspec.Struct, frozen=True):
-    """A reading whose attachments are empty, and the sizes of their contents, which follow each other in a file."""
+    """A reading whose attachments are empty, and the sizes of their contents, which follow each
+    other in a file.
+    """
 
     reading: MailReading
     sizes: list[int]

@@ -62,7 +62,9 @@ OVERDUE = Gauge("mailcase_overdue_cases", "Open cases that are past their due da
 
 
 def introduce(processes: Iterable[str]) -> None:
-    """Let the series of each process begin at 0 before anything happens, so that the first mail counts as a rise."""
+    """Let the series of each process begin at 0 before anything happens, so that the first mail
+    counts as a rise.
+    """
     RETRIES.labels("write")
     for process in processes:
         for outcome in ("opened", "appended"):

@@ -1,4 +1,6 @@
-"""What is published after a commit: history, events, receipts, effects of replays, and the senders' wake-up."""
+"""What is published after a commit: history, events, receipts, effects of replays, and the senders'
+wake-up.
+"""
 
 import asyncio
 from collections import defaultdict
@@ -39,10 +41,11 @@ class Notifier:
         self._publisher = publisher
 
     async def publish(self, written: WrittenBatch) -> None:
-        """Publish events first, then receipts: a mail leaves its mailbox only after its events are out.
+        """Publish events first, then receipts: a mail leaves its mailbox only after its events are
+        out.
 
-        An event that our own code fails on is left out: what it reports is written, and the receipts
-        of the others must not wait for it. Raises TransientError.
+        An event that our own code fails on is left out: what it reports is written, and the
+        receipts of the others must not wait for it. Raises TransientError.
         """
         await self._publisher.publish(written.documents.written_history)
         again = _delivered_again(written)
@@ -71,7 +74,8 @@ async def _publish_receipts(outlet: Outlet, receipts: list[Outgoing]) -> None:
 
 
 async def wake_senders(outlet: Outlet, outgoing_ids: Sequence[str]) -> None:
-    """Report to the senders that mails of the outbox are due; without the message, a sweep finds them later.
+    """Report to the senders that mails of the outbox are due; without the message, a sweep finds
+    them later.
 
     So a full queue, perhaps of a sender that nobody runs, does not hold up incoming mail.
     """

@@ -24,7 +24,9 @@ class UnreadableMailError(PermanentError):
 
 
 class MailReader(Protocol):
-    """Turns bytes into a reading; `services.case_writer.isolated_reader.IsolatedReader` does it safely."""
+    """Turns bytes into a reading; `services.case_writer.isolated_reader.IsolatedReader` does it
+    safely.
+    """
 
     async def read(self, raw: bytes) -> MailReading:
         """Raises UnreadableMailError."""
@@ -37,14 +39,20 @@ class BlobStore(Protocol):
         """Store each content; safe to repeat. Raises TransientError."""
 
     async def missing(self, refs: Iterable[BlobRef]) -> list[BlobRef]:
-        """Those that are missing or of another size; the others stay for a day at least. Raises TransientError."""
+        """Those that are missing or of another size; the others stay for a day at least. Raises
+        TransientError.
+        """
 
     async def get(self, sha256: str) -> bytes:
-        """The content. Raises PermanentError if it is missing, TransientError if the store does not answer."""
+        """The content. Raises PermanentError if it is missing, TransientError if the store does not
+        answer.
+        """
 
 
 class Cases(Protocol):
-    """The case writer's side of the database; `services.case_writer.recording.mongo.MongoCases` is the real one."""
+    """The case writer's side of the database; `services.case_writer.recording.mongo.MongoCases` is
+    the real one.
+    """
 
     async def snapshot(self, query: SnapshotQuery) -> Snapshot:
         """What is there of the things that `query` names. Raises TransientError."""

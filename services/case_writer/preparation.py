@@ -1,4 +1,6 @@
-"""From commands to prepared mails: read, with their attachments in the blob store. Safe to repeat."""
+"""From commands to prepared mails: read, with their attachments in the blob store. Safe to
+repeat.
+"""
 
 import asyncio
 import time
@@ -39,8 +41,8 @@ class MailPreparer:
     The whole mail is attached to the case if `keeps_original` is true for its mailbox, if the mail
     exceeds the limits of reading, or if its reading is doubtful, so that nothing is lost.
 
-    A mail larger than `aside_bytes` is read by `aside`, which can be killed and keeps the event loop
-    free; without one, it is read in a thread.
+    A mail larger than `aside_bytes` is read by `aside`, which can be killed and keeps the event
+    loop free; without one, it is read in a thread.
     """
 
     def __init__(

@@ -1,4 +1,6 @@
-"""The case writer's use case, in order: read the mails, place them, write them, publish, acknowledge."""
+"""The case writer's use case, in order: read the mails, place them, write them, publish,
+acknowledge.
+"""
 
 import time
 import uuid
@@ -33,7 +35,8 @@ from services.runtime.store.errors import ConflictError, UnclearCommitError
 log = get_logger(__name__)
 
 CONFLICTS_TOGETHER = 8  # after so many conflicts a batch is written mail by mail
-# Blobs that nothing refers to yet are removed after a day: after so long an outage they are stored again.
+# Blobs that nothing refers to yet are removed after a day: after so long an outage they are stored
+# again.
 PREPARED_TTL_S = 3600.0
 MAX_FAULT_ATTEMPTS = 5  # at one mail by itself that our own code fails on, before it is parked
 
@@ -131,7 +134,9 @@ class CaseWriter:
             return CommandRefusedError(text, mail_key=mail.key)
 
     async def _until_written(self, group: Sequence[ReceivedCommand]) -> WrittenBatch:
-        """Repeat until written: after a conflict with a short pause, in an outage as long as it lasts."""
+        """Repeat until written: after a conflict with a short pause, in an outage as long as it
+        lasts.
+        """
         attempt = _Attempt(group)
         try:
             written = await until_written(

@@ -1,6 +1,6 @@
 """What may be done to a case, for everyone who does it: command line, desk, case writer, extractor.
 
-`decide` is pure: the case, an action, an actor and the rules of its process give changes, or a refusal
-with its reason and a hint. `history` folds changes into the case document. The repository writes both
-in one short transaction.
+`decide` is pure: the case, an action, an actor and the rules of its process give changes, or a
+refusal with its reason and a hint. `history` folds changes into the case document. The repository
+writes both in one short transaction.
 """

@@ -1,4 +1,6 @@
-"""What a person or a program may ask to be done to a case. Tagged structs, so that an API can take them as JSON."""
+"""What a person or a program may ask to be done to a case. Tagged structs, so that an API can take
+them as JSON.
+"""
 
 from datetime import datetime
 
@@ -19,7 +21,9 @@ class Move(_Action, frozen=True, kw_only=True, tag="move"):
 
 
 class Assign(_Action, frozen=True, kw_only=True, tag="assign"):
-    """Assign the case to a user (an address) or a group (`group:NAME`); None takes it from everyone."""
+    """Assign the case to a user (an address) or a group (`group:NAME`); None takes it from
+    everyone.
+    """
 
     to: str | None
 
@@ -43,7 +47,9 @@ class SetFields(_Action, frozen=True, kw_only=True, tag="set-fields"):
 
 
 class Edit(_Action, frozen=True, kw_only=True, tag="edit"):
-    """Set title, due date and fields at once; UNSET leaves one as it is. None removes a due date or a field."""
+    """Set title, due date and fields at once; UNSET leaves one as it is. None removes a due date or
+    a field.
+    """
 
     title: str | msgspec.UnsetType = msgspec.UNSET
     due_at: datetime | msgspec.UnsetType | None = msgspec.UNSET

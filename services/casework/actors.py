@@ -17,8 +17,8 @@ _BUILT_IN = frozenset({READER, WORKER, MANAGER})
 class ActingAs:
     """An actor with what decides on their roles.
 
-    `everything` is for an operator who has the database itself at hand, such as someone at the command
-    line, for the desk's administrators, and for rules of the process: they hold every role.
+    `everything` is for an operator who has the database itself at hand, such as someone at the
+    command line, for the desk's administrators, and for rules of the process: they hold every role.
     `limited_to` are the roles of a token that has fewer than its owner; None when there is no such
     limit. `user` is whose roles count if it is not the actor: the owner of a token.
     """

@@ -1,4 +1,6 @@
-"""Dead letters: listed, put back into their queues, and removed with a note of who did it and why."""
+"""Dead letters: listed, put back into their queues, and removed with a note of who did it and
+why.
+"""
 
 import asyncio
 import uuid
@@ -22,8 +24,8 @@ Act = Callable[[Found, DeadLetter], Awaitable[None]]
 class DeadLetters:
     """The dead letters of `origins`, the queues that messages failed in.
 
-    Methods raise TransientError. They take turns: whoever looks into a queue holds its messages, so that
-    another would find it empty.
+    Methods raise TransientError. They take turns: whoever looks into a queue holds its messages, so
+    that another would find it empty.
     """
 
     def __init__(self, broker: Broker, origins: Collection[str]) -> None:
@@ -41,7 +43,9 @@ class DeadLetters:
             return found
 
     async def requeue(self, ids: Collection[str], allowed: Allowed) -> list[str]:
-        """Put letters back into the queues they failed in; returns the ids of those that were there."""
+        """Put letters back into the queues they failed in; returns the ids of those that were
+        there.
+        """
 
         async def act(found: Found, letter: DeadLetter) -> None:
             # Directly to its queue: the exchange would archive it again.

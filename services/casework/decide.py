@@ -1,8 +1,8 @@
 """Whether an action is allowed, and what it changes. Pure.
 
 One function per action, all of the same shape: what is known goes in, changes come out, or an
-`ActionRefusedError`. Everyone who works on a case goes through `decide`, so that rules cannot differ
-between the command line, the desk and programs.
+`ActionRefusedError`. Everyone who works on a case goes through `decide`, so that rules cannot
+differ between the command line, the desk and programs.
 """
 
 from collections.abc import Callable, Mapping

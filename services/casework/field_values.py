@@ -65,7 +65,9 @@ def _choice(field: Field, text: str) -> str:
 
 
 def number(text: str) -> str:
-    """`1 234,5` and `1,234.5` as `1234.5`. Raises InvalidFieldError when it can be read in two ways."""
+    """`1 234,5` and `1,234.5` as `1234.5`. Raises InvalidFieldError when it can be read in two
+    ways.
+    """
     found = _AMOUNT.fullmatch(text.strip())
     digits = _decimal(found[2]) if found else None
     if found is None or digits is None:
@@ -75,7 +77,9 @@ def number(text: str) -> str:
 
 
 def money(text: str) -> str:
-    """`1 234,56 zł` as `1234.56 PLN`. Raises InvalidFieldError, also when the currency is missing."""
+    """`1 234,56 zł` as `1234.56 PLN`. Raises InvalidFieldError, also when the currency is
+    missing.
+    """
     amount, currency = _without_currency(text)
     if currency is None:
         raise InvalidFieldError(f"{text!r} names no currency", "write 1234.56 PLN")
@@ -118,7 +122,9 @@ def email(text: str) -> str:
 
 
 def nip(text: str) -> str:
-    """A Polish tax number as ten digits, its checksum verified (modulus 11). Raises InvalidFieldError."""
+    """A Polish tax number as ten digits, its checksum verified (modulus 11). Raises
+    InvalidFieldError.
+    """
     digits = re.sub(r"[\s\u00a0.-]", "", text).upper().removeprefix("PL")
     if not re.fullmatch(r"[0-9]{10}", digits) or digits == "0000000000":
         raise InvalidFieldError(f"{text!r} is no NIP", "write its ten digits")
@@ -151,9 +157,11 @@ def iban(text: str) -> str:
 
 
 def ksef(text: str) -> str:
-    """A KSeF number as `NIP-YYYYMMDD-XXXXXX-XXXXXX-CC`, its CRC-8 verified. Raises InvalidFieldError.
+    """A KSeF number as `NIP-YYYYMMDD-XXXXXX-XXXXXX-CC`, its CRC-8 verified. Raises
+    InvalidFieldError.
 
-    Polynomial 0x07, start 0x00, over the first 32 characters with their hyphens; hyphens may be left out.
+    Polynomial 0x07, start 0x00, over the first 32 characters with their hyphens; hyphens may be
+    left out.
     """
     hint = "copy its 35 characters, such as 5265877635-20250826-0100001AF629-AF"
     compact = re.sub(r"[\s-]", "", text).upper()
@@ -240,6 +248,8 @@ def _decimal(text: str) -> str | None:
 
 
 def _grouped(whole: str, group: str) -> bool:
-    """Whether the part before the decimal sign is digits, in groups of three if there are separators."""
+    """Whether the part before the decimal sign is digits, in groups of three if there are
+    separators.
+    """
     separators = f"[ {re.escape(group)}]" if group else "[ ]"
     return re.fullmatch(rf"[0-9]+|[0-9]{{1,3}}(?:{separators}[0-9]{{3}})+", whole) is not None

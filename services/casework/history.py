@@ -1,7 +1,7 @@
 """From a history to the state of a case. Pure.
 
-`apply` is the only place that says what a change does to the case document: the repository writes what
-it returns, and the audit folds whole histories with it and compares. Counts, participants and
+`apply` is the only place that says what a change does to the case document: the repository writes
+what it returns, and the audit folds whole histories with it and compares. Counts, participants and
 `updated_at` are not part of the history: they follow from the comments.
 """
 
@@ -52,7 +52,9 @@ FOLDED = (
 
 
 def apply(case: Case, change: Change) -> Case:
-    """The case after `change`. Raises ValueError when the change does not follow the case's revision."""
+    """The case after `change`. Raises ValueError when the change does not follow the case's
+    revision.
+    """
     if change.case != case.number or change.revision != case.revision + 1:
         raise ValueError(
             f"change {change.id} does not follow revision {case.revision} of case {case.number}"
@@ -67,7 +69,9 @@ def effect(case: Case, change: Change) -> dict[str, Any]:
 
 
 def opening(change: Change) -> dict[str, Any]:
-    """The fields of a new case document that its first change settles. Raises ValueError for another change."""
+    """The fields of a new case document that its first change settles. Raises ValueError for
+    another change.
+    """
     match change.what:
         case Opened() as opened:
             return {
@@ -97,10 +101,11 @@ def opening(change: Change) -> dict[str, Any]:
 
 
 def fold(changes: Sequence[Change]) -> Case:
-    """The case that a whole history leads to, with the parts named in FOLDED right and the rest empty.
+    """The case that a whole history leads to, with the parts named in FOLDED right and the rest
+    empty.
 
-    Raises ValueError for an empty history, for one with a gap, and for one that does not begin with an
-    opening.
+    Raises ValueError for an empty history, for one with a gap, and for one that does not begin with
+    an opening.
     """
     if not changes:
         raise ValueError("there is no history")

@@ -14,10 +14,10 @@ SORT_FIELDS = {"updated": "updated_at", "opened": "opened_at", "due": "due_at", 
 class CaseFilter:
     """Which cases a list shows; None stands for all.
 
-    `processes` limits the list to what the reader may see; None when they may see everything. `assignee`
-    is a user's address, `group:NAME`, or an empty text for cases that nobody works on; `assignees` are
-    several of these. `text` is looked
-    for in title, opener and participants, without regard to case.
+    `processes` limits the list to what the reader may see; None when they may see everything.
+    `assignee` is a user's address, `group:NAME`, or an empty text for cases that nobody works on;
+    `assignees` are several of these. `text` is looked for in title, opener and participants,
+    without regard to case.
     """
 
     process: str | None = None
@@ -67,8 +67,9 @@ def _text_query(text: str) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class RelatedCase:
-    """A case that has something to do with another; `kind` and `by` as in `schemas.changes.CaseLink`, or
-    `refers-to` and `referred-by` for a mail that named a case."""
+    """A case that has something to do with another; `kind` and `by` as in
+    `schemas.changes.CaseLink`, or `refers-to` and `referred-by` for a mail that named a case.
+    """
 
     number: int
     title: str

@@ -1,6 +1,7 @@
 """What goes out from a case, as documents of the outbox. Pure.
 
-Everything that an attempt to send needs is settled here: from whom, under which Message-ID, to whom.
+Everything that an attempt to send needs is settled here: from whom, under which Message-ID, to
+whom.
 """
 
 import hashlib
@@ -30,14 +31,16 @@ _ADDRESS = re.compile(
 )
 _ANSWER_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 _MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,250}>")  # printable ASCII without blanks and brackets
-# What mail programs put before the subject of an answer, in the languages of this market; several may stand in a row.
+# What mail programs put before the subject of an answer, in the languages of this market; several
+# may stand in a row.
 _REPLY_PREFIX = re.compile(r"(?:(?:re|odp|aw|antw|sv|vs)\s*(?:\[\d{1,3}\])?:\s*)+", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Answerable:
-    """A case as far as an answer needs it; the ids are those of the participants' latest mail, None without
-    one; `quotable` is that mail."""
+    """A case as far as an answer needs it; the ids are those of the participants' latest mail, None
+    without one; `quotable` is that mail.
+    """
 
     number: int
     process: str
@@ -78,7 +81,9 @@ class OutgoingMailBuilder:
     def answer(
         self, answer: AnswerCase, case: Answerable, files: Sequence[Attachment], now: datetime
     ) -> OutgoingMail:
-        """An answer from a case. Raises CommandRefusedError where it can go to nobody, or not in this way."""
+        """An answer from a case. Raises CommandRefusedError where it can go to nobody, or not in
+        this way.
+        """
         process = self._processes.get(case.process)
         if process is None:
             raise UnknownProcessError(case.process)
@@ -117,7 +122,8 @@ class OutgoingMailBuilder:
         )
 
     def notice(self, mail: AutomaticMail, case: Case, now: datetime) -> OutgoingMail | None:
-        """The mail that entering a stage sends; None when the process sends no mail, or nobody can get it.
+        """The mail that entering a stage sends; None when the process sends no mail, or nobody can
+        get it.
 
         Subject and text are templates of the stage, filled in by the sender.
         """
@@ -153,7 +159,9 @@ class OutgoingMailBuilder:
         )
 
     def _recipients(self, answer: AnswerCase, case: Answerable) -> tuple[list[str], list[str]]:
-        """To and Cc: those given, each of which must be usable; else the participants, those of them that are."""
+        """To and Cc: those given, each of which must be usable; else the participants, those of
+        them that are.
+        """
         given = [*answer.to, *answer.cc]
         unusable = [address for address in given if mailable(address) is None]
         if unusable:
@@ -174,7 +182,9 @@ class OutgoingMailBuilder:
         return to, cc
 
     def _subject(self, answer: AnswerCase, case: Answerable) -> str:
-        """With the reference before the title, so that no other number in the title comes before it."""
+        """With the reference before the title, so that no other number in the title comes before
+        it.
+        """
         if answer.subject is not None:
             line = " ".join(answer.subject.split())[:MAX_SUBJECT_CHARS]
             return (
@@ -254,7 +264,9 @@ class OutgoingMailBuilder:
 
 
 def mailable(address: str) -> str | None:
-    """The address as SMTP takes it from everyone (RFC 5321 section 4.1.2, without quoted forms); None for others."""
+    """The address as SMTP takes it from everyone (RFC 5321 section 4.1.2, without quoted forms);
+    None for others.
+    """
     local, at, domain = address.strip().rpartition("@")
     ascii_domain = _ascii_domain(domain) if at else None
     whole = f"{local}@{ascii_domain}"

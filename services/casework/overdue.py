@@ -1,7 +1,8 @@
 """Cases that stay too long: one change and one event when the due date passes, over all replicas.
 
-The time is the database's, so that a replica whose clock is wrong finds nothing too early. Who marks a
-case increments its revision in the same transaction, so that of two replicas one is refused.
+The time is the database's, so that a replica whose clock is wrong finds nothing too early. Who
+marks a case increments its revision in the same transaction, so that of two replicas one is
+refused.
 """
 
 from datetime import datetime

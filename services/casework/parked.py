@@ -32,7 +32,9 @@ _HINT_TOO_LARGE = (
 
 @dataclass(frozen=True)
 class ParkedFilter:
-    """Which mails a list or a retry selects; None stands for all. `ignored` selects ignored mails."""
+    """Which mails a list or a retry selects; None stands for all. `ignored` selects ignored
+    mails.
+    """
 
     reason: str | None = None
     process: str | None = None
@@ -53,7 +55,9 @@ class ParkedFilter:
 
 @dataclass(frozen=True)
 class ParkedGroup:
-    """How many mails of a process are parked for the same reason, and when the oldest was parked."""
+    """How many mails of a process are parked for the same reason, and when the oldest was
+    parked.
+    """
 
     process: str
     reason: str
@@ -120,7 +124,8 @@ class ParkedMailRepository:
             "outcome": "ignored",
             "reason": IgnoreReason.DISCARDED.value,
             "discarded": msgspec.to_builtins(note, builtin_types=(datetime,)),
-            "written_by": uuid.uuid4().hex,  # so that no writer that read the mail before overwrites this
+            # so that no writer that read the mail before overwrites this
+            "written_by": uuid.uuid4().hex,
         }
         if not await self._mails.update(read, {"$set": changes}):
             raise PermanentError(f"mail {mail.id} has another outcome by now: look at it again")
@@ -146,7 +151,8 @@ class ParkedMailRepository:
     ) -> None:
         """Tell the case writer to add the mail to a case, whatever the rules say of it.
 
-        `actor` is named in the decision. Raises PermanentError if `why_not_retryable` gives a reason.
+        `actor` is named in the decision. Raises PermanentError if `why_not_retryable` gives a
+        reason.
         """
         raw = decode_raw_mail((await self._message(mail, inline_bytes)).body)
         decision = Decision(rule=Rule.BY_PERSON, evidence=[actor.id], cases=[case])
@@ -168,7 +174,9 @@ class ParkedMailRepository:
         return await builder.message(content, mail.received_at, origin="retry")
 
     async def changed(self, mails: Iterable[Mail]) -> list[Mail]:
-        """Those of `mails` whose outcome was written again since they were read, as they are now."""
+        """Those of `mails` whose outcome was written again since they were read, as they are
+        now.
+        """
         read = {mail.id: mail.written_by for mail in mails}
         documents = await self._mails.find({"_id": {"$in": list(read)}})
         current = [from_document(document, Mail) for document in documents]

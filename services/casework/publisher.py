@@ -1,9 +1,9 @@
 """Publishes changes as events: the history is the outbox.
 
-Any process may run this, and all of them do: a process that dies between its commit and its publishing
-loses no event, because the next sweep of any other finds the publication that it left. An event may come
-twice. The first copies of a case's events come in the order of its revisions, since a publisher takes
-up a change only after everything before it in that case.
+Any process may run this, and all of them do: a process that dies between its commit and its
+publishing loses no event, because the next sweep of any other finds the publication that it left.
+An event may come twice. The first copies of a case's events come in the order of its revisions,
+since a publisher takes up a change only after everything before it in that case.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -26,8 +26,8 @@ T = TypeVar("T")
 SWEPT_TOGETHER = 50
 REMOVED_TOGETHER = 1000
 SWEEP_INTERVAL_S = 1.0
-# Whoever writes changes publishes them at once and removes the publication a moment later; the sweep is
-# for what nobody publishes.
+# Whoever writes changes publishes them at once and removes the publication a moment later; the
+# sweep is for what nobody publishes.
 GRACE = timedelta(seconds=3)
 
 
@@ -66,7 +66,9 @@ class ChangePublisher:
             )
 
     async def sweep(self, grace: timedelta = GRACE) -> int:
-        """Publish what is unpublished after `grace`; returns how many changes. Raises TransientError."""
+        """Publish what is unpublished after `grace`; returns how many changes. Raises
+        TransientError.
+        """
         await self._remove_done()
         published = 0
         while True:

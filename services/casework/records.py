@@ -122,7 +122,9 @@ def with_participants(case: Case, what: What) -> Case:
 
 
 def changed_fields(before: Case, after: Case) -> dict[str, Any]:
-    """The fields of the case document that differ, as MongoDB stores them. The number never differs."""
+    """The fields of the case document that differ, as MongoDB stores them. The number never
+    differs.
+    """
     changed = {
         name: value
         for name in before.__struct_fields__

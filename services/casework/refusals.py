@@ -14,7 +14,9 @@ class ActionRefusedError(PermanentError):
 
 
 class StaleRevisionError(PermanentError):
-    """The case has changed since the actor saw it: `expected` is what they saw, `current` what it is at."""
+    """The case has changed since the actor saw it: `expected` is what they saw, `current` what it
+    is at.
+    """
 
     def __init__(self, case: int, expected: int, current: int) -> None:
         super().__init__(

@@ -34,7 +34,8 @@ def tools(settings: Settings) -> Tools:
 
 
 def first_link(settings: Settings, url: str) -> str | None:
-    """A one-time link for the first visitor of a desk that people open at `url`; None once it has users.
+    """A one-time link for the first visitor of a desk that people open at `url`; None once it has
+    users.
 
     Raises TransientError.
     """

@@ -1,4 +1,6 @@
-"""What `mailcase --version` prints: the version, its commit if it is known, and the servers here."""
+"""What `mailcase --version` prints: the version, its commit if it is known, and the servers
+here.
+"""
 
 import json
 import platform

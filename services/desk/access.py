@@ -40,9 +40,9 @@ _ROLE: Mapping[Permission, str] = {
 class Principal:
     """Who makes a request, as proven by a session or a token.
 
-    `scopes` are the permissions that the proof carries. `processes` limits a token to some processes; None
-    when there is no such limit. An `admin` manages people and tokens, and holds every role. Exactly one of
-    `session` and `token`, the ids of the proof, is not None.
+    `scopes` are the permissions that the proof carries. `processes` limits a token to some
+    processes; None when there is no such limit. An `admin` manages people and tokens, and holds
+    every role. Exactly one of `session` and `token`, the ids of the proof, is not None.
     """
 
     acting: ActingAs
@@ -81,7 +81,9 @@ class Access:
         return _ROLE[permission] in principal.acting.roles_in(known)
 
     def require(self, principal: Principal, permission: Permission, process: str) -> None:
-        """Raises ActionRefusedError `not-allowed` without the permission in a process that is seen."""
+        """Raises ActionRefusedError `not-allowed` without the permission in a process that is
+        seen.
+        """
         if not self.may(principal, permission, process):
             problem = f"{permission.value} is needed in process {process}"
             raise ActionRefusedError(
@@ -99,7 +101,8 @@ class Access:
     def filter(
         self, principal: Principal, permission: Permission = Permission.READ
     ) -> dict[str, Any]:
-        """The database filter of what a principal may see; every document with a `process` obeys it.
+        """The database filter of what a principal may see; every document with a `process` obeys
+        it.
 
         An administrator manages parked mail of processes that the settings lost, too.
         """
@@ -116,7 +119,9 @@ class Access:
         )
 
     def may_see(self, principal: Principal, case: Case) -> bool:
-        """Whether a principal may see a case; one whose process the settings lost is seen by nobody."""
+        """Whether a principal may see a case; one whose process the settings lost is seen by
+        nobody.
+        """
         return self.may(principal, Permission.READ, case.process)
 
 

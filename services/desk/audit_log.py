@@ -42,7 +42,8 @@ class AuditLog:
     async def record(
         self, what: AuditEvent, *, actor: str = "", address: str = "", thing: str = ""
     ) -> AuditEntry:
-        """Write an entry; it is on a majority of the database when this returns. Raises TransientError.
+        """Write an entry; it is on a majority of the database when this returns. Raises
+        TransientError.
 
         Whoever shows or hands over something records it first.
         """
@@ -63,7 +64,9 @@ class AuditLog:
     async def entries(
         self, wanted: AuditFilter, *, limit: int, before: str | None = None
     ) -> list[AuditEntry]:
-        """The newest `limit` entries; with `before`, the id of one, those that are older than it."""
+        """The newest `limit` entries; with `before`, the id of one, those that are older than
+        it.
+        """
         query: dict[str, Any] = {
             name: value
             for name in ("actor", "what", "object")

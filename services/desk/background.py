@@ -21,7 +21,9 @@ class BackgroundWork:
         self._worker = WebhookWorker(desk.webhooks, desk.webhook_sender, owners.may_see)
 
     async def follow_events(self, broker: Broker, stop: Stop) -> None:
-        """What needs the broker, until `stop`. Raises TransientError; to be repeated on a new connection."""
+        """What needs the broker, until `stop`. Raises TransientError; to be repeated on a new
+        connection.
+        """
         events = EventConsumer(self._index, self._desk.webhooks, broker, self._worker.wake)
         await all_of(
             [

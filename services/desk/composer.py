@@ -17,7 +17,8 @@ _NO_REPLY = re.compile(
     r"(?:no|do[._-]?not|nie)[._-]?(?:reply|answer|odpowiadaj)|mailer-daemon|postmaster|bounces?\b.*|listserv",
     re.IGNORECASE,
 )
-# What the sender accepts (`casework.outgoing`): ASCII, as servers without SMTPUTF8 know nothing else.
+# What the sender accepts (`casework.outgoing`): ASCII, as servers without SMTPUTF8 know nothing
+# else.
 _USABLE = re.compile(
     r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?"
 )
@@ -66,8 +67,8 @@ class AnsweredMail:
 
 @dataclass(frozen=True)
 class CaseContacts:
-    """Whom the case knows. `own` are our addresses in lower case, `bounced` those that did not get an
-    earlier mail.
+    """Whom the case knows. `own` are our addresses in lower case, `bounced` those that did not get
+    an earlier mail.
     """
 
     participants: Sequence[str] = ()

@@ -41,7 +41,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Desk:
-    """The parts of a running desk. `public_url` is where people open it, without a slash at the end."""
+    """The parts of a running desk. `public_url` is where people open it, without a slash at the
+    end.
+    """
 
     settings: Settings
     store: Store
@@ -78,8 +80,8 @@ class Desk:
     ) -> Case:
         """The case, if the principal may see it and has `permission` in its process.
 
-        Raises ProblemError: 404 for a case that does not exist or may not be seen, in the same words; 403
-        for one that may be seen only.
+        Raises ProblemError: 404 for a case that does not exist or may not be seen, in the same
+        words; 403 for one that may be seen only.
         """
         case = await self.reader.case(number, self.access.filter(principal))
         if case is None:

@@ -1,7 +1,7 @@
 """What the desk publishes: events of what people did, and wake-ups of the sender.
 
-The database has both already. So an action is answered at once, even while the broker is away; the sweep of
-any process publishes then what the desk could not.
+The database has both already. So an action is answered at once, even while the broker is away; the
+sweep of any process publishes then what the desk could not.
 """
 
 import asyncio
@@ -52,13 +52,17 @@ class DeskEvents:
         return self._letters
 
     async def send(self, message: Outgoing) -> None:
-        """Publish one message that has to go out now. Raises TransientError without a connection."""
+        """Publish one message that has to go out now. Raises TransientError without a
+        connection.
+        """
         if self._broker is None:
             raise TransientError("the broker is not connected")
         await self._broker.publish(message)
 
     async def length(self, queue: str) -> int:
-        """How many messages wait in a queue. Raises TransientError without an answer within two seconds."""
+        """How many messages wait in a queue. Raises TransientError without an answer within two
+        seconds.
+        """
         if self._broker is None:
             raise TransientError("the broker is not connected")
         try:
@@ -68,7 +72,9 @@ class DeskEvents:
             raise TransientError("the broker does not answer") from error
 
     async def announce(self, subjects: Sequence[str]) -> None:
-        """Let the other desks check the streams of `subjects`. Raises nothing: they check anyway."""
+        """Let the other desks check the streams of `subjects`. Raises nothing: they check
+        anyway.
+        """
         if self._broker is None:
             return
         message = AccessChanged(subjects=list(subjects))
@@ -80,7 +86,9 @@ class DeskEvents:
             log.warning("access_change_not_announced", error=error)
 
     async def publish(self, changes: Sequence[Change], outgoing: Sequence[str] = ()) -> None:
-        """Publish the events of `changes`, and wake the sender for mails of the outbox. Raises nothing."""
+        """Publish the events of `changes`, and wake the sender for mails of the outbox. Raises
+        nothing.
+        """
         if self._broker is None or self._publisher is None:
             return
         try:

@@ -30,10 +30,11 @@ async def run(
     tools: Tools,
     listen: str | None = None,
 ) -> None:
-    """Serve people and programs until `stop`, on HOST:PORT `listen` (default: that of the settings).
+    """Serve people and programs until `stop`, on HOST:PORT `listen` (default: that of the
+    settings).
 
-    Without the broker the desk still serves: what people do is in the database, and published later.
-    Raises PermanentError if it cannot listen there.
+    Without the broker the desk still serves: what people do is in the database, and published
+    later. Raises PermanentError if it cannot listen there.
     """
     address = listen or settings.desk.listen
     health = Health("store")

@@ -1,4 +1,6 @@
-"""What the desk needs of other services: the command line, which knows them all, brings it along."""
+"""What the desk needs of other services: the command line, which knows them all, brings it
+along.
+"""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -20,7 +22,9 @@ class ReadMail:
 
 @dataclass(frozen=True)
 class LoginTest:
-    """Whether a log-in to a mail server works; `detail` says what was found, `hint` how to fix it."""
+    """Whether a log-in to a mail server works; `detail` says what was found, `hint` how to fix
+    it.
+    """
 
     ok: bool
     detail: str
@@ -31,8 +35,8 @@ class LoginTest:
 class Tools:
     """Other services' work, on demand.
 
-    `decide` is what the router's rules say of a mail today. `read` reads a mail in a process of its own,
-    for it may be hostile. `test_login` logs in to the mailbox of that name.
+    `decide` is what the router's rules say of a mail today. `read` reads a mail in a process of its
+    own, for it may be hostile. `test_login` logs in to the mailbox of that name.
     """
 
     decide: Callable[[RawMail], Command]

@@ -1,6 +1,7 @@
 """Who has a case open, so that two people do not answer the same mail. Shared by all desks.
 
-It only informs: an answer that is unaware of a newer mail is refused by the revision, whoever is shown.
+It only informs: an answer that is unaware of a newer mail is refused by the revision, whoever is
+shown.
 """
 
 from datetime import datetime, timedelta

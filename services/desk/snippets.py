@@ -1,7 +1,7 @@
 """Ready-made texts of answers, filled in with values of the case. Pure.
 
-Each place is replaced once, by text: a value that looks like a place stays as it is, so that no mail can
-have anything evaluated.
+Each place is replaced once, by text: a value that looks like a place stays as it is, so that no
+mail can have anything evaluated.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,8 @@
 """How many open cases stand at each stage, without counting them for every page.
 
-Counting a million cases takes longer than a page may. So the counts are shared by all readers of this desk:
-while counting is cheap they are as of now, else as of a moment ago, renewed beside the requests.
+Counting a million cases takes longer than a page may. So the counts are shared by all readers of
+this desk: while counting is cheap they are as of now, else as of a moment ago, renewed beside the
+requests.
 """
 
 import asyncio

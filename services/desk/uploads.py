@@ -47,8 +47,8 @@ class Uploads:
     async def attachments(self, owner: str, case: int, ids: Sequence[str]) -> list[Attachment]:
         """The files as attachments, in the order of `ids`, each under a name of its own.
 
-        Raises CommandRefusedError for one that is not there, or that someone else uploaded: a hash that
-        was guessed or overheard gives no file.
+        Raises CommandRefusedError for one that is not there, or that someone else uploaded: a hash
+        that was guessed or overheard gives no file.
         """
         wanted = {"_id": {"$in": list(ids)}, "owner": owner, "case": case}
         found = {

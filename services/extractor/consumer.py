@@ -1,4 +1,6 @@
-"""Decodes what the queue delivers, reads the mails, and reports what was read to the case writer."""
+"""Decodes what the queue delivers, reads the mails, and reports what was read to the case
+writer.
+"""
 
 import time
 from collections.abc import Sequence

@@ -22,8 +22,8 @@ class RecordedMail:
     """A mail that is in a case of `process`; `author` is an address, empty if it has none.
 
     `text` is the author's own new text. `mailbox` and its `address` are those that the mail came
-    to, empty if the settings no longer have it. `original` is the blob of the whole mail, None if it
-    was not kept. `is_known` is true if the case has values of this mail already.
+    to, empty if the settings no longer have it. `original` is the blob of the whole mail, None if
+    it was not kept. `is_known` is true if the case has values of this mail already.
     """
 
     key: str

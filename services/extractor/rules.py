@@ -31,7 +31,9 @@ class AmbiguousError(ValueError):
 
 @dataclass(frozen=True)
 class MailText:
-    """Everything of a mail that rules read, besides its invoices; `head` is empty if it is not kept."""
+    """Everything of a mail that rules read, besides its invoices; `head` is empty if it is not
+    kept.
+    """
 
     mail: RecordedMail
     address: str = ""

@@ -1,4 +1,6 @@
-"""The extractor's use case: read a recorded mail, apply the rules of its process, report the values."""
+"""The extractor's use case: read a recorded mail, apply the rules of its process, report the
+values.
+"""
 
 import re
 import time

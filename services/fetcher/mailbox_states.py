@@ -21,7 +21,9 @@ WRITE_EVERY_S = 5.0
 
 @dataclass
 class _Observed:
-    """What is known of one mailbox; `waiting` and `oldest_age_s` are asked when the state is written."""
+    """What is known of one mailbox; `waiting` and `oldest_age_s` are asked when the state is
+    written.
+    """
 
     waiting: Callable[[], float] = float
     oldest_age_s: Callable[[], float] = float
@@ -75,7 +77,9 @@ def _state(mailbox: str, seen: _Observed, now: datetime) -> MailboxState:
 
 
 async def keep_writing(store: Store, states: MailboxStates, stop: Stop) -> None:
-    """Write the states every few seconds until `stop`. Nothing depends on them, so an outage is only logged."""
+    """Write the states every few seconds until `stop`. Nothing depends on them, so an outage is
+    only logged.
+    """
     collection = store.collection(MailboxState.COLLECTION)
     while not await stop.wait(WRITE_EVERY_S):
         current = [to_document(state) for state in states.current(datetime.now(UTC))]

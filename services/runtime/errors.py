@@ -32,7 +32,9 @@ class MailcaseError(Exception):
 
 
 class TransientError(MailcaseError):
-    """Try again later: a lost connection, no primary, a full queue. Nothing is wrong with the mail."""
+    """Try again later: a lost connection, no primary, a full queue. Nothing is wrong with the
+    mail.
+    """
 
 
 class PermanentError(MailcaseError):
@@ -48,8 +50,8 @@ class Mistake:
     """One mistake in the settings: where, what, and how to fix it.
 
     `path` is written as in the file, such as `process.invoices.mailbox[0].server`; it is empty if
-    the whole file is meant. `hint` is empty if the problem says it all. `line` is that of the file, None if it is
-    unknown.
+    the whole file is meant. `hint` is empty if the problem says it all. `line` is that of the file,
+    None if it is unknown.
     """
 
     path: str

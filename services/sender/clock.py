@@ -22,7 +22,9 @@ class SharedClock:
         return self._reported is not None
 
     def report(self, now: datetime) -> None:
-        """Set the clock to the database's answer. Answers arrive late, so the latest time is right."""
+        """Set the clock to the database's answer. Answers arrive late, so the latest time is
+        right.
+        """
         if self._reported is None or not timedelta(0) <= self() - now < _MAX_DELAY:
             self._reported = now, time.monotonic()
 

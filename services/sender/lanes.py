@@ -13,7 +13,9 @@ ANSWERS_IN_A_ROW = 4  # then one other mail, so that a flood of answers does not
 
 
 class Lane:
-    """Runs deliveries to one server concurrently, answers first; a mail never runs twice at once."""
+    """Runs deliveries to one server concurrently, answers first; a mail never runs twice at
+    once.
+    """
 
     def __init__(
         self,

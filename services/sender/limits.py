@@ -14,7 +14,9 @@ MINUTE = timedelta(minutes=1)
 
 @dataclass(frozen=True)
 class SendingHistory:
-    """When automatic mails went out; `version` is 0 if nothing is known, and grows with each write."""
+    """When automatic mails went out; `version` is 0 if nothing is known, and grows with each
+    write.
+    """
 
     times: tuple[datetime, ...] = ()
     held_until: datetime | None = None
@@ -30,7 +32,9 @@ class Go:
 
 @dataclass(frozen=True)
 class Hold:
-    """The circuit breaker is open until `until`; `tripped` is what to write if this mail opened it."""
+    """The circuit breaker is open until `until`; `tripped` is what to write if this mail opened
+    it.
+    """
 
     until: datetime
     tripped: SendingHistory | None = None

@@ -1,4 +1,6 @@
-"""The outbox in MongoDB. A claim is a conditional update, so only one sender at a time has a mail."""
+"""The outbox in MongoDB. A claim is a conditional update, so only one sender at a time has a
+mail.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta

@@ -24,7 +24,9 @@ EXPIRED_PER_SWEEP = 100  # mails given up in one sweep because their server is d
 
 
 class Scheduler:
-    """Queues each mail in the lane of its server, so that a dead server delays only its own mails."""
+    """Queues each mail in the lane of its server, so that a dead server delays only its own
+    mails.
+    """
 
     def __init__(
         self,

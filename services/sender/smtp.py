@@ -1,4 +1,6 @@
-"""SMTP by aiosmtplib: one connection per mail, answers sorted into accepted, rejected and deferred."""
+"""SMTP by aiosmtplib: one connection per mail, answers sorted into accepted, rejected and
+deferred.
+"""
 
 import asyncio
 import os

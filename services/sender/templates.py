@@ -99,7 +99,9 @@ class Templates:
             raise SettingsError(mistakes)
 
     def render_notice(self, process: str, stage: str, values: Values) -> tuple[str, str] | None:
-        """Subject and text of the notice sent on entering a stage; None if they cannot be rendered."""
+        """Subject and text of the notice sent on entering a stage; None if they cannot be
+        rendered.
+        """
         chosen = self._notices.get((process, stage))
         if chosen is None or chosen.text is None:
             return None

@@ -1,5 +1,6 @@
-"""The corpus of hostile mails and of mails with HTML as cases, past every check of the case writer's
-callers: the desk shows whatever the database holds."""
+"""The corpus of hostile mails and of mails with HTML as cases, past every check of the case
+writer's callers: the desk shows whatever the database holds.
+"""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,7 +25,9 @@ NAMES = (
 
 
 async def fill_hostile(store: Store, first: int) -> int:
-    """A case for each mail, from number `first`; the last has a file of each of NAMES. Returns its number."""
+    """A case for each mail, from number `first`; the last has a file of each of NAMES. Returns its
+    number.
+    """
     now = datetime.now(UTC)
     content = await Blobs(store).put(b"content of a file")
     files = [

@@ -59,7 +59,9 @@ url = "{broker}"
 
 @dataclass(frozen=True)
 class Office:
-    """A running desk: its URL, the one-time links of its administrator and of a colleague, its database."""
+    """A running desk: its URL, the one-time links of its administrator and of a colleague, its
+    database.
+    """
 
     url: str
     welcome: str

@@ -1,4 +1,5 @@
-"""Machines on one machine: network namespaces on a bridge, whose links can be cut, slowed and made deaf.
+"""Machines on one machine: network namespaces on a bridge, whose links can be cut, slowed and made
+deaf.
 
 Addresses are of 198.18.0.0/15, which no network uses (RFC 2544, benchmarks). The test itself is at
 the bridge. It takes root; ip(8), bridge(8) and tc(8) of iproute2 are needed.
@@ -30,7 +31,9 @@ class Network:
         return ["ip", "netns", "exec", self._namespace(machine)]
 
     def cut(self, machine: int) -> None:
-        """Nothing passes from or to the machine, and nothing is refused: the bridge drops its link."""
+        """Nothing passes from or to the machine, and nothing is refused: the bridge drops its
+        link.
+        """
         _ip("link", "set", self._link(machine), "nomaster")
 
     def heal(self, machine: int) -> None:
@@ -44,7 +47,9 @@ class Network:
             self._in(machine, "tc", "qdisc", "del", "dev", "eth0", "root")
 
     def lose_sent(self, machine: int) -> None:
-        """What this machine sends to the other machines is lost; what they and clients send arrives."""
+        """What this machine sends to the other machines is lost; what they and clients send
+        arrives.
+        """
         for other in self.machines:
             if other != machine:
                 entry = [self.address(other), "lladdr", NOBODY, "dev", "eth0", "nud", "permanent"]

@@ -1,4 +1,6 @@
-"""Mailcase on a cluster: mailboxes, settings and services, each service on a broker node of its own."""
+"""Mailcase on a cluster: mailboxes, settings and services, each service on a broker node of its
+own.
+"""
 
 import hashlib
 import time
@@ -38,7 +40,9 @@ password_file = "password"
 
 
 class ClusterPipeline:
-    """`services` by name and machine, such as `fetcher-2`: machine 2 is where its broker node is."""
+    """`services` by name and machine, such as `fetcher-2`: machine 2 is where its broker node
+    is.
+    """
 
     def __init__(self, cluster: Cluster, mail: MailServer, folder: Path, mailboxes: int) -> None:
         self.cluster, self.mail, self.folder = cluster, mail, folder
@@ -169,7 +173,9 @@ def now() -> datetime:
 
 
 def until(condition: object, what: str, patience_s: float) -> None:
-    """Raises AssertionError if `condition()` does not come true in time; an outage counts as False."""
+    """Raises AssertionError if `condition()` does not come true in time; an outage counts as
+    False.
+    """
     assert callable(condition)
     deadline = time.monotonic() + patience_s
     while not _holds(condition):

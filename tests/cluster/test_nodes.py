@@ -1,4 +1,5 @@
-"""What happens to three-node clusters while mail flows: nothing is lost or doubled, and mail flows on.
+"""What happens to three-node clusters while mail flows: nothing is lost or doubled, and mail flows
+on.
 
 Each test prints, and records as a figure, for how long no mail of a mailbox was recorded.
 """
@@ -23,7 +24,9 @@ MAILS = 5000
 
 @contextmanager
 def ledger(start: Start, release: str, record: Record, worst_s: float) -> Iterator[Events]:
-    """Mail flows; at the end every mail has its one outcome, and no event cost more than `worst_s`."""
+    """Mail flows; at the end every mail has its one outcome, and no event cost more than
+    `worst_s`.
+    """
     pipeline = start(release)
     version, events = pipeline.cluster.brokers[1].version(), Events(pipeline)
     with Trickle(pipeline, MAILS).flowing():

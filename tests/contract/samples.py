@@ -182,7 +182,9 @@ MESSAGEPACK = (
 
 
 def path_of(name: str) -> Path:
-    """Where a sample's bytes are; the name is the tag, with a word where a tag has several samples."""
+    """Where a sample's bytes are; the name is the tag, with a word where a tag has several
+    samples.
+    """
     return FOLDER / f"{name}.{'msgpack' if isinstance(SAMPLES[name], MESSAGEPACK) else 'json'}"
 
 

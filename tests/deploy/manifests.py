@@ -21,7 +21,9 @@ Labels = dict[str, str]
 
 
 def kubectl() -> str:
-    """The one among the development packages, else the machine's; without any, skip, or fail under CI=true."""
+    """The one among the development packages, else the machine's; without any, skip, or fail under
+    CI=true.
+    """
     installed = Path(sys.executable).with_name("kubectl")
     found = str(installed) if installed.exists() else shutil.which("kubectl")
     if found is None:

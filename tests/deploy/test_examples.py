@@ -120,7 +120,9 @@ def test_the_certificates_have_the_names_that_the_guide_lists() -> None:
 
 
 def test_the_desk_is_behind_a_gateway_as_well_as_behind_an_ingress(tmp_path: Path) -> None:
-    """The component desk-gateway in the place of desk-ingress; both lead to the same port and host."""
+    """The component desk-gateway in the place of desk-ingress; both lead to the same port and
+    host.
+    """
     overlay = tmp_path / "overlay"
     overlay.mkdir()
     kustomization = (K8S / "overlays/managed/kustomization.yaml").read_text()

@@ -22,7 +22,9 @@ COMPONENT = "app.kubernetes.io/component"
 
 
 def _commands(program: str) -> Iterator[tuple[str, str]]:
-    """Each command of `program` in the guides, with the guide's name; without what a pipe or a comment adds."""
+    """Each command of `program` in the guides, with the guide's name; without what a pipe or a
+    comment adds.
+    """
     for name, text in TEXT.items():
         joined = re.sub(r"\\\n\s*", "", text)
         for line in re.findall(rf"(?:^|[`(]){'( *)'}({program} [^\n`]*)", joined, re.MULTILINE):

@@ -1,4 +1,5 @@
-"""The text of the Dockerfile; and (slow) its steps taken by hand in a folder, on machines without buildah.
+"""The text of the Dockerfile; and (slow) its steps taken by hand in a folder, on machines without
+buildah.
 
 With buildah, tests/image builds it and runs what comes out.
 """

@@ -1,8 +1,8 @@
 """docs/kubernetes.md, followed word by word as far as no cluster is needed.
 
-Every block of the guide is taken: YAML is rendered by kustomize, commands that create objects run with
-`--dry-run=client`, commands that change objects are checked against the objects of prod. A block of a
-kind that no test takes fails.
+Every block of the guide is taken: YAML is rendered by kustomize, commands that create objects run
+with `--dry-run=client`, commands that change objects are checked against the objects of prod. A
+block of a kind that no test takes fails.
 """
 
 import os

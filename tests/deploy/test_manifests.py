@@ -119,7 +119,9 @@ def _validate(manifest: str) -> None:
 
 @cache
 def _schemas() -> dict[tuple[str, str], dict[str, Any]]:
-    """The operators' schemas by API version and kind; a field that they do not know is a mistake."""
+    """The operators' schemas by API version and kind; a field that they do not know is a
+    mistake.
+    """
     found = {}
     for file in Path(CRDS or "").glob("*.yaml"):
         for definition in yaml.safe_load_all(file.read_text()):

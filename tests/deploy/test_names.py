@@ -33,11 +33,13 @@ from tests.deploy.manifests import (
 )
 
 TOPOLOGY = mailcase_topology(archive_max_age_days=1, archive_max_bytes=1)
-CLOSING_S = 2.0  # how long a service may take to close after its drain, see services/runtime/process/lifecycle.py
+# how long a service may take to close after its drain, see services/runtime/process/lifecycle.py
+CLOSING_S = 2.0
 OWN_LABEL = "app.kubernetes.io/name"
 # What the operators put on their pods.
 SERVER_PODS: list[Labels] = [{OWN_LABEL: "mailcase-rabbitmq"}, {"app": "mailcase-mongodb-svc"}]
-# Secrets and ConfigMaps that the manifests do not contain; docs/kubernetes.md describes how to create them.
+# Secrets and ConfigMaps that the manifests do not contain; docs/kubernetes.md describes how to
+# create them.
 FROM_OUTSIDE = {
     "mailcase-broker", "mailcase-store", "mailcase-mailboxes", "mailcase-keys", "mailcase-smtp", "mailcase-ca",
     "mailcase-oidc",
@@ -417,7 +419,9 @@ def _settings_file(deployment: Manifest) -> Path:
 
 
 def _settings(overlay: str, deployment: Manifest) -> Settings:
-    """The settings of a service, loaded from the ConfigMap of its volume, with its environment variables."""
+    """The settings of a service, loaded from the ConfigMap of its volume, with its environment
+    variables.
+    """
     (volume,) = [
         one
         for one in deployment["spec"]["template"]["spec"]["volumes"]
@@ -465,7 +469,9 @@ def _exported_metrics() -> set[str]:
 
 @overlays
 def test_a_case_writer_has_memory_for_the_most_that_its_settings_allow(overlay: str) -> None:
-    """Messages in hand, the process that reads a large mail, and that mail between both; 100 MB are its own."""
+    """Messages in hand, the process that reads a large mail, and that mail between both; 100 MB are
+    its own.
+    """
     deployment = named(overlay, "Deployment", "case-writer")
     settings = _settings(overlay, deployment)
     in_hand = (

@@ -1,4 +1,6 @@
-"""`mailcase replay` with running services: correct outcomes stay, missing and wrong ones are repaired."""
+"""`mailcase replay` with running services: correct outcomes stay, missing and wrong ones are
+repaired.
+"""
 
 import os
 import signal
@@ -64,7 +66,9 @@ def fetch(pipeline: Pipeline, mails: list[Sample] | list[bytes]) -> None:
 
 
 def test_a_restored_database_gets_its_cases_back_under_their_numbers(pipeline: Pipeline) -> None:
-    """Some mails were in the backup, others came after it; mail that came after the restore took one of the numbers."""
+    """Some mails were in the backup, others came after it; mail that came after the restore took
+    one of the numbers.
+    """
     opening = new_mails(9)
     threads = [reply_to(one, f"t{number}") for number, one in enumerate(opening)]
     with pipeline.services(fetcher=1, router=1, case_writer=2) as services:

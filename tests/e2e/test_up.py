@@ -1,4 +1,6 @@
-"""`mailcase up` as a person starts it: found by the other commands, alone, whole again after each crash, movable."""
+"""`mailcase up` as a person starts it: found by the other commands, alone, whole again after each
+crash, movable.
+"""
 
 import json
 import os

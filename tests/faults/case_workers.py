@@ -1,7 +1,8 @@
 """A program: workers that do random actions on cases, each action by an actor of its own.
 
-Arguments: the database's URL, its name, how many workers, how many actions in all, a seed, the highest case
-number. Prints one JSON line per accepted action: the actor's id and the cases that it changed.
+Arguments: the database's URL, its name, how many workers, how many actions in all, a seed, the
+highest case number. Prints one JSON line per accepted action: the actor's id and the cases that it
+changed.
 """
 
 import asyncio
@@ -50,7 +51,9 @@ def random_action(chance: random.Random, highest: int) -> actions.Action:
 async def work(
     repository: CaseRepository, worker: int, count: int, seed: int, highest: int
 ) -> None:
-    """Do `count` actions; one that meets an outage is given up, since nobody knows whether it was written."""
+    """Do `count` actions; one that meets an outage is given up, since nobody knows whether it was
+    written.
+    """
     chance = random.Random(f"{seed}.{worker}")
     for number in range(count):
         actor = Actor(kind="person", id=f"worker-{worker}-{number}")

@@ -1,9 +1,11 @@
-"""Run a stage that kills itself, by SIGKILL, at a named point of its work; a program for the fault tests.
+"""Run a stage that kills itself, by SIGKILL, at a named point of its work; a program for the fault
+tests.
 
     python tests/faults/crash_at.py POINT case-writer --config FILE …
 
-It does so as often as MAILCASE_CRASH_TIMES says: the file that MAILCASE_CRASH_MARK names, with the crash's number
-behind it, is made just before; where all of them exist, the stage runs as usual. Nothing in the stages knows of this.
+It does so as often as MAILCASE_CRASH_TIMES says: the file that MAILCASE_CRASH_MARK names, with the
+crash's number behind it, is made just before; where all of them exist, the stage runs as usual.
+Nothing in the stages knows of this.
 """
 
 import asyncio

@@ -1,4 +1,6 @@
-"""What was sent, and what became of it: after a fault nothing may be lost, doubled, in a wrong case, or torn."""
+"""What was sent, and what became of it: after a fault nothing may be lost, doubled, in a wrong
+case, or torn.
+"""
 
 import hashlib
 from collections import Counter
@@ -19,7 +21,9 @@ class Ledger:
     answered: dict[str, int] = field(default_factory=dict)
 
     def send(self, samples: list[Sample], cases: list[int] | None = None) -> None:
-        """Note mails and deliver them; where `cases` are given, sample n answers `cases[n % len(cases)]`."""
+        """Note mails and deliver them; where `cases` are given, sample n answers `cases[n %
+        len(cases)]`.
+        """
         for index, sample in enumerate(samples):
             key = mail_key(self.mailbox, sample.raw)
             assert key not in self.samples, "mails of the ledger must differ"

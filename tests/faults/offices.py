@@ -218,7 +218,9 @@ def mbox(path: Path, letters: Sequence[bytes]) -> Path:
 
 
 def interpreter(user: str) -> str:
-    """A Python of this version that the user may run: that of the tests may be in a private home."""
+    """A Python of this version that the user may run: that of the tests may be in a private
+    home.
+    """
     if user == getpass.getuser():
         return sys.executable
     return f"/usr/bin/python{sys.version_info.major}.{sys.version_info.minor}"

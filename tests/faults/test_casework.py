@@ -1,4 +1,6 @@
-"""Cases are worked while mail arrives and services are killed: no update is lost, every history is whole."""
+"""Cases are worked while mail arrives and services are killed: no update is lost, every history is
+whole.
+"""
 
 import asyncio
 import json
@@ -154,7 +156,9 @@ def assert_histories_are_whole(pipeline: Pipeline) -> None:
 
 
 def assert_each_action_once(pipeline: Pipeline, accepted: Sequence[dict[str, Any]]) -> None:
-    """An accepted action stands once in the history of its case, at the revision that the command returned."""
+    """An accepted action stands once in the history of its case, at the revision that the command
+    returned.
+    """
     by_actor = {
         (change.actor.id, change.case): change
         for history in histories(pipeline).values()
@@ -174,7 +178,9 @@ def assert_each_action_once(pipeline: Pipeline, accepted: Sequence[dict[str, Any
 
 
 def assert_events_in_order(pipeline: Pipeline, events: Iterable[CloudEvent]) -> None:
-    """Every change is published at least once, and the first copies in the order of the revisions."""
+    """Every change is published at least once, and the first copies in the order of the
+    revisions.
+    """
     first: dict[str, list[str]] = defaultdict(list)
     for event in events:
         if event.id not in first[event.subject]:

@@ -1,4 +1,6 @@
-"""Stages killed at random, and stages asked to end, while mail flows: nothing is lost, nothing is doubled."""
+"""Stages killed at random, and stages asked to end, while mail flows: nothing is lost, nothing is
+doubled.
+"""
 
 import random
 import time

@@ -1,4 +1,6 @@
-"""A link falls silent while mail flows: the work goes on soon after it heals, and nothing is lost or doubled."""
+"""A link falls silent while mail flows: the work goes on soon after it heals, and nothing is lost
+or doubled.
+"""
 
 import time
 from collections.abc import Iterator

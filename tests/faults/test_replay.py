@@ -1,4 +1,6 @@
-"""A server dies in the middle of a replay: it goes on by itself, and every mail has its right text."""
+"""A server dies in the middle of a replay: it goes on by itself, and every mail has its right
+text.
+"""
 
 from tests.e2e.test_replay import start_replay
 from tests.faults.ledger import Ledger

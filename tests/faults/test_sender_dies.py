@@ -1,4 +1,6 @@
-"""Senders die by kill -9 while mail goes out: each mail goes out, doubles are no more than what was in hand."""
+"""Senders die by kill -9 while mail goes out: each mail goes out, doubles are no more than what was
+in hand.
+"""
 
 import asyncio
 from collections import Counter, defaultdict

@@ -150,7 +150,9 @@ def test_a_database_killed_half_way_parks_nothing(
 def test_a_database_away_for_longer_than_consumers_may_hold_messages_parks_nothing(
     pipeline: Pipeline, ledger: Ledger, mails: int, times: int
 ) -> None:
-    """The broker's 30 minutes are 8 seconds here: it closes the writers' channels again and again."""
+    """The broker's 30 minutes are 8 seconds here: it closes the writers' channels again and
+    again.
+    """
     ctl, log = pipeline.servers.broker.ctl, pipeline.servers.broker.log_file
     ctl("eval", f"application:set_env(rabbit, consumer_timeout, {CONSUMER_TIMEOUT_S * 1000}).")
     ctl("eval", "application:set_env(rabbit, channel_tick_interval, 1000).")

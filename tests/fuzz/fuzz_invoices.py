@@ -45,7 +45,9 @@ class BrokenPromiseError(AssertionError):
 
 
 def check(data: bytes) -> list[ReadDocument]:
-    """Read a file and hold the reading to the promises. Raises BrokenPromiseError; any other breaks one too."""
+    """Read a file and hold the reading to the promises. Raises BrokenPromiseError; any other breaks
+    one too.
+    """
     started = time.process_time()  # of this process: a busy machine is no fault of the reader
     documents = read_documents("a", "", data)
     text = data.decode("utf-8", "replace")
@@ -118,7 +120,9 @@ def seeds() -> list[bytes]:
 
 
 def fuzz(goes_on: Callable[[int], bool], seed: int) -> tuple[int, int]:
-    """Read mutated files while `goes_on(how many)`; how many were read, and how many gave an invoice."""
+    """Read mutated files while `goes_on(how many)`; how many were read, and how many gave an
+    invoice.
+    """
     random_, pool = random.Random(seed), seeds()
     count = taken = 0
     while goes_on(count):

@@ -1,9 +1,11 @@
-"""Feed the reader of mails with odd bytes for a while: mutations of the corpus, guided by the lines that they reach.
+"""Feed the reader of mails with odd bytes for a while: mutations of the corpus, guided by the lines
+that they reach.
 
     .venv/bin/python tests/fuzz/fuzz_reading.py SECONDS [--seed N]
 
-An input that reaches a line of the reader which none before it reached joins the pool that the next ones are made from.
-The first input that breaks a promise is written to a file, named in the message, and ends the run with status 1.
+An input that reaches a line of the reader which none before it reached joins the pool that the next
+ones are made from. The first input that breaks a promise is written to a file, named in the
+message, and ends the run with status 1.
 """
 
 import argparse
@@ -206,7 +208,8 @@ def seeds() -> list[bytes]:
 def fuzz(goes_on: Callable[[int], bool], seed: int, pool: list[bytes]) -> tuple[int, int, int]:
     """Read mails made from `pool`, which grows, while `goes_on(how many)`.
 
-    Returns how many mails were read, joined the pool, how many lines were reached. One seed gives one sequence.
+    Returns how many mails were read, joined the pool, how many lines were reached. One seed gives
+    one sequence.
     """
     random_, reached = random.Random(seed), Reached()
     first, count = len(pool), 0

@@ -1,1 +1,3 @@
-"""The image of `deploy/Dockerfile`, built by buildah and run as Kubernetes runs it: `make image`."""
+"""The image of `deploy/Dockerfile`, built by buildah and run as Kubernetes runs it: `make
+image`.
+"""

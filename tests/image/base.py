@@ -1,8 +1,8 @@
 """A stand-in for the base image: Debian, with this machine's Python below /usr/local.
 
-For machines without access to a registry. It has the layout of the official image `python:…-slim-…`:
-the interpreter and pip below /usr/local, Debian's own packages around it. What the official image adds or
-leaves out otherwise is not tested with it.
+For machines without access to a registry. It has the layout of the official image
+`python:…-slim-…`: the interpreter and pip below /usr/local, Debian's own packages around it. What
+the official image adds or leaves out otherwise is not tested with it.
 """
 
 import platform
@@ -64,7 +64,9 @@ def make_stand_in(folder: Path, release: str) -> str:
 
 
 def _trust_what_this_machine_trusts(root: Path) -> None:
-    """The build downloads packages, on some networks through a proxy with a certificate of its own."""
+    """The build downloads packages, on some networks through a proxy with a certificate of its
+    own.
+    """
     machine = Path("/") / CERTIFICATES
     if machine.exists():
         shutil.copyfile(machine, root / CERTIFICATES)

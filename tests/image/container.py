@@ -1,7 +1,8 @@
 """A process in an unpacked image, confined as the pods of deploy/k8s are, by util-linux alone.
 
-Its root is read-only, /tmp is its own, it is process 1 of its PID namespace, its user is the image's, and it
-has no capability and can gain none. The network is the machine's, where the private servers listen.
+Its root is read-only, /tmp is its own, it is process 1 of its PID namespace, its user is the
+image's, and it has no capability and can gain none. The network is the machine's, where the private
+servers listen.
 """
 
 import os
@@ -13,8 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-# $1 root, $2 folder of the settings, $3 user id; then the command. The root is bound over itself, as only a
-# mount can be made read-only.
+# $1 root, $2 folder of the settings, $3 user id; then the command. The root is bound over itself,
+# as only a mount can be made read-only.
 _ENTER = """
 root=$1 settings=$2 user=$3; shift 3
 mount --bind "$root" "$root"
@@ -49,7 +50,9 @@ class Container:
         env: Mapping[str, str],
         log: Path,
     ) -> None:
-        """`settings` is a folder, which the process sees as `SETTINGS`; what it prints goes to `log`."""
+        """`settings` is a folder, which the process sees as `SETTINGS`; what it prints goes to
+        `log`.
+        """
         confine = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-ec", _ENTER]
         where = ["sh", str(root), str(settings), str(user)]
         self._command = [*confine, *where, *command]

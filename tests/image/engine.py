@@ -1,4 +1,6 @@
-"""buildah with a storage of its own, so that images of the machine's users are neither used nor changed."""
+"""buildah with a storage of its own, so that images of the machine's users are neither used nor
+changed.
+"""
 
 import json
 import shutil
@@ -25,7 +27,9 @@ class Engine:
         self._command = ["buildah", *storage, "--runroot", f"{folder}/run"]
 
     def __call__(self, *arguments: str | Path) -> str:
-        """Run buildah, and return what it prints. Raises AssertionError with its errors if it fails."""
+        """Run buildah, and return what it prints. Raises AssertionError with its errors if it
+        fails.
+        """
         done = subprocess.run(
             [*self._command, *arguments], capture_output=True, text=True, check=False
         )
@@ -62,7 +66,9 @@ class Engine:
         return found
 
     def layer_bytes(self, image: str) -> list[int]:
-        """The size of each layer as a registry stores it: compressed; the base image's come first."""
+        """The size of each layer as a registry stores it: compressed; the base image's come
+        first.
+        """
         folder = self.folder / "oci"
         self("push", "--quiet", image, f"oci:{folder}:image")
         (manifest,) = json.loads((folder / "index.json").read_text())["manifests"]

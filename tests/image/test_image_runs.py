@@ -1,4 +1,6 @@
-"""The built image: what is in it, and every service of it against real servers. Slow: `make image`."""
+"""The built image: what is in it, and every service of it against real servers. Slow: `make
+image`.
+"""
 
 import os
 import re
@@ -59,7 +61,9 @@ def image() -> Iterator[Image]:
 
 
 def _base(engine: Engine) -> Base:
-    """The image that the Dockerfile names, or a stand-in of the same series of Python; said in the output."""
+    """The image that the Dockerfile names, or a stand-in of the same series of Python; said in the
+    output.
+    """
     text = (ROOT / "deploy/Dockerfile").read_text()
     (name,) = re.findall(r"^ARG PYTHON_IMAGE=(.*)$", text, re.MULTILINE)
     python, release = re.findall(r"python:(\d+\.\d+)\.\d+-slim-(\w+)$", name)[0]
@@ -188,7 +192,8 @@ print([path for path in paths if writable(path)], os.getuid())
     with Container(image.root, USER, command, settings=settings, env={}, log=log) as container:
         assert container.wait(30) == 0, log.read_text()
     assert log.read_text().strip() == f"['/tmp'] {USER}"
-    # The same folders without the confinement: it is the read-only root that forbids them, not only their owner.
+    # The same folders without the confinement: it is the read-only root that forbids them, not only
+    # their owner.
     with Container(image.root, 0, command, settings=settings, env={}, log=log) as container:
         assert container.wait(30) == 0, log.read_text()
     assert log.read_text().strip() == "['/tmp'] 0"

@@ -1,4 +1,6 @@
-"""An office that writes to its customers: router, case writer and senders in this process, an SMTP server beside it."""
+"""An office that writes to its customers: router, case writer and senders in this process, an SMTP
+server beside it.
+"""
 
 import asyncio
 import itertools

@@ -1,4 +1,6 @@
-"""Fetchers without the stages behind them: the test takes the mails from the broker and sends the receipts."""
+"""Fetchers without the stages behind them: the test takes the mails from the broker and sends the
+receipts.
+"""
 
 import asyncio
 import itertools
@@ -26,7 +28,9 @@ _numbers = itertools.count(1)
 
 
 class Recorder:
-    """What came out of `router.mail`: how often each mail key came, and the bytes. `receipts` may be turned off."""
+    """What came out of `router.mail`: how often each mail key came, and the bytes. `receipts` may
+    be turned off.
+    """
 
     def __init__(self, broker: Broker, store: Store) -> None:
         self.broker = broker
@@ -88,7 +92,9 @@ class Bench:
         return {"MAILCASE_BROKER_URL": url, "MAILCASE_STORE_URL": self.servers.store.url}
 
     def config(self, accounts: Mapping[str, Account], server: str, more: str = "") -> Path:
-        """`accounts` maps names of mailboxes to accounts of `[server.s]`, which `server` describes."""
+        """`accounts` maps names of mailboxes to accounts of `[server.s]`, which `server`
+        describes.
+        """
         management = f"http://127.0.0.1:{self.servers.broker.plugin_port('rabbitmq_management')}"
         lines = [
             "[broker]",

@@ -9,7 +9,9 @@ from typing import Self
 
 
 class ScriptedServer:
-    """`answer` maps a client's line to the bytes to send, b"" to hang up; `heard` are all its lines, in any form."""
+    """`answer` maps a client's line to the bytes to send, b"" to hang up; `heard` are all its
+    lines, in any form.
+    """
 
     def __init__(self, greeting: bytes, answer: Callable[[bytes], bytes]) -> None:
         self._greeting = greeting

@@ -12,9 +12,10 @@ FAULTS = {"later": 3, "hang": 1, "cut": 2, "lost": 2, "never": 10**6}
 
 
 class MoodySink(SmtpSink):
-    """To `later@…` it says 451 three times; to `hang@…` it takes the mail and never answers, once; to `cut@…` it takes
-    the mail and cuts the connection, twice; to `lost@…` it cuts it and has not taken the mail; to `never@…` it says 451
-    for ever. It refuses what goes to `no@…`, knows no `unknown@…`, and postpones `grey@…` at the first RCPT.
+    """To `later@…` it says 451 three times; to `hang@…` it takes the mail and never answers, once;
+    to `cut@…` it takes the mail and cuts the connection, twice; to `lost@…` it cuts it and has not
+    taken the mail; to `never@…` it says 451 for ever. It refuses what goes to `no@…`, knows no
+    `unknown@…`, and postpones `grey@…` at the first RCPT.
     """
 
     def __init__(self, **options: Any) -> None:

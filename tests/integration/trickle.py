@@ -1,4 +1,6 @@
-"""An IMAP server that gives out mails a byte a second, and one that accepts connections and says nothing."""
+"""An IMAP server that gives out mails a byte a second, and one that accepts connections and says
+nothing.
+"""
 
 import socket
 import threading

@@ -80,7 +80,9 @@ def make(
 
 
 def generate(count: int, seed: int = 17) -> Iterator[Document]:
-    """`count` invoices, the formats in turn, every third in a PDF, every fiftieth with 1,000 lines."""
+    """`count` invoices, the formats in turn, every third in a PDF, every fiftieth with 1,000
+    lines.
+    """
     random_ = random.Random(seed)
     for position in range(count):
         lines = 1000 if position % 50 == 49 else None

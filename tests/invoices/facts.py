@@ -44,9 +44,11 @@ class Earlier:
 
 @dataclass(frozen=True)
 class Facts:
-    """An invoice. `kind`: invoice, credit (a credit note) or correction (of KSeF, with differences).
+    """An invoice. `kind`: invoice, credit (a credit note) or correction (of KSeF, with
+    differences).
 
-    `buyer_country` is that of its tax id, None if the buyer has none. `paid` is what was paid before.
+    `buyer_country` is that of its tax id, None if the buyer has none. `paid` is what was paid
+    before.
     """
 
     number: str
@@ -120,7 +122,9 @@ def ksef_number(random_: random.Random, seller: str, day: date) -> str:
 def random_facts(
     random_: random.Random, *, lines: int | None = None, kind: str | None = None
 ) -> Facts:
-    """An invoice of 1 to 1,000 lines, most of few; several rates, currencies, missing optional parts."""
+    """An invoice of 1 to 1,000 lines, most of few; several rates, currencies, missing optional
+    parts.
+    """
     kind = kind or random_.choice(("invoice", "invoice", "invoice", "credit", "correction"))
     issued = date(2026, 1, 1) + timedelta(days=random_.randrange(330))
     count = lines or random_.choice((1, 1, 2, 3, 7, 30))

@@ -1,4 +1,6 @@
-"""Files that are made to break a reader of invoices, by what they do. None of them holds a value to take."""
+"""Files that are made to break a reader of invoices, by what they do. None of them holds a value to
+take.
+"""
 
 # ruff: noqa: PLW0108 - the form without lambda makes every file at import
 

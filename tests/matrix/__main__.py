@@ -1,4 +1,6 @@
-"""`make matrix`: the tests on other versions of the servers and of Python; see docs/tested-versions.md."""
+"""`make matrix`: the tests on other versions of the servers and of Python; see
+docs/tested-versions.md.
+"""
 
 import argparse
 import sys

@@ -15,7 +15,9 @@ ERLANG_ROOT = "/usr/lib/erlang"
 
 
 def relocate(suite: Suite, folders: Iterable[str]) -> None:
-    """Rewrite the programs below these folders of the root: loader and library path (patchelf(1))."""
+    """Rewrite the programs below these folders of the root: loader and library path
+    (patchelf(1)).
+    """
     patchelf = [
         *(str(suite.loader), "--library-path", str(suite.libraries)),
         str(suite.root / "usr/bin/patchelf"),

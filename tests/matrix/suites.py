@@ -1,7 +1,8 @@
 """Packages of another Debian suite, unpacked into a folder of this project; nothing is installed.
 
-apt gets a configuration of its own (apt.conf(5)): its sources are this machine's with another suite,
-its state and cache are in the folder. So the mirror, the proxies and the keys are the machine's.
+apt gets a configuration of its own (apt.conf(5)): its sources are this machine's with another
+suite, its state and cache are in the folder. So the mirror, the proxies and the keys are the
+machine's.
 """
 
 import os

@@ -1,4 +1,6 @@
-"""The speed of the whole path, from the mailbox to the case, as a figure of the version that runs it."""
+"""The speed of the whole path, from the mailbox to the case, as a figure of the version that runs
+it.
+"""
 
 import statistics
 import time

@@ -1,1 +1,3 @@
-"""An OpenID provider for tests: `provider.js`, run by node with the packages of `package-lock.json`."""
+"""An OpenID provider for tests: `provider.js`, run by node with the packages of
+`package-lock.json`.
+"""

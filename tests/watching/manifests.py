@@ -12,7 +12,8 @@ ROOT = Path(__file__).parents[2]
 RULES = ROOT / "deploy/k8s/components/monitoring/rules.yaml"
 AUTOSCALING = ROOT / "deploy/k8s/components/autoscaling"
 
-# A series with what selects it: `name{…}`, or `{__name__=~"…"}`. Names of ours and of the servers that we scrape.
+# A series with what selects it: `name{…}`, or `{__name__=~"…"}`. Names of ours and of the servers
+# that we scrape.
 _SELECTOR = re.compile(
     r'(?:(?<![\w:])(?:mailcase|rabbitmq|process)[\w:]*(?:\{[^}]*\})?)|\{__name__=~"[^}]*"\}'
 )

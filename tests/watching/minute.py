@@ -10,7 +10,9 @@ from tests.invoices.documents import markup
 from tests.invoices.facts import random_facts
 from tests.watching.watched import AUTOMATIC_MAILS, PATIENCE_S, WINDOW, Watched, highest
 
-MAILS = 12  # more than WINDOW, so that in an outage some stay in the mailbox; with two more, AUTOMATIC_MAILS at most
+# more than WINDOW, so that in an outage some stay in the mailbox; with two more, AUTOMATIC_MAILS at
+# most
+MAILS = 12
 IN_FLIGHT = "mailcase_mailbox_mails_in_flight"
 BURST = AUTOMATIC_MAILS + 2
 TOO_LARGE = (
@@ -23,7 +25,8 @@ LOOP = (
 
 
 def eventful_minute(everything: Watched) -> list[bytes]:
-    """Mail of every kind and broken messages, a concurrent writer, a database outage, broker alarms.
+    """Mail of every kind and broken messages, a concurrent writer, a database outage, broker
+    alarms.
 
     Returns the ordinary mails.
     """
@@ -61,7 +64,9 @@ def mail_of_every_kind(everything: Watched, ordinary: list[bytes]) -> int:
 
 
 def with_a_concurrent_writer(everything: Watched, opener: bytes, recorded: int) -> int:
-    """A reply conflicts with another writer of its case; the batch behind it conflicts on the case counter."""
+    """A reply conflicts with another writer of its case; the batch behind it conflicts on the case
+    counter.
+    """
     mails = everything.pipeline.database["mails"]
     (opened,) = mails.find({"_id": mail_key("invoices", opener)}, ["case"])
     with everything.with_a_concurrent_writer("counters", "case"):

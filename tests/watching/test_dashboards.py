@@ -46,7 +46,9 @@ def test_a_dashboard_loads_anywhere(dashboard: dict[str, Any]) -> None:
 
 
 def test_every_query_goes_by_the_namespaces_that_are_chosen(dashboard: dict[str, Any]) -> None:
-    """As in the alerts and KEDA's queries. "All" is the default, and matches series without a namespace, too."""
+    """As in the alerts and KEDA's queries. "All" is the default, and matches series without a
+    namespace, too.
+    """
     variables = {variable["name"]: variable for variable in dashboard["templating"]["list"]}
     chosen = variables["namespace"]
     assert (chosen["includeAll"], chosen["multi"], chosen["allValue"]) == (True, True, ".*")

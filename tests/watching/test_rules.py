@@ -1,4 +1,6 @@
-"""Every alert fires when it should, stays quiet otherwise, and has its section in the operator's guide."""
+"""Every alert fires when it should, stays quiet otherwise, and has its section in the operator's
+guide.
+"""
 
 import re
 import subprocess

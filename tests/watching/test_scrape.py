@@ -1,4 +1,6 @@
-"""A real Prometheus scrapes the pipeline: every series that dashboards, alerts and scaling query moves."""
+"""A real Prometheus scrapes the pipeline: every series that dashboards, alerts and scaling query
+moves.
+"""
 
 from collections.abc import Iterator
 from typing import NamedTuple

@@ -83,7 +83,9 @@ password_file = "password"
 
 
 def highest(series: str) -> str:
-    """The expression for the largest value that any of these series has had in the last ten minutes."""
+    """The expression for the largest value that any of these series has had in the last ten
+    minutes.
+    """
     return f"max_over_time(max({series})[10m:{EVERY}])"
 
 
@@ -134,7 +136,8 @@ class Watched:
     def publish_unreadable(self) -> None:
         """Publish an invalid message, and a message of a newer version.
 
-        The dead-letter queue is deleted first; a router that cannot dead-letter reconnects and declares it again.
+        The dead-letter queue is deleted first; a router that cannot dead-letter reconnects and
+        declares it again.
         """
         bodies = [b"no mail at all", msgspec.msgpack.encode({"type": "RawMail.v2"})]
         asyncio.run(_publish_unreadable(self.pipeline.env["MAILCASE_BROKER_URL"], bodies))
@@ -178,7 +181,9 @@ class Watched:
             self._give_broker(memory="0.4", free_disk_bytes=50_000_000)
 
     def _give_broker(self, memory: str, free_disk_bytes: int) -> None:
-        """Set the share of memory that the broker may use, and the disk space that must stay free."""
+        """Set the share of memory that the broker may use, and the disk space that must stay
+        free.
+        """
         watermark = f"vm_memory_monitor:set_vm_memory_high_watermark({memory})"
         limit = f"rabbit_disk_monitor:set_disk_free_limit({free_disk_bytes})"
         self.pipeline.servers.broker.ctl("eval", f"{watermark}, {limit}.")

@@ -1,4 +1,6 @@
-"""`make release`: sdist, wheel, bill of materials, notes and checksums of the commit, below dist/."""
+"""`make release`: sdist, wheel, bill of materials, notes and checksums of the commit, below
+dist/.
+"""
 
 import hashlib
 import json

@@ -38,7 +38,9 @@ _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Place:
-    """How far a sweep has come: all ids up to `after` in the files, or after those in the chunks."""
+    """How far a sweep has come: all ids up to `after` in the files, or after those in the
+    chunks.
+    """
 
     looking_at: Literal["files", "chunks"] = "files"
     after: str = ""
@@ -46,7 +48,9 @@ class Place:
 
 @dataclass
 class Swept:
-    """What a sweep removed: files, and contents that only had chunks (`torsos`); it resumes at `place`."""
+    """What a sweep removed: files, and contents that only had chunks (`torsos`); it resumes at
+    `place`.
+    """
 
     files: int = 0
     torsos: int = 0
@@ -141,7 +145,9 @@ class Sweeper:
 
 
 class BlobSweep:
-    """Sweeps every few hours, in whichever replica is first; the lease says when the next sweep is due."""
+    """Sweeps every few hours, in whichever replica is first; the lease says when the next sweep is
+    due.
+    """
 
     def __init__(self, store: Store) -> None:
         self._sweeper = Sweeper(store)
@@ -216,7 +222,9 @@ async def referenced(store: Store, ids: Sequence[str], session: Session | None =
 
 
 def _exists(name: str, blob: str) -> list[dict[str, Any]]:
-    """A pipeline that gives the blob as `_id` if a document refers to it; `ensure_indexes` makes its index."""
+    """A pipeline that gives the blob as `_id` if a document refers to it; `ensure_indexes` makes
+    its index.
+    """
     return [{"$match": {name: blob}}, {"$limit": 1}, {"$project": {"_id": {"$literal": blob}}}]
 
 

@@ -27,7 +27,9 @@ BY_MESSAGE = Actor(kind="rule", id="answer-command")  # a program that does not 
 
 
 class AnswerStore(Protocol):
-    """`services.casework.persistence.answers.MongoAnswers` is the real one. Methods raise TransientError."""
+    """`services.casework.persistence.answers.MongoAnswers` is the real one. Methods raise
+    TransientError.
+    """
 
     async def is_written(self, document_id: str) -> bool:
         """Whether the outbox has the mail."""
@@ -36,7 +38,9 @@ class AnswerStore(Protocol):
         """The case, or the one that it was merged into; None if there is none."""
 
     async def write(self, mail: OutgoingMail, actor: Actor) -> object:
-        """Write the mail and its entry in the history. Raises ConflictError if the mail is there."""
+        """Write the mail and its entry in the history. Raises ConflictError if the mail is
+        there.
+        """
 
 
 class Answers:
@@ -63,8 +67,8 @@ class Answers:
         """Write the answer to the outbox.
 
         Raises PermanentError for an answer that can never be sent, TransientError if the service
-        stops during an outage. While a primary cannot replicate, another writer's copy of the answer
-        conflicts and is visible to nobody; a stop ends that wait, too.
+        stops during an outage. While a primary cannot replicate, another writer's copy of the
+        answer conflicts and is visible to nobody; a stop ends that wait, too.
         """
         try:
             await until_written(

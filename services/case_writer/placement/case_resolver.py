@@ -69,7 +69,9 @@ class CaseResolver:
     def resolve(
         self, mail: PreparedMail, reading: MailReading
     ) -> tuple[CaseMatch | None, Decision]:
-        """The case of the mail, None if it belongs to none, and the decision with what it ended in."""
+        """The case of the mail, None if it belongs to none, and the decision with what it ended
+        in.
+        """
         target, decision = self.find(mail, reading)
         return (None if target is None else self.match(target, mail, reading, decision)), decision
 
@@ -144,8 +146,8 @@ class CaseResolver:
     def joining(self, target: Target, mail: PreparedMail, reading: MailReading) -> tuple[str, ...]:
         """The addresses that a participant's mail adds to the case.
 
-        Anyone can write a participant's address as From. Later answers go to everyone who joined, so
-        recipients join only by a mail that is authenticated or answers a mail of ours.
+        Anyone can write a participant's address as From. Later answers go to everyone who joined,
+        so recipients join only by a mail that is authenticated or answers a mail of ours.
         """
         present = self.participants(target)
         addresses = [reading.author.address]
@@ -164,7 +166,9 @@ class CaseResolver:
         return not is_forged and comparable(reading.author.address) in self.participants(target)
 
     def is_proven(self, target: Target, mail: PreparedMail) -> bool:
-        """Whether the mail has an id that nobody can guess: one signed for this case, or of a mail in it."""
+        """Whether the mail has an id that nobody can guess: one signed for this case, or of a mail
+        in it.
+        """
         decision = mail.decision
         if target in decision.signed:
             return True
@@ -174,7 +178,9 @@ class CaseResolver:
         )
 
     def participants(self, target: Target) -> Collection[str]:
-        """The participants in the form to compare by, with those who joined earlier in this batch."""
+        """The participants in the form to compare by, with those who joined earlier in this
+        batch.
+        """
         if isinstance(target, NewCase):
             return {comparable(address) for address in target.participants}
         known = self._snapshot.cases.get(target)
@@ -226,7 +232,8 @@ def _is_by_person(mail: PreparedMail) -> bool:
 
 
 def comparable(address: str) -> str:
-    # RFC 5321 section 2.4 leaves the case of the local part to its server; people write it either way.
+    # RFC 5321 section 2.4 leaves the case of the local part to its server; people write it either
+    # way.
     return address.lower()
 
 

@@ -11,7 +11,8 @@ from schemas.stored import Attachment, CaseStatus, Comment, LimitAlert, Outcome
 from services.case_writer.placement.snapshot import RecordedMail, SenderHistory
 from services.case_writer.reading import MailReading
 
-# How the reasons begin that mean: reading or writing failed, not the rules. Another version may succeed.
+# How the reasons begin that mean: reading or writing failed, not the rules. Another version may
+# succeed.
 FAILURES = ("reading-", ParkReason.CANNOT_BE_WRITTEN)
 
 
@@ -94,7 +95,9 @@ class Placed:
 
 @dataclass(frozen=True)
 class Unassigned:
-    """A mail that goes to no case; `refers_to` is the case with the mail that this one is a copy of."""
+    """A mail that goes to no case; `refers_to` is the case with the mail that this one is a copy
+    of.
+    """
 
     mail: PreparedMail
     outcome: Outcome
@@ -110,7 +113,9 @@ class Unassigned:
 
 @dataclass(frozen=True)
 class Alert:
-    """A sender or a mailbox exceeded its limit of new cases with this mail; reported once per window."""
+    """A sender or a mailbox exceeded its limit of new cases with this mail; reported once per
+    window.
+    """
 
     mail: PreparedMail
     alert: LimitAlert
@@ -118,7 +123,9 @@ class Alert:
 
 @dataclass(frozen=True)
 class RederivedMail:
-    """A recorded mail that is derived again: where it belongs now, and the comment that this replaces."""
+    """A recorded mail that is derived again: where it belongs now, and the comment that this
+    replaces.
+    """
 
     placed: Placed
     recorded: RecordedMail

@@ -2,9 +2,9 @@
 
 The order of mails is never assumed. A mail claims its own Message-ID and reserves the ids that it
 refers to, so that the later of two mails of one thread joins the case of the earlier one, whichever
-comes first. If the author of the later one takes no part in that case, a reserved id proves nothing:
-the mail opens a case of its own and claims its id for that. Unique keys in the database decide races
-between writers. The loser plans again with what the winner wrote.
+comes first. If the author of the later one takes no part in that case, a reserved id proves
+nothing: the mail opens a case of its own and claims its id for that. Unique keys in the database
+decide races between writers. The loser plans again with what the winner wrote.
 
 The other modules of this folder return decisions; this one alone writes them into the plan.
 """
@@ -122,7 +122,9 @@ class _Planner:
         return True
 
     def _is_retried(self, mail: PreparedMail, recorded: RecordedMail) -> bool:
-        """Whether a mail without a case gets another outcome: a person wants it, or it lacks nothing now."""
+        """Whether a mail without a case gets another outcome: a person wants it, or it lacks
+        nothing now.
+        """
         if recorded.outcome not in {"parked", "ignored"}:
             return False
         if mail.raw.origin == "retry":
@@ -257,7 +259,9 @@ class _Planner:
             self._set_aside(mail, outcome, command.reason or decision.rule, decision)
 
     def _open_own(self, mail: PreparedMail, reading: MailReading, decision: Decision) -> None:
-        """Open a case that refers to the case that reserved the mail's id or one that it answers."""
+        """Open a case that refers to the case that reserved the mail's id or one that it
+        answers.
+        """
         refers_to = self._threads.reserved_by(mail, reading)
         if refers_to is not None and decision.resolution is None:
             decision = resolved(decision, Resolution.ID_RESERVED)

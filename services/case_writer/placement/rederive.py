@@ -53,7 +53,9 @@ class Rederiver:
         self._rule_changes = RuleChanges(snapshot, resolver)
 
     def moves_into_a_case(self, mail: PreparedMail, recorded: RecordedMail) -> bool:
-        """Whether today's rules give a mail without a case another outcome; it is placed like a new one then."""
+        """Whether today's rules give a mail without a case another outcome; it is placed like a new
+        one then.
+        """
         return recorded.reason != IgnoreReason.DISCARDED and not self._stays_unassigned(
             mail, recorded
         )

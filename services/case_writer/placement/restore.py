@@ -1,4 +1,5 @@
-"""Mails of a restored database go back to the cases that they were in, by the archive of events. Pure.
+"""Mails of a restored database go back to the cases that they were in, by the archive of events.
+Pure.
 
 A reply follows the mail that opened its case, not the number: if the database gave that number to
 another case in the meantime, the opening mail gets a new number, and its replies go along.

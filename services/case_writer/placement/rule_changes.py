@@ -24,7 +24,9 @@ _SETTINGS: dict[str, str] = {
 
 @dataclass(frozen=True)
 class RuleChange:
-    """Where the mail would go by `setting`; `target` None means no case, since it would be parked."""
+    """Where the mail would go by `setting`; `target` None means no case, since it would be
+    parked.
+    """
 
     target: Target | None
     decision: Decision

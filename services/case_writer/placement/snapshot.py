@@ -10,7 +10,9 @@ from schemas.stored import CaseStatus, Comment, LimitAlert, Outcome
 
 @dataclass(frozen=True)
 class RecordedMail:
-    """A mail whose outcome is written; `written_by`, the attempt that wrote it last, names the version."""
+    """A mail whose outcome is written; `written_by`, the attempt that wrote it last, names the
+    version.
+    """
 
     outcome: Outcome
     process: str
@@ -28,7 +30,9 @@ class RecordedMail:
 
 @dataclass(frozen=True)
 class CaseSnapshot:
-    """A case that exists, as far as placing a mail needs it; `refers_to` and `merged_into` as in `Case`."""
+    """A case that exists, as far as placing a mail needs it; `refers_to` and `merged_into` as in
+    `Case`.
+    """
 
     process: str
     stage: str
@@ -53,7 +57,8 @@ class SenderHistory:
 
 @dataclass(frozen=True)
 class ThreadSnapshot:
-    """A Message-ID that belongs to a case; `claimed_by` is None while no mail with that id has arrived.
+    """A Message-ID that belongs to a case; `claimed_by` is None while no mail with that id has
+    arrived.
 
     `digest` is that mail's, None if it is not known.
     """
@@ -65,7 +70,9 @@ class ThreadSnapshot:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What the database holds of the things that a batch looks up; what is missing is in no mapping."""
+    """What the database holds of the things that a batch looks up; what is missing is in no
+    mapping.
+    """
 
     mails: dict[str, RecordedMail] = field(default_factory=dict)
     cases: dict[int, CaseSnapshot] = field(default_factory=dict)

@@ -19,7 +19,9 @@ Thread = tuple[Target, str | None]
 
 
 class Threads:
-    """Looks ids up in the plan first: a mail of this batch may have claimed what the database lacks."""
+    """Looks ids up in the plan first: a mail of this batch may have claimed what the database
+    lacks.
+    """
 
     def __init__(self, snapshot: Snapshot, plan: Plan) -> None:
         self._snapshot = snapshot
@@ -42,7 +44,8 @@ class Threads:
         takes_part: Callable[[Target], bool],
         without: Collection[int] = (),
     ) -> tuple[Target | None, Decision]:
-        """The case of the nearest id that the mail refers to, or the case that reserved the mail's own id.
+        """The case of the nearest id that the mail refers to, or the case that reserved the mail's
+        own id.
 
         Anyone can reserve an id by referring to it, even one of a mail still to come. So a reserved
         id counts only if the author takes part in its case and the case is not in `without`.
@@ -61,7 +64,9 @@ class Threads:
         return None, decision
 
     def reserved_by(self, mail: PreparedMail, reading: MailReading) -> Target | None:
-        """The case that reserved one of the mail's ids: a mail that does not join it refers to it."""
+        """The case that reserved one of the mail's ids: a mail that does not join it refers to
+        it.
+        """
         own = [reading.message_id] if reading.message_id else []
         for message_id in [*mail.decision.thread_ids, *own]:
             found = self.find(mail.process, message_id)
@@ -70,7 +75,8 @@ class Threads:
         return None
 
     def copy_of(self, mail: PreparedMail, reading: MailReading) -> tuple[Target, str] | None:
-        """The case and the key of the same mail that came by another route; None if the mail is no copy.
+        """The case and the key of the same mail that came by another route; None if the mail is no
+        copy.
 
         Whoever knows a Message-ID can send it first, with other content: that is no copy.
         """

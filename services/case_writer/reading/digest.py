@@ -1,16 +1,17 @@
 """A digest that is equal for copies of one mail that arrive by different routes. Pure.
 
-Relays add fields and leave the author's alone, or DKIM signatures would not survive them. So the digest
-covers what such signatures usually cover, the author's fields and the body, with white space in fields
-and at the end as in RFC 6376 section 3.4.
+Relays add fields and leave the author's alone, or DKIM signatures would not survive them. So the
+digest covers what such signatures usually cover, the author's fields and the body, with white space
+in fields and at the end as in RFC 6376 section 3.4.
 """
 
 import hashlib
 
 from services.runtime.mail.headers import MailHeaders
 
-# Author, time and subject, and whatever else decides what the mail says, where it belongs and who takes part in it.
-# `Received`, `Delivered-To`, `Return-Path`, signatures and verdicts differ by route and are left out.
+# Author, time and subject, and whatever else decides what the mail says, where it belongs and who
+# takes part in it. `Received`, `Delivered-To`, `Return-Path`, signatures and verdicts differ by
+# route and are left out.
 _FIELDS = (
     *("from", "sender", "reply-to", "to", "cc", "date", "subject", "in-reply-to", "references"),
     *("content-type", "content-transfer-encoding"),
@@ -22,10 +23,11 @@ _CHUNK_BYTES = 1024 * 1024  # a copy of the whole body would count against the m
 
 
 def content_digest(raw: bytes, headers: MailHeaders) -> str:
-    """A SHA-256 hash in hex; equal for copies of one mail, regardless of what servers added in transit.
+    """A SHA-256 hash in hex; equal for copies of one mail, regardless of what servers added in
+    transit.
 
-    Lines that end in `\\n` count as if they ended in `\\r\\n`. The first line of the body decides for all:
-    mail servers write `\\r\\n`, and what they send needs no copy.
+    Lines that end in `\\n` count as if they ended in `\\r\\n`. The first line of the body decides
+    for all: mail servers write `\\r\\n`, and what they send needs no copy.
     """
     digest = hashlib.sha256()
     lines = [

@@ -47,7 +47,9 @@ def read_envelope(headers: MailHeaders, limits: ReadingLimits, defects: Defects)
 
 
 def _author(headers: MailHeaders, defects: Defects) -> Address:
-    """The first of From with an address; else who sent it or is to be answered, under From's name; else a bare name."""
+    """The first of From with an address; else who sent it or is to be answered, under From's name;
+    else a bare name.
+    """
     found = headers.addresses("from")
     addressed = [address for address in found if address.address]
     defects.add("several-authors", len(addressed) > 1)
@@ -62,7 +64,9 @@ def _author(headers: MailHeaders, defects: Defects) -> Address:
 
 
 def _shows_another(author: Address) -> bool:
-    """Whether the display name holds an address that is not the author's: often phishing, sometimes a mailing list."""
+    """Whether the display name holds an address that is not the author's: often phishing, sometimes
+    a mailing list.
+    """
     return "@" in author.name and author.address.lower() not in author.name.lower()
 
 

@@ -8,9 +8,11 @@ from services.runtime.mail.headers import Address
 
 
 class ReadingLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """How much of a mail is read. Above a limit, the reading is shortened and reports a defect; the mail stays whole.
+    """How much of a mail is read. Above a limit, the reading is shortened and reports a defect; the
+    mail stays whole.
 
-    Sizes of text are in characters, those of raw data in bytes. The defaults keep a comment below MongoDB's 16 MiB.
+    Sizes of text are in characters, those of raw data in bytes. The defaults keep a comment below
+    MongoDB's 16 MiB.
     """
 
     max_header_bytes: int = 256 * 1024  # of the mail and of each part
@@ -27,11 +29,12 @@ class ReadingLimits(msgspec.Struct, frozen=True, kw_only=True):
 class Attachment(msgspec.Struct, frozen=True, kw_only=True):
     """A file that came with a mail.
 
-    `name` is safe for any file system and URL and unique within the mail. `original_name` is the name
-    that the mail gives, None if it gives none; treat it as data, never as a path. `content` is byte for byte
-    what was attached. `inline` means that the text shows it. `content_id` has no angle brackets, None if
-    absent. `flags` are constant words: `blocked-type`, `name-changed`, `type-mismatch`,
-    `encrypted`, `signature`, `damaged`, `from-winmail`, `from-message`, `from-text`.
+    `name` is safe for any file system and URL and unique within the mail. `original_name` is the
+    name that the mail gives, None if it gives none; treat it as data, never as a path. `content` is
+    byte for byte what was attached. `inline` means that the text shows it. `content_id` has no
+    angle brackets, None if absent. `flags` are constant words: `blocked-type`, `name-changed`,
+    `type-mismatch`, `encrypted`, `signature`, `damaged`, `from-winmail`, `from-message`,
+    `from-text`.
     """
 
     name: str
@@ -44,12 +47,14 @@ class Attachment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MailReading(msgspec.Struct, frozen=True, kw_only=True):
-    """A mail as a person reads it. All strings are valid UTF-8 without NUL; those that mean a line are one line.
+    """A mail as a person reads it. All strings are valid UTF-8 without NUL; those that mean a line
+    are one line.
 
-    `sent_at` is aware UTC, None if the mail has no credible date. `references` are the Message-IDs of
-    In-Reply-To and References, nearest first. `text` is what the author wrote now, `full_text` has quotes and signature
-    too; `html` is sanitized, None if the mail has none. `defects` are constant words, each once, in the order found;
-    `remote_images` counts the pictures that were kept from loading; `digest` is the same for copies of one mail.
+    `sent_at` is aware UTC, None if the mail has no credible date. `references` are the Message-IDs
+    of In-Reply-To and References, nearest first. `text` is what the author wrote now, `full_text`
+    has quotes and signature too; `html` is sanitized, None if the mail has none. `defects` are
+    constant words, each once, in the order found; `remote_images` counts the pictures that were
+    kept from loading; `digest` is the same for copies of one mail.
     """
 
     subject: str
@@ -85,7 +90,8 @@ SHORTENED = frozenset(
         "too-many-recipients",
     }
 )
-# Defects after which the reading may lack something, or show it wrongly: the mail can be read in more than one way.
+# Defects after which the reading may lack something, or show it wrongly: the mail can be read in
+# more than one way.
 DOUBTFUL = frozenset(
     {
         AMBIGUOUS,
@@ -100,7 +106,9 @@ _LOST_BYTES = "\ufffd"  # what decoding writes for bytes that are no letter
 
 
 def needs_original(reading: MailReading) -> bool:
-    """Whether the reading lacks, or may lack, something that the mail has: then the original is kept."""
+    """Whether the reading lacks, or may lack, something that the mail has: then the original is
+    kept.
+    """
     if not (SHORTENED | DOUBTFUL).isdisjoint(reading.defects):
         return True
     if "charset-repaired" in reading.defects and _LOST_BYTES in reading.full_text + (

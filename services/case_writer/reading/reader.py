@@ -1,4 +1,6 @@
-"""A mail read as a person reads it: bytes in, a value with a list of defects out, never an exception."""
+"""A mail read as a person reads it: bytes in, a value with a list of defects out, never an
+exception.
+"""
 
 from services.case_writer.reading.attachments.builder import FROM_MESSAGE, Files
 from services.case_writer.reading.attachments.containers import Containers, Found
@@ -71,9 +73,11 @@ class _Reader:
         )
 
     def _other_text(self, found: Found, html: str | None) -> tuple[str, str | None, str | None]:
-        """What is shown of a mail that says nothing itself: full text, HTML, and the text if it is not the usual one.
+        """What is shown of a mail that says nothing itself: full text, HTML, and the text if it is
+        not the usual one.
 
-        A report says what its parts for programs say; a message that is attached alone is what the mail is about.
+        A report says what its parts for programs say; a message that is attached alone is what the
+        mail is about.
         """
         reports = [Segment(plain=text) for text in found.report_texts]
         messages = [message for message in found.messages if message.has_text]

@@ -188,7 +188,9 @@ class _Builder:
         )
 
     def _replace(self, rederived: RederivedMail) -> None:
-        """Replace a comment; one that reads as before is left alone, so that repeating changes nothing."""
+        """Replace a comment; one that reads as before is left alone, so that repeating changes
+        nothing.
+        """
         placed, before, was = rederived.placed, rederived.comment, rederived.recorded.case
         number = self._number(placed.target)
         comment = derived_again(before, comment_of(placed, number))

@@ -1,4 +1,6 @@
-"""The comment that a mail becomes, and what of it is derived again when the mail is read again. Pure."""
+"""The comment that a mail becomes, and what of it is derived again when the mail is read again.
+Pure.
+"""
 
 from datetime import datetime
 

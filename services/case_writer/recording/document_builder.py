@@ -22,8 +22,8 @@ class OpeningRules:
     """How cases begin.
 
     `initial_stages` maps each process to its initial stage. `acknowledge` makes the acknowledgement
-    of a mail that opened the case of a number, None for no acknowledgement. `stage_due` returns when
-    a case that enters a stage of a process at a time is due.
+    of a mail that opened the case of a number, None for no acknowledgement. `stage_due` returns
+    when a case that enters a stage of a process at a time is due.
     """
 
     initial_stages: Mapping[str, str]

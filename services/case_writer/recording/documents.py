@@ -61,7 +61,9 @@ class Replacement:
 
 @dataclass(frozen=True)
 class VerdictReplacement:
-    """The reason and decision of today, in place of those of version `seen` of a mail without a case."""
+    """The reason and decision of today, in place of those of version `seen` of a mail without a
+    case.
+    """
 
     key: str
     seen: str
@@ -80,7 +82,9 @@ class Bounced:
 
 @dataclass(frozen=True)
 class LeftCase:
-    """What stays in a case after mails moved out, by the database: `oldest` is a mail key, None if none stays."""
+    """What stays in a case after mails moved out, by the database: `oldest` is a mail key, None if
+    none stays.
+    """
 
     has_mails: bool
     has_opener: bool
@@ -89,7 +93,9 @@ class LeftCase:
 
 @dataclass(frozen=True)
 class StoredState:
-    """What the transaction read: the existing cases by number, and the cases that mails move out of."""
+    """What the transaction read: the existing cases by number, and the cases that mails move out
+    of.
+    """
 
     cases: Mapping[int, Case] = field(default_factory=dict)
     left: Mapping[int, LeftCase] = field(default_factory=dict)
@@ -101,8 +107,8 @@ class Documents:
 
     - `history` are the entries without their revisions, `written_history` with them. `changes` are
       sums over the batch; `case_updates` are the documents that follow from them.
-    - `openers` are the keys of mails that count as the opening ones from now on, since the ones that
-      opened their cases moved away.
+    - `openers` are the keys of mails that count as the opening ones from now on, because the ones
+      that opened their cases moved away.
     - `deliveries` counts further deliveries of recorded mails by their keys. `retried` maps the
       keys of mails to the versions of the outcomes that are replaced.
     """

@@ -12,7 +12,9 @@ from services.case_writer.placement.snapshot import RecordedMail
 def unassigned_event(
     mail: RawMail, outcome: Outcome, reason: str, refers_to: int | None
 ) -> MailParked | MailIgnored:
-    """The event of a mail without a case; `refers_to` is the case with the mail that this one is a copy of."""
+    """The event of a mail without a case; `refers_to` is the case with the mail that this one is a
+    copy of.
+    """
     if outcome == "parked":
         return MailParked(reason=reason, **about(mail))
     return MailIgnored(reason=reason, case=refers_to, **about(mail))

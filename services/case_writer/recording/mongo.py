@@ -52,7 +52,9 @@ class MongoCases:
         self._outbox = store.collection(OutgoingMail.COLLECTION)
 
     async def ensure_indexes(self) -> None:
-        """Create the indexes that people and `mailcase` search by; everything else goes by `_id`."""
+        """Create the indexes that people and `mailcase` search by; everything else goes by
+        `_id`.
+        """
         await self._comments.ensure_index("case", "at")
         await self._comments.ensure_index("message_id")
         await self._cases.ensure_index("process", "status", "-updated_at", "-_id")
@@ -132,8 +134,8 @@ class MongoCases:
     async def _first_number(self, build: DocumentBuilder, session: Session) -> int:
         """The number of the first new case.
 
-        Taken late, so that other writers wait for the counter as briefly as possible; and within the
-        transaction, so that numbers have no gaps.
+        Taken late, so that other writers wait for the counter as briefly as possible; and within
+        the transaction, so that numbers have no gaps.
         """
         if restored := build.restored_numbers:
             await self._counters.raise_to(COUNTER, "value", max(restored), session)
@@ -150,7 +152,8 @@ class MongoCases:
         # After the mails: one of them may have come twice in this batch.
         attempt = documents.attempt
         counts = [
-            # After an unclear commit, nothing else in the database shows that this attempt counted it.
+            # After an unclear commit, nothing else in the database shows that this attempt counted
+            # it.
             (
                 {"_id": key, "counted_by": {"$ne": attempt}},
                 {"$inc": {"deliveries": count}, "$set": {"counted_by": attempt}},
@@ -205,7 +208,9 @@ class MongoCases:
             raise ConflictError("another writer changed a mail first")
 
     async def _mark_bounced(self, bounced: Bounced, session: Session) -> None:
-        """Mark the sent comment, and the outbox, from which a comment not yet written gets the mark."""
+        """Mark the sent comment, and the outbox, from which a comment not yet written gets the
+        mark.
+        """
         ours = {"case": bounced.case, "message_id": {"$in": bounced.message_ids}}
         change = {
             "$addToSet": {"flags": UNDELIVERABLE.value},

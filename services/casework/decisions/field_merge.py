@@ -164,7 +164,9 @@ def ranked(field: Field | None, those: Sequence[FieldValue]) -> list[FieldValue]
 
 
 def _is_contradicted(those: Sequence[FieldValue]) -> bool:
-    """Whether another mail's invoice has another value: a second invoice never replaces the first."""
+    """Whether another mail's invoice has another value: a second invoice never replaces the
+    first.
+    """
     best = those[0] if those else None
     return (
         best is not None

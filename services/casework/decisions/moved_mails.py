@@ -1,4 +1,6 @@
-"""What mails say about fields follows the mails: when they are split off, merged in, or leave. Pure."""
+"""What mails say about fields follows the mails: when they are split off, merged in, or leave.
+Pure.
+"""
 
 from collections.abc import Collection
 
@@ -11,7 +13,8 @@ from services.runtime.settings import Field, Process
 def arrived(
     case: Case, process: Process | None, origin: Case, mails: Collection[str] | None = None
 ) -> FieldsSet | None:
-    """What `mails` of case `origin` change in `case`, as if they had come as replies; None if nothing.
+    """What `mails` of case `origin` change in `case`, as if they had come as replies; None if
+    nothing.
 
     Without `mails`, all of them arrive. What they said in `case` before is replaced. A source that
     counts only when a case opens fills what is empty, and replaces nothing.

@@ -26,11 +26,12 @@ class CommentInfo:
 class Situation:
     """Everything that a decision may depend on.
 
-    `processes` are the settings by name. `other` is the target of a merge, or the case that this one
-    was merged into; None when it does not exist or plays no part. `status_before_merge` and
-    `joined_by_merge` are from the history, for an unmerge: the case's status before, and the participants
-    that the target got and that have not written to it since. `comments` are the case's own, for a split,
-    which also needs `new_number`. `comment_id` names a comment that the action writes.
+    `processes` are the settings by name. `other` is the target of a merge, or the case that this
+    one was merged into; None when it does not exist or plays no part. `status_before_merge` and
+    `joined_by_merge` are from the history, for an unmerge: the case's status before, and the
+    participants that the target got and that have not written to it since. `comments` are the
+    case's own, for a split, which also needs `new_number`. `comment_id` names a comment that the
+    action writes.
     """
 
     case: Case
@@ -52,7 +53,9 @@ class Situation:
 
 @dataclass(frozen=True)
 class AutomaticMail:
-    """What a stage sends when a case enters it; templates, to be filled in by whoever writes the outbox."""
+    """What a stage sends when a case enters it; templates, to be filled in by whoever writes the
+    outbox.
+    """
 
     stage: str
     to: str
@@ -62,10 +65,11 @@ class AutomaticMail:
 
 @dataclass(frozen=True)
 class Accepted:
-    """What an action changes, by case number, in order. `by_rule` follow from the settings, not from the actor.
+    """What an action changes, by case number, in order. `by_rule` follow from the settings, not
+    from the actor.
 
-    `note` is the text of the comment to write, None for most; `mail` goes out; `split` are the comments
-    that go to the new case.
+    `note` is the text of the comment to write, None for most; `mail` goes out; `split` are the
+    comments that go to the new case.
     """
 
     changes: Mapping[int, Sequence[What]]

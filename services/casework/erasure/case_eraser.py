@@ -30,7 +30,9 @@ class CaseEraser:
         self._search = store.collection(SearchEntry.COLLECTION)
 
     async def erase(self, number: int, run: ErasureRun, read: ReadErasure) -> None:
-        """Write what `read` returns for the case, unless it is a dry run, and add it to the report of `run`."""
+        """Write what `read` returns for the case, unless it is a dry run, and add it to the report
+        of `run`.
+        """
 
         async def body(session: Session) -> CaseErasure:
             erasure = await read(number, run, session)

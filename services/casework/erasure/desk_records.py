@@ -1,7 +1,8 @@
-"""What the desk keeps of a person beside the cases: drafts, uploads, the audit log, views, kept answers.
+"""What the desk keeps of a person beside the cases: drafts, uploads, the audit log, views, kept
+answers.
 
-People who work here are another matter: an account of the same address, with its sessions, is reported and
-stays, since its name stands in the histories of cases.
+People who work here are another matter: an account of the same address, with its sessions, is
+reported and stays, since its name stands in the histories of cases.
 """
 
 import re
@@ -21,13 +22,14 @@ from services.runtime.store.mongo import Collection, Document, Store
 SCANNED_TOGETHER = 200
 EMPTY_ANSWER = b"{}"
 
-# What is left of a document: the fields that change, none, or None for a document that goes as a whole.
+# What is left of a document: the fields that change, none, or None for a document that goes as a
+# whole.
 Remainder = Document | None
 
 
 class DeskRecords:
-    """Erases in each collection of its own accord; a repeated erasure finds what is left. Methods raise
-    TransientError.
+    """Erases in each collection of its own accord; a repeated erasure finds what is left. Methods
+    raise TransientError.
     """
 
     def __init__(self, store: Store) -> None:
@@ -35,7 +37,9 @@ class DeskRecords:
         self._blobs = Blobs(store)
 
     async def erase(self, run: ErasureRun) -> None:
-        """Erase the traces of `run`, or count them in a dry run, and name the account of the address."""
+        """Erase the traces of `run`, or count them in a dry run, and name the account of the
+        address.
+        """
         pattern, address = run.traces.pattern(), run.traces.address.lower()
         users = self._store.collection(User.COLLECTION)
         account = await users.find_one({"_id": address}, ["_id"])

@@ -19,7 +19,9 @@ def redacted_only(
 
 
 def without_erased_recipients(mail: dict[str, Any]) -> dict[str, Any]:
-    """An outgoing mail without the person among those who still get it; nothing goes out when nobody is left."""
+    """An outgoing mail without the person among those who still get it; nothing goes out when
+    nobody is left.
+    """
     if mail["state"] not in {"pending", "claimed"}:
         return mail
     remaining = [recipient for recipient in mail["remaining"] if ERASED not in recipient]

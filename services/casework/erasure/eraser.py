@@ -1,8 +1,8 @@
 """Erases a person's data from the database: one transaction per case, then the blobs.
 
-What stays is what proves that nothing was lost: case numbers, mail keys, times, outcomes. A repeated
-erasure finds what an interrupted one left. The archives on the broker keep their mails until they age
-out; the report says until when.
+What stays is what proves that nothing was lost: case numbers, mail keys, times, outcomes. A
+repeated erasure finds what an interrupted one left. The archives on the broker keep their mails
+until they age out; the report says until when.
 """
 
 from collections.abc import Mapping

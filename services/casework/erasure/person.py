@@ -153,7 +153,9 @@ class PersonErasure:
         return found
 
     async def erase_unplaced(self, run: ErasureRun) -> None:
-        """Parked and ignored mails that the person wrote: their content goes, their outcome stays."""
+        """Parked and ignored mails that the person wrote: their content goes, their outcome
+        stays.
+        """
         pattern, last = run.traces.pattern(), ""
         aside: Document = {"case": None, "raw": {"$nin": [None, run.placeholder.sha256]}}
         while page := await self._mails.find(

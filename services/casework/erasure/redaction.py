@@ -61,10 +61,11 @@ def is_by(comment: Comment, address: str) -> bool:
 def erased_comment(
     comment: Comment, traces: Traces, pattern: re.Pattern[str], blob: BlobRef
 ) -> Comment:
-    """The comment without the person's data: emptied if they wrote it, redacted if it mentions them.
+    """The comment without the person's data: emptied if they wrote it, redacted if it mentions
+    them.
 
-    `blob` holds ERASED_CONTENT, which stands in for erased files. The same comment when there is nothing
-    to erase.
+    `blob` holds ERASED_CONTENT, which stands in for erased files. The same comment when there is
+    nothing to erase.
     """
     if is_by(comment, traces.address):
         return emptied_comment(comment, blob)
@@ -145,7 +146,9 @@ def redacted(value: Any, pattern: re.Pattern[str]) -> Any:
 
 
 def erased_file(attachment: Attachment, blob: BlobRef) -> Attachment:
-    """The attachment with `blob` in place of its content; the hash of what was there stays as a flag."""
+    """The attachment with `blob` in place of its content; the hash of what was there stays as a
+    flag.
+    """
     if ERASED_FLAG in attachment.flags:
         return attachment
     return Attachment(

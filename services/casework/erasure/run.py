@@ -13,8 +13,8 @@ from services.casework.erasure.redaction import Traces
 class ErasureReport:
     """What an erasure did, or would do.
 
-    `desk_records` are drafts, uploads, views, deliveries, kept answers and entries of the audit log.
-    `account` is the user of the desk with the same address, who stays; None if there is none.
+    `desk_records` are drafts, uploads, views, deliveries, kept answers and entries of the audit
+    log. `account` is the user of the desk with the same address, who stays; None if there is none.
     """
 
     cases: list[int] = field(default_factory=list)

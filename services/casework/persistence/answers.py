@@ -45,7 +45,9 @@ class MongoAnswers:
         )
 
     async def latest_author(self, number: int) -> str | None:
-        """The address of whoever wrote the case's latest mail, even a stranger; None if there is none."""
+        """The address of whoever wrote the case's latest mail, even a stranger; None if there is
+        none.
+        """
         received = {"case": number, "kind": "mail"}
         for latest in await self._comments.find(received, ["author"], sort="-at", limit=1):
             return latest["author"]["address"] or None
@@ -56,8 +58,8 @@ class MongoAnswers:
     ) -> Sequence[Change]:
         """Write the mail and its entry in the history, which is returned for publishing.
 
-        With `expected`, only while the case is at that revision: an answer never goes out unaware of a
-        newer mail. Raises StaleRevisionError, and ConflictError if the mail is there.
+        With `expected`, only while the case is at that revision: an answer never goes out unaware
+        of a newer mail. Raises StaleRevisionError, and ConflictError if the mail is there.
         """
 
         async def body(session: Session) -> Sequence[Change]:

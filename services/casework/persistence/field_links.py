@@ -1,7 +1,7 @@
 """Which other cases have the same invoice, and whether a seller's account is the known one.
 
-All of it happens within the transaction that writes the fields. Whoever brings an invoice writes its
-key, so of two racing writers the second conflicts with the first, reads again, and finds it.
+All of it happens within the transaction that writes the fields. Whoever brings an invoice writes
+its key, so of two racing writers the second conflicts with the first, reads again, and finds it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -55,8 +55,8 @@ class FieldLinks:
     async def is_account_new(self, seller: str, accounts: Iterable[str]) -> bool:
         """Whether the seller has a known account, and one of these is another one.
 
-        Known are the first account, and those of cases in which a person accepted the account: there
-        the flag is gone. What was said about this case before is not said again.
+        Known are the first account, and those of cases in which a person accepted the account:
+        there the flag is gone. What was said about this case before is not said again.
         """
         wanted = [invoice_keys.digest(invoice_keys.account_digits(account)) for account in accounts]
         if not wanted:

@@ -62,11 +62,15 @@ class FieldRecorder:
         self._cases = store.collection(Case.COLLECTION)
 
     async def record(self, read: FieldsRead) -> Recorded:
-        """Let the mail describe the case that it is in. Recording the same again changes nothing."""
+        """Let the mail describe the case that it is in. Recording the same again changes
+        nothing.
+        """
         return await self._store.transaction(partial(self._record, read))
 
     async def preview(self, read: FieldsRead) -> tuple[Case, FieldsSet | None] | None:
-        """The case, and what `record` would change in its fields; None if the mail is in no case."""
+        """The case, and what `record` would change in its fields; None if the mail is in no
+        case.
+        """
 
         async def body(session: Session) -> tuple[Case, FieldsSet | None] | None:
             place = await mail_place(self._store, self._processes, read.mail_key, session)

@@ -23,7 +23,9 @@ class MailPlace:
 async def mail_place(
     store: Store, processes: Mapping[str, Process], mail_key: str, session: Session
 ) -> MailPlace | None:
-    """None if the mail is in no case, is no person's mail, or its process is not in the settings."""
+    """None if the mail is in no case, is no person's mail, or its process is not in the
+    settings.
+    """
     query = {"_id": mail_key, "kind": "mail"}
     comments = await store.collection(Comment.COLLECTION).find(query, limit=1, session=session)
     if not comments:

@@ -33,7 +33,9 @@ def follow_merge(
     changes: Mapping[int, Sequence[What]],
     now: datetime,
 ) -> None:
-    """Let what the mails of a merged case say describe the case that took it in, while it has it."""
+    """Let what the mails of a merged case say describe the case that took it in, while it has
+    it.
+    """
     for number, whats in changes.items():
         case = written.cases.get(number)
         for what in whats:

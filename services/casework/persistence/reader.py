@@ -1,4 +1,6 @@
-"""Reading cases and what belongs to them, page by page. Every method takes the filter of what may be seen."""
+"""Reading cases and what belongs to them, page by page. Every method takes the filter of what may
+be seen.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -29,8 +31,8 @@ class CaseReader:
     async def ensure_indexes(self) -> None:
         """What the lists of the desk are sorted and counted by.
 
-        Each costs something with every mail, so there are few: a list that names no status asks for both, and
-        is merged from the parts of one index.
+        Each costs something with every mail, so there are few: a list that names no status asks for
+        both, and is merged from the parts of one index.
         """
         latest = ("-updated_at", "-_id")
         await self._cases.ensure_index("process", "status", *latest)
@@ -70,8 +72,9 @@ class CaseReader:
         return [document["_id"] for document in found]
 
     async def related(self, case: Case, visible: Filter) -> list[RelatedCase]:
-        """The cases that may be seen among those that this one is linked with, refers to, or that refer to
-        it; at most 50."""
+        """The cases that may be seen among those that this one is linked with, refers to, or that
+        refer to it; at most 50.
+        """
         kinds = {link.case: (str(link.kind), link.by) for link in case.links[:MAX_RELATED]}
         if case.refers_to is not None:
             kinds.setdefault(case.refers_to, ("refers-to", ""))
@@ -86,7 +89,9 @@ class CaseReader:
         ]
 
     async def moved_out(self, processes: Sequence[str], since: datetime) -> list[int]:
-        """The cases that left one of `processes` for another process since then, in order of number."""
+        """The cases that left one of `processes` for another process since then, in order of
+        number.
+        """
         moved = {
             "what.type": "stage-moved",
             "what.from_process": {"$in": list(processes)},

@@ -47,10 +47,11 @@ async def record_change(
     added: Mapping[str, int] | None = None,
     expected: int | None = None,
 ) -> Sequence[Change]:
-    """Let `what` happen to case `number`, and add to its counts; nothing when there is no such case.
+    """Let `what` happen to case `number`, and add to its counts; nothing when there is no such
+    case.
 
-    Raises StaleRevisionError when the case is not at revision `expected`, and ConflictError when someone
-    else changed it at the same time.
+    Raises StaleRevisionError when the case is not at revision `expected`, and ConflictError when
+    someone else changed it at the same time.
     """
     cases = store.collection(Case.COLLECTION)
     found = await cases.find({"_id": number}, limit=1, session=session)

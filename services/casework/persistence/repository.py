@@ -54,8 +54,9 @@ Compose = Callable[[AutomaticMail, Case, datetime], OutgoingMail | None]
 class CaseRepository:
     """Reads cases and does what actors ask for.
 
-    `compose` makes the mail that entering a stage sends, None when the process sends no mail. Methods
-    raise TransientError in an outage, ActionRefusedError and StaleRevisionError as they say.
+    `compose` makes the mail that entering a stage sends, None when the process sends no mail.
+    Methods raise TransientError in an outage, ActionRefusedError and StaleRevisionError as they
+    say.
     """
 
     def __init__(
@@ -109,8 +110,8 @@ class CaseRepository:
     ) -> Done:
         """Do `action` to case `number`; with `expected`, only while the case is at that revision.
 
-        `files` are the attachments of a note, already in the blob store. Raises ActionRefusedError, with
-        the reason `no-such-case` too, and StaleRevisionError.
+        `files` are the attachments of a note, already in the blob store. Raises ActionRefusedError,
+        with the reason `no-such-case` too, and StaleRevisionError.
         """
         request = _Request(number, action, acting, expected, files, f"note-{uuid.uuid4().hex}")
         body = partial(self._act, request)
@@ -166,7 +167,9 @@ class CaseRepository:
         return from_document(found[0], Case) if found else None
 
     async def _before_merge(self, situation: Situation, target: int, session: Session) -> Situation:
-        """What the merge changed, from the histories of both cases, so that exactly that is undone."""
+        """What the merge changed, from the histories of both cases, so that exactly that is
+        undone.
+        """
         case = situation.case
         of_case = await self._last_merge({"case": case.number, "what.into": target}, session)
         of_target = await self._last_merge({"case": target, "what.absorbed": case.number}, session)

@@ -13,7 +13,9 @@ from services.runtime.store.mongo import Document, Session, Store
 async def split_off(
     store: Store, situation: Situation, opened: Change, ids: Sequence[str], session: Session
 ) -> Case:
-    """Move the comments `ids` of the situation's case to the case that `opened` begins: it is returned."""
+    """Move the comments `ids` of the situation's case to the case that `opened` begins: it is
+    returned.
+    """
     number, new = situation.case.number, opened.case
     comments, mails = store.collection(Comment.COLLECTION), store.collection(Mail.COLLECTION)
     among: Document = {"_id": {"$in": list(ids)}}
@@ -40,7 +42,9 @@ async def split_off(
 
 
 def new_case(situation: Situation, opened: Change, moved: Sequence[Comment]) -> Case:
-    """The document of the new case. Its participants are those who wrote the comments that moved."""
+    """The document of the new case. Its participants are those who wrote the comments that
+    moved.
+    """
     if not isinstance(opened.what, Opened):
         raise TypeError(f"change {opened.id} opens no case")
     first = next(comment for comment in moved if comment.id == opened.what.comment)

@@ -108,7 +108,9 @@ class UniqueValues:
         now: datetime,
         mail_key: str | None,
     ) -> None:
-        """End the links that only these values made, with cases that have none of them any longer."""
+        """End the links that only these values made, with cases that have none of them any
+        longer.
+        """
         same = {other for cases in others for other in cases}
         for link in written.cases[number].links:
             if link.kind != _DUPLICATE or link.by != "fields" or link.case in same:

@@ -91,7 +91,8 @@ def reply(
 ) -> int:
     """Mail a text from a case, with its number in the subject; the answers join the case.
 
-    Waits up to half a minute for the mail to go out. One that the mail server postpones is tried again by the sender.
+    Waits up to half a minute for the mail to go out. One that the mail server postpones is tried
+    again by the sender.
     """
     settings = loaded(config)
     unusable = [address for address in [*(to or ()), *(cc or ())] if mailable(address) is None]
@@ -164,7 +165,9 @@ async def send_reply(settings: Settings, answer: AnswerCase, *, json: bool = Fal
 def missing_author(
     case: int, author: str | None, to: Sequence[str], own: Collection[str]
 ) -> list[str]:
-    """A warning if whoever wrote the case's latest mail does not get the answer; the mailboxes' `own` need none."""
+    """A warning if whoever wrote the case's latest mail does not get the answer; the mailboxes'
+    `own` need none.
+    """
     known = mailable(author) if author else None
     if author is None or (known or author).lower() in {
         *own,
@@ -193,7 +196,9 @@ def _as_json(mail: OutgoingMail, warnings: Sequence[str], ended: Document | None
 
 
 async def _with_blobs(kept: Blobs, answer: AnswerCase) -> AnswerCase:
-    """The files travel as references, for a message may not be large; they stay as long as it may wait."""
+    """The files travel as references, for a message may not be large; they stay as long as it may
+    wait.
+    """
     blobs = await kept.put_all([file.content or b"" for file in answer.files])
     files = [
         AnswerFile(name=file.name, content_type=file.content_type, blob=blob)

@@ -1,4 +1,6 @@
-"""Checks cases against their histories: no gaps, and no state that the history does not explain. Pure."""
+"""Checks cases against their histories: no gaps, and no state that the history does not explain.
+Pure.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence

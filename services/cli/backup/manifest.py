@@ -104,7 +104,9 @@ def is_inside(name: str) -> bool:
 
 
 def verify(folder: Path, manifest: Manifest) -> None:
-    """Compare every file with its checksum. Raises PermanentError, naming the first that differs."""
+    """Compare every file with its checksum. Raises PermanentError, naming the first that
+    differs.
+    """
     for name, expected in (
         *((dumped.file, dumped.sha256) for dumped in manifest.collections),
         *((archive.file, archive.sha256) for archive in manifest.archives),

@@ -1,4 +1,6 @@
-"""What the commands of `mailcase case` share: who acts, on which database, and how a refusal reads."""
+"""What the commands of `mailcase case` share: who acts, on which database, and how a refusal
+reads.
+"""
 
 import getpass
 from collections.abc import AsyncIterator

@@ -42,7 +42,9 @@ def save(
     original: Original = False,
     config: Config = DEFAULT_CONFIG,
 ) -> int:
-    """Save the attachments of a case, or its original mails, to a folder. Nothing there is overwritten."""
+    """Save the attachments of a case, or its original mails, to a folder. Nothing there is
+    overwritten.
+    """
     saved = asyncio.run(_save(loaded(config), number, to, attachment, original=original))
     if not saved:
         print("nothing to save")
@@ -93,6 +95,8 @@ def _make(folder: Path) -> None:
 
 
 def _one_name(name: str) -> str:
-    """The last part of a name that is safe already; a document that someone changed cannot lead elsewhere."""
+    """The last part of a name that is safe already; a document that someone changed cannot lead
+    elsewhere.
+    """
     last = name.replace("\\", "/").rpartition("/")[2].replace("\0", "")
     return "file" if last in _UNSAFE else last

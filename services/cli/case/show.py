@@ -57,7 +57,8 @@ Full = Annotated[
 
 @dataclass(frozen=True)
 class ShownCase:
-    """Everything that one page shows, as the database has it: comments and outgoing mails oldest first.
+    """Everything that one page shows, as the database has it: comments and outgoing mails oldest
+    first.
 
     `absorbed` are the numbers of cases that were merged into this one.
     """
@@ -76,7 +77,9 @@ def show(
     config: Config = DEFAULT_CONFIG,
     json: Json = False,
 ) -> None:
-    """Show a case with its fields, its comments, its attachments, and the mail that is not out yet."""
+    """Show a case with its fields, its comments, its attachments, and the mail that is not out
+    yet.
+    """
     settings = loaded(config)
     shown = asyncio.run(read_case(settings, number))
     if json:
@@ -114,7 +117,9 @@ def print_case(
     processes: Mapping[str, Process] | None = None,
     full: bool = False,
 ) -> None:
-    """A case for a person, its number as the settings write it; nothing in it can drive the terminal."""
+    """A case for a person, its number as the settings write it; nothing in it can drive the
+    terminal.
+    """
     case = shown.case
     _line(console, f"{reference.title(case['_id'], 'Case')} {case['title']}", "bold")
     for line in _facts(shown, reference, processes or {}):

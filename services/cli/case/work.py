@@ -1,4 +1,6 @@
-"""`mailcase case move|assign|note|set|title|due|close|reopen|merge|unmerge|split`: one action each."""
+"""`mailcase case move|assign|note|set|title|due|close|reopen|merge|unmerge|split`: one action
+each.
+"""
 
 import asyncio
 from collections.abc import Sequence
@@ -258,7 +260,9 @@ async def _done(
 
 
 async def _whole_ids(store: Store, number: int, beginnings: Sequence[str]) -> list[str]:
-    """The ids of the case's comments that begin so; a beginning of several ids, or of none, stays as it is."""
+    """The ids of the case's comments that begin so; a beginning of several ids, or of none, stays
+    as it is.
+    """
     comments = await store.collection(Comment.COLLECTION).find({"case": number}, ["_id"])
     ids = [str(comment["_id"]) for comment in comments]
     found = {

@@ -50,5 +50,7 @@ def write_new(folder: Path, name: str, content: bytes) -> Path:
 
 
 def media_type(path: Path) -> str:
-    """The media type that the file's name suggests; `application/octet-stream` if it suggests none."""
+    """The media type that the file's name suggests; `application/octet-stream` if it suggests
+    none.
+    """
     return mimetypes.guess_type(path.name)[0] or "application/octet-stream"

@@ -25,8 +25,8 @@ def print_table(
     """Print a table. Control characters in cells are replaced.
 
     Columns named in `whole`, such as ids that people copy, are never cut; the others share the rest
-    of the width, and are cut to it. Where that is too little, columns named in `spare` are left out,
-    the first one first. With `wrap_last`, the last column goes on below itself instead.
+    of the width, and are cut to it. Where that is too little, columns named in `spare` are left
+    out, the first one first. With `wrap_last`, the last column goes on below itself instead.
     """
     cells = [[" ".join(printable(cell).split()) for cell in row] for row in rows]
     natural = {

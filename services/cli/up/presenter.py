@@ -21,7 +21,9 @@ _STYLES = {"info": "", "warning": "yellow", "error": "red"}
 
 
 class Presenter(Protocol):
-    """Callable from any thread. `is_for_people` when what it prints goes to a terminal, and into no log."""
+    """Callable from any thread. `is_for_people` when what it prints goes to a terminal, and into no
+    log.
+    """
 
     is_for_people: bool
 
@@ -29,7 +31,9 @@ class Presenter(Protocol):
         """Show that something takes its time, during the block."""
 
     def event(self, name: str, text: str, level: Level = "info", **fields: object) -> None:
-        """Something that `up` itself did or noticed; `text` is for people, the rest for programs."""
+        """Something that `up` itself did or noticed; `text` is for people, the rest for
+        programs.
+        """
 
     def log_line(self, service: str, line: bytes) -> None:
         """A line of a service's log."""

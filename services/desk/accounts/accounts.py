@@ -28,7 +28,9 @@ _MAX_TYPED = 254  # characters of an address (RFC 5321 section 4.5.3.1.3)
 
 @dataclass(frozen=True)
 class Client:
-    """Where a request comes from: its network address, its browser, the value of its device cookie."""
+    """Where a request comes from: its network address, its browser, the value of its device
+    cookie.
+    """
 
     address: str = ""
     user_agent: str = ""
@@ -52,7 +54,9 @@ def utc_now() -> datetime:
 
 
 class Accounts:
-    """The accounts of the desk. `by` is who acts, for the audit log; `address` their network address."""
+    """The accounts of the desk. `by` is who acts, for the audit log; `address` their network
+    address.
+    """
 
     def __init__(
         self,
@@ -117,8 +121,8 @@ class Accounts:
     ) -> LoggedIn:
         """Set a password by a one-time link, end all other sessions, and log in.
 
-        `address` and `name` are of the first account, for the link of an installation without users.
-        Raises AccountError, BusyError, TransientError.
+        `address` and `name` are of the first account, for the link of an installation without
+        users. Raises AccountError, BusyError, TransientError.
         """
         link = await self.open_link(code)
         known = await self.users.existing(link.user) if link.user is not None else None
@@ -166,7 +170,9 @@ class Accounts:
         by: str,
         from_address: str = "",
     ) -> tuple[User, str | None]:
-        """A new user and their one-time link, None when people log in by OpenID. Raises AccountError."""
+        """A new user and their one-time link, None when people log in by OpenID. Raises
+        AccountError.
+        """
         user = await self.users.add(address, name, groups, admin=admin)
         await self._note("user-added", by, from_address, user.id)
         if self.settings.login == "oidc":
@@ -187,7 +193,9 @@ class Accounts:
         return url
 
     async def first_link(self) -> str | None:
-        """The link for the first visitor of an installation; None once there is a user, or by OpenID."""
+        """The link for the first visitor of an installation; None once there is a user, or by
+        OpenID.
+        """
         if self.settings.login == "oidc" or await self.users.any():
             return None
         return await self.links.create(None, "first")
@@ -195,7 +203,9 @@ class Accounts:
     async def change_user(
         self, address: str, changes: dict[str, Any], *, by: str, from_address: str = ""
     ) -> User:
-        """A user with another name, other groups, or as an administrator or not. Raises AccountError."""
+        """A user with another name, other groups, or as an administrator or not. Raises
+        AccountError.
+        """
         user = await self.users.change(address, changes)
         if user is None:
             raise no_such_user()

@@ -10,7 +10,9 @@ _SITE_BITS = (
 
 
 class ClientAddresses:
-    """Finds the client's address; only trusted proxies may say that it is another than their own."""
+    """Finds the client's address; only trusted proxies may say that it is another than their
+    own.
+    """
 
     def __init__(self, trusted_proxies: Sequence[str]) -> None:
         self._trusted = [ip_network(network) for network in trusted_proxies]
@@ -18,8 +20,9 @@ class ClientAddresses:
     def address(self, peer: str, forwarded_for: Sequence[str]) -> str:
         """The address of the nearest hop that is no trusted proxy, in normal form.
 
-        `peer` is the other end of the connection; `forwarded_for` the values of all `X-Forwarded-For`
-        headers in order. What stands before an untrusted hop may be its invention.
+        `peer` is the other end of the connection; `forwarded_for` the values of all
+        `X-Forwarded-For` headers in order. What stands before an untrusted hop may be its
+        invention.
         """
         current = _parsed(peer)
         if current is None:

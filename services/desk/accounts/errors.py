@@ -4,7 +4,9 @@ from services.runtime.errors import PermanentError, TransientError
 
 
 class AccountError(PermanentError):
-    """A refusal for the person or the program that asked: a constant reason, what, and how to fix it."""
+    """A refusal for the person or the program that asked: a constant reason, what, and how to fix
+    it.
+    """
 
     def __init__(self, reason: str, problem: str, hint: str) -> None:
         super().__init__(f"{problem}; {hint}")
@@ -25,8 +27,8 @@ class LoginFailedError(AccountError):
 
 
 class TooManyAttemptsError(AccountError):
-    """Too many log-ins failed; `retry_after_s` says when to try again. `is_first` is true for the first
-    refusal of a window, so that one entry of the audit log stands for all of them.
+    """Too many log-ins failed; `retry_after_s` says when to try again. `is_first` is true for the
+    first refusal of a window, so that one entry of the audit log stands for all of them.
     """
 
     def __init__(self, retry_after_s: int, *, is_first: bool) -> None:

@@ -47,7 +47,9 @@ class OneTimeLinks:
         return from_document(document, OneTimeLink)
 
     async def use(self, code: str) -> OneTimeLink:
-        """Use the link up: of several requests at once exactly one succeeds. Raises AccountError."""
+        """Use the link up: of several requests at once exactly one succeeds. Raises
+        AccountError.
+        """
         change = {"$set": {"used_at": self._clock()}}
         document = await self._links.update_returning(self._usable(code), change)
         if document is None:

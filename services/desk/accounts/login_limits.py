@@ -1,9 +1,10 @@
 """Limits on log-ins that fail, per account and network address.
 
-An attempt is counted before the password is checked, so that a thousand at once count as a thousand; one
-that succeeds is taken back. Guesses from one network lock out that network for that account, guesses from
-many networks lock the account to browsers that never logged in to it. A browser that did, which its
-device cookie proves, has a limit of its own and passes all others: its owner is not locked out by others.
+An attempt is counted before the password is checked, so that a thousand at once count as a
+thousand; one that succeeds is taken back. Guesses from one network lock out that network for that
+account, guesses from many networks lock the account to browsers that never logged in to it. A
+browser that did, which its device cookie proves, has a limit of its own and passes all others: its
+owner is not locked out by others.
 """
 
 from collections.abc import Callable
@@ -47,8 +48,8 @@ class LoginLimits:
     async def reserve(self, account: str, address: str, device: str | None) -> list[str]:
         """Count an attempt; the keys to `release` if it succeeds.
 
-        `device` is the value of the device cookie. Raises TooManyAttemptsError: for this account and
-        network, without counting it against the account elsewhere.
+        `device` is the value of the device cookie. Raises TooManyAttemptsError: for this account
+        and network, without counting it against the account elsewhere.
         """
         network = network_of(address)
         if device is not None and await self._is_known(device, account):
@@ -70,7 +71,9 @@ class LoginLimits:
             await self._attempts.update({"_id": key}, {"$inc": {"count": -1}})
 
     async def remember_device(self, account: str, device: str | None) -> str:
-        """The value for the device cookie: the browser's own if it is known for this user, else a new one."""
+        """The value for the device cookie: the browser's own if it is known for this user, else a
+        new one.
+        """
         expires_at = self._clock() + DEVICE_LIFETIME
         if device is not None and await self._devices.update(
             {"_id": hashed(device), "user": account}, {"$set": {"expires_at": expires_at}}

@@ -1,4 +1,6 @@
-"""Passwords: what is accepted, and their hashes (argon2id, RFC 9106). Blocking work runs in threads."""
+"""Passwords: what is accepted, and their hashes (argon2id, RFC 9106). Blocking work runs in
+threads.
+"""
 
 import asyncio
 import unicodedata
@@ -66,8 +68,8 @@ class Passwords:
     async def matches(self, password: str, stored: str | None) -> bool:
         """Whether the password is the one of `stored`.
 
-        None, for an account without a password or no account at all, takes as long as a wrong password.
-        Raises BusyError when too many wait already.
+        None, for an account without a password or no account at all, takes as long as a wrong
+        password. Raises BusyError when too many wait already.
         """
         return await self._in_thread(self._matches, password, stored)
 

@@ -21,7 +21,8 @@ _LINE = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,200}")
 def normal_address(address: str) -> str:
     """The id of a user. Raises AccountError for what is no address."""
     normal = address.strip().lower()
-    # ASCII only: letters that look alike, or fold to another's, would be another user with their roles.
+    # ASCII only: letters that look alike, or fold to another's, would be another user with their
+    # roles.
     if _ADDRESS.fullmatch(normal) is None or not normal.isascii():
         raise AccountError(
             "invalid-address", "that is not an address", "give one such as anna@example.com"
@@ -40,7 +41,9 @@ def checked_line(text: str, what: str) -> str:
 
 
 class Users:
-    """Adds, finds and changes users. `disable` and `set_password` end nothing else; see `Accounts`."""
+    """Adds, finds and changes users. `disable` and `set_password` end nothing else; see
+    `Accounts`.
+    """
 
     def __init__(self, store: Store, clock: Callable[[], datetime], announce: Announce) -> None:
         self._users = store.collection(User.COLLECTION)
@@ -82,7 +85,9 @@ class Users:
         issuer: str | None = None,
         subject: str | None = None,
     ) -> User:
-        """A new user, without a password. Raises AccountError, also for an address that is taken."""
+        """A new user, without a password. Raises AccountError, also for an address that is
+        taken.
+        """
         user = User(
             id=normal_address(address),
             name=checked_line(name, "name"),
@@ -105,7 +110,9 @@ class Users:
     async def change(
         self, address: str, changes: Mapping[str, Any], only_if: Mapping[str, Any] | None = None
     ) -> User | None:
-        """The user with some fields changed; None if there is none, or none that `only_if` matches."""
+        """The user with some fields changed; None if there is none, or none that `only_if`
+        matches.
+        """
         query = {"_id": address.strip().lower(), **(only_if or {})}
         document = await self._users.update_returning(query, {"$set": dict(changes)})
         if document is None:

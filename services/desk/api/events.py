@@ -16,9 +16,9 @@ from services.desk.live.sse import EventStream
 async def stream_events(call: Call[NoQuery, None]) -> Reply | Response:
     """A stream that says which case is at which revision; ask for the case to see it.
 
-    Events: `open` once; `case` with case, revision, process and kind of change; `refetch` when events were
-    missed: fetch again what you show; `ended` with a reason, `signed-out` among others. Comments in between
-    keep the connection open.
+    Events: `open` once; `case` with case, revision, process and kind of change; `refetch` when
+    events were missed: fetch again what you show; `ended` with a reason, `signed-out` among others.
+    Comments in between keep the connection open.
     """
     desk, principal, again = call.desk, call.principal, call.again
 

@@ -15,8 +15,8 @@ _LEAST_RATE = 16 * 1024  # bytes a second, on average; slower is an attack or ho
 async def read_body(request: Request, most: int) -> bytes:
     """The whole body, of at most `most` bytes.
 
-    Raises ProblemError: 413 for a larger one, before it is read if the client says its length; 408 for one
-    that comes too slowly.
+    Raises ProblemError: 413 for a larger one, before it is read if the client says its length; 408
+    for one that comes too slowly.
     """
     declared = request.headers.get("content-length", "0")
     if not declared.isdigit() or int(declared[:20]) > most:

@@ -7,8 +7,8 @@ Json = Mapping[str, Any]
 
 
 def breaking_changes(old: Json, new: Json) -> list[str]:
-    """One line for each: an operation, a status, a property or a choice that is gone, a parameter or a
-    property that is required now.
+    """One line for each: an operation, a status, a property or a choice that is gone, a parameter
+    or a property that is required now.
 
     Additions break nothing: clients ignore properties that they do not know.
     """

@@ -1,7 +1,7 @@
 """Opaque cursors of lists: where the next page begins. Pure.
 
-A cursor holds the sort and the place of the last item. It gives no access: the query of the next page has
-the same filter as that of the first.
+A cursor holds the sort and the place of the last item. It gives no access: the query of the next
+page has the same filter as that of the first.
 """
 
 import base64
@@ -21,8 +21,8 @@ _Id = Annotated[str, msgspec.Meta(max_length=200)]
 
 
 class Place(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
-    """The last item of a page: the time it is sorted by, None in an order by id, and its id, which settles
-    equal times.
+    """The last item of a page: the time it is sorted by, None in an order by id, and its id, which
+    settles equal times.
     """
 
     sort: str
@@ -51,7 +51,9 @@ def read_cursor(text: str, sort: str) -> Place:
 
 
 def after(place: Place, field: str, *, descending: bool, id_field: str = "_id") -> dict[str, Any]:
-    """The filter of what follows `place` in the order of `field`, then of the id, both in one direction."""
+    """The filter of what follows `place` in the order of `field`, then of the id, both in one
+    direction.
+    """
     operator = "$lt" if descending else "$gt"
     if place.at is None or field == id_field:
         return {id_field: {operator: place.id}}

@@ -1,4 +1,6 @@
-"""From a row of the route table to an ASGI route: who asks, may they, what do they ask, what comes back."""
+"""From a row of the route table to an ASGI route: who asks, may they, what do they ask, what comes
+back.
+"""
 
 import hashlib
 from functools import partial
@@ -104,7 +106,9 @@ class Dispatcher:
         )
 
     async def signed_in(self, request: Request) -> Principal:
-        """Who asks. Raises ProblemError: 401 for nobody, 403 for a request that another site caused."""
+        """Who asks. Raises ProblemError: 401 for nobody, 403 for a request that another site
+        caused.
+        """
         principal = await self._authenticator.principal(request)
         if principal is None:
             raise ProblemError(
@@ -157,7 +161,9 @@ def error_response(error: Exception) -> Response:
 
 
 def decode_query(kind: type[Any], request: Request) -> Any:
-    """The parameters as a struct. Raises ProblemError 400 for unknown, repeated and invalid ones."""
+    """The parameters as a struct. Raises ProblemError 400 for unknown, repeated and invalid
+    ones.
+    """
     values: dict[str, str] = {}
     for name, value in request.query_params.multi_items():
         if name in values:
@@ -179,7 +185,9 @@ def _of_query(message: str) -> list[FieldError]:
 
 
 def decode_body(endpoint: Endpoint[Any, Any], request: Request, content: bytes) -> Any:
-    """The body as a struct. Raises ProblemError: 415 for another media type, 422 for invalid JSON."""
+    """The body as a struct. Raises ProblemError: 415 for another media type, 422 for invalid
+    JSON.
+    """
     if endpoint.body is None:
         return None
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()

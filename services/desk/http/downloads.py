@@ -7,7 +7,8 @@ from starlette.responses import Response
 
 from services.desk.http.problems import ProblemError
 
-# What a browser may show in place; everything else is saved. Never SVG or HTML, which can run scripts.
+# What a browser may show in place; everything else is saved. Never SVG or HTML, which can run
+# scripts.
 _SHOWN = {
     "image/png": "image/png",
     "image/jpeg": "image/jpeg",
@@ -32,8 +33,8 @@ def file_response(
 ) -> Response:
     """A file, or the part that `range_header` asks for.
 
-    With `in_place` a harmless type is shown in the browser, in a sandbox; by default every file is saved.
-    Raises ProblemError 416 for a range outside of the file.
+    With `in_place` a harmless type is shown in the browser, in a sandbox; by default every file is
+    saved. Raises ProblemError 416 for a range outside of the file.
     """
     shown = _SHOWN.get(content_type.partition(";")[0].strip().lower()) if in_place else None
     headers = {
@@ -58,7 +59,9 @@ def file_response(
 
 
 def disposition(name: str, *, in_place: bool) -> str:
-    """The value of `Content-Disposition` (RFC 6266), with a name that is ASCII, and the whole one beside it."""
+    """The value of `Content-Disposition` (RFC 6266), with a name that is ASCII, and the whole one
+    beside it.
+    """
     plain = "".join(
         sign if sign.isascii() and sign.isprintable() and sign not in '"\\%' else "_"
         for sign in name
@@ -68,7 +71,9 @@ def disposition(name: str, *, in_place: bool) -> str:
 
 
 def _part(header: str, size: int) -> tuple[int, int] | None:
-    """First and last byte; None for what RFC 9110 lets a server ignore: several ranges, or none that we know."""
+    """First and last byte; None for what RFC 9110 lets a server ignore: several ranges, or none
+    that we know.
+    """
     found = _RANGE.fullmatch(header.strip())
     if found is None or found.groups() == ("", ""):
         return None

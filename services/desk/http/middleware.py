@@ -1,4 +1,6 @@
-"""Around every request: limits, safe headers, one log line, metrics. Plain ASGI, so that streams pass through."""
+"""Around every request: limits, safe headers, one log line, metrics. Plain ASGI, so that streams
+pass through.
+"""
 
 import time
 from collections.abc import Callable, Iterable

@@ -1,4 +1,6 @@
-"""The API's description in OpenAPI 3.1, from the route table and the structs that validate. Pure."""
+"""The API's description in OpenAPI 3.1, from the route table and the structs that validate.
+Pure.
+"""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -15,8 +15,9 @@ RETRY_AFTER_S = 5
 
 
 class FieldError(msgspec.Struct, frozen=True, kw_only=True):
-    """One mistake in a request. `pointer` is a JSON pointer into the body (RFC 6901), or `?name` for a
-    parameter of the query."""
+    """One mistake in a request. `pointer` is a JSON pointer into the body (RFC 6901), or `?name`
+    for a parameter of the query.
+    """
 
     pointer: str
     detail: str

@@ -1,4 +1,6 @@
-"""The HTTP server: uvicorn, stopped by the service's own lifecycle and guarded against slow clients."""
+"""The HTTP server: uvicorn, stopped by the service's own lifecycle and guarded against slow
+clients.
+"""
 
 import asyncio
 import contextlib
@@ -23,8 +25,8 @@ KEEP_ALIVE_S = 30
 class GuardedProtocol(H11Protocol):
     """Closes a connection whose first request has no complete head after ten seconds.
 
-    uvicorn's own limit counts from the first answer on, so a client that sends a byte a minute (slowloris)
-    would hold its connection forever.
+    uvicorn's own limit counts from the first answer on, so a client that sends a byte a minute
+    (slowloris) would hold its connection forever.
     """
 
     def connection_made(self, transport: Any) -> None:

@@ -1,7 +1,8 @@
 """Fans events out to the open streams of this desk. In memory, bounded for each stream.
 
-An event says that a case is at a revision; the listener asks for the case. So of several events of a case
-only the latest matters, and a stream that falls too far behind is asked to fetch everything again.
+An event says that a case is at a revision; the listener asks for the case. So of several events of
+a case only the latest matters, and a stream that falls too far behind is asked to fetch everything
+again.
 """
 
 import asyncio
@@ -38,8 +39,8 @@ class CaseAtRevision(msgspec.Struct, frozen=True, kw_only=True):
 class Stream:
     """One open stream. `processes` are those that its reader may see now.
 
-    `subjects` are what its reader is proven by, see `services.desk.accounts.subjects`. `must_check` says
-    that the proof or the roles may have changed.
+    `subjects` are what its reader is proven by, see `services.desk.accounts.subjects`. `must_check`
+    says that the proof or the roles may have changed.
     """
 
     owner: str

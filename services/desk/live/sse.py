@@ -24,7 +24,9 @@ Visible = Callable[[], Awaitable[Collection[str] | None]]
 
 
 class EventStream(Response):
-    """Sends what the hub offers until the client leaves, the desk stops, or the reader is signed out."""
+    """Sends what the hub offers until the client leaves, the desk stops, or the reader is signed
+    out.
+    """
 
     media_type = "text/event-stream"
 
@@ -67,7 +69,9 @@ class EventStream(Response):
         await _write(send, ended, more=False)
 
     async def _check(self, checked_s: float) -> bool:
-        """Whether it is known what the reader may see; a reader who is signed out sees nothing more."""
+        """Whether it is known what the reader may see; a reader who is signed out sees nothing
+        more.
+        """
         self._stream.must_check = False
         try:
             processes = await self._visible()

@@ -1,8 +1,9 @@
 """The HTML of a mail as a document for a sandboxed frame. Pure: sanitized HTML in, document out.
 
-The case writer has sanitized the HTML (`reading.html.sanitizer`): no scripts, no forms, no positions.
-This module relies on the sandbox and the policy of `headers.mail_headers` and adds what a reader
-needs: pictures of the mail itself, remote ones only when asked for, and links with their real host.
+The case writer has sanitized the HTML (`reading.html.sanitizer`): no scripts, no forms, no
+positions. This module relies on the sandbox and the policy of `headers.mail_headers` and adds what
+a reader needs: pictures of the mail itself, remote ones only when asked for, and links with their
+real host.
 """
 
 import base64

@@ -1,7 +1,7 @@
 """What undoes an action on cases: for each case, the revisions before and after it.
 
-The changes of the history say what was before. So the page needs no copy of it, and nobody can undo into
-a state that never was. Text for a cookie: `12.6.7-13.1.2`.
+The changes of the history say what was before. So the page needs no copy of it, and nobody can undo
+into a state that never was. Text for a cookie: `12.6.7-13.1.2`.
 """
 
 import re

@@ -209,8 +209,8 @@ class Visit:
     def redirect(
         self, path: str, message: str = "", *, tone: Tone = "good", undo: str = ""
     ) -> Response:
-        """To another page after a POST (303, RFC 9110 section 15.4.4), which shows the message once, with
-        a button that takes the steps of `undo` back.
+        """To another page after a POST (303, RFC 9110 section 15.4.4), which shows the message
+        once, with a button that takes the steps of `undo` back.
         """
         response = RedirectResponse(local_path(path) or "/todo", status_code=303)
         if message:

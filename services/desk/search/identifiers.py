@@ -124,7 +124,9 @@ def _compounds(text: str) -> Iterator[Identifier]:
 
 
 def _without_country(text: str, start: int) -> int:
-    """Where a taxpayer's number begins whose digits begin at `start`: at its `PL`, if it has one."""
+    """Where a taxpayer's number begins whose digits begin at `start`: at its `PL`, if it has
+    one.
+    """
     country = _COUNTRY.search(text[max(0, start - 4) : start])
     return start - len(country[0]) if country else start
 

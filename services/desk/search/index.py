@@ -1,8 +1,9 @@
 """Writes the search index.
 
-An entry is written in the transaction that reads its comment and case. Erasing a person writes the same
-entry, and each write changes the entry, as it holds the case's revision. So an indexer that read a text
-before its erasure conflicts with the erasure, reads again, and leaves nothing of the person.
+An entry is written in the transaction that reads its comment and case. Erasing a person writes the
+same entry, and each write changes the entry, as it holds the case's revision. So an indexer that
+read a text before its erasure conflicts with the erasure, reads again, and leaves nothing of the
+person.
 """
 
 import asyncio
@@ -37,7 +38,9 @@ class SearchIndex:
         await self._entries.ensure_index("case")
 
     async def update(self, selection: Selection) -> None:
-        """Bring the selected entries up to date: write them, or remove those whose source is gone."""
+        """Bring the selected entries up to date: write them, or remove those whose source is
+        gone.
+        """
         comments, own = set(selection.comments), selection.own | selection.whole
         for number in sorted(selection.whole):
             of_case = {"case": number}

@@ -1,7 +1,8 @@
 """Finds cases and comments by what they say.
 
-The index only proposes: a hit is shown after its comment and its case were read, and only if that case
-is of a process that the reader may see. An index that lags behind shows too little, never too much.
+The index only proposes: a hit is shown after its comment and its case were read, and only if that
+case is of a process that the reader may see. An index that lags behind shows too little, never too
+much.
 """
 
 import asyncio
@@ -47,7 +48,8 @@ class InvalidSearchError(PermanentError):
 class Hit:
     """A comment that was found, or a case by its own title and fields: `comment` is None then.
 
-    `author` is empty for such a case. `merged_into` is the case that took this one in, None for most.
+    `author` is empty for such a case. `merged_into` is the case that took this one in, None for
+    most.
     """
 
     case: int

@@ -22,7 +22,9 @@ class DeliveryError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`excerpt` is the beginning of the body; `retry_after_s` is None unless the answer names seconds."""
+    """`excerpt` is the beginning of the body; `retry_after_s` is None unless the answer names
+    seconds.
+    """
 
     status: int
     excerpt: str

@@ -25,7 +25,9 @@ def signature(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
 def signed_headers(
     keys: Sequence[str], message_id: str, timestamp: int, body: bytes
 ) -> Mapping[str, str]:
-    """The header fields of a message, signed with each of `keys`; `timestamp` in seconds since 1970."""
+    """The header fields of a message, signed with each of `keys`; `timestamp` in seconds since
+    1970.
+    """
     signatures = (signature(key, message_id, timestamp, body) for key in keys)
     return {
         "webhook-id": message_id,

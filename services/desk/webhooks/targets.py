@@ -1,7 +1,7 @@
 """Where a webhook may go: its URL, and the addresses behind it. Pure.
 
-The list of networks follows IANA's registries of special-purpose addresses. It is written out, since
-`ipaddress.is_global` differs between versions of Python.
+The list of networks follows IANA's registries of special-purpose addresses. It is written out,
+since `ipaddress.is_global` differs between versions of Python.
 """
 
 import re

@@ -8,7 +8,8 @@ from services.extractor.reading.xml_document import is_xml, read_xml_document
 def read_documents(name: str, content_type: str, data: bytes) -> list[ReadDocument]:
     """The invoices of an attachment, and what looks like one and was not taken.
 
-    Content alone decides the format: `name` and `content_type` are what the mail says, and can be untrue.
+    Content alone decides the format: `name` and `content_type` are what the mail says, and can be
+    untrue.
     """
     del content_type
     if is_pdf(data):

@@ -1,4 +1,6 @@
-"""Values of elements, by type. A value that is missing is None; a doubtful one is None and flagged."""
+"""Values of elements, by type. A value that is missing is None; a doubtful one is None and
+flagged.
+"""
 
 import re
 from collections.abc import Iterable, Sequence

@@ -81,7 +81,9 @@ class Invoice(msgspec.Struct, frozen=True, kw_only=True):
         return self.kind.text in _CORRECTIONS or self.kind.text.startswith(_KSEF_CORRECTION)
 
     def values(self) -> dict[str, Value]:
-        """The values by the names of the settings (`InvoiceValue`); of several the first. Missing ones are absent."""
+        """The values by the names of the settings (`InvoiceValue`); of several the first. Missing
+        ones are absent.
+        """
         corrects = tuple(Value(invoice.number, invoice.path) for invoice in self.corrects)
         lists = {
             "due": self.due,

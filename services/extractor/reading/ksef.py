@@ -98,7 +98,9 @@ def _amount(total: _Sum | None, currency: Value | None) -> Value | None:
 
 
 def _buyer_tax_id(values: ElementValues) -> Value | None:
-    """A NIP, a VAT number of the EU with its country, or another number; two of them are ambiguous."""
+    """A NIP, a VAT number of the EU with its country, or another number; two of them are
+    ambiguous.
+    """
     buyer = "Podmiot2/DaneIdentyfikacyjne"
     vat, country = values.text(f"{buyer}/NrVatUE"), values.text(f"{buyer}/KodUE")
     if vat is not None and country is not None:

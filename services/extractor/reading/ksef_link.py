@@ -1,4 +1,6 @@
-"""KSeF's verification links: what the QR code of a printed invoice holds, and KSeF numbers in text."""
+"""KSeF's verification links: what the QR code of a printed invoice holds, and KSeF numbers in
+text.
+"""
 
 import base64
 import re

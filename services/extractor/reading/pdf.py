@@ -1,4 +1,5 @@
-"""Invoices in the files that a PDF embeds (ISO 32000-1, 7.11.4): Factur-X, ZUGFeRD, KSeF and others.
+"""Invoices in the files that a PDF embeds (ISO 32000-1, 7.11.4): Factur-X, ZUGFeRD, KSeF and
+others.
 
 All embedded files are looked at, whatever their names: those of the name tree, the associated files
 of the document, and the attachments of its first pages. Needs the extra `invoices` (pypdf).
@@ -64,7 +65,9 @@ class _DamagedError(Exception):
 
 
 def is_pdf(data: bytes) -> bool:
-    """Whether the data is a PDF. A winmail.dat that begins with one is not: its files come by themselves."""
+    """Whether the data is a PDF. A winmail.dat that begins with one is not: its files come by
+    themselves.
+    """
     return _SIGNATURE in data[:_SIGNATURE_WITHIN] and not data.startswith(_WINMAIL)
 
 
@@ -123,7 +126,9 @@ def _read(data: bytes) -> list[ReadDocument]:
 
 
 class EmbeddedFiles:
-    """The files that a document embeds. Raises _TooMuchError, _DamagedError, and what pypdf raises."""
+    """The files that a document embeds. Raises _TooMuchError, _DamagedError, and what pypdf
+    raises.
+    """
 
     def __init__(self, reader: "PdfReader") -> None:
         self._reader = reader

@@ -81,7 +81,9 @@ def strip_prefixes(subject: str) -> str:
 
 
 class _Matching:
-    """Which stretches of a subject each place can take, by what is possible before and behind it."""
+    """Which stretches of a subject each place can take, by what is possible before and behind
+    it.
+    """
 
     def __init__(self, pattern: SubjectPattern, text: str) -> None:
         self._pattern = pattern

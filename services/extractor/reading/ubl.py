@@ -1,4 +1,6 @@
-"""Invoices and credit notes of UBL 2 (OASIS), by the syntax binding of EN 16931 (CEN/TS 16931-3-2)."""
+"""Invoices and credit notes of UBL 2 (OASIS), by the syntax binding of EN 16931 (CEN/TS
+16931-3-2).
+"""
 
 from collections.abc import Iterable
 

@@ -1,7 +1,8 @@
 """Values of fields from what was read, in the normal form of the field's type.
 
-What people type is parsed by `services.casework.field_values`, as for a person's own entry. Values of
-an invoice are exact already: an amount or a date is taken as it is, never parsed by notation again.
+What people type is parsed by `services.casework.field_values`, as for a person's own entry. Values
+of an invoice are exact already: an amount or a date is taken as it is, never parsed by notation
+again.
 """
 
 import re
@@ -15,7 +16,9 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def value_of_text(field: Field, text: str) -> str | bool:
-    """The value of what stands in a line or a subject. Raises InvalidFieldError if it is ambiguous."""
+    """The value of what stands in a line or a subject. Raises InvalidFieldError if it is
+    ambiguous.
+    """
     return normal_form(field, one_visible_line(text))
 
 

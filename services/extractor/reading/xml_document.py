@@ -100,7 +100,9 @@ def _flag_of(error: XmlRefusedError) -> InvoiceFlag:
 
 
 def _mentions_invoice(data: bytes) -> bool:
-    """Whether a file that was refused before its root element looks like an invoice: then it is flagged."""
+    """Whether a file that was refused before its root element looks like an invoice: then it is
+    flagged.
+    """
     if b"\0" in data[:_SNIFFED_BYTES]:  # two or four bytes a character
         data = data[:_SEARCHED_BYTES].replace(b"\0", b"")
     elif data.startswith(_EBCDIC_DECLARATION):

@@ -48,7 +48,9 @@ class XmlDamagedError(XmlRefusedError):
 
 
 class UnknownRootError(XmlRefusedError):
-    """The root element is not among the wanted ones; `root` is its namespace, a blank and its name."""
+    """The root element is not among the wanted ones; `root` is its namespace, a blank and its
+    name.
+    """
 
     def __init__(self, root: str) -> None:
         super().__init__(f"root element {root[:200]!r}")
@@ -80,7 +82,8 @@ class Element:
     """A wanted element. `text` is that of an element without children, as written.
 
     Comments and instructions are no part of it (XML Schema part 1, 3.1.4). `is_divided` is True if
-    another element stands within that text, which no schema allows: programs differ in what they read.
+    another element stands within that text, which no schema allows: programs differ in what they
+    read.
     """
 
     __slots__ = (
@@ -117,7 +120,9 @@ class Element:
 
     @property
     def path(self) -> str:
-        """Such as `/Faktura/Fa/DaneFaKorygowanej[2]/NrFaKorygowanej`; a position if there are several."""
+        """Such as `/Faktura/Fa/DaneFaKorygowanej[2]/NrFaKorygowanej`; a position if there are
+        several.
+        """
         if self.parent is None:
             return f"/{self.name}"
         several = self.parent.count_of(self.name) > 1

@@ -49,7 +49,9 @@ class Deliveries:
         self._arrived.set()
 
     def end(self) -> None:
-        """Stop yielding batches; messages not yet yielded are delivered again to another consumer."""
+        """Stop yielding batches; messages not yet yielded are delivered again to another
+        consumer.
+        """
         self._ended = True
         self._arrived.set()
 

@@ -20,7 +20,9 @@ _OBJECT = re.compile(r"<(\w[\w.]*)(?: object|: [^>]*)? at 0x[0-9a-f]+>")  # Pyth
 
 
 class translate_driver_errors:  # noqa: N801 - reads as a word in a with statement
-    """A context manager that raises TransientError for driver errors, and names what was attempted."""
+    """A context manager that raises TransientError for driver errors, and names what was
+    attempted.
+    """
 
     def __init__(self, attempt: str) -> None:
         self._attempt = attempt

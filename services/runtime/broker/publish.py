@@ -28,8 +28,8 @@ CONFIRM_PATIENCE_S = 300.0
 # of bodies that go to the socket together, so that no batch is in memory a second time
 WRITE_BYTES = 256 * 1024
 
-# How long after a later message of the channel was confirmed. A cluster whose link lost what one node
-# sent may never confirm some messages, while it confirms those that follow.
+# How long after a later message of the channel was confirmed. A cluster whose link lost what one
+# node sent may never confirm some messages, while it confirms those that follow.
 OVERTAKEN_PATIENCE_S = 30.0
 PROBE_KEY = "mailcase.probe"  # of the default exchange, and the name of no queue
 
@@ -81,7 +81,9 @@ async def _all_done(channel: aiormq.Channel, confirms: dict[int, asyncio.Future[
 
 
 async def _probe(channel: aiormq.Channel) -> None:
-    """Publish what no queue takes: the broker confirms it at once, and so shows that the link works."""
+    """Publish what no queue takes: the broker confirms it at once, and so shows that the link
+    works.
+    """
     probe_id = uuid.uuid4().hex
     message = Outgoing("", PROBE_KEY, b"", "Probe.v1", probe_id, mandatory=False)
     with suppress(TimeoutError):
@@ -92,7 +94,9 @@ async def _probe(channel: aiormq.Channel) -> None:
 
 
 def _later_confirmed(channel: aiormq.Channel, number: int) -> bool:
-    """Whether the broker confirmed a message after this one: so the link delivered this one, too."""
+    """Whether the broker confirmed a message after this one: so the link delivered this one,
+    too.
+    """
     later = range(number + 1, channel.delivery_tag + 1)
     return any(one not in channel.confirmations for one in later)
 

@@ -23,9 +23,9 @@ FETCHER_PRESENT: Final = FetcherPresent.ROUTING_KEY
 ACCESS_CHANGED: Final = AccessChanged.ROUTING_KEY
 
 # No limit in practice. Quorum queues count every redelivery, also those caused by an outage or a
-# killed service, and no outage may make a mail a dead letter. RabbitMQ 4 applies 20 if none is given.
-# A service sees for itself that a mail fails; a mail that kills the case writer is read in a process
-# of its own from the sixth delivery on.
+# killed service, and no outage may make a mail a dead letter. RabbitMQ 4 applies 20 if none is
+# given. A service sees for itself that a mail fails; a mail that kills the case writer is read in a
+# process of its own from the sixth delivery on.
 DELIVERY_LIMIT: Final = 1_000_000
 
 # Some 700,000 events.
@@ -106,7 +106,9 @@ def dead_name(queue: str) -> str:
 
 
 def newer_name(queue: str) -> str:
-    """Where messages of `queue` wait whose contract version is newer than the service that got them."""
+    """Where messages of `queue` wait whose contract version is newer than the service that got
+    them.
+    """
     return f"{queue}.newer"
 
 

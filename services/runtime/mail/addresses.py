@@ -1,7 +1,9 @@
-"""Address lists of a header (RFC 5322 section 3.4), read as mail programs really write them. Never raises.
+"""Address lists of a header (RFC 5322 section 3.4), read as mail programs really write them. Never
+raises.
 
-The address in angle brackets is the one that counts, whatever stands before it: in `jan@bank.example <evil@z.example>`
-the mail is from evil@z.example. Display names are decoded after parsing, so that an encoded comma cuts nothing.
+The address in angle brackets is the one that counts, whatever stands before it: in
+`jan@bank.example <evil@z.example>` the mail is from evil@z.example. Display names are decoded after
+parsing, so that an encoded comma cuts nothing.
 """
 
 import re
@@ -52,14 +54,18 @@ _IN_NAME = re.compile(r"(?:<|^)([^<>@\s]{1,64}@[^<>@\s]{1,255})(?:>|$)")
 
 
 class Address(msgspec.Struct, frozen=True):
-    """A name as people read it and an address with its domain in lower case; either may be empty, not both."""
+    """A name as people read it and an address with its domain in lower case; either may be empty,
+    not both.
+    """
 
     name: str
     address: str
 
 
 def base_address(address: str) -> str:
-    """The address without the `+tag` of its local part (RFC 5233): all such addresses reach one account."""
+    """The address without the `+tag` of its local part (RFC 5233): all such addresses reach one
+    account.
+    """
     local, at, domain = address.rpartition("@")
     return f"{local.partition('+')[0] or local}{at}{domain}"
 
@@ -67,8 +73,9 @@ def base_address(address: str) -> str:
 def parse_addresses(raw: bytes, charset: str | None = None) -> list[Address]:
     """The addresses of one header value, in order; at most `MAX_ADDRESSES`.
 
-    A value without any address gives its names (`From: Jan Kowalski`); an empty group (`undisclosed-recipients:;`)
-    gives nothing. `charset` is for names beyond ASCII that are not UTF-8, see `header_text`.
+    A value without any address gives its names (`From: Jan Kowalski`); an empty group
+    (`undisclosed-recipients:;`) gives nothing. `charset` is for names beyond ASCII that are not
+    UTF-8, see `header_text`.
     """
     usual = _USUAL.fullmatch(raw)
     if usual:
@@ -284,7 +291,8 @@ def _short(name: str) -> str:
 def _address(raw: bytes) -> str:
     if not raw.isascii():
         try:
-            raw.decode()  # RFC 6532 section 3.2: UTF-8 and nothing else; a guessed letter is another address
+            # RFC 6532 section 3.2: UTF-8 and nothing else; a guessed letter is another address
+            raw.decode()
         except UnicodeDecodeError:
             return ""
     return _clean(header_text(raw))
@@ -310,7 +318,8 @@ def _clean(text: str) -> str:
 
 
 def _local_part(text: str) -> str:
-    """The local part, with quotes only if it needs them (RFC 5321 section 4.1.2); then they are part of its name.
+    """The local part, with quotes only if it needs them (RFC 5321 section 4.1.2); then they are
+    part of its name.
 
     "" if it holds what no local part may hold: leaving that out would invent an address.
     """

@@ -1,12 +1,14 @@
 """What letters beyond ASCII each language has, and words that show their positions. Data only.
 
-Of the words the letters and their neighbors count, and a little the word itself: they were chosen so
-that frequent letters stand in their frequent places. Frequencies are rough; only their ratios matter.
+Of the words the letters and their neighbors count, and a little the word itself: they were chosen
+so that frequent letters stand in their frequent places. Frequencies are rough; only their ratios
+matter.
 """
 
 # ruff: noqa: RUF001 - letters that look like others are what this is about
 
-# By language: letters from the most to the least frequent; words with such letters; frequent words without.
+# By language: letters from the most to the least frequent; words with such letters; frequent words
+# without.
 LATIN: dict[str, tuple[str, str, str]] = {
     "pl": (  # Polish
         "łęąóśżćńź",

@@ -2,7 +2,8 @@
 
 Each page is tried with each language that is written in it. A reading is as good as its letters are
 frequent in that language and stand beside their usual neighbors; letters that the language does not
-have, signs within words (`p³atne`) and capitals after lower-case letters (`оПХБЕР`) speak against it.
+have, signs within words (`p³atne`) and capitals after lower-case letters (`оПХБЕР`) speak against
+it.
 
 A declared page is overruled only if it makes nonsense of a third of the words and another page
 makes good words of them all: what a language of the declared page explains stays as declared.
@@ -59,7 +60,8 @@ _FREQUENT_AT_ONCE = -3.4  # the same without regard to neighbors
 _BONUS = _STOP_WORDS + 1.0  # the most that a language gets beside its letters and words
 _GOOD_LETTER = -3.65  # the same for what overrules: an alphabet typed in its order is worse
 
-# What is declared is judged as the page that contains it: the Encoding Standard (section 4.2) reads ISO-8859-1 so.
+# What is declared is judged as the page that contains it: the Encoding Standard (section 4.2) reads
+# ISO-8859-1 so.
 _JUDGED_AS = {"iso8859-1": "cp1252", "koi8-r": "koi8-u"}
 _WINDOWS_SISTER = {
     "iso8859-1": "cp1252",
@@ -81,7 +83,9 @@ _NOT_ASCII_LETTERS = bytes(byte for byte in range(256) if not chr(byte).isalpha(
 
 
 class _Words(NamedTuple):
-    """The different words of a sample: those with bytes beyond ASCII, the frequent ones first, and the others."""
+    """The different words of a sample: those with bytes beyond ASCII, the frequent ones first, and
+    the others.
+    """
 
     high: list[bytes]
     ascii_words: frozenset[str]
@@ -93,7 +97,9 @@ def detect(data: bytes) -> str:
 
 
 def overruled(data: bytes, codec: str) -> str | None:
-    """The page that `data` is really in, though `codec` was declared; None if the declaration may be true."""
+    """The page that `data` is really in, though `codec` was declared; None if the declaration may
+    be true.
+    """
     window = _window(data)
     high = window.translate(None, _ASCII)
     judged = _JUDGED_AS.get(codec, codec)
@@ -137,14 +143,18 @@ def is_text(data: bytes, codec: str) -> bool:
 
 
 def is_expected(text: str) -> bool:
-    """Whether all characters beyond ASCII are letters of a language known here, or the usual signs."""
+    """Whether all characters beyond ASCII are letters of a language known here, or the usual
+    signs.
+    """
     return all(
         letter < "\x80" or letter in SIGNS or letter in all_letters() for letter in small(text)
     )
 
 
 def _margin(words: _Words, page: str) -> float | None:
-    """By how much another page must read these words better than the declared one; None if it reads them well."""
+    """By how much another page must read these words better than the declared one; None if it reads
+    them well.
+    """
     texts = [decoded(word, page) for word in words.high]
     bad = sum(1 for text in texts if not _is_word(text, page))
     if bad * 3 >= len(texts):
@@ -185,7 +195,9 @@ def _words(window: bytes) -> _Words:
 
 
 def _best(words: _Words) -> tuple[str, float]:
-    """The page that reads these words best, the first of equals; what cannot be the best is not scored."""
+    """The page that reads these words best, the first of equals; what cannot be the best is not
+    scored.
+    """
     bounds = {page: _bound(words, page) for page in PAGES}
     best, best_score = "cp1252", -math.inf
     for page in sorted(PAGES, key=bounds.__getitem__, reverse=True):
@@ -230,7 +242,9 @@ def _language_score(texts: list[str], ascii_words: frozenset[str], name: str) ->
 
 @lru_cache(maxsize=4096)
 def _word_score(text: str, name: str) -> float:
-    """Letters by their frequency and their neighbors; `_structure` has what is no letter of any language."""
+    """Letters by their frequency and their neighbors; `_structure` has what is no letter of any
+    language.
+    """
     low, language = small(text), language_of(name)
     score = _KNOWN_WORD if low in language.words else 0.0
     for index, letter in enumerate(low):
@@ -254,7 +268,9 @@ def _word_score(text: str, name: str) -> float:
 
 @lru_cache(maxsize=4096)
 def _structure(text: str) -> float:
-    """What speaks against a word in any language: signs and capitals at the wrong place, characters of no text."""
+    """What speaks against a word in any language: signs and capitals at the wrong place, characters
+    of no text.
+    """
     score = 0.0
     in_capitals = sum(map(str.isupper, text)) * 2 > len(text)
     for index, character in enumerate(text):
@@ -294,7 +310,9 @@ def _sign(before: str, sign: str, after: str) -> float:
 
 
 def _is_word(text: str, page: str) -> bool:
-    """Whether some language of the page may have this word; a row of many letters beyond ASCII is none in most."""
+    """Whether some language of the page may have this word; a row of many letters beyond ASCII is
+    none in most.
+    """
     if _structure(text) <= _MISPLACED:
         return False
     if page not in LATIN_PAGES and any("a" <= letter <= "z" for letter in text.lower()):
@@ -313,7 +331,9 @@ def _is_word(text: str, page: str) -> bool:
 
 
 def _explains(words: _Words, page: str) -> bool:
-    """Whether one language of the page has all letters of all words; and they are words, in scripts of their own."""
+    """Whether one language of the page has all letters of all words; and they are words, in scripts
+    of their own.
+    """
     texts = [decoded(word, page) for word in words.high]
     letters = {
         letter for text in texts for letter in small(text) if letter > "\x7f" and is_letter(letter)
@@ -335,7 +355,8 @@ def _explains(words: _Words, page: str) -> bool:
 def _is_explained_at_once(sample: bytes, high: bytes, page: str) -> bool:
     """The same for nearly all true declarations, seen in bytes: one language has all these letters.
 
-    Not asked if words of another script may look like letters of this one, or if a sign is in a word.
+    Not asked if words of another script may look like letters of this one, or if a sign is in a
+    word.
     """
     seen = set(high[:SAMPLE_BYTES])
     if page not in LATIN_PAGES:

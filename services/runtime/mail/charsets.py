@@ -1,9 +1,10 @@
-"""Decodes bytes of a mail: by the declared charset if it is true, else by repair. Never raises, for any bytes.
+"""Decodes bytes of a mail: by the declared charset if it is true, else by repair. Never raises, for
+any bytes.
 
 Detection overrules the declaration only if the declaration is impossible; see `charset_detection`.
 
-The names follow the WHATWG Encoding Standard (section 4.2) if mail programs mean the Windows superset of what they
-declare, as with gb2312 or shift_jis.
+The names follow the WHATWG Encoding Standard (section 4.2) if mail programs mean the Windows
+superset of what they declare, as with gb2312 or shift_jis.
 """
 
 import re
@@ -17,7 +18,8 @@ _LATIN_1 = "iso8859-1"
 _LATIN_2 = "iso8859-2"
 _JAPANESE_MAIL = "iso-2022-jp"
 
-# An allow-list: a name from a mail never reaches `codecs.lookup`, which imports modules and raises on a NUL.
+# An allow-list: a name from a mail never reaches `codecs.lookup`, which imports modules and raises
+# on a NUL.
 _CODECS = {
     "ascii": _ASCII, "us-ascii": _ASCII, "ansi_x3.4-1968": _ASCII, "iso-ir-6": _ASCII, "7bit": _ASCII, "8bit": _ASCII,
     "utf-8": _UTF_8, "utf8": _UTF_8, "unicode-1-1-utf-8": _UTF_8, "utf-8-sig": _UTF_8, "utf8mb4": _UTF_8,
@@ -77,7 +79,8 @@ _MENDED_BYTES = 1_000_000
 
 
 def decode(data: bytes, charset: str | None = None) -> tuple[str, bool]:
-    """The text of `data`, and whether it had to be repaired: the charset was absent, unknown or untrue for these bytes.
+    """The text of `data`, and whether it had to be repaired: the charset was absent, unknown or
+    untrue for these bytes.
 
     The text holds no lone surrogate and no byte order mark; bytes without a meaning become U+FFFD.
     """
@@ -104,7 +107,9 @@ def codec_of(charset: str | None) -> str | None:
 
 
 def decode_unlabeled(data: bytes, charset: str | None) -> str:
-    """Bytes that name no charset, in a mail that names `charset` elsewhere: UTF-8 (RFC 6532) comes first."""
+    """Bytes that name no charset, in a mail that names `charset` elsewhere: UTF-8 (RFC 6532) comes
+    first.
+    """
     if codec_of(charset) in _DOUBLE_BYTE:
         try:
             return data.decode(_UTF_8)
@@ -149,13 +154,15 @@ def _read_as_utf_8(data: bytes, codec: str | None) -> str | None:
     """The text if these bytes are UTF-8, whatever they claim to be; None if they are not.
 
     A byte may be damaged: valid sequences are counted before anything is guessed. Of one to three
-    sequences the declaration may still be true: `PODRÓŻ` in ISO-8859-2 is a letter of UTF-8 as well.
+    sequences the declaration may still be true: `PODRÓŻ` in ISO-8859-2 is a letter of UTF-8 as
+    well.
     """
     text, letters, broken = _counted(data)
     if broken > 2 * letters:
         return None
     if codec in _DOUBLE_BYTE:
-        # Two letters of a double-byte charset may look like one of UTF-8; they hardly look like a longer one.
+        # Two letters of a double-byte charset may look like one of UTF-8; they hardly look like a
+        # longer one.
         return text if not broken and max(text) >= "\u0800" else None
     if codec is None or codec == _ASCII:
         return text if letters > broken else None
@@ -195,7 +202,8 @@ def _utf_8(data: bytes) -> tuple[str, bool]:
     except UnicodeDecodeError:
         pass
     text, letters, broken = _counted(data)
-    # A mail cut in the middle of a letter is UTF-8 with one wound; a lying declaration has hardly a true letter.
+    # A mail cut in the middle of a letter is UTF-8 with one wound; a lying declaration has hardly a
+    # true letter.
     return (text if letters >= broken else data.decode(detect(data), "replace")), True
 
 
@@ -211,7 +219,9 @@ def _wide(data: bytes, codec: str | None) -> tuple[str, bool]:
 
 
 def _japanese(data: bytes, _: str | None) -> tuple[str, bool]:
-    """ISO-2022-JP (RFC 1468) and its vendors' habits; escape bytes that a gateway took away are put back."""
+    """ISO-2022-JP (RFC 1468) and its vendors' habits; escape bytes that a gateway took away are put
+    back.
+    """
     for codec in ("iso2022-jp", "iso2022-jp-ext", "iso2022-jp-2004"):
         try:
             text = data.decode(codec)
@@ -245,7 +255,9 @@ def _with_escapes(data: bytes) -> bytes:
 
 
 def _japanese_by_hand(data: bytes) -> str:
-    """Each run between escapes by itself, so that one damaged byte costs one letter; double-byte runs through cp932."""
+    """Each run between escapes by itself, so that one damaged byte costs one letter; double-byte
+    runs through cp932.
+    """
     pieces: list[str] = []
     start, mode = 0, b"\x1b(B"
     for escape in (*_JAPANESE_ESCAPE.finditer(data), None):
@@ -276,7 +288,9 @@ def _japanese_run(run: bytes, mode: bytes) -> str:
 
 
 def _by_name(data: bytes, codec: str | None) -> tuple[str, bool]:
-    """Charsets with states or shifts, whose ASCII bytes do not mean ASCII; and an escape byte with no charset."""
+    """Charsets with states or shifts, whose ASCII bytes do not mean ASCII; and an escape byte with
+    no charset.
+    """
     if codec is None or codec == _ASCII or codec not in _NOT_ASCII:
         if data.isascii() and _JAPANESE_ESCAPE.search(data):
             return _japanese(data, codec)[0], True

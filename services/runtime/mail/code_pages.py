@@ -1,4 +1,6 @@
-"""Code pages, the languages that are written in each, and what their bytes and letters are. Pure; made once."""
+"""Code pages, the languages that are written in each, and what their bytes and letters are. Pure;
+made once.
+"""
 
 # ruff: noqa: RUF001 - characters that look like others are what this is about
 import math
@@ -8,7 +10,8 @@ from typing import NamedTuple
 from services.runtime.mail.alphabets import FURTHER_CYRILLIC, FURTHER_LATIN, LATIN, OTHER_SCRIPTS
 
 # Natural logarithms of probabilities.
-_RATE = 0.06  # of letters beyond ASCII in Latin scripts; the same for all, since a text that has some is given
+# of letters beyond ASCII in Latin scripts; the same for all, since a text that has some is given
+_RATE = 0.06
 FOREIGN = -9.0  # a letter that the language does not have
 
 _WESTERN = ("de", "fr", "es", "pt", "it", "sv", "fi", "da", "nl", "is")
@@ -74,7 +77,9 @@ def byte_logs(page: str) -> tuple[list[float], ...]:
 
 @cache
 def byte_alphabets(page: str) -> tuple[frozenset[int], ...]:
-    """The bytes beyond ASCII that a text in each language of the page is made of, small signs included."""
+    """The bytes beyond ASCII that a text in each language of the page is made of, small signs
+    included.
+    """
     harmless = set("«»„“”’–…€°§\xa0")
     return tuple(
         frozenset(

@@ -1,4 +1,6 @@
-"""Makes file names of a mail safe for any file system and URL. The original name is kept elsewhere, as data."""
+"""Makes file names of a mail safe for any file system and URL. The original name is kept elsewhere,
+as data.
+"""
 
 import re
 import unicodedata
@@ -83,10 +85,11 @@ EXTENSION_OF: Mapping[str, str] = MappingProxyType(
 
 
 def safe_name(original: str) -> str:
-    """A name that is one path component everywhere, of at most `MAX_NAME_BYTES` in UTF-8; "" if nothing is left.
+    """A name that is one path component everywhere, of at most `MAX_NAME_BYTES` in UTF-8; "" if
+    nothing is left.
 
-    No separators, controls, bidirectional or zero-width characters, no leading dot, no trailing dot or blank, no name
-    that Windows keeps for itself. Letters of all scripts stay, composed (NFC).
+    No separators, controls, bidirectional or zero-width characters, no leading dot, no trailing dot
+    or blank, no name that Windows keeps for itself. Letters of all scripts stay, composed (NFC).
     """
     if len(original) <= 100 and _PLAIN.fullmatch(original) and not original.endswith("."):
         return _unreserved(original)
@@ -108,7 +111,9 @@ def extension(name: str) -> str:
 
 
 def unique_name(name: str, taken: set[str]) -> str:
-    """`name`, with a number before its extension if another file of the mail has it; ignores case."""
+    """`name`, with a number before its extension if another file of the mail has it; ignores
+    case.
+    """
     key = name.casefold()
     number, stem, ending = 2, name.removesuffix(_extension(name)), _extension(name)
     unique = name

@@ -1,6 +1,8 @@
-"""The header block of a mail or of one of its parts: found, cut into fields, decoded. Pure; never raises.
+"""The header block of a mail or of one of its parts: found, cut into fields, decoded. Pure; never
+raises.
 
-Shared by the router, which sees every mail and decides by headers alone, and by the case writer's reading.
+Shared by the router, which sees every mail and decides by headers alone, and by the case writer's
+reading.
 """
 
 import re
@@ -19,7 +21,8 @@ MAX_HEADER_BYTES = 256 * 1024
 MAX_MESSAGE_IDS = 200
 _MAX_ID_CHARS = 998  # a line of a mail, RFC 5322 section 2.1.1
 
-# A block of fields that has none of these, nor one that begins so, is hardly a header (RFC 5322 section 3.6, RFC 2045).
+# A block of fields that has none of these, nor one that begins so, is hardly a header (RFC 5322
+# section 3.6, RFC 2045).
 _KNOWN_FIELDS = frozenset(
     b"apparently-to auto-submitted bcc cc comments date delivered-to disposition-notification-to envelope-to errors-to "
     b"from importance in-reply-to keywords message-id mime-version organization precedence priority received "
@@ -46,7 +49,8 @@ _CHARSET = re.compile(rb"charset[ \t]{0,5}=[ \t]{0,5}[\"']?([A-Za-z0-9_.:-]{1,40
 _CHARSET_WITHIN = 2000  # bytes of the body in which the header of the first part stands
 _ID = re.compile(r"<([^<>]+)>")
 _BLANKS = re.compile(r"\s+")
-# RFC 5322 section 3.3, with the obsolete forms that programs still write left to the standard library.
+# RFC 5322 section 3.3, with the obsolete forms that programs still write left to the standard
+# library.
 _DATE = re.compile(
     r"(?:[A-Za-z]{3},? +)?(\d{1,2}) ([A-Za-z]{3}) (\d{4}) (\d\d):(\d\d)(?::(\d\d))? ([+-])(\d\d)(\d\d)(?: *\(.*)?$"
 )
@@ -57,11 +61,13 @@ _OLDEST_YEAR = 1970  # an older date is a clock that was never set
 
 
 class MailHeaders:
-    """The fields of one header block; names are looked up without regard to case, in the order of the mail.
+    """The fields of one header block; names are looked up without regard to case, in the order of
+    the mail.
 
-    `body_start` is the offset in the parsed bytes where the body begins, `shortened` means that fields beyond
-    `max_bytes` were left out, `malformed` that lines between the fields are no fields, and `uncertain` that the fields
-    may be lines of the text: they come after blank lines, or none of them is known.
+    `body_start` is the offset in the parsed bytes where the body begins, `shortened` means that
+    fields beyond `max_bytes` were left out, `malformed` that lines between the fields are no
+    fields, and `uncertain` that the fields may be lines of the text: they come after blank lines,
+    or none of them is known.
     """
 
     __slots__ = (
@@ -96,10 +102,11 @@ class MailHeaders:
     def parse(cls, raw: bytes, *, max_bytes: int = MAX_HEADER_BYTES) -> "MailHeaders":
         """The header block of a whole mail: up to the first blank line, CRLF, LF or both mixed.
 
-        A byte order mark, empty lines and an mbox `From ` line before the first field are passed over;
-        `From :` is a field, since RFC 5322 section 4.5 allows the blank. After these, or among lines
-        that are no fields, only a known field makes a header: without one, all of it is the text. If
-        lines that are no fields come last, without a blank line before them, the body begins with them.
+        A byte order mark, empty lines and an mbox `From ` line before the first field are passed
+        over; `From :` is a field, since RFC 5322 section 4.5 allows the blank. After these, or
+        among lines that are no fields, only a known field makes a header: without one, all of it is
+        the text. If lines that are no fields come last, without a blank line before them, the body
+        begins with them.
         """
         begin = _LEADING.match(raw)
         start = begin.end() if begin else 0
@@ -118,7 +125,9 @@ class MailHeaders:
     def parse_part(
         cls, raw: bytes, start: int, end: int, *, max_bytes: int = MAX_HEADER_BYTES
     ) -> "MailHeaders":
-        """The header block of the part `raw[start:end]`; a blank line at its start means that it has none."""
+        """The header block of the part `raw[start:end]`; a blank line at its start means that it
+        has none.
+        """
         none = _EMPTY_LINE.match(raw, start, end)
         if none:
             return cls({}, none.end(), shortened=False)
@@ -154,7 +163,9 @@ class MailHeaders:
 
     @property
     def has_known_field(self) -> bool:
-        """Whether a field is one that mail programs write; what has none may be a text with colons."""
+        """Whether a field is one that mail programs write; what has none may be a text with
+        colons.
+        """
         return any(
             name in _KNOWN_FIELDS or name.startswith(_KNOWN_PREFIXES) for name in self._fields
         )
@@ -186,7 +197,8 @@ class MailHeaders:
     def charset_for(self, value: bytes) -> str | None:
         """What bytes beyond ASCII in `value`, of this mail or part, are in if they are not UTF-8.
 
-        Header fields name no charset; programs that write such bytes use the one that they name elsewhere.
+        Header fields name no charset; programs that write such bytes use the one that they name
+        elsewhere.
         """
         if value.isascii():
             return None
@@ -195,7 +207,9 @@ class MailHeaders:
         return self._charset or None
 
     def named_charset(self) -> str:
-        """The charset of the Content-Type, an encoded word or the first part; "" if none is for bytes beyond ASCII."""
+        """The charset of the Content-Type, an encoded word or the first part; "" if none is for
+        bytes beyond ASCII.
+        """
         content_type = self.raw("content-type") or b""
         in_words = [
             charset_of_words(value)
@@ -212,7 +226,9 @@ class MailHeaders:
         return next((charset for charset in named if charset and is_eight_bit(charset)), "")
 
     def _likely_charset(self) -> str:
-        """Detected from all bytes without a declared charset: two words alone are often ambiguous."""
+        """Detected from all bytes without a declared charset: two words alone are often
+        ambiguous.
+        """
         values = [value for values in self._fields.values() for value in values]
         is_text = (self.raw("content-type") or b"text/").lower().startswith(b"text/")
         raw = [
@@ -232,10 +248,11 @@ class MailHeaders:
         ]
 
     def message_ids(self, *names: str) -> list[str]:
-        """The Message-IDs of all fields of these names, `<a@b>`, in the order asked, without repeats.
+        """The Message-IDs of all fields of these names, `<a@b>`, in the order asked, without
+        repeats.
 
-        Of a field with more than 200 the last 200 count: in References they are the nearest (RFC 5322 section 3.6.4).
-        A field without angle brackets gives its words that hold an `@`.
+        Of a field with more than 200 the last 200 count: in References they are the nearest (RFC
+        5322 section 3.6.4). A field without angle brackets gives its words that hold an `@`.
         """
         found = [
             message_id
@@ -246,7 +263,9 @@ class MailHeaders:
         return list(dict.fromkeys(found)) if len(found) > 1 else found
 
     def date(self, name: str = "Date") -> datetime | None:
-        """The time in the first such field, in UTC; None if it is absent, unreadable or before 1970."""
+        """The time in the first such field, in UTC; None if it is absent, unreadable or before
+        1970.
+        """
         value = self.text(name)
         return parse_date(value) if value else None
 
@@ -267,7 +286,9 @@ def _key(name: str) -> bytes:
 
 
 def parse_date(text: str) -> datetime | None:
-    """A mail's date as aware UTC, to the second; None if the text is not a date. A missing zone is taken as UTC."""
+    """A mail's date as aware UTC, to the second; None if the text is not a date. A missing zone is
+    taken as UTC.
+    """
     match = _DATE.match(text)
     if match is None or match[2].lower() not in _MONTHS:
         return _odd_date(text)
@@ -321,7 +342,8 @@ def _bounded(when: datetime) -> datetime | None:
 
 
 def _fields(block: bytes) -> tuple[dict[bytes, list[bytes]], int, bool]:
-    """The fields by name in lower case, the offset after the last of them, and whether lines before it are none.
+    """The fields by name in lower case, the offset after the last of them, and whether lines before
+    it are none.
 
     Values are without white space around them.
     """

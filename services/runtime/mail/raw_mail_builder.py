@@ -29,7 +29,8 @@ class RawMailBuilder:
         self._ping_store = ping_store
 
     async def check_store_for(self, size: int) -> None:
-        """Ping the database if a mail of `size` bytes goes there first, so that none is fetched in vain.
+        """Ping the database if a mail of `size` bytes goes there first, so that none is fetched in
+        vain.
 
         Raises TransientError if the database is unavailable.
         """
@@ -46,8 +47,8 @@ class RawMailBuilder:
     ) -> Outgoing:
         """The message for `mailcase.mail`; its `message_id` is the mail key.
 
-        `whole_size` is the size in bytes of the whole mail if `raw` is only its beginning. Raises TransientError if
-        the blob store fails.
+        `whole_size` is the size in bytes of the whole mail if `raw` is only its beginning. Raises
+        TransientError if the blob store fails.
         """
         inline = len(raw) <= self._inline_bytes
         mail = RawMail(

@@ -1,7 +1,8 @@
-"""Header values to text: encoded words (RFC 2047), raw 8-bit, one clean line. Never raises, for any bytes.
+"""Header values to text: encoded words (RFC 2047), raw 8-bit, one clean line. Never raises, for any
+bytes.
 
-More is read than RFC 2047 allows, since mail programs write more: words without blanks around them, words cut within a
-letter or within a base64 group, blanks and question marks inside a word.
+More is read than RFC 2047 allows, since mail programs write more: words without blanks around them,
+words cut within a letter or within a base64 group, blanks and question marks inside a word.
 """
 
 import re
@@ -10,7 +11,8 @@ from binascii import a2b_base64, a2b_qp
 
 from services.runtime.mail.charsets import decode, decode_unlabeled
 
-# `=?` may not come within a word, so each search ends at the next word's start and the whole stays linear.
+# `=?` may not come within a word, so each search ends at the next word's start and the whole stays
+# linear.
 _WORD = re.compile(
     rb"=\?([!->@-~]{1,80})\?([bBqQ])\?((?:[^?=]++|=(?!\?(?!=))|\?(?!=))*+)\?=",
 )
@@ -23,7 +25,8 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 def header_text(raw: bytes, charset: str | None = None) -> str:
-    """The text of a header's value as a person reads it: unfolded, decoded, one line without controls.
+    """The text of a header's value as a person reads it: unfolded, decoded, one line without
+    controls.
 
     `charset` is what the mail names elsewhere, for bytes beyond ASCII that are not UTF-8.
     """
@@ -34,7 +37,9 @@ def header_text(raw: bytes, charset: str | None = None) -> str:
 
 
 def unfold(raw: bytes) -> bytes:
-    """A value without line ends; each, with the blanks around it, becomes one blank (RFC 5322 section 2.2.3)."""
+    """A value without line ends; each, with the blanks around it, becomes one blank (RFC 5322
+    section 2.2.3).
+    """
     if b"\n" not in raw and b"\r" not in raw:
         return raw
     # no pattern: blanks in a row made it quadratic
@@ -47,7 +52,9 @@ def one_line(text: str) -> str:
 
 
 def decode_words(raw: bytes, charset: str | None = None) -> str:
-    """All encoded words of an unfolded value decoded; the rest by UTF-8, `charset` or repair. May hold controls."""
+    """All encoded words of an unfolded value decoded; the rest by UTF-8, `charset` or repair. May
+    hold controls.
+    """
     pieces: list[str] = []
     run: list[tuple[bytes, bytes, bytes]] = []
     end = 0
@@ -80,7 +87,9 @@ def charset_of_words(raw: bytes) -> str | None:
 
 
 def _joins(before: tuple[bytes, bytes, bytes], match: re.Match[bytes]) -> bool:
-    """Whether two neighbors are one text whose bytes may be cut anywhere: they name the same charset."""
+    """Whether two neighbors are one text whose bytes may be cut anywhere: they name the same
+    charset.
+    """
     return before[0] == match[1].partition(_LANGUAGE)[0].lower()
 
 
@@ -94,7 +103,9 @@ def _decode_run(run: list[tuple[bytes, bytes, bytes]]) -> str:
 
 
 def _cut_within_base64(run: list[tuple[bytes, bytes, bytes]]) -> bool:
-    """Some programs encode first and cut after, so that a word ends within a group of four without padding."""
+    """Some programs encode first and cut after, so that a word ends within a group of four without
+    padding.
+    """
     return any(
         len(payload.strip()) % 4 and not payload.endswith(b"=") for _, _, payload in run[:-1]
     )
@@ -105,7 +116,9 @@ def _word_bytes(encoding: bytes, payload: bytes) -> bytes:
 
 
 def unbase64(data: bytes) -> bytes:
-    """Base64 as far as it goes: foreign bytes left out, lost padding added; what follows padding goes on."""
+    """Base64 as far as it goes: foreign bytes left out, lost padding added; what follows padding
+    goes on.
+    """
     try:
         return a2b_base64(data, strict_mode=True)
     except _Base64Error:

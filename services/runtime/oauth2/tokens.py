@@ -90,7 +90,9 @@ class TokenSource:
             self._kept.pop(subject, None)
 
     def secret_expiry_s(self) -> float | None:
-        """Seconds until the client's secret expires, at the end of its last day; None if not known."""
+        """Seconds until the client's secret expires, at the end of its last day; None if not
+        known.
+        """
         if self._oauth2.secret_expires is None:
             return None
         day = date.fromisoformat(self._oauth2.secret_expires) + timedelta(days=1)
@@ -187,7 +189,9 @@ def _microsoft(oauth2: OAuth2, secret: str) -> tuple[str, float]:
 
 
 def _google(secret: str, user: str, scope: str, url: str) -> tuple[str, float]:
-    """A token for `user`; the secret is Google's JSON: a service account's key or a refresh token."""
+    """A token for `user`; the secret is Google's JSON: a service account's key or a refresh
+    token.
+    """
     key: dict[str, Any] = json.loads(secret)
     from google.auth.exceptions import GoogleAuthError  # noqa: PLC0415 - an extra, `oauth2`
     from google.oauth2 import credentials, service_account  # noqa: PLC0415 - as above

@@ -1,4 +1,6 @@
-"""`/healthz`, `/readyz` and `/metrics`, served from a thread so that a stuck event loop is noticed."""
+"""`/healthz`, `/readyz` and `/metrics`, served from a thread so that a stuck event loop is
+noticed.
+"""
 
 import asyncio
 import json

@@ -36,7 +36,9 @@ class ChildFailedError(PermanentError):
 
 
 class IsolatedChild:
-    """One child, started when first needed and again after it was killed. Does one thing at a time."""
+    """One child, started when first needed and again after it was killed. Does one thing at a
+    time.
+    """
 
     def __init__(self, module: str, *arguments: str) -> None:
         """`module` ends in `become_isolated(...)` and `serve(...)` if it is run as a program."""
@@ -49,8 +51,8 @@ class IsolatedChild:
     ) -> T:
         """The decoded answer; `decode` gets its bytes and the file of contents, which it empties.
 
-        Raises TooSlowError, ChildFailedError, and TransientError if the machine cannot start another
-        process: no input is at fault then.
+        Raises TooSlowError, ChildFailedError, and TransientError if the machine cannot start
+        another process: no input is at fault then.
         """
         async with self._turn:
             was_fresh = self._child is None
@@ -90,7 +92,8 @@ class IsolatedChild:
     async def _start(self) -> "_Child":
         try:
             self._child = await _Child.started(*self._command)
-            # The answer to an empty question shows that the child is up: no work includes the start.
+            # The answer to an empty question shows that the child is up: no work includes the
+            # start.
             await self._child.ask(b"")
         except (OSError, asyncio.IncompleteReadError) as error:
             await self.close()

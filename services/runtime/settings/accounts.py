@@ -11,7 +11,9 @@ MAX_PASSWORD_BYTES = 64 * 1024
 
 
 class Account(Struct, frozen=True, kw_only=True):
-    """An account; at most one of `password_file`, `password_env` and `oauth2` (a section) is set."""
+    """An account; at most one of `password_file`, `password_env` and `oauth2` (a section) is
+    set.
+    """
 
     name: str
     password_file: Path | None = None
@@ -33,8 +35,8 @@ class Account(Struct, frozen=True, kw_only=True):
         Call it for each connection, so that a changed password needs no restart. It may read a
         file, so it may block.
 
-        :raises SettingsError: naming the account and the fix. A retry may succeed once whoever rotates
-            secrets is done.
+        :raises SettingsError: naming the account and the fix. A retry may succeed once whoever
+            rotates secrets is done.
         """
         if self.password_file is not None:
             where, secret = str(self.password_file), self._from_file(self.password_file)

@@ -16,7 +16,8 @@ FieldType = Literal[
 SourceKind = Literal["invoice", "line", "subject", "sender", "plus", "mailbox", "header"]
 Who = Literal["anyone", "participants", "authenticated", "listed"]
 When = Literal["opening", "reply", "both"]
-# What an electronic invoice says; docs/settings.md explains each with its business term of EN 16931.
+# What an electronic invoice says; docs/settings.md explains each with its business term of EN
+# 16931.
 InvoiceValue = Literal[
     "number",
     "issued",

@@ -239,7 +239,9 @@ def _explain(annotation: Any, value: object) -> tuple[str, str]:
 
 
 def _empty(annotation: Any) -> object:
-    """A placeholder of the type to continue with after a mistake; all parts of a table are empty."""
+    """A placeholder of the type to continue with after a mistake; all parts of a table are
+    empty.
+    """
     shape = inspect.type_info(annotation)
     while isinstance(shape, inspect.Metadata):
         shape = shape.type

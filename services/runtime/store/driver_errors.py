@@ -29,7 +29,9 @@ _DRIVERS_VIEW = re.compile(
 
 @contextmanager
 def translate_driver_errors() -> Iterator[None]:
-    """Raise ConflictError, QueryTimeoutError, TransientError or PermanentError for errors of the driver."""
+    """Raise ConflictError, QueryTimeoutError, TransientError or PermanentError for errors of the
+    driver.
+    """
     try:
         yield
     except MailcaseError:

@@ -209,7 +209,9 @@ class Collection:
             )
 
     async def ensure_expiry(self, field: str) -> None:
-        """Let the database delete each document after the time in `field`, within about a minute."""
+        """Let the database delete each document after the time in `field`, within about a
+        minute.
+        """
         with translate_driver_errors():
             await self._collection.create_index(field, expireAfterSeconds=0)
 
@@ -358,7 +360,9 @@ def _options_beside(url: str) -> dict[str, Any]:
 
 
 async def _commit(driver: AsyncIOMotorClientSession) -> None:
-    """Commit; repeat if the driver requires it to learn the outcome (MongoDB manual, transactions)."""
+    """Commit; repeat if the driver requires it to learn the outcome (MongoDB manual,
+    transactions).
+    """
     for attempt in range(1, _COMMIT_ATTEMPTS + 1):
         try:
             await driver.commit_transaction()

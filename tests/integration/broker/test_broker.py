@@ -1,4 +1,6 @@
-"""The broker's adapter on a real RabbitMQ: what is confirmed is kept, and what is declared is there."""
+"""The broker's adapter on a real RabbitMQ: what is confirmed is kept, and what is declared is
+there.
+"""
 
 import asyncio
 import gc

@@ -1,4 +1,6 @@
-"""Connections to a real RabbitMQ: who owns a lease owns it, what breaks is seen, and a stage connects again."""
+"""Connections to a real RabbitMQ: who owns a lease owns it, what breaks is seen, and a stage
+connects again.
+"""
 
 import asyncio
 import itertools
@@ -105,7 +107,9 @@ class TestKeepingConnected:
     async def test_a_cancellation_of_the_drivers_ends_the_session_and_not_the_stage(
         self, servers: PrivateServers, name: str
     ) -> None:
-        """The driver cancels what waits for an answer when a frozen connection ends, deep inside a session too."""
+        """The driver cancels what waits for an answer when a frozen connection ends, deep inside a
+        session too.
+        """
         stop, health = Stop(), Health("broker")
         sessions: list[Broker] = []
 

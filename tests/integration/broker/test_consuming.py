@@ -194,7 +194,9 @@ class TestHandlingBatches:
     async def test_a_newer_version_waits_aside_for_a_stage_that_reads_it(
         self, servers: PrivateServers, broker: Broker, name: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """An old router gets a mail of tomorrow between two of today; tomorrow's router gets it then."""
+        """An old router gets a mail of tomorrow between two of today; tomorrow's router gets it
+        then.
+        """
         monkeypatch.setattr("services.runtime.broker.consume.REQUEUE_EVERY_S", 0.1)
         await broker.declare(topology(name))
         known, newer = (

@@ -1,4 +1,6 @@
-"""Publishing in batches on a real RabbitMQ: each message arrives whole, and fails or succeeds by itself."""
+"""Publishing in batches on a real RabbitMQ: each message arrives whole, and fails or succeeds by
+itself.
+"""
 
 import asyncio
 import uuid

@@ -1,4 +1,6 @@
-"""The case writer on a real replica set: numbers without gaps, one case a thread, whatever the race."""
+"""The case writer on a real replica set: numbers without gaps, one case a thread, whatever the
+race.
+"""
 
 import asyncio
 import uuid
@@ -159,7 +161,9 @@ async def test_the_same_mails_through_four_writers_at_once_have_one_effect(
 async def test_a_mail_that_the_database_contradicts_itself_about_is_parked_and_holds_up_no_other(
     servers: PrivateServers, cases: Observed, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its outcome is gone and its comment is there, as after a repair by hand: the key is taken for ever."""
+    """Its outcome is gone and its comment is there, as after a repair by hand: the key is taken for
+    ever.
+    """
     monkeypatch.setattr("services.runtime.store.contention.TAKEN_PATIENCE_S", 0.5)
     odd = opening("odd")
     await handle_in_batches(servers.store.url, database, [odd])

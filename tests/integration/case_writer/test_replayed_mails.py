@@ -1,4 +1,6 @@
-"""Replayed mails on a real database: what is right stays to the last field, what is derived is replaced in place."""
+"""Replayed mails on a real database: what is right stays to the last field, what is derived is
+replaced in place.
+"""
 
 import asyncio
 import random

@@ -1,4 +1,6 @@
-"""Whatever people do to cases, every mail is in exactly one of them, and every number leads somewhere."""
+"""Whatever people do to cases, every mail is in exactly one of them, and every number leads
+somewhere.
+"""
 
 import random
 import uuid

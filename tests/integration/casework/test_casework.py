@@ -1,4 +1,6 @@
-"""Actions on cases in a real database: one at a time has its way, and everything an action writes is whole."""
+"""Actions on cases in a real database: one at a time has its way, and everything an action writes
+is whole.
+"""
 
 import asyncio
 import random

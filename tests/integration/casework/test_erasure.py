@@ -95,7 +95,9 @@ async def attach(store: Store, key: str, content: bytes, name: str) -> None:
 
 @pytest.fixture
 async def worked(store: Store) -> Store:
-    """A case of Jan's with an answer that quotes him, a case of someone else, a parked mail of his."""
+    """A case of Jan's with an answer that quotes him, a case of someone else, a parked mail of
+    his.
+    """
     comments, cases = store.collection(Comment.COLLECTION), store.collection(Case.COLLECTION)
     await open_case(
         store, 1, mails=("a", "b"), opened_by=Person(NAME, JAN), participants=[JAN, "ola@x.example"]

@@ -1,4 +1,6 @@
-"""`mailcase user` and `mailcase token` on a real database: links and tokens work, mistakes name their fix."""
+"""`mailcase user` and `mailcase token` on a real database: links and tokens work, mistakes name
+their fix.
+"""
 
 import asyncio
 import json

@@ -38,7 +38,9 @@ def with_file(name: str) -> Command:
 
 @pytest.fixture(scope="module")
 async def store(servers: PrivateServers) -> AsyncIterator[Store]:
-    """Three cases with a file each, one of them answered, a case without; a parked and an ignored mail."""
+    """Three cases with a file each, one of them answered, a case without; a parked and an ignored
+    mail.
+    """
     database = f"test_{uuid.uuid4().hex[:12]}"
     async with Store.opened(servers.store.url, database) as opened:
         await Blobs(opened).ensure_indexes()

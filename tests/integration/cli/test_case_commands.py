@@ -224,7 +224,9 @@ class TestSaving:
     def test_nothing_is_written_outside_the_folder_and_nothing_is_overwritten(
         self, run: Run, store_url: str, database: str, tmp_path: Path, name: str
     ) -> None:
-        """Names are safe when the case writer stores them; a changed document leads nowhere else either."""
+        """Names are safe when the case writer stores them; a changed document leads nowhere else
+        either.
+        """
         prepare(store_url, database, 1)
 
         async def attach() -> None:

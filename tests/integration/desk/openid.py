@@ -28,7 +28,8 @@ _FILES = ("package.json", "package-lock.json", "provider.js")
 
 
 def installed_provider() -> Path:
-    """The folder with the provider's program and packages; installed once a checkout, by its lock file.
+    """The folder with the provider's program and packages; installed once a checkout, by its lock
+    file.
 
     Skips the test without a node that runs it; fails instead with CI=true.
     """

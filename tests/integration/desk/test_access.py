@@ -1,4 +1,6 @@
-"""Every operation for every kind of caller: the matrix fails when an operation is missing from it."""
+"""Every operation for every kind of caller: the matrix fails when an operation is missing from
+it.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,8 +16,8 @@ from tests.integration.desk.conftest import PARKED, OpenCase
 
 Clients = Callable[[str], Client]
 
-# For every operation: what to put into its path, and a body that its validation takes. Case 1 is of the
-# process invoices.
+# For every operation: what to put into its path, and a body that its validation takes. Case 1 is of
+# the process invoices.
 REQUESTS: dict[str, tuple[str, Any]] = {
     "list_processes": ("/processes", None),
     "show_me": ("/me", None),

@@ -1,4 +1,6 @@
-"""Log-in, sessions, links, tokens and the audit log on a real database, attacked where it matters."""
+"""Log-in, sessions, links, tokens and the audit log on a real database, attacked where it
+matters.
+"""
 
 import asyncio
 import uuid

@@ -26,7 +26,9 @@ URL = "http://127.0.0.1:8080"
 
 @pytest.fixture(autouse=True)
 def _unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Streams look for themselves after a minute only, so that an announcement has to reach them."""
+    """Streams look for themselves after a minute only, so that an announcement has to reach
+    them.
+    """
     monkeypatch.setattr(sse, "CHECK_EVERY_S", 60.0)
 
 

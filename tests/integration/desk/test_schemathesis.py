@@ -1,4 +1,6 @@
-"""Every operation with generated requests: no answer of 500 and above, each as the description says."""
+"""Every operation with generated requests: no answer of 500 and above, each as the description
+says.
+"""
 
 import asyncio
 import socket

@@ -20,7 +20,9 @@ from tests.integration.recorder import Bench
 
 @pytest.fixture
 def bench(servers: PrivateServers, tmp_path: Path) -> Iterator[Bench]:
-    """The management plugin tells of an alarm for seconds after its end, of one that another test raised too."""
+    """The management plugin tells of an alarm for seconds after its end, of one that another test
+    raised too.
+    """
     management = f"http://127.0.0.1:{servers.broker.plugin_port('rabbitmq_management')}"
     deadline_s = time.monotonic() + 60
     while alarms := nodes_of(servers.broker.url, management).alarms:

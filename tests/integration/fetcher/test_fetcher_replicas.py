@@ -1,4 +1,6 @@
-"""Several replicas of the fetcher: one reader for each mailbox, whichever replica dies or freezes."""
+"""Several replicas of the fetcher: one reader for each mailbox, whichever replica dies or
+freezes.
+"""
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -94,7 +96,9 @@ def _fill(accounts: Iterable[Account]) -> None:
 async def until_seen(
     condition: Callable[[], bool], what: Callable[[], str], patience_s: float = 60.0
 ) -> None:
-    """As `until`, for a look that blocks: the test's own connection to the broker goes on meanwhile."""
+    """As `until`, for a look that blocks: the test's own connection to the broker goes on
+    meanwhile.
+    """
     deadline_s = asyncio.get_running_loop().time() + patience_s
     while not await asyncio.to_thread(condition):
         assert asyncio.get_running_loop().time() < deadline_s, (

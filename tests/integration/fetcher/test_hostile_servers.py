@@ -35,8 +35,8 @@ Strange = dict[bytes, bytes]
 class Imap:
     """Just enough IMAP for a folder of three mails.
 
-    `strange` maps the beginning of a command to the response to send instead: b"" hangs up, and `TAG` stands for the
-    command's tag.
+    `strange` maps the beginning of a command to the response to send instead: b"" hangs up, and
+    `TAG` stands for the command's tag.
     """
 
     def __init__(self, strange: Strange) -> None:

@@ -124,7 +124,9 @@ def _wait_for_news(source: ImapSource) -> None:
 def test_a_mail_between_listing_and_idle_is_not_missed(
     account: Account, made: list[ImapSource]
 ) -> None:
-    """The server announces it in the response to another command, and not again when IDLE begins."""
+    """The server announces it in the response to another command, and not again when IDLE
+    begins.
+    """
     account.deliver(HEAD + b"one\r\n\r\n\r\n")
     source = source_of(account, made)
     source.connect()

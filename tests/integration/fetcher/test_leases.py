@@ -106,7 +106,9 @@ async def test_a_full_replica_takes_no_more_leases_and_the_others_read_the_rest(
 
 
 async def test_an_exclusive_queue_of_a_dead_node_blocks_no_mailbox(bench: Bench) -> None:
-    """As in RabbitMQ 4.2: a connection that reads nothing owns the queue that once was the lease."""
+    """As in RabbitMQ 4.2: a connection that reads nothing owns the queue that once was the
+    lease.
+    """
     readers = Readers()
     async with Broker.connected(bench.environ["MAILCASE_BROKER_URL"], "dead") as dead:
         await dead.declare(mailcase_topology(archive_max_age_days=1, archive_max_bytes=1024 * 1024))

@@ -108,7 +108,9 @@ def test_a_mail_without_a_size_is_reported() -> None:
 
 
 def test_a_reused_uid_is_not_removed() -> None:
-    """The server was restored from a backup: same UIDVALIDITY, and a new mail has an earlier mail's UID."""
+    """The server was restored from a backup: same UIDVALIDITY, and a new mail has an earlier mail's
+    UID.
+    """
     server = Dated()
     with source_at(server) as source:
         ids = [mail.id for mail in source.list_new(10)]

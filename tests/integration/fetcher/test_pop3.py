@@ -59,7 +59,9 @@ class TestPop3Source(MailSourceContract):
 def test_any_bytes_come_as_the_server_gives_them(
     account: Account, made: list[Pop3Source], raw: bytes
 ) -> None:
-    """The protocol ends every mail with a line end, and a header with its blank line is the server's affair."""
+    """The protocol ends every mail with a line end, and a header with its blank line is the
+    server's affair.
+    """
     account.deliver(raw)
     source = source_of(account, made)
     source.connect()

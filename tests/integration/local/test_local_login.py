@@ -1,4 +1,6 @@
-"""Who gets into the private servers: their owner, by a generated secret; and their data may move with their folder."""
+"""Who gets into the private servers: their owner, by a generated secret; and their data may move
+with their folder.
+"""
 
 import asyncio
 import os

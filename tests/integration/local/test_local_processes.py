@@ -1,4 +1,6 @@
-"""What the private servers leave behind, whatever ends their launcher: no process, and a folder to start from again."""
+"""What the private servers leave behind, whatever ends their launcher: no process, and a folder to
+start from again.
+"""
 
 import json
 import os
@@ -42,7 +44,9 @@ pytestmark = pytest.mark.usefixtures("server_programs")
 def launcher(
     folder: Path, **asked: object
 ) -> Iterator[tuple[subprocess.Popen[str], set[tuple[int, int]]]]:
-    """A launcher in a process (and process group) of its own, and every process that it started: (pid, start time)."""
+    """A launcher in a process (and process group) of its own, and every process that it started:
+    (pid, start time).
+    """
     command = [sys.executable, "-c", LAUNCHER, str(folder), json.dumps(asked)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(

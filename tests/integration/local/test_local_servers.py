@@ -1,4 +1,6 @@
-"""The private servers themselves: what they serve, what they keep, what they say. See also test_local_processes."""
+"""The private servers themselves: what they serve, what they keep, what they say. See also
+test_local_processes.
+"""
 
 import imaplib
 import os

@@ -1,4 +1,6 @@
-"""The router as a process, on a real broker: bytes forwarded unchanged, broken messages set aside."""
+"""The router as a process, on a real broker: bytes forwarded unchanged, broken messages set
+aside.
+"""
 
 import asyncio
 import uuid

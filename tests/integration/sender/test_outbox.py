@@ -1,4 +1,6 @@
-"""The outbox on a real replica set: one sender at a time has a mail, and the limits hold over all of them."""
+"""The outbox on a real replica set: one sender at a time has a mail, and the limits hold over all
+of them.
+"""
 
 import asyncio
 import uuid

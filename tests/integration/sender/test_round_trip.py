@@ -1,4 +1,6 @@
-"""From a case to a customer and back: the answer joins the case, whatever the customer's client does to it."""
+"""From a case to a customer and back: the answer joins the case, whatever the customer's client
+does to it.
+"""
 
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable

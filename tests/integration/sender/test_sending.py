@@ -285,7 +285,9 @@ async def test_of_several_recipients_each_gets_it_once(office: Office) -> None:
 
 
 async def test_a_robot_that_answers_every_mail_for_fifty_rounds_gets_few(office: Office) -> None:
-    """Each of its mails is new: another subject, no references, nothing that tells a machine; two senders race."""
+    """Each of its mails is new: another subject, no references, nothing that tells a machine; two
+    senders race.
+    """
     numbers = []
     for turn in range(50):
         sender = "parrot@customer.example" if turn % 2 else f"parrot+{turn}@Customer.example"

@@ -176,7 +176,9 @@ async def test_two_transactions_on_one_document_conflict_and_one_of_them_wins(st
 async def test_a_transaction_that_a_silent_link_cut_off_holds_nobody_up(
     servers: PrivateServers, database: str
 ) -> None:
-    """What it had begun would stay open on the server, holding the counter, for as long as a transaction may live."""
+    """What it had begun would stay open on the server, holding the counter, for as long as a
+    transaction may live.
+    """
     with Link(servers.store.members[0].port) as link:
         login = f"{servers.store.user}:{servers.store.password}"
         url = f"mongodb://{login}@127.0.0.1:{link.port}/?directConnection=true&socketTimeoutMS=1000"

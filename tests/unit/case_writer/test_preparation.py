@@ -125,7 +125,9 @@ async def test_a_mail_that_travels_as_a_blob_is_read_whole(blobs: FakeBlobs) -> 
 async def test_a_large_mail_that_is_kept_whole_is_kept_where_it_is(
     blobs: FakeBlobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is not even fetched, unless it is read; what is gone, or of another size, cannot be kept."""
+    """It is not even fetched, unless it is read; what is gone, or of another size, cannot be
+    kept.
+    """
     [reference] = await blobs.put_all([BOUNDARY_MAIL])
     monkeypatch.setattr(blobs, "get", None)
     monkeypatch.setattr(intake_module, "read_mail", None)

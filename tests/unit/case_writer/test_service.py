@@ -1,4 +1,6 @@
-"""The case writer's use case on fakes: outages wait, poison is parked alone, writing comes before publishing."""
+"""The case writer's use case on fakes: outages wait, poison is parked alone, writing comes before
+publishing.
+"""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -264,7 +266,9 @@ class TestPublishing:
     async def test_a_mail_whose_content_is_gone_does_not_leave_its_mailbox(
         self, writer: Writer
     ) -> None:
-        """A replay may know it by a reference only, while the mail itself still waits in its mailbox."""
+        """A replay may know it by a reference only, while the mail itself still waits in its
+        mailbox.
+        """
         more: dict[str, Any] = {"origin": "replay", "replay": Replay(run="r")}
         gone = opening("one", raw=None, blob=BlobRef(sha256="0" * 64, size=7), **more)
         writer.cases.fails_unclearly(written=True)
@@ -499,7 +503,9 @@ class TestUnclearCommit:
         assert (len(writer.events), sorted(writer.cases.cases)) == (1, [1])
 
     async def test_own_work_that_is_not_visible_yet_is_waited_for(self, writer: Writer) -> None:
-        """Committed by the primary and not by a majority: the keys are taken, and nothing can be read yet."""
+        """Committed by the primary and not by a majority: the keys are taken, and nothing can be
+        read yet.
+        """
         writer.cases.fails_unclearly(written=False)
         writer.cases.fails(ConflictError("taken"), 2 * CONFLICTS_TOGETHER)
         await writer.handle(opening("one"), opening("two"))
@@ -638,7 +644,9 @@ async def test_an_event_that_cannot_be_published_holds_up_no_other_and_no_receip
 async def test_a_receipt_that_is_refused_or_never_confirmed_does_not_hold_up_the_next_mails(
     writer: Writer, monkeypatch: pytest.MonkeyPatch, refused: bool
 ) -> None:
-    """A fetcher's node of the broker is silent or dead: the fetcher asks again, the others go on."""
+    """A fetcher's node of the broker is silent or dead: the fetcher asks again, the others go
+    on.
+    """
     never_confirmed = asyncio.Event()
 
     async def publish_all(messages: list[Outgoing]) -> None:

@@ -1,4 +1,6 @@
-"""Values as people type them and documents print them, in one normal form; the ambiguous is refused."""
+"""Values as people type them and documents print them, in one normal form; the ambiguous is
+refused.
+"""
 
 import pytest
 from hypothesis import given

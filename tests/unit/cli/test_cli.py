@@ -1,4 +1,6 @@
-"""The `mailcase` command without servers: exit statuses, one-line errors, harmless output of hostile text."""
+"""The `mailcase` command without servers: exit statuses, one-line errors, harmless output of
+hostile text.
+"""
 
 import io
 import os

@@ -18,7 +18,9 @@ OWN = ("invoices@firm.example", "office@firm.example")
 
 @dataclass(frozen=True)
 class Thread:
-    """`expected` are the preselected addresses, copies with a `+` before them; `reasons` of others."""
+    """`expected` are the preselected addresses, copies with a `+` before them; `reasons` of
+    others.
+    """
 
     about: str
     expected: str

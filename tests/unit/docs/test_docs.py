@@ -1,4 +1,6 @@
-"""The pages are held to what there is: links, files, commands with their options, settings, log events."""
+"""The pages are held to what there is: links, files, commands with their options, settings, log
+events.
+"""
 
 import re
 from pathlib import Path

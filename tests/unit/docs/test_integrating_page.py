@@ -1,4 +1,6 @@
-"""docs/integrating.md matches the structs: every document, field, change and event is on the page."""
+"""docs/integrating.md matches the structs: every document, field, change and event is on the
+page.
+"""
 
 import re
 from pathlib import Path

@@ -49,7 +49,8 @@ RULES = (
     _rule(
         r"\b(?:he|him|his)\b",
         "write they, them, their",
-        "services/case_writer/reading/text/quote_markers.py",  # lists the pronouns that people quote with
+        # lists the pronouns that people quote with
+        "services/case_writer/reading/text/quote_markers.py",
     ),
     _rule(r"\bof no matter\b", "say that it does not matter, and why"),
     _rule(r"\bsomebody\b", "one word for one thing: someone"),

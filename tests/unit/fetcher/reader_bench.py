@@ -62,7 +62,9 @@ class StuckSource(FakeMailSource):
 
 
 class FakePublisher:
-    """Confirms every message, except while `failures` are left: they are raised, one for each batch."""
+    """Confirms every message, except while `failures` are left: they are raised, one for each
+    batch.
+    """
 
     def __init__(self) -> None:
         self.published: list[Outgoing] = []

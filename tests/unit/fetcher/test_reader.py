@@ -1,4 +1,6 @@
-"""One mailbox's reader on a mailbox in memory: from the listing to the removal, and every failure between."""
+"""One mailbox's reader on a mailbox in memory: from the listing to the removal, and every failure
+between.
+"""
 
 import pytest
 

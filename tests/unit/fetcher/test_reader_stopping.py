@@ -1,4 +1,6 @@
-"""One mailbox's reader while it stops, while its lease is paused, and while a server does not answer."""
+"""One mailbox's reader while it stops, while its lease is paused, and while a server does not
+answer.
+"""
 
 import asyncio
 

@@ -1,4 +1,6 @@
-"""docs/metrics.md is held against the code: every metric with its type and labels, nothing left over."""
+"""docs/metrics.md is held against the code: every metric with its type and labels, nothing left
+over.
+"""
 
 import importlib
 import re

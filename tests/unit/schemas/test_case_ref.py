@@ -1,4 +1,6 @@
-"""The case reference: what is one, what only looks like one, and that it is read back as it was written."""
+"""The case reference: what is one, what only looks like one, and that it is read back as it was
+written.
+"""
 
 import pytest
 

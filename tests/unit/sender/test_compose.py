@@ -1,4 +1,6 @@
-"""The whole mail: the same bytes each time, its text and files intact, its headers those that find the way back."""
+"""The whole mail: the same bytes each time, its text and files intact, its headers those that find
+the way back.
+"""
 
 from datetime import UTC, datetime
 from email import message_from_bytes

@@ -1,4 +1,6 @@
-"""Each SMTP server has a queue and slots of its own, and a circuit breaker that spares one which just failed."""
+"""Each SMTP server has a queue and slots of its own, and a circuit breaker that spares one which
+just failed.
+"""
 
 import asyncio
 from collections.abc import Sequence

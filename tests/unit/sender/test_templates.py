@@ -1,4 +1,6 @@
-"""Acknowledgements from templates: three languages of our own, others from the settings, nothing from a mail."""
+"""Acknowledgements from templates: three languages of our own, others from the settings, nothing
+from a mail.
+"""
 
 from pathlib import Path
 

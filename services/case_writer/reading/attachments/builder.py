@@ -1,4 +1,6 @@
-"""Makes attachments of the parts of a mail: keeps their bytes, makes their names safe, detects their types."""
+"""Makes attachments of the parts of a mail: keeps their bytes, makes their names safe, detects
+their types.
+"""
 
 from collections.abc import Iterable
 from urllib.parse import unquote

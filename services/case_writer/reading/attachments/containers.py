@@ -1,4 +1,5 @@
-"""What is in a mail: its parts, and what the containers among them hold, which stay among the files.
+"""What is in a mail: its parts, and what the containers among them hold, which stay among the
+files.
 
 Opened are signed mails, winmail.dat of Outlook, and attached messages, these to one level.
 """
@@ -168,7 +169,9 @@ class Containers:
             self._defects.add("winmail-text-unread", winmail.has_rtf)
 
     def _open_message(self, file: FilePart, found: Found) -> None:
-        """Add the files of an attached message, but not of one within it, nor of what a report returns."""
+        """Add the files of an attached message, but not of one within it, nor of what a report
+        returns.
+        """
         if file.from_message or file.reported:
             return
         if self._parts_left <= 0 or len(found.files) > self._limits.max_attachments:
@@ -201,7 +204,9 @@ def _is_winmail(file: FilePart) -> bool:
 
 
 def _is_message(file: FilePart) -> bool:
-    """By its type, or by its name if the type says nothing: some programs attach saved mails as plain data."""
+    """By its type, or by its name if the type says nothing: some programs attach saved mails as
+    plain data.
+    """
     if file.part.content_type in MAIL_TYPES:
         # with one it is no message, but a multipart that is nested too deep
         return not file.part.boundary

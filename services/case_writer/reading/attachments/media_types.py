@@ -4,7 +4,8 @@ import mimetypes
 
 import magic
 
-# Python's own list: with the machine's mime.types a mail would be read differently from machine to machine.
+# Python's own list: with the machine's mime.types a mail would be read differently from machine to
+# machine.
 _TYPES = mimetypes.MimeTypes(filenames=())
 _TEXT_BYTES = 1024
 _CONTROLS = bytes({*range(0x20), 0x7F} - {0x09, 0x0A, 0x0D})
@@ -32,7 +33,8 @@ PROGRAMS = frozenset(
         "application/x-sharedlib",
     }
 )
-# Names that differ while the file is one; each row's first word is the family. libmagic 5.44 says the odd name of MP3.
+# Names that differ while the file is one; each row's first word is the family. libmagic 5.44 says
+# the odd name of MP3.
 _FAMILIES = {
     member: row[0]
     for row in (
@@ -78,7 +80,8 @@ _OLE = (
 def sniff(content: bytes, declared: str) -> str:
     """The media type that the bytes look like; `application/octet-stream` if unknown.
 
-    Plain text is not looked at closer, unless it may be a picture's or HTML: libmagic takes milliseconds for it.
+    Plain text is not looked at closer, unless it may be a picture's or HTML: libmagic takes
+    milliseconds for it.
     """
     if content and not declared.startswith(_CLOSER) and _is_text(content[:_TEXT_BYTES]):
         return "text/plain"
@@ -100,9 +103,11 @@ def _is_text(head: bytes) -> bool:
 
 
 def contradicts(declared: str, name: str, found: str) -> bool:
-    """Whether a file is not of its declared type or, if that is generic, not of the type that its name claims.
+    """Whether a file is not of its declared type or, if that is generic, not of the type that its
+    name claims.
 
-    Kinds that only share a container (Office files are archives) and text of any kind contradict nothing.
+    Kinds that only share a container (Office files are archives) and text of any kind contradict
+    nothing.
     """
     if declared in _GENERIC:
         declared = type_by_name(name) or found
@@ -128,7 +133,9 @@ def _family(media_type: str) -> str:
 
 
 def _is_marked(family: str) -> bool:
-    """Whether files of this kind begin with bytes that give them away, so that a file without them is none."""
+    """Whether files of this kind begin with bytes that give them away, so that a file without them
+    is none.
+    """
     if family.startswith(("image/", "audio/", "video/")):
         return family not in (
             "image/svg+xml",

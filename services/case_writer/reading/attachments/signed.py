@@ -1,4 +1,6 @@
-"""Reads signed mails without verifying the signature: opaque S/MIME (RFC 8551) and PGP's signed text (RFC 9580)."""
+"""Reads signed mails without verifying the signature: opaque S/MIME (RFC 8551) and PGP's signed
+text (RFC 9580).
+"""
 
 from dataclasses import dataclass
 
@@ -23,7 +25,9 @@ BEGIN_ENCRYPTED = "-----BEGIN PGP MESSAGE-----"
 
 @dataclass(slots=True)
 class _Element:
-    """A value in BER (X.690): its tag and the offsets of its content; `end` is None if a mark ends it."""
+    """A value in BER (X.690): its tag and the offsets of its content; `end` is None if a mark ends
+    it.
+    """
 
     tag: int
     start: int
@@ -106,7 +110,9 @@ def _after(data: bytes, position: int, tag: int) -> int:
 
 
 def without_armor(text: str) -> str:
-    """Text that PGP signed, without the marks and the signature (RFC 9580 section 7); other text as it is."""
+    """Text that PGP signed, without the marks and the signature (RFC 9580 section 7); other text as
+    it is.
+    """
     begin = text.find(_BEGIN_SIGNED)
     if begin < 0:
         return text

@@ -1,7 +1,9 @@
-"""Opens winmail.dat: the Transport Neutral Encapsulation Format of Outlook and Exchange ([MS-OXTNEF]).
+"""Opens winmail.dat: the Transport Neutral Encapsulation Format of Outlook and Exchange
+([MS-OXTNEF]).
 
-Reads attachments and the text or HTML body; nothing else of the format is needed for a case. Damaged data gives what
-came before the damage. Compressed RTF bodies stay in winmail.dat, which is kept.
+Reads attachments and the text or HTML body; nothing else of the format is needed for a case.
+Damaged data gives what came before the damage. Compressed RTF bodies stay in winmail.dat, which is
+kept.
 """
 
 import struct
@@ -54,7 +56,9 @@ _MAX_ATTACHMENTS = 1000
 
 @dataclass(slots=True)
 class WinmailFile:
-    """An attachment within winmail.dat; `name` and `content_type` are empty if it does not name them."""
+    """An attachment within winmail.dat; `name` and `content_type` are empty if it does not name
+    them.
+    """
 
     name: str = ""
     content: bytes = b""
@@ -173,7 +177,9 @@ def _charset_of_page(page: int) -> str:
 
 
 def _properties(data: bytes) -> dict[int, tuple[int, bytes]]:
-    """The properties of a list by id, with their types; of several values the first. Raises struct.error on damage."""
+    """The properties of a list by id, with their types; of several values the first. Raises
+    struct.error on damage.
+    """
     properties: dict[int, tuple[int, bytes]] = {}
     (count,) = struct.unpack_from("<I", data)
     position = 4

@@ -1,10 +1,10 @@
 """HTML rewritten so that every HTML parser reads it in linear time and the same way.
 
-The parsers that sanitize and convert (html5ever, lexbor) follow the HTML standard, whose repair of broken
-nesting is quadratic: 50,000 open `<li>` cost 28 s, a tag of 50,000 attributes 5 s, and every paragraph
-creates each open `<b>` again. Large or suspicious HTML is therefore first reduced to a small language:
-known tags only, properly closed, not deep, few attributes, all else escaped. What a person sees stays the
-same. This does not make HTML safe: the sanitizer runs afterwards.
+The parsers that sanitize and convert (html5ever, lexbor) follow the HTML standard, whose repair of
+broken nesting is quadratic: 50,000 open `<li>` cost 28 s, a tag of 50,000 attributes 5 s, and every
+paragraph creates each open `<b>` again. Large or suspicious HTML is therefore first reduced to a
+small language: known tags only, properly closed, not deep, few attributes, all else escaped. What a
+person sees stays the same. This does not make HTML safe: the sanitizer runs afterwards.
 """
 
 import re
@@ -22,7 +22,8 @@ _MAX_VALUE_CHARS = 8000
 _FORMATTING = "b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u"
 _FORMATTING_INITIAL = re.compile("<[bceinfstuBCEINFSTU]")  # four times faster than the whole names
 _FORMATTING_TAG = re.compile(rf"<(?:{_FORMATTING})[\s/>]", re.IGNORECASE)
-# Comments as the standard ends them; `<!…>` and `<?…>` are comments too. Unfinished ones go on to the end.
+# Comments as the standard ends them; `<!…>` and `<?…>` are comments too. Unfinished ones go on to
+# the end.
 _TOKEN = re.compile(
     r"""<!--(?:-?>|(?:[^-]++|-(?!-!?>))*+(?:--!?>|-?$))
     | <(?P<end>/?)(?P<name>[a-zA-Z][^\s/>]{0,40})
@@ -76,13 +77,16 @@ _TABLE_FRAME = frozenset({"table", "tbody", "thead", "tfoot", "tr", "colgroup"})
 
 
 def needs_normalizing(html: str) -> bool:
-    """Whether parsing `html` as it stands might cost more than its length suggests; errs on the safe side."""
+    """Whether parsing `html` as it stands might cost more than its length suggests; errs on the
+    safe side.
+    """
     if len(html) > _SMALL_CHARS:
         return True
     tags = html.count("<")
     if tags > _FEW_TAGS:
         return True
-    # At worst half of the tags are formatting and each of the other half creates all of these again.
+    # At worst half of the tags are formatting and each of the other half creates all of these
+    # again.
     if (
         tags * tags // 4 <= _FEW_COPIES
         or tags * len(_FORMATTING_INITIAL.findall(html)) <= _FEW_COPIES
@@ -130,7 +134,9 @@ class _Normalizer:
             yield _escaped(self._with_few_references(text))
 
     def _with_few_references(self, text: str) -> str:
-        """A million `&amp;` in one run cost nh3 8 s; after many, references are resolved and `&` becomes full-width."""
+        """A million `&amp;` in one run cost nh3 8 s; after many, references are resolved and `&`
+        becomes full-width.
+        """
         self._references += text.count("&")
         return (
             unescape(text).replace("&", "\uff06") if self._references > _MANY_REFERENCES else text
@@ -183,7 +189,9 @@ def _escaped(text: str) -> str:
 
 
 def _attributes(html: str, position: int) -> tuple[str, int]:
-    """The first attributes of a tag, each once, quoted and escaped, and the offset after the tag."""
+    """The first attributes of a tag, each once, quoted and escaped, and the offset after the
+    tag.
+    """
     found: dict[str, str] = {}
     while (end := _TAG_END.match(html, position)) is None:
         match = _ATTRIBUTE.match(html, position)

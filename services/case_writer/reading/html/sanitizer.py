@@ -1,7 +1,7 @@
 """HTML of a mail made safe to show. The allow-list is nh3's work; what a mail may keep is ours.
 
-Nothing in the result loads from anywhere: pictures of the mail itself keep their `cid:` address, those of other places
-lose it (`data-remote-src` holds it, for a reader who asks) and are counted.
+Nothing in the result loads from anywhere: pictures of the mail itself keep their `cid:` address,
+those of other places lose it (`data-remote-src` holds it, for a reader who asks) and are counted.
 """
 
 import re
@@ -46,7 +46,8 @@ _ATTRIBUTES = {
     "th": {"colspan", "height", "rowspan", "width"},
     "ul": {"type"},
 }
-# Nothing that positions, floats, layers, animates, sets sizes or margins: a mail's style stays in the mail's box.
+# Nothing that positions, floats, layers, animates, sets sizes or margins: a mail's style stays in
+# the mail's box.
 _STYLES = {
     "background-color", "border", "border-bottom", "border-collapse", "border-color", "border-left", "border-right",
     "border-spacing", "border-style", "border-top", "border-width", "color", "direction", "font", "font-family",
@@ -58,7 +59,9 @@ _QUOTE_CLASS = "gmail_quote"
 
 
 def _absolute(url: str) -> str | None:
-    """`//host/picture` is remote; anything else without a scheme would point into the page that shows the mail."""
+    """`//host/picture` is remote; anything else without a scheme would point into the page that
+    shows the mail.
+    """
     return f"https:{url}" if url.startswith("//") else None
 
 
@@ -117,7 +120,9 @@ def content_ids(html: str) -> set[str]:
 
 
 def lift_pictures(html: str, count: int) -> tuple[str, list[Picture]]:
-    """HTML whose `data:` pictures are replaced by `cid:` addresses, and these pictures; `count` were lifted before."""
+    """HTML whose `data:` pictures are replaced by `cid:` addresses, and these pictures; `count`
+    were lifted before.
+    """
     if "data:image/" not in html:
         return html, []
     pictures: list[Picture] = []
@@ -136,5 +141,7 @@ def lift_pictures(html: str, count: int) -> tuple[str, list[Picture]]:
 
 
 def _reaches_out(style: str) -> bool:
-    """Whether style might load something or run: nh3 checks the names of properties, not their values."""
+    """Whether style might load something or run: nh3 checks the names of properties, not their
+    values.
+    """
     return "\\" in style or not _HARMLESS_CALLS.issuperset(_CALL.findall(style.lower()))

@@ -1,6 +1,8 @@
-"""Sanitized HTML laid out as the lines that a reader sees: one pass over its tags, linear in its length.
+"""Sanitized HTML laid out as the lines that a reader sees: one pass over its tags, linear in its
+length.
 
-It understands what nh3 writes and nothing else: known tags, properly closed, each attribute quoted with `"`.
+It understands what nh3 writes and nothing else: known tags, properly closed, each attribute quoted
+with `"`.
 """
 
 import re
@@ -11,7 +13,8 @@ from services.case_writer.reading.text.attributions import is_attribution
 from services.case_writer.reading.text.plain import without_controls
 
 _TAG = re.compile(r'<(/?[a-z0-9]+)((?: [a-z-]+="[^"]*+")*+)>')
-# Marks within the text, which itself holds none of these controls. Those of line ends share their first, sought fast.
+# Marks within the text, which itself holds none of these controls. Those of line ends share their
+# first, sought fast.
 _BREAK, _LINE, _PARAGRAPH, _CELL, _ROW, _ROW_ENDS = (
     f"\x01{sign}" for sign in "\n\x02\x03\x04\x05\x06"
 )
@@ -47,7 +50,9 @@ _BLANKS = str.maketrans({" ": _BLANK, "\t": _TAB, "\n": "<br>"})
 
 
 def to_text(safe: str) -> str:
-    """The text of sanitized HTML, laid out in lines; what mail programs quote is marked with `>`."""
+    """The text of sanitized HTML, laid out in lines; what mail programs quote is marked with
+    `>`.
+    """
     if any(mark in safe for mark in _ALL_MARKS):
         safe = without_controls(safe)
     if "<pre" in safe or "white-space:" in safe:
@@ -139,7 +144,9 @@ class _Layout:
 
 
 def _is_below_attribution(pieces: list[str], marks: list[str | None], index: int) -> bool:
-    """Whether the text above tag `index` introduces a quote: some programs do not mark their `blockquote`."""
+    """Whether the text above tag `index` introduces a quote: some programs do not mark their
+    `blockquote`.
+    """
     lines = [""]
     for at in range(index, max(index - _ATTRIBUTION_TAGS, -1), -1):
         lines[-1] = f"{pieces[3 * at][-_MAX_LINE:]}{lines[-1]}"
@@ -164,7 +171,9 @@ def _with_signs(text: str) -> str:
 
 
 class _Gaps(dict[str, str]):
-    """What a run of marks becomes: the tabs between cells, else as many line ends as a browser would show."""
+    """What a run of marks becomes: the tabs between cells, else as many line ends as a browser
+    would show.
+    """
 
     def __missing__(self, run: str) -> str:
         cells = 0 if _ROW in run else run.count(_CELL)

@@ -1,4 +1,6 @@
-"""Content-Type and Content-Disposition with their parameters: RFC 2045, RFC 2231, and what programs write instead."""
+"""Content-Type and Content-Disposition with their parameters: RFC 2045, RFC 2231, and what programs
+write instead.
+"""
 
 import re
 from urllib.parse import unquote_to_bytes
@@ -19,7 +21,8 @@ _TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,80}/[a-z0-9!#$&^_.+-]{1,100}")
 
 
 class Parameters:
-    """A header value such as `text/plain; charset=utf-8`: its first word in lower case, and its parameters.
+    """A header value such as `text/plain; charset=utf-8`: its first word in lower case, and its
+    parameters.
 
     The first of duplicate parameters counts; `contradicts_itself` means that boundaries differ.
     """
@@ -69,8 +72,9 @@ class Parameters:
 
         `charset` is what the mail names elsewhere, for raw bytes beyond ASCII that are not UTF-8.
 
-        RFC 2231 first (`name*=utf-8''…`, `name*0*=…`), which a program only writes when it means it; else the plain
-        form, where encoded words are decoded though RFC 2047 section 5 forbids them there.
+        RFC 2231 first (`name*=utf-8''…`, `name*0*=…`), which a program only writes when it means
+        it; else the plain form, where encoded words are decoded though RFC 2047 section 5 forbids
+        them there.
         """
         key = name.encode()
         if self._has_pieces:
@@ -82,7 +86,9 @@ class Parameters:
         return (one_line(decode_words(plain, charset)) or None) if plain is not None else None
 
     def _pieces(self, key: bytes, fallback: str | None) -> str | None:
-        """`name*0`, `name*1*` … joined (RFC 2231 section 3): bytes first, since a cut may split a letter."""
+        """`name*0`, `name*1*` … joined (RFC 2231 section 3): bytes first, since a cut may split a
+        letter.
+        """
         found: dict[int, tuple[bytes, bool]] = {}
         for name, value in self._values.items():
             match = _PIECE.match(name)
@@ -115,7 +121,9 @@ def _extended(value: bytes) -> str:
 
 
 def _charset(value: bytes) -> tuple[str | None, bytes]:
-    """`utf-8'pl'%C5%82` cut into charset and rest; some programs leave the charset and its quotes out."""
+    """`utf-8'pl'%C5%82` cut into charset and rest; some programs leave the charset and its quotes
+    out.
+    """
     pieces = value.split(b"'", 2)
     if len(pieces) < 3:
         return None, value
@@ -123,5 +131,7 @@ def _charset(value: bytes) -> tuple[str | None, bytes]:
 
 
 def _unescape(quoted: bytes) -> bytes:
-    """Resolves quoted pairs, but not in `C:\\Users\\jan\\fa.pdf`, which old programs wrote without doubling."""
+    """Resolves quoted pairs, but not in `C:\\Users\\jan\\fa.pdf`, which old programs wrote without
+    doubling.
+    """
     return _ESCAPED.sub(rb"\1", quoted) if b"\\" in quoted else quoted

@@ -1,7 +1,9 @@
-"""A mail cut into its parts (RFC 2046), in one pass and without recursion. Offsets only: no byte is copied.
+"""A mail cut into its parts (RFC 2046), in one pass and without recursion. Offsets only: no byte is
+copied.
 
-A boundary counts only as a whole line, also that of an outer multipart, which then closes the inner ones (their own end
-was lost on the way). Both line ends are understood, mixed too; the line end before a boundary belongs to the boundary.
+A boundary counts only as a whole line, also that of an outer multipart, which then closes the inner
+ones (their own end was lost on the way). Both line ends are understood, mixed too; the line end
+before a boundary belongs to the boundary.
 """
 
 import re
@@ -11,8 +13,9 @@ from services.case_writer.reading.mime.parameters import Parameters, media_type
 from services.case_writer.reading.model import AMBIGUOUS, Defects, ReadingLimits
 from services.runtime.mail.headers import MailHeaders
 
-# What follows the boundary in its line: `--` at the last one, blanks that were added on the way. Further words do not
-# belong there; such a line counts if it is the last one, or if a part begins below it.
+# What follows the boundary in its line: `--` at the last one, blanks that were added on the way.
+# Further words do not belong there; such a line counts if it is the last one, or if a part begins
+# below it.
 _REST_OF_LINE = re.compile(
     rb"(?:(--)?[ \t\r]{0,998}(?:\n|\Z)|(--)[ \t][^\n]{0,998}(?:\n|\Z)|([ \t][^\n]{0,998}\n)"
     rb"(?=[!-9;-~]{1,80}:|\r?\n|(?:[^\n]{1,200}\n){1,2}(?i:content-)[A-Za-z-]{1,30}:))"
@@ -25,7 +28,8 @@ _GUESS_WITHIN = 64 * 1024
 _LIKELY_BOUNDARY = re.compile(rb"\n--([^\r\n]{1,200})\r?\nContent-[A-Za-z-]{1,30}:", re.IGNORECASE)
 _CONFLICT_WITHIN = 64 * 1024
 _INK = re.compile(rb"[^\s\0]")
-# What programs write before the first part, for readers of old: sentences about the form of the mail, nothing else.
+# What programs write before the first part, for readers of old: sentences about the form of the
+# mail, nothing else.
 _STUB_BYTES = 500
 _FORMAL_LINE = re.compile(rb"^(?:--|[!-9;-~]{1,80}:)", re.MULTILINE)
 _ABOUT_THE_FORM = re.compile(
@@ -38,8 +42,8 @@ _ABOUT_THE_FORM = re.compile(
 class Part:
     """One part: `raw[start:end]` with its headers, `raw[body:end]` without.
 
-    `children` are indexes into the list that `split` returns; a multipart in which no part was found is no multipart.
-    `content_type` is never empty.
+    `children` are indexes into the list that `split` returns; a multipart in which no part was
+    found is no multipart. `content_type` is never empty.
     """
 
     headers: MailHeaders
@@ -58,7 +62,8 @@ class Part:
 
 @dataclass(slots=True, frozen=True)
 class _Line:
-    """A boundary line: where it starts, where the next line starts, whose it is, and whether it is the last one.
+    """A boundary line: where it starts, where the next line starts, whose it is, and whether it is
+    the last one.
 
     `has_words` means that the line holds more than a boundary.
     """
@@ -119,9 +124,11 @@ class _Splitter:
         return self._parts
 
     def _goes_on(self, closing: _Line) -> bool:
-        """Whether more parts of a multipart follow its closing line; then they are parts of it all the same.
+        """Whether more parts of a multipart follow its closing line; then they are parts of it all
+        the same.
 
-        The search ends at the next line of an outer multipart. An outer one with the same boundary means its own parts.
+        The search ends at the next line of an outer multipart. An outer one with the same boundary
+        means its own parts.
         """
         boundary = self._open[-1].boundary or b""
         if any(outer.boundary == boundary for outer in self._open[:-1]):
@@ -158,10 +165,11 @@ class _Splitter:
         )
 
     def _next_boundary(self, position: int, stop: int) -> _Line | None:
-        """The first boundary line of an open multipart that starts between `position`, a line's start, and `stop`.
+        """The first boundary line of an open multipart that starts between `position`, a line's
+        start, and `stop`.
 
-        Each boundary is searched for by itself, since a long needle is found much faster than `--`; once, ahead; and
-        only as far as an outer boundary, which ends the inner multipart anyway.
+        Each boundary is searched for by itself, since a long needle is found much faster than `--`;
+        once, ahead; and only as far as an outer boundary, which ends the inner multipart anyway.
         """
         best, end = None, len(self._raw)
         for depth in range(len(self._open)):
@@ -175,7 +183,9 @@ class _Splitter:
         return best if best is not None and best.start < stop else None
 
     def _search(self, depth: int, position: int, end: int) -> _Line:
-        """The next boundary line of one multipart that ends by `end`; a line beyond the mail if it has none."""
+        """The next boundary line of one multipart that ends by `end`; a line beyond the mail if it
+        has none.
+        """
         raw, dashed = self._raw, b"--" + (self._open[depth].boundary or b"")
         start = (
             position
@@ -197,7 +207,9 @@ class _Splitter:
         return _Line(len(self._raw) + 1, len(self._raw) + 1, depth, closes=True)
 
     def _begin_child(self, parent: Part, start: int) -> int:
-        """Begin the part after a boundary line; returns where the search for the next boundary goes on."""
+        """Begin the part after a boundary line; returns where the search for the next boundary goes
+        on.
+        """
         raw, limit = self._raw, self._limits.max_header_bytes
         window = min(len(raw), start + limit + 2)
         found = raw.find(b"\n\r\n", start, window)
@@ -244,7 +256,9 @@ class _Splitter:
             self._leaf, self._gap_start = None, part.body
 
     def _finds_parts(self, part: Part) -> bool:
-        """Open a multipart if it has parts. Its boundary is guessed if the one that it names, if any, is untrue."""
+        """Open a multipart if it has parts. Its boundary is guessed if the one that it names, if
+        any, is untrue.
+        """
         outer = self._next_boundary(part.body, len(self._raw))
         stop = len(self._raw) if outer is None else outer.start
         self._open.append(part)
@@ -267,7 +281,9 @@ class _Splitter:
         return False
 
     def _declared(self, headers: MailHeaders) -> Parameters:
-        """The Content-Type. Of several that contradict each other, a multipart whose boundary is there counts."""
+        """The Content-Type. Of several that contradict each other, a multipart whose boundary is
+        there counts.
+        """
         values = list(dict.fromkeys(headers.raws("content-type")))
         if len(values) < 2:
             return Parameters(values[0] if values else None)
@@ -290,7 +306,9 @@ class _Splitter:
         return declared[0]
 
     def _end_inner(self, depth: int, end: int) -> None:
-        """What is open from `depth` inwards ends where the line at `end` starts, or with the mail."""
+        """What is open from `depth` inwards ends where the line at `end` starts, or with the
+        mail.
+        """
         raw = self._raw
         if end < len(raw):  # the line end belongs to the boundary
             end -= 1 if raw[end - 1 : end] == b"\n" else 0
@@ -326,7 +344,9 @@ def _line(start: int, found: re.Match[bytes], depth: int) -> _Line:
 
 
 def _default_type(headers: MailHeaders, parameters: Parameters, default: str) -> str:
-    """The type of a part that names none: the default of RFC 2045 section 5.2, or plain data for a file."""
+    """The type of a part that names none: the default of RFC 2045 section 5.2, or plain data for a
+    file.
+    """
     if not parameters.value:
         return default
     return "application/octet-stream" if "content-disposition" in headers else "text/plain"

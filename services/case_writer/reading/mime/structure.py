@@ -1,4 +1,6 @@
-"""Sorts the parts of a mail into text and files, as mail programs show them (RFC 2046, RFC 2387)."""
+"""Sorts the parts of a mail into text and files, as mail programs show them (RFC 2046, RFC
+2387).
+"""
 
 import html as markup
 from collections.abc import Callable
@@ -21,7 +23,9 @@ _COPIES = frozenset({"text/x-amp-html", "text/watch-html"})
 
 @dataclass(slots=True)
 class Segment:
-    """A stretch of a mail's text, in one form or in two forms of the same; a form that is absent is None."""
+    """A stretch of a mail's text, in one form or in two forms of the same; a form that is absent is
+    None.
+    """
 
     plain: str | None = None
     html: str | None = None
@@ -29,9 +33,11 @@ class Segment:
 
 @dataclass(slots=True)
 class FilePart:
-    """A part of `raw` that is no text; `related` to the text beside it (RFC 2387), `encrypted` by RFC 1847.
+    """A part of `raw` that is no text; `related` to the text beside it (RFC 2387), `encrypted` by
+    RFC 1847.
 
-    `reported` means that it is a part of a report (RFC 3462), `from_message` that it is a part of an attached message.
+    `reported` means that it is a part of a report (RFC 3462), `from_message` that it is a part of
+    an attached message.
     """
 
     raw: bytes
@@ -84,7 +90,9 @@ TextOf = Callable[[Part, str], str]
 
 
 def split_text_and_files(raw: bytes, parts: list[Part], text_of: TextOf) -> Bodies:
-    """Sort the parts of `raw` into text and files; `text_of(part, content_type)` reads a text part."""
+    """Sort the parts of `raw` into text and files; `text_of(part, content_type)` reads a text
+    part.
+    """
     return _Arranger(raw, parts, text_of).split_text_and_files()
 
 
@@ -138,7 +146,9 @@ class _Arranger:
             )
 
     def _charset_of_name(self, part: Part) -> str | None:
-        """What raw bytes in a file's name are in: the charset of the part, else that of the mail."""
+        """What raw bytes in a file's name are in: the charset of the part, else that of the
+        mail.
+        """
         raw = (part.headers.raw("content-disposition") or b"") + (
             part.headers.raw("content-type") or b""
         )
@@ -149,7 +159,9 @@ class _Arranger:
         )
 
     def _is_text(self, part: Part, parent: Part | None, disposition: Parameters) -> bool:
-        """A text part is a file if it says so, or if it has a file's name and comes after a text."""
+        """A text part is a file if it says so, or if it has a file's name and comes after a
+        text.
+        """
         named = disposition.text("filename") is not None or part.parameters.text("name") is not None
         if disposition.value == "attachment":
             return parent is None and not named
@@ -178,7 +190,8 @@ class _Arranger:
 
 
 def _alternative(choices: list[list[Segment]]) -> tuple[list[Segment], bool]:
-    """One text in several forms: the first plain one that says something, the last one with HTML (the richest).
+    """One text in several forms: the first plain one that says something, the last one with HTML
+    (the richest).
 
     And whether another one says something else.
     """

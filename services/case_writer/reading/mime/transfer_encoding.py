@@ -1,4 +1,6 @@
-"""Decodes Content-Transfer-Encoding (RFC 2045 section 6) to exact bytes; damage is returned, not raised."""
+"""Decodes Content-Transfer-Encoding (RFC 2045 section 6) to exact bytes; damage is returned, not
+raised.
+"""
 
 import re
 from binascii import Error as _BinasciiError
@@ -19,7 +21,8 @@ _FOUR_LETTERS = b"AAAA"
 _STRICTEST_FIRST = ("x-uuencode", "base64", "quoted-printable")
 _COMMENT = re.compile(r"\([^()]*+\)|;.*", re.DOTALL)
 _INK = re.compile(rb"[^\s\0]")
-# Programs hardly write blanks between the letters of a line of base64; people write them between words.
+# Programs hardly write blanks between the letters of a line of base64; people write them between
+# words.
 _INNER_BLANK = re.compile(rb"[A-Za-z0-9+/=][ \t]++[A-Za-z0-9+/=]")
 _BASE64_LINES = re.compile(rb"(?:[ \t\r\n]*+[A-Za-z0-9+/]++={0,2}+[ \t\r]*+(?:\n|\Z))*+")
 _LONG_BASE64_LINE = re.compile(rb"(?:^|(?<=\n))[A-Za-z0-9+/]{40,}+={0,2}+[ \t\r]*+(?:\n|\Z)")
@@ -38,10 +41,11 @@ def encoding_of(headers: MailHeaders) -> str:
 def decode_transfer_encoding(
     content: bytes, encoding: str, *, is_text: bool = False
 ) -> tuple[bytes, bool]:
-    """The bytes as they were before sending, and whether something in the encoding was damaged or unknown.
+    """The bytes as they were before sending, and whether something in the encoding was damaged or
+    unknown.
 
-    Of several encodings, which contradict each other, the first that the content is sound in counts. Of a part
-    that is to be text, words that only look like base64 stay as they are.
+    Of several encodings, which contradict each other, the first that the content is sound in
+    counts. Of a part that is to be text, words that only look like base64 stay as they are.
     """
     decoded, damaged = _decode_declared(content, encoding)
     if (
@@ -106,9 +110,11 @@ def _base64(content: bytes) -> tuple[bytes, bool]:
 
 
 def _uniform_base64(content: bytes) -> bytes | None:
-    """The bytes of base64 in lines of one length, as programs write it; None if it is anything else.
+    """The bytes of base64 in lines of one length, as programs write it; None if it is anything
+    else.
 
-    The decoder skips what is no base64, so its result is sound only if it is as long as the letters ask for.
+    The decoder skips what is no base64, so its result is sound only if it is as long as the letters
+    ask for.
     """
     width = content.find(b"\r\n") + 2
     if width < 6 or width % 4 != 2:
@@ -127,7 +133,9 @@ def _uniform_base64(content: bytes) -> bytes | None:
 
 
 def _sound_base64(content: bytes) -> bytes:
-    """Block by block, so that a large file is not copied as a whole without its line ends. Raises binascii.Error."""
+    """Block by block, so that a large file is not copied as a whole without its line ends. Raises
+    binascii.Error.
+    """
     decoded = BytesIO()
     rest, is_padded = b"", False
     for start in range(0, len(content), _BLOCK_BYTES):
@@ -152,7 +160,9 @@ def _strict_base64(compact: bytes) -> bytes:
 
 
 def _damaged_base64(content: bytes) -> bytes:
-    """As much as can be decoded, without text that a gateway appended; text that never was base64 stays."""
+    """As much as can be decoded, without text that a gateway appended; text that never was base64
+    stays.
+    """
     lines = _BASE64_LINES.match(content)
     end = lines.end() if lines else 0
     has_more = (
@@ -198,7 +208,9 @@ def _quoted_printable(content: bytes) -> bytes:
 
 
 def _uuencoded(content: bytes) -> tuple[bytes, bool]:
-    """Lines between `begin` and `end` as the old program uuencode wrote them; text around them counts as damage."""
+    """Lines between `begin` and `end` as the old program uuencode wrote them; text around them
+    counts as damage.
+    """
     decoded = bytearray()
     inside = damaged = False
     lines = BytesIO(content)

@@ -48,7 +48,9 @@ def extract(text: bytes, max_files: int) -> tuple[bytes, list[UuencodedFile]]:
 
 
 def _decoded(text: bytes, start: int, end: int) -> bytes | None:
-    """The bytes of encoded lines, None if a line is not as long as it says or the lines hold nothing."""
+    """The bytes of encoded lines, None if a line is not as long as it says or the lines hold
+    nothing.
+    """
     decoded = BytesIO()
     # BytesIO shares the bytes; a list of all lines would take three times the memory
     lines = BytesIO(text)

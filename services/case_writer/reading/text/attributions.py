@@ -1,7 +1,8 @@
-"""The line with which a mail program introduces a quote: `On 23 Nov 2026, at 10:11, Anna <anna@x.example> wrote:`.
+"""The line with which a mail program introduces a quote: `On 23 Nov 2026, at 10:11, Anna
+<anna@x.example> wrote:`.
 
-The words of such a line are sorted into date, time, address, verb and glue; what is left must be a name. A sentence
-leaves other words, so it is none, whatever it begins and ends with.
+The words of such a line are sorted into date, time, address, verb and glue; what is left must be a
+name. A sentence leaves other words, so it is none, whatever it begins and ends with.
 """
 
 # ruff: noqa: RUF001 - signs and words of other scripts
@@ -30,7 +31,9 @@ _DAYS = 31
 
 
 class _Parts:
-    """What the words of a line are. `unknown` counts words in lower case that no program known here writes."""
+    """What the words of a line are. `unknown` counts words in lower case that no program known here
+    writes.
+    """
 
     def __init__(self, line: str) -> None:
         self.text, self.has_address = _without_addresses(line)
@@ -100,9 +103,9 @@ class _Parts:
 def is_attribution(line: str, *, above_quote: bool) -> bool:
     """Whether `line`, unwrapped, introduces a quote.
 
-    Without marks of a quote below, it must have the whole form: an address with a verb or a date and time; or a date,
-    a time, a name and a verb with the punctuation of programs. Above a quote, less will do, and the verb may be of
-    any language.
+    Without marks of a quote below, it must have the whole form: an address with a verb or a date
+    and time; or a date, a time, a name and a verb with the punctuation of programs. Above a quote,
+    less will do, and the verb may be of any language.
     """
     line = line.strip()
     if len(line) > MAX_CHARS or not any(sign.isdigit() or sign == "@" for sign in line):
@@ -142,12 +145,16 @@ def has_verb(line: str) -> bool:
 
 
 def begins_attribution(line: str) -> bool:
-    """Whether attributions of programs begin with the words that `line` begins with: `On`, `W dniu`, `Am`."""
+    """Whether attributions of programs begin with the words that `line` begins with: `On`, `W
+    dniu`, `Am`.
+    """
     return line[:MAX_CHARS].lower().startswith(STARTERS)
 
 
 def is_date(line: str) -> bool:
-    """Whether `line` shows a date or time and nothing else, as the first line of a wrapped attribution does."""
+    """Whether `line` shows a date or time and nothing else, as the first line of a wrapped
+    attribution does.
+    """
     if len(line) > MAX_CHARS or not any(sign.isdigit() for sign in line):
         return False
     parts = _Parts(line)
@@ -159,7 +166,9 @@ def is_date(line: str) -> bool:
 
 
 def _ends_with_address(line: str) -> bool:
-    """Whether nothing but a colon follows the address, as in `23.11.2026, 10:11, "Anna" <a@x.example>:`."""
+    """Whether nothing but a colon follows the address, as in `23.11.2026, 10:11, "Anna"
+    <a@x.example>:`.
+    """
     return line[-1:] in (":", "：") and line[:-1].rstrip().endswith((">", "]", ")"))
 
 
@@ -200,7 +209,9 @@ def _without_addresses(line: str) -> tuple[str, bool]:
 
 
 def _number(word: str) -> str:
-    """What a word with digits is: `d` a day or date, `y` with a year, `t` a time, `z` a zone; "" if neither."""
+    """What a word with digits is: `d` a day or date, `y` with a year, `t` a time, `z` a zone; "" if
+    neither.
+    """
     digits = "".join(sign if sign.isdigit() else " " for sign in word).split()
     letters = "".join(sign for sign in word if sign.isalpha()).lower()
     if word[0] in "+-":
@@ -267,9 +278,11 @@ _CALENDAR_ENDS = (
 
 
 def _has_program_form(text: str) -> bool:
-    """The punctuation by which a date, a time, a name and a verb without an address are a program's.
+    """The punctuation by which a date, a time, a name and a verb without an address are a
+    program's.
 
-    Programs put commas around the date and time, except in German and the Scandinavian languages; people seldom do.
+    Programs put commas around the date and time, except in German and the Scandinavian languages;
+    people seldom do.
     """
     low = f" {text.lower()} "
     words = low.replace(",", " ").split()

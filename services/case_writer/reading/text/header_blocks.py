@@ -1,4 +1,6 @@
-"""The block of From, Sent, To and Subject that Outlook and others put above a quoted or forwarded mail."""
+"""The block of From, Sent, To and Subject that Outlook and others put above a quoted or forwarded
+mail.
+"""
 
 from services.case_writer.reading.text.quote_markers import DATE_LABELS, LABELS, MAX_LABEL_CHARS
 
@@ -45,7 +47,9 @@ class _Block:
             self.has_sent_time = self.has_sent_time or label not in DATE_LABELS
 
     def is_header(self, *, below_rule: bool) -> bool:
-        """A journey and a form have labels too: an address, a time of sending or a rule above makes the difference."""
+        """A journey and a form have labels too: an address, a time of sending or a rule above makes
+        the difference.
+        """
         kinds = set(self.kinds)
         if "from" not in kinds:
             return False
@@ -64,7 +68,9 @@ class _Block:
 
 
 def label_of(low: str) -> str:
-    """The field that a line `Label: value` shows, "" if none; programs write the label bold as `*Label:*`."""
+    """The field that a line `Label: value` shows, "" if none; programs write the label bold as
+    `*Label:*`.
+    """
     label, colon, _ = low[: MAX_LABEL_CHARS + 4].partition(":")
     return LABELS.get(label.strip(_BOLD), "") if colon else ""
 

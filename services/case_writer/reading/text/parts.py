@@ -1,4 +1,6 @@
-"""Reads a text part: decodes its transfer encoding, extracts uuencoded files, decodes its charset."""
+"""Reads a text part: decodes its transfer encoding, extracts uuencoded files, decodes its
+charset.
+"""
 
 import re
 
@@ -15,7 +17,9 @@ _MOST_BOUNDARIES = 20  # looked for in each text
 
 
 class TextParts:
-    """Reads the text parts of `raw`, adding to `defects`; `files` are those that were uuencoded in them."""
+    """Reads the text parts of `raw`, adding to `defects`; `files` are those that were uuencoded in
+    them.
+    """
 
     def __init__(
         self, raw: bytes, parts: list[Part], limits: ReadingLimits, defects: Defects

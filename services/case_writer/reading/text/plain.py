@@ -1,4 +1,6 @@
-"""The text of a text part: charset, line ends, format=flowed (RFC 3676). Bytes in, clean text out."""
+"""The text of a text part: charset, line ends, format=flowed (RFC 3676). Bytes in, clean text
+out.
+"""
 
 import re
 
@@ -18,7 +20,9 @@ _TAG = re.compile(r"<[^<>\n]{0,200}>")
 
 
 def body_text(data: bytes, parameters: Parameters, content_type: str) -> tuple[str, bool]:
-    """The text of a part's decoded bytes with `\\n` between lines, and whether its charset had to be repaired."""
+    """The text of a part's decoded bytes with `\\n` between lines, and whether its charset had to
+    be repaired.
+    """
     charset = parameters.token("charset")
     is_html = content_type.endswith("html")
     if is_html and not data.isascii() and codec_of(charset) in (None, "ascii"):
@@ -42,7 +46,8 @@ def body_text(data: bytes, parameters: Parameters, content_type: str) -> tuple[s
 
 
 def _plain(data: bytes, charset: str | None) -> bytes | None:
-    """The bytes of a text that is clean but for its line ends, with `\\n` for these; None if it may not be clean.
+    """The bytes of a text that is clean but for its line ends, with `\\n` for these; None if it may
+    not be clean.
 
     Bytes are looked at and changed at a fraction of what the same costs in text.
     """
@@ -51,7 +56,8 @@ def _plain(data: bytes, charset: str | None) -> bytes | None:
         # others spell letters in ASCII
         is_spelled_so = codec in ("ascii", "utf-8") or codec.startswith(("iso8859", "cp"))
     else:
-        # The controls and separators beyond ASCII begin so in UTF-8: C2 80 to C2 9F, E2 80 A8, E2 80 A9, EF BF BE.
+        # The controls and separators beyond ASCII begin so in UTF-8: C2 80 to C2 9F, E2 80 A8, E2
+        # 80 A9, EF BF BE.
         is_spelled_so = codec == "utf-8" and not (
             b"\xc2" in data or b"\xef" in data or (b"\xe2" in data and b"\xe2\x80" in data)
         )
@@ -74,15 +80,18 @@ def without_controls(text: str) -> str:
 
 
 def _is_clean(text: str) -> bool:
-    """Cheaper by far than a regular expression; a blank of another script only makes the caller look closer."""
+    """Cheaper by far than a regular expression; a blank of another script only makes the caller
+    look closer.
+    """
     return text.replace("\n", "").replace("\t", "").replace("\xa0", "").isprintable()
 
 
 def unflow(text: str, *, delete_space: bool) -> str:
-    """Paragraphs of format=flowed as one line each; quoted ones with their marks, `> ` at the front.
+    """Paragraphs of format=flowed as one line each; quoted ones with their marks, `> ` at the
+    front.
 
-    A line that ends with a blank goes on in the next one of the same quote depth (RFC 3676 section 4.1); the signature
-    line `-- ` never does.
+    A line that ends with a blank goes on in the next one of the same quote depth (RFC 3676 section
+    4.1); the signature line `-- ` never does.
     """
     paragraphs: list[str] = []
     open_depth = -1  # quote depth of a paragraph that goes on

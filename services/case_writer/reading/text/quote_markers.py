@@ -11,7 +11,8 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# The header that Outlook and others put above a quoted or forwarded mail, by the field that a line of it shows.
+# The header that Outlook and others put above a quoted or forwarded mail, by the field that a line
+# of it shows.
 _LABELS = {
     "from": "from|od|von|de|da|van|från|fra|odesílatel|absender|nadawca|от|від|отправитель|expéditeur|mittente|"
     "remitente|remetente|avsändare|afsender|avsender|afzender|lähettäjä",
@@ -98,7 +99,8 @@ CALENDAR_WORDS = _words(
 # In Finnish; elsewhere in a line these are words of other languages.
 FIRST_WORDS = frozenset({"ma", "ti", "ke", "to", "pe", "la", "su"})
 
-# People, not programs, write these where a program puts the name of who wrote: pronouns, titles, articles.
+# People, not programs, write these where a program puts the name of who wrote: pronouns, titles,
+# articles.
 PERSONAL = _words(
     """i you he she we they it me us him her your our my his their this that the a an mr mrs ms
     miss sir madam ja ty on ona wy oni pan pani państwo pana nasz nasza wasz wasza mój
@@ -124,7 +126,8 @@ PARTICLES = _words(
     "von van der den de da di del della la le el bin al ter ten zu zur dos du y e i via und and & of"
 )
 
-# The lines by which programs of telephones and others sign, by their beginning and the words that may follow it.
+# The lines by which programs of telephones and others sign, by their beginning and the words that
+# may follow it.
 DEVICE_STARTS = (
     "sent from my", "sent from", "sent via", "sent with", "sent using", "get",
     "wysłane z mojego", "wysłane z mojej", "wysłano z mojego", "wysłane z", "wysłano z",

@@ -1,7 +1,8 @@
-"""What the author wrote now, apart from quotes, signature and forwarded header: a scanner of lines, linear in the text.
+"""What the author wrote now, apart from quotes, signature and forwarded header: a scanner of lines,
+linear in the text.
 
-If in doubt, everything is kept: answers between quoted lines keep their quotes, a mail that would be empty stays whole,
-and words alone cut nothing without the form that mail programs give them.
+If in doubt, everything is kept: answers between quoted lines keep their quotes, a mail that would
+be empty stays whole, and words alone cut nothing without the form that mail programs give them.
 """
 
 from itertools import pairwise
@@ -40,9 +41,11 @@ _ENDS = ">\uff1a"  # of an attribution's line without a colon
 
 
 def strip_quotes(full_text: str, *, quotes_are_marked: bool = False) -> str:
-    """The part of `full_text` that its author wrote now; all of it if nothing marks the rest, or nothing is left.
+    """The part of `full_text` that its author wrote now; all of it if nothing marks the rest, or
+    nothing is left.
 
-    `quotes_are_marked` says that `>` came from the marks of HTML, so that it stands before nothing but quotes.
+    `quotes_are_marked` says that `>` came from the marks of HTML, so that it stands before nothing
+    but quotes.
     """
     lines = _Lines(full_text, quotes_are_marked=quotes_are_marked)
     kept = lines.without_signature(lines.without_quotes(lines.without_original()))
@@ -82,7 +85,9 @@ class _Lines:
                 self._is_quoted[index] = False
 
     def _mark_bars(self) -> None:
-        """Lines that begin with `|` below an attribution are a quote; a table's rows end with it, too."""
+        """Lines that begin with `|` below an attribution are a quote; a table's rows end with it,
+        too.
+        """
         index = 0
         while index < len(self._bare):
             if self._bare[index][:1] != "|":
@@ -100,7 +105,9 @@ class _Lines:
             index = stop
 
     def without_original(self) -> range:
-        """The lines before an unmarked original: its header, a separator, or an attribution without `>` after it."""
+        """The lines before an unmarked original: its header, a separator, or an attribution without
+        `>` after it.
+        """
         passed = 0  # the header that the text itself begins with
         for index in self._signed_lines():
             if index < passed or self._is_quoted[index]:
@@ -124,7 +131,9 @@ class _Lines:
         return range(len(self.lines))
 
     def _signed_lines(self) -> list[int]:
-        """The lines with a sign that an original's first line or an attribution's last one has; others have none."""
+        """The lines with a sign that an original's first line or an attribution's last one has;
+        others have none.
+        """
         ends = _ENDS if ">" in self._text or _COLONS[1] in self._text else ""
         verb = "wrote" if "wrote" in self._text else ""
         return [
@@ -160,7 +169,9 @@ class _Lines:
         return range(last + 1, kept.stop) if after else range(top)
 
     def _shows_itself(self, quoted: list[int]) -> bool:
-        """Whether a program quoted these lines: a blank or twice quoted one among them, an original's header."""
+        """Whether a program quoted these lines: a blank or twice quoted one among them, an
+        original's header.
+        """
         inner = [self._bare[index][1:].lstrip() for index in quoted]
         if self._quotes_are_marked or any(line[:1] in ("", ">") for line in inner):
             return True
@@ -188,7 +199,9 @@ class _Lines:
         return between
 
     def without_signature(self, kept: range) -> range:
-        """Without the signature below `-- `, a list's footer, and the last words of a telephone's program."""
+        """Without the signature below `-- `, a list's footer, and the last words of a telephone's
+        program.
+        """
         stop = self._without_device_lines(kept)
         for _ in range(_SIGNATURES):
             start = self._signature_start(range(kept.start, stop))
@@ -206,7 +219,9 @@ class _Lines:
         return stop
 
     def _signature_start(self, kept: range) -> int | None:
-        """The line of the delimiter or rule that the last signature or footer of `kept` begins with."""
+        """The line of the delimiter or rule that the last signature or footer of `kept` begins
+        with.
+        """
         below: list[str] = []
         for index in reversed(kept):
             bare = self._bare[index]
@@ -272,7 +287,9 @@ class _Lines:
         return index
 
     def _attribution_above(self, quoted: int) -> int:
-        """Where the attribution of a quote begins that starts at `quoted`; `quoted` itself if it has none."""
+        """Where the attribution of a quote begins that starts at `quoted`; `quoted` itself if it
+        has none.
+        """
         above = quoted - 1
         while above >= 0 and quoted - above <= _BLANKS_BELOW_ATTRIBUTION and not self._bare[above]:
             above -= 1
@@ -288,7 +305,8 @@ class _Lines:
         return bare[-1] in _COLONS or (bare[-1] == ">" and "@" in bare) or has_verb(bare[-20:])
 
     def _attribution_start(self, end: int, *, above_quote: bool) -> int | None:
-        """The first line of the attribution that ends with line `end`, programs wrap it; None if it is none.
+        """The first line of the attribution that ends with line `end`, programs wrap it; None if it
+        is none.
 
         The shortest form counts, unless the lines above it are plainly its beginning.
         """

@@ -1,4 +1,6 @@
-"""What stands at the end of a mail in all mails of its author: the signature, the line of a device, a list's footer."""
+"""What stands at the end of a mail in all mails of its author: the signature, the line of a device,
+a list's footer.
+"""
 
 from services.case_writer.reading.text.quote_markers import (
     CONTACTS,
@@ -55,7 +57,9 @@ _DEVICE_FIRST_WORDS = frozenset(start.split()[0] for start in DEVICE_STARTS)
 
 
 def is_signature(lines: list[str]) -> bool:
-    """Whether the lines below `-- ` (RFC 3676 section 4.3) are a signature; orders, questions and sentences are not."""
+    """Whether the lines below `-- ` (RFC 3676 section 4.3) are a signature; orders, questions and
+    sentences are not.
+    """
     lines = [line.strip() for line in lines if line.strip()]
     if is_list_footer(lines):
         return True
@@ -81,9 +85,11 @@ def is_list_footer(lines: list[str]) -> bool:
 
 
 def is_device_line(line: str) -> bool:
-    """Whether a program signed so: `Sent from my iPhone`, `Wysłane z iPhone'a`, `Get Outlook for iOS`.
+    """Whether a program signed so: `Sent from my iPhone`, `Wysłane z iPhone'a`, `Get Outlook for
+    iOS`.
 
-    Every word must be known, and one must be a product, so that a sentence that begins alike is none.
+    Every word must be known, and one must be a product, so that a sentence that begins alike is
+    none.
     """
     line = _without_links(line)
     if not line or len(line) > _MAX_DEVICE_CHARS:
@@ -185,7 +191,9 @@ def _ends_sentence(line: str) -> bool:
 
 
 def _counts(words: list[str], *, is_contact: bool, is_marked: bool) -> bool:
-    """Whether a line with numbers has those of an order, rather than of an address or a telephone."""
+    """Whether a line with numbers has those of an order, rather than of an address or a
+    telephone.
+    """
     beside = [words[at] for at in _beside_numbers(words)]
     if not UNITS.isdisjoint(beside) or any(map(_is_amount, words)):
         return True
@@ -213,7 +221,9 @@ def _is_address(words: list[str]) -> bool:
 
 
 def _is_prose(line: str) -> bool:
-    """Whether a line, in any case, reads as a sentence: five words and more, ended or without marks and numbers."""
+    """Whether a line, in any case, reads as a sentence: five words and more, ended or without marks
+    and numbers.
+    """
     words = line.split()
     if len(words) < _PROSE_WORDS or any(word in line for word in ("tel", "tél", "http", "@")):
         return False

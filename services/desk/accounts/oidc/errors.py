@@ -9,7 +9,8 @@ class ProviderUnavailableError(TransientError):
 
 
 class IdentityRefusedError(AccountError):
-    """What the browser or the provider sent proves nothing; `reason` is a constant word for the log.
+    """What the browser or the provider sent proves nothing; `reason` is a constant word for the
+    log.
 
     The message holds no part of a token.
     """

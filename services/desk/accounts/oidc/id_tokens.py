@@ -1,8 +1,8 @@
 """What a token of the provider proves. Pure.
 
-Sources: OpenID Connect Core 1.0, section 3.1.3.7; OpenID Connect Back-Channel Logout 1.0, section 2.6.
-Only asymmetric signatures count: with `none` or an HMAC, someone without the provider's private key could
-make a token.
+Sources: OpenID Connect Core 1.0, section 3.1.3.7; OpenID Connect Back-Channel Logout 1.0, section
+2.6. Only asymmetric signatures count: with `none` or an HMAC, someone without the provider's
+private key could make a token.
 """
 
 from collections.abc import Mapping
@@ -38,7 +38,9 @@ _KEY_TYPES = frozenset({"RSA", "EC", "OKP"})
 
 
 class UnknownKeyError(IdentityRefusedError):
-    """The token names a key that is not among those at hand: the provider may have changed its keys."""
+    """The token names a key that is not among those at hand: the provider may have changed its
+    keys.
+    """
 
     def __init__(self) -> None:
         super().__init__("unknown-key", "the provider signed with a key that it does not publish")

@@ -1,8 +1,8 @@
 """One log-in that is under way at the provider. Pure.
 
-State, nonce and PKCE's verifier all come from one random value, which only the browser that began the
-log-in has, in a cookie. So a callback counts in that browser alone, nothing of it is stored here, and
-beginning log-ins fills no database.
+State, nonce and PKCE's verifier all come from one random value, which only the browser that began
+the log-in has, in a cookie. So a callback counts in that browser alone, nothing of it is stored
+here, and beginning log-ins fills no database.
 """
 
 import base64

@@ -32,7 +32,9 @@ def needs_userinfo(claims: Mapping[str, Any], settings: Oidc) -> bool:
 
 
 def proven_person(claims: Mapping[str, Any], settings: Oidc) -> ProvenPerson:
-    """The person of verified claims. Raises IdentityRefusedError without an address that is theirs."""
+    """The person of verified claims. Raises IdentityRefusedError without an address that is
+    theirs.
+    """
     groups = _groups(claims.get(settings.groups_claim))
     if settings.allowed_groups and set(groups).isdisjoint(settings.allowed_groups):
         raise IdentityRefusedError(

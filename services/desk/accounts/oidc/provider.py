@@ -70,8 +70,8 @@ class Provider:
     async def check(self) -> str:
         """Fetch everything that a log-in needs; what was found, in words.
 
-        Whether the provider knows our client and its secret shows only with a person who logs in. Raises
-        ProviderUnavailableError.
+        Whether the provider knows our client and its secret shows only with a person who logs in.
+        Raises ProviderUnavailableError.
         """
         await self._described()
         keys = await self._public_keys(fresh=False)
@@ -144,7 +144,8 @@ class Provider:
     async def _completed(
         self, claims: dict[str, Any], answer: dict[str, Any], metadata: Metadata
     ) -> dict[str, Any]:
-        """The claims with those of the userinfo endpoint, if it has some that are needed and missing.
+        """The claims with those of the userinfo endpoint, if it has some that are needed and
+        missing.
 
         Its answer is about the same person only with the same `sub` (Core 1.0, section 5.3.2).
         """
@@ -163,7 +164,9 @@ class Provider:
         return more | claims
 
     async def _with_keys(self, check: Callable[[KeySet], T]) -> T:
-        """The result of `check` with the keys at hand, or with new ones if it names an unknown key."""
+        """The result of `check` with the keys at hand, or with new ones if it names an unknown
+        key.
+        """
         try:
             return check(await self._public_keys(fresh=False))
         except UnknownKeyError:

@@ -43,8 +43,8 @@ class SignOn:
     async def log_out(self, notice: LogoutNotice) -> int:
         """End the sessions that the provider ended, at once in every replica; how many.
 
-        Raises IdentityRefusedError for a notice that was carried out before: who saw one could end later
-        sessions too.
+        Raises IdentityRefusedError for a notice that was carried out before: who saw one could end
+        later sessions too.
         """
         seen = SeenLogoutToken(
             id=hashed(f"{self._issuer} {notice.id}"),

@@ -1,4 +1,6 @@
-"""HTTP to the OpenID provider: TLS verified, no redirects, bounded answers. Blocks; call it in a thread."""
+"""HTTP to the OpenID provider: TLS verified, no redirects, bounded answers. Blocks; call it in a
+thread.
+"""
 
 import base64
 import json
@@ -28,7 +30,9 @@ class ProviderTransport:
     """Requests that a provider answers with JSON."""
 
     def __init__(self, ca_file: Path | None) -> None:
-        """`ca_file` has the authorities to trust, None for the system's. Raises OSError, ssl.SSLError."""
+        """`ca_file` has the authorities to trust, None for the system's. Raises OSError,
+        ssl.SSLError.
+        """
         context = ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
         self._opener = urllib.request.build_opener(
             _NoRedirects,

@@ -1,8 +1,8 @@
 """The desk's cookies. Pure.
 
-`__Host-` makes browsers keep a cookie to this host, to TLS and to the path `/`, so that no other host of
-the domain can plant one (RFC 6265bis section 4.1.3.2). Over plain http, which the settings allow on this
-machine alone, browsers refuse such cookies, so they have plain names there.
+`__Host-` makes browsers keep a cookie to this host, to TLS and to the path `/`, so that no other
+host of the domain can plant one (RFC 6265bis section 4.1.3.2). Over plain http, which the settings
+allow on this machine alone, browsers refuse such cookies, so they have plain names there.
 """
 
 from collections.abc import Iterable
@@ -55,7 +55,8 @@ class Cookies:
 
 
 def cookie_value(headers: Iterable[str], name: str) -> str | None:
-    """The value of a cookie in `Cookie` headers; None without it, and if it is there more than once.
+    """The value of a cookie in `Cookie` headers; None without it, and if it is there more than
+    once.
 
     Which of two a browser sends first depends on who set them, so neither is believed.
     """

@@ -1,4 +1,6 @@
-"""The pages before signing in: what they show, and a plain form of them without a template engine."""
+"""The pages before signing in: what they show, and a plain form of them without a template
+engine.
+"""
 
 from dataclasses import dataclass
 from html import escape
@@ -34,8 +36,8 @@ class SignInForm:
 class WelcomeForm:
     """The form of a one-time link. `is_valid` is false for one that cannot be used any more.
 
-    `is_first` asks for name and address too: the first visitor makes the first account. `problem` says
-    what is wrong with what was typed, empty for nothing.
+    `is_first` asks for name and address too: the first visitor makes the first account. `problem`
+    says what is wrong with what was typed, empty for nothing.
     """
 
     token: str

@@ -127,7 +127,9 @@ class SignIn:
         )
 
     async def enter(self, request: Request, logged_in: LoggedIn, next_path: str) -> Response:
-        """End the session that the browser had, give it the new one, and go on to a path of our own."""
+        """End the session that the browser had, give it the new one, and go on to a path of our
+        own.
+        """
         await self.end_session(request)
         response = RedirectResponse(safe_next(next_path), 303, {"Cache-Control": "no-store"})
         for cookie in cookies_of(logged_in, self.cookies):
@@ -142,8 +144,8 @@ class SignIn:
             await self.accounts.log_out(session, self.client_address(request))
 
     def require_own_page(self, request: Request) -> None:
-        """Raises ProblemError 403 for a form that another site sent: it could sign a victim in as the
-        attacker, or out.
+        """Raises ProblemError 403 for a form that another site sent: it could sign a victim in as
+        the attacker, or out.
         """
         if not is_same_origin(request.headers, self.public_url):
             raise ProblemError(
@@ -180,7 +182,9 @@ class SignIn:
 
 
 def cookies_of(logged_in: LoggedIn, cookies: Cookies) -> tuple[str, str]:
-    """The `Set-Cookie` headers of a new session: of itself, and of the browser that is known from now on."""
+    """The `Set-Cookie` headers of a new session: of itself, and of the browser that is known from
+    now on.
+    """
     lifetime = logged_in.session.expires_at - logged_in.session.created_at
     return (
         cookies.set(cookies.session, logged_in.cookie, lifetime),

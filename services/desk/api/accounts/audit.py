@@ -30,8 +30,9 @@ class AuditQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class AuditEntryView(msgspec.Struct, frozen=True, kw_only=True):
-    """An entry. `actor` is a user's address or a token's id, empty if nobody was proven; `address` is the
-    network address, empty at the command line."""
+    """An entry. `actor` is a user's address or a token's id, empty if nobody was proven; `address`
+    is the network address, empty at the command line.
+    """
 
     id: str
     at: datetime
@@ -50,8 +51,9 @@ class AuditPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def list_audit_entries(call: Call[AuditQuery, None]) -> Reply:
-    """Log-ins, views of parked mail, downloads, and changes of accounts. What people do to cases is in the
-    cases' own histories."""
+    """Log-ins, views of parked mail, downloads, and changes of accounts. What people do to cases is
+    in the cases' own histories.
+    """
     query = call.query
     before = str(read_cursor(query.cursor, SORT).id) if query.cursor is not None else None
     wanted = AuditFilter(query.actor, query.what, query.object, query.since, query.until)

@@ -13,7 +13,9 @@ from services.desk.http.problems import forbidden, not_found
 
 
 class SessionsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Whose sessions: a user's address; the caller's own without it. Others' need the scope admin."""
+    """Whose sessions: a user's address; the caller's own without it. Others' need the scope
+    admin.
+    """
 
     user: Annotated[str, Meta(min_length=1, max_length=254)] | None = None
 

@@ -1,4 +1,6 @@
-"""Tokens of programs. A user makes tokens that have at most their own rights; administrators see all."""
+"""Tokens of programs. A user makes tokens that have at most their own rights; administrators see
+all.
+"""
 
 from datetime import datetime, timedelta
 from typing import Annotated, Any
@@ -19,8 +21,8 @@ MAX_DAYS = 3650
 class TokenView(msgspec.Struct, frozen=True, kw_only=True):
     """A token without its secret. `owner` is None for a program of its own.
 
-    `processes` and `roles` are what it is limited to, None for no limit of its own. Times are None for
-    never.
+    `processes` and `roles` are what it is limited to, None for no limit of its own. Times are None
+    for never.
     """
 
     id: str
@@ -69,8 +71,9 @@ async def list_tokens(call: Call[NoQuery, None]) -> Reply:
 
 
 async def make_token(call: Call[NoQuery, NewToken]) -> Reply:
-    """Make a token that acts for the caller, with at most their rights. Only a signed-in person can: a
-    token that could make others would outlive its own revocation."""
+    """Make a token that acts for the caller, with at most their rights. Only a signed-in person
+    can: a token that could make others would outlive its own revocation.
+    """
     user = call.principal.acting.user
     if call.principal.session is None or user is None:
         raise forbidden("only a signed-in person makes tokens; use `mailcase token create`")
@@ -93,7 +96,9 @@ async def make_token(call: Call[NoQuery, NewToken]) -> Reply:
 
 
 async def revoke_token(call: Call[NoQuery, None]) -> Reply:
-    """Revoke a token at once: the caller's own, or for administrators any. A token may revoke itself."""
+    """Revoke a token at once: the caller's own, or for administrators any. A token may revoke
+    itself.
+    """
     accounts, principal = call.desk.accounts, call.principal
     token = await accounts.tokens.get(call.path["token"])
     own = token is not None and (

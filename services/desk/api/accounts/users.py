@@ -17,8 +17,9 @@ Groups = Annotated[list[Line], Meta(max_length=100)]
 
 
 class UserView(msgspec.Struct, frozen=True, kw_only=True):
-    """A user. `admin` says what the account has or the settings give. `signs_in_by` is password, provider,
-    or nothing yet."""
+    """A user. `admin` says what the account has or the settings give. `signs_in_by` is password,
+    provider, or nothing yet.
+    """
 
     address: str
     name: str
@@ -45,7 +46,9 @@ class NewUser(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class InvitedUser(msgspec.Struct, frozen=True, kw_only=True):
-    """The user, with the one-time link for them; None when people sign in with the OpenID provider."""
+    """The user, with the one-time link for them; None when people sign in with the OpenID
+    provider.
+    """
 
     user: UserView
     link: str | None

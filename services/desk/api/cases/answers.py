@@ -29,8 +29,8 @@ _KINDS = ("answer", "note")
 class AnswerRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A mail from the case. `to` empty means its participants; `subject` null its title.
 
-    `quote` puts the participants' latest mail below the text. The mail waits `hold_s` seconds, in which
-    it can be taken back. `uploads` are ids of files uploaded before.
+    `quote` puts the participants' latest mail below the text. The mail waits `hold_s` seconds, in
+    which it can be taken back. `uploads` are ids of files uploaded before.
     """
 
     text: Annotated[str, Meta(min_length=1, max_length=MAX_TEXT_CHARS)]

@@ -32,11 +32,11 @@ Word = Annotated[str, Meta(max_length=320)]
 
 
 class CasesQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which cases, in which order. `assignee` is an address, `group:NAME`, `me`, or empty for nobody;
-    `todo` stands for the caller, their groups and nobody together.
+    """Which cases, in which order. `assignee` is an address, `group:NAME`, `me`, or empty for
+    nobody; `todo` stands for the caller, their groups and nobody together.
 
-    Sorted by `due`, a list holds only cases with a due date, soonest first; all others begin with the
-    latest. `total` asks for the number of all matches, which is counted up to 10,000.
+    Sorted by `due`, a list holds only cases with a due date, soonest first; all others begin with
+    the latest. `total` asks for the number of all matches, which is counted up to 10,000.
     """
 
     process: Word | None = None
@@ -52,8 +52,9 @@ class CasesQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class CaseList(msgspec.Struct, frozen=True, kw_only=True):
-    """A page of cases. `next` is the cursor of the next page, None on the last. `total` is None unless the
-    request asked for it; `total_is_capped` when there are more than it says."""
+    """A page of cases. `next` is the cursor of the next page, None on the last. `total` is None
+    unless the request asked for it; `total_is_capped` when there are more than it says.
+    """
 
     items: list[CaseSummary]
     next: str | None
@@ -160,7 +161,9 @@ def case_views(call: Call[Any, Any]) -> CaseViews:
 
 
 def stage_options(call: Call[Any, Any], case: Case) -> list[StageOption]:
-    """The stages that the present one leads to, with the reason when the caller cannot move the case there."""
+    """The stages that the present one leads to, with the reason when the caller cannot move the
+    case there.
+    """
     processes = call.desk.settings.processes
     process = processes.get(case.process)
     current = process.stage(case.stage) if process else None

@@ -22,7 +22,9 @@ NDJSON = "application/x-ndjson"
 
 
 class ExportQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`cursor` is that of the last line of an earlier export: only cases changed since then follow."""
+    """`cursor` is that of the last line of an earlier export: only cases changed since then
+    follow.
+    """
 
     cursor: Annotated[str, Meta(max_length=512)] | None = None
 
@@ -40,7 +42,9 @@ class ExportLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def export_cases(call: Call[ExportQuery, None]) -> StreamingResponse:
-    """All cases that the caller may see, in the order of their last change, one JSON object a line."""
+    """All cases that the caller may see, in the order of their last change, one JSON object a
+    line.
+    """
     place = read_cursor(call.query.cursor, "export") if call.query.cursor else None
     await call.desk.audit(call, "exported", "cases")
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -50,8 +54,8 @@ async def export_cases(call: Call[ExportQuery, None]) -> StreamingResponse:
 async def _lines(call: Call[ExportQuery, None], place: Place | None) -> AsyncIterator[bytes]:
     """Tombstones of cases that left the caller's sight, then the cases changed behind `place`.
 
-    A first export has no tombstones: the caller knows of nothing that could be gone. A case that the
-    caller never could see is none either.
+    A first export has no tombstones: the caller knows of nothing that could be gone. A case that
+    the caller never could see is none either.
     """
     desk, views = call.desk, case_views(call)
     encoder = msgspec.json.Encoder()

@@ -44,7 +44,9 @@ async def download_attachment(call: Call[AttachmentQuery, None]) -> Response:
 
 
 async def show_html(call: Call[NoQuery, None]) -> Response:
-    """The mail's HTML, made safe, under a policy that runs no script and loads nothing from elsewhere."""
+    """The mail's HTML, made safe, under a policy that runs no script and loads nothing from
+    elsewhere.
+    """
     case = await call.desk.visible_case(call.principal, call.number)
     comment = await call.desk.reader.comment(case.number, call.path["comment"])
     if comment is None or comment.html is None:

@@ -14,8 +14,9 @@ from services.desk.search.terms import MAX_QUERY_CHARS
 
 
 class SearchQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What to look for: every word and identifier of `q` has to occur in a comment, or in the title and
-    fields of a case. Accents, case and inflection do not matter, nor does the spelling of a number.
+    """What to look for: every word and identifier of `q` has to occur in a comment, or in the title
+    and fields of a case. Accents, case and inflection do not matter, nor does the spelling of a
+    number.
 
     `process` limits the search to one process.
     """
@@ -29,8 +30,9 @@ class SearchQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 class SearchHit(msgspec.Struct, frozen=True, kw_only=True):
     """A comment that was found, or a case by its own title and fields: `comment` is null then.
 
-    `reference` is the case's number as people write it. `marks` are the (start, end) of what matched in
-    `snippet`, in characters. `merged_into` is the case that took this one in, null for most.
+    `reference` is the case's number as people write it. `marks` are the (start, end) of what
+    matched in `snippet`, in characters. `merged_into` is the case that took this one in, null for
+    most.
     """
 
     case: int
@@ -47,8 +49,9 @@ class SearchHit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SearchResults(msgspec.Struct, frozen=True, kw_only=True):
-    """A page of hits, the latest first. `jump` is the case whose number `q` is, null when it is none that
-    the caller may see. `next` is the cursor of the next page, null on the last."""
+    """A page of hits, the latest first. `jump` is the case whose number `q` is, null when it is
+    none that the caller may see. `next` is the cursor of the next page, null on the last.
+    """
 
     items: list[SearchHit]
     jump: int | None

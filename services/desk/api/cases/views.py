@@ -27,8 +27,9 @@ class PersonView(msgspec.Struct, frozen=True, kw_only=True):
 class FieldView(msgspec.Struct, frozen=True, kw_only=True):
     """A field's value and where it comes from.
 
-    `value` is text in the normal form of the field's type, or a boolean. `source` is `person` or the name
-    of a source in the settings; `evidence` says where the value stands, empty for a person's.
+    `value` is text in the normal form of the field's type, or a boolean. `source` is `person` or
+    the name of a source in the settings; `evidence` says where the value stands, empty for a
+    person's.
     """
 
     value: str | bool
@@ -51,7 +52,8 @@ class CandidateView(msgspec.Struct, frozen=True, kw_only=True):
 
 class LinkedCase(msgspec.Struct, frozen=True, kw_only=True):
     """Another case that the caller may see. `kind` is `duplicate-of`, `corrects`, `corrected-by`,
-    `refers-to` or `referred-by`; `by` is how a duplicate or correction was found, empty for others."""
+    `refers-to` or `referred-by`; `by` is how a duplicate or correction was found, empty for others.
+    """
 
     number: int
     reference: str
@@ -61,8 +63,9 @@ class LinkedCase(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CaseSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """A case as a list shows it. `revision` is that of its `ETag`; `overdue` is true for an open case past
-    `due_at`."""
+    """A case as a list shows it. `revision` is that of its `ETag`; `overdue` is true for an open
+    case past `due_at`.
+    """
 
     number: int
     reference: str
@@ -100,7 +103,9 @@ class CaseView(CaseSummary, frozen=True, kw_only=True):
 
 
 class StageOption(msgspec.Struct, frozen=True, kw_only=True):
-    """A stage that the case may enter next; with `refusal`, why the caller cannot move it there now."""
+    """A stage that the case may enter next; with `refusal`, why the caller cannot move it there
+    now.
+    """
 
     name: str
     title: str
@@ -123,7 +128,8 @@ class CommentView(msgspec.Struct, frozen=True, kw_only=True):
     """An entry of a case: `text` is what its author wrote now, `full_text` has the quotes too.
 
     `remote_images` counts the pictures of the internet that its HTML refers to and does not load.
-    `html_url` and `original_url` give the mail's HTML, made safe, and its exact bytes; None without.
+    `html_url` and `original_url` give the mail's HTML, made safe, and its exact bytes; None
+    without.
     """
 
     id: str

@@ -20,7 +20,9 @@ class _Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class MoveRequest(_Request, frozen=True, kw_only=True):
-    """Move to `stage`; with `process`, to that process, at its initial stage unless `stage` names another."""
+    """Move to `stage`; with `process`, to that process, at its initial stage unless `stage` names
+    another.
+    """
 
     stage: Name | None = None
     process: Name | None = None
@@ -43,7 +45,9 @@ class MergeRequest(_Request, frozen=True, kw_only=True):
 
 
 class SplitRequest(_Request, frozen=True, kw_only=True):
-    """Move comments, by their ids, into a new case with `title` (default: the first comment's subject)."""
+    """Move comments, by their ids, into a new case with `title` (default: the first comment's
+    subject).
+    """
 
     comments: Annotated[list[Name], Meta(min_length=1, max_length=200)]
     title: Annotated[str, Meta(min_length=1, max_length=500)] | None = None

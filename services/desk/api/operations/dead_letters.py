@@ -22,8 +22,10 @@ MAX_SUBJECT_CHARS = 500
 
 
 class DeadLetterView(msgspec.Struct, frozen=True, kw_only=True):
-    """A message in the dead letters of `queue`. `process` is null when it carries no mail that can be read;
-    `author` and `subject` are those of the mail, empty without one. `since` is null when unknown."""
+    """A message in the dead letters of `queue`. `process` is null when it carries no mail that can
+    be read; `author` and `subject` are those of the mail, empty without one. `since` is null when
+    unknown.
+    """
 
     id: str
     queue: str
@@ -66,7 +68,9 @@ async def list_dead_letters(call: Call[NoQuery, None]) -> Reply:
 
 
 async def act_on_dead_letters(call: Call[NoQuery, DeadLettersRequest]) -> Reply:
-    """Put dead letters back into their queues, or discard them. The database keeps what is discarded."""
+    """Put dead letters back into their queues, or discard them. The database keeps what is
+    discarded.
+    """
     body, desk = call.body, call.desk
     wanted = dict.fromkeys(body.ids)
     letters = desk.events.dead_letters()

@@ -45,8 +45,10 @@ class HourView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FlowView(msgspec.Struct, frozen=True, kw_only=True):
-    """The pipeline now. `outgoing` counts mails that are due and not sent, `parked` those that wait for a
-    person; `hours` are the last 24, oldest first. Numbers of mails are those of the caller's processes."""
+    """The pipeline now. `outgoing` counts mails that are due and not sent, `parked` those that wait
+    for a person; `hours` are the last 24, oldest first. Numbers of mails are those of the caller's
+    processes.
+    """
 
     at: datetime
     queues: list[QueueView]

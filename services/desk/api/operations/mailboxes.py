@@ -18,8 +18,8 @@ SILENT_AFTER = timedelta(seconds=40)
 class MailboxView(msgspec.Struct, frozen=True, kw_only=True):
     """A mailbox. `state` is `unread` when no fetcher has reported on it lately.
 
-    `waiting` counts mails that are listed and not recorded yet. `failure` says why it is down, `hint`
-    how to fix it; both are null when it is not. The password is in no answer.
+    `waiting` counts mails that are listed and not recorded yet. `failure` says why it is down,
+    `hint` how to fix it; both are null when it is not. The password is in no answer.
     """
 
     name: str

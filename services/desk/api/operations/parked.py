@@ -183,7 +183,9 @@ async def download_parked(call: Call[NoQuery, None]) -> Response:
 
 
 async def retry_parked(call: Call[NoQuery, RetryRequest]) -> Reply:
-    """Route the mail again by today's rules; its new outcome replaces the old one within seconds."""
+    """Route the mail again by today's rules; its new outcome replaces the old one within
+    seconds.
+    """
     await _retry(call, await visible_mail(call))
     return Reply(status=202)
 

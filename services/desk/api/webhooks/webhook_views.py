@@ -8,8 +8,9 @@ from schemas.webhooks import Attempt, Delivery, DeliveryState, Webhook, WebhookS
 
 
 class WebhookView(msgspec.Struct, frozen=True, kw_only=True):
-    """A webhook. Empty `events` and `processes` stand for all. `disabled_reason` is empty while it is
-    active."""
+    """A webhook. Empty `events` and `processes` stand for all. `disabled_reason` is empty while it
+    is active.
+    """
 
     id: str
     url: str
@@ -36,15 +37,18 @@ class NewWebhook(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RotatedSecret(msgspec.Struct, frozen=True, kw_only=True):
-    """The new secret, which is shown this once; the former one signs too until `previous_valid_until`."""
+    """The new secret, which is shown this once; the former one signs too until
+    `previous_valid_until`.
+    """
 
     secret: str
     previous_valid_until: datetime
 
 
 class DeliveryView(msgspec.Struct, frozen=True, kw_only=True):
-    """An event for a webhook. `id` is sent as `webhook-id`. `next_attempt_at` is null once it ended;
-    `attempts` are the latest, the oldest first."""
+    """An event for a webhook. `id` is sent as `webhook-id`. `next_attempt_at` is null once it
+    ended; `attempts` are the latest, the oldest first.
+    """
 
     id: str
     event: str

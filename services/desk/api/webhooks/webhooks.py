@@ -37,8 +37,9 @@ Names = Annotated[list[Annotated[str, Meta(max_length=320)]], Meta(max_length=20
 
 
 class WebhookRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`events` are kinds of changes such as `stage-moved`; `processes` limits it to some. Empty lists
-    stand for all: all events, and all processes that the owner may see."""
+    """`events` are kinds of changes such as `stage-moved`; `processes` limits it to some. Empty
+    lists stand for all: all events, and all processes that the owner may see.
+    """
 
     url: Url
     events: Names = []

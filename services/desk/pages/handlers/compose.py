@@ -1,4 +1,6 @@
-"""Answers, notes, their drafts and files. What someone wrote is never lost: a refusal keeps it as a draft."""
+"""Answers, notes, their drafts and files. What someone wrote is never lost: a refusal keeps it as a
+draft.
+"""
 
 import re
 from typing import Any

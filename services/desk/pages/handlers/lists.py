@@ -133,7 +133,9 @@ async def undo(visit: Visit) -> Response:
 
 
 async def _undo(visit: Visit, step: UndoStep) -> bool:
-    """Undoes the step's changes, latest first; each only at the revision that the one before left."""
+    """Undoes the step's changes, latest first; each only at the revision that the one before
+    left.
+    """
     path = {"number": str(step.number)}
     try:
         query = {"after": step.before, "limit": step.after - step.before}

@@ -21,7 +21,9 @@ class ParkedRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeadLetterRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A message in the dead letters of `queue`; `kind` is its type, `trace` where it failed, empty if unknown."""
+    """A message in the dead letters of `queue`; `kind` is its type, `trace` where it failed, empty
+    if unknown.
+    """
 
     id: str
     queue: str

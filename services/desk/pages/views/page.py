@@ -11,7 +11,9 @@ Tone = Literal["info", "good", "bad"]
 
 
 class Link(msgspec.Struct, frozen=True, kw_only=True):
-    """A link of the page; `href` is a path of our own. `id` is that of a saved view, empty for others."""
+    """A link of the page; `href` is a path of our own. `id` is that of a saved view, empty for
+    others.
+    """
 
     title: str
     href: str

@@ -118,8 +118,8 @@ class Access(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Snippet(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A ready-made text that the desk offers to whoever writes an answer.
 
-    `{{ name }}` stands for a value of the case, where `name` is one of SNIPPET_VALUES. Nothing else is
-    evaluated.
+    `{{ name }}` stands for a value of the case, where `name` is one of SNIPPET_VALUES. Nothing else
+    is evaluated.
     """
 
     title: Text

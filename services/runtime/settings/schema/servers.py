@@ -1,4 +1,6 @@
-"""The servers that the settings name: broker, database, mail servers. One struct a section; see `file.py`."""
+"""The servers that the settings name: broker, database, mail servers. One struct a section; see
+`file.py`.
+"""
 
 from pathlib import Path
 from typing import Annotated, Literal

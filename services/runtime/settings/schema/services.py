@@ -1,4 +1,6 @@
-"""The limits of each service, and what is kept for how long. One struct a section; see `file.py`."""
+"""The limits of each service, and what is kept for how long. One struct a section; see
+`file.py`.
+"""
 
 from typing import Annotated, Literal
 
@@ -71,7 +73,9 @@ class Extractor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class SenderLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How mail goes out, and how much of it by itself; the limits hold over all senders together."""
+    """How mail goes out, and how much of it by itself; the limits hold over all senders
+    together.
+    """
 
     mails_at_once: Annotated[int, Meta(ge=1, le=100)] = 4
     sweep_interval_s: Annotated[float, Meta(gt=0, le=3600)] = 5.0

@@ -1,4 +1,6 @@
-"""Which references the blob sweep knows: those that the stored structs declare, a new one included."""
+"""Which references the blob sweep knows: those that the stored structs declare, a new one
+included.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, cast

@@ -1,4 +1,6 @@
-"""The same mail by two routes is one mail: the further copy is recorded, and nothing else comes of it."""
+"""The same mail by two routes is one mail: the further copy is recorded, and nothing else comes of
+it.
+"""
 
 from typing import Any
 

@@ -1,4 +1,6 @@
-"""What anyone can write into a mail gives no right that a plain stranger lacks, whatever the settings say."""
+"""What anyone can write into a mail gives no right that a plain stranger lacks, whatever the
+settings say.
+"""
 
 from dataclasses import replace
 from typing import Any
@@ -97,7 +99,9 @@ def placed(
 
 
 def rights(made: Plan) -> set[str]:
-    """What the mail achieved that may be more than a stranger's: a place in the case, trust, others who join."""
+    """What the mail achieved that may be more than a stranger's: a place in the case, trust, others
+    who join.
+    """
     joined = [placement for placement in made.placed if not placement.opens]
     found = {"in the case" for _ in joined} | {
         f"joins {address}" for placement in joined for address in placement.joins

@@ -45,7 +45,9 @@ def case(*participants: str, process: str = "invoices") -> CaseSnapshot:
 
 
 def threads(**claimed: tuple[int, str | None]) -> dict[str, ThreadSnapshot]:
-    """`a=(5, None)`: the id A of the process invoices belongs to case 5 and is only referred to so far."""
+    """`a=(5, None)`: the id A of the process invoices belongs to case 5 and is only referred to so
+    far.
+    """
     ids = {"a": A, "b": B, "c": C}
     return {
         thread_id("invoices", ids[name]): ThreadSnapshot(*value) for name, value in claimed.items()
@@ -176,7 +178,9 @@ class TestByThread:
 
 
 class TestReservedIds:
-    """Whoever names an id that is still to come reserves it, and gets no hold on its author's mail by that."""
+    """Whoever names an id that is still to come reserves it, and gets no hold on its author's mail
+    by that.
+    """
 
     def test_a_mail_whose_id_a_stranger_named_opens_a_case_that_refers_to_the_strangers(
         self,

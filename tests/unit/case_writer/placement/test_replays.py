@@ -1,4 +1,6 @@
-"""Replayed mails: back to the case that they were in, in any order; recorded ones decided anew in place."""
+"""Replayed mails: back to the case that they were in, in any order; recorded ones decided anew in
+place.
+"""
 
 from typing import Any
 

@@ -1,4 +1,6 @@
-"""Every mail of the corpus goes where a careful person would put it, and reads as its author wrote it."""
+"""Every mail of the corpus goes where a careful person would put it, and reads as its author wrote
+it.
+"""
 
 import hashlib
 import json

@@ -1,4 +1,6 @@
-"""Whatever is damaged in a mail: each word of its author is in the text or a file, or the original is kept."""
+"""Whatever is damaged in a mail: each word of its author is in the text or a file, or the original
+is kept.
+"""
 
 import base64
 import binascii
@@ -25,7 +27,9 @@ class Damage:
     boundaries: int = 0
 
     def marker(self) -> bytes:
-        """A new word that occurs nowhere else, in letters that HTML and every encoding leave alone."""
+        """A new word that occurs nowhere else, in letters that HTML and every encoding leave
+        alone.
+        """
         self.markers.append(b"word%dq" % (len(self.markers) + 1000))
         return self.markers[-1]
 

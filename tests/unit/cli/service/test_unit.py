@@ -1,4 +1,6 @@
-"""The unit of systemd: few rights, safe with odd paths, never as root, never over another's file."""
+"""The unit of systemd: few rights, safe with odd paths, never as root, never over another's
+file.
+"""
 
 import os
 import pwd

@@ -1,4 +1,6 @@
-"""What ends by itself is named and restarted, ever more slowly, and a full stop waits for nothing."""
+"""What ends by itself is named and restarted, ever more slowly, and a full stop waits for
+nothing.
+"""
 
 import threading
 from collections.abc import Callable

@@ -1,4 +1,6 @@
-"""What `mailcase up` needs around its servers: one of it for a settings file, its URLs for the other commands."""
+"""What `mailcase up` needs around its servers: one of it for a settings file, its URLs for the
+other commands.
+"""
 
 import json
 import os

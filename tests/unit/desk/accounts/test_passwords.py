@@ -1,4 +1,6 @@
-"""Passwords are hashed with argon2id, a few at once, and take as long for nobody as for somebody."""
+"""Passwords are hashed with argon2id, a few at once, and take as long for nobody as for
+somebody.
+"""
 
 import asyncio
 import statistics

@@ -1,4 +1,6 @@
-"""Streams get what their reader may see, once per case, and are asked to fetch again when they lag."""
+"""Streams get what their reader may see, once per case, and are asked to fetch again when they
+lag.
+"""
 
 import json
 from typing import Any

@@ -1,4 +1,6 @@
-"""A stream ends with its reader's sign-out, the desk or the client, and never waits for a slow client."""
+"""A stream ends with its reader's sign-out, the desk or the client, and never waits for a slow
+client.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Collection

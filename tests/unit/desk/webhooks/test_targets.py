@@ -1,4 +1,6 @@
-"""Webhooks reach public addresses and allowed networks, whatever the URL and the name server say."""
+"""Webhooks reach public addresses and allowed networks, whatever the URL and the name server
+say.
+"""
 
 from ipaddress import ip_address
 

@@ -1,4 +1,6 @@
-"""Invoices wherever a mail has them: what the case writer lists of its containers is read as well."""
+"""Invoices wherever a mail has them: what the case writer lists of its containers is read as
+well.
+"""
 
 import random
 import struct

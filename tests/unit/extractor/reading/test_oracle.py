@@ -1,4 +1,5 @@
-"""An independent reader agrees on every value: of generated invoices, and of the examples that it ships.
+"""An independent reader agrees on every value: of generated invoices, and of the examples that it
+ships.
 
 The oracle (`tests/invoices/oracle.py`) runs in a process of its own, on factur-x, drafthorse and
 ksef-client.

@@ -9,7 +9,9 @@ ALL = [f"box{number}" for number in range(12)]
 
 
 def peers(**others: tuple[int, int]) -> tuple[Peers, list[str]]:
-    """Named fetchers as (mailboxes read, room), and the first of the mailboxes that none of them reads."""
+    """Named fetchers as (mailboxes read, room), and the first of the mailboxes that none of them
+    reads.
+    """
     found = Peers("me")
     rest = list(ALL)
     for name, (count, room) in others.items():

@@ -12,7 +12,9 @@ from services.runtime.broker import publish
 
 
 class Channel(SimpleNamespace):
-    """What `_all_done` sees of a channel: unconfirmed numbers, the last number, whether it is blocked."""
+    """What `_all_done` sees of a channel: unconfirmed numbers, the last number, whether it is
+    blocked.
+    """
 
     def __init__(self) -> None:
         super().__init__(

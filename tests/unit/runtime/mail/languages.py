@@ -1,4 +1,6 @@
-"""What people write in seventeen languages: a text, subjects, names, file names. Own sentences, invented people."""
+"""What people write in seventeen languages: a text, subjects, names, file names. Own sentences,
+invented people.
+"""
 
 from typing import NamedTuple
 

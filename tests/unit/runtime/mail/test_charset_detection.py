@@ -1,4 +1,6 @@
-"""A declared charset is believed if it can be true; what is declared wrong or not at all is read by its letters."""
+"""A declared charset is believed if it can be true; what is declared wrong or not at all is read by
+its letters.
+"""
 
 import base64
 import random
@@ -16,7 +18,8 @@ from services.runtime.mail.headers import MailHeaders
 from services.runtime.mail.words import header_text
 from tests.unit.runtime.mail.languages import LANGUAGES
 
-# Pages that mail programs have written without naming them; those of DOS and the Macintosh are read if declared.
+# Pages that mail programs have written without naming them; those of DOS and the Macintosh are read
+# if declared.
 FREQUENT = {
     *(
         "utf-8",
@@ -130,7 +133,9 @@ def test_undeclared_short_texts_are_read_but_for_a_few() -> None:
 
 
 def wrongly_declared(texts: tuple[str, ...], page: str) -> Iterator[tuple[str, str]]:
-    """What is read and what was written, for each declaration under which the text would be another."""
+    """What is read and what was written, for each declaration under which the text would be
+    another.
+    """
     for text, raw in encoded(texts, page):
         for declared in WRONG:
             if raw.decode(declared, "replace") != text:

@@ -1,4 +1,6 @@
-"""Header blocks, encoded words, addresses, Message-IDs and dates, as the router and the reading see them."""
+"""Header blocks, encoded words, addresses, Message-IDs and dates, as the router and the reading see
+them.
+"""
 
 import time
 from datetime import UTC, datetime

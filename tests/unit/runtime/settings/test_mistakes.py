@@ -1,4 +1,6 @@
-"""Each mistake in the settings is reported with its path and a fix, all of them at once, and none with a secret."""
+"""Each mistake in the settings is reported with its path and a fix, all of them at once, and none
+with a secret.
+"""
 
 import tomllib
 import traceback

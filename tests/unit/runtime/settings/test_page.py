@@ -1,4 +1,6 @@
-"""docs/settings.md and docs/example.toml are held against the structs: nothing missing, nothing left over."""
+"""docs/settings.md and docs/example.toml are held against the structs: nothing missing, nothing
+left over.
+"""
 
 import re
 from pathlib import Path

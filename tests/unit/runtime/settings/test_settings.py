@@ -24,7 +24,9 @@ class Place:
         return load_settings(self.file, environ)
 
     def mistakes(self, content: str | bytes, **environ: str) -> list[str]:
-        """The mistakes, each as the line that a person reads; no secret may be in or around them."""
+        """The mistakes, each as the line that a person reads; no secret may be in or around
+        them.
+        """
         with pytest.raises(SettingsError) as caught:
             self.load(content, **environ)
         shown = (

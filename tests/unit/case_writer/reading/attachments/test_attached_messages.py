@@ -1,4 +1,6 @@
-"""Messages attached to a mail: their files are listed, their text stands in for one that is not there."""
+"""Messages attached to a mail: their files are listed, their text stands in for one that is not
+there.
+"""
 
 import base64
 import time

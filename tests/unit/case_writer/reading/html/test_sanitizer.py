@@ -1,4 +1,6 @@
-"""HTML: nothing runs, loads or leaves its box; nothing hangs; the text of it reads as it is shown."""
+"""HTML: nothing runs, loads or leaves its box; nothing hangs; the text of it reads as it is
+shown.
+"""
 
 import re
 import time

@@ -1,4 +1,6 @@
-"""The splitter against the standard library's parser: the same parts, the same bytes of every attachment."""
+"""The splitter against the standard library's parser: the same parts, the same bytes of every
+attachment.
+"""
 
 import email
 import random
@@ -17,8 +19,9 @@ from services.case_writer.reading.model import Defects
 from services.runtime.mail.headers import MailHeaders
 
 MAILS = Path(__file__).resolve().parents[4] / "mails"
-# Where the two differ on purpose: the standard library loses a body without a blank line before it, does not see a
-# boundary that the header does not name or that two multiparts share, or stops at damaged base64.
+# Where the two differ on purpose: the standard library loses a body without a blank line before it,
+# does not see a boundary that the header does not name or that two multiparts share, or stops at
+# damaged base64.
 BETTER = {
     "base64-with-trailer",
     "base64-without-padding",

@@ -1,4 +1,6 @@
-"""Base64 is decoded by a faster library than the standard one, with the same result for any bytes."""
+"""Base64 is decoded by a faster library than the standard one, with the same result for any
+bytes.
+"""
 
 from base64 import encodebytes
 from binascii import Error as BinasciiError

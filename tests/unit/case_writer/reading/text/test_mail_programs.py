@@ -1,4 +1,6 @@
-"""What mail programs write between an answer and its quote, in fifteen languages: it goes, with the quote."""
+"""What mail programs write between an answer and its quote, in fifteen languages: it goes, with the
+quote.
+"""
 
 import time
 

@@ -1,4 +1,6 @@
-"""Sentences that look like marks of mail programs and are the author's own words: none is dropped."""
+"""Sentences that look like marks of mail programs and are the author's own words: none is
+dropped.
+"""
 
 import pytest
 

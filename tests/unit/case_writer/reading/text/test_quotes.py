@@ -1,4 +1,6 @@
-"""New text apart from the rest; the corpus has each mail program's form, here are the rules and their edges."""
+"""New text apart from the rest; the corpus has each mail program's form, here are the rules and
+their edges.
+"""
 
 import time
 

@@ -1,4 +1,6 @@
-"""Mistakes in fields and their sources are reported with place and hint; a rule has a stable hash."""
+"""Mistakes in fields and their sources are reported with place and hint; a rule has a stable
+hash.
+"""
 
 from typing import Any
 
