@@ -140,7 +140,9 @@ class ClusterPipeline:
             name: hashlib.sha256(content).hexdigest()
             for name, content in self.sent[comment["_id"]].attachments.items()
         }
-        return expected != {one["name"]: one["sha256"] for one in comment["attachments"]}
+        return expected != {
+            attachment["name"]: attachment["sha256"] for attachment in comment["attachments"]
+        }
 
     def gaps_s(self, begin: datetime, end: datetime) -> dict[str, float]:
         """For each mailbox the longest time between two recordings in this span."""

@@ -37,7 +37,7 @@ def test_the_example_is_an_overlay_of_prod_with_everything_that_it_needs() -> No
         (one["kind"], one["metadata"]["name"])
         for one in [*manifests, *_documents("secrets-managed.yaml")]
     }
-    for certificate in (one for one in manifests if one["kind"] == "Certificate"):
+    for certificate in (manifest for manifest in manifests if manifest["kind"] == "Certificate"):
         present.add(("Secret", certificate["spec"]["secretName"]))
     asked = {
         volume["secret"]["secretName"]
@@ -55,7 +55,9 @@ def test_the_example_is_an_overlay_of_prod_with_everything_that_it_needs() -> No
     }
     assert len(asked) >= 8
     assert {name for name in asked if ("Secret", name) not in present} == set()
-    images = {container(one)["image"] for one in manifests if one["kind"] == "Deployment"}
+    images = {
+        container(manifest)["image"] for manifest in manifests if manifest["kind"] == "Deployment"
+    }
     assert images == {"registry.example.com/team/mailcase:0.1.0"}
 
 
@@ -103,14 +105,14 @@ def test_the_settings_of_the_example_name_files_that_its_secrets_have(tmp_path: 
 def test_the_certificates_have_the_names_that_the_guide_lists() -> None:
     guide = (ROOT / "docs/kubernetes.md").read_text()
     certificates = {
-        one["spec"]["secretName"]: one["spec"]
-        for one in _documents("certificates.yaml")
-        if one["kind"] == "Certificate"
+        document["spec"]["secretName"]: document["spec"]
+        for document in _documents("certificates.yaml")
+        if document["kind"] == "Certificate"
     }
     issuers = {
-        one["metadata"]["name"]
-        for one in _documents("certificates.yaml")
-        if one["kind"] == "Issuer"
+        document["metadata"]["name"]
+        for document in _documents("certificates.yaml")
+        if document["kind"] == "Issuer"
     }
     names = {name for spec in certificates.values() for name in spec.get("dnsNames", ())}
     assert len(names) == 3
@@ -134,11 +136,11 @@ def test_the_desk_is_behind_a_gateway_as_well_as_behind_an_ingress(tmp_path: Pat
     changed = kustomization.replace("desk-ingress", "desk-gateway").replace("../../", "../k8s/")
     (overlay / "kustomization.yaml").write_text(changed.replace("../k8s/", f"{_up(overlay)}/"))
     manifests = render(overlay)
-    assert not [one for one in manifests if one["kind"] == "Ingress"]
-    (route,) = [one for one in manifests if one["kind"] == "HTTPRoute"]
+    assert not [manifest for manifest in manifests if manifest["kind"] == "Ingress"]
+    (route,) = [manifest for manifest in manifests if manifest["kind"] == "HTTPRoute"]
     (ingress,) = of_kind("managed", "Ingress")
     (backend,) = route["spec"]["rules"][0]["backendRefs"]
-    (service,) = [one for one in manifests if one["kind"] == "Service"]
+    (service,) = [manifest for manifest in manifests if manifest["kind"] == "Service"]
     assert backend["name"] == service["metadata"]["name"]
     assert backend["port"] == service["spec"]["ports"][0]["port"]
     assert route["spec"]["hostnames"] == [ingress["spec"]["rules"][0]["host"]]

@@ -54,7 +54,7 @@ def test_a_piece_of_yaml_renders(text: str, tmp_path: Path) -> None:
     for file in re.findall(r"files: \[([\w.]+)\]", text):
         (tmp_path / file).write_text((K8S / "examples" / file).read_text())
     manifests = render(tmp_path)
-    changed = [one for one in manifests if one not in rendered("prod")]
+    changed = [manifest for manifest in manifests if manifest not in rendered("prod")]
     assert changed, "it changes nothing"
     for manifest in changed:
         if manifest["apiVersion"] in ("v1", "apps/v1", "networking.k8s.io/v1"):

@@ -74,9 +74,9 @@ def test_selectors_select_the_pods_that_they_are_for(overlay: str) -> None:
     for deployment in deployments(overlay):
         name, labels = deployment["metadata"]["name"], pod_labels(deployment)
         assert [
-            one["metadata"]["name"]
-            for one in deployments(overlay)
-            if selects(deployment["spec"]["selector"], pod_labels(one))
+            other["metadata"]["name"]
+            for other in deployments(overlay)
+            if selects(deployment["spec"]["selector"], pod_labels(other))
         ] == [name]
         assert selects(named(overlay, "PodDisruptionBudget", name)["spec"]["selector"], labels)
         for spread in deployment["spec"]["template"]["spec"]["topologySpreadConstraints"]:
@@ -105,10 +105,10 @@ def test_no_selector_selects_nothing(overlay: str) -> None:
 def test_a_disruption_takes_one_pod_of_a_stage_at_a_time(overlay: str) -> None:
     budgets = of_kind(overlay, "PodDisruptionBudget")
     assert {budget["metadata"]["name"] for budget in budgets} >= {
-        one["metadata"]["name"] for one in deployments(overlay)
+        deployment["metadata"]["name"] for deployment in deployments(overlay)
     }
     assert {budget["spec"]["maxUnavailable"] for budget in budgets} == {1}
-    names = {one["metadata"]["name"] for one in deployments(overlay)}
+    names = {deployment["metadata"]["name"] for deployment in deployments(overlay)}
     of_stages = [budget["spec"] for budget in budgets if budget["metadata"]["name"] in names]
     # Without it, an outage, in which no service is ready, would block every node drain.
     assert {budget["unhealthyPodEvictionPolicy"] for budget in of_stages} == {"AlwaysAllow"}
@@ -116,7 +116,9 @@ def test_a_disruption_takes_one_pod_of_a_stage_at_a_time(overlay: str) -> None:
 
 @overlays
 def test_services_have_accounts_of_their_own_without_a_token(overlay: str) -> None:
-    accounts = {one["metadata"]["name"]: one for one in of_kind(overlay, "ServiceAccount")}
+    accounts = {
+        manifest["metadata"]["name"]: manifest for manifest in of_kind(overlay, "ServiceAccount")
+    }
     for deployment in deployments(overlay):
         account = accounts.pop(deployment["spec"]["template"]["spec"]["serviceAccountName"])
         assert account["automountServiceAccountToken"] is False
@@ -202,11 +204,13 @@ def test_a_service_gets_the_urls_of_just_the_servers_that_it_uses(overlay: str) 
 
 @overlays
 def test_names_of_secrets_and_config_maps_lead_somewhere(overlay: str) -> None:
-    known = {one["metadata"]["name"] for one in of_kind(overlay, "ConfigMap")} | FROM_OUTSIDE
+    known = {
+        manifest["metadata"]["name"] for manifest in of_kind(overlay, "ConfigMap")
+    } | FROM_OUTSIDE
     keys = ("secretName", "configMap", "secretKeyRef", "secretTargetRef", "configMapTargetRef", "passwordSecretRef",
             "certificateKeySecretRef", "caConfigMapRef")  # fmt: skip
-    manifests = [one for kind in ("Deployment", "TriggerAuthentication", "RabbitmqCluster", "MongoDBCommunity")
-                 for one in of_kind(overlay, kind)]  # fmt: skip
+    manifests = [manifest for kind in ("Deployment", "TriggerAuthentication", "RabbitmqCluster", "MongoDBCommunity")
+                 for manifest in of_kind(overlay, kind)]  # fmt: skip
     found = {
         name
         for manifest in manifests
@@ -261,9 +265,9 @@ def test_a_copy_of_an_overlay_is_in_another_namespace_by_one_line(
         text.replace("\nnamespace: mailcase\n", "\nnamespace: elsewhere\n")
     )
     copy = render(folder)
-    scaled = [one for one in copy if one["kind"] == "ScaledObject"]
+    scaled = [word for word in copy if word["kind"] == "ScaledObject"]
     assert set().union(*map(_namespaces, scaled)) == {"elsewhere"}
-    assert {one["metadata"]["namespace"] for one in copy if one["kind"] != "Namespace"} == {
+    assert {word["metadata"]["namespace"] for word in copy if word["kind"] != "Namespace"} == {
         "elsewhere"
     }
     assert {name.split(".")[1] for name in values(copy, "serverName")} <= {"elsewhere"}
@@ -271,7 +275,7 @@ def test_a_copy_of_an_overlay_is_in_another_namespace_by_one_line(
 
 @overlays
 def test_whoever_scales_all_services_scales_each_of_them(overlay: str) -> None:
-    scaled = {one["metadata"]["name"] for one in of_kind(overlay, "ScaledObject")}
+    scaled = {manifest["metadata"]["name"] for manifest in of_kind(overlay, "ScaledObject")}
     assert scaled in (
         set(),
         {deployment["metadata"]["name"] for deployment in deployments(overlay)},
@@ -324,7 +328,10 @@ def test_database_users_have_rights_in_the_settings_database_alone(overlay: str)
 
 @overlays
 def test_nothing_is_reachable_but_by_a_link_that_exists(overlay: str) -> None:
-    policies = {one["metadata"]["name"]: one["spec"] for one in of_kind(overlay, "NetworkPolicy")}
+    policies = {
+        manifest["metadata"]["name"]: manifest["spec"]
+        for manifest in of_kind(overlay, "NetworkPolicy")
+    }
     assert policies.pop("default-deny") == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
     for name, spec in policies.items():
         rules = spec.get("ingress", []) + spec.get("egress", [])
@@ -354,10 +361,10 @@ def test_prod_scrapes_its_broker_where_the_page_on_metrics_says() -> None:
     endpoints = named("prod", "PodMonitor", "mailcase-rabbitmq")["spec"]["podMetricsEndpoints"]
     families = [
         ("family", family)
-        for one in endpoints
-        for family in one.get("params", {}).get("family", [])
+        for endpoint in endpoints
+        for family in endpoint.get("params", {}).get("family", [])
     ]
-    paths = {one["path"] for one in endpoints}
+    paths = {endpoint["path"] for endpoint in endpoints}
     assert paths == {"/metrics", "/metrics/detailed"}
     assert f"/metrics/detailed?{urlencode(families)}\n" in (ROOT / "docs/metrics.md").read_text()
 
@@ -372,7 +379,9 @@ def test_prod_speaks_tls_with_certificates_that_the_services_trust(overlay: str)
             one["value"] for one in container(deployment)["env"] if one["name"] == "SSL_CERT_FILE"
         ]
         (mount,) = [
-            one for one in container(deployment)["volumeMounts"] if one["name"] == "private-ca"
+            mount
+            for mount in container(deployment)["volumeMounts"]
+            if mount["name"] == "private-ca"
         ]
         assert trusted == f"{mount['mountPath']}/ca.crt"
     access = named(overlay, "TriggerAuthentication", "mailcase-broker")["spec"]
@@ -401,20 +410,24 @@ def test_every_component_is_used_by_an_overlay() -> None:
 def _namespaces(scaled: Manifest) -> set[str]:
     """Of the series that Prometheus is asked for; each names one."""
     queries = [
-        one["metadata"]["query"]
-        for one in scaled["spec"]["triggers"]
-        if one["type"] == "prometheus"
+        trigger["metadata"]["query"]
+        for trigger in scaled["spec"]["triggers"]
+        if trigger["type"] == "prometheus"
     ]
     series = [
         selector
         for query in queries
         for selector in re.findall(r"\bmailcase_\w+(?:{[^}]*})?", query)
     ]
-    return {(re.findall(r'namespace="([^"]+)"', one) or ["none"])[0] for one in series}
+    return {(re.findall(r'namespace="([^"]+)"', sample) or ["none"])[0] for sample in series}
 
 
 def _settings_file(deployment: Manifest) -> Path:
-    (mount,) = [one for one in container(deployment)["volumeMounts"] if one["name"] == "settings"]
+    (mount,) = [
+        mount
+        for mount in container(deployment)["volumeMounts"]
+        if mount["name"] == "settings"
+    ]
     return Path(mount["mountPath"]) / "mailcase.toml"
 
 
@@ -423,9 +436,9 @@ def _settings(overlay: str, deployment: Manifest) -> Settings:
     variables.
     """
     (volume,) = [
-        one
-        for one in deployment["spec"]["template"]["spec"]["volumes"]
-        if one["name"] == "settings"
+        volume
+        for volume in deployment["spec"]["template"]["spec"]["volumes"]
+        if volume["name"] == "settings"
     ]
     config_map = named(overlay, "ConfigMap", volume["configMap"]["name"])
     assert config_map["immutable"] is True
@@ -449,8 +462,8 @@ def _names(reference: object) -> Iterator[str]:
     elif isinstance(reference, dict):
         yield reference["name"]
     elif isinstance(reference, list):
-        for one in reference:
-            yield from _names(one)
+        for name in reference:
+            yield from _names(name)
 
 
 def _exported_metrics() -> set[str]:

@@ -126,10 +126,10 @@ def _versions(product: str, source: str, file: Path) -> dict[str, str]:
 
 def recorded() -> list[Result]:
     """The latest result of each run."""
-    return [Result(**one) for one in json.loads(RESULTS.read_text())] if RESULTS.exists() else []
+    return [Result(**load) for load in json.loads(RESULTS.read_text())] if RESULTS.exists() else []
 
 
 def record(result: Result) -> None:
-    kept = {one.key: one for one in recorded()} | {result.key: result}
+    kept = {mail.key: mail for mail in recorded()} | {result.key: result}
     ordered = sorted(kept.values(), key=lambda one: one.key)
     RESULTS.write_text(json.dumps([asdict(one) for one in ordered], indent=1) + "\n")

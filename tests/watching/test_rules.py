@@ -47,8 +47,8 @@ def test_every_alert_is_tested_both_firing_and_quiet() -> None:
     checks = [
         check
         for cases in CASES
-        for one in yaml.safe_load(cases.read_text())["tests"]
-        for check in one["alert_rule_test"]
+        for test in yaml.safe_load(cases.read_text())["tests"]
+        for check in test["alert_rule_test"]
     ]
     names = {rule["alert"] for rule in ALERTS}
     assert {check["alertname"] for check in checks if check["exp_alerts"]} == names

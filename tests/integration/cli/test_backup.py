@@ -145,7 +145,7 @@ async def test_archives_come_back_and_only_into_empty_ones(
     folder.mkdir()
     await _write(folder, config, old, with_archive=True)
     manifest = read_manifest(folder)
-    assert {one.name: one.messages for one in manifest.archives} == {
+    assert {archive.name: archive.messages for archive in manifest.archives} == {
         MAIL_ARCHIVE: 300,
         EVENT_ARCHIVE: 0,
     }

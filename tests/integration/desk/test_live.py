@@ -224,8 +224,8 @@ async def test_three_hundred_pages_see_a_hundred_changes_a_second_within_one(
         contextlib.AsyncExitStack() as stack,
     ):
         opened = [await stack.enter_async_context(page(port, "anna")) for _ in range(pages)]
-        await asyncio.gather(*(one.until(b"event: open") for one in opened))
-        reading = [asyncio.create_task(_measure(one, published, delays)) for one in opened]
+        await asyncio.gather(*(item.until(b"event: open") for item in opened))
+        reading = [asyncio.create_task(_measure(item, published, delays)) for item in opened]
         for number in range(1, events * seconds + 1):
             published[number] = time.monotonic()
             change = titled(number)
