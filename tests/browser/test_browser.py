@@ -2,11 +2,7 @@
 
 import asyncio
 import itertools
-import os
-import shutil
-import subprocess
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -14,10 +10,8 @@ from deploy.local import PrivateServers
 from schemas.desk import Presence
 from tests.browser.hostile_mails import fill_hostile
 from tests.browser.office import PASSWORD, Office, customer_replies, running_office
+from tests.browser.scripts import require_programs, run_script
 
-HERE = Path(__file__).parent
-LONG = 600.0
-OLDEST_NODE = 20  # Playwright's
 ALL_COMBINATIONS = [
     "-".join(each) for each in itertools.product(("en", "pl"), ("light", "dark"), ("320", "1280"))
 ]
@@ -25,19 +19,7 @@ ALL_COMBINATIONS = [
 
 @pytest.fixture(scope="module", autouse=True)
 def programs() -> None:
-    """Node 20, Chromium and the packages of package-lock.json; without them, tests are skipped."""
-    missing = [name for name in ("node", "chromium") if shutil.which(name) is None]
-    if "node" not in missing:
-        found = subprocess.run(["node", "--version"], check=True, capture_output=True, text=True)
-        if int(found.stdout.strip("v\n").partition(".")[0]) < OLDEST_NODE:
-            missing.append(f"node {OLDEST_NODE} or later")
-    if not (HERE / "node_modules" / "playwright-core").is_dir():
-        missing.append("tests/browser/node_modules (make setup)")
-    if not missing:
-        return
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"missing: {', '.join(missing)}", pytrace=False)
-    pytest.skip(f"missing: {', '.join(missing)}")
+    require_programs()
 
 
 @pytest.fixture(scope="module")
@@ -51,23 +33,8 @@ async def office(
 
 
 async def drive(office: Office, script: str, **environment: str) -> None:
-    """Runs a script to its end. Raises AssertionError with what it printed."""
-    process = await asyncio.create_subprocess_exec(
-        "node",
-        script,
-        cwd=HERE,
-        env=os.environ | {"DESK_URL": office.url, "DESK_PASSWORD": PASSWORD} | environment,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    try:
-        async with asyncio.timeout(LONG):
-            output, _ = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    assert process.returncode == 0, output.decode()
+    """Run a script as the administrator. Raises AssertionError with what it printed."""
+    await run_script(script, DESK_URL=office.url, DESK_PASSWORD=PASSWORD, **environment)
 
 
 async def test_a_case_is_worked_with_javascript(office: Office) -> None:
@@ -96,7 +63,7 @@ async def test_a_customers_reply_appears_by_itself(office: Office) -> None:
             await asyncio.sleep(0.2)
         await customer_replies(office.store, 1)
 
-    async with asyncio.timeout(LONG):
+    async with asyncio.timeout(600.0):
         await asyncio.gather(drive(office, "reply.mjs", CASE="1"), reply())
 
 

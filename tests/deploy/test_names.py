@@ -424,9 +424,7 @@ def _namespaces(scaled: Manifest) -> set[str]:
 
 def _settings_file(deployment: Manifest) -> Path:
     (mount,) = [
-        mount
-        for mount in container(deployment)["volumeMounts"]
-        if mount["name"] == "settings"
+        mount for mount in container(deployment)["volumeMounts"] if mount["name"] == "settings"
     ]
     return Path(mount["mountPath"]) / "mailcase.toml"
 

@@ -1,5 +1,5 @@
 // An OpenID provider for tests: who signs in is set by the test, nobody types a password.
-// Usage: node provider.js SETTINGS, a JSON text: {port, clientId, clientSecret, redirectUri, logoutUri, keys}
+// Usage: node provider.js SETTINGS, a JSON text: {port, clientId, clientSecret, redirectUri, signInUri, logoutUri, keys}
 // It prints "ready" when it answers. POST /test/person sets who signs in next; POST /test/logout ends
 // their sessions.
 import http from 'node:http';
@@ -15,6 +15,7 @@ const provider = new Provider(issuer, {
     client_id: settings.clientId,
     client_secret: settings.clientSecret,
     redirect_uris: [settings.redirectUri],
+    post_logout_redirect_uris: [settings.signInUri],
     backchannel_logout_uri: settings.logoutUri,
     backchannel_logout_session_required: true,
   }],

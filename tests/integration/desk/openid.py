@@ -86,6 +86,7 @@ class RunningProvider:
             "clientId": CLIENT_ID,
             "clientSecret": CLIENT_SECRET,
             "redirectUri": f"{self.desk_url}/sign-in/provider/callback",
+            "signInUri": f"{self.desk_url}/sign-in",
             "logoutUri": f"{self.desk_url}/sign-in/provider/logout",
             "keys": [key],
             "claimsInIdToken": claims_in_id_token,

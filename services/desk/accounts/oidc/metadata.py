@@ -13,7 +13,8 @@ WELL_KNOWN = "/.well-known/openid-configuration"
 
 @dataclass(frozen=True)
 class Metadata:
-    """What of it matters here. `userinfo_endpoint` is None if there is none.
+    """What of it matters here. `userinfo_endpoint` and `end_session_endpoint` (OpenID Connect
+    RP-Initiated Logout 1.0, section 2.1) are None if there is none.
 
     `sends_issuer` says that its callbacks carry `iss` (RFC 9207).
     """
@@ -23,6 +24,7 @@ class Metadata:
     token_endpoint: str
     jwks_uri: str
     userinfo_endpoint: str | None
+    end_session_endpoint: str | None
     posts_secret: bool
     sends_issuer: bool
 
@@ -39,16 +41,20 @@ def parse_metadata(document: Mapping[str, Any], issuer: str) -> Metadata:
             "the provider calls itself another issuer than desk.oidc.issuer; copy it exactly"
         )
     methods = document.get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
-    userinfo = document.get("userinfo_endpoint")
     return Metadata(
         issuer=issuer,
         authorization_endpoint=_endpoint(document, "authorization_endpoint"),
         token_endpoint=_endpoint(document, "token_endpoint"),
         jwks_uri=_endpoint(document, "jwks_uri"),
-        userinfo_endpoint=_endpoint(document, "userinfo_endpoint") if userinfo else None,
+        userinfo_endpoint=_optional(document, "userinfo_endpoint"),
+        end_session_endpoint=_optional(document, "end_session_endpoint"),
         posts_secret="client_secret_basic" not in methods,
         sends_issuer=document.get("authorization_response_iss_parameter_supported") is True,
     )
+
+
+def _optional(document: Mapping[str, Any], name: str) -> str | None:
+    return _endpoint(document, name) if document.get(name) else None
 
 
 def _endpoint(document: Mapping[str, Any], name: str) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -35,6 +35,12 @@ KEEP_S = 3600.0
 FAILURE_PAUSE_S = 5.0
 # Tokens that name unknown keys make us ask for keys no more often than this.
 REFRESH_PAUSE_S = 10.0
+
+
+def _with_query(url: str, query: Mapping[str, str]) -> str:
+    parts = urlsplit(url)
+    joined = f"{parts.query}&{urlencode(query)}" if parts.query else urlencode(query)
+    return urlunsplit(parts._replace(query=joined))
 
 
 def callback_of(public_url: str) -> str:
@@ -91,9 +97,18 @@ class Provider:
             "code_challenge": attempt.challenge,
             "code_challenge_method": "S256",
         }
-        parts = urlsplit(metadata.authorization_endpoint)
-        joined = f"{parts.query}&{urlencode(query)}" if parts.query else urlencode(query)
-        return urlunsplit(parts._replace(query=joined))
+        return _with_query(metadata.authorization_endpoint, query)
+
+    async def end_session_url(self, back_to: str) -> str | None:
+        """Where a person ends their session at the provider, who sends them `back_to` if it knows
+        that URI; None if it has no such place. Raises ProviderUnavailableError.
+
+        OpenID Connect RP-Initiated Logout 1.0, section 2. Without an ID token the provider asks
+        before it ends a session, so a link of someone else ends none.
+        """
+        endpoint = (await self._described()).end_session_endpoint
+        query = {"client_id": self._client_id, "post_logout_redirect_uri": back_to}
+        return _with_query(endpoint, query) if endpoint else None
 
     async def person(self, attempt: LoginAttempt, code: str, issuer: str | None) -> ProvenPerson:
         """Who signed in, for the `code` and the `iss` of a callback whose state was checked.

@@ -5,6 +5,7 @@ engine.
 from dataclasses import dataclass
 from html import escape
 from typing import Literal, Protocol
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -15,6 +16,7 @@ SIGN_IN = "/sign-in"
 SIGN_OUT = "/sign-out"
 WELCOME = "/welcome"
 PROVIDER = "/sign-in/provider"
+PROVIDER_SIGN_OUT = f"{PROVIDER}/sign-out"
 
 SignInProblem = Literal["failed", "limited", "busy", "provider"]
 
@@ -23,13 +25,15 @@ SignInProblem = Literal["failed", "limited", "busy", "provider"]
 class SignInForm:
     """The form to sign in. `next` is the path to go to, `address` what was typed before.
 
-    `by_provider` shows the way to the OpenID provider instead of the form.
+    `by_provider` shows the way to the OpenID provider instead of the form, and after `signed_out`
+    the way out of it too.
     """
 
     next: str = "/"
     address: str = ""
     problem: SignInProblem | None = None
     by_provider: bool = False
+    signed_out: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,10 @@ class PlainPages:
         """The form to sign in."""
         problem = _PROBLEMS[form.problem] if form.problem else ""
         if form.by_provider:
-            return _page("Sign in", problem, _provider_link(form.next), status)
+            links = _link(provider_href(form.next), "Sign in with your organization")
+            if form.signed_out:
+                links += _link(PROVIDER_SIGN_OUT, "Sign out of your organization too")
+            return _page("Sign in", problem, links, status)
         fields = (
             _hidden("next", form.next),
             _field("Address", "address", "email", form.address),
@@ -112,8 +119,15 @@ class PlainPages:
         return _page("Welcome", form.problem, _form(WELCOME, fields, "Set the password"), status)
 
 
-def _provider_link(next_path: str) -> str:
-    return _form(PROVIDER, (_hidden("next", next_path),), "Sign in with your organization")
+def provider_href(next_path: str) -> str:
+    """The way to the provider. A link, because `form-action` keeps Chromium from following the
+    redirect of a form to another site.
+    """
+    return f"{PROVIDER}?{urlencode({'next': next_path})}"
+
+
+def _link(href: str, text: str) -> str:
+    return f'<p><a href="{escape(href)}">{text}</a></p>'
 
 
 def _form(action: str, fields: tuple[str, ...], button: str) -> str:

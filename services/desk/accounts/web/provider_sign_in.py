@@ -17,7 +17,7 @@ from services.desk.accounts.oidc.provider import CALLBACK, Provider
 from services.desk.accounts.oidc.sign_on import SignOn
 from services.desk.accounts.web.cookies import cookie_value
 from services.desk.accounts.web.forms import read_form
-from services.desk.accounts.web.pages import PROVIDER, SIGN_IN
+from services.desk.accounts.web.pages import PROVIDER, PROVIDER_SIGN_OUT, SIGN_IN
 from services.desk.accounts.web.sign_in import SignIn, page
 from services.runtime.logs import get_logger
 
@@ -41,17 +41,15 @@ class ProviderSignIn:
     def routes(self) -> Sequence[BaseRoute]:
         """Every route of this module."""
         return [
-            Route(PROVIDER, page(self.begin, PROVIDER), methods=["GET", "POST"]),
+            Route(PROVIDER, page(self.begin, PROVIDER), methods=["GET"]),
+            Route(PROVIDER_SIGN_OUT, page(self.sign_out, PROVIDER_SIGN_OUT), methods=["GET"]),
             Route(CALLBACK, page(self.callback, CALLBACK), methods=["GET"]),
             Route(LOGOUT, page(self.log_out, LOGOUT), methods=["POST"]),
         ]
 
     async def begin(self, request: Request) -> Response:
         """Send the browser to the provider. Nothing is stored here, so a link may do it."""
-        next_path = request.query_params.get("next")
-        if request.method == "POST":
-            next_path = (await read_form(request)).get("next")
-        attempt = LoginAttempt.begin(next_path or "/")
+        attempt = LoginAttempt.begin(request.query_params.get("next") or "/")
         try:
             url = await self.provider.authorization_url(attempt)
         except ProviderUnavailableError as error:
@@ -62,6 +60,18 @@ class ProviderSignIn:
         cookie = cookies.set(cookies.login, attempt.cookie, LOGIN_LIFETIME)
         response.headers.append("Set-Cookie", cookie)
         return response
+
+    async def sign_out(self, request: Request) -> Response:  # noqa: ARG002 - a handler's signature
+        """Send the browser to where the provider ends its own session; it asks the person there.
+
+        A provider without such a place leads back to the form.
+        """
+        try:
+            url = await self.provider.end_session_url(self.sign_in.public_url + SIGN_IN)
+        except ProviderUnavailableError as error:
+            log.warning("provider_unavailable", error=error)
+            return self._failed("unavailable")
+        return RedirectResponse(url or SIGN_IN, 303, _NO_STORE)
 
     async def callback(self, request: Request) -> Response:
         """The browser comes back from the provider: check everything, then begin a session."""

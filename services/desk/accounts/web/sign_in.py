@@ -60,7 +60,8 @@ class SignIn:
         form = SignInForm(
             next=safe_next(request.query_params.get("next")),
             problem="provider" if request.query_params.get("problem") == "provider" else None,
-            by_provider=self.accounts.settings.login == "oidc",
+            by_provider=self._by_provider,
+            signed_out="out" in request.query_params,
         )
         return self.pages.sign_in(request, form, 200)
 
@@ -114,9 +115,14 @@ class SignIn:
         """End the session of the cookie, whether it holds or not, and forget the cookie."""
         self.require_own_page(request)
         await self.end_session(request)
-        response = RedirectResponse(SIGN_IN, 303, {"Cache-Control": "no-store"})
+        target = f"{SIGN_IN}?out=1" if self._by_provider else SIGN_IN
+        response = RedirectResponse(target, 303, {"Cache-Control": "no-store"})
         response.headers.append("Set-Cookie", self.cookies.clear(self.cookies.session))
         return response
+
+    @property
+    def _by_provider(self) -> bool:
+        return self.accounts.settings.login == "oidc"
 
     def client(self, request: Request) -> Client:
         """Where the request comes from."""

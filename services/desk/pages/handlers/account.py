@@ -7,7 +7,12 @@ from starlette.responses import Response
 
 from services.desk.accounts.errors import AccountError
 from services.desk.accounts.web.cookies import Cookies
-from services.desk.accounts.web.pages import PROVIDER, SignInForm, WelcomeForm
+from services.desk.accounts.web.pages import (
+    PROVIDER_SIGN_OUT,
+    SignInForm,
+    WelcomeForm,
+    provider_href,
+)
 from services.desk.accounts.web.sign_in import cookies_of
 from services.desk.api.accounts.sessions import SessionList
 from services.desk.pages.i18n import CATALOGS
@@ -31,7 +36,8 @@ class TemplateSignInPages:
             address=form.address,
             error=form.problem,
             has_local=not form.by_provider,
-            provider_href=PROVIDER if form.by_provider else None,
+            provider_href=provider_href(form.next) if form.by_provider else None,
+            provider_out_href=PROVIDER_SIGN_OUT if form.by_provider and form.signed_out else None,
         )
         page = visit.page(visit.t.sign_in.title)
         return visit.html("people/sign_in.html", page, status=status, view=view)

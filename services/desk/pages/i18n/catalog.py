@@ -76,6 +76,8 @@ class SignIn(msgspec.Struct, frozen=True, kw_only=True):
     submit: str
     set_password: str
     with_provider: str
+    signed_out: str
+    out_of_provider: str
     busy: str
     provider: str
     failed: str

@@ -8,14 +8,15 @@ from services.desk.pages.views.lists import Option
 
 
 class SignInView(msgspec.Struct, frozen=True, kw_only=True):
-    """The sign-in form. `error` is a key of the texts; `provider_href` is where a POST leads to the
-    OpenID provider, None for accounts of our own.
+    """The sign-in form. `error` is a key of the texts; `provider_href` leads to the
+    OpenID provider, None for accounts of our own; `provider_out_href` out of it, after signing out.
     """
 
     next: str = "/"
     address: str = ""
     error: str | None = None
     provider_href: str | None = None
+    provider_out_href: str | None = None
     has_local: bool = True
 
 

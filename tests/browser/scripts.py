@@ -1,0 +1,51 @@
+"""Runs the scripts of this folder in Chromium."""
+
+import asyncio
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+LONG = 600.0
+OLDEST_NODE = 20  # Playwright's
+
+
+def require_programs() -> None:
+    """Node 20, Chromium and the packages of package-lock.json. Without them the test is skipped, or
+    fails with CI=true.
+    """
+    missing = [name for name in ("node", "chromium") if shutil.which(name) is None]
+    if "node" not in missing:
+        found = subprocess.run(["node", "--version"], check=True, capture_output=True, text=True)
+        if int(found.stdout.strip("v\n").partition(".")[0]) < OLDEST_NODE:
+            missing.append(f"node {OLDEST_NODE} or later")
+    if not (HERE / "node_modules" / "playwright-core").is_dir():
+        missing.append("tests/browser/node_modules (make setup)")
+    if not missing:
+        return
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"missing: {', '.join(missing)}", pytrace=False)
+    pytest.skip(f"missing: {', '.join(missing)}")
+
+
+async def run_script(script: str, **environment: str) -> None:
+    """Run a script to its end. Raises AssertionError with what it printed."""
+    process = await asyncio.create_subprocess_exec(
+        "node",
+        script,
+        cwd=HERE,
+        env=os.environ | environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        async with asyncio.timeout(LONG):
+            output, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode == 0, output.decode()
