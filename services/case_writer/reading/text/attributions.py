@@ -28,6 +28,7 @@ _MAX_UNKNOWN_WORDS = 3
 _MAX_CALENDAR_CHARS = 15
 _EDGES = ",;:()[]\"'„”“«»’‘.…*_"
 _DAYS = 31
+_ZONES = ("gmt+", "gmt-", "utc+", "utc-")
 
 
 class _Parts:
@@ -40,7 +41,7 @@ class _Parts:
         self.has_verb = self.has_year = self.has_date = self.has_time = False
         self.name: list[str] = []
         self.unknown = 0
-        self._is_behind_verb = False
+        self._is_behind_verb = self._is_behind_article = False
         words = self.text.split()
         first = words[0].strip(_EDGES).lower() if words else ""
         if first in FIRST_WORDS and len(words) > 1 and words[1][0].isdigit():
@@ -48,7 +49,7 @@ class _Parts:
             first = words[0]
         self.begins_with_date = first[:1].isdigit() or _is_calendar(first) or first in GLUE
         self.is_sentence = len(words) > _MAX_WORDS or not all(map(self._take, words))
-        self.is_sentence = self.is_sentence or len(self.name) > _MAX_NAME_WORDS
+        self.is_sentence |= self._is_behind_article or len(self.name) > _MAX_NAME_WORDS
 
         if self.unknown and not self.name and _name_before_address(line) in words:
             self.unknown -= 1  # `info <info@x.example>`
@@ -58,6 +59,9 @@ class _Parts:
         is_behind_verb, self._is_behind_verb = self._is_behind_verb, False
         bare = word.strip(_EDGES)
         low = bare.lower()
+        if self._is_behind_article and not bare[:1].isdigit():
+            return False  # `schrieb der Fahrer`
+        self._is_behind_article = False
         if "@" in bare:
             self.has_address = True
         elif low in VERBS or f"{low})" in VERBS:
@@ -82,7 +86,7 @@ class _Parts:
 
     def _take_small(self, low: str, *, is_behind_verb: bool) -> bool:
         if is_behind_verb and low in ARTICLES:
-            return False  # `schrieb der Fahrer`
+            self._is_behind_article = True  # `skrev den 23.11.2026`
         if low in GLUE or low in PARTICLES:
             return True
         if "." in low or "_" in low:
@@ -250,7 +254,7 @@ def _cjk_date(word: str) -> str:
 
 
 def _is_calendar(low: str) -> bool:
-    if low in CALENDAR_WORDS or low.startswith(("gmt+", "gmt-", "utc+", "utc-")):
+    if low in CALENDAR_WORDS or low.startswith(_ZONES) or low.endswith("kuuta"):
         return True
     return low[:3] in CALENDAR_STEMS and len(low) <= _MAX_CALENDAR_CHARS and _is_month_or_day(low)
 
@@ -273,7 +277,7 @@ _CALENDAR_ENDS = (
     "реда", "верг", "ница", "бота", "енье", "аря", "аля", "рта", "реля", "июня", "июля",
     "густа", "бря", "ілок", "торок", "ереда", "твер", "ятниця", "убота", "іля", "чня", "того",
     "езня", "ітня", "авня", "рвня", "пня", "есня", "втня", "пада", "рудня", "augusti", "onsdag",
-    "augusztus", "kuuta", "kuun",
+    "augusztus",
 )  # fmt: skip
 
 

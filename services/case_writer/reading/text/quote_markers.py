@@ -18,7 +18,7 @@ _LABELS = {
     "remitente|remetente|avsändare|afsender|avsender|afzender|lähettäjä",
     "sent": "sent|date|sent at|wysłano|wysłane|data|gesendet|datum|envoyé|enviado|enviado em|enviada|enviado el|fecha|"
     "inviato|verzonden|odesláno|skickat|sendt|отправлено|дата|надіслано|dato|data wysłania|gesendet am|date d'envoi|"
-    "enviada em|data/hora|lähetetty|päivämäärä|pvm",
+    "enviada em|data/hora|message du|lähetetty|päivämäärä|pvm",
     "to": "to|do|an|à|para|aan|a|till|til|komu|adresat|empfänger|кому|destinataire|destinatario|destinatário|"
     "mottagare|modtager|mottaker|получатель|vastaanottaja",
     "subject": "subject|temat|betreff|objet|asunto|oggetto|onderwerp|předmět|ämne|emne|assunto|tytuł|тема|sujet|aihe",
@@ -44,7 +44,8 @@ ursprünglicher termin|weitergeleitete nachricht|wiadomość oryginalna|wiadomo�
 wiadomość przekazana dalej|mensagem original|mensagem encaminhada|mensagem reencaminhada|исходное сообщение
 пересылаемое сообщение|пересланное сообщение|перенаправленное сообщение|вихідне повідомлення
 оригінальне повідомлення|переслане повідомлення|original mail|original email|ursprüngliche mail
-mail original|mail d'origine|e-mail original|origineel bericht|originele bericht|original besked|oprindelig mail
+initial header|mail original|mail d'origine|e-mail original|origineel bericht|originele bericht
+original besked|oprindelig mail
 alkuperäinen viesti|välitetty viesti|edelleenlähetetty viesti|исходное письмо|пересылаемое письмо
 початкове повідомлення|переадресоване повідомлення""".replace("\n", "|").split("|")
 )
@@ -78,7 +79,8 @@ GLUE = _words(
     """on at på am pm um uhr w dniu dnia o godz g r le à a.m p.m el a las los il giorno alle ore op
     om den det dne v ve klo kl г р о в em de às à(s à(s) as no dia heeft het volgende ha hat
     folgendes wiadomość przez odesílatel użytkownik użytkownika użytkowniczka von пользователь
-    користувач от від d di del al wł dem der då h va han kello uživatel"""
+    користувач от від d di del al wł dem der då h va han kello uživatel
+    godzinie klockan"""
 )
 
 _STEMS = """jan feb mar apr may jun jul aug sep oct okt nov dec dez mär maj mai sty lut kwi cze lip sie wrz
@@ -86,13 +88,14 @@ paź lis gru fév fev avr aoû déc ene abr ago dic gen mag giu lug set ott out 
 kvě čvn čvc srp zář říj pro led янв фев мар апр мая май июн июл авг сен окт ноя дек січ лют бер
 кві тра чер лип сер вер жов лис гру mon tue wed thu fri sat sun pon wto śro czw pią pt. sob nie
 niedz die mit don fre sam son dim lun mer jeu ven mié jue vie sáb sab dom gio seg ter qua qui sex
-maa din woe vri zat zon pond úte úter stř čtv pát ned mån tis ons tor lör sön man lør søn пон вто
+maa din woe vri zat zon jui des pond úte úter stř čtv pát ned mån tis ons tor lör sön man lør søn пон вто
 сре чет пят суб вос вів нед prz wt."""
 CALENDAR_STEMS = frozenset(_STEMS.split())
 CALENDAR_WORDS = _words(
     """mo di mi do fr sa so lu ma me je ve wt pt śr nd po út st čt pá ne wo vr za zo пн вт ср чт
     пт сб вс нд tammik helmik maalisk huhtik toukok kesäk heinäk elok syysk lokak marrask
     jouluk maanantai tiistai keskiviikko torstai perjantai lauantai sunnuntai seč selč
+    eet eest bst msk
     gmt utc mez mesz cet cest est edt pst pdt cst mst z"""
 )
 
@@ -117,7 +120,7 @@ PERSONAL = _words(
 SENTENCE_WORDS = _words("I As What When Who How Co Jak Was Wie Que Como Che Come Wat Hoe")
 RELATIONS = _words(
     """to with for about sent agreed following do dla mit an für über pour avec con com per voor
-    met pro для до к с till til med of by wysłałem wysłano geschickt gesendet envoyé enviado
+    met pro для до к с till til med of wysłałem wysłano geschickt gesendet envoyé enviado
     inviato verzonden"""
 )
 ARTICLES = _words("der die das den the le la les el il lo het")
@@ -155,7 +158,7 @@ DEVICE_PRODUCTS = _words(
     outlook outlooka gmail yahoo aol proton protonmail k-9 bluemail aquamail thunderbird
     windows gmx web.de mail.ru яндекс.почты ios fairphone icloud айфона huaweia айпада
     iphonesta iphonestani ipadista ipadistani androidista outlookista galaxy-laitteestani
-    galaxy-puhelimesta galaxysta"""
+    galaxy-puhelimesta galaxysta galaxy-smartphone android-gerät telekom"""
 )
 # The beginnings that advertise a program; a telephone is none.
 DEVICE_OFFERS = _words(
@@ -182,7 +185,8 @@ DEVICE_OTHERS = _words(
     client z telefonem phone on from courrier correo posta seguro mobiel mobile. via
     dispositivo appareil moim mojego mini max plus ultra note lite mac app. wurde der die das
     sicheren de do da pt. phones cell verizon t-mobile wireless lte microsoft ios mit
-    мобильной почты l'application orange network vodafone rogers at&t laitteesta minun"""
+    мобильной почты l'application orange network vodafone rogers at&t
+    laitteesta minun na auf urządzeniu correio pošty e-post chytrého telefonu"""
 )
 
 # The footers of mailing lists, below a rule or `--`.
@@ -192,6 +196,12 @@ LIST_FOOTERS = (
     "listy dyskusyjnej", "liste de diffusion", "lista de correo", "lista de discussão",
     "mailinglijst", "рассылк",
 )  # fmt: skip
+
+# No footer says these; the author does.
+FIRST_PERSON = _words(
+    """me my i us mich mir ich uns mnie mój moi nas moje je mon moi nous mi yo nos io mio mia ci meu minha eu mij mijn
+    ik ons mě mne mi nás мене мій мне меня мой нас jag mig min oss jeg meg mig os minut minä meidät"""
+)
 
 # What makes a line with numbers part of a signature.
 SIGNATURE_WORDS = (

@@ -281,8 +281,11 @@ class _Lines:
         return (len(low) >= _FOOTER_RULE and not words) or words in SEPARATORS
 
     def _above_rules(self, index: int) -> int:
-        """Where the blank lines and drawn rules above `index` begin."""
-        while index > 0 and not self._bare[index - 1].strip(_RULE):
+        """Where the blank lines, drawn rules and titles of an original above `index` begin."""
+        while index > 0 and (
+            not (words := self._bare[index - 1].strip(_RULE))
+            or _low(words).rstrip(":") in SEPARATORS
+        ):
             index -= 1
         return index
 

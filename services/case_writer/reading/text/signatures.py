@@ -10,6 +10,7 @@ from services.case_writer.reading.text.quote_markers import (
     DEVICE_PRODUCTS,
     DEVICE_STARTS,
     DEVICE_THINGS,
+    FIRST_PERSON,
     LIST_FOOTERS,
     REQUESTS,
     SIGNATURE_WORDS,
@@ -81,6 +82,8 @@ def is_list_footer(lines: list[str]) -> bool:
     if not lines or len(lines) > _MAX_LINES:
         return False
     text = "\n".join(lines).lower()
+    if not FIRST_PERSON.isdisjoint(text.split()):
+        return False  # `Please unsubscribe me`
     return any(words in text for words in LIST_FOOTERS) and ("@" in text or "http" in text)
 
 

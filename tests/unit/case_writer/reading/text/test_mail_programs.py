@@ -34,6 +34,7 @@ ATTRIBUTIONS = {
         "W dniu 2026-11-23 10:11, Anna Nowak napisał(a):",
         "W dniu pon., 23.11.2026 o 10:11 Anna Nowak <anna@office.example> napisał(a):",
         "Użytkownik Anna Nowak <anna@office.example> napisał:",
+        "W dniu pon., 23.11.2026 o godzinie 10:11 +0100, użytkownik Anna Nowak napisał:",
         "W dniu poniedziałek, 23 listopada 2026 Anna Nowak <anna@office.example> napisał(a):",
         "W dniu 23 listopada 2026 10:11:12 CET, Anna Nowak <anna@office.example> napisał(a):",
     ],
@@ -54,6 +55,8 @@ ATTRIBUTIONS = {
         "Le 23/11/2026 à 10:11, Anna Nowak a écrit :",
         "Le lundi 23 novembre 2026 à 10:11:12 UTC+1, Anna Nowak <anna@office.example> a écrit :",
         "Anna Nowak <anna@office.example> a écrit :",
+        "Le dim. 5 juil. 2026, 10:11, Anna Nowak <anna@office.example> a écrit :",
+        "Le dimanche 05 juillet 2026 à 10:11 +0200, Anna Nowak a écrit :",
         "Le 23 novembre 2026 10:11:12 GMT+01:00, Anna Nowak <anna@office.example> a écrit :",
     ],
     "es": [
@@ -111,18 +114,22 @@ ATTRIBUTIONS = {
         "23 nov. 2026 kl. 10:11 skrev Anna Nowak <anna@office.example>:",
         "Den 2026-11-23 kl. 10:11, skrev Anna Nowak:",
         "På mån, 23 nov. 2026 kl. 10:11 skrev Anna Nowak <anna@office.example>:",
+        "tis 2026-11-24 klockan 10:11 +0100 skrev Anna Nowak:",
     ],
     "da": [
         "Den man. 23. nov. 2026 kl. 10.11 skrev Anna Nowak <anna@office.example>:",
         "Den 23. nov. 2026 kl. 10.11 skrev Anna Nowak <anna@office.example>:",
         "Den 23.11.2026 kl. 10.11 skrev Anna Nowak:",
+        "Anna Nowak <anna@office.example> skrev den 23.11.2026 10.11:",
     ],
     "no": [
         "man. 23. nov. 2026 kl. 10:11 skrev Anna Nowak <anna@office.example>:",
+        "På fredag 4. desember 2026 kl. 10:11 skrev Anna Nowak <anna@office.example>:",
         "23. nov. 2026 kl. 10:11 skrev Anna Nowak <anna@office.example>:",
         "Den 23.11.2026 10:11, skrev Anna Nowak:",
     ],
     "fi": [
+        "15. toukokuuta 2026 10.11.12 EEST Anna Nowak <anna@office.example> kirjoitti:",
         "ma 23. marrask. 2026 klo 10.11 Anna Nowak (anna@office.example) kirjoitti:",
         "Anna Nowak <anna@office.example> kirjoitti 23.11.2026 kello 10.11:",
         "Anna Nowak kirjoitti 23.11.2026 klo 10.11:",
@@ -369,6 +376,14 @@ DEVICE_LINES = {
         "Отримати Outlook для iOS<https://outlook.example/o0>",
         "Скачать Outlook для iOS<https://outlook.example/o0>",
         "Sent from my BlackBerry 10 smartphone on the Vodafone network.",
+    ],
+    "further": [
+        "Wysłane z Yahoo Mail na urządzeniu z Androidem",
+        "Diese Nachricht wurde von meinem Android-Gerät mit K-9 Mail gesendet.",
+        "Von Yahoo Mail auf Android gesendet",
+        "Verzonden vanaf mijn Samsung Galaxy-smartphone.",
+        "Odesláno z Pošty pro Windows",
+        "Sendt fra E-post for Windows",
     ],
 }
 

@@ -7,6 +7,8 @@ import pytest
 from services.case_writer.reading.text.quotes import strip_quotes
 
 LIKE_ATTRIBUTIONS = [
+    "Am 12.03.2026 um 10:30 schrieb der Fahrer:",
+    "Den 12.03.2026 kl. 10.30 skrev den nye chauffør:",
     "On 12 March 2026 at 10:30 I wrote to you about the following:",
     "am 12.03.2026 schrieb mir Ihr Kollege:",
     "Am 12.03.2026 um 10:30 schrieb Ihr Kollege:",
@@ -208,6 +210,8 @@ LIKE_RULES = [
 ]
 
 LIKE_SIGNATURES = [
+    "__________________________\nPlease unsubscribe me, my address is anna@x.example.",
+    "-- \nPlease take us off the mailing list: office@x.example",
     "--\nThe rest will come next week.",
     "-- \nThe second pump must go back.",
     "--\n3 boxes of bolts M8\n20 pcs nuts",
