@@ -11,6 +11,7 @@ import pytest
 
 from schemas.codec import encode
 from schemas.mails import RawMail
+from services.casework import dead_letters
 from services.cli.dead import command as dead
 from services.cli.terminal import output as common
 from services.runtime.broker.connection import Broker
@@ -167,7 +168,7 @@ def test_one_message_that_cannot_be_put_back_is_reported_and_the_others_go_on(
     )
 
     with monkeypatch.context() as patched:
-        patched.setattr(dead, "to_document", refuse_document)
+        patched.setattr(dead_letters, "to_document", refuse_document)
         assert (
             dead.discard(
                 [id_of(b"stubborn")], why="a test", queue="router.mail", config=pipeline.config

@@ -134,7 +134,7 @@ def _cells(user: User, settings: Settings) -> tuple[str, ...]:
         user.id,
         user.name,
         ", ".join(user.groups),
-        may if user.disabled_at is None else "nothing: disabled",
+        may if user.disabled_at is None else "disabled",
         _way(user),
         f"{user.created_at:%Y-%m-%d}",
     )

@@ -81,7 +81,7 @@ async def restore_archives(
         for archive in archives:
             if archive.name not in _CONTENT_TYPES:
                 raise PermanentError(f"{backup} has an unknown archive {archive.name!r}")
-            if await broker.length(archive.name):
+            if await last_offset(broker, archive.name) is not None:
                 hint = "give --data, or name a broker without data in [broker]"
                 raise SettingsError([Mistake("broker", f"{archive.name} is not empty", hint)])
         for archive in archives:

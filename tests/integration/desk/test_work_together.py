@@ -237,8 +237,9 @@ async def test_dead_letters_are_shown_retried_and_discarded_by_whoever_manages_t
     stolen = await post(maria, "/dead/bulk", letter=others, do="discard", why="not mine")
     assert "bad" not in stolen.headers["location"]
     assert await broker.length(dead_name(ROUTER_MAIL)) == 3
+    waiting = await broker.length(ROUTER_MAIL)  # other tests may have left some
     await post(maria, "/dead/bulk", letter=[mine], do="retry")
-    assert await broker.length(ROUTER_MAIL) == 1
+    assert await broker.length(ROUTER_MAIL) == waiting + 1
     unexplained = await post(ada, "/dead/bulk", letter=others, do="discard")
     assert unexplained.body == b""
     assert await broker.length(dead_name(ROUTER_MAIL)) == 2, "discarding needs a reason"
