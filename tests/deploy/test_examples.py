@@ -153,25 +153,39 @@ def _up(folder: Path) -> str:
     return os.path.relpath(K8S, folder)
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS)
-def test_the_desk_may_try_a_log_in_as_the_fetcher_does(overlay: str) -> None:
+def test_the_desk_may_try_a_log_in_as_the_fetcher_does() -> None:
     """The same files at the same place, and the same ports of mail servers."""
-    mounts, ports = {}, {}
-    for deployment in deployments(overlay):
-        name = deployment["metadata"]["name"]
-        mounts[name] = {
+    mounts = mounted_secrets("dev")
+    ports = {
+        policy["metadata"]["name"]: {
+            port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]
+        }
+        for policy in of_kind("dev", "NetworkPolicy")
+        if policy["metadata"]["name"].endswith("-to-mail-servers")
+    }
+    assert mounts["fetcher"] <= mounts["desk"]
+    assert ports["desk-to-mail-servers"] == ports["fetcher-to-mail-servers"] - {443}
+
+
+@pytest.mark.parametrize("overlay", ["prod", "managed"])
+def test_a_desk_that_is_reached_from_outside_has_no_passwords_of_mailboxes(overlay: str) -> None:
+    secrets = {name for _, name in mounted_secrets(overlay)["desk"]}
+    assert "mailcase-mailboxes" not in secrets
+    names = {policy["metadata"]["name"] for policy in of_kind(overlay, "NetworkPolicy")}
+    assert "desk-to-mail-servers" not in names
+
+
+def mounted_secrets(overlay: str) -> dict[str, set[tuple[str, str]]]:
+    """Path and name of each Secret that a service mounts, by service."""
+    return {
+        deployment["metadata"]["name"]: {
             (mount["mountPath"], volume["secret"]["secretName"])
             for mount in container(deployment)["volumeMounts"]
             for volume in deployment["spec"]["template"]["spec"]["volumes"]
             if volume["name"] == mount["name"] and "secret" in volume
         }
-    for policy in of_kind(overlay, "NetworkPolicy"):
-        if policy["metadata"]["name"].endswith("-to-mail-servers"):
-            ports[policy["metadata"]["name"]] = {
-                port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]
-            }
-    assert mounts["fetcher"] <= mounts["desk"]
-    assert ports["desk-to-mail-servers"] == ports["fetcher-to-mail-servers"] - {443}
+        for deployment in deployments(overlay)
+    }
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
