@@ -248,6 +248,7 @@ def test_a_replay_reads_fields_again_after_a_rule_changed(
         services.wait_until_ready()
         pipeline.append("invoices", [opening])
         until_case(pipeline, opening, fields=True)
+        until_extracted(pipeline)  # delivered again, it would be read by the new rule at once
     changed = pipeline.config.read_text().replace('keys = ["Remark"]', 'keys = ["Notice"]')
     pipeline.config.write_text(changed)
     with pipeline.services(**SERVICES) as services, pytest.MonkeyPatch.context() as patch:

@@ -15,6 +15,12 @@ from tests.watching.watched import Watched, highest, watched
 
 # Series that this test cannot raise within seconds, and why. They exist, at 0.
 QUIET = {"mailcase_mailbox_mails_republished_total": "a receipt that is five minutes late"}
+# Selectors that may or may not be raised within seconds.
+FLEETING = {
+    'rabbitmq_detailed_queue_messages{queue=~"desk\\\\.index|extractor\\\\.work"}': (
+        "events that a scrape finds unread"
+    )
+}
 
 
 class Scene(NamedTuple):
@@ -61,6 +67,7 @@ def test_everything_that_is_asked_for_exists_and_moves(scene: Scene) -> None:
         elif not scene.everything.value(highest(selector)):
             still.append(selector)
     assert missing == []
+    still = [selector for selector in still if selector not in FLEETING]
     assert {selector.partition("{")[0] for selector in still} == set(QUIET)
 
 
