@@ -48,10 +48,7 @@ class DeadLetters:
         """
 
         async def act(found: Found, letter: DeadLetter) -> None:
-            # Directly to its queue: the exchange would archive it again.
-            copy = Outgoing.copy_of(letter.delivery, letter.origin, letter.headers)
-            await self._broker.publish(copy)
-            await found.take()
+            await requeue_letter(self._broker, found, letter)
 
         return await self._each(ids, allowed, act)
 
@@ -61,8 +58,7 @@ class DeadLetters:
         """Remove letters; the database keeps each. Returns the ids of those that were there."""
 
         async def act(found: Found, letter: DeadLetter) -> None:
-            await keep_discarded(store, letter, note)
-            await found.take()
+            await discard_letter(store, found, letter, note)
 
         return await self._each(ids, allowed, act)
 
@@ -88,8 +84,15 @@ class DeadLetters:
                     return
 
 
-async def keep_discarded(store: Store, letter: DeadLetter, note: Discard) -> None:
-    """Write what is about to be removed from the broker. Raises TransientError."""
+async def requeue_letter(broker: Broker, found: Found, letter: DeadLetter) -> None:
+    """Put a letter back into the queue it failed in. Raises TransientError."""
+    # Directly to its queue: the exchange would archive it again.
+    await broker.publish(Outgoing.copy_of(letter.delivery, letter.origin, letter.headers))
+    await found.take()
+
+
+async def discard_letter(store: Store, found: Found, letter: DeadLetter, note: Discard) -> None:
+    """Remove a letter; the database keeps it. Raises TransientError."""
     body = await Blobs(store).put(letter.delivery.body)
     discarded = DiscardedMessage(
         id=uuid.uuid4().hex,
@@ -101,3 +104,4 @@ async def keep_discarded(store: Store, letter: DeadLetter, note: Discard) -> Non
         discarded=note,
     )
     await store.collection(DiscardedMessage.COLLECTION).insert([to_document(discarded)])
+    await found.take()

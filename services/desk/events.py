@@ -15,19 +15,13 @@ from services.casework.dead_letters import DeadLetters
 from services.casework.publisher import ChangePublisher
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.messages import Outgoing
-from services.runtime.broker.topology import (
-    ACCESS_CHANGED,
-    CASE_WRITER_COMMANDS,
-    ROUTER_MAIL,
-    SENDER_WORK,
-)
+from services.runtime.broker.topology import ACCESS_CHANGED, MAIL_QUEUES, SENDER_WORK
 from services.runtime.errors import TransientError
 from services.runtime.logs import get_logger
 
 log = get_logger(__name__)
 
 PATIENCE_S = 2.0
-DEAD_ORIGINS = (ROUTER_MAIL, CASE_WRITER_COMMANDS, SENDER_WORK)
 
 
 class DeskEvents:
@@ -40,7 +34,7 @@ class DeskEvents:
 
     def connected(self, broker: Broker, publisher: ChangePublisher) -> None:
         self._broker, self._publisher = broker, publisher
-        self._letters = DeadLetters(broker, DEAD_ORIGINS)
+        self._letters = DeadLetters(broker, MAIL_QUEUES)
 
     def disconnected(self) -> None:
         self._broker = self._publisher = self._letters = None

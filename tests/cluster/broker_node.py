@@ -79,7 +79,7 @@ class BrokerNode:
                     raise LocalServerError(
                         f"{self.name} did not start{self._node.epilogue()}"
                     ) from error
-                time.sleep(0.2)
+                time.sleep(0.2)  # nothing notifies us when a port opens
             else:
                 return
 

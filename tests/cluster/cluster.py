@@ -106,7 +106,7 @@ class Cluster:
             for machine in self.machines:
                 if self.stores[machine].running and condition(machine):
                     return machine
-            time.sleep(0.2)
+            time.sleep(0.2)  # an election notifies nobody
         raise AssertionError("no primary within 60 s")
 
     def __enter__(self) -> Self:

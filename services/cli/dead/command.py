@@ -13,7 +13,7 @@ from cyclopts import Parameter
 
 from schemas.mails import RawMail
 from schemas.stored import Discard
-from services.casework.dead_letters import keep_discarded
+from services.casework.dead_letters import discard_letter, requeue_letter
 from services.cli.terminal.options import (
     Before,
     Everything,
@@ -37,7 +37,6 @@ from services.runtime.broker.browse import Found, browse_queue
 from services.runtime.broker.configured import broker_url, connection_name, topology_of
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.letters import ID_DIGITS, DeadLetter
-from services.runtime.broker.messages import Outgoing
 from services.runtime.errors import MailcaseError, Mistake, PermanentError, SettingsError
 from services.runtime.mail.headers import MailHeaders
 from services.runtime.settings import Settings
@@ -270,10 +269,7 @@ async def _retry(
             _check_ids([letter async for _, letter in _found(settings, broker, queue, chosen)], ids)
 
         async def requeue(found: Found, letter: DeadLetter) -> str:
-            delivery = letter.delivery
-            # Directly to its queue: the exchange would archive it again.
-            await broker.publish(Outgoing.copy_of(delivery, letter.origin, letter.headers))
-            await found.take()
+            await requeue_letter(broker, found, letter)
             return f"requeued in {letter.origin}"
 
         return await _for_each(_found(settings, broker, queue, chosen), requeue, "not retried")
@@ -290,8 +286,7 @@ async def _discard(
         note = Discard(by=getpass.getuser(), why=why, at=datetime.now(UTC))
 
         async def discard_one(found: Found, letter: DeadLetter) -> str:
-            await keep_discarded(store, letter, note)
-            await found.take()
+            await discard_letter(store, found, letter, note)
             return "discarded"
 
         return await _for_each(

@@ -98,7 +98,7 @@ def _later_confirmed(channel: aiormq.Channel, number: int) -> bool:
     too.
     """
     later = range(number + 1, channel.delivery_tag + 1)
-    return any(one not in channel.confirmations for one in later)
+    return any(number not in channel.confirmations for number in later)
 
 
 async def _is_blocked(channel: aiormq.Channel) -> bool:

@@ -19,6 +19,8 @@ CASE_WRITER_COMMANDS: Final = "case_writer.commands"
 SENDER_WORK: Final = "sender.work"
 EXTRACTOR_WORK: Final = "extractor.work"
 DESK_INDEX: Final = "desk.index"
+# What a mail, or an answer to it, goes through.
+MAIL_QUEUES: Final = (ROUTER_MAIL, CASE_WRITER_COMMANDS, SENDER_WORK)
 FETCHER_PRESENT: Final = FetcherPresent.ROUTING_KEY
 ACCESS_CHANGED: Final = AccessChanged.ROUTING_KEY
 

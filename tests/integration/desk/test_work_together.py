@@ -146,9 +146,9 @@ async def test_an_action_on_many_cases_is_undone_except_where_something_changed_
     assert "1 case was not changed." in page, "the list was of another revision"
     await post(browser("ada"), "/cases/2/assignments", revision="2", to="ada@office.example")
     undone = await post(maria, "/cases/undo", steps=steps_of(page), next="/all")
-    told = await shown(maria.with_headers(cookie=cookies(undone)), "/all")
-    assert "1 case was restored." in told
-    assert "1 case was not restored" in told
+    listed = await shown(maria.with_headers(cookie=cookies(undone)), "/all")
+    assert "1 case was restored." in listed
+    assert "1 case was not restored" in listed
     stages = {}
     for number in (1, 2, 3):
         case = await desk.reader.case(number, {})

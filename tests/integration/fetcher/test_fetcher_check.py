@@ -20,8 +20,8 @@ from tests.integration.recorder import Bench
 
 @pytest.fixture
 def bench(servers: PrivateServers, tmp_path: Path) -> Iterator[Bench]:
-    """The management plugin tells of an alarm for seconds after its end, of one that another test
-    raised too.
+    """A broker without alarms. The management plugin reports an alarm for some seconds after it
+    ends, and another test may have raised one.
     """
     management = f"http://127.0.0.1:{servers.broker.plugin_port('rabbitmq_management')}"
     deadline_s = time.monotonic() + 60

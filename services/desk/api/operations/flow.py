@@ -9,21 +9,13 @@ import msgspec
 from schemas.stored import Mail, Outcome, OutgoingMail
 from services.desk.access import Permission
 from services.desk.http.endpoint import Call, Endpoint, NoQuery, Reply
-from services.runtime.broker.topology import (
-    CASE_WRITER_COMMANDS,
-    ROUTER_MAIL,
-    SENDER_WORK,
-    dead_name,
-    newer_name,
-)
+from services.runtime.broker.topology import MAIL_QUEUES, dead_name, newer_name
 from services.runtime.errors import TransientError
 
 HOURS = 24
 OUTCOMES = list(get_args(Outcome))
 QUEUES = tuple(
-    name
-    for queue in (ROUTER_MAIL, CASE_WRITER_COMMANDS, SENDER_WORK)
-    for name in (queue, newer_name(queue), dead_name(queue))
+    name for queue in MAIL_QUEUES for name in (queue, newer_name(queue), dead_name(queue))
 )
 
 
