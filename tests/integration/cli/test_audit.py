@@ -75,8 +75,9 @@ def waiting(case: int, **more: Any) -> OutgoingMail:
 
 async def send(store: Store, case: int, **more: Any) -> None:
     """An acknowledgement that went out."""
-    outbox, now = MongoOutbox(store), datetime.now(UTC)
+    outbox = MongoOutbox(store)
     await store.collection("outbox").insert([to_document(waiting(case, **more))])
+    now = datetime.now(UTC)  # after the mail's due time, which is stored in whole milliseconds
     mail = await outbox.claim(f"ack {case}", "claim", now, now)
     assert mail is not None
     ending = Ending("sent", now, None, comment_of(mail, now, sent=True, failure=None))
