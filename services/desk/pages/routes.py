@@ -38,7 +38,6 @@ _GET: Sequence[tuple[str, Handler]] = (
     ("/counts", navigation.show_counts),
     (_CASE, cases.show_case),
     (f"{_CASE}/row", lists.show_row),
-    (f"{_CASE}/entries", cases.show_entries),
     (f"{_CASE}/answer", compose.answer_form),
     (f"{_CASE}/note", compose.note_form),
     (f"{_CASE}/attachments/{{sha256}}", mail.attachment),

@@ -133,6 +133,20 @@ async def test_an_answer_unaware_of_a_change_is_refused_and_its_text_kept(
     assert "Paid today" in await shown(anna, "/cases/1/answer")
 
 
+async def test_an_answer_takes_over_what_only_moved_or_assigned_the_case(
+    browser: Browser, opened: OpenCase
+) -> None:
+    await opened(1)
+    await post(browser("maria"), "/cases/1/moves", revision="1", stage="approval")
+    await post(browser("maria"), "/cases/1/assignments", revision="2", to="anna@office.example")
+    fields = {"text": "Paid today", "to": "jan@buyer.example", "do": "send"}
+    answer = await post(browser("anna"), "/cases/1/answers", revision="1", **fields)
+    assert (answer.status, answer.headers["location"]) == (303, "/cases/1#out")
+    # Another answer is something said: the next one must know it.
+    answer = await post(browser("maria"), "/cases/1/answers", revision="3", **fields)
+    assert answer.status == 409
+
+
 async def test_a_draft_without_recipients_is_kept_and_not_sent(
     browser: Browser, opened: OpenCase
 ) -> None:
@@ -168,7 +182,7 @@ async def test_a_bare_number_in_the_search_opens_the_case(
 async def test_what_may_not_be_seen_does_not_exist(browser: Browser, opened: OpenCase) -> None:
     await opened(1)
     hans = browser("hans")
-    for path in ("/cases/1", "/cases/1/row", "/cases/1/entries", "/cases/1/comments/x/mail"):
+    for path in ("/cases/1", "/cases/1/row", "/cases/1/comments/x/mail"):
         assert (await hans.ask("GET", path)).status == 404, path
         assert (await browser("anna").ask("GET", path.replace("1", "77", 1))).status == 404
     assert (await post(hans, "/cases/1/closures", revision="1")).status == 404

@@ -39,12 +39,6 @@ async def show_case(visit: Visit) -> Response:
     return visit.html("work/case.html", page, view=view)
 
 
-async def show_entries(visit: Visit) -> Response:
-    """The conversation alone, for live updates."""
-    view = await case_screen(visit)
-    return visit.html("work/entries.html", visit.page(""), view=view)
-
-
 async def case_screen(visit: Visit) -> CaseScreen:
     """Everything that the page of a case shows."""
     number = visit.request.path_params["number"]

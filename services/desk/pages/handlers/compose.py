@@ -12,7 +12,9 @@ from services.casework.refusals import ActionRefusedError, StaleRevisionError
 from services.desk.access import Permission
 from services.desk.api.cases.answer_suggestions import AnswerSuggestion
 from services.desk.api.cases.answers import DraftList, DraftView
+from services.desk.api.cases.cases import History
 from services.desk.api.cases.comments import CommentList, UploadView
+from services.desk.api.cases.views import ChangeView
 from services.desk.http.problems import ProblemError, problem_of
 from services.desk.pages.case_views import composer_view, entry
 from services.desk.pages.views.case import ComposerView, Entry, FileView, NoteView
@@ -21,6 +23,19 @@ from services.runtime.errors import CommandRefusedError
 from services.runtime.mail.file_names import safe_name
 
 MAX_FILE_BYTES = 25_000_000
+MAX_CHANGES = 200
+# Changes after which an answer still says what its writer meant: nothing was said since.
+_SILENT = frozenset(
+    {
+        "stage-moved",
+        "assigned",
+        "titled",
+        "due-set",
+        "overdue",
+        "fields-set",
+        "linked",
+    }
+)
 _SEPARATORS = re.compile(r"[,;\s]+")
 
 
@@ -56,13 +71,32 @@ async def answer(visit: Visit) -> Response:
         "uploads": draft.uploads,
     }
     try:
-        await visit.api("answer_case", body=body, expected=draft.revision)
+        expected = await _still_current(visit, draft.revision)
+        await visit.api("answer_case", body=body, expected=expected)
     except StaleRevisionError:
         return await _composer(visit, draft, error=visit.t.case.stale, status=409, is_stale=True)
     except (ProblemError, ActionRefusedError, CommandRefusedError) as error:
         problem = problem_of(error).problem
         return await _composer(visit, draft, error=problem.detail, status=problem.status)
     return visit.redirect(f"/cases/{number}#out")
+
+
+async def _still_current(visit: Visit, seen: int) -> int:
+    """The revision of the case if nothing was said in it since the one that the writer saw, else
+    that one, so that the answer is refused.
+    """
+    query = {"after": seen, "limit": MAX_CHANGES}
+    history: History = (await visit.api("show_history", query=query)).body
+    changes = history.items
+    if len(changes) == MAX_CHANGES or not all(map(_is_silent, changes)):
+        return seen
+    return changes[-1].revision if changes else seen
+
+
+def _is_silent(change: ChangeView) -> bool:
+    """A mail that was sent stood in the case before, as one on its way."""
+    was_sent = change.what == "sent" and change.details.get("state") == "sent"
+    return was_sent or change.what in _SILENT
 
 
 async def _with_snippet(visit: Visit, draft: DraftView) -> DraftView:

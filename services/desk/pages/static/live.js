@@ -1,5 +1,5 @@
 // Live pages. The desk's stream says "case N is at revision R"; whatever shows an older revision is asked
-// for again, through htmx. A burst of events becomes one request per case. After a reconnect everything
+// for again: a row through htmx, a case by case.js. A burst of events becomes one request per case. After a reconnect everything
 // shown is asked for again, as events may have been missed.
 (() => {
   "use strict";
@@ -18,13 +18,16 @@
     for (const [number, revision] of wanted) {
       const shown = document.querySelector(`[data-case="${number}"]`);
       if (!shown || Number(shown.dataset.revision) >= revision) continue;
-      // What somebody types in a form of the page stays: only the conversation is asked for again.
-      if (shown.matches(".row")) {
-        htmx.ajax("GET", `/cases/${number}/row`, { target: `#case-${number}`, swap: "outerHTML" });
-      } else {
-        htmx.ajax("GET", `/cases/${number}/entries`, { target: "#entries", swap: "outerHTML" });
-      }
+      if (shown.matches(".row")) renewRow(number);
+      else document.dispatchEvent(new Event("mailcase:changed"));
     }
+  }
+  // A case that is picked stays so.
+  async function renewRow(number) {
+    const box = () => document.querySelector(`#case-${number} .pick input`);
+    const picked = box()?.checked;
+    await htmx.ajax("GET", `/cases/${number}/row`, { target: `#case-${number}`, swap: "outerHTML" });
+    if (picked && box()) box().checked = true;
   }
   function plan(number, revision) {
     waiting.set(number, Math.max(revision, waiting.get(number) ?? 0));

@@ -14,6 +14,7 @@ from services.desk.pages.views.lists import SearchView
 from tests.unit.desk.pages import samples
 
 TEMPLATES = Path("services/desk/pages/templates")
+STATIC = Path("services/desk/pages/static")
 ASSETS = Assets()
 RENDERER = Renderer(ASSETS)
 ALL = {**samples.PAGES, **samples.COMPOSE, **samples.BEFORE_SIGN_IN}
@@ -133,16 +134,8 @@ def test_an_unknown_name_in_a_template_is_an_error() -> None:
 
 def test_a_page_stays_within_its_weight() -> None:
     for name in ("todo", "case"):
-        scripts = sum(
-            len(asset.compressed)
-            for path in (
-                "vendor/htmx.min.js",
-                "vendor/hx-csp.min.js",
-                "keyboard.js",
-                "live.js",
-                "composer.js",
-                "desk.css",
-            )
-            if (asset := ASSETS.find(ASSETS.url(path)))
-        )
-        assert scripts + len(gzip.compress(rendered(name).encode())) < 60_000
+        html = rendered(name)
+        linked = [ASSETS.find(url) for url in re.findall(r'(?:src|href)="(/static/[^"]+)"', html)]
+        files = sum(len(asset.compressed) for asset in linked if asset)
+        assert len(linked) == len(list(STATIC.rglob("*.js"))) + 2
+        assert files + len(gzip.compress(html.encode())) < 60_000
