@@ -67,7 +67,8 @@ async def _publish_receipts(outlet: Outlet, receipts: list[Outgoing]) -> None:
     connection that broke, the commands are delivered again, and so are their receipts.
     """
     try:
-        await asyncio.wait_for(outlet.publish_all(receipts), RECEIPT_PATIENCE_S)
+        async with asyncio.timeout(RECEIPT_PATIENCE_S):
+            await outlet.publish_all(receipts)
     except (TransientError, TimeoutError) as error:
         hint = "a node of the broker may be unreachable; those who wait ask again"
         log.warning("receipts_unconfirmed", messages=len(receipts), error=error, hint=hint)
@@ -81,7 +82,8 @@ async def wake_senders(outlet: Outlet, outgoing_ids: Sequence[str]) -> None:
     """
     wakeups = [Outgoing.of(SendMail(id=mail_id), mail_id, SENDER_WORK) for mail_id in outgoing_ids]
     try:
-        await asyncio.wait_for(outlet.publish_all(wakeups), WAKE_PATIENCE_S)
+        async with asyncio.timeout(WAKE_PATIENCE_S):
+            await outlet.publish_all(wakeups)
     except (TransientError, TimeoutError) as error:
         log.warning("sender_wakeup_failed", mails=len(wakeups), error=error)
 

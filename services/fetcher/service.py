@@ -32,6 +32,7 @@ log = get_logger(__name__)
 LIST_MAILS = 10 * FETCH_MAILS
 MAX_PAUSE_S = 60.0  # between two attempts at a mailbox that fails
 DRAIN_S = 10.0  # how long a stopping fetcher waits for the receipts of the mails it published
+CLOSE_S = 2.0  # after its drain, to end the session
 
 
 class MailboxReader:
@@ -80,7 +81,7 @@ class MailboxReader:
         """Read until the service stops. Raises TransientError if the broker fails."""
         try:
             await first_of(
-                self._read_until_stopped(), self._take_receipts(receipts), self._wake_at_stop()
+                self._read_until_stopped(), self._take_receipts(receipts), self._end_at_stop()
             )
         finally:
             self._source.abort()
@@ -257,13 +258,14 @@ class MailboxReader:
                     self._source.wait, max(0.05, deadline_s - time.monotonic())
                 )
 
-    async def _wake_at_stop(self) -> None:
+    async def _end_at_stop(self) -> None:
+        """Return when the reader has to end, whatever it waits for: the next reader repeats it."""
         await self._stop.wait()
         self._source.wake()
         await asyncio.sleep(DRAIN_S)
-        if self._backlog.is_fetching:  # the next reader repeats a fetch that takes too long
+        if self._backlog.is_fetching:
             self._source.abort()
-        await asyncio.Event().wait()  # the reader ends by itself after its drain
+        await asyncio.sleep(CLOSE_S)
 
     def _known_ids(self) -> set[str]:
         return {*self._backlog.ids(), *self._recorded, *self._window.ids()}

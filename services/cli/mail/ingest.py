@@ -164,9 +164,8 @@ class _Ingestion:
 
     async def _receive(self, lease: PrivateQueue) -> None:
         try:
-            deliveries = await asyncio.wait_for(
-                lease.deliveries.next_batch(1000), RECEIPT_TIMEOUT_S
-            )
+            async with asyncio.timeout(RECEIPT_TIMEOUT_S):
+                deliveries = await lease.deliveries.next_batch(1000)
         except TimeoutError:
             print(
                 f"mailcase: {len(self._waiting)} mails are in the queues, not recorded yet; check that a router and a "

@@ -11,7 +11,12 @@ REPEAT_AFTER_S = 600.0
 MAX_REMEMBERED = 200
 _HIDDEN = {"error", "error_message", "error_cause", "hint", "retry_in_s", "traceback", "kind"}
 # Expected while everything starts or stops at once.
-_NOT_FOR_PEOPLE = {"stage_drain_cut_short", "library_message"}
+_NOT_FOR_PEOPLE = {
+    "stage_drain_cut_short",
+    "stage_exit_forced",
+    "stop_cut_short",
+    "library_message",
+}
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,9 @@ RENEW_S = 5.0  # several attempts within a lease's TTL
 ANNOUNCE_S = 2.0
 LESS_LOADED_FIRST_S = 8.0  # a free mailbox is left to less loaded replicas this long
 RELEASED_PAUSE_S = 15.0  # before a replica requests a mailbox that it released
+# After a stop is requested, whatever is waited for. Longer than a reader's drain; what follows
+# (the release of the leases, the end of the connections) fits into the service's deadline.
+STOP_S = 13.0
 
 Read = Callable[[str, Deliveries, Stop, Lease], Awaitable[None]]
 
@@ -76,7 +79,8 @@ class LeaseManager:
     async def hold(self, read: Read) -> None:
         """Take free leases and `read` each mailbox with its receipts, until the service stops.
 
-        `read` must end soon after its Stop is requested. Raises TransientError if the broker fails.
+        Returns at most STOP_S after the request, except for the time to release the leases. Raises
+        TransientError if the broker fails.
         """
         for mailbox in self._mailboxes:
             metrics.initialize(mailbox)
@@ -92,10 +96,15 @@ class LeaseManager:
         )
         try:
             await first_of(
-                reading, self._listen(presence.deliveries), self._announce(), self._renew()
+                reading,
+                self._listen(presence.deliveries),
+                self._announce(),
+                self._renew(),
+                self._overdue(),
             )
         finally:
-            # After a broken connection: another replica need not wait until the leases expire.
+            # After a broken connection or a stop that was cut short: another replica need not wait
+            # until the leases expire.
             await asyncio.gather(*(self._release(mailbox) for mailbox in sorted(self._unreleased)))
         with suppress(TransientError):
             await self._publish_presence()  # without mailboxes: others need not wait for PEER_TTL_S
@@ -104,6 +113,12 @@ class LeaseManager:
         await self._stop.wait()
         for ending in self._held.values():
             ending.request()
+
+    async def _overdue(self) -> None:
+        """Return when a stop takes too long."""
+        await self._stop.wait()
+        await asyncio.sleep(STOP_S)
+        log.warning("stop_cut_short", mailboxes=sorted(self._held), deadline_s=STOP_S)
 
     async def _hold(self, mailbox: str, read: Read) -> None:
         while not self._stop.requested:
@@ -129,6 +144,7 @@ class LeaseManager:
     async def _take(self, mailbox: str) -> Lease | None:
         # Before the answer, so that concurrent requests stay within the limit.
         self._requested.add(mailbox)
+        self._unreleased.add(mailbox)  # an answer that does not come may be a yes
         try:
             until_s = await self._store.acquire(mailbox)
         except TransientError as error:
@@ -143,13 +159,13 @@ class LeaseManager:
             raise
         if until_s is None:
             self._requested.discard(mailbox)
+            self._unreleased.discard(mailbox)
             log.debug("lease_taken_elsewhere", mailbox=mailbox)
             return None
         return Lease(until_s)
 
     async def _read(self, mailbox: str, lease: Lease, read: Read) -> None:
         log.info("lease_taken", mailbox=mailbox)
-        self._unreleased.add(mailbox)
         self._leases[mailbox] = lease
         self._held[mailbox] = ending = Stop()
         metrics.LEASE_HELD.labels(mailbox).set(1)
@@ -228,7 +244,8 @@ class LeaseManager:
             await self._publish_presence()
             self._balance(time.monotonic())
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), ANNOUNCE_S)
+                async with asyncio.timeout(ANNOUNCE_S):
+                    await self._changed.wait()
             self._changed.clear()
 
     async def _publish_presence(self) -> None:
@@ -237,9 +254,8 @@ class LeaseManager:
         # Some replicas' queues may be on a node of the broker that fell silent or is dead: it
         # confirms nothing, or refuses. If it is our connection, `Broker.broken` reports that.
         with suppress(TransientError, TimeoutError):
-            await asyncio.wait_for(
-                self._broker.publish(Outgoing.event(presence, "", FETCHER_PRESENT)), ANNOUNCE_S
-            )
+            async with asyncio.timeout(ANNOUNCE_S):
+                await self._broker.publish(Outgoing.event(presence, "", FETCHER_PRESENT))
 
     def _balance(self, now_s: float) -> None:
         """Release the mailboxes that less loaded replicas should read."""

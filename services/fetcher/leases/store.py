@@ -22,6 +22,7 @@ MAILBOX_LEASES = "mailbox_leases"
 TTL_S = 20.0  # plus detection and retry, another replica reads within 30 s
 MARGIN_S = 2.0  # a holder stops this long before the database lets others in
 ANSWER_S = 8.0  # a longer renewal has failed; the next may still be in time
+RELEASE_S = 4.0  # a lease that is not released expires
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -72,14 +73,17 @@ class StoredLeases:
         )
 
     async def acquire(self, mailbox: str) -> float | None:
+        return await _with_timeout(self._acquire(mailbox))
+
+    async def _acquire(self, mailbox: str) -> float | None:
         requested_s = now_s()
         available = {"$or": [{"$lte": ["$until", "$$NOW"]}, {"$eq": ["$holder", self._holder]}]}
         query = {"_id": mailbox, "$expr": available}
-        if not await _with_timeout(self._collection.update(query, self._extended())):
+        if not await self._collection.update(query, self._extended()):
             # The documents are gone if a backup was restored while we ran.
-            await _with_timeout(self._collection.insert_missing([_free(mailbox)]))
+            await self._collection.insert_missing([_free(mailbox)])
             requested_s = now_s()
-            if not await _with_timeout(self._collection.update(query, self._extended())):
+            if not await self._collection.update(query, self._extended()):
                 return None
         return requested_s + TTL_S - MARGIN_S
 
@@ -95,7 +99,7 @@ class StoredLeases:
     async def release(self, mailbox: str) -> None:
         released = {"$set": {"holder": None, "until": _NEVER}}
         await _with_timeout(
-            self._collection.update({"_id": mailbox, "holder": self._holder}, released)
+            self._collection.update({"_id": mailbox, "holder": self._holder}, released), RELEASE_S
         )
 
     async def held(self) -> set[str]:
@@ -114,8 +118,10 @@ def _free(mailbox: str) -> dict[str, Any]:
     return {"_id": mailbox, "holder": None, "until": _NEVER}
 
 
-async def _with_timeout(work: Awaitable[T]) -> T:
+async def _with_timeout(work: Awaitable[T], at_most_s: float | None = None) -> T:
+    limit_s = ANSWER_S if at_most_s is None else at_most_s
     try:
-        return await asyncio.wait_for(work, ANSWER_S)
+        async with asyncio.timeout(limit_s):
+            return await work
     except TimeoutError as error:
-        raise TransientError(f"the database did not answer within {ANSWER_S:.0f} s") from error
+        raise TransientError(f"the database did not answer within {limit_s:.0f} s") from error

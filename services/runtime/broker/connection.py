@@ -32,6 +32,7 @@ HEARTBEAT_S = 6
 CONNECT_TIMEOUT_S = 15.0
 CONSUME_PATIENCE_S = 20.0
 LIVE_QUEUE_EXPIRES_MS = 60_000
+RELEASE_S = 5.0
 
 
 class LeaderlessError(TransientError):
@@ -135,7 +136,8 @@ class Broker:
             # error here.
             await channel.declare_queue(queue, passive=True)
             try:
-                await asyncio.wait_for(deliveries.consume(channel), CONSUME_PATIENCE_S)
+                async with asyncio.timeout(CONSUME_PATIENCE_S):
+                    await deliveries.consume(channel)
             except TimeoutError as error:
                 hint = f"if this lasts: rabbitmqctl delete_queue {queue}; mails in it are fetched again"
                 log.error("queue_without_leader", queue=queue, hint=hint)  # noqa: TRY400 - its traceback adds nothing
@@ -225,15 +227,22 @@ class PrivateQueue:
         self._channel = channel
 
     async def release(self) -> None:
-        """Delete the queue, so that another connection can declare it at once. Never raises."""
+        """Delete the queue, so that another connection can declare it at once. Never raises.
+
+        It ends with the connection if the broker does not answer, as during an alarm.
+        """
         self._channel.close_callbacks.clear()
         try:
             with translate_driver_errors("delete the private queue"):
-                (await self._channel.get_underlay_channel()).on_consumer_cancel_callbacks.clear()
-                await self._channel.queue_delete(self.deliveries.queue)
-                await self._channel.close()
+                async with asyncio.timeout(RELEASE_S):
+                    await self._delete()
         except TransientError as error:
             log.debug("lease_release_failed", queue=self.deliveries.queue, error=error)
+
+    async def _delete(self) -> None:
+        (await self._channel.get_underlay_channel()).on_consumer_cancel_callbacks.clear()
+        await self._channel.queue_delete(self.deliveries.queue)
+        await self._channel.close()
 
 
 def _count(counter: Counter, messages: Sequence[Outgoing]) -> None:
@@ -248,7 +257,8 @@ async def _close_quietly(connection: AbstractConnection) -> None:
     collector; without an event loop there, nobody awaits that (`aio_pika.Connection.__del__`).
     """
     try:
-        await asyncio.wait_for(connection.close(), 5.0)
+        async with asyncio.timeout(5.0):
+            await connection.close()
     except DRIVER_ERRORS as error:
         log.debug("broker_close_failed", error=error)
     finally:

@@ -111,7 +111,8 @@ async def _demand_leader(connection: AbstractConnection, queue: Queue) -> None:
     await channel.set_qos(prefetch_count=1)
     probed = await channel.get_queue(queue.name, ensure=False)
     try:
-        await asyncio.wait_for(probed.consume(_ignore), _LEADER_PATIENCE_S)
+        async with asyncio.timeout(_LEADER_PATIENCE_S):
+            await probed.consume(_ignore)
     except TimeoutError:
         log.warning(
             "queue_recreated",
@@ -119,7 +120,8 @@ async def _demand_leader(connection: AbstractConnection, queue: Queue) -> None:
             reason="the broker brought it back without a leader",
         )
         other = await connection.channel(publisher_confirms=False)
-        await asyncio.wait_for(other.queue_delete(queue.name), 2 * _LEADER_PATIENCE_S)
+        async with asyncio.timeout(2 * _LEADER_PATIENCE_S):
+            await other.queue_delete(queue.name)
         raise TransientError(f"the queue {queue.name} had no leader and is recreated") from None
     await channel.close()
 

@@ -87,7 +87,8 @@ async def _probe(channel: aiormq.Channel) -> None:
     probe_id = uuid.uuid4().hex
     message = Outgoing("", PROBE_KEY, b"", "Probe.v1", probe_id, mandatory=False)
     with suppress(TimeoutError):
-        written = await asyncio.wait_for(_write(channel, [(probe_id, message)]), 1.0)
+        async with asyncio.timeout(1.0):
+            written = await _write(channel, [(probe_id, message)])
         channel.message_id_delivery_tag.pop(probe_id, None)  # it is never returned
         for confirm in written.values():
             confirm.add_done_callback(lambda done: done.cancelled() or done.exception())
@@ -104,7 +105,8 @@ def _later_confirmed(channel: aiormq.Channel, number: int) -> bool:
 async def _is_blocked(channel: aiormq.Channel) -> bool:
     """Whether the broker blocks publishers (rabbitmq.com/docs/connection-blocked)."""
     try:
-        await asyncio.wait_for(channel.connection.ready(), 0.1)
+        async with asyncio.timeout(0.1):
+            await channel.connection.ready()
     except TimeoutError:
         return True
     return False

@@ -32,18 +32,25 @@ async def keep_connected(
 ) -> None:
     """Run `session` on a connection, and again on a new one after every failure, until `stop`.
 
-    `session` returns once `stop` is requested and its current work is done. After a failure caused
-    by a queue without a leader, the broker counts as up only after a session has lasted a while, so
-    that the service does not look ready at each attempt.
+    `session` returns once `stop` is requested and its current work is done. A stop does not wait
+    for a broker that is being connected to. After a failure caused by a queue without a leader, the
+    broker counts as up only after a session has lasted a while, so that the service does not look
+    ready at each attempt.
     """
     backoff, proof_s = Backoff(initial_s=0.2, maximum_s=10.0), 0.0
+
+    async def connect_and_run(connected: asyncio.Event) -> None:
+        async with Broker.connected(url, name) as broker:
+            await broker.declare(topology)
+            connected.set()
+            backoff.reset()
+            with translate_driver_cancellations("use the connection"):
+                await first_of(_up_after(proof_s, health), session(broker), broker.broken())
+
     while not stop.requested:
+        connected = asyncio.Event()
         try:
-            async with Broker.connected(url, name) as broker:
-                await broker.declare(topology)
-                backoff.reset()
-                with translate_driver_cancellations("use the connection"):
-                    await first_of(_up_after(proof_s, health), session(broker), broker.broken())
+            await first_of(connect_and_run(connected), _stopped_before(connected, stop))
         except TransientError as error:
             proof_s = 2 * CONSUME_PATIENCE_S if isinstance(error, LeaderlessError) else 0.0
             pause_s = backoff.next_s()
@@ -56,6 +63,13 @@ async def keep_connected(
                 broker=mask_secrets(url),
             )
             await stop.wait(pause_s)
+
+
+async def _stopped_before(connected: asyncio.Event, stop: Stop) -> None:
+    """Return when a stop is requested before the broker is connected to, else wait forever."""
+    await stop.wait()
+    if connected.is_set():
+        await asyncio.Event().wait()
 
 
 async def _up_after(proof_s: float, health: Health) -> None:

@@ -51,7 +51,8 @@ class Stream:
             with translate_driver_errors(f"read {self.name}"):
                 await last.ack(multiple=True)  # not the stream's memory, only the credit for more
         try:
-            await asyncio.wait_for(self._arrived.wait(), patience_s)
+            async with asyncio.timeout(patience_s):
+                await self._arrived.wait()
         except TimeoutError:
             return []
         messages, self._waiting = self._waiting, []

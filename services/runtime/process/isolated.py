@@ -68,7 +68,8 @@ class IsolatedChild:
         """The child's answer; None if it failed, and was killed."""
         child = self._child or await self._start()
         try:
-            answer = await asyncio.wait_for(child.ask(question), max_seconds)
+            async with asyncio.timeout(max_seconds):
+                answer = await child.ask(question)
         except TimeoutError:
             await self.close()
             raise TooSlowError(f"more than {max_seconds:g} s") from None

@@ -1,8 +1,10 @@
 """The lifecycle of a service: start, run until SIGTERM or Ctrl-C, drain within a deadline."""
 
 import asyncio
+import os
 import signal
-from collections.abc import Awaitable, Callable, Iterable
+import threading
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from contextlib import suppress
 
 import uvloop
@@ -14,6 +16,8 @@ log = get_logger(__name__)
 
 # Kubernetes kills after 30 s by default; unacknowledged messages are delivered again
 DRAIN_DEADLINE_S = 25.0
+EXIT_DEADLINE_S = 29.0  # after it the process ends, whatever a thread of a driver waits for
+CANCEL_AGAIN_S = 10.0  # longer than anything takes that cleans up after its cancellation
 
 
 class Stop:
@@ -32,8 +36,9 @@ class Stop:
     async def wait(self, timeout_s: float | None = None) -> bool:
         """Wait for the request, at most `timeout_s` seconds; True if a stop is requested."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._event.wait(), timeout_s)
-        return self.requested  # with a timeout of 0, wait_for does not look at the event
+            async with asyncio.timeout(timeout_s):
+                await self._event.wait()
+        return self.requested
 
 
 async def first_of(*awaitables: Awaitable[object]) -> None:
@@ -47,9 +52,7 @@ async def first_of(*awaitables: Awaitable[object]) -> None:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
         ended = [task for task in tasks if task.done()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await _cancel(tasks)
     for task in ended:
         task.result()
 
@@ -63,16 +66,29 @@ async def all_of(awaitables: Iterable[Awaitable[object]]) -> None:
     try:
         await asyncio.gather(*tasks)
     finally:
-        for task in tasks:
+        await _cancel(tasks)
+
+
+async def _cancel(tasks: Collection[asyncio.Future[object]]) -> None:
+    """Cancel those that have not ended, and wait for all. Never raises what they raise.
+
+    A cancellation can be lost: before Python 3.12 `asyncio.wait_for`, which the driver of the
+    broker uses, swallows one that comes as its own work ends. Such a task is cancelled again.
+    """
+    pending = {task for task in tasks if not task.done()}
+    while pending:
+        for task in pending:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_S)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def run_service(name: str, service: Callable[[Stop], Awaitable[None]]) -> None:
     """Run a service on uvloop until it ends; the first SIGTERM or SIGINT requests a stop.
 
     Returns after a clean stop, and if the drain deadline cut it short: unacknowledged messages are
-    not lost. Raises what the service raised.
+    not lost. Raises what the service raised. The process ends at EXIT_DEADLINE_S after the request
+    at the latest, with status 0.
     """
     uvloop.run(_until_stopped(name, service))
 
@@ -90,6 +106,7 @@ async def _until_stopped(name: str, service: Callable[[Stop], Awaitable[None]]) 
     stop_requested.cancel()
     if not running.done():
         log.info("stage_draining", stage=name)
+        exit_after(EXIT_DEADLINE_S)
         await asyncio.wait({running}, timeout=DRAIN_DEADLINE_S)
     if not running.done():
         log.warning("stage_drain_cut_short", stage=name, deadline_s=DRAIN_DEADLINE_S)
@@ -98,3 +115,19 @@ async def _until_stopped(name: str, service: Callable[[Stop], Awaitable[None]]) 
     if running.done() and not running.cancelled():
         running.result()
     log.info("stage_stopped", stage=name)
+
+
+def exit_after(seconds: float) -> None:
+    """End the process after `seconds`, with status 0, unless it has ended by then.
+
+    Python waits at its exit for the threads of drivers, and one of MongoDB's waits for a frozen
+    server for half a minute.
+    """
+
+    def leave() -> None:
+        log.warning("stage_exit_forced", deadline_s=seconds)
+        os._exit(0)
+
+    timer = threading.Timer(seconds, leave)
+    timer.daemon = True
+    timer.start()

@@ -5,8 +5,9 @@ from Motor to PyMongo's own async API is confined to these two files.
 """
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
@@ -37,6 +38,7 @@ _CLIENT_OPTIONS: dict[str, Any] = {
 }
 _WRITE_TIMEOUT_MS = 10_000
 _COMMIT_ATTEMPTS = 3
+_CLOSE_S = 2.0
 
 
 class Collection:
@@ -265,9 +267,26 @@ class Store:
         try:
             yield store
         finally:
-            for driver in store._idle:
-                await driver.end_session()
-            store._client.close()
+            await store._close()
+
+    async def _close(self) -> None:
+        """Close the client; a server that does not answer is left after _CLOSE_S.
+
+        The driver ends its sessions on the server first, and blocks the thread that it does it in.
+        """
+        loop, closed = asyncio.get_running_loop(), asyncio.Event()
+
+        def close() -> None:
+            for driver in self._idle:
+                driver.delegate.end_session()
+            self._client.close()
+            with suppress(RuntimeError):  # the loop is closed: nobody waits
+                loop.call_soon_threadsafe(closed.set)
+
+        threading.Thread(target=close, name="closes the database", daemon=True).start()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_S):
+                await closed.wait()
 
     def collection(self, name: str) -> Collection:
         return Collection(self._database, name)

@@ -10,6 +10,7 @@ from services.fetcher import service
 from services.fetcher.leases.lease import Lease
 from services.fetcher.leases.store import now_s
 from services.fetcher.status import StatusReporter
+from services.runtime.broker.messages import Outgoing
 from services.runtime.errors import TransientError
 from tests.fake_mailbox import FakeMailbox
 from tests.unit.fetcher.reader_bench import ReaderBench, StuckSource, metric, until
@@ -85,6 +86,26 @@ async def test_a_drain_without_receipts_ends_and_leaves_the_mails_in_the_mailbox
         bench.stop.request()
         await running
     assert (mailbox.removed, len(mailbox.mails)) == ([], 2)
+
+
+async def test_a_stopping_reader_does_not_wait_for_confirms_that_do_not_come(
+    mailbox: FakeMailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As during an alarm of the broker."""
+    monkeypatch.setattr(service, "DRAIN_S", 0.01)
+    monkeypatch.setattr(service, "CLOSE_S", 0.01)
+    bench, published = ReaderBench(StuckSource(mailbox)), asyncio.Event()
+
+    async def never_confirmed(_messages: list[Outgoing]) -> None:
+        published.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(bench.publisher, "publish_all", never_confirmed)
+    async with bench.reading() as running:
+        await published.wait()
+        bench.stop.request()
+        await running
+    assert len(mailbox.mails) == 2
 
 
 async def test_a_stopping_reader_fetches_nothing_more(mailbox: FakeMailbox) -> None:

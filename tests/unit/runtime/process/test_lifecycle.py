@@ -3,7 +3,10 @@
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import pytest
 
@@ -78,6 +81,22 @@ class TestFirstOf:
         with pytest.raises(ValueError, match="first"):
             await first_of(fails_at_its_end(), failing(ValueError("first")))
 
+    async def test_a_task_that_lost_its_cancellation_is_cancelled_again(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As `asyncio.wait_for` loses one that comes when its own work ends."""
+        monkeypatch.setattr(lifecycle, "CANCEL_AGAIN_S", 0.01)
+        cancelled: list[str] = []
+
+        async def loses_one() -> None:
+            with suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+            await for_ever(cancelled, "again")
+
+        async with asyncio.timeout(5.0):
+            await first_of(asyncio.sleep(0), loses_one())
+        assert cancelled == ["again"]
+
 
 class TestAllOf:
     async def test_all_are_run_to_their_end(self) -> None:
@@ -100,6 +119,33 @@ class TestAllOf:
         assert cancelled == ["a"]
 
 
+STUCK = """
+import asyncio, os, signal, threading
+from services.runtime.process import lifecycle
+
+lifecycle.DRAIN_DEADLINE_S, lifecycle.EXIT_DEADLINE_S = 0.01, 0.2
+
+async def service(stop):
+    threading.Thread(target=threading.Event().wait).start()  # as a driver's, with a frozen server
+    os.kill(os.getpid(), signal.SIGTERM)
+    await stop.wait()
+    await asyncio.Event().wait()
+
+lifecycle.run_service("stuck", service)
+"""
+
+
+def test_a_thread_that_does_not_end_does_not_keep_a_stopped_service() -> None:
+    ended = subprocess.run([sys.executable, "-c", STUCK], timeout=60, check=False)
+    assert ended.returncode == 0
+
+
+@pytest.fixture
+def without_exit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lifecycle, "exit_after", lambda _seconds: None)
+
+
+@pytest.mark.usefixtures("without_exit")
 class TestRunStage:
     """In this process: the stage sends itself the signal that a supervisor would send."""
 
