@@ -9,6 +9,8 @@ from typing import Any, Literal
 Status = Literal["open", "closed"]
 SORT_FIELDS = {"updated": "updated_at", "opened": "opened_at", "due": "due_at", "number": "_id"}
 
+OVERDUE = {"status": "open", "overdue_at": {"$type": "date"}}  # what the index of overdue cases has
+
 
 @dataclass(frozen=True)
 class CaseFilter:
@@ -43,7 +45,7 @@ class CaseFilter:
         if self.assignees is not None:
             query["assignee"] = {"$in": [assignee or None for assignee in self.assignees]}
         if self.overdue:
-            query |= {"status": "open", "overdue_at": {"$ne": None}}
+            query |= OVERDUE
         if self.opened_before is not None:
             query["opened_at"] = {"$lt": self.opened_before}
         if self.text is not None:

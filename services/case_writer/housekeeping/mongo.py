@@ -1,6 +1,7 @@
 """The port `BacklogCounts` in MongoDB."""
 
 from schemas.stored import Case
+from services.casework.listing import OVERDUE
 from services.casework.parked import ParkedGroup, ParkedMailRepository
 from services.runtime.store.mongo import Store
 
@@ -16,7 +17,6 @@ class MongoBacklogCounts:
         return await self._parked.groups()
 
     async def overdue(self) -> dict[str, int]:
-        late = {"$match": {"status": "open", "overdue_at": {"$ne": None}}}
         by_process = {"$group": {"_id": "$process", "cases": {"$sum": 1}}}
-        groups = await self._cases.aggregate([late, by_process])
+        groups = await self._cases.aggregate([{"$match": OVERDUE}, by_process])
         return {group["_id"]: group["cases"] for group in groups}

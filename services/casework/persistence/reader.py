@@ -9,7 +9,7 @@ from typing import Any
 from schemas.changes import Change
 from schemas.flags import CommentFlag
 from schemas.stored import Case, Comment, OutgoingMail, from_document
-from services.casework.listing import RelatedCase
+from services.casework.listing import OVERDUE, RelatedCase
 from services.runtime.store.mongo import Store
 
 Filter = Mapping[str, Any]
@@ -29,7 +29,7 @@ class CaseReader:
         self._outbox = store.collection(OutgoingMail.COLLECTION)
 
     async def ensure_indexes(self) -> None:
-        """What the lists of the desk are sorted and counted by.
+        """What the lists of the desk are sorted and counted by, and what finds the parts of a case.
 
         Each costs something with every mail, so there are few: a list that names no status asks for
         both, and is merged from the parts of one index.
@@ -39,9 +39,12 @@ class CaseReader:
         await self._cases.ensure_index("process", "stage", "status", *latest)
         dated = {"due_at": {"$type": "date"}}
         await self._cases.ensure_index("process", "status", "due_at", "_id", where=dated)
+        await self._cases.ensure_index("process", "due_at", "_id", where=OVERDUE)
         await self._cases.ensure_index("refers_to", where={"refers_to": {"$gt": 0}})
         moved = {"what.type": "stage-moved"}
         await self._changes.ensure_index("what.from_process", "at", where=moved)
+        await self._comments.ensure_index("case", "at")
+        await self._outbox.ensure_index("case")
 
     async def case(self, number: int, visible: Filter) -> Case | None:
         """The case; None if there is none, or none that may be seen."""
@@ -49,15 +52,30 @@ class CaseReader:
         return from_document(document, Case) if document else None
 
     async def cases(
-        self, queries: Sequence[Filter], *, sort: Sequence[str], limit: int
+        self,
+        queries: Sequence[Filter],
+        *,
+        sort: Sequence[str],
+        limit: int,
+        max_time_ms: int | None = None,
     ) -> list[Case]:
-        """The cases that match all of `queries`, in the order of `sort`."""
-        found = await self._cases.find({"$and": list(queries)}, sort=sort, limit=limit)
+        """The cases that match all of `queries`, in the order of `sort`.
+
+        Raises QueryTimeoutError after `max_time_ms`; None means no limit.
+        """
+        found = await self._cases.find(
+            {"$and": list(queries)}, sort=sort, limit=limit, max_time_ms=max_time_ms
+        )
         return [from_document(document, Case) for document in found]
 
-    async def count(self, queries: Sequence[Filter], *, most: int) -> int:
-        """How many cases match all of `queries`; `most` when there are more."""
-        return await self._cases.count({"$and": list(queries)}, most=most)
+    async def count(
+        self, queries: Sequence[Filter], *, most: int, max_time_ms: int | None = None
+    ) -> int:
+        """How many cases match all of `queries`; `most` when there are more.
+
+        Raises QueryTimeoutError after `max_time_ms`; None means no limit.
+        """
+        return await self._cases.count({"$and": list(queries)}, most=most, max_time_ms=max_time_ms)
 
     async def counts_by_stage(self, processes: Sequence[str]) -> dict[tuple[str, str], int]:
         """How many open cases stand at each (process, stage); read from an index alone."""

@@ -71,6 +71,11 @@ class Users:
         """Every user, by address."""
         return [from_document(document, User) for document in await self._users.find({})]
 
+    async def names(self) -> dict[str, str]:
+        """The name of each user who may sign in, by address."""
+        found = await self._users.find({"disabled_at": None}, ["name"])
+        return {document["_id"]: document["name"] for document in found}
+
     async def any(self) -> bool:
         """Whether there is any user yet."""
         return await self._users.find_one({}, ["_id"]) is not None

@@ -8,6 +8,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from schemas.stored import Case
 from services.desk.access import Permission, Principal
 from services.desk.http.problems import not_found
 
@@ -44,6 +45,17 @@ class Call(Generic[Q, B]):
     request: Request | None = None
     address: str = ""
     again: Callable[[], Awaitable[Principal | None]] | None = None
+    seen: dict[int, Case] = field(default_factory=dict)
+
+    async def visible_case(self, permission: Permission = Permission.READ) -> Case:
+        """The case in the path, as `Desk.visible_case` gives it. Raises the same."""
+        case = self.seen.get(self.number)
+        if case is None:
+            case = await self.desk.visible_case(self.principal, self.number, permission)
+            self.seen[case.number] = case
+        else:
+            self.desk.access.require(self.principal, permission, case.process)
+        return case
 
     @property
     def number(self) -> int:

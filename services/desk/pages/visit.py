@@ -11,6 +11,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from schemas.stored import Case
 from services.desk.access import Permission, Principal
 from services.desk.accounts.accounts import Client
 from services.desk.accounts.web.cookies import Cookies, cookie_value
@@ -44,7 +45,9 @@ class Site:
 
 @dataclass(frozen=True)
 class Visit:
-    """One request. `principal` is None on the pages before signing in; `form` is empty for GET."""
+    """One request. `principal` is None on the pages before signing in; `form` is empty for GET.
+    `seen` are the cases that a GET has read so far, so that its page reads each once.
+    """
 
     site: Site
     request: Request
@@ -52,6 +55,7 @@ class Visit:
     form: FormData = field(default_factory=FormData)
     saved_views: tuple[Link, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
+    seen: dict[int, Case] = field(default_factory=dict)
 
     @property
     def desk(self) -> Desk:
@@ -153,6 +157,7 @@ class Visit:
             expected=expected,
             request=request,
             address=self.desk.client_address(self.request),
+            seen=self.seen if self.request.method == "GET" else {},
         )
         return await endpoint.handler(call)
 

@@ -86,10 +86,20 @@ class Collection:
             ).to_list(None)
 
     async def count(
-        self, query: Mapping[str, Any], session: "Session | None" = None, *, most: int = 0
+        self,
+        query: Mapping[str, Any],
+        session: "Session | None" = None,
+        *,
+        most: int = 0,
+        max_time_ms: int | None = None,
     ) -> int:
-        """How many match; counting stops at `most`, 0 means that it does not stop."""
+        """How many match; counting stops at `most`, 0 means that it does not stop.
+
+        Raises QueryTimeoutError after `max_time_ms`; None means no limit.
+        """
         options: dict[str, Any] = {"limit": most} if most else {}
+        if max_time_ms is not None:
+            options["maxTimeMS"] = max_time_ms
         with translate_driver_errors():
             return await self._collection.count_documents(
                 query, session=driver_session(session), **options

@@ -36,6 +36,18 @@ async def test_a_total_is_counted_on_request_only(client: Clients, opened: OpenC
     assert (await anna.ask("GET", "/api/v1/cases?total=true")).json()["total"] == 1
 
 
+async def test_a_text_that_too_many_cases_are_read_for_is_refused_with_what_to_do(
+    client: Clients, opened: OpenCase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.desk.api.cases.cases.MAX_TEXT_MS", 1)
+    for number in range(1, 13):
+        await opened(number, title="invoice " * 300_000)
+    answer = await client("anna").ask("GET", "/api/v1/cases?text=nobody")
+    assert answer.status == 400
+    assert answer.json()["errors"][0]["pointer"] == "?text"
+    assert "use the search" in answer.json()["detail"]
+
+
 async def test_invalid_parameters_are_named(client: Clients) -> None:
     for query, pointer in [
         ("limit=0", "?limit"),

@@ -57,7 +57,7 @@ class SnippetView(msgspec.Struct, frozen=True, kw_only=True):
 async def suggest_answer(call: Call[NoQuery, None]) -> Reply:
     """Recipients, subject and quote for an answer to the case."""
     desk = call.desk
-    case = await desk.visible_case(call.principal, call.number, Permission.ANSWER)
+    case = await call.visible_case(Permission.ANSWER)
     answerable = await desk.answers.case(case.number)
     if answerable is None:
         raise not_found("case")

@@ -91,7 +91,7 @@ class DraftList(msgspec.Struct, frozen=True, kw_only=True):
 async def answer(call: Call[NoQuery, AnswerRequest]) -> Reply:
     """Mail an answer from the case; refused when the case changed since the caller saw it."""
     desk, body, principal = call.desk, call.body, call.principal
-    case = await desk.visible_case(principal, call.number, Permission.ANSWER)
+    case = await call.visible_case(Permission.ANSWER)
     if case.merged_into is not None:
         hint = f"answer from case {case.merged_into}"
         raise ActionRefusedError("merged", f"case {case.number} is merged", hint)
@@ -123,14 +123,14 @@ async def answer(call: Call[NoQuery, AnswerRequest]) -> Reply:
 
 async def list_answers(call: Call[NoQuery, None]) -> Reply:
     """The mails of the case that are on their way."""
-    case = await call.desk.visible_case(call.principal, call.number)
+    case = await call.visible_case()
     found = await call.desk.reader.outgoing(case.number)
     return Reply(AnswerList(items=[outgoing_view(mail) for mail in found]), revision=case.revision)
 
 
 async def recall(call: Call[NoQuery, None]) -> Reply:
     """Take an answer back while it waits."""
-    case = await call.desk.visible_case(call.principal, call.number, Permission.ANSWER)
+    case = await call.visible_case(Permission.ANSWER)
     waiting = {mail.id for mail in await call.desk.reader.outgoing(case.number)}
     answer_id = f"answer {call.path['answer']}"
     if answer_id not in waiting:
@@ -144,7 +144,7 @@ async def recall(call: Call[NoQuery, None]) -> Reply:
 
 async def list_drafts(call: Call[NoQuery, None]) -> Reply:
     """What the caller was writing in the case."""
-    case = await call.desk.visible_case(call.principal, call.number)
+    case = await call.visible_case()
     drafts = await call.desk.drafts.of_case(case.number, call.principal.id)
     return Reply(DraftList(items=[draft_view(draft, case.revision) for draft in drafts]))
 
@@ -152,7 +152,7 @@ async def list_drafts(call: Call[NoQuery, None]) -> Reply:
 async def save_draft(call: Call[NoQuery, DraftRequest]) -> Reply:
     """Keep what the caller is writing; only they see it."""
     kind = draft_kind(call)
-    case = await call.desk.visible_case(call.principal, call.number, Permission.WORK)
+    case = await call.visible_case(Permission.WORK)
     body, owner = call.body, call.principal.id
     draft = Draft(
         id=draft_id(case.number, kind, owner),
@@ -175,7 +175,7 @@ async def save_draft(call: Call[NoQuery, DraftRequest]) -> Reply:
 async def remove_draft(call: Call[NoQuery, None]) -> Reply:
     """Throw a draft away."""
     kind = draft_kind(call)
-    case = await call.desk.visible_case(call.principal, call.number)
+    case = await call.visible_case()
     if not await call.desk.drafts.remove(case.number, kind, call.principal.id):
         raise not_found("draft")
     return Reply(status=204)

@@ -23,9 +23,12 @@ from services.desk.api.cases.views import (
 )
 from services.desk.http.cursors import Place, after, read_cursor, write_cursor
 from services.desk.http.endpoint import Call, Endpoint, NoQuery, Reply
+from services.desk.http.problems import FieldError, invalid
+from services.runtime.store.errors import QueryTimeoutError
 
 MAX_LIMIT = 200
 MAX_TOTAL = 10_000
+MAX_TEXT_MS = 2_000  # `text` reads every case of the list; no other filter does
 Limit = Annotated[int, Meta(ge=1, le=MAX_LIMIT)]
 Cursor = Annotated[str, Meta(max_length=512)]
 Word = Annotated[str, Meta(max_length=320)]
@@ -36,7 +39,9 @@ class CasesQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     nobody; `todo` stands for the caller, their groups and nobody together.
 
     Sorted by `due`, a list holds only cases with a due date, soonest first; all others begin with
-    the latest. `total` asks for the number of all matches, which is counted up to 10,000.
+    the latest. `total` asks for the number of all matches, which is counted up to 10,000. `text` is
+    part of the title, of the opener or of a participant; over too many cases it is refused: the
+    search finds words in any number of cases.
     """
 
     process: Word | None = None
@@ -101,13 +106,24 @@ async def list_cases(call: Call[CasesQuery, None]) -> Reply:
     if query.cursor is not None:
         place = read_cursor(query.cursor, query.sort)
         filters.append(after(place, field, descending=descending))
-    found = await call.desk.reader.cases(
-        filters,
-        sort=[f"{sign}{field}", f"{sign}_id"][: 1 if field == "_id" else 2],
-        limit=query.limit + 1,
-    )
+    limits = {"max_time_ms": MAX_TEXT_MS} if query.text is not None else {}
+    try:
+        found = await call.desk.reader.cases(
+            filters,
+            sort=[f"{sign}{field}", f"{sign}_id"][: 1 if field == "_id" else 2],
+            limit=query.limit + 1,
+            **limits,
+        )
+        total = None
+        if query.total:
+            total = await call.desk.reader.count(counted, most=MAX_TOTAL + 1, **limits)
+    except QueryTimeoutError as error:
+        raise invalid(
+            f"too many cases to look through for {query.text!r}; "
+            "choose a process or a stage, or use the search",
+            FieldError(pointer="?text", detail="too many cases to look through"),
+        ) from error
     page, has_more = found[: query.limit], len(found) > query.limit
-    total = await call.desk.reader.count(counted, most=MAX_TOTAL + 1) if query.total else None
     views = case_views(call)
     return Reply(
         CaseList(
@@ -145,7 +161,7 @@ def _cursor(case: Case, sort: str) -> str:
 
 async def show_case(call: Call[NoQuery, None]) -> Reply:
     """One case, with the stages it may enter next."""
-    return await case_reply(call, await call.desk.visible_case(call.principal, call.number))
+    return await case_reply(call, await call.visible_case())
 
 
 async def case_reply(call: Call[Any, Any], case: Case, status: int | None = None) -> Reply:
@@ -188,7 +204,7 @@ def stage_options(call: Call[Any, Any], case: Case) -> list[StageOption]:
 
 async def patch_case(call: Call[NoQuery, CasePatch]) -> Reply:
     """Set title, due date and fields, all or none."""
-    case = await call.desk.visible_case(call.principal, call.number, Permission.WORK)
+    case = await call.visible_case(Permission.WORK)
     action = actions.Edit(title=call.body.title, due_at=call.body.due_at, fields=call.body.fields)
     done = await call.desk.cases.act(
         case.number, action, call.principal.acting, expected=call.expected
@@ -199,7 +215,7 @@ async def patch_case(call: Call[NoQuery, CasePatch]) -> Reply:
 
 async def show_history(call: Call[HistoryQuery, None]) -> Reply:
     """Who did what to a case, and when."""
-    case = await call.desk.visible_case(call.principal, call.number)
+    case = await call.visible_case()
     limit = call.query.limit
     found = await call.desk.reader.changes(case.number, after=call.query.after, limit=limit + 1)
     page, has_more = found[:limit], len(found) > limit

@@ -66,7 +66,7 @@ class UploadView(msgspec.Struct, frozen=True, kw_only=True):
 
 async def list_comments(call: Call[CommentsQuery, None]) -> Reply:
     """The conversation of a case, oldest first."""
-    case = await call.desk.visible_case(call.principal, call.number)
+    case = await call.visible_case()
     limit = call.query.limit
     queries: list[dict[str, Any]] = []
     if call.query.cursor is not None:
@@ -87,7 +87,7 @@ async def list_comments(call: Call[CommentsQuery, None]) -> Reply:
 
 async def show_comment(call: Call[NoQuery, None]) -> Reply:
     """One comment of a case."""
-    case = await call.desk.visible_case(call.principal, call.number)
+    case = await call.visible_case()
     comment = await call.desk.reader.comment(case.number, call.path["comment"])
     if comment is None:
         raise not_found("comment")
@@ -96,7 +96,7 @@ async def show_comment(call: Call[NoQuery, None]) -> Reply:
 
 async def add_note(call: Call[NoQuery, NoteRequest]) -> Reply:
     """Add a note to a case."""
-    case = await call.desk.visible_case(call.principal, call.number, Permission.WORK)
+    case = await call.visible_case(Permission.WORK)
     files = await call.desk.uploads.attachments(call.principal.id, case.number, call.body.uploads)
     done = await call.desk.cases.act(
         case.number,
@@ -119,7 +119,7 @@ async def add_note(call: Call[NoQuery, NoteRequest]) -> Reply:
 
 async def upload(call: Call[UploadQuery, None]) -> Reply:
     """Upload a file, its content as the body, for a note or an answer of this case."""
-    case = await call.desk.visible_case(call.principal, call.number, Permission.WORK)
+    case = await call.visible_case(Permission.WORK)
     if call.request is None:
         raise ValueError("an upload needs the request itself")
     content = await read_body(call.request, MAX_UPLOAD_BYTES)

@@ -25,7 +25,7 @@ class AttachmentQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
 async def download_attachment(call: Call[AttachmentQuery, None]) -> Response:
     """A file of one of the case's comments, whole or a range of it."""
-    case = await call.desk.visible_case(call.principal, call.number)
+    case = await call.visible_case()
     sha256 = call.path["sha256"]
     comment = await call.desk.reader.comment_with_file(case.number, sha256)
     if comment is None:
@@ -47,7 +47,7 @@ async def show_html(call: Call[NoQuery, None]) -> Response:
     """The mail's HTML, made safe, under a policy that runs no script and loads nothing from
     elsewhere.
     """
-    case = await call.desk.visible_case(call.principal, call.number)
+    case = await call.visible_case()
     comment = await call.desk.reader.comment(case.number, call.path["comment"])
     if comment is None or comment.html is None:
         raise not_found("comment with HTML")
@@ -62,7 +62,7 @@ async def show_html(call: Call[NoQuery, None]) -> Response:
 
 async def download_original(call: Call[NoQuery, None]) -> Response:
     """The exact bytes of a mail, as they came."""
-    case = await call.desk.visible_case(call.principal, call.number)
+    case = await call.visible_case()
     comment = await call.desk.reader.comment(case.number, call.path["comment"])
     if comment is None or comment.original is None:
         raise not_found("comment with its original mail")

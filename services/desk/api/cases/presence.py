@@ -33,13 +33,13 @@ class PresenceList(msgspec.Struct, frozen=True, kw_only=True):
 
 async def list_present(call: Call[NoQuery, None]) -> Reply:
     """Who else has the case open."""
-    case = await call.desk.visible_case(call.principal, call.number)
+    case = await call.visible_case()
     return await _others(call, case.number)
 
 
 async def report_presence(call: Call[NoQuery, PresenceReport]) -> Reply:
     """Say that the caller has the case open, and learn who else has."""
-    case = await call.desk.visible_case(call.principal, call.number)
+    case = await call.visible_case()
     actor = call.principal.acting.actor
     name, now = actor.name or actor.id, call.desk.clock()
     await call.desk.presences.report(case.number, actor.id, name, call.body.doing, now)
@@ -48,7 +48,7 @@ async def report_presence(call: Call[NoQuery, PresenceReport]) -> Reply:
 
 async def end_presence(call: Call[NoQuery, None]) -> Reply:
     """Say that the caller closed the case."""
-    case = await call.desk.visible_case(call.principal, call.number)
+    case = await call.visible_case()
     await call.desk.presences.leave(case.number, call.principal.id)
     return Reply(status=204)
 

@@ -62,7 +62,7 @@ class SplitResult(msgspec.Struct, frozen=True, kw_only=True):
 
 async def act(call: Call[Any, Any], action: actions.Action) -> Reply:
     """Do `action` to the case of the path, at the revision that the caller saw."""
-    case = await call.desk.visible_case(call.principal, call.number, Permission.WORK)
+    case = await call.visible_case(Permission.WORK)
     done = await call.desk.cases.act(
         case.number, action, call.principal.acting, expected=call.expected
     )

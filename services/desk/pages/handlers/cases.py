@@ -1,5 +1,6 @@
 """The page of a case, and what is done on it."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -43,17 +44,13 @@ async def case_screen(visit: Visit) -> CaseScreen:
     """Everything that the page of a case shows."""
     number = visit.request.path_params["number"]
     case: CaseView = (await visit.api("show_case")).body
-    cursor = visit.request.query_params.get("cursor")
-    query: dict[str, Any] = {"limit": MAX_ENTRIES} | ({"cursor": cursor} if cursor else {})
-    comments: CommentList = (await visit.api("list_comments", query=query)).body
-    history: History = (
-        await visit.api(
-            "show_history",
-            query={"after": max(0, case.revision - MAX_HISTORY), "limit": MAX_HISTORY},
-        )
-    ).body
-    drafts: DraftList = (await visit.api("list_drafts")).body
-    names = await names_of_people(visit)
+    (entries, following), history, drafts, present, names = await asyncio.gather(
+        _entries(visit, case),
+        _latest_changes(visit, case),
+        _draft_kinds(visit),
+        _present(visit, "list_present"),
+        names_of_people(visit),
+    )
     process = visit.desk.settings.processes.get(case.process)
     reference = visit.desk.reference.write
 
@@ -83,7 +80,7 @@ async def case_screen(visit: Visit) -> CaseScreen:
         flags=tuple(case.flags),
         participants=tuple(case.participants),
         stages=stage_buttons(case),
-        entries=await _entries(visit, case, comments),
+        entries=entries,
         fields=field_rows(case, process),
         history=tuple(history_entry(change, process, names) for change in history.items),
         people=assignable(visit, names, case.process, case.assignee or ""),
@@ -98,11 +95,11 @@ async def case_screen(visit: Visit) -> CaseScreen:
             )
             for other in case.links
         ),
-        present=await _present(visit, "list_present"),
+        present=present,
         merged_into=link(case.merged_into) if case.merged_into else None,
         absorbed=tuple(link(other) for other in case.absorbed),
-        later_href=f"/cases/{number}?cursor={comments.next}" if comments.next else None,
-        draft_kinds=tuple(draft.kind for draft in drafts.items),
+        later_href=f"/cases/{number}?cursor={following}" if following else None,
+        draft_kinds=drafts,
         can_work=visit.may(Permission.WORK, case.process),
         can_answer=can_answer,
     )
@@ -134,13 +131,30 @@ async def report_presence(visit: Visit) -> Response:
     return JSONResponse({"present": shown})
 
 
-async def _entries(visit: Visit, case: CaseView, comments: CommentList) -> tuple[Entry, ...]:
+async def _entries(visit: Visit, case: CaseView) -> tuple[tuple[Entry, ...], str | None]:
+    """A page of the conversation, and the cursor of the next one; None on the last, which ends
+    with the answers that wait.
+    """
+    cursor = visit.request.query_params.get("cursor")
+    query: dict[str, Any] = {"limit": MAX_ENTRIES} | ({"cursor": cursor} if cursor else {})
+    comments: CommentList = (await visit.api("list_comments", query=query)).body
     entries = [entry(case.number, comment) for comment in comments.items]
     if not comments.has_more:
         waiting: AnswerList = (await visit.api("list_answers")).body
         now = visit.desk.clock()
         entries += [waiting_entry(case.number, mail, now) for mail in waiting.items]
-    return tuple(entries)
+    return tuple(entries), comments.next
+
+
+async def _draft_kinds(visit: Visit) -> tuple[str, ...]:
+    drafts: DraftList = (await visit.api("list_drafts")).body
+    return tuple(draft.kind for draft in drafts.items)
+
+
+async def _latest_changes(visit: Visit, case: CaseView) -> History:
+    query = {"after": max(0, case.revision - MAX_HISTORY), "limit": MAX_HISTORY}
+    history: History = (await visit.api("show_history", query=query)).body
+    return history
 
 
 async def move(visit: Visit) -> Response:

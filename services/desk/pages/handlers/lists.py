@@ -1,5 +1,6 @@
 """Work lists, search, bulk actions, and the row that live lists ask for."""
 
+import asyncio
 import re
 from typing import Any
 
@@ -45,23 +46,21 @@ async def show_list(visit: Visit) -> Response:
     chosen = _chosen(visit)
     query = _LISTS[name] | {key: value for key, value in chosen.items() if value}
     cursor = visit.request.query_params.get("cursor")
-    reply = await visit.api(
-        "list_cases",
-        query=query | ({"cursor": cursor} if cursor else {}) | {"limit": 50, "total": True},
+    page_query = query | ({"cursor": cursor} if cursor else {}) | {"limit": 50, "total": True}
+    late_query = query | {"overdue": True, "limit": MAX_OVERDUE, "sort": "due"}
+    has_overdue = not cursor and query["status"] == "open" and not chosen["overdue"]
+    found, late, declared, names = await asyncio.gather(
+        _listed(visit, page_query),
+        _listed(visit, late_query) if has_overdue else _nothing(),
+        _declared(visit),
+        names_of_people(visit),
     )
-    found: CaseList = reply.body
-    names = await names_of_people(visit)
     processes = visit.desk.settings.processes
-    rows = case_rows(found, processes, names)
-    overdue: tuple[CaseRow, ...] = ()
-    if not cursor and query["status"] == "open" and not chosen["overdue"]:
-        late = await visit.api(
-            "list_cases", query=query | {"overdue": True, "limit": MAX_OVERDUE, "sort": "due"}
-        )
-        overdue = case_rows(late.body, processes, names)
-        late_numbers = {row.number for row in overdue}
-        rows = tuple(row for row in rows if row.number not in late_numbers)
-    declared: ProcessList = (await visit.api("list_processes")).body
+    overdue = case_rows(late, processes, names) if late else ()
+    late_numbers = {row.number for row in overdue}
+    rows = tuple(
+        row for row in case_rows(found, processes, names) if row.number not in late_numbers
+    )
     path = f"/{name}"
     following = found.next and with_query(path, **_texts(chosen), cursor=found.next)
     view = ListView(
@@ -71,10 +70,10 @@ async def show_list(visit: Visit) -> Response:
         here=with_query(path, **_texts(chosen)),
         rows=rows,
         overdue=overdue,
-        filters=_filters(visit, chosen, declared.items),
-        stages=_stages(path, chosen, declared.items) if name == "all" else (),
+        filters=_filters(visit, chosen, declared),
+        stages=_stages(path, chosen, declared) if name == "all" else (),
         people=assignable(visit, names, chosen["process"]),
-        moves=_moves(chosen["process"], declared.items),
+        moves=_moves(chosen["process"], declared),
         total=found.total,
         total_is_capped=found.total_is_capped,
         next_href=following or None,
@@ -83,6 +82,20 @@ async def show_list(visit: Visit) -> Response:
     )
     page = visit.page(view.title, name)
     return visit.html("work/list.html", page, view=view)
+
+
+async def _listed(visit: Visit, query: dict[str, Any]) -> CaseList:
+    found: CaseList = (await visit.api("list_cases", query=query)).body
+    return found
+
+
+async def _nothing() -> None:
+    """In place of the overdue cases, where the list does not show them apart."""
+
+
+async def _declared(visit: Visit) -> list[ProcessView]:
+    declared: ProcessList = (await visit.api("list_processes")).body
+    return declared.items
 
 
 async def show_row(visit: Visit) -> Response:
@@ -179,7 +192,7 @@ async def search(visit: Visit) -> Response:
     """Search; a bare number that the reader may see opens its case."""
     params = visit.request.query_params
     text, process = params.get("q", "").strip()[:300], params.get("process", "")
-    declared: ProcessList = (await visit.api("list_processes")).body
+    declared = await _declared(visit)
     rows: tuple[CaseRow, ...] = ()
     following = None
     if text:
@@ -198,7 +211,7 @@ async def search(visit: Visit) -> Response:
     view = SearchView(
         query=text,
         rows=rows,
-        processes=_processes(declared.items, process),
+        processes=_processes(declared, process),
         open_only=params.get("open") == "true",
         next_href=following,
     )

@@ -8,8 +8,7 @@ from services.desk.pages.visit import Visit
 
 async def names_of_people(visit: Visit) -> Mapping[str, str]:
     """The names of all users by address; an office has few enough to read them all."""
-    users = await visit.desk.accounts.users.all()
-    return {user.id: user.name for user in users if user.disabled_at is None}
+    return await visit.desk.accounts.users.names()
 
 
 def assignable(
