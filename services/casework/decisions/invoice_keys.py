@@ -12,6 +12,7 @@ from schemas.stored import Case
 from services.runtime.settings import Process
 
 MAX_KEYS = 200  # of one mail
+_EVIDENCE = ("ksef-number", "xml", "invoice", "fields")  # of links, surest first
 _ADVANCE = frozenset({"ZAL", "386"})  # KSeF's RodzajFaktury and UNTDID 1001
 _BLANKS = re.compile(r"[\s\u00a0\u202f]+")
 _NOT_ALPHANUMERIC = re.compile(r"[^0-9A-Z]")
@@ -57,6 +58,17 @@ def unique_keys(case: Case, process: Process, *, correction: bool) -> list[str]:
 def are_corrections(read: FieldsRead) -> bool:
     """Whether the mail brings invoices, all of which correct others."""
     return bool(read.invoices) and all(invoice.is_correction for invoice in read.invoices)
+
+
+def evidence(key: str) -> str:
+    """How two cases with this key of an invoice are recognized as the same: `CaseLink.by`."""
+    kind = key.partition(":")[0]
+    return "ksef-number" if kind == "ksef" else kind
+
+
+def is_better(by: str, than: str) -> bool:
+    """Whether one way to recognize an invoice is surer than another."""
+    return _EVIDENCE.index(by) < _EVIDENCE.index(than)
 
 
 def correction_key(number: int) -> str:

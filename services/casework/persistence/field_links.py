@@ -6,7 +6,7 @@ its key, so of two racing writers the second conflicts with the first, reads aga
 
 from collections.abc import Iterable, Sequence
 
-from schemas.changes import CaseLink, LinkKind
+from schemas.changes import LinkKind
 from schemas.fields import FieldsRead
 from schemas.flags import CaseFlag
 from schemas.stored import Case, Comment, FieldKey, SellerAccount, from_document
@@ -15,17 +15,12 @@ from services.runtime.store.mongo import Document, Session, Store
 
 MAX_MAILS = 100  # that one key remembers; the first is what others are linked to
 MAX_ACCOUNTS = 50
-_BACK: dict[LinkKind, LinkKind] = {
-    "duplicate-of": "duplicate-of",
-    "corrects": "corrected-by",
-    "corrected-by": "corrects",
-}
 
 
 class FieldLinks:
     """The links of one case, found in one transaction. Methods raise TransientError.
 
-    `found` has them by the other case and the kind.
+    `found` has the evidence by the other case and the kind: `CaseLink.by`.
     """
 
     def __init__(self, store: Store, session: Session, case: Case) -> None:
@@ -35,22 +30,18 @@ class FieldLinks:
         self._cases = store.collection(Case.COLLECTION)
         self._session = session
         self._case = case
-        self.found: dict[tuple[int, LinkKind], CaseLink] = {}
-
-    def back(self, link: CaseLink) -> CaseLink:
-        """The link of the other case to this one."""
-        return CaseLink(case=self._case.number, kind=_BACK[link.kind], by=link.by)
+        self.found: dict[tuple[int, LinkKind], str] = {}
 
     async def find(self, read: FieldsRead) -> None:
         """Find what the mail's invoices are linked to; their keys are remembered."""
         for invoice in read.invoices:
             for by, key in invoice_keys.document_keys(invoice):
                 known = await self._remembered(key, "mails", read.mail_key)
-                await self._link(known.mails, "duplicate-of", by)
-                await self._link(known.corrections, "corrected-by", by)
+                self._add((await self._others(known.mails))[:1], "duplicate-of", by)
+                self._add(await self._others(known.corrections), "corrected-by", by)
             for by, key in invoice_keys.corrected_keys(invoice):
                 known = await self._remembered(key, "corrections", read.mail_key)
-                await self._link(known.mails, "corrects", by)
+                self._add((await self._others(known.mails))[:1], "corrects", by)
 
     async def is_account_new(self, seller: str, accounts: Iterable[str]) -> bool:
         """Whether the seller has a known account, and one of these is another one.
@@ -86,20 +77,21 @@ class FieldLinks:
         accepted = {"_id": {"$in": cases}, "flags": {"$ne": CaseFlag.ACCOUNT_CHANGED.value}}
         return bool(await self._cases.find(accepted, ["_id"], limit=1, session=self._session))
 
-    async def _link(self, mails: Sequence[str], kind: LinkKind, by: str) -> None:
-        """A link to the first other case that one of the mails is in now."""
+    async def _others(self, mails: Sequence[str]) -> list[int]:
+        """The other cases that the mails are in now, that of the first mail first."""
         if not mails:
-            return
+            return []
         query = {"_id": {"$in": list(mails)}}
         comments = await self._comments.find(query, ["case"], session=self._session)
         where = {comment["_id"]: comment["case"] for comment in comments}
-        number = self._case.number
-        others = [where[mail] for mail in mails if where.get(mail, number) != number]
-        for other in others[:1]:
-            self._add(other, kind, by)
+        cases = [where[mail] for mail in mails if mail in where]
+        return [other for other in dict.fromkeys(cases) if other != self._case.number]
 
-    def _add(self, other: int, kind: LinkKind, by: str) -> None:
-        self.found.setdefault((other, kind), CaseLink(case=other, kind=kind, by=by))
+    def _add(self, others: Sequence[int], kind: LinkKind, by: str) -> None:
+        for other in others:
+            known = self.found.get((other, kind))
+            if known is None or invoice_keys.is_better(by, known):
+                self.found[other, kind] = by
 
     async def _remembered(self, key: str, role: str, mail_key: str) -> FieldKey:
         """Who else has the key, with the mail remembered for it in its role."""

@@ -11,20 +11,15 @@ from msgspec import structs
 from schemas.changes import Actor, Change, FieldsSet
 from schemas.fields import FieldsRead
 from schemas.flags import CaseFlag
-from schemas.stored import Case, from_document
+from schemas.stored import Case
 from services.casework.decisions.field_merge import may_describe, merge, with_flags
 from services.casework.decisions.invoice_keys import are_corrections
 from services.casework.decisions.moved_mails import arrived
+from services.casework.persistence.case_links import DUPLICATE, CaseLinks
 from services.casework.persistence.field_links import FieldLinks
 from services.casework.persistence.mail_facts import MailPlace, mail_place
 from services.casework.persistence.recording import insert_history, read_case
-from services.casework.persistence.unique_values import (
-    LINKED,
-    MAX_LINKS,
-    UniqueValues,
-    has_room,
-    linked,
-)
+from services.casework.persistence.unique_values import UniqueValues
 from services.casework.records import WrittenChanges, at_revision, changed_fields
 from services.runtime.settings import Process
 from services.runtime.store.errors import ConflictError
@@ -86,18 +81,21 @@ class FieldRecorder:
             return Recorded(None)
         case, now, written = place.case, self._clock(), WrittenChanges()
         what = merge(case, place.process, read, place.facts)
-        links = FieldLinks(self._store, session, case)
+        found = FieldLinks(self._store, session, case)
         unique = UniqueValues(self._store, session, self._processes)
         if may_describe(place.facts):
-            what = await self._compare(links, place, what, read)
+            what = await self._compare(found, place, what, read)
             if place.facts.is_opening and are_corrections(read):
                 await unique.remember_correction(case.number)
         actor = Actor(kind="mail", id=read.mail_key)
         if what is not None:
             written.add(case, [what], actor, now, mail_key=read.mail_key)
             await self._tell_target(written, case.number, read.mail_key, session)
-        duplicates = await self._link(links, case, written, read.mail_key, session)
-        duplicates += await unique.follow(written, now, read.mail_key)
+        links = CaseLinks(self._store, session, written, now, read.mail_key)
+        duplicates = 0
+        for (other, kind), by in found.found.items():
+            duplicates += await links.add(case, other, kind, by) and kind == DUPLICATE
+        duplicates += await unique.follow(links)
         await self._save(written, now, session)
         after = written.cases.get(case.number, case)
         conflict = CaseFlag.FIELD_CONFLICT
@@ -114,32 +112,6 @@ class FieldRecorder:
             return what
         flags = with_flags(after, [CaseFlag.ACCOUNT_CHANGED.value])
         return what if flags is None else structs.replace(what or FieldsSet(values={}), flags=flags)
-
-    async def _link(
-        self,
-        links: FieldLinks,
-        case: Case,
-        written: WrittenChanges,
-        mail_key: str,
-        session: Session,
-    ) -> int:
-        """Add the links that are new to both sides; returns how many are duplicates."""
-        now, duplicates = self._clock(), 0
-        known = {(link.case, link.kind) for link in case.links}
-        for link in links.found.values():
-            if (link.case, link.kind) in known or len(known) >= MAX_LINKS:
-                continue
-            found = await self._cases.find({"_id": link.case}, limit=1, session=session)
-            if not found:
-                continue
-            known.add((link.case, link.kind))
-            duplicates += link.kind == "duplicate-of"
-            sides = ((case, link), (from_document(found[0], Case), links.back(link)))
-            for before, new in sides:
-                current = written.cases.get(before.number, before)
-                if has_room(current, new.case, new.kind):
-                    written.add(current, [linked(current, new)], LINKED, now, mail_key=mail_key)
-        return duplicates
 
     async def _tell_target(
         self, written: WrittenChanges, number: int, mail_key: str, session: Session

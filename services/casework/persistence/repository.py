@@ -13,11 +13,21 @@ from functools import partial
 from typing import Any
 
 from schemas.changes import Actor, Change, Merged, Opened, Publication
-from schemas.stored import Attachment, Case, Comment, OutgoingMail, from_document, to_document
+from schemas.stored import (
+    Attachment,
+    Case,
+    Comment,
+    FieldKey,
+    OutgoingMail,
+    from_document,
+    to_document,
+)
 from services.casework import actions, records
 from services.casework.actors import ActingAs
 from services.casework.decide import decide
 from services.casework.decisions.situation import Accepted, AutomaticMail, Situation
+from services.casework.persistence.case_links import CaseLinks
+from services.casework.persistence.invoice_links import InvoiceLinks
 from services.casework.persistence.moved_mails import follow_merge, follow_split
 from services.casework.persistence.recall import AnswerRecall
 from services.casework.persistence.recording import insert_history, read_case
@@ -87,6 +97,9 @@ class CaseRepository:
         latest = ("-updated_at", "-_id")
         await self._cases.ensure_index("assignee", "status", *latest, "process")
         await self._cases.ensure_index("merged_into")
+        keys = self._store.collection(FieldKey.COLLECTION)
+        await keys.ensure_index("mails")  # a split asks what its mails brought
+        await keys.ensure_index("corrections")
 
     async def case(self, number: int) -> Case | None:
         """The case, None when there is none."""
@@ -213,11 +226,15 @@ class CaseRepository:
         if accepted.note is not None:
             comment = records.note(situation, accepted.note, files)
             await self._comments.insert([to_document(comment)], session)
+        links = CaseLinks(self._store, session, written, now)
+        unique = UniqueValues(self._store, session, self._processes)
         if written.opened is not None:
             new = await split_off(self._store, situation, written.opened, accepted.split, session)
             follow_split(written, self._processes, new, case, accepted.split)
+            invoices = InvoiceLinks(self._store, links)
+            await invoices.follow_split(unique, case, new.number, accepted.split)
         follow_merge(written, self._processes, accepted.changes, now)
-        await UniqueValues(self._store, session, self._processes).follow(written, now)
+        await unique.follow(links)
         await self._save(written, situation, comment, session)
         outgoing = await self._send(accepted.mail, written.cases[case.number], now, session)
         return Done(

@@ -5,21 +5,14 @@ of two racing writers the second conflicts with the first, reads again, and find
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 
-from schemas.changes import Actor, CaseLink, Linked, LinkKind
-from schemas.flags import CaseFlag
 from schemas.stored import Case, FieldKey, from_document
 from services.casework.decisions import invoice_keys
-from services.casework.decisions.field_merge import with_flags
-from services.casework.records import WrittenChanges
+from services.casework.persistence.case_links import BY_FIELDS, DUPLICATE, CaseLinks
 from services.runtime.settings import Process
 from services.runtime.store.mongo import Document, Session, Store
 
 MAX_CASES = 100  # that one key remembers
-MAX_LINKS = 100  # of one case
-LINKED = Actor(kind="rule", id="same-invoice")
-_DUPLICATE: LinkKind = "duplicate-of"
 
 
 class UniqueValues:
@@ -37,13 +30,11 @@ class UniqueValues:
         if not await self._keys.find({"_id": key}, ["_id"], limit=1, session=self._session):
             await self._keys.insert([_document(key, [number])], self._session)
 
-    async def follow(
-        self, written: WrittenChanges, now: datetime, mail_key: str | None = None
-    ) -> int:
-        """Add to `written` the links that its changes of fields make and end; returns how many
-        duplicates were found.
+    async def follow(self, links: CaseLinks) -> int:
+        """Make and end the links that the changes of fields in `links.written` call for; returns
+        how many duplicates were found.
         """
-        found = 0
+        found, written = 0, links.written
         for number in list(written.cases):
             before, after = written.before[number], written.cases[number]
             if (before.fields, before.process) == (after.fields, after.process):
@@ -55,14 +46,24 @@ class UniqueValues:
             new = self._keys_of(after, correction=is_correction)
             left = [await self._leave(key, number) for key in old if key not in new]
             others = [await self._join(key, number) for key in new]
-            await self._unlink(written, number, others, now, mail_key)
+            await _unlink(links, number, others)
             for remaining in left:
                 for other in remaining[1:]:
-                    await self._link(written, other, remaining[0], now, mail_key)
+                    await _link(links, other, remaining[0])
             for cases in others:
                 if cases:
-                    found += await self._link(written, number, cases[0], now, mail_key)
+                    found += await _link(links, number, cases[0])
         return found
+
+    async def link_again(self, links: CaseLinks, number: int) -> None:
+        """Link the case to those with the same values, after better evidence for it has gone."""
+        case = await links.case(number)
+        if case is None:
+            return
+        for key in self._keys_of(case, correction=await self._is_correction(case)):
+            known = await self._find(key)
+            for other in known.cases if known is not None else ():
+                await _link(links, number, other)
 
     def _keys_of(self, case: Case, *, correction: bool) -> list[str]:
         process = self._processes.get(case.process)
@@ -100,69 +101,24 @@ class UniqueValues:
         found = await self._keys.find({"_id": key}, limit=1, session=self._session)
         return from_document(found[0], FieldKey) if found else None
 
-    async def _unlink(
-        self,
-        written: WrittenChanges,
-        number: int,
-        others: Iterable[Sequence[int]],
-        now: datetime,
-        mail_key: str | None,
-    ) -> None:
-        """End the links that only these values made, with cases that have none of them any
-        longer.
-        """
-        same = {other for cases in others for other in cases}
-        for link in written.cases[number].links:
-            if link.kind != _DUPLICATE or link.by != "fields" or link.case in same:
-                continue
-            other = await self._case(written, link.case)
-            sides = [(written.cases[number], link.case)]
-            sides += [(other, number)] if other is not None else []
-            for case, target in sides:
-                gone = [CaseLink(case=target, kind=_DUPLICATE, by="fields")]
-                written.add(case, [_unlinked(case, gone)], LINKED, now, mail_key=mail_key)
 
-    async def _link(
-        self, written: WrittenChanges, number: int, target: int, now: datetime, mail_key: str | None
-    ) -> int:
-        """Link two cases as duplicates, both ways; returns 1 if that is new."""
-        case, other = await self._case(written, number), await self._case(written, target)
-        if case is None or other is None or number == target:
-            return 0
-        if case.merged_into is not None or other.merged_into is not None:
-            return 0  # one case by now, or part of one
-        sides = ((case, other.number), (other, case.number))
-        if not all(has_room(side, to, _DUPLICATE) for side, to in sides):
-            return 0
-        for side, to in sides:
-            link = CaseLink(case=to, kind=_DUPLICATE, by="fields")
-            written.add(side, [linked(side, link)], LINKED, now, mail_key=mail_key)
-        return 1
-
-    async def _case(self, written: WrittenChanges, number: int) -> Case | None:
-        if number in written.cases:
-            return written.cases[number]
-        found = await self._cases.find({"_id": number}, limit=1, session=self._session)
-        return from_document(found[0], Case) if found else None
+async def _unlink(links: CaseLinks, number: int, others: Iterable[Sequence[int]]) -> None:
+    """End the links that only these values made, with cases that have none of them any longer."""
+    same = {other for cases in others for other in cases}
+    case = links.written.cases[number]
+    for link in case.links:
+        if link.kind == DUPLICATE and link.by == BY_FIELDS and link.case not in same:
+            await links.remove(case, link)
 
 
-def has_room(case: Case, target: int, kind: str) -> bool:
-    """Whether the case has no such link yet, and may get one more."""
-    known = {(known.case, known.kind) for known in case.links}
-    return (target, kind) not in known and len(known) < MAX_LINKS
-
-
-def linked(case: Case, link: CaseLink) -> Linked:
-    """The change that adds a link."""
-    flags = with_flags(case, [CaseFlag.DUPLICATE_OF] if link.kind == _DUPLICATE else [])
-    return Linked(links=[link], flags=case.flags if flags is None else flags)
-
-
-def _unlinked(case: Case, gone: list[CaseLink]) -> Linked:
-    """The flag goes with the last link to a duplicate."""
-    left = [link for link in case.links if link not in gone and link.kind == _DUPLICATE]
-    flags = case.flags if left else [flag for flag in case.flags if flag != CaseFlag.DUPLICATE_OF]
-    return Linked(links=[], flags=flags, gone=gone)
+async def _link(links: CaseLinks, number: int, target: int) -> int:
+    """Link two cases as duplicates, both ways; returns 1 if that is new."""
+    case, other = await links.case(number), await links.case(target)
+    if case is None or other is None or number == target:
+        return 0
+    if case.merged_into is not None or other.merged_into is not None:
+        return 0  # one case by now, or part of one
+    return int(await links.add(case, target, DUPLICATE, BY_FIELDS))
 
 
 def _document(key: str, cases: list[int]) -> Document:

@@ -118,7 +118,12 @@ def _fields(what: FieldsSet) -> str:
 
 def _linked(what: Linked) -> str:
     words = [f"{_LINKS[link.kind]} case {link.case}" for link in what.links]
-    ended = [f"{_LINKS[link.kind]} case {link.case}" for link in what.gone]
+    kept = {(link.case, link.kind) for link in what.links}  # by better evidence
+    ended = [
+        f"{_LINKS[link.kind]} case {link.case}"
+        for link in what.gone
+        if (link.case, link.kind) not in kept
+    ]
     found = f"found to be {', '.join(words)}" if words else ""
     gone = f"no longer {', '.join(ended)}" if ended else ""
     return "; ".join(part for part in (found, gone) if part)

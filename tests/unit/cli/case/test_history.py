@@ -75,6 +75,17 @@ def test_every_kind_of_change_has_words() -> None:
             "found to be a duplicate of case 7, corrected by case 8",
         ),
         (
+            Linked(
+                links=[CaseLink(case=7, kind="duplicate-of", by="xml")],
+                flags=["duplicate-of"],
+                gone=[
+                    CaseLink(case=7, kind="duplicate-of", by="fields"),
+                    CaseLink(case=9, kind="duplicate-of", by="fields"),
+                ],
+            ),
+            "found to be a duplicate of case 7; no longer a duplicate of case 9",
+        ),
+        (
             StageMoved(from_stage="a", to_stage="b", from_process="p", to_process="q", closed=True),
             "moved from a to q / b, closed",
         ),

@@ -1,0 +1,113 @@
+"""Lets links by invoices follow the mails that a split moves, in its transaction."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from schemas.changes import LinkKind
+from schemas.stored import Case, Comment, FieldKey, from_document
+from services.casework.decisions.invoice_keys import evidence
+from services.casework.persistence.case_links import BY_FIELDS, DUPLICATE, CaseLinks
+from services.casework.persistence.unique_values import UniqueValues
+from services.runtime.store.mongo import Store
+
+
+@dataclass(frozen=True)
+class _Holders:
+    """The cases that have an invoice now, and those that correct it, each once, first mail first.
+
+    `by` is how the invoice is recognized.
+    """
+
+    by: str
+    cases: Sequence[int]
+    corrections: Sequence[int]
+
+    def links_of(self, number: int) -> Iterator[tuple[int, LinkKind]]:
+        """What may connect a case with others."""
+        others = [other for other in self.cases if other != number]
+        if number in self.cases:
+            yield from ((other, DUPLICATE) for other in others)
+            yield from ((other, "corrected-by") for other in self.corrections if other != number)
+        if number in self.corrections:
+            yield from ((other, "corrects") for other in others)
+
+
+class InvoiceLinks:
+    """Which cases the invoices of mails connect. Methods raise TransientError."""
+
+    def __init__(self, store: Store, links: CaseLinks) -> None:
+        self._comments = store.collection(Comment.COLLECTION)
+        self._keys = store.collection(FieldKey.COLLECTION)
+        self._links = links
+
+    async def follow_split(
+        self, unique: UniqueValues, origin: Case, new: int, mails: Sequence[str]
+    ) -> None:
+        """End the links of `origin` that only the moved mails made, and link case `new` instead."""
+        moved = await self._holders(mails)
+        if not moved:
+            return
+        left = await self._links.case(origin.number)
+        if left is not None and any(link.by != BY_FIELDS for link in left.links):
+            await self._end(unique, left, moved)
+        for holders in moved:
+            await self._connect(holders, new)
+
+    async def _end(self, unique: UniqueValues, case: Case, moved: Sequence[_Holders]) -> None:
+        """End the links of a case for which no mail of it has the invoice any longer."""
+        query = {"case": case.number, "kind": "mail"}
+        found = await self._comments.find(query, ["_id"], session=self._links.session)
+        staying = await self._holders([comment["_id"] for comment in found])
+        affected = {other for holders in moved for other in _all(holders)}
+        kept = {link for holders in staying for link in holders.links_of(case.number)}
+        gone = [
+            link
+            for link in case.links
+            if link.by != BY_FIELDS and link.case in affected and (link.case, link.kind) not in kept
+        ]
+        for link in gone:
+            await self._links.remove(case, link)
+        if any(link.kind == DUPLICATE for link in gone):
+            await unique.link_again(self._links, case.number)
+
+    async def _connect(self, holders: _Holders, new: int) -> None:
+        """Link what the new case shares, as if its mails had come to it: with the first one."""
+        number = new
+        if number in holders.cases:
+            first, *others = holders.cases
+            for other in others if first == number else [number]:
+                await self._add(first, other, DUPLICATE, holders.by)
+            for other in holders.corrections:
+                await self._add(number, other, "corrected-by", holders.by)
+        if number in holders.corrections:
+            for other in [other for other in holders.cases if other != number][:1]:
+                await self._add(number, other, "corrects", holders.by)
+
+    async def _add(self, number: int, other: int, kind: LinkKind, by: str) -> None:
+        case = await self._links.case(number)
+        if case is not None:
+            await self._links.add(case, other, kind, by)
+
+    async def _holders(self, mails: Collection[str]) -> list[_Holders]:
+        """Who has the invoices of these mails."""
+        among = {"$in": list(mails)}
+        query = {"$or": [{"mails": among}, {"corrections": among}]}
+        found = await self._keys.find(query, session=self._links.session)
+        keys = [from_document(document, FieldKey) for document in found]
+        wanted = {mail for key in keys for mail in (*key.mails, *key.corrections)}
+        comments = await self._comments.find(
+            {"_id": {"$in": list(wanted)}}, ["case"], session=self._links.session
+        )
+        where = {comment["_id"]: int(comment["case"]) for comment in comments}
+        return [
+            _Holders(evidence(key.id), _cases(key.mails, where), _cases(key.corrections, where))
+            for key in keys
+        ]
+
+
+def _all(holders: _Holders) -> set[int]:
+    return {*holders.cases, *holders.corrections}
+
+
+def _cases(mails: Sequence[str], where: dict[str, int]) -> list[int]:
+    return list(dict.fromkeys(where[mail] for mail in mails if mail in where))
