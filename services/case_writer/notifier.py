@@ -70,7 +70,7 @@ async def _publish_receipts(outlet: Outlet, receipts: list[Outgoing]) -> None:
         async with asyncio.timeout(RECEIPT_PATIENCE_S):
             await outlet.publish_all(receipts)
     except (TransientError, TimeoutError) as error:
-        hint = "a node of the broker may be unreachable; those who wait ask again"
+        hint = "a node of the broker may be unreachable; whoever waits for a receipt asks again"
         log.warning("receipts_unconfirmed", messages=len(receipts), error=error, hint=hint)
 
 

@@ -42,7 +42,7 @@ class Originals:
 def _reference(mail: RawMail) -> BlobRef:
     if mail.blob is None:
         raise PermanentError(
-            "the message holds neither the mail nor a reference to it", mail_key=mail.key
+            "the message contains neither the mail nor a reference to it", mail_key=mail.key
         )
     return mail.blob
 

@@ -129,8 +129,8 @@ class CaseWriter:
         try:
             return await self._until_written([replace(received, command=park)])
         except PermanentError as again:
-            tried = "once" if attempts == 1 else f"{attempts} times"
-            text = f"the mail cannot even be parked: {again}; it was tried {tried}, then to park it"
+            tried = "one attempt" if attempts == 1 else f"{attempts} attempts"
+            text = f"after {tried}, the mail cannot be written, and it cannot be parked: {again}"
             return CommandRefusedError(text, mail_key=mail.key)
 
     async def _until_written(self, group: Sequence[ReceivedCommand]) -> WrittenBatch:

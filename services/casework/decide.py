@@ -29,7 +29,7 @@ def decide(action: actions.Action, situation: Situation) -> Accepted:
         raise ActionRefusedError(
             "merged",
             f"case {situation.case.number} is merged into case {target}",
-            f"work case {target}, or unmerge case {situation.case.number} first",
+            f"work on case {target}, or unmerge case {situation.case.number} first",
         )
     handler: Callable[[Any, Situation], Accepted] = _HANDLERS[type(action)]
     return handler(action, situation)

@@ -34,7 +34,7 @@ def normal_form(field: Field, value: str | bool) -> str | bool:
     if field.type == "bool":
         return _boolean(value)
     if not isinstance(value, str):
-        raise InvalidFieldError(f"{value!r} is no {field.type}", "give text")
+        raise InvalidFieldError(f"{value!r} is not a valid {field.type}", "give text")
     text = " ".join(value.split())
     if not text or len(text) > MAX_TEXT_CHARS:
         problem = "is empty" if not text else f"has {len(text)} characters"
@@ -60,7 +60,7 @@ def _choice(field: Field, text: str) -> str:
         if choice.casefold() == text.casefold():
             return choice
     raise InvalidFieldError(
-        f"{text!r} is none of the choices", f"choose from: {', '.join(field.choices)}"
+        f"{text!r} is not one of the choices", f"choose from: {', '.join(field.choices)}"
     )
 
 
@@ -71,7 +71,7 @@ def number(text: str) -> str:
     found = _AMOUNT.fullmatch(text.strip())
     digits = _decimal(found[2]) if found else None
     if found is None or digits is None:
-        raise InvalidFieldError(f"{text!r} is no unambiguous number", "write 1234.56")
+        raise InvalidFieldError(f"{text!r} is not an unambiguous number", "write 1234.56")
     value = Decimal(f"{found[1]}{digits}")
     return format(value if value else abs(value), "f")
 
@@ -82,7 +82,7 @@ def money(text: str) -> str:
     """
     amount, currency = _without_currency(text)
     if currency is None:
-        raise InvalidFieldError(f"{text!r} names no currency", "write 1234.56 PLN")
+        raise InvalidFieldError(f"{text!r} has no currency", "write 1234.56 PLN")
     return money_text(Decimal(number(amount)), currency)
 
 
@@ -107,7 +107,7 @@ def iso_date(text: str) -> str:
         if day_first[2] == "/" and day <= 12 and day != month:
             raise InvalidFieldError(f"{text!r} can be read in two ways", hint)
     else:
-        raise InvalidFieldError(f"{text!r} is no date", hint)
+        raise InvalidFieldError(f"{text!r} is not a date", hint)
     try:
         return date(year, month, day).isoformat()
     except ValueError:
@@ -117,7 +117,7 @@ def iso_date(text: str) -> str:
 def email(text: str) -> str:
     """An address in lower case. Raises InvalidFieldError."""
     if not _EMAIL.fullmatch(text):
-        raise InvalidFieldError(f"{text!r} is no mail address", "write name@example.com")
+        raise InvalidFieldError(f"{text!r} is not a mail address", "write name@example.com")
     return text.lower()
 
 
@@ -127,7 +127,7 @@ def nip(text: str) -> str:
     """
     digits = re.sub(r"[\s\u00a0.-]", "", text).upper().removeprefix("PL")
     if not re.fullmatch(r"[0-9]{10}", digits) or digits == "0000000000":
-        raise InvalidFieldError(f"{text!r} is no NIP", "write its ten digits")
+        raise InvalidFieldError(f"{text!r} is not a NIP", "write its ten digits")
     total = sum(weight * int(digit) for weight, digit in zip(_NIP_WEIGHTS, digits[:9], strict=True))
     if total % 11 != int(digits[9]):  # a remainder of 10 is no digit, so no NIP has it
         raise InvalidFieldError(f"the checksum of NIP {text!r} is wrong", "compare its digits")
@@ -144,7 +144,7 @@ def iban(text: str) -> str:
         compact = f"PL{compact}"
     if not re.fullmatch(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{8,30}", compact) or not compact.isascii():
         raise InvalidFieldError(
-            f"{text!r} is no IBAN", "write it with its country, such as PL61 1090 1014 …"
+            f"{text!r} is not an IBAN", "write it with its country, such as PL61 1090 1014 …"
         )
     if compact.startswith("PL") and len(compact) != 28:
         raise InvalidFieldError(
@@ -167,7 +167,7 @@ def ksef(text: str) -> str:
     compact = re.sub(r"[\s-]", "", text).upper()
     found = re.fullmatch(r"([0-9]{10})([0-9]{8})([0-9A-F]{12})([0-9A-F]{2})", compact)
     if found is None:
-        raise InvalidFieldError(f"{text!r} is no KSeF number", hint)
+        raise InvalidFieldError(f"{text!r} is not a KSeF number", hint)
     body = f"{found[1]}-{found[2]}-{found[3]}"
     if crc8(body.encode("ascii")) != int(found[4], 16):
         raise InvalidFieldError(f"the checksum of KSeF number {text!r} is wrong", hint)

@@ -97,7 +97,7 @@ def opening(change: Change) -> dict[str, Any]:
                 "revision": change.revision,
             }
         case _:
-            raise ValueError(f"change {change.id} opens no case")
+            raise ValueError(f"change {change.id} does not open the case")
 
 
 def fold(changes: Sequence[Change]) -> Case:

@@ -25,6 +25,4 @@ class Done:
 
 def no_such_case(number: int) -> ActionRefusedError:
     """The same words for a case that does not exist and for one that the actor may not see."""
-    return ActionRefusedError(
-        "no-such-case", f"there is no case {number}", "look the number up again"
-    )
+    return ActionRefusedError("no-such-case", f"there is no case {number}", "check the number")

@@ -62,7 +62,7 @@ COMMANDS: dict[Group, tuple[Command | Family, ...]] = {
         ),
         Command("down", "up.down:down", "Stop a running `mailcase up`.", "down"),
         Command(
-            "demo", "demo.command:demo", "Show the main path on private servers.", "demo --keep"
+            "demo", "demo.command:demo", "Demonstrate Mailcase on private servers.", "demo --keep"
         ),
     ),
     CASE_WORK: (
@@ -205,7 +205,7 @@ SUBCOMMANDS: dict[str, tuple[Command, ...]] = {
             "Save a case's files to a folder.",
             "case save 235 --to downloads",
         ),
-        Command("add", "case.add:add", "Put a parked mail into a case.", "case add 235 5f1d0c2a"),
+        Command("add", "case.add:add", "Add a parked mail to a case.", "case add 235 5f1d0c2a"),
         Command(
             "move", "case.work:move", "Move a case to a stage or process.", "case move 235 approval"
         ),
@@ -250,7 +250,7 @@ SUBCOMMANDS: dict[str, tuple[Command, ...]] = {
         Command(
             "retry",
             "parked:retry",
-            "Route parked mails again by the current settings.",
+            "Route parked mails again with the current settings.",
             "parked retry --all --reason spam",
         ),
         Command(
@@ -264,7 +264,7 @@ SUBCOMMANDS: dict[str, tuple[Command, ...]] = {
         Command(
             "install",
             "service.install:install",
-            "Write a unit of systemd that runs `mailcase up`.",
+            "Write a systemd unit that runs `mailcase up`.",
             "service install --user mailcase",
         ),
     ),
@@ -301,7 +301,7 @@ SUBCOMMANDS: dict[str, tuple[Command, ...]] = {
         Command(
             "disable",
             "accounts.users:disable",
-            "Let a user sign in no more.",
+            "Prevent a user from signing in.",
             "user disable anna@example.com",
         ),
         Command(
@@ -313,7 +313,7 @@ SUBCOMMANDS: dict[str, tuple[Command, ...]] = {
         Command(
             "link",
             "accounts.users:link",
-            "Print a one-time link with which a user sets a new password.",
+            "Print a one-time link for setting a new password.",
             "user link anna@example.com",
         ),
     ),
@@ -321,7 +321,7 @@ SUBCOMMANDS: dict[str, tuple[Command, ...]] = {
         Command(
             "create",
             "accounts.tokens:create",
-            "Make a token and print it.",
+            "Create a token and print it.",
             "token create reports --scope cases:read --process invoices",
         ),
         Command("list", "accounts.tokens:list_tokens", "List all tokens.", "token list"),
@@ -342,7 +342,7 @@ SUBCOMMANDS: dict[str, tuple[Command, ...]] = {
         Command(
             "show",
             "dead.command:show",
-            "Show why a message is dead, or its bytes.",
+            "Show why a message is a dead letter, or its bytes.",
             "dead show 5f1d0c2a9b7e",
         ),
         Command(

@@ -39,7 +39,7 @@ async def _http_error(_request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     headers = (error.headers if isinstance(error, HTTPException) else None) or {}
     detail = {
-        404: "there is no such page; the API is described at /api/v1/openapi.json",
+        404: "there is no such resource; the API is described at /api/v1/openapi.json",
         405: f"use one of the methods {headers.get('Allow', 'described')} here",
     }.get(status, TITLES.get(status, "error"))
     reason = TITLES.get(status, "error").lower().replace(" ", "-")

@@ -25,7 +25,7 @@ class Drafts:
         await self._drafts.put_each([to_document(draft)])
 
     async def remove(self, case: int, kind: str, owner: str) -> bool:
-        """Remove a draft; False when there is none."""
+        """Delete a draft; False when there is none."""
         return bool(await self._drafts.delete({"_id": draft_id(case, kind, owner)}))
 
 

@@ -30,7 +30,7 @@ SEND_SECONDS = Histogram(
 )
 SERVER_UP = Gauge(
     "mailcase_sender_server_up",
-    "1 while sessions with the SMTP server succeed, 0 from one that failed on",
+    "1 while sessions with the SMTP server succeed, 0 after one failed",
     ["smtp"],
 )
 END_TO_END_SECONDS = Histogram(

@@ -214,7 +214,7 @@ class Sender:
             raise
         except Exception as error:  # a bug that this mail triggers: it is retried ever more rarely
             log.exception("attempt_failed", mail=mail.id, case=mail.case)
-            return _deferred(mail, f"a fault of ours: {type(error).__name__}")
+            return _deferred(mail, f"an internal error: {type(error).__name__}")
 
     async def _send(self, mail: OutgoingMail) -> DeliveryResult:
         process = self._processes.get(mail.process)
@@ -226,10 +226,10 @@ class Sender:
             message = compose(mail, files, self._signer)
         except (PermanentError, ValueError) as error:
             return DeliveryResult(
-                rejected=dict.fromkeys(mail.remaining, f"it cannot be put together: {error}")
+                rejected=dict.fromkeys(mail.remaining, f"it cannot be composed:  {error}")
             )
         if len(message) > self._limits.max_mail_bytes:
-            too_large = f"its {len(message)} bytes are more than sender.max_mail_bytes allows"
+            too_large = f"it has {len(message)} bytes, more than sender.max_mail_bytes allows"
             return DeliveryResult(rejected=dict.fromkeys(mail.remaining, too_large))
         started = time.monotonic()
         result = await self._transports[name].send(mail.author.address, mail.remaining, message)

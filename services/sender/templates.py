@@ -143,6 +143,6 @@ class Templates:
                 self._rendered(template or "", "", sample)
             except Exception as error:  # noqa: BLE001 - templates may raise anything
                 problem = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-                hint = "it knows reference, number, process, stage and opened_at"
+                hint = "it can use reference, number, process, stage and opened_at"
                 found.append(Mistake(f"{path}.{key}", problem, hint))
         return found

@@ -177,7 +177,7 @@ def test_a_case_is_shown_and_a_missing_one_is_an_error_of_one_line(pipeline: Pip
     shown = mailcase(pipeline, "case", "show", "1")
     assert shown.stdout.startswith(b"Case [#1]")
     missing = mailcase(pipeline, "case", "show", "2")
-    hint = b"`mailcase case list` shows which there are"
+    hint = b"`mailcase case list` shows all cases"
     assert (missing.returncode, missing.stderr) == (
         1,
         b"mailcase: there is no case 2; " + hint + b"\n",

@@ -82,7 +82,9 @@ def _use(
         else:
             terminal.run(command, 60)
     assert is_up, "README.md does not run `mailcase up`"
-    link = terminal.wait_for(r"make the first account here, once:\s+(http://\S+)", 60)[1]
+    link = terminal.wait_for(
+        r"create the first account with this link, which works once:\s+(http://\S+)", 60
+    )[1]
     _timed(report, "the case at the desk", lambda: _see_at_desk(link))
     provider.deliver(SECOND, "Druga faktura.")
     _timed(report, "a second mail", lambda: terminal.wait_for(rf"#\d+ +opened.*{SECOND}", 60))

@@ -113,7 +113,7 @@ class Answers:
         for missing in await self._blobs.missing(references):
             name = references[missing].name[:80]
             raise CommandRefusedError(
-                f"no-such-blob: {name!r} names one that is not there, or of another size"
+                f"no-such-blob: {name!r} names a blob that does not exist or has another size"
             )
         contents = [file.content for file in files if file.content is not None]
         return list(_attachments(files, iter(await self._blobs.put_all(contents))))

@@ -11,7 +11,7 @@ def close(_action: actions.Close, situation: Situation) -> Accepted:
     case = situation.case
     if case.status == "closed":
         raise ActionRefusedError(
-            "already-there", f"case {case.number} is closed already", "nothing is left to do"
+            "already-there", f"case {case.number} is closed already", "nothing needs to be done"
         )
     return one_change(case, Closed())
 
@@ -20,7 +20,7 @@ def reopen(_action: actions.Reopen, situation: Situation) -> Accepted:
     case, process = situation.case, situation.process
     if case.status == "open":
         raise ActionRefusedError(
-            "already-there", f"case {case.number} is open already", "nothing is left to do"
+            "already-there", f"case {case.number} is open already", "nothing needs to be done"
         )
     stage = process.stage(case.stage) if process else None
     return one_change(case, Reopened(due_at=due_at(stage, situation.now)))

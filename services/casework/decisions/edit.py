@@ -36,6 +36,6 @@ def edit(action: actions.Edit, situation: Situation) -> Accepted:
                 raise
     if not changes:
         raise ActionRefusedError(
-            "already-there", "the case has those values", "nothing is left to do"
+            "already-there", "the case has these values already", "nothing needs to be done"
         )
     return Accepted({situation.case.number: changes})

@@ -17,7 +17,7 @@ def assign(action: actions.Assign, situation: Situation) -> Accepted:
         raise ActionRefusedError("invalid-assignee", f"{to!r} is neither a user nor a group", hint)
     if to == case.assignee:
         problem = f"case {case.number} is assigned to {to or 'nobody'} already"
-        raise ActionRefusedError("already-there", problem, "nothing is left to do")
+        raise ActionRefusedError("already-there", problem, "nothing needs to be done")
     return one_change(case, Assigned(was=case.assignee, to=to))
 
 
@@ -30,7 +30,7 @@ def set_title(action: actions.SetTitle, situation: Situation) -> Accepted:
         )
     if title == situation.case.title:
         raise ActionRefusedError(
-            "already-there", "the case has that title", "nothing is left to do"
+            "already-there", "the case has this title already", "nothing needs to be done"
         )
     return one_change(situation.case, Titled(was=situation.case.title, to=title))
 
@@ -42,7 +42,7 @@ def set_due(action: actions.SetDue, situation: Situation) -> Accepted:
         raise ActionRefusedError("closed", f"case {case.number} is closed", hint)
     if action.due_at == case.due_at:
         raise ActionRefusedError(
-            "already-there", "the case has that due date", "nothing is left to do"
+            "already-there", "the case has this due date already", "nothing needs to be done"
         )
     return one_change(case, DueSet(was=case.due_at, to=action.due_at))
 
@@ -53,7 +53,9 @@ def add_note(action: actions.AddNote, situation: Situation) -> Accepted:
     if len(action.text) > MAX_NOTE_CHARS:
         problem = f"the note has {len(action.text)} characters"
         raise ActionRefusedError(
-            "note-too-long", problem, f"attach a text over {MAX_NOTE_CHARS} characters as a file"
+            "note-too-long",
+            problem,
+            f"attach a text of more than {MAX_NOTE_CHARS} characters as a file",
         )
     changes = {situation.case.number: [Noted(comment=situation.comment_id)]}
     return Accepted(changes, note=action.text)

@@ -29,7 +29,7 @@ def set_fields(action: actions.SetFields, situation: Situation) -> Accepted:
     }
     if not changed:
         raise ActionRefusedError(
-            "already-there", "the fields have those values", "nothing is left to do"
+            "already-there", "the fields have these values already", "nothing needs to be done"
         )
     was = {name: case.fields[name] for name in changed if name in case.fields}
     flags = [flag for flag in case.flags if flag not in _settled(changed, process)]

@@ -15,7 +15,7 @@ def merge(action: actions.MergeInto, situation: Situation) -> Accepted:
             "same-case", f"case {case.number} cannot be merged into itself", hint
         )
     if target is None or not may_work_case(situation, target):
-        hint = "look the number up again"
+        hint = "check the number"
         raise ActionRefusedError("no-such-case", f"there is no case {action.target}", hint)
     if target.merged_into is not None:
         problem = f"case {target.number} is itself merged into case {target.merged_into}"
@@ -40,8 +40,8 @@ def unmerge(_action: actions.Unmerge, situation: Situation) -> Accepted:
     """The case as it was before it was merged; `other` is the case that it leaves."""
     case, target = situation.case, situation.other
     if case.merged_into is None or target is None:
-        problem = f"case {case.number} is merged into no other case"
-        raise ActionRefusedError("not-merged", problem, "nothing is left to do")
+        problem = f"case {case.number} is not merged into another case"
+        raise ActionRefusedError("not-merged", problem, "nothing needs to be done")
     return Accepted(
         {
             case.number: [Unmerged(out_of=target.number, status=situation.status_before_merge)],

@@ -25,7 +25,9 @@ def move(action: actions.Move, situation: Situation) -> Accepted:
     current = process.stage(case.stage)
     if target.name == case.stage:
         raise ActionRefusedError(
-            "already-there", f"case {case.number} is at {target.name}", "nothing is left to do"
+            "already-there",
+            f"case {case.number} is already at {target.name}",
+            "nothing needs to be done",
         )
     if current is not None:
         _require_transition(current, target, situation, process)
@@ -44,11 +46,11 @@ def _move_to_process(action: actions.Move, name: str, situation: Situation) -> A
     if WORKER not in roles:
         hint = "ask someone with a role in both"
         raise ActionRefusedError(
-            "not-allowed", f"you have no role in process {name} that may work cases", hint
+            "not-allowed", f"you have no role in process {name} that may work on cases", hint
         )
     target = process.initial_stage if action.stage is None else process.stage(action.stage)
     if target is None or (not target.initial and MANAGER not in roles):
-        hint = f"leave the stage out, so that the case begins at {process.initial_stage.name}"
+        hint = f"leave the stage out, and the case begins at {process.initial_stage.name}"
         raise ActionRefusedError(
             "no-such-stage", f"a case cannot enter {name} at {action.stage!r}", hint
         )

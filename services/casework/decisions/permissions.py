@@ -12,7 +12,7 @@ from services.runtime.settings import Process
 def require_worker(situation: Situation) -> None:
     """Raises ActionRefusedError if the actor may not work on the case."""
     if not may_work_case(situation, situation.case):
-        problem = f"you may not work cases of process {situation.case.process}"
+        problem = f"you may not work on cases of process {situation.case.process}"
         raise ActionRefusedError("not-allowed", problem, "ask a manager of the process for a role")
 
 

@@ -19,10 +19,10 @@ def split(action: actions.SplitOff, situation: Situation) -> Accepted:
     unknown = [comment_id for comment_id in wanted if comment_id not in own]
     if not wanted or unknown:
         problem = (
-            f"case {case.number} has no comment {unknown[0]}" if unknown else "no comment is named"
+            f"case {case.number} has no comment {unknown[0]}" if unknown else "no comment was given"
         )
         raise ActionRefusedError(
-            "no-such-comment", problem, "name comments of this case by their ids"
+            "no-such-comment", problem, "give the ids of comments of this case"
         )
     going = [own[comment_id] for comment_id in wanted if own[comment_id].kind in _MAIL_KINDS]
     staying = [
@@ -31,7 +31,7 @@ def split(action: actions.SplitOff, situation: Situation) -> Accepted:
         if comment.id not in wanted and comment.kind in _MAIL_KINDS
     ]
     if not going:
-        hint = "name at least one mail: a case begins with one"
+        hint = "include at least one mail: a case begins with one"
         raise ActionRefusedError("no-mail", "none of these comments is a mail", hint)
     if not staying:
         hint = "leave at least one mail in the case"

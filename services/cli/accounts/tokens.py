@@ -22,19 +22,19 @@ from services.runtime.settings.durations import duration
 _DURATION = re.compile(r"[1-9][0-9]{0,3}[mhdw]", re.ASCII)
 _MAX_LIFETIME = timedelta(days=3650)
 
-Name = Annotated[str, Parameter(help="What the program is called in histories.")]
+Name = Annotated[str, Parameter(help="The name of the program in histories.")]
 Scope = Annotated[
     list[str],
     Parameter(
         name="--scope",
         negative="",
-        help="cases:read, cases:work, cases:answer, parked:manage or admin; may be given again.",
+        help="cases:read, cases:work, cases:answer, parked:manage or admin; can be repeated.",
     ),
 ]
 ProcessNames = Annotated[
     list[str] | None,
     Parameter(
-        name="--process", negative="", help="Only this process; may be given again. Default: all."
+        name="--process", negative="", help="Only this process; can be repeated. Default: all."
     ),
 ]
 Role = Annotated[
@@ -42,14 +42,14 @@ Role = Annotated[
     Parameter(
         name="--role",
         negative="",
-        help="Only this role; may be given again. Default: those of --owner, worker without.",
+        help="Only this role; can be repeated. Default: all of --owner's; worker without an owner.",
     ),
 ]
 Owner = Annotated[
     str | None,
     Parameter(
         name="--owner",
-        help="The user whose roles the token has at most. Default: nobody; it has its own.",
+        help="The owner; the token has at most their roles. Default: no owner.",
     ),
 ]
 Expires = Annotated[
@@ -81,7 +81,7 @@ def create(
     config: Config = DEFAULT_CONFIG,
     json: Json = False,
 ) -> None:
-    """Make a token and print it. It is printed this once and stored nowhere."""
+    """Create a token and print it. It is printed this once and stored nowhere."""
     wanted = _Wanted(name, scope, process, role, owner, _lifetime(expires))
     text, token = asyncio.run(_created(loaded(config), wanted))
     print(msgspec.json.encode(_shown(token) | {"secret": text}).decode() if json else text)
@@ -141,7 +141,7 @@ async def _revoked(settings: Settings, token_id: str) -> Token:
         token = await accounts.revoke_token(token_id.strip(), by=operator())
         if token is None:
             hint = "`mailcase token list` shows all tokens"
-            raise AccountError("no-such-token", "there is no such token that holds", hint)
+            raise AccountError("no-such-token", "there is no such valid token", hint)
         return token
 
 
@@ -150,7 +150,7 @@ def _lifetime(text: str) -> timedelta | None:
         return None
     if not _DURATION.fullmatch(text.strip()) or duration(text.strip()) > _MAX_LIFETIME:
         hint = "give a time such as 12h, 90d or 52w, of at most 3650d, or `never`"
-        raise SettingsError([Mistake("--expires", f"{text!r} is no such time", hint)])
+        raise SettingsError([Mistake("--expires", f"{text!r} is not such a time", hint)])
     return duration(text.strip())
 
 

@@ -20,7 +20,7 @@ Group = Annotated[
     Parameter(
         name="--group",
         negative="",
-        help="A group, as the access tables of the settings name it; may be given again.",
+        help="A group, as the access tables of the settings name it; can be repeated.",
     ),
 ]
 Admin = Annotated[
@@ -69,7 +69,7 @@ def list_users(*, config: Config = DEFAULT_CONFIG, json: Json = False) -> None:
 
 
 def disable(address: Address, /, *, config: Config = DEFAULT_CONFIG, json: Json = False) -> None:
-    """Let a user sign in no more. Their sessions and tokens end at once."""
+    """Prevent a user from signing in. Their sessions and tokens end at once."""
     settings = loaded(config)
     _print_user(asyncio.run(_switched(settings, address, on=False)), settings, json=json)
 
@@ -81,7 +81,7 @@ def enable(address: Address, /, *, config: Config = DEFAULT_CONFIG, json: Json =
 
 
 def link(address: Address, /, *, config: Config = DEFAULT_CONFIG, json: Json = False) -> None:
-    """Print a one-time link with which a user sets a new password. Earlier links stop working."""
+    """Print a one-time link for setting a new password. Earlier links stop working."""
     url = asyncio.run(_linked(loaded(config), address))
     print(msgspec.json.encode({"link": url}).decode() if json else url)
 

@@ -41,12 +41,12 @@ To = Annotated[
     Parameter(
         name="--to",
         negative="",
-        help="A recipient in place of the participants; may be given again.",
+        help="A recipient instead of the participants; can be repeated.",
     ),
 ]
 Cc = Annotated[
     list[str] | None,
-    Parameter(name="--cc", negative="", help="Who gets a copy; may be given again."),
+    Parameter(name="--cc", negative="", help="A recipient of a copy; can be repeated."),
 ]
 NoQuote = Annotated[
     bool,
@@ -56,20 +56,24 @@ Hold = Annotated[
     float,
     Parameter(
         name="--hold",
-        help="Seconds to wait before the mail goes out; until then `mailcase recall` takes it back.",
+        help="Seconds to wait before sending; meanwhile `mailcase recall` can take the mail back.",
         validator=Number(gte=0, lte=MAX_HOLD_S),
     ),
 ]
 Subject = Annotated[
     str | None,
-    Parameter(name="--subject", help="In place of the case's title.", validator=reject_blank),
+    Parameter(
+        name="--subject",
+        help="The subject; default: RE: and the title of the case.",
+        validator=reject_blank,
+    ),
 ]
 Automatic = Annotated[
     bool,
     Parameter(
         name="--automatic",
         negative="",
-        help="Mark it as written by a program: no machine answers it.",
+        help="Mark the mail as automatic, so that no program answers it.",
     ),
 ]
 
@@ -100,7 +104,7 @@ def reply(
         hint = "give each as name@example.com, without the name of the person"
         raise SettingsError(
             [
-                Mistake("--to", f"{printable(address)!r} is no address to mail to", hint)
+                Mistake("--to", f"{printable(address)!r} is not a mail address", hint)
                 for address in unusable
             ]
         )
@@ -174,7 +178,7 @@ def missing_author(
         *(recipient.lower() for recipient in to),
     }:
         return []
-    hint = f"; to send it there, repeat it with --to {known}" if known else ""
+    hint = f"; to include them, send it again with --to {known}" if known else ""
     return [
         f"the latest mail of case {case} is from {author}, who is not among the recipients{hint}"
     ]

@@ -73,7 +73,7 @@ WithArchive = Annotated[
     Parameter(
         name="--with-archive",
         negative="",
-        help="Copy the broker's archives too, from which `replay` restores mails.",
+        help="Also copy the broker's archives, from which `replay` restores mails.",
     ),
 ]
 
@@ -106,7 +106,7 @@ def backup(
             f"{error.filename or to} cannot be written: {error.strerror}; free some room or give --to"
         ) from error
     for path in missing:
-        print(f"not in the backup, since it does not exist: {path}")
+        print(f"not in the backup, because it does not exist: {path}")
     print(f"{complete}: {size_text(disk_use(complete).total)}, verified; it contains passwords")
     for old in _too_many(to, keep):
         shutil.rmtree(old)

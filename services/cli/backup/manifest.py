@@ -66,7 +66,7 @@ def read_manifest(folder: Path) -> Manifest:
             data = file.read(MAX_MANIFEST_BYTES + 1)
         manifest = msgspec.json.decode(data, type=Manifest)
     except FileNotFoundError as error:
-        raise PermanentError(f"{folder} is no backup: it has no {FILE}") from error
+        raise PermanentError(f"{folder} is not a backup: it has no {FILE}") from error
     except (OSError, msgspec.MsgspecError) as error:
         raise PermanentError(f"{path} cannot be read: {error}; use another backup") from error
     if manifest.format != FORMAT:

@@ -32,7 +32,8 @@ from services.runtime.store.mongo import Store
 
 Backup = Annotated[Path, Parameter(help="The folder of the backup.")]
 To = Annotated[
-    Path, Parameter(name="--to", help="The folder for the settings; it must not have any yet.")
+    Path,
+    Parameter(name="--to", help="The folder for the settings; it must not contain settings yet."),
 ]
 Data = Annotated[
     Path | None,
@@ -164,7 +165,7 @@ def _print_access(access: RestoredAccess, manifest: Manifest) -> None:
     if access.users:
         names = ", ".join(user.id for user in access.users)
         print(
-            f"may sign in, as on {manifest.created_at:%Y-%m-%d}: {names}; disable who left since: "
+            f"may sign in, as on {manifest.created_at:%Y-%m-%d}: {names}; disable those who have left since: "
             "`mailcase user disable`"
         )
 

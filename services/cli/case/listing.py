@@ -38,7 +38,7 @@ WithText = Annotated[
     str | None,
     Parameter(
         name="--text",
-        help="Only with this in title, opener or participants.",
+        help="Only cases with this text in title, opener or participants.",
         validator=reject_blank,
     ),
 ]
@@ -50,10 +50,10 @@ OlderThan = Annotated[
 ]
 Sort = Annotated[
     Literal["updated", "opened", "due", "number"],
-    Parameter(name="--sort", help="The order; newest first."),
+    Parameter(name="--sort", help="The sort key, in descending order."),
 ]
 Ascending = Annotated[
-    bool, Parameter(name="--ascending", negative="", help="Oldest or lowest first.")
+    bool, Parameter(name="--ascending", negative="", help="Sort in ascending order.")
 ]
 
 

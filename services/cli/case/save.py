@@ -17,7 +17,7 @@ from services.runtime.settings import Settings
 from services.runtime.store.blobs import Blobs
 from services.runtime.store.mongo import Store
 
-To = Annotated[Path, Parameter(name="--to", help="The folder; it is made when it is missing.")]
+To = Annotated[Path, Parameter(name="--to", help="The folder; it is created if it is missing.")]
 Named = Annotated[
     str | None,
     Parameter(name="--attachment", help="Only attachments with this name.", validator=reject_blank),
@@ -91,7 +91,7 @@ def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise PermanentError(f"{folder} cannot be made: {error.strerror}") from error
+        raise PermanentError(f"{folder} cannot be created: {error.strerror}") from error
 
 
 def _one_name(name: str) -> str:

@@ -49,9 +49,7 @@ _BEGINNING = "\\1…"
 
 Full = Annotated[
     bool,
-    Parameter(
-        name="--full", negative="", help="With quotes and signatures, as the mails have them."
-    ),
+    Parameter(name="--full", negative="", help="Show the whole texts, with quotes and signatures."),
 ]
 
 
@@ -97,9 +95,7 @@ async def read_case(settings: Settings, number: int) -> ShownCase:
         cases = store.collection(Case.COLLECTION)
         case = await cases.find_one({"_id": number})
         if case is None:
-            raise PermanentError(
-                f"there is no case {number}; `mailcase case list` shows which there are"
-            )
+            raise PermanentError(f"there is no case {number}; `mailcase case list` shows all cases")
         waiting = {"case": number, "state": {"$in": ["pending", "claimed"]}}
         return ShownCase(
             case,
@@ -130,7 +126,7 @@ def print_case(
         reason = f": {mail['failure']}" if mail["failure"] else ""
         _line(
             console,
-            f"\n  {mail['kind']} to {', '.join(mail['to'])} is not out yet{reason}",
+            f"\n  {mail['kind']} to {', '.join(mail['to'])} is not sent yet{reason}",
             "yellow",
         )
 

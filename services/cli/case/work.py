@@ -29,14 +29,12 @@ Revision = Annotated[
     int | None,
     Parameter(
         name="--revision",
-        help="Only if the case is still at this revision; otherwise nothing changes.",
+        help="Act only if the case is still at this revision.",
     ),
 ]
 Stage = Annotated[str, Parameter(help="The stage to enter.")]
 User = Annotated[str | None, Parameter(help="A user's address, or group:NAME.")]
-Nobody = Annotated[
-    bool, Parameter(name="--nobody", negative="", help="Take the case from whoever has it.")
-]
+Nobody = Annotated[bool, Parameter(name="--nobody", negative="", help="Remove the assignee.")]
 ToMe = Annotated[
     bool, Parameter(name="--to-me", negative="", help="Assign the case to the user of --as.")
 ]
@@ -48,7 +46,7 @@ ToProcess = Annotated[
     ),
 ]
 CommentIds = Annotated[
-    list[str], Parameter(name="--comment", negative="", help="A comment's id; may be given again.")
+    list[str], Parameter(name="--comment", negative="", help="A comment's id; can be repeated.")
 ]
 Title = Annotated[
     str | None, Parameter(name="--title", help="The new case's title.", validator=reject_blank)
@@ -80,7 +78,13 @@ def move(
     """Move a case to a stage of its process, or to another process."""
     if stage is None and process is None:
         raise SettingsError(
-            [Mistake("case move", "needs a stage or --process", "name where the case goes")]
+            [
+                Mistake(
+                    "case move",
+                    "needs a stage or --process",
+                    "give the stage, or --process with another process",
+                )
+            ]
         )
     wish = actions.Move(stage=stage, process=process)
     _act(number, wish, options)

@@ -161,7 +161,7 @@ class _Demo:
         self._append(demo_mails.COMPLAINTS, self._mails[demo_mails.COMPLAINTS][-1:])
         self._until_recorded()
         self._console.print(f"Recorded {time.monotonic() - started:.1f} s after they were sent.\n")
-        self._console.print(f"Case {number} is worked from its mail to its end:")
+        self._console.print(f"Case {number} goes from its mail to its end:")
         for line in asyncio.run(work_case(settings, number)):
             self._console.print(f"  {line}")
         self._console.print()

@@ -55,7 +55,7 @@ def init(
         Path | None, _option("--ca-file", "Certificates of a private authority, in PEM.")
     ] = None,
     oauth2: Annotated[
-        Literal["microsoft", "google"] | None, _option("--oauth2", "Log in by tokens.")
+        Literal["microsoft", "google"] | None, _option("--oauth2", "Log in with tokens.")
     ] = None,
     tenant: Annotated[Text, _option("--tenant", "Microsoft: the directory.")] = None,
     client_id: Annotated[Text, _option("--client-id", "Microsoft: the application.")] = None,
@@ -63,16 +63,18 @@ def init(
         Path | None, _option("--secret-file", "The client secret, or Google's JSON.")
     ] = None,
     token_url: Annotated[
-        Text, _option("--token-url", "Another token endpoint, as of a national cloud.")
+        Text, _option("--token-url", "Another token endpoint, such as that of a national cloud.")
     ] = None,
     process: Annotated[Text, _option("--process", "The name of the process.")] = None,
     template: Annotated[Text, _option("--template", "invoices, help-center or own.")] = None,
     title: Annotated[Text, _option("--title", "The title of a new process.")] = None,
-    stages: Annotated[Text, _option("--stages", "Stages in order, as `new,check,done`.")] = None,
+    stages: Annotated[
+        Text, _option("--stages", "Stages in order, such as `new,check,done`.")
+    ] = None,
     smtp: Annotated[Text, _option("--smtp", "Outgoing mail: HOST, HOST:PORT, or `found`.")] = None,
-    smtp_user: Annotated[Text, _option("--smtp-user", "Default: as for the mailbox.")] = None,
+    smtp_user: Annotated[Text, _option("--smtp-user", "Default: that of the mailbox.")] = None,
     smtp_password_file: Annotated[
-        Path | None, _option("--smtp-password-file", "Default: as for the mailbox.")
+        Path | None, _option("--smtp-password-file", "Default: that of the mailbox.")
     ] = None,
     test_mail: Annotated[Text, _option("--test-mail", "Send a test mail there.")] = None,
     yes: Yes = False,

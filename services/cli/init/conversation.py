@@ -20,7 +20,7 @@ def run(setup: Setup) -> int:
     """
     dialog = setup.dialog
     if setup.existing.text is None:
-        dialog.say("Mailcase reads a mailbox and makes cases of its mail.")
+        dialog.say("Mailcase reads a mailbox and turns its mail into cases.")
         dialog.say("Nothing is written before the end; Ctrl-C stops.")
     else:
         dialog.say(f"{setup.config} exists: this adds a mailbox to it.")
@@ -59,7 +59,7 @@ def _with_smtp(setup: Setup, incoming: Incoming, draft: Draft) -> Draft:
     if outgoing is None:
         return draft
     process = replace(draft.process, smtp=outgoing.name)
-    question = "Answer every mail that opens a case with its number?"
+    question = "Confirm every new case to its sender, with the case number?"
     process = replace(process, acknowledge=dialog.yes(question, default=False))
     complete = replace(draft, process=process, smtp=outgoing.section, key_file=_key_file(setup))
     if outgoing.section is None:

@@ -34,7 +34,12 @@ def ask_password(
     if given is not None and str(given) != "-":
         if not given.is_file():
             raise SettingsError(
-                [Mistake(option, f"{given} is no file: write the password into it")]
+                [
+                    Mistake(
+                        option,
+                        f"{given} is not a file: create it with the password as its only content",
+                    )
+                ]
             )
         return CredentialDraft(password_file=str(given.absolute()))
     if given is not None:
@@ -60,7 +65,7 @@ def ask_tokens(setup: Setup, provider: Provider, domain: str) -> CredentialDraft
     """
     existing = setup.existing.settings.oauth2 if setup.existing.settings else {}
     for name, section in existing.items():
-        question = f"Use the access of [oauth2.{name}], which is in the settings?"
+        question = f"Use the tokens of [oauth2.{name}] in the settings?"
         if section.provider == provider and setup.dialog.yes(question, default=True):
             return CredentialDraft(oauth2=name)
     answers, dialog = setup.answers, setup.dialog
@@ -91,5 +96,5 @@ def _secret_file(setup: Setup, provider: Provider, name: str) -> str:
 def _file(text: str) -> str:
     path = Path(text).expanduser()
     if not path.is_file():
-        raise ValueError(f"{path} is no file")
+        raise ValueError(f"{path} is not a file")
     return str(path.absolute())

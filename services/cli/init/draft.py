@@ -98,7 +98,7 @@ class Draft:
 
 
 HEADER = """\
-# Settings of Mailcase, written by `mailcase init`. Change what you like: comments stay.
+# Settings of Mailcase, written by `mailcase init`. You can edit them; your comments stay.
 # `mailcase check` tests this file. All settings: docs/settings.md
 """
 ADDED = "\n# Added by `mailcase init`.\n"
@@ -160,7 +160,7 @@ def _credential(password_file: str, oauth2: str) -> Iterator[str]:
 
 
 def _process(draft: ProcessDraft) -> Iterator[str]:
-    yield "\n# What becomes of the mail: a case that goes through these stages."
+    yield "\n# Each mail opens a case, which goes through these stages."
     yield f"[process.{draft.name}]"
     yield _line("title", draft.title)
     if draft.smtp:

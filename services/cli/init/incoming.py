@@ -192,7 +192,7 @@ def _change(setup: Setup, incoming: Incoming) -> Incoming | None:
         "another user name",
         "another server",
         "another folder",
-        "write the settings all the same",
+        "write the settings anyway",
         "stop",
     )
     match setup.dialog.choice("What do you want to change?", labels):

@@ -111,7 +111,7 @@ def try_smtp(setup: Setup, draft: Draft, name: str) -> bool:
         if not setup.dialog.interactive:
             raise PermanentError(f"{error}; nothing was written") from error
         setup.dialog.say(f"  {error}", "red")
-        question = "Go on without outgoing mail? (You can add it later)"
+        question = "Continue without outgoing mail? (You can add it later)"
         if setup.dialog.yes(question, default=True):
             return False
     return True

@@ -83,5 +83,5 @@ def _parsed(text: str) -> tuple[StageDraft, ...]:
         try:
             valid_name(name)
         except ValueError as error:
-            raise ValueError(f"{name!r}: {error}; titles may have any letters, later") from error
+            raise ValueError(f"{name!r}: {error}; a title may have any letters") from error
     return chain(names)

@@ -96,7 +96,7 @@ def _split(text: str) -> tuple[str, int]:
     if not port:
         return host, 0
     if not (port.isascii() and port.isdecimal() and len(port) <= 5 and 1 <= int(port) <= 65535):
-        raise ValueError(f"{port!r} is no port: give a number from 1 to 65535")
+        raise ValueError(f"{port!r} is not a port: give a number from 1 to 65535")
     return host, int(port)
 
 
@@ -126,10 +126,10 @@ def valid_address(text: str) -> str:
     except UnicodeError:
         labels = [""]
     if len(labels) == 1 and _LABEL.fullmatch(labels[0]):
-        raise ValueError(f"{domain!r} is no full domain: it has no dot, as in {domain}.com")
+        raise ValueError(f"{domain!r} is not a full domain: it has no dot, as in {domain}.com")
     if not all(_LABEL.fullmatch(label) for label in labels) or labels[-1].isdecimal():
         hint = "a domain has letters, digits and hyphens between its dots, as office.example.com"
-        raise ValueError(f"{domain!r} is no valid domain: {hint}")
+        raise ValueError(f"{domain!r} is not a valid domain: {hint}")
     return address
 
 

@@ -42,7 +42,7 @@ MailboxName = Annotated[
     str | None,
     Parameter(
         name="--mailbox",
-        help="The mailbox they count as fetched from; default: the process's only mailbox.",
+        help="The mailbox to record them for; default: the process's only mailbox.",
     ),
 ]
 Wait = Annotated[

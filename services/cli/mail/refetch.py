@@ -47,7 +47,7 @@ def refetch(*, since: Since, mailbox: MailboxName = None, config: Config = DEFAU
 
 def _result(server: IncomingServer, count: int) -> str:
     if server.protocol == "pop3":
-        return "POP3: what the database does not remember is fetched again by itself"
+        return "POP3: mails that the database does not have are fetched again without this command"
     if server.move_to:
         return f"recorded mails are in {server.move_to}: move them back with a mail program"
     if server.delete_after_fetch:

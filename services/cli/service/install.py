@@ -30,7 +30,7 @@ Data = Annotated[
 ]
 Memory = Annotated[
     str,
-    Parameter(name="--memory", help="How much memory all parts may take together, such as 2G."),
+    Parameter(name="--memory", help="The memory limit for all parts together, such as 2G."),
 ]
 
 
@@ -86,14 +86,18 @@ def _user(config: Path, given: str | None) -> str:
 
 def _memory(text: str) -> str:
     if re.fullmatch(r"[1-9][0-9]{0,9}[KMGT]?|[1-9][0-9]?%", text, re.ASCII) is None:
-        raise SettingsError([Mistake("--memory", f"{text!r} is no size", "give such as 2G")])
+        raise SettingsError(
+            [Mistake("--memory", f"{text!r} is not a size", "give a size such as 2G")]
+        )
     return text
 
 
 def _write(unit: Path, text: str) -> None:
     try:
         if unit.exists() and not unit.read_text().startswith(MARK):
-            raise PermanentError(f"{unit} was written by someone else: give another --unit")
+            raise PermanentError(
+                f"{unit} was not written by Mailcase: name another file with --unit"
+            )
         new = unit.with_name(f".{unit.name}.new")
         new.write_text(text)
         new.chmod(0o644)

@@ -48,7 +48,7 @@ TextFile = Annotated[
 ]
 Attach = Annotated[
     list[Path] | None,
-    Parameter(name="--attach", negative="", help="A file to attach; may be given again."),
+    Parameter(name="--attach", negative="", help="A file to attach; can be repeated."),
 ]
 Limit = Annotated[
     int,

@@ -47,7 +47,7 @@ Without = Annotated[
     Parameter(
         name="--without",
         negative="",
-        help="A service that shall not run; may be given again. `--without fetcher` takes no mail.",
+        help="A service to leave out; can be repeated. `--without fetcher` takes no mail.",
     ),
 ]
 
@@ -93,7 +93,7 @@ def up(
 @contextmanager
 def _started(presenter: Presenter, servers: PrivateServers) -> Iterator[PrivateServers]:
     names = " and ".join(server.name for server in servers.all)
-    text = f"starting the private {names} (some 10 s)" if names else "starting"
+    text = f"starting the private {names} (about 10 s)" if names else "starting"
     with presenter.progress(text):
         servers.start()
     try:

@@ -127,12 +127,14 @@ class Runner:
             self._presenter.event("link", f"no link to sign in: {error}", "warning")
         else:
             if link is not None:
-                self._presenter.event("link", f"make the first account here, once: {link}")
+                self._presenter.event(
+                    "link", f"create the first account with this link, which works once: {link}"
+                )
 
     def _check_disk(self) -> None:
         use = disk_use(self._data)
         if use.is_scarce and not self._disk_is_scarce:
-            text = f"only {size_text(use.free)} are free for {self._data}: free some, or move the folder"
+            text = f"only {size_text(use.free)} are free for {self._data}: free some space, or move the folder"
             self._presenter.event("disk_scarce", text, "error", free_bytes=use.free)
         self._disk_is_scarce = use.is_scarce
 

@@ -35,7 +35,7 @@ class TooManyAttemptsError(AccountError):
         minutes = max(1, -(-retry_after_s // 60))
         super().__init__(
             "too-many-attempts",
-            "too many log-ins failed here",
+            "too many log-ins from here failed",
             f"try again in {minutes} minute{'s' if minutes > 1 else ''}, or ask an administrator for a link",
         )
         self.retry_after_s = retry_after_s

@@ -100,7 +100,9 @@ def checked_scopes(scopes: Sequence[str]) -> list[str]:
     known = [permission.value for permission in Permission]
     wrong = sorted(set(scopes) - set(known))
     if wrong or not scopes:
-        problem = f"there is no scope {wrong[0][:40]!r}" if wrong else "a token needs a scope"
+        problem = (
+            f"there is no scope {wrong[0][:40]!r}" if wrong else "a token needs at least one scope"
+        )
         raise AccountError("invalid-scope", problem, f"the scopes are {', '.join(known)}")
     return [scope for scope in known if scope in scopes]
 

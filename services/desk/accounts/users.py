@@ -25,7 +25,7 @@ def normal_address(address: str) -> str:
     # roles.
     if _ADDRESS.fullmatch(normal) is None or not normal.isascii():
         raise AccountError(
-            "invalid-address", "that is not an address", "give one such as anna@example.com"
+            "invalid-address", "that is not an address", "give an address such as anna@example.com"
         )
     return normal
 
@@ -35,7 +35,7 @@ def checked_line(text: str, what: str) -> str:
     text = " ".join(text.split(" ")).strip()
     if _LINE.fullmatch(text) is None:
         raise AccountError(
-            f"invalid-{what}", f"the {what} is empty or no plain text", "give 1 to 200 characters"
+            f"invalid-{what}", f"the {what} is empty or not plain text", "give 1 to 200 characters"
         )
     return text
 
@@ -107,8 +107,8 @@ class Users:
         except TakenError:
             raise AccountError(
                 "user-exists",
-                f"there is a user {user.id} already",
-                "change that one, or choose another address",
+                f"there already is a user {user.id}",
+                "change that user, or choose another address",
             ) from None
         return user
 

@@ -32,9 +32,9 @@ async def stream_events(call: Call[NoQuery, None]) -> Reply | Response:
         )
     except TooManyStreamsError as error:
         if error.own:
-            detail = "too many open streams of yours; close some pages"
+            detail = "you have too many open streams; close some pages"
             raise ProblemError(429, "too-many-streams", detail) from error
-        detail = "this desk has no room for more streams; try again in a few seconds"
+        detail = "this desk cannot serve more streams; try again in a few seconds"
         raise ProblemError(503, "unavailable", detail, headers={"Retry-After": "5"}) from error
     headers = call.request.headers if call.request is not None else {}
     return EventStream(desk.live, stream, visible, resumed="last-event-id" in headers)

@@ -27,7 +27,7 @@ def asyncapi(version: str) -> dict[str, Any]:
         "info": {
             "title": "Mailcase events",
             "version": version,
-            "description": "What happens to cases and mails, at least once, in order within a case.",
+            "description": "Events about cases and mails, delivered at least once, and in order within a case.",
         },
         "channels": {
             name: {

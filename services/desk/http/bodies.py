@@ -37,7 +37,7 @@ async def read_body(request: Request, most: int) -> bytes:
         raise ProblemError(
             408,
             "too-slow",
-            "the body came too slowly; send it again",
+            "the body arrived too slowly; send it again",
             headers={"Connection": "close"},
         ) from error
     except ClientDisconnect as error:

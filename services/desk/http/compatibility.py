@@ -63,4 +63,4 @@ def _schemas(old: Json, new: Json) -> Iterator[str]:
 def _choices(place: str, old: Json, new: Json) -> Iterator[str]:
     gone = set(map(str, old.get("enum", ()))) - set(map(str, new.get("enum", ())))
     if gone and "enum" in new:
-        yield f"{place}: {', '.join(sorted(gone))} is no choice any more"
+        yield f"{place}: {', '.join(sorted(gone))} is no longer one of the choices"

@@ -21,13 +21,13 @@ def expected_revision(if_match: str | None) -> int:
         raise ProblemError(
             428,
             "precondition-required",
-            'send If-Match with the ETag of the case as you saw it, such as "r17"',
+            'send If-Match with the ETag of the case that you read, such as "r17"',
         )
     found = _TAG.fullmatch(if_match.strip())
     if found is None:
         raise ProblemError(
             400,
             "invalid-if-match",
-            'If-Match has to be one entity tag of a case, such as "r17"; GET the case for its ETag',
+            'If-Match must be one entity tag of a case, such as "r17"; GET the case for its ETag',
         )
     return int(found[1])

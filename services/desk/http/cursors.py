@@ -62,10 +62,10 @@ def after(place: Place, field: str, *, descending: bool, id_field: str = "_id") 
 
 
 def _invalid() -> ProblemError:
-    error = FieldError(pointer="?cursor", detail="not a cursor of this list")
+    error = FieldError(pointer="?cursor", detail="this is not a cursor of this list")
     return ProblemError(
         400,
         "invalid-cursor",
-        "the cursor is not one that this list gave; begin without a cursor",
+        "the cursor does not belong to this list; begin without a cursor",
         errors=[error],
     )

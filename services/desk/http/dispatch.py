@@ -77,7 +77,9 @@ class Dispatcher:
         if endpoint.permission is not None and not self._desk.access.may(
             principal, endpoint.permission
         ):
-            raise forbidden(f"this needs {endpoint.permission.value}; ask an administrator for it")
+            raise forbidden(
+                f"this requires {endpoint.permission.value}; ask an administrator for it"
+            )
         query = decode_query(endpoint.query, request)
         expected = (
             expected_revision(request.headers.get("if-match")) if endpoint.conditional else None

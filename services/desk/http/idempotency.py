@@ -78,7 +78,7 @@ class IdempotentReplies:
             raise ProblemError(
                 422,
                 "idempotency-key-reused",
-                "this Idempotency-Key came with another request before; use a new key",
+                "this Idempotency-Key was used with another request; use a new key",
             )
         if kept.status is not None:
             headers = dict(kept.headers) | {"Idempotent-Replayed": "true"}

@@ -31,7 +31,7 @@ def openapi(endpoints: Sequence[Endpoint[Any, Any]], prefix: str, version: str) 
         "info": {
             "title": "Mailcase",
             "version": version,
-            "description": "Cases made of mail: read them, work them, answer them.",
+            "description": "Cases that are opened by mail: read them, work on them, answer them.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],

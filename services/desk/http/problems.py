@@ -147,11 +147,11 @@ def problem_of(error: Exception) -> ProblemError:
             return ProblemError(
                 503,
                 "unavailable",
-                "a server that this needs does not answer; try again in a few seconds",
+                "a server that this request needs does not answer; try again in a few seconds",
                 headers={"Retry-After": str(RETRY_AFTER_S)},
             )
         case _:
-            return ProblemError(500, "internal-error", "an error of our own, which is logged")
+            return ProblemError(500, "internal-error", "an internal error, which is logged")
 
 
 def encoded(problem: Problem) -> bytes:

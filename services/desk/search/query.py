@@ -117,7 +117,7 @@ class CaseSearch:
         except QueryTimeoutError as error:
             hint = "add a rarer word, or choose a process"
             raise InvalidSearchError(
-                f"too many comments match in part; {hint}", reason="search-too-broad"
+                f"too many comments match only some of the words; {hint}", reason="search-too-broad"
             ) from error
         return SearchPage(hits, _encoded(following) if following else None, jump)
 
@@ -237,5 +237,5 @@ def _decoded(cursor: str) -> _Cursor:
         padded = cursor + "=" * (-len(cursor) % 4)
         return msgspec.json.decode(urlsafe_b64decode(padded), type=_Cursor)
     except (ValueError, msgspec.MsgspecError) as error:
-        problem = "the cursor is not one that this search gave; begin without a cursor"
+        problem = "the cursor does not belong to this search; begin without a cursor"
         raise InvalidSearchError(problem, reason="invalid-cursor", parameter="cursor") from error

@@ -4,7 +4,7 @@ from prometheus_client import Counter
 
 ATTEMPTS = Counter(
     "mailcase_webhook_attempts_total",
-    "Attempts to deliver an event to a webhook, by what came of them.",
+    "Attempts to deliver an event to a webhook, by their result.",
     ["result"],
 )
 RESULTS = ("delivered", "retried", "failed", "withheld")

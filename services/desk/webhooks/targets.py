@@ -72,7 +72,7 @@ def parse_target(url: str) -> Target:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
     except ValueError as error:
-        raise InvalidUrlError(f"this is no URL: {error}") from error
+        raise InvalidUrlError(f"this is not a URL:  {error}") from error
     if parts.scheme not in _PORTS:
         raise InvalidUrlError("begin the URL with https://")
     if "@" in parts.netloc or "\\" in url:
@@ -80,7 +80,7 @@ def parse_target(url: str) -> Target:
     if parts.fragment or url.endswith("#"):
         raise InvalidUrlError("leave the fragment, from # on, out of the URL")
     if not _is_host(host) or port == 0:
-        raise InvalidUrlError("the URL names no host, or one with characters that no name has")
+        raise InvalidUrlError("the URL has no host name, or one with invalid characters")
     path = parts.path or "/"
     query = f"?{parts.query}" if parts.query else ""
     return Target(parts.scheme, host, port or _PORTS[parts.scheme], path + query)

@@ -59,13 +59,13 @@ def compile_pattern(pattern: str) -> SubjectPattern:
     literals, places = parts[::2], parts[1::2]
     unknown = [place for place in places if place not in TYPES]
     if unknown:
-        raise InvalidPatternError(f"{{{unknown[0]}}} is no typed place")
+        raise InvalidPatternError(f"{{{unknown[0]}}} is not a typed placeholder")
     if not 1 <= len(places) <= MAX_PLACES:
         raise InvalidPatternError(f"has {len(places)} places; use 1 to {MAX_PLACES}")
     if any("{" in literal or "}" in literal for literal in literals):
         raise InvalidPatternError("has a single brace")
     if any(not literal.strip() for literal in literals[1:-1]):
-        raise InvalidPatternError("has two places side by side")
+        raise InvalidPatternError("has two adjacent placeholders")
     return SubjectPattern(tuple(map(_folded, literals)), tuple(places))
 
 

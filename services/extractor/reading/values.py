@@ -33,5 +33,7 @@ def value_of_invoice(field: Field, text: str) -> str | bool:
     if field.type == "number" and amount:
         return amount[1]
     if field.type in {"money", "date"} and not (amount or _DATE.fullmatch(text)):
-        raise InvalidFieldError(f"{text!r} of an invoice is no {field.type}", "map another value")
+        raise InvalidFieldError(
+            f"{text!r} of an invoice is not a valid {field.type}", "map another value"
+        )
     return normal_form(field, text)

@@ -274,5 +274,5 @@ def _report_pause(mailbox: str) -> None:
         "mailbox_paused",
         mailbox=mailbox,
         reason="the broker does not declare the queue of its receipts",
-        hint="see the broker's alarms; reading begins once it does",
+        hint="see the broker's alarms; reading begins when it does",
     )

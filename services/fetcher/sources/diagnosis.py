@@ -151,7 +151,10 @@ def _diagnosis(error: Exception, mailbox: Mailbox) -> tuple[FailureKind, str]:
             hint = f"check that {where}.host and {where}.port are correct and reachable from here"
             return FailureKind.CONNECTION, hint
         case _:
-            return FailureKind.PROTOCOL, "see the mail server's log; a new session is opened"
+            return (
+                FailureKind.PROTOCOL,
+                "see the log of the mail server; the fetcher opens a new session",
+            )
 
 
 def _short(error: Exception) -> str:

@@ -88,5 +88,7 @@ class PacedFile:
         self._received_bytes += len(self._buffer)
         taken_s = self._clock() - self._started_s
         if self._buffer and taken_s > self._patience_s + self._received_bytes / MIN_BYTES_PER_S:
-            raise TooSlowError(f"{self._received_bytes} bytes of an answer came in {taken_s:.0f} s")
+            raise TooSlowError(
+                f"{self._received_bytes} bytes of a response arrived in {taken_s:.0f} s"
+            )
         return bool(self._buffer)

@@ -139,10 +139,10 @@ class Broker:
                 async with asyncio.timeout(CONSUME_PATIENCE_S):
                     await deliveries.consume(channel)
             except TimeoutError as error:
-                hint = f"if this lasts: rabbitmqctl delete_queue {queue}; mails in it are fetched again"
+                hint = f"if this continues: rabbitmqctl delete_queue {queue}; mails in it are fetched again"
                 log.error("queue_without_leader", queue=queue, hint=hint)  # noqa: TRY400 - its traceback adds nothing
                 raise LeaderlessError(
-                    f"the queue {queue} takes no consumer: it has no leader"
+                    f"the queue {queue} accepts no consumer, because it has no leader"
                 ) from error
         return deliveries
 

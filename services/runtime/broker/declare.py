@@ -77,7 +77,10 @@ async def _declare_queue(connection: AbstractConnection, queue: Queue) -> bool:
             await channel.declare_queue(queue.name, durable=True, arguments=queue.arguments)
         except aiormq.exceptions.ChannelPreconditionFailed as error:
             log.warning(
-                "queue_differs", queue=queue.name, error=error, hint="change its limits by a policy"
+                "queue_differs",
+                queue=queue.name,
+                error=error,
+                hint="change its limits with a policy",
             )
         except aiormq.exceptions.ChannelNotFoundEntity:
             if queue.essential:

@@ -74,7 +74,7 @@ def unknown_reason(name: str) -> ParkReason:
 
 def unknown_evidence(name: str) -> str:
     minutes = round(PATIENCE_S / 60)
-    return f"the settings have no {name}, and did not for {minutes} minutes; add it and retry, or discard"
+    return f"the settings have had no {name} for {minutes} minutes; add it and retry the mail, or discard it"
 
 
 async def defer(broker: Broker, queue: str, delivery: Delivery, name: str) -> None:

@@ -51,9 +51,9 @@ def _describe(error: BaseException | None) -> str:
     """The driver's message without object addresses; our own if the driver's says nothing."""
     text = _OBJECT.sub(r"\1", str(error))
     if "Connection.OpenOk" in text:
-        return "the virtual host of its URL is not there, or this user may not use it"
+        return "the virtual host in its URL does not exist, or this user may not use it"
     if isinstance(error, aiormq.exceptions.IncompatibleProtocolError):
-        return "what answers there is no RabbitMQ"
+        return "the server at that address is not RabbitMQ"
     if isinstance(error, TimeoutError):
         return text or "no answer in time"
     return text or type(error).__name__

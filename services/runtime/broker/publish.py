@@ -77,7 +77,7 @@ async def _all_done(channel: aiormq.Channel, confirms: dict[int, asyncio.Future[
         overtaken_s = overtaken_s + look_s if overtaken else 0.0
         if unblocked_s > CONFIRM_PATIENCE_S or overtaken_s > OVERTAKEN_PATIENCE_S:
             waited_s = unblocked_s if unblocked_s > CONFIRM_PATIENCE_S else overtaken_s
-            raise TimeoutError(f"{len(pending)} confirms did not come within {waited_s:.0f} s")
+            raise TimeoutError(f"{len(pending)} confirms did not arrive within {waited_s:.0f} s")
 
 
 async def _probe(channel: aiormq.Channel) -> None:

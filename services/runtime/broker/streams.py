@@ -100,7 +100,7 @@ async def last_offset(broker: Broker, name: str, quiet_s: float = 1.0) -> int | 
         if not batch and last is None and await broker.length(name):
             batch = await stream.next_batch(SILENCE_S)
             if not batch:
-                raise TransientError(f"{name} has messages and delivers none")
+                raise TransientError(f"{name} has messages but delivers none")
         if not batch:
             break
         last = batch[-1].offset

@@ -23,12 +23,12 @@ def _keys(file: Path | None) -> list[bytes]:
     try:
         keys = [line.strip() for line in file.read_bytes().splitlines() if line.strip()]
     except OSError as error:
-        hint = "put the keys there, one a line, and let this service read them"
+        hint = "put the keys into it, one on each line, and let this service read it"
         raise SettingsError(
             [Mistake("case_reference.key_file", f"{file}: {error.strerror}", hint)]
         ) from error
     if any(len(key) < MIN_KEY_BYTES for key in keys) or not keys:
-        hint = "make one with: openssl rand -hex 32"
-        problem = f"{file} holds no key, or one shorter than {MIN_KEY_BYTES} characters"
+        hint = "create one with: openssl rand -hex 32"
+        problem = f"{file} contains no key, or a key shorter than {MIN_KEY_BYTES} characters"
         raise SettingsError([Mistake("case_reference.key_file", problem, hint)])
     return keys

@@ -81,7 +81,7 @@ def _sent(url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         with error:
             raise NoTokenError(_reason(error)) from None
     if not _holds_token(answer.data):  # not shown: it may be part of one
-        raise NoTokenError("the answer holds no token")
+        raise NoTokenError("the response contains no token")
     return answer
 
 

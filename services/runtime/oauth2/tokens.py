@@ -112,11 +112,12 @@ class TokenSource:
         # not chained: libraries' errors around it may show what was sent
         except NoTokenError as error:
             raise self._refused(
-                str(error), "check tenant, client and secret, and the app's rights"
+                str(error),
+                "check the tenant, the client and the secret, and the permissions of the app",
             ) from None
         except (OSError, HTTPException) as error:
             problem = f"{urllib.parse.urlsplit(self._url).hostname} does not answer: {error}"
-            raise self._refused(problem, "check that this service may reach it") from error
+            raise self._refused(problem, "check that this service can reach it") from error
 
     @property
     def _url(self) -> str:
@@ -129,9 +130,9 @@ class TokenSource:
             return _google(secret, user, self._oauth2.scope or GOOGLE_SCOPE, self._url)
         # not chained: it may show the secret
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            problem = f"its secret is no JSON key of Google's ({type(error).__name__})"
+            problem = f"its secret is not a JSON key of Google ({type(error).__name__})"
             raise self._refused(
-                problem, "save the JSON of a service account's key or of an authorized user"
+                problem, "save the JSON key of a service account, or the JSON of an authorized user"
             ) from None
 
     def _secret(self) -> str:
@@ -144,7 +145,7 @@ class TokenSource:
         else:
             where, secret = str(oauth2.secret_file), self._from_file(oauth2.secret_file)
         if not secret.strip():
-            raise self._refused(f"{where} holds no secret", "put it there")
+            raise self._refused(f"{where} contains no secret", "put it there")
         return secret.strip()
 
     def _from_file(self, path: Path) -> str:

@@ -61,7 +61,7 @@ class IsolatedChild:
                 # the memory may have been used up by the inputs before
                 answer = await self._answer(question, max_seconds)
             if answer is None or self._child is None:
-                raise ChildFailedError("it needed too much memory, or ended")
+                raise ChildFailedError("it needed too much memory, or it crashed")
             return decode(answer, self._child.contents)
 
     async def _answer(self, question: bytes, max_seconds: float) -> bytes | None:
@@ -98,7 +98,7 @@ class IsolatedChild:
             await self._child.ask(b"")
         except (OSError, asyncio.IncompleteReadError) as error:
             await self.close()
-            raise TransientError(f"no process to read in: {error}") from error
+            raise TransientError(f"cannot start a process for reading:  {error}") from error
         os.ftruncate(self._child.contents, 0)
         return self._child
 

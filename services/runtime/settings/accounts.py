@@ -44,11 +44,11 @@ class Account(Struct, frozen=True, kw_only=True):
             where, secret = f"the variable {self.password_env}", self._from_variable(environ)
         secret = secret.removesuffix("\n").removesuffix("\r")
         if not secret:
-            raise self._no_password(f"{where} is empty", "put the password there")
+            raise self._no_password(f"{where} is empty", "put the password into it")
         if any(character in secret for character in "\r\n\0"):
             # A line break would end the log-in command of POP3 and begin another.
             raise self._no_password(
-                f"{where} holds more than one line", "leave the password alone there"
+                f"{where} contains more than one line", "it must contain only the password"
             )
         return secret
 

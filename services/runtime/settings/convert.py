@@ -49,7 +49,7 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
     return (
         f"known here: {', '.join(join('', name) for name in known)}"
         if known
-        else "there is none yet"
+        else "there are none yet"
     )
 
 

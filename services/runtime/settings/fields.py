@@ -104,6 +104,6 @@ TaxId = Annotated[
     str,
     Meta(
         pattern=r"\A(?:[A-Z]{2})?[0-9A-Z]{5,15}\Z",
-        description='a tax number without blanks and hyphens, such as "5261040828" or "DE811907980"',
+        description='a tax number without spaces and hyphens, such as "5261040828" or "DE811907980"',
     ),
 ]

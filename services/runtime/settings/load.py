@@ -19,7 +19,7 @@ URL_VARIABLES = {"broker": "MAILCASE_BROKER_URL", "store": "MAILCASE_STORE_URL"}
 
 _HINTS = dict.fromkeys(
     ("password", "passwd", "pass", "secret"),
-    "a secret never stands in this file: name its file in password_file or its variable in password_env",
+    "a secret never belongs in this file: name its file in password_file or its variable in password_env",
 )
 
 
@@ -28,7 +28,7 @@ def required_url(section: str, url: str | None) -> str:
     if url is None:
         hint = (
             f"set it in the file or in {URL_VARIABLES[section]}; "
-            "`mailcase up` runs without it, on servers of its own"
+            "`mailcase up` needs none and starts a private server"
         )
         raise SettingsError([Mistake(f"{section}.url", "missing", hint)])
     return url

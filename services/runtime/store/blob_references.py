@@ -50,7 +50,9 @@ def _paths(shape: msgspec.inspect.Type, path: str) -> Iterator[str]:
             yield from _paths(item, path)
         case msgspec.inspect.DictType(value_type=value):
             if any(_paths(value, path)):
-                raise TypeError(f"{path}: a mapping that holds blobs cannot be queried by one path")
+                raise TypeError(
+                    f"{path}: a mapping that contains blobs cannot be queried by one path"
+                )
         case msgspec.inspect.UnionType(types=types):
             for member in types:
                 yield from _paths(member, path)

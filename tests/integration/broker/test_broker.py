@@ -130,9 +130,9 @@ class TestPublishing(OutletContract):
                 servers.broker.ctl, "eval", f"sys:{step}(whereis('%2F_{name}'))."
             )
             if step == "suspend":
-                with pytest.raises(TransientError, match="1 confirms did not come within"):
+                with pytest.raises(TransientError, match="1 confirms did not arrive within"):
                     await asyncio.wait_for(broker.publish(message(name, b"lost")), PATIENCE_S)
-                with pytest.raises(TransientError, match="did not come"):
+                with pytest.raises(TransientError, match="did not arrive"):
                     await asyncio.wait_for(broker.broken(), PATIENCE_S)
 
     async def test_an_alarm_of_the_broker_is_waited_out(

@@ -116,7 +116,7 @@ SLIPS = [
     in_settings("open quotes", 'host = "localhost"', 'host = "localhost', "close the quotes"),
     in_settings("curly quotes", 'host = "localhost"', "host = “localhost”", "straight quotes"),
     in_settings("a colon", 'host = "localhost"', 'host: "localhost"', "= between name and value"),
-    in_settings("no value", 'host = "localhost"', "host =", "write a value behind host ="),
+    in_settings("no value", 'host = "localhost"', "host =", "write a value after host ="),
     in_settings("yes for true", "initial = true", "initial = yes", "write true without quotes"),
     in_settings("an odd letter", 'title = "Invoices"', 'tytuł = "x"', "ASCII letters"),
     in_settings("an open bracket", "[server.corp]", "[server.corp\n", "as many ] as ["),
@@ -169,7 +169,11 @@ SLIPS = [
         right_password,
     ),
     Slip(
-        "an empty password", as_password("\n"), "is empty", "put the password there", right_password
+        "an empty password",
+        as_password("\n"),
+        "is empty",
+        "put the password into it",
+        right_password,
     ),
     Slip(
         "no password file",
@@ -277,7 +281,7 @@ SLIPS = [
     Slip(
         "an address without its domain",
         nothing,
-        "'office' is no full domain",
+        "'office' is not a full domain",
         "it has no dot",
         nothing,
         command=("init", "--yes", "--address", "anna@office"),

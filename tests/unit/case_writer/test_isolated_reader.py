@@ -59,7 +59,7 @@ async def test_a_machine_without_room_for_a_process_parks_no_mail(
     intake = MailPreparer(FakeBlobs(), lambda _mailbox: False, aside=reader, aside_bytes=0)
     for program in ("/nonexistent/python", "/bin/false"):
         monkeypatch.setattr("services.runtime.process.isolated.sys.executable", program)
-        with pytest.raises(TransientError, match="no process to read in"):
+        with pytest.raises(TransientError, match="cannot start a process"):
             await intake.prepare([opening("one")])
     monkeypatch.undo()
     assert len(await intake.prepare([opening("one")])) == 1

@@ -363,9 +363,8 @@ class TestPoison:
     async def test_a_refusal_says_how_often_the_mail_was_tried(self, writer: Writer) -> None:
         writer.cases.fails(ZeroDivisionError(), MAX_FAULT_ATTEMPTS + 1)
         [refused] = await writer.service.handle([ReceivedCommand(opening("one"), False)])
-        assert str(refused).endswith(
-            f"ZeroDivisionError(); it was tried {MAX_FAULT_ATTEMPTS} times, then to park it"
-        )
+        assert str(refused).startswith(f"after {MAX_FAULT_ATTEMPTS} attempts, the mail")
+        assert str(refused).endswith("ZeroDivisionError()")
 
     async def test_a_replay_hears_of_each_mail_of_a_split_batch_what_became_of_that_mail(
         self, writer: Writer

@@ -129,7 +129,7 @@ def test_a_gap_in_a_history_is_an_error() -> None:
         fold([])
     with pytest.raises(ValueError, match="begins at revision 2"):
         fold([second])
-    with pytest.raises(ValueError, match="opens no case"):
+    with pytest.raises(ValueError, match="does not open the case"):
         fold([structs.replace(second, revision=1)])
 
 

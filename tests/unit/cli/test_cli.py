@@ -248,8 +248,8 @@ class TestReply:
         [
             (b" \n", [], (1, "is empty")),
             (b"caf\xe9", [], (1, "is not UTF-8")),
-            (b"Thanks", ["--to", "nobody"], (2, "'nobody' is no address")),
-            (b"Thanks", ["--to", ""], (2, "'' is no address")),
+            (b"Thanks", ["--to", "nobody"], (2, "'nobody' is not a mail address")),
+            (b"Thanks", ["--to", ""], (2, "'' is not a mail address")),
             (b"Thanks", ["--subject", ""], (2, "--subject")),
         ],
     )

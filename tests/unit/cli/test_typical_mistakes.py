@@ -89,7 +89,7 @@ MISTAKES: list[tuple[Prepare, list[str], str, str]] = [
     (nothing, ["up", "extra"], "extra", "see `mailcase up --help`"),
     (nothing, ["check", "mailcase.toml"], "mailcase.toml", "see `mailcase check --help`"),
     (nothing, ["case", "show", "eight"], "is not a case number", "give it as 235"),
-    (nothing, ["case", "show", "1"], "store.url: missing", "`mailcase up` runs without it"),
+    (nothing, ["case", "show", "1"], "store.url: missing", "`mailcase up` needs none"),
     (nothing, ["cases"], "cases", "see `mailcase --help`"),
     (nothing, ["status"], "nothing runs for mailcase.toml", "start it with `mailcase up`"),
     (nothing, ["init"], "there is no terminal to ask on", "--yes with the options"),
@@ -101,7 +101,7 @@ MISTAKES: list[tuple[Prepare, list[str], str, str]] = [
         "is in mailcase.toml already",
         "`mailcase check` tests it",
     ),
-    (nothing, ["restore", ".", "--to", "new"], "is no backup", "manifest.json"),
+    (nothing, ["restore", ".", "--to", "new"], "is not a backup", "manifest.json"),
     (
         lambda o: (o / "file").write_text(""),
         ["service", "install", "--unit", "file/unit", "--user", "daemon"],

@@ -36,7 +36,9 @@ def test_an_error_names_the_mail_as_far_as_it_is_known() -> None:
     [
         PermanentError("too large", mail_key="5f1d", mailbox="invoices"),
         SettingsError(
-            [Mistake("broker.url", "is no such URL", "amqp://")], file="a.toml", mailbox="invoices"
+            [Mistake("broker.url", "is not a valid URL", "amqp://")],
+            file="a.toml",
+            mailbox="invoices",
         ),
     ],
 )

@@ -179,7 +179,10 @@ async def test_a_fault_of_ours_at_a_mail_is_tried_again_later_and_given_up_in_it
     assert (first.state, first.due_at) == ("pending", NOW + timedelta(seconds=30))
     bench.now = NOW + timedelta(days=9)
     last = await bench.deliver()
-    assert (last.state, last.failure) == ("given-up", f"{ANNA}: a fault of ours: ZeroDivisionError")
+    assert (last.state, last.failure) == (
+        "given-up",
+        f"{ANNA}: an internal error: ZeroDivisionError",
+    )
 
 
 async def test_a_claim_that_ended_before_the_text_was_settled_sends_nothing(
@@ -240,7 +243,7 @@ async def test_a_mail_that_cannot_be_put_together_is_refused(bench: Bench) -> No
     mail = await bench.deliver()
     assert (mail.state, mail.failure) == (
         "refused",
-        f"{ANNA}: it cannot be put together: no blob gone",
+        f"{ANNA}: it cannot be composed:  no blob gone",
     )
 
 

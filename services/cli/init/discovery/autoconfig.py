@@ -68,7 +68,7 @@ def parse(data: bytes, source: str) -> list[FoundServer]:
     try:
         parser.Parse(data, True)
     except (expat.ExpatError, ValueError, LookupError) as error:
-        raise UnreadableAutoconfigError(f"it is no XML: {error}") from error
+        raise UnreadableAutoconfigError(f"it is not XML: {error}") from error
     found = (_server(values, source) for values in reader.servers[:MAX_SERVERS])
     return [server for server in found if server is not None]
 

@@ -95,16 +95,16 @@ def logout_notice(
     """What a logout token orders. Raises UnknownKeyError, IdentityRefusedError."""
     claims, header = _verified(token, keys)
     if str(header.get("typ", "logout+jwt")).lower() not in ("logout+jwt", "jwt"):
-        raise IdentityRefusedError("wrong-type", "the token is no logout token")
+        raise IdentityRefusedError("wrong-type", "the token is not a logout token")
     _check_common(claims, issuer, client_id, now)
     events = claims.get("events")
     if not isinstance(events, dict) or not isinstance(events.get(_LOGOUT_EVENT), dict):
-        raise IdentityRefusedError("no-logout", "the token orders no logout")
+        raise IdentityRefusedError("no-logout", "the token does not request a logout")
     if "nonce" in claims:  # so that no ID token passes for a logout token
         raise IdentityRefusedError("has-nonce", "the token is an ID token")
     subject, session, token_id = (claims.get(name) for name in ("sub", "sid", "jti"))
     if not _is_id(token_id) or not (_is_id(subject) or _is_id(session)):
-        raise IdentityRefusedError("no-subject", "the logout token names nobody")
+        raise IdentityRefusedError("no-subject", "the logout token names no user or session")
     return LogoutNotice(
         str(token_id),
         subject if _is_id(subject) else None,
@@ -114,7 +114,7 @@ def logout_notice(
 
 def _verified(token: str, keys: KeySet) -> tuple[dict[str, Any], Mapping[str, Any]]:
     if len(token) > MAX_TOKEN_CHARS or not token.isascii():
-        raise IdentityRefusedError("no-token", "the provider sent no readable token")
+        raise IdentityRefusedError("no-token", "the token of the provider cannot be read")
     try:
         decoded = jwt.decode(token, keys, algorithms=ALGORITHMS)
     except InvalidKeyIdError:
@@ -129,7 +129,7 @@ def _verified(token: str, keys: KeySet) -> tuple[dict[str, Any], Mapping[str, An
 def _check_common(claims: Mapping[str, Any], issuer: str, client_id: str, now: datetime) -> None:
     """Issuer, audience and times, which both kinds of token have."""
     if claims.get("iss") != issuer:
-        raise IdentityRefusedError("wrong-issuer", "the token is another provider's")
+        raise IdentityRefusedError("wrong-issuer", "the token is from another provider")
     audience = claims.get("aud")
     audiences = audience if isinstance(audience, list) else [audience]
     if audiences != [client_id]:
@@ -138,14 +138,16 @@ def _check_common(claims: Mapping[str, Any], issuer: str, client_id: str, now: d
         raise IdentityRefusedError("wrong-audience", "the token was issued to another program")
     seconds, skew = now.timestamp(), CLOCK_SKEW.total_seconds()
     if _time(claims, "exp") + skew <= seconds:
-        raise IdentityRefusedError("expired", "the token has expired; compare the machines' clocks")
+        raise IdentityRefusedError(
+            "expired", "the token has expired; compare the clocks of both machines"
+        )
     issued = _time(claims, "iat")
     if not seconds - MAX_AGE.total_seconds() <= issued <= seconds + skew:
         raise IdentityRefusedError(
-            "not-now", "the token is not of now; compare the machines' clocks"
+            "not-now", "the token was not issued recently; compare the clocks of both machines"
         )
     if "nbf" in claims and _time(claims, "nbf") > seconds + skew:
-        raise IdentityRefusedError("not-now", "the token does not hold yet")
+        raise IdentityRefusedError("not-now", "the token is not valid yet")
 
 
 def _time(claims: Mapping[str, Any], name: str) -> float:

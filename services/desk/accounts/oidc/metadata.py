@@ -38,7 +38,7 @@ def parse_metadata(document: Mapping[str, Any], issuer: str) -> Metadata:
     """The description, if it is the one of `issuer`. Raises ProviderUnavailableError."""
     if document.get("issuer") != issuer:
         raise ProviderUnavailableError(
-            "the provider calls itself another issuer than desk.oidc.issuer; copy it exactly"
+            "the provider's issuer differs from desk.oidc.issuer; copy it exactly"
         )
     methods = document.get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
     return Metadata(
@@ -60,7 +60,7 @@ def _optional(document: Mapping[str, Any], name: str) -> str | None:
 def _endpoint(document: Mapping[str, Any], name: str) -> str:
     url = document.get(name)
     if not isinstance(url, str) or not _is_safe(url):
-        raise ProviderUnavailableError(f"the provider's {name} is no https URL")
+        raise ProviderUnavailableError(f"the provider's {name} is not an https URL")
     return url
 
 

@@ -38,7 +38,7 @@ def proven_person(claims: Mapping[str, Any], settings: Oidc) -> ProvenPerson:
     groups = _groups(claims.get(settings.groups_claim))
     if settings.allowed_groups and set(groups).isdisjoint(settings.allowed_groups):
         raise IdentityRefusedError(
-            "not-allowed", "none of the person's groups is in desk.oidc.allowed_groups"
+            "not-allowed", "the person is in none of the groups in desk.oidc.allowed_groups"
         )
     address = _address(claims, settings)
     session = claims.get("sid")
@@ -65,7 +65,7 @@ def _address(claims: Mapping[str, Any], settings: Oidc) -> str:
     try:
         return normal_address(value)
     except AccountError:
-        raise IdentityRefusedError("no-address", f"the claim {name} is no address") from None
+        raise IdentityRefusedError("no-address", f"the claim {name} is not an address") from None
 
 
 def _name(claims: Mapping[str, Any], address: str) -> str:

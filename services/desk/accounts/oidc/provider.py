@@ -119,7 +119,7 @@ class Provider:
         if issuer is None and metadata.sends_issuer:
             raise IdentityRefusedError("wrong-issuer", "the callback does not name its provider")
         if issuer is not None and issuer != self._issuer:
-            raise IdentityRefusedError("wrong-issuer", "the callback is another provider's")
+            raise IdentityRefusedError("wrong-issuer", "the callback is from another provider")
         form = {
             "grant_type": "authorization_code",
             "code": code,
@@ -239,7 +239,8 @@ class Provider:
             secret = ""
         if not secret:
             raise ProviderUnavailableError(
-                f"{path} holds no secret of the client; put it there alone, readable by the desk"
+                f"{path} contains no client secret; put only the secret into it, "
+                "and let the desk read the file"
             )
         return secret
 

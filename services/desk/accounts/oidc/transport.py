@@ -87,7 +87,7 @@ def _json_object(content: bytes, host: str | None) -> dict[str, Any]:
     except (ValueError, RecursionError):
         answer = None
     if not isinstance(answer, dict):  # not shown: it may hold a token
-        raise ProviderUnavailableError(f"the answer of {host} is no JSON object")
+        raise ProviderUnavailableError(f"the answer of {host} is not a JSON object")
     return answer
 
 

@@ -25,5 +25,5 @@ async def read_form(request: Request) -> dict[str, str]:
         raise ProblemError(400, "invalid-request", "the form is not readable") from error
     fields = dict(pairs)
     if len(fields) != len(pairs):
-        raise ProblemError(400, "invalid-request", "a field of the form is there twice")
+        raise ProblemError(400, "invalid-request", "the form has a field twice")
     return fields

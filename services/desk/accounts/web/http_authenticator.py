@@ -29,7 +29,7 @@ class HttpAuthenticator:
                 else None
             )
             if principal is None:
-                raise _unauthorized("the token is unknown, revoked or expired; make a new one")
+                raise _unauthorized("the token is unknown, revoked or expired; create a new one")
             return principal
         value = cookie_value(connection.headers.getlist("cookie"), self._cookies.session)
         if value is None:

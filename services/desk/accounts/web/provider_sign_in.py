@@ -80,10 +80,12 @@ class ProviderSignIn:
         attempt = LoginAttempt.from_cookie(held)
         try:
             if attempt is None or not attempt.has_state(_only(query.getlist("state"))):
-                raise IdentityRefusedError("wrong-state", "this browser began no such log-in")
+                raise IdentityRefusedError(
+                    "wrong-state", "the log-in did not begin in this browser"
+                )
             code = _only(query.getlist("code"))
             if code is None or len(code) > _MAX_CODE_CHARS:
-                reason = "the provider did not let the person in" if "error" in query else "no code"
+                reason = "the provider refused the log-in" if "error" in query else "no code"
                 raise IdentityRefusedError("no-code", reason)
             person = await self.provider.person(attempt, code, _only(query.getlist("iss")))
             logged_in = await self.sign_on.enter(person, self.sign_in.client(request))

@@ -99,7 +99,7 @@ class SignIn:
         address = fields.get("address", "")[:_TYPED_CHARS]
         if password != fields.get("repeat", password):
             return await self._welcome_form(
-                request, token, "the two passwords differ", 422, name=name, address=address
+                request, token, "the two passwords are different", 422, name=name, address=address
             )
         try:
             logged_in = await self.accounts.use_link(

@@ -77,9 +77,9 @@ def own_or_admin(call: Call[Any, Any], user: str | None) -> str:
     own = call.principal.acting.user
     wanted = user.strip().lower() if user is not None else own
     if wanted is None:
-        raise forbidden("a program of its own has none; name a user")
+        raise forbidden("a program without an owner has no user; name a user")
     if wanted != own and not call.desk.access.may(call.principal, Permission.ADMIN):
-        raise forbidden("this is another user's; it needs admin")
+        raise forbidden("this token belongs to another user; it requires admin")
     return wanted
 
 

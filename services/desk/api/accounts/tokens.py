@@ -76,10 +76,10 @@ async def make_token(call: Call[NoQuery, NewToken]) -> Reply:
     """
     user = call.principal.acting.user
     if call.principal.session is None or user is None:
-        raise forbidden("only a signed-in person makes tokens; use `mailcase token create`")
+        raise forbidden("only a signed-in person can create tokens; use `mailcase token create`")
     new = call.body
     if Permission.ADMIN in new.scopes and not call.principal.admin:
-        raise forbidden("only an administrator makes a token with the scope admin")
+        raise forbidden("only an administrator can create a token with the scope admin")
     check_limits(new.processes, new.roles, call.desk.settings.processes)
     accounts = call.desk.accounts
     secret, token = await accounts.make_token(
@@ -141,7 +141,7 @@ ROUTES: tuple[Endpoint[Any, Any], ...] = (
         method="POST",
         path="/tokens",
         name="make_token",
-        summary="Make a token",
+        summary="Create a token",
         handler=make_token,
         permission=None,
         body=NewToken,

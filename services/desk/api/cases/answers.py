@@ -135,7 +135,7 @@ async def recall(call: Call[NoQuery, None]) -> Reply:
     answer_id = f"answer {call.path['answer']}"
     if answer_id not in waiting:
         raise ActionRefusedError(
-            "too-late", "the answer is not waiting any more", "write another answer instead"
+            "too-late", "the answer is no longer waiting", "write another answer instead"
         )
     done = await call.desk.cases.recall(answer_id, call.principal.acting)
     await call.desk.publish(done.written)
@@ -209,7 +209,7 @@ ROUTES: tuple[Endpoint[Any, Any], ...] = (
         method="GET",
         path="/cases/{number}/answers",
         name="list_answers",
-        summary="List the mails of a case that are on their way",
+        summary="List the mails of a case that wait to be sent",
         handler=list_answers,
         permission=Permission.READ,
         response=AnswerList,
@@ -220,7 +220,7 @@ ROUTES: tuple[Endpoint[Any, Any], ...] = (
         method="POST",
         path="/cases/{number}/answers",
         name="answer_case",
-        summary="Mail an answer from a case",
+        summary="Send an answer from a case",
         handler=answer,
         permission=Permission.ANSWER,
         body=AnswerRequest,
@@ -234,7 +234,7 @@ ROUTES: tuple[Endpoint[Any, Any], ...] = (
         method="DELETE",
         path="/cases/{number}/answers/{answer}",
         name="recall_answer",
-        summary="Take back an answer that still waits",
+        summary="Recall an answer that waits to be sent",
         handler=recall,
         permission=Permission.ANSWER,
         status=204,
@@ -268,7 +268,7 @@ ROUTES: tuple[Endpoint[Any, Any], ...] = (
         method="DELETE",
         path="/cases/{number}/drafts/{kind}",
         name="remove_draft",
-        summary="Remove a draft",
+        summary="Delete a draft",
         handler=remove_draft,
         permission=Permission.READ,
         status=204,

@@ -121,7 +121,7 @@ async def upload(call: Call[UploadQuery, None]) -> Reply:
     """Upload a file, its content as the body, for a note or an answer of this case."""
     case = await call.visible_case(Permission.WORK)
     if call.request is None:
-        raise ValueError("an upload needs the request itself")
+        raise ValueError("an upload needs the request's own body")
     content = await read_body(call.request, MAX_UPLOAD_BYTES)
     if not content:
         raise ProblemError(422, "empty-file", "the body is empty; send the file's content")

@@ -20,7 +20,9 @@ HTML_POLICY = (
 class AttachmentQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`inline` shows pictures, PDF and plain text in the browser instead of saving them."""
 
-    inline: Annotated[bool, Meta(description="show in place if the type is harmless")] = False
+    inline: Annotated[
+        bool, Meta(description="show the file in the browser if its type is harmless")
+    ] = False
 
 
 async def download_attachment(call: Call[AttachmentQuery, None]) -> Response:

@@ -16,7 +16,7 @@ SILENT_AFTER = timedelta(seconds=40)
 
 
 class MailboxView(msgspec.Struct, frozen=True, kw_only=True):
-    """A mailbox. `state` is `unread` when no fetcher has reported on it lately.
+    """A mailbox. `state` is `unread` when no fetcher has reported on it recently.
 
     `waiting` counts mails that are listed and not recorded yet. `failure` says why it is down,
     `hint` how to fix it; both are null when it is not. The password is in no answer.
@@ -75,7 +75,7 @@ def _view(call: Call[Any, Any], mailbox: Mailbox, state: MailboxState | None) ->
     server = call.desk.settings.servers[mailbox.server]
     if state is not None and state.at < call.desk.clock() - SILENT_AFTER:
         state = None
-    failure = state.failure if state else "no fetcher has reported on it lately"
+    failure = state.failure if state else "no fetcher has reported on it recently"
     hint = state.hint if state else "start a fetcher, or see its log"
     return MailboxView(
         name=mailbox.name,

@@ -387,7 +387,7 @@ ROUTES: tuple[Endpoint[Any, Any], ...] = (
         "POST",
         "/{key}/cases",
         "add_parked",
-        "Put a mail into a case",
+        "Add a mail to a case",
         add_parked,
         body=AddRequest,
         status=202,

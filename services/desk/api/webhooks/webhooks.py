@@ -201,7 +201,9 @@ async def redeliver(call: Call[NoQuery, None]) -> Reply:
     if webhook.state != "active":
         raise ProblemError(409, "webhook-disabled", "the webhook is disabled; enable it first")
     if not await call.desk.webhooks.redeliver(delivery.id, await call.desk.webhooks.now()):
-        raise ProblemError(409, "being-delivered", "the delivery is being sent; look again soon")
+        raise ProblemError(
+            409, "being-delivered", "the delivery is being sent; try again in a few seconds"
+        )
     await call.desk.audit(call, "webhook-redelivered", delivery.id)
     again = await call.desk.webhooks.delivery(webhook.id, delivery.id)
     return Reply(delivery_view(again or delivery))

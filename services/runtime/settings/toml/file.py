@@ -34,7 +34,7 @@ def _read(path: Path) -> bytes:
         with path.open("rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError as error:
-        hint = "create it (docs/example.toml is a start) or name another with --config"
+        hint = "create it (you can start from docs/example.toml), or name another with --config"
         raise _unusable("there is no such file", hint) from error
     except IsADirectoryError as error:
         raise _unusable("is a directory", "name the file in it with --config") from error
@@ -65,7 +65,7 @@ def _parse(data: bytes) -> tuple[dict[str, Any], Places]:
     # a number of thousands of digits, brackets nested as deep
     except (ValueError, RecursionError) as error:
         raise _unusable(
-            "holds a number or a nesting that is too large", "fix this first"
+            "contains a number that is too large, or is nested too deeply", "fix this first"
         ) from error
 
 

@@ -29,11 +29,9 @@ def hint_for(message: str, line: str) -> str:
     if twice is not None:
         names = re.findall(r"'([^']*)'", twice["names"] or twice["more"] or "")
         table = ".".join(names)
-        return (
-            f"write [[{table}]] with double brackets if there are several of them, else join both"
-        )
+        return f"write [[{table}]] with double brackets if there are several of them, otherwise join them"
     if "Cannot overwrite" in message:
-        return "this table has that name already: remove one"
+        return "this table has that name already: remove one of them"
     header = _HEADER.match(line)
     if header is not None:
         return _header_hint(line, header["name"])
@@ -41,19 +39,19 @@ def hint_for(message: str, line: str) -> str:
     if entry is not None:
         return _value_hint(message, entry["key"], entry["value"].strip())
     if _COLON.match(line):
-        return "write = between name and value, and not :"
+        return "write = between name and value, not :"
     if not line.isascii() and "=" in line:
-        return "names have ASCII letters, digits, - and _ only; others need quotes"
+        return "names have only ASCII letters, digits, - and _; others need quotes"
     if "=" not in line and line.strip():
-        return 'write a line such as host = "imap.example.com", or begin a remark with #'
+        return 'write a line such as host = "imap.example.com", or begin a comment with #'
     return _GENERAL
 
 
 def _header_hint(line: str, name: str) -> str:
     if not name.isascii():
-        return "names have ASCII letters, digits, - and _ only: titles may have all letters"
+        return "names have only ASCII letters, digits, - and _; titles may have any letters"
     if " " in name.strip():
-        return "names have no blanks: write - or _ instead"
+        return "names have no spaces: write - or _ instead"
     if line.count("[") != line.count("]"):
         return "write as many ] as ["
     return _GENERAL
@@ -61,7 +59,7 @@ def _header_hint(line: str, name: str) -> str:
 
 def _value_hint(message: str, key: str, value: str) -> str:
     if not value:
-        return f"write a value behind {key} ="
+        return f"write a value after {key} ="
     if value in _WORDS:
         return f"write {_WORDS[value]} without quotes"
     if value[0] in "\"'":
@@ -69,7 +67,7 @@ def _value_hint(message: str, key: str, value: str) -> str:
             return "write \\ twice, or the text in single quotes: 'C:\\mail'"
         if value.count(value[0]) % 2:
             return "close the quotes at the end of the text"
-        return "write nothing behind the closing quotes but a remark that begins with #"
+        return "after the closing quotes, only a comment that begins with # may follow"
     if "Invalid value" in message or "Expected newline" in message or not value[0].isdigit():
         return f'put the text in quotes: {key} = "…"'
     return _GENERAL

@@ -29,10 +29,12 @@ def _stage(stage: Stage, roles: list[str], path: str) -> Iterator[Mistake]:
             yield Mistake(f"{path}.roles[{position}]", f'nobody has the role "{role}"', hint)
     if stage.final and stage.initial:
         yield Mistake(
-            f"{path}.final", "is true for the initial stage", "open cases need another stage"
+            f"{path}.final",
+            "cannot be true for the initial stage",
+            "cases begin there, so final = true belongs to another stage",
         )
     if stage.final and stage.due_after is not None:
-        yield Mistake(f"{path}.due_after", "means nothing for a final stage", "leave it out")
+        yield Mistake(f"{path}.due_after", "has no effect for a final stage", "leave it out")
     enter = stage.on_enter
     if (enter.send_to is None) != (enter.text is None):
         hint = "give both send_to and text, or neither"

@@ -24,13 +24,15 @@ def desk_mistakes(desk: Desk) -> Iterator[Mistake]:
         for index, network in enumerate(networks):
             if not _is_network(network):
                 hint = 'write an address or a network in CIDR notation, such as "10.0.0.0/8"'
-                yield Mistake(f"desk.{name}[{index}]", "is no IP network", hint)
+                yield Mistake(f"desk.{name}[{index}]", "is not an IP network", hint)
     if not _is_time_zone(desk.time_zone):
         hint = 'write an IANA name, such as "Europe/Warsaw"'
-        yield Mistake("desk.time_zone", f'is "{desk.time_zone}", no known time zone', hint)
+        yield Mistake(
+            "desk.time_zone", f'is "{desk.time_zone}", which is not a known time zone', hint
+        )
     idle, length = duration(desk.session_idle), duration(desk.session_length)
     if length > _MAX_SESSION:
-        hint = 'write at most "90d": a session that is never renewed keeps what it was given'
+        hint = 'write at most "90d": longer sessions would keep outdated rights'
         yield Mistake("desk.session_length", f'is "{desk.session_length}"', hint)
     if idle > length:
         problem = f'is "{desk.session_idle}", above session_length, "{desk.session_length}"'
@@ -39,7 +41,7 @@ def desk_mistakes(desk: Desk) -> Iterator[Mistake]:
         yield from _oidc(desk.oidc)
     elif desk.oidc != Oidc():
         hint = 'set desk.login = "oidc", or remove the section'
-        yield Mistake("desk.oidc", 'means nothing with desk.login = "local"', hint)
+        yield Mistake("desk.oidc", 'has no effect with desk.login = "local"', hint)
 
 
 def _is_time_zone(name: str) -> bool:
@@ -55,15 +57,19 @@ def _addresses(desk: Desk) -> Iterator[Mistake]:
     if port > 65_535:
         yield Mistake("desk.listen", f"names port {port}", "ports end at 65535")
     elif desk.public_url is None and not is_loopback(desk.base_url):
-        problem = "is missing, and desk.listen is not of this machine alone"
+        problem = "is missing, although desk.listen accepts other machines"
         hint = 'write the URL that people use, such as "https://cases.example.com"'
         yield Mistake("desk.public_url", problem, hint)
     elif not _is_usable(desk.base_url):
         hint = 'it looks like "https://cases.example.com"'
-        yield Mistake("desk.public_url", "names no usable host and port", hint)
+        yield Mistake("desk.public_url", "has no usable host and port", hint)
     elif not desk.base_url.startswith("https://") and not is_loopback(desk.base_url):
         hint = "write https://; a proxy in front of the desk has the certificate"
-        yield Mistake("desk.public_url", "is http, over which anyone reads the sessions", hint)
+        yield Mistake(
+            "desk.public_url",
+            "begins with http://, over which anyone on the network can read sessions",
+            hint,
+        )
 
 
 def _is_usable(url: str) -> bool:
@@ -78,11 +84,11 @@ def _oidc(oidc: Oidc) -> Iterator[Mistake]:
     hints = {
         "issuer": "the provider's discovery document shows it as `issuer`",
         "client_id": "register Mailcase with the provider as a confidential client",
-        "client_secret_file": "name a file that holds the client's secret alone",
+        "client_secret_file": "name a file that contains only the client's secret",
     }
     for name, hint in hints.items():
         if getattr(oidc, name) is None:
-            problem = 'is missing, and desk.login is "oidc"'
+            problem = 'is missing, although desk.login is "oidc"'
             yield Mistake(f"desk.oidc.{name}", problem, hint)
     if "openid" not in oidc.scopes:
         hint = 'add "openid" (OpenID Connect Core 1.0, section 3.1.2.1)'

@@ -36,7 +36,7 @@ _NORMAL_FORMS = {
     "money": (re.compile(r"-?[0-9]+\.[0-9]{2,} [A-Z]{3}"), "an amount such as 1234.56 PLN"),
     "date": (re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"), "a date such as 2026-11-29"),
     "nip": (re.compile(r"[0-9]{10}"), "ten digits"),
-    "iban": (re.compile(r"[A-Z]{2}[0-9]{2}[0-9A-Z]{8,30}"), "an IBAN without blanks"),
+    "iban": (re.compile(r"[A-Z]{2}[0-9]{2}[0-9A-Z]{8,30}"), "an IBAN without spaces"),
     "email": (re.compile(r"[^\s@A-Z]+@[^\s@A-Z]+"), "an address in lower case"),
     "ksef": (re.compile(r"[0-9]{10}-[0-9]{8}-[0-9A-F]{12}-[0-9A-F]{2}"), "a KSeF number"),
 }
@@ -68,11 +68,11 @@ def _has_checksum(nip: str) -> bool:
 
 def _field(field: Field, stages: list[str], before: list[str], path: str) -> Iterator[Mistake]:
     if field.name in before:
-        problem = f'"{field.name}" is the name of a field above'
+        problem = f'"{field.name}" is also the name of an earlier field'
         yield Mistake(f"{path}.name", problem, "give each field a name of its own")
     if (field.type == "choice") != bool(field.choices):
-        hint = "choices belong to a field of the type choice, which needs them"
-        yield Mistake(f"{path}.choices", f"do not fit the type {field.type}", hint)
+        hint = "only a field of type choice has choices, and it needs them"
+        yield Mistake(f"{path}.choices", f"do not match the type {field.type}", hint)
     for position, stage in enumerate(field.required_for):
         if stage not in stages:
             problem = f'no stage of this process is named "{stage}"'
@@ -82,7 +82,7 @@ def _field(field: Field, stages: list[str], before: list[str], path: str) -> Ite
 def _unique(field: Field, names: list[str], path: str) -> Iterator[Mistake]:
     for position, other in enumerate(field.unique_with):
         if other == field.name:
-            hint = "name the other fields that together with it make a case unique"
+            hint = "name the other fields that make a case unique together with this one"
             yield Mistake(f"{path}.unique_with[{position}]", "is the field itself", hint)
         elif other not in names:
             problem = f'no field of this process is named "{other}"'
@@ -100,7 +100,7 @@ def _source(
             hint = f"the source {source.source} needs it"
             yield Mistake(f"{path}.{key}", "is missing", hint)
         elif given and key not in allowed:
-            problem = f"means nothing for the source {source.source}"
+            problem = f"has no effect for the source {source.source}"
             yield Mistake(f"{path}.{key}", problem, "leave it out")
     yield from _keys(source, path)
     if source.pattern is not None and source.source == "subject":
@@ -112,8 +112,8 @@ def _source(
 def _keys(source: FieldSource, path: str) -> Iterator[Mistake]:
     for position, key in enumerate(source.keys):
         if not _KEY.fullmatch(key):
-            hint = "write what stands before the colon, at most 59 characters without : and ="
-            yield Mistake(f"{path}.keys[{position}]", "is no key of a line", hint)
+            hint = "write the text before the colon, at most 59 characters without : and ="
+            yield Mistake(f"{path}.keys[{position}]", "is not a valid key of a line", hint)
 
 
 def _pattern(field: Field, pattern: str, path: str) -> Iterator[Mistake]:
@@ -122,16 +122,18 @@ def _pattern(field: Field, pattern: str, path: str) -> Iterator[Mistake]:
     for place in places:
         if place not in _TYPES:
             hint = did_you_mean(place, _TYPES)
-            yield Mistake(path, f"{{{place}}} is no typed place", hint)
+            yield Mistake(path, f"{{{place}}} is not a typed placeholder", hint)
     if any("{" in literal or "}" in literal for literal in literals):
-        yield Mistake(path, "has a single brace", "write a place as {text}, {date}, {number} …")
+        yield Mistake(
+            path, "has a single brace", "write a placeholder as {text}, {date}, {number} …"
+        )
     if places.count(field.type) != 1:
-        problem = f"has {places.count(field.type)} places of the type {field.type}"
-        hint = f"write {{{field.type}}} once, where the value stands"
+        problem = f"has {places.count(field.type)} placeholders of type {field.type}"
+        hint = f"write {{{field.type}}} once, in place of the value"
         yield Mistake(path, problem, hint)
     if any(not literal.strip() for literal in literals[1:-1]):
-        hint = "put some text between them, so that it is clear where one ends"
-        yield Mistake(path, "has two places side by side", hint)
+        hint = "put text between them, so that it is clear where the first one ends"
+        yield Mistake(path, "has two adjacent placeholders", hint)
     if not any(literal.strip() for literal in literals):
         yield Mistake(path, "has no text of its own", 'write it as "invoice {text} of {date}"')
     if len(places) > MAX_PLACES:
@@ -158,7 +160,7 @@ def _map(field: Field, source: FieldSource, process: ProcessTable, path: str) ->
                 hint = 'write an address, or a domain such as "@example.com"'
                 yield Mistake(join(f"{path}.map", key), "is neither", hint)
         if not source.map and field.type not in {"text", "email"}:
-            problem = f"an address is no {field.type}"
+            problem = f"an address is not a value of type {field.type}"
             yield Mistake(f"{path}.map", problem, "map addresses to values")
 
 
@@ -167,20 +169,22 @@ def _not_of_type(field: Field, value: str) -> tuple[str, str] | None:
         known: Collection[str] = field.choices
         wrong = value not in known
         return (
-            (f'"{value}" is none of the choices', did_you_mean(value, list(known)))
+            (f'"{value}" is not one of the choices', did_you_mean(value, list(known)))
             if wrong
             else None
         )
     form = _NORMAL_FORMS.get(field.type)
     if form is None or form[0].fullmatch(value):
         return None
-    return f'"{value}" is no {field.type}', f"write {form[1]}"
+    return f'"{value}" is not a valid {field.type}', f"write {form[1]}"
 
 
 def _who(source: FieldSource, process: ProcessTable, path: str) -> Iterator[Mistake]:
     if bool(source.listed) != (source.who == "listed"):
-        hint = 'listed and who = "listed" belong together'
-        yield Mistake(f"{path}.listed", f'does not fit who = "{source.who}"', hint)
+        hint = 'listed requires who = "listed", and the other way around'
+        yield Mistake(f"{path}.listed", f'does not match who = "{source.who}"', hint)
     if source.who in {"authenticated", "listed"} and not process.authentication_server:
         hint = "set authentication_server of the process, whose verdict on the sender counts"
-        yield Mistake(f"{path}.who", "nothing authenticates senders here", hint)
+        yield Mistake(
+            f"{path}.who", "requires authentication of senders, which is not set up", hint
+        )

@@ -18,13 +18,13 @@ def sending_mistakes(file: SettingsFile, broken: AbstractSet[str]) -> Iterator[M
         hint = 'set case_reference.prefix, such as "Case", or remove read_bare'
         yield Mistake(
             "case_reference.read_bare",
-            "is false without a prefix, so that no number would be read",
+            "is false without a prefix, so no number would be recognized",
             hint,
         )
     if file.smtp and file.case_reference.key_file is None:
-        hint = "name a file with a key in it, made with: openssl rand -hex 32"
+        hint = "name a file that contains a key, created with:  openssl rand -hex 32"
         yield Mistake(
-            "case_reference.key_file", "is missing, and mail that goes out is signed with it", hint
+            "case_reference.key_file", "is missing, although outgoing mail is signed with it", hint
         )
     for name, process in file.process.items():
         if "smtp" not in broken:
@@ -43,17 +43,17 @@ def _server(server: OutgoingServer, path: str, file: SettingsFile) -> Iterator[M
     if len(given) > 1:
         yield Mistake(path, f"has {' and '.join(given)}", "keep one of them")
     elif given and server.user is None:
-        yield Mistake(f"{path}.user", "is missing", f"name the user whom {given[0]} belongs to")
+        yield Mistake(f"{path}.user", "is missing", f"name the user to whom {given[0]} belongs")
     elif server.user is not None and not given:
         yield Mistake(
             path, "has a user and no password", "add password_file, password_env or oauth2"
         )
     if server.oauth2 is not None and server.oauth2 not in file.oauth2:
-        problem = f"no section oauth2.{server.oauth2} is there"
+        problem = f"there is no section oauth2.{server.oauth2}"
         yield Mistake(f"{path}.oauth2", problem, did_you_mean(server.oauth2, list(file.oauth2)))
     if server.ca_file is not None and server.security == "none":
         hint = 'set security = "tls" or "starttls", or leave ca_file out'
-        yield Mistake(f"{path}.ca_file", 'means nothing with security = "none"', hint)
+        yield Mistake(f"{path}.ca_file", 'has no effect with security = "none"', hint)
 
 
 def _process(process: ProcessTable, path: str, file: SettingsFile) -> Iterator[Mistake]:
@@ -64,10 +64,8 @@ def _process(process: ProcessTable, path: str, file: SettingsFile) -> Iterator[M
         return
     where = f"{path}.acknowledgement.enabled"
     if not file.smtp:
-        yield Mistake(where, "has no server to send by", "write [smtp.NAME]")
+        yield Mistake(where, "has no server for sending", "write [smtp.NAME]")
     elif process.smtp is None and len(file.smtp) > 1:
-        yield Mistake(where, "does not tell which smtp server to send by", f"set {path}.smtp")
+        yield Mistake(where, "does not say which smtp server to use", f"set {path}.smtp")
     if not process.mailbox and process.from_address is None:
-        yield Mistake(
-            where, "has no address to send from", f"set {path}.from_address, or add a mailbox"
-        )
+        yield Mistake(where, "has no sender address", f"set {path}.from_address, or add a mailbox")

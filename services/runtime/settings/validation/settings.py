@@ -65,22 +65,20 @@ def _url(url: str, schemes: tuple[str, ...]) -> tuple[str, str] | None:
     """Problem and hint for a URL, without any part of it, since any may be its password."""
     if not url.startswith(tuple(f"{scheme}://" for scheme in schemes)):
         return (
-            "is no such URL",
+            "is not a valid URL",
             f"it begins with {' or '.join(f'{scheme}://' for scheme in schemes)}",
         )
-    encode = "write special characters of user and password in percent notation, such as %2F for /"
+    encode = "percent-encode special characters of user and password, such as %2F for /"
     if any(character.isspace() or not character.isprintable() for character in url):
-        return "holds a blank or a control character", encode
+        return "contains a space or a control character", encode
     try:
         parts = urlsplit(url)
         usable = _has_usable_hosts(parts)
     except ValueError:  # brackets without an IPv6 address, a port that is no number up to 65535
-        return "names no usable host and port", encode
+        return "has no usable host and port", encode
     if "@" in parts.path or parts.fragment:
-        return "has an @ or # behind its host", encode
-    return (
-        None if usable else ("names no host", f"it looks like {schemes[0]}://user:password@host/")
-    )
+        return "has an @ or # after its host", encode
+    return None if usable else ("has no host", f"it looks like {schemes[0]}://user:password@host/")
 
 
 def _has_usable_hosts(parts: SplitResult) -> bool:
@@ -105,14 +103,14 @@ def _limits(file: SettingsFile) -> Iterator[Mistake]:
 def _server(server: IncomingServer, path: str) -> Iterator[Mistake]:
     if server.ca_file is not None and server.security == "none":
         hint = 'set security = "tls" or "starttls", or leave ca_file out'
-        yield Mistake(f"{path}.ca_file", 'means nothing with security = "none"', hint)
+        yield Mistake(f"{path}.ca_file", 'has no effect with security = "none"', hint)
 
     if server.move_to is not None and server.protocol == "pop3":
         yield Mistake(
-            f"{path}.move_to", "POP3 has no folders", "leave it out, or read this server by IMAP"
+            f"{path}.move_to", "POP3 has no folders", "leave it out, or read this server with IMAP"
         )
     elif server.move_to is not None and not server.delete_after_fetch:
-        problem = "is set, and delete_after_fetch = false keeps mails where they are"
+        problem = "is set, although delete_after_fetch = false keeps mails where they are"
         yield Mistake(f"{path}.move_to", problem, "keep one of the two")
 
 
@@ -132,8 +130,8 @@ def _oauth2(oauth2: OAuth2, path: str) -> Iterator[Mistake]:
         elif not microsoft and value is not None:
             yield Mistake(
                 f"{path}.{key}",
-                "means nothing for google",
-                "leave it out: the JSON secret says it all",
+                "has no effect for google",
+                "leave it out: the JSON secret contains it",
             )
 
 
@@ -153,7 +151,7 @@ def _stages(process: ProcessTable, path: str, broken: AbstractSet[str]) -> Itera
         if stage.name in names[:index]:
             yield Mistake(
                 f"{here}.name",
-                f'"{stage.name}" is taken by a stage above',
+                f'"{stage.name}" is also the name of an earlier stage',
                 "give it a name of its own",
             )
         for position, following in enumerate(stage.next):
@@ -172,13 +170,13 @@ def _initial_stage(process: ProcessTable, path: str, broken: AbstractSet[str]) -
         )
     elif not initial and not any(undecided.fullmatch(other) for other in broken):
         yield Mistake(
-            path, "no stage is initial", "add initial = true to the one at which cases open"
+            path, "no stage is initial", "add initial = true to the stage where cases begin"
         )
     elif len(initial) > 1:
         yield Mistake(
             path,
             f"{len(initial)} stages are initial: {', '.join(initial)}",
-            "keep initial = true in one",
+            "keep initial = true in one stage",
         )
 
 
@@ -199,7 +197,7 @@ def _mailboxes(file: SettingsFile, broken: AbstractSet[str]) -> Iterator[Mistake
                 and mailbox.oauth2 not in file.oauth2
                 and "oauth2" not in broken
             ):
-                problem = f"no section oauth2.{mailbox.oauth2} is there"
+                problem = f"there is no section oauth2.{mailbox.oauth2}"
                 yield Mistake(
                     f"{path}.oauth2", problem, did_you_mean(mailbox.oauth2, list(file.oauth2))
                 )
@@ -220,7 +218,7 @@ def _mailbox(
         yield Mistake(f"{path}.server", problem, did_you_mean(mailbox.server, list(servers)))
     elif server.protocol == "pop3" and mailbox.folder.upper() != "INBOX":
         yield Mistake(
-            f"{path}.folder", "POP3 has no folders", "leave it out, or read this server by IMAP"
+            f"{path}.folder", "POP3 has no folders", "leave it out, or read this server with IMAP"
         )
 
 
@@ -257,8 +255,8 @@ def _taken(
         ),
         "user": (
             account,
-            "with this host and folder it is",
-            "two readers of one folder would double its mail",
+            "together with this host and folder, it is",
+            "two mailboxes that read the same folder would record each mail twice",
         ),
     }
     for key, (mark, problem, hint) in marks.items():

@@ -16,7 +16,9 @@ def snippet_mistakes(process: ProcessTable, path: str) -> Iterator[Mistake]:
     for index, snippet in enumerate(process.snippet):
         where = f"{path}.snippet[{index}]"
         if snippet.title in titles:
-            yield Mistake(f"{where}.title", "is that of another text", "give it another title")
+            yield Mistake(
+                f"{where}.title", "is also the title of another text", "give it another title"
+            )
         titles.add(snippet.title)
         unknown = [name for name in PLACE.findall(snippet.text) if name not in SNIPPET_VALUES]
         if unknown:

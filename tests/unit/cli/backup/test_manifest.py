@@ -152,7 +152,7 @@ def test_what_is_no_backup_is_refused(tmp_path: Path, data: bytes) -> None:
     (tmp_path / FILE).write_bytes(data)
     with pytest.raises(PermanentError, match="cannot be read"):
         read_manifest(tmp_path)
-    with pytest.raises(PermanentError, match="is no backup"):
+    with pytest.raises(PermanentError, match="is not a backup"):
         read_manifest(tmp_path / "missing")
 
 

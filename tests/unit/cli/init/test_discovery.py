@@ -55,9 +55,9 @@ def test_servers_without_encryption_or_with_unusable_parts_are_left_out(
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"<html>not found", "no XML"),
-        (b"", "no XML"),
-        (b"\xff\xfe\x00", "no XML"),
+        (b"<html>not found", "not XML"),
+        (b"", "not XML"),
+        (b"\xff\xfe\x00", "not XML"),
         (b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', "document type"),
         (b"<a>" * 100_000, "larger than"),
         (b"<a>" * 1000, "nested too deeply"),

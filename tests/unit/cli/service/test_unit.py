@@ -82,7 +82,7 @@ def test_the_data_folder_belongs_to_the_user_of_the_service(config: Path, tmp_pa
     data = tmp_path / "mailcase-data"
     assert data.stat().st_uid == pwd.getpwnam("daemon").pw_uid
     unit.write_text("[Unit]\n")
-    with pytest.raises(PermanentError, match="written by someone else"):
+    with pytest.raises(PermanentError, match="not written by Mailcase"):
         command.install(config=config, unit=unit, user="daemon")
     os.chown(data, 0, 0)
     unit.unlink()
@@ -92,7 +92,7 @@ def test_the_data_folder_belongs_to_the_user_of_the_service(config: Path, tmp_pa
 
 @pytest.mark.parametrize("size", ["", "2 G", "-1", "2G\nExecStartPre=x"])
 def test_a_size_that_is_none_is_refused(config: Path, tmp_path: Path, size: str) -> None:
-    with pytest.raises(SettingsError, match="is no size"):
+    with pytest.raises(SettingsError, match="is not a size"):
         command.install(config=config, unit=tmp_path / "u", user="daemon", memory=size)
 
 

@@ -66,7 +66,7 @@ def test_lines_and_bytes_are_the_servers_however_they_come(pieces: list[bytes]) 
 
 def test_a_byte_a_second_is_too_slow_for_a_line_and_for_a_mail() -> None:
     for read in (PacedFile.readline, PacedFile.read):
-        with pytest.raises(TooSlowError, match="11 bytes of an answer came in 11 s"):
+        with pytest.raises(TooSlowError, match="11 bytes of a response arrived in 11 s"):
             read(paced([b"x"] * 100, 1.0), 100)
 
 

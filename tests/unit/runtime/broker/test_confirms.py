@@ -62,7 +62,7 @@ async def test_a_message_is_soon_given_up_if_the_broker_confirms_what_follows(
 ) -> None:
     channel = Channel()
     lost = channel.publish()
-    with pytest.raises(TimeoutError, match="1 confirms did not come"):
+    with pytest.raises(TimeoutError, match="1 confirms did not arrive"):
         await wait(channel, lost)
 
 

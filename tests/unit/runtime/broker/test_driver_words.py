@@ -20,9 +20,12 @@ from services.runtime.store.driver_errors import translated
             aiormq.exceptions.InvalidFrameError(
                 "Expected one of ['Connection.OpenOk'], got <Connection.Close object at 0x7ff82a9a5d30>"
             ),
-            "the virtual host of its URL is not there, or this user may not use it",
+            "the virtual host in its URL does not exist, or this user may not use it",
         ),
-        (aiormq.exceptions.IncompatibleProtocolError(), "what answers there is no RabbitMQ"),
+        (
+            aiormq.exceptions.IncompatibleProtocolError(),
+            "the server at that address is not RabbitMQ",
+        ),
         (TimeoutError(), "no answer in time"),
         (OSError(111, "Connection refused"), "[Errno 111] Connection refused"),
     ],

@@ -184,8 +184,8 @@ def test_a_library_that_is_not_installed_is_told_with_the_mend(
             "HTTP 401 invalid_client secret exp",
         ),
         (500, b"<html>", "HTTP 500"),
-        (200, b"no JSON", "holds no token"),
-        (200, {"token": "x"}, "holds no token"),
+        (200, b"no JSON", "contains no token"),
+        (200, {"token": "x"}, "contains no token"),
         (302, {}, "HTTP 302"),
     ],
 )

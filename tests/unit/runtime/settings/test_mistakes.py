@@ -65,7 +65,7 @@ def _error_of(file: Path) -> SettingsError | None:
             "password_file",
             'password = "hunter2"\npassword_file',
             (
-                "process.invoices.mailbox[0].password: there is no such setting; a secret never stands in this file: "
+                "process.invoices.mailbox[0].password: there is no such setting; a secret never belongs in this file: "
                 "name its file in password_file or its variable in password_env"
             ),
         ),
@@ -97,7 +97,7 @@ def _error_of(file: Path) -> SettingsError | None:
             "[server.corp]",
             "[case_reference]\nread_bare = false\n[server.corp]",
             (
-                "case_reference.read_bare: is false without a prefix, so that no number would be read; "
+                "case_reference.read_bare: is false without a prefix, so no number would be recognized; "
                 'set case_reference.prefix, such as "Case", or remove read_bare'
             ),
         ),
@@ -174,42 +174,46 @@ def _error_of(file: Path) -> SettingsError | None:
             'process.invoices.mailbox[0].address: needs an address such as "invoices@example.com"',
         ),
         # URLs
-        ("amqp://", "http://", "broker.url: is no such URL; it begins with amqp:// or amqps://"),
+        (
+            "amqp://",
+            "http://",
+            "broker.url: is not a valid URL; it begins with amqp:// or amqps://",
+        ),
         (
             "guest:hunter2",
             "guest:hun/ter2",
             (
-                "broker.url: names no usable host and port; write special characters of user and password in percent "
-                "notation, such as %2F for /"
+                "broker.url: has no usable host and port; percent-encode special characters of "
+                "user and password, such as %2F for /"
             ),
         ),
         (
             "guest:hunter2",
             "guest:1/hunter2",
             (
-                "broker.url: has an @ or # behind its host; write special characters of user and password in percent "
-                "notation, such as %2F for /"
+                "broker.url: has an @ or # after its host; percent-encode special characters of "
+                "user and password, such as %2F for /"
             ),
         ),
         (
             "guest:hunter2",
             "guest:1#hunter2",
             (
-                "broker.url: has an @ or # behind its host; write special characters of user and password in percent "
-                "notation, such as %2F for /"
+                "broker.url: has an @ or # after its host; percent-encode special characters of "
+                "user and password, such as %2F for /"
             ),
         ),
         (
             "guest:hunter2@127.0.0.1:5672",
             "guest:hunter2@",
-            "broker.url: names no host; it looks like amqp://user:password@host/",
+            "broker.url: has no host; it looks like amqp://user:password@host/",
         ),
         (
             "guest:hunter2",
             "guest: hunter2",
             (
-                "broker.url: holds a blank or a control character; write special characters of user and password in "
-                "percent notation, such as %2F for /"
+                "broker.url: contains a space or a control character; percent-encode special characters of user "
+                "and password, such as %2F for /"
             ),
         ),
         # what the parts say of each other
@@ -226,17 +230,26 @@ def _error_of(file: Path) -> SettingsError | None:
         (
             "initial = true",
             "initial = false",
-            "process.invoices.stage: no stage is initial; add initial = true to the one at which cases open",
+            (
+                "process.invoices.stage: no stage is initial; "
+                "add initial = true to the stage where cases begin"
+            ),
         ),
         (
             'name = "approval"',
             'name = "approval"\ninitial = true',
-            'process.invoices.stage: 2 stages are initial: "registration", "approval"; keep initial = true in one',
+            (
+                'process.invoices.stage: 2 stages are initial: "registration", "approval"; '
+                "keep initial = true in one stage"
+            ),
         ),
         (
             'name = "approval"',
             'name = "approval"\n[[process.invoices.stage]]\nname = "registration"',
-            'process.invoices.stage[2].name: "registration" is taken by a stage above; give it a name of its own',
+            (
+                'process.invoices.stage[2].name: "registration" is also the name of an earlier stage; '
+                "give it a name of its own"
+            ),
         ),
         (
             'password_file = "secrets/invoices"',
@@ -260,7 +273,7 @@ def _error_of(file: Path) -> SettingsError | None:
             "host =",
             'security = "none"\nca_file = "x"\nhost =',
             (
-                'server.corp.ca_file: means nothing with security = "none"; set security = "tls" or "starttls", '
+                'server.corp.ca_file: has no effect with security = "none"; set security = "tls" or "starttls", '
                 "or leave ca_file out"
             ),
         ),
@@ -309,8 +322,9 @@ def test_one_mistake_is_reported_once_with_its_path_and_fix(
             "password_env",
             'user = "invoices@example.com"\nfolder = "inbox"\npassword_env',
             (
-                "process.invoices.mailbox[1].user: with this host and folder it is process.invoices.mailbox[0]; "
-                "two readers of one folder would double its mail"
+                "process.invoices.mailbox[1].user: together with this host and folder, "
+                "it is process.invoices.mailbox[0]; "
+                "two mailboxes that read the same folder would record each mail twice"
             ),
         ),
     ],
@@ -353,7 +367,7 @@ def test_two_sections_for_one_host_make_no_two_mailboxes_of_an_account(
     second = SECOND_MAILBOX.replace("password_env", 'user = "invoices@example.com"\npassword_env')
     text = section + WHOLE + second.replace('server = "corp"', 'server = "again"')
     assert [mistake.partition(";")[0] for mistake in mistakes(text)] == [
-        "process.invoices.mailbox[1].user: with this host and folder it is process.invoices.mailbox[0]"
+        "process.invoices.mailbox[1].user: together with this host and folder, it is process.invoices.mailbox[0]"
     ] * reported
 
 
@@ -372,7 +386,7 @@ def test_two_folders_of_one_account_are_two_mailboxes(mistakes: Mistakes) -> Non
 def test_pop3_has_no_folders(mistakes: Mistakes) -> None:
     text = WHOLE.replace('"imap"', '"pop3"') + 'folder = "Invoices"\n'
     assert mistakes(text) == [
-        "process.invoices.mailbox[0].folder: POP3 has no folders; leave it out, or read this server by IMAP"
+        "process.invoices.mailbox[0].folder: POP3 has no folders; leave it out, or read this server with IMAP"
     ]
 
 

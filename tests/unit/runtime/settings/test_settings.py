@@ -117,7 +117,7 @@ def test_an_empty_variable_counts_as_absent(place: Place) -> None:
 
 def test_a_bad_url_in_the_environment_is_told_with_its_variable(place: Place) -> None:
     assert place.mistakes(WHOLE, MAILCASE_STORE_URL="postgres://u:hunter2@db/") == [
-        "MAILCASE_STORE_URL: is no such URL; it begins with mongodb:// or mongodb+srv://"
+        "MAILCASE_STORE_URL: is not a valid URL; it begins with mongodb:// or mongodb+srv://"
     ]
 
 
@@ -134,11 +134,17 @@ def test_a_byte_order_mark_does_no_harm(place: Place) -> None:
         ),
         (
             "a = 1\na = 2\n",
-            "line 2, column 6: Cannot overwrite a value; this table has that name already: remove one",
+            "line 2, column 6: Cannot overwrite a value; this table has that name already: remove one of them",
         ),
-        ("a = \nb = 2\n", "line 1, column 5: Invalid value; write a value behind a ="),
-        ("a = 1" + 5000 * "0", "holds a number or a nesting that is too large; fix this first"),
-        ("a = " + 5000 * "[", "holds a number or a nesting that is too large; fix this first"),
+        ("a = \nb = 2\n", "line 1, column 5: Invalid value; write a value after a ="),
+        (
+            "a = 1" + 5000 * "0",
+            "contains a number that is too large, or is nested too deeply; fix this first",
+        ),
+        (
+            "a = " + 5000 * "[",
+            "contains a number that is too large, or is nested too deeply; fix this first",
+        ),
         ("a = 1\nb = 'ż".encode("cp1250"), "line 2, column 6: is not UTF-8; save it as UTF-8"),
         ("a = 1".encode("utf-16"), "is UTF-16; save it as UTF-8"),
         (5_000_000 * b"#", "is larger than 4 MiB; name the settings' file with --config"),
@@ -186,11 +192,11 @@ def test_a_password_is_read_anew_each_time(place: Place) -> None:
             None,
             "cannot be read: No such file or directory; put the password into this file and let the user of this ",
         ),
-        (b"", "is empty; put the password there"),
-        (b"\n", "is empty; put the password there"),
-        (b"hunter2\nhunter2\n", "holds more than one line; leave the password alone there"),
-        (b"hunter2\n\n", "holds more than one line; leave the password alone there"),
-        (b"hunter2\0", "holds more than one line; leave the password alone there"),
+        (b"", "is empty; put the password into it"),
+        (b"\n", "is empty; put the password into it"),
+        (b"hunter2\nhunter2\n", "contains more than one line; it must contain only the password"),
+        (b"hunter2\n\n", "contains more than one line; it must contain only the password"),
+        (b"hunter2\0", "contains more than one line; it must contain only the password"),
         (b"hunter2\xff", "is not UTF-8; save the password as UTF-8"),
     ],
 )

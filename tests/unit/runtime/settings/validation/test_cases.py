@@ -18,11 +18,11 @@ FIRST = Stage(name="new", initial=True, next=("done",))
         ),
         (
             ProcessTable(stage=(Stage(name="new", initial=True, final=True),)),
-            "p.stage[0].final: is true",
+            "p.stage[0].final: cannot be true",
         ),
         (
             ProcessTable(stage=(FIRST, Stage(name="done", final=True, due_after="2d"))),
-            "p.stage[1].due_after: means nothing for a final stage",
+            "p.stage[1].due_after: has no effect for a final stage",
         ),
         (
             ProcessTable(stage=(Stage(name="new", initial=True, on_enter=OnEnter(text="Hello")),)),
@@ -34,11 +34,11 @@ FIRST = Stage(name="new", initial=True, next=("done",))
         ),
         (
             ProcessTable(stage=(FIRST,), field=(Field(name="a"), Field(name="a"))),
-            'p.field[1].name: "a" is the name of a field above',
+            'p.field[1].name: "a" is also the name of an earlier field',
         ),
         (
             ProcessTable(stage=(FIRST,), field=(Field(name="a", type="choice"),)),
-            "p.field[0].choices: do not fit the type choice",
+            "p.field[0].choices: do not match the type choice",
         ),
         (
             ProcessTable(stage=(FIRST,), field=(Field(name="a", required_for=("dnoe",)),)),

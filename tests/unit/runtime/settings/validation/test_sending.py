@@ -100,7 +100,7 @@ MISTAKES = [
     (
         'user = "mailcase"\n',
         "",
-        "smtp.relay.user: is missing; name the user whom password_env belongs to",
+        "smtp.relay.user: is missing; name the user to whom password_env belongs",
     ),
     ('password_env = "RELAY"', "", "smtp.relay: has a user and no password"),
     (
@@ -111,7 +111,7 @@ MISTAKES = [
     (
         'password_env = "RELAY"',
         'oauth2 = "cloud"',
-        "smtp.relay.oauth2: no section oauth2.cloud is there",
+        "smtp.relay.oauth2: there is no section oauth2.cloud",
     ),
     (
         'password_env = "RELAY"',
@@ -121,7 +121,7 @@ MISTAKES = [
     (
         "[smtp.relay]",
         '[smtp.relay]\nsecurity = "none"\nca_file = "c"',
-        "smtp.relay.ca_file: means nothing",
+        "smtp.relay.ca_file: has no effect",
     ),
     (
         'title = "C',
@@ -131,7 +131,7 @@ MISTAKES = [
     (
         "[smtp.relay]",
         '[smtp.other]\nhost = "b.example"\n[smtp.relay]',
-        "process.invoices.acknowledgement.enabled: does not tell",
+        "process.invoices.acknowledgement.enabled: does not say",
     ),
     (
         "[case_reference]",
@@ -152,10 +152,10 @@ def test_an_acknowledgement_needs_a_server_and_an_address_to_send_from(tmp_path:
         '[smtp.relay]\nhost = "smtp.example.com"\nuser = "mailcase"\npassword_env = "RELAY"', ""
     )
     assert told(tmp_path, no_server) == [
-        "process.invoices.acknowledgement.enabled: has no server to send by; write [smtp.NAME]"
+        "process.invoices.acknowledgement.enabled: has no server for sending; write [smtp.NAME]"
     ]
     no_mailbox = WHOLE[: WHOLE.index("[[process.invoices.mailbox]]")]
     [mistake] = told(tmp_path, no_mailbox)
     assert mistake.startswith(
-        "process.invoices.acknowledgement.enabled: has no address to send from; set "
+        "process.invoices.acknowledgement.enabled: has no sender address; set "
     )
