@@ -25,13 +25,16 @@ own_tax_ids = ["{own_tax_id}"]
 enabled = true
 [[process.invoices.stage]]
 name = "registration"
+title = "Registration"
 initial = true
 next = ["approval"]
 [[process.invoices.stage]]
 name = "approval"
+title = "Approval"
 next = ["paid"]
 [[process.invoices.stage]]
 name = "paid"
+title = "Paid"
 final = true
 [[process.invoices.field]]
 name = "number"
@@ -70,6 +73,7 @@ password_file = "password"
 title = "Customers' complaints"
 [[process.complaints.stage]]
 name = "received"
+title = "Received"
 initial = true
 [[process.complaints.mailbox]]
 server = "demo"

@@ -52,6 +52,19 @@ async def test_lists_show_the_cases_of_the_readers_processes(
     assert "/cases/1" not in await shown(browser("hans"), path)
 
 
+async def test_a_list_of_several_processes_shows_whose_stage_it_is(
+    browser: Browser, opened: OpenCase
+) -> None:
+    await opened(1)
+    await opened(2, process="help", stage="new")
+    ada = browser("ada")
+    process = '<span class="of">Cost invoices</span>'
+    assert process in await shown(ada, "/all")
+    assert process in await shown(ada, "/cases/1/row?mixed=true")
+    assert process not in await shown(ada, "/all?process=invoices")
+    assert process not in await shown(browser("maria"), "/all")
+
+
 @pytest.mark.parametrize("path", ["/parked", "/mailboxes", "/flow", "/people", "/tokens", "/audit"])
 async def test_operations_pages_are_for_those_with_the_permission(
     browser: Browser, path: str

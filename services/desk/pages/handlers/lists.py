@@ -79,6 +79,7 @@ async def show_list(visit: Visit) -> Response:
         next_href=following or None,
         first_href=with_query(path, **_texts(chosen)) if cursor else None,
         can_work=visit.may(Permission.WORK),
+        is_mixed=len(declared.items) > 1 and not chosen["process"],
     )
     page = visit.page(view.title, name)
     return visit.html("work/list.html", page, view=view)
@@ -103,7 +104,11 @@ async def show_row(visit: Visit) -> Response:
     reply = await visit.api("show_case")
     row = case_row(reply.body, visit.desk.settings.processes, await names_of_people(visit))
     return visit.html(
-        "work/one_row.html", visit.page(""), row=row, can_pick=visit.may(Permission.WORK)
+        "work/one_row.html",
+        visit.page(""),
+        row=row,
+        can_pick=visit.may(Permission.WORK),
+        is_mixed=visit.request.query_params.get("mixed") == "true",
     )
 
 
@@ -242,12 +247,7 @@ def _filters(visit: Visit, chosen: dict[str, Any], declared: list[ProcessView]) 
         "due": t.sort_due,
         "number": t.sort_number,
     }
-    stages = {
-        stage.name: stage.title
-        for process in declared
-        if chosen["process"] in {"", process.name}
-        for stage in process.stages
-    }
+    stages = _stage_titles([each for each in declared if chosen["process"] in {"", each.name}])
     return ListFilters(
         processes=_processes(declared, chosen["process"]),
         stages=_options(stages, chosen["stage"]),
@@ -255,6 +255,19 @@ def _filters(visit: Visit, chosen: dict[str, Any], declared: list[ProcessView]) 
         text=chosen["text"],
         overdue=chosen["overdue"],
     )
+
+
+def _stage_titles(declared: list[ProcessView]) -> dict[str, str]:
+    """Stages by name; with several processes, each with the processes that have it."""
+    found: dict[str, list[str]] = {}
+    titles: dict[str, str] = {}
+    for process in declared:
+        for stage in process.stages:
+            titles.setdefault(stage.name, stage.title)
+            found.setdefault(stage.name, []).append(process.title)
+    if len(declared) <= 1:
+        return titles
+    return {name: f"{title} ({', '.join(found[name])})" for name, title in titles.items()}
 
 
 def _processes(declared: list[ProcessView], chosen: str) -> tuple[Option, ...]:

@@ -26,7 +26,7 @@
   async function renewRow(number) {
     const box = () => document.querySelector(`#case-${number} .pick input`);
     const picked = box()?.checked;
-    await htmx.ajax("GET", `/cases/${number}/row`, { target: `#case-${number}`, swap: "outerHTML" });
+    await htmx.ajax("GET", `/cases/${number}/row${document.querySelector("[data-mixed]") ? "?mixed=true" : ""}`, { target: `#case-${number}`, swap: "outerHTML" });
     if (picked && box()) box().checked = true;
   }
   function plan(number, revision) {

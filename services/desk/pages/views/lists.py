@@ -67,6 +67,7 @@ class ListView(msgspec.Struct, frozen=True, kw_only=True):
     """A work list. `path` is its own without the query; `next_href` is None on the last page.
 
     `overdue` rows stand on top, apart from `rows`. `people` are whom cases may be assigned to.
+    `is_mixed` is set when cases of several processes may stand in it: stages show their process.
     """
 
     name: str
@@ -84,6 +85,7 @@ class ListView(msgspec.Struct, frozen=True, kw_only=True):
     next_href: str | None = None
     first_href: str | None = None
     can_work: bool = False
+    is_mixed: bool = False
 
 
 class SearchView(msgspec.Struct, frozen=True, kw_only=True):

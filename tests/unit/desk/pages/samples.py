@@ -141,6 +141,7 @@ def work_list() -> ListView:
         attachment_count=1,
     )
     return ListView(
+        is_mixed=True,
         name="todo",
         title="To do",
         path="/todo",
