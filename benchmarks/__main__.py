@@ -1,4 +1,4 @@
-"""`make bench`: what Mailcase reaches beside what its servers would allow.
+"""`make bench`: the rates of Mailcase compared with what its servers allow.
 
     python -m benchmarks [speed] [memory] [latency] [peer] [growth] [search] [desk]
         [--rounds 5] [--sets text,mix]

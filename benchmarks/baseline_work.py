@@ -28,7 +28,7 @@ _SANITIZER = nh3.Cleaner()
 
 @dataclass(frozen=True)
 class Piece:
-    """A part without parts: where its content stands in the mail, and how it is encoded."""
+    """A part without parts: where its content is in the mail, and how it is encoded."""
 
     content_type: str
     encoding: str
@@ -42,7 +42,7 @@ class Piece:
 
 
 def pieces_of(raw: bytes) -> tuple[Piece, ...]:
-    """The pieces of a sample, found beforehand; they stand at the same places in every mail made of
+    """The pieces of a sample, found beforehand; they are at the same places in every mail made from
     it.
     """
     parts = split(raw, MailHeaders.parse(raw), ReadingLimits(), Defects())

@@ -1,4 +1,4 @@
-"""Mailcase beside django-helpdesk's `get_email`, over IMAP into SQLite, on the same mails in
+"""Mailcase compared with django-helpdesk's `get_email`, over IMAP into SQLite, on the same mails in
 turns.
 """
 

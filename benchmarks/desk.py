@@ -59,7 +59,8 @@ _ASSETS = re.compile(rb'(?:src|href)="(/static/[^"]+)"')
 async def desk_figures(
     ground: Ground, cases: int, helpdesk_python: str | None
 ) -> AsyncIterator[DeskFigure | DeskLoad]:
-    """All figures over so many cases, beside django-helpdesk's list if an interpreter has it."""
+    """All figures for so many cases, and those of django-helpdesk's list if an interpreter has
+    it."""
     trial = _Trial(ground, cases)
     try:
         yield await trial.load()

@@ -1,4 +1,4 @@
-"""Seeded mail sets. Every mail of a set differs: a token stands in its headers, its text and its
+"""Seeded mail sets. Every mail of a set differs: a token is in its headers, its text and its
 attachment.
 
 Making a mail is filling a token into a sample, so that a set of any size costs next to nothing to

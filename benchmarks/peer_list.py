@@ -1,4 +1,5 @@
-"""django-helpdesk's list of tickets, measured beside the desk's lists over as many tickets."""
+"""django-helpdesk's list of tickets, measured for comparison with the desk's lists, with as many
+tickets."""
 
 import asyncio
 import subprocess

@@ -4,7 +4,7 @@ between them.
     .venv/bin/python benchmarks/reading.py [--rounds N]
 
 All are timed in turns, in processor time, so that a busy machine slows all alike; the ratios are
-the median of five runs, with the least and the greatest behind it. The standard library's side is
+the median of five runs, followed by the least and the greatest. The standard library's side is
 measured twice. `read` parses as its documentation recommends (`policy.default`) and gives subject,
 people, time and ids, the bodies as text, attachments. `cut` only cuts the mail into parts and
 decodes their content, with the old policy that leaves headers as they are. Neither repairs,

@@ -34,7 +34,7 @@ class SideSpeed(msgspec.Struct, frozen=True):
 
 
 class Speed(msgspec.Struct, frozen=True):
-    """Mailcase beside its baselines: the ratios of the rates, pair by pair; `mails` a round.
+    """Mailcase compared with its baselines: the ratios of the rates, pair by pair; `mails` a round.
 
     `work` is the floor that does the necessary work on each mail besides.
     """

@@ -265,7 +265,7 @@ def _until(condition: Callable[[], bool]) -> None:
     while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError("the backlog does not drain")
-        time.sleep(0.02)  # nothing tells when a queue has drained
+        time.sleep(0.02)  # nothing reports when a queue has drained
 
 
 def _compare(bench: Bench, service: str, mails: int, rounds: int, share: float | None) -> None:

@@ -1,4 +1,4 @@
-"""Mailcase beside its baselines: each service alone and the whole path, the three sides in
+"""Mailcase compared with its baselines: each service alone and the whole path, the three sides in
 turns.
 """
 
@@ -39,7 +39,7 @@ async def _speed(
 ) -> Speed:
     feed = Feed(mails)
     count = max(_LEAST_MAILS, 100_000 // mails.mean_bytes)
-    for _ in range(2):  # the first warms up, the second tells how many mails a round takes
+    for _ in range(2):  # the first warms up, the second shows how many mails a round takes
         ours, *_ = [await side.run(feed.take(count)) for side in sides]
         count = _mails_for(round_s, ours.rate, mails.mean_bytes)
     done: dict[Trial, list[Round]] = {side: [] for side in sides}

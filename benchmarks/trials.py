@@ -77,7 +77,7 @@ class Trial(ABC):
             side.pipeline.close()
 
     async def prepare(self) -> "asyncio.Task[None] | None":
-        """Once, before the first round; returns what runs beside the rounds."""
+        """Once, before the first round; returns what runs during the rounds."""
         return None
 
     @abstractmethod

@@ -69,7 +69,7 @@ class DeskSession(msgspec.Struct, frozen=True, kw_only=True):
     `id` is the hash of the cookie's value. `expires_at` is when it ends in any case; MongoDB
     deletes it then. `last_seen_at` is exact to the minute. `address` and `user_agent` are what the
     log-in came from. `provider_session` is the `sid` of the OpenID provider, None if it sent none.
-    `revoked_at` is None while the session holds.
+    `revoked_at` is None while the session is valid.
     """
 
     COLLECTION: ClassVar[str] = "sessions"

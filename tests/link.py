@@ -40,12 +40,12 @@ class Link:
         trace: TracebackType | None,
     ) -> None:
         self.heal()
-        for one in [self._listener, *self._open]:
-            _end(one)
+        for connection in [self._listener, *self._open]:
+            _end(connection)
         for thread in self._threads:
             thread.join(10)
-        for one in [self._listener, *self._open]:
-            one.close()
+        for connection in [self._listener, *self._open]:
+            connection.close()
 
     def _accept(self) -> None:
         with suppress(OSError):

@@ -1,9 +1,9 @@
 """Adapts a RabbitMQ node to a data folder that has moved.
 
-Ra, the library behind quorum queues and the stream coordinator, stores the absolute path of its
-data in the file `config` of each queue (`ra_server:config()`, entry `system_config`) and reads it
-at the next start. If the folder has moved since, the node creates empty folders at the old path and
-the queues do not start.
+Ra, the library of quorum queues and the stream coordinator, stores the absolute path of its data in
+the file `config` of each queue (`ra_server:config()`, entry `system_config`) and reads it at the
+next start. If the folder has moved since, the node creates empty folders at the old path and the
+queues do not start.
 """
 
 import re

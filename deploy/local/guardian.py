@@ -85,7 +85,7 @@ def descendants(ancestor: int) -> list[int]:
 
 
 def signal_all(pids: list[int], number: int) -> None:
-    """Send a signal to each process; a process that is gone is no error."""
+    """Send a signal to each process; a process that is gone is not an error."""
     for pid in pids:
         try:
             os.kill(pid, number)

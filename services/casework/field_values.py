@@ -129,7 +129,7 @@ def nip(text: str) -> str:
     if not re.fullmatch(r"[0-9]{10}", digits) or digits == "0000000000":
         raise InvalidFieldError(f"{text!r} is not a NIP", "write its ten digits")
     total = sum(weight * int(digit) for weight, digit in zip(_NIP_WEIGHTS, digits[:9], strict=True))
-    if total % 11 != int(digits[9]):  # a remainder of 10 is no digit, so no NIP has it
+    if total % 11 != int(digits[9]):  # a remainder of 10 is not a digit, so no NIP has it
         raise InvalidFieldError(f"the checksum of NIP {text!r} is wrong", "compare its digits")
     return digits
 
@@ -201,7 +201,7 @@ _READERS: Mapping[str, Callable[[str], str]] = {
 
 
 def _without_currency(text: str) -> tuple[str, str | None]:
-    """The amount, and the currency that stands before or behind it."""
+    """The amount, and the currency before or after it."""
     stripped = text.strip()
     for part in (
         re.compile(r"([^\W\d_]{1,3}|[€$£])\s*(.*[0-9].*)"),

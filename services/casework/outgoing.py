@@ -31,8 +31,8 @@ _ADDRESS = re.compile(
 )
 _ANSWER_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 _MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,250}>")  # printable ASCII without blanks and brackets
-# What mail programs put before the subject of an answer, in the languages of this market; several
-# may stand in a row.
+# The prefixes that mail programs put before the subject of an answer, in the languages of this
+# market; a subject may have several in a row.
 _REPLY_PREFIX = re.compile(r"(?:(?:re|odp|aw|antw|sv|vs)\s*(?:\[\d{1,3}\])?:\s*)+", re.IGNORECASE)
 
 
@@ -288,7 +288,7 @@ def _ascii_domain(domain: str) -> str | None:
 
 
 def _reply_to(mailbox: Mailbox | None, number: int, sender: str) -> str | None:
-    """Where answers shall go; None if that is the sender itself."""
+    """The address for answers; None if it is the sender itself."""
     if mailbox is None:
         return None
     local, _, domain = mailbox.address.rpartition("@")

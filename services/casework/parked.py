@@ -149,7 +149,7 @@ class ParkedMailRepository:
         *,
         inline_bytes: int,
     ) -> None:
-        """Tell the case writer to add the mail to a case, whatever the rules say of it.
+        """Ask the case writer to add the mail to a case, whatever the rules say of it.
 
         `actor` is named in the decision. Raises PermanentError if `why_not_retryable` gives a
         reason.

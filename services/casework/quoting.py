@@ -22,7 +22,7 @@ class QuotedMail:
 
 
 def quote(mail: QuotedMail, language: str) -> str:
-    """The attribution and the text behind `> `; a text over MAX_QUOTED_CHARS is cut at a line."""
+    """The attribution and the text after `> `; a text over MAX_QUOTED_CHARS is cut at a line."""
     attribution = _ATTRIBUTIONS.get(language, _ATTRIBUTIONS["en"]).format(
         at=mail.at, name=mail.name
     )

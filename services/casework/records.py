@@ -22,7 +22,7 @@ MIGRATION = Actor(kind="rule", id="history-began")
 class WrittenChanges:
     """The changes of one action, with each case before and after them.
 
-    `opened` is the first change of a new case; its document does not stand in `cases`.
+    `opened` is the first change of a new case; its document is not in `cases` yet.
     """
 
     before: dict[int, Case] = field(default_factory=dict)

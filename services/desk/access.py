@@ -27,7 +27,7 @@ class Permission(StrEnum):
 
 
 ALL_PERMISSIONS = frozenset(Permission)
-# The role in a process that a permission takes there. `admin` is no matter of a process.
+# The role in a process that a permission takes there. `admin` does not belong to a process.
 _ROLE: Mapping[Permission, str] = {
     Permission.READ: READER,
     Permission.WORK: WORKER,

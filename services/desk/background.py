@@ -1,4 +1,5 @@
-"""What a desk does beside answering requests: index, notify webhooks, feed its open pages."""
+"""What a desk does in addition to answering requests: index, notify webhooks, feed its open
+pages."""
 
 from services.desk.desk import Desk
 from services.desk.event_consumer import EventConsumer

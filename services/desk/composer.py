@@ -78,7 +78,7 @@ class CaseContacts:
 
 @dataclass(frozen=True)
 class Recipient:
-    """Someone who could get the answer. `is_outside` marks who is no participant of the case."""
+    """Someone who could get the answer. `is_outside` marks who is not a participant of the case."""
 
     address: str
     name: str

@@ -1,8 +1,8 @@
-"""How many open cases stand at each stage, without counting them for every page.
+"""How many open cases are at each stage, without counting them for every page.
 
 Counting a million cases takes longer than a page may. So the counts are shared by all readers of
-this desk: while counting is cheap they are as of now, else as of a moment ago, renewed beside the
-requests.
+this desk: while counting is cheap they are current; otherwise they are a moment old, and are
+renewed in the background.
 """
 
 import asyncio

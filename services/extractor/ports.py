@@ -10,7 +10,8 @@ class Mails(Protocol):
     """Recorded mails; `services.extractor.recorded_mails.MongoMails` is the real one."""
 
     async def find(self, mail_key: str) -> RecordedMail | None:
-        """The mail; None if it is in no case, or is no person's mail. Raises TransientError."""
+        """The mail; None if it is in no case, or was not written by a person. Raises
+        TransientError."""
 
     async def content(self, blob: str) -> bytes | None:
         """A content; None if it is gone. Raises TransientError."""

@@ -20,7 +20,7 @@ class MongoMails:
         self._blobs = Blobs(store)
 
     async def find(self, mail_key: str) -> RecordedMail | None:
-        """The mail; None if it is in no case, or is no person's mail."""
+        """The mail; None if it is in no case, or was not written by a person."""
         found = await self._comments.find_one({"_id": mail_key, "kind": "mail"})
         if found is None:
             return None

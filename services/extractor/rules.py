@@ -26,7 +26,7 @@ Found = tuple[str | bool, str]  # a value and its evidence
 
 
 class AmbiguousError(ValueError):
-    """What a rule found can be read in several ways, or is no value of the field's type."""
+    """What a rule found can be read in several ways, or is not a value of the field's type."""
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,7 @@ class MailSource(Protocol):
     def remove(self, ids: Sequence[str]) -> None:
         """Delete, move or flag exactly these mails, as the settings say.
 
-        Missing mails are no error.
+        Missing mails are not an error.
         """
 
     def flag_oversized(self, ids: Sequence[str]) -> list[FetchedMail]:

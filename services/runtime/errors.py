@@ -68,8 +68,8 @@ class Mistake:
 class SettingsError(MailcaseError):
     """The settings are invalid; `mistakes` lists every reason at once.
 
-    This is no `PermanentError`: no mail is at fault, and none may be parked for it. `str()` gives
-    one line per mistake, which begins with the file's name if that is known.
+    This is not a `PermanentError`: no mail is at fault, and none may be parked for it. `str()`
+    gives one line per mistake, which begins with the file's name if that is known.
     """
 
     def __init__(

@@ -268,7 +268,7 @@ def _text(value: object) -> str:
         text = str(value)
     except Exception as error:  # noqa: BLE001 - a value must not make a log line fail
         return f"<{type(value).__name__}: {type(error).__name__}>"
-    # Cut before masking to bound the work, and well behind the second cut, so that no cut leaves
+    # Cut before masking to bound the work, and well after the second cut, so that no cut leaves
     # half a URL.
     text = mask_secrets(text[: 4 * MAX_VALUE_CHARS])
     return _printable(text if len(text) <= MAX_VALUE_CHARS else f"{text[:MAX_VALUE_CHARS]}…")

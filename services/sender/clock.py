@@ -3,7 +3,7 @@
 import time
 from datetime import UTC, datetime, timedelta
 
-_MAX_DELAY = timedelta(seconds=1)  # a time further behind means that a clock was set
+_MAX_DELAY = timedelta(seconds=1)  # a time further back means that a clock was set
 
 
 class SharedClock:

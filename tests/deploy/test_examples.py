@@ -34,8 +34,8 @@ def _documents(*names: str) -> list[Manifest]:
 def test_the_example_is_an_overlay_of_prod_with_everything_that_it_needs() -> None:
     manifests = render(EXAMPLES)
     present = {
-        (one["kind"], one["metadata"]["name"])
-        for one in [*manifests, *_documents("secrets-managed.yaml")]
+        (manifest["kind"], manifest["metadata"]["name"])
+        for manifest in [*manifests, *_documents("secrets-managed.yaml")]
     }
     for certificate in (manifest for manifest in manifests if manifest["kind"] == "Certificate"):
         present.add(("Secret", certificate["spec"]["secretName"]))

@@ -196,7 +196,7 @@ def test_a_service_gets_the_urls_of_just_the_servers_that_it_uses(overlay: str) 
         used = {
             variable for name, variable in URL_VARIABLES.items() if hasattr(module, f"{name}_url")
         }
-        assert {one["name"] for one in container(deployment)["env"]} & set(
+        assert {variable["name"] for variable in container(deployment)["env"]} & set(
             URL_VARIABLES.values()
         ) == used
         assert selects(reachable, pod_labels(deployment)) == (URL_VARIABLES["store"] in used)
@@ -376,7 +376,9 @@ def test_prod_speaks_tls_with_certificates_that_the_services_trust(overlay: str)
     assert store["spec"]["security"]["tls"]["enabled"] is True
     for deployment in deployments(overlay):
         (trusted,) = [
-            one["value"] for one in container(deployment)["env"] if one["name"] == "SSL_CERT_FILE"
+            variable["value"]
+            for variable in container(deployment)["env"]
+            if variable["name"] == "SSL_CERT_FILE"
         ]
         (mount,) = [
             mount
@@ -385,7 +387,7 @@ def test_prod_speaks_tls_with_certificates_that_the_services_trust(overlay: str)
         ]
         assert trusted == f"{mount['mountPath']}/ca.crt"
     access = named(overlay, "TriggerAuthentication", "mailcase-broker")["spec"]
-    assert {one["parameter"] for one in access["configMapTargetRef"]} == {"tls", "ca"}
+    assert {target["parameter"] for target in access["configMapTargetRef"]} == {"tls", "ca"}
 
 
 def test_the_rights_that_the_guide_names_cover_every_name_on_the_broker() -> None:
@@ -450,7 +452,11 @@ def _settings(overlay: str, deployment: Manifest) -> Settings:
         "MAILCASE_STORE_URL": "mongodb://store.test/",
     }
     return load_settings(
-        source, {one["name"]: urls.get(one["name"], "") for one in container(deployment)["env"]}
+        source,
+        {
+            variable["name"]: urls.get(variable["name"], "")
+            for variable in container(deployment)["env"]
+        },
     )
 
 

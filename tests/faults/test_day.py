@@ -64,7 +64,9 @@ def memory(running: RunningOffice) -> dict[str, float]:
         if b"services.cli" in words:
             name = words[words.index(b"services.cli") + 1].decode()
         else:
-            name = next((one for one in ("mongod", "beam.smp") if one.encode() in words[0]), "")
+            name = next(
+                (program for program in ("mongod", "beam.smp") if program.encode() in words[0]), ""
+            )
         try:
             status = Path(f"/proc/{pid}/status").read_text()
         except OSError:

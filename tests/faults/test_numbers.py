@@ -42,5 +42,5 @@ def test_replies_to_one_case_through_four_writers_all_become_its_comments(
         ):
             assert document["bytes"] < LARGEST_BYTES, (name, document["_id"])
             assert all(
-                len(one) <= LONGEST_LIST for one in document.values() if isinstance(one, list)
+                len(value) <= LONGEST_LIST for value in document.values() if isinstance(value, list)
             ), name

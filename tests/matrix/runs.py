@@ -104,7 +104,9 @@ def _result(product: str, source: str, tests: str, report: Path, versions: Path)
         seconds=round(sum(float(suite.get("time", 0)) for suite in root)),
         at=datetime.now(UTC).strftime("%Y-%m-%d"),
         figures=[
-            str(one.get("value")) for one in root.iter("property") if one.get("name") == "figure"
+            str(figure.get("value"))
+            for figure in root.iter("property")
+            if figure.get("name") == "figure"
         ],
     )
 
@@ -132,4 +134,6 @@ def recorded() -> list[Result]:
 def record(result: Result) -> None:
     kept = {mail.key: mail for mail in recorded()} | {result.key: result}
     ordered = sorted(kept.values(), key=lambda one: one.key)
-    RESULTS.write_text(json.dumps([asdict(one) for one in ordered], indent=1) + "\n")
+    RESULTS.write_text(
+        json.dumps([asdict(kept_result) for kept_result in ordered], indent=1) + "\n"
+    )

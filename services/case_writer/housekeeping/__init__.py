@@ -1,1 +1,1 @@
-"""Periodic work beside the queue: the blob sweep and the gauge of parked mail."""
+"""Periodic work that no message triggers: the blob sweep and the gauge of parked mail."""

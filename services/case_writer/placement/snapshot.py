@@ -1,4 +1,4 @@
-"""What the database holds of the things that a batch looks up, as values. Pure."""
+"""The database's content for the keys that a batch looks up, as values. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -70,9 +70,7 @@ class ThreadSnapshot:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What the database holds of the things that a batch looks up; what is missing is in no
-    mapping.
-    """
+    """The database's content for the keys of a batch; what is missing is in no mapping."""
 
     mails: dict[str, RecordedMail] = field(default_factory=dict)
     cases: dict[int, CaseSnapshot] = field(default_factory=dict)

@@ -78,7 +78,7 @@ class Threads:
         """The case and the key of the same mail that came by another route; None if the mail is no
         copy.
 
-        Whoever knows a Message-ID can send it first, with other content: that is no copy.
+        Whoever knows a Message-ID can send it first, with other content: that mail is not a copy.
         """
         if not reading.message_id or not reading.digest:
             return None

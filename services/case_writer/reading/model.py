@@ -102,7 +102,7 @@ DOUBTFUL = frozenset(
     }
 )
 _DAMAGED = "damaged"
-_LOST_BYTES = "\ufffd"  # what decoding writes for bytes that are no letter
+_LOST_BYTES = "\ufffd"  # what decoding writes for bytes that are not a letter
 
 
 def needs_original(reading: MailReading) -> bool:

@@ -41,7 +41,7 @@ class _Reader:
 
     def read(self) -> MailReading:
         headers = MailHeaders.parse(self._raw, max_bytes=self._limits.max_header_bytes)
-        # first: it needs copies, which no file stands beside yet
+        # first: it copies the mail, and no decoded files are in memory yet
         digest = content_digest(self._raw, headers)
         envelope = read_envelope(headers, self._limits, self._defects)
         containers = Containers(self._limits, self._defects)
@@ -130,7 +130,7 @@ class _Reader:
         return strip_quotes(without_armor(full_text), quotes_are_marked=self._quotes_are_marked)
 
     def _best_text(self, plain: str | None, safe_html: str | None) -> str:
-        """Plain text, unless it is empty or a mere stub beside real HTML."""
+        """Plain text, unless it is empty or only a stub next to real HTML."""
         if safe_html is None:
             return plain or ""
         if not plain or plain.isspace():

@@ -33,7 +33,7 @@ class NumberedHistory:
 
 
 def by_mail(mail_key: str) -> Actor:
-    """A mail as an actor; its author's name stands in the comment only."""
+    """A mail as an actor; its author's name is only in the comment."""
     return Actor(kind="mail", id=mail_key)
 
 

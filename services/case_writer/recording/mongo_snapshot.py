@@ -1,4 +1,4 @@
-"""Reads what the database holds of the things that a batch looks up."""
+"""Reads the database's content for the keys that a batch looks up."""
 
 import asyncio
 from collections.abc import Collection, Sequence

@@ -112,7 +112,7 @@ def _permitted(process: Process, read: FieldsRead, facts: MailFacts) -> dict[str
         if not may_set(field, source, facts):
             continue
         if replaces_none and source.source == "invoice":
-            continue  # a correction tells what was wrong with the case's invoice, and is not it
+            continue  # a correction refers to the case's invoice and does not replace it
         found[field.name] = _as_stored(value, facts)
     return found
 

@@ -1,8 +1,8 @@
-"""What the desk keeps of a person beside the cases: drafts, uploads, the audit log, views, kept
-answers.
+"""What the desk keeps of a person in addition to the cases: drafts, uploads, the audit log, views,
+kept answers.
 
 People who work here are another matter: an account of the same address, with its sessions, is
-reported and stays, since its name stands in the histories of cases.
+reported and stays, because its name is in the histories of cases.
 """
 
 import re

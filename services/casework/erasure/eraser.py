@@ -26,7 +26,7 @@ log = get_logger(__name__)
 
 
 class Eraser:
-    """Finds and erases what the database holds of one address. Methods raise TransientError."""
+    """Finds and erases the data of one address in the database. Methods raise TransientError."""
 
     def __init__(self, store: Store, processes: Mapping[str, Process]) -> None:
         self._store = store

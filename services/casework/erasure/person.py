@@ -1,4 +1,4 @@
-"""Finds what the database holds of one person, and what their erasure leaves of it."""
+"""Finds the data of one person in the database, and what their erasure leaves of it."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -19,7 +19,7 @@ ERASED_FLAG = "erased"
 ERASED_CONTENT = b"This content was erased at the request of the person concerned.\n"
 MIN_PHRASE_CHARS = 12  # shorter lines are greetings, which are nobody's
 MIN_NAME_CHARS = 3
-# Identifiers that are no personal data and that other documents refer to.
+# Identifiers that are not personal data and that other documents refer to.
 _KEPT_KEYS = frozenset(
     {"_id", "process", "stage", "blob", "sha256", "original", "raw", "type", "kind", "state"}
 )
@@ -64,8 +64,8 @@ def erased_comment(
     """The comment without the person's data: emptied if they wrote it, redacted if it mentions
     them.
 
-    `blob` holds ERASED_CONTENT, which stands in for erased files. The same comment when there is
-    nothing to erase.
+    `blob` holds ERASED_CONTENT, which replaces erased files. The same comment when there is nothing
+    to erase.
     """
     if is_by(comment, traces.address):
         return emptied_comment(comment, blob)

@@ -23,7 +23,7 @@ class MailPlace:
 async def mail_place(
     store: Store, processes: Mapping[str, Process], mail_key: str, session: Session
 ) -> MailPlace | None:
-    """None if the mail is in no case, is no person's mail, or its process is not in the
+    """None if the mail is in no case, was not written by a person, or its process is not in the
     settings.
     """
     query = {"_id": mail_key, "kind": "mail"}

@@ -78,7 +78,7 @@ class CaseReader:
         return await self._cases.count({"$and": list(queries)}, most=most, max_time_ms=max_time_ms)
 
     async def counts_by_stage(self, processes: Sequence[str]) -> dict[tuple[str, str], int]:
-        """How many open cases stand at each (process, stage); read from an index alone."""
+        """How many open cases are at each (process, stage); read from an index alone."""
         group = {"_id": {"process": "$process", "stage": "$stage"}, "cases": {"$sum": 1}}
         match = {"process": {"$in": list(processes)}, "stage": {"$gt": ""}, "status": "open"}
         rows = await self._cases.aggregate([{"$match": match}, {"$group": group}])

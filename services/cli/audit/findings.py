@@ -10,7 +10,8 @@ Document = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Finding:
-    """`check` is a constant name, `what` names the documents. A harmless finding is no failure."""
+    """`check` is a constant name, `what` names the documents. A harmless finding is not a
+    failure."""
 
     check: str
     what: str

@@ -1,4 +1,5 @@
-"""The archives of the broker in a backup: mails and events, one message behind the other, gzip.
+"""The archives of the broker in a backup: mails and events, one message after the other, compressed
+with gzip.
 
 A mail that was recorded after the moment of the database's copy is in them, and a replay records it
 again.

@@ -1,4 +1,5 @@
-"""Writes collections to files and reads them back: BSON documents one behind the other, gzip."""
+"""Writes collections to files and reads them back: BSON documents one after the other, compressed
+with gzip."""
 
 import gzip
 import hashlib

@@ -16,7 +16,7 @@ _PART = 1024 * 1024
 
 
 class DumpedCollection(msgspec.Struct, frozen=True, kw_only=True):
-    """A collection in `file`, its documents one behind the other as BSON, compressed by gzip.
+    """A collection in `file`, its documents one after the other as BSON, compressed with gzip.
 
     `sha256` is that of the file, `content_sha256` that of the documents.
     """

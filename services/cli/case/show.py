@@ -1,4 +1,4 @@
-"""`mailcase case show N`: a case as it stands in the database."""
+"""`mailcase case show N`: a case as the database has it."""
 
 import asyncio
 import re

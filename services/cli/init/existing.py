@@ -73,7 +73,7 @@ class Existing:
 
 
 def free_name(wanted: str, taken: Collection[str]) -> str:
-    """`wanted`, with a number behind it if it is taken."""
+    """`wanted`, followed by a number if it is taken."""
     number = 2
     name = wanted
     while name in taken:

@@ -19,7 +19,7 @@ class RateLimiter:
         """Count one mail."""
         self.count += 1
         if self._rate > 0:
-            # Unused time is not saved up: the rate holds after a pause, too.
+            # Unused time is not saved up, so the rate also applies after a pause.
             self._next_s = max(self._next_s, self._loop.time() - 0.1) + 1 / self._rate
 
     def pause_s(self) -> float:

@@ -22,7 +22,7 @@ Wait = Annotated[
 def down(*, wait: Wait = 90.0, config: Config = DEFAULT_CONFIG) -> None:
     """Stop the `mailcase up` of these settings and wait until it has ended.
 
-    Its services finish their work first. If none runs, that is no failure.
+    Its services finish their work first. If none runs, the command succeeds.
     """
     launcher = running_launcher(config)
     if launcher is None:

@@ -1,6 +1,6 @@
 """One line for each recorded mail, with subject and sender, which no log contains.
 
-A thread of its own reads them from the database, so that a slow database never holds up the
+A thread of its own reads them from the database, so that a slow database never delays the
 supervision of the services. While it does not answer, the lines have no subject.
 """
 

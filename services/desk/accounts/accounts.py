@@ -261,7 +261,7 @@ class Accounts:
         return text, token
 
     async def revoke_token(self, token_id: str, *, by: str, from_address: str = "") -> Token | None:
-        """End a token at once; None if there is none that holds."""
+        """End a token at once; None if there is no valid token with this id."""
         token = await self.tokens.revoke(token_id)
         if token is not None:
             await self._note("token-revoked", by, from_address, token.id)

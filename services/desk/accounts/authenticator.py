@@ -26,7 +26,8 @@ class AccountAuthenticator:
         return await self._of_token(await self._accounts.tokens.find(text))
 
     async def again(self, principal: Principal) -> Principal | None:
-        """A principal as of now, None once the session or token has ended; this is no use of it.
+        """A principal as of now, None once the session or token has ended; this does not count as
+        activity.
 
         Raises TransientError.
         """

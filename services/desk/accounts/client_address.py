@@ -18,11 +18,10 @@ class ClientAddresses:
         self._trusted = [ip_network(network) for network in trusted_proxies]
 
     def address(self, peer: str, forwarded_for: Sequence[str]) -> str:
-        """The address of the nearest hop that is no trusted proxy, in normal form.
+        """The address of the nearest hop that is not a trusted proxy, in normal form.
 
         `peer` is the other end of the connection; `forwarded_for` the values of all
-        `X-Forwarded-For` headers in order. What stands before an untrusted hop may be its
-        invention.
+        `X-Forwarded-For` headers in order. An untrusted hop may have invented everything before it.
         """
         current = _parsed(peer)
         if current is None:

@@ -77,7 +77,8 @@ class Sessions:
         return structs.replace(session, last_seen_at=now)
 
     async def look_up(self, session_id: str) -> DeskSession | None:
-        """The session of an id, None if it has ended. This is no use of the session."""
+        """The session of an id, None if it has ended. This does not count as activity of the
+        session."""
         document = await self._sessions.find_one({"_id": session_id})
         session = from_document(document, DeskSession) if document else None
         return session if session is not None and self._holds(session, self._clock()) else None

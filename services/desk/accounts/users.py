@@ -19,7 +19,7 @@ _LINE = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,200}")
 
 
 def normal_address(address: str) -> str:
-    """The id of a user. Raises AccountError for what is no address."""
+    """The id of a user. Raises AccountError if the text is not an address."""
     normal = address.strip().lower()
     # ASCII only: letters that look alike, or fold to another's, would be another user with their
     # roles.

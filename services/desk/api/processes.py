@@ -11,9 +11,9 @@ from services.runtime.settings import Process
 
 
 class StageView(msgspec.Struct, frozen=True, kw_only=True):
-    """A stage; `open_cases` stand at it, as of a moment ago if there are many.
+    """A stage. `open_cases` is the number of open cases at it, which may lag slightly.
 
-    `roles` may move cases out of it, empty for all who work.
+    `roles` are the roles that may move cases out of it; empty if everyone who works on cases may.
     """
 
     name: str

@@ -30,8 +30,12 @@ def _operations(old: Json, new: Json) -> Iterator[str]:
 
 
 def _parameters(name: str, old: Json, new: Json) -> Iterator[str]:
-    before = {(one["in"], one["name"]): one for one in old.get("parameters", ())}
-    after = {(one["in"], one["name"]): one for one in new.get("parameters", ())}
+    before = {
+        (parameter["in"], parameter["name"]): parameter for parameter in old.get("parameters", ())
+    }
+    after = {
+        (parameter["in"], parameter["name"]): parameter for parameter in new.get("parameters", ())
+    }
     for place, parameter in sorted(before.keys() - after.keys()):
         yield f"{name}: the {place} parameter {parameter} is gone"
     for key in sorted(after):

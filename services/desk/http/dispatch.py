@@ -47,7 +47,8 @@ class Authenticator(Protocol):
         """
 
     async def again(self, principal: Principal) -> Principal | None:
-        """A principal as of now, None once the proof has ended; this is no use of a session.
+        """A principal as of now, None once the proof has ended; this does not count as activity of
+        a session.
 
         Raises TransientError.
         """

@@ -59,8 +59,8 @@ def file_response(
 
 
 def disposition(name: str, *, in_place: bool) -> str:
-    """The value of `Content-Disposition` (RFC 6266), with a name that is ASCII, and the whole one
-    beside it.
+    """The value of `Content-Disposition` (RFC 6266), with a name in ASCII, followed by the complete
+    name.
     """
     plain = "".join(
         sign if sign.isascii() and sign.isprintable() and sign not in '"\\%' else "_"

@@ -33,7 +33,8 @@ class Call(Generic[Q, B]):
     without one. `path` holds the values of the path's places. `expected` is the revision of
     `If-Match`, None when the endpoint takes none. `request` is the raw one, for uploads and
     streams; None when a page makes the call in process. `again` gives the principal as of later,
-    None once the proof has ended, for answers that last; it is no use of a session.
+    None once the proof has ended, for answers that last; it does not count as activity of a
+    session.
     """
 
     desk: "Desk"
@@ -89,7 +90,7 @@ class Endpoint(Generic[Q, B]):
     `permission` is what the caller needs in at least one process (handlers check it for the process
     of the case at hand); None means that any signed-in caller may ask. `query` and `body` are the
     structs that validate the request, `response` the one that the answer's body has; None for none.
-    `conditional` operations need `If-Match`. `media` is the type of an answer that is no JSON.
+    `conditional` operations need `If-Match`. `media` is the type of an answer that is not JSON.
     `refusals` are the statuses, besides those that every operation has, that the answer can have.
     `secret` says that the answer holds a secret, so that none is kept for repeated requests.
     """

@@ -113,7 +113,7 @@ def _parameters(endpoint: Endpoint[Any, Any]) -> list[dict[str, Any]]:
 
 
 def _without_null(kind: dict[str, Any]) -> dict[str, Any]:
-    """A parameter that is left out is no null."""
+    """A parameter that is left out is not null."""
     options: list[dict[str, Any]] = [
         option for option in kind.get("anyOf", ()) if option != {"type": "null"}
     ]

@@ -45,7 +45,7 @@ class Assets:
         return self._by_name[name].url
 
     def find(self, url: str) -> Asset | None:
-        """The file behind a URL, None for an unknown name or an outdated hash."""
+        """The file of a URL, None for an unknown name or an outdated hash."""
         return self._by_url.get(url)
 
 

@@ -30,7 +30,7 @@ def write_steps(steps: Sequence[UndoStep]) -> str:
 
 
 def read_steps(text: str) -> list[UndoStep]:
-    """What `write_steps` wrote; what is no step is left out."""
+    """What `write_steps` wrote; changes that are not steps are left out."""
     found = [_STEP.fullmatch(part) for part in text[:MAX_CHARS].split("-")[:MAX_CASES]]
     steps = [UndoStep(*(int(digits) for digits in match.groups())) for match in found if match]
     return [step for step in steps if step.before < step.after <= step.before + 5]

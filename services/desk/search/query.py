@@ -181,7 +181,7 @@ def _build_hits(
     cases: dict[int, Document],
     parts: Sequence[Part],
 ) -> tuple[Hit, ...]:
-    """A case's own hit is left out beside one of its comments, which says more."""
+    """A hit of a case itself is left out if one of its comments is a hit, which says more."""
     with_comment = {comment["case"] for comment in comments.values()}
     hits = []
     for entry in entries:

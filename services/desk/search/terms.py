@@ -13,7 +13,7 @@ from services.desk.search.identifiers import (
 )
 from services.desk.search.words import WORD, variants
 
-MAX_TEXT_CHARS = 200_000  # of one text; what is behind is not found
+MAX_TEXT_CHARS = 200_000  # of one text; later ones are not found
 MAX_TERMS = 4_000  # of one entry
 MAX_QUERY_CHARS = 500
 MAX_QUERY_PARTS = 20
@@ -60,7 +60,7 @@ def parse_query(text: str) -> list[Part]:
 
 
 def matches(text: str, parts: Sequence[Part]) -> Iterator[tuple[int, int]]:
-    """Where the words and identifiers of a query stand in a text, as (start, end), in order."""
+    """The places of the words and identifiers of a query in a text, as (start, end), in order."""
     wanted = {term for part in parts for term in part.terms}
     shown = text[:MAX_TEXT_CHARS]
     spans = [

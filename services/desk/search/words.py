@@ -34,8 +34,8 @@ _UNDECOMPOSED = str.maketrans(
 )
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
 _LANGUAGES = ("polish", "english", "german")
-# Endings of Polish case forms that change the stem's last consonants, with what stands in the other
-# forms: fakturze/faktura, kwocie/kwota, klienci/klienta, szkodzie/szkoda, umowie/umowa,
+# Endings of Polish case forms that change the stem's last consonants, with what is there in the
+# other forms: fakturze/faktura, kwocie/kwota, klienci/klienta, szkodzie/szkoda, umowie/umowa,
 # rachunek/rachunku, drodze/droga, przesyłce/przesyłka.
 _SOFTENED = (
     ("rze", "r"),

@@ -1,6 +1,6 @@
 """Delivers what is due: any desk any delivery, never two desks the same one at a time.
 
-Each webhook has a few places, so that a receiver that does not answer holds up no other.
+Each webhook has a few places, so that a receiver that does not answer delays no other.
 """
 
 import asyncio

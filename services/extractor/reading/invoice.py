@@ -1,6 +1,7 @@
-"""What is read from a structured invoice: each value with the place it stands at.
+"""What is read from a structured invoice: each value with its place.
 
-The names are those of the semantic model EN 16931-1; its business terms (BT) are given beside them.
+The names are those of the semantic model EN 16931-1; its business terms (BT) are given next to
+them.
 """
 
 from typing import Literal
@@ -72,7 +73,7 @@ class Invoice(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_correction(self) -> bool:
-        """Whether it changes an earlier invoice, and so is no duplicate of it.
+        """Whether it changes an earlier invoice, and so is not a duplicate of it.
 
         Its kind decides: an ordinary invoice refers to earlier ones too, such as those of advances.
         """

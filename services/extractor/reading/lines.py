@@ -18,7 +18,7 @@ _HEAD_CHARS = 4 * MAX_LINES * MAX_LINE_CHARS  # more of a text is never looked a
 
 
 class HeadLine(msgspec.Struct, frozen=True):
-    """A line: its number in the text from 1, what stands before the colon, what behind."""
+    """A line: its number in the text from 1, the text before the colon, and the text after it."""
 
     number: int
     key: str

@@ -36,7 +36,7 @@ _UNNAMED = "unnamed"
 _SIGNATURE = b"%PDF-"
 _WINMAIL = b"\x78\x9f\x3e\x22"  # [MS-OXTNEF]
 _SIGNATURE_WITHIN = (
-    1024  # the header may stand behind other bytes (implementation note 13 of PDF 1.7)
+    1024  # other bytes may come before the header (implementation note 13 of PDF 1.7)
 )
 # Of a stream that holds other objects or a table of them; a file may be larger.
 _LIMITS: dict[str, Any] = {

@@ -42,7 +42,8 @@ class SubjectPattern(msgspec.Struct, frozen=True):
     places: tuple[str, ...]
 
     def find(self, subject: str, place: str) -> list[str]:
-        """What can stand in the one place of the type `place`; empty if the subject does not match.
+        """What can be in the one placeholder of the type `place`; empty if the subject does not
+        match.
 
         More than one value means that the subject can be read in several ways.
         """
@@ -81,9 +82,7 @@ def strip_prefixes(subject: str) -> str:
 
 
 class _Matching:
-    """Which stretches of a subject each place can take, by what is possible before and behind
-    it.
-    """
+    """Which stretches of a subject each place can take, given what is before and after it."""
 
     def __init__(self, pattern: SubjectPattern, text: str) -> None:
         self._pattern = pattern
@@ -108,7 +107,7 @@ class _Matching:
         return self._text[start] != " " and self._text[end - 1] != " "
 
     def _starts(self, place: int) -> set[int]:
-        """Where the place can start, by what stands before it."""
+        """Where the placeholder can start, given the text before it."""
         first = self._pattern.literals[0]
         reached = {len(first)} if self._folded.startswith(first) else set()
         reached.discard(len(self._text))
@@ -124,7 +123,7 @@ class _Matching:
         return reached
 
     def _ends(self, place: int) -> set[int]:
-        """Where the place can end, by what stands behind it."""
+        """Where the placeholder can end, given the text after it."""
         last = self._pattern.literals[-1]
         reached = {len(self._text) - len(last)} if self._folded.endswith(last) else set()
         for behind in range(len(self._pattern.places) - 1, place, -1):

@@ -16,9 +16,7 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def value_of_text(field: Field, text: str) -> str | bool:
-    """The value of what stands in a line or a subject. Raises InvalidFieldError if it is
-    ambiguous.
-    """
+    """The value of the text in a line or a subject. Raises InvalidFieldError if it is ambiguous."""
     return normal_form(field, one_visible_line(text))
 
 

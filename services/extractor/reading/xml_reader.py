@@ -81,7 +81,7 @@ class Pattern:
 class Element:
     """A wanted element. `text` is that of an element without children, as written.
 
-    Comments and instructions are no part of it (XML Schema part 1, 3.1.4). `is_divided` is True if
+    Comments and instructions are not part of it (XML Schema part 1, 3.1.4). `is_divided` is True if
     another element stands within that text, which no schema allows: programs differ in what they
     read.
     """

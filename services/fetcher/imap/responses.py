@@ -17,7 +17,7 @@ def bodies(data: Sequence[Item]) -> Iterator[tuple[int, bytes, datetime | None]]
     """UID, bytes and INTERNALDATE of each mail in a response to `UID FETCH … BODY.PEEK[]`.
 
     A literal is a pair of the text before it and its bytes; the text after it is the next item. The
-    server chooses the order of attributes. `BODY[] NIL` is no mail: the server has lost it (RFC
+    server chooses the order of attributes. `BODY[] NIL` is not a mail: the server has lost it (RFC
     3501 section 7.4.2).
     """
     for index, item in enumerate(data):

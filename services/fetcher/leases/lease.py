@@ -28,7 +28,7 @@ class Lease:
         return not self._lost.is_set() and self._clock() < self._until_s
 
     def extend(self, until_s: float) -> None:
-        """The lease was renewed; it holds until `until_s` of the clock."""
+        """The lease was renewed; it is valid until `until_s` of the clock."""
         self._until_s = until_s
         self._changed.set()
 

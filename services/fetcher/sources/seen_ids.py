@@ -29,7 +29,7 @@ class SeenIds(Protocol):
         """Add ids; idempotent."""
 
     def forget(self, ids: Sequence[str]) -> None:
-        """Delete ids; unknown ones are no error."""
+        """Delete ids; unknown ones are not an error."""
 
 
 class NoSeenIds:

@@ -36,7 +36,7 @@ async def declare(connection: AbstractConnection, topology: Topology) -> None:
         if queue.essential and await _declare_queue(connection, queue)
     ]
     others = [queue for queue in topology.queues if not queue.essential]
-    # Together: the patience with one that is lost shall not add up.
+    # In parallel, so that the waiting times for several lost queues do not add up.
     answers = await asyncio.gather(*(_declare_queue(connection, queue) for queue in others))
     served += [queue for queue, answer in zip(others, answers, strict=True) if answer]
     if fresh:

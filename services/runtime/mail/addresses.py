@@ -1,9 +1,9 @@
 """Address lists of a header (RFC 5322 section 3.4), read as mail programs really write them. Never
 raises.
 
-The address in angle brackets is the one that counts, whatever stands before it: in
-`jan@bank.example <evil@z.example>` the mail is from evil@z.example. Display names are decoded after
-parsing, so that an encoded comma cuts nothing.
+The address in angle brackets is the one that counts, whatever precedes it: in `jan@bank.example
+<evil@z.example>` the mail is from evil@z.example. Display names are decoded after parsing, so that
+an encoded comma cuts nothing.
 """
 
 import re
@@ -88,7 +88,9 @@ def parse_addresses(raw: bytes, charset: str | None = None) -> list[Address]:
             )
         ]
     reader = _read(raw, charset, brackets_are_comments=True)
-    if reader.is_in_comment:  # `Jan (office <jan@x.example>`: an open bracket is no comment
+    if (
+        reader.is_in_comment
+    ):  # `Jan (office <jan@x.example>`: an open bracket does not begin a comment
         reader = _read(raw, charset, brackets_are_comments=False)
     return reader.end()
 
@@ -196,7 +198,9 @@ class _Reader:
     def _angle(self, value: bytes) -> None:
         pieces = [value] if b'"' in value or b"(" in value else _SEPARATOR.split(value)
         if not all(b"@" in piece for piece in pieces if piece.strip()):
-            pieces = [value]  # `<anna,office@x.example>` is no list, and neither half is an address
+            pieces = [
+                value
+            ]  # `<anna,office@x.example>` is not a list, and neither half is an address
         addressed = [self._complete(_without_comments(piece)) for piece in pieces]
         self._is_refused = not any(addressed)
         self._any_refused |= self._is_refused
@@ -248,7 +252,7 @@ def _glued(phrase: bytes) -> list[bytes]:
     """The words of a phrase; blanks around the `@` and the dots of an address separate nothing.
 
     RFC 5322 section 4.4 still allows `jan @ x . example`. `Jan K. jan@x.example` keeps its blank: a
-    dot with a blank behind it only is the end of a word, but in `jan@x. example`.
+    dot that is only followed by a blank is the end of a word, but in `jan@x. example`.
     """
     words: list[bytes] = []
     goes_on = False

@@ -1,8 +1,8 @@
 """What letters beyond ASCII each language has, and words that show their positions. Data only.
 
-Of the words the letters and their neighbors count, and a little the word itself: they were chosen
-so that frequent letters stand in their frequent places. Frequencies are rough; only their ratios
-matter.
+The letters of the words and their neighbors count, and to a small degree the word itself. The words
+were chosen so that frequent letters are in their frequent places. Frequencies are rough; only their
+ratios matter.
 """
 
 # ruff: noqa: RUF001 - letters that look like others are what this is about

@@ -1,9 +1,9 @@
 """Detects the code page of bytes by the letters that they would be. Pure, bounded, never raises.
 
-Each page is tried with each language that is written in it. A reading is as good as its letters are
-frequent in that language and stand beside their usual neighbors; letters that the language does not
-have, signs within words (`p³atne`) and capitals after lower-case letters (`оПХБЕР`) speak against
-it.
+Each page is tried with each language that is written in it. A reading is better the more frequent
+its letters are in that language, and the more often they are next to their usual neighbors; letters
+that the language does not have, signs within words (`p³atne`) and capitals after lower-case letters
+(`оПХБЕР`) speak against it.
 
 A declared page is overruled only if it makes nonsense of a third of the words and another page
 makes good words of them all: what a language of the declared page explains stays as declared.
@@ -57,7 +57,7 @@ _WIDE_MARGIN = 10.0  # the same if most words could be words of some language, b
 _MARGIN_OF_LETTER = 0.4
 _FREQUENT_LETTER = -3.6  # per letter, in a script of its own: what running text is at least
 _FREQUENT_AT_ONCE = -3.4  # the same without regard to neighbors
-_BONUS = _STOP_WORDS + 1.0  # the most that a language gets beside its letters and words
+_BONUS = _STOP_WORDS + 1.0  # the most that a language gets in addition to its letters and words
 _GOOD_LETTER = -3.65  # the same for what overrules: an alphabet typed in its order is worse
 
 # What is declared is judged as the page that contains it: the Encoding Standard (section 4.2) reads
@@ -242,8 +242,8 @@ def _language_score(texts: list[str], ascii_words: frozenset[str], name: str) ->
 
 @lru_cache(maxsize=4096)
 def _word_score(text: str, name: str) -> float:
-    """Letters by their frequency and their neighbors; `_structure` has what is no letter of any
-    language.
+    """Letters by their frequency and their neighbors; `_structure` has the characters that are not
+    letters of any language.
     """
     low, language = small(text), language_of(name)
     score = _KNOWN_WORD if low in language.words else 0.0

@@ -101,7 +101,7 @@ def codec_of(charset: str | None) -> str | None:
     """Python's name for a declared charset; None if it is absent or unknown."""
     if not charset:
         return None
-    # behind it a comment, RFC 2045 section 5.1
+    # followed by a comment, RFC 2045 section 5.1
     name = charset.partition("(")[0].strip(" \t'\"").lower()
     return _CODECS.get(name) or _CODECS.get(name.replace("_", "-"))
 

@@ -104,9 +104,9 @@ class MailHeaders:
 
         A byte order mark, empty lines and an mbox `From ` line before the first field are passed
         over; `From :` is a field, since RFC 5322 section 4.5 allows the blank. After these, or
-        among lines that are no fields, only a known field makes a header: without one, all of it is
-        the text. If lines that are no fields come last, without a blank line before them, the body
-        begins with them.
+        among lines that are not fields, only a known field makes a header: without one, all of it
+        is the text. If lines that are not fields come last, without a blank line before them, the
+        body begins with them.
         """
         begin = _LEADING.match(raw)
         start = begin.end() if begin else 0
@@ -171,12 +171,12 @@ class MailHeaders:
         )
 
     def raw(self, name: str) -> bytes | None:
-        """The value of the first such field as it stands in the mail, folded; None if absent."""
+        """The value of the first such field as it is in the mail, folded; None if absent."""
         values = self._fields.get(_key(name))
         return values[0] if values else None
 
     def raws(self, name: str) -> Sequence[bytes]:
-        """The values of all such fields as they stand in the mail, folded; empty if absent."""
+        """The values of all such fields as they are in the mail, folded; empty if absent."""
         return self._fields.get(_key(name), ())
 
     def text(self, name: str) -> str | None:

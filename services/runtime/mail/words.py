@@ -130,6 +130,6 @@ def unbase64(data: bytes) -> bytes:
 
 def _unbase64_run(run: bytes) -> bytes:
     run = run.translate(None, _NOT_BASE64)
-    if len(run) % 4 == 1:  # six bits are no byte
+    if len(run) % 4 == 1:  # six bits are less than a byte
         run = run[:-1]
     return a2b_base64(run + b"=" * (-len(run) % 4))

@@ -132,7 +132,7 @@ class Blobs:
         if file is None:
             raise PermanentError(f"the database has no blob {sha256}")
         content, digest = BytesIO(), hashlib.sha256()
-        # never all of them beside the whole
+        # never all of them in addition to the whole
         for first in range(0, _chunk_count(file), _CHUNKS_AT_ONCE):
             some = {"files_id": sha256, "n": {"$gte": first, "$lt": first + _CHUNKS_AT_ONCE}}
             for chunk in await self._chunks.find(some, sort="n"):

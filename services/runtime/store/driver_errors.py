@@ -45,7 +45,7 @@ def translated(error: mongo.PyMongoError) -> MailcaseError:
     text = f"the database: {_DRIVERS_VIEW.sub('', str(error))[:500]}"
     if _has_only_duplicates(error):
         return TakenError(text)
-    # An outage, also within a transaction, is no conflict with another writer.
+    # An outage, even within a transaction, is not a conflict with another writer.
     if isinstance(error, mongo.ConnectionFailure):
         return TransientError(text)
     if error.has_error_label("TransientTransactionError"):

@@ -45,7 +45,8 @@ async def bodies(deliveries: Deliveries, count: int) -> list[bytes]:
     found: list[bytes] = []
     while len(found) < count:
         found += [
-            one.body for one in await asyncio.wait_for(deliveries.next_batch(count), PATIENCE_S)
+            delivery.body
+            for delivery in await asyncio.wait_for(deliveries.next_batch(count), PATIENCE_S)
         ]
     await deliveries.acknowledge()
     return found

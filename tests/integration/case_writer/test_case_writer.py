@@ -291,7 +291,7 @@ async def test_numbers_that_are_left_out_are_noted_once_and_never_given(
     await handle_in_batches(servers.store.url, database, [_from_someone(1)])
     [counter] = (await cases.all("counters")).values()
     assert counter["value"] == 10
-    assert [(one["after"], one["to"]) for one in counter["raised"]] == [(0, 3), (3, 9)]
+    assert [(rise["after"], rise["to"]) for rise in counter["raised"]] == [(0, 3), (3, 9)]
     assert sorted(await cases.all("cases")) == [10]
 
 

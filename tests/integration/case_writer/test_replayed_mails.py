@@ -89,7 +89,9 @@ async def rederive(
     policy: Policy | None = None,
 ) -> list[tuple[str, int | None]]:
     again = [replayed(mail, rederive=True, move=move) for mail in mails]
-    return [(one.effect, one.case) for one in await write(servers, database, again, policy)]
+    return [
+        (effect.effect, effect.case) for effect in await write(servers, database, again, policy)
+    ]
 
 
 async def assert_all_is_well(observed: Observed) -> None:
@@ -115,7 +117,7 @@ async def test_the_archive_replayed_twice_and_shuffled_changes_nothing(
     await write(servers, database, [opening[3]], spam)  # delivered twice
     before = await dump(cases)
     assert len(before["mails"]) == 41
-    replays = [replayed(one) for one in [*later, bad, *opening]]  # replies before openings
+    replays = [replayed(mail) for mail in [*later, bad, *opening]]  # replies before openings
     twice = [*replays, *chance.sample(replays, k=len(replays))]
     halves = await asyncio.gather(*(write(servers, database, twice[start::2]) for start in (0, 1)))
     assert {effect.effect for half in halves for effect in half} == {"unchanged"}
@@ -207,7 +209,7 @@ async def test_a_move_is_told_of_again_where_the_writer_died_before_it_could(
     moved = [
         message for message in outlet.published if message.tag == "mailcase.case.mail-moved.v1"
     ]
-    [event] = [event for one in moved for event in decode_archived_events(one.body)]
+    [event] = [event for message in moved for event in decode_archived_events(message.body)]
     assert isinstance(event, CaseMoved)
     assert (event.mail_key, event.was, event.case) == (lost.key, 2, 1)
 
@@ -239,7 +241,10 @@ async def test_a_case_whose_opening_mail_moves_away_is_opened_by_the_next(
     await write(servers, database, [lost, follower])
     await rederive(servers, database, [lost], move=True, policy=KNOWING)
     now = await dump(cases)
-    assert [now["mails"][one.key]["outcome"] for one in (lost, follower)] == ["appended", "opened"]
+    assert [now["mails"][mail.key]["outcome"] for mail in (lost, follower)] == [
+        "appended",
+        "opened",
+    ]
     assert (now["cases"][2]["status"], now["cases"][2]["comment_count"]) == ("open", 1)
     await assert_all_is_well(cases)
 

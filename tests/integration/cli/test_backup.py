@@ -184,7 +184,7 @@ async def test_a_token_that_was_revoked_after_the_backup_does_not_hold_again(
         _, other = office(servers, tmp_path, f"{name}-{keep}")
         await _restore_documents(folder, read_manifest(folder), other)
         access = await revoke_access(other, keep_tokens=keep)
-        assert [one.id for one in access.revoked] == ([] if keep else [token.id])
+        assert [revoked.id for revoked in access.revoked] == ([] if keep else [token.id])
         assert [user.id for user in access.users] == ["anna@example.test"]
         async with Store.opened(servers.store.url, f"{name}-{keep}") as restored:
             found = await Accounts(restored, other.desk).tokens.find(text)

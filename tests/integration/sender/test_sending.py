@@ -458,9 +458,9 @@ async def test_a_reply_quotes_the_mail_copies_others_and_can_be_taken_back(
     assert own == "Zamówienie przyjęte."
     assert "> " in quoted
     shown = [
-        one
-        for one in (await office.all("comments")).values()
-        if one["message_id"] == mail["Message-ID"]
+        comment
+        for comment in (await office.all("comments")).values()
+        if comment["message_id"] == mail["Message-ID"]
     ]
     assert shown[0]["text"].strip() == "Zamówienie przyjęte."
 

@@ -194,8 +194,8 @@ async def test_a_replayed_mail_is_read_whatever_the_rules_say_but_not_what_faile
     """What failed in reading is parked then; reading it once more would fail once more."""
     replayed = {"origin": "replay", "replay": Replay(run="r")}
     spam, failed, unwritten = (
-        structs.replace(one, mail=structs.replace(one.mail, **replayed))
-        for one in (
+        structs.replace(command, mail=structs.replace(command.mail, **replayed))
+        for command in (
             parking("m", "spam"),
             parking("m", "reading-takes-too-long"),
             parking("m", "cannot-be-written"),

@@ -22,7 +22,7 @@ def commands(group: App, path: tuple[str, ...] = ("mailcase",)) -> Iterator[tupl
         if name.startswith("-"):
             continue
         command = group[name]
-        within = [one for one in command if not one.startswith("-")]
+        within = [inner for inner in command if not inner.startswith("-")]
         if within:
             yield from commands(command, (*path, name))
         else:

@@ -56,6 +56,19 @@ RULES = (
     _rule(r"\bsomebody\b", "one word for one thing: someone"),
     _rule(r"\bin one go\b", "say at once or together"),
     _rule(r"\bwork(?:s|ed|ing)? (?:a|the|those|these) cases?\b", "people work on a case"),
+    # The next five came from German and Polish sentences that were translated word by word.
+    _rule(
+        r"(?<!there )\b(?:is|are|was|were) no (?!longer\b|more\b|fewer\b|less\b|larger\b)",
+        "a thing is not a date, not 'is no date'; 'there is no date' is fine",
+        "CHANGELOG.md",
+    ),
+    _rule(
+        r"\bstands? (?:in|at|there|on|with|alone|before|behind|above|below|beside)\b",
+        "text and values are somewhere, appear or follow; they do not stand",
+    ),
+    _rule(r"\bmeans? nothing\b", "a setting or a word has no effect, or no meaning"),
+    _rule(r"\bshall\b", "must, may or will; nothing in these texts is a statute"),
+    _rule(r"\bone behind the other\b", "one after the other; behind is a place"),
 )
 
 _FENCE = re.compile(r"^(```|~~~).*?^\1\s*$", re.MULTILINE | re.DOTALL)
@@ -154,6 +167,11 @@ def test_programs_are_documented_in_plain_english(folder: str) -> None:
         "It waits until somebody decides.",
         "The batch is written in one go.",
         "Whoever works a case needs a role.",
+        "The value is no date.",
+        "The name stands in the histories.",
+        "The option means nothing for POP3.",
+        "A service that shall not run.",
+        "Documents, one behind the other.",
     ],
 )
 def test_the_rules_find_the_words_that_they_replace(text: str) -> None:
@@ -167,6 +185,7 @@ def test_the_rules_find_the_words_that_they_replace(text: str) -> None:
     [
         "Recommended: amend the settings. It is known that this takes a minute.",
         "The folder where mails go, and where they come from.",
+        "There is no date, the case is no longer open, and {text} stands for any words.",
         "The finding `told-another-case`; see the history, the chimney and this.",
         "```\nhe told\n```\n",
     ],

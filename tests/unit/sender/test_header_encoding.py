@@ -37,7 +37,7 @@ def test_a_subject_is_read_as_it_was_written(subject: str) -> None:
     line = header("Subject", text_value("Subject", subject))
     assert MailHeaders.parse(line + b"\r\n").text("Subject") == one_line(subject)
     assert message_from_bytes(line + b"\r\n", policy=default)["Subject"] == one_line(subject)
-    assert all(len(one) <= LINE for one in line.decode().split("\r\n"))
+    assert all(len(row) <= LINE for row in line.decode().split("\r\n"))
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -45,7 +45,7 @@ def test_a_subject_is_read_as_it_was_written(subject: str) -> None:
 def test_any_text_is_one_header_and_is_read_back(text: str) -> None:
     line = header("Subject", text_value("Subject", text))
     assert line.isascii()
-    assert [one for one in line[:-2].split(b"\r\n")[1:] if not one.startswith(b" ")] == []
+    assert [row for row in line[:-2].split(b"\r\n")[1:] if not row.startswith(b" ")] == []
     message = message_from_bytes(line + b"X-Next: 1\r\n\r\n")
     assert message.keys() == ["Subject", "X-Next"]
     assert MailHeaders.parse(line + b"\r\n").text("Subject") == one_line(text)

@@ -208,6 +208,6 @@ def _is_message(file: FilePart) -> bool:
     plain data.
     """
     if file.part.content_type in MAIL_TYPES:
-        # with one it is no message, but a multipart that is nested too deep
+        # with one it is not a message, but a multipart that is nested too deep
         return not file.part.boundary
     return file.part.content_type in _UNTYPED and file.name.lower().endswith(".eml")

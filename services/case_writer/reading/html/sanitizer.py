@@ -107,7 +107,7 @@ def sanitize(html: str) -> tuple[str, int, bool]:
     safe = _CLEANER.clean(normalize(html) if normalized else html)
     if "\\" in safe or ("(" in safe and _STYLE_WITH_CALL.search(safe)):
         safe = _STYLE.sub(lambda match: match[1] if _reaches_out(match[2]) else match[0], safe)
-    pieces = _IMAGE_SOURCE.split(safe)  # text, what stands before a `src`, text …
+    pieces = _IMAGE_SOURCE.split(safe)  # text, the characters before a `src`, text …
     safe = 'data-remote-src="'.join(
         [*map("".join, zip(pieces[0:-1:2], pieces[1::2], strict=True)), pieces[-1]]
     )

@@ -103,7 +103,7 @@ class _Layout:
                 attributes = _QUOTE_MARKS[0]
             marks[index] = self._mark(names[index], attributes, before)
             if names[index : index + 2] == ["li", "p"] and not pieces[3 * index + 3].strip():
-                marks[index + 1] = ""  # the paragraph would stand below its own bullet
+                marks[index + 1] = ""  # the paragraph would be below its own bullet
         pieces[1::3] = cast("list[str]", marks)
         pieces[2::3] = [""] * len(names)
         return "".join(pieces)

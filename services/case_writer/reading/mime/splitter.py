@@ -43,7 +43,7 @@ class Part:
     """One part: `raw[start:end]` with its headers, `raw[body:end]` without.
 
     `children` are indexes into the list that `split` returns; a multipart in which no part was
-    found is no multipart. `content_type` is never empty.
+    found does not count as one. `content_type` is never empty.
     """
 
     headers: MailHeaders

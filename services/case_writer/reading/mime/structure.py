@@ -33,7 +33,7 @@ class Segment:
 
 @dataclass(slots=True)
 class FilePart:
-    """A part of `raw` that is no text; `related` to the text beside it (RFC 2387), `encrypted` by
+    """A part of `raw` that is not text; `related` to the text next to it (RFC 2387), `encrypted` by
     RFC 1847.
 
     `reported` means that it is a part of a report (RFC 3462), `from_message` that it is a part of

@@ -113,8 +113,8 @@ def _uniform_base64(content: bytes) -> bytes | None:
     """The bytes of base64 in lines of one length, as programs write it; None if it is anything
     else.
 
-    The decoder skips what is no base64, so its result is sound only if it is as long as the letters
-    ask for.
+    The decoder skips what is not base64, so its result is sound only if it is as long as the
+    letters ask for.
     """
     width = content.find(b"\r\n") + 2
     if width < 6 or width % 4 != 2:

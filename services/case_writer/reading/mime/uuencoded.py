@@ -30,7 +30,7 @@ class UuencodedFile:
 def extract(text: bytes, max_files: int) -> tuple[bytes, list[UuencodedFile]]:
     """The text without the files in it, and the files.
 
-    What is no sound encoding stays in the text, and so does what comes after `max_files`.
+    An invalid encoding stays in the text, and so does what comes after `max_files`.
     """
     if b"begin " not in text:
         return text, []

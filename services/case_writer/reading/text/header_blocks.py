@@ -110,6 +110,6 @@ def _has_all(block: _Block, lines: list[str], blank: int) -> bool:
 
 
 def _with_plain_label(line: str) -> str:
-    """The line with one blank behind its label and none before the colon."""
+    """The line with one space after its label and none before the colon."""
     label, _, value = line.partition(":")
     return f"{label.strip(_BOLD)}: {value}"

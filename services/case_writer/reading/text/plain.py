@@ -7,7 +7,7 @@ import re
 from services.case_writer.reading.mime.parameters import Parameters
 from services.runtime.mail.charsets import codec_of, decode
 
-# Controls but tab and line feed; U+FFFE and U+FFFF are no characters.
+# Controls but tab and line feed; U+FFFE and U+FFFF are not characters.
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]+")
 _CONTROL_BYTES = bytes({*range(0x20), 0x7F} - {0x09, 0x0A})
 _LINE_END = re.compile("\r\n?|[\x85\u2028\u2029]")

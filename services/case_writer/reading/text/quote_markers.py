@@ -124,7 +124,7 @@ RELATIONS = _words(
     inviato verzonden"""
 )
 ARTICLES = _words("der die das den the le la les el il lo het")
-# They stand in lower case between the words of a name.
+# They appear in lower case between the words of a name.
 PARTICLES = _words(
     "von van der den de da di del della la le el bin al ter ten zu zur dos du y e i via und and & of"
 )
@@ -210,7 +210,7 @@ SIGNATURE_WORDS = (
     "rue ", "calle", "via ", "hrb", "ust", "gmbh", "sp. z", "ltd", "inc", "ičo", "siret", "тел",
     "gsm", "cell", "iban", "al.", "av.", "+",
 )  # fmt: skip
-# What the lines of a signature name before a colon, beside the words above.
+# Words that lines of a signature have before a colon, in addition to those above.
 CONTACTS = _words(
     "t m f p e w skype web adres address adresse office biuro büro key fingerprint linkedin twitter github signal "
     "whatsapp telegram matrix xmpp jabber pgp direct zentrale centrala mail e-mail email sitz "
@@ -223,7 +223,7 @@ REQUESTS = _words(
     summe gesamt ps p.s ps. next item items pozycja pozycje artikel delivery dostawa lieferung livraison we ich wir
     je nous my ja will can thanks thank dziękuję danke see"""
 )
-# A number before or behind one of these counts goods.
+# A number before or after one of these counts goods.
 UNITS = _words(
     """x × pcs pc pieces piece szt szt. sztuk sztuki stk stück stueck kg cm mm boxes box units unit
     palet palety pallets pallet pairs kartons kartony paczek paczki ks kusů шт шт. штук styck stuks

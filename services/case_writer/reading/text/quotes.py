@@ -44,8 +44,7 @@ def strip_quotes(full_text: str, *, quotes_are_marked: bool = False) -> str:
     """The part of `full_text` that its author wrote now; all of it if nothing marks the rest, or
     nothing is left.
 
-    `quotes_are_marked` says that `>` came from the marks of HTML, so that it stands before nothing
-    but quotes.
+    `quotes_are_marked` says that `>` came from the marks of HTML, so that only quotes follow it.
     """
     lines = _Lines(full_text, quotes_are_marked=quotes_are_marked)
     kept = lines.without_signature(lines.without_quotes(lines.without_original()))
@@ -74,7 +73,7 @@ class _Lines:
             self._mark_bars()
 
     def _rejoin_broken_addresses(self) -> None:
-        """A line broken before the end of `<address>` begins with `>` and is no quote."""
+        """A line broken before the end of `<address>` begins with `>` and is not a quote."""
         for index, bare in enumerate(self._bare):
             if (
                 index
@@ -149,7 +148,7 @@ class _Lines:
         ]
 
     def without_quotes(self, kept: range) -> range:
-        """Without a quote that stands below or above all that is new."""
+        """Without a quote that is below or above all new text."""
         if True not in self._is_quoted:
             return kept
         quoted = [index for index in kept if self._is_quoted[index]]

@@ -1,5 +1,5 @@
-"""What stands at the end of a mail in all mails of its author: the signature, the line of a device,
-a list's footer.
+"""Text that programs add to the end of every mail of an author: the signature, the line of a
+device, the footer of a mailing list.
 """
 
 from services.case_writer.reading.text.quote_markers import (

@@ -20,7 +20,7 @@ _SECURITY: dict[str, Security] = {"SSL": "tls", "STARTTLS": "starttls"}
 
 
 class UnreadableAutoconfigError(Exception):
-    """The file is no such configuration; the message says why."""
+    """The file is not such a configuration; the message says why."""
 
 
 @dataclass

@@ -40,7 +40,8 @@ class HttpAuthenticator:
         return principal
 
     async def again(self, principal: Principal) -> Principal | None:
-        """A principal as of now, None once the proof has ended; this is no use of a session.
+        """A principal as of now, None once the proof has ended; this does not count as activity of
+        a session.
 
         Raises TransientError.
         """

@@ -112,7 +112,7 @@ class SignIn:
         return await self.enter(request, logged_in, "/")
 
     async def sign_out(self, request: Request) -> Response:
-        """End the session of the cookie, whether it holds or not, and forget the cookie."""
+        """End the session of the cookie, whether it is valid or not, and delete the cookie."""
         self.require_own_page(request)
         await self.end_session(request)
         target = f"{SIGN_IN}?out=1" if self._by_provider else SIGN_IN

@@ -21,7 +21,7 @@ class SessionsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class SessionView(msgspec.Struct, frozen=True, kw_only=True):
-    """A session that holds. `current` is the one that the request was made with."""
+    """A valid session. `current` is the one that the request was made with."""
 
     id: str
     user: str

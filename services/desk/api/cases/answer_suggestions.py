@@ -19,8 +19,8 @@ from services.runtime.settings import Process
 
 class SuggestedRecipient(msgspec.Struct, frozen=True, kw_only=True):
     """Someone who could get the answer. `reason` is why; `chosen` whether they would get it if
-    nobody chooses otherwise. `outside` marks who is no participant of the case; `usable` is false
-    for our own addresses and for what mail cannot be sent to.
+    nobody chooses otherwise. `outside` marks who is not a participant of the case; `usable` is
+    false for our own addresses and for what mail cannot be sent to.
     """
 
     address: str

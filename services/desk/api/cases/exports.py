@@ -32,7 +32,7 @@ class ExportQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 class ExportLine(msgspec.Struct, frozen=True, kw_only=True):
     """A line: a case as it is now, or a tombstone for one that the caller may not see any more.
 
-    `cursor` resumes behind this line. A case that changes while the export runs comes again later.
+    `cursor` resumes after this line. A case that changes while the export runs comes again later.
     """
 
     cursor: str
@@ -52,7 +52,7 @@ async def export_cases(call: Call[ExportQuery, None]) -> StreamingResponse:
 
 
 async def _lines(call: Call[ExportQuery, None], place: Place | None) -> AsyncIterator[bytes]:
-    """Tombstones of cases that left the caller's sight, then the cases changed behind `place`.
+    """Tombstones of cases that left the caller's sight, then the cases changed after `place`.
 
     A first export has no tombstones: the caller knows of nothing that could be gone. A case that
     the caller never could see is none either.

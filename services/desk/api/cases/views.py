@@ -254,7 +254,7 @@ class CaseViews:
 
 
 def _others(value: FieldValue, candidates: Sequence[FieldValue]) -> list[CandidateView]:
-    """What mails name beside the value that counts, each value once."""
+    """The values that mails give in addition to the one that counts, each once."""
     found = {each.value: each for each in candidates if each.value != value.value}
     return [
         CandidateView(

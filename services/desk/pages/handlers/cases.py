@@ -216,7 +216,7 @@ def due_time(text: str, zone: str) -> datetime | None:
     try:
         local = datetime.fromisoformat(text)
     except ValueError as error:
-        raise invalid("that is no date and time", status=422) from error
+        raise invalid("that is not a date and time", status=422) from error
     aware = local if local.tzinfo else local.replace(tzinfo=zone_of(zone))
     return aware.astimezone(UTC)
 

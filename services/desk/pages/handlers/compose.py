@@ -50,7 +50,8 @@ async def note_form(visit: Visit) -> Response:
 
 
 async def answer(visit: Visit) -> Response:
-    """Sends, keeps or deletes the answer; refused by a newer mail, it is kept beside that mail."""
+    """Sends, keeps or deletes the answer; if a newer mail prevents it, the text is kept and shown
+    with that mail."""
     number = visit.request.path_params["number"]
     if visit.text("do") == "delete-draft":
         await _delete_draft(visit, "answer")

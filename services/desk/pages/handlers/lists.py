@@ -284,7 +284,7 @@ def _options(titles: dict[str, str], chosen: str) -> tuple[Option, ...]:
 def _stages(
     path: str, chosen: dict[str, Any], declared: list[ProcessView]
 ) -> tuple[StageCount, ...]:
-    """How many open cases stand at each stage."""
+    """How many open cases are at each stage."""
     return tuple(
         StageCount(
             title=stage.title,

@@ -66,8 +66,8 @@ class ListFilters(msgspec.Struct, frozen=True, kw_only=True):
 class ListView(msgspec.Struct, frozen=True, kw_only=True):
     """A work list. `path` is its own without the query; `next_href` is None on the last page.
 
-    `overdue` rows stand on top, apart from `rows`. `people` are whom cases may be assigned to.
-    `is_mixed` is set when cases of several processes may stand in it: stages show their process.
+    `overdue` rows are shown at the top, apart from `rows`. `people` are the possible assignees.
+    `is_mixed` is set if it may have cases of several processes: stages then show their process.
     """
 
     name: str

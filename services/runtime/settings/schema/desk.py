@@ -90,7 +90,7 @@ class Desk(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     # For links in mails and events, cookies and sign-on; None: the address that it listens on.
     public_url: PublicUrl | None = None
     login: Literal["local", "oidc"] = "local"
-    # Who may do everything, beside the accounts that were made with --admin.
+    # Who may do everything, in addition to the accounts that were created with --admin.
     admins: tuple[User, ...] = ()
     admin_groups: tuple[Text, ...] = ()
     # A session ends after this time without a request, and after this time in any case.

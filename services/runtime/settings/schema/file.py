@@ -1,4 +1,4 @@
-"""The settings file as a whole. A new section is a new struct beside this file and a line in
+"""The settings file as a whole. A new section is a new struct next to this file and a line in
 `Sections`.
 
 The structs of this folder are the only place for names, types, ranges and defaults; a test compares

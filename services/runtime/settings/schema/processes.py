@@ -65,7 +65,7 @@ class CaseReference(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             description="at most 40 characters without brackets and #",
         ),
     ] = ""
-    # Whether [#235] is read beside the form with the prefix; false needs a prefix.
+    # Whether [#235] is read in addition to the form with the prefix; false needs a prefix.
     read_bare: bool = True
     # One key a line, the first signs, all of them verify; None: our Message-IDs are not recognised.
     key_file: Path | None = None

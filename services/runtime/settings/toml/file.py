@@ -21,7 +21,7 @@ def read_tree(path: Path) -> tuple[dict[str, Any], Places]:
 
     A UTF-8 byte order mark, which Windows editors put in front, is ignored.
 
-    :raises SettingsError: with one mistake, if the file cannot be read, is no UTF-8 or no TOML.
+    :raises SettingsError: with one mistake, if the file cannot be read, is not UTF-8 or not TOML.
     """
     try:
         return _parse(_read(path))
@@ -89,7 +89,7 @@ def _hint(message: str, text: str) -> str:
 
 
 def _end_of(text: str) -> str:
-    """The place just behind `text`: lines and columns count from 1."""
+    """The place just after `text`: lines and columns count from 1."""
     lines = text.split("\n")
     return f"line {len(lines)}, column {len(lines[-1]) + 1}"
 

@@ -1,4 +1,4 @@
-"""What no single setting can tell: whether the settings fit each other. Pure."""
+"""Checks that need several settings: whether they fit each other. Pure."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -74,7 +74,7 @@ def _url(url: str, schemes: tuple[str, ...]) -> tuple[str, str] | None:
     try:
         parts = urlsplit(url)
         usable = _has_usable_hosts(parts)
-    except ValueError:  # brackets without an IPv6 address, a port that is no number up to 65535
+    except ValueError:  # brackets without an IPv6 address, a port that is not a number up to 65535
         return "has no usable host and port", encode
     if "@" in parts.path or parts.fragment:
         return "has an @ or # after its host", encode
@@ -274,6 +274,6 @@ def _place(name: str, servers: Mapping[str, IncomingServer]) -> str:
     if server is None:
         return name
     host = server.host.casefold().rstrip(".")
-    # Behind a port of this machine may be a tunnel to any other.
+    # A port of this machine may be a tunnel to any other.
     local = host == "localhost" or host.startswith("127.") or host.strip("[]") == "::1"
     return f"{host}:{server.port}" if local else host

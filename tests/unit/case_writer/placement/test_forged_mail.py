@@ -153,7 +153,7 @@ def test_an_automatic_answer_to_a_mail_of_the_case_is_not_held(proof: str) -> No
 def test_a_report_with_a_number_alone_is_held_or_left_to_a_person() -> None:
     [held] = placed(FORGED["report by type"], reply_from="hold").unassigned
     [apart] = placed(FORGED["report by type"], reply_from="participants").unassigned
-    assert [(one.outcome, one.decision.resolution) for one in (held, apart)] == [
+    assert [(report.outcome, report.decision.resolution) for report in (held, apart)] == [
         ("parked", "not-a-participant")
     ] * 2
     [flagged] = placed(FORGED["report by type"]).placed

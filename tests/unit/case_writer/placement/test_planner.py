@@ -164,7 +164,7 @@ class TestByThread:
         many = [f"<{number}@x.example>" for number in range(3 * MAX_RESERVED)]
         done = place(opened("m", thread_ids=many))
         assert [key for key, (_, claimed) in done.threads.items() if claimed is None] == [
-            thread_id("invoices", one) for one in many[:MAX_RESERVED]
+            thread_id("invoices", message_id) for message_id in many[:MAX_RESERVED]
         ]
 
     def test_an_id_that_is_known_is_not_written_again(self) -> None:

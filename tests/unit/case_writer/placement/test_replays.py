@@ -272,9 +272,9 @@ class TestRederiving:
     def test_another_reason_to_park_is_recorded(self) -> None:
         one = item(parking("m", reason="denied-sender"))
         before = recorded(one, None, "parked", reason="spam", decision=Decision(rule="spam"))
-        assert [(one.reason, one.decision.rule) for one in again(one, before).updated] == [
-            ("denied-sender", "denied-sender")
-        ]
+        assert [
+            (verdict.reason, verdict.decision.rule) for verdict in again(one, before).updated
+        ] == [("denied-sender", "denied-sender")]
 
     def test_a_mail_without_an_outcome_is_placed_as_any_other(self) -> None:
         one = opened("m")

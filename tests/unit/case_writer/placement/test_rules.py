@@ -133,8 +133,10 @@ def test_more_new_cases_than_the_limit_are_parked_with_one_alert() -> None:
 def test_the_limit_counts_what_other_writers_opened_within_the_window_only() -> None:
     sender = f"invoices {ANNA.address}"
     at = opened("m").command.mail.received_at or NOW
-    lately = SenderHistory(tuple(at - timedelta(seconds=one) for one in (1, 2)), version=7)
-    long_ago = SenderHistory(tuple(at - timedelta(seconds=one) for one in (601, 602)), version=7)
+    lately = SenderHistory(tuple(at - timedelta(seconds=seconds) for seconds in (1, 2)), version=7)
+    long_ago = SenderHistory(
+        tuple(at - timedelta(seconds=seconds) for seconds in (601, 602)), version=7
+    )
     assert (
         place(
             opened("m"), known=Snapshot(senders={sender: lately}), max_new_cases_per_sender=2

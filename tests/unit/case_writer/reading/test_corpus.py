@@ -68,8 +68,8 @@ def test_a_mail_of_the_corpus(path: Path) -> None:
     read = plain(reading, expected["reading"])
     assert {name: read[name] for name in expected["reading"]} == expected["reading"]
     html = reading.html or ""
-    assert [one for one in expected.get("html_has", []) if one not in html] == []
-    assert [one for one in expected.get("html_lacks", []) if one in html.lower()] == []
+    assert [part for part in expected.get("html_has", []) if part not in html] == []
+    assert [part for part in expected.get("html_lacks", []) if part in html.lower()] == []
 
 
 def decision(raw: bytes) -> dict[str, Any]:

@@ -198,12 +198,12 @@ class TestTransferEncodings:
         whole = [base64.encodebytes(chance.randbytes(size)) for size in range(130)]
         damaged = [example[:at] + chance.choice([b"=", b"==", b"-", b"\n", b"A", b""]) + example[at:]
                    for example in whole for at in (0, len(example) // 2, len(example))]  # fmt: skip
-        at_once = [decode_transfer_encoding(one, "base64") for one in (*whole, *damaged)]
+        at_once = [decode_transfer_encoding(text, "base64") for text in (*whole, *damaged)]
         assert {is_damaged for _, is_damaged in at_once} == {True, False}
         for block_bytes in (1, 3, 4, 7, 64):
             monkeypatch.setattr(transfer, "_BLOCK_BYTES", block_bytes)
             assert [
-                decode_transfer_encoding(one, "base64") for one in (*whole, *damaged)
+                decode_transfer_encoding(text, "base64") for text in (*whole, *damaged)
             ] == at_once
 
     def test_quoted_printable_joins_lines_with_blanks_after_the_sign(self) -> None:

@@ -41,7 +41,7 @@ class Writer:
         self.arrived: list[Any] = []
 
     async def handle(self, arrived: list[Any]) -> list[Any]:
-        self.arrived += [one.command for one in arrived]
+        self.arrived += [received.command for received in arrived]
         return []
 
 

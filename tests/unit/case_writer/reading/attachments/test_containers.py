@@ -74,8 +74,8 @@ class TestWinmail:
         for end in range(len(WINMAIL)):
             found = open_winmail(WINMAIL[:end])
             assert (found is None) == (end < 4)
-            for one in found.files if found else ():
-                assert one.content in (b"", b"first", b"second")
+            for file in found.files if found else ():
+                assert file.content in (b"", b"first", b"second")
 
     def test_that_is_none_is_not_opened(self) -> None:
         assert open_winmail(b"PK\x03\x04") is None

@@ -144,7 +144,7 @@ MISTAKES = [
 @pytest.mark.parametrize(("old", "new", "mistake"), MISTAKES)
 def test_a_mistake_is_told_with_its_place(tmp_path: Path, old: str, new: str, mistake: str) -> None:
     assert old in WHOLE
-    assert any(one.startswith(mistake) for one in told(tmp_path, WHOLE.replace(old, new)))
+    assert any(reported.startswith(mistake) for reported in told(tmp_path, WHOLE.replace(old, new)))
 
 
 def test_an_acknowledgement_needs_a_server_and_an_address_to_send_from(tmp_path: Path) -> None:
