@@ -79,7 +79,7 @@ async def show_list(visit: Visit) -> Response:
         next_href=following or None,
         first_href=with_query(path, **_texts(chosen)) if cursor else None,
         can_work=visit.may(Permission.WORK),
-        is_mixed=len(declared.items) > 1 and not chosen["process"],
+        is_mixed=len(declared) > 1 and not chosen["process"],
     )
     page = visit.page(view.title, name)
     return visit.html("work/list.html", page, view=view)
