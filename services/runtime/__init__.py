@@ -1,1 +1,1 @@
-"""What the stages share: settings, broker, database, errors, lifecycle, health, metrics, logs."""
+"""What the services share: settings, broker, database, errors, lifecycle, health, metrics, logs."""

@@ -1,9 +1,9 @@
 """Errors, by whether a caller should try again.
 
 `TransientError`: the same call may succeed later, so keep the mail and retry for as long as it
-takes. `PermanentError`: the same call always fails in the same way, so park what caused it and go
-on. Adapters translate their driver's errors into these two, chain the cause (`raise ... from
-error`) and name the mail.
+takes. `PermanentError`: the same call always fails in the same way, so park the mail that caused it
+and continue. Adapters translate their driver's errors into these two, chain the cause (`raise ...
+from error`) and name the mail.
 """
 
 from collections.abc import Iterable
@@ -49,9 +49,9 @@ class CommandRefusedError(PermanentError):
 class Mistake:
     """One mistake in the settings: where, what, and how to fix it.
 
-    `path` is written as in the file, such as `process.invoices.mailbox[0].server`; it is empty if
-    the whole file is meant. `hint` is empty if the problem says it all. `line` is that of the file,
-    None if it is unknown.
+    `path` is written as in the file, such as `process.invoices.mailbox[0].server`; it is empty for
+    a mistake of the whole file. `hint` is empty if the problem is enough. `line` is that of the
+    file, None if it is unknown.
     """
 
     path: str

@@ -33,8 +33,8 @@ MAX_ITEMS: Final = 100
 MAX_DEPTH: Final = 6
 
 # Our own loggers follow the level of the settings. All others (aio_pika, aiormq, pymongo, asyncio,
-# ...) stay at warning: at info a client logs every connection, at debug every frame with what is in
-# it.
+# ...) stay at warning: at info a client logs every connection, and at debug every frame with its
+# content.
 OWN_LOGGERS: Final = ("services", "schemas", "deploy", "__main__")
 
 _HANDLER_NAME: Final = "mailcase"
@@ -98,7 +98,7 @@ class Logger:
             self._emit(logging.WARNING, event, fields, error)
 
     def error(self, event: str, /, *, error: BaseException | None = None, **fields: object) -> None:
-        """Log what a person has to look at."""
+        """Log a problem that needs a person."""
         if self._logger.isEnabledFor(logging.ERROR):
             unexpected = error is not None and not isinstance(error, MailcaseError)
             self._emit(logging.ERROR, event, fields, error, with_traceback=unexpected)

@@ -11,7 +11,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 # From a millisecond to a minute: normally a mail is recorded within 100 ms.
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
-# For what may wait during an outage.
+# For durations that include an outage.
 LONG_SECONDS = (
     0.1,
     0.25,

@@ -1,4 +1,4 @@
-"""Browsing a queue: each message is either taken or goes back to its place."""
+"""Browsing a queue: each message is either removed or returns to its place."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,7 +13,7 @@ from services.runtime.broker.messages import Delivery
 
 
 class Found:
-    """A held message; it goes back to the queue when browsing ends, unless it was taken."""
+    """A held message; it returns to the queue when browsing ends, unless it was removed."""
 
     def __init__(self, message: AbstractIncomingMessage) -> None:
         self._message = message
@@ -26,10 +26,10 @@ class Found:
 
 
 class Browser:
-    """Yields each message once; none is lost, whatever happens.
+    """Yields each message once and loses none, whatever happens.
 
-    At most as many as were there at first, so that a message that returns is not found again and
-    again.
+    It yields at most as many messages as the queue had at first, so that a message that returns is
+    not yielded repeatedly.
     """
 
     def __init__(self, queue: AbstractQueue) -> None:
@@ -49,7 +49,7 @@ class Browser:
 
 @asynccontextmanager
 async def browse_queue(broker: Broker, queue: str) -> AsyncIterator[Browser]:
-    """Browse a queue; messages that are not taken go back to their places.
+    """Browse a queue; messages that are not removed return to their places.
 
     Raises TransientError.
     """
@@ -59,8 +59,8 @@ async def browse_queue(broker: Broker, queue: str) -> AsyncIterator[Browser]:
     try:
         yield Browser(source)
     except asyncio.CancelledError:
-        # perhaps amid a call, whose answer the driver would wait for; the connection's end closes
-        # the channel
+        # a call may be unfinished, and the driver would wait for its answer; the channel closes
+        # with the connection
         raise
     except BaseException:
         await _leave(channel, queue)

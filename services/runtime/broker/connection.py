@@ -40,9 +40,8 @@ class LeaderlessError(TransientError):
 
 
 class Broker:
-    """One connection to RabbitMQ.
-
-    Every method raises TransientError if the broker does not comply.
+    """One connection to RabbitMQ. Every method raises TransientError if the broker fails or
+    refuses.
     """
 
     def __init__(self, connection: AbstractConnection, channel: AbstractChannel) -> None:
@@ -75,7 +74,7 @@ class Broker:
         raise TransientError(f"the connection to the broker ended: {self._reason}")
 
     def server(self) -> str:
-        """Product, version and name of the broker's cluster, as it reports them."""
+        """The product, the version and the name of the cluster, as the broker reports them."""
         transport = self._connection.transport
         properties = transport.connection.server_properties if transport else {}
         words = [str(properties.get(name, "?")) for name in ("product", "version", "cluster_name")]
@@ -128,7 +127,8 @@ class Broker:
             )
 
     async def consume(self, queue: str, prefetch: int) -> Deliveries:
-        """Deliveries of `queue`, at most `prefetch` unacknowledged, on a channel of their own."""
+        """The deliveries of `queue`, on a channel of their own, with at most `prefetch`
+        unacknowledged."""
         deliveries = Deliveries(queue)
         with translate_driver_errors(f"consume {queue}"):
             channel = await self.open_channel(prefetch)
@@ -173,10 +173,11 @@ class Broker:
         return PrivateQueue(deliveries, channel)
 
     async def live_queue(self, queue: str, exchange: str, *routing_keys: str) -> "PrivateQueue":
-        """As `private_queue`, for events that many publish: a copy of the queue is on every node.
+        """Like `private_queue`, for events that many services publish: every node has a copy of the
+        queue.
 
-        A private queue on a node that is silent or dead would hold up or fail every publisher of
-        its events. This one may outlive the connection, by LIVE_QUEUE_EXPIRES_MS; its name must be
+        If the node of a private queue is silent or dead, every publisher of its events is delayed
+        or fails. This queue may outlive the connection by LIVE_QUEUE_EXPIRES_MS; its name must be
         new.
         """
         arguments: dict[str, Any] = {
@@ -262,5 +263,5 @@ async def _close_quietly(connection: AbstractConnection) -> None:
     except DRIVER_ERRORS as error:
         log.debug("broker_close_failed", error=error)
     finally:
-        # after the first call nothing is left but to note that it is closed
+        # the first call has closed it; this one only records that
         await connection.close()

@@ -20,7 +20,9 @@ from services.runtime.process.lifecycle import Stop, all_of
 log = get_logger(__name__)
 
 REQUEUE_EVERY_S = 30.0  # deferred messages
-MAX_UNKNOWN = 100  # after so many, this version is the older one, and leaves the rest
+MAX_UNKNOWN = (
+    100  # after this many unreadable messages, this version is the older one and leaves the rest
+)
 
 
 async def handle_batches(

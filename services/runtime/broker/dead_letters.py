@@ -1,4 +1,4 @@
-"""Messages that a consumer cannot process: to the dead letters, or to where newer messages wait."""
+"""Moves messages that a consumer cannot process to the dead letters or to the deferred queue."""
 
 import traceback
 from typing import Any

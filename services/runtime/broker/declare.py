@@ -15,7 +15,7 @@ from services.runtime.logs import get_logger
 log = get_logger(__name__)
 
 # RabbitMQ writes down a new quorum queue or stream up to a second after it says that it is there.
-# Killed before that, it brings the queue back without messages and without a leader, forever
+# If it is killed before that, the queue comes back without messages and never gets a leader
 # (rabbitmq/rabbitmq-server issue 15725).
 SETTLE_S = 1.5
 _LEADER_PATIENCE_S = 10.0  # an election takes a second
@@ -68,7 +68,7 @@ async def _declare_queue(connection: AbstractConnection, queue: Queue) -> bool:
     """Declare a queue; False for an inessential one that the broker cannot serve within a time
     limit.
 
-    Nothing is routed to such a queue, so mail flows on without it.
+    Nothing is routed to such a queue, so mail flows without it.
     """
     deadline = time.monotonic() + _ARCHIVE_PATIENCE_S
     while True:

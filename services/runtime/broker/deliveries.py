@@ -13,14 +13,16 @@ from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 from services.runtime.broker.driver_errors import translate_driver_errors
 from services.runtime.broker.messages import Delivery
 
-# What a quorum queue counts: up to RabbitMQ 4.2 each delivery before this one, from 4.3 on by the
-# first only those that ended badly, by the second all (rabbitmq.com/docs/quorum-queues, poison
-# message handling).
+# The counts of a quorum queue. Up to RabbitMQ 4.2, the first counts each earlier delivery. From 4.3
+# on, the first counts only failed deliveries, and the second counts all of them
+# (rabbitmq.com/docs/quorum-queues, poison message handling).
 COUNTS = ("x-delivery-count", "x-acquired-count")
 # AMQP's own property counts in whole seconds, too coarse to see where a mail waits.
 PUBLISHED_AT_MS = "x-mailcase-published-at-ms"
 
-BATCH_BYTES = 8 * 1024 * 1024  # handed out together, so that many large mails do not meet in memory
+BATCH_BYTES = (
+    8 * 1024 * 1024
+)  # the limit of a batch, so that few large mails are in memory at a time
 
 
 class Deliveries:
@@ -88,11 +90,12 @@ class Deliveries:
                 await last.channel.basic_ack(last.tag, multiple=True)
 
     def in_hand(self) -> int:
-        """How many have come and are not acknowledged. From any thread."""
+        """How many messages were delivered and are not acknowledged. Thread-safe."""
         return len(self._waiting) + self._handed_out
 
     def oldest_age_s(self) -> float:
-        """How long ago the first of those in hand was published; 0 without one. From any thread."""
+        """Seconds since the oldest message in hand was published; 0 if there is none.
+        Thread-safe."""
         since = self._oldest_handed_out_s or next(
             (received.delivery.published_at_s for received in self._waiting[:1]), None
         )
@@ -101,7 +104,7 @@ class Deliveries:
 
 @dataclass(frozen=True, slots=True)
 class _Received:
-    """A delivery, and what it is acknowledged by."""
+    """A delivery with its delivery tag."""
 
     delivery: Delivery
     channel: aiormq.abc.AbstractChannel
@@ -120,7 +123,7 @@ def as_delivery(
     message: aiormq.abc.DeliveredMessage | AbstractIncomingMessage,
     properties: pamqp.commands.Basic.Properties,
 ) -> Delivery:
-    """The driver's message, whichever of the two it is, as a value."""
+    """The driver's message, of either of its two types, as a value."""
     earlier = earlier_deliveries(properties.headers)
     return Delivery(
         body=message.body,
@@ -141,6 +144,6 @@ def published_at_s(headers: Mapping[str, Any] | None) -> float | None:
 
 
 def earlier_deliveries(headers: Mapping[str, Any] | None) -> int:
-    """As the queue counts them; 0 where it does not."""
+    """The queue's count; 0 if the queue does not count."""
     counts = [headers.get(name) for name in COUNTS] if headers else []
     return max((count for count in counts if isinstance(count, int)), default=0)

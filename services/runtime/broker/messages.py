@@ -1,4 +1,4 @@
-"""What goes to the broker and what comes from it, as values."""
+"""Messages to and from the broker, as values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,9 +12,10 @@ from services.runtime.broker.topology import EVENT
 
 @dataclass(frozen=True)
 class Delivery:
-    """A message as it came: `redelivered` is the broker's word that it may have come before.
+    """A delivered message. `redelivered` means that, according to the broker, it may have been
+    delivered before.
 
-    `attempts` counts this delivery and those before it, of which an outage may have caused any.
+    `attempts` counts this delivery and the earlier ones, including those that an outage caused.
     `published_at_s` is in seconds since the epoch by the publisher's clock, None if it is not
     known.
     """
@@ -63,9 +64,7 @@ class Outgoing:
         tag: str = "",
         content_type: str = "application/json",
     ) -> Self:
-        """An event in JSON, which nobody needs to listen to. `tag` is by default that of the
-        struct.
-        """
+        """An event in JSON; it needs no listener. `tag` is by default that of the struct."""
         body, tag = codec.encode_json(message), tag or codec.tag_of(message)
         return cls(EVENT, routing_key, body, tag, message_id, content_type, mandatory=False)
 

@@ -22,16 +22,16 @@ from pamqp.header import ContentHeader
 from services.runtime.broker.deliveries import PUBLISHED_AT_MS
 from services.runtime.broker.messages import Outgoing
 
-# As long as the fetcher waits for a receipt. A queue that lost its leader, or a broker that lost
-# the confirm, would otherwise be waited for without end, and unseen.
+# The same time as the fetcher waits for a receipt. Without it, a queue that lost its leader or a
+# broker that lost the confirm would block the publisher forever, without an error.
 CONFIRM_PATIENCE_S = 300.0
-# of bodies that go to the socket together, so that no batch is in memory a second time
+# of bodies that are written to the socket together, so that no batch is copied as a whole
 WRITE_BYTES = 256 * 1024
 
-# How long after a later message of the channel was confirmed. A cluster whose link lost what one
-# node sent may never confirm some messages, while it confirms those that follow.
+# The wait after a later message of the channel was confirmed. If a link of the cluster lost data of
+# one node, the broker may never confirm some messages, although it confirms those that follow.
 OVERTAKEN_PATIENCE_S = 30.0
-PROBE_KEY = "mailcase.probe"  # of the default exchange, and the name of no queue
+PROBE_KEY = "mailcase.probe"  # of the default exchange; no queue has this name
 
 _LOOKS = 200  # for an alarm, in the time of CONFIRM_PATIENCE_S
 _PERSISTENT = 2
@@ -81,8 +81,8 @@ async def _all_done(channel: aiormq.Channel, confirms: dict[int, asyncio.Future[
 
 
 async def _probe(channel: aiormq.Channel) -> None:
-    """Publish what no queue takes: the broker confirms it at once, and so shows that the link
-    works.
+    """Publish a message that no queue takes. The broker confirms it at once, which shows that the
+    link works.
     """
     probe_id = uuid.uuid4().hex
     message = Outgoing("", PROBE_KEY, b"", "Probe.v1", probe_id, mandatory=False)
@@ -95,8 +95,8 @@ async def _probe(channel: aiormq.Channel) -> None:
 
 
 def _later_confirmed(channel: aiormq.Channel, number: int) -> bool:
-    """Whether the broker confirmed a message after this one: so the link delivered this one,
-    too.
+    """Whether the broker confirmed a later message, which shows that the link delivered this one as
+    well.
     """
     later = range(number + 1, channel.delivery_tag + 1)
     return any(number not in channel.confirmations for number in later)
@@ -127,7 +127,9 @@ async def _write(
         channel.delivery_tag += len(group)
         try:
             await channel.write_queue.put(ChannelFrame(payload=payload, should_close=False))
-        except BaseException:  # not written: the broker will count on from the messages before
+        except (
+            BaseException
+        ):  # not written, so the broker continues to count from the messages before
             channel.delivery_tag -= len(group)
             for number, confirm in confirms.items():
                 del channel.confirmations[number]

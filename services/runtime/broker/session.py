@@ -33,9 +33,9 @@ async def keep_connected(
     """Run `session` on a connection, and again on a new one after every failure, until `stop`.
 
     `session` returns once `stop` is requested and its current work is done. A stop does not wait
-    for a broker that is being connected to. After a failure caused by a queue without a leader, the
-    broker counts as up only after a session has lasted a while, so that the service does not look
-    ready at each attempt.
+    for a pending connection. After a failure caused by a queue without a leader, the broker counts
+    as up only after a session has lasted a while, so that the service does not look ready at each
+    attempt.
     """
     backoff, proof_s = Backoff(initial_s=0.2, maximum_s=10.0), 0.0
 
@@ -66,7 +66,7 @@ async def keep_connected(
 
 
 async def _stopped_before(connected: asyncio.Event, stop: Stop) -> None:
-    """Return when a stop is requested before the broker is connected to, else wait forever."""
+    """Return when a stop is requested before the connection exists; otherwise wait forever."""
     await stop.wait()
     if connected.is_set():
         await asyncio.Event().wait()

@@ -15,8 +15,8 @@ from services.runtime.broker.connection import Broker
 from services.runtime.broker.driver_errors import translate_driver_errors
 from services.runtime.errors import TransientError
 
-SILENCE_S = 30.0  # a stream that owes us messages and delivers none for so long is given up
-_PREFETCH = 200  # a stream asks for one; of mails of a MiB at most, so that memory is bounded
+SILENCE_S = 30.0  # the wait for a stream that has messages and delivers none
+_PREFETCH = 200  # a stream requires a prefetch; mails have at most a MiB, so memory is bounded
 
 Start = int | datetime | Literal["first", "last"]
 
@@ -88,8 +88,8 @@ async def read_stream(broker: Broker, name: str, start: Start) -> Stream:
 async def last_offset(broker: Broker, name: str, quiet_s: float = 1.0) -> int | None:
     """The offset of the last message of the stream, None if it is empty. Raises TransientError.
 
-    AMQP does not report it; but the last chunk of messages can be read, and ends when nothing more
-    arrives for `quiet_s` seconds. Messages that arrive later were published after the question. A
+    AMQP does not report it, but the last chunk of messages can be read. It ends when no message
+    arrives for `quiet_s` seconds. Messages that arrive later were published after this call. A
     stream that holds messages, as the broker counts them, and delivers none is an error and not an
     empty stream: a replay would end without having done anything.
     """

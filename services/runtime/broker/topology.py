@@ -19,7 +19,7 @@ CASE_WRITER_COMMANDS: Final = "case_writer.commands"
 SENDER_WORK: Final = "sender.work"
 EXTRACTOR_WORK: Final = "extractor.work"
 DESK_INDEX: Final = "desk.index"
-# What a mail, or an answer to it, goes through.
+# The queues through which a mail, or an answer to it, passes.
 MAIL_QUEUES: Final = (ROUTER_MAIL, CASE_WRITER_COMMANDS, SENDER_WORK)
 FETCHER_PRESENT: Final = FetcherPresent.ROUTING_KEY
 ACCESS_CHANGED: Final = AccessChanged.ROUTING_KEY
@@ -103,12 +103,12 @@ def mailcase_topology(*, archive_max_age_days: float, archive_max_bytes: int) ->
 
 
 def dead_name(queue: str) -> str:
-    """Where messages of `queue` wait that broke its contract."""
+    """The queue of the dead letters of `queue`: messages that break its contract."""
     return f"{queue}.dead"
 
 
 def newer_name(queue: str) -> str:
-    """Where messages of `queue` wait whose contract version is newer than the service that got
+    """The deferred queue of `queue`: messages whose contract is newer than the service that got
     them.
     """
     return f"{queue}.newer"
@@ -119,8 +119,8 @@ def deferred_queue(queue: str) -> Queue:
 
 
 def dead_letter_queue(queue: str) -> Queue:
-    # Nothing is dropped from here but by a person: RabbitMQ 4 would drop after 20 redeliveries if
-    # no limit were given.
+    # Only a person removes messages from here: without a limit, RabbitMQ 4 drops a message after 20
+    # redeliveries.
     return Queue(dead_name(queue), {"x-queue-type": "quorum", "x-delivery-limit": DELIVERY_LIMIT})
 
 
@@ -140,8 +140,8 @@ def _work_queue(name: str, *bindings: Binding) -> Queue:
 def _event_queue(name: str, *bindings: Binding) -> Queue:
     """A queue of events whose consumer an installation need not have.
 
-    It drops its oldest events beyond a size: what they would have caused can be made again from the
-    database, while a broker with a full disk stops all mail.
+    Beyond a size, it drops its oldest events: their effects can be rebuilt from the database,
+    whereas a broker with a full disk stops all mail.
     """
     arguments: dict[str, str | int] = {
         "x-queue-type": "quorum",
@@ -172,7 +172,7 @@ def replica_queue(replica: str) -> str:
 
 
 def live_queue(replica: str) -> str:
-    """The queue of one desk's connection, from which its open pages learn of changes."""
+    """The queue of one desk's connection, which feeds the live events of its open pages."""
     return f"desk.live.{replica}"
 
 

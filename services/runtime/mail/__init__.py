@@ -1,3 +1,3 @@
-"""Header fields, addresses and charsets of mail: what router, case writer and sender share.
-Pure.
+"""Header fields, addresses and charsets of mail: shared by the router, the case writer and the
+sender. Pure.
 """

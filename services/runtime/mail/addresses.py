@@ -30,7 +30,7 @@ _TOKEN = re.compile(
     | (?P<plain>[^"<>,;:()\\=\[]++|.)""",
     re.VERBOSE | re.DOTALL,
 )
-# What nearly all fields are: one name, perhaps quoted, and one address, in plain letters.
+# The form of nearly all fields: one name, perhaps quoted, and one address, in plain letters.
 _USUAL = re.compile(
     rb"""(?:"([A-Za-z0-9\ ._'-]*+)"|([A-Za-z0-9\ ._'-]*+))\s*+
     <([A-Za-z0-9._%+-]{1,64}+)@([A-Za-z0-9][A-Za-z0-9.-]{0,200}+)>""",
@@ -40,8 +40,9 @@ _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 _SEPARATOR = re.compile(rb"[,;]")
 _ROUTE = re.compile(r"^@[^:]*:")  # `<@relay.example:jan@x.example>`, RFC 5322 section 4.4
 _COMMENT_TOKEN = re.compile(rb'(?P<quoted>"(?:[^"\\]++|\\.)*+")|\\.|[()]|[^"\\()]++|.', re.DOTALL)
-# Blanks, controls, and characters that only change how a text is shown: none of them is part of an
-# address, and the syntax of RFC 5322 (section 4.4) allows blanks around its dots and its `@`.
+# Spaces, control characters, and characters that only change how a text is shown. None of them is
+# part of an address. The syntax of RFC 5322 (section 4.4) allows spaces around its dots and its
+# `@`.
 _UNSEEN = re.compile(
     "[\\s\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+"
 )
@@ -192,7 +193,7 @@ class _Reader:
             self._comments.append(b"".join(self._comment).strip())
             self._comment.clear()
             if not (self._phrase and self._phrase[-1].endswith((b"@", b"."))):
-                self._phrase.append(b" ")  # RFC 5322 section 3.2.2: a comment is worth a blank
+                self._phrase.append(b" ")  # RFC 5322 section 3.2.2: a comment counts as a space
             self._after_comment = True
 
     def _angle(self, value: bytes) -> None:
@@ -271,7 +272,7 @@ def _glued(phrase: bytes) -> list[bytes]:
 
 
 def _without_comments(raw: bytes) -> bytes:
-    """What stands between angle brackets, less the comments in it (RFC 5322 section 3.2.2)."""
+    """The text between angle brackets, without its comments (RFC 5322 section 3.2.2)."""
     if b"(" not in raw:
         return raw
     kept: list[bytes] = []

@@ -70,7 +70,7 @@ _CODECS["iso-8859-9"] = _CODECS["iso8859-9"] = (
 
 _ASCII_BYTES = bytes(range(0x80))
 _AROUND_BYTES = 1000
-_CERTAIN_LETTERS = 4  # sequences of UTF-8 that no text in another charset has by chance
+_CERTAIN_LETTERS = 4  # this many sequences of UTF-8 do not occur by chance in another charset
 _JAPANESE_ESCAPE = re.compile(rb"\x1b(?:\$[@B]|\([BJI])")
 _LOST_ESCAPE = re.compile(rb"\$[@B]")
 _LOST_RETURN = re.compile(rb"\([BJ]")
@@ -119,7 +119,7 @@ def decode_unlabeled(data: bytes, charset: str | None) -> str:
 
 
 def likely_charset(data: bytes) -> str:
-    """What bytes without a declaration are in; "" if they are ASCII."""
+    """The charset of bytes without a declaration; "" if they are ASCII."""
     return "" if data.isascii() else detect(data)
 
 
@@ -202,8 +202,8 @@ def _utf_8(data: bytes) -> tuple[str, bool]:
     except UnicodeDecodeError:
         pass
     text, letters, broken = _counted(data)
-    # A mail cut in the middle of a letter is UTF-8 with one wound; a lying declaration has hardly a
-    # true letter.
+    # A mail that is cut in the middle of a letter is UTF-8 with one damaged letter. If the
+    # declaration is wrong, hardly any letter is valid.
     return (text if letters >= broken else data.decode(detect(data), "replace")), True
 
 
@@ -219,8 +219,8 @@ def _wide(data: bytes, codec: str | None) -> tuple[str, bool]:
 
 
 def _japanese(data: bytes, _: str | None) -> tuple[str, bool]:
-    """ISO-2022-JP (RFC 1468) and its vendors' habits; escape bytes that a gateway took away are put
-    back.
+    """ISO-2022-JP (RFC 1468) with the extensions of vendors; escape bytes that a gateway removed
+    are restored.
     """
     for codec in ("iso2022-jp", "iso2022-jp-ext", "iso2022-jp-2004"):
         try:
@@ -255,8 +255,8 @@ def _with_escapes(data: bytes) -> bytes:
 
 
 def _japanese_by_hand(data: bytes) -> str:
-    """Each run between escapes by itself, so that one damaged byte costs one letter; double-byte
-    runs through cp932.
+    """Decodes each run between escapes separately, so that a damaged byte costs one letter;
+    double-byte runs are read as cp932.
     """
     pieces: list[str] = []
     start, mode = 0, b"\x1b(B"

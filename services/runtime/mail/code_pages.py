@@ -18,7 +18,8 @@ _WESTERN = ("de", "fr", "es", "pt", "it", "sv", "fi", "da", "nl", "is")
 _CENTRAL = ("pl", "cs", "sk", "hu", "ro", "hr", "de")
 _BALTIC = ("lt", "lv", "et")
 _CYRILLIC = ("ru", "uk", "bg", "be", "sr")
-# Languages, and how likely the page is if none is declared: what mail programs wrote before UTF-8.
+# Languages, and how likely the page is if none is declared: the pages that mail programs used
+# before UTF-8.
 PAGES: dict[str, tuple[tuple[str, ...], float]] = {
     "cp1252": (_WESTERN, 0.0),
     "cp1250": (_CENTRAL, 0.0),

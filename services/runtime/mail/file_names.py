@@ -12,7 +12,7 @@ _MAX_EXTENSION_BYTES = 24
 _LOOKED_AT_CHARS = 1000
 
 _PATH = re.compile(r"^(?:[A-Za-z]:[\\/]|[\\/]{1,2}|\.{1,2}[\\/]|file:)")
-# Signs that a file system, a shell, a URL or a header gives a meaning of its own.
+# Characters that have a special meaning in a file system, a shell, a URL or a header.
 _FORBIDDEN = frozenset('/\\:*?"<>|#%`$;')
 _SLASHES = "\u2044\u2215\u29f8\u29f9"
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.,()+-]*(?: [A-Za-z0-9_.,()+-]+)*")
@@ -142,7 +142,7 @@ def _seen(character: str) -> str:
         return ""
     # full-width and the like turn into signs further on
     plain = unicodedata.normalize("NFKC", character)
-    if plain == ".":  # an ending that some system sees is an ending for all
+    if plain == ".":  # if some system recognizes the extension, it counts everywhere
         return plain
     return (
         "_"

@@ -21,8 +21,8 @@ MAX_HEADER_BYTES = 256 * 1024
 MAX_MESSAGE_IDS = 200
 _MAX_ID_CHARS = 998  # a line of a mail, RFC 5322 section 2.1.1
 
-# A block of fields that has none of these, nor one that begins so, is hardly a header (RFC 5322
-# section 3.6, RFC 2045).
+# A block without any of these fields, or a field with one of these prefixes, is hardly a header
+# (RFC 5322 section 3.6, RFC 2045).
 _KNOWN_FIELDS = frozenset(
     b"apparently-to auto-submitted bcc cc comments date delivered-to disposition-notification-to envelope-to errors-to "
     b"from importance in-reply-to keywords message-id mime-version organization precedence priority received "
@@ -46,7 +46,7 @@ _BLANK_LINE = re.compile(rb"\n\r*+\n")
 _LEADING = re.compile(rb"(?:\xef\xbb\xbf)?[\r\n]*+(>?From (?![ \t]*+:)[^\r\n]*+\r*+\n)?")
 _FIELD = re.compile(rb"^([!-9;-~]++)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)", re.MULTILINE)
 _CHARSET = re.compile(rb"charset[ \t]{0,5}=[ \t]{0,5}[\"']?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
-_CHARSET_WITHIN = 2000  # bytes of the body in which the header of the first part stands
+_CHARSET_WITHIN = 2000  # bytes of the body that contain the header of the first part
 _ID = re.compile(r"<([^<>]+)>")
 _BLANKS = re.compile(r"\s+")
 # RFC 5322 section 3.3, with the obsolete forms that programs still write left to the standard
@@ -65,9 +65,9 @@ class MailHeaders:
     the mail.
 
     `body_start` is the offset in the parsed bytes where the body begins, `shortened` means that
-    fields beyond `max_bytes` were left out, `malformed` that lines between the fields are no
-    fields, and `uncertain` that the fields may be lines of the text: they come after blank lines,
-    or none of them is known.
+    fields beyond `max_bytes` were left out, and `malformed` that some lines between the fields are
+    not fields. `uncertain` means that the fields may be lines of the text: they come after blank
+    lines, or none of them is known.
     """
 
     __slots__ = (
@@ -163,7 +163,7 @@ class MailHeaders:
 
     @property
     def has_known_field(self) -> bool:
-        """Whether a field is one that mail programs write; what has none may be a text with
+        """Whether mail programs write one of the fields; a block without one may be a text with
         colons.
         """
         return any(
@@ -195,7 +195,8 @@ class MailHeaders:
         return text
 
     def charset_for(self, value: bytes) -> str | None:
-        """What bytes beyond ASCII in `value`, of this mail or part, are in if they are not UTF-8.
+        """The charset of bytes beyond ASCII in `value`, of this mail or part, if they are not
+        UTF-8.
 
         Header fields name no charset; programs that write such bytes use the one that they name
         elsewhere.
@@ -276,7 +277,7 @@ def _charset_parameter(raw: bytes) -> str | None:
 
 
 def _is_certain(headers: MailHeaders) -> bool:
-    """Whether an author and what programs add stand together, as they hardly do in a text."""
+    """Whether an author occurs together with fields that programs add, which is rare in a text."""
     return "from" in headers and any(name in headers for name in ("date", "message-id", "received"))
 
 
@@ -342,8 +343,8 @@ def _bounded(when: datetime) -> datetime | None:
 
 
 def _fields(block: bytes) -> tuple[dict[bytes, list[bytes]], int, bool]:
-    """The fields by name in lower case, the offset after the last of them, and whether lines before
-    it are none.
+    """The fields by name in lower case, the offset after the last one, and whether other lines are
+    among them.
 
     Values are without white space around them.
     """

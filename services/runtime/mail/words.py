@@ -103,8 +103,8 @@ def _decode_run(run: list[tuple[bytes, bytes, bytes]]) -> str:
 
 
 def _cut_within_base64(run: list[tuple[bytes, bytes, bytes]]) -> bool:
-    """Some programs encode first and cut after, so that a word ends within a group of four without
-    padding.
+    """Some programs encode first and split afterward, so that a word ends within a group of four,
+    without padding.
     """
     return any(
         len(payload.strip()) % 4 and not payload.endswith(b"=") for _, _, payload in run[:-1]
@@ -116,8 +116,8 @@ def _word_bytes(encoding: bytes, payload: bytes) -> bytes:
 
 
 def unbase64(data: bytes) -> bytes:
-    """Base64 as far as it goes: foreign bytes left out, lost padding added; what follows padding
-    goes on.
+    """Decodes base64 as far as possible: other bytes are left out, missing padding is added, and
+    decoding continues after padding.
     """
     try:
         return a2b_base64(data, strict_mode=True)

@@ -32,7 +32,7 @@ class _Server(ThreadingMixIn, WSGIServer):
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the standard library's signature
         """Log one line; the standard library would print a traceback."""
         error = sys.exc_info()[1]
-        if isinstance(error, OSError):  # a client that disconnected
+        if isinstance(error, OSError):  # the client disconnected
             log.debug("http_client_left", error=error)
         else:
             log.error("http_request_failed", error=error)

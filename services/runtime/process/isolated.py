@@ -1,4 +1,4 @@
-"""Work in a child process that can be killed: nothing that it reads exceeds its time and memory.
+"""Work in a child process that can be killed, so that no input takes more than its time and memory.
 
 The child runs a module as a program. The question goes to it, and contents come back, in two memory
 files that both processes hold open (memfd_create(2)). Whoever reads a file empties it, so neither
@@ -32,7 +32,7 @@ class TooSlowError(PermanentError):
 
 
 class ChildFailedError(PermanentError):
-    """The child ended or gave up: most likely it had not enough memory."""
+    """The child ended or gave up, most likely because it did not have enough memory."""
 
 
 class IsolatedChild:
@@ -52,13 +52,13 @@ class IsolatedChild:
         """The decoded answer; `decode` gets its bytes and the file of contents, which it empties.
 
         Raises TooSlowError, ChildFailedError, and TransientError if the machine cannot start
-        another process: no input is at fault then.
+        another process, for which no input is responsible.
         """
         async with self._turn:
             was_fresh = self._child is None
             answer = await self._answer(question, max_seconds)
             if answer is None and not was_fresh:
-                # the memory may have been used up by the inputs before
+                # earlier inputs may have used up the memory
                 answer = await self._answer(question, max_seconds)
             if answer is None or self._child is None:
                 raise ChildFailedError("it needed too much memory, or it crashed")

@@ -16,8 +16,8 @@ log = get_logger(__name__)
 
 # Kubernetes kills after 30 s by default; unacknowledged messages are delivered again
 DRAIN_DEADLINE_S = 25.0
-EXIT_DEADLINE_S = 29.0  # after it the process ends, whatever a thread of a driver waits for
-CANCEL_AGAIN_S = 10.0  # longer than anything takes that cleans up after its cancellation
+EXIT_DEADLINE_S = 29.0  # then the process ends, even if a thread of a driver still waits
+CANCEL_AGAIN_S = 10.0  # longer than any cleanup after a cancellation takes
 
 
 class Stop:
@@ -42,10 +42,11 @@ class Stop:
 
 
 async def first_of(*awaitables: Awaitable[object]) -> None:
-    """Run several things until the first ends, cancel the others, raise what the ended ones raised.
+    """Run several coroutines until the first ends, cancel the others, and raise what the ended ones
+    raised.
 
     No TaskGroup: the driver of the broker may cancel a task from inside, which must end the others
-    and be raised; a TaskGroup takes such a task for one that ended well.
+    and be raised; a TaskGroup treats such a task as successful.
     """
     tasks = [asyncio.ensure_future(awaitable) for awaitable in awaitables]
     try:
@@ -58,7 +59,8 @@ async def first_of(*awaitables: Awaitable[object]) -> None:
 
 
 async def all_of(awaitables: Iterable[Awaitable[object]]) -> None:
-    """Run several things until all have ended; the first failure cancels the others and is raised.
+    """Run several coroutines until all have ended; the first failure cancels the others and is
+    raised.
 
     No TaskGroup, for the same reason as in `first_of`.
     """
@@ -87,8 +89,8 @@ def run_service(name: str, service: Callable[[Stop], Awaitable[None]]) -> None:
     """Run a service on uvloop until it ends; the first SIGTERM or SIGINT requests a stop.
 
     Returns after a clean stop, and if the drain deadline cut it short: unacknowledged messages are
-    not lost. Raises what the service raised. The process ends at EXIT_DEADLINE_S after the request
-    at the latest, with status 0.
+    not lost. Raises what the service raised. The process ends with status 0, at most
+    EXIT_DEADLINE_S after the request.
     """
     uvloop.run(_until_stopped(name, service))
 

@@ -1,4 +1,4 @@
-"""The fields of a process as the settings declare them: types, and where mails say their values."""
+"""The fields of a process as the settings declare them: their types, and their sources in mails."""
 
 import hashlib
 from collections.abc import Iterator
@@ -59,7 +59,7 @@ class FieldSource(
     forbid_unknown_fields=True,
     omit_defaults=True,
 ):
-    """One place where a mail may say a field's value."""
+    """One place in a mail from which a field's value is read."""
 
     source: SourceKind
     # Of an invoice.

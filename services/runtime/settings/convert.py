@@ -63,7 +63,7 @@ def expected(annotation: object) -> str:
             words = (
                 "a whole number" if isinstance(shape, inspect.IntType) else "a number"
             ) + _range(shape)
-        case inspect.LiteralType():  # in the order of the annotation, which the shape has lost
+        case inspect.LiteralType():  # in the order of the annotation, which msgspec's type does not keep
             words = " or ".join(json.dumps(value) for value in get_args(annotation))
         case _:
             words = _PLAIN_WORDS.get(type(shape), "a table")
@@ -111,7 +111,7 @@ class Walker:
         self._hints = hints or {}
 
     def table(self, struct: type[T], tree: object, path: str = "") -> T:
-        """The struct that `tree`, the value found at `path`, stands for."""
+        """The struct for `tree`, the value found at `path`."""
         known = {field.encode_name: field for field in fields(struct)}
         values: dict[str, Any] = {}
         for key, value in self._entries(tree, path).items():
@@ -205,7 +205,7 @@ def _wanted(annotation: Any, path: str) -> str:
 
 def _converted(annotation: Any, value: object) -> object:
     if isinstance(value, float) and not isfinite(value):
-        return _BROKEN  # TOML knows inf and nan; no setting means anything by them
+        return _BROKEN  # TOML has inf and nan; no setting accepts them
     try:
         return msgspec.convert(value, annotation)
     except msgspec.ValidationError:

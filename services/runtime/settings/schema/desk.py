@@ -23,7 +23,7 @@ PublicUrl = Annotated[
         description='a URL without a path, such as "https://cases.example.com"',
     ),
 ]
-# Without TLS only on this machine: tokens and the client's secret pass over it.
+# Without TLS only on this machine, because the connection carries tokens and the client's secret.
 IssuerUrl = Annotated[
     str,
     Meta(
@@ -77,7 +77,7 @@ class Oidc(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ca_file: Path | None = None
     scopes: tuple[Scope, ...] = ("openid", "profile", "email")
     groups_claim: Claim = "groups"
-    # Who may log in; empty: everyone whom the provider lets in.
+    # Who may log in; if it is empty, everyone whom the provider authenticates.
     allowed_groups: tuple[Text, ...] = ()
     # The user's address. `email` counts only with `email_verified`.
     address_claim: Claim = "email"
@@ -93,14 +93,14 @@ class Desk(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     # Who may do everything, in addition to the accounts that were created with --admin.
     admins: tuple[User, ...] = ()
     admin_groups: tuple[Text, ...] = ()
-    # A session ends after this time without a request, and after this time in any case.
+    # A session ends after the first time without a request, and always after the second.
     session_idle: Duration = "12h"
     session_length: Duration = "7d"
-    # An IANA name; what pages show times in until the browser names its own.
+    # An IANA name; pages show times in this zone until the browser names its own.
     time_zone: TimeZone = "UTC"
     # Whose X-Forwarded-For is believed.
     trusted_proxies: tuple[Network, ...] = ()
-    # Networks that webhooks reach although they are not public; http:// is sent to these alone.
+    # Networks that webhooks may reach although they are not public; http:// works only for these.
     webhook_allow_networks: tuple[Network, ...] = ()
     # How long the audit log of log-ins, views of parked mail and downloads is kept.
     audit_days: Annotated[int, Meta(ge=1, le=36_500)] = 365
