@@ -17,6 +17,7 @@ from tests.deploy.manifests import (
     deployments,
     of_kind,
     render,
+    selects,
     values,
 )
 from tests.deploy.test_manifests import validate
@@ -100,6 +101,48 @@ def test_the_settings_of_the_example_name_files_that_its_secrets_have(tmp_path: 
     }
     settings = load_settings(tmp_path / "mailcase.toml", urls)
     assert set(settings.mailboxes) == {"invoices"}
+
+
+def test_retention_runs_every_night_with_the_rights_and_settings_of_a_service() -> None:
+    """As the case writer runs, so that the two cannot differ: image, settings, database, rights."""
+    manifests = render(EXAMPLES)
+    [job] = [manifest for manifest in manifests if manifest["kind"] == "CronJob"]
+    [writer] = [
+        manifest
+        for manifest in manifests
+        if manifest["kind"] == "Deployment" and manifest["metadata"]["name"] == "case-writer"
+    ]
+    validate(job)
+    template, pattern = (
+        job["spec"]["jobTemplate"]["spec"]["template"],
+        writer["spec"]["template"]["spec"],
+    )
+    [command], [service] = template["spec"]["containers"], pattern["containers"]
+    assert command["args"] == ["retention", "--config", "/etc/mailcase/mailcase.toml"]
+    assert (command["image"], command["securityContext"]) == (
+        service["image"],
+        service["securityContext"],
+    )
+    assert all(variable in service["env"] for variable in command["env"])
+    assert all(mount in service["volumeMounts"] for mount in command["volumeMounts"])
+    volumes = {volume["name"]: volume for volume in pattern["volumes"]}
+    for volume in template["spec"]["volumes"]:
+        assert "emptyDir" in volume or volume == volumes[volume["name"]]
+    labels = template["metadata"]["labels"]
+    policies = [manifest for manifest in manifests if manifest["kind"] == "NetworkPolicy"]
+    egress = {
+        policy["metadata"]["name"]
+        for policy in policies
+        if "Egress" in policy["spec"]["policyTypes"] and _selects(policy, labels)
+    }
+    assert {"retention-to-store", "dns"} <= egress
+    budgets = [manifest for manifest in manifests if manifest["kind"] == "PodDisruptionBudget"]
+    assert not [budget for budget in budgets if _selects(budget, labels)]
+
+
+def _selects(manifest: Manifest, labels: dict[str, str]) -> bool:
+    selector = manifest["spec"].get("podSelector") or manifest["spec"].get("selector") or {}
+    return selects(selector, labels)
 
 
 def test_the_certificates_have_the_names_that_the_guide_lists() -> None:

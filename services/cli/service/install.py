@@ -9,7 +9,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from services.cli.service.unit import MARK, UnitOptions, unit_text
+from services.cli.service.unit import MARK, UnitOptions, retention_texts, unit_text
 from services.cli.terminal.output import DEFAULT_CONFIG, Config
 from services.cli.up.running import data_folder
 from services.runtime.errors import Mistake, PermanentError, SettingsError
@@ -44,22 +44,30 @@ def install(
 ) -> None:
     """Write a hardened unit of systemd that runs `mailcase up`.
 
-    It never overwrites a unit of someone else. It does not start anything.
+    If a process has `retention_days`, it also writes a timer that runs `mailcase retention` every
+    day. It never overwrites a unit of someone else. It does not start anything.
     """
     config = config.absolute()
-    load_settings(config, os.environ)
+    settings = load_settings(config, os.environ)
     data = (data or data_folder(config)).absolute()
     options = UnitOptions(_program(), config, data, _user(config, user), _memory(memory))
     text = unit_text(options)
     if str(unit) == "-":
         print(text, end="")
         return
-    _write(unit, text)
+    texts = {unit: text}
+    if any(process.retention_days for process in settings.processes.values()):
+        for ending, beside in retention_texts(options, unit.stem).items():
+            texts[unit.with_name(unit.stem + ending)] = beside
+    for file, content in texts.items():
+        _write(file, content)
+        print(f"written: {file}")
     _prepare(data, options.user)
-    print(f"written: {unit}")
     print("next:")
     print("  systemctl daemon-reload")
     print(f"  systemctl enable --now {unit.stem}")
+    if len(texts) > 1:
+        print(f"  systemctl enable --now {unit.stem}-retention.timer    # empties old cases daily")
     print(f"  journalctl -u {unit.stem}      # what it prints; details are in {data / 'logs'}")
 
 

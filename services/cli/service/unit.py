@@ -24,30 +24,39 @@ class UnitOptions:
 
 def unit_text(options: UnitOptions) -> str:
     """The unit file."""
-    command = " ".join(
-        quoted(word)
-        for word in (
-            *options.program,
-            "up",
-            "--config",
-            str(options.config),
-            "--data",
-            str(options.data),
-        )
-    )
+    command = _command(options, "up", "--config", str(options.config), "--data", str(options.data))
+    return _filled(TEMPLATE, options, command, data=quoted(str(options.data)))
+
+
+def retention_texts(options: UnitOptions, unit: str) -> dict[str, str]:
+    """The units that run `mailcase retention` every day, beside the one called `unit`: their
+    texts by the ends of their names.
+    """
+    command = _command(options, "retention", "--config", str(options.config))
+    return {
+        "-retention.service": _filled(RETENTION, options, command, unit=unit),
+        "-retention.timer": _filled(TIMER, options, command),
+    }
+
+
+def _command(options: UnitOptions, *words: str) -> str:
+    return " ".join(quoted(word) for word in (*options.program, *words))
+
+
+def _filled(template: str, options: UnitOptions, command: str, **more: str) -> str:
     # A program or settings below /home have to be readable; nothing there can be written.
     homes = any(
         str(path).startswith(("/home/", "/root/", "/run/user/"))
         for path in (options.config, Path(options.program[0]))
     )
-    return TEMPLATE.format(
+    return template.format(
         mark=MARK,
         config=str(options.config).replace("%", "%%"),
         user=options.user,
         command=command,
-        data=quoted(str(options.data)),
         memory=options.memory,
-        homes="read-only" if homes else "yes",
+        rights=RIGHTS.format(homes="read-only" if homes else "yes"),
+        **more,
     )
 
 
@@ -88,8 +97,14 @@ TasksMax=4096
 LimitNOFILE=65536
 OOMPolicy=continue
 
-UMask=0077
 ReadWritePaths={data}
+{rights}
+[Install]
+WantedBy=multi-user.target
+"""
+
+RIGHTS = """\
+UMask=0077
 ProtectSystem=strict
 ProtectHome={homes}
 PrivateTmp=yes
@@ -114,7 +129,33 @@ SystemCallArchitectures=native
 SystemCallFilter=@system-service
 SystemCallFilter=~@privileged
 SystemCallErrorNumber=EPERM
+"""
+
+RETENTION = """\
+{mark}
+[Unit]
+Description=Mailcase: old closed cases are emptied ({config})
+After={unit}.service
+
+[Service]
+Type=oneshot
+User={user}
+ExecStart={command}
+TimeoutStartSec=6h
+MemoryMax={memory}
+{rights}"""
+
+TIMER = """\
+{mark}
+[Unit]
+Description=Mailcase: old closed cases are emptied every day ({config})
+
+[Timer]
+OnCalendar=daily
+RandomizedDelaySec=1h
+# If the machine was off at that time, it runs when the machine is on.
+Persistent=yes
 
 [Install]
-WantedBy=multi-user.target
+WantedBy=timers.target
 """

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from services.cli.service import install as command
-from services.cli.service.unit import MARK, UnitOptions, quoted, unit_text
+from services.cli.service.unit import MARK, UnitOptions, quoted, retention_texts, unit_text
 from services.cli.up.systemd import notify
 from services.runtime.errors import PermanentError, SettingsError
 
@@ -57,11 +57,15 @@ def test_odd_paths_are_quoted_for_systemd(word: str, expected: str) -> None:
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
-def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
+def test_systemd_accepts_the_units(tmp_path: Path) -> None:
     unit = tmp_path / "mailcase.service"
-    unit.write_text(unit_text(OPTIONS).replace("User=mailcase", "User=daemon"))
+    texts = {unit: unit_text(OPTIONS)}
+    for ending, text in retention_texts(OPTIONS, unit.stem).items():
+        texts[unit.with_name(unit.stem + ending)] = text
+    for file, text in texts.items():
+        file.write_text(text.replace("User=mailcase", "User=daemon"))
     done = subprocess.run(
-        ["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False
+        ["systemd-analyze", "verify", *texts], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
 
@@ -88,6 +92,27 @@ def test_the_data_folder_belongs_to_the_user_of_the_service(config: Path, tmp_pa
     unit.unlink()
     with pytest.raises(PermanentError, match="does not belong to daemon: chown"):
         command.install(config=config, unit=unit, user="daemon")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives folders away")
+@pytest.mark.parametrize("days", [0, 365])
+def test_retention_runs_daily_if_a_process_has_it(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], days: int
+) -> None:
+    config.write_text(SETTINGS.replace("[process.a]\n", f"[process.a]\nretention_days = {days}\n"))
+    command.install(config=config, unit=tmp_path / "office.service", user="daemon")
+    written = {file.name for file in tmp_path.glob("office*")}
+    beside = {"office-retention.service", "office-retention.timer"} if days else set()
+    assert written == {"office.service", *beside}
+    assert ("enable --now office-retention.timer" in capsys.readouterr().out) == bool(days)
+    for name in beside - {"office-retention.timer"}:
+        lines = (tmp_path / name).read_text().splitlines()
+        assert "User=daemon" in lines
+        assert "NoNewPrivileges=yes" in lines
+        [start] = [line for line in lines if line.startswith("ExecStart=")]
+        assert start.endswith(f"-m services.cli retention --config {config}")
+    for name in beside - {"office-retention.service"}:
+        assert "OnCalendar=daily" in (tmp_path / name).read_text().splitlines()
 
 
 @pytest.mark.parametrize("size", ["", "2 G", "-1", "2G\nExecStartPre=x"])
