@@ -32,6 +32,21 @@ def doomed(server_programs: None) -> Iterator[PrivateServers]:
 
 
 @pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """An empty folder that every user may enter.
+
+    pytest's own folders are closed to others again by the next session that starts on the machine:
+    then the servers of another user lose their files in the middle of a test.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="mailcase-office-"))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
 def pipeline(doomed: PrivateServers, tmp_path: Path) -> Iterator[Pipeline]:
     doomed.broker.start()  # where the test before ended early
     doomed.store.start()

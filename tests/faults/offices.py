@@ -124,6 +124,9 @@ class Office:
         try:
             until(lambda: '"event":"up_ready"' in running.printed, lambda: running.printed[-3000:])
             yield running
+        except BaseException:
+            print(running.state())
+            raise
         finally:
             if process.poll() is None:
                 process.terminate()
@@ -144,6 +147,14 @@ class RunningOffice:
         with self._output.open("rb") as file:
             file.seek(self._start)
             return file.read().decode(errors="replace")
+
+    def state(self) -> str:
+        """What a failed test has to know of the servers before they are stopped."""
+        free_mb = shutil.disk_usage(self.office.folder).free // 1_000_000
+        lines = [f"up: status {self.process.poll()}; {free_mb} MB of the disk are free"]
+        for file in sorted((self.office.folder / "mailcase-data" / "logs").glob("*.log")):
+            lines += [f"== {file.name}", file.read_text(errors="replace")[-1500:]]
+        return "\n".join(lines)
 
     @property
     def note(self) -> dict[str, Any]:

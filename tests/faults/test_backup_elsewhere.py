@@ -65,20 +65,18 @@ def back_up_under_load(office: Office, running: RunningOffice, folder: Path) -> 
 
 
 def test_a_backup_under_load_comes_back_elsewhere_with_nothing_lost(
-    servers: PrivateServers, tmp_path: Path
+    servers: PrivateServers, open_folder: Path
 ) -> None:
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
-    first = Office(tmp_path / "first", "daemon", servers.mail)
+    first = Office(open_folder / "first", "daemon", servers.mail)
     first.furnish()
-    letters = mbox(tmp_path / "letters.mbox", [letter(n) for n in range(1, CASES + 1)])
+    letters = mbox(open_folder / "letters.mbox", [letter(n) for n in range(1, CASES + 1)])
     with first.up() as running:
         started_s = time.monotonic()
         first.run("ingest", letters, "--process", "invoices")
         print(f"{CASES} cases: {time.monotonic() - started_s:.1f} s")
         token = first.run("token", "create", "reports", "--scope", "cases:read").strip()
         assert status_of(running, token) == 200
-        backup = back_up_under_load(first, running, tmp_path)
+        backup = back_up_under_load(first, running, open_folder)
         [reports] = map(json.loads, first.run("token", "list", "--json").splitlines())
         first.run("token", "revoke", reports["id"])
         for number in range(1, LATER + 1):
@@ -86,8 +84,8 @@ def test_a_backup_under_load_comes_back_elsewhere_with_nothing_lost(
         running.until_recorded(CASES + UNDER_LOAD + LATER)
         before = numbers(running)
         running.die()
-    second = Office(tmp_path / "second", "games", servers.mail)
-    copy = shutil.copytree(backup, tmp_path / backup.name)
+    second = Office(open_folder / "second", "games", servers.mail)
+    copy = shutil.copytree(backup, open_folder / backup.name)
     second.take_all(copy)
     started_s = time.monotonic()
     printed = second.run("restore", copy, "--to", second.folder)

@@ -21,10 +21,8 @@ pytestmark = [
 
 
 @pytest.fixture
-def office(servers: PrivateServers, tmp_path: Path) -> Office:
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
-    made = Office(tmp_path / "office", "daemon", servers.mail)
+def office(servers: PrivateServers, open_folder: Path) -> Office:
+    made = Office(open_folder / "office", "daemon", servers.mail)
     made.furnish()
     return made
 
