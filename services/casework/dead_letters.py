@@ -38,7 +38,7 @@ class DeadLetters:
         async with self._turn:
             found = []
             for origin in self._origins:
-                async with aclosing(self._browse(origin)) as letters:
+                async with aclosing(browse_letters(self._broker, origin)) as letters:
                     found += [letter async for _, letter in letters if allowed(letter)]
             return found
 
@@ -67,21 +67,27 @@ class DeadLetters:
         done: dict[str, None] = {}
         async with self._turn:
             for origin in self._origins:
-                async with aclosing(self._browse(origin)) as letters:
+                async with aclosing(browse_letters(self._broker, origin)) as letters:
                     async for found, letter in letters:
                         if letter.id in ids and allowed(letter):
                             await act(found, letter)
                             done[letter.id] = None
         return list(done)
 
-    async def _browse(self, origin: str) -> AsyncGenerator[tuple[Found, DeadLetter], None]:
-        async with browse_queue(self._broker, dead_name(origin)) as queue:
-            seen = 0
-            async for found in queue:
-                yield found, DeadLetter(origin, found.delivery)
-                seen += 1
-                if seen >= MAX_LETTERS:
-                    return
+
+async def browse_letters(
+    broker: Broker, origin: str, limit: int | None = MAX_LETTERS
+) -> AsyncGenerator[tuple[Found, DeadLetter], None]:
+    """The dead letters of a queue, oldest first; each is held until the end, so that none comes
+    twice. `limit` None is for all. Raises TransientError.
+    """
+    async with browse_queue(broker, dead_name(origin)) as queue:
+        seen = 0
+        async for found in queue:
+            yield found, DeadLetter(origin, found.delivery)
+            seen += 1
+            if seen == limit:
+                return
 
 
 async def requeue_letter(broker: Broker, found: Found, letter: DeadLetter) -> None:

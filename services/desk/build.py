@@ -30,6 +30,7 @@ from services.desk.uploads import Uploads
 from services.desk.webhooks.repository import Webhooks
 from services.desk.webhooks.sending import WebhookSender
 from services.desk.webhooks.targets import networks
+from services.runtime.broker.configured import topology_of
 from services.runtime.mail.message_id_keys import message_id_signer
 from services.runtime.settings import Settings
 from services.runtime.store.archived_blobs import kept_blobs
@@ -47,7 +48,7 @@ def build_desk(
     """A desk on the database of `store`; `public_url` has no slash at the end."""
     blobs = Blobs(store)
     composer = OutgoingMailBuilder(settings, message_id_signer(settings))
-    events, live, reader = DeskEvents(), LiveHub(), CaseReader(store)
+    events, live, reader = DeskEvents(topology_of(settings).origins), LiveHub(), CaseReader(store)
 
     async def announce(subjects: Sequence[str]) -> None:
         live.check(subjects)

@@ -15,7 +15,7 @@ from services.casework.dead_letters import DeadLetters
 from services.casework.publisher import ChangePublisher
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.messages import Outgoing
-from services.runtime.broker.topology import ACCESS_CHANGED, MAIL_QUEUES, SENDER_WORK
+from services.runtime.broker.topology import ACCESS_CHANGED, SENDER_WORK
 from services.runtime.errors import TransientError
 from services.runtime.logs import get_logger
 
@@ -27,14 +27,16 @@ PATIENCE_S = 2.0
 class DeskEvents:
     """Publishes by the current connection to the broker, if there is one."""
 
-    def __init__(self) -> None:
+    def __init__(self, origins: Sequence[str]) -> None:
+        """`origins` are the queues whose messages can become dead letters."""
+        self._origins = origins
         self._broker: Broker | None = None
         self._publisher: ChangePublisher | None = None
         self._letters: DeadLetters | None = None
 
     def connected(self, broker: Broker, publisher: ChangePublisher) -> None:
         self._broker, self._publisher = broker, publisher
-        self._letters = DeadLetters(broker, MAIL_QUEUES)
+        self._letters = DeadLetters(broker, self._origins)
 
     def disconnected(self) -> None:
         self._broker = self._publisher = self._letters = None

@@ -4,7 +4,7 @@ import asyncio
 import getpass
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -13,7 +13,7 @@ from cyclopts import Parameter
 
 from schemas.mails import RawMail
 from schemas.stored import Discard
-from services.casework.dead_letters import discard_letter, requeue_letter
+from services.casework.dead_letters import browse_letters, discard_letter, requeue_letter
 from services.cli.terminal.options import (
     Before,
     Everything,
@@ -33,7 +33,7 @@ from services.cli.terminal.output import (
     report_failure,
 )
 from services.cli.terminal.tables import print_table
-from services.runtime.broker.browse import Found, browse_queue
+from services.runtime.broker.browse import Found
 from services.runtime.broker.configured import broker_url, connection_name, topology_of
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.letters import ID_DIGITS, DeadLetter
@@ -204,10 +204,9 @@ def _choice(
 async def _found(
     settings: Settings, broker: Broker, queue: str | None, chosen: Chosen
 ) -> AsyncIterator[tuple[Found, DeadLetter]]:
-    """The chosen letters. Each is held unacknowledged until the end, so that none comes twice."""
+    """The chosen letters, queue by queue."""
     await broker.declare(topology_of(settings))
-    names = [queue.name for queue in topology_of(settings).queues]
-    origins = [name.removesuffix(_DEAD) for name in names if name.endswith(_DEAD)]
+    origins = topology_of(settings).origins
     if queue is not None and queue.removesuffix(_DEAD) not in origins:
         raise SettingsError(
             [
@@ -216,14 +215,11 @@ async def _found(
                 )
             ]
         )
-    async with AsyncExitStack() as stack:
-        for origin in origins:
-            if queue is not None and queue.removesuffix(_DEAD) != origin:
-                continue
-            async for found in await stack.enter_async_context(
-                browse_queue(broker, origin + _DEAD)
-            ):
-                letter = DeadLetter(origin, found.delivery)
+    for origin in origins:
+        if queue is not None and queue.removesuffix(_DEAD) != origin:
+            continue
+        async with aclosing(browse_letters(broker, origin, limit=None)) as letters:
+            async for found, letter in letters:
                 if chosen(letter):
                     yield found, letter
 

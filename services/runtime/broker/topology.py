@@ -61,6 +61,12 @@ class Topology:
     exchanges: tuple[str, ...] = (MAIL, CASE, EVENT)
     queues: tuple[Queue, ...] = field(default=())
 
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """The queues whose messages can become dead letters."""
+        names = {queue.name for queue in self.queues}
+        return tuple(queue.name for queue in self.queues if dead_name(queue.name) in names)
+
 
 def mailcase_topology(*, archive_max_age_days: float, archive_max_bytes: int) -> Topology:
     """The topology of an installation; each archive keeps the given age in days and bytes.

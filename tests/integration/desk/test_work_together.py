@@ -18,7 +18,7 @@ from services.desk.pages.routes import page_routes
 from services.runtime.broker.configured import topology_of
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.messages import Outgoing
-from services.runtime.broker.topology import ROUTER_MAIL, dead_name
+from services.runtime.broker.topology import DESK_INDEX, ROUTER_MAIL, dead_name
 from services.runtime.settings import Settings
 from tests.asgi import Answer, Client
 from tests.integration.brokers import connected
@@ -224,13 +224,15 @@ async def test_dead_letters_are_shown_retried_and_discarded_by_whoever_manages_t
     await broker.publish_all([ours, dead_mail("help", "help")])
     garbage = Outgoing("", dead_name(ROUTER_MAIL), b"\x00garbage", "", "")
     await broker.publish(garbage)
+    # The queues of events have dead letters too.
+    await broker.publish(Outgoing("", dead_name(DESK_INDEX), b"\x00event", "", ""))
     maria, ada = browser("maria"), browser("ada")
     page = await shown(maria, "/dead")
     assert "Dead in invoices" in page
     assert "it &lt;b&gt;failed&lt;/b&gt;" in page
     assert "Dead in help" not in page
     assert page.count('name="letter"') == 1, "what carries no mail is for who manages everything"
-    assert (await shown(ada, "/dead")).count('name="letter"') == 3
+    assert (await shown(ada, "/dead")).count('name="letter"') == 4
     ids = re.findall(r'name="letter" value="([^"]+)"', await shown(ada, "/dead"))
     (mine,) = re.findall(r'name="letter" value="([^"]+)"', page)
     others = [letter for letter in ids if letter != mine]
@@ -247,7 +249,7 @@ async def test_dead_letters_are_shown_retried_and_discarded_by_whoever_manages_t
     assert await broker.length(dead_name(ROUTER_MAIL)) == 0
     kept = await desk.store.collection(DiscardedMessage.COLLECTION).find({})
     assert {letter["discarded"]["by"] for letter in kept} == {"ada@office.example"}
-    assert len(kept) == 2
+    assert len(kept) == 3
 
 
 async def test_without_a_broker_the_page_of_dead_letters_says_so(browser: Clients) -> None:
