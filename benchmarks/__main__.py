@@ -15,17 +15,17 @@ from pathlib import Path
 import msgspec
 import uvloop
 
-from benchmarks.chart import chart
-from benchmarks.comparison import peer
-from benchmarks.desk import desk_figures
+from benchmarks.desk.trial import desk_figures
 from benchmarks.environment import Ground
 from benchmarks.growth import growths
 from benchmarks.latency import latencies
 from benchmarks.memory import memory
-from benchmarks.results import DeskLoad, Results, empty_results
+from benchmarks.peers.comparison import peer
+from benchmarks.report.chart import chart
+from benchmarks.report.results import DeskLoad, Results, empty_results
+from benchmarks.report.tables import table
 from benchmarks.search import searches
 from benchmarks.speed import TRIALS, speeds
-from benchmarks.tables import table
 
 SETS = ("text", "html", "mix", "pdf")
 LOADS = (0, 0.1, 0.5, 0.9)

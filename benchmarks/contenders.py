@@ -15,9 +15,9 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks.baseline import READY, Where
-from benchmarks.baseline_broker import Link
-from benchmarks.baseline_mails import BENCH
+from benchmarks.baseline.broker import Link
+from benchmarks.baseline.mails import BENCH
+from benchmarks.baseline.services import READY, Where
 from benchmarks.mails import ADDRESS
 from deploy.local import PrivateServers
 from deploy.local.processes import GuardedProcess
@@ -121,7 +121,7 @@ class Side:
     def _bare(self, service: str, file: Path) -> GuardedProcess:
         log = self.pipeline.folder / "logs" / f"floor-{service}.log"
         log.unlink(missing_ok=True)
-        command = [sys.executable, "-m", "benchmarks.baseline", service, str(file)]
+        command = [sys.executable, "-m", "benchmarks.baseline.services", service, str(file)]
         return GuardedProcess(
             service,
             lambda: command,

@@ -7,10 +7,10 @@ The small and the large of a kind are measured in turns.
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 
-from benchmarks.baseline_mails import BENCH, STAGE
+from benchmarks.baseline.mails import BENCH, STAGE
 from benchmarks.environment import Ground
 from benchmarks.mails import mail_set
-from benchmarks.results import Figure, Growth
+from benchmarks.report.results import Figure, Growth
 from benchmarks.speed import Feed
 from benchmarks.trials import Appending, Everything, Waiting, Writing
 from tests.pipeline import Document, Pipeline

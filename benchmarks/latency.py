@@ -13,10 +13,10 @@ import statistics
 import time
 from collections.abc import AsyncIterator, Sequence
 
-from benchmarks.baseline_mails import BENCH
+from benchmarks.baseline.mails import BENCH
 from benchmarks.environment import Ground
 from benchmarks.mails import mail_set
-from benchmarks.results import Latency
+from benchmarks.report.results import Latency
 from benchmarks.speed import Feed
 from benchmarks.trials import Everything
 from schemas.mails import mail_key

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from benchmarks.environment import Ground
 from benchmarks.mails import mail_set
 from benchmarks.meter import held_mb
-from benchmarks.results import Memory
+from benchmarks.report.results import Memory
 from benchmarks.speed import Feed
 from benchmarks.trials import Everything
 

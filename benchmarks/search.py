@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from benchmarks.environment import Ground
-from benchmarks.results import SearchLatency
+from benchmarks.report.results import SearchLatency
 from schemas.search import SearchEntry
 from schemas.stored import Case, Comment, to_document
 from services.desk.search.documents import build_entries

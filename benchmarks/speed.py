@@ -8,7 +8,7 @@ from statistics import median
 
 from benchmarks.environment import Ground
 from benchmarks.mails import MailSet, mail_set, names
-from benchmarks.results import Figure, SideSpeed, Speed
+from benchmarks.report.results import Figure, SideSpeed, Speed
 from benchmarks.trials import Everything, Fetching, Round, Routing, Trial, Writing
 
 TRIALS: dict[str, type[Trial]] = {

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
 
-from benchmarks.baseline_broker import Inbox, Link
-from benchmarks.baseline_mails import (
+from benchmarks.baseline.broker import Inbox, Link
+from benchmarks.baseline.mails import (
     BENCH,
     ENVELOPE,
     HEAD_BYTES,

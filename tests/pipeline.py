@@ -15,7 +15,7 @@ import pymongo
 from imap_tools import MailBox
 from pymongo.database import Database
 
-from deploy.local.servers import PrivateServers
+from deploy.local.servers.private import PrivateServers
 from deploy.local.services import Services
 from tests.vhosts import add_virtual_host
 

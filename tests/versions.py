@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 
 from deploy.local.programs import find_programs
-from deploy.local.servers import PrivateServers
+from deploy.local.servers.private import PrivateServers
 
 VARIABLE = "MAILCASE_VERSIONS_FILE"
 ASKED = 'io:format("~s (Erlang ~s)", [rabbit_misc:version(), erlang:system_info(otp_release)]).'

@@ -2,11 +2,11 @@
 Dovecot.
 """
 
-from deploy.local.broker import Broker
 from deploy.local.errors import DataFolderInUseError, LocalServerError, MissingProgramError
-from deploy.local.mail import MailServer
-from deploy.local.servers import PrivateServers
-from deploy.local.store import Member, Store
+from deploy.local.servers.broker import Broker
+from deploy.local.servers.mail import MailServer
+from deploy.local.servers.private import PrivateServers
+from deploy.local.servers.store import Member, Store
 
 __all__ = [
     "Broker",

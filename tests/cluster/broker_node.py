@@ -143,7 +143,7 @@ class BrokerNode:
             "LANG": "C.UTF-8",
             "HOME": str(self._folder / "home"),
             "ERL_EPMD_PORT": str(EPMD_PORT),
-            "RABBITMQ_ALLOW_INPUT": "1",  # see deploy.local.broker
+            "RABBITMQ_ALLOW_INPUT": "1",  # see deploy.local.servers.broker
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-noinput",
             "RABBITMQ_USE_LONGNAME": "true",
             "RABBITMQ_NODENAME": self.name,

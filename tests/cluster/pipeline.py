@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pymongo
 
-from deploy.local.mail import MailServer
+from deploy.local.servers.mail import MailServer
 from deploy.local.services import ServiceProcess
 from schemas.mails import mail_key
 from tests.cluster.cluster import Cluster

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.servers import PrivateServers
+from deploy.local.servers.private import PrivateServers
 from tests.pipeline import Pipeline
 
 

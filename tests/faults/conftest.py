@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.servers import PrivateServers
+from deploy.local.servers.private import PrivateServers
 from tests.faults.ledger import Ledger
 from tests.pipeline import Pipeline
 from tests.versions import note_versions

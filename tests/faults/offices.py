@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from deploy.local.mail import MailServer
+from deploy.local.servers.mail import MailServer
 from services.runtime.errors import TransientError
 from services.runtime.store.mongo import Store
 

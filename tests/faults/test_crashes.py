@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.servers import PrivateServers
+from deploy.local.servers.private import PrivateServers
 from deploy.local.services import ServiceProcess
 from tests.faults.ledger import Ledger
 from tests.pipeline import Pipeline

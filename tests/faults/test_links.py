@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.servers import PrivateServers
+from deploy.local.servers.private import PrivateServers
 from deploy.local.services import Services
 from tests.faults.ledger import Ledger
 from tests.link import Link

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from aiosmtpd.smtp import SMTP
 
-from deploy.local.servers import PrivateServers
-from deploy.local.smtp import SmtpSink, TakenMail
+from deploy.local.servers.private import PrivateServers
+from deploy.local.servers.smtp import SmtpSink, TakenMail
 from tests.integration.office import letter
 from tests.pipeline import Pipeline
 

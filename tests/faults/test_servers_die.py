@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.servers import PrivateServers
+from deploy.local.servers.private import PrivateServers
 from deploy.local.services import Services
 from services.runtime.broker import declare as declaring
 from services.runtime.broker.configured import broker_url, topology_of

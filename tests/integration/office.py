@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.local import PrivateServers
-from deploy.local.smtp import SmtpSink, TakenMail
+from deploy.local.servers.smtp import SmtpSink, TakenMail
 from schemas.codec import encode, tag_of
 from schemas.mails import RawMail, mail_key
 from schemas.message_ids import MessageIdSigner

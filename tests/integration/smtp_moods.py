@@ -6,7 +6,7 @@ from typing import Any
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from deploy.local.smtp import SmtpSink, TakenMail
+from deploy.local.servers.smtp import SmtpSink, TakenMail
 
 FAULTS = {"later": 3, "hang": 1, "cut": 2, "lost": 2, "never": 10**6}
 

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.local.mail import MailServer
-from deploy.local.servers import PrivateServers
+from deploy.local.servers.mail import MailServer
+from deploy.local.servers.private import PrivateServers
 from tests.integration.published_mail_servers import autoconfig, https_server
 
 DOMAIN = "office.test"

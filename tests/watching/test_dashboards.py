@@ -10,7 +10,7 @@ import yaml
 
 from deploy.grafana.__main__ import DASHBOARDS, FOLDER, text_of
 from deploy.grafana.render import pieces
-from deploy.local.prometheus import DETAILED
+from deploy.local.servers.prometheus import DETAILED
 from services.runtime.broker.topology import mailcase_topology
 from tests.unit.runtime.test_metrics_page import exported
 from tests.watching.manifests import ROOT, panels, rules, selectors, triggers

@@ -13,9 +13,9 @@ from aiosmtpd.smtp import SMTP
 
 from deploy.local import PrivateServers
 from deploy.local.ports import Ports
-from deploy.local.prometheus import Prometheus
+from deploy.local.servers.prometheus import Prometheus
+from deploy.local.servers.smtp import SmtpSink, TakenMail
 from deploy.local.services import Services
-from deploy.local.smtp import SmtpSink, TakenMail
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.messages import Outgoing
 from services.runtime.broker.topology import MAIL, ROUTER_MAIL, dead_name

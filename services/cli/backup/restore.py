@@ -16,7 +16,7 @@ from typing import Annotated
 from cyclopts import Parameter
 from msgspec.structs import replace
 
-from deploy.local.servers import PrivateServers
+from deploy.local.servers.private import PrivateServers
 from services.cli.backup.access import RestoredAccess, revoke_access
 from services.cli.backup.archives import restore_archives
 from services.cli.backup.dump import batches

@@ -23,9 +23,9 @@ from imap_tools import BaseMailBox, MailBox, MailMessage
 from rich.console import Console
 
 from deploy.local.ports import Ports
-from deploy.local.servers import PrivateServers
+from deploy.local.servers.private import PrivateServers
+from deploy.local.servers.smtp import SmtpSink
 from deploy.local.services import Services
-from deploy.local.smtp import SmtpSink
 from schemas.case_ref import CaseReference
 from schemas.mails import mail_key
 from schemas.sending import AnswerCase

@@ -13,11 +13,11 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from deploy.local.broker import Broker
 from deploy.local.errors import LocalServerError
-from deploy.local.servers import PrivateServers
+from deploy.local.servers.broker import Broker
+from deploy.local.servers.private import PrivateServers
+from deploy.local.servers.store import Store
 from deploy.local.single_instance import only_launcher_of
-from deploy.local.store import Store
 from services.cli.terminal.output import DEFAULT_CONFIG, Config
 from services.cli.up.plan import chosen, plan
 from services.cli.up.presenter import Presenter, create_presenter

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from deploy.local.servers import PrivateServers
+from deploy.local.servers.private import PrivateServers
 from services.cli.desk import first_link
 from services.cli.terminal.output import size_text
 from services.cli.up.disk import disk_use

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import baseline_work
-from benchmarks.chart import chart
+from benchmarks.baseline import work
 from benchmarks.environment import Ground
 from benchmarks.mails import mail_set
-from benchmarks.results import empty_results
+from benchmarks.report.chart import chart
+from benchmarks.report.results import empty_results
+from benchmarks.report.tables import table
 from benchmarks.search import searches
 from benchmarks.speed import speeds
-from benchmarks.tables import table
 from deploy.local import PrivateServers
 from services.case_writer.reading import read_mail
 
@@ -36,7 +36,7 @@ def test_every_mail_of_a_set_is_another_mail_with_an_attachment_of_its_own() -> 
 @pytest.mark.parametrize("name", ["text", "html", "pdf", "mix"])
 def test_the_necessary_work_gives_the_files_of_every_mail(name: str) -> None:
     for mail, sample in zip(mail_set(name).mails(50), cycle(mail_set(name).samples), strict=False):
-        files = baseline_work.read(mail, baseline_work.pieces_of(sample))
+        files = work.read(mail, work.pieces_of(sample))
         assert files == [file.content for file in read_mail(mail).attachments]
 
 

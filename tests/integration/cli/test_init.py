@@ -14,7 +14,7 @@ import trustme
 from aiosmtpd.smtp import AuthResult
 
 from deploy.local import PrivateServers
-from deploy.local.smtp import SmtpSink
+from deploy.local.servers.smtp import SmtpSink
 from deploy.local.tokens import TokenEndpoint
 from services.cli.init.conversation import run
 from services.cli.init.dialog import Dialog, StoppedError

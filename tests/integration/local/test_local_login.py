@@ -13,8 +13,9 @@ import pytest
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
-from deploy.local import Broker, PrivateServers, Store, amqp_probe
+from deploy.local import Broker, PrivateServers, Store
 from deploy.local.guardian import descendants
+from deploy.local.servers import amqp_probe
 from tests.integration.local.test_local_servers import everything, put
 
 pytestmark = pytest.mark.usefixtures("server_programs")

@@ -17,8 +17,8 @@ from pymongo import MongoClient
 
 from deploy.local import LocalServerError, MissingProgramError, PrivateServers
 from deploy.local import programs as local_programs
-from deploy.local.mail import MailServer
 from deploy.local.ports import Ports
+from deploy.local.servers.mail import MailServer
 
 pytestmark = pytest.mark.usefixtures("server_programs")
 

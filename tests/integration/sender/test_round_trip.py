@@ -10,7 +10,7 @@ from quopri import encodestring
 import pytest
 
 from deploy.local import PrivateServers
-from deploy.local.smtp import SmtpSink
+from deploy.local.servers.smtp import SmtpSink
 from schemas.sending import AnswerCase
 from tests.integration.office import ADDRESS, Office, letter, parsed
 

@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 
 from deploy.local import PrivateServers
-from deploy.local.smtp import TakenMail
+from deploy.local.servers.smtp import TakenMail
 from schemas.mails import BlobRef
 from schemas.sending import AnswerCase, AnswerFile
 from services.cli.audit.checks import Auditor

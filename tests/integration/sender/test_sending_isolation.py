@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.local import PrivateServers
-from deploy.local.smtp import SmtpSink, TakenMail
+from deploy.local.servers.smtp import SmtpSink, TakenMail
 from schemas.message_ids import MessageIdSigner
 from schemas.stored import OutgoingMail, Person, to_document
 from services.runtime.process.lifecycle import Stop

@@ -9,7 +9,7 @@ import pytest
 import trustme
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
-from deploy.local.smtp import SmtpSink
+from deploy.local.servers.smtp import SmtpSink
 from services.runtime.errors import TransientError
 from services.runtime.oauth2.tokens import AccessToken
 from services.runtime.settings import Smtp

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.broker_relocation import update_data_paths
 from deploy.local.errors import LocalServerError, SettingsInUseError
 from deploy.local.ports import Ports
 from deploy.local.secrets import Secrets
+from deploy.local.servers.broker_relocation import update_data_paths
 from deploy.local.single_instance import Launcher, _address, launcher_of, only_launcher_of
 from services.cli.up.command import _default_data
 from services.cli.up.disk import disk_use

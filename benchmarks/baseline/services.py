@@ -1,14 +1,14 @@
 """The baselines: bare programs that do what a service asks of the servers, and nothing else or the
 necessary work.
 
-    python -m benchmarks.baseline fetcher|router|case-writer SETTINGS
+    python -m benchmarks.baseline.services fetcher|router|case-writer SETTINGS
 
 Each makes the broker and database operations of a service with the same bytes, on the same client
 libraries, and looks at nothing: no decision, no reading, no keys, no logs, no metrics, no second
 attempt. What they cost is what RabbitMQ, MongoDB and Dovecot charge for a mail through these
 libraries. The fetcher's overlaps taking the next mails with publishing these; the router's and the
 writer's have the next messages at hand while they work. The writer's does not ask what the database
-knows already. With `works` in the settings they do the work of `baseline_work` besides.
+knows already. With `works` in the settings they do the work of `baseline.work` besides.
 """
 
 import asyncio
@@ -30,8 +30,8 @@ from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorDatabase
 from pymongo import ReturnDocument
 from pymongo.write_concern import WriteConcern
 
-from benchmarks.baseline_broker import Link
-from benchmarks.baseline_mails import (
+from benchmarks.baseline.broker import Link
+from benchmarks.baseline.mails import (
     BENCH,
     ENVELOPE,
     HEAD_BYTES,
@@ -41,7 +41,7 @@ from benchmarks.baseline_mails import (
     blob_documents,
     mark_of,
 )
-from benchmarks.baseline_work import find_fields, hash_mail
+from benchmarks.baseline.work import find_fields, hash_mail
 from services.runtime.broker.topology import (
     CASE,
     CASE_WRITER_COMMANDS,

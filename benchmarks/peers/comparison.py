@@ -12,13 +12,13 @@ from pathlib import Path
 
 from benchmarks.environment import Ground
 from benchmarks.mails import mail_set
-from benchmarks.results import Figure, Peer
+from benchmarks.report.results import Figure, Peer
 from benchmarks.speed import Feed
 from benchmarks.trials import Everything
 from tests.pipeline import PASSWORD
 
 NAME = "django-helpdesk get_email"
-_PROGRAM = Path(__file__).with_name("peer_helpdesk.py")
+_PROGRAM = Path(__file__).with_name("helpdesk.py")
 _ADDRESS = "helpdesk@example.test"
 _MAILS, _OWN_MAILS = 40, 600  # a round
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-from deploy.local.broker import Broker
 from deploy.local.errors import DataFolderInUseError, LocalServerError
-from deploy.local.mail import MailServer
 from deploy.local.programs import find_programs
-from deploy.local.server import Server
-from deploy.local.store import Store
+from deploy.local.servers.broker import Broker
+from deploy.local.servers.mail import MailServer
+from deploy.local.servers.server import Server
+from deploy.local.servers.store import Store
 
 S = TypeVar("S", bound=Server)
 

@@ -5,7 +5,7 @@ goes, latencies.
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from benchmarks.results import Latency, Results, Speed
+from benchmarks.report.results import Latency, Results, Speed
 
 _COLOURS = {
     "fetcher": "#4c78a8",

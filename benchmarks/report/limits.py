@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from benchmarks.results import Results
+from benchmarks.report.results import Results
 
 _FLOOR_LIMITS = {"whole path": 0.6, "fetcher": 0.7, "router": 0.6, "case writer": 0.6}
 _MEMORY_LIMITS = {"mix": 200.0, "huge": 300.0}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from benchmarks.baseline_work import Piece, pieces_of, read
+from benchmarks.baseline.work import Piece, pieces_of, read
 from benchmarks.mails import MARK, TOKEN_BYTES, filled, mail_set
 from schemas.cases import Decision, OpenCase
 from schemas.changes import change_id

@@ -12,7 +12,7 @@ from typing import Any
 
 from deploy.local.processes import GuardedProcess
 from deploy.local.programs import find_programs
-from deploy.local.server import Server, pause, wait_for_port
+from deploy.local.servers.server import Server, pause, wait_for_port
 
 DETAILED = {"family": ["queue_coarse_metrics", "queue_consumer_count"]}
 NAMESPACE = "mailcase"  # the label that the Prometheus operator would add

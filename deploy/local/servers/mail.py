@@ -19,11 +19,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from deploy.local.dovecot import Settings
 from deploy.local.errors import LocalServerError
 from deploy.local.processes import GuardedProcess, run_guarded
 from deploy.local.programs import find_programs, search_path
-from deploy.local.server import Server, pause, wait_for_port
+from deploy.local.servers.dovecot import Settings
+from deploy.local.servers.server import Server, pause, wait_for_port
 
 ADDRESS = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+=-]*@[A-Za-z0-9.-]+")
 # The path of a Unix socket has at most 107 bytes (unix(7)), so Dovecot's sockets cannot be in a

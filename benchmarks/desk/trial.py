@@ -1,7 +1,7 @@
 """The desk over many cases: how long people wait, and what it weighs. The desk runs as a process of
 its own.
 
-Budgets are those of docs/performance.md. The database is filled by `desk_cases.py`; the case writer
+Budgets are those of docs/performance.md. The database is filled by `cases.py`; the case writer
 takes part only where mails wait.
 """
 
@@ -18,15 +18,15 @@ from urllib.parse import quote
 
 import msgspec
 
-from benchmarks.baseline_broker import Link
-from benchmarks.baseline_mails import BENCH
-from benchmarks.desk_cases import PEOPLE, REVISION, STAGES, fill
-from benchmarks.desk_client import HttpClient, at_rate
+from benchmarks.baseline.broker import Link
+from benchmarks.baseline.mails import BENCH
+from benchmarks.desk.cases import PEOPLE, REVISION, STAGES, fill
+from benchmarks.desk.client import HttpClient, at_rate
 from benchmarks.environment import Ground
 from benchmarks.mails import mail_set
 from benchmarks.meter import peak_rss_mb
-from benchmarks.peer_list import tickets_list
-from benchmarks.results import DeskFigure, DeskLoad
+from benchmarks.peers.ticket_list import tickets_list
+from benchmarks.report.results import DeskFigure, DeskLoad
 from benchmarks.search import queries
 from benchmarks.speed import Feed
 from benchmarks.trials import raw_mail

@@ -5,8 +5,8 @@ import pwd
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.local import dovecot_templates as templates
 from deploy.local.errors import LocalServerError
+from deploy.local.servers import dovecot_templates as templates
 
 
 @dataclass(frozen=True)

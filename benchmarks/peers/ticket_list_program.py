@@ -1,7 +1,7 @@
 """django-helpdesk's list of tickets as a program, on an interpreter that has it and nothing of
 ours.
 
-    python benchmarks/peer_list_program.py FOLDER TICKETS REQUESTS
+    python benchmarks/peers/ticket_list_program.py FOLDER TICKETS REQUESTS
 
 Fills SQLite in FOLDER, the database of its quick start, with `bulk_create`. Then prints the
 milliseconds of each request as JSON: the page of the list, the JSON of its 25 rows, and the same
@@ -16,8 +16,8 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-from benchmarks.peer_helpdesk import configure
+sys.path.insert(0, str(Path(__file__).parent.parent.parent))
+from benchmarks.peers.helpdesk import configure
 
 _QUEUES, _PEOPLE, _TOGETHER = 8, 50, 5_000
 

@@ -12,7 +12,7 @@ from pymongo.errors import OperationFailure, PyMongoError
 
 from deploy.local.processes import GuardedProcess
 from deploy.local.programs import find_programs
-from deploy.local.server import Server, pause, wait_for_port
+from deploy.local.servers.server import Server, pause, wait_for_port
 
 REPLICA_SET = "rs0"
 NOT_YET_INITIALIZED = 94  # mongodb.com/docs/manual/reference/error-codes

@@ -14,12 +14,12 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from deploy.local.amqp_probe import probe
-from deploy.local.broker_relocation import update_data_paths
 from deploy.local.errors import LocalServerError
 from deploy.local.processes import GuardedProcess, run_guarded
 from deploy.local.programs import find_programs, search_path
-from deploy.local.server import Server, pause, wait_for_port
+from deploy.local.servers.amqp_probe import probe
+from deploy.local.servers.broker_relocation import update_data_paths
+from deploy.local.servers.server import Server, pause, wait_for_port
 
 NODE = "mailcase@localhost"
 LOOPBACK_ONLY = "-kernel inet_dist_use_interface {127,0,0,1}"

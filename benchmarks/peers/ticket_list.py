@@ -8,9 +8,9 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks.results import DeskFigure
+from benchmarks.report.results import DeskFigure
 
-_PROGRAM = Path(__file__).with_name("peer_list_program.py")
+_PROGRAM = Path(__file__).with_name("ticket_list_program.py")
 _REQUESTS = 40
 
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from benchmarks.limits import checks
-from benchmarks.results import Figure, Results
+from benchmarks.report.limits import checks
+from benchmarks.report.results import Figure, Results
 
 
 def table(results: Results) -> str:

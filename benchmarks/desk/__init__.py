@@ -1,0 +1,1 @@
+"""The desk over many cases."""

@@ -1,0 +1,1 @@
+"""Other help desks, measured in the same run."""

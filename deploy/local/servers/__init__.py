@@ -1,0 +1,1 @@
+"""The private servers: RabbitMQ, MongoDB, Dovecot, an SMTP sink and Prometheus."""
