@@ -1,1 +1,1 @@
-"""The stage that turns commands into cases, comments, attachments and outcomes."""
+"""The service that turns commands into cases, comments, attachments and outcomes."""

@@ -1,4 +1,5 @@
-"""The batches of the case writer: what arrives together, what is written together. Pure."""
+"""The batches of the case writer: the messages that arrive together, and the groups of them that
+are written together. Pure."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -16,8 +17,8 @@ ISOLATE_AFTER_DELIVERIES = 5  # after so many deliveries a mail is read in a pro
 
 @dataclass(frozen=True)
 class ReceivedCommand:
-    """A command; `redelivered` and `attempts` are the broker's word on whether and how often it
-    came before.
+    """A command. According to the broker, `redelivered` is whether it was delivered before, and
+    `attempts` how often.
     """
 
     command: Command
@@ -64,9 +65,8 @@ def retried(group: Sequence[ReceivedCommand]) -> list[ReceivedCommand]:
 
 
 def suspects(group: Sequence[ReceivedCommand]) -> frozenset[str]:
-    """The keys of mails that may have killed earlier writers.
-
-    After an outage the count is high as well; reading in isolation does no harm then.
+    """The keys of mails that may have killed earlier writers. After an outage the count is high as
+    well, but reading in isolation does no harm.
     """
     return frozenset(
         received.mail.key for received in group if received.attempts > ISOLATE_AFTER_DELIVERIES

@@ -16,7 +16,7 @@ class BlobUploads:
     """Contents of one batch of mails, stored in groups, one group at a time.
 
     At most two groups are in memory: one that is being stored, and one that is being collected.
-    Leaving the block cancels what is not stored.
+    Leaving the block cancels the uploads that are not finished.
     """
 
     def __init__(self, blobs: BlobStore, group_bytes: int = GROUP_BYTES) -> None:
@@ -41,7 +41,7 @@ class BlobUploads:
             await asyncio.gather(self._storing, return_exceptions=True)
 
     async def add(self, contents: Sequence[bytes]) -> None:
-        """Add contents; returns at once unless the group before is still being stored.
+        """Add contents; returns at once unless the previous group is still being stored.
 
         Raises TransientError if that group could not be stored.
         """

@@ -30,7 +30,7 @@ from services.runtime.errors import PermanentError
 
 
 class CommandConsumer:
-    """Messages that cannot be read or carried out go to the dead letters and hold up nothing."""
+    """Messages that cannot be read or carried out go to the dead letters and delay no others."""
 
     def __init__(
         self,

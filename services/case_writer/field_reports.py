@@ -41,8 +41,8 @@ class FieldReports:
         self._slots = asyncio.Semaphore(RECORDED_AT_ONCE)
 
     async def handle(self, reads: Sequence[FieldsRead]) -> list[PermanentError | None]:
-        """Record each, then publish what changed; an error stands for one that can never be
-        recorded.
+        """Record each report, then publish the changes. The result has an error for a report that
+        can never be recorded.
 
         Raises TransientError if the broker does not take the events, or if the service stops during
         an outage of the database.

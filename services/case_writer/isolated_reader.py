@@ -1,5 +1,4 @@
-"""Reads a mail in a child process, which can be killed: no mail exceeds its limits of time and
-memory.
+"""Reads a mail in a child process that can be killed, so that no mail exceeds its time and memory.
 
 The answer to a mail is its reading as MessagePack; the contents of its attachments follow each
 other in the file of contents.
@@ -55,7 +54,8 @@ class IsolatedReader:
     async def read(self, raw: bytes) -> MailReading:
         """The reading. Raises UnreadableMailError if the mail takes too long or too much memory.
 
-        Raises TransientError if the machine cannot start another process: no mail is at fault.
+        Raises TransientError if the machine cannot start another process, for which no mail is
+        responsible.
         """
         try:
             return await self._child.ask(raw, _with_contents, max_seconds=self._max_seconds)

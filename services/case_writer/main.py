@@ -163,6 +163,6 @@ def _preparer(settings: Settings, blobs: Blobs, reader: IsolatedReader) -> MailP
 
 
 def reading_limits(settings: Settings) -> ReadingLimits:
-    """The settings' limits that reading itself keeps to."""
+    """The limits of the settings that the reading code itself enforces."""
     names = ReadingLimits.__struct_fields__
     return ReadingLimits(**{name: getattr(settings.reading, name) for name in names})

@@ -1,5 +1,5 @@
-"""What is published after a commit: history, events, receipts, effects of replays, and the senders'
-wake-up.
+"""Publishes the results of a commit: history, events, receipts, effects of replays, and the wake-up
+of the senders.
 """
 
 import asyncio
@@ -25,9 +25,10 @@ from services.runtime.logs import get_logger
 log = get_logger(__name__)
 
 WAKE_PATIENCE_S = 5.0
-# The queue of a fetcher's receipts is on one node of the broker. If that falls silent, nothing is
-# confirmed until the other nodes give it up, by default after a minute (rabbitmq.com/docs/nettick).
-# Since 4.2 the queue then stays, and refuses messages, until the node is back.
+# The queue of a fetcher's receipts is on one node of the broker. If that node falls silent, nothing
+# is confirmed until the other nodes declare it down, by default after a minute
+# (rabbitmq.com/docs/nettick). Since 4.2 the queue then stays, and refuses messages, until the node
+# is back.
 RECEIPT_PATIENCE_S = 2.0
 
 VersionedEvent = tuple[MailEvent, str]  # the second names the outcome that the event is about
@@ -42,10 +43,8 @@ class Notifier:
 
     async def publish(self, written: WrittenBatch) -> None:
         """Publish events first, then receipts: a mail leaves its mailbox only after its events are
-        out.
-
-        An event that our own code fails on is left out: what it reports is written, and the
-        receipts of the others must not wait for it. Raises TransientError.
+        published. An event on which our own code fails is left out: the change that it reports is
+        written, and the receipts of the others must not wait for it. Raises TransientError.
         """
         await self._publisher.publish(written.documents.written_history)
         again = _delivered_again(written)
@@ -60,11 +59,10 @@ class Notifier:
 
 
 async def _publish_receipts(outlet: Outlet, receipts: list[Outgoing]) -> None:
-    """Publish, and wait a short time for the confirms: whoever got no receipt asks again, and a
-    replay that got none looks into the database.
-
-    So the node of one fetcher does not hold up the mail of all the others. If it is our own
-    connection that broke, the commands are delivered again, and so are their receipts.
+    """Publish, and wait a short time for the confirms. A fetcher without a receipt publishes the
+    mail again, and a replay looks into the database. This way, the broker node of one fetcher does
+    not delay the mail of all others. If our own connection broke, the commands are delivered again,
+    and their receipts are sent again.
     """
     try:
         async with asyncio.timeout(RECEIPT_PATIENCE_S):
@@ -76,9 +74,8 @@ async def _publish_receipts(outlet: Outlet, receipts: list[Outgoing]) -> None:
 
 async def wake_senders(outlet: Outlet, outgoing_ids: Sequence[str]) -> None:
     """Report to the senders that mails of the outbox are due; without the message, a sweep finds
-    them later.
-
-    So a full queue, perhaps of a sender that nobody runs, does not hold up incoming mail.
+    them later. Therefore a full queue, for example when no sender runs, does not delay incoming
+    mail.
     """
     wakeups = [Outgoing.of(SendMail(id=mail_id), mail_id, SENDER_WORK) for mail_id in outgoing_ids]
     try:
@@ -124,7 +121,7 @@ def _repeated_events(
     for key, recorded in again.items():
         try:
             events += [(event, recorded.written_by) for event in events_again(mails[key], recorded)]
-        except Exception:  # a fault of ours, met by this mail
+        except Exception:  # a bug that this mail triggers
             log.exception("event_not_published", mail_key=key, mailbox=mails[key].mailbox)
     return events
 
@@ -141,7 +138,8 @@ def _receipts(written: WrittenBatch) -> list[Outgoing]:
 
 
 def _removable(written: WrittenBatch) -> set[str]:
-    """The mails that may leave their mailboxes: not those whose only content may be there."""
+    """The mails that may leave their mailboxes; a mail whose only copy may be in its mailbox is
+    left out."""
     reasons = {mail.id: mail.reason for mail in written.documents.mails}
     reasons |= {key: recorded.reason for key, recorded in written.plan.written_before.items()}
     kept = {key for key, reason in reasons.items() if reason != ParkReason.CONTENT_MISSING}
@@ -155,7 +153,7 @@ def _effects(written: WrittenBatch) -> list[MailsReplayed]:
 
 
 def _fields_to_read(written: WrittenBatch, effects: Sequence[MailsReplayed]) -> list[Outgoing]:
-    """What a replay rederives has its fields read again."""
+    """Requests to read the fields of mails again that a replay rederived."""
     replays = {received.mail.key: received.mail.replay for received in written.group}
     keys = [
         effect.mail_key

@@ -55,10 +55,10 @@ class Cases(Protocol):
     """
 
     async def snapshot(self, query: SnapshotQuery) -> Snapshot:
-        """What is there of the things that `query` names. Raises TransientError."""
+        """The database's content for the keys in `query`. Raises TransientError."""
 
     async def write(self, build: DocumentBuilder) -> Documents:
-        """Write what `build` returns, whole or not at all.
+        """Write the documents that `build` returns, all or none.
 
         `build` is called with the first free case number and what the transaction read. Raises
         ConflictError if another writer was first, UnclearCommitError if the documents may have been
@@ -66,7 +66,7 @@ class Cases(Protocol):
         """
 
     async def prove_majority(self) -> None:
-        """Raise TransientError unless a majority of the database takes a write."""
+        """Raise TransientError unless a majority of the database accepts a write."""
 
 
 class HistoryPublisher(Protocol):
@@ -76,7 +76,7 @@ class HistoryPublisher(Protocol):
         """Publish changes that were just written. Raises TransientError."""
 
     async def catch_up(self, cases: Collection[int]) -> None:
-        """Publish what is unpublished of these cases. Raises TransientError."""
+        """Publish the unpublished changes of these cases. Raises TransientError."""
 
 
 class Outlet(Protocol):

@@ -1,5 +1,5 @@
-"""From commands to prepared mails: read, with their attachments in the blob store. Safe to
-repeat.
+"""Turns commands into prepared mails: reads them and stores their attachments in the blob store.
+Safe to repeat.
 """
 
 import asyncio
@@ -27,7 +27,8 @@ ISOLATE_OVER_BYTES = 256 * 1024
 
 @dataclass(frozen=True)
 class _ReadMail:
-    """A mail that was read, its attachments apart; `keeps_whole` asks to store the mail itself."""
+    """A mail that was read, with its attachments apart; `keeps_whole` is set if the mail itself is
+    stored."""
 
     command: Command
     reading: MailReading | None
@@ -75,7 +76,8 @@ class MailPreparer:
                 await uploads.add([file.content for file in read.files])
                 files = [structs.replace(file, content=b"") for file in read.files]
                 reads.append(replace(read, files=files))
-                # A batch takes long enough to be missed by the broker's heartbeat and by probes.
+                # A whole batch would block the event loop for longer than heartbeats and probes
+                # allow.
                 await asyncio.sleep(0)
             blobs = iter(await uploads.all_stored())
         attachments = [
@@ -101,7 +103,7 @@ class MailPreparer:
         if not _is_read(command):
             return _ReadMail(command, None, [], keeps_whole=True)
         reading = await self._read(mail, apart=mail.key in suspects)
-        # The case lacks something that the mail has, or may have.
+        # The comment lacks something that the mail has, or may have.
         keeps_whole = needs_original(reading) or self._keeps_original(mail.mailbox)
         files = reading.attachments
         return _ReadMail(command, structs.replace(reading, attachments=[]), files, keeps_whole)
@@ -136,8 +138,8 @@ class MailPreparer:
 def _is_read(command: Command) -> bool:
     """Whether the mail is read.
 
-    A replayed mail may be in a case whatever today's rules decide; but reading or writing that
-    failed is not repeated.
+    A replayed mail may be in a case, whatever the current rules decide. A mail whose reading or
+    writing failed is not read again.
     """
     if isinstance(command, OpenCase | AppendToCase):
         return True

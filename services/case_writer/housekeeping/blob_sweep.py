@@ -38,7 +38,7 @@ _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Place:
-    """How far a sweep has come: all ids up to `after` in the files, or after those in the
+    """How far a sweep has come: it has checked all ids up to `after` in the files, or in the
     chunks.
     """
 
@@ -208,7 +208,9 @@ async def referenced(store: Store, ids: Sequence[str], session: Session | None =
     At most one document per blob is read: a signature's logo may be in a million comments.
     """
     found: set[str] = set()
-    together = _ASKED_TOGETHER if session is None else 1  # no transaction takes $unionWith
+    together = (
+        _ASKED_TOGETHER if session is None else 1
+    )  # $unionWith is not allowed in a transaction
     for collection, name in blob_references():
         asked = [sha256 for sha256 in ids if sha256 not in found]
         for start in range(0, len(asked), together):

@@ -29,11 +29,12 @@ class ParkedGauge:
 
     def __init__(self, counts: BacklogCounts, processes: Iterable[str]) -> None:
         self._counts = counts
-        # so that a process without any shows 0
+        # so that a process without parked mail shows 0
         self._shown = {(process, "") for process in processes}
 
     async def run(self, stop: Stop) -> None:
-        """Poll every few seconds until `stop`. Others report an outage of the database."""
+        """Poll every few seconds until `stop`. An outage of the database is ignored: other parts
+        report it."""
         while not stop.requested:
             try:
                 self.show(await self._counts.parked())
@@ -48,7 +49,7 @@ class ParkedGauge:
             metrics.OVERDUE.labels(process).set(counts.get(process, 0))
 
     def show(self, groups: Iterable[ParkedGroup]) -> None:
-        """Set the gauges; a reason that is gone becomes 0."""
+        """Set the gauges; a reason that no mail has any more becomes 0."""
         mails = dict.fromkeys(self._shown, 0) | {
             (group.process, group.reason): group.mails for group in groups
         }

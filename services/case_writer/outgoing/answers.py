@@ -68,7 +68,7 @@ class Answers:
 
         Raises PermanentError for an answer that can never be sent, TransientError if the service
         stops during an outage. While a primary cannot replicate, another writer's copy of the
-        answer conflicts and is visible to nobody; a stop ends that wait, too.
+        answer conflicts but is not visible; a stop ends that wait as well.
         """
         try:
             await until_written(
@@ -82,7 +82,7 @@ class Answers:
             raise
         except (
             Exception
-        ) as error:  # a fault of ours, met by this answer: the queue goes on without it
+        ) as error:  # a bug that this answer triggers: the queue continues without it
             raise PermanentError(f"unexpected: {error!r}") from error
         self._health.up("store")
         await wake_senders(self._outlet, [answer_document_id(answer)])

@@ -1,4 +1,5 @@
-"""What goes out from a case, as documents of the outbox: acknowledgements and answers. Pure.
+"""Composes the outgoing mail of a case as documents of the outbox: acknowledgements and answers.
+Pure.
 
 RFC 3834 section 2 says who may be answered automatically. Of the acknowledged mail, only the
 author's address and the Message-IDs go into the answer.
@@ -33,7 +34,7 @@ _NO_REPLY = re.compile(
 
 
 class OutgoingMailComposer(OutgoingMailBuilder):
-    """Composes acknowledgements, too, which depend on how a mail was placed."""
+    """Also composes acknowledgements, which depend on how a mail was placed."""
 
     def acknowledgement(self, placed: Placed, number: int, now: datetime) -> OutgoingMail | None:
         """The acknowledgement of a mail that opened case `number`; None for no acknowledgement."""

@@ -1,4 +1,4 @@
-"""Which case a mail belongs to by today's rules, and who takes part in it. Pure."""
+"""Decides which case a mail belongs to by the current rules, and who takes part in it. Pure."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -26,10 +26,10 @@ _ANSWER_MARKS = re.compile(r"(?:[^\W\d_]{1,5}\s?(?:\[\d{1,3}\])?\s?:\s*)+")
 class CaseMatch(NamedTuple):
     """The case that a mail leads to, and what its rules need to know of the mail.
 
-    `doubtful` is true if neither the author takes part in the case nor, for an automatic mail, an
-    id that nobody can guess leads there. `verified` allows the mail to change the participants.
-    `number_is_foreign` is true if the number in the mail may belong to another system. `joins` are
-    the participants that the case gains.
+    `doubtful` is true if neither the author takes part in the case nor, for an automatic mail, a
+    Message-ID that nobody can guess leads there. `verified` allows the mail to change the
+    participants. `number_is_foreign` is true if the number in the mail may belong to another
+    system. `joins` are the participants that the case gains.
     """
 
     target: Target
@@ -50,7 +50,7 @@ class CaseMatch(NamedTuple):
 
 
 class CaseResolver:
-    """Answers from the snapshot and what the batch planned so far; changes neither."""
+    """Answers from the snapshot and the plan of the batch so far; changes neither."""
 
     def __init__(
         self,
@@ -69,9 +69,7 @@ class CaseResolver:
     def resolve(
         self, mail: PreparedMail, reading: MailReading
     ) -> tuple[CaseMatch | None, Decision]:
-        """The case of the mail, None if it belongs to none, and the decision with what it ended
-        in.
-        """
+        """The case of the mail, None if it belongs to none, and the decision with resolution."""
         target, decision = self.find(mail, reading)
         return (None if target is None else self.match(target, mail, reading, decision)), decision
 
@@ -146,8 +144,9 @@ class CaseResolver:
     def joining(self, target: Target, mail: PreparedMail, reading: MailReading) -> tuple[str, ...]:
         """The addresses that a participant's mail adds to the case.
 
-        Anyone can write a participant's address as From. Later answers go to everyone who joined,
-        so recipients join only by a mail that is authenticated or answers a mail of ours.
+        Anyone can write a participant's address as From. Later answers go to all participants.
+        Recipients therefore become participants only if the mail is authenticated or answers a mail
+        of ours.
         """
         present = self.participants(target)
         addresses = [reading.author.address]
@@ -178,7 +177,7 @@ class CaseResolver:
         )
 
     def participants(self, target: Target) -> Collection[str]:
-        """The participants in the form to compare by, with those who joined earlier in this
+        """The participants in the form for comparison, including those who joined earlier in this
         batch.
         """
         if isinstance(target, NewCase):

@@ -1,4 +1,4 @@
-"""How many cases a sender and a mailbox may open within a time. Pure."""
+"""Limits the number of cases that a sender and a mailbox may open within a time. Pure."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta

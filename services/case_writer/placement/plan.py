@@ -1,4 +1,4 @@
-"""What a batch does, as values: mails that were read, and where each of them goes. Pure."""
+"""The plan of a batch, as values: mails that were read, and the place of each. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,8 +11,7 @@ from schemas.stored import Attachment, CaseStatus, Comment, LimitAlert, Outcome
 from services.case_writer.placement.snapshot import RecordedMail, SenderHistory
 from services.case_writer.reading import MailReading
 
-# How the reasons begin that mean: reading or writing failed, not the rules. Another version may
-# succeed.
+# The prefixes of reasons for which reading or writing failed, so that another version may succeed.
 FAILURES = ("reading-", ParkReason.CANNOT_BE_WRITTEN)
 
 
@@ -138,7 +137,7 @@ class RederivedMail:
 
 @dataclass(frozen=True)
 class UpdatedVerdict:
-    """A mail without a case whose outcome stays, with the reason and the decision of today."""
+    """A mail without a case whose outcome stays, with the current reason and decision."""
 
     mail: PreparedMail
     recorded: RecordedMail
@@ -148,9 +147,8 @@ class UpdatedVerdict:
 
 @dataclass(frozen=True)
 class Mismatch:
-    """A recorded mail that today's rules would place otherwise and that stays.
-
-    `target` None means no case.
+    """A recorded mail that stays, although the current rules would place it elsewhere. `target` is
+    None if they would place it in no case.
     """
 
     target: Target | None
@@ -159,7 +157,7 @@ class Mismatch:
 
 @dataclass(frozen=True)
 class Rederivation:
-    """What deriving a recorded mail again changes; all None if nothing."""
+    """The changes from deriving a recorded mail again; all None if there are none."""
 
     mismatch: Mismatch | None = None
     updated: UpdatedVerdict | None = None

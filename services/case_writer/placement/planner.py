@@ -44,7 +44,7 @@ from services.runtime.settings.schema.processes import Rules
 
 
 def query(mails: Sequence[PreparedMail]) -> SnapshotQuery:
-    """Everything that placing these mails may look up."""
+    """Everything that the placement of these mails may look up."""
     replays = [mail.replay for mail in mails if mail.replay is not None]
     openers = [replay.opener for replay in replays if replay.opener is not None]
     cases = dict.fromkeys(number for mail in mails for number in mail.decision.cases)
@@ -122,8 +122,8 @@ class _Planner:
         return True
 
     def _is_retried(self, mail: PreparedMail, recorded: RecordedMail) -> bool:
-        """Whether a mail without a case gets another outcome: a person wants it, or it lacks
-        nothing now.
+        """Whether a mail without a case gets another outcome: a person wants it, or nothing is
+        missing any more.
         """
         if recorded.outcome not in {"parked", "ignored"}:
             return False
@@ -195,7 +195,8 @@ class _Planner:
         )
 
     def _place_matched(self, mail: PreparedMail, reading: MailReading, match: CaseMatch) -> None:
-        """Add the mail to the case that it leads to, or what the case's rules say instead."""
+        """Add the mail to the case that it leads to, or do what the rules of the case require
+        instead."""
         rules, decision, is_mail = match.rules, match.decision, match.kind == "mail"
         if match.is_closed and rules.reply_to_closed == "new-case" and is_mail:
             self._open(

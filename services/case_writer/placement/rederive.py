@@ -1,8 +1,8 @@
 """Recorded mails read and decided again, in place. Pure.
 
-A mail moves only if the rules decide otherwise than they did: the router's, and the process's
-settings `reply_from`, `reference_scope` and `reply_to_closed`. A later change of the case moves
-nothing (it was closed, or a thread became complete), nor does a limit of new cases.
+A mail moves only if the rules now decide differently: the router's, and the process's settings
+`reply_from`, `reference_scope` and `reply_to_closed`. A later change of the case moves nothing (it
+was closed, or a thread became complete), nor does a limit of new cases.
 """
 
 from typing import NamedTuple
@@ -36,7 +36,8 @@ _PLACING_FLAGS = frozenset(
 
 
 class _Today(NamedTuple):
-    """Where a mail belongs today; `differs` says what differs, empty if the mail stays."""
+    """Where a mail belongs by the current rules; `differs` says what differs, and is empty if the
+    mail stays."""
 
     target: Target | None
     decision: Decision
@@ -53,8 +54,8 @@ class Rederiver:
         self._rule_changes = RuleChanges(snapshot, resolver)
 
     def moves_into_a_case(self, mail: PreparedMail, recorded: RecordedMail) -> bool:
-        """Whether today's rules give a mail without a case another outcome; it is placed like a new
-        one then.
+        """Whether the current rules give a mail without a case another outcome; it is then placed
+        like a new one.
         """
         return recorded.reason != IgnoreReason.DISCARDED and not self._stays_unassigned(
             mail, recorded
@@ -108,7 +109,7 @@ class Rederiver:
     def _today(
         self, mail: PreparedMail, reading: MailReading, recorded: RecordedMail, case: int
     ) -> _Today:
-        """Where the mail belongs by today's rules."""
+        """Where the mail belongs by the current rules."""
         command = mail.command
         if isinstance(command, ParkMail | IgnoreMail):
             return _Today(None, command.decision, command.reason)

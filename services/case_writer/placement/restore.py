@@ -1,8 +1,9 @@
-"""Mails of a restored database go back to the cases that they were in, by the archive of events.
+"""Returns mails of a restored database to the cases that they were in, by the archive of events.
 Pure.
 
 A reply follows the mail that opened its case, not the number: if the database gave that number to
-another case in the meantime, the opening mail gets a new number, and its replies go along.
+another case in the meantime, the case of the opening mail gets a new number, and its replies follow
+it.
 """
 
 from typing import Final
@@ -11,7 +12,7 @@ from schemas.reasons import ParkReason
 from services.case_writer.placement.plan import Plan, PreparedMail, Target
 from services.case_writer.placement.snapshot import RecordedMail, Snapshot
 
-# Parked only until what the mail lacks is there.
+# Parked only until the missing case or content is there.
 WANTING: Final = frozenset({ParkReason.CASE_NOT_RESTORED, ParkReason.CONTENT_MISSING})
 
 
@@ -23,9 +24,8 @@ class Restorer:
         self._plan = plan
 
     def target(self, mail: PreparedMail) -> Target | ParkReason | None:
-        """The case that the mail was in; None if it opens the case again.
-
-        The reason to park the mail if its case is not there.
+        """The case that the mail was in, or None if it opens the case again; the reason to park the
+        mail if its case does not exist.
         """
         replay = mail.replay
         if replay is None or replay.case is None or replay.opener == mail.key:

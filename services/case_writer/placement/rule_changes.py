@@ -1,7 +1,7 @@
-"""What a process's settings say today about a mail that was placed by earlier ones. Pure.
+"""Applies the current settings of a process to a mail that was placed by earlier ones. Pure.
 
 Only recorded facts count: that the author took no part in the case, that the case was closed, that
-its number belonged to another process. Later changes of the case move nothing.
+its number belonged to another process. Later changes of the case move no mail.
 """
 
 from dataclasses import dataclass
@@ -52,13 +52,14 @@ class RuleChanges:
         return self._of_appended(mail, reading, recorded, decision, case)
 
     def still_held(self, mail: PreparedMail, reading: MailReading) -> bool:
-        """Whether the author of a mail that was held would be held today."""
+        """Whether the mail, which was held because of its author, would be held by the current
+        settings."""
         target, _ = self._resolver.find(mail, reading)
         rules = self._rules_at(target, mail) if target is not None else None
         return rules is None or rules.reply_from == "hold"
 
     def refusal(self, target: Target, mail: PreparedMail, reading: MailReading) -> str | None:
-        """The setting by which the case does not take the mail; None if it takes the mail."""
+        """The setting that keeps the mail out of the case; None if the case accepts the mail."""
         is_plain = _is_plain(mail)
         if not is_plain and self._resolver.is_proven(target, mail):
             return None
@@ -71,7 +72,7 @@ class RuleChanges:
     def elsewhere(
         self, refused: Target, mail: PreparedMail, decision: Decision, setting: str
     ) -> RuleChange:
-        """Where a mail goes that case `refused` does not take by `setting`."""
+        """Where a mail goes that the case `refused` does not accept because of `setting`."""
         if setting == "reply_to_closed":
             target = NewCase(mail.process, refers_to=refused)
             return RuleChange(target, resolved(decision, Resolution.CASE_CLOSED), setting)
@@ -83,7 +84,7 @@ class RuleChanges:
     def _of_opened(
         self, mail: PreparedMail, reading: MailReading, decision: Decision, case: int
     ) -> RuleChange | None:
-        """A mail that opened a case because another one did not take it."""
+        """A mail that opened a case because another case did not accept it."""
         setting = _SETTINGS.get(decision.resolution or "")
         if setting == "reference_scope":
             refused = self._other_process_case(mail)

@@ -30,8 +30,8 @@ class RecordedMail:
 
 @dataclass(frozen=True)
 class CaseSnapshot:
-    """A case that exists, as far as placing a mail needs it; `refers_to` and `merged_into` as in
-    `Case`.
+    """The part of an existing case that the placement of a mail needs; `refers_to` and
+    `merged_into` as in `Case`.
     """
 
     process: str
@@ -81,7 +81,8 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class SnapshotQuery:
-    """What a batch looks up: mail keys, case numbers, thread ids, sender ids, ids of comments."""
+    """The keys that a batch looks up: mail keys, case numbers, thread ids, sender ids, ids of
+    comments."""
 
     mails: Sequence[str]
     cases: Sequence[int]

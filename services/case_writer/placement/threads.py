@@ -1,4 +1,4 @@
-"""Which case a Message-ID belongs to, by the database and the batch so far. Pure."""
+"""Finds the case of a Message-ID, in the database and in the batch so far. Pure."""
 
 from collections.abc import Callable, Collection, Mapping
 
@@ -19,7 +19,7 @@ Thread = tuple[Target, str | None]
 
 
 class Threads:
-    """Looks ids up in the plan first: a mail of this batch may have claimed what the database
+    """Looks ids up in the plan first: a mail of this batch may have claimed an id that the database
     lacks.
     """
 
@@ -75,8 +75,8 @@ class Threads:
         return None
 
     def copy_of(self, mail: PreparedMail, reading: MailReading) -> tuple[Target, str] | None:
-        """The case and the key of the same mail that came by another route; None if the mail is no
-        copy.
+        """The case and the key of the same mail that came by another route; None if the mail is not
+        a copy.
 
         Whoever knows a Message-ID can send it first, with other content: that mail is not a copy.
         """

@@ -1,4 +1,4 @@
-"""From a plan to the documents of one transaction. Pure: values in, values out."""
+"""Turns a plan into the documents of one transaction. Pure: values in, values out."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
@@ -59,8 +59,8 @@ class TransactionContext:
 def build_documents(plan: Plan, context: TransactionContext) -> Documents:
     """The documents of a plan, their history without revisions.
 
-    New cases are numbered from `context.first_number` in the order of the plan. Those that had a
-    number before have it again.
+    New cases are numbered from `context.first_number` in the order of the plan. Cases that had a
+    number before get it again.
     """
     fresh = [case for case in plan.new_cases if case.number is None]
     numbers = {id(case): context.first_number + index for index, case in enumerate(fresh)}
@@ -188,9 +188,7 @@ class _Builder:
         )
 
     def _replace(self, rederived: RederivedMail) -> None:
-        """Replace a comment; one that reads as before is left alone, so that repeating changes
-        nothing.
-        """
+        """Replace a comment, unless it has not changed, so that a repetition changes nothing."""
         placed, before, was = rederived.placed, rederived.comment, rederived.recorded.case
         number = self._number(placed.target)
         comment = derived_again(before, comment_of(placed, number))

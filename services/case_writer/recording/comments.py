@@ -1,6 +1,4 @@
-"""The comment that a mail becomes, and what of it is derived again when the mail is read again.
-Pure.
-"""
+"""Makes the comment of a mail, and updates it when the mail is read again. Pure."""
 
 from datetime import datetime
 
@@ -64,9 +62,8 @@ def emptied_note(number: int, to: int, note_id: str, now: datetime) -> Comment:
 
 
 def derived_again(before: Comment, today: Comment) -> Comment:
-    """The comment with everything that is derived from the mail as of today.
-
-    A whole mail that was attached stays attached.
+    """The comment, with everything that is derived from the mail replaced by the current result. A
+    whole mail that was attached stays attached.
     """
     attachments, original = today.attachments, today.original
     if original is None and before.original is not None:

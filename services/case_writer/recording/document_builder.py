@@ -1,4 +1,4 @@
-"""From a plan and the state that a transaction reads to the documents that it writes. Pure."""
+"""Turns a plan and the state that a transaction reads into the documents that it writes. Pure."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -33,7 +33,8 @@ class OpeningRules:
 
 @dataclass(frozen=True)
 class DocumentBuilder:
-    """Builds the documents of a plan from what only the transaction knows; see `Cases.write`."""
+    """Builds the documents of a plan within the transaction, which knows the numbers; see
+    `Cases.write`."""
 
     plan: Plan
     attempt: str

@@ -1,4 +1,4 @@
-"""What one transaction writes, as values. Pure."""
+"""The documents that one transaction writes, as values. Pure."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -17,10 +17,9 @@ NO_SUBJECT = "(no subject)"
 
 @dataclass
 class CaseChange:
-    """What a batch adds to a case that exists.
-
-    `touches` is true if something came, so that the case is updated. `opener` is the author of the
-    mail that opened the case, before and after it was derived again; None if they are the same.
+    """The additions of a batch to an existing case. `touches` is true if something was added, so
+    that the case's `updated_at` changes. `opener` is the author of the mail that opened the case,
+    before and after it was derived again; None if they are the same.
     """
 
     touches: bool = False
@@ -39,7 +38,7 @@ class CaseUpdate(NamedTuple):
 
 @dataclass(frozen=True)
 class Replacement:
-    """The comment and decision of today, in place of those of version `seen` of a recorded mail.
+    """The current comment and decision, which replace those of version `seen` of a recorded mail.
 
     `was` is the mail's case until now. `threads` are the keys of the Message-IDs that go with the
     mail if it moves.
@@ -61,7 +60,7 @@ class Replacement:
 
 @dataclass(frozen=True)
 class VerdictReplacement:
-    """The reason and decision of today, in place of those of version `seen` of a mail without a
+    """The current reason and decision, which replace those of version `seen` of a mail without a
     case.
     """
 
@@ -73,7 +72,8 @@ class VerdictReplacement:
 
 @dataclass(frozen=True)
 class Bounced:
-    """Our mails, by Message-ID, that a delivery report in the same case calls undeliverable."""
+    """The sent mails, by Message-ID, that a delivery report in the same case declares
+    undeliverable."""
 
     case: int
     message_ids: list[str]
@@ -82,8 +82,8 @@ class Bounced:
 
 @dataclass(frozen=True)
 class LeftCase:
-    """What stays in a case after mails moved out, by the database: `oldest` is a mail key, None if
-    none stays.
+    """The mails that the database still has in a case after others moved out: `oldest` is a mail
+    key, None if none stays.
     """
 
     has_mails: bool

@@ -31,7 +31,7 @@ def events_again(mail: RawMail, recorded: RecordedMail) -> list[MailEvent]:
     """The events of a recorded mail without a case, and of the limit that it exceeded.
 
     For a mail that is delivered again because its writer died, or whose commit was unclear: its
-    events may never have been published. If a mail is derived again, the only news is that this
+    events may never have been published. If a mail is derived again, the only event is that this
     replay gave it another outcome. What happened to cases is published from their histories.
     """
     if mail.replay is not None and mail.replay.rederive and recorded.placed_by != mail.replay.run:

@@ -26,7 +26,7 @@ class HistoryEntry:
 
 @dataclass
 class NumberedHistory:
-    """The changes of a batch, and the cases as they are after them."""
+    """The changes of a batch, and the state of the cases after them."""
 
     changes: Sequence[Change]
     cases: Mapping[int, Case]
