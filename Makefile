@@ -57,7 +57,7 @@ fuzz: setup-python
 	@set -e; for script in tests/fuzz/fuzz_*.py; do echo "== $$script"; PYTHONPATH=. $(PY) "$$script" $(FUZZ_SECONDS); done
 
 faults: setup
-	$(PY) -m pytest -m "slow or not slow" tests/faults tests/integration/fetcher/test_fetcher.py tests/integration/fetcher/test_fetcher_replicas.py tests/integration/fetcher/test_neighbors.py $(ARGS)
+	$(PY) -m pytest -m "slow or not slow" tests/faults tests/integration/fetcher/test_fetcher.py tests/integration/fetcher/test_fetcher_replicas.py tests/integration/fetcher/test_neighbors.py tests/integration/local/test_local_login.py $(ARGS)
 
 matrix: setup
 	$(PY) -m tests.matrix $(ARGS)

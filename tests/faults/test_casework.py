@@ -37,7 +37,7 @@ REPLICAS = {"fetcher": 1, "router": 2, "case_writer": 2}
 
 @pytest.mark.parametrize(
     ("cases", "actions", "mails", "kills"),
-    [(10, 300, 120, 3), pytest.param(50, 5000, 2000, 20, marks=pytest.mark.slow)],
+    [(8, 120, 60, 2), pytest.param(50, 5000, 2000, 20, marks=pytest.mark.slow)],
 )
 def test_workers_mail_and_kills_leave_every_history_whole(
     pipeline: Pipeline,

@@ -108,6 +108,7 @@ def assert_all_is_there(servers: PrivateServers) -> None:
         assert asyncio.run(received(servers.broker.url, kind)) == MAILS
 
 
+@pytest.mark.slow
 def test_a_folder_made_before_there_was_a_log_in_gets_one_and_may_move_at_the_same_time(
     server_folder: Path,
 ) -> None:
@@ -150,6 +151,7 @@ def test_a_folder_may_move_with_mails_in_its_queues_and_cases_in_its_database(
     assert not here.exists()
 
 
+@pytest.mark.slow
 def test_a_run_that_was_cut_off_before_it_kept_the_password_is_repeated(
     server_folder: Path,
 ) -> None:
