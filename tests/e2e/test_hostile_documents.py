@@ -18,6 +18,7 @@ from deploy.local.services import ServiceProcess
 from tests.e2e import fields
 from tests.e2e.test_fields import address, case_of, until_case, until_extracted
 from tests.invoices.hostile import PDF, XML
+from tests.invoices.ksef import NAMESPACES
 from tests.pipeline import Pipeline
 
 SERVICES = {"fetcher": 1, "router": 1, "case_writer": 1, "extractor": 1}
@@ -136,9 +137,8 @@ def test_hostile_documents_are_flagged_and_everything_stands(
 def hostile_mail(pipeline: Pipeline, name: str) -> bytes:
     makers = XML | PDF | ARCHIVES
     if name == "10,000 files":
-        xml, _ = fields.document(fields.facts(2), "cii")
-        deep = xml.replace(b"<rsm:ExchangedDocument>", b"<a>" * 100)
-        files = [(deep + b" " * n, "invoice.xml") for n in range(10_000)]
+        head = f'<Faktura xmlns="{NAMESPACES[3]}"><Fa><P_2>FV/1</P_2>{"<a>" * 100}'
+        files = [(f"{head}{n}".encode(), "invoice.xml") for n in range(10_000)]
     else:
         files = [(makers[name](), "invoice.pdf" if name in PDF else "invoice.xml")]
     sender = f"eve{abs(hash(name))}@evil.example"
