@@ -10,7 +10,7 @@ from tests.invoices.facts import Facts, random_facts
 from tests.invoices.pdf import embed
 
 FORMATS = ("ksef-fa2", "ksef-fa3", "ubl-invoice", "ubl-credit-note", "cii")
-_KINDS = {
+KINDS = {
     "ksef-fa2": ("invoice", "invoice", "correction"),
     "ksef-fa3": ("invoice", "invoice", "correction"),
     "ubl-invoice": ("invoice", "invoice", "correction"),
@@ -66,7 +66,7 @@ def make(
     format_: str, random_: random.Random, *, lines: int | None = None, as_pdf: bool = False
 ) -> Document:
     """A random invoice of a format."""
-    facts = random_facts(random_, lines=lines, kind=random_.choice(_KINDS[format_]))
+    facts = random_facts(random_, lines=lines, kind=random_.choice(KINDS[format_]))
     xml = encode(markup(facts, format_), random_)
     if not as_pdf:
         return Document("invoice.xml", "application/xml", xml, xml, format_, facts)

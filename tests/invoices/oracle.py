@@ -66,7 +66,7 @@ def _ubl(root: Tree) -> Values:
 
     def party(role: str) -> tuple[str | None, str | None]:
         base = f"cac:{role}/cac:Party"
-        vat = f"{base}/cac:PartyTaxScheme[cac:TaxScheme/cbc:ID='VAT']/cbc:CompanyID"
+        vat = f"{base}/cac:PartyTaxScheme[normalize-space(cac:TaxScheme/cbc:ID)='VAT']/cbc:CompanyID"
         return _first(root, f"{base}/cac:PartyLegalEntity/cbc:RegistrationName"), _first(root, vat)
 
     def total(name: str) -> str | None:
@@ -124,7 +124,7 @@ def _fa2(root: Tree) -> Values:
 
 def _fa3(root: Tree) -> Values:
     """By ksef-client. It sums lines by rate where the document has totals; the two must agree."""
-    invoice = parse_invoice_xml(etree.tostring(root))
+    invoice = parse_invoice_xml(etree.tostring(root, encoding="utf-8"))
     net_by_rate: dict[Any, Decimal] = {}
     for line in invoice.lines:
         rate = line.tax.vat_rate or Decimal(0)
@@ -162,7 +162,7 @@ def _cii(root: Tree) -> Values:
     values = _cii_by_xpath(root)
     etree.strip_tags(root, etree.Comment, etree.ProcessingInstruction)  # drafthorse: elements
     try:
-        document = Document.parse(etree.tostring(root), strict=False)
+        document = Document.parse(etree.tostring(root, encoding="utf-8"), strict=False)
     except (InvalidOperation, AttributeError, TypeError, ValueError):
         return values
     others = _cii_by_drafthorse(document)
@@ -261,7 +261,7 @@ def _mistake(root: Tree, schema: str | None) -> str | None:
         return None
     try:
         if schema == "ksef":
-            validate_fa3_xml_xsd(etree.tostring(root))
+            validate_fa3_xml_xsd(etree.tostring(root, encoding="utf-8"))
         else:
             xml_check_xsd(root, flavor=schema)
     except Exception as error:  # noqa: BLE001 - any of the libraries' own
