@@ -4,9 +4,12 @@ them.
 
 import base64
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from urllib.parse import unquote, urlsplit
+
+from services.runtime.broker.hosts import urls_of
 
 TIMEOUT_S = 5.0
 
@@ -27,7 +30,18 @@ class Nodes:
 
 
 def nodes_of(broker_url: str, management_url: str | None) -> Nodes:
-    """Query the plugin, blocking. Raises NodesUnknownError if it is missing or refuses the user."""
+    """Query the plugin, blocking, on the first of the broker's hosts that answers.
+
+    Raises NodesUnknownError if it is missing or refuses the user.
+    """
+    *others, last = urls_of(broker_url)
+    for url in others if management_url is None else ():
+        with suppress(NodesUnknownError):
+            return _nodes_at(url, None)
+    return _nodes_at(last, management_url)
+
+
+def _nodes_at(broker_url: str, management_url: str | None) -> Nodes:
     broker = urlsplit(broker_url)
     secure = broker.scheme == "amqps"
     management = urlsplit(

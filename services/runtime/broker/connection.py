@@ -2,6 +2,7 @@
 
 import asyncio
 import collections
+import random
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -18,6 +19,7 @@ from services.runtime.broker import declare as declaring
 from services.runtime.broker import publish as publishing
 from services.runtime.broker.deliveries import Deliveries
 from services.runtime.broker.driver_errors import DRIVER_ERRORS, translate_driver_errors
+from services.runtime.broker.hosts import urls_of
 from services.runtime.broker.messages import Outgoing
 from services.runtime.broker.topology import Topology
 from services.runtime.errors import TransientError
@@ -31,6 +33,7 @@ log = get_logger(__name__)
 HEARTBEAT_S = 6
 CONNECT_TIMEOUT_S = 15.0
 CONSUME_PATIENCE_S = 20.0
+CONNECT_TIMEOUT_ONE_OF_SEVERAL_S = 5.0
 LIVE_QUEUE_EXPIRES_MS = 60_000
 RELEASE_S = 5.0
 
@@ -55,13 +58,13 @@ class Broker:
     @classmethod
     @asynccontextmanager
     async def connected(cls, url: str, name: str) -> AsyncIterator["Broker"]:
-        """A connection that the broker lists as `name`."""
-        connection = aio_pika.Connection(
-            make_url(url, heartbeat=HEARTBEAT_S), client_properties={"connection_name": name}
-        )
+        """A connection that the broker lists as `name`, to the first of its hosts that answers.
+
+        The hosts are tried in a random order, so that services spread over the nodes, and a node
+        that is dead is not always the first.
+        """
+        connection = await _connect(url, name)
         try:
-            with translate_driver_errors(f"connect to {mask_secrets(url)}"):
-                await connection.connect(timeout=CONNECT_TIMEOUT_S)
             with translate_driver_errors("open a channel"):
                 channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
             yield cls(connection, channel)
@@ -249,6 +252,32 @@ class PrivateQueue:
 def _count(counter: Counter, messages: Sequence[Outgoing]) -> None:
     for exchange, number in collections.Counter(message.exchange for message in messages).items():
         counter.labels(exchange or "default").inc(number)
+
+
+async def _connect(url: str, name: str) -> AbstractConnection:
+    """Raises TransientError of the last host if none answers."""
+    urls = urls_of(url)
+    timeout_s = CONNECT_TIMEOUT_S if len(urls) == 1 else CONNECT_TIMEOUT_ONE_OF_SEVERAL_S
+    *others, last = random.sample(urls, k=len(urls))
+    for host_url in others:
+        try:
+            return await _connect_to(host_url, name, timeout_s)
+        except TransientError as error:
+            log.warning("broker_host_failed", error=error)
+    return await _connect_to(last, name, timeout_s)
+
+
+async def _connect_to(url: str, name: str, timeout_s: float) -> AbstractConnection:
+    connection = aio_pika.Connection(
+        make_url(url, heartbeat=HEARTBEAT_S), client_properties={"connection_name": name}
+    )
+    try:
+        with translate_driver_errors(f"connect to {mask_secrets(url)}"):
+            await connection.connect(timeout=timeout_s)
+    except BaseException:
+        await _close_quietly(connection)
+        raise
+    return connection
 
 
 async def _close_quietly(connection: AbstractConnection) -> None:
