@@ -28,6 +28,7 @@ FLOWING = Row(
             kind="stat",
             width=4,
             decimals=1,
+            description="Mails with a written outcome: opened, appended, ignored or parked.",
         ),
         Panel(
             "Oldest mail",
@@ -117,6 +118,7 @@ WAITING = Row(
             ],
             "s",
             width=12,
+            description="The age of the oldest mail there. If it grows, the place does not keep up.",
         ),
         Panel(
             "Mails by place",
@@ -133,6 +135,7 @@ WAITING = Row(
             "Time in a queue (p95)",
             [Query(quantile(0.95, "mailcase_message_wait_seconds", "queue"), "{{queue}}")],
             "s",
+            description="From publishing a message until a consumer handles it.",
         ),
         Panel(
             "Fetching paused by",
@@ -144,6 +147,7 @@ WAITING = Row(
             "Oldest mail by mailbox",
             [Query(f"topk(10, {series('mailcase:oldest_mail_age_seconds')})", "{{mailbox}}")],
             "s",
+            description="The ten mailboxes whose oldest unrecorded mail is oldest.",
         ),
     ],
 )
@@ -156,12 +160,14 @@ OUTCOMES = Row(
             [Query(rate(RECORDED, "outcome", PROCESS), "{{outcome}}")],
             PER_SECOND,
             stacked=True,
+            description="Each mail gets exactly one outcome.",
         ),
         Panel(
             "Mails by process",
             [Query(rate(RECORDED, "process", PROCESS), "{{process}}")],
             PER_SECOND,
             stacked=True,
+            description="All outcomes together.",
         ),
         Panel(
             "Mails by rule",
@@ -180,6 +186,7 @@ OUTCOMES = Row(
                 )
             ],
             stacked=True,
+            description="Mails that wait for a person now. See the command mailcase parked.",
         ),
         Panel(
             "Newly parked or ignored mails by reason",
@@ -191,6 +198,7 @@ OUTCOMES = Row(
             ],
             PER_SECOND,
             stacked=True,
+            description="A sudden rise often follows a change of rules or settings.",
         ),
         Panel(
             "Fetched but not accounted for",
@@ -212,6 +220,7 @@ MAILBOXES = Row(
                 Query(f"sum({UP})", "up"),
                 Query(f"count({UP})", "all"),
             ],
+            description="Mailboxes that a fetcher can log in to and list.",
         ),
         Panel(
             "Failures by mailbox",
@@ -223,6 +232,7 @@ MAILBOXES = Row(
                 )
             ],
             PER_SECOND,
+            description="Failed sessions, by kind. The log of the fetcher has the hint.",
         ),
         Panel(
             "Mails left in the mailbox for a person",
@@ -230,6 +240,7 @@ MAILBOXES = Row(
                 Query(increase("mailcase_mailbox_mails_too_large_total", "2h"), "too large"),
                 Query(increase("mailcase_mailbox_mails_unreadable_total", "2h"), "unreadable"),
             ],
+            description="Mails over limits.max_mail_bytes stay in the mailbox. The log of the fetcher names each.",
         ),
     ],
 )

@@ -24,6 +24,7 @@ OVERVIEW = Row(
             "Replicas",
             [Query(f"count by (service) ({series('mailcase_build_info')})", "{{service}}")],
             width=6,
+            description="Running processes of each service.",
         ),
         Panel(
             "Versions",
@@ -34,6 +35,7 @@ OVERVIEW = Row(
                 )
             ],
             width=6,
+            description="More than one version of a service is normal only during a rollout.",
         ),
         Panel(
             "Connections to broker and database",
@@ -51,6 +53,7 @@ OVERVIEW = Row(
             [Query(rate("mailcase_retries_total", "what"), "{{what}}")],
             PER_SECOND,
             width=6,
+            description="Repeated attempts by what is retried. They rise while a server is away.",
         ),
         Panel(
             "CPU cores in use, by service",
@@ -66,6 +69,7 @@ OVERVIEW = Row(
                 )
             ],
             "bytes",
+            description="Compare it with the limit of the container.",
         ),
         Panel(
             "Event loop lag (p99)",
@@ -90,13 +94,19 @@ QUEUES = Row(
             "Throughput",
             [Query(rate("mailcase_batch_mails_sum", "queue"), "{{queue}}")],
             PER_SECOND,
+            description="Mails that the consumers of each queue handle.",
         ),
         Panel(
             "Batch duration",
             percentiles("mailcase_batch_seconds", shares=(0.5, 0.99), by="queue"),
             "s",
+            description="From taking a batch of messages until its effect is written.",
         ),
-        Panel("Batch size (mean)", [Query(mean("mailcase_batch_mails", "queue"), "{{queue}}")]),
+        Panel(
+            "Batch size (mean)",
+            [Query(mean("mailcase_batch_mails", "queue"), "{{queue}}")],
+            description="Batches grow when messages wait in the queue.",
+        ),
         Panel(
             "Busy",
             [
@@ -120,6 +130,7 @@ QUEUES = Row(
                 )
             ],
             "percentunit",
+            description="The share of the prefetch limit that is taken. Near 1, the service is the bottleneck.",
         ),
         Panel(
             "Messages ready in the queue",
@@ -128,6 +139,7 @@ QUEUES = Row(
                     each_once("rabbitmq_detailed_queue_messages_ready", "queue", WORK), "{{queue}}"
                 )
             ],
+            description="Messages that no consumer holds.",
         ),
         Panel(
             "Errors",
@@ -142,15 +154,18 @@ QUEUES = Row(
                 ),
             ],
             PER_SECOND,
+            description="Batches that failed and are retried.",
         ),
         Panel(
             "Consumers",
             [Query(each_once("rabbitmq_detailed_queue_consumers", "queue", WORK), "{{queue}}")],
+            description="0 means that nobody reads the queue.",
         ),
         Panel(
             "Oldest unacknowledged message",
             [Query(f"max by (queue) ({series('mailcase_queue_oldest_age_seconds')})", "{{queue}}")],
             "s",
+            description="The age of the oldest message that a consumer holds or that a queue keeps.",
         ),
     ],
 )
@@ -163,23 +178,33 @@ FETCHER = Row(
             [Query(rate("mailcase_mailbox_mails_fetched_total"), "mails")],
             PER_SECOND,
             width=6,
+            description="Mails read from all mailboxes.",
         ),
         Panel(
             "Bytes fetched per second",
             [Query(rate("mailcase_mailbox_bytes_fetched_total"), "bytes")],
             "Bps",
             width=6,
+            description="Bytes read from all mailboxes.",
         ),
-        Panel("Fetch duration", percentiles("mailcase_fetch_seconds"), "s", width=6),
+        Panel(
+            "Fetch duration",
+            percentiles("mailcase_fetch_seconds"),
+            "s",
+            width=6,
+            description="The time of one fetch command with its batch of mails.",
+        ),
         Panel(
             "Mails per fetch (p50)",
             [Query(quantile(0.5, "mailcase_fetch_mails"), "mails")],
             width=6,
+            description="Batches grow when a mailbox has a backlog.",
         ),
         Panel(
             "Mailboxes per replica",
             [Query(f"sum by (instance) ({series('mailcase_mailbox_lease_held')})", "{{instance}}")],
             width=6,
+            description="Leases held by each fetcher. They even out within seconds after a replica starts or stops.",
         ),
         Panel(
             "Without a reader",
@@ -209,18 +234,21 @@ FETCHER = Row(
             [Query(f"sum({series('mailcase_mailbox_in_flight_bytes')})", "bytes")],
             "bytes",
             width=6,
+            description="Mails published and without a receipt yet. Their sum is bounded per fetcher.",
         ),
         Panel(
             "Republished mails",
             [Query(rate("mailcase_mailbox_mails_republished_total"), "no receipt in time")],
             PER_SECOND,
             width=6,
+            description="Mails whose receipt did not come within five minutes. The case writer recognizes them.",
         ),
         Panel(
             "Log-ins",
             [Query(rate("mailcase_mailbox_connects_total"), "log-ins")],
             PER_SECOND,
             width=6,
+            description="New sessions with mail servers. A steady rate means that sessions break.",
         ),
     ],
 )
@@ -228,8 +256,20 @@ FETCHER = Row(
 CASE_WRITER = Row(
     "Case writer",
     [
-        Panel("Time to read a mail", percentiles("mailcase_mail_read_seconds"), "s", width=6),
-        Panel("Transaction duration", percentiles("mailcase_transaction_seconds"), "s", width=6),
+        Panel(
+            "Time to read a mail",
+            percentiles("mailcase_mail_read_seconds"),
+            "s",
+            width=6,
+            description="Parsing of a mail by the case writer, without the database.",
+        ),
+        Panel(
+            "Transaction duration",
+            percentiles("mailcase_transaction_seconds"),
+            "s",
+            width=6,
+            description="One transaction writes a batch of mails.",
+        ),
         Panel(
             "Transaction conflicts, batches split",
             [
@@ -245,6 +285,7 @@ CASE_WRITER = Row(
             percentiles("mailcase_mail_end_to_end_seconds"),
             "s",
             width=6,
+            description="From reading a mail from its mailbox until its outcome is written.",
         ),
     ],
 )
@@ -256,11 +297,13 @@ BROKER = Row(
             "Messages confirmed",
             [Query(rate("mailcase_messages_published_total", "exchange"), "{{exchange}}")],
             PER_SECOND,
+            description="Messages that the broker has confirmed to publishers.",
         ),
         Panel(
             "Publisher confirm latency (p99)",
             [Query(quantile(0.99, "mailcase_publish_confirm_seconds", "exchange"), "{{exchange}}")],
             "s",
+            description="From publishing until the broker's confirm.",
         ),
         Panel(
             "Unconfirmed messages, broker alarms",
@@ -272,6 +315,7 @@ BROKER = Row(
                 Query(f"max({series('rabbitmq_alarms_free_disk_space_watermark')})", "disk alarm"),
                 Query(f"max({series('rabbitmq_alarms_memory_used_watermark')})", "memory alarm"),
             ],
+            description="During a memory or disk alarm, the broker confirms nothing. Mail waits in the mailboxes.",
         ),
     ],
 )
@@ -284,14 +328,22 @@ SENDER = Row(
             [Query(rate("mailcase_sender_mails_total", "state"), "{{state}}")],
             PER_SECOND,
             width=6,
+            description="Outgoing mail: sent, refused by the server, given up, suppressed or recalled.",
         ),
         Panel(
             "Delivery attempts",
             [Query(rate("mailcase_sender_attempts_total", "smtp, result"), "{{smtp}} {{result}}")],
             PER_SECOND,
             width=6,
+            description="Attempts by SMTP server and result. Deferred mail is retried.",
         ),
-        Panel("Attempt duration", percentiles("mailcase_sender_send_seconds"), "s", width=6),
+        Panel(
+            "Attempt duration",
+            percentiles("mailcase_sender_send_seconds"),
+            "s",
+            width=6,
+            description="One hand-over to an SMTP server.",
+        ),
         Panel(
             "Outbox",
             [
@@ -299,6 +351,7 @@ SENDER = Row(
                 Query(f"max({series('mailcase_sender_breaker_open')})", "circuit breaker open"),
             ],
             width=6,
+            description="Mails that wait to be sent, and whether a limit holds back automatic mail.",
         ),
         Panel(
             "SMTP servers",
@@ -325,12 +378,14 @@ EXTRACTOR = Row(
             percentiles("mailcase_extraction_seconds"),
             "s",
             width=6,
+            description="Reading of the mail and its attachments, with the child process.",
         ),
         Panel(
             "Time from a recorded mail to its fields",
             percentiles("mailcase_extraction_lag_seconds"),
             "s",
             width=6,
+            description="Until the report is with the case writer.",
         ),
         Panel(
             "Conflicts and duplicates",
@@ -345,10 +400,51 @@ EXTRACTOR = Row(
     ],
 )
 
+DESK = Row(
+    "Desk",
+    [
+        Panel(
+            "Requests, by status",
+            [Query(rate("mailcase_desk_requests_total", "status"), "{{status}}")],
+            PER_SECOND,
+            description="Answers to people and programs. 5xx are faults of the desk or an outage.",
+            width=6,
+        ),
+        Panel(
+            "Request duration",
+            percentiles("mailcase_desk_request_seconds"),
+            "s",
+            "Until the end of the answer. Streams of live events are left out.",
+            width=6,
+        ),
+        Panel(
+            "Slowest routes (p95)",
+            [
+                Query(
+                    f"topk(10, {quantile(0.95, 'mailcase_desk_request_seconds', 'method, route')})",
+                    "{{method}} {{route}}",
+                )
+            ],
+            "s",
+            "The ten routes with the highest p95.",
+            width=6,
+        ),
+        Panel(
+            "Requests in progress, open streams",
+            [
+                Query(f"sum({series('mailcase_desk_requests_in_progress')})", "requests"),
+                Query(f"sum({series('mailcase_desk_streams')})", "streams"),
+            ],
+            description="Each open page holds one stream of live events.",
+            width=6,
+        ),
+    ],
+)
+
 SERVICES = Dashboard(
     "mailcase-services",
     "Mailcase: services",
     "Throughput, latency, errors, saturation and replicas of each service.",
-    [OVERVIEW, QUEUES, FETCHER, CASE_WRITER, EXTRACTOR, BROKER, SENDER],
+    [OVERVIEW, QUEUES, FETCHER, CASE_WRITER, EXTRACTOR, BROKER, SENDER, DESK],
     [Variable("namespace", "Namespace", "mailcase_build_info")],
 )

@@ -45,6 +45,11 @@ def test_a_dashboard_loads_anywhere(dashboard: dict[str, Any]) -> None:
     assert len(set(ids)) == len(ids)
 
 
+def test_every_panel_is_described(dashboard: dict[str, Any]) -> None:
+    panels = [panel for panel in dashboard["panels"] if panel["type"] != "row"]
+    assert [panel["title"] for panel in panels if not panel.get("description", "").strip()] == []
+
+
 def test_every_query_goes_by_the_namespaces_that_are_chosen(dashboard: dict[str, Any]) -> None:
     """As in the alerts and KEDA's queries. "All" is the default, and matches series without a
     namespace, too.
