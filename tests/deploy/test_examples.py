@@ -15,6 +15,7 @@ from tests.deploy.manifests import (
     Manifest,
     container,
     deployments,
+    named,
     of_kind,
     render,
     selects,
@@ -168,17 +169,7 @@ def test_the_desk_is_behind_a_gateway_as_well_as_behind_an_ingress(tmp_path: Pat
     """The component desk-gateway in the place of desk-ingress; both lead to the same port and
     host.
     """
-    overlay = tmp_path / "overlay"
-    overlay.mkdir()
-    kustomization = (K8S / "overlays/managed/kustomization.yaml").read_text()
-    assert "components/desk-ingress" in kustomization
-    for file in (K8S / "overlays/managed").iterdir():
-        (overlay / file.name).write_text(file.read_text())
-    link = tmp_path / "k8s"
-    link.symlink_to(K8S)
-    changed = kustomization.replace("desk-ingress", "desk-gateway").replace("../../", "../k8s/")
-    (overlay / "kustomization.yaml").write_text(changed.replace("../k8s/", f"{_up(overlay)}/"))
-    manifests = render(overlay)
+    manifests = _managed_with(tmp_path, "desk-ingress", "desk-gateway")
     assert not [manifest for manifest in manifests if manifest["kind"] == "Ingress"]
     (route,) = [manifest for manifest in manifests if manifest["kind"] == "HTTPRoute"]
     (ingress,) = of_kind("managed", "Ingress")
@@ -189,6 +180,47 @@ def test_the_desk_is_behind_a_gateway_as_well_as_behind_an_ingress(tmp_path: Pat
     assert route["spec"]["hostnames"] == [ingress["spec"]["rules"][0]["host"]]
     assert set(route["spec"]) == {"parentRefs", "hostnames", "rules"}
     assert set(route["spec"]["rules"][0]) == {"matches", "backendRefs", "timeouts"}
+
+
+def test_without_keda_services_scale_by_cpu(tmp_path: Path) -> None:
+    """The component autoscaling-cpu in the place of autoscaling."""
+    manifests = _managed_with(tmp_path, "autoscaling", "autoscaling-cpu")
+    assert not [one for one in manifests if one["apiVersion"].startswith("keda.sh/")]
+    deployments = {one["metadata"]["name"]: one for one in manifests if one["kind"] == "Deployment"}
+    scaled = [one for one in manifests if one["kind"] == "HorizontalPodAutoscaler"]
+    assert {one["metadata"]["name"] for one in scaled} == {
+        "router", "case-writer", "desk", "extractor",
+    }  # fmt: skip
+    for autoscaler in scaled:
+        validate(autoscaler)
+        spec = autoscaler["spec"]
+        deployment = deployments.pop(spec["scaleTargetRef"]["name"])["spec"]
+        assert "replicas" not in deployment  # kubectl apply would undo the autoscaler's number
+        (container,) = deployment["template"]["spec"]["containers"]
+        assert "cpu" in container["resources"]["requests"]  # utilization is relative to it
+        by_keda = named("managed", "ScaledObject", autoscaler["metadata"]["name"])["spec"]
+        assert spec["minReplicas"] == by_keda["minReplicaCount"]
+        assert spec["maxReplicas"] == by_keda["maxReplicaCount"]
+        advanced = by_keda["advanced"]["horizontalPodAutoscalerConfig"]
+        assert spec["behavior"] == advanced["behavior"]
+    assert {name: one["spec"]["replicas"] for name, one in deployments.items()} == {
+        "fetcher": 2, "sender": 2,
+    }  # fmt: skip
+
+
+def _managed_with(folder: Path, component: str, other: str) -> tuple[Manifest, ...]:
+    """The overlay `managed` with another component in the place of one."""
+    overlay = folder / "overlay"
+    overlay.mkdir()
+    for file in (K8S / "overlays/managed").iterdir():
+        (overlay / file.name).write_text(file.read_text())
+    kustomization = (K8S / "overlays/managed/kustomization.yaml").read_text()
+    assert f"components/{component}" in kustomization
+    changed = kustomization.replace(f"components/{component}", f"components/{other}")
+    if other == "autoscaling-cpu":  # has none of the ScaledObjects
+        changed, _, _ = changed.partition("# Insert this namespace into the queries")
+    (overlay / "kustomization.yaml").write_text(changed.replace("../../", f"{_up(overlay)}/"))
+    return render(overlay)
 
 
 def _up(folder: Path) -> str:
