@@ -66,7 +66,9 @@ def _ubl(root: Tree) -> Values:
 
     def party(role: str) -> tuple[str | None, str | None]:
         base = f"cac:{role}/cac:Party"
-        vat = f"{base}/cac:PartyTaxScheme[normalize-space(cac:TaxScheme/cbc:ID)='VAT']/cbc:CompanyID"
+        vat = (
+            f"{base}/cac:PartyTaxScheme[normalize-space(cac:TaxScheme/cbc:ID)='VAT']/cbc:CompanyID"
+        )
         return _first(root, f"{base}/cac:PartyLegalEntity/cbc:RegistrationName"), _first(root, vat)
 
     def total(name: str) -> str | None:
