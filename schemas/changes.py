@@ -150,8 +150,8 @@ class Noted(_What, frozen=True, kw_only=True, tag="noted"):
 
 
 class StageMoved(_What, frozen=True, kw_only=True, tag="stage-moved"):
-    """The case entered `to`; `closed` is true when that stage is final, `reopened` when it left
-    one.
+    """The case entered `to`. `closed` is true if that stage is final, and `reopened` if it left a
+    final one.
 
     `from_process` and `to_process` differ when the case went to another process.
     """

@@ -36,7 +36,7 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt to deliver: `status` is None without an answer, `error` then says why.
+    """One attempt to deliver. If there was no answer, `status` is None, and `error` says why.
 
     `answer` is the beginning of the answer's body.
     """

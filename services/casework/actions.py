@@ -1,5 +1,5 @@
-"""What a person or a program may ask to be done to a case. Tagged structs, so that an API can take
-them as JSON.
+"""The actions that a person or a program may request for a case. Tagged structs, so that an API can
+take them as JSON.
 """
 
 from datetime import datetime
@@ -10,7 +10,7 @@ import msgspec
 class _Action(
     msgspec.Struct, frozen=True, kw_only=True, tag_field="action", forbid_unknown_fields=True
 ):
-    """One wish. Times are aware UTC."""
+    """A requested action. Times are aware UTC."""
 
 
 class Move(_Action, frozen=True, kw_only=True, tag="move"):
@@ -21,9 +21,7 @@ class Move(_Action, frozen=True, kw_only=True, tag="move"):
 
 
 class Assign(_Action, frozen=True, kw_only=True, tag="assign"):
-    """Assign the case to a user (an address) or a group (`group:NAME`); None takes it from
-    everyone.
-    """
+    """Assign the case to a user (address) or a group (`group:NAME`); None removes the assignee."""
 
     to: str | None
 
@@ -77,7 +75,7 @@ class MergeInto(_Action, frozen=True, kw_only=True, tag="merge"):
 
 
 class Unmerge(_Action, frozen=True, kw_only=True, tag="unmerge"):
-    """Take the case out of the one that it was merged into."""
+    """Undo the merge of the case."""
 
 
 class SplitOff(_Action, frozen=True, kw_only=True, tag="split"):

@@ -15,7 +15,7 @@ _BUILT_IN = frozenset({READER, WORKER, MANAGER})
 
 @dataclass(frozen=True)
 class ActingAs:
-    """An actor with what decides on their roles.
+    """An actor, with everything that determines their roles.
 
     `everything` is for an operator who has the database itself at hand, such as someone at the
     command line, for the desk's administrators, and for rules of the process: they hold every role.

@@ -1,4 +1,4 @@
-"""Dead letters: listed, put back into their queues, and removed with a note of who did it and
+"""Lists dead letters, returns them to their queues, and removes them with a note of who did it and
 why.
 """
 
@@ -16,7 +16,7 @@ from services.runtime.broker.topology import dead_name
 from services.runtime.store.blobs import Blobs
 from services.runtime.store.mongo import Store
 
-MAX_LETTERS = 200  # of a queue at once: they are held while one looks at them
+MAX_LETTERS = 200  # of a queue at once: they are held while they are browsed
 Allowed = Callable[[DeadLetter], bool]
 Act = Callable[[Found, DeadLetter], Awaitable[None]]
 
@@ -24,8 +24,8 @@ Act = Callable[[Found, DeadLetter], Awaitable[None]]
 class DeadLetters:
     """The dead letters of `origins`, the queues that messages failed in.
 
-    Methods raise TransientError. They take turns: whoever looks into a queue holds its messages, so
-    that another would find it empty.
+    Methods raise TransientError. They take turns: while a queue is browsed, its messages are held,
+    so that another call would find it empty.
     """
 
     def __init__(self, broker: Broker, origins: Collection[str]) -> None:
@@ -43,8 +43,8 @@ class DeadLetters:
             return found
 
     async def requeue(self, ids: Collection[str], allowed: Allowed) -> list[str]:
-        """Put letters back into the queues they failed in; returns the ids of those that were
-        there.
+        """Return letters to the queues in which they failed; returns the ids of those that were
+        found.
         """
 
         async def act(found: Found, letter: DeadLetter) -> None:
@@ -55,7 +55,7 @@ class DeadLetters:
     async def discard(
         self, ids: Collection[str], allowed: Allowed, note: Discard, store: Store
     ) -> list[str]:
-        """Remove letters; the database keeps each. Returns the ids of those that were there."""
+        """Remove letters; the database keeps each. Returns the ids of those that were found."""
 
         async def act(found: Found, letter: DeadLetter) -> None:
             await discard_letter(store, found, letter, note)
@@ -78,7 +78,7 @@ class DeadLetters:
 async def browse_letters(
     broker: Broker, origin: str, limit: int | None = MAX_LETTERS
 ) -> AsyncGenerator[tuple[Found, DeadLetter], None]:
-    """The dead letters of a queue, oldest first; each is held until the end, so that none comes
+    """The dead letters of a queue, oldest first; each is held until the end, so that none is listed
     twice. `limit` None is for all. Raises TransientError.
     """
     async with browse_queue(broker, dead_name(origin)) as queue:
@@ -91,7 +91,7 @@ async def browse_letters(
 
 
 async def requeue_letter(broker: Broker, found: Found, letter: DeadLetter) -> None:
-    """Put a letter back into the queue it failed in. Raises TransientError."""
+    """Return a letter to the queue in which it failed. Raises TransientError."""
     # Directly to its queue: the exchange would archive it again.
     await broker.publish(Outgoing.copy_of(letter.delivery, letter.origin, letter.headers))
     await found.take()

@@ -1,6 +1,6 @@
 """Whether an action is allowed, and what it changes. Pure.
 
-One function per action, all of the same shape: what is known goes in, changes come out, or an
+There is one function per action. Each takes the situation and returns changes, or raises
 `ActionRefusedError`. Everyone who works on a case goes through `decide`, so that rules cannot
 differ between the command line, the desk and programs.
 """
@@ -22,7 +22,7 @@ from services.casework.refusals import ActionRefusedError
 
 
 def decide(action: actions.Action, situation: Situation) -> Accepted:
-    """What `action` changes. Raises ActionRefusedError when the rules do not allow it."""
+    """The changes of `action`. Raises ActionRefusedError if the rules do not allow it."""
     require_worker(situation)
     if situation.case.merged_into is not None and not isinstance(action, actions.Unmerge):
         target = situation.case.merged_into

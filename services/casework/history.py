@@ -1,8 +1,7 @@
-"""From a history to the state of a case. Pure.
-
-`apply` is the only place that says what a change does to the case document: the repository writes
-what it returns, and the audit folds whole histories with it and compares. Counts, participants and
-`updated_at` are not part of the history: they follow from the comments.
+"""Computes the state of a case from its history. Pure. `apply` is the only place that defines what
+a change does to the case document: the repository writes what it returns, and the audit folds whole
+histories with it and compares. Counts, participants and `updated_at` are not part of the history:
+they follow from the comments.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -69,7 +68,7 @@ def effect(case: Case, change: Change) -> dict[str, Any]:
 
 
 def opening(change: Change) -> dict[str, Any]:
-    """The fields of a new case document that its first change settles. Raises ValueError for
+    """The fields of a new case document that its first change determines. Raises ValueError for
     another change.
     """
     match change.what:
@@ -101,8 +100,7 @@ def opening(change: Change) -> dict[str, Any]:
 
 
 def fold(changes: Sequence[Change]) -> Case:
-    """The case that a whole history leads to, with the parts named in FOLDED right and the rest
-    empty.
+    """The case after a whole history; only the parts named in FOLDED are set.
 
     Raises ValueError for an empty history, for one with a gap, and for one that does not begin with
     an opening.
@@ -143,7 +141,7 @@ def _linked(case: Case, what: Linked, _at: datetime) -> dict[str, Any]:
 
 
 def _merged(case: Case, what: Merged, at: datetime) -> dict[str, Any]:
-    """Due dates stay as they are, so that an unmerge gives back exactly what was there."""
+    """Due dates stay, so that an unmerge restores exactly the earlier state."""
     if what.into is None:
         return {}
     closed = {"status": "closed", "closed_at": at} if case.status == "open" else {}

@@ -1,4 +1,4 @@
-"""Lists of cases: what to choose and in which order, as a database query. Pure."""
+"""Lists of cases: selection and order, as a database query. Pure."""
 
 import re
 from collections.abc import Sequence
@@ -69,8 +69,8 @@ def _text_query(text: str) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class RelatedCase:
-    """A case that has something to do with another; `kind` and `by` as in
-    `schemas.changes.CaseLink`, or `refers-to` and `referred-by` for a mail that named a case.
+    """A case that is related to another; `kind` and `by` as in `schemas.changes.CaseLink`, or
+    `refers-to` and `referred-by` for a mail that named a case.
     """
 
     number: int

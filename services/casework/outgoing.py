@@ -1,7 +1,5 @@
-"""What goes out from a case, as documents of the outbox. Pure.
-
-Everything that an attempt to send needs is settled here: from whom, under which Message-ID, to
-whom.
+"""Composes the outgoing mail of a case, as documents of the outbox. Pure. Everything that an
+attempt to send needs is determined here: sender, Message-ID, recipients.
 """
 
 import hashlib
@@ -38,8 +36,8 @@ _REPLY_PREFIX = re.compile(r"(?:(?:re|odp|aw|antw|sv|vs)\s*(?:\[\d{1,3}\])?:\s*)
 
 @dataclass(frozen=True)
 class Answerable:
-    """A case as far as an answer needs it; the ids are those of the participants' latest mail, None
-    without one; `quotable` is that mail.
+    """The part of a case that an answer needs; the ids are those of the participants' latest mail,
+    None without one; `quotable` is that mail.
     """
 
     number: int
@@ -81,8 +79,8 @@ class OutgoingMailBuilder:
     def answer(
         self, answer: AnswerCase, case: Answerable, files: Sequence[Attachment], now: datetime
     ) -> OutgoingMail:
-        """An answer from a case. Raises CommandRefusedError where it can go to nobody, or not in
-        this way.
+        """An answer from a case. Raises CommandRefusedError if it has no usable recipient, or
+        cannot be sent in this way.
         """
         process = self._processes.get(case.process)
         if process is None:
@@ -152,7 +150,7 @@ class OutgoingMailBuilder:
         )
 
     def _usable(self, addresses: Iterable[str]) -> list[str]:
-        """Those to whom mail can go, ourselves left out, each once."""
+        """The addresses to which mail can be sent, without our own, each once."""
         found = [mailable(address) for address in addresses]
         return list(
             dict.fromkeys(address for address in found if address and not self._is_own(address))
@@ -182,9 +180,7 @@ class OutgoingMailBuilder:
         return to, cc
 
     def _subject(self, answer: AnswerCase, case: Answerable) -> str:
-        """With the reference before the title, so that no other number in the title comes before
-        it.
-        """
+        """The title with the reference in front, so that no other number precedes it."""
         if answer.subject is not None:
             line = " ".join(answer.subject.split())[:MAX_SUBJECT_CHARS]
             return (
@@ -264,8 +260,8 @@ class OutgoingMailBuilder:
 
 
 def mailable(address: str) -> str | None:
-    """The address as SMTP takes it from everyone (RFC 5321 section 4.1.2, without quoted forms);
-    None for others.
+    """The address in the form that every SMTP server accepts (RFC 5321 section 4.1.2, without
+    quoted forms); None for others.
     """
     local, at, domain = address.strip().rpartition("@")
     ascii_domain = _ascii_domain(domain) if at else None
@@ -274,7 +270,7 @@ def mailable(address: str) -> str | None:
 
 
 def answer_document_id(answer: AnswerCase) -> str:
-    """The answer's id in the outbox. Raises CommandRefusedError for an id that is none."""
+    """The answer's id in the outbox. Raises CommandRefusedError for an invalid id."""
     if not _ANSWER_ID.fullmatch(answer.id):
         raise CommandRefusedError("bad-id: an answer's id has 8 to 64 letters, digits and -")
     return f"answer {answer.id}"

@@ -1,8 +1,7 @@
-"""Cases that stay too long: one change and one event when the due date passes, over all replicas.
+"""Marks overdue cases: one change and one event when the due date passes, over all replicas.
 
-The time is the database's, so that a replica whose clock is wrong finds nothing too early. Who
-marks a case increments its revision in the same transaction, so that of two replicas one is
-refused.
+The time is the database's, so that a replica whose clock is wrong finds nothing too early. Marking
+a case increments its revision in the same transaction, so that one of two replicas is refused.
 """
 
 from datetime import datetime
@@ -35,7 +34,7 @@ class OverdueSweep:
         self._changes = store.collection(Change.COLLECTION)
 
     async def run(self, stop: Stop) -> None:
-        """Sweep until `stop`. An outage is waited for."""
+        """Sweep until `stop`. Waits during an outage."""
         while not await stop.wait(INTERVAL_S):
             try:
                 await self.sweep()

@@ -1,6 +1,6 @@
 """Parked and ignored mails in MongoDB: find, read, discard and retry them.
 
-The command line and the case writer's gauges use this repository; other services can, too.
+The command line and the case writer's gauges use this repository; other services can as well.
 """
 
 import uuid
@@ -133,7 +133,7 @@ class ParkedMailRepository:
     async def retry(
         self, mail: Mail, publish: Callable[[Outgoing], Awaitable[None]], *, inline_bytes: int
     ) -> None:
-        """Publish the mail to the router again, which decides by the current settings.
+        """Publish the mail to the router again, which decides with the current settings.
 
         A mail larger than `inline_bytes` travels by reference. Raises PermanentError if
         `why_not_retryable` gives a reason.
@@ -149,7 +149,7 @@ class ParkedMailRepository:
         *,
         inline_bytes: int,
     ) -> None:
-        """Ask the case writer to add the mail to a case, whatever the rules say of it.
+        """Ask the case writer to add the mail to a case, regardless of the rules.
 
         `actor` is named in the decision. Raises PermanentError if `why_not_retryable` gives a
         reason.

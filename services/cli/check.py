@@ -47,9 +47,8 @@ class Finding:
 
 def check(*, config: Config = DEFAULT_CONFIG, json: Json = False) -> int:
     """Check the settings, then log in to the broker, the database, every mailbox, every SMTP
-    server, and to the OpenID provider as far as that goes without a person.
-
-    Prints a line for each. Exit status 1 if one fails, 2 if the settings are invalid.
+    server, and check the OpenID provider as far as that is possible without a person. Prints a line
+    for each. Exits with 1 if one fails, and with 2 if the settings are invalid.
     """
     settings = with_running_servers(load_settings(config, os.environ), config)
     Templates(settings)  # raises SettingsError if one is invalid

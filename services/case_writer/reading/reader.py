@@ -166,7 +166,8 @@ class _Reader:
         return html
 
     def _attachments(self, found: Found, files: Files) -> list[Attachment]:
-        """Those of the mail itself first, as parts of attached messages may be too many."""
+        """The attachments of the mail itself come first, because those of attached messages may
+        exceed the limit."""
         if not (found.files or found.uuencoded or self._pictures):
             return []
         own = [file for file in found.files if not file.from_message]

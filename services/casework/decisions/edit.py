@@ -13,9 +13,8 @@ from services.casework.refusals import ActionRefusedError
 
 
 def edit(action: actions.Edit, situation: Situation) -> Accepted:
-    """What changes; a property that has its new value already is left out.
-
-    Raises ActionRefusedError as the single actions do, and when nothing is left to change.
+    """The changes; a property that already has its new value is left out. Raises ActionRefusedError
+    as the single actions do, and if nothing changes.
     """
     steps: list[Callable[[], Accepted]] = []
     if action.title is not UNSET:

@@ -26,7 +26,7 @@ def set_title(action: actions.SetTitle, situation: Situation) -> Accepted:
     if not title or len(title) > MAX_TITLE_CHARS:
         problem = "the title is empty" if not title else f"the title has {len(title)} characters"
         raise ActionRefusedError(
-            "invalid-title", problem, f"give one of 1 to {MAX_TITLE_CHARS} characters"
+            "invalid-title", problem, f"give a title of 1 to {MAX_TITLE_CHARS} characters"
         )
     if title == situation.case.title:
         raise ActionRefusedError(

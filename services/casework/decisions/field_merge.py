@@ -1,4 +1,4 @@
-"""What a mail's values change in its case. Pure.
+"""Merges the values of a mail into the fields of its case. Pure.
 
 A mail describes its case; it never moves, assigns or closes it. A person's value is never replaced.
 The same mails give the same fields in whatever order they are read, and however often.
@@ -16,14 +16,16 @@ from services.casework.decisions.invoice_keys import are_corrections
 from services.runtime.settings import Field, FieldSource, Process
 
 PERSON = "person"
-MAX_CANDIDATES = 20  # a case with more mails that speak of a field keeps those that count most
+MAX_CANDIDATES = (
+    20  # if more mails have a value for a field, the case keeps those with the highest precedence
+)
 MAX_FLAGS = 50
 MAX_FLAGGING_MAILS = 200  # of one case, whose flags are known by mail
 
 
 @dataclass(frozen=True)
 class MailFacts:
-    """What decides whether a mail may set fields.
+    """The facts that decide whether a mail may set fields.
 
     `at` is the time of the mail's comment. `is_stranger` is true if its author did not take part in
     the case when it came. `answers` is true if the mail refers to a Message-ID that only someone in
@@ -69,7 +71,7 @@ def may_set(field: Field, source: FieldSource, facts: MailFacts) -> bool:
 
 
 def merge(case: Case, process: Process, read: FieldsRead, facts: MailFacts) -> FieldsSet | None:
-    """What the mail changes in the fields and flags of its case; None if that is nothing."""
+    """The changes of the mail to the fields and flags of its case; None if there are none."""
     said = _permitted(process, read, facts)
     candidates = {
         name: merged
@@ -84,7 +86,8 @@ def merge(case: Case, process: Process, read: FieldsRead, facts: MailFacts) -> F
 def described(
     case: Case, candidates: dict[str, list[FieldValue]], mail_flags: dict[str, list[str]]
 ) -> FieldsSet | None:
-    """What changes in the case when mails say these things from now on; None if that is nothing."""
+    """The changes of the case if its mails have these values from now on; None if there are
+    none."""
     values: dict[str, FieldValue | None] = {}
     for name, those in candidates.items():
         current, best = case.fields.get(name), those[0] if those else None
@@ -137,7 +140,7 @@ def _said_before(case: Case, key: str) -> list[str]:
 def _candidates(
     case: Case, field: Field | None, name: str, value: FieldValue | None, read: FieldsRead
 ) -> list[FieldValue]:
-    """What mails say about a field, what counts most first: this mail's word is replaced.
+    """The values of a field by mail, in order of precedence; those of this mail are replaced.
 
     If the reading was cut short, a value that is missing now may still be there.
     """
@@ -178,7 +181,7 @@ def _is_contradicted(those: Sequence[FieldValue]) -> bool:
 def _flags_of_mail(case: Case, read: FieldsRead) -> list[str] | None:
     """The flags that the mail gives the case from now on; None if they stay.
 
-    If the reading was cut short, what was found before may still be true.
+    If the reading was cut short, earlier values may still be true.
     """
     known = case.mail_flags.get(read.mail_key, [])
     if not known and len(case.mail_flags) >= MAX_FLAGGING_MAILS:
@@ -191,10 +194,9 @@ def _flags_of_mail(case: Case, read: FieldsRead) -> list[str] | None:
 def _flags(
     case: Case, candidates: Mapping[str, list[FieldValue]], mail_flags: Mapping[str, list[str]]
 ) -> list[str] | None:
-    """The flags from now on; None if they stay. What no mail gives any longer goes.
-
-    A flag that a mail gave before and that the case no longer has was settled by a person: it does
-    not come back.
+    """The new flags; None if they stay. A flag that no mail gives any more is removed. If a mail
+    gave a flag before and the case no longer has it, a person has settled it, and it is not set
+    again.
     """
     before = {flag for those in case.mail_flags.values() for flag in those}
     now = {key: those for key, those in {**case.mail_flags, **mail_flags}.items() if those}

@@ -1,6 +1,5 @@
-"""By what the same invoice is recognized in another case, whatever its format. Pure.
-
-Keys are digests: what they stand for cannot be read from them.
+"""The keys by which the same invoice is recognized in another case, whatever its format. Pure. Keys
+are digests, which do not reveal the values.
 """
 
 import hashlib
@@ -20,7 +19,7 @@ _POLISH = re.compile(r"PL([0-9]{10})")
 
 
 def document_keys(invoice: InvoiceRead) -> Iterator[tuple[str, str]]:
-    """How the invoice may be recognized, surest first, as (how, key)."""
+    """The keys of the invoice as (kind, key), the most certain first."""
     if invoice.ksef_number:
         yield "ksef-number", _key("ksef", ksef_digits(invoice.ksef_number))
     yield "xml", _key("xml", invoice.xml_sha256)
@@ -30,7 +29,7 @@ def document_keys(invoice: InvoiceRead) -> Iterator[tuple[str, str]]:
 
 
 def corrected_keys(invoice: InvoiceRead) -> Iterator[tuple[str, str]]:
-    """How each invoice that this one corrects is recognized, as (how, key)."""
+    """The keys of each invoice that this one corrects, as (kind, key)."""
     for corrected in invoice.corrects:
         if corrected.ksef_number:
             yield "ksef-number", _key("ksef", ksef_digits(corrected.ksef_number))
@@ -72,7 +71,7 @@ def is_better(by: str, than: str) -> bool:
 
 
 def correction_key(number: int) -> str:
-    """By what the case of a correction is remembered."""
+    """The key under which the case of a correction is stored."""
     return f"correction:{number}"
 
 
@@ -106,7 +105,7 @@ def digest(text: str) -> str:
 
 
 def _kind(invoice: InvoiceRead) -> str:
-    """Formats number the kinds of invoices differently; these three are what matters."""
+    """Formats number the kinds of invoices differently; only these three matter."""
     if invoice.is_correction:
         return "correction"
     return "advance" if invoice.kind in _ADVANCE else "invoice"

@@ -1,4 +1,4 @@
-"""What mails say about fields follows the mails: when they are split off, merged in, or leave.
+"""Moves the field values of mails with the mails, when they are split off, merged in, or leave.
 Pure.
 """
 
@@ -13,11 +13,9 @@ from services.runtime.settings import Field, Process
 def arrived(
     case: Case, process: Process | None, origin: Case, mails: Collection[str] | None = None
 ) -> FieldsSet | None:
-    """What `mails` of case `origin` change in `case`, as if they had come as replies; None if
-    nothing.
-
-    Without `mails`, all of them arrive. What they said in `case` before is replaced. A source that
-    counts only when a case opens fills what is empty, and replaces nothing.
+    """The changes of `mails` of case `origin` to `case`, as if they were replies; None if there are
+    none. Without `mails`, all of them move. Their earlier values in `case` are replaced. A source
+    that counts only when a case opens fills what is empty, and replaces nothing.
     """
     coming = mails_of(origin) if mails is None else mails
     candidates = {}
@@ -39,7 +37,7 @@ def arrived(
 
 
 def left(case: Case, mails: Collection[str]) -> FieldsSet | None:
-    """What the case loses when these mails leave it; None if nothing."""
+    """The changes of the case when these mails leave it; None if there are none."""
     candidates = {
         name: [value for value in those if value.by not in mails]
         for name, those in case.candidates.items()
@@ -49,7 +47,7 @@ def left(case: Case, mails: Collection[str]) -> FieldsSet | None:
 
 
 def mails_of(case: Case) -> set[str]:
-    """The mails that say something about the case."""
+    """The mails that have values for the case."""
     return {value.by for those in case.candidates.values() for value in those} | set(
         case.mail_flags
     )

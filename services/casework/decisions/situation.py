@@ -1,4 +1,4 @@
-"""What a decision depends on, and what it changes. Pure."""
+"""The input of a decision, and its result. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from services.runtime.settings import Process
 
 @dataclass(frozen=True)
 class CommentInfo:
-    """A comment of the case, as far as splitting needs it."""
+    """The part of a comment that splitting needs."""
 
     id: str
     kind: str
@@ -65,7 +65,7 @@ class AutomaticMail:
 
 @dataclass(frozen=True)
 class Accepted:
-    """What an action changes, by case number, in order. `by_rule` follow from the settings, not
+    """The changes of an action, by case number, in order. `by_rule` follow from the settings, not
     from the actor.
 
     `note` is the text of the comment to write, None for most; `mail` goes out; `split` are the

@@ -22,14 +22,14 @@ from services.runtime.store.mongo import Collection, Document, Store
 SCANNED_TOGETHER = 200
 EMPTY_ANSWER = b"{}"
 
-# What is left of a document: the fields that change, none, or None for a document that goes as a
-# whole.
+# What is left of a document: the fields that change, which may be none; None if the document is
+# deleted.
 Remainder = Document | None
 
 
 class DeskRecords:
-    """Erases in each collection of its own accord; a repeated erasure finds what is left. Methods
-    raise TransientError.
+    """Erases in each collection separately; a repeated erasure finds what is left. Methods raise
+    TransientError.
     """
 
     def __init__(self, store: Store) -> None:
@@ -123,7 +123,7 @@ def _view(view: Document, pattern: re.Pattern[str]) -> Remainder:
 
 
 def _answer(kept: Document, pattern: re.Pattern[str]) -> Document:
-    """An answer that is kept for repeated requests: that there was one stays, what it said goes."""
+    """A response that is kept for repeated requests: the record stays, without its content."""
     body: bytes = kept.get("body") or b""
     try:
         texts = list(_texts(msgspec.json.decode(body)))

@@ -1,4 +1,4 @@
-"""What an erasure leaves of the documents of outgoing mails and of the history. Pure."""
+"""Redacts the documents of outgoing mails and of the history. Pure."""
 
 import re
 from collections.abc import Sequence
@@ -19,8 +19,8 @@ def redacted_only(
 
 
 def without_erased_recipients(mail: dict[str, Any]) -> dict[str, Any]:
-    """An outgoing mail without the person among those who still get it; nothing goes out when
-    nobody is left.
+    """An outgoing mail without the person among its remaining recipients; if nobody is left, it is
+    not sent.
     """
     if mail["state"] not in {"pending", "claimed"}:
         return mail

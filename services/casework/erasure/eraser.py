@@ -1,8 +1,8 @@
 """Erases a person's data from the database: one transaction per case, then the blobs.
 
-What stays is what proves that nothing was lost: case numbers, mail keys, times, outcomes. A
-repeated erasure finds what an interrupted one left. The archives on the broker keep their mails
-until they age out; the report says until when.
+Case numbers, mail keys, times and outcomes stay, as proof that nothing was lost. A repeated erasure
+finds what an interrupted one left. The archives on the broker keep the person's mails until their
+retention ends; the report gives the date.
 """
 
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ class Eraser:
         traces = await self._person.traces(address)
         run = ErasureRun(traces, actor, await self._placeholder(dry_run=dry_run), dry_run)
         run.report.names = sorted(traces.names)
-        # First, while the cases still say under which names and by which lines a person is found.
+        # First, while the cases still have the names and lines by which the person is found.
         await self._desk.erase(run)
         for number in await self._person.case_numbers(traces):
             await self._case.erase(number, run, self._person.read)
@@ -55,7 +55,7 @@ class Eraser:
     async def retire(self, now: datetime, actor: Actor, *, dry_run: bool = False) -> ErasureReport:
         """Empty the cases that were closed longer ago than their process keeps them.
 
-        Numbers, times and outcomes stay; everything that anyone wrote goes.
+        Numbers, times and outcomes stay; everything that anyone wrote is removed.
         """
         run = ErasureRun(
             Traces("", (), ()), actor, await self._placeholder(dry_run=dry_run), dry_run

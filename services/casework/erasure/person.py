@@ -50,7 +50,7 @@ class PersonErasure:
         self._mails = store.collection(Mail.COLLECTION)
 
     async def traces(self, address: str) -> Traces:
-        """How the person of an address shows in the comments and cases that are theirs."""
+        """The names and lines that identify the person in their own comments and cases."""
         exact = _exactly(address)
         written = await self._comments.find({"author.address": exact}, ["author", "text"])
         opened = await self._cases.find({"opened_by.address": exact}, ["opened_by"])
@@ -153,7 +153,7 @@ class PersonErasure:
         return found
 
     async def erase_unplaced(self, run: ErasureRun) -> None:
-        """Parked and ignored mails that the person wrote: their content goes, their outcome
+        """Parked and ignored mails that the person wrote: their content is removed, their outcome
         stays.
         """
         pattern, last = run.traces.pattern(), ""

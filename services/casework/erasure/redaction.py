@@ -1,7 +1,7 @@
-"""What erasing a person's data leaves of each document. Pure.
+"""Redacts a person's data in each document. Pure.
 
-Numbers, times and hashes stay; names, addresses and texts go. A text of someone else keeps its own
-words: only what is the person's is replaced, and the quoted rest is dropped.
+Numbers, times and hashes stay; names, addresses and texts are removed. A text of someone else keeps
+its own words: only what is the person's is replaced, and the quoted rest is dropped.
 """
 
 import re
@@ -27,7 +27,8 @@ _KEPT_KEYS = frozenset(
 
 @dataclass(frozen=True)
 class Traces:
-    """How a person shows in documents: their address, their names, and lines that they wrote."""
+    """The traces of a person in documents: their address, their names, and lines that they
+    wrote."""
 
     address: str
     names: Collection[str]

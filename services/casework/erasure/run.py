@@ -49,7 +49,7 @@ class CaseErasure:
 
 @dataclass
 class ErasureRun:
-    """One erasure: whose data, by whom, and what came of it so far."""
+    """One erasure: whose data, by whom, and the results so far."""
 
     traces: Traces
     actor: Actor

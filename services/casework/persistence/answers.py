@@ -1,4 +1,4 @@
-"""The outbox, and what an answer needs to know of its case, in MongoDB."""
+"""The outbox, and the facts about a case that an answer needs, in MongoDB."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -64,7 +64,7 @@ class MongoAnswers:
 
         async def body(session: Session) -> Sequence[Change]:
             answered = Answered(outgoing=mail.id, to=mail.to)
-            # The revision is looked at first: a repeated answer is stale, not a conflict.
+            # The revision is checked first: a repeated answer is stale, not a conflict.
             written = await record_change(
                 self._store, mail.case, answered, actor, session, expected=expected
             )

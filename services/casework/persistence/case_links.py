@@ -26,7 +26,7 @@ _BACK: dict[LinkKind, LinkKind] = {
 
 @dataclass
 class CaseLinks:
-    """Adds to `written` what links do to cases. Methods raise TransientError.
+    """Adds the effects of links on cases to `written`. Methods raise TransientError.
 
     `mail_key` is the mail that the links were found in, None if a person's action changes them.
     """
@@ -40,8 +40,8 @@ class CaseLinks:
     async def add(self, case: Case, target: int, kind: LinkKind, by: str) -> bool:
         """Link `case` to case `target`, and back; returns whether that is new.
 
-        A link that is there already gets the better evidence of the two. A case that has MAX_LINKS
-        gets no more.
+        An existing link keeps the better evidence of the two. A case that has MAX_LINKS gets no
+        more.
         """
         other = await self.case(target)
         if other is None or target == case.number:
@@ -52,14 +52,14 @@ class CaseLinks:
         return is_new
 
     async def remove(self, case: Case, link: CaseLink) -> None:
-        """End a link of `case`, and the one back."""
+        """End a link of `case`, and the link in the other direction."""
         self._remove(self.written.cases.get(case.number, case), link.case, link.kind)
         other = await self.case(link.case)
         if other is not None:
             self._remove(other, case.number, _BACK[link.kind])
 
     async def case(self, number: int) -> Case | None:
-        """The case with what `written` does to it; None if there is none."""
+        """The case with the changes in `written`; None if there is none."""
         if number in self.written.cases:
             return self.written.cases[number]
         cases = self.store.collection(Case.COLLECTION)
@@ -78,7 +78,7 @@ class CaseLinks:
         return not same
 
     def _remove(self, case: Case, target: int, kind: LinkKind) -> None:
-        """The flag goes with the last link to a duplicate."""
+        """The flag is removed with the last link to a duplicate."""
         gone = [link for link in case.links if (link.case, link.kind) == (target, kind)]
         if not gone:
             return

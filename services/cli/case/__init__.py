@@ -1,1 +1,1 @@
-"""`mailcase case`: look at cases and work them."""
+"""`mailcase case`: show cases and work on them."""

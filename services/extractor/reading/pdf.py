@@ -158,7 +158,7 @@ class EmbeddedFiles:
                 yield one_visible_line(name)[:_MAX_NAME_CHARS] or _UNNAMED, content
 
     def _specifications(self) -> "Iterator[DictionaryObject]":
-        """The file specifications of the document, some perhaps twice."""
+        """The file specifications of the document; some may occur twice."""
         catalog = self._reader.root_object
         names = self._dictionary(catalog.get("/Names"))
         candidates = self._name_tree(names.get("/EmbeddedFiles")) if names is not None else []

@@ -124,11 +124,11 @@ class _Splitter:
         return self._parts
 
     def _goes_on(self, closing: _Line) -> bool:
-        """Whether more parts of a multipart follow its closing line; then they are parts of it all
-        the same.
+        """Whether parts of a multipart follow its closing line; they then count as its parts as
+        well.
 
-        The search ends at the next line of an outer multipart. An outer one with the same boundary
-        means its own parts.
+        The search ends at the next line of an outer multipart. If an outer multipart has the same
+        boundary, the parts are those of the outer one.
         """
         boundary = self._open[-1].boundary or b""
         if any(outer.boundary == boundary for outer in self._open[:-1]):

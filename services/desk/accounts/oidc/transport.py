@@ -77,7 +77,7 @@ class ProviderTransport:
         except (OSError, HTTPException, ValueError) as error:
             raise ProviderUnavailableError(f"{host} does not answer: {error}") from error
         if len(content) > MAX_ANSWER_BYTES:
-            raise ProviderUnavailableError(f"the answer of {host} is too large")
+            raise ProviderUnavailableError(f"the response of {host} is too large")
         return _json_object(content, host)
 
 
@@ -87,7 +87,7 @@ def _json_object(content: bytes, host: str | None) -> dict[str, Any]:
     except (ValueError, RecursionError):
         answer = None
     if not isinstance(answer, dict):  # not shown: it may hold a token
-        raise ProviderUnavailableError(f"the answer of {host} is not a JSON object")
+        raise ProviderUnavailableError(f"the response of {host} is not a JSON object")
     return answer
 
 

@@ -18,8 +18,8 @@ DEAD_QUEUES = tuple(name for name in QUEUES if name.endswith(".dead"))
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
     """Each is counted up to 1,000. `todo` are open cases of the caller, their groups and nobody;
-    `mine` those of the caller. `parked` and `dead` are null for who may not manage parked mail;
-    `dead` also while the broker does not answer.
+    `mine` those of the caller. `parked` and `dead` are null for callers who may not manage parked
+    mail; `dead` also while the broker does not answer.
     """
 
     todo: int
