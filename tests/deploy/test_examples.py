@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from services.runtime.settings import URL_VARIABLES, load_settings
+from tests.deploy.custom_resources import mistakes
 from tests.deploy.manifests import (
     K8S,
     OVERLAYS,
@@ -146,6 +147,12 @@ def _selects(manifest: Manifest, labels: dict[str, str]) -> bool:
     return selects(selector, labels)
 
 
+def test_the_certificates_are_valid_for_cert_manager() -> None:
+    documents = list(_documents("certificates.yaml"))
+    assert {document["kind"] for document in documents} == {"Issuer", "Certificate"}
+    assert [mistake for document in documents for mistake in mistakes(document)] == []
+
+
 def test_the_certificates_have_the_names_that_the_guide_lists() -> None:
     guide = (ROOT / "docs/kubernetes.md").read_text()
     certificates = {
@@ -172,6 +179,7 @@ def test_the_desk_is_behind_a_gateway_as_well_as_behind_an_ingress(tmp_path: Pat
     manifests = _managed_with(tmp_path, "desk-ingress", "desk-gateway")
     assert not [manifest for manifest in manifests if manifest["kind"] == "Ingress"]
     (route,) = [manifest for manifest in manifests if manifest["kind"] == "HTTPRoute"]
+    assert mistakes(route) == []
     (ingress,) = of_kind("managed", "Ingress")
     (backend,) = route["spec"]["rules"][0]["backendRefs"]
     (service,) = [manifest for manifest in manifests if manifest["kind"] == "Service"]
