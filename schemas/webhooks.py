@@ -38,7 +38,8 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True):
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt to deliver. If there was no answer, `status` is None, and `error` says why.
 
-    `answer` is the beginning of the answer's body.
+    `answer` is the beginning of the answer's body. With `address_refused`, nothing was sent because
+    of where the name leads: the API shows `error` and `duration_ms` to managers only.
     """
 
     at: datetime
@@ -46,6 +47,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     status: int | None = None
     error: str = ""
     answer: str = ""
+    address_refused: bool = False
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):

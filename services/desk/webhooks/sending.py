@@ -16,10 +16,16 @@ from services.desk.webhooks.targets import (
     RefusedAddressError,
     Target,
     choose_address,
+    is_address,
     parse_target,
 )
 
 RESOLVE_TIMEOUT_S = 5.0
+
+
+class AddressRefusedError(DeliveryError):
+    """Nothing was sent, because of where the name leads."""
+
 
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 
@@ -53,24 +59,32 @@ class WebhookSender:
         self._tls = tls or tls_context()
 
     async def send(self, webhook: Webhook, delivery: Delivery, now: datetime) -> Answer:
-        """Raises DeliveryError."""
+        """Raises DeliveryError, AddressRefusedError if the name leads nowhere, or somewhere that
+        webhooks must not reach.
+        """
         try:
             target = parse_target(webhook.url)
+        except InvalidUrlError as error:
+            raise DeliveryError(str(error)) from error
+        try:
             # Resolved once: the connection goes to the address that was checked.
             addresses = await self._resolver(target.host, target.port)
             address = choose_address(target, addresses, self._allowed)
-        except (InvalidUrlError, RefusedAddressError) as error:
-            raise DeliveryError(str(error)) from error
+        except (DeliveryError, RefusedAddressError) as error:
+            raise AddressRefusedError(str(error)) from error
         body, timestamp = payload(delivery), round(now.timestamp())
         headers = signed_headers(_keys(webhook, now), delivery.id, timestamp, body)
         return await post(target, address, headers, body, self._tls)
 
-    async def check(self, url: str) -> Target:
-        """The target of a URL that may be reached now. Raises InvalidUrlError, RefusedAddressError,
-        DeliveryError for a name that cannot be resolved.
+    def check(self, url: str) -> Target:
+        """The target of a URL. Raises InvalidUrlError, RefusedAddressError for an address as host.
+
+        A name is resolved at delivery only, so that whoever adds webhooks does not learn which
+        names there are.
         """
         target = parse_target(url)
-        choose_address(target, await self._resolver(target.host, target.port), self._allowed)
+        if is_address(target.host):
+            choose_address(target, [target.host], self._allowed)
         return target
 
 

@@ -95,6 +95,15 @@ def _is_host(host: str) -> bool:
     return len(host) <= 253 and _HOST.fullmatch(host) is not None
 
 
+def is_address(host: str) -> bool:
+    """Whether a host is written as an address, not as a name."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def is_public(address: Address) -> bool:
     """Whether an address is reachable over the internet and belongs to nobody special."""
     if isinstance(address, IPv4Address):

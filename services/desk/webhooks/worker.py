@@ -16,7 +16,7 @@ from services.desk.webhooks import metrics
 from services.desk.webhooks.http_client import Answer, DeliveryError
 from services.desk.webhooks.payload import pause_after
 from services.desk.webhooks.repository import Webhooks
-from services.desk.webhooks.sending import WebhookSender
+from services.desk.webhooks.sending import AddressRefusedError, WebhookSender
 from services.runtime.errors import TransientError
 from services.runtime.logs import get_logger
 from services.runtime.process.lifecycle import Stop
@@ -111,17 +111,19 @@ class WebhookWorker:
             await self._webhooks.settle(delivery, claim, None, fields)
             return
         started = time.monotonic()
-        answer, error = None, ""
+        answer, error, is_refused = None, "", False
         try:
             answer = await self._sender.send(webhook, delivery, now)
         except DeliveryError as failure:
             error = str(failure)
+            is_refused = isinstance(failure, AddressRefusedError)
         attempt = Attempt(
             at=now,
             duration_ms=round((time.monotonic() - started) * 1000),
             status=answer.status if answer else None,
             error=error or _problem(answer),
             answer=answer.excerpt if answer else "",
+            address_refused=is_refused,
         )
         await self._settle(webhook, delivery, claim, attempt, answer)
 

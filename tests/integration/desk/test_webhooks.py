@@ -22,6 +22,7 @@ from services.desk.audit_log import AuditFilter
 from services.desk.desk import Desk
 from services.desk.event_consumer import EventConsumer
 from services.desk.search.index import SearchIndex
+from services.desk.webhooks.http_client import DeliveryError
 from services.desk.webhooks.owners import WebhookOwners
 from services.desk.webhooks.payload import MAX_ATTEMPTS, new_delivery
 from services.desk.webhooks.sending import WebhookSender
@@ -70,9 +71,14 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
 
 
 @asynccontextmanager
-async def working(desk: Desk, broker: Broker | None = None, desks: int = 1) -> AsyncIterator[None]:
+async def working(
+    desk: Desk,
+    broker: Broker | None = None,
+    desks: int = 1,
+    sender: WebhookSender | None = None,
+) -> AsyncIterator[None]:
     """Desks that store and deliver."""
-    stop, sender = Stop(), WebhookSender(networks(["127.0.0.0/8"]))
+    stop, sender = Stop(), sender or WebhookSender(networks(["127.0.0.0/8"]))
     running = []
     for _ in range(desks):
         worker = WebhookWorker(desk.webhooks, sender, may_see_invoices)
@@ -356,10 +362,8 @@ async def test_a_webhook_is_managed_by_its_owner_alone(
     ("body", "pointer"),
     [
         ({"url": "http://127.0.0.1/"}, "/url"),
-        ({"url": "https://localhost/"}, "/url"),
         ({"url": "https://[::1]/"}, "/url"),
         ({"url": "https://169.254.169.254/latest/meta-data"}, "/url"),
-        ({"url": "https://nowhere.invalid/"}, "/url"),
         ({"url": "nonsense"}, "/url"),
         ({"url": "https://a.example/", "events": ["never"]}, "/events/0"),
         ({"url": "https://a.example/", "processes": ["help", "invoices"]}, "/processes/1"),
@@ -397,6 +401,43 @@ async def test_deliveries_are_listed_and_sent_again(
     await allowing.webhooks.disable("wh_1", "a test", await allowing.webhooks.now())
     refused = await client("anna").ask("POST", f"{path}/{listed['id']}/redeliveries")
     assert (refused.status, refused.json()["reason"]) == (409, "webhook-disabled")
+
+
+async def test_only_managers_see_where_a_name_leads(
+    desk: Desk, client: Clients, receiver: Receiver
+) -> None:
+    """A worker cannot find out which names the network has, by adding or by sending."""
+
+    async def resolver(host: str, _port: int) -> list[str]:
+        if host == "nowhere.test":
+            raise DeliveryError(f"{host} cannot be resolved")
+        return ["10.0.0.7"]
+
+    seen: list[tuple[str, int]] = []
+    known: list[tuple[str, int]] = []
+    path = f"{PREFIX}/webhooks/wh_1/deliveries/wh_1.235.2"
+    for host in ("nowhere.test", "inside.test"):
+        answer = await client("hans").ask("POST", f"{PREFIX}/webhooks", {"url": f"https://{host}/"})
+        assert answer.status == 201, answer.body
+        await subscribe(desk, receiver, url=f"https://{host}/")
+        await queue_event(desk)
+
+        async def was_tried() -> bool:
+            return (await desk.webhooks.deliveries("wh_1", [], 1))[0].tries == 1
+
+        async with working(desk, sender=WebhookSender(resolver=resolver)):
+            await until(was_tried)
+        for reader, found in (("anna", seen), ("maria", known)):
+            owner = {"$set": {"owner": f"{reader}@office.example"}}
+            await desk.store.collection(Webhook.COLLECTION).update({"_id": "wh_1"}, owner)
+            [attempt] = (await client(reader).ask("GET", path)).json()["attempts"]
+            found.append((attempt["error"], attempt["duration_ms"]))
+        await desk.webhooks.remove("wh_1")
+    assert seen[0] == seen[1]
+    assert [error.partition(" ")[2][:15] for error, _ in known] == [
+        "cannot be resol",
+        "is at an addres",
+    ]
 
 
 async def test_nobody_has_more_than_their_share_of_webhooks(

@@ -3,8 +3,13 @@
 from datetime import datetime
 
 import msgspec
+from msgspec import structs
 
 from schemas.webhooks import Attempt, Delivery, DeliveryState, Webhook, WebhookState
+
+UNREACHABLE = (
+    "the host name leads to no address that webhooks may reach: a manager sees the reason here"
+)
 
 
 class WebhookView(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,8 +81,17 @@ def webhook_view(webhook: Webhook) -> WebhookView:
     return WebhookView(**{name: getattr(webhook, name) for name in WebhookView.__struct_fields__})
 
 
-def delivery_view(delivery: Delivery) -> DeliveryView:
+def delivery_view(delivery: Delivery, *, with_addresses: bool) -> DeliveryView:
+    """Without addresses, a name that does not exist looks like one that must not be reached."""
     waiting = delivery.due_at if delivery.state == "pending" else None
     names = set(DeliveryView.__struct_fields__) - {"next_attempt_at"}
     shown = {name: getattr(delivery, name) for name in names}
+    if not with_addresses:
+        shown["attempts"] = [_without_address(attempt) for attempt in delivery.attempts]
     return DeliveryView(next_attempt_at=waiting, **shown)
+
+
+def _without_address(attempt: Attempt) -> Attempt:
+    if not attempt.address_refused:
+        return attempt
+    return structs.replace(attempt, error=UNREACHABLE, duration_ms=0)

@@ -9,7 +9,7 @@ from msgspec import Meta, structs
 
 from schemas.cloud_events import CHANGE_NAMES
 from schemas.stored import to_document
-from schemas.webhooks import Webhook
+from schemas.webhooks import Delivery, Webhook
 from services.desk.access import Permission
 from services.desk.api.webhooks.webhook_views import (
     DeliveryList,
@@ -24,7 +24,6 @@ from services.desk.api.webhooks.webhook_views import (
 from services.desk.http.cursors import Place, after, read_cursor, write_cursor
 from services.desk.http.endpoint import Call, Endpoint, NoQuery, Reply
 from services.desk.http.problems import FieldError, ProblemError, not_found
-from services.desk.webhooks.http_client import DeliveryError
 from services.desk.webhooks.signing import new_secret
 from services.desk.webhooks.targets import InvalidUrlError, RefusedAddressError
 
@@ -94,7 +93,7 @@ async def add_webhook(call: Call[NoQuery, WebhookRequest]) -> Reply:
     """Subscribe a URL to events. The answer has the secret, which is shown this once."""
     asked, actor = call.body, call.principal.acting.actor
     _check_names(call, asked.events, asked.processes)
-    await _check_url(call, asked.url)
+    _check_url(call, asked.url)
     mine = {"owner": actor.id, "owner_kind": actor.kind}
     if len(await call.desk.webhooks.all(mine)) >= MAX_OWN_WEBHOOKS:
         raise ProblemError(
@@ -130,7 +129,7 @@ async def patch_webhook(call: Call[NoQuery, WebhookPatch]) -> Reply:
     changed = structs.replace(webhook, **given, updated_at=await call.desk.webhooks.now())
     _check_names(call, changed.events, changed.processes)
     if changed.url != webhook.url:
-        await _check_url(call, changed.url)
+        _check_url(call, changed.url)
     if changed.state == "active":
         changed = structs.replace(changed, disabled_reason="")
     elif webhook.state == "active":
@@ -179,7 +178,7 @@ async def list_deliveries(call: Call[DeliveriesQuery, None]) -> Reply:
     following = None
     if has_more:
         following = write_cursor(Place(sort=_SORT, at=page[-1].created_at, id=page[-1].id))
-    items = [delivery_view(delivery) for delivery in page]
+    items = [_shown(call, delivery) for delivery in page]
     return Reply(DeliveryList(items=items, next=following, has_more=has_more))
 
 
@@ -189,7 +188,7 @@ async def show_delivery(call: Call[NoQuery, None]) -> Reply:
     delivery = await call.desk.webhooks.delivery(webhook.id, call.path["delivery"])
     if delivery is None:
         raise not_found("delivery")
-    return Reply(delivery_view(delivery))
+    return Reply(_shown(call, delivery))
 
 
 async def redeliver(call: Call[NoQuery, None]) -> Reply:
@@ -206,7 +205,13 @@ async def redeliver(call: Call[NoQuery, None]) -> Reply:
         )
     await call.desk.audit(call, "webhook-redelivered", delivery.id)
     again = await call.desk.webhooks.delivery(webhook.id, delivery.id)
-    return Reply(delivery_view(again or delivery))
+    return Reply(_shown(call, again or delivery))
+
+
+def _shown(call: Call[Any, Any], delivery: Delivery) -> DeliveryView:
+    """Only managers see where names lead."""
+    is_manager = call.desk.access.may(call.principal, Permission.PARKED)
+    return delivery_view(delivery, with_addresses=is_manager)
 
 
 def _check_names(call: Call[Any, Any], events: list[str], processes: list[str]) -> None:
@@ -228,11 +233,11 @@ def _check_names(call: Call[Any, Any], events: list[str], processes: list[str]) 
         )
 
 
-async def _check_url(call: Call[Any, Any], url: str) -> None:
+def _check_url(call: Call[Any, Any], url: str) -> None:
     """Raises ProblemError 422 for a URL that cannot be delivered to."""
     try:
-        await call.desk.webhook_sender.check(url)
-    except (InvalidUrlError, RefusedAddressError, DeliveryError) as error:
+        call.desk.webhook_sender.check(url)
+    except (InvalidUrlError, RefusedAddressError) as error:
         errors = [FieldError(pointer="/url", detail=str(error))]
         raise ProblemError(422, "invalid-url", str(error), errors=errors) from error
 
