@@ -1,1 +1,1 @@
-"""The desk: people and programs work cases over HTTP."""
+"""The desk: people and programs work on cases over HTTP."""

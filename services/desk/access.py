@@ -1,7 +1,7 @@
-"""Who may see and do what: the one place that decides. Pure.
+"""Decides who may see and do what, for the whole desk. Pure.
 
 Lists, search, counts, exports, live streams and files all take their database filter from here, so
-that no way to the data has a rule of its own.
+that no path to the data has rules of its own.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,8 @@ from services.runtime.settings import Process
 
 
 class Permission(StrEnum):
-    """What a request needs; a token has some of these as its scopes, a session has all."""
+    """A permission that a request needs. A token has some of them as its scopes; a session has
+    all."""
 
     READ = "cases:read"
     WORK = "cases:work"
@@ -104,7 +105,7 @@ class Access:
         """The database filter of what a principal may see; every document with a `process` obeys
         it.
 
-        An administrator manages parked mail of processes that the settings lost, too.
+        An administrator also manages parked mail of processes that the settings no longer have.
         """
         if permission is Permission.PARKED and self._manages_all(principal):
             return {}
@@ -119,8 +120,8 @@ class Access:
         )
 
     def may_see(self, principal: Principal, case: Case) -> bool:
-        """Whether a principal may see a case; one whose process the settings lost is seen by
-        nobody.
+        """Whether a principal may see a case. If the settings no longer have its process, nobody
+        may.
         """
         return self.may(principal, Permission.READ, case.process)
 

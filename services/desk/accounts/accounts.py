@@ -1,4 +1,4 @@
-"""What is done with accounts: log in and out, invite, disable, set passwords. Each is audited."""
+"""The actions on accounts: log in and out, invite, disable, set passwords. Each one is audited."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -39,7 +39,8 @@ class Client:
 
 @dataclass(frozen=True)
 class LoggedIn:
-    """A new session: the values of its cookie and of the device's, which are nowhere else."""
+    """A new session, with the values of its cookie and of the device cookie, which are stored
+    nowhere."""
 
     user: User
     session: DeskSession
@@ -107,7 +108,7 @@ class Accounts:
         return await self._begin(user, client)
 
     async def open_link(self, code: str) -> OneTimeLink:
-        """What a one-time link is for; changes nothing. Raises AccountError."""
+        """The purpose of a one-time link; changes nothing. Raises AccountError."""
         self._require_local()
         link = await self.links.find(code)
         if link.purpose == "first" and await self.users.any():
@@ -213,7 +214,8 @@ class Accounts:
         return user
 
     async def disable(self, address: str, *, by: str, from_address: str = "") -> User:
-        """Let a user log in no more; their sessions and tokens end at once. Raises AccountError."""
+        """Prevent a user from logging in; their sessions and tokens end at once. Raises
+        AccountError."""
         user = await self.users.change(address, {"disabled_at": self._clock()})
         if user is None:
             raise no_such_user()
@@ -224,7 +226,7 @@ class Accounts:
         return user
 
     async def enable(self, address: str, *, by: str, from_address: str = "") -> User:
-        """Let a user log in again; no session of before comes back. Raises AccountError."""
+        """Let a user log in again; earlier sessions are not restored. Raises AccountError."""
         existing = await self.users.existing(address)
         await self.sessions.revoke({"user": existing.id})
         user = await self.users.change(existing.id, {"disabled_at": None})
@@ -253,7 +255,7 @@ class Accounts:
         by: str,
         from_address: str = "",
     ) -> tuple[str, Token]:
-        """A new token and what is kept of it. Raises AccountError."""
+        """A new token, and its stored record. Raises AccountError."""
         text, token = await self.tokens.create(
             name, scopes, owner=owner, processes=processes, roles=roles, lifetime=lifetime
         )

@@ -12,7 +12,7 @@ from services.desk.accounts.users import is_admin
 
 
 class AccountAuthenticator:
-    """Checks proofs against the database on every call, so that what is revoked ends at once."""
+    """Checks each proof against the database on every call, so that a revoked one ends at once."""
 
     def __init__(self, accounts: Accounts) -> None:
         self._accounts = accounts
@@ -49,7 +49,7 @@ class AccountAuthenticator:
         return None if user is None else self._of_user(user)
 
     async def _of_session(self, session: DeskSession | None) -> Principal | None:
-        # A session of before `desk.login` was changed came by a proof that no longer counts.
+        # A session from before a change of `desk.login` was proven in a way that no longer counts.
         if session is None or session.method != self._accounts.settings.login:
             return None
         user = await self._accounts.users.get(session.user)

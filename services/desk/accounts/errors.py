@@ -1,4 +1,4 @@
-"""What accounts refuse."""
+"""The errors of accounts."""
 
 from services.runtime.errors import PermanentError, TransientError
 
@@ -43,7 +43,7 @@ class TooManyAttemptsError(AccountError):
 
 
 class BusyError(TransientError):
-    """More log-ins wait than the desk can check soon."""
+    """Too many log-ins are waiting to be checked."""
 
     def __init__(self) -> None:
         super().__init__("the desk checks other log-ins; try again in a few seconds")

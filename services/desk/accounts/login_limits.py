@@ -85,7 +85,7 @@ class LoginLimits:
         return value
 
     async def forget_devices(self, account: str) -> None:
-        """Let no browser pass the limits of a user any more."""
+        """Remove the exemption of all browsers from the limits of a user."""
         await self._devices.delete({"user": account})
 
     async def _is_known(self, device: str, account: str) -> bool:

@@ -26,7 +26,7 @@ _MIN_DISTINCT = 5
 _MEMORY_KIB = 32 * 1024
 _PASSES = 2
 _AT_ONCE = 2
-# More log-ins than this would wait for longer than a person does.
+# More waiting log-ins would take longer than people wait.
 _MAX_WAITING = 40
 
 

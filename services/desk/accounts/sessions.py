@@ -84,11 +84,11 @@ class Sessions:
         return session if session is not None and self._holds(session, self._clock()) else None
 
     def ends_at(self, session: DeskSession) -> datetime:
-        """When the session ends if nothing is requested any more."""
+        """The time at which the session ends without further requests."""
         return min(session.expires_at, session.last_seen_at + self._idle)
 
     async def of_user(self, user: str) -> list[DeskSession]:
-        """The sessions of a user that hold, the newest first."""
+        """The valid sessions of a user, the newest first."""
         found = await self._sessions.find({"user": user, "revoked_at": None}, sort="-created_at")
         now = self._clock()
         sessions = [from_document(document, DeskSession) for document in found]

@@ -37,7 +37,7 @@ class Tokens:
         roles: Sequence[str] | None = None,
         lifetime: timedelta | None = None,
     ) -> tuple[str, Token]:
-        """The token itself, which is nowhere else, and its document. Raises AccountError."""
+        """The token itself, which is not stored, and its document. Raises AccountError."""
         text, now = new_token(), self._clock()
         token = Token(
             id=f"tok_{secrets.token_hex(8)}",
@@ -96,7 +96,7 @@ class Tokens:
 
 
 def checked_scopes(scopes: Sequence[str]) -> list[str]:
-    """The scopes, each once. Raises AccountError for none and for one that there is not."""
+    """The scopes, each once. Raises AccountError if there are none, or for an unknown one."""
     known = [permission.value for permission in Permission]
     wrong = sorted(set(scopes) - set(known))
     if wrong or not scopes:

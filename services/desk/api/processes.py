@@ -1,4 +1,4 @@
-"""The processes that the caller has a role in, with what a program needs to know of them."""
+"""The processes in which the caller has a role, with what programs need to know about them."""
 
 from typing import Any
 

@@ -1,11 +1,11 @@
-"""What goes wrong with an OpenID provider."""
+"""The errors of signing in with an OpenID provider."""
 
 from services.desk.accounts.errors import AccountError
 from services.runtime.errors import TransientError
 
 
 class ProviderUnavailableError(TransientError):
-    """The provider does not answer, or not as OpenID Connect says."""
+    """The provider does not answer, or its answer does not follow OpenID Connect."""
 
 
 class IdentityRefusedError(AccountError):

@@ -1,4 +1,4 @@
-"""One log-in that is under way at the provider. Pure.
+"""A log-in that was started and not finished at the provider. Pure.
 
 State, nonce and PKCE's verifier all come from one random value, which only the browser that began
 the log-in has, in a cookie. So a callback counts in that browser alone, nothing of it is stored
@@ -32,7 +32,7 @@ class LoginAttempt:
 
     @classmethod
     def from_cookie(cls, value: str | None) -> "LoginAttempt | None":
-        """The one of a cookie; None if it is none."""
+        """The log-in of a cookie; None if the cookie is not valid."""
         secret, separator, encoded = (value or "").partition(_SEPARATOR)
         if not separator or not secret:
             return None
@@ -50,12 +50,12 @@ class LoginAttempt:
 
     @property
     def state(self) -> str:
-        """The value that the callback has to bring back."""
+        """The value that the callback must return."""
         return self._derived("state")
 
     @property
     def nonce(self) -> str:
-        """The value that the ID token has to hold."""
+        """The value that the ID token must contain."""
         return self._derived("nonce")
 
     @property

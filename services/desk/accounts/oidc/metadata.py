@@ -13,8 +13,8 @@ WELL_KNOWN = "/.well-known/openid-configuration"
 
 @dataclass(frozen=True)
 class Metadata:
-    """What of it matters here. `userinfo_endpoint` and `end_session_endpoint` (OpenID Connect
-    RP-Initiated Logout 1.0, section 2.1) are None if there is none.
+    """The parts of the description that are used. `userinfo_endpoint` and `end_session_endpoint`
+    (OpenID Connect RP-Initiated Logout 1.0, section 2.1) are None if there is none.
 
     `sends_issuer` says that its callbacks carry `iss` (RFC 9207).
     """

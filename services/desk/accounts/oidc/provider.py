@@ -1,4 +1,5 @@
-"""One OpenID provider: its description and keys, kept for a while, and what it says of a log-in."""
+"""One OpenID provider: its description and keys, which are cached, and its answers about a
+log-in."""
 
 import asyncio
 import time
@@ -31,7 +32,7 @@ log = get_logger(__name__)
 
 CALLBACK: Final = "/sign-in/provider/callback"
 KEEP_S = 3600.0
-# After a failure nobody waits for the provider again so soon: they would all wait in a row.
+# After a failure, no log-in waits for the provider again so soon; otherwise all would wait in turn.
 FAILURE_PAUSE_S = 5.0
 # Tokens that name unknown keys make us ask for keys no more often than this.
 REFRESH_PAUSE_S = 10.0
@@ -85,7 +86,7 @@ class Provider:
         return f"{self._issuer} publishes {len(keys.keys)} usable keys; redirect URI {self._redirect_uri}"
 
     async def authorization_url(self, attempt: LoginAttempt) -> str:
-        """Where to send the browser. Raises ProviderUnavailableError."""
+        """The URL to which the browser is sent. Raises ProviderUnavailableError."""
         metadata = await self._described()
         query = {
             "response_type": "code",

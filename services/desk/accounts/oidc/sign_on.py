@@ -1,4 +1,5 @@
-"""From what the provider proved to a session here, and the end of sessions by its logout."""
+"""Begins sessions of people whom the provider authenticated, and ends sessions when it logs them
+out."""
 
 from typing import Any
 
@@ -26,7 +27,7 @@ class SignOn:
         self._issuer = issuer
 
     async def enter(self, person: ProvenPerson, client: Client) -> LoggedIn:
-        """A session of a proven person, whose account is made at their first log-in.
+        """A session of an authenticated person, whose account is created at their first log-in.
 
         Raises IdentityRefusedError for one who is disabled, or whose address is another's.
         """

@@ -1,4 +1,5 @@
-"""Signing in with the OpenID provider: to it, back from it, and its logout of someone."""
+"""Signing in with the OpenID provider: the redirect to it, its callback, and its logout of a
+person."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

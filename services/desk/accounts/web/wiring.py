@@ -16,7 +16,7 @@ from services.desk.desk import Desk
 
 
 def http_authenticator(desk: Desk) -> HttpAuthenticator:
-    """What finds out who makes a request."""
+    """The authenticator of requests."""
     return HttpAuthenticator(AccountAuthenticator(desk.accounts), Cookies.of(desk.public_url))
 
 

@@ -18,7 +18,7 @@ Word = Annotated[str, Meta(min_length=1, max_length=320)]
 
 
 class AuditQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which entries: of one actor, of one kind, about one object, within a time."""
+    """Selects entries: of one actor, of one kind, about one object, within a period."""
 
     actor: Word | None = None
     what: AuditEvent | None = None
@@ -51,8 +51,8 @@ class AuditPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def list_audit_entries(call: Call[AuditQuery, None]) -> Reply:
-    """Log-ins, views of parked mail, downloads, and changes of accounts. What people do to cases is
-    in the cases' own histories.
+    """Log-ins, views of parked mail, downloads, and changes of accounts. Actions on cases are in
+    the histories of the cases.
     """
     query = call.query
     before = str(read_cursor(query.cursor, SORT).id) if query.cursor is not None else None

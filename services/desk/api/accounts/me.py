@@ -17,7 +17,7 @@ class RoleView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Me(msgspec.Struct, frozen=True, kw_only=True):
-    """The caller. `kind` is person or token; `id` is the name in histories.
+    """The caller. `kind` is person or token; `id` is how histories name the caller.
 
     `user` is the address of the person, or of the token's owner, None for a program of its own.
     `expires_at` is when session or token ends, None for never.

@@ -1,5 +1,5 @@
-"""Tokens of programs. A user makes tokens that have at most their own rights; administrators see
-all.
+"""Tokens of programs. A user creates tokens with at most their own rights; administrators see all
+tokens.
 """
 
 from datetime import datetime, timedelta
@@ -21,8 +21,7 @@ MAX_DAYS = 3650
 class TokenView(msgspec.Struct, frozen=True, kw_only=True):
     """A token without its secret. `owner` is None for a program of its own.
 
-    `processes` and `roles` are what it is limited to, None for no limit of its own. Times are None
-    for never.
+    `processes` and `roles` limit it; None means no limit. Times are None for never.
     """
 
     id: str
@@ -44,7 +43,7 @@ class TokenList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NewToken(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A token to make. `processes` and `roles` limit it; `expires_in_days` is None for never."""
+    """A token to create. `processes` and `roles` limit it; `expires_in_days` is None for never."""
 
     name: Line
     scopes: Annotated[list[Permission], Meta(min_length=1, max_length=10)]
@@ -54,7 +53,7 @@ class NewToken(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class MadeToken(msgspec.Struct, frozen=True, kw_only=True):
-    """The token itself, `secret`, which is shown this once, and what is kept of it."""
+    """The new token. `secret` is the token itself, which is shown only once."""
 
     secret: str
     token: TokenView
@@ -71,8 +70,8 @@ async def list_tokens(call: Call[NoQuery, None]) -> Reply:
 
 
 async def make_token(call: Call[NoQuery, NewToken]) -> Reply:
-    """Make a token that acts for the caller, with at most their rights. Only a signed-in person
-    can: a token that could make others would outlive its own revocation.
+    """Create a token that acts for the caller, with at most their rights. Only a signed-in person
+    can do this: a token that could create others would outlive its own revocation.
     """
     user = call.principal.acting.user
     if call.principal.session is None or user is None:

@@ -17,7 +17,7 @@ Groups = Annotated[list[Line], Meta(max_length=100)]
 
 
 class UserView(msgspec.Struct, frozen=True, kw_only=True):
-    """A user. `admin` says what the account has or the settings give. `signs_in_by` is password,
+    """A user. `admin` is true if the account or the settings say so. `signs_in_by` is password,
     provider, or nothing yet.
     """
 
@@ -110,7 +110,7 @@ async def patch_user(call: Call[NoQuery, UserPatch]) -> Reply:
 
 
 async def make_link(call: Call[NoQuery, None]) -> Reply:
-    """Make a one-time link with which a user sets a new password; links of before stop working."""
+    """Create a one-time link for setting a new password. Earlier links stop working."""
     link = await call.desk.accounts.make_link(
         normal_address(call.path["user"]), by=call.principal.id, from_address=call.address
     )

@@ -1,4 +1,4 @@
-"""What the next answer of a case would look like: to whom, with what subject and quote."""
+"""Suggestions for the next answer from a case: recipients, subject and quote."""
 
 from typing import Any
 
@@ -114,7 +114,7 @@ async def _answered(call: Call[Any, Any], comment: Comment) -> AnsweredMail:
 
 
 def answered_mail(headers: MailHeaders, author: Address) -> AnsweredMail:
-    """What a mail's headers say of who should get the answer."""
+    """The recipients of an answer, by the headers of the mail."""
     posts = headers.text("List-Post") or ""
     return AnsweredMail(
         author=author if author.address else None,

@@ -27,7 +27,8 @@ _KINDS = ("answer", "note")
 
 
 class AnswerRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A mail from the case. `to` empty means its participants; `subject` null its title.
+    """A mail from the case. If `to` is empty, it goes to the participants; if `subject` is null,
+    the title is used.
 
     `quote` puts the participants' latest mail below the text. The mail waits `hold_s` seconds, in
     which it can be taken back. `uploads` are ids of files uploaded before.
@@ -50,13 +51,13 @@ class AnswerResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AnswerList(msgspec.Struct, frozen=True, kw_only=True):
-    """The mails of a case that are on their way."""
+    """The mails of a case that wait to be sent."""
 
     items: list[OutgoingView]
 
 
 class DraftRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What someone is writing; `revision` is the case's as they see it."""
+    """The text that someone is writing; `revision` is that of the case as they see it."""
 
     text: Annotated[str, Meta(max_length=MAX_TEXT_CHARS)]
     revision: Annotated[int, Meta(ge=0, le=2**53)]
@@ -68,7 +69,7 @@ class DraftRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class DraftView(msgspec.Struct, frozen=True, kw_only=True):
-    """A draft of the caller; `is_stale` when the case has changed since its writer looked at it."""
+    """A draft of the caller; `is_stale` is true if the case has changed since its writer saw it."""
 
     kind: str
     text: str
@@ -89,7 +90,7 @@ class DraftList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def answer(call: Call[NoQuery, AnswerRequest]) -> Reply:
-    """Mail an answer from the case; refused when the case changed since the caller saw it."""
+    """Send an answer from the case. Refused if the case has changed since the caller saw it."""
     desk, body, principal = call.desk, call.body, call.principal
     case = await call.visible_case(Permission.ANSWER)
     if case.merged_into is not None:
@@ -122,7 +123,7 @@ async def answer(call: Call[NoQuery, AnswerRequest]) -> Reply:
 
 
 async def list_answers(call: Call[NoQuery, None]) -> Reply:
-    """The mails of the case that are on their way."""
+    """The mails of the case that wait to be sent."""
     case = await call.visible_case()
     found = await call.desk.reader.outgoing(case.number)
     return Reply(AnswerList(items=[outgoing_view(mail) for mail in found]), revision=case.revision)
@@ -143,14 +144,14 @@ async def recall(call: Call[NoQuery, None]) -> Reply:
 
 
 async def list_drafts(call: Call[NoQuery, None]) -> Reply:
-    """What the caller was writing in the case."""
+    """The drafts of the caller in the case."""
     case = await call.visible_case()
     drafts = await call.desk.drafts.of_case(case.number, call.principal.id)
     return Reply(DraftList(items=[draft_view(draft, case.revision) for draft in drafts]))
 
 
 async def save_draft(call: Call[NoQuery, DraftRequest]) -> Reply:
-    """Keep what the caller is writing; only they see it."""
+    """Save what the caller is writing. Only they see it."""
     kind = draft_kind(call)
     case = await call.visible_case(Permission.WORK)
     body, owner = call.body, call.principal.id
@@ -173,7 +174,7 @@ async def save_draft(call: Call[NoQuery, DraftRequest]) -> Reply:
 
 
 async def remove_draft(call: Call[NoQuery, None]) -> Reply:
-    """Throw a draft away."""
+    """Delete a draft."""
     kind = draft_kind(call)
     case = await call.visible_case()
     if not await call.desk.drafts.remove(case.number, kind, call.principal.id):
@@ -182,7 +183,7 @@ async def remove_draft(call: Call[NoQuery, None]) -> Reply:
 
 
 def draft_kind(call: Call[Any, Any]) -> str:
-    """The kind in the path. Raises ProblemError 404 for one that is none."""
+    """The kind in the path. Raises ProblemError 404 for an unknown kind."""
     kind = call.path["kind"]
     if kind not in _KINDS:
         raise not_found("draft")

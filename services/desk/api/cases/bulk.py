@@ -22,14 +22,14 @@ class BulkItem(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class BulkRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The same action on up to 200 cases, each for itself."""
+    """The same action on up to 200 cases, each independent of the others."""
 
     action: BulkAction
     cases: Annotated[list[BulkItem], Meta(min_length=1, max_length=200)]
 
 
 class BulkResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one case: its new revision with status 200, or a problem's status, reason and
+    """The result for one case: its new revision with status 200, or a problem's status, reason and
     detail."""
 
     number: int
@@ -46,7 +46,7 @@ class BulkResults(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def act_on_many(call: Call[NoQuery, BulkRequest]) -> Reply:
-    """Do one action to many cases; a refusal of one does not hold up the others."""
+    """Apply one action to many cases. The refusal of one does not affect the others."""
     return Reply(BulkResults(items=[await _act(call, item) for item in call.body.cases]))
 
 

@@ -35,8 +35,8 @@ Word = Annotated[str, Meta(max_length=320)]
 
 
 class CasesQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which cases, in which order. `assignee` is an address, `group:NAME`, `me`, or empty for
-    nobody; `todo` stands for the caller, their groups and nobody together.
+    """The selection of cases and their order. `assignee` is an address, `group:NAME`, `me`, or
+    empty for nobody; `todo` stands for the caller, their groups and nobody together.
 
     Sorted by `due`, a list holds only cases with a due date, soonest first; all others begin with
     the latest. `total` asks for the number of all matches, which is counted up to 10,000. `text` is
@@ -58,7 +58,7 @@ class CasesQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 class CaseList(msgspec.Struct, frozen=True, kw_only=True):
     """A page of cases. `next` is the cursor of the next page, None on the last. `total` is None
-    unless the request asked for it; `total_is_capped` when there are more than it says.
+    unless the request asked for it; `total_is_capped` is true if there are more.
     """
 
     items: list[CaseSummary]
@@ -214,7 +214,7 @@ async def patch_case(call: Call[NoQuery, CasePatch]) -> Reply:
 
 
 async def show_history(call: Call[HistoryQuery, None]) -> Reply:
-    """Who did what to a case, and when."""
+    """The history of a case: who did what, and when."""
     case = await call.visible_case()
     limit = call.query.limit
     found = await call.desk.reader.changes(case.number, after=call.query.after, limit=limit + 1)

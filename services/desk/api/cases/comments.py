@@ -35,7 +35,8 @@ class CommentList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NoteRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A note for colleagues; it is never mailed. `uploads` are ids of files uploaded before."""
+    """A note for colleagues; it is never sent by mail. `uploads` are ids of files uploaded
+    before."""
 
     text: Annotated[str, Meta(min_length=1, max_length=1_000_000)]
     uploads: UploadIds = []
@@ -49,14 +50,15 @@ class NoteResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UploadQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the file in the body is called, and its media type."""
+    """The name of the file in the body, and its media type."""
 
     name: Annotated[str, Meta(min_length=1, max_length=1000)]
     content_type: Annotated[str, Meta(pattern=_MEDIA_TYPE)] = "application/octet-stream"
 
 
 class UploadView(msgspec.Struct, frozen=True, kw_only=True):
-    """A file that waits two days for its note or answer; `id` is for its uploader alone."""
+    """A file that is kept for two days until a note or answer uses it. Only its uploader can use
+    `id`."""
 
     id: str
     name: str

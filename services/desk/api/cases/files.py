@@ -63,7 +63,7 @@ async def show_html(call: Call[NoQuery, None]) -> Response:
 
 
 async def download_original(call: Call[NoQuery, None]) -> Response:
-    """The exact bytes of a mail, as they came."""
+    """The exact bytes of a mail, as received."""
     case = await call.visible_case()
     comment = await call.desk.reader.comment(case.number, call.path["comment"])
     if comment is None or comment.original is None:

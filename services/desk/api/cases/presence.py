@@ -38,7 +38,7 @@ async def list_present(call: Call[NoQuery, None]) -> Reply:
 
 
 async def report_presence(call: Call[NoQuery, PresenceReport]) -> Reply:
-    """Say that the caller has the case open, and learn who else has."""
+    """Report that the caller has the case open, and return who else has."""
     case = await call.visible_case()
     actor = call.principal.acting.actor
     name, now = actor.name or actor.id, call.desk.clock()
@@ -47,7 +47,7 @@ async def report_presence(call: Call[NoQuery, PresenceReport]) -> Reply:
 
 
 async def end_presence(call: Call[NoQuery, None]) -> Reply:
-    """Say that the caller closed the case."""
+    """Report that the caller no longer has the case open."""
     case = await call.visible_case()
     await call.desk.presences.leave(case.number, call.principal.id)
     return Reply(status=204)

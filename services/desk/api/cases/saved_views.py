@@ -39,13 +39,13 @@ class SavedViewList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def list_views(call: Call[NoQuery, None]) -> Reply:
-    """The lists that the caller keeps."""
+    """The saved lists of the caller."""
     views = await call.desk.saved_views.of(call.principal.id)
     return Reply(SavedViewList(items=[_view(view) for view in views]))
 
 
 async def add_view(call: Call[NoQuery, SavedViewRequest]) -> Reply:
-    """Keep a list under a name."""
+    """Save a list under a name."""
     name = " ".join(call.body.name.split()) or call.body.path
     view = await call.desk.saved_views.add(
         call.principal.id, name, call.body.path, call.desk.clock()
@@ -54,7 +54,7 @@ async def add_view(call: Call[NoQuery, SavedViewRequest]) -> Reply:
 
 
 async def remove_view(call: Call[NoQuery, None]) -> Reply:
-    """Keep a list no longer."""
+    """Delete a saved list."""
     if not await call.desk.saved_views.remove(call.principal.id, call.path["view"]):
         raise not_found("view")
     return Reply(status=204)

@@ -14,9 +14,8 @@ from services.desk.search.terms import MAX_QUERY_CHARS
 
 
 class SearchQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What to look for: every word and identifier of `q` has to occur in a comment, or in the title
-    and fields of a case. Accents, case and inflection do not matter, nor does the spelling of a
-    number.
+    """The query. Every word and identifier of `q` must occur in a comment, or in the title and
+    fields of a case. Accents, case and inflection do not matter, nor does the spelling of a number.
 
     `process` limits the search to one process.
     """

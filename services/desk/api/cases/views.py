@@ -1,4 +1,4 @@
-"""What the API shows of cases, comments and histories, as JSON. Pure."""
+"""Cases, comments and histories as the API shows them in JSON. Pure."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -28,8 +28,8 @@ class FieldView(msgspec.Struct, frozen=True, kw_only=True):
     """A field's value and where it comes from.
 
     `value` is text in the normal form of the field's type, or a boolean. `source` is `person` or
-    the name of a source in the settings; `evidence` says where the value stands, empty for a
-    person's.
+    the name of a source in the settings; `evidence` is the place of the value; it is empty for a
+    person's value.
     """
 
     value: str | bool
@@ -162,7 +162,7 @@ class ChangeView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OutgoingView(msgspec.Struct, frozen=True, kw_only=True):
-    """A mail that is on its way; until `due_at` an answer can be taken back."""
+    """A mail that waits to be sent; until `due_at` an answer can be recalled."""
 
     id: str
     kind: str

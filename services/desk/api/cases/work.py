@@ -1,4 +1,4 @@
-"""What is done to a case: moves, assignments, closures, reopenings, merges, splits."""
+"""The actions on a case: moves, assignments, closures, reopenings, merges, splits."""
 
 from typing import Annotated, Any
 
@@ -35,7 +35,7 @@ class AssignmentRequest(_Request, frozen=True, kw_only=True):
 
 
 class ClosureRequest(_Request, frozen=True, kw_only=True):
-    """Close or reopen the case; there is nothing to say."""
+    """Close or reopen the case; the body is empty."""
 
 
 class MergeRequest(_Request, frozen=True, kw_only=True):
@@ -98,7 +98,7 @@ async def reopen(call: Call[NoQuery, ClosureRequest]) -> Reply:
 
 
 async def merge(call: Call[NoQuery, MergeRequest]) -> Reply:
-    """Merge the case into another that the caller may work, too."""
+    """Merge the case into another one that the caller may also work on."""
     await call.desk.visible_case(call.principal, call.body.into, Permission.WORK)
     return await act(call, actions.MergeInto(target=call.body.into))
 

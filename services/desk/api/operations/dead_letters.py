@@ -55,22 +55,20 @@ class DeadLettersRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
 
 
 class DeadLettersResult(msgspec.Struct, frozen=True, kw_only=True):
-    """The ids that were acted upon, and those that are not there any more."""
+    """The ids on which the action succeeded, and those that no longer exist."""
 
     done: list[str]
     missing: list[str]
 
 
 async def list_dead_letters(call: Call[NoQuery, None]) -> Reply:
-    """Messages that broke their contract, or that a service failed on again and again."""
+    """Messages that are invalid, or on which a service failed repeatedly."""
     letters = await call.desk.events.dead_letters().browse(_allowed(call))
     return Reply(DeadLetterList(items=[_view(letter) for letter in letters]))
 
 
 async def act_on_dead_letters(call: Call[NoQuery, DeadLettersRequest]) -> Reply:
-    """Put dead letters back into their queues, or discard them. The database keeps what is
-    discarded.
-    """
+    """Return dead letters to their queues, or discard them. The database keeps discarded ones."""
     body, desk = call.body, call.desk
     wanted = dict.fromkeys(body.ids)
     letters = desk.events.dead_letters()

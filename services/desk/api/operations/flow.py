@@ -1,4 +1,4 @@
-"""How mail flows: what waits in each queue, and the outcomes of the last day by the hour."""
+"""The flow of mail: the messages in each queue, and the outcomes of the last day by the hour."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -50,7 +50,7 @@ class FlowView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def show_flow(call: Call[NoQuery, None]) -> Reply:
-    """What waits where, and what the last day brought."""
+    """The messages that wait, and the outcomes of the last day."""
     desk, now = call.desk, call.desk.clock()
     visible = desk.access.filter(call.principal, Permission.PARKED)
     due = {**visible, "state": {"$in": ["pending", "claimed"]}, "due_at": {"$lte": now}}

@@ -19,7 +19,7 @@ class MailboxView(msgspec.Struct, frozen=True, kw_only=True):
     """A mailbox. `state` is `unread` when no fetcher has reported on it recently.
 
     `waiting` counts mails that are listed and not recorded yet. `failure` says why it is down,
-    `hint` how to fix it; both are null when it is not. The password is in no answer.
+    `hint` how to fix it; both are null if it is up. Responses never contain the password.
     """
 
     name: str
@@ -46,7 +46,7 @@ class MailboxList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LoginTestRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Log in once; there is nothing to say."""
+    """Log in once; the body is empty."""
 
 
 class LoginTestView(msgspec.Struct, frozen=True, kw_only=True):

@@ -56,7 +56,7 @@ class ParkedSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TodaysDecision(msgspec.Struct, frozen=True, kw_only=True):
-    """What the rules of today would do with the mail, and what they rely on."""
+    """The decision of the current rules about the mail, and their evidence."""
 
     action: Literal["open", "append", "park", "ignore"]
     rule: str
@@ -66,7 +66,7 @@ class TodaysDecision(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ParkedView(ParkedSummary, frozen=True, kw_only=True):
-    """A whole mail without a case: why, what it says, and what today's rules would do.
+    """A whole mail without a case: the reason, its content, and the decision of the current rules.
 
     `discarded` is who discarded it and why, null if nobody did. `text` and `files` are null if the
     content is not stored.
@@ -92,7 +92,7 @@ class ParkedList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RetryRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Route the mail again; there is nothing to say."""
+    """Route the mail again; the body is empty."""
 
 
 class DiscardRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -108,7 +108,7 @@ class AddRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class ParkedBulkRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Retry or discard up to 200 mails; each for itself."""
+    """Retry or discard up to 200 mails, each independent of the others."""
 
     action: Literal["retry", "discard"]
     keys: Annotated[list[Key], Meta(min_length=1, max_length=200)]
@@ -116,7 +116,7 @@ class ParkedBulkRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
 
 
 class ParkedResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one mail: accepted, or why not."""
+    """The result for one mail: accepted, or the reason why not."""
 
     key: str
     accepted: bool
@@ -151,7 +151,7 @@ async def list_parked(call: Call[ParkedQuery, None]) -> Reply:
 
 
 async def show_parked(call: Call[NoQuery, None]) -> Reply:
-    """One mail: why it is parked, what it says, what today's rules would do with it."""
+    """One mail: why it is parked, its content, and the decision of the current rules."""
     desk, mail = call.desk, await visible_mail(call)
     content = await desk.parked.content(mail) if mail.raw is not None else None
     await desk.audit(call, "parked-viewed", mail.id)
@@ -183,7 +183,7 @@ async def download_parked(call: Call[NoQuery, None]) -> Response:
 
 
 async def retry_parked(call: Call[NoQuery, RetryRequest]) -> Reply:
-    """Route the mail again by today's rules; its new outcome replaces the old one within
+    """Route the mail again with the current rules. Its new outcome replaces the old one within
     seconds.
     """
     await _retry(call, await visible_mail(call))
@@ -197,7 +197,7 @@ async def discard_parked(call: Call[NoQuery, DiscardRequest]) -> Reply:
 
 
 async def add_parked(call: Call[NoQuery, AddRequest]) -> Reply:
-    """Put the mail into a case, whatever the rules say of it."""
+    """Add the mail to a case, regardless of the rules."""
     desk, mail = call.desk, await visible_mail(call)
     case = await desk.visible_case(call.principal, call.body.case, Permission.WORK)
     await desk.parked.add_to_case(
@@ -211,7 +211,7 @@ async def add_parked(call: Call[NoQuery, AddRequest]) -> Reply:
 
 
 async def bulk_parked(call: Call[NoQuery, ParkedBulkRequest]) -> Reply:
-    """Retry or discard many mails; a refusal of one does not hold up the others."""
+    """Retry or discard many mails. The refusal of one does not affect the others."""
     body = call.body
     if body.action == "discard" and body.why is None:
         raise ProblemError(422, "invalid-request", "discarding needs a reason in `why`")

@@ -1,4 +1,4 @@
-"""Webhooks: whom to notify of changes, and what became of each notice."""
+"""Webhooks: who is notified of changes, and the result of each delivery."""
 
 import secrets
 from datetime import timedelta
