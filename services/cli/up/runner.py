@@ -113,6 +113,11 @@ class Runner:
             self._presenter.event("link", f"{name}: {link}", service=name, url=link)
         if "desk" in self._links:
             self._invite(self._links["desk"])
+        if not self._settings.mailboxes:
+            text = (
+                "no mailboxes: add one with `mailcase init`, or import mail with `mailcase ingest`"
+            )
+            self._presenter.event("no_mailboxes", text)
         seconds = time.monotonic() - self._started_s
         text = f"ready (process {os.getpid()}); Ctrl-C or `mailcase down` stops everything"
         self._presenter.event("up_ready", text, pid=os.getpid(), seconds=round(seconds, 1))

@@ -57,7 +57,7 @@ def status(*, config: Config = DEFAULT_CONFIG, json: Json = False) -> int:
     if json:
         print(_json(running, services, use, parked))
     else:
-        _print(running, services, use, parked)
+        _print(running, services, use, parked, mailboxes=len(settings.mailboxes))
     down = [state for service in services for state in service.mailboxes.values() if state != "up"]
     return 0 if all(service.ready for service in services) and not down else 1
 
@@ -111,7 +111,11 @@ def _json(
 
 
 def _print(
-    running: RunningUp, services: list[ServiceState], use: DiskUse, parked: int | None
+    running: RunningUp,
+    services: list[ServiceState],
+    use: DiskUse,
+    parked: int | None,
+    mailboxes: int,
 ) -> None:
     width = max(len("parked"), *(len(service.name) for service in services))
     print(f"{'up':<{width}}  process {running.pid}")
@@ -121,6 +125,8 @@ def _print(
             print(f"{'':<{width}}  {part}: {problem}")
         for mailbox, state in service.mailboxes.items():
             print(f"{'':<{width}}  mailbox {mailbox}: {state}")
+        if service.name == "fetcher" and not mailboxes:
+            print(f"{'':<{width}}  no mailboxes")
     for name, link in running.links.items():
         print(f"{name:<{width}}  {link}")
     if parked is not None:

@@ -113,8 +113,10 @@ class Collection:
 
     async def insert_missing(self, documents: Sequence[Document]) -> bool:
         """Insert those whose unique keys are free; False if one was taken. Outside transactions
-        only.
+        only. None to insert is no error.
         """
+        if not documents:
+            return True
         try:
             with translate_driver_errors():
                 await self._collection.insert_many(documents, ordered=False)

@@ -117,6 +117,15 @@ def _held(process: ServiceProcess) -> list[str]:
     return [line.split('"')[1] for line in lines if line.startswith(HELD) and line.endswith(" 1.0")]
 
 
+async def test_a_fetcher_without_mailboxes_is_ready(bench: Bench) -> None:
+    """For an office that only works cases, or imports its mail."""
+    config = bench.config({}, 'protocol = "imap"\nhost = "localhost"')
+    with Services(config, bench.folder, {"fetcher": 1}, env=bench.environ) as services:
+        await asyncio.to_thread(services.wait_until_ready)
+        [process] = services.all
+        assert _parts(process.readiness()) == {}
+
+
 async def test_readyz_names_the_mailbox_that_is_down(bench: Bench, servers: PrivateServers) -> None:
     broken, well = Account(servers, "broken"), Account(servers, "well")
     servers.mail.add_user(broken.address, "another password")
