@@ -11,7 +11,6 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -21,14 +20,11 @@ from schemas.changes import Change
 from schemas.cloud_events import CloudEvent
 from schemas.stored import Case, from_document
 from services.casework.history import differences, fold
-from services.casework.persistence.repository import CaseRepository
 from services.cli.replay.archive_reader import archived, begin_at
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.streams import last_offset
 from services.runtime.broker.topology import EVENT_ARCHIVE
-from services.runtime.store.mongo import Store
 from tests.faults.ledger import Ledger
-from tests.integration.casework.test_casework import open_case
 from tests.pipeline import Pipeline
 from tests.sample_mails import new_mails, replies
 
@@ -194,42 +190,3 @@ def assert_events_in_order(pipeline: Pipeline, events: Iterable[CloudEvent]) -> 
 def _pause(seconds: float) -> None:
     """The fault strikes at a moment that no event announces."""
     time.sleep(seconds)
-
-
-@pytest.mark.slow
-def test_overdue_cases_are_marked_once_while_replicas_are_killed(
-    pipeline: Pipeline, chance: random.Random
-) -> None:
-    count = 1000
-    asyncio.run(open_overdue(pipeline, count))
-    with pipeline.services(case_writer=3) as services:
-        services.wait_until_ready()
-        for _ in range(6):
-            _pause(chance.uniform(5.0, 12.0))
-            victim = chance.choice(services.all)
-            victim.kill()
-            victim.start()
-        overdue = {"overdue_at": {"$ne": None}}
-        pipeline.until(
-            lambda: pipeline.database["cases"].count_documents(overdue) == count,
-            "every case is marked",
-            180.0,
-        )
-        pipeline.until(lambda: unpublished(pipeline) == 0, "every event is published")
-        events = asyncio.run(published(pipeline))
-    marked = Counter(
-        document["case"] for document in pipeline.database["changes"].find({"what.type": "overdue"})
-    )
-    assert marked == dict.fromkeys(range(1, count + 1), 1)
-    reported = {event.subject for event in events if event.type == "mailcase.case.overdue.v1"}
-    assert len(reported) == count
-    assert_histories_are_whole(pipeline)
-
-
-async def open_overdue(pipeline: Pipeline, count: int) -> None:
-    """Cases that were due an hour ago by the database's clock."""
-    async with Store.opened(pipeline.servers.store.url, pipeline.database.name) as store:
-        await CaseRepository(store, {}).ensure_indexes()
-        due_at = (await store.now()).replace(microsecond=0) - timedelta(hours=1)
-        for number in range(1, count + 1):
-            await open_case(store, number, due_at=due_at)

@@ -1,0 +1,29 @@
+"""Clocks of programs that a test moves while they run.
+
+libfaketime stops the sleeps of Python; `shifted_clock.c` moves CLOCK_REALTIME alone.
+"""
+
+import struct
+import subprocess
+from pathlib import Path
+
+SOURCE = Path(__file__).with_name("shifted_clock.c")
+
+
+class MovableClock:
+    """The clock of every program that is started with `env`. Needs gcc, which `make setup`
+    installs.
+    """
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._offset = folder / f"{name}.clock"
+        library = folder / f"{name}.so"
+        command = ["gcc", "-O2", "-Wall", "-Werror", "-shared", "-fPIC"]
+        subprocess.run([*command, "-o", library, SOURCE], check=True)
+        self.set_ahead(0)
+        self.env = {"LD_PRELOAD": str(library), "SHIFTED_CLOCK": str(self._offset)}
+
+    def set_ahead(self, seconds: int) -> None:
+        """Jump, so that the clock is ahead of the machine's; behind it if negative."""
+        with self._offset.open("r+b" if self._offset.exists() else "wb") as file:
+            file.write(struct.pack("=q", seconds))
