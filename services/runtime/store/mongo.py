@@ -113,7 +113,7 @@ class Collection:
 
     async def insert_missing(self, documents: Sequence[Document]) -> bool:
         """Insert those whose unique keys are free; False if one was taken. Outside transactions
-        only. None to insert is no error.
+        only. An empty sequence is allowed.
         """
         if not documents:
             return True
