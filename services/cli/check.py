@@ -146,7 +146,7 @@ def check_keys(settings: Settings) -> list[Finding]:
 def with_file_warning(finding: Finding, file: Path | None) -> Finding:
     """The finding, with a warning if every user of this machine can read the secret file.
 
-    A missing file is not reported here: whatever needs the file reports that.
+    A missing file is not reported here, because the check that needs the file reports it.
     """
     try:
         closed = file is None or not file.stat().st_mode & stat.S_IROTH

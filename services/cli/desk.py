@@ -1,4 +1,4 @@
-"""`mailcase desk`: the pages and the API, with what they need of the other services."""
+"""`mailcase desk`: the pages and the API, with the parts of other services that they need."""
 
 import asyncio
 from functools import partial

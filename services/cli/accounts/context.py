@@ -1,4 +1,4 @@
-"""What the commands of accounts share: the accounts of the settings, and how a refusal reads."""
+"""Shared by the commands of accounts: the accounts of the settings, and the text of a refusal."""
 
 import getpass
 from collections.abc import AsyncIterator
@@ -14,9 +14,8 @@ from services.runtime.store.mongo import Store
 
 @asynccontextmanager
 async def opened_accounts(settings: Settings, command: str) -> AsyncIterator[Accounts]:
-    """The accounts in the database of the settings.
-
-    Raises SettingsError, naming `command`, for what its arguments got wrong.
+    """The accounts in the database of the settings. Raises SettingsError, naming `command`, for
+    invalid arguments.
     """
     async with Store.opened(store_url(settings), settings.store.database) as store:
         try:

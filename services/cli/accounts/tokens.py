@@ -1,4 +1,4 @@
-"""`mailcase token create|list|revoke`: what programs authenticate with."""
+"""`mailcase token create|list|revoke`: the tokens with which programs authenticate."""
 
 import asyncio
 import re
@@ -81,7 +81,7 @@ def create(
     config: Config = DEFAULT_CONFIG,
     json: Json = False,
 ) -> None:
-    """Create a token and print it. It is printed this once and stored nowhere."""
+    """Create a token and print it. It is printed only once and stored nowhere."""
     wanted = _Wanted(name, scope, process, role, owner, _lifetime(expires))
     text, token = asyncio.run(_created(loaded(config), wanted))
     print(msgspec.json.encode(_shown(token) | {"secret": text}).decode() if json else text)

@@ -1,4 +1,4 @@
-"""`mailcase recall ID`: take back an answer before it goes out."""
+"""`mailcase recall ID`: take back an answer before it is sent."""
 
 import asyncio
 from typing import Annotated

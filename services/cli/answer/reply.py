@@ -1,4 +1,4 @@
-"""`mailcase reply N`: a mail from a case to those who take part in it."""
+"""`mailcase reply N`: a mail from a case to its participants."""
 
 import asyncio
 import sys
@@ -93,10 +93,10 @@ def reply(
     config: Config = DEFAULT_CONFIG,
     json: Json = False,
 ) -> int:
-    """Mail a text from a case, with its number in the subject; the answers join the case.
+    """Send a mail from a case, with its number in the subject, so that replies join the case.
 
-    Waits up to half a minute for the mail to go out. One that the mail server postpones is tried
-    again by the sender.
+    Waits up to half a minute until the mail is sent. If the mail server postpones it, the sender
+    retries.
     """
     settings = loaded(config)
     unusable = [address for address in [*(to or ()), *(cc or ())] if mailable(address) is None]
@@ -130,7 +130,7 @@ def _file(path: Path) -> AnswerFile:
 
 
 async def send_reply(settings: Settings, answer: AnswerCase, *, json: bool = False) -> int:
-    """Publish an answer and report what became of it; returns the command's status."""
+    """Publish an answer and report the result; returns the command's exit status."""
     async with (
         Store.opened(store_url(settings), settings.store.database) as store,
         Broker.connected(broker_url(settings), connection_name("reply")) as broker,
@@ -169,8 +169,8 @@ async def send_reply(settings: Settings, answer: AnswerCase, *, json: bool = Fal
 def missing_author(
     case: int, author: str | None, to: Sequence[str], own: Collection[str]
 ) -> list[str]:
-    """A warning if whoever wrote the case's latest mail does not get the answer; the mailboxes'
-    `own` need none.
+    """A warning if the author of the case's latest mail does not get the answer; the mailboxes'
+    `own` addresses need none.
     """
     known = mailable(author) if author else None
     if author is None or (known or author).lower() in {
@@ -200,8 +200,8 @@ def _as_json(mail: OutgoingMail, warnings: Sequence[str], ended: Document | None
 
 
 async def _with_blobs(kept: Blobs, answer: AnswerCase) -> AnswerCase:
-    """The files travel as references, for a message may not be large; they stay as long as it may
-    wait.
+    """The files are sent as references, because a message may not be large; they are kept for as
+    long as it may wait.
     """
     blobs = await kept.put_all([file.content or b"" for file in answer.files])
     files = [
@@ -212,7 +212,7 @@ async def _with_blobs(kept: Blobs, answer: AnswerCase) -> AnswerCase:
 
 
 async def _ended(store: Store, document_id: str, patience_s: float) -> Document | None:
-    """The outbox's document once it came to its end, or as it is after `patience_s`."""
+    """The outbox's document after the mail is finished, or its state after `patience_s`."""
     deadline = asyncio.get_running_loop().time() + patience_s
     while True:
         document = await store.collection("outbox").find_one({"_id": document_id})

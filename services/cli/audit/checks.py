@@ -1,5 +1,5 @@
-"""Checks the database against itself, page by page, each in a snapshot: live mail causes no false
-findings.
+"""Checks the database for consistency, page by page. Each page is a snapshot, so that live mail
+causes no false findings.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""`mailcase audit`: checks the database against itself, the blobs and the broker's archives."""
+"""`mailcase audit`: checks the consistency of the database, the blobs and the broker's archives."""
 
 import asyncio
 from collections import Counter

@@ -57,7 +57,7 @@ def of_change(change: Document, *, has_case: bool) -> Iterable[Finding]:
 
 
 def of_publication(publication: Document, now: datetime) -> Iterable[Finding]:
-    """Events go out within minutes."""
+    """Events are published within minutes."""
     if publication["at"] < now - UNPUBLISHED:
         count, at = len(publication["changes"]), publication["at"]
         what = f"{count} changes from {publication['_id']} on, of {at:%Y-%m-%d %H:%M} UTC"

@@ -1,4 +1,5 @@
-"""Access to the desk after a restore: nothing that was revoked since the backup may hold again."""
+"""Access to the desk after a restore: nothing that was revoked since the backup may become valid
+again."""
 
 from dataclasses import dataclass
 

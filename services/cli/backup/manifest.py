@@ -1,4 +1,5 @@
-"""What a backup contains, with checksums. Reading one trusts nothing in it. Pure but for files."""
+"""The contents of a backup, with checksums. A manifest that is read is not trusted. Pure, except
+for reading files."""
 
 import hashlib
 from collections.abc import Iterator
@@ -59,7 +60,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest of a backup. Raises PermanentError if it is none, or of a later format."""
+    """The manifest of a backup. Raises PermanentError if it is not a backup, or has a later
+    format."""
     path = folder / FILE
     try:
         with path.open("rb") as file:

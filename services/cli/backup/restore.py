@@ -138,7 +138,7 @@ def _restore_files(backup: Path, manifest: Manifest, to: Path) -> list[tuple[str
 
 
 def _private_servers(settings: Settings, data: Path, *, with_broker: bool) -> PrivateServers | None:
-    """Those that the settings do not name; None if that is none."""
+    """The private servers for those that the settings do not name; None if there are none."""
     broker = with_broker and settings.broker.url is None
     store = settings.store.url is None
     return PrivateServers(data, broker=broker, store=store) if broker or store else None

@@ -1,4 +1,4 @@
-"""`mailcase case add N KEY`: put a parked or ignored mail into a case."""
+"""`mailcase case add N KEY`: add a parked or ignored mail to a case."""
 
 import asyncio
 from typing import Annotated
@@ -19,7 +19,7 @@ Key = Annotated[str, Parameter(help="The mail key; its first 8 digits are enough
 
 
 def add(number: CaseNumber, key: Key, /, *, config: Config = DEFAULT_CONFIG) -> int:
-    """Put a parked or ignored mail into a case. Its author takes part in the case from then on."""
+    """Add a parked or ignored mail to a case. Its author takes part in the case from then on."""
     return asyncio.run(_add(loaded(config), number, key_prefix(key)))
 
 

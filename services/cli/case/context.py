@@ -1,6 +1,4 @@
-"""What the commands of `mailcase case` share: who acts, on which database, and how a refusal
-reads.
-"""
+"""Shared by the commands of `mailcase case`: the actor, the database, and the text of a refusal."""
 
 import getpass
 from collections.abc import AsyncIterator

@@ -58,7 +58,7 @@ def history(number: CaseNumber, /, *, config: Config = DEFAULT_CONFIG, json: Jso
 
 
 def _who(actor: Actor) -> str:
-    """A person's name, or what acted in their place."""
+    """A person's name, or the kind of another actor."""
     return actor.name or {"mail": "mail", "rule": f"rule {actor.id}"}.get(actor.kind, actor.id)
 
 
@@ -69,7 +69,7 @@ async def _history(settings: Settings, number: int) -> list[Change]:
 
 
 def described(change: Change) -> str:
-    """What a change did, in words; ids of mails and comments are left out."""
+    """A change in words; ids of mails and comments are left out."""
     what = change.what
     words = _WORDS.get(type(what))
     return words(what) if words is not None else str(what.__struct_config__.tag)

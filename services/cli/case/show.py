@@ -75,8 +75,8 @@ def show(
     config: Config = DEFAULT_CONFIG,
     json: Json = False,
 ) -> None:
-    """Show a case with its fields, its comments, its attachments, and the mail that is not out
-    yet.
+    """Show a case with its fields, its comments, its attachments, and the mail that waits to be
+    sent.
     """
     settings = loaded(config)
     shown = asyncio.run(read_case(settings, number))
@@ -113,8 +113,8 @@ def print_case(
     processes: Mapping[str, Process] | None = None,
     full: bool = False,
 ) -> None:
-    """A case for a person, its number as the settings write it; nothing in it can drive the
-    terminal.
+    """A case for a person, with its number as the settings write it. Control characters are
+    replaced.
     """
     case = shown.case
     _line(console, f"{reference.title(case['_id'], 'Case')} {case['title']}", "bold")
@@ -163,7 +163,7 @@ def _facts(
 
 
 def _other_words(case: Document, process: Process | None) -> Iterator[str]:
-    """What mails say about fields, where that is not the value of the field."""
+    """The values of fields by mails that differ from the field's own value."""
     for name, those in case.get("candidates", {}).items():
         current = case["fields"].get(name, {}).get("value")
         field = process.field(name) if process else None
@@ -174,12 +174,12 @@ def _other_words(case: Document, process: Process | None) -> Iterator[str]:
 
 
 def _origin(value: Document) -> str:
-    """The kind of source and the place; of a digest the beginning, `--json` has all of it."""
+    """The kind of source and the place. Digests are shortened; `--json` has them whole."""
     return f"{value['source']}: {_DIGEST.sub(_BEGINNING, value['evidence'])}"
 
 
 def print_comment(console: Console, comment: dict[str, Any], *, full: bool = False) -> None:
-    """A comment with what its author wrote; with `full`, quotes and signatures too."""
+    """A comment with the text of its author; with `full`, also with quotes and signatures."""
     author = comment["author"]
     address = f" <{author['address']}>" if author["address"] else ""
     who = f"{author['name']}{address}" if author["name"] else author["address"] or "unknown sender"

@@ -99,7 +99,7 @@ def assign(
     nobody: Nobody = False,
     options: WorkOptions = DEFAULTS,
 ) -> None:
-    """Assign a case to a user or a group, or take it from everyone."""
+    """Assign a case to a user or a group, or remove the assignee."""
     if (user is not None) + to_me + nobody != 1:
         hint = "give a user, or --to-me, or --nobody"
         raise SettingsError([Mistake("case assign", "needs exactly one assignee", hint)])
@@ -118,7 +118,7 @@ def note(
     attach: Attach = None,
     options: WorkOptions = DEFAULTS,
 ) -> None:
-    """Add a note, with files if there are any; nobody outside sees it."""
+    """Add a note, with files if there are any. It is never sent."""
     files = [(path, read_bytes(path)) for path in attach or ()]
     wish = actions.AddNote(text=read_text(text_file))
     _act(number, wish, options, files=files)
@@ -131,7 +131,7 @@ def set_fields(
     *,
     options: WorkOptions = DEFAULTS,
 ) -> None:
-    """Set fields of a case; each value is checked by its field's type."""
+    """Set fields of a case; each value must be valid for the type of its field."""
     values: dict[str, str | bool | None] = {}
     for text in fields:
         name, equals, value = text.partition("=")
@@ -192,7 +192,7 @@ def merge(
     *,
     options: WorkOptions = DEFAULTS,
 ) -> None:
-    """Merge a case into another: mail to its number goes there from now on."""
+    """Merge a case into another, to which mail to its number then goes."""
     _act(number, actions.MergeInto(target=into), options)
 
 
@@ -202,7 +202,7 @@ def unmerge(
     *,
     options: WorkOptions = DEFAULTS,
 ) -> None:
-    """Take a case out of the one that it was merged into, as it was before."""
+    """Undo the merge of a case, which gets its earlier status again."""
     _act(number, actions.Unmerge(), options)
 
 
@@ -264,8 +264,8 @@ async def _done(
 
 
 async def _whole_ids(store: Store, number: int, beginnings: Sequence[str]) -> list[str]:
-    """The ids of the case's comments that begin so; a beginning of several ids, or of none, stays
-    as it is.
+    """The ids of the case's comments with these prefixes; a prefix of several ids, or of none, is
+    returned unchanged.
     """
     comments = await store.collection(Comment.COLLECTION).find({"case": number}, ["_id"])
     ids = [str(comment["_id"]) for comment in comments]

@@ -1,1 +1,1 @@
-"""`mailcase dead`: look at dead letters, retry and discard them."""
+"""`mailcase dead`: show, retry and discard dead letters."""

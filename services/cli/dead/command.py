@@ -154,7 +154,7 @@ def retry(
     before: Before = None,
     config: Config = DEFAULT_CONFIG,
 ) -> int:
-    """Requeue dead letters where they failed.
+    """Return dead letters to the queues in which they failed.
 
     If one cannot be requeued, it is reported and stays; the others continue.
     """

@@ -1,1 +1,1 @@
-"""`mailcase demo`: the main path on private servers."""
+"""`mailcase demo`: a demonstration on private servers."""

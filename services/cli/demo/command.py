@@ -1,5 +1,5 @@
-"""`mailcase demo`: shows the main path on private servers, step by step, from what the servers
-store.
+"""`mailcase demo`: demonstrates Mailcase on private servers, step by step. Everything shown is read
+from the servers.
 """
 
 import asyncio

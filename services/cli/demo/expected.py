@@ -1,4 +1,4 @@
-"""What must have been read in the demo's invoices."""
+"""The values that must have been read from the demo's invoices."""
 
 from collections.abc import Sequence
 

@@ -59,7 +59,7 @@ def keep_secret(setup: Setup, name: str, secret: str) -> str:
 
 
 def ask_tokens(setup: Setup, provider: Provider, domain: str) -> CredentialDraft:
-    """How tokens are had from the provider; docs/mailboxes.md has its side.
+    """The section for tokens of the provider; docs/mailboxes.md describes the provider's side.
 
     Raises SettingsError and StoppedError.
     """

@@ -1,4 +1,4 @@
-"""What the conversation has found out so far, and the settings that it becomes. Pure.
+"""The results of the conversation so far, and the settings that they become. Pure.
 
 A draft never holds a secret: those are files of their own.
 """
@@ -75,7 +75,8 @@ class ProcessDraft:
 
 @dataclass(frozen=True)
 class Draft:
-    """All that is added to the settings; what is None exists already, or is not wanted."""
+    """Everything that is added to the settings; a part that is None exists already, or is not
+    wanted."""
 
     mailbox: MailboxDraft
     server: ServerDraft | None

@@ -1,4 +1,4 @@
-"""The settings that are there already, which a second run adds to."""
+"""The existing settings, to which a second run adds."""
 
 import os
 import tomllib
@@ -43,7 +43,7 @@ class Existing:
 
     @property
     def has_keys(self) -> bool:
-        """Whether Message-IDs are signed already; mail that goes out needs that."""
+        """Whether Message-IDs are already signed, which outgoing mail requires."""
         return self.settings is not None and self.settings.case_reference.key_file is not None
 
     @property

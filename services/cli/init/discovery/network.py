@@ -1,4 +1,4 @@
-"""How discovery reaches the world: DNS, and files over HTTPS. Nothing here follows plain HTTP."""
+"""The network access of discovery: DNS, and files over HTTPS. Plain HTTP is never used."""
 
 import http.client
 import socket
@@ -92,7 +92,7 @@ class Network:
             return []
 
     def https_file(self, url: str) -> bytes | None:
-        """The body of a file; None if there is none, or it cannot be had safely."""
+        """The body of a file; None if there is none, or if it cannot be fetched safely."""
         for _ in range(MAX_REDIRECTS + 1):
             answer = self._get(url)
             if not isinstance(answer, str):

@@ -24,7 +24,7 @@ _WORDS: dict[Security, str] = {"tls": "TLS", "starttls": "STARTTLS", "none": "no
 
 @dataclass(frozen=True)
 class FoundServer:
-    """A server; one without encryption is only ever named by a person.
+    """A server; only a person can name one without encryption.
 
     `user` is the log-in name, empty if it is unknown. `oauth2` is the provider if passwords are of
     no use there. `source` says who offers it. `vouched` means that a password may go there without
