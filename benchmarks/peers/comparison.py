@@ -18,7 +18,7 @@ from benchmarks.trials import Everything
 from tests.pipeline import PASSWORD
 
 NAME = "django-helpdesk get_email"
-_PROGRAM = Path(__file__).with_name("helpdesk.py")
+_PROGRAM = Path(__file__).with_name("django_helpdesk.py")
 _ADDRESS = "helpdesk@example.test"
 _MAILS, _OWN_MAILS = 40, 600  # a round
 

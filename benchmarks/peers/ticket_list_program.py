@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
-from benchmarks.peers.helpdesk import configure
+from benchmarks.peers.django_helpdesk import configure
 
 _QUEUES, _PEOPLE, _TOGETHER = 8, 50, 5_000
 

@@ -1,7 +1,7 @@
 """django-helpdesk's `get_email` as a program: for each line on the standard input, empty the
 mailbox once.
 
-    python benchmarks/peers/helpdesk.py FOLDER IMAP_PORT USER PASSWORD
+    python benchmarks/peers/django_helpdesk.py FOLDER IMAP_PORT USER PASSWORD
 
 Says `ready`, then after each time the seconds that it took and the number of tickets there are now.
 SQLite in FOLDER. It may run on an interpreter that has django-helpdesk and nothing of ours.
