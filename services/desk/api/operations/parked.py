@@ -2,19 +2,23 @@
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 from starlette.responses import Response
 
-from schemas.cases import AppendToCase, Command, IgnoreMail, ParkMail
-from schemas.mails import RawMail
 from schemas.stored import Discard, Mail
-from services.casework.parked import ParkedFilter, why_not_retryable
+from services.casework.parked import ParkedFilter
 from services.desk.access import Permission
 from services.desk.api.cases.cases import Cursor
+from services.desk.api.operations.parked_views import (
+    ParkedSummary,
+    ParkedView,
+    header_of,
+    summary_fields,
+    todays_decision,
+)
 from services.desk.http.cursors import Place, after, read_cursor, write_cursor
 from services.desk.http.downloads import file_response
 from services.desk.http.endpoint import MAX_NUMBER, Call, Endpoint, NoQuery, Reply
@@ -36,51 +40,6 @@ class ParkedQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ignored: bool = False
     limit: Annotated[int, Meta(ge=1, le=MAX_LIMIT)] = 50
     cursor: Cursor | None = None
-
-
-class ParkedSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """A mail without a case. `author` and `subject` are as its header says; anyone can write those.
-
-    `why_not_retryable` says why a retry cannot succeed, null if it can.
-    """
-
-    key: str
-    process: str
-    mailbox: str
-    outcome: Literal["parked", "ignored"]
-    reason: str
-    recorded_at: datetime
-    author: str
-    subject: str
-    why_not_retryable: str | None
-
-
-class TodaysDecision(msgspec.Struct, frozen=True, kw_only=True):
-    """The decision of the current rules about the mail, and their evidence."""
-
-    action: Literal["open", "append", "park", "ignore"]
-    rule: str
-    reason: str | None
-    evidence: list[str]
-    cases: list[int]
-
-
-class ParkedView(ParkedSummary, frozen=True, kw_only=True):
-    """A whole mail without a case: the reason, its content, and the decision of the current rules.
-
-    `discarded` is who discarded it and why, null if nobody did. `text` and `files` are null if the
-    content is not stored.
-    """
-
-    rule: str
-    evidence: list[str]
-    received_at: datetime | None
-    size: int | None
-    discarded: Discard | None
-    text: str | None
-    files: list[str] | None
-    defects: list[str]
-    today: TodaysDecision | None
 
 
 class ParkedList(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,7 +105,7 @@ async def list_parked(call: Call[ParkedQuery, None]) -> Reply:
     if has_more:
         following = write_cursor(Place(sort="recorded", at=page[-1].recorded_at, id=page[-1].id))
     heads = await desk.blobs.heads([mail.raw for mail in page if mail.raw is not None])
-    items = [ParkedSummary(**_summary(mail, _parsed(heads, mail))) for mail in page]
+    items = [ParkedSummary(**summary_fields(mail, header_of(mail, heads))) for mail in page]
     return Reply(ParkedList(items=items, next=following, has_more=has_more))
 
 
@@ -159,7 +118,7 @@ async def show_parked(call: Call[NoQuery, None]) -> Reply:
     reading = await desk.tools.read(content) if content is not None else None
     return Reply(
         ParkedView(
-            **_summary(mail, headers),
+            **summary_fields(mail, headers),
             rule=mail.decision.rule,
             evidence=mail.decision.evidence,
             received_at=mail.received_at,
@@ -168,7 +127,7 @@ async def show_parked(call: Call[NoQuery, None]) -> Reply:
             text=reading.text if reading else None,
             files=list(reading.files) if reading else None,
             defects=list(reading.defects) if reading else [],
-            today=_today(call, mail, content) if content is not None else None,
+            today=todays_decision(call, mail, content) if content is not None else None,
         )
     )
 
@@ -257,61 +216,6 @@ async def _retry(call: Call[Any, Any], mail: Mail) -> None:
 async def _discard(call: Call[Any, Any], mail: Mail, why: str) -> None:
     note = Discard(by=call.principal.id, why=why, at=call.desk.clock())
     await call.desk.parked.discard(mail, note)
-
-
-def _parsed(heads: Mapping[str, bytes], mail: Mail) -> MailHeaders | None:
-    """The mail's header, None if it is not stored."""
-    head = heads.get(mail.raw or "")
-    return MailHeaders.parse(head) if head is not None else None
-
-
-def _summary(mail: Mail, headers: MailHeaders | None) -> dict[str, Any]:
-    authors = headers.addresses("From") if headers else []
-    return {
-        "key": mail.id,
-        "process": mail.process,
-        "mailbox": mail.mailbox,
-        "outcome": mail.outcome,
-        "reason": mail.reason or "",
-        "recorded_at": mail.recorded_at,
-        "author": authors[0].address if authors else "",
-        "subject": (headers.text("Subject") or "")[:500] if headers else "",
-        "why_not_retryable": why_not_retryable(mail),
-    }
-
-
-def _today(call: Call[Any, Any], mail: Mail, content: bytes) -> TodaysDecision:
-    raw = RawMail(
-        key=mail.id,
-        process=mail.process,
-        mailbox=mail.mailbox,
-        size=len(content),
-        fetched_at=call.desk.clock(),
-        received_at=mail.received_at,
-        raw=content,
-        origin="retry",
-    )
-    command = call.desk.tools.decide(raw)
-    decision = command.decision
-    return TodaysDecision(
-        action=_action(command),
-        rule=decision.rule,
-        reason=command.reason if isinstance(command, ParkMail | IgnoreMail) else None,
-        evidence=decision.evidence,
-        cases=decision.cases,
-    )
-
-
-def _action(command: Command) -> Literal["open", "append", "park", "ignore"]:
-    match command:
-        case ParkMail():
-            return "park"
-        case IgnoreMail():
-            return "ignore"
-        case AppendToCase():
-            return "append"
-        case _:
-            return "open"
 
 
 def _endpoint(method: Any, path: str, name: str, summary: str, handler: Any, **more: Any) -> Any:

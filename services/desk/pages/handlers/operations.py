@@ -4,7 +4,8 @@ from starlette.responses import Response
 
 from services.desk.api.operations.flow import FlowView as ApiFlow
 from services.desk.api.operations.mailboxes import LoginTestView, MailboxList, MailboxView
-from services.desk.api.operations.parked import ParkedList, ParkedResults, ParkedView
+from services.desk.api.operations.parked import ParkedList, ParkedResults
+from services.desk.api.operations.parked_views import ParkedView
 from services.desk.http.problems import invalid
 from services.desk.pages.case_views import with_query
 from services.desk.pages.views.lists import Option
