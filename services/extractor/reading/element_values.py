@@ -154,6 +154,17 @@ class ElementValues:
             amounts.setdefault(value.text, value)
         return self.only(list(amounts.values()))
 
+    def total_in(self, elements: Iterable[Element], currency: Value | None) -> Value | None:
+        """As `amount_in`; a total that is in other currencies only is noted as invalid."""
+        totals = list(elements)
+        total = self.amount_in(totals, currency)
+        if total is None and currency is not None:
+            for element in totals:
+                named = element.attributes.get("currencyID", currency.text).strip()
+                if named != currency.text:
+                    self.notes.add(InvoiceFlag.INVALID_VALUE, element.path)
+        return total
+
     def invalid(self, value: Value) -> None:
         self.notes.add(InvoiceFlag.INVALID_VALUE, value.path)
 

@@ -4,6 +4,7 @@ import hashlib
 import time
 from decimal import Decimal
 from statistics import quantiles
+from xml.parsers import expat
 
 import pytest
 
@@ -85,10 +86,15 @@ def test_generated_invoices_are_free_of_flags_except_several_due_dates() -> None
 
 
 def test_an_xml_of_up_to_1000_lines_takes_less_than_20_ms_of_cpu_at_p95() -> None:
+    """And a small multiple of what expat alone takes, however slow the machine is."""
     documents = [document for document in DOCUMENTS if not document.is_pdf]
-    seconds = []
+    seconds, bare = [], []
     for document in documents:
         started = time.process_time()
         read(document)
-        seconds.append(time.process_time() - started)
+        ended = time.process_time()
+        expat.ParserCreate().Parse(document.xml, True)
+        seconds.append(ended - started)
+        bare.append(time.process_time() - ended)
     assert quantiles(seconds, n=20)[-1] < 0.02
+    assert sum(seconds) / sum(bare) < 15

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from services.extractor.reading.documents import read_documents
-from tests.invoices.unusual import Unusual, invoices
+from tests.invoices import ubl
+from tests.invoices.unusual import Unusual, facts, invoices
 from tests.unit.extractor.reading.test_generated import expected
 from tests.unit.extractor.reading.test_oracle import ask_oracle, ask_product, values_of
 
@@ -28,6 +29,24 @@ def test_an_unusual_invoice_gives_its_values(name: str) -> None:
     values.pop("ksef_link", None)
     assert values == wanted(unusual)
     assert found.flags == ()
+
+
+@pytest.mark.parametrize("total", ["TaxExclusiveAmount", "TaxInclusiveAmount", "PayableAmount"])
+def test_a_total_in_another_currency_is_flagged_and_not_taken(total: str) -> None:
+    text = ubl.write(facts())
+    named = f'<cbc:{total} currencyID="EUR"'
+    assert named in text
+    changed = text.replace(named, named.replace("EUR", "USD"))
+    (found,) = read_documents("invoice.xml", "application/xml", changed.encode())
+    assert found.flags == ("invalid-value",)
+    assert found.invoice is not None
+    assert f"/LegalMonetaryTotal/{total}" in found.detail
+    missing = {
+        "TaxExclusiveAmount": "net",
+        "TaxInclusiveAmount": "gross",
+        "PayableAmount": "payable",
+    }
+    assert missing[total] not in found.invoice.values()
 
 
 def test_the_oracle_agrees_on_unusual_invoices(tmp_path: Path) -> None:
