@@ -33,17 +33,17 @@ class Person(msgspec.Struct, frozen=True):
 class Case(msgspec.Struct, frozen=True, kw_only=True):
     """Collection `cases`. `number` is global: 1, 2, 3 … without gaps. `participants` are addresses.
 
-    `refers_to` is the case that the opening mail named and could not be added to, None for most.
+    `refers_to` is the case that the opening mail named but could not join, None for most.
 
     `revision` is the number of the last entry in the history, 0 for a case that is older than its
     history. `stage_since` is when the case entered its stage. `assignee` is a user's address, or
     `group:NAME`, None for nobody. `overdue_at` is when the case was found to be past `due_at`, None
     while it is not. `fields` go by the names in the settings. `flags` are constant words about the
     case. `merged_into` is the case that took this one in, None for most; `closed_at` is when the
-    case was closed, None while it is open. `candidates` are what mails say about fields, at most
-    one value of each mail for each field: `fields` has the one that counts. `links` are other cases
-    that have something to do with this one. `mail_flags` are the flags that reading a mail gave, by
-    mail key; `flags` may lack some, if a person has settled them.
+    case was closed, None while it is open. `candidates` are the values of fields by mail, at most
+    one of each mail for each field: `fields` has the one that counts. `links` are related cases.
+    `mail_flags` are the flags that reading a mail gave, by mail key; `flags` may lack some, if a
+    person has settled them.
     """
 
     COLLECTION: ClassVar[str] = "cases"
@@ -177,9 +177,8 @@ class DiscardedMessage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LimitAlert(msgspec.Struct, frozen=True):
-    """A mail was the first over its sender's or its mailbox's limit of new cases.
-
-    `address` is its author's, empty if there is none.
+    """A mail was the first beyond its sender's or its mailbox's limit of new cases. `address` is
+    that of its author, empty if there is none.
     """
 
     limit: Literal["sender", "mailbox"]

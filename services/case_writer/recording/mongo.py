@@ -208,8 +208,8 @@ class MongoCases:
             raise ConflictError("another writer changed a mail first")
 
     async def _mark_bounced(self, bounced: Bounced, session: Session) -> None:
-        """Mark the sent comment, and the outbox, from which a comment not yet written gets the
-        mark.
+        """Mark the sent comment as undeliverable, and the outbox, which passes the mark on to a
+        comment that is written later.
         """
         ours = {"case": bounced.case, "message_id": {"$in": bounced.message_ids}}
         change = {

@@ -45,7 +45,7 @@ class AnswerRecall:
         case = await read_case(self._store, found[0]["case"], session) if found else None
         if case is None or not may_work(self._processes, acting, case):
             raise ActionRefusedError(
-                "no-such-answer", f"there is no answer {outgoing_id!r}", "look its id up again"
+                "no-such-answer", f"there is no answer {outgoing_id!r}", "check its id"
             )
         now = self._clock()
         waiting = {"_id": outgoing_id, "state": "pending", "attempts": 0}

@@ -73,7 +73,7 @@ class Place:
 
 
 def place(protocol: Protocol, security: Security | None) -> Callable[[str], Place]:
-    """A check of `HOST` or `HOST:PORT`; without `security`, the port decides."""
+    """A check of `HOST` or `HOST:PORT`; if `security` is not given, the port decides it."""
 
     def check(text: str) -> Place:
         host, port = _split(text.strip())

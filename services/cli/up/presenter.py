@@ -31,9 +31,7 @@ class Presenter(Protocol):
         """Show that something takes its time, during the block."""
 
     def event(self, name: str, text: str, level: Level = "info", **fields: object) -> None:
-        """Something that `up` itself did or noticed; `text` is for people, the rest for
-        programs.
-        """
+        """An event of `up` itself; `text` is for people, the other fields are for programs."""
 
     def log_line(self, service: str, line: bytes) -> None:
         """A line of a service's log."""

@@ -82,7 +82,7 @@ def strip_prefixes(subject: str) -> str:
 
 
 class _Matching:
-    """Which stretches of a subject each place can take, given what is before and after it."""
+    """The spans of a subject that each placeholder can match, given what is before and after it."""
 
     def __init__(self, pattern: SubjectPattern, text: str) -> None:
         self._pattern = pattern

@@ -152,8 +152,8 @@ def is_expected(text: str) -> bool:
 
 
 def _margin(words: _Words, page: str) -> float | None:
-    """By how much another page must read these words better than the declared one; None if it reads
-    them well.
+    """The score by which another page must beat the declared one for these words; None if the
+    declared page reads them well.
     """
     texts = [decoded(word, page) for word in words.high]
     bad = sum(1 for text in texts if not _is_word(text, page))

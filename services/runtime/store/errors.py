@@ -16,4 +16,4 @@ class UnclearCommitError(TransientError):
 
 
 class QueryTimeoutError(TransientError):
-    """A read took longer than its caller allowed; the database itself is well."""
+    """A read took longer than its caller allowed; the database itself works."""

@@ -313,8 +313,8 @@ class Store:
             await self._client.admin.command({"ping": 1})
 
     async def prove_majority(self) -> None:
-        """Raise TransientError unless a majority takes a write: a primary that cannot replicate
-        answers a ping.
+        """Raise TransientError unless a majority accepts a write. A ping is not enough, because a
+        primary that cannot replicate answers it.
         """
         change = {"$currentDate": {"at": True}}
         with translate_driver_errors():

@@ -150,7 +150,7 @@ async def remove_webhook(call: Call[NoQuery, None]) -> Reply:
 
 
 async def rotate_secret(call: Call[NoQuery, None]) -> Reply:
-    """Make a new secret. For a day, messages are signed with the new and with the former one."""
+    """Create a new secret. For a day, messages are signed with both the new and the former one."""
     webhook, now = await _found(call), await call.desk.webhooks.now()
     secret, until = new_secret(), now + BOTH_SECRETS_FOR
     fields = {
