@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.servers import PrivateServers
+from deploy.local.servers.private import PrivateServers
 from deploy.local.services import Services
 from services.casework.persistence.repository import CaseRepository
 from services.runtime.store.mongo import Store
