@@ -29,6 +29,7 @@ AuditEvent = Literal[
     "user-changed",
     "user-disabled",
     "user-enabled",
+    "identity-detached",
     "parked-viewed",
     "original-downloaded",
     "attachment-downloaded",

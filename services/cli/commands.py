@@ -316,6 +316,12 @@ SUBCOMMANDS: dict[str, tuple[Command, ...]] = {
             "Print a one-time link for setting a new password.",
             "user link anna@example.com",
         ),
+        Command(
+            "detach",
+            "accounts.users:detach",
+            "Detach a user from their identity at the OpenID provider.",
+            "user detach anna@example.com",
+        ),
     ),
     "token": (
         Command(

@@ -1,4 +1,4 @@
-"""`mailcase user add|list|disable|enable|link`: who may sign in to the desk."""
+"""`mailcase user add|list|disable|enable|link|detach`: who may sign in to the desk."""
 
 import asyncio
 from typing import Annotated
@@ -86,6 +86,15 @@ def link(address: Address, /, *, config: Config = DEFAULT_CONFIG, json: Json = F
     print(msgspec.json.encode({"link": url}).decode() if json else url)
 
 
+def detach(address: Address, /, *, config: Config = DEFAULT_CONFIG) -> None:
+    """Part a user from their identity at the OpenID provider.
+
+    The next identity that proves the address gets the account.
+    """
+    user = asyncio.run(_detached(loaded(config), address))
+    print(f"{user.id}: detached")
+
+
 async def _added(
     settings: Settings, address: str, name: str, groups: list[str], *, admin: bool
 ) -> tuple[User, str | None]:
@@ -102,6 +111,11 @@ async def _switched(settings: Settings, address: str, *, on: bool) -> User:
     async with opened_accounts(settings, "user enable" if on else "user disable") as accounts:
         switch = accounts.enable if on else accounts.disable
         return await switch(address, by=operator())
+
+
+async def _detached(settings: Settings, address: str) -> User:
+    async with opened_accounts(settings, "user detach") as accounts:
+        return await accounts.detach_identity(address, by=operator())
 
 
 async def _linked(settings: Settings, address: str) -> str:

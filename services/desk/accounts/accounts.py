@@ -233,6 +233,22 @@ class Accounts:
         await self._note("user-enabled", by, from_address, existing.id)
         return user or existing
 
+    async def detach_identity(self, address: str, *, by: str, from_address: str = "") -> User:
+        """Part an account from its identity at the OpenID provider: the next identity that proves
+        the address gets it. Sessions by the former one end at once. Raises AccountError.
+        """
+        existing = await self.users.existing(address)
+        if existing.subject is None:
+            raise AccountError(
+                "no-identity",
+                f"{existing.id} has no identity",
+                "`mailcase user list` shows who has",
+            )
+        user = await self.users.change(existing.id, {"issuer": None, "subject": None})
+        await self.sessions.revoke({"user": existing.id, "method": "oidc"})
+        await self._note("identity-detached", by, from_address, existing.id)
+        return user or existing
+
     async def revoke_session(
         self, session_id: str, owner: str | None, *, by: str, from_address: str = ""
     ) -> bool:

@@ -30,6 +30,7 @@ REQUESTS: dict[str, tuple[str, Any]] = {
     "add_user": ("/users", {"address": "new@office.example", "name": "New"}),
     "patch_user": ("/users/new@office.example", {"name": "Other"}),
     "make_link": ("/users/new@office.example/links", {}),
+    "detach_identity": ("/users/new@office.example/identity", None),
     "list_audit_entries": ("/audit", None),
     "list_cases": ("/cases", None),
     "act_on_many": (

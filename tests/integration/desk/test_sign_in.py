@@ -402,6 +402,13 @@ async def test_an_administrator_invites_disables_and_sees_who_did_what(
     assert (await who(app, eva.cookie)).status == 401
     assert (await _ask(app, "POST", path + "/links", ada, {})).status == 409
     assert (await _ask(app, "PATCH", "/users/nobody@office.example", ada, {})).status == 404
+    # Detached, the account waits for the next identity that proves its address.
+    identity = {"issuer": "https://id.example", "subject": "77"}
+    await desk.accounts.users.change("eva@office.example", identity)
+    assert (await _ask(app, "DELETE", path + "/identity", eva.cookie)).status == 401
+    assert (await _ask(app, "DELETE", path + "/identity", ada)).status == 204
+    assert await desk.accounts.users.by_identity("https://id.example", "77") is None
+    assert (await _ask(app, "DELETE", path + "/identity", ada)).status == 409
     seen: list[str] = []
     cursor = ""
     while True:
@@ -410,7 +417,7 @@ async def test_an_administrator_invites_disables_and_sees_who_did_what(
         if not page["has_more"]:
             break
         cursor = f"&cursor={page['next']}"
-    assert seen.count("user-disabled") == 1
+    assert seen.count("user-disabled") == seen.count("identity-detached") == 1
     assert {"user-added", "link-made", "link-used", "logged-in", "user-changed"} <= set(seen)
     assert len(seen) == len(await desk.accounts.audit._entries.find({}))
 

@@ -117,6 +117,16 @@ async def make_link(call: Call[NoQuery, None]) -> Reply:
     return Reply(NewLink(link=link))
 
 
+async def detach_identity(call: Call[NoQuery, None]) -> Reply:
+    """Part a user from their identity at the OpenID provider; the next that proves the address gets
+    the account. Their sessions by the provider end at once.
+    """
+    await call.desk.accounts.detach_identity(
+        normal_address(call.path["user"]), by=call.principal.id, from_address=call.address
+    )
+    return Reply(status=204)
+
+
 def _view(call: Call[Any, Any], user: User) -> UserView:
     by_password = "password" if user.password_hash is not None else "nothing"
     return UserView(
@@ -179,5 +189,16 @@ ROUTES: tuple[Endpoint[Any, Any], ...] = (
         refusals=(404, 409, 422),
         tag="people",
         secret=True,
+    ),
+    Endpoint(
+        method="DELETE",
+        path="/users/{user}/identity",
+        name="detach_identity",
+        summary="Detach a user from their identity at the OpenID provider",
+        handler=detach_identity,
+        permission=Permission.ADMIN,
+        status=204,
+        refusals=(404, 409, 422),
+        tag="people",
     ),
 )

@@ -40,11 +40,13 @@ async def add_person(visit: Visit) -> Response:
 
 
 async def change_person(visit: Visit) -> Response:
-    """Disables or enables an account, or makes a new link for it."""
+    """Disables or enables an account, makes a new link for it, or detaches its identity."""
     match visit.text("do"):
         case "link":
             link = (await visit.api("make_link")).body.link
             return await _people(visit, link=link, link_name=visit.request.path_params["user"])
+        case "detach":
+            await visit.api("detach_identity")
         case "disable" | "enable" as wanted:
             await visit.api("patch_user", body={"disabled": wanted == "disable"})
     return visit.redirect("/people")
@@ -61,6 +63,7 @@ async def _people(visit: Visit, *, link: str | None = None, link_name: str = "")
                 groups=tuple(user.groups),
                 is_admin=user.admin,
                 is_active=not user.disabled,
+                has_identity=user.signs_in_by == "provider",
             )
             for user in users.items
         ),

@@ -347,6 +347,8 @@ class PeoplePage(msgspec.Struct, frozen=True, kw_only=True):
     link_created: str
     link_hint: str
     new_link: str
+    detach: str
+    detach_hint: str
     token_name: str
     scopes: str
     expires: str

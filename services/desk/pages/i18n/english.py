@@ -374,6 +374,8 @@ ENGLISH = c.Catalog(
         link_created="One-time link for {name}",
         link_hint="Copy it now. It is shown only once and works only once.",
         new_link="New one-time link",
+        detach="Detach identity",
+        detach_hint="The next identity of the provider that proves the address gets the account.",
         token_name="Name of the token",  # noqa: S106 - a label
         scopes="Scopes",
         expires="Expires",
@@ -413,6 +415,7 @@ ENGLISH = c.Catalog(
             "user-changed": "changed a person",
             "user-disabled": "disabled a person",
             "user-enabled": "enabled a person",
+            "identity-detached": "detached an identity",
             "parked-viewed": "opened a parked mail",
             "original-downloaded": "downloaded an original mail",
             "attachment-downloaded": "downloaded a file",

@@ -387,6 +387,8 @@ POLISH = c.Catalog(
         link_created="Jednorazowy link dla: {name}",
         link_hint="Przekaż go teraz. Wyświetla się i działa tylko raz.",
         new_link="Nowy link jednorazowy",
+        detach="Odłącz tożsamość",
+        detach_hint="Konto dostanie następna tożsamość u dostawcy, która potwierdzi ten adres.",
         token_name="Nazwa tokenu",  # noqa: S106 - a label
         scopes="Uprawnienia",
         expires="Wygasa",
@@ -426,6 +428,7 @@ POLISH = c.Catalog(
             "user-changed": "zmiana danych osoby",
             "user-disabled": "wyłączenie konta",
             "user-enabled": "włączenie konta",
+            "identity-detached": "odłączenie tożsamości",
             "parked-viewed": "otwarcie odłożonej wiadomości",
             "original-downloaded": "pobranie oryginału wiadomości",
             "attachment-downloaded": "pobranie pliku",

@@ -34,7 +34,7 @@ class LinkView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PersonRow(msgspec.Struct, frozen=True, kw_only=True):
-    """An account."""
+    """An account; with `has_identity` its person signs in with the OpenID provider."""
 
     id: str
     name: str
@@ -42,6 +42,7 @@ class PersonRow(msgspec.Struct, frozen=True, kw_only=True):
     groups: tuple[str, ...] = ()
     is_admin: bool = False
     is_active: bool = True
+    has_identity: bool = False
     seen_at: datetime | None = None
 
 
