@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from services.cli.broker_nodes import NodesUnknownError, nodes_of
+from services.cli.terminal.lines import wrapped
 from services.cli.terminal.output import DEFAULT_CONFIG, Config, Json, counted
 from services.cli.up.running import with_running_servers
 from services.cli.up.server_urls import origin
@@ -54,7 +55,7 @@ def check(*, config: Config = DEFAULT_CONFIG, json: Json = False) -> int:
     Templates(settings)  # raises SettingsError if one is invalid
     findings = asyncio.run(_findings(settings, config))
     for finding in findings:
-        print(msgspec.json.encode(asdict(finding)).decode() if json else finding)
+        print(msgspec.json.encode(asdict(finding)).decode() if json else wrapped(str(finding), 6))
     return 0 if all(finding.ok for finding in findings) else 1
 
 

@@ -14,6 +14,7 @@ from rich.text import Text
 from schemas.case_ref import CaseReference
 from schemas.stored import Case, Comment, OutgoingMail
 from services.cli.case.listing import local_time
+from services.cli.terminal.lines import wrapped
 from services.cli.terminal.options import CaseNumber
 from services.cli.terminal.output import (
     DEFAULT_CONFIG,
@@ -210,4 +211,4 @@ def _described(attachment: Document) -> str:
 
 
 def _line(console: Console, text: str, style: str = "") -> None:
-    console.print(Text(printable(text), style=style), soft_wrap=True)
+    console.print(Text(wrapped(printable(text)), style=style), soft_wrap=True)

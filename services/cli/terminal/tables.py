@@ -33,7 +33,7 @@ def print_table(
         heading: max(cell_len(heading), *(cell_len(row[position]) for row in cells), 0)
         for position, heading in enumerate(headings)
     }
-    widths = fitted(natural, _width(), whole, spare)
+    widths = fitted(natural, terminal_width(), whole, spare)
     kept = [position for position, heading in enumerate(headings) if heading in widths]
     for row in (headings, ["─" * width for width in natural.values()], *cells):
         shown = [(row[at], widths[headings[at]]) for at in kept]
@@ -72,7 +72,7 @@ def _cut(text: str, width: int) -> str:
     return text[:width] if set(text) == {"─"} else f"{set_cell_size(text, width - 1)}…"
 
 
-def _width() -> int | None:
+def terminal_width() -> int | None:
     """That of the terminal, or of COLUMNS; None in a pipe."""
     if sys.stdout.isatty() or os.environ.get("COLUMNS"):
         return Console().width
