@@ -32,7 +32,8 @@ class _Envelope(msgspec.Struct):
 
 
 def decode_archived_events(body: bytes) -> list[Event]:
-    """What an event says about mails; empty if it says nothing. Raises UnreadableMessageError."""
+    """The cases of mails that an event names; empty if it names none. Raises
+    UnreadableMessageError."""
     try:
         envelope = msgspec.json.decode(body, type=_Envelope)
     except (msgspec.MsgspecError, ValueError, RecursionError):

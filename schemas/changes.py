@@ -1,9 +1,9 @@
 """The history of a case: who did what, and when. One change per revision, append-only.
 
-A change holds everything that it does to the case document, so that folding the history of a case
-gives the document again (`services.casework.history`). The history is the outbox of events as well:
-whoever writes changes writes a `Publication` of them in the same transaction, and any process that
-finds one publishes them and removes it.
+A change holds everything that it does to the case document, so that the document can be rebuilt
+from the history (`services.casework.history`). The history is the outbox of events as well: whoever
+writes changes writes a `Publication` of them in the same transaction, and any process that finds
+one publishes them and removes it.
 """
 
 from datetime import datetime
@@ -31,8 +31,8 @@ class FieldValue(msgspec.Struct, frozen=True, kw_only=True):
 
     `value` is in the normal form of the field's type: text for everything except `bool`; an ISO
     date; a decimal with a point; an amount as `1234.56 PLN`. `source` is `person` or the name of a
-    source in the settings; `evidence` says where the value stands, empty for a person's; `by` is
-    the id of the actor or the mail key; `rule` is the hash of the rule that read it, None for a
+    source in the settings; `evidence` is the place of the value, empty for a person's value; `by`
+    is the id of the actor or the mail key; `rule` is the hash of the rule that read it, None for a
     person's.
     """
 
@@ -48,8 +48,8 @@ LinkKind = Literal["duplicate-of", "corrects", "corrected-by"]
 
 
 class CaseLink(msgspec.Struct, frozen=True, kw_only=True):
-    """What the case is to case `case`; `by` is how that was found: `ksef-number`, `xml`, `invoice`
-    or `fields`.
+    """The relation of the case to case `case`; `by` is how it was found: `ksef-number`, `xml`,
+    `invoice` or `fields`.
     """
 
     case: int
@@ -114,7 +114,7 @@ class Rederived(_What, frozen=True, kw_only=True, tag="rederived"):
 
 
 class Sent(_What, frozen=True, kw_only=True, tag="sent"):
-    """An outgoing mail came to its end and is shown as `comment`; `state` is the outbox's."""
+    """An outgoing mail is finished and is shown as `comment`; `state` is that of the outbox."""
 
     comment: str
     state: str
@@ -166,7 +166,7 @@ class StageMoved(_What, frozen=True, kw_only=True, tag="stage-moved"):
 
 
 class Assigned(_What, frozen=True, kw_only=True, tag="assigned"):
-    """`to` works on the case from now on; None when nobody does."""
+    """`to` is the new assignee; None if there is none."""
 
     was: str | None
     to: str | None
@@ -197,9 +197,9 @@ class FieldsSet(_What, frozen=True, kw_only=True, tag="fields-set"):
     none.
 
     `flags` are the flags of the case from now on; None leaves them as they are. `candidates` are
-    what the mails of the case say about these fields from now on, an empty list if none says
-    anything; fields that are not named keep theirs. `mail_flags` are the flags that these mails
-    give the case from now on, in the same way.
+    the values that mails of the case give for these fields from now on, an empty list if none gives
+    any; fields that are not named keep theirs. `mail_flags` are the flags that these mails give the
+    case from now on, in the same way.
     """
 
     values: dict[str, FieldValue | None]
@@ -210,8 +210,8 @@ class FieldsSet(_What, frozen=True, kw_only=True, tag="fields-set"):
 
 
 class Linked(_What, frozen=True, kw_only=True, tag="linked"):
-    """Links to other cases were found, and those in `gone` no longer hold; `flags` are the flags of
-    the case from now on.
+    """Links to other cases were found, and those in `gone` ended; `flags` are the flags of the case
+    from now on.
     """
 
     links: list[CaseLink]
@@ -265,7 +265,8 @@ class Erased(_What, frozen=True, kw_only=True, tag="erased"):
     """A person's data was redacted; nothing here says whose.
 
     `title` is the redacted title, None when the title held nothing of that person. `fields` are the
-    names of the fields that were removed, `candidates` those for which what mails say was removed.
+    names of the fields that were removed, and `candidates` those of the fields whose candidates
+    were removed.
     """
 
     comments: int
@@ -321,7 +322,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Publication(msgspec.Struct, frozen=True, kw_only=True):
-    """Collection `publications`: changes, written together, whose events may not have gone out yet.
+    """Collection `publications`: changes, written together, whose events may not have been
+    published yet.
 
     `id` is that of the first change. `cases` are those of the changes.
     """

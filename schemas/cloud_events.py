@@ -79,7 +79,7 @@ CHANGE_NAMES = tuple(sorted(name_of(kind) for kind in What.__args__))
 
 
 def cloud_event(change: Change) -> CloudEvent:
-    """The event of a change: the same bytes whenever and by whomever it is published."""
+    """The event of a change. Its bytes are always the same, whichever service publishes it."""
     return CloudEvent(
         id=change.id,
         source=CASES,

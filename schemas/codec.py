@@ -1,4 +1,4 @@
-"""Bytes to messages and back: MessagePack between services, JSON for events.
+"""Decodes and encodes messages: MessagePack between services, JSON for events.
 
 Unknown fields are accepted.
 """
@@ -65,8 +65,8 @@ def decode_raw_mail(body: bytes) -> RawMail:
 
 
 def decode_case_message(body: bytes) -> CaseMessage:
-    """A message of the exchange `mailcase.case`: for a mail, to answer one, or what was read in
-    one.
+    """A message of the exchange `mailcase.case`: a command for a mail, an answer, or the fields of
+    a mail.
 
     Raises UnreadableMessageError.
     """
@@ -75,7 +75,7 @@ def decode_case_message(body: bytes) -> CaseMessage:
 
 
 def decode_read_fields(body: bytes) -> ReadFields:
-    """A command of the queue `extractor.work`, which gets events too. Raises
+    """A command of the queue `extractor.work`, which also gets events. Raises
     UnreadableMessageError.
     """
     message: ReadFields = _decode(_read_fields, body)
@@ -110,13 +110,15 @@ def decode_replayed(body: bytes) -> MailsReplayed:
 
 
 def decode_presence(body: bytes) -> FetcherPresent:
-    """What a fetcher announces, routing key `fetcher.present`. Raises UnreadableMessageError."""
+    """The announcement of a fetcher, routing key `fetcher.present`. Raises
+    UnreadableMessageError."""
     presence: FetcherPresent = _decode(_presence, body)
     return presence
 
 
 def decode_access_changed(body: bytes) -> AccessChanged:
-    """Whose access changed, routing key `desk.access-changed`. Raises UnreadableMessageError."""
+    """The subjects whose access changed, routing key `desk.access-changed`. Raises
+    UnreadableMessageError."""
     changed: AccessChanged = _decode(_access_changed, body)
     return changed
 
@@ -124,8 +126,8 @@ def decode_access_changed(body: bytes) -> AccessChanged:
 def _decode(decoder: Any, body: bytes) -> Any:
     try:
         return decoder.decode(body)
-    # ValueError: text that is not UTF-8, times out of range; RecursionError: an unknown field
-    # nested without end
+    # ValueError: text that is not UTF-8, times out of range; RecursionError: a field nested too
+    # deeply
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         tag = _tag_in(decoder, body)
         if _is_newer(tag, _known_tags(decoder)):
@@ -151,7 +153,7 @@ def _known_tags(decoder: Any) -> set[str]:
 
 
 def _is_newer(tag: str, known: set[str]) -> bool:
-    """Whether the message is known by name, in earlier versions only."""
+    """Whether the name of the message is known, but only in earlier versions."""
     name, _, version = tag.rpartition(".v")
     versions = [int(tag.rpartition(".v")[2]) for tag in known if tag.rpartition(".v")[0] == name]
     return bool(versions) and version.isdecimal() and int(version) > max(versions)

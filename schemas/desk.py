@@ -67,9 +67,9 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
 class DeskSession(msgspec.Struct, frozen=True, kw_only=True):
     """Collection `sessions`: someone's log-in with a browser.
 
-    `id` is the hash of the cookie's value. `expires_at` is when it ends in any case; MongoDB
-    deletes it then. `last_seen_at` is exact to the minute. `address` and `user_agent` are what the
-    log-in came from. `provider_session` is the `sid` of the OpenID provider, None if it sent none.
+    `id` is the hash of the cookie's value. `expires_at` is when it ends at the latest; MongoDB then
+    deletes it. `last_seen_at` is exact to the minute. `address` and `user_agent` are those of the
+    log-in. `provider_session` is the `sid` of the OpenID provider, None if it sent none.
     `revoked_at` is None while the session is valid.
     """
 
@@ -104,7 +104,8 @@ class KnownDevice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Token(msgspec.Struct, frozen=True, kw_only=True):
-    """Collection `tokens`: what a program authenticates with. `id` is public, `hash` of the token.
+    """Collection `tokens`: the tokens with which programs authenticate. `id` is public, `hash` of
+    the token.
 
     `owner` is the user whose roles it has at most, None for a program of its own, whose `roles` are
     its own. `processes` are those that it is limited to, None for all; `roles` are those that it is
@@ -129,7 +130,7 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
 class OneTimeLink(msgspec.Struct, frozen=True, kw_only=True):
     """Collection `links`: a link that sets a password once. `id` is the hash of its code.
 
-    `user` is None for the link of an installation without users, whose first visitor makes the
+    `user` is None for the link of an installation without users, whose first visitor creates the
     first account.
     """
 
@@ -144,7 +145,8 @@ class OneTimeLink(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LoginAttempts(msgspec.Struct, frozen=True, kw_only=True):
-    """Collection `login_attempts`: log-ins that failed or are under way, for one key in one window.
+    """Collection `login_attempts`: log-ins that failed or are not finished, for one key in one
+    window.
 
     `id` is the kind of key, its hash and the number of the window.
     """
@@ -166,7 +168,7 @@ class SeenLogoutToken(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """Collection `audit_log`: who did what that leaves no change in a case.
+    """Collection `audit_log`: actions that leave no change in a case, with their actor.
 
     `id` sorts by time. `actor` is a user's address or a token's id, empty if unknown; `address` is
     the network address, empty at the command line. `object` is what was seen or changed, such as a
@@ -187,8 +189,8 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
 class IdempotentReply(msgspec.Struct, frozen=True, kw_only=True):
     """Collection `idempotent_replies`: the answer to a request with an `Idempotency-Key`.
 
-    `id` is a hash of the principal and the key; `request` is a hash of what was asked for. `status`
-    is None while the request is being answered; then `headers` and `body` are those of the answer.
+    `id` is a hash of the principal and the key; `request` is a hash of the request. `status` is
+    None while the request is being answered; then `headers` and `body` are those of the answer.
     MongoDB deletes the document after `expires_at`.
     """
 
@@ -207,7 +209,7 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
     """Collection `uploads`: a file that waits for its note or answer.
 
     `id` is random; only its `owner` (an actor's id) can use it, in case `case`. MongoDB deletes the
-    document after `expires_at`; the content goes with the next sweep.
+    document after `expires_at`; the next sweep removes the content.
     """
 
     COLLECTION: ClassVar[str] = "uploads"
@@ -226,9 +228,9 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
     """Collection `drafts`: what someone is writing in a case.
 
-    `id` is the case, the kind and the owner. The kind is settled when the draft begins: a draft of
-    an answer never becomes a note. `revision` is the case's when the writer last looked at it.
-    `uploads` are ids of files that go with it.
+    `id` is the case, the kind and the owner. The kind never changes: a draft of an answer cannot
+    become a note. `revision` is the case's when the writer last looked at it. `uploads` are ids of
+    files that go with it.
     """
 
     COLLECTION: ClassVar[str] = "drafts"
@@ -248,9 +250,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SavedView(msgspec.Struct, frozen=True, kw_only=True):
-    """Collection `views`: a list with its filters, as someone keeps it; `path` is that of the
-    page.
-    """
+    """Collection `views`: a list with filters that someone saved; `path` is that of the page."""
 
     COLLECTION: ClassVar[str] = "views"
 

@@ -106,7 +106,7 @@ class MailsRecorded(
 
 
 class ReplayEffect(msgspec.Struct, frozen=True, kw_only=True):
-    """What a replay did with one mail.
+    """The effect of a replay on one mail.
 
     `effect` is `opened`, `appended`, `parked` or `ignored` if the mail had no outcome before;
     `unchanged` if its outcome stays; `rederived` if what is derived from it was replaced; `moved`
@@ -140,10 +140,11 @@ class MailsReplayed(
 class FetcherPresent(
     msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="FetcherPresent.v1"
 ):
-    """A fetcher announces every few seconds what it reads; routing key `fetcher.present`.
+    """A fetcher announces every few seconds which mailboxes it reads; routing key
+    `fetcher.present`.
 
-    `replica` names the fetcher while its connection lives; `room` is how many more mailboxes it
-    would read.
+    `replica` names the fetcher while its connection lives; `room` is the number of further
+    mailboxes that it can read.
     """
 
     ROUTING_KEY: ClassVar[str] = "fetcher.present"
@@ -156,7 +157,7 @@ class FetcherPresent(
 class AccessChanged(
     msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="AccessChanged.v1"
 ):
-    """Sessions or tokens ended, or what users may see changed; routing key `desk.access-changed`.
+    """Sessions or tokens ended, or the access of users changed; routing key `desk.access-changed`.
 
     Desks check the open streams of these `subjects` at once, against the database: the message
     itself proves nothing. `subjects` are SHA-256 digests, so that it names nobody.

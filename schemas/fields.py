@@ -1,6 +1,4 @@
-"""What the extractor reads out of a mail: the command to read one, and the report to the case
-writer.
-"""
+"""Messages of the extractor: the command to read a mail, and the report to the case writer."""
 
 import msgspec
 
@@ -10,8 +8,8 @@ from schemas.mails import Moment, Word
 class ReadValue(msgspec.Struct, frozen=True, kw_only=True):
     """A value for `field` in the normal form of its type, as one rule read it.
 
-    `source` is the kind of source in the settings, `evidence` says where the value stands (the file
-    and the element's path, or the line), and `rule` is the hash of the rule.
+    `source` is the kind of source in the settings, `evidence` is its place (the file and the
+    element's path, or the line), and `rule` is the hash of the rule.
     """
 
     field: str
@@ -31,8 +29,8 @@ class CorrectedInvoice(msgspec.Struct, frozen=True, kw_only=True):
 class InvoiceRead(msgspec.Struct, frozen=True, kw_only=True):
     """What identifies an invoice, whatever its format; a part that is missing is None.
 
-    `xml_sha256` is the digest of its XML, `accounts` are where it wants to be paid. `corrects` are
-    the first hundred invoices that it corrects.
+    `xml_sha256` is the digest of its XML, `accounts` are those to which it is to be paid.
+    `corrects` are the first hundred invoices that it corrects.
     """
 
     xml_sha256: str
@@ -47,8 +45,8 @@ class InvoiceRead(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FieldsRead(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="FieldsRead.v1"):
-    """All that the rules of `process` read out of the mail; routing key `fields.<process>` on the
-    exchange `mailcase.case`.
+    """Everything that the rules of `process` read in the mail; routing key `fields.<process>` on
+    the exchange `mailcase.case`.
 
     `values` are in the order of precedence of their rules: of those of a field, the first counts
     that the mail may set. `flags` are values of `schemas.flags`. `complete` is false if a limit

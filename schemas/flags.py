@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class CommentFlag(StrEnum):
-    """What the router, the case writer, the sender or an erasure found about a comment's mail.
+    """Findings of the router, the case writer, the sender or an erasure about a comment's mail.
 
     `Comment.flags` holds the values of `ReadingDefect` too.
     """
@@ -33,7 +33,7 @@ class CommentFlag(StrEnum):
 
 
 class ReadingDefect(StrEnum):
-    """What the reader found wrong with a mail; stored among the flags of its comment."""
+    """Defects that the reader found in a mail; stored among the flags of its comment."""
 
     ADDRESS_IN_AUTHOR_NAME = "address-in-author-name"
     AMBIGUOUS_STRUCTURE = "ambiguous-structure"
@@ -64,7 +64,7 @@ class ReadingDefect(StrEnum):
 
 
 class AttachmentFlag(StrEnum):
-    """What is known about an attachment; `Attachment.flags`."""
+    """Findings about an attachment; `Attachment.flags`."""
 
     BLOCKED_TYPE = "blocked-type"
     DAMAGED = "damaged"
@@ -83,7 +83,7 @@ WAS_SHA256 = "was-sha256:"  # prefix of the flag that keeps the SHA-256 of an er
 
 
 class CaseFlag(StrEnum):
-    """What is known about a case; `Case.flags`."""
+    """Findings about a case; `Case.flags`."""
 
     ACCOUNT_CHANGED = "account-changed"  # an account that is not the one known for the seller
     DUPLICATE_OF = "duplicate-of"  # the same invoice, or the same unique values, as another case
@@ -93,7 +93,7 @@ class CaseFlag(StrEnum):
 
 
 class InvoiceFlag(StrEnum):
-    """What was found wrong with an invoice, or why a file was not read; also among `Case.flags`."""
+    """Defects of an invoice, or reasons why a file was not read; also among `Case.flags`."""
 
     ACCOUNT_INVALID = "account-invalid"
     AMBIGUOUS_VALUE = "ambiguous-value"  # the value is given twice, differently, or in parts
@@ -108,6 +108,6 @@ class InvoiceFlag(StrEnum):
     SEVERAL_VALUES = (
         "several-values"  # several accounts, due dates or orders: the first one is taken
     )
-    SUM_MISMATCH = "sum-mismatch"  # net and tax do not make the gross amount
+    SUM_MISMATCH = "sum-mismatch"  # net and tax do not add up to the gross amount
     TAX_ID_INVALID = "tax-id-invalid"
     XML_DAMAGED = "xml-damaged"

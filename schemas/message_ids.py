@@ -63,7 +63,7 @@ class MessageIdSigner:
         return f"{case} {_mark_mac(self._keys[0], case, sent_at)}" if self._keys else None
 
     def is_marked(self, value: str, sent_at: datetime) -> bool:
-        """Whether `value` is the mark of a mail of ours with this Date."""
+        """Whether `value` is the header value of a mail that we sent with this Date."""
         found = _MARK.fullmatch(value.strip())
         if found is None:
             return False

@@ -1,5 +1,5 @@
-"""The constant words that explain an outcome: why a mail was parked or ignored, and what decided
-it.
+"""The constant words that explain an outcome: why a mail was parked or ignored, and which rule
+decided.
 
 The values are a contract. They are stored in `mails.reason`, `mails.decision` and `outbox.failure`,
 published in events, and used as metric labels. A value never changes; new ones may be added.
@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class Rule(StrEnum):
-    """What decided where a mail goes; `Decision.rule`.
+    """The rule that decided where a mail goes; `Decision.rule`.
 
     A rule that parks or ignores the mail has the name of the reason.
     """
@@ -78,7 +78,7 @@ class IgnoreReason(StrEnum):
 
 
 class Resolution(StrEnum):
-    """Why the case writer decided otherwise than the rule proposed; `Decision.resolution`."""
+    """Why the case writer did not follow the rule's proposal; `Decision.resolution`."""
 
     CASE_CLOSED = "case-closed"  # the process opens a new case for replies to a closed one
     CASE_NOT_RESTORED = "case-not-restored"
@@ -89,7 +89,7 @@ class Resolution(StrEnum):
     NO_KNOWN_CASE = "no-known-case"
     NO_SUCH_CASE = "no-such-case"
     NOT_A_PARTICIPANT = "not-a-participant"
-    # the number is a case of a process that the mail may not lead to
+    # the number belongs to a case of a process that the mail may not reach
     OTHER_PROCESS = "other-process"
     RELEASED = "released"  # a person released a stranger's parked mail
     RESTORED = "restored"  # a replay put the mail back into the case that it was in
