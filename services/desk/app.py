@@ -35,7 +35,7 @@ def build_app(desk: Desk, authenticator: Authenticator, pages: Sequence[BaseRout
 
 
 async def _http_error(_request: Request, error: Exception) -> Response:
-    """What the router itself refuses: unknown paths and methods."""
+    """The refusals of the router itself: unknown paths and methods."""
     status = error.status_code if isinstance(error, HTTPException) else 500
     headers = (error.headers if isinstance(error, HTTPException) else None) or {}
     detail = {

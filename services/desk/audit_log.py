@@ -1,6 +1,6 @@
 """The audit log: log-ins, views of parked mail, downloads, and changes of accounts.
 
-What people do to cases is in the cases' own histories.
+Actions on cases are in the histories of the cases.
 """
 
 import secrets
@@ -31,7 +31,7 @@ class AuditFilter:
 
 
 class AuditLog:
-    """Records and reads entries; nothing changes one."""
+    """Records and reads entries; they are never changed."""
 
     def __init__(self, store: Store, days: int, clock: Callable[[], datetime]) -> None:
         """Entries are kept for `days`."""
@@ -45,7 +45,7 @@ class AuditLog:
         """Write an entry; it is on a majority of the database when this returns. Raises
         TransientError.
 
-        Whoever shows or hands over something records it first.
+        Code that shows or sends something records it first.
         """
         at = self._clock()
         entry = AuditEntry(

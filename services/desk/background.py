@@ -22,8 +22,8 @@ class BackgroundWork:
         self._worker = WebhookWorker(desk.webhooks, desk.webhook_sender, owners.may_see)
 
     async def follow_events(self, broker: Broker, stop: Stop) -> None:
-        """What needs the broker, until `stop`. Raises TransientError; to be repeated on a new
-        connection.
+        """Run the work that needs the broker, until `stop`. Raises TransientError; to be repeated
+        on a new connection.
         """
         events = EventConsumer(self._index, self._desk.webhooks, broker, self._worker.wake)
         await all_of(
@@ -34,7 +34,7 @@ class BackgroundWork:
         )
 
     async def run(self, stop: Stop) -> None:
-        """What needs the database only, until `stop`; then the open streams end."""
+        """Run the work that needs only the database, until `stop`; then end the open streams."""
         await all_of([self._worker.run(stop), self._close_streams(stop)])
 
     async def _close_streams(self, stop: Stop) -> None:

@@ -1,1 +1,1 @@
-"""What every request of the desk goes through: decoding, access, conditions, errors."""
+"""The steps of every request to the desk: decoding, access, conditions, errors."""

@@ -8,15 +8,17 @@ from services.desk.http.problems import ProblemError
 
 MAX_JSON_BYTES = 4 * 1024 * 1024
 MAX_UPLOAD_BYTES = 25 * 1024 * 1024
-_SILENCE_S = 15.0  # a client that sends nothing for so long is given up
-_LEAST_RATE = 16 * 1024  # bytes a second, on average; slower is an attack or hopeless
+_SILENCE_S = 15.0  # the wait for a client that sends nothing
+_LEAST_RATE = (
+    16 * 1024
+)  # bytes per second, on average; a slower request is an attack or cannot succeed
 
 
 async def read_body(request: Request, most: int) -> bytes:
     """The whole body, of at most `most` bytes.
 
     Raises ProblemError: 413 for a larger one, before it is read if the client says its length; 408
-    for one that comes too slowly.
+    for one that arrives too slowly.
     """
     declared = request.headers.get("content-length", "0")
     if not declared.isdigit() or int(declared[:20]) > most:

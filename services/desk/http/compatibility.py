@@ -1,4 +1,4 @@
-"""What an API's new description breaks for programs that were written by the old one. Pure."""
+"""Changes of the API's description that break programs written for the old one. Pure."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -36,7 +36,7 @@ def write_cursor(place: Place) -> str:
 
 
 def read_cursor(text: str, sort: str) -> Place:
-    """The place that a cursor names. Raises ProblemError 400 if it is none of this list."""
+    """The place that a cursor names. Raises ProblemError 400 if it is not a cursor of this list."""
     try:
         padded = text + "=" * (-len(text) % 4)
         place = msgspec.msgpack.decode(base64.urlsafe_b64decode(padded), type=Place)

@@ -1,5 +1,5 @@
-"""From a row of the route table to an ASGI route: who asks, may they, what do they ask, what comes
-back.
+"""Turns a row of the route table into an ASGI route: authenticates, authorizes, decodes, and
+responds.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ MERGE_PATCH = "application/merge-patch+json"  # RFC 7396
 
 
 class Authenticator(Protocol):
-    """Finds out who makes a request."""
+    """Authenticates requests."""
 
     async def principal(self, connection: HTTPConnection) -> Principal | None:
         """The principal that the cookie or the bearer token proves; None without either.
@@ -109,7 +109,7 @@ class Dispatcher:
         )
 
     async def signed_in(self, request: Request) -> Principal:
-        """Who asks. Raises ProblemError: 401 for nobody, 403 for a request that another site
+        """The caller. Raises ProblemError: 401 without a proof, 403 for a request that another site
         caused.
         """
         principal = await self._authenticator.principal(request)
@@ -134,7 +134,8 @@ class Dispatcher:
 
 
 async def _handled(endpoint: Endpoint[Any, Any], call: Call[Any, Any]) -> Response:
-    """The response; what the rules refuse is one too, so that a repeated request gets the same."""
+    """The response. A refusal by the rules is a response as well, so that a repeated request gets
+    the same."""
     try:
         reply = await endpoint.handler(call)
     except Exception as error:  # noqa: BLE001 - every error becomes an answer
@@ -153,7 +154,7 @@ def json_response(endpoint: Endpoint[Any, Any], reply: Reply) -> Response:
 
 
 def error_response(error: Exception) -> Response:
-    """The problem of an error; one of ours, which nobody foresaw, is logged."""
+    """The problem for an error; an unexpected one is logged."""
     problem = problem_of(error)
     if problem.problem.status == 500:
         log.error("request_failed", error=error, exc=error)

@@ -7,8 +7,8 @@ from starlette.responses import Response
 
 from services.desk.http.problems import ProblemError
 
-# What a browser may show in place; everything else is saved. Never SVG or HTML, which can run
-# scripts.
+# The types that a browser may show in place; everything else is saved. Never SVG or HTML, which can
+# run scripts.
 _SHOWN = {
     "image/png": "image/png",
     "image/jpeg": "image/jpeg",
@@ -71,8 +71,8 @@ def disposition(name: str, *, in_place: bool) -> str:
 
 
 def _part(header: str, size: int) -> tuple[int, int] | None:
-    """First and last byte; None for what RFC 9110 lets a server ignore: several ranges, or none
-    that we know.
+    """The first and last byte; None for headers that RFC 9110 lets a server ignore: several ranges,
+    or an unknown unit.
     """
     found = _RANGE.fullmatch(header.strip())
     if found is None or found.groups() == ("", ""):

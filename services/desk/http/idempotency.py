@@ -40,9 +40,9 @@ class IdempotentReplies:
     ) -> Response:
         """The response to the first request with this key; `respond` is called for that one only.
 
-        `fingerprint` identifies what is asked for. Raises ProblemError: 400 for a key that is none,
-        422 if the key came with another request before, 409 while the first one is still being
-        answered. Answers of 500 and above are not kept.
+        `fingerprint` identifies what is asked for. Raises ProblemError: 400 for an invalid key, 422
+        if the key was used with another request, 409 while the first one is still being answered.
+        Answers of 500 and above are not kept.
         """
         if not _KEY.fullmatch(key):
             raise ProblemError(

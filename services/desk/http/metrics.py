@@ -1,4 +1,4 @@
-"""What is measured of the desk's requests. Labels are templates of paths, never paths."""
+"""The metrics of the desk's requests. Labels are templates of paths, never paths."""
 
 from prometheus_client import Counter, Gauge, Histogram
 

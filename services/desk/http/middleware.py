@@ -22,11 +22,11 @@ _HEADERS = {
     b"x-frame-options": b"SAMEORIGIN",
     b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
 }
-_UNKNOWN = "(none)"  # a label for paths that no route has: they are an attacker's to choose
+_UNKNOWN = "(none)"  # one label for all paths without a route, because an attacker chooses them
 
 
 class Observed:
-    """Answers what nobody else could, logs and counts every answer."""
+    """Answers requests that fail unexpectedly, and logs and counts every response."""
 
     def __init__(self, app: ASGIApp, address: Callable[[Scope], str]) -> None:
         self._app = app
@@ -68,7 +68,7 @@ class Observed:
         method = scope["method"] if scope["method"] in _METHODS else "OTHER"
         route = scope.get(ROUTE, _UNKNOWN)
         metrics.REQUESTS.labels(method, route, status).inc()
-        if not streams:  # its length is the reader's to choose
+        if not streams:  # the reader decides how long it lasts
             metrics.REQUEST_SECONDS.labels(method, route).observe(seconds)
         log.info(
             "request_answered",

@@ -24,7 +24,8 @@ class FieldError(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What went wrong, and how to fix it, in `detail`; `reason` is a constant word for programs.
+    """A problem. `detail` says what went wrong and how to fix it; `reason` is a constant word for
+    programs.
 
     `current_revision` is the case's, when the request was based on an earlier one.
     """
@@ -82,7 +83,7 @@ TITLES: Mapping[int, str] = {
     500: "Internal error",
     503: "Temporarily unavailable",
 }
-# A refusal because of what the case is now is a conflict; these are others.
+# A refusal because of the state of the case is a conflict; these refusals are not.
 _STATUS_OF_REASON: Mapping[str, int] = {
     "not-allowed": 403,
     "no-such-case": 404,
@@ -109,7 +110,8 @@ _STATUS_OF_REASON: Mapping[str, int] = {
 
 
 def not_found(what: str = "resource") -> ProblemError:
-    """The same words for what does not exist and for what the principal may not see."""
+    """The same message for things that do not exist and for those that the principal may not
+    see."""
     return ProblemError(404, "not-found", f"there is no such {what}; check its id")
 
 
@@ -122,7 +124,7 @@ def invalid(detail: str, *errors: FieldError, status: int = 400) -> ProblemError
 
 
 def problem_of(error: Exception) -> ProblemError:
-    """The problem that stands for an error of the layers below; 500 for one that nobody expects."""
+    """The problem for an error of the layers below; 500 for an unexpected one."""
     match error:
         case ProblemError():
             return error

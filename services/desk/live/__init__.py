@@ -1,1 +1,1 @@
-"""Live events: what changed in cases, to whoever may see it."""
+"""Live events: changes of cases, sent to everyone who may see them."""

@@ -53,7 +53,7 @@ class Stream:
     _ready: asyncio.Event = field(default_factory=asyncio.Event)
 
     def offer(self, case: int, frame: bytes) -> None:
-        """Queue an event, in place of an earlier one of the same case."""
+        """Queue an event, which replaces an earlier one of the same case."""
         self._waiting[case] = frame
         if len(self._waiting) > MAX_WAITING:
             self.refetch()
@@ -84,7 +84,7 @@ class Stream:
             return
 
     def take(self) -> bytes:
-        """What is to be sent now, and forget it."""
+        """Return and clear what is to be sent now."""
         frames = [REFETCH] if self._refetch else []
         frames += self._waiting.values()
         self._waiting.clear()
@@ -158,7 +158,7 @@ def frame_of(kind: str, data: object) -> bytes:
 
 
 def _left(shown: CaseAtRevision, process: str) -> bytes:
-    """For those who could see the case until now: it changed, and nothing about where it is."""
+    """For readers who could see the case until now: it changed, without its new process."""
     return frame_of("case", msgspec.structs.replace(shown, process=process))
 
 

@@ -55,7 +55,8 @@ class EventStream(Response):
         greeting = b"retry: %d\n\n" % RETRY_MS + frame_of("open", {})
         await _write(send, greeting + (REFETCH if self._resumed else b""))
         checked_s = time.monotonic()
-        # Whatever ended between the request's check and the stream's place in the hub.
+        # The proof may have ended between the check of the request and the stream's entry into the
+        # hub.
         self._stream.check()
         while not self._stream.closed_because:
             await self._stream.wait(HEARTBEAT_S)
@@ -69,9 +70,7 @@ class EventStream(Response):
         await _write(send, ended, more=False)
 
     async def _check(self, checked_s: float) -> bool:
-        """Whether it is known what the reader may see; a reader who is signed out sees nothing
-        more.
-        """
+        """Whether it is known what the reader may see. A reader who is signed out sees nothing."""
         self._stream.must_check = False
         try:
             processes = await self._visible()

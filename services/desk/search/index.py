@@ -56,7 +56,7 @@ class SearchIndex:
     async def rebuild(self, show: Callable[[int, int], None]) -> int:
         """Write every entry again and remove those without a source; returns how many there are.
 
-        `show` gets how many are done, of how many. Mail may arrive meanwhile.
+        `show` gets the number that are done and the total. Mail may arrive meanwhile.
         """
         total = await self._comments.count({}) + await self._cases.count({})
         done = 0

@@ -1,4 +1,4 @@
-"""Finds cases and comments by what they say.
+"""Finds cases and comments by their words and identifiers.
 
 The index only proposes: a hit is shown after its comment and its case were read, and only if that
 case is of a process that the reader may see. An index that lags behind shows too little, never too
@@ -33,7 +33,7 @@ _CASE_FIELDS = ("process", "title", "status", "merged_into")
 
 
 class InvalidSearchError(PermanentError):
-    """A search that cannot be done; the message says what to change.
+    """An invalid search; the message says what to change.
 
     `reason` is a constant word, `parameter` what it concerns: `q` or `cursor`.
     """
@@ -98,10 +98,9 @@ class CaseSearch:
         limit: int = 20,
         cursor: str | None = None,
     ) -> SearchPage:
-        """What the reader of `processes` finds by `text`: every word and identifier has to occur.
-
-        Raises InvalidSearchError for a text without a word, a cursor that is not ours, and a search
-        that takes longer than MAX_QUERY_MS.
+        """The hits for `text` in `processes`, which the reader may see. Every word and identifier
+        must occur. Raises InvalidSearchError for a text without a word, an invalid cursor, and a
+        search that takes longer than MAX_QUERY_MS.
         """
         parts = parse_query(text)
         jump = await self._jump(text, processes) if cursor is None else None
@@ -149,7 +148,8 @@ class CaseSearch:
         return hits, after
 
     async def _rarest_first(self, parts: Sequence[Part], processes: Sequence[str]) -> list[Part]:
-        """The parts, the one that the database should look up first; empty if one never occurs."""
+        """The parts, with the one first that the database should look up first; empty if one never
+        occurs."""
         if len(parts) == 1:
             return list(parts)
         counts = await asyncio.gather(

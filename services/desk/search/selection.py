@@ -1,4 +1,4 @@
-"""Which entries of the search index an event concerns. Pure."""
+"""Selects the entries of the search index that an event concerns. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -26,7 +26,8 @@ class Selection:
 
 
 def select(events: Iterable[CaseEvent]) -> Selection:
-    """What a batch of events concerns. An event of an unknown kind concerns its whole case."""
+    """The entries that a batch of events concerns. An event of an unknown kind concerns its whole
+    case."""
     selection = Selection()
     for event in events:
         _add(selection, event)

@@ -1,4 +1,4 @@
-"""What a text is found by, and what a query asks for. Pure.
+"""The terms by which a text is found, and those of a query. Pure.
 
 Each word and identifier of a query has to occur. A word occurs in any of its variants, see `words`.
 """
@@ -41,7 +41,7 @@ def terms_of(texts: Iterable[str]) -> list[str]:
 
 
 def parse_query(text: str) -> list[Part]:
-    """What has to occur, in the order of the query; empty when there is nothing to look for.
+    """The parts that must occur, in the order of the query; empty if there are none.
 
     Parts beyond MAX_QUERY_PARTS and characters beyond MAX_QUERY_CHARS are ignored.
     """
@@ -113,7 +113,7 @@ def _chosen(text: str) -> list[Identifier]:
 
 
 def _asked(identifier: Identifier) -> tuple[str, ...]:
-    """A run of digits asks for all of them, with or without the code of the country."""
+    """A run of digits must match as a whole, with or without the country code."""
     first = identifier.terms[0]
     if not first.startswith("num:"):
         return identifier.terms

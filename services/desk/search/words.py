@@ -1,6 +1,6 @@
 """Words in the form in which they are compared: folded, with their stems. Pure.
 
-A word is indexed in several variants, and found by any of them: stemmers have gaps (Polish
+A word is indexed in several variants, and found by any of them: stemmers are incomplete (Polish
 `fakturze`), and the language of a text is not known.
 """
 

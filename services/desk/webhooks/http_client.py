@@ -17,7 +17,7 @@ _READ_BYTES = 8 * 1024
 
 
 class DeliveryError(Exception):
-    """No answer came; the message says why, in one line."""
+    """There was no answer; the message says why, in one line."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What the desk counts about webhooks."""
+"""The metrics of webhooks."""
 
 from prometheus_client import Counter
 

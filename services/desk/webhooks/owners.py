@@ -1,4 +1,4 @@
-"""What the owner of a webhook may see now."""
+"""Finds out what the owner of a webhook may see now."""
 
 from collections.abc import Awaitable, Callable
 from typing import Literal

@@ -1,4 +1,4 @@
-"""What a webhook is sent, and when again. Pure."""
+"""The payload of a webhook, and the times of its retries. Pure."""
 
 import random
 from datetime import datetime, timedelta
@@ -24,7 +24,7 @@ class _Data(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Payload(msgspec.Struct, frozen=True, kw_only=True):
-    """Thin: the receiver asks for the case, and sees what it may see then."""
+    """A thin payload: the receiver requests the case, and gets what it may see at that time."""
 
     type: str
     timestamp: Moment
@@ -38,7 +38,7 @@ def payload(delivery: Delivery) -> bytes:
 
 
 def wants(webhook: Webhook, event: CaseEvent) -> bool:
-    """Whether a webhook asks for an event; what its owner may see is another question."""
+    """Whether a webhook subscribes to an event. What its owner may see is checked elsewhere."""
     if webhook.events and event.what not in webhook.events:
         return False
     return not webhook.processes or event.data.process in webhook.processes
@@ -61,7 +61,7 @@ def new_delivery(webhook: Webhook, event: CaseEvent, now: datetime) -> Delivery:
 
 
 def pause_after(tries: int, retry_after_s: int | None = None) -> timedelta | None:
-    """How long to wait after so many attempts; None if there is no further one.
+    """The pause after this many attempts; None if there is no further one.
 
     A longer pause that the receiver asks for (`Retry-After`) is kept, up to a day.
     """

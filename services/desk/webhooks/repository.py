@@ -56,7 +56,7 @@ class Webhooks:
         return bool(await self._webhooks.update({"_id": webhook_id}, {"$set": dict(fields)}))
 
     async def remove(self, webhook_id: str) -> None:
-        """The webhook goes first: what is being delivered finds it gone."""
+        """The webhook is removed first, so that a delivery in progress finds it gone."""
         await self._webhooks.delete({"_id": webhook_id})
         await self._deliveries.delete({"webhook": webhook_id})
 
@@ -66,20 +66,20 @@ class Webhooks:
         await self._webhooks.update(query, {"$set": fields})
 
     async def put(self, deliveries: Sequence[Delivery]) -> None:
-        """Store those that are new; what happened to the others so far stays."""
+        """Store the new ones; the others keep their state."""
         if deliveries:
             await self._deliveries.insert_missing(
                 [to_document(delivery) for delivery in deliveries]
             )
 
     async def due(self, webhook_id: str, now: datetime, limit: int) -> list[str]:
-        """The ids of what is due, the longest due first."""
+        """The ids of deliveries that are due, the longest due first."""
         query = {"webhook": webhook_id, "state": _OPEN, "due_at": {"$lte": now}}
         found = await self._deliveries.find(query, ["_id"], sort="due_at", limit=limit)
         return [document["_id"] for document in found]
 
     async def claim(self, delivery_id: str, claim: str, now: datetime) -> Delivery | None:
-        """The delivery, for `claim` alone until the claim ends; None if it is not due any more."""
+        """Claim the delivery until the claim ends; None if it is no longer due."""
         query = {"_id": delivery_id, "state": _OPEN, "due_at": {"$lte": now}}
         fields = {"state": "claimed", "claimed_by": claim, "due_at": now + CLAIMED_FOR}
         if not await self._deliveries.update(query, {"$set": fields, "$inc": {"tries": 1}}):
@@ -90,7 +90,7 @@ class Webhooks:
     async def settle(
         self, delivery: Delivery, claim: str, attempt: Attempt | None, fields: Mapping[str, Any]
     ) -> bool:
-        """Write what became of an attempt; False if the claim ended and someone else took over."""
+        """Write the result of an attempt; False if the claim ended and another desk took over."""
         change: dict[str, Any] = {"$set": {"claimed_by": None, **fields}}
         if attempt is not None:
             pushed = {"$each": [to_document(attempt)], "$slice": -_KEPT_ATTEMPTS}
@@ -112,7 +112,7 @@ class Webhooks:
         return from_document(found, Delivery) if found else None
 
     async def redeliver(self, delivery_id: str, now: datetime) -> bool:
-        """Let an ended or waiting delivery be due now; False if it is being delivered."""
+        """Make an ended or waiting delivery due now; False if it is being delivered."""
         fields = {
             "state": "pending",
             "due_at": now,

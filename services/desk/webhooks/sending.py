@@ -24,7 +24,7 @@ RESOLVE_TIMEOUT_S = 5.0
 
 
 class AddressRefusedError(DeliveryError):
-    """Nothing was sent, because of where the name leads."""
+    """Nothing was sent, because of the address of the name."""
 
 
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -59,7 +59,7 @@ class WebhookSender:
         self._tls = tls or tls_context()
 
     async def send(self, webhook: Webhook, delivery: Delivery, now: datetime) -> Answer:
-        """Raises DeliveryError, AddressRefusedError if the name leads nowhere, or somewhere that
+        """Raises DeliveryError, AddressRefusedError if the name has no address, or one that
         webhooks must not reach.
         """
         try:
@@ -79,8 +79,8 @@ class WebhookSender:
     def check(self, url: str) -> Target:
         """The target of a URL. Raises InvalidUrlError, RefusedAddressError for an address as host.
 
-        A name is resolved at delivery only, so that whoever adds webhooks does not learn which
-        names there are.
+        A name is resolved only at delivery, so that whoever adds webhooks does not learn which
+        names exist.
         """
         target = parse_target(url)
         if is_address(target.host):

@@ -1,4 +1,4 @@
-"""Where a webhook may go: its URL, and the addresses behind it. Pure.
+"""Decides where a webhook may be sent: checks its URL and the addresses of its host. Pure.
 
 The list of networks follows IANA's registries of special-purpose addresses. It is written out,
 since `ipaddress.is_global` differs between versions of Python.
@@ -105,7 +105,7 @@ def is_address(host: str) -> bool:
 
 
 def is_public(address: Address) -> bool:
-    """Whether an address is reachable over the internet and belongs to nobody special."""
+    """Whether an address is reachable over the internet and not reserved for a special purpose."""
     if isinstance(address, IPv4Address):
         return not any(address in network for network in _SPECIAL_V4)
     if address.ipv4_mapped is not None:
@@ -114,7 +114,7 @@ def is_public(address: Address) -> bool:
 
 
 def choose_address(target: Target, addresses: Sequence[str], allowed: Sequence[Network]) -> Address:
-    """The first address that the target may be reached at. Raises RefusedAddressError.
+    """The first address at which the target may be reached. Raises RefusedAddressError.
 
     Without TLS only the allowed networks are reached.
     """

@@ -1,4 +1,5 @@
-"""Delivers what is due: any desk any delivery, never two desks the same one at a time.
+"""Sends deliveries that are due. Any desk can send any delivery, but never two desks the same one
+at a time.
 
 Each webhook has a few places, so that a receiver that does not answer delays no other.
 """
@@ -44,11 +45,11 @@ class WebhookWorker:
         self._in_hand: set[str] = set()
 
     def wake(self) -> None:
-        """Look for what is due at once."""
+        """Look for due deliveries at once."""
         self._woken.set()
 
     async def run(self, stop: Stop) -> None:
-        """Deliver until `stop`, then finish what is being sent. An outage is waited for."""
+        """Deliver until `stop`, then finish the attempts in progress. Waits during an outage."""
         stopping = asyncio.ensure_future(stop.wait())
         try:
             while not stop.requested:
@@ -65,7 +66,7 @@ class WebhookWorker:
                 task.cancel()
 
     async def _pause(self, stopping: "asyncio.Future[bool]") -> None:
-        """Until something is due, a place is free again, or the stop."""
+        """Wait until something is due, a place is free again, or `stop` is requested."""
         woken = asyncio.ensure_future(self._woken.wait())
         either: set[asyncio.Future[Any]] = {woken, stopping}
         await asyncio.wait(either, timeout=SWEEP_INTERVAL_S, return_when=asyncio.FIRST_COMPLETED)
@@ -95,7 +96,7 @@ class WebhookWorker:
         except TransientError as error:
             # The claim ends by itself, and the delivery is sent again under the same id.
             log.warning("webhook_delivery_postponed", delivery=delivery_id, error=error)
-        except Exception:  # a fault of ours, met by this delivery
+        except Exception:  # a bug that this delivery triggers
             log.exception("webhook_delivery_fault", delivery=delivery_id)
         finally:
             self._in_hand.discard(delivery_id)
@@ -154,7 +155,7 @@ class WebhookWorker:
 def _outcome(
     delivery: Delivery, answer: Answer | None, now: datetime
 ) -> tuple[str, dict[str, Any]]:
-    """What an attempt came to, and what to write of it."""
+    """The result of an attempt, and the changes to write."""
     if answer is not None and 200 <= answer.status < 300:
         return "delivered", {"state": "delivered", "ended_at": now}
     gone = answer is not None and answer.status == GONE
