@@ -73,11 +73,9 @@ class DeskEvents:
         """
         if self._broker is None:
             return
-        message = AccessChanged(subjects=list(subjects))
-        event = Outgoing.event(message, uuid.uuid4().hex, ACCESS_CHANGED)
         try:
             async with asyncio.timeout(PATIENCE_S):
-                await self._broker.publish(event)
+                await announce_access_change(self._broker, subjects)
         except (TransientError, TimeoutError) as error:
             log.warning("access_change_not_announced", error=error)
 
@@ -96,3 +94,9 @@ class DeskEvents:
                 await self._broker.publish_all(wakeups)
         except (TransientError, TimeoutError) as error:
             log.warning("events_postponed", changes=len(changes), error=error)
+
+
+async def announce_access_change(broker: Broker, subjects: Sequence[str]) -> None:
+    """Let every desk check the streams of `subjects`. Raises TransientError."""
+    message = AccessChanged(subjects=list(subjects))
+    await broker.publish(Outgoing.event(message, uuid.uuid4().hex, ACCESS_CHANGED))

@@ -1,12 +1,16 @@
 """Shared by the commands of accounts: the accounts of the settings, and the text of a refusal."""
 
+import asyncio
 import getpass
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 
 from services.desk.accounts.accounts import Accounts
 from services.desk.accounts.errors import AccountError
-from services.runtime.errors import Mistake, SettingsError
+from services.desk.events import PATIENCE_S, announce_access_change
+from services.runtime.broker.configured import broker_url, connection_name
+from services.runtime.broker.connection import Broker
+from services.runtime.errors import MailcaseError, Mistake, SettingsError
 from services.runtime.settings import Settings
 from services.runtime.store.configured import store_url
 from services.runtime.store.mongo import Store
@@ -15,15 +19,32 @@ from services.runtime.store.mongo import Store
 @asynccontextmanager
 async def opened_accounts(settings: Settings, command: str) -> AsyncIterator[Accounts]:
     """The accounts in the database of the settings. Raises SettingsError, naming `command`, for
-    invalid arguments.
+    invalid arguments. In the end, the desks hear whose access changed.
     """
+    changed: list[str] = []
+
+    async def announce(subjects: Sequence[str]) -> None:
+        changed.extend(subjects)
+
     async with Store.opened(store_url(settings), settings.store.database) as store:
         try:
-            yield Accounts(store, settings.desk)
+            yield Accounts(store, settings.desk, announce=announce)
         except AccountError as error:
             if error.reason.startswith("invalid-"):
                 raise SettingsError([Mistake(command, error.problem, error.hint)]) from error
             raise
+    if changed:
+        await _announce(settings, changed)
+
+
+async def _announce(settings: Settings, subjects: Sequence[str]) -> None:
+    """Without a broker, open streams end when the desks check them, within ten seconds."""
+    with suppress(MailcaseError, TimeoutError):
+        async with (
+            asyncio.timeout(PATIENCE_S),
+            Broker.connected(broker_url(settings), connection_name("accounts")) as broker,
+        ):
+            await announce_access_change(broker, subjects)
 
 
 def operator() -> str:

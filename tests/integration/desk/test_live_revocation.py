@@ -4,10 +4,12 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
+from msgspec.structs import replace
 
 from deploy.local import PrivateServers
 from schemas.desk import User
 from services.casework.publisher import ChangePublisher
+from services.cli.accounts import tokens
 from services.cli.desk import tools
 from services.desk.accounts.accounts import Accounts
 from services.desk.accounts.web.wiring import http_authenticator
@@ -95,6 +97,29 @@ async def test_a_stream_at_another_desk_ends_with_its_proof(
         other.read = b""
         await other.until(b": still here")  # whoever is not meant stays
         assert b"ended" not in other.read
+
+
+async def test_a_stream_ends_as_soon_as_the_command_revokes_its_token(
+    here: Desk, broker: Broker, servers: PrivateServers
+) -> None:
+    user = await here.accounts.users.add(RITA, "Rita")
+    text, kept = await here.accounts.tokens.create("Robot", ["cases:read"], owner=user.id)
+    database = here.store._database.name
+    settings = replace(
+        here.settings,
+        broker=replace(here.settings.broker, url=servers.broker.url),
+        store=replace(here.settings.store, url=servers.store.url, database=database),
+    )
+    async with (
+        fed(here.live, broker),
+        served(here, http_authenticator(here)) as (port, _),
+        page(port, "", f"Authorization: Bearer {text}") as rita,
+    ):
+        await rita.until(b"event: open")
+        await tokens._revoked(settings, kept.id)
+        started = time.monotonic()
+        assert b'"reason":"signed-out"' in await rita.to_the_end()
+        assert time.monotonic() - started < AT_ONCE_S
 
 
 async def test_a_stream_of_this_desk_ends_without_a_broker(here: Desk) -> None:
