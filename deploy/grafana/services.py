@@ -17,6 +17,33 @@ WORK = 'queue!~".*archive|fetcher\\\\..*"'
 CPU = f"rate({series('process_cpu_seconds_total')}{RATE})"
 LAG = f"rate({series('mailcase_event_loop_lag_seconds_bucket')}{RATE})"
 
+FLEET = Row(
+    "The fleet at a glance",
+    [
+        Panel(
+            "Running processes",
+            [Query(f"count by (service) ({series('mailcase_build_info')})", "{{service}}")],
+            kind="stat",
+            description="A service that is missing here does not run, or is not scraped.",
+            width=12,
+        ),
+        Panel(
+            "Connected to broker and database",
+            [
+                Query(
+                    f"min by (service) ({with_service(series('mailcase_dependency_up'))})",
+                    "{{service}}",
+                )
+            ],
+            kind="stat",
+            description="1 if every process of the service reaches its servers, 0 if one does not.",
+            width=12,
+            limits=(1, 0.5),
+            below=True,
+        ),
+    ],
+)
+
 OVERVIEW = Row(
     "All services",
     [
@@ -445,6 +472,6 @@ SERVICES = Dashboard(
     "mailcase-services",
     "Mailcase: services",
     "Throughput, latency, errors, saturation and replicas of each service.",
-    [OVERVIEW, QUEUES, FETCHER, CASE_WRITER, EXTRACTOR, BROKER, SENDER, DESK],
+    [FLEET, OVERVIEW, QUEUES, FETCHER, CASE_WRITER, EXTRACTOR, BROKER, SENDER, DESK],
     [Variable("namespace", "Namespace", "mailcase_build_info")],
 )
