@@ -39,7 +39,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt to deliver. If there was no answer, `status` is None, and `error` says why.
 
     `answer` is the beginning of the answer's body. With `address_refused`, nothing was sent because
-    of where the name leads: the API shows `error` and `duration_ms` to managers only.
+    of the address of the host: the API shows `error` and `duration_ms` to managers only.
     """
 
     at: datetime

@@ -1,4 +1,4 @@
-"""What `mailcase up` prints: short lines for people on a terminal, else JSON lines."""
+"""The output of `mailcase up`: short lines for people on a terminal, otherwise JSON lines."""
 
 import sys
 import threading

@@ -32,7 +32,7 @@ class KsefLink(msgspec.Struct, frozen=True):
 
     @property
     def url(self) -> str:
-        """As KSeF writes it."""
+        """The URL in the form that KSeF uses."""
         day = date.fromisoformat(self.issued)
         digest = base64.urlsafe_b64encode(bytes.fromhex(self.xml_sha256)).rstrip(b"=").decode()
         return f"{_HOST}{self.seller_nip}/{day:%d-%m-%Y}/{digest}"

@@ -93,7 +93,7 @@ class IncomingServer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class OAuth2(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How access tokens for mailboxes are had (RFC 6749); exactly one of `secret_file` and
+    """The source of access tokens for mailboxes (RFC 6749); exactly one of `secret_file` and
     `secret_env` is not None.
     """
 
