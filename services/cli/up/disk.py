@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LITTLE_BYTES = 1_000_000_000
+FULL_BYTES = 50_000_000  # RabbitMQ's own limit (disk_free_limit), below which it blocks publishers
 PARTS = {"store": ("store",), "broker": ("broker",), "logs": ("logs",)}
 
 
@@ -55,3 +56,19 @@ def _blocks(path: Path) -> int:
         return path.lstat().st_blocks * 512  # stat(2): always of 512 bytes
     except OSError:
         return 0
+
+
+class FullDisk:
+    """Notices when a disk that was full has room again. Pure."""
+
+    def __init__(self) -> None:
+        self._was_full = False
+
+    def has_recovered(self, free: int) -> bool:
+        """True once, when `free` bytes are enough again."""
+        if free < FULL_BYTES:
+            self._was_full = True
+        if not self._was_full or free < 2 * FULL_BYTES:
+            return False
+        self._was_full = False
+        return True

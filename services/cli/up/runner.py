@@ -1,6 +1,7 @@
 """Runs the services of `mailcase up`: supervision, log files, lines for people, disk use."""
 
 import os
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 from deploy.local.servers.private import PrivateServers
 from services.cli.desk import first_link
 from services.cli.terminal.output import size_text
-from services.cli.up.disk import disk_use
+from services.cli.up.disk import FullDisk, disk_use
 from services.cli.up.log_files import LogFiles
 from services.cli.up.mail_lines import MailLines
 from services.cli.up.messages import recorded_mail
@@ -41,12 +42,14 @@ class Runner:
         self._data = data
         self._services = run.services
         self._links = run.links
+        self._brokers = [server for server in servers.all if server.name == "broker"]
         self._presenter = presenter
         self._supervisor = Supervisor([*servers.all, *run.services.all], self._report)
         self._started_s = time.monotonic()
         self._housekeeping_s = self._started_s
         self._notified_s = 0.0
         self._disk_is_scarce = False
+        self._full_disk = FullDisk()
         followed = [process.log_file for process in self._services.all]
         self._logs = LogFiles(data / "logs", followed)
         self._mails = MailLines(settings, presenter.mail)
@@ -81,6 +84,7 @@ class Runner:
         stop.wait(POLL_S)
         self._notify_alive()
         self._show_logs()
+        self._heal_broker()
         self._supervisor.poll()
         if time.monotonic() - self._housekeeping_s > HOUSEKEEPING_S:
             self._housekeeping_s = time.monotonic()
@@ -142,6 +146,19 @@ class Runner:
             text = f"only {size_text(use.free)} are free for {self._data}: free some space, or move the folder"
             self._presenter.event("disk_scarce", text, "error", free_bytes=use.free)
         self._disk_is_scarce = use.is_scarce
+
+    def _heal_broker(self) -> None:
+        """Restart the private broker once a full disk has room again.
+
+        The log of RabbitMQ's quorum queues (`ra_log_wal`) may have crashed on it. Such a broker
+        runs, but answers every client with an error until it is started again.
+        """
+        if self._full_disk.has_recovered(shutil.disk_usage(self._data).free):
+            for server in self._brokers:
+                if server.running:
+                    text = "the disk was full; restarting the private broker, which may be damaged"
+                    self._presenter.event("supervision", text, "warning")
+                    server.kill()
 
     def _report(self, text: str, failed: bool) -> None:
         self._presenter.event("supervision", text, "warning" if failed else "info")
