@@ -57,6 +57,13 @@ async function answer(page) {
   await page.locator('textarea[name="text"]').waitFor();
   check(await page.locator('input[value="jan@supplier.example"]').isChecked(), "the sender is not preselected");
   await page.locator('input[type="file"]').setInputFiles({ name: "list.txt", mimeType: "text/plain", buffer: Buffer.from("one") });
+  // A ready-made text of the process comes to where the writer is, filled in for the case.
+  await page.locator('textarea[name="text"]').fill("Hello");
+  await page.locator('select[name="snippet"]').selectOption({ label: "Received" });
+  await page.locator("[data-insert]").click();
+  if (!scripted) await page.waitForURL("**/answers");
+  const inserted = await page.locator('textarea[name="text"]').inputValue();
+  check(/^Hello\s*Case \[#\d+\] is ours\.$/.test(inserted), `the ready-made text is not there: ${inserted}`);
   await page.locator('textarea[name="text"]').fill("Thank you, we pay on Friday.");
   if (scripted) {
     await page.locator('input[name="upload"]').waitFor({ state: "attached" });

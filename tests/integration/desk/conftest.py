@@ -70,6 +70,10 @@ server = "s"
 address = "invoices@office.example"
 password_file = "password"
 
+[[process.invoices.snippet]]
+title = "Received"
+text = "Case {{ reference }} is ours."
+
 [process.help]
 title = "Help"
 smtp = "relay"
