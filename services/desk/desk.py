@@ -95,6 +95,6 @@ class Desk:
             what, actor=call.principal.id, address=call.address, thing=thing
         )
 
-    async def publish(self, changes: Sequence[Change], outgoing: Sequence[str] = ()) -> None:
-        """Let everyone know of what was written; a broker that is away learns of it later."""
-        await self.events.publish(changes, outgoing)
+    def publish(self, changes: Sequence[Change], outgoing: Sequence[str] = ()) -> None:
+        """Let everyone know of what was written; the caller need not wait for the broker."""
+        self.events.publish_soon(changes, outgoing)

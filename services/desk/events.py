@@ -1,7 +1,7 @@
 """What the desk publishes: events of what people did, and wake-ups of the sender.
 
-The database has both already. So an action is answered at once, even while the broker is away; the
-sweep of any process publishes then what the desk could not.
+The database has both already. So an action is answered at once, even while the broker is busy or
+away; the sweep of any process publishes then what the desk could not.
 """
 
 import asyncio
@@ -33,6 +33,7 @@ class DeskEvents:
         self._broker: Broker | None = None
         self._publisher: ChangePublisher | None = None
         self._letters: DeadLetters | None = None
+        self._publishing: set[asyncio.Task[None]] = set()
 
     def connected(self, broker: Broker, publisher: ChangePublisher) -> None:
         self._broker, self._publisher = broker, publisher
@@ -79,10 +80,15 @@ class DeskEvents:
         except (TransientError, TimeoutError) as error:
             log.warning("access_change_not_announced", error=error)
 
-    async def publish(self, changes: Sequence[Change], outgoing: Sequence[str] = ()) -> None:
-        """Publish the events of `changes`, and wake the sender for mails of the outbox. Raises
-        nothing.
+    def publish_soon(self, changes: Sequence[Change], outgoing: Sequence[str] = ()) -> None:
+        """Publish the events of `changes`, and wake the sender for mails of the outbox, beside the
+        request: the confirms of a broker that is busy with mails would hold up a person.
         """
+        task = asyncio.create_task(self._publish(changes, outgoing))
+        self._publishing.add(task)  # the loop itself holds tasks weakly
+        task.add_done_callback(self._publishing.discard)
+
+    async def _publish(self, changes: Sequence[Change], outgoing: Sequence[str]) -> None:
         if self._broker is None or self._publisher is None:
             return
         try:

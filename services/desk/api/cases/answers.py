@@ -116,7 +116,7 @@ async def answer(call: Call[NoQuery, AnswerRequest]) -> Reply:
     files = await desk.uploads.attachments(principal.id, case.number, body.uploads)
     mail = desk.composer.answer(command, answerable, files, desk.clock())
     changes = await desk.answers.write(mail, principal.acting.actor, expected=call.expected)
-    await desk.publish(changes, [mail.id])
+    desk.publish(changes, [mail.id])
     await desk.drafts.remove(case.number, "answer", principal.id)
     revision = changes[-1].revision
     return Reply(AnswerResult(answer=outgoing_view(mail), revision=revision), revision=revision)
@@ -139,7 +139,7 @@ async def recall(call: Call[NoQuery, None]) -> Reply:
             "too-late", "the answer is no longer waiting", "write another answer instead"
         )
     done = await call.desk.cases.recall(answer_id, call.principal.acting)
-    await call.desk.publish(done.written)
+    call.desk.publish(done.written)
     return Reply(status=204, revision=done.case.revision)
 
 

@@ -68,7 +68,7 @@ async def _act(call: Call[NoQuery, BulkRequest], item: BulkItem) -> BulkResult:
             detail=problem.detail,
             revision=problem.current_revision,
         )
-    await desk.publish(done.written, done.outgoing)
+    desk.publish(done.written, done.outgoing)
     return BulkResult(number=item.number, status=200, revision=done.case.revision)
 
 

@@ -209,7 +209,7 @@ async def patch_case(call: Call[NoQuery, CasePatch]) -> Reply:
     done = await call.desk.cases.act(
         case.number, action, call.principal.acting, expected=call.expected
     )
-    await call.desk.publish(done.written, done.outgoing)
+    call.desk.publish(done.written, done.outgoing)
     return await case_reply(call, done.case)
 
 

@@ -107,7 +107,7 @@ async def add_note(call: Call[NoQuery, NoteRequest]) -> Reply:
         expected=call.expected,
         files=files,
     )
-    await call.desk.publish(done.written)
+    call.desk.publish(done.written)
     await call.desk.drafts.remove(case.number, "note", call.principal.id)
     comment = await call.desk.reader.comment(case.number, done.comment or "")
     if comment is None:  # it was moved to another case in the meantime

@@ -66,7 +66,7 @@ async def act(call: Call[Any, Any], action: actions.Action) -> Reply:
     done = await call.desk.cases.act(
         case.number, action, call.principal.acting, expected=call.expected
     )
-    await call.desk.publish(done.written, done.outgoing)
+    call.desk.publish(done.written, done.outgoing)
     reply = await case_reply(call, done.case)
     if done.new_case is not None:
         return Reply(SplitResult(case=reply.body, new_case=done.new_case), revision=reply.revision)
