@@ -114,7 +114,9 @@ class _Documents:
             if self._left_s <= 0:
                 self._note_limit(file, TooSlowError("no time is left"))
                 return
+            started = time.monotonic()
             content = await self._mails.content(file.blob)
+            self._left_s -= time.monotonic() - started
             if content is not None:
                 await self._read(file, content)
 

@@ -83,7 +83,7 @@ def watched_memory(process: ServiceProcess) -> Iterator[list[int]]:
 
 
 def slow_extractions(process: ServiceProcess) -> tuple[int, int]:
-    """How many mails were read, and how many of them took longer than MAX_SECONDS and an eighth."""
+    """How many mails were read, and how many of them took longer than MAX_SECONDS."""
     _, page = process.get("/metrics")
     (family,) = (
         family

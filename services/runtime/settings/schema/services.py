@@ -66,7 +66,7 @@ class Extractor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     prefetch_mails: Annotated[int, Meta(ge=1, le=1000)] = 20
     # For a mail with all its attachments, in a process of its own.
-    max_seconds: Annotated[float, Meta(gt=0, le=600)] = 5.0
+    max_seconds: Annotated[float, Meta(gt=0, le=600)] = 4.0
     max_memory_bytes: Annotated[int, Meta(ge=128 * MIB, le=16 * GIB)] = 300 * MIB
     # A larger attachment is not looked at.
     max_document_bytes: Annotated[int, Meta(ge=KIB, le=100 * MIB)] = 20 * MIB
