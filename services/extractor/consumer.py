@@ -64,7 +64,7 @@ def decode_work(body: bytes) -> tuple[str | None, datetime | None]:
     try:
         event = _event.decode(body)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise UnreadableMessageError(f"not an event of a case:  {error}") from error
+        raise UnreadableMessageError(f"not an event of a case: {error}") from error
     comment = event.data.details.get("comment")
     key = event.data.mail_key or (comment if isinstance(comment, str) else None)
     return key, event.time

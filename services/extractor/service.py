@@ -13,7 +13,7 @@ from services.extractor.mail import File, FoundInvoice, RecordedMail
 from services.extractor.ports import Documents, Mails
 from services.extractor.reading.invoice import ReadDocument
 from services.extractor.rules import MailText, apply_rules
-from services.runtime.errors import MailcaseError
+from services.runtime.errors import MailcaseError, TransientError
 from services.runtime.logs import get_logger
 from services.runtime.process.isolated import ChildFailedError, TooSlowError
 from services.runtime.settings import Process, Settings
@@ -23,6 +23,7 @@ log = get_logger(__name__)
 _NO_DOCUMENTS = ("image/", "audio/", "video/")
 _CLAIMS_DOCUMENT = re.compile(r"\bxml\b|\bpdf\b")
 _HEAD_BYTES = 256 * 1024
+_LEAST_S = 0.5  # stays for a document, however long the database took to give it
 
 
 class TooLargeError(MailcaseError):
@@ -98,7 +99,7 @@ class _Documents:
     def __init__(self, mails: Mails, documents: Documents, max_seconds: float) -> None:
         self._mails = mails
         self._documents = documents
-        self._left_s = max_seconds
+        self._max_s = self._left_s = max_seconds
         self.invoices: list[FoundInvoice] = []
         self.flags: list[str] = []
         self.complete = True
@@ -116,9 +117,17 @@ class _Documents:
                 return
             started = time.monotonic()
             content = await self._mails.content(file.blob)
-            self._left_s -= time.monotonic() - started
+            self._charge_content(time.monotonic() - started)
             if content is not None:
                 await self._read(file, content)
+
+    def _charge_content(self, took_s: float) -> None:
+        """Count the time of the database. Raises TransientError if it alone took all of it: that
+        is an outage and says nothing of the document.
+        """
+        if took_s >= self._max_s:
+            raise TransientError(f"the database gave a file after {took_s:.1f} s only")
+        self._left_s = max(self._left_s - took_s, min(self._left_s, _LEAST_S))
 
     async def _read(self, file: File, content: bytes) -> None:
         started = time.monotonic()

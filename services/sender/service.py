@@ -226,7 +226,7 @@ class Sender:
             message = compose(mail, files, self._signer)
         except (PermanentError, ValueError) as error:
             return DeliveryResult(
-                rejected=dict.fromkeys(mail.remaining, f"it cannot be composed:  {error}")
+                rejected=dict.fromkeys(mail.remaining, f"it cannot be composed: {error}")
             )
         if len(message) > self._limits.max_mail_bytes:
             too_large = f"it has {len(message)} bytes, more than sender.max_mail_bytes allows"

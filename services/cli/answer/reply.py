@@ -178,7 +178,7 @@ def missing_author(
         *(recipient.lower() for recipient in to),
     }:
         return []
-    hint = f"; to include them, send it again with --to {known}" if known else ""
+    hint = f"; to send it to them, repeat it with --to {known}" if known else ""
     return [
         f"the latest mail of case {case} is from {author}, who is not among the recipients{hint}"
     ]

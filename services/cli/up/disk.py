@@ -7,6 +7,8 @@ from pathlib import Path
 
 LITTLE_BYTES = 1_000_000_000
 FULL_BYTES = 50_000_000  # RabbitMQ's own limit (disk_free_limit), below which it blocks publishers
+# Further away than a journal file of MongoDB, which comes and goes with 100 MB.
+RECOVERED_BYTES = 5 * FULL_BYTES
 PARTS = {"store": ("store",), "broker": ("broker",), "logs": ("logs",)}
 
 
@@ -68,7 +70,7 @@ class FullDisk:
         """True once, when `free` bytes are enough again."""
         if free < FULL_BYTES:
             self._was_full = True
-        if not self._was_full or free < 2 * FULL_BYTES:
+        if not self._was_full or free < RECOVERED_BYTES:
             return False
         self._was_full = False
         return True

@@ -55,8 +55,10 @@ class AccountAuthenticator:
         user = await self._accounts.users.get(session.user)
         if user is None:
             return None
-        if session.method == "oidc" and (session.issuer, session.subject) != _identity(user):
-            return None
+        if session.method == "oidc":
+            proven = (session.issuer, session.subject)
+            if session.subject is None or proven != _identity(user):
+                return None
         return self._of_user(user, session)
 
     def _of_user(self, user: User, session: DeskSession | None = None) -> Principal | None:

@@ -58,7 +58,7 @@ async def post(
     except OSError as error:
         raise DeliveryError(f"the connection failed: {error.strerror or 'closed'}") from error
     except h11.RemoteProtocolError as error:
-        raise DeliveryError(f"the answer is not HTTP/1.1:  {error}") from error
+        raise DeliveryError(f"the answer is not HTTP/1.1: {error}") from error
 
 
 async def _exchange(

@@ -72,7 +72,7 @@ def parse_target(url: str) -> Target:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
     except ValueError as error:
-        raise InvalidUrlError(f"this is not a URL:  {error}") from error
+        raise InvalidUrlError(f"this is not a URL: {error}") from error
     if parts.scheme not in _PORTS:
         raise InvalidUrlError("begin the URL with https://")
     if "@" in parts.netloc or "\\" in url:

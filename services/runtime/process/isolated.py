@@ -98,7 +98,7 @@ class IsolatedChild:
             await self._child.ask(b"")
         except (OSError, asyncio.IncompleteReadError) as error:
             await self.close()
-            raise TransientError(f"cannot start a process for reading:  {error}") from error
+            raise TransientError(f"cannot start a process for reading: {error}") from error
         os.ftruncate(self._child.contents, 0)
         return self._child
 

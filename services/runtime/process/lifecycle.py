@@ -106,9 +106,9 @@ async def _until_stopped(name: str, service: Callable[[Stop], Awaitable[None]]) 
     stop_requested = asyncio.ensure_future(stop.wait())
     await asyncio.wait({running, stop_requested}, return_when=asyncio.FIRST_COMPLETED)
     stop_requested.cancel()
+    exit_after(EXIT_DEADLINE_S, lambda: int(_has_failed(running)))
     if not running.done():
         log.info("stage_draining", stage=name)
-        exit_after(EXIT_DEADLINE_S)
         await asyncio.wait({running}, timeout=DRAIN_DEADLINE_S)
     if not running.done():
         log.warning("stage_drain_cut_short", stage=name, deadline_s=DRAIN_DEADLINE_S)
@@ -119,8 +119,12 @@ async def _until_stopped(name: str, service: Callable[[Stop], Awaitable[None]]) 
     log.info("stage_stopped", stage=name)
 
 
-def exit_after(seconds: float) -> None:
-    """End the process after `seconds`, with status 0, unless it has ended by then.
+def _has_failed(running: "asyncio.Future[None]") -> bool:
+    return running.done() and not running.cancelled() and running.exception() is not None
+
+
+def exit_after(seconds: float, status: Callable[[], int]) -> None:
+    """End the process after `seconds` with `status`, unless it has ended by then.
 
     Python waits at its exit for the threads of drivers, and one of MongoDB's waits for a frozen
     server for half a minute.
@@ -128,7 +132,7 @@ def exit_after(seconds: float) -> None:
 
     def leave() -> None:
         log.warning("stage_exit_forced", deadline_s=seconds)
-        os._exit(0)
+        os._exit(status())
 
     timer = threading.Timer(seconds, leave)
     timer.daemon = True

@@ -22,6 +22,9 @@ from services.desk.accounts.errors import (
     TooManyAttemptsError,
 )
 from services.desk.accounts.indexes import ensure_account_indexes
+from services.desk.accounts.oidc.errors import IdentityRefusedError
+from services.desk.accounts.oidc.person import ProvenPerson
+from services.desk.accounts.oidc.sign_on import SignOn
 from services.desk.accounts.passwords import Passwords
 from services.desk.audit_log import AuditFilter
 from services.runtime.settings import Access, Process, Stage
@@ -95,6 +98,25 @@ async def test_a_link_sets_the_password_once_and_logs_in(accounts: Accounts) -> 
     with pytest.raises(AccountError, match="used already"):
         await accounts.open_link(code)
     assert (await accounts.log_in(" ANNA@office.example ", PASSWORD, OFFICE)).user.id == ANNA
+
+
+async def test_a_log_in_that_a_detach_overtakes_leaves_no_session(
+    accounts: Accounts, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = ProvenPerson("https://id.example", "subject 1", ANNA, "Anna", [], None)
+    sign_on = SignOn(accounts, store, person.issuer)
+    await sign_on.enter(person, OFFICE)
+    before = await store.collection(DeskSession.COLLECTION).find({}, ["_id"])
+    found = await accounts.users.existing(ANNA)
+
+    async def found_before(_person: ProvenPerson) -> User:
+        return found
+
+    monkeypatch.setattr(sign_on, "_user", found_before)
+    await accounts.detach_identity(ANNA, by="t")
+    with pytest.raises(IdentityRefusedError, match="detached"):
+        await sign_on.enter(person, OFFICE)
+    assert await store.collection(DeskSession.COLLECTION).find({}, ["_id"]) == before
 
 
 async def test_a_link_expires_and_a_new_one_replaces_the_old_one(

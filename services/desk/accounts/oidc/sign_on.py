@@ -36,9 +36,12 @@ class SignOn:
             raise IdentityRefusedError("disabled", "the account is disabled")
         # The address stays: histories name it, and access tables give it roles.
         changes = {"name": person.name, "groups": list(person.groups)}
-        current = await self._accounts.users.change(user.id, changes, {"disabled_at": None})
+        # Detaching the identity meanwhile must not leave a session of it.
+        same = {"disabled_at": None, "issuer": person.issuer, "subject": person.subject}
+        current = await self._accounts.users.change(user.id, changes, same)
         if current is None:
-            raise IdentityRefusedError("disabled", "the account is disabled")
+            detail = "the account was disabled, or its identity detached; sign in again"
+            raise IdentityRefusedError("disabled", detail)
         return await self._accounts.begin_by_provider(current, client, person.session)
 
     async def log_out(self, notice: LogoutNotice) -> int:

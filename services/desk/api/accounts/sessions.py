@@ -79,7 +79,7 @@ def own_or_admin(call: Call[Any, Any], user: str | None) -> str:
     if wanted is None:
         raise forbidden("a program without an owner has no user; name a user")
     if wanted != own and not call.desk.access.may(call.principal, Permission.ADMIN):
-        raise forbidden("this token belongs to another user; it requires admin")
+        raise forbidden("these are the sessions of another user; this requires admin")
     return wanted
 
 

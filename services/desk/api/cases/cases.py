@@ -1,5 +1,6 @@
 """Cases: lists, one case, its properties, its history."""
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -58,7 +59,8 @@ class CasesQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 class CaseList(msgspec.Struct, frozen=True, kw_only=True):
     """A page of cases. `next` is the cursor of the next page, None on the last. `total` is None
-    unless the request asked for it; `total_is_capped` is true if there are more.
+    unless the request asked for it, and if counting takes too long;
+    `total_is_capped` is true if there are more.
     """
 
     items: list[CaseSummary]
@@ -106,17 +108,14 @@ async def list_cases(call: Call[CasesQuery, None]) -> Reply:
     if query.cursor is not None:
         place = read_cursor(query.cursor, query.sort)
         filters.append(after(place, field, descending=descending))
-    limits = {"max_time_ms": MAX_TEXT_MS} if query.text is not None else {}
+    limit_ms = MAX_TEXT_MS if query.text is not None else None
     try:
         found = await call.desk.reader.cases(
             filters,
             sort=[f"{sign}{field}", f"{sign}_id"][: 1 if field == "_id" else 2],
             limit=query.limit + 1,
-            **limits,
+            max_time_ms=limit_ms,
         )
-        total = None
-        if query.total:
-            total = await call.desk.reader.count(counted, most=MAX_TOTAL + 1, **limits)
     except QueryTimeoutError as error:
         raise invalid(
             f"too many cases to look through for {query.text!r}; "
@@ -124,6 +123,7 @@ async def list_cases(call: Call[CasesQuery, None]) -> Reply:
             FieldError(pointer="?text", detail="too many cases to look through"),
         ) from error
     page, has_more = found[: query.limit], len(found) > query.limit
+    total = await _total(call, counted, limit_ms) if query.total else None
     views = case_views(call)
     return Reply(
         CaseList(
@@ -134,6 +134,16 @@ async def list_cases(call: Call[CasesQuery, None]) -> Reply:
             total_is_capped=total is not None and total > MAX_TOTAL,
         )
     )
+
+
+async def _total(
+    call: Call[CasesQuery, None], filters: Sequence[Mapping[str, Any]], limit_ms: int | None
+) -> int | None:
+    """How many cases match; None if counting takes longer than it may."""
+    try:
+        return await call.desk.reader.count(filters, most=MAX_TOTAL + 1, max_time_ms=limit_ms)
+    except QueryTimeoutError:
+        return None
 
 
 def _filter(call: Call[CasesQuery, None]) -> CaseFilter:

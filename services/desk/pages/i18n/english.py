@@ -375,7 +375,8 @@ ENGLISH = c.Catalog(
         link_hint="Copy it now. It is shown only once and works only once.",
         new_link="New one-time link",
         detach="Detach identity",
-        detach_hint="The next identity of the provider that proves the address gets the account.",
+        detach_hint="The next identity of the provider that proves the address gets the account. "
+        "The user's tokens stay valid.",
         token_name="Name of the token",  # noqa: S106 - a label
         scopes="Scopes",
         expires="Expires",

@@ -388,7 +388,8 @@ POLISH = c.Catalog(
         link_hint="Przekaż go teraz. Wyświetla się i działa tylko raz.",
         new_link="Nowy link jednorazowy",
         detach="Odłącz tożsamość",
-        detach_hint="Konto dostanie następna tożsamość u dostawcy, która potwierdzi ten adres.",
+        detach_hint="Konto dostanie następna tożsamość u dostawcy, która potwierdzi ten adres. "
+        "Tokeny użytkownika pozostają ważne.",
         token_name="Nazwa tokenu",  # noqa: S106 - a label
         scopes="Uprawnienia",
         expires="Wygasa",

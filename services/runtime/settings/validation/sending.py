@@ -22,7 +22,7 @@ def sending_mistakes(file: SettingsFile, broken: AbstractSet[str]) -> Iterator[M
             hint,
         )
     if file.smtp and file.case_reference.key_file is None:
-        hint = "name a file that contains a key, created with:  openssl rand -hex 32"
+        hint = "name a file that contains a key, created with: openssl rand -hex 32"
         yield Mistake(
             "case_reference.key_file", "is missing, although outgoing mail is signed with it", hint
         )

@@ -129,20 +129,27 @@ async def service(stop):
     threading.Thread(target=threading.Event().wait).start()  # as a driver's, with a frozen server
     os.kill(os.getpid(), signal.SIGTERM)
     await stop.wait()
-    await asyncio.Event().wait()
+    END
 
 lifecycle.run_service("stuck", service)
 """
 
 
-def test_a_thread_that_does_not_end_does_not_keep_a_stopped_service() -> None:
-    ended = subprocess.run([sys.executable, "-c", STUCK], timeout=60, check=False)
-    assert ended.returncode == 0
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [("await asyncio.Event().wait()", 0), ("raise ValueError('while stopping')", 1)],
+)
+def test_a_thread_that_does_not_end_does_not_keep_a_stopped_service(end: str, status: int) -> None:
+    program = STUCK.replace("END", end)
+    ended = subprocess.run(
+        [sys.executable, "-c", program], timeout=60, check=False, capture_output=True
+    )
+    assert ended.returncode == status
 
 
 @pytest.fixture
 def without_exit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lifecycle, "exit_after", lambda _seconds: None)
+    monkeypatch.setattr(lifecycle, "exit_after", lambda _seconds, _status: None)
 
 
 @pytest.mark.usefixtures("without_exit")
