@@ -26,6 +26,10 @@ settings.register_profile("steady", derandomize=True, deadline=None, database=No
 settings.register_profile("seeking", deadline=None, print_blob=True)
 settings.load_profile("steady")
 
+# pytest-xdist sets it in its workers. Commands would break their lines as on a terminal, and tests
+# read what they write into a pipe.
+os.environ.pop("COLUMNS", None)
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest in one file, so that two processes end at about the same

@@ -56,6 +56,7 @@ def test_pods_and_objects_that_the_guides_name_exist() -> None:
             "local",
             "grafana",
             "k8s",
+            "schemas",
         }, name
         pods = re.findall(r"\b(mailcase-(?:rabbitmq|mongodb))(-server)?-(?:\d|\$n)", text)
         assert {pod for pod, _ in pods} <= servers
