@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from schemas.desk import Upload
+from schemas.mails import BlobRef
 from schemas.stored import Attachment, from_document, to_document
 from services.runtime.errors import CommandRefusedError
 from services.runtime.mail.file_names import safe_name, unique_name
@@ -29,20 +30,35 @@ class Uploads:
     ) -> Upload:
         """Keep a file for two days."""
         blob = await self._blobs.put(content)
-        now = datetime.now(UTC)
-        upload = Upload(
-            id=secrets.token_urlsafe(18),
-            owner=owner,
-            case=case,
-            name=safe_name(name),
-            content_type=content_type,
-            size=len(content),
-            blob=blob.sha256,
-            at=now,
-            expires_at=now + KEPT_FOR,
-        )
+        upload = _upload(owner, case, safe_name(name), content_type, blob)
         await self._uploads.insert([to_document(upload)])
         return upload
+
+    async def restore(
+        self, owner: str, case: int, files: Sequence[Attachment], kept: Sequence[str] = ()
+    ) -> list[str]:
+        """Keep files that are stored already, such as those of an answer that was taken back, for
+        two days more; the ids in the order of `files`. What the uploads `kept` hold is not kept
+        twice.
+        """
+        wanted = {"_id": {"$in": list(kept)}, "owner": owner, "case": case}
+        known = {
+            (document["name"], document["blob"]): document["_id"]
+            for document in await self._uploads.find(wanted)
+        }
+        named = [(safe_name(file.original_name or file.name), file) for file in files]
+        # What is there stays another day at least.
+        await self._blobs.missing([BlobRef(sha256=file.blob, size=file.size) for file in files])
+        added = []
+        for name, file in named:
+            if (name, file.blob) not in known:
+                blob = BlobRef(sha256=file.blob, size=file.size)
+                upload = _upload(owner, case, name, file.content_type, blob)
+                known[name, file.blob] = upload.id
+                added.append(to_document(upload))
+        if added:
+            await self._uploads.insert(added)
+        return [known[name, file.blob] for name, file in named]
 
     async def attachments(self, owner: str, case: int, ids: Sequence[str]) -> list[Attachment]:
         """The files as attachments, in the order of `ids`, each under a name of its own.
@@ -62,6 +78,21 @@ class Uploads:
             )
         taken: set[str] = set()
         return [_attachment(found[upload_id], taken) for upload_id in dict.fromkeys(ids)]
+
+
+def _upload(owner: str, case: int, name: str, content_type: str, blob: BlobRef) -> Upload:
+    now = datetime.now(UTC)
+    return Upload(
+        id=secrets.token_urlsafe(18),
+        owner=owner,
+        case=case,
+        name=name,
+        content_type=content_type,
+        size=blob.size,
+        blob=blob.sha256,
+        at=now,
+        expires_at=now + KEPT_FOR,
+    )
 
 
 def _attachment(upload: Upload, taken: set[str]) -> Attachment:

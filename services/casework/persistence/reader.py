@@ -155,6 +155,14 @@ class CaseReader:
         found = await self._changes.find(query, sort="revision", limit=limit)
         return [from_document(document, Change) for document in found]
 
+    async def answered_at(self, number: int, outgoing_id: str) -> int | None:
+        """The revision of a case that an answer made when it was written; None if none did."""
+        answered = {"case": number, "what.type": "answered", "what.outgoing": outgoing_id}
+        for document in await self._changes.find(answered, ["revision"], sort="-revision", limit=1):
+            revision: int = document["revision"]
+            return revision
+        return None
+
     async def outgoing(self, number: int) -> list[OutgoingMail]:
         """The outgoing mails of a case that have not come to their end, oldest first."""
         query = {"case": number, "state": {"$in": ["pending", "claimed"]}}

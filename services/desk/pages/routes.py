@@ -22,6 +22,7 @@ from services.desk.pages.handlers import (
     navigation,
     operations,
     people,
+    recall,
     webhooks,
 )
 from services.desk.pages.handlers.account import TemplateSignInPages
@@ -70,7 +71,7 @@ _POST: Sequence[tuple[str, Handler]] = (
     (f"{_CASE}/edit", cases.edit),
     (f"{_CASE}/presence", cases.report_presence),
     (f"{_CASE}/answers", compose.answer),
-    (f"{_CASE}/answers/{{answer}}/recall", compose.recall),
+    (f"{_CASE}/answers/{{answer}}/recall", recall.recall),
     (f"{_CASE}/notes", compose.note),
     (f"{_CASE}/drafts/{{kind}}", compose.keep_draft),
     (f"{_CASE}/uploads", compose.upload),

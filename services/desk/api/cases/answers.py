@@ -135,12 +135,17 @@ async def recall(call: Call[NoQuery, None]) -> Reply:
     waiting = {mail.id for mail in await call.desk.reader.outgoing(case.number)}
     answer_id = f"answer {call.path['answer']}"
     if answer_id not in waiting:
-        raise ActionRefusedError(
-            "too-late", "the answer is no longer waiting", "write another answer instead"
-        )
+        raise too_late()
     done = await call.desk.cases.recall(answer_id, call.principal.acting)
     call.desk.publish(done.written)
     return Reply(status=204, revision=done.case.revision)
+
+
+def too_late() -> ActionRefusedError:
+    """The error for an answer that cannot be taken back any more."""
+    return ActionRefusedError(
+        "too-late", "the answer is no longer waiting", "write another answer instead"
+    )
 
 
 async def list_drafts(call: Call[NoQuery, None]) -> Reply:

@@ -13,17 +13,17 @@ from services.desk.access import Permission
 from services.desk.api.cases.answer_suggestions import AnswerSuggestion
 from services.desk.api.cases.answers import DraftList, DraftView
 from services.desk.api.cases.cases import History
-from services.desk.api.cases.comments import CommentList, UploadView
+from services.desk.api.cases.comments import UploadView
 from services.desk.api.cases.views import ChangeView
 from services.desk.http.problems import ProblemError, problem_of
-from services.desk.pages.case_views import composer_view, entry
-from services.desk.pages.views.case import ComposerView, Entry, FileView, NoteView
+from services.desk.pages.case_views import composer_view
+from services.desk.pages.newer import MAX_CHANGES, newer_entries
+from services.desk.pages.views.case import ComposerView, FileView, NoteView
 from services.desk.pages.visit import Visit
 from services.runtime.errors import CommandRefusedError
 from services.runtime.mail.file_names import safe_name
 
 MAX_FILE_BYTES = 25_000_000
-MAX_CHANGES = 200
 # Changes after which an answer still says what its writer meant: nothing was said since.
 _SILENT = frozenset(
     {
@@ -75,7 +75,7 @@ async def answer(visit: Visit) -> Response:
         expected = await _still_current(visit, draft.revision)
         await visit.api("answer_case", body=body, expected=expected)
     except StaleRevisionError:
-        return await _composer(visit, draft, error=visit.t.case.stale, status=409, is_stale=True)
+        return await _composer(visit, draft, error=visit.t.case.stale, status=409)
     except (ProblemError, ActionRefusedError, CommandRefusedError) as error:
         problem = problem_of(error).problem
         return await _composer(visit, draft, error=problem.detail, status=problem.status)
@@ -145,55 +145,20 @@ async def upload(visit: Visit) -> Response:
     return JSONResponse({"id": uploaded.id, "name": uploaded.name, "size": uploaded.size}, 201)
 
 
-async def recall(visit: Visit) -> Response:
-    """Takes an answer back; its text becomes the draft again."""
-    number = visit.request.path_params["number"]
-    wanted = f"answer {visit.request.path_params['answer']}"
-    waiting = (await visit.api("list_answers")).body.items
-    mail = next((mail for mail in waiting if mail.id == wanted), None)
-    await visit.api("recall_answer", expected=await _current_revision(visit))
-    if mail is not None:
-        body = {
-            "text": mail.text or "",
-            "revision": await _current_revision(visit),
-            "to": mail.to,
-            "cc": mail.cc,
-            "subject": mail.subject,
-        }
-        await visit.api("save_draft", body=body, path={"number": number, "kind": "answer"})
-    return visit.redirect(f"/cases/{number}/answer")
-
-
 async def _composer(
-    visit: Visit,
-    draft: DraftView | None,
-    *,
-    error: str | None = None,
-    status: int = 200,
-    is_stale: bool = False,
+    visit: Visit, draft: DraftView | None, *, error: str | None = None, status: int = 200
 ) -> Response:
+    """The form; above it, what was said since the draft was written."""
     number = int(visit.request.path_params["number"])
     suggestion: AnswerSuggestion = (await visit.api("suggest_answer")).body
     view = composer_view(number, suggestion, draft)
-    newer: tuple[Entry, ...] = ()
-    if draft is not None and (is_stale or draft.is_stale):
-        comments: CommentList = (await visit.api("list_comments", query={"limit": 200})).body
-        seen = await _seen_comments(visit, draft.revision)
-        newer = tuple(
-            entry(number, comment) for comment in comments.items if comment.id not in seen
-        )
-    view = _with(view, error=error, newer=newer, uploads=await _uploads(visit, view.upload_ids))
+    if draft is not None and draft.revision < suggestion.revision:
+        newer = await newer_entries(visit, number, draft.revision, suggestion.revision)
+        view = _with(view, newer=newer.entries, revision=newer.revision)
+    view = _with(view, error=error, uploads=await _uploads(visit, view.upload_ids))
     title = f"{visit.desk.reference.write(number)} {visit.t.compose.title}"
     page = visit.page(title, "")
     return visit.html("work/compose_page.html", page, status=status, view=view, kind="answer")
-
-
-async def _seen_comments(visit: Visit, revision: int) -> set[str]:
-    """The comments that were there when the writer began: those not added by later changes."""
-    changes = (await visit.api("show_history", query={"after": revision, "limit": 200})).body
-    later = {change.details.get("comment") for change in changes.items}
-    comments = (await visit.api("list_comments", query={"limit": 200})).body
-    return {comment.id for comment in comments.items if comment.id not in later}
 
 
 async def _note(

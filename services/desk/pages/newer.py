@@ -1,0 +1,50 @@
+"""What was said in a case since someone began to write there."""
+
+from dataclasses import dataclass
+
+from services.desk.api.cases.cases import History
+from services.desk.api.cases.views import comment_view
+from services.desk.pages.case_views import entry
+from services.desk.pages.views.case import Entry
+from services.desk.pages.visit import Visit
+
+MAX_CHANGES = 200  # a page of the history
+MAX_PAGES = 10
+MAX_COMMENTS = 200
+
+
+@dataclass(frozen=True)
+class Newer:
+    """The entries that came later, oldest first. `revision` is that of the case that someone knows
+    who has read them; it is below the case's own if there are more entries than fit.
+    """
+
+    entries: tuple[Entry, ...]
+    revision: int
+
+
+async def newer_entries(visit: Visit, number: int, seen: int, current: int) -> Newer:
+    """The comments that the changes after revision `seen` brought, as far as they fit on a page;
+    `current` is the revision of the case that the page shows.
+    """
+    found: dict[str, None] = {}
+    known = seen
+    for _ in range(MAX_PAGES):
+        query = {"after": known, "limit": MAX_CHANGES}
+        history: History = (await visit.api("show_history", query=query)).body
+        for change in history.items:
+            known = change.revision
+            if comment := change.details.get("comment"):
+                found[comment] = None
+            if len(found) == MAX_COMMENTS:
+                break
+        if len(found) == MAX_COMMENTS:
+            break
+        if not history.has_more:
+            known = current
+            break
+    comments = await visit.desk.reader.comments(
+        number, [{"_id": {"$in": list(found)}}], limit=MAX_COMMENTS
+    )
+    entries = tuple(entry(number, comment_view(comment)) for comment in comments)
+    return Newer(entries, min(known, current))

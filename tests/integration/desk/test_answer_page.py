@@ -1,0 +1,247 @@
+"""Answers on their page: none goes out unaware of what was said since, and none is lost when it is
+taken back.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from schemas.changes import Actor, MailAdded
+from schemas.desk import Draft
+from schemas.stored import Case, Comment, OutgoingMail, to_document
+from services.casework.persistence.recording import insert_history
+from services.casework.records import new_change
+from services.desk.app import build_app
+from services.desk.desk import Desk
+from services.desk.pages.routes import page_routes
+from services.runtime.errors import TransientError
+from tests.asgi import Client
+from tests.integration.casework.test_casework import comment, mail_key
+from tests.integration.desk.conftest import KnownPeople, OpenCase
+from tests.integration.desk.test_pages import post, shown
+
+ANNA = "anna@office.example"
+JAN = Actor(kind="mail", id="jan")
+SEND: dict[str, Any] = {"to": "jan@supplier.example", "do": "send"}
+
+
+@pytest.fixture
+def anna(desk: Desk) -> Client:
+    people = KnownPeople()
+    app = build_app(desk, people, page_routes(desk, people))
+    return Client(app, {"x-test-user": "anna", "sec-fetch-site": "same-origin"})
+
+
+async def mails_come(desk: Desk, texts: list[str]) -> int:
+    """Mails of Jan to case 1; the revision of the case with them."""
+    case = await desk.reader.case(1, {})
+    assert case is not None
+    now, comments, changes = datetime.now(UTC), [], []
+    for revision, text in enumerate(texts, start=case.revision + 1):
+        mail = comment(mail_key(1, f"{revision}"), 1, now + timedelta(milliseconds=revision))
+        comments.append(to_document(structs.replace(mail, text=text, full_text=text)))
+        what = MailAdded(comment=mail.id)
+        changes.append(new_change(1, revision, what, actor=JAN, now=now, process=case.process))
+    await desk.store.collection(Comment.COLLECTION).insert(comments)
+    await desk.store.transaction(lambda session: insert_history(desk.store, changes, session))
+    newest = case.revision + len(texts)
+    await desk.store.collection(Case.COLLECTION).update({"_id": 1}, {"$set": {"revision": newest}})
+    return newest
+
+
+def newer(page: str) -> str:
+    """What the page shows as new."""
+    return page.partition('<section class="newer">')[2].partition("</section>")[0]
+
+
+def revision_of(page: str) -> str:
+    found = re.search(r'name="revision" value="(\d+)"', page)
+    assert found is not None
+    return found[1]
+
+
+async def draft_of(desk: Desk) -> Draft | None:
+    return next(iter(await desk.drafts.of_case(1, ANNA)), None)
+
+
+async def answered(desk: Desk, anna: Client, text: str, **fields: Any) -> str:
+    """Anna answers case 1 as it is; the path that takes the answer back."""
+    case = await desk.reader.case(1, {})
+    assert case is not None
+    answer = await post(
+        anna, "/cases/1/answers", revision=str(case.revision), text=text, **SEND, **fields
+    )
+    assert answer.status == 303, answer.body.decode()[-1500:]
+    waiting = await desk.reader.outgoing(1)
+    return f"/cases/1/answers/{waiting[-1].id.removeprefix('answer ')}/recall"
+
+
+async def uploaded(desk: Desk, name: str) -> str:
+    return (await desk.uploads.add(ANNA, 1, name, "text/plain", name.encode())).id
+
+
+async def test_a_mail_beyond_the_first_two_hundred_comments_is_shown(
+    desk: Desk, anna: Client, opened: OpenCase
+) -> None:
+    await opened(1)
+    seen = str(await mails_come(desk, [f"Mail {index}" for index in range(205)]))
+    fields = {"text": "Paid today"}
+    await post(anna, "/cases/1/answers", revision=seen, **fields, **(SEND | {"do": "draft"}))
+    assert newer(await shown(anna, "/cases/1/answer")) == ""
+    newest = await mails_come(desk, ["Do not pay this"])
+    opened_later = newer(await shown(anna, "/cases/1/answer"))
+    answer = await post(anna, "/cases/1/answers", revision=seen, **fields, **SEND)
+    assert answer.status == 409
+    refused = answer.body.decode()
+    for page in (opened_later, newer(refused)):
+        assert "Do not pay this" in page
+        assert "Mail 204" not in page
+    assert revision_of(refused) == str(newest)
+    answer = await post(anna, "/cases/1/answers", revision=str(newest), **fields, **SEND)
+    assert answer.status == 303
+
+
+async def test_an_answer_is_refused_until_its_writer_was_shown_all_that_came(
+    desk: Desk, anna: Client, opened: OpenCase
+) -> None:
+    await opened(1)
+    newest = await mails_come(desk, [*(f"Mail {index}" for index in range(204)), "Do not pay"])
+    answer = await post(anna, "/cases/1/answers", revision="1", text="Paid today", **SEND)
+    page = answer.body.decode()
+    assert answer.status == 409
+    assert "Mail 199<" in newer(page)
+    assert "Do not pay" not in newer(page)
+    answer = await post(
+        anna, "/cases/1/answers", revision=revision_of(page), text="Paid today", **SEND
+    )
+    page = answer.body.decode()
+    assert answer.status == 409
+    assert "Do not pay" in newer(page)
+    assert "Mail 199<" not in newer(page)
+    assert revision_of(page) == str(newest)
+
+
+@pytest.mark.parametrize("fields", [{"do": "send"}, {"do": "insert", "snippet": "0"}])
+async def test_a_mail_that_comes_while_an_answer_is_saved_is_shown_with_the_form(
+    desk: Desk,
+    anna: Client,
+    opened: OpenCase,
+    monkeypatch: pytest.MonkeyPatch,
+    fields: dict[str, str],
+) -> None:
+    await opened(1)
+    save = desk.drafts.save
+
+    async def saves(draft: Draft) -> None:
+        await save(draft)
+        await mails_come(desk, ["Do not pay this"])
+
+    monkeypatch.setattr(desk.drafts, "save", saves)
+    answer = await post(anna, "/cases/1/answers", revision="1", text="Paid today", **fields)
+    page = answer.body.decode()
+    assert "Do not pay this" in newer(page)
+    assert revision_of(page) == "2"
+
+
+@pytest.mark.parametrize("quote", ["true", ""])
+async def test_an_answer_taken_back_has_its_files_and_its_quote_again(
+    desk: Desk, anna: Client, opened: OpenCase, quote: str
+) -> None:
+    await opened(1)
+    files = [await uploaded(desk, "terms.txt"), await uploaded(desk, "invoice.txt")]
+    recall = await answered(desk, anna, "Paid today", upload=files, quote=quote)
+    assert (await post(anna, recall)).headers["location"] == "/cases/1/answer"
+    page = await shown(anna, "/cases/1/answer")
+    assert "terms.txt" in page
+    assert "invoice.txt" in page
+    draft = await draft_of(desk)
+    assert draft is not None
+    assert draft.quote == bool(quote)
+    await answered(desk, anna, draft.text, upload=draft.uploads)
+    sent = (await desk.reader.outgoing(1))[-1]
+    assert [file.name for file in sent.attachments] == ["terms.txt", "invoice.txt"]
+
+
+async def test_an_answer_taken_back_is_kept_with_the_one_begun_since(
+    desk: Desk, anna: Client, opened: OpenCase
+) -> None:
+    await opened(1)
+    recall = await answered(desk, anna, "Paid today", upload=await uploaded(desk, "terms.txt"))
+    await post(
+        anna,
+        "/cases/1/answers",
+        revision="2",
+        text="One more thing",
+        upload=await uploaded(desk, "more.txt"),
+        do="draft",
+    )
+    assert (await post(anna, recall)).status == 303
+    draft = await draft_of(desk)
+    assert draft is not None
+    assert draft.text == "Paid today\n\nOne more thing"
+    assert draft.to == ["jan@supplier.example"]
+    files = await desk.uploads.attachments(ANNA, 1, draft.uploads)
+    assert [file.name for file in files] == ["terms.txt", "more.txt"]
+
+
+async def test_an_answer_taken_back_is_shown_with_the_mail_that_came_meanwhile(
+    desk: Desk, anna: Client, opened: OpenCase
+) -> None:
+    await opened(1)
+    recall = await answered(desk, anna, "Paid today")
+    await mails_come(desk, ["Do not pay this"])
+    assert (await post(anna, recall)).status == 303
+    page = await shown(anna, "/cases/1/answer")
+    assert "Do not pay this" in newer(page)
+    answer = await post(
+        anna, "/cases/1/answers", revision=revision_of(page), text="Paid today", **SEND
+    )
+    assert answer.status == 303
+
+
+async def test_an_answer_is_a_draft_before_it_is_taken_back(
+    desk: Desk, anna: Client, opened: OpenCase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await opened(1)
+    files = [await uploaded(desk, "terms.txt")]
+    recall = await answered(desk, anna, "Paid today \n", upload=files)
+
+    async def fails(*_arguments: object) -> None:
+        raise TransientError("the database is away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(desk.cases, "recall", fails)
+        assert (await post(anna, recall)).status >= 500
+    first = await draft_of(desk)
+    assert first is not None
+    assert first.text == "Paid today"
+    assert (await post(anna, recall)).status == 303
+    draft = await draft_of(desk)
+    assert draft is not None
+    assert (draft.text, draft.uploads) == (first.text, first.uploads)
+
+
+@pytest.mark.parametrize("begun", ["", "One more thing"])
+async def test_an_answer_that_is_taken_back_too_late_leaves_the_drafts_alone(
+    desk: Desk, anna: Client, opened: OpenCase, begun: str
+) -> None:
+    await opened(1)
+    recall = await answered(desk, anna, "Paid today")
+    if begun:
+        await post(anna, "/cases/1/answers", revision="2", text=begun, do="draft")
+    before = await draft_of(desk)
+    claimed = {"$set": {"state": "claimed", "attempts": 1}}
+    await desk.store.collection(OutgoingMail.COLLECTION).update({"case": 1}, claimed)
+    assert (await post(anna, recall)).status == 409
+    assert await draft_of(desk) == before
+    assert (before.text if before else "") == begun
+
+
+@pytest.mark.parametrize("number", ["2", "abc", "9" * 30])
+async def test_an_answer_of_a_case_that_is_not_there_cannot_be_taken_back(
+    desk: Desk, anna: Client, number: str
+) -> None:
+    assert (await post(anna, f"/cases/{number}/answers/some-answer/recall")).status == 404
