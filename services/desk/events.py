@@ -15,7 +15,7 @@ from services.casework.dead_letters import DeadLetters
 from services.casework.publisher import ChangePublisher
 from services.runtime.broker.connection import Broker
 from services.runtime.broker.messages import Outgoing
-from services.runtime.broker.topology import ACCESS_CHANGED, SENDER_WORK
+from services.runtime.broker.topology import ACCESS_CHANGED, SENDER_WORK, dead_name
 from services.runtime.errors import TransientError
 from services.runtime.logs import get_logger
 
@@ -67,6 +67,11 @@ class DeskEvents:
                 return await self._broker.length(queue)
         except TimeoutError as error:
             raise TransientError("the broker does not answer") from error
+
+    async def dead_count(self) -> int:
+        """How many dead letters wait in all queues. Raises TransientError as `length` does."""
+        queues = [dead_name(origin) for origin in self._origins]
+        return sum(await asyncio.gather(*(self.length(queue) for queue in queues)))
 
     async def announce(self, subjects: Sequence[str]) -> None:
         """Let the other desks check the streams of `subjects`. Raises nothing: they check

@@ -1,5 +1,6 @@
 """From a request to a page: who asks, from which site, and what an error looks like."""
 
+import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -111,9 +112,11 @@ class PageDispatcher:
 
 async def with_navigation(visit: Visit) -> Visit:
     """With what a whole page shows in its navigation: saved views, and how much waits."""
-    views = await visit.desk.saved_views.of(visit.principal.id)
+    views, counts = await asyncio.gather(
+        visit.desk.saved_views.of(visit.principal.id), navigation_counts(visit)
+    )
     links = tuple(Link(href=view.path, title=view.name, id=view.id) for view in views)
-    return replace(visit, saved_views=links, counts=await navigation_counts(visit))
+    return replace(visit, saved_views=links, counts=counts)
 
 
 async def _form(request: Request) -> FormData:

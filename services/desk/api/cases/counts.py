@@ -8,12 +8,10 @@ import msgspec
 from schemas.stored import Mail
 from services.casework.listing import CaseFilter
 from services.desk.access import Permission
-from services.desk.api.operations.flow import QUEUES
 from services.desk.http.endpoint import Call, Endpoint, NoQuery, Reply
 from services.runtime.errors import TransientError
 
 MAX_COUNT = 1_000
-DEAD_QUEUES = tuple(name for name in QUEUES if name.endswith(".dead"))
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +56,7 @@ async def _dead(call: Call[Any, Any]) -> int | None:
         return None
     try:
         async with asyncio.timeout(0.5):
-            return sum([await call.desk.events.length(name) for name in DEAD_QUEUES])
+            return await call.desk.events.dead_count()
     except (TransientError, TimeoutError):
         return None
 
