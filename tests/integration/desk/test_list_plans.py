@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
+from services.casework.listing import OVERDUE
 from services.desk.desk import Desk
 from tests.asgi import Client
 from tests.integration.desk.conftest import OpenCase
@@ -60,3 +62,17 @@ async def test_a_list_is_read_in_the_order_of_an_index(desk: Desk, opened: OpenC
         "limit": 51,
     }
     assert stages(await plan(desk, command)) == {"FETCH", "IXSCAN"}
+
+
+async def test_overdue_cases_are_found_without_reading_the_others(
+    desk: Desk, opened: OpenCase
+) -> None:
+    past = datetime(2026, 1, 1, tzinfo=UTC)
+    for number in range(1, 30):
+        await opened(number, due_at=past, overdue_at=past if number == 7 else None)
+    query = {"$and": [{"process": {"$in": ["invoices", "help"]}}, OVERDUE]}
+    command = {"find": "cases", "filter": query, "sort": {"due_at": 1, "_id": 1}, "limit": 21}
+    explained = await desk.store._database.command(
+        {"explain": command, "verbosity": "executionStats"}
+    )
+    assert explained["executionStats"]["totalDocsExamined"] == 1
