@@ -22,7 +22,15 @@ from services.cli.audit.findings import (
     of_outgoing,
     of_thread,
 )
-from services.cli.audit.history import of_change, of_histories, of_links, of_publication
+from services.cli.audit.history import (
+    linked_cases,
+    of_change,
+    of_fields,
+    of_histories,
+    of_links,
+    of_publication,
+    proofs,
+)
 from services.runtime.store.blobs import CHUNKS, FILES
 from services.runtime.store.mongo import Session, Store
 
@@ -120,11 +128,15 @@ class Auditor:
         changes = await self._store.collection(Change.COLLECTION).find(
             {"case": {"$in": numbers}}, sort="revision", session=session
         )
-        linked = {case.get(name) for case in cases for name in ("merged_into", "refers_to")} - {
-            None
-        }
+        linked = {number for case in cases for number in linked_cases(case)}
         existing = await self._by_id(Case.COLLECTION, linked, [], session)
-        return [*of_histories(cases, changes), *of_links(cases, existing)]
+        read = {key for case in cases for key in proofs(case).values()}
+        mails = await self._by_id("mails", read, [], session)
+        return [
+            *of_histories(cases, changes),
+            *of_links(cases, existing),
+            *of_fields(cases, mails),
+        ]
 
     async def _changes(self, changes: Sequence[Document], session: Session) -> list[Finding]:
         cases = await self._by_id(

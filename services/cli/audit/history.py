@@ -48,6 +48,36 @@ def of_links(cases: Sequence[Document], existing: Mapping[int, Document]) -> Ite
                 "refers-to-nothing",
                 f"case {number} refers to case {refers_to}, which does not exist",
             )
+        for link in case.get("links", []):
+            if link["case"] not in existing:
+                yield Finding(
+                    "linked-to-nothing",
+                    f"case {number} is linked to case {link['case']}, which does not exist",
+                )
+
+
+def linked_cases(case: Document) -> set[int]:
+    """The numbers of the cases that this one points to."""
+    named = [case.get("merged_into"), case.get("refers_to")]
+    linked = [link["case"] for link in case.get("links", [])]
+    return {number for number in (*named, *linked) if number is not None}
+
+
+def proofs(case: Document) -> dict[str, str]:
+    """The key of the mail that each field of a case was read from, by the field's name."""
+    values = case.get("fields", {}).items()
+    return {name: value["by"] for name, value in values if value["source"] != "person"}
+
+
+def of_fields(cases: Sequence[Document], mails: Mapping[str, Document]) -> Iterable[Finding]:
+    """A field that was read in a mail has a recorded mail as its evidence."""
+    for case in cases:
+        for name, key in proofs(case).items():
+            if key not in mails:
+                yield Finding(
+                    "field-without-mail",
+                    f"field {name} of case {case['_id']} was read in mail {key}, which is unknown",
+                )
 
 
 def of_change(change: Document, *, has_case: bool) -> Iterable[Finding]:

@@ -110,6 +110,14 @@ async def test_nothing_is_wrong_and_the_sums_add_up(store: Store) -> None:
 
 Change = dict[str, Any] | None
 
+FIELD = {
+    "value": "1.00 PLN",
+    "source": "invoice",
+    "evidence": "invoice.xml",
+    "at": datetime(2026, 11, 29, tzinfo=UTC),
+    "rule": None,
+}
+
 # collection, which document, what is done to it (None: it is gone), what is found
 DAMAGES: dict[str, tuple[str, dict[str, Any], Change, str]] = {
     "a lost outcome": ("mails", {"outcome": "appended"}, None, "comment-without-mail"),
@@ -149,6 +157,18 @@ DAMAGES: dict[str, tuple[str, dict[str, Any], Change, str]] = {
         {"_id": 1},
         {"$set": {"refers_to": 99}},
         "refers-to-nothing",
+    ),
+    "a link to nothing": (
+        "cases",
+        {"_id": 1},
+        {"$set": {"links": [{"case": 99, "kind": "corrects", "by": "fields"}]}},
+        "history-differs linked-to-nothing",
+    ),
+    "a field of no mail": (
+        "cases",
+        {"_id": 1},
+        {"$set": {"fields": {"amount": FIELD | {"by": "z" * 64}}}},
+        "field-without-mail history-differs",
     ),
     "a wrong count": ("cases", {"_id": 1}, {"$inc": {"comment_count": 1}}, "comment-count"),
     "a second opener": (
