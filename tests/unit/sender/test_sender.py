@@ -243,7 +243,7 @@ async def test_a_mail_that_cannot_be_put_together_is_refused(bench: Bench) -> No
     mail = await bench.deliver()
     assert (mail.state, mail.failure) == (
         "refused",
-        f"{ANNA}: it cannot be composed:  no blob gone",
+        f"{ANNA}: it cannot be composed: no blob gone",
     )
 
 
