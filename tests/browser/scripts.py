@@ -28,6 +28,7 @@ def require_programs() -> None:
         return
     if os.environ.get("CI") == "true":
         pytest.fail(f"missing: {', '.join(missing)}", pytrace=False)
+    # On someone's own machine: what is missing there does not hold up their other tests.
     pytest.skip(f"missing: {', '.join(missing)}")
 
 

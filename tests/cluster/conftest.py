@@ -30,7 +30,7 @@ def release(request: pytest.FixtureRequest) -> str:
 def start(server_programs: None) -> Iterator[Callable[[str], ClusterPipeline]]:
     """Starts a cluster with RabbitMQ of a Debian suite, and all services on it."""
     if reason := permitted():
-        pytest.skip(reason)
+        pytest.skip(reason)  # network namespaces need root; `make cluster` says so
     with ExitStack() as opened:
 
         def started(release: str) -> ClusterPipeline:
@@ -66,7 +66,7 @@ def programs_of(release: str) -> Path:
     try:
         return broker_programs(release)
     except UnpackError as error:
-        pytest.skip(str(error))
+        pytest.skip(str(error))  # the mirror at hand does not have this suite
 
 
 def keep_logs(cluster: Cluster, folder: Path) -> None:

@@ -41,7 +41,7 @@ class BlobsContract:
         with pytest.raises(PermanentError):
             await blobs.get("0" * 64)
 
-    async def test_references_to_what_is_not_there_are_told(self, blobs: BlobStore) -> None:
+    async def test_references_to_what_is_not_there_are_reported(self, blobs: BlobStore) -> None:
         there, empty = await blobs.put_all([b"there", b""])
         absent, shorter = BlobRef(sha256="0" * 64, size=5), BlobRef(sha256=there.sha256, size=4)
         nothing = BlobRef(sha256="1" * 64, size=0)

@@ -200,7 +200,7 @@ def test_a_refusal_is_told_with_the_mend_and_without_the_secret(
     assert len(endpoint.forms) == 1
 
 
-def test_an_endpoint_that_nobody_serves_is_told(endpoint: Endpoint) -> None:
+def test_an_endpoint_that_nobody_serves_is_reported(endpoint: Endpoint) -> None:
     source = microsoft(endpoint, token_url="http://127.0.0.1:1/token")
     with pytest.raises(TokenRefusedError, match="does not answer"):
         source.token("a@x.test")
@@ -217,7 +217,7 @@ def test_a_secret_that_is_no_key_is_told_without_its_content(
     assert endpoint.forms == []
 
 
-def test_a_secret_file_that_is_missing_is_told(endpoint: Endpoint, tmp_path: Path) -> None:
+def test_a_secret_file_that_is_missing_is_reported(endpoint: Endpoint, tmp_path: Path) -> None:
     with pytest.raises(TokenRefusedError, match="cannot be read"):
         google(endpoint, tmp_path / "none.json").token("a@x.test")
 

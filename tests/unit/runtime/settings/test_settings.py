@@ -163,7 +163,7 @@ def test_a_missing_file_is_told_with_its_mend(tmp_path: Path) -> None:
         load_settings(tmp_path / "absent.toml", {})
 
 
-def test_a_directory_or_a_path_through_a_file_is_told(tmp_path: Path, place: Place) -> None:
+def test_a_directory_or_a_path_through_a_file_is_reported(tmp_path: Path, place: Place) -> None:
     place.load(WHOLE)
     with pytest.raises(SettingsError, match="is a directory; name the file in it with --config"):
         load_settings(tmp_path, {})
@@ -200,7 +200,7 @@ def test_a_password_is_read_anew_each_time(place: Place) -> None:
         (b"hunter2\xff", "is not UTF-8; save the password as UTF-8"),
     ],
 )
-def test_a_password_file_that_will_not_do_is_told(
+def test_a_password_file_that_will_not_do_is_reported(
     place: Place, content: bytes | None, told: str
 ) -> None:
     mailbox = place.load(WHOLE).mailboxes["invoices"]

@@ -1,4 +1,4 @@
-"""The settings for outgoing mail: what they become, and each mistake with its place and mend."""
+"""The settings for outgoing mail: what they become, and each mistake with its place and its fix."""
 
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def loaded(folder: Path, text: str) -> Settings:
     return load_settings(folder / "mailcase.toml", {})
 
 
-def told(folder: Path, text: str) -> list[str]:
+def reported_mistakes(folder: Path, text: str) -> list[str]:
     with pytest.raises(SettingsError) as raised:
         loaded(folder, text)
     return [str(mistake) for mistake in raised.value.mistakes]
@@ -144,18 +144,21 @@ MISTAKES = [
 @pytest.mark.parametrize(("old", "new", "mistake"), MISTAKES)
 def test_a_mistake_is_told_with_its_place(tmp_path: Path, old: str, new: str, mistake: str) -> None:
     assert old in WHOLE
-    assert any(reported.startswith(mistake) for reported in told(tmp_path, WHOLE.replace(old, new)))
+    assert any(
+        reported.startswith(mistake)
+        for reported in reported_mistakes(tmp_path, WHOLE.replace(old, new))
+    )
 
 
 def test_an_acknowledgement_needs_a_server_and_an_address_to_send_from(tmp_path: Path) -> None:
     no_server = WHOLE.replace(
         '[smtp.relay]\nhost = "smtp.example.com"\nuser = "mailcase"\npassword_env = "RELAY"', ""
     )
-    assert told(tmp_path, no_server) == [
+    assert reported_mistakes(tmp_path, no_server) == [
         "process.invoices.acknowledgement.enabled: has no server for sending; write [smtp.NAME]"
     ]
     no_mailbox = WHOLE[: WHOLE.index("[[process.invoices.mailbox]]")]
-    [mistake] = told(tmp_path, no_mailbox)
+    [mistake] = reported_mistakes(tmp_path, no_mailbox)
     assert mistake.startswith(
         "process.invoices.acknowledgement.enabled: has no sender address; set "
     )
