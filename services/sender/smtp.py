@@ -33,6 +33,7 @@ from services.sender.ports import DeliveryResult
 # may duplicate the mail, and RFC 5321 section 4.5.3.2 allows a server 2 to 10 minutes.
 PATIENCE = 5
 _GOODBYE_S = 2.0
+_CLOSING_CHECK_S = 0.005
 # The driver raises ValueError for malformed answers.
 _NO_SESSION = (SMTPException, SettingsError, TokenRefusedError, OSError, ValueError)
 _AUTHENTICATION = {530, 534, 535, 538}  # RFC 4954 section 6: the log-in is at fault, not the mail
@@ -112,7 +113,7 @@ class SmtpTransport:
             elif secret is not None:
                 await client.login(smtp.user or "", secret)
         except BaseException:
-            client.close()
+            await _close(client)
             raise
         return client
 
@@ -150,8 +151,27 @@ async def _goodbye(client: SMTP) -> None:
     """End the session; failures are ignored, since the outcome of the mail is known."""
     with suppress(aiosmtplib.SMTPException, OSError, TimeoutError):
         async with asyncio.timeout(_GOODBYE_S):
-            await client.quit()
+            await client.execute_command(b"QUIT")
+    await _close(client)
+
+
+async def _close(client: SMTP) -> None:
+    """Close the connection and wait for it: the closing of a TLS transport takes several turns of
+    the event loop, and a loop that ends earlier leaves the socket open. A server that does not
+    answer to it is cut off.
+    """
+    transport = client.transport
     client.close()
+    if transport is None:
+        return
+    socket = transport.get_extra_info("socket")
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_GOODBYE_S):
+            while socket.fileno() != -1:  # noqa: ASYNC110  the transport offers no event for it
+                await asyncio.sleep(_CLOSING_CHECK_S)
+            return
+    if isinstance(transport, asyncio.WriteTransport):
+        transport.abort()
 
 
 def _result(recipients: Iterable[str], answers: Mapping[str, tuple[int, str]]) -> DeliveryResult:

@@ -1,5 +1,7 @@
 """The SMTP adapter with a server that wants TLS and a log-in."""
 
+import gc
+import socket
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -88,6 +90,33 @@ async def test_a_mail_goes_out_over_tls_with_a_password(
     assert (await transport.send(US, TO, MAIL)).accepted == TO
     [taken] = sink[0].mails
     assert (taken.sender, taken.recipients, taken.raw) == (US, tuple(TO), MAIL)
+
+
+async def test_no_socket_is_left_open_behind_a_session(
+    sink: Sink, certificates: Certificates
+) -> None:
+    transport = SmtpTransport(smtp(*sink, ca_file=certificates.ca_file), lambda: "hush")
+    refused = SmtpTransport(smtp(*sink, ca_file=certificates.ca_file), lambda: "wrong")
+    await transport.check()
+    assert open_sockets_to(sink[0].port) == 0
+    await transport.send(US, TO, MAIL)
+    assert open_sockets_to(sink[0].port) == 0
+    await refused.send(US, TO, MAIL)
+    assert open_sockets_to(sink[0].port) == 0
+
+
+def open_sockets_to(port: int) -> int:
+    sockets = [entry for entry in gc.get_objects() if issubclass(type(entry), socket.socket)]
+    return sum(leads_to(port, entry) for entry in sockets)
+
+
+def leads_to(port: int, connection: socket.socket) -> bool:
+    if connection.fileno() == -1 or connection.family != socket.AF_INET:
+        return False
+    try:
+        return connection.getpeername()[1] == port  # type: ignore[no-any-return]
+    except OSError:  # not connected
+        return False
 
 
 async def test_a_wrong_password_is_no_mail_s_fault(sink: Sink, certificates: Certificates) -> None:
