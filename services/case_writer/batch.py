@@ -1,5 +1,4 @@
-"""The batches of the case writer: the messages that arrive together, and the groups of them that
-are written together. Pure."""
+"""A batch is the messages that arrive together. It is written in groups. Pure."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -10,15 +9,15 @@ from services.case_writer.placement.plan import Plan
 from services.case_writer.placement.snapshot import Snapshot
 from services.case_writer.recording.documents import Documents
 
-# Of mail in one transaction, so that a batch of large mails fits in memory
+# of mail in one transaction, so that a batch of large mails fits in memory
 GROUP_BYTES = 16 * 1024 * 1024
-ISOLATE_AFTER_DELIVERIES = 5  # after so many deliveries a mail is read in a process of its own
+ISOLATE_AFTER_DELIVERIES = 5  # a mail that was delivered this often is read in a process of its own
 
 
 @dataclass(frozen=True)
 class ReceivedCommand:
-    """A command. According to the broker, `redelivered` is whether it was delivered before, and
-    `attempts` how often.
+    """A command. `redelivered` and `attempts` are what the broker reports: whether it was delivered
+    before, and how often.
     """
 
     command: Command
@@ -57,9 +56,9 @@ def groups(received: Sequence[ReceivedCommand]) -> Iterator[Sequence[ReceivedCom
 
 
 def retried(group: Sequence[ReceivedCommand]) -> list[ReceivedCommand]:
-    """The group as if delivered again.
+    """The same group, marked as delivered again.
 
-    An unclear commit may have written the mails, and nothing was published about them.
+    After an unclear commit, the mails may be written, but nothing was published about them.
     """
     return [replace(received, redelivered=True) for received in group]
 

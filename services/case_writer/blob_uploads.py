@@ -13,7 +13,7 @@ GROUP_BYTES = 1024 * 1024
 
 
 class BlobUploads:
-    """Contents of one batch of mails, stored in groups, one group at a time.
+    """Stores the contents of one batch of mails, one group at a time.
 
     At most two groups are in memory: one that is being stored, and one that is being collected.
     Leaving the block cancels the uploads that are not finished.

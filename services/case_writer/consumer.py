@@ -1,5 +1,5 @@
-"""Decodes what the queue delivers and passes it on: commands to the case writer, answers to the
-outbox, and what was read in mails to their cases.
+"""Decodes messages and passes them on: commands to the case writer, answers to the outbox, and
+reports of the extractor to the cases.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,9 @@ from services.runtime.errors import PermanentError
 
 
 class CommandConsumer:
-    """Messages that cannot be read or carried out go to the dead letters and delay no others."""
+    """Handles the messages of the case writer's queue. A message that cannot be decoded or carried
+    out goes to the dead letters and does not delay others.
+    """
 
     def __init__(
         self,
@@ -73,8 +75,8 @@ class CommandConsumer:
         await self._record(reports)
 
     async def _record(self, reports: Sequence[tuple[FieldsRead, Delivery]]) -> None:
-        """Record what was read; values of rules that these settings lack wait for newer
-        settings.
+        """Record what the extractor read. A report of a rule that these settings lack waits for
+        newer settings.
         """
         ready: list[tuple[FieldsRead, Delivery]] = []
         for read, delivery in reports:

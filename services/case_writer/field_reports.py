@@ -1,4 +1,4 @@
-"""What the extractor read in mails: recorded in their cases, several at a time."""
+"""Records the reports of the extractor in their cases, several at a time."""
 
 import asyncio
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ class FieldStore(Protocol):
 
 
 class FieldReports:
-    """Records what was read, for as long as it takes."""
+    """Records reports. During an outage it retries for as long as it takes."""
 
     def __init__(
         self, store: FieldStore, publisher: HistoryPublisher, *, health: Health, stop: Stop
@@ -66,7 +66,7 @@ class FieldReports:
                 raise
             except PermanentError as error:
                 return error
-            except Exception as error:  # noqa: BLE001 - a fault of ours, met by this mail: the queue goes on
+            except Exception as error:  # noqa: BLE001 - a bug: the queue continues
                 return PermanentError(f"unexpected: {error!r}", mail_key=read.mail_key)
         self._health.up("store")
         _count(read, recorded)

@@ -1,7 +1,6 @@
 """Reads a mail in a child process that can be killed, so that no mail exceeds its time and memory.
-
-The answer to a mail is its reading as MessagePack; the contents of its attachments follow each
-other in the file of contents.
+The child returns the reading as MessagePack. It writes the contents of the attachments to a file,
+one after the other.
 """
 
 import os
@@ -25,8 +24,7 @@ from services.runtime.process.isolated import (
 
 TOO_SLOW = ParkReason.READING_TAKES_TOO_LONG
 TOO_LARGE = ParkReason.READING_TAKES_TOO_MUCH_MEMORY
-# Larger than the buffers for a mail with a PDF, which otherwise take a third of its time in page
-# faults.
+# larger than the buffers for a mail with a PDF; otherwise page faults take a third of its time
 _KEPT_BLOCK_BYTES = 7 * 1024 * 1024 // 2
 
 

@@ -95,8 +95,8 @@ async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = A
 
 @asynccontextmanager
 async def isolated_reader(settings: Settings) -> AsyncIterator[IsolatedReader]:
-    """The reader of large or hostile mails, by the settings' limits; its process ends after the
-    block.
+    """The reader of large or hostile mails, with the limits of the settings. Its process ends with
+    the block.
     """
     reading = settings.reading
     reader = IsolatedReader(

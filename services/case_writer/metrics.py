@@ -6,7 +6,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from services.runtime.metrics import LONG_SECONDS, RETRIES, SECONDS
 
-# `reason` is that of a parked or ignored mail, a constant name; empty for the others.
+# `reason` says why a mail was parked or ignored; it is empty for other mails.
 OUTCOMES = Counter(
     "mailcase_mails_recorded_total",
     "Mails whose outcome was written",

@@ -31,7 +31,7 @@ WAKE_PATIENCE_S = 5.0
 # is back.
 RECEIPT_PATIENCE_S = 2.0
 
-VersionedEvent = tuple[MailEvent, str]  # the second names the outcome that the event is about
+VersionedEvent = tuple[MailEvent, str]  # with the outcome that it is about
 
 
 class Notifier:
@@ -43,8 +43,8 @@ class Notifier:
 
     async def publish(self, written: WrittenBatch) -> None:
         """Publish events first, then receipts: a mail leaves its mailbox only after its events are
-        published. An event on which our own code fails is left out: the change that it reports is
-        written, and the receipts of the others must not wait for it. Raises TransientError.
+        published. If our own code fails on an event, the event is left out: its change is written,
+        and the receipts of other mails must not wait for it. Raises TransientError.
         """
         await self._publisher.publish(written.documents.written_history)
         again = _delivered_again(written)
@@ -59,23 +59,23 @@ class Notifier:
 
 
 async def _publish_receipts(outlet: Outlet, receipts: list[Outgoing]) -> None:
-    """Publish, and wait a short time for the confirms. A fetcher without a receipt publishes the
-    mail again, and a replay looks into the database. This way, the broker node of one fetcher does
-    not delay the mail of all others. If our own connection broke, the commands are delivered again,
-    and their receipts are sent again.
+    """Publish, and wait a short time for the confirms. The wait is short so that the broker node of
+    one fetcher does not delay the mail of all others: a fetcher without a receipt publishes the
+    mail again, and a replay looks in the database. If our own connection broke, the commands are
+    delivered again, and their receipts are sent again.
     """
     try:
         async with asyncio.timeout(RECEIPT_PATIENCE_S):
             await outlet.publish_all(receipts)
     except (TransientError, TimeoutError) as error:
-        hint = "a node of the broker may be unreachable; whoever waits for a receipt asks again"
+        hint = "a node of the broker may be unreachable; fetchers without a receipt ask again"
         log.warning("receipts_unconfirmed", messages=len(receipts), error=error, hint=hint)
 
 
 async def wake_senders(outlet: Outlet, outgoing_ids: Sequence[str]) -> None:
-    """Report to the senders that mails of the outbox are due; without the message, a sweep finds
-    them later. Therefore a full queue, for example when no sender runs, does not delay incoming
-    mail.
+    """Notify the senders that mails of the outbox are due. If the notification is lost, a sweep
+    finds the mails later. A full queue, for example when no sender runs, therefore does not delay
+    incoming mail.
     """
     wakeups = [Outgoing.of(SendMail(id=mail_id), mail_id, SENDER_WORK) for mail_id in outgoing_ids]
     try:
@@ -103,7 +103,7 @@ def _new_events(written: WrittenBatch) -> list[VersionedEvent]:
 
 
 def _delivered_again(written: WrittenBatch) -> dict[str, RecordedMail]:
-    """Mails recorded before whose events may never have been published, by their keys."""
+    """Mails that were recorded before, by key. Their events may never have been published."""
     redelivered = [received.mail.key for received in written.group if received.redelivered]
     recorded = written.snapshot.mails
     return {
@@ -127,7 +127,7 @@ def _repeated_events(
 
 
 def _receipts(written: WrittenBatch) -> list[Outgoing]:
-    """One message per mailbox. A fetcher that is away asks again."""
+    """One message per mailbox. A fetcher that is not connected asks again later."""
     removable = _removable(written)
     by_mailbox: dict[str, list[str]] = defaultdict(list)
     for received in written.group:
@@ -138,8 +138,9 @@ def _receipts(written: WrittenBatch) -> list[Outgoing]:
 
 
 def _removable(written: WrittenBatch) -> set[str]:
-    """The mails that may leave their mailboxes; a mail whose only copy may be in its mailbox is
-    left out."""
+    """The mails that may leave their mailboxes. A mail is left out if its only copy may be
+    there.
+    """
     reasons = {mail.id: mail.reason for mail in written.documents.mails}
     reasons |= {key: recorded.reason for key, recorded in written.plan.written_before.items()}
     kept = {key for key, reason in reasons.items() if reason != ParkReason.CONTENT_MISSING}
@@ -147,13 +148,13 @@ def _removable(written: WrittenBatch) -> set[str]:
 
 
 def _effects(written: WrittenBatch) -> list[MailsReplayed]:
-    """One message per replay. A replay that has ended looks into the database."""
+    """One message per replay."""
     mails = [received.mail for received in written.group]
     return replayed(mails, written.snapshot, written.plan, written.documents)
 
 
 def _fields_to_read(written: WrittenBatch, effects: Sequence[MailsReplayed]) -> list[Outgoing]:
-    """Requests to read the fields of mails again that a replay rederived."""
+    """Requests to read the fields of rederived mails again."""
     replays = {received.mail.key: received.mail.replay for received in written.group}
     keys = [
         effect.mail_key

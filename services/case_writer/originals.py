@@ -12,15 +12,15 @@ class Originals:
     """Stores whole mails, and reads those that travel as a reference.
 
     Methods raise TransientError in an outage. If the content of a large mail is gone, they raise
-    UnreadableMailError for a replayed mail, which is parked then, and PermanentError for others,
-    which are still in their mailboxes.
+    UnreadableMailError for a replayed mail, which is then parked, and PermanentError for other
+    mails, which are still in their mailboxes.
     """
 
     def __init__(self, blobs: BlobStore) -> None:
         self._blobs = blobs
 
     async def keep(self, mails: Sequence[RawMail]) -> Mapping[str, BlobRef]:
-        """The mails' blobs by mail key; large mails are in the store already."""
+        """The mails' blobs by mail key. Large mails are already in the store."""
         small = [mail for mail in mails if mail.raw is not None]
         put = await self._blobs.put_all([mail.raw for mail in small if mail.raw is not None])
         kept = {mail.key: blob for mail, blob in zip(small, put, strict=True)}

@@ -14,7 +14,7 @@ from services.runtime.errors import PermanentError
 
 
 class UnreadableMailError(PermanentError):
-    """A mail that cannot be read within the limits; `reason` is the reason to park it with."""
+    """A mail that cannot be read within the limits. It is parked with `reason`."""
 
     def __init__(
         self, reason: str, text: str, *, mail_key: str | None = None, mailbox: str | None = None
@@ -39,7 +39,7 @@ class BlobStore(Protocol):
         """Store each content; safe to repeat. Raises TransientError."""
 
     async def missing(self, refs: Iterable[BlobRef]) -> list[BlobRef]:
-        """Those that are missing or of another size; the others stay for a day at least. Raises
+        """Those that are missing or have another size. The others stay for at least a day. Raises
         TransientError.
         """
 

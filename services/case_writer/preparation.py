@@ -27,8 +27,9 @@ ISOLATE_OVER_BYTES = 256 * 1024
 
 @dataclass(frozen=True)
 class _ReadMail:
-    """A mail that was read, with its attachments apart; `keeps_whole` is set if the mail itself is
-    stored."""
+    """A mail that was read, without its attachments. `keeps_whole` is true if the whole mail is
+    stored.
+    """
 
     command: Command
     reading: MailReading | None
@@ -65,7 +66,7 @@ class MailPreparer:
     async def prepare(
         self, commands: Sequence[Command], suspects: Collection[str] = ()
     ) -> list[PreparedMail]:
-        """One prepared mail per command; the mails whose keys are `suspects` are read in isolation.
+        """One prepared mail per command. Mails whose keys are in `suspects` are read in isolation.
 
         Raises TransientError in an outage, PermanentError if a mail cannot be read at all.
         """
@@ -103,7 +104,7 @@ class MailPreparer:
         if not _is_read(command):
             return _ReadMail(command, None, [], keeps_whole=True)
         reading = await self._read(mail, apart=mail.key in suspects)
-        # The comment lacks something that the mail has, or may have.
+        # The comment may lack something that the mail has.
         keeps_whole = needs_original(reading) or self._keeps_original(mail.mailbox)
         files = reading.attachments
         return _ReadMail(command, structs.replace(reading, attachments=[]), files, keeps_whole)
@@ -118,9 +119,7 @@ class MailPreparer:
             raise
         except TransientError:
             raise
-        except (
-            Exception
-        ) as error:  # whatever a mail does to the reader, it must not stop the next one
+        except Exception as error:  # a mail must never stop the next one
             raise UnreadableMailError(
                 ParkReason.READING_FAILED, repr(error), mail_key=mail.key, mailbox=mail.mailbox
             ) from error
@@ -148,7 +147,7 @@ def _is_read(command: Command) -> bool:
 
 
 def stored_attachment(file: ReadAttachment, blob: BlobRef) -> Attachment:
-    """The attachment of a comment, with its content in the blob store."""
+    """The attachment of a comment; its content is in the blob store."""
     return Attachment(
         name=file.name,
         content_type=file.content_type,

@@ -34,11 +34,11 @@ from services.runtime.store.errors import ConflictError, UnclearCommitError
 
 log = get_logger(__name__)
 
-CONFLICTS_TOGETHER = 8  # after so many conflicts a batch is written mail by mail
-# Blobs that nothing refers to yet are removed after a day: after so long an outage they are stored
-# again.
+CONFLICTS_TOGETHER = 8  # conflicts after which a batch is written mail by mail
+# Blobs that nothing refers to are removed after a day. If an outage lasts this long, the blobs are
+# stored again.
 PREPARED_TTL_S = 3600.0
-MAX_FAULT_ATTEMPTS = 5  # at one mail by itself that our own code fails on, before it is parked
+MAX_FAULT_ATTEMPTS = 5  # attempts at a single mail on which our own code fails, before it is parked
 
 
 class _FaultError(PermanentError):
@@ -50,7 +50,9 @@ def _outage_backoff() -> Backoff:
 
 
 class CaseWriter:
-    """Writes commands in batches, one transaction each, for as long as it takes."""
+    """Writes commands in batches, one transaction each. During an outage it retries for as long as
+    it takes.
+    """
 
     def __init__(
         self,
@@ -80,9 +82,9 @@ class CaseWriter:
     async def handle(self, received: Sequence[ReceivedCommand]) -> list[CommandRefusedError]:
         """Give each mail its one outcome and publish it; then all of them may be acknowledged.
 
-        Returns an error, with the mail key, for each command that cannot be written in any way.
-        Raises TransientError if the broker does not take the events, or if the service stops during
-        an outage of the database: the commands are delivered again then, which is safe.
+        Returns the mail key and the error of each command that cannot be written in any way. Raises
+        TransientError if the broker does not accept the events, or if the service stops during an
+        outage of the database. The commands are then delivered again, which is safe.
         """
         refused: list[CommandRefusedError] = []
         for group in groups(received):
@@ -97,7 +99,7 @@ class CaseWriter:
     async def _write(
         self, group: Sequence[ReceivedCommand], attempts: int = 1
     ) -> list[WrittenBatch | CommandRefusedError]:
-        """Write a group together; mail by mail if that fails; repeatedly if our own code fails."""
+        """Write a group together, or mail by mail if that fails. Retry if our own code fails."""
         try:
             return [await self._until_written(group)]
         except PermanentError as error:
@@ -134,8 +136,8 @@ class CaseWriter:
             return CommandRefusedError(text, mail_key=mail.key)
 
     async def _until_written(self, group: Sequence[ReceivedCommand]) -> WrittenBatch:
-        """Repeat until written: after a conflict with a short pause, in an outage as long as it
-        lasts.
+        """Repeat until written: after a short pause if there was a conflict, or for as long as an
+        outage lasts.
         """
         attempt = _Attempt(group)
         try:
@@ -149,9 +151,7 @@ class CaseWriter:
             )
         except (PermanentError, TransientError):
             raise
-        except (
-            Exception
-        ) as error:  # a fault of ours, met by this mail: it must not hold up the next one
+        except Exception as error:  # a bug must not delay the next mail
             raise _FaultError(f"unexpected: {error!r}") from error
         self._health.up("store")
         return written
@@ -186,10 +186,10 @@ class CaseWriter:
 
 @dataclass
 class _Attempt:
-    """One attempt to write a group, the same over its repetitions.
+    """One attempt to write a group. Its repetitions have the same name.
 
-    After an unclear commit, only the attempt's name distinguishes its own work from another
-    writer's; so it must not be split then.
+    After an unclear commit, only that name distinguishes the attempt's own work from another
+    writer's, so the group must not be split then.
     """
 
     group: Sequence[ReceivedCommand]
@@ -206,7 +206,7 @@ class _Attempt:
         self.mails, self.prepared_s = mails, time.monotonic()
 
     def note_conflict(self, conflicts: int, error: ConflictError) -> None:
-        """Raises PermanentError if the mails of the group had better be written one by one."""
+        """Raises PermanentError if the mails of the group should be written one by one instead."""
         metrics.CONFLICTS.inc()
         if conflicts >= CONFLICTS_TOGETHER and len(self.group) > 1 and not self.is_unclear:
             text = f"{conflicts} conflicts with other writers, lastly: {error}"
@@ -227,7 +227,7 @@ def _count(written: WrittenBatch) -> None:
             case=mail.case,
         )
         if source.origin == "replay":
-            continue  # recorded before, or fetched long ago: not part of today's figures
+            continue  # recorded before, or fetched long ago: not part of the current figures
         metrics.OUTCOMES.labels(mail.process, mail.outcome, mail.reason or "").inc()
         since_fetch_s = max(0.0, (now - source.fetched_at).total_seconds())
         metrics.END_TO_END_SECONDS.labels(mail.process).observe(since_fetch_s)

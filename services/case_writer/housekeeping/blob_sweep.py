@@ -66,7 +66,7 @@ class Sweeper:
         self._chunks = store.collection(CHUNKS)
 
     async def ensure_indexes(self) -> None:
-        """Create the indexes that the references are looked up by."""
+        """Create the indexes that find the references to a blob."""
         for collection, name in blob_references():
             await self._store.collection(collection).ensure_index(name, where={name: {"$gt": ""}})
 
@@ -107,7 +107,7 @@ class Sweeper:
         return await self._unless_in_use(body)
 
     async def _contents_with_chunks(self, after: str) -> list[str]:
-        """Read from the index only: the chunks themselves are the whole content."""
+        """Read only the index: the chunks are as large as the contents."""
         rows = await self._chunks.aggregate(
             [
                 {"$match": {"files_id": {"$gt": after}}},
@@ -159,7 +159,7 @@ class BlobSweep:
 
     async def run(self, stop: Stop) -> None:
         """Sweep when due, until `stop`."""
-        while not await stop.wait(random.uniform(300, 600)):  # noqa: S311 - so that replicas do not ask together
+        while not await stop.wait(random.uniform(300, 600)):  # noqa: S311 - spreads replicas
             try:
                 await self.sweep_if_due(datetime.now(UTC))
             except MailcaseError as error:

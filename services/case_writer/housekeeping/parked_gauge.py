@@ -49,7 +49,7 @@ class ParkedGauge:
             metrics.OVERDUE.labels(process).set(counts.get(process, 0))
 
     def show(self, groups: Iterable[ParkedGroup]) -> None:
-        """Set the gauges; a reason that no mail has any more becomes 0."""
+        """Set the gauges. A reason that no mail has anymore is set to 0."""
         mails = dict.fromkeys(self._shown, 0) | {
             (group.process, group.reason): group.mails for group in groups
         }

@@ -1,1 +1,1 @@
-"""Mail that leaves: acknowledgements and answers, queued in the outbox."""
+"""Outgoing mail: acknowledgements and answers, queued in the outbox."""

@@ -1,4 +1,4 @@
-"""Answers from cases: a command becomes one mail in the outbox, however often it is delivered."""
+"""Writes answers to the outbox: one mail per command, however often the command is delivered."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -35,16 +35,14 @@ class AnswerStore(Protocol):
         """Whether the outbox has the mail."""
 
     async def case(self, number: int) -> Answerable | None:
-        """The case, or the one that it was merged into; None if there is none."""
+        """The case, or the one that it was merged into; None if it does not exist."""
 
     async def write(self, mail: OutgoingMail, actor: Actor) -> object:
-        """Write the mail and its entry in the history. Raises ConflictError if the mail is
-        there.
-        """
+        """Write the mail and its entry in the history. Raises ConflictError if the mail exists."""
 
 
 class Answers:
-    """Writes answers to the outbox, for as long as it takes."""
+    """Writes answers to the outbox. During an outage it retries for as long as it takes."""
 
     def __init__(
         self,
@@ -68,7 +66,7 @@ class Answers:
 
         Raises PermanentError for an answer that can never be sent, TransientError if the service
         stops during an outage. While a primary cannot replicate, another writer's copy of the
-        answer conflicts but is not visible; a stop ends that wait as well.
+        answer conflicts but is not visible. A stop ends that wait, too.
         """
         try:
             await until_written(
@@ -106,7 +104,7 @@ class Answers:
         log.info("answer_written", answer=answer.id, case=answer.case, recipients=len(mail.to))
 
     async def _keep(self, files: Sequence[AnswerFile]) -> list[Attachment]:
-        """The files as attachments, their contents in the blob store."""
+        """The files as attachments. Their contents are stored as blobs."""
         references = {
             file.blob: file for file in files if file.content is None and file.blob is not None
         }

@@ -1,8 +1,8 @@
 """Composes the outgoing mail of a case as documents of the outbox: acknowledgements and answers.
 Pure.
 
-RFC 3834 section 2 says who may be answered automatically. Of the acknowledged mail, only the
-author's address and the Message-IDs go into the answer.
+RFC 3834 section 2 says which mail may be answered automatically. An acknowledgement contains
+nothing of the acknowledged mail except the author's address and the Message-IDs.
 """
 
 import re
@@ -14,7 +14,7 @@ from schemas.stored import OutgoingMail
 from services.case_writer.placement.plan import Placed
 from services.casework.outgoing import OutgoingMailBuilder, mailable
 
-# The router's flags of mails that no machine may answer.
+# Mails that the router flags like this must not be answered by a program.
 _MACHINES = frozenset(
     {
         CommentFlag.AUTO_GENERATED,
@@ -37,7 +37,7 @@ class OutgoingMailComposer(OutgoingMailBuilder):
     """Also composes acknowledgements, which depend on how a mail was placed."""
 
     def acknowledgement(self, placed: Placed, number: int, now: datetime) -> OutgoingMail | None:
-        """The acknowledgement of a mail that opened case `number`; None for no acknowledgement."""
+        """The acknowledgement of a mail that opened case `number`; None if it gets none."""
         mail, reading = placed.mail.raw, placed.reading
         process = self._processes.get(placed.process)
         if (

@@ -24,7 +24,7 @@ _ANSWER_MARKS = re.compile(r"(?:[^\W\d_]{1,5}\s?(?:\[\d{1,3}\])?\s?:\s*)+")
 
 
 class CaseMatch(NamedTuple):
-    """The case that a mail leads to, and what its rules need to know of the mail.
+    """The case that a mail leads to, and what the rules of the case need to know of the mail.
 
     `doubtful` is true if neither the author takes part in the case nor, for an automatic mail, a
     Message-ID that nobody can guess leads there. `verified` allows the mail to change the
@@ -50,7 +50,7 @@ class CaseMatch(NamedTuple):
 
 
 class CaseResolver:
-    """Answers from the snapshot and the plan of the batch so far; changes neither."""
+    """Reads the snapshot and the plan of the batch so far; changes neither."""
 
     def __init__(
         self,
@@ -69,7 +69,9 @@ class CaseResolver:
     def resolve(
         self, mail: PreparedMail, reading: MailReading
     ) -> tuple[CaseMatch | None, Decision]:
-        """The case of the mail, None if it belongs to none, and the decision with resolution."""
+        """The case of the mail (None if it belongs to none), and the decision with its
+        resolution.
+        """
         target, decision = self.find(mail, reading)
         return (None if target is None else self.match(target, mail, reading, decision)), decision
 
@@ -165,8 +167,8 @@ class CaseResolver:
         return not is_forged and comparable(reading.author.address) in self.participants(target)
 
     def is_proven(self, target: Target, mail: PreparedMail) -> bool:
-        """Whether the mail has an id that nobody can guess: one signed for this case, or of a mail
-        in it.
+        """Whether the mail has an id that nobody can guess: an id signed for this case, or the id
+        of a mail in it.
         """
         decision = mail.decision
         if target in decision.signed:
@@ -177,7 +179,7 @@ class CaseResolver:
         )
 
     def participants(self, target: Target) -> Collection[str]:
-        """The participants in the form for comparison, including those who joined earlier in this
+        """The participants, normalized for comparison, including those who joined earlier in this
         batch.
         """
         if isinstance(target, NewCase):
@@ -189,7 +191,9 @@ class CaseResolver:
         }
 
     def _followed(self, number: int) -> int:
-        """The case that a number leads to now: a merged case leads to the one that took it in."""
+        """The case that a number leads to now: a merged case leads to the one that it was merged
+        into.
+        """
         seen = {number}
         while (
             known := self._snapshot.cases.get(number)

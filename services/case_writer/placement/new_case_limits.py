@@ -1,4 +1,4 @@
-"""Limits the number of cases that a sender and a mailbox may open within a time. Pure."""
+"""Limits how many cases a sender and a mailbox may open within a time window. Pure."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -25,7 +25,7 @@ class NewCaseLimits:
         self._plan = plan
 
     def check(self, mail: PreparedMail, reading: MailReading, rules: Rules) -> LimitCheck:
-        """Whether the mail may open one more case, and the histories that count it if so."""
+        """Whether the mail may open one more case. If so, also the histories that count it."""
         address = reading.author.address
         limits = (
             (
@@ -67,9 +67,8 @@ def opening_ids(mail: PreparedMail, reading: MailReading) -> tuple[str, str]:
 
 
 def sender_id(mail: PreparedMail, reading: MailReading) -> str:
-    """The addresses of an account with and without `+tag` (RFC 5233) are one sender.
-
-    So are all mails without an author's address.
+    """The key of a sender. The addresses of an account with and without `+tag` (RFC 5233) are one
+    sender. All mails without an author's address count as one sender, too.
     """
     return f"{mail.process} {base_address(reading.author.address.lower())}"
 

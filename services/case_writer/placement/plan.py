@@ -1,4 +1,4 @@
-"""The plan of a batch, as values: mails that were read, and the place of each. Pure."""
+"""The plan of a batch, as values: the prepared mails, and where each of them goes. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from schemas.stored import Attachment, CaseStatus, Comment, LimitAlert, Outcome
 from services.case_writer.placement.snapshot import RecordedMail, SenderHistory
 from services.case_writer.reading import MailReading
 
-# The prefixes of reasons for which reading or writing failed, so that another version may succeed.
+# If a reason begins like this, reading or writing failed, and another version may succeed.
 FAILURES = ("reading-", ParkReason.CANNOT_BE_WRITTEN)
 
 
@@ -19,8 +19,8 @@ FAILURES = ("reading-", ParkReason.CANNOT_BE_WRITTEN)
 class PreparedMail:
     """A command whose mail has been read.
 
-    `reading` is None if the outcome needs none (parked, ignored). It has no attachments: those are
-    `attachments`, whose contents are in the blob store. `original` is the whole mail in the blob
+    `reading` is None if the outcome needs none (parked, ignored). Its attachments are moved to
+    `attachments`; their contents are in the blob store. `original` is the whole mail in the blob
     store, None if it is not kept.
     """
 
@@ -58,9 +58,9 @@ class PreparedMail:
 class NewCase:
     """A case that this batch opens.
 
-    `number` is the one that a restored case had before, None for others: those are numbered in the
-    transaction. `refers_to` is the case that the mail mentions and is not added to; this batch may
-    open that one, too.
+    `number` is the former number of a restored case. It is None for other cases, which are numbered
+    in the transaction. `refers_to` is a case that the mail mentions but does not join; it may be a
+    new case of the same batch.
     """
 
     process: str
@@ -76,8 +76,9 @@ Target = int | NewCase
 class Placed:
     """A mail and the case that it goes to.
 
-    `process` is the case's, which may differ from the mailbox's. `joins` are the addresses that
-    become participants of an existing case through this mail. `kind` is the comment's.
+    `process` is the process of the case, which may differ from the mailbox's. `joins` are the
+    addresses that become participants of an existing case through this mail. `kind` is the kind of
+    the comment.
     """
 
     mail: PreparedMail
@@ -94,9 +95,7 @@ class Placed:
 
 @dataclass(frozen=True)
 class Unassigned:
-    """A mail that goes to no case; `refers_to` is the case with the mail that this one is a copy
-    of.
-    """
+    """A mail that goes to no case. If it is a copy, `refers_to` is the case of the other copy."""
 
     mail: PreparedMail
     outcome: Outcome
@@ -122,9 +121,7 @@ class Alert:
 
 @dataclass(frozen=True)
 class RederivedMail:
-    """A recorded mail that is derived again: where it belongs now, and the comment that this
-    replaces.
-    """
+    """A recorded mail that is derived again: where it belongs now, and the comment to replace."""
 
     placed: Placed
     recorded: RecordedMail
@@ -147,7 +144,7 @@ class UpdatedVerdict:
 
 @dataclass(frozen=True)
 class Mismatch:
-    """A recorded mail that stays, although the current rules would place it elsewhere. `target` is
+    """A recorded mail that stays although the current rules would place it elsewhere. `target` is
     None if they would place it in no case.
     """
 
@@ -165,7 +162,7 @@ class Rederivation:
 
 
 class ThreadClaims(NamedTuple):
-    """The Message-IDs that a placed mail takes, all by `thread_id`.
+    """The Message-IDs that a placed mail claims or reserves, all by `thread_id`.
 
     `new` are ids that no case has yet. `claimed` are reserved ids that their own mail now claims.
     `digests` are those of the mails that claim ids.
@@ -177,9 +174,9 @@ class ThreadClaims(NamedTuple):
 
 
 class LimitCheck(NamedTuple):
-    """Whether a mail may open a case: `reason` is why it is parked instead, None if it may.
+    """Whether a mail may open a case. `reason` is why it is parked instead, None if it may.
 
-    `senders` are the histories that change; `alert` is the alert to send, None for none.
+    `senders` are the histories that change; `alert` is the alert to send, if any.
     """
 
     reason: str | None
@@ -196,10 +193,10 @@ class Plan:
     - `threads` are new Message-IDs, `claims` are ids reserved earlier that their mail now claims;
       `digests` are those of the mails that claim ids.
     - `senders` are the histories of senders that change.
-    - `retried` are the outcomes that are replaced because a person asked for it.
+    - `retried` are the outcomes that are replaced at a person's request.
     - `duplicates` has the key of each further delivery. They are counted after the mails are
       written: a mail may come twice in its first batch.
-    - `written_before` is what an earlier try of the same attempt wrote after all.
+    - `written_before` is what an earlier repetition of the same attempt turned out to have written.
     - `rederived`, `updated` and `mismatches` come from a replay that derives recorded mails again.
     - `seen` is the status of the existing cases that mails join, and what those were merged into,
       when the plan was made.

@@ -1,12 +1,11 @@
 """Which case each mail of a batch belongs to. Pure: a snapshot in, a plan out.
 
 The order of mails is never assumed. A mail claims its own Message-ID and reserves the ids that it
-refers to, so that the later of two mails of one thread joins the case of the earlier one, whichever
-comes first. If the author of the later one takes no part in that case, a reserved id proves
-nothing: the mail opens a case of its own and claims its id for that. Unique keys in the database
-decide races between writers. The loser plans again with what the winner wrote.
-
-The other modules of this folder return decisions; this one alone writes them into the plan.
+refers to. Whichever of two mails of a thread is processed second therefore joins the case of the
+first. A reserved id proves nothing if the author of the second mail takes no part in that case: the
+mail then opens a case of its own and claims its id for it. Unique keys in the database decide races
+between writers. The loser plans again with what the winner wrote. The other modules of this folder
+return decisions; only this one writes them into the plan.
 """
 
 from collections.abc import Mapping, Sequence
@@ -87,7 +86,7 @@ class _Planner:
         rules: Mapping[str, Rules],
     ) -> None:
         self._snapshot = snapshot
-        # A transaction is atomic: one mail of this attempt shows that nothing is left to write.
+        # A transaction is atomic: if one mail of this attempt is written, all of them are.
         self._is_written = any(mail.written_by == attempt for mail in snapshot.mails.values())
         self._plan = Plan()
         self._seen: set[str] = set()
@@ -122,8 +121,8 @@ class _Planner:
         return True
 
     def _is_retried(self, mail: PreparedMail, recorded: RecordedMail) -> bool:
-        """Whether a mail without a case gets another outcome: a person wants it, or nothing is
-        missing any more.
+        """Whether a mail without a case gets another outcome: a person retried it, or what was
+        missing is there now.
         """
         if recorded.outcome not in {"parked", "ignored"}:
             return False
@@ -163,7 +162,7 @@ class _Planner:
             self._place_read(mail, mail.reading)
 
     def _restore(self, mail: PreparedMail, reading: MailReading) -> None:
-        """Place the mail in the case that it was in before the database lost it."""
+        """Place the mail in its former case, which the database lost."""
         decision = resolved(mail.decision, Resolution.RESTORED)
         target = self._restorer.target(mail)
         if isinstance(target, ParkReason):
@@ -260,9 +259,7 @@ class _Planner:
             self._set_aside(mail, outcome, command.reason or decision.rule, decision)
 
     def _open_own(self, mail: PreparedMail, reading: MailReading, decision: Decision) -> None:
-        """Open a case that refers to the case that reserved the mail's id or one that it
-        answers.
-        """
+        """Open a case that refers to the case that reserved an id of the mail."""
         refers_to = self._threads.reserved_by(mail, reading)
         if refers_to is not None and decision.resolution is None:
             decision = resolved(decision, Resolution.ID_RESERVED)

@@ -1,8 +1,8 @@
-"""Recorded mails read and decided again, in place. Pure.
+"""Reads and decides recorded mails again, in place. Pure.
 
 A mail moves only if the rules now decide differently: the router's, and the process's settings
-`reply_from`, `reference_scope` and `reply_to_closed`. A later change of the case moves nothing (it
-was closed, or a thread became complete), nor does a limit of new cases.
+`reply_from`, `reference_scope` and `reply_to_closed`. Nothing moves because the case changed later
+(it was closed, or a thread became complete), or because of a limit of new cases.
 """
 
 from typing import NamedTuple
@@ -36,8 +36,9 @@ _PLACING_FLAGS = frozenset(
 
 
 class _Today(NamedTuple):
-    """Where a mail belongs by the current rules; `differs` says what differs, and is empty if the
-    mail stays."""
+    """Where a mail belongs by the current rules. `differs` says what differs; it is empty if the
+    mail stays.
+    """
 
     target: Target | None
     decision: Decision
@@ -67,7 +68,7 @@ class Rederiver:
             return self._rederive_unassigned(mail, recorded)
         comment = self._snapshot.comments.get(mail.key)
         if comment is not None and CommentFlag.ERASED in comment.flags:
-            return Rederivation()  # the archive does not bring back a person's erased data
+            return Rederivation()  # a replay must not bring back a person's erased data
         if mail.reading is None or comment is None or recorded.case not in self._snapshot.cases:
             return Rederivation(Mismatch(None, _reason(mail) or "damaged"))
         today = self._today(mail, mail.reading, recorded, recorded.case)
@@ -135,7 +136,9 @@ class Rederiver:
         recorded: RecordedMail,
         decision: Decision,
     ) -> _Today:
-        """As `_today` for a case that the mail was not in; its process may refuse the mail."""
+        """As `_today`, for a case that the mail was not in; the process of that case may refuse the
+        mail.
+        """
         setting = self._rule_changes.refusal(target, mail, reading)
         if setting is None:
             return _Today(target, decision, decision.rule)

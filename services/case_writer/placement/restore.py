@@ -1,9 +1,7 @@
-"""Returns mails of a restored database to the cases that they were in, by the archive of events.
-Pure.
+"""After a restore of the database, finds the former cases of mails from the archived events. Pure.
 
-A reply follows the mail that opened its case, not the number: if the database gave that number to
-another case in the meantime, the case of the opening mail gets a new number, and its replies follow
-it.
+A reply follows the mail that opened its case, not the number. If another case has that number now,
+the case of the opening mail gets a new number, and its replies follow it.
 """
 
 from typing import Final
@@ -12,7 +10,7 @@ from schemas.reasons import ParkReason
 from services.case_writer.placement.plan import Plan, PreparedMail, Target
 from services.case_writer.placement.snapshot import RecordedMail, Snapshot
 
-# Parked only until the missing case or content is there.
+# Mails with these reasons are parked only until the missing case or content exists.
 WANTING: Final = frozenset({ParkReason.CASE_NOT_RESTORED, ParkReason.CONTENT_MISSING})
 
 
@@ -24,8 +22,8 @@ class Restorer:
         self._plan = plan
 
     def target(self, mail: PreparedMail) -> Target | ParkReason | None:
-        """The case that the mail was in, or None if it opens the case again; the reason to park the
-        mail if its case does not exist.
+        """The former case of the mail, None if the mail opens it again. If that case does not
+        exist, also the reason to park the mail.
         """
         replay = mail.replay
         if replay is None or replay.case is None or replay.opener == mail.key:

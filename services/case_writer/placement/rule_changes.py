@@ -34,7 +34,7 @@ class RuleChange:
 
 
 class RuleChanges:
-    """Answers for recorded mails for which the router decides as before."""
+    """Compares the settings for recorded mails that the router decides as before."""
 
     def __init__(self, snapshot: Snapshot, resolver: CaseResolver) -> None:
         self._snapshot = snapshot
@@ -72,7 +72,7 @@ class RuleChanges:
     def elsewhere(
         self, refused: Target, mail: PreparedMail, decision: Decision, setting: str
     ) -> RuleChange:
-        """Where a mail goes that the case `refused` does not accept because of `setting`."""
+        """Where a mail goes if the case `refused` does not accept it because of `setting`."""
         if setting == "reply_to_closed":
             target = NewCase(mail.process, refers_to=refused)
             return RuleChange(target, resolved(decision, Resolution.CASE_CLOSED), setting)
@@ -103,7 +103,7 @@ class RuleChanges:
         return None if today else RuleChange(refused, resolved(decision, None), setting)
 
     def _other_process_case(self, mail: PreparedMail) -> int | None:
-        """The first existing case of the decision, if a case of another process may be one."""
+        """The first existing case of the decision, if cases of other processes are allowed."""
         if self._resolver.rules_of(mail.process).reference_scope != "any":
             return None
         return next(

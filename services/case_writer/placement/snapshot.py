@@ -70,7 +70,9 @@ class ThreadSnapshot:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The database's content for the keys of a batch; what is missing is in no mapping."""
+    """The database's content for the keys of a batch. A key that does not exist is in no
+    mapping.
+    """
 
     mails: dict[str, RecordedMail] = field(default_factory=dict)
     cases: dict[int, CaseSnapshot] = field(default_factory=dict)

@@ -12,9 +12,9 @@ from services.case_writer.placement.plan import Plan, PreparedMail, Target, Thre
 from services.case_writer.placement.snapshot import Snapshot
 from services.case_writer.reading import MailReading
 
-MAX_RESERVED = 20  # Message-IDs reserved for one mail; a References header may hold hundreds
+MAX_RESERVED = 20  # Message-IDs reserved for one mail; a References header may contain hundreds
 
-# The case, and the key of the mail that claimed the id, None while the id is only reserved.
+# The case, and the key of the mail that claimed the id (None while the id is only reserved).
 Thread = tuple[Target, str | None]
 
 
@@ -47,8 +47,9 @@ class Threads:
         """The case of the nearest id that the mail refers to, or the case that reserved the mail's
         own id.
 
-        Anyone can reserve an id by referring to it, even one of a mail still to come. So a reserved
-        id counts only if the author takes part in its case and the case is not in `without`.
+        Anyone can reserve an id by referring to it, even the id of a mail that has not arrived yet.
+        So a reserved id counts only if the author takes part in its case and the case is not in
+        `without`.
         """
         process, own = mail.process, reading.message_id
         for message_id in decision.thread_ids:
@@ -64,7 +65,7 @@ class Threads:
         return None, decision
 
     def reserved_by(self, mail: PreparedMail, reading: MailReading) -> Target | None:
-        """The case that reserved one of the mail's ids: a mail that does not join it refers to
+        """The case that reserved one of the mail's ids. A mail that does not join it refers to
         it.
         """
         own = [reading.message_id] if reading.message_id else []
@@ -75,8 +76,8 @@ class Threads:
         return None
 
     def copy_of(self, mail: PreparedMail, reading: MailReading) -> tuple[Target, str] | None:
-        """The case and the key of the same mail that came by another route; None if the mail is not
-        a copy.
+        """The case and the key of another copy of the mail that came by another route; None if
+        there is none.
 
         Whoever knows a Message-ID can send it first, with other content: that mail is not a copy.
         """
@@ -98,7 +99,7 @@ class Threads:
         return (CommentFlag.MESSAGE_ID_REUSED,)
 
     def claims(self, mail: PreparedMail, reading: MailReading, target: Target) -> ThreadClaims:
-        """Claim the mail's own id and reserve those that it refers to, as far as they are free."""
+        """Claim the mail's own id and reserve those that it refers to, if they are free."""
         new: dict[str, Thread] = {}
         claimed: dict[str, tuple[Target, str]] = {}
         digests: dict[str, str] = {}

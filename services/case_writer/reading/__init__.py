@@ -1,4 +1,4 @@
-"""Reading mail: pure, from the bytes of a mail to what a person reads in it."""
+"""Reads mail: from bytes to what a person sees. Pure."""
 
 from services.case_writer.reading.model import (
     DOUBTFUL,

@@ -1,17 +1,17 @@
 """A digest that is equal for copies of one mail that arrive by different routes. Pure.
 
-Relays add fields and leave the author's alone, or DKIM signatures would not survive them. So the
-digest covers what such signatures usually cover, the author's fields and the body, with white space
-in fields and at the end as in RFC 6376 section 3.4.
+Relays add fields and do not change the author's, since that would break DKIM signatures. The digest
+therefore covers what such signatures usually cover: the author's fields and the body. White space
+in fields and at the end is treated as in RFC 6376 section 3.4.
 """
 
 import hashlib
 
 from services.runtime.mail.headers import MailHeaders
 
-# Author, time and subject, and whatever else decides what the mail says, where it belongs and who
-# takes part in it. `Received`, `Delivered-To`, `Return-Path`, signatures and verdicts differ by
-# route and are left out.
+# Author, time, subject, and the other fields that determine what the mail says, which case it
+# belongs to and who takes part in it. `Received`, `Delivered-To`, `Return-Path`, signatures and
+# verdicts differ by route and are left out.
 _FIELDS = (
     *("from", "sender", "reply-to", "to", "cc", "date", "subject", "in-reply-to", "references"),
     *("content-type", "content-transfer-encoding"),
@@ -19,7 +19,7 @@ _FIELDS = (
 _LABELS = {name: name.encode() + b":" for name in _FIELDS}
 
 _CR = 13
-_CHUNK_BYTES = 1024 * 1024  # a copy of the whole body would count against the memory of reading
+_CHUNK_BYTES = 1024 * 1024  # a copy of the whole body would use up the memory limit of reading
 
 
 def content_digest(raw: bytes, headers: MailHeaders) -> str:
@@ -27,7 +27,7 @@ def content_digest(raw: bytes, headers: MailHeaders) -> str:
     transit.
 
     Lines that end in `\\n` count as if they ended in `\\r\\n`. The first line of the body decides
-    for all: mail servers write `\\r\\n`, and what they send needs no copy.
+    for all lines: mails from servers have `\\r\\n`, and are hashed without a copy.
     """
     digest = hashlib.sha256()
     lines = [
@@ -49,7 +49,7 @@ def content_digest(raw: bytes, headers: MailHeaders) -> str:
 
 
 def _end_of_text(raw: bytes, start: int) -> int:
-    """Where the blank lines at the end begin."""
+    """The offset at which the blank lines at the end begin."""
     end = len(raw)
     while end > start:
         piece = raw[max(start, end - _CHUNK_BYTES) : end]

@@ -1,4 +1,4 @@
-"""What a mail's header says for a case: subject, author, recipients, time, Message-IDs."""
+"""Reads from a mail's header what a case needs: subject, author, recipients, time, Message-IDs."""
 
 from datetime import datetime
 
@@ -24,7 +24,7 @@ class Envelope(msgspec.Struct, frozen=True):
 
 
 def read_envelope(headers: MailHeaders, limits: ReadingLimits, defects: Defects) -> Envelope:
-    """The envelope of a mail; what is absent or odd goes to `defects`."""
+    """The envelope of a mail. Missing and odd values are noted in `defects`."""
     subject = headers.text("subject") or ""
     defects.add("subject-shortened", len(subject) > limits.max_subject_chars)
     sent_at = headers.date("date")
@@ -47,8 +47,8 @@ def read_envelope(headers: MailHeaders, limits: ReadingLimits, defects: Defects)
 
 
 def _author(headers: MailHeaders, defects: Defects) -> Address:
-    """The first of From with an address; else who sent it or is to be answered, under From's name;
-    else a bare name.
+    """The author: the first person in From with an address. Without one, that of
+    Sender, Reply-To or Return-Path with From's name; without any address, a name only.
     """
     found = headers.addresses("from")
     addressed = [address for address in found if address.address]
@@ -64,8 +64,8 @@ def _author(headers: MailHeaders, defects: Defects) -> Address:
 
 
 def _shows_another(author: Address) -> bool:
-    """Whether the display name holds an address that is not the author's: often phishing, sometimes
-    a mailing list.
+    """Whether the display name contains an address that is not the author's: often phishing,
+    sometimes a mailing list.
     """
     return "@" in author.name and author.address.lower() not in author.name.lower()
 

@@ -1,4 +1,4 @@
-"""What the reader returns, its limits, and the names of the defects that it reports."""
+"""The result of reading a mail, the limits of reading, and the names of the defects."""
 
 from datetime import datetime
 
@@ -8,8 +8,8 @@ from services.runtime.mail.headers import Address
 
 
 class ReadingLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """How much of a mail is read. Above a limit, the reading is shortened and reports a defect; the
-    mail stays whole.
+    """How much of a mail is read. Above a limit, the reading is shortened and has a defect; the
+    mail itself is kept whole.
 
     Sizes of text are in characters, those of raw data in bytes. The defaults keep a comment below
     MongoDB's 16 MiB.
@@ -20,8 +20,8 @@ class ReadingLimits(msgspec.Struct, frozen=True, kw_only=True):
     max_parts: int = 1000
     max_attachments: int = 500
     max_text_chars: int = 500_000
-    max_html_chars: int = 1_000_000  # given to the HTML reader; a longer one is cut
-    max_html_bytes: int = 3_000_000  # of the sanitized HTML; a longer one is left out
+    max_html_chars: int = 1_000_000  # of the HTML that is read; longer HTML is cut
+    max_html_bytes: int = 3_000_000  # of the sanitized HTML; longer HTML is left out
     max_subject_chars: int = 2000
     max_recipients: int = 500
 
@@ -30,9 +30,9 @@ class Attachment(msgspec.Struct, frozen=True, kw_only=True):
     """A file that came with a mail.
 
     `name` is safe for any file system and URL and unique within the mail. `original_name` is the
-    name that the mail gives, None if it gives none; treat it as data, never as a path. `content` is
-    byte for byte what was attached. `inline` means that the text shows it. `content_id` has no
-    angle brackets, None if absent. `flags` are constant words: `blocked-type`, `name-changed`,
+    name in the mail, None if it has none; treat it as data, never as a path. `content` is the exact
+    bytes that were attached. `inline` means that the text shows it. `content_id` has no angle
+    brackets, None if absent. `flags` are constant words: `blocked-type`, `name-changed`,
     `type-mismatch`, `encrypted`, `signature`, `damaged`, `from-winmail`, `from-message`,
     `from-text`.
     """
@@ -47,14 +47,14 @@ class Attachment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MailReading(msgspec.Struct, frozen=True, kw_only=True):
-    """A mail as a person reads it. All strings are valid UTF-8 without NUL; those that mean a line
-    are one line.
+    """A mail as a person reads it. All strings are valid UTF-8 without NUL. Subject and names are
+    on one line.
 
     `sent_at` is aware UTC, None if the mail has no credible date. `references` are the Message-IDs
-    of In-Reply-To and References, nearest first. `text` is what the author wrote now, `full_text`
-    has quotes and signature too; `html` is sanitized, None if the mail has none. `defects` are
-    constant words, each once, in the order found; `remote_images` counts the pictures that were
-    kept from loading; `digest` is the same for copies of one mail.
+    of In-Reply-To and References, nearest first. `text` is the author's own new text; `full_text`
+    also contains quotes and the signature. `html` is sanitized, None if the mail has none.
+    `defects` are constant words, each once, in the order found. `remote_images` counts the pictures
+    that are prevented from loading. `digest` is the same for copies of one mail.
     """
 
     subject: str
@@ -90,8 +90,8 @@ SHORTENED = frozenset(
         "too-many-recipients",
     }
 )
-# Defects after which the reading may lack something, or show it wrongly: the mail can be read in
-# more than one way.
+# Defects after which the reading may lack something or be wrong: the mail can be read in more than
+# one way.
 DOUBTFUL = frozenset(
     {
         AMBIGUOUS,
@@ -102,11 +102,11 @@ DOUBTFUL = frozenset(
     }
 )
 _DAMAGED = "damaged"
-_LOST_BYTES = "\ufffd"  # what decoding writes for bytes that are not a letter
+_LOST_BYTES = "\ufffd"  # what decoding writes for bytes that are not a character
 
 
 def needs_original(reading: MailReading) -> bool:
-    """Whether the reading lacks, or may lack, something that the mail has: then the original is
+    """Whether the reading lacks, or may lack, something that the mail has. The original is then
     kept.
     """
     if not (SHORTENED | DOUBTFUL).isdisjoint(reading.defects):

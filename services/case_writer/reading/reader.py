@@ -1,4 +1,4 @@
-"""A mail read as a person reads it: bytes in, a value with a list of defects out, never an
+"""Reads a mail as a person would: bytes in, a value with a list of defects out, never an
 exception.
 """
 
@@ -19,12 +19,12 @@ from services.runtime.mail.headers import MailHeaders
 from services.runtime.mail.words import one_line
 
 _DEFAULT_LIMITS = ReadingLimits()
-_STUB_CHARS = 400  # a plain part that only asks people to get another program is shorter
+_STUB_CHARS = 400  # a plain part that only asks people to use another program is shorter
 
 
 def read_mail(raw: bytes, limits: ReadingLimits = _DEFAULT_LIMITS) -> MailReading:
-    """Read a whole mail. Any bytes give a value; what was wrong with them is in `defects`."""
-    if b"\n" not in raw and b"\r" in raw:  # lines as on old Macintosh machines
+    """Read a whole mail. Any bytes are accepted; `defects` says what was wrong with them."""
+    if b"\n" not in raw and b"\r" in raw:  # lines end as on old Macintosh computers
         raw = raw.replace(b"\r", b"\n")
     return _Reader(raw, limits).read()
 
@@ -73,11 +73,9 @@ class _Reader:
         )
 
     def _other_text(self, found: Found, html: str | None) -> tuple[str, str | None, str | None]:
-        """What is shown of a mail that says nothing itself: full text, HTML, and the text if it is
-        not the usual one.
-
-        A report says what its parts for programs say; a message that is attached alone is what the
-        mail is about.
+        """What is shown of a mail without a text of its own: full text, HTML, and the author's text
+        if it is not derived as usual. For a report, it is the text of its parts for programs. For a
+        mail that only has an attached message, it is that message.
         """
         reports = [Segment(plain=text) for text in found.report_texts]
         messages = [message for message in found.messages if message.has_text]
@@ -130,7 +128,7 @@ class _Reader:
         return strip_quotes(without_armor(full_text), quotes_are_marked=self._quotes_are_marked)
 
     def _best_text(self, plain: str | None, safe_html: str | None) -> str:
-        """Plain text, unless it is empty or only a stub next to real HTML."""
+        """The plain text, unless it is empty or only a stub next to real HTML."""
         if safe_html is None:
             return plain or ""
         if not plain or plain.isspace():
@@ -166,8 +164,9 @@ class _Reader:
         return html
 
     def _attachments(self, found: Found, files: Files) -> list[Attachment]:
-        """The attachments of the mail itself come first, because those of attached messages may
-        exceed the limit."""
+        """All attachments. Those of the mail itself come first, because the limit may cut those of
+        attached messages.
+        """
         if not (found.files or found.uuencoded or self._pictures):
             return []
         own = [file for file in found.files if not file.from_message]

@@ -44,8 +44,7 @@ SENDERS_KEPT = timedelta(days=1)  # the longest window that the settings allow
 @dataclass(frozen=True)
 class TransactionContext:
     """One attempt: its time, its name, the number of its first new case, and how cases begin.
-
-    `originals` are the whole mails that the plan asked for, by mail key.
+    `originals` are the whole mails that the plan needs, by mail key.
     """
 
     now: datetime
@@ -59,8 +58,8 @@ class TransactionContext:
 def build_documents(plan: Plan, context: TransactionContext) -> Documents:
     """The documents of a plan, their history without revisions.
 
-    New cases are numbered from `context.first_number` in the order of the plan. Cases that had a
-    number before get it again.
+    New cases are numbered from `context.first_number` in the order of the plan. Restored cases keep
+    their former numbers.
     """
     fresh = [case for case in plan.new_cases if case.number is None]
     numbers = {id(case): context.first_number + index for index, case in enumerate(fresh)}

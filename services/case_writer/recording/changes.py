@@ -19,7 +19,9 @@ def opened_change(case: Case, mail_key: str) -> Opened:
 
 
 def rederived_change(key: str, outcome: Outcome, before: Comment, today: Comment) -> Rederived:
-    """The title of a case follows the mail that opened it."""
+    """The change of a mail that is derived again. The title of a case follows the mail that opened
+    it.
+    """
     if outcome != "opened" or before.subject == today.subject:
         return Rederived(comment=key)
     title, was_title = today.subject or NO_SUBJECT, before.subject or NO_SUBJECT

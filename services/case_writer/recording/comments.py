@@ -40,7 +40,7 @@ def comment_of(placed: Placed, case: int) -> Comment:
 
 
 def emptied_note(number: int, to: int, note_id: str, now: datetime) -> Comment:
-    """The note in a case whose last mail went to another case."""
+    """The note in a case whose last mail moved to another case."""
     text = f"The last mail of this case was moved to case {to} when it was decided again; the case is closed."
     return Comment(
         id=note_id,
@@ -62,8 +62,8 @@ def emptied_note(number: int, to: int, note_id: str, now: datetime) -> Comment:
 
 
 def derived_again(before: Comment, today: Comment) -> Comment:
-    """The comment, with everything that is derived from the mail replaced by the current result. A
-    whole mail that was attached stays attached.
+    """The comment, with everything that is derived from the mail replaced by the current result. If
+    the whole mail was attached, it stays attached.
     """
     attachments, original = today.attachments, today.original
     if original is None and before.original is not None:

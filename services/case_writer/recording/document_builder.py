@@ -21,9 +21,9 @@ from services.runtime.store.errors import ConflictError
 class OpeningRules:
     """How cases begin.
 
-    `initial_stages` maps each process to its initial stage. `acknowledge` makes the acknowledgement
-    of a mail that opened the case of a number, None for no acknowledgement. `stage_due` returns
-    when a case that enters a stage of a process at a time is due.
+    `initial_stages` maps each process to its initial stage. `acknowledge` takes a mail and the
+    number of the case that it opened, and returns the acknowledgement, or None. `stage_due` takes a
+    process, a stage and the time at which a case enters it, and returns when the case is due.
     """
 
     initial_stages: Mapping[str, str]
@@ -33,8 +33,9 @@ class OpeningRules:
 
 @dataclass(frozen=True)
 class DocumentBuilder:
-    """Builds the documents of a plan within the transaction, which knows the numbers; see
-    `Cases.write`."""
+    """Builds the documents of a plan inside the transaction, since only the transaction knows the
+    numbers; see `Cases.write`.
+    """
 
     plan: Plan
     attempt: str
@@ -43,7 +44,7 @@ class DocumentBuilder:
 
     @property
     def restored_numbers(self) -> list[int]:
-        """The numbers of new cases that had a number before."""
+        """The former numbers of restored cases."""
         return [case.number for case in self.plan.new_cases if case.number is not None]
 
     @property
@@ -68,7 +69,7 @@ class DocumentBuilder:
         return keys
 
     def __call__(self, first_number: int, stored: StoredState) -> Documents:
-        """All documents; new cases are numbered from `first_number` in the order of the plan.
+        """All documents. New cases are numbered from `first_number` in the order of the plan.
 
         Raises ConflictError if a case is no longer as the plan assumes, PermanentError if the plan
         can never be written.

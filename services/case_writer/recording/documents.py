@@ -40,7 +40,7 @@ class CaseUpdate(NamedTuple):
 class Replacement:
     """The current comment and decision, which replace those of version `seen` of a recorded mail.
 
-    `was` is the mail's case until now. `threads` are the keys of the Message-IDs that go with the
+    `was` is the mail's current case. `threads` are the keys of the Message-IDs that go with the
     mail if it moves.
     """
 

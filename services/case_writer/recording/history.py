@@ -68,7 +68,7 @@ def _begin(
     now: datetime,
     stage_due: StageDue,
 ) -> None:
-    """Begin the history of a new case with its opening, wherever that stands among the entries."""
+    """Begin the history of a new case with its opening, wherever that is among the entries."""
     opening = next(entry for entry in entries if isinstance(entry.what, Opened))
     due_at = stage_due(case.process, case.stage, now)
     what = structs.replace(opening.what, due_at=due_at)

@@ -52,7 +52,7 @@ class MongoCases:
         self._outbox = store.collection(OutgoingMail.COLLECTION)
 
     async def ensure_indexes(self) -> None:
-        """Create the indexes that people and `mailcase` search by; everything else goes by
+        """Create the indexes for searches by people and `mailcase`; everything else is read by
         `_id`.
         """
         await self._comments.ensure_index("case", "at")
@@ -68,7 +68,8 @@ class MongoCases:
     async def ensure_numbers(self) -> None:
         """Raise the counter to the highest case number if it is missing or older than the cases.
 
-        A backup that was not one consistent snapshot has such a counter; no mail could open a case.
+        After a restore from a backup that was not a consistent snapshot, the counter may be such;
+        no mail could then open a case.
         """
         for last in await self._cases.find({}, ["_id"], sort="-_id", limit=1):
             await self._counters.raise_to(COUNTER, "value", last["_id"])
@@ -183,7 +184,7 @@ class MongoCases:
                 raise ConflictError(f"another mail claimed the thread {claim.id!r} first")
 
     async def _replace(self, documents: Documents, session: Session) -> None:
-        """Comments and decisions of today, unless someone else changed a mail since it was read."""
+        """Replace comments and decisions, unless someone else changed a mail since it was read."""
         replaced = documents.replaced
         mails = [_replaced_outcome(replacement, documents) for replacement in replaced]
         if await self._mails.update_each(mails, session) != len(mails):
@@ -220,7 +221,9 @@ class MongoCases:
         await self._outbox.update_all(ours, {"$set": {"bounced_by": bounced.mail_key}}, session)
 
     async def _write_senders(self, senders: Sequence[Sender], session: Session) -> None:
-        """New ones have version 1; others replace the version before, unless someone else did."""
+        """Insert new histories with version 1. Others replace the previous version, unless another
+        writer did.
+        """
         new = [to_document(sender) for sender in senders if sender.version == 1]
         await self._senders.insert(new, session)
         changed = [

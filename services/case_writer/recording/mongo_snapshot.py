@@ -40,7 +40,7 @@ class SnapshotReader:
         self._senders = store.collection(Sender.COLLECTION)
 
     async def read(self, query: SnapshotQuery) -> Snapshot:
-        """What is there of the things that `query` names."""
+        """Everything in the database that `query` names."""
         mails, threads, senders = await asyncio.gather(
             self._read_mails(query), self._read_threads(query), self._read_senders(query)
         )

@@ -11,8 +11,8 @@ EMPTIED = Actor(kind="rule", id="emptied")
 
 
 def settle_left_cases(documents: Documents, left: Mapping[int, LeftCase]) -> None:
-    """Close each case that lost its last mail, with a note; else let its oldest mail be the opening
-    one.
+    """Close each case that lost its last mail, with a note. In the other cases, the oldest mail
+    becomes the opening one.
     """
     moved = [replaced for replaced in documents.replaced if replaced.moves]
     for number, to in {replaced.was: replaced.comment.case for replaced in moved}.items():

@@ -1,4 +1,4 @@
-"""Makes attachments of the parts of a mail: keeps their bytes, makes their names safe, detects
+"""Builds attachments from the parts of a mail: keeps their bytes, makes their names safe, detects
 their types.
 """
 
@@ -46,7 +46,7 @@ _USUAL_NAMES = {
 
 
 class Files:
-    """Makes the attachments of one mail; their names are unique among them.
+    """Builds the attachments of one mail, with unique names.
 
     `shown_ids` are the Content-IDs that the mail's HTML refers to.
     """
@@ -59,7 +59,7 @@ class Files:
         self._unnamed = 0
 
     def from_part(self, file: FilePart) -> Attachment:
-        """The attachment made of a part of the mail."""
+        """The attachment for a part of the mail."""
         part = file.part
         content, damaged = file.content()
         content_id = _content_id(part.headers)
@@ -118,7 +118,7 @@ class Files:
         )
 
     def _invented(self, content: bytes, content_type: str) -> str:
-        """A name for a part without a name, or without a safe character in it."""
+        """A name for a part that has none, or none with a safe character."""
         usual = _USUAL_NAMES.get(content_type)
         if usual:
             return usual

@@ -1,7 +1,5 @@
-"""What is in a mail: its parts, and what the containers among them hold, which stay among the
-files.
-
-Opened are signed mails, winmail.dat of Outlook, and attached messages, these to one level.
+"""Opens the containers in a mail: signed mails, Outlook's winmail.dat, and attached messages (one
+level deep). A container itself stays among the files.
 """
 
 from dataclasses import dataclass, field
@@ -33,7 +31,7 @@ _MAX_WRAPPED = 3  # signed mails within signed mails
 _WINMAIL_TYPES = frozenset(
     {"application/ms-tnef", "application/vnd.ms-tnef", "application/x-ms-tnef"}
 )
-# Parts for programs that people can read if a report says nothing else (RFC 3464, 8098, 5965).
+# Parts for programs. People can read them if a report has no other text (RFC 3464, 8098, 5965).
 _REPORT_TYPES = frozenset(
     {
         "message/delivery-status",
@@ -45,7 +43,8 @@ _REPORT_TYPES = frozenset(
 _UNTYPED = frozenset(
     {"application/octet-stream", "application/eml", "application/x-eml", "message/eml"}
 )
-# What makes the list of an attached message's files incomplete is a defect of the mail.
+# Defects of an attached message that make the list of its files incomplete: the mail gets them,
+# too.
 _OF_THE_WHOLE = frozenset({"nested-too-deep", "too-many-parts"})
 
 
@@ -63,7 +62,7 @@ class AttachedMessage:
 
 @dataclass(slots=True)
 class Found:
-    """Everything in a mail. `winmails` come with the file that holds them."""
+    """Everything in a mail. Each of `winmails` comes with the file that contains it."""
 
     segments: list[Segment]
     files: list[FilePart]
@@ -73,14 +72,14 @@ class Found:
 
     @property
     def report_texts(self) -> list[str]:
-        """The texts of the parts for programs; these parts are files as well."""
+        """The texts of the parts for programs. These parts are also files."""
         reports = [file for file in self.files if file.part.content_type in _REPORT_TYPES]
         own = [file for file in reports if not file.from_message]
         return [clean(decode(file.content()[0], None)[0]) for file in own]
 
 
 class Containers:
-    """Opens one mail and reports to `defects`; all of its containers share the limits."""
+    """Opens one mail and adds to `defects`. All containers of the mail share the limits."""
 
     def __init__(self, limits: ReadingLimits, defects: Defects) -> None:
         self._limits = limits
@@ -89,11 +88,11 @@ class Containers:
         self._uuencoded: list[UuencodedFile] = []
 
     def open_mail(self, raw: bytes, headers: MailHeaders) -> Found:
-        """The mail's text and files, with what its containers hold."""
+        """The mail's text and files, including the contents of its containers."""
         bodies = self._bodies(raw, headers, self._defects)
         found = Found(bodies.segments, bodies.files, self._uuencoded)
         wrapped = 0
-        for file in found.files:  # grows while it is walked: what is opened may hold more
+        for file in found.files:  # grows during the loop: an opened container may contain others
             if file.encrypted:
                 self._defects.add("encrypted")
             elif file.part.content_type in CMS_TYPES and wrapped < _MAX_WRAPPED:
@@ -123,7 +122,7 @@ class Containers:
     def _encoded_whole(
         self, raw: bytes, parts: list[Part], limits: ReadingLimits, defects: Defects
     ) -> tuple[bytes, list[Part]]:
-        """A multipart that was encoded as a whole, which RFC 2045 section 6.4 forbids, decoded."""
+        """Decodes a multipart that was encoded as a whole, which RFC 2045 section 6.4 forbids."""
         root = parts[0]
         encoding = encoding_of(root.headers)
         content, _ = decode_transfer_encoding(raw[root.body : root.end], encoding)
@@ -169,8 +168,8 @@ class Containers:
             self._defects.add("winmail-text-unread", winmail.has_rtf)
 
     def _open_message(self, file: FilePart, found: Found) -> None:
-        """Add the files of an attached message, but not of one within it, nor of what a report
-        returns.
+        """Add the files of an attached message, but not those of messages inside it, nor those of a
+        mail that a report returns.
         """
         if file.from_message or file.reported:
             return
@@ -204,10 +203,10 @@ def _is_winmail(file: FilePart) -> bool:
 
 
 def _is_message(file: FilePart) -> bool:
-    """By its type, or by its name if the type says nothing: some programs attach saved mails as
-    plain data.
+    """Whether a file is a message, by its type. If the type is generic, by its name: some programs
+    attach saved mails as plain data.
     """
     if file.part.content_type in MAIL_TYPES:
-        # with one it is not a message, but a multipart that is nested too deep
+        # a part with a boundary is not a message, but a multipart that is nested too deep
         return not file.part.boundary
     return file.part.content_type in _UNTYPED and file.name.lower().endswith(".eml")

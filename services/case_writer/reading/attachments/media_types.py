@@ -4,14 +4,13 @@ import mimetypes
 
 import magic
 
-# Python's own list: with the machine's mime.types a mail would be read differently from machine to
-# machine.
+# Python's own list: mime.types differs between machines, so a mail would be read differently.
 _TYPES = mimetypes.MimeTypes(filenames=())
 _TEXT_BYTES = 1024
 _CONTROLS = bytes({*range(0x20), 0x7F} - {0x09, 0x0A, 0x0D})
 _CLOSER = ("text/html", "image/", "audio/", "video/")
 _TEXT_WITH_A_KIND = (b"<", b"%", b"{\\rtf", b"#!")
-_SNIFFED_BYTES = 8192  # an Office file names its kind in the first entries of its archive
+_SNIFFED_BYTES = 8192  # the first entries of an Office file's archive say which kind it is
 _UNKNOWN = frozenset(
     {"application/octet-stream", "text/plain", "application/x-empty", "inode/x-empty"}
 )
@@ -33,8 +32,8 @@ PROGRAMS = frozenset(
         "application/x-sharedlib",
     }
 )
-# Names that differ while the file is one; each row's first word is the family. libmagic 5.44 says
-# the odd name of MP3.
+# Different names of one type; the first word of each row is the family. The odd name of MP3 is from
+# libmagic 5.44.
 _FAMILIES = {
     member: row[0]
     for row in (
@@ -80,7 +79,7 @@ _OLE = (
 def sniff(content: bytes, declared: str) -> str:
     """The media type that the bytes look like; `application/octet-stream` if unknown.
 
-    Plain text is not looked at closer, unless it may be a picture's or HTML: libmagic takes
+    Plain text is not examined further unless it may be HTML or a picture: libmagic takes
     milliseconds for it.
     """
     if content and not declared.startswith(_CLOSER) and _is_text(content[:_TEXT_BYTES]):
@@ -106,8 +105,8 @@ def contradicts(declared: str, name: str, found: str) -> bool:
     """Whether a file is not of its declared type or, if that is generic, not of the type that its
     name claims.
 
-    Kinds that only share a container (Office files are archives) and text of any kind contradict
-    nothing.
+    Types that share a container do not contradict each other (Office files are archives). Text does
+    not contradict any type.
     """
     if declared in _GENERIC:
         declared = type_by_name(name) or found
@@ -133,8 +132,8 @@ def _family(media_type: str) -> str:
 
 
 def _is_marked(family: str) -> bool:
-    """Whether files of this kind begin with bytes that give them away, so that a file without them
-    is none.
+    """Whether files of this type always begin with certain bytes, so that a file without them has
+    another type.
     """
     if family.startswith(("image/", "audio/", "video/")):
         return family not in (

@@ -25,8 +25,8 @@ BEGIN_ENCRYPTED = "-----BEGIN PGP MESSAGE-----"
 
 @dataclass(slots=True)
 class _Element:
-    """A value in BER (X.690): its tag and the offsets of its content; `end` is None if a mark ends
-    it.
+    """A value in BER (X.690): its tag and the offsets of its content. `end` is None if its length
+    is indefinite.
     """
 
     tag: int
@@ -40,7 +40,7 @@ def is_encrypted(data: bytes) -> bool:
 
 
 def signed_content(data: bytes) -> bytes | None:
-    """The mail part in CMS signed data if all of it is inside; None for anything else."""
+    """The mail part in CMS signed data; None if it is not inside, or the data is something else."""
     try:
         return _signed_content(data)
     except (IndexError, ValueError):
@@ -60,12 +60,12 @@ def _signed_content(data: bytes) -> bytes | None:
 
 
 def _octets(data: bytes, position: int) -> bytes:
-    """An octet string, also one that was sent in pieces (X.690 section 8.7)."""
+    """An octet string, which may be sent in pieces (X.690 section 8.7)."""
     element = _element(data, position)
     if element.tag == _OCTETS and element.end is not None:
         return data[element.start : element.end]
     if element.tag != _OCTETS_IN_PIECES:
-        raise ValueError("no octet string")
+        raise ValueError("not an octet string")
     pieces: list[bytes] = []
     position = element.start
     stop = len(data) if element.end is None else element.end
@@ -110,8 +110,8 @@ def _after(data: bytes, position: int, tag: int) -> int:
 
 
 def without_armor(text: str) -> str:
-    """Text that PGP signed, without the marks and the signature (RFC 9580 section 7); other text as
-    it is.
+    """Text signed by PGP, without the armor and the signature (RFC 9580 section 7). Other text is
+    returned unchanged.
     """
     begin = text.find(_BEGIN_SIGNED)
     if begin < 0:

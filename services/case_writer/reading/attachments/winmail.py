@@ -1,8 +1,8 @@
 """Opens winmail.dat: the Transport Neutral Encapsulation Format of Outlook and Exchange
 ([MS-OXTNEF]).
 
-Reads attachments and the text or HTML body; nothing else of the format is needed for a case.
-Damaged data gives what came before the damage. Compressed RTF bodies stay in winmail.dat, which is
+Reads the attachments and the text or HTML body; a case needs nothing else of the format. Of damaged
+data, everything before the damage is read. Compressed RTF bodies stay in winmail.dat, which is
 kept.
 """
 
@@ -23,7 +23,7 @@ _ATTACHMENT_TITLE = 0x00018010
 _ATTACHMENT_DATA = 0x0006800F
 _ATTACHMENT_PROPERTIES = 0x00069005
 
-# Properties of [MS-OXPROPS] by their ids.
+# ids of properties in [MS-OXPROPS]
 _PLAIN_BODY = 0x1000
 _HTML_BODY = 0x1013
 _COMPRESSED_RTF = 0x1009
@@ -56,9 +56,7 @@ _MAX_ATTACHMENTS = 1000
 
 @dataclass(slots=True)
 class WinmailFile:
-    """An attachment within winmail.dat; `name` and `content_type` are empty if it does not name
-    them.
-    """
+    """An attachment in winmail.dat. `name` and `content_type` are empty if they are missing."""
 
     name: str = ""
     content: bytes = b""
@@ -68,7 +66,9 @@ class WinmailFile:
 
 @dataclass(slots=True)
 class Winmail:
-    """What was found: bodies are empty if absent, `whole` is False if the data was damaged."""
+    """The contents of winmail.dat. Missing bodies are empty; `whole` is False if the data was
+    damaged.
+    """
 
     plain: str = ""
     html: str = ""
@@ -177,8 +177,8 @@ def _charset_of_page(page: int) -> str:
 
 
 def _properties(data: bytes) -> dict[int, tuple[int, bytes]]:
-    """The properties of a list by id, with their types; of several values the first. Raises
-    struct.error on damage.
+    """The properties of a list by id, with their types; the first of several values. Raises
+    struct.error if the data is damaged.
     """
     properties: dict[int, tuple[int, bytes]] = {}
     (count,) = struct.unpack_from("<I", data)
@@ -194,7 +194,7 @@ def _properties(data: bytes) -> dict[int, tuple[int, bytes]]:
 
 
 def _after_name(data: bytes, position: int) -> int:
-    """A named property has a set (16 bytes), then a number or a name."""
+    """The offset after a property's name: a set (16 bytes), then a number or a name."""
     (by_name,) = struct.unpack_from("<I", data, position + 16)
     position += 20
     if not by_name:

@@ -1,10 +1,10 @@
-"""HTML rewritten so that every HTML parser reads it in linear time and the same way.
-
-The parsers that sanitize and convert (html5ever, lexbor) follow the HTML standard, whose repair of
-broken nesting is quadratic: 50,000 open `<li>` cost 28 s, a tag of 50,000 attributes 5 s, and every
+"""Rewrites HTML so that every HTML parser reads it in the same way and in linear time. The parsers
+that sanitize and convert (html5ever, lexbor) follow the HTML standard, whose repair of broken
+nesting is quadratic: 50,000 open `<li>` cost 28 s, a tag of 50,000 attributes 5 s, and every
 paragraph creates each open `<b>` again. Large or suspicious HTML is therefore first reduced to a
-small language: known tags only, properly closed, not deep, few attributes, all else escaped. What a
-person sees stays the same. This does not make HTML safe: the sanitizer runs afterwards.
+small subset: known tags only, properly closed, with limited depth and few attributes; everything
+else is escaped. What a person sees stays the same. This does not make HTML safe: the sanitizer runs
+afterwards.
 """
 
 import re
@@ -13,7 +13,7 @@ from html import unescape
 
 _SMALL_CHARS = 150_000
 _FEW_TAGS = 6000
-_FEW_COPIES = 600_000  # elements that the repair of formatting may create, some 200 bytes each
+_FEW_COPIES = 600_000  # elements that the repair of formatting may create, about 200 bytes each
 _MANY_REFERENCES = 30_000
 _MAX_DEPTH = 100
 _MAX_ATTRIBUTES = 20
@@ -22,8 +22,8 @@ _MAX_VALUE_CHARS = 8000
 _FORMATTING = "b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u"
 _FORMATTING_INITIAL = re.compile("<[bceinfstuBCEINFSTU]")  # four times faster than the whole names
 _FORMATTING_TAG = re.compile(rf"<(?:{_FORMATTING})[\s/>]", re.IGNORECASE)
-# Comments as the standard ends them; `<!…>` and `<?…>` are comments too. Unfinished ones go on to
-# the end.
+# Comments end as the standard says; `<!…>` and `<?…>` are comments too. An unfinished comment
+# extends to the end.
 _TOKEN = re.compile(
     r"""<!--(?:-?>|(?:[^-]++|-(?!-!?>))*+(?:--!?>|-?$))
     | <(?P<end>/?)(?P<name>[a-zA-Z][^\s/>]{0,40})
@@ -52,7 +52,8 @@ _CONTENT_DROPPED = frozenset({
     "script", "style", "title", "template", "iframe", "object", "noembed", "noframes", "xmp", "select",
     "textarea", "svg", "math", "plaintext",
 })  # fmt: skip
-# What the start of a tag ends, and within what: a new `<li>` ends the one before in the same list.
+# The elements that a start tag closes, and within which parent: `<li>` closes the previous one of
+# the same list.
 _ENDS = {
     "li": (frozenset({"li"}), frozenset({"ul", "ol"})),
     "dt": (frozenset({"dt", "dd"}), frozenset({"dl"})),
@@ -66,7 +67,7 @@ _ENDS = {
     ),
     "a": (frozenset({"a"}), frozenset({"table"})),
 }
-_INSIDE = {  # table tags mean something in their places only
+_INSIDE = {  # table tags are valid only in their places
     "td": frozenset({"tr"}),
     "th": frozenset({"tr"}),
     "tr": frozenset({"table", "tbody", "thead", "tfoot"}),
@@ -77,15 +78,15 @@ _TABLE_FRAME = frozenset({"table", "tbody", "thead", "tfoot", "tr", "colgroup"})
 
 
 def needs_normalizing(html: str) -> bool:
-    """Whether parsing `html` as it stands might cost more than its length suggests; errs on the
-    safe side.
+    """Whether parsing `html` might cost more than its length suggests. May be true for harmless
+    HTML.
     """
     if len(html) > _SMALL_CHARS:
         return True
     tags = html.count("<")
     if tags > _FEW_TAGS:
         return True
-    # At worst half of the tags are formatting and each of the other half creates all of these
+    # In the worst case half of the tags are formatting, and each other tag creates all of these
     # again.
     if (
         tags * tags // 4 <= _FEW_COPIES
@@ -96,7 +97,7 @@ def needs_normalizing(html: str) -> bool:
 
 
 def normalize(html: str) -> str:
-    """`html` in the small language described above, in time linear in its length."""
+    """`html` reduced to the subset described above, in time linear in its length."""
     return "".join(_Normalizer().pieces(html))
 
 
@@ -134,8 +135,8 @@ class _Normalizer:
             yield _escaped(self._with_few_references(text))
 
     def _with_few_references(self, text: str) -> str:
-        """A million `&amp;` in one run cost nh3 8 s; after many, references are resolved and `&`
-        becomes full-width.
+        """Limit the references: a million `&amp;` in a row cost nh3 8 s. After many, references are
+        resolved, and `&` becomes full-width.
         """
         self._references += text.count("&")
         return (

@@ -1,7 +1,7 @@
-"""HTML of a mail made safe to show. The allow-list is nh3's work; what a mail may keep is ours.
-
-Nothing in the result loads from anywhere: pictures of the mail itself keep their `cid:` address,
-those of other places lose it (`data-remote-src` holds it, for a reader who asks) and are counted.
+"""Makes the HTML of a mail safe to show. nh3 applies the allow-list that is defined here. Nothing
+in the result loads anything from the network: pictures of the mail itself keep their `cid:`
+address. The addresses of remote pictures move to `data-remote-src`, for readers who want to load
+them, and the pictures are counted.
 """
 
 import re
@@ -46,8 +46,8 @@ _ATTRIBUTES = {
     "th": {"colspan", "height", "rowspan", "width"},
     "ul": {"type"},
 }
-# Nothing that positions, floats, layers, animates, sets sizes or margins: a mail's style stays in
-# the mail's box.
+# No property that positions, floats, layers, animates, or sets sizes or margins: the style must not
+# affect anything outside the mail's box.
 _STYLES = {
     "background-color", "border", "border-bottom", "border-collapse", "border-color", "border-left", "border-right",
     "border-spacing", "border-style", "border-top", "border-width", "color", "direction", "font", "font-family",
@@ -59,8 +59,8 @@ _QUOTE_CLASS = "gmail_quote"
 
 
 def _absolute(url: str) -> str | None:
-    """`//host/picture` is remote; anything else without a scheme would point into the page that
-    shows the mail.
+    """An absolute address: `//host/picture` is remote. Anything else without a scheme would point
+    into the page that shows the mail.
     """
     return f"https:{url}" if url.startswith("//") else None
 
@@ -91,7 +91,7 @@ _MAX_DATA_PICTURES = 100
 
 
 class Picture(NamedTuple):
-    """A picture that stood within the HTML (RFC 2397), now referred to by `content_id`."""
+    """A picture that was inside the HTML (RFC 2397). The HTML now refers to it by `content_id`."""
 
     content_id: str
     content_type: str
@@ -101,7 +101,7 @@ class Picture(NamedTuple):
 def sanitize(html: str) -> tuple[str, int, bool]:
     """HTML that is safe to show in a box of a page.
 
-    Returns also how many remote pictures it would load, and whether it had to be normalized.
+    Also returns how many remote pictures it would load, and whether it had to be normalized.
     """
     normalized = needs_normalizing(html)
     safe = _CLEANER.clean(normalize(html) if normalized else html)
@@ -120,8 +120,8 @@ def content_ids(html: str) -> set[str]:
 
 
 def lift_pictures(html: str, count: int) -> tuple[str, list[Picture]]:
-    """HTML whose `data:` pictures are replaced by `cid:` addresses, and these pictures; `count`
-    were lifted before.
+    """The HTML with `cid:` addresses in place of its `data:` pictures, and these pictures. `count`
+    is how many were lifted before.
     """
     if "data:image/" not in html:
         return html, []
@@ -141,7 +141,7 @@ def lift_pictures(html: str, count: int) -> tuple[str, list[Picture]]:
 
 
 def _reaches_out(style: str) -> bool:
-    """Whether style might load something or run: nh3 checks the names of properties, not their
+    """Whether a style might load or run something: nh3 checks the names of properties, not their
     values.
     """
     return "\\" in style or not _HARMLESS_CALLS.issuperset(_CALL.findall(style.lower()))

@@ -1,8 +1,6 @@
-"""Sanitized HTML laid out as the lines that a reader sees: one pass over its tags, linear in its
-length.
-
-It understands what nh3 writes and nothing else: known tags, properly closed, each attribute quoted
-with `"`.
+"""Converts sanitized HTML to the lines that a reader sees, in one pass over its tags and in linear
+time. It understands only what nh3 writes: known tags, properly closed, each attribute quoted with
+`"`.
 """
 
 import re
@@ -13,8 +11,8 @@ from services.case_writer.reading.text.attributions import is_attribution
 from services.case_writer.reading.text.plain import without_controls
 
 _TAG = re.compile(r'<(/?[a-z0-9]+)((?: [a-z-]+="[^"]*+")*+)>')
-# Marks within the text, which itself holds none of these controls. Those of line ends share their
-# first, sought fast.
+# Marks in the text, which itself contains none of these control characters. All marks of line ends
+# begin with the same character, so that they are found fast.
 _BREAK, _LINE, _PARAGRAPH, _CELL, _ROW, _ROW_ENDS = (
     f"\x01{sign}" for sign in "\n\x02\x03\x04\x05\x06"
 )
@@ -34,7 +32,7 @@ _MARKS: dict[str, str | None] = {
     **dict.fromkeys(("table", "tbody", "tfoot", "thead"), _LINE),
 }
 _MARKS |= {f"/{name}": mark for name, mark in _MARKS.items()} | {"/tr": _ROW_ENDS, "/li": _LINE}
-# what these become depends on what stands around them
+# what these become depends on their neighbors
 _MARKS |= dict.fromkeys(("blockquote", "/blockquote", "li", "ol", "/ol", "ul", "/ul", "td", "th"))
 _QUOTE_MARKS = (' type="cite"', ' class="gmail_quote"')
 _REFERENCES = (("&lt;", "<"), ("&gt;", ">"), ("&nbsp;", "\xa0"), ("&amp;", "&"))
@@ -74,12 +72,12 @@ def to_text(safe: str) -> str:
 
 
 def has_quotes(safe: str) -> bool:
-    """Whether sanitized HTML holds what a mail program marked as a quote."""
+    """Whether sanitized HTML contains a quote marked by a mail program."""
     return any(mark in safe for mark in _QUOTE_MARKS)
 
 
 class _Layout:
-    """Puts a mark for each tag that begins or ends a line; the others go without a trace."""
+    """Replaces each tag that begins or ends a line with a mark, and drops all others."""
 
     def __init__(self) -> None:
         self._lists: list[
@@ -171,7 +169,7 @@ def _with_signs(text: str) -> str:
 
 
 class _Gaps(dict[str, str]):
-    """What a run of marks becomes: the tabs between cells, else as many line ends as a browser
+    """Replaces a run of marks with the tabs between cells, or with as many line ends as a browser
     would show.
     """
 
@@ -187,7 +185,7 @@ class _Gaps(dict[str, str]):
 
 
 def _with_blanks_kept(safe: str) -> Iterator[str]:
-    """Marks the blanks and line ends of preformatted text, so that they stay."""
+    """Marks the spaces and line ends of preformatted text, so that they are kept."""
     outer, depth, done = "", 0, 0
     for tag in _TAG.finditer(safe):
         text = safe[done : tag.start()]

@@ -11,7 +11,7 @@ from services.runtime.mail.words import decode_words, one_line, unfold
 MAX_PARAMETERS = 100
 MAX_VALUE_BYTES = 8192
 
-# A bare value may hold blanks (`filename=my file.pdf`); it ends at a semicolon.
+# An unquoted value may contain spaces (`filename=my file.pdf`); it ends at a semicolon.
 _PARAMETER = re.compile(
     rb';[ \t]*+([^\s=;"]{1,80})[ \t]*+=[ \t]*+(?:"((?:[^"\\]++|\\.)*+)"|([^;]*+))', re.DOTALL
 )
@@ -21,7 +21,7 @@ _TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,80}/[a-z0-9!#$&^_.+-]{1,100}")
 
 
 class Parameters:
-    """A header value such as `text/plain; charset=utf-8`: its first word in lower case, and its
+    """A header value such as `text/plain; charset=utf-8`: its first word, in lower case, and its
     parameters.
 
     The first of duplicate parameters counts; `contradicts_itself` means that boundaries differ.
@@ -54,14 +54,14 @@ class Parameters:
         self._has_pieces = any(b"*" in name for name in self._values)
 
     def token(self, name: str) -> str | None:
-        """A parameter for machines (charset, boundary, format) as it stands; None if absent."""
+        """A parameter for programs (charset, boundary, format), unchanged; None if absent."""
         value = self._values.get(name.encode())
         if value is None and self._values:
             return self.text(name)
         return None if value is None else value.decode("latin-1").strip()
 
     def boundary(self) -> bytes | None:
-        """The boundary of a multipart, without blanks at its end; None if absent or empty."""
+        """The boundary of a multipart, without trailing spaces; None if absent or empty."""
         value = self._values.get(b"boundary")
         if value is None and (text := self.text("boundary")):
             value = text.encode("latin-1", "replace")
@@ -70,11 +70,10 @@ class Parameters:
     def text(self, name: str, charset: str | None = None) -> str | None:
         """A parameter for people, decoded, on one line; None if absent or empty.
 
-        `charset` is what the mail names elsewhere, for raw bytes beyond ASCII that are not UTF-8.
-
-        RFC 2231 first (`name*=utf-8''…`, `name*0*=…`), which a program only writes when it means
-        it; else the plain form, where encoded words are decoded though RFC 2047 section 5 forbids
-        them there.
+        `charset` is the charset that the mail names elsewhere; it applies to raw bytes beyond ASCII
+        that are not UTF-8. The form of RFC 2231 (`name*=utf-8''…`, `name*0*=…`) takes precedence
+        over the plain form. Encoded words are decoded in the plain form, although RFC 2047 section
+        5 forbids them there.
         """
         key = name.encode()
         if self._has_pieces:
@@ -86,8 +85,8 @@ class Parameters:
         return (one_line(decode_words(plain, charset)) or None) if plain is not None else None
 
     def _pieces(self, key: bytes, fallback: str | None) -> str | None:
-        """`name*0`, `name*1*` … joined (RFC 2231 section 3): bytes first, since a cut may split a
-        letter.
+        """Joins `name*0`, `name*1*` … (RFC 2231 section 3), as bytes, because a character may be
+        split between two pieces.
         """
         found: dict[int, tuple[bytes, bool]] = {}
         for name, value in self._values.items():
@@ -121,8 +120,8 @@ def _extended(value: bytes) -> str:
 
 
 def _charset(value: bytes) -> tuple[str | None, bytes]:
-    """`utf-8'pl'%C5%82` cut into charset and rest; some programs leave the charset and its quotes
-    out.
+    """Splits `utf-8'pl'%C5%82` into charset and rest; some programs omit the charset and its
+    quotes.
     """
     pieces = value.split(b"'", 2)
     if len(pieces) < 3:
@@ -131,7 +130,7 @@ def _charset(value: bytes) -> tuple[str | None, bytes]:
 
 
 def _unescape(quoted: bytes) -> bytes:
-    """Resolves quoted pairs, but not in `C:\\Users\\jan\\fa.pdf`, which old programs wrote without
-    doubling.
+    """Resolves quoted pairs, but not in paths such as `C:\\Users\\jan\\fa.pdf`, in which old
+    programs did not double the backslashes.
     """
     return _ESCAPED.sub(rb"\1", quoted) if b"\\" in quoted else quoted

@@ -1,9 +1,7 @@
-"""A mail cut into its parts (RFC 2046), in one pass and without recursion. Offsets only: no byte is
-copied.
-
-A boundary counts only as a whole line, also that of an outer multipart, which then closes the inner
-ones (their own end was lost on the way). Both line ends are understood, mixed too; the line end
-before a boundary belongs to the boundary.
+"""Splits a mail into its parts (RFC 2046), in one pass and without recursion. The result is
+offsets: no byte is copied. A boundary counts only as a whole line. The boundary of an outer
+multipart closes the inner ones, whose own end was lost in transit. Both kinds of line ends are
+understood, even mixed. The line end before a boundary belongs to the boundary.
 """
 
 import re
@@ -13,23 +11,21 @@ from services.case_writer.reading.mime.parameters import Parameters, media_type
 from services.case_writer.reading.model import AMBIGUOUS, Defects, ReadingLimits
 from services.runtime.mail.headers import MailHeaders
 
-# What follows the boundary in its line: `--` at the last one, blanks that were added on the way.
-# Further words do not belong there; such a line counts if it is the last one, or if a part begins
-# below it.
+# After the boundary, its line may contain `--` (the last boundary) and spaces that were added in
+# transit. Other words do not belong there; a line with words counts only if it is the last
+# boundary, or if a part begins below it.
 _REST_OF_LINE = re.compile(
     rb"(?:(--)?[ \t\r]{0,998}(?:\n|\Z)|(--)[ \t][^\n]{0,998}(?:\n|\Z)|([ \t][^\n]{0,998}\n)"
     rb"(?=[!-9;-~]{1,80}:|\r?\n|(?:[^\n]{1,200}\n){1,2}(?i:content-)[A-Za-z-]{1,30}:))"
 )
-_MOST_TYPES = 10  # contradicting Content-Types looked at
-_SIMILAR_LINES = (
-    200  # lines that only begin alike are passed over one by one; if many come, by a pattern
-)
+_MOST_TYPES = 10  # contradicting Content-Types that are examined
+_SIMILAR_LINES = 200  # lines that only begin like a boundary; more are skipped by a pattern
 _GUESS_WITHIN = 64 * 1024
 _LIKELY_BOUNDARY = re.compile(rb"\n--([^\r\n]{1,200})\r?\nContent-[A-Za-z-]{1,30}:", re.IGNORECASE)
 _CONFLICT_WITHIN = 64 * 1024
 _INK = re.compile(rb"[^\s\0]")
-# What programs write before the first part, for readers of old: sentences about the form of the
-# mail, nothing else.
+# Sentences about the form of the mail, which programs write before the first part for old mail
+# readers.
 _STUB_BYTES = 500
 _FORMAL_LINE = re.compile(rb"^(?:--|[!-9;-~]{1,80}:)", re.MULTILINE)
 _ABOUT_THE_FORM = re.compile(
@@ -40,7 +36,7 @@ _ABOUT_THE_FORM = re.compile(
 
 @dataclass(slots=True)
 class Part:
-    """One part: `raw[start:end]` with its headers, `raw[body:end]` without.
+    """One part: `raw[start:end]` with its headers, `raw[body:end]` without them.
 
     `children` are indexes into the list that `split` returns; a multipart in which no part was
     found does not count as one. `content_type` is never empty.
@@ -62,10 +58,8 @@ class Part:
 
 @dataclass(slots=True, frozen=True)
 class _Line:
-    """A boundary line: where it starts, where the next line starts, whose it is, and whether it is
-    the last one.
-
-    `has_words` means that the line holds more than a boundary.
+    """A boundary line: the offsets of it and of the next line, its multipart, and whether it is the
+    last one. `has_words` means that the line contains more than a boundary.
     """
 
     start: int
@@ -76,7 +70,9 @@ class _Line:
 
 
 def split(raw: bytes, headers: MailHeaders, limits: ReadingLimits, defects: Defects) -> list[Part]:
-    """The parts of the mail that `headers` begin, parents before children, the whole mail first."""
+    """The parts of the mail that begins with `headers`: the whole mail first, then parents before
+    children.
+    """
     defects.add("header-malformed", headers.malformed)
     defects.add(AMBIGUOUS, headers.uncertain)
     return _Splitter(raw, limits, defects).split(headers)
@@ -88,7 +84,7 @@ class _Splitter:
         self._limits = limits
         self._defects = defects
         self._parts: list[Part] = []
-        self._open: list[Part] = []  # multiparts whose end has not come yet, innermost last
+        self._open: list[Part] = []  # multiparts that have not ended yet, innermost last
         self._ahead: list[
             _Line | None
         ] = []  # the next boundary line of each of them, as far as searched
@@ -124,8 +120,7 @@ class _Splitter:
         return self._parts
 
     def _goes_on(self, closing: _Line) -> bool:
-        """Whether parts of a multipart follow its closing line; they then count as its parts as
-        well.
+        """Whether parts of a multipart follow its closing line. They count as its parts, too.
 
         The search ends at the next line of an outer multipart. If an outer multipart has the same
         boundary, the parts are those of the outer one.
@@ -166,10 +161,9 @@ class _Splitter:
 
     def _next_boundary(self, position: int, stop: int) -> _Line | None:
         """The first boundary line of an open multipart that starts between `position`, a line's
-        start, and `stop`.
-
-        Each boundary is searched for by itself, since a long needle is found much faster than `--`;
-        once, ahead; and only as far as an outer boundary, which ends the inner multipart anyway.
+        start, and `stop`. Each boundary is searched for separately, because a long string is found
+        much faster than `--`. The result is kept for later calls. The search ends at an outer
+        boundary, which ends the inner multipart anyway.
         """
         best, end = None, len(self._raw)
         for depth in range(len(self._open)):
@@ -177,14 +171,14 @@ class _Splitter:
             if line is None or line.start < position:
                 line = self._ahead[depth] = self._search(depth, position, end)
             if best is None or line.start <= best.start:
-                # of two that are spelled alike the inner one is meant
+                # if two multiparts have the same boundary, the inner one is meant
                 best = line
                 end = min(end, line.after)
         return best if best is not None and best.start < stop else None
 
     def _search(self, depth: int, position: int, end: int) -> _Line:
-        """The next boundary line of one multipart that ends by `end`; a line beyond the mail if it
-        has none.
+        """The next boundary line of one multipart that ends by `end`; a line beyond the mail if
+        there is none.
         """
         raw, dashed = self._raw, b"--" + (self._open[depth].boundary or b"")
         start = (
@@ -207,8 +201,8 @@ class _Splitter:
         return _Line(len(self._raw) + 1, len(self._raw) + 1, depth, closes=True)
 
     def _begin_child(self, parent: Part, start: int) -> int:
-        """Begin the part after a boundary line; returns where the search for the next boundary goes
-        on.
+        """Begin the part after a boundary line; returns where the search for the next boundary
+        continues.
         """
         raw, limit = self._raw, self._limits.max_header_bytes
         window = min(len(raw), start + limit + 2)
@@ -246,7 +240,7 @@ class _Splitter:
         self._defects.add("multipart-without-boundary", part.boundary is None)
         if len(self._open) >= self._limits.max_nesting:
             self._defects.add("nested-too-deep")
-            # kept whole, as a mail of its own
+            # kept whole, as a separate mail
             part.content_type, part.body = (
                 "message/rfc822",
                 part.start,
@@ -256,8 +250,8 @@ class _Splitter:
             self._leaf, self._gap_start = None, part.body
 
     def _finds_parts(self, part: Part) -> bool:
-        """Open a multipart if it has parts. Its boundary is guessed if the one that it names, if
-        any, is untrue.
+        """Open a multipart if it has parts. Its boundary is guessed if it names none or a wrong
+        one.
         """
         outer = self._next_boundary(part.body, len(self._raw))
         stop = len(self._raw) if outer is None else outer.start
@@ -281,8 +275,8 @@ class _Splitter:
         return False
 
     def _declared(self, headers: MailHeaders) -> Parameters:
-        """The Content-Type. Of several that contradict each other, a multipart whose boundary is
-        there counts.
+        """The Content-Type. If there are several that contradict each other, a multipart whose
+        boundary occurs in the mail wins.
         """
         values = list(dict.fromkeys(headers.raws("content-type")))
         if len(values) < 2:
@@ -306,7 +300,7 @@ class _Splitter:
         return declared[0]
 
     def _end_inner(self, depth: int, end: int) -> None:
-        """What is open from `depth` inwards ends where the line at `end` starts, or with the
+        """End all open multiparts from `depth` inwards, where the line at `end` starts or with the
         mail.
         """
         raw = self._raw
@@ -324,7 +318,7 @@ class _Splitter:
             del self._open[depth:], self._ahead[depth:]
 
     def _end_gap(self, end: int) -> None:
-        """Note the bytes up to `end` that belong to no part."""
+        """Record the bytes up to `end` that belong to no part."""
         if self._leaf is None and end > self._gap_start:
             last = self._parts[-1] if self._parts else None
             preamble_of = (
@@ -344,8 +338,8 @@ def _line(start: int, found: re.Match[bytes], depth: int) -> _Line:
 
 
 def _default_type(headers: MailHeaders, parameters: Parameters, default: str) -> str:
-    """The type of a part that names none: the default of RFC 2045 section 5.2, or plain data for a
-    file.
+    """The type of a part without a Content-Type: the default of RFC 2045 section 5.2, or plain data
+    for a file.
     """
     if not parameters.value:
         return default

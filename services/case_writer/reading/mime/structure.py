@@ -17,15 +17,13 @@ _HTML = frozenset({"text/html", "application/xhtml+xml"})
 _PLAIN = frozenset(
     {"text/plain", "text/enriched", "text/richtext", "text/markdown", "text/x-markdown"}
 )
-# copies of the same text, for one program only
+# copies of the same text for one particular program
 _COPIES = frozenset({"text/x-amp-html", "text/watch-html"})
 
 
 @dataclass(slots=True)
 class Segment:
-    """A stretch of a mail's text, in one form or in two forms of the same; a form that is absent is
-    None.
-    """
+    """A section of a mail's text, as plain text, as HTML, or both. A missing form is None."""
 
     plain: str | None = None
     html: str | None = None
@@ -33,8 +31,8 @@ class Segment:
 
 @dataclass(slots=True)
 class FilePart:
-    """A part of `raw` that is not text; `related` to the text next to it (RFC 2387), `encrypted` by
-    RFC 1847.
+    """A part of `raw` that is not text. It may be `related` to the text next to it (RFC 2387), or
+    `encrypted` (RFC 1847).
 
     `reported` means that it is a part of a report (RFC 3462), `from_message` that it is a part of
     an attached message.
@@ -47,12 +45,12 @@ class FilePart:
     encrypted: bool
     reported: bool = False
     from_message: bool = False
-    charset: str | None = None  # of raw bytes in its name
+    charset: str | None = None  # the charset of raw bytes in its name
     opened: tuple[bytes, bool] | None = None
 
     @property
     def name(self) -> str:
-        """The name as the mail gives it; empty if it gives none."""
+        """The name in the mail; empty if it has none."""
         charset = self.charset
         return (
             self.disposition.text("filename", charset)
@@ -61,7 +59,7 @@ class FilePart:
         )
 
     def open(self) -> bytes:
-        """The bytes of the file, which are the same object as those of `content` from now on."""
+        """The bytes of the file. `content` returns the same object from now on."""
         self.opened = self.content()
         return self.opened[0]
 
@@ -76,9 +74,8 @@ class FilePart:
 
 @dataclass(slots=True)
 class Bodies:
-    """A mail's text and files, both in their order.
-
-    `has_other_text` means that forms of the same text differ, and one of them is left out.
+    """A mail's text and files, in the order of the mail. `has_other_text` means that two forms of
+    the same text differ, and one of them is left out.
     """
 
     segments: list[Segment] = field(default_factory=list)
@@ -120,7 +117,7 @@ class _Arranger:
         parent = self._parent.get(index)
         disposition = Parameters(part.headers.raw("content-disposition"))
         content_type = part.content_type
-        if content_type.startswith("multipart/"):  # one in which no part was found
+        if content_type.startswith("multipart/"):  # a multipart in which no part was found
             content_type = "text/plain"
         is_html = content_type in _HTML
         if (is_html or content_type in _PLAIN) and self._is_text(part, parent, disposition):
@@ -146,9 +143,7 @@ class _Arranger:
             )
 
     def _charset_of_name(self, part: Part) -> str | None:
-        """What raw bytes in a file's name are in: the charset of the part, else that of the
-        mail.
-        """
+        """The charset of raw bytes in a file's name: that of the part, or else that of the mail."""
         raw = (part.headers.raw("content-disposition") or b"") + (
             part.headers.raw("content-type") or b""
         )
@@ -159,8 +154,8 @@ class _Arranger:
         )
 
     def _is_text(self, part: Part, parent: Part | None, disposition: Parameters) -> bool:
-        """A text part is a file if it says so, or if it has a file's name and comes after a
-        text.
+        """Whether a part is text. A text part is a file if it says so, or if it has a file name and
+        comes after a text.
         """
         named = disposition.text("filename") is not None or part.parameters.text("name") is not None
         if disposition.value == "attachment":
@@ -190,10 +185,8 @@ class _Arranger:
 
 
 def _alternative(choices: list[list[Segment]]) -> tuple[list[Segment], bool]:
-    """One text in several forms: the first plain one that says something, the last one with HTML
-    (the richest).
-
-    And whether another one says something else.
+    """One text in several forms: the first plain form that is not blank, and the last form with
+    HTML (the richest). Also returns whether another form says something different.
     """
     plains: list[str] = []
     htmls: list[str] = []
@@ -213,7 +206,7 @@ def _alternative(choices: list[list[Segment]]) -> tuple[list[Segment], bool]:
 
 
 def _differs(forms: list[str], chosen: str | None) -> bool:
-    """Whether a form that is not blank says something else than the chosen one."""
+    """Whether a form says something different from the chosen one. Blank forms do not count."""
     if len(forms) < 2:
         return False
     words = (chosen or "").split()

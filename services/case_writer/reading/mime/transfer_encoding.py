@@ -21,31 +21,30 @@ _FOUR_LETTERS = b"AAAA"
 _STRICTEST_FIRST = ("x-uuencode", "base64", "quoted-printable")
 _COMMENT = re.compile(r"\([^()]*+\)|;.*", re.DOTALL)
 _INK = re.compile(rb"[^\s\0]")
-# Programs hardly write blanks between the letters of a line of base64; people write them between
-# words.
+# Programs rarely put spaces into a line of base64; people put them between words.
 _INNER_BLANK = re.compile(rb"[A-Za-z0-9+/=][ \t]++[A-Za-z0-9+/=]")
 _BASE64_LINES = re.compile(rb"(?:[ \t\r\n]*+[A-Za-z0-9+/]++={0,2}+[ \t\r]*+(?:\n|\Z))*+")
 _LONG_BASE64_LINE = re.compile(rb"(?:^|(?<=\n))[A-Za-z0-9+/]{40,}+={0,2}+[ \t\r]*+(?:\n|\Z)")
 _WORDS = re.compile(rb"\s*+(?:(?:[A-Z]?[a-z]++|[A-Z]++)[0-9]*+(?:\s++|\Z))++")
 _LEAST_TEXT_BYTES = 6  # fewer may be text by chance
 _CONTROLS = bytes({*range(0x20), 0x7F} - set(b"\t\n\f\r"))
-# RFC 2045 section 6.7 rule 3: blanks at a line's end were added on the way.
+# RFC 2045 section 6.7 rule 3: spaces at the end of a line were added in transit.
 _SOFT_BREAK = re.compile(rb"=[ \t]++(\r?\n)")
 
 
 def encoding_of(headers: MailHeaders) -> str:
-    """What the header declares, for `decode_transfer_encoding`; empty if it declares nothing."""
+    """The encodings that the header declares, for `decode_transfer_encoding`; empty if it declares
+    none.
+    """
     return ", ".join(headers.texts("content-transfer-encoding"))
 
 
 def decode_transfer_encoding(
     content: bytes, encoding: str, *, is_text: bool = False
 ) -> tuple[bytes, bool]:
-    """The bytes as they were before sending, and whether something in the encoding was damaged or
-    unknown.
-
-    Of several encodings, which contradict each other, the first that the content is sound in
-    counts. Of a part that is to be text, words that only look like base64 stay as they are.
+    """The bytes as they were before sending, and whether the encoding was damaged or unknown. If
+    several encodings are declared, the first one in which the content is valid counts. If the part
+    is text, words that only look like base64 are not decoded.
     """
     decoded, damaged = _decode_declared(content, encoding)
     if (
@@ -110,11 +109,9 @@ def _base64(content: bytes) -> tuple[bytes, bool]:
 
 
 def _uniform_base64(content: bytes) -> bytes | None:
-    """The bytes of base64 in lines of one length, as programs write it; None if it is anything
-    else.
-
-    The decoder skips what is not base64, so its result is sound only if it is as long as the
-    letters ask for.
+    """The bytes of base64 in lines of equal length, as programs write it; None for anything else.
+    The decoder skips everything that is not base64, so its result is valid only if its length
+    matches the number of characters.
     """
     width = content.find(b"\r\n") + 2
     if width < 6 or width % 4 != 2:
@@ -133,8 +130,8 @@ def _uniform_base64(content: bytes) -> bytes | None:
 
 
 def _sound_base64(content: bytes) -> bytes:
-    """Block by block, so that a large file is not copied as a whole without its line ends. Raises
-    binascii.Error.
+    """Decodes block by block, so that a large file is not copied as a whole to remove its line
+    ends. Raises binascii.Error.
     """
     decoded = BytesIO()
     rest, is_padded = b"", False
@@ -155,13 +152,15 @@ def _strict_base64(compact: bytes) -> bytes:
     """Base64 without line ends. Raises binascii.Error."""
     try:
         return b64decode(compact, validate=True)
-    except _BinasciiError:  # the standard library, far slower, takes padding that is not needed
+    except (
+        _BinasciiError
+    ):  # the standard library is far slower, but accepts padding that is not needed
         return a2b_base64(compact, strict_mode=True)
 
 
 def _damaged_base64(content: bytes) -> bytes:
-    """As much as can be decoded, without text that a gateway appended; text that never was base64
-    stays.
+    """As much as can be decoded, without text that a gateway appended. Text that was never base64
+    is kept.
     """
     lines = _BASE64_LINES.match(content)
     end = lines.end() if lines else 0
@@ -181,7 +180,9 @@ def _damaged_base64(content: bytes) -> bytes:
 
 
 def _likely_base64(content: bytes) -> bytes:
-    """Valid base64 in blocks, which saves memory; of other content, as much as can be decoded."""
+    """Decodes valid base64 in blocks, which saves memory. Of other content, as much as possible is
+    decoded.
+    """
     try:
         return _sound_base64(content)
     except _BinasciiError:
@@ -193,7 +194,7 @@ def _is_printable(content: bytes) -> bool:
 
 
 def _is_text(decoded: bytes) -> bool:
-    """Whether this is text beyond doubt: UTF-8 without controls."""
+    """Whether this is certainly text: UTF-8 without control characters."""
     try:
         decoded.decode()
     except UnicodeDecodeError:
@@ -208,8 +209,8 @@ def _quoted_printable(content: bytes) -> bytes:
 
 
 def _uuencoded(content: bytes) -> tuple[bytes, bool]:
-    """Lines between `begin` and `end` as the old program uuencode wrote them; text around them
-    counts as damage.
+    """Decodes the lines between `begin` and `end` that the old program uuencode wrote. Text around
+    them counts as damage.
     """
     decoded = bytearray()
     inside = damaged = False
@@ -224,7 +225,7 @@ def _uuencoded(content: bytes) -> tuple[bytes, bool]:
         elif line == b"end":
             return bytes(decoded), damaged or _INK.search(content, lines.tell()) is not None
         elif len(decoded) > len(content):
-            # a short line is filled up with zeros: true files get smaller
+            # a short line is filled up with zeros: a real file gets smaller when it is encoded
             break
         elif line:
             try:

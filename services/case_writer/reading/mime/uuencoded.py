@@ -1,4 +1,6 @@
-"""Files that old programs wrote into a text by uuencode, between `begin 644 name` and `end`."""
+"""Extracts files that old programs put into a text with uuencode, between `begin 644 name` and
+`end`.
+"""
 
 import re
 from binascii import Error as _BinasciiError
@@ -9,7 +11,7 @@ from io import BytesIO
 from services.runtime.mail.charsets import decode
 from services.runtime.mail.words import one_line
 
-# Encoded lines have no lower-case letters, so none of them is `end` or another `begin`.
+# Encoded lines contain no lower-case letters, so none of them is `end` or another `begin`.
 _FILE = re.compile(
     rb"^begin [0-7]{3,4} ([^\r\n]{1,200})\r?\n((?:[ -`]{1,90}\r?\n)++)end[ \t]*+\r?(?:\n|\Z)",
     re.MULTILINE,
@@ -21,7 +23,7 @@ _LOST_BLANKS = 4
 
 @dataclass(slots=True, frozen=True)
 class UuencodedFile:
-    """A file found within a text; `name` is as the text gives it."""
+    """A file found in a text; `name` is the name in the text."""
 
     name: str
     content: bytes
@@ -30,7 +32,7 @@ class UuencodedFile:
 def extract(text: bytes, max_files: int) -> tuple[bytes, list[UuencodedFile]]:
     """The text without the files in it, and the files.
 
-    An invalid encoding stays in the text, and so does what comes after `max_files`.
+    Invalid encodings stay in the text, and so do files beyond `max_files`.
     """
     if b"begin " not in text:
         return text, []
@@ -48,8 +50,8 @@ def extract(text: bytes, max_files: int) -> tuple[bytes, list[UuencodedFile]]:
 
 
 def _decoded(text: bytes, start: int, end: int) -> bytes | None:
-    """The bytes of encoded lines, None if a line is not as long as it says or the lines hold
-    nothing.
+    """The bytes of encoded lines; None if a line has another length than it states, or if there are
+    no bytes.
     """
     decoded = BytesIO()
     # BytesIO shares the bytes; a list of all lines would take three times the memory
@@ -60,7 +62,8 @@ def _decoded(text: bytes, start: int, end: int) -> bytes | None:
         line = line_with_end.rstrip(b"\r\n")
         length = (line[0] - 0x20) & _LENGTH
         needed = (length + 2) // 3 * 4
-        # Blanks at a line's end may be lost on the way; some programs add a letter as a checksum.
+        # Spaces at the end of a line may be lost in transit; some programs add a letter as a
+        # checksum.
         if length > _LINE_BYTES or not needed - _LOST_BLANKS <= len(line) - 1 <= needed + 1:
             return None
         try:

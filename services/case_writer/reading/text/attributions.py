@@ -1,8 +1,7 @@
-"""The line with which a mail program introduces a quote: `On 23 Nov 2026, at 10:11, Anna
-<anna@x.example> wrote:`.
-
-The words of such a line are sorted into date, time, address, verb and glue; what is left must be a
-name. A sentence leaves other words, so it is none, whatever it begins and ends with.
+"""Recognizes the line with which a mail program introduces a quote: `On 23 Nov 2026, at 10:11, Anna
+<anna@x.example> wrote:`. The words of such a line are classified as date, time, address, verb and
+glue; what is left must be a name. A sentence has other words left, so it is not such a line,
+however it begins and ends.
 """
 
 # ruff: noqa: RUF001 - signs and words of other scripts
@@ -32,7 +31,7 @@ _ZONES = ("gmt+", "gmt-", "utc+", "utc-")
 
 
 class _Parts:
-    """What the words of a line are. `unknown` counts words in lower case that no program known here
+    """The classified words of a line. `unknown` counts words in lower case that no known program
     writes.
     """
 
@@ -55,7 +54,7 @@ class _Parts:
             self.unknown -= 1  # `info <info@x.example>`
 
     def _take(self, word: str) -> bool:
-        """Sort a word in; False if only a person writes it."""
+        """Classify a word; False if only a person would write it."""
         is_behind_verb, self._is_behind_verb = self._is_behind_verb, False
         bare = word.strip(_EDGES)
         low = bare.lower()
@@ -107,9 +106,9 @@ class _Parts:
 def is_attribution(line: str, *, above_quote: bool) -> bool:
     """Whether `line`, unwrapped, introduces a quote.
 
-    Without marks of a quote below, it must have the whole form: an address with a verb or a date
-    and time; or a date, a time, a name and a verb with the punctuation of programs. Above a quote,
-    less will do, and the verb may be of any language.
+    If no marked quote follows, the line must be complete: an address with a verb or a date and
+    time; or a date, a time, a name and a verb, with the punctuation of programs. Above a marked
+    quote, less is enough, and the verb may be in any language.
     """
     line = line.strip()
     if len(line) > MAX_CHARS or not any(sign.isdigit() or sign == "@" for sign in line):
@@ -141,7 +140,7 @@ def is_attribution(line: str, *, above_quote: bool) -> bool:
 
 
 def has_verb(line: str) -> bool:
-    """Whether one of the words is what programs write for `wrote`."""
+    """Whether one of the words is a verb that programs write for `wrote`."""
     return any(
         word.strip(_EDGES) in VERBS or word.strip(",:") in VERBS
         for word in line.lower().split()[:_MAX_WORDS]
@@ -149,15 +148,13 @@ def has_verb(line: str) -> bool:
 
 
 def begins_attribution(line: str) -> bool:
-    """Whether attributions of programs begin with the words that `line` begins with: `On`, `W
-    dniu`, `Am`.
-    """
+    """Whether the line begins like the attributions of programs: `On`, `W dniu`, `Am`."""
     return line[:MAX_CHARS].lower().startswith(STARTERS)
 
 
 def is_date(line: str) -> bool:
-    """Whether `line` shows a date or time and nothing else, as the first line of a wrapped
-    attribution does.
+    """Whether the line contains only a date or time, as the first line of a wrapped attribution
+    does.
     """
     if len(line) > MAX_CHARS or not any(sign.isdigit() for sign in line):
         return False
@@ -170,7 +167,7 @@ def is_date(line: str) -> bool:
 
 
 def _ends_with_address(line: str) -> bool:
-    """Whether nothing but a colon follows the address, as in `23.11.2026, 10:11, "Anna"
+    """Whether only a colon follows the address, as in `23.11.2026, 10:11, "Anna"
     <a@x.example>:`.
     """
     return line[-1:] in (":", "：") and line[:-1].rstrip().endswith((">", "]", ")"))
@@ -181,13 +178,13 @@ def _is_plain_end(line: str) -> bool:
 
 
 def _is_name_and_verb(line: str) -> bool:
-    """`Anna Nowak wrote:`, without a date and an address."""
+    """Whether the line is a name and a verb only: `Anna Nowak wrote:`."""
     parts = _Parts(line)
     return not parts.is_sentence and parts.has_verb and bool(parts.name) and not parts.unknown
 
 
 def _name_before_address(line: str) -> str:
-    """The word directly before the first `<`, "" if there is none."""
+    """The word directly before the first `<`; "" if there is none."""
     before, opened, _ = line.partition("<")
     return (before.split() or [""])[-1] if opened else ""
 
@@ -213,8 +210,8 @@ def _without_addresses(line: str) -> tuple[str, bool]:
 
 
 def _number(word: str) -> str:
-    """What a word with digits is: `d` a day or date, `y` with a year, `t` a time, `z` a zone; "" if
-    neither.
+    """The kind of a word with digits: `d` a day or date, `y` a date with a year, `t` a time, `z` a
+    time zone; "" for anything else.
     """
     digits = "".join(sign if sign.isdigit() else " " for sign in word).split()
     letters = "".join(sign for sign in word if sign.isalpha()).lower()
@@ -241,7 +238,7 @@ def _number(word: str) -> str:
             else ""
         )
     if len(digits) == 2 and "." in word and len(digits[1]) == 2:
-        return "td"  # 10.11, as the Danes write a time
+        return "td"  # 10.11, a time in Danish notation
     if len(digits) == 3 and max(map(len, digits)) <= 4 and any(sign in word for sign in "./-"):
         return "yd" if len(digits[0]) in (2, 4) or len(digits[2]) in (2, 4) else ""
     return "d" if len(digits) == 2 and all(len(part) <= 2 for part in digits) else ""
@@ -260,7 +257,9 @@ def _is_calendar(low: str) -> bool:
 
 
 def _is_month_or_day(low: str) -> bool:
-    """Names such as Martin or Julia begin as months do; the full names end otherwise."""
+    """Whether a word is a month or a weekday. Names such as Martin or Julia begin like months, but
+    end differently from their full names.
+    """
     return len(low) <= 5 or low.endswith(_CALENDAR_ENDS)
 
 
@@ -282,8 +281,8 @@ _CALENDAR_ENDS = (
 
 
 def _has_program_form(text: str) -> bool:
-    """The punctuation by which a date, a time, a name and a verb without an address are a
-    program's.
+    """Whether a line with a date, a time, a name and a verb, but without an address, has the
+    punctuation of a program.
 
     Programs put commas around the date and time, except in German and the Scandinavian languages;
     people seldom do.

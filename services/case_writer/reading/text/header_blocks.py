@@ -1,17 +1,17 @@
-"""The block of From, Sent, To and Subject that Outlook and others put above a quoted or forwarded
-mail.
+"""Recognizes the block of From, Sent, To and Subject that Outlook and others put above a quoted or
+forwarded mail.
 """
 
 from services.case_writer.reading.text.quote_markers import DATE_LABELS, LABELS, MAX_LABEL_CHARS
 
-_HEADER_LINES = 14  # looked at after the first line of a block
+_HEADER_LINES = 14  # examined after the first line of a block
 _STRAY_LINES = 3  # within it: recipients wrapped over several lines
 _MAX_LINE = 600
 _BOLD = "* \t"
 
 
 class _Block:
-    """The labels found so far, and what proves that a program wrote them."""
+    """The labels found so far, and the evidence that a program wrote them."""
 
     def __init__(self) -> None:
         self.kinds: list[str] = []
@@ -20,7 +20,7 @@ class _Block:
         self._date = ""
 
     def add_line(self, line: str) -> None:
-        """Take the labels of a line that begins with one, and their values."""
+        """Add the labels, with their values, of a line that begins with a label."""
         kind = label = previous = ""
         for word in line.lower().replace("*", " ").split():
             found = self._label(previous, word)
@@ -47,8 +47,8 @@ class _Block:
             self.has_sent_time = self.has_sent_time or label not in DATE_LABELS
 
     def is_header(self, *, below_rule: bool) -> bool:
-        """A journey and a form have labels too: an address, a time of sending or a rule above makes
-        the difference.
+        """Whether this is the header of a mail. Travel plans and forms have labels too; only a
+        header has an address, a time of sending, or a rule above it.
         """
         kinds = set(self.kinds)
         if "from" not in kinds:
@@ -68,15 +68,17 @@ class _Block:
 
 
 def label_of(low: str) -> str:
-    """The field that a line `Label: value` shows, "" if none; programs write the label bold as
-    `*Label:*`.
+    """The field of a line `Label: value`; "" if it is not such a line. Programs write a bold label
+    as `*Label:*`.
     """
     label, colon, _ = low[: MAX_LABEL_CHARS + 4].partition(":")
     return LABELS.get(label.strip(_BOLD), "") if colon else ""
 
 
 def header_end(lines: list[str], index: int, *, below_rule: bool = False) -> int:
-    """The line after the header block that begins at `index`, 0 if none begins there."""
+    """The index of the line after the header block that begins at `index`; 0 if none begins
+    there.
+    """
     if label_of(lines[index].lower()) not in ("from", "subject", "sent"):
         return 0
     block = _Block()
@@ -103,13 +105,13 @@ def header_end(lines: list[str], index: int, *, below_rule: bool = False) -> int
 
 
 def _has_all(block: _Block, lines: list[str], blank: int) -> bool:
-    """Whether the block ends with this blank line: no other label follows it."""
+    """Whether the block ends at this blank line: no other label follows it."""
     following = lines[blank + 1] if blank + 1 < len(lines) else ""
     kind = label_of(following.lower())
     return not kind or kind in block.kinds
 
 
 def _with_plain_label(line: str) -> str:
-    """The line with one space after its label and none before the colon."""
+    """The line with one space after the label's colon and none before it."""
     label, _, value = line.partition(":")
     return f"{label.strip(_BOLD)}: {value}"

@@ -13,12 +13,12 @@ from services.case_writer.reading.mime.uuencoded import UuencodedFile, extract
 from services.case_writer.reading.model import AMBIGUOUS, Defects, ReadingLimits
 from services.case_writer.reading.text.plain import body_text
 
-_MOST_BOUNDARIES = 20  # looked for in each text
+_MOST_BOUNDARIES = 20  # searched for in each text
 
 
 class TextParts:
-    """Reads the text parts of `raw`, adding to `defects`; `files` are those that were uuencoded in
-    them.
+    """Reads the text parts of `raw` and adds to `defects`. `files` are the files that were
+    uuencoded in them.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class TextParts:
         return text
 
     def _without_closing_lines(self, content: bytes) -> bytes:
-        """The text without the last boundary line of a multipart that it does not belong to."""
+        """The text without a closing boundary line, which does not belong to it."""
         for line, pattern in self._closings.items():
             if line in content:
                 content, count = pattern.subn(b"", content)
@@ -52,8 +52,7 @@ class TextParts:
         return content
 
     def _bounded(self, data: bytes, content_type: str) -> bytes:
-        """As many bytes as the limit may need at four bytes a letter, up to a line's end.
-
+        """As many bytes as the limit may need at four bytes per character, up to the end of a line.
         The rest would be cut anyway.
         """
         is_html = content_type.endswith("html")
@@ -66,7 +65,9 @@ class TextParts:
 
 
 def _closing_lines(parts: list[Part]) -> dict[bytes, re.Pattern[bytes]]:
-    """What ends the multiparts that the mail declares, with the pattern of the whole line."""
+    """The closing boundary of each multipart that the mail declares, with a pattern of the whole
+    line.
+    """
     declared = (part.boundary or part.parameters.boundary() for part in parts)
     lines = [b"--" + boundary + b"--" for boundary in dict.fromkeys(declared) if boundary]
     return {

@@ -1,13 +1,11 @@
-"""The text of a text part: charset, line ends, format=flowed (RFC 3676). Bytes in, clean text
-out.
-"""
+"""Decodes a text part: charset, line ends, format=flowed (RFC 3676). Bytes in, clean text out."""
 
 import re
 
 from services.case_writer.reading.mime.parameters import Parameters
 from services.runtime.mail.charsets import codec_of, decode
 
-# Controls but tab and line feed; U+FFFE and U+FFFF are not characters.
+# Control characters except tab and line feed; U+FFFE and U+FFFF are not characters.
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]+")
 _CONTROL_BYTES = bytes({*range(0x20), 0x7F} - {0x09, 0x0A})
 _LINE_END = re.compile("\r\n?|[\x85\u2028\u2029]")
@@ -32,7 +30,7 @@ def body_text(data: bytes, parameters: Parameters, content_type: str) -> tuple[s
             "utf-32",
         ):
             charset = named
-    if is_html:  # its parser takes controls out
+    if is_html:  # its parser removes control characters
         return decode(data, charset)
     plain = _plain(data, charset)
     text, repaired = decode(data if plain is None else plain, charset)
@@ -46,18 +44,17 @@ def body_text(data: bytes, parameters: Parameters, content_type: str) -> tuple[s
 
 
 def _plain(data: bytes, charset: str | None) -> bytes | None:
-    """The bytes of a text that is clean but for its line ends, with `\\n` for these; None if it may
-    not be clean.
+    """The bytes of a text with `\\n` as line ends; None if it may need any other cleaning.
 
-    Bytes are looked at and changed at a fraction of what the same costs in text.
+    Searching and changing bytes costs a fraction of the same in text.
     """
     codec = codec_of(charset) or "ascii"
     if data.isascii():
-        # others spell letters in ASCII
+        # other charsets encode characters as ASCII bytes
         is_spelled_so = codec in ("ascii", "utf-8") or codec.startswith(("iso8859", "cp"))
     else:
-        # The controls and separators beyond ASCII begin so in UTF-8: C2 80 to C2 9F, E2 80 A8, E2
-        # 80 A9, EF BF BE.
+        # In UTF-8, the controls and separators beyond ASCII begin like this: C2 80 to C2 9F, E2 80
+        # A8, E2 80 A9, EF BF BE.
         is_spelled_so = codec == "utf-8" and not (
             b"\xc2" in data or b"\xef" in data or (b"\xe2" in data and b"\xe2\x80" in data)
         )
@@ -68,33 +65,31 @@ def _plain(data: bytes, charset: str | None) -> bytes | None:
 
 
 def clean(text: str) -> str:
-    """Line ends as `\\n`, no controls."""
+    """The text with `\\n` as line ends and without control characters."""
     if "\r\n" in text:
         text = text.replace("\r\n", "\n")
     return text if _is_clean(text) else _CONTROL.sub("", _LINE_END.sub("\n", text))
 
 
 def without_controls(text: str) -> str:
-    """`text` without controls but tab and line feed."""
+    """The text without control characters, except tab and line feed."""
     return text if _is_clean(text) else _CONTROL.sub("", text)
 
 
 def _is_clean(text: str) -> bool:
-    """Cheaper by far than a regular expression; a blank of another script only makes the caller
-    look closer.
+    """Whether the text is clean. Far cheaper than a regular expression; False for a text with
+    unusual spaces, which the caller then examines.
     """
     return text.replace("\n", "").replace("\t", "").replace("\xa0", "").isprintable()
 
 
 def unflow(text: str, *, delete_space: bool) -> str:
-    """Paragraphs of format=flowed as one line each; quoted ones with their marks, `> ` at the
-    front.
-
-    A line that ends with a blank goes on in the next one of the same quote depth (RFC 3676 section
+    """The text with one line per paragraph of format=flowed; quoted paragraphs begin with `> `. A
+    line that ends with a space continues in the next line of the same quote depth (RFC 3676 section
     4.1); the signature line `-- ` never does.
     """
     paragraphs: list[str] = []
-    open_depth = -1  # quote depth of a paragraph that goes on
+    open_depth = -1  # quote depth of a paragraph that continues
     pieces: list[str] = []
     for line in text.split("\n"):
         content = line.lstrip(">")

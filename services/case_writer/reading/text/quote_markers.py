@@ -1,7 +1,6 @@
-"""The words by which mail programs mark what an author did not write now, in sixteen languages.
-
-All in lower case. They are matched against whole lines, a line's first words or whole words of a
-short line.
+"""The words with which mail programs mark text that is not the author's own, in sixteen languages.
+They are in lower case, and are compared with whole lines, the first words of a line, or whole words
+of a short line.
 """
 
 # ruff: noqa: RUF001 - words in Cyrillic letters
@@ -11,8 +10,7 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# The header that Outlook and others put above a quoted or forwarded mail, by the field that a line
-# of it shows.
+# The labels of the header that Outlook and others put above a quoted or forwarded mail, by field.
 _LABELS = {
     "from": "from|od|von|de|da|van|från|fra|odesílatel|absender|nadawca|от|від|отправитель|expéditeur|mittente|"
     "remitente|remetente|avsändare|afsender|avsender|afzender|lähettäjä",
@@ -28,7 +26,7 @@ _LABELS = {
 }
 LABELS = {word: kind for kind, words in _LABELS.items() for word in words.split("|")}
 MAX_LABEL_CHARS = max(map(len, LABELS))
-# people write these as well
+# people write these labels, too
 DATE_LABELS = frozenset({"date", "data", "datum", "fecha", "dato", "дата", "päivämäärä", "pvm"})
 
 # Between dashes: `-----Original Message-----`.
@@ -50,7 +48,7 @@ alkuperäinen viesti|välitetty viesti|edelleenlähetetty viesti|исходно�
 початкове повідомлення|переадресоване повідомлення""".replace("\n", "|").split("|")
 )
 
-# A line of its own above a forwarded mail, followed by such a header.
+# Lines above a forwarded mail, followed by such a header.
 FORWARDS = frozenset(
     """anfang der weitergeleiteten nachricht|begin forwarded message|début du message réexpédié
 début du message transféré|początek przekazanej wiadomości|początek przekazywanej wiadomości
@@ -66,7 +64,7 @@ STARTERS = (
     "cytowanie ",
 )  # fmt: skip
 
-# What it says.
+# The verbs of an attribution.
 VERBS = _words(
     """wrote writes said pisze napisał napisała napisał(a) napisano napisali napisana schrieb
     schreibt geschrieben écrit escribió escribio scritto schreef skrev skriver napsal napsala
@@ -74,7 +72,7 @@ VERBS = _words(
     написав(ла) написав(-ла) пише kirjoitti quoting cytowanie zitat"""
 )
 
-# What surrounds the date, the name and the verb in the attributions of programs.
+# The words around the date, the name and the verb in the attributions of programs.
 GLUE = _words(
     """on at på am pm um uhr w dniu dnia o godz g r le à a.m p.m el a las los il giorno alle ore op
     om den det dne v ve klo kl г р о в em de às à(s à(s) as no dia heeft het volgende ha hat
@@ -99,11 +97,10 @@ CALENDAR_WORDS = _words(
     gmt utc mez mesz cet cest est edt pst pdt cst mst z"""
 )
 
-# In Finnish; elsewhere in a line these are words of other languages.
+# Finnish; elsewhere in a line they are words of other languages.
 FIRST_WORDS = frozenset({"ma", "ti", "ke", "to", "pe", "la", "su"})
 
-# People, not programs, write these where a program puts the name of who wrote: pronouns, titles,
-# articles.
+# In place of the author's name, only people write these words: pronouns, titles, articles.
 PERSONAL = _words(
     """i you he she we they it me us him her your our my his their this that the a an mr mrs ms
     miss sir madam ja ty on ona wy oni pan pani państwo pana nasz nasza wasz wasza mój
@@ -116,7 +113,7 @@ PERSONAL = _words(
     minä sinä hän te herra rouva
     vores deres as but and und aber ale lecz mais pero maar а но и"""
 )
-# The words by which sentences join what they are about; in capitals as here, or in lower case.
+# Words that connect the parts of a sentence; capitalized as here, or in lower case.
 SENTENCE_WORDS = _words("I As What When Who How Co Jak Was Wie Que Como Che Come Wat Hoe")
 RELATIONS = _words(
     """to with for about sent agreed following do dla mit an für über pour avec con com per voor
@@ -124,13 +121,13 @@ RELATIONS = _words(
     inviato verzonden"""
 )
 ARTICLES = _words("der die das den the le la les el il lo het")
-# They appear in lower case between the words of a name.
+# Words in lower case between the words of a name.
 PARTICLES = _words(
     "von van der den de da di del della la le el bin al ter ten zu zur dos du y e i via und and & of"
 )
 
-# The lines by which programs of telephones and others sign, by their beginning and the words that
-# may follow it.
+# The lines that programs on phones and others add as a signature: how they begin, and the words
+# that may follow.
 DEVICE_STARTS = (
     "sent from my", "sent from", "sent via", "sent with", "sent using", "get",
     "wysłane z mojego", "wysłane z mojej", "wysłano z mojego", "wysłane z", "wysłano z",
@@ -160,7 +157,7 @@ DEVICE_PRODUCTS = _words(
     iphonesta iphonestani ipadista ipadistani androidista outlookista galaxy-laitteestani
     galaxy-puhelimesta galaxysta galaxy-smartphone android-gerät telekom"""
 )
-# The beginnings that advertise a program; a telephone is none.
+# How lines begin that advertise a program; a phone is not advertised like this.
 DEVICE_OFFERS = _words(
     "get download pobierz holen obtenez télécharger obter obtenga obtener scarica ottieni získejte stáhnout отримайте "
     "получить hämta skaffa hent få skaff hanki získat отримати скачать завантажити загрузить"
@@ -170,7 +167,7 @@ DEVICE_APOLOGIES = (
     "bitte entschuldigen sie meine kürze", "proszę wybaczyć moją zwięzłość",
     "excusez la brièveté", "disculpa mi brevedad", "excuse typos",
 )  # fmt: skip
-# With `my` before them, these are enough as well.
+# After `my`, these words are enough, too.
 DEVICE_THINGS = _words(
     """phone smartphone smartphona smartfona mobile handy mobiltelefon telefon telefonu telefonem
     telefonie tablet tabletu tableta tablette téléphone móvil movil teléfono celular telemóvel
@@ -189,7 +186,7 @@ DEVICE_OTHERS = _words(
     laitteesta minun na auf urządzeniu correio pošty e-post chytrého telefonu"""
 )
 
-# The footers of mailing lists, below a rule or `--`.
+# Footers of mailing lists, below a rule or `--`.
 LIST_FOOTERS = (
     "mailing list", "unsubscribe", "you received this message because you are subscribed",
     "google groups", "listinfo", "mailing-liste", "mailingliste", "lista dyskusyjna",
@@ -197,36 +194,36 @@ LIST_FOOTERS = (
     "mailinglijst", "рассылк",
 )  # fmt: skip
 
-# No footer says these; the author does.
+# Words of an author that no footer contains.
 FIRST_PERSON = _words(
     """me my i us mich mir ich uns mnie mój moi nas moje je mon moi nous mi yo nos io mio mia ci meu minha eu mij mijn
     ik ons mě mne mi nás мене мій мне меня мой нас jag mig min oss jeg meg mig os minut minä meidät"""
 )
 
-# What makes a line with numbers part of a signature.
+# Words that make a line with numbers part of a signature.
 SIGNATURE_WORDS = (
     "tel", "tél", "gpg", "phone", "fon", "mob", "fax", "faks", "kom.", "nip", "regon", "krs",
     "vat", "www.", "http", "@", "ul.", "str.", "straße", "strasse", "street", "road", "avenue",
     "rue ", "calle", "via ", "hrb", "ust", "gmbh", "sp. z", "ltd", "inc", "ičo", "siret", "тел",
     "gsm", "cell", "iban", "al.", "av.", "+",
 )  # fmt: skip
-# Words that lines of a signature have before a colon, in addition to those above.
+# Words before a colon in lines of a signature, in addition to those above.
 CONTACTS = _words(
     "t m f p e w skype web adres address adresse office biuro büro key fingerprint linkedin twitter github signal "
     "whatsapp telegram matrix xmpp jabber pgp direct zentrale centrala mail e-mail email sitz "
     "geschäftsführer amtsgericht registergericht"
 )
-# With these a line of a letter begins, or it has them within.
+# Words in the text of a letter.
 REQUESTS = _words(
     """please proszę prosimy bitte voici merci order orders zamówienie zamawiam bestellung bestelle commande
     pedido ordine ordini bestelling objednávka заказ замовлення beställning bestilling total totaal suma kwota razem
     summe gesamt ps p.s ps. next item items pozycja pozycje artikel delivery dostawa lieferung livraison we ich wir
     je nous my ja will can thanks thank dziękuję danke see"""
 )
-# A number before or after one of these counts goods.
+# Units: a number before or after one of these is a quantity of goods.
 UNITS = _words(
     """x × pcs pc pieces piece szt szt. sztuk sztuki stk stück stueck kg cm mm boxes box units unit
     palet palety pallets pallet pairs kartons kartony paczek paczki ks kusů шт шт. штук styck stuks
     unidades pièces pezzi unità bottles bags packs rolls sets eur pln usd zł € $ qty"""
 )
-WEAK_UNITS = _words("g l m m2 m² t st")  # in an address, too
+WEAK_UNITS = _words("g l m m2 m² t st")  # also occurs in addresses

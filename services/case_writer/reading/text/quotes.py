@@ -1,8 +1,7 @@
-"""What the author wrote now, apart from quotes, signature and forwarded header: a scanner of lines,
-linear in the text.
-
-If in doubt, everything is kept: answers between quoted lines keep their quotes, a mail that would
-be empty stays whole, and words alone cut nothing without the form that mail programs give them.
+"""Separates the author's own new text from quotes, signature and forwarded headers: a line scanner
+in linear time. If in doubt, everything is kept: answers between quoted lines keep their quotes, a
+mail that would be empty stays whole, and words alone are never enough without the form that mail
+programs give them.
 """
 
 from itertools import pairwise
@@ -21,12 +20,10 @@ from services.case_writer.reading.text.signatures import (
     is_signature,
 )
 
-_MAX_LINE = 400  # no mark of a mail program is longer
-_MAX_ATTEMPTS = (
-    3000  # lines looked at closely; a text with more of them is none that a program wrote
-)
+_MAX_LINE = 400  # no marker of a mail program is longer
+_MAX_ATTEMPTS = 3000  # lines examined closely; no text written by a program has more
 _ATTRIBUTION_LINES = 4
-_SHOWN_LINES = 14  # of a quote, looked at for the marks of programs
+_SHOWN_LINES = 14  # lines of a quote that are searched for the marks of programs
 _SIGNATURE_LINES = 12
 _SIGNATURES = 3
 _FOOTER_RULE = 10  # characters at least
@@ -37,14 +34,13 @@ _ODD_BLANKS = _WIDE_BLANKS + _INVISIBLE
 _TO_PLAIN = str.maketrans(dict.fromkeys(_WIDE_BLANKS, " ") | dict.fromkeys(_INVISIBLE))
 _RULE = "_-=* "
 _COLONS = ":\uff1a"
-_ENDS = ">\uff1a"  # of an attribution's line without a colon
+_ENDS = ">\uff1a"  # of an attribution line without a colon
 
 
 def strip_quotes(full_text: str, *, quotes_are_marked: bool = False) -> str:
-    """The part of `full_text` that its author wrote now; all of it if nothing marks the rest, or
-    nothing is left.
-
-    `quotes_are_marked` says that `>` came from the marks of HTML, so that only quotes follow it.
+    """The author's own new text in `full_text`; all of it if nothing marks the rest, or if nothing
+    would be left. `quotes_are_marked` means that each `>` comes from quotes marked in HTML, so that
+    only quotes follow it.
     """
     lines = _Lines(full_text, quotes_are_marked=quotes_are_marked)
     kept = lines.without_signature(lines.without_quotes(lines.without_original()))
@@ -60,7 +56,9 @@ class _Lines:
         self._attempts = 0
         self._text = text
         self.lines = text.split("\n")
-        has_odd_blanks = any(map(text.__contains__, _ODD_BLANKS))  # translating all lines is dear
+        has_odd_blanks = any(
+            map(text.__contains__, _ODD_BLANKS)
+        )  # translating all lines is expensive
         self._bare = list(map(_plain if has_odd_blanks else str.strip, self.lines))
         self._is_quoted = [False] * len(self._bare)
         if ">" in text:
@@ -73,7 +71,9 @@ class _Lines:
             self._mark_bars()
 
     def _rejoin_broken_addresses(self) -> None:
-        """A line broken before the end of `<address>` begins with `>` and is not a quote."""
+        """Rejoin lines that were broken inside `<address>`: the second one begins with `>` but is
+        not a quote.
+        """
         for index, bare in enumerate(self._bare):
             if (
                 index
@@ -84,8 +84,8 @@ class _Lines:
                 self._is_quoted[index] = False
 
     def _mark_bars(self) -> None:
-        """Lines that begin with `|` below an attribution are a quote; a table's rows end with it,
-        too.
+        """Mark lines that begin with `|` below an attribution as a quote, except rows of a table,
+        which also end with `|`.
         """
         index = 0
         while index < len(self._bare):
@@ -104,10 +104,10 @@ class _Lines:
             index = stop
 
     def without_original(self) -> range:
-        """The lines before an unmarked original: its header, a separator, or an attribution without
-        `>` after it.
+        """The lines before an unmarked original, which begins with its header, a separator, or an
+        attribution without `>` after it.
         """
-        passed = 0  # the header that the text itself begins with
+        passed = 0  # the end of a header that the text itself begins with
         for index in self._signed_lines():
             if index < passed or self._is_quoted[index]:
                 continue
@@ -130,8 +130,8 @@ class _Lines:
         return range(len(self.lines))
 
     def _signed_lines(self) -> list[int]:
-        """The lines with a sign that an original's first line or an attribution's last one has;
-        others have none.
+        """The lines that contain a sign of an original's first line or of an attribution's last
+        line.
         """
         ends = _ENDS if ">" in self._text or _COLONS[1] in self._text else ""
         verb = "wrote" if "wrote" in self._text else ""
@@ -148,7 +148,7 @@ class _Lines:
         ]
 
     def without_quotes(self, kept: range) -> range:
-        """Without a quote that is below or above all new text."""
+        """The lines without a quote below or above all new text."""
         if True not in self._is_quoted:
             return kept
         quoted = [index for index in kept if self._is_quoted[index]]
@@ -168,8 +168,8 @@ class _Lines:
         return range(last + 1, kept.stop) if after else range(top)
 
     def _shows_itself(self, quoted: list[int]) -> bool:
-        """Whether a program quoted these lines: a blank or twice quoted one among them, an
-        original's header.
+        """Whether a program quoted these lines: one of them is blank or quoted twice, or they
+        contain an original's header.
         """
         inner = [self._bare[index][1:].lstrip() for index in quoted]
         if self._quotes_are_marked or any(line[:1] in ("", ">") for line in inner):
@@ -190,7 +190,9 @@ class _Lines:
         )
 
     def _between(self, quoted: list[int]) -> list[int]:
-        """The lines between quoted ones, but for attributions: answers, if they are not blank."""
+        """The lines between quoted ones, without attributions. They are answers if they are not
+        blank.
+        """
         between: list[int] = []
         for above, below in pairwise(quoted):
             if below - above > 1:
@@ -198,8 +200,8 @@ class _Lines:
         return between
 
     def without_signature(self, kept: range) -> range:
-        """Without the signature below `-- `, a list's footer, and the last words of a telephone's
-        program.
+        """The lines without the signature below `-- `, the footer of a mailing list, and the line
+        of a device.
         """
         stop = self._without_device_lines(kept)
         for _ in range(_SIGNATURES):
@@ -218,8 +220,8 @@ class _Lines:
         return stop
 
     def _signature_start(self, kept: range) -> int | None:
-        """The line of the delimiter or rule that the last signature or footer of `kept` begins
-        with.
+        """The index of the delimiter or rule with which the last signature or footer of `kept`
+        begins.
         """
         below: list[str] = []
         for index in reversed(kept):
@@ -257,7 +259,7 @@ class _Lines:
         return bool(header_end(self._bare, index, below_rule=self._is_below_rule(index)))
 
     def _is_ruled_attribution(self, index: int) -> bool:
-        """`---- On Mon, 23 Nov 2026 Anna wrote ----`."""
+        """Whether the line is an attribution such as `---- On Mon, 23 Nov 2026 Anna wrote ----`."""
         bare = self._bare[index]
         if not (
             bare.startswith("--")
@@ -280,7 +282,9 @@ class _Lines:
         return (len(low) >= _FOOTER_RULE and not words) or words in SEPARATORS
 
     def _above_rules(self, index: int) -> int:
-        """Where the blank lines, drawn rules and titles of an original above `index` begin."""
+        """The index at which the blank lines, rules and titles of an original directly above
+        `index` begin.
+        """
         while index > 0 and (
             not (words := self._bare[index - 1].strip(_RULE))
             or _low(words).rstrip(":") in SEPARATORS
@@ -289,7 +293,7 @@ class _Lines:
         return index
 
     def _attribution_above(self, quoted: int) -> int:
-        """Where the attribution of a quote begins that starts at `quoted`; `quoted` itself if it
+        """The index at which the attribution of the quote at `quoted` begins; `quoted` itself if it
         has none.
         """
         above = quoted - 1
@@ -307,10 +311,9 @@ class _Lines:
         return bare[-1] in _COLONS or (bare[-1] == ">" and "@" in bare) or has_verb(bare[-20:])
 
     def _attribution_start(self, end: int, *, above_quote: bool) -> int | None:
-        """The first line of the attribution that ends with line `end`, programs wrap it; None if it
-        is none.
-
-        The shortest form counts, unless the lines above it are plainly its beginning.
+        """The index of the first line of the attribution that ends with line `end`; None if it is
+        not one. Programs wrap attributions. The shortest form counts, unless the lines above it are
+        clearly its beginning.
         """
         joined, found = "", None
         for start in range(end, max(end - _ATTRIBUTION_LINES, -1), -1):
@@ -345,7 +348,7 @@ class _Lines:
 
 
 def _is_open(line: str) -> bool:
-    """Whether a line ends within `<address>`: with its `<`, or with all but its `>`."""
+    """Whether a line ends inside `<address>`: with its `<`, or with everything except its `>`."""
     end = line[-_MAX_LINE:]
     opened = end.rfind("<")
     return opened > end.rfind(">") and (
@@ -354,10 +357,10 @@ def _is_open(line: str) -> bool:
 
 
 def _plain(line: str) -> str:
-    """A line without blanks at its ends, and with plain ones in it."""
+    """The line without spaces at its ends, and with plain spaces in it."""
     return line.strip() if line.isascii() else line.translate(_TO_PLAIN).strip()
 
 
 def _low(bare: str) -> str:
-    """A line as it is compared: in lower case; one that is too long to be a mark becomes none."""
+    """The line in lower case, for comparison; empty if it is too long to be a marker."""
     return "…" if len(bare) > _MAX_LINE else bare.lower()

@@ -1,5 +1,5 @@
-"""Text that programs add to the end of every mail of an author: the signature, the line of a
-device, the footer of a mailing list.
+"""Recognizes text that programs add to the end of every mail: the signature, the line of a device,
+the footer of a mailing list.
 """
 
 from services.case_writer.reading.text.quote_markers import (
@@ -30,7 +30,7 @@ _DISCLAIMERS = (
     "конфиденциальн", "umwelt", "rodo", "gdpr", "adresat", "registered",
 )  # fmt: skip
 _LETTERS = "abcdefghijklmnopqrstuvwxyz\xd7"
-# The last words of companies' names.
+# The last words of company names.
 _COMPANY_FORMS = frozenset(
     {
         "o.o.",
@@ -78,7 +78,7 @@ def is_signature(lines: list[str]) -> bool:
 
 
 def is_list_footer(lines: list[str]) -> bool:
-    """Whether the lines below a rule are what a mailing list adds to each mail."""
+    """Whether the lines below a rule are the footer of a mailing list."""
     if not lines or len(lines) > _MAX_LINES:
         return False
     text = "\n".join(lines).lower()
@@ -88,11 +88,9 @@ def is_list_footer(lines: list[str]) -> bool:
 
 
 def is_device_line(line: str) -> bool:
-    """Whether a program signed so: `Sent from my iPhone`, `Wysłane z iPhone'a`, `Get Outlook for
-    iOS`.
-
-    Every word must be known, and one must be a product, so that a sentence that begins alike is
-    none.
+    """Whether a program added the line: `Sent from my iPhone`, `Wysłane z iPhone'a`, `Get Outlook
+    for iOS`. Every word must be known, and one must be a product, so that sentences that only begin
+    like this do not match.
     """
     line = _without_links(line)
     if not line or len(line) > _MAX_DEVICE_CHARS:
@@ -161,12 +159,12 @@ def _is_model(word: str) -> bool:
 
 
 def _is_own(line: str, *, is_marked: bool) -> bool:
-    """Whether a line, in lower case, says something to the reader of this very mail."""
+    """Whether a line, in lower case, addresses the reader of this mail."""
     is_contact = any(word in line for word in SIGNATURE_WORDS)
     words = [word.strip(".,;:()!") for word in line.split()]
     if len(line) > _MAX_LINE_CHARS or _is_prose(line) or not REQUESTS.isdisjoint(words):
         return True
-    if words[0] == "i":  # elsewhere, a Polish `and`
+    if words[0] == "i":  # elsewhere it is a Polish `and`
         return True
     if _ends_sentence(line) or (line[0] in "-*•" and len(words) > 1 and not is_contact):
         return True
@@ -181,12 +179,14 @@ def _is_own(line: str, *, is_marked: bool) -> bool:
 
 
 def _is_lower(line: str) -> bool:
-    """Whether a line of several words has no capital: names and companies have some."""
+    """Whether a line of several words has no capital letter; names of people and companies have
+    some.
+    """
     return " " in line and line[0].isalpha() and line == line.lower()
 
 
 def _ends_sentence(line: str) -> bool:
-    """`Please answer.`, but not `Acme Sp. z o.o.`"""
+    """Whether the line ends like a sentence: `Please answer.`, but not `Acme Sp. z o.o.`"""
     if line[-1] in "?!":
         return True
     words = line.split()
@@ -194,9 +194,7 @@ def _ends_sentence(line: str) -> bool:
 
 
 def _counts(words: list[str], *, is_contact: bool, is_marked: bool) -> bool:
-    """Whether a line with numbers has those of an order, rather than of an address or a
-    telephone.
-    """
+    """Whether the numbers of a line are those of an order, not of an address or a telephone."""
     beside = [words[at] for at in _beside_numbers(words)]
     if not UNITS.isdisjoint(beside) or any(map(_is_amount, words)):
         return True
@@ -211,7 +209,7 @@ def _beside_numbers(words: list[str]) -> list[int]:
 
 
 def _is_amount(word: str) -> bool:
-    """`3x`, `20kg`, `x20`."""
+    """Whether a word is an amount: `3x`, `20kg`, `x20`."""
     number = word.rstrip(_LETTERS)
     return (number.isdigit() and word[len(number) :] in UNITS) or (
         word[:1] in "x\xd7" and word[1:].isdigit()
@@ -219,13 +217,15 @@ def _is_amount(word: str) -> bool:
 
 
 def _is_address(words: list[str]) -> bool:
-    """`00-001 Warszawa`, `12 Long Lane`, `Hauptplatz 5`: few words, one or two of them numbers."""
+    """Whether a line is an address: `00-001 Warszawa`, `12 Long Lane`, `Hauptplatz 5`. It has few
+    words, one or two of them numbers.
+    """
     return len(words) <= 7 and sum(word[:1].isdigit() for word in words) <= 3
 
 
 def _is_prose(line: str) -> bool:
-    """Whether a line, in any case, reads as a sentence: five words and more, ended or without marks
-    and numbers.
+    """Whether a line, in upper or lower case, reads as a sentence: five words or more, with an end
+    of a sentence or without marks and numbers.
     """
     words = line.split()
     if len(words) < _PROSE_WORDS or any(word in line for word in ("tel", "tél", "http", "@")):
