@@ -1,4 +1,5 @@
 """Reads a mail in a child process that can be killed, so that no mail exceeds its time and memory.
+
 The child returns the reading as MessagePack. It writes the contents of the attachments to a file,
 one after the other.
 """

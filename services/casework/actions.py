@@ -14,7 +14,9 @@ class _Action(
 
 
 class Move(_Action, frozen=True, kw_only=True, tag="move"):
-    """Move the case to `stage`; with `process`, to that process (None: its own initial stage)."""
+    """Move the case to `stage`, or to `process`. If `stage` is None, to the initial stage of
+    `process`.
+    """
 
     stage: str | None = None
     process: str | None = None
@@ -39,7 +41,7 @@ class SetDue(_Action, frozen=True, kw_only=True, tag="set-due"):
 
 
 class SetFields(_Action, frozen=True, kw_only=True, tag="set-fields"):
-    """Set fields by name, as a person types them; None removes one."""
+    """Set fields by name, with values as a person types them. None removes a field."""
 
     fields: dict[str, str | bool | None]
 
@@ -69,7 +71,7 @@ class Reopen(_Action, frozen=True, kw_only=True, tag="reopen"):
 
 
 class MergeInto(_Action, frozen=True, kw_only=True, tag="merge"):
-    """Merge the case into `target`: its number leads there from now on."""
+    """Merge the case into `target`. From now on its number leads there."""
 
     target: int
 

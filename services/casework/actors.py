@@ -17,10 +17,10 @@ _BUILT_IN = frozenset({READER, WORKER, MANAGER})
 class ActingAs:
     """An actor, with everything that determines their roles.
 
-    `everything` is for an operator who has the database itself at hand, such as someone at the
-    command line, for the desk's administrators, and for rules of the process: they hold every role.
-    `limited_to` are the roles of a token that has fewer than its owner; None when there is no such
-    limit. `user` is whose roles count if it is not the actor: the owner of a token.
+    `everything` grants every role: to operators with access to the database, such as someone at the
+    command line, to the desk's administrators, and to rules of the process. `limited_to` are the
+    roles of a token that has fewer than its owner; None if there is no such limit. `user` is the
+    person whose roles count if that is not the actor, such as the owner of a token.
     """
 
     actor: Actor
@@ -30,10 +30,10 @@ class ActingAs:
     user: str | None = None
 
     def roles_in(self, process: Process) -> frozenset[str]:
-        """The roles in a process, empty for someone who may not even read there.
+        """The roles in a process; empty for someone who may not even read there.
 
-        `manager` and every role of the process's own include `worker`, which includes `reader`. A
-        process without an access table makes everyone with an account a worker.
+        `manager` and all roles that the process defines include `worker`, which includes `reader`.
+        In a process without an access table, everyone with an account is a worker.
         """
         if self.everything:
             held = _BUILT_IN | {rule.role for rule in process.access}

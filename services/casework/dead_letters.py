@@ -1,6 +1,4 @@
-"""Lists dead letters, returns them to their queues, and removes them with a note of who did it and
-why.
-"""
+"""Lists dead letters, requeues them, and removes them with a record of who did it and why."""
 
 import asyncio
 import uuid
@@ -16,16 +14,16 @@ from services.runtime.broker.topology import dead_name
 from services.runtime.store.blobs import Blobs
 from services.runtime.store.mongo import Store
 
-MAX_LETTERS = 200  # of a queue at once: they are held while they are browsed
+MAX_LETTERS = 200  # of a queue at once: letters stay unacknowledged while they are browsed
 Allowed = Callable[[DeadLetter], bool]
 Act = Callable[[Found, DeadLetter], Awaitable[None]]
 
 
 class DeadLetters:
-    """The dead letters of `origins`, the queues that messages failed in.
+    """The dead letters of `origins`, the queues in which messages failed.
 
-    Methods raise TransientError. They take turns: while a queue is browsed, its messages are held,
-    so that another call would find it empty.
+    Methods raise TransientError. Calls wait for each other: while a queue is browsed, its messages
+    are unacknowledged, and another call would find it empty.
     """
 
     def __init__(self, broker: Broker, origins: Collection[str]) -> None:
@@ -34,7 +32,7 @@ class DeadLetters:
         self._turn = asyncio.Lock()
 
     async def browse(self, allowed: Allowed) -> list[DeadLetter]:
-        """The letters that may be seen, oldest first in each queue, at most 200 of each."""
+        """The letters that may be seen, at most 200 of each queue, oldest first."""
         async with self._turn:
             found = []
             for origin in self._origins:
@@ -63,7 +61,9 @@ class DeadLetters:
         return await self._each(ids, allowed, act)
 
     async def _each(self, ids: Collection[str], allowed: Allowed, act: Act) -> list[str]:
-        """Duplicates in a queue have the same id, and are all acted upon."""
+        """Apply an action to the letters with these ids. All duplicates of a letter have the same
+        id.
+        """
         done: dict[str, None] = {}
         async with self._turn:
             for origin in self._origins:
@@ -78,8 +78,8 @@ class DeadLetters:
 async def browse_letters(
     broker: Broker, origin: str, limit: int | None = MAX_LETTERS
 ) -> AsyncGenerator[tuple[Found, DeadLetter], None]:
-    """The dead letters of a queue, oldest first; each is held until the end, so that none is listed
-    twice. `limit` None is for all. Raises TransientError.
+    """The dead letters of a queue, oldest first. Each stays unacknowledged until the end, so that
+    none is listed twice. `limit` None lists all. Raises TransientError.
     """
     async with browse_queue(broker, dead_name(origin)) as queue:
         seen = 0
@@ -92,7 +92,7 @@ async def browse_letters(
 
 async def requeue_letter(broker: Broker, found: Found, letter: DeadLetter) -> None:
     """Return a letter to the queue in which it failed. Raises TransientError."""
-    # Directly to its queue: the exchange would archive it again.
+    # Published directly to the queue, because the exchange would archive it again.
     await broker.publish(Outgoing.copy_of(letter.delivery, letter.origin, letter.headers))
     await found.take()
 

@@ -1,8 +1,8 @@
 """Whether an action is allowed, and what it changes. Pure.
 
 There is one function per action. Each takes the situation and returns changes, or raises
-`ActionRefusedError`. Everyone who works on a case goes through `decide`, so that rules cannot
-differ between the command line, the desk and programs.
+`ActionRefusedError`. The command line, the desk and programs all use `decide`, so that their rules
+cannot differ.
 """
 
 from collections.abc import Callable, Mapping

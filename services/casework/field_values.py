@@ -22,7 +22,7 @@ _BLANKS = re.compile(r"[\s\u00a0\u202f]+")
 
 
 class InvalidFieldError(ValueError):
-    """A value that is not of its field's type; `hint` shows what one looks like."""
+    """A value that is not of its field's type; `hint` shows a valid one."""
 
     def __init__(self, problem: str, hint: str) -> None:
         super().__init__(problem)
@@ -65,7 +65,7 @@ def _choice(field: Field, text: str) -> str:
 
 
 def number(text: str) -> str:
-    """`1 234,5` and `1,234.5` as `1234.5`. Raises InvalidFieldError when it can be read in two
+    """`1 234,5` and `1,234.5` as `1234.5`. Raises InvalidFieldError if it can be read in two
     ways.
     """
     found = _AMOUNT.fullmatch(text.strip())
@@ -77,7 +77,7 @@ def number(text: str) -> str:
 
 
 def money(text: str) -> str:
-    """`1 234,56 zł` as `1234.56 PLN`. Raises InvalidFieldError, also when the currency is
+    """`1 234,56 zł` as `1234.56 PLN`. Raises InvalidFieldError, even if only the currency is
     missing.
     """
     amount, currency = _without_currency(text)
@@ -95,7 +95,7 @@ def money_text(amount: Decimal, currency: str) -> str:
 def iso_date(text: str) -> str:
     """`29.11.2026`, `29-11-2026`, `29/11/2026` and `2026-11-29` as `2026-11-29`; day before month.
 
-    A date with slashes is read so only when the day cannot be a month. Raises InvalidFieldError.
+    A date with slashes is accepted only if the day cannot be a month. Raises InvalidFieldError.
     """
     hint = "write 2026-11-29 or 29.11.2026"
     year_first = re.fullmatch(r"([0-9]{4})([-./])([0-9]{1,2})\2([0-9]{1,2})", text)
@@ -135,9 +135,9 @@ def nip(text: str) -> str:
 
 
 def iban(text: str) -> str:
-    """An account number without blanks, its checksum verified (ISO 13616, modulus 97).
+    """An account number without spaces, its checksum verified (ISO 13616, modulus 97).
 
-    26 bare digits are a Polish account. Raises InvalidFieldError.
+    26 digits without a country are a Polish account. Raises InvalidFieldError.
     """
     compact = re.sub(r"[\s\u00a0-]", "", text).upper()
     if re.fullmatch(r"[0-9]{26}", compact):
@@ -220,7 +220,7 @@ def _without_currency(text: str) -> tuple[str, str | None]:
 
 
 def _decimal(text: str) -> str | None:
-    """Digits with a decimal point, without group separators; None when the text is ambiguous."""
+    """Digits with a decimal point, without group separators; None if the text is ambiguous."""
     compact = _BLANKS.sub(" ", text.strip()).replace("'", " ").replace("\u2019", " ")
     points, commas = compact.count("."), compact.count(",")
     if points and commas:
@@ -234,7 +234,7 @@ def _decimal(text: str) -> str | None:
         sign = "." if points else ","
         behind = compact.rpartition(sign)[2]
         before = compact.partition(sign)[0]
-        # 1.234 and 1,234 can be meant in thousands or in thousandths; 0,234 and 1 234,567 cannot.
+        # 1.234 and 1,234 can mean thousands or thousandths; 0,234 and 1 234,567 cannot.
         if len(behind) == 3 and before not in {"0", ""} and " " not in before and len(before) <= 3:
             return None
         decimal, group = sign, ""
@@ -248,8 +248,8 @@ def _decimal(text: str) -> str | None:
 
 
 def _grouped(whole: str, group: str) -> bool:
-    """Whether the part before the decimal sign is digits, in groups of three if there are
-    separators.
+    """Whether the part before the decimal separator is digits, in groups of three if they are
+    separated.
     """
     separators = f"[ {re.escape(group)}]" if group else "[ ]"
     return re.fullmatch(rf"[0-9]+|[0-9]{{1,3}}(?:{separators}[0-9]{{3}})+", whole) is not None

@@ -1,7 +1,7 @@
-"""Computes the state of a case from its history. Pure. `apply` is the only place that defines what
-a change does to the case document: the repository writes what it returns, and the audit folds whole
-histories with it and compares. Counts, participants and `updated_at` are not part of the history:
-they follow from the comments.
+"""Computes the state of a case from its history. Pure. Only `apply` defines what a change does to
+the case document: the repository writes its result, and the audit folds whole histories with it and
+compares. Counts, participants and `updated_at` are not part of the history: they follow from the
+comments.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -32,7 +32,7 @@ from schemas.changes import (
 )
 from schemas.stored import Case, Person
 
-# What a history determines; everything else of a case follows from its comments.
+# The fields that a history determines. Everything else in a case follows from its comments.
 FOLDED = (
     *(
         "process",
@@ -51,7 +51,7 @@ FOLDED = (
 
 
 def apply(case: Case, change: Change) -> Case:
-    """The case after `change`. Raises ValueError when the change does not follow the case's
+    """The case after `change`. Raises ValueError if the change does not follow the case's
     revision.
     """
     if change.case != case.number or change.revision != case.revision + 1:
@@ -68,8 +68,8 @@ def effect(case: Case, change: Change) -> dict[str, Any]:
 
 
 def opening(change: Change) -> dict[str, Any]:
-    """The fields of a new case document that its first change determines. Raises ValueError for
-    another change.
+    """The fields of a new case document that its first change determines. Raises ValueError for any
+    other change.
     """
     match change.what:
         case Opened() as opened:
@@ -141,7 +141,9 @@ def _linked(case: Case, what: Linked, _at: datetime) -> dict[str, Any]:
 
 
 def _merged(case: Case, what: Merged, at: datetime) -> dict[str, Any]:
-    """Due dates stay, so that an unmerge restores exactly the earlier state."""
+    """The case after it is merged. Its due date stays, so that an unmerge restores exactly the
+    earlier state.
+    """
     if what.into is None:
         return {}
     closed = {"status": "closed", "closed_at": at} if case.status == "open" else {}

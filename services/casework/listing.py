@@ -9,17 +9,16 @@ from typing import Any, Literal
 Status = Literal["open", "closed"]
 SORT_FIELDS = {"updated": "updated_at", "opened": "opened_at", "due": "due_at", "number": "_id"}
 
-OVERDUE = {"status": "open", "overdue_at": {"$type": "date"}}  # what the index of overdue cases has
+OVERDUE = {"status": "open", "overdue_at": {"$type": "date"}}  # matches the index of overdue cases
 
 
 @dataclass(frozen=True)
 class CaseFilter:
-    """Which cases a list shows; None stands for all.
+    """Which cases a list shows. None means all.
 
-    `processes` limits the list to what the reader may see; None when they may see everything.
-    `assignee` is a user's address, `group:NAME`, or an empty text for cases that nobody works on;
-    `assignees` are several of these. `text` is looked for in title, opener and participants,
-    without regard to case.
+    `processes` limits the list to what the reader may see; None if they may see everything.
+    `assignee` is a user's address, `group:NAME`, or empty for unassigned cases; `assignees` are
+    several of these. `text` is searched for in title, opener and participants, ignoring case.
     """
 
     process: str | None = None

@@ -21,14 +21,14 @@ from services.runtime.settings import Mailbox, Process, Settings
 MAX_REFERENCES = 20
 MAX_SUBJECT_CHARS = 150
 MAX_TEXT_CHARS = (
-    1_000_000  # it is in the outbox and, twice, in the comment, whose document has 16 MiB at most
+    1_000_000  # the text is in the outbox and, twice, in the comment; a document has at most 16 MiB
 )
 MAX_HOLD_S = 86_400.0
 _ADDRESS = re.compile(
     r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?"
 )
 _ANSWER_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
-_MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,250}>")  # printable ASCII without blanks and brackets
+_MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,250}>")  # printable ASCII without spaces and brackets
 # The prefixes that mail programs put before the subject of an answer, in the languages of this
 # market; a subject may have several in a row.
 _REPLY_PREFIX = re.compile(r"(?:(?:re|odp|aw|antw|sv|vs)\s*(?:\[\d{1,3}\])?:\s*)+", re.IGNORECASE)
@@ -36,8 +36,8 @@ _REPLY_PREFIX = re.compile(r"(?:(?:re|odp|aw|antw|sv|vs)\s*(?:\[\d{1,3}\])?:\s*)
 
 @dataclass(frozen=True)
 class Answerable:
-    """The part of a case that an answer needs; the ids are those of the participants' latest mail,
-    None without one; `quotable` is that mail.
+    """The parts of a case that an answer needs. The ids are those of the participants' latest mail,
+    None if there is none; `quotable` is that mail.
     """
 
     number: int
@@ -51,7 +51,7 @@ class Answerable:
 
 
 class UnknownProcessError(CommandRefusedError):
-    """The settings of this service do not know the process of a case, yet or any more."""
+    """The settings of this service do not have the process of a case, or not yet."""
 
     def __init__(self, process: str) -> None:
         super().__init__(f"unknown-process: the settings have no process {process}")
@@ -59,7 +59,7 @@ class UnknownProcessError(CommandRefusedError):
 
 
 class OutgoingMailBuilder:
-    """Makes outgoing mails by the settings."""
+    """Builds outgoing mails as the settings say."""
 
     def __init__(self, settings: Settings, signer: MessageIdSigner) -> None:
         self._processes: Mapping[str, Process] = settings.processes
@@ -120,10 +120,10 @@ class OutgoingMailBuilder:
         )
 
     def notice(self, mail: AutomaticMail, case: Case, now: datetime) -> OutgoingMail | None:
-        """The mail that entering a stage sends; None when the process sends no mail, or nobody can
-        get it.
+        """The mail that is sent when a case enters a stage; None if the process sends no mail, or
+        if there is no usable recipient.
 
-        Subject and text are templates of the stage, filled in by the sender.
+        Subject and text are templates of the stage. The sender fills them in.
         """
         process = self._processes.get(case.process)
         if process is None or process.smtp is None:
@@ -150,15 +150,15 @@ class OutgoingMailBuilder:
         )
 
     def _usable(self, addresses: Iterable[str]) -> list[str]:
-        """The addresses to which mail can be sent, without our own, each once."""
+        """The addresses to which mail can be sent, without duplicates and our own."""
         found = [mailable(address) for address in addresses]
         return list(
             dict.fromkeys(address for address in found if address and not self._is_own(address))
         )
 
     def _recipients(self, answer: AnswerCase, case: Answerable) -> tuple[list[str], list[str]]:
-        """To and Cc: those given, each of which must be usable; else the participants, those of
-        them that are.
+        """To and Cc. If addresses are given, each must be usable; otherwise, the usable addresses
+        of the participants.
         """
         given = [*answer.to, *answer.cc]
         unusable = [address for address in given if mailable(address) is None]
@@ -180,7 +180,7 @@ class OutgoingMailBuilder:
         return to, cc
 
     def _subject(self, answer: AnswerCase, case: Answerable) -> str:
-        """The title with the reference in front, so that no other number precedes it."""
+        """The title with the case's reference before it, so that no other number comes first."""
         if answer.subject is not None:
             line = " ".join(answer.subject.split())[:MAX_SUBJECT_CHARS]
             return (
@@ -293,7 +293,7 @@ def _reply_to(mailbox: Mailbox | None, number: int, sender: str) -> str | None:
 
 
 def _bounded(references: list[str]) -> list[str]:
-    """The first and the last of them: RFC 5322 section 3.6.4 sets no bound, relays do."""
+    """The first and the last ids: RFC 5322 section 3.6.4 sets no limit, but relays do."""
     if len(references) <= MAX_REFERENCES:
         return references
     return [references[0], *references[1 - MAX_REFERENCES :]]

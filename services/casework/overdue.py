@@ -1,7 +1,8 @@
-"""Marks overdue cases: one change and one event when the due date passes, over all replicas.
+"""Marks overdue cases: one change and one event when the due date passes, however many replicas
+run.
 
-The time is the database's, so that a replica whose clock is wrong finds nothing too early. Marking
-a case increments its revision in the same transaction, so that one of two replicas is refused.
+The time is the database's, so that a replica with a wrong clock marks nothing too early. The
+transaction that marks a case increments its revision, so that of two replicas only one succeeds.
 """
 
 from datetime import datetime
@@ -62,7 +63,7 @@ class OverdueSweep:
         async def body(session: Session) -> bool:
             query = {"_id": case.number, **at_revision(case.revision)}
             if not await self._cases.update(query, {"$set": fields}, session):
-                return False  # another replica marked it, or the case moved on
+                return False  # another replica marked it, or the case changed
             await insert_history(self._store, written.changes, session)
             return True
 

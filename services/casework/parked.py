@@ -1,6 +1,6 @@
 """Parked and ignored mails in MongoDB: find, read, discard and retry them.
 
-The command line and the case writer's gauges use this repository; other services can as well.
+The command line, the desk and the case writer's gauges use this repository.
 """
 
 import uuid
@@ -32,9 +32,7 @@ _HINT_TOO_LARGE = (
 
 @dataclass(frozen=True)
 class ParkedFilter:
-    """Which mails a list or a retry selects; None stands for all. `ignored` selects ignored
-    mails.
-    """
+    """Which mails a list or a retry selects. None means all. `ignored` selects ignored mails."""
 
     reason: str | None = None
     process: str | None = None
@@ -68,7 +66,7 @@ class ParkedGroup:
 class ParkedMailRepository:
     """The mails that belong to no case. Methods raise TransientError in an outage.
 
-    `blobs` keeps what a retry publishes by reference; None suffices for all other methods.
+    `blobs` stores large mails that a retry publishes by reference; other methods do not need it.
     """
 
     def __init__(self, store: Store, blobs: Blobs | None = None) -> None:
@@ -115,7 +113,7 @@ class ParkedMailRepository:
         return await self._blobs.get(mail.raw)
 
     async def discard(self, mail: Mail, note: Discard) -> None:
-        """Ignore the mail for good, with a note of who did it and why. It stays whole.
+        """Ignore the mail for good, with a record of who did it and why. Its content is kept.
 
         Raises PermanentError if the mail got another outcome after it was read.
         """
@@ -124,7 +122,7 @@ class ParkedMailRepository:
             "outcome": "ignored",
             "reason": IgnoreReason.DISCARDED.value,
             "discarded": msgspec.to_builtins(note, builtin_types=(datetime,)),
-            # so that no writer that read the mail before overwrites this
+            # so that a writer that read the mail earlier does not overwrite this
             "written_by": uuid.uuid4().hex,
         }
         if not await self._mails.update(read, {"$set": changes}):
@@ -174,9 +172,7 @@ class ParkedMailRepository:
         return await builder.message(content, mail.received_at, origin="retry")
 
     async def changed(self, mails: Iterable[Mail]) -> list[Mail]:
-        """Those of `mails` whose outcome was written again since they were read, as they are
-        now.
-        """
+        """The current state of those `mails` whose outcome was rewritten since they were read."""
         read = {mail.id: mail.written_by for mail in mails}
         documents = await self._mails.find({"_id": {"$in": list(read)}})
         current = [from_document(document, Mail) for document in documents]

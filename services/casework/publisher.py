@@ -1,9 +1,10 @@
 """Publishes changes as events: the history is the outbox.
 
-Any process may run this, and all of them do: a process that dies between its commit and its
-publishing loses no event, because the next sweep of any other finds the publication that it left.
-An event may come twice. The first copies of a case's events come in the order of its revisions,
-since a publisher takes up a change only after everything before it in that case.
+Every process runs this. If a process dies between its commit and its publishing, no event is lost:
+the next sweep of another process finds the publication.
+
+An event may be published twice. The first copies of a case's events are in the order of its
+revisions, because a publisher publishes a change only after everything before it in that case.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -26,8 +27,8 @@ T = TypeVar("T")
 SWEPT_TOGETHER = 50
 REMOVED_TOGETHER = 1000
 SWEEP_INTERVAL_S = 1.0
-# Whoever writes changes publishes them at once and removes the publication a moment later; the
-# sweep is for what nobody publishes.
+# A writer publishes its changes at once and removes the publication shortly after. The sweep finds
+# what was not published.
 GRACE = timedelta(seconds=3)
 
 
@@ -45,10 +46,10 @@ class ChangePublisher:
         self._changes = store.collection(Change.COLLECTION)
         self._publications = store.collection(Publication.COLLECTION)
         self._outlet = outlet
-        self._done: list[str] = []  # publications to be removed by the next sweep
+        self._done: list[str] = []  # publications that the next sweep removes
 
     async def publish(self, changes: Sequence[Change]) -> None:
-        """Publish all changes of one transaction, with what is still unpublished before them.
+        """Publish all changes of one transaction, and unpublished ones before them.
 
         Raises TransientError; a sweep publishes them then.
         """
@@ -58,7 +59,7 @@ class ChangePublisher:
             self._done.append(changes[0].id)
 
     async def catch_up(self, cases: Collection[int]) -> None:
-        """Publish what is unpublished of these cases. Raises TransientError."""
+        """Publish the unpublished changes of these cases. Raises TransientError."""
         if cases:
             waiting = await self._publications.find({"cases": {"$in": sorted(cases)}})
             await self._send(
@@ -66,7 +67,7 @@ class ChangePublisher:
             )
 
     async def sweep(self, grace: timedelta = GRACE) -> int:
-        """Publish what is unpublished after `grace`; returns how many changes. Raises
+        """Publish changes that are unpublished after `grace`; returns how many. Raises
         TransientError.
         """
         await self._remove_done()
@@ -84,7 +85,7 @@ class ChangePublisher:
             await self._remove_done()
 
     async def run(self, stop: Stop) -> None:
-        """Sweep until `stop`. An outage is waited for."""
+        """Sweep until `stop`. Waits during an outage."""
         while not await stop.wait(SWEEP_INTERVAL_S):
             await self._swept()
         await self._swept()
@@ -99,7 +100,9 @@ class ChangePublisher:
                 log.info("events_published_late", changes=published)
 
     async def _publish_before(self, changes: Sequence[Change]) -> None:
-        """What other processes left unpublished in the same cases, below these revisions."""
+        """Publish changes of the same cases that other processes left unpublished, below these
+        revisions.
+        """
         ordered = sorted(changes, key=lambda change: change.revision, reverse=True)
         first = {change.case: change.revision for change in ordered}
         cases = sorted(case for case, revision in first.items() if revision > 1)
@@ -125,7 +128,9 @@ class ChangePublisher:
             await publish_each(self._outlet, ordered, event_message)
 
     async def _remove_done(self) -> None:
-        """What is lost with the process is published again."""
+        """Remove publications of published changes. If the process dies first, they are published
+        again.
+        """
         while self._done:
             ids = self._done[:REMOVED_TOGETHER]
             await self._publications.delete({"_id": {"$in": ids}})
@@ -143,13 +148,13 @@ async def publish_each(
     for source in sources:
         try:
             messages.append(message(source))
-        except Exception:  # a fault of ours, met by this event
+        except Exception:  # a bug that this event triggers
             log.exception("event_not_published", source=type(source).__name__)
     try:
         await outlet.publish_all(messages)
     except TransientError:
         raise
-    except Exception as error:  # noqa: BLE001 - logged with the one that it belongs to: the others go out
+    except Exception as error:  # noqa: BLE001 - logged with its source; the others are published
         log.warning("events_published_one_by_one", error=error)
         for outgoing in messages:
             await _publish_alone(outlet, outgoing)

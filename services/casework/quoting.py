@@ -14,7 +14,7 @@ _ATTRIBUTIONS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class QuotedMail:
-    """The mail to quote: what its author wrote themselves, without what they quoted."""
+    """The mail to quote: its author's own text, without quotes in it."""
 
     name: str
     at: datetime
@@ -22,7 +22,9 @@ class QuotedMail:
 
 
 def quote(mail: QuotedMail, language: str) -> str:
-    """The attribution and the text after `> `; a text over MAX_QUOTED_CHARS is cut at a line."""
+    """The attribution, and the text with `> ` before each line. A text over MAX_QUOTED_CHARS is cut
+    at a line.
+    """
     attribution = _ATTRIBUTIONS.get(language, _ATTRIBUTIONS["en"]).format(
         at=mail.at, name=mail.name
     )

@@ -38,7 +38,7 @@ class WrittenChanges:
         now: datetime,
         mail_key: str | None = None,
     ) -> None:
-        """Let `whats` happen to a case, after what happened to it before."""
+        """Append the changes `whats` to those of a case."""
         self.before.setdefault(case.number, case)
         current = self.cases.get(case.number, case)
         if current.revision == 0:
@@ -107,7 +107,7 @@ def adoption(case: Case) -> Adopted:
 
 
 def with_participants(case: Case, what: What) -> Case:
-    """Merging and unmerging change who takes part; no other action does."""
+    """The case with the participants after a merge or an unmerge; no other action changes them."""
     if isinstance(what, Merged) and what.joined:
         return structs.replace(case, participants=[*case.participants, *what.joined])
     if isinstance(what, Unmerged) and what.left:

@@ -1,10 +1,12 @@
-"""An action that the rules do not allow: why, and what to do instead. Pure."""
+"""Errors for actions that are not allowed: why, and what to do instead. Pure."""
 
 from services.runtime.errors import PermanentError
 
 
 class ActionRefusedError(PermanentError):
-    """`reason` is a constant name for programs, `hint` says how to get what was wanted."""
+    """The rules do not allow the action. `reason` is a constant name for programs; `hint` says what
+    to do instead.
+    """
 
     def __init__(self, reason: str, problem: str, hint: str) -> None:
         super().__init__(f"{problem}; {hint}")
@@ -14,8 +16,8 @@ class ActionRefusedError(PermanentError):
 
 
 class StaleRevisionError(PermanentError):
-    """The case has changed since the actor saw it: `expected` is what they saw, `current` what it
-    is at.
+    """The case has changed since the actor saw it: `expected` is the revision that they saw,
+    `current` the present one.
     """
 
     def __init__(self, case: int, expected: int, current: int) -> None:

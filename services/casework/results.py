@@ -10,9 +10,9 @@ from services.casework.refusals import ActionRefusedError
 
 @dataclass(frozen=True)
 class Done:
-    """What an action did: the case as it is now, its new changes, and what else came of it.
+    """The result of an action: the case as it is now, its new changes, and the other effects.
 
-    `written` are the changes of all cases that the action concerned, for whoever publishes them.
+    `written` are the changes of all affected cases, for publishing.
     """
 
     case: Case
@@ -24,5 +24,5 @@ class Done:
 
 
 def no_such_case(number: int) -> ActionRefusedError:
-    """The same words for a case that does not exist and for one that the actor may not see."""
+    """The same error for a case that does not exist and for one that the actor may not see."""
     return ActionRefusedError("no-such-case", f"there is no case {number}", "check the number")

@@ -1,1 +1,1 @@
-"""Reads fields out of the mails of a case, with evidence for every value."""
+"""The service that reads fields from the mails of a case, with evidence for every value."""

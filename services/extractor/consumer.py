@@ -1,6 +1,4 @@
-"""Decodes what the queue delivers, reads the mails, and reports what was read to the case
-writer.
-"""
+"""Decodes the messages of the queue, reads the mails, and reports the values to the case writer."""
 
 import time
 from collections.abc import Sequence
@@ -37,7 +35,7 @@ class _Changed(msgspec.Struct):
 
 
 class _CaseEvent(msgspec.Struct):
-    """What the extractor needs of `schemas.cloud_events.CloudEvent`."""
+    """The parts of `schemas.cloud_events.CloudEvent` that the extractor needs."""
 
     type: str
     time: Moment
@@ -71,7 +69,9 @@ def decode_work(body: bytes) -> tuple[str | None, datetime | None]:
 
 
 class WorkConsumer:
-    """Mails that cannot be read for a fault of ours go to the dead letters and hold up nothing."""
+    """Handles the messages of the queue. If our own code fails on a mail, its message goes to the
+    dead letters and does not delay others.
+    """
 
     def __init__(
         self, extractor: FieldReader, broker: Broker, *, health: Health, stop: Stop
@@ -100,7 +100,9 @@ class WorkConsumer:
             metrics.EXTRACTION_LAG_SECONDS.observe(max(0.0, time.time() - at.timestamp()))
 
     async def _read(self, key: str, delivery: Delivery) -> FieldsRead | None:
-        """What was read; None for nothing, and if the message went elsewhere."""
+        """What was read; None if nothing was, or if the message was deferred or went to the dead
+        letters.
+        """
         try:
             read = await until_written(
                 partial(self._extractor.read, key),

@@ -1,5 +1,5 @@
-"""What the headers of a whole mail say to the rules: tags of addresses, and headers that one server
-added. Pure.
+"""Reads values for the rules from the headers of a whole mail: tags of addresses, and headers that
+a named server added. Pure.
 """
 
 import re
@@ -13,9 +13,9 @@ _RECEIVED = re.compile(rb"^received[ \t]*:", re.IGNORECASE | re.MULTILINE)
 
 
 def plus_tags(head: bytes, address: str) -> list[str]:
-    """The tags of `local+tag@domain` among the recipients, each once, where `address` is ours.
+    """The tags of `local+tag@domain` among the recipients, without duplicates; `address` is ours.
 
-    A number is that of a case, and no tag.
+    A number is that of a case, not a tag.
     """
     headers = MailHeaders.parse(head)
     own = address.lower()
@@ -31,8 +31,9 @@ def plus_tags(head: bytes, address: str) -> list[str]:
 def trusted_header(head: bytes, name: str, server: str) -> str | None:
     """The header `name` if `server` added it; None otherwise.
 
-    Every server puts its headers above those that were there (RFC 5321 section 4.4). So what stands
-    above the first `Received` was added by the server that this one names, and nothing else was.
+    Every server puts its headers above the existing ones (RFC 5321 section 4.4). Therefore the
+    headers above the first `Received`, and only those, were added by the server that this
+    `Received` names.
     """
     first = _RECEIVED.search(head)
     if first is None:

@@ -1,7 +1,7 @@
-"""Reads an attachment in a child process, which can be killed: no file exceeds its limits of time
-and memory.
+"""Reads an attachment in a child process that can be killed, so that no file exceeds its limits of
+time and memory.
 
-The question is a MessagePack header of name and type, which is its own length, and the content.
+The request is a MessagePack header with name and type, followed by the content.
 """
 
 import sys

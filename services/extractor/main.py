@@ -22,7 +22,7 @@ from services.runtime.settings import Settings
 from services.runtime.store.configured import keep_pinging, store_url, wait_for_store
 from services.runtime.store.mongo import Store
 
-BATCH = 10  # mails whose fields are reported together: the first one waits for the others
+BATCH = 10  # mails whose fields are reported together
 
 
 async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = ANY_HOST) -> None:
@@ -58,7 +58,7 @@ async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = A
 
 @asynccontextmanager
 async def opened_extractor(store: Store, settings: Settings) -> AsyncIterator[Extractor]:
-    """The extractor on a database; the child process that reads files ends after the block."""
+    """The extractor on a database. The child process that reads files ends with the block."""
     documents = IsolatedDocuments(max_memory_bytes=settings.extractor.max_memory_bytes)
     try:
         yield Extractor(MongoMails(store), documents, settings)

@@ -1,11 +1,11 @@
-"""What the extractor counts."""
+"""The metrics of the extractor."""
 
 from prometheus_client import Counter, Histogram
 
 from services.runtime.metrics import RETRIES, SECONDS
 
-# `kind` is the format of an invoice, `document` for a file that was not taken, another source of
-# values, or `mail`; `result` is `read`, `nothing`, or the flag that says what was wrong.
+# `kind` is the format of an invoice, `document` for a file without a valid invoice, another source
+# of values, or `mail`. `result` is `read`, `nothing`, or the flag that says what was wrong.
 EXTRACTIONS = Counter(
     "mailcase_extractions_total", "What was read in mails and their files", ["kind", "result"]
 )
@@ -20,7 +20,7 @@ EXTRACTION_LAG_SECONDS = Histogram(
 
 
 def introduce() -> None:
-    """Let the series begin at 0, so that the first extraction counts as a rise."""
+    """Start the series at 0, so that the first extraction is an increase."""
     RETRIES.labels("extract")
     for kind in ("ksef-fa2", "ksef-fa3", "ubl-invoice", "ubl-credit-note", "cii", "line"):
         EXTRACTIONS.labels(kind, "read")

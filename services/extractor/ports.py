@@ -14,7 +14,7 @@ class Mails(Protocol):
         TransientError."""
 
     async def content(self, blob: str) -> bytes | None:
-        """A content; None if it is gone. Raises TransientError."""
+        """A blob's content; None if it is gone. Raises TransientError."""
 
 
 class Documents(Protocol):

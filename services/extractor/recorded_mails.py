@@ -52,7 +52,7 @@ class MongoMails:
         )
 
     async def content(self, blob: str) -> bytes | None:
-        """A content; None if it is gone."""
+        """A blob's content; None if it is gone."""
         try:
             return await self._blobs.get(blob)
         except PermanentError:

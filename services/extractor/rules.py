@@ -1,6 +1,7 @@
 """Applies the rules of a process to a mail: from text, headers and invoices to values. Pure.
 
-Every rule gives at most one value. What can be read in several ways is not set, and flagged.
+Every rule gives at most one value. A value that can be read in several ways is not set, but
+flagged.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -26,13 +27,13 @@ Found = tuple[str | bool, str]  # a value and its evidence
 
 
 class AmbiguousError(ValueError):
-    """What a rule found can be read in several ways, or is not a value of the field's type."""
+    """A text can be read in several ways, or is not a value of the field's type."""
 
 
 @dataclass(frozen=True)
 class MailText:
-    """Everything of a mail that rules read, besides its invoices; `head` is empty if it is not
-    kept.
+    """The parts of a mail that rules read, besides its invoices. `head` is empty if the whole mail
+    is not kept.
     """
 
     mail: RecordedMail
@@ -53,7 +54,9 @@ def apply_rules(
     *,
     complete: bool = True,
 ) -> FieldsRead:
-    """All that the rules read in the mail, with `flags` of what was found wrong before."""
+    """Everything that the rules read in the mail, and the `flags` of defects that were found
+    earlier.
+    """
     values, found_wrong = [], list(flags)
     if len(invoices) > MAX_INVOICES:
         found_wrong.append(InvoiceFlag.AMBIGUOUS_VALUE.value)
@@ -81,7 +84,7 @@ def apply_rules(
 
 
 def identity(found: FoundInvoice) -> InvoiceRead:
-    """What identifies an invoice."""
+    """The values that identify an invoice."""
     invoice = found.invoice
 
     def text(name: str) -> str | None:
@@ -120,7 +123,7 @@ def _from_invoices(
 ) -> Found | None:
     """The value on which the invoices agree.
 
-    The same invoice in two formats may spell a text differently: the first counts then.
+    If the same invoice in two formats spells a text differently, the first counts.
     """
     found: list[Found] = []
     for carrier in invoices:

@@ -23,7 +23,7 @@ log = get_logger(__name__)
 _NO_DOCUMENTS = ("image/", "audio/", "video/")
 _CLAIMS_DOCUMENT = re.compile(r"\bxml\b|\bpdf\b")
 _HEAD_BYTES = 256 * 1024
-_LEAST_S = 0.5  # stays for a document, however long the database took to give it
+_LEAST_S = 0.5  # reserved for a document, however long the database takes to return it
 
 
 class TooLargeError(MailcaseError):
@@ -31,7 +31,7 @@ class TooLargeError(MailcaseError):
 
 
 class UnknownProcessError(Exception):
-    """The settings do not have the process of the mail's case (yet)."""
+    """The settings do not have the process of the mail's case, or not yet."""
 
     def __init__(self, process: str) -> None:
         super().__init__(process)
@@ -49,7 +49,7 @@ class Extractor:
         self._limits = settings.extractor
 
     async def read(self, mail_key: str) -> FieldsRead | None:
-        """What the rules read in the mail; None if they read nothing and never did.
+        """What the rules read in the mail; None if they read nothing and never did before.
 
         Raises UnknownProcessError.
         """
@@ -78,7 +78,7 @@ class Extractor:
         return None if empty and not mail.is_known else read
 
     def _looked_at(self, files: Iterable[File]) -> list[File]:
-        """The files that may hold an invoice; each content once."""
+        """The files that may contain an invoice, without duplicate contents."""
         largest = self._limits.max_document_bytes
         kept = [
             file
@@ -94,7 +94,7 @@ class Extractor:
 
 
 class _Documents:
-    """The documents of one mail, read within its time."""
+    """Reads the documents of one mail within its time limit."""
 
     def __init__(self, mails: Mails, documents: Documents, max_seconds: float) -> None:
         self._mails = mails
@@ -122,11 +122,11 @@ class _Documents:
                 await self._read(file, content)
 
     def _charge_content(self, took_s: float) -> None:
-        """Count the time of the database. Raises TransientError if it alone took all of it: that
-        is an outage and says nothing of the document.
+        """Count the time that the database took. Raises TransientError if that alone used up the
+        time limit: this is an outage, for which the document is not responsible.
         """
         if took_s >= self._max_s:
-            raise TransientError(f"the database gave a file after {took_s:.1f} s only")
+            raise TransientError(f"the database took {took_s:.1f} s to return a file")
         self._left_s = max(self._left_s - took_s, min(self._left_s, _LEAST_S))
 
     async def _read(self, file: File, content: bytes) -> None:

@@ -1,4 +1,4 @@
-"""The mails of one mailbox that are listed and not published yet. Pure."""
+"""The mails of one mailbox that are listed but not published yet. Pure."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +21,9 @@ class Batch:
 
 
 class Backlog:
-    """Listed mails in the order of their fetching. Length and age can be read from any thread."""
+    """Listed mails in the order in which they are fetched. Length and age can be read from any
+    thread.
+    """
 
     def __init__(self, window: InFlight, quarantine: Quarantine, max_mail_bytes: int) -> None:
         self._window = window
@@ -54,11 +56,13 @@ class Backlog:
         self._pending = self._quarantine.prioritize(new, now_s)
 
     def mark_listing(self) -> None:
-        """A listing is being requested: mails without a time of their own count from now."""
+        """A listing is being requested. Mails without a time of their own are timed from now."""
         self._listed_at = datetime.now(UTC)
 
     def next_batch(self, available_bytes: Callable[[], int]) -> Batch:
-        """Take the mails to fetch now: what fits in the window, in memory, and in one command."""
+        """Take the mails to fetch now: as many as fit in the window, in memory, and in one
+        command.
+        """
         batch = Batch()
         size, most_bytes = 0, min(FETCH_BYTES, available_bytes())
         while self._pending and len(batch.mails) < FETCH_MAILS:
@@ -88,7 +92,9 @@ class Backlog:
         return [mail.id for mail in [*self._in_hand, *self._pending]]
 
     def oldest_age_s(self) -> float:
-        """Age of the oldest mail, by its listing if the server has no time; 0.0 without one."""
+        """Age of the oldest mail in seconds, counted from its listing if the server has no time;
+        0.0 without one.
+        """
         oldest = [*self._in_hand[:1], *self._pending[:1]]
         if not oldest:
             return 0.0

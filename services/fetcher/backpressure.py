@@ -14,9 +14,9 @@ PATIENCE_S = 5.0
 async def wait_for_broker(mailbox: str, work: Awaitable[T], report_pause: Callable[[], None]) -> T:
     """The result of `work`, however long an alarm of the broker (memory or disk) delays it.
 
-    An alarm blocks whole connections that publish: everything on them waits, also what publishes
-    nothing (rabbitmq.com/docs/alarms). After PATIENCE_S the mailbox counts as paused by the broker
-    and `report_pause` is called. Raises what `work` raises.
+    An alarm blocks whole connections that publish: everything on them waits, even operations that
+    publish nothing (rabbitmq.com/docs/alarms). After PATIENCE_S the mailbox counts as paused by the
+    broker and `report_pause` is called. Raises what `work` raises.
     """
     paused = metrics.BACKPRESSURE.labels(mailbox, "broker")
     working = asyncio.ensure_future(work)

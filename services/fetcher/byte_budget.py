@@ -24,8 +24,8 @@ class ByteBudget:
 
     Half of the budget is divided into guaranteed shares: a request that fits in its mailbox's share
     never waits for another mailbox, however slow that mailbox's server is. The other half is
-    common. There small requests overtake large ones until a large one has waited for PATIENCE_S;
-    nothing overtakes it then.
+    shared. There, small requests overtake large ones until a large one has waited for PATIENCE_S;
+    then nothing overtakes it.
     """
 
     def __init__(

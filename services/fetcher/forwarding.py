@@ -17,7 +17,7 @@ log = get_logger(__name__)
 
 
 class Publisher(Protocol):
-    """The part of the broker that the fetcher needs."""
+    """The part of the broker that the fetcher uses."""
 
     async def publish_all(self, messages: list[Outgoing]) -> None:
         """Publish with confirms. Raises TransientError if the broker fails."""
@@ -59,7 +59,7 @@ class Forwarding:
         return messages
 
     async def publish(self, fetched: Sequence[FetchedMail], messages: list[Outgoing]) -> None:
-        """Publish with confirms. Raises TransientError; the mails are not in flight then."""
+        """Publish with confirms. If it raises TransientError, the mails are no longer in flight."""
         try:
             await self._publish_confirmed(messages)
         except BaseException:

@@ -1,4 +1,4 @@
-"""The mails of one mailbox that are in flight: published, with no receipt yet. Pure bookkeeping."""
+"""The mails of one mailbox that are in flight: published, but without a receipt yet. Pure."""
 
 import time
 from collections.abc import Iterable
@@ -92,14 +92,14 @@ class InFlight:
         self._mails[mail_id] = _InFlightMail(key, size, now_s + patience_s, patience_s, since_s)
 
     def take_recorded(self, keys: Iterable[str]) -> list[str]:
-        """Take out the mails with these keys and return their ids; equal mails share one key."""
+        """Remove the mails with these keys and return their ids. Equal mails share one key."""
         wanted = set(keys)
         ids = [mail_id for mail_id, mail in self._mails.items() if mail.key in wanted]
         self.forget(ids)
         return ids
 
     def forget(self, mail_ids: Iterable[str]) -> None:
-        """Take these mails out; ids that are not in flight are ignored."""
+        """Remove these mails. Ids that are not in flight are ignored."""
         for mail_id in mail_ids:
             mail = self._mails.pop(mail_id, None)
             self._bytes -= mail.size if mail else 0

@@ -1,4 +1,4 @@
-"""Calls to a mail source: in the mailbox's own thread, and only while its lease is valid."""
+"""Calls a mail source in the mailbox's own thread, and only while the lease is valid."""
 
 import asyncio
 from collections.abc import Callable

@@ -32,10 +32,10 @@ def create_mail_source(
 
 
 def fetch_again(settings: Settings, mailbox: Mailbox, since: date) -> int:
-    """Let mails that arrived since that day, and stayed on their server, be fetched once more.
+    """Make mails that arrived since that day and stayed on their server fetchable again.
 
-    Returns how many. With POP3 the database remembers them, so a restored one has forgotten them;
-    then, and if recorded mails leave the folder, there is nothing to do. Raises MailboxError.
+    Returns how many. There is nothing to do if recorded mails leave the folder, or with POP3: its
+    seen ids are in the database, so a restored database does not have them. Raises MailboxError.
     """
     server = settings.servers[mailbox.server]
     if server.protocol == "pop3" or server.delete_after_fetch or server.move_to:
@@ -44,7 +44,7 @@ def fetch_again(settings: Settings, mailbox: Mailbox, since: date) -> int:
 
 
 def _credential(mailbox: Mailbox, tokens: Mapping[str, TokenSource]) -> Callable[[], Credential]:
-    """Reads the secret at each call, so that a changed one needs no restart."""
+    """A function that reads the secret at each call, so that a changed one needs no restart."""
     if mailbox.oauth2 is not None:
         return partial(tokens[mailbox.oauth2].token, mailbox.user)
     return lambda: Password(mailbox.password(os.environ))

@@ -1,6 +1,7 @@
-"""The state of each mailbox that this replica reads, kept in the database for whoever shows it.
+"""Stores the state of each mailbox that this replica reads in the database, where the desk shows
+it.
 
-Metrics say the same to a monitoring system; the desk of a small office has none.
+Metrics report the same to a monitoring system, which a small office does not have.
 """
 
 import socket
@@ -21,7 +22,7 @@ WRITE_EVERY_S = 5.0
 
 @dataclass
 class _Observed:
-    """What is known of one mailbox; `waiting` and `oldest_age_s` are asked when the state is
+    """The state of one mailbox. `waiting` and `oldest_age_s` are called when the state is
     written.
     """
 
@@ -41,7 +42,9 @@ class MailboxStates:
     def measure(
         self, mailbox: str, waiting: Callable[[], float], oldest_age_s: Callable[[], float]
     ) -> None:
-        """Ask these for the mails that wait in the mailbox, and for the age of the oldest."""
+        """Set the functions that return how many mails wait in the mailbox, and the age of the
+        oldest.
+        """
         observed = self._observed.setdefault(mailbox, _Observed())
         observed.waiting, observed.oldest_age_s = waiting, oldest_age_s
 
@@ -54,7 +57,7 @@ class MailboxStates:
         observed.failure, observed.hint = failure, hint
 
     def gone(self, mailbox: str) -> None:
-        """Another replica may read it from now on."""
+        """This replica no longer reads the mailbox; another one may."""
         self._observed.pop(mailbox, None)
 
     def current(self, now: datetime) -> list[MailboxState]:

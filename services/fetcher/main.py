@@ -87,7 +87,7 @@ async def run(settings: Settings, http_port: int, stop: Stop, http_host: str = A
 
 
 async def _write_states(store: Store, states: MailboxStates, stop: Stop) -> None:
-    """As `_watch`: ends with the service only."""
+    """As `_watch`: ends only with the service."""
     await keep_writing(store, states, stop)
     await asyncio.Event().wait()
 

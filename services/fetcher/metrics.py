@@ -84,7 +84,9 @@ def initialize(mailbox: str) -> None:
 
 
 def reset(mailbox: str) -> None:
-    """This replica no longer reads the mailbox; the next reader reports these values."""
+    """Reset the series of a mailbox that this replica no longer reads; its next reader reports
+    them.
+    """
     for measured in (OLDEST_AGE, OLDEST_IN_FLIGHT_AGE, LEFT):
         measured.labels(mailbox).set_function(lambda: 0.0)
     for gauge in (IN_FLIGHT, IN_FLIGHT_BYTES, UP):

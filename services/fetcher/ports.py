@@ -19,12 +19,12 @@ class FailureKind(StrEnum):
     PASSWORD = "password"  # noqa: S105 - a kind of failure: the secret or its token is unavailable
     PROTOCOL = "protocol"
     FAULT = "fault"  # a bug in our own code
-    # The mailbox works; the broker or the database does not accept its mail.
+    # The mailbox works, but the broker or the database does not accept its mail.
     DEPENDENCY = "dependency"
 
 
 class MailboxError(TransientError):
-    """A mailbox cannot be read now; it is tried again. `hint` says how a person can fix it."""
+    """A mailbox cannot be read now. It is retried. `hint` says how a person can fix it."""
 
     def __init__(self, message: str, *, mailbox: str, failure_kind: FailureKind, hint: str) -> None:
         super().__init__(message, mailbox=mailbox)
@@ -84,7 +84,7 @@ class MailSource(Protocol):
         """At most `limit` mails that this session has not handed out yet, oldest first."""
 
     def refresh(self, known: Collection[str]) -> None:
-        """Poll while the window is full; `list_new` will not hand out the `known` ids."""
+        """Poll while the window is full. `list_new` will not return the `known` ids."""
 
     def count_unlisted(self, known: Collection[str]) -> int:
         """How many mails of the last poll are neither `known` nor handed out yet.
@@ -108,14 +108,14 @@ class MailSource(Protocol):
         """Flag these mails, which are over the size limit, for a person to notice them.
 
         A server without flags returns the first HEAD_BYTES of each instead, to be recorded in its
-        place. `remove` then confirms that this is done and leaves the mail in the mailbox.
+        place. `remove` then only records that this is done and leaves the mail in the mailbox.
         """
 
     def wait(self, timeout_s: float) -> None:
         """Return if there may be new mail, if `wake` is called, or after `timeout_s` seconds."""
 
     def wake(self) -> None:
-        """End the current `wait`, or the next one at once. From any thread."""
+        """End the current `wait`, or else the next one at once. From any thread."""
 
     def close(self) -> None:
         """Log out, if there is a session. Never raises."""

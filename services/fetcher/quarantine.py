@@ -1,7 +1,4 @@
-"""Quarantine of mails at which sessions break, so that they do not hold up the others.
-
-Pure bookkeeping.
-"""
+"""Quarantine for mails whose fetching breaks sessions, so that they do not delay others. Pure."""
 
 from collections.abc import Iterable, Sequence
 

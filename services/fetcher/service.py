@@ -30,9 +30,9 @@ from services.runtime.retry import Backoff
 log = get_logger(__name__)
 
 LIST_MAILS = 10 * FETCH_MAILS
-MAX_PAUSE_S = 60.0  # between two attempts at a mailbox that fails
+MAX_PAUSE_S = 60.0  # between two attempts at a failing mailbox
 DRAIN_S = 10.0  # how long a stopping fetcher waits for the receipts of the mails it published
-CLOSE_S = 2.0  # after its drain, to end the session
+CLOSE_S = 2.0  # after the drain, to end the session
 
 
 class MailboxReader:
@@ -71,7 +71,7 @@ class MailboxReader:
         self._backoff = backoff or Backoff(initial_s=min(1.0, MAX_PAUSE_S), maximum_s=MAX_PAUSE_S)
         self._quarantine = Quarantine()
         self._backlog = Backlog(window, self._quarantine, max_mail_bytes)
-        self._too_large: dict[str, ListedMail] = {}  # reported already
+        self._too_large: dict[str, ListedMail] = {}  # already reported
         self._recorded: list[str] = []  # ids whose receipts came, to be removed
         self._publishing = BackgroundTask()  # one batch, while the next is fetched
         self._leased = LeasedSource(mailbox, source, lease or unlimited_lease(), self._status, stop)
@@ -161,7 +161,7 @@ class MailboxReader:
             metrics.FETCH_SECONDS.observe(time.monotonic() - started_s)
             metrics.FETCH_MAILS.observe(len(fetched))
             await self._join_publishing()
-            await self._leased.require_lease()  # it may have ended while the server took its time
+            await self._leased.require_lease()  # it may have expired while the server was slow
             messages = await self._forwarding.build_messages(fetched, {})
             self._backlog.end_fetch()
             self._publishing.start(self._publish(fetched, messages, mails, memory.pop_all()))
@@ -249,7 +249,7 @@ class MailboxReader:
             log.info("mails_removed", mailbox=self._mailbox, mails=len(ids))
 
     async def _drain(self) -> None:
-        """Wait for receipts and remove the mails, so that the next reader repeats fewer."""
+        """Wait for receipts and remove the mails, so that the next reader repeats fewer of them."""
         deadline_s = time.monotonic() + DRAIN_S
         while (len(self._window) or self._recorded) and time.monotonic() < deadline_s:
             await self._remove_recorded()
@@ -259,7 +259,9 @@ class MailboxReader:
                 )
 
     async def _end_at_stop(self) -> None:
-        """Return when the reader has to end, whatever it waits for: the next reader repeats it."""
+        """Return when the reader must end, whatever it waits for. The next reader repeats
+        unfinished work.
+        """
         await self._stop.wait()
         self._source.wake()
         await asyncio.sleep(DRAIN_S)
@@ -271,9 +273,9 @@ class MailboxReader:
         return {*self._backlog.ids(), *self._recorded, *self._window.ids()}
 
     def _count_left(self) -> float:
-        """Mails found and not published.
+        """The number of mails found but not published.
 
-        A new session lists known mails again, which count once.
+        A new session lists known mails again; they count once.
         """
         return len(self._backlog) + self._source.count_unlisted(self._known_ids())
 

@@ -1,4 +1,6 @@
-"""The status of a mailbox's reader: health, metrics, and log lines with a hint for each failure."""
+"""Reports the status of a mailbox's reader: health, metrics, and log lines with a hint for each
+failure.
+"""
 
 from services.fetcher import metrics
 from services.fetcher.mailbox_states import MailboxStates
@@ -26,7 +28,7 @@ class StatusReporter:
         metrics.LAST_SUCCESS.labels(self._mailbox).set_to_current_time()
 
     def down(self, error: TransientError, pause_s: float) -> None:
-        """A session ended with `error`; the next begins in `pause_s` seconds."""
+        """Report that a session ended with `error` and the next one begins in `pause_s` seconds."""
         failure_kind = (
             error.failure_kind if isinstance(error, MailboxError) else FailureKind.DEPENDENCY
         )
@@ -60,7 +62,7 @@ class StatusReporter:
         )
 
     def gone(self) -> None:
-        """This replica no longer reads the mailbox."""
+        """Report that this replica no longer reads the mailbox."""
         self._health.member_gone(self._mailbox)
         self._states.gone(self._mailbox)
 

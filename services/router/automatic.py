@@ -45,8 +45,8 @@ _REPLY_SUBJECT = re.compile(
     r")",
     re.IGNORECASE,
 )
-# Words about leave: out-of-office replies start like this, and so do HR systems' mails about
-# requests.
+# Words about leave. Out-of-office replies start like this, but so do mails of HR systems about
+# requests for leave.
 _LEAVE_SUBJECT = re.compile(
     r"(?:re:\s*|odp:\s*|aw:\s*)?(?:"
     r"on (?:annual )?leave\b|nieobecno[śs][ćc]|urlop\b|im urlaub|abwesend\b|afwezig|fr[åa]nvaro"
@@ -70,7 +70,9 @@ def reply_evidence(headers: MailHeaders) -> str | None:
 
 
 def weak_reply_evidence(headers: MailHeaders) -> str | None:
-    """Why a mail may be an automatic reply: its subject is about leave, as HR mail is too."""
+    """Why a mail may be an automatic reply: its subject is about leave, which is also true of HR
+    mail.
+    """
     return _subject_evidence(_LEAVE_SUBJECT, headers)
 
 
@@ -82,7 +84,7 @@ def _subject_evidence(pattern: re.Pattern[str], headers: MailHeaders) -> str | N
 
 
 def flags(headers: MailHeaders) -> list[CommentFlag]:
-    """Flags of automatic mail that opens cases; mail with any of them gets no automatic answer."""
+    """Flags of automatic mail that opens cases. Mail with any of them gets no automatic answer."""
     precedence = _first_words(headers, "Precedence")
     found = []
     if _first_words(headers, "Auto-Submitted") - {"no"}:

@@ -11,7 +11,7 @@ from services.router.policy import Policy
 from services.runtime.mail.headers import MailHeaders
 
 MAX_CASES = 20
-MAX_THREAD_IDS = 50  # References may grow with every answer; the nearest ids matter
+MAX_THREAD_IDS = 50  # References grows with every answer; the nearest ids matter
 
 _RECIPIENTS = ("To", "Cc", "Delivered-To", "X-Original-To", "Envelope-To")
 _PLUS_ADDRESS = re.compile(

@@ -6,7 +6,7 @@ _TOKEN = re.compile(r"\\.|[()]|[^\\()]+|\\", re.DOTALL)
 
 
 def strip_comments(value: str) -> str:
-    """The value with a blank in place of each comment. Comments nest (RFC 5322 section 3.2.2)."""
+    """The value with a space in place of each comment. Comments nest (RFC 5322 section 3.2.2)."""
     depth, kept = 0, []
     for piece in _TOKEN.findall(value):
         if piece == "(":

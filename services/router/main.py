@@ -1,4 +1,4 @@
-"""Wires the router: mails in, commands for the case writer out."""
+"""The wiring of the router."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""The router's metrics."""
+"""The metrics of the router."""
 
 from prometheus_client import Counter
 

@@ -15,9 +15,9 @@ class Policy:
     """How mails to one mailbox are classified.
 
     `own_addresses` are the addresses of all mailboxes, in lower case. `allow_senders` and
-    `deny_senders` hold addresses and `@domains`, in lower case; an empty allow list allows
-    everyone. `authentication_server` is the name with which the receiving server writes
-    Authentication-Results (RFC 8601 section 2.5); if it is empty, none is trusted.
+    `deny_senders` contain addresses and `@domains`, in lower case; an empty allow list allows
+    everyone. `authentication_server` is the name that the receiving server puts into
+    Authentication-Results (RFC 8601 section 2.5); if it is empty, no server is trusted.
     """
 
     reference: CaseReference = field(default_factory=CaseReference)

@@ -140,7 +140,7 @@ def _decode_parts(body: bytes) -> bytes:
         content = body[blank.end() : end if end >= 0 else len(body)]
         try:
             pieces.append(a2b_base64(content) if match[1].lower() == b"base64" else a2b_qp(content))
-        except BinasciiError:  # truncated or damaged: the plain text is all there is
+        except BinasciiError:  # truncated or damaged: only the plain text is left
             continue
     return b"\n\n".join(pieces)
 

@@ -1,4 +1,4 @@
-"""The rules, in the order in which they are asked. Pure.
+"""The rules, in the order in which they are applied. Pure.
 
 A rule returns a verdict, or None if it does not apply. To add one, write a function and add it to
 `RULES`.
@@ -24,10 +24,9 @@ MAX_HOPS = 100  # RFC 5321 section 6.3: a server that counts hops allows at leas
 
 
 def own_mail(facts: MailFacts) -> Verdict | None:
-    """A mail that we sent returns, by forwarding or from another mailbox.
+    """A mail that we sent comes back, by forwarding or from another mailbox.
 
-    A recipient of our mail can reuse its id for their own mail; only their own mail is then
-    ignored.
+    A recipient of our mail can reuse its id in a mail of their own; only that mail is then ignored.
     """
     signer = facts.policy.message_id_signer
     for message_id in facts.headers.message_ids("Message-ID"):
@@ -41,7 +40,7 @@ def own_mail(facts: MailFacts) -> Verdict | None:
 
 
 def denied_sender(facts: MailFacts) -> Verdict | None:
-    """The mailbox's deny list has the author."""
+    """The author is on the mailbox's deny list."""
     for author in facts.headers.addresses("From"):
         if _is_listed(author.address, facts.policy.deny_senders):
             return Verdict.ignore(IgnoreReason.DENIED_SENDER, "deny_senders")
@@ -49,7 +48,7 @@ def denied_sender(facts: MailFacts) -> Verdict | None:
 
 
 def loop(facts: MailFacts) -> Verdict | None:
-    """The mail passed more servers than any route has (RFC 5321 section 6.3)."""
+    """The mail passed through more servers than any route has (RFC 5321 section 6.3)."""
     hops = len(facts.headers.raws("Received"))
     return (
         Verdict.park(ParkReason.MAIL_LOOP, f"{hops} Received headers") if hops > MAX_HOPS else None
@@ -57,7 +56,7 @@ def loop(facts: MailFacts) -> Verdict | None:
 
 
 def sender_not_allowed(facts: MailFacts) -> Verdict | None:
-    """The mailbox has an allow list without the author.
+    """The author is not on the mailbox's allow list.
 
     A delivery report with an id that we signed comes from a server that received our mail, whatever
     its address.
@@ -72,14 +71,14 @@ def sender_not_allowed(facts: MailFacts) -> Verdict | None:
 
 
 def spam(facts: MailFacts) -> Verdict | None:
-    """The receiving server calls the mail spam, and the settings say to park spam."""
+    """The receiving server classified the mail as spam, and the settings say to park spam."""
     if facts.spam_evidence is None or facts.policy.spam != "park":
         return None
     return Verdict.park(ParkReason.SPAM, facts.spam_evidence)
 
 
 def delivery_report(facts: MailFacts) -> Verdict | None:
-    """A mail of ours was not delivered: the report goes to its case, else to a person."""
+    """A mail of ours was not delivered. The report is added to its case, or else parked."""
     report, candidates, signer = facts.report, facts.candidates, facts.policy.message_id_signer
     if report is None:
         return None
@@ -87,7 +86,7 @@ def delivery_report(facts: MailFacts) -> Verdict | None:
     cases += [
         number for subject in report.subjects for number in facts.policy.reference.find(subject)
     ]
-    cases += candidates.cases  # some servers return nothing of the mail and only answer it
+    cases += candidates.cases  # some servers return no part of the mail, but refer to it
     decision = Decision(
         rule=Rule.DELIVERY_REPORT,
         evidence=[report.evidence, *report.message_ids[:1]],
@@ -106,7 +105,7 @@ def delivery_report(facts: MailFacts) -> Verdict | None:
 def automatic_reply(facts: MailFacts) -> Verdict | None:
     """An automatic reply, such as out of office, is added to its case and ignored without one.
 
-    Weak evidence counts only for a reply; a mail that replies to nothing of ours opens a case.
+    Weak evidence counts only for a reply to a mail of ours; any other mail opens a case.
     """
     candidates = facts.candidates
     evidence = automatic.reply_evidence(facts.headers)
@@ -130,7 +129,9 @@ def automatic_reply(facts: MailFacts) -> Verdict | None:
 
 
 def known_case(facts: MailFacts) -> Verdict | None:
-    """A case number in the subject, in an address of ours, or in an answered Message-ID of ours."""
+    """A case number is in the subject, in an address of ours, or in a Message-ID of ours that the
+    mail answers.
+    """
     candidates = facts.candidates
     if not candidates.cases:
         return None

@@ -1,4 +1,4 @@
-"""The router's use case: decide by a mail's headers, pass the mail on with the decision."""
+"""The router's use case: decide by a mail's headers, and pass the mail on with the decision."""
 
 from schemas.cases import AppendToCase, Command, IgnoreMail, OpenCase, ParkMail
 from schemas.mails import RawMail
@@ -17,9 +17,10 @@ log = get_logger(__name__)
 
 
 def first_unknown_name(mail: RawMail, known: KnownNames) -> str | None:
-    """A mail's process or mailbox that the settings do not have, in KnownNames' form, or None.
+    """The process or mailbox of a mail if the settings do not have it, in the form of KnownNames;
+    else None.
 
-    A replay may bring mail of a process or mailbox that was removed, a person's retry mail of a
+    A replay may contain mail of a removed process or mailbox, and a person may retry mail of a
     removed mailbox.
     """
     if mail.origin == "replay":
@@ -32,8 +33,8 @@ def first_unknown_name(mail: RawMail, known: KnownNames) -> str | None:
 def route(mail: RawMail, policy: Policy, unknown: str | None = None) -> Outgoing:
     """The command for the case writer that carries `mail` and the decision.
 
-    A mail is parked if a rule fails on it, so that it blocks no other, or if its process or mailbox
-    stayed `unknown`.
+    A mail is parked if a rule fails on it, so that it does not block others, or if its process or
+    mailbox stayed `unknown`.
     """
     verdict = _classify(mail, policy) if unknown is None else _park_unknown(unknown)
     try:

@@ -23,10 +23,10 @@ class Verdict:
 
     @classmethod
     def park(cls, reason: ParkReason, evidence: str) -> "Verdict":
-        """The mail waits for a person; the rule has the name of the reason."""
+        """Park the mail for a person. The rule is named after the reason."""
         return cls("park", Decision(rule=reason, evidence=[evidence]), reason)
 
     @classmethod
     def ignore(cls, reason: IgnoreReason, evidence: str) -> "Verdict":
-        """The mail is recorded without a case; the rule has the name of the reason."""
+        """Record the mail without a case. The rule is named after the reason."""
         return cls("ignore", Decision(rule=reason, evidence=[evidence]), reason)

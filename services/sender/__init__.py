@@ -1,3 +1,3 @@
-"""The sender: mails acknowledgements and answers from cases, each at least once and always as the
-same mail.
+"""The service that sends acknowledgements, notices and answers, each at least once and always as
+the same mail.
 """

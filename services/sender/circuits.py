@@ -21,7 +21,7 @@ def _probe_pauses() -> Backoff:
 
 
 class Circuit:
-    """The state of one server as this replica knows it; every replica sends its own probes."""
+    """The state of one server as this replica sees it. Every replica sends its own probes."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""One clock for all senders: the database's."""
+"""The clock that all senders share: the database's."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -9,9 +9,9 @@ _MAX_DELAY = timedelta(seconds=1)  # a time further back means that a clock was 
 class SharedClock:
     """The database's time as last reported, plus the time that has passed since.
 
-    Senders use it to agree on when a claim ends. With their own clocks, a sender whose clock is a
-    minute behind would claim mails until a time that is over for the others, and each of its mails
-    would be sent twice.
+    With it, all senders agree on when a claim ends. With their own clocks, a sender that is a
+    minute behind would claim mails until a time that is already past for the others, and each of
+    its mails would be sent twice.
     """
 
     def __init__(self) -> None:
@@ -22,7 +22,7 @@ class SharedClock:
         return self._reported is not None
 
     def report(self, now: datetime) -> None:
-        """Set the clock to the database's answer. Answers arrive late, so the latest time is
+        """Set the clock to a time from the database. Responses arrive late, so the latest time is
         right.
         """
         if self._reported is None or not timedelta(0) <= self() - now < _MAX_DELAY:

@@ -17,9 +17,7 @@ _TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,60}/[A-Za-z0-9!#$&^_.+-]{1,60}")
 
 
 def subject_of(text: str, number: int, reference: CaseReference) -> str:
-    """The text on one line with the case's reference, which is put first unless it is the first
-    already.
-    """
+    """The text on one line, beginning with the case's reference."""
     line = one_line(text)[:MAX_SUBJECT_CHARS].strip()
     if reference.find(line)[:1] == [number]:
         return line
@@ -64,7 +62,7 @@ def _headers(mail: OutgoingMail, signer: MessageIdSigner) -> bytes:
 
 def _body(mail: OutgoingMail, files: Sequence[bytes]) -> bytes:
     body = EmailMessage(policy=SMTP)
-    # Quoted-printable protects long lines, a leading "From " and trailing blanks from relays.
+    # Quoted-printable protects long lines, a leading "From " and trailing spaces from relays.
     text = f"{(mail.text or '').rstrip()}\n\n{mail.quoted}" if mail.quoted else mail.text or ""
     body.set_content(_lines(text), charset="utf-8", cte="quoted-printable")
     for attachment, content in zip(mail.attachments, files, strict=True):

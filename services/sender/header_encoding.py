@@ -1,23 +1,23 @@
 """Header lines of outgoing mail. Pure.
 
-Values are folded and encoded here (RFC 5322 section 2.2.3, RFC 2047) and not by the standard
-library, which on Python 3.11 loses blanks between the encoded words of a long subject. Control
-characters become blanks, so no value can end its header.
+Values are folded and encoded here (RFC 5322 section 2.2.3, RFC 2047) instead of by the standard
+library, which on Python 3.11 loses spaces between the encoded words of a long subject. Control
+characters become spaces, so no value can end its header.
 """
 
 import re
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
 
-LINE = 76  # characters, as RFC 2047 section 2 asks for lines with encoded words
-_WORD_BYTES = 45  # 60 characters of base64: with the delimiters below the 75 of RFC 2047
+LINE = 76  # characters: the limit of RFC 2047 section 2 for lines with encoded words
+_WORD_BYTES = 45  # 60 characters of base64; with delimiters, less than the 75 that RFC 2047 allows
 _PLAIN = re.compile(r"[!-~]{1,60}")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def one_line(text: str) -> str:
-    """The text on one line, without control characters, each run of blanks as one."""
+    """The text on one line, without control characters, and with each run of spaces as one."""
     return " ".join(_INVISIBLE.sub(" ", text).split())
 
 
@@ -71,7 +71,7 @@ def _is_plain(word: str) -> bool:
 def _encoded_words(text: str, first: int) -> Iterator[str]:
     """Encoded words of whole characters; `first` is the room on the first line.
 
-    Readers drop the blanks between encoded words (RFC 2047 section 6.2).
+    Readers drop the spaces between encoded words (RFC 2047 section 6.2).
     """
     chunk = b""
     room = min(_WORD_BYTES, max(0, (first - 13) // 4 * 3))
@@ -89,7 +89,7 @@ def _encoded_word(chunk: bytes) -> str:
 
 
 def _folded(column: int, pieces: Sequence[str]) -> str:
-    """Pieces separated by blanks, folded into lines of at most LINE characters if possible."""
+    """Pieces separated by spaces, folded into lines of at most LINE characters if possible."""
     lines = [pieces[0]]
     for piece in pieces[1:]:
         if column + len(lines[-1]) + 1 + len(piece) > LINE:

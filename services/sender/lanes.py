@@ -1,4 +1,4 @@
-"""A queue of mails for one SMTP server with its own slots, so no server waits for another."""
+"""A queue of mails for one SMTP server, with its own slots, so that no server waits for another."""
 
 import asyncio
 from collections import deque

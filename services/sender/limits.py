@@ -25,7 +25,7 @@ class SendingHistory:
 
 @dataclass(frozen=True)
 class Go:
-    """The mail may go out, once `histories` are written by their keys."""
+    """The mail may be sent once `histories` are written by their keys."""
 
     histories: dict[str, SendingHistory]
 

@@ -15,8 +15,8 @@ class DeliveryResult:
     """The outcome of one attempt, by recipient address.
 
     The mail server accepted the mail for `accepted`, rejected it for good for `rejected` (SMTP
-    5xx), and asked to try again for `deferred` (SMTP 4xx); the values of both are its answers.
-    `session` is `failed` if there was no session or it broke: then the mail is not at fault.
+    5xx), and deferred it for `deferred` (SMTP 4xx); the values of both are its responses. `session`
+    is `failed` if there was no session or it broke: then the mail is not at fault.
     """
 
     accepted: Sequence[str] = ()
@@ -26,12 +26,12 @@ class DeliveryResult:
 
     @property
     def deferred_answers(self) -> list[str]:
-        """The answers for the deferred recipients, each after its address."""
+        """The responses for the deferred recipients, each after its address."""
         return [f"{address}: {answer}" for address, answer in self.deferred.items()]
 
 
 def without_addresses(answer: str | None) -> str | None:
-    """A mail server's answer with addresses redacted, for a log."""
+    """A mail server's response with addresses redacted, for a log."""
     return re.sub(r"\S*@\S*", "…", answer)[:300] if answer else None
 
 
@@ -119,8 +119,8 @@ class Outbox(Protocol):
     ) -> None:
         """Write sending histories by their keys.
 
-        The same transaction notes that the mail `counted` (its id and claim) has passed the limits.
-        Raises ConflictError if another sender wrote one of them first.
+        The same transaction records that the mail `counted` (its id and claim) has passed the
+        limits. Raises ConflictError if another sender wrote one of them first.
         """
 
     async def release(self, mail: OutgoingMail, claim: str) -> bool:
@@ -130,7 +130,7 @@ class Outbox(Protocol):
         """Write the ending, its comment and the Message-ID's thread in one transaction."""
 
     async def prove_majority(self) -> None:
-        """Raise TransientError unless a majority of the replica set takes a write."""
+        """Raise TransientError unless a majority of the replica set accepts a write."""
 
     async def backlog(self) -> Backlog:
         """How many mails are unfinished, and since when."""

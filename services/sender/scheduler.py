@@ -1,4 +1,4 @@
-"""Scheduling of outgoing mail: on wake-ups from the broker, and by sweeps that find what is due."""
+"""Schedules outgoing mail: on wake-ups from the broker, and by sweeps that find due mails."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ EXPIRED_PER_SWEEP = 100  # mails given up in one sweep because their server is d
 
 class Scheduler:
     """Queues each mail in the lane of its server, so that a dead server delays only its own
-    mails.
+    mail.
     """
 
     def __init__(
@@ -39,8 +39,8 @@ class Scheduler:
         health: Health,
         stop: Stop,
     ) -> None:
-        """`clock` is shared with the sender; each sweep sets it, and nothing is sent before the
-        first.
+        """`clock` is shared with the sender. Each sweep sets it; nothing is sent before the first
+        sweep.
 
         The keys of `circuits` are the names of `[smtp.NAME]`.
         """
@@ -63,7 +63,7 @@ class Scheduler:
         }
 
     async def wake(self, mail_ids: Sequence[str]) -> None:
-        """Queue mails for delivery; a sweep finds those that cannot be looked up now."""
+        """Queue mails for delivery. A sweep finds those that cannot be looked up now."""
         if self._stop.requested or not self._clock.is_known:
             return
         try:
@@ -109,7 +109,7 @@ class Scheduler:
                 lane.add(mail_id, answer=answers)
         lane.start()  # a probe may be due by now
         if (failure := lane.circuit.failure) is not None:
-            # The server gets one probe at a time, so the turn of these mails may be far away.
+            # The server gets one probe at a time, so these mails may have to wait for long.
             expired = Share(self._share(name).processes, created_before=now - self._give_up_after)
             for mail_id in await self._outbox.due(now, EXPIRED_PER_SWEEP, expired):
                 await self._deliver(mail_id, failure)
@@ -127,5 +127,5 @@ class Scheduler:
             await self._sender.deliver(mail_id, unreachable)
         except TransientError as error:
             log.warning("delivery_postponed", mail=mail_id, error=error)
-        except Exception:  # a bug that this mail triggers: its claim expires, and the others go on
+        except Exception:  # a bug: the mail's claim expires, and the others continue
             log.exception("delivery_failed", mail=mail_id)

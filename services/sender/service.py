@@ -105,7 +105,7 @@ class Sender:
 
     @asynccontextmanager
     async def _kept(self, mail: OutgoingMail, claim: str) -> AsyncIterator[None]:
-        """Keep extending the claim while the block runs, however long the mail server takes."""
+        """Extend the claim while the block runs, however long the mail server takes."""
 
         async def extending() -> None:
             while True:
@@ -124,7 +124,7 @@ class Sender:
             task.cancel()
 
     async def _may_go(self, mail: OutgoingMail, claim: str) -> bool:
-        """Apply the rate limits; a mail that may not go out now is released or ended here."""
+        """Apply the rate limits. A mail that may not be sent now is released or ended here."""
         match await self._judged(mail, claim):
             case Hold(until=until):
                 held = structs.replace(
@@ -212,7 +212,9 @@ class Sender:
             return await self._send(mail)
         except TransientError:
             raise
-        except Exception as error:  # a bug that this mail triggers: it is retried ever more rarely
+        except (
+            Exception
+        ) as error:  # a bug that this mail triggers: it is retried at growing intervals
             log.exception("attempt_failed", mail=mail.id, case=mail.case)
             return _deferred(mail, f"an internal error: {type(error).__name__}")
 

@@ -1,4 +1,4 @@
-"""SMTP by aiosmtplib: one connection per mail, answers sorted into accepted, rejected and
+"""SMTP with aiosmtplib: one connection per mail. Responses are sorted into accepted, rejected and
 deferred.
 """
 
@@ -34,7 +34,7 @@ from services.sender.ports import DeliveryResult
 PATIENCE = 5
 _GOODBYE_S = 2.0
 _CLOSING_CHECK_S = 0.005
-# The driver raises ValueError for malformed answers.
+# The driver raises ValueError for malformed responses.
 _NO_SESSION = (SMTPException, SettingsError, TokenRefusedError, OSError, ValueError)
 _AUTHENTICATION = {530, 534, 535, 538}  # RFC 4954 section 6: the log-in is at fault, not the mail
 # RFC 5321 section 4.2.3: not available, closing the channel
@@ -157,8 +157,8 @@ async def _goodbye(client: SMTP) -> None:
 
 async def _close(client: SMTP) -> None:
     """Close the connection and wait for it: the closing of a TLS transport takes several turns of
-    the event loop, and a loop that ends earlier leaves the socket open. A server that does not
-    answer to it is cut off.
+    the event loop, and a loop that ends earlier leaves the socket open. If a server does not
+    respond, the connection is cut.
     """
     transport = client.transport
     client.close()

@@ -1,7 +1,8 @@
-"""Subject and text of acknowledgements and notices, from the templates in the settings or our own.
+"""Renders subject and text of acknowledgements and notices, from the templates in the settings or
+our own.
 
-Only this module uses Jinja2. A template gets the values below and nothing else. None of them comes
-from a mail, so no part of a mail can be evaluated or quoted.
+Only this module uses Jinja2. A template gets only the values below. None of them comes from a mail,
+so no part of a mail can be evaluated or quoted.
 """
 
 from collections.abc import Mapping
@@ -109,7 +110,7 @@ class Templates:
             return self._rendered(
                 chosen.subject or "{{ process }}: {{ stage }}", chosen.text, values
             )
-        except Exception:  # a template may raise anything; the sender goes on
+        except Exception:  # a template may raise anything; the sender continues
             log.exception("template_failed", process=process, stage=stage)
             return None
 
@@ -117,11 +118,11 @@ class Templates:
         """Subject and text of an acknowledgement; our own template if the configured one fails."""
         chosen = self._by_process.get(process, Acknowledgement())
         subject, text = _OWN[chosen.language]
-        # A prefix already says what the number is: "Sprawa [Sprawa #1]" would say it twice.
+        # The prefix may already contain the word: "Sprawa [Sprawa #1]" would repeat it.
         subject = subject if self._has_prefix else f"{_CASE[chosen.language]} {subject}"
         try:
             return self._rendered(chosen.subject or subject, chosen.text or text, values)
-        except Exception:  # a template may raise anything; the mail goes out
+        except Exception:  # a template may raise anything; the mail is sent
             log.exception("template_failed", process=process)
             return self._rendered(subject, text, values)
 

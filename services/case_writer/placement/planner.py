@@ -4,8 +4,9 @@ The order of mails is never assumed. A mail claims its own Message-ID and reserv
 refers to. Whichever of two mails of a thread is processed second therefore joins the case of the
 first. A reserved id proves nothing if the author of the second mail takes no part in that case: the
 mail then opens a case of its own and claims its id for it. Unique keys in the database decide races
-between writers. The loser plans again with what the winner wrote. The other modules of this folder
-return decisions; only this one writes them into the plan.
+between writers. The loser plans again with what the winner wrote.
+
+The other modules of this folder return decisions; only this one writes them into the plan.
 """
 
 from collections.abc import Mapping, Sequence

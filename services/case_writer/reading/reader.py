@@ -74,8 +74,10 @@ class _Reader:
 
     def _other_text(self, found: Found, html: str | None) -> tuple[str, str | None, str | None]:
         """What is shown of a mail without a text of its own: full text, HTML, and the author's text
-        if it is not derived as usual. For a report, it is the text of its parts for programs. For a
-        mail that only has an attached message, it is that message.
+        if it is not derived as usual.
+
+        For a report, it is the text of its parts for programs. For a mail that only has an attached
+        message, it is that message.
         """
         reports = [Segment(plain=text) for text in found.report_texts]
         messages = [message for message in found.messages if message.has_text]

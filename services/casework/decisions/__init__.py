@@ -1,5 +1,5 @@
 """The rules of every action on a case, by subject. Pure.
 
-The rule of an action takes the action and the `Situation`, and returns what is `Accepted`. It
-raises ActionRefusedError if the action is not allowed.
+The rule of an action takes the action and the `Situation`, and returns `Accepted`. It raises
+ActionRefusedError if the action is not allowed.
 """

@@ -1,4 +1,4 @@
-"""Several properties of a case in one step, all or none. Pure."""
+"""Changes several properties of a case in one step, all or none. Pure."""
 
 from collections.abc import Callable
 
@@ -13,8 +13,8 @@ from services.casework.refusals import ActionRefusedError
 
 
 def edit(action: actions.Edit, situation: Situation) -> Accepted:
-    """The changes; a property that already has its new value is left out. Raises ActionRefusedError
-    as the single actions do, and if nothing changes.
+    """The changes, without properties that already have their new values. Raises ActionRefusedError
+    like the single actions, and if nothing changes.
     """
     steps: list[Callable[[], Accepted]] = []
     if action.title is not UNSET:

@@ -1,4 +1,4 @@
-"""Assignee, title, due date and notes of a case. Pure."""
+"""Changes assignee, title and due date of a case, and adds notes. Pure."""
 
 from schemas.changes import Assigned, DueSet, Noted, Titled
 from services.casework import actions

@@ -1,7 +1,7 @@
 """Merges the values of a mail into the fields of its case. Pure.
 
 A mail describes its case; it never moves, assigns or closes it. A person's value is never replaced.
-The same mails give the same fields in whatever order they are read, and however often.
+The same mails give the same fields, in whatever order and however often they are read.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ MAX_CANDIDATES = (
     20  # if more mails have a value for a field, the case keeps those with the highest precedence
 )
 MAX_FLAGS = 50
-MAX_FLAGGING_MAILS = 200  # of one case, whose flags are known by mail
+MAX_FLAGGING_MAILS = 200  # mails of one case whose flags are stored by mail
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class MailFacts:
     """The facts that decide whether a mail may set fields.
 
     `at` is the time of the mail's comment. `is_stranger` is true if its author did not take part in
-    the case when it came. `answers` is true if the mail refers to a Message-ID that only someone in
-    the case has: one that we signed for it, or that of the mail that opened it. `authentication` is
-    the receiving server's verdict on the author, empty if there is none.
+    the case when it came. `answers` is true if the mail refers to a Message-ID that only
+    participants of the case have: an id that we signed for it, or that of the mail that opened it.
+    `authentication` is the receiving server's verdict on the author, empty if there is none.
     """
 
     key: str
@@ -43,7 +43,7 @@ class MailFacts:
 
 
 def may_describe(facts: MailFacts) -> bool:
-    """Whether the mail comes from someone in the case, as far as that can be proven.
+    """Whether the mail provably comes from a participant of the case.
 
     Anyone can write a participant's address as From. So a reply counts only if the receiving server
     authenticated it, or if it answers a mail that outsiders do not have.
@@ -86,8 +86,7 @@ def merge(case: Case, process: Process, read: FieldsRead, facts: MailFacts) -> F
 def described(
     case: Case, candidates: dict[str, list[FieldValue]], mail_flags: dict[str, list[str]]
 ) -> FieldsSet | None:
-    """The changes of the case if its mails have these values from now on; None if there are
-    none."""
+    """The changes of the case if its mails have these values; None if there are none."""
     values: dict[str, FieldValue | None] = {}
     for name, those in candidates.items():
         current, best = case.fields.get(name), those[0] if those else None
@@ -140,9 +139,8 @@ def _said_before(case: Case, key: str) -> list[str]:
 def _candidates(
     case: Case, field: Field | None, name: str, value: FieldValue | None, read: FieldsRead
 ) -> list[FieldValue]:
-    """The values of a field by mail, in order of precedence; those of this mail are replaced.
-
-    If the reading was cut short, a value that is missing now may still be there.
+    """The values of a field by mail, in order of precedence, with those of this mail replaced. If
+    the reading was cut short, a value that is missing now is kept.
     """
     known = case.candidates.get(name, [])
     if value is None and not read.complete:
@@ -152,8 +150,8 @@ def _candidates(
 
 
 def ranked(field: Field | None, those: Sequence[FieldValue]) -> list[FieldValue]:
-    """By the precedence of the sources. Among equals the first invoice counts, and otherwise the
-    latest mail.
+    """The values by precedence of their sources. Within a source, the first invoice comes first,
+    and for other sources the latest mail.
     """
     hashes = [rule for rule, _ in field.rules()] if field is not None else []
     ranks: Mapping[str | None, int] = {rule: rank for rank, rule in enumerate(hashes)}
@@ -179,9 +177,9 @@ def _is_contradicted(those: Sequence[FieldValue]) -> bool:
 
 
 def _flags_of_mail(case: Case, read: FieldsRead) -> list[str] | None:
-    """The flags that the mail gives the case from now on; None if they stay.
+    """The flags that the mail now gives the case; None if they do not change.
 
-    If the reading was cut short, earlier values may still be true.
+    If the reading was cut short, earlier flags may still be right.
     """
     known = case.mail_flags.get(read.mail_key, [])
     if not known and len(case.mail_flags) >= MAX_FLAGGING_MAILS:
@@ -194,8 +192,8 @@ def _flags_of_mail(case: Case, read: FieldsRead) -> list[str] | None:
 def _flags(
     case: Case, candidates: Mapping[str, list[FieldValue]], mail_flags: Mapping[str, list[str]]
 ) -> list[str] | None:
-    """The new flags; None if they stay. A flag that no mail gives any more is removed. If a mail
-    gave a flag before and the case no longer has it, a person has settled it, and it is not set
+    """The new flags; None if they do not change. A flag that no mail gives anymore is removed. If a
+    mail gave a flag before and the case no longer has it, a person removed it, and it is not set
     again.
     """
     before = {flag for those in case.mail_flags.values() for flag in those}
@@ -229,7 +227,7 @@ def _is_in_conflict(case: Case, name: str, those: Sequence[FieldValue]) -> bool:
 
 
 def with_flags(case: Case, wanted: Sequence[str]) -> list[str] | None:
-    """The flags of the case with some more; None if it has them all."""
+    """The flags of the case with these added; None if it has them all."""
     new = [flag for flag in dict.fromkeys(wanted) if flag not in case.flags]
     return [*case.flags, *new][:MAX_FLAGS] if new else None
 

@@ -11,8 +11,8 @@ from schemas.stored import Case
 from services.runtime.settings import Process
 
 MAX_KEYS = 200  # of one mail
-_EVIDENCE = ("ksef-number", "xml", "invoice", "fields")  # of links, surest first
-_ADVANCE = frozenset({"ZAL", "386"})  # KSeF's RodzajFaktury and UNTDID 1001
+_EVIDENCE = ("ksef-number", "xml", "invoice", "fields")  # of links, strongest first
+_ADVANCE = frozenset({"ZAL", "386"})  # from KSeF's RodzajFaktury and UNTDID 1001
 _BLANKS = re.compile(r"[\s\u00a0\u202f]+")
 _NOT_ALPHANUMERIC = re.compile(r"[^0-9A-Z]")
 _POLISH = re.compile(r"PL([0-9]{10})")
@@ -40,9 +40,8 @@ def corrected_keys(invoice: InvoiceRead) -> Iterator[tuple[str, str]]:
 
 
 def unique_keys(case: Case, process: Process, *, correction: bool) -> list[str]:
-    """The keys of the combinations of values that are unique in the process, and that the case has.
-
-    A correction differs from what it corrects even if all these values are the same.
+    """A key for each combination of values that the case has and that must be unique in the
+    process. A correction differs from what it corrects even if all these values are the same.
     """
     kind = "correction" if correction else ""
     keys = []
@@ -55,18 +54,18 @@ def unique_keys(case: Case, process: Process, *, correction: bool) -> list[str]:
 
 
 def are_corrections(read: FieldsRead) -> bool:
-    """Whether the mail brings invoices, all of which correct others."""
+    """Whether the mail has invoices, and all of them are corrections."""
     return bool(read.invoices) and all(invoice.is_correction for invoice in read.invoices)
 
 
 def evidence(key: str) -> str:
-    """How two cases with this key of an invoice are recognized as the same: `CaseLink.by`."""
+    """The evidence for a link between two cases that share this key: `CaseLink.by`."""
     kind = key.partition(":")[0]
     return "ksef-number" if kind == "ksef" else kind
 
 
 def is_better(by: str, than: str) -> bool:
-    """Whether one way to recognize an invoice is surer than another."""
+    """Whether one kind of evidence is stronger than another."""
     return _EVIDENCE.index(by) < _EVIDENCE.index(than)
 
 
@@ -80,7 +79,7 @@ def seller_key(seller: str) -> str:
 
 
 def tax_digits(tax_id: str) -> str:
-    """A tax number without prefix, blanks and hyphens: KSeF writes the bare ten digits."""
+    """A tax number without prefix, spaces and hyphens: KSeF writes only the ten digits."""
     compact = _NOT_ALPHANUMERIC.sub("", tax_id.upper())
     polish = _POLISH.fullmatch(compact)
     return polish[1] if polish else compact
@@ -95,7 +94,7 @@ def ksef_digits(number: str) -> str:
 
 
 def account_digits(account: str) -> str:
-    """An account without blanks; 26 bare digits are Polish."""
+    """An account number without spaces; 26 digits without a country are Polish."""
     compact = _NOT_ALPHANUMERIC.sub("", account.upper())
     return f"PL{compact}" if re.fullmatch(r"[0-9]{26}", compact) else compact
 
@@ -105,7 +104,7 @@ def digest(text: str) -> str:
 
 
 def _kind(invoice: InvoiceRead) -> str:
-    """Formats number the kinds of invoices differently; only these three matter."""
+    """The kind of an invoice. Formats number the kinds differently; only these three matter."""
     if invoice.is_correction:
         return "correction"
     return "advance" if invoice.kind in _ADVANCE else "invoice"

@@ -37,7 +37,9 @@ def merge(action: actions.MergeInto, situation: Situation) -> Accepted:
 
 
 def unmerge(_action: actions.Unmerge, situation: Situation) -> Accepted:
-    """The case as it was before it was merged; `other` is the case that it leaves."""
+    """Restore the state of the case before the merge. `situation.other` is the case that it
+    leaves.
+    """
     case, target = situation.case, situation.other
     if case.merged_into is None or target is None:
         problem = f"case {case.number} is not merged into another case"

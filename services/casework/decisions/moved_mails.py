@@ -1,6 +1,4 @@
-"""Moves the field values of mails with the mails, when they are split off, merged in, or leave.
-Pure.
-"""
+"""Moves the field values of mails when the mails are split off, merged in, or leave. Pure."""
 
 from collections.abc import Collection
 
@@ -13,9 +11,9 @@ from services.runtime.settings import Field, Process
 def arrived(
     case: Case, process: Process | None, origin: Case, mails: Collection[str] | None = None
 ) -> FieldsSet | None:
-    """The changes of `mails` of case `origin` to `case`, as if they were replies; None if there are
-    none. Without `mails`, all of them move. Their earlier values in `case` are replaced. A source
-    that counts only when a case opens fills what is empty, and replaces nothing.
+    """The changes of `case` when `mails` of case `origin` join it, as if they were replies; None if
+    there are none. Without `mails`, all of them join. Their earlier values in `case` are replaced.
+    A source that counts only when a case opens fills empty fields, but replaces nothing.
     """
     coming = mails_of(origin) if mails is None else mails
     candidates = {}
@@ -37,7 +35,7 @@ def arrived(
 
 
 def left(case: Case, mails: Collection[str]) -> FieldsSet | None:
-    """The changes of the case when these mails leave it; None if there are none."""
+    """The changes of the case when `mails` leave it; None if there are none."""
     candidates = {
         name: [value for value in those if value.by not in mails]
         for name, those in case.candidates.items()
@@ -47,7 +45,7 @@ def left(case: Case, mails: Collection[str]) -> FieldsSet | None:
 
 
 def mails_of(case: Case) -> set[str]:
-    """The mails that have values for the case."""
+    """The mails that have given the case values."""
     return {value.by for those in case.candidates.values() for value in those} | set(
         case.mail_flags
     )

@@ -22,8 +22,8 @@ def may_work_case(situation: Situation, case: Case) -> bool:
 
 
 def may_work(processes: Mapping[str, Process], acting: ActingAs, case: Case) -> bool:
-    """Whether an actor may work on a case. If its process is not in the settings, only
-    operators.
+    """Whether an actor may work on a case. If its process is not in the settings, only operators
+    may.
     """
     process = processes.get(case.process)
     if process is None:

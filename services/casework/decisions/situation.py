@@ -27,11 +27,11 @@ class Situation:
     """Everything that a decision may depend on.
 
     `processes` are the settings by name. `other` is the target of a merge, or the case that this
-    one was merged into; None when it does not exist or plays no part. `status_before_merge` and
-    `joined_by_merge` are from the history, for an unmerge: the case's status before, and the
-    participants that the target got and that have not written to it since. `comments` are the
-    case's own, for a split, which also needs `new_number`. `comment_id` names a comment that the
-    action writes.
+    one was merged into; None if it does not exist or is not needed. For an unmerge,
+    `status_before_merge` and `joined_by_merge` are from the history: the earlier status of the
+    case, and the participants that the target gained and that have not written to it since. For a
+    split, `comments` are those of the case, and `new_number` is the number of the new case.
+    `comment_id` is the id of a comment that the action writes.
     """
 
     case: Case
@@ -47,14 +47,14 @@ class Situation:
 
     @property
     def process(self) -> Process | None:
-        """The rules of the case's process; None when the settings no longer have it."""
+        """The rules of the case's process; None if the settings no longer have it."""
         return self.processes.get(self.case.process)
 
 
 @dataclass(frozen=True)
 class AutomaticMail:
-    """What a stage sends when a case enters it; templates, to be filled in by whoever writes the
-    outbox.
+    """The mail that a stage sends when a case enters it. Its texts are templates, which the sender
+    fills in.
     """
 
     stage: str
@@ -65,11 +65,11 @@ class AutomaticMail:
 
 @dataclass(frozen=True)
 class Accepted:
-    """The changes of an action, by case number, in order. `by_rule` follow from the settings, not
-    from the actor.
+    """The changes of an action, by case number, in order. `by_rule` are changes made by the
+    settings, not by the actor.
 
-    `note` is the text of the comment to write, None for most; `mail` goes out; `split` are the
-    comments that go to the new case.
+    `note` is the text of the comment to write, None if there is none. `mail` is sent. `split` are
+    the comments that go to the new case.
     """
 
     changes: Mapping[int, Sequence[What]]

@@ -1,4 +1,4 @@
-"""Removes the blobs that an erasure leaves without a reference."""
+"""Removes blobs that have no reference left after an erasure."""
 
 from services.runtime.store.blob_references import blob_references
 from services.runtime.store.blobs import CHUNKS, FILES
@@ -6,7 +6,7 @@ from services.runtime.store.mongo import Session, Store
 
 
 async def remove_blob(store: Store, sha256: str) -> bool:
-    """Remove a content that nothing refers to any more, at once."""
+    """Remove a content at once if nothing refers to it anymore."""
 
     async def body(session: Session) -> bool:
         for collection, path in blob_references():

@@ -18,7 +18,7 @@ ReadErasure = Callable[[int, ErasureRun, Session], Awaitable[CaseErasure]]
 
 
 class CaseEraser:
-    """Erases single cases. Methods raise TransientError, also after too many conflicts."""
+    """Erases single cases. Methods raise TransientError, even after too many conflicts."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -80,8 +80,9 @@ class CaseEraser:
 def emptied_entries(case: Case, comments: Sequence[Comment]) -> list[Document]:
     """The search entries of a case and of its erased comments, without terms.
 
-    They are written whether they exist or not: an indexer that is about to write the terms of the
-    unerased texts then conflicts with the erasure. The event of the erasure fills them again.
+    They are written even if they do not exist, so that an indexer that is about to write the terms
+    of the unerased texts conflicts with the erasure. The event of the erasure has them filled
+    again.
     """
     sources = [(case_entry_id(case.number), case.opened_at)]
     sources += [(comment.id, comment.at) for comment in comments]

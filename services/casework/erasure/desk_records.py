@@ -1,8 +1,8 @@
-"""What the desk keeps of a person in addition to the cases: drafts, uploads, the audit log, views,
-kept answers.
+"""Erases what the desk stores about a person outside of cases: drafts, uploads, the audit log,
+views, stored responses.
 
-People who work here are another matter: an account of the same address, with its sessions, is
-reported and stays, because its name is in the histories of cases.
+An account with the same address, with its sessions, is reported and stays: its name is in the
+histories of cases.
 """
 
 import re
@@ -22,14 +22,13 @@ from services.runtime.store.mongo import Collection, Document, Store
 SCANNED_TOGETHER = 200
 EMPTY_ANSWER = b"{}"
 
-# What is left of a document: the fields that change, which may be none; None if the document is
-# deleted.
+# The fields of a document that change (possibly none); None if the document is deleted.
 Remainder = Document | None
 
 
 class DeskRecords:
-    """Erases in each collection separately; a repeated erasure finds what is left. Methods raise
-    TransientError.
+    """Erases in one collection after another; after an interruption, a repeated erasure completes
+    the work. Methods raise TransientError.
     """
 
     def __init__(self, store: Store) -> None:
@@ -57,7 +56,7 @@ class DeskRecords:
         await self._erase_uploads(run, pattern)
 
     async def forget_case(self, number: int, run: ErasureRun) -> None:
-        """Delete what people were writing in a case that is emptied."""
+        """Delete the drafts and uploads of a case that is emptied."""
         for name in (Draft.COLLECTION, Upload.COLLECTION):
             collection = self._store.collection(name)
             found = await collection.find({"case": number})
@@ -83,7 +82,7 @@ class DeskRecords:
                 await collection.update({"_id": document["_id"]}, {"$set": change})
 
     async def _erase_uploads(self, run: ErasureRun, pattern: re.Pattern[str]) -> None:
-        """Files that wait for their note or answer."""
+        """Erase files that wait for their note or answer."""
         uploads = self._store.collection(Upload.COLLECTION)
         async for upload in _documents(uploads):
             content = (await self._blobs.get(upload["blob"])).decode("utf-8", "replace")
@@ -104,7 +103,7 @@ async def _documents(collection: Collection) -> AsyncIterator[Document]:
 
 
 def _changed(document: Document, pattern: re.Pattern[str], *names: str) -> Document:
-    """The fields among `names` that hold a trace, without it."""
+    """The fields among `names` that contain a trace, with it redacted."""
     after = {name: redacted(document.get(name), pattern) for name in names}
     return {name: value for name, value in after.items() if value != document.get(name)}
 
@@ -118,12 +117,12 @@ def _draft(draft: Document, pattern: re.Pattern[str]) -> Document:
 
 
 def _view(view: Document, pattern: re.Pattern[str]) -> Remainder:
-    """A list that is filtered by the person has no use without it."""
+    """Delete a view whose filter contains a trace: without it, the view is useless."""
     return None if pattern.search(unquote_plus(view["path"])) else _changed(view, pattern, "name")
 
 
 def _answer(kept: Document, pattern: re.Pattern[str]) -> Document:
-    """A response that is kept for repeated requests: the record stays, without its content."""
+    """Empty a response that is stored for repeated requests; its record stays."""
     body: bytes = kept.get("body") or b""
     try:
         texts = list(_texts(msgspec.json.decode(body)))
@@ -133,7 +132,7 @@ def _answer(kept: Document, pattern: re.Pattern[str]) -> Document:
 
 
 def _texts(value: Any) -> list[str]:
-    """Every text in a decoded JSON value, without the escapes of JSON."""
+    """All strings in a decoded JSON value."""
     if isinstance(value, str):
         return [value]
     if isinstance(value, dict):

@@ -13,15 +13,13 @@ from services.casework.erasure.redaction import ERASED, erased_file, redacted
 def redacted_only(
     documents: Sequence[dict[str, Any]], pattern: re.Pattern[str]
 ) -> list[dict[str, Any]]:
-    """The documents that redaction changes, as it leaves them."""
+    """The redacted form of each document that redaction changes."""
     pairs = [(document, redacted(document, pattern)) for document in documents]
     return [after for before, after in pairs if after != before]
 
 
 def without_erased_recipients(mail: dict[str, Any]) -> dict[str, Any]:
-    """An outgoing mail without the person among its remaining recipients; if nobody is left, it is
-    not sent.
-    """
+    """An outgoing mail without the person as a recipient; if nobody is left, it is not sent."""
     if mail["state"] not in {"pending", "claimed"}:
         return mail
     remaining = [recipient for recipient in mail["remaining"] if ERASED not in recipient]
@@ -30,7 +28,7 @@ def without_erased_recipients(mail: dict[str, Any]) -> dict[str, Any]:
 
 
 def emptied_outgoing(mail: dict[str, Any], blob: BlobRef) -> dict[str, Any]:
-    """An outgoing mail without recipients and texts; a waiting one is suppressed."""
+    """An outgoing mail without recipients and texts. If it is waiting, it is suppressed."""
     attachments = [
         to_document(erased_file(from_document(attachment, Attachment), blob))
         for attachment in mail["attachments"]
@@ -52,7 +50,7 @@ def emptied_outgoing(mail: dict[str, Any], blob: BlobRef) -> dict[str, Any]:
 
 
 def emptied_change(change: dict[str, Any], pattern: re.Pattern[str] | None) -> dict[str, Any]:
-    """A history entry without values of fields and without the texts of its case."""
+    """A history entry without field values and without texts of its case."""
     emptied: dict[str, Any] = redacted(change, pattern) if pattern else change
     if emptied["what"]["type"] == "fields-set":
         values = {

@@ -1,7 +1,7 @@
 """Erases a person's data from the database: one transaction per case, then the blobs.
 
 Case numbers, mail keys, times and outcomes stay, as proof that nothing was lost. A repeated erasure
-finds what an interrupted one left. The archives on the broker keep the person's mails until their
+completes an interrupted one. The archives on the broker keep the person's mails until their
 retention ends; the report gives the date.
 """
 
@@ -42,7 +42,7 @@ class Eraser:
         traces = await self._person.traces(address)
         run = ErasureRun(traces, actor, await self._placeholder(dry_run=dry_run), dry_run)
         run.report.names = sorted(traces.names)
-        # First, while the cases still have the names and lines by which the person is found.
+        # Done first, while the cases still contain the names and lines that identify the person.
         await self._desk.erase(run)
         for number in await self._person.case_numbers(traces):
             await self._case.erase(number, run, self._person.read)
@@ -53,7 +53,7 @@ class Eraser:
         return run.report
 
     async def retire(self, now: datetime, actor: Actor, *, dry_run: bool = False) -> ErasureReport:
-        """Empty the cases that were closed longer ago than their process keeps them.
+        """Empty the cases whose retention in their process is over.
 
         Numbers, times and outcomes stay; everything that anyone wrote is removed.
         """

@@ -1,4 +1,4 @@
-"""Finds the data of one person in the database, and what their erasure leaves of it."""
+"""Finds the data of one person in the database, and determines what remains of it."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -142,7 +142,7 @@ class PersonErasure:
         return from_document(document, Case)
 
     async def _holding(self, comments: Sequence[Comment], pattern: re.Pattern[str]) -> set[str]:
-        """Files whose bytes show a trace; compressed contents cannot be searched."""
+        """The files whose bytes contain a trace. Compressed contents cannot be searched."""
         found = set()
         for sha256 in {
             attachment.blob for comment in comments for attachment in comment.attachments
@@ -153,8 +153,8 @@ class PersonErasure:
         return found
 
     async def erase_unplaced(self, run: ErasureRun) -> None:
-        """Parked and ignored mails that the person wrote: their content is removed, their outcome
-        stays.
+        """Remove the content of parked and ignored mails that the person wrote. Their outcomes
+        stay.
         """
         pattern, last = run.traces.pattern(), ""
         aside: Document = {"case": None, "raw": {"$nin": [None, run.placeholder.sha256]}}

@@ -1,7 +1,7 @@
 """Redacts a person's data in each document. Pure.
 
-Numbers, times and hashes stay; names, addresses and texts are removed. A text of someone else keeps
-its own words: only what is the person's is replaced, and the quoted rest is dropped.
+Numbers, times and hashes stay; names, addresses and texts are removed. In a text of someone else,
+only the person's data is replaced, and quotes are removed.
 """
 
 import re
@@ -17,7 +17,7 @@ from schemas.stored import Attachment, Case, Comment, Person
 ERASED = "[erased]"
 ERASED_FLAG = "erased"
 ERASED_CONTENT = b"This content was erased at the request of the person concerned.\n"
-MIN_PHRASE_CHARS = 12  # shorter lines are greetings, which are nobody's
+MIN_PHRASE_CHARS = 12  # shorter lines are greetings, which do not identify anyone
 MIN_NAME_CHARS = 3
 # Identifiers that are not personal data and that other documents refer to.
 _KEPT_KEYS = frozenset(
@@ -35,14 +35,14 @@ class Traces:
     phrases: Collection[str]
 
     def pattern(self) -> re.Pattern[str]:
-        """Matches every trace, the longest first, whatever the case of its letters."""
+        """Matches every trace, the longest first, in upper or lower case."""
         texts = {self.address, *self.names, *self.phrases} - {""}
         ordered = sorted(texts, key=lambda text: (-len(text), text))
         return re.compile("|".join(re.escape(text) for text in ordered), re.IGNORECASE)
 
 
 def phrases(texts: Iterable[str]) -> set[str]:
-    """The lines by which a person's own texts are found again in quotes."""
+    """The lines by which a person's own texts are found in quotes."""
     lines = (line.strip() for text in texts for line in text.splitlines())
     return {line for line in lines if len(line) >= MIN_PHRASE_CHARS}
 
@@ -65,8 +65,8 @@ def erased_comment(
     """The comment without the person's data: emptied if they wrote it, redacted if it mentions
     them.
 
-    `blob` holds ERASED_CONTENT, which replaces erased files. The same comment when there is nothing
-    to erase.
+    `blob` contains ERASED_CONTENT, which replaces erased files. Returns the same comment if there
+    is nothing to erase.
     """
     if is_by(comment, traces.address):
         return emptied_comment(comment, blob)
@@ -115,7 +115,7 @@ def emptied_comment(comment: Comment, blob: BlobRef) -> Comment:
 
 
 def emptied_case(case: Case) -> Case:
-    """The case with its number, its times and its stage, and nothing that anyone wrote."""
+    """The case with its number, its times and its stage, without anything that people wrote."""
     return structs.replace(
         case, title=ERASED, opened_by=Person(ERASED, ""), participants=[], fields={}, candidates={}
     )
@@ -147,7 +147,7 @@ def redacted(value: Any, pattern: re.Pattern[str]) -> Any:
 
 
 def erased_file(attachment: Attachment, blob: BlobRef) -> Attachment:
-    """The attachment with `blob` in place of its content; the hash of what was there stays as a
+    """The attachment with `blob` in place of its content; the hash of the old content stays as a
     flag.
     """
     if ERASED_FLAG in attachment.flags:

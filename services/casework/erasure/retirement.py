@@ -1,4 +1,4 @@
-"""Finds the cases that are past their retention, and what emptying leaves of them."""
+"""Finds the cases that are past their retention, and determines what remains of them."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ from services.runtime.store.mongo import Document, Session, Store
 
 
 class Retirement:
-    """The cases that were closed long ago. Methods raise TransientError."""
+    """The cases that are past their retention. Methods raise TransientError."""
 
     def __init__(self, store: Store, processes: Mapping[str, Process]) -> None:
         self._processes = processes
@@ -23,7 +23,7 @@ class Retirement:
         self._outbox = store.collection(OutgoingMail.COLLECTION)
 
     async def case_numbers(self, name: str, now: datetime) -> list[int]:
-        """The cases of process `name` to empty, none if it has no `retention_days`."""
+        """The cases of process `name` to empty; none if it has no `retention_days`."""
         process = self._processes[name]
         if not process.retention_days:
             return []

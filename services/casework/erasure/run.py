@@ -13,8 +13,9 @@ from services.casework.erasure.redaction import Traces
 class ErasureReport:
     """What an erasure did, or would do.
 
-    `desk_records` are drafts, uploads, views, deliveries, kept answers and entries of the audit
-    log. `account` is the user of the desk with the same address, who stays; None if there is none.
+    `desk_records` are drafts, uploads, views, deliveries, stored responses and entries of the audit
+    log. `account` is the desk user with the same address, whose account stays; None if there is
+    none.
     """
 
     cases: list[int] = field(default_factory=list)
@@ -49,7 +50,7 @@ class CaseErasure:
 
 @dataclass
 class ErasureRun:
-    """One erasure: whose data, by whom, and the results so far."""
+    """One erasure: whose data is erased, by whom, and the results so far."""
 
     traces: Traces
     actor: Actor

@@ -25,7 +25,7 @@ class MongoAnswers:
         return await self._outbox.find_one({"_id": document_id}, ["_id"]) is not None
 
     async def case(self, number: int) -> Answerable | None:
-        """The case, or the one that it was merged into; None if there is none."""
+        """The case, or the one that it was merged into; None if it does not exist."""
         case = await self._cases.find_one({"_id": number})
         while case is not None and case.get("merged_into") is not None:
             case = await self._cases.find_one({"_id": case["merged_into"]})
@@ -58,8 +58,9 @@ class MongoAnswers:
     ) -> Sequence[Change]:
         """Write the mail and its entry in the history, which is returned for publishing.
 
-        With `expected`, only while the case is at that revision: an answer never goes out unaware
-        of a newer mail. Raises StaleRevisionError, and ConflictError if the mail is there.
+        With `expected`, only if the case is at that revision, so that no answer is sent by someone
+        who has not seen the newest mail. Raises StaleRevisionError, and ConflictError if the mail
+        exists.
         """
 
         async def body(session: Session) -> Sequence[Change]:

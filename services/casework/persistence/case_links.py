@@ -28,7 +28,7 @@ _BACK: dict[LinkKind, LinkKind] = {
 class CaseLinks:
     """Adds the effects of links on cases to `written`. Methods raise TransientError.
 
-    `mail_key` is the mail that the links were found in, None if a person's action changes them.
+    `mail_key` is the mail in which the links were found; None if a person's action changes them.
     """
 
     store: Store
@@ -38,10 +38,9 @@ class CaseLinks:
     mail_key: str | None = None
 
     async def add(self, case: Case, target: int, kind: LinkKind, by: str) -> bool:
-        """Link `case` to case `target`, and back; returns whether that is new.
+        """Link `case` and case `target` to each other; returns whether the link is new.
 
-        An existing link keeps the better evidence of the two. A case that has MAX_LINKS gets no
-        more.
+        An existing link keeps the stronger evidence. A case with MAX_LINKS links gets no more.
         """
         other = await self.case(target)
         if other is None or target == case.number:
@@ -52,7 +51,7 @@ class CaseLinks:
         return is_new
 
     async def remove(self, case: Case, link: CaseLink) -> None:
-        """End a link of `case`, and the link in the other direction."""
+        """Remove a link of `case`, and the link in the other direction."""
         self._remove(self.written.cases.get(case.number, case), link.case, link.kind)
         other = await self.case(link.case)
         if other is not None:
@@ -78,7 +77,7 @@ class CaseLinks:
         return not same
 
     def _remove(self, case: Case, target: int, kind: LinkKind) -> None:
-        """The flag is removed with the last link to a duplicate."""
+        """Remove a link, and the flag with the last link to a duplicate."""
         gone = [link for link in case.links if (link.case, link.kind) == (target, kind)]
         if not gone:
             return

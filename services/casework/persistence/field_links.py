@@ -1,7 +1,8 @@
-"""Which other cases have the same invoice, and whether a seller's account is the known one.
+"""Finds other cases with the same invoice, and sellers whose account is not the known one.
 
-All of it happens within the transaction that writes the fields. Whoever brings an invoice writes
-its key, so of two racing writers the second conflicts with the first, reads again, and finds it.
+All of this happens inside the transaction that writes the fields. Every writer of an invoice writes
+its key, so that the second of two racing writers conflicts with the first, reads again, and finds
+it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,14 +14,14 @@ from schemas.stored import Case, Comment, FieldKey, SellerAccount, from_document
 from services.casework.decisions import invoice_keys
 from services.runtime.store.mongo import Document, Session, Store
 
-MAX_MAILS = 100  # that one key remembers; the first is what others are linked to
+MAX_MAILS = 100  # mails stored with one key; others are linked to the case of the first
 MAX_ACCOUNTS = 50
 
 
 class FieldLinks:
     """The links of one case, found in one transaction. Methods raise TransientError.
 
-    `found` has the evidence by the other case and the kind: `CaseLink.by`.
+    `found` maps the other case and the kind of a link to its evidence, `CaseLink.by`.
     """
 
     def __init__(self, store: Store, session: Session, case: Case) -> None:
@@ -33,7 +34,7 @@ class FieldLinks:
         self.found: dict[tuple[int, LinkKind], str] = {}
 
     async def find(self, read: FieldsRead) -> None:
-        """Find what the mail's invoices are linked to; their keys are remembered."""
+        """Find the cases that share invoices with the mail, and store the keys of its invoices."""
         for invoice in read.invoices:
             for by, key in invoice_keys.document_keys(invoice):
                 known = await self._remembered(key, "mails", read.mail_key)
@@ -44,10 +45,10 @@ class FieldLinks:
                 self._add((await self._others(known.mails))[:1], "corrects", by)
 
     async def is_account_new(self, seller: str, accounts: Iterable[str]) -> bool:
-        """Whether the seller has a known account, and one of these is another one.
+        """Whether the seller has a known account, and one of `accounts` is not known.
 
-        Known are the first account, and those of cases in which a person accepted the account:
-        there the flag is gone. What was said about this case before is not said again.
+        Known are the first account, and the accounts of cases in which a person removed the flag.
+        An account that was reported for this case is not reported again.
         """
         wanted = [invoice_keys.digest(invoice_keys.account_digits(account)) for account in accounts]
         if not wanted:
@@ -78,7 +79,7 @@ class FieldLinks:
         return bool(await self._cases.find(accepted, ["_id"], limit=1, session=self._session))
 
     async def _others(self, mails: Sequence[str]) -> list[int]:
-        """The other cases that the mails are in now, that of the first mail first."""
+        """The other cases that the mails are in now, in the order of the mails."""
         if not mails:
             return []
         query = {"_id": {"$in": list(mails)}}
@@ -94,7 +95,7 @@ class FieldLinks:
                 self.found[other, kind] = by
 
     async def _remembered(self, key: str, role: str, mail_key: str) -> FieldKey:
-        """Who else has the key, with the mail remembered for it in its role."""
+        """The other mails with this key; the mail itself is stored with it, in its role."""
         known = await self._key(key)
         mails: list[str] = getattr(known, role)
         if mail_key not in mails:

@@ -1,4 +1,6 @@
-"""Writes what was read in a mail to its case: fields, flags and links, in one short transaction."""
+"""Records the fields read from a mail in its case, with flags and links, in one short
+transaction.
+"""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,10 +30,11 @@ from services.runtime.store.mongo import Session, Store
 
 @dataclass(frozen=True)
 class Recorded:
-    """What became of it: `case` is None if the mail is in no case, `written` are the new changes.
+    """The result of recording. `case` is None if the mail is in no case; `written` are the new
+    changes.
 
-    `is_conflict` is true if the case is flagged with a conflict now and was not before;
-    `duplicates` counts new links to duplicates.
+    `is_conflict` is true if the case was flagged with a conflict; `duplicates` counts new links to
+    duplicates.
     """
 
     case: Case | None
@@ -57,7 +60,7 @@ class FieldRecorder:
         self._cases = store.collection(Case.COLLECTION)
 
     async def record(self, read: FieldsRead) -> Recorded:
-        """Let the mail describe the case that it is in. Recording the same again changes
+        """Record what was read from the mail in its case. Recording the same again changes
         nothing.
         """
         return await self._store.transaction(partial(self._record, read))
@@ -116,7 +119,7 @@ class FieldRecorder:
     async def _tell_target(
         self, written: WrittenChanges, number: int, mail_key: str, session: Session
     ) -> None:
-        """What is read in a merged case describes the case that took it in, too."""
+        """Apply the values also to the case that this one was merged into."""
         origin = written.cases[number]
         if origin.merged_into is None:
             return
@@ -140,7 +143,7 @@ class FieldRecorder:
 async def _is_account_new(
     links: FieldLinks, process: Process, after: Case, read: FieldsRead
 ) -> bool:
-    """Whether any account that the mail names is not the one known for its seller."""
+    """Whether the mail names an account that is not known for its seller."""
     ibans = [
         str(value.value)
         for field in process.fields
@@ -158,7 +161,7 @@ async def _is_account_new(
 
 
 def _seller(process: Process, case: Case) -> str | None:
-    """The seller's tax number in the field that reads it from invoices."""
+    """The seller's tax number, from the field that is filled with it from invoices."""
     for field in process.fields:
         reads = any(source.value == "seller_tax_id" for source in field.sources)
         if reads and field.name in case.fields:

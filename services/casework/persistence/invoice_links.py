@@ -1,4 +1,4 @@
-"""Lets links by invoices follow the mails that a split moves, in its transaction."""
+"""Moves links made by invoices along with the mails of a split, in the transaction of the split."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,9 +13,8 @@ from services.runtime.store.mongo import Store
 
 @dataclass(frozen=True)
 class _Holders:
-    """The cases that have an invoice now, and those that correct it, each once, first mail first.
-
-    `by` is how the invoice is recognized.
+    """The cases that have an invoice, and those that correct it, without duplicates, in the order
+    of their mails. `by` is the evidence.
     """
 
     by: str
@@ -23,7 +22,7 @@ class _Holders:
     corrections: Sequence[int]
 
     def links_of(self, number: int) -> Iterator[tuple[int, LinkKind]]:
-        """What may connect a case with others."""
+        """The links that the invoice may give a case."""
         others = [other for other in self.cases if other != number]
         if number in self.cases:
             yield from ((other, DUPLICATE) for other in others)
@@ -33,7 +32,7 @@ class _Holders:
 
 
 class InvoiceLinks:
-    """Which cases the invoices of mails connect. Methods raise TransientError."""
+    """Links between cases that share invoices. Methods raise TransientError."""
 
     def __init__(self, store: Store, links: CaseLinks) -> None:
         self._comments = store.collection(Comment.COLLECTION)
@@ -43,7 +42,9 @@ class InvoiceLinks:
     async def follow_split(
         self, unique: UniqueValues, origin: Case, new: int, mails: Sequence[str]
     ) -> None:
-        """End the links of `origin` that only the moved mails made, and link case `new` instead."""
+        """Remove the links of `origin` that only the moved mails made, and link case `new`
+        instead.
+        """
         moved = await self._holders(mails)
         if not moved:
             return
@@ -54,7 +55,7 @@ class InvoiceLinks:
             await self._connect(holders, new)
 
     async def _end(self, unique: UniqueValues, case: Case, moved: Sequence[_Holders]) -> None:
-        """End the links of a case for which no mail of it has the invoice any longer."""
+        """Remove the links of a case whose invoices are in none of its mails anymore."""
         query = {"case": case.number, "kind": "mail"}
         found = await self._comments.find(query, ["_id"], session=self._links.session)
         staying = await self._holders([comment["_id"] for comment in found])
@@ -71,7 +72,9 @@ class InvoiceLinks:
             await unique.link_again(self._links, case.number)
 
     async def _connect(self, holders: _Holders, new: int) -> None:
-        """Link what the new case shares, as if its mails had come to it: with the first one."""
+        """Link the new case to the first other case that shares an invoice, as if its mails had
+        arrived there.
+        """
         number = new
         if number in holders.cases:
             first, *others = holders.cases
@@ -89,7 +92,7 @@ class InvoiceLinks:
             await self._links.add(case, other, kind, by)
 
     async def _holders(self, mails: Collection[str]) -> list[_Holders]:
-        """Who has the invoices of these mails."""
+        """The holders of the invoices of these mails."""
         among = {"$in": list(mails)}
         query = {"$or": [{"mails": among}, {"corrections": among}]}
         found = await self._keys.find(query, session=self._links.session)

@@ -1,4 +1,4 @@
-"""Where a mail is, and what decides whether it may describe its case, read in a transaction."""
+"""Reads, in a transaction, which case a mail is in and whether it may describe that case."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

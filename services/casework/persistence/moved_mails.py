@@ -1,4 +1,4 @@
-"""Lets fields follow the mails that a split, a merge or an unmerge moves, in its transaction."""
+"""Moves field values along with the mails of a split, a merge or an unmerge, in its transaction."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -19,7 +19,7 @@ def follow_split(
     origin: Case,
     mails: Sequence[str],
 ) -> None:
-    """Take what the mails say from case `origin` to the case that begins with them."""
+    """Move the values of mails from case `origin` to the new case that has them."""
     now = new.updated_at
     if (what := arrived(new, processes.get(new.process), origin, mails)) is not None:
         written.add(new, [what], MOVED, now)
@@ -33,9 +33,7 @@ def follow_merge(
     changes: Mapping[int, Sequence[What]],
     now: datetime,
 ) -> None:
-    """Let what the mails of a merged case say describe the case that took it in, while it has
-    it.
-    """
+    """Apply the values of a merged case's mails to the target, and remove them after an unmerge."""
     for number, whats in changes.items():
         case = written.cases.get(number)
         for what in whats:

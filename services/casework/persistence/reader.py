@@ -1,6 +1,4 @@
-"""Reading cases and what belongs to them, page by page. Every method takes the filter of what may
-be seen.
-"""
+"""Reads cases and their parts page by page. Every method takes a filter for what may be seen."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -29,10 +27,11 @@ class CaseReader:
         self._outbox = store.collection(OutgoingMail.COLLECTION)
 
     async def ensure_indexes(self) -> None:
-        """What the lists of the desk are sorted and counted by, and what finds the parts of a case.
+        """Create the indexes by which the desk sorts and counts lists and finds the parts of a
+        case.
 
-        Each costs something with every mail, so there are few: a list that names no status asks for
-        both, and is merged from the parts of one index.
+        Every index slows down the writing of mails, so there are few: a list without a status
+        queries both, and MongoDB merges the two ranges of one index.
         """
         latest = ("-updated_at", "-_id")
         await self._cases.ensure_index("process", "status", *latest)
@@ -47,7 +46,7 @@ class CaseReader:
         await self._outbox.ensure_index("case")
 
     async def case(self, number: int, visible: Filter) -> Case | None:
-        """The case; None if there is none, or none that may be seen."""
+        """The case; None if it does not exist or may not be seen."""
         document = await self._cases.find_one({"_id": number, **visible})
         return from_document(document, Case) if document else None
 
@@ -71,14 +70,14 @@ class CaseReader:
     async def count(
         self, queries: Sequence[Filter], *, most: int, max_time_ms: int | None = None
     ) -> int:
-        """How many cases match all of `queries`; `most` when there are more.
+        """How many cases match all of `queries`, but at most `most`.
 
         Raises QueryTimeoutError after `max_time_ms`; None means no limit.
         """
         return await self._cases.count({"$and": list(queries)}, most=most, max_time_ms=max_time_ms)
 
     async def counts_by_stage(self, processes: Sequence[str]) -> dict[tuple[str, str], int]:
-        """How many open cases are at each (process, stage); read from an index alone."""
+        """How many open cases are at each (process, stage). Reads only an index."""
         group = {"_id": {"process": "$process", "stage": "$stage"}, "cases": {"$sum": 1}}
         match = {"process": {"$in": list(processes)}, "stage": {"$gt": ""}, "status": "open"}
         rows = await self._cases.aggregate([{"$match": match}, {"$group": group}])
@@ -90,8 +89,8 @@ class CaseReader:
         return [document["_id"] for document in found]
 
     async def related(self, case: Case, visible: Filter) -> list[RelatedCase]:
-        """The cases that may be seen among those that this one is linked with, refers to, or that
-        refer to it; at most 50.
+        """At most 50 cases that are linked to this one, that it refers to, or that refer to it, if
+        they may be seen.
         """
         kinds = {link.case: (str(link.kind), link.by) for link in case.links[:MAX_RELATED]}
         if case.refers_to is not None:
@@ -107,7 +106,7 @@ class CaseReader:
         ]
 
     async def moved_out(self, processes: Sequence[str], since: datetime) -> list[int]:
-        """The cases that left one of `processes` for another process since then, in order of
+        """The cases that moved from one of `processes` to another process since then, in order of
         number.
         """
         moved = {
@@ -128,7 +127,7 @@ class CaseReader:
         return [from_document(document, Comment) for document in found]
 
     async def comment(self, number: int, comment_id: str) -> Comment | None:
-        """One comment of a case, None if the case has none of that id."""
+        """One comment of a case; None if the case has no comment with that id."""
         document = await self._comments.find_one({"_id": comment_id, "case": number})
         return from_document(document, Comment) if document else None
 
@@ -145,7 +144,7 @@ class CaseReader:
         return None
 
     async def comment_with_file(self, number: int, sha256: str) -> Comment | None:
-        """A comment of the case that has an attachment of this content; None if no comment has."""
+        """A comment of the case that has an attachment with this content; None if there is none."""
         document = await self._comments.find_one({"case": number, "attachments.sha256": sha256})
         return from_document(document, Comment) if document else None
 
@@ -156,7 +155,7 @@ class CaseReader:
         return [from_document(document, Change) for document in found]
 
     async def answered_at(self, number: int, outgoing_id: str) -> int | None:
-        """The revision of a case that an answer made when it was written; None if none did."""
+        """The revision of a case that was created by writing an answer; None if there is none."""
         answered = {"case": number, "what.type": "answered", "what.outgoing": outgoing_id}
         for document in await self._changes.find(answered, ["revision"], sort="-revision", limit=1):
             revision: int = document["revision"]
@@ -164,13 +163,13 @@ class CaseReader:
         return None
 
     async def outgoing(self, number: int) -> list[OutgoingMail]:
-        """The outgoing mails of a case that have not come to their end, oldest first."""
+        """The unfinished outgoing mails of a case, oldest first."""
         query = {"case": number, "state": {"$in": ["pending", "claimed"]}}
         found = await self._outbox.find(query, sort="created_at")
         return [from_document(document, OutgoingMail) for document in found]
 
     async def failed_mails(self, number: int) -> list[OutgoingMail]:
-        """The outgoing mails of a case that someone did not get."""
+        """The outgoing mails of a case that were not delivered to someone."""
         failed = [{"bounced_by": {"$ne": None}}, {"state": {"$in": ["refused", "given-up"]}}]
         found = await self._outbox.find({"case": number, "$or": failed}, sort="created_at")
         return [from_document(document, OutgoingMail) for document in found]

@@ -1,4 +1,4 @@
-"""Takes back answers that wait in the outbox: each in one short transaction of its own."""
+"""Recalls answers that wait in the outbox, each in one short transaction."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -31,7 +31,7 @@ class AnswerRecall:
         self._outbox = store.collection(OutgoingMail.COLLECTION)
 
     async def recall(self, outgoing_id: str, acting: ActingAs) -> Done:
-        """Take back an answer that is not on its way yet.
+        """Recall an answer that is not being sent yet.
 
         Raises ActionRefusedError: `no-such-answer`, or `too-late` once a sender has it.
         """

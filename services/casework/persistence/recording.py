@@ -1,4 +1,4 @@
-"""Changes of cases, written within someone else's transaction."""
+"""Writes changes of cases inside the caller's transaction."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from services.runtime.store.mongo import Session, Store
 
 
 async def read_case(store: Store, number: int, session: Session) -> Case:
-    """The case as it is in this transaction. Raises ActionRefusedError if there is none."""
+    """The case as it is in this transaction. Raises ActionRefusedError if it does not exist."""
     found = await store.collection(Case.COLLECTION).find({"_id": number}, limit=1, session=session)
     if not found:
         raise no_such_case(number)
@@ -47,10 +47,10 @@ async def record_change(
     added: Mapping[str, int] | None = None,
     expected: int | None = None,
 ) -> Sequence[Change]:
-    """Let `what` happen to case `number`, and add to its counts; nothing when there is no such
-    case.
+    """Record `what` as a change of case `number`, and add to its counts. Does nothing if the case
+    does not exist.
 
-    Raises StaleRevisionError when the case is not at revision `expected`, and ConflictError when
+    Raises StaleRevisionError if the case is not at revision `expected`, and ConflictError if
     someone else changed it at the same time.
     """
     cases = store.collection(Case.COLLECTION)

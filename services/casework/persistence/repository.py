@@ -1,8 +1,8 @@
-"""Actions on cases in MongoDB: each in one short transaction of its own.
+"""Actions on cases in MongoDB, each in one short transaction.
 
-The case, its history, and whatever else an action writes are written together or not at all. The
-revision guards the case: whoever was second reads again and decides again, or gets a conflict
-when they named the revision that they had seen.
+The case, its history, and everything else that an action writes are written together or not at all.
+The revision guards the case: the second of two writers reads and decides again, or gets a conflict
+if they named the revision that they had seen.
 """
 
 import uuid
@@ -48,7 +48,7 @@ BY_RULE = "stage-automation"
 
 @dataclass(frozen=True)
 class _Request:
-    """One call of `act`, the same over its repetitions."""
+    """One call of `act`. Its repetitions use the same values."""
 
     number: int
     action: actions.Action
@@ -62,11 +62,11 @@ Compose = Callable[[AutomaticMail, Case, datetime], OutgoingMail | None]
 
 
 class CaseRepository:
-    """Reads cases and does what actors ask for.
+    """Reads cases and carries out the actions that actors request.
 
-    `compose` makes the mail that entering a stage sends, None when the process sends no mail.
-    Methods raise TransientError in an outage, ActionRefusedError and StaleRevisionError as they
-    say.
+    `compose` returns the mail that is sent when a case enters a stage, None if the process sends no
+    mail. Methods raise TransientError in an outage, and ActionRefusedError and StaleRevisionError
+    as documented.
     """
 
     def __init__(
@@ -89,25 +89,25 @@ class CaseRepository:
         self._counters = store.collection(records.COUNTERS)
 
     async def ensure_indexes(self) -> None:
-        """What lists, histories and the publisher look things up by."""
+        """Create the indexes for lists, histories and the publisher."""
         await self._changes.ensure_index("case", "revision", unique=True)
         await self._store.collection(Publication.COLLECTION).ensure_index("at")
         await self._cases.ensure_index("status", "due_at")
-        # The process at the end: counting someone's cases needs no document then.
+        # The process is at the end, so that counting someone's cases reads no document.
         latest = ("-updated_at", "-_id")
         await self._cases.ensure_index("assignee", "status", *latest, "process")
         await self._cases.ensure_index("merged_into")
         keys = self._store.collection(FieldKey.COLLECTION)
-        await keys.ensure_index("mails")  # a split asks what its mails brought
+        await keys.ensure_index("mails")  # a split looks up the invoices of its mails
         await keys.ensure_index("corrections")
 
     async def case(self, number: int) -> Case | None:
-        """The case, None when there is none."""
+        """The case; None if it does not exist."""
         document = await self._cases.find_one({"_id": number})
         return from_document(document, Case) if document else None
 
     async def history(self, number: int, *, after: int = 0, limit: int = 0) -> list[Change]:
-        """The changes of a case with a revision above `after`, in order; `limit` 0 gives all."""
+        """The changes of a case with a revision above `after`, in order; `limit` 0 returns all."""
         query = {"case": number, "revision": {"$gt": after}}
         found = await self._changes.find(query, sort="revision", limit=limit)
         return [from_document(document, Change) for document in found]
@@ -121,10 +121,10 @@ class CaseRepository:
         expected: int | None = None,
         files: Sequence[Attachment] = (),
     ) -> Done:
-        """Do `action` to case `number`; with `expected`, only while the case is at that revision.
+        """Apply `action` to case `number`; with `expected`, only if the case is at that revision.
 
-        `files` are the attachments of a note, already in the blob store. Raises ActionRefusedError,
-        with the reason `no-such-case` too, and StaleRevisionError.
+        `files` are the attachments of a note, already in the blob store. Raises ActionRefusedError
+        (also with the reason `no-such-case`) and StaleRevisionError.
         """
         request = _Request(number, action, acting, expected, files, f"note-{uuid.uuid4().hex}")
         body = partial(self._act, request)
@@ -180,7 +180,7 @@ class CaseRepository:
         return from_document(found[0], Case) if found else None
 
     async def _before_merge(self, situation: Situation, target: int, session: Session) -> Situation:
-        """What the merge changed, from the histories of both cases, so that exactly that is
+        """What the merge changed, from the histories of both cases, so that exactly this is
         undone.
         """
         case = situation.case
@@ -253,7 +253,9 @@ class CaseRepository:
         comment: Comment | None,
         session: Session,
     ) -> None:
-        """The case documents, guarded by the revisions that were read, then the history."""
+        """Write the case documents, guarded by the revisions that were read, and then the
+        history.
+        """
         for number, after in written.cases.items():
             before = written.before[number]
             change: dict[str, Any] = {"$set": records.changed_fields(before, after)}

@@ -1,4 +1,4 @@
-"""The database's side of a split: comments, outcomes and threads go to the new case."""
+"""Writes a split: comments, outcomes and threads move to the new case."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,8 +13,8 @@ from services.runtime.store.mongo import Document, Session, Store
 async def split_off(
     store: Store, situation: Situation, opened: Change, ids: Sequence[str], session: Session
 ) -> Case:
-    """Move the comments `ids` of the situation's case to the case that `opened` begins: it is
-    returned.
+    """Move the comments `ids` of the situation's case to a new case, which begins with the change
+    `opened`. Returns the new case.
     """
     number, new = situation.case.number, opened.case
     comments, mails = store.collection(Comment.COLLECTION), store.collection(Mail.COLLECTION)
@@ -28,7 +28,7 @@ async def split_off(
     )
     claimed = {"claimed_by": {"$in": list(ids)}, "case": number}
     await store.collection(Thread.COLLECTION).update_all(claimed, to_new, session)
-    written_by = opened.id  # a replay that looked at these mails before notices that they changed
+    written_by = opened.id  # a replay that read these mails earlier notices that they changed
     outcome = {"case": new, "outcome": "appended", "written_by": written_by}
     await mails.update_all({**among, "case": number}, {"$set": outcome}, session)
     await _appoint_opener(store, new, written_by, session)
@@ -42,9 +42,7 @@ async def split_off(
 
 
 def new_case(situation: Situation, opened: Change, moved: Sequence[Comment]) -> Case:
-    """The document of the new case. Its participants are those who wrote the comments that
-    moved.
-    """
+    """The document of the new case. Its participants are the authors of the moved comments."""
     if not isinstance(opened.what, Opened):
         raise TypeError(f"change {opened.id} opens no case")
     first = next(comment for comment in moved if comment.id == opened.what.comment)
@@ -65,7 +63,7 @@ def new_case(situation: Situation, opened: Change, moved: Sequence[Comment]) -> 
 
 
 async def _appoint_opener(store: Store, number: int, written_by: str, session: Session) -> None:
-    """Let the oldest mail of a case be the one that opened it, if none is."""
+    """Make the oldest mail of a case its opening one if none is."""
     mails = store.collection(Mail.COLLECTION)
     if await mails.count({"case": number, "outcome": "opened"}, session):
         return

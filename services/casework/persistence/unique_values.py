@@ -1,7 +1,7 @@
 """Links cases that have the same unique values, and unlinks those that no longer have them.
 
-Whoever changes fields writes the keys of the values, in the transaction that writes the fields. So
-of two racing writers the second conflicts with the first, reads again, and finds it.
+Every writer of fields writes the keys of the values in the same transaction, so that the second of
+two racing writers conflicts with the first, reads again, and finds it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,11 +12,11 @@ from services.casework.persistence.case_links import BY_FIELDS, DUPLICATE, CaseL
 from services.runtime.settings import Process
 from services.runtime.store.mongo import Document, Session, Store
 
-MAX_CASES = 100  # that one key remembers
+MAX_CASES = 100  # cases stored with one key
 
 
 class UniqueValues:
-    """Follows the values of cases within one transaction. Methods raise TransientError."""
+    """Keeps the links up to date inside one transaction. Methods raise TransientError."""
 
     def __init__(self, store: Store, session: Session, processes: Mapping[str, Process]) -> None:
         self._keys = store.collection(FieldKey.COLLECTION)
@@ -25,14 +25,16 @@ class UniqueValues:
         self._processes = processes
 
     async def remember_correction(self, number: int) -> None:
-        """From now on the case differs from those with the same values: it is a correction's."""
+        """Record that the case is that of a correction, and so differs from those with the same
+        values.
+        """
         key = invoice_keys.correction_key(number)
         if not await self._keys.find({"_id": key}, ["_id"], limit=1, session=self._session):
             await self._keys.insert([_document(key, [number])], self._session)
 
     async def follow(self, links: CaseLinks) -> int:
-        """Make and end the links that the changes of fields in `links.written` call for; returns
-        how many duplicates were found.
+        """Add and remove links according to the changed fields in `links.written`; returns how many
+        duplicates were found.
         """
         found, written = 0, links.written
         for number in list(written.cases):
@@ -56,7 +58,7 @@ class UniqueValues:
         return found
 
     async def link_again(self, links: CaseLinks, number: int) -> None:
-        """Link the case to those with the same values, after better evidence for it has gone."""
+        """Link the case to those with the same values, after stronger evidence was removed."""
         case = await links.case(number)
         if case is None:
             return
@@ -73,12 +75,13 @@ class UniqueValues:
 
     async def _is_correction(self, case: Case) -> bool:
         wanted = [invoice_keys.correction_key(case.number)]
-        wanted += self._keys_of(case, correction=True)  # of cases older than the first key
+        # For cases that are older than the first key.
+        wanted += self._keys_of(case, correction=True)
         query = {"_id": {"$in": wanted}, "cases": case.number}
         return bool(await self._keys.find(query, ["_id"], limit=1, session=self._session))
 
     async def _leave(self, key: str, number: int) -> list[int]:
-        """The cases that still have the values."""
+        """Remove the case from those with the values; returns the others."""
         known = await self._find(key)
         if known is None or number not in known.cases:
             return []
@@ -87,7 +90,7 @@ class UniqueValues:
         return remaining
 
     async def _join(self, key: str, number: int) -> list[int]:
-        """The other cases that have the values, the first one first."""
+        """Add the case to those with the values; returns the others, the first one first."""
         known = await self._find(key)
         if known is None:
             await self._keys.insert([_document(key, [number])], self._session)
@@ -103,7 +106,7 @@ class UniqueValues:
 
 
 async def _unlink(links: CaseLinks, number: int, others: Iterable[Sequence[int]]) -> None:
-    """End the links that only these values made, with cases that have none of them any longer."""
+    """Remove links that only these values made, to cases that have none of them anymore."""
     same = {other for cases in others for other in cases}
     case = links.written.cases[number]
     for link in case.links:
@@ -112,12 +115,12 @@ async def _unlink(links: CaseLinks, number: int, others: Iterable[Sequence[int]]
 
 
 async def _link(links: CaseLinks, number: int, target: int) -> int:
-    """Link two cases as duplicates, both ways; returns 1 if that is new."""
+    """Link two cases as duplicates of each other; returns 1 if the link is new."""
     case, other = await links.case(number), await links.case(target)
     if case is None or other is None or number == target:
         return 0
     if case.merged_into is not None or other.merged_into is not None:
-        return 0  # one case by now, or part of one
+        return 0  # merged into one case by now
     return int(await links.add(case, target, DUPLICATE, BY_FIELDS))
 
 

@@ -1,1 +1,1 @@
-"""Reading fields: pure, from text and files to values with evidence."""
+"""Reads fields: from text and files to values with evidence. Pure."""

@@ -1,4 +1,4 @@
-"""What can be wrong with an invoice although it can be read: checksums, sums, and whose it is."""
+"""Checks an invoice that was read: checksums, sums, and whether it is addressed to us."""
 
 import re
 from collections.abc import Callable, Collection
@@ -10,12 +10,12 @@ from services.extractor.reading.element_values import Notes
 from services.extractor.reading.invoice import Invoice, Value
 
 _NIP = re.compile(r"(?:PL)?[0-9]{10}")
-# A number in which IBAN's country and check digits stand, or a bare Polish one.
+# A number with the country and check digits of an IBAN, or a Polish one without a country.
 _IBAN_LIKE = re.compile(r"[A-Z]{2}[0-9]{2}[0-9A-Z]{6,}|[0-9]{26}")
 
 
 def check_invoice(invoice: Invoice, notes: Notes) -> None:
-    """Note wrong checksums, and net and tax that do not make the gross amount."""
+    """Note wrong checksums, and net and tax that do not add up to the gross amount."""
     _check_tax_id(invoice.seller_tax_id, notes, is_polish=invoice.format.startswith("ksef-"))
     _check_tax_id(invoice.buyer_tax_id, notes, is_polish=False)
     for account in invoice.accounts:
@@ -29,7 +29,7 @@ def check_invoice(invoice: Invoice, notes: Notes) -> None:
 
 
 def is_addressed_to(invoice: Invoice, own_tax_ids: Collection[str]) -> bool:
-    """Whether the buyer is us; True if no tax id of ours is in the settings."""
+    """Whether the buyer is us; True if the settings contain none of our tax ids."""
     if not own_tax_ids:
         return True
     if invoice.buyer_tax_id is None:
@@ -39,7 +39,9 @@ def is_addressed_to(invoice: Invoice, own_tax_ids: Collection[str]) -> bool:
 
 
 def tax_id_key(text: str) -> str:
-    """A tax id in the form in which it is compared: a NIP without its country, no separators."""
+    """A tax id in the form used for comparison: without separators, and a NIP without its
+    country.
+    """
     compact = _compact(text)
     return compact.removeprefix("PL") if _NIP.fullmatch(compact) else compact
 
@@ -49,7 +51,7 @@ def _compact(text: str) -> str:
 
 
 def _check_tax_id(value: Value | None, notes: Notes, *, is_polish: bool) -> None:
-    """A number that is a NIP by its format must have its checksum."""
+    """Check the checksum of a number that has the format of a NIP."""
     if value is None:
         return
     key = _compact(value.text)

@@ -86,7 +86,9 @@ def read(values: ElementValues, xml_sha256: str) -> Invoice:
 
 
 def _days(values: ElementValues, elements: Iterable[Element]) -> list[Value]:
-    """The ISO dates of elements with `format="102"`, each once; others are noted as invalid."""
+    """The ISO dates of elements with `format="102"`, without duplicates. Other dates are noted as
+    invalid.
+    """
     days: list[Value] = []
     for element in elements:
         value = values.value(element)

@@ -6,10 +6,10 @@ from services.extractor.reading.xml_document import is_xml, read_xml_document
 
 
 def read_documents(name: str, content_type: str, data: bytes) -> list[ReadDocument]:
-    """The invoices of an attachment, and what looks like one and was not taken.
+    """The invoices in an attachment, and files that look like one but were not accepted.
 
-    Content alone decides the format: `name` and `content_type` are what the mail says, and can be
-    untrue.
+    Only the content decides the format: `name` and `content_type` are from the mail and may be
+    wrong.
     """
     del content_type
     if is_pdf(data):

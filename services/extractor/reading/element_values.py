@@ -1,6 +1,4 @@
-"""Values of elements, by type. A value that is missing is None; a doubtful one is None and
-flagged.
-"""
+"""Values of elements, by type. A missing value is None; a doubtful one is None and flagged."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -26,7 +24,7 @@ class Notes:
         self._flags: dict[InvoiceFlag, list[str]] = {}
 
     def add(self, flag: InvoiceFlag, where: str) -> None:
-        """Note a flag; `where` is a path, with a remark if need be."""
+        """Note a flag. `where` is a path, which may have a remark."""
         places = self._flags.setdefault(flag, [])
         if len(places) < 3:
             places.append(where)
@@ -49,11 +47,11 @@ class ElementValues:
         self.notes = notes
 
     def text(self, path: str) -> Value | None:
-        """The value at `path`. Several that differ are ambiguous."""
+        """The value at `path`. Several different values are ambiguous."""
         return self.only(self.texts(self.root.all(path)))
 
     def texts(self, elements: Iterable[Element]) -> list[Value]:
-        """The values of the elements that have one, each text once."""
+        """The values of the elements that have one, without duplicates."""
         values: dict[str, Value] = {}
         for element in elements:
             value = self.value(element)
@@ -62,7 +60,7 @@ class ElementValues:
         return list(values.values())
 
     def several(self, path: str) -> tuple[Value, ...]:
-        """The values at a path that may repeat; more than one is noted."""
+        """The values at a path that may occur several times. More than one value is noted."""
         return self.note_several(self.texts(self.root.all(path)))
 
     def note_several(self, values: Sequence[Value]) -> tuple[Value, ...]:
@@ -71,7 +69,7 @@ class ElementValues:
         return tuple(values)
 
     def unique(self, values: Iterable[Value | None]) -> list[Value]:
-        """The values that are there, each once; blanks within them do not tell them apart."""
+        """The values without duplicates. Values that differ only in spaces are duplicates."""
         found: dict[str, Value] = {}
         for value in values:
             if value is not None:
@@ -100,7 +98,7 @@ class ElementValues:
         return self.only(self.dates(self.texts(self.root.all(path))))
 
     def dates(self, values: Iterable[Value]) -> list[Value]:
-        """Those of the values that are ISO dates, without time zones; each once."""
+        """The values that are ISO dates, without time zones and duplicates."""
         found: dict[str, Value] = {}
         for value in values:
             day = iso_date(value.text)
@@ -119,7 +117,7 @@ class ElementValues:
         return value
 
     def decimal(self, value: Value | None) -> Decimal | None:
-        """The number that a value is, exactly."""
+        """The value as an exact number."""
         if value is None:
             return None
         if not _DECIMAL.fullmatch(value.text):
@@ -135,7 +133,7 @@ class ElementValues:
         return Value(amount_text(number, currency), value.path)
 
     def amount_in(self, elements: Iterable[Element], currency: Value | None) -> Value | None:
-        """The amount among elements with `currencyID`: that in the currency of the document.
+        """The amount in the currency of the document, among elements with `currencyID`.
 
         An element without `currencyID` is in the currency of the document.
         """
@@ -150,12 +148,12 @@ class ElementValues:
         for element in own:
             value = self.amount(self.value(element), currency)
             if value is None:
-                return None  # one of them is invalid: the others may be untrue as well
+                return None  # one of them is invalid: the others may be wrong, too
             amounts.setdefault(value.text, value)
         return self.only(list(amounts.values()))
 
     def total_in(self, elements: Iterable[Element], currency: Value | None) -> Value | None:
-        """As `amount_in`; a total that is in other currencies only is noted as invalid."""
+        """As `amount_in`. A total that exists only in other currencies is noted as invalid."""
         totals = list(elements)
         total = self.amount_in(totals, currency)
         if total is None and currency is not None:
@@ -170,12 +168,12 @@ class ElementValues:
 
 
 def amount_text(number: Decimal, currency: Value) -> str:
-    """An amount as it is stored; zeros that say nothing are left out."""
+    """An amount as it is stored, without insignificant zeros."""
     return money_text(number.normalize() + 0, currency.text)
 
 
 def iso_date(text: str) -> str | None:
-    """`2026-11-29`, also of `2026-11-29+01:00`; None if there is no such date."""
+    """`2026-11-29` or `2026-11-29+01:00` as `2026-11-29`; None if there is no such date."""
     found = _ISO_DATE.fullmatch(text)
     return _day(found[1], found[2], found[3]) if found else None
 

@@ -1,7 +1,6 @@
-"""What is read from a structured invoice: each value with its place.
+"""The values read from a structured invoice, each with its place.
 
-The names are those of the semantic model EN 16931-1; its business terms (BT) are given next to
-them.
+The names follow the semantic model of EN 16931-1; its business terms (BT) are next to them.
 """
 
 from typing import Literal
@@ -23,7 +22,7 @@ _KSEF_CORRECTION = "KOR"  # KOR, KOR_ZAL and KOR_ROZ
 class Value(msgspec.Struct, frozen=True):
     """A value and the path of its element, such as `/Faktura/Fa/P_2`.
 
-    A value that is computed has the paths of all its elements, joined by ` + `.
+    A computed value has the paths of all its elements, joined by ` + `.
     """
 
     text: str
@@ -31,7 +30,8 @@ class Value(msgspec.Struct, frozen=True):
 
 
 class Corrected(msgspec.Struct, frozen=True, kw_only=True):
-    """An earlier invoice that this one names (BT-25): of a correction, what it corrects.
+    """An earlier invoice that this one names (BT-25). If this is a correction, it corrects that
+    invoice.
 
     `issued` is an ISO date. A missing part is None.
     """
@@ -75,15 +75,15 @@ class Invoice(msgspec.Struct, frozen=True, kw_only=True):
     def is_correction(self) -> bool:
         """Whether it changes an earlier invoice, and so is not a duplicate of it.
 
-        Its kind decides: an ordinary invoice refers to earlier ones too, such as those of advances.
+        The kind decides: ordinary invoices, too, refer to earlier ones, such as advance invoices.
         """
         if self.kind is None:
             return bool(self.corrects)
         return self.kind.text in _CORRECTIONS or self.kind.text.startswith(_KSEF_CORRECTION)
 
     def values(self) -> dict[str, Value]:
-        """The values by the names of the settings (`InvoiceValue`); of several the first. Missing
-        ones are absent.
+        """The values by their names in the settings (`InvoiceValue`): the first of several. Missing
+        values are left out.
         """
         corrects = tuple(Value(invoice.number, invoice.path) for invoice in self.corrects)
         lists = {
@@ -113,10 +113,10 @@ class Invoice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReadDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """An invoice found in a file, or why one was not taken.
+    """An invoice found in a file, or the reason why it was not accepted.
 
-    `name` is that of the embedded file, empty if the file itself is the invoice. `invoice` is None
-    if nothing was taken; then `flags` say why. `detail` explains the flags to people.
+    `name` is the name of the embedded file, empty if the file itself is the invoice. `invoice` is
+    None if it was not accepted; `flags` then say why. `detail` explains the flags to people.
     """
 
     name: str = ""

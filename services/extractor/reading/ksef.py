@@ -1,4 +1,4 @@
-"""KSeF's structured invoices FA(2) and FA(3), by the ministry's schemas on crd.gov.pl."""
+"""Reads KSeF's structured invoices FA(2) and FA(3), by the ministry's schemas on crd.gov.pl."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -22,7 +22,7 @@ _CORRECTED = "DataWystFaKorygowanej NrFaKorygowanej NrKSeFFaKorygowanej"
 
 
 def pattern(namespace: str) -> Pattern:
-    """The elements that are read, in one version's namespace."""
+    """The elements to read, in the namespace of one version."""
     paths = [
         *(f"Podmiot{n}/DaneIdentyfikacyjne/{name}" for n in (1, 2) for name in _PARTY.split()),
         *(f"Fa/{name}" for name in _SINGLE.split()),
@@ -77,7 +77,7 @@ class _Sum(NamedTuple):
 
 
 def _sum(values: ElementValues, paths: Iterable[str]) -> _Sum | None:
-    """None if an addend is invalid or ambiguous."""
+    """The sum of the elements; None if one of them is invalid or ambiguous."""
     total, found = Decimal(0), []
     for path in paths:
         if next(values.root.all(path), None) is None:
@@ -98,7 +98,7 @@ def _amount(total: _Sum | None, currency: Value | None) -> Value | None:
 
 
 def _buyer_tax_id(values: ElementValues) -> Value | None:
-    """A NIP, a VAT number of the EU with its country, or another number; two of them are
+    """The buyer's NIP, EU VAT number with its country, or other number. Two of them are
     ambiguous.
     """
     buyer = "Podmiot2/DaneIdentyfikacyjne"
@@ -110,7 +110,7 @@ def _buyer_tax_id(values: ElementValues) -> Value | None:
 
 
 def _corrected(values: ElementValues, element: Element) -> Corrected | None:
-    """An invoice that is corrected; None if it has no number."""
+    """A corrected invoice; None if it has no number."""
     numbers = values.texts(element.all("NrFaKorygowanej"))
     number = values.only(numbers)
     if number is None:

@@ -1,4 +1,4 @@
-"""KSeF's verification links: what the QR code of a printed invoice holds, and KSeF numbers in
+"""KSeF's verification links, which are in the QR codes of printed invoices, and KSeF numbers in
 text.
 """
 
@@ -53,7 +53,7 @@ def link_of(invoice: Invoice) -> Value | None:
 
 
 def find_links(text: str) -> Iterator[KsefLink]:
-    """The links in a text, in their order; those with an impossible NIP or date are left out."""
+    """The links in a text, in their order, without those that have an impossible NIP or date."""
     for found in _LINK.finditer(text):
         seller, day, month, year, digest = found.groups()
         try:
@@ -65,7 +65,9 @@ def find_links(text: str) -> Iterator[KsefLink]:
 
 
 def find_numbers(text: str) -> Iterator[str]:
-    """The KSeF numbers in a text whose checksum is right, in normal form, each once."""
+    """The KSeF numbers in a text whose checksums are right, in normal form and without
+    duplicates.
+    """
     seen: set[str] = set()
     for found in _NUMBER.finditer(text):
         try:
@@ -78,7 +80,7 @@ def find_numbers(text: str) -> Iterator[str]:
 
 
 def number_in_name(name: str, invoice: Invoice) -> Value | None:
-    """The KSeF number that a file's name begins with: KSeF's own programs name files so.
+    """The KSeF number at the start of a file name, as KSeF's own programs name files.
 
     None unless its NIP is the seller's.
     """

@@ -1,7 +1,7 @@
-"""`Key: value` lines at the head of what the author of a mail wrote.
+"""`Key: value` lines at the beginning of what the author of a mail wrote.
 
-Only the unbroken run at the head counts: text further down, quotes and signatures say nothing. The
-lines stay in the comment.
+Only the unbroken run at the beginning counts; text further down, quotes and signatures are ignored.
+The lines stay in the comment.
 """
 
 import re
@@ -14,7 +14,7 @@ from services.extractor.reading.characters import visible_lines
 MAX_LINES = 30
 MAX_LINE_CHARS = 300
 _LINE = re.compile(r"([^\s:=][^:=]{0,58}?) ?[:=] ?(\S.*)")
-_HEAD_CHARS = 4 * MAX_LINES * MAX_LINE_CHARS  # more of a text is never looked at
+_HEAD_CHARS = 4 * MAX_LINES * MAX_LINE_CHARS  # the rest of a text is not examined
 
 
 class HeadLine(msgspec.Struct, frozen=True):
@@ -26,7 +26,7 @@ class HeadLine(msgspec.Struct, frozen=True):
 
 
 def head_lines(text: str) -> list[HeadLine]:
-    """The run of `Key: value` lines that a text begins with; blank lines before it do not count.
+    """The run of `Key: value` lines at the beginning of a text, after any blank lines.
 
     `text` is the author's own new text. The run ends at a blank line, at any other text, at a line
     of more than 300 characters, or after 30 lines.
@@ -43,7 +43,7 @@ def head_lines(text: str) -> list[HeadLine]:
 
 
 def lines_with_key(lines: Iterable[HeadLine], keys: Iterable[str]) -> list[HeadLine]:
-    """The lines that have one of the keys; case and blanks do not matter."""
+    """The lines with one of the keys, ignoring case and spaces."""
     wanted = {_folded(key) for key in keys}
     return [line for line in lines if _folded(line.key) in wanted]
 

@@ -1,7 +1,7 @@
 """Invoices in the files that a PDF embeds (ISO 32000-1, 7.11.4): Factur-X, ZUGFeRD, KSeF and
 others.
 
-All embedded files are looked at, whatever their names: those of the name tree, the associated files
+All embedded files are examined, whatever their names: those of the name tree, the associated files
 of the document, and the attachments of its first pages. Needs the extra `invoices` (pypdf).
 """
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 HAS_PDF_READER = importlib.util.find_spec("pypdf") is not None
 
 MAX_BYTES = 50_000_000
-MAX_OBJECTS = 200_000  # of a file without a table of its objects, each is searched for
+MAX_OBJECTS = 200_000  # of a file without a table of its objects, which are searched for one by one
 MAX_PARSED = 100_000  # pypdf parses all objects of a stream when it needs one
 MAX_TABLES = 1_000  # each update of a file adds one
 MAX_FILES = 50
@@ -38,7 +38,7 @@ _WINMAIL = b"\x78\x9f\x3e\x22"  # [MS-OXTNEF]
 _SIGNATURE_WITHIN = (
     1024  # other bytes may come before the header (implementation note 13 of PDF 1.7)
 )
-# Of a stream that holds other objects or a table of them; a file may be larger.
+# of a stream that contains other objects or a table of them; a file may be larger
 _LIMITS: dict[str, Any] = {
     "maximum_declared_stream_length": 50_000_000,
     "array_based_stream_maximum_output_length": 2_000_000,
@@ -57,31 +57,30 @@ _FILE_LIMITS: dict[str, Any] = {
 
 
 class _TooMuchError(Exception):
-    """The PDF has more than is read."""
+    """The PDF exceeds a limit."""
 
 
 class _DamagedError(Exception):
-    """The PDF is not built as the standard demands."""
+    """The PDF does not conform to the standard."""
 
 
 def is_pdf(data: bytes) -> bool:
-    """Whether the data is a PDF. A winmail.dat that begins with one is not: its files come by
-    themselves.
+    """Whether the data is a PDF. A winmail.dat that begins with one is not; its files are read
+    separately.
     """
     return _SIGNATURE in data[:_SIGNATURE_WITHIN] and not data.startswith(_WINMAIL)
 
 
 def read_pdf(data: bytes) -> list[ReadDocument]:
-    """The invoices embedded in a PDF. What cannot be read gives a flag and no invoice.
-
-    Empty without the extra `invoices`.
+    """The invoices embedded in a PDF. A file that cannot be read gives a flag and no invoice. Empty
+    without the extra `invoices`.
     """
     if not HAS_PDF_READER:
         return []
     from pypdf import apply_configuration  # noqa: PLC0415 - optional, and slow to import
     from pypdf.errors import LimitReachedError  # noqa: PLC0415
 
-    # It logs pieces of the file, which are nobody's business in a log.
+    # pypdf logs pieces of the file, which must not be in a log.
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)
     try:
         with apply_configuration(**_LIMITS):
@@ -134,7 +133,7 @@ class EmbeddedFiles:
         self._reader = reader
 
     def read(self) -> Iterator[tuple[str, bytes]]:
-        """The files with their names, each stream once."""
+        """The files with their names, without duplicate streams."""
         from pypdf import apply_configuration  # noqa: PLC0415
         from pypdf.generic import StreamObject  # noqa: PLC0415
 
@@ -225,7 +224,7 @@ class EmbeddedFiles:
         return list(resolved[:most]) if isinstance(resolved, ArrayObject) else []
 
     def _resolved(self, value: "PdfObject | None") -> "PdfObject | None":
-        """What a reference points to."""
+        """The object that a reference points to."""
         found = None if value is None else value.get_object()
         if len(self._reader.resolved_objects) > MAX_PARSED:
             raise _TooMuchError(f"the PDF needs more than {MAX_PARSED} objects for its files")
@@ -233,14 +232,14 @@ class EmbeddedFiles:
 
 
 class _Nodes:
-    """The nodes of a tree that were visited. Raises _DamagedError for one that comes again."""
+    """The visited nodes of a tree. Raises _DamagedError for a node that is visited twice."""
 
     def __init__(self) -> None:
         self._seen: set[int] = set()
 
     def add(self, node: "DictionaryObject") -> None:
         if id(node) in self._seen:
-            raise _DamagedError("a node of a tree is its own relative")
+            raise _DamagedError("a node of a tree is its own ancestor")
         self._seen.add(id(node))
 
     @property

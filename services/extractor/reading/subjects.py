@@ -1,7 +1,7 @@
-"""Subject patterns: literal text with typed places, such as `faktura {text} z {date}`.
+"""Subject patterns: literal text with typed placeholders, such as `faktura {text} z {date}`.
 
-A pattern must match the whole subject. Places are tried forwards and backwards once each, without
-regular expressions, so no subject makes it slow: at most 300 * 300 steps a place.
+A pattern must match the whole subject. Placeholders are matched once forwards and once backwards,
+without regular expressions, so that no subject is slow: at most 300 * 300 steps per placeholder.
 """
 
 import re
@@ -18,7 +18,7 @@ _PREFIX = re.compile(
     r"(?:(?:re|odp|aw|antw|sv|vs|fwd?|pd|wg|tr|i)(?: ?\[[0-9]{1,3}\])? ?: ?)+", re.IGNORECASE
 )
 _CASE_REFERENCE = re.compile(r"^\[[^\[\]]{0,20}#[0-9]{1,12}\] ?")
-# The characters of which a value of a type consists; those of the other types are any.
+# The characters that a value of a type consists of; other types allow any.
 _ALPHABETS = {
     "number": "0123456789.,' \u2019+-",
     "date": "0123456789./- rR",
@@ -36,13 +36,15 @@ class InvalidPatternError(ValueError):
 
 
 class SubjectPattern(msgspec.Struct, frozen=True):
-    """A compiled pattern: `literals` stand around the places, folded; one more than `places`."""
+    """A compiled pattern. `literals`, in lower case, are the texts around the placeholders; there
+    is one more of them than of `places`.
+    """
 
     literals: tuple[str, ...]
     places: tuple[str, ...]
 
     def find(self, subject: str, place: str) -> list[str]:
-        """What can be in the one placeholder of the type `place`; empty if the subject does not
+        """The possible values of the one placeholder of type `place`; empty if the subject does not
         match.
 
         More than one value means that the subject can be read in several ways.
@@ -55,7 +57,9 @@ class SubjectPattern(msgspec.Struct, frozen=True):
 
 
 def compile_pattern(pattern: str) -> SubjectPattern:
-    """Raises InvalidPatternError; settings are checked by the same rules at start."""
+    """The pattern, compiled. Raises InvalidPatternError. The check of the settings calls this,
+    too.
+    """
     parts = _PLACE.split(one_visible_line(pattern))
     literals, places = parts[::2], parts[1::2]
     unknown = [place for place in places if place not in TYPES]
@@ -71,7 +75,7 @@ def compile_pattern(pattern: str) -> SubjectPattern:
 
 
 def strip_prefixes(subject: str) -> str:
-    """A subject without case references and marks of replies and forwarding at its start."""
+    """A subject without case references and without prefixes of replies and forwarded mails."""
     while True:
         shorter = _CASE_REFERENCE.sub(
             "", _PREFIX.sub("", subject, count=1) if _PREFIX.match(subject) else subject
@@ -91,7 +95,7 @@ class _Matching:
         self._runs = [_runs(text, place) for place in pattern.places]
 
     def spans_of(self, place: int) -> list[tuple[int, int]]:
-        """Start and end of each stretch that the place can take within a match of the whole."""
+        """Start and end of each span that the placeholder can have if the whole pattern matches."""
         starts, ends = self._starts(place), self._ends(place)
         return [
             (start, end)
@@ -101,7 +105,9 @@ class _Matching:
         ]
 
     def _fits(self, place: int, start: int, end: int) -> bool:
-        """Whether a value can be there: of the type's characters, without blanks at its ends."""
+        """Whether a span can be a value: it has the characters of the type, and no spaces at its
+        ends.
+        """
         if not start < end <= start + self._runs[place][start]:
             return False
         return self._text[start] != " " and self._text[end - 1] != " "
@@ -145,7 +151,7 @@ class _Matching:
 
 
 def _runs(text: str, place: str) -> Sequence[int]:
-    """For each position, how many characters of the place's type follow."""
+    """How many characters of the placeholder's type follow each position."""
     alphabet = _ALPHABETS.get(place)
     runs, run = [0] * len(text), 0
     for position in range(len(text) - 1, -1, -1):
@@ -155,5 +161,5 @@ def _runs(text: str, place: str) -> Sequence[int]:
 
 
 def _folded(text: str) -> str:
-    """Lower case, each character still one character."""
+    """The text in lower case, with the same number of characters."""
     return "".join(sign.lower() if len(sign.lower()) == 1 else sign for sign in text)

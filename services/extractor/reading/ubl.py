@@ -1,4 +1,4 @@
-"""Invoices and credit notes of UBL 2 (OASIS), by the syntax binding of EN 16931 (CEN/TS
+"""Reads invoices and credit notes of UBL 2 (OASIS), by the syntax binding of EN 16931 (CEN/TS
 16931-3-2).
 """
 
@@ -95,7 +95,7 @@ def _name(values: ElementValues, party: str) -> Value | None:
 
 
 def _vat_id(values: ElementValues, party: str) -> Value | None:
-    """The number of the tax scheme VAT; a scheme without a name counts if there is no other."""
+    """The number in the tax scheme VAT. A scheme without a name counts if there is no other."""
     schemes = list(values.root.all(f"{party}/Party/PartyTaxScheme"))
     vat = [scheme for scheme in schemes if "VAT" in _scheme_names(scheme.all("TaxScheme/ID"))]
     if not vat and len(schemes) == 1 and not _scheme_names(schemes[0].all("TaxScheme/ID")):
@@ -111,7 +111,7 @@ def _scheme_names(elements: Iterable[Element]) -> list[str]:
 
 
 def _corrected(values: ElementValues, reference: Element) -> Corrected | None:
-    """An invoice that is corrected; None if it has no number."""
+    """A corrected invoice; None if it has no number."""
     number = values.only(values.texts(reference.all("ID")))
     if number is None:
         return None

@@ -1,8 +1,7 @@
-"""Values of fields from what was read, in the normal form of the field's type.
+"""Converts what was read to values of fields, in the normal form of the field's type.
 
-What people type is parsed by `services.casework.field_values`, as for a person's own entry. Values
-of an invoice are exact already: an amount or a date is taken as it is, never parsed by notation
-again.
+Text that people typed is parsed by `services.casework.field_values`, like a person's own entry.
+Values of an invoice are already exact: amounts and dates are not parsed again.
 """
 
 import re
@@ -16,7 +15,7 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def value_of_text(field: Field, text: str) -> str | bool:
-    """The value of the text in a line or a subject. Raises InvalidFieldError if it is ambiguous."""
+    """The value of a text in a line or a subject. Raises InvalidFieldError if it is ambiguous."""
     return normal_form(field, one_visible_line(text))
 
 

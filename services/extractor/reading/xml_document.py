@@ -1,4 +1,6 @@
-"""One XML file as an invoice: its format by root element and namespace, never by name."""
+"""Reads an XML file as an invoice. Root element and namespace decide the format, never the file's
+name.
+"""
 
 import hashlib
 import re
@@ -54,7 +56,7 @@ _SEARCHED_BYTES = 8_000_000
 
 
 def is_xml(data: bytes) -> bool:
-    """Whether the data begins as XML does, in any encoding."""
+    """Whether the data begins like XML, in any encoding."""
     head = data[:_SNIFFED_BYTES]
     if head.startswith(_EBCDIC_DECLARATION):
         return True
@@ -64,9 +66,9 @@ def is_xml(data: bytes) -> bool:
 
 
 def read_xml_document(data: bytes, *, name: str, embedded: bool = False) -> ReadDocument | None:
-    """The invoice, or why it was not taken; None if the XML is something else.
+    """The invoice, or the reason why it was not accepted; None if the XML is something else.
 
-    `name` is that of the file; `embedded` files report it.
+    `name` is the name of the file; it is part of the result if the file is `embedded`.
     """
     shown = name if embedded else ""
     try:
@@ -100,7 +102,7 @@ def _flag_of(error: XmlRefusedError) -> InvoiceFlag:
 
 
 def _mentions_invoice(data: bytes) -> bool:
-    """Whether a file that was refused before its root element looks like an invoice: then it is
+    """Whether a file that was refused before its root element looks like an invoice. It is then
     flagged.
     """
     if b"\0" in data[:_SNIFFED_BYTES]:  # two or four bytes a character

@@ -1,8 +1,8 @@
-"""Reads the wanted elements of an XML file with expat, and nothing else of it.
+"""Reads only the wanted elements of an XML file, with expat.
 
-Any DOCTYPE is refused: entities are replaced silently by every reader, so that a DTD can hide or
-change an amount. Elements are identified by namespace and name, never by prefix. What is not wanted
-is skipped without being kept.
+A DOCTYPE is always refused: readers replace entities silently, so that a DTD can hide or change an
+amount. Elements are identified by namespace and name, never by prefix. Unwanted elements are
+skipped and not kept in memory.
 """
 
 import re
@@ -17,7 +17,7 @@ MAX_KEPT = 40_000  # a correction of 10,000 invoices
 MAX_TEXT_CHARS = 1_000  # of a wanted element; the longest of KSeF has 512
 MAX_ATTRIBUTES = 100
 MAX_NAMESPACES = 50_000  # declarations; some programs repeat them on every element
-# The other encodings that expat asks Python for are refused: one byte may mean anything there.
+# Encodings for which expat needs Python's help are refused: a byte may mean anything in them.
 _ENCODINGS = frozenset(
     {"utf-8", "utf8", "utf-16", "utf-16le", "utf-16be", "us-ascii", "ascii", "iso-8859-1",
      "iso-8859-2", "iso-8859-15", "iso-8859-16", "iso8859-1", "iso8859-2", "iso_8859-1",
@@ -30,7 +30,7 @@ _UTF8_MISSPELLED = re.compile(
 
 
 class XmlRefusedError(Exception):
-    """The file is not read; `has_root` is whether a wanted root element had begun before."""
+    """The file is not read. `has_root` is whether a wanted root element had begun by then."""
 
     has_root = False
 
@@ -40,17 +40,15 @@ class DoctypeRefusedError(XmlRefusedError):
 
 
 class XmlLimitError(XmlRefusedError):
-    """The file is larger, deeper or has more elements than is read."""
+    """The file exceeds a limit of size, depth or elements."""
 
 
 class XmlDamagedError(XmlRefusedError):
-    """The file is not well-formed, or in an encoding that is not read."""
+    """The file is not well-formed, or its encoding is not supported."""
 
 
 class UnknownRootError(XmlRefusedError):
-    """The root element is not among the wanted ones; `root` is its namespace, a blank and its
-    name.
-    """
+    """The root element is not wanted. `root` is its namespace, a space and its name."""
 
     def __init__(self, root: str) -> None:
         super().__init__(f"root element {root[:200]!r}")
@@ -58,7 +56,7 @@ class UnknownRootError(XmlRefusedError):
 
 
 class Pattern:
-    """Which elements are wanted: a tree of expat's names (namespace, blank, name)."""
+    """The wanted elements, as a tree of expat's names (namespace, space, name)."""
 
     __slots__ = ("children",)
 
@@ -67,7 +65,7 @@ class Pattern:
 
     @classmethod
     def of(cls, paths: str, namespaces: Mapping[str, str]) -> Self:
-        """From paths such as `cac:OrderReference/cbc:ID`, separated by blanks."""
+        """A pattern from paths such as `cac:OrderReference/cbc:ID`, separated by spaces."""
         root = cls()
         for path in paths.split():
             pattern: Pattern = root
@@ -79,10 +77,10 @@ class Pattern:
 
 
 class Element:
-    """A wanted element. `text` is that of an element without children, as written.
+    """A wanted element. `text` is the exact text of an element without children.
 
     Comments and instructions are not part of it (XML Schema part 1, 3.1.4). `is_divided` is True if
-    another element stands within that text, which no schema allows: programs differ in what they
+    another element is inside that text. No schema allows this, and programs differ in what they
     read.
     """
 
@@ -120,8 +118,8 @@ class Element:
 
     @property
     def path(self) -> str:
-        """Such as `/Faktura/Fa/DaneFaKorygowanej[2]/NrFaKorygowanej`; a position if there are
-        several.
+        """A path such as `/Faktura/Fa/DaneFaKorygowanej[2]/NrFaKorygowanej`. Positions are added if
+        there are several elements.
         """
         if self.parent is None:
             return f"/{self.name}"
@@ -129,7 +127,7 @@ class Element:
         return f"{self.parent.path}/{self.name}{f'[{self.index}]' if several else ''}"
 
     def all(self, path: str) -> "Iterator[Element]":
-        """The elements below this one by names such as `Fa/P_2`, in the document's order."""
+        """The elements at a path such as `Fa/P_2` below this one, in the order of the document."""
         name, _, rest = path.partition("/")
         for child in self.children:
             if child.name == name:
@@ -152,7 +150,9 @@ def read_xml(data: bytes, roots: Mapping[str, Pattern]) -> tuple[str, Element]:
 
 
 class _Reader:
-    """Handlers of one run. While an unwanted element is skipped, cheaper ones take their place."""
+    """The handlers of one run. While an unwanted element is skipped, cheaper handlers replace
+    them.
+    """
 
     def __init__(self, roots: Mapping[str, Pattern], encoding: str | None) -> None:
         self._roots = roots
@@ -239,7 +239,7 @@ class _Reader:
         return element
 
     def _listen(self, pattern: Pattern) -> None:
-        """Take text only within the elements that have a value."""
+        """Collect text only inside elements that have a value."""
         parser = self._parser
         parser.CharacterDataHandler = self._text if not pattern.children else None
 
@@ -255,7 +255,7 @@ class _Reader:
             self._listen(self._patterns[-1])
 
     def _resume(self, elements_left: int) -> None:
-        """Take elements again, after an unwanted one has ended."""
+        """Handle elements again, after an unwanted one has ended."""
         self._elements_left = elements_left
         self._depth -= 1
         self._parser.StartElementHandler = self._start
@@ -265,7 +265,8 @@ class _Reader:
     def _skipping(self) -> Callable[[int, int], None]:
         """The function that skips the element that has just begun.
 
-        Closures, since they take two thirds of the time of methods, and most elements are skipped.
+        It uses closures: they take two thirds of the time of methods, and most elements are
+        skipped.
         """
         parser, resume = self._parser, self._resume
         depth = most = left = 0

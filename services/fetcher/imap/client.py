@@ -8,7 +8,7 @@ from imap_tools import BaseMailBox, MailBox, MailBoxUnencrypted
 
 from services.fetcher.sources.pace import PacedFile
 
-# A SEARCH of two million mails; imaplib's own 1 MB is enough for about 125,000.
+# A SEARCH over two million mails; imaplib's own limit of 1 MB is enough for about 125,000.
 MAX_LINE_BYTES = 16 * 1024 * 1024
 _PIECE_BYTES = 1024 * 1024
 

@@ -12,7 +12,8 @@ from services.runtime.settings import IncomingServer, Mailbox
 def describe_folder(
     folder: Folder, mailbox: Mailbox, server: IncomingServer, remover: MailRemover
 ) -> str:
-    """One line: server, encryption, folder, mails, capabilities, and the removal.
+    """One line: server, encryption, folder, mails, capabilities, and what happens to recorded
+    mails.
 
     Raises as `Folder.command` does.
     """

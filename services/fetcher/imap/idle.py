@@ -21,7 +21,7 @@ def has_announced(box: BaseMailBox) -> bool:
 def poll_then_idle(
     box: BaseMailBox, wake: WakeupPipe, last_mail_s: float, timeout_s: float
 ) -> None:
-    """Soon after a mail poll at growing intervals, later wait in IDLE.
+    """Soon after a mail, poll at growing intervals; later wait in IDLE.
 
     `last_mail_s` is the time of the last mail on the monotonic clock. `wake` ends the wait. Raises
     OSError or one of `session.BROKEN` if the session breaks.

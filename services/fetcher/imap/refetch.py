@@ -1,4 +1,4 @@
-"""Lets recorded mails that stayed in an IMAP folder be fetched again, after a database was lost."""
+"""Makes recorded mails that stayed in an IMAP folder fetchable again, after a database was lost."""
 
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -17,7 +17,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 def unmark_recorded(
     mailbox: Mailbox, server: IncomingServer, credential: Callable[[], Credential], since: date
 ) -> int:
-    """Take our mark from mails that arrived since that day; returns how many had it.
+    """Remove our mark from mails that arrived since that day; returns how many had it.
 
     Fetchers list them in their next session, which begins within an hour. Raises MailboxError.
     """

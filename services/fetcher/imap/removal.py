@@ -15,7 +15,7 @@ from services.runtime.settings import IncomingServer, Mailbox
 log = get_logger(__name__)
 
 KEYWORD = "$MailcaseRecorded"  # on a recorded mail: one that stays, or one about to be expunged
-# On others' deleted mails, unmarked while a server without UIDPLUS expunges ours.
+# On others' deleted mails, which are unmarked while a server without UIDPLUS expunges ours.
 SPARED = "$MailcaseSpared"
 imaplib.Commands.setdefault("MOVE", ("SELECTED",))  # RFC 6851
 

@@ -31,7 +31,7 @@ MAX_FOLDERS = 20
 
 @dataclass
 class Folder:
-    """A folder open for reading and writing; its server stores the `permanent_flags`."""
+    """A folder that is open for reading and writing. The server can store the `permanent_flags`."""
 
     box: BaseMailBox
     capabilities: frozenset[str]
@@ -45,7 +45,7 @@ class Folder:
         return checked(self.box.client.uid(name, *arguments))
 
     def there(self, uids: Collection[int]) -> list[int]:
-        """Those of `uids` that are in the folder. Raises as `command` does."""
+        """The `uids` that are in the folder. Raises as `command` does."""
         found = numbers(self.command("SEARCH", f"UID {sequence_set(sorted(uids))}")) if uids else []
         return sorted(set(found) & set(uids))
 
@@ -118,7 +118,9 @@ def _folders(box: BaseMailBox) -> str:
 
 
 def _capabilities(box: BaseMailBox) -> frozenset[str]:
-    """Requested again after the log-in: servers offer more then (RFC 9051 section 6.1.1)."""
+    """The server's capabilities, requested again after the log-in, when servers may offer more (RFC
+    9051 section 6.1.1).
+    """
     lines = [line for line in checked(box.client.capability()) if isinstance(line, bytes)]
     return frozenset(b" ".join(lines).decode("ascii", "replace").upper().split())
 

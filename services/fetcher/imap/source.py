@@ -1,7 +1,7 @@
 """The port `MailSource` over IMAP4rev1 (RFC 3501).
 
-imap-tools keeps the session. Mails are taken from the raw literals that the server sends, because a
-parsed message would be written with other bytes.
+imap-tools manages the session. Mails are taken from the raw literals of the server, because a
+parsed and serialized message would have different bytes.
 """
 
 import imaplib
@@ -131,7 +131,7 @@ class ImapSource:
             }
             self._report_unreadable(set(uids) - set(found))
         self._sizes |= {uid: mail.size for uid, mail in found.items()}
-        # A mail without a size is gone again.
+        # A mail without a size is already gone.
         return [found[uid] for uid in uids if uid in found]
 
     def refresh(self, known: Collection[str]) -> None:
@@ -142,7 +142,7 @@ class ImapSource:
 
     def count_unlisted(self, known: Collection[str]) -> int:
         uids = list(self._backlog)
-        # Ascending, and handed out from the front.
+        # Ascending; handed out from the front.
         known_uids = [uid for uid in self._uids(known) if uid >= uids[0]] if uids else []
         return max(0, len(uids) - len(known_uids))
 
@@ -250,7 +250,7 @@ class ImapSource:
         return self._selected.box
 
     def _search(self) -> list[int]:
-        """UIDs after the last one found, ascending; all unrecorded ones in a new session."""
+        """UIDs after the last one found, ascending; in a new session, all unrecorded ones."""
         self._session.client.untagged_responses.pop("EXISTS", None)
         # `n:*` includes the last mail even if its UID is below n (RFC 9051 section 9, seq-range).
         keys = [

@@ -23,7 +23,7 @@ _HINT = (
 class Coverage:
     """Watches the leases of all mailboxes.
 
-    Every replica does, so that any remaining one reports a gap.
+    Every replica does this, so that any remaining one reports a gap.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""How long a lease is valid, so that a replica that froze or lost the database stops in time."""
+"""The validity of a lease. A replica that froze or lost the database therefore stops in time."""
 
 import asyncio
 from collections.abc import Callable
@@ -28,12 +28,12 @@ class Lease:
         return not self._lost.is_set() and self._clock() < self._until_s
 
     def extend(self, until_s: float) -> None:
-        """The lease was renewed; it is valid until `until_s` of the clock."""
+        """Record that the lease was renewed and is valid until `until_s` of the clock."""
         self._until_s = until_s
         self._changed.set()
 
     def lose(self) -> None:
-        """Another replica took the lease; it is never valid again."""
+        """Record that another replica took the lease. It is never valid again."""
         self._lost.set()
         self._changed.set()
 
@@ -52,5 +52,5 @@ class Lease:
 
 
 def unlimited_lease() -> Lease:
-    """For a mailbox that no other process can read."""
+    """A lease for a mailbox that no other process can read."""
     return Lease(float("inf"))

@@ -36,9 +36,9 @@ STORE_PAUSE_S = 10.0  # without requests, after the database failed to answer
 RENEW_S = 5.0  # several attempts within a lease's TTL
 ANNOUNCE_S = 2.0
 LESS_LOADED_FIRST_S = 8.0  # a free mailbox is left to less loaded replicas this long
-RELEASED_PAUSE_S = 15.0  # before a replica requests a mailbox that it released
-# After a stop is requested, whatever is waited for. Longer than a reader's drain; what follows
-# (the release of the leases, the end of the connections) fits into the service's deadline.
+RELEASED_PAUSE_S = 15.0  # before a replica requests a mailbox again that it released
+# How long a requested stop may take, whatever is pending. Longer than a reader's drain; the rest
+# (releasing leases, closing connections) still fits into the service's deadline.
 STOP_S = 13.0
 
 Read = Callable[[str, Deliveries, Stop, Lease], Awaitable[None]]
@@ -89,7 +89,7 @@ class LeaseManager:
             replica_queue(self._name), EVENT, FETCHER_PRESENT
         )
         assert presence is not None  # noqa: S101 - the name is random, so no other connection has it
-        # Each replica in another order.
+        # Each replica uses another order.
         order = random.sample(list(self._mailboxes), k=len(self._mailboxes))
         reading = all_of(
             [self._hold(mailbox, read) for mailbox in order] + [self._end_with_service()]
@@ -103,11 +103,12 @@ class LeaseManager:
                 self._overdue(),
             )
         finally:
-            # After a broken connection or a stop that was cut short: another replica need not wait
+            # After a broken connection or an incomplete stop, so that other replicas do not wait
             # until the leases expire.
             await asyncio.gather(*(self._release(mailbox) for mailbox in sorted(self._unreleased)))
         with suppress(TransientError):
-            await self._publish_presence()  # without mailboxes: others need not wait for PEER_TTL_S
+            # Without mailboxes, so that others do not wait for PEER_TTL_S.
+            await self._publish_presence()
 
     async def _end_with_service(self) -> None:
         await self._stop.wait()
@@ -142,9 +143,9 @@ class LeaseManager:
         )
 
     async def _take(self, mailbox: str) -> Lease | None:
-        # Before the answer, so that concurrent requests stay within the limit.
+        # Added before the response, so that concurrent requests stay within the limit.
         self._requested.add(mailbox)
-        self._unreleased.add(mailbox)  # an answer that does not come may be a yes
+        self._unreleased.add(mailbox)  # without a response, the lease may be ours
         try:
             until_s = await self._store.acquire(mailbox)
         except TransientError as error:
@@ -251,8 +252,9 @@ class LeaseManager:
     async def _publish_presence(self) -> None:
         room = 0 if self._stop.requested else max(0, self._max - len(self._requested))
         presence = FetcherPresent(replica=self._name, mailboxes=sorted(self._held), room=room)
-        # Some replicas' queues may be on a node of the broker that fell silent or is dead: it
-        # confirms nothing, or refuses. If it is our connection, `Broker.broken` reports that.
+        # The queues of some replicas may be on a node of the broker that is unresponsive or dead,
+        # which confirms nothing or refuses messages. If our own connection broke, `Broker.broken`
+        # reports that.
         with suppress(TransientError, TimeoutError):
             async with asyncio.timeout(ANNOUNCE_S):
                 await self._broker.publish(Outgoing.event(presence, "", FETCHER_PRESENT))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from schemas.events import FetcherPresent
 
-PEER_TTL_S = 6.0  # a replica that announced nothing for this long is taken for dead
+PEER_TTL_S = 6.0  # a replica without announcements for this long is considered dead
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Peers:
     def surplus(self, mine: Collection[str], all_mailboxes: Collection[str], now_s: float) -> int:
         """How many mailboxes to release, so that no replica with room reads two fewer than others.
 
-        0 while any mailbox has no reader: mailboxes released before are taken first.
+        0 while any mailbox has no reader, so that released mailboxes are taken first.
         """
         peers = self._live(now_s)
         count = len(mine)

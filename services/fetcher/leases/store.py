@@ -20,8 +20,8 @@ T = TypeVar("T")
 
 MAILBOX_LEASES = "mailbox_leases"
 TTL_S = 20.0  # plus detection and retry, another replica reads within 30 s
-MARGIN_S = 2.0  # a holder stops this long before the database lets others in
-ANSWER_S = 8.0  # a longer renewal has failed; the next may still be in time
+MARGIN_S = 2.0  # a holder stops this long before others can take the lease
+ANSWER_S = 8.0  # a renewal that takes longer has failed; the next one may still be in time
 RELEASE_S = 4.0  # a lease that is not released expires
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -40,17 +40,17 @@ class LeaseStore(Protocol):
     async def acquire(self, mailbox: str) -> float | None:
         """Take a free lease, or one that is already ours.
 
-        Returns when it ends by `now_s`, None if another holds it.
+        Returns its end on the clock of `now_s`; None if another replica holds it.
         """
 
     async def renew(self, mailboxes: Collection[str]) -> tuple[set[str], float]:
         """Renew the leases that are still ours.
 
-        Returns their mailboxes, and when they end by `now_s`.
+        Returns their mailboxes, and their end on the clock of `now_s`.
         """
 
     async def release(self, mailbox: str) -> None:
-        """Give the lease up, so that another replica can take it at once."""
+        """Release the lease, so that another replica can take it at once."""
 
     async def held(self) -> set[str]:
         """The mailboxes whose lease any replica holds."""

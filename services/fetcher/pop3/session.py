@@ -25,11 +25,11 @@ _MAX_LISTING_BYTES = 64 * 1024 * 1024  # about a million mails
 
 
 class BrokenAnswerError(OSError):
-    """The server's answer ended early, or is too long."""
+    """The server's response ended early or is too long."""
 
 
 class Pop3Session:
-    """One connection; it may hold the maildrop's lock until `quit` or `hang_up`.
+    """One connection. It may hold the maildrop's lock until `quit` or `hang_up`.
 
     Every method raises poplib.error_proto if the server refuses, and OSError if the connection
     ends.
@@ -85,8 +85,8 @@ class Pop3Session:
         """A mail's bytes, with the server's line ends, without escapes (RFC 1939 section 3).
 
         `expected_bytes` limits how much is read; some servers count a line end as one byte. An
-        empty answer for a mail that was listed with a size counts as a refusal: the server cannot
-        read it at the moment.
+        empty response for a mail that was listed with a size counts as a refusal: the server cannot
+        read the mail at the moment.
         """
         self._command(f"RETR {number}")
         raw = self._multi_line(2 * expected_bytes + 1024 * 1024)
@@ -115,13 +115,13 @@ class Pop3Session:
             self._client.close()
 
     def _command(self, line: str) -> bytes:
-        # poplib has no public way to a raw answer.
+        # poplib has no public access to a raw response.
         self._client._putcmd(line)  # type: ignore[attr-defined]  # noqa: SLF001 - as above
         try:
             response: bytes = self._client._getresp()  # type: ignore[attr-defined]  # noqa: SLF001 - as above
         except poplib.error_proto as error:
             if error.args and isinstance(error.args[0], bytes):
-                raise  # the server's answer
+                raise  # the server's response
             raise BrokenAnswerError(
                 answer(error)
             ) from error  # poplib raises the same error at the end of the connection
@@ -134,9 +134,8 @@ class Pop3Session:
     def _multi_line(self, most_bytes: int, kept_bytes: int | None = None) -> bytes:
         """Read up to the line with a single dot.
 
-        In pieces, because lines of mails have no maximum length.
-
-        Whole pieces after the first `kept_bytes` are discarded.
+        Reads in pieces, because lines of mails have no maximum length. Whole pieces after the first
+        `kept_bytes` are discarded.
         """
         pieces: list[bytes] = []
         size, at_line_start = 0, True
@@ -170,7 +169,7 @@ def answer(error: poplib.error_proto) -> str:
 
 
 class _Plain(poplib.POP3):
-    """A client with a deadline for every answer; an invalid greeting closes the connection."""
+    """A client with a deadline for every response. An invalid greeting closes the connection."""
 
     @property
     def file(self) -> Any:  # a PacedFile, which has the methods that poplib uses

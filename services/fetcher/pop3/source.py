@@ -44,7 +44,7 @@ class Pop3Source:
         *,
         receipts_s: float = RECEIPTS_S,
     ) -> None:
-        """`credential` is called at each connect. `seen_ids` keeps the ids of mails that stay."""
+        """`credential` is called at each connect. `seen_ids` stores the ids of mails that stay."""
         self._mailbox = mailbox
         self._server = server
         self._credential = credential
@@ -52,7 +52,7 @@ class Pop3Source:
         self._receipts_s = receipts_s
         self._wake = WakeupPipe()
         self._session: Pop3Session | None = None
-        self._resting = False  # between two sessions, by our own choice
+        self._resting = False  # between two sessions, not broken
         self._listed: dict[str, tuple[int, int]] = {}  # id -> number and size, in this session
         self._new: list[str] = []  # listed, not handed out yet
         self._awaited: set[str] = set()  # fetched in this session, without a receipt yet
@@ -122,7 +122,7 @@ class Pop3Source:
             started = self._session is None
             session = self._connected()
             if started:
-                return  # the start has deleted them
+                return  # the start deleted them
             for mail_id in ids:
                 if mail_id in self._awaited or mail_id not in self._hashes:
                     self._delete(session, mail_id)
@@ -201,7 +201,7 @@ class Pop3Source:
             raw = self._retrieve(session, mail_id) if mail_id in self._listed else None
             if raw is not None and hashlib.sha256(raw).digest() == self._hashes.get(mail_id):
                 self._delete(session, mail_id)
-            else:  # gone, or another mail by now
+            else:  # gone, or replaced by another mail
                 self._to_delete.discard(mail_id)
                 self._hashes.pop(mail_id, None)
 

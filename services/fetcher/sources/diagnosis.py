@@ -17,7 +17,7 @@ INVALID_RESPONSE_ERRORS = (ValueError, LookupError, AttributeError, TypeError, A
 
 
 class RefusedError(Exception):
-    """The server refuses, or we do; the kind and the hint are known at that point."""
+    """The server refuses, or we do. The kind and the hint are known where it is raised."""
 
     def __init__(self, message: str, failure_kind: FailureKind, hint: str) -> None:
         super().__init__(message)
@@ -47,13 +47,15 @@ def tls_context(mailbox: Mailbox, server: IncomingServer) -> ssl.SSLContext:
 
 
 def no_encryption(mailbox: Mailbox, reason: str) -> RefusedError:
-    """The server does not offer the configured encryption; no secret has been sent."""
+    """The error for a server that does not offer the configured encryption. No secret has been
+    sent.
+    """
     hint = f'check that the server offers STARTTLS on this port, or set server.{mailbox.server}.security = "tls"'
     return RefusedError(f"no encryption: {reason}", FailureKind.CERTIFICATE, hint)
 
 
 def login_refused(mailbox: Mailbox, answer: str) -> RefusedError:
-    """The server rejects the credentials; `answer` is its text."""
+    """The error for a server that rejects the credentials; `answer` is its text."""
     hint = f"check user and password of mailbox {mailbox.name}, and that the account may use this protocol"
     return RefusedError(f"the log-in is refused: {answer}", FailureKind.LOGIN, hint)
 
@@ -73,17 +75,19 @@ class _Guard:
 
 
 def guard_starttls(context: ssl.SSLContext, file: object, mailbox: Mailbox) -> ssl.SSLContext:
-    """A context for STARTTLS that refuses the connection if plain text follows the server's answer.
+    """A context for STARTTLS that refuses the connection if plain text follows the server's
+    response.
 
-    An attacker on the path may have injected it, to have it taken for encrypted responses (RFC 9051
-    section 11.3; the response injections of 2021). `file` is the file that responses are read from.
+    An attacker on the path may have injected it, so that it is mistaken for encrypted responses
+    (RFC 9051 section 11.3; the response injections of 2021). `file` is the file from which
+    responses are read.
     """
     # The drivers use only `wrap_socket`.
     return cast("ssl.SSLContext", _Guard(context, file, mailbox))
 
 
 def has_buffered(file: object, sock: socket.socket) -> bool:
-    """Whether data beyond the last answer was read already, or can be read without waiting."""
+    """Whether data after the last response was already read, or can be read without waiting."""
     timeout_s = sock.gettimeout()
     sock.settimeout(0)
     try:
@@ -98,7 +102,8 @@ def has_buffered(file: object, sock: socket.socket) -> bool:
 def as_mailbox_error(
     attempt: str, mailbox: Mailbox, server: IncomingServer, *, broken: tuple[type[Exception], ...]
 ) -> Iterator[None]:
-    """Translate every failure in the block into a MailboxError with the attempt and a hint.
+    """Translate every failure in the block into a MailboxError that names what was attempted and a
+    hint.
 
     `broken` are the driver's exceptions; an end of the connection is an OSError or EOFError.
     """

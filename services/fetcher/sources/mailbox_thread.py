@@ -13,8 +13,9 @@ T = TypeVar("T")
 class MailboxThread:
     """Runs one call at a time, in order.
 
-    A daemon thread, because a DNS lookup or a connection attempt cannot be interrupted: at exit
-    Python waits for the threads of an executor (concurrent.futures), but not for this one.
+    It is a daemon thread, because a DNS lookup or a connection attempt cannot be interrupted. At
+    exit, Python would wait for the threads of an executor (concurrent.futures), but it does not
+    wait for a daemon thread.
     """
 
     def __init__(self, name: str) -> None:

@@ -19,7 +19,7 @@ class TooSlowError(OSError):
 class PacedFile:
     """Replaces a socket's file in imaplib and poplib.
 
-    The response to a command may take `patience_s` seconds, plus one second forevery
+    The response to a command may take `patience_s` seconds, plus one second for every
     MIN_BYTES_PER_S received.
     """
 
@@ -37,7 +37,7 @@ class PacedFile:
         self.start_deadline()
 
     def start_deadline(self) -> None:
-        """A command was sent: its response is timed from now."""
+        """Time the response to a command that was just sent."""
         self._started_s = self._clock()
         self._received_bytes = 0
 
@@ -66,7 +66,7 @@ class PacedFile:
         return b"".join(pieces)
 
     def peek(self) -> bytes:
-        """The bytes that can be read now, which stay unread; at most one read of the socket.
+        """The bytes that can be read now, without consuming them; at most one read from the socket.
 
         Raises OSError.
         """

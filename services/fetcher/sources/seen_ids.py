@@ -12,7 +12,7 @@ from services.runtime.store.mongo import Store
 T = TypeVar("T")
 
 FETCHED = "fetched"
-# Prefix of an oversized mail recorded by its beginning; mail ids contain no blank.
+# The prefix for an oversized mail that was recorded by its beginning; mail ids contain no space.
 HEAD_OF = "head of "
 
 
@@ -46,9 +46,9 @@ class NoSeenIds:
 
 
 class StoredSeenIds:
-    """Collection `fetched`: `_id` mailbox + blank + id, `mailbox`, `at`.
+    """Collection `fetched`: `_id` (mailbox, space, id), `mailbox`, `at`.
 
-    Called from another thread than `loop`'s.
+    Called from a different thread than that of `loop`.
     """
 
     def __init__(self, store: Store, mailbox: str, loop: asyncio.AbstractEventLoop) -> None:

@@ -6,7 +6,9 @@ import weakref
 
 
 class WakeupPipe:
-    """A self-pipe: `set`, from any thread, ends the current `wait`, or the next one at once."""
+    """A self-pipe: `set`, called from any thread, ends the current `wait`, or else the next one at
+    once.
+    """
 
     def __init__(self) -> None:
         self._read_end, self._write_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)

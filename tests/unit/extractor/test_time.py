@@ -67,5 +67,5 @@ async def test_an_outage_of_the_database_says_nothing_of_a_document(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     servers = SlowServers(content_s=LIMIT_S + 1)
-    with pytest.raises(TransientError, match="the database gave a file after"):
+    with pytest.raises(TransientError, match="the database took"):
         await extractor(servers, monkeypatch).read("mail")

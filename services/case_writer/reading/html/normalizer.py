@@ -1,6 +1,7 @@
-"""Rewrites HTML so that every HTML parser reads it in the same way and in linear time. The parsers
-that sanitize and convert (html5ever, lexbor) follow the HTML standard, whose repair of broken
-nesting is quadratic: 50,000 open `<li>` cost 28 s, a tag of 50,000 attributes 5 s, and every
+"""Rewrites HTML so that every HTML parser reads it in the same way and in linear time.
+
+The parsers that sanitize and convert (html5ever, lexbor) follow the HTML standard, whose repair of
+broken nesting is quadratic: 50,000 open `<li>` cost 28 s, a tag of 50,000 attributes 5 s, and every
 paragraph creates each open `<b>` again. Large or suspicious HTML is therefore first reduced to a
 small subset: known tags only, properly closed, with limited depth and few attributes; everything
 else is escaped. What a person sees stays the same. This does not make HTML safe: the sanitizer runs

@@ -1,5 +1,6 @@
-"""Makes the HTML of a mail safe to show. nh3 applies the allow-list that is defined here. Nothing
-in the result loads anything from the network: pictures of the mail itself keep their `cid:`
+"""Makes the HTML of a mail safe to show. nh3 applies the allow-list that is defined here.
+
+Nothing in the result loads anything from the network: pictures of the mail itself keep their `cid:`
 address. The addresses of remote pictures move to `data-remote-src`, for readers who want to load
 them, and the pictures are counted.
 """

@@ -1,6 +1,7 @@
 """Converts sanitized HTML to the lines that a reader sees, in one pass over its tags and in linear
-time. It understands only what nh3 writes: known tags, properly closed, each attribute quoted with
-`"`.
+time.
+
+It understands only what nh3 writes: known tags, properly closed, each attribute quoted with `"`.
 """
 
 import re

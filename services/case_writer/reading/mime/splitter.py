@@ -1,7 +1,9 @@
 """Splits a mail into its parts (RFC 2046), in one pass and without recursion. The result is
-offsets: no byte is copied. A boundary counts only as a whole line. The boundary of an outer
-multipart closes the inner ones, whose own end was lost in transit. Both kinds of line ends are
-understood, even mixed. The line end before a boundary belongs to the boundary.
+offsets: no byte is copied.
+
+A boundary counts only as a whole line. The boundary of an outer multipart closes the inner ones,
+whose own end was lost in transit. Both kinds of line ends are understood, even mixed. The line end
+before a boundary belongs to the boundary.
 """
 
 import re
@@ -59,7 +61,9 @@ class Part:
 @dataclass(slots=True, frozen=True)
 class _Line:
     """A boundary line: the offsets of it and of the next line, its multipart, and whether it is the
-    last one. `has_words` means that the line contains more than a boundary.
+    last one.
+
+    `has_words` means that the line contains more than a boundary.
     """
 
     start: int
@@ -161,9 +165,11 @@ class _Splitter:
 
     def _next_boundary(self, position: int, stop: int) -> _Line | None:
         """The first boundary line of an open multipart that starts between `position`, a line's
-        start, and `stop`. Each boundary is searched for separately, because a long string is found
-        much faster than `--`. The result is kept for later calls. The search ends at an outer
-        boundary, which ends the inner multipart anyway.
+        start, and `stop`.
+
+        Each boundary is searched for separately, because a long string is found much faster than
+        `--`. The result is kept for later calls. The search ends at an outer boundary, which ends
+        the inner multipart anyway.
         """
         best, end = None, len(self._raw)
         for depth in range(len(self._open)):

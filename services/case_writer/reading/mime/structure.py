@@ -74,8 +74,9 @@ class FilePart:
 
 @dataclass(slots=True)
 class Bodies:
-    """A mail's text and files, in the order of the mail. `has_other_text` means that two forms of
-    the same text differ, and one of them is left out.
+    """A mail's text and files, in the order of the mail.
+
+    `has_other_text` means that two forms of the same text differ, and one of them is left out.
     """
 
     segments: list[Segment] = field(default_factory=list)
@@ -186,7 +187,9 @@ class _Arranger:
 
 def _alternative(choices: list[list[Segment]]) -> tuple[list[Segment], bool]:
     """One text in several forms: the first plain form that is not blank, and the last form with
-    HTML (the richest). Also returns whether another form says something different.
+    HTML (the richest).
+
+    Also returns whether another form says something different.
     """
     plains: list[str] = []
     htmls: list[str] = []

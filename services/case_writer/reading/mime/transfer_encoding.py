@@ -42,9 +42,10 @@ def encoding_of(headers: MailHeaders) -> str:
 def decode_transfer_encoding(
     content: bytes, encoding: str, *, is_text: bool = False
 ) -> tuple[bytes, bool]:
-    """The bytes as they were before sending, and whether the encoding was damaged or unknown. If
-    several encodings are declared, the first one in which the content is valid counts. If the part
-    is text, words that only look like base64 are not decoded.
+    """The bytes as they were before sending, and whether the encoding was damaged or unknown.
+
+    If several encodings are declared, the first one in which the content is valid counts. If the
+    part is text, words that only look like base64 are not decoded.
     """
     decoded, damaged = _decode_declared(content, encoding)
     if (
@@ -110,6 +111,7 @@ def _base64(content: bytes) -> tuple[bytes, bool]:
 
 def _uniform_base64(content: bytes) -> bytes | None:
     """The bytes of base64 in lines of equal length, as programs write it; None for anything else.
+
     The decoder skips everything that is not base64, so its result is valid only if its length
     matches the number of characters.
     """

@@ -1,7 +1,8 @@
 """Recognizes the line with which a mail program introduces a quote: `On 23 Nov 2026, at 10:11, Anna
-<anna@x.example> wrote:`. The words of such a line are classified as date, time, address, verb and
-glue; what is left must be a name. A sentence has other words left, so it is not such a line,
-however it begins and ends.
+<anna@x.example> wrote:`.
+
+The words of such a line are classified as date, time, address, verb and glue; what is left must be
+a name. A sentence has other words left, so it is not such a line, however it begins and ends.
 """
 
 # ruff: noqa: RUF001 - signs and words of other scripts

@@ -84,9 +84,10 @@ def _is_clean(text: str) -> bool:
 
 
 def unflow(text: str, *, delete_space: bool) -> str:
-    """The text with one line per paragraph of format=flowed; quoted paragraphs begin with `> `. A
-    line that ends with a space continues in the next line of the same quote depth (RFC 3676 section
-    4.1); the signature line `-- ` never does.
+    """The text with one line per paragraph of format=flowed; quoted paragraphs begin with `> `.
+
+    A line that ends with a space continues in the next line of the same quote depth (RFC 3676
+    section 4.1); the signature line `-- ` never does.
     """
     paragraphs: list[str] = []
     open_depth = -1  # quote depth of a paragraph that continues

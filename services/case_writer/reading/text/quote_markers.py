@@ -1,4 +1,5 @@
 """The words with which mail programs mark text that is not the author's own, in sixteen languages.
+
 They are in lower case, and are compared with whole lines, the first words of a line, or whole words
 of a short line.
 """

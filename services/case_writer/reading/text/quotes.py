@@ -1,7 +1,9 @@
 """Separates the author's own new text from quotes, signature and forwarded headers: a line scanner
-in linear time. If in doubt, everything is kept: answers between quoted lines keep their quotes, a
-mail that would be empty stays whole, and words alone are never enough without the form that mail
-programs give them.
+in linear time.
+
+If in doubt, everything is kept: answers between quoted lines keep their quotes, a mail that would
+be empty stays whole, and words alone are never enough without the form that mail programs give
+them.
 """
 
 from itertools import pairwise
@@ -39,8 +41,10 @@ _ENDS = ">\uff1a"  # of an attribution line without a colon
 
 def strip_quotes(full_text: str, *, quotes_are_marked: bool = False) -> str:
     """The author's own new text in `full_text`; all of it if nothing marks the rest, or if nothing
-    would be left. `quotes_are_marked` means that each `>` comes from quotes marked in HTML, so that
-    only quotes follow it.
+    would be left.
+
+    `quotes_are_marked` means that each `>` comes from quotes marked in HTML, so that only quotes
+    follow it.
     """
     lines = _Lines(full_text, quotes_are_marked=quotes_are_marked)
     kept = lines.without_signature(lines.without_quotes(lines.without_original()))
@@ -312,8 +316,9 @@ class _Lines:
 
     def _attribution_start(self, end: int, *, above_quote: bool) -> int | None:
         """The index of the first line of the attribution that ends with line `end`; None if it is
-        not one. Programs wrap attributions. The shortest form counts, unless the lines above it are
-        clearly its beginning.
+        not one. Programs wrap attributions.
+
+        The shortest form counts, unless the lines above it are clearly its beginning.
         """
         joined, found = "", None
         for start in range(end, max(end - _ATTRIBUTION_LINES, -1), -1):

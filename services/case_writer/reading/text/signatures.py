@@ -89,8 +89,10 @@ def is_list_footer(lines: list[str]) -> bool:
 
 def is_device_line(line: str) -> bool:
     """Whether a program added the line: `Sent from my iPhone`, `Wysłane z iPhone'a`, `Get Outlook
-    for iOS`. Every word must be known, and one must be a product, so that sentences that only begin
-    like this do not match.
+    for iOS`.
+
+    Every word must be known, and one must be a product, so that sentences that only begin like this
+    do not match.
     """
     line = _without_links(line)
     if not line or len(line) > _MAX_DEVICE_CHARS:
