@@ -1,10 +1,14 @@
 """What was said in a case since someone began to write there."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from msgspec import structs
+
+from services.desk.api.cases.answers import AnswerList
 from services.desk.api.cases.cases import History
 from services.desk.api.cases.views import comment_view
-from services.desk.pages.case_views import entry
+from services.desk.pages.case_views import entry, waiting_entry
 from services.desk.pages.views.case import Entry
 from services.desk.pages.visit import Visit
 
@@ -24,10 +28,11 @@ class Newer:
 
 
 async def newer_entries(visit: Visit, number: int, seen: int, current: int) -> Newer:
-    """The comments that the changes after revision `seen` brought, as far as they fit on a page;
-    `current` is the revision of the case that the page shows.
+    """The comments that the changes after revision `seen` brought, as far as they fit on a page,
+    and the answers that wait since then; `current` is the revision of the case that the page shows.
     """
     found: dict[str, None] = {}
+    answered: dict[str, str] = {}
     known = seen
     for _ in range(MAX_PAGES):
         query = {"after": known, "limit": MAX_CHANGES}
@@ -36,6 +41,8 @@ async def newer_entries(visit: Visit, number: int, seen: int, current: int) -> N
             known = change.revision
             if comment := change.details.get("comment"):
                 found[comment] = None
+            elif change.what == "answered":
+                answered[change.details["outgoing"]] = change.actor.name or change.actor.id
             if len(found) == MAX_COMMENTS:
                 break
         if len(found) == MAX_COMMENTS:
@@ -47,4 +54,24 @@ async def newer_entries(visit: Visit, number: int, seen: int, current: int) -> N
         number, [{"_id": {"$in": list(found)}}], limit=MAX_COMMENTS
     )
     entries = tuple(entry(number, comment_view(comment)) for comment in comments)
-    return Newer(entries, min(known, current))
+    return Newer(entries + await _waiting(visit, number, answered), min(known, current))
+
+
+async def _waiting(visit: Visit, number: int, authors: Mapping[str, str]) -> tuple[Entry, ...]:
+    """Those of the answers by `authors` that are still on their way; the others are comments, or
+    were taken back. The page of the case takes them back: a form cannot hold another.
+    """
+    if not authors:
+        return ()
+    waiting: AnswerList = (await visit.api("list_answers")).body
+    now = visit.desk.clock()
+    return tuple(
+        structs.replace(
+            waiting_entry(number, mail, now),
+            author=authors[mail.id],
+            leaves_at=None,
+            recall_href=None,
+        )
+        for mail in waiting.items
+        if mail.id in authors
+    )

@@ -146,6 +146,25 @@ async def test_a_mail_that_comes_while_an_answer_is_saved_is_shown_with_the_form
     assert revision_of(page) == "2"
 
 
+async def test_a_colleagues_answer_on_its_way_is_shown_with_the_form(
+    desk: Desk, anna: Client, opened: OpenCase
+) -> None:
+    await opened(1)
+    maria = anna.with_headers(x_test_user="maria")
+    await post(maria, "/cases/1/answers", revision="1", text="We pay on Friday", **SEND)
+    answer = await post(anna, "/cases/1/answers", revision="1", text="Paid today", **SEND)
+    assert answer.status == 409
+    page = newer(answer.body.decode())
+    assert "We pay on Friday" in page
+    assert "Maria" in page
+    assert "<form" not in page
+    assert "We pay on Friday" in newer(await shown(anna, "/cases/1/answer"))
+    (mail,) = await desk.reader.outgoing(1)
+    recall = f"/cases/1/answers/{mail.id.removeprefix('answer ')}/recall"
+    assert (await post(maria, recall)).status == 303
+    assert "We pay on Friday" not in await shown(anna, "/cases/1/answer")
+
+
 @pytest.mark.parametrize("quote", ["true", ""])
 async def test_an_answer_taken_back_has_its_files_and_its_quote_again(
     desk: Desk, anna: Client, opened: OpenCase, quote: str
