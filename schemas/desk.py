@@ -230,7 +230,8 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
 
     `id` is the case, the kind and the owner. The kind never changes: a draft of an answer cannot
     become a note. `revision` is the case's when the writer last looked at it. `uploads` are ids of
-    files that go with it.
+    files that go with it. `editor` is the form that saved it last, None before drafts had one.
+    `removed_until` is set on what is left of a removed draft: when that goes too.
     """
 
     COLLECTION: ClassVar[str] = "drafts"
@@ -247,6 +248,8 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     subject: str | None = None
     quote: bool = True
     uploads: list[str] = []
+    editor: str | None = None
+    removed_until: datetime | None = None
 
 
 class SavedView(msgspec.Struct, frozen=True, kw_only=True):

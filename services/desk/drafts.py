@@ -1,8 +1,22 @@
-"""Drafts of answers and notes, one of each kind for a person and a case."""
+"""Drafts of answers and notes, one of each kind for a person and a case.
+
+A form saves its draft every few seconds, and a request can arrive late: after the answer was sent,
+or after it was taken back. So a draft names its `editor`, the form that saved it last, and a save
+replaces only what its own form saved or began with. What is left of a removed draft holds no text;
+it refuses the late requests of its form for a day.
+"""
+
+import secrets
+from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from schemas.desk import Draft
 from schemas.stored import from_document, to_document
+from services.runtime.store.errors import TakenError
 from services.runtime.store.mongo import Store
+
+REMOVED_FOR = timedelta(days=1)
 
 
 class Drafts:
@@ -14,20 +28,52 @@ class Drafts:
     async def ensure_indexes(self) -> None:
         await self._drafts.ensure_index("case", "owner")
         await self._drafts.ensure_index("owner", "-at")
+        await self._drafts.ensure_expiry("removed_until")
 
     async def of_case(self, case: int, owner: str) -> list[Draft]:
         """The drafts that one person has in a case."""
-        found = await self._drafts.find({"case": case, "owner": owner})
-        return [from_document(document, Draft) for document in found]
+        query = {"case": case, "owner": owner, "removed_until": None}
+        return [from_document(document, Draft) for document in await self._drafts.find(query)]
 
-    async def save(self, draft: Draft) -> None:
-        """Keep a draft, in place of the one with the same id."""
+    async def latest(self, case: int, kind: str, owner: str) -> Draft | None:
+        """The draft, or what is left of a removed one; None if there was none for a day."""
+        found = await self._drafts.find_one({"_id": draft_id(case, kind, owner)})
+        return from_document(found, Draft) if found else None
+
+    async def put(self, draft: Draft) -> None:
+        """Keep a draft, in place of any with the same id."""
         await self._drafts.put_each([to_document(draft)])
 
-    async def remove(self, case: int, kind: str, owner: str) -> bool:
-        """Delete a draft; False when there is none."""
-        return bool(await self._drafts.delete({"_id": draft_id(case, kind, owner)}))
+    async def save(self, draft: Draft, replaces: str = "") -> bool:
+        """Keep a draft unless one is there that neither its editor nor the editor `replaces` saved;
+        False then.
+        """
+        # None stands for a draft from before drafts had editors.
+        mine = {"_id": draft.id, "editor": {"$in": [draft.editor, replaces or None]}}
+        change: dict[str, Any] = to_document(draft)
+        del change["_id"]
+        try:
+            await self._drafts.update_returning(mine, {"$set": change}, upsert=True)
+        except TakenError:
+            return False
+        return True
+
+    async def remove(
+        self, case: int, kind: str, owner: str, editors: Collection[str] | None = None
+    ) -> bool:
+        """Remove a draft, with `editors` only if one of them saved it; False if none is removed."""
+        wanted: dict[str, Any] = {"_id": draft_id(case, kind, owner), "removed_until": None}
+        if editors is not None:
+            wanted["editor"] = {"$in": [editor or None for editor in editors]}
+        rest: dict[str, Any] = {"text": "", "to": [], "cc": [], "subject": None, "uploads": []}
+        rest |= {"editor": new_editor(), "removed_until": datetime.now(UTC) + REMOVED_FOR}
+        return bool(await self._drafts.update(wanted, {"$set": rest}))
 
 
 def draft_id(case: int, kind: str, owner: str) -> str:
     return f"{case} {kind} {owner}"
+
+
+def new_editor() -> str:
+    """A name for an editor, unlike that of any other."""
+    return secrets.token_urlsafe(12)

@@ -133,13 +133,13 @@ async def test_a_mail_that_comes_while_an_answer_is_saved_is_shown_with_the_form
     fields: dict[str, str],
 ) -> None:
     await opened(1)
-    save = desk.drafts.save
+    put = desk.drafts.put
 
-    async def saves(draft: Draft) -> None:
-        await save(draft)
+    async def puts(draft: Draft) -> None:
+        await put(draft)
         await mails_come(desk, ["Do not pay this"])
 
-    monkeypatch.setattr(desk.drafts, "save", saves)
+    monkeypatch.setattr(desk.drafts, "put", puts)
     answer = await post(anna, "/cases/1/answers", revision="1", text="Paid today", **fields)
     page = answer.body.decode()
     assert "Do not pay this" in newer(page)

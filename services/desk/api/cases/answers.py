@@ -14,9 +14,9 @@ from services.casework.refusals import ActionRefusedError, StaleRevisionError
 from services.desk.access import Permission
 from services.desk.api.cases.comments import UploadIds
 from services.desk.api.cases.views import OutgoingView, outgoing_view
-from services.desk.drafts import draft_id
+from services.desk.drafts import draft_id, new_editor
 from services.desk.http.endpoint import Call, Endpoint, NoQuery, Reply
-from services.desk.http.problems import not_found
+from services.desk.http.problems import ProblemError, not_found
 
 HOLD_S = 15.0
 Addresses = Annotated[
@@ -57,7 +57,12 @@ class AnswerList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DraftRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The text that someone is writing; `revision` is that of the case as they see it."""
+    """The text that someone is writing; `revision` is that of the case as they see it.
+
+    `editor` names the window that they write in. With it, a draft that another editor saved stays,
+    unless that is `replaces`, the editor of the draft that the writing began with; it is empty if
+    there was none.
+    """
 
     text: Annotated[str, Meta(max_length=MAX_TEXT_CHARS)]
     revision: Annotated[int, Meta(ge=0, le=2**53)]
@@ -66,10 +71,14 @@ class DraftRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     subject: Annotated[str, Meta(max_length=500)] | None = None
     quote: bool = True
     uploads: UploadIds = []
+    editor: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
+    replaces: Annotated[str, Meta(max_length=64)] = ""
 
 
 class DraftView(msgspec.Struct, frozen=True, kw_only=True):
-    """A draft of the caller; `is_stale` is true if the case has changed since its writer saw it."""
+    """A draft of the caller; `is_stale` is true if the case has changed since its writer saw it.
+    `editor` saved it last; it is empty for a draft from before drafts had editors.
+    """
 
     kind: str
     text: str
@@ -81,6 +90,7 @@ class DraftView(msgspec.Struct, frozen=True, kw_only=True):
     subject: str | None
     quote: bool
     uploads: list[str]
+    editor: str
 
 
 class DraftList(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,7 +166,9 @@ async def list_drafts(call: Call[NoQuery, None]) -> Reply:
 
 
 async def save_draft(call: Call[NoQuery, DraftRequest]) -> Reply:
-    """Save what the caller is writing. Only they see it."""
+    """Save what the caller is writing. Only they see it. Refused if another editor changed the
+    draft.
+    """
     kind = draft_kind(call)
     case = await call.visible_case(Permission.WORK)
     body, owner = call.body, call.principal.id
@@ -173,8 +185,13 @@ async def save_draft(call: Call[NoQuery, DraftRequest]) -> Reply:
         subject=body.subject,
         quote=body.quote,
         uploads=body.uploads,
+        editor=body.editor or new_editor(),
     )
-    await call.desk.drafts.save(draft)
+    if body.editor is None:
+        await call.desk.drafts.put(draft)
+    elif not await call.desk.drafts.save(draft, body.replaces):
+        hint = "read it, then save again with its `editor` as `replaces`"
+        raise ProblemError(409, "draft-changed", f"the draft was changed elsewhere; {hint}")
     return Reply(draft_view(draft, case.revision))
 
 
@@ -207,6 +224,7 @@ def draft_view(draft: Draft, revision: int) -> DraftView:
         subject=draft.subject,
         quote=draft.quote,
         uploads=draft.uploads,
+        editor=draft.editor or "",
     )
 
 
@@ -267,7 +285,7 @@ ROUTES: tuple[Endpoint[Any, Any], ...] = (
         permission=Permission.WORK,
         body=DraftRequest,
         response=DraftView,
-        refusals=(404,),
+        refusals=(404, 409),
         tag="drafts",
     ),
     Endpoint(

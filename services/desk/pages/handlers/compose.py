@@ -2,28 +2,31 @@
 draft.
 """
 
-import re
 from typing import Any
 
 from msgspec import structs
 from starlette.responses import JSONResponse, Response
 
 from services.casework.refusals import ActionRefusedError, StaleRevisionError
-from services.desk.access import Permission
 from services.desk.api.cases.answer_suggestions import AnswerSuggestion
-from services.desk.api.cases.answers import DraftList, DraftView
+from services.desk.api.cases.answers import DraftView
 from services.desk.api.cases.cases import History
 from services.desk.api.cases.comments import UploadView
 from services.desk.api.cases.views import ChangeView
 from services.desk.http.problems import ProblemError, problem_of
 from services.desk.pages.case_views import composer_view
+from services.desk.pages.handlers.drafts import (
+    draft_of,
+    form_names,
+    remove_draft,
+    save_form,
+    submit_form,
+)
 from services.desk.pages.newer import MAX_CHANGES, newer_entries
 from services.desk.pages.views.case import ComposerView, FileView, NoteView
 from services.desk.pages.visit import Visit
 from services.runtime.errors import CommandRefusedError
-from services.runtime.mail.file_names import safe_name
 
-MAX_FILE_BYTES = 25_000_000
 # Changes after which an answer still says what its writer meant: nothing was said since.
 _SILENT = frozenset(
     {
@@ -36,17 +39,16 @@ _SILENT = frozenset(
         "linked",
     }
 )
-_SEPARATORS = re.compile(r"[,;\s]+")
 
 
 async def answer_form(visit: Visit) -> Response:
     """The composer with the suggested recipients, or with the draft."""
-    return await _composer(visit, await _draft(visit, "answer"))
+    return await _composer(visit, await draft_of(visit, "answer"))
 
 
 async def note_form(visit: Visit) -> Response:
     """The note form, with the draft if there is one."""
-    return await _note(visit, await _draft(visit, "note"))
+    return await _note(visit, await draft_of(visit, "note"))
 
 
 async def answer(visit: Visit) -> Response:
@@ -54,9 +56,13 @@ async def answer(visit: Visit) -> Response:
     with that mail."""
     number = visit.request.path_params["number"]
     if visit.text("do") == "delete-draft":
-        await _delete_draft(visit, "answer")
-        return visit.redirect(f"/cases/{number}")
-    draft = await _save_draft(visit, "answer")
+        if await remove_draft(visit, "answer"):
+            return visit.redirect(f"/cases/{number}")
+        return await _changed(visit, await draft_of(visit, "answer"))
+    submitted = await submit_form(visit, "answer")
+    draft = submitted.draft
+    if submitted.is_joined:
+        return await _changed(visit, draft)
     if visit.text("do") == "insert":
         return await _composer(visit, await _with_snippet(visit, draft))
     if visit.text("do") == "draft":
@@ -115,7 +121,10 @@ async def _with_snippet(visit: Visit, draft: DraftView) -> DraftView:
 async def note(visit: Visit) -> Response:
     """Adds a note."""
     number = visit.request.path_params["number"]
-    draft = await _save_draft(visit, "note")
+    submitted = await submit_form(visit, "note")
+    draft = submitted.draft
+    if submitted.is_joined:
+        return await _note(visit, draft, error=visit.t.compose.draft_changed, status=409)
     try:
         await visit.api(
             "add_note",
@@ -128,9 +137,19 @@ async def note(visit: Visit) -> Response:
     return visit.redirect(f"/cases/{number}")
 
 
+async def _changed(visit: Visit, draft: DraftView | None) -> Response:
+    """The draft as it is now, which another window of the same person changed."""
+    return await _composer(visit, draft, error=visit.t.compose.draft_changed, status=409)
+
+
 async def keep_draft(visit: Visit) -> Response:
-    """What the browser sends every few seconds."""
-    await _save_draft(visit, visit.request.path_params["kind"])
+    """What the browser sends every few seconds; 409 if another window changed the draft."""
+    try:
+        await save_form(visit, visit.request.path_params["kind"])
+    except ProblemError as error:
+        if error.problem.reason != "draft-changed":
+            raise
+        return Response(status_code=409)
     return Response(status_code=204)
 
 
@@ -155,7 +174,12 @@ async def _composer(
     if draft is not None and draft.revision < suggestion.revision:
         newer = await newer_entries(visit, number, draft.revision, suggestion.revision)
         view = _with(view, newer=newer.entries, revision=newer.revision)
-    view = _with(view, error=error, uploads=await _uploads(visit, view.upload_ids))
+    view = _with(
+        view,
+        error=error,
+        uploads=await _uploads(visit, view.upload_ids),
+        **await form_names(visit, "answer", draft),
+    )
     title = f"{visit.desk.reference.write(number)} {visit.t.compose.title}"
     page = visit.page(title, "")
     return visit.html("work/compose_page.html", page, status=status, view=view, kind="answer")
@@ -172,62 +196,10 @@ async def _note(
         draft_at=draft.at if draft else None,
         error=error,
         upload_ids=tuple(draft.uploads) if draft else (),
+        **await form_names(visit, "note", draft),
     )
     page = visit.page(f"{visit.desk.reference.write(number)} {visit.t.case.note}", "")
     return visit.html("work/compose_page.html", page, status=status, view=view, kind="note")
-
-
-async def _draft(visit: Visit, kind: str) -> DraftView | None:
-    drafts: DraftList = (await visit.api("list_drafts")).body
-    return next((draft for draft in drafts.items if draft.kind == kind), None)
-
-
-async def _save_draft(visit: Visit, kind: str) -> DraftView:
-    """The form as a draft, files included. Raises ProblemError."""
-    number = visit.request.path_params["number"]
-    uploads = [*visit.texts("upload"), *await _added_files(visit)]
-    added = [part for part in _SEPARATORS.split(visit.text("added")) if part]
-    body: dict[str, Any] = {
-        "text": visit.text("text"),
-        "revision": visit.revision,
-        "to": list(dict.fromkeys([*visit.texts("to"), *added])),
-        "cc": visit.texts("cc"),
-        "subject": visit.text("subject") or None,
-        "quote": visit.text("quote") == "true",
-        "uploads": list(dict.fromkeys(uploads)),
-    }
-    reply = await visit.api("save_draft", body=body, path={"number": number, "kind": kind})
-    saved: DraftView = reply.body
-    return saved
-
-
-async def _delete_draft(visit: Visit, kind: str) -> None:
-    number = visit.request.path_params["number"]
-    if await _draft(visit, kind) is not None:
-        await visit.api("remove_draft", path={"number": number, "kind": kind})
-
-
-async def _added_files(visit: Visit) -> list[str]:
-    """The files of a form that was sent without JavaScript, as uploads."""
-    files = visit.files("file")
-    if not files:
-        return []
-    number = int(visit.request.path_params["number"])
-    case = await visit.desk.visible_case(visit.principal, number, Permission.WORK)
-    ids = []
-    for file in files:
-        content = await file.read(MAX_FILE_BYTES + 1)
-        if len(content) > MAX_FILE_BYTES:
-            raise ProblemError(413, "file-too-large", "the file is larger than 25 MB")
-        kept = await visit.desk.uploads.add(
-            visit.principal.id,
-            case.number,
-            safe_name(file.filename or "file"),
-            file.content_type or "application/octet-stream",
-            content,
-        )
-        ids.append(kept.id)
-    return ids
 
 
 async def _uploads(visit: Visit, ids: tuple[str, ...]) -> tuple[FileView, ...]:

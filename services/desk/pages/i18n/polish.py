@@ -236,6 +236,7 @@ POLISH = c.Catalog(
         draft_save="Zapisz szkic",
         draft_saved="Szkic zapisano o {time}",
         draft_unsaved="Szkicu nie zapisano. Sprawdź połączenie.",
+        draft_changed="Ten szkic zmieniono w innym oknie. Oba teksty są zachowane; usuń to, czego nie potrzebujesz.",
         draft_delete="Usuń szkic",
         snippet="Gotowy tekst",
         snippet_insert="Wstaw",

@@ -53,6 +53,10 @@
     const state = form.querySelector(".draft-state");
     try {
       const answer = await fetch(form.dataset.draft, { method: "POST", body: new URLSearchParams(data) });
+      if (answer.status === 409) { // what another window saved stays; Send or Save draft shows both texts
+        state.textContent = state.dataset.changed;
+        return;
+      }
       if (!answer.ok) throw new Error(String(answer.status));
       const time = new Date().toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
       state.textContent = state.dataset.saved.replace("{time}", time);

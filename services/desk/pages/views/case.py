@@ -112,7 +112,8 @@ class ComposerView(msgspec.Struct, frozen=True, kw_only=True):
     """The answer form. `revision` is the case's that the writer sees; `hold_s` is in seconds.
 
     `draft_at` is when the draft was kept, None without one. `newer` are entries that came after
-    the writer began.
+    the writer began. `editor` names this form among those that save the draft, `replaces` the one
+    that saved it before; empty without a draft.
     """
 
     case: int
@@ -130,10 +131,12 @@ class ComposerView(msgspec.Struct, frozen=True, kw_only=True):
     newer: tuple[Entry, ...] = ()
     added: str = ""
     error: str | None = None
+    editor: str = ""
+    replaces: str = ""
 
 
 class NoteView(msgspec.Struct, frozen=True, kw_only=True):
-    """The note form."""
+    """The note form; `editor` and `replaces` are those of ComposerView."""
 
     case: int
     revision: int
@@ -141,6 +144,8 @@ class NoteView(msgspec.Struct, frozen=True, kw_only=True):
     upload_ids: tuple[str, ...] = ()
     draft_at: datetime | None = None
     error: str | None = None
+    editor: str = ""
+    replaces: str = ""
 
 
 class CaseLink(msgspec.Struct, frozen=True, kw_only=True):

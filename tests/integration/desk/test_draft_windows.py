@@ -1,0 +1,165 @@
+"""Drafts that are saved from several windows, and late: none overwrites what it did not see."""
+
+import re
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from schemas.desk import Draft
+from schemas.stored import OutgoingMail
+from services.desk.desk import Desk
+from tests.asgi import Client
+from tests.integration.desk.conftest import OpenCase
+from tests.integration.desk.test_answer_page import SEND, anna, draft_of, uploaded
+from tests.integration.desk.test_pages import post, shown
+
+__all__ = ["anna"]  # a fixture
+KEEP = "/cases/1/drafts/answer"
+HIDDEN = re.compile(r'<input type="hidden" name="(revision|editor|replaces)" value="([^"]*)">')
+API = "/api/v1/cases/1/drafts/answer"
+
+
+async def window(anna: Client, kind: str = "answer") -> dict[str, str]:
+    """What the form of a window that Anna opens sends along."""
+    return fields_of(await shown(anna, f"/cases/1/{kind}"))
+
+
+def fields_of(page: str) -> dict[str, str]:
+    fields = dict(HIDDEN.findall(page))
+    assert set(fields) == {"revision", "editor", "replaces"}
+    return fields
+
+
+async def recall_path(desk: Desk) -> str:
+    waiting = await desk.reader.outgoing(1)
+    return f"/cases/1/answers/{waiting[-1].id.removeprefix('answer ')}/recall"
+
+
+async def test_a_draft_that_is_saved_late_overwrites_nothing(
+    desk: Desk, anna: Client, opened: OpenCase
+) -> None:
+    await opened(1)
+    form = await window(anna)
+    assert (await post(anna, KEEP, text="Paid", **form)).status == 204
+    answer = await post(anna, "/cases/1/answers", text="Paid today", **form, **SEND)
+    assert answer.status == 303
+    assert (await post(anna, KEEP, text="Paid", **form)).status == 409
+    assert await draft_of(desk) is None, "what was sent is no draft again"
+    assert (await post(anna, await recall_path(desk))).status == 303
+    assert (await post(anna, KEEP, text="Paid", **form)).status == 409
+    draft = await draft_of(desk)
+    assert draft is not None
+    assert draft.text == "Paid today"
+    form = await window(anna)
+    assert (await post(anna, KEEP, text="Paid today.", **form)).status == 204
+    answer = await post(anna, "/cases/1/answers", text="Paid today!", **form, **SEND)
+    assert answer.status == 303
+
+
+async def test_a_draft_that_is_saved_while_an_answer_is_taken_back_is_kept(
+    desk: Desk, anna: Client, opened: OpenCase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await opened(1)
+    answer = await post(anna, "/cases/1/answers", text="Paid today", **await window(anna), **SEND)
+    assert answer.status == 303
+    restore, forms = desk.uploads.restore, [await window(anna)]
+
+    async def restores(*arguments: Any) -> list[str]:
+        for form in forms:
+            forms.remove(form)
+            assert (await post(anna, KEEP, text="One more thing", **form)).status == 204
+        return await restore(*arguments)
+
+    monkeypatch.setattr(desk.uploads, "restore", restores)
+    assert (await post(anna, await recall_path(desk))).status == 303
+    draft = await draft_of(desk)
+    assert draft is not None
+    assert draft.text == "Paid today\n\nOne more thing"
+
+
+@pytest.mark.parametrize(
+    ("kind", "do"), [("answer", "send"), ("answer", "draft"), ("note", "save")]
+)
+async def test_texts_of_two_windows_are_both_kept(
+    desk: Desk, anna: Client, opened: OpenCase, kind: str, do: str
+) -> None:
+    await opened(1)
+    first, second = await window(anna, kind), await window(anna, kind)
+    keep, to = f"/cases/1/drafts/{kind}", {"to": "jan@supplier.example"}
+    files = [await uploaded(desk, "one.txt"), await uploaded(desk, "two.txt")]
+    saved = await post(anna, keep, text="One", upload=files[0], **first)
+    assert saved.status == 204
+    assert (await post(anna, keep, text="Two", **second)).status == 409
+    sends = {"text": "Two", "upload": files[1], "do": do} | to | second
+    answer = await post(anna, f"/cases/1/{kind}s", **sends)
+    page = answer.body.decode()
+    assert answer.status == 409
+    assert "changed in another window" in page
+    assert re.search(r"<textarea[^>]*>Two\n\nOne</textarea>", page)
+    assert await desk.reader.outgoing(1) == []
+    draft = await draft_of(desk)
+    assert draft is not None
+    assert (draft.text, set(draft.uploads)) == ("Two\n\nOne", set(files))
+    assert (await post(anna, keep, text="One!", **first)).status == 409
+    answer = await post(anna, f"/cases/1/{kind}s", text="Both", do=do, **to, **fields_of(page))
+    assert answer.status == 303
+
+
+async def test_a_window_does_not_delete_the_draft_of_another(
+    desk: Desk, anna: Client, opened: OpenCase
+) -> None:
+    await opened(1)
+    first = await window(anna)
+    await post(anna, KEEP, text="One", **first)
+    second = await window(anna)
+    await post(anna, KEEP, text="One and two", **second)
+    answer = await post(anna, "/cases/1/answers", text="One", do="delete-draft", **first)
+    assert answer.status == 409
+    assert "One and two" in answer.body.decode()
+    answer = await post(anna, "/cases/1/answers", text="One", do="delete-draft", **second)
+    assert answer.status == 303
+    assert await draft_of(desk) is None
+
+
+async def test_an_answer_that_is_taken_back_too_late_puts_the_draft_of_a_window_back(
+    desk: Desk, anna: Client, opened: OpenCase
+) -> None:
+    await opened(1)
+    await post(anna, "/cases/1/answers", text="Paid today", **await window(anna), **SEND)
+    recall, form = await recall_path(desk), await window(anna)
+    await post(anna, KEEP, text="One more thing", **form)
+    claimed = {"$set": {"state": "claimed", "attempts": 1}}
+    await desk.store.collection(OutgoingMail.COLLECTION).update({"case": 1}, claimed)
+    assert (await post(anna, recall)).status == 409
+    assert (await post(anna, KEEP, text="One more thing.", **form)).status == 204
+
+
+async def test_programs_save_drafts_with_and_without_an_editor(
+    anna: Client, opened: OpenCase
+) -> None:
+    await opened(1)
+    body: dict[str, Any] = {"text": "One", "revision": 1}
+    first = (await anna.ask("PUT", API, body)).json()
+    answer = await anna.ask("PUT", API, body | {"editor": "program"})
+    assert (answer.status, answer.json()["reason"]) == (409, "draft-changed")
+    answer = await anna.ask("PUT", API, body | {"editor": "program", "replaces": first["editor"]})
+    assert (answer.status, answer.json()["editor"]) == (200, "program")
+    assert (await anna.ask("PUT", API, body)).status == 200
+
+
+async def test_a_draft_from_before_there_were_editors_is_edited_on(
+    desk: Desk, anna: Client, opened: OpenCase
+) -> None:
+    await opened(1)
+    await post(anna, KEEP, text="One", **await window(anna))
+    draft = await draft_of(desk)
+    assert draft is not None
+    old = structs.replace(draft, editor=None)
+    await desk.drafts.put(old)
+    await desk.store.collection(Draft.COLLECTION).update(
+        {"_id": old.id}, {"$unset": {"editor": 1, "removed_until": 1}}
+    )
+    form = await window(anna)
+    assert form["replaces"] == ""
+    assert (await post(anna, KEEP, text="One and two", **form)).status == 204
