@@ -131,5 +131,7 @@ def _is_not_raised(record: logging.LogRecord) -> bool:
 
 def _print_error(text: str) -> None:
     """One line for each line of `text`: what failed and how to fix it."""
+    from services.cli.terminal.lines import print_line  # noqa: PLC0415 - most runs have no error
+
     for line in text.splitlines():
-        print(f"mailcase: {line}", file=sys.stderr)
+        print_line(f"mailcase: {line}", stream=sys.stderr)

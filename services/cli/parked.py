@@ -15,6 +15,7 @@ from services.case_writer.main import isolated_reader
 from services.case_writer.ports import UnreadableMailError
 from services.casework.parked import ParkedFilter, ParkedMailRepository, why_not_retryable
 from services.cli.mail.summaries import MailSummary, summaries
+from services.cli.terminal.lines import print_line
 from services.cli.terminal.options import (
     MIN_KEY,
     Before,
@@ -36,6 +37,7 @@ from services.cli.terminal.output import (
     report_failure,
 )
 from services.cli.terminal.tables import print_table, short_keys
+from services.cli.terminal.times import short_time
 from services.runtime.broker.configured import broker_url, connection_name, topology_of
 from services.runtime.broker.connection import Broker
 from services.runtime.errors import MailcaseError, Mistake, SettingsError
@@ -97,19 +99,18 @@ def show(key: Key, /, *, raw: Raw = False, config: Config = DEFAULT_CONFIG) -> N
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
         return
-    print(
-        f"{mail.id}: {mail.outcome}, {mail.reason}; {len(content)} bytes in mailbox {mail.mailbox}"
-    )
+    head = f"{mail.outcome}, {mail.reason}; {len(content)} bytes in mailbox {mail.mailbox}"
+    print_line(f"{mail.id}: {head}")
     evidence = printable(", ".join(mail.decision.evidence)) or "none"
-    print(f"  rule {mail.decision.rule}; evidence: {evidence}")
+    print_line(f"  rule {mail.decision.rule}; evidence: {evidence}")
     if mail.refers_to:
-        print(f"  a copy of a mail in case {mail.refers_to}")
+        print_line(f"  a copy of a mail in case {mail.refers_to}")
     if mail.discarded:
-        print(f"  discarded by {mail.discarded.by}: {printable(mail.discarded.why)}")
+        print_line(printable(f"  discarded by {mail.discarded.by}: {mail.discarded.why}"))
     headers = MailHeaders.parse(content)
     for name in ("Date", "From", "To", "Subject", "Message-ID"):
-        print(f"  {name}: {printable(headers.text(name) or '')}")
-    print(f"  defects: {', '.join(asyncio.run(_defects(settings, content))) or 'none'}")
+        print_line(printable(f"  {name}: {headers.text(name) or ''}"))
+    print_line(f"  defects: {', '.join(asyncio.run(_defects(settings, content))) or 'none'}")
 
 
 def retry(
@@ -153,7 +154,7 @@ def _filter(
 
 
 def _cells(key: str, mail: Mail, summary: MailSummary) -> tuple[str, ...]:
-    recorded = f"{mail.recorded_at:%m-%d %H:%M}"
+    recorded = short_time(mail.recorded_at)
     subject = " ".join(summary.subject.split())
     return key, recorded, mail.mailbox, mail.reason or "", subject, summary.sender
 

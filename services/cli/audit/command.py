@@ -12,6 +12,7 @@ from cyclopts import Parameter
 from services.cli.audit.archive import in_flight, mails_in_other_cases, unrecorded
 from services.cli.audit.checks import Auditor
 from services.cli.audit.findings import Finding
+from services.cli.terminal.lines import print_line
 from services.cli.terminal.options import since_moment
 from services.cli.terminal.output import DEFAULT_CONFIG, Config, Json, loaded, printable
 from services.runtime.broker.configured import broker_url, connection_name, topology_of
@@ -21,6 +22,7 @@ from services.runtime.store.configured import store_url
 from services.runtime.store.mongo import Store
 
 WRONG = 1
+IN_QUEUE = "in "  # how the names of sums about the broker's queues begin
 
 Deep = Annotated[
     bool, Parameter(name="--deep", negative="", help="Read every blob and check its SHA-256.")
@@ -82,10 +84,8 @@ async def _print_findings(findings: AsyncIterator[Finding], *, json: bool) -> in
         if json:
             print(msgspec.json.encode(finding).decode(), flush=True)
         else:
-            print(
-                f"{'note' if finding.harmless else 'WRONG'} {finding.check}: {printable(finding.what)}",
-                flush=True,
-            )
+            mark = "note" if finding.harmless else "WRONG"
+            print_line(f"{mark} {finding.check}: {printable(finding.what)}")
     return wrong
 
 
@@ -95,13 +95,13 @@ def _print_sums(sums: Mapping[str, int], wrong: int, *, json: bool) -> None:
         return
     outcomes = ("opened", "appended", "ignored", "parked")
     parts = " + ".join(f"{sums.get(outcome, 0)} {outcome}" for outcome in outcomes)
-    print(
-        f"{sums.get('mails', 0)} mails = {parts}; {sums.get('duplicates', 0)} duplicate deliveries"
-    )
+    duplicates = f"{sums.get('duplicates', 0)} duplicate deliveries"
+    print_line(f"{sums.get('mails', 0)} mails = {parts}; {duplicates}")
     rest = {
         name: count
         for name, count in sums.items()
         if name not in {*outcomes, "mails", "deliveries", "duplicates"}
+        and not (name.startswith(IN_QUEUE) and count == 0)
     }
-    print(", ".join(f"{count} {name}" for name, count in rest.items()))
+    print_line(", ".join(f"{count} {name}" for name, count in rest.items()))
     print("nothing is wrong" if not wrong else f"{wrong} findings")

@@ -30,6 +30,7 @@ from services.cli.backup.manifest import (
     verify,
 )
 from services.cli.backup.settings_files import save_files, write_private
+from services.cli.terminal.lines import print_line
 from services.cli.terminal.output import DEFAULT_CONFIG, Config, loaded, size_text
 from services.cli.terminal.progress import Count
 from services.cli.up.disk import disk_use
@@ -106,11 +107,12 @@ def backup(
             f"{error.filename or to} cannot be written: {error.strerror}; free some room or give --to"
         ) from error
     for path in missing:
-        print(f"not in the backup, because it does not exist: {path}")
-    print(f"{complete}: {size_text(disk_use(complete).total)}, verified; it contains passwords")
+        print_line(f"not in the backup, because it does not exist: {path}")
+    size = size_text(disk_use(complete).total)
+    print_line(f"{complete}: {size}, verified; it contains passwords")
     for old in _too_many(to, keep):
         shutil.rmtree(old)
-        print(f"deleted: {old}")
+        print_line(f"deleted: {old}")
 
 
 async def _write(

@@ -22,6 +22,7 @@ from services.cli.backup.archives import restore_archives
 from services.cli.backup.dump import batches
 from services.cli.backup.manifest import Manifest, read_manifest, verify
 from services.cli.backup.settings_files import EXTERNAL, write_private
+from services.cli.terminal.lines import print_line, shell_path
 from services.cli.terminal.progress import Count
 from services.cli.up.command import local_failures, server_urls
 from services.cli.up.running import data_folder
@@ -99,18 +100,16 @@ def restore(
                     )
                 )
     documents = sum(dumped.documents for dumped in manifest.collections)
-    print(f"{documents} documents restored and verified")
+    print_line(f"{documents} documents restored and verified")
     for archive in archives:
-        print(f"{archive.messages} messages restored in {archive.name}")
+        print_line(f"{archive.messages} messages restored in {archive.name}")
     _print_access(access, manifest)
     for path, copy in outside:
-        print(
+        print_line(
             f"the settings name {path}; its copy is {copy}: move it there, or change the settings"
         )
-    print(
-        f"next: mailcase up --config {config}"
-        + ("" if data == data_folder(config) else f" --data {data}")
-    )
+    elsewhere = "" if data == data_folder(config) else f" --data {shell_path(data)}"
+    print_line(f"next: mailcase up --config {shell_path(config)}{elsewhere}")
 
 
 def _reject_existing(taken: Sequence[tuple[Path, str]]) -> None:
@@ -161,10 +160,12 @@ def _running(settings: Settings, servers: PrivateServers | None) -> Iterator[Set
 
 def _print_access(access: RestoredAccess, manifest: Manifest) -> None:
     for token in access.revoked:
-        print(f"revoked: token {token.id} ({token.name}); `mailcase token create` makes a new one")
+        print_line(
+            f"revoked: token {token.id} ({token.name}); `mailcase token create` makes a new one"
+        )
     if access.users:
         names = ", ".join(user.id for user in access.users)
-        print(
+        print_line(
             f"may sign in, as on {manifest.created_at:%Y-%m-%d}: {names}; disable those who have left since: "
             "`mailcase user disable`"
         )

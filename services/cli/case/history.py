@@ -34,10 +34,10 @@ from schemas.changes import (
 )
 from schemas.stored import to_document
 from services.cli.case.context import existing, opened_repository
-from services.cli.case.listing import local_time
 from services.cli.terminal.options import CaseNumber
 from services.cli.terminal.output import DEFAULT_CONFIG, Config, Json, counted, loaded
 from services.cli.terminal.tables import print_table
+from services.cli.terminal.times import local_time
 from services.runtime.settings import Settings
 
 

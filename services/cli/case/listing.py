@@ -14,6 +14,7 @@ from services.cli.case.context import opened_repository
 from services.cli.terminal.options import Limit, Process, before_moment, reject_blank
 from services.cli.terminal.output import DEFAULT_CONFIG, Config, Json, loaded
 from services.cli.terminal.tables import print_table
+from services.cli.terminal.times import short_time
 from services.runtime.errors import Mistake, SettingsError
 from services.runtime.settings import Settings
 from services.runtime.store.mongo import Document
@@ -126,14 +127,3 @@ def _due(case: Document) -> str:
         return ""
     overdue = "overdue " if case.get("overdue_at") else ""
     return f"{overdue}{short_time(case['due_at'])}"
-
-
-def local_time(when: datetime) -> str:
-    """A time in the zone of this machine, to the minute."""
-    return when.astimezone().strftime("%Y-%m-%d %H:%M")
-
-
-def short_time(when: datetime) -> str:
-    """As `local_time`, without the year if it is the current one, else without the time."""
-    local, now = when.astimezone(), datetime.now(UTC).astimezone()
-    return local.strftime("%m-%d %H:%M" if local.year == now.year else "%Y-%m-%d")

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from schemas.stored import Attachment, Comment, from_document
 from services.cli.case.context import existing, opened_repository
 from services.cli.terminal.files import write_new
+from services.cli.terminal.lines import print_line
 from services.cli.terminal.options import CaseNumber, reject_blank
 from services.cli.terminal.output import DEFAULT_CONFIG, Config, loaded, printable, size_text
 from services.runtime.errors import PermanentError
@@ -61,7 +62,7 @@ async def _save(
         async for file_name, blob in _chosen(store, number, name, original=original):
             content = await Blobs(store).get(blob)
             path = write_new(folder, _one_name(file_name), content)
-            print(f"{printable(str(path))} ({size_text(len(content))})", flush=True)
+            print_line(f"{printable(str(path))} ({size_text(len(content))})")
             saved.append(path)
         return saved
 

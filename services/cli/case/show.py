@@ -13,7 +13,6 @@ from rich.text import Text
 
 from schemas.case_ref import CaseReference
 from schemas.stored import Case, Comment, OutgoingMail
-from services.cli.case.listing import local_time
 from services.cli.terminal.lines import wrapped
 from services.cli.terminal.options import CaseNumber
 from services.cli.terminal.output import (
@@ -25,6 +24,7 @@ from services.cli.terminal.output import (
     printable,
     size_text,
 )
+from services.cli.terminal.times import local_time
 from services.runtime.errors import PermanentError
 from services.runtime.settings import Process, Settings
 from services.runtime.store.configured import store_url
@@ -118,9 +118,9 @@ def print_case(
     replaced.
     """
     case = shown.case
-    _line(console, f"{reference.title(case['_id'], 'Case')} {case['title']}", "bold")
+    _line(console, f"{reference.title(case['_id'], 'Case')} {case['title']}", "bold", hang=4)
     for line in _facts(shown, reference, processes or {}):
-        _line(console, f"  {line}")
+        _line(console, f"  {line}", hang=2)
     for comment in shown.comments:
         print_comment(console, comment, full=full)
     for mail in shown.waiting:
@@ -185,7 +185,8 @@ def print_comment(console: Console, comment: dict[str, Any], *, full: bool = Fal
     address = f" <{author['address']}>" if author["address"] else ""
     who = f"{author['name']}{address}" if author["name"] else author["address"] or "unknown sender"
     flags = f"  ({', '.join(comment['flags'])})" if comment["flags"] else ""
-    _line(console, f"\n  {local_time(comment['at'])}  {comment['kind']} from {who}{flags}", "cyan")
+    head = f"\n  {local_time(comment['at'])}  {comment['kind']} from {who}{flags}"
+    _line(console, head, "cyan", hang=6)
     if comment.get("failure"):
         _line(console, f"    ! not delivered: {comment['failure']}", "red")
     whole = comment.get("full_text") or comment["text"]
@@ -200,7 +201,7 @@ def print_comment(console: Console, comment: dict[str, Any], *, full: bool = Fal
             "dim",
         )
     for attachment in comment["attachments"]:
-        _line(console, f"    + {_described(attachment)}", "green")
+        _line(console, f"    + {_described(attachment)}", "green", hang=2)
 
 
 def _described(attachment: Document) -> str:
@@ -210,5 +211,5 @@ def _described(attachment: Document) -> str:
     return f"{attachment['name']} ({kind}, {inline or nested}{size})"
 
 
-def _line(console: Console, text: str, style: str = "") -> None:
-    console.print(Text(wrapped(printable(text)), style=style), soft_wrap=True)
+def _line(console: Console, text: str, style: str = "", hang: int = 0) -> None:
+    console.print(Text(wrapped(printable(text), hang), style=style), soft_wrap=True)

@@ -14,6 +14,7 @@ from cyclopts import Parameter
 from schemas.mails import RawMail
 from schemas.stored import Discard
 from services.casework.dead_letters import browse_letters, discard_letter, requeue_letter
+from services.cli.terminal.lines import print_line
 from services.cli.terminal.options import (
     Before,
     Everything,
@@ -33,6 +34,7 @@ from services.cli.terminal.output import (
     report_failure,
 )
 from services.cli.terminal.tables import print_table
+from services.cli.terminal.times import local_time, short_time
 from services.runtime.broker.browse import Found
 from services.runtime.broker.configured import broker_url, connection_name, topology_of
 from services.runtime.broker.connection import Broker
@@ -87,14 +89,14 @@ def list_messages(
     print_table(
         ("id", "died", "in", "message", "mail key", "reason"),
         [_cells(letter) for letter in letters],
-        whole=("id", "died"),
+        whole=("id", "died", "in"),
         spare=("mail key", "message"),
         wrap_last=True,
     )
 
 
 def _cells(letter: DeadLetter) -> tuple[str, ...]:
-    since = f"{letter.since:%Y-%m-%d %H:%M}" if letter.since else "?"
+    since = short_time(letter.since) if letter.since else "?"
     return (
         letter.id,
         since,
@@ -115,32 +117,25 @@ def show(id_: Id, /, *, raw: Raw = False, config: Config = DEFAULT_CONFIG) -> No
         sys.stdout.buffer.write(delivery.body)
         sys.stdout.buffer.flush()
         return
-    print(
-        printable(
-            f"{letter.id}: {delivery.tag or 'no type'}, {len(delivery.body)} bytes, died in {letter.origin}"
-        )
-    )
-    print(printable(f"  reason: {letter.reason}"))
-    print(
-        printable(
-            f"  published to: {letter.first_publication()}; message id {delivery.message_id or 'none'}"
-        )
-    )
+    kind = delivery.tag or "no type"
+    _say(f"{letter.id}: {kind}, {len(delivery.body)} bytes, died in {letter.origin}")
+    _say(f"  reason: {letter.reason}")
+    _say(f"  published to: {letter.first_publication()}")
+    _say(f"  message id: {delivery.message_id or 'none'}")
     for name, value in sorted(letter.headers.items()):
-        print(printable(f"  header {name}: {value}"))
+        _say(f"  header {name}: {value}")
     if not isinstance(content, RawMail):
-        print(
-            "  this version cannot read it" if content is None else f"  {printable(str(content))}"
-        )
+        _say("  this version cannot read it" if content is None else f"  {content}")
         return
-    print(
-        printable(
-            f"  mail {content.key} of mailbox {content.mailbox}, fetched {content.fetched_at:%Y-%m-%d %H:%M}"
-        )
-    )
+    _say(f"  mail: {content.key}")
+    _say(f"  fetched: {local_time(content.fetched_at)} from mailbox {content.mailbox}")
     headers = MailHeaders.parse(content.classifiable)
     for name in ("Date", "From", "To", "Subject", "Message-ID"):
-        print(f"  {name}: {printable(headers.text(name) or '')}")
+        _say(f"  {name}: {headers.text(name) or ''}")
+
+
+def _say(text: str) -> None:
+    print_line(printable(text))
 
 
 def retry(

@@ -11,6 +11,8 @@ from services.cli.init.incoming import Incoming, ask_mailbox, mailbox_draft
 from services.cli.init.outgoing import ask_smtp, try_smtp
 from services.cli.init.processes import ask_process
 from services.cli.init.setup import Setup
+from services.cli.terminal.lines import command_lines, shell_path
+from services.cli.terminal.output import DEFAULT_CONFIG
 
 
 def run(setup: Setup) -> int:
@@ -82,17 +84,18 @@ def _write(setup: Setup, draft: Draft, *, deletes: bool) -> None:
     written = write(setup.config, draft, setup.existing, setup.secrets)
     dialog.say()
     for file in written:
-        private = " (only you can read it)" if file != setup.config else ""
-        dialog.say(f"written: {file}{private}", "green")
-    config = (
-        ""
-        if setup.config.name == str(setup.config) == "mailcase.toml"
-        else f" --config {setup.config}"
-    )
+        dialog.say(f"written: {file}", "green")
+        if file != setup.config:
+            dialog.say("  only you can read it")
     dialog.say()
     dialog.say("Next:")
-    width = len(f"mailcase case list{config}")
-    dialog.say(f"  {f'mailcase up{config}':<{width}}  start everything; mails become cases")
-    dialog.say(f"  mailcase case list{config}  in another terminal")
+    is_default = str(setup.config) == DEFAULT_CONFIG.name
+    config = "" if is_default else f" --config {shell_path(setup.config)}"
+    commands = (
+        (f"mailcase up{config}", "start everything; mails become cases"),
+        (f"mailcase case list{config}", "in another terminal"),
+    )
+    for line in command_lines(commands):
+        dialog.say(line)
     kept = "are deleted there" if deletes else "stay there"
     dialog.say(f"Every mail in the mailbox becomes a case. Recorded mails {kept}.")

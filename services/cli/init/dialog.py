@@ -8,6 +8,7 @@ from typing import TypeVar
 from rich.console import Console
 from rich.text import Text
 
+from services.cli.terminal.lines import HANG, wrapped
 from services.cli.terminal.output import printable
 from services.runtime.errors import MailcaseError, Mistake, SettingsError
 
@@ -33,8 +34,9 @@ class Dialog:
         self._console = console or Console(highlight=False)
 
     def say(self, text: str = "", style: str = "") -> None:
-        """Print a line; control characters in it are replaced."""
-        self._console.print(Text(printable(text), style=style))
+        """Print a line, broken between words; control characters in it are replaced."""
+        line = wrapped(printable(text), HANG, self._console.width)
+        self._console.print(Text(line, style=style), soft_wrap=True)
 
     def text(
         self, question: str, option: str, given: str | None, default: str | None = None

@@ -39,11 +39,12 @@ def tried(draft: Draft, existing: Existing, secrets: Mapping[str, str]) -> Itera
 
 
 def write(config: Path, draft: Draft, existing: Existing, secrets: Mapping[str, str]) -> list[Path]:
-    """Write all files; returns them. If one fails, those that were created are removed again.
+    """Write all files; returns them, named from the current folder as `config` is. If one fails,
+    those that were created are removed again.
 
     Raises PermanentError.
     """
-    folder = config.absolute().parent
+    folder = config.parent
     written: list[Path] = []
     try:
         for name, secret in secrets.items():

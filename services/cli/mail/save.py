@@ -14,6 +14,7 @@ from schemas.mails import RawMail, mail_key
 from schemas.stored import Comment, Mail
 from services.cli.replay.archive_reader import archived
 from services.cli.terminal.files import write_new
+from services.cli.terminal.lines import print_line
 from services.cli.terminal.options import MIN_KEY, hex_prefix
 from services.cli.terminal.output import DEFAULT_CONFIG, Config, loaded, printable, size_text
 from services.cli.terminal.progress import Bar
@@ -57,7 +58,7 @@ def save(key: Key, /, *, to: To = Path(), config: Config = DEFAULT_CONFIG) -> No
         sys.stdout.buffer.flush()
         return
     path = _write(to, f"{full_key[:_NAME_CHARS]}.eml", content)
-    print(f"{printable(str(path))} ({size_text(len(content))})")
+    print_line(f"{printable(str(path))} ({size_text(len(content))})")
 
 
 def _write(to: Path, name: str, content: bytes) -> Path:

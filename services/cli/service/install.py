@@ -10,6 +10,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from services.cli.service.unit import MARK, UnitOptions, retention_texts, unit_text
+from services.cli.terminal.lines import print_line
 from services.cli.terminal.output import DEFAULT_CONFIG, Config
 from services.cli.up.running import data_folder
 from services.runtime.errors import Mistake, PermanentError, SettingsError
@@ -61,7 +62,7 @@ def install(
             texts[unit.with_name(unit.stem + ending)] = beside
     for file, content in texts.items():
         _write(file, content)
-        print(f"written: {file}")
+        print_line(f"written: {file}")
     _prepare(data, options.user)
     print("next:")
     print("  systemctl daemon-reload")

@@ -1,8 +1,19 @@
 """Long lines on a terminal: broken between words, the rest below the beginning."""
 
+import re
+import shlex
+import sys
 import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TextIO
 
 from services.cli.terminal.tables import terminal_width
+
+HANG = 2
+# What belongs together: a command in backticks, a number and its unit, `2 in router.mail.dead`.
+_TOGETHER = re.compile(r"`[^`\n]{1,70}`|\b[\d.]+ (?:B|kB|MB|GB|s|min|h)\b|\b\d+ in [\w.]+")
+_GLUE = "\ue000"  # of the private use area, which `printable` lets through nowhere
 
 
 def wrapped(text: str, hang: int = 0, width: int | None = None) -> str:
@@ -10,7 +21,8 @@ def wrapped(text: str, hang: int = 0, width: int | None = None) -> str:
     pipe.
 
     What follows is indented like the line itself, and by `hang` more. Words are never broken, so
-    that addresses and ids can be copied.
+    that paths, addresses and ids can be copied. Commands in backticks and numbers with their units
+    stay together.
     """
     width = width or terminal_width()
     if width is None:
@@ -18,12 +30,33 @@ def wrapped(text: str, hang: int = 0, width: int | None = None) -> str:
     return "\n".join(_wrapped(line, hang, width) for line in text.split("\n"))
 
 
+def print_line(text: str, hang: int = HANG, stream: TextIO | None = None) -> None:
+    """Print a line for people; default: on standard output."""
+    stream = stream or sys.stdout
+    print(wrapped(text, hang, terminal_width(stream)), file=stream, flush=True)
+
+
+def command_lines(commands: Sequence[tuple[str, str]], width: int | None = None) -> list[str]:
+    """Commands to copy, each with what it does behind it, or below it if the line is too narrow."""
+    width = width or terminal_width()
+    longest = max(len(command) for command, _ in commands)
+    if width is None or all(2 + longest + 2 + len(what) <= width for _, what in commands):
+        return [f"  {command:<{longest}}  {what}" for command, what in commands]
+    return [line for command, what in commands for line in (f"  {command}", f"      {what}")]
+
+
+def shell_path(path: Path) -> str:
+    """The path as an argument of a command line that can be copied."""
+    return shlex.quote(str(path))
+
+
 def _wrapped(line: str, hang: int, width: int) -> str:
     if len(line) <= width:
         return line
     indent = line[: len(line) - len(line.lstrip(" "))]
+    whole = _TOGETHER.sub(lambda found: found[0].replace(" ", _GLUE), line.lstrip(" "))
     lines = textwrap.wrap(
-        line.lstrip(" "),
+        whole,
         width,
         initial_indent=indent,
         subsequent_indent=indent + " " * hang,
@@ -32,4 +65,6 @@ def _wrapped(line: str, hang: int, width: int) -> str:
         break_long_words=False,
         break_on_hyphens=False,
     )
-    return "\n".join(lines) if lines else line
+    # A long path or link gets all the width there is, so that it need not be broken at all.
+    fitting = [part if len(part) <= width else part.lstrip(" ") for part in lines[1:]]
+    return "\n".join([*lines[:1], *fitting]).replace(_GLUE, " ")

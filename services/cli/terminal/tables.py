@@ -3,7 +3,8 @@
 import os
 import sys
 import textwrap
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TextIO
 
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
@@ -12,6 +13,7 @@ from services.cli.terminal.output import printable
 
 _GAP = 2
 _LEAST = 8  # columns of a cell that is cut: less says nothing
+_LEAST_WRAPPED = 24  # of a column that goes on below itself: less breaks every few words
 
 
 def print_table(
@@ -26,14 +28,17 @@ def print_table(
 
     Columns named in `whole`, such as ids that people copy, are never cut; the others share the rest
     of the width, and are cut to it. Where that is too little, columns named in `spare` are left
-    out, the first one first. With `wrap_last`, the last column goes on below itself instead.
+    out: those without any value, then the first one first. With `wrap_last`, the last column goes
+    on below itself instead.
     """
     cells = [[" ".join(printable(cell).split()) for cell in row] for row in rows]
     natural = {
         heading: max(cell_len(heading), *(cell_len(row[position]) for row in cells), 0)
         for position, heading in enumerate(headings)
     }
-    widths = fitted(natural, terminal_width(), whole, spare)
+    empty = [heading for heading in spare if not any(row[headings.index(heading)] for row in cells)]
+    least = {headings[-1]: _LEAST_WRAPPED} if wrap_last else {}
+    widths = fitted(natural, terminal_width(), whole, spare, empty=empty, least=least)
     kept = [position for position, heading in enumerate(headings) if heading in widths]
     for row in (headings, ["─" * width for width in natural.values()], *cells):
         shown = [(row[at], widths[headings[at]]) for at in kept]
@@ -45,15 +50,29 @@ def print_table(
 
 
 def fitted(
-    natural: dict[str, int], width: int | None, whole: Collection[str], spare: Sequence[str]
+    natural: Mapping[str, int],
+    width: int | None,
+    whole: Collection[str],
+    spare: Sequence[str],
+    *,
+    empty: Collection[str] = (),
+    least: Mapping[str, int] | None = None,
 ) -> dict[str, int]:
-    """The width of each column that is shown; None for `width` is without limit. Pure."""
+    """The width of each column that is shown; None for `width` is without limit. Pure.
+
+    Columns in `empty` are left out as soon as something else would be cut. `least` is the least
+    width of some columns, where it is more than that of the others.
+    """
     widths = dict(natural)
-    if width is None:
+    if width is None or sum(widths.values()) + _GAP * (len(widths) - 1) <= width:
         return widths
+    widths = {name: size for name, size in widths.items() if name not in empty}
     for heading in (*spare, ""):
-        least = [size if name in whole else min(size, _LEAST) for name, size in widths.items()]
-        if sum(least) + _GAP * (len(widths) - 1) <= width:
+        needed = [
+            size if name in whole else min(size, (least or {}).get(name, _LEAST))
+            for name, size in widths.items()
+        ]
+        if sum(needed) + _GAP * (len(widths) - 1) <= width:
             break
         widths.pop(heading, None)
     room = width - _GAP * (len(widths) - 1)
@@ -72,10 +91,11 @@ def _cut(text: str, width: int) -> str:
     return text[:width] if set(text) == {"─"} else f"{set_cell_size(text, width - 1)}…"
 
 
-def terminal_width() -> int | None:
-    """That of the terminal, or of COLUMNS; None in a pipe."""
-    if sys.stdout.isatty() or os.environ.get("COLUMNS"):
-        return Console().width
+def terminal_width(stream: TextIO | None = None) -> int | None:
+    """That of the terminal, or of COLUMNS; None in a pipe. Default: of standard output."""
+    stream = stream or sys.stdout
+    if stream.isatty() or os.environ.get("COLUMNS"):
+        return Console(file=stream).width
     return None
 
 

@@ -101,6 +101,7 @@ def _started(presenter: Presenter, servers: PrivateServers) -> Iterator[PrivateS
     finally:
         with presenter.progress(f"stopping the private {names}" if names else "stopping"):
             servers.stop()
+        presenter.event("up_stopped", "everything is stopped")
 
 
 def _default_data(config: Path) -> Path:

@@ -23,9 +23,12 @@ MAX_WAITING = 1000  # beyond, lines are left out: the logs have every mail
 
 
 class MailLines:
-    """Call `add` from the thread that reads the logs; `show` is called for each line."""
+    """Call `add` from the thread that reads the logs.
 
-    def __init__(self, settings: Settings, show: Callable[[str], None]) -> None:
+    `show` is called for each mail, with its `head`, its subject and its sender.
+    """
+
+    def __init__(self, settings: Settings, show: Callable[[str, str, str], None]) -> None:
         self._settings = settings
         self._show = show
         self._waiting: queue.Queue[RecordedMail | None] = queue.Queue(MAX_WAITING)
@@ -71,7 +74,8 @@ class MailLines:
         except MailcaseError:
             found = {}
         for mail in mails:
-            self._show(line(mail, *found.get(mail.key, (mail.mailbox, MailSummary()))))
+            process, summary = found.get(mail.key, (mail.mailbox, MailSummary()))
+            self._show(head(mail, process), summary.subject, summary.sender)
 
     async def _find(self, keys: Sequence[str]) -> dict[str, tuple[str, MailSummary]]:
         """The process and the summary of each mail."""
@@ -82,9 +86,7 @@ class MailLines:
             return {mail.id: (mail.process, known.get(mail.id, MailSummary())) for mail in mails}
 
 
-def line(mail: RecordedMail, process: str, summary: MailSummary) -> str:
-    """`#8 opened  invoices  Faktura 12/2026  Żaneta Świątek`."""
+def head(mail: RecordedMail, process: str) -> str:
+    """`#8     opened    invoices`: the case, or the key that commands take; the outcome."""
     number = f"#{mail.case}" if mail.case is not None else mail.key[:8]
-    head = f"{number:<6} {mail.outcome:<8}  {process:<12}"
-    texts = (" ".join(text.split()) for text in (summary.subject, summary.sender))
-    return "  ".join((head, *(text for text in texts if text)))
+    return f"{number:<6} {mail.outcome:<8}  {process:<12}"

@@ -1,5 +1,6 @@
 """Log lines as messages for people: only what a person should know. Pure."""
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ import msgspec
 REPEAT_AFTER_S = 600.0
 MAX_REMEMBERED = 200
 _HIDDEN = {"error", "error_message", "error_cause", "hint", "retry_in_s", "traceback", "kind"}
+_DIGEST = re.compile(r"[0-9a-f]{32,64}")
+_KEY_DIGITS = 12
 # Expected while everything starts or stops at once.
 _NOT_FOR_PEOPLE = {
     "stage_drain_cut_short",
@@ -55,15 +58,20 @@ def message_of(service: str, line: bytes) -> Message | None:
         return Message(f"mailbox {event.get('mailbox')}: connected", "info")
     if level not in {"warning", "error"} or name in _NOT_FOR_PEOPLE:
         return None
-    details = " ".join(
-        f"{key}={value}"
-        for key, value in event.items()
-        if key not in _HIDDEN and key not in {"ts", "level", "logger", "event"}
-    )
     reason = str(event.get("error_message") or event.get("reason") or "")
+    details = " ".join(
+        f"{key}={_shown(value)}"
+        for key, value in event.items()
+        if key not in _HIDDEN and key not in {"ts", "level", "logger", "event"} and value != reason
+    )
     head = f"{service}: {name.replace('_', ' ')}" + (f" ({details})" if details else "")
     text = f"{head}: {reason}" if reason else head
     return Message(text, "error" if level == "error" else "warning", str(event.get("hint") or ""))
+
+
+def _shown(value: object) -> object:
+    """A mail key is shortened to as many digits as commands take; the log has it whole."""
+    return value[:_KEY_DIGITS] if isinstance(value, str) and _DIGEST.fullmatch(value) else value
 
 
 def recorded_mail(line: bytes) -> RecordedMail | None:

@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
 import msgspec
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from services.cli.terminal.lines import HANG, wrapped
 from services.cli.terminal.output import printable
 from services.cli.up.messages import Message, RepeatFilter, message_of
 
@@ -36,7 +38,7 @@ class Presenter(Protocol):
     def log_line(self, service: str, line: bytes) -> None:
         """A line of a service's log."""
 
-    def mail(self, text: str) -> None:
+    def mail(self, head: str, subject: str, sender: str) -> None:
         """A line about a recorded mail, for people only."""
 
 
@@ -71,7 +73,7 @@ class JsonPresenter:
             text = printable(line.decode(errors="replace"))
             self.event("output", text, service=service)
 
-    def mail(self, text: str) -> None:
+    def mail(self, head: str, subject: str, sender: str) -> None:
         """Programs read the log lines."""
 
     def _write(self, line: bytes) -> None:
@@ -107,16 +109,34 @@ class TerminalPresenter:
         if message is not None and self._repeats.is_new(message):
             self._print(message)
 
-    def mail(self, text: str) -> None:
-        width = self._console.width
-        line = Text(printable(text).replace("\n", " "))
-        line.truncate(width, overflow="ellipsis")
-        self._console.print(line, no_wrap=True)
+    def mail(self, head: str, subject: str, sender: str) -> None:
+        line = Text(mail_line(head, subject, sender, self._console.width))
+        self._console.print(line, no_wrap=True, overflow="ellipsis")
 
     def _print(self, message: Message) -> None:
-        self._console.print(Text(printable(message.text), style=_STYLES[message.level]))
+        self._write(message.text, _STYLES[message.level])
         if message.hint:
-            self._console.print(Text(f"  {printable(message.hint)}"))
+            self._write(f"  {message.hint}")
+
+    def _write(self, text: str, style: str = "") -> None:
+        line = wrapped(printable(text), HANG, self._console.width)
+        self._console.print(Text(line, style=style), soft_wrap=True)
+
+
+def mail_line(head: str, subject: str, sender: str, width: int) -> str:
+    """At most so wide: what is too long is cut, the subject before the sender. Pure."""
+    subject, sender = (" ".join(printable(text).split()) for text in (subject, sender))
+    room = width - cell_len(head) - len("    ")
+    if cell_len(subject) + cell_len(sender) > room and subject and sender:
+        subject = _cut(subject, max(room - cell_len(sender), room * 3 // 5))
+        sender = _cut(sender, room - cell_len(subject))
+    return "  ".join((head, *(text for text in (subject, sender) if text)))
+
+
+def _cut(text: str, width: int) -> str:
+    if cell_len(text) <= width:
+        return text
+    return f"{set_cell_size(text, max(width - 1, 1)).rstrip()}…"
 
 
 def create_presenter() -> Presenter:

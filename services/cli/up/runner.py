@@ -108,7 +108,7 @@ class Runner:
         use = disk_use(self._data)
         self._presenter.event(
             "data_folder",
-            f"data: {self._data}, {size_text(use.total)}, {size_text(use.free)} free",
+            f"data: {size_text(use.total)}, {size_text(use.free)} free; {self._data}",
             bytes=use.total,
             free_bytes=use.free,
         )

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from schemas.stored import Mail
-from services.cli.terminal.lines import wrapped
+from services.cli.terminal.lines import print_line
 from services.cli.terminal.output import DEFAULT_CONFIG, Config, Json, size_text
 from services.cli.up.disk import DiskUse, disk_use
 from services.cli.up.down import running_launcher
@@ -123,9 +123,9 @@ def _print(
     for service in services:
         print(f"{service.name:<{width}}  {'ready' if service.ready else 'NOT READY'}")
         for part, problem in service.problems.items():
-            print(wrapped(f"{'':<{width}}  {part}: {problem}", 2))
+            print_line(f"{'':<{width}}  {part}: {problem}")
         for mailbox, state in service.mailboxes.items():
-            print(wrapped(f"{'':<{width}}  mailbox {mailbox}: {state}", 2))
+            print_line(f"{'':<{width}}  mailbox {mailbox}: {state}")
         if service.name == "fetcher" and not mailboxes:
             print(f"{'':<{width}}  no mailboxes")
     for name, link in running.links.items():
@@ -135,5 +135,6 @@ def _print(
         print(f"{'parked':<{width}}  {parked}{hint}")
     parts = ", ".join(f"{name} {size_text(size)}" for name, size in use.by_part.items() if size)
     print(f"{'data':<{width}}  {running.data}")
-    print(wrapped(f"{'disk':<{width}}  {size_text(use.total)}: {parts}", width + 2))
+    disk = f"{'disk':<{width}}  {size_text(use.total)}: {parts}"
+    print_line(disk, width + 2)
     print(f"{'free':<{width}}  {size_text(use.free)}")

@@ -57,7 +57,13 @@ async def dead_letter(
     headers["x-mailcase-routing-key"] = delivery.routing_key
     await broker.publish(Outgoing.copy_of(delivery, dead_name(queue), headers))
     metrics.DEAD_LETTERED.labels(queue).inc()
-    log.error("message_dead_lettered", queue=queue, mail_key=delivery.message_id, reason=reason)
+    log.error(
+        "message_dead_lettered",
+        queue=queue,
+        mail_key=delivery.message_id,
+        reason=reason,
+        hint="`mailcase dead list` shows it; retry or discard it once the cause is clear",
+    )
 
 
 def own_headers(delivery: Delivery) -> dict[str, Any]:

@@ -1,8 +1,10 @@
 """Long lines end between words; ids, addresses and what a pipe reads stay whole."""
 
+from pathlib import Path
+
 import pytest
 
-from services.cli.terminal.lines import wrapped
+from services.cli.terminal.lines import command_lines, shell_path, wrapped
 
 
 @pytest.mark.parametrize(
@@ -13,6 +15,10 @@ from services.cli.terminal.lines import wrapped
         ("\n    two words and two more", "\n    two words and two\n          more"),
         ("  zaneta.swiatek@supplier-of-heating.example", None),
         ("", ""),
+        ("FAIL  a disk of 52.4 MB, 1 kB", "FAIL  a disk of 52.4 MB,\n      1 kB"),
+        ("here: http://localhost/a_token", "here:\nhttp://localhost/a_token"),
+        ("FAIL  it: run `mailcase up`", "FAIL  it: run\n      `mailcase up`"),
+        ("written: /srv/mail/office/a.password", "written:\n/srv/mail/office/a.password"),
     ],
 )
 def test_a_line_is_broken_between_words_and_indented(text: str, expected: str | None) -> None:
@@ -24,3 +30,14 @@ def test_a_pipe_gets_whole_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     assert wrapped("word " * 100) == "word " * 100
     monkeypatch.setenv("COLUMNS", "80")
     assert max(map(len, wrapped("word " * 100).splitlines())) <= 80
+
+
+def test_commands_to_copy_stay_whole_and_what_they_do_goes_below() -> None:
+    short = [("mailcase up", "start"), ("mailcase case list", "look")]
+    assert command_lines(short, 80) == [
+        "  mailcase up         start",
+        "  mailcase case list  look",
+    ]
+    long = f"mailcase up --config {shell_path(Path('/srv/our mail') / ('office' * 12))}"
+    assert command_lines([(long, "start")], 80) == [f"  {long}", "      start"]
+    assert "'/srv/our mail/" in long  # as a shell takes it

@@ -65,3 +65,31 @@ def test_keys_are_as_short_as_they_stay_different() -> None:
     assert short_keys(["aaaabbbb", "aaaacccc", "dddd0000"], 4) == ["aaaab", "aaaac", "dddd0"]
     assert short_keys(["aaaa", "aaaa"], 2) == ["aa", "aa"]
     assert short_keys([], 8) == []
+
+
+def test_a_column_without_values_gives_its_room_to_the_others(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    headings, whole = ("case", "title", "assignee", "due"), ("case", "due")
+    row = ("[#1]", "Reminder: both invoices " * 4, "", "12-01 21:16")
+    monkeypatch.setenv("COLUMNS", "80")
+    print_table(headings, [row], whole=whole, spare=("assignee",))
+    assert capsys.readouterr().out.splitlines()[0].split() == ["case", "title", "due"]
+    monkeypatch.setenv("COLUMNS", "200")
+    print_table(headings, [row], whole=whole, spare=("assignee",))
+    assert "assignee" in capsys.readouterr().out
+
+
+def test_ids_and_queues_of_dead_letters_stay_whole(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    headings = ("id", "died", "in", "message", "mail key", "reason")
+    reason = r"unreadable: MessagePack data is malformed: invalid opcode '\xc1' (byte 0)"
+    row = ("2ed49f9c9d72", "11-29 21:17", "case_writer.commands", "OpenCase.v1", "0" * 12, reason)
+    monkeypatch.setenv("COLUMNS", "80")
+    spare = ("mail key", "message")
+    print_table(headings, [row], whole=headings[:3], spare=spare, wrap_last=True)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2].startswith("2ed49f9c9d72  11-29 21:17  case_writer.commands  unreadable")
+    assert max(map(len, lines)) <= 80
+    assert len(lines) <= 5

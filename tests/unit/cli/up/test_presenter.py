@@ -6,8 +6,7 @@ import json
 import pytest
 from rich.console import Console
 
-from services.cli.mail.summaries import MailSummary
-from services.cli.up.mail_lines import line
+from services.cli.up.mail_lines import head
 from services.cli.up.messages import (
     REPEAT_AFTER_S,
     Message,
@@ -49,6 +48,19 @@ def test_a_failure_is_one_line_with_its_hint() -> None:
     ]
 
 
+def test_a_long_failure_is_broken_between_words_and_names_nothing_twice() -> None:
+    presenter, out = on_terminal()
+    reason = "unreadable: Expected `object`, got `int`"
+    line = {"event": "message_dead_lettered", "level": "error", "queue": "case_writer.commands"}
+    line |= {"mail_key": "0" * 64, "reason": reason, "hint": "`mailcase dead list` shows it"}
+    presenter.log_line("case-writer", json.dumps(line).encode())
+    assert out.getvalue().splitlines() == [
+        "case-writer: message dead lettered (queue=case_writer.commands",
+        "  mail_key=000000000000): unreadable: Expected `object`, got `int`",
+        "  `mailcase dead list` shows it",
+    ]
+
+
 def test_a_failure_that_lasts_is_repeated_now_and_then() -> None:
     now_s = 0.0
     repeats = RepeatFilter(lambda: now_s)
@@ -67,18 +79,22 @@ def test_ordinary_lines_are_not_for_people(text: bytes) -> None:
 def test_a_mail_is_one_line_that_never_wraps() -> None:
     mail = recorded_mail(RECORDED)
     assert mail is not None
-    text = line(mail, "faktury", MailSummary("Faktura\n12/2026 \x1b[31m", "Żaneta Świątek"))
-    assert text.startswith("#8     opened    faktury       Faktura 12/2026")
-    presenter, out = on_terminal(50)
-    presenter.mail(text)
-    [shown] = out.getvalue().splitlines()
-    assert len(shown) <= 50
-    assert "\x1b" not in shown
+    presenter, out = on_terminal(80)
+    presenter.mail(head(mail, "faktury"), "Faktura\n12/2026 \x1b[31m", "Żaneta Świątek")
+    presenter.mail(head(mail, "faktury"), "Reminder: both invoices " * 4, "Żaneta Świątek")
+    presenter.mail(head(mail, "faktury"), "Reminder: both invoices " * 4, "Northern Supplies " * 4)
+    short, long, longest = out.getvalue().splitlines()
+    assert short.startswith("#8     opened    faktury       Faktura 12/2026")
+    assert "\x1b" not in short
+    assert long.endswith("…  Żaneta Świątek")  # the sender stays whole
+    assert len(long) == 80
+    assert len(longest) <= 80
+    assert longest.count("…") == 2
 
 
 def test_a_parked_mail_shows_the_key_that_its_commands_take() -> None:
     mail = RecordedMail("5f1d0c2a9b7e", "parked", "box", None)
-    assert line(mail, "invoices", MailSummary()).startswith("5f1d0c2a parked")
+    assert head(mail, "invoices").startswith("5f1d0c2a parked")
 
 
 def test_every_line_of_a_pipe_is_json(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
@@ -86,7 +102,7 @@ def test_every_line_of_a_pipe_is_json(capfdbinary: pytest.CaptureFixture[bytes])
     presenter.log_line("router", DOWN)
     presenter.log_line("router", b"Traceback \xff\x1b")
     presenter.event("up_ready", "ready", pid=7)
-    presenter.mail("for people")
+    presenter.mail("for", "people", "only")
     lines = [json.loads(text) for text in capfdbinary.readouterr().out.splitlines()]
     assert lines[0] == json.loads(DOWN) | {"service": "router"}
     assert (lines[1]["event"], lines[1]["text"]) == ("output", "Traceback \ufffd\ufffd")
