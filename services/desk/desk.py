@@ -97,4 +97,5 @@ class Desk:
 
     def publish(self, changes: Sequence[Change], outgoing: Sequence[str] = ()) -> None:
         """Let everyone know of what was written; the caller need not wait for the broker."""
+        self.stage_counts.changed()
         self.events.publish_soon(changes, outgoing)

@@ -8,13 +8,22 @@ from schemas.changes import Change
 from schemas.flags import CommentFlag
 from schemas.stored import Case, Comment, OutgoingMail, from_document
 from services.casework.listing import OVERDUE, RelatedCase
-from services.runtime.store.mongo import Store
+from services.runtime.store.mongo import Document, Store
 
 Filter = Mapping[str, Any]
 MAX_RELATED = 50
 
 
 _REFERRED = ("referred-by", "")
+
+
+def _joined(collection: str, pipelines: Sequence[Sequence[Document]]) -> list[Document]:
+    """One pipeline with the results of several over the same collection, in their order: a request
+    costs more than what these read.
+    """
+    first, *others = pipelines
+    union = [{"$unionWith": {"coll": collection, "pipeline": list(other)}} for other in others]
+    return [*first, *union]
 
 
 class CaseReader:
@@ -76,6 +85,20 @@ class CaseReader:
         """
         return await self._cases.count({"$and": list(queries)}, most=most, max_time_ms=max_time_ms)
 
+    async def count_each(self, queries: Sequence[Filter], *, most: int) -> list[int]:
+        """How many cases match each of `queries`, by one request; `most` when there are more."""
+        pipelines: list[list[Document]] = [
+            [
+                {"$match": query},
+                {"$limit": most},
+                {"$group": {"_id": {"$literal": place}, "cases": {"$sum": 1}}},
+            ]
+            for place, query in enumerate(queries)
+        ]
+        rows = await self._cases.aggregate(_joined(Case.COLLECTION, pipelines))
+        counts = {row["_id"]: row["cases"] for row in rows}
+        return [counts.get(place, 0) for place in range(len(queries))]
+
     async def counts_by_stage(self, processes: Sequence[str]) -> dict[tuple[str, str], int]:
         """How many open cases are at each (process, stage). Reads only an index."""
         group = {"_id": {"process": "$process", "stage": "$stage"}, "cases": {"$sum": 1}}
@@ -83,27 +106,29 @@ class CaseReader:
         rows = await self._cases.aggregate([{"$match": match}, {"$group": group}])
         return {(row["_id"]["process"], row["_id"]["stage"]): row["cases"] for row in rows}
 
-    async def absorbed(self, number: int) -> list[int]:
-        """The numbers of the cases that were merged into this one."""
-        found = await self._cases.find({"merged_into": number}, ["_id"])
-        return [document["_id"] for document in found]
-
-    async def related(self, case: Case, visible: Filter) -> list[RelatedCase]:
-        """At most 50 cases that are linked to this one, that it refers to, or that refer to it, if
-        they may be seen.
+    async def neighbors(self, case: Case, visible: Filter) -> tuple[list[int], list[RelatedCase]]:
+        """The numbers of the cases that were merged into this one; and at most 50 cases that are
+        linked to it, that it refers to, or that refer to it, if they may be seen.
         """
         kinds = {link.case: (str(link.kind), link.by) for link in case.links[:MAX_RELATED]}
         if case.refers_to is not None:
             kinds.setdefault(case.refers_to, ("refers-to", ""))
-        wanted = {"$or": [{"_id": {"$in": list(kinds)}}, {"refers_to": case.number}]}
-        found = await self._cases.find(
-            {"$and": [wanted, visible]}, ["_id", "title"], sort="_id", limit=MAX_RELATED
-        )
-        return [
-            RelatedCase(document["_id"], document["title"], *kinds.get(document["_id"], _REFERRED))
-            for document in found
-            if document["_id"] != case.number
+        pipelines: list[list[Document]] = [
+            [{"$match": {"merged_into": case.number}}, {"$project": {"_id": 1}}]
         ]
+        # One after the other, as each has its own index.
+        wanted: Filter
+        for wanted in ({"refers_to": case.number}, {"_id": {"$in": list(kinds)}}):
+            match = {"$match": {"$and": [wanted, visible]}}
+            pipelines.append([match, {"$limit": MAX_RELATED}, {"$project": {"title": 1}}])
+        rows = await self._cases.aggregate(_joined(Case.COLLECTION, pipelines))
+        titles = {row["_id"]: row["title"] for row in rows if "title" in row}
+        related = [
+            RelatedCase(number, titles[number], *kinds.get(number, _REFERRED))
+            for number in sorted(titles)
+            if number != case.number
+        ]
+        return sorted(row["_id"] for row in rows if "title" not in row), related[:MAX_RELATED]
 
     async def moved_out(self, processes: Sequence[str], since: datetime) -> list[int]:
         """The cases that moved from one of `processes` to another process since then, in order of

@@ -9,6 +9,7 @@ from schemas.desk import User
 from schemas.stored import from_document, to_document
 from services.desk.accounts.errors import AccountError
 from services.desk.accounts.subjects import Announce, of_user
+from services.desk.accounts.user_names import UserNames
 from services.runtime.settings.schema.desk import Desk as DeskSettings
 from services.runtime.store.errors import TakenError
 from services.runtime.store.mongo import Store
@@ -49,6 +50,7 @@ class Users:
         self._users = store.collection(User.COLLECTION)
         self._clock = clock
         self._announce = announce
+        self._names = UserNames(self._read_names)
 
     async def get(self, address: str) -> User | None:
         """The user, None if there is none; `address` in any case."""
@@ -71,8 +73,13 @@ class Users:
         """Every user, by address."""
         return [from_document(document, User) for document in await self._users.find({})]
 
-    async def names(self) -> dict[str, str]:
-        """The name of each user who may sign in, by address."""
+    async def names(self) -> Mapping[str, str]:
+        """The name of each user who may sign in, by address; some seconds old if another process
+        changed one.
+        """
+        return await self._names.get()
+
+    async def _read_names(self) -> dict[str, str]:
         found = await self._users.find({"disabled_at": None}, ["name"])
         return {document["_id"]: document["name"] for document in found}
 
@@ -110,6 +117,7 @@ class Users:
                 f"there already is a user {user.id}",
                 "change that user, or choose another address",
             ) from None
+        self._names.forget()
         return user
 
     async def change(
@@ -123,6 +131,7 @@ class Users:
         if document is None:
             return None
         user = from_document(document, User)
+        self._names.forget()
         await self._announce([of_user(user.id)])
         return user
 

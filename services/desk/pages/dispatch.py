@@ -16,10 +16,11 @@ from services.desk.accounts.errors import AccountError
 from services.desk.http.csrf import SAFE_METHODS, is_same_origin
 from services.desk.http.dispatch import ROUTE, Dispatcher
 from services.desk.http.problems import ProblemError, problem_of
-from services.desk.pages.handlers.navigation import navigation_counts
-from services.desk.pages.views.page import Link
+from services.desk.pages.handlers.navigation import read_navigation
+from services.desk.pages.views.page import Navigation
 from services.desk.pages.views.people import ErrorView
 from services.desk.pages.visit import Site, Visit
+from services.runtime.errors import TransientError
 from services.runtime.logs import get_logger
 
 log = get_logger(__name__)
@@ -56,14 +57,17 @@ class PageDispatcher:
                 self._require_same_origin(request)
             visit = replace(visit, signed_in=await self._principal(request, public=public))
             if visit.signed_in and request.method == "GET" and not visit.is_fragment:
-                visit = await with_navigation(visit)
+                visit = replace(visit, navigation=reading_beside(visit))
             form = await _form(request)
             try:
                 return await handler(replace(visit, form=form))
             finally:
                 await form.close()
         except Exception as error:  # noqa: BLE001 - every error becomes a page
-            return self._error(visit, error)
+            return await self._error(visit, error)
+        finally:
+            if visit.navigation is not None:
+                visit.navigation.cancel()
 
     async def _principal(self, request: Request, *, public: bool) -> Principal | None:
         try:
@@ -79,7 +83,7 @@ class PageDispatcher:
         if not is_same_origin(request.headers, self._site.desk.public_url):
             raise ProblemError(403, "cross-site", "the request came from another site")
 
-    def _error(self, visit: Visit, error: Exception) -> Response:
+    async def _error(self, visit: Visit, error: Exception) -> Response:
         if isinstance(error, AccountError):
             problem = ProblemError(422, error.reason, str(error)).problem
         else:
@@ -107,16 +111,19 @@ class PageDispatcher:
             reference=reference,
             back_href=back,
         )
-        return visit.html("error.html", visit.page(title), status=problem.status, view=view)
+        page, status = visit.page(title), problem.status
+        try:
+            return await visit.html("error.html", page, status=status, view=view)
+        except (TransientError, ProblemError):  # the navigation cannot be read either
+            return visit.html_alone("error.html", page, status=status, view=view)
 
 
-async def with_navigation(visit: Visit) -> Visit:
-    """With what a whole page shows in its navigation: saved views, and how much waits."""
-    views, counts = await asyncio.gather(
-        visit.desk.saved_views.of(visit.principal.id), navigation_counts(visit)
-    )
-    links = tuple(Link(href=view.path, title=view.name, id=view.id) for view in views)
-    return replace(visit, saved_views=links, counts=counts)
+def reading_beside(visit: Visit) -> "asyncio.Task[Navigation]":
+    """The navigation of a whole page, read while the handler reads the page's content."""
+    reading = asyncio.create_task(read_navigation(visit))
+    # A page that ends without it, such as a redirect, does not ask how the reading ended.
+    reading.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return reading
 
 
 async def _form(request: Request) -> FormData:

@@ -1,5 +1,6 @@
 """One request of a page as its handler sees it, and the ways to answer it."""
 
+import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,6 +8,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 import msgspec
+from msgspec import structs
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -23,7 +25,7 @@ from services.desk.pages.headers import new_nonce, page_headers
 from services.desk.pages.i18n import CATALOGS, DEFAULT_LANGUAGE, Catalog
 from services.desk.pages.templating import Renderer
 from services.desk.pages.undo import read_steps, write_steps
-from services.desk.pages.views.page import Link, Message, Page, Theme, Tone, Viewer
+from services.desk.pages.views.page import Message, Navigation, Page, Theme, Tone, Viewer
 
 FLASH_COOKIE = "flash"
 UNDO_COOKIE = "undo"
@@ -46,15 +48,15 @@ class Site:
 @dataclass(frozen=True)
 class Visit:
     """One request. `principal` is None on the pages before signing in; `form` is empty for GET.
-    `seen` are the cases that a GET has read so far, so that its page reads each once.
+    `seen` are the cases that a GET has read so far, so that its page reads each once. `navigation`
+    is read while the handler runs; None for answers without one.
     """
 
     site: Site
     request: Request
     signed_in: Principal | None
     form: FormData = field(default_factory=FormData)
-    saved_views: tuple[Link, ...] = ()
-    counts: Mapping[str, int] = field(default_factory=dict)
+    navigation: "asyncio.Task[Navigation] | None" = None
     seen: dict[int, Case] = field(default_factory=dict)
 
     @property
@@ -193,8 +195,6 @@ class Visit:
             theme=_THEMES.get(self.request.cookies.get("theme", ""), "auto"),
             zone=zone if _ZONE.fullmatch(zone) else self.desk.settings.desk.time_zone,
             viewer=self._viewer() if self.signed_in is not None else None,
-            saved_views=self.saved_views,
-            counts=self.counts,
             message=read_flash(
                 self.request.cookies.get(FLASH_COOKIE), self.request.cookies.get(UNDO_COOKIE)
             ),
@@ -202,8 +202,21 @@ class Visit:
             **changes,
         )
 
-    def html(self, template: str, page: Page, *, status: int = 200, **values: object) -> Response:
-        """The answer: a whole page, or its content when htmx asks."""
+    async def html(
+        self, template: str, page: Page, *, status: int = 200, **values: object
+    ) -> Response:
+        """The answer: a whole page, or its content when htmx asks.
+
+        Raises what reading the navigation raises: TransientError, ProblemError.
+        """
+        if self.navigation is not None:
+            page = structs.replace(page, navigation=await self.navigation)
+        return self.html_alone(template, page, status=status, **values)
+
+    def html_alone(
+        self, template: str, page: Page, *, status: int = 200, **values: object
+    ) -> Response:
+        """As `html`, without what the navigation shows of its reader."""
         text = self.site.renderer.render(template, page, is_fragment=self.is_fragment, **values)
         response = HTMLResponse(text, status, headers=dict(page_headers(page.nonce)))
         if page.message is not None and FLASH_COOKIE in self.request.cookies:

@@ -1,10 +1,10 @@
-"""Counts of stages: as of now while that is cheap, else shared and renewed beside the requests."""
+"""Counts of stages: shared, and renewed beside the requests if counting is dear."""
 
 import asyncio
 
 import pytest
 
-from services.desk.stage_counts import MAX_AGE_S, PART_OF_TIME, StageCounts
+from services.desk.stage_counts import MAX_AGE_S, PART_OF_TIME, YOUNG_S, StageCounts
 from services.runtime.errors import TransientError
 
 STAGE = ("invoices", "approval")
@@ -31,10 +31,20 @@ class Database:
         return StageCounts(self.count, lambda: self.now_s)
 
 
-async def test_cheap_counts_are_as_of_now() -> None:
+async def test_cheap_counts_are_a_second_old_at_most() -> None:
     database = Database(0.001)
     counts = database.counts()
-    assert [(await counts.get())[STAGE] for _ in range(3)] == [1, 2, 3]
+    assert [(await counts.get())[STAGE] for _ in range(3)] == [1, 1, 1]
+    database.now_s += YOUNG_S + 0.1
+    assert (await counts.get())[STAGE] == 2
+
+
+async def test_what_this_desk_changed_is_in_cheap_counts_at_once() -> None:
+    database = Database(0.001)
+    counts = database.counts()
+    await counts.get()
+    counts.changed()
+    assert [(await counts.get())[STAGE] for _ in range(2)] == [2, 2]
 
 
 async def test_requests_at_once_share_a_count() -> None:

@@ -1,5 +1,6 @@
 """Cases: lists, one case, its properties, its history."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
@@ -40,9 +41,9 @@ class CasesQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     empty for nobody; `todo` stands for the caller, their groups and nobody together.
 
     Sorted by `due`, a list holds only cases with a due date, soonest first; all others begin with
-    the latest. `total` asks for the number of all matches, which is counted up to 10,000. `text` is
-    part of the title, of the opener or of a participant; over too many cases it is refused: the
-    search finds words in any number of cases.
+    the latest. `total` asks for the number of all matches, which is counted up to `total_up_to`;
+    counting less is faster. `text` is part of the title, of the opener or of a participant; over
+    too many cases it is refused: the search finds words in any number of cases.
     """
 
     process: Word | None = None
@@ -55,6 +56,7 @@ class CasesQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     limit: Limit = 50
     cursor: Cursor | None = None
     total: bool = False
+    total_up_to: Annotated[int, Meta(ge=1, le=MAX_TOTAL)] = MAX_TOTAL
 
 
 class CaseList(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,11 +112,14 @@ async def list_cases(call: Call[CasesQuery, None]) -> Reply:
         filters.append(after(place, field, descending=descending))
     limit_ms = MAX_TEXT_MS if query.text is not None else None
     try:
-        found = await call.desk.reader.cases(
-            filters,
-            sort=[f"{sign}{field}", f"{sign}_id"][: 1 if field == "_id" else 2],
-            limit=query.limit + 1,
-            max_time_ms=limit_ms,
+        found, total = await asyncio.gather(
+            call.desk.reader.cases(
+                filters,
+                sort=[f"{sign}{field}", f"{sign}_id"][: 1 if field == "_id" else 2],
+                limit=query.limit + 1,
+                max_time_ms=limit_ms,
+            ),
+            _total(call, counted, limit_ms),
         )
     except QueryTimeoutError as error:
         raise invalid(
@@ -123,15 +128,14 @@ async def list_cases(call: Call[CasesQuery, None]) -> Reply:
             FieldError(pointer="?text", detail="too many cases to look through"),
         ) from error
     page, has_more = found[: query.limit], len(found) > query.limit
-    total = await _total(call, counted, limit_ms) if query.total else None
     views = case_views(call)
     return Reply(
         CaseList(
             items=[views.summary(case) for case in page],
             next=_cursor(page[-1], query.sort) if has_more else None,
             has_more=has_more,
-            total=min(total, MAX_TOTAL) if total is not None else None,
-            total_is_capped=total is not None and total > MAX_TOTAL,
+            total=min(total, query.total_up_to) if total is not None else None,
+            total_is_capped=total is not None and total > query.total_up_to,
         )
     )
 
@@ -139,9 +143,12 @@ async def list_cases(call: Call[CasesQuery, None]) -> Reply:
 async def _total(
     call: Call[CasesQuery, None], filters: Sequence[Mapping[str, Any]], limit_ms: int | None
 ) -> int | None:
-    """How many cases match; None if counting takes longer than it may."""
+    """How many cases match; None if nobody asked, or if counting takes longer than it may."""
+    if not call.query.total:
+        return None
+    most = call.query.total_up_to + 1
     try:
-        return await call.desk.reader.count(filters, most=MAX_TOTAL + 1, max_time_ms=limit_ms)
+        return await call.desk.reader.count(filters, most=most, max_time_ms=limit_ms)
     except QueryTimeoutError:
         return None
 
@@ -176,8 +183,8 @@ async def show_case(call: Call[NoQuery, None]) -> Reply:
 
 async def case_reply(call: Call[Any, Any], case: Case, status: int | None = None) -> Reply:
     """A case as the answer, under the entity tag of its revision."""
-    absorbed = await call.desk.reader.absorbed(case.number)
-    related = await call.desk.reader.related(case, call.desk.access.filter(call.principal))
+    visible = call.desk.access.filter(call.principal)
+    absorbed, related = await call.desk.reader.neighbors(case, visible)
     view = case_views(call).case(case, absorbed, stage_options(call, case), related)
     return Reply(view, revision=case.revision, status=status)
 

@@ -40,7 +40,7 @@ class TemplateSignInPages:
             provider_out_href=PROVIDER_SIGN_OUT if form.by_provider and form.signed_out else None,
         )
         page = visit.page(visit.t.sign_in.title)
-        return visit.html("people/sign_in.html", page, status=status, view=view)
+        return visit.html_alone("people/sign_in.html", page, status=status, view=view)
 
     def welcome(self, request: Request, form: WelcomeForm, status: int) -> Response:
         """The form of a one-time link."""
@@ -54,7 +54,7 @@ class TemplateSignInPages:
             error=form.problem or None,
         )
         page = visit.page(visit.t.sign_in.link_title)
-        return visit.html("people/link.html", page, status=status, view=view)
+        return visit.html_alone("people/link.html", page, status=status, view=view)
 
 
 async def home(visit: Visit) -> Response:
@@ -119,4 +119,4 @@ async def _account_page(visit: Visit, *, error: str | None = None, status: int =
         error=error,
     )
     page = visit.page(visit.t.people.my_account, "account")
-    return visit.html("people/account.html", page, status=status, view=view)
+    return await visit.html("people/account.html", page, status=status, view=view)

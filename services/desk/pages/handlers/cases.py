@@ -37,7 +37,7 @@ async def show_case(visit: Visit) -> Response:
     """A case with its conversation."""
     view = await case_screen(visit)
     page = visit.page(f"{view.reference} {view.title}", "")
-    return visit.html("work/case.html", page, view=view)
+    return await visit.html("work/case.html", page, view=view)
 
 
 async def case_screen(visit: Visit) -> CaseScreen:
@@ -137,10 +137,16 @@ async def _entries(visit: Visit, case: CaseView) -> tuple[tuple[Entry, ...], str
     """
     cursor = visit.request.query_params.get("cursor")
     query: dict[str, Any] = {"limit": MAX_ENTRIES} | ({"cursor": cursor} if cursor else {})
-    comments: CommentList = (await visit.api("list_comments", query=query)).body
+    comments: CommentList
+    waiting: AnswerList
+    comments, waiting = [
+        reply.body
+        for reply in await asyncio.gather(
+            visit.api("list_comments", query=query), visit.api("list_answers")
+        )
+    ]
     entries = [entry(case.number, comment) for comment in comments.items]
     if not comments.has_more:
-        waiting: AnswerList = (await visit.api("list_answers")).body
         now = visit.desk.clock()
         entries += [waiting_entry(case.number, mail, now) for mail in waiting.items]
     return tuple(entries), comments.next

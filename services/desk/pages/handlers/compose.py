@@ -182,7 +182,7 @@ async def _composer(
     )
     title = f"{visit.desk.reference.write(number)} {visit.t.compose.title}"
     page = visit.page(title, "")
-    return visit.html("work/compose_page.html", page, status=status, view=view, kind="answer")
+    return await visit.html("work/compose_page.html", page, status=status, view=view, kind="answer")
 
 
 async def _note(
@@ -199,7 +199,7 @@ async def _note(
         **await form_names(visit, "note", draft),
     )
     page = visit.page(f"{visit.desk.reference.write(number)} {visit.t.case.note}", "")
-    return visit.html("work/compose_page.html", page, status=status, view=view, kind="note")
+    return await visit.html("work/compose_page.html", page, status=status, view=view, kind="note")
 
 
 async def _uploads(visit: Visit, ids: tuple[str, ...]) -> tuple[FileView, ...]:

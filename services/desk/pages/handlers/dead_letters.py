@@ -36,7 +36,7 @@ async def show_dead_letters(visit: Visit) -> Response:
     )
     page = visit.page(visit.t.nav.dead, "dead")
     view = DeadLettersView(rows=rows, is_reachable=is_reachable)
-    return visit.html("operations/dead_letters.html", page, view=view)
+    return await visit.html("operations/dead_letters.html", page, view=view)
 
 
 async def act_on_dead_letters(visit: Visit) -> Response:

@@ -28,6 +28,7 @@ from services.desk.pages.views.page import Tone
 from services.desk.pages.visit import Visit, local_path
 
 MAX_OVERDUE = 20
+MAX_TOTAL = 1_000  # counting more takes longer than reading the cases that the page shows
 MAX_BULK = 200
 _LISTS: dict[str, dict[str, Any]] = {
     "todo": {"status": "open", "assignee": "todo"},
@@ -46,7 +47,8 @@ async def show_list(visit: Visit) -> Response:
     chosen = _chosen(visit)
     query = _LISTS[name] | {key: value for key, value in chosen.items() if value}
     cursor = visit.request.query_params.get("cursor")
-    page_query = query | ({"cursor": cursor} if cursor else {}) | {"limit": 50, "total": True}
+    page_query = query | {"limit": 50, "total": True, "total_up_to": MAX_TOTAL}
+    page_query |= {"cursor": cursor} if cursor else {}
     late_query = query | {"overdue": True, "limit": MAX_OVERDUE, "sort": "due"}
     has_overdue = not cursor and query["status"] == "open" and not chosen["overdue"]
     found, late, declared, names = await asyncio.gather(
@@ -82,7 +84,7 @@ async def show_list(visit: Visit) -> Response:
         is_mixed=len(declared) > 1 and not chosen["process"],
     )
     page = visit.page(view.title, name)
-    return visit.html("work/list.html", page, view=view)
+    return await visit.html("work/list.html", page, view=view)
 
 
 async def _listed(visit: Visit, query: dict[str, Any]) -> CaseList:
@@ -91,7 +93,7 @@ async def _listed(visit: Visit, query: dict[str, Any]) -> CaseList:
 
 
 async def _nothing() -> None:
-    """In place of the overdue cases, where the list does not show them apart."""
+    """In place of what a page does not show: overdue cases apart, or hits without a query."""
 
 
 async def _declared(visit: Visit) -> list[ProcessView]:
@@ -103,7 +105,7 @@ async def show_row(visit: Visit) -> Response:
     """One row of a list, for live updates."""
     reply = await visit.api("show_case")
     row = case_row(reply.body, visit.desk.settings.processes, await names_of_people(visit))
-    return visit.html(
+    return await visit.html(
         "work/one_row.html",
         visit.page(""),
         row=row,
@@ -197,15 +199,12 @@ async def search(visit: Visit) -> Response:
     """Search; a bare number that the reader may see opens its case."""
     params = visit.request.query_params
     text, process = params.get("q", "").strip()[:300], params.get("process", "")
-    declared = await _declared(visit)
+    declared, results = await asyncio.gather(
+        _declared(visit), _found(visit, text, process) if text else _nothing()
+    )
     rows: tuple[CaseRow, ...] = ()
     following = None
-    if text:
-        query = {"q": text, "process": process or None, "cursor": params.get("cursor") or None}
-        reply = await visit.api(
-            "search", query={name: value for name, value in query.items() if value}
-        )
-        results: SearchResults = reply.body
+    if results is not None:
         if results.jump is not None:
             return visit.redirect(f"/cases/{results.jump}")
         open_only = params.get("open") == "true"
@@ -220,7 +219,16 @@ async def search(visit: Visit) -> Response:
         open_only=params.get("open") == "true",
         next_href=following,
     )
-    return visit.html("work/search.html", visit.page(visit.t.search.title, "search"), view=view)
+    page = visit.page(visit.t.search.title, "search")
+    return await visit.html("work/search.html", page, view=view)
+
+
+async def _found(visit: Visit, text: str, process: str) -> SearchResults:
+    cursor = visit.request.query_params.get("cursor", "")
+    query = {"q": text, "process": process, "cursor": cursor}
+    given = {name: value for name, value in query.items() if value}
+    found: SearchResults = (await visit.api("search", query=given)).body
+    return found
 
 
 def _chosen(visit: Visit) -> dict[str, Any]:

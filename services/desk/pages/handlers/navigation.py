@@ -1,12 +1,23 @@
 """How much waits: the numbers of the navigation, for whole pages and for live updates."""
 
+import asyncio
 from collections.abc import Mapping
 
 from starlette.responses import JSONResponse, Response
 
 from services.desk.access import Permission
 from services.desk.api.cases.counts import MAX_COUNT, Counts
+from services.desk.pages.views.page import Link, Navigation
 from services.desk.pages.visit import Visit
+
+
+async def read_navigation(visit: Visit) -> Navigation:
+    """What a whole page shows in its navigation. Raises TransientError, ProblemError."""
+    views, counts = await asyncio.gather(
+        visit.desk.saved_views.of(visit.principal.id), navigation_counts(visit)
+    )
+    links = tuple(Link(href=view.path, title=view.name, id=view.id) for view in views)
+    return Navigation(saved_views=links, counts=counts)
 
 
 async def navigation_counts(visit: Visit) -> Mapping[str, int]:

@@ -57,7 +57,7 @@ async def show_parked_list(visit: Visit) -> Response:
         next_href=with_query("/parked", reason=reason, cursor=found.next) if found.next else None,
     )
     page = visit.page(visit.t.nav.parked, "parked")
-    return visit.html("operations/parked.html", page, view=view)
+    return await visit.html("operations/parked.html", page, view=view)
 
 
 async def show_parked_mail(visit: Visit) -> Response:
@@ -87,7 +87,7 @@ async def show_parked_mail(visit: Visit) -> Response:
         original_href=f"/parked/{mail.key}/original" if mail.size is not None else None,
     )
     page = visit.page(mail.subject or visit.t.nav.parked, "parked")
-    return visit.html("operations/parked_mail.html", page, view=view)
+    return await visit.html("operations/parked_mail.html", page, view=view)
 
 
 async def parked_original(visit: Visit) -> Response:
@@ -155,7 +155,7 @@ async def _mailboxes(visit: Visit, tested: LoginTestView | None = None) -> Respo
         for mailbox in found.items
     )
     page = visit.page(visit.t.nav.mailboxes, "mailboxes")
-    return visit.html("operations/mailboxes.html", page, view=MailboxesView(rows=rows))
+    return await visit.html("operations/mailboxes.html", page, view=MailboxesView(rows=rows))
 
 
 def _mailbox(visit: Visit, mailbox: MailboxView, tested: LoginTestView | None) -> MailboxRow:
@@ -233,7 +233,7 @@ async def show_flow(visit: Visit) -> Response:
         for hour in flow.hours
     )
     page = visit.page(visit.t.nav.flow, "flow")
-    return visit.html("operations/flow.html", page, view=FlowView(nodes=nodes, hours=hours))
+    return await visit.html("operations/flow.html", page, view=FlowView(nodes=nodes, hours=hours))
 
 
 def _process_title(visit: Visit, name: str) -> str:

@@ -70,7 +70,9 @@ async def _people(visit: Visit, *, link: str | None = None, link_name: str = "")
         link=link,
         link_name=link_name,
     )
-    return visit.html("people/people.html", visit.page(visit.t.people.people, "people"), view=view)
+    return await visit.html(
+        "people/people.html", visit.page(visit.t.people.people, "people"), view=view
+    )
 
 
 async def show_tokens(visit: Visit) -> Response:
@@ -114,7 +116,7 @@ async def _tokens(visit: Visit, *, secret: str | None = None) -> Response:
         secret=secret,
     )
     page = visit.page(visit.t.people.tokens, "people")
-    return visit.html("people/tokens.html", page, view=view)
+    return await visit.html("people/tokens.html", page, view=view)
 
 
 async def show_audit(visit: Visit) -> Response:
@@ -135,4 +137,6 @@ async def show_audit(visit: Visit) -> Response:
         ),
         next_href=with_query("/audit", cursor=entries.next) if entries.next else None,
     )
-    return visit.html("people/audit.html", visit.page(visit.t.people.audit, "people"), view=view)
+    return await visit.html(
+        "people/audit.html", visit.page(visit.t.people.audit, "people"), view=view
+    )

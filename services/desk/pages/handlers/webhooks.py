@@ -67,7 +67,7 @@ async def _webhooks(visit: Visit, *, secret: str | None = None) -> Response:
         secret=secret,
     )
     page = visit.page(visit.t.people.webhooks, "people")
-    return visit.html("people/webhooks.html", page, view=view)
+    return await visit.html("people/webhooks.html", page, view=view)
 
 
 def _delivery(delivery: DeliveryView) -> DeliveryRow:

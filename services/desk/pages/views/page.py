@@ -39,12 +39,19 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     undo: str = ""
 
 
+class Navigation(msgspec.Struct, frozen=True, kw_only=True):
+    """What the navigation shows of its reader: saved views, and the numbers next to entries."""
+
+    saved_views: tuple[Link, ...] = ()
+    counts: Mapping[str, int] = {}
+
+
 class Page(msgspec.Struct, frozen=True, kw_only=True):
     """What every template gets.
 
     `nonce` is the one of this answer's Content-Security-Policy. `here` is path and query of the
-    page, to come back to. `section` is the current entry of the navigation. `counts` are the
-    numbers next to entries. `zone` is an IANA name. `viewer` is None before signing in.
+    page, to come back to. `section` is the current entry of the navigation. `zone` is an IANA
+    name. `viewer` is None before signing in.
     """
 
     language: str
@@ -56,7 +63,6 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     theme: Theme = "auto"
     zone: str = "UTC"
     viewer: Viewer | None = None
-    counts: Mapping[str, int] = {}
-    saved_views: tuple[Link, ...] = ()
+    navigation: Navigation = Navigation()
     message: Message | None = None
     live: str | None = None

@@ -38,7 +38,7 @@ from services.desk.pages.views.operations import (
     ParkedMailView,
     ParkedRow,
 )
-from services.desk.pages.views.page import Link, Page, Viewer
+from services.desk.pages.views.page import Link, Navigation, Page, Viewer
 from services.desk.pages.views.people import (
     AccountView,
     AuditRow,
@@ -88,8 +88,10 @@ def page(language: str = "en", **changes: object) -> Page:
         "section": "todo",
         "zone": "Europe/Warsaw",
         "viewer": viewer,
-        "counts": {"todo": 14, "mine": 3, "unassigned": 9, "parked": 2},
-        "saved_views": (Link(title="Energy suppliers", href="/all?text=energ"),),
+        "navigation": Navigation(
+            counts={"todo": 14, "mine": 3, "unassigned": 9, "parked": 2},
+            saved_views=(Link(title="Energy suppliers", href="/all?text=energ"),),
+        ),
     }
     return Page(**(values | changes))  # type: ignore[arg-type] # a test names what it changes
 
